@@ -1,0 +1,89 @@
+"""The errors this library raises, one class per different reaction of the caller.
+
+    RetentionError
+    ├── UsageError            the request or a setting is wrong: correct it            (exit 2)
+    │   ├── SettingsError     a setting or a source description cannot be read
+    │   └── UnknownSource     no such file under sources/
+    ├── HeldBack              a gate said no: look at the evidence, nothing is lost    (exit 3)
+    │   ├── FileRefused       a delivered file cannot be read as its source describes it
+    │   ├── QualityError      a batch failed a critical expectation
+    │   ├── NotReady          the data cannot carry a model yet
+    │   └── PublicationRefused  an audit, a fence or an unfit model stopped publication
+    ├── WarehouseError        the database did not answer or refused: try again         (exit 1)
+    ├── RegistryError         the model registry did not answer: try again              (exit 1)
+    ├── StackError            the local stack could not be started or stopped           (exit 1)
+    └── AccountingError       rows do not add up: a defect of this library, please report it
+
+A message says what is wrong with its value, what was expected, and what to do next.
+It never holds a customer's identifier.
+"""
+
+
+class RetentionError(Exception):
+    """Anything this library raises on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(RetentionError):
+    """The request is wrong."""
+
+    exit_code = 2
+
+
+class SettingsError(UsageError):
+    """A setting or a source description cannot be read."""
+
+
+class UnknownSource(UsageError):
+    """There is no source description of that name."""
+
+
+class HeldBack(RetentionError):
+    """A gate said no; the evidence is stored and nothing is lost."""
+
+    exit_code = 3
+
+
+class FileRefused(HeldBack):
+    """A delivered file cannot be read as its source describes it.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong, what was expected, what to do.
+    reason_code : str
+        The closed code stored in `raw.deliveries`.
+    """
+
+    def __init__(self, message: str, reason_code: str = "unreadable_file") -> None:
+        super().__init__(message)
+        self.reason_code = reason_code
+
+
+class QualityError(HeldBack):
+    """A batch failed a critical expectation."""
+
+
+class NotReady(HeldBack):
+    """The data cannot carry a model yet."""
+
+
+class PublicationRefused(HeldBack):
+    """An audit, a fence or an unfit model stopped publication."""
+
+
+class WarehouseError(RetentionError):
+    """The database did not answer or refused."""
+
+
+class RegistryError(RetentionError):
+    """The model registry did not answer."""
+
+
+class StackError(RetentionError):
+    """The local stack could not be started or stopped."""
+
+
+class AccountingError(RetentionError):
+    """Rows read are not the rows written, quarantined and recognised as duplicates."""

@@ -1,0 +1,41 @@
+"""Named places at which a test can kill the process, to prove that nothing is lost there.
+
+`RETENTION_FAILPOINT=curate.before_commit` makes the process kill itself with SIGKILL when it
+reaches that place; without the variable a failpoint costs one dictionary look-up.
+"""
+
+import os
+import signal
+
+FAILPOINTS = (
+    "land.after_archive",
+    "land.before_commit",
+    "stage.after_first_chunk",
+    "stage.before_commit",
+    "check.before_commit",
+    "curate.after_insert",
+    "curate.before_commit",
+    "curate.after_commit",
+    "build.before_commit",
+    "train.after_register",
+    "train.after_alias",
+    "score.after_rows",
+    "score.before_commit",
+    "publish.after_audits",
+    "publish.before_commit",
+    "publish.after_commit",
+)
+
+
+def reach(name: str) -> None:
+    """Die here if the environment says so.
+
+    Raises
+    ------
+    KeyError
+        If `name` is not in `FAILPOINTS`.
+    """
+    if name not in FAILPOINTS:
+        raise KeyError(f"{name!r} is no registered failpoint; add it to FAILPOINTS.")
+    if os.environ.get("RETENTION_FAILPOINT") == name:
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,1 @@
+"""The local stack: embedded Postgres, MLflow and Airflow as supervised process groups."""

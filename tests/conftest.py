@@ -1,0 +1,69 @@
+"""Fixtures for the whole suite: one embedded Postgres, a fresh database per test that asks."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ["GX_ANALYTICS_ENABLED"] = "false"
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ["DO_NOT_TRACK"] = "true"
+
+from retention_ml.settings import Settings, load
+from retention_ml.stack.postgres import EmbeddedPostgres
+from retention_ml.warehouse import Warehouse
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """One server for the whole session."""
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"))
+    server.start()
+    yield server
+    server.stop("immediate")
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres: EmbeddedPostgres) -> str:
+    """A migrated database that others are copied from (faster than migrating each)."""
+    admin = Warehouse(postgres.url())
+    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("CREATE DATABASE retention_template")
+    template = Warehouse(postgres.url("retention_template"))
+    template.migrate()
+    template.close()
+    admin.close()
+    return "retention_template"
+
+
+@pytest.fixture
+def warehouse(postgres: EmbeddedPostgres, template_database: str) -> Iterator[Warehouse]:
+    """An empty, migrated warehouse of this test's own."""
+    name = f"test_{uuid4().hex[:12]}"
+    admin = Warehouse(postgres.url())
+    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template_database}")
+        own = Warehouse(postgres.url(name))
+        yield own
+        own.close()
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    admin.close()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """The shipped settings with a home of this test's own."""
+    return load({"RETENTION_HOME": str(tmp_path / "home")})
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of real data, or skip."""
+    named = os.environ.get("RETENTION_DATA_DIR")
+    if not named or not (Path(named) / "online_retail_ii").is_dir():
+        pytest.skip("RETENTION_DATA_DIR names no folder with online_retail_ii/: real data is absent")
+    return Path(named)

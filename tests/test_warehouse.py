@@ -1,0 +1,88 @@
+"""The warehouse: migrations, COPY, expressions."""
+
+import ibis
+import pyarrow as pa
+import pytest
+
+from retention_ml import tables
+from retention_ml.errors import UsageError, WarehouseError
+from retention_ml.warehouse import Warehouse
+
+_PG = {
+    "text": "text",
+    "int64": "bigint",
+    "float64": "double precision",
+    "bool": "boolean",
+    "timestamp": "timestamp with time zone",
+    "date": "date",
+    "bytes": "bytea",
+}
+
+
+def _columns(warehouse: Warehouse, schema: str, table: str) -> list[tuple[str, str, bool]]:
+    with warehouse.transaction() as transaction:
+        rows = transaction.execute(
+            "SELECT column_name, data_type, is_nullable = 'NO' FROM information_schema.columns "
+            "WHERE table_schema = :schema AND table_name = :table ORDER BY ordinal_position",
+            schema=schema,
+            table=table,
+        )
+    return [(name, kind, required) for name, kind, required in rows]
+
+
+def test_the_catalogue_names_the_seven_canonical_tables() -> None:
+    assert set(tables.CANONICAL) == {
+        "customers", "products", "orders", "order_lines", "events", "feedback", "campaign_contacts",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("schema", ["staging", "curated"])
+@pytest.mark.parametrize("name", sorted(tables.CANONICAL))
+def test_migrations_create_what_the_catalogue_says(warehouse: Warehouse, schema: str, name: str) -> None:
+    extra = tables.STAGED if schema == "staging" else tables.LINEAGE
+    expected = [(c.name, _PG[c.type], c.required) for c in (*tables.CANONICAL[name], *extra)]
+    assert _columns(warehouse, schema, name) == expected
+
+
+def test_migrating_twice_changes_nothing(warehouse: Warehouse) -> None:
+    assert warehouse.migrate() == []
+
+
+def test_rows_copied_in_come_back_equal(warehouse: Warehouse) -> None:
+    rows = pa.table(
+        {
+            "batch_id": pa.array([1, 1], pa.int64()),
+            "delivery_id": pa.array([1, 1], pa.int64()),
+            "line_number": pa.array([2, 3], pa.int64()),
+            "raw_text": ["a,ü,\\N", "tab\there"],
+            "raw_bytes": pa.array([None, b"\x00\xff"], pa.binary()),
+            "reason_code": ["x", "y"],
+        }
+    )
+    with warehouse.transaction() as transaction:
+        assert transaction.copy("staging.rejects", rows) == 2
+    back = warehouse.read("SELECT * FROM staging.rejects ORDER BY line_number")
+    assert back.to_pylist() == rows.to_pylist()
+
+
+def test_an_expression_is_inserted_in_the_database(warehouse: Warehouse) -> None:
+    fences = ibis.table({"name": "string", "epoch": "int64"}, name="fences", database="ops")
+    with warehouse.transaction() as transaction:
+        transaction.execute("INSERT INTO ops.fences VALUES ('a%b', 1)")
+        written = transaction.insert(
+            "ops.fences", fences.select(name=fences.name + "%", epoch=fences.epoch + 1)
+        )
+    assert written == 1
+    assert warehouse.read("SELECT epoch FROM ops.fences ORDER BY 1")["epoch"].to_pylist() == [1, 2]
+
+
+def test_a_failed_block_keeps_nothing(warehouse: Warehouse) -> None:
+    with pytest.raises(WarehouseError, match="Nothing of that transaction was kept"), warehouse.transaction() as transaction:
+        transaction.execute("INSERT INTO ops.fences VALUES ('a', 1)")
+        transaction.execute("SELECT no_such_column FROM ops.fences")
+    assert warehouse.read("SELECT * FROM ops.fences").num_rows == 0
+
+
+def test_another_database_is_refused_by_name() -> None:
+    with pytest.raises(UsageError, match="begins with 'sqlite'"):
+        Warehouse("sqlite:///x.db")
