@@ -28,13 +28,12 @@ def midnight(as_of: date, timezone: str) -> datetime:
 def days_between(first: date, last: date, every_days: int) -> list[date]:
     """Every `every_days`-th day from `first` to `last`, both inclusive."""
     return [
-        first + timedelta(days=offset)
-        for offset in range(0, (last - first).days + 1, every_days)
+        first + timedelta(days=offset) for offset in range(0, (last - first).days + 1, every_days)
     ]
 
 
 @lru_cache(maxsize=32)
-def _transitions(timezone: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def transitions(timezone: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """UTC seconds at which the zone's offset changes, and the offset in seconds from then on.
 
     The first entry stands for all earlier time.
@@ -85,7 +84,7 @@ def to_utc(
         True where the clock was put forward over that time. A time that occurred twice
         (the clock was put back) is taken as its first occurrence.
     """
-    instants, offsets = _transitions(timezone)
+    instants, offsets = transitions(timezone)
     # A wall-clock time belongs to the last offset whose first wall-clock second it has reached;
     # where the clock was put back both fit, and the earlier one is taken.
     starts = instants + offsets
@@ -111,5 +110,5 @@ def local_days(utc_seconds: npt.NDArray[np.int64], timezone: str) -> npt.NDArray
 
 def local_seconds(utc_seconds: npt.NDArray[np.int64], timezone: str) -> npt.NDArray[np.int64]:
     """Wall-clock seconds since 1970-01-01 00:00 of UTC seconds, shape (n,)."""
-    instants, offsets = _transitions(timezone)
+    instants, offsets = transitions(timezone)
     return utc_seconds + offsets[np.searchsorted(instants, utc_seconds, side="right") - 1]

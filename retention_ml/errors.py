@@ -11,6 +11,7 @@
     │   └── PublicationRefused  an audit, a fence or an unfit model stopped publication
     ├── WarehouseError        the database did not answer or refused: try again         (exit 1)
     ├── RegistryError         the model registry did not answer: try again              (exit 1)
+    │   └── UnfitModel        a model's files are not what was approved: serve another   (exit 1)
     ├── StackError            the local stack could not be started or stopped           (exit 1)
     └── AccountingError       rows do not add up: a defect of this library, please report it
 
@@ -79,6 +80,10 @@ class WarehouseError(RetentionError):
 
 class RegistryError(RetentionError):
     """The model registry did not answer."""
+
+
+class UnfitModel(RegistryError):
+    """A model's files are damaged, were changed, or are not of this library."""
 
 
 class StackError(RetentionError):

@@ -56,6 +56,7 @@ class Features(_Section):
 class Training(_Section):
     """What candidates learn from and are judged on."""
 
+    every_days: int = Field(7, ge=1, le=365)
     cutoff_count: int = Field(6, ge=1, le=60)
     cutoff_every_days: int = Field(14, ge=1, le=365)
     evaluation_count: int = Field(2, ge=1, le=12)
@@ -83,6 +84,8 @@ class Tiers(_Section):
     medium: float = Field(0.35, ge=0, le=1)
     low: float = Field(0.0, ge=0, le=0)
     hysteresis: float = Field(0.03, ge=0, le=0.5)
+    share_change_warning: float = Field(0.15, ge=0, le=1)
+    share_change_max: float = Field(0.50, ge=0, le=1)
 
     @model_validator(mode="after")
     def _falling(self) -> "Tiers":
@@ -170,7 +173,9 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         try:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise SettingsError(f"{path.name} is no valid TOML: {error}. Correct the line named.") from error
+            raise SettingsError(
+                f"{path.name} is no valid TOML: {error}. Correct the line named."
+            ) from error
         unknown = sorted(set(values) - set(SECTIONS))
         if unknown:
             raise SettingsError(

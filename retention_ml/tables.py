@@ -147,7 +147,9 @@ ORDER_LINES = Table(
         Column("kind", "text", "sale, cancellation, return or charge (no merchandise)", True),
         Column("quantity", "int64", "pieces; negative when goods came back", True),
         Column("unit_price_cents", "int64", "price of one piece, rounded to the minor unit"),
-        Column("line_amount_cents", "int64", "what was paid for the line; negative if refunded", True),
+        Column(
+            "line_amount_cents", "int64", "what was paid for the line; negative if refunded", True
+        ),
         Column("discount_cents", "int64", "taken off the list price; at least 0", True),
     ),
 )

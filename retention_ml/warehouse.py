@@ -44,7 +44,7 @@ class Transaction:
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
 
-    def execute(self, sql: str, /, **parameters: Any) -> Sequence[sa.Row[Any]]:
+    def execute(self, sql: str, /, **parameters: Any) -> Sequence[sa.Row[*tuple[Any, ...]]]:
         """Run one statement with `:named` parameters; its rows, empty if it returns none."""
         result = self._connection.execute(sa.text(sql), parameters)
         return result.fetchall() if result.returns_rows else []

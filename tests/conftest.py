@@ -65,5 +65,7 @@ def data_dir() -> Path:
     """The folder of real data, or skip."""
     named = os.environ.get("RETENTION_DATA_DIR")
     if not named or not (Path(named) / "online_retail_ii").is_dir():
-        pytest.skip("RETENTION_DATA_DIR names no folder with online_retail_ii/: real data is absent")
+        pytest.skip(
+            "RETENTION_DATA_DIR names no folder with online_retail_ii/: real data is absent"
+        )
     return Path(named)

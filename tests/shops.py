@@ -29,7 +29,9 @@ def at(day: str, hour: int = 12) -> datetime:
     return datetime.fromisoformat(day).replace(hour=hour, tzinfo=UTC)
 
 
-def delivery(warehouse: Warehouse, *, history: bool = True, loaded_at: datetime | None = None) -> int:
+def delivery(
+    warehouse: Warehouse, *, history: bool = True, loaded_at: datetime | None = None
+) -> int:
     """A new accepted delivery in the ledger; its id."""
     loaded = loaded_at or datetime(2026, 1, 1, tzinfo=UTC)
     with warehouse.transaction() as transaction:
@@ -99,7 +101,9 @@ def fill(
         "available_at": known_from,
     }
     with warehouse.transaction() as transaction:
-        transaction.execute("CREATE TEMP TABLE incoming (row_key bytea, available_at timestamptz) ON COMMIT DROP")
+        transaction.execute(
+            "CREATE TEMP TABLE incoming (row_key bytea, available_at timestamptz) ON COMMIT DROP"
+        )
         transaction.copy(
             "incoming",
             pa.table({"row_key": lineage["row_key"], "available_at": lineage["available_at"]}),
@@ -212,7 +216,10 @@ def random_shop(
             {
                 "customer_id": [names[i] for i in seen],
                 "event_at": pa.array(
-                    [moments[i] - timedelta(seconds=int(b)) for i, b in zip(seen, back, strict=True)],
+                    [
+                        moments[i] - timedelta(seconds=int(b))
+                        for i, b in zip(seen, back, strict=True)
+                    ],
                     stamp,
                 ),
                 "event_type": np.where(draw.random(len(seen)) < 0.2, "cart", "view").tolist(),

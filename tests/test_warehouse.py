@@ -38,7 +38,9 @@ def test_the_catalogue_names_the_seven_canonical_tables() -> None:
 
 @pytest.mark.parametrize("schema", ["staging", "curated"])
 @pytest.mark.parametrize("name", sorted(tables.CANONICAL))
-def test_migrations_create_what_the_catalogue_says(warehouse: Warehouse, schema: str, name: str) -> None:
+def test_migrations_create_what_the_catalogue_says(
+    warehouse: Warehouse, schema: str, name: str
+) -> None:
     extra = tables.STAGED if schema == "staging" else tables.LINEAGE
     expected = [(c.name, _PG[c.type], c.required) for c in (*tables.CANONICAL[name], *extra)]
     assert _columns(warehouse, schema, name) == expected
@@ -77,7 +79,10 @@ def test_an_expression_is_inserted_in_the_database(warehouse: Warehouse) -> None
 
 
 def test_a_failed_block_keeps_nothing(warehouse: Warehouse) -> None:
-    with pytest.raises(WarehouseError, match="Nothing of that transaction was kept"), warehouse.transaction() as transaction:
+    with (
+        pytest.raises(WarehouseError, match="Nothing of that transaction was kept"),
+        warehouse.transaction() as transaction,
+    ):
         transaction.execute("INSERT INTO ops.fences VALUES ('a', 1)")
         transaction.execute("SELECT no_such_column FROM ops.fences")
     assert warehouse.read("SELECT * FROM ops.fences").num_rows == 0

@@ -184,6 +184,7 @@ COMMENT ON COLUMN curated.products.superseded_at IS 'available_at of the version
 COMMENT ON COLUMN curated.products.superseded_by IS 'the delivery that replaced this version';
 CREATE UNIQUE INDEX products_current ON curated.products (row_key) WHERE superseded_at IS NULL;
 CREATE INDEX products_delivery ON curated.products (delivery_id);
+CREATE INDEX products_superseded ON curated.products (superseded_by) WHERE superseded_by IS NOT NULL;
 
 CREATE TABLE curated.orders (
     order_id text NOT NULL,
@@ -220,6 +221,7 @@ COMMENT ON COLUMN curated.orders.superseded_at IS 'available_at of the version t
 COMMENT ON COLUMN curated.orders.superseded_by IS 'the delivery that replaced this version';
 CREATE UNIQUE INDEX orders_current ON curated.orders (row_key) WHERE superseded_at IS NULL;
 CREATE INDEX orders_delivery ON curated.orders (delivery_id);
+CREATE INDEX orders_superseded ON curated.orders (superseded_by) WHERE superseded_by IS NOT NULL;
 CREATE INDEX orders_event_at ON curated.orders USING brin (event_at);
 
 CREATE TABLE curated.order_lines (
@@ -267,6 +269,7 @@ COMMENT ON COLUMN curated.order_lines.superseded_at IS 'available_at of the vers
 COMMENT ON COLUMN curated.order_lines.superseded_by IS 'the delivery that replaced this version';
 CREATE UNIQUE INDEX order_lines_current ON curated.order_lines (row_key) WHERE superseded_at IS NULL;
 CREATE INDEX order_lines_delivery ON curated.order_lines (delivery_id);
+CREATE INDEX order_lines_superseded ON curated.order_lines (superseded_by) WHERE superseded_by IS NOT NULL;
 CREATE INDEX order_lines_event_at ON curated.order_lines USING brin (event_at);
 
 CREATE TABLE curated.events (
@@ -306,6 +309,7 @@ COMMENT ON COLUMN curated.events.superseded_at IS 'available_at of the version t
 COMMENT ON COLUMN curated.events.superseded_by IS 'the delivery that replaced this version';
 CREATE UNIQUE INDEX events_current ON curated.events (row_key) WHERE superseded_at IS NULL;
 CREATE INDEX events_delivery ON curated.events (delivery_id);
+CREATE INDEX events_superseded ON curated.events (superseded_by) WHERE superseded_by IS NOT NULL;
 CREATE INDEX events_event_at ON curated.events USING brin (event_at);
 
 CREATE TABLE curated.feedback (
@@ -348,6 +352,7 @@ COMMENT ON COLUMN curated.feedback.superseded_at IS 'available_at of the version
 COMMENT ON COLUMN curated.feedback.superseded_by IS 'the delivery that replaced this version';
 CREATE UNIQUE INDEX feedback_current ON curated.feedback (row_key) WHERE superseded_at IS NULL;
 CREATE INDEX feedback_delivery ON curated.feedback (delivery_id);
+CREATE INDEX feedback_superseded ON curated.feedback (superseded_by) WHERE superseded_by IS NOT NULL;
 CREATE INDEX feedback_event_at ON curated.feedback USING brin (event_at);
 
 CREATE TABLE curated.campaign_contacts (
@@ -387,6 +392,7 @@ COMMENT ON COLUMN curated.campaign_contacts.superseded_at IS 'available_at of th
 COMMENT ON COLUMN curated.campaign_contacts.superseded_by IS 'the delivery that replaced this version';
 CREATE UNIQUE INDEX campaign_contacts_current ON curated.campaign_contacts (row_key) WHERE superseded_at IS NULL;
 CREATE INDEX campaign_contacts_delivery ON curated.campaign_contacts (delivery_id);
+CREATE INDEX campaign_contacts_superseded ON curated.campaign_contacts (superseded_by) WHERE superseded_by IS NOT NULL;
 CREATE INDEX campaign_contacts_event_at ON curated.campaign_contacts USING brin (event_at);
 
 

@@ -60,11 +60,18 @@ class EmbeddedPostgres:
         """The port of the last start."""
         return int((self.folder / "port").read_text(encoding="utf-8"))
 
+    @property
+    def pid(self) -> int | None:
+        """The process id of the running server, None if it left none."""
+        try:
+            first, *_ = (self.data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+            return int(first)
+        except (OSError, ValueError):
+            return None
+
     def url(self, database: str = "postgres", user: str = "postgres", password: str = "") -> str:
         """The address of a database of the server."""
-        return (
-            f"postgresql://{user}:{password or self.password}@127.0.0.1:{self.port}/{database}"
-        )
+        return f"postgresql://{user}:{password or self.password}@127.0.0.1:{self.port}/{database}"
 
     def create(self) -> None:
         """Make the cluster if there is none; an interrupted attempt is begun again."""
@@ -129,13 +136,15 @@ class EmbeddedPostgres:
         command = [str(binaries() / program), *arguments]
         if os.geteuid() == 0:  # Postgres refuses root
             command = [*_as_nobody_special(), *command]
-        # A server inherits these streams: captured pipes would never close.
+        # A server inherits these streams: captured pipes would never close. It must not inherit
+        # the mark of a component that happens to start it, or it would be stopped with that one.
         return subprocess.run(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             cwd="/",
+            env={key: value for key, value in os.environ.items() if key != "RETENTION_COMPONENT"},
             check=False,
         )
 

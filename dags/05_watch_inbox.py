@@ -1,0 +1,44 @@
+"""
+Starts `ingest_deliveries` when complete files lie in the watched folder.
+
+**Reads** `<home>/inbox/<source>/` (live files) and `<home>/inbox/<source>/history/` (historical
+imports). A file is complete when its size did not change between two looks, five seconds apart;
+names that begin with a dot or end with `.part` are left alone.
+
+**Starts** one run of `ingest_deliveries` per source. What comes in now was not yet known at the
+start of today, so the run is for the next day: features and scores of that day follow at once and
+are made again at midnight.
+
+**On failure** nothing was touched: the files still lie in the inbox. Clear the failed task, or let
+the nightly run of `ingest_deliveries` take them.
+"""
+
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import dag, get_current_context, task
+from retention_airflow import inbox
+from retention_airflow.assets import INBOX
+from retention_airflow.defaults import DEFAULT_ARGS, TIMEZONE, Tag
+from retention_ml import clock
+
+
+@dag(
+    dag_display_name="05 watch inbox",
+    schedule=INBOX,
+    catchup=False,
+    default_args=DEFAULT_ARGS,
+    tags=[Tag.ON_ARRIVAL, Tag.DELIVERIES],
+    doc_md=__doc__,
+)
+def watch_inbox() -> None:
+    @task
+    def arrivals() -> list[dict]:
+        events = get_current_context()["triggering_asset_events"][INBOX]
+        day = inbox.day_of_arrival(clock.now(), TIMEZONE)
+        return [{"as_of": day, **event.extra["payload"]} for event in events]
+
+    TriggerDagRunOperator.partial(
+        task_id="start_ingest", trigger_dag_id="ingest_deliveries", retries=0
+    ).expand(conf=arrivals())
+
+
+watch_inbox()

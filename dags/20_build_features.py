@@ -1,0 +1,47 @@
+"""
+Computes every active customer's features as they stood at the start of a day.
+
+**Reads** `curated` as known at the day. **Writes** `features` (rollups, `customer_daily`).
+**Hands over** `features.customer_daily` for the day. It starts when `ingest_deliveries` hands over
+the same day.
+
+**Again?** Always safe: the same day gives the same digest, whatever came in since.
+
+**On failure** the message says what is missing. Skipped means that nobody ordered within the
+active window before that day: check that the feed is alive.
+"""
+
+from airflow.sdk import PartitionedAssetTimetable, dag, get_current_context, task
+from airflow.sdk.exceptions import AirflowSkipException
+from retention_airflow import doors
+from retention_airflow.assets import CURATED, FEATURES
+from retention_airflow.clock import as_of
+from retention_airflow.defaults import DEFAULT_ARGS, WAREHOUSE_POOL, Tag, as_of_param
+
+
+@dag(
+    dag_display_name="20 build features",
+    schedule=PartitionedAssetTimetable(assets=CURATED),
+    catchup=False,
+    max_active_runs=2,
+    default_args=DEFAULT_ARGS,
+    tags=[Tag.DAILY, Tag.FEATURES],
+    params={"as_of": as_of_param()},
+    doc_md=__doc__,
+)
+def build_features() -> None:
+    @task(pool=WAREHOUSE_POOL, outlets=[FEATURES])
+    def build() -> dict:
+        from retention_ml.features.build import build as door
+
+        day = as_of()
+        receipt = doors.call(door, as_of=day)
+        if receipt["written"] + receipt["duplicates"] == 0:
+            raise AirflowSkipException(f"No customer was active before {day}; nothing follows.")
+        get_current_context()["outlet_events"][FEATURES].add_partitions(day.isoformat())
+        return receipt
+
+    build()
+
+
+build_features()

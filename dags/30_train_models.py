@@ -1,0 +1,88 @@
+"""
+Trains the candidates when a training is due, and lets the best one challenge the champion.
+
+**Reads** `features`, outcomes from `curated`. **Writes** candidates to MLflow, the alias
+`challenger`, and `models` (trainings, evaluations, promotions). **Hands over** `models.champion`
+for the day if a new champion was made, so that the day is scored with it.
+
+It looks every day whether `[training] every_days` have passed since the last training; a run
+started by hand with `force` trains at once.
+
+**Again?** Safe: a training of the same day on the same data is the same training.
+
+**On failure** the champion stays what it was. `prepare` is skipped with a report when the data
+cannot carry a model yet: it says what is missing and which setting would change that.
+"""
+
+from airflow.sdk import Param, PartitionedAssetTimetable, dag, get_current_context, task
+from airflow.sdk.exceptions import AirflowSkipException
+from retention_airflow import doors
+from retention_airflow.assets import CHAMPION, FEATURES
+from retention_airflow.clock import as_of
+from retention_airflow.defaults import DEFAULT_ARGS, WAREHOUSE_POOL, Tag, as_of_param
+from retention_ml.errors import NotReady
+
+
+@dag(
+    dag_display_name="30 train models",
+    schedule=PartitionedAssetTimetable(assets=FEATURES),
+    catchup=False,
+    max_active_runs=1,
+    default_args=DEFAULT_ARGS,
+    tags=[Tag.WEEKLY, Tag.MODELS],
+    params={
+        "as_of": as_of_param(),
+        "force": Param(
+            False,
+            type="boolean",
+            title="Train at once",
+            description="Also when no training is due.",
+        ),
+    },
+    doc_md=__doc__,
+)
+def train_models() -> None:
+    @task.short_circuit
+    def is_due() -> bool:
+        from retention_ml.models.due import due as door
+
+        return get_current_context()["params"]["force"] or doors.call(door, as_of=as_of())["is_due"]
+
+    @task(pool=WAREHOUSE_POOL)
+    def prepare() -> dict:
+        from retention_ml.models.train import prepare as door
+
+        return doors.call(door, skip_on=(NotReady,), as_of=as_of())
+
+    @task
+    def candidates(prepared: dict) -> list[str]:
+        return prepared["candidates"]
+
+    @task
+    def fit(candidate: str, prepared: dict) -> dict:
+        from retention_ml.models.train import fit as door
+
+        return doors.call(door, training_id=prepared["training_id"], candidate=candidate)
+
+    @task(pool=WAREHOUSE_POOL)
+    def select(prepared: dict) -> dict:
+        from retention_ml.models.train import select as door
+
+        return doors.call(door, training_id=prepared["training_id"])
+
+    @task(outlets=[CHAMPION])
+    def hand_over(selected: dict) -> str:
+        if selected["verdict"] != "promote":
+            raise AirflowSkipException(f"The champion stays: {selected['reason']}")
+        day = as_of().isoformat()
+        get_current_context()["outlet_events"][CHAMPION].add_partitions(day)
+        return day
+
+    prepared = prepare()
+    selected = select(prepared)
+    is_due() >> prepared
+    fit.partial(prepared=prepared).expand(candidate=candidates(prepared)) >> selected
+    hand_over(selected)
+
+
+train_models()

@@ -1,0 +1,54 @@
+"""
+Scores every active customer of a day with the champion and publishes the risk tiers.
+
+**Reads** `features.customer_daily` of the day, the champion (and, in shadow, the challenger).
+**Writes** `scores` (snapshot, reasons, tiers, transitions). `publish` audits the snapshot and flips
+the pointer in one transaction: readers of `reports` see the previous or the new one, nothing
+between. **Hands over** `scores.customer_daily` for the day.
+
+It starts when the day's features are there, and again when a training of the day made a new
+champion.
+
+**Again?** Always safe; the day's scores are replaced at once or not at all, history is kept.
+
+**On failure** the scores published before stay up. `score` is skipped while there is no champion
+yet. `publish` refused: `scores.audits` says which audit failed and what it observed.
+"""
+
+from airflow.sdk import PartitionedAssetTimetable, dag, get_current_context, task
+from retention_airflow import doors
+from retention_airflow.assets import CHAMPION, FEATURES, SCORES
+from retention_airflow.clock import as_of
+from retention_airflow.defaults import DEFAULT_ARGS, WAREHOUSE_POOL, Tag, as_of_param
+from retention_ml.errors import NotReady
+
+
+@dag(
+    dag_display_name="40 score customers",
+    schedule=PartitionedAssetTimetable(assets=FEATURES | CHAMPION),
+    catchup=False,
+    max_active_runs=2,
+    default_args=DEFAULT_ARGS,
+    tags=[Tag.DAILY, Tag.SCORES],
+    params={"as_of": as_of_param()},
+    doc_md=__doc__,
+)
+def score_customers() -> None:
+    @task(pool=WAREHOUSE_POOL)
+    def score() -> dict:
+        from retention_ml.scores.score import score as door
+
+        return doors.call(door, skip_on=(NotReady,), as_of=as_of())
+
+    @task(pool=WAREHOUSE_POOL, outlets=[SCORES])
+    def publish(scored: dict) -> dict:
+        from retention_ml.scores.publish import publish as door
+
+        receipt = doors.call(door, snapshot_id=scored["snapshot_id"])
+        get_current_context()["outlet_events"][SCORES].add_partitions(as_of().isoformat())
+        return receipt
+
+    publish(score())
+
+
+score_customers()

@@ -1,0 +1,1 @@
+"""What the DAG files share: hand-overs, the day of a run, doors, defaults and the inbox."""

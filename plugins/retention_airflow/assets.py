@@ -1,0 +1,18 @@
+"""One asset per hand-over, in the order of the flow. The partition key of an event is the day."""
+
+from airflow.sdk import Asset, AssetWatcher
+from retention_airflow.defaults import INBOX_FOLDER
+from retention_airflow.inbox import InboxTrigger
+
+INBOX = Asset(
+    "inbox",
+    uri="x-retention://inbox",
+    group="source",
+    watchers=[AssetWatcher(name="inbox", trigger=InboxTrigger(folder=INBOX_FOLDER))],
+)
+CURATED = Asset("curated", uri="x-retention://curated", group="table")
+FEATURES = Asset(
+    "features.customer_daily", uri="x-retention://features/customer_daily", group="table"
+)
+CHAMPION = Asset("models.champion", uri="x-retention://models/champion", group="model")
+SCORES = Asset("scores.customer_daily", uri="x-retention://scores/customer_daily", group="table")

@@ -1,0 +1,146 @@
+"""The watched folder: which files are complete, the trigger that reports them, where they go after.
+
+`<inbox>/<source>/` holds live files, `<inbox>/<source>/history/` a historical import. A file is
+complete when two looks in a row find the same size and time; names that begin with a dot or end
+with `.part` are still being written. After they are curated, files move to `done/` beside them.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from airflow.triggers.base import BaseEventTrigger, TriggerEvent
+
+HISTORY = "history"
+DONE = "done"
+
+Stamp = tuple[int, int]  # size in bytes, time of last change in nanoseconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """Files of one source that are ingested together."""
+
+    source: str
+    files: tuple[str, ...]
+    history: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return {"source": self.source, "files": list(self.files), "history": self.history}
+
+
+def look(folder: Path) -> dict[Path, Stamp]:
+    """Every delivered file below the inbox with its size and time."""
+    found: dict[Path, Stamp] = {}
+    for path in (*folder.glob("*/*"), *folder.glob(f"*/{HISTORY}/*")):
+        if path.name.startswith(".") or path.suffix == ".part" or not path.is_file():
+            continue
+        state = path.stat()
+        found[path] = (state.st_size, state.st_mtime_ns)
+    return found
+
+
+def parcels(
+    before: Mapping[Path, Stamp], now: Mapping[Path, Stamp], told: Mapping[Path, Stamp]
+) -> list[Parcel]:
+    """The files that became complete between two looks, together per source.
+
+    Parameters
+    ----------
+    before, now : mapping of path to stamp
+        Two looks in a row.
+    told : mapping of path to stamp
+        What was reported already.
+
+    Notes
+    -----
+    While one file of a source still grows, the others wait for it: a shop that drops three files
+    means them together.
+    """
+    groups: dict[tuple[str, bool], list[Path]] = {}
+    for path in sorted(now):
+        is_history = path.parent.name == HISTORY
+        source = path.parent.parent.name if is_history else path.parent.name
+        groups.setdefault((source, is_history), []).append(path)
+    complete = []
+    for (source, is_history), paths in groups.items():
+        fresh = [path for path in paths if told.get(path) != now[path]]
+        if fresh and all(before.get(path) == now[path] for path in paths):
+            complete.append(
+                Parcel(source=source, files=tuple(map(str, fresh)), history=is_history)
+            )
+    return complete
+
+
+def waiting(folder: Path) -> list[Parcel]:
+    """Everything that lies in the inbox now, together per source; history first."""
+    now = look(folder)
+    return sorted(parcels(now, now, {}), key=lambda parcel: (not parcel.history, parcel.source))
+
+
+def put_away(folder: Path, files: Iterable[str]) -> list[str]:
+    """Move files that lie in the inbox to `done/` beside them; files elsewhere stay.
+
+    A file of the same name in `done/` is not overwritten: the newcomer gets a number.
+    """
+    moved = []
+    for path in map(Path, files):
+        if not path.is_file() or folder.resolve() not in path.resolve().parents:
+            continue
+        done = path.parent / DONE
+        done.mkdir(exist_ok=True)
+        target, number = done / path.name, 1
+        while target.exists():
+            target = done / f"{path.name}.{number}"
+            number += 1
+        path.rename(target)
+        moved.append(str(target))
+    return moved
+
+
+def day_of_arrival(now: datetime, timezone: str) -> str:
+    """The first day whose start lies after `now`: from that day on a file that came now counts."""
+    return (now.astimezone(ZoneInfo(timezone)).date() + timedelta(days=1)).isoformat()
+
+
+class InboxTrigger(BaseEventTrigger):
+    """Reports complete files of the inbox, one event per source.
+
+    Parameters
+    ----------
+    folder : str
+        The inbox.
+    poll_seconds : float
+        Time between two looks.
+    """
+
+    def __init__(self, folder: str, poll_seconds: float = 5.0) -> None:
+        super().__init__()
+        self.folder = folder
+        self.poll_seconds = poll_seconds
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """The class path and arguments from which the triggerer makes it again."""
+        return (
+            "retention_airflow.inbox.InboxTrigger",
+            {"folder": self.folder, "poll_seconds": self.poll_seconds},
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look, wait, look again; never ends."""
+        folder = Path(self.folder)
+        before: dict[Path, Stamp] = {}
+        told: dict[Path, Stamp] = {}
+        while True:
+            now = await asyncio.to_thread(look, folder)
+            for parcel in parcels(before, now, told):
+                told |= {Path(name): now[Path(name)] for name in parcel.files}
+                yield TriggerEvent(parcel.to_dict())
+            told = {path: stamp for path, stamp in told.items() if path in now}
+            before = now
+            await asyncio.sleep(self.poll_seconds)

@@ -1,0 +1,35 @@
+"""The `retention` command: the same doors as the DAGs, without Airflow.
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 held back by a gate.
+"""
+
+import logging
+from typing import Annotated
+
+import typer
+
+from retention_ml.cli import data, modelling, platform
+
+app = typer.Typer(
+    name="retention",
+    help="A shop's files in, risk tiers out. Settings: retention.toml and RETENTION_* variables.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+@app.callback()
+def _logging(
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Log each door's receipt.")
+    ] = False,
+) -> None:
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.ERROR,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+
+
+for module in (platform, data, modelling):
+    module.add_to(app)

@@ -1,0 +1,194 @@
+"""Commands about data: sources, ingest, quarantine, build-features."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from retention_ml.cli.frame import (
+    Json,
+    command,
+    console,
+    day,
+    opened,
+    print_json,
+    print_mapping,
+    print_table,
+    working,
+)
+from retention_ml.clock import days_between
+from retention_ml.errors import UsageError
+
+_sources = typer.Typer(help="The source descriptions under sources/.", no_args_is_help=True)
+_quarantine = typer.Typer(help="Rows that could not be used.", no_args_is_help=True)
+
+Source = Annotated[
+    str, typer.Option("--source", help="Name of a file under sources/, without .toml.")
+]
+Files = Annotated[list[Path], typer.Argument(exists=False, help="Delivered files.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands of this module."""
+    app.add_typer(_sources, name="sources")
+    app.command()(ingest)
+    app.add_typer(_quarantine, name="quarantine")
+    app.command("build-features")(build_features)
+
+
+@_sources.command("list")
+def sources_list(as_json: Json = False) -> None:
+    """List the sources with the files each expects."""
+    with command(as_json) as settings:
+        from retention_ml.deliveries.sources import load_source
+
+        names = sorted(path.stem for path in settings.sources.glob("*.toml"))
+        rows = [
+            (name, feed_name, ", ".join(feed.files), feed.table)
+            for name in names
+            for feed_name, feed in load_source(settings.sources, name).feeds.items()
+        ]
+        if as_json:
+            keys = ("source", "feed", "files", "table")
+            print_json([dict(zip(keys, row, strict=True)) for row in rows])
+        else:
+            print_table("Sources", ("source", "feed", "files", "table"), rows)
+
+
+@_sources.command("check")
+def sources_check(
+    file: Annotated[Path, typer.Argument()], source: Source, as_json: Json = False
+) -> None:
+    """Try a source description on a file without touching the warehouse."""
+    with command(as_json) as settings:
+        from retention_ml.deliveries.inspect import inspect
+
+        summary = inspect(settings=settings, source=source, file=file)
+        if as_json:
+            print_json(summary.to_dict())
+        else:
+            print_mapping(f"{file.name} as {source}", summary.to_dict())
+
+
+def ingest(
+    files: Files,
+    source: Source,
+    history: Annotated[
+        bool,
+        typer.Option(
+            "--history",
+            help="Past data: a row counts as known from when it happened, not from today.",
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Bring files through the checks into the warehouse; safe to repeat."""
+    with opened(as_json) as (warehouse, settings):
+        from retention_ml.curated.ingest import ingest as bring_in
+
+        with working(f"Ingesting {len(files)} file(s) of {source} …"):
+            receipt = bring_in(
+                warehouse, settings=settings, source=source, files=files, history=history
+            )
+        if as_json:
+            print_json(receipt.to_dict())
+        else:
+            console.print(str(receipt))
+            _print_details(receipt.to_dict())
+
+
+@_quarantine.command("list")
+def quarantine_list(as_json: Json = False) -> None:
+    """Count the rows in quarantine by source and reason."""
+    with opened(as_json) as (warehouse, _):
+        from retention_ml.reports.read import quarantine_summary
+
+        rows = quarantine_summary(warehouse)
+        if as_json:
+            print_json(rows)
+        else:
+            print_table(
+                "Quarantine",
+                tuple(rows[0]) if rows else ("empty",),
+                [tuple(row.values()) for row in rows],
+            )
+
+
+@_quarantine.command("show")
+def quarantine_show(
+    reason: Annotated[str | None, typer.Option(help="Only this reason code.")] = None,
+    source: Annotated[str | None, typer.Option(help="Only this source.")] = None,
+    limit: Annotated[int, typer.Option(min=1)] = 20,
+    as_json: Json = False,
+) -> None:
+    """Show quarantined rows as they were delivered."""
+    with opened(as_json) as (warehouse, _):
+        from retention_ml.reports.read import quarantined_rows
+
+        rows = quarantined_rows(warehouse, reason=reason, source=source, limit=limit)
+        if as_json:
+            print_json(rows)
+        else:
+            print_table(
+                "Quarantined rows",
+                tuple(rows[0]) if rows else ("empty",),
+                [tuple(row.values()) for row in rows],
+            )
+
+
+@_quarantine.command("replay")
+def quarantine_replay(
+    source: Annotated[str | None, typer.Option(help="Only this source.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Only this reason code.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Try quarantined rows again, after a source description was mended."""
+    with opened(as_json) as (warehouse, settings):
+        from retention_ml.curated.ingest import replay_quarantine
+
+        with working("Replaying …"):
+            receipt = replay_quarantine(warehouse, settings=settings, source=source, reason=reason)
+        if as_json:
+            print_json(receipt.to_dict())
+        else:
+            console.print(str(receipt))
+            _print_details(receipt.to_dict())
+
+
+def build_features(
+    as_of: Annotated[str | None, typer.Option("--as-of", metavar="YYYY-MM-DD")] = None,
+    first: Annotated[str | None, typer.Option("--from", metavar="YYYY-MM-DD")] = None,
+    last: Annotated[
+        str | None, typer.Option("--to", metavar="YYYY-MM-DD", help="Inclusive.")
+    ] = None,
+    every: Annotated[str, typer.Option(help="Distance of the days, such as 30d.")] = "1d",
+    as_json: Json = False,
+) -> None:
+    """Compute each active customer's features as they stood at the start of a day."""
+    with opened(as_json) as (warehouse, settings):
+        from retention_ml.features.build import build_many
+
+        if as_of and not (first or last):
+            days = [day(as_of)]
+        elif first and last and not as_of:
+            if not every.removesuffix("d").isdigit() or int(every.removesuffix("d")) < 1:
+                raise UsageError(f"--every is {every!r}; expected a number of days such as 30d.")
+            days = days_between(day(first), day(last), int(every.removesuffix("d")))
+        else:
+            raise UsageError("Name one day with --as-of, or a range with --from and --to.")
+        with working(f"Building features for {len(days)} day(s) …"):
+            receipts = build_many(warehouse, settings=settings, days=days)
+        if as_json:
+            documents = [receipt.to_dict() for receipt in receipts]
+            print_json(documents[0] if as_of else documents)
+        else:
+            for receipt in receipts:
+                console.print(f"{receipt}, digest {receipt.details['features_digest']}")
+
+
+def _print_details(values: dict[str, object]) -> None:
+    for name, value in values.items():
+        if isinstance(value, dict) and value:
+            print_table(name.replace("_", " "), ("", ""), list(value.items()))
+        elif isinstance(value, list) and value:
+            print_table(name.replace("_", " "), ("",), [(item,) for item in value])

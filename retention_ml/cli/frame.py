@@ -1,0 +1,124 @@
+"""What every command shares: settings, the warehouse, `--json`, progress, errors as exit codes."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from retention_ml.errors import RetentionError, UsageError
+from retention_ml.settings import Settings, load
+
+if TYPE_CHECKING:
+    from retention_ml.warehouse import Warehouse
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
+AsOf = Annotated[
+    str,
+    typer.Option(
+        "--as-of", metavar="YYYY-MM-DD", help="The day: its first moment in the shop's time zone."
+    ),
+]
+
+for _variable, _value in {
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "GX_ANALYTICS_ENABLED": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+}.items():
+    os.environ.setdefault(_variable, _value)
+
+console = Console(highlight=False)
+_errors = Console(stderr=True, highlight=False)
+
+
+def day(text: str) -> date:
+    """The date written as YYYY-MM-DD; UsageError otherwise."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is no day; expected YYYY-MM-DD such as 2011-03-01.") from None
+
+
+@contextmanager
+def command(as_json: bool) -> Iterator[Settings]:
+    """The settings; an error of this library ends the process with its sentence and code."""
+    try:
+        yield load()
+    except RetentionError as error:
+        if as_json:
+            print_json(
+                {"error": type(error).__name__, "message": str(error), "exit_code": error.exit_code}
+            )
+        else:
+            _errors.print(str(error), style="bold red", markup=False)
+        raise typer.Exit(error.exit_code) from error
+    except KeyboardInterrupt:
+        _errors.print("Stopped by you; nothing is half-done. The same command goes on from there.")
+        raise typer.Exit(1) from None
+
+
+@contextmanager
+def opened(as_json: bool) -> Iterator[tuple["Warehouse", Settings]]:
+    """The warehouse, migrated, and the settings."""
+    with command(as_json) as settings:
+        from retention_ml.stack import address
+
+        warehouse = address.warehouse(settings)
+        try:
+            warehouse.migrate()
+            yield warehouse, settings
+        finally:
+            warehouse.close()
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """A spinner with a sentence while a step runs, on a terminal only."""
+    if _errors.is_terminal:
+        with _errors.status(what):
+            yield
+    else:
+        yield
+
+
+def print_json(document: Any) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.write(json.dumps(document, indent=2, default=str, ensure_ascii=False) + "\n")
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """A table for people; numbers to the right, thousands separated."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for index, name in enumerate(columns):
+        numeric = bool(rows) and all(isinstance(row[index], int | float | None) for row in rows)
+        table.add_column(name, justify="right" if numeric else "left")
+    for row in rows:
+        table.add_row(*(_text(value) for value in row))
+    console.print(table)
+    console.print()
+
+
+def print_mapping(title: str, values: Mapping[str, Any]) -> None:
+    """Names and values, one a line."""
+    print_table(
+        title, ("", ""), [(name.replace("_", " "), _text(value)) for name, value in values.items()]
+    )
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.3f}"
+    return str(value)

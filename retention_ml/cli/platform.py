@@ -1,0 +1,148 @@
+"""Commands about the platform itself: stack, doctor, demo, status, simulate."""
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from retention_ml.cli.frame import (
+    Json,
+    command,
+    console,
+    day,
+    opened,
+    print_json,
+    print_mapping,
+    print_table,
+    working,
+)
+
+_stack = typer.Typer(help="Start, stop and look at the local stack.", no_args_is_help=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands of this module."""
+    app.add_typer(_stack, name="stack")
+    app.command()(doctor)
+    app.command()(demo)
+    app.command()(status)
+    app.command()(simulate)
+
+
+@_stack.command("up")
+def stack_up(as_json: Json = False) -> None:
+    """Start Postgres, MLflow and Airflow on this machine; harmless if they run."""
+    with command(as_json) as settings:
+        from retention_ml.stack import local
+
+        with working("Starting the local stack …"):
+            state = local.up(settings)
+        _print_stack(state, as_json)
+
+
+@_stack.command("down")
+def stack_down(as_json: Json = False) -> None:
+    """Stop everything that `up` started, also after a crash."""
+    with command(as_json) as settings:
+        from retention_ml.stack import local
+
+        with working("Stopping the local stack …"):
+            state = local.down(settings)
+        _print_stack(state, as_json)
+
+
+@_stack.command("status")
+def stack_status(as_json: Json = False) -> None:
+    """Say which components run, and where."""
+    with command(as_json) as settings:
+        from retention_ml.stack import local
+
+        _print_stack(local.status(settings), as_json)
+
+
+def doctor(as_json: Json = False) -> None:
+    """Say what is missing on this machine and how to fix it."""
+    with command(as_json) as settings:
+        from retention_ml.maintenance.doctor import examine
+
+        findings = examine(settings)
+        if as_json:
+            print_json([finding.to_dict() for finding in findings])
+        else:
+            print_table(
+                "Examination",
+                ("", "what", "finding", "what to do"),
+                [("✓" if f.ok else "✗", f.name, f.sentence, f.fix or "") for f in findings],
+            )
+        if not all(finding.ok for finding in findings):
+            raise typer.Exit(1)
+
+
+def demo(as_json: Json = False) -> None:
+    """Run the whole flow through Airflow on a real data set and print what came out."""
+    with command(as_json) as settings:
+        from retention_ml.stack import demo as demonstration
+
+        result = demonstration.run(settings)
+        if as_json:
+            print_json(result)
+
+
+def status(as_json: Json = False) -> None:
+    """Say what is published, which models serve, how fresh the data is, and where to look."""
+    with opened(as_json) as (warehouse, settings):
+        from retention_ml.reports.read import status as read_status
+        from retention_ml.stack import local
+
+        state = {**read_status(warehouse, settings), **local.addresses(settings)}
+        if as_json:
+            print_json(state)
+        else:
+            print_mapping("Status", state)
+
+
+def simulate(
+    customers: Annotated[int, typer.Option(min=1)],
+    days: Annotated[int, typer.Option(min=1)],
+    seed: Annotated[int, typer.Option()],
+    out: Annotated[Path, typer.Option(file_okay=False)],
+    first_day: Annotated[str, typer.Option(help="YYYY-MM-DD")] = "2024-01-01",
+    defect_share: Annotated[
+        float, typer.Option(min=0, max=0.5, help="Share of rows spoilt on purpose.")
+    ] = 0.01,
+    as_json: Json = False,
+) -> None:
+    """Write the files of a shop whose truth is known."""
+    with command(as_json):
+        from retention_ml.simulate import simulate as write_shop
+
+        start: date = day(first_day)
+        with working(f"Simulating {customers:,} customers over {days:,} days …"):
+            summary = write_shop(
+                customers=customers,
+                days=days,
+                seed=seed,
+                out=out,
+                first_day=start,
+                defect_share=defect_share,
+            )
+        if as_json:
+            print_json(summary)
+        else:
+            print_mapping(f"Simulated shop in {out}", summary)
+
+
+def _print_stack(state: list[dict[str, object]], as_json: bool) -> None:
+    if as_json:
+        print_json(state)
+        return
+    print_table(
+        "Local stack",
+        ("component", "state", "address"),
+        [(row["name"], row["state"], row.get("address")) for row in state],
+    )
+    failed = [str(row["name"]) for row in state if row["state"] == "failed"]
+    if failed:
+        console.print(f"{', '.join(failed)} failed; the log is in .retention/logs.")
+        raise typer.Exit(1)

@@ -1,0 +1,1 @@
+"""Rows that passed: versioned, deduplicated, traceable to the delivered line."""

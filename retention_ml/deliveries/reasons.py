@@ -1,0 +1,101 @@
+"""Why a row is in quarantine: the closed list of codes, each with its meaning in a sentence.
+
+A source description may declare further codes of its own (`quarantine = "..."` in a rule,
+with `because`); `meaning` knows both.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """The codes this library gives; the first that holds for a row is stored."""
+
+    BAD_ENCODING = "bad_encoding"
+    NUL_BYTE = "nul_byte"
+    EMPTY_LINE = "empty_line"
+    FIELD_TOO_LONG = "field_too_long"
+    UNCLOSED_QUOTE = "unclosed_quote"
+    MALFORMED_QUOTES = "malformed_quotes"
+    STRAY_LINE_END = "stray_line_end"
+    WRONG_FIELD_COUNT = "wrong_field_count"
+    BAD_JSON = "bad_json"
+    MISSING_CUSTOMER_ID = "missing_customer_id"
+    MISSING_PRODUCT_ID = "missing_product_id"
+    MISSING_ORDER_ID = "missing_order_id"
+    MISSING_FEEDBACK_ID = "missing_feedback_id"
+    MISSING_CAMPAIGN_ID = "missing_campaign_id"
+    MISSING_EVENT_AT = "missing_event_at"
+    MISSING_EVENT_TYPE = "missing_event_type"
+    MISSING_KIND = "missing_kind"
+    MISSING_QUANTITY = "missing_quantity"
+    MISSING_LINE_AMOUNT_CENTS = "missing_line_amount_cents"
+    ID_TOO_LONG = "id_too_long"
+    BAD_NUMBER = "bad_number"
+    BAD_TIMESTAMP = "bad_timestamp"
+    OUT_OF_RANGE = "out_of_range"
+    UNKNOWN_KIND = "unknown_kind"
+    UNKNOWN_EVENT_TYPE = "unknown_event_type"
+    NEGATIVE_PRICE = "negative_price"
+    NEGATIVE_QUANTITY = "negative_quantity"
+    ZERO_QUANTITY = "zero_quantity"
+    TIME_IN_DST_GAP = "time_in_dst_gap"
+    TIME_OUT_OF_RANGE = "time_out_of_range"
+    EVENT_IN_FUTURE = "event_in_future"
+    SUPERSEDED_IN_FILE = "superseded_in_file"
+
+
+MEANINGS: Mapping[str, str] = {
+    Reason.BAD_ENCODING: "The line is no text in the encoding its source declares.",
+    Reason.NUL_BYTE: "The line holds a NUL byte, which no database column of text can keep.",
+    Reason.EMPTY_LINE: "An empty line stands between rows.",
+    Reason.FIELD_TOO_LONG: "One field is longer than 131,072 characters.",
+    Reason.UNCLOSED_QUOTE: "A quote is opened and never closed; only this line is set aside.",
+    Reason.MALFORMED_QUOTES: "Quotes stand where none may stand inside a field.",
+    Reason.STRAY_LINE_END: "A carriage return stands inside the line.",
+    Reason.WRONG_FIELD_COUNT: "The line has more or fewer fields than the header.",
+    Reason.BAD_JSON: "The line is no JSON object.",
+    Reason.MISSING_CUSTOMER_ID: "The customer is missing, and the source allows no guests.",
+    Reason.MISSING_PRODUCT_ID: "The product number is missing.",
+    Reason.MISSING_ORDER_ID: "The order number is missing.",
+    Reason.MISSING_FEEDBACK_ID: "The number of the rating or ticket is missing.",
+    Reason.MISSING_CAMPAIGN_ID: "The campaign is missing.",
+    Reason.MISSING_EVENT_AT: "The time is missing.",
+    Reason.MISSING_EVENT_TYPE: "It is not said what the visitor did.",
+    Reason.MISSING_KIND: "The kind is missing.",
+    Reason.MISSING_QUANTITY: "The quantity is missing.",
+    Reason.MISSING_LINE_AMOUNT_CENTS: "The amount paid is missing.",
+    Reason.ID_TOO_LONG: "An identifier is longer than 200 characters.",
+    Reason.BAD_NUMBER: "A number is not written as plain digits with at most one decimal point.",
+    Reason.BAD_TIMESTAMP: "A time is not written in the format its source declares.",
+    Reason.OUT_OF_RANGE: "A number is larger than any real one (quantity 1,000,000; money 10^9 units).",
+    Reason.UNKNOWN_KIND: "The kind is none of the kinds the table knows.",
+    Reason.UNKNOWN_EVENT_TYPE: "What the visitor did is none of the events the table knows.",
+    Reason.NEGATIVE_PRICE: "The price or the amount of a sale is negative.",
+    Reason.NEGATIVE_QUANTITY: "The quantity is negative and no rule calls the row a return.",
+    Reason.ZERO_QUANTITY: "The quantity is zero.",
+    Reason.TIME_IN_DST_GAP: "The clocks were put forward over this local time: it never existed.",
+    Reason.TIME_OUT_OF_RANGE: "The time is before 1990.",
+    Reason.EVENT_IN_FUTURE: "The time is more than a day after the file was loaded.",
+    Reason.SUPERSEDED_IN_FILE: "A later row of the same file has the same key and other content.",
+}
+
+
+def meaning(code: str, declared: Mapping[str, str] | None = None) -> str:
+    """The sentence for a reason code.
+
+    Parameters
+    ----------
+    code : str
+        A code of `Reason` or one that a source declares.
+    declared : mapping of str to str, optional
+        `Source.declared_reasons()` of the row's source; it goes before the general meaning.
+
+    Examples
+    --------
+    >>> meaning("zero_quantity")
+    'The quantity is zero.'
+    """
+    if declared and code in declared:
+        return declared[code]
+    return MEANINGS.get(code, f"The source declared the code {code} and no longer explains it.")

@@ -1,0 +1,350 @@
+"""Source descriptions: what `sources/<name>.toml` may say, and which feed a file belongs to.
+
+A new ordinary shop is one such file and no code; docs/sources.md explains every key.
+"""
+
+import hashlib
+import re
+import tomllib
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from retention_ml import tables
+from retention_ml.errors import FileRefused, SettingsError, UnknownSource
+
+Encoding = Literal["utf-8", "cp1252", "iso-8859-1", "iso-8859-15", "iso-8859-2", "cp1250", "ascii"]
+Format = Literal["csv", "parquet", "fixed_width", "jsonl"]
+
+_CODE = re.compile(r"[a-z][a-z0-9_]{2,59}")
+_COMPARISON = re.compile(r"(<=|>=|!=|=|<|>)\s*(-?\d+)")
+DEFAULT_KINDS = {"order_lines": "sale", "orders": "purchase"}
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Column(_Section):
+    """Where one of our columns comes from: exactly one of the first five keys.
+
+    `column`: theirs; `constant`: the same text for all; `columns`: several joined by `-`;
+    `product_of`, `sum_of`: computed from theirs (of a sum each part counts by its size).
+    """
+
+    column: str | None = None
+    constant: str | None = None
+    columns: tuple[str, ...] = ()
+    product_of: tuple[str, ...] = ()
+    sum_of: tuple[str, ...] = ()
+    money: bool = False
+    format: str = "iso"
+    timezone: str | None = None
+    values: dict[str, str] = {}
+    missing: tuple[str, ...] = ()
+    scale: tuple[float, float] | None = None
+    optional: bool = False
+
+    @property
+    def theirs(self) -> tuple[str, ...]:
+        """The columns of the file this one is made from."""
+        return ((self.column,) if self.column else ()) + (
+            self.columns + self.product_of + self.sum_of
+        )
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, value: str | None) -> str | None:
+        return None if value is None else _known_zone(value)
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "Column":
+        given = [
+            name
+            for name in ("column", "constant", "columns", "product_of", "sum_of")
+            if getattr(self, name)
+        ]
+        if len(given) != 1:
+            raise ValueError(
+                "give exactly one of column, constant, columns, product_of, sum_of; "
+                f"got {', '.join(given) or 'none'}"
+            )
+        return self
+
+
+def _column(value: Any) -> Any:
+    return {"column": value} if isinstance(value, str) else value
+
+
+Columns = dict[str, Annotated[Column, BeforeValidator(_column)]]
+
+
+class Rule(_Section):
+    """What rows that fulfil all of `when` are; the first rule that fits a row counts."""
+
+    when: dict[str, str | tuple[str, ...]]
+    kind: str | None = None
+    quarantine: str | None = None
+    set: dict[str, int] = {}
+    because: str = ""
+
+    @model_validator(mode="after")
+    def _one_outcome(self) -> "Rule":
+        given = [name for name in ("kind", "quarantine", "set") if getattr(self, name)]
+        if len(given) != 1:
+            raise ValueError(
+                f"a rule says exactly one of kind, quarantine, set; got {', '.join(given) or 'none'}"
+            )
+        if not self.when:
+            raise ValueError("a rule needs at least one condition in `when`")
+        if self.quarantine is not None:
+            if not _CODE.fullmatch(self.quarantine):
+                raise ValueError(f"{self.quarantine!r} is no reason code such as 'test_product'")
+            if not self.because:
+                raise ValueError(f"the rule for {self.quarantine!r} needs `because`: a sentence")
+        return self
+
+
+class Also(_Section):
+    """A second table that the same row describes."""
+
+    columns: Columns
+
+
+class Lookup(_Section):
+    """A small reference file beside the delivered one, joined on a column both have."""
+
+    file: str
+    on: str
+    format: Format = "parquet"
+
+
+class Feed(_Section):
+    """One kind of file and the table its rows become."""
+
+    files: tuple[str, ...] = Field(min_length=1)
+    table: str
+    format: Format = "csv"
+    encoding: Encoding = "utf-8"
+    delimiter: str = Field(",", min_length=1, max_length=1)
+    header: tuple[str, ...] = ()
+    positions: dict[str, tuple[int, int]] = {}
+    skip_lines: int = Field(0, ge=0, le=100)
+    guests: bool = False
+    repeated_keys: Literal["number", "last"] | None = None
+    columns: Columns
+    rules: tuple[Rule, ...] = ()
+    also: dict[str, Also] = {}
+    lookup: Lookup | None = None
+
+    @property
+    def numbers_repeats(self) -> bool:
+        """Whether rows of equal key are numbered rather than replaced by the last."""
+        return (self.repeated_keys or "number") == "number" and self.table == "order_lines"
+
+    @property
+    def theirs(self) -> tuple[str, ...]:
+        """The columns the files must have, those of the lookup excepted where it has them."""
+        return self._theirs(optional=False)
+
+    @property
+    def theirs_or_optional(self) -> tuple[str, ...]:
+        """The columns that are read from a file if it has them."""
+        return self._theirs(optional=True)
+
+    def _theirs(self, *, optional: bool) -> tuple[str, ...]:
+        maps = [self.columns, *(also.columns for also in self.also.values())]
+        names = [
+            name
+            for columns in maps
+            for column in columns.values()
+            if optional or not column.optional
+            for name in column.theirs
+        ]
+        ours = {column.name for column in tables.CANONICAL[self.table]}
+        names += [name for rule in self.rules for name in rule.when if name not in ours]
+        if self.lookup:
+            names.append(self.lookup.on)
+        return tuple(dict.fromkeys(names))
+
+    @model_validator(mode="after")
+    def _fits_its_table(self) -> "Feed":
+        _check_columns(self.table, self.columns)
+        entry = tables.CANONICAL[self.table]
+        for name, also in self.also.items():
+            _check_columns(name, also.columns)
+            if name == self.table or name not in ("customers", "products", "orders"):
+                raise ValueError(f"a row of {self.table} cannot also describe {name}")
+        ours = {column.name: column for column in entry}
+        for rule in self.rules:
+            if rule.kind is not None and rule.kind not in tables.CLOSED_SETS.get(
+                (self.table, "kind"), ()
+            ):
+                raise ValueError(f"{rule.kind!r} is no kind of {self.table}")
+            for name in rule.set:
+                if name not in ours or ours[name].type != "int64":
+                    raise ValueError(f"`set` can only change numbers of {self.table}, not {name!r}")
+            for name, condition in rule.when.items():
+                if name in ours and ours[name].type in ("int64", "float64"):
+                    comparison(name, condition)
+                elif isinstance(condition, str):
+                    try:
+                        re.compile(condition)
+                    except re.error as error:
+                        raise ValueError(f"{condition!r} is no regular expression") from error
+        if self.repeated_keys == "number" and self.table != "order_lines":
+            raise ValueError('repeated_keys = "number" is for order_lines; use "last"')
+        if (self.format == "fixed_width") != bool(self.positions):
+            raise ValueError("positions belong to format = 'fixed_width', and that needs them")
+        return self
+
+
+class Source(_Section):
+    """One source of deliveries."""
+
+    name: str
+    title: str
+    timezone: str
+    currency: str = Field(min_length=3, max_length=3)
+    minor_units: int = Field(100, ge=1, le=10_000)
+    available_after_hours: float = Field(0, ge=0, le=24 * 365)
+    licence: str = ""
+    feeds: dict[str, Feed] = Field(min_length=1)
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        return _known_zone(value)
+
+    @field_validator("feeds")
+    @classmethod
+    def _feed_names(cls, value: dict[str, Feed]) -> dict[str, Feed]:
+        for name in value:
+            if not _CODE.fullmatch(name):
+                raise ValueError(f"{name!r} is no feed name: lower case letters, digits and _")
+        return value
+
+    @cached_property
+    def mapping_sha256(self) -> str:
+        """SHA-256 of the description, stored with every delivery read by it."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+    @property
+    def has_orders(self) -> bool:
+        """Whether a feed delivers orders themselves; otherwise they follow from their lines."""
+        return any(
+            feed.table == "orders" or "orders" in feed.also for feed in self.feeds.values()
+        )
+
+    def declared_reasons(self) -> dict[str, str]:
+        """The reason codes of the rules, each with its `because`."""
+        return {
+            rule.quarantine: rule.because
+            for feed in self.feeds.values()
+            for rule in feed.rules
+            if rule.quarantine
+        }
+
+    def match(self, file: Path) -> str:
+        """The name of the feed a file belongs to, by its file name; the first that fits.
+
+        Raises
+        ------
+        FileRefused
+            No feed expects a file of that name.
+        """
+        for name, feed in self.feeds.items():
+            if any(fnmatchcase(file.name, pattern) for pattern in feed.files):
+                return name
+        expected = "; ".join(f"{n}: {', '.join(f.files)}" for n, f in self.feeds.items())
+        raise FileRefused(
+            f"{file.name} belongs to no feed of {self.name} (expected {expected}). "
+            f"Rename the file, or add its pattern to sources/{self.name}.toml.",
+            "no_feed",
+        )
+
+
+def comparison(name: str, condition: str | tuple[str, ...]) -> tuple[str, int]:
+    """Operator and number of a condition such as `< 0`; `missing` and `present` have none.
+
+    Examples
+    --------
+    >>> comparison("quantity", "< 0")
+    ('<', 0)
+    """
+    if condition in ("missing", "present"):
+        return str(condition), 0
+    found = _COMPARISON.fullmatch(condition.strip()) if isinstance(condition, str) else None
+    if found is None:
+        raise ValueError(
+            f"the condition on {name} is {condition!r}; expected a comparison such as '< 0', "
+            "'missing' or 'present'"
+        )
+    return found[1], int(found[2])
+
+
+def known_sources(folder: Path) -> list[str]:
+    """The names of the descriptions in a folder."""
+    return sorted(path.stem for path in folder.glob("*.toml"))
+
+
+def load_source(folder: Path, name: str) -> Source:
+    """The description `folder/name.toml`.
+
+    Raises
+    ------
+    UnknownSource
+        There is none of that name.
+    SettingsError
+        It is no TOML or says something that cannot be meant.
+    """
+    if name not in known_sources(folder):
+        raise UnknownSource(
+            f"There is no source {name!r}; known are {', '.join(known_sources(folder)) or 'none'}. "
+            f"Add {folder.name}/{name}.toml (docs/sources.md shows how)."
+        )
+    path = folder / f"{name}.toml"
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path.name} is no valid TOML: {error}. Correct the line named.") from error
+    try:
+        return Source(name=name, **values)
+    except (ValidationError, TypeError) as error:
+        if isinstance(error, TypeError):
+            raise SettingsError(f"{path.name} sets `name`, which is the file's own name.") from error
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the description"
+        raise SettingsError(f"{where} in {path.name}: {first['msg']}. See docs/sources.md.") from error
+
+
+def _known_zone(value: str) -> str:
+    if value not in available_timezones():
+        raise ValueError(f"{value!r} is no IANA time zone such as 'Europe/London'")
+    return value
+
+
+def _check_columns(table: str, columns: Columns) -> None:
+    entry = tables.CANONICAL.get(table)
+    if entry is None:
+        raise ValueError(f"{table!r} is no table; known are {', '.join(tables.CANONICAL)}")
+    names = {column.name for column in entry} - {"occurrence"}
+    for name in columns:
+        if name not in names:
+            raise ValueError(f"{name!r} is no column of {table}; known are {', '.join(sorted(names))}")
+    optional = {"occurrence", "discount_cents", "kind" if table in DEFAULT_KINDS else ""}
+    for column in entry:
+        if column.required and column.name not in columns and column.name not in optional:
+            raise ValueError(f"{table} needs the column {column.name}: {column.meaning}")

@@ -1,0 +1,1 @@
+"""What is known of each active customer at the start of a day: rollups, features, their store."""

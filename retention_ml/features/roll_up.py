@@ -1,0 +1,112 @@
+"""The door that brings the daily rollups up to date with the deliveries."""
+
+import logging
+import time
+from typing import Any
+
+from retention_ml import clock
+from retention_ml.features import rollups
+from retention_ml.features.local_time import calendar
+from retention_ml.receipts import Receipt
+from retention_ml.settings import Settings
+from retention_ml.warehouse import Transaction, Warehouse
+
+logger = logging.getLogger(__name__)
+
+_LOCK = 7_265_747
+_ROLLUPS = {
+    "features.customer_day": rollups.customer_day,
+    "features.customer_product_day": rollups.customer_product_day,
+    "features.product_category": rollups.product_category,
+}
+
+
+def roll_up(warehouse: Warehouse, *, settings: Settings) -> Receipt:
+    """Add the deliveries accepted since the last pass to the rollups, in one transaction.
+
+    A pass with nothing new changes nothing. When `calendar.timezone` has changed since the last
+    pass, all days are cut anew.
+
+    Returns
+    -------
+    Receipt
+        `written` counts rollup rows; details: deliveries, rollup_id (of the newest pass).
+    """
+    started = time.perf_counter()
+    timezone = settings.calendar.timezone
+    with warehouse.transaction() as transaction:
+        transaction.execute("SELECT pg_advisory_xact_lock(:key)", key=_LOCK)
+        newest = _newest_pass(transaction)
+        changed = _start_anew_if_the_calendar_changed(transaction, timezone)
+        is_first = changed or newest == 0
+        if is_first:
+            transaction.execute("DELETE FROM features.calendar")
+            transaction.copy("features.calendar", calendar(timezone))
+            transaction.execute("ANALYZE features.calendar")
+        deliveries = transaction.change(
+            "INSERT INTO features.rolled_up (delivery_id, rollup_id, timezone, rolled_up_at) "
+            "SELECT delivery_id, :rollup_id, :timezone, :now FROM raw.deliveries AS delivery "
+            "WHERE status = 'accepted' AND NOT EXISTS (SELECT FROM features.rolled_up AS rolled "
+            "WHERE rolled.delivery_id = delivery.delivery_id)",
+            rollup_id=newest + 1,
+            timezone=timezone,
+            now=clock.now(),
+        )
+        written = 0
+        if deliveries:
+            newest += 1
+            # Without these the planner takes the join to millions of rows for one of a few.
+            transaction.execute("ANALYZE features.rolled_up")
+            events_from, events_to = _span_of_events(transaction, newest)
+            a_pass = rollups.Pass(
+                rollup_id=newest,
+                events_from=events_from,
+                events_to=events_to,
+                is_first=is_first,
+            )
+            written = sum(
+                transaction.insert(table, added(a_pass)) for table, added in _ROLLUPS.items()
+            )
+    return warehouse.record(
+        Receipt(
+            door="roll_up",
+            read=written,
+            written=written,
+            seconds=time.perf_counter() - started,
+            details={"deliveries": deliveries, "rollup_id": newest},
+        ),
+        settings.run_id,
+    )
+
+
+def _newest_pass(transaction: Transaction) -> int:
+    found = transaction.execute("SELECT coalesce(max(rollup_id), 0) FROM features.rolled_up")
+    return int(found[0][0])
+
+
+def _start_anew_if_the_calendar_changed(transaction: Transaction, timezone: str) -> bool:
+    before = transaction.execute(
+        "SELECT DISTINCT timezone FROM features.rolled_up WHERE timezone <> :timezone",
+        timezone=timezone,
+    )
+    if not before:
+        return False
+    logger.warning(
+        "calendar.timezone was %s and is now %s: all rollups are made anew, and features of past "
+        "days will be rebuilt when they are next asked for.",
+        before[0][0],
+        timezone,
+    )
+    for table in (*_ROLLUPS, "features.rolled_up"):
+        transaction.execute(f"DELETE FROM {table}")
+    return True
+
+
+def _span_of_events(transaction: Transaction, rollup_id: int) -> tuple[Any, Any]:
+    found = transaction.execute(
+        "SELECT min(event_at), max(event_at) FROM curated.events JOIN features.rolled_up "
+        "USING (delivery_id) WHERE rollup_id = :rollup_id AND customer_id IS NOT NULL",
+        rollup_id=rollup_id,
+    )
+    oldest, newest = tuple(found[0])
+    return oldest, newest

@@ -1,0 +1,328 @@
+"""Daily rollups: additive rows per customer, day and day of availability.
+
+Day D knows a version of a row from `known_from_day`, the first day whose midnight is not before
+its `available_at`, until the midnight at which a replacement is known. Both are additions: +1 at
+the one day, -1 at the other. Sums over `event_day < D and known_from_day <= D` are therefore
+exactly what `curated.known.known` would count at midnight, for every D, in whatever order the
+deliveries came.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import reduce
+
+import ibis
+import ibis.expr.types as ir
+
+from retention_ml import tables
+from retention_ml.features.local_time import (
+    DAY_SECONDS,
+    seconds,
+    with_known_from_day,
+    with_local_time,
+)
+
+SESSION_GAP = timedelta(minutes=30)
+_INSTANTS = ("customer_id", "event_at", "known_from_at")
+_DAY_PARTS = (
+    "orders_night_count",
+    "orders_morning_count",
+    "orders_afternoon_count",
+    "orders_evening_count",
+)
+
+COUNTERS = (
+    "orders_count",
+    "orders_night_count",
+    "orders_morning_count",
+    "orders_afternoon_count",
+    "orders_evening_count",
+    "returns_count",
+    "cancellations_count",
+    "lines_count",
+    "pieces_count",
+    "revenue_cents",
+    "discount_cents",
+    "discounted_lines_count",
+    "returned_lines_count",
+    "refund_cents",
+    "events_count",
+    "views_count",
+    "carts_count",
+    "cart_removals_count",
+    "wishlists_count",
+    "checkouts_count",
+    "searches_count",
+    "logins_count",
+    "shares_count",
+    "reviews_count",
+    "sessions_count",
+    "contacts_count",
+    "contacts_opened_count",
+    "contacts_clicked_count",
+    "redemptions_count",
+    "feedback_count",
+    "complaints_count",
+    "ratings_count",
+    "rating_permille",
+)
+"""The additive columns of `features.customer_day`, all int64."""
+
+ROLLED_UP = ibis.table(
+    {"delivery_id": "int64", "rollup_id": "int64"}, name="rolled_up", database="features"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass:
+    """One pass over the deliveries that `features.rolled_up` lists under `rollup_id`.
+
+    `events_from` and `events_to` are the oldest and newest event of the pass (`None`: it has no
+    events); `is_first` says that no delivery was rolled up before.
+    """
+
+    rollup_id: int
+    events_from: datetime | None
+    events_to: datetime | None
+    is_first: bool
+
+    @property
+    def deliveries(self) -> ibis.Table:
+        """The deliveries of the pass."""
+        return ROLLED_UP.filter(ROLLED_UP.rollup_id == self.rollup_id)
+
+
+def curated(name: str) -> ibis.Table:
+    """The unbound table `curated.<name>`."""
+    return tables.CANONICAL[name].ibis_table("curated", tables.LINEAGE)
+
+
+def customer_day(a_pass: Pass) -> ibis.Table:
+    """What the pass adds to `features.customer_day`."""
+    parts = [
+        _sums(_changes("orders", a_pass), _orders),
+        _sums(_changes("order_lines", a_pass), _lines),
+        _sums(_changes("events", a_pass), _events),
+        _sums(_changes("campaign_contacts", a_pass), _contacts),
+        _sums(_changes("feedback", a_pass), _feedback),
+    ]
+    if a_pass.events_from is not None:
+        parts.append(_sessions(a_pass))
+    summed = [name for name in COUNTERS if name not in _DAY_PARTS]
+    whole = ibis.union(
+        *(
+            part.select(
+                *_INSTANTS,
+                **{name: part[name] if name in part.columns else _ZERO for name in summed},
+            )
+            for part in parts
+        )
+    )
+    timed = with_local_time(whole)
+    quarter = timed.day_second // (DAY_SECONDS // len(_DAY_PARTS))
+    daily = timed.group_by("customer_id", "event_day", "known_from_day").agg(
+        newest_event_at=timed.event_at.max(),
+        **{name: timed[name].sum() for name in summed},
+        **{
+            name: ibis.ifelse(quarter == number, timed.orders_count, 0).sum()
+            for number, name in enumerate(_DAY_PARTS)
+        },
+    )
+    return _not_zero(daily, COUNTERS).mutate(rollup_id=ibis.literal(a_pass.rollup_id, "int64"))
+
+
+def customer_product_day(a_pass: Pass) -> ibis.Table:
+    """What the pass adds to `features.customer_product_day`."""
+    lines = _changes("order_lines", a_pass)
+    sold = lines.filter(lines.kind == "sale", lines.product_id.notnull())
+    # An order's lines share their instants: each is looked up on the calendar once.
+    instants = with_local_time(sold.select("event_at", "known_from_at").distinct())
+    timed = sold.join(instants, ["event_at", "known_from_at"])
+    summed = timed.group_by("customer_id", "product_id", "event_day", "known_from_day").agg(
+        lines_count=timed.sign.sum(), pieces_count=(timed.sign * timed.quantity).sum()
+    )
+    return _not_zero(summed, ["lines_count", "pieces_count"]).mutate(
+        rollup_id=ibis.literal(a_pass.rollup_id, "int64")
+    )
+
+
+def product_category(a_pass: Pass) -> ibis.Table:
+    """What the pass adds to `features.product_category`."""
+    products = _versions("products", a_pass)
+    shelved = with_known_from_day(products.filter(products.category.notnull()))
+    summed = shelved.group_by("product_id", "category", "known_from_day").agg(
+        versions_count=shelved.sign.sum()
+    )
+    return _not_zero(summed, ["versions_count"]).mutate(
+        rollup_id=ibis.literal(a_pass.rollup_id, "int64")
+    )
+
+
+_ZERO = ibis.literal(0, "int64")
+
+
+def _versions(name: str, a_pass: Pass) -> ibis.Table:
+    """Versions that begin (sign 1) or end (sign -1) with a delivery of the pass, and when."""
+    table, deliveries = curated(name), a_pass.deliveries
+    begun = table.semi_join(deliveries, table.delivery_id == deliveries.delivery_id)
+    ended = table.semi_join(deliveries, table.superseded_by == deliveries.delivery_id)
+    columns = [column.name for column in tables.CANONICAL[name]]
+    return begun.select(
+        *columns, sign=ibis.literal(1, "int64"), known_from_at=begun.available_at
+    ).union(
+        ended.select(
+            *columns,
+            sign=ibis.literal(-1, "int64"),
+            known_from_at=ibis.greatest(ended.available_at, ended.superseded_at),
+        )
+    )
+
+
+def _changes(name: str, a_pass: Pass) -> ibis.Table:
+    """Versions of known customers; guests cannot be followed."""
+    versions = _versions(name, a_pass)
+    return versions.filter(versions.customer_id.notnull())
+
+
+def _sums(
+    changes: ibis.Table, columns: Callable[[ibis.Table], dict[str, ir.IntegerValue]]
+) -> ibis.Table:
+    return changes.group_by(*_INSTANTS).agg(
+        **{name: (changes.sign * value).sum() for name, value in columns(changes).items()}
+    )
+
+
+def _one(condition: ir.BooleanValue) -> ir.IntegerValue:
+    return ibis.ifelse(condition, 1, 0)
+
+
+def _orders(t: ibis.Table) -> dict[str, ir.IntegerValue]:
+    return {
+        "orders_count": _one(t.kind == "purchase"),
+        "returns_count": _one(t.kind == "return"),
+        "cancellations_count": _one(t.kind == "cancellation"),
+    }
+
+
+def _lines(t: ibis.Table) -> dict[str, ir.IntegerValue]:
+    sold = t.kind == "sale"
+    undone = t.kind.isin(["return", "cancellation"])
+    return {
+        "lines_count": _one(sold),
+        "pieces_count": ibis.ifelse(sold, t.quantity, 0),
+        "revenue_cents": ibis.ifelse(sold, t.line_amount_cents, 0),
+        "discount_cents": ibis.ifelse(sold, t.discount_cents, 0),
+        "discounted_lines_count": _one(sold & (t.discount_cents > 0)),
+        "returned_lines_count": _one(undone),
+        "refund_cents": ibis.ifelse(undone, -t.line_amount_cents, 0),
+    }
+
+
+EVENT_COLUMNS = {
+    "views_count": "view",
+    "carts_count": "cart",
+    "cart_removals_count": "remove_from_cart",
+    "wishlists_count": "wishlist",
+    "checkouts_count": "purchase",
+    "searches_count": "search",
+    "logins_count": "login",
+    "shares_count": "share",
+    "reviews_count": "review",
+}
+
+
+def _events(t: ibis.Table) -> dict[str, ir.IntegerValue]:
+    return {
+        "events_count": ibis.literal(1, "int64"),
+        **{name: _one(t.event_type == kind) for name, kind in EVENT_COLUMNS.items()},
+    }
+
+
+def _contacts(t: ibis.Table) -> dict[str, ir.IntegerValue]:
+    return {
+        "contacts_count": _one(t.kind == "sent"),
+        "contacts_opened_count": _one(t.kind == "opened"),
+        "contacts_clicked_count": _one(t.kind == "clicked"),
+        "redemptions_count": _one(t.kind == "redeemed"),
+    }
+
+
+def _feedback(t: ibis.Table) -> dict[str, ir.IntegerValue]:
+    rated = t.rating_share.notnull()
+    permille = (t.rating_share * 1000 + 0.5).floor().cast("int64")
+    return {
+        "feedback_count": ibis.literal(1, "int64"),
+        "complaints_count": _one(t.kind == "complaint"),
+        "ratings_count": _one(rated),
+        "rating_permille": ibis.ifelse(rated, permille, 0),
+    }
+
+
+def _sessions(a_pass: Pass) -> ibis.Table:
+    """Visits begun: their number with the pass, less their number without it."""
+    now = _starts(a_pass, upto=a_pass.rollup_id, sign=1)
+    starts = (
+        now if a_pass.is_first else now.union(_starts(a_pass, upto=a_pass.rollup_id - 1, sign=-1))
+    )
+    return starts.group_by(*_INSTANTS).agg(sessions_count=starts.sign.sum())
+
+
+def _starts(a_pass: Pass, *, upto: int, sign: int) -> ibis.Table:
+    """Moments at which a visit begins, from when to when each was known to begin one.
+
+    A moment (customer and second) begins a visit as long as no other moment of the 30 minutes
+    before it is known. It is a start from the day it is known until the day the first of those
+    others is known.
+    """
+    moments = _moments(a_pass, upto)
+    gap = int(SESSION_GAP.total_seconds())
+    before = ibis.range_window(
+        group_by=moments.customer_id, order_by=moments.second, preceding=(gap - 1, 1)
+    )
+    seen = moments.mutate(continues_from_at=moments.known_from_at.min().over(before))
+    begun = seen.filter(
+        seen.continues_from_at.isnull() | (seen.known_from_at < seen.continues_from_at)
+    )
+    ended = begun.filter(begun.continues_from_at.notnull())
+    return begun.select(
+        "customer_id", "event_at", "known_from_at", sign=ibis.literal(sign, "int64")
+    ).union(
+        ended.select(
+            "customer_id",
+            "event_at",
+            known_from_at=ended.continues_from_at,
+            sign=ibis.literal(-sign, "int64"),
+        )
+    )
+
+
+def _moments(a_pass: Pass, upto: int) -> ibis.Table:
+    """Seconds at which a customer was on the site, of deliveries up to a pass.
+
+    Later passes look only at customers of the pass, half an hour around its events: moments
+    farther away begin visits with the pass exactly as they did without it.
+    """
+    events, deliveries = curated("events"), ROLLED_UP.filter(ROLLED_UP.rollup_id <= upto)
+    events = events.filter(events.customer_id.notnull())
+    of_pass = events.semi_join(a_pass.deliveries, "delivery_id")
+    if not a_pass.is_first:
+        assert a_pass.events_from is not None
+        assert a_pass.events_to is not None
+        events = events.filter(
+            events.event_at >= _instant(a_pass.events_from - SESSION_GAP),
+            events.event_at <= _instant(a_pass.events_to + SESSION_GAP),
+        ).semi_join(of_pass, "customer_id")
+    rolled = events.semi_join(deliveries, "delivery_id")
+    rolled = rolled.mutate(second=seconds(rolled.event_at))
+    return rolled.group_by("customer_id", "second").agg(
+        event_at=rolled.event_at.max(), known_from_at=rolled.available_at.min()
+    )
+
+
+def _instant(value: datetime) -> ir.TimestampScalar:
+    return ibis.literal(value, type="timestamp('UTC')")
+
+
+def _not_zero(table: ibis.Table, names: Iterable[str]) -> ibis.Table:
+    return table.filter(reduce(lambda a, b: a | b, (table[name] != 0 for name in names)))

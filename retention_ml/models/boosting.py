@@ -1,0 +1,65 @@
+"""Growing LightGBM trees so that equal rows and seeds give equal text."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from retention_ml.models.arrays import Floats
+from retention_ml.models.rows import Rows
+
+
+def fixed(seed: int, threads: int) -> dict[str, Any]:
+    """Parameters that make a fit repeatable and quiet."""
+    return {
+        "objective": "binary",
+        "verbosity": -1,
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": threads,
+        "seed": seed,
+        "feature_pre_filter": False,
+        "max_bin": 127,
+    }
+
+
+def grow(
+    rows: Rows,
+    params: Mapping[str, Any],
+    *,
+    rounds: int,
+    seed: int,
+    threads: int,
+    left_out: Rows | None = None,
+    patience: int = 30,
+) -> str:
+    """The text of a model grown on `rows`.
+
+    Where `left_out` is given, growing stops once its log loss has not improved for `patience`
+    trees, and only the trees up to the best one are kept.
+    """
+    import lightgbm
+
+    settings = {**fixed(seed, threads), **params}
+    learnt = lightgbm.Dataset(rows.values, rows.outcome, weight=_weights(rows), params=settings)
+    if left_out is None:
+        return str(lightgbm.train(settings, learnt, rounds).model_to_string())
+    judged = lightgbm.Dataset(
+        left_out.values,
+        left_out.outcome,
+        weight=_weights(left_out),
+        reference=learnt,
+        params=settings,
+    )
+    booster = lightgbm.train(
+        {**settings, "metric": "binary_logloss"},
+        learnt,
+        rounds,
+        valid_sets=[judged],
+        callbacks=[lightgbm.early_stopping(patience, verbose=False)],
+    )
+    return str(booster.model_to_string(num_iteration=booster.best_iteration))
+
+
+def _weights(rows: Rows) -> Floats | None:
+    return None if np.all(rows.weights == 1) else rows.weights

@@ -1,0 +1,109 @@
+"""Which past days a training learns from and which it is judged on."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from retention_ml.models.definition import ChurnDefinition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The days of a training, each oldest first.
+
+    Parameters
+    ----------
+    training : tuple of date
+        Candidates learn from these; all their windows close, and the embargo passes, before the
+        first day of `evaluation`.
+    evaluation : tuple of date
+        Candidates are judged on these.
+    final : tuple of date
+        The chosen candidate is fitted anew on these, the newest matured ones.
+    notes : tuple of str
+        What was cut because the history is short.
+    """
+
+    training: tuple[date, ...]
+    evaluation: tuple[date, ...]
+    final: tuple[date, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def days(self) -> tuple[date, ...]:
+        """All days, oldest first, each once."""
+        return tuple(sorted({*self.training, *self.evaluation, *self.final}))
+
+
+def newest_matured(
+    definition: ChurnDefinition, *, as_of: date, settle_days: int, data_ends_on: date
+) -> date:
+    """The newest day whose outcome window has closed, settled, and is covered by the data.
+
+    Parameters
+    ----------
+    as_of : date
+        The day of the training; nothing later is known.
+    settle_days : int
+        A window counts from this many days after its end.
+    data_ends_on : date
+        The day after the last day with an order: a window that reaches beyond is not known to be
+        empty, the feed may just have stopped.
+    """
+    closes = min(as_of - timedelta(days=settle_days), data_ends_on)
+    return closes - timedelta(days=definition.lead_days + definition.horizon_days)
+
+
+def plan(
+    definition: ChurnDefinition,
+    *,
+    newest: date,
+    data_begins_on: date,
+    cutoff_count: int,
+    cutoff_every_days: int,
+    evaluation_count: int,
+    embargo_days: int,
+) -> Plan | None:
+    """The days of a training, or None if the history cannot carry one training day and one other.
+
+    All days stand on one grid that ends at `newest`, so that features are shared. A day is usable
+    from `active_days` after the first order on: earlier its population is cut short. Where the
+    history is too short first the days learnt from become fewer, then those judged on.
+    """
+    earliest = data_begins_on + timedelta(days=definition.active_days)
+    if newest < earliest:
+        return None
+    usable = (newest - earliest).days // cutoff_every_days + 1
+    # Grid steps between the first day judged on and the newest day learnt from.
+    apart = -(-(definition.lead_days + definition.horizon_days + embargo_days) // cutoff_every_days)
+    apart = max(1, apart)
+
+    def day(steps_back: int) -> date:
+        return newest - timedelta(days=steps_back * cutoff_every_days)
+
+    judged = min(evaluation_count, usable - apart)
+    if judged < 1:
+        return None
+    learnt = min(cutoff_count, usable - apart - judged + 1)
+    notes = []
+    if learnt < cutoff_count:
+        notes.append(f"{learnt} instead of {cutoff_count} days to learn from: the history is short")
+    if judged < evaluation_count:
+        notes.append(
+            f"{judged} instead of {evaluation_count} days to judge on: the history is short"
+        )
+    first_judged = judged - 1
+    training = [day(first_judged + apart + step) for step in range(learnt)]
+    evaluation = [day(step) for step in range(judged)]
+    final = [day(step) for step in range(min(usable, cutoff_count + evaluation_count))]
+    return Plan(
+        training=tuple(sorted(training)),
+        evaluation=tuple(sorted(evaluation)),
+        final=tuple(sorted(final)),
+        notes=tuple(notes),
+    )
+
+
+def days_needed(definition: ChurnDefinition, *, embargo_days: int, settle_days: int) -> int:
+    """The least days of history before a training: one day to learn from and one to judge on."""
+    window = definition.lead_days + definition.horizon_days
+    return definition.active_days + 2 * window + embargo_days + settle_days

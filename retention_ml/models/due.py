@@ -1,0 +1,48 @@
+"""Whether a training is due on a day."""
+
+import time
+from datetime import date
+
+from retention_ml.receipts import Receipt
+from retention_ml.settings import Settings
+from retention_ml.warehouse import Warehouse
+
+
+def is_due(as_of: date, last: date | None, every_days: int) -> bool:
+    """Whether `every_days` have passed between the last training's day and `as_of`.
+
+    A day before the last training is never due: a backfill of the past does not train.
+
+    Examples
+    --------
+    >>> is_due(date(2026, 3, 8), date(2026, 3, 1), 7)
+    True
+    >>> is_due(date(2026, 3, 7), date(2026, 3, 1), 7)
+    False
+    >>> is_due(date(2026, 2, 1), date(2026, 3, 1), 7)
+    False
+    >>> is_due(date(2026, 3, 1), None, 7)
+    True
+    """
+    return last is None or (as_of - last).days >= every_days
+
+
+def due(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
+    """Look whether a training is due: `details["is_due"]`, and since when in `details["last"]`."""
+    started = time.perf_counter()
+    with warehouse.transaction() as transaction:
+        last: date | None = transaction.execute(
+            "SELECT max(as_of) FROM models.trainings WHERE status = 'selected'"
+        )[0][0]
+    return Receipt(
+        door="due",
+        as_of=as_of,
+        read=0,
+        written=0,
+        seconds=time.perf_counter() - started,
+        details={
+            "is_due": is_due(as_of, last, settings.training.every_days),
+            "last": last.isoformat() if last else None,
+            "every_days": settings.training.every_days,
+        },
+    )

@@ -1,0 +1,204 @@
+"""A predictor that is a weighted sum of quantile-normalised features."""
+
+import json
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+from scipy.special import ndtri
+
+from retention_ml.errors import UnfitModel
+from retention_ml.models.arrays import Floats, Ints, sigmoid
+
+_KNOTS = 65
+_MISSING_SHARE_MIN = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How one feature becomes a number of mean 0 and variance 1 over the rows learnt from.
+
+    `knots` are feature values, `heights` their normal scores (standardised): between knots by
+    linear interpolation, flat beyond. A constant feature has no knots and scores 0.
+    """
+
+    knots: Floats
+    heights: Floats
+
+    def scores(self, column: Floats) -> Floats:
+        """Scores of a column, shape (n,); 0, the mean, where it is missing."""
+        if len(self.knots) == 0:
+            return np.zeros(len(column))
+        height = np.interp(np.nan_to_num(column), self.knots, self.heights)
+        return np.where(np.isnan(column), 0.0, height)
+
+
+def fit_scale(column: Floats) -> Scale:
+    """The scale of one feature, from the values learnt from, shape (n,), NaN where missing."""
+    present = np.sort(column[~np.isnan(column)])
+    empty = np.empty(0)
+    if len(present) == 0 or present[0] == present[-1]:
+        return Scale(empty, empty)
+    values, counts = np.unique(present, return_counts=True)
+    ranks = (np.cumsum(counts) - counts / 2) / len(present)
+    if len(values) > _KNOTS:
+        at = np.quantile(np.arange(len(values)), np.linspace(0, 1, _KNOTS)).round().astype(int)
+        by_mass = np.searchsorted(ranks, np.linspace(ranks[0], ranks[-1], _KNOTS))
+        keep = np.unique(np.concatenate([at[[0, -1]], np.minimum(by_mass, len(values) - 1)]))
+        values, ranks = values[keep], ranks[keep]
+    heights = ndtri(np.clip(ranks, 0.002, 0.998))
+    scored = np.interp(present, values, heights)
+    spread = float(scored.std())
+    return Scale(values, (heights - scored.mean()) / (spread or 1.0))
+
+
+def ridge_logistic(
+    design: Floats, outcome: Floats, weights: Floats, penalty: float, rounds: int = 30
+) -> tuple[Floats, float]:
+    """Coefficients, shape (k,), and intercept of a ridge logistic regression.
+
+    Minimises sum of weighted log losses + `penalty` / 2 × sum of squared coefficients (the
+    intercept is free) by Newton's method with step halving.
+    """
+    rows, columns = design.shape
+    full = np.column_stack([design, np.ones(rows)])
+    ridge = np.append(np.full(columns, penalty), 1e-9)
+    base = np.clip(np.average(outcome, weights=weights), 1e-6, 1 - 1e-6)
+    beta = np.append(np.zeros(columns), np.log(base / (1 - base)))
+
+    def loss(at: Floats) -> float:
+        margin = full @ at
+        return float(weights @ (np.logaddexp(0, margin) - outcome * margin) + ridge @ at**2 / 2)
+
+    current = loss(beta)
+    for _ in range(rounds):
+        probability = sigmoid(full @ beta)
+        curvature = np.maximum(weights * probability * (1 - probability), 1e-12)
+        gradient = full.T @ (weights * (probability - outcome)) + ridge * beta
+        hessian = (full * curvature[:, None]).T @ full + np.diag(ridge)
+        step = np.linalg.solve(hessian, gradient)
+        scale = 1.0
+        while (proposed := loss(beta - scale * step)) > current and scale > 1e-4:
+            scale /= 2
+        if proposed > current:
+            break
+        beta = beta - scale * step
+        gained, current = current - proposed, proposed
+        if gained <= 1e-10 * max(1.0, abs(current)):
+            break
+    return beta[:-1], float(beta[-1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Linear:
+    """Log-odds = intercept + sum of coefficient × score (+ a term where the feature is missing)."""
+
+    kind: ClassVar[str] = "linear"
+    scales: tuple[Scale, ...]
+    missing_shares: Floats
+    coefficients: Floats
+    missing_coefficients: Floats
+    intercept: float
+
+    def _terms(self, values: Floats) -> Floats:
+        scores = np.column_stack(
+            [scale.scores(values[:, j]) for j, scale in enumerate(self.scales)]
+        )
+        absent = np.isnan(values) - self.missing_shares
+        return scores * self.coefficients + absent * self.missing_coefficients
+
+    def margin(self, values: Floats) -> Floats:
+        """Log-odds before calibration, shape (n,), of feature values of shape (n, k)."""
+        return np.asarray(self._terms(values).sum(axis=1) + self.intercept, dtype=np.float64)
+
+    def contributions(self, values: Floats) -> tuple[Floats, float]:
+        """What each feature adds to the base, shape (n, k), and the base."""
+        return self._terms(values), self.intercept
+
+    def files(self) -> dict[str, bytes]:
+        """The coefficients and scales as text files."""
+        content = {
+            "intercept": self.intercept,
+            "coefficients": self.coefficients.tolist(),
+            "missing_coefficients": self.missing_coefficients.tolist(),
+            "missing_shares": self.missing_shares.tolist(),
+            "scales": [
+                {"knots": scale.knots.tolist(), "heights": scale.heights.tolist()}
+                for scale in self.scales
+            ],
+        }
+        return {"coefficients.json": json.dumps(content, indent=1).encode()}
+
+    @classmethod
+    def from_files(cls, files: dict[str, bytes], features: tuple[str, ...]) -> Self:
+        """What was written by `files`; checked for shape and finite values."""
+        content = json.loads(files["coefficients.json"])
+        scales = tuple(
+            Scale(
+                np.asarray(scale["knots"], dtype=np.float64),
+                np.asarray(scale["heights"], dtype=np.float64),
+            )
+            for scale in content["scales"]
+        )
+        columns = [
+            np.asarray(content[name], dtype=np.float64)
+            for name in ("coefficients", "missing_coefficients", "missing_shares")
+        ]
+        intercept = float(content["intercept"])
+        sound = (
+            len(scales) == len(features)
+            and all(column.shape == (len(features),) for column in columns)
+            and all(scale.knots.shape == scale.heights.shape for scale in scales)
+            and all(bool(np.all(np.diff(scale.knots) > 0)) for scale in scales)
+            and all(bool(np.all(np.isfinite(scale.knots))) for scale in scales)
+            and all(bool(np.all(np.isfinite(scale.heights))) for scale in scales)
+            and all(bool(np.all(np.isfinite(column))) for column in columns)
+            and np.isfinite(intercept)
+        )
+        if not sound:
+            raise UnfitModel(
+                f"coefficients.json does not fit its {len(features)} features: expected one "
+                "finite coefficient and one rising scale for each. Train anew."
+            )
+        return cls(
+            scales=scales,
+            coefficients=columns[0],
+            missing_coefficients=columns[1],
+            missing_shares=columns[2],
+            intercept=intercept,
+        )
+
+
+def design_of(values: Floats) -> tuple[Floats, tuple[Scale, ...], Floats, Ints]:
+    """Normalised features for a fit.
+
+    Returns
+    -------
+    design : array of float64, shape (n, k + number of features that are often missing)
+    scales : tuple of Scale, length k
+    missing_shares : array of float64, shape (k,)
+    missing_columns : array of int, the features that have a missing term
+    """
+    scales = tuple(fit_scale(values[:, j]) for j in range(values.shape[1]))
+    absent = np.isnan(values)
+    shares = absent.mean(axis=0)
+    often = np.flatnonzero((shares > _MISSING_SHARE_MIN) & (shares < 1 - _MISSING_SHARE_MIN))
+    scores = [scale.scores(values[:, j]) for j, scale in enumerate(scales)]
+    extra = [absent[:, j] - shares[j] for j in often]
+    return np.column_stack(scores + extra), scales, shares, often
+
+
+def fit_linear(values: Floats, outcome: Floats, weights: Floats, penalty: float) -> Linear:
+    """A ridge logistic regression on quantile-normalised features, shape (n, k)."""
+    design, scales, shares, often = design_of(values)
+    beta, intercept = ridge_logistic(design, outcome, weights, penalty)
+    count = values.shape[1]
+    missing = np.zeros(count)
+    missing[often] = beta[count:]
+    return Linear(
+        scales=scales,
+        missing_shares=shares,
+        coefficients=beta[:count],
+        missing_coefficients=missing,
+        intercept=intercept,
+    )

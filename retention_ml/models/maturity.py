@@ -1,0 +1,188 @@
+"""The maturity ledger: outcome windows that have closed and settled, with their labels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import ibis
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from retention_ml import clock
+from retention_ml.errors import NotReady
+from retention_ml.models.cutoffs import newest_matured
+from retention_ml.models.definition import ChurnDefinition, churn_definition
+from retention_ml.models.labels import ORDERS, POPULATION, labels
+from retention_ml.settings import Settings
+from retention_ml.warehouse import Transaction, Warehouse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feed:
+    """What the orders known on a day cover.
+
+    Parameters
+    ----------
+    begins_on, ends_on : date
+        The first day with an order, and the day after the last one.
+    longest_gap_days : int
+        Most days in a row without any order.
+    orders_count, guests_count : int
+        Orders, and those of them without a customer.
+    """
+
+    begins_on: date
+    ends_on: date
+    longest_gap_days: int
+    orders_count: int
+    guests_count: int
+
+
+def feed(warehouse: Warehouse, *, timezone: str, known_as_of: date) -> Feed | None:
+    """What the orders known at the start of a day cover, or None if there are none."""
+    at = ibis.literal(clock.midnight(known_as_of, timezone), "timestamp('UTC')")
+    known = ORDERS.filter(
+        ORDERS.event_at < at,
+        ORDERS.available_at <= at,
+        ORDERS.superseded_at.isnull() | (ORDERS.superseded_at > at),
+    )
+    # Hours, not instants, come out of the database: few rows, and all zones begin on them or
+    # on their quarters, which moves no order further than the gap's own unit.
+    quarter = (known.event_at.epoch_seconds() // 900).cast("int64")
+    counted = known.group_by(quarter=quarter).aggregate(
+        orders_count=known.count(), guests_count=known.customer_id.isnull().sum()
+    )
+    rows = warehouse.read(counted)
+    if rows.num_rows == 0:
+        return None
+    days = clock.local_days(rows["quarter"].cast(pa.int64()).to_numpy() * 900, timezone)
+    days.sort()
+    epoch = date(1970, 1, 1)
+    gaps = days[1:] - days[:-1] - 1
+    return Feed(
+        begins_on=epoch + timedelta(days=int(days[0])),
+        ends_on=epoch + timedelta(days=int(days[-1]) + 1),
+        longest_gap_days=int(gaps.max()) if len(gaps) else 0,
+        orders_count=int(pc.sum(rows["orders_count"]).as_py()),
+        guests_count=int(pc.sum(rows["guests_count"]).as_py()),
+    )
+
+
+def labels_of(
+    warehouse: Warehouse, *, settings: Settings, days: Sequence[date], known_as_of: date
+) -> pa.Table:
+    """`as_of, customer_id, is_churned` of the active customers of each day, ordered.
+
+    Orders count as they were known at the start of `known_as_of`.
+    """
+    definition = churn_definition(settings)
+    known_at = clock.midnight(known_as_of, definition.timezone)
+    parts = []
+    for day in sorted(days):
+        opens_at, closes_at = definition.window_bounds(day)
+        found = labels(
+            POPULATION.filter(POPULATION.as_of == ibis.literal(day, "date")).select("customer_id"),
+            ORDERS,
+            opens_at=opens_at,
+            closes_at=closes_at,
+            known_at=known_at,
+        )
+        rows = warehouse.read(found).sort_by("customer_id")
+        stamp = pa.array([day] * rows.num_rows, pa.date32())
+        parts.append(rows.add_column(0, "as_of", stamp))
+    return pa.concat_tables(parts)
+
+
+def mature(
+    warehouse: Warehouse, *, settings: Settings, days: Sequence[date], known_as_of: date
+) -> pa.Table:
+    """Write the labels of days whose windows have closed, and return them.
+
+    Later knowledge replaces earlier: a label computed on an earlier day is written anew, one
+    computed on a later day is kept. What is returned stands for `known_as_of` in any case.
+
+    Returns
+    -------
+    pa.Table
+        `as_of, customer_id, is_churned`, ordered by day and customer.
+
+    Raises
+    ------
+    NotReady
+        A window among them has not closed and settled by `known_as_of`, or reaches beyond the
+        last day with orders.
+    """
+    definition = churn_definition(settings)
+    covered = feed(warehouse, timezone=definition.timezone, known_as_of=known_as_of)
+    newest = (
+        newest_matured(
+            definition,
+            as_of=known_as_of,
+            settle_days=settings.churn.settle_days,
+            data_ends_on=covered.ends_on,
+        )
+        if covered
+        else date.min
+    )
+    open_days = [day for day in days if day > newest]
+    if open_days:
+        raise NotReady(
+            f"The outcome of {min(open_days)} is not known on {known_as_of}: its window of "
+            f"{definition.lead_days} + {definition.horizon_days} days has not closed, settled "
+            f"({settings.churn.settle_days} days) and been covered by orders. The newest day whose "
+            f"outcome is known is {newest if covered else 'none: there are no orders'}."
+        )
+    found = labels_of(warehouse, settings=settings, days=days, known_as_of=known_as_of)
+    for day in sorted(days):
+        rows = found.filter(pc.field("as_of") == day)
+        with warehouse.transaction() as transaction:
+            _write(transaction, definition, settings, day, rows, known_as_of)
+    return found
+
+
+def _write(
+    transaction: Transaction,
+    definition: ChurnDefinition,
+    settings: Settings,
+    day: date,
+    rows: pa.Table,
+    known_as_of: date,
+) -> None:
+    key = {"as_of": day, "hash": definition.hash}
+    transaction.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))",
+        key=f"labels:{day}:{definition.hash}",
+    )
+    later = transaction.execute(
+        "SELECT 1 FROM models.label_windows WHERE as_of = :as_of AND definition_hash = :hash "
+        "AND known_as_of > :known",
+        known=known_as_of,
+        **key,
+    )
+    if later:
+        return
+    for table in ("models.labels", "models.label_windows"):
+        transaction.execute(
+            f"DELETE FROM {table} WHERE as_of = :as_of AND definition_hash = :hash", **key
+        )
+    transaction.copy(
+        "models.labels",
+        rows.append_column("definition_hash", pa.array([definition.hash] * rows.num_rows)),
+    )
+    opens_at, closes_at = definition.window_bounds(day)
+    settled_on = definition.window(day)[1] + timedelta(days=settings.churn.settle_days)
+    transaction.execute(
+        "INSERT INTO models.label_windows (as_of, definition_hash, definition, window_starts_at, "
+        "window_ends_at, settles_at, customers_count, churned_count, known_as_of, matured_at) "
+        "VALUES (:as_of, :hash, CAST(:definition AS jsonb), :opens_at, :closes_at, :settles_at, "
+        ":customers, :churned, :known, :now)",
+        definition=definition.canonical,
+        opens_at=opens_at,
+        closes_at=closes_at,
+        settles_at=clock.midnight(settled_on, definition.timezone),
+        customers=rows.num_rows,
+        churned=int(pc.sum(rows["is_churned"]).as_py() or 0),
+        known=known_as_of,
+        now=clock.now(),
+        **key,
+    )

@@ -1,0 +1,236 @@
+"""How good predictions are: discrimination, calibration and gain, with bootstrap intervals.
+
+All metrics take weights, so one pass over sorted predictions gives them for every resample of
+customers at once.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from retention_ml.models.arrays import Floats, Ints
+
+METRICS = (
+    "roc_auc",
+    "pr_auc",
+    "pr_auc_retained",
+    "log_loss",
+    "brier",
+    "ece",
+    "lift_at_10",
+    "recall_at_10",
+)
+LOWER_IS_BETTER = frozenset({"log_loss", "brier", "ece"})
+_BINS = 10
+_TOP_SHARE = 0.10
+_CHUNK_CELLS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A metric with its 95 % interval."""
+
+    value: float
+    lower: float
+    upper: float
+
+
+def mean_log_loss(probability: Floats, outcome: Floats, weights: Floats) -> float:
+    """Weighted mean log loss, in nats."""
+    return float(np.average(_log_losses(probability, outcome), weights=weights))
+
+
+def _log_losses(probability: Floats, outcome: Floats) -> Floats:
+    kept = np.clip(probability, 1e-15, 1 - 1e-15)
+    return np.asarray(-(outcome * np.log(kept) + (1 - outcome) * np.log1p(-kept)))
+
+
+def score(probability: Floats, outcome: Floats, weights: Floats | None = None) -> dict[str, Floats]:
+    """Every metric of `METRICS` under each row of weights.
+
+    Parameters
+    ----------
+    probability : array of float64, shape (n,)
+        Predicted probability of churn, 0 to 1.
+    outcome : array of float64, shape (n,)
+        1 churned, 0 retained.
+    weights : array of float64, shape (draws, n), optional
+        How often each row counts; default once.
+
+    Returns
+    -------
+    dict of str to array of float64, shape (draws,)
+        `roc_auc` (ties count half), `pr_auc` and `pr_auc_retained` (average precision of either
+        class), `log_loss` in nats, `brier`, `ece` (mean distance of predicted and observed rate
+        over 10 bins of equal counts), `lift_at_10` and `recall_at_10` of the tenth of the rows
+        with the highest probability (ties shared). NaN where a class is absent.
+    """
+    weights = np.ones((1, len(outcome))) if weights is None else weights
+    step = max(1, _CHUNK_CELLS // max(1, len(outcome)))
+    parts = [
+        _score_chunk(probability, outcome, weights[at : at + step])
+        for at in range(0, len(weights), step)
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in METRICS}
+
+
+def _score_chunk(probability: Floats, outcome: Floats, weights: Floats) -> dict[str, Floats]:
+    order = np.argsort(-probability, kind="stable")
+    ranked, y = probability[order], outcome[order]
+    w = weights[:, order]
+    # Rows of equal probability are one threshold: only the last of each run is looked at.
+    ends = np.flatnonzero(np.append(np.diff(ranked) != 0, True))
+    hits = np.cumsum(w * y, axis=1)[:, ends]
+    seen = np.cumsum(w, axis=1)[:, ends]
+    total, churned = seen[:, -1], hits[:, -1]
+    misses = seen - hits
+    retained = total - churned
+    with np.errstate(divide="ignore", invalid="ignore"):
+        nothing = np.zeros((len(w), 1))
+        hit_steps = np.diff(hits, axis=1, prepend=nothing)
+        miss_steps = np.diff(misses, axis=1, prepend=nothing)
+        below = hits - hit_steps / 2
+        roc_auc = (miss_steps * below).sum(axis=1) / (churned * retained)
+        precision = np.where(seen > 0, hits / seen, 0)
+        pr_auc = (hit_steps * precision).sum(axis=1) / churned
+        # From the other end: thresholds rising, the retained found so far.
+        rest = total[:, None] - seen + hit_steps + miss_steps
+        rest_misses = retained[:, None] - misses + miss_steps
+        precision = np.where(rest > 0, rest_misses / rest, 0)
+        pr_auc_retained = (miss_steps * precision).sum(axis=1) / retained
+        recall = _hits_in_top(hits, seen, total * _TOP_SHARE) / churned
+        found = {
+            "roc_auc": roc_auc,
+            "pr_auc": pr_auc,
+            "pr_auc_retained": pr_auc_retained,
+            "log_loss": weights @ _log_losses(probability, outcome) / total,
+            "brier": weights @ (probability - outcome) ** 2 / total,
+            "ece": _ece(ranked, y, w, total),
+            "lift_at_10": recall / _TOP_SHARE,
+            "recall_at_10": recall,
+        }
+    one_class = (churned <= 0) | (retained <= 0)
+    for name in ("roc_auc", "pr_auc", "pr_auc_retained", "lift_at_10", "recall_at_10"):
+        found[name] = np.where(one_class, np.nan, found[name])
+    return found
+
+
+def _hits_in_top(hits: Floats, seen: Floats, wanted: Floats) -> Floats:
+    """Churned rows among the `wanted` first, each tie giving its share, shape (draws,)."""
+    draws = np.arange(len(seen))
+    at = (seen < wanted[:, None]).sum(axis=1)
+    at = np.minimum(at, seen.shape[1] - 1)
+    before = at > 0
+    seen_before = np.where(before, seen[draws, at - 1], 0.0)
+    hits_before = np.where(before, hits[draws, at - 1], 0.0)
+    share = (wanted - seen_before) / np.maximum(seen[draws, at] - seen_before, 1e-300)
+    return np.asarray(hits_before + share * (hits[draws, at] - hits_before), dtype=np.float64)
+
+
+def _ece(ranked: Floats, y: Floats, w: Floats, total: Floats) -> Floats:
+    """Expected calibration error over bins of equal counts of the rows as they are."""
+    bounds = np.linspace(0, len(y), _BINS + 1).round().astype(int)[:-1]
+    bounds = bounds[: max(1, min(_BINS, len(y)))]
+    gap = np.add.reduceat(w * (ranked - y), np.unique(bounds), axis=1)
+    return np.asarray(np.abs(gap).sum(axis=1) / total, dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predictions:
+    """Predictions of several models for the same customers on the same days.
+
+    Parameters
+    ----------
+    days : array of int64, shape (n,)
+        Number of the day of each row.
+    groups : array of int64, shape (n,)
+        Number of the customer of each row.
+    outcome : array of float64, shape (n,)
+        1 churned, 0 retained.
+    models : mapping of str to array of float64, shape (n,)
+        Probability of churn by model.
+    """
+
+    days: Ints
+    groups: Ints
+    outcome: Floats
+    models: Mapping[str, Floats]
+
+
+def customer_weights(groups: Ints, draws: int, seed: int) -> Floats:
+    """How often each row's customer was drawn, shape (draws, n): all rows of one alike."""
+    customers, position = np.unique(groups, return_inverse=True)
+    count = len(customers)
+    drawn = np.random.default_rng(seed).integers(0, count, size=(draws, count))
+    drawn += np.arange(draws)[:, None] * count
+    times = np.bincount(drawn.ravel(), minlength=draws * count).reshape(draws, count)
+    return times.astype(np.float64)[:, position]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """Metrics of several models with intervals and paired differences.
+
+    Parameters
+    ----------
+    values : mapping of str to mapping of str to Interval
+        By model and metric: mean over days.
+    draws : mapping of str to mapping of str to array of float64, shape (draws,)
+        By model and metric: the mean over days in every resample; the same customers are
+        resampled for all models and days.
+    """
+
+    values: Mapping[str, Mapping[str, Interval]]
+    draws: Mapping[str, Mapping[str, Floats]]
+
+    def difference(self, model: str, other: str, metric: str) -> Interval:
+        """Paired difference `model` - `other` with its 95 % interval."""
+        point = self.values[model][metric].value - self.values[other][metric].value
+        return _interval(point, self.draws[model][metric] - self.draws[other][metric])
+
+
+def evaluate(
+    predictions: Predictions,
+    *,
+    draws: int,
+    seed: int,
+    models: Sequence[str] | None = None,
+) -> Evaluation:
+    """Every metric of every model: means over days with 95 % intervals.
+
+    Parameters
+    ----------
+    predictions : Predictions
+        What is judged.
+    draws : int
+        Resamples of customers.
+    seed : int
+        Decides the resamples.
+    models : sequence of str, optional
+        Which models; default all.
+    """
+    weights = customer_weights(predictions.groups, draws, seed)
+    values: dict[str, dict[str, Interval]] = {}
+    resampled: dict[str, dict[str, Floats]] = {}
+    days = [np.flatnonzero(predictions.days == day) for day in np.unique(predictions.days)]
+    for model in models if models is not None else predictions.models:
+        points: list[dict[str, Floats]] = []
+        drawn: list[dict[str, Floats]] = []
+        for rows in days:
+            probability = predictions.models[model][rows]
+            outcome = predictions.outcome[rows]
+            points.append(score(probability, outcome))
+            drawn.append(score(probability, outcome, weights[:, rows]))
+        means = {name: np.mean([part[name] for part in drawn], axis=0) for name in METRICS}
+        values[model] = {
+            name: _interval(float(np.mean([part[name][0] for part in points])), means[name])
+            for name in METRICS
+        }
+        resampled[model] = means
+    return Evaluation(values=values, draws=resampled)
+
+
+def _interval(value: float, draws: Floats) -> Interval:
+    lower, upper = np.quantile(draws, [0.025, 0.975])
+    return Interval(value, float(lower), float(upper))

@@ -1,0 +1,298 @@
+"""The MLflow registry: runs, versions and aliases. The only module that imports MLflow."""
+
+import logging
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version as version_of
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from retention_ml.errors import RegistryError, UnfitModel
+from retention_ml.models.bundle import Bundle
+from retention_ml.settings import Settings
+
+if TYPE_CHECKING:
+    from retention_ml.warehouse import Warehouse
+
+logger = logging.getLogger(__name__)
+
+NAME = "churn"
+BUNDLE_PATH = "artifacts/bundle"
+_REQUIREMENTS = ("lightgbm", "numpy", "pandas", "pyarrow", "scipy")
+_PATIENT = {"TIMEOUT": "30", "MAX_RETRIES": "3", "BACKOFF_FACTOR": "1"}
+_BRISK = {"TIMEOUT": "5", "MAX_RETRIES": "1", "BACKOFF_FACTOR": "1"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelVersion:
+    """A version of the registered model `churn`, as the registry describes it."""
+
+    version: str
+    run_id: str | None
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedModel:
+    """A version whose bundle was checked and may be used.
+
+    Parameters
+    ----------
+    name : str
+        Name of the candidate, such as lightgbm.
+    version : str
+        Version of the registered model `churn`.
+    bundle : Bundle
+        The model.
+    bundle_sha256 : str
+        Its digest.
+    tags : mapping of str to str
+        Tags of the version; empty when the registry did not answer.
+    """
+
+    name: str
+    version: str
+    bundle: Bundle
+    bundle_sha256: str
+    tags: Mapping[str, str]
+
+
+class Registry:
+    """Experiment and registered model `churn` at `settings.tracking_uri`.
+
+    Without an address everything is kept in `settings.home/mlflow/`.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.folder = settings.home / "models"
+
+    @property
+    def uri(self) -> str:
+        """Address of the tracking server or database."""
+        if self.settings.tracking_uri:
+            return self.settings.tracking_uri
+        return f"sqlite:///{self.settings.home / 'mlflow' / 'mlflow.db'}"
+
+    def log_candidate(
+        self,
+        *,
+        training_id: str,
+        model_name: str,
+        params: Mapping[str, Any],
+        metrics: Mapping[str, float],
+        texts: Mapping[str, str],
+        figures: Mapping[str, Any],
+        tags: Mapping[str, str],
+    ) -> str:
+        """Log one candidate as a run; logged again, the same run is overwritten. Its run id.
+
+        `texts` and `figures` (matplotlib) go to artifacts under their names.
+        """
+        with self._asking(_PATIENT):
+            found = self._client.search_runs(
+                [self._experiment],
+                f"tags.training_id = '{training_id}' and tags.model_name = '{model_name}'",
+                max_results=1,
+            )
+            run_id = (
+                found[0].info.run_id
+                if found
+                else self._client.create_run(
+                    self._experiment,
+                    run_name=f"{model_name} {training_id}",
+                    tags={"training_id": training_id, "model_name": model_name, **tags},
+                ).info.run_id
+            )
+            from mlflow.entities import Metric, Param
+
+            known = self._client.get_run(run_id).data.params
+            self._client.log_batch(
+                run_id,
+                metrics=[Metric(name, value, 0, 0) for name, value in metrics.items()],
+                params=[
+                    Param(name, str(value)[:500])
+                    for name, value in params.items()
+                    if name not in known
+                ],
+            )
+            for name, text in texts.items():
+                self._client.log_text(run_id, text, name)
+            for name, figure in figures.items():
+                self._client.log_figure(run_id, figure, name)
+            self._client.set_terminated(run_id)
+        return str(run_id)
+
+    def version_of_training(self, training_id: str) -> ModelVersion | None:
+        """The version a training registered, or None."""
+        with self._asking(_PATIENT):
+            found = self._client.search_model_versions(f"name = '{NAME}'", max_results=1_000)
+        for version in found:
+            if version.tags.get("training_id") == training_id:
+                return _plain(version)
+        return None
+
+    def register(
+        self, bundle: Bundle, *, run_id: str, tags: Mapping[str, str], description: str
+    ) -> ModelVersion:
+        """Log the bundle as a pyfunc model of the run and register it as a new version."""
+        from retention_ml.models import serving_file
+
+        with self._asking(_PATIENT), tempfile.TemporaryDirectory() as scratch:
+            import mlflow
+            from mlflow.models import ModelSignature
+            from mlflow.types import ColSpec, Schema
+
+            folder = bundle.write(Path(scratch) / "bundle")
+            signature = ModelSignature(
+                inputs=Schema([ColSpec("double", name) for name in bundle.features]),
+                outputs=Schema([ColSpec("double", "churn_probability")]),
+            )
+            mlflow.set_tracking_uri(self.uri)
+            with mlflow.start_run(run_id=run_id):
+                logged = mlflow.pyfunc.log_model(
+                    name="model",
+                    python_model=str(serving_file()),
+                    artifacts={"bundle": str(folder)},
+                    signature=signature,
+                    pip_requirements=[f"{name}=={version_of(name)}" for name in _REQUIREMENTS],
+                )
+            if not self._client.search_registered_models(f"name = '{NAME}'"):
+                self._client.create_registered_model(
+                    NAME, description="Probability that an active customer places no order."
+                )
+            made = self._client.create_model_version(
+                NAME,
+                logged.model_uri,
+                run_id=run_id,
+                tags={key: str(value) for key, value in tags.items()},
+                description=description,
+                model_id=logged.model_id,
+            )
+        return _plain(made)
+
+    def point(self, alias: str, version: str) -> None:
+        """Move an alias to a version."""
+        with self._asking(_PATIENT):
+            self._client.set_registered_model_alias(NAME, alias, version)
+
+    def version_at(self, alias: str, *, brisk: bool = False) -> ModelVersion | None:
+        """The version an alias points to, or None."""
+        with self._asking(_BRISK if brisk else _PATIENT):
+            for model in self._client.search_registered_models(f"name = '{NAME}'"):
+                if alias in model.aliases:
+                    number = model.aliases[alias]
+                    return _plain(self._client.get_model_version(NAME, str(number)))
+        return None
+
+    def fetch(self, version: str, sha256: str) -> Bundle:
+        """The bundle of a version, from the cache or the registry, its digest checked.
+
+        Raises
+        ------
+        RegistryError
+            The registry does not answer.
+        UnfitModel
+            What it holds has another digest or is damaged.
+        """
+        cached = self.cached(sha256)
+        if cached is not None:
+            return cached
+        with self._asking(_BRISK), tempfile.TemporaryDirectory() as scratch:
+            import mlflow
+
+            mlflow.set_tracking_uri(self.uri)
+            found = mlflow.artifacts.download_artifacts(
+                artifact_uri=f"models:/{NAME}/{version}/{BUNDLE_PATH}", dst_path=scratch
+            )
+            bundle = Bundle.load(Path(found), sha256)
+        bundle.write(self.folder / sha256)
+        return bundle
+
+    def cached(self, sha256: str) -> Bundle | None:
+        """The bundle of that digest in the local cache, or None if absent or damaged."""
+        folder = self.folder / sha256
+        if not folder.is_dir():
+            return None
+        try:
+            return Bundle.load(folder, sha256)
+        except UnfitModel as error:
+            logger.warning(
+                "The cached bundle %s is damaged and is fetched anew: %s", sha256[:12], error
+            )
+            return None
+
+    def served(self, warehouse: "Warehouse", alias: str) -> ServedModel | None:
+        """The model to use under an alias; see `following.follow`."""
+        from retention_ml.models.following import follow
+
+        return follow(self, warehouse, alias)
+
+    def versions(self) -> Sequence[ModelVersion]:
+        """All versions, newest first."""
+        with self._asking(_PATIENT):
+            found = self._client.search_model_versions(f"name = '{NAME}'", max_results=1_000)
+        return sorted((_plain(v) for v in found), key=lambda v: int(v.version), reverse=True)
+
+    @cached_property
+    def _client(self) -> Any:
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+        for name in ("mlflow", "alembic"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        import mlflow
+
+        if not self.settings.tracking_uri:
+            (self.settings.home / "mlflow" / "artifacts").mkdir(parents=True, exist_ok=True)
+        return mlflow.MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+
+    @cached_property
+    def _experiment(self) -> str:
+        found = self._client.get_experiment_by_name(NAME)
+        if found is not None:
+            return str(found.experiment_id)
+        folder = self.settings.home / "mlflow" / "artifacts"
+        place = None if self.settings.tracking_uri else str(folder)
+        try:
+            return str(self._client.create_experiment(NAME, artifact_location=place))
+        except Exception:
+            # Candidates are fitted side by side: another process may have been first.
+            found = self._client.get_experiment_by_name(NAME)
+            if found is None:
+                raise
+            return str(found.experiment_id)
+
+    @contextmanager
+    def _asking(self, patience: Mapping[str, str]) -> Iterator[None]:
+        """Bounded waits, the registry's own warnings kept away, its errors as one sentence."""
+        limits = {f"MLFLOW_HTTP_REQUEST_{key}": value for key, value in patience.items()}
+        ours = {key: value for key, value in limits.items() if key not in os.environ}
+        os.environ.update(ours)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                import sqlalchemy.exc
+                from mlflow.exceptions import MlflowException
+
+                try:
+                    yield
+                except (MlflowException, OSError, sqlalchemy.exc.SQLAlchemyError) as error:
+                    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+                    raise RegistryError(
+                        f"The model registry did not carry out a request: {first[:300]} Check that "
+                        "MLflow answers (`retention stack status`), then run the same command again."
+                    ) from error
+        finally:
+            for key in ours:
+                os.environ.pop(key, None)
+
+
+def _plain(version: Any) -> ModelVersion:
+    return ModelVersion(
+        version=str(version.version), run_id=version.run_id, tags=dict(version.tags or {})
+    )

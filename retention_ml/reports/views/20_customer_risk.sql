@@ -1,0 +1,44 @@
+CREATE VIEW reports.customer_risk AS
+SELECT
+    score.customer_id,
+    score.as_of,
+    score.churn_probability,
+    score.risk_percentile,
+    score.risk_tier,
+    score.tier_since,
+    (score.expected_value_at_risk_cents / 100.0)::numeric(18, 2) AS expected_value_at_risk,
+    score.reason_1_code,
+    score.reason_1,
+    score.reason_2_code,
+    score.reason_2,
+    score.reason_3_code,
+    score.reason_3,
+    score.model_name,
+    score.model_version,
+    score.arm,
+    score.run_id,
+    score.snapshot_id,
+    score.scored_at
+FROM scores.published AS pointer
+JOIN scores.customer_daily AS score ON score.snapshot_id = pointer.snapshot_id
+WHERE pointer.as_of = (SELECT max(as_of) FROM scores.published);
+COMMENT ON VIEW reports.customer_risk IS 'one row per scored customer of the latest published day: who is at risk, how much, and why';
+COMMENT ON COLUMN reports.customer_risk.customer_id IS 'the shop''s customer number';
+COMMENT ON COLUMN reports.customer_risk.as_of IS 'the day the score stands for: what was known at its first moment in the shop''s time zone';
+COMMENT ON COLUMN reports.customer_risk.churn_probability IS 'calibrated probability that the customer places no order in the outcome window, 0 to 1';
+COMMENT ON COLUMN reports.customer_risk.risk_percentile IS 'share of the day''s customers at no greater risk, 0 to 1; 1 is the most at risk';
+COMMENT ON COLUMN reports.customer_risk.risk_tier IS 'low, medium, high or critical: from the probability, with hysteresis';
+COMMENT ON COLUMN reports.customer_risk.tier_since IS 'the published day from which the customer has had the tier without a break';
+COMMENT ON COLUMN reports.customer_risk.expected_value_at_risk IS 'margin expected to be lost, in the shop''s currency: probability x margin share x revenue of the value horizon';
+COMMENT ON COLUMN reports.customer_risk.reason_1_code IS 'family and feature of the strongest push towards churn; empty where nothing pushes there';
+COMMENT ON COLUMN reports.customer_risk.reason_1 IS 'the strongest reason in words, with the customer''s own value';
+COMMENT ON COLUMN reports.customer_risk.reason_2_code IS 'family and feature of the second reason';
+COMMENT ON COLUMN reports.customer_risk.reason_2 IS 'the second reason in words';
+COMMENT ON COLUMN reports.customer_risk.reason_3_code IS 'family and feature of the third reason';
+COMMENT ON COLUMN reports.customer_risk.reason_3 IS 'the third reason in words';
+COMMENT ON COLUMN reports.customer_risk.model_name IS 'the kind of model that scored';
+COMMENT ON COLUMN reports.customer_risk.model_version IS 'its version in the model registry';
+COMMENT ON COLUMN reports.customer_risk.arm IS 'champion or challenger: whose probability counts for this customer';
+COMMENT ON COLUMN reports.customer_risk.run_id IS 'the run that wrote the score';
+COMMENT ON COLUMN reports.customer_risk.snapshot_id IS 'the scoring run; its manifest is in scores.snapshots';
+COMMENT ON COLUMN reports.customer_risk.scored_at IS 'when the score was computed';

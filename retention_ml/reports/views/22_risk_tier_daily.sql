@@ -1,0 +1,57 @@
+CREATE VIEW reports.risk_tier_daily AS
+WITH day AS (
+    SELECT pointer.as_of, pointer.snapshot_id, manifest.scored_count
+    FROM scores.published AS pointer
+    JOIN scores.snapshots AS manifest USING (snapshot_id)
+),
+tier (risk_tier, tier_rank) AS (
+    VALUES ('critical', 1), ('high', 2), ('medium', 3), ('low', 4)
+),
+held AS (
+    SELECT
+        snapshot_id,
+        risk_tier,
+        count(*) AS customers_count,
+        sum(expected_value_at_risk_cents) AS value_cents,
+        avg(churn_probability) AS mean_churn_probability
+    FROM scores.customer_daily
+    WHERE snapshot_id IN (SELECT snapshot_id FROM day)
+    GROUP BY snapshot_id, risk_tier
+),
+entered AS (
+    SELECT snapshot_id, to_tier AS risk_tier, count(*) AS customers_count
+    FROM scores.tier_transitions
+    GROUP BY snapshot_id, to_tier
+),
+gone AS (
+    SELECT snapshot_id, from_tier AS risk_tier, count(*) AS customers_count
+    FROM scores.tier_transitions
+    GROUP BY snapshot_id, from_tier
+)
+SELECT
+    day.as_of,
+    tier.risk_tier,
+    tier.tier_rank,
+    coalesce(held.customers_count, 0) AS customers_count,
+    coalesce(held.customers_count, 0)::double precision / nullif(day.scored_count, 0) AS customers_share,
+    (coalesce(held.value_cents, 0) / 100.0)::numeric(18, 2) AS expected_value_at_risk,
+    held.mean_churn_probability,
+    coalesce(entered.customers_count, 0) AS entered_count,
+    coalesce(gone.customers_count, 0) AS left_count,
+    day.snapshot_id
+FROM day
+CROSS JOIN tier
+LEFT JOIN held ON held.snapshot_id = day.snapshot_id AND held.risk_tier = tier.risk_tier
+LEFT JOIN entered ON entered.snapshot_id = day.snapshot_id AND entered.risk_tier = tier.risk_tier
+LEFT JOIN gone ON gone.snapshot_id = day.snapshot_id AND gone.risk_tier = tier.risk_tier;
+COMMENT ON VIEW reports.risk_tier_daily IS 'one row per published day and risk tier: how many customers, how much value, who came and went';
+COMMENT ON COLUMN reports.risk_tier_daily.as_of IS 'the published day';
+COMMENT ON COLUMN reports.risk_tier_daily.risk_tier IS 'low, medium, high or critical';
+COMMENT ON COLUMN reports.risk_tier_daily.tier_rank IS '1 critical to 4 low, to sort by';
+COMMENT ON COLUMN reports.risk_tier_daily.customers_count IS 'customers in the tier on that day';
+COMMENT ON COLUMN reports.risk_tier_daily.customers_share IS 'of all customers scored on that day, 0 to 1';
+COMMENT ON COLUMN reports.risk_tier_daily.expected_value_at_risk IS 'sum over the customers of the tier, in the shop''s currency';
+COMMENT ON COLUMN reports.risk_tier_daily.mean_churn_probability IS 'mean calibrated probability in the tier; empty where nobody is in it';
+COMMENT ON COLUMN reports.risk_tier_daily.entered_count IS 'customers who came into the tier since the day published before, new ones included';
+COMMENT ON COLUMN reports.risk_tier_daily.left_count IS 'customers who left the tier since the day published before, inactive ones included';
+COMMENT ON COLUMN reports.risk_tier_daily.snapshot_id IS 'the scoring run';

@@ -1,0 +1,230 @@
+"""The audits between a snapshot and its readers: plain numbers in, verdicts out.
+
+A critical failure refuses the snapshot; a warning is stored beside it. No audits at all count
+as a failure: nothing is published unchecked.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Literal
+
+Severity = Literal["warning", "critical"]
+
+_FEWEST_TO_VARY = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """One verdict: its name, what a failure means, and what was seen, in words."""
+
+    name: str
+    severity: Severity
+    is_success: bool
+    observed: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """The snapshot published before: what the new one is compared with."""
+
+    as_of: date
+    policy_sha256: str
+    mean_probability: float
+    tier_counts: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What was counted of a snapshot inside the publishing transaction."""
+
+    as_of: date
+    population_count: int
+    scored_count: int
+    excluded_count: int
+    feature_rows_count: int
+    rows_count: int
+    customers_count: int
+    excluded_rows_count: int
+    scored_and_excluded_count: int
+    improbable_count: int
+    negative_value_count: int
+    untraceable_count: int
+    unknown_tier_count: int
+    distinct_probabilities_count: int
+    mean_probability: float
+    tier_counts: Mapping[str, int]
+    policy_sha256: str
+    bundle_sha256: str
+    is_bundle_approved: bool
+    newer_bundle_sha256: str | None
+    features_digest: str
+    latest_features_digest: str | None
+    newest_input_age_days: float | None
+    baseline: Baseline | None = field(default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """From where a change or an age is remarkable (warning) and from where it stops (critical).
+
+    Shares and probabilities in [0, 1], ages in days.
+    """
+
+    share_change_warning: float = 0.15
+    share_change_critical: float = 0.50
+    input_age_warning_days: float = 3
+    input_age_critical_days: float = 14
+
+
+def audits(facts: Facts, limits: Limits) -> list[Audit]:
+    """Every audit of one snapshot, in the order in which a reader should look at them."""
+    return [
+        *_rows_account(facts),
+        *_rows_are_sound(facts),
+        *_rows_are_traceable(facts),
+        *_nothing_jumped(facts, limits),
+        *_input_is_fresh(facts, limits),
+    ]
+
+
+def refusal(results: Sequence[Audit]) -> str | None:
+    """Why the snapshot must not be published, in words; None if it may."""
+    if not results:
+        return "no audit ran"
+    failed = [a for a in results if a.severity == "critical" and not a.is_success]
+    return "; ".join(f"{a.name}: {a.observed}" for a in failed) or None
+
+
+def _critical(name: str, is_success: bool, observed: str) -> Audit:
+    return Audit(name=name, severity="critical", is_success=is_success, observed=observed)
+
+
+def _warning(name: str, is_success: bool, observed: str) -> Audit:
+    return Audit(name=name, severity="warning", is_success=is_success, observed=observed)
+
+
+def _rows_account(f: Facts) -> list[Audit]:
+    return [
+        _critical(
+            "rows_account",
+            f.population_count == f.scored_count + f.excluded_count == f.feature_rows_count
+            and f.scored_count == f.rows_count
+            and f.excluded_count == f.excluded_rows_count,
+            f"{f.feature_rows_count:,} active customers; manifest {f.population_count:,} = "
+            f"{f.scored_count:,} scored + {f.excluded_count:,} excluded; rows {f.rows_count:,} "
+            f"and {f.excluded_rows_count:,}",
+        ),
+        _critical("someone_is_scored", f.rows_count > 0, f"{f.rows_count:,} customers scored"),
+        _critical(
+            "one_row_per_customer",
+            f.rows_count == f.customers_count and f.scored_and_excluded_count == 0,
+            f"{f.rows_count:,} rows of {f.customers_count:,} customers, "
+            f"{f.scored_and_excluded_count:,} both scored and excluded",
+        ),
+    ]
+
+
+def _rows_are_sound(f: Facts) -> list[Audit]:
+    return [
+        _critical(
+            "probabilities_are_probable",
+            f.improbable_count == 0,
+            f"{f.improbable_count:,} probabilities not finite or outside 0 to 1",
+        ),
+        _critical(
+            "probabilities_vary",
+            f.rows_count < _FEWEST_TO_VARY or f.distinct_probabilities_count > 1,
+            f"{f.distinct_probabilities_count:,} different probabilities",
+        ),
+        _critical(
+            "values_are_not_negative",
+            f.negative_value_count == 0,
+            f"{f.negative_value_count:,} negative values at risk",
+        ),
+        _critical(
+            "tiers_are_known",
+            f.unknown_tier_count == 0,
+            f"{f.unknown_tier_count:,} rows in a tier that the policy does not have",
+        ),
+    ]
+
+
+def _rows_are_traceable(f: Facts) -> list[Audit]:
+    return [
+        _critical(
+            "rows_are_of_the_manifest",
+            f.untraceable_count == 0,
+            f"{f.untraceable_count:,} rows of another day, model or version than the manifest's",
+        ),
+        _critical(
+            "model_is_served",
+            f.is_bundle_approved and f.newer_bundle_sha256 in (None, f.bundle_sha256),
+            f"scored with bundle {f.bundle_sha256[:12]}"
+            + ("" if f.is_bundle_approved else ", which nobody approved as champion")
+            + (
+                f"; since then {f.newer_bundle_sha256[:12]} has become champion"
+                if f.newer_bundle_sha256 not in (None, f.bundle_sha256)
+                else ""
+            ),
+        ),
+        _critical(
+            "features_are_current",
+            f.features_digest == f.latest_features_digest,
+            f"scored from features {f.features_digest[:12]}, the day's latest build is "
+            f"{(f.latest_features_digest or 'none')[:12]}",
+        ),
+    ]
+
+
+def _nothing_jumped(f: Facts, limits: Limits) -> list[Audit]:
+    names = ("tier_shares_jumped", "tier_shares_moved", "mean_probability_moved")
+    if f.baseline is None or f.baseline.policy_sha256 != f.policy_sha256 or f.rows_count == 0:
+        why = "nothing to compare with: " + (
+            "no earlier day is published"
+            if f.baseline is None
+            else "the tier policy changed"
+            if f.rows_count
+            else "nobody is scored"
+        )
+        return [
+            _critical(names[0], True, why),
+            _warning(names[1], True, why),
+            _warning(names[2], True, why),
+        ]
+    before, after = _shares(f.baseline.tier_counts), _shares(f.tier_counts)
+    change, tier = max(
+        (abs(after.get(tier, 0.0) - before.get(tier, 0.0)), tier)
+        for tier in sorted({*before, *after})
+    )
+    seen = (
+        f"share of tier {tier} {before.get(tier, 0.0):.1%} on {f.baseline.as_of}, "
+        f"now {after.get(tier, 0.0):.1%}"
+    )
+    mean_change = abs(f.mean_probability - f.baseline.mean_probability)
+    return [
+        _critical(names[0], change <= limits.share_change_critical, seen),
+        _warning(names[1], change <= limits.share_change_warning, seen),
+        _warning(
+            names[2],
+            mean_change <= limits.share_change_warning,
+            f"mean probability {f.baseline.mean_probability:.3f} on {f.baseline.as_of}, "
+            f"now {f.mean_probability:.3f}",
+        ),
+    ]
+
+
+def _shares(counts: Mapping[str, int]) -> dict[str, float]:
+    total = sum(counts.values()) or 1
+    return {tier: count / total for tier, count in counts.items()}
+
+
+def _input_is_fresh(f: Facts, limits: Limits) -> list[Audit]:
+    age = f.newest_input_age_days
+    seen = "no input at all" if age is None else f"newest input {age:.1f} days before {f.as_of}"
+    return [
+        _critical(
+            "input_is_not_stale", age is not None and age <= limits.input_age_critical_days, seen
+        ),
+        _warning("input_is_fresh", age is not None and age <= limits.input_age_warning_days, seen),
+    ]

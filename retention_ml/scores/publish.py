@@ -1,0 +1,227 @@
+"""The door `publish`: audit a snapshot and flip the pointer to it, in one transaction.
+
+Readers see the previous snapshot until the commit and the whole new one after it.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from retention_ml import clock, failpoints
+from retention_ml.errors import PublicationRefused, UsageError
+from retention_ml.receipts import Receipt
+from retention_ml.scores.audits import Audit, Limits, audits, refusal
+from retention_ml.scores.facts import facts
+from retention_ml.settings import Settings
+from retention_ml.warehouse import Transaction, Warehouse
+
+
+class _Refusal(Exception):
+    """Leaves the publishing transaction, so that nothing of it is kept."""
+
+    def __init__(self, why: str, advice: str, results: Sequence[Audit] = ()) -> None:
+        super().__init__(why)
+        self.why, self.advice, self.results = why, advice, results
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Manifest:
+    snapshot_id: int
+    as_of: date
+    status: str
+    epoch: int
+    base_snapshot_id: int | None
+    scored_count: int
+    reason: str | None
+
+
+def publish(warehouse: Warehouse, *, settings: Settings, snapshot_id: int) -> Receipt:
+    """Make a snapshot what readers see for its day.
+
+    Publishing the snapshot that readers see already changes nothing.
+
+    Raises
+    ------
+    UsageError
+        There is no such snapshot.
+    PublicationRefused
+        A newer run has begun for the day, another snapshot was published for the day before,
+        or a critical audit failed. The snapshot is then marked `refused` with the reason.
+    """
+    started = time.perf_counter()
+    manifest = _manifest(warehouse, snapshot_id)
+    if not _is_visible(warehouse, manifest):
+        _check_expectations(warehouse, settings, manifest)
+    try:
+        with warehouse.transaction() as transaction:
+            results = _publish(transaction, settings, manifest)
+            failpoints.reach("publish.before_commit")
+    except _Refusal as refused:
+        _record_refusal(warehouse, manifest, refused)
+        raise PublicationRefused(
+            f"Snapshot {snapshot_id} of {manifest.as_of} was not published: {refused.why}. "
+            f"Readers still see what they saw before. {refused.advice}"
+        ) from None
+    failpoints.reach("publish.after_commit")
+    is_repeat = results is None
+    receipt = Receipt(
+        door="publish",
+        as_of=manifest.as_of,
+        read=manifest.scored_count,
+        written=0 if is_repeat else manifest.scored_count,
+        duplicates=manifest.scored_count if is_repeat else 0,
+        seconds=time.perf_counter() - started,
+        details={
+            "snapshot_id": snapshot_id,
+            "is_repeat": is_repeat,
+            "audits": len(results or ()),
+            "warnings": [f"{a.name}: {a.observed}" for a in results or () if not a.is_success],
+        },
+    )
+    return warehouse.record(receipt, settings.run_id)
+
+
+def _manifest(warehouse: Warehouse, snapshot_id: int) -> _Manifest:
+    with warehouse.transaction() as transaction:
+        found = transaction.execute(
+            "SELECT snapshot_id, as_of, status, epoch, base_snapshot_id, scored_count, reason "
+            "FROM scores.snapshots WHERE snapshot_id = :id",
+            id=snapshot_id,
+        )
+    if not found:
+        raise UsageError(
+            f"There is no snapshot {snapshot_id}. Score the day first: `retention score --as-of D`."
+        )
+    return _Manifest(**found[0]._asdict())
+
+
+def _is_visible(warehouse: Warehouse, manifest: _Manifest) -> bool:
+    with warehouse.transaction() as transaction:
+        return _pointer(transaction, manifest.as_of) == manifest.snapshot_id
+
+
+def _pointer(transaction: Transaction, as_of: date) -> int | None:
+    found = transaction.execute(
+        "SELECT snapshot_id FROM scores.published WHERE as_of = :as_of", as_of=as_of
+    )
+    return int(found[0][0]) if found else None
+
+
+def _check_expectations(warehouse: Warehouse, settings: Settings, manifest: _Manifest) -> None:
+    """The suite `scores.customer_daily`; QualityError if one of its critical expectations fails."""
+
+
+def _publish(
+    transaction: Transaction, settings: Settings, manifest: _Manifest
+) -> list[Audit] | None:
+    """Audit and flip; the audits, or None if readers see the snapshot already."""
+    fence = transaction.execute(
+        "SELECT epoch FROM ops.fences WHERE name = :name FOR UPDATE",
+        name=f"scores:{manifest.as_of}",
+    )
+    # One publisher at a time, over all days: the day before must not change under us.
+    transaction.execute("LOCK TABLE scores.published IN SHARE ROW EXCLUSIVE MODE")
+    if _pointer(transaction, manifest.as_of) == manifest.snapshot_id:
+        return None
+    again = f"Score the day again: `retention score --as-of {manifest.as_of}`."
+    if manifest.status == "refused":
+        raise _Refusal(f"it was refused before ({manifest.reason})", again)
+    if not fence or int(fence[0][0]) != manifest.epoch:
+        newest = f"run {fence[0][0]}" if fence else "no run"
+        raise _Refusal(
+            f"a newer run has begun for the day (this is run {manifest.epoch}, the newest is "
+            f"{newest})",
+            "The newer run publishes; there is nothing to do unless it failed. " + again,
+        )
+    _demand_base(transaction, manifest, again)
+    results = audits(
+        facts(transaction, manifest.snapshot_id, settings.calendar.timezone),
+        limits_of(settings),
+    )
+    failpoints.reach("publish.after_audits")
+    why = refusal(results)
+    if why:
+        raise _Refusal(why, f"Mend what the audit names, then score again. {again}", results)
+    _store(transaction, manifest.snapshot_id, results)
+    _flip(transaction, manifest)
+    return results
+
+
+def limits_of(settings: Settings) -> Limits:
+    """From where the settings call a change or an age remarkable."""
+    return Limits(
+        share_change_warning=settings.tiers.share_change_warning,
+        share_change_critical=settings.tiers.share_change_max,
+        input_age_critical_days=settings.readiness.gap_days_max,
+    )
+
+
+def _demand_base(transaction: Transaction, manifest: _Manifest, again: str) -> None:
+    found = transaction.execute(
+        "SELECT snapshot_id FROM scores.published WHERE as_of < :as_of ORDER BY as_of DESC LIMIT 1",
+        as_of=manifest.as_of,
+    )
+    newest = int(found[0][0]) if found else None
+    if newest != manifest.base_snapshot_id:
+        raise _Refusal(
+            f"its tiers go on from snapshot {manifest.base_snapshot_id}, but snapshot {newest} has "
+            "been published for the day before since",
+            again,
+        )
+
+
+def _flip(transaction: Transaction, manifest: _Manifest) -> None:
+    values: dict[str, Any] = {
+        "id": manifest.snapshot_id,
+        "base": manifest.base_snapshot_id,
+        "as_of": manifest.as_of,
+        "epoch": manifest.epoch,
+        "now": clock.now(),
+    }
+    transaction.execute(
+        "INSERT INTO scores.published VALUES (:as_of, :id, :epoch, :now) ON CONFLICT (as_of) DO "
+        "UPDATE SET snapshot_id = excluded.snapshot_id, epoch = excluded.epoch, "
+        "published_at = excluded.published_at",
+        **values,
+    )
+    transaction.execute(
+        "UPDATE scores.snapshots SET status = 'published', published_at = :now "
+        "WHERE snapshot_id = :id",
+        **values,
+    )
+    transaction.execute(
+        "INSERT INTO scores.tier_transitions "
+        "SELECT :as_of, customer_id, :id, old.risk_tier, new.risk_tier, new.churn_probability "
+        "FROM (SELECT * FROM scores.customer_daily WHERE snapshot_id = :id) AS new "
+        "FULL JOIN (SELECT * FROM scores.customer_daily WHERE snapshot_id = :base) AS old "
+        "USING (customer_id) WHERE old.risk_tier IS DISTINCT FROM new.risk_tier",
+        **values,
+    )
+
+
+def _store(transaction: Transaction, snapshot_id: int, results: Sequence[Audit]) -> None:
+    for audit in results:
+        transaction.execute(
+            "INSERT INTO scores.audits VALUES (:id, :name, :severity, :success, :observed, :now) "
+            "ON CONFLICT (snapshot_id, audit) DO NOTHING",
+            id=snapshot_id,
+            name=audit.name,
+            severity=audit.severity,
+            success=audit.is_success,
+            observed=audit.observed,
+            now=clock.now(),
+        )
+
+
+def _record_refusal(warehouse: Warehouse, manifest: _Manifest, refused: _Refusal) -> None:
+    with warehouse.transaction() as transaction:
+        changed = transaction.change(
+            "UPDATE scores.snapshots SET status = 'refused', reason = :why "
+            "WHERE snapshot_id = :id AND status = 'built'",
+            id=manifest.snapshot_id,
+            why=refused.why,
+        )
+        if changed:
+            _store(transaction, manifest.snapshot_id, refused.results)

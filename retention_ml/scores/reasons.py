@@ -1,0 +1,213 @@
+"""Why a customer is at risk: the three strongest pushes towards churn, in words.
+
+A model's exact contributions (log-odds per feature) are summed within each family of the feature
+catalogue, so that three reasons are three different things and not three windows of one. Only
+families that push *up* count; the sentence is that of the family's strongest feature, with the
+customer's own value.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from retention_ml.features.catalogue import FEATURES, Feature
+from retention_ml.scores.snapshot import column
+
+REASONS_COUNT = 3
+
+# Features that say little to a reader are spoken for by their plain sister of the same family.
+_SPOKEN_BY = {
+    "orders_decayed_count_15d": "orders_count_30d",
+    "orders_decayed_count_45d": "orders_count_90d",
+    "orders_decayed_count_135d": "orders_count_365d",
+    "revenue_decayed_cents_45d": "revenue_cents_90d",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reasons:
+    """Codes and sentences of each customer's reasons, strongest first.
+
+    Parameters
+    ----------
+    codes, sentences : tuple of three lists of str or None, each of length n
+        None where fewer families push towards churn.
+    """
+
+    codes: tuple[list[str | None], ...]
+    sentences: tuple[list[str | None], ...]
+
+    def columns(self) -> dict[str, pa.Array]:
+        """`reason_1_code`, `reason_1`, ... as text columns."""
+        found = {}
+        for rank, (codes, sentences) in enumerate(
+            zip(self.codes, self.sentences, strict=True), start=1
+        ):
+            found[f"reason_{rank}_code"] = pa.array(codes, pa.string())
+            found[f"reason_{rank}"] = pa.array(sentences, pa.string())
+        return found
+
+
+def reasons(
+    contributions: npt.NDArray[np.float64],
+    names: Sequence[str],
+    features: pa.Table,
+    catalogue: Mapping[str, Feature] = FEATURES,
+) -> Reasons:
+    """The reasons of n customers.
+
+    Parameters
+    ----------
+    contributions : array of float64, shape (n, len(names))
+        Log-odds that each feature adds to the customer's score.
+    names : sequence of str
+        The features, in the order of the columns.
+    features : pa.Table
+        Their values, n rows; other features may stand beside them.
+    """
+    n = len(contributions)
+    family_names, family_sum = by_family(contributions, names, catalogue)
+    strongest = _strongest(contributions, names, family_names, catalogue)
+    order = np.argsort(-family_sum, axis=1, kind="stable")[:, :REASONS_COUNT]
+    codes: list[list[str | None]] = []
+    sentences: list[list[str | None]] = []
+    rows = np.arange(n)
+    for rank in range(REASONS_COUNT):
+        if rank >= order.shape[1] or n == 0:
+            codes.append([None] * n)
+            sentences.append([None] * n)
+            continue
+        family = order[:, rank]
+        speaks = np.where(family_sum[rows, family] > 0, strongest[rows, family], -1)
+        code = np.full(n, None, dtype=object)
+        text = np.full(n, None, dtype=object)
+        for index in np.unique(speaks[speaks >= 0]).tolist():
+            name = names[index]
+            chosen = np.flatnonzero(speaks == index)
+            code[chosen] = f"{_family(name, catalogue)}/{name}"
+            text[chosen] = _say(name, features, chosen, catalogue)
+        codes.append(code.tolist())
+        sentences.append(text.tolist())
+    return Reasons(tuple(codes), tuple(sentences))
+
+
+def by_family(
+    contributions: npt.NDArray[np.float64],
+    names: Sequence[str],
+    catalogue: Mapping[str, Feature] = FEATURES,
+) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
+    """Family names in order of first appearance, and summed log-odds, shape (n, families)."""
+    families = tuple(dict.fromkeys(_family(name, catalogue) for name in names))
+    belongs = np.array(
+        [[_family(name, catalogue) == family for family in families] for name in names],
+        dtype=np.float64,
+    ).reshape(len(names), len(families))
+    return families, np.asarray(contributions @ belongs, dtype=np.float64)
+
+
+def sentence(name: str, features: pa.Table, catalogue: Mapping[str, Feature] = FEATURES) -> str:
+    """What the first row's value of one feature means, in words."""
+    return _say(name, features, np.array([0]), catalogue)[0]
+
+
+def _family(name: str, catalogue: Mapping[str, Feature]) -> str:
+    return catalogue[name].family if name in catalogue else name
+
+
+def _strongest(
+    contributions: npt.NDArray[np.float64],
+    names: Sequence[str],
+    families: Sequence[str],
+    catalogue: Mapping[str, Feature],
+) -> npt.NDArray[np.int64]:
+    """Position in `names` of the feature that adds most to each family, shape (n, families)."""
+    found = np.empty((len(contributions), len(families)), dtype=np.int64)
+    for place, family in enumerate(families):
+        members = np.array(
+            [i for i, name in enumerate(names) if _family(name, catalogue) == family]
+        )
+        found[:, place] = members[np.argmax(contributions[:, members], axis=1)]
+    return found
+
+
+def _say(
+    name: str,
+    features: pa.Table,
+    chosen: npt.NDArray[np.int64],
+    catalogue: Mapping[str, Feature],
+) -> list[str]:
+    """One sentence per chosen row; equal values are phrased once."""
+    spoken = _SPOKEN_BY.get(name, name)
+    name = spoken if spoken in features.column_names else name
+    phrase, inputs = _phrase(name, features.column_names, catalogue)
+    if not inputs:
+        return [_sentence(phrase())] * len(chosen)
+    values = np.column_stack([column(features, one)[chosen] for one in inputs])
+    different, back = np.unique(values, axis=0, return_inverse=True)
+    said = [_sentence(phrase(*row)) for row in different.tolist()]
+    return [said[index] for index in back.reshape(-1).tolist()]
+
+
+def _phrase(
+    name: str, available: Sequence[str], catalogue: Mapping[str, Feature]
+) -> tuple[Callable[..., str], tuple[str, ...]]:
+    """How to phrase a feature, and the columns whose values the phrase takes."""
+    feature = catalogue.get(name)
+    if feature is None:
+        return lambda value: f"{name} is {value:g}", (name,)
+    for composed, inputs in _composed(feature):
+        if {name, *inputs} <= set(available):
+            return composed, inputs
+    if name not in available:
+        return lambda: feature.meaning, ()
+    return feature.say, (name,)
+
+
+def _composed(feature: Feature) -> list[tuple[Callable[..., str], tuple[str, ...]]]:
+    """Phrases that need more than the feature's own value, with the columns they need."""
+    if feature.name == "recency_days":
+        return [
+            (lambda days, gap: feature.say(days) + _usual(gap), (feature.name, "gap_median_days"))
+        ]
+    if feature.name == "is_one_time_buyer":
+        return [
+            (
+                lambda once: (
+                    "bought on one day only so far" if once else "bought on more than one day"
+                ),
+                (feature.name,),
+            )
+        ]
+    for noun, stem in (("orders_trend", "orders_count"), ("revenue_trend", "revenue_cents")):
+        if feature.name.startswith(noun):
+            days = int(feature.name.removeprefix(f"{noun}_").removesuffix("d"))
+            recent, both = FEATURES.get(f"{stem}_{days}d"), FEATURES.get(f"{stem}_{2 * days}d")
+            if recent is not None and both is not None:
+                return [(_then_and_now(recent, days), (recent.name, both.name))]
+    return []
+
+
+def _usual(gap_days: float) -> str:
+    if np.isnan(gap_days):
+        return ""
+    days = round(gap_days)
+    return "; usually every day" if days <= 1 else f"; usually every {days} days"
+
+
+def _then_and_now(recent: Feature, days: int) -> Callable[[float, float], str]:
+    money = recent.unit == "cents"
+
+    def phrase(now: float, both: float) -> str:
+        before = (both - now) / 100 if money else both - now
+        if np.isnan(before):
+            return recent.phrase_missing
+        return f"{recent.say(now)}, {before:,.0f} in the {days} days before"
+
+    return phrase
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]

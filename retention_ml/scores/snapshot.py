@@ -1,0 +1,94 @@
+"""One scoring run as rows: who can be scored, what a reader will see, and its digest."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+import ibis
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+CUSTOMER_DAILY = ibis.table(
+    {
+        "snapshot_id": "int64",
+        "as_of": "date",
+        "customer_id": "string",
+        "churn_probability": "float64",
+        "risk_percentile": "float64",
+        "risk_tier": "string",
+        "tier_since": "date",
+        "expected_value_at_risk_cents": "int64",
+        "reason_1_code": "string",
+        "reason_1": "string",
+        "reason_2_code": "string",
+        "reason_2": "string",
+        "reason_3_code": "string",
+        "reason_3": "string",
+        "challenger_probability": "float64",
+        "arm": "string",
+        "model_name": "string",
+        "model_version": "string",
+        "run_id": "string",
+        "scored_at": "timestamp('UTC')",
+    },
+    name="customer_daily",
+    database="scores",
+)
+
+_STAMPS = {"snapshot_id", "run_id", "scored_at", "model_version", "challenger_probability"}
+
+
+def unscorable(features: pa.Table, names: Sequence[str]) -> npt.NDArray[np.object_]:
+    """Why each customer cannot be scored, None where they can, shape (n,).
+
+    `no_features` where nothing that the model reads is known, `infinite_feature` where one of
+    them has no finite value (a missing value is an ordinary thing and no reason).
+    """
+    reason = np.full(features.num_rows, None, dtype=object)
+    if not names:
+        return reason
+    values = matrix(features, names)
+    reason[np.isinf(values).any(axis=1)] = "infinite_feature"
+    reason[np.isnan(values).all(axis=1)] = "no_features"
+    return reason
+
+
+def matrix(table: pa.Table, names: Sequence[str]) -> npt.NDArray[np.float64]:
+    """The named columns as float64, shape (n, len(names)), NaN where missing."""
+    if not names:
+        return np.empty((table.num_rows, 0), dtype=np.float64)
+    return np.column_stack([column(table, name) for name in names])
+
+
+def column(table: pa.Table, name: str) -> npt.NDArray[np.float64]:
+    """One column as float64, shape (n,), NaN where missing."""
+    filled = pc.fill_null(table[name].cast(pa.float64()), float("nan"))
+    return np.asarray(filled.to_numpy(), dtype=np.float64)
+
+
+def digest(rows: pa.Table, exclusions: pa.Table) -> str:
+    """SHA-256 of all that a reader sees except stamps; the order of the rows does not matter.
+
+    Probabilities count to the last bit. Run, snapshot, time, registered version and the
+    challenger's shadow score do not count.
+
+    Parameters
+    ----------
+    rows : pa.Table
+        Columns of `scores.customer_daily`.
+    exclusions : pa.Table
+        `customer_id`, `reason_code`.
+    """
+    total = hashlib.sha256()
+    for table in (rows, exclusions):
+        ordered = table.sort_by("customer_id")
+        for name in sorted(set(ordered.column_names) - _STAMPS):
+            values = ordered[name]
+            total.update(f"{name}:{len(values)}\n".encode())
+            if pa.types.is_floating(values.type):
+                total.update(np.asarray(values.to_numpy(), dtype="<f8").tobytes())
+            else:
+                total.update(json.dumps(values.to_pylist(), default=str).encode())
+    return total.hexdigest()

@@ -1,0 +1,117 @@
+"""Risk tiers from calibrated probability, with hysteresis.
+
+A tier begins at its lower bound (included) and ends at the next tier's (excluded). A customer
+who already has a tier keeps it while the probability is less than `hysteresis` past the bound
+it crossed, and only in favour of a neighbouring tier: a small wobble moves nobody, a jump
+over a whole tier always counts.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+TIERS = ("low", "medium", "high", "critical")
+NO_TIER = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TierPolicy:
+    """Lower bounds of the tiers above `low`, and how far past a bound a customer must be to leave.
+
+    Parameters
+    ----------
+    medium, high, critical : float
+        Calibrated churn probabilities in [0, 1], rising.
+    hysteresis : float
+        A probability, at least 0.
+
+    Raises
+    ------
+    ValueError
+        If the bounds do not rise or the hysteresis is negative.
+
+    Examples
+    --------
+    >>> policy = TierPolicy(medium=0.35, high=0.6, critical=0.8, hysteresis=0.03)
+    >>> policy.tier_of(np.array([0.1, 0.62, 0.9])).tolist()
+    [0, 2, 3]
+    >>> medium = np.array([1, 1])
+    >>> policy.tier_of(np.array([0.62, 0.63]), medium).tolist()
+    [1, 2]
+    """
+
+    medium: float
+    high: float
+    critical: float
+    hysteresis: float
+
+    def __post_init__(self) -> None:
+        bounds = (0.0, self.medium, self.high, self.critical)
+        if any(lower >= upper for lower, upper in pairwise(bounds)) or self.critical > 1:
+            raise ValueError(
+                f"The tier bounds are {bounds}; expected 0 = low < medium < high < critical <= 1."
+            )
+        if self.hysteresis < 0:
+            raise ValueError(f"hysteresis is {self.hysteresis}; expected a probability >= 0.")
+
+    @property
+    def sha256(self) -> str:
+        """The digest of the policy: equal policies, equal digests."""
+        policy = {"tiers": TIERS, "bounds": self._bounds().tolist(), "hysteresis": self.hysteresis}
+        return hashlib.sha256(json.dumps(policy).encode()).hexdigest()
+
+    def _bounds(self) -> npt.NDArray[np.float64]:
+        return np.array([self.medium, self.high, self.critical], dtype=np.float64)
+
+    def tier_of(
+        self,
+        probability: npt.NDArray[np.float64],
+        previous: npt.NDArray[np.int64] | None = None,
+    ) -> npt.NDArray[np.int64]:
+        """Positions in `TIERS`, shape (n,).
+
+        Parameters
+        ----------
+        probability : array of float64, shape (n,)
+            Calibrated churn probability in [0, 1].
+        previous : array of int64, shape (n,), optional
+            Position of the tier the customer has now, `NO_TIER` for none.
+        """
+        bounds = self._bounds()
+        plain = np.searchsorted(bounds, probability, side="right").astype(np.int64)
+        if previous is None:
+            return plain
+        # The one bound between the two tiers, where they are neighbours.
+        between = bounds[np.clip(np.minimum(plain, previous), 0, len(bounds) - 1)]
+        is_above = probability - between
+        keeps = (previous != NO_TIER) & (
+            ((plain == previous + 1) & (is_above < self.hysteresis))
+            | ((plain == previous - 1) & (-is_above < self.hysteresis))
+        )
+        return np.where(keeps, previous, plain)
+
+
+def tier_since(
+    tier: npt.NDArray[np.int64],
+    previous: npt.NDArray[np.int64],
+    previous_since: Sequence[date | None],
+    as_of: date,
+) -> list[date]:
+    """The day from which each customer has had the tier, without a break, up to `as_of`."""
+    is_same = (tier == previous) & (previous != NO_TIER)
+    return [
+        since if same and since is not None else as_of
+        for same, since in zip(is_same.tolist(), previous_since, strict=True)
+    ]
+
+
+def positions(names: Sequence[str | None]) -> npt.NDArray[np.int64]:
+    """Positions in `TIERS` of tier names; `NO_TIER` for None and for names no longer in use."""
+    place: dict[str | None, int] = {name: index for index, name in enumerate(TIERS)}
+    return np.array([place.get(name, NO_TIER) for name in names], dtype=np.int64)

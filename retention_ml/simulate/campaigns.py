@@ -1,0 +1,89 @@
+"""Campaigns of a simulated shop: whom they reached by lot, and what that does to orders."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+
+from retention_ml.simulate.population import Population
+from retention_ml.simulate.seasons import Booleans, Floats, Integers, ShopCalendar
+
+CONTACT_PROBABILITY = 0.5
+EFFECT_DAYS = 14
+FIRST_CAMPAIGN_DAY = 30
+EVERY_DAYS = 28
+TYPES = ("voucher", "newsletter", "new_arrivals")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Campaign:
+    """One campaign: sent in the evening before `first_day`, it works for `days` days.
+
+    Everyone registered before it was sent is reached with `contact_probability`, by lot.
+    """
+
+    campaign_id: str
+    campaign_type: str
+    first_day: int
+    days: int
+    contact_probability: float
+
+    @property
+    def sent_at(self) -> float:
+        """When it is sent, in days since the first day simulated."""
+        return self.first_day - 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contacts:
+    """Who could be reached, and who was: shapes (campaigns, customers)."""
+
+    is_eligible: Booleans
+    is_contacted: Booleans
+
+
+def campaigns(calendar: ShopCalendar) -> tuple[Campaign, ...]:
+    """The shop's campaigns; their windows of effect never overlap and end within the days."""
+    made = []
+    last = calendar.days - EFFECT_DAYS
+    for number, day in enumerate(range(FIRST_CAMPAIGN_DAY, last + 1, EVERY_DAYS)):
+        month = (calendar.first_day + timedelta(days=day)).strftime("%Y%m%d")
+        made.append(
+            Campaign(
+                campaign_id=f"K{month}",
+                campaign_type=TYPES[number % len(TYPES)],
+                first_day=day,
+                days=EFFECT_DAYS,
+                contact_probability=CONTACT_PROBABILITY,
+            )
+        )
+    return tuple(made)
+
+
+def contacts(
+    rng: np.random.Generator, people: Population, planned: tuple[Campaign, ...]
+) -> Contacts:
+    """Each registered customer is reached by each campaign with its known probability."""
+    shape = (len(planned), len(people))
+    eligible = np.zeros(shape, dtype=np.bool_)
+    reached = np.zeros(shape, dtype=np.bool_)
+    for row, campaign in enumerate(planned):
+        eligible[row] = people.registered_at < campaign.first_day - 1
+        reached[row] = eligible[row] & (rng.random(len(people)) < campaign.contact_probability)
+    return Contacts(is_eligible=eligible, is_contacted=reached)
+
+
+def multiplier(
+    people: Population,
+    planned: tuple[Campaign, ...],
+    made: Contacts,
+    customer: Integers,
+    at: Floats,
+) -> Floats:
+    """What contacts do to the rate of `customer` at the instants `at`, shape (n,)."""
+    factor = np.ones(len(at))
+    for row, campaign in enumerate(planned):
+        inside = (at >= campaign.first_day) & (at < campaign.first_day + campaign.days)
+        touched = inside & made.is_contacted[row, customer]
+        factor[touched] = people.contact_multiplier[customer[touched]]
+    return factor

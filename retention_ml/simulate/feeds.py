@@ -1,0 +1,205 @@
+"""The simulated shop's feeds as Arrow tables, written as the shop would write them.
+
+Every table has a hidden last column `_month` (months since January 1970), by which the files
+are cut. Times are wall-clock times of the shop; money is decimal.
+"""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from retention_ml.simulate import browsing
+from retention_ml.simulate import feedback as opinions
+from retention_ml.simulate.baskets import CANCELLATION, POSTAGE, RETURN, Lines, joined
+from retention_ml.simulate.browsing import Events
+from retention_ml.simulate.campaigns import Campaign, Contacts
+from retention_ml.simulate.catalogue import CATEGORIES, POSTAGE_ID, Catalogue
+from retention_ml.simulate.feedback import Feedback
+from retention_ml.simulate.population import Population
+from retention_ml.simulate.purchases import Purchases
+from retention_ml.simulate.seasons import DAY_SECONDS, Integers, ShopCalendar
+
+MONTH = "_month"
+OPENED_SHARE = 0.4
+CLICKED_SHARE = 0.3
+REDEEMED_SHARE = 0.5
+
+
+def customer_ids(count: int) -> pa.Array:
+    """The ids of all customers, shape (count,)."""
+    return pa.array([f"C{number:07d}" for number in range(1, count + 1)], pa.string())
+
+
+def order_lines(
+    ids: pa.Array, goods: Catalogue, calendar: ShopCalendar, sold: Lines, came_back: Lines
+) -> pa.Table:
+    """Sales, returns and cancellations by time, one row per line of a document."""
+    lines = joined(sold, came_back)
+    wall = calendar.wall_seconds(lines.at)
+    by_time = np.lexsort((lines.product, lines.order, lines.kind, wall))
+    lines, wall = lines.rows(by_time), wall[by_time]
+    document = lines.order * 3 + lines.kind
+    products = pa.array([*goods.product_id, POSTAGE_ID], pa.string())
+    product = np.where(lines.product == POSTAGE, len(goods), lines.product)
+    prefix = pa.array(["O", "R", "C"]).take(pa.array(lines.kind))
+    assert (RETURN, CANCELLATION) == (1, 2)
+    return pa.table(
+        {
+            "order_id": _numbered(prefix, lines.order + 1_000_001),
+            "line": pa.array(browsing.place_in_group(document) + 1),
+            "customer_id": ids.take(pa.array(lines.customer)),
+            "ordered_at": _timestamps(wall),
+            "product_id": products.take(pa.array(product)),
+            "quantity": pa.array(lines.quantity),
+            "unit_price": _money(lines.unit_price_cents),
+            "discount": _money(lines.discount_cents),
+            "amount": _money(lines.amount_cents),
+            MONTH: _months(wall),
+        }
+    )
+
+
+def events(ids: pa.Array, goods: Catalogue, stream: Events) -> pa.Table:
+    """The click-stream by time."""
+    return pa.table(
+        {
+            "event_at": _timestamps(stream.wall_seconds),
+            "customer_id": ids.take(pa.array(stream.customer)),
+            "session_id": pa.array(stream.session),
+            "event_type": pa.array(browsing.EVENT_TYPES).take(pa.array(stream.kind)),
+            "product_id": _optional(goods.product_id, stream.product),
+            "detail": _optional(list(browsing.SEARCH_WORDS), stream.word),
+            MONTH: _months(stream.wall_seconds),
+        }
+    )
+
+
+def products(goods: Catalogue, calendar: ShopCalendar) -> pa.Table:
+    """The catalogue, all of it in the first month."""
+    first = np.full(len(goods) + 1, calendar.first * DAY_SECONDS)
+    return pa.table(
+        {
+            "product_id": [*goods.product_id, POSTAGE_ID],
+            "name": [*goods.name, "Postage and packing"],
+            "category": [*(CATEGORIES[index] for index in goods.category_index), "postage"],
+            "subcategory": [*goods.subcategory, "postage"],
+            "brand": [*goods.brand, None],
+            MONTH: _months(first),
+        }
+    )
+
+
+def customers(ids: pa.Array, people: Population, calendar: ShopCalendar) -> pa.Table:
+    """The accounts by day of registration."""
+    wall = calendar.wall_seconds(people.registered_at)
+    by_time = np.argsort(wall, kind="stable")
+    return pa.table(
+        {
+            "customer_id": ids,
+            "registered_at": _timestamps(wall),
+            "country": people.country,
+            "age_band": people.age_band,
+            "income_band": people.income_band,
+            "household_size": people.household_size,
+            MONTH: _months(wall),
+        }
+    ).take(pa.array(by_time))
+
+
+def feedback(ids: pa.Array, goods: Catalogue, calendar: ShopCalendar, said: Feedback) -> pa.Table:
+    """Reviews, surveys, complaints and reasons for a return by time."""
+    wall = calendar.wall_seconds(said.at)
+    number = np.arange(len(said)) + 1
+    return pa.table(
+        {
+            "feedback_id": _numbered(pa.array(["F"]).take(pa.array(number * 0)), number),
+            "customer_id": ids.take(pa.array(said.customer)),
+            "given_at": _timestamps(wall),
+            "kind": pa.array(opinions.KINDS).take(pa.array(said.kind)),
+            "rating": pa.array(said.rating),
+            "product_id": _optional(goods.product_id, said.product),
+            "comment": pa.array(opinions.COMMENTS).take(pa.array(said.comment)),
+            MONTH: _months(wall),
+        }
+    )
+
+
+def campaign_contacts(
+    rng: np.random.Generator,
+    ids: pa.Array,
+    goods: Catalogue,
+    calendar: ShopCalendar,
+    planned: tuple[Campaign, ...],
+    made: Contacts,
+    orders: Purchases,
+) -> pa.Table:
+    """Sent, opened, clicked and redeemed, by campaign and time."""
+    kinds = pa.array(["sent", "opened", "clicked", "redeemed"])
+    pieces = []
+    for row, campaign in enumerate(planned):
+        reached = np.flatnonzero(made.is_contacted[row])
+        evening = (calendar.first + campaign.first_day - 1) * DAY_SECONDS + 18 * 3600
+        sent = evening + rng.integers(0, 2 * 3600, len(reached))
+        opened = rng.random(len(reached)) < OPENED_SHARE
+        opened_at = sent + 60 + (rng.exponential(6 * 3600, len(reached))).astype(np.int64)
+        clicked = opened & (rng.random(len(reached)) < CLICKED_SHARE)
+        inside = (orders.at >= campaign.first_day) & (
+            orders.at < campaign.first_day + campaign.days
+        )
+        bought = np.flatnonzero(inside & made.is_contacted[row, orders.customer])
+        bought = bought[rng.random(len(bought)) < REDEEMED_SHARE]
+        offered = int(rng.integers(len(goods)))
+        for kind, customer, at in (
+            (0, reached, sent),
+            (1, reached[opened], opened_at[opened]),
+            (2, reached[clicked], opened_at[clicked] + 30),
+            (3, orders.customer[bought], calendar.wall_seconds(orders.at[bought])),
+        ):
+            at = calendar.existing(at)
+            kept = at < (calendar.first + calendar.days) * DAY_SECONDS
+            count = int(kept.sum())
+            pieces.append(
+                pa.table(
+                    {
+                        "campaign_id": pa.array([campaign.campaign_id] * count, pa.string()),
+                        "customer_id": ids.take(pa.array(customer[kept])),
+                        "happened_at": _timestamps(at[kept]),
+                        "kind": kinds.take(pa.array(np.full(count, kind))),
+                        "campaign_type": pa.array([campaign.campaign_type] * count, pa.string()),
+                        "product_id": pa.array([goods.product_id[offered]] * count, pa.string()),
+                        MONTH: _months(at[kept]),
+                    }
+                )
+            )
+    if not pieces:
+        names = ("campaign_id", "customer_id", "happened_at", "kind", "campaign_type", "product_id")
+        return pa.table(
+            {name: pa.array([], pa.string()) for name in names} | {MONTH: pa.array([], pa.int64())}
+        )
+    rows = pa.concat_tables(pieces)
+    return rows.sort_by([(name, "ascending") for name in ("happened_at", "customer_id", "kind")])
+
+
+def _timestamps(wall_seconds: Integers) -> pa.Array:
+    return pa.array(wall_seconds).cast(pa.timestamp("s"))
+
+
+def _months(wall_seconds: Integers) -> pa.Array:
+    return pa.array(wall_seconds.astype("datetime64[s]").astype("datetime64[M]").astype(np.int64))
+
+
+def _money(cents: Integers) -> pa.Array:
+    """Minor units as decimals with two places, without a detour over floats."""
+    words = np.stack([cents, cents >> 63], axis=1)
+    return pa.Array.from_buffers(
+        pa.decimal128(12, 2), len(cents), [None, pa.py_buffer(np.ascontiguousarray(words))]
+    )
+
+
+def _numbered(prefix: pa.Array, number: Integers) -> pa.Array:
+    return pc.binary_join_element_wise(prefix, pa.array(number).cast(pa.string()), "")
+
+
+def _optional(values: list[str], index: Integers) -> pa.Array:
+    """The value at each index; null where it is negative."""
+    return pa.array(values, pa.string()).take(pa.array(index, mask=index < 0))

@@ -1,0 +1,48 @@
+"""Where the warehouse and the model registry of some settings are; both are started if need be."""
+
+from retention_ml.errors import StackError
+from retention_ml.settings import Settings
+from retention_ml.stack import databases, local
+from retention_ml.warehouse import Warehouse
+
+
+def warehouse(settings: Settings) -> Warehouse:
+    """The migrated warehouse: `settings.warehouse_url`, else the embedded one of `settings.home`.
+
+    Raises
+    ------
+    StackError
+        The embedded server cannot be started.
+    WarehouseError
+        The given one does not answer.
+    """
+    url = settings.warehouse_url
+    if url is None:
+        try:
+            local.start_postgres(settings)
+        except OSError as error:
+            raise StackError(
+                f"The embedded Postgres cannot keep its files in {settings.home}: {error}. "
+                "Make that folder writable, set RETENTION_HOME to another one, or set "
+                "RETENTION_WAREHOUSE_URL to a Postgres of yours."
+            ) from error
+        url = databases.address(settings.home, "retention")
+    opened = Warehouse(url)
+    opened.migrate()
+    return opened
+
+
+def tracking(settings: Settings) -> str:
+    """The address of MLflow: `settings.tracking_uri`, else the one of the local stack.
+
+    Raises
+    ------
+    StackError
+        MLflow ended or did not answer in time.
+    """
+    return settings.tracking_uri or local.start_mlflow(settings)
+
+
+def complete(settings: Settings) -> Settings:
+    """The settings with the registry's address filled in."""
+    return settings.model_copy(update={"tracking_uri": tracking(settings)})

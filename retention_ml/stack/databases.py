@@ -1,0 +1,52 @@
+"""The databases and roles of the embedded server: warehouse, Airflow and MLflow apart."""
+
+from pathlib import Path
+
+from retention_ml.stack import keys
+from retention_ml.stack.postgres import EmbeddedPostgres
+from retention_ml.warehouse import Warehouse
+
+OWNED = ("retention", "airflow", "mlflow")
+READER = "retention_bi"
+
+
+def server(home: Path) -> EmbeddedPostgres:
+    """The embedded server of a home, running or not."""
+    return EmbeddedPostgres(home / "postgres")
+
+
+def address(home: Path, role: str, database: str | None = None) -> str:
+    """`postgresql://role:password@127.0.0.1:port/database`; the role's own database by default."""
+    postgres = server(home)
+    return postgres.url(database or role, role, keys.load(home)[role])
+
+
+def prepare(home: Path) -> None:
+    """Create the roles and databases that are missing on the running server.
+
+    Each of `OWNED` owns the database of its name, and nobody else may connect to it; `READER` may
+    connect to the warehouse, where migrations let it read the schema `reports`.
+    """
+    secrets = keys.load(home)
+    done = home / "postgres" / "prepared"
+    if done.exists():
+        return
+    admin = Warehouse(server(home).url())
+    try:
+        with admin.transaction() as transaction:
+            roles = {row[0] for row in transaction.execute("SELECT rolname FROM pg_roles")}
+            for role in (*OWNED, READER):
+                verb = "ALTER" if role in roles else "CREATE"
+                transaction.execute(f"{verb} ROLE {role} LOGIN PASSWORD '{secrets[role]}'")
+            transaction.execute(f"ALTER ROLE {READER} SET default_transaction_read_only = on")
+            transaction.execute(f"ALTER ROLE {READER} SET statement_timeout = '5min'")
+            existing = {row[0] for row in transaction.execute("SELECT datname FROM pg_database")}
+        with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            for name in OWNED:
+                if name not in existing:
+                    connection.exec_driver_sql(f"CREATE DATABASE {name} OWNER {name}")
+                connection.exec_driver_sql(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
+            connection.exec_driver_sql(f"GRANT CONNECT ON DATABASE retention TO {READER}")
+    finally:
+        admin.close()
+    done.touch()

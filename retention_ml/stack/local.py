@@ -1,0 +1,245 @@
+"""The local stack: Postgres, MLflow and Airflow on this machine, up, down and how they are.
+
+`up` is safe to repeat: what runs is left alone, what died is started again.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+
+from retention_ml.errors import StackError
+from retention_ml.settings import Settings
+from retention_ml.stack import components, databases, environment, keys
+from retention_ml.stack.environment import Ports
+from retention_ml.stack.processes import Component
+from retention_ml.warehouse import Warehouse
+
+POOLS = {"warehouse": (2, "tasks that write to the warehouse at the same time")}
+_PATIENCE_SECONDS = 180.0
+
+Say = Callable[[str], None]
+
+
+def _silent(_: str) -> None:
+    return None
+
+
+def up(settings: Settings, say: Say = _silent) -> list[dict[str, object]]:
+    """Start what does not run, wait until all of it answers, and say how it is.
+
+    Parameters
+    ----------
+    settings : Settings
+    say : callable of str
+        Told one sentence per step, for a person who waits.
+
+    Raises
+    ------
+    StackError
+        A part ended or did not answer in time; the message ends with its last log lines.
+    """
+    home = settings.home
+    for folder in ("run", "logs", "airflow", "mlflow/artifacts", "inbox"):
+        (home / folder).mkdir(parents=True, exist_ok=True)
+    for source in sorted(settings.sources.glob("*.toml")):
+        (home / "inbox" / source.stem).mkdir(exist_ok=True)
+
+    start_postgres(settings)
+    say(f"postgres answers on port {databases.server(home).port}")
+    at = _ports(settings)
+    if components.startable(settings, "mlflow", at).start():
+        say("mlflow is starting")
+    warehouse = Warehouse(settings.warehouse_url or databases.address(home, "retention"))
+    try:
+        applied = warehouse.migrate()
+    finally:
+        warehouse.close()
+    say(f"the warehouse is up to date ({len(applied)} migrations applied)")
+    _prepare_airflow(settings, at, say)
+    for name in components.AIRFLOW:
+        if components.startable(settings, name, at).start():
+            say(f"{name} is starting")
+    _wait(settings, at, components.NAMES, say)
+    return status(settings)
+
+
+def down(settings: Settings, say: Say = _silent) -> list[dict[str, object]]:
+    """Stop everything `up` started, also what a crash left behind, and say how it is.
+
+    Raises
+    ------
+    StackError
+        If something cannot be stopped.
+    """
+    names = components.NAMES
+    with ThreadPoolExecutor(len(names)) as pool:
+        ended = pool.map(lambda name: components.known(settings, name).stop(), names)
+        stopped = [name for name, pids in zip(names, ended, strict=True) if pids]
+    server = databases.server(settings.home)
+    if server.is_running():
+        server.stop()
+        stopped.append("postgres")
+    for name in stopped:
+        say(f"{name} is stopped")
+    return status(settings)
+
+
+def status(settings: Settings) -> list[dict[str, object]]:
+    """How every part is right now; starts nothing.
+
+    Each part has `name`, `state` (stopped, starting or healthy), `pid` and `address`.
+    """
+    server = databases.server(settings.home)
+    is_running = server.is_running()
+    at = environment.remembered_ports(settings.home)
+    healthy = components.healthy(settings, at) if at else set()
+    parts: list[dict[str, object]] = [
+        {
+            "name": "postgres",
+            "state": "healthy" if is_running else "stopped",
+            "pid": server.pid if is_running else None,
+            "address": f"127.0.0.1:{server.port}" if is_running else None,
+        }
+    ]
+    urls = {"mlflow": at.mlflow_url, "api-server": at.airflow_url} if at else {}
+    for name in components.NAMES:
+        pid = components.known(settings, name).pid()
+        state = "stopped" if pid is None else "healthy" if name in healthy else "starting"
+        address = urls.get(name) if pid is not None else None
+        parts.append({"name": name, "state": state, "pid": pid, "address": address})
+    return parts
+
+
+def addresses(settings: Settings) -> dict[str, object]:
+    """What a person needs to look at the platform; what does not run has None.
+
+    `airflow_password` and `bi_dsn` are secrets: show them to whoever started the stack, never
+    log them.
+    """
+    home = settings.home
+    at = environment.remembered_ports(home)
+    has_secrets = (home / "secrets.json").exists()
+    running = {
+        name for name in components.NAMES if components.known(settings, name).pid() is not None
+    }
+    has_reader = (
+        settings.warehouse_url is None and has_secrets and databases.server(home).is_running()
+    )
+    return {
+        "airflow_url": at.airflow_url if at and "api-server" in running else None,
+        "airflow_user": "admin" if has_secrets else None,
+        "airflow_password": keys.load(home)["airflow_admin"] if has_secrets else None,
+        "mlflow_url": settings.tracking_uri
+        or (at.mlflow_url if at and "mlflow" in running else None),
+        "bi_dsn": databases.address(home, databases.READER, "retention") if has_reader else None,
+        "inbox": str(home / "inbox"),
+    }
+
+
+def start_postgres(settings: Settings) -> None:
+    """Start the embedded server with its roles and databases; nothing if it runs."""
+    databases.server(settings.home).start()
+    databases.prepare(settings.home)
+
+
+def start_mlflow(settings: Settings, say: Say = _silent) -> str:
+    """Start MLflow alone, with Postgres, and wait for it; its address."""
+    at = environment.remembered_ports(settings.home)
+    if at and "mlflow" in components.healthy(settings, at):
+        return at.mlflow_url
+    start_postgres(settings)
+    (settings.home / "mlflow" / "artifacts").mkdir(parents=True, exist_ok=True)
+    at = _ports(settings)
+    components.startable(settings, "mlflow", at).start()
+    _wait(settings, at, ("mlflow",), say)
+    return at.mlflow_url
+
+
+def _ports(settings: Settings) -> Ports:
+    """Ports for this start; parts that were told other ones are stopped first."""
+    before = environment.remembered_ports(settings.home)
+    running = {
+        label
+        for label, name in (("airflow", "api-server"), ("mlflow", "mlflow"))
+        if components.known(settings, name).pid() is not None
+    }
+    at = environment.ports(settings.home, running)
+    if before and before != at:
+        for name in components.AIRFLOW:
+            components.known(settings, name).stop()
+    return at
+
+
+def _prepare_airflow(settings: Settings, at: Ports, say: Say) -> None:
+    """Airflow's login, database and pools; done once per version of Airflow."""
+    home = settings.home
+    passwords = home / "airflow" / "passwords.json"
+    if not passwords.exists():
+        descriptor = os.open(passwords, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump({"admin": keys.load(home)["airflow_admin"]}, file)
+    done = home / "airflow" / f"migrated-{version('apache-airflow-core')}"
+    if done.exists():
+        return
+    say("airflow's own database is being prepared")
+    pools = home / "airflow" / "pools.json"
+    described = {
+        name: {"slots": slots, "description": text, "include_deferred": False}
+        for name, (slots, text) in POOLS.items()
+    }
+    pools.write_text(json.dumps(described), encoding="utf-8")
+    log = home / "logs" / "airflow-prepare.log"
+    for arguments in (("db", "migrate"), ("pools", "import", str(pools))):
+        with log.open("ab") as output:
+            ended = subprocess.run(
+                [sys.executable, "-m", "airflow", *arguments],
+                env=environment.build(settings, at),
+                cwd=home,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                check=False,
+            )
+        if ended.returncode != 0:
+            tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
+            raise StackError(
+                f"`airflow {' '.join(arguments[:2])}` ended with code {ended.returncode}. "
+                f"The end of {log}:\n{tail}"
+            )
+    done.touch()
+
+
+def _wait(settings: Settings, at: Ports, names: Sequence[str], say: Say) -> None:
+    """Until all of `names` answer; refuses at once when one of them has ended."""
+    parts = {name: components.known(settings, name) for name in names}
+    started = time.monotonic()
+    waiting = list(names)
+    while True:
+        healthy = components.healthy(settings, at)
+        for name in [name for name in waiting if name in healthy]:
+            waiting.remove(name)
+            say(f"{name} answers after {time.monotonic() - started:.0f} s")
+        if not waiting:
+            return
+        for name in waiting:
+            if parts[name].pid() is None:
+                raise _failed(f"{name} ended while the stack was starting.", parts[name])
+        if time.monotonic() - started > _PATIENCE_SECONDS:
+            late = ", ".join(waiting)
+            raise _failed(
+                f"{late} did not answer within {_PATIENCE_SECONDS:.0f} s.", parts[waiting[0]]
+            )
+        time.sleep(0.25)
+
+
+def _failed(what: str, part: Component) -> StackError:
+    return StackError(
+        f"{what} {part.last_words()}\n"
+        "Correct what it names (`retention doctor` may know more), "
+        "then run `retention stack up` again."
+    )

@@ -1,0 +1,134 @@
+"""Reasons: the customer's own, upwards only, three different things, in words."""
+
+import re
+import time
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from retention_ml.features.catalogue import CATALOGUE, FEATURE_NAMES, FEATURES
+from retention_ml.scores.reasons import REASONS_COUNT, by_family, reasons, sentence
+
+
+def _random(n: int, seed: int = 1) -> tuple[np.ndarray, pa.Table]:
+    draw = np.random.default_rng(seed)
+    values = {name: draw.integers(0, 60, n).astype(float) for name in FEATURE_NAMES}
+    return draw.normal(size=(n, len(FEATURE_NAMES))), pa.table(values)
+
+
+def test_two_customers_have_their_own_reasons_not_the_models() -> None:
+    names = ("recency_days", "orders_count_90d")
+    features = pa.table({"recency_days": [63.0, 3.0], "orders_count_90d": [4.0, 1.0]})
+    found = reasons(np.array([[1.0, -0.5], [-1.0, 0.5]]), names, features)
+    assert found.codes[0] == ["recency/recency_days", "frequency/orders_count_90d"]
+    assert found.sentences[0] == ["No order for 63 days", "1 order in the last 90 days"]
+    assert found.codes[1] == [None, None]
+
+
+def test_the_usual_pause_stands_beside_the_silence() -> None:
+    features = pa.table(
+        {"recency_days": [63.0, 63.0, 9.0], "gap_median_days": [21.0, None, 1.2]}
+    )
+    found = reasons(np.ones((3, 1)), ("recency_days",), features)
+    assert found.sentences[0] == [
+        "No order for 63 days; usually every 21 days",
+        "No order for 63 days",
+        "No order for 9 days; usually every day",
+    ]
+
+
+def test_windows_of_one_family_are_one_reason_spoken_by_the_strongest() -> None:
+    names = ("orders_count_30d", "orders_count_90d", "recency_days")
+    features = pa.table({name: [2.0] for name in names})
+    found = reasons(np.array([[0.3, 0.5, 0.6]]), names, features)
+    assert [codes[0] for codes in found.codes] == [
+        "frequency/orders_count_90d",
+        "recency/recency_days",
+        None,
+    ]
+
+
+def test_a_family_that_pulls_down_in_sum_is_no_reason_even_if_one_window_pushes_up() -> None:
+    names = ("orders_count_30d", "orders_count_90d")
+    found = reasons(
+        np.array([[0.4, -0.9]]), names, pa.table({name: [2.0] for name in names})
+    )
+    assert all(codes == [None] for codes in (*found.codes, *found.sentences))
+
+
+def test_features_that_say_little_are_spoken_for_by_their_plain_sister() -> None:
+    names = ("orders_decayed_count_45d",)
+    features = pa.table({"orders_decayed_count_45d": [0.31], "orders_count_90d": [1.0]})
+    found = reasons(np.array([[0.7]]), names, features)
+    assert found.codes[0] == ["frequency/orders_decayed_count_45d"]
+    assert found.sentences[0] == ["1 order in the last 90 days"]
+
+
+def test_trends_are_told_as_now_and_before() -> None:
+    features = pa.table(
+        {
+            "orders_trend_30d": [-1.1],
+            "orders_count_30d": [1.0],
+            "orders_count_60d": [5.0],
+            "revenue_trend_90d": [-0.5],
+            "revenue_cents_90d": [120_00.0],
+            "revenue_cents_180d": [1_620_00.0],
+        }
+    )
+    assert sentence("orders_trend_30d", features) == (
+        "1 order in the last 30 days, 4 in the 30 days before"
+    )
+    assert sentence("revenue_trend_90d", features) == (
+        "Spent 120 in the last 90 days, 1,500 in the 90 days before"
+    )
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, 7.4, None])
+def test_every_feature_of_the_catalogue_has_a_sentence(value: float | None) -> None:
+    assert len(CATALOGUE) > 80
+    features = pa.table({name: pa.array([value], pa.float64()) for name in FEATURE_NAMES})
+    for name in FEATURE_NAMES:
+        said = sentence(name, features)
+        assert re.match(r"[A-Z0-9]", said), (name, said)
+        assert "nan" not in said, (name, said)
+        assert "_" not in said, (name, said)
+        assert "{" not in said, (name, said)
+
+
+def test_reasons_are_positive_distinct_families_in_falling_order() -> None:
+    contributions, features = _random(300)
+    found = reasons(contributions, FEATURE_NAMES, features)
+    families, total = by_family(contributions, FEATURE_NAMES)
+    assert len(families) == len({feature.family for feature in CATALOGUE})
+    assert np.allclose(total.sum(axis=1), contributions.sum(axis=1))
+    for row in range(300):
+        codes = [found.codes[rank][row] for rank in range(REASONS_COUNT)]
+        given = [code.split("/") for code in codes if code]
+        sums = [total[row, families.index(family)] for family, _ in given]
+        assert len({family for family, _ in given}) == len(given)
+        assert sums == sorted(sums, reverse=True)
+        assert all(value > 0 for value in sums)
+        assert len(given) == min(REASONS_COUNT, int((total[row] > 0).sum()))
+        assert all(FEATURES[name].family == family for family, name in given)
+
+
+def test_reasons_do_not_depend_on_the_order_of_the_rows() -> None:
+    contributions, features = _random(200)
+    order = np.random.default_rng(2).permutation(200)
+    forward = reasons(contributions, FEATURE_NAMES, features)
+    shuffled = reasons(contributions[order], FEATURE_NAMES, features.take(order))
+    for ours, theirs in zip(forward.sentences, shuffled.sentences, strict=True):
+        assert [ours[i] for i in order] == theirs
+
+
+def test_nobody_has_no_reasons() -> None:
+    found = reasons(np.empty((0, 1)), ("recency_days",), pa.table({"recency_days": pa.array([], pa.float64())}))
+    assert [len(codes) for codes in found.codes] == [0, 0, 0]
+
+
+def test_five_thousand_customers_are_explained_within_a_second() -> None:
+    contributions, features = _random(5_000)
+    started = time.perf_counter()
+    reasons(contributions, FEATURE_NAMES, features)
+    assert time.perf_counter() - started < 1.0
