@@ -5,19 +5,20 @@ Starts `ingest_deliveries` when complete files lie in the watched folder.
 imports). A file is complete when its size did not change between two looks, five seconds apart;
 names that begin with a dot or end with `.part` are left alone.
 
-**Starts** one run of `ingest_deliveries` per source. What comes in now was not yet known at the
-start of today, so the run is for the next day: features and scores of that day follow at once and
-are made again at midnight.
+**Starts** one run of `ingest_deliveries`, which takes all that is complete. What comes in now was
+not yet known at the start of today, so the run is for the next day: features and scores of that
+day follow at once and are made again at midnight.
 
 **On failure** nothing was touched: the files still lie in the inbox. Clear the failed task, or let
 the nightly run of `ingest_deliveries` take them.
 """
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.sdk import dag, get_current_context, task
+from airflow.sdk import dag, task
 from retention_airflow import inbox
 from retention_airflow.assets import INBOX
 from retention_airflow.defaults import DEFAULT_ARGS, TIMEZONE, Tag
+
 from retention_ml import clock
 
 
@@ -31,14 +32,12 @@ from retention_ml import clock
 )
 def watch_inbox() -> None:
     @task
-    def arrivals() -> list[dict]:
-        events = get_current_context()["triggering_asset_events"][INBOX]
-        day = inbox.day_of_arrival(clock.now(), TIMEZONE)
-        return [{"as_of": day, **event.extra["payload"]} for event in events]
+    def first_day() -> str:
+        return inbox.day_of_arrival(clock.now(), TIMEZONE)
 
-    TriggerDagRunOperator.partial(
-        task_id="start_ingest", trigger_dag_id="ingest_deliveries", retries=0
-    ).expand(conf=arrivals())
+    TriggerDagRunOperator(
+        task_id="start_ingest", trigger_dag_id="ingest_deliveries", conf={"as_of": first_day()}
+    )
 
 
 watch_inbox()

@@ -1,13 +1,14 @@
 """
 Brings delivered files into the warehouse: land → stage → check → curate, per source.
 
-**Reads** the files named by the run (`source`, `files`, `history`), otherwise whatever lies in the
-inbox. **Writes** `raw` (ledger), `staging` (scratch), `quarantine.rows` (rows that cannot be used,
+**Reads** the files named by the run (`source`, `files`, `history`), otherwise what lies complete in
+the inbox. **Writes** `raw` (ledger), `staging` (scratch), `quarantine.rows` (rows that cannot be used,
 with the reason), `quality.results`, `curated`. **Hands over** `curated` for the run's day, also
 when nothing new came: the day's features and scores are due either way.
 
 **Again?** Always safe: files are known by their content, a file delivered twice changes nothing.
-**Backfill** past days and their features and scores are made again from what was known then.
+**Backfill** past days and their features and scores are made again from what was known then; a
+backfill leaves the inbox alone.
 
 **On failure**
 - `check` held the batch: read the report it names; correct the file or the source description,
@@ -18,63 +19,36 @@ when nothing new came: the day's features and scores are due either way.
 
 from pathlib import Path
 
-from airflow.sdk import CronPartitionTimetable, Param, dag, get_current_context, task, task_group
+from airflow.sdk import dag, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowSkipException
-from retention_airflow import doors, inbox
+from retention_airflow import defaults, doors, inbox
 from retention_airflow.assets import CURATED, INBOX
 from retention_airflow.clock import as_of
 from retention_airflow.defaults import (
-    DAY_KEY,
     DEFAULT_ARGS,
+    DELIVERY_PARAMS,
     INBOX_FOLDER,
-    TIMEZONE,
     WAREHOUSE_POOL,
     Tag,
-    as_of_param,
 )
 
 
 @dag(
     dag_display_name="10 ingest deliveries",
-    schedule=CronPartitionTimetable("0 0 * * *", timezone=TIMEZONE, key_format=DAY_KEY),
+    schedule=defaults.midnight(),
     catchup=False,
-    max_active_runs=4,
+    max_active_runs=1,
     default_args=DEFAULT_ARGS,
     tags=[Tag.DAILY, Tag.ON_ARRIVAL, Tag.DELIVERIES],
-    params={
-        "as_of": as_of_param(),
-        "source": Param(
-            None,
-            type=["null", "string"],
-            pattern="^[a-z][a-z0-9_]*$",
-            title="Source",
-            description="A description under sources/. Empty: every source in the inbox.",
-        ),
-        "files": Param(
-            [],
-            type="array",
-            items={"type": "string"},
-            title="Files",
-            description="Paths to ingest. Empty: what lies in the inbox.",
-        ),
-        "history": Param(
-            False,
-            type="boolean",
-            title="Historical import",
-            description="The rows became known when they happened, not now.",
-        ),
-    },
+    params=DELIVERY_PARAMS,
     doc_md=__doc__,
 )
 def ingest_deliveries() -> None:
     @task(inlets=[INBOX])
     def collect() -> list[dict]:
-        params = get_current_context()["params"]
-        named = {key: params[key] for key in ("source", "files", "history")}
-        if named["files"]:
-            return [named]
-        parcels = [parcel.to_dict() for parcel in inbox.waiting(Path(INBOX_FOLDER))]
-        return [parcel for parcel in parcels if named["source"] in (None, parcel["source"])]
+        context = get_current_context()
+        folder = Path(INBOX_FOLDER)
+        return inbox.to_ingest(folder, context["params"], context["dag_run"].run_type)
 
     @task(pool=WAREHOUSE_POOL)
     def land(parcel: dict) -> dict:

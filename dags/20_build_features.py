@@ -12,11 +12,12 @@ active window before that day: check that the feed is alive.
 """
 
 from airflow.sdk import PartitionedAssetTimetable, dag, get_current_context, task
-from airflow.sdk.exceptions import AirflowSkipException
 from retention_airflow import doors
 from retention_airflow.assets import CURATED, FEATURES
 from retention_airflow.clock import as_of
-from retention_airflow.defaults import DEFAULT_ARGS, WAREHOUSE_POOL, Tag, as_of_param
+from retention_airflow.defaults import DAY_PARAMS, DEFAULT_ARGS, WAREHOUSE_POOL, Tag
+
+from retention_ml.errors import NotReady
 
 
 @dag(
@@ -26,7 +27,7 @@ from retention_airflow.defaults import DEFAULT_ARGS, WAREHOUSE_POOL, Tag, as_of_
     max_active_runs=2,
     default_args=DEFAULT_ARGS,
     tags=[Tag.DAILY, Tag.FEATURES],
-    params={"as_of": as_of_param()},
+    params=DAY_PARAMS,
     doc_md=__doc__,
 )
 def build_features() -> None:
@@ -35,9 +36,7 @@ def build_features() -> None:
         from retention_ml.features.build import build as door
 
         day = as_of()
-        receipt = doors.call(door, as_of=day)
-        if receipt["written"] + receipt["duplicates"] == 0:
-            raise AirflowSkipException(f"No customer was active before {day}; nothing follows.")
+        receipt = doors.call(door, skip_on=(NotReady,), as_of=day)
         get_current_context()["outlet_events"][FEATURES].add_partitions(day.isoformat())
         return receipt
 

@@ -14,12 +14,13 @@ started by hand with `force` trains at once.
 cannot carry a model yet: it says what is missing and which setting would change that.
 """
 
-from airflow.sdk import Param, PartitionedAssetTimetable, dag, get_current_context, task
+from airflow.sdk import PartitionedAssetTimetable, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 from retention_airflow import doors
 from retention_airflow.assets import CHAMPION, FEATURES
 from retention_airflow.clock import as_of
-from retention_airflow.defaults import DEFAULT_ARGS, WAREHOUSE_POOL, Tag, as_of_param
+from retention_airflow.defaults import DEFAULT_ARGS, TRAINING_PARAMS, WAREHOUSE_POOL, Tag
+
 from retention_ml.errors import NotReady
 
 
@@ -30,15 +31,7 @@ from retention_ml.errors import NotReady
     max_active_runs=1,
     default_args=DEFAULT_ARGS,
     tags=[Tag.WEEKLY, Tag.MODELS],
-    params={
-        "as_of": as_of_param(),
-        "force": Param(
-            False,
-            type="boolean",
-            title="Train at once",
-            description="Also when no training is due.",
-        ),
-    },
+    params=TRAINING_PARAMS,
     doc_md=__doc__,
 )
 def train_models() -> None:

@@ -19,7 +19,8 @@ from airflow.sdk import PartitionedAssetTimetable, dag, get_current_context, tas
 from retention_airflow import doors
 from retention_airflow.assets import CHAMPION, FEATURES, SCORES
 from retention_airflow.clock import as_of
-from retention_airflow.defaults import DEFAULT_ARGS, WAREHOUSE_POOL, Tag, as_of_param
+from retention_airflow.defaults import DAY_PARAMS, DEFAULT_ARGS, WAREHOUSE_POOL, Tag
+
 from retention_ml.errors import NotReady
 
 
@@ -30,7 +31,7 @@ from retention_ml.errors import NotReady
     max_active_runs=2,
     default_args=DEFAULT_ARGS,
     tags=[Tag.DAILY, Tag.SCORES],
-    params={"as_of": as_of_param()},
+    params=DAY_PARAMS,
     doc_md=__doc__,
 )
 def score_customers() -> None:

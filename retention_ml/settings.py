@@ -60,8 +60,15 @@ class Training(_Section):
     cutoff_count: int = Field(6, ge=1, le=60)
     cutoff_every_days: int = Field(14, ge=1, le=365)
     evaluation_count: int = Field(2, ge=1, le=12)
-    candidates: tuple[str, ...] = ("recency", "rfm_logistic", "random_forest", "lightgbm")
-    tuning_seconds: float = Field(20, ge=0, le=36_000)
+    candidates: tuple[str, ...] = (
+        "recency",
+        "rfm_logistic",
+        "logistic",
+        "random_forest",
+        "lightgbm",
+    )
+    tuning_trials: int = Field(8, ge=0, le=10_000)
+    tuning_seconds: float = Field(60, ge=0, le=36_000)
     bootstrap_draws: int = Field(500, ge=50, le=100_000)
     seed: int = 20260301
 

@@ -1,6 +1,7 @@
 """One asset per hand-over, in the order of the flow. The partition key of an event is the day."""
 
 from airflow.sdk import Asset, AssetWatcher
+
 from retention_airflow.defaults import INBOX_FOLDER
 from retention_airflow.inbox import InboxTrigger
 

@@ -4,7 +4,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from airflow.sdk import ExceptionRetryPolicy, Param, RetryAction, RetryRule
+from airflow.sdk import CronPartitionTimetable, ExceptionRetryPolicy, Param, RetryAction, RetryRule
+
 from retention_ml.settings import load
 
 _SETTINGS = load()
@@ -13,7 +14,6 @@ OWNER = "data-engineering"
 TIMEZONE = _SETTINGS.calendar.timezone
 INBOX_FOLDER = str(_SETTINGS.home / "inbox")
 CANDIDATES = list(_SETTINGS.training.candidates)
-DAY_KEY = "%Y-%m-%d"
 WAREHOUSE_POOL = "warehouse"
 
 
@@ -54,9 +54,8 @@ DEFAULT_ARGS: dict[str, Any] = {
 }
 
 
-def as_of_param() -> Param:
-    """The day a hand-started run is for."""
-    return Param(
+DAY_PARAMS = {
+    "as_of": Param(
         None,
         type=["null", "string"],
         format="date",
@@ -64,3 +63,44 @@ def as_of_param() -> Param:
         description="The run sees what was known at the start of this day. "
         "Empty: the day of the run's partition key.",
     )
+}
+
+DELIVERY_PARAMS = DAY_PARAMS | {
+    "source": Param(
+        None,
+        type=["null", "string"],
+        pattern="^[a-z][a-z0-9_]*$",
+        title="Source",
+        description="A description under sources/. Empty: every source in the inbox.",
+    ),
+    "files": Param(
+        [],
+        type="array",
+        items={"type": "string"},
+        title="Files",
+        description="Paths to ingest. Empty: what lies complete in the inbox.",
+    ),
+    "history": Param(
+        False,
+        type="boolean",
+        title="Historical import",
+        description="The rows became known when they happened, not now.",
+    ),
+}
+
+TRAINING_PARAMS = DAY_PARAMS | {
+    "force": Param(
+        False,
+        type="boolean",
+        title="Train at once",
+        description="Also when no training is due.",
+    ),
+}
+
+
+def midnight() -> CronPartitionTimetable:
+    """The start of every day of the shop; the partition key is that day, `YYYY-MM-DD`.
+
+    At midnight, not later: a backfill up to a day ends with that day's midnight.
+    """
+    return CronPartitionTimetable("0 0 * * *", timezone=TIMEZONE, key_format="%Y-%m-%d")

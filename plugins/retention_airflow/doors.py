@@ -32,6 +32,7 @@ def call(
         Refusals that are no fault of this run: the task is skipped with their sentence.
     """
     from airflow.sdk.exceptions import AirflowSkipException
+
     from retention_ml.stack import address
 
     known = settings()

@@ -6,6 +6,7 @@ with `.part` are still being written. After they are curated, files move to `don
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -71,16 +72,30 @@ def parcels(
     for (source, is_history), paths in groups.items():
         fresh = [path for path in paths if told.get(path) != now[path]]
         if fresh and all(before.get(path) == now[path] for path in paths):
-            complete.append(
-                Parcel(source=source, files=tuple(map(str, fresh)), history=is_history)
-            )
+            complete.append(Parcel(source=source, files=tuple(map(str, fresh)), history=is_history))
     return complete
 
 
-def waiting(folder: Path) -> list[Parcel]:
-    """Everything that lies in the inbox now, together per source; history first."""
-    now = look(folder)
-    return sorted(parcels(now, now, {}), key=lambda parcel: (not parcel.history, parcel.source))
+def waiting(folder: Path, pause_seconds: float = 1.0) -> list[Parcel]:
+    """Every complete file of the inbox, together per source; history first."""
+    before = look(folder)
+    time.sleep(pause_seconds)
+    complete = parcels(before, look(folder), {})
+    return sorted(complete, key=lambda parcel: (not parcel.history, parcel.source))
+
+
+def to_ingest(folder: Path, params: Mapping[str, Any], run_type: str) -> list[dict[str, Any]]:
+    """What a run of `ingest_deliveries` brings in, one entry per source.
+
+    The files its parameters name, else what is complete in the inbox (of `params["source"]`, if
+    given). A backfill brings in nothing: it makes past days again from what is there.
+    """
+    if params["files"]:
+        return [{key: params[key] for key in ("source", "files", "history")}]
+    if run_type == "backfill":
+        return []
+    source = params["source"]
+    return [parcel.to_dict() for parcel in waiting(folder) if source in (None, parcel.source)]
 
 
 def put_away(folder: Path, files: Iterable[str]) -> list[str]:
@@ -108,8 +123,11 @@ def day_of_arrival(now: datetime, timezone: str) -> str:
     return (now.astimezone(ZoneInfo(timezone)).date() + timedelta(days=1)).isoformat()
 
 
-class InboxTrigger(BaseEventTrigger):
-    """Reports complete files of the inbox, one event per source.
+class InboxTrigger(BaseEventTrigger):  # type: ignore[misc]  # airflow is untyped here
+    """Says when files of the inbox are complete: one event per look, however many there are.
+
+    The event only wakes: whoever is woken looks for himself. Two events within milliseconds may
+    start a single run, so an event must not carry what nobody else would find.
 
     Parameters
     ----------
@@ -138,9 +156,11 @@ class InboxTrigger(BaseEventTrigger):
         told: dict[Path, Stamp] = {}
         while True:
             now = await asyncio.to_thread(look, folder)
-            for parcel in parcels(before, now, told):
-                told |= {Path(name): now[Path(name)] for name in parcel.files}
-                yield TriggerEvent(parcel.to_dict())
+            complete = parcels(before, now, told)
+            if complete:
+                names = [Path(name) for parcel in complete for name in parcel.files]
+                told |= {path: now[path] for path in names}
+                yield TriggerEvent({"files": [str(path.relative_to(folder)) for path in names]})
             told = {path: stamp for path, stamp in told.items() if path in now}
             before = now
             await asyncio.sleep(self.poll_seconds)

@@ -12,7 +12,7 @@ import ibis
 import ibis.expr.datatypes as dt
 
 from retention_ml import tables
-from retention_ml.deliveries.readers import LINE_NUMBER
+from retention_ml.deliveries.chunks import LINE_NUMBER
 from retention_ml.deliveries.reasons import Reason
 from retention_ml.deliveries.sources import DEFAULT_KINDS, Column, Feed, Rule, Source, comparison
 
@@ -32,16 +32,16 @@ _ISO_UTC = (
 )
 
 
-@ibis.udf.scalar.builtin(name="try_strptime")
-def _try_strptime(text: str, format: str) -> dt.Timestamp(): ...  # type: ignore[valid-type, empty-body]
+@ibis.udf.scalar.builtin(name="try_strptime")  # type: ignore[untyped-decorator]
+def _try_strptime(text: str, format: str) -> dt.Timestamp(): ...  # type: ignore[valid-type]
 
 
-@ibis.udf.scalar.builtin(name="epoch_us")
+@ibis.udf.scalar.builtin(name="epoch_us")  # type: ignore[untyped-decorator]
 def _epoch_us(at: dt.Timestamp()) -> int: ...  # type: ignore[valid-type, empty-body]
 
 
-@ibis.udf.scalar.builtin(name="epoch_us")
-def _epoch_us_utc(at: dt.Timestamp("UTC")) -> int: ...  # type: ignore[valid-type, empty-body]  # noqa: F821
+@ibis.udf.scalar.builtin(name="epoch_us")  # type: ignore[untyped-decorator]
+def _epoch_us_utc(at: dt.Timestamp("UTC")) -> int: ...  # type: ignore[valid-type, empty-body]
 
 
 Check = tuple[ibis.Value, str]
@@ -90,7 +90,7 @@ def typed(source: Source, feed: Feed, text_columns: Sequence[str]) -> ibis.Table
         wrong += cast.checks
         if cast.is_utc is not None:
             columns[ABSOLUTE + column.name] = cast.is_utc
-        if column.required and not (column.name == "customer_id"):
+        if column.required and column.name != "customer_id":
             checks.append((column.name, f"missing_{column.name}"))
     for table, also in feed.also.items():
         for column in tables.CANONICAL[table]:
@@ -139,7 +139,9 @@ def _clean(text: ibis.Table, name: str, missing: Sequence[str] = ()) -> ibis.Val
 def _cast(source: Source, text: ibis.Table, column: tables.Column, spec: Column) -> _Cast:
     if spec.constant == "\0":
         kind = "int64" if column.type == "timestamp" else tables._IBIS[column.type]
-        return _Cast(ibis.null(kind), (), ibis.literal(True) if column.type == "timestamp" else None)
+        return _Cast(
+            ibis.null(kind), (), ibis.literal(True) if column.type == "timestamp" else None
+        )
     if column.type in ("int64", "float64"):
         return _number(source, text, column, spec)
     if column.type == "timestamp":
@@ -220,7 +222,10 @@ def _time(source: Source, text: ibis.Table, spec: Column) -> _Cast:
         seconds = ibis.ifelse(shape, value, empty).try_cast("decimal(24, 6)")
         small = ibis.ifelse(seconds.abs() < 10**15, seconds, ibis.null(seconds.type()))
         moment = (small * factor).round(0).try_cast("int64")
-        checks = ((~shape, Reason.BAD_TIMESTAMP), (moment.isnull() & shape, Reason.TIME_OUT_OF_RANGE))
+        checks = (
+            (~shape, Reason.BAD_TIMESTAMP),
+            (moment.isnull() & shape, Reason.TIME_OUT_OF_RANGE),
+        )
         return _Cast(moment, checks, ibis.literal(True))
     if spec.format == "iso":
         local, absolute = value.re_search(_ISO), value.re_search(_ISO_UTC)
@@ -244,20 +249,23 @@ def _time(source: Source, text: ibis.Table, spec: Column) -> _Cast:
 def _judge(feed: Feed, rows: ibis.Table, required: Sequence[Check]) -> ibis.Table:
     """Apply the rules, then find the first reason against each row."""
     entry = tables.CANONICAL[feed.table]
-    rows = rows.mutate(__rule=_first([(_holds(rule, rows), str(i)) for i, rule in enumerate(feed.rules)]))
+    rows = rows.mutate(
+        __rule=_first([(_holds(rule, rows), str(i)) for i, rule in enumerate(feed.rules)])
+    )
     changes: dict[str, ibis.Value] = {}
     for i, rule in enumerate(feed.rules):
         target = {**({"kind": rule.kind} if rule.kind else {}), **rule.set}
         for name, to in target.items():
-            changes[name] = ibis.ifelse(
-                rows["__rule"] == str(i), to, changes.get(name, rows[name])
-            )
+            changes[name] = ibis.ifelse(rows["__rule"] == str(i), to, changes.get(name, rows[name]))
     rows = rows.mutate(**changes)
     if feed.table == "order_lines":
+        rows = rows.mutate(discount_cents=ibis.coalesce(rows.discount_cents, 0).cast("int64"))
         back = rows.kind.isin(["return", "cancellation"])
         rows = rows.mutate(
             quantity=ibis.ifelse(back, -rows.quantity.abs(), rows.quantity),
-            line_amount_cents=ibis.ifelse(back, -rows.line_amount_cents.abs(), rows.line_amount_cents),
+            line_amount_cents=ibis.ifelse(
+                back, -rows.line_amount_cents.abs(), rows.line_amount_cents
+            ),
         )
     checks: list[Check] = []
     by_name = {str(name): code for name, code in required}
@@ -277,6 +285,7 @@ def _judge(feed: Feed, rows: ibis.Table, required: Sequence[Check]) -> ibis.Tabl
             (sale & (rows.quantity < 0), Reason.NEGATIVE_QUANTITY),
             (sale & (rows.line_amount_cents < 0), Reason.NEGATIVE_PRICE),
             (~charge & (rows.quantity == 0), Reason.ZERO_QUANTITY),
+            (rows.discount_cents < 0, Reason.OUT_OF_RANGE),
         ]
     if "customer_id" in {column.name for column in entry}:
         needed = entry.column("customer_id").required or not feed.guests

@@ -161,7 +161,8 @@ def parse_block(
     if is_last and data and (len(ends) == 0 or ends[-1] != len(data) - 1):
         ends = np.append(ends, len(data))
     if len(data) > LINE_BYTES_MAX and (
-        len(ends) == 0 or max(len(data) - ends[-1], int(np.diff(ends, prepend=0).max())) > LINE_BYTES_MAX
+        len(ends) == 0
+        or max(len(data) - ends[-1], int(np.diff(ends, prepend=0).max())) > LINE_BYTES_MAX
     ):
         raise FileRefused(
             f"A line after line {first_line:,} is longer than {LINE_BYTES_MAX >> 20} MiB. "
@@ -207,7 +208,10 @@ def _simple_lines(
     delimiters = np.flatnonzero(octets[: ends[-1]] == ord(dialect.delimiter))
     simple &= np.diff(np.searchsorted(delimiters, ends), prepend=0) == field_count - 1
     odd = (octets == 34) | (octets == 0)
-    if dialect.encoding not in ("utf-8", "ascii") or dialect.decode(octets[: ends[-1]].tobytes()) is None:
+    if (
+        dialect.encoding not in ("utf-8", "ascii")
+        or dialect.decode(octets[: ends[-1]].tobytes()) is None
+    ):
         odd |= octets >= 128
     carriage = np.flatnonzero(octets == 13)
     if len(carriage):
@@ -227,9 +231,7 @@ def _other_lines(
     field_count: int,
     first_line: int,
     is_last: bool,
-) -> tuple[
-    list[tuple[int, tuple[int, int], list[str]]], list[tuple[int, bytes, Reason]], int
-]:
+) -> tuple[list[tuple[int, tuple[int, int], list[str]]], list[tuple[int, bytes, Reason]], int]:
     """Rows and rejects among the lines that are not simple, and how many lines were used."""
     rows: list[tuple[int, tuple[int, int], list[str]]] = []
     rejects: list[tuple[int, bytes, Reason]] = []

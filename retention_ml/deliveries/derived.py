@@ -9,7 +9,7 @@ import ibis
 
 from retention_ml import tables
 from retention_ml.deliveries.casts import DELIVERY
-from retention_ml.deliveries.readers import LINE_NUMBER
+from retention_ml.deliveries.chunks import LINE_NUMBER
 from retention_ml.deliveries.sources import Feed
 
 PLACE = "__place"
@@ -51,9 +51,7 @@ def described(feed: Feed, rows: ibis.Table, table: str) -> ibis.Table:
         **{name: rows[f"{table}.{name}"] for name in names}, said_at=said_at, **{PLACE: place(rows)}
     )
     chosen = chosen.filter([chosen[name].notnull() for name in key])
-    return chosen.group_by(names).agg(
-        said_at=chosen.said_at.max(), **{PLACE: chosen[PLACE].max()}
-    )
+    return chosen.group_by(names).agg(said_at=chosen.said_at.max(), **{PLACE: chosen[PLACE].max()})
 
 
 def one_per_key(said: ibis.Table, table: str) -> ibis.Table:

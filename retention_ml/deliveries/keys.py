@@ -10,17 +10,17 @@ import pyarrow as pa
 
 from retention_ml import tables
 from retention_ml.deliveries.casts import DELIVERY
-from retention_ml.deliveries.readers import LINE_NUMBER
+from retention_ml.deliveries.chunks import LINE_NUMBER
 
 _SHARED = frozenset({"customers", "products"})
 FIRST_OCCURRENCE = "__first_occurrence"
 
 
-@ibis.udf.scalar.builtin(name="md5")
+@ibis.udf.scalar.builtin(name="md5")  # type: ignore[untyped-decorator]
 def _md5(text: str) -> str: ...  # type: ignore[empty-body]
 
 
-@ibis.udf.scalar.builtin(name="unhex")
+@ibis.udf.scalar.builtin(name="unhex")  # type: ignore[untyped-decorator]
 def _unhex(text: str) -> bytes: ...  # type: ignore[empty-body]
 
 
@@ -46,9 +46,7 @@ def numbered(entry: tables.Table, rows: ibis.Table, *, numbers_repeats: bool) ->
     if not numbers_repeats:
         return rows.mutate(occurrence=ibis.literal(1, type="int64"))
     content = [
-        rows[column.name]
-        for column in entry
-        if column.name not in (*entry.key, "occurrence")
+        rows[column.name] for column in entry if column.name not in (*entry.key, "occurrence")
     ]
     window = ibis.window(
         group_by=[rows[DELIVERY], rows.order_id, rows.product_id],

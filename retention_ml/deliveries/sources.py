@@ -244,9 +244,7 @@ class Source(_Section):
     @property
     def has_orders(self) -> bool:
         """Whether a feed delivers orders themselves; otherwise they follow from their lines."""
-        return any(
-            feed.table == "orders" or "orders" in feed.also for feed in self.feeds.values()
-        )
+        return any(feed.table == "orders" or "orders" in feed.also for feed in self.feeds.values())
 
     def declared_reasons(self) -> dict[str, str]:
         """The reason codes of the rules, each with its `because`."""
@@ -319,15 +317,21 @@ def load_source(folder: Path, name: str) -> Source:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path.name} is no valid TOML: {error}. Correct the line named.") from error
+        raise SettingsError(
+            f"{path.name} is no valid TOML: {error}. Correct the line named."
+        ) from error
     try:
         return Source(name=name, **values)
     except (ValidationError, TypeError) as error:
         if isinstance(error, TypeError):
-            raise SettingsError(f"{path.name} sets `name`, which is the file's own name.") from error
+            raise SettingsError(
+                f"{path.name} sets `name`, which is the file's own name."
+            ) from error
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the description"
-        raise SettingsError(f"{where} in {path.name}: {first['msg']}. See docs/sources.md.") from error
+        raise SettingsError(
+            f"{where} in {path.name}: {first['msg']}. See docs/sources.md."
+        ) from error
 
 
 def _known_zone(value: str) -> str:
@@ -343,7 +347,9 @@ def _check_columns(table: str, columns: Columns) -> None:
     names = {column.name for column in entry} - {"occurrence"}
     for name in columns:
         if name not in names:
-            raise ValueError(f"{name!r} is no column of {table}; known are {', '.join(sorted(names))}")
+            raise ValueError(
+                f"{name!r} is no column of {table}; known are {', '.join(sorted(names))}"
+            )
     optional = {"occurrence", "discount_cents", "kind" if table in DEFAULT_KINDS else ""}
     for column in entry:
         if column.required and column.name not in columns and column.name not in optional:

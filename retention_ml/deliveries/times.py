@@ -1,51 +1,55 @@
 """Wall-clock microseconds of a shop to instants in UTC, with a reason where that cannot be."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from retention_ml import clock, tables
-from retention_ml.deliveries.casts import ABSOLUTE, REASON
+from retention_ml.deliveries.casts import ABSOLUTE, DELIVERY, REASON
 from retention_ml.deliveries.reasons import Reason
 from retention_ml.deliveries.sources import Column, Feed, Source
 
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _DAY = 86_400_000_000
+_CODES = pa.array(
+    [None, Reason.TIME_IN_DST_GAP, Reason.TIME_OUT_OF_RANGE, Reason.EVENT_IN_FUTURE], pa.string()
+)
 
 
-def settle(rows: pa.Table, source: Source, feed: Feed, loaded_at: datetime) -> pa.Table:
+def settle(
+    rows: pa.Table, source: Source, feed: Feed, loaded_at: Mapping[int, datetime]
+) -> pa.Table:
     """The typed rows with times in UTC, without the `ABSOLUTE` columns, and with final reasons.
 
     Parameters
     ----------
     rows : pyarrow.Table
         What `casts.typed` gives.
-    loaded_at : datetime
-        When the file was landed: events more than a day later are refused.
+    loaded_at : mapping of int to datetime
+        When each delivery was landed: events more than a day later are refused.
     """
-    reasons = rows[REASON].to_numpy(zero_copy_only=False)
-    reasons = np.array(reasons, dtype=object)
-    places = {column.name: column for column in tables.CANONICAL[feed.table]}
+    reasons = rows[REASON].combine_chunks()
+    latest = _latest(rows[DELIVERY], loaded_at)
+    delivered = {column.name for column in tables.CANONICAL[feed.table]}
     for flag in [name for name in rows.column_names if name.startswith(ABSOLUTE)]:
         name = flag.removeprefix(ABSOLUTE)
         table, _, column = name.rpartition(".")
         spec = (feed.also[table].columns if table else feed.columns).get(column)
-        moments, codes = _instants(
-            _int64(rows[name]), _flags(rows[flag]), spec, source.timezone, loaded_at
+        moments, faults = _instants(
+            _int64(rows[name]), _flags(rows[flag]), spec, source.timezone, latest
         )
-        known = rows[name].is_valid().to_numpy(zero_copy_only=False)
-        if name in places:
-            fresh = known & (codes != "") & np.equal(reasons, None)
-            reasons[fresh] = codes[fresh]
-        good = known & (codes == "")
-        rows = rows.set_column(
-            rows.schema.get_field_index(name), name, pa.array(moments, pa.int64(), mask=~good)
-        ).drop_columns([flag])
-    return rows.set_column(
-        rows.schema.get_field_index(REASON), REASON, pa.array(reasons, pa.string())
-    )
+        known = rows[name].is_valid().to_numpy()
+        if name in delivered and (known & (faults > 0)).any():
+            codes = _CODES.take(pa.array(faults, mask=~known | (faults == 0)))
+            reasons = pc.coalesce(reasons, codes)
+        values = pa.array(moments, pa.int64(), mask=~known | (faults > 0))
+        rows = rows.set_column(rows.schema.get_field_index(name), name, values)
+        rows = rows.drop_columns([flag])
+    return rows.set_column(rows.schema.get_field_index(REASON), REASON, reasons)
 
 
 def _instants(
@@ -53,22 +57,33 @@ def _instants(
     is_utc: npt.NDArray[np.bool_],
     spec: Column | None,
     timezone: str,
-    loaded_at: datetime,
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.object_]]:
-    """UTC microseconds, shape (n,), and a code or an empty text for each."""
-    codes = np.full(len(local), "", dtype=object)
+    latest: npt.NDArray[np.int64],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int8]]:
+    """UTC microseconds and an index into `_CODES` (0: nothing wrong), each of shape (n,)."""
+    faults = np.zeros(len(local), dtype=np.int8)
     moments = local
     if not is_utc.all():
         seconds, rest = np.divmod(local, 1_000_000)
         utc, in_gap = clock.to_utc(seconds, (spec.timezone if spec else None) or timezone)
         moments = np.where(is_utc, local, utc * 1_000_000 + rest)
+        # A date without a time of day means the first moment of that day, which exists.
+        if spec is not None and spec.format == "iso":
+            in_gap = in_gap & (seconds % 86_400 != 0)
         if spec is None or _has_time_of_day(spec):
-            # A date without a time of day means the first moment of that day, which exists.
-            at_midnight = (seconds % 86_400 == 0) if spec is None or spec.format == "iso" else False
-            codes[in_gap & ~is_utc & ~np.asarray(at_midnight)] = Reason.TIME_IN_DST_GAP.value
-    codes[moments < _microseconds(EARLIEST)] = Reason.TIME_OUT_OF_RANGE.value
-    codes[moments > _microseconds(loaded_at) + _DAY] = Reason.EVENT_IN_FUTURE.value
-    return moments, codes
+            faults[in_gap & ~is_utc] = 1
+    faults[moments < _microseconds(EARLIEST)] = 2
+    faults[moments > latest] = 3
+    return moments, faults
+
+
+def _latest(
+    deliveries: pa.ChunkedArray, loaded_at: Mapping[int, datetime]
+) -> npt.NDArray[np.int64]:
+    """The last microsecond each row may have happened at, shape (n,)."""
+    known = sorted(loaded_at)
+    limits = np.array([_microseconds(loaded_at[i]) + _DAY for i in known], dtype=np.int64)
+    found: npt.NDArray[np.int64] = limits[np.searchsorted(known, deliveries.to_numpy())]
+    return found
 
 
 def _has_time_of_day(spec: Column) -> bool:
@@ -87,5 +102,7 @@ def _int64(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
 
 
 def _flags(column: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
-    found: npt.NDArray[np.bool_] = column.fill_null(True).to_numpy(zero_copy_only=False).astype(bool)
+    found: npt.NDArray[np.bool_] = (
+        column.fill_null(True).to_numpy(zero_copy_only=False).astype(bool)
+    )
     return found

@@ -29,6 +29,7 @@ CREATE TABLE raw.deliveries (
     file_sha256 text NOT NULL,
     size_bytes bigint NOT NULL,
     mapping_sha256 text NOT NULL,
+    columns_found text,
     is_history boolean NOT NULL,
     replay_of bigint REFERENCES raw.deliveries,
     status text NOT NULL CHECK (status IN ('landed', 'staged', 'accepted', 'held', 'refused', 'repeated')),
@@ -44,6 +45,7 @@ CREATE TABLE raw.deliveries (
     CHECK (status NOT IN ('accepted', 'held') OR delivered_count = accepted_count + quarantined_count + duplicate_count)
 );
 COMMENT ON TABLE raw.deliveries IS 'one row per delivered file (or replay of quarantined rows): what became of it';
+COMMENT ON COLUMN raw.deliveries.columns_found IS 'the column names of the file in file order, as a JSON list';
 COMMENT ON COLUMN raw.deliveries.status IS 'repeated: the same bytes were accepted before, nothing was read; refused: the file could not be read as its source describes it; held: a critical check stopped the batch';
 COMMENT ON COLUMN raw.deliveries.corrected_count IS 'of the accepted rows, how many replaced an earlier version';
 CREATE UNIQUE INDEX deliveries_once ON raw.deliveries (source, feed, file_sha256)
@@ -83,6 +85,7 @@ CREATE TABLE quality.results (
     run_id text,
     suite text NOT NULL,
     expectation text NOT NULL,
+    expected text NOT NULL,
     column_name text,
     severity text NOT NULL CHECK (severity IN ('info', 'warning', 'critical')),
     is_success boolean NOT NULL,

@@ -134,7 +134,7 @@ CREATE TABLE features.builds (
     as_of date NOT NULL,
     features_digest text NOT NULL,
     catalogue_sha256 text NOT NULL,
-    newest_rollup_id bigint NOT NULL,
+    newest_rollup_id bigint NOT NULL DEFAULT 0,
     customers_count bigint NOT NULL,
     newest_input_at timestamptz,
     engine text NOT NULL,

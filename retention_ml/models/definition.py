@@ -24,7 +24,7 @@ class ChurnDefinition:
     --------
     >>> definition = ChurnDefinition(active_days=90, lead_days=0, horizon_days=28)
     >>> definition.hash
-    '83f9f1cbc62bd3bb'
+    '55222becce4a7dcc'
     >>> definition.window(date(2026, 3, 1))
     (datetime.date(2026, 3, 1), datetime.date(2026, 3, 29))
     """

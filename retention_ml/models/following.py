@@ -39,7 +39,9 @@ def decisions(warehouse: Warehouse, alias: str) -> list[Decision]:
             alias=alias,
         )
     return [
-        Decision(**dict(zip(("model_version", "bundle_sha256", "verdict", "reason"), row, strict=True)))
+        Decision(
+            **dict(zip(("model_version", "bundle_sha256", "verdict", "reason"), row, strict=True))
+        )
         for row in rows
     ]
 

@@ -5,16 +5,20 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 import ibis
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from retention_ml import clock
 from retention_ml.errors import NotReady
+from retention_ml.models.arrays import Ints
 from retention_ml.models.cutoffs import newest_matured
 from retention_ml.models.definition import ChurnDefinition, churn_definition
 from retention_ml.models.labels import ORDERS, POPULATION, labels
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction, Warehouse
+
+_EPOCH = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,19 +27,32 @@ class Feed:
 
     Parameters
     ----------
-    begins_on, ends_on : date
-        The first day with an order, and the day after the last one.
-    longest_gap_days : int
-        Most days in a row without any order.
+    order_days : array of int64, shape (n,)
+        Days since 1970-01-01, rising, on which there were orders; at least one.
     orders_count, guests_count : int
         Orders, and those of them without a customer.
     """
 
-    begins_on: date
-    ends_on: date
-    longest_gap_days: int
+    order_days: Ints
     orders_count: int
     guests_count: int
+
+    @property
+    def begins_on(self) -> date:
+        """The first day with an order."""
+        return _EPOCH + timedelta(days=int(self.order_days[0]))
+
+    @property
+    def ends_on(self) -> date:
+        """The day after the last day with an order."""
+        return _EPOCH + timedelta(days=int(self.order_days[-1]) + 1)
+
+    def longest_gap_days(self, since: date | None = None) -> int:
+        """Most days in a row without any order, from the last order before `since` on."""
+        first = 0
+        if since is not None:
+            first = int(np.searchsorted(self.order_days, (since - _EPOCH).days, side="right")) - 1
+        return int(np.diff(self.order_days[max(0, first) :]).max(initial=1)) - 1
 
 
 def feed(warehouse: Warehouse, *, timezone: str, known_as_of: date) -> Feed | None:
@@ -46,23 +63,18 @@ def feed(warehouse: Warehouse, *, timezone: str, known_as_of: date) -> Feed | No
         ORDERS.available_at <= at,
         ORDERS.superseded_at.isnull() | (ORDERS.superseded_at > at),
     )
-    # Hours, not instants, come out of the database: few rows, and all zones begin on them or
-    # on their quarters, which moves no order further than the gap's own unit.
+    # Quarters of an hour come out of the database, not orders: far fewer rows, and in every time
+    # zone a day begins with one.
     quarter = (known.event_at.epoch_seconds() // 900).cast("int64")
     counted = known.group_by(quarter=quarter).aggregate(
-        orders_count=known.count(), guests_count=known.customer_id.isnull().sum()
+        orders_count=known.count(), guests_count=known.count() - known.customer_id.count()
     )
     rows = warehouse.read(counted)
     if rows.num_rows == 0:
         return None
-    days = clock.local_days(rows["quarter"].cast(pa.int64()).to_numpy() * 900, timezone)
-    days.sort()
-    epoch = date(1970, 1, 1)
-    gaps = days[1:] - days[:-1] - 1
+    seconds = rows["quarter"].cast(pa.int64()).to_numpy() * 900
     return Feed(
-        begins_on=epoch + timedelta(days=int(days[0])),
-        ends_on=epoch + timedelta(days=int(days[-1]) + 1),
-        longest_gap_days=int(gaps.max()) if len(gaps) else 0,
+        order_days=np.unique(clock.local_days(seconds, timezone)),
         orders_count=int(pc.sum(rows["orders_count"]).as_py()),
         guests_count=int(pc.sum(rows["guests_count"]).as_py()),
     )

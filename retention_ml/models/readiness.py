@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Literal
 
 from retention_ml.models.cutoffs import Plan, days_needed
@@ -64,7 +65,7 @@ class Report:
             for line in self.lines
             if line.verdict != "ok" and line.change
         ]
-        return "\n".join(text + ([""] + changes if changes else []))
+        return "\n".join(text + (["", *changes] if changes else []))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +112,9 @@ def of_feed(
             )
         ]
     span = (feed.ends_on - feed.begins_on).days
+    gap = feed.longest_gap_days(
+        min(plan.days) - timedelta(days=definition.active_days) if plan else None
+    )
     lines = [
         Line(
             what="history",
@@ -134,9 +138,9 @@ def of_feed(
         ),
         Line(
             what="longest silence of the feed",
-            measured=f"{feed.longest_gap_days} days",
+            measured=f"{gap} days",
             needed=f"at most {demands.gap_days_max}",
-            verdict="ok" if feed.longest_gap_days <= demands.gap_days_max else "missing",
+            verdict="ok" if gap <= demands.gap_days_max else "missing",
             change="look for files that were never delivered and ingest them; if the shop really "
             "was closed, raise readiness.gap_days_max.",
         ),

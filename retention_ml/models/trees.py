@@ -197,8 +197,9 @@ def _fault_of_tree(number: int, block: str, features_count: int) -> str | None:
         return f"splits on a feature that is not among its {features_count}"
     if not np.isin(decision, (0, 2, 8, 10)).all():
         return "has a decision type this library does not write"
-    if not (np.all(np.isfinite(leaf_value)) and np.all(np.isfinite(threshold))):
-        return "has a threshold or leaf that is not finite"
+    # An infinite threshold parts the missing from all others; only NaN has no side.
+    if not np.all(np.isfinite(leaf_value)) or np.any(np.isnan(threshold)):
+        return "has a threshold or leaf that is no number"
     # A proper tree: every inner node but the root and every leaf is the child of exactly one,
     # and children come after their parent, so that no walk can go round in circles.
     children = np.concatenate([left, right])

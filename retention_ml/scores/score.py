@@ -150,19 +150,17 @@ def _claim(warehouse: Warehouse, as_of: date) -> _Claim:
 
 
 def _features(warehouse: Warehouse, settings: Settings, as_of: date) -> tuple[pa.Table, str]:
-    """The day's features by customer_id and their digest; built now if they are missing."""
-    from retention_ml.features import build, catalogue, store
+    """The day's features by customer_id and their digest; built now if missing or stale."""
+    from retention_ml.features import build, store
 
+    build.ensure(warehouse, settings=settings, days=[as_of])
     with warehouse.transaction() as transaction:
         built = transaction.execute(
-            "SELECT features_digest, catalogue_sha256 FROM features.builds "
-            "WHERE as_of = :as_of ORDER BY build_id DESC LIMIT 1",
+            "SELECT features_digest FROM features.builds WHERE as_of = :as_of "
+            "ORDER BY build_id DESC LIMIT 1",
             as_of=as_of,
         )
-    if built and built[0].catalogue_sha256 == catalogue.sha256():
-        digest = built[0].features_digest
-    else:
-        digest = build.build(warehouse, settings=settings, as_of=as_of).details["features_digest"]
+    digest = built[0].features_digest
     features = store.read(warehouse, [as_of]).sort_by("customer_id")
     if features.num_rows == 0:
         raise NotReady(

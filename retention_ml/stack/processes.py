@@ -17,6 +17,9 @@ from retention_ml.errors import StackError
 
 MARKER = "RETENTION_COMPONENT"
 
+# Started by this very process: kept so that their end is taken note of (no zombies).
+_children: list[subprocess.Popen[bytes]] = []
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -88,6 +91,7 @@ class Component:
                 env={**self.environment, marker: value},
                 start_new_session=True,
             )
+        _children.append(process)
         seen = look(process.pid)
         if seen is None:
             raise StackError(f"{self.name} ended at once. {self.last_words()}")
@@ -179,6 +183,7 @@ class Component:
 
 def look(pid: int) -> Seen | None:
     """What /proc says of a process, None if there is none."""
+    _children[:] = [child for child in _children if child.poll() is None]
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:

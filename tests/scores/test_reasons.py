@@ -27,9 +27,7 @@ def test_two_customers_have_their_own_reasons_not_the_models() -> None:
 
 
 def test_the_usual_pause_stands_beside_the_silence() -> None:
-    features = pa.table(
-        {"recency_days": [63.0, 63.0, 9.0], "gap_median_days": [21.0, None, 1.2]}
-    )
+    features = pa.table({"recency_days": [63.0, 63.0, 9.0], "gap_median_days": [21.0, None, 1.2]})
     found = reasons(np.ones((3, 1)), ("recency_days",), features)
     assert found.sentences[0] == [
         "No order for 63 days; usually every 21 days",
@@ -51,9 +49,7 @@ def test_windows_of_one_family_are_one_reason_spoken_by_the_strongest() -> None:
 
 def test_a_family_that_pulls_down_in_sum_is_no_reason_even_if_one_window_pushes_up() -> None:
     names = ("orders_count_30d", "orders_count_90d")
-    found = reasons(
-        np.array([[0.4, -0.9]]), names, pa.table({name: [2.0] for name in names})
-    )
+    found = reasons(np.array([[0.4, -0.9]]), names, pa.table({name: [2.0] for name in names}))
     assert all(codes == [None] for codes in (*found.codes, *found.sentences))
 
 
@@ -123,7 +119,9 @@ def test_reasons_do_not_depend_on_the_order_of_the_rows() -> None:
 
 
 def test_nobody_has_no_reasons() -> None:
-    found = reasons(np.empty((0, 1)), ("recency_days",), pa.table({"recency_days": pa.array([], pa.float64())}))
+    found = reasons(
+        np.empty((0, 1)), ("recency_days",), pa.table({"recency_days": pa.array([], pa.float64())})
+    )
     assert [len(codes) for codes in found.codes] == [0, 0, 0]
 
 

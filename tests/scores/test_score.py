@@ -56,9 +56,7 @@ def test_excluded_customers_are_counted_with_their_reason(world: World) -> None:
     recency[1], recency[2] = float("inf"), None
     orders, ratio = [2.0] * 60, [1.0] * 60
     orders[2] = ratio[2] = None  # type: ignore[call-overload]
-    world.features(
-        recency_days=recency, orders_count_90d=orders, recency_over_gap_mean_ratio=ratio
-    )
+    world.features(recency_days=recency, orders_count_90d=orders, recency_over_gap_mean_ratio=ratio)
     world.champion(_Broken(bias=-1.0))
     receipt = world.score()
     assert (receipt.read, receipt.written, receipt.quarantined) == (60, 57, 3)

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
-from retention_ml.features import catalogue
+from retention_ml.features import build, catalogue
 from retention_ml.models.arrays import sigmoid
 from retention_ml.models.registry import ServedModel
 from retention_ml.receipts import Receipt
+from retention_ml.scores import publish as publish_module
 from retention_ml.scores import served as served_module
 from retention_ml.scores.publish import publish
 from retention_ml.scores.score import score
@@ -66,8 +68,12 @@ class World:
     models: dict[str, ServedModel | None] = field(default_factory=dict)
 
     def install(self) -> "World":
-        """Serve `models` instead of asking a registry (a test undoes it by monkeypatch)."""
+        """Serve `models` instead of asking a registry, and leave Great Expectations aside.
+
+        A test undoes it by monkeypatch.
+        """
         served_module.served = lambda warehouse, settings, alias: self.models.get(alias)
+        publish_module._check_expectations = lambda warehouse, settings, manifest: None
         return self
 
     def champion(self, bundle: Any = None, version: str = "1") -> Any:
@@ -126,7 +132,7 @@ class World:
                 ":digest, :catalogue, :n, :newest, 0, 'test', :at)",
                 day=day,
                 digest=digest,
-                catalogue=catalogue.sha256(),
+                catalogue=build.definition_sha256(self.settings),
                 n=customers,
                 newest=newest_input_at
                 or datetime(day.year, day.month, day.day, tzinfo=UTC) - timedelta(hours=5),
@@ -147,3 +153,13 @@ class World:
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         return self.warehouse.read(sql).to_pylist()
+
+
+def make_world(warehouse: Warehouse, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Features of `DAY` and a champion, nothing scored yet."""
+    monkeypatch.setattr(served_module, "served", served_module.served)
+    monkeypatch.setattr(publish_module, "_check_expectations", publish_module._check_expectations)
+    world = World(warehouse, settings).install()
+    world.features()
+    world.champion()
+    return world

@@ -1,14 +1,12 @@
-"""Short statements that move rows and keep the books of a batch, inside one transaction."""
+"""The books of a batch: short statements on the ledger and on staging, in one transaction."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-import ibis
-
 from retention_ml import tables
-from retention_ml.curated.accounts import Account
 from retention_ml.errors import UsageError
+from retention_ml.quality.accounts import Account
 from retention_ml.warehouse import Transaction
 
 
@@ -37,36 +35,43 @@ class Summary:
 
 
 def lock_batch(transaction: Transaction, batch_id: int) -> Batch:
-    """The batch, held by this transaction alone together with all others of its source.
+    """The batch, locked; batches are curated or held one at a time.
+
+    Not one at a time and source: several sources may tell of the same customers and products.
 
     Raises
     ------
     UsageError
         There is no such batch.
     """
-    found = transaction.execute("SELECT source FROM raw.batches WHERE batch_id = :b", b=batch_id)
+    transaction.execute("SET LOCAL lock_timeout = '10min'")  # a large batch may be before us
+    transaction.execute("SELECT pg_advisory_xact_lock(hashtextextended('curated', 0))")
+    transaction.execute("SET LOCAL lock_timeout = '30s'")
+    return _batch(transaction, batch_id, "FOR UPDATE")
+
+
+def find_batch(transaction: Transaction, batch_id: int) -> Batch:
+    """The batch as it stands.
+
+    Raises
+    ------
+    UsageError
+        There is no such batch.
+    """
+    return _batch(transaction, batch_id, "")
+
+
+def _batch(transaction: Transaction, batch_id: int, lock: str) -> Batch:
+    found = transaction.execute(
+        "SELECT batch_id, source, is_history, status, reason FROM raw.batches "
+        f"WHERE batch_id = :b {lock}",
+        b=batch_id,
+    )
     if not found:
         raise UsageError(
             f"There is no batch {batch_id}; `retention ingest` names the batch it made."
         )
-    transaction.execute("SET LOCAL lock_timeout = '10min'")  # a large batch may be before us
-    transaction.execute(
-        "SELECT pg_advisory_xact_lock(hashtextextended('curated of ' || :source, 0))",
-        source=found[0][0],
-    )
-    transaction.execute("SET LOCAL lock_timeout = '30s'")
-    row = transaction.execute(
-        "SELECT batch_id, source, is_history, status, reason FROM raw.batches "
-        "WHERE batch_id = :b FOR UPDATE",
-        b=batch_id,
-    )[0]
-    return Batch(**row._mapping)
-
-
-def make_room(transaction: Transaction) -> None:
-    """Sort a batch in memory, and do not compile statements that run once."""
-    transaction.execute("SET LOCAL work_mem = '256MB'")
-    transaction.execute("SET LOCAL jit = off")
+    return Batch(**found[0]._mapping)
 
 
 def set_aside_repeated(transaction: Transaction, batch_id: int, now: datetime) -> None:
@@ -123,25 +128,14 @@ def open_accounts(transaction: Transaction, batch_id: int) -> dict[int, Account]
     }
 
 
-def make_incoming(transaction: Transaction, batch_id: int, delay_seconds: int) -> None:
-    """The temporary table `incoming` that `versions.INCOMING` describes."""
-    transaction.execute(
-        "CREATE TEMP TABLE incoming ON COMMIT DROP AS SELECT delivery_id, "
-        "coalesce(replay_of, delivery_id) AS told_order, is_history, "
-        "CAST(:delay AS bigint) AS delay_seconds "
-        "FROM raw.deliveries WHERE batch_id = :b AND status = 'staged'",
-        b=batch_id,
-        delay=delay_seconds,
-    )
-
-
 def count_rejects(transaction: Transaction, batch_id: int, accounts: Mapping[int, Account]) -> None:
     """Count the rows that staging rejected."""
     for delivery_id, count in transaction.execute(
         "SELECT delivery_id, count(*) FROM staging.rejects WHERE batch_id = :b GROUP BY 1",
         b=batch_id,
     ):
-        accounts[delivery_id].quarantined = count
+        if delivery_id in accounts:
+            accounts[delivery_id].quarantined = count
 
 
 def count_staged(
@@ -159,76 +153,19 @@ def count_staged(
         "WHERE batch_id = :b GROUP BY 1 ORDER BY 1",
         b=batch_id,
     )
-    for delivery_id, count in rows:
+    counts = {row[0]: row[1] for row in rows if row[0] in accounts}
+    for delivery_id, count in counts.items():
         accounts[delivery_id].staged += count
-    return [delivery_id for delivery_id, count in rows if count] if rows else None
+    return [delivery_id for delivery_id, count in counts.items() if count] if rows else None
 
 
-def make_met(transaction: Transaction, entry: tables.Table, batch_id: int) -> int:
-    """The temporary table `met` that `versions.MET` describes; its number of rows."""
-    extra = "cur.kind, cur.customer_id" if entry.name == "orders" else "NULL::text, NULL::text"
-    transaction.execute("DROP TABLE IF EXISTS met")
-    transaction.execute(
-        "CREATE TEMP TABLE met (row_key bytea, content_hash bytea, available_at timestamptz, "
-        "told_order bigint, kind text, customer_id text) ON COMMIT DROP"
-    )
-    if not transaction.execute(f"SELECT 1 FROM curated.{entry.name} LIMIT 1"):
-        return 0
-    count = transaction.change(
-        "INSERT INTO met SELECT cur.row_key, cur.content_hash, cur.available_at, "
-        f"coalesce(told.replay_of, told.delivery_id), {extra} FROM curated.{entry.name} AS cur "
-        "JOIN raw.deliveries AS told USING (delivery_id) WHERE cur.superseded_at IS NULL "
-        f"AND cur.row_key IN (SELECT row_key FROM staging.{entry.name} WHERE batch_id = :b)",
+def forget_held(transaction: Transaction, batch_id: int) -> None:
+    """Files that were held back and came again are counted anew: drop what holding set aside."""
+    transaction.change(
+        "DELETE FROM quarantine.rows AS old USING raw.deliveries AS told "
+        "WHERE told.batch_id = :b AND told.status = 'staged' AND old.delivery_id = told.delivery_id",
         b=batch_id,
     )
-    transaction.execute("ANALYZE met")
-    return count
-
-
-def replace_versions(
-    transaction: Transaction, entry: tables.Table, fresh: ibis.Table
-) -> tuple[int, dict[int, int]]:
-    """End the versions that `fresh` replaces, then insert `fresh`.
-
-    Returns
-    -------
-    inserted : int
-    ended : dict of int to int
-        How many older versions each delivery ended.
-    """
-    transaction.execute("DROP TABLE IF EXISTS fresh")
-    transaction.execute(f"CREATE TEMP TABLE fresh (LIKE curated.{entry.name}) ON COMMIT DROP")
-    inserted = transaction.insert("fresh", fresh)
-    ended = transaction.execute(
-        f"WITH ended AS (UPDATE curated.{entry.name} AS old SET superseded_at = new.available_at, "
-        "superseded_by = new.delivery_id "
-        "FROM (SELECT DISTINCT ON (row_key) row_key, available_at, delivery_id FROM fresh "
-        "ORDER BY row_key, available_at) AS new "
-        "WHERE old.row_key = new.row_key AND old.superseded_at IS NULL "
-        "RETURNING old.superseded_by) SELECT superseded_by, count(*) FROM ended GROUP BY 1"
-    )
-    transaction.change(f"INSERT INTO curated.{entry.name} SELECT * FROM fresh")
-    return inserted, {row[0]: row[1] for row in ended}
-
-
-def count_accepted(
-    transaction: Transaction,
-    name: str,
-    deliveries: list[int],
-    ended: Mapping[int, int],
-    accounts: Mapping[int, Account],
-) -> None:
-    """Count what stands in `curated.<name>` of the deliveries whose own rows went there."""
-    for delivery_id, superseded_by, count in transaction.execute(
-        f"SELECT delivery_id, superseded_by, count(*) FROM curated.{name} "
-        "WHERE delivery_id = ANY(:ids) GROUP BY 1, 2",
-        ids=deliveries,
-    ):
-        accounts[delivery_id].accepted += count
-        if superseded_by in deliveries:
-            accounts[superseded_by].corrected += count
-    for delivery_id in deliveries:
-        accounts[delivery_id].corrected += ended.get(delivery_id, 0)
 
 
 def quarantine_rejects(transaction: Transaction, batch_id: int, now: datetime) -> int:
@@ -239,7 +176,7 @@ def quarantine_rejects(transaction: Transaction, batch_id: int, now: datetime) -
         "SELECT bad.delivery_id, bad.line_number, told.source, told.feed, told.file_sha256, "
         "bad.raw_text, bad.raw_bytes, bad.reason_code, :now "
         "FROM staging.rejects AS bad JOIN raw.deliveries AS told USING (delivery_id) "
-        "WHERE bad.batch_id = :b",
+        "WHERE bad.batch_id = :b AND told.status = 'staged'",
         b=batch_id,
         now=now,
     )
@@ -262,30 +199,6 @@ def mark_replayed(
             "AND tried.line_number = old.line_number AND old.replayed_in IS NULL",
             b=batch_id,
         )
-
-
-def close(
-    transaction: Transaction, batch_id: int, accounts: Iterable[Account], now: datetime
-) -> None:
-    """Write the counts of every delivery, accept them and close the batch."""
-    for account in accounts:
-        transaction.change(
-            "UPDATE raw.deliveries SET status = 'accepted', loaded_at = :now, "
-            "accepted_count = :accepted, quarantined_count = :quarantined, "
-            "duplicate_count = :duplicates, corrected_count = :corrected "
-            "WHERE delivery_id = :delivery AND status = 'staged'",
-            delivery=account.delivery_id,
-            accepted=account.accepted,
-            quarantined=account.quarantined,
-            duplicates=account.duplicates,
-            corrected=account.corrected,
-            now=now,
-        )
-    transaction.change(
-        "UPDATE raw.batches SET status = 'curated', closed_at = :now WHERE batch_id = :b",
-        b=batch_id,
-        now=now,
-    )
 
 
 def clear_staging(transaction: Transaction, batch_id: int, staged_in: Iterable[str]) -> None:
@@ -320,3 +233,17 @@ def summary(transaction: Transaction, batch_id: int) -> Summary:
         reasons={row[0]: row[1] for row in reasons},
         is_recorded=bool(recorded),
     )
+
+
+def closed_accounts(transaction: Transaction, batch_id: int) -> list[Account]:
+    """The accounts of a batch that was checked, whether curated, held or still waiting."""
+    rows = transaction.execute(
+        "SELECT told.delivery_id, told.feed, told.replay_of, told.delivered_count AS delivered, "
+        "told.accepted_count AS accepted, told.corrected_count AS corrected, "
+        "told.accepted_count + told.duplicate_count AS staged, "
+        "told.quarantined_count AS quarantined "
+        "FROM raw.deliveries AS told WHERE told.batch_id = :b "
+        "AND told.status IN ('staged', 'accepted', 'held') ORDER BY 1",
+        b=batch_id,
+    )
+    return [Account(**row._mapping) for row in rows]

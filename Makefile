@@ -1,0 +1,88 @@
+# Retention ML. `make` alone lists what there is.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down test check benchmark benchmark-quality chaos docs clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+OPENMP := $(CURDIR)/.venv/lib/openmp
+UV_VERSION := 0.13.9
+
+export OMP_WAIT_POLICY := PASSIVE
+export GX_ANALYTICS_ENABLED := false
+export MLFLOW_DISABLE_TELEMETRY := true
+export DO_NOT_TRACK := true
+# Empty unless this machine has no libgomp of its own (see setup).
+ifneq ($(wildcard $(OPENMP)/libgomp.so.1),)
+export LD_LIBRARY_PATH := $(OPENMP)$(if $(LD_LIBRARY_PATH),:$(LD_LIBRARY_PATH))
+endif
+
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## make .venv from the lock; quick when nothing changed
+
+$(STAMP): requirements-dev.txt pyproject.toml Makefile
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || { \
+	    echo "$(PYTHON) is $$($(PYTHON) --version 2>&1 || true); Python 3.11, 3.12 or 3.13 is needed."; \
+	    echo "Install one, then name it: make setup PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/python -a -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv || { rm -rf .venv; \
+	    echo "$(PYTHON) cannot make virtual environments."; \
+	    echo "On Debian or Ubuntu: apt-get install python3-venv (as root), then make setup again."; exit 1; }
+	@test "$$($(BIN)/uv --version 2>/dev/null | cut -d' ' -f2)" = $(UV_VERSION) || \
+	    $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --require-hashes -r requirements-dev.txt
+	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --no-deps -e .
+	@# LightGBM needs libgomp.so.1. Where the machine has none, the one that comes with scikit-learn serves.
+	@if $(BIN)/python -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null; then rm -rf $(OPENMP); else \
+	    mkdir -p $(OPENMP); \
+	    ln -sf "$$(find $(CURDIR)/.venv/lib -path '*scikit_learn.libs/libgomp*' | head -n 1)" $(OPENMP)/libgomp.so.1; \
+	    echo "This machine has no libgomp.so.1; the one of scikit-learn is used."; fi
+	@touch $(STAMP)
+
+demo: setup ## the whole flow through Airflow on a real data set, in a few minutes
+	@$(MAKE) --no-print-directory -s run COMMAND="demo"
+
+up: setup ## start Postgres, MLflow and Airflow on this machine
+	@$(MAKE) --no-print-directory -s run COMMAND="stack up"
+
+down: ## stop everything up or demo started, also after a crash
+	@test -x $(BIN)/retention || { echo "There is no .venv, so nothing of it runs."; exit 0; }
+	@$(MAKE) --no-print-directory -s run COMMAND="stack down"
+
+.PHONY: run
+# A make of its own: only now is it known whether setup made $(OPENMP).
+run:
+	@$(BIN)/retention $(COMMAND)
+
+test: setup ## all tests
+	@$(MAKE) --no-print-directory -s run-tests ARGUMENTS="tests"
+
+.PHONY: run-tests
+run-tests:
+	@$(BIN)/pytest $(ARGUMENTS)
+
+check: setup ## what CI runs besides the tests: lint, format, types, layers, docs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory -s run-tests ARGUMENTS="tests/house"
+
+benchmark: setup ## speed, side by side with the obvious alternatives
+	$(BIN)/python -m benchmarks
+
+benchmark-quality: setup ## prediction quality against baselines on real data
+	$(BIN)/python -m benchmarks.quality
+
+chaos: setup ## the fault matrix: kills at every failpoint, broken files, lost services
+	@$(MAKE) --no-print-directory -s run-tests ARGUMENTS="tests/chaos tests/flow"
+
+docs: setup ## check that every setting, table and command is documented
+	@$(MAKE) --no-print-directory -s run-tests ARGUMENTS="tests/house -k docs"
+
+clean: ## remove caches; data, models and .venv stay
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -1,0 +1,105 @@
+"""Files in, curated rows out: the four doors of ingestion in a row."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from retention_ml.curated.curate import curate
+from retention_ml.deliveries.land import land
+from retention_ml.deliveries.replay import replay
+from retention_ml.deliveries.stage import stage
+from retention_ml.quality import report
+from retention_ml.quality.check import check
+from retention_ml.receipts import Receipt
+from retention_ml.settings import Settings
+from retention_ml.warehouse import Warehouse
+
+
+def ingest(
+    warehouse: Warehouse,
+    *,
+    settings: Settings,
+    source: str,
+    files: Sequence[Path],
+    history: bool = False,
+) -> Receipt:
+    """Land, stage, check and curate files; safe to repeat after any interruption.
+
+    Parameters
+    ----------
+    warehouse : Warehouse
+    settings : Settings
+    source : str
+        Name of a description under `settings.sources`.
+    files : sequence of pathlib.Path
+    history : bool
+        Whether the rows count as known from when they happened rather than from now.
+
+    Returns
+    -------
+    Receipt
+        Rows: read = written + quarantined + duplicates. `details`: batch_id (None: nothing
+        new), source, files (landed, repeated, refused), reasons (rows per code), corrected,
+        findings (sentences of failed expectations), report (path), rows_per_second.
+
+    Raises
+    ------
+    FileRefused
+        No file can be read.
+    QualityError
+        A critical expectation failed: the batch is held.
+    """
+    started = time.perf_counter()
+    landed = land(warehouse, settings=settings, source=source, files=files, history=history)
+    return _finish(warehouse, settings, landed, started)
+
+
+def replay_quarantine(
+    warehouse: Warehouse,
+    *,
+    settings: Settings,
+    source: str | None = None,
+    reason: str | None = None,
+) -> Receipt:
+    """Try quarantined rows again, of one source or reason or of all; returns as `ingest` does."""
+    started = time.perf_counter()
+    landed = replay(warehouse, settings=settings, source=source, reason=reason)
+    return _finish(warehouse, settings, landed, started)
+
+
+def _finish(warehouse: Warehouse, settings: Settings, landed: Receipt, started: float) -> Receipt:
+    files = {
+        "landed": landed.written,
+        "repeated": landed.duplicates,
+        "refused": landed.quarantined,
+    }
+    details: dict[str, Any] = {"source": landed.details.get("source"), "files": files}
+    batch_id = landed.details["batch_id"]
+    details["batch_id"] = batch_id
+    details["refused"] = list(landed.details.get("refused", []))
+    if batch_id is None:
+        return Receipt(
+            door="ingest", read=0, written=0, seconds=time.perf_counter() - started, details=details
+        )
+    stage(warehouse, settings=settings, batch_id=batch_id)
+    checked = check(warehouse, settings=settings, batch_id=batch_id)
+    curated = curate(warehouse, settings=settings, batch_id=batch_id)
+    page = report.write(warehouse, settings=settings, batch_id=batch_id)
+    seconds = time.perf_counter() - started
+    return Receipt(
+        door="ingest",
+        read=curated.read,
+        written=curated.written,
+        quarantined=curated.quarantined,
+        duplicates=curated.duplicates,
+        seconds=seconds,
+        details={
+            **details,
+            "reasons": curated.details["reasons"],
+            "corrected": curated.details["corrected"],
+            "findings": checked.details["findings"],
+            "report": str(page),
+            "rows_per_second": round(curated.read / seconds),
+        },
+    )

@@ -1,0 +1,221 @@
+"""A delivered file: refused by name where it is no ordinary file, else hashed and kept.
+
+The copy lies under `landing/<first two>/<SHA-256>` exactly as it was delivered.
+"""
+
+import hashlib
+import os
+import stat
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from retention_ml.errors import FileRefused
+
+FILE_BYTES_MAX = 16 << 30
+UNPACKED_BYTES_MAX = 64 << 30
+RATIO_MAX = 200
+RATIO_FROM_BYTES = 64 << 20
+_PIECE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Archived:
+    """A kept file: the name it came under, its SHA-256 and size, and where the copy is."""
+
+    name: str
+    sha256: str
+    size_bytes: int
+    path: Path
+
+
+def shown_name(path: Path) -> str:
+    """The file's name as text that a database and a terminal can hold."""
+    text = path.name.encode("utf-8", "replace").decode("utf-8")
+    return "".join(letter if letter.isprintable() else "?" for letter in text)[:255]
+
+
+def path_of(home: Path, sha256: str) -> Path:
+    """Where the copy of a file lies."""
+    return home / "landing" / sha256[:2] / sha256
+
+
+def keep(path: Path, home: Path) -> Archived:
+    """Copy a file into the archive, atomically; a file already there is not written again.
+
+    Raises
+    ------
+    FileRefused
+        If it is missing, empty, no regular file, too large, a gzip file that is cut off or
+        unpacks to far more than it is, or if it changes while it is read.
+    """
+    name = shown_name(path)
+    folder = home / "landing"
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / f".{uuid4().hex}"
+    try:
+        sha256, size = _copy(path, draft, name)
+        target = path_of(home, sha256)
+        target.parent.mkdir(exist_ok=True)
+        os.replace(draft, target)
+    finally:
+        draft.unlink(missing_ok=True)
+    return Archived(name, sha256, size, target)
+
+
+def _copy(path: Path, draft: Path, name: str) -> tuple[str, int]:
+    digest, size, unpack = hashlib.sha256(), 0, None
+    with draft.open("wb") as copy:
+        for piece in read_guarded(path, name):
+            if size == 0 and piece[:2] == b"\x1f\x8b":
+                unpack = _Unpacked(name)
+            if unpack is not None:
+                unpack.take(piece)
+            digest.update(piece)
+            copy.write(piece)
+            size += len(piece)
+        if unpack is not None:
+            unpack.finish()
+        copy.flush()
+        os.fsync(copy.fileno())
+    return digest.hexdigest(), size
+
+
+def read_guarded(path: Path, name: str) -> Iterator[bytes]:
+    """The bytes of a regular, unchanging, not empty file.
+
+    Raises
+    ------
+    FileRefused
+        If it is anything else.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise FileRefused(
+            f"There is no file {name}. Check the path and deliver it again.", "no_file"
+        ) from error
+    except OSError as error:
+        raise FileRefused(
+            f"{name} is a {_kind(path)} or may not be read ({error.strerror}); expected a regular file. "
+            "Deliver the file itself.",
+            "no_regular_file",
+        ) from error
+    with os.fdopen(descriptor, "rb", buffering=0) as stream:
+        before = os.fstat(descriptor)
+        if not stat.S_ISREG(before.st_mode):
+            raise FileRefused(
+                f"{name} is a {_kind(path)}; expected a regular file. Deliver the file itself.",
+                "no_regular_file",
+            )
+        if before.st_size == 0:
+            raise FileRefused(
+                f"{name} is empty (0 bytes). Expected a file with rows; deliver it again.",
+                "empty_file",
+            )
+        if before.st_size > FILE_BYTES_MAX:
+            raise FileRefused(
+                f"{name} has {before.st_size:,} bytes; at most {FILE_BYTES_MAX:,} are taken. "
+                "Split it into several files.",
+                "file_too_large",
+            )
+        size = 0
+        while piece := stream.read(_PIECE):
+            size += len(piece)
+            yield piece
+        after = os.fstat(descriptor)
+        if size != before.st_size or (after.st_size, after.st_mtime_ns) != (
+            before.st_size,
+            before.st_mtime_ns,
+        ):
+            raise FileRefused(
+                f"{name} changed while it was read ({before.st_size:,} bytes before, "
+                f"{after.st_size:,} after). Deliver it again when it is complete.",
+                "file_changed",
+            )
+
+
+class _Unpacked:
+    """Counts what a gzip file unpacks to, without keeping it."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._member = zlib.decompressobj(wbits=31)
+        self._packed = self._unpacked = 0
+
+    def take(self, piece: bytes) -> None:
+        """Unpack one more piece.
+
+        Raises
+        ------
+        FileRefused
+            If the file is damaged, or unpacks to too much.
+        """
+        self._packed += len(piece)
+        while piece:
+            try:
+                out = self._member.decompress(piece, _PIECE)
+            except zlib.error as error:
+                raise FileRefused(
+                    f"{self._name} is a damaged gzip file ({error}). Deliver it again.",
+                    "truncated_file",
+                ) from error
+            self._unpacked += len(out)
+            self._check()
+            piece = self._member.unconsumed_tail
+            if self._member.eof:
+                piece = self._member.unused_data.lstrip(b"\0")
+                if piece:
+                    self._member = zlib.decompressobj(wbits=31)
+
+    def _check(self) -> None:
+        ratio = self._unpacked / max(self._packed, 1)
+        if self._unpacked > UNPACKED_BYTES_MAX or (
+            self._unpacked > RATIO_FROM_BYTES and ratio > RATIO_MAX
+        ):
+            raise FileRefused(
+                f"{self._name} unpacks to more than {self._unpacked:,} bytes, {ratio:,.0f} times "
+                f"its size; at most {RATIO_MAX} times is taken. Deliver it uncompressed if it is real.",
+                "gzip_bomb",
+            )
+
+    def finish(self) -> None:
+        """Check that the last member ended.
+
+        Raises
+        ------
+        FileRefused
+            If the file is cut off.
+        """
+        self._unpacked += len(self._member.flush())
+        if not self._member.eof:
+            raise FileRefused(
+                f"{self._name} is a gzip file that is cut off after {self._packed:,} bytes. "
+                "Expected a complete file; deliver it again.",
+                "truncated_file",
+            )
+        if self._unpacked == 0:
+            raise FileRefused(
+                f"{self._name} unpacks to nothing. Expected a file with rows; deliver it again.",
+                "empty_file",
+            )
+
+
+def _kind(path: Path) -> str:
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return "file that cannot be looked at"
+    for test, kind in (
+        (stat.S_ISLNK, "symbolic link"),
+        (stat.S_ISDIR, "directory"),
+        (stat.S_ISFIFO, "named pipe"),
+        (stat.S_ISSOCK, "socket"),
+        (stat.S_ISCHR, "device"),
+        (stat.S_ISBLK, "device"),
+    ):
+        if test(mode):
+            return kind
+    return "file"

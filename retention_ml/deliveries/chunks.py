@@ -1,0 +1,136 @@
+"""What every reader gives: chunks of text columns, and the checks that all formats share.
+
+A chunk holds only text: what the text means is decided by `casts`. A line that is no row at
+all is a `Reject` already here.
+"""
+
+import codecs
+import gzip
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from retention_ml.deliveries.sources import Feed
+from retention_ml.errors import FileRefused
+
+LINE_NUMBER = "__line_number"
+CHUNK_ROWS = 250_000
+_PIECE = 1 << 20
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A delivered row that cannot be used: where it stood, its bytes, and why."""
+
+    line_number: int
+    raw: bytes
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some rows of a file as text columns (named as in the file) and `LINE_NUMBER`.
+
+    `raw(i)` gives the bytes of row i as they were delivered (of parquet: its JSON).
+    """
+
+    rows: pa.Table
+    raw: Callable[[int], bytes]
+    rejects: Sequence[Reject] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """An opened file: its columns in file order, those nobody reads, and its chunks."""
+
+    columns: tuple[str, ...]
+    chunks: Iterator[Chunk]
+    unread: tuple[str, ...] = field(default=())
+
+
+def pieces(path: Path, name: str) -> Iterator[bytes]:
+    """The bytes of a file, decompressed where it is gzip.
+
+    Raises
+    ------
+    FileRefused
+        If a gzip file is cut off or damaged.
+    """
+    try:
+        with path.open("rb") as plain:
+            is_gzip = plain.read(2) == b"\x1f\x8b"
+            plain.seek(0)
+            stream: BinaryIO = gzip.GzipFile(fileobj=plain) if is_gzip else plain  # type: ignore[assignment]
+            while piece := stream.read(_PIECE):
+                yield piece
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise FileRefused(
+            f"{name} is a gzip file that is cut off or damaged ({error}). "
+            "Expected a complete file; deliver it again.",
+            "truncated_file",
+        ) from error
+
+
+def wanted_columns(feed: Feed, columns: Sequence[str]) -> list[str]:
+    """Those columns of a file that its feed reads."""
+    return [name for name in feed.theirs_or_optional if name in columns]
+
+
+def check_header(columns: Sequence[str], feed: Feed, name: str) -> tuple[str, ...]:
+    """The columns nobody reads.
+
+    Raises
+    ------
+    FileRefused
+        If columns are missing or doubled.
+    """
+    needed = [column for column in feed.theirs if not _from_lookup(feed, column)]
+    doubled = sorted({column for column in columns if columns.count(column) > 1})
+    if doubled:
+        raise FileRefused(
+            f"{name} has the column {doubled[0]!r} twice. Its columns are "
+            f"{listed(columns)}; each name may stand once. Correct the header.",
+            "duplicate_column",
+        )
+    missing = [column for column in needed if column not in columns]
+    if missing:
+        raise FileRefused(
+            f"{name} lacks the column{'s' if len(missing) > 1 else ''} {listed(missing)}. "
+            f"Found {listed(columns)}; expected {listed(needed)}. "
+            "Deliver the file with them, or mend the column mapping of the source.",
+            "missing_column",
+        )
+    return tuple(column for column in columns if column not in feed.theirs_or_optional)
+
+
+def _from_lookup(feed: Feed, column: str) -> bool:
+    """Whether a column may come from the lookup file instead."""
+    return feed.lookup is not None and column != feed.lookup.on
+
+
+def listed(names: Sequence[str]) -> str:
+    """Column names for a message, shortened where there are many."""
+    shown = ", ".join(repr(name[:60]) for name in names[:30])
+    return shown + (f" and {len(names) - 30:,} more" if len(names) > 30 else "")
+
+
+def refuse_utf_16(beginning: bytes, feed: Feed, name: str) -> None:
+    """Refuse a text file whose first bytes are UTF-16.
+
+    Raises
+    ------
+    FileRefused
+        If they are.
+    """
+    every_second = [beginning[begin:40:2].count(0) for begin in (0, 1)]
+    if beginning[:2] in UTF_16 or max(every_second) > 4:
+        raise FileRefused(
+            f"{name} is written in UTF-16; expected {feed.encoding}. "
+            "Save it as UTF-8 and deliver it again.",
+            "utf_16",
+        )

@@ -1,0 +1,45 @@
+"""Ibis expressions over Arrow tables, run by DuckDB in this process."""
+
+import duckdb
+import ibis
+import pyarrow as pa
+
+
+def compiled(expression: ibis.Table) -> str:
+    """The expression as DuckDB's SQL."""
+    return str(ibis.to_sql(expression, dialect="duckdb"))
+
+
+class Engine:
+    """A DuckDB in memory; `run` answers one compiled expression.
+
+    Parameters
+    ----------
+    threads : int
+        How many threads a query may use.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._connection = duckdb.connect()
+        self._connection.execute(f"SET threads = {int(threads)}")
+        self._connection.execute("SET timezone = 'UTC'")
+
+    def run(self, sql: str, **inputs: pa.Table) -> pa.Table:
+        """The rows of a compiled expression over Arrow tables given by name."""
+        for name, table in inputs.items():
+            self._connection.register(name, table)
+        try:
+            return self._connection.sql(sql).to_arrow_table()
+        finally:
+            for name in inputs:
+                self._connection.unregister(name)
+
+    def close(self) -> None:
+        """Give back the memory."""
+        self._connection.close()
+
+    def __enter__(self) -> "Engine":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,219 @@
+"""The door that builds the features of a day: rollups, computation, checks, store."""
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import lru_cache
+
+import ibis
+import pyarrow as pa
+
+from retention_ml import clock
+from retention_ml.errors import AccountingError, NotReady
+from retention_ml.failpoints import reach
+from retention_ml.features import freshness, invariants, store
+from retention_ml.features.assemble import customer_daily
+from retention_ml.features.engines import compute
+from retention_ml.features.inputs import inputs
+from retention_ml.features.local_time import day_number, day_of
+from retention_ml.features.roll_up import roll_up
+from retention_ml.receipts import Receipt
+from retention_ml.settings import Settings
+from retention_ml.warehouse import Warehouse
+
+_DAYS_AT_ONCE = 12
+
+
+def build(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
+    """Build the features of one day, in place of what was stored for it; see `build_many`."""
+    return build_many(warehouse, settings=settings, days=[as_of])[0]
+
+
+def build_many(warehouse: Warehouse, *, settings: Settings, days: Sequence[date]) -> list[Receipt]:
+    """Build the features of some days, each in place of what was stored for it.
+
+    Each day is one transaction; days are computed together.
+
+    Returns
+    -------
+    list of Receipt
+        One per day, in order; details: features_digest, engine, newest_input_at.
+
+    Raises
+    ------
+    NotReady
+        If nobody was active on one of the days, as far as was known then. Nothing is stored.
+    AccountingError
+        If an invariant does not hold. Nothing is stored for that day.
+    """
+    roll_up(warehouse, settings=settings)
+    return _build_rolled_up(warehouse, settings, sorted(set(days)))
+
+
+def ensure(warehouse: Warehouse, *, settings: Settings, days: Sequence[date]) -> list[Receipt]:
+    """Build those of the days that are missing or stale.
+
+    Stale is a day built with other definitions (features, calendar, `churn.active_days`), or
+    about which more is known by now than when it was built.
+
+    Returns
+    -------
+    list of Receipt
+        One per day that was built; empty if all were fresh.
+    """
+    roll_up(warehouse, settings=settings)
+    wanted = sorted(set(days))
+    fresh = freshness.fresh_days(warehouse, wanted, definition_sha256(settings))
+    return _build_rolled_up(warehouse, settings, [day for day in wanted if day not in fresh])
+
+
+def definition_sha256(settings: Settings) -> str:
+    """The digest of everything that decides what the feature columns mean."""
+    return _definition(settings.churn.active_days, settings.calendar.timezone)
+
+
+@lru_cache(maxsize=8)
+def _definition(active_days: int, timezone: str) -> str:
+    wide = customer_daily(inputs(None), days=[0], active_days=active_days)
+    text = f"{timezone}\n{ibis.to_sql(wide, dialect='duckdb')}"
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What the rollups know about a day, counted apart from the features."""
+
+    customers: int
+    newest_input_at: datetime
+
+
+def _build_rolled_up(
+    warehouse: Warehouse, settings: Settings, days: Sequence[date]
+) -> list[Receipt]:
+    receipts: list[Receipt] = []
+    if not days:
+        return receipts
+    store.ensure_columns(warehouse)
+    newest_rollup_id = freshness.newest_rollup_id(warehouse)
+    for first in range(0, len(days), _DAYS_AT_ONCE):
+        started = time.perf_counter()
+        some = days[first : first + _DAYS_AT_ONCE]
+        known = _known(warehouse, settings, some, newest_rollup_id)
+        rows = compute(
+            warehouse,
+            engine=settings.features.engine,
+            days=[day_number(day) for day in some],
+            active_days=settings.churn.active_days,
+            newest_rollup_id=newest_rollup_id,
+            threads=settings.compute.threads,
+        )
+        shared_seconds = (time.perf_counter() - started) / len(some)
+        for day in some:
+            receipts.append(
+                _store(
+                    warehouse,
+                    settings,
+                    day,
+                    _of_day(rows, day),
+                    known[day],
+                    newest_rollup_id,
+                    shared_seconds,
+                )
+            )
+    return receipts
+
+
+def _known(
+    warehouse: Warehouse, settings: Settings, days: Sequence[date], newest_rollup_id: int
+) -> dict[date, _Known]:
+    counted = warehouse.read(
+        freshness.known_of(
+            [day_number(day) for day in days], settings.churn.active_days, newest_rollup_id
+        )
+    )
+    found = {
+        day_of(row["as_of_day"]): _Known(
+            customers=row["customers_count"], newest_input_at=row["newest_input_at"]
+        )
+        for row in counted.to_pylist()
+    }
+    for day in days:
+        if day not in found or found[day].customers == 0:
+            raise NotReady(_nobody(warehouse, settings, day))
+        if found[day].newest_input_at >= clock.midnight(day, settings.calendar.timezone):
+            raise AccountingError(
+                f"The newest input of the features of {day} is later than the start of that day. "
+                "Nothing was stored. Please report this as a defect."
+            )
+    return found
+
+
+def _nobody(warehouse: Warehouse, settings: Settings, day: date) -> str:
+    span = warehouse.read(freshness.purchase_span()).to_pylist()[0]
+    said = f"No customer is known to have ordered in the {settings.churn.active_days} days before {day}"
+    if span["first_day"] is None:
+        return f"{said}: there are no orders of known customers at all. Ingest a source with orders first."
+    return (
+        f"{said}. Orders of known customers run from {day_of(span['first_day'])} to "
+        f"{day_of(span['last_day'])}: choose a day after the first and at most "
+        f"{settings.churn.active_days} days after the last, or ingest what is missing."
+    )
+
+
+def _of_day(rows: pa.Table, day: date) -> pa.Table:
+    own = rows.filter(pa.compute.equal(rows["as_of_day"], day_number(day)))
+    stamp = pa.array([day] * own.num_rows, pa.date32())
+    return own.drop_columns(["as_of_day"]).append_column("as_of", stamp)
+
+
+def _store(
+    warehouse: Warehouse,
+    settings: Settings,
+    day: date,
+    rows: pa.Table,
+    known: _Known,
+    newest_rollup_id: int,
+    shared_seconds: float,
+) -> Receipt:
+    started = time.perf_counter()
+    invariants.demand(
+        rows,
+        as_of=day.isoformat(),
+        customers=known.customers,
+        active_days=settings.churn.active_days,
+    )
+    digest = store.digest(rows)
+    with warehouse.transaction() as transaction:
+        written = store.replace_day(transaction, day, rows)
+        transaction.execute(
+            "INSERT INTO features.builds (as_of, features_digest, catalogue_sha256, "
+            "newest_rollup_id, customers_count, newest_input_at, engine, run_id, built_at) VALUES "
+            "(:as_of, :digest, :definition, :rollup, :customers, :newest, :engine, :run_id, :now)",
+            as_of=day,
+            digest=digest,
+            definition=definition_sha256(settings),
+            rollup=newest_rollup_id,
+            customers=written,
+            newest=known.newest_input_at,
+            engine=settings.features.engine,
+            run_id=settings.run_id,
+            now=clock.now(),
+        )
+        reach("build.before_commit")
+    return warehouse.record(
+        Receipt(
+            door="build",
+            as_of=day,
+            read=known.customers,
+            written=written,
+            seconds=shared_seconds + time.perf_counter() - started,
+            details={
+                "features_digest": digest,
+                "engine": settings.features.engine,
+                "newest_input_at": known.newest_input_at.isoformat(),
+            },
+        ),
+        settings.run_id,
+    )

@@ -1,0 +1,93 @@
+"""Gaps between purchase days, and the first and last purchase day's basket."""
+
+import ibis
+import ibis.expr.types as ir
+
+from retention_ml.features.families.arithmetic import ratio
+
+_BASKET = ("orders_count", "lines_count", "revenue_cents")
+
+
+def with_gaps(days: ibis.Table) -> ibis.Table:
+    """The days with the place of each purchase day among the customer's purchase days.
+
+    Parameters
+    ----------
+    days : ibis.Table
+        `inputs.known_days`.
+
+    Returns
+    -------
+    ibis.Table
+        The same with `is_bought`; and, for days with a purchase, `gap` (days since the purchase
+        day before, missing for the first), `newest_rank` (0 the last purchase day), `gap_rank`
+        (1 the shortest gap) and `gaps_count`. On other days these four mean nothing.
+    """
+    days = days.mutate(is_bought=days.orders_count > 0)
+    # Days without a purchase are a partition of their own, out of the way of the others.
+    own = ["as_of_day", "customer_id", "is_bought"]
+    oldest_first = ibis.window(group_by=own, order_by=days.event_day)
+    newest_first = ibis.window(group_by=own, order_by=days.event_day.desc())
+    days = days.mutate(
+        gap=days.event_day - days.event_day.lag().over(oldest_first),
+        newest_rank=ibis.row_number().over(newest_first),
+    )
+    shortest_first = ibis.window(
+        group_by=own, order_by=[days.gap.isnull(), days.gap, days.event_day]
+    )
+    return days.mutate(
+        gaps_count=days.gap.count().over(ibis.window(group_by=own)),
+        gap_rank=ibis.row_number().over(shortest_first) + 1,
+    )
+
+
+def sums(days: ibis.Table) -> dict[str, ir.Scalar]:
+    """Aggregates over a customer's days `with_gaps`."""
+    has_gap = days.is_bought & days.gap.notnull()
+    is_last = days.is_bought & (days.newest_rank == 0)
+    is_first = days.is_bought & days.gap.isnull()
+    # The middle one of an odd number of gaps, the middle two of an even number.
+    twice = days.gap_rank * 2
+    is_middle = has_gap & (twice >= days.gaps_count) & (twice <= days.gaps_count + 2)
+    is_recent = has_gap & (days.newest_rank < 3)
+    return {
+        "gap_count": _number(has_gap),
+        "gap_sum": _only(has_gap, days.gap).sum(),
+        "gap_square_sum": _only(has_gap, days.gap * days.gap).sum(),
+        "gap_max": _only(has_gap, days.gap).max(),
+        "gap_last": _only(has_gap & is_last, days.gap).max(),
+        "gap_recent_sum": _only(is_recent, days.gap).sum(),
+        "gap_recent_count": _number(is_recent),
+        "gap_middle_sum": _only(is_middle, days.gap).sum(),
+        "gap_middle_count": _number(is_middle),
+        **{f"first_{name}": _only(is_first, days[name]).max() for name in _BASKET},
+        **{f"last_{name}": _only(is_last, days[name]).max() for name in _BASKET},
+    }
+
+
+def features(t: ibis.Table) -> dict[str, ir.Value]:
+    """Columns from the sums and from `recency_days`."""
+    n = t.gap_count
+    mean = ratio(t.gap_sum, n)
+    median = ratio(t.gap_middle_sum, t.gap_middle_count)
+    spread = ratio(n * t.gap_square_sum - t.gap_sum * t.gap_sum, n * (n - 1)).sqrt()
+    return {
+        "gap_last_days": t.gap_last,
+        "gap_mean_days": mean,
+        "gap_median_days": median,
+        "gap_recent3_mean_days": ratio(t.gap_recent_sum, t.gap_recent_count),
+        "gap_max_days": t.gap_max,
+        "gap_std_days": spread,
+        "gap_variation_ratio": ratio(spread, mean),
+        "gap_last_over_mean_ratio": ratio(t.gap_last, mean),
+        "recency_over_gap_mean_ratio": ratio(t.recency_days, mean),
+        "recency_over_gap_median_ratio": ratio(t.recency_days, median),
+    }
+
+
+def _only(condition: ir.BooleanValue, value: ir.NumericValue) -> ir.NumericValue:
+    return ibis.ifelse(condition, value, ibis.null("int64"))
+
+
+def _number(condition: ir.BooleanValue) -> ir.IntegerScalar:
+    return ibis.ifelse(condition, 1, 0).sum()

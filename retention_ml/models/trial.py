@@ -1,0 +1,158 @@
+"""Trying one candidate: fit, calibrate, evaluate on later days, log."""
+
+import time
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+
+from retention_ml.models import ledger, runs
+from retention_ml.models.bundle import Bundle
+from retention_ml.models.candidates import candidate
+from retention_ml.models.definition import churn_definition
+from retention_ml.models.fitting import FittedModel
+from retention_ml.models.ledger import Fit, Training
+from retention_ml.models.metrics import Predictions, evaluate
+from retention_ml.models.preparation import load_rows
+from retention_ml.models.provenance import git_sha
+from retention_ml.models.registry import Registry
+from retention_ml.models.training_set import TrainingSet
+from retention_ml.receipts import Receipt
+from retention_ml.settings import Settings
+from retention_ml.warehouse import Warehouse
+
+
+def fit_candidate(
+    warehouse: Warehouse,
+    settings: Settings,
+    training: Training,
+    name: str,
+    loaded: TrainingSet | None,
+) -> Receipt:
+    began = time.monotonic()
+    way = candidate(name)
+    known = ledger.fits(warehouse, training.training_id).get(name)
+    if known is not None:
+        return _fit_receipt(warehouse, settings, training, known, 0, began, {"repeated": True})
+    rows = loaded or load_rows(warehouse, settings, training)
+    learnt = rows.rows(training.plan.training)
+    model = way.fit(
+        learnt,
+        seed=settings.training.seed,
+        threads=settings.compute.threads,
+        trials=settings.training.tuning_trials,
+        seconds=settings.training.tuning_seconds,
+    )
+    fitted_in = time.monotonic() - began
+    bundle = bundle_of(settings, training, name, model, training.plan.training)
+    judged = rows.table(training.plan.evaluation)
+    probability = bundle.predict(judged)
+    at = rows.positions(training.plan.evaluation)
+    evaluation = evaluate(
+        Predictions(
+            days=rows.days[at].astype(np.int64),
+            groups=rows.groups[at],
+            outcome=rows.outcome[at],
+            models={name: probability},
+        ),
+        draws=settings.training.bootstrap_draws,
+        seed=settings.training.seed,
+    )
+    shown = runs.show(
+        name,
+        model,
+        evaluation,
+        probability,
+        rows,
+        training,
+        churn_definition(settings),
+        (len(learnt), float(learnt.outcome.mean())),
+    )
+    run = Registry(settings).log_candidate(
+        training_id=training.training_id,
+        model_name=name,
+        params=shown.params,
+        metrics=shown.metrics,
+        texts=shown.texts,
+        figures=shown.figures,
+        tags=tags_of(settings, training, bundle, name),
+    )
+    done = Fit(
+        model_name=name,
+        params=model.params,
+        notes={**model.notes, "drivers": shown.drivers},
+        bundle_sha256=bundle.sha256,
+        mlflow_run_id=run,
+        seconds=round(fitted_in, 3),
+    )
+    ledger.write_fit(
+        warehouse,
+        training_id=training.training_id,
+        fit=done,
+        metrics={
+            metric: own
+            for metric, own in evaluation.values[name].items()
+            if np.isfinite([own.value, own.lower, own.upper]).all()
+        },
+        keys=judged,
+        probability=pa.array(probability),
+    )
+    metrics = {metric: round(own.value, 4) for metric, own in evaluation.values[name].items()}
+    return _fit_receipt(warehouse, settings, training, done, len(at), began, {"metrics": metrics})
+
+
+def _fit_receipt(
+    warehouse: Warehouse,
+    settings: Settings,
+    training: Training,
+    done: Fit,
+    count: int,
+    began: float,
+    more: dict[str, object],
+) -> Receipt:
+    notes = {key: value for key, value in done.notes.items() if key != "drivers"}
+    receipt = Receipt(
+        door="models.fit",
+        as_of=training.as_of,
+        read=count,
+        written=count,
+        seconds=time.monotonic() - began,
+        details={
+            "training_id": training.training_id,
+            "candidate": done.model_name,
+            "bundle_sha256": done.bundle_sha256,
+            "mlflow_run_id": done.mlflow_run_id,
+            "fit_seconds": done.seconds,
+            "params": dict(done.params),
+            **notes,
+            **more,
+        },
+    )
+    return warehouse.record(receipt, settings.run_id)
+
+
+def bundle_of(
+    settings: Settings, training: Training, name: str, model: FittedModel, days: tuple[date, ...]
+) -> Bundle:
+    definition = churn_definition(settings)
+    return model.to_bundle(
+        name,
+        definition=definition.to_dict(),
+        definition_hash=definition.hash,
+        as_of=str(training.as_of),
+        cutoffs=[str(day) for day in days],
+        data_digest=training.data_digest,
+        training_id=training.training_id,
+    )
+
+
+def tags_of(settings: Settings, training: Training, bundle: Bundle, name: str) -> dict[str, str]:
+    return {
+        "as_of": str(training.as_of),
+        "data_digest": training.data_digest,
+        "bundle_sha256": bundle.sha256,
+        "git_sha": git_sha(),
+        "churn_definition": churn_definition(settings).hash,
+        "training_id": training.training_id,
+        "model_name": name,
+    }

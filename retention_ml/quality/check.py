@@ -1,0 +1,261 @@
+"""The door of the checks: suites on the tables of a batch or of a day, and what follows."""
+
+import time
+from collections.abc import Sequence
+from datetime import date, datetime
+
+import ibis
+import pyarrow as pa
+
+from retention_ml import clock, failpoints, tables
+from retention_ml.deliveries.sources import Source, load_source
+from retention_ml.errors import QualityError, UsageError
+from retention_ml.quality import ledger, report
+from retention_ml.quality.accounts import Account, verify_staged
+from retention_ml.quality.hold import hold
+from retention_ml.quality.results import CheckResult, Severity
+from retention_ml.receipts import Receipt
+from retention_ml.settings import Settings
+from retention_ml.warehouse import Transaction, Warehouse, compile_for_postgres
+
+REJECTS = "staging.rejects"
+
+
+def check(warehouse: Warehouse, *, settings: Settings, batch_id: int) -> Receipt:
+    """Judge a staged batch; let it pass, or hold all of it back.
+
+    Every table of the batch is judged by its suite, and the share of rejected rows by
+    `staging.rejects`. The verdicts go to `quality.results`, a report to
+    `settings.home/reports/quality/`. Where a critical expectation failed, every row of the
+    batch goes to `quarantine.rows`. A batch that was checked already is left as it is.
+
+    Parameters
+    ----------
+    warehouse : Warehouse
+    settings : Settings
+    batch_id : int
+        A batch of `raw.batches` in status `staged`.
+
+    Returns
+    -------
+    Receipt
+        read = delivered rows, written = staged, quarantined = rejected; `details`:
+        batch_id, source, status, findings (a sentence per failed expectation), report (path).
+
+    Raises
+    ------
+    UsageError
+        There is no such batch, or it was not staged yet.
+    QualityError
+        A critical expectation failed, now or when the batch was checked before.
+    WarehouseError
+        Staged rows are missing; nothing was recorded.
+    """
+    started = time.perf_counter()
+    with warehouse.transaction() as transaction:
+        batch = ledger.find_batch(transaction, batch_id)
+        if batch.status == "held":
+            raise QualityError(batch.reason or f"Batch {batch_id} is held.")
+        if batch.status == "landed":
+            raise UsageError(
+                f"Batch {batch_id} is 'landed'; expected 'staged'. Stage it first; "
+                "`retention ingest` with the same files does all steps."
+            )
+        accounts, queries = _look(transaction, settings, batch)
+    is_repeated = batch.status != "staged"
+    results: list[CheckResult] = []
+    if not is_repeated:
+        from retention_ml.quality import suites
+
+        results = suites.run(warehouse.url, queries, settings.expectations)
+        batch = _decide(warehouse, settings, batch, results)
+    path = report.write(warehouse, settings=settings, batch_id=batch_id)
+    delivered = sum(account.delivered for account in accounts)
+    rejected = sum(account.quarantined for account in accounts)
+    is_held = batch.status == "held"
+    receipt = Receipt(
+        door="check",
+        read=delivered,
+        written=0 if is_held else delivered - rejected,
+        quarantined=delivered if is_held else rejected,
+        seconds=time.perf_counter() - started,
+        details={
+            "batch_id": batch_id,
+            "source": batch.source,
+            "status": batch.status,
+            "findings": [r.sentence(f"batch {batch_id}") for r in results if not r.success],
+            "report": str(path),
+            "is_repeated": is_repeated,
+        },
+    )
+    if not is_repeated:
+        warehouse.record(receipt, settings.run_id)
+    if is_held:
+        raise QualityError(f"{batch.reason} The report is {path}.")
+    return receipt
+
+
+def check_table(
+    warehouse: Warehouse,
+    *,
+    settings: Settings,
+    suite: str,
+    as_of: date,
+    rows: ibis.Table | None = None,
+) -> list[CheckResult]:
+    """Judge the rows of one day in a table such as `features.customer_daily`.
+
+    The rows must be committed: the checks use connections of their own.
+
+    Parameters
+    ----------
+    warehouse : Warehouse
+    settings : Settings
+    suite : str
+        Name of the table and of its suite; the table has a column `as_of`.
+    as_of : datetime.date
+        The day.
+    rows : ibis.Table, optional
+        The rows to judge where not all of that day are meant, such as one snapshot of scores.
+
+    Returns
+    -------
+    list of CheckResult
+        The expectations that failed without being critical.
+
+    Raises
+    ------
+    QualityError
+        A critical expectation failed.
+    """
+    from retention_ml.quality import suites
+
+    query = (
+        f"SELECT * FROM {suite} WHERE as_of = DATE '{as_of.isoformat()}'"
+        if rows is None
+        else compile_for_postgres(rows)
+    )
+    results = suites.run(warehouse.url, {suite: query}, settings.expectations)
+    with warehouse.transaction() as transaction:
+        _store(transaction, results, settings.run_id, clock.now(), as_of=as_of)
+    failures = [result for result in results if not result.success]
+    critical = [result for result in failures if result.severity is Severity.CRITICAL]
+    if critical:
+        raise QualityError(
+            " ".join(result.sentence(as_of.isoformat()) for result in critical)
+            + f" {suite} of that day is not to be used. Look at the deliveries of the days before "
+            "(`retention status`), mend them and build the day again."
+        )
+    return failures
+
+
+def _look(
+    transaction: Transaction, settings: Settings, batch: ledger.Batch
+) -> tuple[list[Account], dict[str, str]]:
+    """The accounts of the batch and, while it is staged, what each suite has to read."""
+    if batch.status != "staged":
+        return ledger.closed_accounts(transaction, batch.batch_id), {}
+    accounts = ledger.open_accounts(transaction, batch.batch_id)
+    ledger.count_rejects(transaction, batch.batch_id, accounts)
+    queries: dict[str, str] = {}
+    for name, entry in tables.CANONICAL.items():
+        if ledger.count_staged(transaction, name, batch.batch_id, accounts) is not None:
+            rows = entry.ibis_table("staging", tables.STAGED)
+            rows = rows.filter(rows.batch_id == batch.batch_id)
+            queries[f"staging.{name}"] = compile_for_postgres(rows)
+    verify_staged(batch.batch_id, accounts.values())
+    source = load_source(settings.sources, batch.source)
+    queries[REJECTS] = _fates(source, batch.batch_id, accounts)
+    return list(accounts.values()), queries
+
+
+def _fates(source: Source, batch_id: int, accounts: dict[int, Account]) -> str:
+    """One row per delivered row: `accepted`, `set_aside` by a rule of the source, or why not."""
+    declared = ", ".join(f"'{code}'" for code in ("", *source.declared_reasons()))
+    staged = sum(account.staged for account in accounts.values())
+    return (
+        f"SELECT CASE WHEN reason_code IN ({declared}) THEN 'set_aside' ELSE reason_code END "
+        f"AS rejected_as FROM staging.rejects WHERE batch_id = {batch_id} "
+        f"UNION ALL SELECT 'accepted' FROM generate_series(1, {staged})"
+    )
+
+
+def _decide(
+    warehouse: Warehouse, settings: Settings, batch: ledger.Batch, results: Sequence[CheckResult]
+) -> ledger.Batch:
+    """Store the verdicts and open or close the gate; the batch as it then stands."""
+    where = f"batch {batch.batch_id}"
+    critical = [
+        result.sentence(where)
+        for result in results
+        if not result.success and result.severity is Severity.CRITICAL
+    ]
+    now = clock.now()
+    with warehouse.transaction() as transaction:
+        found = ledger.lock_batch(transaction, batch.batch_id)
+        if found.status != "staged":  # another process was faster
+            return found
+        accounts = ledger.open_accounts(transaction, batch.batch_id)
+        ledger.count_rejects(transaction, batch.batch_id, accounts)
+        _store(transaction, results, settings.run_id, now, batch_id=batch.batch_id)
+        if critical:
+            source = load_source(settings.sources, batch.source)
+            hold(
+                transaction,
+                batch_id=batch.batch_id,
+                source=source,
+                home=settings.home,
+                accounts=accounts,
+                reason=_held(batch, critical, accounts),
+                now=now,
+            )
+        else:
+            transaction.change(
+                "UPDATE raw.batches SET status = 'checked', reason = NULL WHERE batch_id = :b",
+                b=batch.batch_id,
+            )
+        failpoints.reach("check.before_commit")
+        return ledger.find_batch(transaction, batch.batch_id)
+
+
+def _held(batch: ledger.Batch, critical: Sequence[str], accounts: dict[int, Account]) -> str:
+    delivered = sum(account.delivered for account in accounts.values())
+    return (
+        f"Batch {batch.batch_id} of {batch.source} is held: {' '.join(critical)} "
+        f"All {delivered:,} delivered rows are in quarantine.rows and nothing was curated. "
+        f"Mend sources/{batch.source}.toml and run `retention quarantine replay --source "
+        f"{batch.source}`, or deliver a corrected file."
+    )
+
+
+def _store(
+    transaction: Transaction,
+    results: Sequence[CheckResult],
+    run_id: str,
+    now: datetime,
+    *,
+    batch_id: int | None = None,
+    as_of: date | None = None,
+) -> None:
+    n = len(results)
+    transaction.copy(
+        "quality.results",
+        pa.table(
+            {
+                "batch_id": pa.array([batch_id] * n, pa.int64()),
+                "as_of": pa.array([as_of] * n, pa.date32()),
+                "run_id": pa.array([run_id] * n, pa.string()),
+                "suite": [r.suite for r in results],
+                "expectation": [r.expectation for r in results],
+                "expected": [r.expected for r in results],
+                "column_name": pa.array([r.column for r in results], pa.string()),
+                "severity": [str(r.severity) for r in results],
+                "is_success": [r.success for r in results],
+                "element_count": pa.array([r.element_count for r in results], pa.int64()),
+                "unexpected_count": pa.array([r.unexpected_count for r in results], pa.int64()),
+                "observed": [r.observed for r in results],
+                "reason": [r.reason for r in results],
+                "checked_at": pa.array([now] * n, pa.timestamp("us", tz="UTC")),
+            }
+        ),
+    )

@@ -1,0 +1,170 @@
+"""Holding a batch back: every delivered row goes to quarantine, as it was delivered."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+
+import pyarrow as pa
+
+from retention_ml import tables
+from retention_ml.deliveries.archive import path_of
+from retention_ml.deliveries.readers import LINE_NUMBER, Chunk, open_file
+from retention_ml.deliveries.sources import Feed, Source
+from retention_ml.errors import AccountingError
+from retention_ml.quality import ledger
+from retention_ml.quality.accounts import Account
+from retention_ml.warehouse import Transaction
+
+BATCH_HELD = "batch_held"
+_ROWS_AT_ONCE = 50_000
+
+
+def hold(
+    transaction: Transaction,
+    *,
+    batch_id: int,
+    source: Source,
+    home: Path,
+    accounts: Mapping[int, Account],
+    reason: str,
+    now: datetime,
+) -> None:
+    """Put all rows of a staged batch into `quarantine.rows` and close its books as held.
+
+    Rows that staging rejected keep their own reason code, all others get `batch_held`. What
+    was delivered is read again from the archived files, or, of a replay, from the rows in
+    quarantine that it tried again.
+
+    Raises
+    ------
+    AccountingError
+        The archived file has other rows than were staged.
+    """
+    ledger.forget_held(transaction, batch_id)
+    ledger.quarantine_rejects(transaction, batch_id, now)
+    for account in accounts.values():
+        if account.delivered == 0:  # a reference file, or one without rows
+            continue
+        if account.replay_of is None:
+            file_sha256 = _sha256(transaction, account.delivery_id)
+            rejected = _rejected_lines(transaction, account.delivery_id)
+            kept = _delivered(path_of(home, file_sha256), source.feeds[account.feed], rejected)
+            count = _quarantine(transaction, source.name, account, file_sha256, kept, now)
+        else:
+            count = _quarantine_again(transaction, batch_id, account, now)
+        if count + account.quarantined != account.delivered:
+            raise AccountingError(
+                f"Delivery {account.delivery_id} has {account.delivered:,} rows, but "
+                f"{count + account.quarantined:,} were found when it was read again to be held. "
+                "Nothing was recorded. Please report this as a defect."
+            )
+    ledger.mark_replayed(transaction, batch_id, tables.CANONICAL, accounts)
+    transaction.change(
+        "UPDATE raw.deliveries SET status = 'held', reason_code = :code, reason = :reason, "
+        "quarantined_count = delivered_count, loaded_at = :now "
+        "WHERE batch_id = :b AND status = 'staged'",
+        b=batch_id,
+        code=BATCH_HELD,
+        reason=reason,
+        now=now,
+    )
+    transaction.change(
+        "UPDATE raw.batches SET status = 'held', reason = :reason, closed_at = :now "
+        "WHERE batch_id = :b",
+        b=batch_id,
+        reason=reason,
+        now=now,
+    )
+    ledger.clear_staging(transaction, batch_id, tables.CANONICAL)
+
+
+def _sha256(transaction: Transaction, delivery_id: int) -> str:
+    return str(
+        transaction.execute(
+            "SELECT file_sha256 FROM raw.deliveries WHERE delivery_id = :d", d=delivery_id
+        )[0][0]
+    )
+
+
+def _rejected_lines(transaction: Transaction, delivery_id: int) -> set[int]:
+    return {
+        row[0]
+        for row in transaction.execute(
+            "SELECT line_number FROM staging.rejects WHERE delivery_id = :d", d=delivery_id
+        )
+    }
+
+
+def _delivered(path: Path, feed: Feed, rejected: set[int]) -> Iterator[tuple[int, bytes]]:
+    """Line number and bytes of the rows that were not rejected."""
+    for chunk in open_file(path, feed).chunks:
+        yield from _rows_of(chunk, rejected)
+
+
+def _rows_of(chunk: Chunk, rejected: set[int]) -> Iterator[tuple[int, bytes]]:
+    for place, line_number in enumerate(chunk.rows[LINE_NUMBER].to_pylist()):
+        if line_number not in rejected:
+            yield line_number, chunk.raw(place)
+
+
+def _quarantine(
+    transaction: Transaction,
+    source: str,
+    account: Account,
+    file_sha256: str,
+    rows: Iterator[tuple[int, bytes]],
+    now: datetime,
+) -> int:
+    count = 0
+    while part := list(islice(rows, _ROWS_AT_ONCE)):
+        texts = [_text(raw) for _, raw in part]
+        n = len(part)
+        count += transaction.copy(
+            "quarantine.rows",
+            pa.table(
+                {
+                    "delivery_id": pa.array([account.delivery_id] * n, pa.int64()),
+                    "line_number": pa.array([line for line, _ in part], pa.int64()),
+                    "source": pa.array([source] * n),
+                    "feed": pa.array([account.feed] * n),
+                    "file_sha256": pa.array([file_sha256] * n),
+                    "raw_text": pa.array([text for text, _ in texts]),
+                    "raw_bytes": pa.array([rest for _, rest in texts], pa.binary()),
+                    "reason_code": pa.array([BATCH_HELD] * n),
+                    "quarantined_at": pa.array([now] * n, pa.timestamp("us", tz="UTC")),
+                }
+            ),
+        )
+    return count
+
+
+def _text(raw: bytes) -> tuple[str, bytes | None]:
+    """The row as text, and its bytes where the text cannot hold them exactly."""
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("utf-8", "replace").replace("\0", "\ufffd"), raw
+    return (text, None) if "\0" not in text else (text.replace("\0", "\ufffd"), raw)
+
+
+def _quarantine_again(
+    transaction: Transaction, batch_id: int, account: Account, now: datetime
+) -> int:
+    """Of a replay, the rows as they stand in quarantine under the delivery they first came in."""
+    count = 0
+    for name in tables.CANONICAL:
+        count += transaction.change(
+            "INSERT INTO quarantine.rows (delivery_id, line_number, source, feed, file_sha256, "
+            "raw_text, raw_bytes, reason_code, quarantined_at) "
+            "SELECT :d, old.line_number, old.source, old.feed, old.file_sha256, old.raw_text, "
+            f"old.raw_bytes, :code, :now FROM quarantine.rows AS old JOIN staging.{name} AS tried "
+            "ON tried.line_number = old.line_number AND tried.delivery_id = :d "
+            "AND tried.batch_id = :b AND NOT tried.is_derived WHERE old.delivery_id = :original",
+            d=account.delivery_id,
+            b=batch_id,
+            original=account.replay_of,
+            code=BATCH_HELD,
+            now=now,
+        )
+    return count

@@ -1,0 +1,219 @@
+"""The quality report: one page per batch and an index, readable without a network."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+from retention_ml.deliveries.reasons import meaning
+from retention_ml.deliveries.sources import load_source
+from retention_ml.errors import RetentionError
+from retention_ml.quality.hold import BATCH_HELD
+from retention_ml.quality.results import percent
+from retention_ml.settings import Settings
+from retention_ml.warehouse import Transaction, Warehouse
+
+_STATUS = {
+    "landed": "landed, not read yet",
+    "staged": "staged, not checked yet",
+    "checked": "passed, not curated yet",
+    "curated": "passed and curated",
+    "held": "held back",
+}
+_SEVERITIES = ("critical", "warning", "info")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """Delivered rows and what became of them; `usable` until they are curated."""
+
+    delivered: int
+    accepted: int
+    quarantined: int
+    duplicates: int
+
+    @property
+    def usable(self) -> int:
+        """Rows that are neither rejected nor curated yet."""
+        return self.delivered - self.accepted - self.quarantined - self.duplicates
+
+    @property
+    def parts(self) -> list[tuple[str, int, float]]:
+        """Name, rows and share of each part that is not empty."""
+        named = {
+            "accepted": self.accepted,
+            "usable": self.usable,
+            "duplicates": self.duplicates,
+            "quarantined": self.quarantined,
+        }
+        return [(name, n, n / self.delivered) for name, n in named.items() if n > 0]
+
+
+def write(warehouse: Warehouse, *, settings: Settings, batch_id: int) -> Path:
+    """Write the page of a batch as it stands, and the index anew; the page's path.
+
+    Pages hold counts, codes and sentences: no delivered row and no customer.
+    """
+    folder = settings.home / "reports" / "quality"
+    folder.mkdir(parents=True, exist_ok=True)
+    with warehouse.transaction() as transaction:
+        page = _batch_page(transaction, settings, batch_id)
+        history = _history(transaction)
+    path = folder / _file_name(batch_id)
+    _replace(path, _template("batch.html.jinja").render(page))
+    _replace(folder / "index.html", _template("index.html.jinja").render(batches=history))
+    return path
+
+
+def _file_name(batch_id: int) -> str:
+    return f"batch_{batch_id:06d}.html"
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file so that a reader sees the old one or the new one."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+
+
+def _batch_page(transaction: Transaction, settings: Settings, batch_id: int) -> Mapping[str, Any]:
+    batch = transaction.execute(
+        "SELECT source, is_history, status, reason, created_at, closed_at FROM raw.batches "
+        "WHERE batch_id = :b",
+        b=batch_id,
+    )[0]
+    deliveries = [
+        (row, _counts(row))
+        for row in transaction.execute(
+            "SELECT * FROM raw.deliveries WHERE batch_id = :b ORDER BY delivery_id",
+            b=batch_id,
+        )
+    ]
+    results = transaction.execute(
+        "SELECT * FROM quality.results WHERE batch_id = :b "
+        "AND checked_at = (SELECT max(checked_at) FROM quality.results WHERE batch_id = :b)",
+        b=batch_id,
+    )
+    return {
+        "batch_id": batch_id,
+        "batch": batch,
+        "status": _STATUS[batch.status],
+        "total": _sum(counts for _, counts in deliveries),
+        "deliveries": deliveries,
+        "reasons": _reasons(transaction, settings, batch_id, batch.source),
+        "tables": [
+            (suite, list(rows)) for suite, rows in groupby(results, key=lambda row: row.suite)
+        ],
+        "verdicts": [
+            (
+                severity,
+                sum(row.severity == severity for row in results),
+                sum(row.severity == severity and not row.is_success for row in results),
+            )
+            for severity in _SEVERITIES
+        ],
+        "checked_at": results[0].checked_at if results else None,
+    }
+
+
+def _counts(row: Any) -> Counts:
+    return Counts(
+        delivered=row.delivered_count,
+        accepted=row.accepted_count,
+        quarantined=row.quarantined_count,
+        duplicates=row.duplicate_count,
+    )
+
+
+def _sum(counts: Any) -> Counts:
+    listed: Sequence[Counts] = list(counts)
+    return Counts(
+        delivered=sum(c.delivered for c in listed),
+        accepted=sum(c.accepted for c in listed),
+        quarantined=sum(c.quarantined for c in listed),
+        duplicates=sum(c.duplicates for c in listed),
+    )
+
+
+def _reasons(
+    transaction: Transaction, settings: Settings, batch_id: int, source: str
+) -> list[tuple[str, str, int, float]]:
+    """Code, meaning, rows and share of the commonest, for each reason of the batch."""
+    try:
+        declared = load_source(settings.sources, source).declared_reasons()
+    except RetentionError:  # the description may be gone since
+        declared = {}
+    declared = {**declared, BATCH_HELD: "A critical check stopped the batch this row came in."}
+    rows = transaction.execute(
+        "SELECT bad.reason_code, count(*) AS rows FROM ("
+        "SELECT delivery_id, reason_code, false AS is_staged FROM quarantine.rows UNION ALL "
+        "SELECT delivery_id, reason_code, true FROM staging.rejects) AS bad "
+        "JOIN raw.deliveries AS told USING (delivery_id) "
+        "WHERE told.batch_id = :b AND is_staged = (told.status = 'staged') "
+        "GROUP BY 1 ORDER BY 2 DESC, 1",
+        b=batch_id,
+    )
+    most = max((row.rows for row in rows), default=1)
+    return [
+        (row.reason_code, meaning(row.reason_code, declared), row.rows, row.rows / most)
+        for row in rows
+    ]
+
+
+def _history(transaction: Transaction) -> list[Mapping[str, Any]]:
+    """One entry per batch that has rows, the newest first."""
+    rows = transaction.execute(
+        "SELECT batch.batch_id, batch.source, batch.status, batch.is_history, batch.created_at, "
+        "CAST(sum(told.delivered_count) AS bigint) AS delivered_count, "
+        "CAST(sum(told.accepted_count) AS bigint) AS accepted_count, "
+        "CAST(sum(told.quarantined_count) AS bigint) AS quarantined_count, "
+        "CAST(sum(told.duplicate_count) AS bigint) AS duplicate_count, "
+        "count(*) AS files_count, "
+        "(SELECT count(*) FROM quality.results AS result WHERE result.batch_id = batch.batch_id "
+        "AND NOT result.is_success AND result.severity = 'critical') AS critical_count, "
+        "(SELECT count(*) FROM quality.results AS result WHERE result.batch_id = batch.batch_id "
+        "AND NOT result.is_success AND result.severity = 'warning') AS warning_count "
+        "FROM raw.batches AS batch JOIN raw.deliveries AS told USING (batch_id) "
+        "GROUP BY batch.batch_id HAVING sum(told.delivered_count) > 0 "
+        "ORDER BY batch.batch_id DESC LIMIT 1000"
+    )
+    return [
+        {
+            "row": row,
+            "counts": _counts(row),
+            "status": _STATUS[row.status],
+            "file": _file_name(row.batch_id),
+        }
+        for row in rows
+    ]
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    made.filters["percent"] = percent
+    made.filters["count"] = lambda value: f"{value:,}"
+    made.filters["moment"] = _moment
+    made.globals["style"] = _text("style.css")
+    return made
+
+
+def _moment(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC" if at else "–"
+
+
+def _text(name: str) -> str:
+    return files("retention_ml.quality").joinpath("pages", name).read_text(encoding="utf-8")
+
+
+def _template(name: str) -> Any:
+    return _environment().from_string(_text(name))

@@ -1,0 +1,168 @@
+"""One checked expectation, and the sentences that tell what was expected and found."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Severity(StrEnum):
+    """What a failure means: `critical` stops the batch, the others are written down."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """The verdict on one expectation.
+
+    Attributes
+    ----------
+    suite : str
+        The table, such as `staging.orders`.
+    expectation : str
+        The type, such as `expect_column_values_to_not_be_null`.
+    arguments : mapping
+        What the suite gives it: bounds, set, accepted share.
+    element_count, unexpected_count : int or None
+        Rows looked at and rows against the expectation; `None` for checks of a whole column.
+    observed : str
+        What was found, in words.
+    reason : str
+        Why the expectation is there.
+    """
+
+    suite: str
+    expectation: str
+    column: str | None
+    severity: Severity
+    success: bool
+    element_count: int | None
+    unexpected_count: int | None
+    observed: str
+    reason: str
+    arguments: Mapping[str, Any]
+
+    @property
+    def expected(self) -> str:
+        """What was expected, as words that follow the table's name."""
+        return expected(self.expectation, self.arguments)
+
+    @property
+    def unexpected_share(self) -> float | None:
+        """Rows against the expectation, 0 to 1; `None` where rows were not looked at."""
+        if self.unexpected_count is None or self.element_count is None:
+            return None
+        return self.unexpected_count / self.element_count if self.element_count else 0.0
+
+    def sentence(self, where: str) -> str:
+        """What is wrong, with its value and what was expected.
+
+        Parameters
+        ----------
+        where : str
+            The rows checked, such as `batch 3` or `2011-03-01`.
+
+        Examples
+        --------
+        >>> CheckResult(
+        ...     suite="staging.orders", expectation="expect_column_values_to_not_be_null",
+        ...     column="customer_id", severity=Severity.WARNING, success=False,
+        ...     element_count=1_000, unexpected_count=31, observed="", reason="",
+        ...     arguments={"column": "customer_id", "mostly": 0.99},
+        ... ).sentence("batch 3")
+        'staging.orders of batch 3 has 31 rows without customer_id (3.1 %; at most 1 % is accepted).'
+        """
+        if self.unexpected_count is not None and self.expectation in _FAULTS:
+            fault = _FAULTS[self.expectation](self.arguments)
+            accepted = 1 - float(self.arguments.get("mostly", 1))
+            return (
+                f"{self.suite} of {where} has {self.unexpected_count:,} rows {fault} "
+                f"({percent(self.unexpected_share or 0)}; "
+                f"at most {percent(accepted)} is accepted)."
+            )
+        return f"{self.suite} of {where}: {self.observed}; expected: {self.expected}."
+
+
+def percent(share: float) -> str:
+    """A share of 0 to 1 with as many digits as it needs.
+
+    Examples
+    --------
+    >>> percent(0.031), percent(0.2), percent(0.00004), percent(0)
+    ('3.1 %', '20 %', '0.004 %', '0 %')
+    """
+    value = 100 * share
+    digits = 1 if value >= 1 else 3
+    return f"{value:.{digits}f}".rstrip("0").rstrip(".") + " %"
+
+
+def expected(expectation: str, arguments: Mapping[str, Any]) -> str:
+    """What an expectation asks for, in words."""
+    if expectation in _DEMANDS:
+        demand = _DEMANDS[expectation](arguments)
+        mostly = float(arguments.get("mostly", 1))
+        return demand if mostly == 1 else f"{demand} in at least {percent(mostly)} of the rows"
+    given = ", ".join(f"{name} {value}" for name, value in arguments.items())
+    return f"{expectation.removeprefix('expect_').replace('_', ' ')} ({given})"
+
+
+def _number(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int | float) else str(value)[:10]
+
+
+def _range(arguments: Mapping[str, Any]) -> str:
+    low, high = arguments.get("min_value"), arguments.get("max_value")
+    if low is None:
+        return f"at most {_number(high)}"
+    if high is None:
+        return f"at least {_number(low)}"
+    return f"between {_number(low)} and {_number(high)}"
+
+
+def _listed(arguments: Mapping[str, Any]) -> str:
+    return ", ".join(str(value) for value in arguments["value_set"])
+
+
+_Words = Callable[[Mapping[str, Any]], str]
+
+_FAULTS: dict[str, _Words] = {
+    "expect_column_values_to_not_be_null": lambda a: f"without {a['column']}",
+    "expect_column_values_to_be_null": lambda a: f"with {a['column']}",
+    "expect_column_values_to_be_between": lambda a: f"whose {a['column']} is not {_range(a)}",
+    "expect_column_values_to_be_in_set": lambda a: f"whose {a['column']} is none of {_listed(a)}",
+    "expect_column_values_to_not_be_in_set": lambda a: f"whose {a['column']} is {_listed(a)}",
+    "expect_column_pair_values_a_to_be_greater_than_b": lambda a: (
+        f"whose {a['column_A']} is less than {a['column_B']}"
+    ),
+    "expect_column_value_lengths_to_be_between": lambda a: (
+        f"whose {a['column']} is not {_range(a)} characters long"
+    ),
+}
+
+_DEMANDS: dict[str, _Words] = {
+    "expect_table_row_count_to_be_between": lambda a: f"{_range(a)} rows",
+    "expect_column_values_to_not_be_null": lambda a: f"{a['column']} is given",
+    "expect_column_values_to_be_null": lambda a: f"{a['column']} is empty",
+    "expect_column_values_to_be_between": lambda a: f"{a['column']} is {_range(a)}",
+    "expect_column_values_to_be_in_set": lambda a: f"{a['column']} is one of {_listed(a)}",
+    "expect_column_values_to_not_be_in_set": lambda a: f"{a['column']} is not {_listed(a)}",
+    "expect_column_value_lengths_to_be_between": lambda a: (
+        f"{a['column']} is {_range(a)} characters long"
+    ),
+    "expect_column_mean_to_be_between": lambda a: f"the mean of {a['column']} is {_range(a)}",
+    "expect_column_sum_to_be_between": lambda a: f"the sum of {a['column']} is {_range(a)}",
+    "expect_column_min_to_be_between": lambda a: f"the least {a['column']} is {_range(a)}",
+    "expect_column_max_to_be_between": lambda a: f"the greatest {a['column']} is {_range(a)}",
+    "expect_column_stdev_to_be_between": lambda a: (
+        f"the standard deviation of {a['column']} is {_range(a)}"
+    ),
+    "expect_column_pair_values_a_to_be_greater_than_b": lambda a: (
+        f"{a['column_A']} is at least {a['column_B']}"
+    ),
+    "expect_column_unique_value_count_to_be_between": lambda a: (
+        f"{a['column']} has {_range(a)} different values"
+    ),
+}

@@ -1,0 +1,150 @@
+"""Great Expectations: hand-written suites run on exactly the rows that are asked for.
+
+The only module that imports it. Counts come from the database; no row and no value leaves it.
+"""
+
+import json
+import logging
+import os
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from retention_ml.errors import SettingsError
+from retention_ml.quality.results import CheckResult, Severity
+
+_NO_ROWS = {"result_format": "BASIC", "partial_unexpected_count": 0}
+
+
+def suite_names(folder: Path) -> list[str]:
+    """The tables that have a suite in `folder`."""
+    return sorted(path.stem for path in folder.glob("*.json"))
+
+
+def load_suite(folder: Path, name: str) -> dict[str, Any]:
+    """The suite `folder/name.json`.
+
+    Raises
+    ------
+    SettingsError
+        There is none, it is no JSON, or an expectation lacks its severity or reason.
+    """
+    path = folder / f"{name}.json"
+    if not path.is_file():
+        raise SettingsError(
+            f"There is no suite {path.name}; known are {', '.join(suite_names(folder)) or 'none'}. "
+            "RETENTION_EXPECTATIONS names the folder."
+        )
+    try:
+        suite: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise SettingsError(f"{path.name} is no valid JSON: {error}. Correct it.") from error
+    for number, entry in enumerate(suite.get("expectations", []), start=1):
+        if entry.get("severity") not in list(Severity) or not entry.get("meta", {}).get("reason"):
+            raise SettingsError(
+                f"Expectation {number} of {path.name} ({entry.get('type')}) lacks a severity "
+                f"({', '.join(Severity)}) or meta.reason. Add what is missing."
+            )
+    return suite
+
+
+def run(url: str, queries: Mapping[str, str], folder: Path) -> list[CheckResult]:
+    """The verdicts of several suites, in the order in which the suites name them.
+
+    Parameters
+    ----------
+    url : str
+        Address of the warehouse, `postgresql://…`.
+    queries : mapping of str to str
+        Suite name to the SELECT whose rows it judges.
+    folder : pathlib.Path
+        Where the suites are.
+
+    Returns
+    -------
+    list of CheckResult
+        An expectation that could not be computed has failed.
+    """
+    suites = {name: load_suite(folder, name) for name in queries}
+    if not suites:
+        return []
+    gx = _great_expectations()
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+    source = context.data_sources.add_postgres(
+        "warehouse",
+        connection_string=url.replace("postgresql://", "postgresql+psycopg2://", 1),
+        create_temp_table=False,
+        kwargs={"connect_args": {"options": "-c timezone=UTC -c jit=off"}, "pool_pre_ping": True},
+    )
+    results: list[CheckResult] = []
+    try:
+        for name, suite in suites.items():
+            asset = source.add_query_asset(name=name, query=queries[name])
+            batch = asset.add_batch_definition_whole_table("all").get_batch()
+            numbered = [
+                {**entry, "meta": {**entry["meta"], "number": number}}
+                for number, entry in enumerate(suite["expectations"])
+            ]
+            found = batch.validate(
+                gx.ExpectationSuite(name=name, expectations=numbered), result_format=_NO_ROWS
+            )
+            ordered = sorted(found.results, key=lambda r: r.expectation_config.meta["number"])
+            results += [_verdict(name, result) for result in ordered]
+    finally:
+        source.get_engine().dispose()
+        source.get_execution_engine().engine.dispose()
+    return results
+
+
+def _great_expectations() -> Any:
+    """Import the library (3 to 5 seconds), without telemetry and without its own noise."""
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import great_expectations as gx
+    logging.getLogger("great_expectations").setLevel(logging.ERROR)
+    return gx
+
+
+def _verdict(suite: str, result: Any) -> CheckResult:
+    config = result.expectation_config
+    meta = dict(config.meta)
+    arguments = {k: v for k, v in config.kwargs.items() if k not in ("batch_id", "result_format")}
+    counts = dict(result.result or {})
+    element_count = counts.get("element_count")
+    severity = Severity(getattr(config.severity, "value", config.severity))
+    # A small batch strays by chance: there a failure is only worth a warning.
+    if severity is Severity.CRITICAL and (element_count or 0) < meta.get("rows_min", 0):
+        severity = Severity.WARNING
+    return CheckResult(
+        suite=suite,
+        expectation=config.type,
+        column=arguments.get("column"),
+        severity=severity,
+        success=bool(result.success),
+        element_count=element_count,
+        unexpected_count=counts.get("unexpected_count"),
+        observed=_observed(counts, result.exception_info),
+        reason=str(meta["reason"]),
+        arguments=arguments,
+    )
+
+
+def _observed(counts: Mapping[str, Any], exception: Any) -> str:
+    if (message := _exception(exception)) is not None:
+        return f"it could not be computed ({message})"
+    if "unexpected_count" in counts:
+        return f"{counts['unexpected_count'] or 0:,} of {counts['element_count']:,} rows differ"
+    value = counts.get("observed_value")
+    return f"found {value:,.6g}" if isinstance(value, int | float) else f"found {value}"
+
+
+def _exception(info: Any) -> str | None:
+    """The first line of what was raised; the record is nested where a metric failed."""
+    entries = [info] if "raised_exception" in info else list(info.values())
+    for entry in entries:
+        if entry.get("raised_exception"):
+            return str(entry.get("exception_message")).strip().splitlines()[0][:200]
+    return None

@@ -1,0 +1,257 @@
+"""What a person or the command line asks for: plain rows out of the views and ledgers.
+
+Every function returns plain JSON-like values (dicts, lists, dates, numbers, text); printing is
+the caller's.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from retention_ml.deliveries.reasons import meaning
+from retention_ml.errors import SettingsError, UsageError
+from retention_ml.settings import Settings
+from retention_ml.warehouse import Warehouse
+
+Row = dict[str, Any]
+
+_SHOWN_METRICS = ("roc_auc", "log_loss", "brier", "ece", "lift_at_10")
+
+
+def tiers(warehouse: Warehouse, as_of: date | None = None) -> list[Row]:
+    """Customers and value per tier of a published day (the latest by default), critical first."""
+    rows = _select(
+        warehouse,
+        "SELECT risk_tier, customers_count, customers_share, expected_value_at_risk, "
+        "mean_churn_probability, entered_count, left_count FROM reports.risk_tier_daily "
+        "WHERE as_of = coalesce(:as_of, (SELECT max(as_of) FROM scores.published)) "
+        "ORDER BY tier_rank",
+        as_of=as_of,
+    )
+    return rows
+
+
+def top_customers(warehouse: Warehouse, limit: int = 10, as_of: date | None = None) -> list[Row]:
+    """The customers most at risk on a published day, those with more value first among equals."""
+    return _select(
+        warehouse,
+        "SELECT customer_id, churn_probability, risk_tier, tier_since, expected_value_at_risk, "
+        "reason_1, reason_2, reason_3 FROM reports.customer_risk_history "
+        "WHERE as_of = coalesce(:as_of, (SELECT max(as_of) FROM scores.published)) "
+        "ORDER BY churn_probability DESC, expected_value_at_risk DESC, customer_id LIMIT :limit",
+        as_of=as_of,
+        limit=limit,
+    )
+
+
+def training_comparison(warehouse: Warehouse, training_id: str | None = None) -> list[Row]:
+    """Candidates of a training (the newest that ended by default) with intervals, best first.
+
+    For each metric its value and the ends of its 95 % interval; with it the paired difference in
+    ROC AUC to the recency rule where one was stored.
+
+    Raises
+    ------
+    UsageError
+        No candidate of that training was evaluated.
+    """
+    if training_id is None:
+        newest = _select(
+            warehouse,
+            "SELECT training_id FROM reports.model_performance "
+            "ORDER BY finished_at DESC NULLS LAST, training_id DESC LIMIT 1",
+        )
+        training_id = newest[0]["training_id"] if newest else ""
+    found = _select(
+        warehouse,
+        "SELECT model_name, is_selected, metric, value, lower, upper, customers_count "
+        "FROM reports.model_performance WHERE training_id = :training_id",
+        training_id=training_id,
+    )
+    if not found:
+        raise UsageError(
+            f"No candidate of training {training_id!r} was evaluated. Run `retention train` first."
+        )
+    paired = {
+        row["model_name"]: row
+        for row in _select(
+            warehouse,
+            "SELECT model_name, difference, difference_lower, difference_upper "
+            "FROM reports.model_comparison WHERE training_id = :training_id "
+            "AND metric = 'roc_auc' AND baseline_name = 'recency'",
+            training_id=training_id,
+        )
+    }
+    by_model: dict[str, Row] = {}
+    for row in found:
+        model = by_model.setdefault(
+            row["model_name"],
+            {
+                "model": row["model_name"],
+                "is_selected": row["is_selected"],
+                "customers_count": row["customers_count"],
+            },
+        )
+        model[row["metric"]] = (row["value"], row["lower"], row["upper"])
+    rows = []
+    for name, model in by_model.items():
+        flat = {key: model[key] for key in ("model", "is_selected", "customers_count")}
+        for metric in _SHOWN_METRICS:
+            value, lower, upper = model.get(metric, (None, None, None))
+            flat |= {metric: value, f"{metric}_lower": lower, f"{metric}_upper": upper}
+        difference = paired.get(name, {})
+        flat |= {
+            "roc_auc_minus_recency": difference.get("difference"),
+            "roc_auc_minus_recency_lower": difference.get("difference_lower"),
+            "roc_auc_minus_recency_upper": difference.get("difference_upper"),
+        }
+        rows.append(flat)
+    return sorted(rows, key=lambda row: (-(row["roc_auc"] or 0.0), row["model"]))
+
+
+def promotions(warehouse: Warehouse) -> list[Row]:
+    """Every decision about champion and challenger, newest first."""
+    return _select(
+        warehouse,
+        "SELECT decided_at, alias, verdict, model_name, model_version, decided_by, reason "
+        "FROM models.promotions ORDER BY promotion_id DESC",
+    )
+
+
+def ingestion(warehouse: Warehouse) -> list[Row]:
+    """Files and rows by source and feed: delivered = accepted + quarantined + duplicates."""
+    return _select(
+        warehouse,
+        "SELECT source, feed, count(*) AS files_count, "
+        "count(*) FILTER (WHERE status = 'refused') AS refused_files_count, "
+        "CAST(sum(delivered_count) AS bigint) AS delivered_count, "
+        "CAST(sum(accepted_count) AS bigint) AS accepted_count, "
+        "CAST(sum(quarantined_count) AS bigint) AS quarantined_count, "
+        "CAST(sum(duplicate_count) AS bigint) AS duplicate_count, "
+        "CAST(sum(corrected_count) AS bigint) AS corrected_count "
+        "FROM raw.deliveries WHERE status <> 'repeated' GROUP BY source, feed ORDER BY 1, 2",
+    )
+
+
+def quarantine_summary(warehouse: Warehouse, settings: Settings | None = None) -> list[Row]:
+    """Rows in quarantine by source, feed and reason, with the reason's meaning, most first.
+
+    With `settings`, codes that a source description declares are explained in its words.
+    """
+    rows = _select(
+        warehouse,
+        "SELECT source, feed, reason_code, count(*) AS rows_count, "
+        "count(*) FILTER (WHERE replayed_in IS NOT NULL) AS replayed_count "
+        "FROM quarantine.rows GROUP BY source, feed, reason_code ORDER BY 4 DESC, 1, 2, 3",
+    )
+    declared = _declared(settings, {row["source"] for row in rows}) if settings else {}
+    return [
+        {**row, "meaning": meaning(row["reason_code"], declared.get(row["source"]))} for row in rows
+    ]
+
+
+def quarantined_rows(
+    warehouse: Warehouse, *, reason: str | None = None, source: str | None = None, limit: int = 20
+) -> list[Row]:
+    """Rows in quarantine as they were delivered, newest delivery first."""
+    return _select(
+        warehouse,
+        "SELECT q.source, q.feed, d.file_name, q.line_number, q.reason_code, q.raw_text "
+        "FROM quarantine.rows AS q JOIN raw.deliveries AS d USING (delivery_id) "
+        "WHERE (CAST(:reason AS text) IS NULL OR q.reason_code = :reason) "
+        "AND (CAST(:source AS text) IS NULL OR q.source = :source) "
+        "ORDER BY q.delivery_id DESC, q.line_number LIMIT :limit",
+        reason=reason,
+        source=source,
+        limit=limit,
+    )
+
+
+def churn_rates(warehouse: Warehouse) -> list[Row]:
+    """Active customers and the share that churned, by day with a matured outcome, newest first."""
+    return _select(
+        warehouse,
+        "SELECT as_of, customers_count, churned_count, "
+        "CAST(churned_count AS double precision) / nullif(customers_count, 0) AS churn_rate, "
+        "definition_hash FROM models.label_windows ORDER BY as_of DESC, matured_at DESC",
+    )
+
+
+def status(warehouse: Warehouse, settings: Settings) -> Row:
+    """What is published, which models serve and how fresh everything is.
+
+    `champion` and `challenger` are the newest approved decisions of the ledger.
+    """
+    published = _select(
+        warehouse,
+        "SELECT p.as_of, p.snapshot_id, p.published_at, s.scored_count, s.excluded_count "
+        "FROM scores.published AS p JOIN scores.snapshots AS s USING (snapshot_id) "
+        "ORDER BY p.as_of DESC LIMIT 1",
+    )
+    newest: Mapping[str, Any] = published[0] if published else {}
+    aliases = {
+        row["alias"]: f"{row['model_name']} v{row['model_version']}"
+        for row in _select(
+            warehouse,
+            "SELECT DISTINCT ON (alias) alias, model_name, model_version FROM models.promotions "
+            "WHERE verdict IN ('promote', 'follow', 'rollback') ORDER BY alias, promotion_id DESC",
+        )
+    }
+    ages = _select(warehouse, "SELECT * FROM reports.pipeline_freshness ORDER BY subject, name")
+    counts = _select(
+        warehouse,
+        "SELECT (SELECT count(*) FROM scores.published) AS published_days_count, "
+        "(SELECT count(*) FROM quarantine.rows WHERE replayed_in IS NULL) AS quarantined_count, "
+        "(SELECT count(*) FROM scores.snapshots WHERE status = 'refused') "
+        "AS refused_snapshots_count",
+    )[0]
+    return {
+        "published_as_of": newest.get("as_of"),
+        "published_at": newest.get("published_at"),
+        "snapshot_id": newest.get("snapshot_id"),
+        "scored_count": newest.get("scored_count"),
+        "excluded_count": newest.get("excluded_count"),
+        "champion": aliases.get("champion"),
+        "challenger": aliases.get("challenger"),
+        **counts,
+        "newest_load_at": max(
+            (row["newest_at"] for row in ages if row["subject"] == "source"), default=None
+        ),
+        "newest_event_at": next(
+            (row["newest_at"] for row in ages if row["subject"] == "input"), None
+        ),
+        "steps": {
+            row["name"]: f"{row['newest_at']:%Y-%m-%d %H:%M} UTC"
+            + (f" for {row['newest_as_of']}" if row["newest_as_of"] else "")
+            for row in ages
+            if row["subject"] == "step"
+        },
+        "timezone": settings.calendar.timezone,
+        "currency": settings.calendar.currency,
+    }
+
+
+def _declared(settings: Settings, sources: set[str]) -> dict[str, Mapping[str, str]]:
+    """The reason codes that source descriptions explain themselves, by source."""
+    from retention_ml.deliveries.sources import load_source
+
+    found: dict[str, Mapping[str, str]] = {}
+    for name in sources:
+        try:
+            found[name] = load_source(settings.sources, name).declared_reasons()
+        except (SettingsError, UsageError):
+            continue  # the description was taken away; the general meaning must do
+    return found
+
+
+def _select(warehouse: Warehouse, sql: str, **parameters: Any) -> list[Row]:
+    with warehouse.transaction() as transaction:
+        rows: Sequence[Any] = transaction.execute(sql, **parameters)
+    return [
+        {
+            name: float(value) if isinstance(value, Decimal) else value
+            for name, value in row._mapping.items()
+        }
+        for row in rows
+    ]

@@ -1,0 +1,108 @@
+"""The door `explain`: how one customer's published score came about, to the last contribution."""
+
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from retention_ml.errors import UsageError
+from retention_ml.scores import reasons, served
+from retention_ml.scores.snapshot import column
+from retention_ml.settings import Settings
+from retention_ml.warehouse import Warehouse
+
+
+def explain(
+    warehouse: Warehouse, *, settings: Settings, customer_id: str, as_of: date | None = None
+) -> dict[str, Any]:
+    """A published score with what every family and feature added to it, in log-odds.
+
+    Parameters
+    ----------
+    customer_id : str
+        The shop's customer number.
+    as_of : date, optional
+        A published day; default the latest.
+
+    Returns
+    -------
+    dict
+        The row of `reports.customer_risk`, `base_log_odds`, and as lists of dicts `families`
+        (strongest push towards churn first) and `features` (likewise). If the model of that day
+        is no longer served the lists are empty and `note` says so.
+
+    Raises
+    ------
+    UsageError
+        The customer has no published score on that day.
+    """
+    with warehouse.transaction() as transaction:
+        found = transaction.execute(
+            "SELECT risk.*, manifest.bundle_sha256, manifest.features_digest "
+            "FROM reports.customer_risk_history AS risk "
+            "JOIN scores.snapshots AS manifest USING (snapshot_id) "
+            "WHERE risk.customer_id = :customer AND risk.as_of = "
+            "coalesce(:as_of, (SELECT max(as_of) FROM scores.published))",
+            customer=customer_id,
+            as_of=as_of,
+        )
+    if not found:
+        raise UsageError(
+            f"That customer has no published score of {as_of or 'the latest day'}. Customers "
+            "without a recent order are not scored; `retention status` names the published day."
+        )
+    row = dict(found[0]._mapping)
+    row["expected_value_at_risk"] = float(row["expected_value_at_risk"])
+    bundle_sha256, features_digest = row.pop("bundle_sha256"), row.pop("features_digest")
+    row |= {"note": None, "base_log_odds": None, "families": [], "features": []}
+    model = served.served(warehouse, settings, "champion")
+    if model is None or model.bundle.sha256 != bundle_sha256:
+        row["note"] = (
+            f"The model that scored ({row['model_name']} v{row['model_version']}) is no longer "
+            "served, so only its stored reasons can be shown."
+        )
+        return row
+    from retention_ml.features import store
+
+    features = store.read(warehouse, [row["as_of"]])
+    own = features.filter(
+        pa.array(features["customer_id"].to_numpy(zero_copy_only=False) == customer_id)
+    )
+    if own.num_rows != 1 or not _is_unchanged(warehouse, row["as_of"], features_digest):
+        row["note"] = "The features of that day were built anew since; score the day again."
+        return row
+    contributions, base = model.bundle.contributions(own)
+    names = model.bundle.features
+    families, total = reasons.by_family(contributions, names)
+    row["base_log_odds"] = float(base)
+    row["families"] = [
+        {"family": families[place], "log_odds": float(total[0, place])}
+        for place in np.argsort(-total[0], kind="stable")
+    ]
+    row["features"] = [
+        {
+            "feature": names[place],
+            "value": _value(own, names[place]),
+            "log_odds": float(contributions[0, place]),
+            "sentence": reasons.sentence(names[place], own),
+        }
+        for place in np.argsort(-contributions[0], kind="stable")
+        if contributions[0, place] != 0
+    ]
+    return row
+
+
+def _value(own: pa.Table, name: str) -> float | None:
+    value = float(column(own, name)[0])
+    return None if np.isnan(value) else value
+
+
+def _is_unchanged(warehouse: Warehouse, as_of: date, features_digest: str) -> bool:
+    with warehouse.transaction() as transaction:
+        newest = transaction.execute(
+            "SELECT features_digest FROM features.builds WHERE as_of = :as_of "
+            "ORDER BY build_id DESC LIMIT 1",
+            as_of=as_of,
+        )
+    return bool(newest) and newest[0][0] == features_digest

@@ -1,0 +1,186 @@
+"""Every DAG file, as Airflow sees it: complete, documented, thin and quick to parse."""
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.dags.conftest import DAGS, PROJECT
+
+EXPECTED = {
+    "watch_inbox": "05_watch_inbox.py",
+    "ingest_deliveries": "10_ingest_deliveries.py",
+    "build_features": "20_build_features.py",
+    "train_models": "30_train_models.py",
+    "score_customers": "40_score_customers.py",
+}
+FILES = sorted(EXPECTED.values())
+
+
+def test_airflow_finds_exactly_the_expected_dags(bag: dict[str, Any]) -> None:
+    assert bag["errors"] == {}
+    assert {dag_id: dag["file"] for dag_id, dag in bag["dags"].items()} == EXPECTED
+
+
+def test_every_file_in_the_folder_is_expected() -> None:
+    assert sorted(path.name for path in DAGS.glob("*.py")) == FILES
+
+
+def test_a_dag_id_is_its_file_without_the_number_and_the_shown_name_keeps_it(
+    bag: dict[str, Any],
+) -> None:
+    for dag_id, dag in bag["dags"].items():
+        number, name = dag["file"].removesuffix(".py").split("_", 1)
+        assert dag_id == name
+        assert dag["display_name"] == f"{number} {name.replace('_', ' ')}"
+
+
+def test_every_dag_tells_the_data_engineer_what_it_reads_and_what_to_do_on_failure(
+    bag: dict[str, Any],
+) -> None:
+    for dag_id, dag in bag["dags"].items():
+        for word in ("**Reads**", "**On failure**"):
+            assert word in dag["doc"], f"The docstring of {dag['file']} ({dag_id}) lacks {word}."
+
+
+def test_tags_come_from_the_closed_list(bag: dict[str, Any]) -> None:
+    source = ast.parse((PROJECT / "plugins/retention_airflow/defaults.py").read_text("utf-8"))
+    (tag,) = [node for node in source.body if isinstance(node, ast.ClassDef) and node.name == "Tag"]
+    allowed = {
+        node.value.value
+        for node in tag.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+    }
+    assert "daily" in allowed
+    for dag_id, dag in bag["dags"].items():
+        assert dag["tags"], dag_id
+        assert set(dag["tags"]) <= allowed
+
+
+def test_every_task_has_an_owner_and_retries_only_what_may_pass_by_itself(
+    bag: dict[str, Any],
+) -> None:
+    for dag_id, dag in bag["dags"].items():
+        for task_id, task in dag["tasks"].items():
+            assert task["owner"] == "data-engineering", (dag_id, task_id)
+            assert task["retries"] == 2, (dag_id, task_id)
+            decided = {
+                name.rsplit(".", 1)[1]: rule["action"]
+                for rule in task["policy"]
+                for name in rule["exception"]
+            }
+            assert decided == {
+                "HeldBack": "fail",
+                "UsageError": "fail",
+                "WarehouseError": "retry",
+                "RegistryError": "retry",
+            }, (dag_id, task_id)
+
+
+def test_the_rules_name_errors_that_exist() -> None:
+    from retention_ml import errors
+
+    for name in ("HeldBack", "UsageError", "WarehouseError", "RegistryError"):
+        assert issubclass(getattr(errors, name), errors.RetentionError)
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "tasks"),
+    [
+        (
+            "ingest_deliveries",
+            {f"per_source.{name}" for name in ("land", "stage", "check", "curate")},
+        ),
+        ("build_features", {"build"}),
+        ("train_models", {"prepare", "select"}),
+        ("score_customers", {"score", "publish"}),
+    ],
+)
+def test_tasks_that_write_to_the_warehouse_share_its_pool(
+    bag: dict[str, Any], dag_id: str, tasks: set[str]
+) -> None:
+    pooled = {n for n, task in bag["dags"][dag_id]["tasks"].items() if task["pool"] == "warehouse"}
+    assert pooled == tasks
+
+
+def test_the_pool_of_the_dags_is_made_by_the_stack() -> None:
+    from retention_ml.stack.local import POOLS
+
+    assert set(POOLS) == {"warehouse"}
+
+
+def test_the_flow_from_the_inbox_to_the_scores_is_handed_over_by_assets(
+    bag: dict[str, Any],
+) -> None:
+    listens = {dag_id: dag["listens"] for dag_id, dag in bag["dags"].items()}
+    hands_over = {
+        dag_id: sorted(name for task in dag["tasks"].values() for name in task["outlets"])
+        for dag_id, dag in bag["dags"].items()
+    }
+    assert listens == {
+        "watch_inbox": ["inbox"],
+        "ingest_deliveries": [],
+        "build_features": ["curated"],
+        "train_models": ["features.customer_daily"],
+        "score_customers": ["features.customer_daily", "models.champion"],
+    }
+    assert hands_over == {
+        "watch_inbox": [],
+        "ingest_deliveries": ["curated"],
+        "build_features": ["features.customer_daily"],
+        "train_models": ["models.champion"],
+        "score_customers": ["scores.customer_daily"],
+    }
+
+
+def test_the_daily_run_is_keyed_by_the_day_and_does_not_catch_up(bag: dict[str, Any]) -> None:
+    daily = bag["dags"]["ingest_deliveries"]
+    assert daily["schedule"] == "CronPartitionTimetable"
+    assert daily["key_format"] == "%Y-%m-%d"
+    for name in ("build_features", "train_models", "score_customers"):
+        assert bag["dags"][name]["schedule"] == "PartitionedAssetTimetable"
+    assert not any(dag["catchup"] for dag in bag["dags"].values())
+
+
+def test_a_day_without_news_is_handed_over_all_the_same(bag: dict[str, Any]) -> None:
+    tasks = bag["dags"]["ingest_deliveries"]["tasks"]
+    assert tasks["hand_over"]["trigger_rule"] == "none_failed"
+    assert tasks["per_source.put_away"]["trigger_rule"] == "none_failed"
+    assert tasks["per_source.curate"]["downstream"] == ["per_source.put_away"]
+
+
+def test_every_run_can_be_given_its_day(bag: dict[str, Any]) -> None:
+    for dag_id in set(EXPECTED) - {"watch_inbox"}:
+        assert "as_of" in bag["dags"][dag_id]["params"]
+
+
+def test_parsing_is_quick_and_imports_nothing_heavy(bag: dict[str, Any]) -> None:
+    assert bag["heavy"] == []
+    assert sorted(bag["seconds"]) == FILES
+    assert max(bag["seconds"].values()) < 2, bag["seconds"]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_dag_file_only_wires(name: str) -> None:
+    text = (DAGS / name).read_text("utf-8")
+    assert len(text.splitlines()) <= 100, f"{name} is long: move logic to the library or plugins."
+    assert not re.search(r"\b(SELECT|INSERT|UPDATE|DELETE)\b", text), f"{name} holds SQL."
+    top = [node for node in ast.parse(text).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    modules = {
+        node.module if isinstance(node, ast.ImportFrom) else node.names[0].name for node in top
+    }
+    allowed = {"pathlib", "retention_ml", "retention_ml.errors"}
+    foreign = {
+        module
+        for module in modules - allowed
+        if module and not module.startswith(("airflow.", "retention_airflow"))
+    }
+    assert not foreign, f"{name} imports {foreign} while it is parsed; import doors inside a task."
+
+
+def test_the_check_for_thinness_catches_a_fat_file(tmp_path: Path) -> None:
+    fat = "import pandas\nprint(pandas.read_sql('SELECT 1', None))\n"
+    assert re.search(r"\bSELECT\b", fat)
+    assert ast.parse(fat).body[0].names[0].name == "pandas"  # type: ignore[attr-defined]

@@ -1,0 +1,132 @@
+"""What the documents say about settings, errors and sources is what the code does."""
+
+import json
+import re
+import tomllib
+from enum import Enum
+from typing import Any, Literal, get_args, get_origin
+
+import pytest
+from pydantic.fields import FieldInfo
+
+from retention_ml import errors, settings
+from retention_ml.settings import SECTIONS, Settings
+from tests.house.repository import ROOT, refuse
+
+
+def _fields(section: str) -> dict[str, FieldInfo]:
+    model = Settings.model_fields[section].annotation
+    assert isinstance(model, type)
+    assert issubclass(model, settings._Section)
+    return dict(model.model_fields)
+
+
+def _allowed(field: FieldInfo) -> str | None:
+    """The range of a setting in words; None where the code states none."""
+    if get_origin(field.annotation) is Literal:
+        return ", ".join(f'`"{value}"`' for value in get_args(field.annotation))
+    bounds: dict[str, Any] = {}
+    for rule in field.metadata:
+        bounds |= {
+            key: getattr(rule, key) for key in ("ge", "gt", "le", "lt") if hasattr(rule, key)
+        }
+    if {"ge", "le"} <= set(bounds):
+        return f"{bounds['ge']} to {bounds['le']}"
+    if {"gt", "le"} <= set(bounds):
+        return f"above {bounds['gt']}, at most {bounds['le']}"
+    return f"{bounds['ge']} or more" if "ge" in bounds else None
+
+
+def _rows(section: str) -> dict[str, list[str]]:
+    """The rows of one section of docs/settings.md by key."""
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    _, _, rest = text.partition(f"\n## [{section}]\n")
+    rows = {}
+    for line in rest.partition("\n## ")[0].splitlines():
+        if line.startswith("| `"):
+            cells = [cell.strip() for cell in line.strip("|").split(" | ")]
+            rows[cells[0].strip("`| ")] = cells
+    return rows
+
+
+def _value(text: str) -> Any:
+    return tomllib.loads(f"value = {text}")["value"]
+
+
+def test_there_are_settings() -> None:
+    assert len(SECTIONS) >= 8
+    assert sum(len(_fields(section)) for section in SECTIONS) >= 30
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_setting_is_documented_with_its_default_and_range(section: str) -> None:
+    rows = _rows(section)
+    findings = []
+    for key, field in _fields(section).items():
+        default = field.default.value if isinstance(field.default, Enum) else field.default
+        default = list(default) if isinstance(default, tuple) else default
+        if key not in rows:
+            findings.append(
+                f"  add: | `{key}` | `{json.dumps(default)}` | {_allowed(field) or '…'} | … |"
+            )
+            continue
+        if _value(rows[key][1].strip("`")) != default:
+            findings.append(
+                f"  {key}: the default is {default!r}, the document says {rows[key][1]}"
+            )
+        if _allowed(field) and rows[key][2] != _allowed(field):
+            findings.append(
+                f"  {key}: allowed is {_allowed(field)}, the document says {rows[key][2]}"
+            )
+    findings += [f"  remove {key}: no such setting" for key in rows if key not in _fields(section)]
+    refuse(findings, f"docs/settings.md, [{section}], and retention_ml/settings.py differ:")
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_setting_stands_in_the_shipped_file(section: str) -> None:
+    shipped = tomllib.loads((ROOT / "retention.toml").read_text(encoding="utf-8"))
+    refuse(
+        [f"  {key}" for key in _fields(section) if key not in shipped.get(section, {})],
+        f"retention.toml, [{section}], lacks (write each with its unit and reason):",
+    )
+
+
+def test_every_variable_is_documented() -> None:
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"^\| `([A-Z_]+)` \|", text, re.MULTILINE))
+    known = set(settings._ADDRESSES) | settings._OTHER_VARIABLES
+    assert len(known) >= 8
+    assert documented == known, "docs/settings.md, Environment, and settings.py differ."
+
+
+def test_the_tree_of_errors_is_the_one_drawn() -> None:
+    classes = {
+        each.__name__: each
+        for each in vars(errors).values()
+        if isinstance(each, type) and issubclass(each, errors.RetentionError)
+    }
+    assert len(classes) >= 12
+    drawn: dict[str, str] = {}
+    stack: list[tuple[int, str]] = []
+    for line in (errors.__doc__ or "").splitlines():
+        found = re.match(r"^([ │├└─]*)([A-Z]\w+)(.*)$", line)
+        if not found or found[2] not in classes:
+            continue
+        depth = len(found[1])
+        while stack and stack[-1][0] >= depth:
+            stack.pop()
+        drawn[found[2]] = stack[-1][1] if stack else "Exception"
+        stack.append((depth, found[2]))
+        if found[2] != "RetentionError":
+            assert len(found[3].split("(exit")[0].split()) >= 4, f"{found[2]} has no explanation"
+        if "(exit" in found[3]:
+            assert f"(exit {classes[found[2]].exit_code})" in found[3], found[2]
+    assert drawn == {each: cls.__bases__[0].__name__ for each, cls in classes.items()}, (
+        "The tree in the docstring of errors.py and the classes differ; draw what is."
+    )
+
+
+def test_every_error_says_what_it_is() -> None:
+    for each in vars(errors).values():
+        if isinstance(each, type) and issubclass(each, errors.RetentionError):
+            assert each.__doc__, each.__name__

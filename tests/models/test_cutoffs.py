@@ -1,0 +1,118 @@
+"""The days of a training."""
+
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retention_ml.models.cutoffs import days_needed, newest_matured, plan
+from retention_ml.models.definition import ChurnDefinition
+
+DEFINITION = ChurnDefinition(active_days=90, lead_days=0, horizon_days=28)
+FIRST = date(2024, 1, 1)
+
+
+def test_a_window_that_has_not_settled_does_not_count() -> None:
+    as_of = date(2024, 6, 1)
+    newest = newest_matured(DEFINITION, as_of=as_of, settle_days=3, data_ends_on=as_of)
+    assert newest == date(2024, 5, 1)
+    assert DEFINITION.window(newest)[1] + timedelta(days=3) == as_of
+
+
+def test_a_window_beyond_the_last_order_does_not_count() -> None:
+    newest = newest_matured(
+        DEFINITION, as_of=date(2024, 9, 1), settle_days=1, data_ends_on=date(2024, 6, 1)
+    )
+    assert DEFINITION.window(newest)[1] == date(2024, 6, 1)
+
+
+def test_the_windows_learnt_from_close_before_the_first_day_judged_on() -> None:
+    found = plan(
+        DEFINITION,
+        newest=date(2024, 12, 1),
+        data_begins_on=FIRST,
+        cutoff_count=6,
+        cutoff_every_days=14,
+        evaluation_count=2,
+        embargo_days=5,
+    )
+    assert found is not None
+    assert len(found.training) == 6
+    assert found.evaluation == (date(2024, 11, 17), date(2024, 12, 1))
+    assert found.training[-1] == date(2024, 10, 6)
+    assert found.final[-1] == date(2024, 12, 1)
+    assert len(found.final) == 8
+    assert found.notes == ()
+
+
+def test_a_short_history_gives_fewer_days_and_says_so() -> None:
+    found = plan(
+        DEFINITION,
+        newest=FIRST + timedelta(days=90 + 28 + 28),
+        data_begins_on=FIRST,
+        cutoff_count=6,
+        cutoff_every_days=14,
+        evaluation_count=2,
+        embargo_days=0,
+    )
+    assert found is not None
+    assert len(found.training) == 2
+    assert len(found.evaluation) == 2
+    assert found.notes == ("2 instead of 6 days to learn from: the history is short",)
+
+
+def test_a_history_one_day_too_short_gives_no_plan() -> None:
+    enough = FIRST + timedelta(days=90 + 28)
+    common = {
+        "data_begins_on": FIRST,
+        "cutoff_count": 6,
+        "cutoff_every_days": 14,
+        "evaluation_count": 2,
+        "embargo_days": 0,
+    }
+    shortest = plan(DEFINITION, newest=enough, **common)  # type: ignore[arg-type]
+    assert shortest is not None
+    assert (len(shortest.training), len(shortest.evaluation)) == (1, 1)
+    assert plan(DEFINITION, newest=enough - timedelta(days=1), **common) is None  # type: ignore[arg-type]
+    assert days_needed(DEFINITION, embargo_days=0, settle_days=1) == 90 + 28 + 28 + 1
+
+
+@given(
+    history=st.integers(0, 900),
+    horizon=st.integers(1, 120),
+    lead=st.integers(0, 30),
+    embargo=st.integers(0, 40),
+    every=st.integers(1, 60),
+    learnt=st.integers(1, 12),
+    judged=st.integers(1, 6),
+)
+def test_no_outcome_learnt_from_reaches_into_the_days_judged_on(
+    history: int, horizon: int, lead: int, embargo: int, every: int, learnt: int, judged: int
+) -> None:
+    definition = ChurnDefinition(active_days=60, lead_days=lead, horizon_days=horizon)
+    newest = FIRST + timedelta(days=history)
+    found = plan(
+        definition,
+        newest=newest,
+        data_begins_on=FIRST,
+        cutoff_count=learnt,
+        cutoff_every_days=every,
+        evaluation_count=judged,
+        embargo_days=embargo,
+    )
+    if found is None:
+        return
+    closes = definition.window(max(found.training))[1]
+    assert closes + timedelta(days=embargo) <= min(found.evaluation)
+    assert min(found.days) >= FIRST + timedelta(days=60)
+    assert max(found.days) == newest
+    assert 1 <= len(found.training) <= learnt
+    assert 1 <= len(found.evaluation) <= judged
+
+
+def test_a_negative_control_that_ignores_the_horizon_is_caught() -> None:
+    newest = date(2024, 12, 1)
+    naive_training = newest - timedelta(days=14)
+    with pytest.raises(AssertionError):
+        assert DEFINITION.window(naive_training)[1] <= newest

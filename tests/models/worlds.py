@@ -1,0 +1,56 @@
+"""Rows with a known signal, for tests of candidates, bundles and gates."""
+
+import numpy as np
+import pyarrow as pa
+
+from retention_ml.models.arrays import sigmoid
+from retention_ml.models.rows import Rows
+
+FEATURES = (
+    "recency_days",
+    "orders_count_365d",
+    "revenue_cents_365d",
+    "gap_mean_days",
+    "tenure_days",
+    "orders_count",
+)
+
+
+def rows(count: int = 2_000, *, seed: int = 1, signal: float = 1.0) -> Rows:
+    """Customers whose churn depends on recency, frequency and their mean gap.
+
+    With `signal` 0 nothing depends on anything. One customer in five occurs twice; one gap in
+    six is missing.
+    """
+    draw = np.random.default_rng(seed)
+    orders = draw.poisson(4, count) + 1.0
+    gap = draw.gamma(3, 10, count)
+    recency = np.floor(draw.exponential(25, count))
+    values = np.column_stack(
+        [
+            recency,
+            orders,
+            np.round(orders * draw.gamma(4, 600, count)),
+            np.where(draw.random(count) < 1 / 6, np.nan, gap),
+            recency + orders * gap,
+            orders,
+        ]
+    )
+    logit = 0.03 * (recency - 25) - 0.35 * (orders - 5) + 0.04 * (recency - gap)
+    churned = draw.random(count) < sigmoid(signal * logit)
+    return Rows(
+        values=values,
+        outcome=churned.astype(np.float64),
+        groups=draw.permutation(np.arange(count) % int(count * 0.8)).astype(np.int64),
+        weights=np.ones(count),
+        features=FEATURES,
+    )
+
+
+def table(of: Rows) -> pa.Table:
+    """The features as Arrow, null where missing."""
+    columns = {
+        name: pa.array(of.values[:, j], mask=np.isnan(of.values[:, j]))
+        for j, name in enumerate(of.features)
+    }
+    return pa.table(columns)

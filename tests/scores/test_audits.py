@@ -1,0 +1,140 @@
+"""Audits: each can fail, and only its own cause makes it."""
+
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+
+from retention_ml.scores.audits import Baseline, Facts, Limits, audits, refusal
+
+SOUND = Facts(
+    as_of=date(2025, 3, 1),
+    population_count=103,
+    scored_count=100,
+    excluded_count=3,
+    feature_rows_count=103,
+    rows_count=100,
+    customers_count=100,
+    excluded_rows_count=3,
+    scored_and_excluded_count=0,
+    improbable_count=0,
+    negative_value_count=0,
+    untraceable_count=0,
+    unknown_tier_count=0,
+    distinct_probabilities_count=90,
+    mean_probability=0.40,
+    tier_counts={"low": 50, "medium": 30, "high": 15, "critical": 5},
+    policy_sha256="p",
+    bundle_sha256="b",
+    is_bundle_approved=True,
+    newer_bundle_sha256=None,
+    features_digest="f",
+    latest_features_digest="f",
+    newest_input_age_days=0.4,
+    baseline=Baseline(
+        as_of=date(2025, 2, 22),
+        policy_sha256="p",
+        mean_probability=0.38,
+        tier_counts={"low": 55, "medium": 30, "high": 10, "critical": 5},
+    ),
+)
+LIMITS = Limits()
+
+
+def _failed(facts: Facts) -> set[str]:
+    return {audit.name for audit in audits(facts, LIMITS) if not audit.is_success}
+
+
+def test_a_sound_snapshot_passes_every_audit() -> None:
+    results = audits(SOUND, LIMITS)
+    assert len(results) == 15
+    assert len({audit.name for audit in results}) == 15
+    assert _failed(SOUND) == set()
+    assert refusal(results) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"feature_rows_count": 104}, "rows_account"),
+        ({"rows_count": 99, "customers_count": 99}, "rows_account"),
+        ({"excluded_rows_count": 2}, "rows_account"),
+        ({"population_count": 104}, "rows_account"),
+        ({"customers_count": 99}, "one_row_per_customer"),
+        ({"scored_and_excluded_count": 1}, "one_row_per_customer"),
+        ({"improbable_count": 1}, "probabilities_are_probable"),
+        ({"distinct_probabilities_count": 1}, "probabilities_vary"),
+        ({"negative_value_count": 1}, "values_are_not_negative"),
+        ({"unknown_tier_count": 1}, "tiers_are_known"),
+        ({"untraceable_count": 1}, "rows_are_of_the_manifest"),
+        ({"is_bundle_approved": False}, "model_is_served"),
+        ({"newer_bundle_sha256": "c"}, "model_is_served"),
+        ({"latest_features_digest": "g"}, "features_are_current"),
+        ({"latest_features_digest": None}, "features_are_current"),
+    ],
+)
+def test_a_critical_fault_refuses_by_name(change: dict[str, Any], name: str) -> None:
+    results = audits(replace(SOUND, **change), LIMITS)
+    assert {audit.name for audit in results if not audit.is_success} == {name}
+    assert str(refusal(results)).startswith(f"{name}: ")
+
+
+def test_nobody_scored_is_refused() -> None:
+    nobody = replace(
+        SOUND, population_count=3, scored_count=0, feature_rows_count=3, rows_count=0,
+        customers_count=0, distinct_probabilities_count=0, tier_counts={},
+    )  # fmt: skip
+    assert _failed(nobody) == {"someone_is_scored"}
+
+
+def test_no_audits_at_all_are_a_refusal() -> None:
+    assert refusal([]) == "no audit ran"
+
+
+@pytest.mark.parametrize(
+    ("low", "failed"),
+    [
+        (60, set()),
+        (75, {"tier_shares_moved"}),
+        (2, {"tier_shares_moved", "tier_shares_jumped"}),
+    ],
+)
+def test_a_tier_that_moves_is_noted_and_one_that_jumps_is_refused(
+    low: int, failed: set[str]
+) -> None:
+    rest = 100 - low
+    counts = {"low": low, "medium": rest // 2, "high": rest - rest // 2 - 5, "critical": 5}
+    facts = replace(SOUND, tier_counts=counts)
+    assert _failed(facts) == failed
+    assert (refusal(audits(facts, LIMITS)) is None) == ("tier_shares_jumped" not in failed)
+
+
+def test_a_mean_that_moves_is_noted() -> None:
+    assert _failed(replace(SOUND, mean_probability=0.6)) == {"mean_probability_moved"}
+
+
+@pytest.mark.parametrize("why", ["no earlier day is published", "the tier policy changed"])
+def test_what_cannot_be_compared_says_so_and_passes(why: str) -> None:
+    facts = replace(SOUND, tier_counts={"critical": 100}, mean_probability=0.9)
+    facts = replace(facts, policy_sha256="q") if "policy" in why else replace(facts, baseline=None)
+    results = audits(facts, LIMITS)
+    assert refusal(results) is None
+    assert sum(why in audit.observed for audit in results) == 3
+
+
+@pytest.mark.parametrize(
+    ("age", "failed"),
+    [
+        (2.9, set()),
+        (5.0, {"input_is_fresh"}),
+        (20.0, {"input_is_fresh", "input_is_not_stale"}),
+        (None, {"input_is_fresh", "input_is_not_stale"}),
+    ],
+)
+def test_a_feed_that_stopped_is_noted_then_refused(age: float | None, failed: set[str]) -> None:
+    assert _failed(replace(SOUND, newest_input_age_days=age)) == failed
+
+
+def test_a_model_demoted_and_approved_again_while_scoring_is_still_served() -> None:
+    assert _failed(replace(SOUND, newer_bundle_sha256="b")) == set()
