@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from importlib.resources import files
@@ -159,12 +159,20 @@ class Warehouse:
         except (sa.exc.DBAPIError, psycopg2.Error) as error:
             raise _sentence(error) from error
 
-    def read(self, query: ibis.Table | str) -> pa.Table:
-        """The rows of an Ibis expression (or of SQL without parameters) as an Arrow table."""
+    def read(
+        self, query: ibis.Table | str, *, planner: Mapping[str, str] | None = None
+    ) -> pa.Table:
+        """The rows of an Ibis expression (or of SQL without parameters) as an Arrow table.
+
+        `planner` holds settings of Postgres for this query alone, such as
+        `{"enable_nestloop": "off"}`.
+        """
         sql = query if isinstance(query, str) else compile_for_postgres(query)
         try:
             with adbc.connect(self.url) as connection, connection.cursor() as cursor:
                 cursor.execute("SET timezone TO 'UTC'")
+                for name, value in (planner or {}).items():
+                    cursor.execute(f"SET {name} TO {value}")
                 cursor.execute(sql)
                 rows = cursor.fetch_arrow_table()
         except adbc.Error as error:
@@ -230,19 +238,22 @@ class Warehouse:
         views = _sql_files("reports/views")
         digest = hashlib.sha256("".join(sql for _, sql in views).encode()).hexdigest()
         known = transaction.execute("SELECT sha256 FROM public.migrations WHERE name = 'views'")
-        if known and known[0][0] == digest:
-            return
-        transaction.execute("DROP SCHEMA IF EXISTS reports CASCADE")
-        transaction.execute("CREATE SCHEMA reports")
-        for _, sql in views:
-            transaction._connection.exec_driver_sql(sql.replace("%", "%%"))
-        transaction.execute("DELETE FROM public.migrations WHERE name = 'views'")
-        transaction.execute(
-            "INSERT INTO public.migrations VALUES ('views', :digest, :now)",
-            digest=digest,
-            now=clock.now(),
-        )
-        if transaction.execute("SELECT 1 FROM pg_roles WHERE rolname = 'retention_bi'"):
+        if not known or known[0][0] != digest:
+            transaction.execute("DROP SCHEMA IF EXISTS reports CASCADE")
+            transaction.execute("CREATE SCHEMA reports")
+            for _, sql in views:
+                transaction._connection.exec_driver_sql(sql.replace("%", "%%"))
+            transaction.execute("DELETE FROM public.migrations WHERE name = 'views'")
+            transaction.execute(
+                "INSERT INTO public.migrations VALUES ('views', :digest, :now)",
+                digest=digest,
+                now=clock.now(),
+            )
+        # The role may have been made after the views.
+        if transaction.execute(
+            "SELECT 1 FROM pg_roles WHERE rolname = 'retention_bi' "
+            "AND NOT has_schema_privilege(oid, 'reports', 'USAGE')"
+        ):
             transaction.execute("GRANT USAGE ON SCHEMA reports TO retention_bi")
             transaction.execute("GRANT SELECT ON ALL TABLES IN SCHEMA reports TO retention_bi")
 

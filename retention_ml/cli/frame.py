@@ -66,13 +66,12 @@ def command(as_json: bool) -> Iterator[Settings]:
 
 @contextmanager
 def opened(as_json: bool) -> Iterator[tuple["Warehouse", Settings]]:
-    """The warehouse, migrated, and the settings."""
+    """The warehouse, brought up to date, and the settings."""
     with command(as_json) as settings:
         from retention_ml.stack import address
 
         warehouse = address.warehouse(settings)
         try:
-            warehouse.migrate()
             yield warehouse, settings
         finally:
             warehouse.close()

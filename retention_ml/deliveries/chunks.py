@@ -36,11 +36,12 @@ class Reject:
 class Chunk:
     """Some rows of a file as text columns (named as in the file) and `LINE_NUMBER`.
 
-    `raw(i)` gives the bytes of row i as they were delivered (of parquet: its JSON).
+    `raw` gives the bytes of the rows with these indexes, as they were delivered (of parquet:
+    their JSON).
     """
 
     rows: pa.Table
-    raw: Callable[[int], bytes]
+    raw: Callable[[Sequence[int]], list[bytes]]
     rejects: Sequence[Reject] = ()
 
 

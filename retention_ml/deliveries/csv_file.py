@@ -66,7 +66,9 @@ def _cut(parsed: csv_reader.Parsed, data: bytes) -> Iterator[Chunk]:
     spans = parsed.spans
     rows = pa.table({**parsed.columns, LINE_NUMBER: pa.array(parsed.numbers, pa.int64())})
     rejects = [Reject(number, raw, reason) for number, raw, reason in parsed.rejects]
-    yield Chunk(rows, lambda i: data[int(spans[i, 0]) : int(spans[i, 1])], rejects)
+    yield Chunk(
+        rows, lambda some: [data[begin:end] for begin, end in spans[list(some)].tolist()], rejects
+    )
 
 
 def _header_of(top: bytes, dialect: Dialect, name: str) -> list[str]:

@@ -22,8 +22,6 @@ from retention_ml.deliveries.reasons import Reason
 from retention_ml.deliveries.sources import Feed
 from retention_ml.errors import FileRefused
 
-_PLAIN_BELOW = 1e15
-
 
 def open_parquet(path: Path, feed: Feed, name: str) -> Delivered:
     """The rows of a parquet file as text; see `readers.open_file`."""
@@ -65,15 +63,19 @@ def _parquet_chunk(batch: pa.RecordBatch, wanted: Sequence[str], before: int) ->
         if pc.any(found).as_py():
             nul |= found.to_numpy(zero_copy_only=False)
 
-    def raw(i: int) -> bytes:
-        record = {name: columns[name][i].as_py() for name in wanted}
-        return json.dumps(record, ensure_ascii=False).encode()
+    def raw(some: Sequence[int]) -> list[bytes]:
+        of = pa.array(some, pa.int64())
+        records = pa.table({name: columns[name].take(of) for name in wanted}).to_pylist()
+        return [json.dumps(record, ensure_ascii=False).encode() for record in records]
 
     if not nul.any():
         return Chunk(rows, raw)
-    kept = np.flatnonzero(~nul)
-    rejects = [Reject(int(numbers[i]), raw(int(i)), Reason.NUL_BYTE) for i in np.flatnonzero(nul)]
-    return Chunk(rows.take(pa.array(kept)), lambda i: raw(int(kept[i])), rejects)
+    kept, spoilt = np.flatnonzero(~nul), np.flatnonzero(nul).tolist()
+    rejects = [
+        Reject(int(numbers[i]), bytes_, Reason.NUL_BYTE)
+        for i, bytes_ in zip(spoilt, raw(spoilt), strict=True)
+    ]
+    return Chunk(rows.take(pa.array(kept)), lambda some: raw(kept[list(some)].tolist()), rejects)
 
 
 def _text(column: pa.Array) -> pa.Array:
@@ -97,10 +99,12 @@ def _text(column: pa.Array) -> pa.Array:
 
 
 def _decimals(column: pa.Array) -> pa.Array:
-    """Floating-point numbers as plain decimals of nine places; what has none as it prints."""
+    """Floating-point numbers as plain decimals; tiny ones to nine places, others as they print."""
     doubles = column.cast(pa.float64())
-    plain = pc.and_(pc.is_finite(doubles), pc.less(pc.abs(doubles), _PLAIN_BELOW))
-    bounded = pc.if_else(plain, doubles, None)
-    return pc.coalesce(
-        bounded.cast(pa.decimal128(28, 9), safe=False).cast(pa.string()), doubles.cast(pa.string())
-    )
+    text = doubles.cast(pa.string())
+    tiny = pc.and_(pc.match_substring(text, "e"), pc.less(pc.abs(doubles), 1))
+    places = np.flatnonzero(tiny.fill_null(False).to_numpy(zero_copy_only=False))
+    if not len(places):
+        return text
+    plain = [f"{value:.9f}" for value in doubles.take(pa.array(places)).to_pylist()]
+    return pc.replace_with_mask(text, tiny.fill_null(False), pa.array(plain, pa.string()))

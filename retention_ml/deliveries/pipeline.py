@@ -195,22 +195,21 @@ class _Pack:
         )
 
     def _rejects(self, typed: pa.Table, bad: npt.NDArray[np.int64]) -> list[tuple[int, Reject]]:
+        some = typed.select([LINE_NUMBER, REASON]).take(pa.array(bad))
+        numbers, reasons = some[LINE_NUMBER].to_pylist(), some[REASON].to_pylist()
         starts = np.cumsum([0, *(chunk.rows.num_rows for _, chunk in self._chunks)])
         of = np.searchsorted(starts, bad, side="right") - 1
-        some = typed.select([LINE_NUMBER, REASON]).take(pa.array(bad))
-        found = zip(
-            some[LINE_NUMBER].to_pylist(),
-            some[REASON].to_pylist(),
-            of.tolist(),
-            bad.tolist(),
-            strict=True,
-        )
-        rejects = []
-        for number, reason, i, row in found:
+        raws: list[bytes] = []
+        owners: list[int] = []
+        for i in np.unique(of).tolist():
             given, chunk = self._chunks[i]
-            raw = chunk.raw(row - int(starts[i]))
-            rejects.append((given.delivery_id, Reject(number, raw, reason)))
-        return rejects
+            mine = (bad[of == i] - starts[i]).tolist()
+            raws += chunk.raw(mine)
+            owners += [given.delivery_id] * len(mine)
+        return [
+            (owner, Reject(number, raw, reason))
+            for owner, number, raw, reason in zip(owners, numbers, raws, reasons, strict=True)
+        ]
 
 
 def key(
@@ -261,7 +260,9 @@ def reread_rows(given: Input, numbers: set[int]) -> list[Reject]:
     found = []
     for chunk in given.chunks():
         wanted = pc.is_in(chunk.rows[LINE_NUMBER], value_set=pa.array(sorted(numbers), pa.int64()))
-        for i in np.flatnonzero(wanted.to_numpy()).tolist():
-            number = chunk.rows[LINE_NUMBER][i].as_py()
-            found.append(Reject(number, chunk.raw(i), ""))
+        places = np.flatnonzero(wanted.to_numpy()).tolist()
+        lines = chunk.rows[LINE_NUMBER].take(pa.array(places, pa.int64())).to_pylist()
+        found += [
+            Reject(number, raw, "") for number, raw in zip(lines, chunk.raw(places), strict=True)
+        ]
     return found

@@ -63,7 +63,7 @@ def _chunk_of_lines(batch: list[tuple[int, bytes]], feed: Feed) -> Chunk:
     kept = len(plain)
     return Chunk(
         pa.concat_tables([rows, rest.rows]),
-        lambda i: plain[i][1] if i < kept else rest.raw(i - kept),
+        lambda some: [plain[i][1] if i < kept else rest.raw([i - kept])[0] for i in some],
         rest.rejects,
     )
 
@@ -174,4 +174,4 @@ def chunk_of_records(
     rows = pa.table(
         {**columns, LINE_NUMBER: pa.array([number for number, _, _ in good], pa.int64())}
     )
-    return Chunk(rows, lambda i: good[i][1], rejects)
+    return Chunk(rows, lambda some: [good[i][1] for i in some], rejects)

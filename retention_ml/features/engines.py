@@ -13,6 +13,14 @@ from retention_ml.warehouse import Warehouse
 
 ENGINES = ("duckdb", "postgres")
 
+# The planner takes each as_of's rows for a handful and would join them row by row; every join
+# here is of whole tables by equality, where hashing is right.
+_PLANNER = {
+    "enable_nestloop": "off",
+    "enable_mergejoin": "off",
+    "work_mem": "'128MB'",
+}
+
 
 def compute(
     warehouse: Warehouse,
@@ -39,7 +47,8 @@ def compute(
     """
     stored = needed(inputs("features"), days, newest_rollup_id)
     if engine == "postgres":
-        return warehouse.read(customer_daily(stored, days=days, active_days=active_days))
+        wide = customer_daily(stored, days=days, active_days=active_days)
+        return warehouse.read(wide, planner=_PLANNER)
     connection = duckdb.connect(config={"threads": threads})
     try:
         for field in fields(Inputs):

@@ -7,6 +7,7 @@ import numpy as np
 
 from retention_ml.models.arrays import Floats
 from retention_ml.models.rows import Rows
+from retention_ml.models.trees import load_lightgbm
 
 
 def fixed(seed: int, threads: int) -> dict[str, Any]:
@@ -38,8 +39,7 @@ def grow(
     Where `left_out` is given, growing stops once its log loss has not improved for `patience`
     trees, and only the trees up to the best one are kept.
     """
-    import lightgbm
-
+    lightgbm = load_lightgbm()
     settings = {**fixed(seed, threads), **params}
     learnt = lightgbm.Dataset(rows.values, rows.outcome, weight=_weights(rows), params=settings)
     if left_out is None:

@@ -12,6 +12,7 @@ from retention_ml.models.arrays import Floats, Ints, sigmoid
 
 _KNOTS = 65
 _MISSING_SHARE_MIN = 0.005
+_NEWTON_STEPS_MAX = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,25 +54,29 @@ def fit_scale(column: Floats) -> Scale:
 
 
 def ridge_logistic(
-    design: Floats, outcome: Floats, weights: Floats, penalty: float, rounds: int = 30
+    design: Floats,
+    outcome: Floats,
+    weights: Floats,
+    penalty: float,
+    start: tuple[Floats, float] | None = None,
 ) -> tuple[Floats, float]:
     """Coefficients, shape (k,), and intercept of a ridge logistic regression.
 
     Minimises sum of weighted log losses + `penalty` / 2 × sum of squared coefficients (the
-    intercept is free) by Newton's method with step halving.
+    intercept is free) by Newton's method with step halving, from `start` if given.
     """
     rows, columns = design.shape
     full = np.column_stack([design, np.ones(rows)])
     ridge = np.append(np.full(columns, penalty), 1e-9)
     base = np.clip(np.average(outcome, weights=weights), 1e-6, 1 - 1e-6)
-    beta = np.append(np.zeros(columns), np.log(base / (1 - base)))
+    beta = np.append(*start) if start else np.append(np.zeros(columns), np.log(base / (1 - base)))
 
     def loss(at: Floats) -> float:
         margin = full @ at
         return float(weights @ (np.logaddexp(0, margin) - outcome * margin) + ridge @ at**2 / 2)
 
     current = loss(beta)
-    for _ in range(rounds):
+    for _ in range(_NEWTON_STEPS_MAX):
         probability = sigmoid(full @ beta)
         curvature = np.maximum(weights * probability * (1 - probability), 1e-12)
         gradient = full.T @ (weights * (probability - outcome)) + ridge * beta
@@ -169,36 +174,52 @@ class Linear:
         )
 
 
-def design_of(values: Floats) -> tuple[Floats, tuple[Scale, ...], Floats, Ints]:
-    """Normalised features for a fit.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Normaliser:
+    """How features become the columns of a regression, learnt from some rows.
 
-    Returns
-    -------
-    design : array of float64, shape (n, k + number of features that are often missing)
+    Parameters
+    ----------
     scales : tuple of Scale, length k
     missing_shares : array of float64, shape (k,)
-    missing_columns : array of int, the features that have a missing term
+    often_missing : array of int64
+        The features that get a column of their own for being missing.
     """
-    scales = tuple(fit_scale(values[:, j]) for j in range(values.shape[1]))
-    absent = np.isnan(values)
-    shares = absent.mean(axis=0)
-    often = np.flatnonzero((shares > _MISSING_SHARE_MIN) & (shares < 1 - _MISSING_SHARE_MIN))
-    scores = [scale.scores(values[:, j]) for j, scale in enumerate(scales)]
-    extra = [absent[:, j] - shares[j] for j in often]
-    return np.column_stack(scores + extra), scales, shares, often
 
+    scales: tuple[Scale, ...]
+    missing_shares: Floats
+    often_missing: Ints
 
-def fit_linear(values: Floats, outcome: Floats, weights: Floats, penalty: float) -> Linear:
-    """A ridge logistic regression on quantile-normalised features, shape (n, k)."""
-    design, scales, shares, often = design_of(values)
-    beta, intercept = ridge_logistic(design, outcome, weights, penalty)
-    count = values.shape[1]
-    missing = np.zeros(count)
-    missing[often] = beta[count:]
-    return Linear(
-        scales=scales,
-        missing_shares=shares,
-        coefficients=beta[:count],
-        missing_coefficients=missing,
-        intercept=intercept,
-    )
+    @classmethod
+    def of(cls, values: Floats) -> Self:
+        """Learnt from feature values, shape (n, k), NaN where missing."""
+        shares = np.isnan(values).mean(axis=0)
+        often = (shares > _MISSING_SHARE_MIN) & (shares < 1 - _MISSING_SHARE_MIN)
+        return cls(
+            scales=tuple(fit_scale(values[:, j]) for j in range(values.shape[1])),
+            missing_shares=shares,
+            often_missing=np.flatnonzero(often),
+        )
+
+    def design(self, values: Floats) -> Floats:
+        """Columns of the regression, shape (n, k + features often missing)."""
+        count = len(self.scales)
+        found = np.empty((len(values), count + len(self.often_missing)))
+        for j, scale in enumerate(self.scales):
+            found[:, j] = scale.scores(values[:, j])
+        often = self.often_missing
+        found[:, count:] = np.isnan(values[:, often]) - self.missing_shares[often]
+        return found
+
+    def linear(self, coefficients: Floats, intercept: float) -> Linear:
+        """The predictor of the coefficients of `design`'s columns."""
+        count = len(self.scales)
+        missing = np.zeros(count)
+        missing[self.often_missing] = coefficients[count:]
+        return Linear(
+            scales=self.scales,
+            missing_shares=self.missing_shares,
+            coefficients=coefficients[:count],
+            missing_coefficients=missing,
+            intercept=intercept,
+        )

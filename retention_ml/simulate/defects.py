@@ -11,6 +11,7 @@ from datetime import date, timedelta
 import numpy as np
 
 from retention_ml import clock
+from retention_ml.simulate.catalogue import POSTAGE_ID
 from retention_ml.simulate.seasons import DAY_SECONDS, EPOCH, ShopCalendar
 
 # The field that holds each feed's time, and the one that cannot be missing.
@@ -23,6 +24,7 @@ TIME_FIELD = {
 }
 ALL_FEEDS = ("order_lines", "events", "products", "customers", "feedback", "campaign_contacts")
 _TIMED = tuple(TIME_FIELD)
+_CHARGE = f",{POSTAGE_ID},".encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,10 +182,9 @@ def planted(
     pieces: list[bytes] = []
     made: list[Planted] = []
     before = 0
-    beginning = b"O" if feed == "order_lines" else b""  # of sales only, not of what came back
     for place in places.tolist():
         kind = kinds[int(rng.integers(len(kinds)))]
-        fields = _template(rng, lines, columns, beginning)
+        fields = _template(rng, feed, lines, columns)
         if fields is None:
             continue
         pieces.extend(lines[before:place])
@@ -206,11 +207,13 @@ def first_gap(calendar: ShopCalendar) -> str | None:
 
 
 def _template(
-    rng: np.random.Generator, lines: Sequence[bytes], columns: Sequence[str], beginning: bytes
+    rng: np.random.Generator, feed: str, lines: Sequence[bytes], columns: Sequence[str]
 ) -> dict[str, str] | None:
-    """A true line with that beginning and without quotes as its fields; None if hardly any."""
+    """A true line as its fields: without quotes, of order lines a sale; None if hardly any."""
     for _ in range(1000):
         line = lines[int(rng.integers(len(lines)))]
-        if line.startswith(beginning) and b'"' not in line:
+        if feed == "order_lines" and (not line.startswith(b"O") or _CHARGE in line):
+            continue
+        if b'"' not in line:
             return dict(zip(columns, line.decode().rstrip("\n").split(","), strict=True))
     return None

@@ -94,7 +94,10 @@ class Component:
         _children.append(process)
         seen = look(process.pid)
         if seen is None:
-            raise StackError(f"{self.name} ended at once. {self.last_words()}")
+            raise StackError(
+                f"{self.name} ended as soon as it was started. {self.last_words()}\n"
+                "Correct what it names, then run `retention stack up` again."
+            )
         record = {"pid": seen.pid, "started_ticks": seen.started_ticks, "boot": boot_id()}
         draft = self._file.with_suffix(".part")
         draft.write_text(json.dumps(record), encoding="utf-8")

@@ -274,10 +274,9 @@ def test_nothing_is_kept_when_the_connection_dies_while_publishing(
                     "datname = current_database() AND pid <> pg_backend_pid()"
                 )
 
-    monkeypatch.setattr(failpoints, "reach", cut)
-    with pytest.raises(WarehouseError):
+    with monkeypatch.context() as patch, pytest.raises(WarehouseError):
+        patch.setattr(failpoints, "reach", cut)
         world.publish(snapshot_id)
-    monkeypatch.undo()
     killer.close()
     assert world.rows(_VISIBLE) == []
     world.publish(snapshot_id)

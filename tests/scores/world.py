@@ -68,12 +68,12 @@ class World:
     models: dict[str, ServedModel | None] = field(default_factory=dict)
 
     def install(self) -> "World":
-        """Serve `models` instead of asking a registry, and leave Great Expectations aside.
-
-        A test undoes it by monkeypatch.
+        """Serve `models` instead of asking a registry; take features as they were written; leave
+        Great Expectations aside. A test undoes it by monkeypatch.
         """
         served_module.served = lambda warehouse, settings, alias: self.models.get(alias)
         publish_module._check_expectations = lambda warehouse, settings, manifest: None
+        build.ensure = lambda warehouse, *, settings, days: []
         return self
 
     def champion(self, bundle: Any = None, version: str = "1") -> Any:
@@ -159,6 +159,7 @@ def make_world(warehouse: Warehouse, settings: Settings, monkeypatch: pytest.Mon
     """Features of `DAY` and a champion, nothing scored yet."""
     monkeypatch.setattr(served_module, "served", served_module.served)
     monkeypatch.setattr(publish_module, "_check_expectations", publish_module._check_expectations)
+    monkeypatch.setattr(build, "ensure", build.ensure)
     world = World(warehouse, settings).install()
     world.features()
     world.champion()

@@ -1,0 +1,92 @@
+"""The page `docs/tables.md`, written from the comments in the database itself."""
+
+from itertools import groupby
+from typing import Any
+
+from retention_ml.features.catalogue import CATALOGUE
+from retention_ml.warehouse import Warehouse
+
+_SCHEMAS = {
+    "reports": "what BI tools and people read: views, the only schema open to `retention_bi`",
+    "scores": "snapshots of scores, their audits and the pointer to what is published",
+    "models": "labels, trainings, evaluations and the ledger of promotions",
+    "features": "rollups and features per customer and day",
+    "curated": "the shop's data in canonical tables, every version kept",
+    "quality": "results of every expectation",
+    "quarantine": "delivered rows that could not be used, with the reason",
+    "raw": "the load ledger: batches and delivered files",
+    "ops": "receipts of every step, and fences",
+}
+_INTRODUCTION = """# Tables
+
+One row of this page per column of the warehouse. It is written from the comments in the database;
+`make docs` writes it anew. A name says its unit: `_cents` minor units of money, `_days`, `_count`,
+`_share` and `_probability` 0 to 1, `_at` an instant in UTC, `as_of` a day of the shop.
+
+`staging` holds the batch being loaded, in tables with the columns of `curated`; it is empty
+between batches.
+"""
+_FEATURES = """## Features
+
+The columns of `features.customer_daily` beside `as_of` and `customer_id`, all `double`, as they
+stood at the first moment of the day. A window of N days ends with the day before `as_of`.
+
+| feature | unit | window (days) | family | meaning |
+|---|---|---|---|---|"""
+
+
+def tables_page(warehouse: Warehouse) -> str:
+    """The page in Markdown: every schema, table and column with its comment, every feature."""
+    with warehouse.transaction() as transaction:
+        columns = transaction.execute(
+            "SELECT n.nspname AS schema, c.relname AS name, "
+            "obj_description(c.oid, 'pg_class') AS about, a.attname AS column_name, "
+            "format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull AS is_required, "
+            "col_description(c.oid, a.attnum) AS meaning "
+            "FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace "
+            "JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped "
+            "WHERE c.relkind IN ('r', 'v', 'p') AND n.nspname = ANY (:schemas) "
+            "AND NOT (n.nspname = 'features' AND c.relname = 'customer_daily' "
+            "AND a.attname NOT IN ('as_of', 'customer_id')) "
+            "ORDER BY c.relname, a.attnum",
+            schemas=list(_SCHEMAS),
+        )
+    parts = [_INTRODUCTION]
+    for schema, about in _SCHEMAS.items():
+        parts.append(f"## `{schema}`\n\n{_capital(about)}.\n")
+        own = [row for row in columns if row.schema == schema]
+        for name, rows in groupby(own, key=lambda row: row.name):
+            parts.append(_table(f"{schema}.{name}", list(rows)))
+    return "\n".join([*parts, _features()])
+
+
+def _features() -> str:
+    rows = [
+        f"| `{one.name}` | {one.unit} | {one.window_days or ''} | {one.family} | {_cell(one.meaning)} |"
+        for one in CATALOGUE
+    ]
+    return "\n".join([_FEATURES, *rows, ""])
+
+
+def _table(name: str, rows: list[Any]) -> str:
+    lines = [f"### `{name}`", "", f"{_capital(rows[0].about or 'no comment')}.", ""]
+    is_view = name.startswith("reports.")
+    lines += ["| column | type | meaning |", "|---|---|---|"]
+    for row in rows:
+        optional = "" if row.is_required or is_view else " (may be empty)"
+        lines.append(
+            f"| `{row.column_name}` | {_short(row.type)}{optional} | {_cell(row.meaning)} |"
+        )
+    return "\n".join([*lines, ""])
+
+
+def _short(kind: str) -> str:
+    return {"timestamp with time zone": "timestamptz", "double precision": "double"}.get(kind, kind)
+
+
+def _cell(text: str | None) -> str:
+    return (text or "").replace("|", "\\|").replace("\n", " ")
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,129 @@
+"""Airflow's REST API, as far as the platform starts runs and follows them."""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from retention_ml.errors import StackError
+
+RUNNING = frozenset({"queued", "running"})
+
+
+@dataclass(slots=True)
+class AirflowApi:
+    """A session with one Airflow; the token is fetched on first use and when it has run out."""
+
+    url: str
+    user: str
+    password: str = field(repr=False)
+    _token: str | None = field(default=None, repr=False)
+
+    def dags(self) -> dict[str, bool]:
+        """Each DAG and whether it has no import error."""
+        found = self._call("GET", "/api/v2/dags?limit=100")["dags"]
+        return {dag["dag_id"]: not dag.get("has_import_errors") for dag in found}
+
+    def import_errors(self) -> list[str]:
+        """What Airflow could not import, with the reason."""
+        found = self._call("GET", "/api/v2/importErrors")["import_errors"]
+        return [f"{error['filename']}: {error['stack_trace']}" for error in found]
+
+    def start(self, dag_id: str, run_id: str, day: date, conf: Mapping[str, Any]) -> None:
+        """Start a run of a partitioned DAG for a day."""
+        body = {
+            "dag_run_id": run_id,
+            "logical_date": None,
+            "partition_key": day.isoformat(),
+            "conf": {"as_of": day.isoformat(), **conf},
+        }
+        self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", body)
+
+    def backfill(self, dag_id: str, first: date, last: date) -> None:
+        """Run a DAG again for every day from `first` to `last`, both inclusive."""
+        body = {
+            "dag_id": dag_id,
+            "from_date": f"{first}T00:00:00Z",
+            "to_date": f"{last}T00:00:00Z",
+            "reprocess_behavior": "completed",
+            "max_active_runs": 1,
+        }
+        self._call("POST", "/api/v2/backfills", body)
+
+    def runs(self, dag_id: str, day: date) -> list[dict[str, Any]]:
+        """The runs of a DAG for a day, oldest first."""
+        query = urlencode(
+            {"partition_key_pattern": day.isoformat(), "order_by": "run_after", "limit": 100}
+        )
+        found = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns?{query}")["dag_runs"]
+        return [run for run in found if run["partition_key"] == day.isoformat()]
+
+    def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        """The task instances of a run."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/taskInstances?limit=200"
+        found: list[dict[str, Any]] = self._call("GET", path)["task_instances"]
+        return found
+
+    def log(self, task: Mapping[str, Any]) -> list[str]:
+        """What a task instance said in its last try, the reason of its failure included."""
+        path = (
+            f"/api/v2/dags/{task['dag_id']}/dagRuns/{quote(task['dag_run_id'], safe='')}"
+            f"/taskInstances/{quote(task['task_id'], safe='')}/logs/{max(1, task['try_number'])}"
+            f"?map_index={task['map_index']}&full_content=true"
+        )
+        said = []
+        for line in self._call("GET", path).get("content") or []:
+            entry = line if isinstance(line, dict) else {"event": line}
+            if not str(entry.get("event", "")).startswith("::"):
+                said.append(str(entry.get("event", "")))
+            said += [f"{e['exc_type']}: {e['exc_value']}" for e in entry.get("error_detail") or ()]
+        return said
+
+    def _call(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, again: bool = True
+    ) -> dict[str, Any]:
+        if self._token is None:
+            self._token = self._login()
+        try:
+            return self._send(method, path, body, {"Authorization": f"Bearer {self._token}"})
+        except urllib.error.HTTPError as error:
+            if error.code == 401 and again:
+                self._token = None
+                return self._call(method, path, body, again=False)
+            said = error.read().decode("utf-8", errors="replace")[:600]
+            raise StackError(
+                f"Airflow answered {method} {path.split('?')[0]} with {error.code}: {said}. "
+                "Run `retention stack status`; its log is logs/api-server.log."
+            ) from error
+        except OSError as error:
+            raise StackError(
+                f"Airflow does not answer at {self.url}: {error}. Run `retention stack up`."
+            ) from error
+
+    def _login(self) -> str:
+        body = {"username": self.user, "password": self.password}
+        try:
+            return str(self._send("POST", "/auth/token", body, {})["access_token"])
+        except OSError as error:
+            raise StackError(
+                f"Airflow at {self.url} did not let {self.user} in: {error}. "
+                "Run `retention stack status`."
+            ) from error
+
+    def _send(
+        self, method: str, path: str, body: Mapping[str, Any] | None, headers: Mapping[str, str]
+    ) -> dict[str, Any]:
+        request = urllib.request.Request(
+            f"{self.url}{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json", "Accept": "application/json", **headers},
+        )
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=30) as answer:
+            found: dict[str, Any] = json.load(answer)
+        return found

@@ -1,0 +1,190 @@
+"""The demonstration: a grocer's year through Airflow, day after day, and what came out of it.
+
+Safe to repeat: days that are published are not run again.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
+from datetime import date
+from typing import Any
+
+from rich.console import Console
+
+from retention_ml.errors import StackError
+from retention_ml.settings import Settings
+from retention_ml.stack import address, demo_data, demo_report, local
+from retention_ml.stack.airflow_api import RUNNING, AirflowApi
+from retention_ml.stack.demo_data import SOURCE, Delivery
+
+CHAIN = ("ingest_deliveries", "build_features", "train_models", "score_customers")
+_POLL_SECONDS = 1.0
+_PATIENCE_SECONDS = 1800.0
+
+Say = Callable[[str], None]
+
+
+def run(settings: Settings, show: bool = True) -> dict[str, Any]:
+    """Start the stack, run the demonstration's days, and show and return what came out.
+
+    Parameters
+    ----------
+    settings : Settings
+    show : bool
+        Whether to print the outcome as tables; progress goes to standard error either way.
+
+    Raises
+    ------
+    StackError
+        The stack does not start, or a task failed; the message ends with the task's last words.
+    """
+    console = Console(stderr=True, highlight=False)
+    clock = _Steps(console)
+    with clock.step("the local stack"):
+        local.up(settings, clock.say)
+    settings = address.complete(settings)
+    with clock.step("the shop's files"):
+        deliveries = demo_data.prepare(settings)
+        clock.say(f"{sum(len(d.files) for d in deliveries)} files in {settings.home / 'demo'}")
+    airflow = connect(settings)
+    with clock.step("Airflow's view of the DAGs"):
+        _wait_for_dags(airflow)
+    warehouse = address.warehouse(settings)
+    try:
+        published = demo_report.published_days(warehouse)
+        for delivery in deliveries:
+            with clock.step(f"the day {delivery.day}"):
+                if delivery.day in published:
+                    clock.say("is published already")
+                    continue
+                earlier = start(airflow, delivery)
+                follow(airflow, delivery.day, clock.say, earlier)
+        outcome = demo_report.collect(warehouse, settings)
+    finally:
+        warehouse.close()
+    outcome["seconds"] = clock.seconds
+    outcome |= local.addresses(settings)
+    if show:
+        demo_report.show(outcome, Console(highlight=False))
+    return outcome
+
+
+def connect(settings: Settings) -> AirflowApi:
+    """A session with the Airflow of the local stack."""
+    at = local.addresses(settings)
+    if at["airflow_url"] is None:
+        raise StackError("Airflow is not running. Run `retention stack up`.")
+    return AirflowApi(
+        url=str(at["airflow_url"]),
+        user=str(at["airflow_user"]),
+        password=str(at["airflow_password"]),
+    )
+
+
+def start(airflow: AirflowApi, delivery: Delivery) -> set[str]:
+    """Start the day's run of `ingest_deliveries`; the ids of the day's runs there were before."""
+    earlier = {run["dag_run_id"] for dag_id in CHAIN for run in airflow.runs(dag_id, delivery.day)}
+    attempts = sum(run_id.startswith("demo__") for run_id in earlier)
+    run_id = f"demo__{delivery.day}" + (f"__{attempts + 1}" if attempts else "")
+    conf = {"source": SOURCE, "files": [str(path) for path in delivery.files], "history": True}
+    airflow.start(CHAIN[0], run_id, delivery.day, conf)
+    return earlier
+
+
+def follow(
+    airflow: AirflowApi, day: date, say: Say, earlier: AbstractSet[str] = frozenset()
+) -> None:
+    """Wait until the day went through the whole chain, saying each task that ends.
+
+    The chain is through when every DAG of it ran for the day and nothing of the day runs any more:
+    its features led to a look at training and to scores, and a new champion scored it again.
+    Runs in `earlier` are not looked at.
+
+    Raises
+    ------
+    StackError
+        A task failed, or half an hour passed.
+    """
+    told: set[tuple[str, str, str, int, str]] = set()
+    started = time.monotonic()
+    quiet = 0
+    while quiet < 3:
+        if time.monotonic() - started > _PATIENCE_SECONDS:
+            raise StackError(
+                f"The day {day} did not get through within {_PATIENCE_SECONDS / 60:.0f} minutes. "
+                f"Look at {airflow.url}, then run the same command again."
+            )
+        time.sleep(_POLL_SECONDS)
+        latest = {
+            dag_id: [run for run in airflow.runs(dag_id, day) if run["dag_run_id"] not in earlier]
+            for dag_id in CHAIN
+        }
+        for dag_id, runs in latest.items():
+            for one in runs:
+                for task in airflow.tasks(dag_id, one["dag_run_id"]):
+                    _tell(airflow, task, told, say)
+        states = [one["state"] for runs in latest.values() for one in runs[-1:]]
+        is_quiet = len(states) == len(CHAIN) and not RUNNING & set(states)
+        quiet = quiet + 1 if is_quiet else 0
+
+
+def _tell(
+    airflow: AirflowApi,
+    task: dict[str, Any],
+    told: set[tuple[str, str, str, int, str]],
+    say: Say,
+) -> None:
+    state = task["state"]
+    key = (task["dag_id"], task["dag_run_id"], task["task_id"], task["map_index"], str(state))
+    if state not in {"success", "failed", "skipped", "up_for_retry"} or key in told:
+        return
+    told.add(key)
+    name = task["rendered_map_index"] or task["map_index"]
+    label = f"{task['dag_id']} › {task['task_id']}" + (
+        f" [{name}]" if task["map_index"] >= 0 and "per_source" not in task["task_id"] else ""
+    )
+    if state == "failed":
+        words = "\n".join(f"    {line}" for line in airflow.log(task)[-12:])
+        raise StackError(f"{label} failed. Its last words:\n{words}")
+    seconds = f"{task['duration']:.1f} s" if task["duration"] else ""
+    mark = {"success": "✓", "skipped": "–", "up_for_retry": "↻"}[state]
+    say(f"{mark} {label} {seconds if state == 'success' else state}")
+
+
+def _wait_for_dags(airflow: AirflowApi, seconds: float = 120.0) -> None:
+    started = time.monotonic()
+    while True:
+        known = airflow.dags()
+        if all(known.get(dag_id) for dag_id in CHAIN):
+            return
+        errors = airflow.import_errors()
+        if errors:
+            raise StackError(f"Airflow cannot import a DAG file. {errors[0][-1500:]}")
+        if time.monotonic() - started > seconds:
+            missing = ", ".join(dag_id for dag_id in CHAIN if not known.get(dag_id))
+            raise StackError(
+                f"Airflow did not find {missing} within {seconds:.0f} s. "
+                "Look at logs/dag-processor.log."
+            )
+        time.sleep(0.5)
+
+
+class _Steps:
+    """Says what happens, and how long each step took."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._began = time.monotonic()
+        self.seconds: dict[str, float] = {}
+
+    def say(self, sentence: str) -> None:
+        elapsed = time.monotonic() - self._began
+        self._console.print(f"[dim]{elapsed:6.0f} s[/dim]    {sentence}", markup=True)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        started = time.monotonic()
+        self.say(f"[bold]{name}[/bold]")
+        yield
+        self.seconds[name] = round(time.monotonic() - started, 1)

@@ -1,0 +1,131 @@
+"""What the command line asks for."""
+
+import json
+
+import pytest
+
+from retention_ml.errors import UsageError
+from retention_ml.reports import read
+from retention_ml.scores.explain import explain
+from retention_ml.settings import Settings
+from retention_ml.warehouse import Warehouse
+from tests.reports.conftest import NEXT
+from tests.scores.world import DAY, PlainBundle, World
+
+
+def test_tiers_of_the_latest_day_and_of_any(shop: World) -> None:
+    latest, earlier = read.tiers(shop.warehouse), read.tiers(shop.warehouse, DAY)
+    assert [row["risk_tier"] for row in latest] == ["critical", "high", "medium", "low"]
+    assert latest == read.tiers(shop.warehouse, NEXT) != earlier
+    assert isinstance(latest[0]["expected_value_at_risk"], float)
+
+
+def test_the_customers_most_at_risk_come_first_with_their_reasons(shop: World) -> None:
+    top = read.top_customers(shop.warehouse, limit=5)
+    probabilities = [row["churn_probability"] for row in top]
+    assert len(top) == 5
+    assert probabilities == sorted(probabilities, reverse=True)
+    assert all(row["reason_1"] for row in top)
+
+
+def test_candidates_are_compared_with_intervals_best_first(shop: World) -> None:
+    rows = read.training_comparison(shop.warehouse)
+    assert [row["model"] for row in rows] == ["lightgbm", "forest", "recency"]
+    assert rows == read.training_comparison(shop.warehouse, "t-new")
+    best = rows[0]
+    assert best["is_selected"]
+    assert (best["roc_auc"], best["roc_auc_lower"], best["roc_auc_upper"]) == (0.78, 0.75, 0.81)
+    assert best["roc_auc_minus_recency_lower"] == 0.05
+    assert rows[2]["roc_auc_minus_recency"] is None
+    assert len({tuple(row) for row in rows}) == 1
+
+
+def test_a_training_without_candidates_is_a_usage_error(warehouse: Warehouse) -> None:
+    with pytest.raises(UsageError, match="No candidate"):
+        read.training_comparison(warehouse)
+
+
+def test_ingestion_adds_up_and_reasons_have_a_meaning(shop: World) -> None:
+    files = read.ingestion(shop.warehouse)
+    assert len(files) == 1
+    assert files[0]["delivered_count"] == (
+        files[0]["accepted_count"] + files[0]["quarantined_count"] + files[0]["duplicate_count"]
+    )
+    summary = read.quarantine_summary(shop.warehouse, shop.settings)
+    assert [(row["reason_code"], row["rows_count"]) for row in summary] == [
+        ("zero_quantity", 2),
+        ("negative_price", 1),
+    ]
+    assert summary[0]["meaning"] == "The quantity is zero."
+
+
+def test_quarantined_rows_can_be_narrowed_down(shop: World) -> None:
+    everything = read.quarantined_rows(shop.warehouse)
+    assert [row["line_number"] for row in everything] == [2, 5, 7]
+    some = read.quarantined_rows(shop.warehouse, reason="zero_quantity", source="test", limit=1)
+    assert [row["raw_text"] for row in some] == ["row 2"]
+    assert read.quarantined_rows(shop.warehouse, source="'; DROP TABLE quarantine.rows; --") == []
+
+
+def test_churn_rates_come_newest_first(shop: World) -> None:
+    rates = read.churn_rates(shop.warehouse)
+    assert [row["churn_rate"] for row in rates] == [0.25, 0.25]
+    assert rates[0]["as_of"] > rates[1]["as_of"]
+
+
+def test_promotions_come_newest_first(shop: World) -> None:
+    shop.champion(PlainBundle(bias=0.0), version="2")
+    assert [row["model_version"] for row in read.promotions(shop.warehouse)] == ["2", "1"]
+
+
+def test_the_status_names_what_is_published_and_who_serves(shop: World) -> None:
+    status = read.status(shop.warehouse, shop.settings)
+    assert status["published_as_of"] == NEXT
+    assert status["champion"] == "plain v1"
+    assert status["challenger"] is None
+    assert (status["scored_count"], status["published_days_count"]) == (60, 2)
+    assert status["quarantined_count"] == 3
+    assert set(status["steps"]) >= {"score", "publish"}
+    assert "c000" not in json.dumps(status, default=str)
+
+
+def test_the_status_of_an_empty_warehouse_has_no_values(
+    warehouse: Warehouse, settings: Settings
+) -> None:
+    status = read.status(warehouse, settings)
+    assert status["published_as_of"] is None
+    assert status["champion"] is None
+    assert status["steps"] == {}
+    assert read.tiers(warehouse) == []
+    assert read.top_customers(warehouse) == []
+
+
+def test_a_score_is_explained_to_the_last_contribution(shop: World) -> None:
+    customer = read.top_customers(shop.warehouse, limit=1)[0]["customer_id"]
+    found = explain(shop.warehouse, settings=shop.settings, customer_id=customer)
+    total = found["base_log_odds"] + sum(one["log_odds"] for one in found["families"])
+    by_feature = found["base_log_odds"] + sum(one["log_odds"] for one in found["features"])
+    assert total == pytest.approx(by_feature)
+    assert found["note"] is None
+    assert found["families"][0]["family"] == found["reason_1_code"].split("/")[0]
+    assert json.dumps(found, default=str)
+
+
+def test_a_score_of_a_model_no_longer_served_keeps_its_stored_reasons(shop: World) -> None:
+    shop.champion(PlainBundle(bias=0.0), version="2")
+    found = explain(shop.warehouse, settings=shop.settings, customer_id="c00030", as_of=DAY)
+    assert "no longer served" in found["note"]
+    assert found["features"] == []
+    assert found["reason_1"]
+
+
+def test_features_built_anew_since_are_not_used_to_explain(shop: World) -> None:
+    shop.features(NEXT, seed=9, first=6)
+    found = explain(shop.warehouse, settings=shop.settings, customer_id="c00030")
+    assert "built anew" in found["note"]
+
+
+def test_a_customer_without_a_score_is_not_named_in_the_sentence(shop: World) -> None:
+    with pytest.raises(UsageError, match="no published score of the latest day") as error:
+        explain(shop.warehouse, settings=shop.settings, customer_id="secret-person")
+    assert "secret-person" not in str(error.value)

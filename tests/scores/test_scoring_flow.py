@@ -1,0 +1,58 @@
+"""From orders to published tiers with the real features and the real expectations."""
+
+from datetime import date
+
+import pytest
+
+from retention_ml.errors import PublicationRefused
+from retention_ml.features import build
+from retention_ml.scores import served as served_module
+from retention_ml.scores.explain import explain
+from retention_ml.settings import Settings
+from retention_ml.warehouse import Warehouse
+from tests.scores.world import PlainBundle, World
+from tests.shops import random_shop
+
+DAY = date(2024, 12, 1)
+
+
+@pytest.fixture
+def shop(warehouse: Warehouse, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A random shop and a champion; features and expectations are the real ones."""
+    random_shop(warehouse, customers=150, days=400)
+    world = World(warehouse, settings)
+    world.champion(PlainBundle({"recency_days": 0.05, "orders_count_90d": -0.3}, bias=-1.0))
+    monkeypatch.setattr(served_module, "served", lambda w, s, alias: world.models.get(alias))
+    return world
+
+
+def test_missing_features_are_built_and_checked_scores_are_published(shop: World) -> None:
+    published = shop.score_and_publish(DAY)
+    risk = shop.rows("SELECT * FROM reports.customer_risk ORDER BY churn_probability DESC")
+    features = shop.rows(f"SELECT customer_id FROM features.customer_daily WHERE as_of = '{DAY}'")
+    assert len(risk) == len(features) > 50
+    assert {row["snapshot_id"] for row in risk} == {published}
+    assert "No order for" in risk[0]["reason_1"]
+    suites = shop.rows("SELECT suite, count(*) AS n FROM quality.results GROUP BY 1")
+    assert [row["suite"] for row in suites] == ["scores.customer_daily"]
+    assert suites[0]["n"] >= 8
+    assert all(row["is_success"] for row in shop.rows("SELECT is_success FROM scores.audits"))
+    again = shop.score(DAY)
+    assert again.details["is_repeat"]
+    found = explain(shop.warehouse, settings=shop.settings, customer_id=risk[0]["customer_id"])
+    log_odds = found["base_log_odds"] + sum(one["log_odds"] for one in found["features"])
+    probability = found["churn_probability"]
+    assert 1 / (1 + 2.718281828459045**-log_odds) == pytest.approx(probability)
+
+
+def test_a_critical_expectation_refuses_the_snapshot_before_the_flip(shop: World) -> None:
+    build.build(shop.warehouse, settings=shop.settings, as_of=DAY)
+    shop.champion(PlainBundle({"recency_days": 1e-7}, bias=9.0), version="2")
+    with pytest.raises(PublicationRefused, match="churn_probability"):
+        shop.score_and_publish(DAY)
+    assert shop.rows("SELECT * FROM reports.customer_risk") == []
+    status = shop.rows("SELECT status, reason FROM scores.snapshots")[0]
+    assert status["status"] == "refused"
+    shop.champion(PlainBundle({"recency_days": 0.05}, bias=-1.0), version="3")
+    shop.score_and_publish(DAY)
+    assert len(shop.rows("SELECT * FROM scores.published")) == 1
