@@ -1,6 +1,6 @@
 """How long a simulated shop takes: 100,000 customers over a year should need under a minute.
 
-    .venv/bin/python benchmarks/simulate.py [--customers N] [--days N]
+.venv/bin/python benchmarks/simulate.py [--customers N] [--days N]
 """
 
 import argparse

@@ -37,12 +37,17 @@ RETRY_POLICY = ExceptionRetryPolicy(
             reason="A gate or the request itself says no; the same again would say no again.",
         ),
         RetryRule(
-            exception=["retention_ml.errors.WarehouseError", "retention_ml.errors.RegistryError"],
+            exception=[
+                "retention_ml.errors.WarehouseError",
+                "retention_ml.errors.RegistryError",
+                "builtins.OSError",
+            ],
             action=RetryAction.RETRY,
             retry_delay=timedelta(seconds=20),
-            reason="A service did not answer; nothing was kept of that try.",
+            reason="A service or disk did not answer; nothing was kept of that try.",
         ),
     ],
+    default=RetryAction.FAIL,  # a defect; a task that was killed raises nothing and is retried
 )
 
 DEFAULT_ARGS: dict[str, Any] = {

@@ -25,9 +25,13 @@ def _logging(
         bool, typer.Option("--verbose", "-v", help="Log each door's receipt.")
     ] = False,
 ) -> None:
+    level = logging.INFO if verbose else logging.ERROR
+    handler = logging.StreamHandler()
+    handler.setLevel(level)  # libraries set levels of their own
     logging.basicConfig(
-        level=logging.INFO if verbose else logging.ERROR,
+        level=level,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        handlers=[handler],
     )
 
 

@@ -102,7 +102,8 @@ def close(
     for account in accounts:
         transaction.change(
             "UPDATE raw.deliveries SET status = 'accepted', loaded_at = :now, "
-            "reason_code = NULL, reason = NULL, "
+            "reason_code = CASE WHEN replay_of IS NULL THEN NULL ELSE reason_code END, "
+            "reason = NULL, "
             "accepted_count = :accepted, quarantined_count = :quarantined, "
             "duplicate_count = :duplicates, corrected_count = :corrected "
             "WHERE delivery_id = :delivery AND status = 'staged'",

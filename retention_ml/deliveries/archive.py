@@ -103,13 +103,14 @@ def read_guarded(path: Path, name: str) -> Iterator[bytes]:
             "Deliver the file itself.",
             "no_regular_file",
         ) from error
+    before = os.fstat(descriptor)
+    if not stat.S_ISREG(before.st_mode):
+        os.close(descriptor)
+        raise FileRefused(
+            f"{name} is a {_kind(path)}; expected a regular file. Deliver the file itself.",
+            "no_regular_file",
+        )
     with os.fdopen(descriptor, "rb", buffering=0) as stream:
-        before = os.fstat(descriptor)
-        if not stat.S_ISREG(before.st_mode):
-            raise FileRefused(
-                f"{name} is a {_kind(path)}; expected a regular file. Deliver the file itself.",
-                "no_regular_file",
-            )
         if before.st_size == 0:
             raise FileRefused(
                 f"{name} is empty (0 bytes). Expected a file with rows; deliver it again.",

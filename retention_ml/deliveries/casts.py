@@ -23,6 +23,7 @@ DELIVERY = "__delivery"
 REASON = "__reason"
 ABSOLUTE = "__is_utc."
 
+_WIDE = "decimal(38, 6)"
 _NUMBER = r"^[+-]?[0-9]+(\.[0-9]+)?$"
 _WHOLE = r"^[+-]?[0-9]+(\.0+)?$"
 _ISO = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?)?$"
@@ -172,26 +173,25 @@ def _number(source: Source, text: ibis.Table, column: tables.Column, spec: Colum
     if spec.constant is not None:
         return _Cast(ibis.literal(int(spec.constant), type=tables._IBIS[column.type]))
     whole = column.type == "int64" and not spec.money
-    parts = [_clean(text, name, spec.missing) for name in spec.theirs]
+    limit = MONEY_MAX if spec.money else QUANTITY_MAX
     checks: list[Check] = []
-    decimals: list[ibis.Value] = []
-    for part in parts:
+    parts: list[ibis.Value] = []
+    for name in spec.theirs:
+        part = _clean(text, name, spec.missing)
         shape = part.re_search(_WHOLE if whole else _NUMBER)
         decimal = ibis.ifelse(shape, part, ibis.null("string")).try_cast("decimal(18, 6)")
+        bounded = ibis.ifelse(decimal.abs() <= MONEY_MAX, decimal, ibis.null(decimal.type()))
         checks.append((~shape, Reason.BAD_NUMBER))
-        checks.append((decimal.isnull() & part.notnull(), Reason.OUT_OF_RANGE))
-        decimals.append(decimal)
-    value = decimals[0]
+        checks.append((bounded.isnull() & part.notnull(), Reason.OUT_OF_RANGE))
+        parts.append(bounded.cast(_WIDE))  # narrow decimals overflow when multiplied or added
+    value = parts[0]
     if spec.product_of:
-        for decimal in decimals[1:]:
-            value = (value * decimal).cast("decimal(36, 12)")
+        value = parts[0] * parts[1]
+        limit *= 1_000
     elif spec.sum_of:
-        value = ibis.coalesce(value.abs(), 0)
-        for decimal in decimals[1:]:
-            value = value + ibis.coalesce(decimal.abs(), 0)
-    limit = MONEY_MAX if spec.money else QUANTITY_MAX
-    if spec.product_of:
-        limit *= QUANTITY_MAX // 1_000
+        value = sum(
+            (ibis.coalesce(part.abs(), 0) for part in parts[1:]), ibis.coalesce(value.abs(), 0)
+        )
     checks.append((value.abs() > limit, Reason.OUT_OF_RANGE))
     if column.type == "float64":
         share = value.try_cast("float64")

@@ -81,6 +81,8 @@ class Column(_Section):
                 "give exactly one of column, constant, columns, product_of, sum_of; "
                 f"got {', '.join(given) or 'none'}"
             )
+        if self.product_of and len(self.product_of) != 2:
+            raise ValueError("product_of takes two columns, such as quantity and price")
         return self
 
 

@@ -11,7 +11,7 @@ import ibis
 import pyarrow as pa
 
 from retention_ml import clock
-from retention_ml.errors import AccountingError, NotReady
+from retention_ml.errors import AccountingError, NotReady, QualityError
 from retention_ml.failpoints import reach
 from retention_ml.features import freshness, invariants, store
 from retention_ml.features.assemble import customer_daily
@@ -34,7 +34,9 @@ def build(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
 def build_many(warehouse: Warehouse, *, settings: Settings, days: Sequence[date]) -> list[Receipt]:
     """Build the features of some days, each in place of what was stored for it.
 
-    Each day is one transaction; days are computed together.
+    Each day is one transaction, in which the invariants were checked before; days are computed
+    together. When all are stored, the suite `expectations/features.customer_daily.json` judges
+    them in one run, recorded under the newest day.
 
     Returns
     -------
@@ -47,6 +49,8 @@ def build_many(warehouse: Warehouse, *, settings: Settings, days: Sequence[date]
         If nobody was active on one of the days, as far as was known then. Nothing is stored.
     AccountingError
         If an invariant does not hold. Nothing is stored for that day.
+    QualityError
+        If a critical expectation failed. The days are taken out of the store again.
     """
     roll_up(warehouse, settings=settings)
     return _build_rolled_up(warehouse, settings, sorted(set(days)))
@@ -122,7 +126,27 @@ def _build_rolled_up(
                     shared_seconds,
                 )
             )
+    _check(warehouse, settings, days)
     return receipts
+
+
+def _check(warehouse: Warehouse, settings: Settings, days: Sequence[date]) -> None:
+    from retention_ml.quality.check import check_table
+
+    try:
+        check_table(
+            warehouse,
+            settings=settings,
+            suite=store.TABLE,
+            as_of=days[-1],
+            rows=store.rows_of(days),
+        )
+    except QualityError:
+        with warehouse.transaction() as transaction:
+            for day in days:
+                store.remove_day(transaction, day)
+                transaction.execute("DELETE FROM features.builds WHERE as_of = :day", day=day)
+        raise
 
 
 def _known(

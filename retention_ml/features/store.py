@@ -38,10 +38,14 @@ def read(warehouse: Warehouse, days: Sequence[date]) -> pa.Table:
             f"The features of {missing[0]} are not built ({len(missing)} of the {len(set(days))} "
             f"days asked for are missing). Run `retention build-features --as-of {missing[0]}`."
         )
+    return warehouse.read(rows_of(days)).sort_by(_ORDER)
+
+
+def rows_of(days: Sequence[date]) -> ibis.Table:
+    """The stored rows of some days, as an unbound expression."""
     columns = {"as_of": "date", "customer_id": "string", **dict.fromkeys(FEATURE_NAMES, "float64")}
     stored = ibis.table(columns, name="customer_daily", database="features")
-    rows = warehouse.read(stored.filter(stored.as_of.isin(sorted(set(days)))))
-    return rows.sort_by(_ORDER)
+    return stored.filter(stored.as_of.isin(sorted(set(days))))
 
 
 def built_days(warehouse: Warehouse) -> set[date]:

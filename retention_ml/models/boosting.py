@@ -7,7 +7,7 @@ import numpy as np
 
 from retention_ml.models.arrays import Floats
 from retention_ml.models.rows import Rows
-from retention_ml.models.trees import load_lightgbm
+from retention_ml.models.trees import load_lightgbm, trees_only
 
 
 def fixed(seed: int, threads: int) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def grow(
     settings = {**fixed(seed, threads), **params}
     learnt = lightgbm.Dataset(rows.values, rows.outcome, weight=_weights(rows), params=settings)
     if left_out is None:
-        return str(lightgbm.train(settings, learnt, rounds).model_to_string())
+        return trees_only(lightgbm.train(settings, learnt, rounds).model_to_string())
     judged = lightgbm.Dataset(
         left_out.values,
         left_out.outcome,
@@ -58,7 +58,7 @@ def grow(
         valid_sets=[judged],
         callbacks=[lightgbm.early_stopping(patience, verbose=False)],
     )
-    return str(booster.model_to_string(num_iteration=booster.best_iteration))
+    return trees_only(booster.model_to_string(num_iteration=booster.best_iteration))
 
 
 def _weights(rows: Rows) -> Floats | None:

@@ -6,6 +6,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 from scipy.special import ndtri
+from threadpoolctl import threadpool_limits
 
 from retention_ml.errors import UnfitModel
 from retention_ml.models.arrays import Floats, Ints, sigmoid
@@ -65,6 +66,18 @@ def ridge_logistic(
     Minimises sum of weighted log losses + `penalty` / 2 × sum of squared coefficients (the
     intercept is free) by Newton's method with step halving, from `start` if given.
     """
+    # One thread: equal sums on every machine, and no spinning on a busy one.
+    with threadpool_limits(limits=1, user_api="blas"):
+        return _newton(design, outcome, weights, penalty, start)
+
+
+def _newton(
+    design: Floats,
+    outcome: Floats,
+    weights: Floats,
+    penalty: float,
+    start: tuple[Floats, float] | None,
+) -> tuple[Floats, float]:
     rows, columns = design.shape
     full = np.column_stack([design, np.ones(rows)])
     ridge = np.append(np.full(columns, penalty), 1e-9)
@@ -80,7 +93,8 @@ def ridge_logistic(
         probability = sigmoid(full @ beta)
         curvature = np.maximum(weights * probability * (1 - probability), 1e-12)
         gradient = full.T @ (weights * (probability - outcome)) + ridge * beta
-        hessian = (full * curvature[:, None]).T @ full + np.diag(ridge)
+        root = full * np.sqrt(curvature)[:, None]
+        hessian = root.T @ root + np.diag(ridge)
         step = np.linalg.solve(hessian, gradient)
         scale = 1.0
         while (proposed := loss(beta - scale * step)) > current and scale > 1e-4:
@@ -89,7 +103,7 @@ def ridge_logistic(
             break
         beta = beta - scale * step
         gained, current = current - proposed, proposed
-        if gained <= 1e-10 * max(1.0, abs(current)):
+        if gained <= 1e-9 * max(1.0, abs(current)):
             break
     return beta[:-1], float(beta[-1])
 

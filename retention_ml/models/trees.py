@@ -14,6 +14,7 @@ _TEXT_BYTES_MAX = 64 * 1024 * 1024
 _MODELS_MAX = 64
 _TREES_MAX = 20_000
 _LEAVES_MAX = 4_096
+_END = "\nend of trees\n"
 
 
 def load_lightgbm() -> Any:
@@ -110,6 +111,15 @@ def _is_forest(text: str) -> bool:
     return "\naverage_output\n" in text[:4096].split("feature_names=")[0]
 
 
+def trees_only(text: str) -> str:
+    """A LightGBM text without what follows its trees.
+
+    Importances and the parameters of the fit are not needed to predict. Without them the text
+    does not depend on the number of threads, and there is less for a parser to trip over.
+    """
+    return text[: text.index(_END) + len(_END)]
+
+
 def fault_of(content: bytes, features_count: int) -> str | None:
     """What is wrong with a LightGBM text, or None where it is sound.
 
@@ -141,15 +151,12 @@ def fault_of(content: bytes, features_count: int) -> str | None:
             return f"{key} does not name {features_count} features"
     if not 1 <= len(blocks) <= _TREES_MAX:
         return f"it has {len(blocks)} trees, expected 1 to {_TREES_MAX:,}"
-    if "\nend of trees\n" not in blocks[-1]:
-        return "it is cut off before the end of its trees"
-    blocks[-1], _, tail = blocks[-1].partition("\nend of trees\n")
-    if not tail.rstrip().endswith(("end of parameters", "pandas_categorical:null")):
-        return "it is cut off before the end of its parameters"
+    if not blocks[-1].endswith(_END):
+        return "it does not stop at the end of its trees"
+    blocks[-1] = blocks[-1].removesuffix(_END)
     sizes = header.get("tree_sizes", "").split(" ")
-    starts = [len(head)] + [len("\nTree=") + len(block) for block in blocks[:-1]]
     if len(sizes) != len(blocks) or not _sizes_fit(sizes, blocks):
-        return f"tree_sizes does not describe its {len(starts)} trees"
+        return f"tree_sizes does not describe its {len(blocks)} trees"
     for number, block in enumerate(blocks):
         wrong = _fault_of_tree(number, block, features_count)
         if wrong:

@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from retention_ml import tables
 from retention_ml.deliveries.archive import path_of
-from retention_ml.deliveries.readers import LINE_NUMBER, Chunk, open_file
+from retention_ml.deliveries.chunks import LINE_NUMBER
+from retention_ml.deliveries.readers import open_file
 from retention_ml.deliveries.sources import Feed, Source
 from retention_ml.errors import AccountingError
 from retention_ml.quality import ledger
@@ -33,8 +34,8 @@ def hold(
     """Put all rows of a staged batch into `quarantine.rows` and close its books as held.
 
     Rows that staging rejected keep their own reason code, all others get `batch_held`. What
-    was delivered is read again from the archived files, or, of a replay, from the rows in
-    quarantine that it tried again.
+    was delivered is read again from the archived files. The rows of a replay are in quarantine
+    already, under the delivery they first came in: there they stay, to be tried once more.
 
     Raises
     ------
@@ -42,24 +43,28 @@ def hold(
         The archived file has other rows than were staged.
     """
     ledger.forget_held(transaction, batch_id)
+    transaction.change(
+        "UPDATE raw.deliveries SET status = 'held', reason = :reason, delivered_count = 0, "
+        "quarantined_count = 0, loaded_at = :now "
+        "WHERE batch_id = :b AND status = 'staged' AND replay_of IS NOT NULL",
+        b=batch_id,
+        reason=reason,
+        now=now,
+    )
     ledger.quarantine_rejects(transaction, batch_id, now)
     for account in accounts.values():
-        if account.delivered == 0:  # a reference file, or one without rows
+        if account.replay_of is not None or account.delivered == 0:
             continue
-        if account.replay_of is None:
-            file_sha256 = _sha256(transaction, account.delivery_id)
-            rejected = _rejected_lines(transaction, account.delivery_id)
-            kept = _delivered(path_of(home, file_sha256), source.feeds[account.feed], rejected)
-            count = _quarantine(transaction, source.name, account, file_sha256, kept, now)
-        else:
-            count = _quarantine_again(transaction, batch_id, account, now)
+        file_sha256 = _sha256(transaction, account.delivery_id)
+        rejected = _rejected_lines(transaction, account.delivery_id)
+        rows = _delivered(path_of(home, file_sha256), source.feeds[account.feed], rejected)
+        count = _quarantine(transaction, source.name, account, file_sha256, rows, now)
         if count + account.quarantined != account.delivered:
             raise AccountingError(
                 f"Delivery {account.delivery_id} has {account.delivered:,} rows, but "
                 f"{count + account.quarantined:,} were found when it was read again to be held. "
                 "Nothing was recorded. Please report this as a defect."
             )
-    ledger.mark_replayed(transaction, batch_id, tables.CANONICAL, accounts)
     transaction.change(
         "UPDATE raw.deliveries SET status = 'held', reason_code = :code, reason = :reason, "
         "quarantined_count = delivered_count, loaded_at = :now "
@@ -99,13 +104,11 @@ def _rejected_lines(transaction: Transaction, delivery_id: int) -> set[int]:
 def _delivered(path: Path, feed: Feed, rejected: set[int]) -> Iterator[tuple[int, bytes]]:
     """Line number and bytes of the rows that were not rejected."""
     for chunk in open_file(path, feed).chunks:
-        yield from _rows_of(chunk, rejected)
-
-
-def _rows_of(chunk: Chunk, rejected: set[int]) -> Iterator[tuple[int, bytes]]:
-    for place, line_number in enumerate(chunk.rows[LINE_NUMBER].to_pylist()):
-        if line_number not in rejected:
-            yield line_number, chunk.raw(place)
+        lines = chunk.rows[LINE_NUMBER].to_pylist()
+        places = [place for place, line in enumerate(lines) if line not in rejected]
+        for begin in range(0, len(places), _ROWS_AT_ONCE):
+            part = places[begin : begin + _ROWS_AT_ONCE]
+            yield from zip([lines[place] for place in part], chunk.raw(part), strict=True)
 
 
 def _quarantine(
@@ -146,25 +149,3 @@ def _text(raw: bytes) -> tuple[str, bytes | None]:
     except UnicodeDecodeError:
         return raw.decode("utf-8", "replace").replace("\0", "\ufffd"), raw
     return (text, None) if "\0" not in text else (text.replace("\0", "\ufffd"), raw)
-
-
-def _quarantine_again(
-    transaction: Transaction, batch_id: int, account: Account, now: datetime
-) -> int:
-    """Of a replay, the rows as they stand in quarantine under the delivery they first came in."""
-    count = 0
-    for name in tables.CANONICAL:
-        count += transaction.change(
-            "INSERT INTO quarantine.rows (delivery_id, line_number, source, feed, file_sha256, "
-            "raw_text, raw_bytes, reason_code, quarantined_at) "
-            "SELECT :d, old.line_number, old.source, old.feed, old.file_sha256, old.raw_text, "
-            f"old.raw_bytes, :code, :now FROM quarantine.rows AS old JOIN staging.{name} AS tried "
-            "ON tried.line_number = old.line_number AND tried.delivery_id = :d "
-            "AND tried.batch_id = :b AND NOT tried.is_derived WHERE old.delivery_id = :original",
-            d=account.delivery_id,
-            b=batch_id,
-            original=account.replay_of,
-            code=BATCH_HELD,
-            now=now,
-        )
-    return count

@@ -110,7 +110,7 @@ def expected(expectation: str, arguments: Mapping[str, Any]) -> str:
 
 
 def _number(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int | float) else str(value)[:10]
+    return f"{value:,.12g}" if isinstance(value, int | float) else str(value)[:10]
 
 
 def _range(arguments: Mapping[str, Any]) -> str:

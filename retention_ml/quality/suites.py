@@ -70,8 +70,7 @@ def run(url: str, queries: Mapping[str, str], folder: Path) -> list[CheckResult]
     if not suites:
         return []
     gx = _great_expectations()
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+    context = _context(gx)
     source = context.data_sources.add_postgres(
         "warehouse",
         connection_string=url.replace("postgresql://", "postgresql+psycopg2://", 1),
@@ -106,6 +105,21 @@ def _great_expectations() -> Any:
         import great_expectations as gx
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
     return gx
+
+
+def _context(gx: Any) -> Any:
+    """A context that keeps nothing on disk and draws no progress bars."""
+    from great_expectations.data_context.types.base import (
+        DataContextConfig,
+        InMemoryStoreBackendDefaults,
+    )
+
+    in_memory = InMemoryStoreBackendDefaults(init_temp_docs_sites=False)
+    config = DataContextConfig(
+        store_backend_defaults=in_memory,
+        progress_bars={"globally": False, "metric_calculations": False},
+    )
+    return gx.get_context(mode="ephemeral", project_config=config)
 
 
 def _verdict(suite: str, result: Any) -> CheckResult:

@@ -16,7 +16,7 @@ from retention_ml.warehouse import Warehouse
 
 Row = dict[str, Any]
 
-_SHOWN_METRICS = ("roc_auc", "log_loss", "brier", "ece", "lift_at_10")
+_SHOWN_METRICS = ("roc_auc", "pr_auc", "log_loss", "brier", "ece", "lift_at_10")
 
 
 def tiers(warehouse: Warehouse, as_of: date | None = None) -> list[Row]:

@@ -105,7 +105,9 @@ def show(outcome: Mapping[str, Any], console: Console) -> None:
                 r["customers_count"],
                 f"{r['customers_share']:.1%}",
                 f"{r['expected_value_at_risk']:,.0f}",
-                f"{r['mean_churn_probability']:.2f}",
+                None
+                if r["mean_churn_probability"] is None
+                else f"{r['mean_churn_probability']:.2f}",
             )
             for r in outcome["tiers"]
         ],

@@ -61,6 +61,7 @@ def describe(dag) -> dict:
                 ]
                 if task.retry_policy
                 else [],
+                "otherwise": task.retry_policy.default.value if task.retry_policy else None,
                 "outlets": sorted(asset.name for asset in task.outlets),
                 "trigger_rule": task.trigger_rule.value,
                 "downstream": sorted(task.downstream_task_ids),

@@ -76,7 +76,9 @@ def test_every_task_has_an_owner_and_retries_only_what_may_pass_by_itself(
                 "UsageError": "fail",
                 "WarehouseError": "retry",
                 "RegistryError": "retry",
+                "OSError": "retry",
             }, (dag_id, task_id)
+            assert task["otherwise"] == "fail", (dag_id, task_id)
 
 
 def test_the_rules_name_errors_that_exist() -> None:

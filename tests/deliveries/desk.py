@@ -104,7 +104,11 @@ def cast_file(path: Path, folder: Path, name: str = "shop", lookup: pa.Table | N
         for group in pipeline.cast(engine, source, feed, [given], lookup):
             if group.accepted:
                 keyed = pipeline.key(
-                    engine, source, feed, group, lambda _, numbers: pipeline.reread_rows(given, numbers)
+                    engine,
+                    source,
+                    feed,
+                    group,
+                    lambda _, numbers: pipeline.reread_rows(given, numbers),
                 )
                 rows += keyed.to_pylist()
             reasons.update({reject.line_number: str(reject.reason) for _, reject in group.rejects})

@@ -25,8 +25,8 @@ _REGISTRY = re.compile(
         )
     )
 )
-# Ourselves, the containers' names for each other, a name space, and names that never resolve.
-_ALLOWED_HOSTS = {"127.0.0.1", "localhost", "0.0.0.0", "mlflow", "api-server", "www.w3.org"}
+# Ourselves, a name space, and names that never resolve; a host without a dot is a neighbour.
+_ALLOWED_HOSTS = {"127.0.0.1", "0.0.0.0", "www.w3.org"}
 _NOBODY = (".invalid", ".test", ".example", "example.com", "example.org")
 _KEY = re.compile(
     "-----BEGIN [A-Z ]*PRIVATE " + r"KEY-----|\bAKIA[0-9A-Z]{16}\b|\bghp_[A-Za-z0-9]{36}\b"
@@ -47,7 +47,7 @@ def _lines() -> Iterator[tuple[Path, int, str]]:
 
 
 def _is_foreign(host: str) -> bool:
-    return host not in _ALLOWED_HOSTS and not host.endswith(_NOBODY)
+    return "." in host and host not in _ALLOWED_HOSTS and not host.endswith(_NOBODY)
 
 
 def test_no_file_names_a_place_on_one_machine() -> None:
@@ -88,4 +88,5 @@ def test_the_detectors_find_what_they_look_for() -> None:
     ]
     assert _is_foreign("shop.de")
     assert not _is_foreign("127.0.0.1")
+    assert not _is_foreign("mlflow")
     assert not _is_foreign("shop.invalid")

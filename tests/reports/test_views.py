@@ -106,12 +106,14 @@ def test_the_reader_of_bi_may_select_from_reports_and_do_nothing_else(shop: Worl
         "DELETE FROM reports.customer_risk",
         "CREATE TABLE public.mine (x int)",
     ):
-        with (
-            pytest.raises(WarehouseError, match=r"permission denied|cannot delete"),
-            warehouse.transaction() as transaction,
-        ):
-            transaction.execute("SET LOCAL ROLE retention_bi")
-            transaction.execute(forbidden)
+        with pytest.raises(WarehouseError, match=r"permission denied|cannot delete"):
+            _as_reader(warehouse, forbidden)
+
+
+def _as_reader(warehouse: Warehouse, sql: str) -> None:
+    with warehouse.transaction() as transaction:
+        transaction.execute("SET LOCAL ROLE retention_bi")
+        transaction.execute(sql)
 
 
 def test_the_latest_view_shows_one_day_and_the_history_all(shop: World) -> None:

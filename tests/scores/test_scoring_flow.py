@@ -33,9 +33,8 @@ def test_missing_features_are_built_and_checked_scores_are_published(shop: World
     assert len(risk) == len(features) > 50
     assert {row["snapshot_id"] for row in risk} == {published}
     assert "No order for" in risk[0]["reason_1"]
-    suites = shop.rows("SELECT suite, count(*) AS n FROM quality.results GROUP BY 1")
-    assert [row["suite"] for row in suites] == ["scores.customer_daily"]
-    assert suites[0]["n"] >= 8
+    asked = shop.rows("SELECT * FROM quality.results WHERE suite = 'scores.customer_daily'")
+    assert len(asked) >= 8
     assert all(row["is_success"] for row in shop.rows("SELECT is_success FROM scores.audits"))
     again = shop.score(DAY)
     assert again.details["is_repeat"]

@@ -15,7 +15,7 @@ from retention_ml.features.families.arithmetic import (
 )
 
 _WEIGHT = 2**40
-_CENTS_WEIGHT = 2**20
+_CENTS_WEIGHT = 2**28  # leaves room for 300 million units of money a day in 64 bits
 _TREND_WINDOWS = (30, 90)
 
 

@@ -1,0 +1,187 @@
+"""kill -9 during ingestion, at every failpoint and at random moments.
+
+Whatever the moment: the invariants hold at once, and the same call again ends where an
+undisturbed run ends. A naive loader beside it shows that the invariants can fail.
+"""
+
+import multiprocessing
+import os
+import random
+import signal
+from collections.abc import Iterator
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from retention_ml import tables
+from retention_ml.curated.ingest import ingest
+from retention_ml.failpoints import FAILPOINTS
+from retention_ml.maintenance.invariants import violations
+from retention_ml.settings import Settings
+from retention_ml.warehouse import Warehouse
+from tests.curated.batches import with_source
+
+STAGES = ("land.", "stage.", "check.", "curate.")
+MINE = [name for name in FAILPOINTS if name.startswith(STAGES)]
+HEADER = "order,product,customer,time,quantity,price\n"
+
+
+def test_every_stage_of_ingestion_has_a_failpoint() -> None:
+    assert {name.split(".")[0] + "." for name in MINE} == set(STAGES)
+
+
+@pytest.fixture(scope="module")
+def processes() -> Iterator[ForkServerContext]:
+    """Processes of their own that find everything imported: a kill costs no start-up."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.chaos.victim"])
+    yield context
+
+
+@pytest.fixture
+def settings(settings: Settings, tmp_path: Path) -> Settings:
+    return with_source(settings, tmp_path)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    """Two deliveries: the second repeats, corrects, adds, and has rows that are none."""
+    first = [f"{n},p{n % 5},c{n % 9},2026-02-01 10:00:00,1,2.50" for n in range(60)]
+    second = first[:20] + [line.replace(",1,2.50", ",3,2.50") for line in first[20:40]]
+    second += [f"{n},p1,c1,2026-02-02 10:00:00,1,2.50" for n in range(100, 140)] + ["x", "1,2,3"]
+    paths = [tmp_path / "lines_1.csv", tmp_path / "lines_2.csv"]
+    for path, rows in zip(paths, (first, second), strict=True):
+        path.write_text(HEADER + "\n".join(rows) + "\n", encoding="utf-8")
+    return paths
+
+
+def run(
+    processes: ForkServerContext,
+    warehouse: Warehouse,
+    settings: Settings,
+    file: Path,
+    *,
+    failpoint: str = "",
+    kill_after: float | None = None,
+) -> int:
+    """Ingest a file in a process of its own; how it ended."""
+    from tests.chaos.victim import bring_in
+
+    process = processes.Process(
+        target=bring_in, args=(warehouse.url, settings.model_dump(), str(file), failpoint)
+    )
+    process.start()
+    process.join(60 if kill_after is None else kill_after)
+    if process.is_alive():
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGKILL)
+        process.join(60)
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+def state(warehouse: Warehouse) -> dict[str, list[Any]]:
+    """All that must not depend on when something happened: no ids, no times of loading."""
+    found: dict[str, list[Any]] = {}
+    with warehouse.transaction() as transaction:
+        for name, entry in tables.CANONICAL.items():
+            columns = ", ".join(column.name for column in entry)
+            rows = transaction.execute(
+                f"SELECT {columns}, line_number, superseded_at IS NULL FROM curated.{name}"
+            )
+            found[name] = sorted((tuple(row) for row in rows), key=repr)
+        for name, sql in {
+            "quarantine": "SELECT line_number, raw_text, reason_code FROM quarantine.rows",
+            "deliveries": "SELECT file_name, status, delivered_count, accepted_count, "
+            "quarantined_count, duplicate_count, corrected_count FROM raw.deliveries",
+            "batches": "SELECT status FROM raw.batches",
+        }.items():
+            found[name] = sorted((tuple(row) for row in transaction.execute(sql)), key=repr)
+    return found
+
+
+@pytest.fixture
+def undisturbed(
+    postgres: Any, template_database: str, settings: Settings, files: list[Path], tmp_path: Path
+) -> dict[str, list[Any]]:
+    """The state after both files were ingested without any fault."""
+    from uuid import uuid4
+
+    name = f"undisturbed_{uuid4().hex[:12]}"
+    admin = Warehouse(postgres.url())
+    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template_database}")
+    warehouse = Warehouse(postgres.url(name))
+    aside = settings.model_copy(update={"home": tmp_path / "undisturbed"})
+    for file in files:
+        ingest(warehouse, settings=aside, source="shop", files=[file])
+    found = state(warehouse)
+    warehouse.close()
+    admin.close()
+    return found
+
+
+def test_the_undisturbed_run_has_all_fates(undisturbed: dict[str, list[Any]]) -> None:
+    assert undisturbed["deliveries"] == [
+        ("lines_1.csv", "accepted", 60, 60, 0, 0, 0),
+        ("lines_2.csv", "accepted", 82, 60, 2, 20, 20),
+    ]
+
+
+@pytest.mark.parametrize("failpoint", MINE)
+def test_killed_at_a_failpoint_nothing_is_lost_or_doubled_and_a_retry_completes(
+    processes: ForkServerContext,
+    warehouse: Warehouse,
+    settings: Settings,
+    files: list[Path],
+    undisturbed: dict[str, list[Any]],
+    failpoint: str,
+) -> None:
+    ingest(warehouse, settings=settings, source="shop", files=[files[0]])
+    ended = run(processes, warehouse, settings, files[1], failpoint=failpoint)
+    assert ended == -signal.SIGKILL, f"{failpoint} was not reached"
+    assert violations(warehouse) == []
+    assert run(processes, warehouse, settings, files[1]) == 0
+    assert violations(warehouse) == []
+    after = state(warehouse)
+    if failpoint == "curate.after_commit":  # all was done: the retry finds the file repeated
+        after["deliveries"].remove(("lines_2.csv", "repeated", 0, 0, 0, 0, 0))
+        after["batches"].pop()
+    assert after == undisturbed
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments_nothing_is_lost_or_doubled(
+    processes: ForkServerContext,
+    warehouse: Warehouse,
+    settings: Settings,
+    files: list[Path],
+    undisturbed: dict[str, list[Any]],
+) -> None:
+    draw = random.Random(20260301)
+    for file in files:
+        for _ in range(int(os.environ.get("RETENTION_CHAOS_KILLS", "20")) // 2):
+            ended = run(processes, warehouse, settings, file, kill_after=draw.uniform(0, 1.5))
+            assert ended in (0, -signal.SIGKILL)
+            assert violations(warehouse) == []
+        assert run(processes, warehouse, settings, file) == 0
+    after = state(warehouse)
+    after["deliveries"] = [row for row in after["deliveries"] if row[1] != "repeated"]
+    assert {k: v for k, v in after.items() if k != "batches"} == {
+        k: v for k, v in undisturbed.items() if k != "batches"
+    }
+
+
+@pytest.mark.parametrize("first", ["rows", "ledger"])
+def test_a_naive_loader_that_dies_between_rows_and_ledger_is_caught(
+    processes: ForkServerContext, warehouse: Warehouse, first: str
+) -> None:
+    from tests.chaos.victim import load_naively
+
+    process = processes.Process(target=load_naively, args=(warehouse.url, first))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    assert [sentence[:2] for sentence in violations(warehouse)] == ["P1"]

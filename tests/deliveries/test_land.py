@@ -1,0 +1,130 @@
+"""Landing: the ledger knows every file, and the same files again change nothing."""
+
+from pathlib import Path
+
+import pytest
+
+from retention_ml.deliveries.land import land
+from retention_ml.deliveries.stage import stage
+from retention_ml.errors import FileRefused, UsageError
+from retention_ml.settings import Settings
+from retention_ml.warehouse import Warehouse
+from tests.deliveries.desk import line, write
+
+
+def ledger(warehouse: Warehouse) -> list[tuple[str, str, str | None]]:
+    rows = warehouse.read(
+        "SELECT file_name, status, reason_code FROM raw.deliveries ORDER BY delivery_id"
+    ).to_pylist()
+    return [(row["file_name"], row["status"], row["reason_code"]) for row in rows]
+
+
+def accept(warehouse: Warehouse, batch_id: int) -> None:
+    """What curating does to the ledger."""
+    with warehouse.transaction() as transaction:
+        for table, status in (("raw.deliveries", "accepted"), ("raw.batches", "curated")):
+            transaction.change(
+                f"UPDATE {table} SET status = '{status}' WHERE batch_id = :b", b=batch_id
+            )
+
+
+def test_a_bad_file_is_refused_and_the_others_go_on(
+    warehouse: Warehouse, shop_settings: Settings, tmp_path: Path
+) -> None:
+    files = [
+        write(tmp_path / "lines1.csv", [line()]),
+        write(tmp_path / "lines2.csv", [line()], "order,product"),
+        write(tmp_path / "unknown.csv", [line()]),
+        tmp_path / "lines3.csv",
+    ]
+    receipt = land(warehouse, settings=shop_settings, source="shop", files=files)
+    assert (receipt.read, receipt.written, receipt.quarantined) == (4, 1, 3)
+    assert receipt.details["batch_id"] == 1
+    assert ledger(warehouse) == [
+        ("lines1.csv", "landed", None),
+        ("lines2.csv", "refused", "missing_column"),
+        ("unknown.csv", "refused", "no_feed"),
+        ("lines3.csv", "refused", "no_file"),
+    ]
+
+
+def test_when_every_file_is_refused_the_call_is_too_and_the_ledger_says_why(
+    warehouse: Warehouse, shop_settings: Settings, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "lines.csv", [line()], "order;product")
+    with pytest.raises(FileRefused, match="when split at ';'"):
+        land(warehouse, settings=shop_settings, source="shop", files=[path])
+    assert ledger(warehouse) == [("lines.csv", "refused", "wrong_delimiter")]
+    assert warehouse.read("SELECT status FROM raw.batches")["status"].to_pylist() == ["held"]
+
+
+def test_no_file_at_all_is_a_wrong_request(warehouse: Warehouse, shop_settings: Settings) -> None:
+    with pytest.raises(UsageError, match="No file was named"):
+        land(warehouse, settings=shop_settings, source="shop", files=[])
+
+
+def test_the_same_bytes_again_are_repeated_under_any_name(
+    warehouse: Warehouse, shop_settings: Settings, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "lines1.csv", [line()])
+    first = land(warehouse, settings=shop_settings, source="shop", files=[path])
+    accept(warehouse, first.details["batch_id"])
+    other = write(tmp_path / "lines2.csv", [line()])
+    again = land(warehouse, settings=shop_settings, source="shop", files=[path, other])
+    assert (again.duplicates, again.written, again.details["batch_id"]) == (2, 0, None)
+
+
+def test_the_same_bytes_twice_in_one_call_count_once(
+    warehouse: Warehouse, shop_settings: Settings, tmp_path: Path
+) -> None:
+    files = [write(tmp_path / f"lines{i}.csv", [line()]) for i in (1, 2)]
+    receipt = land(warehouse, settings=shop_settings, source="shop", files=files)
+    assert (receipt.written, receipt.duplicates) == (1, 1)
+
+
+def test_files_of_an_unfinished_batch_are_taken_up_in_it(
+    warehouse: Warehouse, shop_settings: Settings, tmp_path: Path
+) -> None:
+    files = [write(tmp_path / f"lines{i}.csv", [line(order=str(i))]) for i in range(4)]
+    first = land(warehouse, settings=shop_settings, source="shop", files=files[:2])
+    second = land(warehouse, settings=shop_settings, source="shop", files=files[2:3])
+    both = land(warehouse, settings=shop_settings, source="shop", files=files, history=True)
+    assert (first.details["batch_id"], second.details["batch_id"], both.details["batch_id"]) == (
+        1,
+        2,
+        1,
+    )
+    assert [status for _, status, _ in ledger(warehouse)] == ["landed"] * 4
+    batches = warehouse.read("SELECT batch_id, is_history FROM raw.batches").to_pylist()
+    assert batches == [{"batch_id": 1, "is_history": True}]
+    assert stage(warehouse, settings=shop_settings, batch_id=1).written == 4
+
+
+def test_a_held_batch_is_opened_again(
+    warehouse: Warehouse, shop_settings: Settings, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "lines.csv", [line()])
+    land(warehouse, settings=shop_settings, source="shop", files=[path])
+    with warehouse.transaction() as transaction:
+        transaction.change("UPDATE raw.deliveries SET status = 'held'")
+        transaction.change("UPDATE raw.batches SET status = 'held', reason = 'critical'")
+    with pytest.raises(UsageError, match=r"Batch 1 is held \(critical\)"):
+        stage(warehouse, settings=shop_settings, batch_id=1)
+    again = land(warehouse, settings=shop_settings, source="shop", files=[path])
+    assert again.details["batch_id"] == 1
+    assert stage(warehouse, settings=shop_settings, batch_id=1).written == 1
+
+
+def test_a_further_column_is_told_in_the_receipt(
+    warehouse: Warehouse, shop_settings: Settings, tmp_path: Path
+) -> None:
+    header = "order,product,customer,at,quantity,price"
+    first = land(
+        warehouse, settings=shop_settings, source="shop",
+        files=[write(tmp_path / "lines1.csv", [line()])],
+    )  # fmt: skip
+    accept(warehouse, first.details["batch_id"])
+    more = write(tmp_path / "lines2.csv", [line() + ",x"], header + ",note")
+    receipt = land(warehouse, settings=shop_settings, source="shop", files=[more])
+    assert receipt.details["new_columns"] == {"lines": ["note"]}
+    assert receipt.details["columns_not_read"] == {"lines": ["note"]}

@@ -1,0 +1,97 @@
+"""Replay: rows set aside are tried again by the description as it stands then."""
+
+from pathlib import Path
+
+import pytest
+
+from retention_ml.curated.curate import curate
+from retention_ml.deliveries.land import land
+from retention_ml.deliveries.replay import replay
+from retention_ml.deliveries.stage import stage
+from retention_ml.errors import UsageError
+from retention_ml.settings import Settings
+from retention_ml.warehouse import Warehouse
+from tests.deliveries.desk import SHOP, line, write
+
+LINES = [
+    line(order="1", quantity="5"),
+    line(order="1", quantity="1", customer=""),
+    line(order="2", customer=""),
+    line(order="3", price="oops"),
+]
+
+
+def close(warehouse: Warehouse, settings: Settings, batch_id: int) -> None:
+    """Stage and curate; the check between them is not what is tested here."""
+    stage(warehouse, settings=settings, batch_id=batch_id)
+    with warehouse.transaction() as transaction:
+        transaction.change(
+            "UPDATE raw.batches SET status = 'checked' WHERE batch_id = :b", b=batch_id
+        )
+    curate(warehouse, settings=settings, batch_id=batch_id)
+
+
+def curated(warehouse: Warehouse) -> list[tuple[str, int, int]]:
+    rows = warehouse.read(
+        "SELECT order_id, occurrence, quantity FROM curated.order_lines WHERE superseded_at IS NULL "
+        "ORDER BY 1, 2"
+    ).to_pylist()
+    return [(row["order_id"], row["occurrence"], row["quantity"]) for row in rows]
+
+
+@pytest.fixture
+def filled(
+    warehouse: Warehouse, shop_settings: Settings, folder: Path, tmp_path: Path
+) -> Warehouse:
+    """Three of four lines in quarantine; then the description is mended to allow guests."""
+    path = write(tmp_path / "lines.csv", LINES)
+    landed = land(warehouse, settings=shop_settings, source="shop", files=[path], history=True)
+    close(warehouse, shop_settings, landed.details["batch_id"])
+    assert curated(warehouse) == [("1", 1, 5)]
+    mended = SHOP.replace('table = "order_lines"', 'table = "order_lines"\nguests = true')
+    (folder / "shop.toml").write_text(mended, encoding="utf-8")
+    return warehouse
+
+
+def test_mended_rows_are_accepted_beside_their_siblings(
+    filled: Warehouse, shop_settings: Settings
+) -> None:
+    receipt = replay(filled, settings=shop_settings, source=None, reason=None)
+    assert (receipt.read, receipt.details["source"]) == (3, "shop")
+    close(filled, shop_settings, receipt.details["batch_id"])
+    assert curated(filled) == [("1", 1, 5), ("1", 2, 1), ("2", 1, 2)]
+    rows = filled.read(
+        "SELECT delivery_id, line_number, reason_code, replayed_in FROM quarantine.rows ORDER BY 1, 2"
+    ).to_pylist()
+    assert [tuple(row.values()) for row in rows] == [
+        (1, 3, "missing_customer_id", 2), (1, 4, "missing_customer_id", 2),
+        (1, 5, "bad_number", 2), (2, 5, "bad_number", None),
+    ]  # fmt: skip
+
+
+def test_only_rows_with_the_named_reason_are_tried(
+    filled: Warehouse, shop_settings: Settings
+) -> None:
+    receipt = replay(filled, settings=shop_settings, source="shop", reason="missing_customer_id")
+    assert receipt.read == 2
+    close(filled, shop_settings, receipt.details["batch_id"])
+    left = filled.read("SELECT reason_code FROM quarantine.rows WHERE replayed_in IS NULL")
+    assert left["reason_code"].to_pylist() == ["bad_number"]
+
+
+def test_an_unfinished_replay_is_taken_up_and_a_finished_one_is_not_repeated(
+    filled: Warehouse, shop_settings: Settings
+) -> None:
+    first = replay(filled, settings=shop_settings, source="shop", reason="missing_customer_id")
+    again = replay(filled, settings=shop_settings, source="shop", reason="missing_customer_id")
+    assert first.details["batch_id"] == again.details["batch_id"]
+    close(filled, shop_settings, first.details["batch_id"])
+    after = replay(filled, settings=shop_settings, source="shop", reason="missing_customer_id")
+    assert after.details["batch_id"] is None
+
+
+def test_rows_of_several_sources_need_a_name(filled: Warehouse, shop_settings: Settings) -> None:
+    with filled.transaction() as transaction:
+        transaction.change("UPDATE quarantine.rows SET source = 'other' WHERE line_number = 5")
+    with pytest.raises(UsageError, match="2 sources wait"):
+        replay(filled, settings=shop_settings, source=None, reason=None)

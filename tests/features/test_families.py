@@ -1,0 +1,131 @@
+"""Tiny customers, computed by hand."""
+
+from datetime import UTC, date, datetime
+
+from pytest import approx
+
+from retention_ml.settings import Settings
+from retention_ml.warehouse import Warehouse
+from tests import shops
+from tests.features.worlds import buy, deliver, in_zone, one
+
+_DAY = date(2025, 6, 1)  # a Sunday
+
+
+def test_a_customer_who_bought_on_three_days(warehouse: Warehouse, settings: Settings) -> None:
+    deliver(
+        warehouse,
+        buy("o1", shops.at("2025-04-02", 9), lines=[{"quantity": 2, "line_amount_cents": 400}]),
+        buy("o2", shops.at("2025-05-02", 13), lines=[{}, {"product_id": "p2"}]),
+        buy("o3", shops.at("2025-05-02", 19), lines=[{"product_id": "p1", "discount_cents": 250}]),
+        buy("o4", shops.at("2025-05-22", 20), lines=[{"product_id": "p3"}]),
+        buy("o5", shops.at("2025-05-23", 20), kind="return", lines=[{"line_amount_cents": -300}]),
+        {"products": [{"product_id": p, "category": c} for p, c in (("p1", "a"), ("p2", "a"), ("p3", "b"))]},
+    )  # fmt: skip
+    found = one(warehouse, settings, _DAY)
+    expected = {
+        "recency_days": 10,
+        "tenure_days": 60,
+        "purchase_span_days": 50,
+        "is_one_time_buyer": 0,
+        "orders_count": 4,
+        "orders_count_7d": 0,
+        "orders_count_14d": 1,
+        "orders_count_30d": 3,
+        "orders_count_60d": 4,
+        "purchase_days_count": 3,
+        "orders_decayed_count_15d": 0.5 ** (60 / 15) + 2 * 0.5 ** (30 / 15) + 0.5 ** (10 / 15),
+        "revenue_cents": 4_400,
+        "revenue_cents_30d": 4_000,
+        "gap_last_days": 20,
+        "gap_mean_days": 25,
+        "gap_median_days": 25,
+        "gap_recent3_mean_days": 25,
+        "gap_max_days": 30,
+        "gap_std_days": 50**0.5,
+        "recency_over_gap_mean_ratio": 0.4,
+        "lines_per_order_mean": 1.25,
+        "pieces_per_order_mean": 6 / 4,
+        "revenue_per_order_mean_cents": 1_100,
+        "revenue_per_order_last_cents": 1_000,
+        "revenue_per_order_first_cents": 400,
+        "products_count_90d": 3,
+        "categories_count_90d": 2,
+        "products_repeat_share_365d": 1 / 3,
+        "products_top_share_365d": 3 / 5,
+        "products_new_share_90d": 1,
+        "returns_count_90d": 1,
+        "cancellations_count_90d": 0,
+        "refund_cents_90d": 300,
+        "refund_share_365d": 300 / 4_400,
+        "returned_lines_share_365d": 0.2,
+        "return_recency_days": 9,
+        "discount_cents_90d": 250,
+        "discount_share_90d": 250 / 4_650,
+        "discounted_lines_share_365d": 0.2,
+        "orders_friday_share_365d": 0.5,
+        "orders_morning_share_365d": 0.25,
+        "orders_evening_share_365d": 0.5,
+        "orders_weekend_share_365d": 0,
+        "contacts_count_365d": 0,
+        "contact_recency_days": None,
+        "sessions_count_90d": 0,
+        "event_recency_days": None,
+        "rating_mean_share_365d": None,
+    }
+    assert {name: found[name] for name in expected} == {
+        name: None if value is None else approx(value) for name, value in expected.items()
+    }
+
+
+def test_a_one_time_buyer_has_no_gaps(warehouse: Warehouse, settings: Settings) -> None:
+    deliver(
+        warehouse,
+        buy("o1", shops.at("2025-05-30", 1)),
+        buy("o2", shops.at("2025-05-30", 2), lines=[{"product_id": None}]),
+    )
+    found = one(warehouse, settings, _DAY)
+    assert found["is_one_time_buyer"] == 1
+    assert found["orders_night_share_365d"] == 1
+    assert found["products_count_365d"] == 1
+    gaps = [value for name, value in found.items() if "gap" in name]
+    assert len(gaps) == 10
+    assert set(gaps) == {None}
+
+
+def test_an_even_number_of_gaps_has_the_mean_of_the_middle_two_as_median(
+    warehouse: Warehouse, settings: Settings
+) -> None:
+    days = ("2025-05-01", "2025-05-02", "2025-05-06", "2025-05-16", "2025-05-31")
+    deliver(warehouse, *(buy(f"o{day}", shops.at(day)) for day in days))  # gaps 1, 4, 10, 15
+    assert one(warehouse, settings, _DAY)["gap_median_days"] == 7
+
+
+def test_an_order_at_half_past_eleven_belongs_to_the_shops_evening(
+    warehouse: Warehouse, settings: Settings
+) -> None:
+    deliver(warehouse, buy("o1", datetime(2025, 5, 31, 22, 30, tzinfo=UTC)))
+    found = one(warehouse, in_zone(settings, "Europe/London"), _DAY)  # 23:30 on Saturday
+    assert (found["recency_days"], found["orders_evening_share_365d"]) == (1, 1)
+    assert found["orders_saturday_share_365d"] == 1
+    later = one(warehouse, in_zone(settings, "Europe/Berlin"), date(2025, 6, 2))
+    assert later["recency_days"] == 1  # 00:30 on Sunday: not known on Sunday, yesterday on Monday
+
+
+def test_a_day_of_23_hours_is_a_day(warehouse: Warehouse, settings: Settings) -> None:
+    settings = in_zone(settings, "Europe/London")
+    deliver(warehouse, buy("o1", datetime(2025, 3, 29, 23, 59, tzinfo=UTC)))
+    deliver(warehouse, buy("o2", datetime(2025, 3, 30, 22, 59, 59, tzinfo=UTC)))
+    found = one(warehouse, settings, date(2025, 3, 31))
+    assert (found["tenure_days"], found["recency_days"], found["gap_last_days"]) == (2, 1, 1)
+    assert one(warehouse, settings, date(2025, 3, 30))["orders_count"] == 1
+
+
+def test_active_is_who_bought_within_the_declared_days(
+    warehouse: Warehouse, settings: Settings
+) -> None:
+    deliver(warehouse, buy("o1", shops.at("2025-05-02"), customer="c1"))  # 30 days before
+    deliver(warehouse, buy("o2", shops.at("2025-05-01"), customer="c2"))  # 31 days before
+    deliver(warehouse, buy("o3", shops.at("2025-05-20"), customer="c3", kind="return"))
+    found = one(warehouse, in_zone(settings, "UTC", active_days=30), _DAY)
+    assert found["customer_id"] == "c1"

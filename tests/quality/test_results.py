@@ -1,0 +1,77 @@
+"""The sentences of the checks."""
+
+from typing import Any
+
+import pytest
+
+from retention_ml.quality.results import CheckResult, Severity, expected, percent
+
+
+def result(expectation: str, unexpected: int | None = None, **arguments: Any) -> CheckResult:
+    return CheckResult(
+        suite="staging.orders",
+        expectation=expectation,
+        column=arguments.get("column"),
+        severity=Severity.CRITICAL,
+        success=False,
+        element_count=None if unexpected is None else 1_000,
+        unexpected_count=unexpected,
+        observed="found 0",
+        reason="because",
+        arguments=arguments,
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "sentence"),
+    [
+        (
+            result(
+                "expect_column_values_to_be_between",
+                2,
+                column="quantity",
+                min_value=1,
+                max_value=5_000,
+            ),
+            "staging.orders of batch 3 has 2 rows whose quantity is not between 1 and 5,000 "
+            "(0.2 %; at most 0 % is accepted).",
+        ),
+        (
+            result(
+                "expect_column_values_to_be_in_set",
+                400,
+                column="kind",
+                value_set=["a", "b"],
+                mostly=0.8,
+            ),
+            "staging.orders of batch 3 has 400 rows whose kind is none of a, b "
+            "(40 %; at most 20 % is accepted).",
+        ),
+        (
+            result("expect_table_row_count_to_be_between", min_value=1),
+            "staging.orders of batch 3: found 0; expected: at least 1 rows.",
+        ),
+        (
+            result("expect_something_new", column="x"),
+            "staging.orders of batch 3: found 0; expected: something new (column x).",
+        ),
+    ],
+)
+def test_a_finding_says_what_is_wrong_and_what_was_expected(
+    found: CheckResult, sentence: str
+) -> None:
+    assert found.sentence("batch 3") == sentence
+
+
+def test_an_expectation_is_said_with_the_share_of_rows_it_asks_for() -> None:
+    assert (
+        expected("expect_column_values_to_not_be_null", {"column": "customer_id", "mostly": 0.6})
+        == "customer_id is given in at least 60 % of the rows"
+    )
+
+
+@pytest.mark.parametrize(
+    ("share", "text"), [(0, "0 %"), (1, "100 %"), (0.999, "99.9 %"), (0.00004, "0.004 %")]
+)
+def test_a_share_has_as_many_digits_as_it_needs(share: float, text: str) -> None:
+    assert percent(share) == text
