@@ -19,7 +19,13 @@ from airflow.sdk.exceptions import AirflowSkipException
 from retention_airflow import doors
 from retention_airflow.assets import CHAMPION, FEATURES
 from retention_airflow.clock import as_of
-from retention_airflow.defaults import DEFAULT_ARGS, TRAINING_PARAMS, WAREHOUSE_POOL, Tag
+from retention_airflow.defaults import (
+    CANDIDATES,
+    DEFAULT_ARGS,
+    TRAINING_PARAMS,
+    WAREHOUSE_POOL,
+    Tag,
+)
 
 from retention_ml.errors import NotReady
 
@@ -47,11 +53,7 @@ def train_models() -> None:
 
         return doors.call(door, skip_on=(NotReady,), as_of=as_of())
 
-    @task
-    def candidates(prepared: dict) -> list[str]:
-        return prepared["candidates"]
-
-    @task
+    @task(map_index_template="{{ task.op_kwargs['candidate'] }}")
     def fit(candidate: str, prepared: dict) -> dict:
         from retention_ml.models.train import fit as door
 
@@ -74,7 +76,7 @@ def train_models() -> None:
     prepared = prepare()
     selected = select(prepared)
     is_due() >> prepared
-    fit.partial(prepared=prepared).expand(candidate=candidates(prepared)) >> selected
+    fit.partial(prepared=prepared).expand(candidate=CANDIDATES) >> selected
     hand_over(selected)
 
 

@@ -100,10 +100,10 @@ def ingest(
 @_quarantine.command("list")
 def quarantine_list(as_json: Json = False) -> None:
     """Count the rows in quarantine by source and reason."""
-    with opened(as_json) as (warehouse, _):
+    with opened(as_json) as (warehouse, settings):
         from retention_ml.reports.read import quarantine_summary
 
-        rows = quarantine_summary(warehouse)
+        rows = quarantine_summary(warehouse, settings)
         if as_json:
             print_json(rows)
         else:

@@ -34,7 +34,7 @@ for _variable, _value in {
 }.items():
     os.environ.setdefault(_variable, _value)
 
-console = Console(highlight=False)
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 180)
 _errors = Console(stderr=True, highlight=False)
 
 
@@ -94,10 +94,17 @@ def print_json(document: Any) -> None:
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """A table for people; numbers to the right, thousands separated."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        pad_edge=False,
+        show_header=any(columns),
+    )
     for index, name in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[index], int | float | None) for row in rows)
-        table.add_column(name, justify="right" if numeric else "left")
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(_text(value) for value in row))
     console.print(table)
@@ -105,10 +112,14 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
 
 
 def print_mapping(title: str, values: Mapping[str, Any]) -> None:
-    """Names and values, one a line."""
+    """Names and values, one a line; a mapping among the values becomes a table of its own."""
+    plain = {name: value for name, value in values.items() if not isinstance(value, Mapping)}
     print_table(
-        title, ("", ""), [(name.replace("_", " "), _text(value)) for name, value in values.items()]
+        title, ("", ""), [(name.replace("_", " "), _text(value)) for name, value in plain.items()]
     )
+    for name, value in values.items():
+        if isinstance(value, Mapping) and value:
+            print_mapping(name.replace("_", " ").capitalize(), value)
 
 
 def _text(value: Any) -> str:

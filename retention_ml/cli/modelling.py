@@ -15,6 +15,9 @@ from retention_ml.cli.frame import (
     print_table,
     working,
 )
+from retention_ml.cli.tables import print_comparison, print_tiers
+
+_SHOWN = 15
 
 
 def add_to(app: typer.Typer) -> None:
@@ -38,7 +41,7 @@ def train(as_of: AsOf, as_json: Json = False) -> None:
             return
         rows = training_comparison(warehouse, str(receipt.details["training_id"]))
         console.print(str(receipt))
-        print_table("Candidates", tuple(rows[0]), [tuple(row.values()) for row in rows])
+        print_comparison(rows)
         console.print(f"{receipt.details['verdict']}: {receipt.details['reason']}")
 
 
@@ -75,8 +78,7 @@ def score(as_of: AsOf, as_json: Json = False) -> None:
             return
         console.print(str(scored))
         console.print(str(published))
-        rows = tiers(warehouse, day(as_of))
-        print_table(f"Risk tiers of {as_of}", tuple(rows[0]), [tuple(row.values()) for row in rows])
+        print_tiers(as_of, tiers(warehouse, day(as_of)))
 
 
 def explain(
@@ -101,6 +103,10 @@ def explain(
             print_json(found)
         else:
             print_mapping("Score", {k: v for k, v in found.items() if not isinstance(v, list)})
-            for name, rows in found.items():
-                if isinstance(rows, list) and rows:
-                    print_table(name, tuple(rows[0]), [tuple(row.values()) for row in rows])
+            for name in ("families", "features"):
+                rows = sorted(found[name], key=lambda row: -abs(row["log_odds"]))[:_SHOWN]
+                print_table(
+                    f"{name.capitalize()} by what they add to the log-odds",
+                    tuple(rows[0]),
+                    [tuple(row.values()) for row in rows],
+                )

@@ -9,7 +9,7 @@ from retention_ml import clock, failpoints, tables
 from retention_ml.curated import moves, versions
 from retention_ml.deliveries.sources import load_source
 from retention_ml.errors import QualityError, UsageError
-from retention_ml.quality import ledger
+from retention_ml.quality import ledger, report
 from retention_ml.quality.accounts import verify_staged
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
@@ -22,7 +22,7 @@ def curate(warehouse: Warehouse, *, settings: Settings, batch_id: int) -> Receip
     One transaction: new rows and corrections become versions (see `versions.new_versions`),
     rows that tell nothing new are counted as duplicates, rejected rows go to
     `quarantine.rows`, every delivery's counts are written and its staged rows removed.
-    Batches of one source take turns. A batch that is curated already is left as it is.
+    Batches take turns. A batch that is curated already is left as it is.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def curate(warehouse: Warehouse, *, settings: Settings, batch_id: int) -> Receip
     -------
     Receipt
         `details`: batch_id, source, corrected, versions (new rows per table, derived ones
-        included), reasons (quarantined rows per reason code), is_repeated.
+        included), reasons (quarantined rows per reason code), report (path), is_repeated.
 
     Raises
     ------
@@ -57,6 +57,7 @@ def curate(warehouse: Warehouse, *, settings: Settings, batch_id: int) -> Receip
         summary = ledger.summary(transaction, batch_id)
         failpoints.reach("curate.before_commit")
     failpoints.reach("curate.after_commit")
+    page = report.write(warehouse, settings=settings, batch_id=batch_id)
     receipt = Receipt(
         door="curate",
         read=summary.delivered,
@@ -70,6 +71,7 @@ def curate(warehouse: Warehouse, *, settings: Settings, batch_id: int) -> Receip
             "corrected": summary.corrected,
             "versions": written,
             "reasons": summary.reasons,
+            "report": str(page),
             "is_repeated": is_repeated,
         },
     )

@@ -9,7 +9,6 @@ from retention_ml.curated.curate import curate
 from retention_ml.deliveries.land import land
 from retention_ml.deliveries.replay import replay
 from retention_ml.deliveries.stage import stage
-from retention_ml.quality import report
 from retention_ml.quality.check import check
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
@@ -85,7 +84,6 @@ def _finish(warehouse: Warehouse, settings: Settings, landed: Receipt, started: 
     stage(warehouse, settings=settings, batch_id=batch_id)
     checked = check(warehouse, settings=settings, batch_id=batch_id)
     curated = curate(warehouse, settings=settings, batch_id=batch_id)
-    page = report.write(warehouse, settings=settings, batch_id=batch_id)
     seconds = time.perf_counter() - started
     return Receipt(
         door="ingest",
@@ -99,7 +97,7 @@ def _finish(warehouse: Warehouse, settings: Settings, landed: Receipt, started: 
             "reasons": curated.details["reasons"],
             "corrected": curated.details["corrected"],
             "findings": checked.details["findings"],
-            "report": str(page),
+            "report": curated.details["report"],
             "rows_per_second": round(curated.read / seconds),
         },
     )

@@ -91,6 +91,13 @@ def check_header(columns: Sequence[str], feed: Feed, name: str) -> tuple[str, ..
         If columns are missing or doubled.
     """
     needed = [column for column in feed.theirs if not _from_lookup(feed, column)]
+    if needed and columns and not set(columns) & set(feed.theirs_or_optional):
+        # These may be no names but the values of a first row: they are not repeated here.
+        raise FileRefused(
+            f"{name} begins with {len(columns)} fields of which none is an expected column "
+            f"({listed(needed)}). Deliver it with its header, or give the feed a `header`.",
+            "bad_header",
+        )
     doubled = sorted({column for column in columns if columns.count(column) > 1})
     if doubled:
         raise FileRefused(

@@ -255,6 +255,32 @@ def predictions(
     )
 
 
+def write_differences(
+    transaction: Transaction,
+    *,
+    training_id: str,
+    differences: Mapping[tuple[str, str], Interval],
+    customers_count: int,
+    run_ids: Mapping[str, str],
+) -> None:
+    """Write paired differences by model and metric, the metric named such as roc_auc_minus_recency."""
+    transaction.copy(
+        "models.evaluations",
+        pa.table(
+            {
+                "training_id": pa.array([training_id] * len(differences), pa.string()),
+                "model_name": pa.array([model for model, _ in differences], pa.string()),
+                "metric": pa.array([metric for _, metric in differences], pa.string()),
+                "value": pa.array([own.value for own in differences.values()], pa.float64()),
+                "lower": pa.array([own.lower for own in differences.values()], pa.float64()),
+                "upper": pa.array([own.upper for own in differences.values()], pa.float64()),
+                "customers_count": pa.array([customers_count] * len(differences), pa.int64()),
+                "mlflow_run_id": pa.array([run_ids[model] for model, _ in differences]),
+            }
+        ),
+    )
+
+
 def close_training(
     transaction: Transaction,
     *,

@@ -10,7 +10,7 @@ from retention_ml.models.definition import churn_definition
 from retention_ml.models.following import decisions, write_decision
 from retention_ml.models.gate import Gate, decide
 from retention_ml.models.ledger import Fit, Training
-from retention_ml.models.metrics import Evaluation, evaluate
+from retention_ml.models.metrics import METRICS, Evaluation, evaluate
 from retention_ml.models.preparation import load_rows
 from retention_ml.models.registry import ModelVersion, Registry
 from retention_ml.models.training_set import TrainingSet
@@ -87,6 +87,18 @@ def _judge_and_register(
         churned=int(judged.outcome.sum()),
         retained=int(len(judged.outcome) - judged.outcome.sum()),
         has_champion=standing,
+    )
+    ledger.write_differences(
+        transaction,
+        training_id=training.training_id,
+        differences={
+            (name, f"{metric}_minus_{BASELINE}"): evaluation.difference(name, BASELINE, metric)
+            for name in evaluation.values
+            for metric in METRICS
+            if BASELINE in evaluation.values and name != BASELINE
+        },
+        customers_count=len(judged.outcome),
+        run_ids={name: fit.mlflow_run_id for name, fit in fits.items()},
     )
     version: ModelVersion | None = None
     if said.best is not None and said.is_challenger:

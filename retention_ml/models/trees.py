@@ -1,6 +1,7 @@
 """A predictor that is the mean of LightGBM models kept as text, checked before it is parsed."""
 
 import os
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -8,13 +9,19 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from retention_ml.errors import UnfitModel
-from retention_ml.models.arrays import Floats
+from retention_ml.models.arrays import Floats, Ints
 
 _TEXT_BYTES_MAX = 64 * 1024 * 1024
 _MODELS_MAX = 64
 _TREES_MAX = 20_000
 _LEAVES_MAX = 4_096
 _END = "\nend of trees\n"
+_INTEGER = r"-?[0-9]{1,9}"
+_NUMBER = r"-?(?:[0-9]+(?:\.[0-9]+)?(?:e[-+]?[0-9]+)?|inf)"
+_INTEGERS = re.compile(rf"{_INTEGER}(?: {_INTEGER})*")
+_NUMBERS = re.compile(rf"{_NUMBER}(?: {_NUMBER})*")
+_RANGES = re.compile(rf"(?:none|\[{_NUMBER}:{_NUMBER}\])(?: (?:none|\[{_NUMBER}:{_NUMBER}\]))*")
+_NOT_PLAIN = re.compile(r"[^\n\x20-\x7e]")
 
 
 def load_lightgbm() -> Any:
@@ -132,6 +139,8 @@ def fault_of(content: bytes, features_count: int) -> str | None:
         text = content.decode("ascii")
     except UnicodeDecodeError:
         return "it is not plain ASCII"
+    if _NOT_PLAIN.search(text):
+        return "it holds control characters"
     head, *blocks = text.split("\nTree=")
     header = dict(line.partition("=")[::2] for line in head.split("\n"))
     if not head.startswith("tree\nversion=v4\n"):
@@ -149,6 +158,8 @@ def fault_of(content: bytes, features_count: int) -> str | None:
     for key in ("feature_names", "feature_infos"):
         if len(header.get(key, "").split(" ")) != features_count:
             return f"{key} does not name {features_count} features"
+    if not _RANGES.fullmatch(header["feature_infos"]):
+        return "feature_infos holds something else than ranges"
     if not 1 <= len(blocks) <= _TREES_MAX:
         return f"it has {len(blocks)} trees, expected 1 to {_TREES_MAX:,}"
     if not blocks[-1].endswith(_END):
@@ -231,14 +242,18 @@ def _fault_of_tree(number: int, block: str, features_count: int) -> str | None:
 
 
 def _numbers(fields: dict[str, str], key: str, count: int) -> Floats:
+    if not _NUMBERS.fullmatch(fields[key]):
+        raise ValueError(f"{key} holds something else than numbers")
     values = np.array(fields[key].split(" "), dtype=np.float64)
     if len(values) != count:
         raise ValueError(f"{key} has {len(values)} values, expected {count}")
     return values
 
 
-def _integers(fields: dict[str, str], key: str, count: int) -> Any:
-    values = np.array([int(value) for value in fields[key].split(" ")], dtype=np.int64)
+def _integers(fields: dict[str, str], key: str, count: int) -> Ints:
+    if not _INTEGERS.fullmatch(fields[key]):
+        raise ValueError(f"{key} holds something else than integers")
+    values = np.array(fields[key].split(" ")).astype(np.int64)
     if len(values) != count:
         raise ValueError(f"{key} has {len(values)} values, expected {count}")
     return values

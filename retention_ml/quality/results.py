@@ -143,7 +143,7 @@ _FAULTS: dict[str, _Words] = {
 }
 
 _DEMANDS: dict[str, _Words] = {
-    "expect_table_row_count_to_be_between": lambda a: f"{_range(a)} rows",
+    "expect_table_row_count_to_be_between": lambda a: f"the number of rows is {_range(a)}",
     "expect_column_values_to_not_be_null": lambda a: f"{a['column']} is given",
     "expect_column_values_to_be_null": lambda a: f"{a['column']} is empty",
     "expect_column_values_to_be_between": lambda a: f"{a['column']} is {_range(a)}",

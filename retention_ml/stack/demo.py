@@ -66,7 +66,8 @@ def run(settings: Settings, show: bool = True) -> dict[str, Any]:
     outcome["seconds"] = clock.seconds
     outcome |= local.addresses(settings)
     if show:
-        demo_report.show(outcome, Console(highlight=False))
+        out = Console(highlight=False)
+        demo_report.show(outcome, out if out.is_terminal else Console(highlight=False, width=150))
     return outcome
 
 

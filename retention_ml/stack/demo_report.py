@@ -1,5 +1,7 @@
 """What the demonstration prints at its end."""
 
+import json
+import urllib.request
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -15,7 +17,6 @@ _METRICS = {
     "roc_auc": "ROC AUC",
     "pr_auc": "PR AUC",
     "brier": "Brier",
-    "ece": "calibration error",
     "lift_at_10": "lift at 10 %",
 }
 
@@ -39,6 +40,7 @@ def collect(warehouse: Warehouse, settings: Settings) -> dict[str, Any]:
         "most_at_risk": read.top_customers(warehouse, 10),
         "status": read.status(warehouse, settings),
         "quality_report": _newest_report(settings),
+        "mlflow_experiment_url": _experiment_url(settings),
     }
 
 
@@ -156,13 +158,25 @@ def _newest_report(settings: Settings) -> str | None:
     return str(pages[-1]) if pages else None
 
 
+def _experiment_url(settings: Settings) -> str | None:
+    """The page of the experiment's runs; MLflow's front page shows something else."""
+    query = f"{settings.tracking_uri}/api/2.0/mlflow/experiments/get-by-name?experiment_name=churn"
+    try:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(query, timeout=10) as answer:
+            experiment = json.load(answer)["experiment"]["experiment_id"]
+    except (OSError, ValueError, KeyError):
+        return None
+    return f"{settings.tracking_uri}/#/experiments/{experiment}/runs?workflowType=machine_learning"
+
+
 def _interval(row: Mapping[str, Any], metric: str, style: str = ".3f") -> str:
     value, lower, upper = (row.get(f"{metric}{end}") for end in ("", "_lower", "_upper"))
     if value is None:
         return "–"
     if lower is None or upper is None:
         return f"{value:{style}}"
-    return f"{value:{style}} [dim]({lower:{style}} … {upper:{style}})[/dim]"
+    return f"{value:{style}} [dim]{lower:{style}}…{upper:{style}}[/dim]"
 
 
 def _table(

@@ -15,7 +15,7 @@ from retention_ml.stack.postgres import free_port
 from retention_ml.stack.processes import MARKER
 
 _PREFERRED = {"airflow": 8080, "mlflow": 5000}
-_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "USER")
+_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LD_LIBRARY_PATH")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +163,7 @@ def build(
         "AIRFLOW__API__SECRET_KEY": secrets["airflow_session"],
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets["airflow_jwt"],
         "AIRFLOW__API_AUTH__JWT_ISSUER": "retention",
+        "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "great_expectations=WARNING alembic=WARNING",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs" / "tasks"),
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
         "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",

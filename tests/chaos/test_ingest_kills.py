@@ -8,7 +8,6 @@ import multiprocessing
 import os
 import random
 import signal
-from collections.abc import Iterator
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,8 @@ from retention_ml import tables
 from retention_ml.curated.ingest import ingest
 from retention_ml.failpoints import FAILPOINTS
 from retention_ml.maintenance.invariants import violations
-from retention_ml.settings import Settings
+from retention_ml.settings import Settings, load
+from retention_ml.stack.postgres import EmbeddedPostgres
 from retention_ml.warehouse import Warehouse
 from tests.curated.batches import with_source
 
@@ -33,11 +33,11 @@ def test_every_stage_of_ingestion_has_a_failpoint() -> None:
 
 
 @pytest.fixture(scope="module")
-def processes() -> Iterator[ForkServerContext]:
+def processes() -> ForkServerContext:
     """Processes of their own that find everything imported: a kill costs no start-up."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.chaos.victim"])
-    yield context
+    return context
 
 
 @pytest.fixture
@@ -45,13 +45,14 @@ def settings(settings: Settings, tmp_path: Path) -> Settings:
     return with_source(settings, tmp_path)
 
 
-@pytest.fixture
-def files(tmp_path: Path) -> list[Path]:
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Two deliveries: the second repeats, corrects, adds, and has rows that are none."""
     first = [f"{n},p{n % 5},c{n % 9},2026-02-01 10:00:00,1,2.50" for n in range(60)]
     second = first[:20] + [line.replace(",1,2.50", ",3,2.50") for line in first[20:40]]
     second += [f"{n},p1,c1,2026-02-02 10:00:00,1,2.50" for n in range(100, 140)] + ["x", "1,2,3"]
-    paths = [tmp_path / "lines_1.csv", tmp_path / "lines_2.csv"]
+    folder = tmp_path_factory.mktemp("inbox")
+    paths = [folder / "lines_1.csv", folder / "lines_2.csv"]
     for path, rows in zip(paths, (first, second), strict=True):
         path.write_text(HEADER + "\n".join(rows) + "\n", encoding="utf-8")
     return paths
@@ -102,21 +103,22 @@ def state(warehouse: Warehouse) -> dict[str, list[Any]]:
     return found
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def undisturbed(
-    postgres: Any, template_database: str, settings: Settings, files: list[Path], tmp_path: Path
+    postgres: EmbeddedPostgres,
+    template_database: str,
+    files: list[Path],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, list[Any]]:
     """The state after both files were ingested without any fault."""
-    from uuid import uuid4
-
-    name = f"undisturbed_{uuid4().hex[:12]}"
+    folder = tmp_path_factory.mktemp("undisturbed")
+    settings = with_source(load({"RETENTION_HOME": str(folder / "home")}), folder)
     admin = Warehouse(postgres.url())
     with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template_database}")
-    warehouse = Warehouse(postgres.url(name))
-    aside = settings.model_copy(update={"home": tmp_path / "undisturbed"})
+        connection.exec_driver_sql(f"CREATE DATABASE undisturbed TEMPLATE {template_database}")
+    warehouse = Warehouse(postgres.url("undisturbed"))
     for file in files:
-        ingest(warehouse, settings=aside, source="shop", files=[file])
+        ingest(warehouse, settings=settings, source="shop", files=[file])
     found = state(warehouse)
     warehouse.close()
     admin.close()

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -118,10 +119,8 @@ def test_local_times_become_utc(folder: Path, local: str, utc: str) -> None:
 @settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(st.lists(st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31)), min_size=1, max_size=60))
+@given(st.lists(st.datetimes(), min_size=1, max_size=60))
 def test_times_come_back_equal_or_are_set_aside(folder: Path, moments: list[datetime]) -> None:
-    from zoneinfo import ZoneInfo
-
     texts = [f"{m.year:04}-{m.month:02}-{m.day:02} {m:%H:%M:%S}" for m in moments]
     result = cast_file(write(folder.parent / "lines.csv", [line(at=t) for t in texts]), folder)
     assert len(result.rows) + len(result.reasons) == len(moments)
@@ -205,7 +204,7 @@ def test_parquet_columns_are_read_as_text(folder: Path) -> None:
             "order": pa.array([1, 2, 3, 4]),
             "product": pa.array(["p", "p", "p\0", None]).dictionary_encode(),
             "customer": pa.array([1] * n),
-            "at": pa.array([datetime(2025, 7, 1, 10)] * n, pa.timestamp("ms")),
+            "at": pa.array(["2025-07-01T10:00:00"] * n).cast(pa.timestamp("ms")),
             "quantity": pa.array([1, None, 1, 1], pa.int16()),
             "price": pa.array([2.49, 1.0, 1.0, 1e-15]),
         }

@@ -173,6 +173,13 @@ def test_a_file_that_cannot_be_read_is_refused(
     assert caught.value.reason_code == code
 
 
+def test_a_file_without_a_header_is_refused_without_repeating_its_values(folder: Path) -> None:
+    with pytest.raises(FileRefused, match="begins with 6 fields") as caught:
+        opened(folder, line(customer="secret-13085").encode())
+    assert caught.value.reason_code == "bad_header"
+    assert "13085" not in str(caught.value)
+
+
 def test_a_mark_at_the_beginning_reordered_and_further_columns_are_fine(folder: Path) -> None:
     names = ["note", *reversed(HEADER.split(","))]
     values = ["n", *reversed(GOOD)]

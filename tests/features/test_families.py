@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime
 
-from pytest import approx
+import pytest
 
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
@@ -74,7 +74,7 @@ def test_a_customer_who_bought_on_three_days(warehouse: Warehouse, settings: Set
         "rating_mean_share_365d": None,
     }
     assert {name: found[name] for name in expected} == {
-        name: None if value is None else approx(value) for name, value in expected.items()
+        name: None if value is None else pytest.approx(value) for name, value in expected.items()
     }
 
 

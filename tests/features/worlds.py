@@ -15,6 +15,7 @@ from retention_ml.settings import Calendar, Churn, Settings
 from retention_ml.warehouse import Warehouse
 from tests import shops
 
+_ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST = datetime(2025, 1, 1, tzinfo=UTC)
 _EVENT_TYPES = (
     "view", "cart", "remove_from_cart", "wishlist", "purchase", "search", "login", "share",
@@ -102,7 +103,7 @@ def deliver(
             table,
             pa.Table.from_pylist([{**names, **row} for row in rows]),
             delivery_id=identity,
-            available_at=loaded_at,
+            available_at=loaded_at or (_ALWAYS if table == "products" else None),
             loaded_at=loaded_at,
         )
 

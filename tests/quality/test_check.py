@@ -266,7 +266,7 @@ def test_a_day_is_checked_by_the_suite_of_its_table(
     assert judge(2) == ["public.toy of that day: found 5; expected: the mean of n is at most 1."]
     with pytest.raises(QualityError, match="of 2026-03-03 has 1 rows whose tier is none of low"):
         judge(3)
-    with pytest.raises(QualityError, match="found 0; expected: at least 1 rows"):
+    with pytest.raises(QualityError, match="found 0; expected: the number of rows is at least 1"):
         judge(4)
     stored = warehouse.read("SELECT as_of, is_success FROM quality.results")
     assert stored.num_rows == 12

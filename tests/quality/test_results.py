@@ -49,7 +49,7 @@ def result(expectation: str, unexpected: int | None = None, **arguments: Any) ->
         ),
         (
             result("expect_table_row_count_to_be_between", min_value=1),
-            "staging.orders of batch 3: found 0; expected: at least 1 rows.",
+            "staging.orders of batch 3: found 0; expected: the number of rows is at least 1.",
         ),
         (
             result("expect_something_new", column="x"),

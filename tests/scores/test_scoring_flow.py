@@ -5,12 +5,12 @@ from datetime import date
 import pytest
 
 from retention_ml.errors import PublicationRefused
-from retention_ml.features import build
+from retention_ml.scores import publish as publish_module
 from retention_ml.scores import served as served_module
 from retention_ml.scores.explain import explain
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
-from tests.scores.world import PlainBundle, World
+from tests.scores.world import PlainBundle, World, make_world
 from tests.shops import random_shop
 
 DAY = date(2024, 12, 1)
@@ -44,14 +44,17 @@ def test_missing_features_are_built_and_checked_scores_are_published(shop: World
     assert 1 / (1 + 2.718281828459045**-log_odds) == pytest.approx(probability)
 
 
-def test_a_critical_expectation_refuses_the_snapshot_before_the_flip(shop: World) -> None:
-    build.build(shop.warehouse, settings=shop.settings, as_of=DAY)
-    shop.champion(PlainBundle({"recency_days": 1e-7}, bias=9.0), version="2")
+def test_a_critical_expectation_refuses_the_snapshot_before_the_flip(
+    warehouse: Warehouse, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = publish_module._check_expectations
+    world = make_world(warehouse, settings, monkeypatch)
+    monkeypatch.setattr(publish_module, "_check_expectations", real)
+    world.champion(PlainBundle({"recency_days": 1e-7}, bias=9.0), version="2")
     with pytest.raises(PublicationRefused, match="churn_probability"):
-        shop.score_and_publish(DAY)
-    assert shop.rows("SELECT * FROM reports.customer_risk") == []
-    status = shop.rows("SELECT status, reason FROM scores.snapshots")[0]
-    assert status["status"] == "refused"
-    shop.champion(PlainBundle({"recency_days": 0.05}, bias=-1.0), version="3")
-    shop.score_and_publish(DAY)
-    assert len(shop.rows("SELECT * FROM scores.published")) == 1
+        world.score_and_publish()
+    assert world.rows("SELECT * FROM reports.customer_risk") == []
+    assert world.rows("SELECT status FROM scores.snapshots") == [{"status": "refused"}]
+    world.champion(version="3")
+    world.score_and_publish()
+    assert len(world.rows("SELECT * FROM reports.customer_risk")) == 60

@@ -1,0 +1,54 @@
+"""Tables that more than one command prints."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from retention_ml.cli.frame import print_table
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def print_comparison(rows: Rows) -> None:
+    """Candidates of a training, each metric with its 95 % interval."""
+    metrics = ("roc_auc", "roc_auc_minus_recency", "log_loss", "brier", "ece", "lift_at_10")
+    print_table(
+        "Candidates on later days (95 % intervals)",
+        ("model", *(name.replace("_minus_", " − ").replace("_", " ") for name in metrics)),
+        [
+            (
+                ("» " if row["is_selected"] else "  ") + str(row["model"]),
+                *(_interval(row, name) for name in metrics),
+            )
+            for row in rows
+        ],
+    )
+
+
+def print_tiers(as_of: object, rows: Rows) -> None:
+    """Customers and value per tier of a day."""
+    print_table(
+        f"Risk tiers of {as_of}",
+        ("tier", "customers", "share", "mean probability", "value at risk", "entered", "left"),
+        [
+            (
+                row["risk_tier"],
+                row["customers_count"],
+                f"{row['customers_share']:.1%}",
+                f"{row['mean_churn_probability']:.2f}",
+                f"{row['expected_value_at_risk']:,.2f}",
+                row["entered_count"],
+                row["left_count"],
+            )
+            for row in rows
+        ],
+    )
+
+
+def _interval(row: Mapping[str, Any], metric: str) -> str | None:
+    value = row.get(metric)
+    if value is None:
+        return None
+    sign = "+" if "minus" in metric else ""
+    lower, upper = row.get(f"{metric}_lower"), row.get(f"{metric}_upper")
+    text = f"{value:{sign}.3f}"
+    return text if lower is None else f"{text} [{lower:{sign}.3f}, {upper:{sign}.3f}]"

@@ -1,0 +1,185 @@
+"""The hand-written suites: complete, explained, about columns that exist, and each able to fail."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from retention_ml import tables
+from retention_ml.errors import SettingsError
+from retention_ml.features.catalogue import FEATURE_NAMES
+from retention_ml.quality import suites
+from retention_ml.quality.results import _DEMANDS, Severity
+from retention_ml.settings import PROJECT
+from retention_ml.warehouse import Warehouse
+
+FOLDER = PROJECT / "expectations"
+EXPECTED = {
+    *(f"staging.{name}" for name in tables.CANONICAL),
+    "staging.rejects",
+    "features.customer_daily",
+    "scores.customer_daily",
+}
+STAGED = sorted(f"staging.{name}" for name in tables.CANONICAL)
+
+
+def test_every_checked_table_has_its_suite() -> None:
+    assert set(suites.suite_names(FOLDER)) == EXPECTED
+
+
+@pytest.mark.parametrize("name", sorted(EXPECTED))
+def test_a_suite_names_its_table_and_explains_every_expectation(name: str) -> None:
+    suite = suites.load_suite(FOLDER, name)
+    assert suite["name"] == name
+    assert suite["meta"]["rows"]
+    assert len(suite["expectations"]) >= 4
+    for entry in suite["expectations"]:
+        assert entry["severity"] in list(Severity)
+        reason = entry["meta"]["reason"]
+        assert reason[0].isupper()
+        assert reason.endswith(".")
+        assert len(reason.split()) >= 6
+        assert entry["type"] in _DEMANDS, "say it in words in quality/results.py"
+        assert set(entry["meta"]) <= {"reason", "rows_min"}
+        if "rows_min" in entry["meta"]:
+            assert "this is a warning" in reason
+
+
+@pytest.mark.parametrize("name", STAGED)
+def test_a_suite_asks_only_for_columns_that_its_table_has(name: str) -> None:
+    known = {column.name for column in tables.CANONICAL[name.partition(".")[2]]}
+    assert _asked(name) <= known
+
+
+def _asked(name: str) -> set[str]:
+    return {
+        value
+        for entry in suites.load_suite(FOLDER, name)["expectations"]
+        for key, value in entry["kwargs"].items()
+        if key.startswith("column")
+    }
+
+
+def test_the_suite_of_features_asks_only_for_features_of_the_catalogue() -> None:
+    assert _asked("features.customer_daily") <= set(FEATURE_NAMES)
+
+
+def test_the_suite_of_scores_asks_only_for_columns_that_the_table_has(warehouse: Warehouse) -> None:
+    columns = warehouse.read("SELECT * FROM scores.customer_daily LIMIT 0").column_names
+    assert _asked("scores.customer_daily") <= set(columns)
+
+
+@pytest.mark.parametrize("name", STAGED)
+def test_a_suite_knows_exactly_the_closed_sets_of_its_table(name: str) -> None:
+    table = name.partition(".")[2]
+    closed = {c: set(v) for (t, c), v in tables.CLOSED_SETS.items() if t == table}
+    found = {
+        entry["kwargs"]["column"]: set(entry["kwargs"]["value_set"])
+        for entry in suites.load_suite(FOLDER, name)["expectations"]
+        if entry["type"] == "expect_column_values_to_be_in_set" and entry["severity"] == "critical"
+    }
+    assert found == closed
+
+
+GOOD: dict[str, str] = {
+    "staging.order_lines": "'o1' AS order_id, 'p' AS product_id, 'c' AS customer_id, now() AS event_at, "
+    "'sale' AS kind, 2 AS quantity, 500 AS unit_price_cents, 1000 AS line_amount_cents, 0 AS discount_cents",
+    "staging.orders": "'o1' AS order_id, 'c' AS customer_id, now() AS event_at, 'purchase' AS kind",
+    "staging.customers": "'c' AS customer_id, now() AS registered_at, 'UK' AS country, '30-40' AS age_band",
+    "staging.products": "'p' AS product_id, 'Pan' AS name, 'Kitchen' AS category",
+    "staging.events": "'c' AS customer_id, now() AS event_at, 'view' AS event_type, 'p' AS product_id, 's' AS session_id",
+    "staging.feedback": "'c' AS customer_id, now() AS event_at, 'review' AS kind, 0.5::float8 AS rating_share",
+    "staging.campaign_contacts": "'k' AS campaign_id, 'c' AS customer_id, now() AS event_at, 'sent' AS kind",
+    "staging.rejects": "'accepted' AS rejected_as",
+}
+
+BAD: dict[str, list[str]] = {
+    "staging.order_lines": [
+        "repeat('o', 70) AS order_id, repeat('p', 70) AS product_id, NULL::text AS customer_id, "
+        "'3000-01-01'::timestamptz AS event_at, 'gift' AS kind, 999999 AS quantity, 0 AS unit_price_cents, "
+        "-99999999 AS line_amount_cents, -1 AS discount_cents",
+        "'o' AS order_id, 'p' AS product_id, repeat('c', 70) AS customer_id, now() AS event_at, "
+        "'return' AS kind, 1 AS quantity, 1 AS unit_price_cents, 1 AS line_amount_cents, 0 AS discount_cents",
+    ],
+    "staging.orders": [
+        "repeat('o', 70) AS order_id, NULL::text AS customer_id, '1970-01-01'::timestamptz AS event_at, 'x' AS kind",
+        "'o' AS order_id, repeat('c', 70) AS customer_id, now() AS event_at, 'return' AS kind",
+    ],
+    "staging.customers": [
+        "repeat('c', 70) AS customer_id, '1900-01-01'::timestamptz AS registered_at, "
+        "md5(n::text) AS country, n::text AS age_band"
+    ],
+    "staging.products": ["repeat('p', 70) AS product_id, NULL::text AS name, n::text AS category"],
+    "staging.events": [
+        "NULL::text AS customer_id, '1900-01-01'::timestamptz AS event_at, 'purchase' AS event_type, "
+        "repeat('p', 70) AS product_id, NULL::text AS session_id",
+        "repeat('c', 70) AS customer_id, now() AS event_at, 'dance' AS event_type, 'p' AS product_id, 's' AS session_id",
+    ],
+    "staging.feedback": [
+        "NULL::text AS customer_id, '1900-01-01'::timestamptz AS event_at, 'x' AS kind, 5::float8 AS rating_share",
+        "repeat('c', 70) AS customer_id, now() AS event_at, 'x' AS kind, 5::float8 AS rating_share",
+    ],
+    "staging.campaign_contacts": [
+        "n::text AS campaign_id, repeat('c', 70) AS customer_id, '1900-01-01'::timestamptz AS event_at, 'x' AS kind"
+    ],
+    "staging.rejects": [
+        "'missing_customer_id' AS rejected_as",
+        "'event_in_future' AS rejected_as",
+        "'set_aside' AS rejected_as",
+    ],
+}
+
+
+def run(warehouse: Warehouse, name: str, columns: str, rows: int = 12_000) -> dict[int, bool]:
+    """Which expectations of a suite held, by their place."""
+    query = f"SELECT {columns} FROM generate_series(1, {rows}) AS n"
+    return {i: r.success for i, r in enumerate(suites.run(warehouse.url, {name: query}, FOLDER))}
+
+
+@pytest.mark.parametrize("name", sorted(GOOD))
+def test_good_rows_meet_a_suite_and_every_expectation_can_fail(
+    warehouse: Warehouse, name: str
+) -> None:
+    assert set(run(warehouse, name, GOOD[name]).values()) == {True}
+    failed = {i for bad in BAD[name] for i, ok in run(warehouse, name, bad).items() if not ok}
+    failed |= {i for i, ok in run(warehouse, name, GOOD[name], rows=0).items() if not ok}
+    assert failed == set(range(len(suites.load_suite(FOLDER, name)["expectations"])))
+
+
+def test_what_cannot_be_computed_has_failed(warehouse: Warehouse) -> None:
+    results = suites.run(warehouse.url, {"staging.products": "SELECT 'p' AS product_id"}, FOLDER)
+    broken = [result for result in results if result.column in ("name", "category")]
+    assert [result.success for result in broken] == [False, False]
+    assert all("could not be computed" in result.observed for result in broken)
+
+
+def test_no_value_of_a_row_leaves_the_database(warehouse: Warehouse) -> None:
+    query = "SELECT 'secret-1' AS customer_id, now() AS event_at, 'secret-2' AS kind, 7.0 AS rating_share"
+    results = suites.run(warehouse.url, {"staging.feedback": query}, FOLDER)
+    assert not all(result.success for result in results)
+    assert "secret" not in "".join(r.observed + r.sentence("x") for r in results)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "is no valid JSON"),
+        ('{"expectations": [{"type": "t", "meta": {"reason": "r"}}]}', r"lacks a severity"),
+        ('{"expectations": [{"type": "t", "severity": "info"}]}', r"lacks .* meta.reason"),
+    ],
+)
+def test_a_suite_that_cannot_be_meant_is_refused(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "x.json").write_text(text)
+    with pytest.raises(SettingsError, match=words):
+        suites.load_suite(tmp_path, "x")
+    with pytest.raises(SettingsError, match="known are x"):
+        suites.load_suite(tmp_path, "y")
+
+
+def test_suites_are_written_with_one_spelling() -> None:
+    for path in FOLDER.glob("*.json"):
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        assert set(document) == {"name", "meta", "expectations"}
+        for entry in document["expectations"]:
+            assert list(entry) == ["type", "kwargs", "severity", "meta"]

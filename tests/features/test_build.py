@@ -1,0 +1,156 @@
+"""The door that builds a day, and its store."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from retention_ml.errors import AccountingError, NotReady, QualityError
+from retention_ml.features import build as door
+from retention_ml.features import invariants, store
+from retention_ml.features.build import build, build_many, ensure
+from retention_ml.features.catalogue import CATALOGUE, FEATURE_NAMES
+from retention_ml.settings import Churn, Features, Settings
+from retention_ml.warehouse import Warehouse
+from tests import shops
+from tests.features.worlds import buy, deliver, in_zone
+
+_DAY = date(2025, 1, 15)
+
+
+@pytest.fixture
+def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the suite, which takes seconds to import and is tested once."""
+    monkeypatch.setattr(door, "_check", lambda *_: None)
+
+
+def test_a_day_is_built_checked_and_recorded(warehouse: Warehouse, settings: Settings) -> None:
+    shops.random_shop(warehouse, customers=150, seed=5)
+    receipt = build(warehouse, settings=settings, as_of=_DAY)
+    rows = store.read(warehouse, [_DAY])
+    assert receipt.read == receipt.written == rows.num_rows > 20
+    assert rows.column_names == ["as_of", "customer_id", *FEATURE_NAMES]
+    assert rows["customer_id"].to_pylist() == sorted(rows["customer_id"].to_pylist())
+    assert receipt.details["features_digest"] == store.digest(rows)
+    recorded = warehouse.read(
+        "SELECT features_digest, customers_count, newest_input_at FROM features.builds"
+    ).to_pylist()
+    assert [r["features_digest"] for r in recorded] == [receipt.details["features_digest"]]
+    assert recorded[0]["newest_input_at"] < shops.at("2025-01-15", 0)
+    checked = warehouse.read("SELECT suite, is_success FROM quality.results").to_pylist()
+    assert len(checked) > 5
+    assert all(result["is_success"] for result in checked)
+
+
+def test_every_column_carries_its_meaning(warehouse: Warehouse) -> None:
+    store.ensure_columns(warehouse)
+    store.ensure_columns(warehouse)
+    found = warehouse.read(
+        "SELECT attname::text AS name, col_description(attrelid, attnum) AS meaning FROM pg_attribute "
+        "WHERE attrelid = 'features.customer_daily'::regclass AND attnum > 2"
+    ).to_pylist()
+    assert {r["name"]: r["meaning"] for r in found} == {f.name: f.meaning for f in CATALOGUE}
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("engine", ["duckdb", "postgres"])
+def test_building_again_gives_the_same_digest_and_rows(
+    warehouse: Warehouse, settings: Settings, engine: str
+) -> None:
+    shops.random_shop(warehouse, customers=80, seed=6)
+    first = build(warehouse, settings=settings, as_of=_DAY)
+    chosen = settings.model_copy(update={"features": Features.model_validate({"engine": engine})})
+    second = build(warehouse, settings=chosen, as_of=_DAY)
+    assert first.details["features_digest"] == second.details["features_digest"]
+    assert second.details["engine"] == engine
+    assert store.read(warehouse, [_DAY]).num_rows == second.written
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_only_missing_and_stale_days_are_built(warehouse: Warehouse, settings: Settings) -> None:
+    ours = in_zone(settings, "UTC")
+    deliver(warehouse, buy("o1", shops.at("2025-01-02")))
+    days = [date(2025, 1, 10), date(2025, 1, 20)]
+
+    def built(with_settings: Settings = ours) -> list[Any]:
+        return [r.as_of for r in ensure(warehouse, settings=with_settings, days=days)]
+
+    assert built() == days
+    assert built() == []
+    deliver(warehouse, buy("o2", shops.at("2025-01-05")), loaded_at=shops.at("2025-01-15"))
+    assert built() == [date(2025, 1, 20)]
+    deliver(warehouse, buy("o3", shops.at("2025-02-05")), loaded_at=shops.at("2025-02-06"))
+    assert built() == []
+    assert built(ours.model_copy(update={"churn": Churn(active_days=60)})) == days
+    assert built(in_zone(settings, "Europe/London")) == days
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_a_day_outside_the_data_is_refused_with_the_days_there_are(
+    warehouse: Warehouse, settings: Settings
+) -> None:
+    with pytest.raises(NotReady, match="no orders of known customers at all"):
+        build(warehouse, settings=settings, as_of=_DAY)
+    deliver(warehouse, buy("o1", shops.at("2024-03-01")), buy("o2", shops.at("2024-05-01")))
+    for day in (date(2024, 3, 1), date(2024, 12, 1)):
+        with pytest.raises(NotReady, match="run from 2024-03-01 to 2024-05-01: choose a day"):
+            build_many(warehouse, settings=settings, days=[date(2024, 5, 2), day])
+    with pytest.raises(NotReady, match="The features of 2024-05-02 are not built"):
+        store.read(warehouse, [date(2024, 5, 2)])
+
+
+def test_a_day_that_fails_its_suite_is_taken_out_again(
+    warehouse: Warehouse, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise QualityError("refused")
+
+    monkeypatch.setattr("retention_ml.quality.check.check_table", refuse)
+    deliver(warehouse, buy("o1", shops.at("2025-01-02")))
+    with pytest.raises(QualityError):
+        build(warehouse, settings=settings, as_of=_DAY)
+    assert warehouse.read("SELECT * FROM features.customer_daily").num_rows == 0
+    with pytest.raises(NotReady):
+        store.read(warehouse, [_DAY])
+
+
+def _rows(**changed: list[float | None]) -> pa.Table:
+    names = [name for name in FEATURE_NAMES if name not in changed]
+    values = {name: pa.array([1.0, 2.0]) for name in names}
+    given = {name: pa.array(column, pa.float64()) for name, column in changed.items()}
+    return pa.table({"customer_id": ["a", "b"], **values, **given})
+
+
+def _demand(rows: pa.Table, customers: int = 2) -> None:
+    invariants.demand(rows, as_of="2025-01-15", customers=customers, active_days=90)
+
+
+def test_sound_rows_pass() -> None:
+    _demand(_rows(gap_mean_days=[None, 3.0]))
+
+
+@pytest.mark.parametrize(
+    ("attempt", "sentence"),
+    [
+        (lambda: _demand(_rows(), customers=3), "2 rows for 2 customers, but 3 customers"),
+        (lambda: _demand(_rows(gap_mean_days=[float("nan"), 1.0])), "gap_mean_days .* is NaN"),
+        (lambda: _demand(_rows(gap_mean_days=[float("inf"), 1.0])), "gap_mean_days .* is NaN"),
+        (lambda: _demand(_rows(recency_days=[0.0, 1.0])), "runs from 0 to 1; expected 1 to 90"),
+        (lambda: _demand(_rows(recency_days=[5.0, 91.0])), "runs from 5 to 91"),
+    ],
+)
+def test_unsound_rows_are_refused(attempt: Callable[[], None], sentence: str) -> None:
+    with pytest.raises(AccountingError, match=sentence):
+        attempt()
+
+
+def test_a_digest_knows_a_missing_value_from_zero_and_not_the_order_of_rows() -> None:
+    rows = _rows(gap_mean_days=[None, 3.0])
+    turned = rows.take([1, 0]).select(sorted(rows.column_names))
+    assert store.digest(rows) == store.digest(turned)
+    assert store.digest(rows) != store.digest(_rows(gap_mean_days=[0.0, 3.0]))
+    assert store.digest(_rows(gap_mean_days=[0.0, 3.0])) == store.digest(
+        _rows(gap_mean_days=[-0.0, 3.0])
+    )
