@@ -7,7 +7,7 @@ the pointer in one transaction: readers of `reports` see the previous or the new
 between. **Hands over** `scores.customer_daily` for the day.
 
 It starts when the day's features are there, and again when a training of the day made a new
-champion.
+champion. One day at a time: a customer's tier goes on from the day before.
 
 **Again?** Always safe; the day's scores are replaced at once or not at all, history is kept.
 
@@ -28,7 +28,7 @@ from retention_ml.errors import NotReady
     dag_display_name="40 score customers",
     schedule=PartitionedAssetTimetable(assets=FEATURES | CHAMPION),
     catchup=False,
-    max_active_runs=2,
+    max_active_runs=1,
     default_args=DEFAULT_ARGS,
     tags=[Tag.DAILY, Tag.SCORES],
     params=DAY_PARAMS,

@@ -12,15 +12,17 @@ import ibis
 import ibis.expr.datatypes as dt
 
 from retention_ml import tables
+from retention_ml.deliveries import rules
 from retention_ml.deliveries.chunks import LINE_NUMBER
+from retention_ml.deliveries.mapping import Column
 from retention_ml.deliveries.reasons import Reason
-from retention_ml.deliveries.sources import DEFAULT_KINDS, Column, Feed, Rule, Source, comparison
+from retention_ml.deliveries.rules import Check
+from retention_ml.deliveries.sources import DEFAULT_KINDS, Feed, Source
 
 ID_CHARACTERS_MAX = 200
 QUANTITY_MAX = 1_000_000
 MONEY_MAX = 1_000_000_000
 DELIVERY = "__delivery"
-REASON = "__reason"
 ABSOLUTE = "__is_utc."
 
 _WIDE = "decimal(38, 6)"
@@ -43,9 +45,6 @@ def _epoch_us(at: dt.Timestamp()) -> int: ...  # type: ignore[valid-type, empty-
 
 @ibis.udf.scalar.builtin(name="epoch_us")  # type: ignore[untyped-decorator]
 def _epoch_us_utc(at: dt.Timestamp("UTC")) -> int: ...  # type: ignore[valid-type, empty-body]
-
-
-Check = tuple[ibis.Value, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +110,9 @@ def typed(source: Source, feed: Feed, text_columns: Sequence[str]) -> ibis.Table
         text[DELIVERY],
         **columns,
         **shown,
-        **{"__cast": _first(wrong)},
+        **{"__cast": rules.first_of(wrong)},
     )
-    judged = _judge(feed, first, checks)
+    judged = rules.judged(feed, first, checks)
     return judged.drop("__cast", "__rule", *shown)
 
 
@@ -244,90 +243,3 @@ def _time(source: Source, text: ibis.Table, spec: Column) -> _Cast:
         ((moment.isnull() & value.notnull(), Reason.BAD_TIMESTAMP),),
         ibis.literal("%z" in spec.format) | fixed,
     )
-
-
-def _judge(feed: Feed, rows: ibis.Table, required: Sequence[Check]) -> ibis.Table:
-    """Apply the rules, then find the first reason against each row."""
-    entry = tables.CANONICAL[feed.table]
-    rows = rows.mutate(
-        __rule=_first([(_holds(rule, rows), str(i)) for i, rule in enumerate(feed.rules)])
-    )
-    changes: dict[str, ibis.Value] = {}
-    for i, rule in enumerate(feed.rules):
-        target = {**({"kind": rule.kind} if rule.kind else {}), **rule.set}
-        for name, to in target.items():
-            changes[name] = ibis.ifelse(rows["__rule"] == str(i), to, changes.get(name, rows[name]))
-    rows = rows.mutate(**changes)
-    if feed.table == "order_lines":
-        rows = rows.mutate(discount_cents=ibis.coalesce(rows.discount_cents, 0).cast("int64"))
-        back = rows.kind.isin(["return", "cancellation"])
-        rows = rows.mutate(
-            quantity=ibis.ifelse(back, -rows.quantity.abs(), rows.quantity),
-            line_amount_cents=ibis.ifelse(
-                back, -rows.line_amount_cents.abs(), rows.line_amount_cents
-            ),
-        )
-    checks: list[Check] = []
-    by_name = {str(name): code for name, code in required}
-    given = [name for name in by_name if name != "kind"]
-    checks += [(rows["__cast"].notnull(), "__cast")]
-    checks += [(rows[name].isnull(), by_name[name]) for name in given]
-    declared = [(str(i), rule.quarantine) for i, rule in enumerate(feed.rules) if rule.quarantine]
-    checks += [(rows["__rule"] == i, code) for i, code in declared]
-    for (table, name), known in tables.CLOSED_SETS.items():
-        if table == feed.table:
-            checks.append((rows[name].isnull(), f"missing_{name}"))
-            checks.append((~rows[name].isin(list(known)), f"unknown_{name}"))
-    if feed.table == "order_lines":
-        sale, charge = rows.kind == "sale", rows.kind == "charge"
-        checks += [
-            (~charge & (rows.unit_price_cents < 0), Reason.NEGATIVE_PRICE),
-            (sale & (rows.quantity < 0), Reason.NEGATIVE_QUANTITY),
-            (sale & (rows.line_amount_cents < 0), Reason.NEGATIVE_PRICE),
-            (~charge & (rows.quantity == 0), Reason.ZERO_QUANTITY),
-            (rows.discount_cents < 0, Reason.OUT_OF_RANGE),
-        ]
-    if "customer_id" in {column.name for column in entry}:
-        needed = entry.column("customer_id").required or not feed.guests
-        if needed:
-            checks.append((rows.customer_id.isnull(), Reason.MISSING_CUSTOMER_ID))
-    return rows.mutate(**{REASON: _first(checks, of=rows["__cast"])})
-
-
-def _first(checks: Sequence[Check], of: ibis.Value | None = None) -> ibis.Value:
-    """The code of the first check that holds, else null; `__cast` stands for the cast's own."""
-    if not checks:
-        return ibis.null("string")
-    branches = [
-        (condition.fill_null(False), of if code == "__cast" else ibis.literal(str(code)))
-        for condition, code in checks
-    ]
-    return ibis.cases(*branches, else_=ibis.null("string"))
-
-
-def _holds(rule: Rule, rows: ibis.Table) -> ibis.Value:
-    held: ibis.Value | None = None
-    for name, condition in rule.when.items():
-        value = rows[name] if name in rows.columns else rows[f"theirs.{name}"]
-        if condition == "missing":
-            fits = value.isnull()
-        elif condition == "present":
-            fits = value.notnull()
-        elif not isinstance(condition, str):
-            fits = value.isin(list(condition))
-        elif value.type().is_string():
-            fits = value.re_search(condition)
-        else:
-            operator, number = comparison(name, condition)
-            fits = {
-                "<": value < number,
-                "<=": value <= number,
-                ">": value > number,
-                ">=": value >= number,
-                "=": value == number,
-                "!=": value != number,
-            }[operator]
-        fits = fits.fill_null(False)
-        held = fits if held is None else held & fits
-    assert held is not None
-    return held

@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from retention_ml import clock
 from retention_ml.deliveries import archive, lookups, pipeline, readers
+from retention_ml.deliveries.arrivals import missing_lookup
 from retention_ml.deliveries.engine import Engine
-from retention_ml.deliveries.land import missing_lookup
 from retention_ml.deliveries.reasons import meaning
 from retention_ml.deliveries.sources import Source, load_source
 from retention_ml.settings import Settings

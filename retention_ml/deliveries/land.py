@@ -3,39 +3,17 @@
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from retention_ml import clock
-from retention_ml.deliveries import archive, lookups, readers
 from retention_ml.deliveries.archive import Archived
+from retention_ml.deliveries.arrivals import LOOKUP, Arrival, Refusal, newest_lookup, receive
 from retention_ml.deliveries.sources import Source, load_source
 from retention_ml.errors import FileRefused, UsageError
 from retention_ml.failpoints import reach
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction, Warehouse
-
-LOOKUP = ".lookup"
-
-
-@dataclass(frozen=True, slots=True)
-class _Arrival:
-    """A file that can be read: its feed, its copy and its columns."""
-
-    feed: str
-    kept: Archived
-    columns: tuple[str, ...] = ()
-    unread: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Refusal:
-    """A file that cannot, and why."""
-
-    name: str
-    feed: str
-    error: FileRefused
 
 
 def land(
@@ -80,7 +58,12 @@ def land(
     if not files:
         raise UsageError(f"No file was named for the source {source!r}. Name at least one.")
     described = load_source(settings.sources, source)
-    arrivals, refusals = _receive(warehouse, described, list(files), settings.home)
+
+    def has_lookup(name: str) -> bool:
+        with warehouse.transaction() as transaction:
+            return newest_lookup(transaction, source, name) is not None
+
+    arrivals, refusals = receive(described, list(files), settings.home, has_lookup)
     reach("land.after_archive")
     with warehouse.transaction() as transaction:
         batch_id, repeated = _enter(
@@ -114,70 +97,11 @@ def land(
     return receipt
 
 
-def _receive(
-    warehouse: Warehouse, source: Source, files: list[Path], home: Path
-) -> tuple[list[_Arrival], list[_Refusal]]:
-    """Archive the files and look at their headers."""
-    arrivals: list[_Arrival] = []
-    refusals: list[_Refusal] = []
-    needed = {feed.lookup.file: feed.lookup for feed in source.feeds.values() if feed.lookup}
-    for lookup_file in needed:
-        beside = [path.parent / lookup_file for path in files if path.name != lookup_file]
-        if not any(path.name == lookup_file for path in files):
-            files += [path for path in dict.fromkeys(beside) if path.is_file()][:1]
-    given = {path.name for path in files}
-    for path in files:
-        feed_name = ""
-        try:
-            if path.name in needed:
-                feed_name = path.name + LOOKUP
-                kept = archive.keep(path, home)
-                read = lookups.read_lookup(kept.path, needed[path.name])
-                arrivals.append(_Arrival(feed_name, kept, tuple(read.column_names)))
-                continue
-            feed_name = source.match(path)
-            feed = source.feeds[feed_name]
-            kept = archive.keep(path, home)
-            if feed.lookup and feed.lookup.file not in given:
-                _known_lookup(warehouse, source, feed.lookup.file, kept.name)
-            opened = readers.open_file(kept.path, feed, name=kept.name)
-            arrivals.append(_Arrival(feed_name, kept, opened.columns, opened.unread))
-        except FileRefused as error:
-            refusals.append(_Refusal(archive.shown_name(path), feed_name, error))
-    return arrivals, refusals
-
-
-def _known_lookup(warehouse: Warehouse, source: Source, lookup_file: str, name: str) -> None:
-    with warehouse.transaction() as transaction:
-        if newest_lookup(transaction, source.name, lookup_file) is None:
-            raise missing_lookup(name, lookup_file)
-
-
-def missing_lookup(name: str, lookup_file: str) -> FileRefused:
-    """The refusal of a file whose reference file never came."""
-    return FileRefused(
-        f"{name} needs {lookup_file}, which lies neither beside it nor was delivered before. "
-        "Deliver both together.",
-        "missing_lookup",
-    )
-
-
-def newest_lookup(transaction: Transaction, source: str, lookup_file: str) -> str | None:
-    """SHA-256 of the reference file of that name that came last, None if none came."""
-    rows = transaction.execute(
-        "SELECT file_sha256 FROM raw.deliveries WHERE source = :source AND feed = :feed "
-        "AND status <> 'refused' ORDER BY delivery_id DESC LIMIT 1",
-        source=source,
-        feed=lookup_file + LOOKUP,
-    )
-    return str(rows[0][0]) if rows else None
-
-
 def _enter(
     transaction: Transaction,
     source: Source,
-    arrivals: Sequence[_Arrival],
-    refusals: Sequence[_Refusal],
+    arrivals: Sequence[Arrival],
+    refusals: Sequence[Refusal],
     *,
     history: bool,
     run_id: str,
@@ -196,8 +120,8 @@ def _enter(
             digests=[arrival.kept.sha256 for arrival in arrivals],
         )
     }
-    fresh: dict[tuple[str, str], _Arrival] = {}
-    repeated: list[_Arrival] = []
+    fresh: dict[tuple[str, str], Arrival] = {}
+    repeated: list[Arrival] = []
     unfinished: set[int] = set()
     for arrival in arrivals:
         key = (arrival.feed, arrival.kept.sha256)
@@ -268,7 +192,7 @@ def _enter(
     return (batch_id if is_new else None), len(repeated)
 
 
-def _idle(refusals: Sequence[_Refusal], repeated: Sequence[_Arrival]) -> tuple[str, str]:
+def _idle(refusals: Sequence[Refusal], repeated: Sequence[Arrival]) -> tuple[str, str]:
     """Status and reason of a batch in which nothing is to be done."""
     if refusals and not repeated:
         return "held", "every file was refused"
@@ -308,7 +232,7 @@ def _take_up(transaction: Transaction, batches: Sequence[int], history: bool) ->
 
 
 def _columns_since(
-    transaction: Transaction, source: Source, arrivals: Sequence[_Arrival]
+    transaction: Transaction, source: Source, arrivals: Sequence[Arrival]
 ) -> dict[str, list[str]]:
     """Columns that the files accepted before did not have, by feed."""
     before = {

@@ -6,8 +6,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from retention_ml.deliveries.chunks import LINE_NUMBER
+from retention_ml.deliveries.mapping import Column, Lookup
 from retention_ml.deliveries.readers import open_file
-from retention_ml.deliveries.sources import Column, Feed, Lookup
+from retention_ml.deliveries.sources import Feed
 from retention_ml.errors import FileRefused
 
 

@@ -19,7 +19,7 @@ from retention_ml.deliveries.chunks import (
     pieces,
     refuse_utf_16,
 )
-from retention_ml.deliveries.csv_reader import Dialect
+from retention_ml.deliveries.dialect import Dialect
 from retention_ml.deliveries.reasons import Reason
 from retention_ml.deliveries.sources import Feed
 from retention_ml.errors import FileRefused

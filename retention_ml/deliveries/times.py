@@ -9,9 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from retention_ml import clock, tables
-from retention_ml.deliveries.casts import ABSOLUTE, DELIVERY, REASON
+from retention_ml.deliveries.casts import ABSOLUTE, DELIVERY
+from retention_ml.deliveries.mapping import Column
 from retention_ml.deliveries.reasons import Reason
-from retention_ml.deliveries.sources import Column, Feed, Source
+from retention_ml.deliveries.rules import REASON
+from retention_ml.deliveries.sources import Feed, Source
 
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _DAY = 86_400_000_000

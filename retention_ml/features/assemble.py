@@ -1,7 +1,5 @@
 """All families joined into one wide expression for any number of days."""
 
-from collections.abc import Sequence
-
 import ibis
 
 from retention_ml.features.catalogue import FEATURE_NAMES
@@ -21,15 +19,13 @@ _OF_DAYS = (purchases, gaps, basket, returns, habits, behaviour)
 _KEY = ["as_of_day", "customer_id"]
 
 
-def customer_daily(found: Inputs, *, days: Sequence[int], active_days: int) -> ibis.Table:
+def customer_daily(found: Inputs, *, active_days: int) -> ibis.Table:
     """The features of the active customers of each day, as known at its start.
 
     Parameters
     ----------
     found : Inputs
-        The rollups.
-    days : sequence of int
-        Day numbers (days since 1970-01-01).
+        The days and the rollups.
     active_days : int
         Who counts as active: see `population.active_customers`.
 
@@ -39,15 +35,18 @@ def customer_daily(found: Inputs, *, days: Sequence[int], active_days: int) -> i
         `as_of_day` int64, `customer_id`, then every feature of the catalogue as float64; one
         row per day and active customer, in no order.
     """
-    happened = known_days(found.customer_day, days)
+    happened = known_days(found)
     active = active_customers(happened, active_days)
     happened = gaps.with_gaps(happened.semi_join(active, _KEY))
-    products = known_products(found.customer_product_day, days).semi_join(active, _KEY)
+    products = known_products(found).semi_join(active, _KEY)
     whole = happened.group_by(_KEY).agg(
         **{name: value for family in _OF_DAYS for name, value in family.sums(happened).items()}
     )
-    bought = breadth.per_customer(products, known_categories(found.product_category, days))
-    whole = whole.left_join(bought, _KEY).drop("as_of_day_right", "customer_id_right")
+    bought = breadth.per_customer(products, known_categories(found))
+    whole = whole.left_join(bought, _KEY).select(
+        *(whole[name] for name in whole.columns),
+        *(bought[name] for name in bought.columns if name not in _KEY),
+    )
     columns = {
         name: value
         for family in (*_OF_DAYS, breadth)

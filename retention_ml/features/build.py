@@ -5,18 +5,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import lru_cache
 
-import ibis
 import pyarrow as pa
 
 from retention_ml import clock
 from retention_ml.errors import AccountingError, NotReady, QualityError
 from retention_ml.failpoints import reach
 from retention_ml.features import freshness, invariants, store
-from retention_ml.features.assemble import customer_daily
-from retention_ml.features.engines import compute
-from retention_ml.features.inputs import inputs
+from retention_ml.features.engines import compute, duckdb_sql
 from retention_ml.features.local_time import day_number, day_of
 from retention_ml.features.roll_up import roll_up
 from retention_ml.receipts import Receipt
@@ -75,13 +71,7 @@ def ensure(warehouse: Warehouse, *, settings: Settings, days: Sequence[date]) ->
 
 def definition_sha256(settings: Settings) -> str:
     """The digest of everything that decides what the feature columns mean."""
-    return _definition(settings.churn.active_days, settings.calendar.timezone)
-
-
-@lru_cache(maxsize=8)
-def _definition(active_days: int, timezone: str) -> str:
-    wide = customer_daily(inputs(None), days=[0], active_days=active_days)
-    text = f"{timezone}\n{ibis.to_sql(wide, dialect='duckdb')}"
+    text = f"{settings.calendar.timezone}\n{duckdb_sql(settings.churn.active_days)}"
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import fields
+from functools import lru_cache
 
 import duckdb
 import ibis
 import pyarrow as pa
 
 from retention_ml.features.assemble import customer_daily
-from retention_ml.features.inputs import Inputs, inputs, needed
+from retention_ml.features.inputs import Inputs, needed, registered
 from retention_ml.warehouse import Warehouse
 
 ENGINES = ("duckdb", "postgres")
@@ -45,15 +46,22 @@ def compute(
     WarehouseError
         If the database does not answer.
     """
-    stored = needed(inputs("features"), days, newest_rollup_id)
+    stored = needed(days, newest_rollup_id)
     if engine == "postgres":
-        wide = customer_daily(stored, days=days, active_days=active_days)
-        return warehouse.read(wide, planner=_PLANNER)
+        return warehouse.read(customer_daily(stored, active_days=active_days), planner=_PLANNER)
     connection = duckdb.connect(config={"threads": threads})
     try:
+        connection.register("days", pa.table({"as_of_day": pa.array(days, pa.int64())}))
         for field in fields(Inputs):
-            connection.register(field.name, warehouse.read(getattr(stored, field.name)))
-        wide = customer_daily(inputs(None), days=days, active_days=active_days)
-        return connection.sql(str(ibis.to_sql(wide, dialect="duckdb"))).to_arrow_table()
+            if field.name != "days":
+                connection.register(field.name, warehouse.read(getattr(stored, field.name)))
+        return connection.sql(duckdb_sql(active_days)).to_arrow_table()
     finally:
         connection.close()
+
+
+@lru_cache(maxsize=8)
+def duckdb_sql(active_days: int) -> str:
+    """The SQL of `assemble.customer_daily` over tables registered in DuckDB."""
+    wide = customer_daily(registered(), active_days=active_days)
+    return str(ibis.to_sql(wide, dialect="duckdb"))

@@ -5,7 +5,7 @@ from datetime import date
 
 import ibis
 
-from retention_ml.features.inputs import day_table, inputs
+from retention_ml.features.inputs import stored
 from retention_ml.features.local_time import day_number
 from retention_ml.warehouse import Warehouse
 
@@ -44,7 +44,7 @@ def known_of(days: Sequence[int], active_days: int, upto: int) -> ibis.Table:
 
     Days of which nothing is known have no row.
     """
-    rows = day_table(days).cross_join(_NEWEST_EVENTS)
+    rows = stored(days).days.cross_join(_NEWEST_EVENTS)
     rows = rows.filter(
         rows.event_day < rows.as_of_day,
         rows.known_from_day <= rows.as_of_day,
@@ -96,9 +96,8 @@ def fresh_days(warehouse: Warehouse, days: Sequence[date], definition_sha256: st
 
 def first_days_changed(since: int) -> ibis.Table:
     """Per pass after `since`: the first day number of which it changed what is known."""
-    stored = inputs("features")
-    parts = []
-    for table in (stored.customer_day, stored.customer_product_day, stored.product_category):
+    found, parts = stored([0]), []
+    for table in (found.customer_day, found.customer_product_day, found.product_category):
         rows = table.filter(table.rollup_id > since)
         first = rows.known_from_day
         if "event_day" in rows.columns:

@@ -12,15 +12,28 @@ LONGEST_PRODUCT_WINDOW_DAYS = 365
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """Unbound rollup tables: in the schema `features` of Postgres, or as registered in DuckDB."""
+    """The days asked for (`as_of_day`, day numbers) and the rollup tables, all unbound.
 
+    The rollups lie in the schema `features` of Postgres, or are registered in DuckDB.
+    """
+
+    days: ibis.Table
     customer_day: ibis.Table
     customer_product_day: ibis.Table
     product_category: ibis.Table
 
 
-def inputs(database: str | None) -> Inputs:
-    """The rollup tables under a schema, or without one."""
+def stored(days: Sequence[int]) -> Inputs:
+    """Days by value, and the rollups of Postgres."""
+    return _inputs(_day_table(days), "features")
+
+
+def registered() -> Inputs:
+    """The tables `days`, `customer_day`, `customer_product_day` and `product_category`."""
+    return _inputs(ibis.table({"as_of_day": "int64"}, name="days"), None)
+
+
+def _inputs(days: ibis.Table, database: str | None) -> Inputs:
     cut = {"event_day": "int64", "known_from_day": "int64", "rollup_id": "int64"}
     customer_day = {"customer_id": "string", **cut, **dict.fromkeys(COUNTERS, "int64")}
     product_day = {"customer_id": "string", "product_id": "string", **cut, "lines_count": "int64"}
@@ -32,6 +45,7 @@ def inputs(database: str | None) -> Inputs:
         "versions_count": "int64",
     }
     return Inputs(
+        days=days,
         customer_day=ibis.table(customer_day, name="customer_day", database=database),
         customer_product_day=ibis.table(
             product_day, name="customer_product_day", database=database
@@ -40,13 +54,14 @@ def inputs(database: str | None) -> Inputs:
     )
 
 
-def needed(found: Inputs, days: Sequence[int], newest_rollup_id: int) -> Inputs:
-    """The rows that can matter for any of the day numbers, up to a pass."""
-    first, last = min(days), max(days)
+def needed(days: Sequence[int], newest_rollup_id: int) -> Inputs:
+    """Days by value, and of the stored rollups what can matter for them, up to a pass."""
+    found, first, last = stored(days), min(days), max(days)
     customer_day = _upto(found.customer_day, last, newest_rollup_id)
     products = _upto(found.customer_product_day, last, newest_rollup_id)
     category = found.product_category
     return Inputs(
+        days=found.days,
         customer_day=customer_day.filter(customer_day.event_day < last),
         customer_product_day=products.filter(
             products.event_day < last, products.event_day >= first - LONGEST_PRODUCT_WINDOW_DAYS
@@ -59,12 +74,12 @@ def _upto(table: ibis.Table, day: int, newest_rollup_id: int) -> ibis.Table:
     return table.filter(table.known_from_day <= day, table.rollup_id <= newest_rollup_id)
 
 
-def day_table(days: Sequence[int]) -> ibis.Table:
+def _day_table(days: Sequence[int]) -> ibis.Table:
     """One row per day number, column `as_of_day`."""
     return ibis.literal(list(days), "array<int64>").unnest().name("as_of_day").as_table()
 
 
-def known_days(customer_day: ibis.Table, days: Sequence[int]) -> ibis.Table:
+def known_days(found: Inputs) -> ibis.Table:
     """Per as_of, customer and day: the counters known at the start of as_of.
 
     Returns
@@ -73,7 +88,7 @@ def known_days(customer_day: ibis.Table, days: Sequence[int]) -> ibis.Table:
         `as_of_day`, `customer_id`, `event_day`, `age_days` (as_of - day, at least 1) and every
         counter of the rollup.
     """
-    rows = day_table(days).cross_join(customer_day)
+    rows = found.days.cross_join(found.customer_day)
     rows = rows.filter(rows.event_day < rows.as_of_day, rows.known_from_day <= rows.as_of_day)
     netted = rows.group_by("as_of_day", "customer_id", "event_day").agg(
         **{name: rows[name].sum().cast("float64").cast("int64") for name in COUNTERS}
@@ -81,9 +96,9 @@ def known_days(customer_day: ibis.Table, days: Sequence[int]) -> ibis.Table:
     return netted.mutate(age_days=netted.as_of_day - netted.event_day)
 
 
-def known_products(customer_product_day: ibis.Table, days: Sequence[int]) -> ibis.Table:
+def known_products(found: Inputs) -> ibis.Table:
     """Per as_of: the product rollup rows of the 365 days before it known at its start."""
-    rows = day_table(days).cross_join(customer_product_day)
+    rows = found.days.cross_join(found.customer_product_day)
     rows = rows.filter(
         rows.event_day < rows.as_of_day,
         rows.event_day >= rows.as_of_day - LONGEST_PRODUCT_WINDOW_DAYS,
@@ -92,12 +107,12 @@ def known_products(customer_product_day: ibis.Table, days: Sequence[int]) -> ibi
     return rows.mutate(age_days=rows.as_of_day - rows.event_day)
 
 
-def known_categories(product_category: ibis.Table, days: Sequence[int]) -> ibis.Table:
+def known_categories(found: Inputs) -> ibis.Table:
     """Per as_of and product: the category it was known to belong to at the start of as_of.
 
     Where sources disagree, the first by name.
     """
-    rows = day_table(days).cross_join(product_category)
+    rows = found.days.cross_join(found.product_category)
     rows = rows.filter(rows.known_from_day <= rows.as_of_day)
     netted = rows.group_by("as_of_day", "product_id", "category").agg(
         versions_count=rows.versions_count.sum()

@@ -203,20 +203,12 @@ def write_fit(
                 }
             ),
         )
-        transaction.copy(
-            "models.evaluations",
-            pa.table(
-                {
-                    "training_id": [training_id] * len(metrics),
-                    "model_name": [fit.model_name] * len(metrics),
-                    "metric": list(metrics),
-                    "value": [own.value for own in metrics.values()],
-                    "lower": [own.lower for own in metrics.values()],
-                    "upper": [own.upper for own in metrics.values()],
-                    "customers_count": pa.array([count] * len(metrics), pa.int64()),
-                    "mlflow_run_id": [fit.mlflow_run_id] * len(metrics),
-                }
-            ),
+        write_evaluations(
+            transaction,
+            training_id,
+            {(fit.model_name, metric): own for metric, own in metrics.items()},
+            count,
+            {fit.model_name: fit.mlflow_run_id},
         )
 
 
@@ -255,27 +247,34 @@ def predictions(
     )
 
 
-def write_differences(
+def write_evaluations(
     transaction: Transaction,
-    *,
     training_id: str,
-    differences: Mapping[tuple[str, str], Interval],
+    values: Mapping[tuple[str, str], Interval],
     customers_count: int,
     run_ids: Mapping[str, str],
 ) -> None:
-    """Write paired differences by model and metric, the metric named such as roc_auc_minus_recency."""
+    """Write metrics by model and name, those that are finite.
+
+    A paired difference is named such as roc_auc_minus_recency.
+    """
+    values = {
+        key: own
+        for key, own in values.items()
+        if np.isfinite([own.value, own.lower, own.upper]).all()
+    }
     transaction.copy(
         "models.evaluations",
         pa.table(
             {
-                "training_id": pa.array([training_id] * len(differences), pa.string()),
-                "model_name": pa.array([model for model, _ in differences], pa.string()),
-                "metric": pa.array([metric for _, metric in differences], pa.string()),
-                "value": pa.array([own.value for own in differences.values()], pa.float64()),
-                "lower": pa.array([own.lower for own in differences.values()], pa.float64()),
-                "upper": pa.array([own.upper for own in differences.values()], pa.float64()),
-                "customers_count": pa.array([customers_count] * len(differences), pa.int64()),
-                "mlflow_run_id": pa.array([run_ids[model] for model, _ in differences]),
+                "training_id": pa.array([training_id] * len(values), pa.string()),
+                "model_name": pa.array([model for model, _ in values], pa.string()),
+                "metric": pa.array([metric for _, metric in values], pa.string()),
+                "value": pa.array([own.value for own in values.values()], pa.float64()),
+                "lower": pa.array([own.lower for own in values.values()], pa.float64()),
+                "upper": pa.array([own.upper for own in values.values()], pa.float64()),
+                "customers_count": pa.array([customers_count] * len(values), pa.int64()),
+                "mlflow_run_id": pa.array([run_ids[model] for model, _ in values], pa.string()),
             }
         ),
     )

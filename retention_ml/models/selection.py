@@ -88,17 +88,17 @@ def _judge_and_register(
         retained=int(len(judged.outcome) - judged.outcome.sum()),
         has_champion=standing,
     )
-    ledger.write_differences(
+    ledger.write_evaluations(
         transaction,
-        training_id=training.training_id,
-        differences={
+        training.training_id,
+        {
             (name, f"{metric}_minus_{BASELINE}"): evaluation.difference(name, BASELINE, metric)
             for name in evaluation.values
             for metric in METRICS
             if BASELINE in evaluation.values and name != BASELINE
         },
-        customers_count=len(judged.outcome),
-        run_ids={name: fit.mlflow_run_id for name, fit in fits.items()},
+        len(judged.outcome),
+        {name: fit.mlflow_run_id for name, fit in fits.items()},
     )
     version: ModelVersion | None = None
     if said.best is not None and said.is_challenger:

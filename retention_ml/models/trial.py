@@ -89,11 +89,7 @@ def fit_candidate(
         warehouse,
         training_id=training.training_id,
         fit=done,
-        metrics={
-            metric: own
-            for metric, own in evaluation.values[name].items()
-            if np.isfinite([own.value, own.lower, own.upper]).all()
-        },
+        metrics=evaluation.values[name],
         keys=judged,
         probability=pa.array(probability),
     )

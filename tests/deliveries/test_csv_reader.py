@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retention_ml.deliveries import csv_reader, readers
-from retention_ml.deliveries.csv_reader import Dialect, parse_block
+from retention_ml.deliveries.csv_reader import parse_block
+from retention_ml.deliveries.dialect import Dialect
 from retention_ml.deliveries.sources import load_source
 from retention_ml.errors import FileRefused
 from tests.deliveries.desk import GOOD, HEADER, line, write

@@ -2,8 +2,9 @@
 
 import re
 
+from retention_ml.deliveries.mapping import Column
 from retention_ml.deliveries.reasons import MEANINGS
-from retention_ml.deliveries.sources import Column, Feed, Source, known_sources, load_source
+from retention_ml.deliveries.sources import Feed, Source, known_sources, load_source
 from retention_ml.settings import PROJECT, Settings
 
 TEXT = (PROJECT / "docs" / "sources.md").read_text(encoding="utf-8")

@@ -1,5 +1,9 @@
 """Landing: the ledger knows every file, and the same files again change nothing."""
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,7 +11,7 @@ import pytest
 from retention_ml.deliveries.land import land
 from retention_ml.deliveries.stage import stage
 from retention_ml.errors import FileRefused, UsageError
-from retention_ml.settings import Settings
+from retention_ml.settings import PROJECT, Settings
 from retention_ml.warehouse import Warehouse
 from tests.deliveries.desk import line, write
 
@@ -128,3 +132,30 @@ def test_a_further_column_is_told_in_the_receipt(
     receipt = land(warehouse, settings=shop_settings, source="shop", files=[more])
     assert receipt.details["new_columns"] == {"lines": ["note"]}
     assert receipt.details["columns_not_read"] == {"lines": ["note"]}
+
+
+@pytest.mark.parametrize("failpoint", ["land.after_archive", "land.before_commit"])
+def test_a_killed_landing_leaves_no_entry_and_a_retry_completes(
+    warehouse: Warehouse, shop_settings: Settings, tmp_path: Path, failpoint: str
+) -> None:
+    path = write(tmp_path / "lines.csv", [line()])
+    program = (
+        "import sys; from pathlib import Path; from retention_ml.settings import load\n"
+        "from retention_ml.warehouse import Warehouse; from retention_ml.deliveries.land import land\n"
+        "land(Warehouse(sys.argv[1]), settings=load(), source='shop', files=[Path(sys.argv[2])])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, warehouse.url, str(path)],
+        env={
+            **os.environ,
+            "RETENTION_FAILPOINT": failpoint,
+            "RETENTION_HOME": str(shop_settings.home),
+            "RETENTION_SOURCES": str(shop_settings.sources),
+        },
+        check=False,
+        cwd=PROJECT,
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert ledger(warehouse) == []
+    again = land(warehouse, settings=shop_settings, source="shop", files=[path])
+    assert (again.written, again.details["batch_id"] is not None) == (1, True)

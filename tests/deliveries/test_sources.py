@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from retention_ml.deliveries.mapping import comparison
 from retention_ml.deliveries.reasons import MEANINGS, Reason, meaning
-from retention_ml.deliveries.sources import comparison, known_sources, load_source
+from retention_ml.deliveries.sources import known_sources, load_source
 from retention_ml.errors import FileRefused, SettingsError, UnknownSource
 from retention_ml.settings import PROJECT
 from tests.deliveries.desk import SHOP

@@ -8,7 +8,7 @@ import pytest
 from retention_ml.features.assemble import customer_daily
 from retention_ml.features.catalogue import CATALOGUE, FEATURE_NAMES, FEATURES, Feature
 from retention_ml.features.document import DOCUMENT, as_markdown
-from retention_ml.features.inputs import inputs
+from retention_ml.features.inputs import registered
 
 _PROJECT = Path(__file__).resolve().parents[2]
 
@@ -26,7 +26,7 @@ def test_every_family_is_there() -> None:
 
 
 def test_the_expression_has_exactly_the_features_of_the_catalogue() -> None:
-    wide = customer_daily(inputs(None), days=[20_000], active_days=90)
+    wide = customer_daily(registered(), active_days=90)
     assert wide.columns == ("as_of_day", "customer_id", *FEATURE_NAMES)
     assert {str(wide[name].type()) for name in FEATURE_NAMES} == {"float64"}
 

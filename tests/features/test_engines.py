@@ -10,7 +10,7 @@ import pytest
 from retention_ml.features import rollups
 from retention_ml.features.assemble import customer_daily
 from retention_ml.features.engines import ENGINES
-from retention_ml.features.inputs import inputs
+from retention_ml.features.inputs import stored
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 from tests.features.worlds import FIRST, late_shop, rows_of
@@ -39,7 +39,7 @@ def test_many_days_at_once_equal_each_day_alone(warehouse: Warehouse, settings: 
 def _expressions() -> dict[str, ibis.Table]:
     later = rollups.Pass(rollup_id=2, events_from=FIRST, events_to=FIRST, is_first=False)
     return {
-        "features.customer_daily": customer_daily(inputs("features"), days=[20_000], active_days=90),
+        "features.customer_daily": customer_daily(stored([20_000]), active_days=90),
         "features.customer_day": rollups.customer_day(later),
         "features.customer_product_day": rollups.customer_product_day(later),
         "features.product_category": rollups.product_category(later),

@@ -1,5 +1,6 @@
 """Nothing that happens or is learnt after the start of a day changes its features."""
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -8,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from retention_ml.features.assemble import customer_daily
-from retention_ml.features.inputs import Inputs, inputs
+from retention_ml.features.inputs import stored
 from retention_ml.features.store import digest
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
@@ -93,12 +94,7 @@ def test_a_reading_that_ignores_availability_is_caught(
 
 def _naive(warehouse: Warehouse, settings: Settings) -> list[Any]:
     rows_of(warehouse, settings, [date(2025, 2, 1)])
-    stored = inputs("features")
-    always = stored.customer_day.mutate(known_from_day=ibis.literal(0, "int64"))
-    naive = Inputs(
-        customer_day=always,
-        customer_product_day=stored.customer_product_day,
-        product_category=stored.product_category,
-    )
-    wide = customer_daily(naive, days=[20_120], active_days=90)
+    found = stored([20_120])
+    always = found.customer_day.mutate(known_from_day=ibis.literal(0, "int64"))
+    wide = customer_daily(replace(found, customer_day=always), active_days=90)
     return warehouse.read(wide.select("orders_count"))["orders_count"].to_pylist()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from retention_ml.features.inputs import inputs
+from retention_ml.features.inputs import stored
 from retention_ml.features.roll_up import roll_up
 from retention_ml.features.rollups import COUNTERS
 from retention_ml.settings import Settings
@@ -22,7 +22,7 @@ def _totals(warehouse: Warehouse) -> dict[str, list[dict[str, Any]]]:
     """The rollups summed over passes, without what adds up to nothing."""
     found = {}
     for name in _TABLES:
-        table = getattr(inputs("features"), name)
+        table = getattr(stored([0]), name)
         keys = [c for c in table.columns if c not in (*COUNTERS, "rollup_id", "versions_count")]
         values = [c for c in table.columns if c not in (*keys, "rollup_id")]
         summed = table.group_by(keys).agg(**{c: table[c].sum().cast("float64") for c in values})

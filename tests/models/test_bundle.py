@@ -136,7 +136,7 @@ def test_a_manifest_that_is_none_is_refused(manifest: bytes) -> None:
 
 def test_a_missing_feature_is_named(fitted: dict[str, FittedModel], new: pa.Table) -> None:
     bundle = fitted["logistic"].to_bundle("logistic")
-    with pytest.raises(UsageError, match="lacks 1 of the 6 features .* 'gap_mean_days'"):
+    with pytest.raises(UsageError, match=r"lacks 1 of the 6 features .* 'gap_mean_days'"):
         bundle.predict(new.drop_columns(["gap_mean_days"]))
 
 

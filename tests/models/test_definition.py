@@ -29,7 +29,9 @@ def test_the_hash_is_that_of_the_canonical_text() -> None:
 
 
 def test_a_window_counts_calendar_days_over_a_change_of_the_clock() -> None:
-    london = ChurnDefinition(**{**BASE, "lead_days": 1, "horizon_days": 2}, timezone="Europe/London")
+    london = ChurnDefinition(
+        **{**BASE, "lead_days": 1, "horizon_days": 2}, timezone="Europe/London"
+    )
     opens, closes = london.window_bounds(date(2026, 3, 28))
     assert opens == datetime(2026, 3, 29, 0, 0, tzinfo=UTC)
     assert closes == datetime(2026, 3, 30, 23, 0, tzinfo=UTC)

@@ -22,7 +22,9 @@ def _population(warehouse: Warehouse, *customers: str, day: date = DAY) -> None:
     with warehouse.transaction() as transaction:
         transaction.copy(
             "features.customer_daily",
-            pa.table({"as_of": pa.array([day] * len(customers), pa.date32()), "customer_id": customers}),
+            pa.table(
+                {"as_of": pa.array([day] * len(customers), pa.date32()), "customer_id": customers}
+            ),
         )
 
 
@@ -125,7 +127,9 @@ def test_labels_of_a_window_that_has_not_settled_are_refused(
     warehouse: Warehouse, settings: Settings
 ) -> None:
     _population(warehouse, "anybody")
-    fill(warehouse, "orders", [_order("other", at(f"2026-{month:02d}-15")) for month in range(1, 7)])
+    fill(
+        warehouse, "orders", [_order("other", at(f"2026-{month:02d}-15")) for month in range(1, 7)]
+    )
     settled = DAY + timedelta(days=settings.churn.horizon_days + settings.churn.settle_days)
     with pytest.raises(NotReady, match="The outcome of 2026-03-01 is not known"):
         mature(warehouse, settings=settings, days=[DAY], known_as_of=settled - timedelta(days=1))
@@ -171,9 +175,7 @@ def test_labels_are_written_once_and_later_knowledge_replaces_earlier(
     assert stored["definition_hash"].to_pylist() == [definition.hash]
 
 
-def test_the_feed_is_counted_in_days_of_the_shop(
-    warehouse: Warehouse, settings: Settings
-) -> None:
+def test_the_feed_is_counted_in_days_of_the_shop(warehouse: Warehouse, settings: Settings) -> None:
     fill(
         warehouse,
         "orders",

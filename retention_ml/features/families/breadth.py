@@ -29,7 +29,7 @@ def per_customer(products: ibis.Table, categories: ibis.Table) -> ibis.Table:
         is_recent=bought.lines_90d > 0,
     )
     shelved = bought.left_join(categories, ["as_of_day", "product_id"])
-    shelved = shelved.drop("as_of_day_right", "product_id_right")
+    shelved = shelved.select(*(bought[name] for name in bought.columns), categories.category)
     category_90d = ibis.ifelse(shelved.is_recent, shelved.category, ibis.null("string"))
     return shelved.group_by("as_of_day", "customer_id").agg(
         products_365d=shelved.count(),
