@@ -61,13 +61,24 @@ def sources_check(
 ) -> None:
     """Try a source description on a file without touching the warehouse."""
     with command(as_json) as settings:
-        from retention_ml.deliveries.inspect import inspect
+        from retention_ml.deliveries.inspect import check
 
-        summary = inspect(settings=settings, source=source, file=file)
+        found = check(file, settings=settings, source=source).to_dict()
         if as_json:
-            print_json(summary.to_dict())
-        else:
-            print_mapping(f"{file.name} as {source}", summary.to_dict())
+            print_json(found)
+            return
+        findings = found.pop("findings")
+        kinds = found.pop("kinds")
+        print_mapping(f"{file.name} as {source}", {**found, "kinds": kinds})
+        if findings:
+            print_table(
+                "Rows that would go to quarantine",
+                ("reason", "rows", "first lines", "meaning"),
+                [
+                    (row["reason"], row["count"], ", ".join(map(str, row["lines"])), row["meaning"])
+                    for row in findings
+                ],
+            )
 
 
 def ingest(

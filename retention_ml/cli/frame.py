@@ -57,7 +57,7 @@ def command(as_json: bool) -> Iterator[Settings]:
                 {"error": type(error).__name__, "message": str(error), "exit_code": error.exit_code}
             )
         else:
-            _errors.print(str(error), style="bold red", markup=False)
+            _errors.print(str(error), style="bold red", markup=False, soft_wrap=True)
         raise typer.Exit(error.exit_code) from error
     except KeyboardInterrupt:
         _errors.print("Stopped by you; nothing is half-done. The same command goes on from there.")
@@ -125,6 +125,8 @@ def print_mapping(title: str, values: Mapping[str, Any]) -> None:
 def _text(value: Any) -> str:
     if value is None:
         return "–"
+    if isinstance(value, list | tuple):
+        return ", ".join(_text(item) for item in value) or "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):

@@ -27,11 +27,6 @@ MET = {
 """One row per current version whose key the batch names; kind and customer only of orders."""
 
 
-def staged(entry: tables.Table) -> ibis.Table:
-    """The unbound table `staging.<entry>`."""
-    return entry.ibis_table("staging", tables.STAGED)
-
-
 def new_versions(
     entry: tables.Table,
     *,

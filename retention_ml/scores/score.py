@@ -4,7 +4,6 @@ Nothing becomes visible here; `publish` flips the pointer.
 """
 
 import time
-from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from retention_ml import __version__, clock, failpoints
 from retention_ml.errors import NotReady
 from retention_ml.receipts import Receipt
 from retention_ml.scores import reasons, served, snapshot, value
+from retention_ml.scores.claim import Claim, base_tiers, claim
 from retention_ml.scores.tiers import TIERS, TierPolicy, positions, tier_since
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
@@ -25,15 +25,6 @@ if TYPE_CHECKING:
     from retention_ml.models.registry import ServedModel
 
 _REVENUE = "revenue_cents_{}d"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Claim:
-    """The right to publish the day, and the snapshot published before it."""
-
-    epoch: int
-    base_snapshot_id: int | None
-    promotion_id: int | None
 
 
 def score(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
@@ -49,14 +40,14 @@ def score(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
         features that are not computed, or nobody is active on that day.
     """
     started = time.perf_counter()
-    claim = _claim(warehouse, as_of)
+    right = claim(warehouse, as_of)
     champion = served.champion(warehouse, settings, as_of)
     features, features_digest = _features(warehouse, settings, as_of)
     served.demand_features(champion, features)
     scored, probability, exclusions = _predict(champion, features)
     challenger, in_shadow = served.challenger(warehouse, settings, scored)
     policy = policy_of(settings)
-    before = _base(warehouse, claim.base_snapshot_id)
+    before = base_tiers(warehouse, right.base_snapshot_id)
     rows = pa.table(
         {
             "as_of": pa.repeat(pa.scalar(as_of), scored.num_rows),
@@ -79,7 +70,7 @@ def score(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
     )
     manifest: dict[str, Any] = {
         "as_of": as_of,
-        "base_snapshot_id": claim.base_snapshot_id,
+        "base_snapshot_id": right.base_snapshot_id,
         "definition_hash": str(champion.bundle.manifest["definition_hash"]),
         "policy_sha256": policy.sha256,
         "features_digest": features_digest,
@@ -95,7 +86,7 @@ def score(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
         "scores_digest": snapshot.digest(rows, exclusions),
     }
     same = _published_alike(warehouse, manifest)
-    snapshot_id = same or _write(warehouse, rows, exclusions, manifest, claim, settings.run_id)
+    snapshot_id = same or _write(warehouse, rows, exclusions, manifest, right, settings.run_id)
     receipt = Receipt(
         door="score",
         as_of=as_of,
@@ -123,29 +114,6 @@ def policy_of(settings: Settings) -> TierPolicy:
     tiers = settings.tiers
     return TierPolicy(
         medium=tiers.medium, high=tiers.high, critical=tiers.critical, hysteresis=tiers.hysteresis
-    )
-
-
-def _claim(warehouse: Warehouse, as_of: date) -> _Claim:
-    """Raise the day's fence: from now on no run that began earlier can publish it."""
-    with warehouse.transaction() as transaction:
-        epoch = transaction.execute(
-            "INSERT INTO ops.fences AS fence (name, epoch) VALUES (:name, 1) "
-            "ON CONFLICT (name) DO UPDATE SET epoch = fence.epoch + 1 RETURNING epoch",
-            name=f"scores:{as_of}",
-        )[0][0]
-        base = transaction.execute(
-            "SELECT snapshot_id FROM scores.published WHERE as_of < :as_of "
-            "ORDER BY as_of DESC LIMIT 1",
-            as_of=as_of,
-        )
-        decision = transaction.execute(
-            "SELECT max(promotion_id) FROM models.promotions WHERE alias = 'champion'"
-        )[0][0]
-    return _Claim(
-        epoch=int(epoch),
-        base_snapshot_id=int(base[0][0]) if base else None,
-        promotion_id=decision,
     )
 
 
@@ -197,24 +165,6 @@ def _predict(
         }
     )
     return scored.filter(pa.array(is_probable)), probability[is_probable], exclusions
-
-
-def _base(warehouse: Warehouse, snapshot_id: int | None) -> dict[str, tuple[str, date]]:
-    """Tier and `tier_since` by customer, of the snapshot published before."""
-    if snapshot_id is None:
-        return {}
-    table = snapshot.CUSTOMER_DAILY
-    base = warehouse.read(
-        table.filter(table.snapshot_id == snapshot_id).select(
-            "customer_id", "risk_tier", "tier_since"
-        )
-    ).to_pydict()
-    return {
-        customer: (tier, since)
-        for customer, tier, since in zip(
-            base["customer_id"], base["risk_tier"], base["tier_since"], strict=True
-        )
-    }
 
 
 def _tiers(
@@ -286,14 +236,14 @@ def _write(
     rows: pa.Table,
     exclusions: pa.Table,
     manifest: dict[str, Any],
-    claim: _Claim,
+    right: Claim,
     run_id: str,
 ) -> int:
     stamped = {
         **manifest,
         "status": "built",
-        "epoch": claim.epoch,
-        "promotion_id": claim.promotion_id,
+        "epoch": right.epoch,
+        "promotion_id": right.promotion_id,
         "run_id": run_id,
         "built_at": clock.now(),
     }

@@ -1,10 +1,14 @@
 """A world with two published days, a training and something in quarantine."""
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 
-from retention_ml.settings import Settings
+from retention_ml.scores import served as served_module
+from retention_ml.settings import Settings, load
+from retention_ml.stack.postgres import EmbeddedPostgres
 from retention_ml.warehouse import Warehouse
 from tests.scores.world import DAY, World, make_world
 from tests.shops import delivery
@@ -13,9 +17,38 @@ NEXT = DAY + timedelta(days=7)
 _AT = datetime(2025, 2, 1, tzinfo=UTC)
 
 
+@pytest.fixture(scope="package")
+def shop(
+    postgres: EmbeddedPostgres, template_database: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    """What `reports` has to tell about; tests only read it."""
+    name = f"reports_{uuid4().hex[:12]}"
+    admin = Warehouse(postgres.url())
+    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template_database}")
+    admin.close()
+    warehouse = Warehouse(postgres.url(name))
+    settings = load({"RETENTION_HOME": str(tmp_path_factory.mktemp("home"))})
+    with pytest.MonkeyPatch.context() as patch:
+        world = _fill(warehouse, settings, patch)
+    yield world
+    warehouse.close()
+
+
 @pytest.fixture
-def shop(warehouse: Warehouse, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> World:
-    """What `reports` has to tell about."""
+def own_shop(warehouse: Warehouse, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> World:
+    """The same for a test that changes it."""
+    return _fill(warehouse, settings, monkeypatch)
+
+
+@pytest.fixture
+def served_shop(shop: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """The same with its champion served."""
+    monkeypatch.setattr(served_module, "served", lambda w, s, alias: shop.models.get(alias))
+    return shop
+
+
+def _fill(warehouse: Warehouse, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> World:
     world = make_world(warehouse, settings, monkeypatch)
     world.score_and_publish(DAY)
     world.features(NEXT, seed=2, first=6)

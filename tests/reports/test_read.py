@@ -73,9 +73,9 @@ def test_churn_rates_come_newest_first(shop: World) -> None:
     assert rates[0]["as_of"] > rates[1]["as_of"]
 
 
-def test_promotions_come_newest_first(shop: World) -> None:
-    shop.champion(PlainBundle(bias=0.0), version="2")
-    assert [row["model_version"] for row in read.promotions(shop.warehouse)] == ["2", "1"]
+def test_promotions_come_newest_first(own_shop: World) -> None:
+    own_shop.champion(PlainBundle(bias=0.0), version="2")
+    assert [row["model_version"] for row in read.promotions(own_shop.warehouse)] == ["2", "1"]
 
 
 def test_the_status_names_what_is_published_and_who_serves(shop: World) -> None:
@@ -100,9 +100,9 @@ def test_the_status_of_an_empty_warehouse_has_no_values(
     assert read.top_customers(warehouse) == []
 
 
-def test_a_score_is_explained_to_the_last_contribution(shop: World) -> None:
-    customer = read.top_customers(shop.warehouse, limit=1)[0]["customer_id"]
-    found = explain(shop.warehouse, settings=shop.settings, customer_id=customer)
+def test_a_score_is_explained_to_the_last_contribution(served_shop: World) -> None:
+    customer = read.top_customers(served_shop.warehouse, limit=1)[0]["customer_id"]
+    found = explain(served_shop.warehouse, settings=served_shop.settings, customer_id=customer)
     total = found["base_log_odds"] + sum(one["log_odds"] for one in found["families"])
     by_feature = found["base_log_odds"] + sum(one["log_odds"] for one in found["features"])
     assert total == pytest.approx(by_feature)
@@ -111,21 +111,21 @@ def test_a_score_is_explained_to_the_last_contribution(shop: World) -> None:
     assert json.dumps(found, default=str)
 
 
-def test_a_score_of_a_model_no_longer_served_keeps_its_stored_reasons(shop: World) -> None:
-    shop.champion(PlainBundle(bias=0.0), version="2")
-    found = explain(shop.warehouse, settings=shop.settings, customer_id="c00030", as_of=DAY)
+def test_a_score_of_a_model_no_longer_served_keeps_its_stored_reasons(own_shop: World) -> None:
+    own_shop.champion(PlainBundle(bias=0.0), version="2")
+    found = explain(own_shop.warehouse, settings=own_shop.settings, customer_id="c00030", as_of=DAY)
     assert "no longer served" in found["note"]
     assert found["features"] == []
     assert found["reason_1"]
 
 
-def test_features_built_anew_since_are_not_used_to_explain(shop: World) -> None:
-    shop.features(NEXT, seed=9, first=6)
-    found = explain(shop.warehouse, settings=shop.settings, customer_id="c00030")
+def test_features_built_anew_since_are_not_used_to_explain(own_shop: World) -> None:
+    own_shop.features(NEXT, seed=9, first=6)
+    found = explain(own_shop.warehouse, settings=own_shop.settings, customer_id="c00030")
     assert "built anew" in found["note"]
 
 
-def test_a_customer_without_a_score_is_not_named_in_the_sentence(shop: World) -> None:
+def test_a_customer_without_a_score_is_not_named_in_the_sentence(served_shop: World) -> None:
     with pytest.raises(UsageError, match="no published score of the latest day") as error:
-        explain(shop.warehouse, settings=shop.settings, customer_id="secret-person")
+        explain(served_shop.warehouse, settings=served_shop.settings, customer_id="secret-person")
     assert "secret-person" not in str(error.value)

@@ -141,10 +141,10 @@ def test_tiers_by_day_add_up_to_everybody(shop: World) -> None:
     )
 
 
-def test_a_day_without_customers_in_a_tier_says_zero(shop: World) -> None:
-    with shop.warehouse.transaction() as transaction:
+def test_a_day_without_customers_in_a_tier_says_zero(own_shop: World) -> None:
+    with own_shop.warehouse.transaction() as transaction:
         transaction.execute("UPDATE scores.customer_daily SET risk_tier = 'low'")
-    rows = shop.rows(
+    rows = own_shop.rows(
         f"SELECT risk_tier, customers_count FROM reports.risk_tier_daily WHERE as_of = '{NEXT}' "
         "ORDER BY tier_rank"
     )

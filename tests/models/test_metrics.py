@@ -1,0 +1,131 @@
+"""Metrics and their intervals."""
+
+import time
+
+import numpy as np
+import pytest
+
+from retention_ml.models.arrays import Floats, sigmoid
+from retention_ml.models.metrics import (
+    METRICS,
+    Predictions,
+    customer_weights,
+    evaluate,
+    score,
+)
+
+
+def _world(count: int, seed: int, noise: float = 0.0) -> tuple[Floats, Floats]:
+    draw = np.random.default_rng(seed)
+    truth = draw.normal(size=count)
+    outcome = (draw.random(count) < sigmoid(truth)).astype(float)
+    return sigmoid(truth + noise * draw.normal(size=count)), outcome
+
+
+def test_the_set_of_metrics_is_the_expected_one() -> None:
+    probability, outcome = _world(100, 1)
+    assert tuple(score(probability, outcome)) == METRICS
+
+
+def test_a_perfect_and_a_useless_ranking_have_known_values() -> None:
+    outcome = np.repeat([1.0, 0.0], 50)
+    perfect = score(np.linspace(0.9, 0.1, 100), outcome)
+    assert perfect["roc_auc"][0] == 1
+    assert perfect["pr_auc"][0] == 1
+    assert perfect["pr_auc_retained"][0] == 1
+    assert perfect["lift_at_10"][0] == 2
+    assert perfect["recall_at_10"][0] == pytest.approx(0.2)
+    useless = score(np.full(100, 0.5), outcome)
+    assert useless["roc_auc"][0] == 0.5
+    assert useless["lift_at_10"][0] == pytest.approx(1)
+    assert useless["ece"][0] == pytest.approx(0.5)
+    assert useless["log_loss"][0] == pytest.approx(np.log(2))
+
+
+def test_a_single_class_has_no_ranking_metrics() -> None:
+    found = score(np.linspace(0.1, 0.9, 20), np.ones(20))
+    assert np.isnan(found["roc_auc"][0])
+    assert np.isnan(found["pr_auc_retained"][0])
+    assert np.isfinite(found["log_loss"][0])
+
+
+def test_a_weight_of_two_is_the_row_twice() -> None:
+    probability, outcome = _world(200, 3)
+    times = np.random.default_rng(4).integers(0, 4, 200)
+    weighted = score(probability, outcome, times[None, :].astype(float))
+    repeated = score(np.repeat(probability, times), np.repeat(outcome, times))
+    for name in METRICS:
+        if name != "ece":  # its bins are those of the rows as they are
+            assert weighted[name][0] == pytest.approx(repeated[name][0]), name
+
+
+def test_all_rows_of_a_customer_are_drawn_together() -> None:
+    groups = np.array([7, 3, 7, 9, 3, 7])
+    weights = customer_weights(groups, draws=50, seed=1)
+    assert weights.shape == (50, 6)
+    assert (weights[:, [0]] == weights[:, [2, 5]]).all()
+    assert (weights[:, 0] + weights[:, 1] + weights[:, 3] == 3).all()
+
+
+def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
+    truth = float(score(*_world(200_000, 0, noise=0.5))["roc_auc"][0])
+    covered = 0
+    for seed in range(60):
+        probability, outcome = _world(400, seed + 1, noise=0.5)
+        found = evaluate(
+            Predictions(
+                days=np.zeros(400, dtype=np.int64),
+                groups=np.arange(400),
+                outcome=outcome,
+                models={"m": probability},
+            ),
+            draws=200,
+            seed=seed,
+        ).values["m"]["roc_auc"]
+        covered += found.lower <= truth <= found.upper
+    assert 51 <= covered <= 60
+
+
+def _two_days(count: int = 1_000) -> Predictions:
+    draw = np.random.default_rng(2)
+    truth = np.tile(draw.normal(size=count), 2)
+    outcome = (draw.random(2 * count) < sigmoid(truth)).astype(float)
+    return Predictions(
+        days=np.repeat([0, 1], count),
+        groups=np.tile(np.arange(count), 2),
+        outcome=outcome,
+        models={
+            "good": sigmoid(truth),
+            "same": sigmoid(3 * truth),
+            "worse": sigmoid(truth + 2 * draw.normal(size=2 * count)),
+        },
+    )
+
+
+def test_a_paired_difference_is_narrower_than_the_intervals_it_compares() -> None:
+    found = evaluate(_two_days(), draws=300, seed=1)
+    own = found.values["good"]["roc_auc"]
+    difference = found.difference("good", "worse", "roc_auc")
+    assert difference.lower > 0
+    assert difference.upper - difference.lower < own.upper - own.lower
+    tie = found.difference("good", "same", "roc_auc")
+    assert tie.lower == tie.value == tie.upper == 0
+
+
+def test_equal_seeds_give_equal_intervals() -> None:
+    first, again = (evaluate(_two_days(), draws=100, seed=9) for _ in range(2))
+    other = evaluate(_two_days(), draws=100, seed=10)
+    assert first.values == again.values
+    assert first.values["good"]["roc_auc"].lower != other.values["good"]["roc_auc"].lower
+
+
+def test_five_models_of_ten_thousand_rows_take_seconds() -> None:
+    world = _two_days(5_000)
+    models = {f"m{i}": np.roll(world.models["good"], i) for i in range(5)}
+    began = time.process_time()
+    evaluate(
+        Predictions(days=world.days, groups=world.groups, outcome=world.outcome, models=models),
+        draws=500,
+        seed=1,
+    )
+    assert time.process_time() - began < 10
