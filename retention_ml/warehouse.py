@@ -70,7 +70,7 @@ class Transaction:
         columns = ", ".join(f'"{name}"' for name in rows.column_names)
         cursor = self._connection.connection.cursor()
         stream = _ChunkStream(encoder, rows)
-        cursor.copy_expert(  # type: ignore[attr-defined]
+        cursor.copy_expert(
             f"COPY {table} ({columns}) FROM STDIN (FORMAT BINARY)", stream, size=1 << 20
         )
         return int(rows.num_rows)
@@ -215,10 +215,7 @@ class Warehouse:
                 "CREATE TABLE IF NOT EXISTS public.migrations (name text PRIMARY KEY, "
                 "sha256 text NOT NULL, applied_at timestamptz NOT NULL)"
             )
-            known = dict(
-                (row[0], row[1])
-                for row in transaction.execute("SELECT name, sha256 FROM public.migrations")
-            )
+            known = {row[0] for row in transaction.execute("SELECT name FROM public.migrations")}
             for name, sql in _sql_files("migrations"):
                 digest = hashlib.sha256(sql.encode()).hexdigest()
                 if name in known:

@@ -78,13 +78,15 @@ def test_an_expression_is_inserted_in_the_database(warehouse: Warehouse) -> None
     assert warehouse.read("SELECT epoch FROM ops.fences ORDER BY 1")["epoch"].to_pylist() == [1, 2]
 
 
-def test_a_failed_block_keeps_nothing(warehouse: Warehouse) -> None:
-    with (
-        pytest.raises(WarehouseError, match="Nothing of that transaction was kept"),
-        warehouse.transaction() as transaction,
-    ):
+def _insert_then_fail(warehouse: Warehouse) -> None:
+    with warehouse.transaction() as transaction:
         transaction.execute("INSERT INTO ops.fences VALUES ('a', 1)")
         transaction.execute("SELECT no_such_column FROM ops.fences")
+
+
+def test_a_failed_block_keeps_nothing(warehouse: Warehouse) -> None:
+    with pytest.raises(WarehouseError, match="Nothing of that transaction was kept"):
+        _insert_then_fail(warehouse)
     assert warehouse.read("SELECT * FROM ops.fences").num_rows == 0
 
 

@@ -87,6 +87,11 @@ def working(what: str) -> Iterator[None]:
         yield
 
 
+def note(sentence: str) -> None:
+    """A line of progress on standard error."""
+    _errors.print(sentence, style="dim", markup=False, soft_wrap=True)
+
+
 def print_json(document: Any) -> None:
     """One JSON document on standard output."""
     sys.stdout.write(json.dumps(document, indent=2, default=str, ensure_ascii=False) + "\n")

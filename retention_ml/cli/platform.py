@@ -11,6 +11,7 @@ from retention_ml.cli.frame import (
     command,
     console,
     day,
+    note,
     opened,
     print_json,
     print_mapping,
@@ -36,8 +37,7 @@ def stack_up(as_json: Json = False) -> None:
     with command(as_json) as settings:
         from retention_ml.stack import local
 
-        with working("Starting the local stack …"):
-            state = local.up(settings)
+        state = local.up(settings, say=note)
         _print_stack(state, as_json)
 
 
@@ -47,8 +47,7 @@ def stack_down(as_json: Json = False) -> None:
     with command(as_json) as settings:
         from retention_ml.stack import local
 
-        with working("Stopping the local stack …"):
-            state = local.down(settings)
+        state = local.down(settings, say=note)
         _print_stack(state, as_json)
 
 
@@ -64,7 +63,7 @@ def stack_status(as_json: Json = False) -> None:
 def doctor(as_json: Json = False) -> None:
     """Say what is missing on this machine and how to fix it."""
     with command(as_json) as settings:
-        from retention_ml.maintenance.doctor import examine
+        from retention_ml.stack.doctor import examine
 
         findings = examine(settings)
         if as_json:
@@ -84,7 +83,7 @@ def demo(as_json: Json = False) -> None:
     with command(as_json) as settings:
         from retention_ml.stack import demo as demonstration
 
-        result = demonstration.run(settings)
+        result = demonstration.run(settings, show=not as_json)
         if as_json:
             print_json(result)
 

@@ -41,7 +41,8 @@ def new_versions(
     line; a replayed row stands where it stood in the file it first came in, so that it never
     replaces something told later. A row is a new version when its content differs from the
     one before it. A derived row counts only where its key is not known at all; a derived
-    order also where the kind or the customer changed.
+    order also where the kind or the customer changed. An order that was a purchase stays one:
+    goods that come back under its number make lines of their own, no other order.
 
     From when a version counts (`available_at`), so that an old `as_of` keeps its old answer:
 
@@ -129,6 +130,13 @@ def _fresh(entry: tables.Table, told: ibis.Table) -> ibis.Table:
         is_first = ibis.row_number().over(_in_order(told)) == 0
         told = told.mutate(is_first=is_first)
         told = told.filter(~told.is_derived | (told.is_first & ~told.is_met))
+    else:
+        is_purchase = told.kind == "purchase"
+        was_purchase = (told.met_kind == "purchase").fill_null(False) | is_purchase.any().over(
+            _so_far(told)
+        )
+        told = told.mutate(was_purchase=was_purchase)
+        told = told.filter(~told.is_derived | is_purchase | ~told.was_purchase)
     told = told.mutate(
         is_first=ibis.row_number().over(_in_order(told)) == 0,
         **{f"before_{name}": told[name].lag().over(_in_order(told)) for name in compared},

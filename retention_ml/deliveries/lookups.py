@@ -21,7 +21,7 @@ def read_lookup(path: Path, lookup: Lookup) -> pa.Table:
         If it cannot be read or lacks the column to join on.
     """
     feed = Feed.model_construct(
-        format=lookup.format, encoding="utf-8", delimiter=",", header=(), positions={},
+        files=(path.name,), format=lookup.format, encoding="utf-8", delimiter=",", header=(), positions={},
         skip_lines=0, columns={}, rules=(), also={}, lookup=None, table="events",
     )  # fmt: skip
     header = open_file(path, feed).columns

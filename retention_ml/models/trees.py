@@ -21,6 +21,15 @@ _NUMBER = r"-?(?:[0-9]+(?:\.[0-9]+)?(?:e[-+]?[0-9]+)?|inf)"
 _INTEGERS = re.compile(rf"{_INTEGER}(?: {_INTEGER})*")
 _NUMBERS = re.compile(rf"{_NUMBER}(?: {_NUMBER})*")
 _RANGES = re.compile(rf"(?:none|\[{_NUMBER}:{_NUMBER}\])(?: (?:none|\[{_NUMBER}:{_NUMBER}\]))*")
+_HEADER_KEYS = frozenset(
+    "tree version num_class num_tree_per_iteration label_index max_feature_idx objective "
+    "average_output feature_names feature_infos tree_sizes".split()
+)
+_TREE_KEYS = frozenset(
+    "num_leaves num_cat split_feature split_gain threshold decision_type left_child right_child "
+    "leaf_value leaf_weight leaf_count internal_value internal_weight internal_count is_linear "
+    "shrinkage".split()
+)
 _NOT_PLAIN = re.compile(r"[^\n\x20-\x7e]")
 
 
@@ -143,6 +152,9 @@ def fault_of(content: bytes, features_count: int) -> str | None:
         return "it holds control characters"
     head, *blocks = text.split("\nTree=")
     header = dict(line.partition("=")[::2] for line in head.split("\n"))
+    unknown = set(header) - _HEADER_KEYS - {""}
+    if unknown:
+        return f"its header has the unknown line {min(unknown)[:40]!r}"
     if not head.startswith("tree\nversion=v4\n"):
         return "it does not begin with 'tree' and version v4"
     expected = {
@@ -191,9 +203,13 @@ def _fault_of_tree(number: int, block: str, features_count: int) -> str | None:
         return f"is numbered {lines[0][:20]!r}"
     fields: dict[str, str] = {}
     for line in lines[1:]:
+        if not line:
+            continue
         key, _, value = line.partition("=")
-        if key in fields and key:
-            return f"{key[:40]} occurs twice"
+        if key not in _TREE_KEYS or key in fields:
+            return f"has the line {key[:40]!r}, unknown or for the second time"
+        if value and not _NUMBERS.fullmatch(value):
+            return f"{key} holds something else than numbers"
         fields[key] = value
     if fields.get("num_cat") != "0" or fields.get("is_linear") != "0":
         return "has categorical or linear splits, which this library does not write"
@@ -242,8 +258,6 @@ def _fault_of_tree(number: int, block: str, features_count: int) -> str | None:
 
 
 def _numbers(fields: dict[str, str], key: str, count: int) -> Floats:
-    if not _NUMBERS.fullmatch(fields[key]):
-        raise ValueError(f"{key} holds something else than numbers")
     values = np.array(fields[key].split(" "), dtype=np.float64)
     if len(values) != count:
         raise ValueError(f"{key} has {len(values)} values, expected {count}")

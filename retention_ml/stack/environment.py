@@ -6,7 +6,6 @@ import socket
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 from retention_ml.settings import PROJECT, Settings
@@ -91,11 +90,6 @@ def remembered_ports(home: Path) -> Ports | None:
         return None
 
 
-def _async_driver() -> str:
-    # psycopg works where the system has libpq.so.5; asyncpg needs nothing.
-    return "asyncpg" if find_spec("asyncpg") else "psycopg_async"
-
-
 def _driver(url: str) -> str:
     # SQLAlchemy 2.1 takes a bare postgresql:// for psycopg 3.
     return url.replace("postgresql://", "postgresql+psycopg2://", 1)
@@ -154,7 +148,7 @@ def build(
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(airflow_home / "passwords.json"),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": _driver(databases.address(home, "airflow")),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": databases.address(home, "airflow").replace(
-            "postgresql://", f"postgresql+{_async_driver()}://", 1
+            "postgresql://", "postgresql+asyncpg://", 1
         ),
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": str(at.airflow),

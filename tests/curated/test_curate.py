@@ -209,7 +209,7 @@ def test_a_derived_row_counts_only_where_its_key_is_unknown(
     ("change", "count"),
     [
         ({"event_at": at("2026-02-09")}, 1),
-        ({"kind": "return"}, 2),
+        ({"kind": "return"}, 1),
         ({"customer_id": "d"}, 2),
         ({"customer_id": None}, 2),
     ],
@@ -222,6 +222,17 @@ def test_a_derived_order_is_new_only_when_its_kind_or_customer_changed(
         curate(warehouse, settings=settings, batch_id=batch)
     assert len(versions(warehouse, "orders")) == count
     assert violations(warehouse) == []
+
+
+def test_goods_sent_back_under_its_number_leave_an_order_the_purchase_it_was(
+    warehouse: Warehouse, settings: Settings
+) -> None:
+    for kind in ("purchase", "return"):
+        batch, _ = put(
+            warehouse, lines(line("1"), derived={"orders": [line("1") | {"kind": kind}]})
+        )
+        curate(warehouse, settings=settings, batch_id=batch)
+    assert [row["kind"] for row in versions(warehouse, "orders")] == ["purchase"]
 
 
 def test_a_replayed_row_never_replaces_what_was_told_after_it(

@@ -52,4 +52,4 @@ def test_a_table_without_event_time_is_known_from_available_at() -> None:
 
 def test_an_instant_without_time_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="has no time zone"):
-        known(ORDERS, datetime(2026, 3, 1))  # noqa: DTZ001
+        known(ORDERS, datetime(2026, 3, 1))

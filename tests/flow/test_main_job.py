@@ -81,7 +81,9 @@ def test_every_delivered_row_has_one_fate(shop: _Shop, ingested: dict[str, Any])
     for name in shop.files:
         text = Path(name).read_bytes()
         delivered += len(text.splitlines()) - 1
-    assert ingested["read"] == ingested["written"] + ingested["quarantined"] + ingested["duplicates"]
+    assert (
+        ingested["read"] == ingested["written"] + ingested["quarantined"] + ingested["duplicates"]
+    )
     assert ingested["quarantined"] > 100
     assert ingested["duplicates"] > 0
     assert ingested["read"] <= delivered
@@ -124,12 +126,16 @@ def test_an_earlier_day_leaves_the_latest_view_alone(shop: _Shop, scored: dict[s
     before = shop.warehouse.read(query).to_pylist()
     shop.run("score", "--as-of", "2025-02-10")
     assert shop.warehouse.read(query).to_pylist() == before
-    days = shop.warehouse.read("SELECT DISTINCT as_of FROM reports.customer_risk_history ORDER BY 1")
+    days = shop.warehouse.read(
+        "SELECT DISTINCT as_of FROM reports.customer_risk_history ORDER BY 1"
+    )
     assert days["as_of"].to_pylist() == [date(2025, 2, 10), date(2025, 3, 3)]
 
 
 def test_a_customer_can_be_explained(shop: _Shop, scored: dict[str, Any]) -> None:
-    query = "SELECT customer_id, churn_probability FROM reports.customer_risk ORDER BY 2 DESC LIMIT 1"
+    query = (
+        "SELECT customer_id, churn_probability FROM reports.customer_risk ORDER BY 2 DESC LIMIT 1"
+    )
     customer = shop.warehouse.read(query).to_pylist()[0]
     explained = shop.run("explain", customer["customer_id"])
     assert explained["churn_probability"] == pytest.approx(customer["churn_probability"])
@@ -155,5 +161,3 @@ def test_a_request_that_cannot_be_met_says_why(
     answer = shop.run(*arguments, expect=code)
     assert words in answer["message"]
     assert answer["exit_code"] == code
-
-
