@@ -3,10 +3,12 @@
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from sqlalchemy import make_url
 
 from retention_ml.models.registry import Registry
 from retention_ml.models.train import train
@@ -75,30 +77,44 @@ def trained(
     warehouse.close()
 
 
-@pytest.fixture
-def copied(
-    trained: Trained, postgres: EmbeddedPostgres, tmp_path: Path
-) -> Iterator[Callable[[], Trained]]:
-    """Makes a copy of the trained shop, warehouse and home, that a test may change."""
-    made: list[Warehouse] = []
+@pytest.fixture(scope="session")
+def twice_trained(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
+    """The same shop after a second training whose decisions the ledger does not know."""
+    shop = _copy(trained, "twice_trained_shop", tmp_path_factory.mktemp("twice") / "home")
+    train(shop.warehouse, settings=shop.settings, as_of=shop.as_of - timedelta(days=1))
+    with shop.warehouse.transaction() as transaction:
+        transaction.execute("DELETE FROM models.promotions WHERE model_version <> '1'")
+    yield shop
+    shop.warehouse.close()
 
-    def copy() -> Trained:
-        name = f"copy_{tmp_path.name.replace('-', '_')[-30:]}_{len(made)}".lower()
-        trained.warehouse.close()
-        admin = Warehouse(postgres.url())
-        with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE trained_shop")
-        admin.close()
-        warehouse = Warehouse(postgres.url(name))
-        made.append(warehouse)
-        # The registry stores absolute artifact paths: it stays where it is and is copied aside.
-        home = tmp_path / name
-        shutil.copytree(trained.settings.home, home)
-        settings = trained.settings.model_copy(update={"home": home})
-        return Trained(
-            warehouse=warehouse, settings=settings, as_of=trained.as_of, receipt=trained.receipt
-        )
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Iterator[Callable[[Trained], Trained]]:
+    """Makes a copy of a trained shop, warehouse and home, that a test may change."""
+    made: list[Trained] = []
+
+    def copy(shop: Trained) -> Trained:
+        name = f"copy_{uuid4().hex[:12]}"
+        made.append(_copy(shop, name, tmp_path / name))
+        return made[-1]
 
     yield copy
-    for warehouse in made:
-        warehouse.close()
+    for shop in made:
+        shop.warehouse.close()
+
+
+def _copy(shop: Trained, name: str, home: Path) -> Trained:
+    """A copy; artifacts stay where they are, because the registry names them by full path."""
+    shop.warehouse.close()
+    url = make_url(shop.warehouse.url)
+    admin = Warehouse(url.set(database="postgres").render_as_string(hide_password=False))
+    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {url.database}")
+    admin.close()
+    shutil.copytree(shop.settings.home, home)
+    return Trained(
+        warehouse=Warehouse(url.set(database=name).render_as_string(hide_password=False)),
+        settings=shop.settings.model_copy(update={"home": home}),
+        as_of=shop.as_of,
+        receipt=shop.receipt,
+    )

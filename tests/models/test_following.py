@@ -2,14 +2,12 @@
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from retention_ml.errors import RegistryError
 from retention_ml.models.registry import Registry
-from retention_ml.models.train import train
 from tests.models.conftest import Trained
 
 
@@ -19,14 +17,6 @@ def _decisions(shop: Trained) -> list[tuple[str, str, str, str]]:
         "ORDER BY promotion_id OFFSET 2"
     ).to_pylist()
     return [(row["alias"], row["model_version"], row["verdict"], row["decided_by"]) for row in rows]
-
-
-def _second_version(shop: Trained) -> Registry:
-    """A challenger beside the champion; forgets the ledger rows of that training."""
-    train(shop.warehouse, settings=shop.settings, as_of=shop.as_of - timedelta(days=1))
-    with shop.warehouse.transaction() as transaction:
-        transaction.execute("DELETE FROM models.promotions WHERE model_version <> '1'")
-    return Registry(shop.settings)
 
 
 def _tag(registry: Registry, version: str, key: str, value: str) -> None:
@@ -50,10 +40,11 @@ def test_without_any_training_nothing_is_served(
 
 
 def test_an_alias_moved_by_hand_is_followed_and_written_down_once(
-    copied: Callable[[], Trained],
+    copied: Callable[[Trained], Trained],
+    twice_trained: Trained,
 ) -> None:
-    shop = copied()
-    registry = _second_version(shop)
+    shop = copied(twice_trained)
+    registry = Registry(shop.settings)
     registry.point("champion", "2")
     for _ in range(2):
         served = registry.served(shop.warehouse, "champion")
@@ -69,10 +60,13 @@ def test_an_alias_moved_by_hand_is_followed_and_written_down_once(
 
 @pytest.mark.parametrize("fault", ["digest", "definition", "no tags"])
 def test_an_unfit_version_under_the_alias_is_refused_and_the_last_good_stays(
-    copied: Callable[[], Trained], fault: str, caplog: pytest.LogCaptureFixture
+    copied: Callable[[Trained], Trained],
+    twice_trained: Trained,
+    fault: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    shop = copied()
-    registry = _second_version(shop)
+    shop = copied(twice_trained)
+    registry = Registry(shop.settings)
     registry.point("champion", "2")
     if fault == "definition":
         churn = shop.settings.churn.model_copy(update={"horizon_days": 21})
@@ -94,8 +88,10 @@ def test_an_unfit_version_under_the_alias_is_refused_and_the_last_good_stays(
     assert "Version 2 is not served as champion" in caplog.text
 
 
-def test_files_swapped_after_approval_are_refused(copied: Callable[[], Trained]) -> None:
-    shop = copied()
+def test_files_swapped_after_approval_are_refused(
+    copied: Callable[[Trained], Trained], trained: Trained
+) -> None:
+    shop = copied(trained)
     registry = Registry(shop.settings)
     for folder in (shop.settings.home / "models").iterdir():
         for path in folder.iterdir():
@@ -106,9 +102,12 @@ def test_files_swapped_after_approval_are_refused(copied: Callable[[], Trained])
 
 
 def test_a_registry_that_is_down_leaves_the_last_good_from_the_cache(
-    copied: Callable[[], Trained], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    copied: Callable[[Trained], Trained],
+    trained: Trained,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    shop = copied()
+    shop = copied(trained)
     down = Registry(shop.settings.model_copy(update={"tracking_uri": "http://127.0.0.1:9"}))
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with caplog.at_level(logging.WARNING):
@@ -121,9 +120,12 @@ def test_a_registry_that_is_down_leaves_the_last_good_from_the_cache(
 
 
 def test_a_registry_that_is_down_and_an_empty_cache_is_an_error(
-    copied: Callable[[], Trained], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    copied: Callable[[Trained], Trained],
+    trained: Trained,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    shop = copied()
+    shop = copied(trained)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     elsewhere = shop.settings.model_copy(
         update={"tracking_uri": "http://127.0.0.1:9", "home": tmp_path / "empty"}
@@ -133,9 +135,10 @@ def test_a_registry_that_is_down_and_an_empty_cache_is_an_error(
 
 
 def test_an_alias_that_was_deleted_leaves_the_last_good_champion(
-    copied: Callable[[], Trained],
+    copied: Callable[[Trained], Trained],
+    trained: Trained,
 ) -> None:
-    shop = copied()
+    shop = copied(trained)
     registry = Registry(shop.settings)
     for alias in ("champion", "challenger"):
         registry._client.delete_registered_model_alias("churn", alias)

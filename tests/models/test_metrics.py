@@ -97,7 +97,7 @@ def _two_days(count: int = 1_000) -> Predictions:
         models={
             "good": sigmoid(truth),
             "same": sigmoid(3 * truth),
-            "worse": sigmoid(truth + 2 * draw.normal(size=2 * count)),
+            "worse": sigmoid(truth + draw.normal(size=2 * count)),
         },
     )
 

@@ -10,7 +10,7 @@ import pytest
 
 from retention_ml.errors import NotReady, UsageError
 from retention_ml.features.store import read
-from retention_ml.models import preparation
+from retention_ml.models import preparation, selection
 from retention_ml.models.bundle import Bundle
 from retention_ml.models.definition import churn_definition
 from retention_ml.models.registry import Registry
@@ -135,8 +135,10 @@ def test_the_served_bundle_says_what_it_stands_for(trained: Trained) -> None:
     assert served.bundle.sha256 == served.bundle_sha256
 
 
-def test_a_second_training_makes_a_challenger_only(copied: Callable[[], Trained]) -> None:
-    shop = copied()
+def test_a_second_training_makes_a_challenger_only(
+    copied: Callable[[Trained], Trained], trained: Trained
+) -> None:
+    shop = copied(trained)
     earlier = shop.as_of - timedelta(days=1)
     receipt = train(shop.warehouse, settings=shop.settings, as_of=earlier)
     assert receipt.details["verdict"] == "keep"
@@ -207,9 +209,10 @@ def test_an_empty_warehouse_is_refused_with_a_report(
 
 
 def test_rows_that_changed_after_preparation_are_not_fitted(
-    copied: Callable[[], Trained],
+    copied: Callable[[Trained], Trained],
+    trained: Trained,
 ) -> None:
-    shop = copied()
+    shop = copied(trained)
     settings = shop.settings.model_copy(
         update={"training": shop.settings.training.model_copy(update={"seed": 5})}
     )
@@ -257,3 +260,39 @@ def test_a_bundle_in_the_cache_is_the_registered_one(trained: Trained) -> None:
     sha256 = str(trained.receipt.details["bundle_sha256"])
     folder = trained.settings.home / "models" / sha256
     assert Bundle.load(folder, sha256).sha256 == sha256
+
+
+@pytest.mark.parametrize("place", ["train.after_register", "train.after_alias"])
+def test_a_training_that_died_is_finished_by_the_next_run(
+    copied: Callable[[Trained], Trained],
+    trained: Trained,
+    place: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shop = copied(trained)
+    # Another churn definition has no champion yet, so that both aliases move.
+    churn = shop.settings.churn.model_copy(update={"horizon_days": 21})
+    settings = shop.settings.model_copy(update={"churn": churn})
+
+    class Killed(BaseException):
+        pass
+
+    def die(name: str) -> None:
+        if name == place:
+            raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(selection, "reach", die)
+        with pytest.raises(Killed):
+            train(shop.warehouse, settings=settings, as_of=shop.as_of)
+    receipt = train(shop.warehouse, settings=settings, as_of=shop.as_of)
+    assert receipt.details["verdict"] == "promote"
+    registry = Registry(settings)
+    assert [version.version for version in registry.versions()] == ["2", "1"]
+    champion = registry.version_at("champion")
+    assert champion is not None
+    assert champion.version == "2"
+    rows = shop.warehouse.read(
+        "SELECT alias FROM models.promotions WHERE model_version = '2' ORDER BY promotion_id"
+    )
+    assert rows["alias"].to_pylist() == ["challenger", "champion"]

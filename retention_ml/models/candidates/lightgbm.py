@@ -107,7 +107,7 @@ def _tuned(
         tuning_cut_short=done < trials,
         folds=FOLDS,
     )
-    # Settings that win by a hair on one fold won by luck: the proven ones are kept then.
+    # Settings that win by a hair on one fold may have won by luck: the proven ones are kept then.
     if study.best_value > study.trials[0].value - 0.0005:
         return dict(PARAMS)
     return dict(study.best_params)
