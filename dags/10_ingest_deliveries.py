@@ -7,14 +7,13 @@ with the reason), `quality.results`, `curated`. **Hands over** `curated` for the
 when nothing new came: the day's features and scores are due either way.
 
 **Again?** Always safe: files are known by their content, a file delivered twice changes nothing.
-**Backfill** past days and their features and scores are made again from what was known then; a
-backfill leaves the inbox alone.
+**Backfill** makes features and scores of past days again and leaves the inbox alone.
 
 **On failure**
 - `check` held the batch: read the report it names; correct the file or the source description,
   deliver again. Nothing of the batch was curated.
 - `land` or `stage` refused a file: the message says what was expected and what was found.
-- the warehouse did not answer: the task tries again by itself; then look at `retention doctor`.
+- the warehouse did not answer: the task tries again by itself; then see `retention doctor`.
 """
 
 from pathlib import Path
@@ -24,13 +23,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from retention_airflow import defaults, doors, inbox
 from retention_airflow.assets import CURATED, INBOX
 from retention_airflow.clock import as_of
-from retention_airflow.defaults import (
-    DEFAULT_ARGS,
-    DELIVERY_PARAMS,
-    INBOX_FOLDER,
-    WAREHOUSE_POOL,
-    Tag,
-)
+from retention_airflow.defaults import DEFAULT_ARGS, DELIVERY_PARAMS, WAREHOUSE_POOL, Tag
 
 
 @dag(
@@ -46,9 +39,8 @@ from retention_airflow.defaults import (
 def ingest_deliveries() -> None:
     @task(inlets=[INBOX])
     def collect() -> list[dict]:
-        context = get_current_context()
-        folder = Path(INBOX_FOLDER)
-        return inbox.to_ingest(folder, context["params"], context["dag_run"].run_type)
+        run = get_current_context()
+        return inbox.to_ingest(Path(defaults.INBOX_FOLDER), run["params"], run["dag_run"].run_type)
 
     @task(pool=WAREHOUSE_POOL)
     def land(parcel: dict) -> dict:
@@ -79,7 +71,7 @@ def ingest_deliveries() -> None:
 
     @task(trigger_rule="none_failed")
     def put_away(parcel: dict) -> list[str]:
-        return inbox.put_away(Path(INBOX_FOLDER), parcel["files"])
+        return inbox.put_away(Path(defaults.INBOX_FOLDER), parcel["files"])
 
     @task_group
     def per_source(parcel: dict) -> None:

@@ -1,7 +1,7 @@
 """Text to typed canonical columns: one Ibis expression per feed, with a reason for what fails.
 
-Nothing is guessed: numbers are ASCII digits with at most one point, times are written as the
-source declares. Times leave the expression as wall-clock microseconds; `times` turns them
+Nothing is guessed: numbers are ASCII digits with at most one decimal mark, and that mark and the
+times are written as the source declares. Times leave the expression as wall-clock microseconds; `times` turns them
 into UTC.
 """
 
@@ -28,6 +28,8 @@ ABSOLUTE = "__is_utc."
 _WIDE = "decimal(38, 6)"
 _NUMBER = r"^[+-]?[0-9]+(\.[0-9]+)?$"
 _WHOLE = r"^[+-]?[0-9]+(\.0+)?$"
+_COMMA_NUMBER = r"^[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+)(,[0-9]+)?$"
+_COMMA_WHOLE = r"^[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+)(,0+)?$"
 _ISO = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?)?$"
 _ISO_UTC = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"
@@ -85,7 +87,7 @@ def typed(source: Source, feed: Feed, text_columns: Sequence[str]) -> ibis.Table
     for column in entry:
         if column.name == "occurrence":
             continue
-        cast = _cast(source, text, column, _spec(feed, column))
+        cast = _cast(source, feed, text, column, _spec(feed, column))
         columns[column.name] = cast.value
         wrong += cast.checks
         if cast.is_utc is not None:
@@ -95,7 +97,7 @@ def typed(source: Source, feed: Feed, text_columns: Sequence[str]) -> ibis.Table
     for table, also in feed.also.items():
         for column in tables.CANONICAL[table]:
             if column.name in also.columns:
-                cast = _cast(source, text, column, also.columns[column.name])
+                cast = _cast(source, feed, text, column, also.columns[column.name])
                 columns[f"{table}.{column.name}"] = cast.value
                 if cast.is_utc is not None:
                     columns[f"{ABSOLUTE}{table}.{column.name}"] = cast.is_utc
@@ -136,14 +138,16 @@ def _clean(text: ibis.Table, name: str, missing: Sequence[str] = ()) -> ibis.Val
     return value
 
 
-def _cast(source: Source, text: ibis.Table, column: tables.Column, spec: Column) -> _Cast:
+def _cast(
+    source: Source, feed: Feed, text: ibis.Table, column: tables.Column, spec: Column
+) -> _Cast:
     if spec.constant == "\0":
         kind = "int64" if column.type == "timestamp" else tables._IBIS[column.type]
         return _Cast(
             ibis.null(kind), (), ibis.literal(True) if column.type == "timestamp" else None
         )
     if column.type in ("int64", "float64"):
-        return _number(source, text, column, spec)
+        return _number(source, feed, text, column, spec)
     if column.type == "timestamp":
         return _time(source, text, spec)
     return _text(text, column, spec)
@@ -168,7 +172,9 @@ def _text(text: ibis.Table, column: tables.Column, spec: Column) -> _Cast:
     return _Cast(value, checks)
 
 
-def _number(source: Source, text: ibis.Table, column: tables.Column, spec: Column) -> _Cast:
+def _number(
+    source: Source, feed: Feed, text: ibis.Table, column: tables.Column, spec: Column
+) -> _Cast:
     if spec.constant is not None:
         return _Cast(ibis.literal(int(spec.constant), type=tables._IBIS[column.type]))
     whole = column.type == "int64" and not spec.money
@@ -177,7 +183,11 @@ def _number(source: Source, text: ibis.Table, column: tables.Column, spec: Colum
     parts: list[ibis.Value] = []
     for name in spec.theirs:
         part = _clean(text, name, spec.missing)
-        shape = part.re_search(_WHOLE if whole else _NUMBER)
+        if feed.decimal == ",":
+            shape = part.re_search(_COMMA_WHOLE if whole else _COMMA_NUMBER)
+            part = part.replace(".", "").replace(",", ".")
+        else:
+            shape = part.re_search(_WHOLE if whole else _NUMBER)
         decimal = ibis.ifelse(shape, part, ibis.null("string")).try_cast("decimal(18, 6)")
         bounded = ibis.ifelse(decimal.abs() <= MONEY_MAX, decimal, ibis.null(decimal.type()))
         checks.append((~shape, Reason.BAD_NUMBER))

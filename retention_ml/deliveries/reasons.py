@@ -66,7 +66,7 @@ MEANINGS: Mapping[str, str] = {
     Reason.MISSING_QUANTITY: "The quantity is missing.",
     Reason.MISSING_LINE_AMOUNT_CENTS: "The amount paid is missing.",
     Reason.ID_TOO_LONG: "An identifier is longer than 200 characters.",
-    Reason.BAD_NUMBER: "A number is not written as plain digits with at most one decimal point.",
+    Reason.BAD_NUMBER: "A number is not written as its source declares: plain digits with at most one decimal mark.",
     Reason.BAD_TIMESTAMP: "A time is not written in the format its source declares.",
     Reason.OUT_OF_RANGE: "A number is larger than any real one (quantity 1,000,000; money 10^9 units).",
     Reason.UNKNOWN_KIND: "The kind is none of the kinds the table knows.",

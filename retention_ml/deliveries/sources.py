@@ -40,6 +40,7 @@ class Feed(Section):
     format: Format = "csv"
     encoding: Encoding = "utf-8"
     delimiter: str = Field(",", min_length=1, max_length=1)
+    decimal: Literal[".", ","] = "."
     header: tuple[str, ...] = ()
     positions: dict[str, tuple[int, int]] = {}
     skip_lines: int = Field(0, ge=0, le=100)

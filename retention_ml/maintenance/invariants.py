@@ -1,6 +1,7 @@
 """What must hold at any time, also after any crash: queries that return no row.
 
-P1 nothing lost, P2 nothing doubled, P3 nothing half-published, P7 everything traceable.
+P1 nothing lost, P2 nothing doubled, P3 nothing half-published, P4 no look-ahead, P7 everything
+traceable.
 """
 
 from dataclasses import dataclass
@@ -133,6 +134,12 @@ INVARIANTS: tuple[Invariant, ...] = (
         sentence="a churn probability that is none",
         sql="SELECT snapshot_id, count(*) FROM scores.customer_daily WHERE NOT "
         "(churn_probability >= 0 AND churn_probability <= 1) GROUP BY 1",
+    ),
+    Invariant(
+        promise="P4",
+        sentence="a day's features whose newest input happened after the day began",
+        sql="SELECT as_of FROM features.builds WHERE newest_input_at >= as_of AT TIME ZONE "
+        "coalesce((SELECT timezone FROM features.rolled_up LIMIT 1), 'UTC')",
     ),
     Invariant(
         promise="P7",

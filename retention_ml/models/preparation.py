@@ -18,6 +18,7 @@ from retention_ml.warehouse import Warehouse
 
 
 def prepared(warehouse: Warehouse, settings: Settings, as_of: date) -> tuple[Receipt, TrainingSet]:
+    """The receipt of `train.prepare`, and the rows so that they need not be read again."""
     from retention_ml.features.build import ensure
     from retention_ml.features.catalogue import CATALOGUE
     from retention_ml.features.store import read

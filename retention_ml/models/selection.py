@@ -25,6 +25,7 @@ _DESCRIPTION_MAX = 4_900
 def select_best(
     warehouse: Warehouse, settings: Settings, training: Training, loaded: TrainingSet | None
 ) -> Receipt:
+    """The receipt of `train.select`; `loaded` spares reading the rows again."""
     began = time.monotonic()
     with warehouse.transaction() as transaction:
         transaction.execute(

@@ -29,6 +29,7 @@ def fit_candidate(
     name: str,
     loaded: TrainingSet | None,
 ) -> Receipt:
+    """The receipt of `train.fit`; `loaded` spares reading the rows again."""
     began = time.monotonic()
     way = candidate(name)
     known = ledger.fits(warehouse, training.training_id).get(name)
@@ -130,6 +131,7 @@ def _fit_receipt(
 def bundle_of(
     settings: Settings, training: Training, name: str, model: FittedModel, days: tuple[date, ...]
 ) -> Bundle:
+    """The bundle of a model fitted on `days`, with what it stands for."""
     definition = churn_definition(settings)
     return model.to_bundle(
         name,
@@ -143,6 +145,7 @@ def bundle_of(
 
 
 def tags_of(settings: Settings, training: Training, bundle: Bundle, name: str) -> dict[str, str]:
+    """The tags of a run or version."""
     return {
         "as_of": str(training.as_of),
         "data_digest": training.data_digest,

@@ -2,8 +2,8 @@
 
 A model's exact contributions (log-odds per feature) are summed within each family of the feature
 catalogue, so that three reasons are three different things and not three windows of one. Only
-families that push *up* count; the sentence is that of the family's strongest feature, with the
-customer's own value.
+families that push *up* count, and only those in which customers differ. The sentence is that of
+the family's strongest feature, with the customer's own value.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +17,9 @@ from retention_ml.features.catalogue import FEATURES, Feature
 from retention_ml.scores.snapshot import column
 
 REASONS_COUNT = 3
+
+# The season is the same for everybody: it explains the level of a day, not a customer.
+_SHARED_FAMILIES = ("season",)
 
 # Features that say little to a reader are spoken for by their plain sister of the same family.
 _SPOKEN_BY = {
@@ -70,6 +73,7 @@ def reasons(
     """
     n = len(contributions)
     family_names, family_sum = by_family(contributions, names, catalogue)
+    family_sum[:, [name in _SHARED_FAMILIES for name in family_names]] = -np.inf
     strongest = _strongest(contributions, names, family_names, catalogue)
     order = np.argsort(-family_sum, axis=1, kind="stable")[:, :REASONS_COUNT]
     codes: list[list[str | None]] = []

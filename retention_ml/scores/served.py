@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from retention_ml.errors import NotReady, RegistryError
+from retention_ml.errors import NotReady, PublicationRefused, RegistryError
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
@@ -30,9 +30,18 @@ def champion(warehouse: Warehouse, settings: Settings, as_of: date) -> "ServedMo
     Raises
     ------
     NotReady
-        If there is none.
+        If there never was one.
+    PublicationRefused
+        If none of those there were may serve now.
     """
     model = served(warehouse, settings, "champion")
+    if model is None and _was_approved(warehouse):
+        raise PublicationRefused(
+            f"No champion that was approved can score {as_of}: its churn definition or its "
+            "features are not today's. The scores published before stay up. Run `retention train "
+            f"--as-of {as_of}`, or set [churn] in retention.toml back; `retention models` lists "
+            "the decisions."
+        )
     if model is None:
         raise NotReady(
             f"There is no champion, so nobody can be scored for {as_of}. Run `retention train "
@@ -41,17 +50,27 @@ def champion(warehouse: Warehouse, settings: Settings, as_of: date) -> "ServedMo
     return model
 
 
+def _was_approved(warehouse: Warehouse) -> bool:
+    with warehouse.transaction() as transaction:
+        return bool(
+            transaction.execute(
+                "SELECT 1 FROM models.promotions WHERE alias = 'champion' "
+                "AND verdict IN ('promote', 'follow', 'rollback') LIMIT 1"
+            )
+        )
+
+
 def demand_features(model: "ServedModel", features: pa.Table) -> None:
     """Check that every feature the model reads is there.
 
     Raises
     ------
-    NotReady
+    PublicationRefused
         If one is not.
     """
     missing = sorted(set(model.bundle.features) - set(features.column_names))
     if missing:
-        raise NotReady(
+        raise PublicationRefused(
             f"The champion {model.name} v{model.version} reads {len(missing)} features that are "
             f"not computed ({', '.join(missing[:3])}). Train a model on today's catalogue with "
             "`retention train`, or go back to the library version it was trained with."

@@ -163,6 +163,29 @@ def test_events_have_a_closed_set_and_may_be_of_guests(folder: Path) -> None:
     assert result.reasons == {3: "unknown_event_type", 4: "missing_event_type", 5: "bad_timestamp"}
 
 
+@pytest.mark.parametrize(
+    ("price", "quantity", "expected"),
+    [
+        ("1.234,50", "2", 246_900), ("1234,5", "2", 246_900), ("0,005", "1", 1),
+        ("-1.234.567,8", "1", "negative_price"), ("1.234", "1.000", 123_400_000),
+        ("12,50", "3,0", 3_750), ("12.50", "1", "bad_number"), ("1234.567,00", "1", "bad_number"),
+        ("1,234.50", "1", "bad_number"), ("1,2,3", "1", "bad_number"), (",5", "1", "bad_number"),
+        ("1,50", "1,5", "bad_number"), ("1.", "1", "bad_number"),
+    ],
+)  # fmt: skip
+def test_a_decimal_comma_is_read_where_the_source_declares_it(
+    folder: Path, price: str, quantity: str, expected: object
+) -> None:
+    shop = SHOP.replace('files = ["lines*.csv"]', 'files = ["lines*.csv"]\ndecimal = ","')
+    (folder / "shop.toml").write_text(shop, encoding="utf-8")
+    found = fate(folder, line(price=f'"{price}"', quantity=f'"{quantity}"'))
+    assert (found["line_amount_cents"] if isinstance(found, dict) else found) == expected
+
+
+def test_a_decimal_comma_is_a_bad_number_where_nothing_is_declared(folder: Path) -> None:
+    assert fate(folder, line(price='"12,50"')) == "bad_number"
+
+
 def test_json_lines_keep_numbers_as_written_and_name_nested_keys(folder: Path) -> None:
     good = {"id": 7, "who": "c1", "at": 1767607200123, "stars": 4, "text": {"body": "fine"}}
     lines = [

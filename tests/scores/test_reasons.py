@@ -36,6 +36,12 @@ def test_the_usual_pause_stands_beside_the_silence() -> None:
     ]
 
 
+def test_what_is_the_same_for_everybody_is_no_reason() -> None:
+    names = ("season_sin", "recency_days")
+    found = reasons(np.array([[2.0, 0.1]]), names, pa.table({name: [1.0] for name in names}))
+    assert [codes[0] for codes in found.codes] == ["recency/recency_days", None, None]
+
+
 def test_windows_of_one_family_are_one_reason_spoken_by_the_strongest() -> None:
     names = ("orders_count_30d", "orders_count_90d", "recency_days")
     features = pa.table({name: [2.0] for name in names})

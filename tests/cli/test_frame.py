@@ -1,0 +1,67 @@
+"""What every command shares: days, errors as exit codes, JSON."""
+
+import json
+import subprocess
+import sys
+from datetime import date
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from retention_ml.cli import app
+from retention_ml.cli.frame import command, day
+from retention_ml.errors import NotReady, RetentionError, SettingsError, UsageError, WarehouseError
+
+_COMMANDS = {
+    "stack", "doctor", "demo", "status", "simulate", "sources", "ingest", "quarantine",
+    "build-features", "train", "models", "score", "explain",
+}  # fmt: skip
+
+
+def test_the_help_names_every_command() -> None:
+    shown = CliRunner().invoke(app, ["--help"]).stdout
+    assert {name for name in _COMMANDS if name not in shown} == set()
+
+
+def test_the_help_imports_nothing_heavy() -> None:
+    heavy = ("pandas", "sklearn", "mlflow", "great_expectations", "lightgbm", "airflow", "optuna")
+    code = (
+        "import sys; from typer.testing import CliRunner; from retention_ml.cli import app; "
+        "CliRunner().invoke(app, ['--help']); "
+        f"print([name for name in {heavy!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_day_is_written_as_iso_says() -> None:
+    assert day("2011-03-01") == date(2011, 3, 1)
+    with pytest.raises(UsageError, match=r"'01\.03\.2011' is no day; expected YYYY-MM-DD"):
+        day("01.03.2011")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(WarehouseError("x"), 1), (SettingsError("x"), 2), (NotReady("x"), 3)],
+)
+def test_an_error_ends_the_command_with_its_code(error: RetentionError, code: int) -> None:
+    with pytest.raises(typer.Exit) as ended, command(as_json=False):
+        raise error
+    assert ended.value.exit_code == code
+
+
+def test_an_error_is_one_json_document_where_json_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RETENTION_CHURN__HORIZON_DAYS", "0")
+    done = CliRunner().invoke(app, ["sources", "list", "--json"])
+    assert done.exit_code == 2
+    assert json.loads(done.stdout)["error"] == "SettingsError"
+
+
+def test_every_source_of_the_project_is_listed() -> None:
+    rows = json.loads(CliRunner().invoke(app, ["sources", "list", "--json"]).stdout)
+    assert {row["source"] for row in rows} == {
+        "cdnow", "clickstream", "complete_journey", "online_retail_ii", "simulated",
+    }  # fmt: skip
