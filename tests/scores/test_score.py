@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from retention_ml.errors import NotReady, RegistryError
+from retention_ml.errors import NotReady, PublicationRefused, RegistryError
 from retention_ml.models.arrays import sigmoid
 from retention_ml.scores import served as served_module
 from retention_ml.scores import snapshot
@@ -193,9 +193,21 @@ def test_without_a_champion_the_sentence_tells_to_train(world: World) -> None:
         world.score()
 
 
+def test_a_champion_that_may_not_serve_any_more_is_no_silent_skip(world: World) -> None:
+    world.models.clear()
+    with world.warehouse.transaction() as transaction:
+        transaction.execute(
+            "INSERT INTO models.promotions (alias, model_name, model_version, bundle_sha256, "
+            "verdict, decided_by, reason, evidence, decided_at) VALUES ('champion', 'lightgbm', "
+            "'1', 'x', 'promote', 'gate', '', '{}', '2025-01-01')"
+        )
+    with pytest.raises(PublicationRefused, match=r"No champion that was approved can score"):
+        world.score()
+
+
 def test_a_champion_that_reads_unknown_features_is_not_used(world: World) -> None:
     world.champion(PlainBundle(weights={"no_such_feature": 1.0}))
-    with pytest.raises(NotReady, match=r"reads 1 features.*no_such_feature"):
+    with pytest.raises(PublicationRefused, match=r"reads 1 features.*no_such_feature"):
         world.score()
 
 
