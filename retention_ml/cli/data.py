@@ -10,6 +10,7 @@ from retention_ml.cli.frame import (
     command,
     console,
     day,
+    note,
     opened,
     print_json,
     print_mapping,
@@ -18,6 +19,7 @@ from retention_ml.cli.frame import (
 )
 from retention_ml.clock import days_between
 from retention_ml.errors import UsageError
+from retention_ml.receipts import Receipt
 
 _sources = typer.Typer(help="The source descriptions under sources/.", no_args_is_help=True)
 _quarantine = typer.Typer(help="Rows that could not be used.", no_args_is_help=True)
@@ -101,11 +103,7 @@ def ingest(
             receipt = bring_in(
                 warehouse, settings=settings, source=source, files=files, history=history
             )
-        if as_json:
-            print_json(receipt.to_dict())
-        else:
-            console.print(str(receipt))
-            _print_details(receipt.to_dict())
+        _print_receipt(receipt, as_json)
 
 
 @_quarantine.command("list")
@@ -120,7 +118,7 @@ def quarantine_list(as_json: Json = False) -> None:
         else:
             print_table(
                 "Quarantine",
-                tuple(rows[0]) if rows else ("empty",),
+                tuple(rows[0]) if rows else (),
                 [tuple(row.values()) for row in rows],
             )
 
@@ -142,7 +140,7 @@ def quarantine_show(
         else:
             print_table(
                 "Quarantined rows",
-                tuple(rows[0]) if rows else ("empty",),
+                tuple(rows[0]) if rows else (),
                 [tuple(row.values()) for row in rows],
             )
 
@@ -159,11 +157,7 @@ def quarantine_replay(
 
         with working("Replaying …"):
             receipt = replay_quarantine(warehouse, settings=settings, source=source, reason=reason)
-        if as_json:
-            print_json(receipt.to_dict())
-        else:
-            console.print(str(receipt))
-            _print_details(receipt.to_dict())
+        _print_receipt(receipt, as_json)
 
 
 def build_features(
@@ -197,9 +191,18 @@ def build_features(
                 console.print(f"{receipt}, digest {receipt.details['features_digest']}")
 
 
-def _print_details(values: dict[str, object]) -> None:
-    for name, value in values.items():
+def _print_receipt(receipt: Receipt, as_json: bool) -> None:
+    """The receipt, what it lists as tables, and where the quality report lies."""
+    if as_json:
+        print_json(receipt.to_dict())
+        return
+    console.print(str(receipt))
+    for name, value in receipt.to_dict().items():
         if isinstance(value, dict) and value:
             print_table(name.replace("_", " "), ("", ""), list(value.items()))
         elif isinstance(value, list) and value:
             print_table(name.replace("_", " "), ("",), [(item,) for item in value])
+    if receipt.details.get("report"):
+        note(f"The quality report is {receipt.details['report']}.")
+    elif receipt.details.get("batch_id") is None:
+        note("There was nothing new to take in.")

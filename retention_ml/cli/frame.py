@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from retention_ml.errors import RetentionError, UsageError
 from retention_ml.settings import Settings, load
@@ -98,20 +99,22 @@ def print_json(document: Any) -> None:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """A table for people; numbers to the right, thousands separated."""
+    """A table for people; numbers to the right, thousands separated; one line where there is none."""
+    if not rows:
+        console.print(f"{title}: none.", markup=False)
+        return
     table = Table(
-        title=title,
+        title=Text(title, style="bold"),
         title_justify="left",
-        title_style="bold",
         box=None,
         pad_edge=False,
         show_header=any(columns),
     )
     for index, name in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[index], int | float | None) for row in rows)
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(_text(value) for value in row))
+        table.add_row(*(Text(_text(value)) for value in row))
     console.print(table)
     console.print()
 
@@ -138,4 +141,5 @@ def _text(value: Any) -> str:
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:,.3f}"
-    return str(value)
+    # A shop's bytes are shown, never obeyed: neither as mark-up (hence Text) nor by the terminal.
+    return "".join(sign if sign.isprintable() or sign == "\n" else "\ufffd" for sign in str(value))

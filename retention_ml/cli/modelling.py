@@ -42,7 +42,7 @@ def train(as_of: AsOf, as_json: Json = False) -> None:
         rows = training_comparison(warehouse, str(receipt.details["training_id"]))
         console.print(str(receipt))
         print_comparison(rows)
-        console.print(f"{receipt.details['verdict']}: {receipt.details['reason']}")
+        console.print(f"{receipt.details['verdict']}: {receipt.details['reason']}", markup=False)
 
 
 def models(as_json: Json = False) -> None:
@@ -56,7 +56,7 @@ def models(as_json: Json = False) -> None:
         else:
             print_table(
                 "Decisions",
-                tuple(rows[0]) if rows else ("none",),
+                tuple(rows[0]) if rows else (),
                 [tuple(r.values()) for r in rows],
             )
 

@@ -69,7 +69,7 @@ def replay_quarantine(
 
 def _finish(warehouse: Warehouse, settings: Settings, landed: Receipt, started: float) -> Receipt:
     files = {
-        "landed": landed.written,
+        "landed": landed.details.get("deliveries", landed.written),
         "repeated": landed.duplicates,
         "refused": landed.quarantined,
     }

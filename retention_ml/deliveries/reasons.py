@@ -43,6 +43,7 @@ class Reason(StrEnum):
     TIME_OUT_OF_RANGE = "time_out_of_range"
     EVENT_IN_FUTURE = "event_in_future"
     SUPERSEDED_IN_FILE = "superseded_in_file"
+    BATCH_HELD = "batch_held"
 
 
 MEANINGS: Mapping[str, str] = {
@@ -78,6 +79,7 @@ MEANINGS: Mapping[str, str] = {
     Reason.TIME_OUT_OF_RANGE: "The time is before 1990.",
     Reason.EVENT_IN_FUTURE: "The time is more than a day after the file was loaded.",
     Reason.SUPERSEDED_IN_FILE: "A later row of the same file has the same key and other content.",
+    Reason.BATCH_HELD: "The row can be read; a critical check stopped the batch it came in.",
 }
 
 

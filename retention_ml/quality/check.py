@@ -206,7 +206,7 @@ def _decide(
                 source=source,
                 home=settings.home,
                 accounts=accounts,
-                reason=_held(batch, critical, accounts),
+                reason=_held(transaction, batch, critical, accounts),
                 now=now,
             )
         else:
@@ -218,11 +218,23 @@ def _decide(
         return ledger.find_batch(transaction, batch.batch_id)
 
 
-def _held(batch: ledger.Batch, critical: Sequence[str], accounts: dict[int, Account]) -> str:
+def _held(
+    transaction: Transaction,
+    batch: ledger.Batch,
+    critical: Sequence[str],
+    accounts: dict[int, Account],
+) -> str:
     delivered = sum(account.delivered for account in accounts.values())
+    found = transaction.execute(
+        "SELECT reason_code, count(*) FROM staging.rejects WHERE batch_id = :b "
+        "GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 3",
+        b=batch.batch_id,
+    )
+    reasons = ", ".join(f"{code} ({count:,})" for code, count in found)
     return (
         f"Batch {batch.batch_id} of {batch.source} is held: {' '.join(critical)} "
-        f"All {delivered:,} delivered rows are in quarantine.rows and nothing was curated. "
+        + (f"Rejected rows by reason: {reasons}. " if reasons else "")
+        + f"All {delivered:,} delivered rows are in quarantine.rows and nothing was curated. "
         f"Mend sources/{batch.source}.toml and run `retention quarantine replay --source "
         f"{batch.source}`, or deliver a corrected file."
     )

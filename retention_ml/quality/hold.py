@@ -11,13 +11,14 @@ from retention_ml import tables
 from retention_ml.deliveries.archive import path_of
 from retention_ml.deliveries.chunks import LINE_NUMBER
 from retention_ml.deliveries.readers import open_file
+from retention_ml.deliveries.reasons import Reason
 from retention_ml.deliveries.sources import Feed, Source
 from retention_ml.errors import AccountingError
 from retention_ml.quality import ledger
 from retention_ml.quality.accounts import Account
 from retention_ml.warehouse import Transaction
 
-BATCH_HELD = "batch_held"
+BATCH_HELD = str(Reason.BATCH_HELD)
 _ROWS_AT_ONCE = 50_000
 
 

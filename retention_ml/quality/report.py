@@ -15,7 +15,6 @@ from jinja2 import Environment, StrictUndefined
 from retention_ml.deliveries.reasons import meaning
 from retention_ml.deliveries.sources import load_source
 from retention_ml.errors import RetentionError
-from retention_ml.quality.hold import BATCH_HELD
 from retention_ml.quality.results import percent
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction, Warehouse
@@ -150,7 +149,6 @@ def _reasons(
         declared = load_source(settings.sources, source).declared_reasons()
     except RetentionError:  # the description may be gone since
         declared = {}
-    declared = {**declared, BATCH_HELD: "A critical check stopped the batch this row came in."}
     rows = transaction.execute(
         "SELECT bad.reason_code, count(*) AS rows FROM ("
         "SELECT delivery_id, reason_code, false AS is_staged FROM quarantine.rows UNION ALL "

@@ -132,8 +132,15 @@ _FAULTS: dict[str, _Words] = {
     "expect_column_values_to_not_be_null": lambda a: f"without {a['column']}",
     "expect_column_values_to_be_null": lambda a: f"with {a['column']}",
     "expect_column_values_to_be_between": lambda a: f"whose {a['column']} is not {_range(a)}",
-    "expect_column_values_to_be_in_set": lambda a: f"whose {a['column']} is none of {_listed(a)}",
-    "expect_column_values_to_not_be_in_set": lambda a: f"whose {a['column']} is {_listed(a)}",
+    "expect_column_values_to_be_in_set": lambda a: (
+        "that were rejected"
+        if a["column"] == "rejected_as"
+        else f"whose {a['column']} is none of {_listed(a)}"
+    ),
+    "expect_column_values_to_not_be_in_set": lambda a: (
+        f"{'rejected as' if a['column'] == 'rejected_as' else 'whose ' + a['column'] + ' is'} "
+        f"{_listed(a)}"
+    ),
     "expect_column_pair_values_a_to_be_greater_than_b": lambda a: (
         f"whose {a['column_A']} is less than {a['column_B']}"
     ),

@@ -10,7 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from retention_ml.cli import app
-from retention_ml.cli.frame import command, day
+from retention_ml.cli.frame import command, day, print_table
 from retention_ml.errors import NotReady, RetentionError, SettingsError, UsageError, WarehouseError
 
 _COMMANDS = {
@@ -65,3 +65,18 @@ def test_every_source_of_the_project_is_listed() -> None:
     assert {row["source"] for row in rows} == {
         "cdnow", "clickstream", "complete_journey", "online_retail_ii", "simulated",
     }  # fmt: skip
+
+
+def test_a_shops_text_is_shown_and_never_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table("Rows of [/b]", ("raw [x]", "count"), [("[/bold] [red]7\x1b[2J\x07", 1_000)])
+    shown = capsys.readouterr().out
+    assert "Rows of [/b]" in shown
+    assert "raw [x]" in shown
+    assert "[/bold] [red]7\ufffd[2J\ufffd" in shown
+    assert "1,000" in shown
+    assert "\x1b" not in shown
+
+
+def test_a_table_without_rows_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table("Quarantine", (), [])
+    assert capsys.readouterr().out == "Quarantine: none.\n"

@@ -189,18 +189,14 @@ def test_a_challenger_that_cannot_score_stops_nobody(
 
 def test_without_a_champion_the_sentence_tells_to_train(world: World) -> None:
     world.models.clear()
+    with world.warehouse.transaction() as transaction:
+        transaction.execute("DELETE FROM models.promotions")
     with pytest.raises(NotReady, match=r"no champion.*retention train --as-of 2025-03-01"):
         world.score()
 
 
 def test_a_champion_that_may_not_serve_any_more_is_no_silent_skip(world: World) -> None:
     world.models.clear()
-    with world.warehouse.transaction() as transaction:
-        transaction.execute(
-            "INSERT INTO models.promotions (alias, model_name, model_version, bundle_sha256, "
-            "verdict, decided_by, reason, evidence, decided_at) VALUES ('champion', 'lightgbm', "
-            "'1', 'x', 'promote', 'gate', '', '{}', '2025-01-01')"
-        )
     with pytest.raises(PublicationRefused, match=r"No champion that was approved can score"):
         world.score()
 
