@@ -99,9 +99,9 @@ def ingest(
     with opened(as_json) as (warehouse, settings):
         from retention_ml.curated.ingest import ingest as bring_in
 
-        with working(f"Ingesting {len(files)} file(s) of {source} …"):
+        with working(f"{source}:") as say:
             receipt = bring_in(
-                warehouse, settings=settings, source=source, files=files, history=history
+                warehouse, settings=settings, source=source, files=files, history=history, say=say
             )
         _print_receipt(receipt, as_json)
 

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
@@ -79,13 +79,13 @@ def opened(as_json: bool) -> Iterator[tuple["Warehouse", Settings]]:
 
 
 @contextmanager
-def working(what: str) -> Iterator[None]:
-    """A spinner with a sentence while a step runs, on a terminal only."""
-    if _errors.is_terminal:
-        with _errors.status(what):
-            yield
-    else:
-        yield
+def working(what: str) -> Iterator[Callable[[str], None]]:
+    """A spinner with a sentence while a step runs, on a terminal only; call it with what comes."""
+    if not _errors.is_terminal:
+        yield lambda _: None
+        return
+    with _errors.status(what) as spinner:
+        yield lambda sentence: spinner.update(f"{what} {sentence}")
 
 
 def note(sentence: str) -> None:

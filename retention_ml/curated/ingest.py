@@ -1,7 +1,7 @@
 """Files in, curated rows out: the four doors of ingestion in a row."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,12 @@ from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
+Say = Callable[[str], None]
+
+
+def _silent(sentence: str) -> None:
+    pass
+
 
 def ingest(
     warehouse: Warehouse,
@@ -22,6 +28,7 @@ def ingest(
     source: str,
     files: Sequence[Path],
     history: bool = False,
+    say: Say = _silent,
 ) -> Receipt:
     """Land, stage, check and curate files; safe to repeat after any interruption.
 
@@ -34,6 +41,8 @@ def ingest(
     files : sequence of pathlib.Path
     history : bool
         Whether the rows count as known from when they happened rather than from now.
+    say : callable, optional
+        Called with a few words whenever a step begins or has come further.
 
     Returns
     -------
@@ -50,8 +59,9 @@ def ingest(
         A critical expectation failed: the batch is held.
     """
     started = time.perf_counter()
+    say(f"landing {len(files):,} files")
     landed = land(warehouse, settings=settings, source=source, files=files, history=history)
-    return _finish(warehouse, settings, landed, started)
+    return _finish(warehouse, settings, landed, started, say)
 
 
 def replay_quarantine(
@@ -67,7 +77,13 @@ def replay_quarantine(
     return _finish(warehouse, settings, landed, started)
 
 
-def _finish(warehouse: Warehouse, settings: Settings, landed: Receipt, started: float) -> Receipt:
+def _finish(
+    warehouse: Warehouse,
+    settings: Settings,
+    landed: Receipt,
+    started: float,
+    say: Say = _silent,
+) -> Receipt:
     files = {
         "landed": landed.details.get("deliveries", landed.written),
         "repeated": landed.duplicates,
@@ -81,8 +97,17 @@ def _finish(warehouse: Warehouse, settings: Settings, landed: Receipt, started: 
         return Receipt(
             door="ingest", read=0, written=0, seconds=time.perf_counter() - started, details=details
         )
-    stage(warehouse, settings=settings, batch_id=batch_id)
+    rows = 0
+
+    def count(further: int) -> None:
+        nonlocal rows
+        rows += further
+        say(f"reading and casting: {rows:,} rows")
+
+    stage(warehouse, settings=settings, batch_id=batch_id, progress=count)
+    say(f"checking {rows:,} rows")
     checked = check(warehouse, settings=settings, batch_id=batch_id)
+    say(f"curating {rows:,} rows")
     curated = curate(warehouse, settings=settings, batch_id=batch_id)
     seconds = time.perf_counter() - started
     return Receipt(

@@ -226,7 +226,7 @@ def test_the_report_is_one_file_without_network_and_without_customers(
         assert "secret-" not in text
         assert "shop" in text
     assert "bad_number" in page
-    assert "A number is not written as plain digits" in page
+    assert "A number is not written as its source declares" in page
     assert "customer_id is given in at least 60 % of the rows" in page
     assert page.count("✗ failed") == 3
     assert "batch_000001.html" in index
