@@ -72,7 +72,7 @@ def doctor(as_json: Json = False) -> None:
             print_table(
                 "Examination",
                 ("", "what", "finding", "what to do"),
-                [("✓" if f.ok else "✗", f.name, f.sentence, f.fix or "") for f in findings],
+                [("✓" if f.ok else "✗", f.name, f.sentence, "" if f.ok else f.fix or "") for f in findings],
             )
         if not all(finding.ok for finding in findings):
             raise typer.Exit(1)
