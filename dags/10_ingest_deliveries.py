@@ -71,7 +71,7 @@ def ingest_deliveries() -> None:
 
     @task(trigger_rule="none_failed")
     def put_away(parcel: dict) -> list[str]:
-        return inbox.put_away(Path(defaults.INBOX_FOLDER), parcel["files"])
+        return inbox.put_away(Path(defaults.INBOX_FOLDER), parcel["stamps"])
 
     @task_group
     def per_source(parcel: dict) -> None:

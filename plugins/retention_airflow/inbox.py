@@ -7,7 +7,7 @@ with `.part` are still being written. After they are curated, files move to `don
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -41,8 +41,7 @@ def look(folder: Path) -> dict[Path, Stamp]:
     for path in (*folder.glob("*/*"), *folder.glob(f"*/{HISTORY}/*")):
         if path.name.startswith(".") or path.suffix == ".part" or not path.is_file():
             continue
-        state = path.stat()
-        found[path] = (state.st_size, state.st_mtime_ns)
+        found[path] = _stamp(path)
     return found
 
 
@@ -88,24 +87,45 @@ def to_ingest(folder: Path, params: Mapping[str, Any], run_type: str) -> list[di
     """What a run of `ingest_deliveries` brings in, one entry per source.
 
     The files its parameters name, else what is complete in the inbox (of `params["source"]`, if
-    given). A backfill brings in nothing: it makes past days again from what is there.
+    given). A backfill brings in nothing: it makes past days again from what is there. Each entry
+    also holds the `stamps` of its files, by which `put_away` knows them again.
     """
     if params["files"]:
-        return [{key: params[key] for key in ("source", "files", "history")}]
-    if run_type == "backfill":
-        return []
-    source = params["source"]
-    return [parcel.to_dict() for parcel in waiting(folder) if source in (None, parcel.source)]
+        entries = [{key: params[key] for key in ("source", "files", "history")}]
+    elif run_type == "backfill":
+        entries = []
+    else:
+        source = params["source"]
+        entries = [one.to_dict() for one in waiting(folder) if source in (None, one.source)]
+    return [{**entry, "stamps": stamps(entry["files"])} for entry in entries]
 
 
-def put_away(folder: Path, files: Iterable[str]) -> list[str]:
-    """Move files that lie in the inbox to `done/` beside them; files elsewhere stay.
+def stamps(files: Iterable[str]) -> dict[str, Stamp]:
+    """Size and time of the files that are there, by path."""
+    return {name: _stamp(Path(name)) for name in files if Path(name).is_file()}
+
+
+def _stamp(path: Path) -> Stamp:
+    state = path.stat()
+    return state.st_size, state.st_mtime_ns
+
+
+def put_away(folder: Path, collected: Mapping[str, Sequence[int]]) -> list[str]:
+    """Move curated files that lie in the inbox to `done/` beside them; files elsewhere stay.
 
     A file of the same name in `done/` is not overwritten: the newcomer gets a number.
+
+    Parameters
+    ----------
+    collected : mapping of path to stamp
+        The files as they were before they were landed. One that was replaced since is another
+        file, which nobody has read yet: it stays for the next run.
     """
     moved = []
-    for path in map(Path, files):
+    for path, stamp in ((Path(name), tuple(stamp)) for name, stamp in collected.items()):
         if not path.is_file() or folder.resolve() not in path.resolve().parents:
+            continue
+        if _stamp(path) != stamp:
             continue
         done = path.parent / DONE
         done.mkdir(exist_ok=True)

@@ -107,6 +107,6 @@ def explain(
                 rows = sorted(found[name], key=lambda row: -abs(row["log_odds"]))[:_SHOWN]
                 print_table(
                     f"{name.capitalize()} by what they add to the log-odds",
-                    tuple(rows[0]),
+                    tuple(rows[0]) if rows else (),
                     [tuple(row.values()) for row in rows],
                 )

@@ -33,8 +33,8 @@ def print_tiers(as_of: object, rows: Rows) -> None:
             (
                 row["risk_tier"],
                 row["customers_count"],
-                f"{row['customers_share']:.1%}",
-                f"{row['mean_churn_probability']:.2f}",
+                _plain(row["customers_share"], ".1%"),
+                _plain(row["mean_churn_probability"], ".2f"),
                 f"{row['expected_value_at_risk']:,.2f}",
                 row["entered_count"],
                 row["left_count"],
@@ -42,6 +42,11 @@ def print_tiers(as_of: object, rows: Rows) -> None:
             for row in rows
         ],
     )
+
+
+def _plain(value: float | None, style: str) -> str | None:
+    """The number in that style; nothing where there is none, as in an empty tier."""
+    return None if value is None else f"{value:{style}}"
 
 
 def _interval(row: Mapping[str, Any], metric: str) -> str | None:

@@ -110,6 +110,15 @@ def _enter(
     transaction.execute(
         "SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))", key=f"land {source.name}"
     )
+    digests = [arrival.kept.sha256 for arrival in arrivals]
+    # Whoever works on one of their batches ends first: only then is it known what it became.
+    transaction.execute(
+        "SELECT 1 FROM raw.batches WHERE batch_id IN (SELECT batch_id FROM raw.deliveries "
+        "WHERE source = :source AND replay_of IS NULL AND status IN ('landed', 'staged', 'held') "
+        "AND file_sha256 = ANY(:digests)) ORDER BY batch_id FOR UPDATE",
+        source=source.name,
+        digests=digests,
+    )
     known = {
         (feed, sha256): (status, batch)
         for feed, sha256, status, batch in transaction.execute(
@@ -117,7 +126,7 @@ def _enter(
             "AND replay_of IS NULL AND status IN ('landed', 'staged', 'accepted', 'held') "
             "AND file_sha256 = ANY(:digests)",
             source=source.name,
-            digests=[arrival.kept.sha256 for arrival in arrivals],
+            digests=digests,
         )
     }
     fresh: dict[tuple[str, str], Arrival] = {}
@@ -202,10 +211,6 @@ def _idle(refusals: Sequence[Refusal], repeated: Sequence[Arrival]) -> tuple[str
 def _take_up(transaction: Transaction, batches: Sequence[int], history: bool) -> int:
     """Open unfinished batches again as one: the oldest; the newest call says if it is history."""
     kept = batches[0]
-    transaction.execute(
-        "SELECT 1 FROM raw.batches WHERE batch_id = ANY(:ids) ORDER BY batch_id FOR UPDATE",
-        ids=list(batches),
-    )
     transaction.execute(
         "UPDATE raw.deliveries SET batch_id = :kept, is_history = :history, "
         "status = CASE status WHEN 'held' THEN 'landed' ELSE status END "

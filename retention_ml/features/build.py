@@ -32,7 +32,8 @@ def build_many(warehouse: Warehouse, *, settings: Settings, days: Sequence[date]
 
     Each day is one transaction, in which the invariants were checked before; days are computed
     together. When all are stored, the suite `expectations/features.customer_daily.json` judges
-    them in one run, recorded under the newest day.
+    them in one run, recorded under the newest day. Only then do they count as built: what a
+    crash leaves unjudged is built again.
 
     Returns
     -------
@@ -83,18 +84,31 @@ class _Known:
     newest_input_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stored:
+    """A day whose rows lie in the store, not judged yet."""
+
+    day: date
+    digest: str
+    known: _Known
+    written: int
+    seconds: float
+
+
 def _build_rolled_up(
     warehouse: Warehouse, settings: Settings, days: Sequence[date]
 ) -> list[Receipt]:
-    receipts: list[Receipt] = []
     if not days:
-        return receipts
+        return []
     store.ensure_columns(warehouse)
     newest_rollup_id = freshness.newest_rollup_id(warehouse)
-    for first in range(0, len(days), _DAYS_AT_ONCE):
+    parts = [days[first : first + _DAYS_AT_ONCE] for first in range(0, len(days), _DAYS_AT_ONCE)]
+    known: dict[date, _Known] = {}
+    for some in parts:
+        known |= _known(warehouse, settings, some, newest_rollup_id)
+    stored: list[_Stored] = []
+    for some in parts:
         started = time.perf_counter()
-        some = days[first : first + _DAYS_AT_ONCE]
-        known = _known(warehouse, settings, some, newest_rollup_id)
         rows = compute(
             warehouse,
             engine=settings.features.engine,
@@ -105,19 +119,11 @@ def _build_rolled_up(
         )
         shared_seconds = (time.perf_counter() - started) / len(some)
         for day in some:
-            receipts.append(
-                _store(
-                    warehouse,
-                    settings,
-                    day,
-                    _of_day(rows, day),
-                    known[day],
-                    newest_rollup_id,
-                    shared_seconds,
-                )
+            stored.append(
+                _store(warehouse, settings, day, _of_day(rows, day), known[day], shared_seconds)
             )
     _check(warehouse, settings, days)
-    return receipts
+    return [_record(warehouse, settings, done, newest_rollup_id) for done in stored]
 
 
 def _check(warehouse: Warehouse, settings: Settings, days: Sequence[date]) -> None:
@@ -188,9 +194,8 @@ def _store(
     day: date,
     rows: pa.Table,
     known: _Known,
-    newest_rollup_id: int,
     shared_seconds: float,
-) -> Receipt:
+) -> _Stored:
     started = time.perf_counter()
     invariants.demand(
         rows,
@@ -198,35 +203,48 @@ def _store(
         customers=known.customers,
         active_days=settings.churn.active_days,
     )
-    digest = store.digest(rows)
     with warehouse.transaction() as transaction:
         written = store.replace_day(transaction, day, rows)
+        reach("build.before_commit")
+    return _Stored(
+        day=day,
+        digest=store.digest(rows),
+        known=known,
+        written=written,
+        seconds=shared_seconds + time.perf_counter() - started,
+    )
+
+
+def _record(
+    warehouse: Warehouse, settings: Settings, done: _Stored, newest_rollup_id: int
+) -> Receipt:
+    """Enter a judged day in the log of builds; from now on it is built."""
+    with warehouse.transaction() as transaction:
         transaction.execute(
             "INSERT INTO features.builds (as_of, features_digest, catalogue_sha256, "
             "newest_rollup_id, customers_count, newest_input_at, engine, run_id, built_at) VALUES "
             "(:as_of, :digest, :definition, :rollup, :customers, :newest, :engine, :run_id, :now)",
-            as_of=day,
-            digest=digest,
+            as_of=done.day,
+            digest=done.digest,
             definition=definition_sha256(settings),
             rollup=newest_rollup_id,
-            customers=written,
-            newest=known.newest_input_at,
+            customers=done.written,
+            newest=done.known.newest_input_at,
             engine=settings.features.engine,
             run_id=settings.run_id,
             now=clock.now(),
         )
-        reach("build.before_commit")
     return warehouse.record(
         Receipt(
             door="build",
-            as_of=day,
-            read=known.customers,
-            written=written,
-            seconds=shared_seconds + time.perf_counter() - started,
+            as_of=done.day,
+            read=done.known.customers,
+            written=done.written,
+            seconds=done.seconds,
             details={
-                "features_digest": digest,
+                "features_digest": done.digest,
                 "engine": settings.features.engine,
-                "newest_input_at": known.newest_input_at.isoformat(),
+                "newest_input_at": done.known.newest_input_at.isoformat(),
             },
         ),
         settings.run_id,

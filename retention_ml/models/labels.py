@@ -5,26 +5,12 @@ from datetime import datetime
 import ibis
 
 from retention_ml import tables
+from retention_ml.curated.known import known
 
 ORDERS = tables.CANONICAL["orders"].ibis_table("curated", tables.LINEAGE)
 POPULATION = ibis.table(
     {"as_of": "date", "customer_id": "string"}, name="customer_daily", database="features"
 )
-
-
-def known_purchases(orders: ibis.Table, known_at: datetime) -> ibis.Table:
-    """Purchases of known customers as the platform knew them at an instant.
-
-    A row counts from its `available_at` on, and until a newer version replaced it.
-    """
-    at = ibis.literal(known_at, "timestamp('UTC')")
-    return orders.filter(
-        orders.kind == "purchase",
-        orders.customer_id.notnull(),
-        orders.event_at < at,
-        orders.available_at <= at,
-        orders.superseded_at.isnull() | (orders.superseded_at > at),
-    )
 
 
 def labels(
@@ -49,7 +35,8 @@ def labels(
         What is known at this instant decides: an order that arrived late still counts as long
         as it arrived before.
     """
-    purchases = known_purchases(orders, known_at)
+    orders = known(orders, known_at)
+    purchases = orders.filter(orders.kind == "purchase", orders.customer_id.notnull())
     came_back = (
         purchases.filter(
             purchases.event_at >= ibis.literal(opens_at, "timestamp('UTC')"),

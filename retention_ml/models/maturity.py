@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from retention_ml import clock
+from retention_ml.curated.known import known
 from retention_ml.errors import NotReady
 from retention_ml.models.arrays import Ints
 from retention_ml.models.cutoffs import newest_matured
@@ -57,17 +58,12 @@ class Feed:
 
 def feed(warehouse: Warehouse, *, timezone: str, known_as_of: date) -> Feed | None:
     """What the orders known at the start of a day cover, or None if there are none."""
-    at = ibis.literal(clock.midnight(known_as_of, timezone), "timestamp('UTC')")
-    known = ORDERS.filter(
-        ORDERS.event_at < at,
-        ORDERS.available_at <= at,
-        ORDERS.superseded_at.isnull() | (ORDERS.superseded_at > at),
-    )
+    orders = known(ORDERS, clock.midnight(known_as_of, timezone))
     # Quarters of an hour come out of the database, not orders: far fewer rows, and in every time
     # zone a day begins with one.
-    quarter = (known.event_at.epoch_seconds() // 900).cast("int64")
-    counted = known.group_by(quarter=quarter).aggregate(
-        orders_count=known.count(), guests_count=known.count() - known.customer_id.count()
+    quarter = (orders.event_at.epoch_seconds() // 900).cast("int64")
+    counted = orders.group_by(quarter=quarter).aggregate(
+        orders_count=orders.count(), guests_count=orders.count() - orders.customer_id.count()
     )
     rows = warehouse.read(counted)
     if rows.num_rows == 0:

@@ -21,7 +21,6 @@ METRICS = (
     "lift_at_10",
     "recall_at_10",
 )
-LOWER_IS_BETTER = frozenset({"log_loss", "brier", "ece"})
 _BINS = 10
 _TOP_SHARE = 0.10
 _CHUNK_CELLS = 1_000_000

@@ -1,7 +1,7 @@
 """The door of the checks: suites on the tables of a batch or of a day, and what follows."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
 import ibis
@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from retention_ml import clock, failpoints, tables
 from retention_ml.deliveries.sources import Source, load_source
-from retention_ml.errors import QualityError, UsageError
+from retention_ml.errors import QualityError, UsageError, WarehouseError
 from retention_ml.quality import ledger, report
 from retention_ml.quality.accounts import Account, verify_staged
 from retention_ml.quality.hold import hold
@@ -49,7 +49,7 @@ def check(warehouse: Warehouse, *, settings: Settings, batch_id: int) -> Receipt
     QualityError
         A critical expectation failed, now or when the batch was checked before.
     WarehouseError
-        Staged rows are missing; nothing was recorded.
+        Staged rows are missing, or were staged anew meanwhile; nothing was recorded.
     """
     started = time.perf_counter()
     with warehouse.transaction() as transaction:
@@ -68,7 +68,7 @@ def check(warehouse: Warehouse, *, settings: Settings, batch_id: int) -> Receipt
         from retention_ml.quality import suites
 
         results = suites.run(warehouse.url, queries, settings.expectations)
-        batch = _decide(warehouse, settings, batch, results)
+        batch = _decide(warehouse, settings, batch, accounts, results)
     path = report.write(warehouse, settings=settings, batch_id=batch_id)
     delivered = sum(account.delivered for account in accounts)
     rejected = sum(account.quarantined for account in accounts)
@@ -181,9 +181,19 @@ def _fates(source: Source, batch_id: int, accounts: dict[int, Account]) -> str:
 
 
 def _decide(
-    warehouse: Warehouse, settings: Settings, batch: ledger.Batch, results: Sequence[CheckResult]
+    warehouse: Warehouse,
+    settings: Settings,
+    batch: ledger.Batch,
+    judged: Sequence[Account],
+    results: Sequence[CheckResult],
 ) -> ledger.Batch:
-    """Store the verdicts and open or close the gate; the batch as it then stands."""
+    """Store the verdicts and open or close the gate; the batch as it then stands.
+
+    Raises
+    ------
+    WarehouseError
+        Other rows are staged by now than were judged.
+    """
     where = f"batch {batch.batch_id}"
     critical = [
         result.sentence(where)
@@ -197,6 +207,11 @@ def _decide(
             return found
         accounts = ledger.open_accounts(transaction, batch.batch_id)
         ledger.count_rejects(transaction, batch.batch_id, accounts)
+        if _rows_of(accounts.values()) != _rows_of(judged):
+            raise WarehouseError(
+                f"Batch {batch.batch_id} was staged anew while it was checked: its files came "
+                "again. Nothing was recorded. Run the same command again."
+            )
         _store(transaction, results, settings.run_id, now, batch_id=batch.batch_id)
         if critical:
             source = load_source(settings.sources, batch.source)
@@ -216,6 +231,10 @@ def _decide(
             )
         failpoints.reach("check.before_commit")
         return ledger.find_batch(transaction, batch.batch_id)
+
+
+def _rows_of(accounts: Iterable[Account]) -> set[tuple[int, int, int]]:
+    return {(one.delivery_id, one.delivered, one.quarantined) for one in accounts}
 
 
 def _held(

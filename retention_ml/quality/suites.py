@@ -28,7 +28,8 @@ def load_suite(folder: Path, name: str) -> dict[str, Any]:
     Raises
     ------
     SettingsError
-        There is none, it is no JSON, or an expectation lacks its severity or reason.
+        There is none, it is no JSON, it asks for nothing, or an expectation lacks its severity
+        or reason.
     """
     path = folder / f"{name}.json"
     if not path.is_file():
@@ -40,7 +41,11 @@ def load_suite(folder: Path, name: str) -> dict[str, Any]:
         suite: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise SettingsError(f"{path.name} is no valid JSON: {error}. Correct it.") from error
-    for number, entry in enumerate(suite.get("expectations", []), start=1):
+    if not suite.get("expectations"):
+        raise SettingsError(
+            f"{path.name} asks for nothing, so that anything would pass. Add its expectations."
+        )
+    for number, entry in enumerate(suite["expectations"], start=1):
         if entry.get("severity") not in list(Severity) or not entry.get("meta", {}).get("reason"):
             raise SettingsError(
                 f"Expectation {number} of {path.name} ({entry.get('type')}) lacks a severity "
@@ -129,8 +134,10 @@ def _verdict(suite: str, result: Any) -> CheckResult:
     counts = dict(result.result or {})
     element_count = counts.get("element_count")
     severity = Severity(getattr(config.severity, "value", config.severity))
-    # A small batch strays by chance: there a failure is only worth a warning.
-    if severity is Severity.CRITICAL and (element_count or 0) < meta.get("rows_min", 0):
+    # A small batch strays by chance: there a failure is only worth a warning. What could not be
+    # computed has no rows at all, and that is no small batch.
+    is_small = element_count is not None and element_count < meta.get("rows_min", 0)
+    if severity is Severity.CRITICAL and is_small:
         severity = Severity.WARNING
     return CheckResult(
         suite=suite,

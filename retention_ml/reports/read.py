@@ -21,7 +21,7 @@ _SHOWN_METRICS = ("roc_auc", "pr_auc", "log_loss", "brier", "ece", "lift_at_10")
 
 def tiers(warehouse: Warehouse, as_of: date | None = None) -> list[Row]:
     """Customers and value per tier of a published day (the latest by default), critical first."""
-    rows = _select(
+    return _select(
         warehouse,
         "SELECT risk_tier, customers_count, customers_share, expected_value_at_risk, "
         "mean_churn_probability, entered_count, left_count FROM reports.risk_tier_daily "
@@ -29,7 +29,6 @@ def tiers(warehouse: Warehouse, as_of: date | None = None) -> list[Row]:
         "ORDER BY tier_rank",
         as_of=as_of,
     )
-    return rows
 
 
 def top_customers(warehouse: Warehouse, limit: int = 10, as_of: date | None = None) -> list[Row]:

@@ -156,7 +156,7 @@ def _publish(
     failpoints.reach("publish.after_audits")
     why = refusal(results)
     if why:
-        raise _Refusal(why, f"Mend what the audit names, then score again. {again}", results)
+        raise _Refusal(why, f"Mend what the audit names. {again}", results)
     _store(transaction, manifest.snapshot_id, results)
     _flip(transaction, manifest)
     return results

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from retention_ml.errors import NotReady, PublicationRefused, RegistryError
+from retention_ml.models.following import APPROVED, decisions
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
@@ -51,13 +52,7 @@ def champion(warehouse: Warehouse, settings: Settings, as_of: date) -> "ServedMo
 
 
 def _was_approved(warehouse: Warehouse) -> bool:
-    with warehouse.transaction() as transaction:
-        return bool(
-            transaction.execute(
-                "SELECT 1 FROM models.promotions WHERE alias = 'champion' "
-                "AND verdict IN ('promote', 'follow', 'rollback') LIMIT 1"
-            )
-        )
+    return any(one.verdict in APPROVED for one in decisions(warehouse, "champion"))
 
 
 def demand_features(model: "ServedModel", features: pa.Table) -> None:

@@ -86,15 +86,16 @@ class AirflowApi:
     def _call(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, again: bool = True
     ) -> dict[str, Any]:
-        if self._token is None:
-            self._token = self._login()
         try:
+            if self._token is None:
+                self._token = self._login()
             return self._send(method, path, body, {"Authorization": f"Bearer {self._token}"})
         except urllib.error.HTTPError as error:
+            with error:
+                said = error.read().decode("utf-8", errors="replace")[:600]
             if error.code == 401 and again:
                 self._token = None
                 return self._call(method, path, body, again=False)
-            said = error.read().decode("utf-8", errors="replace")[:600]
             raise StackError(
                 f"Airflow answered {method} {path.split('?')[0]} with {error.code}: {said}. "
                 "Run `retention stack status`; its log is logs/api-server.log."
@@ -108,7 +109,8 @@ class AirflowApi:
         body = {"username": self.user, "password": self.password}
         try:
             return str(self._send("POST", "/auth/token", body, {})["access_token"])
-        except OSError as error:
+        except urllib.error.HTTPError as error:
+            error.close()
             raise StackError(
                 f"Airflow at {self.url} did not let {self.user} in: {error}. "
                 "Run `retention stack status`."

@@ -36,10 +36,18 @@ def startable(settings: Settings, name: str, at: Ports) -> Component:
     return Component(
         name=name,
         command=_command(settings, name, at),
-        environment=environment.build(settings, at),
+        environment=_environment(settings, name, at),
         run_folder=settings.home / "run",
         log_folder=settings.home / "logs",
     )
+
+
+def _environment(settings: Settings, name: str, at: Ports) -> dict[str, str]:
+    variables = environment.build(settings, at)
+    if name == "mlflow":
+        # Not among the arguments, which every user of the machine can read.
+        variables["MLFLOW_BACKEND_STORE_URI"] = environment.mlflow_backend(settings.home)
+    return variables
 
 
 def _command(settings: Settings, name: str, at: Ports) -> tuple[str, ...]:
@@ -47,7 +55,6 @@ def _command(settings: Settings, name: str, at: Ports) -> tuple[str, ...]:
         return (
             sys.executable, "-m", "mlflow", "server",
             "--host", "127.0.0.1", "--port", str(at.mlflow), "--workers", "1",
-            "--backend-store-uri", environment.mlflow_backend(settings.home),
             "--artifacts-destination", str(settings.home / "mlflow" / "artifacts"),
         )  # fmt: skip
     options = {"scheduler": ("--skip-serve-logs",), "triggerer": ("--skip-serve-logs",)}

@@ -1,6 +1,7 @@
 """The watched folder."""
 
 import asyncio
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def test_a_historical_import_is_told_from_live_files_and_goes_first(folder: Path
 def test_a_run_ingests_the_files_it_names(folder: Path) -> None:
     drop(folder, "shop/a.csv")
     named = {"source": "shop", "files": ["/elsewhere/b.csv"], "history": True}
-    assert inbox.to_ingest(folder, {**named, "as_of": None}, "manual") == [named]
+    assert inbox.to_ingest(folder, {**named, "as_of": None}, "manual") == [{**named, "stamps": {}}]
 
 
 def test_a_backfill_leaves_the_inbox_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,13 +85,23 @@ def test_a_backfill_leaves_the_inbox_alone(folder: Path, monkeypatch: pytest.Mon
 def test_curated_files_move_beside_and_overwrite_nothing(folder: Path) -> None:
     outside = drop(folder.parent, "elsewhere.csv")
     first = drop(folder, "shop/a.csv", "1")
-    inbox.put_away(folder, [str(first), str(outside), str(folder / "shop/gone.csv")])
+    gone = str(folder / "shop/gone.csv")
+    inbox.put_away(folder, inbox.stamps([str(first), str(outside), gone]) | {gone: [1, 1]})
     second = drop(folder, "shop/a.csv", "2")
-    inbox.put_away(folder, [str(second)])
+    inbox.put_away(folder, inbox.stamps([str(second)]))
     done = {path.name: path.read_text() for path in (folder / "shop/done").iterdir()}
     assert done == {"a.csv": "1", "a.csv.1": "2"}
     assert outside.exists()
     assert inbox.look(folder) == {}
+
+
+def test_a_file_that_was_replaced_while_its_forerunner_was_curated_stays(folder: Path) -> None:
+    path = drop(folder, "shop/a.csv", "of today")
+    collected = inbox.stamps([str(path)])
+    path.write_text("of tomorrow", encoding="utf-8")
+    assert inbox.put_away(folder, json.loads(json.dumps(collected))) == []
+    assert path.read_text(encoding="utf-8") == "of tomorrow"
+    assert inbox.put_away(folder, inbox.stamps([str(path)])) == [str(path.parent / "done/a.csv")]
 
 
 @pytest.mark.parametrize(

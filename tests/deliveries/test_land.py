@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,26 @@ def test_files_of_an_unfinished_batch_are_taken_up_in_it(
     batches = warehouse.read("SELECT batch_id, is_history FROM raw.batches").to_pylist()
     assert batches == [{"batch_id": 1, "is_history": True}]
     assert stage(warehouse, settings=shop_settings, batch_id=1).written == 4
+
+
+def test_a_batch_that_ends_while_its_file_comes_again_stays_ended(
+    warehouse: Warehouse, shop_settings: Settings, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "lines.csv", [line()])
+    land(warehouse, settings=shop_settings, source="shop", files=[path])
+    with ThreadPoolExecutor(1) as pool:
+        with warehouse.transaction() as transaction:
+            transaction.execute("SELECT 1 FROM raw.batches FOR UPDATE")
+            again = pool.submit(
+                land, warehouse, settings=shop_settings, source="shop", files=[path]
+            )
+            while not warehouse.read("SELECT 1 FROM pg_locks WHERE NOT granted").num_rows:
+                assert not again.done()
+            transaction.change("UPDATE raw.deliveries SET status = 'accepted'")
+            transaction.change("UPDATE raw.batches SET status = 'curated'")
+        assert again.result().details["batch_id"] is None
+    statuses = warehouse.read("SELECT status FROM raw.batches")["status"].to_pylist()
+    assert statuses == ["curated", "curated"]
 
 
 def test_a_held_batch_is_opened_again(

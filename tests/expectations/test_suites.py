@@ -154,6 +154,18 @@ def test_what_cannot_be_computed_has_failed(warehouse: Warehouse) -> None:
     assert all("could not be computed" in result.observed for result in broken)
 
 
+def test_what_cannot_be_computed_stays_critical_however_small_the_batch(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    entry = {
+        "type": "expect_column_values_to_not_be_null", "kwargs": {"column": "gone"},
+        "severity": "critical", "meta": {"reason": "r", "rows_min": 100},
+    }  # fmt: skip
+    (tmp_path / "x.json").write_text(json.dumps({"expectations": [entry]}))
+    (broken,) = suites.run(warehouse.url, {"x": "SELECT 'p' AS product_id"}, tmp_path)
+    assert (broken.success, broken.severity) == (False, Severity.CRITICAL)
+
+
 def test_no_value_of_a_row_leaves_the_database(warehouse: Warehouse) -> None:
     query = "SELECT 'secret-1' AS customer_id, now() AS event_at, 'secret-2' AS kind, 7.0 AS rating_share"
     results = suites.run(warehouse.url, {"staging.feedback": query}, FOLDER)
@@ -165,6 +177,7 @@ def test_no_value_of_a_row_leaves_the_database(warehouse: Warehouse) -> None:
     ("text", "words"),
     [
         ("{", "is no valid JSON"),
+        ('{"expectations": []}', "asks for nothing"),
         ('{"expectations": [{"type": "t", "meta": {"reason": "r"}}]}', r"lacks a severity"),
         ('{"expectations": [{"type": "t", "severity": "info"}]}', r"lacks .* meta.reason"),
     ],

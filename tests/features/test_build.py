@@ -116,6 +116,35 @@ def test_a_day_that_fails_its_suite_is_taken_out_again(
         store.read(warehouse, [_DAY])
 
 
+def test_a_day_that_was_stored_but_never_judged_is_built_again(
+    warehouse: Warehouse, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    deliver(warehouse, buy("o1", shops.at("2025-01-02")))
+    with monkeypatch.context() as patch:
+        patch.setattr(door, "_check", die)
+        with pytest.raises(KeyboardInterrupt):
+            build(warehouse, settings=settings, as_of=_DAY)
+    with pytest.raises(NotReady, match="are not built"):
+        store.read(warehouse, [_DAY])
+    judged: list[object] = []
+    monkeypatch.setattr(door, "_check", lambda *call: judged.append(call))
+    assert len(ensure(warehouse, settings=settings, days=[_DAY])) == len(judged) == 1
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_one_day_without_anybody_leaves_all_days_unstored(
+    warehouse: Warehouse, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "_DAYS_AT_ONCE", 1)
+    deliver(warehouse, buy("o1", shops.at("2025-01-02")))
+    with pytest.raises(NotReady, match="choose a day"):
+        build_many(warehouse, settings=settings, days=[_DAY, date(2026, 1, 1)])
+    assert warehouse.read("SELECT as_of FROM features.customer_daily").num_rows == 0
+
+
 def _rows(**changed: list[float | None]) -> pa.Table:
     names = [name for name in FEATURE_NAMES if name not in changed]
     values = {name: pa.array([1.0, 2.0]) for name in names}

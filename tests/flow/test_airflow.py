@@ -20,14 +20,13 @@ from retention_ml.warehouse import Warehouse
 pytestmark = pytest.mark.slow
 
 _FIRST_DAY = date(2024, 1, 1)
-_SHOP_DAYS = 330
+_SHOP_DAYS = 430
 _DAY = _FIRST_DAY + timedelta(days=_SHOP_DAYS)
 _PAST = (_DAY - timedelta(days=9), _DAY - timedelta(days=8))
 _QUICK = {
     "RETENTION_TRAINING__CANDIDATES": "recency,rfm_logistic",
     "RETENTION_TRAINING__TUNING_TRIALS": "1",
     "RETENTION_TRAINING__BOOTSTRAP_DRAWS": "100",
-    "RETENTION_TRAINING__EVALUATION_COUNT": "4",
     "RETENTION_READINESS__CUSTOMERS_MIN": "50",
 }
 _LATEST = "SELECT * FROM reports.customer_risk ORDER BY customer_id"
@@ -97,7 +96,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Stack]:
 def published(stack: _Stack, tmp_path_factory: pytest.TempPathFactory) -> _Stack:
     """The stack after a shop's whole history was dropped and its day ran."""
     shop = tmp_path_factory.mktemp("drop") / "shop"
-    simulate(customers=500, days=_SHOP_DAYS, seed=7, out=shop, first_day=_FIRST_DAY)
+    simulate(customers=900, days=_SHOP_DAYS, seed=7, out=shop, first_day=_FIRST_DAY)
     files = sorted(str(path) for path in shop.glob("*.csv"))
     conf = {"source": "simulated", "files": files, "history": True}
     stack.airflow.start(demo.CHAIN[0], f"test__{_DAY}", _DAY, conf)

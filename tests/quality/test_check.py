@@ -13,7 +13,9 @@ from retention_ml.deliveries.land import land
 from retention_ml.deliveries.stage import stage
 from retention_ml.errors import QualityError, UsageError, WarehouseError
 from retention_ml.maintenance.invariants import violations
+from retention_ml.quality import suites
 from retention_ml.quality.check import check, check_table
+from retention_ml.quality.results import CheckResult
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 from tests.curated.batches import SOURCE, with_source
@@ -199,6 +201,29 @@ def test_staged_rows_that_are_gone_are_noticed_before_anything_is_checked(
     with pytest.raises(WarehouseError, match="they are staged anew"):
         check(warehouse, settings=settings, batch_id=batch_id)
     assert ingest(warehouse, settings=settings, source="shop", files=[file]).written == 200
+
+
+def test_rows_that_came_while_the_others_were_judged_do_not_pass_with_them(
+    warehouse: Warehouse, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = lines_file(tmp_path)
+    batch_id = staged(warehouse, settings, first)
+    run = suites.run
+
+    def run_and_stage_more(*call: Any) -> list[CheckResult]:
+        results = run(*call)
+        files = [first, lines_file(tmp_path, bad=150, name="lines_more")]
+        land(warehouse, settings=settings, source="shop", files=files)
+        stage(warehouse, settings=settings, batch_id=batch_id)
+        return results
+
+    with monkeypatch.context() as patch:
+        patch.setattr(suites, "run", run_and_stage_more)
+        with pytest.raises(WarehouseError, match="staged anew while it was checked"):
+            check(warehouse, settings=settings, batch_id=batch_id)
+    assert batch_status(warehouse) == ["staged"]
+    with pytest.raises(QualityError):
+        check(warehouse, settings=settings, batch_id=batch_id)
 
 
 def test_a_batch_that_was_not_staged_is_refused(

@@ -12,6 +12,7 @@ import pytest
 from retention_ml.errors import StackError
 from retention_ml.settings import Settings
 from retention_ml.stack import address, demo, demo_data, demo_report, local
+from retention_ml.stack.airflow_api import RUNNING
 from retention_ml.stack.demo import CHAIN
 from retention_ml.stack.demo_data import Delivery
 
@@ -44,7 +45,9 @@ class Airflow:
         return [{"dag_run_id": name, "state": state} for name, state in picture.get(dag_id, [])]
 
     def tasks(self, dag_id: str, run_id: str) -> list[Any]:
-        return [one | {"dag_id": dag_id, "dag_run_id": run_id} for one in self.of_run.get(run_id, [])]
+        return [
+            one | {"dag_id": dag_id, "dag_run_id": run_id} for one in self.of_run.get(run_id, [])
+        ]
 
     def log(self, _: Any) -> list[str]:
         return [f"line {i}" for i in range(30)] + ["NotReady: the reason at the end"]
@@ -106,7 +109,7 @@ def test_whoever_stops_at_the_first_quiet_look_misses_it() -> None:
     """The control: at the second look all four have ended, and the failure is still to come."""
     airflow = Airflow([DONE, DONE])
     states = [airflow.runs(dag_id, DAY)[-1]["state"] for dag_id in CHAIN]
-    assert not demo.RUNNING & set(states)
+    assert not RUNNING & set(states)
 
 
 def test_every_task_that_ended_is_told_once() -> None:
@@ -201,10 +204,14 @@ class Rehearsal:
         patch.setattr(demo_data, "prepare", lambda _: deliveries)
         patch.setattr(demo, "connect", lambda _: None)
         patch.setattr(demo, "_wait_for_dags", lambda _: None)
-        patch.setattr(demo, "start", lambda _, delivery: self.started.append(delivery.day) or set())
+        patch.setattr(demo, "start", self._start)
         patch.setattr(demo, "follow", lambda *_: None)
         patch.setattr(demo_report, "published_days", lambda _: published)
         patch.setattr(demo_report, "collect", lambda *_: {"tiers": []})
+
+    def _start(self, _: object, delivery: Delivery) -> set[str]:
+        self.started.append(delivery.day)
+        return set()
 
     def _close(self) -> None:
         self.closed += 1
@@ -228,9 +235,7 @@ def test_days_that_are_published_are_not_run_again(
     assert capsys.readouterr().err.count("is published already") == 2
 
 
-def test_a_first_run_runs_every_day_in_order(
-    patch: pytest.MonkeyPatch, settings: Settings
-) -> None:
+def test_a_first_run_runs_every_day_in_order(patch: pytest.MonkeyPatch, settings: Settings) -> None:
     rehearsal = Rehearsal(patch, set())
     demo.run(settings, show=False)
     assert rehearsal.started == [date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 3)]

@@ -116,6 +116,12 @@ def test_airflow_is_told_one_address_everywhere(stack: Settings) -> None:
     assert "+psycopg2://airflow:" in variables["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
 
 
+def test_a_task_that_died_with_its_scheduler_is_not_waited_for_long(stack: Settings) -> None:
+    variables = environment.build(stack, Ports(airflow=1, mlflow=2), {"PATH": "/bin"})
+    for name in ("TASK_INSTANCE_HEARTBEAT_TIMEOUT", "ORPHANED_TASKS_CHECK_INTERVAL"):
+        assert int(variables[f"AIRFLOW__SCHEDULER__{name}"]) <= 60
+
+
 def test_only_what_concerns_the_platform_is_passed_on(stack: Settings) -> None:
     outside = {
         "PATH": "/bin",

@@ -1,0 +1,1 @@
+"""Side-by-side measurements; `make benchmark` and `make benchmark-quality` run them."""

@@ -1,0 +1,61 @@
+"""A place to measure in: a temporary home with a Postgres of its own, gone afterwards."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from retention_ml.settings import Settings, load
+from retention_ml.stack.postgres import EmbeddedPostgres
+from retention_ml.warehouse import Warehouse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A running server below `folder`, on which databases can be made."""
+
+    folder: Path
+    server: EmbeddedPostgres
+
+    @contextmanager
+    def warehouse(self, name: str) -> Iterator[Warehouse]:
+        """A migrated warehouse in a new database."""
+        admin = Warehouse(self.server.url())
+        with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        admin.close()
+        opened = Warehouse(self.server.url(name))
+        try:
+            opened.migrate()
+            yield opened
+        finally:
+            opened.close()
+
+    def settings(self, **changes: str) -> Settings:
+        """The shipped settings with a home below `folder`.
+
+        `changes` such as `CHURN__HORIZON_DAYS="90"` come over them; what the environment
+        overrides (`RETENTION_TRAINING__TUNING_TRIALS`, …) comes over both.
+        """
+        given = {
+            name: value
+            for name, value in os.environ.items()
+            if name.startswith("RETENTION_") and "__" in name
+        }
+        changed = {f"RETENTION_{name}": value for name, value in changes.items()}
+        return load({**changed, **given, "RETENTION_HOME": str(self.folder / "home")})
+
+
+@contextmanager
+def place() -> Iterator[Place]:
+    """A temporary folder and a server in it; the server is stopped and the folder removed."""
+    with tempfile.TemporaryDirectory(prefix="retention-benchmark-") as name:
+        folder = Path(name)
+        server = EmbeddedPostgres(folder / "postgres")
+        try:
+            server.start()
+            yield Place(folder=folder, server=server)
+        finally:
+            server.stop("immediate")

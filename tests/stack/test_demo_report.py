@@ -1,0 +1,123 @@
+"""What the demonstration prints, also where there is little to print."""
+
+import io
+import os
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from retention_ml.settings import Settings
+from retention_ml.stack import demo_report
+from retention_ml.stack.postgres import free_port
+from retention_ml.warehouse import Warehouse
+
+TIER = {
+    "risk_tier": "critical", "customers_count": 12, "customers_share": 0.25,
+    "expected_value_at_risk": 1234.5, "mean_churn_probability": 0.875,
+}  # fmt: skip
+EMPTY_TIER = TIER | {
+    "risk_tier": "high", "customers_count": 0, "customers_share": 0.0,
+    "expected_value_at_risk": 0.0, "mean_churn_probability": None,
+}  # fmt: skip
+CUSTOMER = {
+    "customer_id": "c1", "churn_probability": 0.91, "risk_tier": "critical",
+    "expected_value_at_risk": 55.125, "reason_1": "no order for 60 days", "reason_2": None,
+    "reason_3": "fewer baskets",
+}  # fmt: skip
+CANDIDATE = {
+    "model": "lightgbm", "is_selected": True, "roc_auc": 0.8, "roc_auc_lower": 0.75,
+    "roc_auc_upper": 0.85, "brier": 0.1, "brier_lower": None, "brier_upper": None,
+    "roc_auc_minus_recency": 0.05, "roc_auc_minus_recency_lower": 0.01,
+    "roc_auc_minus_recency_upper": 0.09,
+}  # fmt: skip
+NOTHING: dict[str, Any] = {
+    "ingestion": [], "quarantine": [], "churn_rates": [], "comparison": [], "decision": None,
+    "tiers": [], "most_at_risk": [], "status": {}, "quality_report": None,
+    "mlflow_experiment_url": None, "seconds": {}, "airflow_url": "http://airflow",
+    "airflow_user": "admin", "airflow_password": "secret", "mlflow_url": "http://mlflow",
+    "bi_dsn": "postgresql://bi",
+}  # fmt: skip
+
+
+def shown(**outcome: Any) -> str:
+    out = io.StringIO()
+    demo_report.show(NOTHING | outcome, Console(file=out, width=200, highlight=False))
+    return out.getvalue()
+
+
+def line(text: str, begins: str) -> list[str]:
+    (found,) = [one for one in text.splitlines() if one.strip().startswith(begins)]
+    return found.split()
+
+
+def test_an_outcome_with_nothing_in_it_is_shown_as_such() -> None:
+    text = shown()
+    assert "The ten customers most at risk: none" in text
+    assert "Risk tiers of the latest day: none" in text
+    assert "postgresql://bi" in text
+
+
+def test_a_tier_without_customers_has_a_dash_for_its_mean() -> None:
+    text = shown(tiers=[TIER, EMPTY_TIER], status={"published_as_of": date(2026, 3, 1)})
+    assert "Risk tiers of 2026-03-01" in text
+    assert line(text, "critical") == ["critical", "12", "25.0%", "1,234", "0.88"]
+    assert line(text, "high") == ["high", "0", "0.0%", "0", "–"]
+
+
+def test_a_candidate_is_shown_with_its_intervals_and_a_dash_where_there_is_no_value() -> None:
+    found = line(shown(comparison=[CANDIDATE]), "►")
+    assert found[:4] == ["►", "lightgbm", "0.800", "0.750…0.850"]
+    assert found[4] == "–"  # PR AUC was not measured
+    assert "0.100" in found  # a value without an interval
+    assert found[-2:] == ["+0.050", "+0.010…+0.090"]
+
+
+def test_reasons_that_are_missing_leave_no_gap() -> None:
+    text = shown(most_at_risk=[CUSTOMER])
+    assert "no order for 60 days; fewer baskets" in text
+
+
+def test_the_decision_is_told_with_its_reason() -> None:
+    assert "keep: too close to call" in shown(
+        decision={"verdict": "keep", "reason": "too close to call"}
+    )
+
+
+def test_rows_are_counted_with_thousands_apart() -> None:
+    row = {
+        "feed": "transactions", "delivered_count": 1469307, "accepted_count": 1460000,
+        "quarantined_count": 9307, "duplicate_count": 0,
+    }  # fmt: skip
+    found = line(shown(ingestion=[row]), "transactions")
+    assert found == ["transactions", "1,469,307", "1,460,000", "9,307", "0"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "–"), (True, "yes"), (False, "no"), (0, "0"), (0.04, "0.0"), ("", "")],
+)
+def test_every_kind_of_value_has_a_text(value: Any, text: str) -> None:
+    assert demo_report._text(value) == text
+
+
+def test_nothing_is_published_in_a_new_warehouse(warehouse: Warehouse) -> None:
+    assert demo_report.published_days(warehouse) == set()
+
+
+def test_the_newest_quality_report_is_named(settings: Settings) -> None:
+    assert demo_report._newest_report(settings) is None
+    folder = settings.home / "reports" / "quality"
+    folder.mkdir(parents=True)
+    for name in ("b.html", "a.html"):
+        (folder / name).touch()
+    older = (folder / "b.html").stat().st_mtime_ns - 10**9
+    os.utime(folder / "b.html", ns=(older, older))
+    assert Path(str(demo_report._newest_report(settings))).name == "a.html"
+
+
+def test_without_mlflow_there_is_no_page_of_the_experiment(settings: Settings) -> None:
+    away = settings.model_copy(update={"tracking_uri": f"http://127.0.0.1:{free_port()}"})
+    assert demo_report._experiment_url(away) is None

@@ -1,0 +1,221 @@
+"""The examination: it starts nothing, sees what is wrong, and says how to mend it."""
+
+import ctypes
+import json
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from retention_ml.settings import Settings
+from retention_ml.stack import components, doctor
+from retention_ml.stack.doctor import Finding
+from retention_ml.stack.postgres import EmbeddedPostgres, free_port
+from retention_ml.warehouse import Warehouse
+
+EXPECTED = {
+    "python", "system", "packages", "libgomp", "postgres binaries", "disk", "memory", "home",
+    "sources", "expectations", "warehouse", *components.NAMES, "ports", "demo data",
+}  # fmt: skip
+
+
+def named(findings: Iterator[Finding]) -> dict[str, Finding]:
+    return {finding.name: finding for finding in findings}
+
+
+def on(settings: Settings, **changes: Any) -> Settings:
+    return settings.model_copy(update=changes)
+
+
+def test_a_new_home_is_examined_without_being_made(settings: Settings) -> None:
+    findings = doctor.examine(settings)
+    assert {finding.name for finding in findings} >= EXPECTED
+    assert not settings.home.exists()
+
+
+def test_whatever_is_wrong_comes_with_a_way_to_mend_it(settings: Settings) -> None:
+    findings = doctor.examine(settings)
+    assert any(not finding.ok for finding in findings)
+    for finding in findings:
+        assert finding.sentence.endswith("."), finding.name
+        assert finding.ok or finding.fix, finding.name
+    json.dumps([finding.to_dict() for finding in findings])
+
+
+def test_what_does_not_run_is_to_be_started(settings: Settings) -> None:
+    found = named(iter(doctor.examine(settings)))
+    for name in ("warehouse", *components.NAMES):
+        assert not found[name].ok
+        assert "retention stack up" in found[name].fix
+
+
+def test_another_python_or_system_is_seen(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "sys", SimpleNamespace(version_info=(3, 10, 1), platform="darwin"))
+    found = named(doctor._machine(settings))
+    assert not found["python"].ok
+    assert not found["system"].ok
+
+
+@pytest.fixture
+def lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(doctor, "PROJECT", tmp_path)
+    requirements = ["numpy>=2", "pyarrow>=25", "pytest; extra == 'dev'"]
+    monkeypatch.setattr(doctor, "distribution", lambda _: SimpleNamespace(requires=requirements))
+    installed = {"numpy": "2.1.0", "pyarrow": "25.0.1"}
+    monkeypatch.setattr(doctor, "version", lambda name: installed[name])
+    return tmp_path / "requirements.txt"
+
+
+def test_packages_as_locked_are_well(lock: Path, settings: Settings) -> None:
+    lock.write_text("numpy==2.1.0 \\\n    --hash=sha256:aa\npyarrow==25.0.1\n")
+    (finding,) = doctor._packages(settings)
+    assert finding.ok
+    assert "All 2 packages" in finding.sentence
+
+
+def test_a_package_locked_once_per_python_may_be_either(lock: Path, settings: Settings) -> None:
+    lock.write_text(
+        "numpy==2.0.9 ; python_version < '3.12'\nnumpy==2.1.0 ; python_version >= '3.12'\n"
+        "pyarrow==25.0.1\n"
+    )
+    (finding,) = doctor._packages(settings)
+    assert finding.ok, finding.sentence
+
+
+def test_a_package_of_another_version_is_named_with_both(lock: Path, settings: Settings) -> None:
+    lock.write_text("numpy==2.1.0\npyarrow==24.0.0\n")
+    (finding,) = doctor._packages(settings)
+    assert not finding.ok
+    assert finding.sentence == "pyarrow is 25.0.1 (locked: 24.0.0)."
+
+
+def test_a_package_that_is_missing_is_named(
+    lock: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    lock.write_text("numpy==2.1.0\n")
+    monkeypatch.setattr(doctor, "version", absent)
+    (finding,) = doctor._packages(settings)
+    assert "numpy is missing (locked: 2.1.0)" in finding.sentence
+
+
+def test_a_machine_without_openmp_is_told_where_to_get_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent(_: str) -> None:
+        raise OSError("no such library")
+
+    monkeypatch.setattr(ctypes, "CDLL", absent)
+    found = named(doctor._libraries(settings))
+    assert not found["libgomp"].ok
+    assert "libgomp1" in found["libgomp"].fix
+
+
+def test_root_without_unshare_is_told_which_package_has_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    found = named(doctor._libraries(settings))
+    assert not found["unshare"].ok
+    assert "util-linux" in found["unshare"].fix
+
+
+def test_a_warehouse_of_ones_own_needs_no_postgres_of_ours(settings: Settings) -> None:
+    given = on(settings, warehouse_url="postgresql://x@y/z")
+    assert set(named(doctor._libraries(given))) == {"libgomp"}
+
+
+def test_too_little_room_is_seen(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_DISK_GIB_MIN", 1e9)
+    monkeypatch.setattr(doctor, "_MEMORY_GIB_MIN", 1e9)
+    found = named(doctor._room(settings))
+    assert not found["disk"].ok
+    assert not found["memory"].ok
+
+
+def test_secrets_that_others_may_read_are_seen(settings: Settings) -> None:
+    settings.home.mkdir(parents=True)
+    secrets = settings.home / "secrets.json"
+    secrets.write_text("{}")
+    secrets.chmod(0o644)
+    finding = named(doctor._folders(settings))["secrets"]
+    assert (finding.ok, finding.fix) == (False, f"chmod 600 {secrets}")
+    secrets.chmod(0o600)
+    assert named(doctor._folders(settings))["secrets"].ok
+
+
+def test_a_folder_without_source_descriptions_is_seen(settings: Settings, tmp_path: Path) -> None:
+    finding = named(doctor._folders(on(settings, sources=tmp_path)))["sources"]
+    assert not finding.ok
+    assert "RETENTION_SOURCES" in finding.fix
+
+
+def test_a_warehouse_that_answers_is_well(warehouse: Warehouse, settings: Settings) -> None:
+    found = named(doctor._warehouse(on(settings, warehouse_url=warehouse.url)))
+    assert found["warehouse"].ok
+    assert found["migrations"].ok
+
+
+def test_a_database_without_the_platforms_tables_is_told_apart(
+    postgres: EmbeddedPostgres, settings: Settings
+) -> None:
+    found = named(doctor._warehouse(on(settings, warehouse_url=postgres.url())))
+    assert found["warehouse"].ok
+    assert not found["migrations"].ok
+
+
+def test_a_warehouse_that_does_not_answer_is_told_without_its_password(settings: Settings) -> None:
+    url = f"postgresql://me:very-secret@127.0.0.1:{free_port()}/shop"
+    (finding,) = doctor._warehouse(on(settings, warehouse_url=url))
+    assert not finding.ok
+    assert "very-secret" not in finding.sentence + finding.fix
+
+
+@pytest.fixture
+def healthy_url() -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/health" else 404)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            return
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
+        thread = threading.Thread(target=listening.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{listening.server_address[1]}/"
+        listening.shutdown()
+        thread.join()
+
+
+def test_an_mlflow_of_ones_own_is_asked_at_its_address(
+    settings: Settings, healthy_url: str
+) -> None:
+    assert named(doctor._services(on(settings, tracking_uri=healthy_url)))["mlflow"].ok
+    silent = f"http://127.0.0.1:{free_port()}"
+    finding = named(doctor._services(on(settings, tracking_uri=silent)))["mlflow"]
+    assert not finding.ok
+    assert "MLFLOW_TRACKING_URI" in finding.fix
+
+
+def test_a_data_folder_without_data_is_seen(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RETENTION_DATA_DIR", str(tmp_path / "nowhere"))
+    assert not named(doctor._data(settings))["more data"].ok
+    (tmp_path / "online_retail_ii").mkdir()
+    monkeypatch.setenv("RETENTION_DATA_DIR", str(tmp_path))
+    assert named(doctor._data(settings))["more data"].ok
