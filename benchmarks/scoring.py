@@ -18,7 +18,7 @@ _QUICK = {
     "TRAINING__BOOTSTRAP_DRAWS": "100",
 }
 _NOTE = (
-    "“Score” predicts with the champion (LightGBM) and explains every customer exactly, gives tiers "
+    "“Score” fetches the champion (LightGBM), predicts, explains every customer exactly, gives tiers "
     "and values, and writes; “publish” checks, audits and flips the pointer. The alternative only "
     f"writes {_SLICE_ROWS:,} of the same rows, finished, with pandas; its rows a second are taken to "
     "hold for all."

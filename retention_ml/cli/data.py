@@ -18,7 +18,7 @@ from retention_ml.cli.frame import (
     working,
 )
 from retention_ml.clock import days_between
-from retention_ml.errors import UsageError
+from retention_ml.errors import FileRefused, UsageError
 from retention_ml.receipts import Receipt
 
 _sources = typer.Typer(help="The source descriptions under sources/.", no_args_is_help=True)
@@ -192,10 +192,19 @@ def build_features(
 
 
 def _print_receipt(receipt: Receipt, as_json: bool) -> None:
-    """The receipt, what it lists as tables, and where the quality report lies."""
+    """The receipt, what it lists as tables, and where the quality report lies.
+
+    A file that was refused while others went through ends the command with code 3.
+    """
     if as_json:
         print_json(receipt.to_dict())
-        return
+    else:
+        _show_receipt(receipt)
+    if receipt.details.get("refused"):
+        raise typer.Exit(FileRefused.exit_code)
+
+
+def _show_receipt(receipt: Receipt) -> None:
     console.print(str(receipt))
     for name, value in receipt.to_dict().items():
         if isinstance(value, dict) and value:

@@ -53,7 +53,7 @@ def keep(path: Path, home: Path) -> Archived:
     """
     name = shown_name(path)
     folder = home / "landing"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # customers' data is the owner's to read
     draft = folder / f".{uuid4().hex}"
     try:
         sha256, size = _copy(path, draft, name)

@@ -3,6 +3,7 @@
 `up` is safe to repeat: what runs is left alone, what died is started again.
 """
 
+import fcntl
 import json
 import os
 import subprocess
@@ -142,9 +143,15 @@ def addresses(settings: Settings) -> dict[str, object]:
 
 
 def start_postgres(settings: Settings) -> None:
-    """Start the embedded server with its roles and databases; nothing if it runs."""
-    databases.server(settings.home).start()
-    databases.prepare(settings.home)
+    """Start the embedded server with its roles and databases; nothing if it runs.
+
+    Commands that come at the same moment wait for the first of them.
+    """
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with (settings.home / "postgres.lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        databases.server(settings.home).start()
+        databases.prepare(settings.home)
 
 
 def start_mlflow(settings: Settings, say: Say = _silent) -> str:

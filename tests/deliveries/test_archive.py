@@ -22,6 +22,13 @@ def test_a_file_is_kept_under_its_digest_exactly_as_delivered(tmp_path: Path) ->
     assert not [p for p in (tmp_path / "home/landing").iterdir() if p.name.startswith(".")]
 
 
+def test_nobody_but_the_owner_may_look_into_the_archive(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"a,b\n1,2\n")
+    archive.keep(path, tmp_path / "home")
+    assert (tmp_path / "home/landing").stat().st_mode & 0o077 == 0
+
+
 def _empty(path: Path) -> None:
     path.touch()
 
