@@ -25,7 +25,7 @@ _ARROW: dict[str, pa.DataType] = {
     "date": pa.date32(),
     "bytes": pa.binary(),
 }
-_IBIS: dict[str, str] = {
+IBIS_TYPES: dict[str, str] = {
     "text": "string",
     "int64": "int64",
     "float64": "float64",
@@ -68,7 +68,7 @@ class Table:
 
     def ibis_table(self, schema: str, extra: tuple[Column, ...] = ()) -> ibis.Table:
         """An unbound Ibis table `schema.name` with the business columns followed by `extra`."""
-        columns = {c.name: _IBIS[c.type] for c in (*self.columns, *extra)}
+        columns = {c.name: IBIS_TYPES[c.type] for c in (*self.columns, *extra)}
         return ibis.table(columns, name=self.name, database=schema)
 
 

@@ -215,9 +215,17 @@ class Warehouse:
                 "CREATE TABLE IF NOT EXISTS public.migrations (name text PRIMARY KEY, "
                 "sha256 text NOT NULL, applied_at timestamptz NOT NULL)"
             )
-            known = {row[0] for row in transaction.execute("SELECT name FROM public.migrations")}
+            known = {
+                row[0]: row[1]
+                for row in transaction.execute("SELECT name, sha256 FROM public.migrations")
+            }
             for name, sql in _sql_files("migrations"):
                 digest = hashlib.sha256(sql.encode()).hexdigest()
+                if known.get(name, digest) != digest:
+                    raise UsageError(
+                        f"Migration {name} is not the one this warehouse was made with. Migrations "
+                        "only go forward: put the file back and write a new one."
+                    )
                 if name in known:
                     continue
                 transaction._connection.exec_driver_sql(sql.replace("%", "%%"))

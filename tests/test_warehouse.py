@@ -93,3 +93,10 @@ def test_a_failed_block_keeps_nothing(warehouse: Warehouse) -> None:
 def test_another_database_is_refused_by_name() -> None:
     with pytest.raises(UsageError, match="begins with 'sqlite'"):
         Warehouse("sqlite:///x.db")
+
+
+def test_a_migration_that_was_changed_after_it_was_applied_is_refused(warehouse: Warehouse) -> None:
+    with warehouse.transaction() as transaction:
+        transaction.execute("UPDATE public.migrations SET sha256 = 'x' WHERE name LIKE '0001%'")
+    with pytest.raises(UsageError, match=r"0001_ledgers\.sql is not the one"):
+        warehouse.migrate()

@@ -142,7 +142,7 @@ def _cast(
     source: Source, feed: Feed, text: ibis.Table, column: tables.Column, spec: Column
 ) -> _Cast:
     if spec.constant == "\0":
-        kind = "int64" if column.type == "timestamp" else tables._IBIS[column.type]
+        kind = "int64" if column.type == "timestamp" else tables.IBIS_TYPES[column.type]
         return _Cast(
             ibis.null(kind), (), ibis.literal(True) if column.type == "timestamp" else None
         )
@@ -176,7 +176,7 @@ def _number(
     source: Source, feed: Feed, text: ibis.Table, column: tables.Column, spec: Column
 ) -> _Cast:
     if spec.constant is not None:
-        return _Cast(ibis.literal(int(spec.constant), type=tables._IBIS[column.type]))
+        return _Cast(ibis.literal(int(spec.constant), type=tables.IBIS_TYPES[column.type]))
     whole = column.type == "int64" and not spec.money
     limit = MONEY_MAX if spec.money else QUANTITY_MAX
     checks: list[Check] = []

@@ -32,7 +32,7 @@ def with_place_undone(rows: ibis.Table) -> ibis.Table:
 
 
 def described(feed: Feed, rows: ibis.Table, table: str) -> ibis.Table:
-    """What the accepted rows say of `table`: distinct descriptions, each with when it was last said.
+    """What the accepted rows say of `table`: distinct descriptions, each with when it was first said.
 
     Parameters
     ----------
@@ -51,21 +51,18 @@ def described(feed: Feed, rows: ibis.Table, table: str) -> ibis.Table:
         **{name: rows[f"{table}.{name}"] for name in names}, said_at=said_at, **{PLACE: place(rows)}
     )
     chosen = chosen.filter([chosen[name].notnull() for name in key])
-    return chosen.group_by(names).agg(said_at=chosen.said_at.max(), **{PLACE: chosen[PLACE].max()})
+    return chosen.group_by(names).agg(said_at=chosen.said_at.min(), **{PLACE: chosen[PLACE].min()})
 
 
 def one_per_key(said: ibis.Table, table: str) -> ibis.Table:
-    """The latest description of each key; one that says nothing counts only if there is no other."""
-    entry = tables.CANONICAL[table]
-    names = [column.name for column in entry if column.name in said.columns]
-    others = [name for name in names if name not in entry.key]
-    says_nothing = ibis.literal(True)
-    for name in others:
-        says_nothing = says_nothing & said[name].isnull()
+    """The first description of each key.
+
+    Not the latest: a description carries no date, so what was said later would be known earlier.
+    """
     order = ibis.row_number().over(
         ibis.window(
-            group_by=[said[name] for name in entry.key],
-            order_by=[says_nothing, said.said_at.desc(), *(said[n] for n in others), said[PLACE]],
+            group_by=[said[name] for name in tables.CANONICAL[table].key],
+            order_by=[said.said_at, said[PLACE]],
         )
     )
     kept = said.mutate(__order=order).filter(lambda t: t["__order"] == 0)

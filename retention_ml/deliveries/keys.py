@@ -27,7 +27,7 @@ def _unhex(text: str) -> bytes: ...  # type: ignore[empty-body]
 def typed_table(entry: tables.Table, name: str, *, offset: bool = False) -> ibis.Table:
     """The unbound table of typed rows: times as int64 microseconds, no `occurrence` yet."""
     columns = {
-        column.name: "int64" if column.type == "timestamp" else tables._IBIS[column.type]
+        column.name: "int64" if column.type == "timestamp" else tables.IBIS_TYPES[column.type]
         for column in entry
         if column.name != "occurrence"
     }

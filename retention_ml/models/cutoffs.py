@@ -103,7 +103,8 @@ def plan(
     )
 
 
-def days_needed(definition: ChurnDefinition, *, embargo_days: int, settle_days: int) -> int:
-    """The least days of history before a training: one day to learn from and one to judge on."""
+def days_needed(definition: ChurnDefinition, *, cutoff_every_days: int, embargo_days: int) -> int:
+    """The least days of settled history that `plan` asks for: one day to learn from, one to judge on."""
     window = definition.lead_days + definition.horizon_days
-    return definition.active_days + 2 * window + embargo_days + settle_days
+    apart = max(1, -(-(window + embargo_days) // cutoff_every_days)) * cutoff_every_days
+    return definition.active_days + apart + window

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from datetime import date
+from datetime import date, timedelta
 
 from retention_ml.errors import NotReady
 from retention_ml.models import ledger, readiness
@@ -49,8 +49,9 @@ def prepared(warehouse: Warehouse, settings: Settings, as_of: date) -> tuple[Rec
         chosen,
         definition=definition,
         demands=settings.readiness,
+        settled_on=as_of - timedelta(days=settings.churn.settle_days),
+        cutoff_every_days=settings.training.cutoff_every_days,
         embargo_days=settings.churn.embargo_days,
-        settle_days=settings.churn.settle_days,
         feature_window_days=max(feature.window_days or 0 for feature in CATALOGUE),
     )
     if chosen is None:

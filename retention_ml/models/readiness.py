@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, Literal
 
 from retention_ml.models.cutoffs import Plan, days_needed
@@ -95,12 +95,13 @@ def of_feed(
     *,
     definition: ChurnDefinition,
     demands: Readiness,
+    settled_on: date,
+    cutoff_every_days: int,
     embargo_days: int,
-    settle_days: int,
     feature_window_days: int,
 ) -> list[Line]:
-    """The demands that the orders alone decide."""
-    needed = days_needed(definition, embargo_days=embargo_days, settle_days=settle_days)
+    """The demands that the orders alone decide; orders after `settled_on` decide no outcome yet."""
+    needed = days_needed(definition, cutoff_every_days=cutoff_every_days, embargo_days=embargo_days)
     if feed is None:
         return [
             Line(
@@ -111,18 +112,19 @@ def of_feed(
                 change="import past orders with `retention ingest --history`.",
             )
         ]
-    span = (feed.ends_on - feed.begins_on).days
+    ends_on = min(feed.ends_on, settled_on)
+    span = (ends_on - feed.begins_on).days
     gap = feed.longest_gap_days(
         min(plan.days) - timedelta(days=definition.active_days) if plan else None
     )
     lines = [
         Line(
             what="history",
-            measured=f"{span} days ({feed.begins_on} to {feed.ends_on})",
+            measured=f"{span} days ({feed.begins_on} to {ends_on})",
             needed=f"{needed} days",
             verdict="missing" if plan is None else "warning" if plan.notes else "ok",
             change=(
-                f"wait {max(1, needed - span)} days, import older orders with `--history`, or shorten "
+                f"wait {needed - span} days, import older orders with `--history`, or shorten "
                 "churn.active_days or churn.horizon_days."
                 if plan is None
                 else "; ".join(plan.notes) + ". More history makes the model and its test firmer."

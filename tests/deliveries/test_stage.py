@@ -165,7 +165,7 @@ DERIVING = SHOP.replace(
 )
 
 
-def test_a_description_is_derived_once_per_key_the_latest_said(
+def test_a_description_is_derived_once_per_key_the_first_said(
     warehouse: Warehouse, shop_settings: Settings, folder: Path, tmp_path: Path
 ) -> None:
     (folder / "shop.toml").write_text(DERIVING, encoding="utf-8")
@@ -178,7 +178,7 @@ def test_a_description_is_derived_once_per_key_the_latest_said(
     (product,) = warehouse.read(
         "SELECT product_id, name, delivery_id, is_derived FROM staging.products"
     ).to_pylist()
-    assert product == {"product_id": "p1", "name": "new", "delivery_id": 1, "is_derived": True}
+    assert product == {"product_id": "p1", "name": "old", "delivery_id": 2, "is_derived": True}
 
 
 CAMPAIGNS = """

@@ -75,7 +75,29 @@ def test_a_history_one_day_too_short_gives_no_plan() -> None:
     assert shortest is not None
     assert (len(shortest.training), len(shortest.evaluation)) == (1, 1)
     assert plan(DEFINITION, newest=enough - timedelta(days=1), **common) is None  # type: ignore[arg-type]
-    assert days_needed(DEFINITION, embargo_days=0, settle_days=1) == 90 + 28 + 28 + 1
+    needed = days_needed(DEFINITION, cutoff_every_days=14, embargo_days=0)
+    assert FIRST + timedelta(days=needed) == enough + timedelta(days=28)
+
+
+@pytest.mark.parametrize("every", [1, 7, 13, 30])
+@pytest.mark.parametrize("embargo", [0, 5])
+def test_what_is_said_to_be_needed_is_exactly_what_gives_a_plan(every: int, embargo: int) -> None:
+    needed = days_needed(DEFINITION, cutoff_every_days=every, embargo_days=embargo)
+
+    def planned(days: int) -> bool:
+        found = plan(
+            DEFINITION,
+            newest=FIRST + timedelta(days=days - 28),
+            data_begins_on=FIRST,
+            cutoff_count=6,
+            cutoff_every_days=every,
+            evaluation_count=2,
+            embargo_days=embargo,
+        )
+        return found is not None
+
+    assert planned(needed)
+    assert not planned(needed - 1)
 
 
 @given(

@@ -22,8 +22,9 @@ def _feed(feed: Feed | None = FEED, plan: Plan | None = PLAN) -> dict[str, Line]
         plan,
         definition=ChurnDefinition(active_days=90, lead_days=0, horizon_days=28),
         demands=Readiness(),
+        settled_on=date(2026, 12, 31),
+        cutoff_every_days=14,
         embargo_days=0,
-        settle_days=1,
         feature_window_days=365,
     )
     return {line.what: line for line in lines}
@@ -49,8 +50,8 @@ def test_a_short_history_says_how_long_to_wait() -> None:
     short = replace(FEED, order_days=FEED.order_days[:100])
     line = _feed(short, None)["history"]
     assert line.verdict == "missing"
-    assert line.needed == "147 days"
-    assert line.change.startswith("wait 47 days")
+    assert line.needed == "146 days"
+    assert line.change.startswith("wait 46 days")
 
 
 def test_a_silent_feed_is_found_where_it_matters() -> None:
