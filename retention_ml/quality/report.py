@@ -1,6 +1,5 @@
 """The quality report: one page per batch and an index, readable without a network."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +8,7 @@ from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from jinja2 import Environment, StrictUndefined
 
@@ -77,7 +77,7 @@ def _file_name(batch_id: int) -> str:
 
 def _replace(path: Path, text: str) -> None:
     """Write a file so that a reader sees the old one or the new one."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft = path.with_name(f".{path.name}.{uuid4().hex}")
     draft.write_text(text, encoding="utf-8")
     draft.replace(path)
 
