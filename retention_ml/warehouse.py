@@ -206,7 +206,12 @@ class Warehouse:
     def migrate(self) -> list[str]:
         """Bring the schema up to date; the names of the migrations that were applied.
 
-        Each migration is one transaction; the views of `reports` are made anew at the end.
+        All of it is one transaction; the views of `reports` are made anew if they changed.
+
+        Raises
+        ------
+        UsageError
+            If a migration is not the one that was applied.
         """
         applied: list[str] = []
         with self.transaction() as transaction:

@@ -119,7 +119,10 @@ def promotions(warehouse: Warehouse) -> list[Row]:
 
 
 def ingestion(warehouse: Warehouse) -> list[Row]:
-    """Files and rows by source and feed: delivered = accepted + quarantined + duplicates."""
+    """Files and rows by source and feed: delivered = accepted + quarantined + duplicates.
+
+    Reference files that are only joined to others are left out.
+    """
     return _select(
         warehouse,
         "SELECT source, feed, count(*) AS files_count, "
@@ -129,7 +132,8 @@ def ingestion(warehouse: Warehouse) -> list[Row]:
         "CAST(sum(quarantined_count) AS bigint) AS quarantined_count, "
         "CAST(sum(duplicate_count) AS bigint) AS duplicate_count, "
         "CAST(sum(corrected_count) AS bigint) AS corrected_count "
-        "FROM raw.deliveries WHERE status <> 'repeated' GROUP BY source, feed ORDER BY 1, 2",
+        "FROM raw.deliveries WHERE status <> 'repeated' AND right(feed, 7) <> '.lookup' "
+        "GROUP BY source, feed ORDER BY 1, 2",
     )
 
 
