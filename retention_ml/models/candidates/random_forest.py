@@ -1,7 +1,7 @@
 """A random forest: trees grown apart on random rows and random features at every split.
 
-Grown by LightGBM in its forest mode, because its text form is data, its explanations are exact,
-and it is some ten times faster here than scikit-learn's, which a test compares it with.
+Grown by LightGBM in its forest mode, because its text form is data and its explanations are exact;
+a test compares it with scikit-learn's.
 """
 
 from retention_ml.models.boosting import grow
