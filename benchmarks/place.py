@@ -1,4 +1,4 @@
-"""A place to measure in: a temporary home with a Postgres of its own, gone afterwards."""
+"""A place to measure in: a home with a Postgres of its own, gone afterwards unless it is to stay."""
 
 import os
 import tempfile
@@ -21,10 +21,12 @@ class Place:
 
     @contextmanager
     def warehouse(self, name: str) -> Iterator[Warehouse]:
-        """A migrated warehouse in a new database."""
+        """A migrated warehouse in a database of that name, made if it is not there."""
         admin = Warehouse(self.server.url())
         with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.exec_driver_sql(f"CREATE DATABASE {name}")
+            there = connection.exec_driver_sql("SELECT datname FROM pg_database").scalars().all()
+            if name not in there:
+                connection.exec_driver_sql(f"CREATE DATABASE {name}")
         admin.close()
         opened = Warehouse(self.server.url(name))
         try:
@@ -49,13 +51,27 @@ class Place:
 
 
 @contextmanager
-def place() -> Iterator[Place]:
-    """A temporary folder and a server in it; the server is stopped and the folder removed."""
-    with tempfile.TemporaryDirectory(prefix="retention-benchmark-") as name:
-        folder = Path(name)
-        server = EmbeddedPostgres(folder / "postgres")
-        try:
-            server.start()
-            yield Place(folder=folder, server=server)
-        finally:
-            server.stop("immediate")
+def place(keep: Path | None = None) -> Iterator[Place]:
+    """A folder and a server in it; the server is stopped and the folder removed.
+
+    A folder given as `keep` stays, and what was done in it need not be done again.
+    """
+    if keep is not None:
+        with _running(keep.resolve()) as found:
+            yield found
+        return
+    with (
+        tempfile.TemporaryDirectory(prefix="retention-benchmark-") as name,
+        _running(Path(name)) as found,
+    ):
+        yield found
+
+
+@contextmanager
+def _running(folder: Path) -> Iterator[Place]:
+    server = EmbeddedPostgres(folder / "postgres")
+    try:
+        server.start()
+        yield Place(folder=folder, server=server)
+    finally:
+        server.stop("fast")

@@ -1,13 +1,16 @@
-"""Prediction quality on real shops: every candidate with its 95 % intervals, out of time.
+"""Prediction quality on real shops: four backtests, tables with intervals, and `docs/quality.md`.
 
-`python -m benchmarks.quality [NAME…]` with names such as cdnow; all by default.
+`python -m benchmarks.quality [TASK…]`; all tasks by default, and only then the document is written
+anew. With `--keep FOLDER` what was ingested, built and fitted stays there for the next time.
 """
 
 import argparse
+import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -16,113 +19,166 @@ from rich.table import Table
 from benchmarks import data
 from benchmarks.data import DataSet
 from benchmarks.place import Place, place
+from benchmarks.quality_document import interval, write
 from retention_ml.curated.ingest import ingest
-from retention_ml.errors import HeldBack
-from retention_ml.models.train import train
-from retention_ml.reports import read
+from retention_ml.models.backtest.run import Files, backtest
+from retention_ml.settings import PROJECT
 from retention_ml.warehouse import Warehouse
 
-_METRICS = {"roc_auc": "ROC AUC", "pr_auc": "PR AUC", "brier": "Brier", "lift_at_10": "lift 10 %"}
+_SHOWN = {
+    "roc_auc": "ROC AUC",
+    "log_loss": "log loss",
+    "brier": "Brier",
+    "ece": "ECE",
+    "lift_at_10_of_best": "lift 10 %, of possible",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """Who counts as active, over how long, and the day at which a model is trained."""
+    """A data set, the days to stand on, and who counts as churned there."""
 
-    as_of: date
+    name: str
+    source: str
+    days: tuple[date, ...]
     active_days: int
     horizon_days: int
-    cutoff_every_days: int = 14
-
-    def __str__(self) -> str:
-        return f"{self.as_of}, active {self.active_days} days, horizon {self.horizon_days} days"
 
 
+def _spread(first: date, last: date, count: int) -> tuple[date, ...]:
+    """That many days from first to last, as evenly as days allow."""
+    span = (last - first).days
+    return tuple(first + timedelta(days=round(span * n / (count - 1))) for n in range(count))
+
+
+_RETAIL_DAYS = _spread(date(2010, 12, 1), date(2011, 3, 10), 7)
 TASKS = {
-    "online_retail_ii": (
-        Task(as_of=date(2011, 3, 10), active_days=90, horizon_days=30),
-        Task(as_of=date(2011, 3, 10), active_days=180, horizon_days=90),
-    ),
-    "complete_journey": (Task(as_of=date(2017, 12, 4), active_days=90, horizon_days=28),),
-    # 546 days in all: a year to be active in, a quarter to learn from, a quarter to be judged on.
-    "cdnow": (Task(as_of=date(1998, 7, 2), active_days=365, horizon_days=90, cutoff_every_days=7),),
+    task.name: task
+    for task in (
+        Task(
+            name="online_retail_ii_90d",
+            source="online_retail_ii",
+            days=_RETAIL_DAYS,
+            active_days=180,
+            horizon_days=90,
+        ),
+        Task(
+            name="online_retail_ii_30d",
+            source="online_retail_ii",
+            days=_RETAIL_DAYS,
+            active_days=90,
+            horizon_days=30,
+        ),
+        Task(
+            name="cdnow_90d",
+            source="cdnow",
+            days=(date(1997, 10, 3), date(1997, 12, 2), date(1998, 1, 31), date(1998, 4, 1)),
+            active_days=365,
+            horizon_days=90,
+        ),
+        Task(
+            name="complete_journey_28d",
+            source="complete_journey",
+            days=_spread(date(2017, 8, 14), date(2017, 12, 4), 5),
+            active_days=90,
+            horizon_days=28,
+        ),
+    )
+}
+_DATA = {
+    "online_retail_ii": data.online_retail,
+    "complete_journey": data.complete_journey,
+    "cdnow": data.cdnow,
 }
 
 
 def main() -> None:
-    """Ingest each data set into a database of its own, train for each task, print the candidates."""
+    """Run the tasks, print their tables, and write the document from all of them."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(TASKS))
-    names = parser.parse_args().names or list(TASKS)
+    parser.add_argument("names", nargs="*", metavar="TASK", help=", ".join(TASKS))
+    parser.add_argument("--keep", type=Path, help="a folder for server, features and fits")
+    parser.add_argument("--models", help="names with commas; default champion and baselines")
+    parser.add_argument("--out", type=Path, default=PROJECT / "build" / "quality")
+    options = parser.parse_args()
+    names = options.names or list(TASKS)
     unknown = sorted(set(names) - set(TASKS))
     if unknown:
-        parser.error(f"{unknown[0]!r} is no data set; expected {', '.join(TASKS)}")
+        parser.error(f"{unknown[0]!r} is no task; expected {', '.join(TASKS)}")
+    models = options.models.split(",") if options.models else None
     console = Console(width=150, highlight=False)
-    known = {
-        "online_retail_ii": data.online_retail,
-        "complete_journey": data.complete_journey,
-        "cdnow": data.cdnow,
-    }
-    with place() as where:
+    done: set[str] = set()
+    with place(options.keep) as where:
         for name in names:
-            found = known[name]()
+            found = _DATA[TASKS[name].source]()
             if found is None:
-                console.print(f"{name}: RETENTION_DATA_DIR does not hold it; left out.\n")
+                console.print(f"{name}: RETENTION_DATA_DIR does not hold its data; left out.\n")
                 continue
-            with where.warehouse(name) as warehouse:
-                _judge(console, where, warehouse, found)
+            with where.warehouse(TASKS[name].source) as warehouse:
+                _run(console, where, warehouse, TASKS[name], found, options.out, models)
+            done.add(name)
+    if done == set(TASKS) and models is None:
+        written = write(options.out, list(TASKS))
+        console.print(f"{written.relative_to(PROJECT)} is written anew.")
 
 
-def _judge(console: Console, where: Place, warehouse: Warehouse, found: DataSet) -> None:
-    shop = {"CALENDAR__TIMEZONE": found.timezone}
-    ingest(
-        warehouse,
-        settings=where.settings(**shop),
-        source=found.source,
-        files=found.files,
-        history=True,
+def _run(
+    console: Console,
+    where: Place,
+    warehouse: Warehouse,
+    task: Task,
+    found: DataSet,
+    out: Path,
+    models: Sequence[str] | None,
+) -> None:
+    settings = where.settings(
+        CALENDAR__TIMEZONE=found.timezone,
+        CHURN__ACTIVE_DAYS=str(task.active_days),
+        CHURN__HORIZON_DAYS=str(task.horizon_days),
     )
-    for task in TASKS[found.source]:
-        settings = where.settings(
-            **shop,
-            CHURN__ACTIVE_DAYS=str(task.active_days),
-            CHURN__HORIZON_DAYS=str(task.horizon_days),
-            TRAINING__CUTOFF_EVERY_DAYS=str(task.cutoff_every_days),
+    console.print(f"[bold]{found.title}[/bold]: {task.name}")
+    started = time.perf_counter()
+    ingest(warehouse, settings=settings, source=found.source, files=found.files, history=True)
+    ingested = time.perf_counter() - started
+    report = out / f"{task.name}.json"
+    with console.status("…") as status:
+        receipt = backtest(
+            warehouse,
+            settings=settings,
+            days=task.days,
+            files=Files(
+                report=report,
+                predictions=report.with_suffix(".parquet"),
+                html=report.with_suffix(".html"),
+            ),
+            models=models,
+            say=lambda done, steps, what: status.update(f"{done} of {steps}: {what}"),
         )
-        started = time.perf_counter()
-        try:
-            receipt = train(warehouse, settings=settings, as_of=task.as_of)
-        except HeldBack as refusal:
-            console.print(f"[bold]{found.title}[/bold], {task}: not trained.\n{refusal}\n")
-            continue
-        seconds = time.perf_counter() - started
-        training_id = receipt.details["training_id"]
-        rows = read.training_comparison(warehouse, training_id)
-        console.print(_table(f"{found.title}, {task} ({seconds:.0f} s)", rows))
-        console.print(f"{receipt.details['verdict']}: {receipt.details['reason']}\n")
+    console.print(
+        f"{receipt.read:,} predictions on {len(task.days)} days; ingestion {ingested:.0f} s, "
+        f"backtest {receipt.seconds:.0f} s ({receipt.details['fitted']} fits, "
+        f"{receipt.details['kept']} kept from before); {report.with_suffix('.html')}"
+    )
+    for table in _tables(json.loads(report.read_text(encoding="utf-8"))):
+        console.print(table, "")
 
 
-def _table(title: str, rows: list[dict[str, Any]]) -> Table:
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for name in ("model", "judged on", *_METRICS.values(), "ROC AUC − recency rule"):
-        table.add_column(name)
-    for row in rows:
-        table.add_row(
-            f"{'► ' if row['is_selected'] else '  '}{row['model']}",
-            f"{row['customers_count']:,}",
-            *(_interval(row, metric, ".3f") for metric in _METRICS),
-            _interval(row, "roc_auc_minus_recency", "+.3f"),
-        )
-    return table
+def _tables(document: Mapping[str, Any]) -> list[Table]:
+    means = _table("Means over the days", ("model", *_SHOWN.values()))
+    for name, model in document["models"].items():
+        means.add_row(name, *(interval(model["metrics"][metric], ".3f") for metric in _SHOWN))
+    paired = _table(
+        f"{document['reference']} minus the other, paired", ("model", *list(_SHOWN.values())[:4])
+    )
+    for name, own in document["differences"].items():
+        paired.add_row(name, *(interval(own[metric], "+.4f") for metric in list(_SHOWN)[:4]))
+    return [means, paired]
 
 
-def _interval(row: Mapping[str, Any], metric: str, style: str) -> str:
-    value, lower, upper = (row[f"{metric}{end}"] for end in ("", "_lower", "_upper"))
-    if value is None:
-        return "–"
-    if lower is None or upper is None:
-        return f"{value:{style}}"
-    return f"{value:{style}} {lower:{style}}…{upper:{style}}"
+def _table(title: str, columns: Sequence[str]) -> Table:
+    made = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for name in columns:
+        made.add_column(name)
+    return made
 
 
 if __name__ == "__main__":

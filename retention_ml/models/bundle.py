@@ -15,13 +15,13 @@ import pyarrow as pa
 
 from retention_ml.errors import UnfitModel, UsageError
 from retention_ml.models.arrays import Floats, sigmoid
-from retention_ml.models.curve import Curve
-from retention_ml.models.linear import Linear
-from retention_ml.models.trees import Trees
+from retention_ml.models.blend import SINGLE_KINDS, UNREADABLE, Blend
+from retention_ml.models.ranked import Ranked
 
 FORMAT = 1
 _FILE_BYTES_MAX = 64 * 1024 * 1024
-_FILES_MAX = 100
+_TOTAL_BYTES_MAX = 256 * 1024 * 1024
+_FILES_MAX = 256
 
 
 class Predictor(Protocol):
@@ -37,7 +37,7 @@ class Predictor(Protocol):
         """The model as named text files."""
 
 
-_KINDS: dict[str, Any] = {kind.kind: kind for kind in (Curve, Linear, Trees)}
+_KINDS: dict[str, Any] = {**SINGLE_KINDS, Blend.kind: Blend, Ranked.kind: Ranked}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +132,11 @@ class Bundle:
                 f"{large[0]} in the bundle {folder.name} is larger than {_FILE_BYTES_MAX:,} bytes. "
                 "It was not read. Serve another version, or train anew."
             )
+        if (total := sum(path.stat().st_size for path in paths)) > _TOTAL_BYTES_MAX:
+            raise UnfitModel(
+                f"The bundle {folder.name} has {total:,} bytes, at most {_TOTAL_BYTES_MAX:,} are "
+                "accepted. It was not read. Serve another version, or train anew."
+            )
         contents = {path.name: path.read_bytes() for path in paths}
         found = digest(contents)
         if sha256 is not None and found != sha256:
@@ -158,7 +163,8 @@ class Bundle:
                 and isinstance(manifest["model_name"], str)
             )
             predictor = kind.from_files(dict(contents), features)
-        except (KeyError, TypeError, ValueError, IndexError, RecursionError) as error:
+            foreign = sorted(set(contents) - set(predictor.files()) - {"manifest.json"})
+        except UNREADABLE as error:
             raise UnfitModel(
                 f"The bundle cannot be read ({type(error).__name__}: {str(error)[:80]}). Expected "
                 f"a manifest of format {FORMAT} and the files it names. Serve another version."
@@ -167,6 +173,11 @@ class Bundle:
             raise UnfitModel(
                 f"The bundle's manifest has format {manifest['format']!r} or a calibration or "
                 f"features that make no sense; expected format {FORMAT}. Serve another version."
+            )
+        if foreign:
+            raise UnfitModel(
+                f"The bundle holds {len(foreign)} files that a {manifest['kind']} model does not "
+                f"have, the first is {foreign[0][:80]!r}. Serve another version, or train anew."
             )
         return cls(
             manifest=manifest,

@@ -66,13 +66,12 @@ def plan(
     """The days of a training, or None if the history cannot carry one training day and one other.
 
     All days stand on one grid that ends at `newest`, so that features are shared. A day is usable
-    from `active_days` after the first order on: earlier its population is cut short. Where the
-    history is too short first the days learnt from become fewer, then those judged on.
+    from `definition.history_days` after the first order on. Where the history is too short first
+    the days learnt from become fewer, then those judged on.
     """
-    earliest = data_begins_on + timedelta(days=definition.active_days)
-    if newest < earliest:
+    usable = _usable(definition, newest, data_begins_on, cutoff_every_days)
+    if usable == 0:
         return None
-    usable = (newest - earliest).days // cutoff_every_days + 1
     # Grid steps between the first day judged on and the newest day learnt from.
     apart = -(-(definition.lead_days + definition.horizon_days + embargo_days) // cutoff_every_days)
     apart = max(1, apart)
@@ -94,7 +93,7 @@ def plan(
     first_judged = judged - 1
     training = [day(first_judged + apart + step) for step in range(learnt)]
     evaluation = [day(step) for step in range(judged)]
-    final = [day(step) for step in range(min(usable, cutoff_count + evaluation_count))]
+    final = [day(step) for step in range(min(usable, cutoff_count))]
     return Plan(
         training=tuple(sorted(training)),
         evaluation=tuple(sorted(evaluation)),
@@ -107,4 +106,26 @@ def days_needed(definition: ChurnDefinition, *, cutoff_every_days: int, embargo_
     """The least days of settled history that `plan` asks for: one day to learn from, one to judge on."""
     window = definition.lead_days + definition.horizon_days
     apart = max(1, -(-(window + embargo_days) // cutoff_every_days)) * cutoff_every_days
-    return definition.active_days + apart + window
+    return definition.history_days + apart + window
+
+
+def learning_days(
+    definition: ChurnDefinition,
+    *,
+    newest: date,
+    data_begins_on: date,
+    cutoff_count: int,
+    cutoff_every_days: int,
+) -> tuple[date, ...]:
+    """The days a model learns from where none is kept aside, oldest first; none if there is none."""
+    usable = _usable(definition, newest, data_begins_on, cutoff_every_days)
+    steps = range(min(usable, cutoff_count))
+    return tuple(sorted(newest - timedelta(days=step * cutoff_every_days) for step in steps))
+
+
+def _usable(
+    definition: ChurnDefinition, newest: date, data_begins_on: date, cutoff_every_days: int
+) -> int:
+    """How many days of the grid that ends at `newest` have enough history before them."""
+    earliest = data_begins_on + timedelta(days=definition.history_days)
+    return max(0, (newest - earliest).days // cutoff_every_days + 1)

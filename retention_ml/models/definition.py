@@ -45,6 +45,16 @@ class ChurnDefinition:
         """The first 16 hex digits of the SHA-256 of the canonical JSON."""
         return hashlib.sha256(self.canonical.encode()).hexdigest()[:16]
 
+    @property
+    def history_days(self) -> int:
+        """The least days of orders before a day that can be learnt from.
+
+        A whole outcome window, and a third of `active_days`: with less behind it, a population is
+        too unlike those of later days.
+        """
+        window = self.lead_days + self.horizon_days
+        return min(self.active_days, max(window, self.active_days // 3))
+
     def to_dict(self) -> dict[str, Any]:
         """The definition as plain JSON values."""
         return asdict(self)

@@ -1,4 +1,4 @@
-"""Labels: which active customers of a day placed no order in its outcome window."""
+"""Labels: which active customers of a day placed no order in its outcome window, and the next one."""
 
 from datetime import datetime
 
@@ -21,7 +21,10 @@ def labels(
     closes_at: datetime,
     known_at: datetime,
 ) -> ibis.Table:
-    """`customer_id, is_churned` of everybody in `population`.
+    """`customer_id, is_churned, next_order_seconds` of everybody in `population`.
+
+    `next_order_seconds` is the instant of the first purchase at or after `opens_at`, in seconds
+    since 1970-01-01 UTC, missing where none is known: it may lie beyond `closes_at`.
 
     Parameters
     ----------
@@ -37,13 +40,12 @@ def labels(
     """
     orders = known(orders, known_at)
     purchases = orders.filter(orders.kind == "purchase", orders.customer_id.notnull())
-    came_back = (
-        purchases.filter(
-            purchases.event_at >= ibis.literal(opens_at, "timestamp('UTC')"),
-            purchases.event_at < ibis.literal(closes_at, "timestamp('UTC')"),
-        )
-        .select(buyer_id="customer_id")
-        .distinct()
-    )
+    later = purchases.filter(purchases.event_at >= ibis.literal(opens_at, "timestamp('UTC')"))
+    came_back = later.group_by(buyer_id="customer_id").aggregate(next_order_at=later.event_at.min())
     joined = population.left_join(came_back, population.customer_id == came_back.buyer_id)
-    return joined.select("customer_id", is_churned=joined.buyer_id.isnull())
+    in_time = joined.next_order_at < ibis.literal(closes_at, "timestamp('UTC')")
+    return joined.select(
+        "customer_id",
+        is_churned=~in_time.fill_null(False),
+        next_order_seconds=joined.next_order_at.epoch_seconds().cast("int64"),
+    )

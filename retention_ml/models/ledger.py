@@ -242,7 +242,7 @@ def predictions(
     return Predictions(
         days=rows.days[at].astype(np.int64),
         groups=rows.groups[at],
-        outcome=rows.outcome[at],
+        outcome=rows.outcome(plan.evaluation),
         models=models,
     )
 

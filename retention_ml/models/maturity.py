@@ -76,12 +76,23 @@ def feed(warehouse: Warehouse, *, timezone: str, known_as_of: date) -> Feed | No
     )
 
 
+def known_until(covered: Feed, *, as_of: date, settle_days: int) -> date:
+    """The day up to whose start outcomes are known at `as_of`: settled and covered by orders."""
+    return min(as_of - timedelta(days=settle_days), covered.ends_on)
+
+
 def labels_of(
     warehouse: Warehouse, *, settings: Settings, days: Sequence[date], known_as_of: date
 ) -> pa.Table:
-    """`as_of, customer_id, is_churned` of the active customers of each day, ordered.
+    """Labels of the active customers of each day, ordered by day and customer.
 
     Orders count as they were known at the start of `known_as_of`.
+
+    Returns
+    -------
+    pa.Table
+        `as_of, customer_id, is_churned`, and `until_order`: whole days from the opening of the
+        outcome window to the next order, missing where none is known.
     """
     definition = churn_definition(settings)
     known_at = clock.midnight(known_as_of, definition.timezone)
@@ -97,8 +108,18 @@ def labels_of(
         )
         rows = warehouse.read(found).sort_by("customer_id")
         stamp = pa.array([day] * rows.num_rows, pa.date32())
+        until = _days_since(definition.window(day)[0], rows["next_order_seconds"], settings)
+        rows = rows.drop_columns(["next_order_seconds"]).append_column("until_order", until)
         parts.append(rows.add_column(0, "as_of", stamp))
     return pa.concat_tables(parts)
+
+
+def _days_since(first: date, seconds: pa.ChunkedArray, settings: Settings) -> pa.Array:
+    """The shop's days from `first` to some instants; missing stays missing."""
+    missing = seconds.is_null().to_numpy()
+    instants = seconds.fill_null(0).cast(pa.int64()).to_numpy()
+    days = clock.local_days(instants, settings.calendar.timezone) - (first - _EPOCH).days
+    return pa.array(days, pa.int64(), mask=missing)
 
 
 def mature(
@@ -112,7 +133,7 @@ def mature(
     Returns
     -------
     pa.Table
-        `as_of, customer_id, is_churned`, ordered by day and customer.
+        As of `labels_of`.
 
     Raises
     ------
@@ -175,7 +196,9 @@ def _write(
         )
     transaction.copy(
         "models.labels",
-        rows.append_column("definition_hash", pa.array([definition.hash] * rows.num_rows)),
+        rows.select(["as_of", "customer_id", "is_churned"]).append_column(
+            "definition_hash", pa.array([definition.hash] * rows.num_rows)
+        ),
     )
     opens_at, closes_at = definition.window_bounds(day)
     settled_on = definition.window(day)[1] + timedelta(days=settings.churn.settle_days)

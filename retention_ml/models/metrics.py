@@ -5,7 +5,7 @@ customers at once.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -20,7 +20,9 @@ METRICS = (
     "ece",
     "lift_at_10",
     "recall_at_10",
+    "lift_at_10_of_best",
 )
+_RANKINGS = tuple(name for name in METRICS if name not in ("log_loss", "brier", "ece"))
 _BINS = 10
 _TOP_SHARE = 0.10
 _CHUNK_CELLS = 1_000_000
@@ -63,7 +65,9 @@ def score(probability: Floats, outcome: Floats, weights: Floats | None = None) -
         `roc_auc` (ties count half), `pr_auc` and `pr_auc_retained` (average precision of either
         class), `log_loss` in nats, `brier`, `ece` (mean distance of predicted and observed rate
         over 10 bins of equal counts), `lift_at_10` and `recall_at_10` of the tenth of the rows
-        with the highest probability (ties shared). NaN where a class is absent.
+        with the highest probability (ties shared), `lift_at_10_of_best` (that lift as a share of
+        the highest possible, which is 1 / churn rate where more than a tenth churn). NaN where a
+        class is absent.
     """
     weights = np.ones((1, len(outcome))) if weights is None else weights
     step = max(1, _CHUNK_CELLS // max(1, len(outcome)))
@@ -98,7 +102,8 @@ def _score_chunk(probability: Floats, outcome: Floats, weights: Floats) -> dict[
         rest_misses = retained[:, None] - misses + miss_steps
         precision = np.where(rest > 0, rest_misses / rest, 0)
         pr_auc_retained = (miss_steps * precision).sum(axis=1) / retained
-        recall = _hits_in_top(hits, seen, total * _TOP_SHARE) / churned
+        found_in_top = _hits_in_top(hits, seen, total * _TOP_SHARE)
+        recall = found_in_top / churned
         found = {
             "roc_auc": roc_auc,
             "pr_auc": pr_auc,
@@ -108,9 +113,10 @@ def _score_chunk(probability: Floats, outcome: Floats, weights: Floats) -> dict[
             "ece": _ece(ranked, y, w, total),
             "lift_at_10": recall / _TOP_SHARE,
             "recall_at_10": recall,
+            "lift_at_10_of_best": found_in_top / np.minimum(total * _TOP_SHARE, churned),
         }
     one_class = (churned <= 0) | (retained <= 0)
-    for name in ("roc_auc", "pr_auc", "pr_auc_retained", "lift_at_10", "recall_at_10"):
+    for name in _RANKINGS:
         found[name] = np.where(one_class, np.nan, found[name])
     return found
 
@@ -178,10 +184,13 @@ class Evaluation:
     draws : mapping of str to mapping of str to array of float64, shape (draws,)
         By model and metric: the mean over days in every resample; the same customers are
         resampled for all models and days.
+    by_day : mapping of int to mapping of str to mapping of str to Interval
+        By day, model and metric.
     """
 
     values: Mapping[str, Mapping[str, Interval]]
     draws: Mapping[str, Mapping[str, Floats]]
+    by_day: Mapping[int, Mapping[str, Mapping[str, Interval]]] = field(default_factory=dict)
 
     def difference(self, model: str, other: str, metric: str) -> Interval:
         """Paired difference `model` - `other` with its 95 % interval."""
@@ -212,22 +221,28 @@ def evaluate(
     weights = customer_weights(predictions.groups, draws, seed)
     values: dict[str, dict[str, Interval]] = {}
     resampled: dict[str, dict[str, Floats]] = {}
-    days = [np.flatnonzero(predictions.days == day) for day in np.unique(predictions.days)]
+    by_day: dict[int, dict[str, dict[str, Interval]]] = {}
+    days = {
+        int(day): np.flatnonzero(predictions.days == day) for day in np.unique(predictions.days)
+    }
     for model in models if models is not None else predictions.models:
         points: list[dict[str, Floats]] = []
         drawn: list[dict[str, Floats]] = []
-        for rows in days:
+        for day, rows in days.items():
             probability = predictions.models[model][rows]
             outcome = predictions.outcome[rows]
             points.append(score(probability, outcome))
             drawn.append(score(probability, outcome, weights[:, rows]))
+            by_day.setdefault(day, {})[model] = {
+                name: _interval(float(points[-1][name][0]), drawn[-1][name]) for name in METRICS
+            }
         means = {name: np.mean([part[name] for part in drawn], axis=0) for name in METRICS}
         values[model] = {
             name: _interval(float(np.mean([part[name][0] for part in points])), means[name])
             for name in METRICS
         }
         resampled[model] = means
-    return Evaluation(values=values, draws=resampled)
+    return Evaluation(values=values, draws=resampled, by_day=by_day)
 
 
 def _interval(value: float, draws: Floats) -> Interval:

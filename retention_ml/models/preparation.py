@@ -10,8 +10,9 @@ from retention_ml.models import ledger, readiness
 from retention_ml.models.cutoffs import Plan, newest_matured, plan
 from retention_ml.models.definition import churn_definition
 from retention_ml.models.ledger import Training
-from retention_ml.models.maturity import feed, labels_of, mature
-from retention_ml.models.training_set import TrainingSet, assemble
+from retention_ml.models.material import gather
+from retention_ml.models.maturity import feed, mature
+from retention_ml.models.training_set import TrainingSet
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
@@ -21,7 +22,6 @@ def prepared(warehouse: Warehouse, settings: Settings, as_of: date) -> tuple[Rec
     """The receipt of `train.prepare`, and the rows so that they need not be read again."""
     from retention_ml.features.build import ensure
     from retention_ml.features.catalogue import CATALOGUE
-    from retention_ml.features.store import read
 
     began = time.monotonic()
     definition = churn_definition(settings)
@@ -60,7 +60,7 @@ def prepared(warehouse: Warehouse, settings: Settings, as_of: date) -> tuple[Rec
         )
     built = ensure(warehouse, settings=settings, days=chosen.days)
     labels = mature(warehouse, settings=settings, days=chosen.days, known_as_of=as_of)
-    rows = assemble(read(warehouse, chosen.days), labels)
+    rows = _gathered(warehouse, settings, as_of, chosen)
     counts = _counts(rows, chosen)
     report = readiness.report([*lines, *readiness.of_customers(counts, settings.readiness)])
     if not report.is_ready:
@@ -102,6 +102,16 @@ def prepared(warehouse: Warehouse, settings: Settings, as_of: date) -> tuple[Rec
     return warehouse.record(receipt, settings.run_id), rows
 
 
+def _gathered(warehouse: Warehouse, settings: Settings, as_of: date, chosen: Plan) -> TrainingSet:
+    return gather(
+        warehouse,
+        settings=settings,
+        as_of=as_of,
+        days=chosen.days,
+        history_days=[max(chosen.training), max(chosen.final)],
+    )
+
+
 def training_id_of(settings: Settings, as_of: date, data_digest: str) -> str:
     """The day and the digest of everything that decides the result."""
     decisive = {
@@ -116,8 +126,7 @@ def training_id_of(settings: Settings, as_of: date, data_digest: str) -> str:
 
 
 def _counts(rows: TrainingSet, chosen: Plan) -> readiness.Counts:
-    learnt = rows.outcome[rows.positions(chosen.training)]
-    judged = rows.outcome[rows.positions(chosen.evaluation)]
+    learnt, judged = rows.outcome(chosen.training), rows.outcome(chosen.evaluation)
     return readiness.Counts(
         active=len(rows.positions([max(chosen.days)])),
         churned=int(learnt.sum()),
@@ -165,11 +174,7 @@ def load_rows(warehouse: Warehouse, settings: Settings, training: Training) -> T
     NotReady
         They changed.
     """
-    from retention_ml.features.store import read
-
-    days = training.plan.days
-    labels = labels_of(warehouse, settings=settings, days=days, known_as_of=training.as_of)
-    rows = assemble(read(warehouse, days), labels)
+    rows = _gathered(warehouse, settings, training.as_of, training.plan)
     if rows.digest != training.data_digest:
         raise NotReady(
             f"The rows of training {training.training_id} have the digest {rows.digest[:12]}, it "

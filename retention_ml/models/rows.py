@@ -1,11 +1,14 @@
 """Rows to learn from, folds by customer, and cross-fitting."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
 from retention_ml.models.arrays import Floats, Ints
+from retention_ml.models.btyd.histories import Histories
+from retention_ml.models.season import Volumes
 from retention_ml.models.bundle import Predictor
 
 FOLDS = 4
@@ -13,51 +16,91 @@ FOLDS = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """Customers on days, with what they did afterwards.
+    """Customers on past days, with what is known of what they did afterwards.
 
     Parameters
     ----------
     values : array of float64, shape (n, k)
         Features, NaN where missing.
-    outcome : array of float64, shape (n,)
-        1 churned, 0 retained.
+    days : array of int64, shape (n,)
+        The day of each row, as days since 1970-01-01.
+    until_order : array of float64, shape (n,)
+        Whole days from the opening of the outcome window to the next order, infinite where none
+        is known: 0 is an order on the first day of the window.
+    followed : array of int64, shape (n,)
+        Days of the window that are known, counted from its opening.
+    horizon_days : int
+        Length of the whole outcome window.
     groups : array of int64, shape (n,)
         Number of the customer: the same customer never stands on both sides of a fold.
     weights : array of float64, shape (n,)
         Weight of each row.
     features : tuple of str, length k
         Names of the columns.
+    histories : Histories or None
+        When every customer ever seen bought, as known on the newest day whose outcome is known.
+    volumes : Volumes or None
+        Orders by day, as far as they are known.
+    known_until_day : int
+        Nothing that happened from this day on is in any of it; days since 1970-01-01.
+    lead_days : int
+        Days between a day and the opening of its outcome window.
     """
 
     values: Floats
-    outcome: Floats
+    days: Ints
+    until_order: Floats
+    followed: Ints
+    horizon_days: int
     groups: Ints
     weights: Floats
     features: tuple[str, ...]
+    histories: Histories | None = None
+    volumes: Volumes | None = None
+    known_until_day: int = 0
+    lead_days: int = 0
 
     def __len__(self) -> int:
-        return len(self.outcome)
+        return len(self.until_order)
 
-    def take(self, chosen: Ints) -> "Rows":
+    @property
+    def outcome(self) -> Floats:
+        """1 churned, 0 retained, NaN where the window has not been seen to its end; shape (n,)."""
+        churned = (self.until_order >= self.horizon_days).astype(np.float64)
+        return np.where(self.followed >= self.horizon_days, churned, np.nan)
+
+    def matured(self) -> Self:
+        """The rows whose whole outcome window is known."""
+        if np.all(self.followed >= self.horizon_days):
+            return self
+        return self.take(np.flatnonzero(self.followed >= self.horizon_days))
+
+    def newest(self) -> Self:
+        """The rows of the newest day whose whole outcome window is known."""
+        known = self.matured()
+        return known.take(np.flatnonzero(known.days == known.days.max()))
+
+    def within(self, horizon_days: int) -> Self:
+        """The same customers asked about a shorter window: all rows whose outcome in it is known."""
+        shorter = replace(self, horizon_days=horizon_days)
+        return shorter.matured()
+
+    def take(self, chosen: Ints) -> Self:
         """The rows at the given positions."""
-        return Rows(
+        return replace(
+            self,
             values=self.values[chosen],
-            outcome=self.outcome[chosen],
+            days=self.days[chosen],
+            until_order=self.until_order[chosen],
+            followed=self.followed[chosen],
             groups=self.groups[chosen],
             weights=self.weights[chosen],
-            features=self.features,
         )
 
-    def only(self, features: tuple[str, ...]) -> "Rows":
+    def only(self, features: tuple[str, ...]) -> Self:
         """The same rows with some of the features, in the given order."""
         at = [self.features.index(name) for name in features]
-        return Rows(
-            values=np.ascontiguousarray(self.values[:, at]),
-            outcome=self.outcome,
-            groups=self.groups,
-            weights=self.weights,
-            features=features,
-        )
+        return replace(self, values=np.ascontiguousarray(self.values[:, at]), features=features)
 
 
 def folds(groups: Ints, seed: int, count: int = FOLDS) -> Ints:

@@ -53,7 +53,7 @@ def show(
         Rows learnt from and their churn rate.
     """
     at = rows.positions(training.plan.evaluation)
-    outcome = rows.outcome[at]
+    outcome = rows.outcome(training.plan.evaluation)
     values = evaluation.values[model_name]
     columns = [rows.features.index(name) for name in model.features]
     some = at[:: max(1, len(at) // _EXPLAINED_ROWS)]

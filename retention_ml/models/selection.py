@@ -14,7 +14,7 @@ from retention_ml.models.metrics import METRICS, Evaluation, evaluate
 from retention_ml.models.preparation import load_rows
 from retention_ml.models.registry import ModelVersion, Registry
 from retention_ml.models.training_set import TrainingSet
-from retention_ml.models.trial import bundle_of, tags_of
+from retention_ml.models.trial import bundle_of, learnt_of, tags_of
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction, Warehouse
@@ -141,7 +141,7 @@ def _register(
         params=chosen.params or None,
     )
     bundle = bundle_of(settings, training, name, model, training.plan.final)
-    learnt = rows.rows(training.plan.training)
+    learnt = learnt_of(settings, training, rows)
     text = card(
         model_name=name,
         training_id=training.training_id,

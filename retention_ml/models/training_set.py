@@ -1,9 +1,9 @@
 """The rows of a training: features as they stood, joined to what happened afterwards."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, field
+from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +11,10 @@ import pyarrow.compute as pc
 
 from retention_ml.errors import AccountingError
 from retention_ml.models.arrays import Floats, Ints
+from retention_ml.models.btyd.histories import Histories
+from retention_ml.models.definition import ChurnDefinition
 from retention_ml.models.rows import Rows
+from retention_ml.models.season import Volumes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,38 +23,79 @@ class TrainingSet:
 
     Parameters
     ----------
+    definition : ChurnDefinition
+        Who counts as churned.
+    known_until : date
+        Outcomes are known up to the start of this day: settled and covered by orders.
     days : array of datetime64[D], shape (n,)
     customers : pa.Array of string, shape (n,)
         Their ids, for tables only.
     values : array of float64, shape (n, k)
-    outcome : array of float64, shape (n,)
-        1 churned, 0 retained.
+    until_order : array of float64, shape (n,)
+        Whole days from the opening of the outcome window to the next order, infinite where none
+        is known.
     features : tuple of str, length k
     digest : str
         SHA-256 of all of it.
+    histories : mapping of date to Histories
+        When every customer ever seen bought, as known on some of the days.
+    volumes : Volumes or None
+        Orders by day.
     """
 
+    definition: ChurnDefinition
+    known_until: date
     days: np.ndarray
     customers: pa.Array
     values: Floats
-    outcome: Floats
+    until_order: Floats
     features: tuple[str, ...]
     digest: str
+    histories: Mapping[date, Histories] = field(default_factory=dict)
+    volumes: Volumes | None = None
 
     def positions(self, days: Sequence[date]) -> Ints:
         """Positions of the rows of some days."""
         return np.flatnonzero(np.isin(self.days, np.array(days, dtype="datetime64[D]")))
 
-    def rows(self, days: Sequence[date]) -> Rows:
-        """The rows of some days, ready to learn from."""
-        at = self.positions(days)
+    def rows(self, days: Sequence[date], known_until: date | None = None) -> Rows:
+        """The rows of some days, ready to learn from.
+
+        Parameters
+        ----------
+        days : sequence of date
+            Those whose window has not opened are left out.
+        known_until : date, optional
+            Learn as on an earlier day: nothing that happened from this day on is used.
+        """
+        until = min(known_until or self.known_until, self.known_until)
+        lead = self.definition.lead_days
+        opened = [day for day in days if day + timedelta(days=lead) < until]
+        at = self.positions(opened)
+        until_day = int(np.datetime64(until, "D").astype(np.int64))
+        followed = (np.datetime64(until, "D") - self.days[at]).astype(np.int64) - lead
+        until_order = self.until_order[at]
+        matured = [
+            day for day in opened if (until - day).days - lead >= self.definition.horizon_days
+        ]
         return Rows(
             values=self.values[at],
-            outcome=self.outcome[at],
+            days=self.days[at].astype(np.int64),
+            until_order=np.where(until_order < followed, until_order, np.inf),
+            followed=followed,
+            horizon_days=self.definition.horizon_days,
             groups=self.groups[at],
             weights=np.ones(len(at)),
             features=self.features,
+            histories=self.histories.get(max(matured)) if matured else None,
+            volumes=self.volumes.before(until_day) if self.volumes else None,
+            known_until_day=until_day,
+            lead_days=lead,
         )
+
+    def outcome(self, days: Sequence[date]) -> Floats:
+        """1 churned, 0 retained of the rows of some days whose windows are known, shape (m,)."""
+        return self.rows(days).outcome
 
     @property
     def groups(self) -> Ints:
@@ -72,7 +116,15 @@ class TrainingSet:
         return pa.table(columns)
 
 
-def assemble(features: pa.Table, labels: pa.Table) -> TrainingSet:
+def assemble(
+    features: pa.Table,
+    labels: pa.Table,
+    *,
+    definition: ChurnDefinition,
+    known_until: date,
+    histories: Mapping[date, Histories],
+    volumes: Volumes | None = None,
+) -> TrainingSet:
     """The training set of a feature table and the labels of the same customers and days.
 
     Parameters
@@ -80,7 +132,7 @@ def assemble(features: pa.Table, labels: pa.Table) -> TrainingSet:
     features : pa.Table
         `as_of, customer_id`, then every feature, in any order of rows.
     labels : pa.Table
-        `as_of, customer_id, is_churned`, in any order of rows.
+        `as_of, customer_id, until_order`, in any order of rows.
 
     Raises
     ------
@@ -100,22 +152,32 @@ def assemble(features: pa.Table, labels: pa.Table) -> TrainingSet:
     values = np.empty((features.num_rows, len(names)))
     for j, name in enumerate(names):
         values[:, j] = features[name].cast(pa.float64()).to_numpy()
-    outcome = labels["is_churned"].cast(pa.float64()).to_numpy()
+    until_order = labels["until_order"].cast(pa.float64()).fill_null(np.inf).to_numpy()
     days = features["as_of"].to_numpy().astype("datetime64[D]")
     customers = features["customer_id"].combine_chunks().cast(pa.string())
     if isinstance(customers, pa.ChunkedArray):
         customers = pa.concat_arrays(customers.chunks)
     total = hashlib.sha256()
-    total.update("\0".join(names).encode())
+    total.update("\0".join([definition.hash, str(known_until), *names]).encode())
     total.update(days.astype(np.int64).tobytes())
     total.update("\0".join(customers.to_pylist()).encode())
     total.update(values.tobytes())
-    total.update(outcome.tobytes())
+    total.update(until_order.tobytes())
+    for day in sorted(histories):
+        total.update(f"{day}\0{len(histories[day])}\0".encode())
+        for part in astuple(histories[day]):
+            total.update(part.tobytes())
+    for part in astuple(volumes) if volumes else ():
+        total.update(part.tobytes())
     return TrainingSet(
+        definition=definition,
+        known_until=known_until,
         days=days,
         customers=customers,
         values=values,
-        outcome=outcome,
+        until_order=until_order,
         features=names,
         digest=total.hexdigest(),
+        histories=histories,
+        volumes=volumes,
     )

@@ -1,7 +1,7 @@
 """Trying one candidate: fit, calibrate, evaluate on later days, log."""
 
 import time
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +16,7 @@ from retention_ml.models.metrics import Predictions, evaluate
 from retention_ml.models.preparation import load_rows
 from retention_ml.models.provenance import git_sha
 from retention_ml.models.registry import Registry
+from retention_ml.models.rows import Rows
 from retention_ml.models.training_set import TrainingSet
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
@@ -36,7 +37,7 @@ def fit_candidate(
     if known is not None:
         return _fit_receipt(warehouse, settings, training, known, 0, began, {"repeated": True})
     rows = loaded or load_rows(warehouse, settings, training)
-    learnt = rows.rows(training.plan.training)
+    learnt = learnt_of(settings, training, rows)
     model = way.fit(
         learnt,
         seed=settings.training.seed,
@@ -53,7 +54,7 @@ def fit_candidate(
         Predictions(
             days=rows.days[at].astype(np.int64),
             groups=rows.groups[at],
-            outcome=rows.outcome[at],
+            outcome=rows.outcome(training.plan.evaluation),
             models={name: probability},
         ),
         draws=settings.training.bootstrap_draws,
@@ -96,6 +97,12 @@ def fit_candidate(
     )
     metrics = {metric: round(own.value, 4) for metric, own in evaluation.values[name].items()}
     return _fit_receipt(warehouse, settings, training, done, len(at), began, {"metrics": metrics})
+
+
+def learnt_of(settings: Settings, training: Training, rows: TrainingSet) -> Rows:
+    """What candidates learn from before they are judged: nothing from the first judged day on."""
+    judged_from = min(training.plan.evaluation) - timedelta(days=settings.churn.embargo_days)
+    return rows.rows(training.plan.training, known_until=judged_from)
 
 
 def _fit_receipt(

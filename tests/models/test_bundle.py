@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from retention_ml.errors import UnfitModel, UsageError
+from retention_ml.models import bundle as bundle_module
 from retention_ml.models.arrays import logit
 from retention_ml.models.bundle import Bundle
 from retention_ml.models.candidates import NAMES, candidate
@@ -89,6 +90,38 @@ def test_an_added_file_is_refused_by_the_digest(
     (folder / "python_model.pkl").write_bytes(b"\x80\x04.")
     with pytest.raises(UnfitModel, match="were changed"):
         Bundle.load(folder, bundle.sha256)
+
+
+def test_an_added_file_is_refused_without_a_digest_too(
+    fitted: dict[str, FittedModel], tmp_path: Path
+) -> None:
+    bundle = fitted["lightgbm"].to_bundle("lightgbm")
+    folder = bundle.write(tmp_path / "bundle")
+    assert Bundle.load(folder).sha256 == bundle.sha256
+    (folder / "python_model.pkl").write_bytes(b"\x80\x04.")
+    with pytest.raises(UnfitModel, match=r"1 files that a trees model does not have.*python_model"):
+        Bundle.load(folder)
+
+
+def test_a_bundle_too_large_in_all_is_not_read(
+    fitted: dict[str, FittedModel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = fitted["logistic"].to_bundle("logistic").write(tmp_path / "bundle")
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    monkeypatch.setattr(bundle_module, "_TOTAL_BYTES_MAX", size)
+    Bundle.load(folder)
+    monkeypatch.setattr(bundle_module, "_TOTAL_BYTES_MAX", size - 1)
+    with pytest.raises(UnfitModel, match="It was not read"):
+        Bundle.load(folder)
+
+
+def test_a_number_too_large_for_a_float_is_refused(fitted: dict[str, FittedModel]) -> None:
+    contents = dict(fitted["recency"].to_bundle("recency").contents)
+    manifest = json.loads(contents["manifest.json"])
+    manifest["calibration"]["slope"] = 10**400
+    contents["manifest.json"] = json.dumps(manifest).encode()
+    with pytest.raises(UnfitModel, match=r"cannot be read \(OverflowError"):
+        Bundle.from_contents(contents)
 
 
 def test_a_link_in_the_folder_is_refused(fitted: dict[str, FittedModel], tmp_path: Path) -> None:

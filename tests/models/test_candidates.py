@@ -1,5 +1,7 @@
 """What every candidate must do, and what each one is for."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -47,13 +49,7 @@ def test_constant_and_empty_features_do_no_harm(name: str) -> None:
     values = ROWS.values.copy()
     values[:, 3] = np.nan
     values[:, 4] = 7.0
-    odd = type(ROWS)(
-        values=values,
-        outcome=ROWS.outcome,
-        groups=ROWS.groups,
-        weights=ROWS.weights,
-        features=ROWS.features,
-    )
+    odd = replace(ROWS, values=values)
     model = candidate(name).fit(odd, seed=3, threads=2, trials=0)
     columns = [NEW.features.index(feature) for feature in model.features]
     said = model.predict_proba(NEW.values[:, columns])
@@ -115,13 +111,7 @@ def test_calibration_undoes_a_known_distortion() -> None:
     truth = draw.normal(size=20_000)
     rows = worlds.rows(20_000)
     outcome = (draw.random(20_000) < 1 / (1 + np.exp(-truth))).astype(float)
-    known = type(rows)(
-        values=rows.values,
-        outcome=outcome,
-        groups=rows.groups,
-        weights=rows.weights,
-        features=rows.features,
-    )
+    known = replace(rows, until_order=np.where(outcome == 1, np.inf, 0.0))
     slope, intercept = calibrate(3 * truth - 1, known)
     assert slope == pytest.approx(1 / 3, abs=0.02)
     assert intercept == pytest.approx(1 / 3, abs=0.05)

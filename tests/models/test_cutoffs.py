@@ -42,14 +42,14 @@ def test_the_windows_learnt_from_close_before_the_first_day_judged_on() -> None:
     assert found.evaluation == (date(2024, 11, 17), date(2024, 12, 1))
     assert found.training[-1] == date(2024, 10, 6)
     assert found.final[-1] == date(2024, 12, 1)
-    assert len(found.final) == 8
+    assert len(found.final) == 6
     assert found.notes == ()
 
 
 def test_a_short_history_gives_fewer_days_and_says_so() -> None:
     found = plan(
         DEFINITION,
-        newest=FIRST + timedelta(days=90 + 28 + 28),
+        newest=FIRST + timedelta(days=30 + 28 + 28),
         data_begins_on=FIRST,
         cutoff_count=6,
         cutoff_every_days=14,
@@ -63,7 +63,7 @@ def test_a_short_history_gives_fewer_days_and_says_so() -> None:
 
 
 def test_a_history_one_day_too_short_gives_no_plan() -> None:
-    enough = FIRST + timedelta(days=90 + 28)
+    enough = FIRST + timedelta(days=30 + 28)
     common = {
         "data_begins_on": FIRST,
         "cutoff_count": 6,
@@ -127,7 +127,7 @@ def test_no_outcome_learnt_from_reaches_into_the_days_judged_on(
         return
     closes = definition.window(max(found.training))[1]
     assert closes + timedelta(days=embargo) <= min(found.evaluation)
-    assert min(found.days) >= FIRST + timedelta(days=60)
+    assert min(found.days) >= FIRST + timedelta(days=definition.history_days)
     assert max(found.days) == newest
     assert 1 <= len(found.training) <= learnt
     assert 1 <= len(found.evaluation) <= judged

@@ -2,15 +2,18 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from retention_ml.errors import NotReady, UsageError
 from retention_ml.features.store import read
-from retention_ml.models import preparation, selection
+from retention_ml.models import material, selection
 from retention_ml.models.bundle import Bundle
 from retention_ml.models.definition import churn_definition
 from retention_ml.models.registry import Registry
@@ -156,19 +159,12 @@ def test_labels_shuffled_among_customers_promote_nobody(
     shop = random_shop(warehouse, customers=700, days=400, seed=3)
     whole = assemble
 
-    def shuffled(*tables: object) -> TrainingSet:
-        rows = whole(*tables)  # type: ignore[arg-type]
+    def shuffled(*tables: pa.Table, **meaning: Any) -> TrainingSet:
+        rows = whole(*tables, **meaning)
         draw = np.random.default_rng(8)
-        return TrainingSet(
-            days=rows.days,
-            customers=rows.customers,
-            values=rows.values,
-            outcome=draw.permutation(rows.outcome),
-            features=rows.features,
-            digest=rows.digest,
-        )
+        return replace(rows, until_order=draw.permutation(rows.until_order))
 
-    monkeypatch.setattr(preparation, "assemble", shuffled)
+    monkeypatch.setattr(material, "assemble", shuffled)
     receipt = train(warehouse, settings=small, as_of=shop.last_day)
     assert receipt.details["verdict"] != "promote"
     assert Registry(small).version_at("champion") is None

@@ -14,6 +14,8 @@ FEATURES = (
     "tenure_days",
     "orders_count",
 )
+DAY = 20_000
+HORIZON_DAYS = 28
 
 
 def rows(count: int = 2_000, *, seed: int = 1, signal: float = 1.0) -> Rows:
@@ -40,7 +42,10 @@ def rows(count: int = 2_000, *, seed: int = 1, signal: float = 1.0) -> Rows:
     churned = draw.random(count) < sigmoid(signal * logit)
     return Rows(
         values=values,
-        outcome=churned.astype(np.float64),
+        days=np.full(count, DAY, dtype=np.int64),
+        until_order=np.where(churned, np.inf, np.floor(draw.random(count) * HORIZON_DAYS)),
+        followed=np.full(count, HORIZON_DAYS, dtype=np.int64),
+        horizon_days=HORIZON_DAYS,
         groups=draw.permutation(np.arange(count) % int(count * 0.8)).astype(np.int64),
         weights=np.ones(count),
         features=FEATURES,

@@ -1,0 +1,329 @@
+"""`docs/quality.md` from the reports of the quality benchmark: every figure in it was measured.
+
+`python -m benchmarks.quality_document [FOLDER]` writes it anew from reports that are there. What
+stands below the last heading, "What was tried", is written by hand and stays.
+"""
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from retention_ml.models.backtest import figures
+from retention_ml.models.backtest.predictions import numbered
+from retention_ml.settings import PROJECT
+
+DOCUMENT = PROJECT / "docs" / "quality.md"
+REPORTS = PROJECT / "build" / "quality"
+HAND_WRITTEN = "## What was tried\n"
+_TITLES = {
+    "online_retail_ii_90d": "Online Retail II, 90 days",
+    "online_retail_ii_30d": "Online Retail II, 30 days",
+    "cdnow_90d": "CDNOW, 90 days",
+    "complete_journey_28d": "Complete Journey, 28 days",
+}
+_METRICS = {
+    "roc_auc": "ROC AUC",
+    "pr_auc": "PR AUC churned",
+    "pr_auc_retained": "PR AUC retained",
+    "log_loss": "log loss",
+    "brier": "Brier",
+    "ece": "ECE",
+    "lift_at_10": "lift at 10 %",
+    "lift_at_10_of_best": "of possible",
+}
+_PAIRED = {"roc_auc": "ROC AUC", "log_loss": "log loss", "brier": "Brier", "ece": "ECE"}
+_DRAWN = ("mbg_nbd", "lightgbm_tuned")
+_DPI = 72
+
+Document = Mapping[str, Any]
+
+
+def main() -> None:
+    """Write the document from the reports of a folder."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=REPORTS)
+    write(parser.parse_args().folder, list(_TITLES))
+
+
+def write(folder: Path, names: Sequence[str]) -> Path:
+    """Write the document and its figures from `NAME.json` and `NAME.parquet`; its path."""
+    found = {
+        name: json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in names
+    }
+    pictures = DOCUMENT.with_suffix("")
+    pictures.mkdir(exist_ok=True)
+    for name, document in found.items():
+        predictions = numbered(pq.read_table(folder / f"{name}.parquet"))
+        reference = document["reference"]
+        drawn = [reference, *(other for other in _DRAWN if other in document["models"])]
+        for kind, figure in (
+            ("differences", figures.differences(document)),
+            ("calibration", figures.calibration(predictions, drawn)),
+            ("over_time", figures.over_time(document, drawn)),
+        ):
+            (pictures / f"{name}_{kind}.png").write_bytes(figures.png(figure, _DPI))
+    DOCUMENT.write_text(text(found) + _by_hand(), encoding="utf-8")
+    return DOCUMENT
+
+
+def text(found: Mapping[str, Document]) -> str:
+    """The generated part of the document, from the reports by task."""
+    parts = [
+        "# Prediction quality",
+        "Written by `make benchmark-quality` (down to “What was tried”, which is written by hand). "
+        "Every figure was measured by `retention backtest`: for each day a model learns only from "
+        "what was known at the start of that day, predicts the customers active then, and is "
+        "judged by what they did afterwards. All data sets are run with the same code and the same "
+        "settings; only the churn definition differs.",
+        "Figures are means over the days of a task. Intervals are 95 % by bootstrap over customers, "
+        "the same resampled customers for all models and days, so that differences are paired. "
+        "Chance adds to the ECE of every resample: its interval lies to the right of the value. "
+        "Absolute figures belong to their shops and months; compare models within a task.",
+        "## Summary",
+        "ROC AUC / log loss / ECE:",
+        _summary(found),
+        "## Champion minus each baseline",
+        "Paired difference of ROC AUC with its 95 % interval:",
+        _against(found, "roc_auc"),
+        "Paired difference of log loss (below zero is better):",
+        _against(found, "log_loss"),
+        "## Targets",
+        _targets(found),
+        "## Time",
+        _time(found),
+        "## Commands",
+        "All of it: `make benchmark-quality`. A single task, on a warehouse that holds its data:",
+        "\n".join(f"```\n{_command(name, document)}\n```" for name, document in found.items()),
+    ]
+    for name, document in found.items():
+        parts += _task(name, document)
+    return "\n\n".join(parts) + "\n\n"
+
+
+def interval(figure: Mapping[str, float | None], style: str) -> str:
+    """`0.712 [0.701, 0.723]`, a dash where there is no figure."""
+    value, lower, upper = figure["value"], figure["lower"], figure["upper"]
+    if value is None:
+        return "–"
+    if lower is None or upper is None:
+        return f"{value:{style}}"
+    return f"{value:{style}} [{lower:{style}}, {upper:{style}}]"
+
+
+def _summary(found: Mapping[str, Document]) -> str:
+    rows = []
+    for model in _models(found):
+        own = [document["models"][model]["metrics"] for document in found.values()]
+        cells = [[metrics[m]["value"] for m in ("roc_auc", "log_loss", "ece")] for metrics in own]
+        rows.append(
+            [
+                f"`{model}`",
+                *(_triple(cell) for cell in cells),
+                _triple(np.mean(cells, axis=0).tolist()),
+            ]
+        )
+    rates = [document["task"]["churn_rate"] for document in found.values()]
+    rows.insert(0, ["churn rate", *(f"{rate:.2f}" for rate in rates), f"{np.mean(rates):.2f}"])
+    return _table(["model", *(_title(name) for name in found), "mean"], rows)
+
+
+def _against(found: Mapping[str, Document], metric: str) -> str:
+    reference = next(iter(found.values()))["reference"]
+    rows = []
+    for model in _models(found):
+        if model == reference:
+            continue
+        own = [document["differences"][model][metric] for document in found.values()]
+        rows.append(
+            [
+                f"`{model}`",
+                *(interval(each, "+.4f") for each in own),
+                f"{np.mean([each['value'] for each in own]):+.4f}",
+            ]
+        )
+    return _table([f"{reference} minus", *(_title(name) for name in found), "mean"], rows)
+
+
+def _targets(found: Mapping[str, Document]) -> str:
+    """What is demanded and aimed for, beside what was measured."""
+    documents = list(found.values())
+    metrics = [document["models"][document["reference"]]["metrics"] for document in documents]
+    auc = float(np.mean([own["roc_auc"]["value"] for own in metrics]))
+    log_loss = float(np.mean([own["log_loss"]["value"] for own in metrics]))
+    ece = [float(own["ece"]["value"]) for own in metrics]
+    rows = []
+    for rival, must, aim, whole in (
+        ("mbg_nbd", 0.014, 0.020, True),
+        ("lightgbm_tuned", 0.004, 0.010, False),
+    ):
+        own = [document["differences"][rival]["roc_auc"] for document in documents]
+        mean = float(np.mean([each["value"] for each in own]))
+        above = sum(each["lower" if whole else "value"] > 0 for each in own)
+        rows.append(
+            [
+                f"ROC AUC over `{rival}`, paired",
+                f"mean {mean:+.4f}; {'interval above zero' if whole else 'above zero'} on "
+                f"{above} of {len(own)} tasks",
+                f"mean {must:+.3f} and all: {_reached(mean >= must and above == len(own))}",
+                f"mean {aim:+.3f}: {_reached(mean >= aim)}",
+            ]
+        )
+    rows += [
+        [
+            "means of ROC AUC and log loss",
+            f"{auc:.3f} and {log_loss:.3f}",
+            f".800 and .450: {_reached(auc >= 0.7995 and log_loss <= 0.4505)}",
+            f".804 and .443: {_reached(auc >= 0.8035 and log_loss <= 0.4435)}",
+        ],
+        [
+            "ECE",
+            f"mean {np.mean(ece):.3f}, highest {max(ece):.3f}",
+            f"mean .035, highest .055: {_reached(np.mean(ece) <= 0.0355 and max(ece) <= 0.0555)}",
+            f"highest .030: {_reached(max(ece) <= 0.0305)}",
+        ],
+    ]
+    return _table(["", "measured", "demanded", "aimed for"], rows)
+
+
+def _reached(is_reached: Any) -> str:
+    return "reached" if is_reached else "**not reached**"
+
+
+def _time(found: Mapping[str, Document]) -> str:
+    rows = [
+        [
+            f"`{model}`",
+            *(
+                f"{np.mean([own['fit']['seconds'] for own in _days(document, model)]):.1f}"
+                for document in found.values()
+            ),
+        ]
+        for model in _models(found)
+    ]
+    sizes = [
+        f"{np.mean([own['fit']['rows_count'] for own in _days(document, document['reference'])]):,.0f}"
+        for document in found.values()
+    ]
+    rows.append(["rows the champion learns from", *sizes])
+    return "Seconds of a fit, mean over the days, one thread beside another fit:\n\n" + _table(
+        ["model", *(_title(name) for name in found)], rows
+    )
+
+
+def _days(document: Document, model: str) -> list[Document]:
+    return list(document["models"][model]["by_as_of"].values())
+
+
+def _command(name: str, document: Document) -> str:
+    task = document["task"]
+    days = " \\\n    ".join(f"--as-of {day}" for day in task["as_of"])
+    definition = task["definition"]
+    return (
+        f"retention backtest {days} \\\n    --active-days {definition['active_days']} "
+        f"--horizon-days {definition['horizon_days']} "
+        f"--report {name}.json --predictions {name}.parquet"
+    )
+
+
+def _task(name: str, document: Document) -> list[str]:
+    definition, reference = document["task"]["definition"], document["reference"]
+    return [
+        f"## {_title(name)}",
+        f"Active: an order in the {definition['active_days']} days before; churned: none in the "
+        f"{definition['horizon_days']} days that follow ({definition['timezone']}). Definition "
+        f"`{definition_hash(document)}`.",
+        _table(
+            ["model", *_METRICS.values()],
+            [
+                [f"`{model}`", *(interval(own["metrics"][metric], ".3f") for metric in _METRICS)]
+                for model, own in document["models"].items()
+            ],
+        ),
+        f"`{reference}` minus the others, paired:",
+        _table(
+            ["model", *_PAIRED.values()],
+            [
+                [f"`{model}`", *(interval(own[metric], "+.4f") for metric in _PAIRED)]
+                for model, own in document["differences"].items()
+            ],
+        ),
+        f"![paired differences]({DOCUMENT.stem}/{name}_differences.png)",
+        "By day:",
+        _table(
+            ["day", "customers", "churn rate", "ROC AUC", "log loss", "ECE"],
+            [
+                [
+                    day["as_of"],
+                    f"{day['customers']:,}",
+                    f"{day['churn_rate']:.3f}",
+                    *(
+                        interval(
+                            document["models"][reference]["by_as_of"][day["as_of"]][metric], ".3f"
+                        )
+                        for metric in ("roc_auc", "log_loss", "ece")
+                    ),
+                ]
+                for day in document["days"]
+            ],
+        ),
+        f"![quality by day]({DOCUMENT.stem}/{name}_over_time.png)",
+        "By customer; thirds are those of each day:",
+        _table(
+            ["segment", "predictions", "churn rate", "model", "said", "ROC AUC", "ECE"],
+            [
+                [
+                    label if number == 0 else "",
+                    f"{segment['rows']:,}" if number == 0 else "",
+                    f"{segment['churn_rate']:.3f}" if number == 0 else "",
+                    f"`{model}`",
+                    f"{own['mean_probability']:.3f}",
+                    interval(own["roc_auc"], ".3f"),
+                    interval(own["ece"], ".3f"),
+                ]
+                for label, segment in document["segments"].items()
+                for number, (model, own) in enumerate(segment["models"].items())
+            ],
+        ),
+        f"![calibration]({DOCUMENT.stem}/{name}_calibration.png)",
+    ]
+
+
+def definition_hash(document: Document) -> str:
+    """The hash of the churn definition of a report."""
+    return str(document["task"]["definition_hash"])
+
+
+def _models(found: Mapping[str, Document]) -> list[str]:
+    """Models that every task has, in the order of the first."""
+    first, *rest = (document["models"] for document in found.values())
+    return [name for name in first if all(name in other for other in rest)]
+
+
+def _title(name: str) -> str:
+    return _TITLES.get(name, name)
+
+
+def _triple(values: Sequence[float]) -> str:
+    return " / ".join(f"{value:.3f}" for value in values)
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _by_hand() -> str:
+    if DOCUMENT.is_file():
+        _, heading, rest = DOCUMENT.read_text(encoding="utf-8").partition(HAND_WRITTEN)
+        if heading:
+            return heading + rest
+    return HAND_WRITTEN
+
+
+if __name__ == "__main__":
+    main()

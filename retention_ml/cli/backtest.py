@@ -1,0 +1,194 @@
+"""The command `backtest`: models of past days against what followed."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from retention_ml.cli.frame import (
+    Json,
+    console,
+    day,
+    note,
+    opened,
+    print_json,
+    print_table,
+)
+from retention_ml.clock import days_between
+from retention_ml.errors import UsageError
+from retention_ml.settings import Churn, Settings
+
+_SHOWN = {
+    "roc_auc": "ROC AUC",
+    "log_loss": "log loss",
+    "brier": "Brier",
+    "ece": "ECE",
+    "lift_at_10_of_best": "lift at 10 %, of best",
+}
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command of this module."""
+    app.command()(backtest)
+
+
+def backtest(
+    report: Annotated[Path, typer.Option("--report", metavar="R.json", help="Every figure.")],
+    predictions: Annotated[
+        Path,
+        typer.Option(
+            "--predictions", metavar="P.parquet", help="as_of, customer_id, churned, each model."
+        ),
+    ],
+    as_of: Annotated[
+        list[str] | None,
+        typer.Option("--as-of", metavar="YYYY-MM-DD", help="A day to stand on; repeat for more."),
+    ] = None,
+    first: Annotated[str | None, typer.Option("--from", metavar="YYYY-MM-DD")] = None,
+    last: Annotated[
+        str | None, typer.Option("--to", metavar="YYYY-MM-DD", help="Inclusive.")
+    ] = None,
+    every: Annotated[str, typer.Option(help="Distance of the days, such as 30d.")] = "30d",
+    horizon_days: Annotated[
+        int | None, typer.Option("--horizon-days", help="In place of churn.horizon_days.")
+    ] = None,
+    active_days: Annotated[
+        int | None,
+        typer.Option(
+            "--active-days",
+            help="In place of churn.active_days; features of the days used are built anew.",
+        ),
+    ] = None,
+    models: Annotated[
+        str | None,
+        typer.Option(
+            "--models", metavar="A,B", help="Default: the champion's recipe and all baselines."
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=1, help="Processes; default compute.threads."),
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="The report to read; default beside R.json.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Train on what was known on past days and judge by what followed; goes on where it was stopped."""
+    with opened(as_json) as (warehouse, settings):
+        from retention_ml.models.backtest.run import Files
+        from retention_ml.models.backtest.run import backtest as run
+
+        settings = _with(settings, horizon_days=horizon_days, active_days=active_days)
+        with _progress() as say:
+            receipt = run(
+                warehouse,
+                settings=settings,
+                days=_days(as_of, first, last, every),
+                files=Files(
+                    report=report, predictions=predictions, html=html or report.with_suffix(".html")
+                ),
+                models=[name.strip() for name in models.split(",")] if models else None,
+                workers=workers,
+                say=say,
+            )
+        if as_json:
+            print_json(receipt.to_dict())
+            return
+        _show(receipt.to_dict(), report)
+
+
+def _days(as_of: list[str] | None, first: str | None, last: str | None, every: str) -> list[date]:
+    if as_of and not (first or last):
+        return [day(text) for text in as_of]
+    if first and last and not as_of:
+        if not every.removesuffix("d").isdigit() or int(every.removesuffix("d")) < 1:
+            raise UsageError(f"--every is {every!r}; expected a number of days such as 30d.")
+        return days_between(day(first), day(last), int(every.removesuffix("d")))
+    raise UsageError("Name days with --as-of, once for each, or a range with --from and --to.")
+
+
+def _with(settings: Settings, **changes: int | None) -> Settings:
+    """The settings with another churn definition."""
+    given = {name: value for name, value in changes.items() if value is not None}
+    try:
+        churn = Churn(**{**settings.churn.model_dump(), **given})
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        name = str(wrong["loc"][0]).replace("_", "-")
+        raise UsageError(
+            f"--{name} is {wrong['input']!r}: {wrong['msg']}. See docs/settings.md."
+        ) from error
+    return settings.model_copy(update={"churn": churn})
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int, str], None]]:
+    """A bar while jobs are done, on a terminal only."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    errors = Console(stderr=True, highlight=False)
+    if not errors.is_terminal:
+        yield lambda *_: None
+        return
+    with Progress(
+        TextColumn("Backtest"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+        console=errors,
+        transient=True,
+    ) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total, what: bar.update(
+            task, completed=done, total=total, description=what
+        )
+
+
+def _show(receipt: dict[str, Any], report: Path) -> None:
+    import json
+
+    found = json.loads(report.read_text(encoding="utf-8"))
+    task = found["task"]
+    definition = task["definition"]
+    console.print(
+        f"{len(task['as_of'])} day(s) from {task['as_of'][0]} to {task['as_of'][-1]}, active "
+        f"{definition['active_days']} days, horizon {definition['horizon_days']} days, "
+        f"{receipt['read']:,} customers and days, churn rate {task['churn_rate']:.2f}; "
+        f"{receipt['fitted']} fits, {receipt['kept']} kept from before, {receipt['seconds']:.0f} s.",
+        markup=False,
+    )
+    print_table(
+        "Means over the days (95 % intervals over customers)",
+        ("model", *_SHOWN.values()),
+        [
+            (name, *(_interval(model["metrics"][metric], ".3f") for metric in _SHOWN))
+            for name, model in found["models"].items()
+        ],
+    )
+    if found["differences"]:
+        paired = next(iter(found["differences"].values()))
+        print_table(
+            f"{found['reference']} minus each other, paired",
+            ("model", *(_SHOWN[metric] for metric in paired)),
+            [
+                (name, *(_interval(figure, "+.4f") for figure in own.values()))
+                for name, own in found["differences"].items()
+            ],
+        )
+    note(f"The report is {receipt['html']}; every figure is in {report}.")
+
+
+def _interval(figure: dict[str, float | None], style: str) -> str | None:
+    value, lower, upper = figure["value"], figure["lower"], figure["upper"]
+    if value is None:
+        return None
+    if lower is None or upper is None:
+        return f"{value:{style}}"
+    return f"{value:{style}} [{lower:{style}}, {upper:{style}}]"

@@ -1,0 +1,1 @@
+"""Backtests: models of past days, each judged by what followed."""

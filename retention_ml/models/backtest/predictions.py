@@ -1,0 +1,110 @@
+"""What all models of a backtest said, beside what happened; as a table for anyone to recompute."""
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from retention_ml.errors import AccountingError
+from retention_ml.models.arrays import Bools, Floats, Ints
+from retention_ml.models.metrics import Predictions
+
+_SEGMENT_FEATURES = ("is_one_time_buyer", "tenure_days", "revenue_cents_365d")
+_THIRDS = {
+    "tenure_days": ("newest third of customers", "middle third by tenure", "oldest third"),
+    "revenue_cents_365d": (
+        "lowest third by revenue of a year",
+        "middle third by revenue",
+        "highest third by revenue",
+    ),
+}
+
+
+def of_day(
+    as_of: date, outcomes: pa.Table, probabilities: Mapping[str, tuple[pa.ChunkedArray, Floats]]
+) -> pa.Table:
+    """`as_of, customer_id, churned`, then a column of probabilities for each model.
+
+    Parameters
+    ----------
+    outcomes : pa.Table
+        `customer_id, is_churned`, ordered by customer.
+    probabilities : mapping of str to (customers, probability)
+        By model, ordered by customer.
+
+    Raises
+    ------
+    AccountingError
+        A model predicted other customers than those whose outcome is known.
+    """
+    customers = outcomes["customer_id"].combine_chunks()
+    columns: dict[str, pa.Array] = {
+        "as_of": pa.array([as_of] * outcomes.num_rows, pa.date32()),
+        "customer_id": customers,
+        "churned": outcomes["is_churned"].combine_chunks(),
+    }
+    for name, (predicted, probability) in probabilities.items():
+        if not predicted.combine_chunks().equals(customers.cast(predicted.type)):
+            raise AccountingError(
+                f"{name} predicted {len(predicted):,} customers of {as_of}, and {len(customers):,} "
+                "outcomes of that day are not those of the same customers. Features were rebuilt "
+                "in between: run the same command again, and report this if it persists."
+            )
+        columns[name] = pa.array(probability)
+    return pa.table(columns)
+
+
+def numbered(table: pa.Table) -> Predictions:
+    """The predictions as numbers, ready to be judged."""
+    customers = table["customer_id"].combine_chunks().dictionary_encode()
+    rank = pc.rank(customers.dictionary, tiebreaker="first").to_numpy()
+    return Predictions(
+        days=_days(table),
+        groups=np.asarray(rank[customers.indices.to_numpy()], dtype=np.int64),
+        outcome=table["churned"].cast(pa.float64()).to_numpy(),
+        models={name: table[name].to_numpy() for name in table.column_names[3:]},
+    )
+
+
+def segments(features: pa.Table) -> dict[str, Bools]:
+    """Rows by what is known of the customer: buyers of one day or more, thirds of each day.
+
+    Parameters
+    ----------
+    features : pa.Table
+        `as_of` and the features of the same rows; thirds are those of each day.
+    """
+    days = _days(features)
+    one_time = features["is_one_time_buyer"].fill_null(0).to_numpy() == 1
+    found: dict[str, Bools] = {"bought on one day": one_time, "bought on more days": ~one_time}
+    for feature, names in _THIRDS.items():
+        values = features[feature].fill_null(0).cast(pa.float64()).to_numpy()
+        third = np.zeros(len(values), dtype=np.int64)
+        for day in np.unique(days):
+            rows = np.flatnonzero(days == day)
+            bounds = np.quantile(values[rows], [1 / 3, 2 / 3])
+            third[rows] = np.searchsorted(bounds, values[rows], side="left")
+        found |= {name: third == number for number, name in enumerate(names)}
+    return found
+
+
+def segment_features(features: pa.Table) -> pa.Table:
+    """The columns that `segments` reads."""
+    return features.select(["as_of", *_SEGMENT_FEATURES])
+
+
+def write(table: pa.Table, path: Path) -> None:
+    """Write the table as a Parquet file that appears complete or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{uuid4().hex}")
+    pq.write_table(table, draft, compression="zstd")
+    draft.replace(path)
+
+
+def _days(table: pa.Table) -> Ints:
+    return np.asarray(table["as_of"].cast(pa.int32()).to_numpy(), dtype=np.int64)

@@ -1,0 +1,153 @@
+"""Gamma-Gamma: what a customer pays on average, from what he paid so far.
+
+A customer's payments are Gamma(p, nu) with a nu of his own, drawn from Gamma(q, v); what he pays
+does not depend on how often he buys. Money is in any unit, the same throughout (here: cents).
+
+References
+----------
+Fader and Hardie, "The Gamma-Gamma model of monetary value", 2013,
+http://www.brucehardie.com/notes/025/.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from scipy.special import digamma, gammaln
+
+from retention_ml.errors import UnfitModel, UsageError
+from retention_ml.models.arrays import Floats
+from retention_ml.models.btyd.likelihood import peak
+
+_NAMES = ("p", "q", "v")
+_USUAL = (4.0, 4.0, 1.0)  # money counted in mean values
+_STARTS = ((4.0, 4.0, 1.0), (1.5, 3.0, 1.0), (8.0, 8.0, 2.0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpendModel:
+    """A fitted distribution of customers' mean payments.
+
+    Parameters
+    ----------
+    p, q : float
+        Shapes of the payments of one customer and of the rates of all.
+    v : float
+        Scale of the rates, in units of money.
+    has_weak_prior : bool
+        The payments did not decide all parameters alone; see `likelihood.peak`.
+    """
+
+    p: float
+    q: float
+    v: float
+    has_weak_prior: bool = False
+
+    def expected_value(self, payments: Floats, mean: Floats) -> Floats:
+        """Expected mean payment of customers, shape (n,).
+
+        Parameters
+        ----------
+        payments : array of float64, shape (n,)
+            How many payments `mean` is taken over; 0 gives what a new customer is expected to pay.
+        mean : array of float64, shape (n,)
+            Their mean; without meaning where there are none.
+        """
+        paid = np.where(payments > 0, payments * mean, 0.0)
+        # With q near 1 or below, so few pay so much that a new customer's mean is infinite: the
+        # shape is then held just above.
+        shape = np.maximum(self.p * payments + self.q - 1.0, 0.05)
+        return np.asarray(self.p * (self.v + paid) / shape)
+
+    def log_likelihood(self, payments: Floats, mean: Floats) -> float:
+        """Sum over customers of the log-likelihood of their mean payments."""
+        parameters = np.array([self.p, self.q, self.v])
+        return _log_likelihood(parameters, *_told(payments, mean))[0]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The model as plain JSON values."""
+        return {name: getattr(self, name) for name in (*_NAMES, "has_weak_prior")}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Self:
+        """What `to_dict` gave.
+
+        Raises
+        ------
+        UnfitModel
+            A parameter is missing, or not positive and finite.
+        """
+        try:
+            values = {name: float(content[name]) for name in _NAMES}
+            drawn = content["has_weak_prior"]
+            sound = all(np.isfinite(value) and value > 0 for value in values.values())
+        except (KeyError, TypeError, ValueError):
+            sound = False
+        if not sound or not isinstance(drawn, bool):
+            raise UnfitModel(
+                "The parameters of the spend model cannot be used: expected p, q and v positive "
+                "and finite, has_weak_prior true or false. Train anew."
+            )
+        return cls(**values, has_weak_prior=drawn)
+
+
+def fit(payments: Floats, mean: Floats) -> SpendModel:
+    """The model of highest likelihood; with too little to decide it, see `has_weak_prior`.
+
+    Parameters
+    ----------
+    payments : array of float64, shape (n,)
+        How many payments of each customer `mean` is taken over. Customers without any, or whose
+        mean is not above 0, tell nothing and are passed over.
+    mean : array of float64, shape (n,)
+        Their means.
+
+    Raises
+    ------
+    UsageError
+        A payment count or mean is negative or not finite.
+    """
+    payments, mean = _told(payments, mean)
+    unit = float((payments * mean).sum() / payments.sum()) if len(mean) else 1.0
+    # In one order whatever theirs was, so that equal customers give equal sums.
+    order = np.lexsort((mean, payments))
+    payments, scaled = payments[order], mean[order] / unit
+    found = peak(
+        lambda parameters: _log_likelihood(parameters, payments, scaled),
+        count=float(len(scaled)),
+        usual=_USUAL,
+        starts=_STARTS,
+    )
+    p, q, v = (float(value) for value in found.parameters)
+    return SpendModel(p=p, q=q, v=v * unit, has_weak_prior=found.has_weak_prior)
+
+
+def _told(payments: Floats, mean: Floats) -> tuple[Floats, Floats]:
+    """Those who paid something."""
+    payments, mean = np.asarray(payments, np.float64), np.asarray(mean, np.float64)
+    paid = payments > 0
+    wrong = ~np.isfinite(payments) | (payments < 0) | (paid & ~(np.isfinite(mean) & (mean >= 0)))
+    if wrong.any():
+        raise UsageError(
+            f"{int(wrong.sum()):,} of {len(wrong):,} customers have a negative or unknown number "
+            "or mean of payments; expected 0 or more. Take them from features.customer_day."
+        )
+    kept = paid & (np.nan_to_num(mean) > 0)
+    return payments[kept], mean[kept]
+
+
+def _log_likelihood(parameters: Floats, payments: Floats, mean: Floats) -> tuple[float, Floats]:
+    """The log-likelihood of all customers and its gradient by p, q and v."""
+    p, q, v = parameters
+    shape, total = p * payments, payments * mean
+    log_v, log_all = np.log(v), np.log(v + total)
+    each = (
+        gammaln(shape + q) - gammaln(shape) - gammaln(q)
+        + q * log_v - np.log(mean) + shape * np.log(total) - (shape + q) * log_all
+    )  # fmt: skip
+    of_all = digamma(shape + q) - log_all
+    by_p = payments * (of_all - digamma(shape) + np.log(total))
+    by_q = of_all - digamma(q) + log_v
+    by_v = q / v - (shape + q) / (v + total)
+    return float(each.sum()), np.array([by_p.sum(), by_q.sum(), by_v.sum()])

@@ -1,0 +1,132 @@
+"""When customers bought, in the three numbers that a buy-till-you-die model reads."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from retention_ml.errors import UsageError
+from retention_ml.models.arrays import Floats
+
+if TYPE_CHECKING:
+    import ibis
+    import pyarrow as pa
+
+    from retention_ml.warehouse import Warehouse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Histories:
+    """Customers' purchase histories, those that are equal counted together; each shape (m,).
+
+    Parameters
+    ----------
+    repeats : array of float64
+        x: purchase days after the first.
+    last_at : array of float64
+        t_x: days from the first to the last purchase day; 0 without repeats.
+    observed : array of float64
+        T: days from the first purchase day to the day looked from.
+    counts : array of float64
+        Customers with these three numbers.
+    """
+
+    repeats: Floats
+    last_at: Floats
+    observed: Floats
+    counts: Floats
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    @property
+    def customers(self) -> int:
+        """How many customers they are."""
+        return int(self.counts.sum())
+
+    @classmethod
+    def of(cls, repeats: Floats, last_at: Floats, observed: Floats) -> Self:
+        """The histories of customers, shape (n,) each, in one order whatever theirs was.
+
+        Raises
+        ------
+        UsageError
+            A history is not possible: it must hold 0 <= t_x <= T and x >= 0, all finite.
+
+        Examples
+        --------
+        >>> Histories.of(np.array([1, 0, 1]), np.array([5, 0, 5]), np.array([9, 9, 9])).counts
+        array([1., 2.])
+        """
+        rows = np.column_stack([repeats, last_at, observed]).astype(np.float64)
+        x, t_x, observed_days = rows.T
+        possible = np.isfinite(rows).all(axis=1) & (x >= 0) & (t_x >= 0) & (t_x <= observed_days)
+        if not possible.all():
+            raise UsageError(
+                f"{int((~possible).sum()):,} of {len(rows):,} purchase histories are not possible; "
+                "expected at least 0 repeats and 0 <= days to the last purchase <= days observed. "
+                "Take them from features.customer_day."
+            )
+        # Lexicographic order by columns: faster than np.unique over rows.
+        rows = rows[np.lexsort(rows.T[::-1])]
+        first = np.flatnonzero(
+            np.append(True, (np.diff(rows, axis=0) != 0).any(axis=1))[: len(rows)]
+        )
+        return cls(
+            repeats=rows[first, 0],
+            last_at=rows[first, 1],
+            observed=rows[first, 2],
+            counts=np.diff(np.append(first, len(rows))).astype(np.float64),
+        )
+
+    @classmethod
+    def of_table(cls, table: "pa.Table") -> Self:
+        """The histories in a table as `purchase_histories` describes it."""
+        return cls.of(
+            *(table[name].to_numpy() for name in ("repeats_count", "last_at_days", "tenure_days"))
+        )
+
+
+def purchase_histories(days: "ibis.Table", as_of_day: int) -> "ibis.Table":
+    """Every customer who ever bought, as known at the start of a day.
+
+    Parameters
+    ----------
+    days : ibis.Table
+        The rollup `features.customer_day`.
+    as_of_day : int
+        The day, counted from 1970-01-01.
+
+    Returns
+    -------
+    ibis.Table
+        One row per customer: `customer_id`, `repeats_count` (x), `last_at_days` (t_x),
+        `tenure_days` (T), and `day_value_cents` (float64), the mean paid on a purchase day.
+    """
+    known = days.filter(days.event_day < as_of_day, days.known_from_day <= as_of_day)
+    # What was corrected is taken back by a further row: only the sums mean something.
+    netted = known.group_by("customer_id", "event_day").agg(
+        orders_count=known.orders_count.sum(), revenue_cents=known.revenue_cents.sum()
+    )
+    bought = netted.filter(netted.orders_count > 0)
+    found = bought.group_by("customer_id").agg(
+        days_count=bought.event_day.count(),
+        first_day=bought.event_day.min(),
+        last_day=bought.event_day.max(),
+        revenue_cents=bought.revenue_cents.sum().cast("float64"),
+    )
+    return found.select(
+        "customer_id",
+        repeats_count=found.days_count - 1,
+        last_at_days=found.last_day - found.first_day,
+        tenure_days=as_of_day - found.first_day,
+        day_value_cents=found.revenue_cents / found.days_count.cast("float64"),
+    )
+
+
+def read_histories(warehouse: "Warehouse", *, as_of_day: int) -> Histories:
+    """The histories of every customer who ever bought, as known at the start of a day."""
+    from retention_ml.features.inputs import stored
+
+    days = stored([as_of_day]).customer_day
+    return Histories.of_table(warehouse.read(purchase_histories(days, as_of_day)))

@@ -1,0 +1,109 @@
+"""The peak of a likelihood of a few positive parameters, found without ever failing."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize
+from threadpoolctl import threadpool_limits
+
+from retention_ml.models.arrays import Floats
+
+WEAK_PRIOR = 1.0
+# Beyond e^8 times the usual values, a parameter says "none of that" or "all alike": the likelihood
+# is flat there.
+_REACH = 8.0
+# The least curvature by logarithms of parameters: below, some mixture of them is known to within
+# a factor of e^2 (one standard error) at best.
+_CURVATURE_MIN = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peak:
+    """Where a likelihood is highest.
+
+    Parameters
+    ----------
+    parameters : array of float64, shape (k,)
+        All positive.
+    has_weak_prior : bool
+        The rows alone did not decide every parameter: a weak prior drew them to usual values.
+    """
+
+    parameters: Floats
+    has_weak_prior: bool
+
+
+def peak(
+    log_likelihood: Callable[[Floats], tuple[float, Floats]],
+    *,
+    count: float,
+    usual: Sequence[float],
+    starts: Sequence[Sequence[float]],
+) -> Peak:
+    """The parameters of highest likelihood, sought from every start.
+
+    Where the likelihood rises without end or is flat (all customers bought once, say), the
+    parameters of highest likelihood × prior: the logarithms are normal around those of `usual`,
+    each with variance 1 / `WEAK_PRIOR`.
+
+    Parameters
+    ----------
+    log_likelihood : callable
+        Of parameters, shape (k,): the sum over customers, and its gradient, shape (k,).
+    count : float
+        Customers in the sum.
+    usual : sequence of float, length k
+        Values that are nothing special, in the units of the rows.
+    starts : sequence of sequences
+        Parameters to start from.
+    """
+    centre = np.log(np.asarray(usual, dtype=np.float64))
+    if count > 0:
+        found = _highest(log_likelihood, count, centre, np.log(starts), 0.0)
+        inside = bool((np.abs(found - centre) < _REACH - 0.01).all())
+        if inside and _least_curvature(log_likelihood, found) > _CURVATURE_MIN:
+            return Peak(parameters=np.exp(found), has_weak_prior=False)
+    found = _highest(log_likelihood, max(count, 1.0), centre, [centre], WEAK_PRIOR)
+    return Peak(parameters=np.exp(found), has_weak_prior=True)
+
+
+def _highest(
+    log_likelihood: Callable[[Floats], tuple[float, Floats]],
+    count: float,
+    centre: Floats,
+    starts: Sequence[Floats] | Floats,
+    prior: float,
+) -> Floats:
+    """Logarithms of the best parameters within reach of the usual ones."""
+
+    def loss(at: Floats) -> tuple[float, Floats]:
+        parameters, away = np.exp(at), at - centre
+        total, gradient = log_likelihood(parameters)
+        penalised = total - prior / 2 * float(away @ away)
+        return -penalised / count, -(gradient * parameters - prior * away) / count
+
+    bounds = [(middle - _REACH, middle + _REACH) for middle in centre]
+    options = {"ftol": 1e-13, "gtol": 1e-8, "maxiter": 500, "maxcor": 20}
+    # One thread: the matrices are tiny, and threads that wait for work cost more than it.
+    with threadpool_limits(limits=1, user_api="blas"):
+        tried = [
+            minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+            for start in starts
+        ]
+    best = min(tried, key=lambda result: float(result.fun))
+    return np.asarray(best.x, dtype=np.float64)
+
+
+def _least_curvature(
+    log_likelihood: Callable[[Floats], tuple[float, Floats]], at: Floats, step: float = 1e-4
+) -> float:
+    """The smallest eigenvalue of minus the Hessian by the logarithms of the parameters."""
+
+    def gradient(place: Floats) -> Floats:
+        parameters = np.exp(place)
+        return log_likelihood(parameters)[1] * parameters
+
+    moves = step * np.eye(len(at))
+    hessian = np.array([gradient(at + move) - gradient(at - move) for move in moves]) / (2 * step)
+    return float(np.linalg.eigvalsh(-(hessian + hessian.T) / 2)[0])

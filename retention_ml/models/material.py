@@ -1,0 +1,138 @@
+"""What a training or a backtest learns from: past days, features and outcomes, as known on a day."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+
+from retention_ml.errors import NotReady
+from retention_ml.models.cutoffs import learning_days, newest_matured
+from retention_ml.models.definition import churn_definition
+from retention_ml.models.maturity import feed, known_until, labels_of
+from retention_ml.models.rows import Rows
+from retention_ml.models.season import Volumes
+from retention_ml.models.training_set import TrainingSet, assemble
+from retention_ml.settings import Settings
+from retention_ml.warehouse import Warehouse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
+    """Everything a model of one day may learn from.
+
+    Parameters
+    ----------
+    as_of : date
+        Nothing that was not known at its start is in `rows`.
+    rows : Rows
+        Customers on past days.
+    digest : str
+        SHA-256 of all of it.
+    """
+
+    as_of: date
+    rows: Rows
+    digest: str
+
+
+def days_of(warehouse: Warehouse, *, settings: Settings, as_of: date) -> tuple[date, ...]:
+    """The past days that a model of `as_of` learns from, oldest first.
+
+    Raises
+    ------
+    NotReady
+        The history known then is too short for a single one.
+    """
+    definition = churn_definition(settings)
+    covered = feed(warehouse, timezone=definition.timezone, known_as_of=as_of)
+    days = (
+        learning_days(
+            definition,
+            newest=newest_matured(
+                definition,
+                as_of=as_of,
+                settle_days=settings.churn.settle_days,
+                data_ends_on=covered.ends_on,
+            ),
+            data_begins_on=covered.begins_on,
+            cutoff_count=settings.training.cutoff_count,
+            cutoff_every_days=settings.training.cutoff_every_days,
+        )
+        if covered
+        else ()
+    )
+    if not days:
+        known = f"orders begin on {covered.begins_on}" if covered else "there are no orders"
+        raise NotReady(
+            f"Nothing can be learnt for {as_of}: {known}, and a day to learn from needs "
+            f"{definition.history_days} days of them before it and its outcome of "
+            f"{definition.lead_days} + {definition.horizon_days} days after it. Choose a later "
+            "day, import older orders with `retention ingest --history`, or shorten the horizon."
+        )
+    return days
+
+
+def material(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Material:
+    """What a model of `as_of` learns from; the features of `days_of` must have been built.
+
+    Raises
+    ------
+    NotReady
+        The history is too short, or features have not been built.
+    """
+    days = days_of(warehouse, settings=settings, as_of=as_of)
+    found = gather(warehouse, settings=settings, as_of=as_of, days=days, history_days=[max(days)])
+    return Material(as_of=as_of, rows=found.rows(days), digest=found.digest)
+
+
+def gather(
+    warehouse: Warehouse,
+    *,
+    settings: Settings,
+    as_of: date,
+    days: Sequence[date],
+    history_days: Sequence[date],
+) -> TrainingSet:
+    """Features of some days and what followed, as known at the start of `as_of`.
+
+    Parameters
+    ----------
+    days : sequence of date
+        Their features must have been built.
+    history_days : sequence of date
+        Those of the days on which everybody's purchase history is needed too.
+    """
+    from retention_ml.features.local_time import day_number
+    from retention_ml.features.store import read
+    from retention_ml.models.btyd.histories import read_histories
+
+    definition = churn_definition(settings)
+    covered = feed(warehouse, timezone=definition.timezone, known_as_of=as_of)
+    if covered is None:
+        raise NotReady(f"There are no orders known on {as_of}. Ingest a source with orders first.")
+    return assemble(
+        read(warehouse, days),
+        labels_of(warehouse, settings=settings, days=days, known_as_of=as_of),
+        definition=definition,
+        known_until=known_until(covered, as_of=as_of, settle_days=settings.churn.settle_days),
+        histories={
+            day: read_histories(warehouse, as_of_day=day_number(day))
+            for day in sorted(set(history_days))
+        },
+        volumes=_volumes(warehouse, day_number(as_of)),
+    )
+
+
+def _volumes(warehouse: Warehouse, as_of_day: int) -> Volumes:
+    """Orders of known customers by day, as known at the start of a day."""
+    from retention_ml.features.inputs import stored
+
+    rows = stored([as_of_day]).customer_day
+    known = rows.filter(rows.event_day < as_of_day, rows.known_from_day <= as_of_day)
+    counted = known.group_by("event_day").aggregate(orders=known.orders_count.sum().cast("int64"))
+    found = warehouse.read(counted.filter(counted.orders > 0)).sort_by("event_day")
+    return Volumes(
+        days=found["event_day"].to_numpy().astype(np.int64),
+        orders=found["orders"].to_numpy().astype(np.float64),
+    )

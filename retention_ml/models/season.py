@@ -1,0 +1,183 @@
+"""How much busier or quieter the shop will be than when the labels were made: last year tells.
+
+The chance that a customer does not order follows the intensity of ordering: at e^s times the
+intensity a probability p of no order becomes p to the power e^s (proportional hazards). What s
+will be is read from the orders of the same weeks of last year, corrected for how the shop has
+grown since. Order counts are known for a whole year before labels of that time exist.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from retention_ml.models.arrays import Floats, Ints
+
+YEAR_DAYS = 364  # whole weeks, so that weekends fall on weekends
+_STEP_DAYS = 7
+_GROWTH_DAYS = 182
+_GROWTH_DAYS_MIN = 14
+# How far last year is believed before this shop has shown anything: more where growth is known.
+_BELIEF_UNKNOWN_GROWTH, _BELIEF = 0.7, 0.9
+# A shop that grew or shrank this much (as a log ratio) has no last year to compare with.
+_GROWTH_SCALE = 0.5
+_BELIEF_STRENGTH = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Volumes:
+    """Orders of known customers by day.
+
+    Parameters
+    ----------
+    days : array of int64, shape (n,)
+        Days since 1970-01-01, rising, with orders.
+    orders : array of float64, shape (n,)
+    """
+
+    days: Ints
+    orders: Floats
+
+    def before(self, day: int) -> Self:
+        """Those of the days before `day`."""
+        kept = self.days < day
+        return type(self)(days=self.days[kept], orders=self.orders[kept])
+
+    def total(self, first: int, last: int) -> float:
+        """Orders on the days `first` to `last` - 1."""
+        start, end = np.searchsorted(self.days, [first, last])
+        return float(self.orders[start:end].sum())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Season:
+    """The season ahead, against the season of the newest labels.
+
+    Parameters
+    ----------
+    days : array of int64, shape (n,)
+        Every seventh day of the year ahead whose weeks of last year are known.
+    shifts : array of float64, shape (n,)
+        Log ratio of the intensity of ordering, as far as it is believed.
+    belief : float
+        By what the log ratios of last year were multiplied.
+    growth : float or None
+        Log ratio of the orders of late to those a year before; None where no year has passed.
+    """
+
+    days: Ints
+    shifts: Floats
+    belief: float
+    growth: float | None
+
+    def shift(self, day: int) -> float:
+        """The shift of a day; 0 beyond what is known."""
+        return float(np.interp(day, self.days, self.shifts, left=0.0, right=0.0))
+
+
+def season_ahead(
+    volumes: Volumes,
+    *,
+    lead_days: int,
+    horizon_days: int,
+    reference_day: int,
+    known_until_day: int,
+    rates: Mapping[int, float],
+) -> Season | None:
+    """What last year says about the year from `known_until_day` on, None without a year of orders.
+
+    Parameters
+    ----------
+    volumes : Volumes
+        Orders as known.
+    reference_day : int
+        The newest day whose outcome is known: shifts are against its outcome window.
+    known_until_day : int
+        Orders are known up to the start of this day.
+    rates : mapping of int to float
+        Churn rates of past days whose outcome is known: they tell how far last year is to be
+        believed in this shop.
+    """
+    known = volumes.before(known_until_day)
+    if len(known.days) == 0 or known_until_day - int(known.days[0]) < YEAR_DAYS:
+        return None
+    window = _Window(known, lead_days, horizon_days)
+    growth = window.growth(known_until_day)
+    belief = _belief(window, growth, rates)
+    ahead = np.arange(known_until_day, known_until_day + YEAR_DAYS, _STEP_DAYS)
+    inside = ahead + lead_days + horizon_days - YEAR_DAYS <= known_until_day
+    pairs = [
+        (int(day), shift)
+        for day in ahead[inside]
+        if (shift := window.shift(int(day), reference_day, growth)) is not None
+    ]
+    if not pairs or belief == 0:
+        return None
+    return Season(
+        days=np.array([day for day, _ in pairs], dtype=np.int64),
+        shifts=belief * np.array([shift for _, shift in pairs]),
+        belief=belief,
+        growth=growth,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """Orders in the outcome windows of days."""
+
+    volumes: Volumes
+    lead_days: int
+    horizon_days: int
+
+    def orders(self, day: int) -> float:
+        opens = day + self.lead_days
+        return self.volumes.total(opens, opens + self.horizon_days)
+
+    def growth(self, until: int) -> float | None:
+        """Log ratio of the orders before `until` to those a year earlier, None if unknown."""
+        since = max(int(self.volumes.days[0]) + YEAR_DAYS, until - _GROWTH_DAYS)
+        if until - since < _GROWTH_DAYS_MIN:
+            return None
+        now = self.volumes.total(since, until)
+        then = self.volumes.total(since - YEAR_DAYS, until - YEAR_DAYS)
+        return float(np.log(now / then)) if now > 0 and then > 0 else None
+
+    def shift(self, day: int, reference: int, growth: float | None) -> float | None:
+        """Log ratio of the intensity of `day` to that of `reference`, None if unknown."""
+        if day + self.lead_days - YEAR_DAYS < self.volumes.days[0]:
+            return None
+        then, now = self.orders(day - YEAR_DAYS), self.orders(reference)
+        return float(np.log(then / now)) + (growth or 0.0) if then > 0 and now > 0 else None
+
+
+def _belief(window: _Window, growth: float | None, rates: Mapping[int, float]) -> float:
+    """The share of last year's shifts to apply: a ridge regression towards the usual share.
+
+    Every pair of labelled days that do not overlap, the later one with a last year, says what
+    last year would have told and what happened; pairs that share days count for less.
+    """
+    if growth is None:
+        usual = _BELIEF_UNKNOWN_GROWTH
+    else:
+        usual = _BELIEF * float(np.exp(-((growth / _GROWTH_SCALE) ** 2)))
+    days = sorted(day for day, rate in rates.items() if 0 < rate < 1)
+    apart = window.lead_days + window.horizon_days
+    told, happened = [], []
+    for later in days:
+        earlier = [day for day in days if day + apart <= later]
+        if not earlier:
+            continue
+        shift = window.shift(later, earlier[-1], window.growth(later))
+        if shift is not None:
+            told.append(shift)
+            happened.append(_log_hazard(rates[later]) - _log_hazard(rates[earlier[-1]]))
+    share = min(1.0, np.diff(days).min(initial=apart) / apart)
+    evidence = share * float(np.dot(told, told))
+    agreement = share * float(np.dot(told, happened))
+    found = (_BELIEF_STRENGTH * usual + agreement) / (_BELIEF_STRENGTH + evidence)
+    return float(np.clip(found, 0.0, 1.0)) if usual > 0.05 else 0.0
+
+
+def _log_hazard(rate: float) -> float:
+    return float(np.log(-np.log(rate)))

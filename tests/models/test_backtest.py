@@ -1,0 +1,231 @@
+"""Backtests of a small shop: what is written, what is kept, what is refused."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
+
+from retention_ml.errors import NotReady, RetentionError, UsageError
+from retention_ml.models.backtest import processes
+from retention_ml.models.backtest.contestants import Recipe
+from retention_ml.models.backtest.desk import Job
+from retention_ml.models.backtest.run import Files, backtest
+from retention_ml.models.candidates import recency, rfm_logistic
+from retention_ml.settings import Settings, load
+from retention_ml.stack.postgres import EmbeddedPostgres
+from retention_ml.warehouse import Warehouse
+from tests.shops import at, fill, random_shop
+
+DAYS = (date(2024, 9, 1), date(2024, 10, 1))
+CHEAP = ("recency", "rfm_logistic")
+SMALL = {
+    "RETENTION_TRAINING__CUTOFF_COUNT": "2",
+    "RETENTION_TRAINING__BOOTSTRAP_DRAWS": "100",
+    "RETENTION_TRAINING__TUNING_TRIALS": "0",
+}
+
+
+@pytest.fixture(scope="module")
+def shop(postgres: EmbeddedPostgres, template_database: str) -> Iterator[Warehouse]:
+    """A shop of 400 customers from 2024-01-01 to 2024-11-06: backtest it, change nothing."""
+    admin = Warehouse(postgres.url())
+    name = f"backtested_{uuid4().hex[:8]}"
+    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template_database}")
+    admin.close()
+    warehouse = Warehouse(postgres.url(name))
+    random_shop(warehouse, customers=400, days=310, seed=3)
+    yield warehouse
+    warehouse.close()
+
+
+def small(home: Path) -> Settings:
+    return load({"RETENTION_HOME": str(home), **SMALL})
+
+
+def files(folder: Path) -> Files:
+    return Files(
+        report=folder / "R.json",
+        predictions=folder / "P.parquet",
+        html=folder / "R.html",
+    )
+
+
+def run(shop: Warehouse, folder: Path, **options: Any) -> tuple[dict[str, Any], pa.Table]:
+    """The report and the predictions of a backtest below a folder."""
+    where = files(folder)
+    chosen = {"days": DAYS, "models": CHEAP, "workers": 1, **options}
+    backtest(shop, settings=small(folder / "home"), files=where, **chosen)
+    report = json.loads(where.report.read_text(encoding="utf-8"))
+    return report, pq.read_table(where.predictions)
+
+
+def test_the_predictions_recompute_the_report(shop: Warehouse, tmp_path: Path) -> None:
+    models = ("champion", "recency", "rfm_logistic", "mbg_nbd", "lightgbm_default")
+    report, table = run(shop, tmp_path, models=models)
+    assert table.column_names == ["as_of", "customer_id", "churned", *models]
+    assert report["task"]["as_of"] == [str(day) for day in DAYS]
+    oracles: dict[str, Callable[..., float]] = {
+        "roc_auc": roc_auc_score,
+        "log_loss": log_loss,
+        "brier": brier_score_loss,
+    }
+    for model in models:
+        for metric, oracle in oracles.items():
+            by_day = []
+            for day, counted in zip(DAYS, report["days"], strict=True):
+                own = table.filter(pc.field("as_of") == day)
+                churned = own["churned"].to_pylist()
+                assert (counted["customers"], counted["churned"]) == (len(churned), sum(churned))
+                by_day.append(oracle(churned, own[model].to_numpy()))
+                figure = report["models"][model]["by_as_of"][str(day)][metric]
+                assert figure["value"] == pytest.approx(by_day[-1], abs=1e-6)
+            figure = report["models"][model]["metrics"][metric]
+            assert figure["value"] == pytest.approx(sum(by_day) / len(by_day), abs=1e-6)
+            assert figure["lower"] < figure["value"] < figure["upper"]
+    paired = report["differences"]["recency"]["roc_auc"]
+    values = {model: report["models"][model]["metrics"]["roc_auc"]["value"] for model in models}
+    assert paired["value"] == pytest.approx(values["champion"] - values["recency"], abs=1e-6)
+    assert set(report["differences"]) == set(models) - {"champion"}
+    assert set(report["segments"]["bought on more days"]["models"]) == {"champion", "mbg_nbd"}
+
+
+def test_two_processes_give_what_one_gives(shop: Warehouse, tmp_path: Path) -> None:
+    models = ("recency", "lightgbm_default", "lightgbm_tuned")
+    one, of_one = run(shop, tmp_path / "one", models=models)
+    two, of_two = run(shop, tmp_path / "two", models=models, workers=2)
+    assert of_one.equals(of_two)
+    for found in (one, two):
+        for model in found["models"].values():
+            for day in model["by_as_of"].values():
+                del day["fit"]
+    assert one == two
+
+
+def test_a_run_that_was_stopped_goes_on_where_it_was(
+    shop: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted: list[str] = []
+
+    def counted(name: str, fit: Callable[..., Any], stops_at: int) -> Callable[..., Any]:
+        def counting(*arguments: Any, **options: Any) -> Any:
+            if fitted.count(name) == stops_at:
+                raise KeyboardInterrupt
+            fitted.append(name)
+            return fit(*arguments, **options)
+
+        return counting
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recency, "fit", counted("recency", recency.fit, 9))
+        patch.setattr(rfm_logistic, "fit", counted("rfm_logistic", rfm_logistic.fit, 1))
+        with pytest.raises(KeyboardInterrupt):
+            run(shop, tmp_path)
+    assert fitted == ["recency", "rfm_logistic", "recency"]
+    assert not files(tmp_path).report.exists()
+    assert not files(tmp_path).predictions.exists()
+    fitted.clear()
+    monkeypatch.setattr(recency, "fit", counted("recency", recency.fit, 9))
+    monkeypatch.setattr(rfm_logistic, "fit", counted("rfm_logistic", rfm_logistic.fit, 9))
+    _, resumed = run(shop, tmp_path)
+    assert fitted == ["rfm_logistic"]
+    _, at_once = run(shop, tmp_path / "elsewhere")
+    assert resumed.equals(at_once)
+    assert not [path for path in (tmp_path / "home").rglob(".*") if path.is_file()]
+
+
+def test_what_happens_later_changes_no_prediction(warehouse: Warehouse, tmp_path: Path) -> None:
+    random_shop(warehouse, customers=300, days=310, seed=5)
+    models = ("champion", "mbg_nbd")
+    before, first = run(warehouse, tmp_path, days=DAYS[:1], models=models)
+    everybody = sorted(set(first["customer_id"].to_pylist()))
+    fill(
+        warehouse,
+        "orders",
+        [
+            {"order_id": f"later{number}", "customer_id": customer, "event_at": at("2024-09-01", 0)}
+            for number, customer in enumerate(everybody)
+        ],
+    )
+    after, second = run(warehouse, tmp_path / "again", days=DAYS[:1], models=models)
+    assert before["days"][0]["churned"] > 0
+    assert after["days"][0]["churned"] == 0
+    assert first.drop_columns("churned").equals(second.drop_columns("churned"))
+
+
+def test_the_champion_is_fitted_once_under_both_its_names(shop: Warehouse, tmp_path: Path) -> None:
+    settings = small(tmp_path / "home")
+    receipt = backtest(
+        shop,
+        settings=settings,
+        days=DAYS[:1],
+        files=files(tmp_path),
+        models=("champion", "lightgbm"),
+        workers=1,
+    )
+    assert receipt.details["fitted"] == 1
+    table = pq.read_table(tmp_path / "P.parquet")
+    assert table["champion"].equals(table["lightgbm"])
+
+
+def test_a_day_whose_outcome_is_not_known_is_refused(shop: Warehouse, tmp_path: Path) -> None:
+    with pytest.raises(NotReady, match=r"The outcome of 2024-10-20 is not known: its window ends"):
+        run(shop, tmp_path, days=(DAYS[0], date(2024, 10, 20)))
+    assert not list(tmp_path.rglob("*.parquet"))
+
+
+def test_a_day_with_too_little_history_is_refused(shop: Warehouse, tmp_path: Path) -> None:
+    with pytest.raises(NotReady, match="Nothing can be learnt for 2024-02-01"):
+        run(shop, tmp_path, days=(date(2024, 2, 1),))
+
+
+def test_unknown_models_and_no_days_are_refused(shop: Warehouse, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no model 'prophet' to backtest; expected one or more"):
+        run(shop, tmp_path, models=("recency", "prophet"))
+    with pytest.raises(UsageError, match="no day to backtest"):
+        run(shop, tmp_path, days=())
+
+
+def test_the_page_is_one_file_that_asks_for_nothing(shop: Warehouse, tmp_path: Path) -> None:
+    run(shop, tmp_path)
+    page = files(tmp_path).html
+    assert page is not None
+    text = page.read_text(encoding="utf-8")
+    sources = re.findall(r'src="([^"]{0,22})', text)
+    assert len(sources) >= 6
+    assert set(sources) == {"data:image/png;base64,"}
+    assert not re.search(r"https?:|@import|url\(", text)
+
+
+def test_a_process_that_is_killed_is_told_of(shop: Warehouse, tmp_path: Path) -> None:
+    run(shop, tmp_path, days=DAYS[:1])  # builds the features
+    dying = Recipe(module="tests.models.dying", learns_from="newest", is_tuned=False)
+    sound = Recipe(
+        module="retention_ml.models.candidates.recency", learns_from="newest", is_tuned=False
+    )
+    jobs = [Job(as_of=DAYS[0], recipe=recipe) for recipe in (dying, sound)]
+    with pytest.raises(RetentionError, match="processes of the backtest was killed"):
+        list(processes.done(shop, small(tmp_path / "home"), jobs, workers=2))
+
+
+def test_progress_is_told_to_the_end(shop: Warehouse, tmp_path: Path) -> None:
+    told: list[tuple[int, int, str]] = []
+    run(shop, tmp_path, say=lambda *step: told.append(step))
+    assert told[-1] == (6, 6, "done")
+    assert [step for step, _, _ in told] == sorted(step for step, _, _ in told)
+
+
+def test_days_are_taken_once_and_in_order(shop: Warehouse, tmp_path: Path) -> None:
+    report, _ = run(shop, tmp_path, days=(DAYS[1], DAYS[0], DAYS[1]))
+    assert report["task"]["as_of"] == [str(day) for day in DAYS]
+    fit = report["models"]["recency"]["by_as_of"][str(DAYS[0])]["fit"]
+    assert fit["days"] == [str(DAYS[0] - timedelta(days=29))]
