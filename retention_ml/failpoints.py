@@ -19,6 +19,7 @@ FAILPOINTS = (
     "build.before_commit",
     "train.after_register",
     "train.after_alias",
+    "backtest.after_part",
     "score.after_rows",
     "score.before_commit",
     "publish.after_audits",

@@ -57,16 +57,19 @@ class Training(_Section):
     """What candidates learn from and are judged on."""
 
     every_days: int = Field(7, ge=1, le=365)
-    cutoff_count: int = Field(6, ge=1, le=60)
+    cutoff_count: int = Field(12, ge=1, le=60)
     cutoff_every_days: int = Field(14, ge=1, le=365)
     evaluation_count: int = Field(2, ge=1, le=12)
     candidates: tuple[str, ...] = (
         "recency",
         "rfm_logistic",
+        "mbg_nbd",
         "logistic",
         "random_forest",
         "lightgbm",
+        "ensemble",
     )
+    champion_candidate: str = "ensemble"
     tuning_trials: int = Field(8, ge=0, le=10_000)
     tuning_seconds: float = Field(60, ge=0, le=36_000)
     bootstrap_draws: int = Field(500, ge=50, le=100_000)

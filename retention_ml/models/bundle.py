@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from retention_ml.errors import UnfitModel, UsageError
+from retention_ml.models import timing
 from retention_ml.models.arrays import Floats, sigmoid
 from retention_ml.models.blend import SINGLE_KINDS, UNREADABLE, Blend
 from retention_ml.models.ranked import Ranked
@@ -51,7 +52,7 @@ class Bundle:
     manifest : dict
         `format`, `kind`, `model_name`, `features`, `calibration` (`slope`, `intercept`), and
         what the model stands for: `definition`, `definition_hash`, `as_of`, `cutoffs`,
-        `data_digest`, `training_id`.
+        `data_digest`, `training_id`, and where known `timing` (see `models.timing`).
     predictor : Predictor
         The model proper.
     contents : mapping of str to bytes
@@ -179,6 +180,7 @@ class Bundle:
                 f"The bundle holds {len(foreign)} files that a {manifest['kind']} model does not "
                 f"have, the first is {foreign[0][:80]!r}. Serve another version, or train anew."
             )
+        timing.of_manifest(manifest)  # refused here, not in the middle of scoring
         return cls(
             manifest=manifest,
             predictor=predictor,

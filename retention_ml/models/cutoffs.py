@@ -13,12 +13,14 @@ class Plan:
     Parameters
     ----------
     training : tuple of date
-        Candidates learn from these; all their windows close, and the embargo passes, before the
-        first day of `evaluation`.
+        Candidates learn from these, and of what followed only from what happened before the
+        embargo ahead of the first day of `evaluation`. Of the newest of them only a part of the
+        outcome window is known then, at least a third.
     evaluation : tuple of date
         Candidates are judged on these.
     final : tuple of date
-        The chosen candidate is fitted anew on these, the newest matured ones.
+        The chosen candidate is fitted anew on these, the newest ones at `as_of`; again the
+        outcome windows of the newest are known in part.
     notes : tuple of str
         What was cut because the history is short.
     """
@@ -91,9 +93,12 @@ def plan(
             f"{judged} instead of {evaluation_count} days to judge on: the history is short"
         )
     first_judged = judged - 1
-    training = [day(first_judged + apart + step) for step in range(learnt)]
+    begun = _begun(definition, cutoff_every_days)
+    # The grid may be coarser than the embargo: days whose window closes just in time are on it.
+    late = -(-(definition.shortest_days + embargo_days) // cutoff_every_days)
+    training = [day(first_judged + step) for step in range(max(1, late), apart + learnt)]
     evaluation = [day(step) for step in range(judged)]
-    final = [day(step) for step in range(min(usable, cutoff_count))]
+    final = [day(step) for step in range(-begun, min(usable, cutoff_count))]
     return Plan(
         training=tuple(sorted(training)),
         evaluation=tuple(sorted(evaluation)),
@@ -117,10 +122,21 @@ def learning_days(
     cutoff_count: int,
     cutoff_every_days: int,
 ) -> tuple[date, ...]:
-    """The days a model learns from where none is kept aside, oldest first; none if there is none."""
+    """The days a model learns from where none is kept aside, oldest first; none if none can be.
+
+    Those after `newest` have seen at least a third of their outcome window.
+    """
     usable = _usable(definition, newest, data_begins_on, cutoff_every_days)
-    steps = range(min(usable, cutoff_count))
+    if usable == 0:
+        return ()
+    steps = range(-_begun(definition, cutoff_every_days), min(usable, cutoff_count))
     return tuple(sorted(newest - timedelta(days=step * cutoff_every_days) for step in steps))
+
+
+def _begun(definition: ChurnDefinition, cutoff_every_days: int) -> int:
+    """How many days of the grid after the newest matured one have seen enough of their window."""
+    window = definition.lead_days + definition.horizon_days
+    return (window - definition.shortest_days) // cutoff_every_days
 
 
 def _usable(

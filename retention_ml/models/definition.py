@@ -55,6 +55,11 @@ class ChurnDefinition:
         window = self.lead_days + self.horizon_days
         return min(self.active_days, max(window, self.active_days // 3))
 
+    @property
+    def shortest_days(self) -> int:
+        """Days from a day to where a third of its outcome window is known: enough to learn from."""
+        return self.lead_days + -(-self.horizon_days // 3)
+
     def to_dict(self) -> dict[str, Any]:
         """The definition as plain JSON values."""
         return asdict(self)

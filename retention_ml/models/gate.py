@@ -45,6 +45,7 @@ def decide(
     churned: int,
     retained: int,
     has_champion: bool,
+    preferred: str | None = None,
 ) -> Gate:
     """Whether the best candidate becomes challenger, and champion where there is none.
 
@@ -62,9 +63,12 @@ def decide(
         Outcomes among the rows judged on.
     has_champion : bool
         Whether a champion for the same churn definition stands.
+    preferred : str, optional
+        The candidate that is best unless another's ROC AUC is higher by an interval above zero:
+        which of several near equals comes first on a few days is chance.
     """
     try:
-        return _decide(evaluation, baseline, churned, retained, has_champion)
+        return _decide(evaluation, baseline, churned, retained, has_champion, preferred)
     except Exception as error:
         return Gate(
             verdict="keep",
@@ -74,7 +78,12 @@ def decide(
 
 
 def _decide(
-    evaluation: Evaluation, baseline: str, churned: int, retained: int, has_champion: bool
+    evaluation: Evaluation,
+    baseline: str,
+    churned: int,
+    retained: int,
+    has_champion: bool,
+    preferred: str | None,
 ) -> Gate:
     if not evaluation.values:
         return _keep("No candidate was evaluated.")
@@ -95,6 +104,8 @@ def _decide(
     if not sound:
         return _keep("No candidate besides the baseline has finite metrics.")
     best = min(sound, key=lambda name: _rank(evaluation, name))
+    if preferred in sound and evaluation.difference(best, preferred, "roc_auc").lower <= 0:
+        best = preferred
     difference = evaluation.difference(best, baseline, "roc_auc")
     evidence = {
         "best": best,

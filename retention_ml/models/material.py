@@ -74,7 +74,9 @@ def days_of(warehouse: Warehouse, *, settings: Settings, as_of: date) -> tuple[d
 
 
 def material(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Material:
-    """What a model of `as_of` learns from; the features of `days_of` must have been built.
+    """What a model of `as_of` learns from.
+
+    The features of `days_of`, and of `as_of` itself, must have been built.
 
     Raises
     ------
@@ -82,8 +84,8 @@ def material(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Materi
         The history is too short, or features have not been built.
     """
     days = days_of(warehouse, settings=settings, as_of=as_of)
-    found = gather(warehouse, settings=settings, as_of=as_of, days=days, history_days=[max(days)])
-    return Material(as_of=as_of, rows=found.rows(days), digest=found.digest)
+    found = gather(warehouse, settings=settings, as_of=as_of, days=(*days, as_of))
+    return Material(as_of=as_of, rows=found.rows(days, current=as_of), digest=found.digest)
 
 
 def gather(
@@ -92,7 +94,7 @@ def gather(
     settings: Settings,
     as_of: date,
     days: Sequence[date],
-    history_days: Sequence[date],
+    judged_from: date | None = None,
 ) -> TrainingSet:
     """Features of some days and what followed, as known at the start of `as_of`.
 
@@ -100,8 +102,8 @@ def gather(
     ----------
     days : sequence of date
         Their features must have been built.
-    history_days : sequence of date
-        Those of the days on which everybody's purchase history is needed too.
+    judged_from : date, optional
+        A day as known on which rows will be learnt from too, besides `as_of`.
     """
     from retention_ml.features.local_time import day_number
     from retention_ml.features.store import read
@@ -111,14 +113,19 @@ def gather(
     covered = feed(warehouse, timezone=definition.timezone, known_as_of=as_of)
     if covered is None:
         raise NotReady(f"There are no orders known on {as_of}. Ingest a source with orders first.")
+    until = known_until(covered, as_of=as_of, settle_days=settings.churn.settle_days)
+    newest = {
+        max((day for day in days if definition.window(day)[1] <= last), default=None)
+        for last in (until, judged_from or until)
+    }
     return assemble(
         read(warehouse, days),
         labels_of(warehouse, settings=settings, days=days, known_as_of=as_of),
         definition=definition,
-        known_until=known_until(covered, as_of=as_of, settle_days=settings.churn.settle_days),
+        known_until=until,
         histories={
             day: read_histories(warehouse, as_of_day=day_number(day))
-            for day in sorted(set(history_days))
+            for day in sorted(day for day in newest if day)
         },
         volumes=_volumes(warehouse, day_number(as_of)),
     )

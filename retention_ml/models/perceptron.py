@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from retention_ml.models.rows import Rows
 
 _UNITS_MAX = 4_096
-_BATCH_ROWS = 512
+# Steps an epoch: with few rows large batches leave too few of them to learn anything.
+_BATCHES = 40
+_BATCH_ROWS_MIN, _BATCH_ROWS_MAX = 32, 512
 _LEARNING_RATE = 0.002
 _EPOCHS_MAX = 60
 _PATIENCE_EPOCHS = 6
@@ -169,15 +171,14 @@ def fit_perceptron(
     hidden : int
         Units of each network.
     penalty : float
-        Half of it × the sum of squared weights is added to the log losses of a batch of
-        `_BATCH_ROWS` rows.
+        Half of it × the sum of squared weights is added to the log losses of every
+        `_BATCH_ROWS_MAX` rows.
     members : int
         Networks.
     """
     from retention_ml.models.rows import FOLDS, folds
 
     rows = rows.matured()
-
     normaliser = Normaliser.of(rows.values)
     order = np.lexsort((rows.weights, rows.outcome, *rows.values.T, rows.groups))
     design = normaliser.design(rows.values[order]).astype(np.float32)
@@ -228,10 +229,12 @@ def _network(
     """
     from sklearn.neural_network import MLPClassifier
 
+    count = len(learnt[1])
+    batch = min(count, max(_BATCH_ROWS_MIN, min(_BATCH_ROWS_MAX, count // _BATCHES)))
     network = MLPClassifier(
         (hidden,),
-        alpha=penalty,
-        batch_size=min(_BATCH_ROWS, len(learnt[1])),
+        alpha=penalty * batch / _BATCH_ROWS_MAX,
+        batch_size=batch,
         learning_rate_init=_LEARNING_RATE,
         random_state=seed,
     )

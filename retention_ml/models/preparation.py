@@ -58,10 +58,11 @@ def prepared(warehouse: Warehouse, settings: Settings, as_of: date) -> tuple[Rec
         raise _refusal(
             warehouse, settings, as_of, Plan(training=(), evaluation=(), final=()), lines
         )
-    built = ensure(warehouse, settings=settings, days=chosen.days)
-    labels = mature(warehouse, settings=settings, days=chosen.days, known_as_of=as_of)
+    built = ensure(warehouse, settings=settings, days=[*chosen.days, as_of])
+    matured = [day for day in chosen.days if day <= max(chosen.evaluation)]
+    labels = mature(warehouse, settings=settings, days=matured, known_as_of=as_of)
     rows = _gathered(warehouse, settings, as_of, chosen)
-    counts = _counts(rows, chosen)
+    counts = _counts(settings, rows, chosen)
     report = readiness.report([*lines, *readiness.of_customers(counts, settings.readiness)])
     if not report.is_ready:
         raise _refusal(warehouse, settings, as_of, chosen, list(report.lines), rows.digest)
@@ -107,9 +108,14 @@ def _gathered(warehouse: Warehouse, settings: Settings, as_of: date, chosen: Pla
         warehouse,
         settings=settings,
         as_of=as_of,
-        days=chosen.days,
-        history_days=[max(chosen.training), max(chosen.final)],
+        days=[*chosen.days, as_of],
+        judged_from=judged_from(settings, chosen),
     )
+
+
+def judged_from(settings: Settings, chosen: Plan) -> date:
+    """The day from which on nothing is learnt before the candidates are judged."""
+    return min(chosen.evaluation) - timedelta(days=settings.churn.embargo_days)
 
 
 def training_id_of(settings: Settings, as_of: date, data_digest: str) -> str:
@@ -125,8 +131,9 @@ def training_id_of(settings: Settings, as_of: date, data_digest: str) -> str:
     return f"{as_of:%Y%m%d}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
-def _counts(rows: TrainingSet, chosen: Plan) -> readiness.Counts:
-    learnt, judged = rows.outcome(chosen.training), rows.outcome(chosen.evaluation)
+def _counts(settings: Settings, rows: TrainingSet, chosen: Plan) -> readiness.Counts:
+    learnt = rows.rows(chosen.training, known_until=judged_from(settings, chosen)).matured().outcome
+    judged = rows.outcome(chosen.evaluation)
     return readiness.Counts(
         active=len(rows.positions([max(chosen.days)])),
         churned=int(learnt.sum()),

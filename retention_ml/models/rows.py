@@ -8,8 +8,8 @@ import numpy as np
 
 from retention_ml.models.arrays import Floats, Ints
 from retention_ml.models.btyd.histories import Histories
-from retention_ml.models.season import Volumes
 from retention_ml.models.bundle import Predictor
+from retention_ml.models.season import Volumes
 
 FOLDS = 4
 
@@ -41,6 +41,9 @@ class Rows:
         When every customer ever seen bought, as known on the newest day whose outcome is known.
     volumes : Volumes or None
         Orders by day, as far as they are known.
+    current : array of float64, shape (m, k), or None
+        Features of the customers of the day on which the model is made: nothing is known of what
+        they will do.
     known_until_day : int
         Nothing that happened from this day on is in any of it; days since 1970-01-01.
     lead_days : int
@@ -57,6 +60,7 @@ class Rows:
     features: tuple[str, ...]
     histories: Histories | None = None
     volumes: Volumes | None = None
+    current: Floats | None = None
     known_until_day: int = 0
     lead_days: int = 0
 
@@ -100,7 +104,12 @@ class Rows:
     def only(self, features: tuple[str, ...]) -> Self:
         """The same rows with some of the features, in the given order."""
         at = [self.features.index(name) for name in features]
-        return replace(self, values=np.ascontiguousarray(self.values[:, at]), features=features)
+        return replace(
+            self,
+            values=np.ascontiguousarray(self.values[:, at]),
+            current=None if self.current is None else np.ascontiguousarray(self.current[:, at]),
+            features=features,
+        )
 
 
 def folds(groups: Ints, seed: int, count: int = FOLDS) -> Ints:

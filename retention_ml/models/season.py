@@ -1,9 +1,10 @@
 """How much busier or quieter the shop will be than when the labels were made: last year tells.
 
 The chance that a customer does not order follows the intensity of ordering: at e^s times the
-intensity a probability p of no order becomes p to the power e^s (proportional hazards). What s
-will be is read from the orders of the same weeks of last year, corrected for how the shop has
-grown since. Order counts are known for a whole year before labels of that time exist.
+intensity a probability p of no order becomes p to the power e^s (proportional hazards). How many
+orders to expect is read from the same weeks of last year, corrected for how the shop has grown
+since; s is what of that the customers of today, such as they are, do not explain. Orders can be
+counted from the first day on, long before labels of that time of the year exist.
 """
 
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ _BELIEF_UNKNOWN_GROWTH, _BELIEF = 0.7, 0.9
 # A shop that grew or shrank this much (as a log ratio) has no last year to compare with.
 _GROWTH_SCALE = 0.5
 _BELIEF_STRENGTH = 0.25
+_BELIEF_MIN = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +85,8 @@ def season_ahead(
     horizon_days: int,
     reference_day: int,
     known_until_day: int,
-    rates: Mapping[int, float],
+    labelled: Mapping[int, tuple[float, int]],
+    explained: float,
 ) -> Season | None:
     """What last year says about the year from `known_until_day` on, None without a year of orders.
 
@@ -95,16 +98,19 @@ def season_ahead(
         The newest day whose outcome is known: shifts are against its outcome window.
     known_until_day : int
         Orders are known up to the start of this day.
-    rates : mapping of int to float
-        Churn rates of past days whose outcome is known: they tell how far last year is to be
-        believed in this shop.
+    labelled : mapping of int to (float, int)
+        Churn rate and number of customers of past days whose outcome is known: they tell how far
+        last year is to be believed in this shop.
+    explained : float
+        Log ratio of the orders that today's customers would place in the reference season to
+        those that the customers of `reference_day` were expected to place.
     """
     known = volumes.before(known_until_day)
     if len(known.days) == 0 or known_until_day - int(known.days[0]) < YEAR_DAYS:
         return None
     window = _Window(known, lead_days, horizon_days)
     growth = window.growth(known_until_day)
-    belief = _belief(window, growth, rates)
+    belief = _belief(window, growth, labelled)
     ahead = np.arange(known_until_day, known_until_day + YEAR_DAYS, _STEP_DAYS)
     inside = ahead + lead_days + horizon_days - YEAR_DAYS <= known_until_day
     pairs = [
@@ -116,7 +122,7 @@ def season_ahead(
         return None
     return Season(
         days=np.array([day for day, _ in pairs], dtype=np.int64),
-        shifts=belief * np.array([shift for _, shift in pairs]),
+        shifts=belief * (np.array([shift for _, shift in pairs]) - explained),
         belief=belief,
         growth=growth,
     )
@@ -144,39 +150,45 @@ class _Window:
         return float(np.log(now / then)) if now > 0 and then > 0 else None
 
     def shift(self, day: int, reference: int, growth: float | None) -> float | None:
-        """Log ratio of the intensity of `day` to that of `reference`, None if unknown."""
+        """Log ratio of the orders to expect of `day` to those of `reference`, None if unknown."""
         if day + self.lead_days - YEAR_DAYS < self.volumes.days[0]:
             return None
         then, now = self.orders(day - YEAR_DAYS), self.orders(reference)
         return float(np.log(then / now)) + (growth or 0.0) if then > 0 and now > 0 else None
 
 
-def _belief(window: _Window, growth: float | None, rates: Mapping[int, float]) -> float:
+def _belief(
+    window: _Window, growth: float | None, labelled: Mapping[int, tuple[float, int]]
+) -> float:
     """The share of last year's shifts to apply: a ridge regression towards the usual share.
 
     Every pair of labelled days that do not overlap, the later one with a last year, says what
-    last year would have told and what happened; pairs that share days count for less.
+    last year would have told of orders per customer and what happened; pairs that share days
+    count for less.
     """
     if growth is None:
         usual = _BELIEF_UNKNOWN_GROWTH
     else:
         usual = _BELIEF * float(np.exp(-((growth / _GROWTH_SCALE) ** 2)))
-    days = sorted(day for day, rate in rates.items() if 0 < rate < 1)
+    if usual < _BELIEF_MIN:
+        return 0.0
+    days = sorted(day for day, (rate, _) in labelled.items() if 0 < rate < 1)
     apart = window.lead_days + window.horizon_days
     told, happened = [], []
     for later in days:
         earlier = [day for day in days if day + apart <= later]
         if not earlier:
             continue
+        (rate, count), (rate_before, count_before) = labelled[later], labelled[earlier[-1]]
         shift = window.shift(later, earlier[-1], window.growth(later))
         if shift is not None:
-            told.append(shift)
-            happened.append(_log_hazard(rates[later]) - _log_hazard(rates[earlier[-1]]))
+            told.append(shift - float(np.log(count / count_before)))
+            happened.append(_log_hazard(rate) - _log_hazard(rate_before))
     share = min(1.0, np.diff(days).min(initial=apart) / apart)
     evidence = share * float(np.dot(told, told))
     agreement = share * float(np.dot(told, happened))
     found = (_BELIEF_STRENGTH * usual + agreement) / (_BELIEF_STRENGTH + evidence)
-    return float(np.clip(found, 0.0, 1.0)) if usual > 0.05 else 0.0
+    return float(np.clip(found, 0.0, 1.0))
 
 
 def _log_hazard(rate: float) -> float:

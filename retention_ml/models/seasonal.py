@@ -70,7 +70,7 @@ class Seasonal:
             and phases.shape == heights.shape == (len(phases),)
             and len(phases) > 0
             and bool(np.all(np.diff(phases) > 0))
-            and 0 <= phases[0]
+            and phases[0] >= 0
             and phases[-1] < 1
             and bool(np.isfinite(heights).all())
         )
@@ -93,11 +93,15 @@ def height_of(shift: float, margin: Floats) -> float:
         Calibrated log-odds of no order of the customers.
     """
     log_probability = -np.logaddexp(0.0, -margin)
-    wanted = float(np.exp(np.exp(shift) * log_probability).mean())
+    return level(margin, float(np.exp(np.exp(shift) * log_probability).mean()))
+
+
+def level(margin: Floats, rate: float) -> float:
+    """What is to be added to log-odds, shape (n,), so that their mean probability is `rate`."""
     low, high = -_SHIFT_MAX, _SHIFT_MAX
     for _ in range(_STEPS):
         middle = (low + high) / 2
-        if float(sigmoid(margin + middle).mean()) < wanted:
+        if float(sigmoid(margin + middle).mean()) < rate:
             low = middle
         else:
             high = middle

@@ -2,6 +2,8 @@
 
 import time
 
+import numpy as np
+
 from retention_ml.failpoints import reach
 from retention_ml.models import ledger
 from retention_ml.models.candidates import BASELINE, candidate
@@ -88,6 +90,7 @@ def _judge_and_register(
         churned=int(judged.outcome.sum()),
         retained=int(len(judged.outcome) - judged.outcome.sum()),
         has_champion=standing,
+        preferred=settings.training.champion_candidate,
     )
     ledger.write_evaluations(
         transaction,
@@ -133,14 +136,14 @@ def _register(
 ) -> ModelVersion:
     """Fit the chosen candidate anew on the newest matured days, with the settings it chose."""
     name = chosen.model_name
-    newest = rows.rows(training.plan.final)
+    newest = rows.rows(training.plan.final, current=training.as_of)
     model = candidate(name).fit(
         newest,
         seed=settings.training.seed,
         threads=settings.compute.threads,
         params=chosen.params or None,
     )
-    bundle = bundle_of(settings, training, name, model, training.plan.final)
+    bundle = bundle_of(settings, training, name, model, training.plan.final, newest)
     learnt = learnt_of(settings, training, rows)
     text = card(
         model_name=name,
@@ -148,7 +151,7 @@ def _register(
         definition=churn_definition(settings),
         plan=training.plan,
         rows_count=len(learnt),
-        churn_rate=float(learnt.outcome.mean()),
+        churn_rate=float(np.nanmean(learnt.outcome)),
         values=evaluation.values,
         drivers=[(driver[0], driver[1], driver[2]) for driver in chosen.notes.get("drivers", [])],
         differences={

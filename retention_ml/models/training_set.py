@@ -58,7 +58,13 @@ class TrainingSet:
         """Positions of the rows of some days."""
         return np.flatnonzero(np.isin(self.days, np.array(days, dtype="datetime64[D]")))
 
-    def rows(self, days: Sequence[date], known_until: date | None = None) -> Rows:
+    def rows(
+        self,
+        days: Sequence[date],
+        *,
+        known_until: date | None = None,
+        current: date | None = None,
+    ) -> Rows:
         """The rows of some days, ready to learn from.
 
         Parameters
@@ -67,6 +73,8 @@ class TrainingSet:
             Those whose window has not opened are left out.
         known_until : date, optional
             Learn as on an earlier day: nothing that happened from this day on is used.
+        current : date, optional
+            The day on which the model is made: its customers are shown, not what they do.
         """
         until = min(known_until or self.known_until, self.known_until)
         lead = self.definition.lead_days
@@ -89,6 +97,7 @@ class TrainingSet:
             features=self.features,
             histories=self.histories.get(max(matured)) if matured else None,
             volumes=self.volumes.before(until_day) if self.volumes else None,
+            current=None if current is None else self.values[self.positions([current])],
             known_until_day=until_day,
             lead_days=lead,
         )

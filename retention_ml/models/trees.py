@@ -10,7 +10,9 @@ import numpy as np
 
 from retention_ml.errors import UnfitModel
 from retention_ml.models.arrays import Floats, Ints
+from retention_ml.models.shapley import tree_shap
 
+_TABLES_FROM_ROWS = 1_000
 _TEXT_BYTES_MAX = 64 * 1024 * 1024
 _MODELS_MAX = 64
 _TREES_MAX = 20_000
@@ -91,8 +93,14 @@ class Trees:
         """
         rows = values if len(values) else np.zeros((1, values.shape[1]))
         total = np.zeros((len(rows), values.shape[1] + 1))
-        for booster, share in self._boosters:
-            total += share * booster.predict(rows, pred_contrib=True, num_threads=self.threads)
+        for text, (booster, share) in zip(self.texts, self._boosters, strict=True):
+            # The same numbers to 1e-12: tables for many rows, LightGBM for few or for deep trees.
+            found = tree_shap(text, rows) if len(rows) >= _TABLES_FROM_ROWS else None
+            if found:
+                total[:, :-1] += share * found[0]
+                total[:, -1] += share * found[1]
+            else:
+                total += share * booster.predict(rows, pred_contrib=True, num_threads=self.threads)
         total /= len(self._boosters)
         return total[: len(values), :-1], float(total[0, -1])
 

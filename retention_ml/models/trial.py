@@ -1,19 +1,19 @@
 """Trying one candidate: fit, calibrate, evaluate on later days, log."""
 
 import time
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 import pyarrow as pa
 
-from retention_ml.models import ledger, runs
+from retention_ml.models import ledger, runs, timing
 from retention_ml.models.bundle import Bundle
 from retention_ml.models.candidates import candidate
 from retention_ml.models.definition import churn_definition
 from retention_ml.models.fitting import FittedModel
 from retention_ml.models.ledger import Fit, Training
 from retention_ml.models.metrics import Predictions, evaluate
-from retention_ml.models.preparation import load_rows
+from retention_ml.models.preparation import judged_from, load_rows
 from retention_ml.models.provenance import git_sha
 from retention_ml.models.registry import Registry
 from retention_ml.models.rows import Rows
@@ -46,7 +46,7 @@ def fit_candidate(
         seconds=settings.training.tuning_seconds,
     )
     fitted_in = time.monotonic() - began
-    bundle = bundle_of(settings, training, name, model, training.plan.training)
+    bundle = bundle_of(settings, training, name, model, training.plan.training, learnt)
     judged = rows.table(training.plan.evaluation)
     probability = bundle.predict(judged)
     at = rows.positions(training.plan.evaluation)
@@ -101,8 +101,9 @@ def fit_candidate(
 
 def learnt_of(settings: Settings, training: Training, rows: TrainingSet) -> Rows:
     """What candidates learn from before they are judged: nothing from the first judged day on."""
-    judged_from = min(training.plan.evaluation) - timedelta(days=settings.churn.embargo_days)
-    return rows.rows(training.plan.training, known_until=judged_from)
+    until = judged_from(settings, training.plan)
+    first = min(training.plan.evaluation)
+    return rows.rows(training.plan.training, known_until=until, current=first)
 
 
 def _fit_receipt(
@@ -136,10 +137,22 @@ def _fit_receipt(
 
 
 def bundle_of(
-    settings: Settings, training: Training, name: str, model: FittedModel, days: tuple[date, ...]
+    settings: Settings,
+    training: Training,
+    name: str,
+    model: FittedModel,
+    days: tuple[date, ...],
+    rows: Rows,
 ) -> Bundle:
-    """The bundle of a model fitted on `days`, with what it stands for."""
+    """The bundle of a model fitted on `rows` of `days`, with what it stands for and `timing`."""
     definition = churn_definition(settings)
+    told = (
+        None
+        if rows.histories is None
+        else timing.fit(
+            rows.histories, lead_days=rows.lead_days, horizon_days=rows.horizon_days
+        ).to_dict()
+    )
     return model.to_bundle(
         name,
         definition=definition.to_dict(),
@@ -148,6 +161,7 @@ def bundle_of(
         cutoffs=[str(day) for day in days],
         data_digest=training.data_digest,
         training_id=training.training_id,
+        timing=told,
     )
 
 

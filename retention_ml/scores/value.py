@@ -5,39 +5,99 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from retention_ml.models.arrays import Floats
+from retention_ml.models.timing import Timing
+from retention_ml.scores.timing import History
+
 
 def expected_value_at_risk_cents(
-    probability: npt.NDArray[np.float64],
-    revenue_cents: npt.NDArray[np.float64],
-    *,
-    revenue_days: int,
-    horizon_days: int,
-    margin_share: float,
+    probability: Floats, revenue_cents: Floats, *, margin_share: float
 ) -> npt.NDArray[np.int64]:
     """Margin that is expected to be lost with each customer, in minor units, shape (n,).
 
-    probability x `margin_share` x what the customer would spend in `horizon_days` if they went on
-    as in the last `revenue_days` (the window for which revenue is at hand). A customer whose
-    returns exceed their purchases, or whose revenue is not known, puts nothing at risk.
+    probability x `margin_share` x revenue. Where the revenue is not known or negative, nothing is
+    at risk.
 
     Parameters
     ----------
     probability : array of float64, shape (n,)
         Calibrated churn probability in [0, 1].
     revenue_cents : array of float64, shape (n,)
-        Revenue of the last `revenue_days`; NaN where not known.
+        What each customer spends in the value horizon if retained, see `revenue_if_retained_cents`
+        and `revenue_as_lately_cents`; NaN where not known.
 
     Examples
     --------
     >>> expected_value_at_risk_cents(
-    ...     np.array([0.5]), np.array([20_000.0]), revenue_days=90, horizon_days=90,
-    ...     margin_share=0.3,
+    ...     np.array([0.5]), np.array([20_000.0]), margin_share=0.3
     ... ).tolist()
     [3000]
     """
     revenue = np.nan_to_num(np.maximum(revenue_cents, 0), nan=0.0, posinf=0.0)
-    lost = probability * margin_share * revenue * (horizon_days / revenue_days)
-    return np.asarray(np.rint(lost), dtype=np.int64)
+    return np.asarray(np.rint(probability * margin_share * revenue), dtype=np.int64)
+
+
+def revenue_if_retained_cents(
+    timing: Timing, history: History, revenue_cents: Floats, *, horizon_days: int
+) -> Floats:
+    """What each customer is expected to spend in `horizon_days` if still a customer, shape (n,).
+
+    Expected purchase days of a customer who has not left (buying process) x expected payment on a
+    purchase day (Gamma-Gamma): with every purchase the customer's own mean counts more, against
+    the mean of all. NaN where the history or the revenue is not known, or the shop's spending is
+    not.
+
+    Parameters
+    ----------
+    timing : Timing
+        Of the shop.
+    history : History
+        Of the customers, shape (n,).
+    revenue_cents : array of float64, shape (n,)
+        Paid so far.
+
+    Examples
+    --------
+    >>> from retention_ml.models.btyd.gamma_gamma import SpendModel
+    >>> from retention_ml.models.btyd.nbd import BuyTillYouDie
+    >>> shop = Timing(
+    ...     process=BuyTillYouDie(r=1.0, alpha=50.0, a=0.8, b=3.0, modified=True),
+    ...     spend=SpendModel(p=4.0, q=4.0, v=1500.0),
+    ...     lead_days=0,
+    ...     horizon_days=90,
+    ... )
+    >>> once, often = np.array([1.0, 9.0]), np.array([10.0, 10.0])
+    >>> history = History.of(once, often, np.array([10.0, 300.0]))
+    >>> paid = once * 6000.0
+    >>> revenue_if_retained_cents(shop, history, paid, horizon_days=90).round().tolist()
+    [11028.0, 12061.0]
+    """
+    if timing.spend is None:
+        return np.full(len(revenue_cents), np.nan)
+    purchase_days = history.repeats + 1.0
+    paid = np.maximum(revenue_cents, 0.0) / purchase_days
+    orders = timing.process.expected_orders_if_alive(
+        history.repeats, history.observed, float(horizon_days)
+    )
+    return np.asarray(orders * timing.spend.expected_value(purchase_days, paid))
+
+
+def revenue_as_lately_cents(
+    revenue_cents: Floats, *, revenue_days: int, horizon_days: int
+) -> Floats:
+    """What each customer spends in `horizon_days` if they go on as lately, shape (n,).
+
+    Parameters
+    ----------
+    revenue_cents : array of float64, shape (n,)
+        Revenue of the last `revenue_days`, see `revenue_window_days`; NaN where not known.
+
+    Examples
+    --------
+    >>> revenue_as_lately_cents(np.array([20_000.0]), revenue_days=180, horizon_days=90).tolist()
+    [10000.0]
+    """
+    return np.asarray(revenue_cents * (horizon_days / revenue_days))
 
 
 def revenue_window_days(available_days: Sequence[int], horizon_days: int) -> int:

@@ -3,7 +3,8 @@
 import json
 import re
 from collections.abc import Callable, Iterator
-from datetime import date, timedelta
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,10 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
-from retention_ml.errors import NotReady, RetentionError, UsageError
-from retention_ml.models.backtest import processes
-from retention_ml.models.backtest.contestants import Recipe
-from retention_ml.models.backtest.desk import Job
+from retention_ml.errors import NotReady, UsageError
 from retention_ml.models.backtest.run import Files, backtest
 from retention_ml.models.candidates import recency, rfm_logistic
 from retention_ml.settings import Settings, load
@@ -27,6 +25,7 @@ from tests.shops import at, fill, random_shop
 
 DAYS = (date(2024, 9, 1), date(2024, 10, 1))
 CHEAP = ("recency", "rfm_logistic")
+MODELS = ("champion", *CHEAP, "mbg_nbd", "lightgbm_default", "ensemble")
 SMALL = {
     "RETENTION_TRAINING__CUTOFF_COUNT": "2",
     "RETENTION_TRAINING__BOOTSTRAP_DRAWS": "100",
@@ -52,34 +51,58 @@ def small(home: Path) -> Settings:
     return load({"RETENTION_HOME": str(home), **SMALL})
 
 
-def files(folder: Path) -> Files:
-    return Files(
+def run(
+    shop: Warehouse, folder: Path, *, html: bool = False, **options: Any
+) -> tuple[dict[str, Any], pa.Table]:
+    """The report and the predictions of a backtest below a folder."""
+    where = Files(
         report=folder / "R.json",
         predictions=folder / "P.parquet",
-        html=folder / "R.html",
+        html=folder / "R.html" if html else None,
     )
-
-
-def run(shop: Warehouse, folder: Path, **options: Any) -> tuple[dict[str, Any], pa.Table]:
-    """The report and the predictions of a backtest below a folder."""
-    where = files(folder)
     chosen = {"days": DAYS, "models": CHEAP, "workers": 1, **options}
     backtest(shop, settings=small(folder / "home"), files=where, **chosen)
     report = json.loads(where.report.read_text(encoding="utf-8"))
     return report, pq.read_table(where.predictions)
 
 
-def test_the_predictions_recompute_the_report(shop: Warehouse, tmp_path: Path) -> None:
-    models = ("champion", "recency", "rfm_logistic", "mbg_nbd", "lightgbm_default")
-    report, table = run(shop, tmp_path, models=models)
-    assert table.column_names == ["as_of", "customer_id", "churned", *models]
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A finished backtest of the shop."""
+
+    report: dict[str, Any]
+    table: pa.Table
+    page: str
+    told: list[tuple[int, int, str]]
+
+
+@pytest.fixture(scope="module")
+def judged(shop: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Judged:
+    """Six models on two days, given in disorder."""
+    folder = tmp_path_factory.mktemp("judged")
+    told: list[tuple[int, int, str]] = []
+    report, table = run(
+        shop,
+        folder,
+        html=True,
+        days=(DAYS[1], DAYS[0], DAYS[1]),
+        models=MODELS,
+        say=lambda *step: told.append(step),
+    )
+    page = (folder / "R.html").read_text(encoding="utf-8")
+    return Judged(report=report, table=table, page=page, told=told)
+
+
+def test_the_predictions_recompute_the_report(judged: Judged) -> None:
+    report, table = judged.report, judged.table
+    assert table.column_names == ["as_of", "customer_id", "churned", *MODELS]
     assert report["task"]["as_of"] == [str(day) for day in DAYS]
     oracles: dict[str, Callable[..., float]] = {
         "roc_auc": roc_auc_score,
         "log_loss": log_loss,
         "brier": brier_score_loss,
     }
-    for model in models:
+    for model in MODELS:
         for metric, oracle in oracles.items():
             by_day = []
             for day, counted in zip(DAYS, report["days"], strict=True):
@@ -93,26 +116,22 @@ def test_the_predictions_recompute_the_report(shop: Warehouse, tmp_path: Path) -
             assert figure["value"] == pytest.approx(sum(by_day) / len(by_day), abs=1e-6)
             assert figure["lower"] < figure["value"] < figure["upper"]
     paired = report["differences"]["recency"]["roc_auc"]
-    values = {model: report["models"][model]["metrics"]["roc_auc"]["value"] for model in models}
+    values = {model: report["models"][model]["metrics"]["roc_auc"]["value"] for model in MODELS}
     assert paired["value"] == pytest.approx(values["champion"] - values["recency"], abs=1e-6)
-    assert set(report["differences"]) == set(models) - {"champion"}
+    assert set(report["differences"]) == set(MODELS) - {"champion"}
     assert set(report["segments"]["bought on more days"]["models"]) == {"champion", "mbg_nbd"}
 
 
-def test_two_processes_give_what_one_gives(shop: Warehouse, tmp_path: Path) -> None:
-    models = ("recency", "lightgbm_default", "lightgbm_tuned")
-    one, of_one = run(shop, tmp_path / "one", models=models)
-    two, of_two = run(shop, tmp_path / "two", models=models, workers=2)
-    assert of_one.equals(of_two)
-    for found in (one, two):
-        for model in found["models"].values():
-            for day in model["by_as_of"].values():
-                del day["fit"]
-    assert one == two
+def test_two_processes_give_what_one_gives(judged: Judged, shop: Warehouse, tmp_path: Path) -> None:
+    models = ("ensemble", "recency", "lightgbm_default")
+    report, table = run(shop, tmp_path, models=models, workers=2)
+    for model in models:
+        assert table[model].equals(judged.table[model]), model
+        assert report["models"][model]["metrics"] == judged.report["models"][model]["metrics"]
 
 
 def test_a_run_that_was_stopped_goes_on_where_it_was(
-    shop: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    judged: Judged, shop: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fitted: list[str] = []
 
@@ -131,15 +150,14 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(
         with pytest.raises(KeyboardInterrupt):
             run(shop, tmp_path)
     assert fitted == ["recency", "rfm_logistic", "recency"]
-    assert not files(tmp_path).report.exists()
-    assert not files(tmp_path).predictions.exists()
+    assert not (tmp_path / "R.json").exists()
+    assert not (tmp_path / "P.parquet").exists()
     fitted.clear()
     monkeypatch.setattr(recency, "fit", counted("recency", recency.fit, 9))
     monkeypatch.setattr(rfm_logistic, "fit", counted("rfm_logistic", rfm_logistic.fit, 9))
     _, resumed = run(shop, tmp_path)
     assert fitted == ["rfm_logistic"]
-    _, at_once = run(shop, tmp_path / "elsewhere")
-    assert resumed.equals(at_once)
+    assert resumed.equals(judged.table.select(resumed.column_names))
     assert not [path for path in (tmp_path / "home").rglob(".*") if path.is_file()]
 
 
@@ -162,19 +180,10 @@ def test_what_happens_later_changes_no_prediction(warehouse: Warehouse, tmp_path
     assert first.drop_columns("churned").equals(second.drop_columns("churned"))
 
 
-def test_the_champion_is_fitted_once_under_both_its_names(shop: Warehouse, tmp_path: Path) -> None:
-    settings = small(tmp_path / "home")
-    receipt = backtest(
-        shop,
-        settings=settings,
-        days=DAYS[:1],
-        files=files(tmp_path),
-        models=("champion", "lightgbm"),
-        workers=1,
-    )
-    assert receipt.details["fitted"] == 1
-    table = pq.read_table(tmp_path / "P.parquet")
-    assert table["champion"].equals(table["lightgbm"])
+def test_the_champion_is_fitted_once_under_both_its_names(judged: Judged) -> None:
+    assert judged.table["champion"].equals(judged.table["ensemble"])
+    steps = [what for _, _, what in judged.told if what.endswith(": ensemble-all")]
+    assert len(steps) == len(DAYS)
 
 
 def test_a_day_whose_outcome_is_not_known_is_refused(shop: Warehouse, tmp_path: Path) -> None:
@@ -195,37 +204,21 @@ def test_unknown_models_and_no_days_are_refused(shop: Warehouse, tmp_path: Path)
         run(shop, tmp_path, days=())
 
 
-def test_the_page_is_one_file_that_asks_for_nothing(shop: Warehouse, tmp_path: Path) -> None:
-    run(shop, tmp_path)
-    page = files(tmp_path).html
-    assert page is not None
-    text = page.read_text(encoding="utf-8")
-    sources = re.findall(r'src="([^"]{0,22})', text)
-    assert len(sources) >= 6
+def test_the_page_is_one_file_that_asks_for_nothing(judged: Judged) -> None:
+    sources = re.findall(r'src="([^"]{0,22})', judged.page)
+    assert len(sources) == 7
     assert set(sources) == {"data:image/png;base64,"}
-    assert not re.search(r"https?:|@import|url\(", text)
+    assert not re.search(r"https?:|@import|url\(", judged.page)
 
 
-def test_a_process_that_is_killed_is_told_of(shop: Warehouse, tmp_path: Path) -> None:
-    run(shop, tmp_path, days=DAYS[:1])  # builds the features
-    dying = Recipe(module="tests.models.dying", learns_from="newest", is_tuned=False)
-    sound = Recipe(
-        module="retention_ml.models.candidates.recency", learns_from="newest", is_tuned=False
-    )
-    jobs = [Job(as_of=DAYS[0], recipe=recipe) for recipe in (dying, sound)]
-    with pytest.raises(RetentionError, match="processes of the backtest was killed"):
-        list(processes.done(shop, small(tmp_path / "home"), jobs, workers=2))
+def test_progress_is_told_to_the_end(judged: Judged) -> None:
+    steps = 5 * len(DAYS) + 2
+    assert judged.told[-1] == (steps, steps, "done")
+    assert [done for done, _, _ in judged.told] == sorted(done for done, _, _ in judged.told)
 
 
-def test_progress_is_told_to_the_end(shop: Warehouse, tmp_path: Path) -> None:
-    told: list[tuple[int, int, str]] = []
-    run(shop, tmp_path, say=lambda *step: told.append(step))
-    assert told[-1] == (6, 6, "done")
-    assert [step for step, _, _ in told] == sorted(step for step, _, _ in told)
-
-
-def test_days_are_taken_once_and_in_order(shop: Warehouse, tmp_path: Path) -> None:
-    report, _ = run(shop, tmp_path, days=(DAYS[1], DAYS[0], DAYS[1]))
-    assert report["task"]["as_of"] == [str(day) for day in DAYS]
-    fit = report["models"]["recency"]["by_as_of"][str(DAYS[0])]["fit"]
-    assert fit["days"] == [str(DAYS[0] - timedelta(days=29))]
+def test_days_are_taken_once_and_in_order(judged: Judged) -> None:
+    assert judged.report["task"]["as_of"] == [str(day) for day in DAYS]
+    learnt = judged.report["models"]["champion"]["by_as_of"][str(DAYS[0])]["fit"]["days"]
+    assert len(learnt) >= 2
+    assert max(learnt) < str(DAYS[0])

@@ -1,6 +1,5 @@
 """BG/NBD and MBG/NBD: the published figures, the simulated process, and rows that say little."""
 
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -20,7 +19,6 @@ TRIPLES = (CDNOW["x"].to_numpy(), CDNOW["t_x"].to_numpy(), CDNOW["T"].to_numpy()
 WEEKS = Histories.of(*TRIPLES)
 FITTED = {modified: nbd.fit(WEEKS, modified=modified) for modified in (False, True)}
 TRUE = BuyTillYouDie(r=0.6, alpha=20.0, a=0.5, b=2.0, modified=False)
-# Online Retail's order of size, but with time to leave: x up to about 60.
 OBSERVED = np.random.default_rng(4).integers(20, 500, 150_000).astype(np.float64)
 HORIZON = 30.0
 
@@ -97,15 +95,15 @@ def test_at_the_fit_no_direction_leads_up() -> None:
 
 @pytest.mark.parametrize("modified", [False, True])
 def test_simulated_parameters_are_recovered(modified: bool) -> None:
-    # Standard errors of the logarithms, from the spread over 30 other seeds: at most .03 for r
-    # and alpha, .06 for a and .08 for b at this size.
+    # Over 30 other seeds the logarithms spread by up to .018 (r), .017 (alpha), .027 (a) and .050
+    # (b), around the truth: four times that is allowed.
     true = replace(TRUE, modified=modified)
     observed = OBSERVED[:50_000]
     repeats, last_at, _ = simulate(true, observed, 0.0, seed=11)
     histories = Histories.of(repeats, last_at, observed)
     found = nbd.fit(histories, modified=modified)
     assert found.log_likelihood(histories) >= true.log_likelihood(histories)
-    for name, tolerance in (("r", 0.1), ("alpha", 0.1), ("a", 0.2), ("b", 0.25)):
+    for name, tolerance in (("r", 0.072), ("alpha", 0.068), ("a", 0.108), ("b", 0.2)):
         assert np.log(getattr(found, name) / getattr(true, name)) == pytest.approx(0, abs=tolerance)
 
 
@@ -279,15 +277,6 @@ def test_the_weak_prior_moves_the_fit_less_than_the_rows_can_tell() -> None:
     assert found.log_likelihood(histories) > true.log_likelihood(histories) - 2
 
 
-def test_a_fit_of_25_000_customers_takes_two_seconds_at_most() -> None:
-    observed = OBSERVED[:25_000]
-    repeats, last_at, _ = simulate(TRUE, observed, 0.0, seed=8)
-    histories = Histories.of(repeats, np.floor(last_at), observed)
-    began = time.process_time()
-    nbd.fit(histories, modified=True)
-    assert time.process_time() - began < 2
-
-
 @pytest.mark.parametrize(
     "wrong", [(-1, 0, 5), (1, 6, 5), (1, -1, 5), (1, np.nan, 5), (1, 2, np.inf)]
 )
@@ -301,7 +290,7 @@ def test_a_process_survives_writing_and_garbled_ones_are_refused() -> None:
     content = FITTED[True].to_dict()
     assert BuyTillYouDie.from_dict(content) == FITTED[True]
     for name, value in (
-        ("r", 0.0), ("alpha", float("nan")), ("a", -1.0), ("b", float("inf")), ("r", "much"),
+        ("r", 0.0), ("alpha", float("nan")), ("a", -1.0), ("b", float("inf")), ("r", "much"), ("b", 10**400),
         ("modified", 1), ("has_weak_prior", None), ("alpha", None),
     ):  # fmt: skip
         with pytest.raises(UnfitModel, match="positive and finite"):

@@ -56,7 +56,7 @@ def test_they_agree_with_the_features_when_deliveries_come_late_and_are_correcte
     days = (date(2025, 8, 17), date(2026, 1, 1))
     for day in days:
         _assert_they_agree(warehouse, settings, day)
-    # A reading that takes every rollup row at its word counts what was taken back since.
+    # A reading that takes every rollup row for known from the start sees corrections too early.
     number = day_number(days[0])
     rollup = stored([number]).customer_day
     naive = rollup.mutate(known_from_day=ibis.literal(0, "int64"))

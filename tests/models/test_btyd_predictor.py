@@ -153,7 +153,7 @@ def test_the_candidates_recover_the_probabilities_of_the_simulated_process() -> 
     for candidate, modified in ((bg_nbd, False), (mbg_nbd, True)):
         model = candidate.fit(ROWS, seed=3, threads=1)
         assert model.features == FEATURES
-        assert model.notes["histories"] == 6_000
+        assert model.notes["has_weak_prior"] is False
         said = model.predict_proba(new.values)
         found = score(said, new.outcome)
         assert found["roc_auc"][0] > 0.8

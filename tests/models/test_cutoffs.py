@@ -6,11 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retention_ml.models.cutoffs import days_needed, newest_matured, plan
+from retention_ml.models.cutoffs import Plan, days_needed, newest_matured, plan
 from retention_ml.models.definition import ChurnDefinition
 
 DEFINITION = ChurnDefinition(active_days=90, lead_days=0, horizon_days=28)
 FIRST = date(2024, 1, 1)
+
+
+def _matured(found: Plan, definition: ChurnDefinition = DEFINITION, embargo: int = 0) -> list[date]:
+    """The days learnt from whose windows close before the first day judged on."""
+    known = min(found.evaluation) - timedelta(days=embargo)
+    return [day for day in found.training if definition.window(day)[1] <= known]
 
 
 def test_a_window_that_has_not_settled_does_not_count() -> None:
@@ -38,11 +44,13 @@ def test_the_windows_learnt_from_close_before_the_first_day_judged_on() -> None:
         embargo_days=5,
     )
     assert found is not None
-    assert len(found.training) == 6
     assert found.evaluation == (date(2024, 11, 17), date(2024, 12, 1))
-    assert found.training[-1] == date(2024, 10, 6)
-    assert found.final[-1] == date(2024, 12, 1)
-    assert len(found.final) == 6
+    # Six whose windows close, and one of which 23 of 28 days are known before the embargo.
+    assert len(found.training) == 7
+    assert found.training[-2:] == (date(2024, 10, 6), date(2024, 10, 20))
+    # Six matured ones, and one of which 14 days are known.
+    assert len(found.final) == 7
+    assert found.final[-2:] == (date(2024, 12, 1), date(2024, 12, 15))
     assert found.notes == ()
 
 
@@ -57,7 +65,7 @@ def test_a_short_history_gives_fewer_days_and_says_so() -> None:
         embargo_days=0,
     )
     assert found is not None
-    assert len(found.training) == 2
+    assert len(_matured(found)) == 2
     assert len(found.evaluation) == 2
     assert found.notes == ("2 instead of 6 days to learn from: the history is short",)
 
@@ -73,7 +81,7 @@ def test_a_history_one_day_too_short_gives_no_plan() -> None:
     }
     shortest = plan(DEFINITION, newest=enough, **common)  # type: ignore[arg-type]
     assert shortest is not None
-    assert (len(shortest.training), len(shortest.evaluation)) == (1, 1)
+    assert (len(_matured(shortest)), len(shortest.evaluation)) == (1, 1)
     assert plan(DEFINITION, newest=enough - timedelta(days=1), **common) is None  # type: ignore[arg-type]
     needed = days_needed(DEFINITION, cutoff_every_days=14, embargo_days=0)
     assert FIRST + timedelta(days=needed) == enough + timedelta(days=28)
@@ -125,11 +133,14 @@ def test_no_outcome_learnt_from_reaches_into_the_days_judged_on(
     )
     if found is None:
         return
-    closes = definition.window(max(found.training))[1]
-    assert closes + timedelta(days=embargo) <= min(found.evaluation)
+    known = min(found.evaluation) - timedelta(days=embargo)
+    enough = timedelta(days=definition.shortest_days)
+    assert max(found.training) + enough <= known
+    assert max(found.final) + enough <= definition.window(newest)[1]
     assert min(found.days) >= FIRST + timedelta(days=definition.history_days)
-    assert max(found.days) == newest
-    assert 1 <= len(found.training) <= learnt
+    assert max(found.evaluation) == newest
+    assert newest in found.final
+    assert 1 <= len(_matured(found, definition, embargo)) <= learnt
     assert 1 <= len(found.evaluation) <= judged
 
 

@@ -22,6 +22,7 @@ from tests.models import worlds
 
 ROWS = worlds.rows(2_000)
 NEW = worlds.rows(2_000, seed=50)
+COUNT = len(worlds.FEATURES)
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,12 @@ def test_new_customers_are_predicted_as_well_as_by_ridge(fitted: Perceptron) -> 
     assert fitted.output.shape == (24,)
     assert auc(fitted, NEW) > auc(ridge, NEW) - 0.01
     assert auc(fitted, NEW) > 0.77
+
+
+def test_a_small_shop_is_predicted_as_well_as_by_ridge() -> None:
+    few = worlds.rows(700, seed=201)
+    ridge = candidate("logistic").fit(few, seed=3, threads=1).predictor
+    assert auc(fit_perceptron(few, seed=3), NEW) > auc(ridge, NEW) - 0.02
 
 
 def test_what_two_features_say_together_is_learnt_where_a_sum_cannot() -> None:
@@ -180,20 +187,20 @@ def test_a_bundle_written_and_loaded_is_the_same_to_the_last_bit(
         ("output", [1.0]),
         ("output", [[1.0]]),
         ("thresholds", [float("inf")] * 24),
-        ("hidden", [[1.0] * 24] * 5),
-        ("hidden", [[float("nan")] * 24] * 6),
+        ("hidden", [[1.0] * 24] * (COUNT - 1)),
+        ("hidden", [[float("nan")] * 24] * COUNT),
         ("missing_hidden", [1.0]),
-        ("missing_shares", [0.1] * 5),
+        ("missing_shares", [0.1] * (COUNT - 1)),
         ("scales", []),
-        ("scales", [{"knots": [2.0, 1.0], "heights": [0.0, 1.0]}] * 6),
-        ("scales", [{"knots": [1.0, 2.0], "heights": [0.0]}] * 6),
-        ("scales", [{"knots": [[1.0]], "heights": [[0.0]]}] * 6),
-        ("scales", [{"knots": [1.0], "heights": [float("inf")]}] * 6),
+        ("scales", [{"knots": [2.0, 1.0], "heights": [0.0, 1.0]}] * COUNT),
+        ("scales", [{"knots": [1.0, 2.0], "heights": [0.0]}] * COUNT),
+        ("scales", [{"knots": [[1.0]], "heights": [[0.0]]}] * COUNT),
+        ("scales", [{"knots": [1.0], "heights": [float("inf")]}] * COUNT),
     ],
 )
 def test_weights_that_make_no_sense_are_refused(
     name: str, value: object, fitted: Perceptron
 ) -> None:
     content = {**json.loads(fitted.files()["perceptron.json"]), name: value}
-    with pytest.raises(UnfitModel, match="does not fit its 6 features"):
+    with pytest.raises(UnfitModel, match=f"does not fit its {COUNT} features"):
         Perceptron.from_files({"perceptron.json": json.dumps(content).encode()}, worlds.FEATURES)

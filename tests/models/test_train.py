@@ -57,7 +57,7 @@ def test_every_candidate_has_metrics_with_intervals(trained: Trained) -> None:
     absolute = [row for row in rows if "_minus_" not in row["metric"]]
     assert {row["metric"] for row in absolute} == {
         "roc_auc", "pr_auc", "pr_auc_retained", "log_loss", "brier", "ece", "lift_at_10",
-        "recall_at_10",
+        "recall_at_10", "lift_at_10_of_best",
     }  # fmt: skip
     within = [
         row["lower"] <= row["value"] <= row["upper"] for row in absolute if row["metric"] != "ece"

@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from retention_ml.models.arrays import sigmoid
+from retention_ml.models.btyd.histories import Histories
 from retention_ml.models.rows import Rows
 
 FEATURES = (
@@ -13,6 +14,7 @@ FEATURES = (
     "gap_mean_days",
     "tenure_days",
     "orders_count",
+    "purchase_days_count",
 )
 DAY = 20_000
 HORIZON_DAYS = 28
@@ -34,10 +36,12 @@ def rows(count: int = 2_000, *, seed: int = 1, signal: float = 1.0) -> Rows:
             orders,
             np.round(orders * draw.gamma(4, 600, count)),
             np.where(draw.random(count) < 1 / 6, np.nan, gap),
-            recency + orders * gap,
+            recency + np.where(orders > 1, orders * gap, 0.0),
+            orders,
             orders,
         ]
     )
+    since_first = np.where(orders > 1, orders * gap, 0.0)
     logit = 0.03 * (recency - 25) - 0.35 * (orders - 5) + 0.04 * (recency - gap)
     churned = draw.random(count) < sigmoid(signal * logit)
     return Rows(
@@ -49,6 +53,8 @@ def rows(count: int = 2_000, *, seed: int = 1, signal: float = 1.0) -> Rows:
         groups=draw.permutation(np.arange(count) % int(count * 0.8)).astype(np.int64),
         weights=np.ones(count),
         features=FEATURES,
+        histories=Histories.of(orders - 1, since_first, recency + since_first),
+        known_until_day=DAY + HORIZON_DAYS,
     )
 
 

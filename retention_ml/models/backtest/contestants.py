@@ -120,14 +120,10 @@ def _contestant(name: str, training: Training) -> Contestant:
     if name in _BASELINES:
         recipe, meaning = _BASELINES[name]
         return Contestant(name=name, recipe=recipe, meaning=meaning)
-    registered = _registered(training)
+    registered = training.champion_candidate
     candidate = registered if name == CHAMPION else name
     candidates.candidate(candidate)
     meaning = f"the candidate {candidate}, all features, all days" + (
         ": what training registers" if name == CHAMPION else ""
     )
     return Contestant(name=name, recipe=_of(candidate, "all", is_tuned=True), meaning=meaning)
-
-
-def _registered(training: Training) -> str:
-    return str(getattr(training, "champion_candidate", "lightgbm"))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from retention_ml.failpoints import reach
 from retention_ml.models.backtest import parts
 from retention_ml.models.backtest.contestants import Recipe
 from retention_ml.models.material import Material, material
@@ -101,6 +102,7 @@ class Desk:
                 },
             ),
         )
+        reach("backtest.after_part")
         return Done(job=job, path=path, was_there=False)
 
     def _material(self, as_of: date) -> Day:

@@ -51,9 +51,11 @@ def done(
         ) from error
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-        for child in multiprocessing.active_children():
-            if child.pid not in before:
-                child.terminate()
+        children = [each for each in multiprocessing.active_children() if each.pid not in before]
+        for child in children:
+            child.terminate()
+        for child in children:
+            child.join()
 
 
 def _begin(url: str, settings: Settings) -> None:

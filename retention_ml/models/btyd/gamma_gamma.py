@@ -82,7 +82,7 @@ class SpendModel:
             values = {name: float(content[name]) for name in _NAMES}
             drawn = content["has_weak_prior"]
             sound = all(np.isfinite(value) and value > 0 for value in values.values())
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             sound = False
         if not sound or not isinstance(drawn, bool):
             raise UnfitModel(

@@ -1,6 +1,6 @@
 """When customers bought, in the three numbers that a buy-till-you-die model reads."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 class Histories:
     """Customers' purchase histories, those that are equal counted together; each shape (m,).
 
+    What they paid stands beside, shape (k,), of those who bought on two days or more.
+
     Parameters
     ----------
     repeats : array of float64
@@ -29,12 +31,18 @@ class Histories:
         T: days from the first purchase day to the day looked from.
     counts : array of float64
         Customers with these three numbers.
+    payments : array of float64, shape (k,)
+        Purchase days of a customer with repeats.
+    day_values : array of float64, shape (k,)
+        The mean paid on one of them, in cents.
     """
 
     repeats: Floats
     last_at: Floats
     observed: Floats
     counts: Floats
+    payments: Floats = field(default_factory=lambda: np.empty(0))
+    day_values: Floats = field(default_factory=lambda: np.empty(0))
 
     def __len__(self) -> int:
         return len(self.counts)
@@ -45,8 +53,16 @@ class Histories:
         return int(self.counts.sum())
 
     @classmethod
-    def of(cls, repeats: Floats, last_at: Floats, observed: Floats) -> Self:
+    def of(
+        cls,
+        repeats: Floats,
+        last_at: Floats,
+        observed: Floats,
+        day_values: Floats | None = None,
+    ) -> Self:
         """The histories of customers, shape (n,) each, in one order whatever theirs was.
+
+        `day_values` is the mean that each paid on a purchase day, where it is known.
 
         Raises
         ------
@@ -67,6 +83,7 @@ class Histories:
                 "expected at least 0 repeats and 0 <= days to the last purchase <= days observed. "
                 "Take them from features.customer_day."
             )
+        payments, values = _paid(x, day_values)
         # Lexicographic order by columns: faster than np.unique over rows.
         rows = rows[np.lexsort(rows.T[::-1])]
         first = np.flatnonzero(
@@ -77,14 +94,26 @@ class Histories:
             last_at=rows[first, 1],
             observed=rows[first, 2],
             counts=np.diff(np.append(first, len(rows))).astype(np.float64),
+            payments=payments,
+            day_values=values,
         )
 
     @classmethod
     def of_table(cls, table: "pa.Table") -> Self:
         """The histories in a table as `purchase_histories` describes it."""
-        return cls.of(
-            *(table[name].to_numpy() for name in ("repeats_count", "last_at_days", "tenure_days"))
-        )
+        names = ("repeats_count", "last_at_days", "tenure_days", "day_value_cents")
+        return cls.of(*(table[name].to_numpy() for name in names))
+
+
+def _paid(repeats: Floats, day_values: Floats | None) -> tuple[Floats, Floats]:
+    """Purchase days and mean payments of customers with repeats who paid, in one order."""
+    if day_values is None:
+        return np.empty(0), np.empty(0)
+    values = np.asarray(day_values, dtype=np.float64)
+    told = (repeats > 0) & np.isfinite(values) & (values > 0)
+    payments, values = repeats[told] + 1.0, values[told]
+    order = np.lexsort((values, payments))
+    return payments[order], values[order]
 
 
 def purchase_histories(days: "ibis.Table", as_of_day: int) -> "ibis.Table":
@@ -101,7 +130,8 @@ def purchase_histories(days: "ibis.Table", as_of_day: int) -> "ibis.Table":
     -------
     ibis.Table
         One row per customer: `customer_id`, `repeats_count` (x), `last_at_days` (t_x),
-        `tenure_days` (T), and `day_value_cents` (float64), the mean paid on a purchase day.
+        `tenure_days` (T), and `day_value_cents` (float64), the mean paid on one of the
+        `repeats_count` + 1 purchase days.
     """
     known = days.filter(days.event_day < as_of_day, days.known_from_day <= as_of_day)
     # What was corrected is taken back by a further row: only the sums mean something.

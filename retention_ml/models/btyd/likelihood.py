@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
 from retention_ml.models.arrays import Floats
@@ -76,6 +75,8 @@ def _highest(
     prior: float,
 ) -> Floats:
     """Logarithms of the best parameters within reach of the usual ones."""
+    # Half a second to import, and only fits need it: predictors are loaded without.
+    from scipy.optimize import minimize
 
     def loss(at: Floats) -> tuple[float, Floats]:
         parameters, away = np.exp(at), at - centre

@@ -70,19 +70,25 @@ class BuyTillYouDie:
     def expected_orders(
         self, repeats: Floats, last_at: Floats, observed: Floats, horizon_days: Floats | float
     ) -> Floats:
-        """Expected purchases in (T, T + horizon].
+        """Expected purchases in (T, T + horizon]."""
+        alive = self.p_alive(repeats, last_at, observed)
+        return np.asarray(alive * self.expected_orders_if_alive(repeats, observed, horizon_days))
+
+    def expected_orders_if_alive(
+        self, repeats: Floats, observed: Floats, horizon_days: Floats | float
+    ) -> Floats:
+        """Expected purchases in (T, T + horizon] of a customer who has not left by T.
 
         Equation 10 of Fader, Hardie and Lee after Euler's and Pfaff's transformations: of the
         arguments of 2F1 only the last then grows with x, which keeps it exact for large x.
         """
-        # At a = 1 the formula is 0 / 0 with a limit: close beside it, it is right to eight digits.
+        # At a = 1 the formula is 0 / 0 with a limit: close beside it, it is right to six digits.
         a = self.a if abs(self.a - 1.0) > 1e-7 else 1.0 + 1e-7
         later = np.log1p(horizon_days / (self.alpha + observed))
         survived = a + self.b + self._chances(repeats) - 1.0
         fixed = a + self.b + float(self.modified) - 1.0 - self.r
         fewer = np.exp((1.0 - a) * later) * hyp2f1(fixed, a - 1.0, survived, -np.expm1(-later))
-        alive = self.p_alive(repeats, last_at, observed)
-        return np.asarray(alive * survived / (a - 1.0) * (1.0 - fewer))
+        return np.asarray(survived / (a - 1.0) * (1.0 - fewer))
 
     def expected_days_to_order(self, repeats: Floats, observed: Floats) -> Floats:
         """Mean days to the next purchase of a customer who has not left; may be infinite."""
@@ -119,7 +125,7 @@ class BuyTillYouDie:
         try:
             values: dict[str, Any] = {name: float(content[name]) for name in _NAMES}
             flags = {name: content[name] for name in ("modified", "has_weak_prior")}
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise UnfitModel(_unfit(f"{type(error).__name__} at {error}")) from error
         wrong = [name for name, value in values.items() if not (np.isfinite(value) and value > 0)]
         wrong += [name for name, flag in flags.items() if not isinstance(flag, bool)]

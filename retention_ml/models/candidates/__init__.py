@@ -7,7 +7,18 @@ from retention_ml.errors import UsageError
 from retention_ml.models.fitting import Candidate
 
 BASELINE = "recency"
-NAMES = ("recency", "rfm_logistic", "logistic", "random_forest", "lightgbm")
+NAMES = (
+    "recency",
+    "rfm_logistic",
+    "bg_nbd",
+    "mbg_nbd",
+    "lightgbm_default",
+    "lightgbm_tuned",
+    "logistic",
+    "random_forest",
+    "lightgbm",
+    "ensemble",
+)
 
 
 def candidate(name: str) -> Candidate:

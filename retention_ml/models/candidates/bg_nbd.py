@@ -32,21 +32,11 @@ def fitted(rows: Rows, *, modified: bool) -> FittedModel:
     Raises
     ------
     NotReady
-        The rows come without purchase histories.
+        See `process_of`.
     """
-    if rows.histories is None:
-        raise NotReady(
-            "The rows to learn from come without purchase histories; a buying process is fitted "
-            "on those. Prepare the training anew, or leave bg_nbd and mbg_nbd out of "
-            "training.candidates."
-        )
+    predictor = process_of(rows, modified=modified)
+    process = predictor.process
     newest = rows.newest().only(FEATURES)
-    process = nbd.fit(rows.histories, modified=modified)
-    predictor = BuyingProcess(
-        process=process,
-        horizon_days=float(rows.horizon_days),
-        reference=_medians(newest.values),
-    )
     slope, intercept = calibrate(predictor.margin(newest.values), newest)
     return FittedModel(
         predictor=predictor,
@@ -59,8 +49,28 @@ def fitted(rows: Rows, *, modified: bool) -> FittedModel:
             "a": process.a,
             "b": process.b,
             "has_weak_prior": process.has_weak_prior,
-            "histories": rows.histories.customers,
         },
+    )
+
+
+def process_of(rows: Rows, *, modified: bool) -> BuyingProcess:
+    """The process of the rows' purchase histories, compared with a median customer.
+
+    Raises
+    ------
+    NotReady
+        The rows come without purchase histories.
+    """
+    if rows.histories is None:
+        raise NotReady(
+            "The rows to learn from come without purchase histories; a buying process is fitted "
+            "on those. Prepare the training anew, or leave bg_nbd and mbg_nbd out of "
+            "training.candidates."
+        )
+    return BuyingProcess(
+        process=nbd.fit(rows.histories, modified=modified),
+        horizon_days=float(rows.horizon_days),
+        reference=_medians(rows.newest().only(FEATURES).values),
     )
 
 

@@ -36,6 +36,7 @@ def fit(
     seconds: float = 20.0,
 ) -> FittedModel:
     """The mean of one booster per fold, calibrated on the folds' out-of-fold log-odds."""
+    rows = rows.matured()
     notes: dict[str, Any] = {}
     chosen = dict(params) if params else _tuned(rows, seed, threads, trials, seconds, notes)
     margin, boosters = cross_fit(

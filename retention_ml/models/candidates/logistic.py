@@ -23,13 +23,14 @@ def fit(
     seconds: float = 0.0,  # noqa: ARG001
 ) -> FittedModel:
     """The calibrated regression; its penalty is the best of `PENALTIES` out of fold."""
+    rows = rows.matured()
     penalties = (float(params["penalty"]),) if params else PENALTIES
     margins = _out_of_fold(rows, penalties, seed)
     losses = [mean_log_loss(sigmoid(margin), rows.outcome, rows.weights) for margin in margins]
     best = int(np.argmin(losses))
     slope, intercept = calibrate(margins[best], rows)
     return FittedModel(
-        predictor=_path(rows, penalties[best : best + 1])[0],
+        predictor=path(rows, penalties[best : best + 1])[0],
         features=rows.features,
         slope=slope,
         intercept=intercept,
@@ -44,13 +45,13 @@ def _out_of_fold(rows: Rows, penalties: tuple[float, ...], seed: int) -> list[Fl
     margins = [np.zeros(len(rows)) for _ in penalties]
     for number in range(FOLDS):
         inside, outside = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
-        models = _path(rows.take(inside), penalties)
+        models = path(rows.take(inside), penalties)
         for margin, model in zip(margins, models, strict=True):
             margin[outside] = model.margin(rows.values[outside])
     return margins
 
 
-def _path(rows: Rows, penalties: tuple[float, ...]) -> list[Linear]:
+def path(rows: Rows, penalties: tuple[float, ...]) -> list[Linear]:
     """One regression for each penalty, all on the same normalised features."""
     normaliser = Normaliser.of(rows.values)
     design = normaliser.design(rows.values)

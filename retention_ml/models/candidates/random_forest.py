@@ -28,6 +28,7 @@ def fit(
     seconds: float = 0.0,  # noqa: ARG001
 ) -> FittedModel:
     """The calibrated forest of all rows; calibration from forests of folds."""
+    rows = rows.matured()
     chosen = dict(params or PARAMS)
 
     def forest(inside: Rows) -> Trees:

@@ -24,6 +24,7 @@ def fit(
     seconds: float = 0.0,  # noqa: ARG001
 ) -> FittedModel:
     """The calibrated recency rule."""
+    rows = rows.matured()
     chosen = rows.only((FEATURE,))
     margin, _ = cross_fit(chosen, lambda inside, _: _curve(inside), seed)
     slope, intercept = calibrate(margin, chosen)

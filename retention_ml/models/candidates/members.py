@@ -1,0 +1,76 @@
+"""The ways in which members of the ensemble learn: each fits on folds and on the whole."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from retention_ml.models.arrays import Ints
+from retention_ml.models.boosting import grow
+from retention_ml.models.btyd.predictor import FEATURES as PROCESS_FEATURES
+from retention_ml.models.bundle import Predictor
+from retention_ml.models.candidates import bg_nbd, lightgbm, logistic
+from retention_ml.models.rows import FOLDS, Rows
+from retention_ml.models.trees import Trees
+
+_ROUNDS_MAX = 600
+_PENALTY = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FittedMember:
+    """A member fitted on all rows, and one for each fold that never saw the fold's customers."""
+
+    predictor: Predictor
+    by_fold: Sequence[Predictor]
+    features: tuple[str, ...]
+
+
+class Way(Protocol):
+    """How a member learns."""
+
+    def __call__(self, rows: Rows, fold: Ints, *, seed: int, threads: int) -> FittedMember:
+        """Learnt from rows whose outcomes are known; `fold` is 0 to `FOLDS` - 1 by row."""
+
+
+def boosted(rows: Rows, fold: Ints, *, seed: int, threads: int) -> FittedMember:
+    """Small trees, boosted; one booster per fold, each stopped on the customers left out."""
+    boosters = []
+    for number in range(FOLDS):
+        text = grow(
+            rows.take(np.flatnonzero(fold != number)),
+            lightgbm.PARAMS,
+            rounds=_ROUNDS_MAX,
+            seed=seed,
+            threads=threads,
+            left_out=rows.take(np.flatnonzero(fold == number)),
+        )
+        boosters.append(Trees(texts=(text,), threads=threads))
+    return FittedMember(
+        predictor=Trees(texts=tuple(one.texts[0] for one in boosters), threads=threads),
+        by_fold=boosters,
+        features=rows.features,
+    )
+
+
+def ridge(rows: Rows, fold: Ints, *, seed: int, threads: int) -> FittedMember:  # noqa: ARG001
+    """Ridge logistic regression on quantile-normalised features."""
+
+    def fitted(some: Rows) -> Predictor:
+        return logistic.path(some, (_PENALTY,))[0]
+
+    return FittedMember(
+        predictor=fitted(rows),
+        by_fold=[fitted(rows.take(np.flatnonzero(fold != number))) for number in range(FOLDS)],
+        features=rows.features,
+    )
+
+
+def buying_process(rows: Rows, fold: Ints, *, seed: int, threads: int) -> FittedMember:  # noqa: ARG001
+    """MBG/NBD: four parameters, fitted on purchase histories and not on outcomes."""
+    process = bg_nbd.process_of(rows, modified=True)
+    return FittedMember(predictor=process, by_fold=[process] * FOLDS, features=PROCESS_FEATURES)
+
+
+WAYS: dict[str, Way] = {"boosted": boosted, "ridge": ridge, "buying_process": buying_process}

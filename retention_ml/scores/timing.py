@@ -1,0 +1,126 @@
+"""How a customer's risk is spread over time, and when the next order is to be expected.
+
+The champion says how probable it is that no order comes within its own horizon. How that
+probability falls with shorter and rises with longer spans follows the buying process of the shop
+(`models.timing`), whose curve is moved, for each customer, onto the champion's point.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+
+from retention_ml.models.arrays import Floats, logit, sigmoid
+from retention_ml.models.btyd.nbd import BuyTillYouDie
+
+HORIZONS_DAYS = (7, 14, 30, 60, 90)
+FEATURES = ("purchase_days_count", "recency_days", "tenure_days")
+_SURE = 1e-9
+_ALIVE_MIN = 0.05
+_REACHES_MAX = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """When customers bought, in days; each shape (n,), NaN where not known.
+
+    Parameters
+    ----------
+    repeats, last_at, observed : array of float64
+        x, t_x and T of a buying process, see `models.btyd.histories`.
+    """
+
+    repeats: Floats
+    last_at: Floats
+    observed: Floats
+
+    @classmethod
+    def of(cls, purchase_days_count: Floats, recency_days: Floats, tenure_days: Floats) -> Self:
+        """The histories behind three features; NaN in all where one of them is not known.
+
+        What no customer can have (recency beyond tenure) is taken for the nearest that one can.
+        """
+        days, recency, tenure = np.broadcast_arrays(purchase_days_count, recency_days, tenure_days)
+        known = np.isfinite(days) & np.isfinite(recency) & np.isfinite(tenure)
+        observed = np.where(known, np.maximum(tenure, 0.0), np.nan)
+        return cls(
+            repeats=np.where(known, np.maximum(days - 1.0, 0.0), np.nan),
+            last_at=observed - np.clip(recency, 0.0, observed),
+            observed=observed,
+        )
+
+
+def no_order_probabilities(
+    process: BuyTillYouDie,
+    history: History,
+    probability: Floats,
+    *,
+    reach_days: int,
+    horizons_days: tuple[int, ...] = HORIZONS_DAYS,
+) -> Floats:
+    """Probability that no order comes within each horizon, shape (n, m), NaN where not known.
+
+    With S(h) the process's probability of no order in the first h days, p the champion's
+    probability and H its horizon, log-odds(h) = log-odds of S(h) + (log-odds of p - log-odds of
+    S(H)). A longer horizon never has a higher probability, and at H the answer is p itself.
+    0 and 1 are kept a billionth away.
+
+    Parameters
+    ----------
+    process : BuyTillYouDie
+        Of the shop.
+    history : History
+        Of the customers, shape (n,).
+    probability : array of float64, shape (n,)
+        The champion's calibrated probability of no order.
+    reach_days : int
+        H: days from the day scored to the end of the champion's outcome window. Where the window
+        opens with a lead, orders inside the lead keep nobody for the champion, yet count here.
+    horizons_days : tuple of int, length m
+        Days from the day scored on.
+    """
+    horizons = np.asarray(horizons_days, dtype=np.float64)
+    repeats, last_at, observed = (
+        part[:, None] for part in (history.repeats, history.last_at, history.observed)
+    )
+    asked = np.append(horizons, float(reach_days))
+    told = logit(process.p_no_order(repeats, last_at, observed, asked))
+    own = np.clip(probability, _SURE, 1 - _SURE)[:, None]
+    curve = np.clip(sigmoid(told[:, :-1] + logit(own) - told[:, -1:]), _SURE, 1 - _SURE)
+    # Rounding must not break the two promises either.
+    curve = np.where(horizons <= reach_days, np.maximum(curve, own), curve)
+    curve = np.where(horizons >= reach_days, np.minimum(curve, own), curve)
+    order = np.argsort(horizons, kind="stable")
+    curve[:, order] = np.minimum.accumulate(curve[:, order], axis=1)
+    return np.asarray(curve)
+
+
+def days_to_next_order(process: BuyTillYouDie, history: History, *, reach_days: int) -> Floats:
+    """Days until the next order is expected of a customer who still buys, shape (n,).
+
+    The mean of the process given that the customer has not left, (alpha + T) / (r + x - 1). Where
+    that is infinite (few purchases so far), the median. Three times `reach_days` at most: beyond,
+    the day is a guess. NaN where the history is not known, or the process holds it less than 5 %
+    probable that the customer still buys.
+    """
+    mean = process.expected_days_to_order(history.repeats, history.observed)
+    with np.errstate(over="ignore"):  # a median of centuries is cut below
+        median = process.days_to_order_quantile(history.repeats, history.observed, 0.5)
+    days = np.minimum(np.where(np.isfinite(mean), mean, median), _REACHES_MAX * reach_days)
+    alive = process.p_alive(history.repeats, history.last_at, history.observed)
+    return np.where(alive >= _ALIVE_MIN, days, np.nan)
+
+
+def next_order_expected_on(as_of: date, days: Floats) -> pa.Array:
+    """The day on which a span after the first moment of `as_of` ends, null where NaN.
+
+    Examples
+    --------
+    >>> next_order_expected_on(date(2026, 3, 1), np.array([0.4, 12.0, np.nan])).to_pylist()
+    [datetime.date(2026, 3, 1), datetime.date(2026, 3, 13), None]
+    """
+    unknown = np.isnan(days)
+    whole = np.floor(np.where(unknown, 0.0, days)).astype(np.int64)
+    return pa.array(np.datetime64(as_of, "D") + whole, pa.date32(), mask=unknown)
