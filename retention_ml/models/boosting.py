@@ -33,21 +33,32 @@ def grow(
     threads: int,
     left_out: Rows | None = None,
     patience: int = 30,
+    given_day: bool = False,
 ) -> str:
     """The text of a model grown on `rows`.
 
     Where `left_out` is given, growing stops once its log loss has not improved for `patience`
-    trees, and only the trees up to the best one are kept.
+    trees, and only the trees up to the best one are kept. With `given_day` the level of each
+    row's day is given, and the trees only learn what distinguishes customers of one day.
     """
     lightgbm = load_lightgbm()
     settings = {**fixed(seed, threads), **params}
-    learnt = lightgbm.Dataset(rows.values, rows.outcome, weight=_weights(rows), params=settings)
+    if given_day:
+        settings["boost_from_average"] = False
+    learnt = lightgbm.Dataset(
+        rows.values,
+        rows.outcome,
+        weight=_weights(rows),
+        init_score=rows.day_levels() if given_day else None,
+        params=settings,
+    )
     if left_out is None:
         return trees_only(lightgbm.train(settings, learnt, rounds).model_to_string())
     judged = lightgbm.Dataset(
         left_out.values,
         left_out.outcome,
         weight=_weights(left_out),
+        init_score=left_out.day_levels() if given_day else None,
         reference=learnt,
         params=settings,
     )

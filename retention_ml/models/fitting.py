@@ -90,8 +90,10 @@ class Candidate(Protocol):
         """
 
 
-def calibrate(margin: Floats, rows: Rows) -> tuple[float, float]:
+def calibrate(margin: Floats, rows: Rows, *, given_day: bool = False) -> tuple[float, float]:
     """Slope and intercept that make out-of-fold log-odds calibrated (Platt scaling).
+
+    With `given_day` the level of each row's day is given: the slope is that within days.
 
     The slope is never negative: a model that ranks the wrong way round on rows it has not seen
     becomes a constant, not its own opposite.
@@ -104,7 +106,11 @@ def calibrate(margin: Floats, rows: Rows) -> tuple[float, float]:
     spread = float(margin.std())
     if spread > 1e-12:
         slopes, intercept = ridge_logistic(
-            (margin / spread)[:, None], rows.outcome, rows.weights, penalty=1e-6
+            (margin / spread)[:, None],
+            rows.outcome,
+            rows.weights,
+            penalty=1e-6,
+            offset=rows.day_levels() if given_day else None,
         )
         if slopes[0] > 0:
             return float(slopes[0]) / spread, intercept

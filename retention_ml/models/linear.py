@@ -60,15 +60,17 @@ def ridge_logistic(
     weights: Floats,
     penalty: float,
     start: tuple[Floats, float] | None = None,
+    offset: Floats | None = None,
 ) -> tuple[Floats, float]:
     """Coefficients, shape (k,), and intercept of a ridge logistic regression.
 
     Minimises sum of weighted log losses + `penalty` / 2 × sum of squared coefficients (the
-    intercept is free) by Newton's method with step halving, from `start` if given.
+    intercept is free) by Newton's method with step halving, from `start` if given. `offset`,
+    shape (n,), is added to the log-odds of each row.
     """
     # One thread: equal sums on every machine, and no spinning on a busy one.
     with threadpool_limits(limits=1, user_api="blas"):
-        return _newton(design, outcome, weights, penalty, start)
+        return _newton(design, outcome, weights, penalty, start, offset)
 
 
 def _newton(
@@ -77,20 +79,23 @@ def _newton(
     weights: Floats,
     penalty: float,
     start: tuple[Floats, float] | None,
+    offset: Floats | None,
 ) -> tuple[Floats, float]:
     rows, columns = design.shape
     full = np.column_stack([design, np.ones(rows)])
     ridge = np.append(np.full(columns, penalty), 1e-9)
+    given = np.zeros(rows) if offset is None else offset
     base = np.clip(np.average(outcome, weights=weights), 1e-6, 1 - 1e-6)
-    beta = np.append(*start) if start else np.append(np.zeros(columns), np.log(base / (1 - base)))
+    level = np.log(base / (1 - base)) - np.average(given, weights=weights)
+    beta = np.append(*start) if start else np.append(np.zeros(columns), level)
 
     def loss(at: Floats) -> float:
-        margin = full @ at
+        margin = full @ at + given
         return float(weights @ (np.logaddexp(0, margin) - outcome * margin) + ridge @ at**2 / 2)
 
     current = loss(beta)
     for _ in range(_NEWTON_STEPS_MAX):
-        probability = sigmoid(full @ beta)
+        probability = sigmoid(full @ beta + given)
         curvature = np.maximum(weights * probability * (1 - probability), 1e-12)
         gradient = full.T @ (weights * (probability - outcome)) + ridge * beta
         root = full * np.sqrt(curvature)[:, None]

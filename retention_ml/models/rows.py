@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from retention_ml.models.arrays import Floats, Ints
+from retention_ml.models.arrays import Floats, Ints, logit
 from retention_ml.models.btyd.histories import Histories
 from retention_ml.models.bundle import Predictor
 from retention_ml.models.season import Volumes
@@ -72,6 +72,17 @@ class Rows:
         """1 churned, 0 retained, NaN where the window has not been seen to its end; shape (n,)."""
         churned = (self.until_order >= self.horizon_days).astype(np.float64)
         return np.where(self.followed >= self.horizon_days, churned, np.nan)
+
+    def day_levels(self) -> Floats:
+        """Log-odds of the churn rate of each row's day, shape (n,); outcomes must be known.
+
+        Days differ in ways that no customer explains: the season, a campaign, how far back the
+        orders go. Given the level of its day, a row tells what distinguishes its customer.
+        """
+        _, day = np.unique(self.days, return_inverse=True)
+        churned = np.bincount(day, self.weights * self.outcome)
+        counted = np.bincount(day, self.weights)
+        return logit((churned + 0.5) / (counted + 1.0))[day]
 
     def matured(self) -> Self:
         """The rows whose whole outcome window is known."""

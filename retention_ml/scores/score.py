@@ -25,9 +25,6 @@ from retention_ml.warehouse import Warehouse
 if TYPE_CHECKING:
     from retention_ml.models.registry import ServedModel
 
-_REVENUE = "revenue_cents_{}d"
-_REVENUE_SO_FAR = "revenue_cents"
-
 
 def score(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
     """Write a snapshot of the day's scores; `details["snapshot_id"]` names it.
@@ -50,7 +47,7 @@ def score(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
     challenger, in_shadow = served.challenger(warehouse, settings, scored)
     policy = policy_of(settings)
     told = buying.of_manifest(champion.bundle.manifest)
-    history = _history(scored)
+    history = timing.history_of(scored)
     before = base_tiers(warehouse, right.base_snapshot_id)
     rows = pa.table(
         {
@@ -59,7 +56,14 @@ def score(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
             "churn_probability": probability,
             "risk_percentile": value.risk_percentile(probability),
             **_tiers(policy, as_of, before, scored, probability),
-            "expected_value_at_risk_cents": _value(settings, scored, probability, told, history),
+            "expected_value_at_risk_cents": value.at_risk_cents(
+                scored,
+                probability,
+                told,
+                history,
+                margin_share=settings.value.margin_share,
+                horizon_days=settings.value.horizon_days,
+            ),
             **_reasons(champion, scored),
             "challenger_probability": in_shadow,
             **_texts(
@@ -70,7 +74,7 @@ def score(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
                 run_id=settings.run_id,
             ),
             "scored_at": _stamp(scored.num_rows),
-            **_timing(as_of, probability, told, history),
+            **timing.columns(as_of, probability, told, history),
         }
     )
     manifest: dict[str, Any] = {
@@ -186,65 +190,6 @@ def _tiers(
     return {
         "risk_tier": pa.array([TIERS[index] for index in tier.tolist()], pa.string()),
         "tier_since": pa.array(since, pa.date32()),
-    }
-
-
-def _history(scored: pa.Table) -> timing.History:
-    return timing.History.of(*(_known(scored, name) for name in timing.FEATURES))
-
-
-def _known(scored: pa.Table, name: str) -> npt.NDArray[np.float64]:
-    """A feature's values, NaN where they are not known."""
-    if name in scored.column_names:
-        return snapshot.column(scored, name)
-    return np.full(scored.num_rows, np.nan)
-
-
-def _value(
-    settings: Settings,
-    scored: pa.Table,
-    probability: npt.NDArray[np.float64],
-    told: buying.Timing | None,
-    history: timing.History,
-) -> npt.NDArray[np.int64]:
-    """What is at risk: of the revenue that the shop's buying process expects, where it has one."""
-    from retention_ml.features.catalogue import WINDOWS
-
-    horizon = settings.value.horizon_days
-    days = value.revenue_window_days(WINDOWS, horizon)
-    revenue = value.revenue_as_lately_cents(
-        snapshot.column(scored, _REVENUE.format(days)), revenue_days=days, horizon_days=horizon
-    )
-    if told is not None:
-        expected = value.revenue_if_retained_cents(
-            told, history, _known(scored, _REVENUE_SO_FAR), horizon_days=horizon
-        )
-        revenue = np.where(np.isfinite(expected), expected, revenue)
-    return value.expected_value_at_risk_cents(
-        probability, revenue, margin_share=settings.value.margin_share
-    )
-
-
-def _timing(
-    as_of: date,
-    probability: npt.NDArray[np.float64],
-    told: buying.Timing | None,
-    history: timing.History,
-) -> dict[str, pa.Array]:
-    """Risk by horizon and the next order; null where the model's bundle tells no timing."""
-    n = len(probability)
-    curve, days = np.full((n, len(timing.HORIZONS_DAYS)), np.nan), np.full(n, np.nan)
-    if told is not None:
-        curve = timing.no_order_probabilities(
-            told.process, history, probability, reach_days=told.reach_days
-        )
-        days = timing.days_to_next_order(told.process, history, reach_days=told.reach_days)
-    return {
-        **{
-            f"no_order_probability_{horizon}d": pa.array(own, mask=np.isnan(own))
-            for horizon, own in zip(timing.HORIZONS_DAYS, curve.T, strict=True)
-        },
-        "next_order_expected_on": timing.next_order_expected_on(as_of, days),
     }
 
 

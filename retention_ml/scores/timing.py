@@ -14,6 +14,8 @@ import pyarrow as pa
 
 from retention_ml.models.arrays import Floats, logit, sigmoid
 from retention_ml.models.btyd.nbd import BuyTillYouDie
+from retention_ml.models.timing import Timing
+from retention_ml.scores.snapshot import column
 
 HORIZONS_DAYS = (7, 14, 30, 60, 90)
 FEATURES = ("purchase_days_count", "recency_days", "tenure_days")
@@ -50,6 +52,41 @@ class History:
             last_at=observed - np.clip(recency, 0.0, observed),
             observed=observed,
         )
+
+
+def history_of(features: pa.Table) -> History:
+    """The histories of the customers of a feature table, NaN where it lacks them."""
+    return History.of(*(known(features, name) for name in FEATURES))
+
+
+def known(features: pa.Table, name: str) -> Floats:
+    """A feature, shape (n,), NaN where it is missing, also where the whole column is."""
+    if name in features.column_names:
+        return column(features, name)
+    return np.full(features.num_rows, np.nan)
+
+
+def columns(
+    as_of: date, probability: Floats, told: Timing | None, history: History
+) -> dict[str, pa.Array]:
+    """`no_order_probability_7d` to `_90d` and `next_order_expected_on` of scored customers.
+
+    Null where the history is not known, and throughout where the champion's bundle tells no
+    timing (`told` is None).
+    """
+    n = len(probability)
+    curve, days = np.full((n, len(HORIZONS_DAYS)), np.nan), np.full(n, np.nan)
+    if told is not None:
+        reach = told.reach_days
+        curve = no_order_probabilities(told.process, history, probability, reach_days=reach)
+        days = days_to_next_order(told.process, history, reach_days=reach)
+    return {
+        **{
+            f"no_order_probability_{horizon}d": pa.array(own, mask=np.isnan(own))
+            for horizon, own in zip(HORIZONS_DAYS, curve.T, strict=True)
+        },
+        "next_order_expected_on": next_order_expected_on(as_of, days),
+    }
 
 
 def no_order_probabilities(

@@ -4,10 +4,43 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from retention_ml.models.arrays import Floats
 from retention_ml.models.timing import Timing
-from retention_ml.scores.timing import History
+from retention_ml.scores.snapshot import column
+from retention_ml.scores.timing import History, known
+
+_REVENUE, _REVENUE_LATELY = "revenue_cents", "revenue_cents_{}d"
+
+
+def at_risk_cents(
+    features: pa.Table,
+    probability: Floats,
+    told: Timing | None,
+    history: History,
+    *,
+    margin_share: float,
+    horizon_days: int,
+) -> npt.NDArray[np.int64]:
+    """Margin that is expected to be lost with each customer of a feature table, shape (n,).
+
+    Of the revenue that the shop's buying process and spending expect (`revenue_if_retained_cents`);
+    where the champion's bundle or the customer's history does not tell, of the revenue as lately
+    (`revenue_as_lately_cents`).
+    """
+    from retention_ml.features.catalogue import WINDOWS
+
+    days = revenue_window_days(WINDOWS, horizon_days)
+    revenue = revenue_as_lately_cents(
+        column(features, _REVENUE_LATELY.format(days)), revenue_days=days, horizon_days=horizon_days
+    )
+    if told is not None:
+        expected = revenue_if_retained_cents(
+            told, history, known(features, _REVENUE), horizon_days=horizon_days
+        )
+        revenue = np.where(np.isfinite(expected), expected, revenue)
+    return expected_value_at_risk_cents(probability, revenue, margin_share=margin_share)
 
 
 def expected_value_at_risk_cents(
@@ -70,7 +103,7 @@ def revenue_if_retained_cents(
     >>> history = History.of(once, often, np.array([10.0, 300.0]))
     >>> paid = once * 6000.0
     >>> revenue_if_retained_cents(shop, history, paid, horizon_days=90).round().tolist()
-    [11028.0, 12061.0]
+    [5297.0, 12229.0]
     """
     if timing.spend is None:
         return np.full(len(revenue_cents), np.nan)

@@ -173,6 +173,7 @@ def test_what_happens_later_changes_no_prediction(warehouse: Warehouse, tmp_path
             {"order_id": f"later{number}", "customer_id": customer, "event_at": at("2024-09-01", 0)}
             for number, customer in enumerate(everybody)
         ],
+        available_at=at("2025-06-01"),  # late, and still what followed
     )
     after, second = run(warehouse, tmp_path / "again", days=DAYS[:1], models=models)
     assert before["days"][0]["churned"] > 0

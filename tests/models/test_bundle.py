@@ -32,7 +32,10 @@ def new() -> pa.Table:
 
 
 def test_the_set_of_candidates_is_the_expected_one() -> None:
-    assert NAMES == ("recency", "rfm_logistic", "logistic", "random_forest", "lightgbm")
+    assert NAMES == (
+        "recency", "rfm_logistic", "bg_nbd", "mbg_nbd", "lightgbm_default", "lightgbm_tuned",
+        "logistic", "random_forest", "lightgbm", "ensemble",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -169,7 +172,7 @@ def test_a_manifest_that_is_none_is_refused(manifest: bytes) -> None:
 
 def test_a_missing_feature_is_named(fitted: dict[str, FittedModel], new: pa.Table) -> None:
     bundle = fitted["logistic"].to_bundle("logistic")
-    with pytest.raises(UsageError, match=r"lacks 1 of the 6 features .* 'gap_mean_days'"):
+    with pytest.raises(UsageError, match=r"lacks 1 of the 7 features .* 'gap_mean_days'"):
         bundle.predict(new.drop_columns(["gap_mean_days"]))
 
 

@@ -47,6 +47,17 @@ def test_with_a_champion_the_best_becomes_challenger_only() -> None:
     assert (said.verdict, said.best, said.is_challenger) == ("keep", "lightgbm", True)
 
 
+def test_among_near_equals_the_preferred_candidate_is_best() -> None:
+    near = _evaluation({"recency": 4.0, "lightgbm": 0.30, "ensemble": 0.32})
+    assert _decide(near).best == "lightgbm"
+    assert _decide(near, preferred="ensemble").best == "ensemble"
+
+
+def test_a_candidate_that_is_clearly_better_than_the_preferred_one_is_best() -> None:
+    assert _decide(CLEAR, preferred="logistic").best == "lightgbm"
+    assert _decide(CLEAR, preferred="not_fitted").best == "lightgbm"
+
+
 def test_a_candidate_within_noise_of_the_baseline_is_not_promoted() -> None:
     said = _decide(_evaluation({"recency": 1.0, "lightgbm": 1.0}))
     assert said.verdict == "inconclusive"

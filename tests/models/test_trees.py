@@ -36,7 +36,7 @@ def test_a_forest_predicts_what_lightgbm_says(text: str) -> None:
     [
         ("version=v4", "version=v3", "version v4"),
         ("num_class=1", "num_class=3", "num_class"),
-        ("max_feature_idx=5", "max_feature_idx=50000000", "max_feature_idx"),
+        ("max_feature_idx=6", "max_feature_idx=50000000", "max_feature_idx"),
         ("objective=binary sigmoid:1", "objective=regression", "objective"),
         ("end of trees", "end of treez", "does not stop"),
         ("\nnum_cat=0", "\nnum_cat=1", "tree"),

@@ -21,7 +21,8 @@ RISK_COLUMNS = [
     "customer_id", "as_of", "churn_probability", "risk_percentile", "risk_tier", "tier_since",
     "expected_value_at_risk", "reason_1_code", "reason_1", "reason_2_code", "reason_2",
     "reason_3_code", "reason_3", "model_name", "model_version", "arm", "run_id", "snapshot_id",
-    "scored_at",
+    "scored_at", "no_order_probability_7d", "no_order_probability_14d", "no_order_probability_30d",
+    "no_order_probability_60d", "no_order_probability_90d", "next_order_expected_on",
 ]  # fmt: skip
 PERSONAL = ("name", "mail", "phone", "address", "birth", "age_band", "income", "household", "raw_")
 ALLOWED_NAMES = {"model_name", "table_name", "column_name", "baseline_name", "name"}

@@ -172,7 +172,7 @@ def _fitted(
 
 def _calibrated(margin: Floats, known: Rows) -> tuple[float, float]:
     """Slope from all rows, level from the newest day."""
-    slope, _ = calibrate(margin, known)
+    slope, _ = calibrate(margin, known, given_day=True)
     newest = known.days == known.days.max()
     # Never quite 0 or 1: nobody is certain, and log-odds are finite.
     ends = 0.5 / int(newest.sum())

@@ -10,7 +10,8 @@ from retention_ml.models.arrays import Ints
 from retention_ml.models.boosting import grow
 from retention_ml.models.btyd.predictor import FEATURES as PROCESS_FEATURES
 from retention_ml.models.bundle import Predictor
-from retention_ml.models.candidates import bg_nbd, lightgbm, logistic
+from retention_ml.models.candidates import bg_nbd, lightgbm
+from retention_ml.models.linear import Normaliser, ridge_logistic
 from retention_ml.models.rows import FOLDS, Rows
 from retention_ml.models.trees import Trees
 
@@ -45,6 +46,7 @@ def boosted(rows: Rows, fold: Ints, *, seed: int, threads: int) -> FittedMember:
             seed=seed,
             threads=threads,
             left_out=rows.take(np.flatnonzero(fold == number)),
+            given_day=True,
         )
         boosters.append(Trees(texts=(text,), threads=threads))
     return FittedMember(
@@ -55,10 +57,18 @@ def boosted(rows: Rows, fold: Ints, *, seed: int, threads: int) -> FittedMember:
 
 
 def ridge(rows: Rows, fold: Ints, *, seed: int, threads: int) -> FittedMember:  # noqa: ARG001
-    """Ridge logistic regression on quantile-normalised features."""
+    """Ridge logistic regression on quantile-normalised features, the level of each day given."""
 
     def fitted(some: Rows) -> Predictor:
-        return logistic.path(some, (_PENALTY,))[0]
+        normaliser = Normaliser.of(some.values)
+        coefficients, intercept = ridge_logistic(
+            normaliser.design(some.values),
+            some.outcome,
+            some.weights,
+            _PENALTY * len(some) / 10_000,
+            offset=some.day_levels(),
+        )
+        return normaliser.linear(coefficients, intercept)
 
     return FittedMember(
         predictor=fitted(rows),

@@ -18,7 +18,13 @@ SELECT
     score.arm,
     score.run_id,
     score.snapshot_id,
-    score.scored_at
+    score.scored_at,
+    score.no_order_probability_7d,
+    score.no_order_probability_14d,
+    score.no_order_probability_30d,
+    score.no_order_probability_60d,
+    score.no_order_probability_90d,
+    score.next_order_expected_on
 FROM scores.published AS pointer
 JOIN scores.customer_daily AS score ON score.snapshot_id = pointer.snapshot_id;
 COMMENT ON VIEW reports.customer_risk_history IS 'one row per scored customer and published day';
@@ -28,7 +34,7 @@ COMMENT ON COLUMN reports.customer_risk_history.churn_probability IS 'calibrated
 COMMENT ON COLUMN reports.customer_risk_history.risk_percentile IS 'share of the day''s customers at no greater risk, 0 to 1; 1 is the most at risk';
 COMMENT ON COLUMN reports.customer_risk_history.risk_tier IS 'low, medium, high or critical: from the probability, with hysteresis';
 COMMENT ON COLUMN reports.customer_risk_history.tier_since IS 'the published day from which the customer has had the tier without a break';
-COMMENT ON COLUMN reports.customer_risk_history.expected_value_at_risk IS 'margin expected to be lost, in the shop''s currency: probability x margin share x revenue of the value horizon';
+COMMENT ON COLUMN reports.customer_risk_history.expected_value_at_risk IS 'margin expected to be lost, in the shop''s currency: churn probability x margin share x revenue expected in the value horizon if the customer is retained; that is expected purchase days (buying process) x expected payment on one (Gamma-Gamma), or revenue as lately where the model''s bundle tells neither';
 COMMENT ON COLUMN reports.customer_risk_history.reason_1_code IS 'family and feature of the strongest push towards churn; empty where nothing pushes there';
 COMMENT ON COLUMN reports.customer_risk_history.reason_1 IS 'the strongest reason in words, with the customer''s own value';
 COMMENT ON COLUMN reports.customer_risk_history.reason_2_code IS 'family and feature of the second reason';
@@ -41,3 +47,9 @@ COMMENT ON COLUMN reports.customer_risk_history.arm IS 'champion or challenger: 
 COMMENT ON COLUMN reports.customer_risk_history.run_id IS 'the run that wrote the score';
 COMMENT ON COLUMN reports.customer_risk_history.snapshot_id IS 'the scoring run; its manifest is in scores.snapshots';
 COMMENT ON COLUMN reports.customer_risk_history.scored_at IS 'when the score was computed';
+COMMENT ON COLUMN reports.customer_risk_history.no_order_probability_7d IS 'probability that the customer places no order within 7 days from the first moment of as_of, 0 to 1; agrees with churn_probability at the end of the outcome window; empty for models that tell no timing';
+COMMENT ON COLUMN reports.customer_risk_history.no_order_probability_14d IS 'the same within 14 days; never more than within 7';
+COMMENT ON COLUMN reports.customer_risk_history.no_order_probability_30d IS 'the same within 30 days; never more than within 14';
+COMMENT ON COLUMN reports.customer_risk_history.no_order_probability_60d IS 'the same within 60 days; never more than within 30';
+COMMENT ON COLUMN reports.customer_risk_history.no_order_probability_90d IS 'the same within 90 days; never more than within 60';
+COMMENT ON COLUMN reports.customer_risk_history.next_order_expected_on IS 'the day on which the next order is expected of a customer who still buys, at most three outcome windows after as_of; empty where that is less than 5 % probable';
