@@ -39,6 +39,7 @@ _METRICS = {
 _PAIRED = {"roc_auc": "ROC AUC", "log_loss": "log loss", "brier": "Brier", "ece": "ECE"}
 _DRAWN = ("mbg_nbd", "lightgbm_tuned")
 _DPI = 72
+_NOT_USED = {"every_days", "evaluation_count", "candidates"}
 
 Document = Mapping[str, Any]
 
@@ -79,7 +80,7 @@ def text(found: Mapping[str, Document]) -> str:
         "Every figure was measured by `retention backtest`: for each day a model learns only from "
         "what was known at the start of that day, predicts the customers active then, and is "
         "judged by what they did afterwards. All data sets are run with the same code and the same "
-        "settings; only the churn definition differs.",
+        "settings; only the churn definition and the time zone differ.",
         "Figures are means over the days of a task. Intervals are 95 % by bootstrap over customers, "
         "the same resampled customers for all models and days, so that differences are paired. "
         "Chance adds to the ECE of every resample: its interval lies to the right of the value. "
@@ -96,6 +97,8 @@ def text(found: Mapping[str, Document]) -> str:
         _targets(found),
         "## Time",
         _time(found),
+        "## Settings",
+        _settings(found),
         "## Commands",
         "All of it: `make benchmark-quality`. A single task, on a warehouse that holds its data:",
         "\n".join(f"```\n{_command(name, document)}\n```" for name, document in found.items()),
@@ -209,10 +212,35 @@ def _time(found: Mapping[str, Document]) -> str:
         f"{np.mean([own['fit']['rows_count'] for own in _days(document, document['reference'])]):,.0f}"
         for document in found.values()
     ]
-    rows.append(["rows the champion learns from", *sizes])
-    return "Seconds of a fit, mean over the days, one thread beside another fit:\n\n" + _table(
-        ["model", *(_title(name) for name in found)], rows
+    rows.append(["rows at hand to learn from", *sizes])
+    rows.append(
+        ["whole backtest, minutes", *(_minutes(document["run"]) for document in found.values())]
     )
+    return (
+        "Seconds of a fit, mean over the days, one thread beside another fit. The whole backtest "
+        "builds features, fits, predicts and judges:\n\n"
+        + _table(["", *(_title(name) for name in found)], rows)
+    )
+
+
+def _minutes(run: Document) -> str:
+    """Wall time of a run that did all of its work itself."""
+    if run["kept"]:
+        return f"– ({run['kept']} of {run['kept'] + run['fitted']} fits kept from before)"
+    return f"{run['seconds'] / 60:.1f} with {run['workers']} processes"
+
+
+def _settings(found: Mapping[str, Document]) -> str:
+    """The training settings and versions behind the figures, once for each that differ."""
+    told: dict[str, list[str]] = {}
+    for name, document in found.items():
+        training = document["settings"]["training"]
+        shown = ", ".join(
+            f"`{key} = {json.dumps(training[key])}`" for key in training if key not in _NOT_USED
+        )
+        versions = ", ".join(f"{what} {which}" for what, which in document["versions"].items())
+        told.setdefault(f"{shown}. Code and libraries: {versions}.", []).append(_title(name))
+    return "\n\n".join(f"{', '.join(titles)}: {text}" for text, titles in told.items())
 
 
 def _days(document: Document, model: str) -> list[Document]:

@@ -1,7 +1,7 @@
 """`features.customer_daily`: its columns follow the catalogue, its days are replaced as a whole."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 
 import ibis
@@ -18,8 +18,19 @@ _WRITE_LOCK = 7_265_748
 _ORDER = [("as_of", "ascending"), ("customer_id", "ascending")]
 
 
-def read(warehouse: Warehouse, days: Sequence[date]) -> pa.Table:
+def read(
+    warehouse: Warehouse,
+    days: Sequence[date],
+    some: Callable[[ibis.Table], ibis.Table] = lambda rows: rows,
+) -> pa.Table:
     """The stored features of some days, ordered by day and customer.
+
+    Parameters
+    ----------
+    days : sequence of date
+        Which days.
+    some : callable, optional
+        Chooses among the rows, in the database.
 
     Returns
     -------
@@ -38,7 +49,7 @@ def read(warehouse: Warehouse, days: Sequence[date]) -> pa.Table:
             f"The features of {missing[0]} are not built ({len(missing)} of the {len(set(days))} "
             f"days asked for are missing). Run `retention build-features --as-of {missing[0]}`."
         )
-    return warehouse.read(rows_of(days)).sort_by(_ORDER)
+    return warehouse.read(some(rows_of(days))).sort_by(_ORDER)
 
 
 def rows_of(days: Sequence[date]) -> ibis.Table:

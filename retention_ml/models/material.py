@@ -3,14 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 
 import numpy as np
+import pyarrow as pa
 
 from retention_ml.errors import NotReady
 from retention_ml.models.cutoffs import learning_days, newest_matured
 from retention_ml.models.definition import churn_definition
 from retention_ml.models.maturity import feed, known_until, labels_of
 from retention_ml.models.rows import Rows
+from retention_ml.models.sampling import sampled
 from retention_ml.models.season import Volumes
 from retention_ml.models.training_set import TrainingSet, assemble
 from retention_ml.settings import Settings
@@ -84,7 +87,7 @@ def material(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Materi
         The history is too short, or features have not been built.
     """
     days = days_of(warehouse, settings=settings, as_of=as_of)
-    found = gather(warehouse, settings=settings, as_of=as_of, days=(*days, as_of))
+    found = gather(warehouse, settings=settings, as_of=as_of, days=days, whole_days=[as_of])
     return Material(as_of=as_of, rows=found.rows(days, current=as_of), digest=found.digest)
 
 
@@ -94,6 +97,7 @@ def gather(
     settings: Settings,
     as_of: date,
     days: Sequence[date],
+    whole_days: Sequence[date],
     judged_from: date | None = None,
 ) -> TrainingSet:
     """Features of some days and what followed, as known at the start of `as_of`.
@@ -101,7 +105,10 @@ def gather(
     Parameters
     ----------
     days : sequence of date
-        Their features must have been built.
+        Days to learn from; where they have more than `training.rows_max` rows, a sample of the
+        customers is drawn in the database.
+    whole_days : sequence of date
+        Days of which every customer is needed.
     judged_from : date, optional
         A day as known on which rows will be learnt from too, besides `as_of`.
     """
@@ -118,17 +125,43 @@ def gather(
         max((day for day in days if definition.window(day)[1] <= last), default=None)
         for last in (until, judged_from or until)
     }
+    populations = _populations(warehouse, sorted({*days, *whole_days}))
+    some = sorted(set(days) - set(whole_days))
+    share = settings.training.rows_max / max(1, sum(populations[day] for day in some))
+    parts = [(some, share), (sorted(set(whole_days)), 1.0)]
+    features, labels = [], []
+    for part, part_share in parts:
+        if part:
+            features.append(read(warehouse, part, partial(sampled, share=part_share)))
+            labels.append(
+                labels_of(
+                    warehouse, settings=settings, days=part, known_as_of=as_of, share=part_share
+                )
+            )
     return assemble(
-        read(warehouse, days),
-        labels_of(warehouse, settings=settings, days=days, known_as_of=as_of),
+        pa.concat_tables(features),
+        pa.concat_tables(labels),
         definition=definition,
         known_until=until,
         histories={
             day: read_histories(warehouse, as_of_day=day_number(day))
             for day in sorted(day for day in newest if day)
         },
+        populations=populations,
         volumes=_volumes(warehouse, day_number(as_of)),
     )
+
+
+def _populations(warehouse: Warehouse, days: Sequence[date]) -> dict[date, int]:
+    """Active customers by day."""
+    from retention_ml.features.store import rows_of
+
+    rows = rows_of(days)
+    counted = warehouse.read(rows.group_by("as_of").aggregate(customers_count=rows.count()))
+    found = dict(
+        zip(counted["as_of"].to_pylist(), counted["customers_count"].to_pylist(), strict=True)
+    )
+    return {day: int(found.get(day, 0)) for day in days}
 
 
 def _volumes(warehouse: Warehouse, as_of_day: int) -> Volumes:

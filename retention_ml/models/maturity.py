@@ -16,6 +16,7 @@ from retention_ml.models.arrays import Ints
 from retention_ml.models.cutoffs import newest_matured
 from retention_ml.models.definition import ChurnDefinition, churn_definition
 from retention_ml.models.labels import ORDERS, POPULATION, labels
+from retention_ml.models.sampling import sampled
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction, Warehouse
 
@@ -82,11 +83,17 @@ def known_until(covered: Feed, *, as_of: date, settle_days: int) -> date:
 
 
 def labels_of(
-    warehouse: Warehouse, *, settings: Settings, days: Sequence[date], known_as_of: date
+    warehouse: Warehouse,
+    *,
+    settings: Settings,
+    days: Sequence[date],
+    known_as_of: date,
+    share: float = 1.0,
 ) -> pa.Table:
     """Labels of the active customers of each day, ordered by day and customer.
 
-    Orders count as they were known at the start of `known_as_of`.
+    Orders count as they were known at the start of `known_as_of`; `share` is that of the customers
+    asked about, see `sampling`.
 
     Returns
     -------
@@ -99,8 +106,9 @@ def labels_of(
     parts = []
     for day in sorted(days):
         opens_at, closes_at = definition.window_bounds(day)
+        population = POPULATION.filter(POPULATION.as_of == ibis.literal(day, "date"))
         found = labels(
-            POPULATION.filter(POPULATION.as_of == ibis.literal(day, "date")).select("customer_id"),
+            sampled(population.select("customer_id"), share),
             ORDERS,
             opens_at=opens_at,
             closes_at=closes_at,

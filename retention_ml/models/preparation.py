@@ -108,7 +108,8 @@ def _gathered(warehouse: Warehouse, settings: Settings, as_of: date, chosen: Pla
         warehouse,
         settings=settings,
         as_of=as_of,
-        days=[*chosen.days, as_of],
+        days=chosen.days,
+        whole_days=[*chosen.evaluation, as_of],
         judged_from=judged_from(settings, chosen),
     )
 

@@ -1,7 +1,7 @@
 """Rows to learn from, folds by customer, and cross-fitting."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
@@ -44,6 +44,8 @@ class Rows:
     current : array of float64, shape (m, k), or None
         Features of the customers of the day on which the model is made: nothing is known of what
         they will do.
+    populations : mapping of int to int
+        Active customers by day, of whom the rows may be a sample; empty where they are all.
     known_until_day : int
         Nothing that happened from this day on is in any of it; days since 1970-01-01.
     lead_days : int
@@ -61,6 +63,7 @@ class Rows:
     histories: Histories | None = None
     volumes: Volumes | None = None
     current: Floats | None = None
+    populations: Mapping[int, int] = field(default_factory=dict)
     known_until_day: int = 0
     lead_days: int = 0
 
@@ -72,6 +75,10 @@ class Rows:
         """1 churned, 0 retained, NaN where the window has not been seen to its end; shape (n,)."""
         churned = (self.until_order >= self.horizon_days).astype(np.float64)
         return np.where(self.followed >= self.horizon_days, churned, np.nan)
+
+    def population(self, day: int) -> int:
+        """Active customers of a day, whether they are all among the rows or not."""
+        return self.populations.get(day) or int((self.days == day).sum())
 
     def day_levels(self) -> Floats:
         """Log-odds of the churn rate of each row's day, shape (n,); outcomes must be known.

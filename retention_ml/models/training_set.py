@@ -41,6 +41,8 @@ class TrainingSet:
         When every customer ever seen bought, as known on some of the days.
     volumes : Volumes or None
         Orders by day.
+    populations : mapping of date to int
+        Active customers of a day, of whom `values` may hold a sample.
     """
 
     definition: ChurnDefinition
@@ -53,6 +55,7 @@ class TrainingSet:
     digest: str
     histories: Mapping[date, Histories] = field(default_factory=dict)
     volumes: Volumes | None = None
+    populations: Mapping[date, int] = field(default_factory=dict)
 
     def positions(self, days: Sequence[date]) -> Ints:
         """Positions of the rows of some days."""
@@ -98,6 +101,10 @@ class TrainingSet:
             histories=self.histories.get(max(matured)) if matured else None,
             volumes=self.volumes.before(until_day) if self.volumes else None,
             current=None if current is None else self.values[self.positions([current])],
+            populations={
+                int(np.datetime64(day, "D").astype(np.int64)): count
+                for day, count in self.populations.items()
+            },
             known_until_day=until_day,
             lead_days=lead,
         )
@@ -133,6 +140,7 @@ def assemble(
     known_until: date,
     histories: Mapping[date, Histories],
     volumes: Volumes | None = None,
+    populations: Mapping[date, int] | None = None,
 ) -> TrainingSet:
     """The training set of a feature table and the labels of the same customers and days.
 
@@ -189,4 +197,5 @@ def assemble(
         digest=total.hexdigest(),
         histories=histories,
         volumes=volumes,
+        populations=populations or {},
     )

@@ -10,16 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retention_ml import warehouse as warehouse_module
+from retention_ml.errors import PublicationRefused
 from retention_ml.models import timing as buying
 from retention_ml.models.btyd.gamma_gamma import SpendModel
 from retention_ml.models.btyd.histories import Histories
 from retention_ml.models.btyd.nbd import BuyTillYouDie
+from retention_ml.scores import publish as publish_module
 from retention_ml.scores import timing, value
+from retention_ml.scores.explain import explain
 from retention_ml.scores.timing import HORIZONS_DAYS, History
+from retention_ml.settings import Settings
 from retention_ml.stack.postgres import EmbeddedPostgres
 from retention_ml.warehouse import Warehouse
 from tests.models.btyd_worlds import simulate
-from tests.scores.world import DAY, PlainBundle, World
+from tests.scores.world import DAY, PlainBundle, World, make_world
 
 PROCESS = BuyTillYouDie(r=0.8, alpha=30.0, a=0.7, b=3.0, modified=True)
 SHOP = buying.Timing(
@@ -185,10 +189,29 @@ def test_scores_carry_the_curve_and_the_expected_value_up_to_the_reader(world: W
     )
     at_risk = value.expected_value_at_risk_cents(probability, revenue, margin_share=0.3)
     assert [round(float(row["expected_value_at_risk"]) * 100) for row in rows] == at_risk.tolist()
+    one = explain(world.warehouse, settings=world.settings, customer_id=rows[0]["customer_id"])
+    assert [one[name] for name in _COLUMNS] == [rows[0][name] for name in _COLUMNS]
     past = world.rows("SELECT * FROM reports.customer_risk_history ORDER BY customer_id")
     assert [[row[name] for name in _COLUMNS] for row in past] == [
         [row[name] for name in _COLUMNS] for row in rows
     ]
+
+
+def test_a_probability_that_rises_with_the_horizon_is_not_published(
+    warehouse: Warehouse, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = publish_module._check_expectations
+    world = make_world(warehouse, settings, monkeypatch)
+    monkeypatch.setattr(publish_module, "_check_expectations", real)
+    _with_histories(world)
+    world.champion(_bundle(), version="2")
+    spoilt = int(world.score().details["snapshot_id"])
+    with warehouse.transaction() as transaction:
+        transaction.execute("UPDATE scores.customer_daily SET no_order_probability_60d = 1")
+    with pytest.raises(PublicationRefused, match="no_order_probability_30d"):
+        world.publish(spoilt)
+    world.score_and_publish()
+    assert len(world.rows("SELECT * FROM reports.customer_risk")) == 60
 
 
 def test_a_bundle_made_without_timing_scores_as_ever(world: World) -> None:

@@ -150,7 +150,7 @@ def differences(document: Document) -> "Figure":
 def segments(document: Document) -> "Figure":
     """ROC AUC and predicted against observed rate of customers by what is known of them."""
     labels = list(document["segments"])[::-1]
-    figure, (auc, rate) = _figure(2, height=max(2.4, 0.36 * len(labels) + 1.1))
+    figure, (auc, rate) = _figure(2, height=max(2.6, 0.36 * len(labels) + 1.4))
     _label(auc, "ROC AUC", "ROC AUC with 95 % interval", "")
     _label(rate, "Calibration", "churn rate", "")
     for height, label in enumerate(labels):
@@ -168,7 +168,9 @@ def segments(document: Document) -> "Figure":
         )  # fmt: skip
     for axes in (auc, rate):
         axes.set_yticks(range(len(labels)), labels, fontsize=8)
-        axes.legend(frameon=False, fontsize=8)
+        axes.legend(
+            frameon=False, fontsize=8, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.14)
+        )
     rate.set_xlim(0, 1)
     return figure
 

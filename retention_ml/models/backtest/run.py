@@ -93,6 +93,7 @@ def backtest(
         for day in wanted
         for recipe in dict.fromkeys(each.recipe for each in chosen)
     ]
+    workers = workers or settings.compute.threads
     steps = len(jobs) + 2
     say(0, steps, "looking at the data")
     truth.demand(warehouse, settings, wanted)
@@ -100,12 +101,20 @@ def backtest(
     say(0, steps, f"features of {len(needed | set(wanted))} days")
     ensure(warehouse, settings=settings, days=sorted(needed | set(wanted)))
     finished: list[Done] = []
-    for each in done(warehouse, settings, jobs, workers or settings.compute.threads):
+    for each in done(warehouse, settings, jobs, workers):
         finished.append(each)
         say(1 + len(finished), steps, f"{each.job.as_of}: {each.job.recipe.name}")
     told = _gathered(warehouse, settings, wanted, chosen, finished)
     say(steps - 1, steps, "judging")
-    document = _judged(settings, chosen, told)
+    fitted = sum(not each.was_there for each in finished)
+    document = _judged(settings, chosen, told) | {
+        "run": {
+            "seconds": round(time.monotonic() - began, 1),
+            "workers": min(workers, len(jobs)),
+            "fitted": fitted,
+            "kept": len(finished) - fitted,
+        }
+    }
     predictions.write(told.predictions, files.predictions)
     _write(files.report, json.dumps(document, indent=1, allow_nan=False) + "\n")
     if files.html:
@@ -124,8 +133,8 @@ def backtest(
             details={
                 "days": [str(day) for day in wanted],
                 "models": [each.name for each in chosen],
-                "fitted": sum(not each.was_there for each in finished),
-                "kept": sum(each.was_there for each in finished),
+                "fitted": fitted,
+                "kept": len(finished) - fitted,
                 "definition_hash": churn_definition(settings).hash,
                 "report": str(files.report),
                 "predictions": str(files.predictions),

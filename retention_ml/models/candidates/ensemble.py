@@ -189,20 +189,19 @@ def _season(
     """
     if rows.volumes is None or rows.current is None or len(rows.current) == 0:
         return None, {}
+    days = [int(day) for day in np.unique(known.days)]
     current = blend.margin(rows.current)
-    explained = np.log(_orders(current) / _orders(margin))
-    days = np.unique(known.days)
+    explained = np.log(_orders(current).sum()) - np.log(
+        _orders(margin).mean() * known.population(days[-1])
+    )
     ahead = season_ahead(
         rows.volumes,
         lead_days=rows.lead_days,
         horizon_days=rows.horizon_days,
-        reference_day=int(days[-1]),
+        reference_day=days[-1],
         known_until_day=rows.known_until_day,
         labelled={
-            int(day): (
-                float(known.outcome[known.days == day].mean()),
-                int((known.days == day).sum()),
-            )
+            day: (float(known.outcome[known.days == day].mean()), known.population(day))
             for day in days
         },
         explained=float(explained),
@@ -218,6 +217,6 @@ def _season(
     return seasonal.Seasonal.of(ahead.days, heights), notes
 
 
-def _orders(margin: Floats) -> float:
-    """Orders to expect of customers who each buy at a steady rate, of log-odds of no order."""
-    return float(np.logaddexp(0.0, -margin).sum())
+def _orders(margin: Floats) -> Floats:
+    """Orders to expect of customers who buy at a steady rate, of their log-odds of no order."""
+    return np.asarray(np.logaddexp(0.0, -margin))

@@ -34,7 +34,7 @@ COMMENT ON COLUMN reports.customer_risk_history.churn_probability IS 'calibrated
 COMMENT ON COLUMN reports.customer_risk_history.risk_percentile IS 'share of the day''s customers at no greater risk, 0 to 1; 1 is the most at risk';
 COMMENT ON COLUMN reports.customer_risk_history.risk_tier IS 'low, medium, high or critical: from the probability, with hysteresis';
 COMMENT ON COLUMN reports.customer_risk_history.tier_since IS 'the published day from which the customer has had the tier without a break';
-COMMENT ON COLUMN reports.customer_risk_history.expected_value_at_risk IS 'margin expected to be lost, in the shop''s currency: churn probability x margin share x revenue expected in the value horizon if the customer is retained; that is expected purchase days (buying process) x expected payment on one (Gamma-Gamma), or revenue as lately where the model''s bundle tells neither';
+COMMENT ON COLUMN reports.customer_risk_history.expected_value_at_risk IS 'margin expected to be lost, in the shop''s currency: churn probability x margin share x revenue expected in the value horizon if the customer is retained; that is expected purchase days (buying process) x expected payment on one (Gamma-Gamma), or revenue as lately where the model''s bundle or the customer''s history does not tell them';
 COMMENT ON COLUMN reports.customer_risk_history.reason_1_code IS 'family and feature of the strongest push towards churn; empty where nothing pushes there';
 COMMENT ON COLUMN reports.customer_risk_history.reason_1 IS 'the strongest reason in words, with the customer''s own value';
 COMMENT ON COLUMN reports.customer_risk_history.reason_2_code IS 'family and feature of the second reason';
