@@ -34,7 +34,7 @@ def new() -> pa.Table:
 def test_the_set_of_candidates_is_the_expected_one() -> None:
     assert NAMES == (
         "recency", "rfm_logistic", "bg_nbd", "mbg_nbd", "lightgbm_default", "lightgbm_tuned",
-        "logistic", "random_forest", "lightgbm", "ensemble",
+        "logistic", "random_forest", "lightgbm", "perceptron", "ensemble",
     )  # fmt: skip
 
 

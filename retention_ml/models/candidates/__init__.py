@@ -17,6 +17,7 @@ NAMES = (
     "logistic",
     "random_forest",
     "lightgbm",
+    "perceptron",
     "ensemble",
 )
 
