@@ -2,7 +2,7 @@
 
 The champion says how probable it is that no order comes within its own horizon. How that
 probability falls with shorter and rises with longer spans follows the buying process of the shop
-(`models.timing`), whose curve is moved, for each customer, onto the champion's point.
+(`models.timing`), whose curve is bent, for each customer, to go through the champion's point.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 import pyarrow as pa
 
-from retention_ml.models.arrays import Floats, logit, sigmoid
+from retention_ml.models.arrays import Floats
 from retention_ml.models.btyd.nbd import BuyTillYouDie
 from retention_ml.models.timing import Timing
 from retention_ml.scores.snapshot import column
@@ -100,9 +100,10 @@ def no_order_probabilities(
     """Probability that no order comes within each horizon, shape (n, m), NaN where not known.
 
     With S(h) the process's probability of no order in the first h days, p the champion's
-    probability and H its horizon, log-odds(h) = log-odds of S(h) + (log-odds of p - log-odds of
-    S(H)). A longer horizon never has a higher probability, and at H the answer is p itself.
-    0 and 1 are kept a billionth away.
+    probability and H its horizon, it is S(h) to the power log p / log S(H): the process with the
+    customer's intensity of ordering changed by one factor (proportional hazards). A longer
+    horizon never has a higher probability, and at H the answer is p itself. 0 and 1 are kept a
+    billionth away.
 
     Parameters
     ----------
@@ -123,9 +124,11 @@ def no_order_probabilities(
         part[:, None] for part in (history.repeats, history.last_at, history.observed)
     )
     asked = np.append(horizons, float(reach_days))
-    told = logit(process.p_no_order(repeats, last_at, observed, asked))
+    told = process.p_no_order(repeats, last_at, observed, asked)
+    told = np.log(np.clip(told, _SURE, 1 - _SURE))
     own = np.clip(probability, _SURE, 1 - _SURE)[:, None]
-    curve = np.clip(sigmoid(told[:, :-1] + logit(own) - told[:, -1:]), _SURE, 1 - _SURE)
+    factor = np.log(own) / told[:, -1:]
+    curve = np.clip(np.exp(factor * told[:, :-1]), _SURE, 1 - _SURE)
     # Rounding must not break the two promises either.
     curve = np.where(horizons <= reach_days, np.maximum(curve, own), curve)
     curve = np.where(horizons >= reach_days, np.minimum(curve, own), curve)
@@ -137,15 +140,14 @@ def no_order_probabilities(
 def days_to_next_order(process: BuyTillYouDie, history: History, *, reach_days: int) -> Floats:
     """Days until the next order is expected of a customer who still buys, shape (n,).
 
-    The mean of the process given that the customer has not left, (alpha + T) / (r + x - 1). Where
-    that is infinite (few purchases so far), the median. Three times `reach_days` at most: beyond,
-    the day is a guess. NaN where the history is not known, or the process holds it less than 5 %
+    The median of the process given that the customer has not left: as probably sooner as later.
+    (Most orders come before the mean, which is infinite after few purchases.) Three times
+    `reach_days` at most: beyond, the day is a guess. NaN where the history is not known, or the process holds it less than 5 %
     probable that the customer still buys.
     """
-    mean = process.expected_days_to_order(history.repeats, history.observed)
     with np.errstate(over="ignore"):  # a median of centuries is cut below
         median = process.days_to_order_quantile(history.repeats, history.observed, 0.5)
-    days = np.minimum(np.where(np.isfinite(mean), mean, median), _REACHES_MAX * reach_days)
+    days = np.minimum(median, _REACHES_MAX * reach_days)
     alive = process.p_alive(history.repeats, history.last_at, history.observed)
     return np.where(alive >= _ALIVE_MIN, days, np.nan)
 

@@ -98,20 +98,18 @@ def test_a_higher_probability_lifts_the_whole_curve() -> None:
     assert (high > low).all()
 
 
-def test_the_next_order_is_the_mean_gap_of_a_customer_who_still_buys_and_the_median_before() -> (
-    None
-):
+def test_the_next_order_comes_as_probably_before_as_after_the_day_said() -> None:
     days_count = np.array([1.0, 6.0, 2.0, np.nan])
     history = History.of(days_count, np.array([4.0, 4.0, 5.0, 3.0]), np.array([4, 100.0, 1900, 9]))
     days = timing.days_to_next_order(PROCESS, history, reach_days=28)
-    assert days[0] == pytest.approx(34.0 * (2 ** (1 / 0.8) - 1))  # r + x < 1: no mean
-    assert days[1] == pytest.approx(130.0 / 4.8)
+    assert days[0] == pytest.approx(34.0 * (2 ** (1 / 0.8) - 1))
+    assert days[1] == pytest.approx(130.0 * (2 ** (1 / 5.8) - 1))
     assert days[2] == 84.0  # once in years: three outcome windows at most
     assert np.isnan(days[3])
     told = timing.next_order_expected_on(DAY, days).to_pylist()
     assert told == [
         DAY + timedelta(days=46),
-        DAY + timedelta(days=27),
+        DAY + timedelta(days=16),
         DAY + timedelta(days=84),
         None,
     ]

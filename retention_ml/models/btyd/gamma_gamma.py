@@ -5,8 +5,7 @@ does not depend on how often he buys. Money is in any unit, the same throughout 
 
 References
 ----------
-Fader and Hardie, "The Gamma-Gamma model of monetary value", 2013,
-http://www.brucehardie.com/notes/025/.
+Fader and Hardie, "The Gamma-Gamma model of monetary value", 2013.
 """
 
 from collections.abc import Mapping
