@@ -11,8 +11,11 @@ champion. One day at a time: a customer's tier goes on from the day before.
 
 **Again?** Always safe; the day's scores are replaced at once or not at all, history is kept.
 
-**On failure** the scores published before stay up. `score` is skipped while there is no champion
-yet. `publish` refused: `scores.audits` says which audit failed and what it observed.
+**No champion yet?** The starter model that came with the library scores; its receipt says that it
+is not calibrated for this shop (docs/starter.md). With `scoring.starter = false` the task is skipped.
+
+**On failure** the scores published before stay up. `publish` refused: `scores.audits` says which
+audit failed and what it observed.
 """
 
 from airflow.sdk import PartitionedAssetTimetable, dag, get_current_context, task

@@ -87,6 +87,12 @@ class Readiness(_Section):
     unknown_share_max: float = Field(0.6, ge=0, le=1)
 
 
+class Scoring(_Section):
+    """Who scores before the shop has a model of its own."""
+
+    starter: bool = True
+
+
 class Tiers(_Section):
     """Lower bounds of calibrated churn probability, highest tier first."""
 
@@ -130,6 +136,7 @@ class Settings(_Section):
     features: Features = Features()
     training: Training = Training()
     readiness: Readiness = Readiness()
+    scoring: Scoring = Scoring()
     tiers: Tiers = Tiers()
     value: Value = Value()
     compute: Compute = Compute()
@@ -148,6 +155,7 @@ SECTIONS = (
     "features",
     "training",
     "readiness",
+    "scoring",
     "tiers",
     "value",
     "compute",

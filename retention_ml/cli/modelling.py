@@ -78,6 +78,8 @@ def score(as_of: AsOf, as_json: Json = False) -> None:
             return
         console.print(str(scored))
         console.print(str(published))
+        if scored.details["caveat"]:
+            console.print(scored.details["caveat"], markup=False)
         print_tiers(as_of, tiers(warehouse, day(as_of)))
 
 

@@ -49,7 +49,9 @@ def read(
             f"The features of {missing[0]} are not built ({len(missing)} of the {len(set(days))} "
             f"days asked for are missing). Run `retention build-features --as-of {missing[0]}`."
         )
-    return warehouse.read(some(rows_of(days))).sort_by(_ORDER)
+    # By name: a column that somebody added to the table is none of the catalogue's.
+    names = ["as_of", "customer_id", *FEATURE_NAMES]
+    return warehouse.read(some(rows_of(days))).select(names).sort_by(_ORDER)
 
 
 def rows_of(days: Sequence[date]) -> ibis.Table:

@@ -18,6 +18,7 @@ from retention_ml.models import timing
 from retention_ml.models.arrays import Floats, sigmoid
 from retention_ml.models.blend import SINGLE_KINDS, UNREADABLE, Blend
 from retention_ml.models.ranked import Ranked
+from retention_ml.models.starter.paced import Paced
 
 FORMAT = 1
 _FILE_BYTES_MAX = 64 * 1024 * 1024
@@ -38,7 +39,12 @@ class Predictor(Protocol):
         """The model as named text files."""
 
 
-_KINDS: dict[str, Any] = {**SINGLE_KINDS, Blend.kind: Blend, Ranked.kind: Ranked}
+_KINDS: dict[str, Any] = {
+    **SINGLE_KINDS,
+    Blend.kind: Blend,
+    Ranked.kind: Ranked,
+    Paced.kind: Paced,
+}
 
 
 @dataclass(frozen=True, kw_only=True)

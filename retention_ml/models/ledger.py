@@ -241,7 +241,7 @@ def predictions(
         models[name] = found["churn_probability"].to_numpy()
     return Predictions(
         days=rows.days[at].astype(np.int64),
-        groups=rows.groups[at],
+        groups=rows.groups(at),
         outcome=rows.outcome(plan.evaluation),
         models=models,
     )

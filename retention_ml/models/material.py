@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import partial
 
+import ibis
 import numpy as np
 import pyarrow as pa
 
@@ -170,9 +171,17 @@ def _volumes(warehouse: Warehouse, as_of_day: int) -> Volumes:
 
     rows = stored([as_of_day]).customer_day
     known = rows.filter(rows.event_day < as_of_day, rows.known_from_day <= as_of_day)
-    counted = known.group_by("event_day").aggregate(orders=known.orders_count.sum().cast("int64"))
-    found = warehouse.read(counted.filter(counted.orders > 0)).sort_by("event_day")
+    netted = known.group_by("customer_id", "event_day").aggregate(orders=known.orders_count.sum())
+    bought = netted.filter(netted.orders > 0)
+    first_day = bought.event_day.min().over(group_by="customer_id")
+    told = bought.mutate(first_day=first_day)
+    by_day = told.group_by("event_day").aggregate(
+        orders=told.orders.sum().cast("int64"),
+        repeats=ibis.ifelse(told.event_day > told.first_day, told.orders, 0).sum().cast("int64"),
+    )
+    found = warehouse.read(by_day).sort_by("event_day")
     return Volumes(
         days=found["event_day"].to_numpy().astype(np.int64),
         orders=found["orders"].to_numpy().astype(np.float64),
+        repeats=found["repeats"].to_numpy().astype(np.float64),
     )

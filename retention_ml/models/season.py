@@ -8,7 +8,7 @@ counted from the first day on, long before labels of that time of the year exist
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -25,6 +25,7 @@ _BELIEF_UNKNOWN_GROWTH, _BELIEF = 0.7, 0.9
 _GROWTH_SCALE = 0.5
 _BELIEF_STRENGTH = 0.25
 _BELIEF_MIN = 0.05
+_ACQUAINTED_DAYS = 90
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,20 +37,19 @@ class Volumes:
     days : array of int64, shape (n,)
         Days since 1970-01-01, rising, with orders.
     orders : array of float64, shape (n,)
+    repeats : array of float64, shape (n,), or None
+        Those of them by customers known from an earlier day; None where not told apart.
     """
 
     days: Ints
     orders: Floats
+    repeats: Floats | None = None
 
     def before(self, day: int) -> Self:
         """Those of the days before `day`."""
         kept = self.days < day
-        return type(self)(days=self.days[kept], orders=self.orders[kept])
-
-    def total(self, first: int, last: int) -> float:
-        """Orders on the days `first` to `last` - 1."""
-        start, end = np.searchsorted(self.days, [first, last])
-        return float(self.orders[start:end].sum())
+        repeats = None if self.repeats is None else self.repeats[kept]
+        return type(self)(days=self.days[kept], orders=self.orders[kept], repeats=repeats)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +108,7 @@ def season_ahead(
     known = volumes.before(known_until_day)
     if len(known.days) == 0 or known_until_day - int(known.days[0]) < YEAR_DAYS:
         return None
-    window = _Window(known, lead_days, horizon_days)
+    window = _window(known, lead_days, horizon_days, known_until_day)
     growth = window.growth(known_until_day)
     belief = _belief(window, growth, labelled)
     ahead = np.arange(known_until_day, known_until_day + YEAR_DAYS, _STEP_DAYS)
@@ -128,33 +128,61 @@ def season_ahead(
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Window:
-    """Orders in the outcome windows of days."""
+    """Orders in the outcome windows of days, counted from `first_day` on."""
 
-    volumes: Volumes
+    days: Ints
+    orders: Floats
+    first_day: int
     lead_days: int
     horizon_days: int
 
-    def orders(self, day: int) -> float:
+    def total(self, first: int, last: int) -> float:
+        """Orders on the days `first` to `last` - 1."""
+        start, end = np.searchsorted(self.days, [first, last])
+        return float(self.orders[start:end].sum())
+
+    def ahead_of(self, day: int) -> float:
+        """Orders in the outcome window of a day."""
         opens = day + self.lead_days
-        return self.volumes.total(opens, opens + self.horizon_days)
+        return self.total(opens, opens + self.horizon_days)
 
     def growth(self, until: int) -> float | None:
         """Log ratio of the orders before `until` to those a year earlier, None if unknown."""
-        since = max(int(self.volumes.days[0]) + YEAR_DAYS, until - _GROWTH_DAYS)
+        since = max(self.first_day + YEAR_DAYS, until - _GROWTH_DAYS)
         if until - since < _GROWTH_DAYS_MIN:
             return None
-        now = self.volumes.total(since, until)
-        then = self.volumes.total(since - YEAR_DAYS, until - YEAR_DAYS)
+        now = self.total(since, until)
+        then = self.total(since - YEAR_DAYS, until - YEAR_DAYS)
         return float(np.log(now / then)) if now > 0 and then > 0 else None
 
     def shift(self, day: int, reference: int, growth: float | None) -> float | None:
         """Log ratio of the orders to expect of `day` to those of `reference`, None if unknown."""
-        if day + self.lead_days - YEAR_DAYS < self.volumes.days[0]:
+        if day + self.lead_days - YEAR_DAYS < self.first_day:
             return None
-        then, now = self.orders(day - YEAR_DAYS), self.orders(reference)
+        then, now = self.ahead_of(day - YEAR_DAYS), self.ahead_of(reference)
         return float(np.log(then / now)) + (growth or 0.0) if then > 0 and now > 0 else None
+
+
+def _window(known: Volumes, lead_days: int, horizon_days: int, until: int) -> _Window:
+    """The orders to count: those of customers known before, once a year of them can be compared.
+
+    The labels are about such customers; how many newcomers there are is another matter. But in
+    the first months of the data everybody seems new.
+    """
+    first_day = int(known.days[0])
+    window = _Window(
+        days=known.days,
+        orders=known.orders,
+        first_day=first_day,
+        lead_days=lead_days,
+        horizon_days=horizon_days,
+    )
+    if known.repeats is None:
+        return window
+    repeats = replace(window, orders=known.repeats, first_day=first_day + _ACQUAINTED_DAYS)
+    return window if repeats.growth(until) is None else repeats
 
 
 def _belief(

@@ -10,9 +10,9 @@ from retention_ml.errors import UnfitModel
 from retention_ml.models.arrays import Floats, Ints, sigmoid
 
 FEATURES = ("season_sin", "season_cos")
-_YEAR = 365.25
-_STEPS = 60
-_SHIFT_MAX = 12.0
+_YEAR = 365.2425  # as the features `season_sin` and `season_cos` count it
+_STEPS = 70
+_SHIFT_MAX = 40.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

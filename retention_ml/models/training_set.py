@@ -16,6 +16,8 @@ from retention_ml.models.definition import ChurnDefinition
 from retention_ml.models.rows import Rows
 from retention_ml.models.season import Volumes
 
+_MIX_SEED = 1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingSet:
@@ -95,7 +97,7 @@ class TrainingSet:
             until_order=np.where(until_order < followed, until_order, np.inf),
             followed=followed,
             horizon_days=self.definition.horizon_days,
-            groups=self.groups[at],
+            groups=self.groups(at),
             weights=np.ones(len(at)),
             features=self.features,
             histories=self.histories.get(max(matured)) if matured else None,
@@ -113,12 +115,22 @@ class TrainingSet:
         """1 churned, 0 retained of the rows of some days whose windows are known, shape (m,)."""
         return self.rows(days).outcome
 
-    @property
-    def groups(self) -> Ints:
-        """Number of each row's customer, in the order of ids, shape (n,)."""
-        encoded = self.customers.dictionary_encode()
+    def groups(self, at: Ints) -> Ints:
+        """Number of the customer of the rows at some positions, shape (m,).
+
+        By what those rows say and not by ids, so that whoever is called otherwise stands in the
+        same fold. Customers who cannot be told apart come in the order of their ids.
+        """
+        encoded = self.customers.take(pa.array(at)).dictionary_encode()
+        customer = encoded.indices.to_numpy().astype(np.int64)
         rank = pc.rank(encoded.dictionary, tiebreaker="first").to_numpy()
-        return np.asarray(rank[encoded.indices.to_numpy()], dtype=np.int64)
+        mixed = np.random.default_rng(_MIX_SEED).normal(size=self.values.shape[1] + 1)
+        content = (np.nan_to_num(self.values[at]) * mixed[:-1]).sum(axis=1)
+        content += mixed[-1] * self.days[at].astype(np.int64)
+        total = np.bincount(customer, content)
+        position = np.empty(len(total), dtype=np.int64)
+        position[np.lexsort((rank, total))] = np.arange(len(total))
+        return np.asarray(position[customer], dtype=np.int64)
 
     def table(self, days: Sequence[date]) -> pa.Table:
         """`as_of`, `customer_id` and the features of some days."""
@@ -185,7 +197,7 @@ def assemble(
         for part in astuple(histories[day]):
             total.update(part.tobytes())
     for part in astuple(volumes) if volumes else ():
-        total.update(part.tobytes())
+        total.update(b"" if part is None else part.tobytes())
     return TrainingSet(
         definition=definition,
         known_until=known_until,

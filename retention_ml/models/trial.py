@@ -53,7 +53,7 @@ def fit_candidate(
     evaluation = evaluate(
         Predictions(
             days=rows.days[at].astype(np.int64),
-            groups=rows.groups[at],
+            groups=rows.groups(at),
             outcome=rows.outcome(training.plan.evaluation),
             models={name: probability},
         ),

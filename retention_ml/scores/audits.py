@@ -32,6 +32,7 @@ class Baseline:
     policy_sha256: str
     mean_probability: float
     tier_counts: Mapping[str, int]
+    is_starter: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,7 @@ class Facts:
     latest_features_digest: str | None
     newest_input_age_days: float | None
     baseline: Baseline | None = field(default=None)
+    is_starter: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +163,7 @@ def _rows_are_traceable(f: Facts) -> list[Audit]:
             "model_is_served",
             f.is_bundle_approved and f.newer_bundle_sha256 in (None, f.bundle_sha256),
             f"scored with bundle {f.bundle_sha256[:12]}"
-            + ("" if f.is_bundle_approved else ", which nobody approved as champion")
+            + _approval(f)
             + (
                 f"; since then {f.newer_bundle_sha256[:12]} has become champion"
                 if f.newer_bundle_sha256 not in (None, f.bundle_sha256)
@@ -177,16 +179,19 @@ def _rows_are_traceable(f: Facts) -> list[Audit]:
     ]
 
 
+def _approval(f: Facts) -> str:
+    if f.is_bundle_approved:
+        return ", the starter model: there never was a champion" if f.is_starter else ""
+    if f.is_starter:
+        return ", which is not the starter model as shipped, or not needed: see [scoring] starter"
+    return ", which nobody approved as champion"
+
+
 def _nothing_jumped(f: Facts, limits: Limits) -> list[Audit]:
     names = ("tier_shares_jumped", "tier_shares_moved", "mean_probability_moved")
-    if f.baseline is None or f.baseline.policy_sha256 != f.policy_sha256 or f.rows_count == 0:
-        why = "nothing to compare with: " + (
-            "no earlier day is published"
-            if f.baseline is None
-            else "the tier policy changed"
-            if f.rows_count
-            else "nobody is scored"
-        )
+    unlike = _not_comparable(f)
+    if f.baseline is None or unlike:
+        why = f"nothing to compare with: {unlike}"
         return [
             _critical(names[0], True, why),
             _warning(names[1], True, why),
@@ -212,6 +217,20 @@ def _nothing_jumped(f: Facts, limits: Limits) -> list[Audit]:
             f"now {f.mean_probability:.3f}",
         ),
     ]
+
+
+def _not_comparable(f: Facts) -> str | None:
+    """Why tiers and probabilities cannot be compared with the day before, or None."""
+    if f.baseline is None:
+        return "no earlier day is published"
+    if f.rows_count == 0:
+        return "nobody is scored"
+    if f.baseline.policy_sha256 != f.policy_sha256:
+        return "the tier policy changed"
+    # The starter's level is that of other shops; the handover must not wait for a person.
+    if f.baseline.is_starter and not f.is_starter:
+        return "the starter model scored before"
+    return None
 
 
 def _shares(counts: Mapping[str, int]) -> dict[str, float]:

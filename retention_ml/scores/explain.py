@@ -56,7 +56,11 @@ def explain(
     row["expected_value_at_risk"] = float(row["expected_value_at_risk"])
     bundle_sha256, features_digest = row.pop("bundle_sha256"), row.pop("features_digest")
     row |= {"note": None, "base_log_odds": None, "families": [], "features": []}
-    model = served.served(warehouse, settings, "champion")
+    model = (
+        served.starter(settings)
+        if row["arm"] == served.STARTER_ARM
+        else served.served(warehouse, settings, "champion")
+    )
     if model is None or model.bundle.sha256 != bundle_sha256:
         row["note"] = (
             f"The model that scored ({row['model_name']} v{row['model_version']}) is no longer "

@@ -5,6 +5,7 @@ from typing import Any
 
 from retention_ml import clock
 from retention_ml.models.following import APPROVED
+from retention_ml.models.starter import NAME as STARTER
 from retention_ml.scores.audits import Baseline, Facts
 from retention_ml.scores.tiers import TIERS
 from retention_ml.warehouse import Transaction
@@ -12,8 +13,16 @@ from retention_ml.warehouse import Transaction
 _DAY_SECONDS = 86_400
 
 
-def facts(transaction: Transaction, snapshot_id: int, timezone: str) -> Facts:
-    """What the database really holds of a snapshot, read within `transaction`."""
+def facts(
+    transaction: Transaction, snapshot_id: int, timezone: str, starter_sha256: str | None = None
+) -> Facts:
+    """What the database really holds of a snapshot, read within `transaction`.
+
+    Parameters
+    ----------
+    starter_sha256 : str, optional
+        Digest of the starter model, where it may score.
+    """
     manifest = _one(
         transaction, "SELECT * FROM scores.snapshots WHERE snapshot_id = :id", id=snapshot_id
     )
@@ -64,7 +73,8 @@ def facts(transaction: Transaction, snapshot_id: int, timezone: str) -> Facts:
         policy_sha256=manifest["policy_sha256"],
         bundle_sha256=manifest["bundle_sha256"],
         features_digest=manifest["features_digest"],
-        **_approvals(transaction, manifest),
+        is_starter=manifest["model_name"] == STARTER,
+        **_approvals(transaction, manifest, starter_sha256),
         latest_features_digest=build[0].features_digest if build else None,
         newest_input_age_days=age,
         tier_counts=_tier_counts(transaction, snapshot_id),
@@ -74,8 +84,12 @@ def facts(transaction: Transaction, snapshot_id: int, timezone: str) -> Facts:
     )
 
 
-def _approvals(transaction: Transaction, manifest: dict[str, Any]) -> dict[str, Any]:
+def _approvals(
+    transaction: Transaction, manifest: dict[str, Any], starter_sha256: str | None
+) -> dict[str, Any]:
     """Whether the bundle was ever approved, and the one approved since scoring began.
+
+    The starter needs no approval while no bundle has one.
 
     An older approved version than the newest may rightly be served: the last good one stays up
     when the newest cannot be loaded.
@@ -86,8 +100,9 @@ def _approvals(transaction: Transaction, manifest: dict[str, Any]) -> dict[str, 
         approved=list(APPROVED),
     )
     newer = [row for row in found if row.promotion_id > (manifest["promotion_id"] or 0)]
+    approved = {row.bundle_sha256 for row in found} or {starter_sha256}
     return {
-        "is_bundle_approved": manifest["bundle_sha256"] in {row.bundle_sha256 for row in found},
+        "is_bundle_approved": manifest["bundle_sha256"] in approved,
         "newer_bundle_sha256": newer[0].bundle_sha256 if newer else None,
     }
 
@@ -106,10 +121,11 @@ def _baseline(transaction: Transaction, snapshot_id: int | None) -> Baseline | N
         return None
     base = _one(
         transaction,
-        "SELECT as_of, policy_sha256, (SELECT coalesce(avg(churn_probability), 0) FROM "
+        "SELECT as_of, policy_sha256, model_name = :starter AS is_starter, (SELECT coalesce(avg(churn_probability), 0) FROM "
         "scores.customer_daily WHERE snapshot_id = :id) AS mean_probability "
         "FROM scores.snapshots WHERE snapshot_id = :id",
         id=snapshot_id,
+        starter=STARTER,
     )
     return Baseline(tier_counts=_tier_counts(transaction, snapshot_id), **base)
 

@@ -11,7 +11,9 @@ from typing import Any
 
 from retention_ml import clock, failpoints
 from retention_ml.errors import PublicationRefused, QualityError, UsageError
+from retention_ml.models.starter import NAME as STARTER
 from retention_ml.receipts import Receipt
+from retention_ml.scores import served
 from retention_ml.scores.audits import Audit, Limits, audits, refusal
 from retention_ml.scores.facts import facts
 from retention_ml.scores.snapshot import CUSTOMER_DAILY
@@ -37,6 +39,7 @@ class _Manifest:
     epoch: int
     base_snapshot_id: int | None
     scored_count: int
+    model_name: str
     reason: str | None
 
 
@@ -89,7 +92,8 @@ def publish(warehouse: Warehouse, *, settings: Settings, snapshot_id: int) -> Re
 def _manifest(warehouse: Warehouse, snapshot_id: int) -> _Manifest:
     with warehouse.transaction() as transaction:
         found = transaction.execute(
-            "SELECT snapshot_id, as_of, status, epoch, base_snapshot_id, scored_count, reason "
+            "SELECT snapshot_id, as_of, status, epoch, base_snapshot_id, scored_count, "
+            "model_name, reason "
             "FROM scores.snapshots WHERE snapshot_id = :id",
             id=snapshot_id,
         )
@@ -150,7 +154,12 @@ def _publish(
         )
     _demand_base(transaction, manifest, again)
     results = audits(
-        facts(transaction, manifest.snapshot_id, settings.calendar.timezone),
+        facts(
+            transaction,
+            manifest.snapshot_id,
+            settings.calendar.timezone,
+            _starter_sha256(settings, manifest),
+        ),
         limits_of(settings),
     )
     failpoints.reach("publish.after_audits")
@@ -160,6 +169,13 @@ def _publish(
     _store(transaction, manifest.snapshot_id, results)
     _flip(transaction, manifest)
     return results
+
+
+def _starter_sha256(settings: Settings, manifest: _Manifest) -> str | None:
+    """The digest of the starter as it is now, where it scored and may."""
+    if manifest.model_name != STARTER or not settings.scoring.starter:
+        return None
+    return served.starter(settings).bundle_sha256
 
 
 def limits_of(settings: Settings) -> Limits:

@@ -35,8 +35,12 @@ def score(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
     Raises
     ------
     NotReady
-        There is no champion, it predicts another churn definition than the settings' or reads
-        features that are not computed, or nobody is active on that day.
+        There is no champion and no starter, or nobody is active on that day.
+    PublicationRefused
+        No champion that was approved predicts the settings' churn definition, or it reads
+        features that are not computed.
+    UnfitModel
+        The files of the model are not what was approved or shipped.
     """
     started = time.perf_counter()
     right = claim(warehouse, as_of)
@@ -68,7 +72,7 @@ def score(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
             "challenger_probability": in_shadow,
             **_texts(
                 scored.num_rows,
-                arm="champion",
+                arm=served.arm_of(champion),
                 model_name=champion.name,
                 model_version=champion.version,
                 run_id=settings.run_id,
@@ -113,6 +117,8 @@ def score(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
             "challenger": f"{challenger.name} v{challenger.version}" if challenger else None,
             "tiers": _counts(rows["risk_tier"]),
             "excluded": _counts(exclusions["reason_code"]),
+            "is_calibrated": served.is_calibrated(champion),
+            "caveat": served.caveat(champion, settings, as_of),
         },
     )
     return warehouse.record(receipt, settings.run_id)

@@ -1,4 +1,7 @@
-"""The models of a scoring run: the champion that counts and the challenger in its shadow."""
+"""The models of a scoring run: the champion that counts and the challenger in its shadow.
+
+A shop that never had a champion is scored by the starter model (docs/starter.md).
+"""
 
 import logging
 from datetime import date
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+STARTER_ARM = "starter"
+
 
 def served(warehouse: Warehouse, settings: Settings, alias: str) -> "ServedModel | None":
     """The model under an alias, its digest checked; None if there is none."""
@@ -26,14 +31,17 @@ def served(warehouse: Warehouse, settings: Settings, alias: str) -> "ServedModel
 
 
 def champion(warehouse: Warehouse, settings: Settings, as_of: date) -> "ServedModel":
-    """The champion.
+    """The champion, or the starter model where there never was one and the settings allow it.
 
     Raises
     ------
     NotReady
-        If there never was one.
+        If there never was one, and `scoring.starter` is false.
     PublicationRefused
-        If none of those there were may serve now.
+        If none of those there were may serve now. The starter does not step in: it would put
+        a lesser model in the place of what readers see.
+    UnfitModel
+        If the starter is not as it was shipped.
     """
     model = served(warehouse, settings, "champion")
     if model is None and _was_approved(warehouse):
@@ -43,12 +51,70 @@ def champion(warehouse: Warehouse, settings: Settings, as_of: date) -> "ServedMo
             f"--as-of {as_of}`, or set [churn] in retention.toml back; `retention models` lists "
             "the decisions."
         )
+    if model is None and settings.scoring.starter:
+        return starter(settings)
     if model is None:
         raise NotReady(
             f"There is no champion, so nobody can be scored for {as_of}. Run `retention train "
-            f"--as-of {as_of}`; its report says what is missing if no candidate is good enough."
+            f"--as-of {as_of}`; its report says what is missing if no candidate is good enough. "
+            "Or set starter = true under [scoring] in retention.toml."
         )
     return model
+
+
+def starter(settings: Settings) -> "ServedModel":
+    """The model that came with the library, asked about the settings' outcome window.
+
+    Raises
+    ------
+    UnfitModel
+        It is not as it was shipped.
+    """
+    from retention_ml.models.definition import churn_definition
+    from retention_ml.models.registry import ServedModel
+    from retention_ml.models.starter import NAME, shipped
+
+    bundle = shipped.starter(churn_definition(settings))
+    return ServedModel(
+        name=NAME,
+        version=str(bundle.manifest["version"]),
+        bundle=bundle,
+        bundle_sha256=bundle.sha256,
+        tags={},
+    )
+
+
+def arm_of(model: "ServedModel") -> str:
+    """Whose probability counts: `champion`, or `starter` while there is none."""
+    return "champion" if is_calibrated(model) else STARTER_ARM
+
+
+def is_calibrated(model: "ServedModel") -> bool:
+    """Whether probabilities were ever compared with outcomes of this shop."""
+    return bool(model.bundle.manifest.get("is_calibrated", True))
+
+
+def caveat(model: "ServedModel", settings: Settings, as_of: date) -> str | None:
+    """What a reader of the scores must know about the starter, None for a model of the shop's own."""
+    if is_calibrated(model):
+        return None
+    from retention_ml.models.cutoffs import days_needed
+    from retention_ml.models.definition import churn_definition
+
+    days = settings.churn.settle_days + days_needed(
+        churn_definition(settings),
+        cutoff_every_days=settings.training.cutoff_every_days,
+        embargo_days=settings.churn.embargo_days,
+    )
+    least = settings.readiness
+    return (
+        f"There is no champion yet: the starter model ({model.version}) scored. It learnt from "
+        "other shops and is not calibrated for this one: trust the order of the customers, not "
+        f"the level of the probabilities. A model of the shop's own needs about {days} days of "
+        f"orders, {least.customers_min:,} active customers, {least.churned_min:,} churned and "
+        f"{least.retained_min:,} retained ones: `retention train --as-of {as_of}` says what is "
+        "missing. Once promoted it takes over by itself."
+    )
 
 
 def _was_approved(warehouse: Warehouse) -> bool:

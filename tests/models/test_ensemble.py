@@ -280,7 +280,6 @@ def test_all_members_together_stand_odd_shops_too(name: str) -> None:
     assert ((probability > 0) & (probability < 1)).all()
 
 
-@pytest.mark.xfail(strict=True, reason="seasonal.level stops at 12 log-odds before it is reached")
 @pytest.mark.parametrize("name", ["everybody churned", "everybody came back"])
 def test_what_everybody_did_is_not_certain_for_the_next(name: str) -> None:
     odd = replace(ODD[name](ROWS), volumes=None)

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pyarrow.parquet as pq
 
 from retention_ml.features import build
@@ -31,6 +30,7 @@ _AFTER = """
 rivals = [name for name in sys.modules if name.startswith(("airflow", "retention_ml.warehouse"))]
 print(json.dumps({"said": [float(p) for p in said], "rivals": rivals}))
 """
+_SLOW = ("boosted_two_thirds", "boosted_third")
 
 
 def asked(shop: Trained, folder: Path) -> dict[str, float]:
@@ -45,6 +45,7 @@ def asked(shop: Trained, folder: Path) -> dict[str, float]:
             "MLFLOW_TRACKING_URI": Registry(shop.settings).uri,
             "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
             "MLFLOW_DISABLE_TELEMETRY": "true",
+            "OMP_WAIT_POLICY": "PASSIVE",
         },
         cwd=folder,
         capture_output=True,
@@ -71,13 +72,14 @@ def scored(shop: Trained) -> tuple[dict[str, float], str]:
 
 
 def ensemble_of(shop: Trained) -> Bundle:
-    """The ensemble that a training on the shop's day would fit."""
+    """An ensemble of the shop's day, with one member of each way to learn and the newest day's."""
     settings = shop.settings
     needed = days_of(shop.warehouse, settings=settings, as_of=shop.as_of)
     build.ensure(shop.warehouse, settings=settings, days=[*needed, shop.as_of])
     learnt = material(shop.warehouse, settings=settings, as_of=shop.as_of)
     definition = churn_definition(settings)
-    return ensemble.fit(learnt.rows, seed=1, threads=1).to_bundle(
+    quick = tuple(one for one in ensemble.RECIPES if one.name not in _SLOW)
+    return ensemble.fit(learnt.rows, seed=1, threads=1, recipes=quick).to_bundle(
         "ensemble",
         definition=definition.to_dict(),
         definition_hash=definition.hash,
@@ -88,12 +90,10 @@ def ensemble_of(shop: Trained) -> Bundle:
 def test_three_lines_of_plain_mlflow_say_what_the_scoring_run_wrote(
     trained: Trained, copied: Callable[[Trained], Trained], tmp_path: Path
 ) -> None:
-    """First for the champion of a training, then for an ensemble put under the alias by hand."""
+    """For an ensemble, put under the alias by hand after another model was champion."""
     shop = copied(trained)
-    written, version = scored(shop)
+    before, version = scored(shop)
     assert version == "1"
-    _agree(asked(shop, tmp_path), written)
-
     registry = Registry(shop.settings)
     bundle = ensemble_of(shop)
     run_id = registry.versions()[0].run_id
@@ -105,17 +105,15 @@ def test_three_lines_of_plain_mlflow_say_what_the_scoring_run_wrote(
         description="ensemble",
     )
     registry.point("champion", made.version)
-    by_hand, version = scored(shop)
+    written, version = scored(shop)
     assert version == made.version == "2"
-    _agree(asked(shop, tmp_path), by_hand)
-    # The two are different models: else the second half would show nothing.
-    assert max(abs(by_hand[name] - written[name]) for name in written) > 0.01
+    said = asked(shop, tmp_path)
+    assert _apart(said, written) < 1e-9
+    # The negative control: the champion before says something else.
+    assert _apart(said, before) > 0.01
 
 
-def _agree(said: dict[str, float], written: dict[str, float]) -> None:
+def _apart(said: dict[str, float], written: dict[str, float]) -> float:
     assert len(written) > 100
     assert set(said) == set(written)
-    names = sorted(written)
-    np.testing.assert_allclose(
-        [said[name] for name in names], [written[name] for name in names], rtol=0, atol=1e-9
-    )
+    return max(abs(said[name] - written[name]) for name in written)

@@ -7,7 +7,7 @@ distributions, by quadrature, without any of the library's models.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from uuid import uuid4
 
 import numpy as np
@@ -25,22 +25,25 @@ from retention_ml.models.candidates import candidate
 from retention_ml.models.material import days_of, material
 from retention_ml.models.metrics import Predictions, evaluate, score
 from retention_ml.models.rows import Rows
-from retention_ml.settings import load
+from retention_ml.settings import Settings, load
 from retention_ml.simulate import population as people_of
 from retention_ml.simulate.campaigns import Contacts
 from retention_ml.simulate.population import Population, population
 from retention_ml.simulate.purchases import Purchases, purchases
-from retention_ml.simulate.seasons import EPOCH, ShopCalendar
+from retention_ml.simulate.seasons import ShopCalendar
 from retention_ml.simulate.truth import churn_probability
 from retention_ml.stack.postgres import EmbeddedPostgres
 from retention_ml.warehouse import Warehouse
 from tests import shops
 from tests.models.btyd_worlds import simulate
 
-FIRST = date(2024, 1, 1)
-DAYS = 540
-CUSTOMERS = 4_000
-AS_OF = (date(2025, 4, 1), date(2025, 4, 29), date(2025, 5, 27))
+# Customers enter all the time, before, during and after what is looked at, as in a steady shop.
+FIRST = date(2022, 12, 1)
+DAYS = 940
+ENTRY_DAYS = 1_600
+CUSTOMERS = 6_000
+AS_OF = (date(2025, 4, 1), date(2025, 5, 27))
+SEEDS = (21, 51)  # of the four that were measured, the best and the worst
 HORIZON = 28
 ACTIVE = 90
 MODELS = ("mbg_nbd", "ensemble")
@@ -167,13 +170,12 @@ class Day:
     said: dict[str, Floats]
 
 
-@pytest.fixture(scope="module")
-def world() -> World:
+def world(seed: int) -> World:
     calendar = ShopCalendar(first_day=FIRST, days=DAYS, timezone="UTC")
-    people = population(np.random.default_rng(21), customers=CUSTOMERS, days=DAYS)
+    people = population(np.random.default_rng(seed), customers=CUSTOMERS, days=ENTRY_DAYS)
     nobody = np.zeros((0, CUSTOMERS), dtype=np.bool_)
     orders = purchases(
-        np.random.default_rng(22),
+        np.random.default_rng(seed + 1),
         people,
         calendar,
         (),
@@ -182,28 +184,8 @@ def world() -> World:
     return World(people=people, orders=orders, calendar=calendar)
 
 
-@pytest.fixture(scope="module")
-def days(
-    world: World,
-    postgres: EmbeddedPostgres,
-    template_database: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[list[Day]]:
-    """The shop's orders through the real doors, and three days of it."""
-    settings = load(
-        {
-            "RETENTION_HOME": str(tmp_path_factory.mktemp("truth")),
-            "RETENTION_TRAINING__CUTOFF_COUNT": "4",
-            "RETENTION_TRAINING__CUTOFF_EVERY_DAYS": "28",
-        }
-    )
-    assert (settings.churn.horizon_days, settings.churn.active_days) == (HORIZON, ACTIVE)
-    name = f"truth_{uuid4().hex[:8]}"
-    admin = Warehouse(postgres.url())
-    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template_database}")
-    admin.close()
-    warehouse = Warehouse(postgres.url(name))
+def looked_at(world: World, warehouse: Warehouse, settings: Settings) -> Iterator[Day]:
+    """The shop's orders through the real doors, and what is said on its days."""
     seconds = (world.orders.at * 86_400).astype(np.int64)
     start = int(datetime(FIRST.year, FIRST.month, FIRST.day, tzinfo=UTC).timestamp())
     shops.fill(
@@ -217,72 +199,208 @@ def days(
             }
         ),
     )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(build, "_check", lambda *_: None)
-        needed = {
-            day
-            for as_of in AS_OF
-            for day in (*days_of(warehouse, settings=settings, as_of=as_of), as_of)
-        }
-        build.ensure(warehouse, settings=settings, days=sorted(needed))
-        found = []
-        for as_of in AS_OF:
-            rows = material(warehouse, settings=settings, as_of=as_of).rows
-            today = read(warehouse, [as_of])
-            customers = np.array([int(each) for each in today["customer_id"].to_pylist()])
-            begins = (as_of - FIRST).days
-            inside = (world.orders.at >= begins) & (world.orders.at < begins + HORIZON)
-            churned = ~np.isin(customers, world.orders.customer[inside])
-            said = {
-                model: candidate(model).fit(rows, seed=1, threads=2).to_bundle(model).predict(today)
+    learnt = {as_of: days_of(warehouse, settings=settings, as_of=as_of) for as_of in AS_OF}
+    needed = {day for as_of, days in learnt.items() for day in (*days, as_of)}
+    build.ensure(warehouse, settings=settings, days=sorted(needed))
+    for as_of in AS_OF:
+        rows = material(warehouse, settings=settings, as_of=as_of).rows
+        today = read(warehouse, [as_of])
+        customers = np.array([int(each) for each in today["customer_id"].to_pylist()])
+        begins = (as_of - FIRST).days
+        inside = (world.orders.at >= begins) & (world.orders.at < begins + HORIZON)
+        yield Day(
+            churned=(~np.isin(customers, world.orders.customer[inside])).astype(np.float64),
+            latent=world.latent(as_of)[customers],
+            knowable=world.knowable(as_of, customers),
+            said={
+                model: candidate(model).fit(rows, seed=1, threads=1).to_bundle(model).predict(today)
                 for model in MODELS
-            }
-            found.append(
-                Day(
-                    churned=churned.astype(np.float64),
-                    latent=world.latent(as_of)[customers],
-                    knowable=world.knowable(as_of, customers),
-                    said=said,
-                )
-            )
-    yield found
-    warehouse.close()
-
-
-def test_print(days):
-    for day in days:
-        print(len(day.churned), day.churned.mean(), day.latent.mean(), day.knowable.mean())
-        print(
-            "knowable auc",
-            score(day.knowable, day.churned)["roc_auc"],
-            score(day.knowable, day.churned)["log_loss"],
-            score(day.latent, day.churned)["roc_auc"],
+            },
         )
-        for m, p in day.said.items():
-            s = score(p, day.churned)
-            print(
-                m,
-                "mae",
-                np.abs(p - day.knowable).mean(),
-                "bias",
-                (p - day.knowable).mean(),
-                "auc",
-                s["roc_auc"],
-                s["log_loss"],
-                s["ece"],
-                "mae latent",
-                np.abs(p - day.latent).mean(),
-            )
-            o = np.argsort(p)
-            for c in np.array_split(o, 10):
-                sd = np.sqrt((p[c] * (1 - p[c])).sum())
-                print(
-                    "   %.3f %.3f %.3f z=%.2f zk=%.2f"
-                    % (
-                        p[c].mean(),
-                        day.churned[c].mean(),
-                        day.knowable[c].mean(),
-                        (day.churned[c] - p[c]).sum() / sd,
-                        (day.churned[c] - day.knowable[c]).sum() / sd,
-                    )
-                )
+
+
+@pytest.fixture(scope="module")
+def days(
+    postgres: EmbeddedPostgres, template_database: str, tmp_path_factory: pytest.TempPathFactory
+) -> list[Day]:
+    """Two days of each of two shops."""
+    settings = load(
+        {
+            "RETENTION_HOME": str(tmp_path_factory.mktemp("truth")),
+            "RETENTION_TRAINING__CUTOFF_COUNT": "4",
+            "RETENTION_TRAINING__CUTOFF_EVERY_DAYS": "28",
+        }
+    )
+    assert (settings.churn.horizon_days, settings.churn.active_days) == (HORIZON, ACTIVE)
+    found: list[Day] = []
+    admin = Warehouse(postgres.url())
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection,
+    ):
+        patch.setattr(build, "_check", lambda *_: None)
+        for seed in SEEDS:
+            name = f"truth_{seed}_{uuid4().hex[:8]}"
+            connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template_database}")
+            warehouse = Warehouse(postgres.url(name))
+            found.extend(looked_at(world(seed), warehouse, settings))
+            warehouse.close()
+            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    admin.close()
+    return found
+
+
+def _off(said: Floats, truth: Floats) -> tuple[float, float]:
+    """Mean absolute error and bias."""
+    return float(np.abs(said - truth).mean()), float((said - truth).mean())
+
+
+def _z_by_decile(outcome: Floats, probability: Floats) -> Floats:
+    """How many standard errors each tenth, by probability, lies from what was said of it."""
+    tenths = np.array_split(np.argsort(probability, kind="stable"), 10)
+    return np.array(
+        [
+            (outcome[rows] - probability[rows]).sum()
+            / np.sqrt((probability[rows] * (1 - probability[rows])).sum())
+            for rows in tenths
+        ]
+    )
+
+
+def test_what_can_be_known_agrees_with_what_is_true(days: list[Day]) -> None:
+    """The yardstick itself: the posterior against rates and lives, and against what happened."""
+    for day in days:
+        assert len(day.churned) > 800
+        # Where the truth is spread around what can be known, the mean is kept.
+        error = day.latent - day.knowable
+        assert abs(error.mean()) < 3.5 * error.std() / np.sqrt(len(error))
+        # And in the mean of a fifth of the customers, too.
+        for rows in np.array_split(np.argsort(day.knowable), 5):
+            assert abs(error[rows].mean()) < 3.5 * error[rows].std() / np.sqrt(len(rows))
+        assert (np.abs(_z_by_decile(day.churned, day.knowable)) < 3.5).all()
+
+
+def test_the_ensemble_recovers_the_probabilities_of_simulated_shops(days: list[Day]) -> None:
+    """Stated, for 1,000 customers and 28 days: on a day at most .045 off, .04 of it bias."""
+    found = np.array([_off(day.said["ensemble"], day.knowable) for day in days])
+    assert found[:, 0].max() < 0.045
+    assert np.abs(found[:, 1]).max() < 0.04
+    assert found[:, 0].mean() < 0.04
+    assert abs(found[:, 1].mean()) < 0.03
+    for day in days:
+        # Of what can be known of the ranking nearly all is there.
+        best = score(day.knowable, day.churned)["roc_auc"][0]
+        assert score(day.said["ensemble"], day.churned)["roc_auc"][0] > best - 0.02
+
+
+def test_a_buying_process_that_is_not_quite_the_shops_comes_close(days: list[Day]) -> None:
+    """Customers leave by the clock here, not after purchases: .05 and .045."""
+    found = np.array([_off(day.said["mbg_nbd"], day.knowable) for day in days])
+    assert found[:, 0].max() < 0.05
+    assert np.abs(found[:, 1]).max() < 0.045
+
+
+def test_one_probability_for_everybody_would_be_caught(days: list[Day]) -> None:
+    """The negative control."""
+    for day in days:
+        error, bias = _off(np.full(len(day.knowable), day.knowable.mean()), day.knowable)
+        assert error > 0.1
+        assert abs(bias) < 1e-9
+
+
+def _within(days: list[Day], slope: float = 1.0) -> float:
+    """Share of deciles that churned as said of them, within binomial error (95 %)."""
+    z = []
+    for day in days:
+        log_odds = np.log(day.said["ensemble"] / (1 - day.said["ensemble"]))
+        z.append(_z_by_decile(day.churned, sigmoid(slope * log_odds)))
+    return float((np.abs(np.concatenate(z)) < 1.96).mean())
+
+
+def test_tenths_of_customers_churn_about_as_often_as_was_said(days: list[Day]) -> None:
+    assert _within(days) >= 0.75
+    # The negative control: log-odds stretched by half are caught.
+    assert _within(days, slope=1.5) < 0.7
+
+
+@pytest.mark.xfail(strict=True, reason="86 % of 80 deciles of four shops: the level is too low")
+def test_nine_tenths_of_all_tenths_churn_as_often_as_was_said(days: list[Day]) -> None:
+    assert _within(days) >= 0.9
+
+
+def test_a_shop_that_buys_as_the_model_says_is_recovered_closely() -> None:
+    """MBG/NBD customers: the probability is a closed form of the true parameters; error .01."""
+    true = BuyTillYouDie(r=0.8, alpha=25.0, a=0.7, b=2.5, modified=True)
+    rows, latent = _of_process(true, 8_000, seed=31)
+    for name, most in (("mbg_nbd", 0.01), ("bg_nbd", 0.06)):
+        model = candidate(name).fit(rows, seed=1, threads=1)
+        error, bias = _off(model.predict_proba(rows.values), latent)
+        assert error < most, name
+        assert abs(bias) < 0.01, name
+
+
+def _of_process(true: BuyTillYouDie, count: int, *, seed: int) -> tuple[Rows, Floats]:
+    """Customers of a process on one day, and their true probabilities given their histories."""
+    draw = np.random.default_rng(seed)
+    observed = draw.uniform(20, 400, count)
+    x, last_at, later = simulate(true, observed, HORIZON, seed=seed)
+    rows = Rows(
+        values=np.column_stack([x + 1, observed - last_at, observed]),
+        days=np.full(count, 20_000, dtype=np.int64),
+        until_order=np.where(later > 0, 0.0, np.inf),
+        followed=np.full(count, HORIZON, dtype=np.int64),
+        horizon_days=HORIZON,
+        groups=np.arange(count),
+        weights=np.ones(count),
+        features=PROCESS_FEATURES,
+        histories=Histories.of(x, last_at, observed),
+    )
+    return rows, true.p_no_order(x, last_at, observed, HORIZON)
+
+
+# Intervals
+
+REPEATS = 120
+_COUNT = 300
+
+
+def _sample(count: int, seed: int) -> Predictions:
+    """Two models that are equally good, for the same customers on two days."""
+    draw = np.random.default_rng(seed)
+    customer = np.tile(draw.normal(size=count), 2)
+    truth = customer + 0.5 * draw.normal(size=2 * count)
+    return Predictions(
+        days=np.repeat([0, 1], count),
+        groups=np.tile(np.arange(count), 2),
+        outcome=(draw.random(2 * count) < sigmoid(truth)).astype(np.float64),
+        models={name: sigmoid(truth + 0.7 * draw.normal(size=2 * count)) for name in ("a", "b")},
+    )
+
+
+@pytest.fixture(scope="module")
+def covered() -> dict[str, float]:
+    """How often 95 % intervals held the value of a large population, or the difference zero."""
+    metrics = ("roc_auc", "log_loss", "brier")
+    large = evaluate(_sample(100_000, 0), draws=1, seed=1, models=["a"]).values["a"]
+    counts = dict.fromkeys([*metrics, *(f"difference in {name}" for name in metrics)], 0)
+    for repeat in range(REPEATS):
+        found = evaluate(_sample(_COUNT, repeat + 1), draws=200, seed=repeat)
+        for name in metrics:
+            own, gap = found.values["a"][name], found.difference("a", "b", name)
+            counts[name] += own.lower <= large[name].value <= own.upper
+            counts[f"difference in {name}"] += gap.lower <= 0 <= gap.upper
+    return {name: count / REPEATS for name, count in counts.items()}
+
+
+@pytest.mark.parametrize("metric", ["roc_auc", "log_loss", "brier"])
+def test_intervals_of_customers_cover_the_truth_as_often_as_they_say(
+    covered: dict[str, float], metric: str
+) -> None:
+    assert 0.9 <= covered[metric] <= 0.99
+
+
+@pytest.mark.parametrize("metric", ["roc_auc", "log_loss", "brier"])
+def test_two_equal_models_differ_by_chance_as_seldom_as_the_intervals_say(
+    covered: dict[str, float], metric: str
+) -> None:
+    assert 0.9 <= covered[f"difference in {metric}"] <= 0.99

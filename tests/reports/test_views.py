@@ -23,6 +23,7 @@ RISK_COLUMNS = [
     "reason_3_code", "reason_3", "model_name", "model_version", "arm", "run_id", "snapshot_id",
     "scored_at", "no_order_probability_7d", "no_order_probability_14d", "no_order_probability_30d",
     "no_order_probability_60d", "no_order_probability_90d", "next_order_expected_on",
+    "is_calibrated",
 ]  # fmt: skip
 PERSONAL = ("name", "mail", "phone", "address", "birth", "age_band", "income", "household", "raw_")
 ALLOWED_NAMES = {"model_name", "table_name", "column_name", "baseline_name", "name"}

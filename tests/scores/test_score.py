@@ -189,6 +189,8 @@ def test_a_challenger_that_cannot_score_stops_nobody(
 
 def test_without_a_champion_the_sentence_tells_to_train(world: World) -> None:
     world.models.clear()
+    scoring = world.settings.scoring.model_copy(update={"starter": False})
+    world.settings = world.settings.model_copy(update={"scoring": scoring})
     with world.warehouse.transaction() as transaction:
         transaction.execute("DELETE FROM models.promotions")
     with pytest.raises(NotReady, match=r"no champion.*retention train --as-of 2025-03-01"):

@@ -62,7 +62,7 @@ RECIPES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Fitted:
-    """A member, its log-odds out of fold on the rows judged, and the seconds it took."""
+    """A member, and its log-odds out of fold on the rows judged."""
 
     recipe: Recipe
     predictor: Predictor

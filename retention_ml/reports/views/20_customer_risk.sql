@@ -24,14 +24,15 @@ SELECT
     score.no_order_probability_30d,
     score.no_order_probability_60d,
     score.no_order_probability_90d,
-    score.next_order_expected_on
+    score.next_order_expected_on,
+    score.arm <> 'starter' AS is_calibrated
 FROM scores.published AS pointer
 JOIN scores.customer_daily AS score ON score.snapshot_id = pointer.snapshot_id
 WHERE pointer.as_of = (SELECT max(as_of) FROM scores.published);
 COMMENT ON VIEW reports.customer_risk IS 'one row per scored customer of the latest published day: who is at risk, how much, and why';
 COMMENT ON COLUMN reports.customer_risk.customer_id IS 'the shop''s customer number';
 COMMENT ON COLUMN reports.customer_risk.as_of IS 'the day the score stands for: what was known at its first moment in the shop''s time zone';
-COMMENT ON COLUMN reports.customer_risk.churn_probability IS 'calibrated probability that the customer places no order in the outcome window, 0 to 1';
+COMMENT ON COLUMN reports.customer_risk.churn_probability IS 'probability that the customer places no order in the outcome window, 0 to 1; see is_calibrated';
 COMMENT ON COLUMN reports.customer_risk.risk_percentile IS 'share of the day''s customers at no greater risk, 0 to 1; 1 is the most at risk';
 COMMENT ON COLUMN reports.customer_risk.risk_tier IS 'low, medium, high or critical: from the probability, with hysteresis';
 COMMENT ON COLUMN reports.customer_risk.tier_since IS 'the published day from which the customer has had the tier without a break';
@@ -44,7 +45,7 @@ COMMENT ON COLUMN reports.customer_risk.reason_3_code IS 'family and feature of 
 COMMENT ON COLUMN reports.customer_risk.reason_3 IS 'the third reason in words';
 COMMENT ON COLUMN reports.customer_risk.model_name IS 'the kind of model that scored';
 COMMENT ON COLUMN reports.customer_risk.model_version IS 'its version in the model registry';
-COMMENT ON COLUMN reports.customer_risk.arm IS 'champion or challenger: whose probability counts for this customer';
+COMMENT ON COLUMN reports.customer_risk.arm IS 'champion or challenger: whose probability counts for this customer; starter while the shop has no model of its own';
 COMMENT ON COLUMN reports.customer_risk.run_id IS 'the run that wrote the score';
 COMMENT ON COLUMN reports.customer_risk.snapshot_id IS 'the scoring run; its manifest is in scores.snapshots';
 COMMENT ON COLUMN reports.customer_risk.scored_at IS 'when the score was computed';
@@ -54,3 +55,4 @@ COMMENT ON COLUMN reports.customer_risk.no_order_probability_30d IS 'the same wi
 COMMENT ON COLUMN reports.customer_risk.no_order_probability_60d IS 'the same within 60 days; never more than within 30';
 COMMENT ON COLUMN reports.customer_risk.no_order_probability_90d IS 'the same within 90 days; never more than within 60';
 COMMENT ON COLUMN reports.customer_risk.next_order_expected_on IS 'the day on which the next order is expected of a customer who still buys, at most three outcome windows after as_of; empty where that is less than 5 % probable';
+COMMENT ON COLUMN reports.customer_risk.is_calibrated IS 'whether the probability was ever compared with what customers of this shop did; false for the starter model, whose order of customers counts and not its level';

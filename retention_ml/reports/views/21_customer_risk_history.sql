@@ -24,13 +24,14 @@ SELECT
     score.no_order_probability_30d,
     score.no_order_probability_60d,
     score.no_order_probability_90d,
-    score.next_order_expected_on
+    score.next_order_expected_on,
+    score.arm <> 'starter' AS is_calibrated
 FROM scores.published AS pointer
 JOIN scores.customer_daily AS score ON score.snapshot_id = pointer.snapshot_id;
 COMMENT ON VIEW reports.customer_risk_history IS 'one row per scored customer and published day';
 COMMENT ON COLUMN reports.customer_risk_history.customer_id IS 'the shop''s customer number';
 COMMENT ON COLUMN reports.customer_risk_history.as_of IS 'the day the score stands for: what was known at its first moment in the shop''s time zone';
-COMMENT ON COLUMN reports.customer_risk_history.churn_probability IS 'calibrated probability that the customer places no order in the outcome window, 0 to 1';
+COMMENT ON COLUMN reports.customer_risk_history.churn_probability IS 'probability that the customer places no order in the outcome window, 0 to 1; see is_calibrated';
 COMMENT ON COLUMN reports.customer_risk_history.risk_percentile IS 'share of the day''s customers at no greater risk, 0 to 1; 1 is the most at risk';
 COMMENT ON COLUMN reports.customer_risk_history.risk_tier IS 'low, medium, high or critical: from the probability, with hysteresis';
 COMMENT ON COLUMN reports.customer_risk_history.tier_since IS 'the published day from which the customer has had the tier without a break';
@@ -43,7 +44,7 @@ COMMENT ON COLUMN reports.customer_risk_history.reason_3_code IS 'family and fea
 COMMENT ON COLUMN reports.customer_risk_history.reason_3 IS 'the third reason in words';
 COMMENT ON COLUMN reports.customer_risk_history.model_name IS 'the kind of model that scored';
 COMMENT ON COLUMN reports.customer_risk_history.model_version IS 'its version in the model registry';
-COMMENT ON COLUMN reports.customer_risk_history.arm IS 'champion or challenger: whose probability counts for this customer';
+COMMENT ON COLUMN reports.customer_risk_history.arm IS 'champion or challenger: whose probability counts for this customer; starter while the shop has no model of its own';
 COMMENT ON COLUMN reports.customer_risk_history.run_id IS 'the run that wrote the score';
 COMMENT ON COLUMN reports.customer_risk_history.snapshot_id IS 'the scoring run; its manifest is in scores.snapshots';
 COMMENT ON COLUMN reports.customer_risk_history.scored_at IS 'when the score was computed';
@@ -53,3 +54,4 @@ COMMENT ON COLUMN reports.customer_risk_history.no_order_probability_30d IS 'the
 COMMENT ON COLUMN reports.customer_risk_history.no_order_probability_60d IS 'the same within 60 days; never more than within 30';
 COMMENT ON COLUMN reports.customer_risk_history.no_order_probability_90d IS 'the same within 90 days; never more than within 60';
 COMMENT ON COLUMN reports.customer_risk_history.next_order_expected_on IS 'the day on which the next order is expected of a customer who still buys, at most three outcome windows after as_of; empty where that is less than 5 % probable';
+COMMENT ON COLUMN reports.customer_risk_history.is_calibrated IS 'whether the probability was ever compared with what customers of this shop did; false for the starter model, whose order of customers counts and not its level';
