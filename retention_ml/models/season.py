@@ -25,7 +25,8 @@ _BELIEF_UNKNOWN_GROWTH, _BELIEF = 0.7, 0.9
 _GROWTH_SCALE = 0.5
 _BELIEF_STRENGTH = 0.25
 _BELIEF_MIN = 0.05
-_ACQUAINTED_DAYS = 90
+# After this long most of those who come back have been seen before.
+_ACQUAINTED_DAYS = 182
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

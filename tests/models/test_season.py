@@ -299,3 +299,19 @@ def test_a_level_is_what_it_is_asked_to_be() -> None:
 def test_a_level_is_reached_from_anywhere(start: float) -> None:
     margin = np.linspace(start - 1, start + 1, 200)
     assert sigmoid(margin + level(margin, 0.7)).mean() == pytest.approx(0.7, abs=1e-9)
+
+
+def test_newcomers_who_stop_coming_are_not_taken_for_a_quiet_season() -> None:
+    """Regulars order as ever; newcomers, half of all orders, came until three months ago."""
+    days = np.arange(NOW - 900, NOW, dtype=np.int64)
+    regular = _DAILY_ORDERS * wave(days)
+    newcomers = np.where(days < NOW - 90, regular, 0.0)
+    told = Volumes(days=days, orders=regular + newcomers, repeats=regular)
+    found = ahead(told, labels(wave))
+    assert found is not None
+    truth = np.array([true_shift(wave, int(day)) for day in found.days])
+    assert np.abs(found.shifts / found.belief - truth).max() < 0.05
+    # The negative control: counted with newcomers, last year seems twice as busy.
+    mixed = ahead(Volumes(days=days, orders=told.orders), labels(wave))
+    assert mixed is not None
+    assert np.abs(mixed.shifts / mixed.belief - truth).max() > 0.2

