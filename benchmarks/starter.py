@@ -17,6 +17,7 @@ from rich.console import Console
 
 from benchmarks import data
 from benchmarks.place import Place, place
+from benchmarks.ranks import rank_within
 from benchmarks.starter_card import Judged, write
 from retention_ml.curated.ingest import ingest
 from retention_ml.features.build import ensure
@@ -31,7 +32,6 @@ from retention_ml.models.bundle import Bundle
 from retention_ml.models.material import gather
 from retention_ml.models.maturity import feed
 from retention_ml.models.metrics import Predictions, evaluate
-from retention_ml.models.ranked import rank_within
 from retention_ml.models.rows import Rows
 from retention_ml.models.starter.paced import FEATURES as PACED_FEATURES
 from retention_ml.models.starter.paced import Paced, inputs

@@ -17,7 +17,6 @@ from retention_ml.errors import UnfitModel, UsageError
 from retention_ml.models import timing
 from retention_ml.models.arrays import Floats, sigmoid
 from retention_ml.models.blend import SINGLE_KINDS, UNREADABLE, Blend
-from retention_ml.models.ranked import Ranked
 from retention_ml.models.starter.paced import Paced
 
 FORMAT = 1
@@ -42,7 +41,6 @@ class Predictor(Protocol):
 _KINDS: dict[str, Any] = {
     **SINGLE_KINDS,
     Blend.kind: Blend,
-    Ranked.kind: Ranked,
     Paced.kind: Paced,
 }
 

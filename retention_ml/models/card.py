@@ -69,8 +69,8 @@ def card(
         "size the effort. It is not meant to refuse anybody a service, and it says nothing about "
         "customers who were not active.",
         "## What it learnt from",
-        f"{rows_count:,} rows, one for each active customer and day, of {len(plan.training)} days "
-        f"from {plan.training[0]} to {plan.training[-1]}; {100 * churn_rate:.1f} % of them churned. Candidates were judged on "
+        f"{rows_count:,} rows with a whole outcome, one for each active customer and day, of {len(plan.training)} days "
+        f"from {plan.training[0]} to {plan.training[-1]}; {100 * churn_rate:.1f} % of them churned. Of the newest of these days only a part of the outcome was known, which the ensemble learns from too. Candidates were judged on "
         f"{', '.join(map(str, plan.evaluation))}, all of whose outcomes lie after every outcome "
         f"learnt from (the first window judged is {begins} to {ends}). The registered model was "
         f"then fitted anew on {len(plan.final)} days up to {plan.final[-1]} with the same settings.",

@@ -128,7 +128,7 @@ def gather(
     }
     populations = _populations(warehouse, sorted({*days, *whole_days}))
     some = sorted(set(days) - set(whole_days))
-    share = settings.training.rows_max / max(1, sum(populations[day] for day in some))
+    share = settings.training.rows_max / max(1, sum(populations[day] for day in days))
     parts = [(some, share), (sorted(set(whole_days)), 1.0)]
     features, labels = [], []
     for part, part_share in parts:
@@ -149,6 +149,7 @@ def gather(
             for day in sorted(day for day in newest if day)
         },
         populations=populations,
+        learnt_share=share,
         volumes=_volumes(warehouse, day_number(as_of)),
     )
 

@@ -136,7 +136,7 @@ def _counts(settings: Settings, rows: TrainingSet, chosen: Plan) -> readiness.Co
     learnt = rows.rows(chosen.training, known_until=judged_from(settings, chosen)).matured().outcome
     judged = rows.outcome(chosen.evaluation)
     return readiness.Counts(
-        active=len(rows.positions([max(chosen.days)])),
+        active=rows.populations[max(chosen.days)],
         churned=int(learnt.sum()),
         retained=int(len(learnt) - learnt.sum()),
         judged_churned=int(judged.sum()),

@@ -6,6 +6,7 @@ from typing import Self
 
 import numpy as np
 
+from retention_ml.errors import NotReady
 from retention_ml.models.arrays import Floats, Ints, logit
 from retention_ml.models.btyd.histories import Histories
 from retention_ml.models.bundle import Predictor
@@ -162,6 +163,11 @@ def cross_fit(
     predictors = []
     for number in range(count):
         inside, outside = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
+        if len(inside) == 0 or len(outside) == 0:
+            raise NotReady(
+                f"There are {len(rows):,} rows to learn from, too few customers for {count} folds. "
+                "Wait for more customers, or raise churn.active_days."
+            )
         predictor = fit(rows.take(inside), rows.take(outside))
         margin[outside] = predictor.margin(rows.values[outside])
         predictors.append(predictor)

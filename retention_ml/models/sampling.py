@@ -1,6 +1,12 @@
 """Some of the customers, the same ones on every day, chosen in the database."""
 
+import hashlib
+
 import ibis
+import numpy as np
+import pyarrow as pa
+
+from retention_ml.models.arrays import Bools
 
 _DIGITS = 8
 
@@ -20,7 +26,21 @@ def sampled(table: ibis.Table, share: float) -> ibis.Table:
     share : float
         From 0 to 1; at 1 the table as it is.
     """
+    return table if share >= 1 else table.filter(md5(table.customer_id) < _bound(share))
+
+
+def is_sampled(customers: pa.Array, share: float) -> Bools:
+    """Which of some customers `sampled` would choose, shape (n,)."""
     if share >= 1:
-        return table
-    bound = format(max(0, int(share * 16**_DIGITS)), f"0{_DIGITS}x")
-    return table.filter(md5(table.customer_id) < bound)
+        return np.ones(len(customers), dtype=bool)
+    bound = _bound(share)
+    encoded = customers.dictionary_encode()
+    names = encoded.dictionary.to_pylist()
+    chosen = [
+        hashlib.md5(name.encode(), usedforsecurity=False).hexdigest() < bound for name in names
+    ]
+    return np.asarray(np.array(chosen, dtype=bool)[encoded.indices.to_numpy()])
+
+
+def _bound(share: float) -> str:
+    return format(max(0, int(share * 16**_DIGITS)), f"0{_DIGITS}x")

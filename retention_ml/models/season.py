@@ -25,6 +25,8 @@ _BELIEF_UNKNOWN_GROWTH, _BELIEF = 0.7, 0.9
 _GROWTH_SCALE = 0.5
 _BELIEF_STRENGTH = 0.25
 _BELIEF_MIN = 0.05
+_SHIFT_MAX = 2.0
+_SILENCE_DAYS = 14
 # After this long most of those who come back have been seen before.
 _ACQUAINTED_DAYS = 182
 
@@ -60,9 +62,10 @@ class Season:
     Parameters
     ----------
     days : array of int64, shape (n,)
-        Every seventh day of the year ahead whose weeks of last year are known.
+        Every seventh day of the year ahead, up to the last whose weeks of last year are known.
     shifts : array of float64, shape (n,)
-        Log ratio of the intensity of ordering, as far as it is believed.
+        Log ratio of the intensity of ordering, as far as it is believed; 0 where last year is
+        not known.
     belief : float
         By what the log ratios of last year were multiplied.
     growth : float or None
@@ -114,16 +117,14 @@ def season_ahead(
     belief = _belief(window, growth, labelled)
     ahead = np.arange(known_until_day, known_until_day + YEAR_DAYS, _STEP_DAYS)
     inside = ahead + lead_days + horizon_days - YEAR_DAYS <= known_until_day
-    pairs = [
-        (int(day), shift)
-        for day in ahead[inside]
-        if (shift := window.shift(int(day), reference_day, growth)) is not None
-    ]
-    if not pairs or belief == 0:
+    told = [window.shift(int(day), reference_day, growth) for day in ahead[inside]]
+    if belief == 0 or all(shift is None for shift in told):
         return None
+    last = max(at for at, shift in enumerate(told) if shift is not None)
+    shifts = [0.0 if shift is None else belief * (shift - explained) for shift in told[: last + 1]]
     return Season(
-        days=np.array([day for day, _ in pairs], dtype=np.int64),
-        shifts=belief * (np.array([shift for _, shift in pairs]) - explained),
+        days=ahead[: last + 1],
+        shifts=np.clip(shifts, -_SHIFT_MAX, _SHIFT_MAX),
         belief=belief,
         growth=growth,
     )
@@ -149,6 +150,14 @@ class _Window:
         opens = day + self.lead_days
         return self.total(opens, opens + self.horizon_days)
 
+    def silence(self, day: int) -> int:
+        """Most days in a row without any order in the outcome window of a day."""
+        opens = day + self.lead_days
+        closes = opens + self.horizon_days
+        start, end = np.searchsorted(self.days, [opens, closes])
+        around = np.concatenate([[opens - 1], self.days[start:end], [closes]])
+        return int(np.diff(around).max()) - 1
+
     def growth(self, until: int) -> float | None:
         """Log ratio of the orders before `until` to those a year earlier, None if unknown."""
         since = max(self.first_day + YEAR_DAYS, until - _GROWTH_DAYS)
@@ -159,8 +168,17 @@ class _Window:
         return float(np.log(now / then)) if now > 0 and then > 0 else None
 
     def shift(self, day: int, reference: int, growth: float | None) -> float | None:
-        """Log ratio of the orders to expect of `day` to those of `reference`, None if unknown."""
+        """Log ratio of the orders to expect of `day` to those of `reference`, None if unknown.
+
+        Days without a single order, as many in a row as no shop closes, are days of which nothing
+        was delivered: a window that holds them is not known.
+        """
         if day + self.lead_days - YEAR_DAYS < self.first_day:
+            return None
+        if (
+            self.silence(day - YEAR_DAYS) >= _SILENCE_DAYS
+            or self.silence(reference) >= _SILENCE_DAYS
+        ):
             return None
         then, now = self.ahead_of(day - YEAR_DAYS), self.ahead_of(reference)
         return float(np.log(then / now)) + (growth or 0.0) if then > 0 and now > 0 else None

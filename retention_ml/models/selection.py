@@ -2,8 +2,6 @@
 
 import time
 
-import numpy as np
-
 from retention_ml.failpoints import reach
 from retention_ml.models import ledger
 from retention_ml.models.candidates import BASELINE, candidate
@@ -144,14 +142,14 @@ def _register(
         params=chosen.params or None,
     )
     bundle = bundle_of(settings, training, name, model, training.plan.final, newest)
-    learnt = learnt_of(settings, training, rows)
+    learnt = learnt_of(settings, training, rows).matured()
     text = card(
         model_name=name,
         training_id=training.training_id,
         definition=churn_definition(settings),
         plan=training.plan,
         rows_count=len(learnt),
-        churn_rate=float(np.nanmean(learnt.outcome)),
+        churn_rate=float(learnt.outcome.mean()),
         values=evaluation.values,
         drivers=[(driver[0], driver[1], driver[2]) for driver in chosen.notes.get("drivers", [])],
         differences={

@@ -14,6 +14,7 @@ from retention_ml.models.arrays import Floats, Ints
 from retention_ml.models.btyd.histories import Histories
 from retention_ml.models.definition import ChurnDefinition
 from retention_ml.models.rows import Rows
+from retention_ml.models.sampling import is_sampled
 from retention_ml.models.season import Volumes
 
 _MIX_SEED = 1
@@ -45,6 +46,8 @@ class TrainingSet:
         Orders by day.
     populations : mapping of date to int
         Active customers of a day, of whom `values` may hold a sample.
+    learnt_share : float
+        Share of the customers who are learnt from; of some days everybody is here.
     """
 
     definition: ChurnDefinition
@@ -58,6 +61,7 @@ class TrainingSet:
     histories: Mapping[date, Histories] = field(default_factory=dict)
     volumes: Volumes | None = None
     populations: Mapping[date, int] = field(default_factory=dict)
+    learnt_share: float = 1.0
 
     def positions(self, days: Sequence[date]) -> Ints:
         """Positions of the rows of some days."""
@@ -85,6 +89,7 @@ class TrainingSet:
         lead = self.definition.lead_days
         opened = [day for day in days if day + timedelta(days=lead) < until]
         at = self.positions(opened)
+        at = at[is_sampled(self.customers.take(pa.array(at)), self.learnt_share)]
         until_day = int(np.datetime64(until, "D").astype(np.int64))
         followed = (np.datetime64(until, "D") - self.days[at]).astype(np.int64) - lead
         until_order = self.until_order[at]
@@ -113,7 +118,8 @@ class TrainingSet:
 
     def outcome(self, days: Sequence[date]) -> Floats:
         """1 churned, 0 retained of the rows of some days whose windows are known, shape (m,)."""
-        return self.rows(days).outcome
+        until_order = self.until_order[self.positions(days)]
+        return (until_order >= self.definition.horizon_days).astype(np.float64)
 
     def groups(self, at: Ints) -> Ints:
         """Number of the customer of the rows at some positions, shape (m,).
@@ -153,6 +159,7 @@ def assemble(
     histories: Mapping[date, Histories],
     volumes: Volumes | None = None,
     populations: Mapping[date, int] | None = None,
+    learnt_share: float = 1.0,
 ) -> TrainingSet:
     """The training set of a feature table and the labels of the same customers and days.
 
@@ -210,4 +217,5 @@ def assemble(
         histories=histories,
         volumes=volumes,
         populations=populations or {},
+        learnt_share=learnt_share,
     )

@@ -68,7 +68,7 @@ def fit_candidate(
         rows,
         training,
         churn_definition(settings),
-        (len(learnt), float(learnt.outcome.mean())),
+        (len(learnt.matured()), float(learnt.matured().outcome.mean())),
     )
     run = Registry(settings).log_candidate(
         training_id=training.training_id,

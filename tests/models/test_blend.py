@@ -87,7 +87,7 @@ def changed(of: Blend, change: Any) -> dict[str, bytes]:
 
 def test_the_kinds_are_the_expected_ones(blend: Blend) -> None:
     assert set(SINGLE_KINDS) == {"curve", "linear", "trees", "btyd", "perceptron", "seasonal"}
-    assert set(bundle._KINDS) == {*SINGLE_KINDS, "blend", "ranked"}
+    assert set(bundle._KINDS) == {*SINGLE_KINDS, "blend", "paced"}
     assert {one.predictor.kind for one in blend.members} == set(SINGLE_KINDS)  # type: ignore[attr-defined]
 
 
@@ -172,7 +172,7 @@ def _member(key: str, value: object) -> Any:
         (_member("slope", -1.0), "slope -1.0"),
         (lambda c: c["members"][1].update(weight=1e200, slope=1e200), "finite numbers"),
         (_member("kind", "blend"), "kind 'blend', expected one of curve"),
-        (_member("kind", "ranked"), "kind 'ranked'"),
+        (_member("kind", "paced"), "kind 'paced'"),
         (_member("kind", "os.system"), "kind 'os.system'"),
         (_member("kind", ["linear"]), "cannot be read"),
         (_member("kind", "trees"), "Member 'logistic' of the blend: The bundle holds 0 tree"),

@@ -3,11 +3,14 @@
 from datetime import timedelta
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from retention_ml.features.build import ensure
 from retention_ml.features.local_time import day_number
-from retention_ml.models.material import days_of, material
+from retention_ml.features.store import rows_of
+from retention_ml.models.material import days_of, gather, material
+from retention_ml.models.sampling import is_sampled, sampled
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 from tests.shops import random_shop
@@ -43,6 +46,29 @@ def test_a_sample_holds_the_same_customers_on_every_day_and_today_is_whole(
         assert some.population(int(day)) == len(everybody)
     counts = np.bincount(np.unique(some.groups, return_inverse=True)[1])
     assert counts.mean() > len(np.unique(some.days)) / 3
+
+
+def test_of_a_day_judged_on_everybody_is_there_and_only_the_sample_is_learnt_from(
+    shop: tuple[Warehouse, Settings],
+) -> None:
+    warehouse, settings = shop
+    as_of = max(warehouse.read("SELECT max(as_of) AS d FROM features.builds")["d"].to_pylist())
+    days = days_of(warehouse, settings=settings, as_of=as_of)
+    judged = days[2]
+    found = gather(warehouse, settings=settings, as_of=as_of, days=days, whole_days=[judged, as_of])
+    assert len(found.positions([judged])) == found.populations[judged]
+    assert len(found.outcome([judged])) == found.populations[judged]
+    learnt = found.rows(days)
+    assert 0.8 * 1_000 < len(learnt) < 1.2 * 1_000
+    chosen = learnt.values[learnt.days == day_number(judged)]
+    assert 0 < len(chosen) < found.populations[judged]
+    # The database and the process choose the same customers.
+    names = found.customers.take(pa.array(found.positions([judged])))
+    drawn = sampled(rows_of([judged]), found.learnt_share)
+    by_database = warehouse.read(drawn.select("customer_id"))["customer_id"].to_pylist()
+    by_process = names.filter(pa.array(is_sampled(names, found.learnt_share))).to_pylist()
+    assert sorted(by_database) == sorted(by_process)
+    assert len(by_process) == len(chosen)
 
 
 def test_days_known_in_part_teach_shorter_windows_only(

@@ -315,3 +315,25 @@ def test_newcomers_who_stop_coming_are_not_taken_for_a_quiet_season() -> None:
     mixed = ahead(Volumes(days=days, orders=told.orders), labels(wave))
     assert mixed is not None
     assert np.abs(mixed.shifts / mixed.belief - truth).max() > 0.2
+
+
+@pytest.mark.parametrize("missing", [14, 27])
+def test_weeks_of_last_year_that_were_never_delivered_are_no_quiet_season(missing: int) -> None:
+    whole = shop(wave, seed=None)
+    hole = NOW - YEAR_DAYS + 60
+    kept = (whole.days < hole) | (whole.days >= hole + missing)
+    found = ahead(Volumes(days=whole.days[kept], orders=whole.orders[kept]), labels(wave))
+    usual = ahead(whole, labels(wave))
+    assert found is not None
+    assert usual is not None
+    near = (found.days > NOW + 60 - HORIZON) & (found.days < NOW + 60 + missing)
+    assert (found.shifts[near] == 0).any()
+    # A hole that a window only touches is a few days' orders, and never turns into a collapse.
+    assert np.abs(found.shifts - usual.shifts).max() < 1.0
+
+
+def test_no_season_is_believed_to_be_more_than_a_few_times_as_busy() -> None:
+    days = np.arange(NOW - 900, NOW, dtype=np.int64)
+    orders = np.where(days % YEAR_DAYS < 30, 100_000.0, 10.0)
+    found = ahead(Volumes(days=days, orders=orders), {})
+    assert found is None or np.abs(found.shifts).max() <= 2.0

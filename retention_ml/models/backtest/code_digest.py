@@ -14,7 +14,8 @@ LIBRARIES = ("lightgbm", "numpy", "optuna", "scikit-learn", "scipy")
 
 @cache
 def code_digest(module: str) -> str:
-    """SHA-256 over the source of a module, everything in `models` it imports, and the libraries."""
+    """SHA-256 over the source of a module, everything in `models` it imports or learns
+    from, and the libraries."""
     total = hashlib.sha256()
     for name, path in sorted(_reached(module).items()):
         total.update(f"{name}\0".encode())
@@ -33,7 +34,8 @@ def versions() -> dict[str, str]:
 def _reached(module: str) -> dict[str, Path]:
     """Files of the modules that a module imports, at the top or inside functions, itself too."""
     found: dict[str, Path] = {}
-    waiting = [module]
+    # What rows a model learns from is decided there.
+    waiting = [module, f"{_ROOT}.material"]
     while waiting:
         name = waiting.pop()
         path = _file(name)

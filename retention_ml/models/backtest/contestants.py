@@ -13,7 +13,6 @@ from retention_ml.settings import Training
 
 CHAMPION = "champion"
 _CANDIDATES = candidates.__name__
-_DEFAULT_LIGHTGBM = "retention_ml.models.backtest.default_lightgbm"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,11 +81,11 @@ _BASELINES = {
     "bg_nbd": (_of("bg_nbd", "all"), "BG/NBD, fitted on every customer's purchases, calibrated"),
     "mbg_nbd": (_of("mbg_nbd", "all"), "MBG/NBD, fitted on every customer's purchases, calibrated"),
     "lightgbm_default": (
-        Recipe(module=_DEFAULT_LIGHTGBM, learns_from="newest", is_tuned=False),
+        _of("lightgbm_default", "newest"),
         "LightGBM with the library's defaults, all features, newest day, not calibrated",
     ),
     "lightgbm_tuned": (
-        _of("lightgbm", "newest", is_tuned=True),
+        _of("lightgbm_tuned", "newest", is_tuned=True),
         "LightGBM, tuned, bagged and calibrated, all features, newest day",
     ),
 }

@@ -69,7 +69,8 @@ def process_of(rows: Rows, *, modified: bool) -> BuyingProcess:
         )
     return BuyingProcess(
         process=nbd.fit(rows.histories, modified=modified),
-        horizon_days=float(rows.horizon_days),
+        # To the end of the outcome window: an order in the lead tells of a customer who buys.
+        horizon_days=float(rows.lead_days + rows.horizon_days),
         reference=_medians(rows.newest().only(FEATURES).values),
     )
 

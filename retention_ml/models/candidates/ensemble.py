@@ -22,8 +22,6 @@ from retention_ml.models.metrics import mean_log_loss
 from retention_ml.models.rows import Rows, folds
 from retention_ml.models.season import season_ahead
 
-VERSION = 1
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
