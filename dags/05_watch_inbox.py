@@ -19,8 +19,6 @@ from retention_airflow import inbox
 from retention_airflow.assets import INBOX
 from retention_airflow.defaults import DEFAULT_ARGS, TIMEZONE, Tag
 
-from retention_ml import clock
-
 
 @dag(
     dag_display_name="05 watch inbox",
@@ -33,6 +31,8 @@ from retention_ml import clock
 def watch_inbox() -> None:
     @task
     def first_day() -> str:
+        from retention_ml import clock
+
         return inbox.day_of_arrival(clock.now(), TIMEZONE)
 
     TriggerDagRunOperator(

@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from retention_ml.errors import NotReady
-from retention_ml.models.cutoffs import learning_days, newest_matured
+from retention_ml.models.cutoffs import learning_days
 from retention_ml.models.definition import churn_definition
-from retention_ml.models.maturity import feed, known_until, labels_of
+from retention_ml.models.maturity import feed, known_until, labels_of, newest_known
 from retention_ml.models.rows import Rows
 from retention_ml.models.sampling import sampled
 from retention_ml.models.season import Volumes
@@ -53,12 +53,7 @@ def days_of(warehouse: Warehouse, *, settings: Settings, as_of: date) -> tuple[d
     days = (
         learning_days(
             definition,
-            newest=newest_matured(
-                definition,
-                as_of=as_of,
-                settle_days=settings.churn.settle_days,
-                data_ends_on=covered.ends_on,
-            ),
+            newest=newest_known(covered, settings, as_of),
             data_begins_on=covered.begins_on,
             cutoff_count=settings.training.cutoff_count,
             cutoff_every_days=settings.training.cutoff_every_days,

@@ -82,6 +82,16 @@ def known_until(covered: Feed, *, as_of: date, settle_days: int) -> date:
     return min(as_of - timedelta(days=settle_days), covered.ends_on)
 
 
+def newest_known(covered: Feed, settings: Settings, as_of: date) -> date:
+    """The newest day whose whole outcome is known at `as_of`."""
+    return newest_matured(
+        churn_definition(settings),
+        as_of=as_of,
+        settle_days=settings.churn.settle_days,
+        data_ends_on=covered.ends_on,
+    )
+
+
 def labels_of(
     warehouse: Warehouse,
     *,
@@ -151,16 +161,7 @@ def mature(
     """
     definition = churn_definition(settings)
     covered = feed(warehouse, timezone=definition.timezone, known_as_of=known_as_of)
-    newest = (
-        newest_matured(
-            definition,
-            as_of=known_as_of,
-            settle_days=settings.churn.settle_days,
-            data_ends_on=covered.ends_on,
-        )
-        if covered
-        else date.min
-    )
+    newest = newest_known(covered, settings, known_as_of) if covered else date.min
     open_days = [day for day in days if day > newest]
     if open_days:
         raise NotReady(

@@ -7,11 +7,11 @@ from datetime import date, timedelta
 
 from retention_ml.errors import NotReady
 from retention_ml.models import ledger, readiness
-from retention_ml.models.cutoffs import Plan, newest_matured, plan
+from retention_ml.models.cutoffs import Plan, plan
 from retention_ml.models.definition import churn_definition
 from retention_ml.models.ledger import Training
 from retention_ml.models.material import gather
-from retention_ml.models.maturity import feed, mature
+from retention_ml.models.maturity import feed, mature, newest_known
 from retention_ml.models.training_set import TrainingSet
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
@@ -31,12 +31,7 @@ def prepared(warehouse: Warehouse, settings: Settings, as_of: date) -> tuple[Rec
         if covered is None
         else plan(
             definition,
-            newest=newest_matured(
-                definition,
-                as_of=as_of,
-                settle_days=settings.churn.settle_days,
-                data_ends_on=covered.ends_on,
-            ),
+            newest=newest_known(covered, settings, as_of),
             data_begins_on=covered.begins_on,
             cutoff_count=settings.training.cutoff_count,
             cutoff_every_days=settings.training.cutoff_every_days,

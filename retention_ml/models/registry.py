@@ -258,9 +258,11 @@ class Registry:
             return str(found.experiment_id)
         folder = self.settings.home / "mlflow" / "artifacts"
         place = None if self.settings.tracking_uri else str(folder)
+        from mlflow.exceptions import MlflowException
+
         try:
             return str(self._client.create_experiment(NAME, artifact_location=place))
-        except Exception:
+        except MlflowException:
             # Candidates are fitted side by side: another process may have been first.
             found = self._client.get_experiment_by_name(NAME)
             if found is None:
