@@ -57,8 +57,10 @@ down: ## stop everything up or demo started, also after a crash
 run:
 	@$(BIN)/retention $(COMMAND)
 
-test: setup ## all tests
-	@$(MAKE) --no-print-directory -s run-tests ARGUMENTS="tests"
+# A file's tests stay together: they share what is costly to make. Each worker starts a Postgres of its own.
+test: setup ## all tests, side by side
+	@$(MAKE) --no-print-directory -s run-tests \
+	    ARGUMENTS="tests --numprocesses=auto --maxprocesses=4 --dist=loadfile"
 
 .PHONY: run-tests
 run-tests:
