@@ -15,14 +15,15 @@ champion. One day at a time: a customer's tier goes on from the day before.
 is not calibrated for this shop (docs/starter.md). With `scoring.starter = false` the task is skipped.
 
 **On failure** the scores published before stay up. `publish` refused: `scores.audits` says which
-audit failed and what it observed.
+audit failed and what it observed. **Late?** Scores that are not published
+`monitoring.publish_hours_max` after the run was queued raise an alert.
 """
 
 from airflow.sdk import PartitionedAssetTimetable, dag, get_current_context, task
 from retention_airflow import doors
 from retention_airflow.assets import CHAMPION, FEATURES, SCORES
 from retention_airflow.clock import as_of
-from retention_airflow.defaults import DAY_PARAMS, DEFAULT_ARGS, WAREHOUSE_POOL, Tag
+from retention_airflow.defaults import DAY_PARAMS, DEFAULT_ARGS, IN_TIME, WAREHOUSE_POOL, Tag
 
 from retention_ml.errors import NotReady
 
@@ -32,6 +33,7 @@ from retention_ml.errors import NotReady
     schedule=PartitionedAssetTimetable(assets=FEATURES | CHAMPION),
     catchup=False,
     max_active_runs=1,
+    deadline=IN_TIME,
     default_args=DEFAULT_ARGS,
     tags=[Tag.DAILY, Tag.SCORES],
     params=DAY_PARAMS,

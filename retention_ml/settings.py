@@ -93,6 +93,57 @@ class Scoring(_Section):
     starter: bool = True
 
 
+class Trial(_Section):
+    """How champion and challenger are compared on what really happens."""
+
+    challenger_share: float = Field(0.10, ge=0, le=0.9)
+    salt: str = Field("1", min_length=1, max_length=64)
+    error_rate: float = Field(0.05, gt=0, lt=0.5)
+    scored_days_min: int = Field(4, ge=1)
+    days_max: int = Field(182, ge=1, le=3650)
+
+
+class Promotion(_Section):
+    """What makes a challenger champion, and who decides."""
+
+    evidence: Literal["outcomes", "offline"] = "outcomes"
+    mode: Literal["automatic", "approval"] = "automatic"
+    approval_hours: float = Field(48, gt=0)
+    auc_margin: float = Field(0.005, ge=0, le=0.5)
+    segment_margin: float = Field(0.02, ge=0, le=0.5)
+    ece_max: float = Field(0.10, gt=0, le=1)
+    seconds_per_thousand_max: float = Field(5, gt=0)
+    megabytes_max: float = Field(64, gt=0)
+    tier_moves_max: float = Field(0.60, ge=0, le=1)
+
+
+class Monitoring(_Section):
+    """From where on a change is worth an alert."""
+
+    effect_min: float = Field(0.10, gt=0)
+    rate_gap_min: float = Field(0.10, gt=0, le=1)
+    auc_drop_min: float = Field(0.05, gt=0, le=0.5)
+    windows: int = Field(3, ge=1, le=30)
+    windows_beyond: int = Field(2, ge=1, le=30)
+    cooldown_days: int = Field(7, ge=0)
+    stale_days_max: int = Field(3, ge=1)
+    publish_hours_max: float = Field(2, gt=0)
+    drift_starts_training: bool = True
+
+    @model_validator(mode="after")
+    def _k_of_n(self) -> "Monitoring":
+        if self.windows_beyond > self.windows:
+            raise ValueError("windows_beyond must not exceed windows")
+        return self
+
+
+class Alerts(_Section):
+    """Where alerts go besides the log; addresses that are secret come from the environment."""
+
+    email_to: tuple[str, ...] = ()
+    email_from: str = "retention-ml@localhost"
+
+
 class Tiers(_Section):
     """Lower bounds of calibrated churn probability, highest tier first."""
 
@@ -116,6 +167,9 @@ class Value(_Section):
 
     margin_share: float = Field(0.30, gt=0, le=1)
     horizon_days: int = Field(90, ge=1)
+    offer_cost: float = Field(5.0, ge=0)
+    save_rate: float = Field(0.10, ge=0, le=1)
+    budget_share: float = Field(0.10, gt=0, le=1)
 
 
 class Compute(_Section):
@@ -138,6 +192,10 @@ class Settings(_Section):
     readiness: Readiness = Readiness()
     scoring: Scoring = Scoring()
     tiers: Tiers = Tiers()
+    trial: Trial = Trial()
+    promotion: Promotion = Promotion()
+    monitoring: Monitoring = Monitoring()
+    alerts: Alerts = Alerts()
     value: Value = Value()
     compute: Compute = Compute()
 
@@ -157,6 +215,10 @@ SECTIONS = (
     "readiness",
     "scoring",
     "tiers",
+    "trial",
+    "promotion",
+    "monitoring",
+    "alerts",
     "value",
     "compute",
 )
@@ -168,7 +230,12 @@ _ADDRESSES = {
     "RETENTION_RUN_ID": "run_id",
     "MLFLOW_TRACKING_URI": "tracking_uri",
 }
-_OTHER_VARIABLES = {"RETENTION_SETTINGS", "RETENTION_DATA_DIR", "RETENTION_FAILPOINT"}
+_OTHER_VARIABLES = {
+    "RETENTION_SETTINGS",
+    "RETENTION_DATA_DIR",
+    "RETENTION_FAILPOINT",
+    "RETENTION_SLACK_WEBHOOK",
+}
 
 
 def load(environment: Mapping[str, str] | None = None) -> Settings:

@@ -190,13 +190,24 @@ FEEDBACK = Table(
 
 CAMPAIGN_CONTACTS = Table(
     "campaign_contacts",
-    "one row per customer reached by a campaign and what they did with it",
+    "one row per customer reached by a campaign and what they did with it, or per customer drawn "
+    "to be left alone",
     ("campaign_id", "customer_id", "kind", "event_at", "product_id"),
     (
         Column("campaign_id", "text", "the campaign", True),
-        Column("customer_id", "text", "whom it reached", True),
-        Column("event_at", "timestamp", "when it was sent, opened, clicked or redeemed", True),
-        Column("kind", "text", "sent, opened, clicked or redeemed", True),
+        Column("customer_id", "text", "whom it reached or left alone", True),
+        Column(
+            "event_at",
+            "timestamp",
+            "when it was sent, opened, clicked or redeemed; for a holdout when it would have been sent",
+            True,
+        ),
+        Column(
+            "kind",
+            "text",
+            "sent, opened, clicked, redeemed, or holdout: drawn by lot to be left alone",
+            True,
+        ),
         Column("campaign_type", "text", "the shop's own type of campaign"),
         Column("product_id", "text", "the coupon or product offered"),
     ),
@@ -230,5 +241,5 @@ CLOSED_SETS: dict[tuple[str, str], tuple[str, ...]] = {
         "review",
     ),
     ("feedback", "kind"): ("review", "survey", "complaint", "return_reason"),
-    ("campaign_contacts", "kind"): ("sent", "opened", "clicked", "redeemed"),
+    ("campaign_contacts", "kind"): ("sent", "opened", "clicked", "redeemed", "holdout"),
 }

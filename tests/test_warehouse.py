@@ -100,3 +100,21 @@ def test_a_migration_that_was_changed_after_it_was_applied_is_refused(warehouse:
         transaction.execute("UPDATE public.migrations SET sha256 = 'x' WHERE name LIKE '0001%'")
     with pytest.raises(UsageError, match=r"0001_ledgers\.sql is not the one"):
         warehouse.migrate()
+
+
+def test_reading_goes_on_after_the_server_cut_its_connections(warehouse: Warehouse) -> None:
+    assert warehouse.read("SELECT 1 AS one")["one"].to_pylist() == [1]
+    with warehouse.transaction() as transaction:
+        transaction.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    assert warehouse.read("SELECT 2 AS two")["two"].to_pylist() == [2]
+
+
+def test_what_a_query_asked_of_the_planner_does_not_reach_the_next(warehouse: Warehouse) -> None:
+    shown = "SELECT current_setting('enable_nestloop') AS setting"
+    assert warehouse.read(shown, planner={"enable_nestloop": "off"})["setting"].to_pylist() == [
+        "off"
+    ]
+    assert warehouse.read(shown)["setting"].to_pylist() == ["on"]

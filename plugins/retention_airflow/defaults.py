@@ -4,8 +4,18 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from airflow.sdk import CronPartitionTimetable, ExceptionRetryPolicy, Param, RetryAction, RetryRule
+from airflow.sdk import (  # type: ignore[attr-defined]  # its stub lags behind
+    AsyncCallback,
+    CronPartitionTimetable,
+    DeadlineAlert,
+    DeadlineReference,
+    ExceptionRetryPolicy,
+    Param,
+    RetryAction,
+    RetryRule,
+)
 
+from retention_airflow.alerts import FailureAlert, LatenessAlert
 from retention_ml.settings import load
 
 _SETTINGS = load()
@@ -15,6 +25,7 @@ TIMEZONE = _SETTINGS.calendar.timezone
 INBOX_FOLDER = str(_SETTINGS.home / "inbox")
 CANDIDATES = list(_SETTINGS.training.candidates)
 WAREHOUSE_POOL = "warehouse"
+APPROVAL_TIME = timedelta(hours=_SETTINGS.promotion.approval_hours)
 
 
 class Tag(StrEnum):
@@ -27,6 +38,7 @@ class Tag(StrEnum):
     FEATURES = "features"
     MODELS = "models"
     SCORES = "scores"
+    OUTCOMES = "outcomes"
 
 
 RETRY_POLICY = ExceptionRetryPolicy(
@@ -56,8 +68,14 @@ DEFAULT_ARGS: dict[str, Any] = {
     "retry_delay": timedelta(seconds=20),
     "retry_policy": RETRY_POLICY,
     "execution_timeout": timedelta(hours=2),
+    "on_failure_callback": [FailureAlert()],
 }
-
+IN_TIME = DeadlineAlert(
+    reference=DeadlineReference.DAGRUN_QUEUED_AT,
+    interval=timedelta(hours=_SETTINGS.monitoring.publish_hours_max),
+    callback=AsyncCallback(LatenessAlert),
+    name="scores are published in time",
+)
 
 DAY_PARAMS = {
     "as_of": Param(
@@ -102,6 +120,16 @@ TRAINING_PARAMS = DAY_PARAMS | {
     ),
 }
 
+APPROVAL_PARAMS = {
+    "why": Param(
+        "",
+        type="string",
+        maxLength=500,
+        title="Why",
+        description="Kept with the decision.",
+    )
+}
+
 
 def midnight() -> CronPartitionTimetable:
     """The start of every day of the shop; the partition key is that day, `YYYY-MM-DD`.
@@ -109,3 +137,8 @@ def midnight() -> CronPartitionTimetable:
     At midnight, not later: a backfill up to a day ends with that day's midnight.
     """
     return CronPartitionTimetable("0 0 * * *", timezone=TIMEZONE, key_format="%Y-%m-%d")
+
+
+def morning() -> CronPartitionTimetable:
+    """Six o'clock of every day of the shop, when the night's scores are expected to be there."""
+    return CronPartitionTimetable("0 6 * * *", timezone=TIMEZONE, key_format="%Y-%m-%d")

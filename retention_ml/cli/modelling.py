@@ -1,6 +1,8 @@
-"""Commands about models and scores: train, models, score, explain."""
+"""Commands about models and scores: train, models, promote, rollback, score, explain."""
 
-from typing import Annotated
+import getpass
+import os
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,15 +17,26 @@ from retention_ml.cli.frame import (
     print_table,
     working,
 )
-from retention_ml.cli.tables import print_comparison, print_tiers
+from retention_ml.cli.tables import print_comparison, print_tiers, print_versions
+
+if TYPE_CHECKING:
+    from retention_ml.receipts import Receipt
+    from retention_ml.settings import Settings
 
 _SHOWN = 15
+
+Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the ledger.")]
+By = Annotated[
+    str | None, typer.Option("--by", metavar="NAME", help="Who decides. Default: your login name.")
+]
 
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands of this module."""
     app.command()(train)
     app.command()(models)
+    app.command()(promote)
+    app.command()(rollback)
     app.command()(score)
     app.command()(explain)
 
@@ -34,6 +47,7 @@ def train(as_of: AsOf, as_json: Json = False) -> None:
         from retention_ml.models.train import train as train_models
         from retention_ml.reports.read import training_comparison
 
+        settings = _with_registry(settings, is_started=True)
         with working("Training …"):
             receipt = train_models(warehouse, settings=settings, as_of=day(as_of))
         if as_json:
@@ -46,19 +60,100 @@ def train(as_of: AsOf, as_json: Json = False) -> None:
 
 
 def models(as_json: Json = False) -> None:
-    """List the decisions about champion and challenger with their evidence."""
-    with opened(as_json) as (warehouse, _):
-        from retention_ml.reports.read import promotions
+    """List the versions with their evidence, and the decisions about champion and challenger."""
+    with opened(as_json) as (warehouse, settings):
+        from retention_ml.models.registry import Registry
+        from retention_ml.reports.model_versions import overview
 
-        rows = promotions(warehouse)
+        found = overview(warehouse, Registry(_with_registry(settings)))
         if as_json:
-            print_json(rows)
-        else:
-            print_table(
-                "Decisions",
-                tuple(rows[0]) if rows else (),
-                [tuple(r.values()) for r in rows],
+            print_json(found)
+            return
+        print_versions(found["versions"])
+        console.print(found["registry"], markup=False)
+        console.print()
+        rows = found["decisions"]
+        print_table("Decisions", tuple(rows[0]) if rows else (), [tuple(r.values()) for r in rows])
+
+
+def promote(
+    version: Annotated[str, typer.Argument(metavar="VERSION")],
+    reason: Reason,
+    by: By = None,
+    as_json: Json = False,
+) -> None:
+    """Make a version champion; the next scoring run serves it."""
+    with opened(as_json) as (warehouse, settings):
+        from retention_ml.models.promote import promote as door
+
+        with working("Checking …"):
+            receipt = door(
+                warehouse,
+                settings=_with_registry(settings),
+                version=version,
+                decided_by=by or _login_name(),
+                reason=reason,
             )
+        _print_decision(receipt, as_json)
+
+
+def rollback(
+    reason: Reason,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="VERSION", help="Default: the champion before this one."),
+    ] = None,
+    by: By = None,
+    as_json: Json = False,
+) -> None:
+    """Go back to an earlier champion, with its calibration and tier policy."""
+    with opened(as_json) as (warehouse, settings):
+        from retention_ml.models.rollback import rollback as door
+
+        with working("Checking …"):
+            receipt = door(
+                warehouse,
+                settings=_with_registry(settings),
+                version=to,
+                decided_by=by or _login_name(),
+                reason=reason,
+            )
+        _print_decision(receipt, as_json)
+
+
+def _print_decision(receipt: "Receipt", as_json: bool) -> None:
+    if as_json:
+        print_json(receipt.to_dict())
+        return
+    told = receipt.details
+    console.print(told["sentence"], markup=False)
+    for version, why in told.get("passed_over", {}).items():
+        console.print(f"Version {version} was passed over: {why}.", markup=False)
+    console.print(f"The alias in MLflow: {told['alias']}", markup=False)
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number without a name
+        return f"uid {os.getuid()}"
+
+
+def _with_registry(settings: "Settings", *, is_started: bool = False) -> "Settings":
+    """The settings with the address of the local stack's MLflow, where there is such a stack.
+
+    It is only started for who cannot do without: a decision needs no MLflow, its alias follows
+    later.
+    """
+    from retention_ml.stack import address
+    from retention_ml.stack.environment import remembered_ports
+
+    at = None if settings.tracking_uri else remembered_ports(settings.home)
+    if at is None:
+        return settings
+    if is_started:
+        return address.complete(settings)
+    return settings.model_copy(update={"tracking_uri": at.mlflow_url})
 
 
 def score(as_of: AsOf, as_json: Json = False) -> None:
@@ -69,6 +164,7 @@ def score(as_of: AsOf, as_json: Json = False) -> None:
         from retention_ml.scores.score import score as score_customers
 
         with working("Scoring …"):
+            settings = _with_registry(settings)
             scored = score_customers(warehouse, settings=settings, as_of=day(as_of))
             published = publish(
                 warehouse, settings=settings, snapshot_id=int(scored.details["snapshot_id"])
@@ -97,7 +193,7 @@ def explain(
 
         found = explain_score(
             warehouse,
-            settings=settings,
+            settings=_with_registry(settings),
             customer_id=customer_id,
             as_of=day(as_of) if as_of else None,
         )

@@ -24,6 +24,26 @@ def print_comparison(rows: Rows) -> None:
     )
 
 
+def print_versions(rows: Rows) -> None:
+    """Registered versions, what was measured of each and what was decided last."""
+    print_table(
+        "Versions",
+        ("version", "model", "trained", "alias", "ROC AUC at training", "trial", "last decision"),
+        [
+            (
+                str(row["version"]),
+                row["model"],
+                row["trained_as_of"],
+                row["alias"],
+                _interval(row, "roc_auc"),
+                row["trial"],
+                row["last_decision"],
+            )
+            for row in rows
+        ],
+    )
+
+
 def print_tiers(as_of: object, rows: Rows) -> None:
     """Customers and value per tier of a day."""
     print_table(

@@ -120,13 +120,15 @@ INVARIANTS: tuple[Invariant, ...] = (
     ),
     Invariant(
         promise="P3",
-        sentence="a published snapshot with other rows, or another model, than its manifest says",
+        sentence="a published snapshot with other rows, or other models, than its manifest says",
         sql="SELECT manifest.snapshot_id FROM scores.published AS pointer "
         "JOIN scores.snapshots AS manifest USING (snapshot_id) "
         "LEFT JOIN scores.customer_daily AS score USING (snapshot_id) "
         "GROUP BY manifest.snapshot_id HAVING count(score.customer_id) <> manifest.scored_count "
         "OR count(*) FILTER (WHERE (score.model_name, score.model_version, score.as_of) "
-        "IS DISTINCT FROM (manifest.model_name, manifest.model_version, manifest.as_of)) "
+        "IS DISTINCT FROM (CASE score.arm WHEN 'challenger' THEN manifest.challenger_name "
+        "ELSE manifest.model_name END, CASE score.arm WHEN 'challenger' "
+        "THEN manifest.challenger_version ELSE manifest.model_version END, manifest.as_of)) "
         "> CASE WHEN manifest.scored_count = 0 THEN 1 ELSE 0 END",
     ),
     Invariant(

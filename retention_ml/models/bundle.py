@@ -21,8 +21,8 @@ from retention_ml.models.starter.paced import Paced
 
 FORMAT = 1
 _FILE_BYTES_MAX = 64 * 1024 * 1024
-_TOTAL_BYTES_MAX = 256 * 1024 * 1024
-_FILES_MAX = 256
+TOTAL_BYTES_MAX = 256 * 1024 * 1024
+FILES_MAX = 256
 
 
 class Predictor(Protocol):
@@ -126,9 +126,9 @@ class Bundle:
                 "Serve another version, or train anew."
             )
         paths = sorted(folder.iterdir())
-        if len(paths) > _FILES_MAX or any(not p.is_file() or p.is_symlink() for p in paths):
+        if len(paths) > FILES_MAX or any(not p.is_file() or p.is_symlink() for p in paths):
             raise UnfitModel(
-                f"The bundle {folder.name} holds folders, links or more than {_FILES_MAX} files; "
+                f"The bundle {folder.name} holds folders, links or more than {FILES_MAX} files; "
                 "expected plain text files only. Serve another version, or train anew."
             )
         large = [path.name for path in paths if path.stat().st_size > _FILE_BYTES_MAX]
@@ -137,9 +137,9 @@ class Bundle:
                 f"{large[0]} in the bundle {folder.name} is larger than {_FILE_BYTES_MAX:,} bytes. "
                 "It was not read. Serve another version, or train anew."
             )
-        if (total := sum(path.stat().st_size for path in paths)) > _TOTAL_BYTES_MAX:
+        if (total := sum(path.stat().st_size for path in paths)) > TOTAL_BYTES_MAX:
             raise UnfitModel(
-                f"The bundle {folder.name} has {total:,} bytes, at most {_TOTAL_BYTES_MAX:,} are "
+                f"The bundle {folder.name} has {total:,} bytes, at most {TOTAL_BYTES_MAX:,} are "
                 "accepted. It was not read. Serve another version, or train anew."
             )
         contents = {path.name: path.read_bytes() for path in paths}

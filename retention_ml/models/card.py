@@ -1,5 +1,6 @@
 """The model card: what a model is for, what it learnt from, how good it is, and its limits."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -9,6 +10,17 @@ from retention_ml.models.compare import table
 from retention_ml.models.cutoffs import Plan
 from retention_ml.models.definition import ChurnDefinition
 from retention_ml.models.metrics import Interval
+
+DESCRIPTION_MAX = 5_000  # characters of the registry's field
+
+
+def fitting(full: str) -> str:
+    """A card that fits into the registry's field: without its later sections where it is too long."""
+    if len(full) <= DESCRIPTION_MAX:
+        return full
+    note = "\n\nThe whole card is `model_card.md` among the artifacts of the run.\n"
+    kept = full[: DESCRIPTION_MAX - len(note)]
+    return kept[: kept.rfind("\n\n")] + note
 
 
 def strongest(
@@ -36,6 +48,7 @@ def card(
     drivers: Sequence[tuple[str, float, str]],
     differences: Mapping[str, Interval] | None = None,
     verdict: str | None = None,
+    comparison: str | None = None,
 ) -> str:
     """The card as Markdown.
 
@@ -53,6 +66,8 @@ def card(
         Paired ROC AUC difference to the recency rule, by model.
     verdict : str, optional
         What the gate said.
+    comparison : str, optional
+        The model beside the champion, see `compare.against`.
     """
     begins, ends = definition.window(plan.evaluation[0])
     drawn = "\n".join(
@@ -61,6 +76,8 @@ def card(
     parts = [
         f"# Churn model `{model_name}`",
         f"Training `{training_id}`, churn definition `{definition.hash}`.",
+        *(["## Verdict", verdict] if verdict else []),
+        *(["## Beside the champion", comparison] if comparison else []),
         "## What it says",
         f"The probability that a customer who ordered in the last {definition.active_days} days "
         f"places no order in the {definition.horizon_days} days that begin "
@@ -78,8 +95,6 @@ def card(
         "Means over the days judged on, with 95 % intervals over customers.",
         table(values, differences),
     ]
-    if verdict:
-        parts += ["## Verdict", verdict]
     if drawn:
         parts += [
             "## What drives it",
@@ -94,3 +109,17 @@ def card(
         "was known on the day of training.",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def described(description: str, title: str, text: str) -> str:
+    """A version's description that begins with that section, which replaces its former state.
+
+    What does not fit into the registry's field is cut off at the end: the model card, which is
+    whole among the artifacts of the run.
+
+    >>> described("## Trial 7\\n\\nopen\\n\\n# Card\\n", "Trial 7", "won")
+    '## Trial 7\\n\\nwon\\n\\n# Card\\n'
+    """
+    former = rf"^## {re.escape(title)}\n.*?(?=^#{{1,2}} |\Z)"
+    rest = re.sub(former, "", description, flags=re.DOTALL | re.MULTILINE)
+    return f"## {title}\n\n{text}\n\n{rest}"[:DESCRIPTION_MAX]

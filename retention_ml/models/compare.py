@@ -1,10 +1,14 @@
 """Tables for people: candidates side by side, with intervals."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from retention_ml.models.metrics import Interval
+from retention_ml.models.profit import PROFIT
+from retention_ml.models.segments import label
 
 SHOWN = ("roc_auc", "pr_auc", "log_loss", "brier", "ece", "lift_at_10")
+_SIDES = ("candidate", "champion", "difference")
 
 
 def table(
@@ -34,6 +38,51 @@ def table(
             own = differences.get(name)
             cells.append(f"{own.value:+.3f} ({own.lower:+.3f} … {own.upper:+.3f})" if own else "")
         lines.append(cells)
+    return _markdown(head, lines)
+
+
+def against(evidence: Mapping[str, Any]) -> str:
+    """Candidate and champion side by side as Markdown: figures, segments judged, and answers.
+
+    Parameters
+    ----------
+    evidence : mapping
+        Of a `contest.Contest`.
+    """
+    if "metrics" not in evidence:
+        return str(evidence["reason"])
+    lines = [
+        [metric.replace("_", " "), *(_figure(own[name], metric) for name in _SIDES)]
+        for metric, own in evidence["metrics"].items()
+        if metric in (*SHOWN, PROFIT)
+    ]
+    judged = {
+        code: own["roc_auc_difference"]
+        for code, own in evidence["segments"].items()
+        if own["is_judged"]
+    }
+    return "\n\n".join(
+        [
+            f"Offline comparison: **{evidence['verdict']}**, on {evidence['predictions']:,} "
+            f"predictions for {evidence['customers']:,} customers ({', '.join(evidence['days'])}).",
+            _markdown(["", "candidate", "champion", "difference"], lines),
+            "\n".join(f"- {one['outcome']}: {one['sentence']}" for one in evidence["findings"]),
+            _markdown(
+                ["segment", "roc auc difference"],
+                [[label(code), _figure(own, "roc_auc")] for code, own in judged.items()],
+            ),
+        ]
+    )
+
+
+def _figure(own: Mapping[str, float | None], metric: str) -> str:
+    value, lower, upper = own["value"], own["lower"], own["upper"]
+    if value is None or lower is None or upper is None:
+        return "not known"
+    return _cell(Interval(value, lower, upper), metric)
+
+
+def _markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     widths = [max(len(row[j]) for row in [head, *lines]) for j in range(len(head))]
     rule = ["-" * width for width in widths]
     return "\n".join(
@@ -43,7 +92,7 @@ def table(
 
 
 def _cell(interval: Interval, metric: str) -> str:
-    digits = 2 if metric.startswith("lift") else 3
+    digits = 2 if metric.startswith(("lift", "profit")) else 3
     return (
         f"{interval.value:.{digits}f} ({interval.lower:.{digits}f} … {interval.upper:.{digits}f})"
     )

@@ -7,6 +7,9 @@ from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
+# Alerts (ops.alerts) that make a training due.
+DRIFT_ALERTS = ("input_drift", "score_drift", "calibration_drift")
+
 
 def is_due(as_of: date, last: date | None, every_days: int) -> bool:
     """Whether `every_days` have passed between the last training's day and `as_of`.
@@ -28,12 +31,27 @@ def is_due(as_of: date, last: date | None, every_days: int) -> bool:
 
 
 def due(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
-    """Look whether a training is due: `details["is_due"]`, and since when in `details["last"]`."""
+    """Look whether a training is due: `details["is_due"]`, and since when in `details["last"]`.
+
+    It is due after `training.every_days`, and where `monitoring.drift_starts_training`, after
+    an alert of drift since the last one, at most every `monitoring.cooldown_days`.
+    """
     started = time.perf_counter()
     with warehouse.transaction() as transaction:
         last: date | None = transaction.execute(
             "SELECT max(as_of) FROM models.trainings WHERE status = 'selected'"
         )[0][0]
+        drifted = transaction.execute(
+            "SELECT 1 FROM ops.alerts WHERE kind = ANY (:kinds) AND as_of > :last "
+            "AND as_of <= :as_of LIMIT 1",
+            kinds=list(DRIFT_ALERTS),
+            last=last or as_of,
+            as_of=as_of,
+        )
+    by_drift = bool(drifted) and settings.monitoring.drift_starts_training
+    every_days = settings.training.every_days
+    if by_drift:
+        every_days = min(every_days, max(1, settings.monitoring.cooldown_days))
     return Receipt(
         door="due",
         as_of=as_of,
@@ -41,8 +59,9 @@ def due(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
         written=0,
         seconds=time.perf_counter() - started,
         details={
-            "is_due": is_due(as_of, last, settings.training.every_days),
+            "is_due": is_due(as_of, last, every_days),
             "last": last.isoformat() if last else None,
-            "every_days": settings.training.every_days,
+            "every_days": every_days,
+            "by_drift": by_drift,
         },
     )

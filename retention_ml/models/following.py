@@ -1,15 +1,28 @@
-"""Which version is served: MLflow's alias, as far as the promotion ledger and checks allow."""
+"""Which version is served: what the ledger decided, or what a person put under the alias since."""
 
 import json
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from retention_ml import clock
 from retention_ml.errors import RegistryError, UnfitModel
-from retention_ml.features.catalogue import FEATURE_NAMES
+from retention_ml.models.aliases import settle
 from retention_ml.models.bundle import Bundle
-from retention_ml.models.definition import churn_definition
+from retention_ml.models.decisions import (
+    MOVING,
+    Decision,
+    decisions,
+    free_seat,
+    known_digest,
+    locked,
+    mark_settled,
+    standing,
+    succession,
+    write_decision,
+)
+from retention_ml.models.evidence import evidence_of
+from retention_ml.models.policy import approved_with
+from retention_ml.models.vetting import unfit, vetted, wrong_tag
 from retention_ml.warehouse import Transaction, Warehouse
 
 if TYPE_CHECKING:
@@ -17,73 +30,18 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-APPROVED = ("promote", "follow", "rollback")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """One row of `models.promotions`."""
-
-    model_version: str
-    bundle_sha256: str
-    verdict: str
-    reason: str
-
-
-def decisions(warehouse: Warehouse, alias: str) -> list[Decision]:
-    """All decisions about an alias, newest first."""
-    with warehouse.transaction() as transaction:
-        rows = transaction.execute(
-            "SELECT model_version, bundle_sha256, verdict, reason FROM models.promotions "
-            "WHERE alias = :alias ORDER BY promotion_id DESC",
-            alias=alias,
-        )
-    return [
-        Decision(
-            **dict(zip(("model_version", "bundle_sha256", "verdict", "reason"), row, strict=True))
-        )
-        for row in rows
-    ]
-
-
-def write_decision(
-    transaction: Transaction,
-    *,
-    alias: str,
-    model_name: str,
-    version: str,
-    bundle_sha256: str,
-    verdict: str,
-    decided_by: str,
-    reason: str,
-    evidence: object,
-    training_id: str | None,
-) -> None:
-    """Append a row to the promotion ledger."""
-    transaction.execute(
-        "INSERT INTO models.promotions (alias, model_name, model_version, bundle_sha256, verdict, "
-        "decided_by, reason, evidence, training_id, decided_at) VALUES (:alias, :model_name, "
-        ":version, :sha, :verdict, :decided_by, :reason, CAST(:evidence AS jsonb), :training_id, :at)",
-        alias=alias,
-        model_name=model_name,
-        version=version,
-        sha=bundle_sha256,
-        verdict=verdict,
-        decided_by=decided_by,
-        reason=reason,
-        evidence=json.dumps(evidence, default=str),
-        training_id=training_id,
-        at=clock.now(),
-    )
+_PERSON = "mlflow"
+_RUNBOOK = "docs/runbook.md#champion-and-challenger"
 
 
 def follow(registry: "Registry", warehouse: Warehouse, alias: str) -> "ServedModel | None":
     """The model to use under an alias, its digest checked.
 
-    A version that the ledger approved is served. One that somebody put under the alias in MLflow
-    is served if its digest, churn definition and features pass, and the ledger notes it
-    (`follow`); otherwise the ledger notes why not (`refuse`) and the last good one stays up. So
-    it does when the registry does not answer.
+    Open decisions of the ledger are carried out first (`aliases.settle`). An alias that stands
+    elsewhere than the ledger put it was moved by a person in MLflow: the version is served and
+    the ledger notes it (`follow`) if digest, churn definition, features and its answers pass;
+    otherwise the ledger notes why not (`refuse`, once, with an alert) and the last good one stays
+    up. So it does when the registry does not answer.
 
     Returns
     -------
@@ -95,87 +53,216 @@ def follow(registry: "Registry", warehouse: Warehouse, alias: str) -> "ServedMod
     RegistryError
         Something was approved, but neither the cache nor the registry has its files.
     """
-    history = decisions(warehouse, alias)
     try:
+        settle(registry, warehouse)
+        history = decisions(warehouse, alias)  # before the alias: what comes later is settled later
         version = registry.version_at(alias, brisk=True)
     except RegistryError as error:
-        logger.warning("The last good %s is used, because: %s", alias, error)
+        history = decisions(warehouse, alias)
+        if standing(history) is not None:
+            logger.warning("The last good %s is used, because: %s", alias, error)
         return _last_good(registry, history, alias)
+    holds = standing(history)
+    if _is_open(history):
+        return _last_good(registry, history, alias)  # decided a moment ago, its alias is on the way
     if version is None:
-        if alias != "champion":
-            return None
-        if any(d.verdict in APPROVED for d in history):
-            logger.warning("MLflow has no %s any more; the last good one is used.", alias)
-        return _last_good(registry, history, alias)
-    approved = [d for d in history if d.model_version == version.version and d.verdict in APPROVED]
-    sha256 = approved[0].bundle_sha256 if approved else version.tags.get("bundle_sha256", "")
+        return _without_alias(registry, warehouse, history, alias)
+    if holds is None or holds.model_version != version.version:
+        return _moved_by_hand(registry, warehouse, history, alias, version)
     try:
-        bundle = registry.fetch(version.version, sha256)
-        wrong = fault_of(registry, version, bundle, sha256)
+        bundle = registry.fetch(version.version, holds.bundle_sha256)
+        wrong = wrong_tag(version, holds.bundle_sha256) or unfit(registry.settings, bundle)
     except UnfitModel as error:
-        wrong, bundle = str(error), None
+        wrong = str(error)
     except RegistryError as error:
         logger.warning("The last good %s is used, because: %s", alias, error)
         return _last_good(registry, history, alias)
-    if wrong or bundle is None:
-        _note(warehouse, history, alias, version, sha256, "refuse", wrong or "")
-        logger.warning("Version %s is not served as %s: %s", version.version, alias, wrong)
-        others = [d for d in history if d.model_version != version.version]
-        return _last_good(registry, others, alias) if alias == "champion" else None
-    newest = next((d for d in history if d.verdict in APPROVED), None)
-    if newest is None or newest.model_version != version.version:
-        reason = f"the alias was moved in MLflow to version {version.version}; it passed the checks"
-        _note(warehouse, history, alias, version, sha256, "follow", reason)
+    if wrong is None:
+        return _model(version.version, bundle, version.tags)
+    _refuse(registry, warehouse, history, alias, version, holds.bundle_sha256, wrong)
+    others = [each for each in history if each.model_version != version.version]
+    return _last_good(registry, others, alias)
+
+
+def _moved_by_hand(
+    registry: "Registry",
+    warehouse: Warehouse,
+    history: list[Decision],
+    alias: str,
+    version: "ModelVersion",
+) -> "ServedModel | None":
+    """The version that a person put under the alias if it may serve, else the last good one."""
+    known = known_digest(warehouse, version.version)
+    sha256 = known or version.tags.get("bundle_sha256", "")
+    try:
+        bundle = vetted(registry, warehouse, version, sha256, is_known=known is not None)
+    except UnfitModel as error:
+        _refuse(registry, warehouse, history, alias, version, sha256, str(error))
+        others = [each for each in history if each.model_version != version.version]
+        return _last_good(registry, others, alias)
+    except RegistryError as error:
+        logger.warning("The last good %s is used, because: %s", alias, error)
+        return _last_good(registry, history, alias)
+    with warehouse.transaction() as transaction:
+        now = locked(transaction, alias)
+        if _newest_move(now) == _newest_move(history):
+            _note_following(transaction, registry, now, alias, version, bundle)
+            now = []
+    if now:  # decided otherwise meanwhile, or followed by another process: the ledger counts
+        return _last_good(registry, now, alias)
     return _model(version.version, bundle, version.tags)
 
 
-def fault_of(
-    registry: "Registry", version: "ModelVersion", bundle: Bundle, sha256: str
-) -> str | None:
-    """Why a version must not be served, or None."""
-    if version.tags.get("bundle_sha256") != sha256:
-        return (
-            f"its tag bundle_sha256 is {str(version.tags.get('bundle_sha256'))[:12]}, the ledger "
-            f"approved {sha256[:12]}"
+def _note_following(
+    transaction: Transaction,
+    registry: "Registry",
+    history: list[Decision],
+    alias: str,
+    version: "ModelVersion",
+    bundle: Bundle,
+) -> None:
+    known, evidence = evidence_of(transaction, version.version)
+    number = write_decision(
+        transaction,
+        settings=registry.settings,
+        alias=alias,
+        model_name=bundle.model_name,
+        version=version.version,
+        bundle_sha256=bundle.sha256,
+        verdict="follow",
+        decided_by=_PERSON,
+        reason=f"The alias was moved in MLflow to version {version.version}; it passed the checks. "
+        f"{known}",
+        evidence={**evidence, "tags": dict(version.tags)},
+        training_id=evidence["training_id"],
+        policy=approved_with(history, version.version),
+    )
+    mark_settled(transaction, [number])
+    if alias == "champion":
+        free_seat(
+            transaction,
+            settings=registry.settings,
+            bundle_sha256=bundle.sha256,
+            decided_by=_PERSON,
+            reason=f"Version {version.version} is champion now.",
         )
-    return _unfit(registry, bundle)
 
 
-def _unfit(registry: "Registry", bundle: Bundle) -> str | None:
-    wanted = churn_definition(registry.settings).hash
-    found = bundle.manifest.get("definition_hash")
-    if found != wanted:
-        return (
-            f"it was trained for the churn definition {found}, the settings ask for {wanted}; "
-            "train anew or set [churn] back"
+def _without_alias(
+    registry: "Registry", warehouse: Warehouse, history: list[Decision], alias: str
+) -> "ServedModel | None":
+    """The last good champion; no challenger, and its seat is free if a person took the alias off."""
+    holds = standing(history)
+    if alias == "champion":
+        if holds is not None:
+            logger.warning("MLflow has no %s any more; the last good one is used.", alias)
+        return _last_good(registry, history, alias)
+    if holds is None:
+        return None
+    # An empty or foreign registry takes nothing off.
+    there = {version.version: version for version in registry.versions(brisk=True)}
+    known = there.get(holds.model_version)
+    if known is None or wrong_tag(known, holds.bundle_sha256) is not None:
+        return None
+    with warehouse.transaction() as transaction:
+        if _newest_move(locked(transaction, alias)) != _newest_move(history):
+            return None
+        number = write_decision(
+            transaction,
+            settings=registry.settings,
+            alias=alias,
+            model_name=holds.model_name,
+            version=holds.model_version,
+            bundle_sha256=holds.bundle_sha256,
+            verdict="retire",
+            decided_by=_PERSON,
+            reason=f"The alias was taken off version {holds.model_version} in MLflow.",
+            evidence={},
+            training_id=holds.training_id,
         )
-    unknown = sorted(set(bundle.features) - set(FEATURE_NAMES))
-    if unknown:
-        return (
-            f"it reads {len(unknown)} features that are not in the catalogue, first {unknown[0]!r}"
-        )
+        mark_settled(transaction, [number])
     return None
 
 
+def _refuse(
+    registry: "Registry",
+    warehouse: Warehouse,
+    history: list[Decision],
+    alias: str,
+    version: "ModelVersion",
+    sha256: str,
+    wrong: str,
+) -> None:
+    """Note once why a version under the alias is not served, and raise an alert."""
+    logger.warning("Version %s is not served as %s: %s", version.version, alias, wrong)
+    with warehouse.transaction() as transaction:
+        since = _newest_move(history)
+        if any(
+            each.verdict == "refuse"
+            and each.promotion_id > since
+            and (each.model_version, each.bundle_sha256, each.reason)
+            == (version.version, sha256, wrong)
+            for each in locked(transaction, alias)
+        ):
+            return
+        evidence = {"tags": dict(version.tags)}
+        write_decision(
+            transaction,
+            settings=registry.settings,
+            alias=alias,
+            model_name=version.tags.get("model_name", "unknown"),
+            version=version.version,
+            bundle_sha256=sha256,
+            verdict="refuse",
+            decided_by=_PERSON,
+            reason=wrong,
+            evidence=evidence,
+            training_id=None,
+        )
+        # The day it is about is the newest that could have been scored with it.
+        transaction.execute(
+            "INSERT INTO ops.alerts (as_of, kind, subject, severity, sentence, runbook, evidence, "
+            "run_id, raised_at) VALUES (coalesce((SELECT max(as_of) FROM features.builds), "
+            "CAST(:at AS date)), 'unfit_model', :subject, :severity, :sentence, :runbook, "
+            "CAST(:evidence AS jsonb), :run_id, :at) ON CONFLICT DO NOTHING",
+            subject=f"{alias} v{version.version}",
+            severity="critical" if alias == "champion" else "warning",
+            sentence=f"Version {version.version} stands under the alias {alias} in MLflow but is "
+            f"not served: {wrong}. The last good one stays up.",
+            runbook=_RUNBOOK,
+            evidence=json.dumps(evidence),
+            run_id=registry.settings.run_id,
+            at=clock.now(),
+        )
+
+
 def _last_good(registry: "Registry", history: list[Decision], alias: str) -> "ServedModel | None":
-    seen: set[str] = set()
+    line = succession(history)
+    holds = standing(history)
+    if alias != "champion":
+        line = [holds] if holds else []
     failure: RegistryError | None = None
-    for decision in history:
-        if decision.verdict not in APPROVED or decision.model_version in seen:
-            continue
-        seen.add(decision.model_version)
+    for decision in reversed(line):
         try:
             bundle = registry.fetch(decision.model_version, decision.bundle_sha256)
         except RegistryError as error:
             failure = failure or error
             continue
-        wrong = _unfit(registry, bundle)
+        wrong = unfit(registry.settings, bundle)
         if wrong is None:
             return _model(decision.model_version, bundle, {})
         logger.warning("Version %s is not served as %s: %s", decision.model_version, alias, wrong)
     if failure is not None:
         raise failure
     return None
+
+
+def _is_open(history: list[Decision]) -> bool:
+    return any(not each.is_settled for each in history if each.verdict in MOVING)
+
+
+def _newest_move(history: list[Decision]) -> int:
+    return next((each.promotion_id for each in history if each.verdict in MOVING), 0)
 
 
 def _model(version: str, bundle: Bundle, tags: object) -> "ServedModel":
@@ -188,34 +275,3 @@ def _model(version: str, bundle: Bundle, tags: object) -> "ServedModel":
         bundle_sha256=bundle.sha256,
         tags=dict(tags) if isinstance(tags, dict) else {},
     )
-
-
-def _note(
-    warehouse: Warehouse,
-    history: list[Decision],
-    alias: str,
-    version: "ModelVersion",
-    sha256: str,
-    verdict: str,
-    reason: str,
-) -> None:
-    """Write a decision unless the newest one already says so."""
-    if history and (history[0].model_version, history[0].verdict, history[0].reason) == (
-        version.version,
-        verdict,
-        reason,
-    ):
-        return
-    with warehouse.transaction() as transaction:
-        write_decision(
-            transaction,
-            alias=alias,
-            model_name=version.tags.get("model_name", "unknown"),
-            version=version.version,
-            bundle_sha256=sha256,
-            verdict=verdict,
-            decided_by="mlflow",
-            reason=reason,
-            evidence={"tags": dict(version.tags)},
-            training_id=version.tags.get("training_id"),
-        )

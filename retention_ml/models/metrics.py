@@ -102,7 +102,7 @@ def _score_chunk(probability: Floats, outcome: Floats, weights: Floats) -> dict[
         rest_misses = retained[:, None] - misses + miss_steps
         precision = np.where(rest > 0, rest_misses / rest, 0)
         pr_auc_retained = (miss_steps * precision).sum(axis=1) / retained
-        found_in_top = _hits_in_top(hits, seen, total * _TOP_SHARE)
+        found_in_top = among_first(hits, seen, total * _TOP_SHARE)
         recall = found_in_top / churned
         found = {
             "roc_auc": roc_auc,
@@ -121,8 +121,16 @@ def _score_chunk(probability: Floats, outcome: Floats, weights: Floats) -> dict[
     return found
 
 
-def _hits_in_top(hits: Floats, seen: Floats, wanted: Floats) -> Floats:
-    """Churned rows among the `wanted` first, each tie giving its share, shape (draws,)."""
+def among_first(hits: Floats, seen: Floats, wanted: Floats) -> Floats:
+    """Sum over the `wanted` first rows, each tie giving its share, shape (draws,).
+
+    Parameters
+    ----------
+    hits, seen : arrays of float64, shape (draws, ties)
+        What is summed, and how many rows, both added up to the end of each tie.
+    wanted : array of float64, shape (draws,)
+        How many rows; at most those there are.
+    """
     draws = np.arange(len(seen))
     at = (seen < wanted[:, None]).sum(axis=1)
     at = np.minimum(at, seen.shape[1] - 1)
@@ -195,7 +203,7 @@ class Evaluation:
     def difference(self, model: str, other: str, metric: str) -> Interval:
         """Paired difference `model` - `other` with its 95 % interval."""
         point = self.values[model][metric].value - self.values[other][metric].value
-        return _interval(point, self.draws[model][metric] - self.draws[other][metric])
+        return interval_of(point, self.draws[model][metric] - self.draws[other][metric])
 
 
 def evaluate(
@@ -234,17 +242,18 @@ def evaluate(
             points.append(score(probability, outcome))
             drawn.append(score(probability, outcome, weights[:, rows]))
             by_day.setdefault(day, {})[model] = {
-                name: _interval(float(points[-1][name][0]), drawn[-1][name]) for name in METRICS
+                name: interval_of(float(points[-1][name][0]), drawn[-1][name]) for name in METRICS
             }
         means = {name: np.mean([part[name] for part in drawn], axis=0) for name in METRICS}
         values[model] = {
-            name: _interval(float(np.mean([part[name][0] for part in points])), means[name])
+            name: interval_of(float(np.mean([part[name][0] for part in points])), means[name])
             for name in METRICS
         }
         resampled[model] = means
     return Evaluation(values=values, draws=resampled, by_day=by_day)
 
 
-def _interval(value: float, draws: Floats) -> Interval:
+def interval_of(value: float, draws: Floats) -> Interval:
+    """A value with the 95 % interval of its resamples."""
     lower, upper = np.quantile(draws, [0.025, 0.975])
     return Interval(value, float(lower), float(upper))

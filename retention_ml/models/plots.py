@@ -180,3 +180,59 @@ def segments(
     unique: dict[str, Any] = dict(zip(names, handles, strict=True))
     axes.legend(unique.values(), unique.keys(), frameon=False, loc="best")
     return figure
+
+
+def paired_differences(differences: Mapping[str, Mapping[str, Any]]) -> "Figure":
+    """Candidate minus champion by metric, each on its own scale, with 95 % intervals.
+
+    Parameters
+    ----------
+    differences : mapping of str to mapping
+        By metric: `value`, `lower`, `upper`; those that are not known are left out.
+    """
+    from matplotlib.figure import Figure
+
+    known = {name: own for name, own in differences.items() if None not in own.values()}
+    figure = Figure(figsize=(6.4, 0.9 * max(1, len(known)) + 0.8), dpi=110, layout="constrained")
+    figure.suptitle("candidate minus champion, same customers", fontsize=11, fontweight="bold")
+    panels = np.atleast_1d(np.asarray(figure.subplots(max(1, len(known)), 1)))
+    for axes, (name, own) in zip(panels, known.items(), strict=False):
+        _whisker(axes, own, 0, _BLUE)
+        axes.axvline(0, color=_GREY, linewidth=1, linestyle="--")
+        axes.set_yticks([0], [name.replace("_", " ")], fontsize=9)
+        axes.set_ylim(-1, 1)
+        axes.margins(x=0.15)
+        axes.tick_params(axis="x", labelsize=8)
+        axes.spines[["top", "right", "left"]].set_visible(False)
+    return figure
+
+
+def differences_by_segment(segments: Mapping[str, Mapping[str, Any]], margin: float) -> "Figure":
+    """ROC AUC of the candidate minus that of the champion by kind of customer.
+
+    Parameters
+    ----------
+    segments : mapping of str to mapping
+        By name: `value`, `lower`, `upper`; those that are not known are left out.
+    margin : float
+        By so much it may be lower.
+    """
+    known = {name: own for name, own in segments.items() if None not in own.values()}
+    figure, axes = _figure(
+        "candidate minus champion, by segment",
+        "difference of ROC AUC with 95 % interval (right: the candidate is better)",
+        "",
+        height=max(2.2, 0.32 * len(known) + 1.2),
+    )
+    for height, own in enumerate(reversed(known.values())):
+        _whisker(axes, own, height, _BLUE)
+    axes.axvline(0, color=_GREY, linewidth=1, linestyle="--")
+    axes.axvline(-margin, color=_ORANGE, linewidth=1, linestyle=":", label="margin")
+    axes.set_yticks(range(len(known)), list(reversed(known)), fontsize=8)
+    axes.legend(frameon=False, loc="best", fontsize=8)
+    return figure
+
+
+def _whisker(axes: "Axes", own: Mapping[str, Any], height: float, colour: str) -> None:
+    axes.plot([own["lower"], own["upper"]], [height, height], color=colour, linewidth=1.8)
+    axes.plot([own["value"]], [height], "o", color=colour, markersize=5)

@@ -5,6 +5,7 @@ import json
 import time
 from datetime import date, timedelta
 
+from retention_ml import __version__
 from retention_ml.errors import NotReady
 from retention_ml.models import ledger, readiness
 from retention_ml.models.cutoffs import Plan, plan
@@ -122,6 +123,7 @@ def training_id_of(settings: Settings, as_of: date, data_digest: str) -> str:
         "churn": settings.churn.model_dump(mode="json"),
         "training": settings.training.model_dump(mode="json", exclude={"every_days"}),
         "data": data_digest,
+        "library": __version__,
     }
     text = json.dumps(decisive, sort_keys=True)
     return f"{as_of:%Y%m%d}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"

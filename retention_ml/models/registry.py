@@ -7,13 +7,15 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retention_ml.errors import RegistryError, UnfitModel
-from retention_ml.models.bundle import Bundle
+from retention_ml.models.bundle import FILES_MAX, TOTAL_BYTES_MAX, Bundle
+from retention_ml.models.card import described
 from retention_ml.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 NAME = "churn"
 BUNDLE_PATH = "artifacts/bundle"
+_METRICS_AT_ONCE = 1_000
 _REQUIREMENTS = ("lightgbm", "numpy", "pandas", "pyarrow", "scipy")
 _PATIENT = {"TIMEOUT": "30", "MAX_RETRIES": "3", "BACKOFF_FACTOR": "1"}
 _BRISK = {"TIMEOUT": "5", "MAX_RETRIES": "1", "BACKOFF_FACTOR": "1"}
@@ -95,25 +98,17 @@ class Registry:
         `texts` and `figures` (matplotlib) go to artifacts under their names.
         """
         with self._asking(_PATIENT):
-            found = self._client.search_runs(
-                [self._experiment],
-                f"tags.training_id = '{training_id}' and tags.model_name = '{model_name}'",
-                max_results=1,
+            run_id = self._run(
+                f"{model_name} {training_id}",
+                {"training_id": training_id, "model_name": model_name},
+                tags,
             )
-            run_id = (
-                found[0].info.run_id
-                if found
-                else self._client.create_run(
-                    self._experiment,
-                    run_name=f"{model_name} {training_id}",
-                    tags={"training_id": training_id, "model_name": model_name, **tags},
-                ).info.run_id
-            )
-            from mlflow.entities import Metric, Param
+            from mlflow.entities import Metric, Param, RunTag
 
             known = self._client.get_run(run_id).data.params
             self._client.log_batch(
                 run_id,
+                tags=[RunTag(*tag) for tag in tags.items()],
                 metrics=[Metric(name, value, 0, 0) for name, value in metrics.items()],
                 params=[
                     Param(name, str(value)[:500])
@@ -121,12 +116,52 @@ class Registry:
                     if name not in known
                 ],
             )
-            for name, text in texts.items():
-                self._client.log_text(run_id, text, name)
-            for name, figure in figures.items():
-                self._client.log_figure(run_id, figure, name)
-            self._client.set_terminated(run_id)
-        return str(run_id)
+            self._finish(run_id, texts, figures)
+        return run_id
+
+    def log_comparison(
+        self,
+        *,
+        key: Mapping[str, str],
+        verdict: str,
+        steps: Sequence[tuple[datetime, Mapping[str, float]]],
+        texts: Mapping[str, str],
+        figures: Mapping[str, Any],
+        summary: str,
+    ) -> str:
+        """Show a trial at a run of its own, overwritten each time, and at the challenger. The run's id.
+
+        Parameters
+        ----------
+        key : mapping of str to str
+            `trial_id`, `champion_version` and `challenger_version`: tags of the run.
+        steps : sequence of (instant, mapping of str to float)
+            When each look was taken, the oldest first, and its metrics.
+        texts, figures : mapping
+            Go to artifacts under their names.
+        summary : str
+            Markdown: the run's description, and a section of that of the challenger's version.
+        """
+        challenger = key["challenger_version"]
+        with self._asking(_PATIENT):
+            from mlflow.entities import Metric
+
+            run_id = self._run(f"comparison v{challenger} against v{key['champion_version']}", key)
+            # The instant of the look is the metric's: told again, it is the same point.
+            points = [
+                Metric(name, value, round(at.timestamp() * 1000), step)
+                for step, (at, values) in enumerate(steps)
+                for name, value in values.items()
+            ]
+            for begin in range(0, len(points), _METRICS_AT_ONCE):
+                self._client.log_batch(run_id, metrics=points[begin : begin + _METRICS_AT_ONCE])
+            self._client.set_tag(run_id, "verdict", verdict)
+            self._client.set_tag(run_id, "mlflow.note.content", summary)
+            self._finish(run_id, texts, figures)
+            former = self._client.get_model_version(NAME, challenger).description or ""
+            text = described(former, f"Trial {key['trial_id']}", summary)
+            self._client.update_model_version(NAME, challenger, text)
+        return run_id
 
     def version_of_training(self, training_id: str) -> ModelVersion | None:
         """The version a training registered, or None."""
@@ -176,19 +211,31 @@ class Registry:
             )
         return _plain(made)
 
-    def point(self, alias: str, version: str) -> None:
+    def point(self, alias: str, version: str, *, brisk: bool = False) -> None:
         """Move an alias to a version."""
-        with self._asking(_PATIENT):
+        with self._asking(_BRISK if brisk else _PATIENT):
             self._client.set_registered_model_alias(NAME, alias, version)
+
+    def clear(self, alias: str) -> None:
+        """Take an alias away; nothing where there is none."""
+        with self._asking(_BRISK):
+            self._client.delete_registered_model_alias(NAME, alias)
 
     def version_at(self, alias: str, *, brisk: bool = False) -> ModelVersion | None:
         """The version an alias points to, or None."""
+        number = self.aliases(brisk=brisk).get(alias)
+        if number is None:
+            return None
         with self._asking(_BRISK if brisk else _PATIENT):
-            for model in self._client.search_registered_models(f"name = '{NAME}'"):
-                if alias in model.aliases:
-                    number = model.aliases[alias]
-                    return _plain(self._client.get_model_version(NAME, str(number)))
-        return None
+            return _plain(self._client.get_model_version(NAME, number))
+
+    def aliases(self, *, brisk: bool = False) -> dict[str, str]:
+        """The version each alias points to."""
+        with self._asking(_BRISK if brisk else _PATIENT):
+            found = self._client.search_registered_models(f"name = '{NAME}'")
+        return {
+            alias: str(number) for model in found for alias, number in dict(model.aliases).items()
+        }
 
     def fetch(self, version: str, sha256: str) -> Bundle:
         """The bundle of a version, from the cache or the registry, its digest checked.
@@ -203,16 +250,42 @@ class Registry:
         cached = self.cached(sha256)
         if cached is not None:
             return cached
-        with self._asking(_BRISK), tempfile.TemporaryDirectory() as scratch:
+        with tempfile.TemporaryDirectory() as scratch:
+            bundle = Bundle.load(self.download(version, Path(scratch)), sha256)
+        bundle.write(self.folder / sha256)
+        return bundle
+
+    def download(self, version: str, into: Path) -> Path:
+        """The folder with the files of a version's bundle, as they are: nothing of them is read.
+
+        Only the bundle's text files are fetched, never anything else that was logged with it.
+
+        Raises
+        ------
+        RegistryError
+            The registry does not answer.
+        UnfitModel
+            The version has no bundle, or one that is too large.
+        """
+        with self._asking(_BRISK):
             import mlflow
 
             mlflow.set_tracking_uri(self.uri)
-            found = mlflow.artifacts.download_artifacts(
-                artifact_uri=f"models:/{NAME}/{version}/{BUNDLE_PATH}", dst_path=scratch
-            )
-            bundle = Bundle.load(Path(found), sha256)
-        bundle.write(self.folder / sha256)
-        return bundle
+            place = f"models:/{NAME}/{version}/{BUNDLE_PATH}"
+            listed = mlflow.artifacts.list_artifacts(artifact_uri=place)
+            size = sum(file.file_size or 0 for file in listed)
+            if not listed or any(file.is_dir for file in listed):
+                raise UnfitModel(
+                    f"Version {version} has no model bundle of plain files at {BUNDLE_PATH}: it was "
+                    "not made by this library and nothing of it is loaded. Train with `retention "
+                    "train`, or register a bundle."
+                )
+            if len(listed) > FILES_MAX or size > TOTAL_BYTES_MAX:
+                raise UnfitModel(
+                    f"The bundle of version {version} has {len(listed)} files and {size:,} bytes; "
+                    f"at most {FILES_MAX} and {TOTAL_BYTES_MAX:,} are accepted. It was not fetched."
+                )
+            return Path(mlflow.artifacts.download_artifacts(artifact_uri=place, dst_path=str(into)))
 
     def cached(self, sha256: str) -> Bundle | None:
         """The bundle of that digest in the local cache, or None if absent or damaged."""
@@ -233,11 +306,34 @@ class Registry:
 
         return follow(self, warehouse, alias)
 
-    def versions(self) -> Sequence[ModelVersion]:
-        """All versions, newest first."""
+    def description(self, version: str) -> str:
+        """What the registry's page says of a version: its card and its trials, as Markdown."""
         with self._asking(_PATIENT):
+            return str(self._client.get_model_version(NAME, version).description or "")
+
+    def versions(self, *, brisk: bool = False) -> Sequence[ModelVersion]:
+        """All versions, newest first."""
+        with self._asking(_BRISK if brisk else _PATIENT):
             found = self._client.search_model_versions(f"name = '{NAME}'", max_results=1_000)
         return sorted((_plain(v) for v in found), key=lambda v: int(v.version), reverse=True)
+
+    def _run(self, name: str, key: Mapping[str, str], tags: Mapping[str, str] | None = None) -> str:
+        """The run with those tags, made if there is none."""
+        same = " and ".join(f"tags.{tag} = '{value}'" for tag, value in key.items())
+        found = self._client.search_runs([self._experiment], same, max_results=1)
+        if found:
+            return str(found[0].info.run_id)
+        made = self._client.create_run(
+            self._experiment, run_name=name, tags={**key, **(tags or {})}
+        )
+        return str(made.info.run_id)
+
+    def _finish(self, run_id: str, texts: Mapping[str, str], figures: Mapping[str, Any]) -> None:
+        for name, text in texts.items():
+            self._client.log_text(run_id, text, name)
+        for name, figure in figures.items():
+            self._client.log_figure(run_id, figure, name)
+        self._client.set_terminated(run_id)
 
     @cached_property
     def _client(self) -> Any:

@@ -5,15 +5,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from retention_ml.features.catalogue import CATALOGUE
 from retention_ml.models import plots
 from retention_ml.models.arrays import Bools, Floats
 from retention_ml.models.card import card, strongest
+from retention_ml.models.compare import SHOWN
 from retention_ml.models.definition import ChurnDefinition
 from retention_ml.models.fitting import FittedModel
 from retention_ml.models.ledger import Training
 from retention_ml.models.metrics import Evaluation, Interval
+from retention_ml.models.profit import PROFIT
+from retention_ml.models.segments import label, segments
 from retention_ml.models.training_set import TrainingSet
 
 _EXPLAINED_ROWS = 800
@@ -75,7 +79,7 @@ def show(
                 model_name, added, explained, model.features
             ),
             "plots/segments.png": plots.segments(
-                model_name, probability, outcome, segments(rows.values[at], rows.features)
+                model_name, probability, outcome, _in_words(rows.table(training.plan.evaluation))
             ),
         }
     text = card(
@@ -116,18 +120,40 @@ def flat(values: Mapping[str, Interval]) -> dict[str, float]:
     return {name: number for name, number in named.items() if np.isfinite(number)}
 
 
-def segments(values: Floats, features: tuple[str, ...]) -> dict[str, Bools]:
-    """Rows by how much is known of the customer, and by how long; of features, shape (n, k)."""
-    found: dict[str, Bools] = {}
-    for name, noun, bounds in (
-        ("orders_count", "orders", (1, 2, 5, 15)),
-        ("tenure_days", "days a customer", (0, 60, 180)),
-    ):
-        if name not in features:
-            continue
-        column = values[:, features.index(name)]
-        for low, high in zip(bounds, (*bounds[1:], None), strict=True):
-            until = "or more" if high is None else "" if high - low == 1 else f"to {high - 1}"
-            inside = (column >= low) & (column < (np.inf if high is None else high))
-            found[f"{low} {until} {noun}".replace("  ", " ")] = inside
-    return found
+def _in_words(table: pa.Table) -> dict[str, Bools]:
+    return {label(code): inside for code, inside in segments(table).items()}
+
+
+def shown_beside(
+    evidence: Mapping[str, Any], margin: float
+) -> tuple[dict[str, Any], dict[str, float]]:
+    """Figures and metrics of a comparison with the champion; none where nothing was compared.
+
+    Parameters
+    ----------
+    evidence : mapping
+        Of a `contest.Contest`.
+    margin : float
+        By so much the ROC AUC of a segment may be lower.
+    """
+    if "metrics" not in evidence:
+        return {}, {}
+    differences = {name: own["difference"] for name, own in evidence["metrics"].items()}
+    judged = {
+        label(code): own["roc_auc_difference"]
+        for code, own in evidence["segments"].items()
+        if own["is_judged"]
+    }
+    figures = {
+        "plots/champion_differences.png": plots.paired_differences(
+            {name: own for name, own in differences.items() if name in (*SHOWN, PROFIT)}
+        ),
+        "plots/champion_segments.png": plots.differences_by_segment(judged, margin),
+    }
+    metrics = {
+        f"{name}_minus_champion{ending}": own[end]
+        for name, own in differences.items()
+        for end, ending in (("value", ""), ("lower", "_lower"), ("upper", "_upper"))
+        if own[end] is not None
+    }
+    return figures, metrics

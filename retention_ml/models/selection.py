@@ -1,25 +1,28 @@
-"""Selecting the best candidate: gate, final fit, registration, aliases, ledger."""
+"""Selecting the best candidate: choice, final fit, comparison, registration, ledger, aliases."""
 
 import time
+from dataclasses import replace
 
 from retention_ml.failpoints import reach
 from retention_ml.models import ledger
-from retention_ml.models.candidates import BASELINE, candidate
-from retention_ml.models.card import card
-from retention_ml.models.definition import churn_definition
-from retention_ml.models.following import decisions, write_decision
-from retention_ml.models.gate import Gate, decide
+from retention_ml.models.aliases import settle
+from retention_ml.models.candidates import BASELINE
+from retention_ml.models.comparison import compare, is_same, limits_of
+from retention_ml.models.contest import CANDIDATE, CHAMPION, Contest, keep
+from retention_ml.models.decisions import decisions, locked, standing, write_decision
+from retention_ml.models.gate import Choice, Gate, beside, choose, first
 from retention_ml.models.ledger import Fit, Training
-from retention_ml.models.metrics import METRICS, Evaluation, evaluate
+from retention_ml.models.metrics import METRICS, Evaluation, Predictions, evaluate
 from retention_ml.models.preparation import load_rows
-from retention_ml.models.registry import ModelVersion, Registry
+from retention_ml.models.registration import Judged, final, register
+from retention_ml.models.registry import ModelVersion, Registry, ServedModel
+from retention_ml.models.seat import seat_of
 from retention_ml.models.training_set import TrainingSet
-from retention_ml.models.trial import bundle_of, learnt_of, tags_of
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction, Warehouse
 
-_DESCRIPTION_MAX = 4_900
+_ALIASES = ("champion", "challenger")
 
 
 def select_best(
@@ -27,6 +30,7 @@ def select_best(
 ) -> Receipt:
     """The receipt of `train.select`; `loaded` spares reading the rows again."""
     began = time.monotonic()
+    registry = Registry(settings)
     with warehouse.transaction() as transaction:
         transaction.execute(
             "SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))",
@@ -35,11 +39,13 @@ def select_best(
         # Read under the lock: another process may have finished meanwhile.
         training = ledger.training(warehouse, training.training_id)
         if training.status != "selected":
-            _judge_and_register(warehouse, transaction, settings, training, loaded)
+            _judge_andregister(warehouse, transaction, registry, settings, training, loaded)
+    reach("train.after_commit")
+    settle(registry, warehouse)
     training = ledger.training(warehouse, training.training_id)
     sha256 = [
         decision.bundle_sha256
-        for decision in decisions(warehouse, "challenger")
+        for decision in decisions(warehouse, "champion")
         if decision.model_version == training.model_version
     ]
     count = len(ledger.fits(warehouse, training.training_id))
@@ -55,41 +61,129 @@ def select_best(
             "reason": training.reason,
             "selected_model": training.selected_model,
             "model_version": training.model_version,
-            "bundle_sha256": sha256[0] if sha256 else None,
+            "bundle_sha256": sha256[-1] if sha256 else None,
         },
     )
     return warehouse.record(receipt, settings.run_id)
 
 
-def _judge_and_register(
+def _judge_andregister(
     warehouse: Warehouse,
     transaction: Transaction,
+    registry: Registry,
     settings: Settings,
     training: Training,
     loaded: TrainingSet | None,
 ) -> None:
-    registry = Registry(settings)
     fits = ledger.fits(warehouse, training.training_id)
     rows = loaded or load_rows(warehouse, settings, training)
-    judged = ledger.predictions(warehouse, training.training_id, list(fits), rows, training.plan)
+    predicted = ledger.predictions(warehouse, training.training_id, list(fits), rows, training.plan)
     evaluation = evaluate(
-        judged, draws=settings.training.bootstrap_draws, seed=settings.training.seed
+        predicted, draws=settings.training.bootstrap_draws, seed=settings.training.seed
     )
-    champion = registry.version_at("champion")
-    standing = (
-        champion is not None
-        and champion.tags.get("churn_definition") == training.definition_hash
-        # Where a run died after moving the alias, its own version is no rival of its own.
-        and champion.tags.get("training_id") != training.training_id
-    )
-    said = decide(
+    _write_evaluations(transaction, training, evaluation, fits, len(predicted.outcome))
+    choice = choose(
         evaluation,
         baseline=BASELINE,
-        churned=int(judged.outcome.sum()),
-        retained=int(len(judged.outcome) - judged.outcome.sum()),
-        has_champion=standing,
+        churned=int(predicted.outcome.sum()),
+        retained=int(len(predicted.outcome) - predicted.outcome.sum()),
         preferred=settings.training.champion_candidate,
     )
+    said, version = first(choice, ()), None
+    if choice.best is not None:
+        ece = evaluation.values[choice.best]["ece"].value
+        found = _judge(
+            warehouse, registry, settings, training, rows, predicted, choice, fits[choice.best], ece
+        )
+        said = found.said
+        _write_differences(transaction, training, found)
+        if found.is_new:
+            version = registry.version_of_training(training.training_id) or register(
+                registry, settings, training, rows, evaluation, found
+            )
+            reach("train.after_register")
+            if {each: standing(locked(transaction, each)) for each in _ALIASES} != found.before:
+                said = _overtaken(said)
+            _write_decisions(transaction, settings, training, found.chosen, said, version)
+    ledger.close_training(
+        transaction,
+        training_id=training.training_id,
+        selected_model=choice.best,
+        verdict=said.verdict,
+        reason=said.reason,
+        model_version=version.version if version else None,
+    )
+
+
+def _judge(
+    warehouse: Warehouse,
+    registry: Registry,
+    settings: Settings,
+    training: Training,
+    rows: TrainingSet,
+    predicted: Predictions,
+    choice: Choice,
+    chosen: Fit,
+    ece: float,
+) -> Judged:
+    """What becomes of the best candidate beside those who serve now."""
+    serving: dict[str, ServedModel | None] = {
+        alias: registry.served(warehouse, alias) for alias in _ALIASES
+    }
+    before = {alias: standing(decisions(warehouse, alias)) for alias in _ALIASES}
+    bundle = final(settings, training, chosen, rows)
+    held = limits_of(settings, bundle, rows, training.as_of, ece)
+    champion = serving["champion"]
+    is_new = champion is None or not is_same(bundle, champion.bundle)
+    contest: Contest | None = None
+    if champion is None:
+        said = first(choice, held)
+    else:
+        contest = (
+            compare(
+                warehouse,
+                settings,
+                training,
+                rows,
+                predicted,
+                name=chosen.model_name,
+                champion=champion.bundle,
+                held=held,
+            )
+            if is_new
+            else keep("It is identical to the champion, so the champion stays.")
+        )
+        said = beside(
+            choice,
+            contest,
+            held,
+            seat=seat_of(warehouse, settings, champion, serving["challenger"]),
+            decides=settings.promotion.evidence,
+            mode=settings.promotion.mode,
+        )
+    return Judged(
+        chosen=chosen, bundle=bundle, said=said, contest=contest, is_new=is_new, before=before
+    )
+
+
+def _overtaken(said: Gate) -> Gate:
+    return replace(
+        said,
+        verdict="keep",
+        is_challenger=False,
+        reason=f"{said.reason} But champion or challenger changed while it was judged, so it is "
+        "registered without a part; the next training judges anew.",
+    )
+
+
+def _write_evaluations(
+    transaction: Transaction,
+    training: Training,
+    evaluation: Evaluation,
+    fits: dict[str, Fit],
+    rows_count: int,
+) -> None:
+    """What every candidate gains over the recency rule."""
     ledger.write_evaluations(
         transaction,
         training.training_id,
@@ -99,84 +193,44 @@ def _judge_and_register(
             for metric in METRICS
             if BASELINE in evaluation.values and name != BASELINE
         },
-        len(judged.outcome),
+        rows_count,
         {name: fit.mlflow_run_id for name, fit in fits.items()},
     )
-    version: ModelVersion | None = None
-    if said.best is not None and said.is_challenger:
-        version = registry.version_of_training(training.training_id) or _register(
-            registry, settings, training, fits[said.best], rows, evaluation, said
-        )
-        reach("train.after_register")
-        registry.point("challenger", version.version)
-        if said.verdict == "promote":
-            registry.point("champion", version.version)
-        reach("train.after_alias")
-        _write_decisions(transaction, training, said, version)
-    ledger.close_training(
+
+
+def _write_differences(transaction: Transaction, training: Training, found: Judged) -> None:
+    """What the best candidate gains over the champion, where the two could be compared."""
+    if found.contest is None or found.contest.evaluation is None:
+        return
+    evaluation, name = found.contest.evaluation, found.chosen.model_name
+    ledger.write_evaluations(
         transaction,
-        training_id=training.training_id,
-        selected_model=said.best,
-        verdict=said.verdict,
-        reason=said.reason,
-        model_version=version.version if version else None,
-    )
-
-
-def _register(
-    registry: Registry,
-    settings: Settings,
-    training: Training,
-    chosen: Fit,
-    rows: TrainingSet,
-    evaluation: Evaluation,
-    said: Gate,
-) -> ModelVersion:
-    """Fit the chosen candidate anew on the newest matured days, with the settings it chose."""
-    name = chosen.model_name
-    newest = rows.rows(training.plan.final, current=training.as_of)
-    model = candidate(name).fit(
-        newest,
-        seed=settings.training.seed,
-        threads=settings.compute.threads,
-        params=chosen.params or None,
-    )
-    bundle = bundle_of(settings, training, name, model, training.plan.final, newest)
-    learnt = learnt_of(settings, training, rows).matured()
-    text = card(
-        model_name=name,
-        training_id=training.training_id,
-        definition=churn_definition(settings),
-        plan=training.plan,
-        rows_count=len(learnt),
-        churn_rate=float(learnt.outcome.mean()),
-        values=evaluation.values,
-        drivers=[(driver[0], driver[1], driver[2]) for driver in chosen.notes.get("drivers", [])],
-        differences={
-            other: evaluation.difference(other, BASELINE, "roc_auc")
-            for other in evaluation.values
-            if other != BASELINE
+        training.training_id,
+        {
+            (name, f"{metric}_minus_{CHAMPION}"): evaluation.difference(CANDIDATE, CHAMPION, metric)
+            for metric in METRICS
         },
-        verdict=said.reason,
-    )
-    bundle.write(registry.folder / bundle.sha256)
-    return registry.register(
-        bundle,
-        run_id=chosen.mlflow_run_id,
-        tags=tags_of(settings, training, bundle, name),
-        description=text[:_DESCRIPTION_MAX],
+        found.contest.rows_count,
+        {name: found.chosen.mlflow_run_id},
     )
 
 
 def _write_decisions(
-    transaction: Transaction, training: Training, said: Gate, version: ModelVersion
+    transaction: Transaction,
+    settings: Settings,
+    training: Training,
+    chosen: Fit,
+    said: Gate,
+    version: ModelVersion,
 ) -> None:
-    """One ledger row for the challenger, and one for what was decided about the champion."""
-    for alias, verdict in (("challenger", "promote"), ("champion", said.verdict)):
+    """A ledger row for what was decided about the champion, and one if it takes the other seat."""
+    seat = [("challenger", "promote")] if said.is_challenger else []
+    for alias, verdict in (*seat, ("champion", said.verdict)):
         write_decision(
             transaction,
+            settings=settings,
             alias=alias,
-            model_name=str(said.best),
+            model_name=chosen.model_name,
             version=version.version,
             bundle_sha256=version.tags["bundle_sha256"],
             verdict=verdict,

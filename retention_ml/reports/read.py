@@ -16,6 +16,7 @@ from retention_ml.warehouse import Warehouse
 
 Row = dict[str, Any]
 
+_ALERTS_SHOWN = 5
 _SHOWN_METRICS = ("roc_auc", "pr_auc", "log_loss", "brier", "ece", "lift_at_10")
 
 
@@ -58,7 +59,7 @@ def training_comparison(warehouse: Warehouse, training_id: str | None = None) ->
     if training_id is None:
         newest = _select(
             warehouse,
-            "SELECT training_id FROM reports.model_performance "
+            "SELECT training_id FROM reports.model_performance WHERE evidence = 'offline' "
             "ORDER BY finished_at DESC NULLS LAST, training_id DESC LIMIT 1",
         )
         training_id = newest[0]["training_id"] if newest else ""
@@ -110,11 +111,44 @@ def training_comparison(warehouse: Warehouse, training_id: str | None = None) ->
 
 
 def promotions(warehouse: Warehouse) -> list[Row]:
-    """Every decision about champion and challenger, newest first."""
+    """Every decision about champion and challenger, newest first.
+
+    `alias_moved_at` is when the registry's alias followed: empty where it need not, or has not yet.
+    """
     return _select(
         warehouse,
-        "SELECT decided_at, alias, verdict, model_name, model_version, decided_by, reason "
-        "FROM models.promotions ORDER BY promotion_id DESC",
+        "SELECT decided_at, alias, verdict, model_name, model_version, decided_by, reason, "
+        "moved_at AS alias_moved_at FROM models.promotions LEFT JOIN models.alias_moves "
+        "USING (promotion_id) ORDER BY promotion_id DESC",
+    )
+
+
+def trial(warehouse: Warehouse) -> Row | None:
+    """The newest trial with its newest look, see `reports.trials`; None where there was none."""
+    found = _select(
+        warehouse,
+        "SELECT * FROM reports.trials WHERE is_newest ORDER BY trial_id DESC LIMIT 1",
+    )
+    return found[0] if found else None
+
+
+def performance(warehouse: Warehouse) -> list[Row]:
+    """What the scores of the newest day with known outcomes were worth, per model and metric.
+
+    Beside each value stands what the training of that version had promised (`offline_value`,
+    empty where it is not known).
+    """
+    return _select(
+        warehouse,
+        "SELECT o.as_of, o.known_as_of, o.role, o.model_name, o.model_version, o.metric, "
+        "o.value, o.lower, o.upper, o.customers_count, o.contacted_count, "
+        "(SELECT p.value FROM reports.model_performance AS p WHERE p.evidence = 'offline' "
+        "AND p.model_version = o.model_version AND p.metric = o.metric "
+        "ORDER BY p.finished_at DESC LIMIT 1) AS offline_value "
+        "FROM reports.model_performance AS o "
+        "WHERE o.evidence = 'outcomes' AND o.segment = 'all' AND o.as_of = "
+        "(SELECT max(as_of) FROM reports.model_performance WHERE evidence = 'outcomes') "
+        "ORDER BY o.role, o.metric",
     )
 
 
@@ -184,7 +218,7 @@ def churn_rates(warehouse: Warehouse) -> list[Row]:
 def status(warehouse: Warehouse, settings: Settings) -> Row:
     """What is published, which models serve and how fresh everything is.
 
-    `champion` and `challenger` are the newest approved decisions of the ledger.
+    `champion` and `challenger` are the newest approved decisions of the ledger, empty once retired.
     """
     published = _select(
         warehouse,
@@ -197,9 +231,11 @@ def status(warehouse: Warehouse, settings: Settings) -> Row:
         row["alias"]: f"{row['model_name']} v{row['model_version']}"
         for row in _select(
             warehouse,
-            "SELECT DISTINCT ON (alias) alias, model_name, model_version FROM models.promotions "
-            "WHERE verdict IN ('promote', 'follow', 'rollback') ORDER BY alias, promotion_id DESC",
+            "SELECT DISTINCT ON (alias) alias, model_name, model_version, verdict "
+            "FROM models.promotions WHERE verdict IN ('promote', 'follow', 'rollback', 'retire') "
+            "ORDER BY alias, promotion_id DESC",
         )
+        if row["verdict"] != "retire"
     }
     ages = _select(warehouse, "SELECT * FROM reports.pipeline_freshness ORDER BY subject, name")
     counts = _select(
@@ -223,6 +259,12 @@ def status(warehouse: Warehouse, settings: Settings) -> Row:
         ),
         "newest_event_at": next(
             (row["newest_at"] for row in ages if row["subject"] == "input"), None
+        ),
+        "alerts": _select(
+            warehouse,
+            "SELECT as_of, kind, severity, sentence, runbook FROM reports.alerts "
+            "ORDER BY as_of DESC, alert_id DESC LIMIT :limit",
+            limit=_ALERTS_SHOWN,
         ),
         "steps": {
             row["name"]: f"{row['newest_at']:%Y-%m-%d %H:%M} UTC"

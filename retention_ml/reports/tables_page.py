@@ -8,6 +8,7 @@ from retention_ml.warehouse import Warehouse
 
 _SCHEMAS = {
     "reports": "what BI tools and people read: views, the only schema open to `retention_bi`",
+    "outcomes": "trials of champion and challenger, what scores were worth once outcomes were known, drift",
     "scores": "snapshots of scores, their audits and the pointer to what is published",
     "models": "labels, trainings, evaluations and the ledger of promotions",
     "features": "rollups and features per customer and day",
@@ -15,7 +16,7 @@ _SCHEMAS = {
     "quality": "results of every expectation",
     "quarantine": "delivered rows that could not be used, with the reason",
     "raw": "the load ledger: batches and delivered files",
-    "ops": "receipts of every step, and fences",
+    "ops": "receipts of every step, alerts, and fences",
 }
 _INTRODUCTION = """# Tables
 

@@ -1,27 +1,19 @@
 """The audits between a snapshot and its readers: plain numbers in, verdicts out.
 
-A critical failure refuses the snapshot; a warning is stored beside it. No audits at all count
-as a failure: nothing is published unchecked.
+A critical failure refuses the snapshot; a warning is stored beside it (`verdicts`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Literal
 
-Severity = Literal["warning", "critical"]
+from retention_ml.scores.split import Arms, mismatch_p_value, worst_stratum
+from retention_ml.scores.verdicts import Audit, critical, warning
 
 _FEWEST_TO_VARY = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Audit:
-    """One verdict: its name, what a failure means, and what was seen, in words."""
-
-    name: str
-    severity: Severity
-    is_success: bool
-    observed: str
+# Of fair deals one in a thousand is noted and one in a billion stopped.
+_RATIO_WARNING, _RATIO_CRITICAL = 1e-3, 1e-9
+_DEAL_ANEW = "; outcomes of such arms cannot be compared: set another [trial] salt or share"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +56,11 @@ class Facts:
     newest_input_age_days: float | None
     baseline: Baseline | None = field(default=None)
     is_starter: bool = False
+    misdealt_count: int = 0
+    is_challenger_approved: bool = True
+    challenger_share: float = 0.0
+    arms: Arms = field(default=Arms(challengers_count=0, customers_count=0))
+    strata: Mapping[str, Arms] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,30 +82,15 @@ def audits(facts: Facts, limits: Limits) -> list[Audit]:
         *_rows_account(facts),
         *_rows_are_sound(facts),
         *_rows_are_traceable(facts),
+        *_arms_are_fair(facts),
         *_nothing_jumped(facts, limits),
         *_input_is_fresh(facts, limits),
     ]
 
 
-def refusal(results: Sequence[Audit]) -> str | None:
-    """Why the snapshot must not be published, in words; None if it may."""
-    if not results:
-        return "no audit ran"
-    failed = [a for a in results if a.severity == "critical" and not a.is_success]
-    return "; ".join(f"{a.name}: {a.observed}" for a in failed) or None
-
-
-def _critical(name: str, is_success: bool, observed: str) -> Audit:
-    return Audit(name=name, severity="critical", is_success=is_success, observed=observed)
-
-
-def _warning(name: str, is_success: bool, observed: str) -> Audit:
-    return Audit(name=name, severity="warning", is_success=is_success, observed=observed)
-
-
 def _rows_account(f: Facts) -> list[Audit]:
     return [
-        _critical(
+        critical(
             "rows_account",
             f.population_count == f.scored_count + f.excluded_count == f.feature_rows_count
             and f.scored_count == f.rows_count
@@ -117,8 +99,8 @@ def _rows_account(f: Facts) -> list[Audit]:
             f"{f.scored_count:,} scored + {f.excluded_count:,} excluded; rows {f.rows_count:,} "
             f"and {f.excluded_rows_count:,}",
         ),
-        _critical("someone_is_scored", f.rows_count > 0, f"{f.rows_count:,} customers scored"),
-        _critical(
+        critical("someone_is_scored", f.rows_count > 0, f"{f.rows_count:,} customers scored"),
+        critical(
             "one_row_per_customer",
             f.rows_count == f.customers_count and f.scored_and_excluded_count == 0,
             f"{f.rows_count:,} rows of {f.customers_count:,} customers, "
@@ -129,22 +111,22 @@ def _rows_account(f: Facts) -> list[Audit]:
 
 def _rows_are_sound(f: Facts) -> list[Audit]:
     return [
-        _critical(
+        critical(
             "probabilities_are_probable",
             f.improbable_count == 0,
             f"{f.improbable_count:,} probabilities not finite or outside 0 to 1",
         ),
-        _critical(
+        critical(
             "probabilities_vary",
             f.rows_count < _FEWEST_TO_VARY or f.distinct_probabilities_count > 1,
             f"{f.distinct_probabilities_count:,} different probabilities",
         ),
-        _critical(
+        critical(
             "values_are_not_negative",
             f.negative_value_count == 0,
             f"{f.negative_value_count:,} negative values at risk",
         ),
-        _critical(
+        critical(
             "tiers_are_known",
             f.unknown_tier_count == 0,
             f"{f.unknown_tier_count:,} rows in a tier that the policy does not have",
@@ -154,12 +136,25 @@ def _rows_are_sound(f: Facts) -> list[Audit]:
 
 def _rows_are_traceable(f: Facts) -> list[Audit]:
     return [
-        _critical(
+        critical(
             "rows_are_of_the_manifest",
             f.untraceable_count == 0,
             f"{f.untraceable_count:,} rows of another day, model or version than the manifest's",
         ),
-        _critical(
+        critical(
+            "arms_account",
+            f.misdealt_count == 0,
+            f"{f.misdealt_count:,} rows whose arm, or whose probability, is not the one that salt "
+            "and share deal to the customer",
+        ),
+        critical(
+            "challenger_is_approved",
+            f.is_challenger_approved,
+            "the challenger has its seat by the ledger"
+            if f.is_challenger_approved
+            else "nobody gave the challenger its seat: models.promotions has no approval of it",
+        ),
+        critical(
             "model_is_served",
             f.is_bundle_approved and f.newer_bundle_sha256 in (None, f.bundle_sha256),
             f"scored with bundle {f.bundle_sha256[:12]}"
@@ -170,7 +165,7 @@ def _rows_are_traceable(f: Facts) -> list[Audit]:
                 else ""
             ),
         ),
-        _critical(
+        critical(
             "features_are_current",
             f.features_digest == f.latest_features_digest,
             f"scored from features {f.features_digest[:12]}, the day's latest build is "
@@ -187,15 +182,49 @@ def _approval(f: Facts) -> str:
     return ", which nobody approved as champion"
 
 
+def _arms_are_fair(f: Facts) -> list[Audit]:
+    """Whether both arms are as large as the share says, among customers either could serve."""
+    broken, unlikely = "sample_ratio_holds", "sample_ratio_is_likely"
+    within = "sample_ratio_is_likely_by_stratum"
+    if f.challenger_share == 0:
+        why = "nobody is dealt to a challenger"
+        return [
+            critical(broken, True, why),
+            warning(unlikely, True, why),
+            warning(within, True, why),
+        ]
+    p_value = mismatch_p_value(f.arms, f.challenger_share)
+    name, corrected = worst_stratum(f.strata, f.challenger_share)
+    seen = _ratio(f.arms, f.challenger_share, p_value)
+    return [
+        critical(
+            broken, p_value >= _RATIO_CRITICAL, seen + _DEAL_ANEW * (p_value < _RATIO_CRITICAL)
+        ),
+        warning(unlikely, p_value >= _RATIO_WARNING, seen),
+        warning(
+            within,
+            corrected >= _RATIO_WARNING,
+            f"{name}: {_ratio(f.strata[name], f.challenger_share, corrected)}" if name else seen,
+        ),
+    ]
+
+
+def _ratio(arms: Arms, share: float, p_value: float) -> str:
+    return (
+        f"{arms.challengers_count:,} of {arms.customers_count:,} customers are the challenger's, "
+        f"expected {share * arms.customers_count:,.0f} (p = {p_value:.2g})"
+    )
+
+
 def _nothing_jumped(f: Facts, limits: Limits) -> list[Audit]:
     names = ("tier_shares_jumped", "tier_shares_moved", "mean_probability_moved")
     unlike = _not_comparable(f)
     if f.baseline is None or unlike:
         why = f"nothing to compare with: {unlike}"
         return [
-            _critical(names[0], True, why),
-            _warning(names[1], True, why),
-            _warning(names[2], True, why),
+            critical(names[0], True, why),
+            warning(names[1], True, why),
+            warning(names[2], True, why),
         ]
     before, after = _shares(f.baseline.tier_counts), _shares(f.tier_counts)
     change, tier = max(
@@ -208,9 +237,9 @@ def _nothing_jumped(f: Facts, limits: Limits) -> list[Audit]:
     )
     mean_change = abs(f.mean_probability - f.baseline.mean_probability)
     return [
-        _critical(names[0], change <= limits.share_change_critical, seen),
-        _warning(names[1], change <= limits.share_change_warning, seen),
-        _warning(
+        critical(names[0], change <= limits.share_change_critical, seen),
+        warning(names[1], change <= limits.share_change_warning, seen),
+        warning(
             names[2],
             mean_change <= limits.share_change_warning,
             f"mean probability {f.baseline.mean_probability:.3f} on {f.baseline.as_of}, "
@@ -242,8 +271,8 @@ def _input_is_fresh(f: Facts, limits: Limits) -> list[Audit]:
     age = f.newest_input_age_days
     seen = "no input at all" if age is None else f"newest input {age:.1f} days before {f.as_of}"
     return [
-        _critical(
+        critical(
             "input_is_not_stale", age is not None and age <= limits.input_age_critical_days, seen
         ),
-        _warning("input_is_fresh", age is not None and age <= limits.input_age_warning_days, seen),
+        warning("input_is_fresh", age is not None and age <= limits.input_age_warning_days, seen),
     ]

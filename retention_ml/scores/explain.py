@@ -1,16 +1,19 @@
 """The door `explain`: how one customer's published score came about, to the last contribution."""
 
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
 from retention_ml.errors import UsageError
-from retention_ml.scores import reasons, served
+from retention_ml.scores import arms, reasons, served
 from retention_ml.scores.snapshot import column
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from retention_ml.models.registry import ServedModel
 
 
 def explain(
@@ -39,12 +42,14 @@ def explain(
     """
     with warehouse.transaction() as transaction:
         found = transaction.execute(
-            "SELECT risk.*, manifest.bundle_sha256, manifest.features_digest "
+            "SELECT risk.*, manifest.features_digest, CASE risk.arm WHEN :challenger "
+            "THEN manifest.challenger_bundle_sha256 ELSE manifest.bundle_sha256 END AS bundle_sha256 "
             "FROM reports.customer_risk_history AS risk "
             "JOIN scores.snapshots AS manifest USING (snapshot_id) "
             "WHERE risk.customer_id = :customer AND risk.as_of = "
             "coalesce(:as_of, (SELECT max(as_of) FROM scores.published))",
             customer=customer_id,
+            challenger=arms.CHALLENGER,
             as_of=as_of,
         )
     if not found:
@@ -56,12 +61,8 @@ def explain(
     row["expected_value_at_risk"] = float(row["expected_value_at_risk"])
     bundle_sha256, features_digest = row.pop("bundle_sha256"), row.pop("features_digest")
     row |= {"note": None, "base_log_odds": None, "families": [], "features": []}
-    model = (
-        served.starter(settings)
-        if row["arm"] == served.STARTER_ARM
-        else served.served(warehouse, settings, "champion")
-    )
-    if model is None or model.bundle.sha256 != bundle_sha256:
+    model = _model(warehouse, settings, row["arm"], bundle_sha256)
+    if model is None:
         row["note"] = (
             f"The model that scored ({row['model_name']} v{row['model_version']}) is no longer "
             "served, so only its stored reasons can be shown."
@@ -95,6 +96,20 @@ def explain(
         if contributions[0, place] != 0
     ]
     return row
+
+
+def _model(
+    warehouse: Warehouse, settings: Settings, arm: str, bundle_sha256: str
+) -> "ServedModel | None":
+    """The model that scored, wherever it serves now; None if it no longer does."""
+    if arm == arms.STARTER:
+        starter = served.starter(settings)
+        return starter if starter.bundle.sha256 == bundle_sha256 else None
+    for alias in sorted((arms.CHAMPION, arms.CHALLENGER), key=lambda alias: alias != arm):
+        model = served.served(warehouse, settings, alias)
+        if model is not None and model.bundle.sha256 == bundle_sha256:
+            return model
+    return None
 
 
 def _value(own: pa.Table, name: str) -> float | None:

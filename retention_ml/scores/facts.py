@@ -4,8 +4,9 @@ from datetime import UTC, date
 from typing import Any
 
 from retention_ml import clock
-from retention_ml.models.following import APPROVED
+from retention_ml.models.decisions import APPROVED
 from retention_ml.models.starter import NAME as STARTER
+from retention_ml.scores.arm_facts import arms_of
 from retention_ml.scores.audits import Baseline, Facts
 from retention_ml.scores.tiers import TIERS
 from retention_ml.warehouse import Transaction
@@ -34,16 +35,11 @@ def facts(
         "NOT BETWEEN 0 AND 1) AS improbable_count, "
         "count(*) FILTER (WHERE expected_value_at_risk_cents < 0) AS negative_value_count, "
         "count(*) FILTER (WHERE risk_tier <> ALL (:tiers)) AS unknown_tier_count, "
-        "count(*) FILTER (WHERE as_of <> :as_of OR model_name <> :model_name "
-        "OR model_version <> :model_version) AS untraceable_count, "
         "count(DISTINCT churn_probability) AS distinct_probabilities_count, "
         "coalesce(avg(churn_probability), 0) AS mean_probability "
         "FROM scores.customer_daily WHERE snapshot_id = :id",
         id=snapshot_id,
         tiers=list(TIERS),
-        as_of=as_of,
-        model_name=manifest["model_name"],
-        model_version=manifest["model_version"],
     )
     others = _one(
         transaction,
@@ -75,6 +71,7 @@ def facts(
         features_digest=manifest["features_digest"],
         is_starter=manifest["model_name"] == STARTER,
         **_approvals(transaction, manifest, starter_sha256),
+        **arms_of(transaction, manifest),
         latest_features_digest=build[0].features_digest if build else None,
         newest_input_age_days=age,
         tier_counts=_tier_counts(transaction, snapshot_id),

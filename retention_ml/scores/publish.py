@@ -14,9 +14,10 @@ from retention_ml.errors import PublicationRefused, QualityError, UsageError
 from retention_ml.models.starter import NAME as STARTER
 from retention_ml.receipts import Receipt
 from retention_ml.scores import served
-from retention_ml.scores.audits import Audit, Limits, audits, refusal
+from retention_ml.scores.audits import Limits, audits
 from retention_ml.scores.facts import facts
 from retention_ml.scores.snapshot import CUSTOMER_DAILY
+from retention_ml.scores.verdicts import Audit, refusal
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction, Warehouse
 

@@ -195,7 +195,7 @@ def _composed(feature: Feature) -> list[tuple[Callable[..., str], tuple[str, ...
 
 
 def _usual(gap_days: float) -> str:
-    if np.isnan(gap_days):
+    if not np.isfinite(gap_days):
         return ""
     days = round(gap_days)
     return "; usually every day" if days <= 1 else f"; usually every {days} days"

@@ -5,25 +5,21 @@ Nothing becomes visible here; `publish` flips the pointer.
 
 import time
 from datetime import date
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from retention_ml import __version__, clock, failpoints
+from retention_ml import __version__, clock
 from retention_ml.errors import NotReady
-from retention_ml.models import timing as buying
+from retention_ml.models.arrays import Floats
+from retention_ml.models.policy import asked_for, policy_served
 from retention_ml.receipts import Receipt
-from retention_ml.scores import reasons, served, snapshot, timing, value
-from retention_ml.scores.claim import Claim, base_tiers, claim
+from retention_ml.scores import arms, manifest, served, snapshot, split, value
+from retention_ml.scores.answers import Answers, answers
+from retention_ml.scores.claim import base_tiers, claim
 from retention_ml.scores.tiers import TIERS, TierPolicy, positions, tier_since
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
-
-if TYPE_CHECKING:
-    from retention_ml.models.registry import ServedModel
 
 
 def score(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
@@ -47,89 +43,55 @@ def score(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
     champion = served.champion(warehouse, settings, as_of)
     features, features_digest = _features(warehouse, settings, as_of)
     served.demand_features(champion, features)
-    scored, probability, exclusions = _predict(champion, features)
-    challenger, in_shadow = served.challenger(warehouse, settings, scored)
-    policy = policy_of(settings)
-    told = buying.of_manifest(champion.bundle.manifest)
-    history = timing.history_of(scored)
+    challenger = served.challenger(warehouse, settings, champion)
+    said = answers(champion, challenger, features)
+    policy = _policy(warehouse, settings, said)
+    own, share = _served(settings, said, as_of)
     before = base_tiers(warehouse, right.base_snapshot_id)
-    rows = pa.table(
-        {
-            "as_of": pa.repeat(pa.scalar(as_of), scored.num_rows),
-            "customer_id": scored["customer_id"],
-            "churn_probability": probability,
-            "risk_percentile": value.risk_percentile(probability),
-            **_tiers(policy, as_of, before, scored, probability),
-            "expected_value_at_risk_cents": value.at_risk_cents(
-                scored,
-                probability,
-                told,
-                history,
-                margin_share=settings.value.margin_share,
-                horizon_days=settings.value.horizon_days,
-            ),
-            **_reasons(champion, scored),
-            "challenger_probability": in_shadow,
-            **_texts(
-                scored.num_rows,
-                arm=served.arm_of(champion),
-                model_name=champion.name,
-                model_version=champion.version,
-                run_id=settings.run_id,
-            ),
-            "scored_at": _stamp(scored.num_rows),
-            **timing.columns(as_of, probability, told, history),
-        }
-    )
-    manifest: dict[str, Any] = {
+    rows = _rows(settings, as_of, said, own, policy, before)
+    told = {
         "as_of": as_of,
         "base_snapshot_id": right.base_snapshot_id,
-        "definition_hash": str(champion.bundle.manifest["definition_hash"]),
         "policy_sha256": policy.sha256,
         "features_digest": features_digest,
-        "model_name": champion.name,
-        "model_version": str(champion.version),
-        "bundle_sha256": champion.bundle.sha256,
-        "challenger_version": str(challenger.version) if challenger else None,
-        "challenger_bundle_sha256": challenger.bundle.sha256 if challenger else None,
+        **manifest.of_models(champion, said.challenger, share=share, salt=settings.trial.salt),
         "library_version": __version__,
         "population_count": features.num_rows,
         "scored_count": rows.num_rows,
-        "excluded_count": exclusions.num_rows,
-        "scores_digest": snapshot.digest(rows, exclusions),
+        "excluded_count": said.exclusions.num_rows,
+        "scores_digest": snapshot.digest(rows, said.exclusions),
     }
-    same = _published_alike(warehouse, manifest)
-    snapshot_id = same or _write(warehouse, rows, exclusions, manifest, right, settings.run_id)
+    same = manifest.published_alike(warehouse, told)
+    snapshot_id = same or manifest.write(
+        warehouse, rows, said.exclusions, told, right, settings.run_id
+    )
     receipt = Receipt(
         door="score",
         as_of=as_of,
         read=features.num_rows,
         written=0 if same else rows.num_rows,
-        quarantined=exclusions.num_rows,
+        quarantined=said.exclusions.num_rows,
         duplicates=rows.num_rows if same else 0,
         seconds=time.perf_counter() - started,
         details={
             "snapshot_id": snapshot_id,
             "is_repeat": same is not None,
-            "scores_digest": manifest["scores_digest"],
+            "scores_digest": told["scores_digest"],
             "features_digest": features_digest,
             "model": f"{champion.name} v{champion.version}",
-            "challenger": f"{challenger.name} v{challenger.version}" if challenger else None,
+            "challenger": (
+                f"{said.challenger.name} v{said.challenger.version}" if said.challenger else None
+            ),
+            "challenger_share": told["challenger_share"],
+            "arms": _counts(rows["arm"]),
             "tiers": _counts(rows["risk_tier"]),
-            "excluded": _counts(exclusions["reason_code"]),
-            "is_calibrated": served.is_calibrated(champion),
+            "excluded": _counts(said.exclusions["reason_code"]),
+            "is_calibrated": arms.is_calibrated(champion),
             "caveat": served.caveat(champion, settings, as_of),
+            "policy": _policy_note(settings, said, policy),
         },
     )
     return warehouse.record(receipt, settings.run_id)
-
-
-def policy_of(settings: Settings) -> TierPolicy:
-    """The tier policy of the settings."""
-    tiers = settings.tiers
-    return TierPolicy(
-        medium=tiers.medium, high=tiers.high, critical=tiers.critical, hysteresis=tiers.hysteresis
-    )
 
 
 def _features(warehouse: Warehouse, settings: Settings, as_of: date) -> tuple[pa.Table, str]:
@@ -154,32 +116,64 @@ def _features(warehouse: Warehouse, settings: Settings, as_of: date) -> tuple[pa
     return features, str(digest)
 
 
-def _predict(
-    champion: "ServedModel", features: pa.Table
-) -> tuple[pa.Table, npt.NDArray[np.float64], pa.Table]:
-    """Features of those scored, their probabilities, and those not scored with the reason."""
-    reason = pa.array(snapshot.unscorable(features, champion.bundle.features), pa.string())
-    is_out = pc.is_valid(reason)
-    scored = features.filter(pc.invert(is_out))
-    probability = np.asarray(champion.bundle.predict(scored), dtype=np.float64)
-    is_probable = (probability >= 0) & (probability <= 1)
-    ids = pa.concat_arrays(
-        [
-            *features["customer_id"].filter(is_out).chunks,
-            *scored["customer_id"].filter(pa.array(~is_probable)).chunks,
-        ]
-        or [pa.array([], pa.string())]
+def _policy(warehouse: Warehouse, settings: Settings, said: Answers) -> TierPolicy:
+    """The policy approved with the champion; the settings' for the starter, or edited since."""
+    if not arms.is_calibrated(said.champion):
+        return TierPolicy(**asked_for(settings))
+    return TierPolicy(**policy_served(warehouse, settings, str(said.champion.version)))
+
+
+def _policy_note(settings: Settings, said: Answers, policy: TierPolicy) -> str | None:
+    """Why tiers do not follow [tiers] of the settings, in words; None where they do."""
+    asked = TierPolicy(**asked_for(settings))
+    if policy.sha256 == asked.sha256:
+        return None
+    return (
+        f"Tiers follow the policy that was approved with version {said.champion.version} "
+        f"({policy}), not [tiers] of the settings ({asked}). Edit [tiers] to serve another."
     )
-    codes = reason.drop_null().to_pylist()
-    exclusions = pa.table(
+
+
+def _served(settings: Settings, said: Answers, as_of: date) -> tuple[pa.Table, float]:
+    """What the customers' arms serve, and the share of them dealt to the challenger."""
+    models = (said.champion, said.challenger)
+    is_trial = all(model is not None and arms.is_calibrated(model) for model in models)
+    share = settings.trial.challenger_share if is_trial else 0.0
+    rows, is_split = arms.served(
+        said,
+        split.is_challenged(said.scored["customer_id"].to_pylist(), settings.trial.salt, share),
+        as_of=as_of,
+        margin_share=settings.value.margin_share,
+        horizon_days=settings.value.horizon_days,
+    )
+    return rows, share if is_split else 0.0
+
+
+def _rows(
+    settings: Settings,
+    as_of: date,
+    said: Answers,
+    own: pa.Table,
+    policy: TierPolicy,
+    before: dict[str, tuple[str, date]],
+) -> pa.Table:
+    """All columns of `scores.customer_daily` but the snapshot's number."""
+    n = own.num_rows
+    probability = np.asarray(own["churn_probability"].to_numpy(), dtype=np.float64)
+    beside = said.challenger_probability
+    columns = {name: own[name] for name in own.column_names}
+    return pa.table(
         {
-            "customer_id": ids,
-            "reason_code": pa.array(
-                codes + ["no_probability"] * (len(ids) - len(codes)), pa.string()
-            ),
+            "as_of": pa.repeat(pa.scalar(as_of), n),
+            **columns,
+            "risk_percentile": value.risk_percentile(probability),
+            **_tiers(policy, as_of, before, own, probability),
+            "champion_probability": said.champion_probability,
+            "challenger_probability": pa.array(beside, mask=np.isnan(beside)),
+            "run_id": pa.repeat(pa.scalar(settings.run_id), n),
+            "scored_at": pa.repeat(pa.scalar(clock.now(), pa.timestamp("us", tz="UTC")), n),
         }
     )
-    return scored.filter(pa.array(is_probable)), probability[is_probable], exclusions
 
 
 def _tiers(
@@ -187,7 +181,7 @@ def _tiers(
     as_of: date,
     before: dict[str, tuple[str, date]],
     scored: pa.Table,
-    probability: npt.NDArray[np.float64],
+    probability: Floats,
 ) -> dict[str, pa.Array]:
     known = [before.get(customer) for customer in scored["customer_id"].to_pylist()]
     previous = positions([old[0] if old else None for old in known])
@@ -199,65 +193,5 @@ def _tiers(
     }
 
 
-def _reasons(champion: "ServedModel", scored: pa.Table) -> dict[str, pa.Array]:
-    names = champion.bundle.features
-    contributions = (
-        champion.bundle.contributions(scored)[0] if scored.num_rows else np.empty((0, len(names)))
-    )
-    return reasons.reasons(contributions, names, scored).columns()
-
-
-def _texts(n: int, **values: str) -> dict[str, pa.Array]:
-    return {name: pa.repeat(pa.scalar(str(text)), n) for name, text in values.items()}
-
-
-def _stamp(n: int) -> pa.Array:
-    return pa.repeat(pa.scalar(clock.now(), pa.timestamp("us", tz="UTC")), n)
-
-
 def _counts(column: pa.ChunkedArray) -> dict[str, int]:
     return {str(item["values"]): int(item["counts"]) for item in column.value_counts().to_pylist()}
-
-
-def _published_alike(warehouse: Warehouse, manifest: dict[str, Any]) -> int | None:
-    """The snapshot that readers of the day see, if it is equal in every respect."""
-    conditions = " AND ".join(f"{name} IS NOT DISTINCT FROM :{name}" for name in manifest)
-    with warehouse.transaction() as transaction:
-        found = transaction.execute(
-            "SELECT snapshot_id FROM scores.snapshots WHERE snapshot_id = (SELECT snapshot_id "
-            f"FROM scores.published WHERE as_of = :as_of) AND {conditions}",
-            **manifest,
-        )
-    return int(found[0][0]) if found else None
-
-
-def _write(
-    warehouse: Warehouse,
-    rows: pa.Table,
-    exclusions: pa.Table,
-    manifest: dict[str, Any],
-    right: Claim,
-    run_id: str,
-) -> int:
-    stamped = {
-        **manifest,
-        "status": "built",
-        "epoch": right.epoch,
-        "promotion_id": right.promotion_id,
-        "run_id": run_id,
-        "built_at": clock.now(),
-    }
-    with warehouse.transaction() as transaction:
-        snapshot_id = int(
-            transaction.execute(
-                f"INSERT INTO scores.snapshots ({', '.join(stamped)}) "
-                f"VALUES ({', '.join(f':{name}' for name in stamped)}) RETURNING snapshot_id",
-                **stamped,
-            )[0][0]
-        )
-        for table, content in (("customer_daily", rows), ("exclusions", exclusions)):
-            number = pa.repeat(pa.scalar(snapshot_id), content.num_rows)
-            transaction.copy(f"scores.{table}", content.append_column("snapshot_id", number))
-        failpoints.reach("score.after_rows")
-        failpoints.reach("score.before_commit")
-    return snapshot_id

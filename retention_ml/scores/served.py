@@ -1,4 +1,4 @@
-"""The models of a scoring run: the champion that counts and the challenger in its shadow.
+"""The models of a scoring run: the champion, and the challenger on trial beside it.
 
 A shop that never had a champion is scored by the starter model (docs/starter.md).
 """
@@ -7,11 +7,11 @@ import logging
 from datetime import date
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 
 from retention_ml.errors import NotReady, PublicationRefused, RegistryError
-from retention_ml.models.following import APPROVED, decisions
+from retention_ml.models.decisions import APPROVED, decisions
+from retention_ml.scores import arms
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from retention_ml.models.registry import ServedModel
 
 logger = logging.getLogger(__name__)
-
-STARTER_ARM = "starter"
 
 
 def served(warehouse: Warehouse, settings: Settings, alias: str) -> "ServedModel | None":
@@ -84,19 +82,9 @@ def starter(settings: Settings) -> "ServedModel":
     )
 
 
-def arm_of(model: "ServedModel") -> str:
-    """Whose probability counts: `champion`, or `starter` while there is none."""
-    return "champion" if is_calibrated(model) else STARTER_ARM
-
-
-def is_calibrated(model: "ServedModel") -> bool:
-    """Whether probabilities were ever compared with outcomes of this shop."""
-    return bool(model.bundle.manifest.get("is_calibrated", True))
-
-
 def caveat(model: "ServedModel", settings: Settings, as_of: date) -> str | None:
     """What a reader of the scores must know about the starter, None for a model of the shop's own."""
-    if is_calibrated(model):
+    if arms.is_calibrated(model):
         return None
     from retention_ml.models.cutoffs import days_needed
     from retention_ml.models.definition import churn_definition
@@ -139,28 +127,28 @@ def demand_features(model: "ServedModel", features: pa.Table) -> None:
 
 
 def challenger(
-    warehouse: Warehouse, settings: Settings, scored: pa.Table
-) -> "tuple[ServedModel | None, pa.Array]":
-    """The challenger and its probabilities, shape (n,), null where it has no answer.
+    warehouse: Warehouse, settings: Settings, champion: "ServedModel"
+) -> "ServedModel | None":
+    """The challenger, None if there is none that predicts what the champion does.
 
-    It scores in shadow: one that cannot read the features at hand is left out with a warning
-    and never stops the champion.
+    One that is the champion under another number, predicts another churn definition or cannot be
+    read is left out, the latter two with a warning: a challenger never stops the champion.
     """
-    nothing = pa.nulls(scored.num_rows, pa.float64())
     try:
         model = served(warehouse, settings, "challenger")
     except RegistryError as error:
         logger.warning("The challenger does not score, because: %s", error)
-        return None, nothing
-    if model is None or scored.num_rows == 0:
-        return None, nothing
-    missing = set(model.bundle.features) - set(scored.column_names)
-    if missing:
+        return None
+    if model is None or model.bundle.sha256 == champion.bundle.sha256:
+        return None
+    theirs, ours = (one.bundle.manifest["definition_hash"] for one in (model, champion))
+    if theirs != ours:
         logger.warning(
-            "Challenger v%s reads %d features that are not computed; it does not score.",
+            "Challenger v%s does not score: it was trained for the churn definition %s, the "
+            "champion for %s.",
             model.version,
-            len(missing),
+            theirs,
+            ours,
         )
-        return None, nothing
-    said = np.asarray(model.bundle.predict(scored), dtype=np.float64)
-    return model, pa.array(said, mask=~((said >= 0) & (said <= 1)))
+        return None
+    return model

@@ -26,6 +26,7 @@ CUSTOMER_DAILY = ibis.table(
         "reason_2": "string",
         "reason_3_code": "string",
         "reason_3": "string",
+        "champion_probability": "float64",
         "challenger_probability": "float64",
         "arm": "string",
         "model_name": "string",
@@ -43,7 +44,8 @@ CUSTOMER_DAILY = ibis.table(
     database="scores",
 )
 
-_STAMPS = {"snapshot_id", "run_id", "scored_at", "model_version", "challenger_probability"}
+_STAMPS = {"snapshot_id", "run_id", "scored_at", "model_version"}
+_NOT_SERVED = {"champion_probability", "challenger_probability"}
 
 
 def unscorable(features: pa.Table, names: Sequence[str]) -> npt.NDArray[np.object_]:
@@ -77,8 +79,8 @@ def column(table: pa.Table, name: str) -> npt.NDArray[np.float64]:
 def digest(rows: pa.Table, exclusions: pa.Table) -> str:
     """SHA-256 of all that a reader sees except stamps; the order of the rows does not matter.
 
-    Probabilities count to the last bit. Run, snapshot, time, registered version and the
-    challenger's shadow score do not count.
+    Probabilities count to the last bit, and whose they are. Run, snapshot, time, registered
+    version and what each model said beside what is served do not count.
 
     Parameters
     ----------
@@ -90,7 +92,7 @@ def digest(rows: pa.Table, exclusions: pa.Table) -> str:
     total = hashlib.sha256()
     for table in (rows, exclusions):
         ordered = table.sort_by("customer_id")
-        for name in sorted(set(ordered.column_names) - _STAMPS):
+        for name in sorted(set(ordered.column_names) - _STAMPS - _NOT_SERVED):
             values = ordered[name]
             total.update(f"{name}:{len(values)}\n".encode())
             if pa.types.is_floating(values.type):

@@ -60,6 +60,12 @@ class TierPolicy:
         if self.hysteresis < 0:
             raise ValueError(f"hysteresis is {self.hysteresis}; expected a probability >= 0.")
 
+    def __str__(self) -> str:
+        return (
+            f"medium from {self.medium:g}, high from {self.high:g}, critical from "
+            f"{self.critical:g}, hysteresis {self.hysteresis:g}"
+        )
+
     @property
     def sha256(self) -> str:
         """The digest of the policy: equal policies, equal digests."""

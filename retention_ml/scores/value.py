@@ -1,12 +1,11 @@
 """What is at risk with each customer: an amount of money and a rank."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from retention_ml.models.arrays import Floats
+from retention_ml.models.profit import revenue_as_lately_cents, revenue_window_days
 from retention_ml.models.timing import Timing
 from retention_ml.scores.snapshot import column
 from retention_ml.scores.timing import History, known
@@ -113,38 +112,6 @@ def revenue_if_retained_cents(
         history.repeats, history.observed, float(horizon_days)
     )
     return np.asarray(orders * timing.spend.expected_value(purchase_days, paid))
-
-
-def revenue_as_lately_cents(
-    revenue_cents: Floats, *, revenue_days: int, horizon_days: int
-) -> Floats:
-    """What each customer spends in `horizon_days` if they go on as lately, shape (n,).
-
-    Parameters
-    ----------
-    revenue_cents : array of float64, shape (n,)
-        Revenue of the last `revenue_days`, see `revenue_window_days`; NaN where not known.
-
-    Examples
-    --------
-    >>> revenue_as_lately_cents(np.array([20_000.0]), revenue_days=180, horizon_days=90).tolist()
-    [10000.0]
-    """
-    return np.asarray(revenue_cents * (horizon_days / revenue_days))
-
-
-def revenue_window_days(available_days: Sequence[int], horizon_days: int) -> int:
-    """The window of `available_days` to scale from: the shortest that covers the horizon.
-
-    The longest there is where none covers it.
-
-    Examples
-    --------
-    >>> revenue_window_days([7, 30, 90, 365], 60)
-    90
-    """
-    covering = [days for days in available_days if days >= horizon_days]
-    return min(covering) if covering else max(available_days)
 
 
 def risk_percentile(probability: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

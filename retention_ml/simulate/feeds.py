@@ -133,8 +133,8 @@ def campaign_contacts(
     made: Contacts,
     orders: Purchases,
 ) -> pa.Table:
-    """Sent, opened, clicked and redeemed, by campaign and time."""
-    kinds = pa.array(["sent", "opened", "clicked", "redeemed"])
+    """Sent, opened, clicked, redeemed, and who was left alone by lot, by campaign and time."""
+    kinds = pa.array(["sent", "opened", "clicked", "redeemed", "holdout"])
     pieces = []
     for row, campaign in enumerate(planned):
         reached = np.flatnonzero(made.is_contacted[row])
@@ -149,11 +149,13 @@ def campaign_contacts(
         bought = np.flatnonzero(inside & made.is_contacted[row, orders.customer])
         bought = bought[rng.random(len(bought)) < REDEEMED_SHARE]
         offered = int(rng.integers(len(goods)))
+        left = np.flatnonzero(made.is_eligible[row] & ~made.is_contacted[row])
         for kind, customer, at in (
             (0, reached, sent),
             (1, reached[opened], opened_at[opened]),
             (2, reached[clicked], opened_at[clicked] + 30),
             (3, orders.customer[bought], calendar.wall_seconds(orders.at[bought])),
+            (4, left, np.full(len(left), evening)),
         ):
             at = calendar.existing(at)
             kept = at < (calendar.first + calendar.days) * DAY_SECONDS

@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from retention_ml import clock
 from retention_ml.errors import StackError
 
 RUNNING = frozenset({"queued", "running"})
@@ -43,12 +44,12 @@ class AirflowApi:
         }
         self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", body)
 
-    def backfill(self, dag_id: str, first: date, last: date) -> None:
-        """Run a DAG again for every day from `first` to `last`, both inclusive."""
+    def backfill(self, dag_id: str, first: date, last: date, timezone: str = "UTC") -> None:
+        """Run a DAG again for every day of the shop's calendar from `first` to `last`, inclusive."""
         body = {
             "dag_id": dag_id,
-            "from_date": f"{first}T00:00:00Z",
-            "to_date": f"{last}T00:00:00Z",
+            "from_date": clock.midnight(first, timezone).isoformat(),
+            "to_date": clock.midnight(last, timezone).isoformat(),
             "reprocess_behavior": "completed",
             "max_active_runs": 1,
         }

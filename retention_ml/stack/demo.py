@@ -18,7 +18,13 @@ from retention_ml.stack import address, demo_data, demo_report, local
 from retention_ml.stack.airflow_api import RUNNING, AirflowApi
 from retention_ml.stack.demo_data import SOURCE, Delivery
 
-CHAIN = ("ingest_deliveries", "build_features", "train_models", "score_customers")
+CHAIN = (
+    "ingest_deliveries",
+    "build_features",
+    "train_models",
+    "score_customers",
+    "measure_outcomes",
+)
 _POLL_SECONDS = 1.0
 _PATIENCE_SECONDS = 1800.0
 
@@ -49,7 +55,7 @@ def run(settings: Settings, show: bool = True) -> dict[str, Any]:
         clock.say(f"{sum(len(d.files) for d in deliveries)} files in {settings.home / 'demo'}")
     airflow = connect(settings)
     with clock.step("Airflow's view of the DAGs"):
-        _wait_for_dags(airflow)
+        wait_for_dags(airflow)
     warehouse = address.warehouse(settings)
     try:
         published = demo_report.published_days(warehouse)
@@ -153,7 +159,14 @@ def _tell(
     say(f"{mark} {label} {seconds if state == 'success' else state}")
 
 
-def _wait_for_dags(airflow: AirflowApi, seconds: float = 120.0) -> None:
+def wait_for_dags(airflow: AirflowApi, seconds: float = 120.0) -> None:
+    """Wait until Airflow knows every DAG of the chain.
+
+    Raises
+    ------
+    StackError
+        A DAG file cannot be imported, or the time is over.
+    """
     started = time.monotonic()
     while True:
         known = airflow.dags()

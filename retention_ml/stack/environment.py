@@ -100,8 +100,8 @@ def build(
 ) -> dict[str, str]:
     """The variables of every component.
 
-    Of the caller's environment only `RETENTION_*` and what names the machine is passed on: a
-    stray `AIRFLOW__*` or a proxy would be found out much later.
+    Of the caller's environment only `RETENTION_*`, Airflow's connections and what names the
+    machine is passed on: a stray `AIRFLOW__*` or a proxy would be found out much later.
     """
     inherited = os.environ if inherited is None else inherited
     home = settings.home
@@ -111,6 +111,7 @@ def build(
         name: value
         for name, value in inherited.items()
         if name in _INHERITED
+        or name.startswith("AIRFLOW_CONN_")
         or (name.startswith("RETENTION_") and name not in (MARKER, "RETENTION_RUN_ID"))
     }
     threads = str(settings.compute.threads)

@@ -44,9 +44,10 @@ INVARIANTS = {
         "SELECT 1 FROM scores.customer_daily LEFT JOIN scores.snapshots USING (snapshot_id) "
         "WHERE status IS NULL"
     ),
-    "rows are of the manifest's model": (
+    "rows are of the manifest's models": (
         "SELECT 1 FROM scores.customer_daily AS c JOIN scores.snapshots AS s USING (snapshot_id) "
-        "WHERE (c.model_name, c.model_version) <> (s.model_name, s.model_version)"
+        "WHERE (c.model_name, c.model_version) IS DISTINCT FROM CASE c.arm WHEN 'challenger' "
+        "THEN (s.challenger_name, s.challenger_version) ELSE (s.model_name, s.model_version) END"
     ),
     "population is accounted for": (
         "SELECT 1 FROM scores.published JOIN scores.snapshots AS s USING (snapshot_id) WHERE "

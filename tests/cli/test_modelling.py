@@ -1,12 +1,17 @@
 """What is printed of models and scores, also where there is nothing to print."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from retention_ml.cli import app
+from retention_ml.cli.modelling import _with_registry
 from retention_ml.cli.tables import print_tiers
+from retention_ml.receipts import Receipt
+from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
 
@@ -33,3 +38,120 @@ def test_a_score_whose_model_is_gone_is_shown_with_its_note(
     shown = CliRunner().invoke(app, ["explain", "c1"])
     assert shown.exit_code == 0, shown.exception
     assert "no longer served" in shown.stdout
+
+
+@pytest.fixture
+def shop(warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    """A ledger with two champions one after the other and a trial; no registry answers."""
+    monkeypatch.setenv("RETENTION_WAREHOUSE_URL", warehouse.url)
+    monkeypatch.setenv("RETENTION_HOME", str(tmp_path))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with warehouse.transaction() as transaction:
+        for version in ("1", "2"):
+            transaction.execute(
+                "INSERT INTO models.promotions (alias, model_name, model_version, bundle_sha256, "
+                "verdict, decided_by, reason, evidence, decided_at) VALUES ('champion', 'ensemble', "
+                ":version, :sha, 'promote', 'gate', 'better', '{}', '2026-03-01')",
+                version=version,
+                sha=version * 64,
+            )
+        transaction.execute(
+            "INSERT INTO outcomes.trials (champion_version, champion_sha256, challenger_version, "
+            "challenger_sha256, definition_hash, began_on, plan, status, run_id) VALUES "
+            "('1', 'a', '2', 'b', 'd', '2026-02-01', '{}', 'won', 'r')"
+        )
+        transaction.execute(
+            "INSERT INTO outcomes.trial_looks VALUES (1, '2026-03-01', 4, 1200, 0, 0.01, 0.002, "
+            "0.018, 25, 0.1, 'promote', 'better', '{}', 'r', '2026-03-01')"
+        )
+    return warehouse
+
+
+@pytest.mark.usefixtures("shop")
+def test_the_versions_are_listed_from_the_ledger_where_no_registry_answers() -> None:
+    shown = CliRunner().invoke(app, ["models", "--json"])
+    assert shown.exit_code == 0, shown.exception
+    found = json.loads(shown.stdout)
+    assert found["registry"].startswith("This is what the ledger knows")
+    two, one = found["versions"]
+    assert (two["version"], two["alias"], two["model"]) == ("2", "champion", "ensemble")
+    assert two["last_decision"] == "promote as champion by gate, 2026-03-01"
+    assert two["trial"].startswith("won against version 1: Brier score better by +0.0100 [+0.0020")
+    assert (one["alias"], one["trial"]) == (None, None)
+    assert [row["model_version"] for row in found["decisions"]] == ["2", "1"]
+    people = CliRunner().invoke(app, ["models"])
+    assert "Versions" in people.stdout
+    assert "Decisions" in people.stdout
+
+
+def test_without_any_version_the_lists_say_none(
+    warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RETENTION_WAREHOUSE_URL", warehouse.url)
+    monkeypatch.setenv("RETENTION_HOME", str(tmp_path))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    shown = CliRunner().invoke(app, ["models"])
+    assert "Versions: none." in shown.stdout
+    assert "Decisions: none." in shown.stdout
+
+
+def _receipt(door: str, **more: Any) -> Receipt:
+    details = {"changed": True, "sentence": "Version 2 is champion.", "alias": "It stands.", **more}
+    return Receipt(door=door, read=1, written=1, seconds=0.1, details=details)
+
+
+@pytest.mark.usefixtures("shop")
+@pytest.mark.parametrize(
+    ("command", "version"),
+    [
+        (["promote", "2"], "2"),
+        (["rollback", "--to", "1"], "1"),
+        (["rollback"], None),
+    ],
+)
+def test_who_decides_and_why_reaches_the_door(
+    command: list[str], version: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {}
+
+    def door(warehouse: Warehouse, **given: Any) -> Receipt:
+        assert warehouse
+        asked.update(given)
+        return _receipt(f"models.{command[0]}", passed_over={"1": "it is gone"})
+
+    monkeypatch.setattr(f"retention_ml.models.{command[0]}.{command[0]}", door)
+    monkeypatch.setattr("getpass.getuser", lambda: "ann")
+    shown = CliRunner().invoke(app, [*command, "--reason", "better"])
+    assert shown.exit_code == 0, shown.exception
+    assert (asked["version"], asked["decided_by"], asked["reason"]) == (version, "ann", "better")
+    assert shown.stdout.splitlines() == [
+        "Version 2 is champion.",
+        "Version 1 was passed over: it is gone.",
+        "The alias in MLflow: It stands.",
+    ]
+    CliRunner().invoke(app, [*command, "--reason", "better", "--by", "bea"])
+    assert asked["decided_by"] == "bea"
+
+
+@pytest.mark.usefixtures("shop")
+@pytest.mark.parametrize("command", [["promote", "2"], ["rollback"]])
+def test_a_decision_without_a_reason_is_a_usage_error(command: list[str]) -> None:
+    assert CliRunner().invoke(app, command).exit_code == 2
+
+
+@pytest.mark.usefixtures("shop")
+def test_a_rollback_to_a_version_that_never_was_champion_is_explained() -> None:
+    shown = CliRunner().invoke(app, ["rollback", "--to", "7", "--reason", "x", "--json"])
+    assert shown.exit_code == 2
+    assert "never was champion" in json.loads(shown.stdout)["message"]
+
+
+def test_the_stack_s_registry_is_asked_where_there_is_a_stack(settings: Settings) -> None:
+    assert _with_registry(settings).tracking_uri is None
+    (settings.home / "run").mkdir(parents=True)
+    (settings.home / "run" / "ports.json").write_text('{"airflow": 8080, "mlflow": 5055}')
+    assert _with_registry(settings).tracking_uri == "http://127.0.0.1:5055"
+    own = settings.model_copy(update={"tracking_uri": "http://mlflow.invalid"})
+    assert _with_registry(own).tracking_uri == "http://mlflow.invalid"

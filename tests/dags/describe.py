@@ -49,6 +49,15 @@ def describe(dag) -> dict:
         "schedule": type(timetable).__name__,
         "key_format": getattr(timetable, "key_format", None)
         or getattr(timetable, "_key_format", None),
+        "max_active_runs": dag.max_active_runs,
+        "deadlines": [
+            {
+                "reference": deadline.reference.reference_name,
+                "hours": deadline.interval.total_seconds() / 3600,
+                "told": deadline.callback.path,
+            }
+            for deadline in dag.deadline or ()
+        ],
         "listens": listened(getattr(timetable, "asset_condition", None)),
         "tasks": {
             task.task_id: {
@@ -62,6 +71,7 @@ def describe(dag) -> dict:
                 if task.retry_policy
                 else [],
                 "otherwise": task.retry_policy.default.value if task.retry_policy else None,
+                "told": [type(callback).__name__ for callback in task.on_failure_callback],
                 "outlets": sorted(asset.name for asset in task.outlets),
                 "trigger_rule": task.trigger_rule.value,
                 "downstream": sorted(task.downstream_task_ids),

@@ -15,6 +15,8 @@ EXPECTED = {
     "build_features": "20_build_features.py",
     "train_models": "30_train_models.py",
     "score_customers": "40_score_customers.py",
+    "measure_outcomes": "80_measure_outcomes.py",
+    "watch_scores": "85_watch_scores.py",
 }
 FILES = sorted(EXPECTED.values())
 
@@ -79,6 +81,7 @@ def test_every_task_has_an_owner_and_retries_only_what_may_pass_by_itself(
                 "OSError": "retry",
             }, (dag_id, task_id)
             assert task["otherwise"] == "fail", (dag_id, task_id)
+            assert task["told"] == ["FailureAlert"], (dag_id, task_id)
 
 
 def test_the_rules_name_errors_that_exist() -> None:
@@ -98,6 +101,8 @@ def test_the_rules_name_errors_that_exist() -> None:
         ("build_features", {"build"}),
         ("train_models", {"prepare", "select"}),
         ("score_customers", {"score", "publish"}),
+        ("measure_outcomes", {"measure", "decide", "watch"}),
+        ("watch_scores", {"watch"}),
     ],
 )
 def test_tasks_that_write_to_the_warehouse_share_its_pool(
@@ -127,6 +132,8 @@ def test_the_flow_from_the_inbox_to_the_scores_is_handed_over_by_assets(
         "build_features": ["curated"],
         "train_models": ["features.customer_daily"],
         "score_customers": ["features.customer_daily", "models.champion"],
+        "measure_outcomes": ["scores.customer_daily"],
+        "watch_scores": [],
     }
     assert hands_over == {
         "watch_inbox": [],
@@ -134,14 +141,16 @@ def test_the_flow_from_the_inbox_to_the_scores_is_handed_over_by_assets(
         "build_features": ["features.customer_daily"],
         "train_models": ["models.champion"],
         "score_customers": ["scores.customer_daily"],
+        "measure_outcomes": [],
+        "watch_scores": [],
     }
 
 
 def test_the_daily_run_is_keyed_by_the_day_and_does_not_catch_up(bag: dict[str, Any]) -> None:
-    daily = bag["dags"]["ingest_deliveries"]
-    assert daily["schedule"] == "CronPartitionTimetable"
-    assert daily["key_format"] == "%Y-%m-%d"
-    for name in ("build_features", "train_models", "score_customers"):
+    for name in ("ingest_deliveries", "watch_scores"):
+        assert bag["dags"][name]["schedule"] == "CronPartitionTimetable"
+        assert bag["dags"][name]["key_format"] == "%Y-%m-%d"
+    for name in ("build_features", "train_models", "score_customers", "measure_outcomes"):
         assert bag["dags"][name]["schedule"] == "PartitionedAssetTimetable"
     assert not any(dag["catchup"] for dag in bag["dags"].values())
 
@@ -151,6 +160,26 @@ def test_a_day_without_news_is_handed_over_all_the_same(bag: dict[str, Any]) -> 
     assert tasks["hand_over"]["trigger_rule"] == "none_failed"
     assert tasks["per_source.put_away"]["trigger_rule"] == "none_failed"
     assert tasks["per_source.curate"]["downstream"] == ["per_source.put_away"]
+
+
+def test_scores_that_are_not_published_in_time_raise_an_alert(bag: dict[str, Any]) -> None:
+    assert bag["dags"]["score_customers"]["deadlines"] == [
+        {
+            "reference": "DagRunQueuedAtDeadline",
+            "hours": 2.0,
+            "told": "retention_airflow.alerts.LatenessAlert",
+        }
+    ]
+
+
+def test_a_question_that_waits_for_an_answer_does_not_stop_the_following_days(
+    bag: dict[str, Any],
+) -> None:
+    dag = bag["dags"]["measure_outcomes"]
+    assert dag["max_active_runs"] > 1
+    assert dag["tasks"]["watch"]["downstream"] == ["alert"]
+    assert dag["tasks"]["watch"]["trigger_rule"] == "all_done"
+    assert "watch" not in dag["tasks"]["decide"]["downstream"]
 
 
 def test_every_run_can_be_given_its_day(bag: dict[str, Any]) -> None:

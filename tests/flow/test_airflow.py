@@ -80,7 +80,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Stack]:
         try:
             local.up(settings)
             airflow = demo.connect(settings)
-            demo._wait_for_dags(airflow)
+            demo.wait_for_dags(airflow)
             warehouse = address.warehouse(settings)
             yield _Stack(settings, airflow, warehouse, [])
         finally:

@@ -33,6 +33,10 @@ FLOW = {
     "20_build_features": Stage(("features",), ("features/build.py",)),
     "30_train_models": Stage(("models",), ("models/train.py",)),
     "40_score_customers": Stage(("scores",), ("scores/score.py", "scores/publish.py")),
+    "80_measure_outcomes": Stage(
+        ("outcomes",), ("outcomes/measure.py", "outcomes/decide.py", "outcomes/watch.py")
+    ),
+    "85_watch_scores": Stage(("outcomes",), ("outcomes/watch.py",)),
 }
 # Schemas are named after the package that writes them; these exceptions belong to a package.
 SCHEMA_OF = {

@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,6 +16,7 @@ from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings, load
 from retention_ml.stack.postgres import EmbeddedPostgres
 from retention_ml.warehouse import Warehouse
+from tests.models.shelf import Shelf, shelf_of, stock
 from tests.shops import random_shop
 
 SMALL = {
@@ -47,6 +48,20 @@ def settings_in(home: Path, registry_database: Path, **more: str) -> Settings:
     return load({"RETENTION_HOME": str(home), **SMALL, **more})
 
 
+@pytest.fixture(scope="session")
+def stocked(registry_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A registry with versions 1, 2 and 3: look, do not touch."""
+    settings = settings_in(tmp_path_factory.mktemp("stocked") / "home", registry_database)
+    stock(settings)
+    return settings
+
+
+@pytest.fixture
+def shelf(stocked: Settings, warehouse: Warehouse, tmp_path: Path) -> Shelf:
+    """Three registered versions nobody decided about, and features to try them on."""
+    return shelf_of(stocked, warehouse, tmp_path / "shelf")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Trained:
     """A shop after its first training."""
@@ -75,17 +90,6 @@ def trained(
     receipt = train(warehouse, settings=settings, as_of=shop.last_day)
     yield Trained(warehouse=warehouse, settings=settings, as_of=shop.last_day, receipt=receipt)
     warehouse.close()
-
-
-@pytest.fixture(scope="session")
-def twice_trained(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
-    """The same shop after a second training whose decisions the ledger does not know."""
-    shop = _copy(trained, "twice_trained_shop", tmp_path_factory.mktemp("twice") / "home")
-    train(shop.warehouse, settings=shop.settings, as_of=shop.as_of - timedelta(days=1))
-    with shop.warehouse.transaction() as transaction:
-        transaction.execute("DELETE FROM models.promotions WHERE model_version <> '1'")
-    yield shop
-    shop.warehouse.close()
 
 
 @pytest.fixture

@@ -90,7 +90,7 @@ def test_every_row_is_in_one_segment_of_each_kind() -> None:
             ),
         }
     )
-    found = list(predictions.segments(table).values())
+    found = list(predictions.segments_in_words(table).values())
     for kind in (found[:2], found[2:5], found[5:]):
         assert (np.sum(kind, axis=0) == 1).all()
     # Thirds are those of each day, though customers are older on the second.

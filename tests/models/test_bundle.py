@@ -111,9 +111,9 @@ def test_a_bundle_too_large_in_all_is_not_read(
 ) -> None:
     folder = fitted["logistic"].to_bundle("logistic").write(tmp_path / "bundle")
     size = sum(path.stat().st_size for path in folder.iterdir())
-    monkeypatch.setattr(bundle_module, "_TOTAL_BYTES_MAX", size)
+    monkeypatch.setattr(bundle_module, "TOTAL_BYTES_MAX", size)
     Bundle.load(folder)
-    monkeypatch.setattr(bundle_module, "_TOTAL_BYTES_MAX", size - 1)
+    monkeypatch.setattr(bundle_module, "TOTAL_BYTES_MAX", size - 1)
     with pytest.raises(UnfitModel, match="It was not read"):
         Bundle.load(folder)
 

@@ -25,28 +25,31 @@ from tests.models.conftest import Trained
 from tests.shops import random_shop
 
 
-def test_a_first_training_with_evidence_makes_champion_and_challenger(trained: Trained) -> None:
+def test_a_first_training_with_evidence_makes_a_champion_and_leaves_the_seat_free(
+    trained: Trained,
+) -> None:
     details = trained.receipt.details
     assert details["verdict"] == "promote"
     assert details["selected_model"] in ("rfm_logistic", "lightgbm")
     registry = Registry(trained.settings)
-    for alias in ("champion", "challenger"):
-        version = registry.version_at(alias)
-        assert version is not None
-        assert version.version == details["model_version"] == "1"
+    version = registry.version_at("champion")
+    assert version is not None
+    assert version.version == details["model_version"] == "1"
+    assert registry.version_at("challenger") is None
     assert set(version.tags) >= {
         "as_of", "data_digest", "bundle_sha256", "git_sha", "churn_definition", "training_id",
+        "gate_reason",
     }  # fmt: skip
     assert version.tags["churn_definition"] == churn_definition(trained.settings).hash
+    assert version.tags["gate_verdict"] == "promote"
     rows = trained.warehouse.read(
         "SELECT alias, verdict, bundle_sha256, reason FROM models.promotions ORDER BY promotion_id"
     ).to_pylist()
-    assert [(row["alias"], row["verdict"]) for row in rows] == [
-        ("challenger", "promote"),
-        ("champion", "promote"),
-    ]
+    assert [(row["alias"], row["verdict"]) for row in rows] == [("champion", "promote")]
     assert {row["bundle_sha256"] for row in rows} == {version.tags["bundle_sha256"]}
-    assert "95 % interval" in rows[1]["reason"]
+    assert "95 % interval" in rows[0]["reason"]
+    moved = trained.warehouse.read("SELECT count(*) AS n FROM models.alias_moves")
+    assert moved["n"].to_pylist() == [1]
 
 
 def test_every_candidate_has_metrics_with_intervals(trained: Trained) -> None:
@@ -138,14 +141,14 @@ def test_the_served_bundle_says_what_it_stands_for(trained: Trained) -> None:
     assert served.bundle.sha256 == served.bundle_sha256
 
 
-def test_a_second_training_makes_a_challenger_only(
+def test_a_candidate_that_no_day_can_compare_with_the_champion_becomes_challenger(
     copied: Callable[[Trained], Trained], trained: Trained
 ) -> None:
     shop = copied(trained)
     earlier = shop.as_of - timedelta(days=1)
     receipt = train(shop.warehouse, settings=shop.settings, as_of=earlier)
-    assert receipt.details["verdict"] == "keep"
-    assert "There is a champion already" in receipt.details["reason"]
+    assert receipt.details["verdict"] == "inconclusive"
+    assert "cannot be compared yet" in receipt.details["reason"]
     registry = Registry(shop.settings)
     champion, challenger = registry.version_at("champion"), registry.version_at("challenger")
     assert champion is not None
@@ -258,7 +261,7 @@ def test_a_bundle_in_the_cache_is_the_registered_one(trained: Trained) -> None:
     assert Bundle.load(folder, sha256).sha256 == sha256
 
 
-@pytest.mark.parametrize("place", ["train.after_register", "train.after_alias"])
+@pytest.mark.parametrize("place", ["train.after_register", "train.after_commit"])
 def test_a_training_that_died_is_finished_by_the_next_run(
     copied: Callable[[Trained], Trained],
     trained: Trained,
@@ -266,7 +269,7 @@ def test_a_training_that_died_is_finished_by_the_next_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     shop = copied(trained)
-    # Another churn definition has no champion yet, so that both aliases move.
+    # Another churn definition has no champion yet, so that the alias moves.
     churn = shop.settings.churn.model_copy(update={"horizon_days": 21})
     settings = shop.settings.model_copy(update={"churn": churn})
 
@@ -291,4 +294,4 @@ def test_a_training_that_died_is_finished_by_the_next_run(
     rows = shop.warehouse.read(
         "SELECT alias FROM models.promotions WHERE model_version = '2' ORDER BY promotion_id"
     )
-    assert rows["alias"].to_pylist() == ["challenger", "champion"]
+    assert rows["alias"].to_pylist() == ["champion"]

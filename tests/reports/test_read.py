@@ -1,6 +1,7 @@
 """What the command line asks for."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
@@ -10,6 +11,7 @@ from retention_ml.scores.explain import explain
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 from tests.reports.conftest import NEXT
+from tests.reports.trials import insert
 from tests.scores.world import DAY, PlainBundle, World
 
 
@@ -87,6 +89,25 @@ def test_the_status_names_what_is_published_and_who_serves(shop: World) -> None:
     assert status["quarantined_count"] == 3
     assert set(status["steps"]) >= {"score", "publish"}
     assert "c000" not in json.dumps(status, default=str)
+
+
+def test_a_challenger_that_was_retired_does_not_serve(own_shop: World) -> None:
+    decided = {
+        "alias": "challenger",
+        "model_name": "plain",
+        "bundle_sha256": "b",
+        "decided_by": "test",
+        "reason": "test",
+        "evidence": {},
+        "decided_at": datetime(2025, 3, 1, tzinfo=UTC),
+    }
+    warehouse, settings = own_shop.warehouse, own_shop.settings
+    insert(warehouse, "models.promotions", model_version="2", verdict="promote", **decided)
+    insert(warehouse, "models.promotions", model_version="3", verdict="refuse", **decided)
+    assert read.status(warehouse, settings)["challenger"] == "plain v2"
+    insert(warehouse, "models.promotions", model_version="2", verdict="retire", **decided)
+    status = read.status(warehouse, settings)
+    assert (status["champion"], status["challenger"]) == ("plain v1", None)
 
 
 def test_the_status_of_an_empty_warehouse_has_no_values(

@@ -1,21 +1,28 @@
 """The schema `reports`: complete, explained, readable by BI and by nobody's mistake more."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
-from retention_ml.errors import WarehouseError
+from retention_ml.errors import UsageError, WarehouseError
+from retention_ml.reports import read
 from retention_ml.warehouse import Warehouse
 from tests.reports.conftest import NEXT
+from tests.reports.trials import BEGAN, a_trial, insert
 from tests.scores.world import DAY, World
 
 VIEWS = {
+    "alerts",
     "customer_risk",
     "customer_risk_history",
     "data_quality",
+    "drift",
     "model_comparison",
     "model_performance",
     "pipeline_freshness",
     "quarantine_summary",
     "risk_tier_daily",
+    "trials",
 }
 RISK_COLUMNS = [
     "customer_id", "as_of", "churn_probability", "risk_percentile", "risk_tier", "tier_since",
@@ -24,6 +31,16 @@ RISK_COLUMNS = [
     "scored_at", "no_order_probability_7d", "no_order_probability_14d", "no_order_probability_30d",
     "no_order_probability_60d", "no_order_probability_90d", "next_order_expected_on",
     "is_calibrated",
+]  # fmt: skip
+PERFORMANCE = [
+    "training_id", "as_of", "model_name", "is_selected", "metric", "value", "lower", "upper",
+    "customers_count", "verdict", "reason", "model_version", "definition_hash", "mlflow_run_id",
+    "finished_at",
+]  # fmt: skip
+COMPARISON = [
+    "training_id", "as_of", "model_name", "is_selected", "metric", "baseline_name", "value",
+    "baseline_value", "difference", "difference_lower", "difference_upper", "is_better",
+    "customers_count", "finished_at",
 ]  # fmt: skip
 PERSONAL = ("name", "mail", "phone", "address", "birth", "age_band", "income", "household", "raw_")
 ALLOWED_NAMES = {"model_name", "table_name", "column_name", "baseline_name", "name"}
@@ -183,3 +200,137 @@ def test_freshness_names_steps_sources_input_and_publication(shop: World) -> Non
 def test_an_empty_warehouse_has_empty_views(warehouse: Warehouse) -> None:
     for view in sorted(VIEWS):
         assert warehouse.read(f"SELECT * FROM reports.{view}").num_rows == 0, view
+
+
+def test_what_scores_turned_out_to_be_worth_stands_beside_what_training_promised(
+    own_shop: World,
+) -> None:
+    snapshot_id = own_shop.rows("SELECT min(snapshot_id) AS id FROM scores.published")[0]["id"]
+    a_trial(own_shop.warehouse, snapshot_id=snapshot_id)
+    rows = own_shop.rows(
+        "SELECT role, segment, model_name, model_version, as_of, known_as_of, training_id, "
+        "is_selected, value, contacted_count FROM reports.model_performance "
+        "WHERE evidence = 'outcomes' ORDER BY role DESC, segment"
+    )
+    assert [(row["role"], row["segment"], row["model_version"]) for row in rows] == [
+        ("champion", "all", "2"),
+        ("champion", "bought_once", "2"),
+        ("challenger", "all", "3"),
+        ("challenger", "bought_once", "3"),
+    ]
+    assert {(row["as_of"], row["training_id"], row["is_selected"]) for row in rows} == {
+        (BEGAN, None, None)
+    }
+    # Version 3 was made by trainings of this shop; the champion's kind stands in the snapshot.
+    assert [row["model_name"] for row in rows] == ["plain", "plain", "lightgbm", "lightgbm"]
+    assert {row["known_as_of"] - row["as_of"] for row in rows} == {timedelta(days=36)}
+    newest = read.performance(own_shop.warehouse)
+    assert [(row["role"], row["value"], row["offline_value"]) for row in newest] == [
+        ("challenger", 0.79, 0.78),
+        ("champion", 0.78, None),
+    ]
+
+
+def test_rows_of_trainings_are_what_they_were_before_there_were_outcomes(own_shop: World) -> None:
+    """Readers who filter by training see no outcome, and those of before keep their columns."""
+    before = read.training_comparison(own_shop.warehouse)
+    offline = own_shop.rows("SELECT * FROM reports.model_performance ORDER BY 1, 3, 5")
+    snapshot_id = own_shop.rows("SELECT min(snapshot_id) AS id FROM scores.published")[0]["id"]
+    a_trial(own_shop.warehouse, snapshot_id=snapshot_id)
+    assert read.training_comparison(own_shop.warehouse) == before
+    assert offline == own_shop.rows(
+        "SELECT * FROM reports.model_performance WHERE evidence = 'offline' ORDER BY 1, 3, 5"
+    )
+    assert {row["segment"] for row in offline} == {"all"}
+    for view, columns in (("model_performance", PERFORMANCE), ("model_comparison", COMPARISON)):
+        found = [name for name in _columns(own_shop.warehouse)[view] if name]
+        assert found[: len(columns)] == columns
+
+
+def test_without_a_training_outcomes_are_no_training(warehouse: Warehouse) -> None:
+    a_trial(warehouse)
+    with pytest.raises(UsageError, match="No candidate"):
+        read.training_comparison(warehouse)
+
+
+def test_the_challenger_is_compared_with_the_champion_and_better_means_the_better_side(
+    own_shop: World,
+) -> None:
+    a_trial(own_shop.warehouse, verdict="promote")
+    rows = own_shop.rows(
+        "SELECT comparison, segment, metric, model_version, baseline_version, model_name, "
+        "difference, is_better, trial_status, verdict FROM reports.model_comparison "
+        "WHERE evidence = 'outcomes'"
+    )
+    overall = {
+        row["metric"]: row["is_better"]
+        for row in rows
+        if (row["comparison"], row["segment"]) == ("paired", "all")
+    }
+    assert overall == {
+        "brier": True,
+        "log_loss": True,
+        "roc_auc": True,
+        "ece": False,
+        "profit_per_thousand": False,
+    }
+    assert {(r["model_version"], r["baseline_version"], r["model_name"]) for r in rows} == {
+        ("3", "2", "lightgbm")
+    }
+    assert {(row["trial_status"], row["verdict"]) for row in rows} == {("open", "promote")}
+    assert {row["comparison"] for row in rows} == {"paired", "arms"}
+    # The worse side is not taken for the better one.
+    worse = next(r for r in rows if (r["segment"], r["metric"]) == ("country_France", "brier"))
+    assert worse["difference"] > 0
+    assert not worse["is_better"]
+
+
+def test_trials_show_every_look_and_the_plan_and_those_not_looked_at(warehouse: Warehouse) -> None:
+    assert read.trial(warehouse) is None
+    first = a_trial(warehouse, status="lost", verdict="keep", reason="it is worse")
+    second = a_trial(warehouse, looks=0, challenger="4")
+    rows = warehouse.read("SELECT * FROM reports.trials ORDER BY trial_id, as_of").to_pylist()
+    assert [row["trial_id"] for row in rows] == [first] * 8 + [second]
+    assert [row["is_newest"] for row in rows] == [False] * 7 + [True, True]
+    assert (rows[7]["status"], rows[7]["status_reason"]) == ("lost", "it is worse")
+    assert rows[7]["elapsed_days"] == 85
+    assert (rows[8]["planned_power_share"], rows[8]["planned_days"]) == (0.87, 71)
+    assert (rows[8]["as_of"], rows[8]["e_better"]) == (None, None)
+    newest = read.trial(warehouse)
+    assert newest is not None
+    assert (newest["trial_id"], newest["status"]) == (second, "open")
+
+
+def test_drift_and_alerts_are_read_as_they_were_written(own_shop: World) -> None:
+    snapshot_id = own_shop.rows("SELECT min(snapshot_id) AS id FROM scores.published")[0]["id"]
+    insert(
+        own_shop.warehouse,
+        "outcomes.drift",
+        as_of=DAY,
+        snapshot_id=snapshot_id,
+        kind="input",
+        name="recency_days",
+        measure="psi",
+        value=0.31,
+        threshold=0.1,
+        is_beyond=True,
+        reference="2025-02-01",
+        measured_at=datetime(2025, 3, 1, tzinfo=UTC),
+    )
+    insert(
+        own_shop.warehouse,
+        "ops.alerts",
+        as_of=DAY,
+        kind="input_drift",
+        subject="recency_days",
+        severity="warning",
+        sentence="recency_days has moved by 0.31; 0.1 is accepted.",
+        runbook="drift",
+        evidence={"psi": 0.31},
+        run_id="run",
+        raised_at=datetime(2025, 3, 1, tzinfo=UTC),
+    )
+    drift = own_shop.rows("SELECT name, value, is_beyond FROM reports.drift")
+    assert drift == [{"name": "recency_days", "value": 0.31, "is_beyond": True}]
+    alerts = own_shop.rows("SELECT subject, severity, runbook FROM reports.alerts")
+    assert alerts == [{"subject": "recency_days", "severity": "warning", "runbook": "drift"}]

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from retention_ml.scores.audits import Baseline, Facts, Limits, audits, refusal
+from retention_ml.scores.audits import Baseline, Facts, Limits, audits
+from retention_ml.scores.split import Arms
+from retention_ml.scores.verdicts import refusal
 
 SOUND = Facts(
     as_of=date(2025, 3, 1),
@@ -48,8 +50,8 @@ def _failed(facts: Facts) -> set[str]:
 
 def test_a_sound_snapshot_passes_every_audit() -> None:
     results = audits(SOUND, LIMITS)
-    assert len(results) == 15
-    assert len({audit.name for audit in results}) == 15
+    assert len(results) == 20
+    assert len({audit.name for audit in results}) == 20
     assert _failed(SOUND) == set()
     assert refusal(results) is None
 
@@ -68,6 +70,8 @@ def test_a_sound_snapshot_passes_every_audit() -> None:
         ({"negative_value_count": 1}, "values_are_not_negative"),
         ({"unknown_tier_count": 1}, "tiers_are_known"),
         ({"untraceable_count": 1}, "rows_are_of_the_manifest"),
+        ({"misdealt_count": 1}, "arms_account"),
+        ({"is_challenger_approved": False}, "challenger_is_approved"),
         ({"is_bundle_approved": False}, "model_is_served"),
         ({"newer_bundle_sha256": "c"}, "model_is_served"),
         ({"latest_features_digest": "g"}, "features_are_current"),
@@ -138,3 +142,38 @@ def test_a_feed_that_stopped_is_noted_then_refused(age: float | None, failed: se
 
 def test_a_model_demoted_and_approved_again_while_scoring_is_still_served() -> None:
     assert _failed(replace(SOUND, newer_bundle_sha256="b")) == set()
+
+
+@pytest.mark.parametrize(
+    ("challengers", "failed"),
+    [
+        (1_000, set()),
+        (1_120, {"sample_ratio_is_likely"}),
+        (1_300, {"sample_ratio_is_likely", "sample_ratio_holds"}),
+    ],
+)
+def test_an_unlikely_ratio_is_noted_and_an_impossible_one_refused(
+    challengers: int, failed: set[str]
+) -> None:
+    arms = Arms(challengers_count=challengers, customers_count=10_000)
+    facts = replace(SOUND, challenger_share=0.1, arms=arms)
+    assert _failed(facts) == failed
+    why = refusal(audits(facts, LIMITS))
+    assert (why is None) == ("sample_ratio_holds" not in failed)
+    if why:
+        assert "1,300 of 10,000 customers are the challenger's, expected 1,000" in why
+        assert "set another [trial] salt or share" in why
+
+
+def test_a_stratum_with_another_ratio_is_noted_by_name() -> None:
+    whole = Arms(challengers_count=1_000, customers_count=10_000)
+    strata = {
+        "lowest third of tenure": Arms(challengers_count=450, customers_count=3_334),
+        "middle third of tenure": Arms(challengers_count=330, customers_count=3_333),
+        "highest third of tenure": Arms(challengers_count=220, customers_count=3_333),
+    }
+    facts = replace(SOUND, challenger_share=0.1, arms=whole, strata=strata)
+    assert _failed(facts) == {"sample_ratio_is_likely_by_stratum"}
+    [noted] = [audit for audit in audits(facts, LIMITS) if not audit.is_success]
+    assert noted.severity == "warning"
+    assert noted.observed.startswith(("lowest third of tenure", "highest third of tenure"))

@@ -19,7 +19,7 @@ def test_published_scores_are_what_readers_see(world: World) -> None:
     assert world.rows(_VISIBLE) == [{"snapshot_id": snapshot_id, "as_of": DAY}]
     assert len(world.rows("SELECT * FROM reports.customer_risk")) == 60
     audits = world.rows("SELECT * FROM scores.audits")
-    assert len(audits) == 15
+    assert len(audits) == 20
     assert all(audit["is_success"] for audit in audits)
 
 

@@ -149,11 +149,12 @@ def test_tiers_go_on_from_the_day_published_before_with_hysteresis(world: World)
     ]
 
 
-def test_the_challenger_scores_in_shadow_and_changes_nothing_else(world: World) -> None:
+def test_without_a_share_the_challenger_scores_in_shadow_and_changes_nothing_else(
+    world: World,
+) -> None:
     alone = world.score().details["scores_digest"]
-    from tests.scores.world import served_model
-
-    world.models["challenger"] = served_model(PlainBundle(bias=0.5), "2")
+    world.set("trial", challenger_share=0.0)
+    world.challenger(PlainBundle(bias=0.5), "2")
     receipt = world.score()
     assert receipt.details["scores_digest"] == alone
     assert receipt.details["challenger"] == "plain v2"

@@ -78,13 +78,20 @@ class World:
 
     def champion(self, bundle: Any = None, version: str = "1") -> Any:
         """Make a bundle champion, with its row in the ledger."""
-        bundle = bundle or PlainBundle()
-        self.models["champion"] = served_model(bundle, version)
+        return self._seat("champion", bundle or PlainBundle(), version)
+
+    def challenger(self, bundle: Any = None, version: str = "2") -> Any:
+        """Make a bundle challenger, with its row in the ledger."""
+        return self._seat("challenger", bundle or PlainBundle(bias=0.5), version)
+
+    def _seat(self, alias: str, bundle: Any, version: str) -> Any:
+        self.models[alias] = served_model(bundle, version)
         with self.warehouse.transaction() as transaction:
             transaction.execute(
                 "INSERT INTO models.promotions (alias, model_name, model_version, bundle_sha256, "
-                "verdict, decided_by, reason, evidence, decided_at) VALUES ('champion', 'plain', "
+                "verdict, decided_by, reason, evidence, decided_at) VALUES (:alias, 'plain', "
                 ":version, :sha, 'promote', 'test', 'test', '{}', :at)",
+                alias=alias,
                 version=version,
                 sha=bundle.sha256,
                 at=datetime(2025, 1, 1, tzinfo=UTC),
@@ -139,6 +146,11 @@ class World:
                 at=datetime(2025, 1, 1, tzinfo=UTC),
             )
         return digest
+
+    def set(self, section: str, **values: Any) -> None:
+        """Change settings of a section."""
+        changed = getattr(self.settings, section).model_copy(update=values)
+        self.settings = self.settings.model_copy(update={section: changed})
 
     def score(self, day: date = DAY) -> Receipt:
         return score(self.warehouse, settings=self.settings, as_of=day)

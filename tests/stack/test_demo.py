@@ -174,13 +174,13 @@ def test_a_second_attempt_has_a_name_of_its_own_and_knows_the_first() -> None:
 
 def test_a_dag_that_is_not_found_in_time_is_named() -> None:
     with pytest.raises(StackError, match=r"did not find score_customers within 0 s"):
-        demo._wait_for_dags(Airflow([]), seconds=0.0)  # type: ignore[arg-type]
+        demo.wait_for_dags(Airflow([]), seconds=0.0)  # type: ignore[arg-type]
 
 
 def test_a_dag_file_that_cannot_be_imported_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Airflow, "import_errors", lambda _: ["40_score.py: NameError: nope"])
     with pytest.raises(StackError, match=r"cannot import a DAG file[\s\S]*NameError: nope"):
-        demo._wait_for_dags(Airflow([]))  # type: ignore[arg-type]
+        demo.wait_for_dags(Airflow([]))  # type: ignore[arg-type]
 
 
 def test_without_airflow_it_says_how_to_start_it(settings: Settings) -> None:
@@ -203,7 +203,7 @@ class Rehearsal:
         patch.setattr(address, "warehouse", lambda _: warehouse)
         patch.setattr(demo_data, "prepare", lambda _: deliveries)
         patch.setattr(demo, "connect", lambda _: None)
-        patch.setattr(demo, "_wait_for_dags", lambda _: None)
+        patch.setattr(demo, "wait_for_dags", lambda _: None)
         patch.setattr(demo, "start", self._start)
         patch.setattr(demo, "follow", lambda *_: None)
         patch.setattr(demo_report, "published_days", lambda _: published)

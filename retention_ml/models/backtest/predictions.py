@@ -13,16 +13,7 @@ import pyarrow.parquet as pq
 from retention_ml.errors import AccountingError
 from retention_ml.models.arrays import Bools, Floats, Ints
 from retention_ml.models.metrics import Predictions
-
-_SEGMENT_FEATURES = ("is_one_time_buyer", "tenure_days", "revenue_cents_365d")
-_THIRDS = {
-    "tenure_days": ("newest third of customers", "middle third by tenure", "oldest third"),
-    "revenue_cents_365d": (
-        "lowest third by revenue of a year",
-        "middle third by revenue",
-        "highest third by revenue",
-    ),
-}
+from retention_ml.models.segments import FEATURES, label, segments
 
 
 def of_day(
@@ -71,31 +62,14 @@ def numbered(table: pa.Table) -> Predictions:
     )
 
 
-def segments(features: pa.Table) -> dict[str, Bools]:
-    """Rows by what is known of the customer: buyers of one day or more, thirds of each day.
-
-    Parameters
-    ----------
-    features : pa.Table
-        `as_of` and the features of the same rows; thirds are those of each day.
-    """
-    days = _days(features)
-    one_time = features["is_one_time_buyer"].fill_null(0).to_numpy() == 1
-    found: dict[str, Bools] = {"bought on one day": one_time, "bought on more days": ~one_time}
-    for feature, names in _THIRDS.items():
-        values = features[feature].fill_null(0).cast(pa.float64()).to_numpy()
-        third = np.zeros(len(values), dtype=np.int64)
-        for day in np.unique(days):
-            rows = np.flatnonzero(days == day)
-            bounds = np.quantile(values[rows], [1 / 3, 2 / 3])
-            third[rows] = np.searchsorted(bounds, values[rows], side="left")
-        found |= {name: third == number for number, name in enumerate(names)}
-    return found
+def segments_in_words(features: pa.Table) -> dict[str, Bools]:
+    """The rows of each of `models.segments`, by its words."""
+    return {label(code): inside for code, inside in segments(features).items()}
 
 
 def segment_features(features: pa.Table) -> pa.Table:
-    """The columns that `segments` reads."""
-    return features.select(["as_of", *_SEGMENT_FEATURES])
+    """The columns that `segments_in_words` reads."""
+    return features.select(["as_of", *FEATURES])
 
 
 def write(table: pa.Table, path: Path) -> None:

@@ -186,7 +186,7 @@ def _judged(settings: Settings, chosen: Sequence[Contestant], told: _Told) -> di
         predictions.numbered(told.predictions),
         contestants=chosen,
         definition=churn_definition(settings),
-        segments=predictions.segments(told.features),
+        segments=predictions.segments_in_words(told.features),
         about=told.about,
         bootstrap=Bootstrap(draws=settings.training.bootstrap_draws, seed=settings.training.seed),
     )

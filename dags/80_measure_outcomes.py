@@ -1,0 +1,96 @@
+"""
+Measures what became of earlier scores, decides trials of challengers, and watches for drift.
+
+**Reads** `scores` whose outcome window has closed by the day, `features` of the day, outcomes and
+campaign contacts from `curated`. **Writes** `outcomes` (performance, trials, looks, comparisons,
+drift), `models.promotions` and the aliases in MLflow, `ops.alerts`. It starts when the day's
+scores are published. **Hands over** nothing: what was decided is served from the next scoring on.
+
+With `promotion.mode = "approval"` a challenger that has won waits for a person: *Required Actions*
+on Airflow's page. No answer within `promotion.approval_hours` counts as no. While one question
+waits, the following days are measured and watched, but nobody is asked a second time.
+
+**Again?** Always safe: a day's look is the same look, and a decision is taken once.
+
+**On failure** the champion stays what it was. `alert` failed: a channel did not take the alert; it
+stands in the log and in `ops.alerts`. `decide` skipped: the question of another day is still open.
+"""
+
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import PartitionedAssetTimetable, dag, task
+from airflow.sdk.exceptions import AirflowSkipException
+from retention_airflow import alerts, approvals, doors
+from retention_airflow.assets import SCORES
+from retention_airflow.clock import as_of
+from retention_airflow.defaults import (
+    APPROVAL_PARAMS,
+    APPROVAL_TIME,
+    DAY_PARAMS,
+    DEFAULT_ARGS,
+    WAREHOUSE_POOL,
+    Tag,
+)
+
+
+@dag(
+    dag_display_name="80 measure outcomes",
+    schedule=PartitionedAssetTimetable(assets=SCORES),
+    catchup=False,
+    max_active_runs=2,  # one may wait for an answer while the days go on
+    default_args=DEFAULT_ARGS,
+    tags=[Tag.DAILY, Tag.OUTCOMES],
+    params=DAY_PARAMS,
+    doc_md=__doc__,
+)
+def measure_outcomes() -> None:
+    @task(pool=WAREHOUSE_POOL, max_active_tis_per_dag=1)
+    def measure() -> dict:
+        from retention_ml.outcomes.measure import measure as door
+
+        return doors.call(door, as_of=as_of())
+
+    @task
+    def question(measured: dict) -> dict:
+        if not approvals.is_needed(measured, doors.settings().promotion.mode):
+            raise AirflowSkipException("Nobody needs to be asked.")
+        if approvals.is_waiting("measure_outcomes"):
+            raise AirflowSkipException("The question of another day still waits for its answer.")
+        return approvals.question(measured, approvals.card_of(measured["challenger_version"]))
+
+    approve = approvals.Approval(
+        task_id=approvals.ASKED_BY,
+        subject="{{ ti.xcom_pull(task_ids='question')['subject'] }}",
+        body="{{ ti.xcom_pull(task_ids='question')['body'] }}",
+        defaults="Reject",
+        response_timeout=APPROVAL_TIME,
+        params=APPROVAL_PARAMS,
+    )
+    approved = EmptyOperator(task_id="approved")  # skipped by a no, so that decide is not
+
+    @task(pool=WAREHOUSE_POOL, trigger_rule="none_failed", max_active_tis_per_dag=1)
+    def decide(measured: dict) -> dict:
+        from retention_ml.outcomes.decide import decide as door
+
+        given = approvals.given()
+        if not given and approvals.is_needed(measured, doors.settings().promotion.mode):
+            raise AirflowSkipException("The question of another day still waits for its answer.")
+        return doors.call(door, as_of=as_of(), approved_by=approvals.answer(given).approved_by)
+
+    @task(pool=WAREHOUSE_POOL, trigger_rule="all_done")
+    def watch() -> dict:
+        from retention_ml.outcomes.watch import watch as door
+
+        return doors.call(door, as_of=as_of())
+
+    @task
+    def alert(watched: dict) -> None:
+        alerts.tell(watched["alerts"], watched["as_of"])
+
+    measured = measure()
+    question(measured) >> approve >> approved >> decide(measured)
+    watched = watch()
+    measured >> watched
+    alert(watched)
+
+
+measure_outcomes()

@@ -1,0 +1,46 @@
+"""
+Looks every morning whether scores came at all, also when nothing else ran.
+
+**Reads** what is published. **Writes** `ops.alerts`. It goes through the same door as the watch
+in `measure_outcomes`, but by the clock: where deliveries, features or scoring stand still, no
+hand-over would start it, and that is what has to be noticed.
+
+**Again?** Always safe: an alert of a day is raised once.
+
+**On failure** `alert` failed: a channel did not take the alert; it stands in the log and in
+`ops.alerts`. `watch` failed: the warehouse does not answer, see `retention doctor`.
+"""
+
+from airflow.sdk import dag, task
+from retention_airflow import alerts, defaults, doors
+from retention_airflow.clock import as_of
+from retention_airflow.defaults import DAY_PARAMS, DEFAULT_ARGS, WAREHOUSE_POOL, Tag
+
+from retention_ml.errors import NotReady
+
+
+@dag(
+    dag_display_name="85 watch scores",
+    schedule=defaults.morning(),
+    catchup=False,
+    max_active_runs=1,
+    default_args=DEFAULT_ARGS,
+    tags=[Tag.DAILY, Tag.OUTCOMES],
+    params=DAY_PARAMS,
+    doc_md=__doc__,
+)
+def watch_scores() -> None:
+    @task(pool=WAREHOUSE_POOL)
+    def watch() -> dict:
+        from retention_ml.outcomes.watch import watch as door
+
+        return doors.call(door, skip_on=(NotReady,), as_of=as_of())
+
+    @task
+    def alert(watched: dict) -> None:
+        alerts.tell(watched["alerts"], watched["as_of"])
+
+    alert(watch())
+
+
+watch_scores()

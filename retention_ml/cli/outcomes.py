@@ -1,0 +1,142 @@
+"""Commands about what became of scores: measure, decide."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from retention_ml.cli.frame import (
+    AsOf,
+    Json,
+    console,
+    day,
+    opened,
+    print_json,
+    print_table,
+    working,
+)
+from retention_ml.cli.modelling import _with_registry as with_registry
+
+_METRICS = ("roc_auc", "log_loss", "brier", "ece", "lift_at_10")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands of this module."""
+    app.command()(measure)
+    app.command()(decide)
+
+
+def measure(as_of: AsOf, as_json: Json = False) -> None:
+    """Compare published scores with what then happened, and look at the challenger's trial."""
+    with opened(as_json) as (warehouse, settings):
+        from retention_ml.outcomes.measure import measure as door
+        from retention_ml.reports.outcomes import compared, performance
+
+        with working("Measuring …"):
+            receipt = door(warehouse, settings=with_registry(settings), as_of=day(as_of))
+        trial = receipt.details["trial"]
+        worth = performance(warehouse, until=day(as_of))
+        models = compared(warehouse, trial["trial_id"], day(as_of)) if trial else []
+        if as_json:
+            print_json({**receipt.to_dict(), "performance": worth, "comparisons": models})
+            return
+        console.print(str(receipt))
+        _print_performance(worth)
+        if trial:
+            _print_trial(trial, models)
+        console.print(f"{receipt.details['verdict']}: {receipt.details['reason']}", markup=False)
+        if receipt.details["report"]:
+            console.print(f"The trial to read: {receipt.details['report']}", markup=False)
+
+
+def decide(
+    as_of: AsOf,
+    approved_by: Annotated[
+        str | None,
+        typer.Option(
+            "--approved-by",
+            metavar="NAME",
+            help='Who approves; needed where promotion.mode is "approval".',
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Carry out what the newest look at the trial says: promote, or free the challenger's seat."""
+    with opened(as_json) as (warehouse, settings):
+        from retention_ml.outcomes.decide import decide as door
+
+        with working("Deciding …"):
+            receipt = door(
+                warehouse,
+                settings=with_registry(settings),
+                as_of=day(as_of),
+                approved_by=approved_by,
+            )
+        if as_json:
+            print_json(receipt.to_dict())
+            return
+        done = "Done" if receipt.details["acted"] else "Nothing was done"
+        console.print(
+            f"{done} ({receipt.details['verdict']}): {receipt.details['reason']}", markup=False
+        )
+
+
+def _print_performance(rows: list[dict[str, Any]]) -> None:
+    by_model: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in rows:
+        key = (row["as_of"], row["role"], row["model_version"])
+        by_model.setdefault(key, {})[row["metric"]] = row
+    print_table(
+        "What published scores were worth (customers whom no campaign reached; 95 % intervals)",
+        ("scored day", "role", "version", *(name.replace("_", " ") for name in _METRICS),
+         "customers", "left out"),
+        [
+            (
+                str(as_of), role, version,
+                *(_interval(own.get(name)) for name in _METRICS),
+                next(iter(own.values()))["customers_count"],
+                next(iter(own.values()))["contacted_count"],
+            )
+            for (as_of, role, version), own in by_model.items()
+        ],
+    )  # fmt: skip
+
+
+def _print_trial(trial: Mapping[str, Any], rows: list[dict[str, Any]]) -> None:
+    shown = {name.replace("_", " "): value for name, value in trial.items() if name != "foreseen"}
+    print_table("The trial", ("", ""), [(name, _figure(value)) for name, value in shown.items()])
+    console.print(f"{trial['foreseen']}\n", markup=False)
+    print_table(
+        "Challenger and champion (95 % intervals)",
+        (
+            "comparison",
+            "customers who are",
+            "metric",
+            "champion",
+            "challenger",
+            "difference",
+            "count",
+        ),
+        [
+            (
+                row["comparison"],
+                row["segment"].replace("_", " "),
+                row["metric"].replace("_", " "),
+                f"{row['champion_value']:.4f}",
+                f"{row['challenger_value']:.4f}",
+                f"{row['difference']:+.4f} [{row['lower']:+.4f}, {row['upper']:+.4f}]",
+                row["customers_count"],
+            )
+            for row in rows
+        ],
+    )
+
+
+def _figure(value: Any) -> str:
+    return f"{value:,.5g}" if isinstance(value, float) else f"{value}"
+
+
+def _interval(row: Mapping[str, Any] | None) -> str | None:
+    if row is None:
+        return None
+    return f"{row['value']:.3f} [{row['lower']:.3f}, {row['upper']:.3f}]"

@@ -1,0 +1,102 @@
+"""What a version must pass before it serves: digest, churn definition, features, sane answers."""
+
+import re
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from retention_ml.errors import UnfitModel
+from retention_ml.features.catalogue import FEATURE_NAMES
+from retention_ml.models import child, sanity
+from retention_ml.models.bundle import Bundle
+from retention_ml.models.definition import churn_definition
+from retention_ml.settings import Settings
+from retention_ml.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from retention_ml.models.registry import ModelVersion, Registry
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+def vetted(
+    registry: "Registry",
+    warehouse: Warehouse,
+    version: "ModelVersion",
+    sha256: str,
+    *,
+    is_known: bool,
+) -> Bundle:
+    """The bundle of a version that may serve.
+
+    Files whose digest the ledger never approved and that were not made here are first read in a
+    process of their own (`child`).
+
+    Parameters
+    ----------
+    version : ModelVersion
+        As the registry describes it; without tags where it does not answer.
+    sha256 : str
+        The digest its files must have.
+    is_known : bool
+        Whether the ledger accepted that digest before.
+
+    Raises
+    ------
+    UnfitModel
+        It must not serve; the message says why.
+    RegistryError
+        Its files are not at hand and the registry does not answer.
+    """
+    if not _DIGEST.fullmatch(sha256):
+        raise UnfitModel(
+            f"its tag bundle_sha256 is {sha256[:12]!r}, expected the digest of its files in 64 "
+            "hexadecimal digits"
+        )
+    if version.tags and (wrong := wrong_tag(version, sha256)):
+        raise UnfitModel(wrong)
+    bundle = registry.cached(sha256)
+    if bundle is None and is_known:
+        bundle = registry.fetch(version.version, sha256)
+    if bundle is None:
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = registry.download(version.version, Path(scratch))
+            _, rows = sanity.newest_rows(warehouse, FEATURE_NAMES)
+            fault = child.fault_of_files(folder, sha256, rows)
+            if fault is not None:
+                raise UnfitModel(fault)
+            bundle = Bundle.load(folder, sha256)
+        bundle.write(registry.folder / sha256)
+    wrong = unfit(registry.settings, bundle)
+    if wrong is None:
+        day, rows = sanity.newest_rows(warehouse, bundle.features)
+        said = sanity.fault_on(bundle, rows)
+        wrong = f"on the features of {day} {said}" if said else None
+    if wrong is not None:
+        raise UnfitModel(wrong)
+    return bundle
+
+
+def unfit(settings: Settings, bundle: Bundle) -> str | None:
+    """Why a bundle does not suit the settings and the catalogue of today, or None."""
+    wanted = churn_definition(settings).hash
+    found = bundle.manifest.get("definition_hash")
+    if found != wanted:
+        return (
+            f"it was trained for the churn definition {found}, the settings ask for {wanted}; "
+            "train anew or set [churn] back"
+        )
+    unknown = sorted(set(bundle.features) - set(FEATURE_NAMES))
+    if unknown:
+        return (
+            f"it reads {len(unknown)} features that are not in the catalogue, first {unknown[0]!r}"
+        )
+    return None
+
+
+def wrong_tag(version: "ModelVersion", sha256: str) -> str | None:
+    """Why a version's tag speaks against the digest that the ledger approved, or None."""
+    told = version.tags.get("bundle_sha256")
+    if told == sha256:
+        return None
+    return f"its tag bundle_sha256 is {str(told)[:12]}, the ledger approved {sha256[:12]}"

@@ -1,0 +1,1 @@
+"""What became of the scores: matured outcomes, trials of challengers, drift, alerts."""

@@ -1,0 +1,139 @@
+"""Whom a campaign reached between score and outcome, and who stands for them.
+
+A forecast says what a customer does if nothing special is done. Where a campaign reached the
+customer meanwhile, the outcome may be the campaign's. Such customers are left out; those whom the
+campaign drew to be left alone (its holdout) can stand for them, with weights.
+
+Reached means sent to. What the customer did with it (opened, clicked, redeemed) does not count:
+who redeems an offer buys, so leaving out redeemers would leave out buyers, that is the outcome
+itself (docs/decisions/0015).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import ibis
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from retention_ml import tables
+from retention_ml.curated.known import known
+from retention_ml.models.arrays import Bools, Floats
+
+CONTACTS = tables.CANONICAL["campaign_contacts"].ibis_table("curated", tables.LINEAGE)
+SENT, HOLDOUT = "sent", "holdout"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contamination:
+    """What campaigns did to the customers of a scored day.
+
+    Parameters
+    ----------
+    is_contacted : array of bool, shape (n,)
+        A campaign reached the customer.
+    weights : array of float64, shape (n,), or None
+        How many customers each one stands for: 0 where contacted, 1 over the holdout's share for
+        a holdout, else 1. None where no campaign has a holdout.
+    holdout_shares : mapping of str to float
+        By campaign: those left alone among all it could have reached.
+    without_holdout_count : int
+        Customers reached by a campaign that left nobody alone: nobody stands for them.
+    """
+
+    is_contacted: Bools
+    weights: Floats | None
+    holdout_shares: Mapping[str, float]
+    without_holdout_count: int
+
+
+def contacts(*, opens_at: datetime, closes_at: datetime, known_at: datetime) -> ibis.Table:
+    """`campaign_id, customer_id, kind` (sent or holdout), distinct, of events inside [opens, closes).
+
+    Parameters
+    ----------
+    opens_at, closes_at : datetime
+        From the first moment of the scored day to the end of its outcome window: what happened
+        before is in the features.
+    known_at : datetime
+        What is known at this instant decides.
+    """
+    rows = known(CONTACTS, known_at)
+    inside = rows.filter(
+        rows.kind.isin([SENT, HOLDOUT]),
+        rows.event_at >= ibis.literal(opens_at, "timestamp('UTC')"),
+        rows.event_at < ibis.literal(closes_at, "timestamp('UTC')"),
+    )
+    return inside.select("campaign_id", "customer_id", "kind").distinct()
+
+
+def contamination(customer_ids: pa.Array | pa.ChunkedArray, found: pa.Table) -> Contamination:
+    """What the contacts of a scored day mean for its customers.
+
+    A holdout left alone by a campaign that left alone the share h of those it drew from stands for
+    1 / h of them, itself among them (Horvitz and Thompson 1952); one left alone by several, drawn
+    independently, for the product. Metrics divide by the sum of the weights (Hájek).
+
+    Parameters
+    ----------
+    customer_ids : pa.Array of string, length n
+        The customers of the scored day, each once.
+    found : pa.Table
+        Rows of `contacts`.
+
+    References
+    ----------
+    Horvitz, Thompson (1952), A generalization of sampling without replacement from a finite
+    universe, JASA 47.
+
+    Examples
+    --------
+    >>> rows = [("k", "a", "sent"), ("k", "b", "sent"), ("k", "c", "holdout")]
+    >>> found = pa.Table.from_pylist(
+    ...     [dict(zip(("campaign_id", "customer_id", "kind"), row)) for row in rows]
+    ... )
+    >>> contamination(pa.array(["a", "b", "c", "d"]), found).weights.round(3).tolist()
+    [0.0, 0.0, 3.0, 1.0]
+    """
+    sent = found.filter(pc.field("kind") == SENT)
+    left = found.filter(pc.field("kind") == HOLDOUT)
+    is_contacted = _is_in(customer_ids, sent["customer_id"])
+    reached_by = _counts(sent["campaign_id"])
+    left_by = _counts(left["campaign_id"])
+    shares = {
+        campaign: count / (count + reached_by.get(campaign, 0))
+        for campaign, count in sorted(left_by.items())
+    }
+    bare = sent.filter(
+        pc.invert(pc.is_in(sent["campaign_id"], pa.array(list(shares), pa.string())))
+    )
+    without = _is_in(customer_ids, bare["customer_id"])
+    weights = None
+    if shares:
+        log_weights = np.zeros(len(customer_ids))
+        at = pc.index_in(left["customer_id"], value_set=_plain(customer_ids))
+        stands_for = np.array([-np.log(shares[one]) for one in left["campaign_id"].to_pylist()])
+        is_here = pc.is_valid(at).to_numpy()
+        np.add.at(log_weights, pc.fill_null(at, 0).to_numpy()[is_here], stands_for[is_here])
+        weights = np.where(is_contacted, 0.0, np.exp(log_weights))
+    return Contamination(
+        is_contacted=is_contacted,
+        weights=weights,
+        holdout_shares=shares,
+        without_holdout_count=int(without.sum()),
+    )
+
+
+def _is_in(customer_ids: pa.Array | pa.ChunkedArray, others: pa.ChunkedArray) -> Bools:
+    found = pc.is_in(_plain(customer_ids), value_set=_plain(others))
+    return np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.bool_)
+
+
+def _plain(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def _counts(campaigns: pa.ChunkedArray) -> dict[str, int]:
+    return {str(one["values"]): int(one["counts"]) for one in campaigns.value_counts().to_pylist()}

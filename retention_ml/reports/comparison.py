@@ -1,0 +1,252 @@
+"""A trial of champion and challenger as people are told of it: its rows and what they mean."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from retention_ml.errors import UsageError
+from retention_ml.settings import Settings
+from retention_ml.warehouse import Warehouse
+
+Row = Mapping[str, Any]
+
+METRICS = {
+    "roc_auc": "order of risk (ROC AUC)",
+    "pr_auc": "churned customers found (PR AUC)",
+    "brier": "squared error of the probability (Brier)",
+    "log_loss": "surprise at what happened (log loss)",
+    "ece": "calibration error (ECE)",
+    "lift_at_10": "lift among the tenth at most risk",
+    "profit_per_thousand": "profit of a campaign, per 1,000 customers",
+    "retention_rate": "customers who came back",
+    "churn_rate": "customers who stayed away",
+}
+LOWER_IS_BETTER = {"brier", "log_loss", "ece", "churn_rate"}
+_HEADLINES = {
+    "won": "Version {challenger} won: it predicts better than version {champion}",
+    "lost": "Version {challenger} lost: version {champion} predicts better and stays champion",
+    "undecided": "No difference was shown in time: version {champion} stays champion",
+    "abandoned": "The trial of version {challenger} against version {champion} was given up",
+}
+_OPEN = {
+    "promote": "Version {challenger} predicts better than version {champion} and may become champion",
+    "keep": "Version {challenger} does not do better: version {champion} stays champion",
+    "inconclusive": "Not decided yet: version {challenger} against version {champion}",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What is known of one trial.
+
+    Parameters
+    ----------
+    trial : mapping
+        Its row of `outcomes.trials`.
+    looks : sequence of mappings
+        Its rows of `outcomes.trial_looks`, the oldest first; may be empty. `evidence` of a look
+        may hold `calibration` (for champion and challenger a list of bins with `predicted`,
+        `observed` and `customers_count`), `guards` (what was asked besides: `what`, `outcome`,
+        `sentence`), `arms` (`challenger_share`, `customers_count`, `challengers_count`,
+        `mismatch_p_value`), and `path` (the evidence after each scored day: `scored_as_of`,
+        `mean`, `lower`, `upper`, `e_better`, `e_worse`).
+    measured : sequence of mappings
+        The rows of `outcomes.comparisons` of the newest look.
+    performance : sequence of mappings
+        Rows of `outcomes.performance` about all customers: what either model's scores of each day
+        since the trial began were worth.
+    decisions : sequence of mappings
+        Rows of `models.promotions` about the two versions, the oldest first.
+    error_rate : float
+        Chance that a challenger that is no better wins; 1 / error_rate is the e-value that decides.
+    scored_days_min, days_max : int
+        Scored days needed before anything is decided, and days after which the trial ends.
+    """
+
+    trial: Row
+    looks: Sequence[Row] = ()
+    measured: Sequence[Row] = ()
+    performance: Sequence[Row] = ()
+    decisions: Sequence[Row] = ()
+    error_rate: float
+    scored_days_min: int
+    days_max: int
+
+    @property
+    def newest(self) -> Row | None:
+        """The newest look, None before the first."""
+        return self.looks[-1] if self.looks else None
+
+    @property
+    def verdict(self) -> str:
+        """won, lost, undecided or abandoned; of an open trial promote, keep or inconclusive."""
+        if self.trial["status"] != "open":
+            return str(self.trial["status"])
+        return str(self.newest["verdict"]) if self.newest else "inconclusive"
+
+    @property
+    def headline(self) -> str:
+        """The verdict in words."""
+        words = {**_HEADLINES, **_OPEN}[self.verdict]
+        return words.format(
+            champion=self.trial["champion_version"], challenger=self.trial["challenger_version"]
+        )
+
+    @property
+    def reason(self) -> str:
+        """Why, in words."""
+        if self.trial["reason"]:
+            return str(self.trial["reason"])
+        if self.newest:
+            return str(self.newest["reason"])
+        return "No outcome window of a day that both scored has closed yet."
+
+    @property
+    def e_needed(self) -> float:
+        """The e-value that decides."""
+        return 1 / self.error_rate
+
+    @property
+    def contacted_share(self) -> float | None:
+        """Of the champion's forecasts, those of customers whom a campaign reached; None if unknown.
+
+        Over all scored days, as `contacted_count` of a look: a look's `customers_count` leaves out
+        overlapping windows besides and is no base for a share.
+        """
+        days = {
+            row["as_of"]: (row["contacted_count"], row["customers_count"])
+            for row in self.performance
+            if row["role"] == "champion"
+        }
+        contacted = sum(count for count, _ in days.values())
+        every = contacted + sum(count for _, count in days.values())
+        return contacted / every if every else None
+
+
+def comparison(
+    warehouse: Warehouse, *, settings: Settings, trial_id: int, as_of: date | None = None
+) -> Comparison:
+    """What is known of a trial, up to the look of `as_of` (the newest by default).
+
+    Raises
+    ------
+    UsageError
+        There is no such trial.
+    """
+    with warehouse.transaction() as transaction:
+        trials = _rows(
+            transaction.execute("SELECT * FROM outcomes.trials WHERE trial_id = :t", t=trial_id)
+        )
+        if not trials:
+            raise UsageError(
+                f"There is no trial {trial_id}. `retention models` lists those that are known."
+            )
+        trial = trials[0]
+        looks = _rows(
+            transaction.execute(
+                "SELECT * FROM outcomes.trial_looks WHERE trial_id = :t "
+                "AND (CAST(:d AS date) IS NULL OR as_of <= :d) ORDER BY as_of",
+                t=trial_id,
+                d=as_of,
+            )
+        )
+        measured = _rows(
+            transaction.execute(
+                "SELECT * FROM outcomes.comparisons WHERE trial_id = :t AND as_of = :d "
+                "ORDER BY comparison DESC, segment <> 'all', segment, metric",
+                t=trial_id,
+                d=looks[-1]["as_of"] if looks else None,
+            )
+        )
+        versions = [trial["champion_version"], trial["challenger_version"]]
+        performance = _rows(
+            transaction.execute(
+                "SELECT as_of, role, model_version, metric, value, lower, upper, customers_count, "
+                "contacted_count "
+                "FROM outcomes.performance WHERE segment = 'all' AND as_of >= :began "
+                "AND known_as_of <= coalesce(CAST(:d AS date), known_as_of) "
+                "AND (role, model_version) IN (('champion', :champion), ('challenger', :challenger)) "
+                "ORDER BY as_of, role, metric",
+                began=trial["began_on"],
+                d=as_of,
+                champion=versions[0],
+                challenger=versions[1],
+            )
+        )
+        decisions = _rows(
+            transaction.execute(
+                "SELECT decided_at, alias, verdict, model_name, model_version, decided_by, reason "
+                "FROM models.promotions WHERE model_version = ANY (:versions) "
+                "ORDER BY promotion_id",
+                versions=versions,
+            )
+        )
+    return Comparison(
+        trial=trial,
+        looks=looks,
+        measured=measured,
+        performance=performance,
+        decisions=decisions,
+        error_rate=settings.trial.error_rate,
+        scored_days_min=settings.trial.scored_days_min,
+        days_max=settings.trial.days_max,
+    )
+
+
+def advantage(row: Row) -> tuple[float, float, float]:
+    """Difference and the ends of its interval, turned so that above zero the challenger is better."""
+    if row["metric"] in LOWER_IS_BETTER:
+        return -row["difference"], -row["upper"], -row["lower"]
+    return row["difference"], row["lower"], row["upper"]
+
+
+def in_words(row: Row) -> str:
+    """better, worse or no difference shown: the challenger beside the champion."""
+    _, lower, upper = advantage(row)
+    return "better" if lower > 0 else "worse" if upper < 0 else "no difference shown"
+
+
+def figures_of(row: Row) -> dict[str, str]:
+    """Both values, the difference and the ends of its interval, with as many digits as they are worth."""
+    digits = 4 if abs(row["champion_value"]) < 10 else 0
+    plain = {name: f"{row[name]:,.{digits}f}" for name in ("champion_value", "challenger_value")}
+    return plain | {name: f"{row[name]:+,.{digits}f}" for name in ("difference", "lower", "upper")}
+
+
+def metric_in_words(metric: str) -> str:
+    """What a metric tells, for readers who do not know its name."""
+    return METRICS.get(metric, metric.replace("_", " "))
+
+
+def summary(told: Comparison) -> str:
+    """The trial in Markdown: verdict, evidence, and the paired metrics of all customers."""
+    trial, look = told.trial, told.newest
+    parts = [f"**{told.headline}.** {told.reason}"]
+    if look:
+        parts.append(
+            f"Look of {look['as_of']}: {look['customers_count']:,} forecasts of "
+            f"{look['scored_days_count']} scored days; Brier score lower by "
+            f"{look['mean_difference']:+.4f} (always valid {look['lower']:+.4f} to "
+            f"{look['upper']:+.4f}); e-value {look['e_better']:.3g}, {told.e_needed:.0f} decides."
+        )
+    rows = [row for row in told.measured if row["segment"] == "all"]
+    if rows:
+        lines = [
+            f"| metric | champion v{trial['champion_version']} "
+            f"| challenger v{trial['challenger_version']} | difference (95 %) |",
+            "|---|---|---|---|",
+        ]
+        for row in rows:
+            shown = figures_of(row)
+            lines.append(
+                f"| {row['metric']}{' (arms)' if row['comparison'] == 'arms' else ''} "
+                f"| {shown['champion_value']} | {shown['challenger_value']} "
+                f"| {shown['difference']} ({shown['lower']} to {shown['upper']}) |"
+            )
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def _rows(found: Sequence[Any]) -> list[Row]:
+    return [dict(row._mapping) for row in found]

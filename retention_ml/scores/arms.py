@@ -1,0 +1,141 @@
+"""What is served: each customer's score, reasons and timing, by the model of the customer's arm."""
+
+import logging
+from collections.abc import Callable
+from datetime import date
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from retention_ml.models import timing as buying
+from retention_ml.models.arrays import Bools, Floats
+from retention_ml.scores import reasons, timing, value
+from retention_ml.scores.answers import Answers
+
+if TYPE_CHECKING:
+    from retention_ml.models.registry import ServedModel
+
+logger = logging.getLogger(__name__)
+
+CHAMPION, CHALLENGER, STARTER = "champion", "challenger", "starter"
+
+
+def arm_of(champion: "ServedModel") -> str:
+    """Whose answer counts where the challenger's does not: `champion`, or `starter` before one."""
+    return CHAMPION if is_calibrated(champion) else STARTER
+
+
+def is_calibrated(model: "ServedModel") -> bool:
+    """Whether probabilities were ever compared with outcomes of this shop."""
+    return bool(model.bundle.manifest.get("is_calibrated", True))
+
+
+def served(
+    said: Answers,
+    is_challenged: Bools,
+    *,
+    as_of: date,
+    margin_share: float,
+    horizon_days: int,
+) -> tuple[pa.Table, bool]:
+    """Columns of `scores.customer_daily` that come from one model, n rows in the order of `said`.
+
+    A model explains its own customers only. Customers of whom the challenger says nothing are the
+    champion's; all are, with a warning, where the challenger cannot explain its scores. The
+    second value says whether the challenger serves those dealt to it.
+
+    Parameters
+    ----------
+    said : Answers
+        Of n customers.
+    is_challenged : array of bool, shape (n,)
+        Who is dealt to the challenger.
+    margin_share, horizon_days : float, int
+        See `value.at_risk_cents`.
+    """
+    columns = partial(_columns, as_of=as_of, margin_share=margin_share, horizon_days=horizon_days)
+    theirs = is_challenged & np.isfinite(said.challenger_probability)
+    own = _of_challenger(said, theirs, columns)
+    if own is None:
+        theirs = np.zeros_like(theirs)
+    ours = columns(
+        arm_of(said.champion),
+        said.champion,
+        said.champion_probability[~theirs],
+        said.scored.filter(pa.array(~theirs)),
+    )
+    if own is None:
+        return ours, False
+    stacked = np.concatenate([np.flatnonzero(~theirs), np.flatnonzero(theirs)])
+    return pa.concat_tables([ours, own]).take(pa.array(np.argsort(stacked))), True
+
+
+def _of_challenger(
+    said: Answers, theirs: Bools, columns: Callable[..., pa.Table]
+) -> pa.Table | None:
+    """The rows that the challenger serves, None where it cannot."""
+    if said.challenger is None:
+        return None
+    try:
+        return columns(
+            CHALLENGER,
+            said.challenger,
+            said.challenger_probability[theirs],
+            said.scored.filter(pa.array(theirs)),
+        )
+    except Exception as error:  # whatever is wrong with a challenger, the champion serves
+        logger.warning(
+            "Challenger v%s serves nobody: explaining its scores failed with %s.",
+            said.challenger.version,
+            type(error).__name__,
+        )
+        return None
+
+
+def _columns(
+    arm: str,
+    model: "ServedModel",
+    probability: Floats,
+    features: pa.Table,
+    *,
+    as_of: date,
+    margin_share: float,
+    horizon_days: int,
+) -> pa.Table:
+    """What one model serves of the customers of a feature table."""
+    told = buying.of_manifest(model.bundle.manifest)
+    history = timing.history_of(features)
+    return pa.table(
+        {
+            "customer_id": features["customer_id"],
+            "churn_probability": probability,
+            "expected_value_at_risk_cents": value.at_risk_cents(
+                features,
+                probability,
+                told,
+                history,
+                margin_share=margin_share,
+                horizon_days=horizon_days,
+            ),
+            **_reasons(model, features),
+            **{
+                name: pa.repeat(pa.scalar(str(text)), features.num_rows)
+                for name, text in (
+                    ("arm", arm),
+                    ("model_name", model.name),
+                    ("model_version", model.version),
+                )
+            },
+            **timing.columns(as_of, probability, told, history),
+        }
+    )
+
+
+def _reasons(model: "ServedModel", scored: pa.Table) -> dict[str, pa.Array]:
+    names = model.bundle.features
+    contributions = (
+        model.bundle.contributions(scored)[0] if scored.num_rows else np.empty((0, len(names)))
+    )
+    return reasons.reasons(contributions, names, scored).columns()

@@ -1,0 +1,88 @@
+"""The manifest of a scoring run, `scores.snapshots`: found again, or written with its rows."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from retention_ml import clock, failpoints
+from retention_ml.scores.claim import Claim
+from retention_ml.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from retention_ml.models.registry import ServedModel
+
+
+def of_models(
+    champion: "ServedModel", challenger: "ServedModel | None", *, share: float, salt: str
+) -> dict[str, Any]:
+    """What the manifest says of the models and of who is served by which.
+
+    Without a challenger its columns are empty, and so is the salt where nobody is dealt to one:
+    what changes no score makes no other manifest.
+    """
+    return {
+        "definition_hash": str(champion.bundle.manifest["definition_hash"]),
+        "model_name": champion.name,
+        "model_version": str(champion.version),
+        "model_as_of": _as_of(champion),
+        "bundle_sha256": champion.bundle.sha256,
+        "challenger_name": challenger.name if challenger else None,
+        "challenger_version": str(challenger.version) if challenger else None,
+        "challenger_as_of": _as_of(challenger) if challenger else None,
+        "challenger_bundle_sha256": challenger.bundle.sha256 if challenger else None,
+        "challenger_share": share if challenger else None,
+        "split_salt": salt if challenger and share > 0 else None,
+    }
+
+
+def _as_of(model: "ServedModel") -> date | None:
+    """The day up to whose start a model knew anything; None for the starter, which learnt elsewhere."""
+    told = model.bundle.manifest.get("as_of")
+    return date.fromisoformat(str(told)) if told else None
+
+
+def published_alike(warehouse: Warehouse, manifest: Mapping[str, Any]) -> int | None:
+    """The snapshot that readers of the day see, if it is equal in every respect."""
+    conditions = " AND ".join(f"{name} IS NOT DISTINCT FROM :{name}" for name in manifest)
+    with warehouse.transaction() as transaction:
+        found = transaction.execute(
+            "SELECT snapshot_id FROM scores.snapshots WHERE snapshot_id = (SELECT snapshot_id "
+            f"FROM scores.published WHERE as_of = :as_of) AND {conditions}",
+            **manifest,
+        )
+    return int(found[0][0]) if found else None
+
+
+def write(
+    warehouse: Warehouse,
+    rows: pa.Table,
+    exclusions: pa.Table,
+    manifest: Mapping[str, Any],
+    right: Claim,
+    run_id: str,
+) -> int:
+    """Write a manifest, its scores and its exclusions in one transaction; the snapshot's number."""
+    stamped = {
+        **manifest,
+        "status": "built",
+        "epoch": right.epoch,
+        "promotion_id": right.promotion_id,
+        "run_id": run_id,
+        "built_at": clock.now(),
+    }
+    with warehouse.transaction() as transaction:
+        snapshot_id = int(
+            transaction.execute(
+                f"INSERT INTO scores.snapshots ({', '.join(stamped)}) "
+                f"VALUES ({', '.join(f':{name}' for name in stamped)}) RETURNING snapshot_id",
+                **stamped,
+            )[0][0]
+        )
+        for table, content in (("customer_daily", rows), ("exclusions", exclusions)):
+            number = pa.repeat(pa.scalar(snapshot_id), content.num_rows)
+            transaction.copy(f"scores.{table}", content.append_column("snapshot_id", number))
+        failpoints.reach("score.after_rows")
+        failpoints.reach("score.before_commit")
+    return snapshot_id

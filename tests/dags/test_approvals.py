@@ -1,0 +1,163 @@
+"""The question to a person, and what becomes of every answer: `measure_outcomes` run by Airflow."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from retention_airflow import approvals
+from retention_airflow.approvals import Answer
+
+from tests.dags.conftest import DAGS, PROJECT
+
+MEASURED = {
+    "as_of": "2026-03-01",
+    "verdict": "promote",
+    "reason": "The challenger's Brier score is lower by 0.004 (0.002 to 0.006).",
+    "champion_version": "1",
+    "challenger_version": "2",
+    "trial": {"e_better": 41.25, "customers_count": 1200, "scored_days": ["2026-01-01"]},
+    "report": "/home/reports/comparison.html",
+}
+ALERT = {
+    "kind": "input_drift",
+    "subject": "recency_days",
+    "severity": "warning",
+    "sentence": "It moved.",
+    "runbook": "docs/runbook.md#drift",
+}
+WON = {"measure": MEASURED, "watch": {"alerts": [ALERT], "wants_training": False}}
+UNDECIDED = WON | {"measure": MEASURED | {"verdict": "inconclusive"}}
+SCENARIOS: dict[str, dict[str, Any]] = {
+    "approved": {"answers": [{"option": "Approve", "who": "ann", "why": "as foreseen"}]},
+    "rejected": {"answers": [{"option": "Reject", "who": "bob", "why": "sale week"}]},
+    "unanswered": {"answers": ["silence"]},
+    "doubled": {"answers": [{"option": "Approve", "who": "ann"}], "again": True},
+    "another waits": {"is_waiting": True},
+    "nothing to ask": {"receipts": UNDECIDED},
+    "automatic": {"mode": "automatic"},
+    "measure fails": {"failing": ["measure"]},
+}
+
+
+@pytest.fixture(scope="module")
+def runs(airflow_environment: dict[str, str]) -> dict[str, Any]:
+    """What became of a run in each scenario."""
+    filled = [{"as_of": "2026-03-01", "receipts": WON} | each for each in SCENARIOS.values()]
+    ended = subprocess.run(
+        [
+            sys.executable,
+            str(Path(__file__).with_name("trial_run.py")),
+            str(DAGS),
+            json.dumps(filled),
+        ],
+        env=airflow_environment | {"PYTHONPATH": f"{PROJECT / 'plugins'}:{PROJECT}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    return dict(zip(SCENARIOS, json.loads(ended.stdout.splitlines()[-1]), strict=True))
+
+
+def decisions(run: dict[str, Any]) -> list[dict[str, str]]:
+    return [went for went in run["doors"] if went["door"] == "decide"]
+
+
+def test_a_challenger_that_won_is_asked_about_with_evidence_and_card_and_no_is_the_default(
+    runs: dict[str, Any],
+) -> None:
+    (asked,) = runs["approved"]["asked"]
+    assert asked["options"] == ["Approve", "Reject"]
+    assert asked["defaults"] == ["Reject"]
+    assert asked["hours"] == 48
+    assert asked["subject"] == (
+        "Make version 2 of churn champion instead of 1? (outcomes known on 2026-03-01)"
+    )
+    card = "# churn 2\n\nA model card with {{ braces }}."
+    for shown in (MEASURED["reason"], "| e better | 41.25 |", MEASURED["report"], card):
+        assert shown in asked["body"]
+
+
+def test_an_approval_reaches_the_decision_with_the_name(runs: dict[str, Any]) -> None:
+    assert runs["approved"]["tasks"]["approved"] == "success"
+    assert decisions(runs["approved"]) == [
+        {"door": "decide", "as_of": "2026-03-01", "approved_by": "ann"}
+    ]
+
+
+@pytest.mark.parametrize("scenario", ["rejected", "unanswered"])
+def test_a_no_and_silence_are_decided_without_approval(runs: dict[str, Any], scenario: str) -> None:
+    assert runs[scenario]["run"] == "success"
+    assert runs[scenario]["tasks"]["approved"] == "skipped"
+    (decided,) = decisions(runs[scenario])
+    assert "approved_by" not in decided
+
+
+def test_a_second_answer_is_refused_and_decided_once(runs: dict[str, Any]) -> None:
+    assert runs["doubled"]["refused"] == [409]
+    assert len(decisions(runs["doubled"])) == 1
+
+
+def test_while_a_question_waits_nobody_is_asked_again_and_nothing_is_decided(
+    runs: dict[str, Any],
+) -> None:
+    run = runs["another waits"]
+    assert run["asked"] == []
+    assert decisions(run) == []
+    assert run["tasks"]["watch"] == run["tasks"]["alert"] == "success"
+
+
+@pytest.mark.parametrize("scenario", ["nothing to ask", "automatic"])
+def test_where_nobody_needs_to_be_asked_the_decision_follows_at_once(
+    runs: dict[str, Any], scenario: str
+) -> None:
+    assert runs[scenario]["asked"] == []
+    assert runs[scenario]["tasks"]["approve"] == "skipped"
+    assert decisions(runs[scenario]) == [{"door": "decide", "as_of": "2026-03-01"}]
+
+
+def test_a_measurement_that_fails_decides_nothing_and_is_told_and_the_watch_goes_on(
+    runs: dict[str, Any],
+) -> None:
+    run = runs["measure fails"]
+    assert run["run"] == "failed"
+    assert run["tasks"]["decide"] == "upstream_failed"
+    assert run["tasks"]["watch"] == "success"
+    assert any(text.startswith("measure_outcomes.measure failed") for text in run["told"])
+
+
+def test_what_the_watch_noticed_is_told(runs: dict[str, Any]) -> None:
+    (text,) = runs["automatic"]["told"]
+    assert text.startswith("input drift of recency_days on 2026-03-01\n- warning: It moved.")
+
+
+ANN = {"id": "ann", "name": "Ann"}
+
+
+@pytest.mark.parametrize(
+    ("given", "answer"),
+    [
+        (None, Answer()),
+        ({}, Answer()),
+        ({"chosen_options": ["Approve"], "responded_by_user": None}, Answer()),
+        ({"chosen_options": [], "responded_by_user": ANN}, Answer(rejected_by="Ann")),
+        ({"chosen_options": ["Approve", "Reject"], "responded_by_user": ANN}, Answer(rejected_by="Ann")),
+        (
+            {"chosen_options": ["Approve"], "responded_by_user": ANN, "params_input": {"why": "w"}},
+            Answer(approved_by="Ann", why="w"),
+        ),
+    ],
+)  # fmt: skip
+def test_only_a_persons_approval_is_one(given: dict[str, Any] | None, answer: Answer) -> None:
+    assert approvals.answer(given) == answer
+
+
+@pytest.mark.parametrize("verdict", ["keep", "inconclusive", None, "Promote", True])
+def test_a_person_is_asked_only_about_a_challenger_that_won(verdict: object) -> None:
+    assert not approvals.is_needed({"verdict": verdict}, "approval")
+    assert not approvals.is_needed({}, "approval")
+    assert approvals.is_needed({"verdict": "promote"}, "approval")
+    assert not approvals.is_needed({"verdict": "promote"}, "automatic")
