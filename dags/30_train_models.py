@@ -1,12 +1,12 @@
 """
-Trains the candidates when a training is due, and lets the best one challenge the champion.
+Trains the candidates when a training is due, and holds the best one against the champion.
 
 **Reads** `features`, outcomes from `curated`. **Writes** candidates to MLflow, the alias
-`challenger`, and `models` (trainings, evaluations, promotions). **Hands over** `models.champion`
-for the day if a new champion was made, so that the day is scored with it.
+`challenger` if that seat is free, and `models` (trainings, evaluations, promotions). **Hands
+over** `models.champion` for the day if a new champion was made, so that the day is scored with it.
 
-It looks every day whether `[training] every_days` have passed since the last training; a run
-started by hand with `force` trains at once.
+It looks every day whether `[training] every_days` have passed since the last training, or drift
+was alerted since; a run started by hand with `force` trains at once.
 
 **Again?** Safe: a training of the same day on the same data is the same training.
 

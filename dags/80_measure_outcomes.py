@@ -7,8 +7,9 @@ drift), `models.promotions` and the aliases in MLflow, `ops.alerts`. It starts w
 scores are published. **Hands over** nothing: what was decided is served from the next scoring on.
 
 With `promotion.mode = "approval"` a challenger that has won waits for a person: *Required Actions*
-on Airflow's page. No answer within `promotion.approval_hours` counts as no. While one question
-waits, the following days are measured and watched, but nobody is asked a second time.
+on Airflow's page. A no takes the challenger's seat; no answer within `promotion.approval_hours`
+leaves all as it is, and the next look asks again. While one question waits, the following days are
+measured and watched, but nobody is asked a second time. Every answer stands in the ledger.
 
 **Again?** Always safe: a day's look is the same look, and a decision is taken once.
 
@@ -22,14 +23,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from retention_airflow import alerts, approvals, doors
 from retention_airflow.assets import SCORES
 from retention_airflow.clock import as_of
-from retention_airflow.defaults import (
-    APPROVAL_PARAMS,
-    APPROVAL_TIME,
-    DAY_PARAMS,
-    DEFAULT_ARGS,
-    WAREHOUSE_POOL,
-    Tag,
-)
+from retention_airflow.defaults import DAY_PARAMS, DEFAULT_ARGS, WAREHOUSE_POOL, Tag
 
 
 @dag(
@@ -53,28 +47,21 @@ def measure_outcomes() -> None:
     def question(measured: dict) -> dict:
         if not approvals.is_needed(measured, doors.settings().promotion.mode):
             raise AirflowSkipException("Nobody needs to be asked.")
-        if approvals.is_waiting("measure_outcomes"):
+        if approvals.is_waiting("measure_outcomes", "approve"):
             raise AirflowSkipException("The question of another day still waits for its answer.")
         return approvals.question(measured, approvals.card_of(measured["challenger_version"]))
 
-    approve = approvals.Approval(
-        task_id=approvals.ASKED_BY,
-        subject="{{ ti.xcom_pull(task_ids='question')['subject'] }}",
-        body="{{ ti.xcom_pull(task_ids='question')['body'] }}",
-        defaults="Reject",
-        response_timeout=APPROVAL_TIME,
-        params=APPROVAL_PARAMS,
-    )
+    approve = approvals.ask("approve", of="question")
     approved = EmptyOperator(task_id="approved")  # skipped by a no, so that decide is not
 
     @task(pool=WAREHOUSE_POOL, trigger_rule="none_failed", max_active_tis_per_dag=1)
     def decide(measured: dict) -> dict:
         from retention_ml.outcomes.decide import decide as door
 
-        given = approvals.given()
-        if not given and approvals.is_needed(measured, doors.settings().promotion.mode):
+        said = approvals.given("approve")
+        if not said and approvals.is_needed(measured, doors.settings().promotion.mode):
             raise AirflowSkipException("The question of another day still waits for its answer.")
-        return doors.call(door, as_of=as_of(), approved_by=approvals.answer(given).approved_by)
+        return doors.call(door, as_of=as_of(), **approvals.answer(said, measured))
 
     @task(pool=WAREHOUSE_POOL, trigger_rule="all_done")
     def watch() -> dict:

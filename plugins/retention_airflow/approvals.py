@@ -1,14 +1,26 @@
 """What a person is asked before a challenger becomes champion, and what became of the answer."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 
-ASKED_BY = "approve"
+from retention_airflow.defaults import APPROVAL_PARAMS, APPROVAL_TIME
+
 ANSWER = "answer"
 WAITING = "awaiting_input"
+FIGURES = (
+    ("began_on", "first day both scored"),
+    ("scored_days_count", "scored days whose outcomes are known"),
+    ("customers_count", "forecasts counted"),
+    ("contacted_count", "left out, because a campaign reached the customer"),
+    ("mean_difference", "Brier score of the champion minus that of the challenger"),
+    ("lower", "... at least"),
+    ("upper", "... at most"),
+    ("e_better", "e-value for the challenger being better"),
+    ("e_worse", "e-value for its being worse"),
+    ("foreseen", "foreseen at the start"),
+)
 
 
 class Approval(ApprovalOperator):  # type: ignore[misc]  # airflow is untyped here
@@ -24,42 +36,40 @@ class Approval(ApprovalOperator):  # type: ignore[misc]  # airflow is untyped he
         return super().execute_complete(context, event)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What became of the question.
-
-    Parameters
-    ----------
-    approved_by, rejected_by : str or None
-        Who said so; both None where nobody answered.
-    why : str
-        What they wrote with it; may be empty.
-    """
-
-    approved_by: str | None = None
-    rejected_by: str | None = None
-    why: str = ""
-
-
 def is_needed(measured: Mapping[str, Any], mode: str) -> bool:
     """Whether a person is to be asked: the evidence says promote, and the setting says ask."""
     return mode == "approval" and measured.get("verdict") == "promote"
 
 
-def given() -> dict[str, Any] | None:
+def ask(task_id: str, of: str) -> Approval:
+    """The task that asks what the task `of` has put into words; silence counts as no.
+
+    It waits without a worker's slot, at most `promotion.approval_hours`.
+    """
+    return Approval(
+        task_id=task_id,
+        subject=f"{{{{ ti.xcom_pull(task_ids='{of}')['subject'] }}}}",
+        body=f"{{{{ ti.xcom_pull(task_ids='{of}')['body'] }}}}",
+        defaults=Approval.REJECT,
+        response_timeout=APPROVAL_TIME,
+        params=APPROVAL_PARAMS,
+    )
+
+
+def given(task_id: str) -> dict[str, Any] | None:
     """What the person said in this run, None where nobody was asked; called within a task."""
     from airflow.sdk import get_current_context
 
-    pulled = get_current_context()["ti"].xcom_pull(task_ids=ASKED_BY, key=ANSWER)
+    pulled = get_current_context()["ti"].xcom_pull(task_ids=task_id, key=ANSWER)
     return dict(pulled) if pulled else None
 
 
-def is_waiting(dag_id: str) -> bool:
+def is_waiting(dag_id: str, task_id: str) -> bool:
     """Whether the question of another day still waits for its answer; called within a task."""
     from airflow.sdk import get_current_context
 
     task = get_current_context()["ti"]
-    return bool(task.get_ti_count(dag_id=dag_id, task_ids=[ASKED_BY], states=[WAITING]))
+    return bool(task.get_ti_count(dag_id=dag_id, task_ids=[task_id], states=[WAITING]))
 
 
 def card_of(version: str) -> str:
@@ -82,15 +92,14 @@ def question(measured: Mapping[str, Any], card: str) -> dict[str, str]:
     """
     champion, challenger = measured["champion_version"], measured["challenger_version"]
     trial = measured.get("trial") or {}
-    figures = [f"| {name.replace('_', ' ')} | {_shown(value)} |" for name, value in trial.items()
-               if isinstance(value, int | float | str) and not isinstance(value, bool)]  # fmt: skip
+    figures = [f"| {title} | {_shown(trial[name])} |" for name, title in FIGURES if name in trial]
     parts = [
         f"Version **{challenger}** is to replace version **{champion}**. "
         "Without an answer the champion stays.",
         f"**Why:** {measured['reason']}",
     ]
     if figures:
-        parts.append("\n".join(["| Evidence | |", "|---|---|", *figures]))
+        parts.append("\n".join(["| evidence | |", "|---|---|", *figures]))
     if measured.get("report"):
         parts.append(f"The comparison with plots and tables: `{measured['report']}`")
     if card:
@@ -102,25 +111,31 @@ def question(measured: Mapping[str, Any], card: str) -> dict[str, str]:
     }
 
 
-def answer(given: Mapping[str, Any] | None) -> Answer:
-    """What the result of the asking task says; anything but a person's approval is none.
+def answer(said: Mapping[str, Any] | None, measured: Mapping[str, Any]) -> dict[str, str]:
+    """What `decide` is told of the answer; only a person's approval is one.
 
     Parameters
     ----------
-    given : mapping of str to object, optional
-        None where nobody was asked.
+    said : mapping of str to object, optional
+        See `given`; None where nobody was asked: nothing is told.
+    measured : mapping of str to object
+        The receipt of `measure` that was asked about.
     """
-    if not given:
-        return Answer()
-    user = given.get("responded_by_user") or {}
+    if not said:
+        return {}
+    from retention_ml.outcomes.answer import NOBODY
+
+    user = said.get("responded_by_user") or {}
     who = str(user.get("name") or user.get("id") or "")
-    why = str((given.get("params_input") or {}).get("why") or "")
+    about = {"version": str(measured["challenger_version"])}
     if not who:
-        return Answer(why=why)
-    if list(given.get("chosen_options") or ()) == ["Approve"]:
-        return Answer(approved_by=who, why=why)
-    return Answer(rejected_by=who, why=why)
+        return about | {"refused_by": NOBODY, "remark": "no answer came in time"}
+    told = about | {"remark": str((said.get("params_input") or {}).get("why") or "")}
+    if list(said.get("chosen_options") or ()) == [Approval.APPROVE]:
+        return told | {"approved_by": who}
+    return told | {"refused_by": who}
 
 
-def _shown(value: float | str) -> str:
-    return f"{value:,.5g}" if isinstance(value, float) else str(value).replace("|", "\\|")
+def _shown(value: Any) -> str:
+    text = f"{value:,.4g}" if isinstance(value, float) else str(value)
+    return text.replace("|", "\\|").replace("\n", " ")

@@ -122,8 +122,8 @@ TRAINING_PARAMS = DAY_PARAMS | {
 
 APPROVAL_PARAMS = {
     "why": Param(
-        "",
-        type="string",
+        None,
+        type=["null", "string"],
         maxLength=500,
         title="Why",
         description="Kept with the decision.",

@@ -8,7 +8,7 @@ from retention_ml.models.profit import PROFIT
 from retention_ml.models.segments import label
 
 SHOWN = ("roc_auc", "pr_auc", "log_loss", "brier", "ece", "lift_at_10")
-_SIDES = ("candidate", "champion", "difference")
+_SIDES = ("candidate", "champion")
 
 
 def table(
@@ -52,7 +52,11 @@ def against(evidence: Mapping[str, Any]) -> str:
     if "metrics" not in evidence:
         return str(evidence["reason"])
     lines = [
-        [metric.replace("_", " "), *(_figure(own[name], metric) for name in _SIDES)]
+        [
+            metric.replace("_", " "),
+            *(_figure(own[name], metric) for name in _SIDES),
+            _figure(own["difference"], metric, "+"),
+        ]
         for metric, own in evidence["metrics"].items()
         if metric in (*SHOWN, PROFIT)
     ]
@@ -69,17 +73,17 @@ def against(evidence: Mapping[str, Any]) -> str:
             "\n".join(f"- {one['outcome']}: {one['sentence']}" for one in evidence["findings"]),
             _markdown(
                 ["segment", "roc auc difference"],
-                [[label(code), _figure(own, "roc_auc")] for code, own in judged.items()],
+                [[label(code), _figure(own, "roc_auc", "+")] for code, own in judged.items()],
             ),
         ]
     )
 
 
-def _figure(own: Mapping[str, float | None], metric: str) -> str:
+def _figure(own: Mapping[str, float | None], metric: str, sign: str = "") -> str:
     value, lower, upper = own["value"], own["lower"], own["upper"]
     if value is None or lower is None or upper is None:
         return "not known"
-    return _cell(Interval(value, lower, upper), metric)
+    return _cell(Interval(value, lower, upper), metric, sign)
 
 
 def _markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
@@ -91,8 +95,8 @@ def _markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     )
 
 
-def _cell(interval: Interval, metric: str) -> str:
+def _cell(interval: Interval, metric: str, sign: str = "") -> str:
     digits = 2 if metric.startswith(("lift", "profit")) else 3
-    return (
-        f"{interval.value:.{digits}f} ({interval.lower:.{digits}f} … {interval.upper:.{digits}f})"
-    )
+    numbers = (interval.value, interval.lower, interval.upper)
+    value, lower, upper = (f"{number:{sign}.{digits}f}" for number in numbers)
+    return f"{value} ({lower} … {upper})"

@@ -93,7 +93,8 @@ def known_digest(warehouse: Warehouse, version: str) -> str | None:
 def locked(transaction: Transaction, alias: str) -> list[Decision]:
     """All decisions about an alias, newest first; nobody else decides until the transaction ends.
 
-    Whoever decides looks again under this lock: of two at once the second sees the first.
+    Whoever decides looks again under this lock: of two at once the second sees the first. Who
+    decides about both aliases locks the champion first.
     """
     transaction.execute(
         "SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))", key=f"decide:{alias}"

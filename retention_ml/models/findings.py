@@ -24,7 +24,7 @@ class Demands:
     auc_margin, segment_margin : float
         By so much its ROC AUC may be lower, over all and in a segment, given the interval.
     ece_max : float
-        Highest calibration error.
+        Highest calibration error, beyond what chance alone brings.
     tier_moves_max : float
         Share of the customers whose tier may change at once.
     tier_bounds : tuple of float
@@ -59,14 +59,25 @@ class Finding:
     sentence: str
 
 
-def limits(ece: float, footprint: Footprint, demands: Demands) -> list[Finding]:
-    """What any model must hold, champion or not: calibration, speed, size."""
+def limits(
+    ece: float, footprint: Footprint, demands: Demands, *, ece_by_chance: float = 0.0
+) -> list[Finding]:
+    """What any model must hold, champion or not: calibration, speed, size.
+
+    Parameters
+    ----------
+    ece : float
+        Calibration error on the days judged on.
+    ece_by_chance : float
+        What of it is to be expected of true probabilities too, for so few customers.
+    """
     seconds, megabytes = footprint.seconds_per_thousand, footprint.megabytes
     return [
         Finding(
             what="calibration",
-            outcome="passed" if ece <= demands.ece_max else "failed",
-            sentence=f"Its calibration error is {ece:.3f}; at most {demands.ece_max:g} is accepted.",
+            outcome="passed" if ece - ece_by_chance <= demands.ece_max else "failed",
+            sentence=f"Its calibration error is {ece:.3f}; chance alone gives {ece_by_chance:.3f} "
+            f"with so many customers, and at most {demands.ece_max:g} more is accepted.",
         ),
         Finding(
             what="seconds_per_thousand",

@@ -179,7 +179,7 @@ def beside(
         reason=_text(
             [
                 *said,
-                "It becomes challenger and waits for a person's approval."
+                "It becomes challenger and waits for a person's approval (`retention promote`)."
                 if awaits
                 else "It becomes challenger and has to prove itself on outcomes beside the "
                 "champion.",

@@ -143,10 +143,30 @@ def among_first(hits: Floats, seen: Floats, wanted: Floats) -> Floats:
 
 def _ece(ranked: Floats, y: Floats, w: Floats, total: Floats) -> Floats:
     """Expected calibration error over bins of equal counts of the rows as they are."""
-    bounds = np.linspace(0, len(y), _BINS + 1).round().astype(int)[:-1]
-    bounds = bounds[: max(1, min(_BINS, len(y)))]
-    gap = np.add.reduceat(w * (ranked - y), np.unique(bounds), axis=1)
+    gap = np.add.reduceat(w * (ranked - y), _bins(len(y)), axis=1)
     return np.asarray(np.abs(gap).sum(axis=1) / total, dtype=np.float64)
+
+
+def ece_by_chance(probability: Floats) -> float:
+    """The `ece` to be expected of probabilities that are all true: what few rows alone bring.
+
+    The sum of a bin's outcomes then has the variance sum of p (1 - p), and a normal variable's mean
+    distance from its mean is sqrt(2 / pi) standard deviations.
+
+    Examples
+    --------
+    >>> round(ece_by_chance(np.full(250, 0.5)), 3), round(ece_by_chance(np.full(250_000, 0.5)), 3)
+    (0.08, 0.003)
+    """
+    ranked = np.sort(probability)
+    variance = np.add.reduceat(ranked * (1 - ranked), _bins(len(ranked)))
+    return float(np.sqrt(2 / np.pi * variance).sum() / len(ranked))
+
+
+def _bins(count: int) -> Ints:
+    """First positions of bins of equal counts."""
+    bounds = np.linspace(0, count, _BINS + 1).round().astype(np.int64)[:-1]
+    return np.unique(bounds[: max(1, min(_BINS, count))])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

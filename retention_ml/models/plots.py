@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_LOWER_IS_BETTER = ("log_loss", "brier", "ece")
 _BLUE, _ORANGE, _GREY = "#1f5a8a", "#d1662a", "#8a8f98"
 
 
@@ -199,7 +200,8 @@ def paired_differences(differences: Mapping[str, Mapping[str, Any]]) -> "Figure"
     for axes, (name, own) in zip(panels, known.items(), strict=False):
         _whisker(axes, own, 0, _BLUE)
         axes.axvline(0, color=_GREY, linewidth=1, linestyle="--")
-        axes.set_yticks([0], [name.replace("_", " ")], fontsize=9)
+        better = "left" if name in _LOWER_IS_BETTER else "right"
+        axes.set_yticks([0], [f"{name.replace('_', ' ')}\n({better} is better)"], fontsize=8)
         axes.set_ylim(-1, 1)
         axes.margins(x=0.15)
         axes.tick_params(axis="x", labelsize=8)
@@ -229,6 +231,7 @@ def differences_by_segment(segments: Mapping[str, Mapping[str, Any]], margin: fl
     axes.axvline(0, color=_GREY, linewidth=1, linestyle="--")
     axes.axvline(-margin, color=_ORANGE, linewidth=1, linestyle=":", label="margin")
     axes.set_yticks(range(len(known)), list(reversed(known)), fontsize=8)
+    axes.set_ylim(-0.6, max(1, len(known)) - 0.4)
     axes.legend(frameon=False, loc="best", fontsize=8)
     return figure
 

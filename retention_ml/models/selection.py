@@ -132,7 +132,7 @@ def _judge(
     }
     before = {alias: standing(decisions(warehouse, alias)) for alias in _ALIASES}
     bundle = final(settings, training, chosen, rows)
-    held = limits_of(settings, bundle, rows, training.as_of, ece)
+    held = limits_of(settings, bundle, rows, training.as_of, predicted, ece)
     champion = serving["champion"]
     is_new = champion is None or not is_same(bundle, champion.bundle)
     contest: Contest | None = None

@@ -52,7 +52,7 @@ def _share(values: Floats, codes: Codes) -> tuple[float, float, float]:
     count = float(len(values))
     spread = standard_error(influence, codes) ** 2
     if 0 < share < 1 and 0 < spread < math.inf:
-        count = min(count, share * (1 - share) / spread)
+        count = min(count, 1 + share * (1 - share) / spread)  # the sample's variance has n - 1
     return share, *wilson(share, count)
 
 

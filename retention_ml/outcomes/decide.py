@@ -34,7 +34,6 @@ class _Done:
     reason: str
     verdict: str = "inconclusive"
     trial_id: int | None = None
-    figures: Mapping[str, Any] | None = None
 
 
 def decide(

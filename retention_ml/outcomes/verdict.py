@@ -22,7 +22,7 @@ from retention_ml.outcomes.units import Units
 Outcome = Literal["open", "won", "lost", "undecided"]
 
 _VERDICTS = {"won": "promote", "lost": "keep", "open": "inconclusive", "undecided": "inconclusive"}
-_PROFIT_ROWS_MAX = 50_000
+_PROFIT_ROWS_MAX = 20_000
 CHAMPION, CHALLENGER = "champion", "challenger"
 
 
@@ -206,7 +206,7 @@ def calibration_bins(units: Units, count: int = 10) -> Mapping[str, list[dict[st
                 "observed": round(float(units.churned[part].mean()), 6),
                 "customers_count": len(part),
             }
-            for part in np.array_split(order, min(count, len(order)))
+            for part in np.array_split(order, max(1, min(count, len(order))))
             if len(part)
         ]
     return found

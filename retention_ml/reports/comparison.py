@@ -225,10 +225,8 @@ def summary(told: Comparison) -> str:
     parts = [f"**{told.headline}.** {told.reason}"]
     if look:
         parts.append(
-            f"Look of {look['as_of']}: {look['customers_count']:,} forecasts of "
-            f"{look['scored_days_count']} scored days; Brier score lower by "
-            f"{look['mean_difference']:+.4f} (always valid {look['lower']:+.4f} to "
-            f"{look['upper']:+.4f}); e-value {look['e_better']:.3g}, {told.e_needed:.0f} decides."
+            f"Outcomes known on {look['as_of']}: {look['customers_count']:,} forecasts, the e-value "
+            f"{look['e_better']:.3g} of {told.e_needed:.0f} that decide."
         )
     rows = [row for row in told.measured if row["segment"] == "all"]
     if rows:

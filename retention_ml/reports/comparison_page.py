@@ -1,6 +1,7 @@
 """The report of a trial to read: one HTML file with its figures inside, readable offline."""
 
 import base64
+import math
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
@@ -98,7 +99,7 @@ def log(told: Comparison, registry: Registry) -> str:
         steps=[
             (
                 look["measured_at"],
-                {name: float(look[name]) for name in _OF_A_LOOK}
+                {name: float(look[name]) for name in _OF_A_LOOK if math.isfinite(look[name])}
                 | (_metrics(told) if look is told.newest else {}),
             )
             for look in told.looks

@@ -260,12 +260,15 @@ def status(warehouse: Warehouse, settings: Settings) -> Row:
         "newest_event_at": next(
             (row["newest_at"] for row in ages if row["subject"] == "input"), None
         ),
-        "alerts": _select(
-            warehouse,
-            "SELECT as_of, kind, severity, sentence, runbook FROM reports.alerts "
-            "ORDER BY as_of DESC, alert_id DESC LIMIT :limit",
-            limit=_ALERTS_SHOWN,
-        ),
+        "alerts": {
+            f"{row['as_of']} {row['kind'].replace('_', ' ')}: {row['subject']}": row["sentence"]
+            for row in _select(
+                warehouse,
+                "SELECT as_of, kind, subject, sentence FROM reports.alerts "
+                "ORDER BY as_of DESC, alert_id DESC LIMIT :limit",
+                limit=_ALERTS_SHOWN,
+            )
+        },
         "steps": {
             row["name"]: f"{row['newest_at']:%Y-%m-%d %H:%M} UTC"
             + (f" for {row['newest_as_of']}" if row["newest_as_of"] else "")

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from retention_airflow import approvals
-from retention_airflow.approvals import Answer
 
 from tests.dags.conftest import DAGS, PROJECT
 
@@ -19,7 +18,7 @@ MEASURED = {
     "champion_version": "1",
     "challenger_version": "2",
     "trial": {"e_better": 41.25, "customers_count": 1200, "scored_days": ["2026-01-01"]},
-    "report": "/home/reports/comparison.html",
+    "report": "reports/trials/trial-1.html",
 }
 ALERT = {
     "kind": "input_drift",
@@ -77,23 +76,42 @@ def test_a_challenger_that_won_is_asked_about_with_evidence_and_card_and_no_is_t
         "Make version 2 of churn champion instead of 1? (outcomes known on 2026-03-01)"
     )
     card = "# churn 2\n\nA model card with {{ braces }}."
-    for shown in (MEASURED["reason"], "| e better | 41.25 |", MEASURED["report"], card):
+    for shown in (
+        MEASURED["reason"],
+        "| e-value for the challenger being better | 41.25 |",
+        MEASURED["report"],
+        card,
+    ):
         assert shown in asked["body"]
 
 
 def test_an_approval_reaches_the_decision_with_the_name(runs: dict[str, Any]) -> None:
     assert runs["approved"]["tasks"]["approved"] == "success"
     assert decisions(runs["approved"]) == [
-        {"door": "decide", "as_of": "2026-03-01", "approved_by": "ann"}
+        {
+            "door": "decide",
+            "as_of": "2026-03-01",
+            "version": "2",
+            "approved_by": "ann",
+            "remark": "as foreseen",
+        }
     ]
 
 
 @pytest.mark.parametrize("scenario", ["rejected", "unanswered"])
-def test_a_no_and_silence_are_decided_without_approval(runs: dict[str, Any], scenario: str) -> None:
+def test_a_no_and_silence_reach_the_decision_as_what_they_are(
+    runs: dict[str, Any], scenario: str
+) -> None:
     assert runs[scenario]["run"] == "success"
     assert runs[scenario]["tasks"]["approved"] == "skipped"
     (decided,) = decisions(runs[scenario])
-    assert "approved_by" not in decided
+    assert decided == {
+        "door": "decide",
+        "as_of": "2026-03-01",
+        "version": "2",
+        "refused_by": {"rejected": "bob", "unanswered": "nobody"}[scenario],
+        "remark": {"rejected": "sale week", "unanswered": "no answer came in time"}[scenario],
+    }
 
 
 def test_a_second_answer_is_refused_and_decided_once(runs: dict[str, Any]) -> None:
@@ -135,24 +153,29 @@ def test_what_the_watch_noticed_is_told(runs: dict[str, Any]) -> None:
 
 
 ANN = {"id": "ann", "name": "Ann"}
+YES = {"approved_by": "Ann", "remark": "", "version": "2"}
+NO = {"refused_by": "Ann", "remark": "", "version": "2"}
+SILENCE = {"refused_by": "nobody", "remark": "no answer came in time", "version": "2"}
 
 
 @pytest.mark.parametrize(
-    ("given", "answer"),
+    ("said", "told"),
     [
-        (None, Answer()),
-        ({}, Answer()),
-        ({"chosen_options": ["Approve"], "responded_by_user": None}, Answer()),
-        ({"chosen_options": [], "responded_by_user": ANN}, Answer(rejected_by="Ann")),
-        ({"chosen_options": ["Approve", "Reject"], "responded_by_user": ANN}, Answer(rejected_by="Ann")),
+        (None, {}),
+        ({}, {}),
+        ({"chosen_options": ["Approve"], "responded_by_user": None}, SILENCE),
+        ({"chosen_options": ["Reject"], "responded_by_user": None}, SILENCE),
+        ({"chosen_options": [], "responded_by_user": ANN}, NO),
+        ({"chosen_options": ["Approve", "Reject"], "responded_by_user": ANN}, NO),
+        ({"chosen_options": ["Approve"], "responded_by_user": {"id": "Ann"}}, YES),
         (
             {"chosen_options": ["Approve"], "responded_by_user": ANN, "params_input": {"why": "w"}},
-            Answer(approved_by="Ann", why="w"),
+            YES | {"remark": "w"},
         ),
     ],
-)  # fmt: skip
-def test_only_a_persons_approval_is_one(given: dict[str, Any] | None, answer: Answer) -> None:
-    assert approvals.answer(given) == answer
+)
+def test_only_a_persons_approval_is_one(said: dict[str, Any] | None, told: dict[str, str]) -> None:
+    assert approvals.answer(said, MEASURED) == told
 
 
 @pytest.mark.parametrize("verdict", ["keep", "inconclusive", None, "Promote", True])

@@ -55,7 +55,7 @@ def run(dag: Any, scenario: dict[str, Any]) -> dict[str, Any]:
     alerts.send = told.append
     approvals.card_of = lambda version: f"# churn {version}\n\nA model card with {{{{ braces }}}}."
     if "is_waiting" in scenario:
-        approvals.is_waiting = lambda _: scenario["is_waiting"]
+        approvals.is_waiting = lambda *_: scenario["is_waiting"]
     refused: list[int] = []
     again = scenario.get("again", False)
     # dag.test() sleeps while it waits for an answer

@@ -1,5 +1,9 @@
 """The alias follows the ledger, also when the process dies in between."""
 
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -76,6 +80,38 @@ def test_a_decision_whose_process_died_is_carried_out_by_the_next_run_and_once(
     assert shelf.open_decisions() == 0
     assert asked == ([] if place == "promote.after_alias" else [("champion", wanted)])
     assert len(shelf.ledger()) == (2 if door == "promote" else 3)
+
+
+@pytest.mark.parametrize("place", ["promote.after_ledger", "promote.after_alias"])
+def test_a_process_that_was_really_killed_leaves_one_decision_and_one_champion(
+    shelf: Shelf, place: str
+) -> None:
+    shelf.promote("1")
+    program = (
+        "import sys; from retention_ml.settings import load; "
+        "from retention_ml.models.promote import promote; "
+        "from retention_ml.warehouse import Warehouse; "
+        "promote(Warehouse(sys.argv[1]), settings=load(), version='2', decided_by='ann', "
+        "reason='because')"
+    )
+    given = {
+        "RETENTION_HOME": str(shelf.settings.home),
+        "MLFLOW_TRACKING_URI": shelf.registry.uri,
+        "RETENTION_FAILPOINT": place,
+    }
+    killed = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program, shelf.warehouse.url],
+        env={**os.environ, **given},
+        capture_output=True,
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert shelf.open_decisions() == 1
+    assert shelf.alias() == ("2" if place == "promote.after_alias" else "1")
+    assert shelf.served() == "2"
+    assert shelf.alias() == "2"
+    assert shelf.open_decisions() == 0
+    assert shelf.ledger() == [("1", "promote"), ("2", "promote")]
 
 
 def test_a_decision_made_twice_because_the_first_try_died_stands_once(

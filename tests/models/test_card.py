@@ -5,12 +5,12 @@ from datetime import date
 import numpy as np
 
 from retention_ml.models import plots
-from retention_ml.models.card import card, strongest
-from retention_ml.models.compare import table
+from retention_ml.models.card import card, fitting, strongest
+from retention_ml.models.compare import against, table
 from retention_ml.models.cutoffs import Plan
 from retention_ml.models.definition import ChurnDefinition
 from retention_ml.models.metrics import METRICS, Interval
-from retention_ml.models.runs import flat, segments
+from retention_ml.models.runs import flat, shown_beside
 
 VALUES = {
     "recency": {name: Interval(0.6, 0.55, 0.65) for name in METRICS},
@@ -54,14 +54,60 @@ def test_metrics_that_are_not_finite_are_not_sent() -> None:
     assert flat({"x": Interval(0.5, float("nan"), 0.6)}) == {"x": 0.5, "x_upper": 0.6}
 
 
-def test_segments_part_the_customers() -> None:
-    values = np.array([[1.0, 10], [3, 100], [20, 400], [7, 60]])
-    found = segments(values, ("orders_count", "tenure_days"))
-    assert list(found) == [
-        "1 orders", "2 to 4 orders", "5 to 14 orders", "15 or more orders",
-        "0 to 59 days a customer", "60 to 179 days a customer", "180 or more days a customer",
-    ]  # fmt: skip
-    assert sum(int(rows.sum()) for rows in found.values()) == 8
+DIFFERENCE = {"value": 0.01, "lower": -0.01, "upper": 0.03}
+EVIDENCE = {
+    "verdict": "inconclusive",
+    "reason": "That does not decide.",
+    "predictions": 2_000,
+    "customers": 1_200,
+    "days": ["2026-01-01"],
+    "metrics": {
+        name: {
+            "candidate": {"value": 0.8, "lower": 0.7, "upper": 0.9},
+            "champion": {"value": 0.79, "lower": 0.7, "upper": 0.9},
+            "difference": DIFFERENCE,
+        }
+        for name in (*METRICS, "profit_per_thousand")
+    },
+    "segments": {
+        "bought_once": {"is_judged": True, "roc_auc_difference": DIFFERENCE},
+        "country_Malta": {"is_judged": False},
+    },
+    "findings": [{"what": "brier", "outcome": "open", "sentence": "It is not shown."}],
+}
+
+
+def test_candidate_and_champion_stand_side_by_side() -> None:
+    text = against(EVIDENCE)
+    assert "| candidate " in text
+    assert "| roc auc " in text
+    assert "+0.010 (-0.010 … +0.030)" in text
+    assert "| profit per thousand " in text
+    assert "- open: It is not shown." in text
+    assert "| bought on one day | +0.010" in text
+    assert "Malta" not in text
+    assert against({"verdict": "keep", "reason": "One class."}) == "One class."
+
+
+def test_a_card_that_is_too_long_ends_at_a_paragraph_and_says_where_the_whole_is() -> None:
+    long = "\n\n".join(["paragraph " * 30] * 40)
+    assert fitting("short") == "short"
+    cut = fitting(long)
+    assert len(cut) <= 5_000
+    assert cut.endswith("is `model_card.md` among the artifacts of the run.\n")
+    assert "paragraph \n\nThe whole card" in cut
+
+
+def test_a_comparison_gives_figures_and_metrics_and_none_where_nothing_was_compared() -> None:
+    figures, metrics = shown_beside(EVIDENCE, 0.02)
+    assert set(figures) == {"plots/champion_differences.png", "plots/champion_segments.png"}
+    assert metrics["roc_auc_minus_champion"] == 0.01
+    assert metrics["brier_minus_champion_lower"] == -0.01
+    for figure in figures.values():
+        figure.canvas.draw()
+    axes = figures["plots/champion_segments.png"].axes[0]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["bought on one day"]
+    assert shown_beside({"reason": "One class."}, 0.02) == ({}, {})
 
 
 def test_every_figure_is_titled_and_labelled() -> None:

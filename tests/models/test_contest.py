@@ -243,7 +243,7 @@ def test_a_badly_calibrated_candidate_is_not_promoted() -> None:
 @pytest.mark.parametrize(
     ("ece", "footprint", "words"),
     [
-        (0.2, LIGHT, "Its calibration error is 0.200; at most 0.1 is accepted."),
+        (0.2, LIGHT, "Its calibration error is 0.200; chance alone gives 0.000"),
         (float("nan"), LIGHT, "calibration error is nan"),
         (0.02, Footprint(seconds_per_thousand=9.0, megabytes=1), "in 9 s; at most 5 s"),
         (0.02, Footprint(seconds_per_thousand=0.1, megabytes=99), "99 MB; at most 64 MB"),
@@ -256,6 +256,12 @@ def test_a_candidate_beyond_a_limit_is_kept_out_however_good(
     found = _contest(world, limits=limits(ece, footprint, DEMANDS))
     assert found.verdict == "keep"
     assert words in found.reason
+
+
+def test_what_chance_brings_to_the_calibration_error_of_few_customers_is_allowed_for() -> None:
+    for allowed, outcome in ((0.0, "failed"), (0.08, "passed")):
+        calibration, *_ = limits(0.15, LIGHT, DEMANDS, ece_by_chance=allowed)
+        assert calibration.outcome == outcome
 
 
 def test_many_tiers_moved_at_once_leave_it_to_outcomes() -> None:

@@ -1,13 +1,17 @@
 """The gate is closed in any doubt."""
 
+from datetime import date
 from typing import Any
 
 import numpy as np
 import pytest
 
 from retention_ml.models.arrays import sigmoid
-from retention_ml.models.gate import Gate, decide
+from retention_ml.models.contest import Contest
+from retention_ml.models.findings import Finding
+from retention_ml.models.gate import Choice, Gate, beside, choose, first
 from retention_ml.models.metrics import METRICS, Evaluation, Interval, Predictions, evaluate
+from retention_ml.models.seat import Seat
 
 
 def _evaluation(noise: dict[str, float], count: int = 800) -> Evaluation:
@@ -27,40 +31,50 @@ def _evaluation(noise: dict[str, float], count: int = 800) -> Evaluation:
     )
 
 
-def _decide(evaluation: Any, **more: Any) -> Gate:
-    options = {"baseline": "recency", "churned": 400, "retained": 400, "has_champion": False}
-    return decide(evaluation, **{**options, **more})
+HELD = (Finding(what="megabytes", outcome="passed", sentence="It is small."),)
+BROKEN = (Finding(what="megabytes", outcome="failed", sentence="It is too large."),)
+
+
+def _choose(evaluation: Any, **more: Any) -> Choice:
+    options = {"baseline": "recency", "churned": 400, "retained": 400}
+    return choose(evaluation, **{**options, **more})
+
+
+def _beside(choice: Choice, contest: Contest | None, **more: Any) -> Gate:
+    options = {"held": HELD, "seat": None, "decides": "outcomes", "mode": "automatic", **more}
+    return beside(choice, contest, options.pop("held"), **options)
+
+
+def _contest(verdict: Any) -> Contest:
+    return Contest(verdict=verdict, reason=f"It is {verdict}.", evidence={"verdict": verdict})
 
 
 CLEAR = _evaluation({"recency": 4.0, "lightgbm": 0.1, "logistic": 1.0})
+NOISE = _evaluation({"recency": 1.0, "lightgbm": 1.0})
 
 
-def test_clear_evidence_without_a_champion_promotes_the_best() -> None:
-    said = _decide(CLEAR)
-    assert (said.verdict, said.best, said.is_challenger) == ("promote", "lightgbm", True)
+def test_clear_evidence_without_a_champion_promotes_the_best_and_seats_no_challenger() -> None:
+    choice = _choose(CLEAR)
+    said = first(choice, HELD)
+    assert (said.verdict, choice.best, said.is_challenger) == ("promote", "lightgbm", False)
     assert "The interval lies above zero" in said.reason
     assert said.evidence["roc_auc_difference_lower"] > 0
 
 
-def test_with_a_champion_the_best_becomes_challenger_only() -> None:
-    said = _decide(CLEAR, has_champion=True)
-    assert (said.verdict, said.best, said.is_challenger) == ("keep", "lightgbm", True)
-
-
 def test_among_near_equals_the_preferred_candidate_is_best() -> None:
     near = _evaluation({"recency": 4.0, "lightgbm": 0.30, "ensemble": 0.32})
-    assert _decide(near).best == "lightgbm"
-    assert _decide(near, preferred="ensemble").best == "ensemble"
+    assert _choose(near).best == "lightgbm"
+    assert _choose(near, preferred="ensemble").best == "ensemble"
 
 
 def test_a_candidate_that_is_clearly_better_than_the_preferred_one_is_best() -> None:
-    assert _decide(CLEAR, preferred="logistic").best == "lightgbm"
-    assert _decide(CLEAR, preferred="not_fitted").best == "lightgbm"
+    assert _choose(CLEAR, preferred="logistic").best == "lightgbm"
+    assert _choose(CLEAR, preferred="not_fitted").best == "lightgbm"
 
 
 def test_a_candidate_within_noise_of_the_baseline_is_not_promoted() -> None:
-    said = _decide(_evaluation({"recency": 1.0, "lightgbm": 1.0}))
-    assert said.verdict == "inconclusive"
+    said = first(_choose(NOISE), HELD)
+    assert (said.verdict, said.is_challenger) == ("inconclusive", True)
     assert "The interval holds zero" in said.reason
 
 
@@ -70,20 +84,30 @@ def test_a_tie_is_not_promoted() -> None:
         values={**world.values, "copy": world.values["recency"]},
         draws={**world.draws, "copy": world.draws["recency"]},
     )
-    assert _decide(tied).verdict == "keep"
-    assert not _decide(tied).is_challenger
-
-
-def test_a_candidate_that_is_worse_is_not_even_challenger() -> None:
-    said = _decide(_evaluation({"recency": 0.1, "lightgbm": 5.0}))
+    assert _choose(tied).best is None
+    said = first(_choose(tied), HELD)
     assert (said.verdict, said.is_challenger) == ("keep", False)
-    assert "no better" in said.reason
+
+
+def test_a_candidate_that_is_worse_than_the_recency_rule_is_not_even_challenger() -> None:
+    choice = _choose(_evaluation({"recency": 0.1, "lightgbm": 5.0}))
+    assert choice.best is None
+    assert "no better" in choice.reason
+    for said in (first(choice, HELD), _beside(choice, _contest("promote"))):
+        assert (said.verdict, said.is_challenger) == ("keep", False)
+
+
+def test_a_model_beyond_a_limit_is_not_promoted_with_or_without_a_champion() -> None:
+    for said in (first(_choose(CLEAR), BROKEN), _beside(_choose(CLEAR), None, held=BROKEN)):
+        assert (said.verdict, said.is_challenger) == ("keep", False)
+        assert "It is too large." in said.reason
 
 
 @pytest.mark.parametrize(("churned", "retained"), [(0, 500), (500, 0), (24, 500), (500, 3)])
 def test_too_few_of_one_outcome_promotes_nobody(churned: int, retained: int) -> None:
-    said = _decide(CLEAR, churned=churned, retained=retained)
-    assert (said.verdict, said.is_challenger) == ("keep", False)
+    choice = _choose(CLEAR, churned=churned, retained=retained)
+    assert choice.best is None
+    assert "at least 25 of each are needed" in first(choice, HELD).reason
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -93,15 +117,15 @@ def test_a_metric_that_is_not_finite_takes_its_candidate_out(metric: str, field:
     numbers = [own[metric].value, own[metric].lower, own[metric].upper]
     numbers[field] = float("nan")
     own[metric] = Interval(*numbers)
-    said = _decide(Evaluation(values={**CLEAR.values, "lightgbm": own}, draws=CLEAR.draws))
-    assert said.best == "logistic"
-    assert said.evidence["not_finite"] == ["lightgbm"]
+    choice = _choose(Evaluation(values={**CLEAR.values, "lightgbm": own}, draws=CLEAR.draws))
+    assert choice.best == "logistic"
+    assert choice.evidence["not_finite"] == ["lightgbm"]
 
 
 def test_a_baseline_that_is_not_finite_promotes_nobody() -> None:
     own = {name: Interval(float("nan"), 0, 1) for name in METRICS}
-    said = _decide(Evaluation(values={**CLEAR.values, "recency": own}, draws=CLEAR.draws))
-    assert (said.verdict, said.is_challenger) == ("keep", False)
+    choice = _choose(Evaluation(values={**CLEAR.values, "recency": own}, draws=CLEAR.draws))
+    assert choice.best is None
 
 
 @pytest.mark.parametrize(
@@ -117,9 +141,54 @@ def test_a_baseline_that_is_not_finite_promotes_nobody() -> None:
     ids=["nothing", "only the baseline", "no baseline", "no draws", "no metrics", "None"],
 )
 def test_what_cannot_be_judged_promotes_nobody(evaluation: Any) -> None:
-    said = _decide(evaluation)
-    assert (said.verdict, said.is_challenger) == ("keep", False)
+    choice = _choose(evaluation)
+    said = first(choice, HELD)
+    assert (choice.best, said.verdict, said.is_challenger) == (None, "keep", False)
     assert said.reason.endswith(".")
+
+
+@pytest.mark.parametrize("decides", ["outcomes", "offline"])
+@pytest.mark.parametrize("mode", ["automatic", "approval"])
+@pytest.mark.parametrize("verdict", ["promote", "inconclusive", "keep", None])
+@pytest.mark.parametrize("seat", [None, Seat(version="7", until=date(2026, 3, 1))])
+@pytest.mark.parametrize("world", [CLEAR, NOISE], ids=["clear", "noise"])
+def test_only_a_better_candidate_is_promoted_and_only_where_the_comparison_decides(
+    decides: str, mode: str, verdict: str | None, seat: Seat | None, world: Evaluation
+) -> None:
+    choice = _choose(world)
+    contest = None if verdict is None else _contest(verdict)
+    said = _beside(choice, contest, decides=decides, mode=mode, seat=seat)
+    may = choice.is_shown and (verdict, decides, mode) == ("promote", "offline", "automatic")
+    assert (said.verdict == "promote") == may
+    assert not (said.is_challenger and seat)
+    assert not (said.is_challenger and verdict == "keep")
+    assert not (said.is_challenger and said.verdict != "inconclusive")
+    if said.verdict == "inconclusive":
+        assert said.is_challenger
+
+
+def test_the_seat_on_trial_is_named_with_its_last_day() -> None:
+    seat = Seat(version="7", until=date(2026, 3, 1))
+    said = _beside(_choose(CLEAR), _contest("inconclusive"), seat=seat)
+    assert said.verdict == "keep"
+    assert "Version 7 is on trial" in said.reason
+    assert "until 2026-03-01 at most" in said.reason
+    assert said.evidence["seat_of_version"] == "7"
+
+
+def test_without_a_day_to_compare_on_only_what_beats_the_recency_rule_may_stand() -> None:
+    shown = _beside(_choose(CLEAR), None)
+    assert (shown.verdict, shown.is_challenger) == ("inconclusive", True)
+    assert "cannot be compared yet" in shown.reason
+    noise = _beside(_choose(NOISE), None)
+    assert (noise.verdict, noise.is_challenger) == ("keep", False)
+
+
+def test_a_better_candidate_waits_for_a_person_where_one_decides() -> None:
+    said = _beside(_choose(CLEAR), _contest("promote"), decides="offline", mode="approval")
+    assert (said.verdict, said.is_challenger) == ("inconclusive", True)
+    assert said.evidence["awaits_approval"] is True
+    assert "waits for a person's approval" in said.reason
 
 
 def test_the_negative_control_that_swallows_errors_would_promote() -> None:
@@ -132,4 +201,4 @@ def test_the_negative_control_that_swallows_errors_would_promote() -> None:
             return True
 
     assert naive(None)
-    assert _decide(None).verdict == "keep"
+    assert first(_choose(None), HELD).verdict == "keep"

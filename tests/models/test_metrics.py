@@ -8,6 +8,7 @@ from retention_ml.models.metrics import (
     METRICS,
     Predictions,
     customer_weights,
+    ece_by_chance,
     evaluate,
     score,
 )
@@ -115,3 +116,14 @@ def test_equal_seeds_give_equal_intervals() -> None:
     other = evaluate(_two_days(), draws=100, seed=10)
     assert first.values == again.values
     assert first.values["good"]["roc_auc"].lower != other.values["good"]["roc_auc"].lower
+
+
+@pytest.mark.parametrize("count", [200, 5_000])
+def test_chance_brings_as_much_calibration_error_as_true_probabilities_show(count: int) -> None:
+    draw = np.random.default_rng(1)
+    probability = draw.beta(2, 3, count)
+    simulated = [
+        score(probability, (draw.random(count) < probability).astype(float))["ece"][0]
+        for _ in range(300)
+    ]
+    assert ece_by_chance(probability) == pytest.approx(np.mean(simulated), rel=0.06)

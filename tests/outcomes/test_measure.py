@@ -308,6 +308,16 @@ def test_contacted_customers_do_not_enter_the_test(shop: Shop) -> None:
     }
 
 
+def test_where_everybody_was_reached_nothing_is_counted_and_nothing_decided(shop: Shop) -> None:
+    for day in weeks(4):
+        shop.publish(day, shop.noisy(1), shop.truth)
+    shop.contact(shop.names, shop.moment((weeks(4)[-1] - FIRST).days + 2))
+    receipt = _measure(shop, weeks(4)[-1] + WINDOW)
+    assert receipt.details["verdict"] == "inconclusive"
+    assert receipt.details["trial"]["customers_count"] == 0
+    assert _performance(shop) == []
+
+
 def test_a_trial_ends_when_another_model_serves(shop: Shop) -> None:
     first, second, third = weeks(3)
     shop.publish(first, shop.noisy(1), shop.truth)

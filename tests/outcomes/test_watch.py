@@ -12,6 +12,7 @@ from retention_ml.features import build
 from retention_ml.models.due import due
 from retention_ml.outcomes import readings
 from retention_ml.outcomes.watch import watch
+from retention_ml.reports.read import status
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 from tests.outcomes.seasonal_shop import SeasonalShop, seasonal_shop
@@ -141,6 +142,8 @@ def test_watching_a_day_again_changes_nothing(watched: Watched) -> None:
             row.pop("measured_at")
     assert before == after
     assert [alert["kind"] for alert in after[1]] == ["input_drift"]
+    shown = status(watched.world.warehouse, watched.world.settings)["alerts"]
+    assert shown == {f"{day_of(BEGINS + 2)} input drift: input": after[1][0]["sentence"]}
 
 
 def test_one_bad_day_is_stored_but_no_alert(watched: Watched) -> None:

@@ -1,5 +1,6 @@
 """The trial of champion and challenger as people read of it."""
 
+import math
 import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -19,7 +20,7 @@ from retention_ml.reports.comparison import (
     summary,
 )
 from retention_ml.reports.comparison_figures import figures
-from retention_ml.settings import Settings
+from retention_ml.settings import Settings, load
 from retention_ml.warehouse import Warehouse
 from tests.reports.trials import BEGAN, a_trial, insert
 
@@ -206,23 +207,32 @@ def test_a_description_keeps_its_card_and_other_trials() -> None:
     assert len(described("# Card " + "x" * 4_990, "Trial 7", "y")) == 5_000
 
 
-def test_the_registry_shows_a_trial_once_and_anew(told: Comparison, settings: Settings) -> None:
-    registry = Registry(settings)
-    with registry._asking({}):
-        client = registry._client
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
+    """A registry with three versions without a bundle; making it takes seconds."""
+    made = Registry(load({"RETENTION_HOME": str(tmp_path_factory.mktemp("registry"))}))
+    with made._asking({}):
+        client = made._client
         client.create_registered_model(NAME)
-        run = client.create_run(registry._experiment)
+        run = client.create_run(made._experiment)
         for _ in range(3):
             client.create_model_version(
                 NAME, "file:///nowhere.invalid", run_id=run.info.run_id, description=_CARD
             )
-    first = comparison_page.log(told, registry)
+    return made
+
+
+def test_the_registry_shows_a_trial_once_and_anew(told: Comparison, registry: Registry) -> None:
+    boundless = replace(told, looks=[*told.looks[:-1], {**told.looks[-1], "e_worse": math.inf}])
+    first = comparison_page.log(boundless, registry)
     again = comparison_page.log(told, registry)
     won = replace(told, trial={**told.trial, "status": "won", "reason": "e-value 31"})
     assert first == again == comparison_page.log(won, registry)
+    client = registry._client
     with registry._asking({}):
         shown = client.get_run(first)
         history = client.get_metric_history(first, "e_better")
+        worse = [point.value for point in client.get_metric_history(first, "e_worse")]
         artifacts = {item.path for item in client.list_artifacts(first)}
         descriptions = {
             number: client.get_model_version(NAME, number).description for number in "123"
@@ -231,6 +241,7 @@ def test_the_registry_shows_a_trial_once_and_anew(told: Comparison, settings: Se
     tags = ("trial_id", "champion_version", "challenger_version", "verdict")
     assert [shown.data.tags[name] for name in tags] == ["1", "2", "3", "won"]
     assert [point.step for point in history] == list(range(8))
+    assert max(worse) < 1
     assert shown.data.metrics["roc_auc_difference_lower"] == pytest.approx(0.002)
     assert artifacts == {"comparison.html", "plots"}
     assert descriptions["3"].startswith("## Trial 1\n\n**Version 3 won")
@@ -240,7 +251,8 @@ def test_the_registry_shows_a_trial_once_and_anew(told: Comparison, settings: Se
 
 
 def test_a_registry_that_lacks_the_version_says_so_in_a_sentence(
-    told: Comparison, settings: Settings
+    told: Comparison, registry: Registry
 ) -> None:
+    unknown = replace(told, trial={**told.trial, "challenger_version": "9"})
     with pytest.raises(RegistryError, match="did not carry out a request"):
-        comparison_page.log(told, Registry(settings))
+        comparison_page.log(unknown, registry)

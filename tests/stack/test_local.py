@@ -129,8 +129,10 @@ def test_only_what_concerns_the_platform_is_passed_on(stack: Settings) -> None:
         "HTTPS_PROXY": "http://proxy:3128",
         "RETENTION_CHURN__HORIZON_DAYS": "90",
         "RETENTION_RUN_ID": "x",
+        "AIRFLOW_CONN_SMTP_DEFAULT": "smtp://mail.example:587",
     }
     variables = environment.build(stack, Ports(airflow=1, mlflow=2), outside)
+    assert variables["AIRFLOW_CONN_SMTP_DEFAULT"] == "smtp://mail.example:587"
     assert variables["RETENTION_CHURN__HORIZON_DAYS"] == "90"
     assert variables["AIRFLOW__CORE__DAGS_FOLDER"].endswith("/dags")
     assert not {"HTTPS_PROXY", "RETENTION_RUN_ID"} & set(variables)
