@@ -165,6 +165,7 @@ class Bundle:
                 and bool(np.isfinite([slope, intercept]).all())
                 and slope >= 0
                 and len(set(features)) == len(features) > 0
+                and all(isinstance(name, str) for name in manifest["features"])
                 and isinstance(manifest["model_name"], str)
             )
             predictor = kind.from_files(dict(contents), features)
