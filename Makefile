@@ -79,6 +79,7 @@ benchmark: setup ## speed, side by side with the obvious alternatives
 benchmark-quality: setup ## prediction quality against baselines on real data
 	$(BIN)/python -m benchmarks.quality
 
+chaos: export RETENTION_CHAOS_TEXTS := 2000
 chaos: setup ## kill -9 at every failpoint and at random moments; nothing lost, doubled or half-published
 	@$(MAKE) --no-print-directory -s run-tests ARGUMENTS="tests/chaos tests/flow"
 

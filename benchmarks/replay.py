@@ -8,6 +8,7 @@ published are not run again, so that it goes on where it was stopped.
 import argparse
 import os
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -17,10 +18,14 @@ from rich.console import Console
 from rich.table import Table
 
 from retention_ml.curated.ingest import ingest
+from retention_ml.errors import StackError
 from retention_ml.settings import Settings, load
 from retention_ml.simulate import simulate
 from retention_ml.stack import address, demo, demo_report, local
+from retention_ml.stack.airflow_api import AirflowApi
 from retention_ml.warehouse import Warehouse
+
+_PATIENCE = 120
 
 _LEDGER = (
     "SELECT decided_at, alias, verdict, model_version, decided_by, "
@@ -128,8 +133,20 @@ def _replay(
             continue
         console.print(f"[bold]{day}")
         earlier = {run["dag_run_id"] for dag_id in demo.CHAIN for run in airflow.runs(dag_id, day)}
-        airflow.backfill(demo.CHAIN[0], day, day, settings.calendar.timezone)
+        _backfill(airflow, day, settings.calendar.timezone)
         demo.follow(airflow, day, console.print, earlier)
+
+
+def _backfill(airflow: AirflowApi, day: date, timezone: str) -> None:
+    """Start the day's backfill; Airflow takes one at a time and is a while to see that one ended."""
+    for _ in range(_PATIENCE):
+        try:
+            return airflow.backfill(demo.CHAIN[0], day, day, timezone)
+        except StackError as error:
+            if "already a running backfill" not in str(error):
+                raise
+            time.sleep(1)
+    raise StackError(f"The backfill before {day} does not end. Look at {airflow.url}.")
 
 
 def _show(console: Console, title: str, warehouse: Warehouse, sql: str) -> None:

@@ -99,7 +99,7 @@ class Trial(_Section):
     challenger_share: float = Field(0.10, ge=0, le=0.9)
     salt: str = Field("1", min_length=1, max_length=64)
     error_rate: float = Field(0.05, gt=0, lt=0.5)
-    scored_days_min: int = Field(4, ge=1)
+    windows_min: int = Field(2, ge=1)
     days_max: int = Field(182, ge=1, le=3650)
 
 

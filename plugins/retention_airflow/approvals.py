@@ -1,11 +1,14 @@
 """What a person is asked before a challenger becomes champion, and what became of the answer."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 
 from retention_airflow.defaults import APPROVAL_PARAMS, APPROVAL_TIME
+
+logger = logging.getLogger(__name__)
 
 ANSWER = "answer"
 WAITING = "awaiting_input"
@@ -73,11 +76,16 @@ def is_waiting(dag_id: str, task_id: str) -> bool:
 
 
 def card_of(version: str) -> str:
-    """The model card of a version and its trials, as the registry shows them."""
+    """The model card of a version and its trials, as the registry shows them, or why it does not."""
     from retention_airflow import doors
+    from retention_ml.errors import RegistryError
     from retention_ml.models.registry import Registry
 
-    return Registry(doors.settings()).description(version)
+    try:
+        return Registry(doors.settings()).description(version)
+    except RegistryError as error:
+        logger.warning("The question is asked without the model card: %s", error)
+        return "The model card is missing: MLflow did not answer when this question was written."
 
 
 def question(measured: Mapping[str, Any], card: str) -> dict[str, str]:

@@ -23,6 +23,7 @@ FORMAT = 1
 _FILE_BYTES_MAX = 64 * 1024 * 1024
 TOTAL_BYTES_MAX = 256 * 1024 * 1024
 FILES_MAX = 256
+_NAME_LENGTH_MAX = 100
 
 
 class Predictor(Protocol):
@@ -166,7 +167,8 @@ class Bundle:
                 and slope >= 0
                 and len(set(features)) == len(features) > 0
                 and all(isinstance(name, str) for name in manifest["features"])
-                and isinstance(manifest["model_name"], str)
+                and _is_name(manifest["model_name"])
+                and _is_name(manifest.get("training_id") or "none")
             )
             predictor = kind.from_files(dict(contents), features)
             foreign = sorted(set(contents) - set(predictor.files()) - {"manifest.json"})
@@ -177,8 +179,9 @@ class Bundle:
             ) from error
         if not sound:
             raise UnfitModel(
-                f"The bundle's manifest has format {manifest['format']!r} or a calibration or "
-                f"features that make no sense; expected format {FORMAT}. Serve another version."
+                f"The bundle's manifest has format {str(manifest['format'])[:40]!r} or a name, "
+                f"calibration or features that make no sense; expected format {FORMAT}. Serve "
+                "another version."
             )
         if foreign:
             raise UnfitModel(
@@ -283,6 +286,11 @@ class Bundle:
     def _calibrated(self, margin: Floats) -> Floats:
         calibration = self.manifest["calibration"]
         return float(calibration["slope"]) * margin + float(calibration["intercept"])
+
+
+def _is_name(text: object) -> bool:
+    """Whether it can be written down and shown: what the manifest names goes into the ledger."""
+    return isinstance(text, str) and 1 <= len(text) <= _NAME_LENGTH_MAX and text.isprintable()
 
 
 def digest(contents: Mapping[str, bytes]) -> str:

@@ -15,6 +15,7 @@ from retention_ml.warehouse import Transaction, Warehouse
 
 APPROVED = ("promote", "follow", "rollback")
 MOVING = (*APPROVED, "retire")
+_TEXT_LENGTH_MAX = 2_000
 
 _COLUMNS = (
     "promotion_id",
@@ -88,6 +89,17 @@ def known_digest(warehouse: Warehouse, version: str) -> str | None:
             version=version,
         )
     return str(found[0][0]) if found else None
+
+
+def writable(text: str) -> str:
+    """A text as the ledger can hold it: no NUL or lone surrogate, no more than a few sentences.
+
+    Examples
+    --------
+    >>> writable("a\\0b")
+    'a?b'
+    """
+    return text.encode("utf-8", "replace").decode().replace("\0", "?")[:_TEXT_LENGTH_MAX]
 
 
 def locked(transaction: Transaction, alias: str) -> list[Decision]:

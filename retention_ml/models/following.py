@@ -1,10 +1,8 @@
 """Which version is served: what the ledger decided, or what a person put under the alias since."""
 
-import json
 import logging
 from typing import TYPE_CHECKING
 
-from retention_ml import clock
 from retention_ml.errors import RegistryError, UnfitModel
 from retention_ml.models.aliases import settle
 from retention_ml.models.bundle import Bundle
@@ -18,6 +16,7 @@ from retention_ml.models.decisions import (
     mark_settled,
     standing,
     succession,
+    writable,
     write_decision,
 )
 from retention_ml.models.evidence import evidence_of
@@ -30,8 +29,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_PERSON = "mlflow"
-_RUNBOOK = "docs/runbook.md#champion-and-challenger"
+MOVED_IN_MLFLOW = "mlflow"
 
 
 def follow(registry: "Registry", warehouse: Warehouse, alias: str) -> "ServedModel | None":
@@ -40,7 +38,7 @@ def follow(registry: "Registry", warehouse: Warehouse, alias: str) -> "ServedMod
     Open decisions of the ledger are carried out first (`aliases.settle`). An alias that stands
     elsewhere than the ledger put it was moved by a person in MLflow: the version is served and
     the ledger notes it (`follow`) if digest, churn definition, features and its answers pass;
-    otherwise the ledger notes why not (`refuse`, once, with an alert) and the last good one stays
+    otherwise the ledger notes why not (`refuse`, once; a watch tells it) and the last good one stays
     up. So it does when the registry does not answer.
 
     Returns
@@ -130,7 +128,7 @@ def _note_following(
         version=version.version,
         bundle_sha256=bundle.sha256,
         verdict="follow",
-        decided_by=_PERSON,
+        decided_by=MOVED_IN_MLFLOW,
         reason=f"The alias was moved in MLflow to version {version.version}; it passed the checks. "
         f"{known}",
         evidence={**evidence, "tags": dict(version.tags)},
@@ -143,7 +141,7 @@ def _note_following(
             transaction,
             settings=registry.settings,
             bundle_sha256=bundle.sha256,
-            decided_by=_PERSON,
+            decided_by=MOVED_IN_MLFLOW,
             reason=f"Version {version.version} is champion now.",
         )
 
@@ -175,7 +173,7 @@ def _without_alias(
             version=holds.model_version,
             bundle_sha256=holds.bundle_sha256,
             verdict="retire",
-            decided_by=_PERSON,
+            decided_by=MOVED_IN_MLFLOW,
             reason=f"The alias was taken off version {holds.model_version} in MLflow.",
             evidence={},
             training_id=holds.training_id,
@@ -193,7 +191,8 @@ def _refuse(
     sha256: str,
     wrong: str,
 ) -> None:
-    """Note once why a version under the alias is not served, and raise an alert."""
+    """Note once why a version under the alias is not served; `outcomes.watch` tells it."""
+    wrong = writable(wrong)
     logger.warning("Version %s is not served as %s: %s", version.version, alias, wrong)
     with warehouse.transaction() as transaction:
         since = _newest_move(history)
@@ -205,7 +204,6 @@ def _refuse(
             for each in locked(transaction, alias)
         ):
             return
-        evidence = {"tags": dict(version.tags)}
         write_decision(
             transaction,
             settings=registry.settings,
@@ -214,25 +212,10 @@ def _refuse(
             version=version.version,
             bundle_sha256=sha256,
             verdict="refuse",
-            decided_by=_PERSON,
+            decided_by=MOVED_IN_MLFLOW,
             reason=wrong,
-            evidence=evidence,
+            evidence={"tags": dict(version.tags)},
             training_id=None,
-        )
-        # The day it is about is the newest that could have been scored with it.
-        transaction.execute(
-            "INSERT INTO ops.alerts (as_of, kind, subject, severity, sentence, runbook, evidence, "
-            "run_id, raised_at) VALUES (coalesce((SELECT max(as_of) FROM features.builds), "
-            "CAST(:at AS date)), 'unfit_model', :subject, :severity, :sentence, :runbook, "
-            "CAST(:evidence AS jsonb), :run_id, :at) ON CONFLICT DO NOTHING",
-            subject=f"{alias} v{version.version}",
-            severity="critical" if alias == "champion" else "warning",
-            sentence=f"Version {version.version} stands under the alias {alias} in MLflow but is "
-            f"not served: {wrong}. The last good one stays up.",
-            runbook=_RUNBOOK,
-            evidence=json.dumps(evidence),
-            run_id=registry.settings.run_id,
-            at=clock.now(),
         )
 
 

@@ -92,7 +92,7 @@ def choose(
         )
 
 
-def first(choice: Choice, limits: Sequence[Finding]) -> Gate:
+def first(choice: Choice, limits: Sequence[Finding], *, seat: Seat | None = None) -> Gate:
     """What becomes of the best candidate where there is no champion.
 
     It becomes champion only if the interval of its ROC AUC over the recency rule lies above zero;
@@ -102,6 +102,8 @@ def first(choice: Choice, limits: Sequence[Finding]) -> Gate:
     ----------
     limits : sequence of Finding
         What it must hold in any case, see `findings.limits`.
+    seat : Seat, optional
+        The challenger on trial beside the starter model; None where the seat is free.
     """
     evidence = {**choice.evidence, "findings": told(limits)}
     if choice.best is None or _failed(limits):
@@ -113,6 +115,8 @@ def first(choice: Choice, limits: Sequence[Finding]) -> Gate:
             "becomes champion.",
             evidence=evidence,
         )
+    if seat is not None:
+        return _seated([choice.reason, "The interval holds zero."], seat, "the starter", evidence)
     return Gate(
         verdict="inconclusive",
         reason=f"{choice.reason} The interval holds zero, so it becomes challenger but not "
@@ -164,15 +168,7 @@ def beside(
             verdict="promote", reason=_text([*said, "So it becomes champion."]), evidence=evidence
         )
     if seat is not None:
-        until = f" until {seat.until} at most" if seat.until else ""
-        return _keep(
-            [
-                *said,
-                f"Version {seat.version} is on trial beside the champion and keeps the "
-                f"challenger's seat{until}, so this one is registered without a part.",
-            ],
-            {**evidence, "seat_of_version": seat.version, "seat_until": seat.until},
-        )
+        return _seated(said, seat, "the champion", evidence)
     awaits = is_better and decides == "offline"
     return Gate(
         verdict="inconclusive",
@@ -247,6 +243,18 @@ def _nobody(reason: str, evidence: Mapping[str, Any] | None = None) -> Choice:
 
 def _keep(sentences: Sequence[str], evidence: Mapping[str, Any]) -> Gate:
     return Gate(verdict="keep", reason=_text(sentences), evidence=evidence)
+
+
+def _seated(said: Sequence[str], seat: Seat, beside: str, evidence: Mapping[str, Any]) -> Gate:
+    until = f" until {seat.until} at most" if seat.until else ""
+    return _keep(
+        [
+            *said,
+            f"Version {seat.version} is on trial beside {beside} and keeps the challenger's "
+            f"seat{until}, so this one is registered without a part.",
+        ],
+        {**evidence, "seat_of_version": seat.version, "seat_until": seat.until},
+    )
 
 
 def _text(sentences: Sequence[str]) -> str:

@@ -14,13 +14,16 @@ from retention_ml.models.deciding import (
     newest_number,
     stray_alias,
 )
-from retention_ml.models.decisions import decisions, locked, standing, write_decision
+from retention_ml.models.decisions import decisions, locked, standing, writable, write_decision
 from retention_ml.models.evidence import evidence_of
 from retention_ml.models.policy import asked_for
 from retention_ml.models.registry import ModelVersion, Registry
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
+
+NO_CHAMPION = ""
+"""What a decision is instead of where there was no champion."""
 
 
 def promote(
@@ -48,8 +51,9 @@ def promote(
     evidence : mapping, optional
         The figures behind it; those of its training are kept beside them.
     instead_of : str, optional
-        The champion that the evidence is about. Where another one stands by now nothing is
-        changed, and the receipt says so.
+        Of a decision on evidence: the champion that it is about, `NO_CHAMPION` where there was
+        none. Where another one stands by now, or somebody moved the alias by hand since, nothing
+        is changed, and the receipt says so. By default the promotion is made in any case.
 
     Returns
     -------
@@ -86,10 +90,16 @@ def promote(
         before = holds.model_version if holds else None
         is_astray = stray is not None and newest_number(history) == newest_number(seen)
         has_changed = False
-        if instead_of is not None and before not in (instead_of, version):
+        if instead_of is not None and (before or NO_CHAMPION) not in (instead_of, version):
             sentence = (
-                f"Version {version} was compared with version {instead_of}, but version {before} "
-                "is champion by now. Nothing was changed."
+                f"Version {version} was to become champion instead of {_named(instead_of)}, but "
+                f"{_named(before)} is champion by now. Nothing was changed."
+            )
+        elif instead_of is not None and stray is not None and holds == standing(seen):
+            moved = f"moved to version {stray}" if stray else "deleted"
+            sentence = (
+                f"The alias champion was {moved} in MLflow by hand, so version {version} does not "
+                "become champion by itself. Nothing was changed. `retention promote` decides."
             )
         elif before == version and not is_astray:
             sentence = f"Version {version} is champion already. Nothing was changed."
@@ -129,9 +139,14 @@ def promote(
     )
 
 
+def _named(version: str | None) -> str:
+    return f"version {version}" if version else "nobody"
+
+
 def _note_refusal(
     warehouse: Warehouse, settings: Settings, version: ModelVersion, decided_by: str, wrong: str
 ) -> None:
+    wrong = writable(wrong)
     with warehouse.transaction() as transaction:
         newest = next(iter(locked(transaction, "champion")), None)
         if newest and (newest.verdict, newest.model_version, newest.reason) == (

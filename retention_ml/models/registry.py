@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from retention_ml.errors import RegistryError, UnfitModel
 from retention_ml.models.bundle import FILES_MAX, TOTAL_BYTES_MAX, Bundle
 from retention_ml.models.card import described
+from retention_ml.models.decisions import writable
 from retention_ml.settings import Settings
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ BUNDLE_PATH = "artifacts/bundle"
 _METRICS_AT_ONCE = 1_000
 _REQUIREMENTS = ("lightgbm", "numpy", "pandas", "pyarrow", "scipy")
 _PATIENT = {"TIMEOUT": "30", "MAX_RETRIES": "3", "BACKOFF_FACTOR": "1"}
+# Whatever follows: a password may hold any character but a blank, and quotes end no address.
+_ADDRESS = re.compile(r"\b[\w+.-]+://\S*")
 _BRISK = {"TIMEOUT": "5", "MAX_RETRIES": "1", "BACKOFF_FACTOR": "1"}
 
 
@@ -381,6 +385,7 @@ class Registry:
                     yield
                 except (MlflowException, OSError, sqlalchemy.exc.SQLAlchemyError) as error:
                     first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+                    first = _ADDRESS.sub("its address", first)
                     raise RegistryError(
                         f"The model registry did not carry out a request: {first[:300]} Check that "
                         "MLflow answers (`retention stack status`), then run the same command again."
@@ -391,6 +396,6 @@ class Registry:
 
 
 def _plain(version: Any) -> ModelVersion:
-    return ModelVersion(
-        version=str(version.version), run_id=version.run_id, tags=dict(version.tags or {})
-    )
+    # Anybody can tag a version, and what the tags say goes into the ledger.
+    tags = {writable(str(key)): writable(str(value)) for key, value in (version.tags or {}).items()}
+    return ModelVersion(version=str(version.version), run_id=version.run_id, tags=tags)

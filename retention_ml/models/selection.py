@@ -3,13 +3,16 @@
 import time
 from dataclasses import replace
 
+from retention_ml.errors import UnfitModel
 from retention_ml.failpoints import reach
 from retention_ml.models import ledger
 from retention_ml.models.aliases import settle
+from retention_ml.models.bundle import Bundle
 from retention_ml.models.candidates import BASELINE
 from retention_ml.models.comparison import compare, is_same, limits_of
 from retention_ml.models.contest import CANDIDATE, CHAMPION, Contest, keep
-from retention_ml.models.decisions import decisions, locked, standing, write_decision
+from retention_ml.models.decisions import APPROVED, decisions, locked, standing, write_decision
+from retention_ml.models.definition import churn_definition
 from retention_ml.models.gate import Choice, Gate, beside, choose, first
 from retention_ml.models.ledger import Fit, Training
 from retention_ml.models.metrics import METRICS, Evaluation, Predictions, evaluate
@@ -17,6 +20,7 @@ from retention_ml.models.preparation import load_rows
 from retention_ml.models.registration import Judged, final, register
 from retention_ml.models.registry import ModelVersion, Registry, ServedModel
 from retention_ml.models.seat import seat_of
+from retention_ml.models.starter import shipped
 from retention_ml.models.training_set import TrainingSet
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
@@ -39,7 +43,7 @@ def select_best(
         # Read under the lock: another process may have finished meanwhile.
         training = ledger.training(warehouse, training.training_id)
         if training.status != "selected":
-            _judge_andregister(warehouse, transaction, registry, settings, training, loaded)
+            _judge_and_register(warehouse, transaction, registry, settings, training, loaded)
     reach("train.after_commit")
     settle(registry, warehouse)
     training = ledger.training(warehouse, training.training_id)
@@ -67,7 +71,7 @@ def select_best(
     return warehouse.record(receipt, settings.run_id)
 
 
-def _judge_andregister(
+def _judge_and_register(
     warehouse: Warehouse,
     transaction: Transaction,
     registry: Registry,
@@ -137,7 +141,10 @@ def _judge(
     is_new = champion is None or not is_same(bundle, champion.bundle)
     contest: Contest | None = None
     if champion is None:
-        said = first(choice, held)
+        scorer = _starter(warehouse, settings)
+        challenger = serving["challenger"]
+        seat = seat_of(warehouse, settings, scorer, challenger) if scorer else None
+        said = first(choice, held, seat=seat)
     else:
         contest = (
             compare(
@@ -157,13 +164,24 @@ def _judge(
             choice,
             contest,
             held,
-            seat=seat_of(warehouse, settings, champion, serving["challenger"]),
+            seat=seat_of(warehouse, settings, champion.bundle, serving["challenger"]),
             decides=settings.promotion.evidence,
             mode=settings.promotion.mode,
         )
     return Judged(
         chosen=chosen, bundle=bundle, said=said, contest=contest, is_new=is_new, before=before
     )
+
+
+def _starter(warehouse: Warehouse, settings: Settings) -> Bundle | None:
+    """The starter model where it is what scores: before the first champion, if it is allowed."""
+    had_champion = any(each.verdict in APPROVED for each in decisions(warehouse, "champion"))
+    if had_champion or not settings.scoring.starter:
+        return None
+    try:
+        return shipped.starter(churn_definition(settings))
+    except UnfitModel:  # nobody is scored with it, so nobody is on trial beside it
+        return None
 
 
 def _overtaken(said: Gate) -> Gate:

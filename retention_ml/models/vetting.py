@@ -2,6 +2,7 @@
 
 import re
 import tempfile
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from retention_ml.features.catalogue import FEATURE_NAMES
 from retention_ml.models import child, sanity
 from retention_ml.models.bundle import Bundle
 from retention_ml.models.definition import churn_definition
+from retention_ml.models.starter import NAME as STARTER
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
@@ -72,6 +74,8 @@ def vetted(
         day, rows = sanity.newest_rows(warehouse, bundle.features)
         said = sanity.fault_on(bundle, rows)
         wrong = f"on the features of {day} {said}" if said else None
+        if day is not None and date.fromisoformat(bundle.manifest["as_of"]) > day:
+            wrong = f"it was made for {bundle.manifest['as_of']}, the newest features are of {day}"
     if wrong is not None:
         raise UnfitModel(wrong)
     return bundle
@@ -86,12 +90,27 @@ def unfit(settings: Settings, bundle: Bundle) -> str | None:
             f"it was trained for the churn definition {found}, the settings ask for {wanted}; "
             "train anew or set [churn] back"
         )
+    said = bundle.manifest
+    if not _is_day(said.get("as_of")):
+        return (
+            f"its manifest names {said.get('as_of')!r} as the day it was made for, expected a day"
+        )
+    if said.get("is_calibrated", True) is not True or bundle.model_name == STARTER:
+        return "it says of itself that it is not calibrated for this shop"
     unknown = sorted(set(bundle.features) - set(FEATURE_NAMES))
     if unknown:
         return (
             f"it reads {len(unknown)} features that are not in the catalogue, first {unknown[0]!r}"
         )
     return None
+
+
+def _is_day(text: object) -> bool:
+    try:
+        date.fromisoformat(str(text))
+    except ValueError:
+        return False
+    return True
 
 
 def wrong_tag(version: "ModelVersion", sha256: str) -> str | None:

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, Literal
 
 from retention_ml import clock
@@ -207,7 +207,7 @@ def raise_alerts(
     cooldown_days: int,
     run_id: str,
 ) -> list[Alert]:
-    """Append those alerts that were not raised in the days before; which of them are news.
+    """Append those alerts that were not raised on days around; which of them are news.
 
     An alert that this very run wrote already is news again: the run may have been cut off
     before anybody was told.
@@ -216,11 +216,11 @@ def raise_alerts(
     for alert in alerts:
         recent = transaction.execute(
             "SELECT 1 FROM ops.alerts WHERE kind = :kind AND subject = :subject "
-            "AND as_of < :as_of AND as_of > :since LIMIT 1",
+            "AND as_of <> :as_of AND abs(as_of - CAST(:as_of AS date)) < :days LIMIT 1",
             kind=alert.kind,
             subject=alert.subject,
             as_of=as_of,
-            since=as_of - timedelta(days=cooldown_days),
+            days=cooldown_days,
         )
         if recent:
             continue

@@ -171,7 +171,7 @@ def _promote(
     answer: Answer,
     has_champion: bool,
 ) -> _Done:
-    from retention_ml.models.promote import promote
+    from retention_ml.models.promote import NO_CHAMPION, promote
 
     try:
         receipt = promote(
@@ -181,7 +181,7 @@ def _promote(
             decided_by=answer.approved_by or DECIDED_BY,
             reason=f"{answer.sentence}{look.reason}",
             evidence=_evidence(trial, look),
-            instead_of=trial.champion_version if has_champion else None,
+            instead_of=trial.champion_version if has_champion else NO_CHAMPION,
         )
     except UnfitModel as error:
         reason = f"It won, but must not serve. {error}"

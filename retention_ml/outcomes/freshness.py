@@ -20,7 +20,8 @@ class Standing:
     refused_snapshot : str or None
         Why the newest snapshot of `as_of` was refused, where none of the day is published.
     refused_models : tuple of (alias, version, reason)
-        Aliases about which the newest decision is a refusal.
+        What was put under an alias in MLflow and refused, with no decision since that moved the
+        alias; empty where a later day than `as_of` is published.
     """
 
     as_of: date
@@ -77,7 +78,7 @@ def standing_alerts(standing: Standing, *, stale_days_max: int) -> list[Alert]:
             Alert(
                 kind="refused_model",
                 subject=f"{alias} v{version}",
-                severity="critical",
+                severity="critical" if alias == "champion" else "warning",
                 sentence=f"Version {version} stands under the alias {alias} but is not served: "
                 f"{reason}. The last good one stays up. Move the alias back, or promote another "
                 "version with `retention promote`.",

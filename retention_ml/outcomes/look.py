@@ -19,6 +19,7 @@ from retention_ml.outcomes.verdict import (
     Verdict,
     calibration_bins,
     guards,
+    unharmed,
     verdict,
 )
 from retention_ml.scores.split import Arms, mismatch_p_value
@@ -90,11 +91,16 @@ class Tally:
         units, everybody = self._left_alone.units(), self._everybody.units()
         path = _path(units, self._days, rules.error_rate)
         compared = paired(units)
-        held = guards(units, compared, demands=demands, offer=offer, draws=draws, seed=seed)
+        whole = _path(everybody, self._days[-1:], rules.error_rate)[-1]
+        held = [
+            *guards(units, compared, demands=demands, offer=offer, draws=draws, seed=seed),
+            unharmed(whole, rules.error_rate),
+        ]
         said = verdict(
             path[-1],
             held,
             scored_days=len(self._days),
+            windows=len(units.whole_days),
             elapsed_days=(as_of - began_on).days,
             rules=rules,
         )

@@ -156,7 +156,7 @@ def _look(
         as_of=as_of,
         rules=Rules(
             error_rate=rules.error_rate,
-            scored_days_min=rules.scored_days_min,
+            windows_min=rules.windows_min,
             days_max=rules.days_max,
         ),
         demands=demands_of(settings),
@@ -179,13 +179,25 @@ def _look(
     return taken
 
 
-def _report(warehouse: Warehouse, settings: Settings, trial: Trial, as_of: date) -> str:
-    """Write the page of the trial and show it in the registry; neither holds up the door."""
+def _report(warehouse: Warehouse, settings: Settings, trial: Trial, as_of: date) -> str | None:
+    """Write the page of the trial and show it in the registry; neither holds up the door.
+
+    A look at an earlier day than the newest leaves both as they are.
+    """
     from retention_ml.reports import comparison_page
     from retention_ml.reports.comparison import comparison
 
-    told = comparison(warehouse, settings=settings, trial_id=trial.trial_id, as_of=as_of)
-    path = comparison_page.write(told, folder=settings.home / "reports" / "trials")
+    folder = settings.home / "reports" / "trials"
+    with warehouse.transaction() as transaction:
+        newest = trials.newest_look(transaction, trial.trial_id)
+    if newest is None or newest.as_of != as_of:
+        return None
+    try:
+        told = comparison(warehouse, settings=settings, trial_id=trial.trial_id, as_of=as_of)
+        path = comparison_page.write(told, folder=folder)
+    except (RetentionError, OSError, ValueError) as error:
+        logger.warning("The page of the trial was not written, because: %s", error)
+        return None
     try:
         from retention_ml.models.registry import Registry
 

@@ -29,11 +29,12 @@ def trial_of(
         return None
     pair = newest[-1].pair
     with warehouse.transaction() as transaction:
+        is_latest = _is_latest(transaction, newest)
         for other in trials.open_trials(transaction, definition.hash):
-            if other.pair != pair and other.began_on <= newest[-1].as_of:
+            if is_latest and other.pair != pair and other.began_on <= newest[-1].as_of:
                 _end(transaction, other, newest[-1])
         trial = trials.find(transaction, pair, definition.hash) if pair else None
-        if trial is not None and trial.status == "abandoned" and _is_latest(transaction, newest):
+        if trial is not None and trial.status == "abandoned" and is_latest:
             trials.reopen(transaction, trial.trial_id)
             trial = trials.find(transaction, trial.pair, definition.hash)
     if trial is not None or pair is None:
@@ -66,7 +67,7 @@ def _end(transaction: Transaction, trial: Trial, scored: Scored) -> None:
 
 
 def _is_latest(transaction: Transaction, newest: Sequence[Scored]) -> bool:
-    """Whether no later day is published: only the present reopens a trial, no look at the past."""
+    """Whether no later day is published: only the present ends or reopens a trial, no look at the past."""
     rows = transaction.execute("SELECT max(as_of) FROM scores.published")
     return bool(rows[0][0] is None or rows[0][0] <= newest[-1].as_of)
 

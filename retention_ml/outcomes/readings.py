@@ -17,7 +17,9 @@ from retention_ml.errors import RegistryError
 from retention_ml.features.catalogue import FEATURE_NAMES
 from retention_ml.features.store import rows_of
 from retention_ml.models.arrays import Floats
+from retention_ml.models.decisions import MOVING
 from retention_ml.models.definition import churn_definition
+from retention_ml.models.following import MOVED_IN_MLFLOW
 from retention_ml.models.sampling import sampled
 from retention_ml.models.starter import NAME as STARTER
 from retention_ml.outcomes.cohorts import Cohort
@@ -104,9 +106,18 @@ def standing(warehouse: Warehouse, settings: Settings, as_of: date) -> Standing:
             "FROM scores.snapshots WHERE as_of = :as_of ORDER BY snapshot_id DESC LIMIT 1",
             as_of=as_of,
         )
+        # Refusals bear no day but the clock's: they are told of the newest published day alone.
+        # Those of people (`retention promote`) left the alias alone: nothing stands unserved.
         decided = transaction.execute(
-            "SELECT DISTINCT ON (alias) alias, model_version, verdict, reason "
-            "FROM models.promotions ORDER BY alias, promotion_id DESC"
+            "SELECT DISTINCT ON (alias) alias, model_version, reason FROM models.promotions AS p "
+            "WHERE verdict = 'refuse' AND decided_by = :mlflow "
+            "AND NOT EXISTS (SELECT FROM scores.published WHERE as_of > :as_of) "
+            "AND NOT EXISTS (SELECT FROM models.promotions AS later WHERE later.alias = p.alias "
+            "AND later.promotion_id > p.promotion_id AND later.verdict = ANY (:moving)) "
+            "ORDER BY alias, promotion_id DESC",
+            mlflow=MOVED_IN_MLFLOW,
+            moving=list(MOVING),
+            as_of=as_of,
         )
     age = None
     if newest is not None and seen:
@@ -117,9 +128,7 @@ def standing(warehouse: Warehouse, settings: Settings, as_of: date) -> Standing:
         newest_published=newest,
         newest_input_age_days=age,
         refused_snapshot=refused[0].reason if refused and refused[0].status == "refused" else None,
-        refused_models=tuple(
-            (row.alias, row.model_version, row.reason) for row in decided if row.verdict == "refuse"
-        ),
+        refused_models=tuple((row.alias, row.model_version, row.reason) for row in decided),
     )
 
 

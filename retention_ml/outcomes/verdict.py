@@ -12,7 +12,7 @@ import numpy as np
 
 from retention_ml.models.findings import Demands, Finding, discrimination
 from retention_ml.models.findings import profit as profit_finding
-from retention_ml.models.metrics import Interval, Predictions, score
+from retention_ml.models.metrics import Interval, Predictions, ece_by_chance, score
 from retention_ml.models.profit import PROFIT, Offer, profits
 from retention_ml.models.segments import label
 from retention_ml.outcomes.paired import Compared
@@ -31,7 +31,7 @@ class Rules:
     """When a trial is decided; see `[trial]` of the settings."""
 
     error_rate: float
-    scored_days_min: int
+    windows_min: int
     days_max: int
 
 
@@ -58,7 +58,13 @@ class Verdict:
 
 
 def verdict(
-    look: Look, guards: Sequence[Finding], *, scored_days: int, elapsed_days: int, rules: Rules
+    look: Look,
+    guards: Sequence[Finding],
+    *,
+    scored_days: int,
+    windows: int,
+    elapsed_days: int,
+    rules: Rules,
 ) -> Verdict:
     """What follows from the evidence of a day.
 
@@ -68,6 +74,8 @@ def verdict(
         All must have passed, or be better, before a challenger wins.
     scored_days : int
         Scored days whose outcomes have matured.
+    windows : int
+        Outcome windows, one after the other, in which most customers counted.
     elapsed_days : int
         Days since both first scored.
     """
@@ -78,12 +86,12 @@ def verdict(
         f"e-value for better {_e(look.e_better)}, for worse {_e(look.e_worse)}, {needed:.0f} decides."
     )
     is_better, is_worse = look.e_better >= needed, look.e_worse >= needed
-    is_early = scored_days < rules.scored_days_min
+    is_early = windows < rules.windows_min
     held = [guard.sentence for guard in guards if guard.outcome not in ("passed", "better")]
     if is_early:
         waits = (
-            f"Nothing is decided before {rules.scored_days_min} scored days have matured, there "
-            f"are {scored_days}."
+            f"Nothing is decided before {rules.windows_min} outcome windows one after the other "
+            f"were counted, there are {windows}."
         )
     elif is_worse and not is_better:
         return Verdict(outcome="lost", reason=f"{evidence} The challenger predicts worse.")
@@ -142,6 +150,12 @@ def guards(
 
 def _segments(compared: Sequence[Compared], margin: float) -> Finding:
     judged = [row for row in compared if row.segment != "all" and row.metric == "roc_auc"]
+    if not judged:
+        return Finding(
+            what="segments",
+            outcome="open",
+            sentence="No kind of customers is large enough to be judged.",
+        )
     below = [row for row in judged if not row.difference >= -margin]
     if below:
         named = ", ".join(
@@ -164,10 +178,27 @@ def _segments(compared: Sequence[Compared], margin: float) -> Finding:
 
 def _calibration(units: Units, ece_max: float) -> Finding:
     ece = float(score(units.challenger, units.churned)["ece"][0])
+    chance = ece_by_chance(units.challenger)
     return Finding(
         what="calibration",
-        outcome="passed" if ece <= ece_max else "failed",
-        sentence=f"Its calibration error is {ece:.3f}; at most {ece_max:g} is accepted.",
+        outcome="passed" if ece - chance <= ece_max else "failed",
+        sentence=f"Its calibration error is {ece:.3f}; chance alone gives {chance:.3f} for so few "
+        f"customers, and {ece_max:g} beyond it is accepted.",
+    )
+
+
+def unharmed(everybody: Look, error_rate: float) -> Finding:
+    """The challenger is not worse where those whom a campaign reached count too.
+
+    A campaign may go to those who stay silent: whom it left alone then depends on the outcome,
+    and a model that is too low everywhere looks better among them.
+    """
+    harmed = everybody.mean < 0 or everybody.e_worse >= 1 / error_rate
+    return Finding(
+        what="contacted_or_not",
+        outcome="failed" if harmed else "passed",
+        sentence="With those whom a campaign reached, its Brier score is lower by "
+        f"{everybody.mean:+.5f} ({everybody.count:,} forecasts); it must not be higher.",
     )
 
 

@@ -29,6 +29,9 @@ _HEADLINES = {
     "undecided": "No difference was shown in time: version {champion} stays champion",
     "abandoned": "The trial of version {challenger} against version {champion} was given up",
 }
+_TURNED_DOWN = (
+    "Version {challenger} predicts better but was not promoted: version {champion} stays champion"
+)
 _OPEN = {
     "promote": "Version {challenger} predicts better than version {champion} and may become champion",
     "keep": "Version {challenger} does not do better: version {champion} stays champion",
@@ -60,7 +63,7 @@ class Comparison:
         Rows of `models.promotions` about the two versions, the oldest first.
     error_rate : float
         Chance that a challenger that is no better wins; 1 / error_rate is the e-value that decides.
-    scored_days_min, days_max : int
+    windows_min, days_max : int
         Scored days needed before anything is decided, and days after which the trial ends.
     """
 
@@ -70,7 +73,7 @@ class Comparison:
     performance: Sequence[Row] = ()
     decisions: Sequence[Row] = ()
     error_rate: float
-    scored_days_min: int
+    windows_min: int
     days_max: int
 
     @property
@@ -89,6 +92,8 @@ class Comparison:
     def headline(self) -> str:
         """The verdict in words."""
         words = {**_HEADLINES, **_OPEN}[self.verdict]
+        if self.verdict == "lost" and self.newest and self.newest["verdict"] == "promote":
+            words = _TURNED_DOWN
         return words.format(
             champion=self.trial["champion_version"], challenger=self.trial["challenger_version"]
         )
@@ -189,7 +194,7 @@ def comparison(
         performance=performance,
         decisions=decisions,
         error_rate=settings.trial.error_rate,
-        scored_days_min=settings.trial.scored_days_min,
+        windows_min=settings.trial.windows_min,
         days_max=settings.trial.days_max,
     )
 

@@ -26,7 +26,7 @@ def figures(told: Comparison) -> "dict[str, Figure]":
         made["evidence"] = evidence(told)
     if _forest_metrics(told):
         made["segments"] = segments(told)
-    if told.newest and told.newest["evidence"].get("calibration"):
+    if told.newest and any(told.newest["evidence"].get("calibration", {}).values()):
         made["calibration"] = calibration(told)
     if len({row["as_of"] for row in told.performance}) > 1:
         made["over_time"] = over_time(told)

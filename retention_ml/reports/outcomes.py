@@ -6,16 +6,26 @@ from typing import Any
 from retention_ml.warehouse import Warehouse
 
 _DAYS_SHOWN = 8
+_DEFINITION = (
+    "(SELECT s.definition_hash FROM scores.published AS p JOIN scores.snapshots AS s "
+    "USING (snapshot_id) WHERE p.as_of <= :until ORDER BY p.as_of DESC LIMIT 1)"
+)
 
 
 def performance(warehouse: Warehouse, *, until: date) -> list[dict[str, Any]]:
-    """What the scores of the newest measured days up to a day were worth, about all customers."""
+    """What the scores of the newest measured days up to a day were worth, about all customers.
+
+    Days of another churn definition than that of the newest published one are left out.
+    """
     return _rows(
         warehouse,
         "SELECT as_of, role, model_version, metric, value, lower, upper, customers_count, "
-        "contacted_count, known_as_of FROM outcomes.performance WHERE segment = 'all' AND as_of IN "
+        "contacted_count, known_as_of FROM outcomes.performance WHERE segment = 'all' "
+        "AND definition_hash = " + _DEFINITION + " AND as_of IN "
         "(SELECT DISTINCT as_of FROM outcomes.performance WHERE known_as_of <= :until "
-        "AND as_of <= :until ORDER BY as_of DESC LIMIT :shown) "
+        "AND as_of <= :until AND definition_hash = "
+        + _DEFINITION
+        + " ORDER BY as_of DESC LIMIT :shown) "
         "ORDER BY as_of, role, model_version, metric",
         until=until,
         shown=_DAYS_SHOWN,

@@ -123,35 +123,6 @@ def promotions(warehouse: Warehouse) -> list[Row]:
     )
 
 
-def trial(warehouse: Warehouse) -> Row | None:
-    """The newest trial with its newest look, see `reports.trials`; None where there was none."""
-    found = _select(
-        warehouse,
-        "SELECT * FROM reports.trials WHERE is_newest ORDER BY trial_id DESC LIMIT 1",
-    )
-    return found[0] if found else None
-
-
-def performance(warehouse: Warehouse) -> list[Row]:
-    """What the scores of the newest day with known outcomes were worth, per model and metric.
-
-    Beside each value stands what the training of that version had promised (`offline_value`,
-    empty where it is not known).
-    """
-    return _select(
-        warehouse,
-        "SELECT o.as_of, o.known_as_of, o.role, o.model_name, o.model_version, o.metric, "
-        "o.value, o.lower, o.upper, o.customers_count, o.contacted_count, "
-        "(SELECT p.value FROM reports.model_performance AS p WHERE p.evidence = 'offline' "
-        "AND p.model_version = o.model_version AND p.metric = o.metric "
-        "ORDER BY p.finished_at DESC LIMIT 1) AS offline_value "
-        "FROM reports.model_performance AS o "
-        "WHERE o.evidence = 'outcomes' AND o.segment = 'all' AND o.as_of = "
-        "(SELECT max(as_of) FROM reports.model_performance WHERE evidence = 'outcomes') "
-        "ORDER BY o.role, o.metric",
-    )
-
-
 def ingestion(warehouse: Warehouse) -> list[Row]:
     """Files and rows by source and feed: delivered = accepted + quarantined + duplicates.
 

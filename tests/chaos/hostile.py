@@ -57,7 +57,8 @@ def originals() -> dict[str, Contents]:
     members.append(Member(name="season", predictor=season, features=SEASON, weight=1.0))
     features = (*known.features, *SEASON)
     bundles = {
-        name: one.to_bundle(name, timing=timing, definition_hash="d") for name, one in fitted.items()
+        name: one.to_bundle(name, timing=timing, definition_hash="d")
+        for name, one in fitted.items()
     }
     bundles["blend"] = Bundle.of(
         Blend(members=tuple(members), features=features, intercept=0.1),
@@ -222,7 +223,9 @@ def read(sound: dict[str, Contents], numbers: Sequence[int], answers: str) -> No
         tables = _written(Path(scratch))
         with Path(answers).open("a", encoding="utf-8") as file:
             for number in numbers:
-                said = _said(mutated(sound, number), Path(scratch) / "bundle", tables[number % 8 == 0])
+                said = _said(
+                    mutated(sound, number), Path(scratch) / "bundle", tables[number % 8 == 0]
+                )
                 file.write(json.dumps([number, said]) + "\n")
                 file.flush()
 

@@ -13,7 +13,7 @@ from retention_ml.settings import load
 from retention_ml.warehouse import Warehouse
 from tests.outcomes.world import Shop, weeks
 
-AS_OF = str(weeks(4)[-1] + timedelta(days=29))
+AS_OF = str(weeks(5)[-1] + timedelta(days=29))
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +27,7 @@ def _own(warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 @pytest.fixture
 def shop(warehouse: Warehouse) -> Shop:
     shop = Shop(warehouse, load(), customers=400, days=80)
-    for day in weeks(4):
+    for day in weeks(5):
         shop.publish(day, shop.noisy(1.5), shop.truth)
     return shop
 
@@ -43,7 +43,7 @@ def test_nothing_published_is_said() -> None:
 def test_performance_evidence_and_verdict_are_printed() -> None:
     shown = CliRunner().invoke(app, ["measure", "--as-of", AS_OF])
     assert shown.exit_code == 0, shown.exception
-    for words in (str(weeks(4)[0]), "e better", "bought once", "retention rate", "promote:"):
+    for words in (str(weeks(5)[0]), "e better", "bought once", "retention rate", "promote:"):
         assert words in shown.stdout
     assert "The trial to read: trial.html" in shown.stdout
 
@@ -53,7 +53,7 @@ def test_json_is_one_document() -> None:
     shown = CliRunner().invoke(app, ["measure", "--as-of", AS_OF, "--json"])
     found = json.loads(shown.stdout)
     assert found["verdict"] == "promote"
-    assert found["trial"]["scored_days_count"] == 4
+    assert found["trial"]["scored_days_count"] == 5
     assert {row["metric"] for row in found["performance"]} >= {"roc_auc", "ece"}
     assert {row["comparison"] for row in found["comparisons"]} == {"paired", "arms"}
 

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from retention_airflow import approvals
+from retention_airflow import approvals, doors
 
+from retention_ml.errors import RegistryError
+from retention_ml.models.registry import Registry
+from retention_ml.settings import Settings
 from tests.dags.conftest import DAGS, PROJECT
 
 MEASURED = {
@@ -184,3 +187,16 @@ def test_a_person_is_asked_only_about_a_challenger_that_won(verdict: object) -> 
     assert not approvals.is_needed({}, "approval")
     assert approvals.is_needed({"verdict": "promote"}, "approval")
     assert not approvals.is_needed({"verdict": "promote"}, "automatic")
+
+
+def test_without_an_answer_of_mlflow_the_question_is_asked_without_the_card(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    def down(registry: Registry, version: str) -> str:
+        raise RegistryError("MLflow is down.")
+
+    monkeypatch.setattr(Registry, "description", down)
+    monkeypatch.setattr(doors, "settings", lambda: settings)
+    body = approvals.question(MEASURED, approvals.card_of("2"))["body"]
+    assert "The model card is missing" in body
+    assert str(MEASURED["reason"]) in body

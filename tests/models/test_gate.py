@@ -176,6 +176,16 @@ def test_the_seat_on_trial_is_named_with_its_last_day() -> None:
     assert said.evidence["seat_of_version"] == "7"
 
 
+def test_without_a_champion_the_seat_on_trial_is_kept_unless_the_candidate_is_shown() -> None:
+    seat = Seat(version="7", until=date(2026, 3, 1))
+    said = first(_choose(NOISE), HELD, seat=seat)
+    assert (said.verdict, said.is_challenger) == ("keep", False)
+    assert "Version 7 is on trial beside the starter" in said.reason
+    assert "until 2026-03-01" in said.reason
+    assert first(_choose(NOISE), HELD).is_challenger
+    assert first(_choose(CLEAR), HELD, seat=seat).verdict == "promote"
+
+
 def test_without_a_day_to_compare_on_only_what_beats_the_recency_rule_may_stand() -> None:
     shown = _beside(_choose(CLEAR), None)
     assert (shown.verdict, shown.is_challenger) == ("inconclusive", True)

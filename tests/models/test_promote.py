@@ -8,6 +8,7 @@ import pytest
 
 from retention_ml.errors import RegistryError, UnfitModel, UsageError
 from retention_ml.models.bundle import Bundle
+from retention_ml.models.promote import NO_CHAMPION
 from retention_ml.models.registry import Registry
 from tests.models.shelf import Shelf, a_bundle
 
@@ -174,3 +175,26 @@ def test_a_request_that_makes_no_sense_is_explained(
     with pytest.raises(UsageError, match=sentence):
         shelf.promote(**asked)
     assert shelf.ledger() == []
+
+
+def test_evidence_gathered_without_a_champion_replaces_none(shelf: Shelf) -> None:
+    assert shelf.promote("1", instead_of=NO_CHAMPION)["changed"]
+    told = shelf.promote("2", instead_of=NO_CHAMPION)
+    assert not told["changed"]
+    assert "instead of nobody, but version 1 is champion by now" in told["sentence"]
+    assert shelf.ledger() == [("1", "promote")]
+    assert shelf.promote("2")["changed"]
+
+
+@pytest.mark.parametrize("to", ["3", None])
+def test_evidence_does_not_overrule_a_person_who_moved_the_alias(
+    shelf: Shelf, to: str | None
+) -> None:
+    shelf.promote("1")
+    shelf.registry.point("champion", to) if to else shelf.registry.clear("champion")
+    told = shelf.promote("2", instead_of="1")
+    assert not told["changed"]
+    assert ("moved to version 3" if to else "deleted") in told["sentence"]
+    assert shelf.ledger() == [("1", "promote")]
+    assert shelf.alias() == to
+    assert shelf.promote("2")["changed"]

@@ -14,6 +14,7 @@ from retention_ml.models.bundle import Bundle
 from retention_ml.models.candidates import candidate
 from retention_ml.models.contest import Contest
 from retention_ml.models.decisions import write_decision
+from retention_ml.models.gate import choose
 from retention_ml.models.preparation import load_rows
 from retention_ml.models.registry import Registry
 from retention_ml.models.train import fit, prepare, select
@@ -152,6 +153,29 @@ def test_the_challenger_on_trial_keeps_its_seat(world: Fitted) -> None:
 def test_a_challenger_whose_trial_has_not_begun_keeps_its_seat(world: Fitted) -> None:
     _select(world, world.first)
     assert "Version 3 is on trial" in _select(world, world.second)["reason"]
+    assert _aliases(world)["challenger"] == "3"
+
+
+def test_without_a_champion_the_challenger_beside_the_starter_keeps_its_seat(
+    world: Fitted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _select(world, world.first)
+    follow = Registry.served
+    monkeypatch.setattr(
+        Registry,
+        "served",
+        lambda own, warehouse, alias: (
+            None if alias == "champion" else follow(own, warehouse, alias)
+        ),
+    )
+    monkeypatch.setattr(selection, "decisions", lambda *_: [])
+    monkeypatch.setattr(selection, "locked", lambda *_: [])
+    monkeypatch.setattr(
+        selection, "choose", lambda *said, **more: replace(choose(*said, **more), is_shown=False)
+    )
+    details = _select(world, world.second)
+    assert (details["verdict"], details["model_version"]) == ("keep", "4")
+    assert "Version 3 is on trial beside the starter" in details["reason"]
     assert _aliases(world)["challenger"] == "3"
 
 

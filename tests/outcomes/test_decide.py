@@ -17,11 +17,11 @@ from tests.outcomes.world import Shop, weeks
 
 pytestmark = pytest.mark.usefixtures("no_page")
 
-LOOK = weeks(4)[-1] + timedelta(days=29)
+LOOK = weeks(5)[-1] + timedelta(days=29)
 
 
 class Trial:
-    """Version 1 is champion, version 2 challenger; both scored four weeks, and one look was taken."""
+    """Version 1 is champion, version 2 challenger; both scored five weeks, and one look was taken."""
 
     def __init__(self, shelf: Shelf, champion: float, challenger: float, **settings: Any) -> None:
         self.shelf = shelf
@@ -34,7 +34,7 @@ class Trial:
         self.shas = {v.version: v.tags["bundle_sha256"] for v in shelf.registry.versions()}
         shelf.promote("1")
         shelf.seat("2")
-        for day in weeks(4):
+        for day in weeks(5):
             self.publish(day, self.shop.noisy(champion), self.shop.noisy(challenger, seed=9))
         self.measure(LOOK)
 

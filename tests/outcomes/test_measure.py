@@ -258,7 +258,8 @@ def test_a_clearly_better_challenger_is_to_be_promoted_not_before_enough_days(sh
         _measure(shop, weeks(1)[0] + WINDOW + timedelta(days=7 * k)).details["verdict"]
         for k in range(5)
     ]
-    assert verdicts == ["inconclusive"] * 3 + ["promote"] * 2
+    # Until the fifth day there was one outcome window, however many days were scored in it.
+    assert verdicts == ["inconclusive"] * 4 + ["promote"]
     looks = _looks(shop)
     assert [look["scored_days_count"] for look in looks] == [1, 2, 3, 4, 5]
     # 28 days: the fifth weekly day counts everybody anew, those between count nobody.
@@ -274,9 +275,9 @@ def test_a_clearly_better_challenger_is_to_be_promoted_not_before_enough_days(sh
 
 
 def test_a_clearly_worse_challenger_loses(shop: Shop) -> None:
-    for day in weeks(4):
+    for day in weeks(5):
         shop.publish(day, shop.truth, shop.noisy(1))
-    receipt = _measure(shop, weeks(4)[-1] + WINDOW)
+    receipt = _measure(shop, weeks(5)[-1] + WINDOW)
     assert receipt.details["verdict"] == "keep"
     assert "predicts worse" in receipt.details["reason"]
 

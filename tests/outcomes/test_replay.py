@@ -74,8 +74,8 @@ def test_a_clearly_better_challenger_is_promoted_once_and_serves_from_then_on(
     assert shelf.registry.aliases() == {"champion": "2"}
     won = found.verdicts.index("promote")
     assert found.verdicts.count("promote") == 1
-    # Four scored days have matured: the fourth week's window has closed and settled.
-    assert weeks(WEEKS)[won] - FIRST >= timedelta(days=14 + 3 * 7 + 29)
+    # Two outcome windows one after the other: that of the fifth weekly day has closed and settled.
+    assert weeks(WEEKS)[won] - FIRST >= timedelta(days=14 + 4 * 7 + 29)
     assert found.seated[won] == ("1", "2")
     assert set(found.seated[won + 1 :]) == {("2", None)}
     assert (found.trial["status"], found.trial["ended_on"]) == ("won", weeks(WEEKS)[won])

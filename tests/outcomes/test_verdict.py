@@ -11,9 +11,9 @@ from retention_ml.models.profit import Offer
 from retention_ml.outcomes.paired import Compared, paired
 from retention_ml.outcomes.sequential import Look
 from retention_ml.outcomes.units import Units
-from retention_ml.outcomes.verdict import Rules, guards, verdict
+from retention_ml.outcomes.verdict import Rules, guards, unharmed, verdict
 
-RULES = Rules(error_rate=0.05, scored_days_min=4, days_max=182)
+RULES = Rules(error_rate=0.05, windows_min=2, days_max=182)
 PASSED = Finding(what="roc_auc", outcome="passed", sentence="All is well.")
 DEMANDS = Demands(
     auc_margin=0.005,
@@ -32,30 +32,31 @@ def _look(better: float = 1.0, worse: float = 1.0) -> Look:
 
 
 @pytest.mark.parametrize(
-    ("better", "worse", "days", "elapsed", "guard", "expected"),
+    ("better", "worse", "windows", "elapsed", "guard", "expected"),
     [
-        (20.0, 0.1, 4, 60, "passed", ("won", "promote")),
-        (19.9, 0.1, 4, 60, "passed", ("open", "inconclusive")),
-        (20.0, 0.1, 3, 60, "passed", ("open", "inconclusive")),
-        (20.0, 0.1, 4, 60, "open", ("open", "inconclusive")),
-        (20.0, 0.1, 4, 60, "failed", ("open", "inconclusive")),
-        (20.0, 0.1, 4, 182, "passed", ("won", "promote")),
-        (20.0, 0.1, 4, 182, "failed", ("undecided", "inconclusive")),
-        (0.1, 20.0, 4, 60, "passed", ("lost", "keep")),
-        (0.1, 20.0, 3, 60, "passed", ("open", "inconclusive")),
-        (1.0, 1.0, 9, 181, "passed", ("open", "inconclusive")),
-        (1.0, 1.0, 9, 182, "passed", ("undecided", "inconclusive")),
+        (20.0, 0.1, 2, 60, "passed", ("won", "promote")),
+        (19.9, 0.1, 2, 60, "passed", ("open", "inconclusive")),
+        (20.0, 0.1, 1, 60, "passed", ("open", "inconclusive")),
+        (20.0, 0.1, 2, 60, "open", ("open", "inconclusive")),
+        (20.0, 0.1, 2, 60, "failed", ("open", "inconclusive")),
+        (20.0, 0.1, 2, 182, "passed", ("won", "promote")),
+        (20.0, 0.1, 2, 182, "failed", ("undecided", "inconclusive")),
+        (0.1, 20.0, 2, 60, "passed", ("lost", "keep")),
+        (0.1, 20.0, 1, 60, "passed", ("open", "inconclusive")),
+        (1.0, 1.0, 5, 181, "passed", ("open", "inconclusive")),
+        (1.0, 1.0, 5, 182, "passed", ("undecided", "inconclusive")),
         (1.0, 1.0, 0, 182, "passed", ("undecided", "inconclusive")),
-        (30.0, 30.0, 9, 100, "passed", ("open", "inconclusive")),
+        (30.0, 30.0, 5, 100, "passed", ("open", "inconclusive")),
     ],
 )
 def test_the_verdict_follows_the_rules(
-    better: float, worse: float, days: int, elapsed: int, guard: str, expected: tuple[str, str]
+    better: float, worse: float, windows: int, elapsed: int, guard: str, expected: tuple[str, str]
 ) -> None:
     said = verdict(
         _look(better, worse),
         [replace(PASSED, outcome=guard)],  # type: ignore[arg-type]
-        scored_days=days,
+        scored_days=9,
+        windows=windows,
         elapsed_days=elapsed,
         rules=RULES,
     )
@@ -65,8 +66,24 @@ def test_the_verdict_follows_the_rules(
 
 def test_what_holds_a_challenger_back_is_said() -> None:
     held = replace(PASSED, outcome="open", sentence="Its ROC AUC is lower.")
-    said = verdict(_look(99), [held], scored_days=5, elapsed_days=50, rules=RULES)
+    said = verdict(_look(99), [held], scored_days=5, windows=2, elapsed_days=50, rules=RULES)
     assert "held back: Its ROC AUC is lower." in said.reason
+
+
+def test_a_challenger_that_looks_better_only_where_campaigns_do_not_reach_is_held_back() -> None:
+    worse = replace(_look(0.1, 2.0), mean=-0.001)
+    assert unharmed(worse, 0.05).outcome == "failed"
+    assert unharmed(_look(1.0, 30.0), 0.05).outcome == "failed"
+    assert unharmed(_look(1.0, 1.0), 0.05).outcome == "passed"
+
+
+def test_without_a_kind_of_customers_large_enough_the_guard_stays_open() -> None:
+    log_odds, churned = _world()
+    units = replace(
+        _units(sigmoid(log_odds), sigmoid(log_odds + 0.1), churned),
+        segments={"bought_once": np.arange(len(churned)) < 5},
+    )
+    assert _guards(units)["segments"].outcome == "open"
 
 
 def _units(champion: np.ndarray, challenger: np.ndarray, churned: np.ndarray) -> Units:

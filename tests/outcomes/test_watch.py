@@ -11,6 +11,7 @@ import pytest
 from retention_ml.features import build
 from retention_ml.models.due import due
 from retention_ml.outcomes import readings
+from retention_ml.outcomes.alerts import Alert, raise_alerts
 from retention_ml.outcomes.watch import watch
 from retention_ml.reports.read import status
 from retention_ml.settings import Settings
@@ -331,6 +332,54 @@ def test_a_refused_snapshot_and_a_refused_model_are_told_with_the_reason(watched
     assert "a tier jumped" in found["refused_snapshot"]["sentence"]
     assert "its digest differs" in found["refused_model"]["sentence"]
     assert watched.drift(BEGINS + 1) == {}
+
+
+def test_a_refusal_is_told_until_a_decision_moves_the_alias_and_only_of_the_newest_day(
+    watched: Watched,
+) -> None:
+    world = watched.world
+
+    def decide(verdict: str, by: str) -> None:
+        with world.warehouse.transaction() as transaction:
+            transaction.execute(
+                "INSERT INTO models.promotions (alias, model_name, model_version, bundle_sha256, "
+                "verdict, decided_by, reason, evidence, decided_at) VALUES ('challenger', 'plain', "
+                "'9', 'x', :verdict, :by, 'unfit', '{}', '2025-01-02')",
+                verdict=verdict,
+                by=by,
+            )
+
+    def told(number: int) -> list[tuple[str, str, str]]:
+        of_day = readings.standing(world.warehouse, world.settings, day_of(number))
+        return list(of_day.refused_models)
+
+    watched.run(BEGINS)
+    watched.run(BEGINS + 1)
+    decide("refuse", "ann")  # her `retention promote` failed; the alias stands where it stood
+    assert told(BEGINS + 1) == []
+    decide("refuse", "mlflow")
+    decide("keep", "gate")
+    assert told(BEGINS + 1) == [("challenger", "9", "unfit")]
+    assert told(BEGINS + 2) == [("challenger", "9", "unfit")]  # not published yet
+    assert told(BEGINS) == []
+    decide("follow", "mlflow")
+    assert told(BEGINS + 1) == []
+
+
+def test_in_a_backfill_newest_first_a_lasting_fault_is_told_once_in_the_cooldown(
+    warehouse: Warehouse,
+) -> None:
+    fault = Alert(kind="stale_feed", subject="s", severity="warning", sentence="s", evidence={})
+
+    def is_news(number: int) -> bool:
+        with warehouse.transaction() as transaction:
+            return bool(
+                raise_alerts(
+                    transaction, [fault], as_of=day_of(number), cooldown_days=3, run_id="r"
+                )
+            )
+
+    assert [is_news(number) for number in (9, 8, 7, 6, 9)] == [True, False, False, True, True]
 
 
 def test_channels_and_countries_are_watched_as_known_on_the_day(watched: Watched) -> None:

@@ -174,6 +174,15 @@ def test_every_end_of_a_trial_has_words(
     assert "{" not in ended.headline
 
 
+def test_a_winner_that_was_turned_down_is_not_said_to_have_lost(told: Comparison) -> None:
+    trial = {**told.trial, "status": "lost", "reason": "Turned down by bob: sale week."}
+    ended = replace(told, trial=trial, looks=[{**told.looks[-1], "verdict": "promote"}])
+    assert ended.headline == (
+        "Version 3 predicts better but was not promoted: version 2 stays champion"
+    )
+    assert summary(ended).startswith(f"**{ended.headline}.** Turned down by bob: sale week.")
+
+
 def test_of_an_error_less_is_better() -> None:
     assert in_words(_KEPT) == "better"
     assert in_words({**_KEPT, "metric": "brier"}) == "worse"

@@ -126,7 +126,7 @@ class BuyTillYouDie:
             values: dict[str, Any] = {name: float(content[name]) for name in _NAMES}
             flags = {name: content[name] for name in ("modified", "has_weak_prior")}
         except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise UnfitModel(_unfit(f"{type(error).__name__} at {error}")) from error
+            raise UnfitModel(_unfit(f"{type(error).__name__} at {str(error)[:80]}")) from error
         wrong = [name for name, value in values.items() if not (np.isfinite(value) and value > 0)]
         wrong += [name for name, flag in flags.items() if not isinstance(flag, bool)]
         if wrong:
