@@ -123,7 +123,7 @@ def discrimination(differences: Mapping[str, Interval], demands: Demands) -> lis
     return [
         Finding(
             what="roc_auc",
-            outcome=_judged(auc, auc.upper < 0, "passed" if is_shown else "open"),
+            outcome=_judged(auc, auc.upper < -demands.auc_margin, "passed" if is_shown else "open"),
             sentence=f"Its ROC AUC is {said(auc)} against the champion's; it may be lower by "
             f"{demands.auc_margin:g}, given the interval.",
         ),

@@ -5,7 +5,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -46,10 +46,12 @@ class AirflowApi:
 
     def backfill(self, dag_id: str, first: date, last: date, timezone: str = "UTC") -> None:
         """Run a DAG again for every day of the shop's calendar from `first` to `last`, inclusive."""
+        # An hour on either side: whether Airflow dates a run by the shop's clock or in UTC.
+        hour = timedelta(hours=1)
         body = {
             "dag_id": dag_id,
-            "from_date": clock.midnight(first, timezone).isoformat(),
-            "to_date": clock.midnight(last, timezone).isoformat(),
+            "from_date": (clock.midnight(first, timezone) - hour).isoformat(),
+            "to_date": (clock.midnight(last, timezone) + hour).isoformat(),
             "reprocess_behavior": "completed",
             "max_active_runs": 1,
         }

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from retention_ml.models import registry, serving, trees  # noqa: F401  imported before the kills
 from retention_ml.models.promote import promote
 from retention_ml.models.train import select
 from retention_ml.settings import Settings

@@ -182,10 +182,8 @@ def test_a_bundle_beyond_all_bounds_is_not_fetched(
 @pytest.mark.parametrize(
     ("key", "text"),
     [
-        ("model_name", "a\0b"), ("model_name", "\ud800"), ("model_name", ""),
-        ("model_name", "x" * 1_000_000), ("training_id", "a\0b"), ("training_id", "\ud800"),
-        ("definition_hash", "a\0b"), ("definition_hash", "\ud800" * 10_000), ("as_of", "a\0b"),
-        ("as_of", "9" * 1_000_000),
+        ("model_name", "a\0b"), ("model_name", ""), ("model_name", "x" * 1_000_000),
+        ("training_id", "\ud800"), ("definition_hash", "a\0b"), ("as_of", "9" * 1_000_000),
     ],
 )  # fmt: skip
 def test_a_name_that_cannot_be_written_down_leaves_the_last_good(

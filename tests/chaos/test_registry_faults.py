@@ -24,7 +24,7 @@ from retention_ml.stack.postgres import EmbeddedPostgres
 from retention_ml.warehouse import Warehouse
 from tests.chaos import decider
 from tests.models.conftest import Trained, settings_in
-from tests.models.shelf import Shelf
+from tests.models.shelf import Shelf, a_bundle
 from tests.shops import random_shop
 
 PROMISED_SECONDS = 30
@@ -119,18 +119,18 @@ DEATHS = [
 
 @dataclass(frozen=True)
 class Deciding:
-    """A shop with two fitted trainings that nobody has selected from."""
+    """A shop with a fitted training that nobody has selected from."""
 
     shop: Trained
-    trainings: tuple[str, ...]
+    training_id: str
 
     @property
     def shelf(self) -> Shelf:
         return Shelf(warehouse=self.shop.warehouse, settings=self.shop.settings)
 
-    def select(self, number: int) -> Receipt:
+    def select(self) -> Receipt:
         return select(
-            self.shop.warehouse, settings=self.shop.settings, training_id=self.trainings[number]
+            self.shop.warehouse, settings=self.shop.settings, training_id=self.training_id
         )
 
     def die(self, processes: ForkServerContext, door: str, which: str, place: str) -> None:
@@ -142,16 +142,17 @@ class Deciding:
         process.join()
         assert process.exitcode == -signal.SIGKILL, f"{place} was not reached"
 
-    def trainings_registered(self) -> list[str]:
+    def versions(self) -> list[str]:
+        """The training of every version, the oldest first."""
         return [each.tags["training_id"] for each in reversed(self.shelf.registry.versions())]
 
     def has_one_champion(self, version: str) -> bool:
-        """Whether ledger, alias and what is served all say that version, and nothing is open."""
+        """Whether after one look ledger and alias say that version, and nothing is open."""
+        served = self.shelf.served()
         champions = [one for one, verdict in self.shelf.ledger() if verdict == "promote"]
         return (
-            champions[-1:] == [version]
+            served == self.shelf.alias() == champions[-1] == version
             and len(set(champions)) == len(champions)
-            and self.shelf.alias() == self.shelf.served() == version
             and self.shelf.open_decisions() == 0
             and violations(self.shop.warehouse) == []
         )
@@ -161,7 +162,7 @@ class Deciding:
 def processes() -> ForkServerContext:
     """Processes of their own that find everything imported: a kill costs no start-up."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.chaos.decider"])
+    context.set_forkserver_preload(["tests.chaos.decider", "retention_ml.models.serving"])
     return context
 
 
@@ -183,22 +184,18 @@ def fitted(
         registry_database,
         RETENTION_TRAINING__CANDIDATES="recency,rfm_logistic",
     )
-    trainings = []
-    for seed in (5, 6):
-        training = settings.training.model_copy(update={"seed": seed})
-        own = settings.model_copy(update={"training": training})
-        receipt = prepare(warehouse, settings=own, as_of=as_of)
-        trainings.append(str(receipt.details["training_id"]))
-        for name in own.training.candidates:
-            fit(warehouse, settings=own, training_id=trainings[-1], candidate=name)
+    receipt = prepare(warehouse, settings=settings, as_of=as_of)
+    training_id = str(receipt.details["training_id"])
+    for name in settings.training.candidates:
+        fit(warehouse, settings=settings, training_id=training_id, candidate=name)
     shop = Trained(warehouse=warehouse, settings=settings, as_of=as_of, receipt=receipt)
-    yield Deciding(shop, tuple(trainings))
+    yield Deciding(shop, training_id)
     warehouse.close()
 
 
 @pytest.fixture
 def deciding(fitted: Deciding, copied: Callable[[Trained], Trained]) -> Deciding:
-    return Deciding(copied(fitted.shop), fitted.trainings)
+    return Deciding(copied(fitted.shop), fitted.training_id)
 
 
 def test_every_place_of_training_and_promotion_is_died_at() -> None:
@@ -210,33 +207,35 @@ def test_every_place_of_training_and_promotion_is_died_at() -> None:
 def test_killed_anywhere_one_look_and_a_retry_give_one_champion_and_no_version_twice(
     deciding: Deciding, processes: ForkServerContext, door: str, place: str
 ) -> None:
+    only = deciding.training_id
     if door == "promote":
-        deciding.select(0)
-        deciding.select(1)
+        deciding.select()
+        other = a_bundle(deciding.shop.settings, 5, as_of=str(deciding.shop.as_of))
+        deciding.shelf.register(other, training_id="other")
         assert deciding.has_one_champion("1")
         deciding.die(processes, door, "2", place)
         assert deciding.has_one_champion("2")
         assert not deciding.shelf.promote("2")["changed"]
         assert deciding.has_one_champion("2")
-        assert deciding.trainings_registered() == list(deciding.trainings)
+        assert deciding.versions() == [only, "other"]
         return
-    deciding.die(processes, door, deciding.trainings[0], place)
-    assert deciding.trainings_registered() == [deciding.trainings[0]]
+    deciding.die(processes, door, only, place)
+    assert deciding.versions() == [only]
     if place == "train.after_register":  # nobody decided yet
         assert deciding.shelf.served() is None
         assert deciding.shelf.ledger() == []
     else:
         assert deciding.has_one_champion("1")
-    assert deciding.select(0).details["verdict"] == "promote"
+    assert deciding.select().details["verdict"] == "promote"
     assert deciding.has_one_champion("1")
-    assert deciding.trainings_registered() == [deciding.trainings[0]]
+    assert deciding.versions() == [only]
 
 
 def test_a_retry_that_does_not_look_registers_twice(
     deciding: Deciding, processes: ForkServerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Negative control."""
-    deciding.die(processes, "select", deciding.trainings[0], "train.after_register")
+    deciding.die(processes, "select", deciding.training_id, "train.after_register")
     monkeypatch.setattr(Registry, "version_of_training", lambda *_: None)
-    deciding.select(0)
-    assert deciding.trainings_registered() == [deciding.trainings[0]] * 2
+    deciding.select()
+    assert deciding.versions() == [deciding.training_id] * 2

@@ -150,8 +150,8 @@ def test_a_backfill_names_both_days_and_runs_again_what_ran(server: Airflow) -> 
     server.session().backfill("ingest_deliveries", DAY, date(2026, 3, 3))
     _, path, body = server.asked[-1]
     assert path == "/api/v2/backfills"
-    assert body["from_date"] == "2026-03-01T00:00:00Z"
-    assert body["to_date"] == "2026-03-03T00:00:00Z"
+    assert body["from_date"] == "2026-02-28T23:00:00+00:00"
+    assert body["to_date"] == "2026-03-03T01:00:00+00:00"
     assert body["reprocess_behavior"] == "completed"
 
 
