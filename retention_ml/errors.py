@@ -19,6 +19,8 @@ A message says what is wrong with its value, what was expected, and what to do n
 It never holds a customer's identifier.
 """
 
+import re
+
 
 class RetentionError(Exception):
     """Anything this library raises on purpose."""
@@ -92,3 +94,19 @@ class StackError(RetentionError):
 
 class AccountingError(RetentionError):
     """Rows read are not the rows written, quarantined and recognised as duplicates."""
+
+
+# Whatever follows: a password may hold any character but a blank, and quotes end no address.
+_ADDRESS = re.compile(r"\b[\w+.-]+://\S*")
+
+
+def first_words(error: BaseException) -> str:
+    """The first line of what an error says, at most 300 characters, without addresses.
+
+    Examples
+    --------
+    >>> first_words(OSError("no answer from https://ann:secret@host/api today"))
+    'no answer from its address today'
+    """
+    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return _ADDRESS.sub("its address", first)[:300]

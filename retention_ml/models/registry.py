@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +13,7 @@ from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from retention_ml.errors import RegistryError, UnfitModel
+from retention_ml.errors import RegistryError, UnfitModel, first_words
 from retention_ml.models.bundle import FILES_MAX, TOTAL_BYTES_MAX, Bundle
 from retention_ml.models.card import described
 from retention_ml.models.decisions import writable
@@ -30,8 +29,6 @@ BUNDLE_PATH = "artifacts/bundle"
 _METRICS_AT_ONCE = 1_000
 _REQUIREMENTS = ("lightgbm", "numpy", "pandas", "pyarrow", "scipy")
 _PATIENT = {"TIMEOUT": "30", "MAX_RETRIES": "3", "BACKOFF_FACTOR": "1"}
-# Whatever follows: a password may hold any character but a blank, and quotes end no address.
-_ADDRESS = re.compile(r"\b[\w+.-]+://\S*")
 _BRISK = {"TIMEOUT": "5", "MAX_RETRIES": "1", "BACKOFF_FACTOR": "1"}
 
 
@@ -384,10 +381,8 @@ class Registry:
                 try:
                     yield
                 except (MlflowException, OSError, sqlalchemy.exc.SQLAlchemyError) as error:
-                    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-                    first = _ADDRESS.sub("its address", first)
                     raise RegistryError(
-                        f"The model registry did not carry out a request: {first[:300]} Check that "
+                        f"The model registry did not carry out a request: {first_words(error)} Check that "
                         "MLflow answers (`retention stack status`), then run the same command again."
                     ) from error
         finally:
