@@ -194,16 +194,16 @@ def test_a_name_that_cannot_be_written_down_leaves_the_last_good(
     files[f"{BUNDLE}manifest.json"] = manifest
     version = _put(stand, files, sha256_of(files))
     stand.registry.point("champion", version)
-    for _ in range(2):
-        assert stand.served() == "1"
-    assert stand.ledger()[-2:].count((version, "refuse")) == 1  # once
+    assert stand.served() == "1"
+    assert stand.ledger()[-1] == (version, "refuse")
 
 
 def test_a_tag_that_cannot_be_written_down_leaves_the_last_good(stand: Shelf) -> None:
     version = _put(stand, {"x": b""}, "a" * 64, model_name="a\0b", note="a\0b")
     stand.registry.point("champion", version)
-    assert stand.served() == "1"
-    assert stand.ledger()[-1] == (version, "refuse")
+    for _ in range(2):
+        assert stand.served() == "1"
+    assert stand.ledger()[-2:].count((version, "refuse")) == 1
 
 
 # Files swapped after approval
