@@ -28,16 +28,15 @@ from retention_ml.models.backtest.run import Files, backtest
 from retention_ml.models.candidates import candidate, ensemble, members
 from retention_ml.models.definition import ChurnDefinition, churn_definition
 from retention_ml.models.fitting import FittedModel
-from retention_ml.models.following import fault_of
 from retention_ml.models.material import Material, days_of, material
 from retention_ml.models.maturity import labels_of
 from retention_ml.models.metrics import Interval, Predictions, evaluate
 from retention_ml.models.preparation import load_rows, prepared
-from retention_ml.models.registry import ModelVersion, Registry
 from retention_ml.models.rows import Rows
 from retention_ml.models.season import Volumes
 from retention_ml.models.training_set import TrainingSet, assemble
 from retention_ml.models.trial import learnt_of
+from retention_ml.models.vetting import unfit
 from retention_ml.settings import Settings, load
 from retention_ml.stack.postgres import EmbeddedPostgres
 from retention_ml.warehouse import Warehouse
@@ -443,7 +442,7 @@ def test_a_model_that_read_a_column_of_the_future_knows_all_and_is_not_served(
         histories={},
     )
     model = candidate("logistic").fit(naive.rows(days), seed=1, threads=1)
-    bundle = model.to_bundle("naive", definition_hash=definition.hash)
+    bundle = model.to_bundle("naive", definition_hash=definition.hash, as_of=str(AS_OF))
     today = of(everything, [AS_OF])
     outcome = today["is_churned"].to_numpy()
     assert _roc_auc(bundle.predict(today), outcome).value > 0.99
@@ -452,8 +451,7 @@ def test_a_model_that_read_a_column_of_the_future_knows_all_and_is_not_served(
 
     with pytest.raises(UsageError, match=r"lacks 1 of the 126 features .* 'is_churned'"):
         bundle.predict(today.select(["as_of", "customer_id", *FEATURE_NAMES]))
-    version = ModelVersion(version="1", run_id=None, tags={"bundle_sha256": bundle.sha256})
-    refusal = fault_of(Registry(settings), version, bundle, bundle.sha256)
+    refusal = unfit(settings, bundle)
     assert refusal == "it reads 1 features that are not in the catalogue, first 'is_churned'"
 
 

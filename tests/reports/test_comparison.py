@@ -56,7 +56,7 @@ def test_the_page_tells_verdict_plan_evidence_and_what_was_left_out(told: Compar
     assert "Not decided yet: version 3 against version 2" in text
     assert "Day 85 of at most 182" in text
     assert "5,120 of about 5,200 forecasts" in text
-    assert "8 scored days; at least 4 are needed" in text
+    assert "8 scored days; at least 2 outcome windows one after the other are needed" in text
     assert "560 forecasts of all scored days are left out" in text
     assert "66 of 702 customers were served by the challenger" in text
     assert "That is within chance." in text
