@@ -2,8 +2,8 @@
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
@@ -17,6 +17,7 @@ os.environ["DO_NOT_TRACK"] = "true"
 from retention_ml.settings import Settings, load
 from retention_ml.stack.postgres import EmbeddedPostgres
 from retention_ml.warehouse import Warehouse
+from tests.databases import NewWarehouse, copy_of
 
 
 @pytest.fixture(scope="session")
@@ -41,18 +42,17 @@ def template_database(postgres: EmbeddedPostgres) -> str:
     return "retention_template"
 
 
+@pytest.fixture(scope="session")
+def new_warehouse(postgres: EmbeddedPostgres, template_database: str) -> NewWarehouse:
+    """Makes an empty, migrated warehouse, to be used in a `with` statement."""
+    return partial(copy_of, postgres.url(template_database))
+
+
 @pytest.fixture
-def warehouse(postgres: EmbeddedPostgres, template_database: str) -> Iterator[Warehouse]:
+def warehouse(new_warehouse: NewWarehouse) -> Iterator[Warehouse]:
     """An empty, migrated warehouse of this test's own."""
-    name = f"test_{uuid4().hex[:12]}"
-    admin = Warehouse(postgres.url())
-    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template_database}")
-        own = Warehouse(postgres.url(name))
+    with new_warehouse() as own:
         yield own
-        own.close()
-        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
-    admin.close()
 
 
 @pytest.fixture

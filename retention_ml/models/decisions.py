@@ -170,8 +170,9 @@ def free_seat(
     bundle_sha256: str,
     decided_by: str,
     reason: str,
+    evidence: object = None,
 ) -> int | None:
-    """Retire the challenger if it is that bundle, as when it has become champion; the row's number."""
+    """Retire the challenger if it is that bundle, as when it became champion; the row's number."""
     seated = standing(locked(transaction, "challenger"))
     if seated is None or seated.bundle_sha256 != bundle_sha256:
         return None
@@ -185,7 +186,7 @@ def free_seat(
         verdict="retire",
         decided_by=decided_by,
         reason=reason,
-        evidence={},
+        evidence=evidence or {},
         training_id=seated.training_id,
     )
 

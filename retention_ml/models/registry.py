@@ -83,6 +83,12 @@ class Registry:
             return self.settings.tracking_uri
         return f"sqlite:///{self.settings.home / 'mlflow' / 'mlflow.db'}"
 
+    @property
+    def _artifacts(self) -> str | None:
+        """The folder of the runs' files; None where a tracking server decides."""
+        folder = self.settings.home / "mlflow" / "artifacts"
+        return str(folder) if self.uri.startswith("sqlite:") else None
+
     def log_candidate(
         self,
         *,
@@ -344,8 +350,8 @@ class Registry:
             logging.getLogger(name).setLevel(logging.WARNING)
         import mlflow
 
-        if not self.settings.tracking_uri:
-            (self.settings.home / "mlflow" / "artifacts").mkdir(parents=True, exist_ok=True)
+        if self._artifacts:
+            Path(self._artifacts).mkdir(parents=True, exist_ok=True)
         return mlflow.MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
 
     @cached_property
@@ -353,12 +359,10 @@ class Registry:
         found = self._client.get_experiment_by_name(NAME)
         if found is not None:
             return str(found.experiment_id)
-        folder = self.settings.home / "mlflow" / "artifacts"
-        place = None if self.settings.tracking_uri else str(folder)
         from mlflow.exceptions import MlflowException
 
         try:
-            return str(self._client.create_experiment(NAME, artifact_location=place))
+            return str(self._client.create_experiment(NAME, artifact_location=self._artifacts))
         except MlflowException:
             # Candidates are fitted side by side: another process may have been first.
             found = self._client.get_experiment_by_name(NAME)

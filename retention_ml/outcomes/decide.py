@@ -12,7 +12,14 @@ from datetime import date
 from typing import Any
 
 from retention_ml.errors import RegistryError, UnfitModel
-from retention_ml.models.decisions import Decision, decisions, locked, standing, write_decision
+from retention_ml.models.decisions import (
+    Decision,
+    decisions,
+    free_seat,
+    locked,
+    standing,
+    write_decision,
+)
 from retention_ml.models.definition import churn_definition
 from retention_ml.outcomes import trials
 from retention_ml.outcomes.answer import NOBODY, Answer
@@ -244,21 +251,14 @@ def _retire(
     reason: str,
 ) -> _Done:
     """Free the challenger's seat, unless another sits there already, and end the trial."""
-    seated = standing(locked(transaction, "challenger"))
-    if seated is not None and seated.bundle_sha256 == trial.challenger_sha256:
-        write_decision(
-            transaction,
-            settings=settings,
-            alias="challenger",
-            model_name=seated.model_name,
-            version=seated.model_version,
-            bundle_sha256=seated.bundle_sha256,
-            verdict="retire",
-            decided_by=DECIDED_BY,
-            reason=reason,
-            evidence=_evidence(trial, look),
-            training_id=seated.training_id,
-        )
+    free_seat(
+        transaction,
+        settings=settings,
+        bundle_sha256=trial.challenger_sha256,
+        decided_by=DECIDED_BY,
+        reason=reason,
+        evidence=_evidence(trial, look),
+    )
     trials.close(transaction, trial.trial_id, status=status, reason=reason, ended_on=as_of)
     return _Done(acted=True, reason=reason, verdict="keep", trial_id=trial.trial_id)
 

@@ -19,9 +19,9 @@ from retention_ml.curated.ingest import ingest
 from retention_ml.failpoints import FAILPOINTS
 from retention_ml.maintenance.invariants import violations
 from retention_ml.settings import Settings, load
-from retention_ml.stack.postgres import EmbeddedPostgres
 from retention_ml.warehouse import Warehouse
 from tests.curated.batches import with_source
+from tests.databases import NewWarehouse
 
 STAGES = ("land.", "stage.", "check.", "curate.")
 MINE = [name for name in FAILPOINTS if name.startswith(STAGES)]
@@ -105,24 +105,17 @@ def state(warehouse: Warehouse) -> dict[str, list[Any]]:
 
 @pytest.fixture(scope="module")
 def undisturbed(
-    postgres: EmbeddedPostgres,
-    template_database: str,
+    new_warehouse: NewWarehouse,
     files: list[Path],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, list[Any]]:
     """The state after both files were ingested without any fault."""
     folder = tmp_path_factory.mktemp("undisturbed")
     settings = with_source(load({"RETENTION_HOME": str(folder / "home")}), folder)
-    admin = Warehouse(postgres.url())
-    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE undisturbed TEMPLATE {template_database}")
-    warehouse = Warehouse(postgres.url("undisturbed"))
-    for file in files:
-        ingest(warehouse, settings=settings, source="shop", files=[file])
-    found = state(warehouse)
-    warehouse.close()
-    admin.close()
-    return found
+    with new_warehouse() as warehouse:
+        for file in files:
+            ingest(warehouse, settings=settings, source="shop", files=[file])
+        return state(warehouse)
 
 
 def test_the_undisturbed_run_has_all_fates(undisturbed: dict[str, list[Any]]) -> None:

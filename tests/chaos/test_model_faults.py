@@ -18,10 +18,9 @@ import pytest
 from retention_ml.models import registry as registry_module
 from retention_ml.models.bundle import FILES_MAX, Bundle
 from retention_ml.settings import Settings
-from retention_ml.stack.postgres import EmbeddedPostgres
-from retention_ml.warehouse import Warehouse
 from tests.chaos import hostile
 from tests.chaos.payloads import BUNDLE, Files, load_carelessly, payloads, sha256_of
+from tests.databases import NewWarehouse
 from tests.models.conftest import settings_in
 from tests.models.shelf import Shelf, a_bundle, shelf_of
 
@@ -65,24 +64,19 @@ def sound(stocked: Settings) -> Bundle:
 def stand(
     registry_database: Path,
     sound: Bundle,
-    postgres: EmbeddedPostgres,
-    template_database: str,
+    new_warehouse: NewWarehouse,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Shelf]:
     """A registry of its own whose champion is version 1: what else comes here must not serve."""
-    admin = Warehouse(postgres.url())
-    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE hostile TEMPLATE {template_database}")
-    admin.close()
-    warehouse = Warehouse(postgres.url("hostile"))
     folder = tmp_path_factory.mktemp("stand")
-    made = shelf_of(settings_in(folder / "empty", registry_database), warehouse, folder / "home")
-    good = a_bundle(made.settings, 1)
-    good.write(made.registry.folder / good.sha256)
-    made.register(good)
-    made.promote("1")
-    yield made
-    warehouse.close()
+    empty = settings_in(folder / "empty", registry_database)
+    with new_warehouse() as warehouse:
+        made = shelf_of(empty, warehouse, folder / "home")
+        good = a_bundle(made.settings, 1)
+        good.write(made.registry.folder / good.sha256)
+        made.register(good)
+        made.promote("1")
+        yield made
 
 
 # Code in the registry

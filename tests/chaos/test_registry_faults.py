@@ -20,9 +20,8 @@ from retention_ml.models.registry import Registry
 from retention_ml.models.train import fit, prepare, select
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
-from retention_ml.stack.postgres import EmbeddedPostgres
-from retention_ml.warehouse import Warehouse
 from tests.chaos import decider
+from tests.databases import NewWarehouse
 from tests.models.conftest import Trained, settings_in
 from tests.models.shelf import Shelf, a_bundle
 from tests.shops import random_shop
@@ -168,29 +167,23 @@ def processes() -> ForkServerContext:
 
 @pytest.fixture(scope="module")
 def fitted(
-    postgres: EmbeddedPostgres,
-    template_database: str,
+    new_warehouse: NewWarehouse,
     registry_database: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Deciding]:
-    admin = Warehouse(postgres.url())
-    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE deciding TEMPLATE {template_database}")
-    admin.close()
-    warehouse = Warehouse(postgres.url("deciding"))
-    as_of = random_shop(warehouse, customers=900, days=400, seed=11).last_day
     settings = settings_in(
         tmp_path_factory.mktemp("deciding") / "home",
         registry_database,
         RETENTION_TRAINING__CANDIDATES="recency,rfm_logistic",
     )
-    receipt = prepare(warehouse, settings=settings, as_of=as_of)
-    training_id = str(receipt.details["training_id"])
-    for name in settings.training.candidates:
-        fit(warehouse, settings=settings, training_id=training_id, candidate=name)
-    shop = Trained(warehouse=warehouse, settings=settings, as_of=as_of, receipt=receipt)
-    yield Deciding(shop, training_id)
-    warehouse.close()
+    with new_warehouse() as warehouse:
+        as_of = random_shop(warehouse, customers=900, days=400, seed=11).last_day
+        receipt = prepare(warehouse, settings=settings, as_of=as_of)
+        training_id = str(receipt.details["training_id"])
+        for name in settings.training.candidates:
+            fit(warehouse, settings=settings, training_id=training_id, candidate=name)
+        shop = Trained(warehouse=warehouse, settings=settings, as_of=as_of, receipt=receipt)
+        yield Deciding(shop, training_id)
 
 
 @pytest.fixture

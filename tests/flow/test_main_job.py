@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from typer.testing import CliRunner
@@ -13,8 +12,8 @@ from typer.testing import CliRunner
 from retention_ml.cli import app
 from retention_ml.maintenance.invariants import INVARIANTS
 from retention_ml.simulate import simulate
-from retention_ml.stack.postgres import EmbeddedPostgres
 from retention_ml.warehouse import Warehouse
+from tests.databases import NewWarehouse
 
 _DAY = "2025-03-03"
 
@@ -37,32 +36,24 @@ class _Shop:
 
 
 @pytest.fixture(scope="module")
-def shop(
-    postgres: EmbeddedPostgres, template_database: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[_Shop]:
+def shop(new_warehouse: NewWarehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Shop]:
     folder = tmp_path_factory.mktemp("flow")
     simulate(customers=900, days=430, seed=7, out=folder / "shop", first_day=date(2024, 1, 1))
-    name = f"flow_{uuid4().hex[:12]}"
-    admin = Warehouse(postgres.url())
-    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template_database}")
     environment = {
         "RETENTION_HOME": str(folder / "home"),
-        "RETENTION_WAREHOUSE_URL": postgres.url(name),
         "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
         "RETENTION_TRAINING__TUNING_SECONDS": "3",
         "RETENTION_TRAINING__BOOTSTRAP_DRAWS": "100",
         "RETENTION_TRAINING__CANDIDATES": "recency,rfm_logistic",
     }
     patch = pytest.MonkeyPatch()
+    patch.delenv("RETENTION_SETTINGS", raising=False)
     for variable, value in environment.items():
         patch.setenv(variable, value)
-    patch.delenv("RETENTION_SETTINGS", raising=False)
-    warehouse = Warehouse(postgres.url(name))
-    yield _Shop(warehouse, folder / "shop")
-    warehouse.close()
+    with new_warehouse() as warehouse:
+        patch.setenv("RETENTION_WAREHOUSE_URL", warehouse.url)
+        yield _Shop(warehouse, folder / "shop")
     patch.undo()
-    admin.close()
 
 
 @pytest.fixture(scope="module")

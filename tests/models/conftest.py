@@ -2,20 +2,20 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import make_url
 
 from retention_ml.models.registry import Registry
 from retention_ml.models.train import train
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings, load
-from retention_ml.stack.postgres import EmbeddedPostgres
 from retention_ml.warehouse import Warehouse
+from tests.databases import NewWarehouse, copy_of
 from tests.models.shelf import Shelf, shelf_of, stock
 from tests.shops import random_shop
 
@@ -74,51 +74,30 @@ class Trained:
 
 @pytest.fixture(scope="session")
 def trained(
-    postgres: EmbeddedPostgres,
-    template_database: str,
+    new_warehouse: NewWarehouse,
     registry_database: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Trained]:
     """A shop of 900 customers after its first training: look, do not touch."""
-    admin = Warehouse(postgres.url())
-    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE trained_shop TEMPLATE {template_database}")
-    admin.close()
-    warehouse = Warehouse(postgres.url("trained_shop"))
-    shop = random_shop(warehouse, customers=900, days=400, seed=11)
     settings = settings_in(tmp_path_factory.mktemp("trained") / "home", registry_database)
-    receipt = train(warehouse, settings=settings, as_of=shop.last_day)
-    yield Trained(warehouse=warehouse, settings=settings, as_of=shop.last_day, receipt=receipt)
-    warehouse.close()
+    with new_warehouse() as warehouse:
+        day = random_shop(warehouse, customers=900, days=400, seed=11).last_day
+        receipt = train(warehouse, settings=settings, as_of=day)
+        yield Trained(warehouse=warehouse, settings=settings, as_of=day, receipt=receipt)
 
 
 @pytest.fixture
 def copied(tmp_path: Path) -> Iterator[Callable[[Trained], Trained]]:
     """Makes a copy of a trained shop, warehouse and home, that a test may change."""
-    made: list[Trained] = []
-
-    def copy(shop: Trained) -> Trained:
-        name = f"copy_{uuid4().hex[:12]}"
-        made.append(_copy(shop, name, tmp_path / name))
-        return made[-1]
-
-    yield copy
-    for shop in made:
-        shop.warehouse.close()
+    with ExitStack() as made:
+        yield lambda shop: made.enter_context(copy_of_shop(shop, tmp_path / uuid4().hex))
 
 
-def _copy(shop: Trained, name: str, home: Path) -> Trained:
+@contextmanager
+def copy_of_shop(shop: Trained, home: Path) -> Iterator[Trained]:
     """A copy; artifacts stay where they are, because the registry names them by full path."""
     shop.warehouse.close()
-    url = make_url(shop.warehouse.url)
-    admin = Warehouse(url.set(database="postgres").render_as_string(hide_password=False))
-    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {url.database}")
-    admin.close()
     shutil.copytree(shop.settings.home, home)
-    return Trained(
-        warehouse=Warehouse(url.set(database=name).render_as_string(hide_password=False)),
-        settings=shop.settings.model_copy(update={"home": home}),
-        as_of=shop.as_of,
-        receipt=shop.receipt,
-    )
+    settings = shop.settings.model_copy(update={"home": home})
+    with copy_of(shop.warehouse.url) as warehouse:
+        yield replace(shop, warehouse=warehouse, settings=settings)

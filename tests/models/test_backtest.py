@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,8 +18,8 @@ from retention_ml.errors import NotReady, UsageError
 from retention_ml.models.backtest.run import Files, backtest
 from retention_ml.models.candidates import recency, rfm_logistic
 from retention_ml.settings import Settings, load
-from retention_ml.stack.postgres import EmbeddedPostgres
 from retention_ml.warehouse import Warehouse
+from tests.databases import NewWarehouse
 from tests.shops import at, fill, random_shop
 
 DAYS = (date(2024, 9, 1), date(2024, 10, 1))
@@ -34,17 +33,11 @@ SMALL = {
 
 
 @pytest.fixture(scope="module")
-def shop(postgres: EmbeddedPostgres, template_database: str) -> Iterator[Warehouse]:
+def shop(new_warehouse: NewWarehouse) -> Iterator[Warehouse]:
     """A shop of 400 customers from 2024-01-01 to 2024-11-06: backtest it, change nothing."""
-    admin = Warehouse(postgres.url())
-    name = f"backtested_{uuid4().hex[:8]}"
-    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template_database}")
-    admin.close()
-    warehouse = Warehouse(postgres.url(name))
-    random_shop(warehouse, customers=400, days=310, seed=3)
-    yield warehouse
-    warehouse.close()
+    with new_warehouse() as warehouse:
+        random_shop(warehouse, customers=400, days=310, seed=3)
+        yield warehouse
 
 
 def small(home: Path) -> Settings:

@@ -1,12 +1,10 @@
 """Nothing of the future reaches a model: no row, no outcome, no column, and no accident of order."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
@@ -38,9 +36,9 @@ from retention_ml.models.training_set import TrainingSet, assemble
 from retention_ml.models.trial import learnt_of
 from retention_ml.models.vetting import unfit
 from retention_ml.settings import Settings, load
-from retention_ml.stack.postgres import EmbeddedPostgres
 from retention_ml.warehouse import Warehouse
 from tests import shops
+from tests.databases import NewWarehouse
 from tests.models import test_ensemble
 
 ZONE = "Europe/Berlin"
@@ -75,32 +73,6 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
             "RETENTION_READINESS__RETAINED_MIN": "10",
         }
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Server:
-    """Where shops are written."""
-
-    postgres: EmbeddedPostgres
-    template: str
-
-    @contextmanager
-    def empty(self) -> Iterator[Warehouse]:
-        """A migrated warehouse."""
-        name = f"leakage_{uuid4().hex[:12]}"
-        admin = Warehouse(self.postgres.url())
-        with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {self.template}")
-            warehouse = Warehouse(self.postgres.url(name))
-            yield warehouse
-            warehouse.close()
-            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
-        admin.close()
-
-
-@pytest.fixture(scope="module")
-def server(postgres: EmbeddedPostgres, template_database: str) -> Server:
-    return Server(postgres=postgres, template=template_database)
 
 
 @pytest.fixture(scope="module")
@@ -237,8 +209,8 @@ class Shop:
 
 
 @pytest.fixture(scope="module")
-def shop(server: Server, settings: Settings, tables: Tables) -> Iterator[Shop]:
-    with server.empty() as warehouse:
+def shop(new_warehouse: NewWarehouse, settings: Settings, tables: Tables) -> Iterator[Shop]:
+    with new_warehouse() as warehouse:
         write(warehouse, tables)
         write(warehouse, late(split(tables)[0]), available_at=MIDNIGHT + MOMENT)
         found = said(warehouse, settings)
@@ -247,7 +219,7 @@ def shop(server: Server, settings: Settings, tables: Tables) -> Iterator[Shop]:
 
 
 def test_without_its_future_and_in_any_order_a_shop_gets_the_same_model_to_the_last_bit(
-    shop: Shop, server: Server, settings: Settings, tables: Tables
+    shop: Shop, new_warehouse: NewWarehouse, settings: Settings, tables: Tables
 ) -> None:
     before, after = split(tables)
     assert min(rows.num_rows for rows in after.values()) > 100
@@ -256,16 +228,16 @@ def test_without_its_future_and_in_any_order_a_shop_gets_the_same_model_to_the_l
         name: rows.take(pa.array(draw.permutation(rows.num_rows)))
         for name, rows in reversed(before.items())
     }
-    with server.empty() as warehouse:
+    with new_warehouse() as warehouse:
         write(warehouse, mixed, files=3)
         assert said(warehouse, settings) == shop.said
 
 
 def test_with_another_future_a_shop_gets_the_same_model_and_backtest(
-    shop: Shop, server: Server, settings: Settings, tables: Tables, tmp_path: Path
+    shop: Shop, new_warehouse: NewWarehouse, settings: Settings, tables: Tables, tmp_path: Path
 ) -> None:
     before, after = split(tables)
-    with server.empty() as warehouse:
+    with new_warehouse() as warehouse:
         write(warehouse, before)
         write(warehouse, noise(after, seed=1))
         assert said(warehouse, settings) == shop.said
@@ -279,11 +251,11 @@ def test_with_another_future_a_shop_gets_the_same_model_and_backtest(
 
 
 def test_what_is_known_one_moment_earlier_is_learnt_from(
-    shop: Shop, server: Server, settings: Settings, tables: Tables
+    shop: Shop, new_warehouse: NewWarehouse, settings: Settings, tables: Tables
 ) -> None:
     """The negative control: the same late rows, known at the midnight, change what is learnt."""
     before, _ = split(tables)
-    with server.empty() as warehouse:
+    with new_warehouse() as warehouse:
         write(warehouse, before)
         write(warehouse, late(before), available_at=MIDNIGHT)
         assert known(warehouse, settings).digest != shop.said.digest
@@ -337,7 +309,7 @@ def _fitted(name: str, rows: Rows) -> FittedModel:
 
 
 @pytest.fixture(scope="module")
-def renamed(server: Server, settings: Settings, tables: Tables) -> Said:
+def renamed(new_warehouse: NewWarehouse, settings: Settings, tables: Tables) -> Said:
     """The same shop, its customers called by each other's names; told by their old ones."""
     names = [f"c{number:05d}" for number in range(350)]
     drawn = np.random.default_rng(5).permutation(350)
@@ -352,7 +324,7 @@ def renamed(server: Server, settings: Settings, tables: Tables) -> Said:
         return rows.set_column(place, "customer_id", called)
 
     before, _ = split(tables)
-    with server.empty() as warehouse:
+    with new_warehouse() as warehouse:
         write(warehouse, {name: rename(rows) for name, rows in before.items()})
         found = said(warehouse, settings)
         return replace(

@@ -20,7 +20,7 @@ from retention_ml.models.registry import Registry
 from retention_ml.models.train import fit, prepare, select
 from retention_ml.models.trial import bundle_of, learnt_of
 from retention_ml.settings import Settings
-from tests.models.conftest import Trained, _copy
+from tests.models.conftest import Trained, copy_of_shop
 
 BETTER = Contest(verdict="promote", reason="It is better.", evidence={"reason": "It is better."})
 
@@ -38,23 +38,22 @@ class Fitted:
 
 @pytest.fixture(scope="module")
 def fitted(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fitted]:
-    shop = _copy(trained, "fitted_shop", tmp_path_factory.mktemp("fitted") / "home")
-    settings = _with(shop.settings, "training", candidates=("recency", "rfm_logistic"))
-    trainings = []
-    for seed in (5, 6):
-        own = _with(settings, "training", seed=seed)
-        prepared = prepare(shop.warehouse, settings=own, as_of=shop.as_of).details
-        for name in own.training.candidates:
-            fit(
-                shop.warehouse,
-                settings=own,
-                training_id=str(prepared["training_id"]),
-                candidate=name,
-            )
-        trainings.append((own, str(prepared["training_id"])))
-    _give_older_champion(shop, *trainings[0])
-    yield Fitted(shop=shop, first=trainings[0], second=trainings[1])
-    shop.warehouse.close()
+    with copy_of_shop(trained, tmp_path_factory.mktemp("fitted") / "home") as shop:
+        settings = _with(shop.settings, "training", candidates=("recency", "rfm_logistic"))
+        trainings = []
+        for seed in (5, 6):
+            own = _with(settings, "training", seed=seed)
+            prepared = prepare(shop.warehouse, settings=own, as_of=shop.as_of).details
+            for name in own.training.candidates:
+                fit(
+                    shop.warehouse,
+                    settings=own,
+                    training_id=str(prepared["training_id"]),
+                    candidate=name,
+                )
+            trainings.append((own, str(prepared["training_id"])))
+        _give_older_champion(shop, *trainings[0])
+        yield Fitted(shop=shop, first=trainings[0], second=trainings[1])
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ distributions, by quadrature, without any of the library's models.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
@@ -32,9 +31,9 @@ from retention_ml.simulate.population import Population, population
 from retention_ml.simulate.purchases import Purchases, purchases
 from retention_ml.simulate.seasons import ShopCalendar
 from retention_ml.simulate.truth import churn_probability
-from retention_ml.stack.postgres import EmbeddedPostgres
 from retention_ml.warehouse import Warehouse
 from tests import shops
+from tests.databases import NewWarehouse
 from tests.models.btyd_worlds import simulate
 
 # Customers enter all the time, before, during and after what is looked at, as in a steady shop.
@@ -220,9 +219,7 @@ def looked_at(world: World, warehouse: Warehouse, settings: Settings) -> Iterato
 
 
 @pytest.fixture(scope="module")
-def days(
-    postgres: EmbeddedPostgres, template_database: str, tmp_path_factory: pytest.TempPathFactory
-) -> list[Day]:
+def days(new_warehouse: NewWarehouse, tmp_path_factory: pytest.TempPathFactory) -> list[Day]:
     """Two days of each of two shops."""
     settings = load(
         {
@@ -233,20 +230,11 @@ def days(
     )
     assert (settings.churn.horizon_days, settings.churn.active_days) == (HORIZON, ACTIVE)
     found: list[Day] = []
-    admin = Warehouse(postgres.url())
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection,
-    ):
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(build, "_check", lambda *_: None)
         for seed in SEEDS:
-            name = f"truth_{seed}_{uuid4().hex[:8]}"
-            connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template_database}")
-            warehouse = Warehouse(postgres.url(name))
-            found.extend(looked_at(world(seed), warehouse, settings))
-            warehouse.close()
-            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
-    admin.close()
+            with new_warehouse() as warehouse:
+                found.extend(looked_at(world(seed), warehouse, settings))
     return found
 
 

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from uuid import uuid4
 
 import pytest
 
 from retention_ml.scores import served as served_module
 from retention_ml.settings import Settings, load
-from retention_ml.stack.postgres import EmbeddedPostgres
 from retention_ml.warehouse import Warehouse
+from tests.databases import NewWarehouse
 from tests.scores.world import DAY, World, make_world
 from tests.shops import delivery
 
@@ -18,21 +17,13 @@ _AT = datetime(2025, 2, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="package")
-def shop(
-    postgres: EmbeddedPostgres, template_database: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[World]:
+def shop(new_warehouse: NewWarehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """What `reports` has to tell about; tests only read it."""
-    name = f"reports_{uuid4().hex[:12]}"
-    admin = Warehouse(postgres.url())
-    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template_database}")
-    admin.close()
-    warehouse = Warehouse(postgres.url(name))
     settings = load({"RETENTION_HOME": str(tmp_path_factory.mktemp("home"))})
-    with pytest.MonkeyPatch.context() as patch:
-        world = _fill(warehouse, settings, patch)
-    yield world
-    warehouse.close()
+    with new_warehouse() as warehouse:
+        with pytest.MonkeyPatch.context() as patch:
+            world = _fill(warehouse, settings, patch)
+        yield world
 
 
 @pytest.fixture
