@@ -47,6 +47,23 @@ def day(text: str) -> date:
         raise UsageError(f"{text!r} is no day; expected YYYY-MM-DD such as 2011-03-01.") from None
 
 
+def with_registry(settings: Settings, *, is_started: bool = False) -> Settings:
+    """The settings with the address of the local stack's MLflow, where there is such a stack.
+
+    It is only started for who cannot do without: a decision needs no MLflow, its alias follows
+    later.
+    """
+    from retention_ml.stack import address
+    from retention_ml.stack.environment import remembered_ports
+
+    at = None if settings.tracking_uri else remembered_ports(settings.home)
+    if at is None:
+        return settings
+    if is_started:
+        return address.complete(settings)
+    return settings.model_copy(update={"tracking_uri": at.mlflow_url})
+
+
 @contextmanager
 def command(as_json: bool) -> Iterator[Settings]:
     """The settings; an error of this library ends the process with its sentence and code."""

@@ -15,13 +15,13 @@ from retention_ml.cli.frame import (
     print_json,
     print_mapping,
     print_table,
+    with_registry,
     working,
 )
 from retention_ml.cli.tables import print_comparison, print_tiers, print_versions
 
 if TYPE_CHECKING:
     from retention_ml.receipts import Receipt
-    from retention_ml.settings import Settings
 
 _SHOWN = 15
 
@@ -47,7 +47,7 @@ def train(as_of: AsOf, as_json: Json = False) -> None:
         from retention_ml.models.train import train as train_models
         from retention_ml.reports.read import training_comparison
 
-        settings = _with_registry(settings, is_started=True)
+        settings = with_registry(settings, is_started=True)
         with working("Training …"):
             receipt = train_models(warehouse, settings=settings, as_of=day(as_of))
         if as_json:
@@ -65,7 +65,7 @@ def models(as_json: Json = False) -> None:
         from retention_ml.models.registry import Registry
         from retention_ml.reports.model_versions import overview
 
-        found = overview(warehouse, Registry(_with_registry(settings)))
+        found = overview(warehouse, Registry(with_registry(settings)))
         if as_json:
             print_json(found)
             return
@@ -89,7 +89,7 @@ def promote(
         with working("Checking …"):
             receipt = door(
                 warehouse,
-                settings=_with_registry(settings),
+                settings=with_registry(settings),
                 version=version,
                 decided_by=by or _login_name(),
                 reason=reason,
@@ -113,7 +113,7 @@ def rollback(
         with working("Checking …"):
             receipt = door(
                 warehouse,
-                settings=_with_registry(settings),
+                settings=with_registry(settings),
                 version=to,
                 decided_by=by or _login_name(),
                 reason=reason,
@@ -139,23 +139,6 @@ def _login_name() -> str:
         return f"uid {os.getuid()}"
 
 
-def _with_registry(settings: "Settings", *, is_started: bool = False) -> "Settings":
-    """The settings with the address of the local stack's MLflow, where there is such a stack.
-
-    It is only started for who cannot do without: a decision needs no MLflow, its alias follows
-    later.
-    """
-    from retention_ml.stack import address
-    from retention_ml.stack.environment import remembered_ports
-
-    at = None if settings.tracking_uri else remembered_ports(settings.home)
-    if at is None:
-        return settings
-    if is_started:
-        return address.complete(settings)
-    return settings.model_copy(update={"tracking_uri": at.mlflow_url})
-
-
 def score(as_of: AsOf, as_json: Json = False) -> None:
     """Score all active customers of a day and publish their risk tiers."""
     with opened(as_json) as (warehouse, settings):
@@ -164,7 +147,7 @@ def score(as_of: AsOf, as_json: Json = False) -> None:
         from retention_ml.scores.score import score as score_customers
 
         with working("Scoring …"):
-            settings = _with_registry(settings)
+            settings = with_registry(settings)
             scored = score_customers(warehouse, settings=settings, as_of=day(as_of))
             published = publish(
                 warehouse, settings=settings, snapshot_id=int(scored.details["snapshot_id"])
@@ -193,7 +176,7 @@ def explain(
 
         found = explain_score(
             warehouse,
-            settings=_with_registry(settings),
+            settings=with_registry(settings),
             customer_id=customer_id,
             as_of=day(as_of) if as_of else None,
         )

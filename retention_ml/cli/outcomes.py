@@ -13,9 +13,9 @@ from retention_ml.cli.frame import (
     opened,
     print_json,
     print_table,
+    with_registry,
     working,
 )
-from retention_ml.cli.modelling import _with_registry as with_registry
 
 _METRICS = ("roc_auc", "log_loss", "brier", "ece", "lift_at_10")
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from retention_ml.models.arrays import Floats
-from retention_ml.models.compare import table
 from retention_ml.models.cutoffs import Plan
 from retention_ml.models.definition import ChurnDefinition
 from retention_ml.models.metrics import Interval
+from retention_ml.models.side_by_side import table
 
 DESCRIPTION_MAX = 5_000  # characters of the registry's field
 

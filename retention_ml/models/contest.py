@@ -15,7 +15,6 @@ import numpy as np
 from retention_ml.models import findings as asked
 from retention_ml.models.arrays import Bools, Floats, Ints
 from retention_ml.models.findings import (
-    OUTCOMES_MIN,
     Demands,
     Finding,
     Verdict,
@@ -24,7 +23,14 @@ from retention_ml.models.findings import (
     told,
     verdict_of,
 )
-from retention_ml.models.metrics import METRICS, Evaluation, Interval, Predictions, evaluate
+from retention_ml.models.metrics import (
+    METRICS,
+    OUTCOMES_MIN,
+    Evaluation,
+    Interval,
+    Predictions,
+    evaluate,
+)
 from retention_ml.models.profit import PROFIT, Offer, profits
 
 CANDIDATE, CHAMPION = "candidate", "champion"

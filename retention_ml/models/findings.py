@@ -5,13 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from retention_ml.models.metrics import Interval
+from retention_ml.models.metrics import OUTCOMES_MIN, Interval
 from retention_ml.models.segments import label
 
 Verdict = Literal["promote", "keep", "inconclusive"]
 Outcome = Literal["better", "passed", "open", "failed"]
 
-OUTCOMES_MIN = 25
 _DIGITS = 6
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from retention_ml.models.contest import Contest
-from retention_ml.models.findings import OUTCOMES_MIN, Finding, Verdict, told
-from retention_ml.models.metrics import METRICS, Evaluation
+from retention_ml.models.findings import Finding, Verdict, told
+from retention_ml.models.metrics import METRICS, OUTCOMES_MIN, Evaluation
 from retention_ml.models.seat import Seat
 
 _NO_DAY = (

@@ -23,6 +23,7 @@ METRICS = (
     "lift_at_10_of_best",
 )
 _RANKINGS = tuple(name for name in METRICS if name not in ("log_loss", "brier", "ece"))
+OUTCOMES_MIN = 25  # churned, and retained: with fewer of either a group is not judged
 _BINS = 10
 _TOP_SHARE = 0.10
 _CHUNK_CELLS = 1_000_000
@@ -39,10 +40,11 @@ class Interval:
 
 def mean_log_loss(probability: Floats, outcome: Floats, weights: Floats) -> float:
     """Weighted mean log loss, in nats."""
-    return float(np.average(_log_losses(probability, outcome), weights=weights))
+    return float(np.average(log_losses(probability, outcome), weights=weights))
 
 
-def _log_losses(probability: Floats, outcome: Floats) -> Floats:
+def log_losses(probability: Floats, outcome: Floats) -> Floats:
+    """Log loss of each forecast, in nats."""
     kept = np.clip(probability, 1e-15, 1 - 1e-15)
     return np.asarray(-(outcome * np.log(kept) + (1 - outcome) * np.log1p(-kept)))
 
@@ -108,7 +110,7 @@ def _score_chunk(probability: Floats, outcome: Floats, weights: Floats) -> dict[
             "roc_auc": roc_auc,
             "pr_auc": pr_auc,
             "pr_auc_retained": pr_auc_retained,
-            "log_loss": weights @ _log_losses(probability, outcome) / total,
+            "log_loss": weights @ log_losses(probability, outcome) / total,
             "brier": weights @ (probability - outcome) ** 2 / total,
             "ece": _ece(ranked, y, w, total),
             "lift_at_10": recall / _TOP_SHARE,

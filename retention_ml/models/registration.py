@@ -7,7 +7,6 @@ from retention_ml.models import runs
 from retention_ml.models.bundle import Bundle
 from retention_ml.models.candidates import BASELINE, candidate
 from retention_ml.models.card import card, fitting
-from retention_ml.models.compare import against
 from retention_ml.models.contest import Contest
 from retention_ml.models.decisions import Decision
 from retention_ml.models.definition import churn_definition
@@ -15,8 +14,9 @@ from retention_ml.models.gate import Gate
 from retention_ml.models.ledger import Fit, Training
 from retention_ml.models.metrics import Evaluation
 from retention_ml.models.registry import ModelVersion, Registry
+from retention_ml.models.side_by_side import against
 from retention_ml.models.training_set import TrainingSet
-from retention_ml.models.trial import bundle_of, learnt_of, tags_of
+from retention_ml.models.tryout import bundle_of, learnt_of, tags_of
 from retention_ml.settings import Settings
 
 _REASON_MAX = 1_000

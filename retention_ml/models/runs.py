@@ -11,13 +11,13 @@ from retention_ml.features.catalogue import CATALOGUE
 from retention_ml.models import plots
 from retention_ml.models.arrays import Bools, Floats
 from retention_ml.models.card import card, strongest
-from retention_ml.models.compare import SHOWN
 from retention_ml.models.definition import ChurnDefinition
 from retention_ml.models.fitting import FittedModel
 from retention_ml.models.ledger import Training
 from retention_ml.models.metrics import Evaluation, Interval
 from retention_ml.models.profit import PROFIT
 from retention_ml.models.segments import label, segments
+from retention_ml.models.side_by_side import SHOWN
 from retention_ml.models.training_set import TrainingSet
 
 _EXPLAINED_ROWS = 800

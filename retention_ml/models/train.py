@@ -5,7 +5,7 @@ from datetime import date
 from retention_ml.models import ledger
 from retention_ml.models.preparation import prepared, training_id_of
 from retention_ml.models.selection import select_best
-from retention_ml.models.trial import fit_candidate
+from retention_ml.models.tryout import fit_candidate
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse

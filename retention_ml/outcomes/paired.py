@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from retention_ml.models.arrays import Bools, Floats, Ints
+from retention_ml.models.metrics import OUTCOMES_MIN, log_losses
 from retention_ml.outcomes.units import Codes, Units
 
-OUTCOMES_MIN = 25
 _Z = 1.959963984540054
 
 
@@ -57,7 +57,7 @@ def _of_segment(units: Units, segment: str, inside: Bools) -> list[Compared]:
     both = (units.champion[inside], units.challenger[inside])
     measured = {
         "roc_auc": [roc_auc(own, outcome, units.days[inside]) for own in both],
-        "log_loss": [mean_of(_log_losses(own, outcome)) for own in both],
+        "log_loss": [mean_of(log_losses(own, outcome)) for own in both],
         "brier": [mean_of((own - outcome) ** 2) for own in both],
     }
     found = []
@@ -126,8 +126,3 @@ def standard_error(influence: Floats, codes: Codes) -> float:
         return float("inf")
     centred = added - added.mean()
     return float(np.sqrt(np.sum(centred**2) * count / (count - 1)))
-
-
-def _log_losses(probability: Floats, outcome: Floats) -> Floats:
-    kept = np.clip(probability, 1e-15, 1 - 1e-15)
-    return np.asarray(-(outcome * np.log(kept) + (1 - outcome) * np.log1p(-kept)))

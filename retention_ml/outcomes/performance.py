@@ -8,13 +8,12 @@ import pyarrow as pa
 
 from retention_ml import clock
 from retention_ml.models.arrays import Floats
-from retention_ml.models.metrics import METRICS, Interval, interval_of, score
+from retention_ml.models.metrics import METRICS, OUTCOMES_MIN, Interval, interval_of, score
 from retention_ml.outcomes.forecasts import Forecasts, Scored
 from retention_ml.warehouse import Warehouse
 
 ALL = "all"
 WEIGHTED = "all, weighted for campaigns"
-OUTCOMES_MIN = 25
 _INTERVAL_ROWS_MAX = 20_000
 _CHUNK_CELLS = 1_000_000
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from retention_ml.models import timing as buying
+from retention_ml.models import timing
 from retention_ml.models.arrays import Bools, Floats
-from retention_ml.scores import reasons, timing, value
+from retention_ml.scores import horizons, reasons, value
 from retention_ml.scores.answers import Answers
 
 if TYPE_CHECKING:
@@ -105,8 +105,8 @@ def _columns(
     horizon_days: int,
 ) -> pa.Table:
     """What one model serves of the customers of a feature table."""
-    told = buying.of_manifest(model.bundle.manifest)
-    history = timing.history_of(features)
+    told = timing.of_manifest(model.bundle.manifest)
+    history = horizons.history_of(features)
     return pa.table(
         {
             "customer_id": features["customer_id"],
@@ -128,7 +128,7 @@ def _columns(
                     ("model_version", model.version),
                 )
             },
-            **timing.columns(as_of, probability, told, history),
+            **horizons.columns(as_of, probability, told, history),
         }
     )
 

@@ -7,8 +7,8 @@ import pyarrow as pa
 from retention_ml.models.arrays import Floats
 from retention_ml.models.profit import revenue_as_lately_cents, revenue_window_days
 from retention_ml.models.timing import Timing
+from retention_ml.scores.horizons import History, known
 from retention_ml.scores.snapshot import column
-from retention_ml.scores.timing import History, known
 
 _REVENUE, _REVENUE_LATELY = "revenue_cents", "revenue_cents_{}d"
 

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from retention_ml.cli import app
-from retention_ml.cli.modelling import _with_registry
+from retention_ml.cli.frame import with_registry
 from retention_ml.cli.tables import print_tiers
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
@@ -149,9 +149,9 @@ def test_a_rollback_to_a_version_that_never_was_champion_is_explained() -> None:
 
 
 def test_the_stack_s_registry_is_asked_where_there_is_a_stack(settings: Settings) -> None:
-    assert _with_registry(settings).tracking_uri is None
+    assert with_registry(settings).tracking_uri is None
     (settings.home / "run").mkdir(parents=True)
     (settings.home / "run" / "ports.json").write_text('{"airflow": 8080, "mlflow": 5055}')
-    assert _with_registry(settings).tracking_uri == "http://127.0.0.1:5055"
+    assert with_registry(settings).tracking_uri == "http://127.0.0.1:5055"
     own = settings.model_copy(update={"tracking_uri": "http://mlflow.invalid"})
-    assert _with_registry(own).tracking_uri == "http://mlflow.invalid"
+    assert with_registry(own).tracking_uri == "http://mlflow.invalid"

@@ -6,11 +6,11 @@ import numpy as np
 
 from retention_ml.models import plots
 from retention_ml.models.card import card, fitting, strongest
-from retention_ml.models.compare import against, table
 from retention_ml.models.cutoffs import Plan
 from retention_ml.models.definition import ChurnDefinition
 from retention_ml.models.metrics import METRICS, Interval
 from retention_ml.models.runs import flat, shown_beside
+from retention_ml.models.side_by_side import against, table
 
 VALUES = {
     "recency": {name: Interval(0.6, 0.55, 0.65) for name in METRICS},

@@ -33,7 +33,7 @@ from retention_ml.models.preparation import load_rows, prepared
 from retention_ml.models.rows import Rows
 from retention_ml.models.season import Volumes
 from retention_ml.models.training_set import TrainingSet, assemble
-from retention_ml.models.trial import learnt_of
+from retention_ml.models.tryout import learnt_of
 from retention_ml.models.vetting import unfit
 from retention_ml.settings import Settings, load
 from retention_ml.warehouse import Warehouse

@@ -18,7 +18,7 @@ from retention_ml.models.gate import choose
 from retention_ml.models.preparation import load_rows
 from retention_ml.models.registry import Registry
 from retention_ml.models.train import fit, prepare, select
-from retention_ml.models.trial import bundle_of, learnt_of
+from retention_ml.models.tryout import bundle_of, learnt_of
 from retention_ml.settings import Settings
 from tests.models.conftest import Trained, copy_of_shop
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from retention_ml.models.arrays import Floats, sigmoid
-from retention_ml.models.metrics import Predictions, evaluate, score
+from retention_ml.models.metrics import OUTCOMES_MIN, Predictions, evaluate, score
 from retention_ml.outcomes.arms import arms
-from retention_ml.outcomes.paired import OUTCOMES_MIN, paired, roc_auc
+from retention_ml.outcomes.paired import paired, roc_auc
 from retention_ml.outcomes.units import Units
 
 

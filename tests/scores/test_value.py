@@ -11,7 +11,7 @@ from retention_ml.models.btyd.gamma_gamma import SpendModel
 from retention_ml.models.btyd.nbd import BuyTillYouDie
 from retention_ml.models.profit import revenue_as_lately_cents, revenue_window_days
 from retention_ml.models.timing import Timing
-from retention_ml.scores.timing import History
+from retention_ml.scores.horizons import History
 from retention_ml.scores.value import (
     at_risk_cents,
     expected_value_at_risk_cents,

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from retention_ml import warehouse as warehouse_module
 from retention_ml.errors import PublicationRefused
-from retention_ml.models import timing as buying
+from retention_ml.models import timing
 from retention_ml.models.btyd.gamma_gamma import SpendModel
 from retention_ml.models.btyd.histories import Histories
 from retention_ml.models.btyd.nbd import BuyTillYouDie
+from retention_ml.scores import horizons, value
 from retention_ml.scores import publish as publish_module
-from retention_ml.scores import timing, value
 from retention_ml.scores.explain import explain
-from retention_ml.scores.timing import HORIZONS_DAYS, History
+from retention_ml.scores.horizons import HORIZONS_DAYS, History
 from retention_ml.settings import Settings
 from retention_ml.stack.postgres import EmbeddedPostgres
 from retention_ml.warehouse import Warehouse
@@ -26,7 +26,7 @@ from tests.models.btyd_worlds import simulate
 from tests.scores.world import DAY, PlainBundle, World, make_world
 
 PROCESS = BuyTillYouDie(r=0.8, alpha=30.0, a=0.7, b=3.0, modified=True)
-SHOP = buying.Timing(
+SHOP = timing.Timing(
     process=PROCESS, spend=SpendModel(p=4.0, q=4.0, v=1500.0), lead_days=0, horizon_days=28
 )
 _COLUMNS = [*(f"no_order_probability_{days}d" for days in HORIZONS_DAYS), "next_order_expected_on"]
@@ -52,17 +52,17 @@ def test_the_curve_falls_with_the_horizon_and_passes_through_the_champions_point
     process: BuyTillYouDie, given_customers: tuple[History, np.ndarray], reach: int
 ) -> None:
     history, probability = given_customers
-    horizons = (1, 7, 14, 28, 30, 60, 90, 400)
-    curve = timing.no_order_probabilities(
-        process, history, probability, reach_days=reach, horizons_days=horizons
+    spans = (1, 7, 14, 28, 30, 60, 90, 400)
+    curve = horizons.no_order_probabilities(
+        process, history, probability, reach_days=reach, horizons_days=spans
     )
     known = np.isfinite(history.observed)
-    assert curve.shape == (len(probability), len(horizons))
+    assert curve.shape == (len(probability), len(spans))
     assert np.isnan(curve[~known]).all()
     assert ((curve[known] > 0) & (curve[known] < 1)).all()
     assert (np.diff(curve[known], axis=1) <= 0).all()
     own = np.clip(probability[known], 1e-9, 1 - 1e-9)
-    assert (curve[known, horizons.index(reach)] == own).all()
+    assert (curve[known, spans.index(reach)] == own).all()
 
 
 @given(customers(), st.randoms(use_true_random=False))
@@ -76,8 +76,8 @@ def test_every_customer_is_judged_alone(
         last_at=history.last_at[order],
         observed=history.observed[order],
     )
-    ordered = timing.columns(DAY, probability, SHOP, history)
-    permuted = timing.columns(DAY, probability[order], SHOP, mixed)
+    ordered = horizons.columns(DAY, probability, SHOP, history)
+    permuted = horizons.columns(DAY, probability[order], SHOP, mixed)
     for name in _COLUMNS:
         assert permuted[name].equals(ordered[name].take(pa.array(order)))
 
@@ -85,7 +85,7 @@ def test_every_customer_is_judged_alone(
 def test_a_champion_that_agrees_with_the_process_leaves_its_curve_as_it_is() -> None:
     history = History.of(np.array([1.0, 6.0]), np.array([20.0, 5.0]), np.array([20.0, 200.0]))
     parts = (history.repeats, history.last_at, history.observed)
-    curve = timing.no_order_probabilities(
+    curve = horizons.no_order_probabilities(
         PROCESS, history, PROCESS.p_no_order(*parts, 28.0), reach_days=28
     )
     for place, days in enumerate(HORIZONS_DAYS):
@@ -94,19 +94,21 @@ def test_a_champion_that_agrees_with_the_process_leaves_its_curve_as_it_is() -> 
 
 def test_a_higher_probability_lifts_the_whole_curve() -> None:
     history = History.of(np.full(2, 3.0), np.full(2, 20.0), np.full(2, 100.0))
-    low, high = timing.no_order_probabilities(PROCESS, history, np.array([0.3, 0.6]), reach_days=28)
+    low, high = horizons.no_order_probabilities(
+        PROCESS, history, np.array([0.3, 0.6]), reach_days=28
+    )
     assert (high > low).all()
 
 
 def test_the_next_order_comes_as_probably_before_as_after_the_day_said() -> None:
     days_count = np.array([1.0, 6.0, 2.0, np.nan])
     history = History.of(days_count, np.array([4.0, 4.0, 5.0, 3.0]), np.array([4, 100.0, 1900, 9]))
-    days = timing.days_to_next_order(PROCESS, history, reach_days=28)
+    days = horizons.days_to_next_order(PROCESS, history, reach_days=28)
     assert days[0] == pytest.approx(34.0 * (2 ** (1 / 0.8) - 1))
     assert days[1] == pytest.approx(130.0 * (2 ** (1 / 5.8) - 1))
     assert days[2] == 84.0  # once in years: three outcome windows at most
     assert np.isnan(days[3])
-    told = timing.next_order_expected_on(DAY, days).to_pylist()
+    told = horizons.next_order_expected_on(DAY, days).to_pylist()
     assert told == [
         DAY + timedelta(days=46),
         DAY + timedelta(days=16),
@@ -118,18 +120,18 @@ def test_the_next_order_comes_as_probably_before_as_after_the_day_said() -> None
 def test_nobody_waits_for_an_order_of_a_customer_who_has_left() -> None:
     gone = History.of(np.array([40.0]), np.array([300.0]), np.array([400.0]))
     assert PROCESS.p_alive(gone.repeats, gone.last_at, gone.observed)[0] < 0.05
-    assert np.isnan(timing.days_to_next_order(PROCESS, gone, reach_days=28)[0])
+    assert np.isnan(horizons.days_to_next_order(PROCESS, gone, reach_days=28)[0])
 
 
 def test_a_median_of_centuries_is_cut_without_a_warning() -> None:
     rare = BuyTillYouDie(r=1e-4, alpha=1.0, a=0.1, b=9.0, modified=True)
     once = History.of(np.array([1.0]), np.array([5.0]), np.array([5.0]))
-    assert timing.days_to_next_order(rare, once, reach_days=30)[0] == 90.0
+    assert horizons.days_to_next_order(rare, once, reach_days=30)[0] == 90.0
 
 
 def test_without_timing_every_column_is_null() -> None:
     history = History.of(np.array([2.0]), np.array([5.0]), np.array([50.0]))
-    found = timing.columns(DAY, np.array([0.4]), None, history)
+    found = horizons.columns(DAY, np.array([0.4]), None, history)
     assert list(found) == _COLUMNS
     assert all(column.null_count == 1 for column in found.values())
 
@@ -139,12 +141,12 @@ def test_a_fitted_shop_foretells_orders_and_silence_of_the_next_90_days_in_the_m
     draw = np.random.default_rng(5)
     observed = np.floor(draw.uniform(1, 400, 12_000))
     repeats, last_at, later = simulate(PROCESS, observed, 90.0, seed=6)
-    told = buying.fit(Histories.of(repeats, last_at, observed), lead_days=0, horizon_days=90)
+    told = timing.fit(Histories.of(repeats, last_at, observed), lead_days=0, horizon_days=90)
     orders = told.process.expected_orders(repeats, last_at, observed, 90.0)
     assert orders.mean() == pytest.approx(later.mean(), rel=0.04)
     history = History.of(repeats + 1, observed - last_at, observed)
     silent = told.process.p_no_order(repeats, last_at, observed, 90.0)
-    curve = timing.no_order_probabilities(told.process, history, silent, reach_days=90)
+    curve = horizons.no_order_probabilities(told.process, history, silent, reach_days=90)
     assert curve[:, -1].mean() == pytest.approx((later == 0).mean(), abs=0.02)
     for place, days in enumerate(HORIZONS_DAYS):
         seen = simulate(PROCESS, observed, float(days), seed=6)[2]
@@ -179,7 +181,7 @@ def test_scores_carry_the_curve_and_the_expected_value_up_to_the_reader(world: W
     rows = world.rows("SELECT * FROM reports.customer_risk ORDER BY customer_id")
     history = History.of(own["purchase_days_count"], own["recency_days"], own["tenure_days"])
     probability = np.array([row["churn_probability"] for row in rows])
-    expected = timing.columns(DAY, probability, SHOP, history)
+    expected = horizons.columns(DAY, probability, SHOP, history)
     for name in _COLUMNS:
         assert [row[name] for row in rows] == expected[name].to_pylist()
     revenue = value.revenue_if_retained_cents(
