@@ -114,12 +114,11 @@ def card(
 def described(description: str, title: str, text: str) -> str:
     """A version's description that begins with that section, which replaces its former state.
 
-    What does not fit into the registry's field is cut off at the end: the model card, which is
-    whole among the artifacts of the run.
+    What does not fit into the registry's field is left out at the end, see `fitting`.
 
     >>> described("## Trial 7\\n\\nopen\\n\\n# Card\\n", "Trial 7", "won")
     '## Trial 7\\n\\nwon\\n\\n# Card\\n'
     """
     former = rf"^## {re.escape(title)}\n.*?(?=^#{{1,2}} |\Z)"
     rest = re.sub(former, "", description, flags=re.DOTALL | re.MULTILINE)
-    return f"## {title}\n\n{text}\n\n{rest}"[:DESCRIPTION_MAX]
+    return fitting(f"## {title}\n\n{text}\n\n{rest}")

@@ -81,8 +81,9 @@ def verdict(
     """
     needed = 1 / rules.error_rate
     evidence = (
-        f"On {look.count:,} forecasts of {scored_days} scored days the challenger's Brier score is "
-        f"lower by {look.mean:+.5f} (always-valid interval {look.lower:+.5f} to {look.upper:+.5f}); "
+        f"On {look.count:,} forecasts of {scored_days} scored day{'' if scored_days == 1 else 's'} "
+        f"the challenger improves the Brier score by {look.mean:+.5f} "
+        f"(always-valid interval {look.lower:+.5f} to {look.upper:+.5f}); "
         f"e-value for better {_e(look.e_better)}, for worse {_e(look.e_worse)}, {needed:.0f} decides."
     )
     is_better, is_worse = look.e_better >= needed, look.e_worse >= needed
@@ -197,8 +198,8 @@ def unharmed(everybody: Look, error_rate: float) -> Finding:
     return Finding(
         what="contacted_or_not",
         outcome="failed" if harmed else "passed",
-        sentence="With those whom a campaign reached, its Brier score is lower by "
-        f"{everybody.mean:+.5f} ({everybody.count:,} forecasts); it must not be higher.",
+        sentence="With those whom a campaign reached it improves the Brier score by "
+        f"{everybody.mean:+.5f} ({everybody.count:,} forecasts); it must not make it worse.",
     )
 
 

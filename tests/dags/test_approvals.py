@@ -17,7 +17,7 @@ from tests.dags.conftest import DAGS, PROJECT
 MEASURED = {
     "as_of": "2026-03-01",
     "verdict": "promote",
-    "reason": "The challenger's Brier score is lower by 0.004 (0.002 to 0.006).",
+    "reason": "The challenger improves the Brier score by 0.004 (0.002 to 0.006).",
     "champion_version": "1",
     "challenger_version": "2",
     "trial": {"e_better": 41.25, "customers_count": 1200, "scored_days": ["2026-01-01"]},
