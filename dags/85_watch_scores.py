@@ -16,8 +16,6 @@ from retention_airflow import alerts, defaults, doors
 from retention_airflow.clock import as_of
 from retention_airflow.defaults import DAY_PARAMS, DEFAULT_ARGS, WAREHOUSE_POOL, Tag
 
-from retention_ml.errors import NotReady
-
 
 @dag(
     dag_display_name="85 watch scores",
@@ -34,7 +32,7 @@ def watch_scores() -> None:
     def watch() -> dict:
         from retention_ml.outcomes.watch import watch as door
 
-        return doors.call(door, skip_on=(NotReady,), as_of=as_of())
+        return doors.call(door, as_of=as_of())
 
     @task
     def alert(watched: dict) -> None:

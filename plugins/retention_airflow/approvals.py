@@ -40,14 +40,16 @@ class Approval(ApprovalOperator):  # type: ignore[misc]  # airflow is untyped he
 
 
 def is_needed(measured: Mapping[str, Any], mode: str) -> bool:
-    """Whether a person is to be asked: the evidence says promote, and the setting says ask."""
-    return mode == "approval" and measured.get("verdict") == "promote"
+    """Whether a person is to be asked: an open trial says promote, and the setting says ask."""
+    is_open = (measured.get("trial") or {}).get("status") == "open"
+    return mode == "approval" and is_open and measured.get("verdict") == "promote"
 
 
 def ask(task_id: str, of: str) -> Approval:
-    """The task that asks what the task `of` has put into words; silence counts as no.
+    """The task that asks what the task `of` has put into words; silence promotes nothing.
 
-    It waits without a worker's slot, at most `promotion.approval_hours`.
+    It waits without a worker's slot, at most `promotion.approval_hours`. Airflow then takes the
+    default for the answer, which `answer` tells from a person's no.
     """
     return Approval(
         task_id=task_id,

@@ -1,4 +1,4 @@
-"""Commands about what became of scores: measure, decide."""
+"""Commands about what became of scores: measure, decide, watch."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -16,6 +16,7 @@ from retention_ml.cli.frame import (
     with_registry,
     working,
 )
+from retention_ml.errors import UsageError
 
 _METRICS = ("roc_auc", "log_loss", "brier", "ece", "lift_at_10")
 
@@ -24,6 +25,7 @@ def add_to(app: typer.Typer) -> None:
     """Register the commands of this module."""
     app.command()(measure)
     app.command()(decide)
+    app.command()(watch)
 
 
 def measure(as_of: AsOf, as_json: Json = False) -> None:
@@ -59,10 +61,26 @@ def decide(
             help='Who approves; needed where promotion.mode is "approval".',
         ),
     ] = None,
+    refused_by: Annotated[
+        str | None,
+        typer.Option(
+            "--refused-by",
+            metavar="NAME",
+            help="Who turns the challenger down; its trial ends.",
+        ),
+    ] = None,
+    remark: Annotated[
+        str, typer.Option("--remark", metavar="TEXT", help="What the person says with it.")
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Carry out what the newest look at the trial says: promote, or free the challenger's seat."""
     with opened(as_json) as (warehouse, settings):
+        if approved_by is not None and refused_by is not None:
+            raise UsageError(
+                "--approved-by and --refused-by were both given; expected one of them. Nothing was "
+                "decided."
+            )
         from retention_ml.outcomes.decide import decide as door
 
         with working("Deciding …"):
@@ -71,6 +89,8 @@ def decide(
                 settings=with_registry(settings),
                 as_of=day(as_of),
                 approved_by=approved_by,
+                refused_by=refused_by,
+                remark=remark,
             )
         if as_json:
             print_json(receipt.to_dict())
@@ -79,6 +99,26 @@ def decide(
         console.print(
             f"{done} ({receipt.details['verdict']}): {receipt.details['reason']}", markup=False
         )
+
+
+def watch(as_of: AsOf, as_json: Json = False) -> None:
+    """Compare a day's features and scores with earlier days, and raise alerts."""
+    with opened(as_json) as (warehouse, settings):
+        from retention_ml.outcomes.watch import watch as door
+
+        with working("Watching …"):
+            receipt = door(warehouse, settings=with_registry(settings), as_of=day(as_of))
+        if as_json:
+            print_json(receipt.to_dict())
+            return
+        console.print(str(receipt), markup=False)
+        alerts = receipt.details["alerts"]
+        for alert in alerts:
+            console.print(
+                f"{alert['severity']}: {alert['sentence']} See {alert['runbook']}.", markup=False
+            )
+        if not alerts:
+            console.print("There are no new alerts.")
 
 
 def _print_performance(rows: list[dict[str, Any]]) -> None:

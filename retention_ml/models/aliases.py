@@ -56,6 +56,16 @@ def settle(registry: "Registry", warehouse: Warehouse) -> list[str]:
     return said
 
 
+def settle_or_later(registry: "Registry", warehouse: Warehouse) -> str:
+    """`settle`, for who has decided and need not wait: what became of the aliases, in a sentence."""
+    try:
+        settle(registry, warehouse)
+    except RegistryError as error:
+        logger.warning("The alias follows at the next run, because: %s", error)
+        return f"It follows at the next run: {error}"
+    return "It stands where the ledger says."
+
+
 def _settle_one(registry: "Registry", warehouse: Warehouse, alias: str) -> str | None:
     with warehouse.transaction() as transaction:
         transaction.execute(

@@ -6,7 +6,7 @@ from typing import Any
 
 from retention_ml.errors import RegistryError, UsageError
 from retention_ml.failpoints import reach
-from retention_ml.models.aliases import settle
+from retention_ml.models.aliases import settle_or_later
 from retention_ml.models.bundle import Bundle
 from retention_ml.models.decisions import (
     Decision,
@@ -146,11 +146,7 @@ def carry_out(
     A registry that does not answer takes nothing from the decision: the next run carries it out.
     """
     reach("promote.after_ledger")
-    try:
-        settle(registry, warehouse)
-        alias = "It stands where the ledger says."
-    except RegistryError as error:
-        alias = f"It follows at the next run: {error}"
+    alias = settle_or_later(registry, warehouse)
     receipt = Receipt(
         door=door,
         read=1,

@@ -123,19 +123,20 @@ def discrimination(differences: Mapping[str, Interval], demands: Demands) -> lis
         Finding(
             what="roc_auc",
             outcome=_judged(auc, auc.upper < -demands.auc_margin, "passed" if is_shown else "open"),
-            sentence=f"Its ROC AUC is {said(auc)} against the champion's; it may be lower by "
+            sentence=f"Its ROC AUC differs by {said(auc)} from the champion's; it may be lower by "
             f"{demands.auc_margin:g}, given the interval.",
         ),
         Finding(
             what="log_loss",
             outcome=_judged(log_loss, log_loss.lower > 0, "passed"),
-            sentence=f"Its log loss is {said(log_loss)} against the champion's; lower is better.",
+            sentence=f"Its log loss differs by {said(log_loss)} from the champion's; lower is "
+            "better.",
         ),
         Finding(
             what="brier",
             outcome=_judged(brier, brier.lower > 0, "better" if brier.upper < 0 else "open"),
-            sentence=f"Its Brier score is {said(brier)} against the champion's; it is better only "
-            "if the whole interval is below zero.",
+            sentence=f"Its Brier score differs by {said(brier)} from the champion's; it is better "
+            "only if the whole interval is below zero.",
         ),
     ]
 
@@ -191,7 +192,7 @@ def calibration(difference: Interval) -> Finding:
     return Finding(
         what="calibration_difference",
         outcome=_judged(difference, False, "open" if difference.lower > 0 else "passed"),
-        sentence=f"Its calibration error is {said(difference)} against the champion's.",
+        sentence=f"Its calibration error differs by {said(difference)} from the champion's.",
     )
 
 

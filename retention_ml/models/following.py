@@ -149,37 +149,49 @@ def _note_following(
 def _without_alias(
     registry: "Registry", warehouse: Warehouse, history: list[Decision], alias: str
 ) -> "ServedModel | None":
-    """The last good champion; no challenger, and its seat is free if a person took the alias off."""
+    """The last good champion, its alias put back; no challenger: taking its alias off frees its seat."""
     holds = standing(history)
-    if alias == "champion":
-        if holds is not None:
-            logger.warning("MLflow has no %s any more; the last good one is used.", alias)
-        return _last_good(registry, history, alias)
-    if holds is None:
-        return None
-    # An empty or foreign registry takes nothing off.
+    try:
+        if holds is not None and _is_registered(registry, holds):
+            with warehouse.transaction() as transaction:
+                if _newest_move(locked(transaction, alias)) != _newest_move(history):
+                    pass  # decided otherwise meanwhile
+                elif alias == "champion":
+                    registry.point(alias, holds.model_version, brisk=True)
+                    logger.warning("MLflow had no %s any more; its alias was put back.", alias)
+                else:
+                    _note_retirement(transaction, registry, holds, alias)
+        elif holds is not None:
+            logger.warning("MLflow has no %s any more, nor its version.", alias)
+    except RegistryError as error:
+        logger.warning("MLflow has no %s any more, and: %s", alias, error)
+    return _last_good(registry, history, alias) if alias == "champion" else None
+
+
+def _is_registered(registry: "Registry", decision: Decision) -> bool:
+    """Whether the registry has the version: an empty or foreign one says nothing by an alias."""
     there = {version.version: version for version in registry.versions(brisk=True)}
-    known = there.get(holds.model_version)
-    if known is None or wrong_tag(known, holds.bundle_sha256) is not None:
-        return None
-    with warehouse.transaction() as transaction:
-        if _newest_move(locked(transaction, alias)) != _newest_move(history):
-            return None
-        number = write_decision(
-            transaction,
-            settings=registry.settings,
-            alias=alias,
-            model_name=holds.model_name,
-            version=holds.model_version,
-            bundle_sha256=holds.bundle_sha256,
-            verdict="retire",
-            decided_by=MOVED_IN_MLFLOW,
-            reason=f"The alias was taken off version {holds.model_version} in MLflow.",
-            evidence={},
-            training_id=holds.training_id,
-        )
-        mark_settled(transaction, [number])
-    return None
+    known = there.get(decision.model_version)
+    return known is not None and wrong_tag(known, decision.bundle_sha256) is None
+
+
+def _note_retirement(
+    transaction: Transaction, registry: "Registry", holds: Decision, alias: str
+) -> None:
+    number = write_decision(
+        transaction,
+        settings=registry.settings,
+        alias=alias,
+        model_name=holds.model_name,
+        version=holds.model_version,
+        bundle_sha256=holds.bundle_sha256,
+        verdict="retire",
+        decided_by=MOVED_IN_MLFLOW,
+        reason=f"The alias was taken off version {holds.model_version} in MLflow.",
+        evidence={},
+        training_id=holds.training_id,
+    )
+    mark_settled(transaction, [number])
 
 
 def _refuse(

@@ -22,6 +22,7 @@ METRICS = (
     "recall_at_10",
     "lift_at_10_of_best",
 )
+_BIASED = "ece"
 _RANKINGS = tuple(name for name in METRICS if name not in ("log_loss", "brier", "ece"))
 OUTCOMES_MIN = 25  # churned, and retained: with fewer of either a group is not judged
 _BINS = 10
@@ -225,7 +226,8 @@ class Evaluation:
     def difference(self, model: str, other: str, metric: str) -> Interval:
         """Paired difference `model` - `other` with its 95 % interval."""
         point = self.values[model][metric].value - self.values[other][metric].value
-        return interval_of(point, self.draws[model][metric] - self.draws[other][metric])
+        draws = self.draws[model][metric] - self.draws[other][metric]
+        return interval_of(point, _about(metric, point, draws))
 
 
 def evaluate(
@@ -264,11 +266,14 @@ def evaluate(
             points.append(score(probability, outcome))
             drawn.append(score(probability, outcome, weights[:, rows]))
             by_day.setdefault(day, {})[model] = {
-                name: interval_of(float(points[-1][name][0]), drawn[-1][name]) for name in METRICS
+                name: metric_interval(name, float(points[-1][name][0]), drawn[-1][name])
+                for name in METRICS
             }
         means = {name: np.mean([part[name] for part in drawn], axis=0) for name in METRICS}
         values[model] = {
-            name: interval_of(float(np.mean([part[name][0] for part in points])), means[name])
+            name: metric_interval(
+                name, float(np.mean([part[name][0] for part in points])), means[name]
+            )
             for name in METRICS
         }
         resampled[model] = means
@@ -279,3 +284,33 @@ def interval_of(value: float, draws: Floats) -> Interval:
     """A value with the 95 % interval of its resamples."""
     lower, upper = np.quantile(draws, [0.025, 0.975])
     return Interval(value, float(lower), float(upper))
+
+
+def metric_interval(metric: str, value: float, draws: Floats) -> Interval:
+    """A metric of one model with its 95 % interval; that of the `ece` is cut at 0.
+
+    Parameters
+    ----------
+    metric : str
+        One of `METRICS`.
+    value : float
+        The metric of the rows as they are.
+    draws : array of float64, shape (draws,)
+        The metric of every resample.
+
+    Examples
+    --------
+    >>> metric_interval("ece", 0.01, np.linspace(0.01, 0.05, 101)).lower
+    0.0
+    """
+    about = _about(metric, value, draws)
+    return interval_of(value, np.maximum(about, 0) if metric == _BIASED else about)
+
+
+def _about(metric: str, value: float, draws: Floats) -> Floats:
+    """Resamples of a metric, or of a difference in it, moved to lie about the value where biased.
+
+    A resample's `ece` holds the noise of drawing twice, so that the resamples of true
+    probabilities all lie above the value that they belong to.
+    """
+    return draws - (np.mean(draws) - value) if metric == _BIASED else draws

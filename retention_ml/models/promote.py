@@ -81,8 +81,8 @@ def promote(
     except UnfitModel as error:
         _note_refusal(warehouse, settings, found, decided_by, str(error))
         raise UnfitModel(
-            f"Version {version} cannot become champion: {error}. Nothing was changed. Promote "
-            "another version (`retention models` lists them), or train anew."
+            f"Version {version} cannot become champion: {str(error).rstrip('.')}. Nothing was "
+            "changed. Promote another version (`retention models` lists them), or train anew."
         ) from error
     with warehouse.transaction() as transaction:
         history = locked(transaction, "champion")

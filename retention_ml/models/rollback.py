@@ -82,7 +82,9 @@ def rollback(
         has_changed = is_first and (before != target or stray is not None)
         if has_changed:
             instead = stray if before == target else before
-            sentence = f"Version {target} is champion again instead of version {instead}."
+            sentence = f"Version {target} is champion again" + (
+                f" instead of version {instead}." if instead else "; the alias had been deleted."
+            )
             crown(
                 transaction,
                 settings=settings,
@@ -136,7 +138,7 @@ def _target(
         try:
             bundle = bundle_of(registry, warehouse, _plain(each.model_version, tags))
         except UnfitModel as error:
-            passed_over[each.model_version] = str(error)
+            passed_over[each.model_version] = str(error).rstrip(".")
             continue
         return each.model_version, bundle, passed_over
     now = f"version {line[-1].model_version}" if line else "any"

@@ -6,7 +6,7 @@ from dataclasses import replace
 from retention_ml.errors import UnfitModel
 from retention_ml.failpoints import reach
 from retention_ml.models import ledger
-from retention_ml.models.aliases import settle
+from retention_ml.models.aliases import settle_or_later
 from retention_ml.models.bundle import Bundle
 from retention_ml.models.candidates import BASELINE
 from retention_ml.models.comparison import compare, is_same, limits_of
@@ -45,7 +45,7 @@ def select_best(
         if training.status != "selected":
             _judge_and_register(warehouse, transaction, registry, settings, training, loaded)
     reach("train.after_commit")
-    settle(registry, warehouse)
+    settle_or_later(registry, warehouse)
     training = ledger.training(warehouse, training.training_id)
     sha256 = [
         decision.bundle_sha256

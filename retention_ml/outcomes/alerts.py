@@ -66,13 +66,9 @@ _TOLD: Mapping[str, tuple[str, str, str]] = {
         "The champion tells today's customers apart less well; see which features changed.",
     ),
 }
-KINDS = (
-    *(kind for kind, _, _ in _TOLD.values()),
-    "stale_scores",
-    "stale_feed",
-    "refused_snapshot",
-    "refused_model",
-)
+# What lasts: its figures differ from day to day, but it is the same thing.
+_LASTING = (*(kind for kind, _, _ in _TOLD.values()), "stale_scores", "stale_feed")
+KINDS = (*_LASTING, "refused_snapshot", "refused_model")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +205,10 @@ def raise_alerts(
 ) -> list[Alert]:
     """Append those alerts that were not raised on days around; which of them are news.
 
+    Drift and staleness last: an alert of their kind and subject on a day fewer than
+    `cooldown_days` away says it already. A refusal is a thing of its own: only the very same
+    sentence says it already.
+
     An alert that this very run wrote already is news again: the run may have been cut off
     before anybody was told.
     """
@@ -216,9 +216,12 @@ def raise_alerts(
     for alert in alerts:
         recent = transaction.execute(
             "SELECT 1 FROM ops.alerts WHERE kind = :kind AND subject = :subject "
-            "AND as_of <> :as_of AND abs(as_of - CAST(:as_of AS date)) < :days LIMIT 1",
+            "AND as_of <> :as_of AND abs(as_of - CAST(:as_of AS date)) < :days "
+            "AND (:is_lasting OR sentence = :sentence) LIMIT 1",
             kind=alert.kind,
             subject=alert.subject,
+            is_lasting=alert.kind in _LASTING,
+            sentence=alert.sentence,
             as_of=as_of,
             days=cooldown_days,
         )

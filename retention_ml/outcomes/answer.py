@@ -37,6 +37,11 @@ class Answer:
         return self.approved_by is not None or self.refused_by is not None
 
     @property
+    def is_refusal(self) -> bool:
+        """Whether a person said no."""
+        return self.refused_by is not None and self.refused_by != NOBODY
+
+    @property
     def sentence(self) -> str:
         """Who said what, to stand before the reason of a decision."""
         remark = f": {self.remark}" if self.remark else ""

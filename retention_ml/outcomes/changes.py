@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, timedelta
 
+from retention_ml import clock
 from retention_ml.features.catalogue import FEATURES
 from retention_ml.outcomes import cohorts, drift, estimate, readings
 from retention_ml.outcomes.comparison_days import compared_days
@@ -136,7 +137,8 @@ def _outcomes(
 ) -> Found:
     """Calibration and churn rate of the newest days whose outcomes are known."""
     rate_gap_min = settings.monitoring.rate_gap_min
-    matured = readings.label_rates(warehouse, now.definition_hash, now.as_of)
+    at = clock.midnight(now.as_of, settings.calendar.timezone)
+    matured = readings.label_rates(warehouse, now.definition_hash, at)
     if not matured:
         return []
     found: Found = []

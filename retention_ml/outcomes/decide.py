@@ -4,14 +4,13 @@ A challenger that won becomes champion, by itself or when a person approved; one
 whose time is over, gives its seat to the next.
 """
 
-import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from retention_ml.errors import RegistryError, UnfitModel
+from retention_ml.errors import UnfitModel, UsageError
 from retention_ml.models.decisions import (
     Decision,
     decisions,
@@ -22,13 +21,11 @@ from retention_ml.models.decisions import (
 )
 from retention_ml.models.definition import churn_definition
 from retention_ml.outcomes import trials
-from retention_ml.outcomes.answer import NOBODY, Answer
+from retention_ml.outcomes.answer import Answer
 from retention_ml.outcomes.trials import StoredLook, Trial
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction, Warehouse
-
-logger = logging.getLogger(__name__)
 
 DECIDED_BY = "outcomes"
 
@@ -75,17 +72,26 @@ def decide(
 
     Raises
     ------
+    UsageError
+        A name was given and is empty.
     RegistryError
         The winner's files are not at hand and the registry does not answer. Nothing was decided.
     """
+    from retention_ml.models.aliases import settle_or_later
+    from retention_ml.models.registry import Registry
+
     started = time.perf_counter()
+    if "" in (name.strip() for name in (approved_by, refused_by) if name is not None):
+        raise UsageError("The name of who answers is empty; expected who approves or refuses.")
     with warehouse.transaction() as transaction:
         transaction.execute("SELECT pg_advisory_xact_lock(hashtextextended('outcomes:decide', 0))")
         answer = Answer(
             approved_by=approved_by, refused_by=refused_by, remark=remark, version=version
         )
         done = _decide(warehouse, transaction, settings, as_of, answer)
-    _settle(warehouse, settings)
+        if not done.acted:
+            _note(transaction, settings, answer, done)
+    settle_or_later(Registry(settings), warehouse)
     known = int(done.trial_id is not None)
     receipt = Receipt(
         door="decide",
@@ -111,7 +117,10 @@ def _decide(
     as_of: date,
     answer: Answer,
 ) -> _Done:
-    running = trials.open_trials(transaction, churn_definition(settings).hash)
+    definition_hash = churn_definition(settings).hash
+    running = [
+        one for one in trials.open_trials(transaction) if one.definition_hash == definition_hash
+    ]
     if not running:
         return _Done(acted=False, reason="No trial is open, so there is nothing to decide.")
     trial = running[-1]
@@ -120,7 +129,7 @@ def _decide(
     challenger = standing(decisions(warehouse, "challenger"))
     if champion is not None and champion.bundle_sha256 == trial.challenger_sha256:
         reason = f"Version {trial.challenger_version} is champion already."
-        trials.close(transaction, trial.trial_id, status="won", reason=reason, ended_on=as_of)
+        trials.close_as_champion(transaction, trial, reason=reason, ended_on=as_of)
         return _Done(acted=False, reason=reason, verdict="promote", trial_id=trial.trial_id)
     if answer.was_asked and look is not None:
         as_of = max(as_of, look.as_of)
@@ -132,14 +141,17 @@ def _decide(
         )
     if wrong is not None or look is None:
         return _Done(acted=False, reason=wrong or "", trial_id=trial.trial_id)
+    is_seated = challenger is not None and challenger.bundle_sha256 == trial.challenger_sha256
+    if challenger is not None and is_seated and answer.is_refusal:
+        return _turn_down(transaction, settings, trial, look, as_of, challenger, answer)
     if look.outcome == "won":
-        if challenger is None or challenger.bundle_sha256 != trial.challenger_sha256:
+        if not is_seated:
             reason = (
                 f"Version {trial.challenger_version} won, but it is challenger no longer: somebody "
                 "took its seat away. Promote it with `retention promote` if that was a mistake."
             )
             return _Done(acted=False, reason=reason, verdict="promote", trial_id=trial.trial_id)
-        if answer.refused_by is not None:
+        if challenger is not None and answer.refused_by is not None:
             return _turn_down(transaction, settings, trial, look, as_of, challenger, answer)
         if settings.promotion.mode == "approval" and answer.approved_by is None:
             reason = f"Waits for approval. {look.reason}"
@@ -147,7 +159,8 @@ def _decide(
         has_champion = champion is not None
         return _promote(warehouse, transaction, settings, trial, look, as_of, answer, has_champion)
     if look.outcome in ("lost", "undecided"):
-        return _retire(transaction, settings, trial, look, as_of, look.outcome, look.reason)
+        reason = f"{answer.sentence}{look.reason}"
+        return _retire(transaction, settings, trial, look, as_of, look.outcome, reason)
     return _Done(acted=False, reason=look.reason, trial_id=trial.trial_id)
 
 
@@ -215,30 +228,61 @@ def _turn_down(
     challenger: Decision,
     answer: Answer,
 ) -> _Done:
-    """Write down that a winner was not approved; a person's no also ends its trial."""
-    decided_by, reason = str(answer.refused_by), f"{answer.sentence}{look.reason}"
-    row = ("keep", challenger.model_version, decided_by, reason)
-    acted = all(
-        (each.verdict, each.model_version, each.decided_by, each.reason) != row
-        for each in locked(transaction, "champion")
-    )
-    if acted:
-        write_decision(
-            transaction,
-            settings=settings,
-            alias="champion",
-            model_name=challenger.model_name,
-            version=challenger.model_version,
-            bundle_sha256=challenger.bundle_sha256,
-            verdict="keep",
-            decided_by=decided_by,
-            reason=reason,
-            evidence=_evidence(trial, look),
-            training_id=challenger.training_id,
-        )
-    if decided_by != NOBODY:
+    """Write down that a challenger was not approved; a person's no also ends its trial."""
+    reason = f"{answer.sentence}{look.reason}"
+    who = str(answer.refused_by)
+    acted = _keep(transaction, settings, challenger, who, reason, _evidence(trial, look))
+    if answer.is_refusal:
         return _retire(transaction, settings, trial, look, as_of, "lost", reason)
     return _Done(acted=acted, reason=reason, verdict="keep", trial_id=trial.trial_id)
+
+
+def _note(transaction: Transaction, settings: Settings, answer: Answer, done: _Done) -> None:
+    """Write down a person's answer that changed nothing, and why."""
+    who = answer.refused_by if answer.is_refusal else answer.approved_by
+    if who is None:
+        return
+    champions, challengers = (locked(transaction, alias) for alias in ("champion", "challenger"))
+    seated, champion = standing(challengers), standing(champions)
+    version = answer.version or (seated.model_version if seated else None)
+    about = next((one for one in [*challengers, *champions] if one.model_version == version), None)
+    if about is None:
+        return
+    serves = champion is not None and champion.bundle_sha256 == about.bundle_sha256
+    if serves and not answer.is_refusal:
+        return
+    _keep(transaction, settings, about, who, f"{answer.sentence}{done.reason}", {})
+
+
+def _keep(
+    transaction: Transaction,
+    settings: Settings,
+    about: Decision,
+    decided_by: str,
+    reason: str,
+    evidence: Mapping[str, Any],
+) -> bool:
+    """Write down that a version does not become champion, unless that stands there; if so."""
+    row = ("keep", about.model_version, decided_by, reason)
+    if any(
+        (each.verdict, each.model_version, each.decided_by, each.reason) == row
+        for each in locked(transaction, "champion")
+    ):
+        return False
+    write_decision(
+        transaction,
+        settings=settings,
+        alias="champion",
+        model_name=about.model_name,
+        version=about.model_version,
+        bundle_sha256=about.bundle_sha256,
+        verdict="keep",
+        decided_by=decided_by,
+        reason=reason,
+        evidence=evidence,
+        training_id=about.training_id,
+    )
+    return True
 
 
 def _retire(
@@ -274,14 +318,3 @@ def _evidence(trial: Trial, look: StoredLook) -> Mapping[str, Any]:
         "plan": dict(trial.plan),
         "look": {name: value for name, value in look.figures.items() if name != "path"},
     }
-
-
-def _settle(warehouse: Warehouse, settings: Settings) -> None:
-    """Let the registry's aliases follow; a registry that does not answer is followed up later."""
-    from retention_ml.models.aliases import settle
-    from retention_ml.models.registry import Registry
-
-    try:
-        settle(Registry(settings), warehouse)
-    except RegistryError as error:
-        logger.warning("The alias follows at the next run, because: %s", error)

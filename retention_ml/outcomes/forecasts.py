@@ -88,8 +88,6 @@ class Forecasts:
         What the customer spends in the value horizon if retained; NaN where not known.
     unlabelled_count : int
         Scored customers whose outcome is not known: left out.
-    unscored_count : int
-        Active customers with an outcome and no score.
     """
 
     scored: Scored
@@ -102,7 +100,6 @@ class Forecasts:
     segments: Mapping[str, Bools]
     revenue_cents: Floats
     unlabelled_count: int
-    unscored_count: int
 
     def __len__(self) -> int:
         return len(self.churned)
@@ -191,7 +188,6 @@ def forecasts(
         segments=segments(kinds),
         revenue_cents=revenue_scale * _floats(kinds[revenue_feature]),
         unlabelled_count=len(is_labelled) - rows.num_rows,
-        unscored_count=labels.num_rows - rows.num_rows,
     )
 
 

@@ -68,7 +68,7 @@ def standing_alerts(standing: Standing, *, stale_days_max: int) -> list[Alert]:
                 subject="scores",
                 severity="critical",
                 sentence=f"The scores of {standing.as_of} were not published: "
-                f"{standing.refused_snapshot}. What was published before stays up. "
+                f"{standing.refused_snapshot.rstrip('.')}. What was published before stays up. "
                 "scores.audits holds what each audit saw.",
                 evidence={"reason": standing.refused_snapshot},
             )
@@ -80,8 +80,8 @@ def standing_alerts(standing: Standing, *, stale_days_max: int) -> list[Alert]:
                 subject=f"{alias} v{version}",
                 severity="critical" if alias == "champion" else "warning",
                 sentence=f"Version {version} stands under the alias {alias} but is not served: "
-                f"{reason}. The last good one stays up. Move the alias back, or promote another "
-                "version with `retention promote`.",
+                f"{reason.rstrip('.')}. The last good one stays up. Move the alias back, or "
+                "promote another version with `retention promote`.",
                 evidence={"alias": alias, "version": version, "reason": reason},
             )
         )

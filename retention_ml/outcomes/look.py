@@ -58,6 +58,7 @@ class Tally:
         self._everybody = Counter(
             window_days=window_days, salt=salt, may_count=lambda of: of.is_paired
         )
+        self._window_days = window_days
         self._days: list[date] = []
         self._counts: list[int] = []
         self._contacted = 0
@@ -100,7 +101,7 @@ class Tally:
             path[-1],
             held,
             scored_days=len(self._days),
-            windows=len(units.whole_days),
+            windows=units.windows_count(self._window_days),
             elapsed_days=(as_of - began_on).days,
             rules=rules,
         )

@@ -30,8 +30,14 @@ def trial_of(
     pair = newest[-1].pair
     with warehouse.transaction() as transaction:
         is_latest = _is_latest(transaction, newest)
-        for other in trials.open_trials(transaction, definition.hash):
-            if is_latest and other.pair != pair and other.began_on <= newest[-1].as_of:
+        for other in trials.open_trials(transaction) if is_latest else ():
+            if other.definition_hash != definition.hash:
+                reason = "The churn definition was changed: its outcomes are others."
+                on = newest[-1].as_of
+                trials.close(
+                    transaction, other.trial_id, status="abandoned", reason=reason, ended_on=on
+                )
+            elif other.pair != pair and other.began_on <= newest[-1].as_of:
                 _end(transaction, other, newest[-1])
         trial = trials.find(transaction, pair, definition.hash) if pair else None
         if trial is not None and trial.status == "abandoned" and is_latest:
@@ -50,20 +56,17 @@ def trial_of(
 
 
 def _end(transaction: Transaction, trial: Trial, scored: Scored) -> None:
-    """Abandon a trial whose pair scored no longer on a day, or note that it had been won."""
-    won = scored.champion_sha256 == trial.challenger_sha256
-    trials.close(
-        transaction,
-        trial.trial_id,
-        status="won" if won else "abandoned",
-        reason=(
-            f"Version {trial.challenger_version} is champion since {scored.as_of} or before."
-            if won
-            else f"On {scored.as_of} versions {trial.champion_version} and "
-            f"{trial.challenger_version} did not score the same customers any more."
-        ),
-        ended_on=scored.as_of,
+    """End a trial whose pair scored no longer on a day."""
+    on = scored.as_of
+    if scored.champion_sha256 == trial.challenger_sha256:
+        reason = f"Version {trial.challenger_version} is champion since {on} or before."
+        trials.close_as_champion(transaction, trial, reason=reason, ended_on=on)
+        return
+    reason = (
+        f"On {on} versions {trial.champion_version} and {trial.challenger_version} did not score "
+        "the same customers any more."
     )
+    trials.close(transaction, trial.trial_id, status="abandoned", reason=reason, ended_on=on)
 
 
 def _is_latest(transaction: Transaction, newest: Sequence[Scored]) -> bool:
@@ -91,6 +94,7 @@ def _plan(
         horizon_days=window_days + settings.churn.settle_days,
         days_max=settings.trial.days_max,
         error_rate=settings.trial.error_rate,
+        earliest_day=settings.trial.windows_min * window_days + settings.churn.settle_days,
         seed=settings.training.seed,
     )
     return {**asdict(foreseen), "customers_per_day": round(per_day, 2)}

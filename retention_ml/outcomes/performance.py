@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from retention_ml import clock
 from retention_ml.models.arrays import Floats
-from retention_ml.models.metrics import METRICS, OUTCOMES_MIN, Interval, interval_of, score
+from retention_ml.models.metrics import METRICS, OUTCOMES_MIN, Interval, metric_interval, score
 from retention_ml.outcomes.forecasts import Forecasts, Scored
 from retention_ml.warehouse import Warehouse
 
@@ -61,7 +61,7 @@ def metrics_of(
         # A resample without one of the classes tells nothing of a ranking.
         apart = (resampled - some[name][0])[np.isfinite(resampled)]
         if np.isfinite(value) and len(apart):
-            found[name] = interval_of(value, value + narrower * apart)
+            found[name] = metric_interval(name, value, value + narrower * apart)
     return found
 
 
@@ -139,11 +139,16 @@ _SCHEMA = pa.schema(
 
 
 def known_since(warehouse: Warehouse, snapshots: Sequence[Scored]) -> dict[int, date]:
-    """By snapshot, up to when knowledge went into its stored performance."""
+    """By snapshot, up to when knowledge went into its stored performance.
+
+    Left out are those whose outcomes were counted anew after it was stored.
+    """
     with warehouse.transaction() as transaction:
         rows = transaction.execute(
-            "SELECT snapshot_id, min(known_as_of) AS known FROM outcomes.performance "
-            "WHERE snapshot_id = ANY (:ids) GROUP BY snapshot_id",
+            "SELECT snapshot_id, min(known_as_of) AS known FROM outcomes.performance AS stored "
+            "WHERE snapshot_id = ANY (:ids) AND NOT EXISTS (SELECT 1 FROM models.label_windows "
+            "AS own WHERE own.as_of = stored.as_of AND own.definition_hash = "
+            "stored.definition_hash AND own.matured_at > stored.measured_at) GROUP BY snapshot_id",
             ids=[one.snapshot_id for one in snapshots],
         )
     return {int(row.snapshot_id): row.known for row in rows}

@@ -42,6 +42,7 @@ def foresee(
     horizon_days: int,
     days_max: int,
     error_rate: float,
+    earliest_day: int = 0,
     draws: int = 1000,
     seed: int = 0,
     truth: float = 1.0,
@@ -65,6 +66,8 @@ def foresee(
         Days after which the trial is given up, from the first common score.
     error_rate : float
         As in `sequential.looks`.
+    earliest_day : int
+        Days from the first common score before which nothing is decided.
     draws : int
         Trials drawn.
     seed : int
@@ -95,12 +98,14 @@ def foresee(
             "The challenger gives every customer the champion's probability: nothing can tell "
             "them apart, and it will not win."
         )
-    days = np.arange(horizon_days + 1, days_max + 1)
+    earliest_day = max(horizon_days + 1, earliest_day)
+    days = np.arange(earliest_day, days_max + 1)
     counts = np.floor(customers_per_day * (days - horizon_days)).astype(np.int64)
     if len(days) == 0 or counts[-1] == 0:
         return _hopeless(
-            f"No outcome will be known after {days_max} days: one takes {horizon_days} days, and "
-            f"{customers_per_day:g} customers are counted per day. The challenger cannot win."
+            f"Nothing can be decided within {days_max} days: that takes {earliest_day} days at "
+            f"least, and {customers_per_day:g} customers are counted per day. The challenger "
+            "cannot win."
         )
     drift, spread = _growth(champion, challenger, truth)
     evidence = _paths(drift, spread, counts, draws, seed)

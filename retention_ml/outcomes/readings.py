@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import ibis
 import numpy as np
@@ -207,15 +207,15 @@ def tiers_and_reasons(
 
 
 def label_rates(
-    warehouse: Warehouse, definition_hash: str, as_of: date
+    warehouse: Warehouse, definition_hash: str, at: datetime
 ) -> dict[date, tuple[int, float]]:
-    """Customers and share that churned of each day whose outcome was known on `as_of`."""
+    """Customers and share that churned of each day whose outcome had settled at a moment."""
     with warehouse.transaction() as transaction:
         rows = transaction.execute(
             "SELECT as_of, customers_count, churned_count FROM models.label_windows "
-            "WHERE definition_hash = :hash AND known_as_of <= :as_of AND customers_count > 0",
+            "WHERE definition_hash = :hash AND settles_at <= :at AND customers_count > 0",
             hash=definition_hash,
-            as_of=as_of,
+            at=at,
         )
     return {
         row.as_of: (row.customers_count, row.churned_count / row.customers_count) for row in rows

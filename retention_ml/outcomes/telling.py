@@ -19,6 +19,9 @@ def told_of(
 ) -> Mapping[str, Any]:
     """`trial`, `verdict`, `reason`, `champion_version` and `challenger_version` of the receipt.
 
+    A trial that has ended tells what came of it: only where `trial["status"]` is `open` is there
+    anything to decide.
+
     Parameters
     ----------
     trial : Trial or None
@@ -64,7 +67,7 @@ def told_of(
     if not trial.is_open:
         return {
             **found,
-            "verdict": "keep",
+            "verdict": "promote" if trial.status == "won" else "keep",
             "reason": f"The trial ended on {trial.ended_on} ({trial.status}): {trial.reason}",
         }
     if taken is None:

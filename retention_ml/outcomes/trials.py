@@ -15,7 +15,7 @@ from retention_ml.warehouse import Transaction, Warehouse
 
 _COLUMNS = (
     "trial_id, champion_version, champion_sha256, challenger_version, challenger_sha256, "
-    "began_on, plan, status, reason, ended_on"
+    "began_on, plan, status, reason, ended_on, definition_hash"
 )
 
 
@@ -33,6 +33,7 @@ class Trial:
     status: str
     reason: str | None
     ended_on: date | None
+    definition_hash: str
 
     @property
     def pair(self) -> Pair:
@@ -98,12 +99,10 @@ def begin(
     return trial
 
 
-def open_trials(transaction: Transaction, definition_hash: str) -> list[Trial]:
-    """The trials that are still to be decided, oldest first."""
+def open_trials(transaction: Transaction) -> list[Trial]:
+    """The trials that are still to be decided, of any churn definition, oldest first."""
     rows = transaction.execute(
-        f"SELECT {_COLUMNS} FROM outcomes.trials WHERE status = 'open' "
-        "AND definition_hash = :hash ORDER BY trial_id",
-        hash=definition_hash,
+        f"SELECT {_COLUMNS} FROM outcomes.trials WHERE status = 'open' ORDER BY trial_id"
     )
     return [Trial(**dict(row._mapping)) for row in rows]
 
@@ -122,6 +121,17 @@ def close(
             id=trial_id,
         )
     )
+
+
+def close_as_champion(
+    transaction: Transaction, trial: Trial, *, reason: str, ended_on: date
+) -> bool:
+    """End the trial of a challenger that is champion by now; won only if the evidence said so."""
+    look = newest_look(transaction, trial.trial_id)
+    has_won = look is not None and look.outcome == "won"
+    told = reason if has_won else f"{reason} Its trial had not been won."
+    status = "won" if has_won else "abandoned"
+    return close(transaction, trial.trial_id, status=status, reason=told, ended_on=ended_on)
 
 
 def reopen(transaction: Transaction, trial_id: int) -> None:

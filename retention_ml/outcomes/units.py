@@ -60,6 +60,17 @@ class Units:
     def __len__(self) -> int:
         return len(self.churned)
 
+    def windows_count(self, window_days: int) -> int:
+        """Spans of a window's length from the first day on, one after the other, that say enough.
+
+        In each at least half as many customers counted as in the fullest: somebody may be left
+        out again and again, or come back on another day of the span.
+        """
+        if len(self) == 0:
+            return 0
+        counts = np.bincount((self.days - self.days[0]) // window_days)
+        return int((2 * counts >= counts.max()).sum())
+
 
 @dataclass(slots=True, kw_only=True)
 class Counter:

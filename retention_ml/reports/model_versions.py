@@ -99,7 +99,7 @@ def _trial(found: Any) -> str | None:
     if found.as_of is None:
         return f"{said}, no outcome has matured yet"
     return (
-        f"{said}: Brier score better by {found.mean_difference:+.4f} "
+        f"{said}: Brier score improved by {found.mean_difference:+.4f} "
         f"[{found.lower:+.4f}, {found.upper:+.4f}], e-value {found.e_better:.3g}, "
         f"{found.customers_count:,} forecasts, {found.as_of}"
     )

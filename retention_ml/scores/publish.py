@@ -184,6 +184,7 @@ def limits_of(settings: Settings) -> Limits:
     return Limits(
         share_change_warning=settings.tiers.share_change_warning,
         share_change_critical=settings.tiers.share_change_max,
+        input_age_warning_days=settings.monitoring.stale_days_max,
         input_age_critical_days=settings.readiness.gap_days_max,
     )
 

@@ -77,7 +77,9 @@ def test_the_versions_are_listed_from_the_ledger_where_no_registry_answers() -> 
     two, one = found["versions"]
     assert (two["version"], two["alias"], two["model"]) == ("2", "champion", "ensemble")
     assert two["last_decision"] == "promote as champion by gate, 2026-03-01"
-    assert two["trial"].startswith("won against version 1: Brier score better by +0.0100 [+0.0020")
+    assert two["trial"].startswith(
+        "won against version 1: Brier score improved by +0.0100 [+0.0020"
+    )
     assert (one["alias"], one["trial"]) == (None, None)
     assert [row["model_version"] for row in found["decisions"]] == ["2", "1"]
     people = CliRunner().invoke(app, ["models"])

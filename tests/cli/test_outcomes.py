@@ -3,12 +3,14 @@
 import json
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from retention_ml.cli import app
 from retention_ml.outcomes import measure as measure_module
+from retention_ml.receipts import Receipt
 from retention_ml.settings import load
 from retention_ml.warehouse import Warehouse
 from tests.outcomes.world import Shop, weeks
@@ -58,7 +60,70 @@ def test_json_is_one_document() -> None:
     assert {row["comparison"] for row in found["comparisons"]} == {"paired", "arms"}
 
 
+def test_who_decides_and_what_they_say_reaches_the_door(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {}
+
+    def door(warehouse: Warehouse, **given: Any) -> Receipt:
+        asked.update(given)
+        details = {"acted": True, "verdict": "keep", "reason": "Turned down by bob: sale week."}
+        return Receipt(door="decide", read=1, written=1, seconds=0.1, details=details)
+
+    monkeypatch.setattr("retention_ml.outcomes.decide.decide", door)
+    said = ["--refused-by", "bob", "--remark", "sale week"]
+    shown = CliRunner().invoke(app, ["decide", "--as-of", AS_OF, *said])
+    assert shown.exit_code == 0, shown.exception
+    assert (asked["approved_by"], asked["refused_by"], asked["remark"]) == (
+        None, "bob", "sale week",
+    )  # fmt: skip
+    assert shown.stdout == "Done (keep): Turned down by bob: sale week.\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (["--approved-by", "ann", "--refused-by", "bob"], "expected one of them"),
+        (["--refused-by", " "], "name of who answers is empty"),
+    ],
+)
+def test_two_answers_or_one_without_a_name_decide_nothing(said: list[str], words: str) -> None:
+    shown = CliRunner().invoke(app, ["decide", "--as-of", AS_OF, "--json", *said])
+    assert shown.exit_code == 2
+    found = json.loads(shown.stdout)
+    assert found["error"] == "UsageError"
+    assert words in found["message"]
+
+
 def test_without_a_trial_there_is_nothing_to_decide() -> None:
     shown = CliRunner().invoke(app, ["decide", "--as-of", AS_OF])
     assert shown.exit_code == 0, shown.exception
     assert "Nothing was done" in shown.stdout
+
+
+def _publish_one_day(warehouse: Warehouse) -> str:
+    shop = Shop(warehouse, load(), customers=400, days=80)
+    [day] = weeks(1)
+    shop.publish(day, shop.truth)
+    return str(day + timedelta(days=10))
+
+
+def test_new_alerts_are_printed_and_told_once(warehouse: Warehouse) -> None:
+    late = _publish_one_day(warehouse)
+    shown = CliRunner().invoke(app, ["watch", "--as-of", late])
+    assert shown.exit_code == 0, shown.exception
+    assert "critical: The newest published scores are of" in shown.stdout
+    assert "docs/runbook.md#stale-scores" in shown.stdout
+    next_day = str(weeks(1)[0] + timedelta(days=11))
+    shown = CliRunner().invoke(app, ["watch", "--as-of", next_day])
+    assert "There are no new alerts." in shown.stdout
+
+
+def test_alerts_as_json_are_one_document(warehouse: Warehouse) -> None:
+    shown = CliRunner().invoke(app, ["watch", "--as-of", _publish_one_day(warehouse), "--json"])
+    found = json.loads(shown.stdout)
+    assert [alert["kind"] for alert in found["alerts"]] == ["stale_scores"]
+
+
+def test_an_empty_warehouse_has_no_alerts() -> None:
+    shown = CliRunner().invoke(app, ["watch", "--as-of", AS_OF])
+    assert shown.exit_code == 0, shown.exception
+    assert "There are no new alerts." in shown.stdout

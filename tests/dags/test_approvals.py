@@ -20,7 +20,12 @@ MEASURED = {
     "reason": "The challenger improves the Brier score by 0.004 (0.002 to 0.006).",
     "champion_version": "1",
     "challenger_version": "2",
-    "trial": {"e_better": 41.25, "customers_count": 1200, "scored_days": ["2026-01-01"]},
+    "trial": {
+        "status": "open",
+        "e_better": 41.25,
+        "customers_count": 1200,
+        "scored_days": ["2026-01-01"],
+    },
     "report": "reports/trials/trial-1.html",
 }
 ALERT = {
@@ -183,10 +188,15 @@ def test_only_a_persons_approval_is_one(said: dict[str, Any] | None, told: dict[
 
 @pytest.mark.parametrize("verdict", ["keep", "inconclusive", None, "Promote", True])
 def test_a_person_is_asked_only_about_a_challenger_that_won(verdict: object) -> None:
-    assert not approvals.is_needed({"verdict": verdict}, "approval")
+    assert not approvals.is_needed(MEASURED | {"verdict": verdict}, "approval")
     assert not approvals.is_needed({}, "approval")
-    assert approvals.is_needed({"verdict": "promote"}, "approval")
-    assert not approvals.is_needed({"verdict": "promote"}, "automatic")
+    assert approvals.is_needed(MEASURED, "approval")
+    assert not approvals.is_needed(MEASURED, "automatic")
+
+
+@pytest.mark.parametrize("trial", [None, {}, {"status": "won"}, {"status": "abandoned"}])
+def test_of_a_trial_that_has_ended_nobody_is_asked(trial: dict[str, str] | None) -> None:
+    assert not approvals.is_needed(MEASURED | {"trial": trial}, "approval")
 
 
 def test_without_an_answer_of_mlflow_the_question_is_asked_without_the_card(

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from retention_ml.models import findings
 from retention_ml.models.arrays import Bools, Floats, sigmoid
 from retention_ml.models.contest import CANDIDATE, CHAMPION, Contest, contest
 from retention_ml.models.findings import Demands, Finding, Footprint, limits
@@ -286,8 +287,6 @@ def test_the_negative_control_that_looks_at_the_means_alone_would_promote_noise(
 
 
 def test_a_finding_that_cannot_be_told_has_failed() -> None:
-    from retention_ml.models import findings
-
     unknown = Interval(float("nan"), 0.0, 1.0)
     every = findings.discrimination(
         dict.fromkeys(("roc_auc", "log_loss", "brier"), unknown), DEMANDS
@@ -297,3 +296,15 @@ def test_a_finding_that_cannot_be_told_has_failed() -> None:
     assert findings.verdict_of([]) == "keep"
     passed = Finding(what="a", outcome="passed", sentence="")
     assert findings.verdict_of([passed]) == "inconclusive"
+
+
+def test_a_difference_is_not_told_as_if_it_were_the_metric() -> None:
+    less = Interval(-0.001, -0.002, 0.0005)
+    said = findings.discrimination(dict.fromkeys(("roc_auc", "log_loss", "brier"), less), DEMANDS)
+    said.append(findings.calibration(less))
+    for name, finding in zip(
+        ("ROC AUC", "log loss", "Brier score", "calibration error"), said, strict=True
+    ):
+        assert finding.sentence.startswith(
+            f"Its {name} differs by -0.0010 (95 % interval -0.0020 to +0.0005) from the champion's"
+        )

@@ -353,8 +353,9 @@ def test_a_registry_that_is_down_and_an_empty_cache_is_an_error(
         shelf.served(settings=shelf.down.model_copy(update={"home": tmp_path / "empty"}))
 
 
-def test_an_alias_that_was_deleted_leaves_the_last_good_champion(shelf: Shelf) -> None:
+def test_a_champion_alias_that_was_deleted_is_put_back(shelf: Shelf) -> None:
     shelf.promote("1")
     shelf.registry.clear("champion")
     assert shelf.served() == "1"
+    assert shelf.alias() == "1"
     assert shelf.ledger() == [("1", "promote")]

@@ -10,6 +10,7 @@ from retention_ml.models.metrics import (
     customer_weights,
     ece_by_chance,
     evaluate,
+    interval_of,
     score,
 )
 
@@ -83,6 +84,39 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
         ).values["m"]["roc_auc"]
         covered += found.lower <= truth <= found.upper
     assert 51 <= covered <= 60
+
+
+def _one_day(probability: dict[str, Floats], outcome: Floats) -> Predictions:
+    count = len(outcome)
+    return Predictions(
+        days=np.zeros(count, dtype=np.int64),
+        groups=np.arange(count),
+        outcome=outcome,
+        models=probability,
+    )
+
+
+def test_where_probabilities_are_true_the_interval_of_the_calibration_error_holds_it() -> None:
+    is_held_by_resamples_as_they_are = []
+    for seed in range(10):
+        probability, outcome = _world(5_000, seed)
+        found = evaluate(_one_day({"true": probability}, outcome), draws=200, seed=seed)
+        for own in (found.values["true"]["ece"], found.by_day[0]["true"]["ece"]):
+            assert 0 <= own.lower < own.value < own.upper < 0.05
+        naive = interval_of(own.value, found.draws["true"]["ece"])
+        assert naive.upper - own.value > 2 * (own.value - naive.lower)
+        is_held_by_resamples_as_they_are.append(naive.lower <= own.value)
+    assert not all(is_held_by_resamples_as_they_are)
+
+
+def test_a_difference_in_calibration_error_holds_its_value_and_may_lie_below_zero() -> None:
+    probability, outcome = _world(5_000, 1)
+    models = {"true": probability, "bold": sigmoid(3 * np.log(probability / (1 - probability)))}
+    found = evaluate(_one_day(models, outcome), draws=200, seed=1)
+    better = found.difference("true", "bold", "ece")
+    assert better.lower < better.value < better.upper < 0
+    worse = found.difference("bold", "true", "ece")
+    assert (worse.lower, worse.upper) == pytest.approx((-better.upper, -better.lower))
 
 
 def _two_days(count: int = 1_000) -> Predictions:

@@ -126,6 +126,15 @@ def test_a_rollback_undoes_a_move_by_hand_that_was_not_served_yet(shelf: Shelf) 
     assert _back(shelf)["version"] == "1"
 
 
+def test_a_champion_whose_alias_was_deleted_is_champion_again(shelf: Shelf) -> None:
+    shelf.promote("1")
+    shelf.promote("2")
+    shelf.registry.clear("champion")
+    told = _back(shelf, "2")
+    assert told["sentence"] == "Version 2 is champion again; the alias had been deleted."
+    assert shelf.alias() == "2"
+
+
 def test_going_back_to_the_champion_itself_changes_nothing(shelf: Shelf) -> None:
     shelf.promote("1")
     told = _back(shelf, "1")

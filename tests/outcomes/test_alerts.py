@@ -7,11 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retention_ml.outcomes.alerts import KINDS, Key, drift_alerts, persistent
+from retention_ml.outcomes.alerts import (
+    KINDS,
+    Alert,
+    Key,
+    drift_alerts,
+    persistent,
+    raise_alerts,
+)
 from retention_ml.outcomes.cohorts import Cohort, calibration, estimated_drop, label_rate
 from retention_ml.outcomes.comparison_days import ComparedDays
 from retention_ml.outcomes.drift import Change
 from retention_ml.outcomes.freshness import Standing, standing_alerts
+from retention_ml.warehouse import Warehouse
 
 DAY = date(2026, 3, 1)
 RUNBOOK = Path(__file__).resolve().parents[2] / "docs" / "runbook.md"
@@ -118,6 +126,52 @@ def test_nothing_stale_and_nothing_refused_is_no_alert() -> None:
         "stale_scores",
         "stale_feed",
     ]
+
+
+def test_a_reason_that_ends_with_a_full_stop_is_told_with_one() -> None:
+    standing = Standing(
+        as_of=DAY,
+        newest_published=None,
+        newest_input_age_days=None,
+        refused_snapshot="A tier jumped.",
+        refused_models=(("champion", "9", "Its files were changed. Train anew."),),
+    )
+    found = standing_alerts(standing, stale_days_max=3)
+    assert [alert.kind for alert in found] == ["refused_snapshot", "refused_model"]
+    assert all(".." not in alert.sentence for alert in found)
+
+
+def _is_news(warehouse: Warehouse, kind: str, sentence: str, day: int, run_id: str = "r") -> bool:
+    alert = Alert(kind=kind, subject="s", severity="critical", sentence=sentence, evidence={})
+    with warehouse.transaction() as transaction:
+        return bool(
+            raise_alerts(
+                transaction,
+                [alert],
+                as_of=date(2026, 3, day),
+                cooldown_days=7,
+                run_id=run_id,
+            )
+        )
+
+
+@pytest.mark.parametrize("kind", ["refused_snapshot", "refused_model"])
+def test_a_second_refusal_within_the_cooldown_is_told_at_once_and_the_very_same_is_not(
+    warehouse: Warehouse, kind: str
+) -> None:
+    assert _is_news(warehouse, kind, "A tier jumped.", 1)
+    assert not _is_news(warehouse, kind, "A tier jumped.", 1, run_id="again")
+    assert not _is_news(warehouse, kind, "A tier jumped.", 2)
+    assert _is_news(warehouse, kind, "Nobody approved the model.", 3)
+    assert not _is_news(warehouse, kind, "Nobody approved the model.", 3, run_id="again")
+
+
+@pytest.mark.parametrize("kind", ["input_drift", "stale_scores", "stale_feed"])
+def test_what_lasts_is_told_once_in_the_cooldown_though_its_figures_change(
+    warehouse: Warehouse, kind: str
+) -> None:
+    told = [_is_news(warehouse, kind, f"It is {day} days old.", day) for day in range(1, 10)]
+    assert told == [True, *[False] * 6, True, False]
 
 
 @pytest.mark.parametrize("kind", KINDS)

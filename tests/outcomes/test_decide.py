@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from retention_ml.errors import UnfitModel
+from retention_ml.errors import UnfitModel, UsageError
 from retention_ml.models.arrays import Floats
 from retention_ml.outcomes.answer import NOBODY
 from retention_ml.outcomes.decide import decide
@@ -207,8 +207,31 @@ def test_a_loser_needs_no_approval(trial: Callable[..., Trial]) -> None:
 
 def test_an_approval_of_what_has_not_won_promotes_nothing(trial: Callable[..., Trial]) -> None:
     equal = trial(0.5, 0.5, promotion={"mode": "approval"})
-    assert not equal.decide(approved_by="ann")["acted"]
-    assert equal.shelf.ledger() == [("1", "promote")]
+    for _ in range(2):
+        assert not equal.decide(approved_by="ann")["acted"]
+    assert equal.shelf.ledger() == [("1", "promote"), ("2", "keep")]
+    assert equal.status() == "open"
+
+
+def test_a_refusal_ends_a_trial_whose_newest_look_says_otherwise(
+    trial: Callable[..., Trial],
+) -> None:
+    equal = trial(0.5, 0.5, promotion={"mode": "approval"})
+    told = equal.decide(refused_by="bob", remark="sale week", version="2")
+    assert (told["acted"], told["verdict"]) == (True, "keep")
+    assert told["reason"].startswith("Turned down by bob: sale week. ")
+    assert equal.shelf.ledger() == [("1", "promote"), ("2", "keep")]
+    assert equal.shelf.ledger("challenger") == [("2", "promote"), ("2", "retire")]
+
+
+@pytest.mark.parametrize("answer", [{"approved_by": ""}, {"refused_by": "  "}])
+def test_an_answer_without_a_name_is_none(
+    trial: Callable[..., Trial], answer: dict[str, str]
+) -> None:
+    won = trial(1.5, 0.0, promotion={"mode": "approval"})
+    with pytest.raises(UsageError, match="name of who answers is empty"):
+        won.decide(**answer)
+    assert won.shelf.ledger() == [("1", "promote")]
 
 
 def test_an_old_day_is_not_decided_when_a_newer_one_was_looked_at(
@@ -244,6 +267,13 @@ def test_a_winner_promoted_by_hand_ends_the_trial(trial: Callable[..., Trial]) -
     assert not told["acted"]
     assert won.status() == "won"
     assert won.shelf.ledger() == [("1", "promote"), ("2", "promote")]
+
+
+def test_a_challenger_promoted_by_hand_has_not_won_its_trial(trial: Callable[..., Trial]) -> None:
+    equal = trial(0.5, 0.5)
+    equal.shelf.promote("2", decided_by="ann")
+    assert not equal.decide()["acted"]
+    assert equal.status() == "abandoned"
 
 
 def test_a_crash_after_the_promotion_is_healed_by_deciding_again(

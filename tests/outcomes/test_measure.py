@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from retention_ml import clock
+from retention_ml.models.maturity import mature
 from retention_ml.models.metrics import score
 from retention_ml.outcomes.measure import measure
 from retention_ml.receipts import Receipt
@@ -186,6 +187,20 @@ def test_an_order_that_arrives_late_rewrites_the_day(shop: Shop) -> None:
     [after] = _performance(shop, where="segment = 'all' AND metric = 'brier'")
     assert after["value"] != before["value"]
     assert after["known_as_of"] == day + WINDOW + timedelta(days=2)
+
+
+def test_outcomes_counted_anew_by_a_training_rewrite_the_day_too(shop: Shop) -> None:
+    [day] = weeks(1)
+    shop.publish(day, shop.truth)
+    _measure(shop, day + WINDOW)
+    labels = shop.rows("SELECT customer_id FROM models.labels WHERE is_churned ORDER BY 1")
+    learnt_on = day + WINDOW + timedelta(days=2)
+    late = clock.midnight(learnt_on, "UTC")
+    shop.order([labels[0]["customer_id"]], [shop.moment((day - FIRST).days + 5)], available_at=late)
+    mature(shop.warehouse, settings=shop.settings, days=[day], known_as_of=learnt_on)
+    after = _measure(shop, learnt_on + timedelta(days=1))
+    assert after.details["scored_days"] == [str(day)]
+    assert _measure(shop, learnt_on + timedelta(days=1)).details["scored_days"] == []
 
 
 def test_a_contact_that_becomes_known_late_rewrites_the_day(shop: Shop) -> None:

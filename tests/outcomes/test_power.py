@@ -48,8 +48,17 @@ def test_equal_forecasts_have_no_power_and_the_plan_says_so() -> None:
 
 def test_outcomes_that_come_too_late_leave_no_power_and_the_plan_says_so() -> None:
     assert plan(days_max=29).power == 0
-    assert "No outcome will be known after 29 days" in plan(days_max=29).assumption
+    assert (
+        "Nothing can be decided within 29 days: that takes 30 days" in plan(days_max=29).assumption
+    )
     assert plan(customers_per_day=0.0).power == 0
+
+
+def test_nothing_is_foreseen_before_anything_may_be_decided() -> None:
+    soon, late = plan(customers_per_day=2000), plan(customers_per_day=2000, earliest_day=57)
+    assert soon.days_expected is not None
+    assert soon.days_expected < 57 == late.days_expected
+    assert late.power == pytest.approx(soon.power, abs=0.01)
 
 
 def test_half_way_to_the_challenger_the_chance_is_the_error_rate_at_most() -> None:

@@ -39,7 +39,6 @@ def _day(offset: int, names: list[str]) -> Forecasts:
         segments={"all_here": np.ones(n, dtype=bool)},
         revenue_cents=np.zeros(n),
         unlabelled_count=0,
-        unscored_count=0,
     )
 
 
@@ -103,3 +102,15 @@ def test_nothing_counted_is_empty() -> None:
     units = Counter(window_days=28, salt="1", may_count=lambda of: of.is_paired).units()
     assert len(units) == 0
     assert units.segments == {}
+
+
+def test_windows_are_spans_one_after_the_other_whoever_counts_on_which_day() -> None:
+    everybody, half = list("abcd"), list("ab")
+    # Most were left out on the first day and come eleven days later: one span still.
+    newsletter = _counted((0, half), (11, everybody), (27, everybody))
+    assert [len(newsletter), newsletter.windows_count(28)] == [4, 1]
+    # Nobody is free on one day alone, and yet a second span has passed.
+    dribble = _counted((0, ["a"]), (9, ["b"]), (20, ["c"]), (29, ["a"]), (38, ["b"]))
+    assert dribble.windows_count(28) == 2
+    assert _counted((0, everybody), (30, ["a"])).windows_count(28) == 1
+    assert _counted().windows_count(28) == 0

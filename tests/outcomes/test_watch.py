@@ -240,11 +240,12 @@ def _outcomes(watched: Watched, number: int, *, more: float, known: int) -> None
         transaction.execute(
             "INSERT INTO models.label_windows (as_of, definition_hash, definition, "
             "window_starts_at, window_ends_at, settles_at, customers_count, churned_count, "
-            "known_as_of, matured_at) VALUES (:day, :hash, '{}', :at, :at, :at, :n, :churned, "
+            "known_as_of, matured_at) VALUES (:day, :hash, '{}', :at, :at, :settled, :n, :churned, "
             ":known, :at)",
             day=day,
             hash="d" * 16,
             at=datetime(2025, 1, 1, tzinfo=UTC),
+            settled=datetime.combine(day_of(known - 1), time(12), UTC),
             n=len(rows),
             churned=int(churned.sum()),
             known=day_of(known),

@@ -128,6 +128,15 @@ def test_a_backfill_of_an_older_day_leaves_the_latest_view_as_it_is(world: World
     assert history == [{"as_of": DAY, "n": 60}, {"as_of": NEXT, "n": 60}]
 
 
+def test_input_older_than_the_watch_accepts_is_noted_by_the_publication(world: World) -> None:
+    world.features(NEXT, newest_input_at=datetime(2025, 3, 5, tzinfo=UTC))
+    snapshot = int(world.score(NEXT).details["snapshot_id"])
+    world.set("monitoring", stale_days_max=2)
+    assert [warned.split(":")[0] for warned in world.publish(snapshot).details["warnings"]] == [
+        "input_is_fresh"
+    ]
+
+
 def test_a_critical_audit_refuses_and_is_stored_with_its_reason(world: World) -> None:
     earlier = world.score_and_publish()
     world.features(NEXT, newest_input_at=datetime(2025, 2, 10, tzinfo=UTC))

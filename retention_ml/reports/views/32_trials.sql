@@ -32,7 +32,7 @@ COMMENT ON COLUMN reports.trials.trial_id IS 'number of the trial';
 COMMENT ON COLUMN reports.trials.champion_version IS 'version of the champion in the model registry';
 COMMENT ON COLUMN reports.trials.challenger_version IS 'version of the challenger';
 COMMENT ON COLUMN reports.trials.began_on IS 'the first day both scored';
-COMMENT ON COLUMN reports.trials.status IS 'open; won: the challenger is better; lost: it is worse; undecided: its time is over; abandoned: one of the two serves no longer';
+COMMENT ON COLUMN reports.trials.status IS 'open; won: the challenger is better; lost: it is worse, must not serve or was turned down; undecided: its time is over; abandoned: one of the two serves no longer, or a person decided before';
 COMMENT ON COLUMN reports.trials.status_reason IS 'why the trial ended, in words; empty while it is open';
 COMMENT ON COLUMN reports.trials.ended_on IS 'the day on which it was decided; empty while it is open';
 COMMENT ON COLUMN reports.trials.planned_power_share IS 'foreseen at the start: the chance that the challenger wins in time if its probabilities are true, 0 to 1';
