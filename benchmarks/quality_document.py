@@ -83,7 +83,7 @@ def text(found: Mapping[str, Document]) -> str:
         "settings; only the churn definition and the time zone differ.",
         "Figures are means over the days of a task. Intervals are 95 % by bootstrap over customers, "
         "the same resampled customers for all models and days, so that differences are paired. "
-        "Chance adds to the ECE of every resample: its interval lies to the right of the value. "
+        "Chance adds to the ECE of every resample; the mean of what it adds is taken off. "
         "Absolute figures belong to their shops and months; compare models within a task.",
         "## Summary",
         "ROC AUC / log loss / ECE:",
