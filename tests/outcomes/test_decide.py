@@ -2,64 +2,28 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from retention_ml.errors import UnfitModel, UsageError
-from retention_ml.models.arrays import Floats
 from retention_ml.outcomes.answer import NOBODY
 from retention_ml.outcomes.decide import decide
-from retention_ml.outcomes.measure import measure
 from tests.models.shelf import Shelf
-from tests.outcomes.world import Shop, weeks
+from tests.outcomes.looked_at import LOOK, LookedAt
 
 pytestmark = pytest.mark.usefixtures("no_page")
 
-LOOK = weeks(5)[-1] + timedelta(days=29)
-
-
-class Trial:
-    """Version 1 is champion, version 2 challenger; both scored five weeks, and one look was taken."""
-
-    def __init__(self, shelf: Shelf, champion: float, challenger: float, **settings: Any) -> None:
-        self.shelf = shelf
-        wanted = shelf.settings
-        for section, values in settings.items():
-            changed = getattr(wanted, section).model_copy(update=values)
-            wanted = wanted.model_copy(update={section: changed})
-        self.settings = wanted
-        self.shop = Shop(shelf.warehouse, wanted)
-        self.shas = {v.version: v.tags["bundle_sha256"] for v in shelf.registry.versions()}
-        shelf.promote("1")
-        shelf.seat("2")
-        for day in weeks(5):
-            self.publish(day, self.shop.noisy(champion), self.shop.noisy(challenger, seed=9))
-        self.measure(LOOK)
-
-    def publish(self, day: date, champion: Floats, challenger: Floats) -> None:
-        shas = self.shas["1"], self.shas["2"]
-        self.shop.publish(day, champion, challenger, shas=shas)
-
-    def measure(self, day: date) -> dict[str, Any]:
-        return dict(measure(self.shelf.warehouse, settings=self.settings, as_of=day).details)
-
-    def decide(self, day: date = LOOK, **said: str) -> dict[str, Any]:
-        receipt = decide(self.shelf.warehouse, settings=self.settings, as_of=day, **said)
-        return dict(receipt.details)
-
-    def status(self) -> str:
-        [row] = self.shelf.rows("SELECT status FROM outcomes.trials")
-        return str(row["status"])
-
 
 @pytest.fixture
-def trial(shelf: Shelf) -> Callable[..., Trial]:
-    return lambda champion, challenger, **settings: Trial(shelf, champion, challenger, **settings)
+def trial(shelf: Shelf) -> Callable[..., LookedAt]:
+    return lambda champion, challenger, **settings: LookedAt(
+        shelf, champion, challenger, **settings
+    )
 
 
-def test_a_winner_becomes_champion_with_its_evidence(trial: Callable[..., Trial]) -> None:
+def test_a_winner_becomes_champion_with_its_evidence(trial: Callable[..., LookedAt]) -> None:
     won = trial(1.5, 0.0)
     told = won.decide()
     assert (told["acted"], told["verdict"]) == (True, "promote")
@@ -77,7 +41,7 @@ def test_a_winner_becomes_champion_with_its_evidence(trial: Callable[..., Trial]
     assert '"trial_id": 1' in row["e"]
 
 
-def test_deciding_again_changes_nothing(trial: Callable[..., Trial]) -> None:
+def test_deciding_again_changes_nothing(trial: Callable[..., LookedAt]) -> None:
     won = trial(1.5, 0.0)
     won.decide()
     again = won.decide()
@@ -86,7 +50,7 @@ def test_deciding_again_changes_nothing(trial: Callable[..., Trial]) -> None:
     assert won.shelf.ledger() == [("1", "promote"), ("2", "promote")]
 
 
-def test_decided_at_once_there_is_one_decision(trial: Callable[..., Trial]) -> None:
+def test_decided_at_once_there_is_one_decision(trial: Callable[..., LookedAt]) -> None:
     lost = trial(0.0, 1.5)
     with ThreadPoolExecutor(4) as pool:
         told = list(pool.map(lambda _: lost.decide()["acted"], range(4)))
@@ -94,7 +58,7 @@ def test_decided_at_once_there_is_one_decision(trial: Callable[..., Trial]) -> N
     assert lost.shelf.ledger("challenger") == [("2", "promote"), ("2", "retire")]
 
 
-def test_a_loser_gives_its_seat_up(trial: Callable[..., Trial]) -> None:
+def test_a_loser_gives_its_seat_up(trial: Callable[..., LookedAt]) -> None:
     lost = trial(0.0, 1.5)
     told = lost.decide()
     assert (told["acted"], told["verdict"]) == (True, "keep")
@@ -103,21 +67,21 @@ def test_a_loser_gives_its_seat_up(trial: Callable[..., Trial]) -> None:
     assert lost.shelf.registry.aliases() == {"champion": "1"}
 
 
-def test_an_open_trial_decides_nothing(trial: Callable[..., Trial]) -> None:
+def test_an_open_trial_decides_nothing(trial: Callable[..., LookedAt]) -> None:
     equal = trial(0.5, 0.5)
     told = equal.decide()
     assert (told["acted"], told["verdict"]) == (False, "inconclusive")
     assert equal.status() == "open"
 
 
-def test_a_trial_whose_time_is_over_frees_the_seat(trial: Callable[..., Trial]) -> None:
+def test_a_trial_whose_time_is_over_frees_the_seat(trial: Callable[..., LookedAt]) -> None:
     equal = trial(0.5, 0.5, trial={"days_max": 40})
     assert equal.decide()["acted"]
     assert equal.status() == "undecided"
     assert equal.shelf.ledger("challenger") == [("2", "promote"), ("2", "retire")]
 
 
-def test_with_approval_nothing_is_promoted_by_itself(trial: Callable[..., Trial]) -> None:
+def test_with_approval_nothing_is_promoted_by_itself(trial: Callable[..., LookedAt]) -> None:
     won = trial(1.5, 0.0, promotion={"mode": "approval"})
     told = won.decide()
     assert not told["acted"]
@@ -136,7 +100,7 @@ def test_with_approval_nothing_is_promoted_by_itself(trial: Callable[..., Trial]
 ASKING: dict[str, Any] = {"promotion": {"mode": "approval"}}
 
 
-def last(of: Trial, alias: str = "champion") -> dict[str, Any]:
+def last(of: LookedAt, alias: str = "champion") -> dict[str, Any]:
     return of.shelf.rows(
         "SELECT verdict, decided_by, model_version, reason FROM models.promotions "
         f"WHERE alias = '{alias}' ORDER BY promotion_id DESC LIMIT 1"
@@ -144,7 +108,7 @@ def last(of: Trial, alias: str = "champion") -> dict[str, Any]:
 
 
 def test_a_winner_turned_down_by_a_person_is_written_down_and_leaves(
-    trial: Callable[..., Trial],
+    trial: Callable[..., LookedAt],
 ) -> None:
     won = trial(1.5, 0.0, **ASKING)
     told = won.decide(refused_by="bob", remark="sale week", version="2")
@@ -159,7 +123,7 @@ def test_a_winner_turned_down_by_a_person_is_written_down_and_leaves(
     assert won.shelf.alias() == "1"
 
 
-def test_silence_is_written_down_once_and_the_trial_goes_on(trial: Callable[..., Trial]) -> None:
+def test_silence_is_written_down_once_and_the_trial_goes_on(trial: Callable[..., LookedAt]) -> None:
     won = trial(1.5, 0.0, **ASKING)
     silence = {"refused_by": NOBODY, "remark": "no answer within 48 hours", "version": "2"}
     assert won.decide(**silence)["acted"]
@@ -172,7 +136,7 @@ def test_silence_is_written_down_once_and_the_trial_goes_on(trial: Callable[...,
 
 
 def test_an_approval_counts_though_later_days_have_been_looked_at_since(
-    trial: Callable[..., Trial],
+    trial: Callable[..., LookedAt],
 ) -> None:
     won = trial(1.5, 0.0, **ASKING)
     asked = LOOK - timedelta(days=1)
@@ -182,7 +146,7 @@ def test_an_approval_counts_though_later_days_have_been_looked_at_since(
 
 
 def test_an_approval_counts_for_no_other_version_than_the_one_asked_about(
-    trial: Callable[..., Trial],
+    trial: Callable[..., LookedAt],
 ) -> None:
     won = trial(1.5, 0.0, **ASKING)
     told = won.decide(approved_by="ann", version="7")
@@ -191,7 +155,7 @@ def test_an_approval_counts_for_no_other_version_than_the_one_asked_about(
     assert won.shelf.ledger() == [("1", "promote")]
 
 
-def test_approved_twice_at_once_there_is_one_promotion(trial: Callable[..., Trial]) -> None:
+def test_approved_twice_at_once_there_is_one_promotion(trial: Callable[..., LookedAt]) -> None:
     won = trial(1.5, 0.0, **ASKING)
     with ThreadPoolExecutor(2) as pool:
         said = [{"approved_by": name, "version": "2"} for name in ("ann", "bob")]
@@ -200,12 +164,12 @@ def test_approved_twice_at_once_there_is_one_promotion(trial: Callable[..., Tria
     assert won.shelf.ledger() == [("1", "promote"), ("2", "promote")]
 
 
-def test_a_loser_needs_no_approval(trial: Callable[..., Trial]) -> None:
+def test_a_loser_needs_no_approval(trial: Callable[..., LookedAt]) -> None:
     lost = trial(0.0, 1.5, promotion={"mode": "approval"})
     assert lost.decide()["acted"]
 
 
-def test_an_approval_of_what_has_not_won_promotes_nothing(trial: Callable[..., Trial]) -> None:
+def test_an_approval_of_what_has_not_won_promotes_nothing(trial: Callable[..., LookedAt]) -> None:
     equal = trial(0.5, 0.5, promotion={"mode": "approval"})
     for _ in range(2):
         assert not equal.decide(approved_by="ann")["acted"]
@@ -214,7 +178,7 @@ def test_an_approval_of_what_has_not_won_promotes_nothing(trial: Callable[..., T
 
 
 def test_a_refusal_ends_a_trial_whose_newest_look_says_otherwise(
-    trial: Callable[..., Trial],
+    trial: Callable[..., LookedAt],
 ) -> None:
     equal = trial(0.5, 0.5, promotion={"mode": "approval"})
     told = equal.decide(refused_by="bob", remark="sale week", version="2")
@@ -226,7 +190,7 @@ def test_a_refusal_ends_a_trial_whose_newest_look_says_otherwise(
 
 @pytest.mark.parametrize("answer", [{"approved_by": ""}, {"refused_by": "  "}])
 def test_an_answer_without_a_name_is_none(
-    trial: Callable[..., Trial], answer: dict[str, str]
+    trial: Callable[..., LookedAt], answer: dict[str, str]
 ) -> None:
     won = trial(1.5, 0.0, promotion={"mode": "approval"})
     with pytest.raises(UsageError, match="name of who answers is empty"):
@@ -235,7 +199,7 @@ def test_an_answer_without_a_name_is_none(
 
 
 def test_an_old_day_is_not_decided_when_a_newer_one_was_looked_at(
-    trial: Callable[..., Trial],
+    trial: Callable[..., LookedAt],
 ) -> None:
     won = trial(1.5, 0.0)
     told = won.decide(LOOK - timedelta(days=7))
@@ -243,7 +207,7 @@ def test_an_old_day_is_not_decided_when_a_newer_one_was_looked_at(
     assert "the newer look counts" in told["reason"]
 
 
-def test_a_champion_promoted_meanwhile_is_not_replaced(trial: Callable[..., Trial]) -> None:
+def test_a_champion_promoted_meanwhile_is_not_replaced(trial: Callable[..., LookedAt]) -> None:
     won = trial(1.5, 0.0)
     won.shelf.promote("3")
     told = won.decide()
@@ -252,7 +216,7 @@ def test_a_champion_promoted_meanwhile_is_not_replaced(trial: Callable[..., Tria
     assert won.shelf.alias() == "3"
 
 
-def test_a_challenger_that_lost_its_seat_is_not_promoted(trial: Callable[..., Trial]) -> None:
+def test_a_challenger_that_lost_its_seat_is_not_promoted(trial: Callable[..., LookedAt]) -> None:
     won = trial(1.5, 0.0)
     won.shelf.seat("3")
     told = won.decide()
@@ -260,7 +224,7 @@ def test_a_challenger_that_lost_its_seat_is_not_promoted(trial: Callable[..., Tr
     assert "challenger no longer" in told["reason"]
 
 
-def test_a_winner_promoted_by_hand_ends_the_trial(trial: Callable[..., Trial]) -> None:
+def test_a_winner_promoted_by_hand_ends_the_trial(trial: Callable[..., LookedAt]) -> None:
     won = trial(1.5, 0.0)
     won.shelf.promote("2", decided_by="ann")
     told = won.decide()
@@ -269,7 +233,9 @@ def test_a_winner_promoted_by_hand_ends_the_trial(trial: Callable[..., Trial]) -
     assert won.shelf.ledger() == [("1", "promote"), ("2", "promote")]
 
 
-def test_a_challenger_promoted_by_hand_has_not_won_its_trial(trial: Callable[..., Trial]) -> None:
+def test_a_challenger_promoted_by_hand_has_not_won_its_trial(
+    trial: Callable[..., LookedAt],
+) -> None:
     equal = trial(0.5, 0.5)
     equal.shelf.promote("2", decided_by="ann")
     assert not equal.decide()["acted"]
@@ -277,7 +243,7 @@ def test_a_challenger_promoted_by_hand_has_not_won_its_trial(trial: Callable[...
 
 
 def test_a_crash_after_the_promotion_is_healed_by_deciding_again(
-    trial: Callable[..., Trial], monkeypatch: pytest.MonkeyPatch
+    trial: Callable[..., LookedAt], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from retention_ml.outcomes import trials
 
@@ -301,7 +267,7 @@ def test_a_crash_after_the_promotion_is_healed_by_deciding_again(
 
 
 def test_a_winner_that_must_not_serve_is_not_promoted_and_leaves(
-    trial: Callable[..., Trial], monkeypatch: pytest.MonkeyPatch
+    trial: Callable[..., LookedAt], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*args: object, **kwargs: object) -> None:
         raise UnfitModel("Its files were changed.")
@@ -316,7 +282,7 @@ def test_a_winner_that_must_not_serve_is_not_promoted_and_leaves(
 
 
 def test_a_registry_that_does_not_answer_takes_nothing_from_a_retirement(
-    trial: Callable[..., Trial],
+    trial: Callable[..., LookedAt],
 ) -> None:
     lost = trial(0.0, 1.5)
     receipt = decide(lost.shelf.warehouse, settings=lost.shelf.down, as_of=LOOK)
