@@ -228,7 +228,7 @@ def status(warehouse: Warehouse, settings: Settings) -> Row:
         "newest_load_at": max(
             (row["newest_at"] for row in ages if row["subject"] == "source"), default=None
         ),
-        "newest_event_at": next(
+        "newest_event_in_features_at": next(
             (row["newest_at"] for row in ages if row["subject"] == "input"), None
         ),
         "alerts": {

@@ -54,8 +54,9 @@ def explain(
         )
     if not found:
         raise UsageError(
-            f"That customer has no published score of {as_of or 'the latest day'}. Customers "
-            "without a recent order are not scored; `retention status` names the published day."
+            f"Customer {customer_id!r} has no published score of {as_of or 'the latest day'}: "
+            "there is no such customer, or none with a recent order, and only those are scored. "
+            "`retention status` names the published day."
         )
     row = dict(found[0]._mapping)
     row["expected_value_at_risk"] = float(row["expected_value_at_risk"])

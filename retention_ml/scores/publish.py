@@ -149,8 +149,8 @@ def _publish(
     if not fence or int(fence[0][0]) != manifest.epoch:
         newest = f"run {fence[0][0]}" if fence else "no run"
         raise _Refusal(
-            f"a newer run has begun for the day (this is run {manifest.epoch}, the newest is "
-            f"{newest})",
+            f"another run has begun to score the day since, and its scores count (this is run "
+            f"{manifest.epoch}, the newest is {newest})",
             "The newer run publishes; there is nothing to do unless it failed. " + again,
         )
     _demand_base(transaction, manifest, again)

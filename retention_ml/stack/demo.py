@@ -148,12 +148,13 @@ def _tell(
         return
     told.add(key)
     name = task["rendered_map_index"] or task["map_index"]
-    label = f"{task['dag_id']} › {task['task_id']}" + (
-        f" [{name}]" if task["map_index"] >= 0 and "per_source" not in task["task_id"] else ""
-    )
+    is_one_of_many = task["map_index"] >= 0 and "per_source" not in task["task_id"]
+    label = f"{task['dag_id']} › {task['task_id']}" + (f" ({name})" if is_one_of_many else "")
     if state == "failed":
         words = "\n".join(f"    {line}" for line in airflow.log(task)[-12:])
         raise StackError(f"{label} failed. Its last words:\n{words}")
+    if state == "skipped" and is_one_of_many:
+        return
     seconds = f"{task['duration']:.1f} s" if task["duration"] else ""
     mark = {"success": "✓", "skipped": "–", "up_for_retry": "↻"}[state]
     say(f"{mark} {label} {seconds if state == 'success' else state}")

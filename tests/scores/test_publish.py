@@ -37,7 +37,7 @@ def test_a_zombie_whose_retry_published_is_refused(world: World) -> None:
     zombie = int(world.score().details["snapshot_id"])
     world.features(seed=2)
     retried = world.score_and_publish()
-    with pytest.raises(PublicationRefused, match=r"a newer run has begun.*the newest is run 2"):
+    with pytest.raises(PublicationRefused, match=r"another run has begun.*the newest is run 2"):
         world.publish(zombie)
     assert world.rows(_VISIBLE) == [{"snapshot_id": retried, "as_of": DAY}]
 
@@ -45,7 +45,7 @@ def test_a_zombie_whose_retry_published_is_refused(world: World) -> None:
 def test_a_zombie_is_refused_even_while_its_retry_is_still_scoring(world: World) -> None:
     zombie = int(world.score().details["snapshot_id"])
     newer = int(world.score().details["snapshot_id"])
-    with pytest.raises(PublicationRefused, match="a newer run has begun"):
+    with pytest.raises(PublicationRefused, match="another run has begun"):
         world.publish(zombie)
     assert world.rows(_VISIBLE) == []
     world.publish(newer)

@@ -119,6 +119,7 @@ def test_every_task_that_ended_is_told_once() -> None:
             "ingest_deliveries_1": [task("success", "per_source.land", 0), task("running", "x")],
             "train_models_1": [
                 task("success", "fit", 1, "lightgbm"),
+                task("skipped", "fit", 2, "logistic"),
                 task("skipped", "hand_over"),
                 task("up_for_retry", "select"),
             ],
@@ -126,7 +127,7 @@ def test_every_task_that_ended_is_told_once() -> None:
     )
     assert follow(airflow) == [
         "✓ ingest_deliveries › per_source.land 1.5 s",
-        "✓ train_models › fit [lightgbm] 1.5 s",
+        "✓ train_models › fit (lightgbm) 1.5 s",
         "– train_models › hand_over skipped",
         "↻ train_models › select up_for_retry",
     ]
@@ -134,7 +135,7 @@ def test_every_task_that_ended_is_told_once() -> None:
 
 def test_a_failed_task_ends_it_with_the_end_of_its_log() -> None:
     airflow = Airflow([DONE], {"train_models_1": [task("failed", "fit", 0, "logistic")]})
-    with pytest.raises(StackError, match=r"train_models › fit \[logistic\] failed") as failure:
+    with pytest.raises(StackError, match=r"train_models › fit \(logistic\) failed") as failure:
         follow(airflow)
     assert "the reason at the end" in str(failure.value)
     assert "line 5\n" not in str(failure.value)
