@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
+from retention_ml.cli.days import Every, First, Last, day_range
 from retention_ml.cli.frame import (
     Json,
     console,
@@ -18,7 +19,6 @@ from retention_ml.cli.frame import (
     print_json,
     print_table,
 )
-from retention_ml.clock import days_between
 from retention_ml.errors import UsageError
 from retention_ml.settings import Churn, Settings
 
@@ -48,11 +48,9 @@ def backtest(
         list[str] | None,
         typer.Option("--as-of", metavar="YYYY-MM-DD", help="A day to stand on; repeat for more."),
     ] = None,
-    first: Annotated[str | None, typer.Option("--from", metavar="YYYY-MM-DD")] = None,
-    last: Annotated[
-        str | None, typer.Option("--to", metavar="YYYY-MM-DD", help="Inclusive.")
-    ] = None,
-    every: Annotated[str, typer.Option(help="Distance of the days, such as 30d.")] = "30d",
+    first: First = None,
+    last: Last = None,
+    every: Every = "30d",
     horizon_days: Annotated[
         int | None, typer.Option("--horizon-days", help="In place of churn.horizon_days.")
     ] = None,
@@ -106,9 +104,7 @@ def _days(as_of: list[str] | None, first: str | None, last: str | None, every: s
     if as_of and not (first or last):
         return [day(text) for text in as_of]
     if first and last and not as_of:
-        if not every.removesuffix("d").isdigit() or int(every.removesuffix("d")) < 1:
-            raise UsageError(f"--every is {every!r}; expected a number of days such as 30d.")
-        return days_between(day(first), day(last), int(every.removesuffix("d")))
+        return day_range(first, last, every)
     raise UsageError("Name days with --as-of, once for each, or a range with --from and --to.")
 
 

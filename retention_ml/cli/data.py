@@ -1,10 +1,12 @@
 """Commands about data: sources, ingest, quarantine, build-features."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from retention_ml.cli.days import Every, First, Last, day_range
 from retention_ml.cli.frame import (
     Json,
     command,
@@ -17,12 +19,18 @@ from retention_ml.cli.frame import (
     print_table,
     working,
 )
-from retention_ml.clock import days_between
 from retention_ml.errors import FileRefused, UsageError
 from retention_ml.receipts import Receipt
+from retention_ml.settings import Settings
+
+if TYPE_CHECKING:
+    from retention_ml.warehouse import Warehouse
 
 _sources = typer.Typer(help="The source descriptions under sources/.", no_args_is_help=True)
 _quarantine = typer.Typer(help="Rows that could not be used.", no_args_is_help=True)
+
+_NAMES_SHOWN = 20
+_NAME_CHARACTERS = 60
 
 Source = Annotated[
     str, typer.Option("--source", help="Name of a file under sources/, without .toml.")
@@ -59,7 +67,9 @@ def sources_list(as_json: Json = False) -> None:
 
 @_sources.command("check")
 def sources_check(
-    file: Annotated[Path, typer.Argument()], source: Source, as_json: Json = False
+    file: Annotated[Path, typer.Argument(help="The file to try.")],
+    source: Source,
+    as_json: Json = False,
 ) -> None:
     """Try a source description on a file without touching the warehouse."""
     with command(as_json) as settings:
@@ -71,7 +81,17 @@ def sources_check(
             return
         findings = found.pop("findings")
         kinds = found.pop("kinds")
-        print_mapping(f"{file.name} as {source}", {**found, "kinds": kinds})
+        remark = found.pop("remark")
+        columns, unread = found.pop("columns"), found.pop("columns_not_read")
+        passed_over = set(unread)
+        shown = {
+            "columns": len(columns),
+            "columns_read": _shortened([name for name in columns if name not in passed_over]),
+            "columns_not_read": _shortened(unread),
+        }
+        print_mapping(f"{file.name} as {source}", {**found, **shown, "kinds": kinds})
+        if remark:
+            console.print(remark, markup=False)
         if findings:
             print_table(
                 "Rows that would go to quarantine",
@@ -127,13 +147,14 @@ def quarantine_list(as_json: Json = False) -> None:
 def quarantine_show(
     reason: Annotated[str | None, typer.Option(help="Only this reason code.")] = None,
     source: Annotated[str | None, typer.Option(help="Only this source.")] = None,
-    limit: Annotated[int, typer.Option(min=1)] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="How many rows at most.")] = 20,
     as_json: Json = False,
 ) -> None:
     """Show quarantined rows as they were delivered."""
-    with opened(as_json) as (warehouse, _):
+    with opened(as_json) as (warehouse, settings):
         from retention_ml.reports.read import quarantined_rows
 
+        _check_filter(warehouse, settings, source=source, reason=reason)
         rows = quarantined_rows(warehouse, reason=reason, source=source, limit=limit)
         if as_json:
             print_json(rows)
@@ -155,18 +176,20 @@ def quarantine_replay(
     with opened(as_json) as (warehouse, settings):
         from retention_ml.curated.ingest import replay_quarantine
 
+        _check_filter(warehouse, settings, source=source, reason=reason)
         with working("Replaying …"):
             receipt = replay_quarantine(warehouse, settings=settings, source=source, reason=reason)
         _print_receipt(receipt, as_json)
 
 
 def build_features(
-    as_of: Annotated[str | None, typer.Option("--as-of", metavar="YYYY-MM-DD")] = None,
-    first: Annotated[str | None, typer.Option("--from", metavar="YYYY-MM-DD")] = None,
-    last: Annotated[
-        str | None, typer.Option("--to", metavar="YYYY-MM-DD", help="Inclusive.")
+    as_of: Annotated[
+        str | None,
+        typer.Option("--as-of", metavar="YYYY-MM-DD", help="One day, in place of a range."),
     ] = None,
-    every: Annotated[str, typer.Option(help="Distance of the days, such as 30d.")] = "1d",
+    first: First = None,
+    last: Last = None,
+    every: Every = "1d",
     as_json: Json = False,
 ) -> None:
     """Compute each active customer's features as they stood at the start of a day."""
@@ -176,9 +199,7 @@ def build_features(
         if as_of and not (first or last):
             days = [day(as_of)]
         elif first and last and not as_of:
-            if not every.removesuffix("d").isdigit() or int(every.removesuffix("d")) < 1:
-                raise UsageError(f"--every is {every!r}; expected a number of days such as 30d.")
-            days = days_between(day(first), day(last), int(every.removesuffix("d")))
+            days = day_range(first, last, every)
         else:
             raise UsageError("Name one day with --as-of, or a range with --from and --to.")
         with working(f"Building features for {len(days)} day(s) …"):
@@ -189,6 +210,43 @@ def build_features(
         else:
             for receipt in receipts:
                 console.print(f"{receipt}, digest {receipt.details['features_digest']}")
+
+
+def _shortened(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    shown = ", ".join(name[:_NAME_CHARACTERS] for name in names[:_NAMES_SHOWN]) or "–"
+    more = len(names) - _NAMES_SHOWN
+    return f"{shown} and {more:,} more" if more > 0 else shown
+
+
+def _check_filter(
+    warehouse: "Warehouse", settings: Settings, *, source: str | None, reason: str | None
+) -> None:
+    """UsageError where no row can be of that source or reason: it is misspelt.
+
+    What stands in quarantine is known too: a description may have been taken away since.
+    """
+    from retention_ml.deliveries.reasons import MEANINGS
+    from retention_ml.deliveries.sources import known_sources, load_source
+    from retention_ml.reports.read import quarantine_summary
+
+    described = known_sources(settings.sources)
+    sources, codes = {None, *described}, {None, *MEANINGS}
+    if source in sources and reason in codes:
+        return
+    rows = quarantine_summary(warehouse)
+    if source not in sources | {row["source"] for row in rows}:
+        load_source(settings.sources, str(source))
+    codes |= {row["reason_code"] for row in rows}
+    if reason in codes:
+        return
+    for name in described:
+        codes |= set(load_source(settings.sources, name).declared_reasons())
+    if reason not in codes:
+        raise UsageError(
+            f"There is no reason code {reason!r}; known are {', '.join(sorted(filter(None, codes)))}. "
+            "`retention quarantine list` shows which of them have rows."
+        )
 
 
 def _print_receipt(receipt: Receipt, as_json: bool) -> None:

@@ -77,7 +77,9 @@ def models(as_json: Json = False) -> None:
 
 
 def promote(
-    version: Annotated[str, typer.Argument(metavar="VERSION")],
+    version: Annotated[
+        str, typer.Argument(metavar="VERSION", help="As `retention models` lists it.")
+    ],
     reason: Reason,
     by: By = None,
     as_json: Json = False,
@@ -163,7 +165,7 @@ def score(as_of: AsOf, as_json: Json = False) -> None:
 
 
 def explain(
-    customer_id: Annotated[str, typer.Argument(metavar="CUSTOMER")],
+    customer_id: Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's number.")],
     as_of: Annotated[
         str | None,
         typer.Option("--as-of", metavar="YYYY-MM-DD", help="Default: the latest published day."),

@@ -104,11 +104,15 @@ def status(as_json: Json = False) -> None:
 
 
 def simulate(
-    customers: Annotated[int, typer.Option(min=1)],
-    days: Annotated[int, typer.Option(min=1)],
-    seed: Annotated[int, typer.Option()],
-    out: Annotated[Path, typer.Option(file_okay=False)],
-    first_day: Annotated[str, typer.Option(help="YYYY-MM-DD")] = "2024-01-01",
+    customers: Annotated[int, typer.Option(min=1, help="How many customers the shop gets.")],
+    days: Annotated[int, typer.Option(min=1, help="How many days it is open.")],
+    seed: Annotated[int, typer.Option(help="0 or greater; equal seeds write equal files.")],
+    out: Annotated[
+        Path, typer.Option(file_okay=False, help="A new or empty folder, or an earlier simulation.")
+    ],
+    first_day: Annotated[
+        str, typer.Option(metavar="YYYY-MM-DD", help="The day it opens.")
+    ] = "2024-01-01",
     defect_share: Annotated[
         float, typer.Option(min=0, max=0.5, help="Share of rows spoilt on purpose.")
     ] = 0.01,

@@ -49,7 +49,7 @@ def ingest(
     Receipt
         Rows: read = written + quarantined + duplicates. `details`: batch_id (None: nothing
         new), source, files (landed, repeated, refused), reasons (rows per code), corrected,
-        findings (sentences of failed expectations), report (path), rows_per_second.
+        findings (sentences: files without rows, failed expectations), report (path), rows_per_second.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def _finish(
         rows += further
         say(f"reading and casting: {rows:,} rows")
 
-    stage(warehouse, settings=settings, batch_id=batch_id, progress=count)
+    staged = stage(warehouse, settings=settings, batch_id=batch_id, progress=count)
     say(f"checking {rows:,} rows")
     checked = check(warehouse, settings=settings, batch_id=batch_id)
     say(f"curating {rows:,} rows")
@@ -121,7 +121,7 @@ def _finish(
             **details,
             "reasons": curated.details["reasons"],
             "corrected": curated.details["corrected"],
-            "findings": checked.details["findings"],
+            "findings": [*staged.details["without_rows"], *checked.details["findings"]],
             "report": curated.details["report"],
             "rows_per_second": round(curated.read / seconds),
         },

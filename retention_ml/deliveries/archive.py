@@ -33,7 +33,7 @@ class Archived:
 
 def shown_name(path: Path) -> str:
     """The file's name as text that a database and a terminal can hold."""
-    text = path.name.encode("utf-8", "replace").decode("utf-8")
+    text = (path.name or str(path)).encode("utf-8", "replace").decode("utf-8")
     return "".join(letter if letter.isprintable() else "?" for letter in text)[:255]
 
 
@@ -83,14 +83,19 @@ def _copy(path: Path, draft: Path, name: str) -> tuple[str, int]:
     return digest.hexdigest(), size
 
 
-def read_guarded(path: Path, name: str) -> Iterator[bytes]:
-    """The bytes of a regular, unchanging, not empty file.
+def require_file(path: Path) -> None:
+    """Refuse what is missing or no regular file, without reading it.
 
     Raises
     ------
     FileRefused
-        If it is anything else.
+        If it is.
     """
+    os.close(_descriptor(path, shown_name(path)))
+
+
+def _descriptor(path: Path, name: str) -> int:
+    """The opened file, to be closed by who asked."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError as error:
@@ -103,13 +108,25 @@ def read_guarded(path: Path, name: str) -> Iterator[bytes]:
             "Deliver the file itself.",
             "no_regular_file",
         ) from error
-    before = os.fstat(descriptor)
-    if not stat.S_ISREG(before.st_mode):
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise FileRefused(
             f"{name} is a {_kind(path)}; expected a regular file. Deliver the file itself.",
             "no_regular_file",
         )
+    return descriptor
+
+
+def read_guarded(path: Path, name: str) -> Iterator[bytes]:
+    """The bytes of a regular, unchanging, not empty file.
+
+    Raises
+    ------
+    FileRefused
+        If it is anything else.
+    """
+    descriptor = _descriptor(path, name)
+    before = os.fstat(descriptor)
     with os.fdopen(descriptor, "rb", buffering=0) as stream:
         if before.st_size == 0:
             raise FileRefused(
@@ -138,6 +155,23 @@ def read_guarded(path: Path, name: str) -> Iterator[bytes]:
             )
 
 
+def cut_off(name: str, packed_bytes: int) -> FileRefused:
+    """The refusal of a gzip file that ends too early."""
+    return FileRefused(
+        f"{name} is a gzip file that is cut off after {packed_bytes:,} bytes. "
+        "Expected a complete file; deliver it again.",
+        "truncated_file",
+    )
+
+
+def damaged(name: str, error: Exception) -> FileRefused:
+    """The refusal of a gzip file whose bytes were changed."""
+    return FileRefused(
+        f"{name} is a damaged gzip file ({error}). Expected a complete file; deliver it again.",
+        "truncated_file",
+    )
+
+
 class _Unpacked:
     """Counts what a gzip file unpacks to, without keeping it."""
 
@@ -159,10 +193,7 @@ class _Unpacked:
             try:
                 out = self._member.decompress(piece, _PIECE)
             except zlib.error as error:
-                raise FileRefused(
-                    f"{self._name} is a damaged gzip file ({error}). Deliver it again.",
-                    "truncated_file",
-                ) from error
+                raise damaged(self._name, error) from error
             self._unpacked += len(out)
             self._check()
             piece = self._member.unconsumed_tail
@@ -192,11 +223,7 @@ class _Unpacked:
         """
         self._unpacked += len(self._member.flush())
         if not self._member.eof:
-            raise FileRefused(
-                f"{self._name} is a gzip file that is cut off after {self._packed:,} bytes. "
-                "Expected a complete file; deliver it again.",
-                "truncated_file",
-            )
+            raise cut_off(self._name, self._packed)
         if self._unpacked == 0:
             raise FileRefused(
                 f"{self._name} unpacks to nothing. Expected a file with rows; deliver it again.",

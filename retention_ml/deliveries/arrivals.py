@@ -59,7 +59,7 @@ def receive(
                 read = lookups.read_lookup(kept.path, needed[path.name])
                 arrivals.append(Arrival(feed_name, kept, tuple(read.column_names)))
                 continue
-            feed_name = source.match(path)
+            feed_name = feed_of(source, path)
             feed = source.feeds[feed_name]
             kept = archive.keep(path, home)
             needs = feed.lookup.file if feed.lookup else None
@@ -70,6 +70,21 @@ def receive(
         except FileRefused as error:
             refusals.append(Refusal(archive.shown_name(path), feed_name, error))
     return arrivals, refusals
+
+
+def feed_of(source: Source, path: Path) -> str:
+    """The name of the feed a file belongs to, by its file name.
+
+    Raises
+    ------
+    FileRefused
+        No feed expects a file of that name; or there is no file, whatever its name should be.
+    """
+    try:
+        return source.match(path)
+    except FileRefused:
+        archive.require_file(path)
+        raise
 
 
 def missing_lookup(name: str, lookup_file: str) -> FileRefused:

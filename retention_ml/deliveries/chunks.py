@@ -7,6 +7,7 @@ all is a `Reject` already here.
 import codecs
 import gzip
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,12 +15,15 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
+from retention_ml.deliveries import archive
 from retention_ml.deliveries.sources import Feed
 from retention_ml.errors import FileRefused
 
 LINE_NUMBER = "__line_number"
 CHUNK_ROWS = 250_000
+COLUMNS_MAX = 5_000
 _PIECE = 1 << 20
+_LOOKED_AT_BYTES = 4_096
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -69,17 +73,16 @@ def pieces(path: Path, name: str) -> Iterator[bytes]:
             stream: BinaryIO = gzip.GzipFile(fileobj=plain) if is_gzip else plain  # type: ignore[assignment]
             while piece := stream.read(_PIECE):
                 yield piece
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise FileRefused(
-            f"{name} is a gzip file that is cut off or damaged ({error}). "
-            "Expected a complete file; deliver it again.",
-            "truncated_file",
-        ) from error
+    except EOFError as error:
+        raise archive.cut_off(name, path.stat().st_size) from error
+    except (zlib.error, gzip.BadGzipFile) as error:
+        raise archive.damaged(name, error) from error
 
 
 def wanted_columns(feed: Feed, columns: Sequence[str]) -> list[str]:
     """Those columns of a file that its feed reads."""
-    return [name for name in feed.theirs_or_optional if name in columns]
+    found = set(columns)
+    return [name for name in feed.theirs_or_optional if name in found]
 
 
 def check_header(columns: Sequence[str], feed: Feed, name: str) -> tuple[str, ...]:
@@ -88,24 +91,32 @@ def check_header(columns: Sequence[str], feed: Feed, name: str) -> tuple[str, ..
     Raises
     ------
     FileRefused
-        If columns are missing or doubled.
+        If columns are missing or doubled, or there are more than `COLUMNS_MAX`.
     """
+    if len(columns) > COLUMNS_MAX:
+        # These may be no names but the values of a file without line ends: none is repeated here.
+        raise FileRefused(
+            f"{name} has a header of {len(columns):,} columns; at most {COLUMNS_MAX:,} are read. "
+            "Deliver it with fewer columns; if it should have fewer, check its line ends.",
+            "bad_header",
+        )
+    found, read = set(columns), set(feed.theirs_or_optional)
     needed = [column for column in feed.theirs if not _from_lookup(feed, column)]
-    if needed and columns and not set(columns) & set(feed.theirs_or_optional):
+    if needed and columns and not found & read:
         # These may be no names but the values of a first row: they are not repeated here.
         raise FileRefused(
             f"{name} begins with {len(columns)} fields of which none is an expected column "
             f"({listed(needed)}). Deliver it with its header, or give the feed a `header`.",
             "bad_header",
         )
-    doubled = sorted({column for column in columns if columns.count(column) > 1})
+    doubled = sorted(column for column, count in Counter(columns).items() if count > 1)
     if doubled:
         raise FileRefused(
             f"{name} has the column {doubled[0]!r} twice. Its columns are "
             f"{listed(columns)}; each name may stand once. Correct the header.",
             "duplicate_column",
         )
-    missing = [column for column in needed if column not in columns]
+    missing = [column for column in needed if column not in found]
     if missing:
         raise FileRefused(
             f"{name} lacks the column{'s' if len(missing) > 1 else ''} {listed(missing)}. "
@@ -113,7 +124,7 @@ def check_header(columns: Sequence[str], feed: Feed, name: str) -> tuple[str, ..
             "Deliver the file with them, or mend the column mapping of the source.",
             "missing_column",
         )
-    return tuple(column for column in columns if column not in feed.theirs_or_optional)
+    return tuple(column for column in columns if column not in read)
 
 
 def _from_lookup(feed: Feed, column: str) -> bool:
@@ -127,16 +138,35 @@ def listed(names: Sequence[str]) -> str:
     return shown + (f" and {len(names) - 30:,} more" if len(names) > 30 else "")
 
 
-def refuse_utf_16(beginning: bytes, feed: Feed, name: str) -> None:
-    """Refuse a text file whose first bytes are UTF-16.
+def without_rows(name: str, feed: Feed) -> str:
+    """The sentence for a file that can be read and brings no row: of an empty day it is right."""
+    is_headed = feed.format == "parquet" or (feed.format == "csv" and not feed.header)
+    return (
+        f"{name} has {'a header and ' if is_headed else ''}no rows. "
+        "That is right for an empty day; otherwise export it again and deliver it."
+    )
+
+
+def refuse_no_text(beginning: bytes, feed: Feed, name: str) -> None:
+    """Refuse a text file whose first bytes are UTF-16, or hardly anything but NUL bytes.
 
     Raises
     ------
     FileRefused
         If they are.
     """
+    seen = beginning[:_LOOKED_AT_BYTES]
+    nuls = seen.count(0)
+    if seen[:2] not in UTF_16 and nuls > len(seen) / 2:
+        only = "only" if nuls == len(seen) else "mostly"
+        raise FileRefused(
+            f"{name} holds {only} NUL bytes ({nuls:,} of the first {len(seen):,}); expected "
+            f"{feed.encoding} text. It was damaged when it was written or copied: export it again "
+            "and deliver it again.",
+            "unreadable_file",
+        )
     every_second = [beginning[begin:40:2].count(0) for begin in (0, 1)]
-    if beginning[:2] in UTF_16 or max(every_second) > 4:
+    if seen[:2] in UTF_16 or (max(every_second) > 4 and min(every_second) == 0):
         raise FileRefused(
             f"{name} is written in UTF-16; expected {feed.encoding}. "
             "Save it as UTF-8 and deliver it again.",

@@ -15,7 +15,7 @@ from retention_ml.deliveries.chunks import (
     check_header,
     listed,
     pieces,
-    refuse_utf_16,
+    refuse_no_text,
     wanted_columns,
 )
 from retention_ml.deliveries.dialect import Dialect
@@ -29,7 +29,7 @@ def open_csv(path: Path, feed: Feed, name: str) -> Delivered:
     dialect = Dialect(feed.encoding, feed.delimiter)
     blocks = csv_reader.blocks(pieces(path, name))
     first = next(blocks)
-    refuse_utf_16(first, feed, name)
+    refuse_no_text(first, feed, name)
     terminator = 10 if b"\n" in first or b"\r" not in first else 13
     body, line = first, 1
     for _ in range(feed.skip_lines):
@@ -79,13 +79,9 @@ def _header_of(top: bytes, dialect: Dialect, name: str) -> list[str]:
             "Set the source's encoding, or save the file in it and deliver it again.",
             "bad_encoding",
         )
-    count = len(text.split(dialect.delimiter))
-    for fields_count in range(count, 0, -1):
-        fields = dialect.parse(top, fields_count)
-        if isinstance(fields, list):
-            return [column.strip() for column in fields]
-        if fields is not Reason.WRONG_FIELD_COUNT:
-            break
+    fields = dialect.parse(top, None)
+    if not isinstance(fields, Reason):
+        return [column.strip() for column in fields]
     raise FileRefused(
         f"{name} begins with a line that is no header ({len(top):,} bytes). "
         "Expected the column names in the first line.",

@@ -24,8 +24,14 @@ class Dialect:
         except UnicodeDecodeError:
             return None
 
-    def parse(self, raw: bytes, field_count: int) -> Fields:
+    def parse(self, raw: bytes, field_count: int | None) -> Fields:
         """The fields of one record (several lines only where a field is quoted over them).
+
+        Parameters
+        ----------
+        raw : bytes
+        field_count : int or None
+            How many fields it must have; None where any number will do.
 
         Examples
         --------
@@ -45,7 +51,7 @@ class Dialect:
             rows = list(csv.reader([text], delimiter=self.delimiter, strict=True))
         except csv.Error as error:
             return self._fault(text, str(error))
-        if len(rows) != 1 or len(rows[0]) != field_count:
+        if len(rows) != 1 or field_count not in (None, len(rows[0])):
             return Reason.WRONG_FIELD_COUNT
         if len(text) > FIELD_CHARACTERS_MAX and max(map(len, rows[0])) > FIELD_CHARACTERS_MAX:
             return Reason.FIELD_TOO_LONG

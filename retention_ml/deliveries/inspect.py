@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from retention_ml import clock
 from retention_ml.deliveries import archive, lookups, pipeline, readers
-from retention_ml.deliveries.arrivals import missing_lookup
+from retention_ml.deliveries.arrivals import feed_of, missing_lookup
+from retention_ml.deliveries.chunks import without_rows
 from retention_ml.deliveries.engine import Engine
 from retention_ml.deliveries.reasons import meaning
 from retention_ml.deliveries.sources import Source, load_source
@@ -31,7 +32,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspection:
-    """What became of the first rows of a file."""
+    """What became of the first rows of a file; `remark` says so where there are none."""
 
     source: str
     feed: str
@@ -42,6 +43,7 @@ class Inspection:
     accepted: int
     kinds: Mapping[str, int]
     findings: tuple[Finding, ...]
+    remark: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -68,7 +70,7 @@ def check(path: Path, *, settings: Settings, source: str, rows_max: int = 100_00
         The file as a whole cannot be read.
     """
     described = load_source(settings.sources, source)
-    feed_name = described.match(path)
+    feed_name = feed_of(described, path)
     feed = described.feeds[feed_name]
     next(archive.read_guarded(path, archive.shown_name(path)))
     delivered = readers.open_file(path, feed)
@@ -118,6 +120,7 @@ def check(path: Path, *, settings: Settings, source: str, rows_max: int = 100_00
             )
             for code, count in counts.most_common()
         ),
+        remark=None if rows else without_rows(archive.shown_name(path), feed),
     )
 
 

@@ -250,11 +250,8 @@ def _columns_since(
     }
     added: dict[str, list[str]] = {}
     for arrival in arrivals:
-        new = [
-            name
-            for name in arrival.columns
-            if name not in before.get(arrival.feed, arrival.columns)
-        ]
+        known = before.get(arrival.feed)
+        new = [name for name in arrival.columns if known is not None and name not in known]
         if new:
             added[arrival.feed] = new
     return added

@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from retention_ml.deliveries.chunks import LINE_NUMBER
+from retention_ml.deliveries.chunks import LINE_NUMBER, listed
 from retention_ml.deliveries.mapping import Column, Lookup
 from retention_ml.deliveries.readers import open_file
 from retention_ml.deliveries.sources import Feed
@@ -28,7 +28,7 @@ def read_lookup(path: Path, lookup: Lookup) -> pa.Table:
     if lookup.on not in header:
         raise FileRefused(
             f"{path.name} has no column {lookup.on!r} to be joined on; "
-            f"its columns are {', '.join(header)}.",
+            f"its columns are {listed(header)}. Deliver it with that column, or mend `on`.",
             "missing_column",
         )
     named = feed.model_copy(update={"columns": {name: Column(column=name) for name in header}})

@@ -17,7 +17,7 @@ from retention_ml.deliveries.chunks import (
     Reject,
     check_header,
     pieces,
-    refuse_utf_16,
+    refuse_no_text,
 )
 from retention_ml.deliveries.dialect import Dialect
 from retention_ml.deliveries.reasons import Reason
@@ -83,7 +83,7 @@ def _batches_of_lines(path: Path, feed: Feed, name: str) -> Iterator[list[tuple[
     for block in csv_reader.blocks(pieces(path, name)):
         data = rest + block
         if number == 0:
-            refuse_utf_16(data, feed, name)
+            refuse_no_text(data, feed, name)
         lines = data.split(b"\n")
         rest = lines.pop()
         if len(rest) > csv_reader.LINE_BYTES_MAX:

@@ -10,7 +10,7 @@ from retention_ml import tables
 from retention_ml.deliveries import archive, books, derived, keys, lookups, pipeline, readers
 from retention_ml.deliveries.arrivals import missing_lookup, newest_lookup
 from retention_ml.deliveries.books import Delivery, Tally
-from retention_ml.deliveries.chunks import Chunk, Reject
+from retention_ml.deliveries.chunks import Chunk, Reject, without_rows
 from retention_ml.deliveries.engine import Engine, compiled
 from retention_ml.deliveries.sources import Feed, Source, load_source
 from retention_ml.errors import FileRefused
@@ -42,7 +42,7 @@ def stage(
     -------
     Receipt
         read = written + quarantined; `details`: batch_id, source, reasons (rows per code),
-        staged and derived (rows per table), refused (sentences).
+        staged and derived (rows per table), refused and without_rows (a sentence per file).
 
     Raises
     ------
@@ -53,6 +53,7 @@ def stage(
     """
     started = time.monotonic()
     refused: dict[int, FileRefused] = {}
+    empty: list[str] = []
     with warehouse.transaction() as transaction:
         source_name, status = books.lock(transaction, batch_id)
         tally, deliveries = Tally(), []
@@ -70,6 +71,11 @@ def stage(
                 else:
                     break
             books.write_ledger(transaction, source, batch_id, readable, tally, refused)
+            empty = [
+                without_rows(d.file_name, source.feeds[d.feed])
+                for d in readable
+                if d.feed in source.feeds and not d.replay_of and not tally.delivered[d.delivery_id]
+            ]
         reach("stage.before_commit")
     delivered, quarantined = sum(tally.delivered.values()), sum(tally.quarantined.values())
     receipt = warehouse.record(
@@ -87,6 +93,7 @@ def stage(
                 "staged": dict(tally.staged),
                 "derived": dict(tally.derived),
                 "refused": [str(error) for error in refused.values()],
+                "without_rows": empty,
             },
         ),
         settings.run_id,

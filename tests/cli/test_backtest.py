@@ -62,6 +62,7 @@ def test_a_backtest_writes_report_predictions_and_page(
         (("--as-of", "2024-08-01", "--to", "2024-09-01"), "Name days with --as-of"),
         (("--as-of", "yesterday"), "'yesterday' is no day"),
         (("--from", "2024-08-01", "--to", "2024-09-01", "--every", "0"), "--every is '0'"),
+        (("--from", "2024-09-01", "--to", "2024-08-01"), "--from 2024-09-01 lies after --to"),
         (("--as-of", "2024-08-01", "--horizon-days", "0"), "--horizon-days is 0"),
         (("--as-of", "2024-08-01", "--models", "prophet"), "no model 'prophet'"),
     ],

@@ -93,3 +93,81 @@ def test_a_refused_file_is_one_sentence_and_code_3(shop: Path, tmp_path: Path) -
     assert done.exit_code == 3
     assert "lacks the column 'Menge'" in done.stderr
     assert run("ingest", "--source", "your_shop", file).exit_code == 2
+
+
+def test_a_file_with_a_header_only_is_taken_in_and_told(shop: Path, tmp_path: Path) -> None:
+    file = orders(tmp_path, "D", rows=0)
+    tried = run("sources", "check", "--source", "my_shop", file)
+    assert (tried.exit_code, "has a header and no rows" in tried.stdout) == (0, True)
+    done = json.loads(run("ingest", "--source", "my_shop", file, "--json").stdout)
+    assert (done["read"], done["files"]["landed"]) == (0, 1)
+    assert "Bestellungen-D.csv has a header and no rows" in done["findings"][0]
+    shown = run("ingest", "--source", "my_shop", orders(tmp_path, "E"), file)
+    assert (shown.exit_code, "no rows" in shown.stdout) == (0, False)  # it was accepted before
+
+
+def test_a_wide_file_shows_twenty_names_once_and_all_of_them_as_json(
+    shop: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "Bestellungen-W.csv"
+    wide = [f"extra_{i:04}" for i in range(1_000)]
+    file.write_text(";".join([HEADER, *wide]) + "\n", encoding="utf-8")
+    shown = run("sources", "check", "--source", "my_shop", file).stdout
+    assert [shown.count(name) for name in ("Bestellnummer", *wide[:20], *wide[20:22])] == [
+        *[1] * 21, 0, 0,
+    ]  # fmt: skip
+    assert "1,006" in shown
+    assert "and 980 more" in " ".join(shown.split())
+    found = json.loads(run("sources", "check", "--source", "my_shop", file, "--json").stdout)
+    assert found["columns"] == [*HEADER.split(";"), *wide]
+    assert found["columns_not_read"] == wide
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--source", "nonsense"), "There is no source 'nonsense'; known are my_shop."),
+        (("--reason", "nonsense"), "There is no reason code 'nonsense'; known are bad_encoding, "),
+        (("--source", "my_shop", "--reason", "zero"), "There is no reason code 'zero'"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["show", "replay"])
+def test_a_misspelt_source_or_reason_is_no_empty_quarantine(
+    shop: Path, verb: str, options: tuple[str, ...], says: str
+) -> None:
+    done = run("quarantine", verb, *options)
+    assert done.exit_code == 2
+    assert says in done.stderr
+
+
+def test_what_a_description_declares_or_once_declared_is_a_known_reason(
+    shop: Path, tmp_path: Path
+) -> None:
+    rule = (
+        '\n[[feeds.lines.rules]]\nwhen = { order_id = "^F0$" }\n'
+        'quarantine = "till_trial"\nbecause = "A trial of the till."\n'
+    )
+    plain = shop.read_text("utf-8")
+    shop.write_text(plain + rule, "utf-8")
+    nothing = run("quarantine", "show", "--reason", "till_trial", "--source", "my_shop")
+    assert (nothing.exit_code, nothing.stdout) == (0, "Quarantined rows: none.\n")
+    assert run("ingest", "--source", "my_shop", orders(tmp_path, "F")).exit_code == 0
+    shop.rename(shop.with_name("renamed.toml")).write_text(plain, "utf-8")
+    rows = run("quarantine", "show", "--reason", "till_trial", "--source", "my_shop", "--json")
+    assert [row["line_number"] for row in json.loads(rows.stdout)] == [2]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--from", "2026-02-01", "--to", "2026-01-01"), "--from 2026-02-01 lies after --to 2026"),
+        (("--from", "2026-01-01", "--to", "2026-02-01", "--every", "²"), "--every is '²'"),
+        (("--from", "2026-01-01"), "Name one day with --as-of, or a range"),
+    ],
+)
+def test_a_range_of_no_days_is_a_wrong_request(
+    shop: Path, options: tuple[str, ...], says: str
+) -> None:
+    done = run("build-features", *options)
+    assert done.exit_code == 2
+    assert says in done.stderr

@@ -191,8 +191,8 @@ def test_a_mark_at_the_beginning_reordered_and_further_columns_are_fine(folder: 
     assert chunk.rows["order"].to_pylist() == ["1001"]
 
 
-def test_five_thousand_columns_are_read(folder: Path) -> None:
-    many = [f"x{i}" for i in range(5_000)]
+def test_a_row_of_five_thousand_columns_is_read(folder: Path) -> None:
+    many = [f"x{i}" for i in range(5_000 - len(GOOD))]
     data = ",".join([HEADER, *many]) + "\n" + ",".join([*GOOD, *many]) + "\n"
     (chunk,) = opened(folder, data.encode()).chunks
     assert chunk.rows.num_rows == 1

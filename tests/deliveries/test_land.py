@@ -53,6 +53,19 @@ def test_a_bad_file_is_refused_and_the_others_go_on(
     ]
 
 
+def test_what_is_no_file_is_refused_as_such_whatever_its_name(
+    warehouse: Warehouse, shop_settings: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "march").mkdir()
+    files = [tmp_path / "no_such.csv", tmp_path / "march"]
+    with pytest.raises(FileRefused, match=r"There is no file no_such\.csv"):
+        land(warehouse, settings=shop_settings, source="shop", files=files)
+    assert ledger(warehouse) == [
+        ("no_such.csv", "refused", "no_file"),
+        ("march", "refused", "no_regular_file"),
+    ]
+
+
 def test_when_every_file_is_refused_the_call_is_too_and_the_ledger_says_why(
     warehouse: Warehouse, shop_settings: Settings, tmp_path: Path
 ) -> None:

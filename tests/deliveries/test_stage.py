@@ -159,6 +159,17 @@ def test_a_file_that_became_unreadable_is_refused_and_the_others_are_staged(
     assert statuses == ["refused", "staged"]
 
 
+def test_a_file_without_rows_is_staged_and_named(
+    warehouse: Warehouse, shop_settings: Settings, tmp_path: Path
+) -> None:
+    full, bare = write(tmp_path / "lines1.csv", [line()]), write(tmp_path / "lines2.csv", [])
+    receipt = ingest(warehouse, shop_settings, full, bare)
+    (sentence,) = receipt.details["without_rows"]
+    assert sentence.startswith("lines2.csv has a header and no rows")
+    statuses = warehouse.read("SELECT DISTINCT status FROM raw.deliveries")["status"]
+    assert statuses.to_pylist() == ["staged"]
+
+
 DERIVING = SHOP.replace(
     "[feeds.products]",
     '[feeds.lines.also.products.columns]\nproduct_id = "product"\nname = "order"\n\n[feeds.products]',

@@ -1,0 +1,39 @@
+"""Days as options name them: a range with `--from`, `--to` and `--every`."""
+
+from datetime import date
+from typing import Annotated
+
+import typer
+
+from retention_ml.cli.frame import day
+from retention_ml.clock import days_between
+from retention_ml.errors import UsageError
+
+First = Annotated[
+    str | None, typer.Option("--from", metavar="YYYY-MM-DD", help="First day of a range.")
+]
+Last = Annotated[
+    str | None,
+    typer.Option("--to", metavar="YYYY-MM-DD", help="Last day of the range, inclusive."),
+]
+Every = Annotated[str, typer.Option(help="Distance of the days of the range, such as 30d.")]
+
+
+def day_range(first: str, last: str, every: str) -> list[date]:
+    """The days from `first` to `last`, both inclusive; at least one.
+
+    Raises
+    ------
+    UsageError
+        One of the three cannot be read, or the range ends before it begins.
+    """
+    distance = every.removesuffix("d")
+    if not distance.isdecimal() or int(distance) < 1:
+        raise UsageError(f"--every is {every!r}; expected a number of days such as 30d.")
+    begin, end = day(first), day(last)
+    if begin > end:
+        raise UsageError(
+            f"--from {begin} lies after --to {end}; expected the earlier day first. "
+            "Exchange the two."
+        )
+    return days_between(begin, end, int(distance))
