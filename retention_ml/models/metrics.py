@@ -25,6 +25,7 @@ METRICS = (
 _BIASED = "ece"
 _RANKINGS = tuple(name for name in METRICS if name not in ("log_loss", "brier", "ece"))
 OUTCOMES_MIN = 25  # churned, and retained: with fewer of either a group is not judged
+Z_95 = 1.959963984540054  # normal quantile of a two-sided 95 % interval
 _BINS = 10
 _TOP_SHARE = 0.10
 _CHUNK_CELLS = 1_000_000

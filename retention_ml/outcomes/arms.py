@@ -13,11 +13,11 @@ import math
 import numpy as np
 
 from retention_ml.models.arrays import Bools, Floats
+from retention_ml.models.metrics import Z_95
 from retention_ml.outcomes.paired import Compared, mean_of, standard_error
 from retention_ml.outcomes.units import Codes, Units
 
 RETENTION = "retention_rate"
-_Z = 1.959963984540054
 
 
 def arms(units: Units, segment: str) -> Compared | None:
@@ -62,9 +62,9 @@ def wilson(share: float, count: float) -> tuple[float, float]:
     >>> tuple(round(end, 4) for end in wilson(81 / 263, 263))
     (0.2553, 0.3662)
     """
-    middle = share + _Z**2 / (2 * count)
-    half = _Z * math.sqrt(share * (1 - share) / count + _Z**2 / (4 * count**2))
-    below = 1 + _Z**2 / count
+    middle = share + Z_95**2 / (2 * count)
+    half = Z_95 * math.sqrt(share * (1 - share) / count + Z_95**2 / (4 * count**2))
+    below = 1 + Z_95**2 / count
     return (middle - half) / below, (middle + half) / below
 
 

@@ -62,13 +62,15 @@ def decide(
         The person who approved; without one nothing is promoted where `promotion.mode` is
         `approval`. The seat of a challenger that lost is freed in any case.
     refused_by : str, optional
-        The person who turned a winner down: the ledger keeps it and the seat is freed. `NOBODY`
-        where no answer came in time: the ledger keeps it, and the trial goes on.
+        The person who turned the challenger down: the ledger keeps it and the seat is freed,
+        whatever the newest look says. `NOBODY` where no answer came in time: the ledger keeps it,
+        and the trial goes on.
     remark : str
         What the person wrote with it.
     version : str, optional
         The challenger that the person was asked about; the answer counts for no other. It counts
-        also where later days have been looked at since, if the newest look says the same.
+        also where later days have been looked at since: a yes if the newest look says the same,
+        otherwise the ledger keeps it and nothing is promoted.
 
     Raises
     ------
@@ -141,17 +143,18 @@ def _decide(
         )
     if wrong is not None or look is None:
         return _Done(acted=False, reason=wrong or "", trial_id=trial.trial_id)
-    is_seated = challenger is not None and challenger.bundle_sha256 == trial.challenger_sha256
-    if challenger is not None and is_seated and answer.is_refusal:
+    if challenger is not None and challenger.bundle_sha256 != trial.challenger_sha256:
+        challenger = None  # another sits there
+    if challenger is not None and answer.is_refusal:
         return _turn_down(transaction, settings, trial, look, as_of, challenger, answer)
     if look.outcome == "won":
-        if not is_seated:
+        if challenger is None:
             reason = (
                 f"Version {trial.challenger_version} won, but it is challenger no longer: somebody "
                 "took its seat away. Promote it with `retention promote` if that was a mistake."
             )
             return _Done(acted=False, reason=reason, verdict="promote", trial_id=trial.trial_id)
-        if challenger is not None and answer.refused_by is not None:
+        if answer.refused_by is not None:
             return _turn_down(transaction, settings, trial, look, as_of, challenger, answer)
         if settings.promotion.mode == "approval" and answer.approved_by is None:
             reason = f"Waits for approval. {look.reason}"

@@ -16,10 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from retention_ml.models.arrays import Bools, Floats, Ints
-from retention_ml.models.metrics import OUTCOMES_MIN, log_losses
+from retention_ml.models.metrics import OUTCOMES_MIN, Z_95, log_losses
 from retention_ml.outcomes.units import Codes, Units
-
-_Z = 1.959963984540054
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +62,7 @@ def _of_segment(units: Units, segment: str, inside: Bools) -> list[Compared]:
     for metric, ((champion, of_champion), (challenger, of_challenger)) in measured.items():
         if not (np.isfinite(champion) and np.isfinite(challenger)):
             continue
-        half = _Z * standard_error(of_challenger - of_champion, codes)
+        half = Z_95 * standard_error(of_challenger - of_champion, codes)
         difference = challenger - champion
         found.append(
             Compared(
