@@ -54,7 +54,7 @@ def explain(
         )
     if not found:
         raise UsageError(
-            f"Customer {customer_id!r} has no published score of {as_of or 'the latest day'}: "
+            f"That customer has no published score of {as_of or 'the latest day'}: "
             "there is no such customer, or none with a recent order, and only those are scored. "
             "`retention status` names the published day."
         )

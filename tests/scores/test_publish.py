@@ -52,14 +52,14 @@ def test_a_zombie_is_refused_even_while_its_retry_is_still_scoring(world: World)
     assert world.rows(_VISIBLE) == [{"snapshot_id": newer, "as_of": DAY}]
     status = world.rows("SELECT status, reason FROM scores.snapshots ORDER BY snapshot_id")
     assert [row["status"] for row in status] == ["refused", "published"]
-    assert "a newer run" in status[0]["reason"]
+    assert "another run has begun" in status[0]["reason"]
 
 
 def test_a_refused_snapshot_stays_refused(world: World) -> None:
     zombie = int(world.score().details["snapshot_id"])
     world.score()
     for _ in range(2):
-        with pytest.raises(PublicationRefused, match="a newer run"):
+        with pytest.raises(PublicationRefused, match="another run has begun"):
             world.publish(zombie)
 
 
