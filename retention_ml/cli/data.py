@@ -228,7 +228,7 @@ def _check_filter(
     """
     from retention_ml.deliveries.reasons import MEANINGS
     from retention_ml.deliveries.sources import known_sources, load_source
-    from retention_ml.reports.read import quarantine_summary
+    from retention_ml.reports.read import declared_reasons, quarantine_summary
 
     described = known_sources(settings.sources)
     sources, codes = {None, *described}, {None, *MEANINGS}
@@ -240,8 +240,7 @@ def _check_filter(
     codes |= {row["reason_code"] for row in rows}
     if reason in codes:
         return
-    for name in described:
-        codes |= set(load_source(settings.sources, name).declared_reasons())
+    codes |= {code for own in declared_reasons(settings, described).values() for code in own}
     if reason not in codes:
         raise UsageError(
             f"There is no reason code {reason!r}; known are {', '.join(sorted(filter(None, codes)))}. "

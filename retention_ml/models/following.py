@@ -154,12 +154,11 @@ def _without_alias(
     try:
         if holds is not None and _is_registered(registry, holds):
             with warehouse.transaction() as transaction:
-                if _newest_move(locked(transaction, alias)) != _newest_move(history):
-                    pass  # decided otherwise meanwhile
-                elif alias == "champion":
+                is_current = _newest_move(locked(transaction, alias)) == _newest_move(history)
+                if is_current and alias == "champion":
                     registry.point(alias, holds.model_version, brisk=True)
                     logger.warning("MLflow had no %s any more; its alias was put back.", alias)
-                else:
+                elif is_current:
                     _note_retirement(transaction, registry, holds, alias)
         elif holds is not None:
             logger.warning("MLflow has no %s any more, nor its version.", alias)

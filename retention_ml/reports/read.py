@@ -4,7 +4,7 @@ Every function returns plain JSON-like values (dicts, lists, dates, numbers, tex
 the caller's.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -153,7 +153,7 @@ def quarantine_summary(warehouse: Warehouse, settings: Settings | None = None) -
         "count(*) FILTER (WHERE replayed_in IS NOT NULL) AS replayed_count "
         "FROM quarantine.rows GROUP BY source, feed, reason_code ORDER BY 4 DESC, 1, 2, 3",
     )
-    declared = _declared(settings, {row["source"] for row in rows}) if settings else {}
+    declared = declared_reasons(settings, {row["source"] for row in rows}) if settings else {}
     return [
         {**row, "meaning": meaning(row["reason_code"], declared.get(row["source"]))} for row in rows
     ]
@@ -251,8 +251,8 @@ def status(warehouse: Warehouse, settings: Settings) -> Row:
     }
 
 
-def _declared(settings: Settings, sources: set[str]) -> dict[str, Mapping[str, str]]:
-    """The reason codes that source descriptions explain themselves, by source."""
+def declared_reasons(settings: Settings, sources: Iterable[str]) -> dict[str, Mapping[str, str]]:
+    """The reason codes that source descriptions explain themselves, by source; none if unreadable."""
     from retention_ml.deliveries.sources import load_source
 
     found: dict[str, Mapping[str, str]] = {}

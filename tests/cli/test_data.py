@@ -140,6 +140,13 @@ def test_a_misspelt_source_or_reason_is_no_empty_quarantine(
     assert says in done.stderr
 
 
+def test_another_source_s_broken_description_hides_nothing(shop: Path) -> None:
+    shop.with_name("broken.toml").write_text("no = [toml", "utf-8")
+    done = run("quarantine", "show", "--reason", "nonsense")
+    assert done.exit_code == 2
+    assert "There is no reason code 'nonsense'" in done.stderr
+
+
 def test_what_a_description_declares_or_once_declared_is_a_known_reason(
     shop: Path, tmp_path: Path
 ) -> None:
