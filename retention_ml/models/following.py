@@ -159,7 +159,14 @@ def _without_alias(
                     registry.point(alias, holds.model_version, brisk=True)
                     logger.warning("MLflow had no %s any more; its alias was put back.", alias)
                 elif is_current:
-                    _note_retirement(transaction, registry, holds, alias)
+                    number = free_seat(
+                        transaction,
+                        settings=registry.settings,
+                        bundle_sha256=holds.bundle_sha256,
+                        decided_by=MOVED_IN_MLFLOW,
+                        reason=f"The alias was taken off version {holds.model_version} in MLflow.",
+                    )
+                    mark_settled(transaction, [number] if number else [])
         elif holds is not None:
             logger.warning("MLflow has no %s any more, nor its version.", alias)
     except RegistryError as error:
@@ -172,25 +179,6 @@ def _is_registered(registry: "Registry", decision: Decision) -> bool:
     there = {version.version: version for version in registry.versions(brisk=True)}
     known = there.get(decision.model_version)
     return known is not None and wrong_tag(known, decision.bundle_sha256) is None
-
-
-def _note_retirement(
-    transaction: Transaction, registry: "Registry", holds: Decision, alias: str
-) -> None:
-    number = write_decision(
-        transaction,
-        settings=registry.settings,
-        alias=alias,
-        model_name=holds.model_name,
-        version=holds.model_version,
-        bundle_sha256=holds.bundle_sha256,
-        verdict="retire",
-        decided_by=MOVED_IN_MLFLOW,
-        reason=f"The alias was taken off version {holds.model_version} in MLflow.",
-        evidence={},
-        training_id=holds.training_id,
-    )
-    mark_settled(transaction, [number])
 
 
 def _refuse(
