@@ -60,7 +60,7 @@ class Training(_Section):
     cutoff_count: int = Field(12, ge=1, le=60)
     cutoff_every_days: int = Field(14, ge=1, le=365)
     evaluation_count: int = Field(2, ge=1, le=12)
-    rows_max: int = Field(80_000, ge=1_000, le=10_000_000)
+    rows_max: int = Field(200_000, ge=1_000, le=10_000_000)
     candidates: tuple[str, ...] = (
         "recency",
         "rfm_logistic",

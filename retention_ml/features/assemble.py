@@ -11,11 +11,12 @@ from retention_ml.features.families import (
     habits,
     purchases,
     returns,
+    rhythm,
 )
 from retention_ml.features.inputs import Inputs, known_categories, known_days, known_products
 from retention_ml.features.population import active_customers
 
-_OF_DAYS = (purchases, gaps, basket, returns, habits, behaviour)
+_OF_DAYS = (purchases, gaps, rhythm, basket, returns, habits, behaviour)
 _KEY = ["as_of_day", "customer_id"]
 
 

@@ -10,10 +10,14 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-Unit = Literal["days", "count", "cents", "share", "ratio", "log_ratio", "flag", "phase"]
+Unit = Literal["days", "count", "cents", "share", "ratio", "log_ratio", "log", "flag", "phase"]
 
 WINDOWS = (7, 14, 30, 60, 90, 180, 365)
+PURCHASE_DAY_WINDOWS = (7, 14, 30, 60, 90, 180, 365)
 HALF_LIVES = (15, 45, 135)
+SILENCES = (7, 14, 30, 60, 90)
+WEEK_WINDOWS = (28, 56, 91, 182, 364)
+YEAR_AGO_WINDOWS = (30, 90)
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 DAY_PARTS = {
     "night": "00:00 to 06:00",
@@ -32,7 +36,7 @@ class Feature:
     name : str
         The column, with unit and window where it has them.
     unit : str
-        days, count, cents, share (0 to 1), ratio, log_ratio, flag (0 or 1) or phase (-1 to 1).
+        days, count, cents, share (0 to 1), ratio, log_ratio, log, flag (0 or 1) or phase (-1 to 1).
     window_days : int or None
         How far back it looks; `None` where it looks at the whole history or at none.
     family : str
@@ -108,7 +112,7 @@ def _frequency() -> list[Feature]:
     )
     found += [
         Feature(f"purchase_days_count_{days}d", "count", days, "frequency", f"days with a purchase in the last {days} days", f"{{value:.0f}} shopping days in the last {days} days")
-        for days in (90, 365)
+        for days in PURCHASE_DAY_WINDOWS
     ]  # fmt: skip
     found.append(
         Feature(
@@ -156,6 +160,29 @@ def _gaps() -> list[Feature]:
     ]  # fmt: skip
 
 
+def _rhythm() -> list[Feature]:
+    new = "too new a customer to tell"
+    found = [
+        Feature("purchase_weeks_share", "share", None, "rhythm", "of the weeks since the first purchase (seven days each, counted back from as_of), the share with a purchase", "ordered in {value:.0f} % of all weeks"),
+        Feature("purchase_months_share", "share", None, "rhythm", "of the months since the first purchase (30 days each, counted back from as_of), the share with a purchase", "ordered in {value:.0f} % of all months"),
+    ]  # fmt: skip
+    for days in WEEK_WINDOWS:
+        found += [
+            Feature(f"purchase_weeks_count_{days}d", "count", days, "rhythm", f"weeks (seven days each, counted back from as_of) with a purchase in the last {days} days", f"ordered in {{value:.0f}} of the last {days // 7} weeks"),
+            Feature(f"purchase_weeks_share_{days}d", "share", days, "rhythm", f"of the weeks in the last {days} days, or since the first purchase where that is later, the share with a purchase", f"ordered in {{value:.0f}} % of the last {days // 7} weeks"),
+        ]  # fmt: skip
+    for days in SILENCES:
+        found += [
+            Feature(f"silent_{days}_days_share", "share", None, "rhythm", f"of the days from the first purchase day to {days} days ago, the share that {days} days without a purchase followed", f"{{value:.0f}} % of the time no order came within {days} days", new),
+            Feature(f"gaps_longer_{days}_days_share", "share", None, "rhythm", f"of the gaps between purchase days longer than the days since the last one, the share longer by more than {days} days; one imagined gap on either side draws it to a half", f"{{value:.0f}} % of pauses as long as this one went on for more than {days} days"),
+        ]  # fmt: skip
+    found += [
+        Feature(f"orders_year_ago_count_{days}d", "count", 364, "rhythm", f"purchases in the {days} days that began 364 days ago: the same weeks a year before; missing for customers of less than 364 days", f"{{value:.0f}} orders in the coming {days} days a year ago", "was no customer a year ago")
+        for days in YEAR_AGO_WINDOWS
+    ]  # fmt: skip
+    return found
+
+
 def _basket() -> list[Feature]:
     return [
         Feature("lines_per_order_mean", "count", None, "basket", "merchandise lines per purchase so far", "{value:.1f} items per order"),
@@ -174,16 +201,24 @@ def _basket() -> list[Feature]:
 def _breadth() -> list[Feature]:
     none = "no products known in the last {} days"
     found = []
-    for noun in ("products", "categories"):
+    for noun, windows in (("products", (30, 90, 365)), ("categories", (90, 365))):
         found += [
             Feature(f"{noun}_count_{days}d", "count", days, "breadth", f"different {noun} bought in the last {days} days", f"{{value:.0f}} different {noun} in the last {days} days")
-            for days in (90, 365)
+            for days in windows
         ]  # fmt: skip
     found += [
+        Feature("products_repeated_count_365d", "count", 365, "breadth", "different products bought on two or more days of the last 365", "{value:.0f} products bought again within a year"),
         Feature("products_repeat_share_365d", "share", 365, "breadth", "of the products bought in the last 365 days, the share bought on two or more days", "{value:.0f} % of products bought again within a year", none.format(365)),
         Feature("products_top_share_365d", "share", 365, "breadth", "of the purchase lines in the last 365 days, the share of the most bought product", "{value:.0f} % of items are one product", none.format(365)),
-        Feature("products_new_share_90d", "share", 365, "breadth", "of the products bought in the last 90 days, the share not bought in the 275 days before", "{value:.0f} % of recent products are new to the customer", none.format(90)),
     ]  # fmt: skip
+    for days in (30, 90):
+        bought = f"mean over the products bought in the last {days} days"
+        found += [
+            Feature(f"products_new_share_{days}d", "share", 365, "breadth", f"of the products bought in the last {days} days, the share not bought in the {365 - days} days before", "{value:.0f} % of recent products are new to the customer", none.format(days)),
+            Feature(f"products_rebought_share_{days}d", "share", 365, "breadth", f"{bought}: of their active buyers of the last 365 days, the share who bought them on two or more days", "{value:.0f} % of all buyers of the same products buy them again", none.format(days)),
+            Feature(f"products_popularity_{days}d", "log", 365, "breadth", f"{bought}: ln(active customers who bought them in the last 365 days)", "popularity of the products bought {value:.1f}", none.format(days)),
+            Feature(f"products_trend_{days}d", "log_ratio", 120, "breadth", f"{bought}: ln((purchase lines of all active customers in the last 30 days + 1) / (a third of those in the 90 days before + 1))", "sales trend of the products bought of {value:+.2f}", none.format(days)),
+        ]  # fmt: skip
     return found
 
 
@@ -321,7 +356,7 @@ def _season() -> list[Feature]:
 
 
 _FAMILIES = (
-    _recency, _frequency, _monetary, _gaps, _basket, _breadth, _returns, _discounts, _trend,
+    _recency, _frequency, _monetary, _gaps, _rhythm, _basket, _breadth, _returns, _discounts, _trend,
     _habits, _events, _campaigns, _feedback, _season,
 )  # fmt: skip
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from retention_ml.features.catalogue import FEATURES, Feature
+from retention_ml.features.catalogue import FEATURES, SILENCES, Feature
 from retention_ml.scores.snapshot import column
 
 REASONS_COUNT = 3
@@ -27,6 +27,8 @@ _SPOKEN_BY = {
     "orders_decayed_count_45d": "orders_count_90d",
     "orders_decayed_count_135d": "orders_count_365d",
     "revenue_decayed_cents_45d": "revenue_cents_90d",
+    **{f"gaps_longer_{days}_days_share": f"silent_{days}_days_share" for days in SILENCES},
+    **{f"products_popularity_{days}d": f"products_rebought_share_{days}d" for days in (30, 90)},
 }
 
 

@@ -44,21 +44,36 @@ def features(
                 local = row["event_at"].astimezone(ZoneInfo(timezone))
                 age = (as_of - local.date()).days
                 own[row["customer_id"]][name].append({**row, "local": local, "age": age})
-    return {
-        customer: _customer(of_customer, shelves, as_of)
+    active = {
+        customer: of_customer
         for customer, of_customer in own.items()
         if any(r["kind"] == "purchase" and r["age"] <= active_days for r in of_customer["orders"])
     }
+    others: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for customer, of_customer in active.items():
+        for row in of_customer["order_lines"]:
+            if row["kind"] == "sale" and row["product_id"] is not None and row["age"] <= 365:
+                others[row["product_id"]][customer].append(row["age"])
+    return {
+        customer: _customer(of_customer, shelves, others, as_of)
+        for customer, of_customer in active.items()
+    }
 
 
-def _customer(own: dict[str, list[Row]], shelves: dict[str, str], as_of: date) -> dict[str, Value]:
+def _customer(
+    own: dict[str, list[Row]],
+    shelves: dict[str, str],
+    others: dict[str, dict[str, list[int]]],
+    as_of: date,
+) -> dict[str, Value]:
     bought = [r for r in own["orders"] if r["kind"] == "purchase"]
     sold = [r for r in own["order_lines"] if r["kind"] == "sale"]
     undone = [r for r in own["order_lines"] if r["kind"] in ("return", "cancellation")]
     found: dict[str, Value] = {}
     found |= _purchases(bought, sold)
     found |= _gaps_and_baskets(bought, sold)
-    found |= _products(sold, shelves)
+    found |= _rhythm(bought)
+    found |= _products(sold, shelves, others)
     found |= _returns(own["orders"], sold, undone)
     found |= _habits(bought, as_of)
     found |= _site(own["events"])
@@ -98,13 +113,12 @@ def _purchases(bought: list[Row], sold: list[Row]) -> dict[str, Value]:
         "orders_count": len(bought),
         "revenue_cents": _paid(sold),
         "purchase_days_count": len(set(ages)),
-        "purchase_days_count_90d": len({a for a in ages if a <= 90}),
-        "purchase_days_count_365d": len({a for a in ages if a <= 365}),
         "revenue_decayed_cents_45d": sum(r["line_amount_cents"] * 0.5 ** (r["age"] / 45) for r in sold),
     }  # fmt: skip
     for days in (7, 14, 30, 60, 90, 180, 365):
         found[f"orders_count_{days}d"] = len(_within(bought, days))
         found[f"revenue_cents_{days}d"] = _paid(_within(sold, days))
+        found[f"purchase_days_count_{days}d"] = len({a for a in ages if a <= days})
     for days in (15, 45, 135):
         found[f"orders_decayed_count_{days}d"] = sum(0.5 ** (a / days) for a in ages)
     for days in (30, 90):
@@ -153,21 +167,72 @@ def _gaps_and_baskets(bought: list[Row], sold: list[Row]) -> dict[str, Value]:
     }
 
 
-def _products(sold: list[Row], shelves: dict[str, str]) -> dict[str, Value]:
+def _rhythm(bought: list[Row]) -> dict[str, Value]:
+    """Day by day and week by week: an age is a day, 1 for yesterday."""
+    ages = {r["age"] for r in bought}
+    first, last = max(ages), min(ages)
+    gaps = [a - b for a, b in itertools.pairwise(sorted(ages, reverse=True))]
+    longer = [gap for gap in gaps if gap > last]
+    weeks = {math.ceil(age / 7) for age in ages}
+    found: dict[str, Value] = {
+        "purchase_weeks_share": len(weeks) / math.ceil(first / 7),
+        "purchase_months_share": len({math.ceil(a / 30) for a in ages}) / math.ceil(first / 30),
+    }
+    for days in (7, 14, 30, 60, 90):
+        starts = range(days + 1, first + 1)
+        silent = sum(not ages & set(range(start - days, start)) for start in starts)
+        found[f"silent_{days}_days_share"] = _over(silent, len(starts))
+        lasting = sum(gap > last + days for gap in longer)
+        found[f"gaps_longer_{days}_days_share"] = (lasting + 1) / (len(longer) + 2)
+    for days in (28, 56, 91, 182, 364):
+        lived = [week for week in range(1, days // 7 + 1) if week <= math.ceil(first / 7)]
+        found[f"purchase_weeks_count_{days}d"] = len(weeks & set(lived))
+        found[f"purchase_weeks_share_{days}d"] = len(weeks & set(lived)) / len(lived)
+    for days in (30, 90):
+        coming = sum(364 - days < r["age"] <= 364 for r in bought)
+        found[f"orders_year_ago_count_{days}d"] = coming if first >= 364 else None
+    return found
+
+
+def _products(
+    sold: list[Row], shelves: dict[str, str], others: dict[str, dict[str, list[int]]]
+) -> dict[str, Value]:
+    """`others`: by product and active customer, the ages of its lines of a year."""
     named = [r for r in sold if r["product_id"] is not None]
-    year, quarter = _within(named, 365), _within(named, 90)
+    year = _within(named, 365)
     lines = Counter(r["product_id"] for r in year)
     days = {p: len({r["age"] for r in year if r["product_id"] == p}) for p in lines}
-    recent = {r["product_id"] for r in quarter}
-    earlier = {r["product_id"] for r in year if r["age"] > 90}
+
+    def rebought(product: str) -> float:
+        return statistics.fmean(len(set(ages)) > 1 for ages in others[product].values())
+
+    def trend(product: str) -> float:
+        ages = [age for own in others[product].values() for age in own]
+        now, before = sum(a <= 30 for a in ages), sum(30 < a <= 120 for a in ages)
+        return math.log((now + 1) / (before / 3 + 1))
+
+    found: dict[str, Value] = {}
+    for window in (30, 90):
+        recent = {r["product_id"] for r in _within(year, window)}
+        earlier = {r["product_id"] for r in year if r["age"] > window}
+        found[f"products_count_{window}d"] = len(recent)
+        found[f"products_new_share_{window}d"] = _over(len(recent - earlier), len(recent))
+        for name, of_product in (
+            ("rebought_share", rebought),
+            ("popularity", lambda product: math.log(len(others[product]))),
+            ("trend", trend),
+        ):
+            mean = statistics.fmean(of_product(p) for p in recent) if recent else None
+            found[f"products_{name}_{window}d"] = mean
+    quarter = {r["product_id"] for r in _within(year, 90)}
     return {
-        "products_count_90d": len(recent),
+        **found,
         "products_count_365d": len(lines),
-        "categories_count_90d": len({shelves[p] for p in recent if p in shelves}),
+        "categories_count_90d": len({shelves[p] for p in quarter if p in shelves}),
         "categories_count_365d": len({shelves[p] for p in lines if p in shelves}),
+        "products_repeated_count_365d": sum(n > 1 for n in days.values()),
         "products_repeat_share_365d": _over(sum(n > 1 for n in days.values()), len(lines)),
         "products_top_share_365d": _over(max(lines.values(), default=0), len(year)),
-        "products_new_share_90d": _over(len(recent - earlier), len(recent)),
     }
 
 

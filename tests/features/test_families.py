@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from retention_ml.features.catalogue import CATALOGUE
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 from tests import shops
@@ -88,9 +89,10 @@ def test_a_one_time_buyer_has_no_gaps(warehouse: Warehouse, settings: Settings) 
     assert found["is_one_time_buyer"] == 1
     assert found["orders_night_share_365d"] == 1
     assert found["products_count_365d"] == 1
-    gaps = [value for name, value in found.items() if "gap" in name]
+    gaps = [found[feature.name] for feature in CATALOGUE if feature.family == "gaps"]
     assert len(gaps) == 10
     assert set(gaps) == {None}
+    assert found["gaps_longer_30_days_share"] == 0.5
 
 
 def test_an_even_number_of_gaps_has_the_mean_of_the_middle_two_as_median(

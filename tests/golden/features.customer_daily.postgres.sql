@@ -42,52 +42,51 @@ WITH "t16" AS (
     FROM (
       SELECT
         "t7"."as_of_day",
-        "t5"."customer_id",
-        "t5"."event_day",
-        "t5"."known_from_day",
-        "t5"."rollup_id",
-        "t5"."orders_count",
-        "t5"."orders_night_count",
-        "t5"."orders_morning_count",
-        "t5"."orders_afternoon_count",
-        "t5"."orders_evening_count",
-        "t5"."returns_count",
-        "t5"."cancellations_count",
-        "t5"."lines_count",
-        "t5"."pieces_count",
-        "t5"."revenue_cents",
-        "t5"."discount_cents",
-        "t5"."discounted_lines_count",
-        "t5"."returned_lines_count",
-        "t5"."refund_cents",
-        "t5"."events_count",
-        "t5"."views_count",
-        "t5"."carts_count",
-        "t5"."cart_removals_count",
-        "t5"."wishlists_count",
-        "t5"."checkouts_count",
-        "t5"."searches_count",
-        "t5"."logins_count",
-        "t5"."shares_count",
-        "t5"."reviews_count",
-        "t5"."sessions_count",
-        "t5"."contacts_count",
-        "t5"."contacts_opened_count",
-        "t5"."contacts_clicked_count",
-        "t5"."redemptions_count",
-        "t5"."feedback_count",
-        "t5"."complaints_count",
-        "t5"."ratings_count",
-        "t5"."rating_permille"
+        "t4"."customer_id",
+        "t4"."event_day",
+        "t4"."known_from_day",
+        "t4"."rollup_id",
+        "t4"."orders_count",
+        "t4"."orders_night_count",
+        "t4"."orders_morning_count",
+        "t4"."orders_afternoon_count",
+        "t4"."orders_evening_count",
+        "t4"."returns_count",
+        "t4"."cancellations_count",
+        "t4"."lines_count",
+        "t4"."pieces_count",
+        "t4"."revenue_cents",
+        "t4"."discount_cents",
+        "t4"."discounted_lines_count",
+        "t4"."returned_lines_count",
+        "t4"."refund_cents",
+        "t4"."events_count",
+        "t4"."views_count",
+        "t4"."carts_count",
+        "t4"."cart_removals_count",
+        "t4"."wishlists_count",
+        "t4"."checkouts_count",
+        "t4"."searches_count",
+        "t4"."logins_count",
+        "t4"."shares_count",
+        "t4"."reviews_count",
+        "t4"."sessions_count",
+        "t4"."contacts_count",
+        "t4"."contacts_opened_count",
+        "t4"."contacts_clicked_count",
+        "t4"."redemptions_count",
+        "t4"."feedback_count",
+        "t4"."complaints_count",
+        "t4"."ratings_count",
+        "t4"."rating_permille"
       FROM (
         SELECT
           UNNEST(ARRAY[20000]) AS "as_of_day"
       ) AS "t7"
-      CROSS JOIN "features"."customer_day" AS "t5"
-    ) AS "t10"
+      CROSS JOIN "features"."customer_day" AS "t4"
+    ) AS "t9"
     WHERE
-      "t10"."event_day" < "t10"."as_of_day"
-      AND "t10"."known_from_day" <= "t10"."as_of_day"
+      "t9"."event_day" < "t9"."as_of_day" AND "t9"."known_from_day" <= "t9"."as_of_day"
   ) AS "t12"
   GROUP BY
     1,
@@ -95,205 +94,327 @@ WITH "t16" AS (
     3
 )
 SELECT
-  "t38"."as_of_day",
-  "t38"."customer_id",
-  CAST("t38"."recency_days" AS DOUBLE PRECISION) AS "recency_days",
-  CAST("t38"."tenure_days" AS DOUBLE PRECISION) AS "tenure_days",
-  CAST("t38"."tenure_days" - "t38"."recency_days" AS DOUBLE PRECISION) AS "purchase_span_days",
-  CAST(CASE WHEN "t38"."purchase_days_count" = 1 THEN 1 ELSE 0 END AS DOUBLE PRECISION) AS "is_one_time_buyer",
-  CAST("t38"."orders_count_7d" AS DOUBLE PRECISION) AS "orders_count_7d",
-  CAST("t38"."orders_count_14d" AS DOUBLE PRECISION) AS "orders_count_14d",
-  CAST("t38"."orders_count_30d" AS DOUBLE PRECISION) AS "orders_count_30d",
-  CAST("t38"."orders_count_60d" AS DOUBLE PRECISION) AS "orders_count_60d",
-  CAST("t38"."orders_count_90d" AS DOUBLE PRECISION) AS "orders_count_90d",
-  CAST("t38"."orders_count_180d" AS DOUBLE PRECISION) AS "orders_count_180d",
-  CAST("t38"."orders_count_365d" AS DOUBLE PRECISION) AS "orders_count_365d",
-  CAST("t38"."orders_count" AS DOUBLE PRECISION) AS "orders_count",
-  CAST("t38"."purchase_days_count_90d" AS DOUBLE PRECISION) AS "purchase_days_count_90d",
-  CAST("t38"."purchase_days_count_365d" AS DOUBLE PRECISION) AS "purchase_days_count_365d",
-  CAST("t38"."purchase_days_count" AS DOUBLE PRECISION) AS "purchase_days_count",
-  CAST("t38"."orders_decayed_15d" AS DOUBLE PRECISION) / 1099511627776 AS "orders_decayed_count_15d",
-  CAST("t38"."orders_decayed_45d" AS DOUBLE PRECISION) / 1099511627776 AS "orders_decayed_count_45d",
-  CAST("t38"."orders_decayed_135d" AS DOUBLE PRECISION) / 1099511627776 AS "orders_decayed_count_135d",
-  CAST("t38"."revenue_cents_7d" AS DOUBLE PRECISION) AS "revenue_cents_7d",
-  CAST("t38"."revenue_cents_14d" AS DOUBLE PRECISION) AS "revenue_cents_14d",
-  CAST("t38"."revenue_cents_30d" AS DOUBLE PRECISION) AS "revenue_cents_30d",
-  CAST("t38"."revenue_cents_60d" AS DOUBLE PRECISION) AS "revenue_cents_60d",
-  CAST("t38"."revenue_cents_90d" AS DOUBLE PRECISION) AS "revenue_cents_90d",
-  CAST("t38"."revenue_cents_180d" AS DOUBLE PRECISION) AS "revenue_cents_180d",
-  CAST("t38"."revenue_cents_365d" AS DOUBLE PRECISION) AS "revenue_cents_365d",
-  CAST("t38"."revenue_cents" AS DOUBLE PRECISION) AS "revenue_cents",
-  CAST("t38"."revenue_decayed" AS DOUBLE PRECISION) / 268435456 AS "revenue_decayed_cents_45d",
-  CAST("t38"."gap_last" AS DOUBLE PRECISION) AS "gap_last_days",
-  CAST("t38"."gap_sum" AS DOUBLE PRECISION) / NULLIF(CAST("t38"."gap_count" AS DOUBLE PRECISION), 0.0) AS "gap_mean_days",
-  CAST("t38"."gap_middle_sum" AS DOUBLE PRECISION) / NULLIF(CAST("t38"."gap_middle_count" AS DOUBLE PRECISION), 0.0) AS "gap_median_days",
-  CAST("t38"."gap_recent_sum" AS DOUBLE PRECISION) / NULLIF(CAST("t38"."gap_recent_count" AS DOUBLE PRECISION), 0.0) AS "gap_recent3_mean_days",
-  CAST("t38"."gap_max" AS DOUBLE PRECISION) AS "gap_max_days",
+  "t40"."as_of_day",
+  "t40"."customer_id",
+  CAST("t40"."recency_days" AS DOUBLE PRECISION) AS "recency_days",
+  CAST("t40"."tenure_days" AS DOUBLE PRECISION) AS "tenure_days",
+  CAST("t40"."tenure_days" - "t40"."recency_days" AS DOUBLE PRECISION) AS "purchase_span_days",
+  CAST(CASE WHEN "t40"."purchase_days_count" = 1 THEN 1 ELSE 0 END AS DOUBLE PRECISION) AS "is_one_time_buyer",
+  CAST("t40"."orders_count_7d" AS DOUBLE PRECISION) AS "orders_count_7d",
+  CAST("t40"."orders_count_14d" AS DOUBLE PRECISION) AS "orders_count_14d",
+  CAST("t40"."orders_count_30d" AS DOUBLE PRECISION) AS "orders_count_30d",
+  CAST("t40"."orders_count_60d" AS DOUBLE PRECISION) AS "orders_count_60d",
+  CAST("t40"."orders_count_90d" AS DOUBLE PRECISION) AS "orders_count_90d",
+  CAST("t40"."orders_count_180d" AS DOUBLE PRECISION) AS "orders_count_180d",
+  CAST("t40"."orders_count_365d" AS DOUBLE PRECISION) AS "orders_count_365d",
+  CAST("t40"."orders_count" AS DOUBLE PRECISION) AS "orders_count",
+  CAST("t40"."purchase_days_count_7d" AS DOUBLE PRECISION) AS "purchase_days_count_7d",
+  CAST("t40"."purchase_days_count_14d" AS DOUBLE PRECISION) AS "purchase_days_count_14d",
+  CAST("t40"."purchase_days_count_30d" AS DOUBLE PRECISION) AS "purchase_days_count_30d",
+  CAST("t40"."purchase_days_count_60d" AS DOUBLE PRECISION) AS "purchase_days_count_60d",
+  CAST("t40"."purchase_days_count_90d" AS DOUBLE PRECISION) AS "purchase_days_count_90d",
+  CAST("t40"."purchase_days_count_180d" AS DOUBLE PRECISION) AS "purchase_days_count_180d",
+  CAST("t40"."purchase_days_count_365d" AS DOUBLE PRECISION) AS "purchase_days_count_365d",
+  CAST("t40"."purchase_days_count" AS DOUBLE PRECISION) AS "purchase_days_count",
+  CAST("t40"."orders_decayed_15d" AS DOUBLE PRECISION) / 1099511627776 AS "orders_decayed_count_15d",
+  CAST("t40"."orders_decayed_45d" AS DOUBLE PRECISION) / 1099511627776 AS "orders_decayed_count_45d",
+  CAST("t40"."orders_decayed_135d" AS DOUBLE PRECISION) / 1099511627776 AS "orders_decayed_count_135d",
+  CAST("t40"."revenue_cents_7d" AS DOUBLE PRECISION) AS "revenue_cents_7d",
+  CAST("t40"."revenue_cents_14d" AS DOUBLE PRECISION) AS "revenue_cents_14d",
+  CAST("t40"."revenue_cents_30d" AS DOUBLE PRECISION) AS "revenue_cents_30d",
+  CAST("t40"."revenue_cents_60d" AS DOUBLE PRECISION) AS "revenue_cents_60d",
+  CAST("t40"."revenue_cents_90d" AS DOUBLE PRECISION) AS "revenue_cents_90d",
+  CAST("t40"."revenue_cents_180d" AS DOUBLE PRECISION) AS "revenue_cents_180d",
+  CAST("t40"."revenue_cents_365d" AS DOUBLE PRECISION) AS "revenue_cents_365d",
+  CAST("t40"."revenue_cents" AS DOUBLE PRECISION) AS "revenue_cents",
+  CAST("t40"."revenue_decayed" AS DOUBLE PRECISION) / 268435456 AS "revenue_decayed_cents_45d",
+  CAST("t40"."gap_last" AS DOUBLE PRECISION) AS "gap_last_days",
+  CAST("t40"."gap_sum" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."gap_count" AS DOUBLE PRECISION), 0.0) AS "gap_mean_days",
+  CAST("t40"."gap_middle_sum" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."gap_middle_count" AS DOUBLE PRECISION), 0.0) AS "gap_median_days",
+  CAST("t40"."gap_recent_sum" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."gap_recent_count" AS DOUBLE PRECISION), 0.0) AS "gap_recent3_mean_days",
+  CAST("t40"."gap_max" AS DOUBLE PRECISION) AS "gap_max_days",
   SQRT(
     CAST((
-      "t38"."gap_count" * "t38"."gap_square_sum"
+      "t40"."gap_count" * "t40"."gap_square_sum"
     ) - (
-      "t38"."gap_sum" * "t38"."gap_sum"
-    ) AS DOUBLE PRECISION) / NULLIF(CAST("t38"."gap_count" * (
-      "t38"."gap_count" - 1
+      "t40"."gap_sum" * "t40"."gap_sum"
+    ) AS DOUBLE PRECISION) / NULLIF(CAST("t40"."gap_count" * (
+      "t40"."gap_count" - 1
     ) AS DOUBLE PRECISION), 0.0)
   ) AS "gap_std_days",
   CAST(SQRT(
     CAST((
-      "t38"."gap_count" * "t38"."gap_square_sum"
+      "t40"."gap_count" * "t40"."gap_square_sum"
     ) - (
-      "t38"."gap_sum" * "t38"."gap_sum"
-    ) AS DOUBLE PRECISION) / NULLIF(CAST("t38"."gap_count" * (
-      "t38"."gap_count" - 1
+      "t40"."gap_sum" * "t40"."gap_sum"
+    ) AS DOUBLE PRECISION) / NULLIF(CAST("t40"."gap_count" * (
+      "t40"."gap_count" - 1
     ) AS DOUBLE PRECISION), 0.0)
   ) AS DOUBLE PRECISION) / NULLIF(
-    CAST("t38"."gap_sum" AS DOUBLE PRECISION) / NULLIF(CAST("t38"."gap_count" AS DOUBLE PRECISION), 0.0),
+    CAST("t40"."gap_sum" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."gap_count" AS DOUBLE PRECISION), 0.0),
     0.0
   ) AS "gap_variation_ratio",
-  CAST("t38"."gap_last" AS DOUBLE PRECISION) / NULLIF(
-    CAST("t38"."gap_sum" AS DOUBLE PRECISION) / NULLIF(CAST("t38"."gap_count" AS DOUBLE PRECISION), 0.0),
+  CAST("t40"."gap_last" AS DOUBLE PRECISION) / NULLIF(
+    CAST("t40"."gap_sum" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."gap_count" AS DOUBLE PRECISION), 0.0),
     0.0
   ) AS "gap_last_over_mean_ratio",
-  CAST("t38"."recency_days" AS DOUBLE PRECISION) / NULLIF(
-    CAST("t38"."gap_sum" AS DOUBLE PRECISION) / NULLIF(CAST("t38"."gap_count" AS DOUBLE PRECISION), 0.0),
+  CAST("t40"."recency_days" AS DOUBLE PRECISION) / NULLIF(
+    CAST("t40"."gap_sum" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."gap_count" AS DOUBLE PRECISION), 0.0),
     0.0
   ) AS "recency_over_gap_mean_ratio",
-  CAST("t38"."recency_days" AS DOUBLE PRECISION) / NULLIF(
-    CAST("t38"."gap_middle_sum" AS DOUBLE PRECISION) / NULLIF(CAST("t38"."gap_middle_count" AS DOUBLE PRECISION), 0.0),
+  CAST("t40"."recency_days" AS DOUBLE PRECISION) / NULLIF(
+    CAST("t40"."gap_middle_sum" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."gap_middle_count" AS DOUBLE PRECISION), 0.0),
     0.0
   ) AS "recency_over_gap_median_ratio",
-  CAST("t38"."lines_count" AS DOUBLE PRECISION) / NULLIF(CAST("t38"."orders_count" AS DOUBLE PRECISION), 0.0) AS "lines_per_order_mean",
-  CAST("t38"."pieces_count" AS DOUBLE PRECISION) / NULLIF(CAST("t38"."orders_count" AS DOUBLE PRECISION), 0.0) AS "pieces_per_order_mean",
-  CAST("t38"."revenue_cents" AS DOUBLE PRECISION) / NULLIF(CAST("t38"."orders_count" AS DOUBLE PRECISION), 0.0) AS "revenue_per_order_mean_cents",
-  CAST("t38"."revenue_cents_90d" AS DOUBLE PRECISION) / NULLIF(CAST("t38"."orders_count_90d" AS DOUBLE PRECISION), 0.0) AS "revenue_per_order_mean_cents_90d",
-  CAST("t38"."revenue_cents" AS DOUBLE PRECISION) / NULLIF(CAST("t38"."pieces_count" AS DOUBLE PRECISION), 0.0) AS "revenue_per_piece_mean_cents",
-  CAST("t38"."last_revenue_cents" AS DOUBLE PRECISION) / NULLIF(CAST("t38"."last_orders_count" AS DOUBLE PRECISION), 0.0) AS "revenue_per_order_last_cents",
+  CAST("t40"."weeks" AS DOUBLE PRECISION) / NULLIF(
+    CAST(CAST(FLOOR(CAST((
+      "t40"."tenure_days" + 6
+    ) AS DOUBLE PRECISION) / (
+      7
+    )) AS BIGINT) AS DOUBLE PRECISION),
+    0.0
+  ) AS "purchase_weeks_share",
+  CAST("t40"."months" AS DOUBLE PRECISION) / NULLIF(
+    CAST(CAST(FLOOR(CAST((
+      "t40"."tenure_days" + 29
+    ) AS DOUBLE PRECISION) / (
+      30
+    )) AS BIGINT) AS DOUBLE PRECISION),
+    0.0
+  ) AS "purchase_months_share",
+  CAST("t40"."weeks_28d" AS DOUBLE PRECISION) AS "purchase_weeks_count_28d",
+  CAST("t40"."weeks_28d" AS DOUBLE PRECISION) / NULLIF(
+    CAST(LEAST(
+      CAST(FLOOR(CAST((
+        "t40"."tenure_days" + 6
+      ) AS DOUBLE PRECISION) / (
+        7
+      )) AS BIGINT),
+      4
+    ) AS DOUBLE PRECISION),
+    0.0
+  ) AS "purchase_weeks_share_28d",
+  CAST("t40"."weeks_56d" AS DOUBLE PRECISION) AS "purchase_weeks_count_56d",
+  CAST("t40"."weeks_56d" AS DOUBLE PRECISION) / NULLIF(
+    CAST(LEAST(
+      CAST(FLOOR(CAST((
+        "t40"."tenure_days" + 6
+      ) AS DOUBLE PRECISION) / (
+        7
+      )) AS BIGINT),
+      8
+    ) AS DOUBLE PRECISION),
+    0.0
+  ) AS "purchase_weeks_share_56d",
+  CAST("t40"."weeks_91d" AS DOUBLE PRECISION) AS "purchase_weeks_count_91d",
+  CAST("t40"."weeks_91d" AS DOUBLE PRECISION) / NULLIF(
+    CAST(LEAST(
+      CAST(FLOOR(CAST((
+        "t40"."tenure_days" + 6
+      ) AS DOUBLE PRECISION) / (
+        7
+      )) AS BIGINT),
+      13
+    ) AS DOUBLE PRECISION),
+    0.0
+  ) AS "purchase_weeks_share_91d",
+  CAST("t40"."weeks_182d" AS DOUBLE PRECISION) AS "purchase_weeks_count_182d",
+  CAST("t40"."weeks_182d" AS DOUBLE PRECISION) / NULLIF(
+    CAST(LEAST(
+      CAST(FLOOR(CAST((
+        "t40"."tenure_days" + 6
+      ) AS DOUBLE PRECISION) / (
+        7
+      )) AS BIGINT),
+      26
+    ) AS DOUBLE PRECISION),
+    0.0
+  ) AS "purchase_weeks_share_182d",
+  CAST("t40"."weeks_364d" AS DOUBLE PRECISION) AS "purchase_weeks_count_364d",
+  CAST("t40"."weeks_364d" AS DOUBLE PRECISION) / NULLIF(
+    CAST(LEAST(
+      CAST(FLOOR(CAST((
+        "t40"."tenure_days" + 6
+      ) AS DOUBLE PRECISION) / (
+        7
+      )) AS BIGINT),
+      52
+    ) AS DOUBLE PRECISION),
+    0.0
+  ) AS "purchase_weeks_share_364d",
+  CAST("t40"."silent_7" + GREATEST("t40"."recency_days" - 7, 0) AS DOUBLE PRECISION) / NULLIF(CAST(GREATEST("t40"."tenure_days" - 7, 0) AS DOUBLE PRECISION), 0.0) AS "silent_7_days_share",
+  CAST("t40"."gaps_longer_7" + 1 AS DOUBLE PRECISION) / NULLIF(CAST("t40"."gaps_longer" + 2 AS DOUBLE PRECISION), 0.0) AS "gaps_longer_7_days_share",
+  CAST("t40"."silent_14" + GREATEST("t40"."recency_days" - 14, 0) AS DOUBLE PRECISION) / NULLIF(CAST(GREATEST("t40"."tenure_days" - 14, 0) AS DOUBLE PRECISION), 0.0) AS "silent_14_days_share",
+  CAST("t40"."gaps_longer_14" + 1 AS DOUBLE PRECISION) / NULLIF(CAST("t40"."gaps_longer" + 2 AS DOUBLE PRECISION), 0.0) AS "gaps_longer_14_days_share",
+  CAST("t40"."silent_30" + GREATEST("t40"."recency_days" - 30, 0) AS DOUBLE PRECISION) / NULLIF(CAST(GREATEST("t40"."tenure_days" - 30, 0) AS DOUBLE PRECISION), 0.0) AS "silent_30_days_share",
+  CAST("t40"."gaps_longer_30" + 1 AS DOUBLE PRECISION) / NULLIF(CAST("t40"."gaps_longer" + 2 AS DOUBLE PRECISION), 0.0) AS "gaps_longer_30_days_share",
+  CAST("t40"."silent_60" + GREATEST("t40"."recency_days" - 60, 0) AS DOUBLE PRECISION) / NULLIF(CAST(GREATEST("t40"."tenure_days" - 60, 0) AS DOUBLE PRECISION), 0.0) AS "silent_60_days_share",
+  CAST("t40"."gaps_longer_60" + 1 AS DOUBLE PRECISION) / NULLIF(CAST("t40"."gaps_longer" + 2 AS DOUBLE PRECISION), 0.0) AS "gaps_longer_60_days_share",
+  CAST("t40"."silent_90" + GREATEST("t40"."recency_days" - 90, 0) AS DOUBLE PRECISION) / NULLIF(CAST(GREATEST("t40"."tenure_days" - 90, 0) AS DOUBLE PRECISION), 0.0) AS "silent_90_days_share",
+  CAST("t40"."gaps_longer_90" + 1 AS DOUBLE PRECISION) / NULLIF(CAST("t40"."gaps_longer" + 2 AS DOUBLE PRECISION), 0.0) AS "gaps_longer_90_days_share",
+  CAST(CASE
+    WHEN "t40"."tenure_days" >= 364
+    THEN "t40"."orders_year_ago_30d"
+    ELSE CAST(NULL AS BIGINT)
+  END AS DOUBLE PRECISION) AS "orders_year_ago_count_30d",
+  CAST(CASE
+    WHEN "t40"."tenure_days" >= 364
+    THEN "t40"."orders_year_ago_90d"
+    ELSE CAST(NULL AS BIGINT)
+  END AS DOUBLE PRECISION) AS "orders_year_ago_count_90d",
+  CAST("t40"."lines_count" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."orders_count" AS DOUBLE PRECISION), 0.0) AS "lines_per_order_mean",
+  CAST("t40"."pieces_count" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."orders_count" AS DOUBLE PRECISION), 0.0) AS "pieces_per_order_mean",
+  CAST("t40"."revenue_cents" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."orders_count" AS DOUBLE PRECISION), 0.0) AS "revenue_per_order_mean_cents",
+  CAST("t40"."revenue_cents_90d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."orders_count_90d" AS DOUBLE PRECISION), 0.0) AS "revenue_per_order_mean_cents_90d",
+  CAST("t40"."revenue_cents" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."pieces_count" AS DOUBLE PRECISION), 0.0) AS "revenue_per_piece_mean_cents",
+  CAST("t40"."last_revenue_cents" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."last_orders_count" AS DOUBLE PRECISION), 0.0) AS "revenue_per_order_last_cents",
   CAST((
-    CAST("t38"."last_revenue_cents" AS DOUBLE PRECISION) / NULLIF(CAST("t38"."last_orders_count" AS DOUBLE PRECISION), 0.0)
+    CAST("t40"."last_revenue_cents" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."last_orders_count" AS DOUBLE PRECISION), 0.0)
   ) AS DOUBLE PRECISION) / NULLIF(
-    CAST("t38"."revenue_cents" AS DOUBLE PRECISION) / NULLIF(CAST("t38"."orders_count" AS DOUBLE PRECISION), 0.0),
+    CAST("t40"."revenue_cents" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."orders_count" AS DOUBLE PRECISION), 0.0),
     0.0
   ) AS "revenue_last_over_mean_ratio",
   CAST((
-    CAST("t38"."last_lines_count" AS DOUBLE PRECISION) / NULLIF(CAST("t38"."last_orders_count" AS DOUBLE PRECISION), 0.0)
+    CAST("t40"."last_lines_count" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."last_orders_count" AS DOUBLE PRECISION), 0.0)
   ) AS DOUBLE PRECISION) / NULLIF(
-    CAST("t38"."lines_count" AS DOUBLE PRECISION) / NULLIF(CAST("t38"."orders_count" AS DOUBLE PRECISION), 0.0),
+    CAST("t40"."lines_count" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."orders_count" AS DOUBLE PRECISION), 0.0),
     0.0
   ) AS "lines_last_over_mean_ratio",
-  CAST("t38"."first_revenue_cents" AS DOUBLE PRECISION) / NULLIF(CAST("t38"."first_orders_count" AS DOUBLE PRECISION), 0.0) AS "revenue_per_order_first_cents",
-  CAST("t38"."first_lines_count" AS DOUBLE PRECISION) / NULLIF(CAST("t38"."first_orders_count" AS DOUBLE PRECISION), 0.0) AS "lines_per_order_first",
-  CAST(COALESCE("t38"."products_90d", 0) AS DOUBLE PRECISION) AS "products_count_90d",
-  CAST(COALESCE("t38"."products_365d", 0) AS DOUBLE PRECISION) AS "products_count_365d",
-  CAST(COALESCE("t38"."categories_90d", 0) AS DOUBLE PRECISION) AS "categories_count_90d",
-  CAST(COALESCE("t38"."categories_365d", 0) AS DOUBLE PRECISION) AS "categories_count_365d",
-  CAST("t38"."products_repeated" AS DOUBLE PRECISION) / NULLIF(CAST("t38"."products_365d" AS DOUBLE PRECISION), 0.0) AS "products_repeat_share_365d",
-  CAST("t38"."lines_top" AS DOUBLE PRECISION) / NULLIF(CAST("t38"."lines_all" AS DOUBLE PRECISION), 0.0) AS "products_top_share_365d",
-  CAST("t38"."products_new" AS DOUBLE PRECISION) / NULLIF(CAST("t38"."products_90d" AS DOUBLE PRECISION), 0.0) AS "products_new_share_90d",
-  CAST("t38"."returns_count_90d" AS DOUBLE PRECISION) AS "returns_count_90d",
-  CAST("t38"."returns_count_365d" AS DOUBLE PRECISION) AS "returns_count_365d",
-  CAST("t38"."cancellations_count_90d" AS DOUBLE PRECISION) AS "cancellations_count_90d",
-  CAST("t38"."cancellations_count_365d" AS DOUBLE PRECISION) AS "cancellations_count_365d",
-  CAST("t38"."refund_cents_90d" AS DOUBLE PRECISION) AS "refund_cents_90d",
-  CAST("t38"."refund_cents_365d" AS DOUBLE PRECISION) AS "refund_cents_365d",
-  CAST("t38"."refund_cents_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t38"."revenue_cents_365d" AS DOUBLE PRECISION), 0.0) AS "refund_share_365d",
-  CAST("t38"."returned_lines_count_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t38"."lines_count_365d" AS DOUBLE PRECISION), 0.0) AS "returned_lines_share_365d",
-  CAST("t38"."return_recency_days" AS DOUBLE PRECISION) AS "return_recency_days",
-  CAST("t38"."discount_cents_90d" AS DOUBLE PRECISION) AS "discount_cents_90d",
-  CAST("t38"."discount_cents_365d" AS DOUBLE PRECISION) AS "discount_cents_365d",
-  CAST("t38"."discount_cents_90d" AS DOUBLE PRECISION) / NULLIF(
-    CAST("t38"."discount_cents_90d" + "t38"."revenue_cents_90d" AS DOUBLE PRECISION),
+  CAST("t40"."first_revenue_cents" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."first_orders_count" AS DOUBLE PRECISION), 0.0) AS "revenue_per_order_first_cents",
+  CAST("t40"."first_lines_count" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."first_orders_count" AS DOUBLE PRECISION), 0.0) AS "lines_per_order_first",
+  CAST(COALESCE("t40"."products_30d", 0) AS DOUBLE PRECISION) AS "products_count_30d",
+  CAST(COALESCE("t40"."products_90d", 0) AS DOUBLE PRECISION) AS "products_count_90d",
+  CAST(COALESCE("t40"."products_365d", 0) AS DOUBLE PRECISION) AS "products_count_365d",
+  CAST(COALESCE("t40"."categories_90d", 0) AS DOUBLE PRECISION) AS "categories_count_90d",
+  CAST(COALESCE("t40"."categories_365d", 0) AS DOUBLE PRECISION) AS "categories_count_365d",
+  CAST(COALESCE("t40"."products_repeated", 0) AS DOUBLE PRECISION) AS "products_repeated_count_365d",
+  CAST("t40"."products_repeated" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."products_365d" AS DOUBLE PRECISION), 0.0) AS "products_repeat_share_365d",
+  CAST("t40"."lines_top" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."lines_all" AS DOUBLE PRECISION), 0.0) AS "products_top_share_365d",
+  CAST("t40"."products_new_30d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."products_30d" AS DOUBLE PRECISION), 0.0) AS "products_new_share_30d",
+  CAST((
+    CAST("t40"."rebought_share_30d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."products_30d" AS DOUBLE PRECISION), 0.0)
+  ) AS DOUBLE PRECISION) / 1073741824 AS "products_rebought_share_30d",
+  CAST((
+    CAST("t40"."popularity_30d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."products_30d" AS DOUBLE PRECISION), 0.0)
+  ) AS DOUBLE PRECISION) / 1073741824 AS "products_popularity_30d",
+  CAST((
+    CAST("t40"."trend_30d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."products_30d" AS DOUBLE PRECISION), 0.0)
+  ) AS DOUBLE PRECISION) / 1073741824 AS "products_trend_30d",
+  CAST("t40"."products_new_90d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."products_90d" AS DOUBLE PRECISION), 0.0) AS "products_new_share_90d",
+  CAST((
+    CAST("t40"."rebought_share_90d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."products_90d" AS DOUBLE PRECISION), 0.0)
+  ) AS DOUBLE PRECISION) / 1073741824 AS "products_rebought_share_90d",
+  CAST((
+    CAST("t40"."popularity_90d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."products_90d" AS DOUBLE PRECISION), 0.0)
+  ) AS DOUBLE PRECISION) / 1073741824 AS "products_popularity_90d",
+  CAST((
+    CAST("t40"."trend_90d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."products_90d" AS DOUBLE PRECISION), 0.0)
+  ) AS DOUBLE PRECISION) / 1073741824 AS "products_trend_90d",
+  CAST("t40"."returns_count_90d" AS DOUBLE PRECISION) AS "returns_count_90d",
+  CAST("t40"."returns_count_365d" AS DOUBLE PRECISION) AS "returns_count_365d",
+  CAST("t40"."cancellations_count_90d" AS DOUBLE PRECISION) AS "cancellations_count_90d",
+  CAST("t40"."cancellations_count_365d" AS DOUBLE PRECISION) AS "cancellations_count_365d",
+  CAST("t40"."refund_cents_90d" AS DOUBLE PRECISION) AS "refund_cents_90d",
+  CAST("t40"."refund_cents_365d" AS DOUBLE PRECISION) AS "refund_cents_365d",
+  CAST("t40"."refund_cents_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."revenue_cents_365d" AS DOUBLE PRECISION), 0.0) AS "refund_share_365d",
+  CAST("t40"."returned_lines_count_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."lines_count_365d" AS DOUBLE PRECISION), 0.0) AS "returned_lines_share_365d",
+  CAST("t40"."return_recency_days" AS DOUBLE PRECISION) AS "return_recency_days",
+  CAST("t40"."discount_cents_90d" AS DOUBLE PRECISION) AS "discount_cents_90d",
+  CAST("t40"."discount_cents_365d" AS DOUBLE PRECISION) AS "discount_cents_365d",
+  CAST("t40"."discount_cents_90d" AS DOUBLE PRECISION) / NULLIF(
+    CAST("t40"."discount_cents_90d" + "t40"."revenue_cents_90d" AS DOUBLE PRECISION),
     0.0
   ) AS "discount_share_90d",
-  CAST("t38"."discount_cents_365d" AS DOUBLE PRECISION) / NULLIF(
-    CAST("t38"."discount_cents_365d" + "t38"."revenue_cents_365d" AS DOUBLE PRECISION),
+  CAST("t40"."discount_cents_365d" AS DOUBLE PRECISION) / NULLIF(
+    CAST("t40"."discount_cents_365d" + "t40"."revenue_cents_365d" AS DOUBLE PRECISION),
     0.0
   ) AS "discount_share_365d",
-  CAST("t38"."discounted_lines_count_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t38"."lines_count_365d" AS DOUBLE PRECISION), 0.0) AS "discounted_lines_share_365d",
+  CAST("t40"."discounted_lines_count_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."lines_count_365d" AS DOUBLE PRECISION), 0.0) AS "discounted_lines_share_365d",
   CAST(CAST(FLOOR(
     (
       LN(
-        CAST("t38"."orders_count_30d" + 1 AS DOUBLE PRECISION) / NULLIF(CAST("t38"."orders_before_30d" + 1 AS DOUBLE PRECISION), 0.0)
+        CAST("t40"."orders_count_30d" + 1 AS DOUBLE PRECISION) / NULLIF(CAST("t40"."orders_before_30d" + 1 AS DOUBLE PRECISION), 0.0)
       ) * 1000000000.0
     ) + 0.5
   ) AS BIGINT) AS DOUBLE PRECISION) / 1000000000.0 AS "orders_trend_30d",
-  CAST("t38"."revenue_cents_30d" - "t38"."revenue_before_30d" AS DOUBLE PRECISION) / NULLIF(
-    CAST("t38"."revenue_cents_30d" + "t38"."revenue_before_30d" AS DOUBLE PRECISION),
+  CAST("t40"."revenue_cents_30d" - "t40"."revenue_before_30d" AS DOUBLE PRECISION) / NULLIF(
+    CAST("t40"."revenue_cents_30d" + "t40"."revenue_before_30d" AS DOUBLE PRECISION),
     0.0
   ) AS "revenue_trend_30d",
   CAST(CAST(FLOOR(
     (
       LN(
-        CAST("t38"."orders_count_90d" + 1 AS DOUBLE PRECISION) / NULLIF(CAST("t38"."orders_before_90d" + 1 AS DOUBLE PRECISION), 0.0)
+        CAST("t40"."orders_count_90d" + 1 AS DOUBLE PRECISION) / NULLIF(CAST("t40"."orders_before_90d" + 1 AS DOUBLE PRECISION), 0.0)
       ) * 1000000000.0
     ) + 0.5
   ) AS BIGINT) AS DOUBLE PRECISION) / 1000000000.0 AS "orders_trend_90d",
-  CAST("t38"."revenue_cents_90d" - "t38"."revenue_before_90d" AS DOUBLE PRECISION) / NULLIF(
-    CAST("t38"."revenue_cents_90d" + "t38"."revenue_before_90d" AS DOUBLE PRECISION),
+  CAST("t40"."revenue_cents_90d" - "t40"."revenue_before_90d" AS DOUBLE PRECISION) / NULLIF(
+    CAST("t40"."revenue_cents_90d" + "t40"."revenue_before_90d" AS DOUBLE PRECISION),
     0.0
   ) AS "revenue_trend_90d",
-  CAST("t38"."orders_monday_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t38"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_monday_share_365d",
-  CAST("t38"."orders_tuesday_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t38"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_tuesday_share_365d",
-  CAST("t38"."orders_wednesday_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t38"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_wednesday_share_365d",
-  CAST("t38"."orders_thursday_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t38"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_thursday_share_365d",
-  CAST("t38"."orders_friday_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t38"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_friday_share_365d",
-  CAST("t38"."orders_saturday_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t38"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_saturday_share_365d",
-  CAST("t38"."orders_sunday_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t38"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_sunday_share_365d",
-  CAST("t38"."orders_saturday_365d" + "t38"."orders_sunday_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t38"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_weekend_share_365d",
-  CAST("t38"."orders_night_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t38"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_night_share_365d",
-  CAST("t38"."orders_morning_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t38"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_morning_share_365d",
-  CAST("t38"."orders_afternoon_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t38"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_afternoon_share_365d",
-  CAST("t38"."orders_evening_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t38"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_evening_share_365d",
-  CAST("t38"."sessions_count_7d" AS DOUBLE PRECISION) AS "sessions_count_7d",
-  CAST("t38"."sessions_count_30d" AS DOUBLE PRECISION) AS "sessions_count_30d",
-  CAST("t38"."sessions_count_90d" AS DOUBLE PRECISION) AS "sessions_count_90d",
-  CAST("t38"."events_count_7d" AS DOUBLE PRECISION) AS "events_count_7d",
-  CAST("t38"."events_count_30d" AS DOUBLE PRECISION) AS "events_count_30d",
-  CAST("t38"."events_count_90d" AS DOUBLE PRECISION) AS "events_count_90d",
-  CAST("t38"."views_count_7d" AS DOUBLE PRECISION) AS "views_count_7d",
-  CAST("t38"."views_count_30d" AS DOUBLE PRECISION) AS "views_count_30d",
-  CAST("t38"."views_count_90d" AS DOUBLE PRECISION) AS "views_count_90d",
-  CAST("t38"."carts_count_7d" AS DOUBLE PRECISION) AS "carts_count_7d",
-  CAST("t38"."carts_count_30d" AS DOUBLE PRECISION) AS "carts_count_30d",
-  CAST("t38"."carts_count_90d" AS DOUBLE PRECISION) AS "carts_count_90d",
-  CAST("t38"."wishlists_count_30d" AS DOUBLE PRECISION) AS "wishlists_count_30d",
-  CAST("t38"."wishlists_count_90d" AS DOUBLE PRECISION) AS "wishlists_count_90d",
-  CAST("t38"."searches_count_30d" AS DOUBLE PRECISION) AS "searches_count_30d",
-  CAST("t38"."searches_count_90d" AS DOUBLE PRECISION) AS "searches_count_90d",
-  CAST("t38"."logins_count_30d" AS DOUBLE PRECISION) AS "logins_count_30d",
-  CAST("t38"."logins_count_90d" AS DOUBLE PRECISION) AS "logins_count_90d",
-  CAST("t38"."cart_removals_count_90d" AS DOUBLE PRECISION) AS "cart_removals_count_90d",
-  CAST("t38"."checkouts_count_90d" AS DOUBLE PRECISION) AS "checkouts_count_90d",
-  CAST("t38"."shares_count_90d" AS DOUBLE PRECISION) AS "shares_count_90d",
-  CAST("t38"."reviews_count_90d" AS DOUBLE PRECISION) AS "reviews_count_90d",
-  CAST("t38"."event_recency_days" AS DOUBLE PRECISION) AS "event_recency_days",
-  CAST("t38"."cart_recency_days" AS DOUBLE PRECISION) AS "cart_recency_days",
+  CAST("t40"."orders_monday_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_monday_share_365d",
+  CAST("t40"."orders_tuesday_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_tuesday_share_365d",
+  CAST("t40"."orders_wednesday_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_wednesday_share_365d",
+  CAST("t40"."orders_thursday_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_thursday_share_365d",
+  CAST("t40"."orders_friday_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_friday_share_365d",
+  CAST("t40"."orders_saturday_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_saturday_share_365d",
+  CAST("t40"."orders_sunday_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_sunday_share_365d",
+  CAST("t40"."orders_saturday_365d" + "t40"."orders_sunday_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_weekend_share_365d",
+  CAST("t40"."orders_night_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_night_share_365d",
+  CAST("t40"."orders_morning_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_morning_share_365d",
+  CAST("t40"."orders_afternoon_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_afternoon_share_365d",
+  CAST("t40"."orders_evening_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_evening_share_365d",
+  CAST("t40"."sessions_count_7d" AS DOUBLE PRECISION) AS "sessions_count_7d",
+  CAST("t40"."sessions_count_30d" AS DOUBLE PRECISION) AS "sessions_count_30d",
+  CAST("t40"."sessions_count_90d" AS DOUBLE PRECISION) AS "sessions_count_90d",
+  CAST("t40"."events_count_7d" AS DOUBLE PRECISION) AS "events_count_7d",
+  CAST("t40"."events_count_30d" AS DOUBLE PRECISION) AS "events_count_30d",
+  CAST("t40"."events_count_90d" AS DOUBLE PRECISION) AS "events_count_90d",
+  CAST("t40"."views_count_7d" AS DOUBLE PRECISION) AS "views_count_7d",
+  CAST("t40"."views_count_30d" AS DOUBLE PRECISION) AS "views_count_30d",
+  CAST("t40"."views_count_90d" AS DOUBLE PRECISION) AS "views_count_90d",
+  CAST("t40"."carts_count_7d" AS DOUBLE PRECISION) AS "carts_count_7d",
+  CAST("t40"."carts_count_30d" AS DOUBLE PRECISION) AS "carts_count_30d",
+  CAST("t40"."carts_count_90d" AS DOUBLE PRECISION) AS "carts_count_90d",
+  CAST("t40"."wishlists_count_30d" AS DOUBLE PRECISION) AS "wishlists_count_30d",
+  CAST("t40"."wishlists_count_90d" AS DOUBLE PRECISION) AS "wishlists_count_90d",
+  CAST("t40"."searches_count_30d" AS DOUBLE PRECISION) AS "searches_count_30d",
+  CAST("t40"."searches_count_90d" AS DOUBLE PRECISION) AS "searches_count_90d",
+  CAST("t40"."logins_count_30d" AS DOUBLE PRECISION) AS "logins_count_30d",
+  CAST("t40"."logins_count_90d" AS DOUBLE PRECISION) AS "logins_count_90d",
+  CAST("t40"."cart_removals_count_90d" AS DOUBLE PRECISION) AS "cart_removals_count_90d",
+  CAST("t40"."checkouts_count_90d" AS DOUBLE PRECISION) AS "checkouts_count_90d",
+  CAST("t40"."shares_count_90d" AS DOUBLE PRECISION) AS "shares_count_90d",
+  CAST("t40"."reviews_count_90d" AS DOUBLE PRECISION) AS "reviews_count_90d",
+  CAST("t40"."event_recency_days" AS DOUBLE PRECISION) AS "event_recency_days",
+  CAST("t40"."cart_recency_days" AS DOUBLE PRECISION) AS "cart_recency_days",
   CAST(CAST(FLOOR(
     (
       LN(
-        CAST("t38"."sessions_count_30d" + 1 AS DOUBLE PRECISION) / NULLIF(CAST("t38"."sessions_before_30d" + 1 AS DOUBLE PRECISION), 0.0)
+        CAST("t40"."sessions_count_30d" + 1 AS DOUBLE PRECISION) / NULLIF(CAST("t40"."sessions_before_30d" + 1 AS DOUBLE PRECISION), 0.0)
       ) * 1000000000.0
     ) + 0.5
   ) AS BIGINT) AS DOUBLE PRECISION) / 1000000000.0 AS "sessions_trend_30d",
-  CAST("t38"."contacts_count_30d" AS DOUBLE PRECISION) AS "contacts_count_30d",
-  CAST("t38"."contacts_count_90d" AS DOUBLE PRECISION) AS "contacts_count_90d",
-  CAST("t38"."contacts_count_365d" AS DOUBLE PRECISION) AS "contacts_count_365d",
-  CAST("t38"."redemptions_count_30d" AS DOUBLE PRECISION) AS "redemptions_count_30d",
-  CAST("t38"."redemptions_count_90d" AS DOUBLE PRECISION) AS "redemptions_count_90d",
-  CAST("t38"."redemptions_count_365d" AS DOUBLE PRECISION) AS "redemptions_count_365d",
-  CAST("t38"."contacts_opened_count_90d" AS DOUBLE PRECISION) AS "contacts_opened_count_90d",
-  CAST("t38"."contacts_clicked_count_90d" AS DOUBLE PRECISION) AS "contacts_clicked_count_90d",
-  CAST("t38"."redemptions_count_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t38"."contacts_count_365d" AS DOUBLE PRECISION), 0.0) AS "redemption_share_365d",
-  CAST("t38"."contact_recency_days" AS DOUBLE PRECISION) AS "contact_recency_days",
-  CAST("t38"."redemption_recency_days" AS DOUBLE PRECISION) AS "redemption_recency_days",
-  CAST("t38"."feedback_count_365d" AS DOUBLE PRECISION) AS "feedback_count_365d",
-  CAST("t38"."complaints_count_365d" AS DOUBLE PRECISION) AS "complaints_count_365d",
-  CAST("t38"."rating_permille_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t38"."ratings_count_365d" * 1000 AS DOUBLE PRECISION), 0.0) AS "rating_mean_share_365d",
+  CAST("t40"."contacts_count_30d" AS DOUBLE PRECISION) AS "contacts_count_30d",
+  CAST("t40"."contacts_count_90d" AS DOUBLE PRECISION) AS "contacts_count_90d",
+  CAST("t40"."contacts_count_365d" AS DOUBLE PRECISION) AS "contacts_count_365d",
+  CAST("t40"."redemptions_count_30d" AS DOUBLE PRECISION) AS "redemptions_count_30d",
+  CAST("t40"."redemptions_count_90d" AS DOUBLE PRECISION) AS "redemptions_count_90d",
+  CAST("t40"."redemptions_count_365d" AS DOUBLE PRECISION) AS "redemptions_count_365d",
+  CAST("t40"."contacts_opened_count_90d" AS DOUBLE PRECISION) AS "contacts_opened_count_90d",
+  CAST("t40"."contacts_clicked_count_90d" AS DOUBLE PRECISION) AS "contacts_clicked_count_90d",
+  CAST("t40"."redemptions_count_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."contacts_count_365d" AS DOUBLE PRECISION), 0.0) AS "redemption_share_365d",
+  CAST("t40"."contact_recency_days" AS DOUBLE PRECISION) AS "contact_recency_days",
+  CAST("t40"."redemption_recency_days" AS DOUBLE PRECISION) AS "redemption_recency_days",
+  CAST("t40"."feedback_count_365d" AS DOUBLE PRECISION) AS "feedback_count_365d",
+  CAST("t40"."complaints_count_365d" AS DOUBLE PRECISION) AS "complaints_count_365d",
+  CAST("t40"."rating_permille_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."ratings_count_365d" * 1000 AS DOUBLE PRECISION), 0.0) AS "rating_mean_share_365d",
   CAST(CAST(FLOOR(
     (
       SIN(
         (
           CAST((
-            "t38"."as_of_day" * 10000
+            "t40"."as_of_day" * 10000
           ) % 3652425 AS DOUBLE PRECISION) / NULLIF(3652425.0, 0.0)
         ) * 6.283185307179586
       ) * 1000000000.0
@@ -304,7 +425,7 @@ SELECT
       COS(
         (
           CAST((
-            "t38"."as_of_day" * 10000
+            "t40"."as_of_day" * 10000
           ) % 3652425 AS DOUBLE PRECISION) / NULLIF(3652425.0, 0.0)
         ) * 6.283185307179586
       ) * 1000000000.0
@@ -312,151 +433,249 @@ SELECT
   ) AS BIGINT) AS DOUBLE PRECISION) / 1000000000.0 AS "season_cos"
 FROM (
   SELECT
-    "t37"."as_of_day",
-    "t37"."customer_id",
-    "t37"."recency_days",
-    "t37"."tenure_days",
-    "t37"."orders_count",
-    "t37"."revenue_cents",
-    "t37"."purchase_days_count",
-    "t37"."purchase_days_count_90d",
-    "t37"."purchase_days_count_365d",
-    "t37"."revenue_decayed",
-    "t37"."orders_count_7d",
-    "t37"."revenue_cents_7d",
-    "t37"."orders_count_14d",
-    "t37"."revenue_cents_14d",
-    "t37"."orders_count_30d",
-    "t37"."revenue_cents_30d",
-    "t37"."orders_count_60d",
-    "t37"."revenue_cents_60d",
-    "t37"."orders_count_90d",
-    "t37"."revenue_cents_90d",
-    "t37"."orders_count_180d",
-    "t37"."revenue_cents_180d",
-    "t37"."orders_count_365d",
-    "t37"."revenue_cents_365d",
-    "t37"."orders_before_30d",
-    "t37"."revenue_before_30d",
-    "t37"."orders_before_90d",
-    "t37"."revenue_before_90d",
-    "t37"."orders_decayed_15d",
-    "t37"."orders_decayed_45d",
-    "t37"."orders_decayed_135d",
-    "t37"."gap_count",
-    "t37"."gap_sum",
-    "t37"."gap_square_sum",
-    "t37"."gap_max",
-    "t37"."gap_last",
-    "t37"."gap_recent_sum",
-    "t37"."gap_recent_count",
-    "t37"."gap_middle_sum",
-    "t37"."gap_middle_count",
-    "t37"."first_orders_count",
-    "t37"."first_lines_count",
-    "t37"."first_revenue_cents",
-    "t37"."last_orders_count",
-    "t37"."last_lines_count",
-    "t37"."last_revenue_cents",
-    "t37"."lines_count",
-    "t37"."pieces_count",
-    "t37"."returns_count_90d",
-    "t37"."returns_count_365d",
-    "t37"."cancellations_count_90d",
-    "t37"."cancellations_count_365d",
-    "t37"."refund_cents_90d",
-    "t37"."refund_cents_365d",
-    "t37"."discount_cents_90d",
-    "t37"."discount_cents_365d",
-    "t37"."lines_count_365d",
-    "t37"."returned_lines_count_365d",
-    "t37"."discounted_lines_count_365d",
-    "t37"."return_recency_days",
-    "t37"."orders_monday_365d",
-    "t37"."orders_tuesday_365d",
-    "t37"."orders_wednesday_365d",
-    "t37"."orders_thursday_365d",
-    "t37"."orders_friday_365d",
-    "t37"."orders_saturday_365d",
-    "t37"."orders_sunday_365d",
-    "t37"."orders_night_365d",
-    "t37"."orders_morning_365d",
-    "t37"."orders_afternoon_365d",
-    "t37"."orders_evening_365d",
-    "t37"."sessions_count_7d",
-    "t37"."sessions_count_30d",
-    "t37"."sessions_count_90d",
-    "t37"."events_count_7d",
-    "t37"."events_count_30d",
-    "t37"."events_count_90d",
-    "t37"."views_count_7d",
-    "t37"."views_count_30d",
-    "t37"."views_count_90d",
-    "t37"."carts_count_7d",
-    "t37"."carts_count_30d",
-    "t37"."carts_count_90d",
-    "t37"."wishlists_count_30d",
-    "t37"."wishlists_count_90d",
-    "t37"."searches_count_30d",
-    "t37"."searches_count_90d",
-    "t37"."logins_count_30d",
-    "t37"."logins_count_90d",
-    "t37"."cart_removals_count_90d",
-    "t37"."checkouts_count_90d",
-    "t37"."shares_count_90d",
-    "t37"."reviews_count_90d",
-    "t37"."contacts_count_30d",
-    "t37"."contacts_count_90d",
-    "t37"."contacts_count_365d",
-    "t37"."redemptions_count_30d",
-    "t37"."redemptions_count_90d",
-    "t37"."redemptions_count_365d",
-    "t37"."contacts_opened_count_90d",
-    "t37"."contacts_clicked_count_90d",
-    "t37"."feedback_count_365d",
-    "t37"."complaints_count_365d",
-    "t37"."event_recency_days",
-    "t37"."cart_recency_days",
-    "t37"."contact_recency_days",
-    "t37"."redemption_recency_days",
-    "t37"."sessions_before_30d",
-    "t37"."ratings_count_365d",
-    "t37"."rating_permille_365d",
-    "t35"."products_365d",
-    "t35"."products_90d",
-    "t35"."products_new",
-    "t35"."products_repeated",
-    "t35"."lines_top",
-    "t35"."lines_all",
-    "t35"."categories_365d",
-    "t35"."categories_90d"
+    "t36"."as_of_day",
+    "t36"."customer_id",
+    "t36"."recency_days",
+    "t36"."tenure_days",
+    "t36"."orders_count",
+    "t36"."revenue_cents",
+    "t36"."purchase_days_count",
+    "t36"."revenue_decayed",
+    "t36"."orders_count_7d",
+    "t36"."revenue_cents_7d",
+    "t36"."orders_count_14d",
+    "t36"."revenue_cents_14d",
+    "t36"."orders_count_30d",
+    "t36"."revenue_cents_30d",
+    "t36"."orders_count_60d",
+    "t36"."revenue_cents_60d",
+    "t36"."orders_count_90d",
+    "t36"."revenue_cents_90d",
+    "t36"."orders_count_180d",
+    "t36"."revenue_cents_180d",
+    "t36"."orders_count_365d",
+    "t36"."revenue_cents_365d",
+    "t36"."purchase_days_count_7d",
+    "t36"."purchase_days_count_14d",
+    "t36"."purchase_days_count_30d",
+    "t36"."purchase_days_count_60d",
+    "t36"."purchase_days_count_90d",
+    "t36"."purchase_days_count_180d",
+    "t36"."purchase_days_count_365d",
+    "t36"."orders_before_30d",
+    "t36"."revenue_before_30d",
+    "t36"."orders_before_90d",
+    "t36"."revenue_before_90d",
+    "t36"."orders_decayed_15d",
+    "t36"."orders_decayed_45d",
+    "t36"."orders_decayed_135d",
+    "t36"."gap_count",
+    "t36"."gap_sum",
+    "t36"."gap_square_sum",
+    "t36"."gap_max",
+    "t36"."gap_last",
+    "t36"."gap_recent_sum",
+    "t36"."gap_recent_count",
+    "t36"."gap_middle_sum",
+    "t36"."gap_middle_count",
+    "t36"."first_orders_count",
+    "t36"."first_lines_count",
+    "t36"."first_revenue_cents",
+    "t36"."last_orders_count",
+    "t36"."last_lines_count",
+    "t36"."last_revenue_cents",
+    "t36"."gaps_longer",
+    "t36"."weeks",
+    "t36"."months",
+    "t36"."silent_7",
+    "t36"."gaps_longer_7",
+    "t36"."silent_14",
+    "t36"."gaps_longer_14",
+    "t36"."silent_30",
+    "t36"."gaps_longer_30",
+    "t36"."silent_60",
+    "t36"."gaps_longer_60",
+    "t36"."silent_90",
+    "t36"."gaps_longer_90",
+    "t36"."weeks_28d",
+    "t36"."weeks_56d",
+    "t36"."weeks_91d",
+    "t36"."weeks_182d",
+    "t36"."weeks_364d",
+    "t36"."orders_year_ago_30d",
+    "t36"."orders_year_ago_90d",
+    "t36"."lines_count",
+    "t36"."pieces_count",
+    "t36"."returns_count_90d",
+    "t36"."returns_count_365d",
+    "t36"."cancellations_count_90d",
+    "t36"."cancellations_count_365d",
+    "t36"."refund_cents_90d",
+    "t36"."refund_cents_365d",
+    "t36"."discount_cents_90d",
+    "t36"."discount_cents_365d",
+    "t36"."lines_count_365d",
+    "t36"."returned_lines_count_365d",
+    "t36"."discounted_lines_count_365d",
+    "t36"."return_recency_days",
+    "t36"."orders_monday_365d",
+    "t36"."orders_tuesday_365d",
+    "t36"."orders_wednesday_365d",
+    "t36"."orders_thursday_365d",
+    "t36"."orders_friday_365d",
+    "t36"."orders_saturday_365d",
+    "t36"."orders_sunday_365d",
+    "t36"."orders_night_365d",
+    "t36"."orders_morning_365d",
+    "t36"."orders_afternoon_365d",
+    "t36"."orders_evening_365d",
+    "t36"."sessions_count_7d",
+    "t36"."sessions_count_30d",
+    "t36"."sessions_count_90d",
+    "t36"."events_count_7d",
+    "t36"."events_count_30d",
+    "t36"."events_count_90d",
+    "t36"."views_count_7d",
+    "t36"."views_count_30d",
+    "t36"."views_count_90d",
+    "t36"."carts_count_7d",
+    "t36"."carts_count_30d",
+    "t36"."carts_count_90d",
+    "t36"."wishlists_count_30d",
+    "t36"."wishlists_count_90d",
+    "t36"."searches_count_30d",
+    "t36"."searches_count_90d",
+    "t36"."logins_count_30d",
+    "t36"."logins_count_90d",
+    "t36"."cart_removals_count_90d",
+    "t36"."checkouts_count_90d",
+    "t36"."shares_count_90d",
+    "t36"."reviews_count_90d",
+    "t36"."contacts_count_30d",
+    "t36"."contacts_count_90d",
+    "t36"."contacts_count_365d",
+    "t36"."redemptions_count_30d",
+    "t36"."redemptions_count_90d",
+    "t36"."redemptions_count_365d",
+    "t36"."contacts_opened_count_90d",
+    "t36"."contacts_clicked_count_90d",
+    "t36"."feedback_count_365d",
+    "t36"."complaints_count_365d",
+    "t36"."event_recency_days",
+    "t36"."cart_recency_days",
+    "t36"."contact_recency_days",
+    "t36"."redemption_recency_days",
+    "t36"."sessions_before_30d",
+    "t36"."ratings_count_365d",
+    "t36"."rating_permille_365d",
+    "t39"."products_365d",
+    "t39"."products_repeated",
+    "t39"."lines_top",
+    "t39"."lines_all",
+    "t39"."categories_365d",
+    "t39"."categories_90d",
+    "t39"."products_30d",
+    "t39"."products_new_30d",
+    "t39"."rebought_share_30d",
+    "t39"."popularity_30d",
+    "t39"."trend_30d",
+    "t39"."products_90d",
+    "t39"."products_new_90d",
+    "t39"."rebought_share_90d",
+    "t39"."popularity_90d",
+    "t39"."trend_90d"
   FROM (
     SELECT
-      "t33"."as_of_day",
-      "t33"."customer_id",
+      "t32"."as_of_day",
+      "t32"."customer_id",
       MIN(
         CASE
-          WHEN "t33"."orders_count" > 0
-          THEN "t33"."age_days"
+          WHEN "t32"."orders_count" > 0
+          THEN "t32"."age_days"
           ELSE CAST(NULL AS BIGINT)
         END
       ) AS "recency_days",
       MAX(
         CASE
-          WHEN "t33"."orders_count" > 0
-          THEN "t33"."age_days"
+          WHEN "t32"."orders_count" > 0
+          THEN "t32"."age_days"
           ELSE CAST(NULL AS BIGINT)
         END
       ) AS "tenure_days",
-      SUM("t33"."orders_count") AS "orders_count",
-      SUM("t33"."revenue_cents") AS "revenue_cents",
-      SUM(CASE WHEN "t33"."orders_count" > 0 THEN 1 ELSE 0 END) AS "purchase_days_count",
+      SUM("t32"."orders_count") AS "orders_count",
+      SUM("t32"."revenue_cents") AS "revenue_cents",
+      SUM(CASE WHEN "t32"."orders_count" > 0 THEN 1 ELSE 0 END) AS "purchase_days_count",
+      SUM(
+        "t32"."revenue_cents" * CAST(FLOOR(
+          (
+            EXP(CAST("t32"."age_days" AS DOUBLE PRECISION) * -0.015403270679109895) * 268435456
+          ) + 0.5
+        ) AS BIGINT)
+      ) AS "revenue_decayed",
+      SUM(CASE WHEN "t32"."age_days" <= 7 THEN "t32"."orders_count" ELSE 0 END) AS "orders_count_7d",
+      SUM(CASE WHEN "t32"."age_days" <= 7 THEN "t32"."revenue_cents" ELSE 0 END) AS "revenue_cents_7d",
+      SUM(CASE WHEN "t32"."age_days" <= 14 THEN "t32"."orders_count" ELSE 0 END) AS "orders_count_14d",
+      SUM(CASE WHEN "t32"."age_days" <= 14 THEN "t32"."revenue_cents" ELSE 0 END) AS "revenue_cents_14d",
+      SUM(CASE WHEN "t32"."age_days" <= 30 THEN "t32"."orders_count" ELSE 0 END) AS "orders_count_30d",
+      SUM(CASE WHEN "t32"."age_days" <= 30 THEN "t32"."revenue_cents" ELSE 0 END) AS "revenue_cents_30d",
+      SUM(CASE WHEN "t32"."age_days" <= 60 THEN "t32"."orders_count" ELSE 0 END) AS "orders_count_60d",
+      SUM(CASE WHEN "t32"."age_days" <= 60 THEN "t32"."revenue_cents" ELSE 0 END) AS "revenue_cents_60d",
+      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."orders_count" ELSE 0 END) AS "orders_count_90d",
+      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."revenue_cents" ELSE 0 END) AS "revenue_cents_90d",
+      SUM(CASE WHEN "t32"."age_days" <= 180 THEN "t32"."orders_count" ELSE 0 END) AS "orders_count_180d",
+      SUM(CASE WHEN "t32"."age_days" <= 180 THEN "t32"."revenue_cents" ELSE 0 END) AS "revenue_cents_180d",
+      SUM(CASE WHEN "t32"."age_days" <= 365 THEN "t32"."orders_count" ELSE 0 END) AS "orders_count_365d",
+      SUM(CASE WHEN "t32"."age_days" <= 365 THEN "t32"."revenue_cents" ELSE 0 END) AS "revenue_cents_365d",
       SUM(
         CASE
           WHEN (
-            "t33"."orders_count" > 0
+            "t32"."orders_count" > 0
           ) AND (
-            "t33"."age_days" <= 90
+            "t32"."age_days" <= 7
+          )
+          THEN 1
+          ELSE 0
+        END
+      ) AS "purchase_days_count_7d",
+      SUM(
+        CASE
+          WHEN (
+            "t32"."orders_count" > 0
+          ) AND (
+            "t32"."age_days" <= 14
+          )
+          THEN 1
+          ELSE 0
+        END
+      ) AS "purchase_days_count_14d",
+      SUM(
+        CASE
+          WHEN (
+            "t32"."orders_count" > 0
+          ) AND (
+            "t32"."age_days" <= 30
+          )
+          THEN 1
+          ELSE 0
+        END
+      ) AS "purchase_days_count_30d",
+      SUM(
+        CASE
+          WHEN (
+            "t32"."orders_count" > 0
+          ) AND (
+            "t32"."age_days" <= 60
+          )
+          THEN 1
+          ELSE 0
+        END
+      ) AS "purchase_days_count_60d",
+      SUM(
+        CASE
+          WHEN (
+            "t32"."orders_count" > 0
+          ) AND (
+            "t32"."age_days" <= 90
           )
           THEN 1
           ELSE 0
@@ -465,166 +684,156 @@ FROM (
       SUM(
         CASE
           WHEN (
-            "t33"."orders_count" > 0
+            "t32"."orders_count" > 0
           ) AND (
-            "t33"."age_days" <= 365
+            "t32"."age_days" <= 180
+          )
+          THEN 1
+          ELSE 0
+        END
+      ) AS "purchase_days_count_180d",
+      SUM(
+        CASE
+          WHEN (
+            "t32"."orders_count" > 0
+          ) AND (
+            "t32"."age_days" <= 365
           )
           THEN 1
           ELSE 0
         END
       ) AS "purchase_days_count_365d",
       SUM(
-        "t33"."revenue_cents" * CAST(FLOOR(
-          (
-            EXP(CAST("t33"."age_days" AS DOUBLE PRECISION) * -0.015403270679109895) * 268435456
-          ) + 0.5
-        ) AS BIGINT)
-      ) AS "revenue_decayed",
-      SUM(CASE WHEN "t33"."age_days" <= 7 THEN "t33"."orders_count" ELSE 0 END) AS "orders_count_7d",
-      SUM(CASE WHEN "t33"."age_days" <= 7 THEN "t33"."revenue_cents" ELSE 0 END) AS "revenue_cents_7d",
-      SUM(CASE WHEN "t33"."age_days" <= 14 THEN "t33"."orders_count" ELSE 0 END) AS "orders_count_14d",
-      SUM(CASE WHEN "t33"."age_days" <= 14 THEN "t33"."revenue_cents" ELSE 0 END) AS "revenue_cents_14d",
-      SUM(CASE WHEN "t33"."age_days" <= 30 THEN "t33"."orders_count" ELSE 0 END) AS "orders_count_30d",
-      SUM(CASE WHEN "t33"."age_days" <= 30 THEN "t33"."revenue_cents" ELSE 0 END) AS "revenue_cents_30d",
-      SUM(CASE WHEN "t33"."age_days" <= 60 THEN "t33"."orders_count" ELSE 0 END) AS "orders_count_60d",
-      SUM(CASE WHEN "t33"."age_days" <= 60 THEN "t33"."revenue_cents" ELSE 0 END) AS "revenue_cents_60d",
-      SUM(CASE WHEN "t33"."age_days" <= 90 THEN "t33"."orders_count" ELSE 0 END) AS "orders_count_90d",
-      SUM(CASE WHEN "t33"."age_days" <= 90 THEN "t33"."revenue_cents" ELSE 0 END) AS "revenue_cents_90d",
-      SUM(CASE WHEN "t33"."age_days" <= 180 THEN "t33"."orders_count" ELSE 0 END) AS "orders_count_180d",
-      SUM(CASE WHEN "t33"."age_days" <= 180 THEN "t33"."revenue_cents" ELSE 0 END) AS "revenue_cents_180d",
-      SUM(CASE WHEN "t33"."age_days" <= 365 THEN "t33"."orders_count" ELSE 0 END) AS "orders_count_365d",
-      SUM(CASE WHEN "t33"."age_days" <= 365 THEN "t33"."revenue_cents" ELSE 0 END) AS "revenue_cents_365d",
-      SUM(
         CASE
           WHEN (
-            "t33"."age_days" <= 60
+            "t32"."age_days" <= 60
           ) AND (
-            "t33"."age_days" > 30
+            "t32"."age_days" > 30
           )
-          THEN "t33"."orders_count"
+          THEN "t32"."orders_count"
           ELSE 0
         END
       ) AS "orders_before_30d",
       SUM(
         CASE
           WHEN (
-            "t33"."age_days" <= 60
+            "t32"."age_days" <= 60
           ) AND (
-            "t33"."age_days" > 30
+            "t32"."age_days" > 30
           )
-          THEN "t33"."revenue_cents"
+          THEN "t32"."revenue_cents"
           ELSE 0
         END
       ) AS "revenue_before_30d",
       SUM(
         CASE
           WHEN (
-            "t33"."age_days" <= 180
+            "t32"."age_days" <= 180
           ) AND (
-            "t33"."age_days" > 90
+            "t32"."age_days" > 90
           )
-          THEN "t33"."orders_count"
+          THEN "t32"."orders_count"
           ELSE 0
         END
       ) AS "orders_before_90d",
       SUM(
         CASE
           WHEN (
-            "t33"."age_days" <= 180
+            "t32"."age_days" <= 180
           ) AND (
-            "t33"."age_days" > 90
+            "t32"."age_days" > 90
           )
-          THEN "t33"."revenue_cents"
+          THEN "t32"."revenue_cents"
           ELSE 0
         END
       ) AS "revenue_before_90d",
       SUM(
-        "t33"."orders_count" * CAST(FLOOR(
+        "t32"."orders_count" * CAST(FLOOR(
           (
-            EXP(CAST("t33"."age_days" AS DOUBLE PRECISION) * -0.046209812037329684) * 1099511627776
+            EXP(CAST("t32"."age_days" AS DOUBLE PRECISION) * -0.046209812037329684) * 1099511627776
           ) + 0.5
         ) AS BIGINT)
       ) AS "orders_decayed_15d",
       SUM(
-        "t33"."orders_count" * CAST(FLOOR(
+        "t32"."orders_count" * CAST(FLOOR(
           (
-            EXP(CAST("t33"."age_days" AS DOUBLE PRECISION) * -0.015403270679109895) * 1099511627776
+            EXP(CAST("t32"."age_days" AS DOUBLE PRECISION) * -0.015403270679109895) * 1099511627776
           ) + 0.5
         ) AS BIGINT)
       ) AS "orders_decayed_45d",
       SUM(
-        "t33"."orders_count" * CAST(FLOOR(
+        "t32"."orders_count" * CAST(FLOOR(
           (
-            EXP(CAST("t33"."age_days" AS DOUBLE PRECISION) * -0.005134423559703298) * 1099511627776
+            EXP(CAST("t32"."age_days" AS DOUBLE PRECISION) * -0.005134423559703298) * 1099511627776
           ) + 0.5
         ) AS BIGINT)
       ) AS "orders_decayed_135d",
-      SUM(CASE WHEN "t33"."is_bought" AND (
-        "t33"."gap" IS NOT NULL
+      SUM(CASE WHEN "t32"."is_bought" AND (
+        "t32"."gap" IS NOT NULL
       ) THEN 1 ELSE 0 END) AS "gap_count",
       SUM(
         CASE
-          WHEN "t33"."is_bought" AND (
-            "t33"."gap" IS NOT NULL
+          WHEN "t32"."is_bought" AND (
+            "t32"."gap" IS NOT NULL
           )
-          THEN "t33"."gap"
+          THEN "t32"."gap"
           ELSE CAST(NULL AS BIGINT)
         END
       ) AS "gap_sum",
       SUM(
         CASE
-          WHEN "t33"."is_bought" AND (
-            "t33"."gap" IS NOT NULL
+          WHEN "t32"."is_bought" AND (
+            "t32"."gap" IS NOT NULL
           )
-          THEN "t33"."gap" * "t33"."gap"
+          THEN "t32"."gap" * "t32"."gap"
           ELSE CAST(NULL AS BIGINT)
         END
       ) AS "gap_square_sum",
       MAX(
         CASE
-          WHEN "t33"."is_bought" AND (
-            "t33"."gap" IS NOT NULL
+          WHEN "t32"."is_bought" AND (
+            "t32"."gap" IS NOT NULL
           )
-          THEN "t33"."gap"
+          THEN "t32"."gap"
           ELSE CAST(NULL AS BIGINT)
         END
       ) AS "gap_max",
       MAX(
         CASE
-          WHEN "t33"."is_bought"
+          WHEN "t32"."is_bought"
           AND (
-            "t33"."gap" IS NOT NULL
+            "t32"."gap" IS NOT NULL
           )
           AND (
-            "t33"."is_bought" AND (
-              "t33"."newest_rank" = 0
+            "t32"."is_bought" AND (
+              "t32"."newest_rank" = 0
             )
           )
-          THEN "t33"."gap"
+          THEN "t32"."gap"
           ELSE CAST(NULL AS BIGINT)
         END
       ) AS "gap_last",
       SUM(
         CASE
-          WHEN "t33"."is_bought"
+          WHEN "t32"."is_bought"
           AND (
-            "t33"."gap" IS NOT NULL
+            "t32"."gap" IS NOT NULL
           )
           AND (
-            "t33"."newest_rank" < 3
+            "t32"."newest_rank" < 3
           )
-          THEN "t33"."gap"
+          THEN "t32"."gap"
           ELSE CAST(NULL AS BIGINT)
         END
       ) AS "gap_recent_sum",
       SUM(
         CASE
-          WHEN "t33"."is_bought"
+          WHEN "t32"."is_bought"
           AND (
-            "t33"."gap" IS NOT NULL
+            "t32"."gap" IS NOT NULL
           )
           AND (
-            "t33"."newest_rank" < 3
+            "t32"."newest_rank" < 3
           )
           THEN 1
           ELSE 0
@@ -632,42 +841,42 @@ FROM (
       ) AS "gap_recent_count",
       SUM(
         CASE
-          WHEN "t33"."is_bought"
+          WHEN "t32"."is_bought"
           AND (
-            "t33"."gap" IS NOT NULL
+            "t32"."gap" IS NOT NULL
           )
           AND (
             (
-              "t33"."gap_rank" * 2
-            ) >= "t33"."gaps_count"
+              "t32"."gap_rank" * 2
+            ) >= "t32"."gaps_count"
           )
           AND (
             (
-              "t33"."gap_rank" * 2
+              "t32"."gap_rank" * 2
             ) <= (
-              "t33"."gaps_count" + 2
+              "t32"."gaps_count" + 2
             )
           )
-          THEN "t33"."gap"
+          THEN "t32"."gap"
           ELSE CAST(NULL AS BIGINT)
         END
       ) AS "gap_middle_sum",
       SUM(
         CASE
-          WHEN "t33"."is_bought"
+          WHEN "t32"."is_bought"
           AND (
-            "t33"."gap" IS NOT NULL
+            "t32"."gap" IS NOT NULL
           )
           AND (
             (
-              "t33"."gap_rank" * 2
-            ) >= "t33"."gaps_count"
+              "t32"."gap_rank" * 2
+            ) >= "t32"."gaps_count"
           )
           AND (
             (
-              "t33"."gap_rank" * 2
+              "t32"."gap_rank" * 2
             ) <= (
-              "t33"."gaps_count" + 2
+              "t32"."gaps_count" + 2
             )
           )
           THEN 1
@@ -676,271 +885,640 @@ FROM (
       ) AS "gap_middle_count",
       MAX(
         CASE
-          WHEN "t33"."is_bought" AND (
-            "t33"."gap" IS NULL
+          WHEN "t32"."is_bought" AND (
+            "t32"."gap" IS NULL
           )
-          THEN "t33"."orders_count"
+          THEN "t32"."orders_count"
           ELSE CAST(NULL AS BIGINT)
         END
       ) AS "first_orders_count",
       MAX(
         CASE
-          WHEN "t33"."is_bought" AND (
-            "t33"."gap" IS NULL
+          WHEN "t32"."is_bought" AND (
+            "t32"."gap" IS NULL
           )
-          THEN "t33"."lines_count"
+          THEN "t32"."lines_count"
           ELSE CAST(NULL AS BIGINT)
         END
       ) AS "first_lines_count",
       MAX(
         CASE
-          WHEN "t33"."is_bought" AND (
-            "t33"."gap" IS NULL
+          WHEN "t32"."is_bought" AND (
+            "t32"."gap" IS NULL
           )
-          THEN "t33"."revenue_cents"
+          THEN "t32"."revenue_cents"
           ELSE CAST(NULL AS BIGINT)
         END
       ) AS "first_revenue_cents",
       MAX(
         CASE
-          WHEN "t33"."is_bought" AND (
-            "t33"."newest_rank" = 0
+          WHEN "t32"."is_bought" AND (
+            "t32"."newest_rank" = 0
           )
-          THEN "t33"."orders_count"
+          THEN "t32"."orders_count"
           ELSE CAST(NULL AS BIGINT)
         END
       ) AS "last_orders_count",
       MAX(
         CASE
-          WHEN "t33"."is_bought" AND (
-            "t33"."newest_rank" = 0
+          WHEN "t32"."is_bought" AND (
+            "t32"."newest_rank" = 0
           )
-          THEN "t33"."lines_count"
+          THEN "t32"."lines_count"
           ELSE CAST(NULL AS BIGINT)
         END
       ) AS "last_lines_count",
       MAX(
         CASE
-          WHEN "t33"."is_bought" AND (
-            "t33"."newest_rank" = 0
+          WHEN "t32"."is_bought" AND (
+            "t32"."newest_rank" = 0
           )
-          THEN "t33"."revenue_cents"
+          THEN "t32"."revenue_cents"
           ELSE CAST(NULL AS BIGINT)
         END
       ) AS "last_revenue_cents",
-      SUM("t33"."lines_count") AS "lines_count",
-      SUM("t33"."pieces_count") AS "pieces_count",
-      SUM(CASE WHEN "t33"."age_days" <= 90 THEN "t33"."returns_count" ELSE 0 END) AS "returns_count_90d",
-      SUM(CASE WHEN "t33"."age_days" <= 365 THEN "t33"."returns_count" ELSE 0 END) AS "returns_count_365d",
-      SUM(CASE WHEN "t33"."age_days" <= 90 THEN "t33"."cancellations_count" ELSE 0 END) AS "cancellations_count_90d",
-      SUM(CASE WHEN "t33"."age_days" <= 365 THEN "t33"."cancellations_count" ELSE 0 END) AS "cancellations_count_365d",
-      SUM(CASE WHEN "t33"."age_days" <= 90 THEN "t33"."refund_cents" ELSE 0 END) AS "refund_cents_90d",
-      SUM(CASE WHEN "t33"."age_days" <= 365 THEN "t33"."refund_cents" ELSE 0 END) AS "refund_cents_365d",
-      SUM(CASE WHEN "t33"."age_days" <= 90 THEN "t33"."discount_cents" ELSE 0 END) AS "discount_cents_90d",
-      SUM(CASE WHEN "t33"."age_days" <= 365 THEN "t33"."discount_cents" ELSE 0 END) AS "discount_cents_365d",
-      SUM(CASE WHEN "t33"."age_days" <= 365 THEN "t33"."lines_count" ELSE 0 END) AS "lines_count_365d",
-      SUM(CASE WHEN "t33"."age_days" <= 365 THEN "t33"."returned_lines_count" ELSE 0 END) AS "returned_lines_count_365d",
-      SUM(CASE WHEN "t33"."age_days" <= 365 THEN "t33"."discounted_lines_count" ELSE 0 END) AS "discounted_lines_count_365d",
+      SUM(
+        CASE
+          WHEN "t32"."is_bought"
+          AND (
+            "t32"."gap" IS NOT NULL
+          )
+          AND (
+            "t32"."gap" > "t32"."recency"
+          )
+          THEN 1
+          ELSE 0
+        END
+      ) AS "gaps_longer",
+      SUM(
+        CASE
+          WHEN "t32"."is_bought"
+          AND (
+            (
+              "t32"."gap" IS NULL
+            )
+            OR (
+              CAST(FLOOR(
+                CAST((
+                  (
+                    "t32"."age_days" + "t32"."gap"
+                  ) - 1
+                ) AS DOUBLE PRECISION) / (
+                  7
+                )
+              ) AS BIGINT) > CAST(FLOOR(CAST((
+                "t32"."age_days" - 1
+              ) AS DOUBLE PRECISION) / (
+                7
+              )) AS BIGINT)
+            )
+          )
+          THEN 1
+          ELSE 0
+        END
+      ) AS "weeks",
+      SUM(
+        CASE
+          WHEN "t32"."is_bought"
+          AND (
+            (
+              "t32"."gap" IS NULL
+            )
+            OR (
+              CAST(FLOOR(
+                CAST((
+                  (
+                    "t32"."age_days" + "t32"."gap"
+                  ) - 1
+                ) AS DOUBLE PRECISION) / (
+                  30
+                )
+              ) AS BIGINT) > CAST(FLOOR(CAST((
+                "t32"."age_days" - 1
+              ) AS DOUBLE PRECISION) / (
+                30
+              )) AS BIGINT)
+            )
+          )
+          THEN 1
+          ELSE 0
+        END
+      ) AS "months",
+      SUM(
+        CASE
+          WHEN "t32"."is_bought" AND (
+            "t32"."gap" IS NOT NULL
+          ) AND (
+            "t32"."gap" > 7
+          )
+          THEN "t32"."gap" - 7
+          ELSE 0
+        END
+      ) AS "silent_7",
+      SUM(
+        CASE
+          WHEN "t32"."is_bought"
+          AND (
+            "t32"."gap" IS NOT NULL
+          )
+          AND (
+            "t32"."gap" > (
+              "t32"."recency" + 7
+            )
+          )
+          THEN 1
+          ELSE 0
+        END
+      ) AS "gaps_longer_7",
+      SUM(
+        CASE
+          WHEN "t32"."is_bought" AND (
+            "t32"."gap" IS NOT NULL
+          ) AND (
+            "t32"."gap" > 14
+          )
+          THEN "t32"."gap" - 14
+          ELSE 0
+        END
+      ) AS "silent_14",
+      SUM(
+        CASE
+          WHEN "t32"."is_bought"
+          AND (
+            "t32"."gap" IS NOT NULL
+          )
+          AND (
+            "t32"."gap" > (
+              "t32"."recency" + 14
+            )
+          )
+          THEN 1
+          ELSE 0
+        END
+      ) AS "gaps_longer_14",
+      SUM(
+        CASE
+          WHEN "t32"."is_bought" AND (
+            "t32"."gap" IS NOT NULL
+          ) AND (
+            "t32"."gap" > 30
+          )
+          THEN "t32"."gap" - 30
+          ELSE 0
+        END
+      ) AS "silent_30",
+      SUM(
+        CASE
+          WHEN "t32"."is_bought"
+          AND (
+            "t32"."gap" IS NOT NULL
+          )
+          AND (
+            "t32"."gap" > (
+              "t32"."recency" + 30
+            )
+          )
+          THEN 1
+          ELSE 0
+        END
+      ) AS "gaps_longer_30",
+      SUM(
+        CASE
+          WHEN "t32"."is_bought" AND (
+            "t32"."gap" IS NOT NULL
+          ) AND (
+            "t32"."gap" > 60
+          )
+          THEN "t32"."gap" - 60
+          ELSE 0
+        END
+      ) AS "silent_60",
+      SUM(
+        CASE
+          WHEN "t32"."is_bought"
+          AND (
+            "t32"."gap" IS NOT NULL
+          )
+          AND (
+            "t32"."gap" > (
+              "t32"."recency" + 60
+            )
+          )
+          THEN 1
+          ELSE 0
+        END
+      ) AS "gaps_longer_60",
+      SUM(
+        CASE
+          WHEN "t32"."is_bought" AND (
+            "t32"."gap" IS NOT NULL
+          ) AND (
+            "t32"."gap" > 90
+          )
+          THEN "t32"."gap" - 90
+          ELSE 0
+        END
+      ) AS "silent_90",
+      SUM(
+        CASE
+          WHEN "t32"."is_bought"
+          AND (
+            "t32"."gap" IS NOT NULL
+          )
+          AND (
+            "t32"."gap" > (
+              "t32"."recency" + 90
+            )
+          )
+          THEN 1
+          ELSE 0
+        END
+      ) AS "gaps_longer_90",
+      SUM(
+        CASE
+          WHEN "t32"."is_bought"
+          AND (
+            (
+              "t32"."gap" IS NULL
+            )
+            OR (
+              CAST(FLOOR(
+                CAST((
+                  (
+                    "t32"."age_days" + "t32"."gap"
+                  ) - 1
+                ) AS DOUBLE PRECISION) / (
+                  7
+                )
+              ) AS BIGINT) > CAST(FLOOR(CAST((
+                "t32"."age_days" - 1
+              ) AS DOUBLE PRECISION) / (
+                7
+              )) AS BIGINT)
+            )
+          )
+          AND (
+            "t32"."age_days" <= 28
+          )
+          THEN 1
+          ELSE 0
+        END
+      ) AS "weeks_28d",
+      SUM(
+        CASE
+          WHEN "t32"."is_bought"
+          AND (
+            (
+              "t32"."gap" IS NULL
+            )
+            OR (
+              CAST(FLOOR(
+                CAST((
+                  (
+                    "t32"."age_days" + "t32"."gap"
+                  ) - 1
+                ) AS DOUBLE PRECISION) / (
+                  7
+                )
+              ) AS BIGINT) > CAST(FLOOR(CAST((
+                "t32"."age_days" - 1
+              ) AS DOUBLE PRECISION) / (
+                7
+              )) AS BIGINT)
+            )
+          )
+          AND (
+            "t32"."age_days" <= 56
+          )
+          THEN 1
+          ELSE 0
+        END
+      ) AS "weeks_56d",
+      SUM(
+        CASE
+          WHEN "t32"."is_bought"
+          AND (
+            (
+              "t32"."gap" IS NULL
+            )
+            OR (
+              CAST(FLOOR(
+                CAST((
+                  (
+                    "t32"."age_days" + "t32"."gap"
+                  ) - 1
+                ) AS DOUBLE PRECISION) / (
+                  7
+                )
+              ) AS BIGINT) > CAST(FLOOR(CAST((
+                "t32"."age_days" - 1
+              ) AS DOUBLE PRECISION) / (
+                7
+              )) AS BIGINT)
+            )
+          )
+          AND (
+            "t32"."age_days" <= 91
+          )
+          THEN 1
+          ELSE 0
+        END
+      ) AS "weeks_91d",
+      SUM(
+        CASE
+          WHEN "t32"."is_bought"
+          AND (
+            (
+              "t32"."gap" IS NULL
+            )
+            OR (
+              CAST(FLOOR(
+                CAST((
+                  (
+                    "t32"."age_days" + "t32"."gap"
+                  ) - 1
+                ) AS DOUBLE PRECISION) / (
+                  7
+                )
+              ) AS BIGINT) > CAST(FLOOR(CAST((
+                "t32"."age_days" - 1
+              ) AS DOUBLE PRECISION) / (
+                7
+              )) AS BIGINT)
+            )
+          )
+          AND (
+            "t32"."age_days" <= 182
+          )
+          THEN 1
+          ELSE 0
+        END
+      ) AS "weeks_182d",
+      SUM(
+        CASE
+          WHEN "t32"."is_bought"
+          AND (
+            (
+              "t32"."gap" IS NULL
+            )
+            OR (
+              CAST(FLOOR(
+                CAST((
+                  (
+                    "t32"."age_days" + "t32"."gap"
+                  ) - 1
+                ) AS DOUBLE PRECISION) / (
+                  7
+                )
+              ) AS BIGINT) > CAST(FLOOR(CAST((
+                "t32"."age_days" - 1
+              ) AS DOUBLE PRECISION) / (
+                7
+              )) AS BIGINT)
+            )
+          )
+          AND (
+            "t32"."age_days" <= 364
+          )
+          THEN 1
+          ELSE 0
+        END
+      ) AS "weeks_364d",
+      SUM(
+        CASE
+          WHEN (
+            "t32"."age_days" <= 364
+          ) AND (
+            "t32"."age_days" > 334
+          )
+          THEN "t32"."orders_count"
+          ELSE 0
+        END
+      ) AS "orders_year_ago_30d",
+      SUM(
+        CASE
+          WHEN (
+            "t32"."age_days" <= 364
+          ) AND (
+            "t32"."age_days" > 274
+          )
+          THEN "t32"."orders_count"
+          ELSE 0
+        END
+      ) AS "orders_year_ago_90d",
+      SUM("t32"."lines_count") AS "lines_count",
+      SUM("t32"."pieces_count") AS "pieces_count",
+      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."returns_count" ELSE 0 END) AS "returns_count_90d",
+      SUM(CASE WHEN "t32"."age_days" <= 365 THEN "t32"."returns_count" ELSE 0 END) AS "returns_count_365d",
+      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."cancellations_count" ELSE 0 END) AS "cancellations_count_90d",
+      SUM(CASE WHEN "t32"."age_days" <= 365 THEN "t32"."cancellations_count" ELSE 0 END) AS "cancellations_count_365d",
+      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."refund_cents" ELSE 0 END) AS "refund_cents_90d",
+      SUM(CASE WHEN "t32"."age_days" <= 365 THEN "t32"."refund_cents" ELSE 0 END) AS "refund_cents_365d",
+      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."discount_cents" ELSE 0 END) AS "discount_cents_90d",
+      SUM(CASE WHEN "t32"."age_days" <= 365 THEN "t32"."discount_cents" ELSE 0 END) AS "discount_cents_365d",
+      SUM(CASE WHEN "t32"."age_days" <= 365 THEN "t32"."lines_count" ELSE 0 END) AS "lines_count_365d",
+      SUM(CASE WHEN "t32"."age_days" <= 365 THEN "t32"."returned_lines_count" ELSE 0 END) AS "returned_lines_count_365d",
+      SUM(CASE WHEN "t32"."age_days" <= 365 THEN "t32"."discounted_lines_count" ELSE 0 END) AS "discounted_lines_count_365d",
       MIN(
         CASE
           WHEN (
-            "t33"."returns_count" > 0
+            "t32"."returns_count" > 0
           ) OR (
-            "t33"."cancellations_count" > 0
+            "t32"."cancellations_count" > 0
           )
-          THEN "t33"."age_days"
+          THEN "t32"."age_days"
           ELSE CAST(NULL AS BIGINT)
         END
       ) AS "return_recency_days",
       SUM(
         CASE
           WHEN (
-            "t33"."age_days" <= 365
+            "t32"."age_days" <= 365
           )
           AND (
             (
               (
-                "t33"."event_day" + 3
+                "t32"."event_day" + 3
               ) % 7
             ) = 0
           )
-          THEN "t33"."orders_count"
+          THEN "t32"."orders_count"
           ELSE 0
         END
       ) AS "orders_monday_365d",
       SUM(
         CASE
           WHEN (
-            "t33"."age_days" <= 365
+            "t32"."age_days" <= 365
           )
           AND (
             (
               (
-                "t33"."event_day" + 3
+                "t32"."event_day" + 3
               ) % 7
             ) = 1
           )
-          THEN "t33"."orders_count"
+          THEN "t32"."orders_count"
           ELSE 0
         END
       ) AS "orders_tuesday_365d",
       SUM(
         CASE
           WHEN (
-            "t33"."age_days" <= 365
+            "t32"."age_days" <= 365
           )
           AND (
             (
               (
-                "t33"."event_day" + 3
+                "t32"."event_day" + 3
               ) % 7
             ) = 2
           )
-          THEN "t33"."orders_count"
+          THEN "t32"."orders_count"
           ELSE 0
         END
       ) AS "orders_wednesday_365d",
       SUM(
         CASE
           WHEN (
-            "t33"."age_days" <= 365
+            "t32"."age_days" <= 365
           )
           AND (
             (
               (
-                "t33"."event_day" + 3
+                "t32"."event_day" + 3
               ) % 7
             ) = 3
           )
-          THEN "t33"."orders_count"
+          THEN "t32"."orders_count"
           ELSE 0
         END
       ) AS "orders_thursday_365d",
       SUM(
         CASE
           WHEN (
-            "t33"."age_days" <= 365
+            "t32"."age_days" <= 365
           )
           AND (
             (
               (
-                "t33"."event_day" + 3
+                "t32"."event_day" + 3
               ) % 7
             ) = 4
           )
-          THEN "t33"."orders_count"
+          THEN "t32"."orders_count"
           ELSE 0
         END
       ) AS "orders_friday_365d",
       SUM(
         CASE
           WHEN (
-            "t33"."age_days" <= 365
+            "t32"."age_days" <= 365
           )
           AND (
             (
               (
-                "t33"."event_day" + 3
+                "t32"."event_day" + 3
               ) % 7
             ) = 5
           )
-          THEN "t33"."orders_count"
+          THEN "t32"."orders_count"
           ELSE 0
         END
       ) AS "orders_saturday_365d",
       SUM(
         CASE
           WHEN (
-            "t33"."age_days" <= 365
+            "t32"."age_days" <= 365
           )
           AND (
             (
               (
-                "t33"."event_day" + 3
+                "t32"."event_day" + 3
               ) % 7
             ) = 6
           )
-          THEN "t33"."orders_count"
+          THEN "t32"."orders_count"
           ELSE 0
         END
       ) AS "orders_sunday_365d",
-      SUM(CASE WHEN "t33"."age_days" <= 365 THEN "t33"."orders_night_count" ELSE 0 END) AS "orders_night_365d",
-      SUM(CASE WHEN "t33"."age_days" <= 365 THEN "t33"."orders_morning_count" ELSE 0 END) AS "orders_morning_365d",
-      SUM(CASE WHEN "t33"."age_days" <= 365 THEN "t33"."orders_afternoon_count" ELSE 0 END) AS "orders_afternoon_365d",
-      SUM(CASE WHEN "t33"."age_days" <= 365 THEN "t33"."orders_evening_count" ELSE 0 END) AS "orders_evening_365d",
-      SUM(CASE WHEN "t33"."age_days" <= 7 THEN "t33"."sessions_count" ELSE 0 END) AS "sessions_count_7d",
-      SUM(CASE WHEN "t33"."age_days" <= 30 THEN "t33"."sessions_count" ELSE 0 END) AS "sessions_count_30d",
-      SUM(CASE WHEN "t33"."age_days" <= 90 THEN "t33"."sessions_count" ELSE 0 END) AS "sessions_count_90d",
-      SUM(CASE WHEN "t33"."age_days" <= 7 THEN "t33"."events_count" ELSE 0 END) AS "events_count_7d",
-      SUM(CASE WHEN "t33"."age_days" <= 30 THEN "t33"."events_count" ELSE 0 END) AS "events_count_30d",
-      SUM(CASE WHEN "t33"."age_days" <= 90 THEN "t33"."events_count" ELSE 0 END) AS "events_count_90d",
-      SUM(CASE WHEN "t33"."age_days" <= 7 THEN "t33"."views_count" ELSE 0 END) AS "views_count_7d",
-      SUM(CASE WHEN "t33"."age_days" <= 30 THEN "t33"."views_count" ELSE 0 END) AS "views_count_30d",
-      SUM(CASE WHEN "t33"."age_days" <= 90 THEN "t33"."views_count" ELSE 0 END) AS "views_count_90d",
-      SUM(CASE WHEN "t33"."age_days" <= 7 THEN "t33"."carts_count" ELSE 0 END) AS "carts_count_7d",
-      SUM(CASE WHEN "t33"."age_days" <= 30 THEN "t33"."carts_count" ELSE 0 END) AS "carts_count_30d",
-      SUM(CASE WHEN "t33"."age_days" <= 90 THEN "t33"."carts_count" ELSE 0 END) AS "carts_count_90d",
-      SUM(CASE WHEN "t33"."age_days" <= 30 THEN "t33"."wishlists_count" ELSE 0 END) AS "wishlists_count_30d",
-      SUM(CASE WHEN "t33"."age_days" <= 90 THEN "t33"."wishlists_count" ELSE 0 END) AS "wishlists_count_90d",
-      SUM(CASE WHEN "t33"."age_days" <= 30 THEN "t33"."searches_count" ELSE 0 END) AS "searches_count_30d",
-      SUM(CASE WHEN "t33"."age_days" <= 90 THEN "t33"."searches_count" ELSE 0 END) AS "searches_count_90d",
-      SUM(CASE WHEN "t33"."age_days" <= 30 THEN "t33"."logins_count" ELSE 0 END) AS "logins_count_30d",
-      SUM(CASE WHEN "t33"."age_days" <= 90 THEN "t33"."logins_count" ELSE 0 END) AS "logins_count_90d",
-      SUM(CASE WHEN "t33"."age_days" <= 90 THEN "t33"."cart_removals_count" ELSE 0 END) AS "cart_removals_count_90d",
-      SUM(CASE WHEN "t33"."age_days" <= 90 THEN "t33"."checkouts_count" ELSE 0 END) AS "checkouts_count_90d",
-      SUM(CASE WHEN "t33"."age_days" <= 90 THEN "t33"."shares_count" ELSE 0 END) AS "shares_count_90d",
-      SUM(CASE WHEN "t33"."age_days" <= 90 THEN "t33"."reviews_count" ELSE 0 END) AS "reviews_count_90d",
-      SUM(CASE WHEN "t33"."age_days" <= 30 THEN "t33"."contacts_count" ELSE 0 END) AS "contacts_count_30d",
-      SUM(CASE WHEN "t33"."age_days" <= 90 THEN "t33"."contacts_count" ELSE 0 END) AS "contacts_count_90d",
-      SUM(CASE WHEN "t33"."age_days" <= 365 THEN "t33"."contacts_count" ELSE 0 END) AS "contacts_count_365d",
-      SUM(CASE WHEN "t33"."age_days" <= 30 THEN "t33"."redemptions_count" ELSE 0 END) AS "redemptions_count_30d",
-      SUM(CASE WHEN "t33"."age_days" <= 90 THEN "t33"."redemptions_count" ELSE 0 END) AS "redemptions_count_90d",
-      SUM(CASE WHEN "t33"."age_days" <= 365 THEN "t33"."redemptions_count" ELSE 0 END) AS "redemptions_count_365d",
-      SUM(CASE WHEN "t33"."age_days" <= 90 THEN "t33"."contacts_opened_count" ELSE 0 END) AS "contacts_opened_count_90d",
-      SUM(CASE WHEN "t33"."age_days" <= 90 THEN "t33"."contacts_clicked_count" ELSE 0 END) AS "contacts_clicked_count_90d",
-      SUM(CASE WHEN "t33"."age_days" <= 365 THEN "t33"."feedback_count" ELSE 0 END) AS "feedback_count_365d",
-      SUM(CASE WHEN "t33"."age_days" <= 365 THEN "t33"."complaints_count" ELSE 0 END) AS "complaints_count_365d",
+      SUM(CASE WHEN "t32"."age_days" <= 365 THEN "t32"."orders_night_count" ELSE 0 END) AS "orders_night_365d",
+      SUM(CASE WHEN "t32"."age_days" <= 365 THEN "t32"."orders_morning_count" ELSE 0 END) AS "orders_morning_365d",
+      SUM(CASE WHEN "t32"."age_days" <= 365 THEN "t32"."orders_afternoon_count" ELSE 0 END) AS "orders_afternoon_365d",
+      SUM(CASE WHEN "t32"."age_days" <= 365 THEN "t32"."orders_evening_count" ELSE 0 END) AS "orders_evening_365d",
+      SUM(CASE WHEN "t32"."age_days" <= 7 THEN "t32"."sessions_count" ELSE 0 END) AS "sessions_count_7d",
+      SUM(CASE WHEN "t32"."age_days" <= 30 THEN "t32"."sessions_count" ELSE 0 END) AS "sessions_count_30d",
+      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."sessions_count" ELSE 0 END) AS "sessions_count_90d",
+      SUM(CASE WHEN "t32"."age_days" <= 7 THEN "t32"."events_count" ELSE 0 END) AS "events_count_7d",
+      SUM(CASE WHEN "t32"."age_days" <= 30 THEN "t32"."events_count" ELSE 0 END) AS "events_count_30d",
+      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."events_count" ELSE 0 END) AS "events_count_90d",
+      SUM(CASE WHEN "t32"."age_days" <= 7 THEN "t32"."views_count" ELSE 0 END) AS "views_count_7d",
+      SUM(CASE WHEN "t32"."age_days" <= 30 THEN "t32"."views_count" ELSE 0 END) AS "views_count_30d",
+      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."views_count" ELSE 0 END) AS "views_count_90d",
+      SUM(CASE WHEN "t32"."age_days" <= 7 THEN "t32"."carts_count" ELSE 0 END) AS "carts_count_7d",
+      SUM(CASE WHEN "t32"."age_days" <= 30 THEN "t32"."carts_count" ELSE 0 END) AS "carts_count_30d",
+      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."carts_count" ELSE 0 END) AS "carts_count_90d",
+      SUM(CASE WHEN "t32"."age_days" <= 30 THEN "t32"."wishlists_count" ELSE 0 END) AS "wishlists_count_30d",
+      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."wishlists_count" ELSE 0 END) AS "wishlists_count_90d",
+      SUM(CASE WHEN "t32"."age_days" <= 30 THEN "t32"."searches_count" ELSE 0 END) AS "searches_count_30d",
+      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."searches_count" ELSE 0 END) AS "searches_count_90d",
+      SUM(CASE WHEN "t32"."age_days" <= 30 THEN "t32"."logins_count" ELSE 0 END) AS "logins_count_30d",
+      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."logins_count" ELSE 0 END) AS "logins_count_90d",
+      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."cart_removals_count" ELSE 0 END) AS "cart_removals_count_90d",
+      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."checkouts_count" ELSE 0 END) AS "checkouts_count_90d",
+      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."shares_count" ELSE 0 END) AS "shares_count_90d",
+      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."reviews_count" ELSE 0 END) AS "reviews_count_90d",
+      SUM(CASE WHEN "t32"."age_days" <= 30 THEN "t32"."contacts_count" ELSE 0 END) AS "contacts_count_30d",
+      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."contacts_count" ELSE 0 END) AS "contacts_count_90d",
+      SUM(CASE WHEN "t32"."age_days" <= 365 THEN "t32"."contacts_count" ELSE 0 END) AS "contacts_count_365d",
+      SUM(CASE WHEN "t32"."age_days" <= 30 THEN "t32"."redemptions_count" ELSE 0 END) AS "redemptions_count_30d",
+      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."redemptions_count" ELSE 0 END) AS "redemptions_count_90d",
+      SUM(CASE WHEN "t32"."age_days" <= 365 THEN "t32"."redemptions_count" ELSE 0 END) AS "redemptions_count_365d",
+      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."contacts_opened_count" ELSE 0 END) AS "contacts_opened_count_90d",
+      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."contacts_clicked_count" ELSE 0 END) AS "contacts_clicked_count_90d",
+      SUM(CASE WHEN "t32"."age_days" <= 365 THEN "t32"."feedback_count" ELSE 0 END) AS "feedback_count_365d",
+      SUM(CASE WHEN "t32"."age_days" <= 365 THEN "t32"."complaints_count" ELSE 0 END) AS "complaints_count_365d",
       MIN(
         CASE
-          WHEN "t33"."events_count" > 0
-          THEN "t33"."age_days"
+          WHEN "t32"."events_count" > 0
+          THEN "t32"."age_days"
           ELSE CAST(NULL AS BIGINT)
         END
       ) AS "event_recency_days",
       MIN(
         CASE
-          WHEN "t33"."carts_count" > 0
-          THEN "t33"."age_days"
+          WHEN "t32"."carts_count" > 0
+          THEN "t32"."age_days"
           ELSE CAST(NULL AS BIGINT)
         END
       ) AS "cart_recency_days",
       MIN(
         CASE
-          WHEN "t33"."contacts_count" > 0
-          THEN "t33"."age_days"
+          WHEN "t32"."contacts_count" > 0
+          THEN "t32"."age_days"
           ELSE CAST(NULL AS BIGINT)
         END
       ) AS "contact_recency_days",
       MIN(
         CASE
-          WHEN "t33"."redemptions_count" > 0
-          THEN "t33"."age_days"
+          WHEN "t32"."redemptions_count" > 0
+          THEN "t32"."age_days"
           ELSE CAST(NULL AS BIGINT)
         END
       ) AS "redemption_recency_days",
       SUM(
         CASE
           WHEN (
-            "t33"."age_days" <= 60
+            "t32"."age_days" <= 60
           ) AND (
-            "t33"."age_days" > 30
+            "t32"."age_days" > 30
           )
-          THEN "t33"."sessions_count"
+          THEN "t32"."sessions_count"
           ELSE 0
         END
       ) AS "sessions_before_30d",
-      SUM(CASE WHEN "t33"."age_days" <= 365 THEN "t33"."ratings_count" ELSE 0 END) AS "ratings_count_365d",
-      SUM(CASE WHEN "t33"."age_days" <= 365 THEN "t33"."rating_permille" ELSE 0 END) AS "rating_permille_365d"
+      SUM(CASE WHEN "t32"."age_days" <= 365 THEN "t32"."ratings_count" ELSE 0 END) AS "ratings_count_365d",
+      SUM(CASE WHEN "t32"."age_days" <= 365 THEN "t32"."rating_permille" ELSE 0 END) AS "rating_permille_365d"
     FROM (
       SELECT
         "t29"."as_of_day",
@@ -987,6 +1565,10 @@ FROM (
           PARTITION BY "t29"."as_of_day", "t29"."customer_id", "t29"."is_bought"
           ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
         ) AS "gaps_count",
+        MIN("t29"."age_days") OVER (
+          PARTITION BY "t29"."as_of_day", "t29"."customer_id", "t29"."is_bought"
+          ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+        ) AS "recency",
         (
           ROW_NUMBER() OVER (
             PARTITION BY "t29"."as_of_day", "t29"."customer_id", "t29"."is_bought"
@@ -1185,138 +1767,236 @@ FROM (
           ) AS "t25"
         ) AS "t27"
       ) AS "t29"
-    ) AS "t33"
+    ) AS "t32"
     GROUP BY
       1,
       2
-  ) AS "t37"
+  ) AS "t36"
   LEFT OUTER JOIN (
     SELECT
-      "t32"."as_of_day",
-      "t32"."customer_id",
+      "t37"."as_of_day",
+      "t37"."customer_id",
       COUNT(*) AS "products_365d",
-      SUM(CASE WHEN "t32"."is_recent" THEN 1 ELSE 0 END) AS "products_90d",
+      SUM(CASE WHEN "t37"."is_repeated" THEN 1 ELSE 0 END) AS "products_repeated",
+      MAX("t37"."lines_365d") AS "lines_top",
+      SUM("t37"."lines_365d") AS "lines_all",
+      COUNT(DISTINCT "t37"."category") AS "categories_365d",
+      COUNT(
+        DISTINCT CASE WHEN "t37"."lines_90d" > 0 THEN "t37"."category" ELSE CAST(NULL AS VARCHAR) END
+      ) AS "categories_90d",
+      SUM(CASE WHEN "t37"."lines_30d" > 0 THEN 1 ELSE 0 END) AS "products_30d",
       SUM(
         CASE
-          WHEN "t32"."is_recent" AND (
-            "t32"."lines_90d" = "t32"."lines_365d"
+          WHEN (
+            "t37"."lines_30d" > 0
+          ) AND (
+            "t37"."lines_30d" = "t37"."lines_365d"
           )
           THEN 1
           ELSE 0
         END
-      ) AS "products_new",
-      SUM(CASE WHEN "t32"."is_repeated" THEN 1 ELSE 0 END) AS "products_repeated",
-      MAX("t32"."lines_365d") AS "lines_top",
-      SUM("t32"."lines_365d") AS "lines_all",
-      COUNT(DISTINCT "t32"."category") AS "categories_365d",
-      COUNT(
-        DISTINCT CASE WHEN "t32"."is_recent" THEN "t32"."category" ELSE CAST(NULL AS VARCHAR) END
-      ) AS "categories_90d"
+      ) AS "products_new_30d",
+      SUM(CASE WHEN "t37"."lines_30d" > 0 THEN "t37"."rebought_share" ELSE 0 END) AS "rebought_share_30d",
+      SUM(CASE WHEN "t37"."lines_30d" > 0 THEN "t37"."popularity" ELSE 0 END) AS "popularity_30d",
+      SUM(CASE WHEN "t37"."lines_30d" > 0 THEN "t37"."trend" ELSE 0 END) AS "trend_30d",
+      SUM(CASE WHEN "t37"."lines_90d" > 0 THEN 1 ELSE 0 END) AS "products_90d",
+      SUM(
+        CASE
+          WHEN (
+            "t37"."lines_90d" > 0
+          ) AND (
+            "t37"."lines_90d" = "t37"."lines_365d"
+          )
+          THEN 1
+          ELSE 0
+        END
+      ) AS "products_new_90d",
+      SUM(CASE WHEN "t37"."lines_90d" > 0 THEN "t37"."rebought_share" ELSE 0 END) AS "rebought_share_90d",
+      SUM(CASE WHEN "t37"."lines_90d" > 0 THEN "t37"."popularity" ELSE 0 END) AS "popularity_90d",
+      SUM(CASE WHEN "t37"."lines_90d" > 0 THEN "t37"."trend" ELSE 0 END) AS "trend_90d"
     FROM (
       SELECT
-        "t31"."as_of_day",
-        "t31"."customer_id",
-        "t31"."product_id",
-        "t31"."lines_90d",
-        "t31"."lines_365d",
-        "t31"."aged",
-        "t31"."aged_square",
-        "t31"."is_repeated",
-        "t31"."is_recent",
+        "t35"."as_of_day",
+        "t35"."customer_id",
+        "t35"."product_id",
+        "t35"."lines_30d",
+        "t35"."lines_90d",
+        "t35"."lines_120d",
+        "t35"."lines_365d",
+        "t35"."aged",
+        "t35"."aged_square",
+        "t35"."is_repeated",
+        "t35"."buyers",
+        "t35"."buyers_again",
+        "t35"."sold_30d",
+        "t35"."sold_120d",
+        "t35"."rebought_share",
+        "t35"."popularity",
+        "t35"."trend",
         "t21"."category"
       FROM (
         SELECT
-          "t28"."as_of_day",
-          "t28"."customer_id",
-          "t28"."product_id",
-          "t28"."lines_90d",
-          "t28"."lines_365d",
-          "t28"."aged",
-          "t28"."aged_square",
-          (
-            "t28"."lines_365d" * "t28"."aged_square"
-          ) > (
-            "t28"."aged" * "t28"."aged"
-          ) AS "is_repeated",
-          "t28"."lines_90d" > 0 AS "is_recent"
+          "t31"."as_of_day",
+          "t31"."customer_id",
+          "t31"."product_id",
+          "t31"."lines_30d",
+          "t31"."lines_90d",
+          "t31"."lines_120d",
+          "t31"."lines_365d",
+          "t31"."aged",
+          "t31"."aged_square",
+          "t31"."is_repeated",
+          "t31"."buyers",
+          "t31"."buyers_again",
+          "t31"."sold_30d",
+          "t31"."sold_120d",
+          CAST(FLOOR(
+            (
+              (
+                CAST("t31"."buyers_again" AS DOUBLE PRECISION) / NULLIF(CAST("t31"."buyers" AS DOUBLE PRECISION), 0.0)
+              ) * 1073741824
+            ) + 0.5
+          ) AS BIGINT) AS "rebought_share",
+          CAST(FLOOR((
+            LN(CAST("t31"."buyers" AS DOUBLE PRECISION)) * 1073741824
+          ) + 0.5) AS BIGINT) AS "popularity",
+          CAST(FLOOR(
+            (
+              LN(
+                CAST((
+                  "t31"."sold_30d" + 1
+                ) * 3 AS DOUBLE PRECISION) / NULLIF(CAST((
+                  "t31"."sold_120d" - "t31"."sold_30d"
+                ) + 3 AS DOUBLE PRECISION), 0.0)
+              ) * 1073741824
+            ) + 0.5
+          ) AS BIGINT) AS "trend"
         FROM (
           SELECT
-            "t26"."as_of_day",
-            "t26"."customer_id",
-            "t26"."product_id",
-            SUM(CASE WHEN "t26"."age_days" <= 90 THEN "t26"."lines_count" ELSE 0 END) AS "lines_90d",
-            SUM("t26"."lines_count") AS "lines_365d",
-            SUM("t26"."lines_count" * "t26"."age_days") AS "aged",
-            SUM("t26"."lines_count" * "t26"."age_days" * "t26"."age_days") AS "aged_square"
+            "t30"."as_of_day",
+            "t30"."customer_id",
+            "t30"."product_id",
+            "t30"."lines_30d",
+            "t30"."lines_90d",
+            "t30"."lines_120d",
+            "t30"."lines_365d",
+            "t30"."aged",
+            "t30"."aged_square",
+            "t30"."is_repeated",
+            COUNT(*) OVER (
+              PARTITION BY "t30"."as_of_day", "t30"."product_id"
+              ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+            ) AS "buyers",
+            SUM(CASE WHEN "t30"."is_repeated" THEN 1 ELSE 0 END) OVER (
+              PARTITION BY "t30"."as_of_day", "t30"."product_id"
+              ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+            ) AS "buyers_again",
+            SUM("t30"."lines_30d") OVER (
+              PARTITION BY "t30"."as_of_day", "t30"."product_id"
+              ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+            ) AS "sold_30d",
+            SUM("t30"."lines_120d") OVER (
+              PARTITION BY "t30"."as_of_day", "t30"."product_id"
+              ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+            ) AS "sold_120d"
           FROM (
             SELECT
-              "t14"."as_of_day",
-              "t14"."customer_id",
-              "t14"."product_id",
-              "t14"."event_day",
-              "t14"."known_from_day",
-              "t14"."rollup_id",
-              "t14"."lines_count",
-              "t14"."age_days"
+              "t28"."as_of_day",
+              "t28"."customer_id",
+              "t28"."product_id",
+              "t28"."lines_30d",
+              "t28"."lines_90d",
+              "t28"."lines_120d",
+              "t28"."lines_365d",
+              "t28"."aged",
+              "t28"."aged_square",
+              (
+                "t28"."lines_365d" * "t28"."aged_square"
+              ) > (
+                "t28"."aged" * "t28"."aged"
+              ) AS "is_repeated"
             FROM (
               SELECT
-                "t8"."as_of_day",
-                "t8"."customer_id",
-                "t8"."product_id",
-                "t8"."event_day",
-                "t8"."known_from_day",
-                "t8"."rollup_id",
-                "t8"."lines_count",
-                "t8"."as_of_day" - "t8"."event_day" AS "age_days"
+                "t26"."as_of_day",
+                "t26"."customer_id",
+                "t26"."product_id",
+                SUM(CASE WHEN "t26"."age_days" <= 30 THEN "t26"."lines_count" ELSE 0 END) AS "lines_30d",
+                SUM(CASE WHEN "t26"."age_days" <= 90 THEN "t26"."lines_count" ELSE 0 END) AS "lines_90d",
+                SUM(CASE WHEN "t26"."age_days" <= 120 THEN "t26"."lines_count" ELSE 0 END) AS "lines_120d",
+                SUM("t26"."lines_count") AS "lines_365d",
+                SUM("t26"."lines_count" * "t26"."age_days") AS "aged",
+                SUM("t26"."lines_count" * "t26"."age_days" * "t26"."age_days") AS "aged_square"
               FROM (
                 SELECT
-                  "t7"."as_of_day",
-                  "t3"."customer_id",
-                  "t3"."product_id",
-                  "t3"."event_day",
-                  "t3"."known_from_day",
-                  "t3"."rollup_id",
-                  "t3"."lines_count"
+                  "t14"."as_of_day",
+                  "t14"."customer_id",
+                  "t14"."product_id",
+                  "t14"."event_day",
+                  "t14"."known_from_day",
+                  "t14"."rollup_id",
+                  "t14"."lines_count",
+                  "t14"."age_days"
                 FROM (
                   SELECT
-                    UNNEST(ARRAY[20000]) AS "as_of_day"
-                ) AS "t7"
-                CROSS JOIN "features"."customer_product_day" AS "t3"
-              ) AS "t8"
-              WHERE
-                "t8"."event_day" < "t8"."as_of_day"
-                AND "t8"."event_day" >= (
-                  "t8"."as_of_day" - 365
-                )
-                AND "t8"."known_from_day" <= "t8"."as_of_day"
-            ) AS "t14"
-            WHERE
-              EXISTS(
-                SELECT
-                  1
-                FROM (
-                  SELECT DISTINCT
-                    "t18"."as_of_day",
-                    "t18"."customer_id"
-                  FROM "t16" AS "t18"
+                    "t10"."as_of_day",
+                    "t10"."customer_id",
+                    "t10"."product_id",
+                    "t10"."event_day",
+                    "t10"."known_from_day",
+                    "t10"."rollup_id",
+                    "t10"."lines_count",
+                    "t10"."as_of_day" - "t10"."event_day" AS "age_days"
+                  FROM (
+                    SELECT
+                      "t7"."as_of_day",
+                      "t5"."customer_id",
+                      "t5"."product_id",
+                      "t5"."event_day",
+                      "t5"."known_from_day",
+                      "t5"."rollup_id",
+                      "t5"."lines_count"
+                    FROM (
+                      SELECT
+                        UNNEST(ARRAY[20000]) AS "as_of_day"
+                    ) AS "t7"
+                    CROSS JOIN "features"."customer_product_day" AS "t5"
+                  ) AS "t10"
                   WHERE
-                    "t18"."orders_count" > 0 AND (
-                      "t18"."as_of_day" - "t18"."event_day"
-                    ) <= 90
-                ) AS "t24"
+                    "t10"."event_day" < "t10"."as_of_day"
+                    AND "t10"."event_day" >= (
+                      "t10"."as_of_day" - 365
+                    )
+                    AND "t10"."known_from_day" <= "t10"."as_of_day"
+                ) AS "t14"
                 WHERE
-                  "t14"."as_of_day" = "t24"."as_of_day"
-                  AND "t14"."customer_id" = "t24"."customer_id"
-              )
-          ) AS "t26"
-          GROUP BY
-            1,
-            2,
-            3
-        ) AS "t28"
-        WHERE
-          "t28"."lines_365d" > 0
-      ) AS "t31"
+                  EXISTS(
+                    SELECT
+                      1
+                    FROM (
+                      SELECT DISTINCT
+                        "t18"."as_of_day",
+                        "t18"."customer_id"
+                      FROM "t16" AS "t18"
+                      WHERE
+                        "t18"."orders_count" > 0 AND (
+                          "t18"."as_of_day" - "t18"."event_day"
+                        ) <= 90
+                    ) AS "t24"
+                    WHERE
+                      "t14"."as_of_day" = "t24"."as_of_day"
+                      AND "t14"."customer_id" = "t24"."customer_id"
+                  )
+              ) AS "t26"
+              GROUP BY
+                1,
+                2,
+                3
+            ) AS "t28"
+            WHERE
+              "t28"."lines_365d" > 0
+          ) AS "t30"
+        ) AS "t31"
+      ) AS "t35"
       LEFT OUTER JOIN (
         SELECT
           "t17"."as_of_day",
@@ -1337,19 +2017,19 @@ FROM (
               FROM (
                 SELECT
                   "t7"."as_of_day",
-                  "t4"."product_id",
-                  "t4"."category",
-                  "t4"."known_from_day",
-                  "t4"."rollup_id",
-                  "t4"."versions_count"
+                  "t3"."product_id",
+                  "t3"."category",
+                  "t3"."known_from_day",
+                  "t3"."rollup_id",
+                  "t3"."versions_count"
                 FROM (
                   SELECT
                     UNNEST(ARRAY[20000]) AS "as_of_day"
                 ) AS "t7"
-                CROSS JOIN "features"."product_category" AS "t4"
-              ) AS "t9"
+                CROSS JOIN "features"."product_category" AS "t3"
+              ) AS "t8"
               WHERE
-                "t9"."known_from_day" <= "t9"."as_of_day"
+                "t8"."known_from_day" <= "t8"."as_of_day"
             ) AS "t11"
             GROUP BY
               1,
@@ -1363,12 +2043,12 @@ FROM (
           1,
           2
       ) AS "t21"
-        ON "t31"."as_of_day" = "t21"."as_of_day" AND "t31"."product_id" = "t21"."product_id"
-    ) AS "t32"
+        ON "t35"."as_of_day" = "t21"."as_of_day" AND "t35"."product_id" = "t21"."product_id"
+    ) AS "t37"
     GROUP BY
       1,
       2
-  ) AS "t35"
-    ON "t37"."as_of_day" = "t35"."as_of_day"
-    AND "t37"."customer_id" = "t35"."customer_id"
-) AS "t38"
+  ) AS "t39"
+    ON "t36"."as_of_day" = "t39"."as_of_day"
+    AND "t36"."customer_id" = "t39"."customer_id"
+) AS "t40"

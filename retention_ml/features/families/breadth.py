@@ -5,6 +5,9 @@ import ibis.expr.types as ir
 
 from retention_ml.features.families.arithmetic import ratio
 
+_OF_OTHERS = ("rebought_share", "popularity", "trend")
+_UNIT = 2**30
+
 
 def per_customer(products: ibis.Table, categories: ibis.Table) -> ibis.Table:
     """One row per as_of and customer who bought a known product within 365 days.
@@ -14,9 +17,13 @@ def per_customer(products: ibis.Table, categories: ibis.Table) -> ibis.Table:
     products, categories : ibis.Table
         `inputs.known_products` and `inputs.known_categories`.
     """
-    recent = ibis.ifelse(products.age_days <= 90, products.lines_count, 0)
     bought = products.group_by("as_of_day", "customer_id", "product_id").agg(
-        lines_90d=recent.sum(),
+        **{
+            f"lines_{window}d": ibis.ifelse(
+                products.age_days <= window, products.lines_count, 0
+            ).sum()
+            for window in (30, 90, 120)
+        },
         lines_365d=products.lines_count.sum(),
         aged=(products.lines_count * products.age_days).sum(),
         aged_square=(products.lines_count * products.age_days * products.age_days).sum(),
@@ -26,35 +33,68 @@ def per_customer(products: ibis.Table, categories: ibis.Table) -> ibis.Table:
     # days, that is a sum, and corrections may take rows back.
     bought = bought.mutate(
         is_repeated=bought.lines_365d * bought.aged_square > bought.aged * bought.aged,
-        is_recent=bought.lines_90d > 0,
     )
+    bought = _with_others(bought)
     shelved = bought.left_join(categories, ["as_of_day", "product_id"])
     shelved = shelved.select(*(bought[name] for name in bought.columns), categories.category)
-    category_90d = ibis.ifelse(shelved.is_recent, shelved.category, ibis.null("string"))
+    recent = {window: shelved[f"lines_{window}d"] > 0 for window in (30, 90)}
+    category_90d = ibis.ifelse(recent[90], shelved.category, ibis.null("string"))
+    found: dict[str, ir.Scalar] = {}
+    for window, is_recent in recent.items():
+        found[f"products_{window}d"] = _number(is_recent)
+        found[f"products_new_{window}d"] = _number(
+            is_recent & (shelved[f"lines_{window}d"] == shelved.lines_365d)
+        )
+        for name in _OF_OTHERS:
+            found[f"{name}_{window}d"] = ibis.ifelse(is_recent, shelved[name], 0).sum()
     return shelved.group_by("as_of_day", "customer_id").agg(
         products_365d=shelved.count(),
-        products_90d=_number(shelved.is_recent),
-        products_new=_number(shelved.is_recent & (shelved.lines_90d == shelved.lines_365d)),
         products_repeated=_number(shelved.is_repeated),
         lines_top=shelved.lines_365d.max(),
         lines_all=shelved.lines_365d.sum(),
         categories_365d=shelved.category.nunique(),
         categories_90d=category_90d.nunique(),
+        **found,
     )
+
+
+def _with_others(bought: ibis.Table) -> ibis.Table:
+    """What all active customers did with each product, in 1 / `_UNIT`: integers, for exact sums."""
+    of_product = ibis.window(group_by=["as_of_day", "product_id"])
+    bought = bought.mutate(
+        buyers=bought.count().over(of_product),
+        buyers_again=_number(bought.is_repeated).over(of_product),
+        sold_30d=bought.lines_30d.sum().over(of_product),
+        sold_120d=bought.lines_120d.sum().over(of_product),
+    )
+    before = bought.sold_120d - bought.sold_30d
+    return bought.mutate(
+        rebought_share=_scaled(ratio(bought.buyers_again, bought.buyers)),
+        popularity=_scaled(bought.buyers.cast("float64").ln()),
+        # Three times as many days before as in the month itself.
+        trend=_scaled(ratio(3 * (bought.sold_30d + 1), before + 3).ln()),
+    )
+
+
+def _scaled(value: ir.FloatingValue) -> ir.IntegerValue:
+    return (value * _UNIT + 0.5).floor().cast("int64")
 
 
 def features(t: ibis.Table) -> dict[str, ir.Value]:
     """Columns from `per_customer`."""
-    return {
-        **{
-            f"{noun}_count_{window}d": ibis.coalesce(t[f"{noun}_{window}d"], 0)
-            for noun in ("products", "categories")
-            for window in (90, 365)
-        },
+    found: dict[str, ir.Value] = {
+        **{f"products_count_{days}d": ibis.coalesce(t[f"products_{days}d"], 0) for days in (30, 90, 365)},
+        **{f"categories_count_{days}d": ibis.coalesce(t[f"categories_{days}d"], 0) for days in (90, 365)},
+        "products_repeated_count_365d": ibis.coalesce(t.products_repeated, 0),
         "products_repeat_share_365d": ratio(t.products_repeated, t.products_365d),
         "products_top_share_365d": ratio(t.lines_top, t.lines_all),
-        "products_new_share_90d": ratio(t.products_new, t.products_90d),
-    }
+    }  # fmt: skip
+    for days in (30, 90):
+        products = t[f"products_{days}d"]
+        found[f"products_new_share_{days}d"] = ratio(t[f"products_new_{days}d"], products)
+        for name in _OF_OTHERS:
+            found[f"products_{name}_{days}d"] = ratio(t[f"{name}_{days}d"], products) / _UNIT
+    return found
 
 
 def _number(condition: ir.BooleanValue) -> ir.IntegerScalar:

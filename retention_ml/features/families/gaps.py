@@ -21,7 +21,8 @@ def with_gaps(days: ibis.Table) -> ibis.Table:
     ibis.Table
         The same with `is_bought`; and, for days with a purchase, `gap` (days since the purchase
         day before, missing for the first), `newest_rank` (0 the last purchase day), `gap_rank`
-        (1 the shortest gap) and `gaps_count`. On other days these four mean nothing.
+        (1 the shortest gap), `gaps_count` and `recency` (days from the last of them to as_of). On
+        other days these five mean nothing.
     """
     days = days.mutate(is_bought=days.orders_count > 0)
     # Days without a purchase are a partition of their own, out of the way of the others.
@@ -37,6 +38,7 @@ def with_gaps(days: ibis.Table) -> ibis.Table:
     )
     return days.mutate(
         gaps_count=days.gap.count().over(ibis.window(group_by=own)),
+        recency=days.age_days.min().over(ibis.window(group_by=own)),
         gap_rank=ibis.row_number().over(shortest_first) + 1,
     )
 

@@ -5,7 +5,7 @@ from math import log
 import ibis
 import ibis.expr.types as ir
 
-from retention_ml.features.catalogue import HALF_LIVES, WINDOWS
+from retention_ml.features.catalogue import HALF_LIVES, PURCHASE_DAY_WINDOWS, WINDOWS
 from retention_ml.features.families.arithmetic import (
     days_since,
     days_within,
@@ -28,13 +28,13 @@ def sums(days: ibis.Table) -> dict[str, ir.Scalar]:
         "orders_count": days.orders_count.sum(),
         "revenue_cents": days.revenue_cents.sum(),
         "purchase_days_count": days_within(days, "orders_count", None),
-        "purchase_days_count_90d": days_within(days, "orders_count", 90),
-        "purchase_days_count_365d": days_within(days, "orders_count", 365),
         "revenue_decayed": _decayed(days, "revenue_cents", 45, _CENTS_WEIGHT),
     }
     for window in WINDOWS:
         found[f"orders_count_{window}d"] = within(days, "orders_count", window)
         found[f"revenue_cents_{window}d"] = within(days, "revenue_cents", window)
+    for window in PURCHASE_DAY_WINDOWS:
+        found[f"purchase_days_count_{window}d"] = days_within(days, "orders_count", window)
     for window in _TREND_WINDOWS:
         found[f"orders_before_{window}d"] = within(days, "orders_count", window, window)
         found[f"revenue_before_{window}d"] = within(days, "revenue_cents", window, window)
@@ -56,8 +56,7 @@ def features(t: ibis.Table) -> dict[str, ir.Value]:
         "orders_count",
         "revenue_cents",
         "purchase_days_count",
-        "purchase_days_count_90d",
-        "purchase_days_count_365d",
+        *(f"purchase_days_count_{window}d" for window in PURCHASE_DAY_WINDOWS),
         *(f"{noun}_{window}d" for noun in ("orders_count", "revenue_cents") for window in WINDOWS),
     ):
         found[name] = t[name]

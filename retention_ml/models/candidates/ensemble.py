@@ -2,8 +2,8 @@
 
 A member is one way to learn from one choice of rows and one length of outcome window. Shorter
 windows let a member learn from newer days. Weights are fixed: learnt ones did not do better
-(docs/quality.md). Calibration is learnt out of fold: the slope on all rows, the level on the
-newest labels, moved by what last year says about the season ahead.
+(docs/quality.md). Calibration is learnt out of fold: the slopes, of each member and of the blend,
+on all rows, the level on the newest labels, moved by what last year says about the season ahead.
 """
 
 from dataclasses import dataclass
@@ -54,8 +54,13 @@ RECIPES = (
     Recipe(name="boosted_third", way="boosted", horizon_share=1 / 3),
     Recipe(name="boosted_newest", way="boosted", is_newest_only=True),
     Recipe(name="ridge", way="ridge"),
+    Recipe(name="ridge_newest", way="ridge", is_newest_only=True),
     Recipe(name="buying_process", way="buying_process"),
 )
+
+
+# A member that says nearly the same of everybody is not blown up until it says something.
+_SLOPE_MAX = 1.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +87,7 @@ def fit(
     told = _telling(rows)
     fold = folds(told.groups, seed)
     judged = np.flatnonzero(told.followed >= told.horizon_days)
-    outcome = told.take(judged).outcome
+    known = told.take(judged)
     fitted = [
         _fitted(recipe, told, fold, judged, seed=seed, threads=threads)
         for recipe in recipes
@@ -90,8 +95,9 @@ def fit(
     ]
     weights = np.array([one.recipe.weight for one in fitted])
     weights = weights / weights.sum()
-    margin = sum(weight * one.margin for weight, one in zip(weights, fitted, strict=True))
-    known = told.take(judged)
+    # A member that is too sure of itself, or not sure enough, is put right before the mean is taken.
+    own = np.array([min(calibrate(m.margin, known, given_day=True)[0], _SLOPE_MAX) for m in fitted])
+    margin = np.column_stack([one.margin for one in fitted]) @ (weights * own)
     slope, intercept = _calibrated(margin, known)
     newest = known.days == known.days.max()
     blended = [
@@ -100,9 +106,9 @@ def fit(
             predictor=one.predictor,
             features=one.features,
             weight=float(weight),
-            slope=slope,
+            slope=float(slope * own_slope),
         )
-        for weight, one in zip(weights, fitted, strict=True)
+        for weight, own_slope, one in zip(weights, own, fitted, strict=True)
     ]
     blend = Blend(members=tuple(blended), features=told.features, intercept=intercept)
     season, notes = _season(told, known, blend, slope * margin[newest] + intercept)
@@ -120,7 +126,7 @@ def fit(
         notes={
             "members": ", ".join(one.recipe.name for one in fitted),
             "log_loss_out_of_fold": round(
-                mean_log_loss(sigmoid(slope * margin + intercept), outcome, known.weights), 6
+                mean_log_loss(sigmoid(slope * margin + intercept), known.outcome, known.weights), 6
             ),
             **notes,
         },
