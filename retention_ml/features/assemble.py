@@ -43,7 +43,7 @@ def customer_daily(found: Inputs, *, active_days: int) -> ibis.Table:
     whole = happened.group_by(_KEY).agg(
         **{name: value for family in _OF_DAYS for name, value in family.sums(happened).items()}
     )
-    bought = breadth.per_customer(products, known_categories(found))
+    bought = breadth.per_customer(products, known_categories(found), active)
     whole = whole.left_join(bought, _KEY).select(
         *(whole[name] for name in whole.columns),
         *(bought[name] for name in bought.columns if name not in _KEY),

@@ -10,14 +10,14 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-Unit = Literal["days", "count", "cents", "share", "ratio", "log_ratio", "log", "flag", "phase"]
+Unit = Literal["days", "count", "cents", "share", "ratio", "log_ratio", "flag", "phase"]
 
 WINDOWS = (7, 14, 30, 60, 90, 180, 365)
-PURCHASE_DAY_WINDOWS = (7, 14, 30, 60, 90, 180, 365)
 HALF_LIVES = (15, 45, 135)
 SILENCES = (7, 14, 30, 60, 90)
 WEEK_WINDOWS = (28, 56, 91, 182, 364)
 YEAR_AGO_WINDOWS = (30, 90)
+PRODUCT_WINDOWS = (30, 90)
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 DAY_PARTS = {
     "night": "00:00 to 06:00",
@@ -36,7 +36,7 @@ class Feature:
     name : str
         The column, with unit and window where it has them.
     unit : str
-        days, count, cents, share (0 to 1), ratio, log_ratio, log, flag (0 or 1) or phase (-1 to 1).
+        days, count, cents, share (0 to 1), ratio, log_ratio, flag (0 or 1) or phase (-1 to 1).
     window_days : int or None
         How far back it looks; `None` where it looks at the whole history or at none.
     family : str
@@ -112,7 +112,7 @@ def _frequency() -> list[Feature]:
     )
     found += [
         Feature(f"purchase_days_count_{days}d", "count", days, "frequency", f"days with a purchase in the last {days} days", f"{{value:.0f}} shopping days in the last {days} days")
-        for days in PURCHASE_DAY_WINDOWS
+        for days in WINDOWS
     ]  # fmt: skip
     found.append(
         Feature(
@@ -127,6 +127,19 @@ def _frequency() -> list[Feature]:
     found += [
         Feature(f"orders_decayed_count_{days}d", "count", None, "frequency", f"purchases so far, each counted less with age: half after {days} days", f"order activity of {{value:.2f}} (an order counts half after {days} days)")
         for days in HALF_LIVES
+    ]  # fmt: skip
+    found += [
+        Feature("purchase_weeks_share", "share", None, "frequency", "of the weeks since the first purchase (seven days each, counted back from as_of), the share with a purchase", "ordered in {value:.0f} % of the weeks since the first order"),
+        Feature("purchase_months_share", "share", None, "frequency", "of the spans of 30 days since the first purchase (counted back from as_of), the share with a purchase", "ordered in {value:.0f} % of the months since the first order"),
+    ]  # fmt: skip
+    for days in WEEK_WINDOWS:
+        found += [
+            Feature(f"purchase_weeks_count_{days}d", "count", days, "frequency", f"weeks (seven days each, counted back from as_of) with a purchase in the last {days} days", f"ordered in {{value:.0f}} of the last {days // 7} weeks"),
+            Feature(f"purchase_weeks_share_{days}d", "share", days, "frequency", f"of the weeks in the last {days} days, or since the first purchase where that is later, the share with a purchase", f"ordered in {{value:.0f}} % of the last {days // 7} weeks as a customer"),
+        ]  # fmt: skip
+    found += [
+        Feature(f"orders_year_ago_count_{days}d", "count", 364, "frequency", f"purchases in the {days} days that began 364 days ago: the same weeks a year before", f"{{value:.0f}} orders a year ago in the {days} days that now begin")
+        for days in YEAR_AGO_WINDOWS
     ]  # fmt: skip
     return found
 
@@ -146,7 +159,7 @@ def _monetary() -> list[Feature]:
 def _gaps() -> list[Feature]:
     once = "has bought on one day only"
     twice = "has bought on one or two days only"
-    return [
+    found = [
         Feature("gap_last_days", "days", None, "gaps", "days between the last two purchase days", "last pause between orders was {value:.0f} days", once),
         Feature("gap_mean_days", "days", None, "gaps", "mean days between purchase days", "usually {value:.0f} days between orders", once),
         Feature("gap_median_days", "days", None, "gaps", "median days between purchase days", "typically {value:.0f} days between orders", once),
@@ -158,28 +171,11 @@ def _gaps() -> list[Feature]:
         Feature("recency_over_gap_mean_ratio", "ratio", None, "gaps", "days since the last purchase day over the mean gap", "silent for {value:.1f} times the usual pause", once),
         Feature("recency_over_gap_median_ratio", "ratio", None, "gaps", "days since the last purchase day over the median gap", "silent for {value:.1f} times the typical pause", once),
     ]  # fmt: skip
-
-
-def _rhythm() -> list[Feature]:
-    new = "too new a customer to tell"
-    found = [
-        Feature("purchase_weeks_share", "share", None, "rhythm", "of the weeks since the first purchase (seven days each, counted back from as_of), the share with a purchase", "ordered in {value:.0f} % of all weeks"),
-        Feature("purchase_months_share", "share", None, "rhythm", "of the months since the first purchase (30 days each, counted back from as_of), the share with a purchase", "ordered in {value:.0f} % of all months"),
-    ]  # fmt: skip
-    for days in WEEK_WINDOWS:
-        found += [
-            Feature(f"purchase_weeks_count_{days}d", "count", days, "rhythm", f"weeks (seven days each, counted back from as_of) with a purchase in the last {days} days", f"ordered in {{value:.0f}} of the last {days // 7} weeks"),
-            Feature(f"purchase_weeks_share_{days}d", "share", days, "rhythm", f"of the weeks in the last {days} days, or since the first purchase where that is later, the share with a purchase", f"ordered in {{value:.0f}} % of the last {days // 7} weeks"),
-        ]  # fmt: skip
     for days in SILENCES:
         found += [
-            Feature(f"silent_{days}_days_share", "share", None, "rhythm", f"of the days from the first purchase day to {days} days ago, the share that {days} days without a purchase followed", f"{{value:.0f}} % of the time no order came within {days} days", new),
-            Feature(f"gaps_longer_{days}_days_share", "share", None, "rhythm", f"of the gaps between purchase days longer than the days since the last one, the share longer by more than {days} days; one imagined gap on either side draws it to a half", f"{{value:.0f}} % of pauses as long as this one went on for more than {days} days"),
+            Feature(f"silent_{days}_days_share", "share", None, "gaps", f"of the days since the first purchase day that {days} whole days have followed, the share after which those {days} days had no purchase", f"{{value:.0f}} % of the time no order came within {days} days", "too new a customer to tell"),
+            Feature(f"gaps_longer_{days}_days_share", "share", None, "gaps", f"of the gaps between purchase days longer than the days since the last one, the share longer by more than {days} days; one imagined gap on either side draws it to a half", f"an estimated {{value:.0f}} % of pauses as long as this one go on for more than {days} days"),
         ]  # fmt: skip
-    found += [
-        Feature(f"orders_year_ago_count_{days}d", "count", 364, "rhythm", f"purchases in the {days} days that began 364 days ago: the same weeks a year before; missing for customers of less than 364 days", f"{{value:.0f}} orders in the coming {days} days a year ago", "was no customer a year ago")
-        for days in YEAR_AGO_WINDOWS
-    ]  # fmt: skip
     return found
 
 
@@ -211,13 +207,22 @@ def _breadth() -> list[Feature]:
         Feature("products_repeat_share_365d", "share", 365, "breadth", "of the products bought in the last 365 days, the share bought on two or more days", "{value:.0f} % of products bought again within a year", none.format(365)),
         Feature("products_top_share_365d", "share", 365, "breadth", "of the purchase lines in the last 365 days, the share of the most bought product", "{value:.0f} % of items are one product", none.format(365)),
     ]  # fmt: skip
-    for days in (30, 90):
+    found += [
+        Feature(f"products_new_share_{days}d", "share", 365, "breadth", f"of the products bought in the last {days} days, the share not bought in the {365 - days} days before", "{value:.0f} % of recent products are new to the customer", none.format(days))
+        for days in PRODUCT_WINDOWS
+    ]  # fmt: skip
+    return found
+
+
+def _assortment() -> list[Feature]:
+    found = []
+    for days in PRODUCT_WINDOWS:
         bought = f"mean over the products bought in the last {days} days"
+        none = f"no products known in the last {days} days"
         found += [
-            Feature(f"products_new_share_{days}d", "share", 365, "breadth", f"of the products bought in the last {days} days, the share not bought in the {365 - days} days before", "{value:.0f} % of recent products are new to the customer", none.format(days)),
-            Feature(f"products_rebought_share_{days}d", "share", 365, "breadth", f"{bought}: of their active buyers of the last 365 days, the share who bought them on two or more days", "{value:.0f} % of all buyers of the same products buy them again", none.format(days)),
-            Feature(f"products_popularity_{days}d", "log", 365, "breadth", f"{bought}: ln(active customers who bought them in the last 365 days)", "popularity of the products bought {value:.1f}", none.format(days)),
-            Feature(f"products_trend_{days}d", "log_ratio", 120, "breadth", f"{bought}: ln((purchase lines of all active customers in the last 30 days + 1) / (a third of those in the 90 days before + 1))", "sales trend of the products bought of {value:+.2f}", none.format(days)),
+            Feature(f"products_buyers_share_{days}d", "share", 365, "assortment", f"{bought}: share of the active customers who bought them in the last 365 days", "on average {value:.1f} % of the active customers bought the same products", none),
+            Feature(f"products_buyers_again_share_{days}d", "share", 365, "assortment", f"{bought}: of the active customers who bought them in the last 365 days, the share who did so on two or more days", "on average {value:.0f} % of those who bought the same products bought them again within a year", none),
+            Feature(f"products_momentum_{days}d", "log_ratio", 120, "assortment", f"{bought}: ln((purchase lines of the product in the last 30 days + 1) / (a third of those in the 90 days before + 1)), less the same of all products; lines of the active customers", "sales of the products bought, trend of {value:+.2f} against all products", none),
         ]  # fmt: skip
     return found
 
@@ -356,7 +361,7 @@ def _season() -> list[Feature]:
 
 
 _FAMILIES = (
-    _recency, _frequency, _monetary, _gaps, _rhythm, _basket, _breadth, _returns, _discounts, _trend,
+    _recency, _frequency, _monetary, _gaps, _basket, _breadth, _assortment, _returns, _discounts, _trend,
     _habits, _events, _campaigns, _feedback, _season,
 )  # fmt: skip
 

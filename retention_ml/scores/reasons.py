@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from retention_ml.features.catalogue import FEATURES, SILENCES, Feature
+from retention_ml.features.catalogue import FEATURES, WEEK_WINDOWS, Feature
 from retention_ml.scores.snapshot import column
 
 REASONS_COUNT = 3
@@ -27,8 +27,7 @@ _SPOKEN_BY = {
     "orders_decayed_count_45d": "orders_count_90d",
     "orders_decayed_count_135d": "orders_count_365d",
     "revenue_decayed_cents_45d": "revenue_cents_90d",
-    **{f"gaps_longer_{days}_days_share": f"silent_{days}_days_share" for days in SILENCES},
-    **{f"products_popularity_{days}d": f"products_rebought_share_{days}d" for days in (30, 90)},
+    **{f"purchase_weeks_share_{days}d": f"purchase_weeks_count_{days}d" for days in WEEK_WINDOWS},
 }
 
 
@@ -178,6 +177,8 @@ def _composed(feature: Feature) -> list[tuple[Callable[..., str], tuple[str, ...
         return [
             (lambda days, gap: feature.say(days) + _usual(gap), (feature.name, "gap_median_days"))
         ]
+    if feature.name.startswith("gaps_longer_"):
+        return [(_longest, ("gap_max_days",))]
     if feature.name == "is_one_time_buyer":
         return [
             (
@@ -201,6 +202,13 @@ def _usual(gap_days: float) -> str:
         return ""
     days = round(gap_days)
     return "; usually every day" if days <= 1 else f"; usually every {days} days"
+
+
+def _longest(gap_days: float) -> str:
+    if not np.isfinite(gap_days):
+        return FEATURES["gap_max_days"].phrase_missing
+    days = round(gap_days)
+    return f"longest pause before this one {days} {'day' if days == 1 else 'days'}"
 
 
 def _then_and_now(recent: Feature, days: int) -> Callable[[float, float], str]:

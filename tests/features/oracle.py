@@ -55,7 +55,7 @@ def features(
             if row["kind"] == "sale" and row["product_id"] is not None and row["age"] <= 365:
                 others[row["product_id"]][customer].append(row["age"])
     return {
-        customer: _customer(of_customer, shelves, others, as_of)
+        customer: _customer(of_customer, shelves, others, len(active), as_of)
         for customer, of_customer in active.items()
     }
 
@@ -64,6 +64,7 @@ def _customer(
     own: dict[str, list[Row]],
     shelves: dict[str, str],
     others: dict[str, dict[str, list[int]]],
+    active_count: int,
     as_of: date,
 ) -> dict[str, Value]:
     bought = [r for r in own["orders"] if r["kind"] == "purchase"]
@@ -73,7 +74,7 @@ def _customer(
     found |= _purchases(bought, sold)
     found |= _gaps_and_baskets(bought, sold)
     found |= _rhythm(bought)
-    found |= _products(sold, shelves, others)
+    found |= _products(sold, shelves, others, active_count)
     found |= _returns(own["orders"], sold, undone)
     found |= _habits(bought, as_of)
     found |= _site(own["events"])
@@ -190,12 +191,15 @@ def _rhythm(bought: list[Row]) -> dict[str, Value]:
         found[f"purchase_weeks_share_{days}d"] = len(weeks & set(lived)) / len(lived)
     for days in (30, 90):
         coming = sum(364 - days < r["age"] <= 364 for r in bought)
-        found[f"orders_year_ago_count_{days}d"] = coming if first >= 364 else None
+        found[f"orders_year_ago_count_{days}d"] = coming
     return found
 
 
 def _products(
-    sold: list[Row], shelves: dict[str, str], others: dict[str, dict[str, list[int]]]
+    sold: list[Row],
+    shelves: dict[str, str],
+    others: dict[str, dict[str, list[int]]],
+    active_count: int,
 ) -> dict[str, Value]:
     """`others`: by product and active customer, the ages of its lines of a year."""
     named = [r for r in sold if r["product_id"] is not None]
@@ -203,13 +207,19 @@ def _products(
     lines = Counter(r["product_id"] for r in year)
     days = {p: len({r["age"] for r in year if r["product_id"] == p}) for p in lines}
 
-    def rebought(product: str) -> float:
+    def share(product: str) -> float:
+        return len(others[product]) / active_count
+
+    def again(product: str) -> float:
         return statistics.fmean(len(set(ages)) > 1 for ages in others[product].values())
 
-    def trend(product: str) -> float:
-        ages = [age for own in others[product].values() for age in own]
+    def growth(*products: str) -> float:
+        ages = [age for p in products for own in others[p].values() for age in own]
         now, before = sum(a <= 30 for a in ages), sum(30 < a <= 120 for a in ages)
         return math.log((now + 1) / (before / 3 + 1))
+
+    def momentum(product: str) -> float:
+        return growth(product) - growth(*others)
 
     found: dict[str, Value] = {}
     for window in (30, 90):
@@ -218,9 +228,9 @@ def _products(
         found[f"products_count_{window}d"] = len(recent)
         found[f"products_new_share_{window}d"] = _over(len(recent - earlier), len(recent))
         for name, of_product in (
-            ("rebought_share", rebought),
-            ("popularity", lambda product: math.log(len(others[product]))),
-            ("trend", trend),
+            ("buyers_share", share),
+            ("buyers_again_share", again),
+            ("momentum", momentum),
         ):
             mean = statistics.fmean(of_product(p) for p in recent) if recent else None
             found[f"products_{name}_{window}d"] = mean

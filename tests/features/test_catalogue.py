@@ -21,7 +21,7 @@ def test_names_are_unique_and_speak_plainly() -> None:
 def test_every_family_is_there() -> None:
     assert {feature.family for feature in CATALOGUE} == {
         "recency", "frequency", "monetary", "gaps", "basket", "breadth", "returns", "discounts",
-        "trend", "habits", "rhythm", "events", "campaigns", "feedback", "season",
+        "trend", "habits", "assortment", "events", "campaigns", "feedback", "season",
     }  # fmt: skip
 
 

@@ -1,14 +1,17 @@
 """Tiny customers, computed by hand."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from math import log
+from typing import Any
 
 import pytest
 
 from retention_ml.features.catalogue import CATALOGUE
+from retention_ml.features.engines import ENGINES
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 from tests import shops
-from tests.features.worlds import buy, deliver, in_zone, one
+from tests.features.worlds import buy, deliver, in_zone, one, rows_of
 
 _DAY = date(2025, 6, 1)  # a Sunday
 
@@ -38,6 +41,18 @@ def test_a_customer_who_bought_on_three_days(warehouse: Warehouse, settings: Set
         "orders_decayed_count_15d": 0.5 ** (60 / 15) + 2 * 0.5 ** (30 / 15) + 0.5 ** (10 / 15),
         "revenue_cents": 4_400,
         "revenue_cents_30d": 4_000,
+        "purchase_weeks_share": 3 / 9,
+        "purchase_months_share": 1,
+        "purchase_weeks_count_28d": 1,
+        "purchase_weeks_share_56d": 2 / 8,
+        "silent_7_days_share": 39 / 53,
+        "silent_14_days_share": 22 / 46,
+        "silent_30_days_share": 0,
+        "silent_60_days_share": None,
+        "gaps_longer_7_days_share": 3 / 4,
+        "gaps_longer_14_days_share": 2 / 4,
+        "gaps_longer_30_days_share": 1 / 4,
+        "orders_year_ago_count_30d": 0,
         "gap_last_days": 20,
         "gap_mean_days": 25,
         "gap_median_days": 25,
@@ -79,6 +94,78 @@ def test_a_customer_who_bought_on_three_days(warehouse: Warehouse, settings: Set
     }
 
 
+def _ago(*ages: int) -> list[dict[str, Any]]:
+    return [buy(f"o{age}", shops.at(f"{_DAY - timedelta(days=age)}")) for age in ages]
+
+
+def test_weeks_are_counted_back_from_the_day(warehouse: Warehouse, settings: Settings) -> None:
+    deliver(warehouse, *_ago(29, 28, 8, 7, 1))  # weeks 5, 4, 2, 1, 1
+    found = one(warehouse, settings, _DAY)
+    assert found["purchase_weeks_count_28d"] == 3
+    assert found["purchase_weeks_share_28d"] == 0.75
+    assert found["purchase_weeks_share"] == found["purchase_weeks_share_364d"] == 0.8
+
+
+def test_a_year_ago_is_the_same_weeks_on_both_engines(
+    warehouse: Warehouse, settings: Settings
+) -> None:
+    deliver(warehouse, *_ago(365, 364, 335, 334, 275, 274, 10))
+    days = [date(2025, 5, 31), _DAY]
+    duckdb, postgres = (
+        rows_of(warehouse, settings, days, engine=engine).to_pylist() for engine in ENGINES
+    )
+    assert duckdb == postgres
+    assert [row["orders_year_ago_count_30d"] for row in duckdb] == [2, 2]
+    assert duckdb[1]["orders_year_ago_count_90d"] == 4
+    assert duckdb[1]["purchase_weeks_count_364d"] == 4
+
+
+def test_a_moved_order_moves_the_rhythm_only_from_when_it_is_known(
+    warehouse: Warehouse, settings: Settings
+) -> None:
+    deliver(warehouse, *_ago(60, 30, 10))
+    before = one(warehouse, settings, _DAY)
+    deliver(warehouse, buy("o30", shops.at("2025-05-20")), loaded_at=shops.at("2025-06-02"))
+    assert one(warehouse, settings, _DAY) == before
+    found = one(warehouse, settings, date(2025, 6, 3))  # ages 62, 14, 12
+    assert found["purchase_weeks_share"] == 2 / 9
+    assert found["purchase_days_count_14d"] == 2
+    assert found["silent_30_days_share"] == 18 / 32
+    assert found["gaps_longer_30_days_share"] == 2 / 3
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_products_are_seen_through_their_active_buyers(
+    warehouse: Warehouse, settings: Settings, engine: str
+) -> None:
+    deliver(
+        warehouse,
+        buy("o1", shops.at("2025-04-22")),
+        buy("o2", shops.at("2025-05-27"), lines=[{}, {"product_id": "p2"}]),
+        buy("o3", shops.at("2025-05-12"), customer="c2", lines=[{}, {}]),
+        buy("o4", shops.at("2025-04-12"), customer="lapsed"),
+    )
+    ours = in_zone(settings, "UTC", active_days=30)
+
+    def seen(day: date, name: str) -> list[float]:
+        rows = rows_of(warehouse, ours, [day], engine=engine).to_pylist()
+        return [row[f"products_{name}_30d"] for row in rows]
+
+    assert seen(_DAY, "buyers_share") == [0.75, 1]  # p1: both; p2: one of two
+    assert seen(_DAY, "buyers_again_share") == [0.25, 0.5]  # p1: one of two; p2: none
+    # Lines in the month, and in the three before: p1 3 and 1, p2 1 and 0, all 4 and 1.
+    shop = log(5 / (1 / 3 + 1))
+    first, second = log(4 / (1 / 3 + 1)) - shop, log(2 / 1) - shop
+    assert seen(_DAY, "momentum") == pytest.approx([(first + second) / 2, first])
+    undone = {
+        "order_id": "o2", "customer_id": "c1", "event_at": shops.at("2025-05-27"),
+        "kind": "return", "product_id": "p1", "occurrence": 1,
+    }  # fmt: skip
+    deliver(warehouse, {"order_lines": [undone]}, loaded_at=shops.at("2025-06-02"))
+    assert seen(_DAY, "buyers_again_share") == [0.25, 0.5]  # not known then
+    assert seen(date(2025, 6, 3), "buyers_again_share") == [0, 0]
+
+
 def test_a_one_time_buyer_has_no_gaps(warehouse: Warehouse, settings: Settings) -> None:
     deliver(
         warehouse,
@@ -89,7 +176,8 @@ def test_a_one_time_buyer_has_no_gaps(warehouse: Warehouse, settings: Settings) 
     assert found["is_one_time_buyer"] == 1
     assert found["orders_night_share_365d"] == 1
     assert found["products_count_365d"] == 1
-    gaps = [found[feature.name] for feature in CATALOGUE if feature.family == "gaps"]
+    names = [feature.name for feature in CATALOGUE if feature.family == "gaps"]
+    gaps = [found[name] for name in names if name.startswith(("gap_", "recency_over_gap_"))]
     assert len(gaps) == 10
     assert set(gaps) == {None}
     assert found["gaps_longer_30_days_share"] == 0.5

@@ -92,101 +92,63 @@ WITH "t16" AS (
     1,
     2,
     3
+), "t23" AS (
+  SELECT DISTINCT
+    "t18"."as_of_day",
+    "t18"."customer_id"
+  FROM "t16" AS "t18"
+  WHERE
+    "t18"."orders_count" > 0 AND (
+      "t18"."as_of_day" - "t18"."event_day"
+    ) <= 90
 )
 SELECT
-  "t40"."as_of_day",
-  "t40"."customer_id",
-  CAST("t40"."recency_days" AS DOUBLE PRECISION) AS "recency_days",
-  CAST("t40"."tenure_days" AS DOUBLE PRECISION) AS "tenure_days",
-  CAST("t40"."tenure_days" - "t40"."recency_days" AS DOUBLE PRECISION) AS "purchase_span_days",
-  CAST(CASE WHEN "t40"."purchase_days_count" = 1 THEN 1 ELSE 0 END AS DOUBLE PRECISION) AS "is_one_time_buyer",
-  CAST("t40"."orders_count_7d" AS DOUBLE PRECISION) AS "orders_count_7d",
-  CAST("t40"."orders_count_14d" AS DOUBLE PRECISION) AS "orders_count_14d",
-  CAST("t40"."orders_count_30d" AS DOUBLE PRECISION) AS "orders_count_30d",
-  CAST("t40"."orders_count_60d" AS DOUBLE PRECISION) AS "orders_count_60d",
-  CAST("t40"."orders_count_90d" AS DOUBLE PRECISION) AS "orders_count_90d",
-  CAST("t40"."orders_count_180d" AS DOUBLE PRECISION) AS "orders_count_180d",
-  CAST("t40"."orders_count_365d" AS DOUBLE PRECISION) AS "orders_count_365d",
-  CAST("t40"."orders_count" AS DOUBLE PRECISION) AS "orders_count",
-  CAST("t40"."purchase_days_count_7d" AS DOUBLE PRECISION) AS "purchase_days_count_7d",
-  CAST("t40"."purchase_days_count_14d" AS DOUBLE PRECISION) AS "purchase_days_count_14d",
-  CAST("t40"."purchase_days_count_30d" AS DOUBLE PRECISION) AS "purchase_days_count_30d",
-  CAST("t40"."purchase_days_count_60d" AS DOUBLE PRECISION) AS "purchase_days_count_60d",
-  CAST("t40"."purchase_days_count_90d" AS DOUBLE PRECISION) AS "purchase_days_count_90d",
-  CAST("t40"."purchase_days_count_180d" AS DOUBLE PRECISION) AS "purchase_days_count_180d",
-  CAST("t40"."purchase_days_count_365d" AS DOUBLE PRECISION) AS "purchase_days_count_365d",
-  CAST("t40"."purchase_days_count" AS DOUBLE PRECISION) AS "purchase_days_count",
-  CAST("t40"."orders_decayed_15d" AS DOUBLE PRECISION) / 1099511627776 AS "orders_decayed_count_15d",
-  CAST("t40"."orders_decayed_45d" AS DOUBLE PRECISION) / 1099511627776 AS "orders_decayed_count_45d",
-  CAST("t40"."orders_decayed_135d" AS DOUBLE PRECISION) / 1099511627776 AS "orders_decayed_count_135d",
-  CAST("t40"."revenue_cents_7d" AS DOUBLE PRECISION) AS "revenue_cents_7d",
-  CAST("t40"."revenue_cents_14d" AS DOUBLE PRECISION) AS "revenue_cents_14d",
-  CAST("t40"."revenue_cents_30d" AS DOUBLE PRECISION) AS "revenue_cents_30d",
-  CAST("t40"."revenue_cents_60d" AS DOUBLE PRECISION) AS "revenue_cents_60d",
-  CAST("t40"."revenue_cents_90d" AS DOUBLE PRECISION) AS "revenue_cents_90d",
-  CAST("t40"."revenue_cents_180d" AS DOUBLE PRECISION) AS "revenue_cents_180d",
-  CAST("t40"."revenue_cents_365d" AS DOUBLE PRECISION) AS "revenue_cents_365d",
-  CAST("t40"."revenue_cents" AS DOUBLE PRECISION) AS "revenue_cents",
-  CAST("t40"."revenue_decayed" AS DOUBLE PRECISION) / 268435456 AS "revenue_decayed_cents_45d",
-  CAST("t40"."gap_last" AS DOUBLE PRECISION) AS "gap_last_days",
-  CAST("t40"."gap_sum" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."gap_count" AS DOUBLE PRECISION), 0.0) AS "gap_mean_days",
-  CAST("t40"."gap_middle_sum" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."gap_middle_count" AS DOUBLE PRECISION), 0.0) AS "gap_median_days",
-  CAST("t40"."gap_recent_sum" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."gap_recent_count" AS DOUBLE PRECISION), 0.0) AS "gap_recent3_mean_days",
-  CAST("t40"."gap_max" AS DOUBLE PRECISION) AS "gap_max_days",
-  SQRT(
-    CAST((
-      "t40"."gap_count" * "t40"."gap_square_sum"
-    ) - (
-      "t40"."gap_sum" * "t40"."gap_sum"
-    ) AS DOUBLE PRECISION) / NULLIF(CAST("t40"."gap_count" * (
-      "t40"."gap_count" - 1
-    ) AS DOUBLE PRECISION), 0.0)
-  ) AS "gap_std_days",
-  CAST(SQRT(
-    CAST((
-      "t40"."gap_count" * "t40"."gap_square_sum"
-    ) - (
-      "t40"."gap_sum" * "t40"."gap_sum"
-    ) AS DOUBLE PRECISION) / NULLIF(CAST("t40"."gap_count" * (
-      "t40"."gap_count" - 1
-    ) AS DOUBLE PRECISION), 0.0)
-  ) AS DOUBLE PRECISION) / NULLIF(
-    CAST("t40"."gap_sum" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."gap_count" AS DOUBLE PRECISION), 0.0),
-    0.0
-  ) AS "gap_variation_ratio",
-  CAST("t40"."gap_last" AS DOUBLE PRECISION) / NULLIF(
-    CAST("t40"."gap_sum" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."gap_count" AS DOUBLE PRECISION), 0.0),
-    0.0
-  ) AS "gap_last_over_mean_ratio",
-  CAST("t40"."recency_days" AS DOUBLE PRECISION) / NULLIF(
-    CAST("t40"."gap_sum" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."gap_count" AS DOUBLE PRECISION), 0.0),
-    0.0
-  ) AS "recency_over_gap_mean_ratio",
-  CAST("t40"."recency_days" AS DOUBLE PRECISION) / NULLIF(
-    CAST("t40"."gap_middle_sum" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."gap_middle_count" AS DOUBLE PRECISION), 0.0),
-    0.0
-  ) AS "recency_over_gap_median_ratio",
-  CAST("t40"."weeks" AS DOUBLE PRECISION) / NULLIF(
+  "t45"."as_of_day",
+  "t45"."customer_id",
+  CAST("t45"."recency_days" AS DOUBLE PRECISION) AS "recency_days",
+  CAST("t45"."tenure_days" AS DOUBLE PRECISION) AS "tenure_days",
+  CAST("t45"."tenure_days" - "t45"."recency_days" AS DOUBLE PRECISION) AS "purchase_span_days",
+  CAST(CASE WHEN "t45"."purchase_days_count" = 1 THEN 1 ELSE 0 END AS DOUBLE PRECISION) AS "is_one_time_buyer",
+  CAST("t45"."orders_count_7d" AS DOUBLE PRECISION) AS "orders_count_7d",
+  CAST("t45"."orders_count_14d" AS DOUBLE PRECISION) AS "orders_count_14d",
+  CAST("t45"."orders_count_30d" AS DOUBLE PRECISION) AS "orders_count_30d",
+  CAST("t45"."orders_count_60d" AS DOUBLE PRECISION) AS "orders_count_60d",
+  CAST("t45"."orders_count_90d" AS DOUBLE PRECISION) AS "orders_count_90d",
+  CAST("t45"."orders_count_180d" AS DOUBLE PRECISION) AS "orders_count_180d",
+  CAST("t45"."orders_count_365d" AS DOUBLE PRECISION) AS "orders_count_365d",
+  CAST("t45"."orders_count" AS DOUBLE PRECISION) AS "orders_count",
+  CAST("t45"."purchase_days_count_7d" AS DOUBLE PRECISION) AS "purchase_days_count_7d",
+  CAST("t45"."purchase_days_count_14d" AS DOUBLE PRECISION) AS "purchase_days_count_14d",
+  CAST("t45"."purchase_days_count_30d" AS DOUBLE PRECISION) AS "purchase_days_count_30d",
+  CAST("t45"."purchase_days_count_60d" AS DOUBLE PRECISION) AS "purchase_days_count_60d",
+  CAST("t45"."purchase_days_count_90d" AS DOUBLE PRECISION) AS "purchase_days_count_90d",
+  CAST("t45"."purchase_days_count_180d" AS DOUBLE PRECISION) AS "purchase_days_count_180d",
+  CAST("t45"."purchase_days_count_365d" AS DOUBLE PRECISION) AS "purchase_days_count_365d",
+  CAST("t45"."purchase_days_count" AS DOUBLE PRECISION) AS "purchase_days_count",
+  CAST("t45"."orders_decayed_15d" AS DOUBLE PRECISION) / 1099511627776 AS "orders_decayed_count_15d",
+  CAST("t45"."orders_decayed_45d" AS DOUBLE PRECISION) / 1099511627776 AS "orders_decayed_count_45d",
+  CAST("t45"."orders_decayed_135d" AS DOUBLE PRECISION) / 1099511627776 AS "orders_decayed_count_135d",
+  CAST("t45"."weeks" AS DOUBLE PRECISION) / NULLIF(
     CAST(CAST(FLOOR(CAST((
-      "t40"."tenure_days" + 6
+      "t45"."tenure_days" + 6
     ) AS DOUBLE PRECISION) / (
       7
     )) AS BIGINT) AS DOUBLE PRECISION),
     0.0
   ) AS "purchase_weeks_share",
-  CAST("t40"."months" AS DOUBLE PRECISION) / NULLIF(
+  CAST("t45"."months" AS DOUBLE PRECISION) / NULLIF(
     CAST(CAST(FLOOR(CAST((
-      "t40"."tenure_days" + 29
+      "t45"."tenure_days" + 29
     ) AS DOUBLE PRECISION) / (
       30
     )) AS BIGINT) AS DOUBLE PRECISION),
     0.0
   ) AS "purchase_months_share",
-  CAST("t40"."weeks_28d" AS DOUBLE PRECISION) AS "purchase_weeks_count_28d",
-  CAST("t40"."weeks_28d" AS DOUBLE PRECISION) / NULLIF(
+  CAST("t45"."weeks_28d" AS DOUBLE PRECISION) AS "purchase_weeks_count_28d",
+  CAST("t45"."weeks_28d" AS DOUBLE PRECISION) / NULLIF(
     CAST(LEAST(
       CAST(FLOOR(CAST((
-        "t40"."tenure_days" + 6
+        "t45"."tenure_days" + 6
       ) AS DOUBLE PRECISION) / (
         7
       )) AS BIGINT),
@@ -194,11 +156,11 @@ SELECT
     ) AS DOUBLE PRECISION),
     0.0
   ) AS "purchase_weeks_share_28d",
-  CAST("t40"."weeks_56d" AS DOUBLE PRECISION) AS "purchase_weeks_count_56d",
-  CAST("t40"."weeks_56d" AS DOUBLE PRECISION) / NULLIF(
+  CAST("t45"."weeks_56d" AS DOUBLE PRECISION) AS "purchase_weeks_count_56d",
+  CAST("t45"."weeks_56d" AS DOUBLE PRECISION) / NULLIF(
     CAST(LEAST(
       CAST(FLOOR(CAST((
-        "t40"."tenure_days" + 6
+        "t45"."tenure_days" + 6
       ) AS DOUBLE PRECISION) / (
         7
       )) AS BIGINT),
@@ -206,11 +168,11 @@ SELECT
     ) AS DOUBLE PRECISION),
     0.0
   ) AS "purchase_weeks_share_56d",
-  CAST("t40"."weeks_91d" AS DOUBLE PRECISION) AS "purchase_weeks_count_91d",
-  CAST("t40"."weeks_91d" AS DOUBLE PRECISION) / NULLIF(
+  CAST("t45"."weeks_91d" AS DOUBLE PRECISION) AS "purchase_weeks_count_91d",
+  CAST("t45"."weeks_91d" AS DOUBLE PRECISION) / NULLIF(
     CAST(LEAST(
       CAST(FLOOR(CAST((
-        "t40"."tenure_days" + 6
+        "t45"."tenure_days" + 6
       ) AS DOUBLE PRECISION) / (
         7
       )) AS BIGINT),
@@ -218,11 +180,11 @@ SELECT
     ) AS DOUBLE PRECISION),
     0.0
   ) AS "purchase_weeks_share_91d",
-  CAST("t40"."weeks_182d" AS DOUBLE PRECISION) AS "purchase_weeks_count_182d",
-  CAST("t40"."weeks_182d" AS DOUBLE PRECISION) / NULLIF(
+  CAST("t45"."weeks_182d" AS DOUBLE PRECISION) AS "purchase_weeks_count_182d",
+  CAST("t45"."weeks_182d" AS DOUBLE PRECISION) / NULLIF(
     CAST(LEAST(
       CAST(FLOOR(CAST((
-        "t40"."tenure_days" + 6
+        "t45"."tenure_days" + 6
       ) AS DOUBLE PRECISION) / (
         7
       )) AS BIGINT),
@@ -230,11 +192,11 @@ SELECT
     ) AS DOUBLE PRECISION),
     0.0
   ) AS "purchase_weeks_share_182d",
-  CAST("t40"."weeks_364d" AS DOUBLE PRECISION) AS "purchase_weeks_count_364d",
-  CAST("t40"."weeks_364d" AS DOUBLE PRECISION) / NULLIF(
+  CAST("t45"."weeks_364d" AS DOUBLE PRECISION) AS "purchase_weeks_count_364d",
+  CAST("t45"."weeks_364d" AS DOUBLE PRECISION) / NULLIF(
     CAST(LEAST(
       CAST(FLOOR(CAST((
-        "t40"."tenure_days" + 6
+        "t45"."tenure_days" + 6
       ) AS DOUBLE PRECISION) / (
         7
       )) AS BIGINT),
@@ -242,179 +204,218 @@ SELECT
     ) AS DOUBLE PRECISION),
     0.0
   ) AS "purchase_weeks_share_364d",
-  CAST("t40"."silent_7" + GREATEST("t40"."recency_days" - 7, 0) AS DOUBLE PRECISION) / NULLIF(CAST(GREATEST("t40"."tenure_days" - 7, 0) AS DOUBLE PRECISION), 0.0) AS "silent_7_days_share",
-  CAST("t40"."gaps_longer_7" + 1 AS DOUBLE PRECISION) / NULLIF(CAST("t40"."gaps_longer" + 2 AS DOUBLE PRECISION), 0.0) AS "gaps_longer_7_days_share",
-  CAST("t40"."silent_14" + GREATEST("t40"."recency_days" - 14, 0) AS DOUBLE PRECISION) / NULLIF(CAST(GREATEST("t40"."tenure_days" - 14, 0) AS DOUBLE PRECISION), 0.0) AS "silent_14_days_share",
-  CAST("t40"."gaps_longer_14" + 1 AS DOUBLE PRECISION) / NULLIF(CAST("t40"."gaps_longer" + 2 AS DOUBLE PRECISION), 0.0) AS "gaps_longer_14_days_share",
-  CAST("t40"."silent_30" + GREATEST("t40"."recency_days" - 30, 0) AS DOUBLE PRECISION) / NULLIF(CAST(GREATEST("t40"."tenure_days" - 30, 0) AS DOUBLE PRECISION), 0.0) AS "silent_30_days_share",
-  CAST("t40"."gaps_longer_30" + 1 AS DOUBLE PRECISION) / NULLIF(CAST("t40"."gaps_longer" + 2 AS DOUBLE PRECISION), 0.0) AS "gaps_longer_30_days_share",
-  CAST("t40"."silent_60" + GREATEST("t40"."recency_days" - 60, 0) AS DOUBLE PRECISION) / NULLIF(CAST(GREATEST("t40"."tenure_days" - 60, 0) AS DOUBLE PRECISION), 0.0) AS "silent_60_days_share",
-  CAST("t40"."gaps_longer_60" + 1 AS DOUBLE PRECISION) / NULLIF(CAST("t40"."gaps_longer" + 2 AS DOUBLE PRECISION), 0.0) AS "gaps_longer_60_days_share",
-  CAST("t40"."silent_90" + GREATEST("t40"."recency_days" - 90, 0) AS DOUBLE PRECISION) / NULLIF(CAST(GREATEST("t40"."tenure_days" - 90, 0) AS DOUBLE PRECISION), 0.0) AS "silent_90_days_share",
-  CAST("t40"."gaps_longer_90" + 1 AS DOUBLE PRECISION) / NULLIF(CAST("t40"."gaps_longer" + 2 AS DOUBLE PRECISION), 0.0) AS "gaps_longer_90_days_share",
-  CAST(CASE
-    WHEN "t40"."tenure_days" >= 364
-    THEN "t40"."orders_year_ago_30d"
-    ELSE CAST(NULL AS BIGINT)
-  END AS DOUBLE PRECISION) AS "orders_year_ago_count_30d",
-  CAST(CASE
-    WHEN "t40"."tenure_days" >= 364
-    THEN "t40"."orders_year_ago_90d"
-    ELSE CAST(NULL AS BIGINT)
-  END AS DOUBLE PRECISION) AS "orders_year_ago_count_90d",
-  CAST("t40"."lines_count" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."orders_count" AS DOUBLE PRECISION), 0.0) AS "lines_per_order_mean",
-  CAST("t40"."pieces_count" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."orders_count" AS DOUBLE PRECISION), 0.0) AS "pieces_per_order_mean",
-  CAST("t40"."revenue_cents" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."orders_count" AS DOUBLE PRECISION), 0.0) AS "revenue_per_order_mean_cents",
-  CAST("t40"."revenue_cents_90d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."orders_count_90d" AS DOUBLE PRECISION), 0.0) AS "revenue_per_order_mean_cents_90d",
-  CAST("t40"."revenue_cents" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."pieces_count" AS DOUBLE PRECISION), 0.0) AS "revenue_per_piece_mean_cents",
-  CAST("t40"."last_revenue_cents" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."last_orders_count" AS DOUBLE PRECISION), 0.0) AS "revenue_per_order_last_cents",
-  CAST((
-    CAST("t40"."last_revenue_cents" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."last_orders_count" AS DOUBLE PRECISION), 0.0)
+  CAST("t45"."orders_year_ago_count_30d" AS DOUBLE PRECISION) AS "orders_year_ago_count_30d",
+  CAST("t45"."orders_year_ago_count_90d" AS DOUBLE PRECISION) AS "orders_year_ago_count_90d",
+  CAST("t45"."revenue_cents_7d" AS DOUBLE PRECISION) AS "revenue_cents_7d",
+  CAST("t45"."revenue_cents_14d" AS DOUBLE PRECISION) AS "revenue_cents_14d",
+  CAST("t45"."revenue_cents_30d" AS DOUBLE PRECISION) AS "revenue_cents_30d",
+  CAST("t45"."revenue_cents_60d" AS DOUBLE PRECISION) AS "revenue_cents_60d",
+  CAST("t45"."revenue_cents_90d" AS DOUBLE PRECISION) AS "revenue_cents_90d",
+  CAST("t45"."revenue_cents_180d" AS DOUBLE PRECISION) AS "revenue_cents_180d",
+  CAST("t45"."revenue_cents_365d" AS DOUBLE PRECISION) AS "revenue_cents_365d",
+  CAST("t45"."revenue_cents" AS DOUBLE PRECISION) AS "revenue_cents",
+  CAST("t45"."revenue_decayed" AS DOUBLE PRECISION) / 268435456 AS "revenue_decayed_cents_45d",
+  CAST("t45"."gap_last" AS DOUBLE PRECISION) AS "gap_last_days",
+  CAST("t45"."gap_sum" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."gap_count" AS DOUBLE PRECISION), 0.0) AS "gap_mean_days",
+  CAST("t45"."gap_middle_sum" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."gap_middle_count" AS DOUBLE PRECISION), 0.0) AS "gap_median_days",
+  CAST("t45"."gap_recent_sum" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."gap_recent_count" AS DOUBLE PRECISION), 0.0) AS "gap_recent3_mean_days",
+  CAST("t45"."gap_max" AS DOUBLE PRECISION) AS "gap_max_days",
+  SQRT(
+    CAST((
+      "t45"."gap_count" * "t45"."gap_square_sum"
+    ) - (
+      "t45"."gap_sum" * "t45"."gap_sum"
+    ) AS DOUBLE PRECISION) / NULLIF(CAST("t45"."gap_count" * (
+      "t45"."gap_count" - 1
+    ) AS DOUBLE PRECISION), 0.0)
+  ) AS "gap_std_days",
+  CAST(SQRT(
+    CAST((
+      "t45"."gap_count" * "t45"."gap_square_sum"
+    ) - (
+      "t45"."gap_sum" * "t45"."gap_sum"
+    ) AS DOUBLE PRECISION) / NULLIF(CAST("t45"."gap_count" * (
+      "t45"."gap_count" - 1
+    ) AS DOUBLE PRECISION), 0.0)
   ) AS DOUBLE PRECISION) / NULLIF(
-    CAST("t40"."revenue_cents" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."orders_count" AS DOUBLE PRECISION), 0.0),
+    CAST("t45"."gap_sum" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."gap_count" AS DOUBLE PRECISION), 0.0),
+    0.0
+  ) AS "gap_variation_ratio",
+  CAST("t45"."gap_last" AS DOUBLE PRECISION) / NULLIF(
+    CAST("t45"."gap_sum" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."gap_count" AS DOUBLE PRECISION), 0.0),
+    0.0
+  ) AS "gap_last_over_mean_ratio",
+  CAST("t45"."recency_days" AS DOUBLE PRECISION) / NULLIF(
+    CAST("t45"."gap_sum" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."gap_count" AS DOUBLE PRECISION), 0.0),
+    0.0
+  ) AS "recency_over_gap_mean_ratio",
+  CAST("t45"."recency_days" AS DOUBLE PRECISION) / NULLIF(
+    CAST("t45"."gap_middle_sum" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."gap_middle_count" AS DOUBLE PRECISION), 0.0),
+    0.0
+  ) AS "recency_over_gap_median_ratio",
+  CAST("t45"."silent_7" + GREATEST("t45"."recency_days" - 7, 0) AS DOUBLE PRECISION) / NULLIF(CAST(GREATEST("t45"."tenure_days" - 7, 0) AS DOUBLE PRECISION), 0.0) AS "silent_7_days_share",
+  CAST("t45"."gaps_longer_7" + 1 AS DOUBLE PRECISION) / NULLIF(CAST("t45"."gaps_longer" + 2 AS DOUBLE PRECISION), 0.0) AS "gaps_longer_7_days_share",
+  CAST("t45"."silent_14" + GREATEST("t45"."recency_days" - 14, 0) AS DOUBLE PRECISION) / NULLIF(CAST(GREATEST("t45"."tenure_days" - 14, 0) AS DOUBLE PRECISION), 0.0) AS "silent_14_days_share",
+  CAST("t45"."gaps_longer_14" + 1 AS DOUBLE PRECISION) / NULLIF(CAST("t45"."gaps_longer" + 2 AS DOUBLE PRECISION), 0.0) AS "gaps_longer_14_days_share",
+  CAST("t45"."silent_30" + GREATEST("t45"."recency_days" - 30, 0) AS DOUBLE PRECISION) / NULLIF(CAST(GREATEST("t45"."tenure_days" - 30, 0) AS DOUBLE PRECISION), 0.0) AS "silent_30_days_share",
+  CAST("t45"."gaps_longer_30" + 1 AS DOUBLE PRECISION) / NULLIF(CAST("t45"."gaps_longer" + 2 AS DOUBLE PRECISION), 0.0) AS "gaps_longer_30_days_share",
+  CAST("t45"."silent_60" + GREATEST("t45"."recency_days" - 60, 0) AS DOUBLE PRECISION) / NULLIF(CAST(GREATEST("t45"."tenure_days" - 60, 0) AS DOUBLE PRECISION), 0.0) AS "silent_60_days_share",
+  CAST("t45"."gaps_longer_60" + 1 AS DOUBLE PRECISION) / NULLIF(CAST("t45"."gaps_longer" + 2 AS DOUBLE PRECISION), 0.0) AS "gaps_longer_60_days_share",
+  CAST("t45"."silent_90" + GREATEST("t45"."recency_days" - 90, 0) AS DOUBLE PRECISION) / NULLIF(CAST(GREATEST("t45"."tenure_days" - 90, 0) AS DOUBLE PRECISION), 0.0) AS "silent_90_days_share",
+  CAST("t45"."gaps_longer_90" + 1 AS DOUBLE PRECISION) / NULLIF(CAST("t45"."gaps_longer" + 2 AS DOUBLE PRECISION), 0.0) AS "gaps_longer_90_days_share",
+  CAST("t45"."lines_count" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."orders_count" AS DOUBLE PRECISION), 0.0) AS "lines_per_order_mean",
+  CAST("t45"."pieces_count" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."orders_count" AS DOUBLE PRECISION), 0.0) AS "pieces_per_order_mean",
+  CAST("t45"."revenue_cents" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."orders_count" AS DOUBLE PRECISION), 0.0) AS "revenue_per_order_mean_cents",
+  CAST("t45"."revenue_cents_90d" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."orders_count_90d" AS DOUBLE PRECISION), 0.0) AS "revenue_per_order_mean_cents_90d",
+  CAST("t45"."revenue_cents" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."pieces_count" AS DOUBLE PRECISION), 0.0) AS "revenue_per_piece_mean_cents",
+  CAST("t45"."last_revenue_cents" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."last_orders_count" AS DOUBLE PRECISION), 0.0) AS "revenue_per_order_last_cents",
+  CAST((
+    CAST("t45"."last_revenue_cents" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."last_orders_count" AS DOUBLE PRECISION), 0.0)
+  ) AS DOUBLE PRECISION) / NULLIF(
+    CAST("t45"."revenue_cents" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."orders_count" AS DOUBLE PRECISION), 0.0),
     0.0
   ) AS "revenue_last_over_mean_ratio",
   CAST((
-    CAST("t40"."last_lines_count" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."last_orders_count" AS DOUBLE PRECISION), 0.0)
+    CAST("t45"."last_lines_count" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."last_orders_count" AS DOUBLE PRECISION), 0.0)
   ) AS DOUBLE PRECISION) / NULLIF(
-    CAST("t40"."lines_count" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."orders_count" AS DOUBLE PRECISION), 0.0),
+    CAST("t45"."lines_count" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."orders_count" AS DOUBLE PRECISION), 0.0),
     0.0
   ) AS "lines_last_over_mean_ratio",
-  CAST("t40"."first_revenue_cents" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."first_orders_count" AS DOUBLE PRECISION), 0.0) AS "revenue_per_order_first_cents",
-  CAST("t40"."first_lines_count" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."first_orders_count" AS DOUBLE PRECISION), 0.0) AS "lines_per_order_first",
-  CAST(COALESCE("t40"."products_30d", 0) AS DOUBLE PRECISION) AS "products_count_30d",
-  CAST(COALESCE("t40"."products_90d", 0) AS DOUBLE PRECISION) AS "products_count_90d",
-  CAST(COALESCE("t40"."products_365d", 0) AS DOUBLE PRECISION) AS "products_count_365d",
-  CAST(COALESCE("t40"."categories_90d", 0) AS DOUBLE PRECISION) AS "categories_count_90d",
-  CAST(COALESCE("t40"."categories_365d", 0) AS DOUBLE PRECISION) AS "categories_count_365d",
-  CAST(COALESCE("t40"."products_repeated", 0) AS DOUBLE PRECISION) AS "products_repeated_count_365d",
-  CAST("t40"."products_repeated" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."products_365d" AS DOUBLE PRECISION), 0.0) AS "products_repeat_share_365d",
-  CAST("t40"."lines_top" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."lines_all" AS DOUBLE PRECISION), 0.0) AS "products_top_share_365d",
-  CAST("t40"."products_new_30d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."products_30d" AS DOUBLE PRECISION), 0.0) AS "products_new_share_30d",
+  CAST("t45"."first_revenue_cents" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."first_orders_count" AS DOUBLE PRECISION), 0.0) AS "revenue_per_order_first_cents",
+  CAST("t45"."first_lines_count" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."first_orders_count" AS DOUBLE PRECISION), 0.0) AS "lines_per_order_first",
+  CAST(COALESCE("t45"."products_30d", 0) AS DOUBLE PRECISION) AS "products_count_30d",
+  CAST(COALESCE("t45"."products_90d", 0) AS DOUBLE PRECISION) AS "products_count_90d",
+  CAST(COALESCE("t45"."products_365d", 0) AS DOUBLE PRECISION) AS "products_count_365d",
+  CAST(COALESCE("t45"."categories_90d", 0) AS DOUBLE PRECISION) AS "categories_count_90d",
+  CAST(COALESCE("t45"."categories_365d", 0) AS DOUBLE PRECISION) AS "categories_count_365d",
+  CAST(COALESCE("t45"."products_repeated", 0) AS DOUBLE PRECISION) AS "products_repeated_count_365d",
+  CAST("t45"."products_repeated" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."products_365d" AS DOUBLE PRECISION), 0.0) AS "products_repeat_share_365d",
+  CAST("t45"."lines_top" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."lines_all" AS DOUBLE PRECISION), 0.0) AS "products_top_share_365d",
+  CAST("t45"."products_new_30d" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."products_30d" AS DOUBLE PRECISION), 0.0) AS "products_new_share_30d",
+  CAST("t45"."products_new_90d" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."products_90d" AS DOUBLE PRECISION), 0.0) AS "products_new_share_90d",
   CAST((
-    CAST("t40"."rebought_share_30d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."products_30d" AS DOUBLE PRECISION), 0.0)
-  ) AS DOUBLE PRECISION) / 1073741824 AS "products_rebought_share_30d",
+    CAST("t45"."buyers_share_30d" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."products_30d" AS DOUBLE PRECISION), 0.0)
+  ) AS DOUBLE PRECISION) / 1073741824 AS "products_buyers_share_30d",
   CAST((
-    CAST("t40"."popularity_30d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."products_30d" AS DOUBLE PRECISION), 0.0)
-  ) AS DOUBLE PRECISION) / 1073741824 AS "products_popularity_30d",
+    CAST("t45"."buyers_again_share_30d" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."products_30d" AS DOUBLE PRECISION), 0.0)
+  ) AS DOUBLE PRECISION) / 1073741824 AS "products_buyers_again_share_30d",
   CAST((
-    CAST("t40"."trend_30d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."products_30d" AS DOUBLE PRECISION), 0.0)
-  ) AS DOUBLE PRECISION) / 1073741824 AS "products_trend_30d",
-  CAST("t40"."products_new_90d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."products_90d" AS DOUBLE PRECISION), 0.0) AS "products_new_share_90d",
+    CAST("t45"."momentum_30d" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."products_30d" AS DOUBLE PRECISION), 0.0)
+  ) AS DOUBLE PRECISION) / 1073741824 AS "products_momentum_30d",
   CAST((
-    CAST("t40"."rebought_share_90d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."products_90d" AS DOUBLE PRECISION), 0.0)
-  ) AS DOUBLE PRECISION) / 1073741824 AS "products_rebought_share_90d",
+    CAST("t45"."buyers_share_90d" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."products_90d" AS DOUBLE PRECISION), 0.0)
+  ) AS DOUBLE PRECISION) / 1073741824 AS "products_buyers_share_90d",
   CAST((
-    CAST("t40"."popularity_90d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."products_90d" AS DOUBLE PRECISION), 0.0)
-  ) AS DOUBLE PRECISION) / 1073741824 AS "products_popularity_90d",
+    CAST("t45"."buyers_again_share_90d" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."products_90d" AS DOUBLE PRECISION), 0.0)
+  ) AS DOUBLE PRECISION) / 1073741824 AS "products_buyers_again_share_90d",
   CAST((
-    CAST("t40"."trend_90d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."products_90d" AS DOUBLE PRECISION), 0.0)
-  ) AS DOUBLE PRECISION) / 1073741824 AS "products_trend_90d",
-  CAST("t40"."returns_count_90d" AS DOUBLE PRECISION) AS "returns_count_90d",
-  CAST("t40"."returns_count_365d" AS DOUBLE PRECISION) AS "returns_count_365d",
-  CAST("t40"."cancellations_count_90d" AS DOUBLE PRECISION) AS "cancellations_count_90d",
-  CAST("t40"."cancellations_count_365d" AS DOUBLE PRECISION) AS "cancellations_count_365d",
-  CAST("t40"."refund_cents_90d" AS DOUBLE PRECISION) AS "refund_cents_90d",
-  CAST("t40"."refund_cents_365d" AS DOUBLE PRECISION) AS "refund_cents_365d",
-  CAST("t40"."refund_cents_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."revenue_cents_365d" AS DOUBLE PRECISION), 0.0) AS "refund_share_365d",
-  CAST("t40"."returned_lines_count_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."lines_count_365d" AS DOUBLE PRECISION), 0.0) AS "returned_lines_share_365d",
-  CAST("t40"."return_recency_days" AS DOUBLE PRECISION) AS "return_recency_days",
-  CAST("t40"."discount_cents_90d" AS DOUBLE PRECISION) AS "discount_cents_90d",
-  CAST("t40"."discount_cents_365d" AS DOUBLE PRECISION) AS "discount_cents_365d",
-  CAST("t40"."discount_cents_90d" AS DOUBLE PRECISION) / NULLIF(
-    CAST("t40"."discount_cents_90d" + "t40"."revenue_cents_90d" AS DOUBLE PRECISION),
+    CAST("t45"."momentum_90d" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."products_90d" AS DOUBLE PRECISION), 0.0)
+  ) AS DOUBLE PRECISION) / 1073741824 AS "products_momentum_90d",
+  CAST("t45"."returns_count_90d" AS DOUBLE PRECISION) AS "returns_count_90d",
+  CAST("t45"."returns_count_365d" AS DOUBLE PRECISION) AS "returns_count_365d",
+  CAST("t45"."cancellations_count_90d" AS DOUBLE PRECISION) AS "cancellations_count_90d",
+  CAST("t45"."cancellations_count_365d" AS DOUBLE PRECISION) AS "cancellations_count_365d",
+  CAST("t45"."refund_cents_90d" AS DOUBLE PRECISION) AS "refund_cents_90d",
+  CAST("t45"."refund_cents_365d" AS DOUBLE PRECISION) AS "refund_cents_365d",
+  CAST("t45"."refund_cents_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."revenue_cents_365d" AS DOUBLE PRECISION), 0.0) AS "refund_share_365d",
+  CAST("t45"."returned_lines_count_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."lines_count_365d" AS DOUBLE PRECISION), 0.0) AS "returned_lines_share_365d",
+  CAST("t45"."return_recency_days" AS DOUBLE PRECISION) AS "return_recency_days",
+  CAST("t45"."discount_cents_90d" AS DOUBLE PRECISION) AS "discount_cents_90d",
+  CAST("t45"."discount_cents_365d" AS DOUBLE PRECISION) AS "discount_cents_365d",
+  CAST("t45"."discount_cents_90d" AS DOUBLE PRECISION) / NULLIF(
+    CAST("t45"."discount_cents_90d" + "t45"."revenue_cents_90d" AS DOUBLE PRECISION),
     0.0
   ) AS "discount_share_90d",
-  CAST("t40"."discount_cents_365d" AS DOUBLE PRECISION) / NULLIF(
-    CAST("t40"."discount_cents_365d" + "t40"."revenue_cents_365d" AS DOUBLE PRECISION),
+  CAST("t45"."discount_cents_365d" AS DOUBLE PRECISION) / NULLIF(
+    CAST("t45"."discount_cents_365d" + "t45"."revenue_cents_365d" AS DOUBLE PRECISION),
     0.0
   ) AS "discount_share_365d",
-  CAST("t40"."discounted_lines_count_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."lines_count_365d" AS DOUBLE PRECISION), 0.0) AS "discounted_lines_share_365d",
+  CAST("t45"."discounted_lines_count_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."lines_count_365d" AS DOUBLE PRECISION), 0.0) AS "discounted_lines_share_365d",
   CAST(CAST(FLOOR(
     (
       LN(
-        CAST("t40"."orders_count_30d" + 1 AS DOUBLE PRECISION) / NULLIF(CAST("t40"."orders_before_30d" + 1 AS DOUBLE PRECISION), 0.0)
+        CAST("t45"."orders_count_30d" + 1 AS DOUBLE PRECISION) / NULLIF(CAST("t45"."orders_before_30d" + 1 AS DOUBLE PRECISION), 0.0)
       ) * 1000000000.0
     ) + 0.5
   ) AS BIGINT) AS DOUBLE PRECISION) / 1000000000.0 AS "orders_trend_30d",
-  CAST("t40"."revenue_cents_30d" - "t40"."revenue_before_30d" AS DOUBLE PRECISION) / NULLIF(
-    CAST("t40"."revenue_cents_30d" + "t40"."revenue_before_30d" AS DOUBLE PRECISION),
+  CAST("t45"."revenue_cents_30d" - "t45"."revenue_before_30d" AS DOUBLE PRECISION) / NULLIF(
+    CAST("t45"."revenue_cents_30d" + "t45"."revenue_before_30d" AS DOUBLE PRECISION),
     0.0
   ) AS "revenue_trend_30d",
   CAST(CAST(FLOOR(
     (
       LN(
-        CAST("t40"."orders_count_90d" + 1 AS DOUBLE PRECISION) / NULLIF(CAST("t40"."orders_before_90d" + 1 AS DOUBLE PRECISION), 0.0)
+        CAST("t45"."orders_count_90d" + 1 AS DOUBLE PRECISION) / NULLIF(CAST("t45"."orders_before_90d" + 1 AS DOUBLE PRECISION), 0.0)
       ) * 1000000000.0
     ) + 0.5
   ) AS BIGINT) AS DOUBLE PRECISION) / 1000000000.0 AS "orders_trend_90d",
-  CAST("t40"."revenue_cents_90d" - "t40"."revenue_before_90d" AS DOUBLE PRECISION) / NULLIF(
-    CAST("t40"."revenue_cents_90d" + "t40"."revenue_before_90d" AS DOUBLE PRECISION),
+  CAST("t45"."revenue_cents_90d" - "t45"."revenue_before_90d" AS DOUBLE PRECISION) / NULLIF(
+    CAST("t45"."revenue_cents_90d" + "t45"."revenue_before_90d" AS DOUBLE PRECISION),
     0.0
   ) AS "revenue_trend_90d",
-  CAST("t40"."orders_monday_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_monday_share_365d",
-  CAST("t40"."orders_tuesday_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_tuesday_share_365d",
-  CAST("t40"."orders_wednesday_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_wednesday_share_365d",
-  CAST("t40"."orders_thursday_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_thursday_share_365d",
-  CAST("t40"."orders_friday_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_friday_share_365d",
-  CAST("t40"."orders_saturday_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_saturday_share_365d",
-  CAST("t40"."orders_sunday_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_sunday_share_365d",
-  CAST("t40"."orders_saturday_365d" + "t40"."orders_sunday_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_weekend_share_365d",
-  CAST("t40"."orders_night_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_night_share_365d",
-  CAST("t40"."orders_morning_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_morning_share_365d",
-  CAST("t40"."orders_afternoon_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_afternoon_share_365d",
-  CAST("t40"."orders_evening_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_evening_share_365d",
-  CAST("t40"."sessions_count_7d" AS DOUBLE PRECISION) AS "sessions_count_7d",
-  CAST("t40"."sessions_count_30d" AS DOUBLE PRECISION) AS "sessions_count_30d",
-  CAST("t40"."sessions_count_90d" AS DOUBLE PRECISION) AS "sessions_count_90d",
-  CAST("t40"."events_count_7d" AS DOUBLE PRECISION) AS "events_count_7d",
-  CAST("t40"."events_count_30d" AS DOUBLE PRECISION) AS "events_count_30d",
-  CAST("t40"."events_count_90d" AS DOUBLE PRECISION) AS "events_count_90d",
-  CAST("t40"."views_count_7d" AS DOUBLE PRECISION) AS "views_count_7d",
-  CAST("t40"."views_count_30d" AS DOUBLE PRECISION) AS "views_count_30d",
-  CAST("t40"."views_count_90d" AS DOUBLE PRECISION) AS "views_count_90d",
-  CAST("t40"."carts_count_7d" AS DOUBLE PRECISION) AS "carts_count_7d",
-  CAST("t40"."carts_count_30d" AS DOUBLE PRECISION) AS "carts_count_30d",
-  CAST("t40"."carts_count_90d" AS DOUBLE PRECISION) AS "carts_count_90d",
-  CAST("t40"."wishlists_count_30d" AS DOUBLE PRECISION) AS "wishlists_count_30d",
-  CAST("t40"."wishlists_count_90d" AS DOUBLE PRECISION) AS "wishlists_count_90d",
-  CAST("t40"."searches_count_30d" AS DOUBLE PRECISION) AS "searches_count_30d",
-  CAST("t40"."searches_count_90d" AS DOUBLE PRECISION) AS "searches_count_90d",
-  CAST("t40"."logins_count_30d" AS DOUBLE PRECISION) AS "logins_count_30d",
-  CAST("t40"."logins_count_90d" AS DOUBLE PRECISION) AS "logins_count_90d",
-  CAST("t40"."cart_removals_count_90d" AS DOUBLE PRECISION) AS "cart_removals_count_90d",
-  CAST("t40"."checkouts_count_90d" AS DOUBLE PRECISION) AS "checkouts_count_90d",
-  CAST("t40"."shares_count_90d" AS DOUBLE PRECISION) AS "shares_count_90d",
-  CAST("t40"."reviews_count_90d" AS DOUBLE PRECISION) AS "reviews_count_90d",
-  CAST("t40"."event_recency_days" AS DOUBLE PRECISION) AS "event_recency_days",
-  CAST("t40"."cart_recency_days" AS DOUBLE PRECISION) AS "cart_recency_days",
+  CAST("t45"."orders_monday_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_monday_share_365d",
+  CAST("t45"."orders_tuesday_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_tuesday_share_365d",
+  CAST("t45"."orders_wednesday_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_wednesday_share_365d",
+  CAST("t45"."orders_thursday_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_thursday_share_365d",
+  CAST("t45"."orders_friday_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_friday_share_365d",
+  CAST("t45"."orders_saturday_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_saturday_share_365d",
+  CAST("t45"."orders_sunday_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_sunday_share_365d",
+  CAST("t45"."orders_saturday_365d" + "t45"."orders_sunday_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_weekend_share_365d",
+  CAST("t45"."orders_night_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_night_share_365d",
+  CAST("t45"."orders_morning_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_morning_share_365d",
+  CAST("t45"."orders_afternoon_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_afternoon_share_365d",
+  CAST("t45"."orders_evening_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."orders_count_365d" AS DOUBLE PRECISION), 0.0) AS "orders_evening_share_365d",
+  CAST("t45"."sessions_count_7d" AS DOUBLE PRECISION) AS "sessions_count_7d",
+  CAST("t45"."sessions_count_30d" AS DOUBLE PRECISION) AS "sessions_count_30d",
+  CAST("t45"."sessions_count_90d" AS DOUBLE PRECISION) AS "sessions_count_90d",
+  CAST("t45"."events_count_7d" AS DOUBLE PRECISION) AS "events_count_7d",
+  CAST("t45"."events_count_30d" AS DOUBLE PRECISION) AS "events_count_30d",
+  CAST("t45"."events_count_90d" AS DOUBLE PRECISION) AS "events_count_90d",
+  CAST("t45"."views_count_7d" AS DOUBLE PRECISION) AS "views_count_7d",
+  CAST("t45"."views_count_30d" AS DOUBLE PRECISION) AS "views_count_30d",
+  CAST("t45"."views_count_90d" AS DOUBLE PRECISION) AS "views_count_90d",
+  CAST("t45"."carts_count_7d" AS DOUBLE PRECISION) AS "carts_count_7d",
+  CAST("t45"."carts_count_30d" AS DOUBLE PRECISION) AS "carts_count_30d",
+  CAST("t45"."carts_count_90d" AS DOUBLE PRECISION) AS "carts_count_90d",
+  CAST("t45"."wishlists_count_30d" AS DOUBLE PRECISION) AS "wishlists_count_30d",
+  CAST("t45"."wishlists_count_90d" AS DOUBLE PRECISION) AS "wishlists_count_90d",
+  CAST("t45"."searches_count_30d" AS DOUBLE PRECISION) AS "searches_count_30d",
+  CAST("t45"."searches_count_90d" AS DOUBLE PRECISION) AS "searches_count_90d",
+  CAST("t45"."logins_count_30d" AS DOUBLE PRECISION) AS "logins_count_30d",
+  CAST("t45"."logins_count_90d" AS DOUBLE PRECISION) AS "logins_count_90d",
+  CAST("t45"."cart_removals_count_90d" AS DOUBLE PRECISION) AS "cart_removals_count_90d",
+  CAST("t45"."checkouts_count_90d" AS DOUBLE PRECISION) AS "checkouts_count_90d",
+  CAST("t45"."shares_count_90d" AS DOUBLE PRECISION) AS "shares_count_90d",
+  CAST("t45"."reviews_count_90d" AS DOUBLE PRECISION) AS "reviews_count_90d",
+  CAST("t45"."event_recency_days" AS DOUBLE PRECISION) AS "event_recency_days",
+  CAST("t45"."cart_recency_days" AS DOUBLE PRECISION) AS "cart_recency_days",
   CAST(CAST(FLOOR(
     (
       LN(
-        CAST("t40"."sessions_count_30d" + 1 AS DOUBLE PRECISION) / NULLIF(CAST("t40"."sessions_before_30d" + 1 AS DOUBLE PRECISION), 0.0)
+        CAST("t45"."sessions_count_30d" + 1 AS DOUBLE PRECISION) / NULLIF(CAST("t45"."sessions_before_30d" + 1 AS DOUBLE PRECISION), 0.0)
       ) * 1000000000.0
     ) + 0.5
   ) AS BIGINT) AS DOUBLE PRECISION) / 1000000000.0 AS "sessions_trend_30d",
-  CAST("t40"."contacts_count_30d" AS DOUBLE PRECISION) AS "contacts_count_30d",
-  CAST("t40"."contacts_count_90d" AS DOUBLE PRECISION) AS "contacts_count_90d",
-  CAST("t40"."contacts_count_365d" AS DOUBLE PRECISION) AS "contacts_count_365d",
-  CAST("t40"."redemptions_count_30d" AS DOUBLE PRECISION) AS "redemptions_count_30d",
-  CAST("t40"."redemptions_count_90d" AS DOUBLE PRECISION) AS "redemptions_count_90d",
-  CAST("t40"."redemptions_count_365d" AS DOUBLE PRECISION) AS "redemptions_count_365d",
-  CAST("t40"."contacts_opened_count_90d" AS DOUBLE PRECISION) AS "contacts_opened_count_90d",
-  CAST("t40"."contacts_clicked_count_90d" AS DOUBLE PRECISION) AS "contacts_clicked_count_90d",
-  CAST("t40"."redemptions_count_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."contacts_count_365d" AS DOUBLE PRECISION), 0.0) AS "redemption_share_365d",
-  CAST("t40"."contact_recency_days" AS DOUBLE PRECISION) AS "contact_recency_days",
-  CAST("t40"."redemption_recency_days" AS DOUBLE PRECISION) AS "redemption_recency_days",
-  CAST("t40"."feedback_count_365d" AS DOUBLE PRECISION) AS "feedback_count_365d",
-  CAST("t40"."complaints_count_365d" AS DOUBLE PRECISION) AS "complaints_count_365d",
-  CAST("t40"."rating_permille_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t40"."ratings_count_365d" * 1000 AS DOUBLE PRECISION), 0.0) AS "rating_mean_share_365d",
+  CAST("t45"."contacts_count_30d" AS DOUBLE PRECISION) AS "contacts_count_30d",
+  CAST("t45"."contacts_count_90d" AS DOUBLE PRECISION) AS "contacts_count_90d",
+  CAST("t45"."contacts_count_365d" AS DOUBLE PRECISION) AS "contacts_count_365d",
+  CAST("t45"."redemptions_count_30d" AS DOUBLE PRECISION) AS "redemptions_count_30d",
+  CAST("t45"."redemptions_count_90d" AS DOUBLE PRECISION) AS "redemptions_count_90d",
+  CAST("t45"."redemptions_count_365d" AS DOUBLE PRECISION) AS "redemptions_count_365d",
+  CAST("t45"."contacts_opened_count_90d" AS DOUBLE PRECISION) AS "contacts_opened_count_90d",
+  CAST("t45"."contacts_clicked_count_90d" AS DOUBLE PRECISION) AS "contacts_clicked_count_90d",
+  CAST("t45"."redemptions_count_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."contacts_count_365d" AS DOUBLE PRECISION), 0.0) AS "redemption_share_365d",
+  CAST("t45"."contact_recency_days" AS DOUBLE PRECISION) AS "contact_recency_days",
+  CAST("t45"."redemption_recency_days" AS DOUBLE PRECISION) AS "redemption_recency_days",
+  CAST("t45"."feedback_count_365d" AS DOUBLE PRECISION) AS "feedback_count_365d",
+  CAST("t45"."complaints_count_365d" AS DOUBLE PRECISION) AS "complaints_count_365d",
+  CAST("t45"."rating_permille_365d" AS DOUBLE PRECISION) / NULLIF(CAST("t45"."ratings_count_365d" * 1000 AS DOUBLE PRECISION), 0.0) AS "rating_mean_share_365d",
   CAST(CAST(FLOOR(
     (
       SIN(
         (
           CAST((
-            "t40"."as_of_day" * 10000
+            "t45"."as_of_day" * 10000
           ) % 3652425 AS DOUBLE PRECISION) / NULLIF(3652425.0, 0.0)
         ) * 6.283185307179586
       ) * 1000000000.0
@@ -425,7 +426,7 @@ SELECT
       COS(
         (
           CAST((
-            "t40"."as_of_day" * 10000
+            "t45"."as_of_day" * 10000
           ) % 3652425 AS DOUBLE PRECISION) / NULLIF(3652425.0, 0.0)
         ) * 6.283185307179586
       ) * 1000000000.0
@@ -433,271 +434,271 @@ SELECT
   ) AS BIGINT) AS DOUBLE PRECISION) / 1000000000.0 AS "season_cos"
 FROM (
   SELECT
-    "t36"."as_of_day",
-    "t36"."customer_id",
-    "t36"."recency_days",
-    "t36"."tenure_days",
-    "t36"."orders_count",
-    "t36"."revenue_cents",
-    "t36"."purchase_days_count",
-    "t36"."revenue_decayed",
-    "t36"."orders_count_7d",
-    "t36"."revenue_cents_7d",
-    "t36"."orders_count_14d",
-    "t36"."revenue_cents_14d",
-    "t36"."orders_count_30d",
-    "t36"."revenue_cents_30d",
-    "t36"."orders_count_60d",
-    "t36"."revenue_cents_60d",
-    "t36"."orders_count_90d",
-    "t36"."revenue_cents_90d",
-    "t36"."orders_count_180d",
-    "t36"."revenue_cents_180d",
-    "t36"."orders_count_365d",
-    "t36"."revenue_cents_365d",
-    "t36"."purchase_days_count_7d",
-    "t36"."purchase_days_count_14d",
-    "t36"."purchase_days_count_30d",
-    "t36"."purchase_days_count_60d",
-    "t36"."purchase_days_count_90d",
-    "t36"."purchase_days_count_180d",
-    "t36"."purchase_days_count_365d",
-    "t36"."orders_before_30d",
-    "t36"."revenue_before_30d",
-    "t36"."orders_before_90d",
-    "t36"."revenue_before_90d",
-    "t36"."orders_decayed_15d",
-    "t36"."orders_decayed_45d",
-    "t36"."orders_decayed_135d",
-    "t36"."gap_count",
-    "t36"."gap_sum",
-    "t36"."gap_square_sum",
-    "t36"."gap_max",
-    "t36"."gap_last",
-    "t36"."gap_recent_sum",
-    "t36"."gap_recent_count",
-    "t36"."gap_middle_sum",
-    "t36"."gap_middle_count",
-    "t36"."first_orders_count",
-    "t36"."first_lines_count",
-    "t36"."first_revenue_cents",
-    "t36"."last_orders_count",
-    "t36"."last_lines_count",
-    "t36"."last_revenue_cents",
-    "t36"."gaps_longer",
-    "t36"."weeks",
-    "t36"."months",
-    "t36"."silent_7",
-    "t36"."gaps_longer_7",
-    "t36"."silent_14",
-    "t36"."gaps_longer_14",
-    "t36"."silent_30",
-    "t36"."gaps_longer_30",
-    "t36"."silent_60",
-    "t36"."gaps_longer_60",
-    "t36"."silent_90",
-    "t36"."gaps_longer_90",
-    "t36"."weeks_28d",
-    "t36"."weeks_56d",
-    "t36"."weeks_91d",
-    "t36"."weeks_182d",
-    "t36"."weeks_364d",
-    "t36"."orders_year_ago_30d",
-    "t36"."orders_year_ago_90d",
-    "t36"."lines_count",
-    "t36"."pieces_count",
-    "t36"."returns_count_90d",
-    "t36"."returns_count_365d",
-    "t36"."cancellations_count_90d",
-    "t36"."cancellations_count_365d",
-    "t36"."refund_cents_90d",
-    "t36"."refund_cents_365d",
-    "t36"."discount_cents_90d",
-    "t36"."discount_cents_365d",
-    "t36"."lines_count_365d",
-    "t36"."returned_lines_count_365d",
-    "t36"."discounted_lines_count_365d",
-    "t36"."return_recency_days",
-    "t36"."orders_monday_365d",
-    "t36"."orders_tuesday_365d",
-    "t36"."orders_wednesday_365d",
-    "t36"."orders_thursday_365d",
-    "t36"."orders_friday_365d",
-    "t36"."orders_saturday_365d",
-    "t36"."orders_sunday_365d",
-    "t36"."orders_night_365d",
-    "t36"."orders_morning_365d",
-    "t36"."orders_afternoon_365d",
-    "t36"."orders_evening_365d",
-    "t36"."sessions_count_7d",
-    "t36"."sessions_count_30d",
-    "t36"."sessions_count_90d",
-    "t36"."events_count_7d",
-    "t36"."events_count_30d",
-    "t36"."events_count_90d",
-    "t36"."views_count_7d",
-    "t36"."views_count_30d",
-    "t36"."views_count_90d",
-    "t36"."carts_count_7d",
-    "t36"."carts_count_30d",
-    "t36"."carts_count_90d",
-    "t36"."wishlists_count_30d",
-    "t36"."wishlists_count_90d",
-    "t36"."searches_count_30d",
-    "t36"."searches_count_90d",
-    "t36"."logins_count_30d",
-    "t36"."logins_count_90d",
-    "t36"."cart_removals_count_90d",
-    "t36"."checkouts_count_90d",
-    "t36"."shares_count_90d",
-    "t36"."reviews_count_90d",
-    "t36"."contacts_count_30d",
-    "t36"."contacts_count_90d",
-    "t36"."contacts_count_365d",
-    "t36"."redemptions_count_30d",
-    "t36"."redemptions_count_90d",
-    "t36"."redemptions_count_365d",
-    "t36"."contacts_opened_count_90d",
-    "t36"."contacts_clicked_count_90d",
-    "t36"."feedback_count_365d",
-    "t36"."complaints_count_365d",
-    "t36"."event_recency_days",
-    "t36"."cart_recency_days",
-    "t36"."contact_recency_days",
-    "t36"."redemption_recency_days",
-    "t36"."sessions_before_30d",
-    "t36"."ratings_count_365d",
-    "t36"."rating_permille_365d",
-    "t39"."products_365d",
-    "t39"."products_repeated",
-    "t39"."lines_top",
-    "t39"."lines_all",
-    "t39"."categories_365d",
-    "t39"."categories_90d",
-    "t39"."products_30d",
-    "t39"."products_new_30d",
-    "t39"."rebought_share_30d",
-    "t39"."popularity_30d",
-    "t39"."trend_30d",
-    "t39"."products_90d",
-    "t39"."products_new_90d",
-    "t39"."rebought_share_90d",
-    "t39"."popularity_90d",
-    "t39"."trend_90d"
+    "t39"."as_of_day",
+    "t39"."customer_id",
+    "t39"."recency_days",
+    "t39"."tenure_days",
+    "t39"."orders_count",
+    "t39"."revenue_cents",
+    "t39"."purchase_days_count",
+    "t39"."revenue_decayed",
+    "t39"."orders_count_7d",
+    "t39"."revenue_cents_7d",
+    "t39"."purchase_days_count_7d",
+    "t39"."orders_count_14d",
+    "t39"."revenue_cents_14d",
+    "t39"."purchase_days_count_14d",
+    "t39"."orders_count_30d",
+    "t39"."revenue_cents_30d",
+    "t39"."purchase_days_count_30d",
+    "t39"."orders_count_60d",
+    "t39"."revenue_cents_60d",
+    "t39"."purchase_days_count_60d",
+    "t39"."orders_count_90d",
+    "t39"."revenue_cents_90d",
+    "t39"."purchase_days_count_90d",
+    "t39"."orders_count_180d",
+    "t39"."revenue_cents_180d",
+    "t39"."purchase_days_count_180d",
+    "t39"."orders_count_365d",
+    "t39"."revenue_cents_365d",
+    "t39"."purchase_days_count_365d",
+    "t39"."orders_before_30d",
+    "t39"."revenue_before_30d",
+    "t39"."orders_before_90d",
+    "t39"."revenue_before_90d",
+    "t39"."orders_decayed_15d",
+    "t39"."orders_decayed_45d",
+    "t39"."orders_decayed_135d",
+    "t39"."gap_count",
+    "t39"."gap_sum",
+    "t39"."gap_square_sum",
+    "t39"."gap_max",
+    "t39"."gap_last",
+    "t39"."gap_recent_sum",
+    "t39"."gap_recent_count",
+    "t39"."gap_middle_sum",
+    "t39"."gap_middle_count",
+    "t39"."first_orders_count",
+    "t39"."first_lines_count",
+    "t39"."first_revenue_cents",
+    "t39"."last_orders_count",
+    "t39"."last_lines_count",
+    "t39"."last_revenue_cents",
+    "t39"."gaps_longer",
+    "t39"."weeks",
+    "t39"."months",
+    "t39"."silent_7",
+    "t39"."gaps_longer_7",
+    "t39"."silent_14",
+    "t39"."gaps_longer_14",
+    "t39"."silent_30",
+    "t39"."gaps_longer_30",
+    "t39"."silent_60",
+    "t39"."gaps_longer_60",
+    "t39"."silent_90",
+    "t39"."gaps_longer_90",
+    "t39"."weeks_28d",
+    "t39"."weeks_56d",
+    "t39"."weeks_91d",
+    "t39"."weeks_182d",
+    "t39"."weeks_364d",
+    "t39"."orders_year_ago_count_30d",
+    "t39"."orders_year_ago_count_90d",
+    "t39"."lines_count",
+    "t39"."pieces_count",
+    "t39"."returns_count_90d",
+    "t39"."returns_count_365d",
+    "t39"."cancellations_count_90d",
+    "t39"."cancellations_count_365d",
+    "t39"."refund_cents_90d",
+    "t39"."refund_cents_365d",
+    "t39"."discount_cents_90d",
+    "t39"."discount_cents_365d",
+    "t39"."lines_count_365d",
+    "t39"."returned_lines_count_365d",
+    "t39"."discounted_lines_count_365d",
+    "t39"."return_recency_days",
+    "t39"."orders_monday_365d",
+    "t39"."orders_tuesday_365d",
+    "t39"."orders_wednesday_365d",
+    "t39"."orders_thursday_365d",
+    "t39"."orders_friday_365d",
+    "t39"."orders_saturday_365d",
+    "t39"."orders_sunday_365d",
+    "t39"."orders_night_365d",
+    "t39"."orders_morning_365d",
+    "t39"."orders_afternoon_365d",
+    "t39"."orders_evening_365d",
+    "t39"."sessions_count_7d",
+    "t39"."sessions_count_30d",
+    "t39"."sessions_count_90d",
+    "t39"."events_count_7d",
+    "t39"."events_count_30d",
+    "t39"."events_count_90d",
+    "t39"."views_count_7d",
+    "t39"."views_count_30d",
+    "t39"."views_count_90d",
+    "t39"."carts_count_7d",
+    "t39"."carts_count_30d",
+    "t39"."carts_count_90d",
+    "t39"."wishlists_count_30d",
+    "t39"."wishlists_count_90d",
+    "t39"."searches_count_30d",
+    "t39"."searches_count_90d",
+    "t39"."logins_count_30d",
+    "t39"."logins_count_90d",
+    "t39"."cart_removals_count_90d",
+    "t39"."checkouts_count_90d",
+    "t39"."shares_count_90d",
+    "t39"."reviews_count_90d",
+    "t39"."contacts_count_30d",
+    "t39"."contacts_count_90d",
+    "t39"."contacts_count_365d",
+    "t39"."redemptions_count_30d",
+    "t39"."redemptions_count_90d",
+    "t39"."redemptions_count_365d",
+    "t39"."contacts_opened_count_90d",
+    "t39"."contacts_clicked_count_90d",
+    "t39"."feedback_count_365d",
+    "t39"."complaints_count_365d",
+    "t39"."event_recency_days",
+    "t39"."cart_recency_days",
+    "t39"."contact_recency_days",
+    "t39"."redemption_recency_days",
+    "t39"."sessions_before_30d",
+    "t39"."ratings_count_365d",
+    "t39"."rating_permille_365d",
+    "t44"."products_365d",
+    "t44"."products_repeated",
+    "t44"."lines_top",
+    "t44"."lines_all",
+    "t44"."categories_365d",
+    "t44"."categories_90d",
+    "t44"."products_30d",
+    "t44"."products_new_30d",
+    "t44"."buyers_share_30d",
+    "t44"."buyers_again_share_30d",
+    "t44"."momentum_30d",
+    "t44"."products_90d",
+    "t44"."products_new_90d",
+    "t44"."buyers_share_90d",
+    "t44"."buyers_again_share_90d",
+    "t44"."momentum_90d"
   FROM (
     SELECT
-      "t32"."as_of_day",
-      "t32"."customer_id",
+      "t36"."as_of_day",
+      "t36"."customer_id",
       MIN(
         CASE
-          WHEN "t32"."orders_count" > 0
-          THEN "t32"."age_days"
+          WHEN "t36"."orders_count" > 0
+          THEN "t36"."age_days"
           ELSE CAST(NULL AS BIGINT)
         END
       ) AS "recency_days",
       MAX(
         CASE
-          WHEN "t32"."orders_count" > 0
-          THEN "t32"."age_days"
+          WHEN "t36"."orders_count" > 0
+          THEN "t36"."age_days"
           ELSE CAST(NULL AS BIGINT)
         END
       ) AS "tenure_days",
-      SUM("t32"."orders_count") AS "orders_count",
-      SUM("t32"."revenue_cents") AS "revenue_cents",
-      SUM(CASE WHEN "t32"."orders_count" > 0 THEN 1 ELSE 0 END) AS "purchase_days_count",
+      SUM("t36"."orders_count") AS "orders_count",
+      SUM("t36"."revenue_cents") AS "revenue_cents",
+      SUM(CASE WHEN "t36"."orders_count" > 0 THEN 1 ELSE 0 END) AS "purchase_days_count",
       SUM(
-        "t32"."revenue_cents" * CAST(FLOOR(
+        "t36"."revenue_cents" * CAST(FLOOR(
           (
-            EXP(CAST("t32"."age_days" AS DOUBLE PRECISION) * -0.015403270679109895) * 268435456
+            EXP(CAST("t36"."age_days" AS DOUBLE PRECISION) * -0.015403270679109895) * 268435456
           ) + 0.5
         ) AS BIGINT)
       ) AS "revenue_decayed",
-      SUM(CASE WHEN "t32"."age_days" <= 7 THEN "t32"."orders_count" ELSE 0 END) AS "orders_count_7d",
-      SUM(CASE WHEN "t32"."age_days" <= 7 THEN "t32"."revenue_cents" ELSE 0 END) AS "revenue_cents_7d",
-      SUM(CASE WHEN "t32"."age_days" <= 14 THEN "t32"."orders_count" ELSE 0 END) AS "orders_count_14d",
-      SUM(CASE WHEN "t32"."age_days" <= 14 THEN "t32"."revenue_cents" ELSE 0 END) AS "revenue_cents_14d",
-      SUM(CASE WHEN "t32"."age_days" <= 30 THEN "t32"."orders_count" ELSE 0 END) AS "orders_count_30d",
-      SUM(CASE WHEN "t32"."age_days" <= 30 THEN "t32"."revenue_cents" ELSE 0 END) AS "revenue_cents_30d",
-      SUM(CASE WHEN "t32"."age_days" <= 60 THEN "t32"."orders_count" ELSE 0 END) AS "orders_count_60d",
-      SUM(CASE WHEN "t32"."age_days" <= 60 THEN "t32"."revenue_cents" ELSE 0 END) AS "revenue_cents_60d",
-      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."orders_count" ELSE 0 END) AS "orders_count_90d",
-      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."revenue_cents" ELSE 0 END) AS "revenue_cents_90d",
-      SUM(CASE WHEN "t32"."age_days" <= 180 THEN "t32"."orders_count" ELSE 0 END) AS "orders_count_180d",
-      SUM(CASE WHEN "t32"."age_days" <= 180 THEN "t32"."revenue_cents" ELSE 0 END) AS "revenue_cents_180d",
-      SUM(CASE WHEN "t32"."age_days" <= 365 THEN "t32"."orders_count" ELSE 0 END) AS "orders_count_365d",
-      SUM(CASE WHEN "t32"."age_days" <= 365 THEN "t32"."revenue_cents" ELSE 0 END) AS "revenue_cents_365d",
+      SUM(CASE WHEN "t36"."age_days" <= 7 THEN "t36"."orders_count" ELSE 0 END) AS "orders_count_7d",
+      SUM(CASE WHEN "t36"."age_days" <= 7 THEN "t36"."revenue_cents" ELSE 0 END) AS "revenue_cents_7d",
       SUM(
         CASE
           WHEN (
-            "t32"."orders_count" > 0
+            "t36"."orders_count" > 0
           ) AND (
-            "t32"."age_days" <= 7
+            "t36"."age_days" <= 7
           )
           THEN 1
           ELSE 0
         END
       ) AS "purchase_days_count_7d",
+      SUM(CASE WHEN "t36"."age_days" <= 14 THEN "t36"."orders_count" ELSE 0 END) AS "orders_count_14d",
+      SUM(CASE WHEN "t36"."age_days" <= 14 THEN "t36"."revenue_cents" ELSE 0 END) AS "revenue_cents_14d",
       SUM(
         CASE
           WHEN (
-            "t32"."orders_count" > 0
+            "t36"."orders_count" > 0
           ) AND (
-            "t32"."age_days" <= 14
+            "t36"."age_days" <= 14
           )
           THEN 1
           ELSE 0
         END
       ) AS "purchase_days_count_14d",
+      SUM(CASE WHEN "t36"."age_days" <= 30 THEN "t36"."orders_count" ELSE 0 END) AS "orders_count_30d",
+      SUM(CASE WHEN "t36"."age_days" <= 30 THEN "t36"."revenue_cents" ELSE 0 END) AS "revenue_cents_30d",
       SUM(
         CASE
           WHEN (
-            "t32"."orders_count" > 0
+            "t36"."orders_count" > 0
           ) AND (
-            "t32"."age_days" <= 30
+            "t36"."age_days" <= 30
           )
           THEN 1
           ELSE 0
         END
       ) AS "purchase_days_count_30d",
+      SUM(CASE WHEN "t36"."age_days" <= 60 THEN "t36"."orders_count" ELSE 0 END) AS "orders_count_60d",
+      SUM(CASE WHEN "t36"."age_days" <= 60 THEN "t36"."revenue_cents" ELSE 0 END) AS "revenue_cents_60d",
       SUM(
         CASE
           WHEN (
-            "t32"."orders_count" > 0
+            "t36"."orders_count" > 0
           ) AND (
-            "t32"."age_days" <= 60
+            "t36"."age_days" <= 60
           )
           THEN 1
           ELSE 0
         END
       ) AS "purchase_days_count_60d",
+      SUM(CASE WHEN "t36"."age_days" <= 90 THEN "t36"."orders_count" ELSE 0 END) AS "orders_count_90d",
+      SUM(CASE WHEN "t36"."age_days" <= 90 THEN "t36"."revenue_cents" ELSE 0 END) AS "revenue_cents_90d",
       SUM(
         CASE
           WHEN (
-            "t32"."orders_count" > 0
+            "t36"."orders_count" > 0
           ) AND (
-            "t32"."age_days" <= 90
+            "t36"."age_days" <= 90
           )
           THEN 1
           ELSE 0
         END
       ) AS "purchase_days_count_90d",
+      SUM(CASE WHEN "t36"."age_days" <= 180 THEN "t36"."orders_count" ELSE 0 END) AS "orders_count_180d",
+      SUM(CASE WHEN "t36"."age_days" <= 180 THEN "t36"."revenue_cents" ELSE 0 END) AS "revenue_cents_180d",
       SUM(
         CASE
           WHEN (
-            "t32"."orders_count" > 0
+            "t36"."orders_count" > 0
           ) AND (
-            "t32"."age_days" <= 180
+            "t36"."age_days" <= 180
           )
           THEN 1
           ELSE 0
         END
       ) AS "purchase_days_count_180d",
+      SUM(CASE WHEN "t36"."age_days" <= 365 THEN "t36"."orders_count" ELSE 0 END) AS "orders_count_365d",
+      SUM(CASE WHEN "t36"."age_days" <= 365 THEN "t36"."revenue_cents" ELSE 0 END) AS "revenue_cents_365d",
       SUM(
         CASE
           WHEN (
-            "t32"."orders_count" > 0
+            "t36"."orders_count" > 0
           ) AND (
-            "t32"."age_days" <= 365
+            "t36"."age_days" <= 365
           )
           THEN 1
           ELSE 0
@@ -706,134 +707,134 @@ FROM (
       SUM(
         CASE
           WHEN (
-            "t32"."age_days" <= 60
+            "t36"."age_days" <= 60
           ) AND (
-            "t32"."age_days" > 30
+            "t36"."age_days" > 30
           )
-          THEN "t32"."orders_count"
+          THEN "t36"."orders_count"
           ELSE 0
         END
       ) AS "orders_before_30d",
       SUM(
         CASE
           WHEN (
-            "t32"."age_days" <= 60
+            "t36"."age_days" <= 60
           ) AND (
-            "t32"."age_days" > 30
+            "t36"."age_days" > 30
           )
-          THEN "t32"."revenue_cents"
+          THEN "t36"."revenue_cents"
           ELSE 0
         END
       ) AS "revenue_before_30d",
       SUM(
         CASE
           WHEN (
-            "t32"."age_days" <= 180
+            "t36"."age_days" <= 180
           ) AND (
-            "t32"."age_days" > 90
+            "t36"."age_days" > 90
           )
-          THEN "t32"."orders_count"
+          THEN "t36"."orders_count"
           ELSE 0
         END
       ) AS "orders_before_90d",
       SUM(
         CASE
           WHEN (
-            "t32"."age_days" <= 180
+            "t36"."age_days" <= 180
           ) AND (
-            "t32"."age_days" > 90
+            "t36"."age_days" > 90
           )
-          THEN "t32"."revenue_cents"
+          THEN "t36"."revenue_cents"
           ELSE 0
         END
       ) AS "revenue_before_90d",
       SUM(
-        "t32"."orders_count" * CAST(FLOOR(
+        "t36"."orders_count" * CAST(FLOOR(
           (
-            EXP(CAST("t32"."age_days" AS DOUBLE PRECISION) * -0.046209812037329684) * 1099511627776
+            EXP(CAST("t36"."age_days" AS DOUBLE PRECISION) * -0.046209812037329684) * 1099511627776
           ) + 0.5
         ) AS BIGINT)
       ) AS "orders_decayed_15d",
       SUM(
-        "t32"."orders_count" * CAST(FLOOR(
+        "t36"."orders_count" * CAST(FLOOR(
           (
-            EXP(CAST("t32"."age_days" AS DOUBLE PRECISION) * -0.015403270679109895) * 1099511627776
+            EXP(CAST("t36"."age_days" AS DOUBLE PRECISION) * -0.015403270679109895) * 1099511627776
           ) + 0.5
         ) AS BIGINT)
       ) AS "orders_decayed_45d",
       SUM(
-        "t32"."orders_count" * CAST(FLOOR(
+        "t36"."orders_count" * CAST(FLOOR(
           (
-            EXP(CAST("t32"."age_days" AS DOUBLE PRECISION) * -0.005134423559703298) * 1099511627776
+            EXP(CAST("t36"."age_days" AS DOUBLE PRECISION) * -0.005134423559703298) * 1099511627776
           ) + 0.5
         ) AS BIGINT)
       ) AS "orders_decayed_135d",
-      SUM(CASE WHEN "t32"."is_bought" AND (
-        "t32"."gap" IS NOT NULL
+      SUM(CASE WHEN "t36"."is_bought" AND (
+        "t36"."gap" IS NOT NULL
       ) THEN 1 ELSE 0 END) AS "gap_count",
       SUM(
         CASE
-          WHEN "t32"."is_bought" AND (
-            "t32"."gap" IS NOT NULL
+          WHEN "t36"."is_bought" AND (
+            "t36"."gap" IS NOT NULL
           )
-          THEN "t32"."gap"
+          THEN "t36"."gap"
           ELSE CAST(NULL AS BIGINT)
         END
       ) AS "gap_sum",
       SUM(
         CASE
-          WHEN "t32"."is_bought" AND (
-            "t32"."gap" IS NOT NULL
+          WHEN "t36"."is_bought" AND (
+            "t36"."gap" IS NOT NULL
           )
-          THEN "t32"."gap" * "t32"."gap"
+          THEN "t36"."gap" * "t36"."gap"
           ELSE CAST(NULL AS BIGINT)
         END
       ) AS "gap_square_sum",
       MAX(
         CASE
-          WHEN "t32"."is_bought" AND (
-            "t32"."gap" IS NOT NULL
+          WHEN "t36"."is_bought" AND (
+            "t36"."gap" IS NOT NULL
           )
-          THEN "t32"."gap"
+          THEN "t36"."gap"
           ELSE CAST(NULL AS BIGINT)
         END
       ) AS "gap_max",
       MAX(
         CASE
-          WHEN "t32"."is_bought"
+          WHEN "t36"."is_bought"
           AND (
-            "t32"."gap" IS NOT NULL
+            "t36"."gap" IS NOT NULL
           )
           AND (
-            "t32"."is_bought" AND (
-              "t32"."newest_rank" = 0
+            "t36"."is_bought" AND (
+              "t36"."newest_rank" = 0
             )
           )
-          THEN "t32"."gap"
+          THEN "t36"."gap"
           ELSE CAST(NULL AS BIGINT)
         END
       ) AS "gap_last",
       SUM(
         CASE
-          WHEN "t32"."is_bought"
+          WHEN "t36"."is_bought"
           AND (
-            "t32"."gap" IS NOT NULL
+            "t36"."gap" IS NOT NULL
           )
           AND (
-            "t32"."newest_rank" < 3
+            "t36"."newest_rank" < 3
           )
-          THEN "t32"."gap"
+          THEN "t36"."gap"
           ELSE CAST(NULL AS BIGINT)
         END
       ) AS "gap_recent_sum",
       SUM(
         CASE
-          WHEN "t32"."is_bought"
+          WHEN "t36"."is_bought"
           AND (
-            "t32"."gap" IS NOT NULL
+            "t36"."gap" IS NOT NULL
           )
           AND (
-            "t32"."newest_rank" < 3
+            "t36"."newest_rank" < 3
           )
           THEN 1
           ELSE 0
@@ -841,42 +842,42 @@ FROM (
       ) AS "gap_recent_count",
       SUM(
         CASE
-          WHEN "t32"."is_bought"
+          WHEN "t36"."is_bought"
           AND (
-            "t32"."gap" IS NOT NULL
+            "t36"."gap" IS NOT NULL
           )
           AND (
             (
-              "t32"."gap_rank" * 2
-            ) >= "t32"."gaps_count"
+              "t36"."gap_rank" * 2
+            ) >= "t36"."gaps_count"
           )
           AND (
             (
-              "t32"."gap_rank" * 2
+              "t36"."gap_rank" * 2
             ) <= (
-              "t32"."gaps_count" + 2
+              "t36"."gaps_count" + 2
             )
           )
-          THEN "t32"."gap"
+          THEN "t36"."gap"
           ELSE CAST(NULL AS BIGINT)
         END
       ) AS "gap_middle_sum",
       SUM(
         CASE
-          WHEN "t32"."is_bought"
+          WHEN "t36"."is_bought"
           AND (
-            "t32"."gap" IS NOT NULL
+            "t36"."gap" IS NOT NULL
           )
           AND (
             (
-              "t32"."gap_rank" * 2
-            ) >= "t32"."gaps_count"
+              "t36"."gap_rank" * 2
+            ) >= "t36"."gaps_count"
           )
           AND (
             (
-              "t32"."gap_rank" * 2
+              "t36"."gap_rank" * 2
             ) <= (
-              "t32"."gaps_count" + 2
+              "t36"."gaps_count" + 2
             )
           )
           THEN 1
@@ -885,66 +886,66 @@ FROM (
       ) AS "gap_middle_count",
       MAX(
         CASE
-          WHEN "t32"."is_bought" AND (
-            "t32"."gap" IS NULL
+          WHEN "t36"."is_bought" AND (
+            "t36"."gap" IS NULL
           )
-          THEN "t32"."orders_count"
+          THEN "t36"."orders_count"
           ELSE CAST(NULL AS BIGINT)
         END
       ) AS "first_orders_count",
       MAX(
         CASE
-          WHEN "t32"."is_bought" AND (
-            "t32"."gap" IS NULL
+          WHEN "t36"."is_bought" AND (
+            "t36"."gap" IS NULL
           )
-          THEN "t32"."lines_count"
+          THEN "t36"."lines_count"
           ELSE CAST(NULL AS BIGINT)
         END
       ) AS "first_lines_count",
       MAX(
         CASE
-          WHEN "t32"."is_bought" AND (
-            "t32"."gap" IS NULL
+          WHEN "t36"."is_bought" AND (
+            "t36"."gap" IS NULL
           )
-          THEN "t32"."revenue_cents"
+          THEN "t36"."revenue_cents"
           ELSE CAST(NULL AS BIGINT)
         END
       ) AS "first_revenue_cents",
       MAX(
         CASE
-          WHEN "t32"."is_bought" AND (
-            "t32"."newest_rank" = 0
+          WHEN "t36"."is_bought" AND (
+            "t36"."newest_rank" = 0
           )
-          THEN "t32"."orders_count"
+          THEN "t36"."orders_count"
           ELSE CAST(NULL AS BIGINT)
         END
       ) AS "last_orders_count",
       MAX(
         CASE
-          WHEN "t32"."is_bought" AND (
-            "t32"."newest_rank" = 0
+          WHEN "t36"."is_bought" AND (
+            "t36"."newest_rank" = 0
           )
-          THEN "t32"."lines_count"
+          THEN "t36"."lines_count"
           ELSE CAST(NULL AS BIGINT)
         END
       ) AS "last_lines_count",
       MAX(
         CASE
-          WHEN "t32"."is_bought" AND (
-            "t32"."newest_rank" = 0
+          WHEN "t36"."is_bought" AND (
+            "t36"."newest_rank" = 0
           )
-          THEN "t32"."revenue_cents"
+          THEN "t36"."revenue_cents"
           ELSE CAST(NULL AS BIGINT)
         END
       ) AS "last_revenue_cents",
       SUM(
         CASE
-          WHEN "t32"."is_bought"
+          WHEN "t36"."is_bought"
           AND (
-            "t32"."gap" IS NOT NULL
+            "t36"."gap" IS NOT NULL
           )
           AND (
-            "t32"."gap" > "t32"."recency"
+            "t36"."gap" > "t36"."recency"
           )
           THEN 1
           ELSE 0
@@ -952,22 +953,22 @@ FROM (
       ) AS "gaps_longer",
       SUM(
         CASE
-          WHEN "t32"."is_bought"
+          WHEN "t36"."is_bought"
           AND (
             (
-              "t32"."gap" IS NULL
+              "t36"."gap" IS NULL
             )
             OR (
               CAST(FLOOR(
                 CAST((
                   (
-                    "t32"."age_days" + "t32"."gap"
+                    "t36"."age_days" + "t36"."gap"
                   ) - 1
                 ) AS DOUBLE PRECISION) / (
                   7
                 )
               ) AS BIGINT) > CAST(FLOOR(CAST((
-                "t32"."age_days" - 1
+                "t36"."age_days" - 1
               ) AS DOUBLE PRECISION) / (
                 7
               )) AS BIGINT)
@@ -979,22 +980,22 @@ FROM (
       ) AS "weeks",
       SUM(
         CASE
-          WHEN "t32"."is_bought"
+          WHEN "t36"."is_bought"
           AND (
             (
-              "t32"."gap" IS NULL
+              "t36"."gap" IS NULL
             )
             OR (
               CAST(FLOOR(
                 CAST((
                   (
-                    "t32"."age_days" + "t32"."gap"
+                    "t36"."age_days" + "t36"."gap"
                   ) - 1
                 ) AS DOUBLE PRECISION) / (
                   30
                 )
               ) AS BIGINT) > CAST(FLOOR(CAST((
-                "t32"."age_days" - 1
+                "t36"."age_days" - 1
               ) AS DOUBLE PRECISION) / (
                 30
               )) AS BIGINT)
@@ -1006,24 +1007,24 @@ FROM (
       ) AS "months",
       SUM(
         CASE
-          WHEN "t32"."is_bought" AND (
-            "t32"."gap" IS NOT NULL
+          WHEN "t36"."is_bought" AND (
+            "t36"."gap" IS NOT NULL
           ) AND (
-            "t32"."gap" > 7
+            "t36"."gap" > 7
           )
-          THEN "t32"."gap" - 7
+          THEN "t36"."gap" - 7
           ELSE 0
         END
       ) AS "silent_7",
       SUM(
         CASE
-          WHEN "t32"."is_bought"
+          WHEN "t36"."is_bought"
           AND (
-            "t32"."gap" IS NOT NULL
+            "t36"."gap" IS NOT NULL
           )
           AND (
-            "t32"."gap" > (
-              "t32"."recency" + 7
+            "t36"."gap" > (
+              "t36"."recency" + 7
             )
           )
           THEN 1
@@ -1032,24 +1033,24 @@ FROM (
       ) AS "gaps_longer_7",
       SUM(
         CASE
-          WHEN "t32"."is_bought" AND (
-            "t32"."gap" IS NOT NULL
+          WHEN "t36"."is_bought" AND (
+            "t36"."gap" IS NOT NULL
           ) AND (
-            "t32"."gap" > 14
+            "t36"."gap" > 14
           )
-          THEN "t32"."gap" - 14
+          THEN "t36"."gap" - 14
           ELSE 0
         END
       ) AS "silent_14",
       SUM(
         CASE
-          WHEN "t32"."is_bought"
+          WHEN "t36"."is_bought"
           AND (
-            "t32"."gap" IS NOT NULL
+            "t36"."gap" IS NOT NULL
           )
           AND (
-            "t32"."gap" > (
-              "t32"."recency" + 14
+            "t36"."gap" > (
+              "t36"."recency" + 14
             )
           )
           THEN 1
@@ -1058,24 +1059,24 @@ FROM (
       ) AS "gaps_longer_14",
       SUM(
         CASE
-          WHEN "t32"."is_bought" AND (
-            "t32"."gap" IS NOT NULL
+          WHEN "t36"."is_bought" AND (
+            "t36"."gap" IS NOT NULL
           ) AND (
-            "t32"."gap" > 30
+            "t36"."gap" > 30
           )
-          THEN "t32"."gap" - 30
+          THEN "t36"."gap" - 30
           ELSE 0
         END
       ) AS "silent_30",
       SUM(
         CASE
-          WHEN "t32"."is_bought"
+          WHEN "t36"."is_bought"
           AND (
-            "t32"."gap" IS NOT NULL
+            "t36"."gap" IS NOT NULL
           )
           AND (
-            "t32"."gap" > (
-              "t32"."recency" + 30
+            "t36"."gap" > (
+              "t36"."recency" + 30
             )
           )
           THEN 1
@@ -1084,24 +1085,24 @@ FROM (
       ) AS "gaps_longer_30",
       SUM(
         CASE
-          WHEN "t32"."is_bought" AND (
-            "t32"."gap" IS NOT NULL
+          WHEN "t36"."is_bought" AND (
+            "t36"."gap" IS NOT NULL
           ) AND (
-            "t32"."gap" > 60
+            "t36"."gap" > 60
           )
-          THEN "t32"."gap" - 60
+          THEN "t36"."gap" - 60
           ELSE 0
         END
       ) AS "silent_60",
       SUM(
         CASE
-          WHEN "t32"."is_bought"
+          WHEN "t36"."is_bought"
           AND (
-            "t32"."gap" IS NOT NULL
+            "t36"."gap" IS NOT NULL
           )
           AND (
-            "t32"."gap" > (
-              "t32"."recency" + 60
+            "t36"."gap" > (
+              "t36"."recency" + 60
             )
           )
           THEN 1
@@ -1110,24 +1111,24 @@ FROM (
       ) AS "gaps_longer_60",
       SUM(
         CASE
-          WHEN "t32"."is_bought" AND (
-            "t32"."gap" IS NOT NULL
+          WHEN "t36"."is_bought" AND (
+            "t36"."gap" IS NOT NULL
           ) AND (
-            "t32"."gap" > 90
+            "t36"."gap" > 90
           )
-          THEN "t32"."gap" - 90
+          THEN "t36"."gap" - 90
           ELSE 0
         END
       ) AS "silent_90",
       SUM(
         CASE
-          WHEN "t32"."is_bought"
+          WHEN "t36"."is_bought"
           AND (
-            "t32"."gap" IS NOT NULL
+            "t36"."gap" IS NOT NULL
           )
           AND (
-            "t32"."gap" > (
-              "t32"."recency" + 90
+            "t36"."gap" > (
+              "t36"."recency" + 90
             )
           )
           THEN 1
@@ -1136,29 +1137,29 @@ FROM (
       ) AS "gaps_longer_90",
       SUM(
         CASE
-          WHEN "t32"."is_bought"
+          WHEN "t36"."is_bought"
           AND (
             (
-              "t32"."gap" IS NULL
+              "t36"."gap" IS NULL
             )
             OR (
               CAST(FLOOR(
                 CAST((
                   (
-                    "t32"."age_days" + "t32"."gap"
+                    "t36"."age_days" + "t36"."gap"
                   ) - 1
                 ) AS DOUBLE PRECISION) / (
                   7
                 )
               ) AS BIGINT) > CAST(FLOOR(CAST((
-                "t32"."age_days" - 1
+                "t36"."age_days" - 1
               ) AS DOUBLE PRECISION) / (
                 7
               )) AS BIGINT)
             )
           )
           AND (
-            "t32"."age_days" <= 28
+            "t36"."age_days" <= 28
           )
           THEN 1
           ELSE 0
@@ -1166,29 +1167,29 @@ FROM (
       ) AS "weeks_28d",
       SUM(
         CASE
-          WHEN "t32"."is_bought"
+          WHEN "t36"."is_bought"
           AND (
             (
-              "t32"."gap" IS NULL
+              "t36"."gap" IS NULL
             )
             OR (
               CAST(FLOOR(
                 CAST((
                   (
-                    "t32"."age_days" + "t32"."gap"
+                    "t36"."age_days" + "t36"."gap"
                   ) - 1
                 ) AS DOUBLE PRECISION) / (
                   7
                 )
               ) AS BIGINT) > CAST(FLOOR(CAST((
-                "t32"."age_days" - 1
+                "t36"."age_days" - 1
               ) AS DOUBLE PRECISION) / (
                 7
               )) AS BIGINT)
             )
           )
           AND (
-            "t32"."age_days" <= 56
+            "t36"."age_days" <= 56
           )
           THEN 1
           ELSE 0
@@ -1196,29 +1197,29 @@ FROM (
       ) AS "weeks_56d",
       SUM(
         CASE
-          WHEN "t32"."is_bought"
+          WHEN "t36"."is_bought"
           AND (
             (
-              "t32"."gap" IS NULL
+              "t36"."gap" IS NULL
             )
             OR (
               CAST(FLOOR(
                 CAST((
                   (
-                    "t32"."age_days" + "t32"."gap"
+                    "t36"."age_days" + "t36"."gap"
                   ) - 1
                 ) AS DOUBLE PRECISION) / (
                   7
                 )
               ) AS BIGINT) > CAST(FLOOR(CAST((
-                "t32"."age_days" - 1
+                "t36"."age_days" - 1
               ) AS DOUBLE PRECISION) / (
                 7
               )) AS BIGINT)
             )
           )
           AND (
-            "t32"."age_days" <= 91
+            "t36"."age_days" <= 91
           )
           THEN 1
           ELSE 0
@@ -1226,29 +1227,29 @@ FROM (
       ) AS "weeks_91d",
       SUM(
         CASE
-          WHEN "t32"."is_bought"
+          WHEN "t36"."is_bought"
           AND (
             (
-              "t32"."gap" IS NULL
+              "t36"."gap" IS NULL
             )
             OR (
               CAST(FLOOR(
                 CAST((
                   (
-                    "t32"."age_days" + "t32"."gap"
+                    "t36"."age_days" + "t36"."gap"
                   ) - 1
                 ) AS DOUBLE PRECISION) / (
                   7
                 )
               ) AS BIGINT) > CAST(FLOOR(CAST((
-                "t32"."age_days" - 1
+                "t36"."age_days" - 1
               ) AS DOUBLE PRECISION) / (
                 7
               )) AS BIGINT)
             )
           )
           AND (
-            "t32"."age_days" <= 182
+            "t36"."age_days" <= 182
           )
           THEN 1
           ELSE 0
@@ -1256,29 +1257,29 @@ FROM (
       ) AS "weeks_182d",
       SUM(
         CASE
-          WHEN "t32"."is_bought"
+          WHEN "t36"."is_bought"
           AND (
             (
-              "t32"."gap" IS NULL
+              "t36"."gap" IS NULL
             )
             OR (
               CAST(FLOOR(
                 CAST((
                   (
-                    "t32"."age_days" + "t32"."gap"
+                    "t36"."age_days" + "t36"."gap"
                   ) - 1
                 ) AS DOUBLE PRECISION) / (
                   7
                 )
               ) AS BIGINT) > CAST(FLOOR(CAST((
-                "t32"."age_days" - 1
+                "t36"."age_days" - 1
               ) AS DOUBLE PRECISION) / (
                 7
               )) AS BIGINT)
             )
           )
           AND (
-            "t32"."age_days" <= 364
+            "t36"."age_days" <= 364
           )
           THEN 1
           ELSE 0
@@ -1287,385 +1288,385 @@ FROM (
       SUM(
         CASE
           WHEN (
-            "t32"."age_days" <= 364
+            "t36"."age_days" <= 364
           ) AND (
-            "t32"."age_days" > 334
+            "t36"."age_days" > 334
           )
-          THEN "t32"."orders_count"
+          THEN "t36"."orders_count"
           ELSE 0
         END
-      ) AS "orders_year_ago_30d",
+      ) AS "orders_year_ago_count_30d",
       SUM(
         CASE
           WHEN (
-            "t32"."age_days" <= 364
+            "t36"."age_days" <= 364
           ) AND (
-            "t32"."age_days" > 274
+            "t36"."age_days" > 274
           )
-          THEN "t32"."orders_count"
+          THEN "t36"."orders_count"
           ELSE 0
         END
-      ) AS "orders_year_ago_90d",
-      SUM("t32"."lines_count") AS "lines_count",
-      SUM("t32"."pieces_count") AS "pieces_count",
-      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."returns_count" ELSE 0 END) AS "returns_count_90d",
-      SUM(CASE WHEN "t32"."age_days" <= 365 THEN "t32"."returns_count" ELSE 0 END) AS "returns_count_365d",
-      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."cancellations_count" ELSE 0 END) AS "cancellations_count_90d",
-      SUM(CASE WHEN "t32"."age_days" <= 365 THEN "t32"."cancellations_count" ELSE 0 END) AS "cancellations_count_365d",
-      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."refund_cents" ELSE 0 END) AS "refund_cents_90d",
-      SUM(CASE WHEN "t32"."age_days" <= 365 THEN "t32"."refund_cents" ELSE 0 END) AS "refund_cents_365d",
-      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."discount_cents" ELSE 0 END) AS "discount_cents_90d",
-      SUM(CASE WHEN "t32"."age_days" <= 365 THEN "t32"."discount_cents" ELSE 0 END) AS "discount_cents_365d",
-      SUM(CASE WHEN "t32"."age_days" <= 365 THEN "t32"."lines_count" ELSE 0 END) AS "lines_count_365d",
-      SUM(CASE WHEN "t32"."age_days" <= 365 THEN "t32"."returned_lines_count" ELSE 0 END) AS "returned_lines_count_365d",
-      SUM(CASE WHEN "t32"."age_days" <= 365 THEN "t32"."discounted_lines_count" ELSE 0 END) AS "discounted_lines_count_365d",
+      ) AS "orders_year_ago_count_90d",
+      SUM("t36"."lines_count") AS "lines_count",
+      SUM("t36"."pieces_count") AS "pieces_count",
+      SUM(CASE WHEN "t36"."age_days" <= 90 THEN "t36"."returns_count" ELSE 0 END) AS "returns_count_90d",
+      SUM(CASE WHEN "t36"."age_days" <= 365 THEN "t36"."returns_count" ELSE 0 END) AS "returns_count_365d",
+      SUM(CASE WHEN "t36"."age_days" <= 90 THEN "t36"."cancellations_count" ELSE 0 END) AS "cancellations_count_90d",
+      SUM(CASE WHEN "t36"."age_days" <= 365 THEN "t36"."cancellations_count" ELSE 0 END) AS "cancellations_count_365d",
+      SUM(CASE WHEN "t36"."age_days" <= 90 THEN "t36"."refund_cents" ELSE 0 END) AS "refund_cents_90d",
+      SUM(CASE WHEN "t36"."age_days" <= 365 THEN "t36"."refund_cents" ELSE 0 END) AS "refund_cents_365d",
+      SUM(CASE WHEN "t36"."age_days" <= 90 THEN "t36"."discount_cents" ELSE 0 END) AS "discount_cents_90d",
+      SUM(CASE WHEN "t36"."age_days" <= 365 THEN "t36"."discount_cents" ELSE 0 END) AS "discount_cents_365d",
+      SUM(CASE WHEN "t36"."age_days" <= 365 THEN "t36"."lines_count" ELSE 0 END) AS "lines_count_365d",
+      SUM(CASE WHEN "t36"."age_days" <= 365 THEN "t36"."returned_lines_count" ELSE 0 END) AS "returned_lines_count_365d",
+      SUM(CASE WHEN "t36"."age_days" <= 365 THEN "t36"."discounted_lines_count" ELSE 0 END) AS "discounted_lines_count_365d",
       MIN(
         CASE
           WHEN (
-            "t32"."returns_count" > 0
+            "t36"."returns_count" > 0
           ) OR (
-            "t32"."cancellations_count" > 0
+            "t36"."cancellations_count" > 0
           )
-          THEN "t32"."age_days"
+          THEN "t36"."age_days"
           ELSE CAST(NULL AS BIGINT)
         END
       ) AS "return_recency_days",
       SUM(
         CASE
           WHEN (
-            "t32"."age_days" <= 365
+            "t36"."age_days" <= 365
           )
           AND (
             (
               (
-                "t32"."event_day" + 3
+                "t36"."event_day" + 3
               ) % 7
             ) = 0
           )
-          THEN "t32"."orders_count"
+          THEN "t36"."orders_count"
           ELSE 0
         END
       ) AS "orders_monday_365d",
       SUM(
         CASE
           WHEN (
-            "t32"."age_days" <= 365
+            "t36"."age_days" <= 365
           )
           AND (
             (
               (
-                "t32"."event_day" + 3
+                "t36"."event_day" + 3
               ) % 7
             ) = 1
           )
-          THEN "t32"."orders_count"
+          THEN "t36"."orders_count"
           ELSE 0
         END
       ) AS "orders_tuesday_365d",
       SUM(
         CASE
           WHEN (
-            "t32"."age_days" <= 365
+            "t36"."age_days" <= 365
           )
           AND (
             (
               (
-                "t32"."event_day" + 3
+                "t36"."event_day" + 3
               ) % 7
             ) = 2
           )
-          THEN "t32"."orders_count"
+          THEN "t36"."orders_count"
           ELSE 0
         END
       ) AS "orders_wednesday_365d",
       SUM(
         CASE
           WHEN (
-            "t32"."age_days" <= 365
+            "t36"."age_days" <= 365
           )
           AND (
             (
               (
-                "t32"."event_day" + 3
+                "t36"."event_day" + 3
               ) % 7
             ) = 3
           )
-          THEN "t32"."orders_count"
+          THEN "t36"."orders_count"
           ELSE 0
         END
       ) AS "orders_thursday_365d",
       SUM(
         CASE
           WHEN (
-            "t32"."age_days" <= 365
+            "t36"."age_days" <= 365
           )
           AND (
             (
               (
-                "t32"."event_day" + 3
+                "t36"."event_day" + 3
               ) % 7
             ) = 4
           )
-          THEN "t32"."orders_count"
+          THEN "t36"."orders_count"
           ELSE 0
         END
       ) AS "orders_friday_365d",
       SUM(
         CASE
           WHEN (
-            "t32"."age_days" <= 365
+            "t36"."age_days" <= 365
           )
           AND (
             (
               (
-                "t32"."event_day" + 3
+                "t36"."event_day" + 3
               ) % 7
             ) = 5
           )
-          THEN "t32"."orders_count"
+          THEN "t36"."orders_count"
           ELSE 0
         END
       ) AS "orders_saturday_365d",
       SUM(
         CASE
           WHEN (
-            "t32"."age_days" <= 365
+            "t36"."age_days" <= 365
           )
           AND (
             (
               (
-                "t32"."event_day" + 3
+                "t36"."event_day" + 3
               ) % 7
             ) = 6
           )
-          THEN "t32"."orders_count"
+          THEN "t36"."orders_count"
           ELSE 0
         END
       ) AS "orders_sunday_365d",
-      SUM(CASE WHEN "t32"."age_days" <= 365 THEN "t32"."orders_night_count" ELSE 0 END) AS "orders_night_365d",
-      SUM(CASE WHEN "t32"."age_days" <= 365 THEN "t32"."orders_morning_count" ELSE 0 END) AS "orders_morning_365d",
-      SUM(CASE WHEN "t32"."age_days" <= 365 THEN "t32"."orders_afternoon_count" ELSE 0 END) AS "orders_afternoon_365d",
-      SUM(CASE WHEN "t32"."age_days" <= 365 THEN "t32"."orders_evening_count" ELSE 0 END) AS "orders_evening_365d",
-      SUM(CASE WHEN "t32"."age_days" <= 7 THEN "t32"."sessions_count" ELSE 0 END) AS "sessions_count_7d",
-      SUM(CASE WHEN "t32"."age_days" <= 30 THEN "t32"."sessions_count" ELSE 0 END) AS "sessions_count_30d",
-      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."sessions_count" ELSE 0 END) AS "sessions_count_90d",
-      SUM(CASE WHEN "t32"."age_days" <= 7 THEN "t32"."events_count" ELSE 0 END) AS "events_count_7d",
-      SUM(CASE WHEN "t32"."age_days" <= 30 THEN "t32"."events_count" ELSE 0 END) AS "events_count_30d",
-      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."events_count" ELSE 0 END) AS "events_count_90d",
-      SUM(CASE WHEN "t32"."age_days" <= 7 THEN "t32"."views_count" ELSE 0 END) AS "views_count_7d",
-      SUM(CASE WHEN "t32"."age_days" <= 30 THEN "t32"."views_count" ELSE 0 END) AS "views_count_30d",
-      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."views_count" ELSE 0 END) AS "views_count_90d",
-      SUM(CASE WHEN "t32"."age_days" <= 7 THEN "t32"."carts_count" ELSE 0 END) AS "carts_count_7d",
-      SUM(CASE WHEN "t32"."age_days" <= 30 THEN "t32"."carts_count" ELSE 0 END) AS "carts_count_30d",
-      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."carts_count" ELSE 0 END) AS "carts_count_90d",
-      SUM(CASE WHEN "t32"."age_days" <= 30 THEN "t32"."wishlists_count" ELSE 0 END) AS "wishlists_count_30d",
-      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."wishlists_count" ELSE 0 END) AS "wishlists_count_90d",
-      SUM(CASE WHEN "t32"."age_days" <= 30 THEN "t32"."searches_count" ELSE 0 END) AS "searches_count_30d",
-      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."searches_count" ELSE 0 END) AS "searches_count_90d",
-      SUM(CASE WHEN "t32"."age_days" <= 30 THEN "t32"."logins_count" ELSE 0 END) AS "logins_count_30d",
-      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."logins_count" ELSE 0 END) AS "logins_count_90d",
-      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."cart_removals_count" ELSE 0 END) AS "cart_removals_count_90d",
-      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."checkouts_count" ELSE 0 END) AS "checkouts_count_90d",
-      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."shares_count" ELSE 0 END) AS "shares_count_90d",
-      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."reviews_count" ELSE 0 END) AS "reviews_count_90d",
-      SUM(CASE WHEN "t32"."age_days" <= 30 THEN "t32"."contacts_count" ELSE 0 END) AS "contacts_count_30d",
-      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."contacts_count" ELSE 0 END) AS "contacts_count_90d",
-      SUM(CASE WHEN "t32"."age_days" <= 365 THEN "t32"."contacts_count" ELSE 0 END) AS "contacts_count_365d",
-      SUM(CASE WHEN "t32"."age_days" <= 30 THEN "t32"."redemptions_count" ELSE 0 END) AS "redemptions_count_30d",
-      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."redemptions_count" ELSE 0 END) AS "redemptions_count_90d",
-      SUM(CASE WHEN "t32"."age_days" <= 365 THEN "t32"."redemptions_count" ELSE 0 END) AS "redemptions_count_365d",
-      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."contacts_opened_count" ELSE 0 END) AS "contacts_opened_count_90d",
-      SUM(CASE WHEN "t32"."age_days" <= 90 THEN "t32"."contacts_clicked_count" ELSE 0 END) AS "contacts_clicked_count_90d",
-      SUM(CASE WHEN "t32"."age_days" <= 365 THEN "t32"."feedback_count" ELSE 0 END) AS "feedback_count_365d",
-      SUM(CASE WHEN "t32"."age_days" <= 365 THEN "t32"."complaints_count" ELSE 0 END) AS "complaints_count_365d",
+      SUM(CASE WHEN "t36"."age_days" <= 365 THEN "t36"."orders_night_count" ELSE 0 END) AS "orders_night_365d",
+      SUM(CASE WHEN "t36"."age_days" <= 365 THEN "t36"."orders_morning_count" ELSE 0 END) AS "orders_morning_365d",
+      SUM(CASE WHEN "t36"."age_days" <= 365 THEN "t36"."orders_afternoon_count" ELSE 0 END) AS "orders_afternoon_365d",
+      SUM(CASE WHEN "t36"."age_days" <= 365 THEN "t36"."orders_evening_count" ELSE 0 END) AS "orders_evening_365d",
+      SUM(CASE WHEN "t36"."age_days" <= 7 THEN "t36"."sessions_count" ELSE 0 END) AS "sessions_count_7d",
+      SUM(CASE WHEN "t36"."age_days" <= 30 THEN "t36"."sessions_count" ELSE 0 END) AS "sessions_count_30d",
+      SUM(CASE WHEN "t36"."age_days" <= 90 THEN "t36"."sessions_count" ELSE 0 END) AS "sessions_count_90d",
+      SUM(CASE WHEN "t36"."age_days" <= 7 THEN "t36"."events_count" ELSE 0 END) AS "events_count_7d",
+      SUM(CASE WHEN "t36"."age_days" <= 30 THEN "t36"."events_count" ELSE 0 END) AS "events_count_30d",
+      SUM(CASE WHEN "t36"."age_days" <= 90 THEN "t36"."events_count" ELSE 0 END) AS "events_count_90d",
+      SUM(CASE WHEN "t36"."age_days" <= 7 THEN "t36"."views_count" ELSE 0 END) AS "views_count_7d",
+      SUM(CASE WHEN "t36"."age_days" <= 30 THEN "t36"."views_count" ELSE 0 END) AS "views_count_30d",
+      SUM(CASE WHEN "t36"."age_days" <= 90 THEN "t36"."views_count" ELSE 0 END) AS "views_count_90d",
+      SUM(CASE WHEN "t36"."age_days" <= 7 THEN "t36"."carts_count" ELSE 0 END) AS "carts_count_7d",
+      SUM(CASE WHEN "t36"."age_days" <= 30 THEN "t36"."carts_count" ELSE 0 END) AS "carts_count_30d",
+      SUM(CASE WHEN "t36"."age_days" <= 90 THEN "t36"."carts_count" ELSE 0 END) AS "carts_count_90d",
+      SUM(CASE WHEN "t36"."age_days" <= 30 THEN "t36"."wishlists_count" ELSE 0 END) AS "wishlists_count_30d",
+      SUM(CASE WHEN "t36"."age_days" <= 90 THEN "t36"."wishlists_count" ELSE 0 END) AS "wishlists_count_90d",
+      SUM(CASE WHEN "t36"."age_days" <= 30 THEN "t36"."searches_count" ELSE 0 END) AS "searches_count_30d",
+      SUM(CASE WHEN "t36"."age_days" <= 90 THEN "t36"."searches_count" ELSE 0 END) AS "searches_count_90d",
+      SUM(CASE WHEN "t36"."age_days" <= 30 THEN "t36"."logins_count" ELSE 0 END) AS "logins_count_30d",
+      SUM(CASE WHEN "t36"."age_days" <= 90 THEN "t36"."logins_count" ELSE 0 END) AS "logins_count_90d",
+      SUM(CASE WHEN "t36"."age_days" <= 90 THEN "t36"."cart_removals_count" ELSE 0 END) AS "cart_removals_count_90d",
+      SUM(CASE WHEN "t36"."age_days" <= 90 THEN "t36"."checkouts_count" ELSE 0 END) AS "checkouts_count_90d",
+      SUM(CASE WHEN "t36"."age_days" <= 90 THEN "t36"."shares_count" ELSE 0 END) AS "shares_count_90d",
+      SUM(CASE WHEN "t36"."age_days" <= 90 THEN "t36"."reviews_count" ELSE 0 END) AS "reviews_count_90d",
+      SUM(CASE WHEN "t36"."age_days" <= 30 THEN "t36"."contacts_count" ELSE 0 END) AS "contacts_count_30d",
+      SUM(CASE WHEN "t36"."age_days" <= 90 THEN "t36"."contacts_count" ELSE 0 END) AS "contacts_count_90d",
+      SUM(CASE WHEN "t36"."age_days" <= 365 THEN "t36"."contacts_count" ELSE 0 END) AS "contacts_count_365d",
+      SUM(CASE WHEN "t36"."age_days" <= 30 THEN "t36"."redemptions_count" ELSE 0 END) AS "redemptions_count_30d",
+      SUM(CASE WHEN "t36"."age_days" <= 90 THEN "t36"."redemptions_count" ELSE 0 END) AS "redemptions_count_90d",
+      SUM(CASE WHEN "t36"."age_days" <= 365 THEN "t36"."redemptions_count" ELSE 0 END) AS "redemptions_count_365d",
+      SUM(CASE WHEN "t36"."age_days" <= 90 THEN "t36"."contacts_opened_count" ELSE 0 END) AS "contacts_opened_count_90d",
+      SUM(CASE WHEN "t36"."age_days" <= 90 THEN "t36"."contacts_clicked_count" ELSE 0 END) AS "contacts_clicked_count_90d",
+      SUM(CASE WHEN "t36"."age_days" <= 365 THEN "t36"."feedback_count" ELSE 0 END) AS "feedback_count_365d",
+      SUM(CASE WHEN "t36"."age_days" <= 365 THEN "t36"."complaints_count" ELSE 0 END) AS "complaints_count_365d",
       MIN(
         CASE
-          WHEN "t32"."events_count" > 0
-          THEN "t32"."age_days"
+          WHEN "t36"."events_count" > 0
+          THEN "t36"."age_days"
           ELSE CAST(NULL AS BIGINT)
         END
       ) AS "event_recency_days",
       MIN(
         CASE
-          WHEN "t32"."carts_count" > 0
-          THEN "t32"."age_days"
+          WHEN "t36"."carts_count" > 0
+          THEN "t36"."age_days"
           ELSE CAST(NULL AS BIGINT)
         END
       ) AS "cart_recency_days",
       MIN(
         CASE
-          WHEN "t32"."contacts_count" > 0
-          THEN "t32"."age_days"
+          WHEN "t36"."contacts_count" > 0
+          THEN "t36"."age_days"
           ELSE CAST(NULL AS BIGINT)
         END
       ) AS "contact_recency_days",
       MIN(
         CASE
-          WHEN "t32"."redemptions_count" > 0
-          THEN "t32"."age_days"
+          WHEN "t36"."redemptions_count" > 0
+          THEN "t36"."age_days"
           ELSE CAST(NULL AS BIGINT)
         END
       ) AS "redemption_recency_days",
       SUM(
         CASE
           WHEN (
-            "t32"."age_days" <= 60
+            "t36"."age_days" <= 60
           ) AND (
-            "t32"."age_days" > 30
+            "t36"."age_days" > 30
           )
-          THEN "t32"."sessions_count"
+          THEN "t36"."sessions_count"
           ELSE 0
         END
       ) AS "sessions_before_30d",
-      SUM(CASE WHEN "t32"."age_days" <= 365 THEN "t32"."ratings_count" ELSE 0 END) AS "ratings_count_365d",
-      SUM(CASE WHEN "t32"."age_days" <= 365 THEN "t32"."rating_permille" ELSE 0 END) AS "rating_permille_365d"
+      SUM(CASE WHEN "t36"."age_days" <= 365 THEN "t36"."ratings_count" ELSE 0 END) AS "ratings_count_365d",
+      SUM(CASE WHEN "t36"."age_days" <= 365 THEN "t36"."rating_permille" ELSE 0 END) AS "rating_permille_365d"
     FROM (
       SELECT
-        "t29"."as_of_day",
-        "t29"."customer_id",
-        "t29"."event_day",
-        "t29"."orders_count",
-        "t29"."orders_night_count",
-        "t29"."orders_morning_count",
-        "t29"."orders_afternoon_count",
-        "t29"."orders_evening_count",
-        "t29"."returns_count",
-        "t29"."cancellations_count",
-        "t29"."lines_count",
-        "t29"."pieces_count",
-        "t29"."revenue_cents",
-        "t29"."discount_cents",
-        "t29"."discounted_lines_count",
-        "t29"."returned_lines_count",
-        "t29"."refund_cents",
-        "t29"."events_count",
-        "t29"."views_count",
-        "t29"."carts_count",
-        "t29"."cart_removals_count",
-        "t29"."wishlists_count",
-        "t29"."checkouts_count",
-        "t29"."searches_count",
-        "t29"."logins_count",
-        "t29"."shares_count",
-        "t29"."reviews_count",
-        "t29"."sessions_count",
-        "t29"."contacts_count",
-        "t29"."contacts_opened_count",
-        "t29"."contacts_clicked_count",
-        "t29"."redemptions_count",
-        "t29"."feedback_count",
-        "t29"."complaints_count",
-        "t29"."ratings_count",
-        "t29"."rating_permille",
-        "t29"."age_days",
-        "t29"."is_bought",
-        "t29"."gap",
-        "t29"."newest_rank",
-        COUNT("t29"."gap") OVER (
-          PARTITION BY "t29"."as_of_day", "t29"."customer_id", "t29"."is_bought"
+        "t32"."as_of_day",
+        "t32"."customer_id",
+        "t32"."event_day",
+        "t32"."orders_count",
+        "t32"."orders_night_count",
+        "t32"."orders_morning_count",
+        "t32"."orders_afternoon_count",
+        "t32"."orders_evening_count",
+        "t32"."returns_count",
+        "t32"."cancellations_count",
+        "t32"."lines_count",
+        "t32"."pieces_count",
+        "t32"."revenue_cents",
+        "t32"."discount_cents",
+        "t32"."discounted_lines_count",
+        "t32"."returned_lines_count",
+        "t32"."refund_cents",
+        "t32"."events_count",
+        "t32"."views_count",
+        "t32"."carts_count",
+        "t32"."cart_removals_count",
+        "t32"."wishlists_count",
+        "t32"."checkouts_count",
+        "t32"."searches_count",
+        "t32"."logins_count",
+        "t32"."shares_count",
+        "t32"."reviews_count",
+        "t32"."sessions_count",
+        "t32"."contacts_count",
+        "t32"."contacts_opened_count",
+        "t32"."contacts_clicked_count",
+        "t32"."redemptions_count",
+        "t32"."feedback_count",
+        "t32"."complaints_count",
+        "t32"."ratings_count",
+        "t32"."rating_permille",
+        "t32"."age_days",
+        "t32"."is_bought",
+        "t32"."gap",
+        "t32"."newest_rank",
+        COUNT("t32"."gap") OVER (
+          PARTITION BY "t32"."as_of_day", "t32"."customer_id", "t32"."is_bought"
           ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
         ) AS "gaps_count",
-        MIN("t29"."age_days") OVER (
-          PARTITION BY "t29"."as_of_day", "t29"."customer_id", "t29"."is_bought"
+        MIN("t32"."age_days") OVER (
+          PARTITION BY "t32"."as_of_day", "t32"."customer_id", "t32"."is_bought"
           ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
         ) AS "recency",
         (
           ROW_NUMBER() OVER (
-            PARTITION BY "t29"."as_of_day", "t29"."customer_id", "t29"."is_bought"
-            ORDER BY "t29"."gap" IS NULL ASC, "t29"."gap" ASC, "t29"."event_day" ASC
+            PARTITION BY "t32"."as_of_day", "t32"."customer_id", "t32"."is_bought"
+            ORDER BY "t32"."gap" IS NULL ASC, "t32"."gap" ASC, "t32"."event_day" ASC
             ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
           ) - 1
         ) + 1 AS "gap_rank"
       FROM (
         SELECT
-          "t27"."as_of_day",
-          "t27"."customer_id",
-          "t27"."event_day",
-          "t27"."orders_count",
-          "t27"."orders_night_count",
-          "t27"."orders_morning_count",
-          "t27"."orders_afternoon_count",
-          "t27"."orders_evening_count",
-          "t27"."returns_count",
-          "t27"."cancellations_count",
-          "t27"."lines_count",
-          "t27"."pieces_count",
-          "t27"."revenue_cents",
-          "t27"."discount_cents",
-          "t27"."discounted_lines_count",
-          "t27"."returned_lines_count",
-          "t27"."refund_cents",
-          "t27"."events_count",
-          "t27"."views_count",
-          "t27"."carts_count",
-          "t27"."cart_removals_count",
-          "t27"."wishlists_count",
-          "t27"."checkouts_count",
-          "t27"."searches_count",
-          "t27"."logins_count",
-          "t27"."shares_count",
-          "t27"."reviews_count",
-          "t27"."sessions_count",
-          "t27"."contacts_count",
-          "t27"."contacts_opened_count",
-          "t27"."contacts_clicked_count",
-          "t27"."redemptions_count",
-          "t27"."feedback_count",
-          "t27"."complaints_count",
-          "t27"."ratings_count",
-          "t27"."rating_permille",
-          "t27"."age_days",
-          "t27"."is_bought",
-          "t27"."event_day" - LAG("t27"."event_day") OVER (
-            PARTITION BY "t27"."as_of_day", "t27"."customer_id", "t27"."is_bought"
-            ORDER BY "t27"."event_day" ASC
+          "t30"."as_of_day",
+          "t30"."customer_id",
+          "t30"."event_day",
+          "t30"."orders_count",
+          "t30"."orders_night_count",
+          "t30"."orders_morning_count",
+          "t30"."orders_afternoon_count",
+          "t30"."orders_evening_count",
+          "t30"."returns_count",
+          "t30"."cancellations_count",
+          "t30"."lines_count",
+          "t30"."pieces_count",
+          "t30"."revenue_cents",
+          "t30"."discount_cents",
+          "t30"."discounted_lines_count",
+          "t30"."returned_lines_count",
+          "t30"."refund_cents",
+          "t30"."events_count",
+          "t30"."views_count",
+          "t30"."carts_count",
+          "t30"."cart_removals_count",
+          "t30"."wishlists_count",
+          "t30"."checkouts_count",
+          "t30"."searches_count",
+          "t30"."logins_count",
+          "t30"."shares_count",
+          "t30"."reviews_count",
+          "t30"."sessions_count",
+          "t30"."contacts_count",
+          "t30"."contacts_opened_count",
+          "t30"."contacts_clicked_count",
+          "t30"."redemptions_count",
+          "t30"."feedback_count",
+          "t30"."complaints_count",
+          "t30"."ratings_count",
+          "t30"."rating_permille",
+          "t30"."age_days",
+          "t30"."is_bought",
+          "t30"."event_day" - LAG("t30"."event_day") OVER (
+            PARTITION BY "t30"."as_of_day", "t30"."customer_id", "t30"."is_bought"
+            ORDER BY "t30"."event_day" ASC
             ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
           ) AS "gap",
           ROW_NUMBER() OVER (
-            PARTITION BY "t27"."as_of_day", "t27"."customer_id", "t27"."is_bought"
-            ORDER BY "t27"."event_day" DESC NULLS LAST
+            PARTITION BY "t30"."as_of_day", "t30"."customer_id", "t30"."is_bought"
+            ORDER BY "t30"."event_day" DESC NULLS LAST
             ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
           ) - 1 AS "newest_rank"
         FROM (
           SELECT
-            "t25"."as_of_day",
-            "t25"."customer_id",
-            "t25"."event_day",
-            "t25"."orders_count",
-            "t25"."orders_night_count",
-            "t25"."orders_morning_count",
-            "t25"."orders_afternoon_count",
-            "t25"."orders_evening_count",
-            "t25"."returns_count",
-            "t25"."cancellations_count",
-            "t25"."lines_count",
-            "t25"."pieces_count",
-            "t25"."revenue_cents",
-            "t25"."discount_cents",
-            "t25"."discounted_lines_count",
-            "t25"."returned_lines_count",
-            "t25"."refund_cents",
-            "t25"."events_count",
-            "t25"."views_count",
-            "t25"."carts_count",
-            "t25"."cart_removals_count",
-            "t25"."wishlists_count",
-            "t25"."checkouts_count",
-            "t25"."searches_count",
-            "t25"."logins_count",
-            "t25"."shares_count",
-            "t25"."reviews_count",
-            "t25"."sessions_count",
-            "t25"."contacts_count",
-            "t25"."contacts_opened_count",
-            "t25"."contacts_clicked_count",
-            "t25"."redemptions_count",
-            "t25"."feedback_count",
-            "t25"."complaints_count",
-            "t25"."ratings_count",
-            "t25"."rating_permille",
-            "t25"."age_days",
-            "t25"."orders_count" > 0 AS "is_bought"
+            "t28"."as_of_day",
+            "t28"."customer_id",
+            "t28"."event_day",
+            "t28"."orders_count",
+            "t28"."orders_night_count",
+            "t28"."orders_morning_count",
+            "t28"."orders_afternoon_count",
+            "t28"."orders_evening_count",
+            "t28"."returns_count",
+            "t28"."cancellations_count",
+            "t28"."lines_count",
+            "t28"."pieces_count",
+            "t28"."revenue_cents",
+            "t28"."discount_cents",
+            "t28"."discounted_lines_count",
+            "t28"."returned_lines_count",
+            "t28"."refund_cents",
+            "t28"."events_count",
+            "t28"."views_count",
+            "t28"."carts_count",
+            "t28"."cart_removals_count",
+            "t28"."wishlists_count",
+            "t28"."checkouts_count",
+            "t28"."searches_count",
+            "t28"."logins_count",
+            "t28"."shares_count",
+            "t28"."reviews_count",
+            "t28"."sessions_count",
+            "t28"."contacts_count",
+            "t28"."contacts_opened_count",
+            "t28"."contacts_clicked_count",
+            "t28"."redemptions_count",
+            "t28"."feedback_count",
+            "t28"."complaints_count",
+            "t28"."ratings_count",
+            "t28"."rating_permille",
+            "t28"."age_days",
+            "t28"."orders_count" > 0 AS "is_bought"
           FROM (
             SELECT
               "t22"."as_of_day",
@@ -1750,253 +1751,288 @@ FROM (
               EXISTS(
                 SELECT
                   1
-                FROM (
-                  SELECT DISTINCT
-                    "t18"."as_of_day",
-                    "t18"."customer_id"
-                  FROM "t16" AS "t18"
-                  WHERE
-                    "t18"."orders_count" > 0 AND (
-                      "t18"."as_of_day" - "t18"."event_day"
-                    ) <= 90
-                ) AS "t24"
+                FROM "t23" AS "t25"
                 WHERE
-                  "t22"."as_of_day" = "t24"."as_of_day"
-                  AND "t22"."customer_id" = "t24"."customer_id"
+                  "t22"."as_of_day" = "t25"."as_of_day"
+                  AND "t22"."customer_id" = "t25"."customer_id"
               )
-          ) AS "t25"
-        ) AS "t27"
-      ) AS "t29"
-    ) AS "t32"
+          ) AS "t28"
+        ) AS "t30"
+      ) AS "t32"
+    ) AS "t36"
     GROUP BY
       1,
       2
-  ) AS "t36"
+  ) AS "t39"
   LEFT OUTER JOIN (
     SELECT
-      "t37"."as_of_day",
-      "t37"."customer_id",
+      "t42"."as_of_day",
+      "t42"."customer_id",
       COUNT(*) AS "products_365d",
-      SUM(CASE WHEN "t37"."is_repeated" THEN 1 ELSE 0 END) AS "products_repeated",
-      MAX("t37"."lines_365d") AS "lines_top",
-      SUM("t37"."lines_365d") AS "lines_all",
-      COUNT(DISTINCT "t37"."category") AS "categories_365d",
+      SUM(CASE WHEN "t42"."is_repeated" THEN 1 ELSE 0 END) AS "products_repeated",
+      MAX("t42"."lines_365d") AS "lines_top",
+      SUM("t42"."lines_365d") AS "lines_all",
+      COUNT(DISTINCT "t42"."category") AS "categories_365d",
       COUNT(
-        DISTINCT CASE WHEN "t37"."lines_90d" > 0 THEN "t37"."category" ELSE CAST(NULL AS VARCHAR) END
+        DISTINCT CASE WHEN "t42"."lines_90d" > 0 THEN "t42"."category" ELSE CAST(NULL AS VARCHAR) END
       ) AS "categories_90d",
-      SUM(CASE WHEN "t37"."lines_30d" > 0 THEN 1 ELSE 0 END) AS "products_30d",
+      SUM(CASE WHEN "t42"."lines_30d" > 0 THEN 1 ELSE 0 END) AS "products_30d",
       SUM(
         CASE
           WHEN (
-            "t37"."lines_30d" > 0
+            "t42"."lines_30d" > 0
           ) AND (
-            "t37"."lines_30d" = "t37"."lines_365d"
+            "t42"."lines_30d" = "t42"."lines_365d"
           )
           THEN 1
           ELSE 0
         END
       ) AS "products_new_30d",
-      SUM(CASE WHEN "t37"."lines_30d" > 0 THEN "t37"."rebought_share" ELSE 0 END) AS "rebought_share_30d",
-      SUM(CASE WHEN "t37"."lines_30d" > 0 THEN "t37"."popularity" ELSE 0 END) AS "popularity_30d",
-      SUM(CASE WHEN "t37"."lines_30d" > 0 THEN "t37"."trend" ELSE 0 END) AS "trend_30d",
-      SUM(CASE WHEN "t37"."lines_90d" > 0 THEN 1 ELSE 0 END) AS "products_90d",
+      SUM(CASE WHEN "t42"."lines_30d" > 0 THEN "t42"."buyers_share" ELSE 0 END) AS "buyers_share_30d",
+      SUM(CASE WHEN "t42"."lines_30d" > 0 THEN "t42"."buyers_again_share" ELSE 0 END) AS "buyers_again_share_30d",
+      SUM(CASE WHEN "t42"."lines_30d" > 0 THEN "t42"."momentum" ELSE 0 END) AS "momentum_30d",
+      SUM(CASE WHEN "t42"."lines_90d" > 0 THEN 1 ELSE 0 END) AS "products_90d",
       SUM(
         CASE
           WHEN (
-            "t37"."lines_90d" > 0
+            "t42"."lines_90d" > 0
           ) AND (
-            "t37"."lines_90d" = "t37"."lines_365d"
+            "t42"."lines_90d" = "t42"."lines_365d"
           )
           THEN 1
           ELSE 0
         END
       ) AS "products_new_90d",
-      SUM(CASE WHEN "t37"."lines_90d" > 0 THEN "t37"."rebought_share" ELSE 0 END) AS "rebought_share_90d",
-      SUM(CASE WHEN "t37"."lines_90d" > 0 THEN "t37"."popularity" ELSE 0 END) AS "popularity_90d",
-      SUM(CASE WHEN "t37"."lines_90d" > 0 THEN "t37"."trend" ELSE 0 END) AS "trend_90d"
+      SUM(CASE WHEN "t42"."lines_90d" > 0 THEN "t42"."buyers_share" ELSE 0 END) AS "buyers_share_90d",
+      SUM(CASE WHEN "t42"."lines_90d" > 0 THEN "t42"."buyers_again_share" ELSE 0 END) AS "buyers_again_share_90d",
+      SUM(CASE WHEN "t42"."lines_90d" > 0 THEN "t42"."momentum" ELSE 0 END) AS "momentum_90d"
     FROM (
       SELECT
-        "t35"."as_of_day",
-        "t35"."customer_id",
-        "t35"."product_id",
-        "t35"."lines_30d",
-        "t35"."lines_90d",
-        "t35"."lines_120d",
-        "t35"."lines_365d",
-        "t35"."aged",
-        "t35"."aged_square",
-        "t35"."is_repeated",
-        "t35"."buyers",
-        "t35"."buyers_again",
-        "t35"."sold_30d",
-        "t35"."sold_120d",
-        "t35"."rebought_share",
-        "t35"."popularity",
-        "t35"."trend",
+        "t41"."as_of_day",
+        "t41"."customer_id",
+        "t41"."product_id",
+        "t41"."lines_30d",
+        "t41"."lines_90d",
+        "t41"."lines_120d",
+        "t41"."lines_365d",
+        "t41"."aged",
+        "t41"."aged_square",
+        "t41"."is_repeated",
+        "t41"."active_count",
+        "t41"."buyers",
+        "t41"."buyers_again",
+        "t41"."of_product_30d",
+        "t41"."of_all_30d",
+        "t41"."of_product_120d",
+        "t41"."of_all_120d",
+        "t41"."buyers_share",
+        "t41"."buyers_again_share",
+        "t41"."momentum",
         "t21"."category"
       FROM (
         SELECT
-          "t31"."as_of_day",
-          "t31"."customer_id",
-          "t31"."product_id",
-          "t31"."lines_30d",
-          "t31"."lines_90d",
-          "t31"."lines_120d",
-          "t31"."lines_365d",
-          "t31"."aged",
-          "t31"."aged_square",
-          "t31"."is_repeated",
-          "t31"."buyers",
-          "t31"."buyers_again",
-          "t31"."sold_30d",
-          "t31"."sold_120d",
+          "t37"."as_of_day",
+          "t37"."customer_id",
+          "t37"."product_id",
+          "t37"."lines_30d",
+          "t37"."lines_90d",
+          "t37"."lines_120d",
+          "t37"."lines_365d",
+          "t37"."aged",
+          "t37"."aged_square",
+          "t37"."is_repeated",
+          "t37"."active_count",
+          "t37"."buyers",
+          "t37"."buyers_again",
+          "t37"."of_product_30d",
+          "t37"."of_all_30d",
+          "t37"."of_product_120d",
+          "t37"."of_all_120d",
           CAST(FLOOR(
             (
               (
-                CAST("t31"."buyers_again" AS DOUBLE PRECISION) / NULLIF(CAST("t31"."buyers" AS DOUBLE PRECISION), 0.0)
+                CAST("t37"."buyers" AS DOUBLE PRECISION) / NULLIF(CAST("t37"."active_count" AS DOUBLE PRECISION), 0.0)
               ) * 1073741824
             ) + 0.5
-          ) AS BIGINT) AS "rebought_share",
-          CAST(FLOOR((
-            LN(CAST("t31"."buyers" AS DOUBLE PRECISION)) * 1073741824
-          ) + 0.5) AS BIGINT) AS "popularity",
+          ) AS BIGINT) AS "buyers_share",
           CAST(FLOOR(
             (
-              LN(
-                CAST((
-                  "t31"."sold_30d" + 1
-                ) * 3 AS DOUBLE PRECISION) / NULLIF(CAST((
-                  "t31"."sold_120d" - "t31"."sold_30d"
-                ) + 3 AS DOUBLE PRECISION), 0.0)
+              (
+                CAST("t37"."buyers_again" AS DOUBLE PRECISION) / NULLIF(CAST("t37"."buyers" AS DOUBLE PRECISION), 0.0)
               ) * 1073741824
             ) + 0.5
-          ) AS BIGINT) AS "trend"
+          ) AS BIGINT) AS "buyers_again_share",
+          CAST(FLOOR(
+            (
+              (
+                LN(
+                  CAST((
+                    "t37"."of_product_30d" + 1
+                  ) * 3 AS DOUBLE PRECISION) / NULLIF(
+                    CAST((
+                      "t37"."of_product_120d" - "t37"."of_product_30d"
+                    ) + 3 AS DOUBLE PRECISION),
+                    0.0
+                  )
+                ) - LN(
+                  CAST((
+                    "t37"."of_all_30d" + 1
+                  ) * 3 AS DOUBLE PRECISION) / NULLIF(CAST((
+                    "t37"."of_all_120d" - "t37"."of_all_30d"
+                  ) + 3 AS DOUBLE PRECISION), 0.0)
+                )
+              ) * 1073741824
+            ) + 0.5
+          ) AS BIGINT) AS "momentum"
         FROM (
           SELECT
-            "t30"."as_of_day",
-            "t30"."customer_id",
-            "t30"."product_id",
-            "t30"."lines_30d",
-            "t30"."lines_90d",
-            "t30"."lines_120d",
-            "t30"."lines_365d",
-            "t30"."aged",
-            "t30"."aged_square",
-            "t30"."is_repeated",
+            "t35"."as_of_day",
+            "t35"."customer_id",
+            "t35"."product_id",
+            "t35"."lines_30d",
+            "t35"."lines_90d",
+            "t35"."lines_120d",
+            "t35"."lines_365d",
+            "t35"."aged",
+            "t35"."aged_square",
+            "t35"."is_repeated",
+            "t35"."active_count",
             COUNT(*) OVER (
-              PARTITION BY "t30"."as_of_day", "t30"."product_id"
+              PARTITION BY "t35"."as_of_day", "t35"."product_id"
               ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
             ) AS "buyers",
-            SUM(CASE WHEN "t30"."is_repeated" THEN 1 ELSE 0 END) OVER (
-              PARTITION BY "t30"."as_of_day", "t30"."product_id"
+            SUM(CASE WHEN "t35"."is_repeated" THEN 1 ELSE 0 END) OVER (
+              PARTITION BY "t35"."as_of_day", "t35"."product_id"
               ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
             ) AS "buyers_again",
-            SUM("t30"."lines_30d") OVER (
-              PARTITION BY "t30"."as_of_day", "t30"."product_id"
+            SUM("t35"."lines_30d") OVER (
+              PARTITION BY "t35"."as_of_day", "t35"."product_id"
               ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
-            ) AS "sold_30d",
-            SUM("t30"."lines_120d") OVER (
-              PARTITION BY "t30"."as_of_day", "t30"."product_id"
+            ) AS "of_product_30d",
+            SUM("t35"."lines_30d") OVER (
+              PARTITION BY "t35"."as_of_day"
               ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
-            ) AS "sold_120d"
+            ) AS "of_all_30d",
+            SUM("t35"."lines_120d") OVER (
+              PARTITION BY "t35"."as_of_day", "t35"."product_id"
+              ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+            ) AS "of_product_120d",
+            SUM("t35"."lines_120d") OVER (
+              PARTITION BY "t35"."as_of_day"
+              ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+            ) AS "of_all_120d"
           FROM (
             SELECT
-              "t28"."as_of_day",
-              "t28"."customer_id",
-              "t28"."product_id",
-              "t28"."lines_30d",
-              "t28"."lines_90d",
-              "t28"."lines_120d",
-              "t28"."lines_365d",
-              "t28"."aged",
-              "t28"."aged_square",
-              (
-                "t28"."lines_365d" * "t28"."aged_square"
-              ) > (
-                "t28"."aged" * "t28"."aged"
-              ) AS "is_repeated"
+              "t34"."as_of_day",
+              "t34"."customer_id",
+              "t34"."product_id",
+              "t34"."lines_30d",
+              "t34"."lines_90d",
+              "t34"."lines_120d",
+              "t34"."lines_365d",
+              "t34"."aged",
+              "t34"."aged_square",
+              "t34"."is_repeated",
+              "t27"."active_count"
             FROM (
               SELECT
-                "t26"."as_of_day",
-                "t26"."customer_id",
-                "t26"."product_id",
-                SUM(CASE WHEN "t26"."age_days" <= 30 THEN "t26"."lines_count" ELSE 0 END) AS "lines_30d",
-                SUM(CASE WHEN "t26"."age_days" <= 90 THEN "t26"."lines_count" ELSE 0 END) AS "lines_90d",
-                SUM(CASE WHEN "t26"."age_days" <= 120 THEN "t26"."lines_count" ELSE 0 END) AS "lines_120d",
-                SUM("t26"."lines_count") AS "lines_365d",
-                SUM("t26"."lines_count" * "t26"."age_days") AS "aged",
-                SUM("t26"."lines_count" * "t26"."age_days" * "t26"."age_days") AS "aged_square"
+                "t31"."as_of_day",
+                "t31"."customer_id",
+                "t31"."product_id",
+                "t31"."lines_30d",
+                "t31"."lines_90d",
+                "t31"."lines_120d",
+                "t31"."lines_365d",
+                "t31"."aged",
+                "t31"."aged_square",
+                (
+                  "t31"."lines_365d" * "t31"."aged_square"
+                ) > (
+                  "t31"."aged" * "t31"."aged"
+                ) AS "is_repeated"
               FROM (
                 SELECT
-                  "t14"."as_of_day",
-                  "t14"."customer_id",
-                  "t14"."product_id",
-                  "t14"."event_day",
-                  "t14"."known_from_day",
-                  "t14"."rollup_id",
-                  "t14"."lines_count",
-                  "t14"."age_days"
+                  "t29"."as_of_day",
+                  "t29"."customer_id",
+                  "t29"."product_id",
+                  SUM(CASE WHEN "t29"."age_days" <= 30 THEN "t29"."lines_count" ELSE 0 END) AS "lines_30d",
+                  SUM(CASE WHEN "t29"."age_days" <= 90 THEN "t29"."lines_count" ELSE 0 END) AS "lines_90d",
+                  SUM(CASE WHEN "t29"."age_days" <= 120 THEN "t29"."lines_count" ELSE 0 END) AS "lines_120d",
+                  SUM("t29"."lines_count") AS "lines_365d",
+                  SUM("t29"."lines_count" * "t29"."age_days") AS "aged",
+                  SUM("t29"."lines_count" * "t29"."age_days" * "t29"."age_days") AS "aged_square"
                 FROM (
                   SELECT
-                    "t10"."as_of_day",
-                    "t10"."customer_id",
-                    "t10"."product_id",
-                    "t10"."event_day",
-                    "t10"."known_from_day",
-                    "t10"."rollup_id",
-                    "t10"."lines_count",
-                    "t10"."as_of_day" - "t10"."event_day" AS "age_days"
+                    "t14"."as_of_day",
+                    "t14"."customer_id",
+                    "t14"."product_id",
+                    "t14"."event_day",
+                    "t14"."known_from_day",
+                    "t14"."rollup_id",
+                    "t14"."lines_count",
+                    "t14"."age_days"
                   FROM (
                     SELECT
-                      "t7"."as_of_day",
-                      "t5"."customer_id",
-                      "t5"."product_id",
-                      "t5"."event_day",
-                      "t5"."known_from_day",
-                      "t5"."rollup_id",
-                      "t5"."lines_count"
+                      "t10"."as_of_day",
+                      "t10"."customer_id",
+                      "t10"."product_id",
+                      "t10"."event_day",
+                      "t10"."known_from_day",
+                      "t10"."rollup_id",
+                      "t10"."lines_count",
+                      "t10"."as_of_day" - "t10"."event_day" AS "age_days"
                     FROM (
                       SELECT
-                        UNNEST(ARRAY[20000]) AS "as_of_day"
-                    ) AS "t7"
-                    CROSS JOIN "features"."customer_product_day" AS "t5"
-                  ) AS "t10"
-                  WHERE
-                    "t10"."event_day" < "t10"."as_of_day"
-                    AND "t10"."event_day" >= (
-                      "t10"."as_of_day" - 365
-                    )
-                    AND "t10"."known_from_day" <= "t10"."as_of_day"
-                ) AS "t14"
-                WHERE
-                  EXISTS(
-                    SELECT
-                      1
-                    FROM (
-                      SELECT DISTINCT
-                        "t18"."as_of_day",
-                        "t18"."customer_id"
-                      FROM "t16" AS "t18"
-                      WHERE
-                        "t18"."orders_count" > 0 AND (
-                          "t18"."as_of_day" - "t18"."event_day"
-                        ) <= 90
-                    ) AS "t24"
+                        "t7"."as_of_day",
+                        "t5"."customer_id",
+                        "t5"."product_id",
+                        "t5"."event_day",
+                        "t5"."known_from_day",
+                        "t5"."rollup_id",
+                        "t5"."lines_count"
+                      FROM (
+                        SELECT
+                          UNNEST(ARRAY[20000]) AS "as_of_day"
+                      ) AS "t7"
+                      CROSS JOIN "features"."customer_product_day" AS "t5"
+                    ) AS "t10"
                     WHERE
-                      "t14"."as_of_day" = "t24"."as_of_day"
-                      AND "t14"."customer_id" = "t24"."customer_id"
-                  )
-              ) AS "t26"
+                      "t10"."event_day" < "t10"."as_of_day"
+                      AND "t10"."event_day" >= (
+                        "t10"."as_of_day" - 365
+                      )
+                      AND "t10"."known_from_day" <= "t10"."as_of_day"
+                  ) AS "t14"
+                  WHERE
+                    EXISTS(
+                      SELECT
+                        1
+                      FROM "t23" AS "t25"
+                      WHERE
+                        "t14"."as_of_day" = "t25"."as_of_day"
+                        AND "t14"."customer_id" = "t25"."customer_id"
+                    )
+                ) AS "t29"
+                GROUP BY
+                  1,
+                  2,
+                  3
+              ) AS "t31"
+              WHERE
+                "t31"."lines_365d" > 0
+            ) AS "t34"
+            INNER JOIN (
+              SELECT
+                "t24"."as_of_day",
+                COUNT(*) AS "active_count"
+              FROM "t23" AS "t24"
               GROUP BY
-                1,
-                2,
-                3
-            ) AS "t28"
-            WHERE
-              "t28"."lines_365d" > 0
-          ) AS "t30"
-        ) AS "t31"
-      ) AS "t35"
+                1
+            ) AS "t27"
+              ON "t34"."as_of_day" = "t27"."as_of_day"
+          ) AS "t35"
+        ) AS "t37"
+      ) AS "t41"
       LEFT OUTER JOIN (
         SELECT
           "t17"."as_of_day",
@@ -2043,12 +2079,12 @@ FROM (
           1,
           2
       ) AS "t21"
-        ON "t35"."as_of_day" = "t21"."as_of_day" AND "t35"."product_id" = "t21"."product_id"
-    ) AS "t37"
+        ON "t41"."as_of_day" = "t21"."as_of_day" AND "t41"."product_id" = "t21"."product_id"
+    ) AS "t42"
     GROUP BY
       1,
       2
-  ) AS "t39"
-    ON "t36"."as_of_day" = "t39"."as_of_day"
-    AND "t36"."customer_id" = "t39"."customer_id"
-) AS "t40"
+  ) AS "t44"
+    ON "t39"."as_of_day" = "t44"."as_of_day"
+    AND "t39"."customer_id" = "t44"."customer_id"
+) AS "t45"

@@ -35,6 +35,16 @@ def test_the_usual_pause_stands_beside_the_silence() -> None:
     ]
 
 
+def test_a_silence_longer_than_the_pauses_before_is_told_by_the_longest_of_them() -> None:
+    features = pa.table({"gaps_longer_30_days_share": [0.5] * 3, "gap_max_days": [40.0, 1.0, None]})
+    found = reasons(np.ones((3, 1)), ("gaps_longer_30_days_share",), features)
+    assert found.sentences[0] == [
+        "Longest pause before this one 40 days",
+        "Longest pause before this one 1 day",
+        "Has bought on one day only",
+    ]
+
+
 def test_what_is_the_same_for_everybody_is_no_reason() -> None:
     names = ("season_sin", "recency_days")
     found = reasons(np.array([[2.0, 0.1]]), names, pa.table({name: [1.0] for name in names}))

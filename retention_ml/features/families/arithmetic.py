@@ -1,8 +1,8 @@
 """The few operations all families are made of, chosen so that engines agree to the last bit.
 
 Sums are of integers, so their order does not matter; divisions and roots are exact to rounding
-in IEEE arithmetic; results of exp, ln, sin and cos are rounded to nine decimals, because the
-last bits of those differ between engines.
+in IEEE arithmetic; results of exp, ln, sin and cos are rounded (to nine decimals, or to integers
+of a small unit where they are summed), because the last bits of those differ between engines.
 """
 
 import ibis
@@ -28,6 +28,11 @@ def days_within(days: ibis.Table, column: str, window_days: int | None) -> ir.In
 def days_since(days: ibis.Table, column: str) -> ir.IntegerScalar:
     """Days since the counter was last above 0; missing if it never was."""
     return ibis.ifelse(days[column] > 0, days.age_days, ibis.null("int64")).min()
+
+
+def number(condition: ir.BooleanValue) -> ir.IntegerScalar:
+    """How many rows fulfil the condition."""
+    return ibis.ifelse(condition, 1, 0).sum()
 
 
 def ratio(part: ir.NumericValue, whole: ir.NumericValue) -> ir.FloatingValue:

@@ -3,7 +3,7 @@
 import ibis
 import ibis.expr.types as ir
 
-from retention_ml.features.families.arithmetic import ratio
+from retention_ml.features.families.arithmetic import number, ratio
 
 _BASKET = ("orders_count", "lines_count", "revenue_cents")
 
@@ -53,15 +53,15 @@ def sums(days: ibis.Table) -> dict[str, ir.Scalar]:
     is_middle = has_gap & (twice >= days.gaps_count) & (twice <= days.gaps_count + 2)
     is_recent = has_gap & (days.newest_rank < 3)
     return {
-        "gap_count": _number(has_gap),
+        "gap_count": number(has_gap),
         "gap_sum": _only(has_gap, days.gap).sum(),
         "gap_square_sum": _only(has_gap, days.gap * days.gap).sum(),
         "gap_max": _only(has_gap, days.gap).max(),
         "gap_last": _only(has_gap & is_last, days.gap).max(),
         "gap_recent_sum": _only(is_recent, days.gap).sum(),
-        "gap_recent_count": _number(is_recent),
+        "gap_recent_count": number(is_recent),
         "gap_middle_sum": _only(is_middle, days.gap).sum(),
-        "gap_middle_count": _number(is_middle),
+        "gap_middle_count": number(is_middle),
         **{f"first_{name}": _only(is_first, days[name]).max() for name in _BASKET},
         **{f"last_{name}": _only(is_last, days[name]).max() for name in _BASKET},
     }
@@ -89,7 +89,3 @@ def features(t: ibis.Table) -> dict[str, ir.Value]:
 
 def _only(condition: ir.BooleanValue, value: ir.NumericValue) -> ir.NumericValue:
     return ibis.ifelse(condition, value, ibis.null("int64"))
-
-
-def _number(condition: ir.BooleanValue) -> ir.IntegerScalar:
-    return ibis.ifelse(condition, 1, 0).sum()

@@ -5,7 +5,7 @@ from math import log
 import ibis
 import ibis.expr.types as ir
 
-from retention_ml.features.catalogue import HALF_LIVES, PURCHASE_DAY_WINDOWS, WINDOWS
+from retention_ml.features.catalogue import HALF_LIVES, WINDOWS
 from retention_ml.features.families.arithmetic import (
     days_since,
     days_within,
@@ -33,7 +33,6 @@ def sums(days: ibis.Table) -> dict[str, ir.Scalar]:
     for window in WINDOWS:
         found[f"orders_count_{window}d"] = within(days, "orders_count", window)
         found[f"revenue_cents_{window}d"] = within(days, "revenue_cents", window)
-    for window in PURCHASE_DAY_WINDOWS:
         found[f"purchase_days_count_{window}d"] = days_within(days, "orders_count", window)
     for window in _TREND_WINDOWS:
         found[f"orders_before_{window}d"] = within(days, "orders_count", window, window)
@@ -56,8 +55,11 @@ def features(t: ibis.Table) -> dict[str, ir.Value]:
         "orders_count",
         "revenue_cents",
         "purchase_days_count",
-        *(f"purchase_days_count_{window}d" for window in PURCHASE_DAY_WINDOWS),
-        *(f"{noun}_{window}d" for noun in ("orders_count", "revenue_cents") for window in WINDOWS),
+        *(
+            f"{noun}_{window}d"
+            for noun in ("orders_count", "revenue_cents", "purchase_days_count")
+            for window in WINDOWS
+        ),
     ):
         found[name] = t[name]
     for half_life in HALF_LIVES:

@@ -4,7 +4,7 @@ import ibis
 import ibis.expr.types as ir
 
 from retention_ml.features.catalogue import SILENCES, WEEK_WINDOWS, YEAR_AGO_WINDOWS
-from retention_ml.features.families.arithmetic import ratio, within
+from retention_ml.features.families.arithmetic import number, ratio, within
 
 _WEEK = 7
 _MONTH = 30
@@ -16,19 +16,20 @@ def sums(days: ibis.Table) -> dict[str, ir.Scalar]:
     has_gap = days.is_bought & days.gap.notnull()
     opens_week = _opens(days, _WEEK)
     found: dict[str, ir.Scalar] = {
-        "gaps_longer": _number(has_gap & (days.gap > days.recency)),
-        "weeks": _number(opens_week),
-        "months": _number(_opens(days, _MONTH)),
+        "gaps_longer": number(has_gap & (days.gap > days.recency)),
+        "weeks": number(opens_week),
+        "months": number(_opens(days, _MONTH)),
     }
     for silence in SILENCES:
         beyond = has_gap & (days.gap > silence)
         found[f"silent_{silence}"] = ibis.ifelse(beyond, days.gap - silence, 0).sum()
-        found[f"gaps_longer_{silence}"] = _number(has_gap & (days.gap > days.recency + silence))
+        found[f"gaps_longer_{silence}"] = number(has_gap & (days.gap > days.recency + silence))
     for window in WEEK_WINDOWS:
-        found[f"weeks_{window}d"] = _number(opens_week & (days.age_days <= window))
+        found[f"weeks_{window}d"] = number(opens_week & (days.age_days <= window))
     for window in YEAR_AGO_WINDOWS:
-        ahead = within(days, "orders_count", window, _YEAR_OF_WEEKS - window)
-        found[f"orders_year_ago_{window}d"] = ahead
+        found[f"orders_year_ago_count_{window}d"] = within(
+            days, "orders_count", window, _YEAR_OF_WEEKS - window
+        )
     return found
 
 
@@ -51,9 +52,7 @@ def features(t: ibis.Table) -> dict[str, ir.Value]:
         found[f"purchase_weeks_count_{window}d"] = weeks
         found[f"purchase_weeks_share_{window}d"] = ratio(weeks, lived)
     for window in YEAR_AGO_WINDOWS:
-        found[f"orders_year_ago_count_{window}d"] = ibis.ifelse(
-            t.tenure_days >= _YEAR_OF_WEEKS, t[f"orders_year_ago_{window}d"], ibis.null("int64")
-        )
+        found[f"orders_year_ago_count_{window}d"] = t[f"orders_year_ago_count_{window}d"]
     return found
 
 
@@ -70,7 +69,3 @@ def _opens(days: ibis.Table, length: int) -> ir.BooleanValue:
 def _spans(tenure_days: ir.IntegerValue, length: int) -> ir.IntegerValue:
     """Spans that a customer has lived through, the one begun included."""
     return (tenure_days + (length - 1)) // length
-
-
-def _number(condition: ir.BooleanValue) -> ir.IntegerScalar:
-    return ibis.ifelse(condition, 1, 0).sum()
