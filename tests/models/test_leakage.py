@@ -356,7 +356,8 @@ def test_customers_of_other_names_get_the_same_probabilities(shop: Shop, renamed
     apart = [
         abs(renamed.probability[name] - value) for name, value in shop.said.probability.items()
     ]
-    assert max(apart) < 1e-9
+    # Sums in another order, as far as the calibrations of the members carry them.
+    assert max(apart) < 1e-8
 
 
 # Columns
@@ -421,7 +422,8 @@ def test_a_model_that_read_a_column_of_the_future_knows_all_and_is_not_served(
     honest = np.array([shop.said.probability[name] for name in today["customer_id"].to_pylist()])
     assert _roc_auc(honest, outcome).upper < 0.95
 
-    with pytest.raises(UsageError, match=r"lacks 1 of the 126 features .* 'is_churned'"):
+    told = len(FEATURE_NAMES) + 1
+    with pytest.raises(UsageError, match=rf"lacks 1 of the {told} features .* 'is_churned'"):
         bundle.predict(today.select(["as_of", "customer_id", *FEATURE_NAMES]))
     refusal = unfit(settings, bundle)
     assert refusal == "it reads 1 features that are not in the catalogue, first 'is_churned'"
