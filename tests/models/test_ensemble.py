@@ -10,12 +10,13 @@ import pyarrow as pa
 import pytest
 
 from retention_ml.models import seasonal
-from retention_ml.models.arrays import Floats, logit
+from retention_ml.models.arrays import Floats, Ints, logit
 from retention_ml.models.blend import Blend
 from retention_ml.models.btyd.histories import Histories
-from retention_ml.models.bundle import Bundle
-from retention_ml.models.candidates import ensemble
+from retention_ml.models.bundle import Bundle, Predictor
+from retention_ml.models.candidates import ensemble, members
 from retention_ml.models.fitting import FittedModel
+from retention_ml.models.linear import Linear
 from retention_ml.models.rows import Rows
 from retention_ml.models.season import Volumes
 from tests.models import worlds
@@ -152,6 +153,50 @@ def test_the_shares_of_the_members_sum_to_one() -> None:
         shares = [one.weight for one in blend_of(model).members if one.name != "season"]
         assert sum(shares) == pytest.approx(1.0, abs=1e-12)
         assert all(share > 0 for share in shares)
+
+
+def _louder(times: float) -> members.Way:
+    """A ridge regression that is so many times as sure of itself as it should be."""
+
+    def loud(of: Predictor) -> Linear:
+        assert isinstance(of, Linear)
+        return replace(
+            of,
+            coefficients=times * of.coefficients,
+            missing_coefficients=times * of.missing_coefficients,
+            intercept=times * of.intercept,
+        )
+
+    def way(rows: Rows, fold: Ints, *, seed: int, threads: int) -> members.FittedMember:
+        plain = members.ridge(rows, fold, seed=seed, threads=threads)
+        return replace(
+            plain,
+            predictor=loud(plain.predictor),
+            by_fold=[loud(predictor) for predictor in plain.by_fold],
+        )
+
+    return way
+
+
+def test_a_member_that_is_too_sure_of_itself_has_no_louder_voice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plain = said(fit(ROWS))
+    monkeypatch.setitem(members.WAYS, "ridge", _louder(3.0))
+    np.testing.assert_allclose(said(fit(ROWS)), plain, rtol=0, atol=1e-6)
+
+
+def test_a_member_that_hardly_says_anything_is_not_blown_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def slopes() -> dict[str, float]:
+        return {one.name: one.slope for one in blend_of(fit(ROWS)).members}
+
+    plain = slopes()
+    monkeypatch.setitem(members.WAYS, "ridge", _louder(0.01))
+    quiet = slopes()
+    grown = (quiet["ridge"] / plain["ridge"]) / (quiet["boosted_newest"] / plain["boosted_newest"])
+    assert 1 < grown < 2  # not a hundred times
 
 
 def test_members_may_weigh_differently() -> None:
