@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from retention_ml.models.arrays import Floats, Ints
+from retention_ml.statistics.arrays import Floats, Ints
 
 
 def rank_within(values: Floats, day_numbers: Ints) -> Floats:

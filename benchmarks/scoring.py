@@ -6,7 +6,8 @@ from benchmarks.lines import Line, show, timed
 from benchmarks.place import place
 from benchmarks.shop import fill
 from retention_ml.features.build import build
-from retention_ml.models.train import train
+from retention_ml.models.training.train import train
+from retention_ml.outcomes.trial.trials import trial_between
 from retention_ml.scores.publish import publish
 from retention_ml.scores.score import score
 
@@ -37,11 +38,11 @@ def measure(*, customers: int = 56_000, days: int = 330) -> list[Line]:
     with place() as where, where.warehouse("shop") as warehouse:
         settings = where.settings(**_QUICK)
         day = fill(where, warehouse, settings, customers=customers, days=days)
-        trained = train(warehouse, settings=settings, as_of=day)
+        trained = train(warehouse, settings=settings, as_of=day, trial_between=trial_between)
         if trained.details["verdict"] != "promote":
             raise SystemExit(f"There is no champion to score with: {trained.details['reason']}")
         build(warehouse, settings=settings, as_of=day)
-        scored = score(warehouse, settings=settings, as_of=day)
+        scored = score(warehouse, settings=settings, as_of=day, trial_between=trial_between)
         published = publish(warehouse, settings=settings, snapshot_id=scored.details["snapshot_id"])
         rows = warehouse.read("SELECT * FROM scores.customer_daily").to_pandas()[:_SLICE_ROWS]
 

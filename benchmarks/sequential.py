@@ -11,9 +11,9 @@ from time import perf_counter
 
 import numpy as np
 
-from retention_ml.models.arrays import Floats, Ints, logit, sigmoid
-from retention_ml.outcomes.power import Plan, foresee
-from retention_ml.outcomes.sequential import (
+from retention_ml.statistics.arrays import Floats, Ints, logit, sigmoid
+from retention_ml.statistics.power import Plan, foresee
+from retention_ml.statistics.sequential import (
     BETS,
     Look,
     bounds_of,

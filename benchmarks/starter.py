@@ -22,23 +22,24 @@ from benchmarks.starter_card import Judged, write
 from retention_ml.curated.ingest import ingest
 from retention_ml.features.build import ensure
 from retention_ml.features.catalogue import FEATURES
-from retention_ml.models.arrays import Floats, Ints, sigmoid
-from retention_ml.models.boosting import grow
+from retention_ml.labels.maturity import feed
 from retention_ml.models.btyd import nbd
-from retention_ml.models.btyd.histories import Histories, read_histories
-from retention_ml.models.btyd.predictor import FEATURES as PROCESS_FEATURES
-from retention_ml.models.btyd.predictor import BuyingProcess
-from retention_ml.models.bundle import Bundle
-from retention_ml.models.material import gather
-from retention_ml.models.maturity import feed
-from retention_ml.models.metrics import Predictions, evaluate
-from retention_ml.models.rows import Rows
-from retention_ml.models.starter.paced import FEATURES as PACED_FEATURES
-from retention_ml.models.starter.paced import Paced, inputs
-from retention_ml.models.training_set import TrainingSet
-from retention_ml.models.trees import Trees
+from retention_ml.models.btyd.histories import Histories
+from retention_ml.models.bundle.bundle import Bundle
+from retention_ml.models.predictors.buying_process import FEATURES as PROCESS_FEATURES
+from retention_ml.models.predictors.buying_process import BuyingProcess
+from retention_ml.models.predictors.paced import FEATURES as PACED_FEATURES
+from retention_ml.models.predictors.paced import Paced, inputs
+from retention_ml.models.predictors.trees import Trees
+from retention_ml.models.training.boosting import grow
+from retention_ml.models.training.purchase_histories import read_histories
+from retention_ml.models.training.sample import Rows
+from retention_ml.models.training.training_data import gather
+from retention_ml.models.training.training_set import TrainingSet
 from retention_ml.settings import PROJECT
 from retention_ml.simulate import simulate
+from retention_ml.statistics.arrays import Floats, Ints, sigmoid
+from retention_ml.statistics.metrics import Predictions, evaluate
 
 VERSION = "starter-1"
 FOLDER = PROJECT / "retention_ml" / "models" / "starter"

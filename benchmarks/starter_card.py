@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from retention_ml.models.metrics import Evaluation, Interval
+from retention_ml.statistics.metrics import Evaluation, Interval
 
 _TEXT = """# Starter model ({version})
 

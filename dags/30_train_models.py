@@ -43,27 +43,31 @@ from retention_ml.errors import NotReady
 def train_models() -> None:
     @task.short_circuit
     def is_due() -> bool:
-        from retention_ml.models.due import due as door
+        from retention_ml.models.training.schedule import due as door
+        from retention_ml.outcomes.monitoring.alerts import is_drift_alerted
 
-        return get_current_context()["params"]["force"] or doors.call(door, as_of=as_of())["is_due"]
+        if get_current_context()["params"]["force"]:
+            return True
+        return doors.call(door, as_of=as_of(), is_drift_alerted=is_drift_alerted)["is_due"]
 
     @task(pool=WAREHOUSE_POOL)
     def prepare() -> dict:
-        from retention_ml.models.train import prepare as door
+        from retention_ml.models.training.train import prepare as door
 
         return doors.call(door, skip_on=(NotReady,), as_of=as_of())
 
     @task(map_index_template="{{ task.op_kwargs['candidate'] }}")
     def fit(candidate: str, prepared: dict) -> dict:
-        from retention_ml.models.train import fit as door
+        from retention_ml.models.training.train import fit as door
 
         return doors.call(door, training_id=prepared["training_id"], candidate=candidate)
 
     @task(pool=WAREHOUSE_POOL)
     def select(prepared: dict) -> dict:
-        from retention_ml.models.train import select as door
+        from retention_ml.models.training.train import select as door
+        from retention_ml.outcomes.trial.trials import trial_between
 
-        return doors.call(door, training_id=prepared["training_id"])
+        return doors.call(door, training_id=prepared["training_id"], trial_between=trial_between)
 
     @task(outlets=[CHAMPION])
     def hand_over(selected: dict) -> str:

@@ -56,7 +56,7 @@ def measure_outcomes() -> None:
 
     @task(pool=WAREHOUSE_POOL, trigger_rule="none_failed", max_active_tis_per_dag=1)
     def decide(measured: dict) -> dict:
-        from retention_ml.outcomes.decide import decide as door
+        from retention_ml.outcomes.trial.decide import decide as door
 
         said = approvals.given("approve")
         if not said and approvals.is_needed(measured, doors.settings().promotion.mode):
@@ -65,7 +65,7 @@ def measure_outcomes() -> None:
 
     @task(pool=WAREHOUSE_POOL, trigger_rule="all_done")
     def watch() -> dict:
-        from retention_ml.outcomes.watch import watch as door
+        from retention_ml.outcomes.monitoring.watch import watch as door
 
         return doors.call(door, as_of=as_of())
 

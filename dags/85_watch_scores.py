@@ -30,7 +30,7 @@ from retention_airflow.defaults import DAY_PARAMS, DEFAULT_ARGS, WAREHOUSE_POOL,
 def watch_scores() -> None:
     @task(pool=WAREHOUSE_POOL)
     def watch() -> dict:
-        from retention_ml.outcomes.watch import watch as door
+        from retention_ml.outcomes.monitoring.watch import watch as door
 
         return doors.call(door, as_of=as_of())
 

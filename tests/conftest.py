@@ -17,7 +17,7 @@ os.environ["DO_NOT_TRACK"] = "true"
 from retention_ml.settings import Settings, load
 from retention_ml.stack.postgres import EmbeddedPostgres
 from retention_ml.warehouse import Warehouse
-from tests.databases import NewWarehouse, copy_of
+from tests.worlds.databases import NewWarehouse, copy_of
 
 
 @pytest.fixture(scope="session")

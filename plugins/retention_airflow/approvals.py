@@ -81,7 +81,7 @@ def card_of(version: str) -> str:
     """The model card of a version and its trials, as the registry shows them, or why it does not."""
     from retention_airflow import doors
     from retention_ml.errors import RegistryError
-    from retention_ml.models.registry import Registry
+    from retention_ml.models.registry.mlflow_registry import Registry
 
     try:
         return Registry(doors.settings()).description(version)
@@ -133,7 +133,7 @@ def answer(said: Mapping[str, Any] | None, measured: Mapping[str, Any]) -> dict[
     """
     if not said:
         return {}
-    from retention_ml.outcomes.answer import NOBODY
+    from retention_ml.outcomes.trial.answer import NOBODY
 
     user = said.get("responded_by_user") or {}
     who = str(user.get("name") or user.get("id") or "")

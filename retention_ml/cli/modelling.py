@@ -44,12 +44,15 @@ def add_to(app: typer.Typer) -> None:
 def train(as_of: AsOf, as_json: Json = False) -> None:
     """Train the candidates on what was known at a day and register the best one."""
     with opened(as_json) as (warehouse, settings):
-        from retention_ml.models.train import train as train_models
+        from retention_ml.models.training.train import train as train_models
+        from retention_ml.outcomes.trial.trials import trial_between
         from retention_ml.reports.read import training_comparison
 
         settings = with_registry(settings, is_started=True)
         with working("Training …"):
-            receipt = train_models(warehouse, settings=settings, as_of=day(as_of))
+            receipt = train_models(
+                warehouse, settings=settings, as_of=day(as_of), trial_between=trial_between
+            )
         if as_json:
             print_json(receipt.to_dict())
             return
@@ -62,7 +65,7 @@ def train(as_of: AsOf, as_json: Json = False) -> None:
 def models(as_json: Json = False) -> None:
     """List the versions with their evidence, and the decisions about champion and challenger."""
     with opened(as_json) as (warehouse, settings):
-        from retention_ml.models.registry import Registry
+        from retention_ml.models.registry.mlflow_registry import Registry
         from retention_ml.reports.model_versions import overview
 
         found = overview(warehouse, Registry(with_registry(settings)))
@@ -86,7 +89,7 @@ def promote(
 ) -> None:
     """Make a version champion; the next scoring run serves it."""
     with opened(as_json) as (warehouse, settings):
-        from retention_ml.models.promote import promote as door
+        from retention_ml.models.promotion.promote import promote as door
 
         with working("Checking …"):
             receipt = door(
@@ -110,7 +113,7 @@ def rollback(
 ) -> None:
     """Go back to an earlier champion, with its calibration and tier policy."""
     with opened(as_json) as (warehouse, settings):
-        from retention_ml.models.rollback import rollback as door
+        from retention_ml.models.promotion.rollback import rollback as door
 
         with working("Checking …"):
             receipt = door(

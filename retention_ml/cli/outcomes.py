@@ -81,7 +81,7 @@ def decide(
                 "--approved-by and --refused-by were both given; expected one of them. Nothing was "
                 "decided."
             )
-        from retention_ml.outcomes.decide import decide as door
+        from retention_ml.outcomes.trial.decide import decide as door
 
         with working("Deciding …"):
             receipt = door(
@@ -104,7 +104,7 @@ def decide(
 def watch(as_of: AsOf, as_json: Json = False) -> None:
     """Compare a day's features and scores with earlier days, and raise alerts."""
     with opened(as_json) as (warehouse, settings):
-        from retention_ml.outcomes.watch import watch as door
+        from retention_ml.outcomes.monitoring.watch import watch as door
 
         with working("Watching …"):
             receipt = door(warehouse, settings=with_registry(settings), as_of=day(as_of))

@@ -6,11 +6,12 @@ from datetime import datetime
 import ibis
 
 from retention_ml import clock, failpoints, tables
-from retention_ml.curated import moves, versions
+from retention_ml.curated import load_sql, versions
+from retention_ml.deliveries.ledger import ledger
+from retention_ml.deliveries.ledger.row_counts import verify_staged
 from retention_ml.deliveries.sources import load_source
 from retention_ml.errors import QualityError, UsageError
-from retention_ml.quality import ledger, report
-from retention_ml.quality.accounts import verify_staged
+from retention_ml.quality import report
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction, Warehouse
@@ -95,10 +96,10 @@ def _refuse_unchecked(batch: ledger.Batch) -> None:
 def _curate(transaction: Transaction, settings: Settings, batch: ledger.Batch) -> dict[str, int]:
     now = clock.now()
     source = load_source(settings.sources, batch.source)
-    moves.make_room(transaction)
+    load_sql.make_room(transaction)
     ledger.set_aside_repeated(transaction, batch.batch_id, now)
     accounts = ledger.open_accounts(transaction, batch.batch_id)
-    moves.make_incoming(transaction, batch.batch_id, round(source.available_after_hours * 3_600))
+    load_sql.make_incoming(transaction, batch.batch_id, round(source.available_after_hours * 3_600))
     ledger.count_rejects(transaction, batch.batch_id, accounts)
     staged_in = {
         name: counts
@@ -111,12 +112,12 @@ def _curate(transaction: Transaction, settings: Settings, batch: ledger.Batch) -
         written[name], ended = _insert_versions(
             transaction, tables.CANONICAL[name], batch.batch_id, now
         )
-        moves.count_accepted(transaction, name, own, ended, accounts)
+        load_sql.count_accepted(transaction, name, own, ended, accounts)
     failpoints.reach("curate.after_insert")
     ledger.forget_held(transaction, batch.batch_id)
     ledger.quarantine_rejects(transaction, batch.batch_id, now)
     ledger.mark_replayed(transaction, batch.batch_id, staged_in, accounts)
-    moves.close(transaction, batch.batch_id, accounts.values(), now)
+    load_sql.close(transaction, batch.batch_id, accounts.values(), now)
     ledger.clear_staging(transaction, batch.batch_id, staged_in)
     return written
 
@@ -136,6 +137,6 @@ def _insert_versions(
         met=ibis.table(versions.MET, name="met"),
         loaded_at=ibis.literal(now, type="timestamp('UTC')"),
     )
-    if moves.make_met(transaction, entry, batch_id) == 0:
+    if load_sql.make_met(transaction, entry, batch_id) == 0:
         return transaction.insert(f"curated.{entry.name}", fresh), {}
-    return moves.replace_versions(transaction, entry, fresh)
+    return load_sql.replace_versions(transaction, entry, fresh)

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from retention_ml.deliveries import archive, lookups, readers
+from retention_ml.deliveries import archive
 from retention_ml.deliveries.archive import Archived
+from retention_ml.deliveries.casting import lookups
+from retention_ml.deliveries.readers import readers
 from retention_ml.deliveries.sources import Source
 from retention_ml.errors import FileRefused
 from retention_ml.warehouse import Transaction

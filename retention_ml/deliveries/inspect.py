@@ -9,10 +9,12 @@ from typing import Any
 import pyarrow as pa
 
 from retention_ml import clock
-from retention_ml.deliveries import archive, lookups, pipeline, readers
+from retention_ml.deliveries import archive, pipeline
 from retention_ml.deliveries.arrivals import feed_of, missing_lookup
-from retention_ml.deliveries.chunks import without_rows
+from retention_ml.deliveries.casting import lookups
 from retention_ml.deliveries.engine import Engine
+from retention_ml.deliveries.readers import readers
+from retention_ml.deliveries.readers.chunks import without_rows
 from retention_ml.deliveries.reasons import meaning
 from retention_ml.deliveries.sources import Source, load_source
 from retention_ml.settings import Settings

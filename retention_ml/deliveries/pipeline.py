@@ -16,12 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from retention_ml import tables
-from retention_ml.deliveries import casts, derived, keys, lookups, times
-from retention_ml.deliveries.casts import DELIVERY
-from retention_ml.deliveries.chunks import CHUNK_ROWS, LINE_NUMBER, Chunk, Reject
+from retention_ml.deliveries.casting import casts, derived, keys, lookups, times
+from retention_ml.deliveries.casting.casts import DELIVERY
+from retention_ml.deliveries.casting.rules import REASON
 from retention_ml.deliveries.engine import Engine, compiled
+from retention_ml.deliveries.readers.chunks import CHUNK_ROWS, LINE_NUMBER, Chunk, Reject
 from retention_ml.deliveries.reasons import Reason
-from retention_ml.deliveries.rules import REASON
 from retention_ml.deliveries.sources import Feed, Source
 from retention_ml.errors import FileRefused
 

@@ -7,11 +7,14 @@ import ibis
 import pyarrow as pa
 
 from retention_ml import tables
-from retention_ml.deliveries import archive, books, derived, keys, lookups, pipeline, readers
+from retention_ml.deliveries import archive, pipeline
 from retention_ml.deliveries.arrivals import missing_lookup, newest_lookup
-from retention_ml.deliveries.books import Delivery, Tally
-from retention_ml.deliveries.chunks import Chunk, Reject, without_rows
+from retention_ml.deliveries.casting import derived, keys, lookups
 from retention_ml.deliveries.engine import Engine, compiled
+from retention_ml.deliveries.ledger import batch_files
+from retention_ml.deliveries.ledger.batch_files import Delivery, Tally
+from retention_ml.deliveries.readers import readers
+from retention_ml.deliveries.readers.chunks import Chunk, Reject, without_rows
 from retention_ml.deliveries.sources import Feed, Source, load_source
 from retention_ml.errors import FileRefused
 from retention_ml.failpoints import reach
@@ -55,13 +58,13 @@ def stage(
     refused: dict[int, FileRefused] = {}
     empty: list[str] = []
     with warehouse.transaction() as transaction:
-        source_name, status = books.lock(transaction, batch_id)
+        source_name, status = batch_files.lock(transaction, batch_id)
         tally, deliveries = Tally(), []
         if status != "curated":
             source = load_source(settings.sources, source_name)
-            deliveries = books.deliveries_of(transaction, batch_id)
+            deliveries = batch_files.deliveries_of(transaction, batch_id)
             while True:
-                books.clear(transaction, batch_id)
+                batch_files.clear(transaction, batch_id)
                 tally = Tally()
                 readable = [d for d in deliveries if d.delivery_id not in refused]
                 try:
@@ -70,7 +73,7 @@ def stage(
                     refused[unreadable.delivery_id] = unreadable.error
                 else:
                     break
-            books.write_ledger(transaction, source, batch_id, readable, tally, refused)
+            batch_files.write_ledger(transaction, source, batch_id, readable, tally, refused)
             empty = [
                 without_rows(d.file_name, source.feeds[d.feed])
                 for d in readable
@@ -152,7 +155,7 @@ def _input(
 
     def chunks() -> Iterator[Chunk]:
         if delivery.replay_of is not None:
-            rows = books.quarantined(transaction, delivery)
+            rows = batch_files.quarantined(transaction, delivery)
             return readers.open_rows(rows, delivery.columns, feed).chunks
         if not path.is_file():
             raise FileRefused(
@@ -186,7 +189,7 @@ def _read_feed(
         return pipeline.reread_rows(inputs[delivery_id], numbers)
 
     def behind_curated(accepted: pa.Table) -> pa.Table:
-        return books.first_occurrences(
+        return batch_files.first_occurrences(
             transaction, accepted, {d.delivery_id: d.replay_of for d in replays}
         )
 
@@ -206,7 +209,7 @@ def _read_feed(
                 part = engine.run(prepared.order_parts, accepted=accepted)
                 tally.parts.setdefault("orders", []).append(part)
         reach("stage.after_first_chunk")
-        books.copy_rejects(transaction, batch_id, group.rejects, tally)
+        batch_files.copy_rejects(transaction, batch_id, group.rejects, tally)
         tally.delivered.update(group.delivered)
 
 

@@ -15,6 +15,7 @@ from retention_ml.features import freshness, invariants, store
 from retention_ml.features.engines import compute, duckdb_sql
 from retention_ml.features.local_time import day_number, day_of
 from retention_ml.features.roll_up import roll_up
+from retention_ml.quality.check import check_table
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
@@ -127,7 +128,6 @@ def _build_rolled_up(
 
 
 def _check(warehouse: Warehouse, settings: Settings, days: Sequence[date]) -> None:
-    from retention_ml.quality.check import check_table
 
     try:
         check_table(

@@ -14,6 +14,7 @@ from retention_ml.features.catalogue import CATALOGUE, FEATURE_NAMES
 from retention_ml.warehouse import Transaction, Warehouse
 
 TABLE = "features.customer_daily"
+_NEWEST_ROWS_MAX = 2_000
 _WRITE_LOCK = 7_265_748
 _ORDER = [("as_of", "ascending"), ("customer_id", "ascending")]
 
@@ -115,3 +116,14 @@ def replace_day(transaction: Transaction, as_of: date, rows: pa.Table) -> int:
 def remove_day(transaction: Transaction, as_of: date) -> None:
     """Take a day out of the store."""
     transaction.execute(f"DELETE FROM {TABLE} WHERE as_of = :day", day=as_of)
+
+
+def newest_rows(warehouse: Warehouse, features: tuple[str, ...]) -> tuple[date | None, pa.Table]:
+    """The newest day with features, and those of up to 2,000 of its customers, without their ids."""
+    days = built_days(warehouse)
+    if not days:
+        return None, pa.table({name: pa.array([], pa.float64()) for name in features})
+    ensure_columns(warehouse)
+    newest = max(days)
+    some: ibis.Table = rows_of([newest]).order_by("customer_id").limit(_NEWEST_ROWS_MAX)
+    return newest, warehouse.read(some.select(*features))

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from retention_ml import tables
 from retention_ml.curated.known import known
-from retention_ml.models.arrays import Bools, Floats
+from retention_ml.statistics.arrays import Bools, Floats
 
 CONTACTS = tables.CANONICAL["campaign_contacts"].ibis_table("curated", tables.LINEAGE)
 SENT, HOLDOUT = "sent", "holdout"

@@ -16,12 +16,12 @@ import pyarrow.compute as pc
 from retention_ml import clock
 from retention_ml.features.catalogue import FEATURE_NAMES
 from retention_ml.features.store import rows_of
-from retention_ml.models.arrays import Bools, Floats
-from retention_ml.models.definition import ChurnDefinition
-from retention_ml.models.segments import FEATURES as SEGMENT_FEATURES
-from retention_ml.models.segments import segments
-from retention_ml.models.starter import NAME as STARTER
+from retention_ml.labels.definition import ChurnDefinition
+from retention_ml.models.bundle.starter import NAME as STARTER
+from retention_ml.models.evaluation.segments import FEATURES as SEGMENT_FEATURES
+from retention_ml.models.evaluation.segments import segments
 from retention_ml.outcomes.contacts import Contamination, contacts, contamination
+from retention_ml.statistics.arrays import Bools, Floats
 from retention_ml.warehouse import Warehouse
 
 SCORES = ibis.table(

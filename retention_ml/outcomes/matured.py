@@ -15,12 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from retention_ml import clock
-from retention_ml.models.arrays import Ints
-from retention_ml.models.definition import ChurnDefinition, churn_definition
-from retention_ml.models.labels import ORDERS
-from retention_ml.models.maturity import feed, mature, newest_known
+from retention_ml.labels.definition import ChurnDefinition, churn_definition
+from retention_ml.labels.labels import ORDERS
+from retention_ml.labels.maturity import feed, mature, newest_known
 from retention_ml.outcomes.contacts import CONTACTS
 from retention_ml.settings import Settings
+from retention_ml.statistics.arrays import Ints
 from retention_ml.warehouse import Warehouse
 
 LABELS = ibis.table(

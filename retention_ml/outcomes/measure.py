@@ -11,9 +11,11 @@ from datetime import date
 import numpy as np
 
 from retention_ml.errors import RetentionError
-from retention_ml.models.definition import churn_definition
+from retention_ml.features.catalogue import WINDOWS
+from retention_ml.labels.definition import churn_definition
+from retention_ml.models.registry.mlflow_registry import Registry
+from retention_ml.models.training.comparison import demands_of, offer_of
 from retention_ml.outcomes import performance as worth
-from retention_ml.outcomes import trials
 from retention_ml.outcomes.forecasts import (
     Forecasts,
     Scored,
@@ -21,14 +23,17 @@ from retention_ml.outcomes.forecasts import (
     newest_of_each_day,
     published,
 )
-from retention_ml.outcomes.look import Taken, Tally
 from retention_ml.outcomes.matured import Outcomes, matured_until, outcomes
-from retention_ml.outcomes.opening import trial_of
-from retention_ml.outcomes.telling import told_of
-from retention_ml.outcomes.trials import Trial
-from retention_ml.outcomes.verdict import Rules
+from retention_ml.outcomes.trial import report_page, trials
+from retention_ml.outcomes.trial.look import Taken, Tally
+from retention_ml.outcomes.trial.opening import trial_of
+from retention_ml.outcomes.trial.report import comparison
+from retention_ml.outcomes.trial.summary import told_of
+from retention_ml.outcomes.trial.trials import Trial
+from retention_ml.outcomes.trial.verdict import Rules
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
+from retention_ml.statistics.profit import revenue_as_lately_cents, revenue_window_days
 from retention_ml.warehouse import Warehouse
 
 logger = logging.getLogger(__name__)
@@ -113,8 +118,6 @@ def _forecasts(
     scored: Scored,
     known: Outcomes,
 ) -> Forecasts:
-    from retention_ml.features.catalogue import WINDOWS
-    from retention_ml.models.profit import revenue_as_lately_cents, revenue_window_days
 
     horizon_days = settings.value.horizon_days
     days = revenue_window_days(WINDOWS, horizon_days)
@@ -146,7 +149,6 @@ def _look(
     warehouse: Warehouse, settings: Settings, trial: Trial | None, tally: Tally, as_of: date
 ) -> Taken | None:
     """Look at the trial and write what was seen; None where nothing has matured or it had ended."""
-    from retention_ml.models.comparison import demands_of, offer_of
 
     if trial is None or not tally.days:
         return None
@@ -184,8 +186,6 @@ def _report(warehouse: Warehouse, settings: Settings, trial: Trial, as_of: date)
 
     A look at an earlier day than the newest leaves both as they are.
     """
-    from retention_ml.reports import comparison_page
-    from retention_ml.reports.comparison import comparison
 
     folder = settings.home / "reports" / "trials"
     with warehouse.transaction() as transaction:
@@ -194,14 +194,12 @@ def _report(warehouse: Warehouse, settings: Settings, trial: Trial, as_of: date)
         return None
     try:
         told = comparison(warehouse, settings=settings, trial_id=trial.trial_id, as_of=as_of)
-        path = comparison_page.write(told, folder=folder)
+        path = report_page.write(told, folder=folder)
     except (RetentionError, OSError, ValueError) as error:
         logger.warning("The page of the trial was not written, because: %s", error)
         return None
     try:
-        from retention_ml.models.registry import Registry
-
-        comparison_page.log(told, Registry(settings))
+        report_page.log(told, Registry(settings))
     except RetentionError as error:
         logger.warning("The trial is not shown in the registry, because: %s", error)
     return str(path)

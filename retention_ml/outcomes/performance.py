@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 
 from retention_ml import clock
-from retention_ml.models.arrays import Floats
-from retention_ml.models.metrics import METRICS, OUTCOMES_MIN, Interval, metric_interval, score
 from retention_ml.outcomes.forecasts import Forecasts, Scored
+from retention_ml.statistics.arrays import Floats
+from retention_ml.statistics.metrics import METRICS, OUTCOMES_MIN, Interval, metric_interval, score
 from retention_ml.warehouse import Warehouse
 
 ALL = "all"

@@ -8,11 +8,12 @@ import ibis
 import pyarrow as pa
 
 from retention_ml import clock, failpoints, tables
+from retention_ml.deliveries.ledger import ledger
+from retention_ml.deliveries.ledger.quarantine_batch import hold
+from retention_ml.deliveries.ledger.row_counts import Account, verify_staged
 from retention_ml.deliveries.sources import Source, load_source
 from retention_ml.errors import QualityError, UsageError, WarehouseError
-from retention_ml.quality import ledger, report
-from retention_ml.quality.accounts import Account, verify_staged
-from retention_ml.quality.hold import hold
+from retention_ml.quality import report, suites
 from retention_ml.quality.results import CheckResult, Severity
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
@@ -65,8 +66,6 @@ def check(warehouse: Warehouse, *, settings: Settings, batch_id: int) -> Receipt
     is_repeated = batch.status != "staged"
     results: list[CheckResult] = []
     if not is_repeated:
-        from retention_ml.quality import suites
-
         results = suites.run(warehouse.url, queries, settings.expectations)
         batch = _decide(warehouse, settings, batch, accounts, results)
     path = report.write(warehouse, settings=settings, batch_id=batch_id)
@@ -128,7 +127,6 @@ def check_table(
     QualityError
         A critical expectation failed.
     """
-    from retention_ml.quality import suites
 
     query = (
         f"SELECT * FROM {suite} WHERE as_of = DATE '{as_of.isoformat()}'"

@@ -5,8 +5,8 @@ from datetime import date
 from typing import Any
 
 from retention_ml.errors import RegistryError
-from retention_ml.models.decisions import decisions, standing
-from retention_ml.models.registry import ModelVersion, Registry
+from retention_ml.models.promotion.decisions import decisions, standing
+from retention_ml.models.registry.mlflow_registry import ModelVersion, Registry
 from retention_ml.reports.read import Row, promotions
 from retention_ml.warehouse import Warehouse
 

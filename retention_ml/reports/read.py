@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from retention_ml.deliveries.reasons import meaning
+from retention_ml.deliveries.sources import load_source
 from retention_ml.errors import SettingsError, UsageError
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
@@ -253,7 +254,6 @@ def status(warehouse: Warehouse, settings: Settings) -> Row:
 
 def declared_reasons(settings: Settings, sources: Iterable[str]) -> dict[str, Mapping[str, str]]:
     """The reason codes that source descriptions explain themselves, by source; none if unreadable."""
-    from retention_ml.deliveries.sources import load_source
 
     found: dict[str, Mapping[str, str]] = {}
     for name in sources:

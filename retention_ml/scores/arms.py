@@ -4,30 +4,27 @@ import logging
 from collections.abc import Callable
 from datetime import date
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
-from retention_ml.models import timing
-from retention_ml.models.arrays import Bools, Floats
+from retention_ml.models.bundle import timing
+from retention_ml.models.registry.mlflow_registry import ServedModel
 from retention_ml.scores import horizons, reasons, value
-from retention_ml.scores.answers import Answers
-
-if TYPE_CHECKING:
-    from retention_ml.models.registry import ServedModel
+from retention_ml.scores.model_predictions import Answers
+from retention_ml.statistics.arrays import Bools, Floats
 
 logger = logging.getLogger(__name__)
 
 CHAMPION, CHALLENGER, STARTER = "champion", "challenger", "starter"
 
 
-def arm_of(champion: "ServedModel") -> str:
+def arm_of(champion: ServedModel) -> str:
     """Whose answer counts where the challenger's does not: `champion`, or `starter` before one."""
     return CHAMPION if is_calibrated(champion) else STARTER
 
 
-def is_calibrated(model: "ServedModel") -> bool:
+def is_calibrated(model: ServedModel) -> bool:
     """Whether probabilities were ever compared with outcomes of this shop."""
     return bool(model.bundle.manifest.get("is_calibrated", True))
 
@@ -96,7 +93,7 @@ def _of_challenger(
 
 def _columns(
     arm: str,
-    model: "ServedModel",
+    model: ServedModel,
     probability: Floats,
     features: pa.Table,
     *,
@@ -133,7 +130,7 @@ def _columns(
     )
 
 
-def _reasons(model: "ServedModel", scored: pa.Table) -> dict[str, pa.Array]:
+def _reasons(model: ServedModel, scored: pa.Table) -> dict[str, pa.Array]:
     names = model.bundle.features
     contributions = (
         model.bundle.contributions(scored)[0] if scored.num_rows else np.empty((0, len(names)))

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from retention_ml.scores.audit_results import Audit, critical, warning
 from retention_ml.scores.split import Arms, mismatch_p_value, worst_stratum
-from retention_ml.scores.verdicts import Audit, critical, warning
 
 _FEWEST_TO_VARY = 20
 # Of fair deals one in a thousand is noted and one in a billion stopped.

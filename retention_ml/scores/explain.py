@@ -1,19 +1,18 @@
 """The door `explain`: how one customer's published score came about, to the last contribution."""
 
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from retention_ml.errors import UsageError
+from retention_ml.features import store
+from retention_ml.models.registry.mlflow_registry import ServedModel
 from retention_ml.scores import arms, reasons, served
 from retention_ml.scores.snapshot import column
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
-
-if TYPE_CHECKING:
-    from retention_ml.models.registry import ServedModel
 
 
 def explain(
@@ -69,7 +68,6 @@ def explain(
             "served, so only its stored reasons can be shown."
         )
         return row
-    from retention_ml.features import store
 
     features = store.read(warehouse, [row["as_of"]])
     own = features.filter(
@@ -101,7 +99,7 @@ def explain(
 
 def _model(
     warehouse: Warehouse, settings: Settings, arm: str, bundle_sha256: str
-) -> "ServedModel | None":
+) -> ServedModel | None:
     """The model that scored, wherever it serves now; None if it no longer does."""
     if arm == arms.STARTER:
         starter = served.starter(settings)

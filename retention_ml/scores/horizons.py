@@ -12,10 +12,10 @@ from typing import Self
 import numpy as np
 import pyarrow as pa
 
-from retention_ml.models.arrays import Floats
 from retention_ml.models.btyd.nbd import BuyTillYouDie
-from retention_ml.models.timing import Timing
+from retention_ml.models.bundle.timing import Timing
 from retention_ml.scores.snapshot import column
+from retention_ml.statistics.arrays import Floats
 
 HORIZONS_DAYS = (7, 14, 30, 60, 90)
 FEATURES = ("purchase_days_count", "recency_days", "tenure_days")

@@ -2,20 +2,18 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 
 from retention_ml import clock, failpoints
+from retention_ml.models.registry.mlflow_registry import ServedModel
 from retention_ml.scores.claim import Claim
 from retention_ml.warehouse import Warehouse
 
-if TYPE_CHECKING:
-    from retention_ml.models.registry import ServedModel
-
 
 def of_models(
-    champion: "ServedModel", challenger: "ServedModel | None", *, share: float, salt: str
+    champion: ServedModel, challenger: ServedModel | None, *, share: float, salt: str
 ) -> dict[str, Any]:
     """What the manifest says of the models and of who is served by which.
 
@@ -37,7 +35,7 @@ def of_models(
     }
 
 
-def _as_of(model: "ServedModel") -> date | None:
+def _as_of(model: ServedModel) -> date | None:
     """The day up to whose start a model knew anything; None for the starter, which learnt elsewhere."""
     told = model.bundle.manifest.get("as_of")
     return date.fromisoformat(str(told)) if told else None

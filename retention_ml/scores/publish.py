@@ -11,13 +11,14 @@ from typing import Any
 
 from retention_ml import clock, failpoints
 from retention_ml.errors import PublicationRefused, QualityError, UsageError
-from retention_ml.models.starter import NAME as STARTER
+from retention_ml.models.bundle.starter import NAME as STARTER
+from retention_ml.quality.check import check_table
 from retention_ml.receipts import Receipt
 from retention_ml.scores import served
+from retention_ml.scores.audit_inputs import facts
+from retention_ml.scores.audit_results import Audit, refusal
 from retention_ml.scores.audits import Limits, audits
-from retention_ml.scores.facts import facts
 from retention_ml.scores.snapshot import CUSTOMER_DAILY
-from retention_ml.scores.verdicts import Audit, refusal
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction, Warehouse
 
@@ -122,7 +123,6 @@ def _check_expectations(warehouse: Warehouse, settings: Settings, manifest: _Man
     Before the transaction: Great Expectations brings its own connections and takes seconds. What
     must hold at the moment of the flip is asked again by the audits inside.
     """
-    from retention_ml.quality.check import check_table
 
     rows = CUSTOMER_DAILY.filter(CUSTOMER_DAILY.snapshot_id == manifest.snapshot_id)
     try:

@@ -11,14 +11,16 @@ import pyarrow as pa
 
 from retention_ml import __version__, clock
 from retention_ml.errors import NotReady
-from retention_ml.models.arrays import Floats
-from retention_ml.models.policy import asked_for, policy_served
+from retention_ml.features import build, store
+from retention_ml.models.promotion.decisions import policy_served
+from retention_ml.models.promotion.policy import asked_for
 from retention_ml.receipts import Receipt
 from retention_ml.scores import arms, manifest, served, snapshot, split, value
-from retention_ml.scores.answers import Answers, answers
 from retention_ml.scores.claim import base_tiers, claim
+from retention_ml.scores.model_predictions import Answers, answers
 from retention_ml.scores.tiers import TIERS, TierPolicy, positions, tier_since
 from retention_ml.settings import Settings
+from retention_ml.statistics.arrays import Floats
 from retention_ml.warehouse import Warehouse
 
 
@@ -96,7 +98,6 @@ def score(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
 
 def _features(warehouse: Warehouse, settings: Settings, as_of: date) -> tuple[pa.Table, str]:
     """The day's features by customer_id and their digest; built now if missing or stale."""
-    from retention_ml.features import build, store
 
     build.ensure(warehouse, settings=settings, days=[as_of])
     with warehouse.transaction() as transaction:

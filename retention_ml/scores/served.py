@@ -5,30 +5,30 @@ A shop that never had a champion is scored by the starter model (docs/starter.md
 
 import logging
 from datetime import date
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from retention_ml.errors import NotReady, PublicationRefused, RegistryError
-from retention_ml.models.decisions import APPROVED, decisions
+from retention_ml.labels.cutoffs import days_needed
+from retention_ml.labels.definition import churn_definition
+from retention_ml.models.bundle.starter import NAME, shipped
+from retention_ml.models.promotion.decisions import APPROVED, decisions
+from retention_ml.models.promotion.reconcile import follow
+from retention_ml.models.registry.mlflow_registry import Registry, ServedModel
 from retention_ml.scores import arms
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
-if TYPE_CHECKING:
-    from retention_ml.models.registry import ServedModel
-
 logger = logging.getLogger(__name__)
 
 
-def served(warehouse: Warehouse, settings: Settings, alias: str) -> "ServedModel | None":
+def served(warehouse: Warehouse, settings: Settings, alias: str) -> ServedModel | None:
     """The model under an alias, its digest checked; None if there is none."""
-    from retention_ml.models.registry import Registry
 
-    return Registry(settings).served(warehouse, alias)
+    return follow(Registry(settings), warehouse, alias)
 
 
-def champion(warehouse: Warehouse, settings: Settings, as_of: date) -> "ServedModel":
+def champion(warehouse: Warehouse, settings: Settings, as_of: date) -> ServedModel:
     """The champion, or the starter model where there never was one and the settings allow it.
 
     Raises
@@ -60,7 +60,7 @@ def champion(warehouse: Warehouse, settings: Settings, as_of: date) -> "ServedMo
     return model
 
 
-def starter(settings: Settings) -> "ServedModel":
+def starter(settings: Settings) -> ServedModel:
     """The model that came with the library, asked about the settings' outcome window.
 
     Raises
@@ -68,9 +68,6 @@ def starter(settings: Settings) -> "ServedModel":
     UnfitModel
         It is not as it was shipped.
     """
-    from retention_ml.models.definition import churn_definition
-    from retention_ml.models.registry import ServedModel
-    from retention_ml.models.starter import NAME, shipped
 
     bundle = shipped.starter(churn_definition(settings))
     return ServedModel(
@@ -82,12 +79,10 @@ def starter(settings: Settings) -> "ServedModel":
     )
 
 
-def caveat(model: "ServedModel", settings: Settings, as_of: date) -> str | None:
+def caveat(model: ServedModel, settings: Settings, as_of: date) -> str | None:
     """What a reader of the scores must know about the starter, None for a model of the shop's own."""
     if arms.is_calibrated(model):
         return None
-    from retention_ml.models.cutoffs import days_needed
-    from retention_ml.models.definition import churn_definition
 
     days = settings.churn.settle_days + days_needed(
         churn_definition(settings),
@@ -109,7 +104,7 @@ def _was_approved(warehouse: Warehouse) -> bool:
     return any(one.verdict in APPROVED for one in decisions(warehouse, "champion"))
 
 
-def demand_features(model: "ServedModel", features: pa.Table) -> None:
+def demand_features(model: ServedModel, features: pa.Table) -> None:
     """Check that every feature the model reads is there.
 
     Raises
@@ -127,8 +122,8 @@ def demand_features(model: "ServedModel", features: pa.Table) -> None:
 
 
 def challenger(
-    warehouse: Warehouse, settings: Settings, champion: "ServedModel"
-) -> "ServedModel | None":
+    warehouse: Warehouse, settings: Settings, champion: ServedModel
+) -> ServedModel | None:
     """The challenger, None if there is none that predicts what the champion does.
 
     One that is the champion under another number, predicts another churn definition or cannot be

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from retention_ml.models.arrays import Bools, Floats
+from retention_ml.statistics.arrays import Bools, Floats
 
 _BITS = 52  # exact in a double, and in what the audit computes once more in the database
 

@@ -4,11 +4,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from retention_ml.models.arrays import Floats
-from retention_ml.models.profit import revenue_as_lately_cents, revenue_window_days
-from retention_ml.models.timing import Timing
+from retention_ml.features.catalogue import WINDOWS
+from retention_ml.models.bundle.timing import Timing
 from retention_ml.scores.horizons import History, known
 from retention_ml.scores.snapshot import column
+from retention_ml.statistics.arrays import Floats
+from retention_ml.statistics.profit import revenue_as_lately_cents, revenue_window_days
 
 _REVENUE, _REVENUE_LATELY = "revenue_cents", "revenue_cents_{}d"
 
@@ -28,7 +29,6 @@ def at_risk_cents(
     where the champion's bundle or the customer's history does not tell, of the revenue as lately
     (`revenue_as_lately_cents`).
     """
-    from retention_ml.features.catalogue import WINDOWS
 
     days = revenue_window_days(WINDOWS, horizon_days)
     revenue = revenue_as_lately_cents(

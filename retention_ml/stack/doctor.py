@@ -14,6 +14,7 @@ from pathlib import Path
 
 from retention_ml.errors import RetentionError
 from retention_ml.settings import PROJECT, Settings
+from retention_ml.stack import components, databases, environment
 from retention_ml.warehouse import Warehouse
 
 _DISK_GIB_MIN = 3.0
@@ -189,7 +190,6 @@ def _folders(settings: Settings) -> Iterator[Finding]:
 
 
 def _warehouse(settings: Settings) -> Iterator[Finding]:
-    from retention_ml.stack import databases
 
     url = settings.warehouse_url
     if url is None:
@@ -233,7 +233,6 @@ def _warehouse(settings: Settings) -> Iterator[Finding]:
 
 
 def _services(settings: Settings) -> Iterator[Finding]:
-    from retention_ml.stack import components, environment
 
     at = environment.remembered_ports(settings.home)
     healthy = components.healthy(settings, at) if at else set()

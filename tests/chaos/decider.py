@@ -5,14 +5,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from retention_ml.models.promote import promote
-from retention_ml.models.train import select
+from retention_ml.models.promotion.promote import promote
+from retention_ml.models.training.train import select
+from retention_ml.outcomes.trial.trials import trial_between
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
 DOORS: dict[str, Callable[[Warehouse, Settings, str], object]] = {
     "select": lambda warehouse, settings, training_id: select(
-        warehouse, settings=settings, training_id=training_id
+        warehouse, settings=settings, training_id=training_id, trial_between=trial_between
     ),
     "promote": lambda warehouse, settings, version: promote(
         warehouse, settings=settings, version=version, decided_by="ann", reason="because"

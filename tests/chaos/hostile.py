@@ -15,15 +15,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.feather as feather
 
-from retention_ml.models import child
-from retention_ml.models.blend import Blend, Member
-from retention_ml.models.bundle import Bundle, digest
-from retention_ml.models.candidates import candidate
-from retention_ml.models.seasonal import FEATURES as SEASON
-from retention_ml.models.seasonal import Seasonal
-from retention_ml.models.starter import shipped
-from retention_ml.models.timing import fit as fit_timing
-from tests.models.worlds import rows
+from retention_ml.models.bundle import sandbox
+from retention_ml.models.bundle.bundle import Bundle, digest
+from retention_ml.models.bundle.starter import shipped
+from retention_ml.models.bundle.timing import fit as fit_timing
+from retention_ml.models.predictors.blend import Blend, Member
+from retention_ml.models.predictors.seasonal import FEATURES as SEASON
+from retention_ml.models.predictors.seasonal import Seasonal
+from retention_ml.models.training.candidates import candidate
+from tests.worlds.samples import rows
 
 Contents = dict[str, bytes]
 
@@ -46,12 +46,11 @@ def originals() -> dict[str, Contents]:
     timing = fit_timing(known.histories, lead_days=0, horizon_days=28).to_dict()
     fitted = {
         name: candidate(name).fit(known, seed=1, threads=1)
-        for name in ("recency", "logistic", "bg_nbd", "lightgbm_default", "perceptron")
+        for name in ("recency", "logistic", "bg_nbd", "lightgbm_default")
     }
     members = [
         Member(name=name, predictor=one.predictor, features=one.features, weight=0.3)
         for name, one in fitted.items()
-        if name != "perceptron"
     ]
     season = Seasonal(phases=np.array([0.1, 0.5, 0.8]), heights=np.array([0.1, -0.1, 0.0]))
     members.append(Member(name="season", predictor=season, features=SEASON, weight=1.0))
@@ -218,7 +217,7 @@ def read(sound: dict[str, Contents], numbers: Sequence[int], answers: str) -> No
     os.dup2(silent, 1)
     os.dup2(silent, 2)
     warnings.simplefilter("ignore")
-    child._limit()
+    sandbox._limit()
     with tempfile.TemporaryDirectory() as scratch:
         tables = _written(Path(scratch))
         with Path(answers).open("a", encoding="utf-8") as file:
@@ -245,7 +244,7 @@ def _said(contents: Contents, folder: Path, sample: Path) -> str:
         (folder / name).write_bytes(text)
     sha256 = digest(contents)
     try:
-        fault = child._examine(folder, sha256, sample)
+        fault = sandbox._examine(folder, sha256, sample)
     except BaseException as error:
         return f"raised {type(error).__name__}: {str(error)[:200]}"
     if fault is not None:

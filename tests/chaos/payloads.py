@@ -14,7 +14,7 @@ import cloudpickle
 import joblib
 import numpy as np
 
-from retention_ml.models.bundle import digest
+from retention_ml.models.bundle.bundle import digest
 
 Files = dict[str, bytes]
 BUNDLE = "artifacts/bundle/"

@@ -7,7 +7,7 @@ from pathlib import Path
 from retention_ml import failpoints
 from retention_ml.settings import load
 from retention_ml.warehouse import Warehouse
-from tests.scores.world import PlainBundle, World, served_model
+from tests.worlds.scores import PlainBundle, World, served_model
 
 
 def main(url: str, home: str, day: str, place: str, is_naive: bool) -> None:

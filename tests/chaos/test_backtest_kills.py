@@ -12,7 +12,7 @@ from retention_ml.models.backtest.run import Files, backtest
 from retention_ml.receipts import Receipt
 from retention_ml.settings import load
 from retention_ml.warehouse import Warehouse
-from tests.shops import random_shop
+from tests.worlds.shops import random_shop
 
 MODELS = ("recency", "rfm_logistic", "bg_nbd")
 DAYS = (date(2024, 9, 1), date(2024, 10, 1))

@@ -20,8 +20,8 @@ from retention_ml.failpoints import FAILPOINTS
 from retention_ml.maintenance.invariants import violations
 from retention_ml.settings import Settings, load
 from retention_ml.warehouse import Warehouse
-from tests.curated.batches import with_source
-from tests.databases import NewWarehouse
+from tests.worlds.batches import with_source
+from tests.worlds.databases import NewWarehouse
 
 STAGES = ("land.", "stage.", "check.", "curate.")
 MINE = [name for name in FAILPOINTS if name.startswith(STAGES)]

@@ -15,14 +15,15 @@ from uuid import uuid4
 
 import pytest
 
-from retention_ml.models import registry as registry_module
-from retention_ml.models.bundle import FILES_MAX, Bundle
+from retention_ml.models.bundle.bundle import FILES_MAX, Bundle
+from retention_ml.models.promotion.reconcile import follow
+from retention_ml.models.registry import mlflow_registry as registry_module
 from retention_ml.settings import Settings
 from tests.chaos import hostile
 from tests.chaos.payloads import BUNDLE, Files, load_carelessly, payloads, sha256_of
-from tests.databases import NewWarehouse
 from tests.models.conftest import settings_in
-from tests.models.shelf import Shelf, a_bundle, shelf_of
+from tests.worlds.databases import NewWarehouse
+from tests.worlds.registered import Shelf, a_bundle, shelf_of
 
 TEXTS = int(os.environ.get("RETENTION_CHAOS_TEXTS", "200"))
 AT_ONCE = 100  # of them read by one process, whose processor time is limited
@@ -282,7 +283,7 @@ def test_a_swap_that_leaves_the_approved_files_somewhere_is_healed(
     approved: Approved, what: str
 ) -> None:
     HEALED[what](approved)
-    served = approved.shelf.registry.served(approved.shelf.warehouse, "champion")
+    served = follow(approved.shelf.registry, approved.shelf.warehouse, "champion")
     assert served is not None
     assert (served.version, served.bundle.contents) == ("4", approved.bundle.contents)
     assert Bundle.load(approved.cache, approved.bundle.sha256).sha256 == approved.bundle.sha256

@@ -13,7 +13,7 @@ from retention_ml.failpoints import FAILPOINTS
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 from tests.chaos import publisher
-from tests.scores.world import DAY, World, make_world
+from tests.worlds.scores import DAY, World, make_world
 
 NEXT = DAY + timedelta(days=1)
 CUSTOMERS = 60

@@ -15,16 +15,17 @@ import pytest
 from retention_ml.errors import RegistryError
 from retention_ml.failpoints import FAILPOINTS
 from retention_ml.maintenance.invariants import violations
-from retention_ml.models import registry as registry_module
-from retention_ml.models.registry import Registry
-from retention_ml.models.train import fit, prepare, select
+from retention_ml.models.registry import mlflow_registry as registry_module
+from retention_ml.models.registry.mlflow_registry import Registry
+from retention_ml.models.training.train import fit, prepare, select
+from retention_ml.outcomes.trial.trials import trial_between
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
 from tests.chaos import decider
-from tests.databases import NewWarehouse
 from tests.models.conftest import Trained, settings_in
-from tests.models.shelf import Shelf, a_bundle
-from tests.shops import random_shop
+from tests.worlds.databases import NewWarehouse
+from tests.worlds.registered import Shelf, a_bundle
+from tests.worlds.shops import random_shop
 
 PROMISED_SECONDS = 30
 
@@ -129,7 +130,10 @@ class Deciding:
 
     def select(self) -> Receipt:
         return select(
-            self.shop.warehouse, settings=self.shop.settings, training_id=self.training_id
+            self.shop.warehouse,
+            settings=self.shop.settings,
+            training_id=self.training_id,
+            trial_between=trial_between,
         )
 
     def die(self, processes: ForkServerContext, door: str, which: str, place: str) -> None:
@@ -161,7 +165,7 @@ class Deciding:
 def processes() -> ForkServerContext:
     """Processes of their own that find everything imported: a kill costs no start-up."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.chaos.decider", "retention_ml.models.serving"])
+    context.set_forkserver_preload(["tests.chaos.decider", "retention_ml.models.bundle.serving"])
     return context
 
 

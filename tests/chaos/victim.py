@@ -9,7 +9,7 @@ from retention_ml.curated.ingest import ingest
 from retention_ml.quality.suites import _great_expectations
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
-from tests.curated.batches import File, at, put
+from tests.worlds.batches import File, at, put
 
 _great_expectations()  # takes seconds: once, in the server that these processes are forked from
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from retention_ml.cli import app
 from retention_ml.warehouse import Warehouse
-from tests.shops import random_shop
+from tests.worlds.shops import random_shop
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from retention_ml.outcomes import measure as measure_module
 from retention_ml.receipts import Receipt
 from retention_ml.settings import load
 from retention_ml.warehouse import Warehouse
-from tests.outcomes.world import Shop, weeks
+from tests.worlds.outcomes import Shop, weeks
 
 AS_OF = str(weeks(5)[-1] + timedelta(days=29))
 
@@ -68,7 +68,7 @@ def test_who_decides_and_what_they_say_reaches_the_door(monkeypatch: pytest.Monk
         details = {"acted": True, "verdict": "keep", "reason": "Turned down by bob: sale week."}
         return Receipt(door="decide", read=1, written=1, seconds=0.1, details=details)
 
-    monkeypatch.setattr("retention_ml.outcomes.decide.decide", door)
+    monkeypatch.setattr("retention_ml.outcomes.trial.decide.decide", door)
     said = ["--refused-by", "bob", "--remark", "sale week"]
     shown = CliRunner().invoke(app, ["decide", "--as-of", AS_OF, *said])
     assert shown.exit_code == 0, shown.exception

@@ -14,7 +14,7 @@ from retention_ml.errors import QualityError, UsageError, WarehouseError
 from retention_ml.maintenance.invariants import violations
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
-from tests.curated.batches import File, at, content, ledger, put, with_source
+from tests.worlds.batches import File, at, content, ledger, put, with_source
 
 DAY = timedelta(days=1)
 ORDER_LINES = tables.ORDER_LINES.ibis_table("curated", tables.LINEAGE)

@@ -14,7 +14,7 @@ from retention_ml.curated.known import known
 from retention_ml.maintenance.invariants import violations
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
-from tests.curated.batches import File, at, content, ledger, put, with_source
+from tests.worlds.batches import File, at, content, ledger, put, with_source
 
 LINES = tables.ORDER_LINES.ibis_table("curated", tables.LINEAGE)
 ALL = ", ".join(f"{schema}.{t}" for schema in ("curated", "staging") for t in tables.CANONICAL)

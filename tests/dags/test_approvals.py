@@ -10,7 +10,7 @@ import pytest
 from retention_airflow import approvals, doors
 
 from retention_ml.errors import RegistryError
-from retention_ml.models.registry import Registry
+from retention_ml.models.registry.mlflow_registry import Registry
 from retention_ml.settings import Settings
 from tests.dags.conftest import DAGS, PROJECT
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from retention_ml.settings import Settings
-from tests.deliveries.desk import SHOP
+from tests.worlds.feeds import SHOP
 
 
 @pytest.fixture

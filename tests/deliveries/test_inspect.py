@@ -8,7 +8,7 @@ import pytest
 from retention_ml.deliveries.inspect import check
 from retention_ml.errors import FileRefused
 from retention_ml.settings import Settings
-from tests.deliveries.desk import HEADER, line, write
+from tests.worlds.feeds import HEADER, line, write
 
 
 def test_what_is_no_file_is_told_before_what_its_name_should_be(

@@ -14,7 +14,7 @@ from retention_ml.deliveries.stage import stage
 from retention_ml.errors import FileRefused, UsageError
 from retention_ml.settings import PROJECT, Settings
 from retention_ml.warehouse import Warehouse
-from tests.deliveries.desk import line, write
+from tests.worlds.feeds import line, write
 
 
 def ledger(warehouse: Warehouse) -> list[tuple[str, str, str | None]]:

@@ -11,7 +11,7 @@ from retention_ml.deliveries.stage import stage
 from retention_ml.errors import UsageError
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
-from tests.deliveries.desk import SHOP, line, write
+from tests.worlds.feeds import SHOP, line, write
 
 LINES = [
     line(order="1", quantity="5"),

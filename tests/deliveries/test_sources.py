@@ -9,7 +9,7 @@ from retention_ml.deliveries.reasons import MEANINGS, Reason, meaning
 from retention_ml.deliveries.sources import known_sources, load_source
 from retention_ml.errors import FileRefused, SettingsError, UnknownSource
 from retention_ml.settings import PROJECT
-from tests.deliveries.desk import SHOP
+from tests.worlds.feeds import SHOP
 
 SHIPPED = {"cdnow", "clickstream", "complete_journey", "online_retail_ii", "simulated"}
 

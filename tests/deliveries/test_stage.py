@@ -17,7 +17,7 @@ from retention_ml.errors import FileRefused, UsageError
 from retention_ml.receipts import Receipt
 from retention_ml.settings import PROJECT, Settings
 from retention_ml.warehouse import Warehouse
-from tests.deliveries.desk import SHOP, line, write
+from tests.worlds.feeds import SHOP, line, write
 
 
 def ingest(warehouse: Warehouse, settings: Settings, *files: Path, source: str = "shop") -> Receipt:

@@ -7,9 +7,9 @@ import pytest
 from retention_ml.features.catalogue import FEATURE_NAMES
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
-from tests import shops
 from tests.features import oracle
-from tests.features.worlds import in_zone, late_shop, rows_of
+from tests.worlds import shops
+from tests.worlds.features import in_zone, late_shop, rows_of
 
 
 def _assert_equal_to_the_oracle(warehouse: Warehouse, settings: Settings, days: list[date]) -> None:

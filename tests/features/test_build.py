@@ -14,8 +14,8 @@ from retention_ml.features.build import build, build_many, ensure
 from retention_ml.features.catalogue import CATALOGUE, FEATURE_NAMES
 from retention_ml.settings import Churn, Features, Settings
 from retention_ml.warehouse import Warehouse
-from tests import shops
-from tests.features.worlds import buy, deliver, in_zone
+from tests.worlds import shops
+from tests.worlds.features import buy, deliver, in_zone
 
 _DAY = date(2025, 1, 15)
 

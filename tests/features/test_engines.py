@@ -13,7 +13,7 @@ from retention_ml.features.engines import ENGINES
 from retention_ml.features.inputs import stored
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
-from tests.features.worlds import FIRST, late_shop, rows_of
+from tests.worlds.features import FIRST, late_shop, rows_of
 
 _GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 _DAYS = [date(2025, 7, 1), date(2025, 11, 1)]

@@ -10,8 +10,8 @@ from retention_ml.features.catalogue import CATALOGUE
 from retention_ml.features.engines import ENGINES
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
-from tests import shops
-from tests.features.worlds import buy, deliver, in_zone, one, rows_of
+from tests.worlds import shops
+from tests.worlds.features import buy, deliver, in_zone, one, rows_of
 
 _DAY = date(2025, 6, 1)  # a Sunday
 

@@ -13,7 +13,7 @@ from retention_ml.features.inputs import stored
 from retention_ml.features.store import digest
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
-from tests.features.worlds import FIRST, buy, deliver, in_zone, late_shop, rows_of
+from tests.worlds.features import FIRST, buy, deliver, in_zone, late_shop, rows_of
 
 _DAY = date(2025, 8, 1)
 _MIDNIGHT = datetime.fromisoformat("2025-08-01T00:00:00+02:00")

@@ -11,8 +11,8 @@ from retention_ml.features.roll_up import roll_up
 from retention_ml.features.rollups import COUNTERS
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
-from tests import shops
-from tests.features.worlds import buy, deliver, in_zone, late_shop, one, rows_of
+from tests.worlds import shops
+from tests.worlds.features import buy, deliver, in_zone, late_shop, one, rows_of
 
 _TABLES = ("customer_day", "customer_product_day", "product_category")
 _NEWEST = date(2025, 6, 1)

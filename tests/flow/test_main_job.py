@@ -13,7 +13,7 @@ from retention_ml.cli import app
 from retention_ml.maintenance.invariants import INVARIANTS
 from retention_ml.simulate import simulate
 from retention_ml.warehouse import Warehouse
-from tests.databases import NewWarehouse
+from tests.worlds.databases import NewWarehouse
 
 _DAY = "2025-03-03"
 

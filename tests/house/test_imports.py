@@ -11,7 +11,10 @@ import pytest
 from tests.house.repository import LIBRARY, ROOT, imported, modules, name, refuse
 
 ONLY_IN = {
-    "mlflow": {"retention_ml/models/registry.py", "retention_ml/models/serving.py"},
+    "mlflow": {
+        "retention_ml/models/registry/mlflow_registry.py",
+        "retention_ml/models/bundle/serving.py",
+    },
     "great_expectations": {"retention_ml/quality/suites.py"},
     "adbc_driver_postgresql": {"retention_ml/warehouse.py"},
     "psycopg": set(),

@@ -4,7 +4,7 @@ import pytest
 
 from retention_ml.maintenance.invariants import INVARIANTS, violations
 from retention_ml.warehouse import Warehouse
-from tests.shops import at, delivery, fill, random_shop
+from tests.worlds.shops import at, delivery, fill, random_shop
 
 _PLANTED = {
     "rows in curated of a delivery that is not accepted": (

@@ -10,14 +10,15 @@ from uuid import uuid4
 
 import pytest
 
-from retention_ml.models.registry import Registry
-from retention_ml.models.train import train
+from retention_ml.models.registry.mlflow_registry import Registry
+from retention_ml.models.training.train import train
+from retention_ml.outcomes.trial.trials import trial_between
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings, load
 from retention_ml.warehouse import Warehouse
-from tests.databases import NewWarehouse, copy_of
-from tests.models.shelf import Shelf, shelf_of, stock
-from tests.shops import random_shop
+from tests.worlds.databases import NewWarehouse, copy_of
+from tests.worlds.registered import Shelf, shelf_of, stock
+from tests.worlds.shops import random_shop
 
 SMALL = {
     "RETENTION_TRAINING__CUTOFF_COUNT": "3",
@@ -82,7 +83,7 @@ def trained(
     settings = settings_in(tmp_path_factory.mktemp("trained") / "home", registry_database)
     with new_warehouse() as warehouse:
         day = random_shop(warehouse, customers=900, days=400, seed=11).last_day
-        receipt = train(warehouse, settings=settings, as_of=day)
+        receipt = train(warehouse, settings=settings, as_of=day, trial_between=trial_between)
         yield Trained(warehouse=warehouse, settings=settings, as_of=day, receipt=receipt)
 
 

@@ -4,10 +4,10 @@ import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
-from retention_ml.models.candidates import random_forest
-from retention_ml.models.linear import ridge_logistic
-from retention_ml.models.metrics import score
-from tests.models import worlds
+from retention_ml.models.predictors.linear import ridge_logistic
+from retention_ml.models.training.candidates import random_forest
+from retention_ml.statistics.metrics import score
+from tests.worlds import samples
 
 
 def test_coefficients_equal_those_of_scikit_learn() -> None:
@@ -23,7 +23,7 @@ def test_coefficients_equal_those_of_scikit_learn() -> None:
 
 
 def test_the_forest_ranks_as_well_as_that_of_scikit_learn() -> None:
-    rows, new = worlds.rows(3_000, seed=1), worlds.rows(3_000, seed=2)
+    rows, new = samples.rows(3_000, seed=1), samples.rows(3_000, seed=2)
     ours = random_forest.fit(rows, seed=1, threads=2).predict_proba(new.values)
     other = RandomForestClassifier(
         120, max_leaf_nodes=32, min_samples_leaf=20, max_features=0.4, n_jobs=2, random_state=1

@@ -9,7 +9,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from retention_ml.models.metrics import score
+from retention_ml.statistics.metrics import score
 
 
 @pytest.mark.parametrize("digits", [1, 2, 9])

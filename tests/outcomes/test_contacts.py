@@ -10,12 +10,12 @@ from retention_ml import clock, tables
 from retention_ml.features.engines import compute
 from retention_ml.features.local_time import day_number
 from retention_ml.features.roll_up import roll_up
-from retention_ml.models.metrics import score
 from retention_ml.outcomes.contacts import Contamination, contacts, contamination
 from retention_ml.settings import Settings
+from retention_ml.statistics.metrics import score
 from retention_ml.warehouse import Warehouse
-from tests.outcomes.world import FIRST, Shop
-from tests.shops import at, fill
+from tests.worlds.outcomes import FIRST, Shop
+from tests.worlds.shops import at, fill
 
 DAY = FIRST + timedelta(days=30)
 CLOSES = DAY + timedelta(days=28)

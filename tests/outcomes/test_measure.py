@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from retention_ml import clock
-from retention_ml.models.maturity import mature
-from retention_ml.models.metrics import score
+from retention_ml.labels.maturity import mature
 from retention_ml.outcomes.measure import measure
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
+from retention_ml.statistics.metrics import score
 from retention_ml.warehouse import Warehouse
-from tests.outcomes.world import FIRST, Shop, sha, weeks
+from tests.worlds.outcomes import FIRST, Shop, sha, weeks
 
 WINDOW = timedelta(days=29)  # horizon and settling
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from retention_ml.models.arrays import Floats, sigmoid
-from retention_ml.models.metrics import Predictions, evaluate
 from retention_ml.outcomes import performance
 from retention_ml.outcomes.performance import metrics_of
+from retention_ml.statistics.arrays import Floats, sigmoid
+from retention_ml.statistics.metrics import Predictions, evaluate
 
 
 def _world(n: int, seed: int = 1) -> tuple[Floats, Floats]:

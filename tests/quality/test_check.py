@@ -18,7 +18,7 @@ from retention_ml.quality.check import check, check_table
 from retention_ml.quality.results import CheckResult
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
-from tests.curated.batches import SOURCE, with_source
+from tests.worlds.batches import SOURCE, with_source
 
 NO_GUESTS = SOURCE.replace("guests = true", "guests = false")
 HEADER = "order;product;customer;time;quantity;price".replace(";", ",")

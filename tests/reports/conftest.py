@@ -8,9 +8,9 @@ import pytest
 from retention_ml.scores import served as served_module
 from retention_ml.settings import Settings, load
 from retention_ml.warehouse import Warehouse
-from tests.databases import NewWarehouse
-from tests.scores.world import DAY, World, make_world
-from tests.shops import delivery
+from tests.worlds.databases import NewWarehouse
+from tests.worlds.scores import DAY, World, make_world
+from tests.worlds.shops import delivery
 
 NEXT = DAY + timedelta(days=7)
 _AT = datetime(2025, 2, 1, tzinfo=UTC)

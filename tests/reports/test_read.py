@@ -11,8 +11,8 @@ from retention_ml.scores.explain import explain
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 from tests.reports.conftest import NEXT
-from tests.reports.trials import insert
-from tests.scores.world import DAY, PlainBundle, World
+from tests.worlds.scores import DAY, PlainBundle, World
+from tests.worlds.trials import insert
 
 
 def test_tiers_of_the_latest_day_and_of_any(shop: World) -> None:

@@ -8,8 +8,8 @@ from retention_ml.errors import UsageError, WarehouseError
 from retention_ml.reports import read
 from retention_ml.warehouse import Warehouse
 from tests.reports.conftest import NEXT
-from tests.reports.trials import BEGAN, a_trial, insert
-from tests.scores.world import DAY, World
+from tests.worlds.scores import DAY, World
+from tests.worlds.trials import BEGAN, a_trial, insert
 
 VIEWS = {
     "alerts",

@@ -4,7 +4,7 @@ import pytest
 
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
-from tests.scores.world import World, make_world
+from tests.worlds.scores import World, make_world
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ import pytest
 from retention_ml.errors import PublicationRefused
 from retention_ml.maintenance.invariants import violations
 from retention_ml.models.btyd.nbd import BuyTillYouDie
-from retention_ml.models.timing import Timing
+from retention_ml.models.bundle.timing import Timing
 from retention_ml.scores.explain import explain
 from retention_ml.scores.split import is_challenged
 from retention_ml.scores.tiers import TIERS, TierPolicy
-from tests.scores.world import DAY, PlainBundle, World
+from tests.worlds.scores import DAY, PlainBundle, World
 
 NEXT = DAY + timedelta(days=7)
 OTHER = {"recency_days": 0.02, "orders_count_90d": -0.9, "gap_median_days": 0.05}

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from retention_ml.scores.audit_results import refusal
 from retention_ml.scores.audits import Baseline, Facts, Limits, audits
 from retention_ml.scores.split import Arms
-from retention_ml.scores.verdicts import refusal
 
 SOUND = Facts(
     as_of=date(2025, 3, 1),

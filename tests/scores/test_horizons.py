@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from retention_ml import warehouse as warehouse_module
 from retention_ml.errors import PublicationRefused
-from retention_ml.models import timing
 from retention_ml.models.btyd.gamma_gamma import SpendModel
 from retention_ml.models.btyd.histories import Histories
 from retention_ml.models.btyd.nbd import BuyTillYouDie
+from retention_ml.models.bundle import timing
 from retention_ml.scores import horizons, value
 from retention_ml.scores import publish as publish_module
 from retention_ml.scores.explain import explain
@@ -22,8 +22,8 @@ from retention_ml.scores.horizons import HORIZONS_DAYS, History
 from retention_ml.settings import Settings
 from retention_ml.stack.postgres import EmbeddedPostgres
 from retention_ml.warehouse import Warehouse
-from tests.models.btyd_worlds import simulate
-from tests.scores.world import DAY, PlainBundle, World, make_world
+from tests.worlds.btyd import simulate
+from tests.worlds.scores import DAY, PlainBundle, World, make_world
 
 PROCESS = BuyTillYouDie(r=0.8, alpha=30.0, a=0.7, b=3.0, modified=True)
 SHOP = timing.Timing(

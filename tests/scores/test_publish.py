@@ -8,7 +8,7 @@ import pytest
 from retention_ml.errors import PublicationRefused, UsageError
 from retention_ml.receipts import Receipt
 from retention_ml.warehouse import Warehouse
-from tests.scores.world import DAY, PlainBundle, World
+from tests.worlds.scores import DAY, PlainBundle, World
 
 NEXT = DAY + timedelta(days=7)
 _VISIBLE = "SELECT DISTINCT snapshot_id, as_of FROM reports.customer_risk"

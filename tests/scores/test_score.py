@@ -8,10 +8,10 @@ import pyarrow as pa
 import pytest
 
 from retention_ml.errors import NotReady, PublicationRefused, RegistryError
-from retention_ml.models.arrays import sigmoid
 from retention_ml.scores import served as served_module
 from retention_ml.scores import snapshot
-from tests.scores.world import DAY, PlainBundle, World
+from retention_ml.statistics.arrays import sigmoid
+from tests.worlds.scores import DAY, PlainBundle, World
 
 NEXT = DAY + timedelta(days=7)
 
@@ -171,7 +171,7 @@ def test_without_a_share_the_challenger_scores_in_shadow_and_changes_nothing_els
 def test_a_challenger_that_cannot_score_stops_nobody(
     world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.scores.world import served_model
+    from tests.worlds.scores import served_model
 
     world.models["challenger"] = served_model(PlainBundle(weights={"no_such_feature": 1.0}), "2")
     assert world.score().details["challenger"] is None

@@ -10,8 +10,8 @@ from retention_ml.scores import served as served_module
 from retention_ml.scores.explain import explain
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
-from tests.scores.world import PlainBundle, World, make_world
-from tests.shops import random_shop
+from tests.worlds.scores import PlainBundle, World, make_world
+from tests.worlds.shops import random_shop
 
 DAY = date(2024, 12, 1)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.scores.world import DAY, PlainBundle, World
+from tests.worlds.scores import DAY, PlainBundle, World
 
 STRICT = {"medium": 0.2, "high": 0.3, "critical": 0.4, "hysteresis": 0.0}
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from retention_ml.errors import NotReady, PublicationRefused, UnfitModel
-from retention_ml.models.starter import shipped
+from retention_ml.models.bundle.starter import shipped
 from retention_ml.scores.explain import explain
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
-from tests.scores.world import DAY, PlainBundle, World, make_world
+from tests.worlds.scores import DAY, PlainBundle, World, make_world
 
 NEXT = DAY + timedelta(days=1)
 

@@ -9,8 +9,7 @@ from hypothesis.extra import numpy as hnp
 
 from retention_ml.models.btyd.gamma_gamma import SpendModel
 from retention_ml.models.btyd.nbd import BuyTillYouDie
-from retention_ml.models.profit import revenue_as_lately_cents, revenue_window_days
-from retention_ml.models.timing import Timing
+from retention_ml.models.bundle.timing import Timing
 from retention_ml.scores.horizons import History
 from retention_ml.scores.value import (
     at_risk_cents,
@@ -18,7 +17,8 @@ from retention_ml.scores.value import (
     revenue_if_retained_cents,
     risk_percentile,
 )
-from tests.models.btyd_worlds import simulate
+from retention_ml.statistics.profit import revenue_as_lately_cents, revenue_window_days
+from tests.worlds.btyd import simulate
 
 shares = hnp.arrays(np.float64, st.integers(1, 50), elements=st.floats(0, 1))
 SHOP = Timing(

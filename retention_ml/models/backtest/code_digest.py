@@ -35,7 +35,7 @@ def _reached(module: str) -> dict[str, Path]:
     """Files of the modules that a module imports, at the top or inside functions, itself too."""
     found: dict[str, Path] = {}
     # What rows a model learns from is decided there.
-    waiting = [module, f"{_ROOT}.material"]
+    waiting = [module, f"{_ROOT}.training.training_data"]
     while waiting:
         name = waiting.pop()
         path = _file(name)

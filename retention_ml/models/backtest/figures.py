@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from retention_ml.models.arrays import Floats
-from retention_ml.models.metrics import Predictions, customer_weights
+from retention_ml.statistics.arrays import Floats
+from retention_ml.statistics.metrics import Predictions, customer_weights
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

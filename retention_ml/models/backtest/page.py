@@ -9,8 +9,8 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined
 
 from retention_ml.models.backtest import figures
-from retention_ml.models.backtest.judgement import SEGMENT_RIVAL
-from retention_ml.models.metrics import Predictions
+from retention_ml.models.backtest.evaluation import SEGMENT_RIVAL
+from retention_ml.statistics.metrics import Predictions
 
 METRICS = {
     "roc_auc": "ROC AUC",

@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from retention_ml.errors import AccountingError
-from retention_ml.models.arrays import Bools, Floats, Ints
-from retention_ml.models.metrics import Predictions
-from retention_ml.models.segments import FEATURES, label, segments
+from retention_ml.models.evaluation.segments import FEATURES, label, segments
+from retention_ml.statistics.arrays import Bools, Floats, Ints
+from retention_ml.statistics.metrics import Predictions
 
 
 def of_day(

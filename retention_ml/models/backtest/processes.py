@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 
 from retention_ml.errors import RetentionError
-from retention_ml.models.backtest.desk import Desk, Done, Job
+from retention_ml.models.backtest.worker import Desk, Done, Job
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 

@@ -13,15 +13,18 @@ from uuid import uuid4
 import pyarrow as pa
 
 from retention_ml.errors import UsageError
-from retention_ml.models.backtest import parts, predictions, truth
+from retention_ml.features.build import ensure
+from retention_ml.features.store import read
+from retention_ml.labels.definition import churn_definition
+from retention_ml.models.backtest import labels, prediction_cache, predictions
 from retention_ml.models.backtest.code_digest import versions
-from retention_ml.models.backtest.contestants import Contestant, contestants
-from retention_ml.models.backtest.desk import Done, Job
-from retention_ml.models.backtest.judgement import Bootstrap, judgement
+from retention_ml.models.backtest.contenders import Contestant, contestants
+from retention_ml.models.backtest.evaluation import Bootstrap, judgement
+from retention_ml.models.backtest.page import page
 from retention_ml.models.backtest.processes import done
-from retention_ml.models.definition import churn_definition
-from retention_ml.models.material import days_of
-from retention_ml.models.provenance import git_sha
+from retention_ml.models.backtest.worker import Done, Job
+from retention_ml.models.registry.provenance import git_sha
+from retention_ml.models.training.training_data import days_of
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
@@ -81,7 +84,6 @@ def backtest(
     NotReady
         The history before a day is too short, or its outcome is not known. Nothing was fitted.
     """
-    from retention_ml.features.build import ensure
 
     began = time.monotonic()
     chosen = contestants(models, settings.training)
@@ -96,7 +98,7 @@ def backtest(
     workers = workers or settings.compute.threads
     steps = len(jobs) + 2
     say(0, steps, "looking at the data")
-    truth.demand(warehouse, settings, wanted)
+    labels.demand(warehouse, settings, wanted)
     needed = {past for day in wanted for past in days_of(warehouse, settings=settings, as_of=day)}
     say(0, steps, f"features of {len(needed | set(wanted))} days")
     ensure(warehouse, settings=settings, days=sorted(needed | set(wanted)))
@@ -118,8 +120,6 @@ def backtest(
     predictions.write(told.predictions, files.predictions)
     _write(files.report, json.dumps(document, indent=1, allow_nan=False) + "\n")
     if files.html:
-        from retention_ml.models.backtest.page import page
-
         _write(files.html, page(document, predictions.numbered(told.predictions)))
     say(steps, steps, "done")
     rows = told.predictions.num_rows
@@ -161,9 +161,8 @@ def _gathered(
     chosen: Sequence[Contestant],
     finished: Sequence[Done],
 ) -> _Told:
-    from retention_ml.features.store import read
 
-    by_job = {each.job: parts.read(each.path) for each in finished}
+    by_job = {each.job: prediction_cache.read(each.path) for each in finished}
     about: dict[str, dict[str, Mapping[str, Any]]] = {each.name: {} for each in chosen}
     tables = []
     for day in days:
@@ -173,7 +172,7 @@ def _gathered(
         tables.append(
             predictions.of_day(
                 day,
-                truth.outcomes(warehouse, settings, day),
+                labels.outcomes(warehouse, settings, day),
                 {name: (part.customers, part.probability) for name, part in own.items()},
             )
         )

@@ -16,8 +16,8 @@ import numpy as np
 from scipy.special import digamma, gammaln
 
 from retention_ml.errors import UnfitModel, UsageError
-from retention_ml.models.arrays import Floats
 from retention_ml.models.btyd.likelihood import peak
+from retention_ml.statistics.arrays import Floats
 
 _NAMES = ("p", "q", "v")
 _USUAL = (4.0, 4.0, 1.0)  # money counted in mean values

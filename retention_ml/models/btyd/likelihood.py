@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from retention_ml.models.arrays import Floats
+from retention_ml.statistics.arrays import Floats
 
 WEAK_PRIOR = 1.0
 # Beyond e^8 times the usual values, a parameter says "none of that" or "all alike": the likelihood

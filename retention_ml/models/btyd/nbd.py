@@ -21,9 +21,9 @@ import numpy as np
 from scipy.special import betaln, digamma, expit, gammaln, hyp2f1
 
 from retention_ml.errors import UnfitModel
-from retention_ml.models.arrays import Floats
 from retention_ml.models.btyd.histories import Histories
 from retention_ml.models.btyd.likelihood import peak
+from retention_ml.statistics.arrays import Floats
 
 _NAMES = ("r", "alpha", "a", "b")
 _USUAL = (1.0, 1.0, 1.0, 2.0)  # time counted in mean days observed

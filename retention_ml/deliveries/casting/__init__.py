@@ -1,0 +1,1 @@
+"""Text to typed rows, with a reason for every row that fails."""

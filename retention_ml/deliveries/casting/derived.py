@@ -1,0 +1,104 @@
+"""Rows a delivered row implies: what it also says of products and customers, and the orders
+that follow from order lines.
+
+One row per key and batch, marked `is_derived`; they are not counted as delivered.
+Each derivation runs in two steps: once per group of files, then over all those results.
+"""
+
+import ibis
+
+from retention_ml import tables
+from retention_ml.deliveries.casting.casts import DELIVERY
+from retention_ml.deliveries.readers.chunks import LINE_NUMBER
+from retention_ml.deliveries.sources import Feed
+
+PLACE = "__place"
+_LINES_PER_DELIVERY = 1 << 40
+
+
+def place(rows: ibis.Table) -> ibis.Value:
+    """Delivery and line number as one number that orders rows as they were delivered."""
+    return rows[DELIVERY] * _LINES_PER_DELIVERY + rows[LINE_NUMBER]
+
+
+def with_place_undone(rows: ibis.Table) -> ibis.Table:
+    """The rows with `DELIVERY` and `LINE_NUMBER` instead of `PLACE`."""
+    return rows.mutate(
+        **{
+            DELIVERY: (rows[PLACE] // _LINES_PER_DELIVERY).cast("int64"),
+            LINE_NUMBER: (rows[PLACE] % _LINES_PER_DELIVERY).cast("int64"),
+        }
+    ).drop(PLACE)
+
+
+def described(feed: Feed, rows: ibis.Table, table: str) -> ibis.Table:
+    """What the accepted rows say of `table`: distinct descriptions, each with when it was first said.
+
+    Parameters
+    ----------
+    rows : ibis.Table
+        Accepted rows with the columns `<table>.<column>` of `casts.typed`.
+
+    Returns
+    -------
+    ibis.Table
+        The columns mapped for `table`, `said_at` (microseconds) and `PLACE`.
+    """
+    names = list(feed.also[table].columns)
+    key = tables.CANONICAL[table].key
+    said_at = rows.event_at if "event_at" in rows.columns else ibis.literal(0, type="int64")
+    chosen = rows.select(
+        **{name: rows[f"{table}.{name}"] for name in names}, said_at=said_at, **{PLACE: place(rows)}
+    )
+    chosen = chosen.filter([chosen[name].notnull() for name in key])
+    return chosen.group_by(names).agg(said_at=chosen.said_at.min(), **{PLACE: chosen[PLACE].min()})
+
+
+def one_per_key(said: ibis.Table, table: str) -> ibis.Table:
+    """The first description of each key.
+
+    Not the latest: a description carries no date, so what was said later would be known earlier.
+    """
+    order = ibis.row_number().over(
+        ibis.window(
+            group_by=[said[name] for name in tables.CANONICAL[table].key],
+            order_by=[said.said_at, said[PLACE]],
+        )
+    )
+    kept = said.mutate(__order=order).filter(lambda t: t["__order"] == 0)
+    return with_place_undone(kept.drop("__order", "said_at"))
+
+
+def order_parts(rows: ibis.Table) -> ibis.Table:
+    """Order lines counted per order: customer, earliest time, and lines by kind.
+
+    Charges alone make no order.
+    """
+    merchandise = rows.filter(rows.kind != "charge")
+    return merchandise.group_by("order_id").agg(
+        customer_id=merchandise.customer_id.max(),
+        event_at=merchandise.event_at.min(),
+        sales=(merchandise.kind == "sale").sum().cast("int64"),
+        cancellations=(merchandise.kind == "cancellation").sum().cast("int64"),
+        returns=(merchandise.kind == "return").sum().cast("int64"),
+        **{PLACE: place(merchandise).min()},
+    )
+
+
+def orders(parts: ibis.Table) -> ibis.Table:
+    """One order per `order_id`: a purchase if anything was sold, else what most lines are."""
+    whole = parts.group_by("order_id").agg(
+        customer_id=parts.customer_id.max(),
+        event_at=parts.event_at.min(),
+        sales=parts.sales.sum().cast("int64"),
+        cancellations=parts.cancellations.sum().cast("int64"),
+        returns=parts.returns.sum().cast("int64"),
+        **{PLACE: parts[PLACE].min()},
+    )
+    kind = ibis.cases(
+        (whole.sales > 0, "purchase"),
+        (whole.cancellations >= whole.returns, "cancellation"),
+        else_="return",
+    )
+    shaped = whole.mutate(kind=kind, channel=ibis.null("string"))
+    return with_place_undone(shaped.drop("sales", "cancellations", "returns"))

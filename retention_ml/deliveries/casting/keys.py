@@ -1,0 +1,127 @@
+"""Row keys: which delivered rows are the same thing, and which say the same about it.
+
+Equal keys with equal content are duplicates; equal keys with other content are versions.
+Lines of one order with the same product are told apart by `occurrence`, numbered by content
+so that a file delivered again in any order of rows gives the same keys.
+"""
+
+import ibis
+import pyarrow as pa
+
+from retention_ml import tables
+from retention_ml.deliveries.casting.casts import DELIVERY
+from retention_ml.deliveries.readers.chunks import LINE_NUMBER
+
+_SHARED = frozenset({"customers", "products"})
+FIRST_OCCURRENCE = "__first_occurrence"
+
+
+@ibis.udf.scalar.builtin(name="md5")  # type: ignore[untyped-decorator]
+def _md5(text: str) -> str: ...  # type: ignore[empty-body]
+
+
+@ibis.udf.scalar.builtin(name="unhex")  # type: ignore[untyped-decorator]
+def _unhex(text: str) -> bytes: ...  # type: ignore[empty-body]
+
+
+def typed_table(entry: tables.Table, name: str, *, offset: bool = False) -> ibis.Table:
+    """The unbound table of typed rows: times as int64 microseconds, no `occurrence` yet."""
+    columns = {
+        column.name: "int64" if column.type == "timestamp" else tables.IBIS_TYPES[column.type]
+        for column in entry
+        if column.name != "occurrence"
+    }
+    extra = {FIRST_OCCURRENCE: "int64"} if offset else {}
+    return ibis.table({**columns, **extra, LINE_NUMBER: "int64", DELIVERY: "int64"}, name=name)
+
+
+def numbered(entry: tables.Table, rows: ibis.Table, *, numbers_repeats: bool) -> ibis.Table:
+    """The rows with `occurrence`, where the table has one.
+
+    Repeats are numbered within one delivery by content, then by line; a column
+    `FIRST_OCCURRENCE` (rows tried again later) moves the count behind what is curated.
+    """
+    if "occurrence" not in {column.name for column in entry}:
+        return rows
+    if not numbers_repeats:
+        return rows.mutate(occurrence=ibis.literal(1, type="int64"))
+    content = [
+        rows[column.name] for column in entry if column.name not in (*entry.key, "occurrence")
+    ]
+    window = ibis.window(
+        group_by=[rows[DELIVERY], rows.order_id, rows.product_id],
+        order_by=[*content, rows[LINE_NUMBER]],
+    )
+    occurrence = ibis.row_number().over(window) + 1
+    if FIRST_OCCURRENCE in rows.columns:
+        occurrence = occurrence + rows[FIRST_OCCURRENCE]
+    return rows.mutate(occurrence=occurrence.cast("int64"))
+
+
+def keyed(entry: tables.Table, rows: ibis.Table, source: str) -> ibis.Table:
+    """The rows with `row_key` and `content_hash`, 16 bytes each.
+
+    The key of an order, a line, an event, a feedback or a contact begins with the source:
+    two shops may number their orders alike. Customers and products are the same everywhere.
+    """
+    parts = [rows[name] for name in entry.key]
+    if entry.name not in _SHARED:
+        parts = [ibis.literal(source), *parts]
+    content = [rows[column.name] for column in entry]
+    return rows.mutate(row_key=_hash(parts), content_hash=_hash(content))
+
+
+def last_of_key(rows: ibis.Table) -> ibis.Table:
+    """Line number and delivery of rows whose key comes again in their file with other content.
+
+    Rows equal to the last one of their key stay: they are duplicates, not contradictions.
+    """
+    window = ibis.window(
+        group_by=[rows[DELIVERY], rows.row_key],
+        order_by=rows[LINE_NUMBER],
+        preceding=None,
+        following=None,
+    )
+    last = rows.content_hash.last().over(window)
+    return rows.mutate(__last=last).filter(lambda t: t["__last"] != t.content_hash)[
+        [DELIVERY, LINE_NUMBER]
+    ]
+
+
+def as_staged(
+    rows: pa.Table, entry: tables.Table, *, source: str, batch_id: int, is_derived: bool
+) -> pa.Table:
+    """The keyed rows as `staging.<entry>` holds them: all columns, types and times."""
+    n = rows.num_rows
+    schema = entry.arrow_schema(tables.STAGED)
+    given = {
+        "source": pa.array([source] * n, pa.string()),
+        "batch_id": pa.array([batch_id] * n, pa.int64()),
+        "is_derived": pa.array([is_derived] * n, pa.bool_()),
+        "delivery_id": rows[DELIVERY],
+        "line_number": rows[LINE_NUMBER],
+    }
+    columns = []
+    for field in schema:
+        if field.name in given:
+            columns.append(given[field.name])
+        elif field.name in rows.column_names:
+            columns.append(rows[field.name].cast(field.type))
+        else:
+            columns.append(pa.nulls(n, field.type))
+    return pa.table(columns, schema=schema)
+
+
+def _hash(values: list[ibis.Value]) -> ibis.Value:
+    """MD5 of the values; each is preceded by its length, so that no two lists look alike."""
+    text: ibis.Value | None = None
+    for value in values:
+        shown = value.cast("string")
+        if value.type().is_string():
+            shown = shown.length().cast("string") + ":" + shown
+        else:
+            shown = shown + ";"
+        part = shown.fill_null("-")
+        text = part if text is None else text + part
+    assert text is not None
+    return _unhex(_md5(text))

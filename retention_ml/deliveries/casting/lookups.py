@@ -1,0 +1,45 @@
+"""Small reference files that lie beside a delivered one and are joined to its rows."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from retention_ml.deliveries.mapping import Column, Lookup
+from retention_ml.deliveries.readers.chunks import LINE_NUMBER, listed
+from retention_ml.deliveries.readers.readers import open_file
+from retention_ml.deliveries.sources import Feed
+from retention_ml.errors import FileRefused
+
+
+def read_lookup(path: Path, lookup: Lookup) -> pa.Table:
+    """A reference file as text columns, first row per key.
+
+    Raises
+    ------
+    FileRefused
+        If it cannot be read or lacks the column to join on.
+    """
+    feed = Feed.model_construct(
+        files=(path.name,), format=lookup.format, encoding="utf-8", delimiter=",", header=(), positions={},
+        skip_lines=0, columns={}, rules=(), also={}, lookup=None, table="events",
+    )  # fmt: skip
+    header = open_file(path, feed).columns
+    if lookup.on not in header:
+        raise FileRefused(
+            f"{path.name} has no column {lookup.on!r} to be joined on; "
+            f"its columns are {listed(header)}. Deliver it with that column, or mend `on`.",
+            "missing_column",
+        )
+    named = feed.model_copy(update={"columns": {name: Column(column=name) for name in header}})
+    tables = [chunk.rows for chunk in open_file(path, named).chunks]
+    return pa.concat_tables(tables).drop_columns([LINE_NUMBER])
+
+
+def join_lookup(rows: pa.Table, lookup: pa.Table, on: str) -> pa.Table:
+    """The rows with the lookup's further columns, empty where nothing fits."""
+    found = pc.index_in(rows[on].combine_chunks(), value_set=lookup[on].combine_chunks())
+    for name in lookup.column_names:
+        if name not in rows.column_names:
+            rows = rows.append_column(name, lookup[name].take(found))
+    return rows

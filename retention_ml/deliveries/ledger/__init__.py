@@ -1,0 +1,1 @@
+"""The one owner of the books of deliveries: `raw.*`, `staging.*` and `quarantine.*`."""

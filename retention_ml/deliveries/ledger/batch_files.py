@@ -1,0 +1,196 @@
+"""The ledger's side of staging: what is to be read, what was tried before, what was counted."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import pyarrow as pa
+
+from retention_ml import tables
+from retention_ml.deliveries.arrivals import LOOKUP
+from retention_ml.deliveries.casting import keys
+from retention_ml.deliveries.casting.casts import DELIVERY
+from retention_ml.deliveries.readers.chunks import Reject
+from retention_ml.deliveries.sources import Source
+from retention_ml.errors import FileRefused, UsageError
+from retention_ml.warehouse import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A row of the ledger that is to be read."""
+
+    delivery_id: int
+    feed: str
+    file_name: str
+    file_sha256: str
+    replay_of: int | None
+    reason_code: str | None
+    columns: tuple[str, ...]
+    landed_at: datetime
+
+
+@dataclass(slots=True)
+class Tally:
+    """What staging counted."""
+
+    delivered: Counter[int] = field(default_factory=Counter)
+    quarantined: Counter[int] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    staged: Counter[str] = field(default_factory=Counter)
+    derived: Counter[str] = field(default_factory=Counter)
+    parts: dict[str, list[pa.Table]] = field(default_factory=dict)
+
+
+def lock(transaction: Transaction, batch_id: int) -> tuple[str, str]:
+    """Source and status of a batch, held by this transaction alone.
+
+    Raises
+    ------
+    UsageError
+        There is no such batch, or it is held.
+    """
+    rows = transaction.execute(
+        "SELECT source, status, reason FROM raw.batches WHERE batch_id = :b FOR UPDATE", b=batch_id
+    )
+    if not rows:
+        raise UsageError(
+            f"There is no batch {batch_id}; `retention ingest` names the batch it made."
+        )
+    source, status, reason = rows[0]
+    if status == "held":
+        raise UsageError(
+            f"Batch {batch_id} is held ({reason}). Deliver its files again to take it up again."
+        )
+    return source, status
+
+
+def deliveries_of(transaction: Transaction, batch_id: int) -> list[Delivery]:
+    """The deliveries of a batch that are to be read."""
+    return [
+        Delivery(i, feed, name, sha256, replay_of, code, tuple(json.loads(columns or "[]")), landed)
+        for i, feed, name, sha256, replay_of, code, columns, landed in transaction.execute(
+            "SELECT delivery_id, feed, file_name, file_sha256, replay_of, reason_code, columns_found, "
+            "landed_at FROM raw.deliveries WHERE batch_id = :b AND status IN ('landed', 'staged') "
+            "ORDER BY delivery_id",
+            b=batch_id,
+        )
+    ]
+
+
+def clear(transaction: Transaction, batch_id: int) -> None:
+    """Remove what was staged of a batch."""
+    for name in (*tables.CANONICAL, "rejects"):
+        transaction.change(f"DELETE FROM staging.{name} WHERE batch_id = :b", b=batch_id)
+
+
+def quarantined(transaction: Transaction, delivery: Delivery) -> list[tuple[int, bytes]]:
+    """Rows set aside in the delivery that is replayed, with the reason the replay names."""
+    return [
+        (number, bytes(raw) if raw is not None else text.encode())
+        for number, text, raw in transaction.execute(
+            "SELECT line_number, raw_text, raw_bytes FROM quarantine.rows WHERE delivery_id = :d "
+            "AND replayed_in IS NULL AND (CAST(:reason AS text) IS NULL OR reason_code = :reason) "
+            "ORDER BY line_number",
+            d=delivery.replay_of,
+            reason=delivery.reason_code,
+        )
+    ]
+
+
+def copy_rejects(
+    transaction: Transaction, batch_id: int, rejects: Sequence[tuple[int, Reject]], tally: Tally
+) -> None:
+    """Write rejects into `staging.rejects` and count them."""
+    if not rejects:
+        return
+    shown = [_shown(reject.raw) for _, reject in rejects]
+    transaction.copy(
+        "staging.rejects",
+        pa.table(
+            {
+                "batch_id": pa.array([batch_id] * len(rejects), pa.int64()),
+                "delivery_id": pa.array([delivery for delivery, _ in rejects], pa.int64()),
+                "line_number": pa.array([reject.line_number for _, reject in rejects], pa.int64()),
+                "raw_text": pa.array([text for text, _ in shown], pa.string()),
+                "raw_bytes": pa.array([raw for _, raw in shown], pa.binary()),
+                "reason_code": pa.array([str(reject.reason) for _, reject in rejects], pa.string()),
+            }
+        ),
+    )
+    tally.quarantined.update(delivery for delivery, _ in rejects)
+    tally.reasons.update(str(reject.reason) for _, reject in rejects)
+
+
+def _shown(raw: bytes) -> tuple[str, bytes | None]:
+    """A row as text, and its bytes where the text does not hold them exactly."""
+    text = raw.decode("utf-8", "replace").replace("\0", "\ufffd")
+    return text, None if text.encode() == raw else raw
+
+
+def first_occurrences(
+    transaction: Transaction, accepted: pa.Table, replay_of: dict[int, int | None]
+) -> pa.Table:
+    """Rows tried again are numbered behind those of their file that are curated already."""
+    taken = {
+        (delivery, order, product): highest
+        for delivery, order, product, highest in transaction.execute(
+            "WITH RECURSIVE up AS (SELECT delivery_id AS replay, delivery_id, replay_of "
+            "FROM raw.deliveries WHERE delivery_id = ANY(:ids) UNION ALL "
+            "SELECT up.replay, told.delivery_id, told.replay_of FROM up "
+            "JOIN raw.deliveries AS told ON told.delivery_id = up.replay_of), "
+            "family AS (SELECT replay, delivery_id FROM up WHERE replay_of IS NULL UNION "
+            "SELECT family.replay, told.delivery_id FROM family "
+            "JOIN raw.deliveries AS told ON told.replay_of = family.delivery_id) "
+            "SELECT family.replay, line.order_id, line.product_id, max(line.occurrence) "
+            "FROM family JOIN curated.order_lines AS line USING (delivery_id) "
+            "WHERE line.order_id = ANY(:orders) GROUP BY 1, 2, 3",
+            ids=list(replay_of),
+            orders=sorted(set(accepted["order_id"].to_pylist())),
+        )
+    }
+    rows = zip(
+        accepted[DELIVERY].to_pylist(),
+        accepted["order_id"].to_pylist(),
+        accepted["product_id"].to_pylist(),
+        strict=True,
+    )
+    first = pa.array([taken.get(row, 0) for row in rows], pa.int64())
+    return accepted.append_column(keys.FIRST_OCCURRENCE, first)
+
+
+def write_ledger(
+    transaction: Transaction,
+    source: Source,
+    batch_id: int,
+    readable: Sequence[Delivery],
+    tally: Tally,
+    refused: dict[int, FileRefused],
+) -> None:
+    """Enter the counts; a batch none of whose files can be read is held."""
+    for delivery in readable:
+        transaction.change(
+            "UPDATE raw.deliveries SET status = 'staged', delivered_count = :delivered, "
+            "quarantined_count = :quarantined, mapping_sha256 = :mapping WHERE delivery_id = :d",
+            delivered=tally.delivered[delivery.delivery_id],
+            quarantined=tally.quarantined[delivery.delivery_id],
+            mapping=source.mapping_sha256,
+            d=delivery.delivery_id,
+        )
+    for delivery_id, error in refused.items():
+        transaction.change(
+            "UPDATE raw.deliveries SET status = 'refused', reason_code = :code, reason = :reason "
+            "WHERE delivery_id = :d",
+            code=error.reason_code,
+            reason=str(error),
+            d=delivery_id,
+        )
+    held = bool(refused) and not any(LOOKUP not in delivery.feed for delivery in readable)
+    transaction.change(
+        "UPDATE raw.batches SET status = :status, reason = :reason WHERE batch_id = :b",
+        status="held" if held else "staged",
+        reason="no file of the batch can be read" if held else None,
+        b=batch_id,
+    )

@@ -1,0 +1,1 @@
+"""Bytes of a delivered file to rows of text."""

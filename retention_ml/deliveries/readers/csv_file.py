@@ -1,0 +1,103 @@
+"""A delimited text file: its header, its delimiter, its blocks."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from retention_ml.deliveries.readers import csv_reader
+from retention_ml.deliveries.readers.chunks import (
+    LINE_NUMBER,
+    Chunk,
+    Delivered,
+    Reject,
+    check_header,
+    listed,
+    pieces,
+    refuse_no_text,
+    wanted_columns,
+)
+from retention_ml.deliveries.readers.dialect import Dialect
+from retention_ml.deliveries.reasons import Reason
+from retention_ml.deliveries.sources import Feed
+from retention_ml.errors import FileRefused
+
+
+def open_csv(path: Path, feed: Feed, name: str) -> Delivered:
+    """The rows of a delimited text file; see `readers.open_file`."""
+    dialect = Dialect(feed.encoding, feed.delimiter)
+    blocks = csv_reader.blocks(pieces(path, name))
+    first = next(blocks)
+    refuse_no_text(first, feed, name)
+    terminator = 10 if b"\n" in first or b"\r" not in first else 13
+    body, line = first, 1
+    for _ in range(feed.skip_lines):
+        body, line = body.partition(bytes([terminator]))[2], line + 1
+    if feed.header:
+        columns: list[str] = list(feed.header)
+    else:
+        top, _, body = body.partition(bytes([terminator]))
+        columns = _header_of(top.removesuffix(b"\r"), dialect, name)
+        line += 1
+        _check_delimiter(columns, feed, name)
+    unread = check_header(columns, feed, name)
+    wanted = wanted_columns(feed, columns)
+
+    def chunks() -> Iterator[Chunk]:
+        rest, number, upcoming = body, line, next(blocks, None)
+        while True:
+            is_last = upcoming is None
+            parsed = csv_reader.parse_block(
+                rest, dialect=dialect, header=columns, wanted=wanted,
+                first_line=number, terminator=terminator, is_last=is_last,
+            )  # fmt: skip
+            number += parsed.lines
+            yield from _cut(parsed, rest)
+            if upcoming is None:
+                return
+            rest, upcoming = rest[parsed.consumed :] + upcoming, next(blocks, None)
+
+    return Delivered(tuple(columns), chunks(), unread)
+
+
+def _cut(parsed: csv_reader.Parsed, data: bytes) -> Iterator[Chunk]:
+    """A block's rows as one chunk."""
+    spans = parsed.spans
+    rows = pa.table({**parsed.columns, LINE_NUMBER: pa.array(parsed.numbers, pa.int64())})
+    rejects = [Reject(number, raw, reason) for number, raw, reason in parsed.rejects]
+    yield Chunk(
+        rows, lambda some: [data[begin:end] for begin, end in spans[list(some)].tolist()], rejects
+    )
+
+
+def _header_of(top: bytes, dialect: Dialect, name: str) -> list[str]:
+    text = dialect.decode(top)
+    if text is None or "\0" in text:
+        raise FileRefused(
+            f"The header of {name} is no {dialect.encoding} text. "
+            "Set the source's encoding, or save the file in it and deliver it again.",
+            "bad_encoding",
+        )
+    fields = dialect.parse(top, None)
+    if not isinstance(fields, Reason):
+        return [column.strip() for column in fields]
+    raise FileRefused(
+        f"{name} begins with a line that is no header ({len(top):,} bytes). "
+        "Expected the column names in the first line.",
+        "bad_header",
+    )
+
+
+def _check_delimiter(columns: Sequence[str], feed: Feed, name: str) -> None:
+    if len(columns) > 1 or len(feed.theirs) < 2:
+        return
+    others = {mark: columns[0].count(mark) for mark in ",;\t|" if mark != feed.delimiter}
+    best = max(others, key=others.__getitem__)
+    if others[best]:
+        raise FileRefused(
+            f"The header of {name} is one field when split at {feed.delimiter!r} and "
+            f"{others[best] + 1} when split at {best!r}. Expected {listed(feed.theirs)}. "
+            f"Set delimiter = {json.dumps(best)} in the source, or deliver the file with {feed.delimiter!r}.",
+            "wrong_delimiter",
+        )

@@ -1,0 +1,228 @@
+"""The maturity ledger: outcome windows that have closed and settled, with their labels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import ibis
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from retention_ml import clock
+from retention_ml.curated.known import known
+from retention_ml.errors import NotReady
+from retention_ml.labels.cutoffs import newest_matured
+from retention_ml.labels.definition import ChurnDefinition, churn_definition
+from retention_ml.labels.labels import ORDERS, POPULATION, labels
+from retention_ml.labels.sampling import sampled
+from retention_ml.settings import Settings
+from retention_ml.statistics.arrays import Ints
+from retention_ml.warehouse import Transaction, Warehouse
+
+_EPOCH = date(1970, 1, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feed:
+    """What the orders known on a day cover.
+
+    Parameters
+    ----------
+    order_days : array of int64, shape (n,)
+        Days since 1970-01-01, rising, on which there were orders; at least one.
+    orders_count, guests_count : int
+        Orders, and those of them without a customer.
+    """
+
+    order_days: Ints
+    orders_count: int
+    guests_count: int
+
+    @property
+    def begins_on(self) -> date:
+        """The first day with an order."""
+        return _EPOCH + timedelta(days=int(self.order_days[0]))
+
+    @property
+    def ends_on(self) -> date:
+        """The day after the last day with an order."""
+        return _EPOCH + timedelta(days=int(self.order_days[-1]) + 1)
+
+    def longest_gap_days(self, since: date | None = None) -> int:
+        """Most days in a row without any order, from the last order before `since` on."""
+        first = 0
+        if since is not None:
+            first = int(np.searchsorted(self.order_days, (since - _EPOCH).days, side="right")) - 1
+        return int(np.diff(self.order_days[max(0, first) :]).max(initial=1)) - 1
+
+
+def feed(warehouse: Warehouse, *, timezone: str, known_as_of: date) -> Feed | None:
+    """What the orders known at the start of a day cover, or None if there are none."""
+    orders = known(ORDERS, clock.midnight(known_as_of, timezone))
+    # Quarters of an hour come out of the database, not orders: far fewer rows, and in every time
+    # zone a day begins with one.
+    quarter = (orders.event_at.epoch_seconds() // 900).cast("int64")
+    counted = orders.group_by(quarter=quarter).aggregate(
+        orders_count=orders.count(), guests_count=orders.count() - orders.customer_id.count()
+    )
+    rows = warehouse.read(counted)
+    if rows.num_rows == 0:
+        return None
+    seconds = rows["quarter"].cast(pa.int64()).to_numpy() * 900
+    return Feed(
+        order_days=np.unique(clock.local_days(seconds, timezone)),
+        orders_count=int(pc.sum(rows["orders_count"]).as_py()),
+        guests_count=int(pc.sum(rows["guests_count"]).as_py()),
+    )
+
+
+def known_until(covered: Feed, *, as_of: date, settle_days: int) -> date:
+    """The day up to whose start outcomes are known at `as_of`: settled and covered by orders."""
+    return min(as_of - timedelta(days=settle_days), covered.ends_on)
+
+
+def newest_known(covered: Feed, settings: Settings, as_of: date) -> date:
+    """The newest day whose whole outcome is known at `as_of`."""
+    return newest_matured(
+        churn_definition(settings),
+        as_of=as_of,
+        settle_days=settings.churn.settle_days,
+        data_ends_on=covered.ends_on,
+    )
+
+
+def labels_of(
+    warehouse: Warehouse,
+    *,
+    settings: Settings,
+    days: Sequence[date],
+    known_as_of: date,
+    share: float = 1.0,
+) -> pa.Table:
+    """Labels of the active customers of each day, ordered by day and customer.
+
+    Orders count as they were known at the start of `known_as_of`; `share` is that of the customers
+    asked about, see `sampling`.
+
+    Returns
+    -------
+    pa.Table
+        `as_of, customer_id, is_churned`, and `until_order`: whole days from the opening of the
+        outcome window to the next order, missing where none is known.
+    """
+    definition = churn_definition(settings)
+    known_at = clock.midnight(known_as_of, definition.timezone)
+    parts = []
+    for day in sorted(days):
+        opens_at, closes_at = definition.window_bounds(day)
+        population = POPULATION.filter(POPULATION.as_of == ibis.literal(day, "date"))
+        found = labels(
+            sampled(population.select("customer_id"), share),
+            ORDERS,
+            opens_at=opens_at,
+            closes_at=closes_at,
+            known_at=known_at,
+        )
+        rows = warehouse.read(found).sort_by("customer_id")
+        stamp = pa.array([day] * rows.num_rows, pa.date32())
+        until = _days_since(definition.window(day)[0], rows["next_order_seconds"], settings)
+        rows = rows.drop_columns(["next_order_seconds"]).append_column("until_order", until)
+        parts.append(rows.add_column(0, "as_of", stamp))
+    return pa.concat_tables(parts)
+
+
+def _days_since(first: date, seconds: pa.ChunkedArray, settings: Settings) -> pa.Array:
+    """The shop's days from `first` to some instants; missing stays missing."""
+    missing = seconds.is_null().to_numpy()
+    instants = seconds.fill_null(0).cast(pa.int64()).to_numpy()
+    days = clock.local_days(instants, settings.calendar.timezone) - (first - _EPOCH).days
+    return pa.array(days, pa.int64(), mask=missing)
+
+
+def mature(
+    warehouse: Warehouse, *, settings: Settings, days: Sequence[date], known_as_of: date
+) -> pa.Table:
+    """Write the labels of days whose windows have closed, and return them.
+
+    Later knowledge replaces earlier: a label computed on an earlier day is written anew, one
+    computed on a later day is kept. What is returned stands for `known_as_of` in any case.
+
+    Returns
+    -------
+    pa.Table
+        As of `labels_of`.
+
+    Raises
+    ------
+    NotReady
+        A window among them has not closed and settled by `known_as_of`, or reaches beyond the
+        last day with orders.
+    """
+    definition = churn_definition(settings)
+    covered = feed(warehouse, timezone=definition.timezone, known_as_of=known_as_of)
+    newest = newest_known(covered, settings, known_as_of) if covered else date.min
+    open_days = [day for day in days if day > newest]
+    if open_days:
+        raise NotReady(
+            f"The outcome of {min(open_days)} is not known on {known_as_of}: its window of "
+            f"{definition.lead_days} + {definition.horizon_days} days has not closed, settled "
+            f"({settings.churn.settle_days} days) and been covered by orders. The newest day whose "
+            f"outcome is known is {newest if covered else 'none: there are no orders'}."
+        )
+    found = labels_of(warehouse, settings=settings, days=days, known_as_of=known_as_of)
+    for day in sorted(days):
+        rows = found.filter(pc.field("as_of") == day)
+        with warehouse.transaction() as transaction:
+            _write(transaction, definition, settings, day, rows, known_as_of)
+    return found
+
+
+def _write(
+    transaction: Transaction,
+    definition: ChurnDefinition,
+    settings: Settings,
+    day: date,
+    rows: pa.Table,
+    known_as_of: date,
+) -> None:
+    key = {"as_of": day, "hash": definition.hash}
+    transaction.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))",
+        key=f"labels:{day}:{definition.hash}",
+    )
+    later = transaction.execute(
+        "SELECT 1 FROM models.label_windows WHERE as_of = :as_of AND definition_hash = :hash "
+        "AND known_as_of > :known",
+        known=known_as_of,
+        **key,
+    )
+    if later:
+        return
+    for table in ("models.labels", "models.label_windows"):
+        transaction.execute(
+            f"DELETE FROM {table} WHERE as_of = :as_of AND definition_hash = :hash", **key
+        )
+    transaction.copy(
+        "models.labels",
+        rows.select(["as_of", "customer_id", "is_churned"]).append_column(
+            "definition_hash", pa.array([definition.hash] * rows.num_rows)
+        ),
+    )
+    opens_at, closes_at = definition.window_bounds(day)
+    settled_on = definition.window(day)[1] + timedelta(days=settings.churn.settle_days)
+    transaction.execute(
+        "INSERT INTO models.label_windows (as_of, definition_hash, definition, window_starts_at, "
+        "window_ends_at, settles_at, customers_count, churned_count, known_as_of, matured_at) "
+        "VALUES (:as_of, :hash, CAST(:definition AS jsonb), :opens_at, :closes_at, :settles_at, "
+        ":customers, :churned, :known, :now)",
+        definition=definition.canonical,
+        opens_at=opens_at,
+        closes_at=closes_at,
+        settles_at=clock.midnight(settled_on, definition.timezone),
+        customers=rows.num_rows,
+        churned=int(pc.sum(rows["is_churned"]).as_py() or 0),
+        known=known_as_of,
+        now=clock.now(),
+        **key,
+    )

@@ -1,0 +1,37 @@
+"""What MLflow runs when somebody loads a version: a bundle of text files behind `predict`."""
+
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+from mlflow.pyfunc import PythonModel, PythonModelContext
+
+from retention_ml.models.bundle.bundle import Bundle
+
+
+class Churn(PythonModel):  # type: ignore[misc]
+    """Churn probabilities of rows of `features.customer_daily`."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Read and check the bundle."""
+        self._bundle = Bundle.load(Path(context.artifacts["bundle"]))
+
+    def predict(
+        self,
+        context: PythonModelContext,  # noqa: ARG002
+        model_input: pd.DataFrame,
+        params: object = None,  # noqa: ARG002
+    ) -> npt.NDArray[np.float64]:
+        """Calibrated churn probabilities, shape (n,)."""
+        columns = {
+            name: pa.array(model_input[name].to_numpy(dtype=np.float64))
+            for name in self._bundle.features
+            if name in model_input
+        }
+        return self._bundle.predict(pa.table(columns))
+
+
+mlflow.models.set_model(Churn())

@@ -1,0 +1,1 @@
+"""How a candidate is compared and shown: checks, gate, segments, card, figures."""

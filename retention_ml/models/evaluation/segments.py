@@ -1,0 +1,102 @@
+"""Kinds of customers that models are looked at apart: by purchases, tenure, value and country."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from retention_ml.statistics.arrays import Bools, Floats, Ints
+
+FEATURES = ("is_one_time_buyer", "tenure_days", "revenue_cents_365d")
+COUNTRIES_MAX = 10
+_DECILE, _COUNTRY = "value_decile_", "country_"
+_THIRDS = {
+    "tenure_days": ("newest_third", "middle_third", "loyal_third"),
+    "revenue_cents_365d": ("value_low", "value_middle", "value_high"),
+}
+_LABELS = {
+    "bought_once": "bought on one day",
+    "bought_more": "bought on more days",
+    "newest_third": "newest third of customers",
+    "middle_third": "middle third by tenure",
+    "loyal_third": "oldest third",
+    "value_low": "lowest third by revenue of a year",
+    "value_middle": "middle third by revenue",
+    "value_high": "highest third by revenue",
+}
+
+
+def segments(features: pa.Table) -> dict[str, Bools]:
+    """Rows by what is known of the customer: buyers of one day or more, thirds of each day.
+
+    Parameters
+    ----------
+    features : pa.Table, n rows
+        `as_of` and `FEATURES`; thirds are those of each day.
+
+    Returns
+    -------
+    dict of str to array of bool, shape (n,)
+        By code, such as bought_once; `label` gives it in words.
+    """
+    days = _days(features)
+    one_time = features["is_one_time_buyer"].fill_null(0).to_numpy() == 1
+    found: dict[str, Bools] = {"bought_once": one_time, "bought_more": ~one_time}
+    for feature, names in _THIRDS.items():
+        third = _part_of_day(_column(features, feature), days, len(names))
+        found |= {name: third == number for number, name in enumerate(names)}
+    return found
+
+
+def finer_segments(features: pa.Table, countries: pa.Array | None = None) -> dict[str, Bools]:
+    """Those of `segments`, tenths by revenue of each day, and the largest countries.
+
+    Parameters
+    ----------
+    countries : pa.Array of string, shape (n,), optional
+        Country of each row's customer, null where the shop did not tell.
+    """
+    found = segments(features)
+    tenth = _part_of_day(_column(features, "revenue_cents_365d"), _days(features), 10)
+    found |= {f"{_DECILE}{number + 1:02d}": tenth == number for number in range(10)}
+    if countries is None:
+        return found
+    told = countries.drop_null().value_counts().to_pylist()
+    largest = sorted(told, key=lambda one: (-one["counts"], one["values"]))[:COUNTRIES_MAX]
+    for one in largest:
+        inside = pc.equal(countries, one["values"]).fill_null(False)
+        found[f"{_COUNTRY}{one['values']}"] = inside.to_numpy(zero_copy_only=False)
+    return found
+
+
+def label(code: str) -> str:
+    """A segment in words.
+
+    Examples
+    --------
+    >>> label("bought_once"), label("value_decile_10"), label("country_France")
+    ('bought on one day', 'tenth 10 of 10 by revenue', 'country France')
+    """
+    if code.startswith(_DECILE):
+        return f"tenth {int(code.removeprefix(_DECILE))} of 10 by revenue"
+    if code.startswith(_COUNTRY):
+        return f"country {code.removeprefix(_COUNTRY)}"
+    return _LABELS.get(code, code)
+
+
+def _part_of_day(values: Floats, days: Ints, count: int) -> Ints:
+    """Which of `count` parts of equal size of its day a row is in, 0 the lowest, shape (n,)."""
+    part = np.zeros(len(values), dtype=np.int64)
+    for day in np.unique(days):
+        rows = np.flatnonzero(days == day)
+        bounds = np.quantile(values[rows], np.arange(1, count) / count)
+        part[rows] = np.searchsorted(bounds, values[rows], side="left")
+    return part
+
+
+def _column(features: pa.Table, name: str) -> Floats:
+    column = features[name].cast(pa.float64())
+    return np.nan_to_num(np.asarray(column.fill_null(0).to_numpy(), dtype=np.float64), nan=0.0)
+
+
+def _days(table: pa.Table) -> Ints:
+    return np.asarray(table["as_of"].cast(pa.date32()).cast(pa.int32()).to_numpy(), dtype=np.int64)

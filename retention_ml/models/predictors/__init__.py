@@ -1,0 +1,1 @@
+"""Kinds of models: log-odds of feature values, with exact contributions."""

@@ -1,0 +1,244 @@
+"""A predictor that is a weighted sum of quantile-normalised features."""
+
+import json
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+from scipy.special import ndtri
+from threadpoolctl import threadpool_limits
+
+from retention_ml.errors import UnfitModel
+from retention_ml.statistics.arrays import Floats, Ints, sigmoid
+
+_KNOTS = 65
+_MISSING_SHARE_MIN = 0.005
+_NEWTON_STEPS_MAX = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How one feature becomes a number of mean 0 and variance 1 over the rows learnt from.
+
+    `knots` are feature values, `heights` their normal scores (standardised): between knots by
+    linear interpolation, flat beyond. A constant feature has no knots and scores 0.
+    """
+
+    knots: Floats
+    heights: Floats
+
+    def scores(self, column: Floats) -> Floats:
+        """Scores of a column, shape (n,); 0, the mean, where it is missing."""
+        if len(self.knots) == 0:
+            return np.zeros(len(column))
+        height = np.interp(np.nan_to_num(column), self.knots, self.heights)
+        return np.where(np.isnan(column), 0.0, height)
+
+
+def fit_scale(column: Floats) -> Scale:
+    """The scale of one feature, from the values learnt from, shape (n,), NaN where missing."""
+    present = np.sort(column[~np.isnan(column)])
+    empty = np.empty(0)
+    if len(present) == 0 or present[0] == present[-1]:
+        return Scale(empty, empty)
+    values, counts = np.unique(present, return_counts=True)
+    ranks = (np.cumsum(counts) - counts / 2) / len(present)
+    if len(values) > _KNOTS:
+        at = np.quantile(np.arange(len(values)), np.linspace(0, 1, _KNOTS)).round().astype(int)
+        by_mass = np.searchsorted(ranks, np.linspace(ranks[0], ranks[-1], _KNOTS))
+        keep = np.unique(np.concatenate([at[[0, -1]], np.minimum(by_mass, len(values) - 1)]))
+        values, ranks = values[keep], ranks[keep]
+    heights = ndtri(np.clip(ranks, 0.002, 0.998))
+    scored = np.interp(present, values, heights)
+    spread = float(scored.std())
+    return Scale(values, (heights - scored.mean()) / (spread or 1.0))
+
+
+def ridge_logistic(
+    design: Floats,
+    outcome: Floats,
+    weights: Floats,
+    penalty: float,
+    start: tuple[Floats, float] | None = None,
+    offset: Floats | None = None,
+) -> tuple[Floats, float]:
+    """Coefficients, shape (k,), and intercept of a ridge logistic regression.
+
+    Minimises sum of weighted log losses + `penalty` / 2 × sum of squared coefficients (the
+    intercept is free) by Newton's method with step halving, from `start` if given. `offset`,
+    shape (n,), is added to the log-odds of each row.
+    """
+    # One thread: equal sums on every machine, and no spinning on a busy one.
+    with threadpool_limits(limits=1, user_api="blas"):
+        return _newton(design, outcome, weights, penalty, start, offset)
+
+
+def _newton(
+    design: Floats,
+    outcome: Floats,
+    weights: Floats,
+    penalty: float,
+    start: tuple[Floats, float] | None,
+    offset: Floats | None,
+) -> tuple[Floats, float]:
+    rows, columns = design.shape
+    full = np.column_stack([design, np.ones(rows)])
+    ridge = np.append(np.full(columns, penalty), 1e-9)
+    given = np.zeros(rows) if offset is None else offset
+    base = np.clip(np.average(outcome, weights=weights), 1e-6, 1 - 1e-6)
+    level = np.log(base / (1 - base)) - np.average(given, weights=weights)
+    beta = np.append(*start) if start else np.append(np.zeros(columns), level)
+
+    def loss(at: Floats) -> float:
+        margin = full @ at + given
+        return float(weights @ (np.logaddexp(0, margin) - outcome * margin) + ridge @ at**2 / 2)
+
+    current = loss(beta)
+    for _ in range(_NEWTON_STEPS_MAX):
+        probability = sigmoid(full @ beta + given)
+        curvature = np.maximum(weights * probability * (1 - probability), 1e-12)
+        gradient = full.T @ (weights * (probability - outcome)) + ridge * beta
+        root = full * np.sqrt(curvature)[:, None]
+        hessian = root.T @ root + np.diag(ridge)
+        step = np.linalg.solve(hessian, gradient)
+        scale = 1.0
+        while (proposed := loss(beta - scale * step)) > current and scale > 1e-4:
+            scale /= 2
+        if proposed > current:
+            break
+        beta = beta - scale * step
+        gained, current = current - proposed, proposed
+        if gained <= 1e-9 * max(1.0, abs(current)):
+            break
+    return beta[:-1], float(beta[-1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Linear:
+    """Log-odds = intercept + sum of coefficient × score (+ a term where the feature is missing)."""
+
+    kind: ClassVar[str] = "linear"
+    scales: tuple[Scale, ...]
+    missing_shares: Floats
+    coefficients: Floats
+    missing_coefficients: Floats
+    intercept: float
+
+    def _terms(self, values: Floats) -> Floats:
+        scores = np.column_stack(
+            [scale.scores(values[:, j]) for j, scale in enumerate(self.scales)]
+        )
+        absent = np.isnan(values) - self.missing_shares
+        return scores * self.coefficients + absent * self.missing_coefficients
+
+    def margin(self, values: Floats) -> Floats:
+        """Log-odds before calibration, shape (n,), of feature values of shape (n, k)."""
+        return np.asarray(self._terms(values).sum(axis=1) + self.intercept, dtype=np.float64)
+
+    def contributions(self, values: Floats) -> tuple[Floats, float]:
+        """What each feature adds to the base, shape (n, k), and the base."""
+        return self._terms(values), self.intercept
+
+    def files(self) -> dict[str, bytes]:
+        """The coefficients and scales as text files."""
+        content = {
+            "intercept": self.intercept,
+            "coefficients": self.coefficients.tolist(),
+            "missing_coefficients": self.missing_coefficients.tolist(),
+            "missing_shares": self.missing_shares.tolist(),
+            "scales": [
+                {"knots": scale.knots.tolist(), "heights": scale.heights.tolist()}
+                for scale in self.scales
+            ],
+        }
+        return {"coefficients.json": json.dumps(content, indent=1).encode()}
+
+    @classmethod
+    def from_files(cls, files: dict[str, bytes], features: tuple[str, ...]) -> Self:
+        """What was written by `files`; checked for shape and finite values."""
+        content = json.loads(files["coefficients.json"])
+        scales = tuple(
+            Scale(
+                np.asarray(scale["knots"], dtype=np.float64),
+                np.asarray(scale["heights"], dtype=np.float64),
+            )
+            for scale in content["scales"]
+        )
+        columns = [
+            np.asarray(content[name], dtype=np.float64)
+            for name in ("coefficients", "missing_coefficients", "missing_shares")
+        ]
+        intercept = float(content["intercept"])
+        sound = (
+            len(scales) == len(features)
+            and all(column.shape == (len(features),) for column in columns)
+            and all(scale.knots.shape == scale.heights.shape for scale in scales)
+            and all(bool(np.all(np.diff(scale.knots) > 0)) for scale in scales)
+            and all(bool(np.all(np.isfinite(scale.knots))) for scale in scales)
+            and all(bool(np.all(np.isfinite(scale.heights))) for scale in scales)
+            and all(bool(np.all(np.isfinite(column))) for column in columns)
+            and np.isfinite(intercept)
+        )
+        if not sound:
+            raise UnfitModel(
+                f"coefficients.json does not fit its {len(features)} features: expected one "
+                "finite coefficient and one rising scale for each. Train anew."
+            )
+        return cls(
+            scales=scales,
+            coefficients=columns[0],
+            missing_coefficients=columns[1],
+            missing_shares=columns[2],
+            intercept=intercept,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Normaliser:
+    """How features become the columns of a regression, learnt from some rows.
+
+    Parameters
+    ----------
+    scales : tuple of Scale, length k
+    missing_shares : array of float64, shape (k,)
+    often_missing : array of int64
+        The features that get a column of their own for being missing.
+    """
+
+    scales: tuple[Scale, ...]
+    missing_shares: Floats
+    often_missing: Ints
+
+    @classmethod
+    def of(cls, values: Floats) -> Self:
+        """Learnt from feature values, shape (n, k), NaN where missing."""
+        shares = np.isnan(values).mean(axis=0)
+        often = (shares > _MISSING_SHARE_MIN) & (shares < 1 - _MISSING_SHARE_MIN)
+        return cls(
+            scales=tuple(fit_scale(values[:, j]) for j in range(values.shape[1])),
+            missing_shares=shares,
+            often_missing=np.flatnonzero(often),
+        )
+
+    def design(self, values: Floats) -> Floats:
+        """Columns of the regression, shape (n, k + features often missing)."""
+        count = len(self.scales)
+        found = np.empty((len(values), count + len(self.often_missing)))
+        for j, scale in enumerate(self.scales):
+            found[:, j] = scale.scores(values[:, j])
+        often = self.often_missing
+        found[:, count:] = np.isnan(values[:, often]) - self.missing_shares[often]
+        return found
+
+    def linear(self, coefficients: Floats, intercept: float) -> Linear:
+        """The predictor of the coefficients of `design`'s columns."""
+        count = len(self.scales)
+        missing = np.zeros(count)
+        missing[self.often_missing] = coefficients[count:]
+        return Linear(
+            scales=self.scales,
+            missing_shares=self.missing_shares,
+            coefficients=coefficients[:count],
+            missing_coefficients=missing,
+            intercept=intercept,
+        )

@@ -1,0 +1,281 @@
+"""A predictor that is the mean of LightGBM models kept as text, checked before it is parsed."""
+
+import os
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from retention_ml.errors import UnfitModel
+from retention_ml.models.predictors.shapley import tree_shap
+from retention_ml.statistics.arrays import Floats, Ints
+
+_TABLES_FROM_ROWS = 1_000
+_TEXT_BYTES_MAX = 64 * 1024 * 1024
+_MODELS_MAX = 64
+_TREES_MAX = 20_000
+_LEAVES_MAX = 4_096
+_END = "\nend of trees\n"
+_INTEGER = r"-?[0-9]{1,9}"
+_NUMBER = r"-?(?:[0-9]+(?:\.[0-9]+)?(?:e[-+]?[0-9]+)?|inf)"
+_INTEGERS = re.compile(rf"{_INTEGER}(?: {_INTEGER})*")
+_NUMBERS = re.compile(rf"{_NUMBER}(?: {_NUMBER})*")
+_RANGES = re.compile(rf"(?:none|\[{_NUMBER}:{_NUMBER}\])(?: (?:none|\[{_NUMBER}:{_NUMBER}\]))*")
+_HEADER_KEYS = frozenset(
+    "tree version num_class num_tree_per_iteration label_index max_feature_idx objective "
+    "average_output feature_names feature_infos tree_sizes".split()
+)
+_TREE_KEYS = frozenset(
+    "num_leaves num_cat split_feature split_gain threshold decision_type left_child right_child "
+    "leaf_value leaf_weight leaf_count internal_value internal_weight internal_count is_linear "
+    "shrinkage".split()
+)
+_NOT_PLAIN = re.compile(r"[^\n\x20-\x7e]")
+
+
+def load_lightgbm() -> Any:
+    """The lightgbm module, its threads told to sleep while they wait.
+
+    OpenMP reads the variable when it is loaded. Spinning threads made the same fit twenty times
+    slower on a busy machine.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    import lightgbm
+
+    return lightgbm
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trees:
+    """Log-odds as the mean over boosters; a forest's own output is already a mean of trees.
+
+    Parameters
+    ----------
+    texts : tuple of str
+        LightGBM models as text, each over the same features in the same order.
+    threads : int
+        Threads used to predict.
+    """
+
+    kind: ClassVar[str] = "trees"
+    texts: tuple[str, ...]
+    threads: int = field(default=2, compare=False)
+
+    @cached_property
+    def _boosters(self) -> list[tuple[Any, float]]:
+        lightgbm = load_lightgbm()
+        boosters = []
+        for text in self.texts:
+            booster = lightgbm.Booster(model_str=text)
+            # A forest's raw output is the sum over its trees, its probability uses the mean.
+            share = 1 / booster.num_trees() if _is_forest(text) else 1.0
+            boosters.append((booster, share))
+        return boosters
+
+    def margin(self, values: Floats) -> Floats:
+        """Log-odds before calibration, shape (n,), of feature values of shape (n, k)."""
+        if len(values) == 0:
+            return np.zeros(0)
+        total = np.zeros(len(values))
+        for booster, share in self._boosters:
+            total += share * booster.predict(values, raw_score=True, num_threads=self.threads)
+        return total / len(self._boosters)
+
+    def contributions(self, values: Floats) -> tuple[Floats, float]:
+        """Exact path-dependent TreeSHAP, shape (n, k), and the base.
+
+        References
+        ----------
+        Lundberg et al., "From local explanations to global understanding with explainable AI
+        for trees", Nature Machine Intelligence 2 (2020), algorithm 2; as LightGBM's `pred_contrib`.
+        """
+        rows = values if len(values) else np.zeros((1, values.shape[1]))
+        total = np.zeros((len(rows), values.shape[1] + 1))
+        for text, (booster, share) in zip(self.texts, self._boosters, strict=True):
+            # The same numbers to 1e-12: tables for many rows, LightGBM for few or for deep trees.
+            found = tree_shap(text, rows) if len(rows) >= _TABLES_FROM_ROWS else None
+            if found:
+                total[:, :-1] += share * found[0]
+                total[:, -1] += share * found[1]
+            else:
+                total += share * booster.predict(rows, pred_contrib=True, num_threads=self.threads)
+        total /= len(self._boosters)
+        return total[: len(values), :-1], float(total[0, -1])
+
+    def files(self) -> dict[str, bytes]:
+        """The models as text files."""
+        return {f"model_{i}.lgb": text.encode() for i, text in enumerate(self.texts)}
+
+    @classmethod
+    def from_files(cls, files: dict[str, bytes], features: tuple[str, ...]) -> Self:
+        """What was written by `files`; every text is checked before LightGBM sees it."""
+        names = sorted(
+            (name for name in files if name.startswith("model_")),
+            key=lambda name: (len(name), name),
+        )
+        if not 1 <= len(names) <= _MODELS_MAX:
+            raise UnfitModel(
+                f"The bundle holds {len(names)} tree models; expected 1 to {_MODELS_MAX}. Train anew."
+            )
+        texts = []
+        for name in names:
+            wrong = fault_of(files[name], len(features))
+            if wrong:
+                raise UnfitModel(
+                    f"{name} is no LightGBM text this library wrote: {wrong}. It was not parsed. "
+                    "Serve another version, or train anew."
+                )
+            texts.append(files[name].decode("ascii"))
+        return cls(texts=tuple(texts))
+
+
+def _is_forest(text: str) -> bool:
+    return "\naverage_output\n" in text[:4096].split("feature_names=")[0]
+
+
+def trees_only(text: str) -> str:
+    """A LightGBM text without what follows its trees.
+
+    Importances and the parameters of the fit are not needed to predict. Without them the text
+    does not depend on the number of threads, and there is less for a parser to trip over.
+    """
+    return text[: text.index(_END) + len(_END)]
+
+
+def fault_of(content: bytes, features_count: int) -> str | None:
+    """What is wrong with a LightGBM text, or None where it is sound.
+
+    LightGBM's own parser trusts its input: indices out of range make it read foreign memory.
+    So sizes, the header, and every child, feature and leaf index are checked first.
+    """
+    if len(content) > _TEXT_BYTES_MAX:
+        return f"it has {len(content):,} bytes, at most {_TEXT_BYTES_MAX:,} are accepted"
+    try:
+        text = content.decode("ascii")
+    except UnicodeDecodeError:
+        return "it is not plain ASCII"
+    if _NOT_PLAIN.search(text):
+        return "it holds control characters"
+    head, *blocks = text.split("\nTree=")
+    header = dict(line.partition("=")[::2] for line in head.split("\n"))
+    unknown = set(header) - _HEADER_KEYS - {""}
+    if unknown:
+        return f"its header has the unknown line {min(unknown)[:40]!r}"
+    if not head.startswith("tree\nversion=v4\n"):
+        return "it does not begin with 'tree' and version v4"
+    expected = {
+        "num_class": "1",
+        "num_tree_per_iteration": "1",
+        "label_index": "0",
+        "max_feature_idx": str(features_count - 1),
+        "objective": "binary sigmoid:1",
+    }
+    for key, value in expected.items():
+        if header.get(key) != value:
+            return f"{key} is {str(header.get(key))[:40]!r}, expected {value!r}"
+    for key in ("feature_names", "feature_infos"):
+        if len(header.get(key, "").split(" ")) != features_count:
+            return f"{key} does not name {features_count} features"
+    if not _RANGES.fullmatch(header["feature_infos"]):
+        return "feature_infos holds something else than ranges"
+    if not 1 <= len(blocks) <= _TREES_MAX:
+        return f"it has {len(blocks)} trees, expected 1 to {_TREES_MAX:,}"
+    if not blocks[-1].endswith(_END):
+        return "it does not stop at the end of its trees"
+    blocks[-1] = blocks[-1].removesuffix(_END)
+    sizes = header.get("tree_sizes", "").split(" ")
+    if len(sizes) != len(blocks) or not _sizes_fit(sizes, blocks):
+        return f"tree_sizes does not describe its {len(blocks)} trees"
+    for number, block in enumerate(blocks):
+        wrong = _fault_of_tree(number, block, features_count)
+        if wrong:
+            return f"tree {number}: {wrong}"
+    return None
+
+
+def _sizes_fit(sizes: list[str], blocks: list[str]) -> bool:
+    """Whether each stated size is the bytes of its block (`Tree=` up to the next one)."""
+    if not all(size.isdigit() for size in sizes):
+        return False
+    lengths = [len("Tree=") + len(block) + 1 for block in blocks]
+    return [int(size) for size in sizes[:-1]] == lengths[:-1] and (
+        lengths[-1] - 1 <= int(sizes[-1]) <= lengths[-1] + 1
+    )
+
+
+def _fault_of_tree(number: int, block: str, features_count: int) -> str | None:
+    lines = block.split("\n")
+    if lines[0] != str(number):
+        return f"is numbered {lines[0][:20]!r}"
+    fields: dict[str, str] = {}
+    for line in lines[1:]:
+        if not line:
+            continue
+        key, _, value = line.partition("=")
+        if key not in _TREE_KEYS or key in fields:
+            return f"has the line {key[:40]!r}, unknown or for the second time"
+        if value and not _NUMBERS.fullmatch(value):
+            return f"{key} holds something else than numbers"
+        fields[key] = value
+    if fields.get("num_cat") != "0" or fields.get("is_linear") != "0":
+        return "has categorical or linear splits, which this library does not write"
+    if not fields.get("num_leaves", "").isdigit():
+        return "has no number of leaves"
+    leaves = int(fields["num_leaves"])
+    if not 1 <= leaves <= _LEAVES_MAX:
+        return f"has {leaves} leaves, expected 1 to {_LEAVES_MAX:,}"
+    try:
+        leaf_value = _numbers(fields, "leaf_value", leaves)
+        if leaves == 1:
+            return None if np.all(np.isfinite(leaf_value)) else "has a leaf that is not finite"
+        inner = leaves - 1
+        split = _integers(fields, "split_feature", inner)
+        decision = _integers(fields, "decision_type", inner)
+        left = _integers(fields, "left_child", inner)
+        right = _integers(fields, "right_child", inner)
+        threshold = _numbers(fields, "threshold", inner)
+        for key, count in (
+            ("split_gain", inner),
+            ("internal_value", inner),
+            ("internal_weight", inner),
+            ("internal_count", inner),
+            ("leaf_weight", leaves),
+            ("leaf_count", leaves),
+        ):
+            _numbers(fields, key, count)
+    except (KeyError, ValueError, OverflowError) as error:
+        return f"has an unreadable field ({str(error)[:60]})"
+    if split.min() < 0 or split.max() >= features_count:
+        return f"splits on a feature that is not among its {features_count}"
+    if not np.isin(decision, (0, 2, 8, 10)).all():
+        return "has a decision type this library does not write"
+    # An infinite threshold parts the missing from all others; only NaN has no side.
+    if not np.all(np.isfinite(leaf_value)) or np.any(np.isnan(threshold)):
+        return "has a threshold or leaf that is no number"
+    # A proper tree: every inner node but the root and every leaf is the child of exactly one,
+    # and children come after their parent, so that no walk can go round in circles.
+    children = np.concatenate([left, right])
+    parents = np.tile(np.arange(inner), 2)
+    if sorted(children.tolist()) != sorted([*range(1, inner), *range(-leaves, 0)]):
+        return "has child indices that make no tree"
+    if np.any(children[children >= 0] <= parents[children >= 0]):
+        return "has a child before its parent"
+    return None
+
+
+def _numbers(fields: dict[str, str], key: str, count: int) -> Floats:
+    values = np.array(fields[key].split(" "), dtype=np.float64)
+    if len(values) != count:
+        raise ValueError(f"{key} has {len(values)} values, expected {count}")
+    return values
+
+
+def _integers(fields: dict[str, str], key: str, count: int) -> Ints:
+    if not _INTEGERS.fullmatch(fields[key]):
+        raise ValueError(f"{key} holds something else than integers")
+    values = np.array(fields[key].split(" ")).astype(np.int64)
+    if len(values) != count:
+        raise ValueError(f"{key} has {len(values)} values, expected {count}")
+    return values

@@ -1,0 +1,1 @@
+"""Which version serves: decisions in the ledger, aliases that follow it."""

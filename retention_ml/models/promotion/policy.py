@@ -1,0 +1,14 @@
+"""The tier policy that is served with a version: approved with it, restored with it."""
+
+from collections.abc import Mapping
+
+from retention_ml.settings import Settings
+
+Policy = Mapping[str, float]
+
+NAMES = ("medium", "high", "critical", "hysteresis")
+
+
+def asked_for(settings: Settings) -> Policy:
+    """The policy that the settings ask for: `medium`, `high`, `critical`, `hysteresis`."""
+    return {name: float(getattr(settings.tiers, name)) for name in NAMES}

@@ -1,0 +1,1 @@
+"""Registered versions in MLflow: runs, tags, aliases."""

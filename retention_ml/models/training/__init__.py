@@ -1,0 +1,1 @@
+"""Training: data, candidates, selection, registration."""

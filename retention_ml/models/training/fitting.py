@@ -1,0 +1,119 @@
+"""The one contract of all candidates, and calibration inside the rows learnt from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from retention_ml.models.bundle.bundle import Bundle
+from retention_ml.models.predictors.linear import ridge_logistic
+from retention_ml.models.predictors.predictor import Predictor
+from retention_ml.models.training.sample import Rows
+from retention_ml.statistics.arrays import Floats, sigmoid
+
+Params = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FittedModel:
+    """A predictor, its calibration and what was chosen on the way.
+
+    Parameters
+    ----------
+    predictor : Predictor
+        The model proper.
+    features : tuple of str
+        The features it reads, in its order.
+    slope, intercept : float
+        Calibrated log-odds = `slope` × log-odds + `intercept`.
+    params : mapping
+        Settings that were chosen: given to `fit` again, nothing is tuned any more.
+    notes : mapping
+        What a reader should know about the fit.
+    """
+
+    predictor: Predictor
+    features: tuple[str, ...]
+    slope: float
+    intercept: float
+    params: Params = field(default_factory=dict)
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+    def predict_proba(self, values: Floats) -> Floats:
+        """Calibrated churn probabilities, shape (n,), of features, shape (n, k)."""
+        return sigmoid(self.slope * self.predictor.margin(values) + self.intercept)
+
+    def contributions(self, values: Floats) -> tuple[Floats, float]:
+        """What each feature adds to the calibrated log-odds, shape (n, k), and the base."""
+        added, base = self.predictor.contributions(values)
+        return self.slope * added, self.slope * base + self.intercept
+
+    def to_bundle(self, model_name: str, **meaning: Any) -> Bundle:
+        """The model as text files; `meaning` goes into the manifest."""
+        return Bundle.of(
+            self.predictor,
+            model_name=model_name,
+            features=self.features,
+            slope=self.slope,
+            intercept=self.intercept,
+            **meaning,
+        )
+
+
+class Candidate(Protocol):
+    """A way to fit a model: one module of `models.candidates` each."""
+
+    def fit(
+        self,
+        rows: Rows,
+        *,
+        seed: int,
+        threads: int,
+        params: Params | None = None,
+        trials: int = 0,
+        seconds: float = 0.0,
+    ) -> FittedModel:
+        """A fitted, calibrated model.
+
+        Parameters
+        ----------
+        rows : Rows
+            What to learn from; nothing else is read.
+        seed : int
+            Equal seeds give equal models.
+        threads : int
+            Threads to use.
+        params : mapping, optional
+            Settings chosen by an earlier fit; without them they are chosen on `rows`.
+        trials, seconds : int, float
+            How many settings to try at most, and for how long.
+        """
+
+
+def calibrate(margin: Floats, rows: Rows, *, given_day: bool = False) -> tuple[float, float]:
+    """Slope and intercept that make out-of-fold log-odds calibrated (Platt scaling).
+
+    With `given_day` the level of each row's day is given: the slope is that within days.
+
+    The slope is never negative: a model that ranks the wrong way round on rows it has not seen
+    becomes a constant, not its own opposite.
+
+    References
+    ----------
+    Platt, "Probabilistic outputs for support vector machines", 1999, section 2.2, without its
+    target smoothing: with hundreds of rows of each class that changes nothing.
+    """
+    spread = float(margin.std())
+    if spread > 1e-12:
+        slopes, intercept = ridge_logistic(
+            (margin / spread)[:, None],
+            rows.outcome,
+            rows.weights,
+            penalty=1e-6,
+            offset=rows.day_levels() if given_day else None,
+        )
+        if slopes[0] > 0:
+            return float(slopes[0]) / spread, intercept
+    base = float(np.clip(np.average(rows.outcome, weights=rows.weights), 1e-6, 1 - 1e-6))
+    return 0.0, float(np.log(base / (1 - base)))

@@ -1,0 +1,51 @@
+"""Every customer's purchase history as known on a day, read from the rollups."""
+
+import ibis
+
+from retention_ml.features.inputs import stored
+from retention_ml.models.btyd.histories import Histories
+from retention_ml.warehouse import Warehouse
+
+
+def purchase_histories(days: ibis.Table, as_of_day: int) -> ibis.Table:
+    """Every customer who ever bought, as known at the start of a day.
+
+    Parameters
+    ----------
+    days : ibis.Table
+        The rollup `features.customer_day`.
+    as_of_day : int
+        The day, counted from 1970-01-01.
+
+    Returns
+    -------
+    ibis.Table
+        One row per customer: `customer_id`, `repeats_count` (x), `last_at_days` (t_x),
+        `tenure_days` (T), and `day_value_cents` (float64), the mean paid on one of the
+        `repeats_count` + 1 purchase days.
+    """
+    known = days.filter(days.event_day < as_of_day, days.known_from_day <= as_of_day)
+    # What was corrected is taken back by a further row: only the sums mean something.
+    netted = known.group_by("customer_id", "event_day").agg(
+        orders_count=known.orders_count.sum(), revenue_cents=known.revenue_cents.sum()
+    )
+    bought = netted.filter(netted.orders_count > 0)
+    found = bought.group_by("customer_id").agg(
+        days_count=bought.event_day.count(),
+        first_day=bought.event_day.min(),
+        last_day=bought.event_day.max(),
+        revenue_cents=bought.revenue_cents.sum().cast("float64"),
+    )
+    return found.select(
+        "customer_id",
+        repeats_count=found.days_count - 1,
+        last_at_days=found.last_day - found.first_day,
+        tenure_days=as_of_day - found.first_day,
+        day_value_cents=found.revenue_cents / found.days_count.cast("float64"),
+    )
+
+
+def read_histories(warehouse: Warehouse, *, as_of_day: int) -> Histories:
+    """The histories of every customer who ever bought, as known at the start of a day."""
+    days = stored([as_of_day]).customer_day
+    return Histories.of_table(warehouse.read(purchase_histories(days, as_of_day)))

@@ -1,0 +1,69 @@
+"""Whether a training is due on a day."""
+
+import time
+from datetime import date
+from typing import Protocol
+
+from retention_ml.receipts import Receipt
+from retention_ml.settings import Settings
+from retention_ml.warehouse import Warehouse
+
+
+class DriftAlerted(Protocol):
+    """Reads whether drift was alerted in a span of days. Handed in by who watches."""
+
+    def __call__(self, warehouse: Warehouse, /, *, after: date, until: date) -> bool:
+        """Whether it was, for a day after `after` and not after `until`."""
+
+
+def is_due(as_of: date, last: date | None, every_days: int) -> bool:
+    """Whether `every_days` have passed between the last training's day and `as_of`.
+
+    A day before the last training is never due: a backfill of the past does not train.
+
+    Examples
+    --------
+    >>> is_due(date(2026, 3, 8), date(2026, 3, 1), 7)
+    True
+    >>> is_due(date(2026, 3, 7), date(2026, 3, 1), 7)
+    False
+    >>> is_due(date(2026, 2, 1), date(2026, 3, 1), 7)
+    False
+    >>> is_due(date(2026, 3, 1), None, 7)
+    True
+    """
+    return last is None or (as_of - last).days >= every_days
+
+
+def due(
+    warehouse: Warehouse, *, settings: Settings, as_of: date, is_drift_alerted: DriftAlerted
+) -> Receipt:
+    """Look whether a training is due: `details["is_due"]`, and since when in `details["last"]`.
+
+    It is due after `training.every_days`, and where `monitoring.drift_starts_training`, after
+    an alert of drift since the last one, at most every `monitoring.cooldown_days`.
+    """
+    started = time.perf_counter()
+    with warehouse.transaction() as transaction:
+        last: date | None = transaction.execute(
+            "SELECT max(as_of) FROM models.trainings WHERE status = 'selected'"
+        )[0][0]
+    by_drift = settings.monitoring.drift_starts_training and is_drift_alerted(
+        warehouse, after=last or as_of, until=as_of
+    )
+    every_days = settings.training.every_days
+    if by_drift:
+        every_days = min(every_days, max(1, settings.monitoring.cooldown_days))
+    return Receipt(
+        door="due",
+        as_of=as_of,
+        read=0,
+        written=0,
+        seconds=time.perf_counter() - started,
+        details={
+            "is_due": is_due(as_of, last, every_days),
+            "last": last.isoformat() if last else None,
+            "every_days": every_days,
+            "by_drift": by_drift,
+        },
+    )

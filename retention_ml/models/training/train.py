@@ -1,0 +1,73 @@
+"""The doors of training: prepare, fit each candidate, select; `train` is the three in a row."""
+
+from datetime import date
+
+from retention_ml.models.promotion.challenger_slot import TrialBetween
+from retention_ml.models.training import ledger
+from retention_ml.models.training.fit_candidate import fit_candidate
+from retention_ml.models.training.preparation import prepared, training_id_of
+from retention_ml.models.training.selection import select_best
+from retention_ml.receipts import Receipt
+from retention_ml.settings import Settings
+from retention_ml.warehouse import Warehouse
+
+
+def prepare(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
+    """Choose the days, build their features, write their labels, and judge readiness.
+
+    Returns
+    -------
+    Receipt
+        `details["training_id"]` and `details["candidates"]` for `fit` and `select`; the same day,
+        definition, settings and data give the same id.
+
+    Raises
+    ------
+    NotReady
+        The data cannot carry a model; the message holds the readiness report.
+    """
+    receipt, _ = prepared(warehouse, settings, as_of)
+    return receipt
+
+
+def fit(warehouse: Warehouse, *, settings: Settings, training_id: str, candidate: str) -> Receipt:
+    """Fit, calibrate and evaluate one candidate, and log it to MLflow; once per training."""
+    training = ledger.training(warehouse, training_id)
+    return fit_candidate(warehouse, settings, training, candidate, None)
+
+
+def select(
+    warehouse: Warehouse, *, settings: Settings, training_id: str, trial_between: TrialBetween
+) -> Receipt:
+    """Judge the candidates of a training; register the best and move the aliases; once.
+
+    Parameters
+    ----------
+    trial_between : callable
+        Reads the trial of two models: the slot of one that is decided is free.
+
+    Returns
+    -------
+    Receipt
+        `details`: `verdict`, `reason`, `selected_model`, `model_version`, `bundle_sha256`.
+    """
+    training = ledger.training(warehouse, training_id)
+    return select_best(warehouse, settings, training, None, trial_between)
+
+
+def train(
+    warehouse: Warehouse, *, settings: Settings, as_of: date, trial_between: TrialBetween
+) -> Receipt:
+    """Prepare, fit every candidate, select.
+
+    Raises
+    ------
+    NotReady
+        See `prepare`.
+    """
+    _, rows = prepared(warehouse, settings, as_of)
+    training = ledger.training(warehouse, training_id_of(settings, as_of, rows.digest))
+    if training.status != "selected":
+        for name in settings.training.candidates:
+            fit_candidate(warehouse, settings, training, name, rows)
+    return select_best(warehouse, settings, training, rows, trial_between)

@@ -1,0 +1,1 @@
+"""What changed from day to day, and when somebody is alerted."""

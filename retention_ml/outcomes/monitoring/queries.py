@@ -1,0 +1,289 @@
+"""What watching reads: features, published scores and matured outcomes of several days."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import ibis
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from retention_ml import clock, tables
+from retention_ml.curated.known import known
+from retention_ml.errors import RegistryError
+from retention_ml.features.catalogue import FEATURE_NAMES
+from retention_ml.features.store import rows_of
+from retention_ml.labels.definition import churn_definition
+from retention_ml.labels.sampling import sampled
+from retention_ml.models.bundle.starter import NAME as STARTER
+from retention_ml.models.promotion.decisions import MOVING
+from retention_ml.models.promotion.reconcile import MOVED_IN_MLFLOW
+from retention_ml.models.registry.mlflow_registry import Registry
+from retention_ml.outcomes.contacts import SENT, contacts
+from retention_ml.outcomes.matured import LABELS
+from retention_ml.outcomes.monitoring.calibration_drift import Cohort
+from retention_ml.outcomes.monitoring.freshness import Standing
+from retention_ml.scores.served import starter
+from retention_ml.scores.snapshot import column
+from retention_ml.settings import Settings
+from retention_ml.statistics.arrays import Floats
+from retention_ml.warehouse import Warehouse
+
+logger = logging.getLogger(__name__)
+
+CUSTOMERS_MAX = 5_000
+_EPOCH_SECONDS = 86_400
+
+_SCORES = ibis.table(
+    {
+        "snapshot_id": "int64",
+        "customer_id": "string",
+        "churn_probability": "float64",
+        "champion_probability": "float64",
+        "risk_tier": "string",
+        "reason_1_code": "string",
+        "arm": "string",
+    },
+    name="customer_daily",
+    database="scores",
+)
+_ORDERS = tables.ORDERS.ibis_table("curated", tables.LINEAGE)
+_CUSTOMERS = tables.CUSTOMERS.ibis_table("curated", tables.LINEAGE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """A published day: its snapshot and which model and tier policy made it."""
+
+    as_of: date
+    snapshot_id: int
+    scored_count: int
+    definition_hash: str
+    bundle_sha256: str
+    policy_sha256: str
+    model_name: str
+    model_version: str
+    model_as_of: date | None
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether its probabilities were ever compared with outcomes of this shop."""
+        return self.model_name != STARTER
+
+    @property
+    def is_forecast(self) -> bool:
+        """Whether its model knew nothing of what came after the day."""
+        return self.model_as_of is not None and self.model_as_of <= self.as_of
+
+
+def published(warehouse: Warehouse, as_of: date) -> list[Published]:
+    """All published days up to `as_of`, the oldest first."""
+    with warehouse.transaction() as transaction:
+        rows = transaction.execute(
+            "SELECT p.as_of, s.snapshot_id, s.scored_count, s.definition_hash, s.bundle_sha256, "
+            "s.policy_sha256, s.model_name, s.model_version, s.model_as_of FROM scores.published "
+            "AS p JOIN scores.snapshots AS s USING (snapshot_id) WHERE p.as_of <= :as_of "
+            "ORDER BY p.as_of",
+            as_of=as_of,
+        )
+    return [Published(**row._asdict()) for row in rows]
+
+
+def standing(warehouse: Warehouse, settings: Settings, as_of: date) -> Standing:
+    """How fresh scores and feed are at the start of a day, and what was refused."""
+    with warehouse.transaction() as transaction:
+        newest: date | None = transaction.execute(
+            "SELECT max(as_of) FROM scores.published WHERE as_of <= :as_of", as_of=as_of
+        )[0][0]
+        seen = transaction.execute(
+            "SELECT newest_input_at FROM features.builds WHERE as_of = :day "
+            "AND newest_input_at IS NOT NULL ORDER BY build_id DESC LIMIT 1",
+            day=newest,
+        )
+        refused = transaction.execute(
+            "SELECT status, coalesce(reason, 'no reason was noted') AS reason "
+            "FROM scores.snapshots WHERE as_of = :as_of ORDER BY snapshot_id DESC LIMIT 1",
+            as_of=as_of,
+        )
+        # Refusals bear no day but the clock's: they are told of the newest published day alone.
+        # Those of people (`retention promote`) left the alias alone: nothing stands unserved.
+        decided = transaction.execute(
+            "SELECT DISTINCT ON (alias) alias, model_version, reason FROM models.promotions AS p "
+            "WHERE verdict = 'refuse' AND decided_by = :mlflow "
+            "AND NOT EXISTS (SELECT FROM scores.published WHERE as_of > :as_of) "
+            "AND NOT EXISTS (SELECT FROM models.promotions AS later WHERE later.alias = p.alias "
+            "AND later.promotion_id > p.promotion_id AND later.verdict = ANY (:moving)) "
+            "ORDER BY alias, promotion_id DESC",
+            mlflow=MOVED_IN_MLFLOW,
+            moving=list(MOVING),
+            as_of=as_of,
+        )
+    age = None
+    if newest is not None and seen:
+        passed = clock.midnight(newest, settings.calendar.timezone) - seen[0][0]
+        age = passed.total_seconds() / _EPOCH_SECONDS
+    return Standing(
+        as_of=as_of,
+        newest_published=newest,
+        newest_input_age_days=age,
+        refused_snapshot=refused[0].reason if refused and refused[0].status == "refused" else None,
+        refused_models=tuple((row.alias, row.model_version, row.reason) for row in decided),
+    )
+
+
+def features_read(settings: Settings, snapshot: Published) -> tuple[str, ...]:
+    """The features the champion of a snapshot reads; all where its files cannot be had."""
+
+    try:
+        if not snapshot.is_calibrated:
+            return tuple(starter(settings).bundle.features)
+        bundle = Registry(settings).fetch(snapshot.model_version, snapshot.bundle_sha256)
+    except RegistryError as error:
+        logger.warning("All features are watched, not only those the champion reads: %s", error)
+        return FEATURE_NAMES
+    return tuple(name for name in bundle.features if name in FEATURE_NAMES)
+
+
+def built_alike(warehouse: Warehouse, as_of: date) -> dict[date, int]:
+    """Days whose stored features mean the same as those of `as_of`, with their customers."""
+    with warehouse.transaction() as transaction:
+        rows = transaction.execute(
+            "SELECT DISTINCT ON (as_of) as_of, catalogue_sha256, customers_count "
+            "FROM features.builds WHERE as_of <= :as_of ORDER BY as_of, build_id DESC",
+            as_of=as_of,
+        )
+    meaning = {row.as_of: row.catalogue_sha256 for row in rows}.get(as_of)
+    return {row.as_of: row.customers_count for row in rows if row.catalogue_sha256 == meaning}
+
+
+def features(
+    warehouse: Warehouse, days: Sequence[date], names: Sequence[str], share: float
+) -> dict[date, dict[str, Floats]]:
+    """Features of about `share` of the customers by day and name, NaN where missing."""
+    stored = sampled(rows_of(days), share).select("as_of", *names)
+    rows = warehouse.read(stored)
+    return {
+        day: {name: column(of_day, name) for name in names}
+        for day in days
+        for of_day in [rows.filter(pc.field("as_of") == pa.scalar(day))]
+    }
+
+
+def probabilities(
+    warehouse: Warehouse, snapshots: Iterable[int], share: float
+) -> dict[int, Floats]:
+    """What the champion said of about `share` of the customers, by snapshot."""
+    wanted = sorted(set(snapshots))
+    rows = _SCORES.filter(_SCORES.snapshot_id.isin(wanted))
+    rows = sampled(rows, share).select("snapshot_id", probability=_champion(rows))
+    found = warehouse.read(rows)
+    number = found["snapshot_id"].to_numpy()
+    said = found["probability"].to_numpy()
+    return {snapshot: said[number == snapshot] for snapshot in wanted}
+
+
+def tiers_and_reasons(
+    warehouse: Warehouse, snapshots: Iterable[int]
+) -> dict[int, tuple[Counter[str], Counter[str]]]:
+    """Customers per tier, and per family of the first reason, by snapshot.
+
+    Those who are served by the challenger are left out: it has tiers and reasons of its own.
+    """
+    wanted = sorted(set(snapshots))
+    rows = _SCORES.filter(_SCORES.snapshot_id.isin(wanted), _SCORES.arm != "challenger")
+    counted = rows.group_by("snapshot_id", "risk_tier", "reason_1_code").agg(
+        customers_count=rows.count()
+    )
+    found = {snapshot: (Counter[str](), Counter[str]()) for snapshot in wanted}
+    for row in warehouse.read(counted).to_pylist():
+        tiers, reasons = found[row["snapshot_id"]]
+        tiers[row["risk_tier"]] += row["customers_count"]
+        family = (row["reason_1_code"] or "none").partition("/")[0]
+        reasons[family] += row["customers_count"]
+    return found
+
+
+def label_rates(
+    warehouse: Warehouse, definition_hash: str, at: datetime
+) -> dict[date, tuple[int, float]]:
+    """Customers and share that churned of each day whose outcome had settled at a moment."""
+    with warehouse.transaction() as transaction:
+        rows = transaction.execute(
+            "SELECT as_of, customers_count, churned_count FROM models.label_windows "
+            "WHERE definition_hash = :hash AND settles_at <= :at AND customers_count > 0",
+            hash=definition_hash,
+            at=at,
+        )
+    return {
+        row.as_of: (row.customers_count, row.churned_count / row.customers_count) for row in rows
+    }
+
+
+def cohort(
+    warehouse: Warehouse, settings: Settings, snapshot: Published, known_as_of: date
+) -> Cohort | None:
+    """Observed and expected churn of a published day with known outcomes; None where nobody is left.
+
+    Customers whom a campaign reached between score and outcome, as far as known, are left out.
+    """
+    labels = LABELS.filter(
+        LABELS.as_of == ibis.literal(snapshot.as_of, "date"),
+        LABELS.definition_hash == snapshot.definition_hash,
+    ).select("customer_id", "is_churned")
+    definition = churn_definition(settings)
+    reached = contacts(
+        opens_at=clock.midnight(snapshot.as_of, definition.timezone),
+        closes_at=definition.window_bounds(snapshot.as_of)[1],
+        known_at=clock.midnight(known_as_of, definition.timezone),
+    )
+    scores = _SCORES.filter(_SCORES.snapshot_id == snapshot.snapshot_id)
+    said = scores.select("customer_id", p=_champion(scores))
+    left_alone = labels.join(said, "customer_id").anti_join(
+        reached.filter(reached.kind == SENT).select("customer_id"), "customer_id"
+    )
+    rows = warehouse.read(left_alone.select("p", "is_churned"))
+    if rows.num_rows == 0:
+        return None
+    p = rows["p"].to_numpy()
+    return Cohort(
+        as_of=snapshot.as_of,
+        customers_count=rows.num_rows,
+        observed_rate=float(pc.mean(rows["is_churned"].cast(pa.float64())).as_py()),
+        expected_rate=float(p.mean()),
+        chance=float(np.sqrt((p * (1 - p)).sum()) / len(p)),
+    )
+
+
+def codes(
+    warehouse: Warehouse, settings: Settings, days: Sequence[date], *, recent_days: int
+) -> dict[date, dict[str, Counter[str]]]:
+    """How often each code occurs, as known on some days: channels of orders, countries of buyers.
+
+    Orders of the `recent_days` before each day count.
+    """
+    found: dict[date, dict[str, Counter[str]]] = {}
+    for day in days:
+        instant = clock.midnight(day, settings.calendar.timezone)
+        since = clock.midnight(day - timedelta(days=recent_days), settings.calendar.timezone)
+        orders = known(_ORDERS, instant)
+        recent = orders.filter(orders.event_at >= ibis.literal(since, "timestamp('UTC')"))
+        people = known(_CUSTOMERS, instant).select("customer_id", code="country")
+        buyers = recent.select("customer_id").distinct().join(people, "customer_id")
+        found[day] = {
+            "orders.channel": _occurrences(warehouse, recent.select(code="channel")),
+            "customers.country": _occurrences(warehouse, buyers.select("code")),
+        }
+    return found
+
+
+def _occurrences(warehouse: Warehouse, rows: ibis.Table) -> Counter[str]:
+    filled = rows.filter(rows.code.notnull())
+    counted = warehouse.read(filled.group_by("code").agg(times=filled.count()))
+    return Counter({row["code"]: row["times"] for row in counted.to_pylist()})
+
+
+def _champion(scores: ibis.Table) -> ibis.Value:
+    return ibis.coalesce(scores.champion_probability, scores.churn_probability)

@@ -1,0 +1,1 @@
+"""The trial of a challenger: its sample, looks, verdict, decision and report."""

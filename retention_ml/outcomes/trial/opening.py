@@ -1,0 +1,100 @@
+"""Which trial runs on a day: it begins with the first day both scored, and ends when they no longer do."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from retention_ml.labels.definition import ChurnDefinition
+from retention_ml.outcomes.forecasts import Scored, answers, newest_of_each_day
+from retention_ml.outcomes.trial import trials
+from retention_ml.outcomes.trial.trials import Trial
+from retention_ml.settings import Settings
+from retention_ml.statistics.power import foresee
+from retention_ml.warehouse import Transaction, Warehouse
+
+
+def trial_of(
+    warehouse: Warehouse,
+    settings: Settings,
+    definition: ChurnDefinition,
+    found: Sequence[Scored],
+) -> Trial | None:
+    """The trial of the pair that scored the newest of some days; others end.
+
+    It begins with the first day both scored.
+    """
+    newest = newest_of_each_day(found)
+    if not newest:
+        return None
+    pair = newest[-1].pair
+    with warehouse.transaction() as transaction:
+        is_latest = _is_latest(transaction, newest)
+        for other in trials.open_trials(transaction) if is_latest else ():
+            if other.definition_hash != definition.hash:
+                reason = "The churn definition was changed: its outcomes are others."
+                on = newest[-1].as_of
+                trials.close(
+                    transaction, other.trial_id, status="abandoned", reason=reason, ended_on=on
+                )
+            elif other.pair != pair and other.began_on <= newest[-1].as_of:
+                _end(transaction, other, newest[-1])
+        trial = trials.find(transaction, pair, definition.hash) if pair else None
+        if trial is not None and trial.status == "abandoned" and is_latest:
+            trials.reopen(transaction, trial.trial_id)
+            trial = trials.find(transaction, trial.pair, definition.hash)
+    if trial is not None or pair is None:
+        return trial
+    first = next(one for one in found if one.pair == pair)
+    return trials.begin(
+        warehouse,
+        first,
+        definition_hash=definition.hash,
+        plan=_plan(warehouse, settings, definition, first),
+        run_id=settings.run_id,
+    )
+
+
+def _end(transaction: Transaction, trial: Trial, scored: Scored) -> None:
+    """End a trial whose pair scored no longer on a day."""
+    on = scored.as_of
+    if scored.champion_sha256 == trial.challenger_sha256:
+        reason = f"Version {trial.challenger_version} is champion since {on} or before."
+        trials.close_as_champion(transaction, trial, reason=reason, ended_on=on)
+        return
+    reason = (
+        f"On {on} versions {trial.champion_version} and {trial.challenger_version} did not score "
+        "the same customers any more."
+    )
+    trials.close(transaction, trial.trial_id, status="abandoned", reason=reason, ended_on=on)
+
+
+def _is_latest(transaction: Transaction, newest: Sequence[Scored]) -> bool:
+    """Whether no later day is published: only the present ends or reopens a trial, no look at the past."""
+    rows = transaction.execute("SELECT max(as_of) FROM scores.published")
+    return bool(rows[0][0] is None or rows[0][0] <= newest[-1].as_of)
+
+
+def _plan(
+    warehouse: Warehouse, settings: Settings, definition: ChurnDefinition, first: Scored
+) -> Mapping[str, Any]:
+    """What can be expected of the trial, from the first scores of both."""
+
+    rows = answers(warehouse, first)
+    champion = rows["champion_probability"].to_numpy()
+    challenger = rows["challenger_probability"].to_numpy()
+    both = np.isfinite(champion) & np.isfinite(challenger)
+    window_days = definition.lead_days + definition.horizon_days
+    per_day = float(both.sum()) / window_days
+    foreseen = foresee(
+        champion[both],
+        challenger[both],
+        customers_per_day=per_day,
+        horizon_days=window_days + settings.churn.settle_days,
+        days_max=settings.trial.days_max,
+        error_rate=settings.trial.error_rate,
+        earliest_day=settings.trial.windows_min * window_days + settings.churn.settle_days,
+        seed=settings.training.seed,
+    )
+    return {**asdict(foreseen), "customers_per_day": round(per_day, 2)}

@@ -1,0 +1,248 @@
+"""What a look at a trial says: promote, keep or inconclusive, with the reason in sentences.
+
+The sequential evidence decides whether the challenger is better or worse; the guards only hold
+back a challenger whose probabilities are better on the whole but who does harm somewhere.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from retention_ml.models.evaluation.checks import Demands, Finding, discrimination
+from retention_ml.models.evaluation.checks import profit as profit_finding
+from retention_ml.models.evaluation.segments import label
+from retention_ml.outcomes.trial.paired import Compared
+from retention_ml.outcomes.trial.sample import Units
+from retention_ml.statistics.metrics import Interval, Predictions, ece_by_chance, score
+from retention_ml.statistics.profit import PROFIT, Offer, profits
+from retention_ml.statistics.sequential import Look
+
+Outcome = Literal["open", "won", "lost", "undecided"]
+
+_VERDICTS = {"won": "promote", "lost": "keep", "open": "inconclusive", "undecided": "inconclusive"}
+_PROFIT_ROWS_MAX = 20_000
+CHAMPION, CHALLENGER = "champion", "challenger"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """When a trial is decided; see `[trial]` of the settings."""
+
+    error_rate: float
+    windows_min: int
+    days_max: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a look says.
+
+    Parameters
+    ----------
+    outcome : str
+        `open`; `won`: the challenger is to be promoted; `lost`: it is worse; `undecided`: its time
+        is over.
+    reason : str
+        Why, in sentences with their figures.
+    """
+
+    outcome: Outcome
+    reason: str
+
+    @property
+    def verdict(self) -> str:
+        """`promote`, `keep` (the champion) or `inconclusive`."""
+        return _VERDICTS[self.outcome]
+
+
+def verdict(
+    look: Look,
+    guards: Sequence[Finding],
+    *,
+    scored_days: int,
+    windows: int,
+    elapsed_days: int,
+    rules: Rules,
+) -> Verdict:
+    """What follows from the evidence of a day.
+
+    Parameters
+    ----------
+    guards : sequence of Finding
+        All must have passed, or be better, before a challenger wins.
+    scored_days : int
+        Scored days whose outcomes have matured.
+    windows : int
+        Outcome windows, one after the other, in which most customers counted.
+    elapsed_days : int
+        Days since both first scored.
+    """
+    needed = 1 / rules.error_rate
+    evidence = (
+        f"On {look.count:,} forecasts of {scored_days} scored day{'' if scored_days == 1 else 's'} "
+        f"the challenger improves the Brier score by {look.mean:+.5f} "
+        f"(always-valid interval {look.lower:+.5f} to {look.upper:+.5f}); "
+        f"e-value for better {_e(look.e_better)}, for worse {_e(look.e_worse)}, {needed:.0f} decides."
+    )
+    is_better, is_worse = look.e_better >= needed, look.e_worse >= needed
+    is_early = windows < rules.windows_min
+    held = [guard.sentence for guard in guards if guard.outcome not in ("passed", "better")]
+    if is_early:
+        waits = (
+            f"Nothing is decided before {rules.windows_min} outcome windows one after the other "
+            f"were counted, there are {windows}."
+        )
+    elif is_worse and not is_better:
+        return Verdict(outcome="lost", reason=f"{evidence} The challenger predicts worse.")
+    elif is_better and not is_worse and not held:
+        passed = " ".join(guard.sentence for guard in guards)
+        return Verdict(
+            outcome="won",
+            reason=f"{evidence} The challenger predicts better, and nothing speaks against it. {passed}",
+        )
+    elif is_better and not is_worse:
+        waits = f"The challenger predicts better, but it is held back: {' '.join(held)}"
+    elif is_better:
+        waits = "The forecasts speak for both: first one was better, then the other."
+    else:
+        waits = "That does not decide."
+    if elapsed_days >= rules.days_max:
+        return Verdict(
+            outcome="undecided",
+            reason=f"{evidence} {waits} After {elapsed_days} days (at most {rules.days_max}) the "
+            "challenger gives its place to the next.",
+        )
+    return Verdict(outcome="open", reason=f"{evidence} {waits}")
+
+
+def guards(
+    units: Units,
+    compared: Sequence[Compared],
+    *,
+    demands: Demands,
+    offer: Offer,
+    draws: int,
+    seed: int,
+) -> list[Finding]:
+    """What may hold back a challenger whose forecasts are better: order, segments, level, profit."""
+    overall = {row.metric: row for row in compared if row.segment == "all"}
+    if len(overall) < 3:
+        return [
+            Finding(
+                what="roc_auc",
+                outcome="open",
+                sentence="Too few customers churned or were retained to compare both models.",
+            )
+        ]
+    differences = {
+        name: Interval(row.difference, row.lower, row.upper) for name, row in overall.items()
+    }
+    asked = {one.what: one for one in discrimination(differences, demands)}
+    return [
+        asked["roc_auc"],
+        asked["log_loss"],
+        _segments(compared, demands.segment_margin),
+        _calibration(units, demands.ece_max),
+        *_profit(units, offer, draws, seed),
+    ]
+
+
+def _segments(compared: Sequence[Compared], margin: float) -> Finding:
+    judged = [row for row in compared if row.segment != "all" and row.metric == "roc_auc"]
+    if not judged:
+        return Finding(
+            what="segments",
+            outcome="open",
+            sentence="No kind of customers is large enough to be judged.",
+        )
+    below = [row for row in judged if not row.difference >= -margin]
+    if below:
+        named = ", ".join(
+            f"{label(row.segment)} ({row.difference:+.4f}, 95 % interval {row.lower:+.4f} to "
+            f"{row.upper:+.4f})"
+            for row in below
+        )
+        return Finding(
+            what="segments",
+            outcome="failed" if any(row.upper < -margin for row in below) else "open",
+            sentence=f"Its ROC AUC is lower by more than {margin:g} among: {named}.",
+        )
+    return Finding(
+        what="segments",
+        outcome="passed",
+        sentence=f"Its ROC AUC is lower by more than {margin:g} in none of {len(judged)} kinds of "
+        "customers.",
+    )
+
+
+def _calibration(units: Units, ece_max: float) -> Finding:
+    ece = float(score(units.challenger, units.churned)["ece"][0])
+    chance = ece_by_chance(units.challenger)
+    return Finding(
+        what="calibration",
+        outcome="passed" if ece - chance <= ece_max else "failed",
+        sentence=f"Its calibration error is {ece:.3f}; chance alone gives {chance:.3f} for so few "
+        f"customers, and {ece_max:g} beyond it is accepted.",
+    )
+
+
+def unharmed(everybody: Look, error_rate: float) -> Finding:
+    """The challenger is not worse where those whom a campaign reached count too.
+
+    A campaign may go to those who stay silent: whom it left alone then depends on the outcome,
+    and a model that is too low everywhere looks better among them.
+    """
+    harmed = everybody.mean < 0 or everybody.e_worse >= 1 / error_rate
+    return Finding(
+        what="contacted_or_not",
+        outcome="failed" if harmed else "passed",
+        sentence="With those whom a campaign reached it improves the Brier score by "
+        f"{everybody.mean:+.5f} ({everybody.count:,} forecasts); it must not make it worse.",
+    )
+
+
+def _profit(units: Units, offer: Offer, draws: int, seed: int) -> list[Finding]:
+    """Offers by it earn no less, on days on which most customers counted."""
+    rows = np.flatnonzero(np.isin(units.days, units.whole_days))
+    if len(rows) == 0:
+        return []
+    share = _PROFIT_ROWS_MAX / len(rows)
+    if share < 1:
+        rows = rows[units.codes[rows] < np.uint64(share * float(np.iinfo(np.uint64).max))]
+    _, customers = np.unique(units.codes[rows], return_inverse=True)
+    earned = profits(
+        Predictions(
+            days=units.days[rows],
+            groups=customers.astype(np.int64),
+            outcome=units.churned[rows],
+            models={CHAMPION: units.champion[rows], CHALLENGER: units.challenger[rows]},
+        ),
+        units.revenue_cents[rows],
+        offer,
+        draws=draws,
+        seed=seed,
+    )
+    return [profit_finding(earned.difference(CHALLENGER, CHAMPION, PROFIT))]
+
+
+def calibration_bins(units: Units, count: int = 10) -> Mapping[str, list[dict[str, float]]]:
+    """Predicted and observed churn of both models in bins of equal counts."""
+    found: dict[str, list[dict[str, float]]] = {}
+    for role, probability in ((CHAMPION, units.champion), (CHALLENGER, units.challenger)):
+        order = np.argsort(probability, kind="stable")
+        found[role] = [
+            {
+                "predicted": round(float(probability[part].mean()), 6),
+                "observed": round(float(units.churned[part].mean()), 6),
+                "customers_count": len(part),
+            }
+            for part in np.array_split(order, max(1, min(count, len(order))))
+            if len(part)
+        ]
+    return found
+
+
+def _e(value: float) -> str:
+    return f"{value:,.2f}" if value < 10_000 else "over 10,000"

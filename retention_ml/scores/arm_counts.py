@@ -1,0 +1,113 @@
+"""Counts of who is served by which model, inside the publishing transaction."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from retention_ml.models.bundle.starter import NAME
+from retention_ml.models.promotion.decisions import APPROVED
+from retention_ml.scores.arms import CHALLENGER, CHAMPION, STARTER
+from retention_ml.scores.split import Arms
+from retention_ml.warehouse import Transaction
+
+_THIRDS = ("lowest", "middle", "highest")
+
+# Dealt a second time here, by the database, so that the two must agree.
+_PLACE = (
+    "CAST(CAST('x' || left(encode(sha256(convert_to(manifest.split_salt, 'UTF8') "
+    "|| decode('00', 'hex') || convert_to(score.customer_id, 'UTF8')), 'hex'), 13) AS bit(52)) "
+    "AS bigint) / CAST(4503599627370496 AS double precision)"
+)
+
+
+def arms_of(transaction: Transaction, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """What `audits.Facts` holds of the arms of a snapshot, read within `transaction`.
+
+    Parameters
+    ----------
+    manifest : mapping
+        The row of `scores.snapshots`.
+    """
+    share = manifest["challenger_share"] or 0.0
+    strata = _strata(transaction, manifest) if share > 0 else {}
+    return {
+        **_accounts(transaction, manifest["snapshot_id"]),
+        "challenger_share": share,
+        "arms": strata.pop("", Arms(challengers_count=0, customers_count=0)),
+        "strata": strata,
+        "is_challenger_approved": _is_approved(transaction, manifest["challenger_bundle_sha256"]),
+    }
+
+
+def _accounts(transaction: Transaction, snapshot_id: int) -> dict[str, int]:
+    """Rows of another model than the manifest's, and rows that another arm should serve."""
+    counted = transaction.execute(
+        "SELECT count(*) FILTER (WHERE score.as_of <> manifest.as_of "
+        "OR score.model_name IS DISTINCT FROM CASE score.arm WHEN :challenger "
+        "THEN manifest.challenger_name ELSE manifest.model_name END "
+        "OR score.model_version IS DISTINCT FROM CASE score.arm WHEN :challenger "
+        "THEN manifest.challenger_version ELSE manifest.model_version END) AS untraceable_count, "
+        "count(*) FILTER (WHERE score.arm <> ALL (:arms) "
+        "OR (score.arm = :starter) <> (manifest.model_name = :starter_name) "
+        "OR score.churn_probability IS DISTINCT FROM CASE score.arm WHEN :challenger "
+        "THEN score.challenger_probability ELSE score.champion_probability END "
+        "OR (score.arm = :challenger) <> (score.challenger_probability IS NOT NULL "
+        f"AND coalesce({_PLACE} < manifest.challenger_share, false))) AS misdealt_count "
+        "FROM scores.customer_daily AS score "
+        "JOIN scores.snapshots AS manifest USING (snapshot_id) WHERE snapshot_id = :id",
+        id=snapshot_id,
+        arms=[CHAMPION, CHALLENGER, STARTER],
+        challenger=CHALLENGER,
+        starter=STARTER,
+        starter_name=NAME,
+    )
+    return dict(counted[0]._mapping)
+
+
+def _strata(transaction: Transaction, manifest: Mapping[str, Any]) -> dict[str, Arms]:
+    """Arms of all ("") and of each stratum, among customers whom either model could serve.
+
+    Strata are thirds of what the arm cannot have changed: tenure, and what the champion says of
+    everybody. (The tier of the day before comes from the arm's own model: where the models
+    differ, arms differ by tier without anything being wrong.)
+    """
+    rows = transaction.execute(
+        "SELECT tenure, risk, count(*) AS customers, "
+        "count(*) FILTER (WHERE is_challenged) AS challengers FROM ("
+        "SELECT score.arm = :challenger AS is_challenged, "
+        "ntile(3) OVER (ORDER BY feature.tenure_days, customer_id) - 1 AS tenure, "
+        "ntile(3) OVER (ORDER BY score.champion_probability, customer_id) - 1 AS risk "
+        "FROM scores.customer_daily AS score "
+        "LEFT JOIN features.customer_daily AS feature USING (as_of, customer_id) "
+        "WHERE score.snapshot_id = :id AND score.challenger_probability IS NOT NULL"
+        ") AS dealt GROUP BY tenure, risk",
+        id=manifest["snapshot_id"],
+        challenger=CHALLENGER,
+    )
+    counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for row in rows:
+        for name in (
+            "",
+            f"{_THIRDS[row.tenure]} third of tenure",
+            f"{_THIRDS[row.risk]} third of risk",
+        ):
+            counts[name][0] += row.challengers
+            counts[name][1] += row.customers
+    return {
+        name: Arms(challengers_count=challengers, customers_count=customers)
+        for name, (challengers, customers) in sorted(counts.items())
+    }
+
+
+def _is_approved(transaction: Transaction, sha256: str | None) -> bool:
+    """Whether the challenger's bundle was ever given the seat; true where there is none."""
+    if sha256 is None:
+        return True
+    found = transaction.execute(
+        "SELECT 1 FROM models.promotions WHERE alias = :challenger AND bundle_sha256 = :sha "
+        "AND verdict = ANY (:approved) LIMIT 1",
+        challenger=CHALLENGER,
+        sha=sha256,
+        approved=list(APPROVED),
+    )
+    return bool(found)

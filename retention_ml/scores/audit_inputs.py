@@ -1,0 +1,131 @@
+"""Counts what the audits judge, inside the publishing transaction."""
+
+from datetime import UTC, date
+from typing import Any
+
+from retention_ml import clock
+from retention_ml.models.bundle.starter import NAME as STARTER
+from retention_ml.models.promotion.decisions import APPROVED
+from retention_ml.scores.arm_counts import arms_of
+from retention_ml.scores.audits import Baseline, Facts
+from retention_ml.scores.tiers import TIERS
+from retention_ml.warehouse import Transaction
+
+_DAY_SECONDS = 86_400
+
+
+def facts(
+    transaction: Transaction, snapshot_id: int, timezone: str, starter_sha256: str | None = None
+) -> Facts:
+    """What the database really holds of a snapshot, read within `transaction`.
+
+    Parameters
+    ----------
+    starter_sha256 : str, optional
+        Digest of the starter model, where it may score.
+    """
+    manifest = _one(
+        transaction, "SELECT * FROM scores.snapshots WHERE snapshot_id = :id", id=snapshot_id
+    )
+    as_of: date = manifest["as_of"]
+    rows = _one(
+        transaction,
+        "SELECT count(*) AS rows_count, count(DISTINCT customer_id) AS customers_count, "
+        "count(*) FILTER (WHERE churn_probability IS NULL OR churn_probability "
+        "NOT BETWEEN 0 AND 1) AS improbable_count, "
+        "count(*) FILTER (WHERE expected_value_at_risk_cents < 0) AS negative_value_count, "
+        "count(*) FILTER (WHERE risk_tier <> ALL (:tiers)) AS unknown_tier_count, "
+        "count(DISTINCT churn_probability) AS distinct_probabilities_count, "
+        "coalesce(avg(churn_probability), 0) AS mean_probability "
+        "FROM scores.customer_daily WHERE snapshot_id = :id",
+        id=snapshot_id,
+        tiers=list(TIERS),
+    )
+    others = _one(
+        transaction,
+        "SELECT (SELECT count(*) FROM scores.exclusions WHERE snapshot_id = :id) "
+        "AS excluded_rows_count, (SELECT count(*) FROM scores.exclusions JOIN "
+        "scores.customer_daily USING (snapshot_id, customer_id) WHERE snapshot_id = :id) "
+        "AS scored_and_excluded_count, (SELECT count(*) FROM features.customer_daily "
+        "WHERE as_of = :as_of) AS feature_rows_count",
+        id=snapshot_id,
+        as_of=as_of,
+    )
+    build = transaction.execute(
+        "SELECT features_digest, newest_input_at FROM features.builds WHERE as_of = :as_of "
+        "ORDER BY build_id DESC LIMIT 1",
+        as_of=as_of,
+    )
+    newest_input_at = build[0].newest_input_at if build else None
+    age = None
+    if newest_input_at is not None:
+        passed = clock.midnight(as_of, timezone) - newest_input_at.astimezone(UTC)
+        age = passed.total_seconds() / _DAY_SECONDS
+    return Facts(
+        as_of=as_of,
+        population_count=manifest["population_count"],
+        scored_count=manifest["scored_count"],
+        excluded_count=manifest["excluded_count"],
+        policy_sha256=manifest["policy_sha256"],
+        bundle_sha256=manifest["bundle_sha256"],
+        features_digest=manifest["features_digest"],
+        is_starter=manifest["model_name"] == STARTER,
+        **_approvals(transaction, manifest, starter_sha256),
+        **arms_of(transaction, manifest),
+        latest_features_digest=build[0].features_digest if build else None,
+        newest_input_age_days=age,
+        tier_counts=_tier_counts(transaction, snapshot_id),
+        baseline=_baseline(transaction, manifest["base_snapshot_id"]),
+        **rows,
+        **others,
+    )
+
+
+def _approvals(
+    transaction: Transaction, manifest: dict[str, Any], starter_sha256: str | None
+) -> dict[str, Any]:
+    """Whether the bundle was ever approved, and the one approved since scoring began.
+
+    The starter needs no approval while no bundle has one.
+
+    An older approved version than the newest may rightly be served: the last good one stays up
+    when the newest cannot be loaded.
+    """
+    found = transaction.execute(
+        "SELECT promotion_id, bundle_sha256 FROM models.promotions WHERE alias = 'champion' "
+        "AND verdict = ANY (:approved) ORDER BY promotion_id DESC",
+        approved=list(APPROVED),
+    )
+    newer = [row for row in found if row.promotion_id > (manifest["promotion_id"] or 0)]
+    approved = {row.bundle_sha256 for row in found} or {starter_sha256}
+    return {
+        "is_bundle_approved": manifest["bundle_sha256"] in approved,
+        "newer_bundle_sha256": newer[0].bundle_sha256 if newer else None,
+    }
+
+
+def _tier_counts(transaction: Transaction, snapshot_id: int) -> dict[str, int]:
+    found = transaction.execute(
+        "SELECT risk_tier, count(*) AS customers FROM scores.customer_daily "
+        "WHERE snapshot_id = :id GROUP BY 1",
+        id=snapshot_id,
+    )
+    return {str(row.risk_tier): int(row.customers) for row in found}
+
+
+def _baseline(transaction: Transaction, snapshot_id: int | None) -> Baseline | None:
+    if snapshot_id is None:
+        return None
+    base = _one(
+        transaction,
+        "SELECT as_of, policy_sha256, model_name = :starter AS is_starter, (SELECT coalesce(avg(churn_probability), 0) FROM "
+        "scores.customer_daily WHERE snapshot_id = :id) AS mean_probability "
+        "FROM scores.snapshots WHERE snapshot_id = :id",
+        id=snapshot_id,
+        starter=STARTER,
+    )
+    return Baseline(tier_counts=_tier_counts(transaction, snapshot_id), **base)
+
+
+def _one(transaction: Transaction, sql: str, **parameters: Any) -> dict[str, Any]:
+    return dict(transaction.execute(sql, **parameters)[0]._mapping)

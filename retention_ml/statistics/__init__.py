@@ -1,0 +1,1 @@
+"""Arrays in, figures out: metrics with intervals, profit, sequential tests, power, distances."""

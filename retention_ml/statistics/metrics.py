@@ -1,0 +1,317 @@
+"""How good predictions are: discrimination, calibration and gain, with bootstrap intervals.
+
+All metrics take weights, so one pass over sorted predictions gives them for every resample of
+customers at once.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from retention_ml.statistics.arrays import Floats, Ints
+
+METRICS = (
+    "roc_auc",
+    "pr_auc",
+    "pr_auc_retained",
+    "log_loss",
+    "brier",
+    "ece",
+    "lift_at_10",
+    "recall_at_10",
+    "lift_at_10_of_best",
+)
+_BIASED = "ece"
+_RANKINGS = tuple(name for name in METRICS if name not in ("log_loss", "brier", "ece"))
+OUTCOMES_MIN = 25  # churned, and retained: with fewer of either a group is not judged
+Z_95 = 1.959963984540054  # normal quantile of a two-sided 95 % interval
+_BINS = 10
+_TOP_SHARE = 0.10
+_CHUNK_CELLS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A metric with its 95 % interval."""
+
+    value: float
+    lower: float
+    upper: float
+
+
+def mean_log_loss(probability: Floats, outcome: Floats, weights: Floats) -> float:
+    """Weighted mean log loss, in nats."""
+    return float(np.average(log_losses(probability, outcome), weights=weights))
+
+
+def log_losses(probability: Floats, outcome: Floats) -> Floats:
+    """Log loss of each forecast, in nats."""
+    kept = np.clip(probability, 1e-15, 1 - 1e-15)
+    return np.asarray(-(outcome * np.log(kept) + (1 - outcome) * np.log1p(-kept)))
+
+
+def score(probability: Floats, outcome: Floats, weights: Floats | None = None) -> dict[str, Floats]:
+    """Every metric of `METRICS` under each row of weights.
+
+    Parameters
+    ----------
+    probability : array of float64, shape (n,)
+        Predicted probability of churn, 0 to 1.
+    outcome : array of float64, shape (n,)
+        1 churned, 0 retained.
+    weights : array of float64, shape (draws, n), optional
+        How often each row counts; default once.
+
+    Returns
+    -------
+    dict of str to array of float64, shape (draws,)
+        `roc_auc` (ties count half), `pr_auc` and `pr_auc_retained` (average precision of either
+        class), `log_loss` in nats, `brier`, `ece` (mean distance of predicted and observed rate
+        over 10 bins of equal counts), `lift_at_10` and `recall_at_10` of the tenth of the rows
+        with the highest probability (ties shared), `lift_at_10_of_best` (that lift as a share of
+        the highest possible, which is 1 / churn rate where more than a tenth churn). NaN where a
+        class is absent.
+    """
+    weights = np.ones((1, len(outcome))) if weights is None else weights
+    step = max(1, _CHUNK_CELLS // max(1, len(outcome)))
+    parts = [
+        _score_chunk(probability, outcome, weights[at : at + step])
+        for at in range(0, len(weights), step)
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in METRICS}
+
+
+def _score_chunk(probability: Floats, outcome: Floats, weights: Floats) -> dict[str, Floats]:
+    order = np.argsort(-probability, kind="stable")
+    ranked, y = probability[order], outcome[order]
+    w = weights[:, order]
+    # Rows of equal probability are one threshold: only the last of each run is looked at.
+    ends = np.flatnonzero(np.append(np.diff(ranked) != 0, True))
+    hits = np.cumsum(w * y, axis=1)[:, ends]
+    seen = np.cumsum(w, axis=1)[:, ends]
+    total, churned = seen[:, -1], hits[:, -1]
+    misses = seen - hits
+    retained = total - churned
+    with np.errstate(divide="ignore", invalid="ignore"):
+        nothing = np.zeros((len(w), 1))
+        hit_steps = np.diff(hits, axis=1, prepend=nothing)
+        miss_steps = np.diff(misses, axis=1, prepend=nothing)
+        below = hits - hit_steps / 2
+        roc_auc = (miss_steps * below).sum(axis=1) / (churned * retained)
+        precision = np.where(seen > 0, hits / seen, 0)
+        pr_auc = (hit_steps * precision).sum(axis=1) / churned
+        # From the other end: thresholds rising, the retained found so far.
+        rest = total[:, None] - seen + hit_steps + miss_steps
+        rest_misses = retained[:, None] - misses + miss_steps
+        precision = np.where(rest > 0, rest_misses / rest, 0)
+        pr_auc_retained = (miss_steps * precision).sum(axis=1) / retained
+        found_in_top = among_first(hits, seen, total * _TOP_SHARE)
+        recall = found_in_top / churned
+        found = {
+            "roc_auc": roc_auc,
+            "pr_auc": pr_auc,
+            "pr_auc_retained": pr_auc_retained,
+            "log_loss": weights @ log_losses(probability, outcome) / total,
+            "brier": weights @ (probability - outcome) ** 2 / total,
+            "ece": _ece(ranked, y, w, total),
+            "lift_at_10": recall / _TOP_SHARE,
+            "recall_at_10": recall,
+            "lift_at_10_of_best": found_in_top / np.minimum(total * _TOP_SHARE, churned),
+        }
+    one_class = (churned <= 0) | (retained <= 0)
+    for name in _RANKINGS:
+        found[name] = np.where(one_class, np.nan, found[name])
+    return found
+
+
+def among_first(hits: Floats, seen: Floats, wanted: Floats) -> Floats:
+    """Sum over the `wanted` first rows, each tie giving its share, shape (draws,).
+
+    Parameters
+    ----------
+    hits, seen : arrays of float64, shape (draws, ties)
+        What is summed, and how many rows, both added up to the end of each tie.
+    wanted : array of float64, shape (draws,)
+        How many rows; at most those there are.
+    """
+    draws = np.arange(len(seen))
+    at = (seen < wanted[:, None]).sum(axis=1)
+    at = np.minimum(at, seen.shape[1] - 1)
+    before = at > 0
+    seen_before = np.where(before, seen[draws, at - 1], 0.0)
+    hits_before = np.where(before, hits[draws, at - 1], 0.0)
+    share = (wanted - seen_before) / np.maximum(seen[draws, at] - seen_before, 1e-300)
+    return np.asarray(hits_before + share * (hits[draws, at] - hits_before), dtype=np.float64)
+
+
+def _ece(ranked: Floats, y: Floats, w: Floats, total: Floats) -> Floats:
+    """Expected calibration error over bins of equal counts of the rows as they are."""
+    gap = np.add.reduceat(w * (ranked - y), _bins(len(y)), axis=1)
+    return np.asarray(np.abs(gap).sum(axis=1) / total, dtype=np.float64)
+
+
+def ece_by_chance(probability: Floats) -> float:
+    """The `ece` to be expected of probabilities that are all true: what few rows alone bring.
+
+    The sum of a bin's outcomes then has the variance sum of p (1 - p), and a normal variable's mean
+    distance from its mean is sqrt(2 / pi) standard deviations.
+
+    Examples
+    --------
+    >>> round(ece_by_chance(np.full(250, 0.5)), 3), round(ece_by_chance(np.full(250_000, 0.5)), 3)
+    (0.08, 0.003)
+    """
+    ranked = np.sort(probability)
+    variance = np.add.reduceat(ranked * (1 - ranked), _bins(len(ranked)))
+    return float(np.sqrt(2 / np.pi * variance).sum() / len(ranked))
+
+
+def _bins(count: int) -> Ints:
+    """First positions of bins of equal counts."""
+    bounds = np.linspace(0, count, _BINS + 1).round().astype(np.int64)[:-1]
+    return np.unique(bounds[: max(1, min(_BINS, count))])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predictions:
+    """Predictions of several models for the same customers on the same days.
+
+    Parameters
+    ----------
+    days : array of int64, shape (n,)
+        Number of the day of each row.
+    groups : array of int64, shape (n,)
+        Number of the customer of each row.
+    outcome : array of float64, shape (n,)
+        1 churned, 0 retained.
+    models : mapping of str to array of float64, shape (n,)
+        Probability of churn by model.
+    """
+
+    days: Ints
+    groups: Ints
+    outcome: Floats
+    models: Mapping[str, Floats]
+
+
+def customer_weights(groups: Ints, draws: int, seed: int) -> Floats:
+    """How often each row's customer was drawn, shape (draws, n): all rows of one alike."""
+    customers, position = np.unique(groups, return_inverse=True)
+    count = len(customers)
+    drawn = np.random.default_rng(seed).integers(0, count, size=(draws, count))
+    drawn += np.arange(draws)[:, None] * count
+    times = np.bincount(drawn.ravel(), minlength=draws * count).reshape(draws, count)
+    return times.astype(np.float64)[:, position]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """Metrics of several models with intervals and paired differences.
+
+    Parameters
+    ----------
+    values : mapping of str to mapping of str to Interval
+        By model and metric: mean over days.
+    draws : mapping of str to mapping of str to array of float64, shape (draws,)
+        By model and metric: the mean over days in every resample; the same customers are
+        resampled for all models and days.
+    by_day : mapping of int to mapping of str to mapping of str to Interval
+        By day, model and metric.
+    """
+
+    values: Mapping[str, Mapping[str, Interval]]
+    draws: Mapping[str, Mapping[str, Floats]]
+    by_day: Mapping[int, Mapping[str, Mapping[str, Interval]]] = field(default_factory=dict)
+
+    def difference(self, model: str, other: str, metric: str) -> Interval:
+        """Paired difference `model` - `other` with its 95 % interval."""
+        point = self.values[model][metric].value - self.values[other][metric].value
+        draws = self.draws[model][metric] - self.draws[other][metric]
+        return interval_of(point, _about(metric, point, draws))
+
+
+def evaluate(
+    predictions: Predictions,
+    *,
+    draws: int,
+    seed: int,
+    models: Sequence[str] | None = None,
+) -> Evaluation:
+    """Every metric of every model: means over days with 95 % intervals.
+
+    Parameters
+    ----------
+    predictions : Predictions
+        What is judged.
+    draws : int
+        Resamples of customers.
+    seed : int
+        Decides the resamples.
+    models : sequence of str, optional
+        Which models; default all.
+    """
+    weights = customer_weights(predictions.groups, draws, seed)
+    values: dict[str, dict[str, Interval]] = {}
+    resampled: dict[str, dict[str, Floats]] = {}
+    by_day: dict[int, dict[str, dict[str, Interval]]] = {}
+    days = {
+        int(day): np.flatnonzero(predictions.days == day) for day in np.unique(predictions.days)
+    }
+    for model in models if models is not None else predictions.models:
+        points: list[dict[str, Floats]] = []
+        drawn: list[dict[str, Floats]] = []
+        for day, rows in days.items():
+            probability = predictions.models[model][rows]
+            outcome = predictions.outcome[rows]
+            points.append(score(probability, outcome))
+            drawn.append(score(probability, outcome, weights[:, rows]))
+            by_day.setdefault(day, {})[model] = {
+                name: metric_interval(name, float(points[-1][name][0]), drawn[-1][name])
+                for name in METRICS
+            }
+        means = {name: np.mean([part[name] for part in drawn], axis=0) for name in METRICS}
+        values[model] = {
+            name: metric_interval(
+                name, float(np.mean([part[name][0] for part in points])), means[name]
+            )
+            for name in METRICS
+        }
+        resampled[model] = means
+    return Evaluation(values=values, draws=resampled, by_day=by_day)
+
+
+def interval_of(value: float, draws: Floats) -> Interval:
+    """A value with the 95 % interval of its resamples."""
+    lower, upper = np.quantile(draws, [0.025, 0.975])
+    return Interval(value, float(lower), float(upper))
+
+
+def metric_interval(metric: str, value: float, draws: Floats) -> Interval:
+    """A metric of one model with its 95 % interval; that of the `ece` is cut at 0.
+
+    Parameters
+    ----------
+    metric : str
+        One of `METRICS`.
+    value : float
+        The metric of the rows as they are.
+    draws : array of float64, shape (draws,)
+        The metric of every resample.
+
+    Examples
+    --------
+    >>> metric_interval("ece", 0.01, np.linspace(0.01, 0.05, 101)).lower
+    0.0
+    """
+    about = _about(metric, value, draws)
+    return interval_of(value, np.maximum(about, 0) if metric == _BIASED else about)
+
+
+def _about(metric: str, value: float, draws: Floats) -> Floats:
+    """Resamples of a metric, or of a difference in it, moved to lie about the value where biased.
+
+    A resample's `ece` holds the noise of drawing twice, so that the resamples of true
+    probabilities all lie above the value that they belong to.
+    """
+    return draws - (np.mean(draws) - value) if metric == _BIASED else draws

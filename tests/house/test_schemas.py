@@ -1,0 +1,109 @@
+"""Which package may name which database schema in its SQL: data flows one way, as imports do."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.house.repository import LIBRARY, ROOT, modules, name, refuse, tree
+
+# Schemas in the order of the flow, with the package that owns each.
+SCHEMAS = (
+    "raw", "staging", "quarantine", "curated", "features", "models", "scores", "outcomes",
+    "reports", "ops",
+)  # fmt: skip
+MAY_NAME = {
+    "warehouse": {"ops"},
+    "tables": {"raw", "staging"},
+    "deliveries": {"raw", "staging", "quarantine", "curated", "ops"},
+    "quality": {"raw", "staging", "quarantine", "features", "scores"},
+    "curated": {"raw", "staging", "quarantine", "curated"},
+    "features": {"raw", "curated", "features"},
+    "labels": {"curated", "features", "models"},
+    "models": {"curated", "features", "models"},
+    "scores": {"features", "models", "scores", "reports", "ops"},
+    "reports": {"raw", "quarantine", "features", "models", "scores", "outcomes", "reports"},
+    "outcomes": {"curated", "features", "models", "scores", "outcomes", "reports", "ops"},
+    "maintenance": set(SCHEMAS),
+    "stack": {"features", "scores", "reports"},
+    "cli": set(),
+    "simulate": set(),
+    "statistics": set(),
+}
+_TABLE = re.compile(
+    rf"\b(?:FROM|JOIN|INTO|UPDATE|TABLE|ONLY|EXISTS|VIEW)\s+({'|'.join(SCHEMAS)})\.[a-z_{{]"
+)
+_WHOLE = re.compile(rf"({'|'.join(SCHEMAS)})\.[a-z_]+")
+
+
+def _texts(path: Path) -> Iterator[tuple[int, str]]:
+    """Strings of a module that are not docstrings, those of f-strings with `{}` for what is filled in."""
+    docstrings = {
+        id(node.body[0].value)
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    inside = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.JoinedStr):
+            inside |= {id(part) for part in node.values}
+            parts = [
+                str(part.value) if isinstance(part, ast.Constant) else "{" for part in node.values
+            ]
+            yield node.lineno, "".join(parts)
+    for node in ast.walk(tree(path)):
+        if (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and id(node) not in docstrings | inside
+        ):
+            yield node.lineno, node.value
+
+
+def _named(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and schema wherever a module names a table in SQL, or a schema in Ibis."""
+    for line, text in _texts(path):
+        yield from ((line, schema) for schema in _TABLE.findall(text))
+        if whole := _WHOLE.fullmatch(text):
+            yield line, whole[1]
+    for node in ast.walk(tree(path)):
+        if (
+            isinstance(node, ast.keyword)
+            and node.arg == "database"
+            and isinstance(node.value, ast.Constant)
+            and node.value.value in SCHEMAS
+        ):
+            yield node.value.lineno, str(node.value.value)
+
+
+def _package(path: Path) -> str:
+    return path.relative_to(LIBRARY).parts[0].removesuffix(".py")
+
+
+def test_a_package_names_only_schemas_of_its_floor_and_below() -> None:
+    named = [
+        (path, line, schema) for path in modules("retention_ml") for line, schema in _named(path)
+    ]
+    assert {"raw", "curated", "features", "models", "scores", "outcomes"} <= {s for *_, s in named}
+    refuse(
+        [
+            f"  {name(path)}:{line} names {schema}"
+            for path, line, schema in named
+            if schema not in MAY_NAME.get(_package(path), set())
+        ],
+        "SQL has arrows too. Take the value as an argument from whoever may read that schema "
+        "(MAY_NAME in this test):",
+    )
+
+
+def test_the_detector_finds_what_it_looks_for(tmp_path: Path) -> None:
+    naive = tmp_path / "naive.py"
+    naive.write_text(
+        '"""FROM raw.a is prose here."""\n'
+        'A = "SELECT 1 FROM outcomes.trials"\nB = f"INSERT INTO ops.{A}"\nC = "scores.snapshots"\n'
+        'D = ibis.table({}, name="x", database="models")\nE = "no outcomes. Or so"\n'
+    )
+    assert sorted(schema for _, schema in _named(naive)) == ["models", "ops", "outcomes", "scores"]
+    assert (ROOT / "retention_ml" / "migrations").is_dir()

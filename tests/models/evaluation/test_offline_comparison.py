@@ -1,0 +1,308 @@
+"""Candidate against champion: better, worse, tied, tiny, one class; closed in any doubt."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from retention_ml.models.evaluation import checks
+from retention_ml.models.evaluation.checks import Demands, Finding, Footprint, limits
+from retention_ml.models.evaluation.offline_comparison import CANDIDATE, CHAMPION, Contest, contest
+from retention_ml.statistics.arrays import Bools, Floats, sigmoid
+from retention_ml.statistics.metrics import Interval, Predictions, evaluate
+from retention_ml.statistics.profit import Offer
+
+DEMANDS = Demands(
+    auc_margin=0.005,
+    segment_margin=0.02,
+    ece_max=0.10,
+    tier_moves_max=0.6,
+    tier_bounds=(0.35, 0.6, 0.8),
+    seconds_per_thousand_max=5,
+    megabytes_max=64,
+)
+OFFER = Offer(cost_cents=500, save_rate=0.1, margin_share=0.3, budget_share=0.1)
+LIGHT = Footprint(seconds_per_thousand=0.01, megabytes=1.0)
+
+
+def _world(
+    *,
+    candidate: float = 0.2,
+    champion: float = 0.2,
+    count: int = 3_000,
+    seed: int = 1,
+    days: int = 2,
+    base: float = 0.0,
+) -> Predictions:
+    """Every model knows the truth but for noise of its own, and is calibrated for what it knows."""
+    draw = np.random.default_rng(seed)
+    customer = np.tile(np.arange(count // days), days)
+    signal = 1.5 * draw.normal(size=len(customer))
+    outcome = (draw.random(len(customer)) < sigmoid(signal + base)).astype(float)
+
+    def said(noise: float) -> Floats:
+        kept = 1.5**2 / (1.5**2 + noise**2)
+        seen = kept * (signal + noise * draw.normal(size=len(signal)))
+        return sigmoid(seen / np.sqrt(1 + np.pi / 8 * 1.5**2 * (1 - kept)) + base)
+
+    return Predictions(
+        days=np.repeat(np.arange(days) + 20_000, count // days),
+        groups=customer,
+        outcome=outcome,
+        models={CANDIDATE: said(candidate), CHAMPION: said(champion)},
+    )
+
+
+def _segments(world: Predictions) -> dict[str, Bools]:
+    once = world.groups % 2 == 0
+    return {"bought_once": once, "bought_more": ~once}
+
+
+def _contest(world: Predictions, **more: Any) -> Contest:
+    options = {
+        "segments": _segments(world),
+        "revenue_cents": np.full(len(world.outcome), 50_000.0),
+        "demands": DEMANDS,
+        "offer": OFFER,
+        "limits": limits(0.02, LIGHT, DEMANDS),
+        "draws": 200,
+        "seed": 1,
+    }
+    return contest(world, **{**options, **more})
+
+
+def _outcomes(found: Contest) -> dict[str, str]:
+    return {finding.what: finding.outcome for finding in found.findings}
+
+
+def test_a_candidate_that_is_better_in_all_is_promoted_with_every_figure() -> None:
+    found = _contest(_world(candidate=0.1, champion=2.0))
+    assert found.verdict == "promote"
+    assert _outcomes(found)["brier"] == "better"
+    assert "It is better, and no worse in anything that was asked." in found.reason
+    evidence = json.loads(json.dumps(found.evidence, allow_nan=False))
+    assert evidence["customers"] == 1_500
+    assert evidence["predictions"] == 3_000
+    assert evidence["days"] == ["2024-10-04", "2024-10-05"]
+    for metric in ("roc_auc", "log_loss", "brier", "ece", "profit_per_thousand"):
+        assert set(evidence["metrics"][metric]) == {"candidate", "champion", "difference"}
+    assert evidence["segments"]["bought_once"]["is_judged"]
+    assert 0 < evidence["tier_moves_share"] < 1
+    assert len(evidence["findings"]) == len(found.findings)
+
+
+def test_a_candidate_that_is_worse_is_kept_out_with_the_reason() -> None:
+    found = _contest(_world(candidate=2.0, champion=0.1))
+    assert found.verdict == "keep"
+    assert _outcomes(found)["roc_auc"] == _outcomes(found)["brier"] == "failed"
+    assert "It is worse or unfit, so the champion stays." in found.reason
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_candidate_within_noise_is_not_promoted(seed: int) -> None:
+    found = _contest(_world(candidate=0.5, champion=0.5, seed=seed))
+    assert found.verdict != "promote"
+
+
+def test_equals_are_promoted_in_no_more_than_one_of_twenty_worlds() -> None:
+    verdicts = [
+        _contest(_world(candidate=0.4, champion=0.4, seed=seed, count=800), draws=100).verdict
+        for seed in range(60)
+    ]
+    assert verdicts.count("promote") <= 3
+    assert verdicts.count("inconclusive") >= 45
+
+
+def test_an_identical_candidate_is_kept_out() -> None:
+    world = _world()
+    same = replace(world, models={**world.models, CANDIDATE: world.models[CHAMPION].copy()})
+    found = _contest(same)
+    assert found.verdict == "keep"
+    assert "identical to the champion" in found.reason
+
+
+@pytest.mark.parametrize("base", [-8.0, 8.0])
+def test_one_class_is_kept_out(base: float) -> None:
+    found = _contest(_world(candidate=0.1, champion=2.0, base=base))
+    assert found.verdict == "keep"
+    assert "at least 25 of each on a day are needed" in found.reason
+
+
+def test_a_tiny_sample_is_kept_out() -> None:
+    found = _contest(_world(candidate=0.1, champion=3.0, count=60))
+    assert found.verdict == "keep"
+    assert "at least 25 of each on a day are needed" in found.reason
+
+
+def test_a_day_with_too_few_of_an_outcome_is_left_out() -> None:
+    world = _world(candidate=0.1, champion=2.0)
+    second = world.days == world.days.max()
+    found = _contest(replace(world, outcome=np.where(second, 0.0, world.outcome)))
+    assert found.evidence["days"] == ["2024-10-04"]
+    assert found.evidence["predictions"] == 1_500
+
+
+def test_a_small_segment_is_reported_and_not_judged() -> None:
+    world = _world(candidate=0.1, champion=2.0)
+    few = world.groups < 20
+    found = _contest(world, segments={"country_Malta": few, "bought_more": ~few})
+    assert found.verdict == "promote"
+    assert found.evidence["segments"]["country_Malta"]["is_judged"] is False
+    assert found.evidence["segments"]["country_Malta"]["predictions"] == 40
+
+
+def test_an_empty_segment_is_reported_and_without_any_judged_one_nothing_is_promoted() -> None:
+    world = _world(candidate=0.1, champion=2.0)
+    nobody = np.zeros(len(world.outcome), dtype=np.bool_)
+    assert _contest(world, segments={**_segments(world), "empty": nobody}).verdict == "promote"
+    found = _contest(world, segments={"empty": nobody})
+    assert found.verdict == "keep"
+    assert "none could be judged" in found.reason
+
+
+def test_a_candidate_that_fails_one_kind_of_customer_is_kept_out_and_the_kind_is_named() -> None:
+    """Better over all by far: a gate on the whole alone would promote it."""
+    world = _world(candidate=0.1, champion=2.0, count=8_000)
+    once = world.groups % 8 == 0
+    draw = np.random.default_rng(3)
+    models = dict(world.models)
+    models[CANDIDATE] = np.where(once, draw.permutation(models[CANDIDATE]), models[CANDIDATE])
+    harmed = replace(world, models=models)
+    segments = {"bought_once": once, "bought_more": ~once}
+    found = _contest(harmed, segments=segments)
+    overall = evaluate(harmed, draws=200, seed=1).difference(CANDIDATE, CHAMPION, "brier")
+    assert overall.upper < 0
+    assert found.verdict == "keep"
+    assert "in bought on one day, of 2 segments judged" in found.reason
+
+
+def test_a_segment_in_which_nothing_is_shown_leaves_it_open() -> None:
+    world = _world(candidate=0.1, champion=1.0, count=4_000)
+    part = np.random.default_rng(2).random(2_000)[world.groups] < 0.06
+    models = dict(world.models)
+    models[CANDIDATE] = np.where(part, models[CHAMPION] * 0.999, models[CANDIDATE])
+    noise = np.random.default_rng(5).normal(size=len(part))
+    models[CANDIDATE] = np.where(
+        part, np.clip(models[CANDIDATE] + 0.08 * noise, 0.01, 0.99), models[CANDIDATE]
+    )
+    found = _contest(replace(world, models=models), segments={"newest_third": part, "rest": ~part})
+    assert _outcomes(found)["segments"] == "open"
+    assert found.verdict == "inconclusive"
+    assert "not shown in newest third of customers" in found.reason
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -0.1, 1.1])
+@pytest.mark.parametrize("name", [CANDIDATE, CHAMPION])
+def test_a_value_that_is_no_probability_is_kept_out(name: str, wrong: float) -> None:
+    world = _world(candidate=0.1, champion=2.0)
+    own = world.models[name].copy()
+    own[7] = wrong
+    found = _contest(replace(world, models={**world.models, name: own}))
+    assert found.verdict == "keep"
+    assert f"The {name} predicts values that are no probabilities" in found.reason
+
+
+def test_a_constant_candidate_is_kept_out_and_a_constant_champion_may_be_challenged() -> None:
+    world = _world(candidate=0.1, champion=0.1)
+    flat = np.full(len(world.outcome), float(world.outcome.mean()))
+    found = _contest(replace(world, models={**world.models, CANDIDATE: flat}))
+    assert (found.verdict, "says the same of every customer" in found.reason) == ("keep", True)
+    found = _contest(replace(world, models={**world.models, CHAMPION: flat}))
+    assert found.verdict == "inconclusive"
+    assert _outcomes(found)["brier"] == "better"
+
+
+def test_what_is_not_there_is_kept_out_and_nothing_raises() -> None:
+    world = _world(candidate=0.1, champion=2.0)
+    short = {name: own[:-1] for name, own in _segments(world).items()}
+    for found in (
+        _contest(replace(world, models={CANDIDATE: world.models[CANDIDATE]})),
+        _contest(replace(world, outcome=np.empty(0))),
+        _contest(replace(world, models={**world.models, CHAMPION: np.array([0.5])})),
+        _contest(world, segments={}),
+        _contest(world, segments=short),
+        _contest(world, revenue_cents=np.ones(3)),
+        _contest(world, demands=None),
+        _contest(world, limits=None),
+    ):
+        assert found.verdict == "keep"
+        assert found.reason.endswith(".")
+        json.dumps(found.evidence, allow_nan=False)
+
+
+def test_a_badly_calibrated_candidate_is_not_promoted() -> None:
+    world = _world(candidate=0.1, champion=0.1)
+    own = world.models[CANDIDATE]
+    bent = own**2 / (own**2 + (1 - own) ** 2)
+    found = _contest(replace(world, models={**world.models, CANDIDATE: bent}))
+    assert found.verdict == "keep"
+    assert _outcomes(found)["calibration_difference"] == "open"
+
+
+@pytest.mark.parametrize(
+    ("ece", "footprint", "words"),
+    [
+        (0.2, LIGHT, "Its calibration error is 0.200; chance alone gives 0.000"),
+        (float("nan"), LIGHT, "calibration error is nan"),
+        (0.02, Footprint(seconds_per_thousand=9.0, megabytes=1), "in 9 s; at most 5 s"),
+        (0.02, Footprint(seconds_per_thousand=0.1, megabytes=99), "99 MB; at most 64 MB"),
+    ],
+)
+def test_a_candidate_beyond_a_limit_is_kept_out_however_good(
+    ece: float, footprint: Footprint, words: str
+) -> None:
+    world = _world(candidate=0.1, champion=2.0)
+    found = _contest(world, limits=limits(ece, footprint, DEMANDS))
+    assert found.verdict == "keep"
+    assert words in found.reason
+
+
+def test_what_chance_brings_to_the_calibration_error_of_few_customers_is_allowed_for() -> None:
+    for allowed, outcome in ((0.0, "failed"), (0.08, "passed")):
+        calibration, *_ = limits(0.15, LIGHT, DEMANDS, ece_by_chance=allowed)
+        assert calibration.outcome == outcome
+
+
+def test_many_tiers_moved_at_once_leave_it_to_outcomes() -> None:
+    world = _world(candidate=0.1, champion=2.0)
+    found = _contest(world, demands=replace(DEMANDS, tier_moves_max=0.05))
+    assert found.verdict == "inconclusive"
+    assert "would change their tier at once; at most 5 % are accepted" in found.reason
+
+
+def test_the_same_contest_says_the_same() -> None:
+    world = _world(candidate=0.3, champion=0.6)
+    assert _contest(world).evidence == _contest(world).evidence
+
+
+def test_the_negative_control_that_looks_at_the_means_alone_would_promote_noise() -> None:
+    """The mistake this gate must not make: whoever is ahead on a few days wins."""
+    naive = sum(
+        evaluate(world, draws=50, seed=1).difference(CANDIDATE, CHAMPION, "brier").value < 0
+        for world in (_world(candidate=0.4, champion=0.4, seed=s, count=800) for s in range(30))
+    )
+    assert naive >= 8
+
+
+def test_a_finding_that_cannot_be_told_has_failed() -> None:
+    unknown = Interval(float("nan"), 0.0, 1.0)
+    every = checks.discrimination(dict.fromkeys(("roc_auc", "log_loss", "brier"), unknown), DEMANDS)
+    every += [checks.calibration(unknown), checks.profit(unknown)]
+    assert {finding.outcome for finding in every} == {"failed"}
+    assert checks.verdict_of([]) == "keep"
+    passed = Finding(what="a", outcome="passed", sentence="")
+    assert checks.verdict_of([passed]) == "inconclusive"
+
+
+def test_a_difference_is_not_told_as_if_it_were_the_metric() -> None:
+    less = Interval(-0.001, -0.002, 0.0005)
+    said = checks.discrimination(dict.fromkeys(("roc_auc", "log_loss", "brier"), less), DEMANDS)
+    said.append(checks.calibration(less))
+    for name, finding in zip(
+        ("ROC AUC", "log loss", "Brier score", "calibration error"), said, strict=True
+    ):
+        assert finding.sentence.startswith(
+            f"Its {name} differs by -0.0010 (95 % interval -0.0020 to +0.0005) from the champion's"
+        )

@@ -1,0 +1,178 @@
+"""The alias follows the ledger, also when the process dies in between."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from retention_ml.errors import RegistryError
+from retention_ml.models.promotion import aliases, promotion_steps
+from retention_ml.models.promotion.aliases import settle
+from retention_ml.models.promotion.decisions import write_decision
+from retention_ml.models.promotion.rollback import rollback
+from retention_ml.models.registry.mlflow_registry import Registry
+from tests.worlds.registered import Shelf
+
+
+class _Killed(BaseException):
+    pass
+
+
+DOORS: dict[str, Callable[[Shelf], object]] = {
+    "promote": lambda shelf: shelf.promote("2"),
+    "rollback": lambda shelf: rollback(
+        shelf.warehouse, settings=shelf.settings, decided_by="ann", reason="why"
+    ),
+}
+
+
+def _dying(place: str) -> Callable[[str], None]:
+    def reach(name: str) -> None:
+        if name == place:
+            raise _Killed
+
+    return reach
+
+
+def _moves(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None]]:
+    """What is asked of the registry from now on."""
+    asked: list[tuple[str, str | None]] = []
+    point, clear = Registry.point, Registry.clear
+
+    def pointing(registry: Registry, alias: str, version: str, *, brisk: bool = False) -> None:
+        asked.append((alias, version))
+        point(registry, alias, version, brisk=brisk)
+
+    def clearing(registry: Registry, alias: str) -> None:
+        asked.append((alias, None))
+        clear(registry, alias)
+
+    monkeypatch.setattr(Registry, "point", pointing)
+    monkeypatch.setattr(Registry, "clear", clearing)
+    return asked
+
+
+@pytest.mark.parametrize("place", ["promote.after_ledger", "promote.after_alias"])
+@pytest.mark.parametrize("door", DOORS)
+def test_a_decision_whose_process_died_is_carried_out_by_the_next_run_and_once(
+    shelf: Shelf, place: str, door: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf.promote("1")
+    if door == "rollback":
+        shelf.promote("2")
+    with monkeypatch.context() as patched:
+        module = promotion_steps if place == "promote.after_ledger" else aliases
+        patched.setattr(module, "reach", _dying(place))
+        with pytest.raises(_Killed):
+            DOORS[door](shelf)
+    wanted = "2" if door == "promote" else "1"
+    assert shelf.open_decisions() == 1
+    assert shelf.alias() == (
+        wanted if place == "promote.after_alias" else {"1": "2", "2": "1"}[wanted]
+    )
+    asked = _moves(shelf, monkeypatch)
+    for _ in range(2):
+        assert shelf.served() == wanted
+    assert shelf.alias() == wanted
+    assert shelf.open_decisions() == 0
+    assert asked == ([] if place == "promote.after_alias" else [("champion", wanted)])
+    assert len(shelf.ledger()) == (2 if door == "promote" else 3)
+
+
+@pytest.mark.parametrize("place", ["promote.after_ledger", "promote.after_alias"])
+def test_a_process_that_was_really_killed_leaves_one_decision_and_one_champion(
+    shelf: Shelf, place: str
+) -> None:
+    shelf.promote("1")
+    program = (
+        "import sys; from retention_ml.settings import load; "
+        "from retention_ml.models.promotion.promote import promote; "
+        "from retention_ml.warehouse import Warehouse; "
+        "promote(Warehouse(sys.argv[1]), settings=load(), version='2', decided_by='ann', "
+        "reason='because')"
+    )
+    given = {
+        "RETENTION_HOME": str(shelf.settings.home),
+        "MLFLOW_TRACKING_URI": shelf.registry.uri,
+        "RETENTION_FAILPOINT": place,
+    }
+    killed = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program, shelf.warehouse.url],
+        env={**os.environ, **given},
+        capture_output=True,
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert shelf.open_decisions() == 1
+    assert shelf.alias() == ("2" if place == "promote.after_alias" else "1")
+    assert shelf.served() == "2"
+    assert shelf.alias() == "2"
+    assert shelf.open_decisions() == 0
+    assert shelf.ledger() == [("1", "promote"), ("2", "promote")]
+
+
+def test_a_decision_made_twice_because_the_first_try_died_stands_once(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf.promote("1")
+    with monkeypatch.context() as patched:
+        patched.setattr(promotion_steps, "reach", _dying("promote.after_ledger"))
+        with pytest.raises(_Killed):
+            shelf.promote("2", instead_of="1")
+    assert not shelf.promote("2", instead_of="1")["changed"]
+    assert shelf.ledger() == [("1", "promote"), ("2", "promote")]
+    assert shelf.alias() == "2"
+
+
+def test_of_several_open_decisions_the_newest_counts_and_is_carried_out_once(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    shelf.promote("1")
+    shelf.promote("2")
+    shelf.promote("1", settings=shelf.down)
+    shelf.promote("2", settings=shelf.down)
+    shelf.promote("1", settings=shelf.down)
+    assert shelf.open_decisions() == 3
+    asked = _moves(shelf, monkeypatch)
+    assert settle(shelf.registry, shelf.warehouse) == ["Alias champion stands at version 1."]
+    assert settle(shelf.registry, shelf.warehouse) == []
+    assert asked == [("champion", "1")]
+    assert shelf.open_decisions() == 0
+
+
+def test_a_retired_challenger_loses_its_alias(shelf: Shelf) -> None:
+    shelf.seat("2")
+    assert shelf.alias("challenger") == "2"
+    with shelf.warehouse.transaction() as transaction:
+        write_decision(
+            transaction, settings=shelf.settings, alias="challenger", model_name="logistic",
+            version="2", bundle_sha256="", verdict="retire", decided_by="outcomes",
+            reason="it lost", evidence={}, training_id=None,
+        )  # fmt: skip
+    assert settle(shelf.registry, shelf.warehouse) == ["Alias challenger was taken off version 2."]
+    assert shelf.alias("challenger") is None
+    assert shelf.served("challenger") is None
+
+
+def test_a_registry_that_is_down_leaves_the_decision_open_and_says_so(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    shelf.promote("1")
+    shelf.promote("2")
+    shelf.promote("1", settings=shelf.down)
+    with pytest.raises(RegistryError):
+        settle(Registry(shelf.down), shelf.warehouse)
+    assert shelf.open_decisions() == 1
+
+
+def test_nothing_is_asked_of_the_registry_while_nothing_is_open(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf.promote("1")
+    monkeypatch.setattr(Registry, "aliases", None)
+    assert settle(shelf.registry, shelf.warehouse) == []

@@ -1,0 +1,103 @@
+"""The readiness report."""
+
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+
+from retention_ml.labels.cutoffs import Plan
+from retention_ml.labels.definition import ChurnDefinition
+from retention_ml.labels.maturity import Feed
+from retention_ml.models.training.readiness import Counts, Line, of_customers, of_feed, report
+from retention_ml.settings import Readiness
+
+FIRST = (date(2025, 1, 1) - date(1970, 1, 1)).days
+FEED = Feed(order_days=np.arange(FIRST, FIRST + 400), orders_count=1_000, guests_count=100)
+PLAN = Plan(training=(date(2025, 8, 1),), evaluation=(date(2025, 9, 1),), final=(date(2025, 9, 1),))
+
+
+def _feed(feed: Feed | None = FEED, plan: Plan | None = PLAN) -> dict[str, Line]:
+    lines = of_feed(
+        feed,
+        plan,
+        definition=ChurnDefinition(active_days=90, lead_days=0, horizon_days=28),
+        demands=Readiness(),
+        settled_on=date(2026, 12, 31),
+        cutoff_every_days=14,
+        embargo_days=0,
+        feature_window_days=365,
+    )
+    return {line.what: line for line in lines}
+
+
+def test_good_data_is_ready() -> None:
+    lines = [
+        *_feed().values(),
+        *of_customers(
+            Counts(active=900, churned=300, retained=600, judged_churned=90, judged_retained=200),
+            Readiness(),
+        ),
+    ]
+    assert report(lines).is_ready
+    assert {line.verdict for line in lines} == {"ok"}
+
+
+def test_no_orders_at_all_is_the_only_line() -> None:
+    assert _feed(None, None)["history"].measured == "no orders"
+
+
+def test_a_short_history_says_how_long_to_wait() -> None:
+    short = replace(FEED, order_days=FEED.order_days[:60])
+    line = _feed(short, None)["history"]
+    assert line.verdict == "missing"
+    assert line.needed == "86 days"
+    assert line.change.startswith("wait 26 days")
+
+
+def test_a_silent_feed_is_found_where_it_matters() -> None:
+    late = replace(FEED, order_days=np.delete(FEED.order_days, np.arange(200, 216)))
+    assert _feed(late)["longest silence of the feed"].verdict == "missing"
+    assert _feed(late)["longest silence of the feed"].measured == "16 days"
+    early = replace(FEED, order_days=np.delete(FEED.order_days, np.arange(3, 19)))
+    assert _feed(early)["longest silence of the feed"].verdict == "ok"
+
+
+def test_a_shop_of_guests_is_refused() -> None:
+    line = _feed(replace(FEED, guests_count=700))["orders of guests"]
+    assert (line.measured, line.verdict) == ("70.0 %", "missing")
+
+
+def test_too_few_of_each_is_named() -> None:
+    lines = of_customers(
+        Counts(active=150, churned=20, retained=4_000, judged_churned=4, judged_retained=900),
+        Readiness(),
+    )
+    assert [line.what for line in lines if line.verdict == "missing"] == [
+        "active customers, newest day",
+        "churned, days learnt from",
+        "of the rarer outcome, days judged on",
+    ]
+
+
+def test_the_text_is_an_aligned_table_with_what_to_change() -> None:
+    found = report(
+        [
+            Line(
+                what="history",
+                measured="10 days",
+                needed="147 days",
+                verdict="missing",
+                change="wait.",
+            ),
+            Line(what="guests", measured="1 %", needed="at most 60 %", verdict="ok"),
+        ]
+    )
+    assert str(found).splitlines() == [
+        "demand   measured  needed        verdict",
+        "-------  --------  ------------  -------",
+        "history  10 days   147 days      missing",
+        "guests   1 %       at most 60 %  ok",
+        "",
+        "history: wait.",
+    ]
+    assert found.to_dict()["is_ready"] is False

@@ -1,0 +1,355 @@
+"""The best candidate beside a champion: compared, seated or not, promoted or not, and written down."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from retention_ml.models.bundle.bundle import Bundle
+from retention_ml.models.evaluation.gate import choose
+from retention_ml.models.evaluation.offline_comparison import Contest
+from retention_ml.models.promotion.aliases import settle
+from retention_ml.models.promotion.decisions import write_decision
+from retention_ml.models.promotion.reconcile import follow
+from retention_ml.models.registry.mlflow_registry import Registry
+from retention_ml.models.training import comparison, ledger, selection
+from retention_ml.models.training.candidates import candidate
+from retention_ml.models.training.fit_candidate import bundle_of, learnt_of
+from retention_ml.models.training.preparation import load_rows
+from retention_ml.models.training.train import fit, prepare, select
+from retention_ml.outcomes.trial.trials import trial_between
+from retention_ml.settings import Settings
+from tests.models.conftest import Trained, copy_of_shop
+
+BETTER = Contest(verdict="promote", reason="It is better.", evidence={"reason": "It is better."})
+
+AGE_DAYS = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """A shop whose champion is version 2, made `AGE_DAYS` ago; two trainings are fitted."""
+
+    shop: Trained
+    first: tuple[Settings, str]
+    second: tuple[Settings, str]
+
+
+@pytest.fixture(scope="module")
+def fitted(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fitted]:
+    with copy_of_shop(trained, tmp_path_factory.mktemp("fitted") / "home") as shop:
+        settings = _with(shop.settings, "training", candidates=("recency", "rfm_logistic"))
+        trainings = []
+        for seed in (5, 6):
+            own = _with(settings, "training", seed=seed)
+            prepared = prepare(shop.warehouse, settings=own, as_of=shop.as_of).details
+            for name in own.training.candidates:
+                fit(
+                    shop.warehouse,
+                    settings=own,
+                    training_id=str(prepared["training_id"]),
+                    candidate=name,
+                )
+            trainings.append((own, str(prepared["training_id"])))
+        _give_older_champion(shop, *trainings[0])
+        yield Fitted(shop=shop, first=trainings[0], second=trainings[1])
+
+
+@pytest.fixture
+def world(fitted: Fitted, copied: Callable[[Trained], Trained]) -> Fitted:
+    """A copy that a test may change."""
+    shop = copied(fitted.shop)
+    home = {"home": shop.settings.home}
+    return Fitted(
+        shop=shop,
+        first=(fitted.first[0].model_copy(update=home), fitted.first[1]),
+        second=(fitted.second[0].model_copy(update=home), fitted.second[1]),
+    )
+
+
+def _with(settings: Settings, section: str, **values: Any) -> Settings:
+    own = getattr(settings, section).model_copy(update=values)
+    return settings.model_copy(update={section: own})
+
+
+def _select(world: Fitted, which: tuple[Settings, str]) -> dict[str, Any]:
+    settings, training_id = which
+    return dict(
+        select(
+            world.shop.warehouse,
+            settings=settings,
+            training_id=training_id,
+            trial_between=trial_between,
+        ).details
+    )
+
+
+def _aliases(world: Fitted) -> dict[str, str]:
+    return Registry(world.first[0]).aliases()
+
+
+def _decided(world: Fitted) -> list[tuple[str, str, str]]:
+    rows = world.shop.warehouse.read(
+        "SELECT alias, model_version, verdict FROM models.promotions ORDER BY promotion_id OFFSET 2"
+    ).to_pylist()
+    return [(row["alias"], row["model_version"], row["verdict"]) for row in rows]
+
+
+def test_a_candidate_is_compared_with_the_champion_and_takes_the_free_seat(world: Fitted) -> None:
+    details = _select(world, world.first)
+    assert details["verdict"] == "inconclusive"
+    assert "Against the champion on the same" in details["reason"]
+    assert "has to prove itself on outcomes" in details["reason"]
+    assert _aliases(world) == {"champion": "2", "challenger": "3"}
+    assert _decided(world) == [("challenger", "3", "promote"), ("champion", "3", "inconclusive")]
+    row = world.shop.warehouse.read(
+        "SELECT evidence::text AS e FROM models.promotions ORDER BY promotion_id DESC LIMIT 1"
+    )
+    evidence = json.loads(row["e"][0].as_py())["contest"]
+    assert {one["what"] for one in evidence["findings"]} == {
+        "roc_auc", "log_loss", "brier", "segments", "calibration_difference", "profit",
+        "tier_moves", "answers", "calibration", "seconds_per_thousand", "megabytes",
+    }  # fmt: skip
+    made = date.fromisoformat(str(world.shop.as_of)) - timedelta(days=AGE_DAYS)
+    assert all(date.fromisoformat(day) >= made for day in evidence["days"])
+    again = _select(world, world.first)
+    assert again == details
+
+
+def test_the_comparison_is_kept_and_shown(world: Fitted) -> None:
+    details = _select(world, world.first)
+    name = details["selected_model"]
+    rows = world.shop.warehouse.read(
+        "SELECT metric, model_name, lower, upper FROM models.evaluations "
+        "WHERE metric LIKE '%_minus_champion'"
+    ).to_pylist()
+    assert {"roc_auc_minus_champion", "log_loss_minus_champion", "brier_minus_champion"} <= {
+        row["metric"] for row in rows
+    }
+    assert {row["model_name"] for row in rows} == {name}
+    client = Registry(world.first[0])._client
+    version = client.get_model_version("churn", "3")
+    assert "## Beside the champion" in version.description
+    assert "| roc auc " in version.description
+    assert version.tags["gate_verdict"] == "inconclusive"
+    assert version.tags["gate_reason"] == details["reason"][:1_000]
+    run = client.get_run(version.run_id)
+    assert run.data.tags["gate_verdict"] == "inconclusive"
+    assert {"roc_auc_minus_champion", "brier_minus_champion_lower"} <= set(run.data.metrics)
+    plots = {file.path for file in client.list_artifacts(version.run_id, "plots")}
+    assert {"plots/champion_differences.png", "plots/champion_segments.png"} <= plots
+
+
+def test_the_challenger_on_trial_keeps_its_seat(world: Fitted) -> None:
+    _select(world, world.first)
+    _trial(world, ended_on=None)
+    details = _select(world, world.second)
+    assert details["verdict"] == "keep"
+    until = world.shop.as_of + timedelta(days=world.first[0].trial.days_max)
+    assert (
+        f"Version 3 is on trial beside the champion and keeps the challenger's seat until {until}"
+        in details["reason"]
+    )
+    assert details["model_version"] == "4"
+    assert _aliases(world) == {"champion": "2", "challenger": "3"}
+    assert _decided(world)[-1] == ("champion", "4", "keep")
+
+
+def test_a_challenger_whose_trial_has_not_begun_keeps_its_seat(world: Fitted) -> None:
+    _select(world, world.first)
+    assert "Version 3 is on trial" in _select(world, world.second)["reason"]
+    assert _aliases(world)["challenger"] == "3"
+
+
+def test_without_a_champion_the_challenger_beside_the_starter_keeps_its_seat(
+    world: Fitted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _select(world, world.first)
+    follow = Registry.served
+    monkeypatch.setattr(
+        Registry,
+        "served",
+        lambda own, warehouse, alias: (
+            None if alias == "champion" else follow(own, warehouse, alias)
+        ),
+    )
+    monkeypatch.setattr(selection, "decisions", lambda *_: [])
+    monkeypatch.setattr(selection, "locked", lambda *_: [])
+    monkeypatch.setattr(
+        selection, "choose", lambda *said, **more: replace(choose(*said, **more), is_shown=False)
+    )
+    details = _select(world, world.second)
+    assert (details["verdict"], details["model_version"]) == ("keep", "4")
+    assert "Version 3 is on trial beside the starter" in details["reason"]
+    assert _aliases(world)["challenger"] == "3"
+
+
+def test_the_seat_of_a_trial_that_ended_goes_to_the_next_candidate(world: Fitted) -> None:
+    _select(world, world.first)
+    _trial(world, ended_on=world.shop.as_of)
+    assert _select(world, world.second)["verdict"] == "inconclusive"
+    assert _aliases(world) == {"champion": "2", "challenger": "4"}
+
+
+def test_a_seat_that_a_person_cleared_goes_to_the_next_candidate(world: Fitted) -> None:
+    _select(world, world.first)
+    Registry(world.first[0]).clear("challenger")
+    assert _select(world, world.second)["verdict"] == "inconclusive"
+    assert _aliases(world) == {"champion": "2", "challenger": "4"}
+
+
+@pytest.mark.parametrize(
+    ("evidence", "mode", "verdict", "aliases"),
+    [
+        ("offline", "automatic", "promote", {"champion": "3"}),
+        ("offline", "approval", "inconclusive", {"champion": "2", "challenger": "3"}),
+        ("outcomes", "automatic", "inconclusive", {"champion": "2", "challenger": "3"}),
+    ],
+)
+def test_a_better_candidate_is_promoted_only_where_the_settings_say_so(
+    world: Fitted,
+    monkeypatch: pytest.MonkeyPatch,
+    evidence: str,
+    mode: str,
+    verdict: str,
+    aliases: dict[str, str],
+) -> None:
+    monkeypatch.setattr(selection, "compare", lambda *_, **__: BETTER)
+    settings = _with(world.first[0], "promotion", evidence=evidence, mode=mode)
+    assert _select(world, (settings, world.first[1]))["verdict"] == verdict
+    assert _aliases(world) == aliases
+    row = world.shop.warehouse.read(
+        "SELECT evidence::text AS e FROM models.promotions ORDER BY promotion_id DESC LIMIT 1"
+    )
+    awaits = json.loads(row["e"][0].as_py()).get("awaits_approval", False)
+    assert awaits == (evidence == "offline" and mode == "approval")
+
+
+def test_a_champion_that_cannot_predict_the_days_judged_on_stays(
+    world: Fitted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    champion = follow(Registry(world.first[0]), world.shop.warehouse, "champion")
+    assert champion is not None
+    whole = Bundle.predict
+
+    def broken(self: Bundle, table: Any) -> Any:
+        if self.sha256 == champion.bundle_sha256 and "as_of" in table.column_names:
+            raise ValueError("damaged")
+        return whole(self, table)
+
+    monkeypatch.setattr(Bundle, "predict", broken)
+    details = _select(world, world.first)
+    assert details["verdict"] == "keep"
+    assert "could not be compared (ValueError: damaged), so the champion stays" in details["reason"]
+    assert _aliases(world) == {"champion": "2"}
+
+
+def test_a_candidate_identical_to_the_champion_is_not_registered(
+    world: Fitted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selection, "is_same", lambda *_: True)
+    details = _select(world, world.first)
+    assert (details["verdict"], details["model_version"]) == ("keep", None)
+    assert "identical to the champion" in details["reason"]
+    assert len(Registry(world.first[0]).versions()) == 2
+
+
+def test_two_bundles_are_one_model_whatever_training_they_name(world: Fitted) -> None:
+    champion = follow(Registry(world.first[0]), world.shop.warehouse, "champion")
+    assert champion is not None
+    bundle = champion.bundle
+
+    def told(**more: Any) -> Bundle:
+        text = json.dumps({**bundle.manifest, **more}).encode()
+        return Bundle.from_contents({**bundle.contents, "manifest.json": text})
+
+    assert comparison.is_same(bundle, told(training_id="another"))
+    assert not comparison.is_same(bundle, told(calibration={"slope": 0.5, "intercept": 0.0}))
+    other = {name: content + b" " for name, content in bundle.contents.items()}
+    assert not comparison.is_same(bundle, replace(bundle, contents=other, sha256="0" * 64))
+
+
+def test_a_champion_that_changed_meanwhile_leaves_the_candidate_without_a_part(
+    world: Fitted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = selection.register
+
+    def slowly(registry: Registry, settings: Settings, *rest: Any) -> Any:
+        with world.shop.warehouse.transaction() as transaction:
+            write_decision(
+                transaction,
+                settings=settings,
+                alias="champion",
+                model_name="rfm_logistic",
+                version="1",
+                bundle_sha256=str(world.shop.receipt.details["bundle_sha256"]),
+                verdict="promote",
+                decided_by="a person",
+                reason="meanwhile",
+                evidence={},
+                training_id=None,
+            )
+        return whole(registry, settings, *rest)
+
+    monkeypatch.setattr(selection, "register", slowly)
+    details = _select(world, world.first)
+    assert details["verdict"] == "keep"
+    assert "changed while it was judged" in details["reason"]
+    assert _aliases(world) == {"champion": "1"}
+
+
+def _give_older_champion(shop: Trained, settings: Settings, training_id: str) -> None:
+    """A champion as of `AGE_DAYS` ago that knows recency only."""
+    training = ledger.training(shop.warehouse, training_id)
+    rows = learnt_of(settings, training, load_rows(shop.warehouse, settings, training))
+    model = candidate("recency").fit(rows, seed=1, threads=1)
+    older = replace(training, as_of=shop.as_of - timedelta(days=AGE_DAYS))
+    bundle = bundle_of(settings, older, "recency", model, training.plan.training, rows)
+    registry = Registry(settings)
+    run_id = shop.warehouse.read("SELECT mlflow_run_id FROM models.fits")["mlflow_run_id"][0]
+    version = registry.register(
+        bundle,
+        run_id=run_id.as_py(),
+        tags={"bundle_sha256": bundle.sha256},
+        description="older",
+    )
+    with shop.warehouse.transaction() as transaction:
+        write_decision(
+            transaction,
+            settings=shop.settings,
+            alias="champion",
+            model_name=bundle.model_name,
+            version=version.version,
+            bundle_sha256=bundle.sha256,
+            verdict="promote",
+            decided_by="test",
+            reason="older",
+            evidence={},
+            training_id=None,
+        )
+    settle(registry, shop.warehouse)
+
+
+def _trial(world: Fitted, ended_on: date | None) -> None:
+    registry = Registry(world.first[0])
+    pair = [follow(registry, world.shop.warehouse, alias) for alias in ("champion", "challenger")]
+    champion, challenger = pair
+    assert champion is not None
+    assert challenger is not None
+    with world.shop.warehouse.transaction() as transaction:
+        transaction.execute(
+            "INSERT INTO outcomes.trials (champion_version, champion_sha256, challenger_version, "
+            "challenger_sha256, definition_hash, began_on, plan, status, ended_on, run_id) VALUES "
+            "(:v1, :s1, :v2, :s2, :hash, :began, '{}', :status, :ended, 'test')",
+            v1=champion.version,
+            s1=champion.bundle_sha256,
+            v2=challenger.version,
+            s2=challenger.bundle_sha256,
+            hash=champion.bundle.manifest["definition_hash"],
+            began=world.shop.as_of,
+            status="undecided" if ended_on else "open",
+            ended=ended_on,
+        )

@@ -1,0 +1,426 @@
+"""The door `watch` on a small shop: thirty clean days, planted shifts, staleness, refusals."""
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from retention_ml.features import build
+from retention_ml.models.training.schedule import due
+from retention_ml.outcomes.monitoring import queries
+from retention_ml.outcomes.monitoring.alerts import Alert, is_drift_alerted, raise_alerts
+from retention_ml.outcomes.monitoring.watch import watch
+from retention_ml.reports.read import status
+from retention_ml.settings import Settings
+from retention_ml.warehouse import Warehouse
+from tests.worlds.scores import PlainBundle, World, make_world
+from tests.worlds.seasonal_shop import SeasonalShop, seasonal_shop
+from tests.worlds.shops import fill
+
+FIRST = date(2025, 1, 6)
+BEGINS = 240  # the day of the shop on which watching begins
+CUTOFFS = [BEGINS - 30 - 14 * place for place in range(10)]
+
+
+def day_of(number: int) -> date:
+    return FIRST + timedelta(days=number)
+
+
+class Watched:
+    """A seasonal shop behind the door."""
+
+    def __init__(self, world: World, shop: SeasonalShop) -> None:
+        self.world, self.shop = world, shop
+        with world.warehouse.transaction() as transaction:
+            transaction.execute("DELETE FROM features.customer_daily")
+            transaction.execute("DELETE FROM features.builds")
+
+    def build(self, number: int, **shift: float) -> None:
+        """Write a day's features; `shift` moves some by so many standard deviations."""
+        day = day_of(number)
+        who, found = self.shop.features(number)
+        for name, deviations in shift.items():
+            found[name] = found[name] + deviations * np.nanstd(found[name])
+        rows = pa.table(
+            {
+                "as_of": pa.array([day] * len(who), pa.date32()),
+                "customer_id": [f"c{place:05d}" for place in who],
+                **{name: pa.array(values, mask=np.isnan(values)) for name, values in found.items()},
+            }
+        )
+        with self.world.warehouse.transaction() as transaction:
+            transaction.execute("DELETE FROM features.customer_daily WHERE as_of = :day", day=day)
+            transaction.copy("features.customer_daily", rows)
+            transaction.execute(
+                "INSERT INTO features.builds (as_of, features_digest, catalogue_sha256, "
+                "customers_count, newest_input_at, newest_rollup_id, engine, built_at) VALUES "
+                "(:day, :digest, :catalogue, :n, :newest, 0, 'test', :newest)",
+                day=day,
+                digest=f"{number} {shift}",
+                catalogue=build.definition_sha256(self.world.settings),
+                n=len(who),
+                newest=datetime(day.year, day.month, day.day, tzinfo=UTC) - timedelta(hours=3),
+            )
+
+    def run(self, number: int, *, add_to_scores: float = 0.0, **shift: float) -> dict[str, Any]:
+        """Build, score, publish and watch a day; what the receipt says."""
+        self.build(number, **shift)
+        snapshot = self.world.score_and_publish(day_of(number))
+        if add_to_scores:
+            with self.world.warehouse.transaction() as transaction:
+                transaction.execute(
+                    "UPDATE scores.customer_daily SET champion_probability = least(1, "
+                    "coalesce(champion_probability, churn_probability) + :more) "
+                    "WHERE snapshot_id = :id",
+                    more=add_to_scores,
+                    id=snapshot,
+                )
+        return self.watch(number)
+
+    def watch(self, number: int) -> dict[str, Any]:
+        """Watch a day again; what the receipt says."""
+        door = watch(self.world.warehouse, settings=self.world.settings, as_of=day_of(number))
+        return dict(door.details)
+
+    def alerts(self) -> list[dict[str, Any]]:
+        return self.world.rows("SELECT * FROM ops.alerts ORDER BY alert_id")
+
+    def drift(self, number: int) -> dict[tuple[str, str, str], dict[str, Any]]:
+        rows = self.world.rows(f"SELECT * FROM outcomes.drift WHERE as_of = '{day_of(number)}'")
+        return {(row["kind"], row["name"], row["measure"]): row for row in rows}
+
+
+@pytest.fixture
+def watched(warehouse: Warehouse, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Watched:
+    shop = seasonal_shop(customers=400, days=BEGINS + 40, seed=3)
+    world = make_world(warehouse, settings, monkeypatch)
+    names = tuple(shop.features(BEGINS)[1])
+    monkeypatch.setattr(queries, "features_read", lambda settings, snapshot: names)
+    found = Watched(world, shop)
+    for number in CUTOFFS:
+        found.build(number)
+    return found
+
+
+def test_thirty_clean_days_raise_at_most_one_alarm_and_a_shift_is_found_within_three_runs(
+    watched: Watched,
+) -> None:
+    for number in range(BEGINS, BEGINS + 30):
+        watched.run(number)
+    assert len(watched.alerts()) <= 1
+    raised: list[dict[str, Any]] = []
+    for number in range(BEGINS + 30, BEGINS + 33):
+        raised += watched.run(number, revenue_cents_30d=3.0)["alerts"]
+    found = [alert for alert in raised if alert["kind"] == "input_drift"]
+    assert len(found) == 1
+    assert "revenue_cents_30d" in found[0]["sentence"]
+
+
+def test_a_shift_in_the_scores_is_found_within_three_runs(watched: Watched) -> None:
+    for number in range(BEGINS, BEGINS + 10):
+        assert watched.run(number)["alerts"] == []
+    spread = watched.world.rows("SELECT stddev(churn_probability) AS s FROM scores.customer_daily")[
+        0
+    ]["s"]
+    raised = []
+    for number in range(BEGINS + 10, BEGINS + 13):
+        raised += watched.run(number, add_to_scores=3 * spread)["alerts"]
+    assert "score_drift" in {alert["kind"] for alert in raised}
+
+
+def test_watching_a_day_again_changes_nothing(watched: Watched) -> None:
+    watched.run(BEGINS)
+    watched.run(BEGINS + 1, revenue_cents_30d=3.0)
+    watched.run(BEGINS + 2, revenue_cents_30d=3.0)
+    before = watched.drift(BEGINS + 2), watched.alerts()
+    watched.watch(BEGINS + 2)
+    after = watched.drift(BEGINS + 2), watched.alerts()
+    for drift in (before[0], after[0]):
+        for row in drift.values():
+            row.pop("measured_at")
+    assert before == after
+    assert [alert["kind"] for alert in after[1]] == ["input_drift"]
+    shown = status(watched.world.warehouse, watched.world.settings)["alerts"]
+    assert shown == {f"{day_of(BEGINS + 2)} input drift: input": after[1][0]["sentence"]}
+
+
+def test_one_bad_day_is_stored_but_no_alert(watched: Watched) -> None:
+    watched.run(BEGINS)
+    assert watched.run(BEGINS + 1, sessions_count_7d=3.0)["alerts"] == []
+    assert watched.drift(BEGINS + 1)["input", "sessions_count_7d", "psi"]["is_beyond"]
+    assert watched.run(BEGINS + 2)["alerts"] == []
+    assert not watched.drift(BEGINS + 2)["input", "sessions_count_7d", "psi"]["is_beyond"]
+
+
+def test_a_lasting_shift_is_told_once_in_the_cooldown_and_then_again(watched: Watched) -> None:
+    watched.world.set("monitoring", cooldown_days=3)
+    raised = [
+        {alert["kind"] for alert in watched.run(number, revenue_cents_30d=3.0)["alerts"]}
+        for number in range(BEGINS, BEGINS + 6)
+    ]
+    assert raised == [set(), {"input_drift"}, set(), set(), {"input_drift"}, set()]
+
+
+def test_a_run_that_was_cut_off_tells_its_alert_again_and_another_run_does_not(
+    watched: Watched,
+) -> None:
+    watched.run(BEGINS, revenue_cents_30d=3.0)
+    watched.world.settings = watched.world.settings.model_copy(update={"run_id": "first"})
+    told = watched.run(BEGINS + 1, revenue_cents_30d=3.0)
+    assert [alert["kind"] for alert in told["alerts"]] == ["input_drift"]
+    assert watched.watch(BEGINS + 1) == told
+    watched.world.settings = watched.world.settings.model_copy(update={"run_id": "second"})
+    assert watched.watch(BEGINS + 1)["alerts"] == []
+    assert len(watched.alerts()) == 1
+
+
+def test_drift_makes_a_training_due_unless_the_settings_forbid_it(watched: Watched) -> None:
+    world = watched.world
+    world.set("training", every_days=60)
+    with world.warehouse.transaction() as transaction:
+        transaction.execute(
+            "INSERT INTO models.trainings (training_id, as_of, definition_hash, cutoffs, "
+            "evaluation_days, final_days, data_digest, status, readiness, created_at) VALUES "
+            "('t', :day, 'd', '{}', '{}', '{}', '', 'selected', '{}', :at)",
+            day=day_of(BEGINS - 10),
+            at=datetime(2025, 1, 1, tzinfo=UTC),
+        )
+
+    def is_due(number: int) -> bool:
+        found = due(
+            world.warehouse,
+            settings=world.settings,
+            as_of=day_of(number),
+            is_drift_alerted=is_drift_alerted,
+        )
+        return bool(found.details["is_due"])
+
+    assert not watched.run(BEGINS, revenue_cents_30d=3.0)["wants_training"]
+    assert not is_due(BEGINS)
+    assert watched.run(BEGINS + 1, revenue_cents_30d=3.0)["wants_training"]
+    assert is_due(BEGINS + 1)
+    assert not is_due(BEGINS - 5)
+    world.set("monitoring", drift_starts_training=False)
+    assert not is_due(BEGINS + 1)
+    with world.warehouse.transaction() as transaction:
+        transaction.execute("UPDATE models.trainings SET as_of = :day", day=day_of(BEGINS + 1))
+    world.set("monitoring", drift_starts_training=True)
+    assert not is_due(BEGINS + 9)
+    assert world.rows("SELECT count(*) AS n FROM models.promotions")[0]["n"] == 1
+
+
+def test_a_new_champion_is_not_taken_for_a_drift_of_the_scores(watched: Watched) -> None:
+    for number in range(BEGINS, BEGINS + 3):
+        watched.run(number)
+    watched.world.champion(PlainBundle(bias=-0.7), version="2")
+    for number in range(BEGINS + 3, BEGINS + 6):
+        assert watched.run(number)["alerts"] == []
+    assert ("score", "all", "psi") not in watched.drift(BEGINS + 3)
+    assert watched.drift(BEGINS + 5)["score", "all", "psi"]["threshold"] is not None
+
+
+def test_the_expected_performance_stands_beside_the_scores(watched: Watched) -> None:
+    watched.run(BEGINS)
+    found = watched.drift(BEGINS)
+    assert 0.5 < found["estimate", "all", "roc_auc"]["value"] < 1
+    assert found["estimate", "all", "roc_auc"]["threshold"] is None
+    said = watched.world.rows("SELECT avg(churn_probability) AS p FROM scores.customer_daily")
+    assert found["estimate", "all", "churn_rate"]["value"] == pytest.approx(said[0]["p"])
+
+
+def _outcomes(watched: Watched, number: int, *, more: float, known: int) -> None:
+    """Outcomes of a scored day: true to the scores, but for so many more that churn."""
+    day = day_of(number)
+    draw = np.random.default_rng(number)
+    with watched.world.warehouse.transaction() as transaction:
+        rows = transaction.execute(
+            "SELECT customer_id, churn_probability FROM scores.customer_daily WHERE as_of = :day",
+            day=day,
+        )
+        churned = draw.random(len(rows)) < np.array([row[1] for row in rows]) + more
+        transaction.execute("UPDATE scores.snapshots SET model_as_of = as_of")
+        transaction.execute(
+            "INSERT INTO models.label_windows (as_of, definition_hash, definition, "
+            "window_starts_at, window_ends_at, settles_at, customers_count, churned_count, "
+            "known_as_of, matured_at) VALUES (:day, :hash, '{}', :at, :at, :settled, :n, :churned, "
+            ":known, :at)",
+            day=day,
+            hash="d" * 16,
+            at=datetime(2025, 1, 1, tzinfo=UTC),
+            settled=datetime.combine(day_of(known - 1), time(12), UTC),
+            n=len(rows),
+            churned=int(churned.sum()),
+            known=day_of(known),
+        )
+        transaction.copy(
+            "models.labels",
+            pa.table(
+                {
+                    "as_of": pa.array([day] * len(rows), pa.date32()),
+                    "definition_hash": ["d" * 16] * len(rows),
+                    "customer_id": [row[0] for row in rows],
+                    "is_churned": churned.tolist(),
+                }
+            ),
+        )
+
+
+def test_forecasts_that_prove_wrong_are_told_and_true_ones_are_not(watched: Watched) -> None:
+    for number in range(BEGINS, BEGINS + 4):
+        watched.run(number)
+    for place, more in enumerate((0.0, 0.0, 0.3, 0.3)):
+        _outcomes(watched, BEGINS + place, more=more, known=BEGINS + 30 + place)
+    found = [watched.run(BEGINS + 30 + place) for place in range(4)]
+    kinds = [{alert["kind"] for alert in each["alerts"]} for each in found]
+    assert kinds[0] | kinds[1] == set()
+    assert "calibration_drift" in kinds[3]
+    gap = watched.drift(BEGINS + 33)["calibration", "all", "observed_minus_expected"]
+    assert gap["value"] > 0.15
+    assert gap["reference"] == f"the forecasts of {day_of(BEGINS + 3)}"
+    assert found[3]["wants_training"]
+
+
+def test_a_customer_reached_by_a_campaign_does_not_count_for_the_calibration(
+    watched: Watched,
+) -> None:
+    watched.run(BEGINS)
+    _outcomes(watched, BEGINS, more=0.0, known=BEGINS + 30)
+    now = queries.published(watched.world.warehouse, day_of(BEGINS))[-1]
+
+    def counted() -> int:
+        found = queries.cohort(
+            watched.world.warehouse, watched.world.settings, now, day_of(BEGINS + 40)
+        )
+        return found.customers_count if found else 0
+
+    everybody = counted()
+    reached = watched.world.rows("SELECT customer_id FROM scores.customer_daily LIMIT 20")
+    sent_at = datetime.combine(day_of(BEGINS + 3), time(12), UTC)
+    contacts = [
+        {"campaign_id": "k", "customer_id": row["customer_id"], "kind": "sent", "event_at": sent_at}
+        for row in reached
+    ]
+    fill(watched.world.warehouse, "campaign_contacts", contacts)
+    assert counted() == everybody - 20
+
+
+def test_old_scores_and_a_silent_feed_are_told(watched: Watched) -> None:
+    watched.run(BEGINS)
+    assert watched.watch(BEGINS + 3)["alerts"] == []
+    found = watched.watch(BEGINS + 4)["alerts"]
+    assert [(alert["kind"], alert["severity"]) for alert in found] == [("stale_scores", "critical")]
+    assert "4 days before" in found[0]["sentence"]
+    watched.run(BEGINS + 5)
+    with watched.world.warehouse.transaction() as transaction:
+        transaction.execute("UPDATE features.builds SET newest_input_at = '2025-08-20'")
+    assert [alert["kind"] for alert in watched.watch(BEGINS + 5)["alerts"]] == ["stale_feed"]
+
+
+def test_a_refused_snapshot_and_a_refused_model_are_told_with_the_reason(watched: Watched) -> None:
+    watched.run(BEGINS)
+    watched.build(BEGINS + 1)
+    snapshot = watched.world.score(day_of(BEGINS + 1)).details["snapshot_id"]
+    with watched.world.warehouse.transaction() as transaction:
+        transaction.execute(
+            "UPDATE scores.snapshots SET status = 'refused', reason = 'a tier jumped' "
+            "WHERE snapshot_id = :id",
+            id=snapshot,
+        )
+        transaction.execute(
+            "INSERT INTO models.promotions (alias, model_name, model_version, bundle_sha256, "
+            "verdict, decided_by, reason, evidence, decided_at) VALUES ('champion', 'plain', '9', "
+            "'x', 'refuse', 'mlflow', 'its digest differs', '{}', '2025-01-02')"
+        )
+    found = {alert["kind"]: alert for alert in watched.watch(BEGINS + 1)["alerts"]}
+    assert "a tier jumped" in found["refused_snapshot"]["sentence"]
+    assert "its digest differs" in found["refused_model"]["sentence"]
+    assert watched.drift(BEGINS + 1) == {}
+
+
+def test_a_refusal_is_told_until_a_decision_moves_the_alias_and_only_of_the_newest_day(
+    watched: Watched,
+) -> None:
+    world = watched.world
+
+    def decide(verdict: str, by: str) -> None:
+        with world.warehouse.transaction() as transaction:
+            transaction.execute(
+                "INSERT INTO models.promotions (alias, model_name, model_version, bundle_sha256, "
+                "verdict, decided_by, reason, evidence, decided_at) VALUES ('challenger', 'plain', "
+                "'9', 'x', :verdict, :by, 'unfit', '{}', '2025-01-02')",
+                verdict=verdict,
+                by=by,
+            )
+
+    def told(number: int) -> list[tuple[str, str, str]]:
+        of_day = queries.standing(world.warehouse, world.settings, day_of(number))
+        return list(of_day.refused_models)
+
+    watched.run(BEGINS)
+    watched.run(BEGINS + 1)
+    decide("refuse", "ann")  # her `retention promote` failed; the alias stands where it stood
+    assert told(BEGINS + 1) == []
+    decide("refuse", "mlflow")
+    decide("keep", "gate")
+    assert told(BEGINS + 1) == [("challenger", "9", "unfit")]
+    assert told(BEGINS + 2) == [("challenger", "9", "unfit")]  # not published yet
+    assert told(BEGINS) == []
+    decide("follow", "mlflow")
+    assert told(BEGINS + 1) == []
+
+
+def test_in_a_backfill_newest_first_a_lasting_fault_is_told_once_in_the_cooldown(
+    warehouse: Warehouse,
+) -> None:
+    fault = Alert(kind="stale_feed", subject="s", severity="warning", sentence="s", evidence={})
+
+    def is_news(number: int) -> bool:
+        with warehouse.transaction() as transaction:
+            return bool(
+                raise_alerts(
+                    transaction, [fault], as_of=day_of(number), cooldown_days=3, run_id="r"
+                )
+            )
+
+    assert [is_news(number) for number in (9, 8, 7, 6, 9)] == [True, False, False, True, True]
+
+
+def test_channels_and_countries_are_watched_as_known_on_the_day(watched: Watched) -> None:
+    def orders(first: int, last: int, channel: str) -> list[dict[str, Any]]:
+        return [
+            {
+                "order_id": f"{channel}{number}-{place}",
+                "customer_id": f"c{place:05d}",
+                "event_at": datetime.combine(day_of(number), time(12), UTC),
+                "channel": channel,
+            }
+            for number in range(first, last)
+            for place in range(10)
+        ]
+
+    fill(watched.world.warehouse, "orders", orders(BEGINS - 60, BEGINS, "web"))
+    fill(watched.world.warehouse, "orders", orders(BEGINS - 20, BEGINS, "app"))
+    fill(
+        watched.world.warehouse,
+        "customers",
+        [{"customer_id": f"c{place:05d}", "country": "France"} for place in range(10)],
+        available_at=datetime(2025, 1, 1, tzinfo=UTC),
+    )
+    watched.run(BEGINS)
+    found = watched.drift(BEGINS)
+    assert found["category", "orders.channel", "psi"]["is_beyond"]
+    assert found["category", "orders.channel", "new_share"]["value"] == pytest.approx(200 / 480)
+    assert found["category", "customers.country", "new_share"]["value"] == 0
+    assert not found["category", "customers.country", "psi"]["is_beyond"]
+
+
+def test_no_alert_names_a_customer(watched: Watched) -> None:
+    for number in range(BEGINS, BEGINS + 3):
+        watched.run(number, revenue_cents_30d=3.0, recency_days=-3.0)
+    alerts = watched.alerts()
+    assert alerts
+    for alert in alerts:
+        assert not re.search(r"\bc\d{5}\b", f"{alert['sentence']} {alert['evidence']}")
