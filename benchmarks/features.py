@@ -9,11 +9,11 @@ from datetime import timedelta
 from benchmarks.lines import Line, show, timed
 from benchmarks.place import place
 from benchmarks.shop import fill
+from retention_ml.clock import day_number
 from retention_ml.features import freshness
 from retention_ml.features.build import build, build_many
 from retention_ml.features.catalogue import CATALOGUE
 from retention_ml.features.engines import ENGINES, compute
-from retention_ml.features.local_time import day_number
 from retention_ml.features.roll_up import roll_up
 
 _NOTE = (

@@ -33,11 +33,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--source")
     parser.add_argument("files", nargs="*", type=Path)
-    given = parser.parse_args()
-    if bool(given.source) != bool(given.files):
+    arguments = parser.parse_args()
+    if bool(arguments.source) != bool(arguments.files):
         parser.error("name both --source and files, or neither")
-    found = data.online_retail() or data.complete_journey()
-    source, files = given.source or found.source, tuple(given.files) or found.files
+    deliveries = data.online_retail() or data.complete_journey()
+    source, files = (
+        arguments.source or deliveries.source,
+        tuple(arguments.files) or deliveries.files,
+    )
     measure(source, files)
 
 

@@ -41,13 +41,13 @@ class Place:
         `changes` such as `CHURN__HORIZON_DAYS="90"` come over them; what the environment
         overrides (`RETENTION_TRAINING__TUNING_TRIALS`, …) comes over both.
         """
-        given = {
+        overrides = {
             name: value
             for name, value in os.environ.items()
             if name.startswith("RETENTION_") and "__" in name
         }
         changed = {f"RETENTION_{name}": value for name, value in changes.items()}
-        return load({**changed, **given, "RETENTION_HOME": str(self.folder / "home")})
+        return load({**changed, **overrides, "RETENTION_HOME": str(self.folder / "home")})
 
 
 @contextmanager
@@ -57,14 +57,14 @@ def place(keep: Path | None = None) -> Iterator[Place]:
     A folder given as `keep` stays, and what was done in it need not be done again.
     """
     if keep is not None:
-        with _running(keep.resolve()) as found:
-            yield found
+        with _running(keep.resolve()) as running:
+            yield running
         return
     with (
         tempfile.TemporaryDirectory(prefix="retention-benchmark-") as name,
-        _running(Path(name)) as found,
+        _running(Path(name)) as running,
     ):
-        yield found
+        yield running
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """`docs/quality.md` from the reports of the quality benchmark: every figure in it was measured.
 
 `python -m benchmarks.quality_document [FOLDER]` writes it anew from reports that are there. What
-stands below the last heading, "What was tried", is written by hand and stays.
+stands below the last heading, "Shops with known ground truth", is written by hand and stays.
 """
 
 import argparse
@@ -14,12 +14,13 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from retention_ml.models.backtest import figures
-from retention_ml.models.backtest.predictions import numbered
+from retention_ml.models.backtest.predictions import to_arrays
+from retention_ml.models.evaluation.figures.axes import png
 from retention_ml.settings import PROJECT
 
 DOCUMENT = PROJECT / "docs" / "quality.md"
 REPORTS = PROJECT / "build" / "quality"
-HAND_WRITTEN = "## What was tried\n"
+HAND_WRITTEN = "## Shops with known ground truth\n"
 _TITLES = {
     "online_retail_ii_90d": "Online Retail II, 90 days",
     "online_retail_ii_30d": "Online Retail II, 30 days",
@@ -53,30 +54,30 @@ def main() -> None:
 
 def write(folder: Path, names: Sequence[str]) -> Path:
     """Write the document and its figures from `NAME.json` and `NAME.parquet`; its path."""
-    found = {
+    documents = {
         name: json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in names
     }
     pictures = DOCUMENT.with_suffix("")
     pictures.mkdir(exist_ok=True)
-    for name, document in found.items():
-        predictions = numbered(pq.read_table(folder / f"{name}.parquet"))
+    for name, document in documents.items():
+        predictions = to_arrays(pq.read_table(folder / f"{name}.parquet"))
         reference = document["reference"]
-        drawn = [reference, *(other for other in _DRAWN if other in document["models"])]
+        models = [reference, *(other for other in _DRAWN if other in document["models"])]
         for kind, figure in (
             ("differences", figures.differences(document)),
-            ("calibration", figures.calibration(predictions, drawn)),
-            ("over_time", figures.over_time(document, drawn)),
+            ("calibration", figures.calibration(predictions, models)),
+            ("over_time", figures.over_time(document, models)),
         ):
-            (pictures / f"{name}_{kind}.png").write_bytes(figures.png(figure, _DPI))
-    DOCUMENT.write_text(text(found) + _by_hand(), encoding="utf-8")
+            (pictures / f"{name}_{kind}.png").write_bytes(png(figure, _DPI))
+    DOCUMENT.write_text(text(documents) + _by_hand(), encoding="utf-8")
     return DOCUMENT
 
 
-def text(found: Mapping[str, Document]) -> str:
+def text(documents: Mapping[str, Document]) -> str:
     """The generated part of the document, from the reports by task."""
     parts = [
         "# Prediction quality",
-        "Written by `make benchmark-quality` (down to “What was tried”, which is written by hand). "
+        "Written by `make benchmark-quality` (the last section is written by hand). "
         "Every figure was measured by `retention backtest`: for each day a model learns only from "
         "what was known at the start of that day, predicts the customers active then, and is "
         "judged by what they did afterwards. All data sets are run with the same code and the same "
@@ -87,23 +88,23 @@ def text(found: Mapping[str, Document]) -> str:
         "Absolute figures belong to their shops and months; compare models within a task.",
         "## Summary",
         "ROC AUC / log loss / ECE:",
-        _summary(found),
+        _summary(documents),
         "## Champion minus each baseline",
         "Paired difference of ROC AUC with its 95 % interval:",
-        _against(found, "roc_auc"),
+        _against(documents, "roc_auc"),
         "Paired difference of log loss (below zero is better):",
-        _against(found, "log_loss"),
+        _against(documents, "log_loss"),
         "## Targets",
-        _targets(found),
+        _targets(documents),
         "## Time",
-        _time(found),
+        _time(documents),
         "## Settings",
-        _settings(found),
+        _settings(documents),
         "## Commands",
         "All of it: `make benchmark-quality`. A single task, on a warehouse that holds its data:",
-        "\n".join(f"```\n{_command(name, document)}\n```" for name, document in found.items()),
+        "\n".join(f"```\n{_command(name, document)}\n```" for name, document in documents.items()),
     ]
-    for name, document in found.items():
+    for name, document in documents.items():
         parts += _task(name, document)
     return "\n\n".join(parts) + "\n\n"
 
@@ -118,11 +119,13 @@ def interval(figure: Mapping[str, float | None], style: str) -> str:
     return f"{value:{style}} [{lower:{style}}, {upper:{style}}]"
 
 
-def _summary(found: Mapping[str, Document]) -> str:
+def _summary(documents: Mapping[str, Document]) -> str:
     rows = []
-    for model in _models(found):
-        own = [document["models"][model]["metrics"] for document in found.values()]
-        cells = [[metrics[m]["value"] for m in ("roc_auc", "log_loss", "ece")] for metrics in own]
+    for model in _models(documents):
+        by_task = [document["models"][model]["metrics"] for document in documents.values()]
+        cells = [
+            [metrics[m]["value"] for m in ("roc_auc", "log_loss", "ece")] for metrics in by_task
+        ]
         rows.append(
             [
                 f"`{model}`",
@@ -130,49 +133,50 @@ def _summary(found: Mapping[str, Document]) -> str:
                 _triple(np.mean(cells, axis=0).tolist()),
             ]
         )
-    rates = [document["task"]["churn_rate"] for document in found.values()]
+    rates = [document["task"]["churn_rate"] for document in documents.values()]
     rows.insert(0, ["churn rate", *(f"{rate:.2f}" for rate in rates), f"{np.mean(rates):.2f}"])
-    return _table(["model", *(_title(name) for name in found), "mean"], rows)
+    return _table(["model", *(_title(name) for name in documents), "mean"], rows)
 
 
-def _against(found: Mapping[str, Document], metric: str) -> str:
-    reference = next(iter(found.values()))["reference"]
+def _against(documents: Mapping[str, Document], metric: str) -> str:
+    reference = next(iter(documents.values()))["reference"]
     rows = []
-    for model in _models(found):
+    for model in _models(documents):
         if model == reference:
             continue
-        own = [document["differences"][model][metric] for document in found.values()]
+        differences = [document["differences"][model][metric] for document in documents.values()]
         rows.append(
             [
                 f"`{model}`",
-                *(interval(each, "+.4f") for each in own),
-                f"{np.mean([each['value'] for each in own]):+.4f}",
+                *(interval(each, "+.4f") for each in differences),
+                f"{np.mean([each['value'] for each in differences]):+.4f}",
             ]
         )
-    return _table([f"{reference} minus", *(_title(name) for name in found), "mean"], rows)
+    return _table([f"{reference} minus", *(_title(name) for name in documents), "mean"], rows)
 
 
-def _targets(found: Mapping[str, Document]) -> str:
+def _targets(documents: Mapping[str, Document]) -> str:
     """What is demanded and aimed for, beside what was measured."""
-    documents = list(found.values())
-    metrics = [document["models"][document["reference"]]["metrics"] for document in documents]
-    auc = float(np.mean([own["roc_auc"]["value"] for own in metrics]))
-    log_loss = float(np.mean([own["log_loss"]["value"] for own in metrics]))
-    ece = [float(own["ece"]["value"]) for own in metrics]
+    metrics = [
+        document["models"][document["reference"]]["metrics"] for document in documents.values()
+    ]
+    auc = float(np.mean([each["roc_auc"]["value"] for each in metrics]))
+    log_loss = float(np.mean([each["log_loss"]["value"] for each in metrics]))
+    ece = [float(each["ece"]["value"]) for each in metrics]
     rows = []
     for rival, must, aim, whole in (
         ("mbg_nbd", 0.014, 0.020, True),
         ("lightgbm_tuned", 0.004, 0.010, False),
     ):
-        own = [document["differences"][rival]["roc_auc"] for document in documents]
-        mean = float(np.mean([each["value"] for each in own]))
-        above = sum(each["lower" if whole else "value"] > 0 for each in own)
+        differences = [document["differences"][rival]["roc_auc"] for document in documents.values()]
+        mean = float(np.mean([each["value"] for each in differences]))
+        above = sum(each["lower" if whole else "value"] > 0 for each in differences)
         rows.append(
             [
                 f"ROC AUC over `{rival}`, paired",
                 f"mean {mean:+.4f}; {'interval above zero' if whole else 'above zero'} on "
-                f"{above} of {len(own)} tasks",
-                f"mean {must:+.3f} and all: {_reached(mean >= must and above == len(own))}",
+                f"{above} of {len(differences)} tasks",
+                f"mean {must:+.3f} and all: {_reached(mean >= must and above == len(differences))}",
                 f"mean {aim:+.3f}: {_reached(mean >= aim)}",
             ]
         )
@@ -197,29 +201,29 @@ def _reached(is_reached: Any) -> str:
     return "reached" if is_reached else "**not reached**"
 
 
-def _time(found: Mapping[str, Document]) -> str:
+def _time(documents: Mapping[str, Document]) -> str:
     rows = [
         [
             f"`{model}`",
             *(
-                f"{np.mean([own['fit']['seconds'] for own in _days(document, model)]):.1f}"
-                for document in found.values()
+                f"{np.mean([day['fit']['seconds'] for day in _days(document, model)]):.1f}"
+                for document in documents.values()
             ),
         ]
-        for model in _models(found)
+        for model in _models(documents)
     ]
     sizes = [
-        f"{np.mean([own['fit']['rows_count'] for own in _days(document, document['reference'])]):,.0f}"
-        for document in found.values()
+        f"{np.mean([day['fit']['rows_count'] for day in _days(document, document['reference'])]):,.0f}"
+        for document in documents.values()
     ]
-    rows.append(["rows at hand to learn from", *sizes])
+    rows.append(["rows to train on", *sizes])
     rows.append(
-        ["whole backtest, minutes", *(_minutes(document["run"]) for document in found.values())]
+        ["whole backtest, minutes", *(_minutes(document["run"]) for document in documents.values())]
     )
     return (
         "Seconds of a fit, mean over the days, one thread beside another fit. The whole backtest "
         "builds features, fits, predicts and judges:\n\n"
-        + _table(["", *(_title(name) for name in found)], rows)
+        + _table(["", *(_title(name) for name in documents)], rows)
     )
 
 
@@ -230,17 +234,21 @@ def _minutes(run: Document) -> str:
     return f"{run['seconds'] / 60:.1f} with {run['workers']} processes"
 
 
-def _settings(found: Mapping[str, Document]) -> str:
+def _settings(documents: Mapping[str, Document]) -> str:
     """The training settings and versions behind the figures, once for each that differ."""
-    told: dict[str, list[str]] = {}
-    for name, document in found.items():
+    titles_by_settings: dict[str, list[str]] = {}
+    for name, document in documents.items():
         training = document["settings"]["training"]
         shown = ", ".join(
             f"`{key} = {json.dumps(training[key])}`" for key in training if key not in _NOT_USED
         )
         versions = ", ".join(f"{what} {which}" for what, which in document["versions"].items())
-        told.setdefault(f"{shown}. Code and libraries: {versions}.", []).append(_title(name))
-    return "\n\n".join(f"{', '.join(titles)}: {text}" for text, titles in told.items())
+        titles_by_settings.setdefault(f"{shown}. Code and libraries: {versions}.", []).append(
+            _title(name)
+        )
+    return "\n\n".join(
+        f"{', '.join(titles)}: {text}" for text, titles in titles_by_settings.items()
+    )
 
 
 def _days(document: Document, model: str) -> list[Document]:
@@ -268,16 +276,16 @@ def _task(name: str, document: Document) -> list[str]:
         _table(
             ["model", *_METRICS.values()],
             [
-                [f"`{model}`", *(interval(own["metrics"][metric], ".3f") for metric in _METRICS)]
-                for model, own in document["models"].items()
+                [f"`{model}`", *(interval(result["metrics"][metric], ".3f") for metric in _METRICS)]
+                for model, result in document["models"].items()
             ],
         ),
         f"`{reference}` minus the others, paired:",
         _table(
             ["model", *_PAIRED.values()],
             [
-                [f"`{model}`", *(interval(own[metric], "+.4f") for metric in _PAIRED)]
-                for model, own in document["differences"].items()
+                [f"`{model}`", *(interval(difference[metric], "+.4f") for metric in _PAIRED)]
+                for model, difference in document["differences"].items()
             ],
         ),
         f"![paired differences]({DOCUMENT.stem}/{name}_differences.png)",
@@ -302,19 +310,19 @@ def _task(name: str, document: Document) -> list[str]:
         f"![quality by day]({DOCUMENT.stem}/{name}_over_time.png)",
         "By customer; thirds are those of each day:",
         _table(
-            ["segment", "predictions", "churn rate", "model", "said", "ROC AUC", "ECE"],
+            ["segment", "predictions", "churn rate", "model", "predicted", "ROC AUC", "ECE"],
             [
                 [
                     label if number == 0 else "",
                     f"{segment['rows']:,}" if number == 0 else "",
                     f"{segment['churn_rate']:.3f}" if number == 0 else "",
                     f"`{model}`",
-                    f"{own['mean_probability']:.3f}",
-                    interval(own["roc_auc"], ".3f"),
-                    interval(own["ece"], ".3f"),
+                    f"{metrics['mean_probability']:.3f}",
+                    interval(metrics["roc_auc"], ".3f"),
+                    interval(metrics["ece"], ".3f"),
                 ]
                 for label, segment in document["segments"].items()
-                for number, (model, own) in enumerate(segment["models"].items())
+                for number, (model, metrics) in enumerate(segment["models"].items())
             ],
         ),
         f"![calibration]({DOCUMENT.stem}/{name}_calibration.png)",
@@ -326,9 +334,9 @@ def definition_hash(document: Document) -> str:
     return str(document["task"]["definition_hash"])
 
 
-def _models(found: Mapping[str, Document]) -> list[str]:
+def _models(documents: Mapping[str, Document]) -> list[str]:
     """Models that every task has, in the order of the first."""
-    first, *rest = (document["models"] for document in found.values())
+    first, *rest = (document["models"] for document in documents.values())
     return [name for name in first if all(name in other for other in rest)]
 
 

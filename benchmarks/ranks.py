@@ -25,10 +25,10 @@ def rank_within(values: Floats, day_numbers: Ints) -> Floats:
     """
     ranks = np.full(values.shape, np.nan)
     for j in range(values.shape[1]):
-        known = np.flatnonzero(~np.isnan(values[:, j]))
-        if len(known) == 0:
+        present = np.flatnonzero(~np.isnan(values[:, j]))
+        if len(present) == 0:
             continue
-        column, days = values[known, j], day_numbers[known]
+        column, days = values[present, j], day_numbers[present]
         order = np.lexsort((column, days))
         column, days = column[order], days[order]
         # A run is rows of one day with one value; its middle, counted from the day's first row.
@@ -37,5 +37,5 @@ def rank_within(values: Floats, day_numbers: Ints) -> Floats:
         day_of, run_of = np.cumsum(new_day) - 1, np.cumsum(new_run) - 1
         day_at, run_at = np.flatnonzero(new_day), np.flatnonzero(new_run)
         middle = (run_at + np.bincount(run_of) / 2)[run_of] - day_at[day_of]
-        ranks[known[order], j] = middle / np.bincount(day_of)[day_of]
+        ranks[present[order], j] = middle / np.bincount(day_of)[day_of]
     return ranks

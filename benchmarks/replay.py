@@ -80,22 +80,22 @@ def main() -> int:
     parser.add_argument("--home", type=Path, required=True, help="kept; goes on from there")
     parser.add_argument("--weeks", type=int, default=26)
     parser.add_argument("--customers", type=int, default=4_000, help="of the simulated shop")
-    given = parser.parse_args()
-    shop = SHOPS[given.shop]
+    arguments = parser.parse_args()
+    shop = SHOPS[arguments.shop]
     for name, value in shop.settings.items():
         os.environ.setdefault(f"RETENTION_{name}", value)
-    os.environ["RETENTION_HOME"] = str(given.home.resolve())
+    os.environ["RETENTION_HOME"] = str(arguments.home.resolve())
     console = Console(width=200, highlight=False)
     settings = load()
     local.up(settings, console.print)
     settings = address.complete(settings)
     warehouse = address.warehouse(settings)
     try:
-        files = _files(given.shop, given.home, given.customers)
+        files = _files(arguments.shop, arguments.home, arguments.customers)
         console.print(
             str(ingest(warehouse, settings=settings, source=shop.source, files=files, history=True))
         )
-        _replay(settings, warehouse, shop, given.weeks, console)
+        _replay(settings, warehouse, shop, arguments.weeks, console)
         for title, sql in (
             ("Trainings", _TRAININGS),
             ("Trials", _TRIALS),

@@ -42,7 +42,7 @@ def measure(*, customers: int = 56_000, days: int = 330) -> list[Line]:
         if trained.details["verdict"] != "promote":
             raise SystemExit(f"There is no champion to score with: {trained.details['reason']}")
         build(warehouse, settings=settings, as_of=day)
-        scored = score(warehouse, settings=settings, as_of=day, trial_between=trial_between)
+        scored = score(warehouse, settings=settings, as_of=day)
         published = publish(warehouse, settings=settings, snapshot_id=scored.details["snapshot_id"])
         rows = warehouse.read("SELECT * FROM scores.customer_daily").to_pandas()[:_SLICE_ROWS]
 

@@ -1,6 +1,6 @@
 """How often the sequential test errs, and how soon it decides: `python -m benchmarks.sequential`.
 
-Streams of forecasts and outcomes whose truth is known, looked at once a day. The tests use the
+Streams of forecasts and outcomes with known ground truth, looked at once a day. The tests use the
 same worlds.
 """
 
@@ -12,7 +12,7 @@ from time import perf_counter
 import numpy as np
 
 from retention_ml.statistics.arrays import Floats, Ints, logit, sigmoid
-from retention_ml.statistics.power import Plan, foresee
+from retention_ml.statistics.power import Plan, power_analysis
 from retention_ml.statistics.sequential import (
     BETS,
     Look,
@@ -133,9 +133,9 @@ def trial(world: World, *, seed: int, day_count: int, customers_per_day: int) ->
 
 
 def plan(world: World, *, day_count: int, customers_per_day: int, truth: float = 1.0) -> Plan:
-    """What is foreseen for `world` from the probabilities alone."""
+    """The forecast for `world` from the probabilities alone."""
     champion, challenger, _ = world(np.random.default_rng(0), np.zeros(20_000, dtype=np.int64))
-    return foresee(
+    return power_analysis(
         champion,
         challenger,
         customers_per_day=customers_per_day,
@@ -160,8 +160,8 @@ def customers_needed(streams: int) -> dict[str, float]:
             ("bets, bound of each customer known", bounds_of(champion, challenger)),
             ("bets, bound 1", None),
         ):
-            found = looks(differences, counts, error_rate=ERROR_RATE, bounds=bounds)
-            evidence = np.log([look.e_better for look in found])
+            analysis = looks(differences, counts, error_rate=ERROR_RATE, bounds=bounds)
+            evidence = np.log([look.e_better for look in analysis])
             needed.setdefault(name, []).append(_first(evidence, counts))
         for name, centre, bound in (
             ("empirical Bernstein around 0", np.zeros(n), 1),
@@ -187,21 +187,23 @@ def main() -> None:
     parser.add_argument("--streams", type=int, default=2000)
     parser.add_argument("--days", type=int, default=153)
     parser.add_argument("--customers-per-day", type=int, default=100)
-    asked = parser.parse_args()
-    size = {"day_count": asked.days, "customers_per_day": asked.customers_per_day}
+    arguments = parser.parse_args()
+    size = {"day_count": arguments.days, "customers_per_day": arguments.customers_per_day}
     print(
-        f"{asked.streams:,} streams each, {asked.customers_per_day} customers a day, "
-        f"{asked.days} daily looks, error rate {ERROR_RATE:.0%}\n"
+        f"{arguments.streams:,} streams each, {arguments.customers_per_day} customers a day, "
+        f"{arguments.days} daily looks, error rate {ERROR_RATE:.0%}\n"
     )
     print(
         "| world | wins | found worse | day won (half, nine in ten) | interval misses below, above | z-test wins |"
     )
     print("|---|---|---|---|---|---|")
     for world in WORLDS:
-        trials = [trial(world, seed=seed, **size) for seed in range(asked.streams)]
+        trials = [trial(world, seed=seed, **size) for seed in range(arguments.streams)]
         won = sorted(day for t in trials if (day := t.won_on) is not None)
         days = " and ".join(
-            str(won[int(share * asked.streams)]) if len(won) > share * asked.streams else "–"
+            str(won[int(share * arguments.streams)])
+            if len(won) > share * arguments.streams
+            else "–"
             for share in (0.5, 0.9)
         )
         expected = np.array([t.expected for t in trials])
@@ -209,18 +211,18 @@ def main() -> None:
         above = (expected > [[look.upper for look in t.looks] for t in trials]).any(axis=1).mean()
         naive = np.mean([(t.z > 1.645).any() for t in trials])
         print(
-            f"| {world.__name__.replace('_', ' ')} | {len(won) / asked.streams:.1%} "
+            f"| {world.__name__.replace('_', ' ')} | {len(won) / arguments.streams:.1%} "
             f"| {np.mean([t.is_lost for t in trials]):.1%} | {days} "
             f"| {below:.1%}, {above:.1%} | {naive:.1%} |",
             flush=True,
         )
-    print("\nForeseen from the probabilities alone:")
+    print("\nForecast from the probabilities alone:")
     for world, truth in ((better, 1.0), (better_by_half, 0.75), (worse_by_little, 1.0)):
         print(
             f"- {world.__name__.replace('_', ' ')}: {plan(world, truth=truth, **size).assumption}"
         )
     print("\nCustomers until the better challenger has won, median:")
-    for name, needed in customers_needed(min(asked.streams, 200)).items():
+    for name, needed in customers_needed(min(arguments.streams, 200)).items():
         print(f"- {name}: {needed:,.0f}")
     started = perf_counter()
     trial(better, seed=0, day_count=200, customers_per_day=5000)

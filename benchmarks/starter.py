@@ -1,7 +1,7 @@
-"""The starter model: learnt from three real and two simulated shops, judged with each left out.
+"""The starter model: trained on three real and two simulated shops, evaluated with each left out.
 
-`python -m benchmarks.starter` ingests, builds features, judges and writes the bundle, its digest and
-its card; equal data give equal bytes. `--judge-only` writes nothing. With `--keep FOLDER` what was
+`python -m benchmarks.starter` ingests, builds features, evaluates and writes the bundle, its digest and
+its card; equal data give equal bytes. `--evaluate-only` writes nothing. With `--keep FOLDER` what was
 ingested and built stays there for the next time.
 """
 
@@ -18,13 +18,14 @@ from rich.console import Console
 from benchmarks import data
 from benchmarks.place import Place, place
 from benchmarks.ranks import rank_within
-from benchmarks.starter_card import Judged, write
+from benchmarks.starter_card import TaskResult, write
+from retention_ml.clock import day_number
 from retention_ml.curated.ingest import ingest
 from retention_ml.features.build import ensure
 from retention_ml.features.catalogue import FEATURES
 from retention_ml.labels.maturity import feed
 from retention_ml.models.btyd import nbd
-from retention_ml.models.btyd.histories import Histories
+from retention_ml.models.btyd.purchase_summary import PurchaseSummary
 from retention_ml.models.bundle.bundle import Bundle
 from retention_ml.models.predictors.buying_process import FEATURES as PROCESS_FEATURES
 from retention_ml.models.predictors.buying_process import BuyingProcess
@@ -33,8 +34,8 @@ from retention_ml.models.predictors.paced import Paced, inputs
 from retention_ml.models.predictors.trees import Trees
 from retention_ml.models.training.boosting import grow
 from retention_ml.models.training.purchase_histories import read_histories
-from retention_ml.models.training.sample import Rows
-from retention_ml.models.training.training_data import gather
+from retention_ml.models.training.sample import TrainingSample
+from retention_ml.models.training.training_data import load_training_set
 from retention_ml.models.training.training_set import TrainingSet
 from retention_ml.settings import PROJECT
 from retention_ml.simulate import simulate
@@ -42,11 +43,11 @@ from retention_ml.statistics.arrays import Floats, Ints, sigmoid
 from retention_ml.statistics.metrics import Predictions, evaluate
 
 VERSION = "starter-1"
-FOLDER = PROJECT / "retention_ml" / "models" / "starter"
+FOLDER = PROJECT / "retention_ml" / "models" / "bundle" / "starter"
 SEED = 20260301
 ACTIVE_DAYS = (90, 180, 365)
 WINDOWS = (14, 28, 60, 90, 180)
-LEARNT_DAYS = 8
+TRAINING_DAYS = 8
 ROWS_MAX = 1_200
 SIMULATED_WEIGHT = 0.25
 ROUNDS = 120
@@ -67,7 +68,7 @@ _YOUNG = (45, 60, 75, 90)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """Days of a shop to be judged on; `ages` are days after its first order."""
+    """Days of a shop to evaluate on; `ages` are days after its first order."""
 
     name: str
     shop: str
@@ -143,10 +144,10 @@ class Shop:
     """A shop's customers on past days, with what they did next."""
 
     name: str
-    found: TrainingSet
+    training_set: TrainingSet
     begins_on: date
-    learnt_days: tuple[date, ...]
-    histories: dict[date, Histories]
+    training_days: tuple[date, ...]
+    histories: dict[date, PurchaseSummary]
 
     @property
     def group(self) -> str:
@@ -155,18 +156,18 @@ class Shop:
 
     def active(self, day: date, active_days: int) -> Ints:
         """Positions of the customers with an order in the days before `day`."""
-        at = self.found.positions([day])
-        recency = self.found.values[at, self.found.features.index("recency_days")]
+        at = self.training_set.positions([day])
+        recency = self.training_set.values[at, self.training_set.features.index("recency_days")]
         return np.asarray(at[recency <= active_days], dtype=np.int64)
 
-    def followed(self, day: date) -> int:
+    def follow_up_days(self, day: date) -> int:
         """For how many days after `day` orders are known."""
-        return (self.found.known_until - day).days
+        return (self.training_set.known_until - day).days
 
     def only(self, at: Ints, names: Sequence[str]) -> Floats:
         """Values of some features at some positions."""
-        columns = [self.found.features.index(name) for name in names]
-        return np.ascontiguousarray(self.found.values[at][:, columns])
+        columns = [self.training_set.features.index(name) for name in names]
+        return np.ascontiguousarray(self.training_set.values[at][:, columns])
 
     def days_of(self, task: Task) -> tuple[date, ...]:
         """The days of a task."""
@@ -174,36 +175,36 @@ class Shop:
 
 
 def main() -> None:
-    """Judge with each shop left out, then learn from all and write."""
+    """Evaluate with each shop left out, then train on all and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keep", type=Path, help="a folder for server and features")
-    parser.add_argument("--judge-only", action="store_true")
+    parser.add_argument("--evaluate-only", action="store_true")
     options = parser.parse_args()
     console = Console(width=150, highlight=False)
     with place(options.keep) as where:
         shops = [_open(where, name, console) for name in _sources(where)]
-    judged = []
+    results = []
     for group in dict.fromkeys(shop.group for shop in shops):
         others = [shop for shop in shops if shop.group != group]
-        paced, ranked = learn(others), learn(others, as_ranks=True)
+        paced, ranked = train(others), train(others, as_ranks=True)
         for task in TASKS:
             for shop in shops:
                 if shop.name == task.shop and shop.group == group:
-                    judged.append(judge(shop, task, paced, ranked))
-                    console.print(judged[-1].line(), markup=False)
-    judged.sort(key=lambda one: [task.name for task in TASKS].index(one.name))
-    text = learn(shops)
+                    results.append(evaluate_task(shop, task, paced, ranked))
+                    console.print(results[-1].line(), markup=False)
+    results.sort(key=lambda result: [task.name for task in TASKS].index(result.name))
+    text = train(shops)
     bundle = bundle_of(text, shops)
     console.print(f"{sum(map(len, bundle.contents.values())):,} bytes, digest {bundle.sha256}")
-    if not options.judge_only:
-        _write(bundle, judged)
+    if not options.evaluate_only:
+        _write(bundle, results)
 
 
 def _sources(where: Place) -> Iterator[tuple[str, str, str, tuple[Path, ...]]]:
     """Name, source, time zone and files of every shop."""
     retail = data.online_retail()
     if retail is None:
-        raise SystemExit("RETENTION_DATA_DIR does not hold Online Retail II, which is learnt from.")
+        raise SystemExit("RETENTION_DATA_DIR does not hold Online Retail II, which is trained on.")
     for one in (retail, data.cdnow(), data.complete_journey()):
         yield one.source, one.source, one.timezone, one.files
     for name, (customers, seed) in SIMULATED.items():
@@ -230,56 +231,60 @@ def _open(
     with where.warehouse(f"starter_{name}") as warehouse:
         ingest(warehouse, settings=settings, source=source, files=files, history=True)
         after = date(2100, 1, 1)
-        covered = feed(warehouse, timezone=timezone, known_as_of=after)
-        assert covered is not None
-        learnt = _spread(
-            covered.begins_on + timedelta(days=60),
-            covered.ends_on - timedelta(days=30),
-            LEARNT_DAYS,
+        coverage = feed(warehouse, timezone=timezone, known_as_of=after)
+        assert coverage is not None
+        training_days = _spread(
+            coverage.begins_on + timedelta(days=60),
+            coverage.ends_on - timedelta(days=30),
+            TRAINING_DAYS,
         )
-        judged = {
+        evaluation_days = {
             day
             for task in TASKS
             if task.shop == name
             for day in task.days
-            or tuple(covered.begins_on + timedelta(days=age) for age in task.ages)
+            or tuple(coverage.begins_on + timedelta(days=age) for age in task.ages)
         }
-        days = sorted({*learnt, *judged})
+        days = sorted({*training_days, *evaluation_days})
         ensure(warehouse, settings=settings, days=days)
-        found = gather(warehouse, settings=settings, as_of=after, days=(), whole_days=days)
+        training_set = load_training_set(
+            warehouse, settings=settings, as_of=after, days=(), whole_days=days
+        )
         histories = {
-            day: read_histories(warehouse, as_of_day=(day - date(1970, 1, 1)).days)
-            for day in sorted(judged)
+            day: read_histories(warehouse, as_of_day=day_number(day))
+            for day in sorted(evaluation_days)
         }
-    console.print(f"{name}: {len(found.customers):,} customers on {len(days)} days")
+    console.print(f"{name}: {len(training_set.customers):,} customers on {len(days)} days")
     return Shop(
         name=name,
-        found=found,
-        begins_on=covered.begins_on,
-        learnt_days=learnt,
+        training_set=training_set,
+        begins_on=coverage.begins_on,
+        training_days=training_days,
         histories=histories,
     )
 
 
-def learn(shops: Sequence[Shop], *, as_ranks: bool = False) -> str:
-    """The text of a model learnt from some shops; every shop and window length counts alike.
+def train(shops: Sequence[Shop], *, as_ranks: bool = False) -> str:
+    """The text of a model trained on some shops; every shop and window length counts alike.
 
     Parameters
     ----------
     as_ranks : bool
-        Learn from ranks of all features within the day instead of times in windows.
+        Train on ranks of all features within the day instead of times in windows.
     """
     parts: list[tuple[Shop, int, Floats, Floats]] = []
     for shop in shops:
-        for day in shop.learnt_days:
+        for day in shop.training_days:
             for active_days in ACTIVE_DAYS:
                 at = shop.active(day, active_days)
                 ranks = _ranks(shop, at) if as_ranks else None
                 for window in WINDOWS:
-                    if window > shop.followed(day) or window > max(active_days, 90):
+                    if window > shop.follow_up_days(day) or window > max(active_days, 90):
                         continue
                     chosen = _some(len(at), (day.toordinal(), active_days, window))
-                    churned = (shop.found.until_order[at[chosen]] >= window).astype(np.float64)
+                    churned = (shop.training_set.time_to_next_order[at[chosen]] >= window).astype(
+                        np.float64
+                    )
                     values = (
                         ranks[chosen]
                         if ranks is not None
@@ -303,11 +308,11 @@ def learn(shops: Sequence[Shop], *, as_ranks: bool = False) -> str:
     )
     count = len(weights)
     return grow(
-        Rows(
+        TrainingSample(
             values=np.concatenate([values for _, _, values, _ in parts]),
             days=np.zeros(count, dtype=np.int64),
-            until_order=np.concatenate([churned for *_, churned in parts]),
-            followed=np.ones(count, dtype=np.int64),
+            time_to_next_order=np.concatenate([churned for *_, churned in parts]),
+            follow_up_days=np.ones(count, dtype=np.int64),
             horizon_days=1,
             groups=np.zeros(count, dtype=np.int64),
             weights=weights * count / weights.sum(),
@@ -329,45 +334,48 @@ def _ranks(shop: Shop, at: Ints) -> Floats:
     return rank_within(shop.only(at, _RANKED), np.zeros(len(at), dtype=np.int64))
 
 
-def judge(shop: Shop, task: Task, paced: str, ranked: str) -> Judged:
-    """What models of other shops are worth in this one, beside its own buying process."""
+def evaluate_task(shop: Shop, task: Task, paced: str, ranked: str) -> TaskResult:
+    """How good models of other shops are in this one, against its own buying process."""
     model = Paced(inner=Trees(texts=(paced,), threads=1), window_days=float(task.horizon_days))
     ranks = Trees(texts=(ranked,), threads=1)
     parts = []
     for day in shop.days_of(task):
         at = shop.active(day, task.active_days)
-        own = BuyingProcess(
+        buying_process = BuyingProcess(
             process=nbd.fit(shop.histories[day], modified=True),
             horizon_days=float(task.horizon_days),
             reference=np.ones(len(PROCESS_FEATURES)),
         )
         recency = shop.only(at, ("recency_days",))[:, 0]
-        learnt = model.margin(shop.only(at, PACED_FEATURES))
-        bought = own.margin(shop.only(at, PROCESS_FEATURES))
+        starter = model.margin(shop.only(at, PACED_FEATURES))
+        mbg_nbd = buying_process.margin(shop.only(at, PROCESS_FEATURES))
         parts.append(
             (
                 np.full(len(at), day.toordinal()),
-                shop.found.groups[at],
-                (shop.found.until_order[at] >= task.horizon_days).astype(np.float64),
-                sigmoid(learnt),
-                sigmoid(bought),
-                sigmoid((learnt + bought) / 2),
+                at,
+                (shop.training_set.time_to_next_order[at] >= task.horizon_days).astype(np.float64),
+                sigmoid(starter),
+                sigmoid(mbg_nbd),
+                sigmoid((starter + mbg_nbd) / 2),
                 sigmoid(ranks.margin(_ranks(shop, at))),
                 recency / (recency.max() + 1),
             )
         )
-    days, groups, outcome, *said = (
+    days, positions, outcome, *probabilities = (
         np.concatenate([part[place] for part in parts]) for place in range(len(parts[0]))
     )
     names = ("starter", "mbg_nbd", "both", "ranks", "recency")
     evaluation = evaluate(
         Predictions(
-            days=days, groups=groups, outcome=outcome, models=dict(zip(names, said, strict=True))
+            days=days,
+            groups=shop.training_set.groups(positions),
+            outcome=outcome,
+            models=dict(zip(names, probabilities, strict=True)),
         ),
         draws=1_000,
         seed=SEED,
     )
-    return Judged(
+    return TaskResult(
         name=task.name,
         active_days=task.active_days,
         days_count=len(parts),
@@ -387,9 +395,12 @@ def bundle_of(text: str, shops: Sequence[Shop]) -> Bundle:
                     [
                         np.mean(
                             [
-                                (shop.found.until_order[shop.active(day, 90)] >= window).mean()
-                                for day in shop.learnt_days
-                                if shop.followed(day) >= window
+                                (
+                                    shop.training_set.time_to_next_order[shop.active(day, 90)]
+                                    >= window
+                                ).mean()
+                                for day in shop.training_days
+                                if shop.follow_up_days(day) >= window
                             ]
                         )
                         for shop in shops
@@ -414,7 +425,7 @@ def bundle_of(text: str, shops: Sequence[Shop]) -> Bundle:
     )
 
 
-def _write(bundle: Bundle, judged: Sequence[Judged]) -> None:
+def _write(bundle: Bundle, results: Sequence[TaskResult]) -> None:
     folder = FOLDER / "bundle"
     folder.mkdir(exist_ok=True)
     for old in folder.iterdir():
@@ -423,7 +434,7 @@ def _write(bundle: Bundle, judged: Sequence[Judged]) -> None:
         (folder / name).write_bytes(content)
     (FOLDER / "bundle.sha256").write_text(bundle.sha256 + "\n", encoding="ascii")
     base_rate = json.loads(bundle.contents["manifest.json"])["base_rate"]
-    write(FOLDER / "card.md", judged, version=VERSION, base_rate=base_rate, ranked=len(_RANKED))
+    write(FOLDER / "card.md", results, version=VERSION, base_rate=base_rate, ranked=len(_RANKED))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from retention_ml.statistics.metrics import Evaluation, Interval
+from retention_ml.statistics.bootstrap import Interval
+from retention_ml.statistics.metrics import Evaluation
 
 _TEXT = """# Starter model ({version})
 
@@ -77,7 +78,7 @@ days of the window: {base_rate}.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class TaskResult:
     """A task and what was measured on it.
 
     Parameters
@@ -85,7 +86,7 @@ class Judged:
     evaluation : Evaluation
         Of `starter`, `mbg_nbd`, `both`, `ranks` and `recency`.
     churn_rate, predicted_rate : float
-        Means over the days: what happened, and what the starter said.
+        Means over the days: observed, and predicted by the starter.
     """
 
     name: str
@@ -126,14 +127,14 @@ _HEAD = (
 
 def write(
     path: Path,
-    judged: Sequence[Judged],
+    results: Sequence[TaskResult],
     *,
     version: str,
     base_rate: Mapping[str, float],
     ranked: int,
 ) -> None:
     """Write the card."""
-    four = judged[:4]
+    four = results[:4]
     means = {
         name: sum(one.auc(name).value for one in four) / len(four)
         for name in ("starter", "mbg_nbd", "recency", "ranks")
@@ -141,18 +142,18 @@ def write(
     path.write_text(
         _TEXT.format(
             version=version,
-            table="\n".join((_HEAD, *(one.line() for one in judged))),
+            table="\n".join((_HEAD, *(one.line() for one in results))),
             mean=(
                 f"starter {means['starter']:.3f}, own MBG/NBD {means['mbg_nbd']:.3f}, "
                 f"recency {means['recency']:.3f}"
             ),
-            ranks="; ".join(f"{one.name} {one.auc('ranks').value:.3f}" for one in judged[:4])
+            ranks="; ".join(f"{one.name} {one.auc('ranks').value:.3f}" for one in results[:4])
             + f"; mean {means['ranks']:.3f}",
             ranked=ranked,
             both="; ".join(
                 f"{one.name} {one.auc('both').value:.3f} "
                 f"({one.evaluation.values['both']['ece'].value:.3f})"
-                for one in judged
+                for one in results
             ),
             base_rate=", ".join(
                 f"{days}: {rate:.2f}" for days, rate in sorted(base_rate.items(), key=_days)
@@ -166,5 +167,5 @@ def _days(rate: tuple[str, float]) -> int:
     return int(rate[0])
 
 
-def _interval(found: Interval, form: str) -> str:
-    return f"{found.value:{form}} ({found.lower:{form}} to {found.upper:{form}})"
+def _interval(interval: Interval, form: str) -> str:
+    return f"{interval.value:{form}} ({interval.lower:{form}} to {interval.upper:{form}})"

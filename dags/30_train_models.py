@@ -1,8 +1,8 @@
 """
-Trains the candidates when a training is due, and holds the best one against the champion.
+Trains the candidates when a training is due, and compares the best one with the champion.
 
 **Reads** `features`, outcomes from `curated`. **Writes** candidates to MLflow, the alias
-`challenger` if that seat is free, and `models` (trainings, evaluations, promotions). **Hands
+`challenger` if no challenger is on trial, and `models` (trainings, evaluations, promotions). **Hands
 over** `models.champion` for the day if a new champion was made, so that the day is scored with it.
 
 It looks every day whether `[training] every_days` have passed since the last training, or drift

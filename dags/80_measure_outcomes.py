@@ -7,7 +7,7 @@ drift), `models.promotions` and the aliases in MLflow, `ops.alerts`. It starts w
 scores are published. **Hands over** nothing: what was decided is served from the next scoring on.
 
 With `promotion.mode = "approval"` a challenger that has won waits for a person: *Required Actions*
-on Airflow's page. A no takes the challenger's seat; no answer within `promotion.approval_hours`
+on Airflow's page. A no ends the trial; no answer within `promotion.approval_hours`
 leaves all as it is, and the next look asks again. While one question waits, the following days are
 measured and watched, but nobody is asked a second time. Every answer stands in the ledger.
 
@@ -58,10 +58,10 @@ def measure_outcomes() -> None:
     def decide(measured: dict) -> dict:
         from retention_ml.outcomes.trial.decide import decide as door
 
-        said = approvals.given("approve")
-        if not said and approvals.is_needed(measured, doors.settings().promotion.mode):
+        response = approvals.response_to("approve")
+        if not response and approvals.is_needed(measured, doors.settings().promotion.mode):
             raise AirflowSkipException("The question of another day still waits for its answer.")
-        return doors.call(door, as_of=as_of(), **approvals.answer(said, measured))
+        return doors.call(door, as_of=as_of(), **approvals.answer(response, measured))
 
     @task(pool=WAREHOUSE_POOL, trigger_rule="all_done")
     def watch() -> dict:
@@ -71,7 +71,7 @@ def measure_outcomes() -> None:
 
     @task
     def alert(watched: dict) -> None:
-        alerts.tell(watched["alerts"], watched["as_of"])
+        alerts.send_alerts(watched["alerts"], watched["as_of"])
 
     measured = measure()
     question(measured) >> approve >> approved >> decide(measured)

@@ -36,7 +36,7 @@ def watch_scores() -> None:
 
     @task
     def alert(watched: dict) -> None:
-        alerts.tell(watched["alerts"], watched["as_of"])
+        alerts.send_alerts(watched["alerts"], watched["as_of"])
 
     alert(watch())
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
+_DAY_ZERO = date(1970, 1, 1)
 _FIRST_YEAR, _LAST_YEAR = 1970, 2100
 
 
@@ -23,6 +24,24 @@ def midnight(as_of: date, timezone: str) -> datetime:
     """The start of the shop's day `as_of`, aware, in UTC."""
     zone = ZoneInfo(timezone)
     return datetime(as_of.year, as_of.month, as_of.day, tzinfo=zone).astimezone(UTC)
+
+
+def day_number(day: date) -> int:
+    """Days since 1970-01-01.
+
+    >>> day_number(date(1970, 1, 2)), day_number(date(2026, 3, 1)), day_number(date(1969, 12, 31))
+    (1, 20513, -1)
+    """
+    return (day - _DAY_ZERO).days
+
+
+def day_of(number: int) -> date:
+    """The day with a number, the inverse of `day_number`.
+
+    >>> day_of(20513)
+    datetime.date(2026, 3, 1)
+    """
+    return _DAY_ZERO + timedelta(days=number)
 
 
 def days_between(first: date, last: date, every_days: int) -> list[date]:

@@ -30,7 +30,7 @@ FAILPOINTS = (
 )
 
 
-def reach(name: str) -> None:
+def failpoint(name: str) -> None:
     """Die here if the environment says so.
 
     Raises

@@ -1,17 +1,20 @@
 """One frozen `Settings`: environment over `retention.toml` over defaults.
 
 Every business decision stands in `retention.toml`; every secret and address comes from the
-environment. Unknown keys are refused.
+environment. Unknown keys and unknown `RETENTION_` variables are refused.
 """
 
+import difflib
 import os
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
 
 from retention_ml.errors import SettingsError
 
@@ -30,7 +33,7 @@ class Calendar(_Section):
 
     @field_validator("timezone")
     @classmethod
-    def _known(cls, value: str) -> str:
+    def _is_time_zone(cls, value: str) -> str:
         if value not in available_timezones():
             raise ValueError(f"{value!r} is no IANA time zone such as 'Europe/London'")
         return value
@@ -131,7 +134,7 @@ class Monitoring(_Section):
     drift_starts_training: bool = True
 
     @model_validator(mode="after")
-    def _k_of_n(self) -> "Monitoring":
+    def _windows_suffice(self) -> "Monitoring":
         if self.windows_beyond > self.windows:
             raise ValueError("windows_beyond must not exceed windows")
         return self
@@ -156,7 +159,7 @@ class Tiers(_Section):
     share_change_max: float = Field(0.50, ge=0, le=1)
 
     @model_validator(mode="after")
-    def _falling(self) -> "Tiers":
+    def _bounds_fall(self) -> "Tiers":
         if not self.critical > self.high > self.medium > self.low:
             raise ValueError("tier bounds must fall: critical > high > medium > low = 0")
         return self
@@ -207,35 +210,31 @@ class Settings(_Section):
     run_id: str = "manual"
 
 
-SECTIONS = (
-    "calendar",
-    "churn",
-    "features",
-    "training",
-    "readiness",
-    "scoring",
-    "tiers",
-    "trial",
-    "promotion",
-    "monitoring",
-    "alerts",
-    "value",
-    "compute",
+SECTIONS = tuple(
+    name for name, field in Settings.model_fields.items() if isinstance(field.default, _Section)
 )
+_PREFIX = "RETENTION_"
 _ADDRESSES = {
-    "RETENTION_HOME": "home",
-    "RETENTION_SOURCES": "sources",
-    "RETENTION_EXPECTATIONS": "expectations",
-    "RETENTION_WAREHOUSE_URL": "warehouse_url",
-    "RETENTION_RUN_ID": "run_id",
-    "MLFLOW_TRACKING_URI": "tracking_uri",
+    "MLFLOW_TRACKING_URI" if name == "tracking_uri" else _PREFIX + name.upper(): name
+    for name in Settings.model_fields
+    if name not in SECTIONS
 }
+# Read by others than `load`: the stack, the containers, the tests.
 _OTHER_VARIABLES = {
-    "RETENTION_SETTINGS",
+    "RETENTION_BI_PASSWORD",
+    "RETENTION_CHAOS_KILLS",
+    "RETENTION_CHAOS_TEXTS",
+    "RETENTION_COMPONENT",
     "RETENTION_DATA_DIR",
+    "RETENTION_DB_PASSWORD",
     "RETENTION_FAILPOINT",
+    "RETENTION_GIT_SHA",
+    "RETENTION_SETTINGS",
     "RETENTION_SLACK_WEBHOOK",
+    "RETENTION_WRITE_GOLDEN",
 }
+# Kubernetes describes every service of a namespace so; one may be called retention-something.
+_SERVICE_LINK = re.compile(r"_SERVICE_(HOST|PORT)|_PORT(_\d+_|$)")
 
 
 def load(environment: Mapping[str, str] | None = None) -> Settings:
@@ -246,62 +245,148 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     environment : mapping of str to str, optional
         Default `os.environ`. `RETENTION_SETTINGS` names the TOML file; without it
         `retention.toml` is looked for in the working directory, then in the project.
+        A variable that is empty counts as not set.
 
     Raises
     ------
     SettingsError
-        The file is no TOML, a key is unknown, or a value is out of range.
+        The file is no TOML, a key or variable is unknown, or a value is out of range.
     """
     environment = os.environ if environment is None else environment
-    path = _settings_file(environment)
-    values: dict[str, Any] = {}
-    if path is not None:
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise SettingsError(
-                f"{path.name} is no valid TOML: {error}. Correct the line named."
-            ) from error
-        unknown = sorted(set(values) - set(SECTIONS))
-        if unknown:
-            raise SettingsError(
-                f"{path.name} has the unknown section {unknown[0]!r}; "
-                f"expected one of {', '.join(SECTIONS)}."
-            )
-    for variable, value in environment.items():
-        if variable in _ADDRESSES:
-            if value:
-                values[_ADDRESSES[variable]] = value
-        elif variable.startswith("RETENTION_") and "__" in variable:
-            section, _, key = variable.removeprefix("RETENTION_").lower().partition("__")
-            if section not in SECTIONS:
-                raise SettingsError(
-                    f"{variable} names the unknown section {section!r}; "
-                    f"expected one of {', '.join(SECTIONS)}."
-                )
-            values.setdefault(section, {})[key] = (
-                value.split(",") if (section, key) == ("training", "candidates") else value
-            )
+    file = _settings_file(environment)
+    variables = _setting_variables(environment)
+    values = {} if file is None else _read_toml(file)
     try:
-        settings = Settings(**values)
+        settings = _merge(variables, values)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the settings"
-        raise SettingsError(
-            f"{where} in {path.name if path else 'the environment'} is {first.get('input')!r}: "
-            f"{first['msg']}. See docs/settings.md."
-        ) from error
+        raise SettingsError(_explain(error, variables, file)) from error
     return settings.model_copy(update={"home": settings.home.resolve()})
 
 
 def _settings_file(environment: Mapping[str, str]) -> Path | None:
-    named = environment.get("RETENTION_SETTINGS")
-    if named:
-        path = Path(named)
+    stated = environment.get("RETENTION_SETTINGS")
+    if stated:
+        path = Path(stated)
         if not path.is_file():
-            raise SettingsError(f"RETENTION_SETTINGS names {named}, which is no file.")
+            raise SettingsError(f"RETENTION_SETTINGS names {stated}, which is no file.")
         return path
     for folder in (Path.cwd(), PROJECT):
         if (folder / "retention.toml").is_file():
             return folder / "retention.toml"
     return None
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"{file.name} is no valid TOML: {error}. Correct the line named."
+        ) from error
+    for section in values:
+        if section not in SECTIONS:
+            raise SettingsError(
+                f"{file.name} has the unknown section {section!r}; "
+                f"did you mean {_nearest(section, SECTIONS)!r}? "
+                f"Expected is one of {', '.join(SECTIONS)}."
+            )
+    return values
+
+
+def _keys(section: str) -> dict[str, FieldInfo]:
+    default: _Section = Settings.model_fields[section].default
+    return type(default).model_fields
+
+
+def _setting_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that hold a setting, in capitals; SettingsError names one that nobody reads."""
+    in_sections = {
+        _PREFIX + name.upper()
+        for section in SECTIONS
+        for name in (section, *(f"{section}__{key}" for key in _keys(section)))
+    }
+    readable = in_sections | set(_ADDRESSES)
+    variables = {}
+    for variable, text in environment.items():
+        name = variable.upper() if variable.startswith(_PREFIX) else variable
+        if name in readable:
+            if text:
+                variables[name] = text
+        elif name.startswith(_PREFIX) and name not in _OTHER_VARIABLES:
+            if _SERVICE_LINK.search(name):
+                continue
+            raise SettingsError(
+                f"{variable} is no known variable; "
+                f"did you mean {_nearest(name, readable | _OTHER_VARIABLES)}? "
+                "Rename or remove it; docs/settings.md lists all of them."
+            )
+    return variables
+
+
+def _nearest(name: str, names: Collection[str]) -> str:
+    return difflib.get_close_matches(name, sorted(names), n=1, cutoff=0.0)[0]
+
+
+def _merge(variables: Mapping[str, str], values: Mapping[str, Any]) -> Settings:
+    # Late: a quarter more start-up time for `retention --help`, which reads no settings.
+    from pydantic_settings import (
+        BaseSettings,
+        EnvSettingsSource,
+        InitSettingsSource,
+        PydanticBaseSettingsSource,
+        SettingsConfigDict,
+    )
+
+    class Variables(EnvSettingsSource):
+        def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+            is_list_of_text = field.annotation == tuple[str, ...]
+            if is_list_of_text and not value.lstrip().startswith("["):
+                return [item.strip() for item in value.split(",")]
+            try:
+                return super().decode_complex_value(field_name, field, value)
+            except ValueError as error:
+                variable = next(name for name, text in variables.items() if text == value)
+                expected = (
+                    'names with commas between them, or a JSON list such as ["a", "b"]'
+                    if is_list_of_text
+                    else 'a JSON table such as {"key": 1}'
+                )
+                raise SettingsError(
+                    f"{variable} is {value!r}: {error}. Expected is {expected}."
+                ) from error
+
+    class Layers(Settings, BaseSettings):
+        model_config = SettingsConfigDict(env_prefix=_PREFIX, env_nested_delimiter="__")
+
+        @classmethod
+        def settings_customise_sources(
+            cls, settings_cls: type[BaseSettings], *_: Any, **__: Any
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            from_variables = Variables(settings_cls)
+            from_variables.env_vars = {
+                (_PREFIX + _ADDRESSES[name] if name in _ADDRESSES else name).lower(): text
+                for name, text in variables.items()
+            }
+            return from_variables, InitSettingsSource(settings_cls, dict(values))
+
+    layers = Layers()
+    return Settings(**{name: getattr(layers, name) for name in Settings.model_fields})
+
+
+def _explain(error: ValidationError, variables: Mapping[str, str], file: Path | None) -> str:
+    """Where the first wrong value stands, what it is, and what is expected."""
+    first = error.errors()[0]
+    section, *keys = (str(part) for part in first["loc"])
+    exact = _PREFIX + "__".join((section, *keys[:1])).upper()
+    whole = _PREFIX + section.upper()
+    sources = [name for name in variables if name in (exact, whole)] or [
+        name for name in variables if not keys and name.startswith(f"{whole}__")
+    ]
+    where = " and ".join(sources) or (file.name if file else "the environment")
+    sentence = (
+        f"{'.'.join((section, *keys))} in {where} is {first['input']!r}: "
+        f"{first['msg'].removeprefix('Value error, ')}."
+    )
+    if first["type"] == "extra_forbidden" and keys:
+        sentence += f" Did you mean {_nearest(keys[0], _keys(section))!r}?"
+    return f"{sentence} See docs/settings.md."

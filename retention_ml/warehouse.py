@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import cached_property
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeVar
 
 import adbc_driver_postgresql.dbapi as adbc
 import ibis
@@ -22,9 +22,11 @@ import sqlalchemy as sa
 
 from retention_ml import clock
 from retention_ml.errors import UsageError, WarehouseError
-from retention_ml.receipts import Receipt
+from retention_ml.receipts import DoorReceipt
 
 logger = logging.getLogger(__name__)
+
+AnyReceipt = TypeVar("AnyReceipt", bound=DoorReceipt)
 
 _CHUNK_ROWS = 65_536
 _MIGRATION_LOCK = 7_265_746
@@ -52,6 +54,34 @@ class Transaction:
     def change(self, sql: str, /, **parameters: Any) -> int:
         """Run one INSERT, UPDATE or DELETE; how many rows it touched."""
         return int(self._connection.execute(sa.text(sql), parameters).rowcount)
+
+    def insert_row(
+        self, table: str, row: Mapping[str, Any], *, on_conflict: str = "", returning: str = ""
+    ) -> sa.Row[*tuple[Any, ...]] | None:
+        """INSERT one row by column name, a mapping as jsonb; what `returning` names.
+
+        None where it names nothing, or where `on_conflict` (`"DO NOTHING"`, `"(as_of) DO UPDATE
+        SET …"`) kept the row out.
+        """
+        values = {
+            column: json.dumps(dict(value), default=str) if isinstance(value, Mapping) else value
+            for column, value in row.items()
+        }
+        slots = ", ".join(
+            f"CAST(:{column} AS jsonb)" if isinstance(row[column], Mapping) else f":{column}"
+            for column in row
+        )
+        rows = self.execute(
+            f"INSERT INTO {table} ({', '.join(row)}) VALUES ({slots})"
+            + (f" ON CONFLICT {on_conflict}" if on_conflict else "")
+            + (f" RETURNING {returning}" if returning else ""),
+            **values,
+        )
+        return rows[0] if rows else None
+
+    def lock(self, key: str) -> None:
+        """Wait for, and hold until the transaction ends, the lock of that name."""
+        self.execute("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))", key=key)
 
     def insert(self, table: str, expression: ibis.Table) -> int:
         """INSERT the rows of an Ibis expression into `schema.table`; how many there were."""
@@ -203,8 +233,9 @@ class Warehouse:
         finally:
             connection.close()
 
-    def record(self, receipt: Receipt, run_id: str) -> Receipt:
-        """Store and log a door's receipt, and return it."""
+    def record(self, receipt: AnyReceipt, run_id: str) -> AnyReceipt:
+        """Store and log a door's receipt, and return it; without counts, zeros are stored."""
+        counts = receipt.counts
         with self.transaction() as transaction:
             transaction.execute(
                 "INSERT INTO ops.receipts (door, as_of, read_count, written_count, "
@@ -213,13 +244,13 @@ class Warehouse:
                 ":run_id, CAST(:details AS jsonb), :finished_at)",
                 door=receipt.door,
                 as_of=receipt.as_of,
-                read=receipt.read,
-                written=receipt.written,
-                quarantined=receipt.quarantined,
-                duplicates=receipt.duplicates,
+                read=counts.get("read", 0),
+                written=counts.get("written", 0),
+                quarantined=counts.get("quarantined", 0),
+                duplicates=counts.get("duplicates", 0),
                 seconds=receipt.seconds,
                 run_id=run_id,
-                details=json.dumps(dict(receipt.details), default=str),
+                details=json.dumps(receipt.stored_details, default=str),
                 finished_at=clock.now(),
             )
         logger.info("%s", receipt)
@@ -242,18 +273,18 @@ class Warehouse:
                 "CREATE TABLE IF NOT EXISTS public.migrations (name text PRIMARY KEY, "
                 "sha256 text NOT NULL, applied_at timestamptz NOT NULL)"
             )
-            known = {
+            applied_digests = {
                 row[0]: row[1]
                 for row in transaction.execute("SELECT name, sha256 FROM public.migrations")
             }
             for name, sql in _sql_files("migrations"):
                 digest = hashlib.sha256(sql.encode()).hexdigest()
-                if known.get(name, digest) != digest:
+                if applied_digests.get(name, digest) != digest:
                     raise UsageError(
                         f"Migration {name} is not the one this warehouse was made with. Migrations "
                         "only go forward: put the file back and write a new one."
                     )
-                if name in known:
+                if name in applied_digests:
                     continue
                 transaction._connection.exec_driver_sql(sql.replace("%", "%%"))
                 transaction.execute(
@@ -269,8 +300,10 @@ class Warehouse:
     def _make_views(self, transaction: Transaction) -> None:
         views = _sql_files("reports/views")
         digest = hashlib.sha256("".join(sql for _, sql in views).encode()).hexdigest()
-        known = transaction.execute("SELECT sha256 FROM public.migrations WHERE name = 'views'")
-        if not known or known[0][0] != digest:
+        applied_digest = transaction.execute(
+            "SELECT sha256 FROM public.migrations WHERE name = 'views'"
+        )
+        if not applied_digest or applied_digest[0][0] != digest:
             transaction.execute("DROP SCHEMA IF EXISTS reports CASCADE")
             transaction.execute("CREATE SCHEMA reports")
             for _, sql in views:
@@ -302,8 +335,8 @@ def _begin_reading(connection: Any) -> None:
 
 def _sql_files(folder: str) -> list[tuple[str, str]]:
     root = files("retention_ml").joinpath(*folder.split("/"))
-    found = sorted(path.name for path in root.iterdir() if path.name.endswith(".sql"))
-    return [(name, root.joinpath(name).read_text(encoding="utf-8")) for name in found]
+    names = sorted(path.name for path in root.iterdir() if path.name.endswith(".sql"))
+    return [(name, root.joinpath(name).read_text(encoding="utf-8")) for name in names]
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:

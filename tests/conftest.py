@@ -51,8 +51,8 @@ def new_warehouse(postgres: EmbeddedPostgres, template_database: str) -> NewWare
 @pytest.fixture
 def warehouse(new_warehouse: NewWarehouse) -> Iterator[Warehouse]:
     """An empty, migrated warehouse of this test's own."""
-    with new_warehouse() as own:
-        yield own
+    with new_warehouse() as empty:
+        yield empty
 
 
 @pytest.fixture

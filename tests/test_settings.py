@@ -29,7 +29,10 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ("[chrun]\nhorizon_days = 1\n", "unknown section 'chrun'"),
+        ("[chrun]\nhorizon_days = 1\n", "did you mean 'churn'"),
         ("[churn]\nhorizon = 1\n", "churn.horizon .* Extra inputs"),
+        ("[churn]\nhorizon = 1\n", "Did you mean 'horizon_days'"),
+        ("home = '/elsewhere'\n", "unknown section 'home'"),
         ("[churn]\nhorizon_days = 0\n", "churn.horizon_days .* is 0"),
         ("[calendar]\ntimezone = 'Mars'\n", "no IANA time zone"),
         ("[tiers]\nhigh = 0.9\n", "tier bounds must fall"),
@@ -41,11 +44,85 @@ def test_a_wrong_file_is_refused_with_what_is_wrong(tmp_path: Path, text: str, w
         load(_file(tmp_path, text))
 
 
-def test_a_wrong_variable_is_refused_by_name() -> None:
-    with pytest.raises(
-        SettingsError, match="RETENTION_CHRUN__HORIZON_DAYS names the unknown section"
-    ):
-        load({"RETENTION_CHRUN__HORIZON_DAYS": "1"})
+@pytest.mark.parametrize(
+    ("variable", "nearest"),
+    [
+        ("RETENTION_CHRUN__HORIZON_DAYS", "RETENTION_CHURN__HORIZON_DAYS"),
+        ("RETENTION_CHURN__HORIZON", "RETENTION_CHURN__HORIZON_DAYS"),
+        ("RETENTION_HOEM", "RETENTION_HOME"),
+        ("RETENTION_SLACK_WEBHOK", "RETENTION_SLACK_WEBHOOK"),
+        ("RETENTION_X", "RETENTION_"),
+    ],
+)
+def test_an_unknown_variable_is_refused_with_the_nearest_known_one(
+    variable: str, nearest: str
+) -> None:
+    with pytest.raises(SettingsError, match=f"{variable} is no .* did you mean {nearest}"):
+        load({variable: "1"})
+
+
+def test_variables_of_other_parts_and_of_kubernetes_are_let_pass() -> None:
+    load(
+        {
+            "RETENTION_FAILPOINT": "score.start",
+            "RETENTION_COMPONENT": "mlflow",
+            "RETENTION_WEB_SERVICE_HOST": "10.0.0.1",
+            "RETENTION_WEB_PORT_80_TCP_ADDR": "10.0.0.1",
+            "OTHER_CHURN__HORIZON_DAYS": "1",
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "words"),
+    [
+        (
+            "RETENTION_CHURN__HORIZON_DAYS",
+            "x",
+            "churn.horizon_days in RETENTION_CHURN__HORIZON_DAYS is 'x': .* valid integer",
+        ),
+        ("RETENTION_TIERS__HIGH", "0.9", "tiers in RETENTION_TIERS__HIGH .* bounds must fall"),
+        ("RETENTION_CHURN", "{days}", r"RETENTION_CHURN is '\{days\}': .* JSON table"),
+        ("RETENTION_CHURN", '{"horizon": 1}', "churn.horizon in RETENTION_CHURN is 1"),
+        ("RETENTION_ALERTS__EMAIL_TO", '["a"', "RETENTION_ALERTS__EMAIL_TO is .* JSON list"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_its_variable(
+    tmp_path: Path, variable: str, text: str, words: str
+) -> None:
+    with pytest.raises(SettingsError, match=words):
+        load({**_file(tmp_path, "[churn]\nactive_days = 120\n"), variable: text})
+
+
+@pytest.mark.parametrize(
+    "text", ["recency, logistic", "recency,logistic", '["recency","logistic"]']
+)
+def test_a_list_is_written_with_commas_or_as_json(text: str) -> None:
+    settings = load({"RETENTION_TRAINING__CANDIDATES": text})
+    assert settings.training.candidates == ("recency", "logistic")
+
+
+def test_a_section_is_written_as_json_and_its_keys_win_over_it(tmp_path: Path) -> None:
+    settings = load(
+        {
+            **_file(tmp_path, "[churn]\nactive_days = 120\nhorizon_days = 60\n"),
+            "RETENTION_CHURN": '{"horizon_days": 30, "lead_days": 1}',
+            "RETENTION_CHURN__LEAD_DAYS": "2",
+        }
+    )
+    churn = settings.churn
+    assert (churn.active_days, churn.horizon_days, churn.lead_days) == (120, 30, 2)
+
+
+def test_an_empty_variable_counts_as_not_set() -> None:
+    settings = load({"RETENTION_HOME": "", "RETENTION_CHURN__HORIZON_DAYS": ""})
+    assert settings.home == Settings().home.resolve()
+    assert settings.churn == Settings().churn
+
+
+def test_the_addresses_come_from_the_environment() -> None:
+    settings = load({"MLFLOW_TRACKING_URI": "http://127.0.0.1:5000", "RETENTION_RUN_ID": "r1"})
+    assert (settings.tracking_uri, settings.run_id) == ("http://127.0.0.1:5000", "r1")
 
 
 def test_a_file_that_is_named_but_absent_is_refused() -> None:

@@ -1,5 +1,7 @@
 """The warehouse: migrations, COPY, expressions."""
 
+from datetime import date
+
 import ibis
 import pyarrow as pa
 import pytest
@@ -118,3 +120,25 @@ def test_what_a_query_asked_of_the_planner_does_not_reach_the_next(warehouse: Wa
         "off"
     ]
     assert warehouse.read(shown)["setting"].to_pylist() == ["on"]
+
+
+def test_a_row_goes_in_by_column_name_and_a_mapping_as_jsonb(warehouse: Warehouse) -> None:
+    with warehouse.transaction() as transaction:
+        transaction.execute("CREATE TABLE public.notes (id bigint PRIMARY KEY, text jsonb)")
+        row = {"id": 1, "text": {"day": date(2026, 3, 1)}}
+        inserted = transaction.insert_row("public.notes", row, returning="id, text ->> 'day'")
+        assert inserted is not None
+        assert tuple(inserted) == (1, "2026-03-01")
+        again = transaction.insert_row(
+            "public.notes", row, on_conflict="DO NOTHING", returning="id"
+        )
+        assert again is None
+
+
+def test_a_lock_is_held_until_the_transaction_ends(warehouse: Warehouse) -> None:
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+    with warehouse.transaction() as transaction, warehouse.transaction() as other:
+        transaction.lock("a name")
+        assert other.execute(waiting)[0][0] == 1
+    with warehouse.transaction() as transaction:
+        assert transaction.execute(waiting)[0][0] == 0

@@ -30,12 +30,12 @@ class AlertNotSent(OSError):
 
 
 def send(message: Message) -> None:
-    """Tell every channel.
+    """Send it through every channel.
 
     Raises
     ------
     AlertNotSent
-        A channel did not take it; all others were told.
+        A channel did not take it; all others did.
     """
     level = logging.CRITICAL if message.severity == "critical" else logging.WARNING
     logger.log(level, "%s", message.text())
@@ -43,7 +43,7 @@ def send(message: Message) -> None:
     for name, channel in {"mail": _mail, "Slack": _slack}.items():
         try:
             channel(message)
-        except Exception as error:  # whatever a channel does, the next one is told
+        except Exception as error:  # whatever a channel does, the next one is tried
             failed.append(f"{name} ({type(error).__name__})")  # its text may hold the address
     if failed:
         raise AlertNotSent(
@@ -59,7 +59,7 @@ def _mail(message: Message) -> None:
         return
     from airflow.providers.smtp.notifications.smtp import SmtpNotifier
 
-    # Not called but told to notify: a call would render the message as a template.
+    # notify, not a call: a call would render the message as a template.
     SmtpNotifier(
         to=list(alerts.email_to),
         from_email=alerts.email_from,
@@ -86,7 +86,7 @@ def _slack(message: Message) -> None:
         pass
 
 
-def tell(alerts: Sequence[Mapping[str, Any]], day: str) -> None:
+def send_alerts(alerts: Sequence[Mapping[str, Any]], day: str) -> None:
     """Send the alerts that a watch raised; called within a task."""
     from airflow.sdk import get_current_context
 
@@ -95,7 +95,7 @@ def tell(alerts: Sequence[Mapping[str, Any]], day: str) -> None:
 
 
 class FailureAlert(BaseNotifier):  # type: ignore[misc]  # airflow is untyped here
-    """Tells that a task failed for good."""
+    """Alerts that a task failed permanently."""
 
     def notify(self, context: Any) -> None:
         """Send the message of the failed task."""
@@ -103,7 +103,7 @@ class FailureAlert(BaseNotifier):  # type: ignore[misc]  # airflow is untyped he
 
 
 class LatenessAlert(BaseNotifier):  # type: ignore[misc]
-    """Tells that a day's scores were not published in time; called by a deadline."""
+    """Alerts that a day's scores were not published in time; called by a deadline."""
 
     async def async_notify(self, context: Any) -> None:
         """Send the message, unless the run makes a past day again: that has no deadline."""

@@ -27,15 +27,15 @@ FIGURES = (
 
 
 class Approval(ApprovalOperator):  # type: ignore[misc]  # airflow is untyped here
-    """Asks a person and hands on who said what, a no as well: by itself Airflow hands on a yes only."""
+    """Asks a person and hands on who answered what, a no as well: by itself Airflow hands on a yes only."""
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
         """Keep the answer, then skip what follows a no."""
         if "error" not in event:
-            given = {
+            response = {
                 key: event[key] for key in ("chosen_options", "params_input", "responded_by_user")
             }
-            context["ti"].xcom_push(key=ANSWER, value=given)
+            context["ti"].xcom_push(key=ANSWER, value=response)
         return super().execute_complete(context, event)
 
 
@@ -61,8 +61,8 @@ def ask(task_id: str, of: str) -> Approval:
     )
 
 
-def given(task_id: str) -> dict[str, Any] | None:
-    """What the person said in this run, None where nobody was asked; called within a task."""
+def response_to(task_id: str) -> dict[str, Any] | None:
+    """What the person answered in this run, None where nobody was asked; called within a task."""
     from airflow.sdk import get_current_context
 
     pulled = get_current_context()["ti"].xcom_pull(task_ids=task_id, key=ANSWER)
@@ -121,29 +121,29 @@ def question(measured: Mapping[str, Any], card: str) -> dict[str, str]:
     }
 
 
-def answer(said: Mapping[str, Any] | None, measured: Mapping[str, Any]) -> dict[str, str]:
-    """What `decide` is told of the answer; only a person's approval is one.
+def answer(response: Mapping[str, Any] | None, measured: Mapping[str, Any]) -> dict[str, str]:
+    """The arguments of `decide` that follow from the answer; only a person's approval is one.
 
     Parameters
     ----------
-    said : mapping of str to object, optional
-        See `given`; None where nobody was asked: nothing is told.
+    response : mapping of str to object, optional
+        See `response_to`; None where nobody was asked: there are no arguments then.
     measured : mapping of str to object
         The receipt of `measure` that was asked about.
     """
-    if not said:
+    if not response:
         return {}
     from retention_ml.outcomes.trial.answer import NOBODY
 
-    user = said.get("responded_by_user") or {}
+    user = response.get("responded_by_user") or {}
     who = str(user.get("name") or user.get("id") or "")
     about = {"version": str(measured["challenger_version"])}
     if not who:
         return about | {"refused_by": NOBODY, "remark": "no answer came in time"}
-    told = about | {"remark": str((said.get("params_input") or {}).get("why") or "")}
-    if list(said.get("chosen_options") or ()) == [Approval.APPROVE]:
-        return told | {"approved_by": who}
-    return told | {"refused_by": who}
+    decision = about | {"remark": str((response.get("params_input") or {}).get("why") or "")}
+    if list(response.get("chosen_options") or ()) == [Approval.APPROVE]:
+        return decision | {"approved_by": who}
+    return decision | {"refused_by": who}
 
 
 def _shown(value: Any) -> str:

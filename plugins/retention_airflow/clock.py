@@ -21,17 +21,17 @@ def day_of(conf: Mapping[str, Any] | None, partition_key: str | None, run_id: st
     Raises
     ------
     UsageError
-        Neither is given, or what is given is no day.
+        Neither is given, or what is given is no date.
     """
-    given = (conf or {}).get("as_of") or partition_key
-    if not given:
+    stated = (conf or {}).get("as_of") or partition_key
+    if not stated:
         raise UsageError(
             f"Run {run_id} names no day: its conf has no as_of and it has no partition key. "
             'Start it again with the parameter as_of, e.g. {"as_of": "2026-03-01"}.'
         )
     try:
-        return datetime.fromisoformat(str(given)).date()
+        return datetime.fromisoformat(str(stated)).date()
     except ValueError:
         raise UsageError(
-            f"Run {run_id} names the day {given!r}; expected YYYY-MM-DD such as 2026-03-01."
+            f"Run {run_id} names the day {stated!r}; expected YYYY-MM-DD such as 2026-03-01."
         ) from None

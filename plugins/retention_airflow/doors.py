@@ -1,11 +1,11 @@
-"""How a task goes through a door of the library: settings, warehouse, receipt, errors."""
+"""How a task calls a door of the library: settings, warehouse, receipt, errors."""
 
 import logging
 from collections.abc import Callable
 from typing import Any
 
 from retention_ml.errors import HeldBack, RetentionError
-from retention_ml.receipts import Receipt
+from retention_ml.receipts import DoorReceipt
 from retention_ml.settings import Settings, load
 
 logger = logging.getLogger(__name__)
@@ -20,9 +20,9 @@ def settings() -> Settings:
 
 
 def call(
-    door: Callable[..., Receipt], *, skip_on: tuple[type[HeldBack], ...] = (), **arguments: Any
+    door: Callable[..., DoorReceipt], *, skip_on: tuple[type[HeldBack], ...] = (), **arguments: Any
 ) -> dict[str, Any]:
-    """Go through a door and return its receipt as plain values.
+    """Call a door and return its receipt as plain values.
 
     Parameters
     ----------
@@ -35,10 +35,10 @@ def call(
 
     from retention_ml.stack import address
 
-    known = settings()
-    warehouse = address.warehouse(known)
+    configured = settings()
+    warehouse = address.warehouse(configured)
     try:
-        receipt = door(warehouse, settings=known, **arguments)
+        receipt = door(warehouse, settings=configured, **arguments)
     except skip_on as refusal:
         raise AirflowSkipException(str(refusal)) from refusal
     except RetentionError as error:

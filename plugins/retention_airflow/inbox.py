@@ -37,16 +37,16 @@ class Parcel:
 
 def look(folder: Path) -> dict[Path, Stamp]:
     """Every delivered file below the inbox with its size and time."""
-    found: dict[Path, Stamp] = {}
+    stamps_by_path: dict[Path, Stamp] = {}
     for path in (*folder.glob("*/*"), *folder.glob(f"*/{HISTORY}/*")):
         if path.name.startswith(".") or path.suffix == ".part" or not path.is_file():
             continue
-        found[path] = _stamp(path)
-    return found
+        stamps_by_path[path] = _stamp(path)
+    return stamps_by_path
 
 
 def parcels(
-    before: Mapping[Path, Stamp], now: Mapping[Path, Stamp], told: Mapping[Path, Stamp]
+    before: Mapping[Path, Stamp], now: Mapping[Path, Stamp], reported: Mapping[Path, Stamp]
 ) -> list[Parcel]:
     """The files that became complete between two looks, together per source.
 
@@ -54,7 +54,7 @@ def parcels(
     ----------
     before, now : mapping of path to stamp
         Two looks in a row.
-    told : mapping of path to stamp
+    reported : mapping of path to stamp
         What was reported already.
 
     Notes
@@ -69,7 +69,7 @@ def parcels(
         groups.setdefault((source, is_history), []).append(path)
     complete = []
     for (source, is_history), paths in groups.items():
-        fresh = [path for path in paths if told.get(path) != now[path]]
+        fresh = [path for path in paths if reported.get(path) != now[path]]
         if fresh and all(before.get(path) == now[path] for path in paths):
             complete.append(Parcel(source=source, files=tuple(map(str, fresh)), history=is_history))
     return complete
@@ -173,14 +173,14 @@ class InboxTrigger(BaseEventTrigger):  # type: ignore[misc]  # airflow is untype
         """Look, wait, look again; never ends."""
         folder = Path(self.folder)
         before: dict[Path, Stamp] = {}
-        told: dict[Path, Stamp] = {}
+        reported: dict[Path, Stamp] = {}
         while True:
             now = await asyncio.to_thread(look, folder)
-            complete = parcels(before, now, told)
+            complete = parcels(before, now, reported)
             if complete:
                 names = [Path(name) for parcel in complete for name in parcel.files]
-                told |= {path: now[path] for path in names}
+                reported |= {path: now[path] for path in names}
                 yield TriggerEvent({"files": [str(path.relative_to(folder)) for path in names]})
-            told = {path: stamp for path, stamp in told.items() if path in now}
+            reported = {path: stamp for path, stamp in reported.items() if path in now}
             before = now
             await asyncio.sleep(self.poll_seconds)

@@ -54,7 +54,7 @@ class Message:
 
 
 def of_failure(context: Mapping[str, Any]) -> Message:
-    """What is told of a task that failed for good.
+    """The message about a task that failed permanently.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def of_failure(context: Mapping[str, Any]) -> Message:
 
 
 def of_alerts(alerts: Sequence[Mapping[str, Any]], day: str, link: str | None) -> Message:
-    """What is told of the alerts that a watch raised, the critical first.
+    """The message about the alerts that a watch raised, the critical first.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def of_alerts(alerts: Sequence[Mapping[str, Any]], day: str, link: str | None) -
 
 
 def of_lateness(run: Mapping[str, Any], base_url: str) -> Message:
-    """What is told of a run that has not published its day in time.
+    """The message about a run that has not published its day in time.
 
     Parameters
     ----------

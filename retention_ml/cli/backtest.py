@@ -110,9 +110,9 @@ def _days(as_of: list[str] | None, first: str | None, last: str | None, every: s
 
 def _with(settings: Settings, **changes: int | None) -> Settings:
     """The settings with another churn definition."""
-    given = {name: value for name, value in changes.items() if value is not None}
+    changed = {name: value for name, value in changes.items() if value is not None}
     try:
-        churn = Churn(**{**settings.churn.model_dump(), **given})
+        churn = Churn(**{**settings.churn.model_dump(), **changed})
     except ValidationError as error:
         wrong = error.errors()[0]
         name = str(wrong["loc"][0]).replace("_", "-")
@@ -150,8 +150,8 @@ def _progress() -> Iterator[Callable[[int, int, str], None]]:
 def _show(receipt: dict[str, Any], report: Path) -> None:
     import json
 
-    found = json.loads(report.read_text(encoding="utf-8"))
-    task = found["task"]
+    document = json.loads(report.read_text(encoding="utf-8"))
+    task = document["task"]
     definition = task["definition"]
     console.print(
         f"{len(task['as_of'])} day(s) from {task['as_of'][0]} to {task['as_of'][-1]}, active "
@@ -165,17 +165,17 @@ def _show(receipt: dict[str, Any], report: Path) -> None:
         ("model", *_SHOWN.values()),
         [
             (name, *(_interval(model["metrics"][metric], ".3f") for metric in _SHOWN))
-            for name, model in found["models"].items()
+            for name, model in document["models"].items()
         ],
     )
-    if found["differences"]:
-        paired = next(iter(found["differences"].values()))
+    if document["differences"]:
+        paired = next(iter(document["differences"].values()))
         print_table(
-            f"{found['reference']} minus each other, paired",
+            f"{document['reference']} minus each other, paired",
             ("model", *(_SHOWN[metric] for metric in paired)),
             [
-                (name, *(_interval(figure, "+.4f") for figure in own.values()))
-                for name, own in found["differences"].items()
+                (name, *(_interval(figure, "+.4f") for figure in figures.values()))
+                for name, figures in document["differences"].items()
             ],
         )
     note(f"The report is {receipt['html']}; every figure is in {report}.")

@@ -75,21 +75,21 @@ def sources_check(
     with command(as_json) as settings:
         from retention_ml.deliveries.inspect import check
 
-        found = check(file, settings=settings, source=source).to_dict()
+        result = check(file, settings=settings, source=source).to_dict()
         if as_json:
-            print_json(found)
+            print_json(result)
             return
-        findings = found.pop("findings")
-        kinds = found.pop("kinds")
-        remark = found.pop("remark")
-        columns, unread = found.pop("columns"), found.pop("columns_not_read")
+        findings = result.pop("findings")
+        kinds = result.pop("kinds")
+        remark = result.pop("remark")
+        columns, unread = result.pop("columns"), result.pop("columns_not_read")
         passed_over = set(unread)
         shown = {
             "columns": len(columns),
             "columns_read": _shortened([name for name in columns if name not in passed_over]),
             "columns_not_read": _shortened(unread),
         }
-        print_mapping(f"{file.name} as {source}", {**found, **shown, "kinds": kinds})
+        print_mapping(f"{file.name} as {source}", {**result, **shown, "kinds": kinds})
         if remark:
             console.print(remark, markup=False)
         if findings:
@@ -227,10 +227,10 @@ def _check_filter(
     What stands in quarantine is known too: a description may have been taken away since.
     """
     from retention_ml.deliveries.reasons import MEANINGS
-    from retention_ml.deliveries.sources import known_sources, load_source
+    from retention_ml.deliveries.sources import load_source, source_names
     from retention_ml.reports.read import declared_reasons, quarantine_summary
 
-    described = known_sources(settings.sources)
+    described = source_names(settings.sources)
     sources, codes = {None, *described}, {None, *MEANINGS}
     if source in sources and reason in codes:
         return
@@ -240,7 +240,9 @@ def _check_filter(
     codes |= {row["reason_code"] for row in rows}
     if reason in codes:
         return
-    codes |= {code for own in declared_reasons(settings, described).values() for code in own}
+    codes |= {
+        code for reasons in declared_reasons(settings, described).values() for code in reasons
+    }
     if reason not in codes:
         raise UsageError(
             f"There is no reason code {reason!r}; known are {', '.join(sorted(filter(None, codes)))}. "

@@ -2,7 +2,7 @@
 
 import getpass
 import os
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -19,9 +19,7 @@ from retention_ml.cli.frame import (
     working,
 )
 from retention_ml.cli.tables import print_comparison, print_tiers, print_versions
-
-if TYPE_CHECKING:
-    from retention_ml.receipts import Receipt
+from retention_ml.receipts import DecisionReceipt
 
 _SHOWN = 15
 
@@ -57,7 +55,6 @@ def train(as_of: AsOf, as_json: Json = False) -> None:
             print_json(receipt.to_dict())
             return
         rows = training_comparison(warehouse, str(receipt.details["training_id"]))
-        console.print(str(receipt))
         print_comparison(rows)
         console.print(f"{receipt.details['verdict']}: {receipt.details['reason']}", markup=False)
 
@@ -68,14 +65,14 @@ def models(as_json: Json = False) -> None:
         from retention_ml.models.registry.mlflow_registry import Registry
         from retention_ml.reports.model_versions import overview
 
-        found = overview(warehouse, Registry(with_registry(settings)))
+        versions = overview(warehouse, Registry(with_registry(settings)))
         if as_json:
-            print_json(found)
+            print_json(versions)
             return
-        print_versions(found["versions"])
-        console.print(found["registry"], markup=False)
+        print_versions(versions["versions"])
+        console.print(versions["registry"], markup=False)
         console.print()
-        rows = found["decisions"]
+        rows = versions["decisions"]
         print_table("Decisions", tuple(rows[0]) if rows else (), [tuple(r.values()) for r in rows])
 
 
@@ -126,15 +123,14 @@ def rollback(
         _print_decision(receipt, as_json)
 
 
-def _print_decision(receipt: "Receipt", as_json: bool) -> None:
+def _print_decision(receipt: DecisionReceipt, as_json: bool) -> None:
     if as_json:
         print_json(receipt.to_dict())
         return
-    told = receipt.details
-    console.print(told["sentence"], markup=False)
-    for version, why in told.get("passed_over", {}).items():
+    console.print(receipt.sentence, markup=False)
+    for version, why in receipt.details.get("passed_over", {}).items():
         console.print(f"Version {version} was passed over: {why}.", markup=False)
-    console.print(f"The alias in MLflow: {told['alias']}", markup=False)
+    console.print(f"The alias in MLflow: {receipt.details['alias']}", markup=False)
 
 
 def _login_name() -> str:
@@ -179,18 +175,20 @@ def explain(
     with opened(as_json) as (warehouse, settings):
         from retention_ml.scores.explain import explain as explain_score
 
-        found = explain_score(
+        explanation = explain_score(
             warehouse,
             settings=with_registry(settings),
             customer_id=customer_id,
             as_of=day(as_of) if as_of else None,
         )
         if as_json:
-            print_json(found)
+            print_json(explanation)
         else:
-            print_mapping("Score", {k: v for k, v in found.items() if not isinstance(v, list)})
+            print_mapping(
+                "Score", {k: v for k, v in explanation.items() if not isinstance(v, list)}
+            )
             for name in ("families", "features"):
-                rows = sorted(found[name], key=lambda row: -abs(row["log_odds"]))[:_SHOWN]
+                rows = sorted(explanation[name], key=lambda row: -abs(row["log_odds"]))[:_SHOWN]
                 print_table(
                     f"{name.capitalize()} by what they add to the log-odds",
                     tuple(rows[0]) if rows else (),

@@ -1,4 +1,4 @@
-"""Commands about what became of scores: measure, decide, watch."""
+"""Commands about outcomes: measure, decide, watch."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -29,21 +29,22 @@ def add_to(app: typer.Typer) -> None:
 
 
 def measure(as_of: AsOf, as_json: Json = False) -> None:
-    """Compare published scores with what then happened, and look at the challenger's trial."""
+    """Compare published scores with observed outcomes, and look at the challenger's trial."""
     with opened(as_json) as (warehouse, settings):
         from retention_ml.outcomes.measure import measure as door
-        from retention_ml.reports.outcomes import compared, performance
+        from retention_ml.reports.outcomes import comparisons, performance
 
         with working("Measuring …"):
             receipt = door(warehouse, settings=with_registry(settings), as_of=day(as_of))
         trial = receipt.details["trial"]
-        worth = performance(warehouse, until=day(as_of))
-        models = compared(warehouse, trial["trial_id"], day(as_of)) if trial else []
+        performance_rows = performance(warehouse, until=day(as_of))
+        models = comparisons(warehouse, trial["trial_id"], day(as_of)) if trial else []
         if as_json:
-            print_json({**receipt.to_dict(), "performance": worth, "comparisons": models})
+            print_json(
+                {**receipt.to_dict(), "performance": performance_rows, "comparisons": models}
+            )
             return
-        console.print(str(receipt))
-        _print_performance(worth)
+        _print_performance(performance_rows)
         if trial:
             _print_trial(trial, models)
         console.print(f"{receipt.details['verdict']}: {receipt.details['reason']}", markup=False)
@@ -70,11 +71,11 @@ def decide(
         ),
     ] = None,
     remark: Annotated[
-        str, typer.Option("--remark", metavar="TEXT", help="What the person says with it.")
+        str, typer.Option("--remark", metavar="TEXT", help="What the person adds.")
     ] = "",
     as_json: Json = False,
 ) -> None:
-    """Carry out what the newest look at the trial says: promote, or free the challenger's seat."""
+    """Carry out what the newest look at the trial says: promote or retire the challenger."""
     with opened(as_json) as (warehouse, settings):
         if approved_by is not None and refused_by is not None:
             raise UsageError(
@@ -127,17 +128,17 @@ def _print_performance(rows: list[dict[str, Any]]) -> None:
         key = (row["as_of"], row["role"], row["model_version"])
         by_model.setdefault(key, {})[row["metric"]] = row
     print_table(
-        "What published scores were worth (customers whom no campaign reached; 95 % intervals)",
+        "Performance of published scores (customers whom no campaign reached; 95 % intervals)",
         ("scored day", "role", "version", *(name.replace("_", " ") for name in _METRICS),
          "customers", "left out"),
         [
             (
                 str(as_of), role, version,
-                *(_interval(own.get(name)) for name in _METRICS),
-                next(iter(own.values()))["customers_count"],
-                next(iter(own.values()))["contacted_count"],
+                *(_interval(by_metric.get(name)) for name in _METRICS),
+                next(iter(by_metric.values()))["customers_count"],
+                next(iter(by_metric.values()))["contacted_count"],
             )
-            for (as_of, role, version), own in by_model.items()
+            for (as_of, role, version), by_metric in by_model.items()
         ],
     )  # fmt: skip
 

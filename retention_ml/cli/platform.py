@@ -59,12 +59,20 @@ def stack_status(as_json: Json = False) -> None:
         _print_stack(local.status(settings), as_json)
 
 
-def doctor(as_json: Json = False) -> None:
+def doctor(
+    data: Annotated[
+        bool,
+        typer.Option(
+            "--data", help="Look for rows that break an invariant of the warehouse instead."
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Say what is missing on this machine and how to fix it."""
     with command(as_json) as settings:
-        from retention_ml.stack.doctor import examine
+        from retention_ml.stack.doctor import examine, examine_data
 
-        findings = examine(settings)
+        findings = examine_data(settings) if data else examine(settings)
         if as_json:
             print_json([finding.to_dict() for finding in findings])
         else:

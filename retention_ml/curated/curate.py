@@ -7,7 +7,7 @@ import ibis
 
 from retention_ml import clock, failpoints, tables
 from retention_ml.curated import load_sql, versions
-from retention_ml.deliveries.ledger import ledger
+from retention_ml.deliveries.ledger import batches
 from retention_ml.deliveries.ledger.row_counts import verify_staged
 from retention_ml.deliveries.sources import load_source
 from retention_ml.errors import QualityError, UsageError
@@ -21,7 +21,7 @@ def curate(warehouse: Warehouse, *, settings: Settings, batch_id: int) -> Receip
     """Move a checked batch into `curated` and `quarantine`, and close its ledger entries.
 
     One transaction: new rows and corrections become versions (see `versions.new_versions`),
-    rows that tell nothing new are counted as duplicates, rejected rows go to
+    rows that bring nothing new are counted as duplicates, rejected rows go to
     `quarantine.rows`, every delivery's counts are written and its staged rows removed.
     Batches take turns. A batch that is curated already is left as it is.
 
@@ -49,15 +49,15 @@ def curate(warehouse: Warehouse, *, settings: Settings, batch_id: int) -> Receip
     """
     started = time.perf_counter()
     with warehouse.transaction() as transaction:
-        batch = ledger.lock_batch(transaction, batch_id)
+        batch = batches.lock_batch(transaction, batch_id)
         is_repeated = batch.status == "curated"
         written: dict[str, int] = {}
         if not is_repeated:
-            _refuse_unchecked(batch)
+            _require_checked(batch)
             written = _curate(transaction, settings, batch)
-        summary = ledger.summary(transaction, batch_id)
-        failpoints.reach("curate.before_commit")
-    failpoints.reach("curate.after_commit")
+        summary = batches.summarize(transaction, batch_id)
+        failpoints.failpoint("curate.before_commit")
+    failpoints.failpoint("curate.after_commit")
     page = report.write(warehouse, settings=settings, batch_id=batch_id)
     receipt = Receipt(
         door="curate",
@@ -83,7 +83,7 @@ def curate(warehouse: Warehouse, *, settings: Settings, batch_id: int) -> Receip
     )
 
 
-def _refuse_unchecked(batch: ledger.Batch) -> None:
+def _require_checked(batch: batches.Batch) -> None:
     if batch.status == "held":
         raise QualityError(batch.reason or f"Batch {batch.batch_id} is held.")
     if batch.status != "checked":
@@ -93,50 +93,49 @@ def _refuse_unchecked(batch: ledger.Batch) -> None:
         )
 
 
-def _curate(transaction: Transaction, settings: Settings, batch: ledger.Batch) -> dict[str, int]:
-    now = clock.now()
+def _curate(transaction: Transaction, settings: Settings, batch: batches.Batch) -> dict[str, int]:
+    """Write versions, quarantine and counts; the new versions per table."""
+    now, batch_id = clock.now(), batch.batch_id
     source = load_source(settings.sources, batch.source)
-    load_sql.make_room(transaction)
-    ledger.set_aside_repeated(transaction, batch.batch_id, now)
-    accounts = ledger.open_accounts(transaction, batch.batch_id)
-    load_sql.make_incoming(transaction, batch.batch_id, round(source.available_after_hours * 3_600))
-    ledger.count_rejects(transaction, batch.batch_id, accounts)
-    staged_in = {
-        name: counts
+    load_sql.tune_session(transaction)
+    batches.mark_repeated(transaction, batch_id, now)
+    row_counts = batches.staged_row_counts(transaction, batch_id)
+    load_sql.create_batch_deliveries(
+        transaction, batch_id, round(source.available_after_hours * 3_600)
+    )
+    batches.count_rejects(transaction, batch_id, row_counts)
+    deliveries_by_table = {
+        name: delivery_ids
         for name in tables.CANONICAL
-        if (counts := ledger.count_staged(transaction, name, batch.batch_id, accounts)) is not None
+        if (delivery_ids := batches.count_staged(transaction, name, batch_id, row_counts))
+        is not None
     }
-    verify_staged(batch.batch_id, accounts.values())
+    verify_staged(batch_id, row_counts.values())
     written: dict[str, int] = {}
-    for name, own in staged_in.items():
-        written[name], ended = _insert_versions(
-            transaction, tables.CANONICAL[name], batch.batch_id, now
-        )
-        load_sql.count_accepted(transaction, name, own, ended, accounts)
-    failpoints.reach("curate.after_insert")
-    ledger.forget_held(transaction, batch.batch_id)
-    ledger.quarantine_rejects(transaction, batch.batch_id, now)
-    ledger.mark_replayed(transaction, batch.batch_id, staged_in, accounts)
-    load_sql.close(transaction, batch.batch_id, accounts.values(), now)
-    ledger.clear_staging(transaction, batch.batch_id, staged_in)
+    for name, delivery_ids in deliveries_by_table.items():
+        written[name], ended = _insert_versions(transaction, tables.CANONICAL[name], batch_id, now)
+        load_sql.count_accepted(transaction, name, delivery_ids, ended, row_counts)
+    failpoints.failpoint("curate.after_insert")
+    batches.delete_quarantined(transaction, batch_id)
+    batches.quarantine_rejects(transaction, batch_id, now)
+    batches.mark_replayed(transaction, batch_id, deliveries_by_table, row_counts)
+    batches.mark_curated(transaction, batch_id, row_counts.values(), now)
+    batches.clear_staging(transaction, batch_id, deliveries_by_table)
     return written
 
 
 def _insert_versions(
     transaction: Transaction, entry: tables.Table, batch_id: int, now: datetime
 ) -> tuple[int, dict[int, int]]:
-    """Insert what is new and end the versions it replaces.
-
-    Returns what `moves.replace_versions` does.
-    """
+    """Insert the new versions and end those they replace, as `load_sql.replace_versions` does."""
     staged = entry.ibis_table("staging", tables.STAGED)
-    fresh = versions.new_versions(
+    new_versions = versions.new_versions(
         entry,
         rows=staged.filter(staged.batch_id == batch_id),
-        incoming=ibis.table(versions.INCOMING, name="incoming"),
-        met=ibis.table(versions.MET, name="met"),
+        batch_deliveries=ibis.table(versions.BATCH_DELIVERIES, name="batch_deliveries"),
+        existing_versions=ibis.table(versions.EXISTING_VERSIONS, name="existing_versions"),
         loaded_at=ibis.literal(now, type="timestamp('UTC')"),
     )
-    if load_sql.make_met(transaction, entry, batch_id) == 0:
-        return transaction.insert(f"curated.{entry.name}", fresh), {}
-    return load_sql.replace_versions(transaction, entry, fresh)
+    if load_sql.create_existing_versions(transaction, entry, batch_id) == 0:
+        return transaction.insert(f"curated.{entry.name}", new_versions), {}
+    return load_sql.replace_versions(transaction, entry, new_versions)

@@ -1,4 +1,4 @@
-"""What the platform knew at an instant: the one filter every reader of `curated` goes through."""
+"""What the platform knew at an instant: the filter that every reader of `curated` uses."""
 
 from datetime import datetime
 

@@ -1,26 +1,25 @@
-"""Short statements that move a batch's rows into `curated`, in one transaction."""
+"""SQL that loads a batch into `curated`, in one transaction."""
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 
 import ibis
 
 from retention_ml import tables
-from retention_ml.deliveries.ledger.row_counts import Account
+from retention_ml.deliveries.ledger.row_counts import RowCounts
 from retention_ml.warehouse import Transaction
 
 
-def make_room(transaction: Transaction) -> None:
+def tune_session(transaction: Transaction) -> None:
     """Sort a batch in memory, and do not compile statements that run once."""
     transaction.execute("SET LOCAL work_mem = '256MB'")
     transaction.execute("SET LOCAL jit = off")
 
 
-def make_incoming(transaction: Transaction, batch_id: int, delay_seconds: int) -> None:
-    """The temporary table `incoming` that `versions.INCOMING` describes."""
+def create_batch_deliveries(transaction: Transaction, batch_id: int, delay_seconds: int) -> None:
+    """Create the temporary table that `versions.BATCH_DELIVERIES` describes."""
     transaction.execute(
-        "CREATE TEMP TABLE incoming ON COMMIT DROP AS SELECT delivery_id, "
-        "coalesce(replay_of, delivery_id) AS told_order, is_history, "
+        "CREATE TEMP TABLE batch_deliveries ON COMMIT DROP AS SELECT delivery_id, "
+        "coalesce(replay_of, delivery_id) AS delivery_order, is_history, "
         "CAST(:delay AS bigint) AS delay_seconds "
         "FROM raw.deliveries WHERE batch_id = :b AND status = 'staged'",
         b=batch_id,
@@ -28,31 +27,32 @@ def make_incoming(transaction: Transaction, batch_id: int, delay_seconds: int) -
     )
 
 
-def make_met(transaction: Transaction, entry: tables.Table, batch_id: int) -> int:
-    """The temporary table `met` that `versions.MET` describes; its number of rows."""
+def create_existing_versions(transaction: Transaction, entry: tables.Table, batch_id: int) -> int:
+    """Create the temporary table that `versions.EXISTING_VERSIONS` describes; its row count."""
     extra = "cur.kind, cur.customer_id" if entry.name == "orders" else "NULL::text, NULL::text"
-    transaction.execute("DROP TABLE IF EXISTS met")
+    transaction.execute("DROP TABLE IF EXISTS existing_versions")
     transaction.execute(
-        "CREATE TEMP TABLE met (row_key bytea, content_hash bytea, available_at timestamptz, "
-        "told_order bigint, kind text, customer_id text) ON COMMIT DROP"
+        "CREATE TEMP TABLE existing_versions (row_key bytea, content_hash bytea, "
+        "available_at timestamptz, delivery_order bigint, kind text, customer_id text) ON COMMIT DROP"
     )
     if not transaction.execute(f"SELECT 1 FROM curated.{entry.name} LIMIT 1"):
         return 0
     count = transaction.change(
-        "INSERT INTO met SELECT cur.row_key, cur.content_hash, cur.available_at, "
-        f"coalesce(told.replay_of, told.delivery_id), {extra} FROM curated.{entry.name} AS cur "
-        "JOIN raw.deliveries AS told USING (delivery_id) WHERE cur.superseded_at IS NULL "
+        "INSERT INTO existing_versions SELECT cur.row_key, cur.content_hash, cur.available_at, "
+        f"coalesce(delivery.replay_of, delivery.delivery_id), {extra} "
+        f"FROM curated.{entry.name} AS cur "
+        "JOIN raw.deliveries AS delivery USING (delivery_id) WHERE cur.superseded_at IS NULL "
         f"AND cur.row_key IN (SELECT row_key FROM staging.{entry.name} WHERE batch_id = :b)",
         b=batch_id,
     )
-    transaction.execute("ANALYZE met")
+    transaction.execute("ANALYZE existing_versions")
     return count
 
 
 def replace_versions(
-    transaction: Transaction, entry: tables.Table, fresh: ibis.Table
+    transaction: Transaction, entry: tables.Table, new_versions: ibis.Table
 ) -> tuple[int, dict[int, int]]:
-    """End the versions that `fresh` replaces, then insert `fresh`.
+    """End the versions that the new ones replace, then insert the new ones.
 
     Returns
     -------
@@ -60,18 +60,20 @@ def replace_versions(
     ended : dict of int to int
         How many older versions each delivery ended.
     """
-    transaction.execute("DROP TABLE IF EXISTS fresh")
-    transaction.execute(f"CREATE TEMP TABLE fresh (LIKE curated.{entry.name}) ON COMMIT DROP")
-    inserted = transaction.insert("fresh", fresh)
+    transaction.execute("DROP TABLE IF EXISTS new_versions")
+    transaction.execute(
+        f"CREATE TEMP TABLE new_versions (LIKE curated.{entry.name}) ON COMMIT DROP"
+    )
+    inserted = transaction.insert("new_versions", new_versions)
     ended = transaction.execute(
         f"WITH ended AS (UPDATE curated.{entry.name} AS old SET superseded_at = new.available_at, "
         "superseded_by = new.delivery_id "
-        "FROM (SELECT DISTINCT ON (row_key) row_key, available_at, delivery_id FROM fresh "
+        "FROM (SELECT DISTINCT ON (row_key) row_key, available_at, delivery_id FROM new_versions "
         "ORDER BY row_key, available_at) AS new "
         "WHERE old.row_key = new.row_key AND old.superseded_at IS NULL "
         "RETURNING old.superseded_by) SELECT superseded_by, count(*) FROM ended GROUP BY 1"
     )
-    transaction.change(f"INSERT INTO curated.{entry.name} SELECT * FROM fresh")
+    transaction.change(f"INSERT INTO curated.{entry.name} SELECT * FROM new_versions")
     return inserted, {row[0]: row[1] for row in ended}
 
 
@@ -80,42 +82,16 @@ def count_accepted(
     name: str,
     deliveries: list[int],
     ended: Mapping[int, int],
-    accounts: Mapping[int, Account],
+    row_counts: Mapping[int, RowCounts],
 ) -> None:
-    """Count what stands in `curated.<name>` of the deliveries whose own rows went there."""
+    """Count the rows of `curated.<name>` that came directly from these deliveries."""
     for delivery_id, superseded_by, count in transaction.execute(
         f"SELECT delivery_id, superseded_by, count(*) FROM curated.{name} "
         "WHERE delivery_id = ANY(:ids) GROUP BY 1, 2",
         ids=deliveries,
     ):
-        accounts[delivery_id].accepted += count
+        row_counts[delivery_id].accepted += count
         if superseded_by in deliveries:
-            accounts[superseded_by].corrected += count
+            row_counts[superseded_by].corrected += count
     for delivery_id in deliveries:
-        accounts[delivery_id].corrected += ended.get(delivery_id, 0)
-
-
-def close(
-    transaction: Transaction, batch_id: int, accounts: Iterable[Account], now: datetime
-) -> None:
-    """Write the counts of every delivery, accept them and close the batch."""
-    for account in accounts:
-        transaction.change(
-            "UPDATE raw.deliveries SET status = 'accepted', loaded_at = :now, "
-            "reason_code = CASE WHEN replay_of IS NULL THEN NULL ELSE reason_code END, "
-            "reason = NULL, "
-            "accepted_count = :accepted, quarantined_count = :quarantined, "
-            "duplicate_count = :duplicates, corrected_count = :corrected "
-            "WHERE delivery_id = :delivery AND status = 'staged'",
-            delivery=account.delivery_id,
-            accepted=account.accepted,
-            quarantined=account.quarantined,
-            duplicates=account.duplicates,
-            corrected=account.corrected,
-            now=now,
-        )
-    transaction.change(
-        "UPDATE raw.batches SET status = 'curated', closed_at = :now WHERE batch_id = :b",
-        b=batch_id,
-        now=now,
-    )
+        row_counts[delivery_id].corrected += ended.get(delivery_id, 0)

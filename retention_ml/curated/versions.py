@@ -1,57 +1,58 @@
-"""Which staged rows are new versions, and from when each of them counts."""
+"""Which staged rows are new versions, and from when each of them is available."""
 
 from typing import Any
 
 import ibis
 
 from retention_ml import tables
+from retention_ml.deliveries.mapping import OrderKind
 
-ALWAYS_KNOWN = "1970-01-01T00:00:00+00:00"
+ALWAYS_AVAILABLE = "1970-01-01T00:00:00+00:00"
 
-INCOMING = {
+BATCH_DELIVERIES = {
     "delivery_id": "int64",
-    "told_order": "int64",
+    "delivery_order": "int64",
     "is_history": "boolean",
     "delay_seconds": "int64",
 }
-"""One row per delivery of the batch; `told_order` is its own id, or that of the delivery it replays."""
+"""One row per delivery of the batch; `delivery_order` is its own id, or that of the delivery it replays."""
 
-MET = {
+EXISTING_VERSIONS = {
     "row_key": "binary",
     "content_hash": "binary",
     "available_at": "timestamp('UTC')",
-    "told_order": "int64",
+    "delivery_order": "int64",
     "kind": "string",
     "customer_id": "string",
 }
-"""One row per current version whose key the batch names; kind and customer only of orders."""
+"""One row per current version of a key in the batch; kind and customer only for orders."""
 
 
 def new_versions(
     entry: tables.Table,
     *,
     rows: ibis.Table,
-    incoming: ibis.Table,
-    met: ibis.Table,
+    batch_deliveries: ibis.Table,
+    existing_versions: ibis.Table,
     loaded_at: ibis.Value,
 ) -> ibis.Table:
     """The rows to insert into `curated.<entry>`; every other staged row is a duplicate.
 
-    The rows of one key are taken in the order in which they were told: by delivery, then by
-    line; a replayed row stands where it stood in the file it first came in, so that it never
-    replaces something told later. A row is a new version when its content differs from the
-    one before it. A derived row counts only where its key is not known at all; a derived
-    order also where the kind or the customer changed. An order that was a purchase stays one:
-    goods that come back under its number make lines of their own, no other order.
+    The rows of one key are ordered as they were delivered: by delivery, then by line; a
+    replayed row keeps its place in the file it first came in, so that it never replaces
+    something delivered later. A row is a new version when its content differs from the one
+    before it. A derived row counts only where its key does not exist yet; a derived order also
+    where the kind or the customer changed. An order that was a purchase stays one: goods that
+    come back under its number make lines of their own, no other order.
 
-    From when a version counts (`available_at`), so that an old `as_of` keeps its old answer:
+    From when a version is available (`available_at`), so that an old `as_of` keeps its result:
 
     - a live row, and any row that replaces a version curated by an earlier batch, from
       `loaded_at`: somebody may have used that version until now;
     - a row of a history from its `event_at` (a customer's `registered_at`) plus the delay
-      the source declares; a description without any date counts as always known;
-    - and each version of a key at least one microsecond later than the one before it, whose
-      `superseded_at` is exactly that instant. So one version of a key is known at an instant.
+      the source declares; a description without any date is always available;
+    - each version of a key at least one microsecond later than the one before it, whose
+      `superseded_at` is exactly that instant: one version of a key is known at an instant.
 
     Parameters
     ----------
@@ -59,8 +60,8 @@ def new_versions(
         The canonical table.
     rows : ibis.Table
         The batch's part of `staging.<entry>`.
-    incoming, met : ibis.Table
-        As described by `INCOMING` and `MET`.
+    batch_deliveries, existing_versions : ibis.Table
+        As described by `BATCH_DELIVERIES` and `EXISTING_VERSIONS`.
     loaded_at : ibis.Value
         The instant of this load, a timestamp.
 
@@ -69,97 +70,109 @@ def new_versions(
     ibis.Table
         Business columns followed by `tables.LINEAGE`.
     """
-    told = _told(entry, rows, incoming, met)
-    told = told.filter(~told.is_met | (told.told_order >= told.met_told_order))
-    fresh = _fresh(entry, told)
-    fresh = fresh.mutate(known_from=_known_from(entry, fresh, loaded_at))
-    place = ibis.row_number().over(_in_order(fresh))
+    candidates = _candidates(entry, rows, batch_deliveries, existing_versions)
+    candidates = candidates.filter(
+        ~candidates.is_existing | (candidates.delivery_order >= candidates.existing_delivery_order)
+    )
+    new = _changed(entry, candidates)
+    new = new.mutate(available_from=_available_from(entry, new, loaded_at))
+    place = ibis.row_number().over(_in_delivery_order(new))
     microsecond = ibis.interval(microseconds=1)
-    fresh = fresh.mutate(
+    new = new.mutate(
         available_at=ibis.greatest(
-            fresh.known_from.max().over(_so_far(fresh)) + microsecond * place,
-            fresh.met_available_at + microsecond * (place + 1),
+            new.available_from.max().over(_up_to_row(new)) + microsecond * place,
+            new.existing_available_at + microsecond * (place + 1),
         )
     )
-    return fresh.select(
-        *(fresh[column.name] for column in entry),
-        fresh.source,
-        fresh.row_key,
-        fresh.content_hash,
-        fresh.delivery_id,
-        fresh.line_number,
+    return new.select(
+        *(new[column.name] for column in entry),
+        new.source,
+        new.row_key,
+        new.content_hash,
+        new.delivery_id,
+        new.line_number,
         loaded_at=loaded_at,
-        available_at=fresh.available_at,
-        superseded_at=fresh.available_at.lead().over(_in_order(fresh)),
-        superseded_by=fresh.delivery_id.lead().over(_in_order(fresh)),
+        available_at=new.available_at,
+        superseded_at=new.available_at.lead().over(_in_delivery_order(new)),
+        superseded_by=new.delivery_id.lead().over(_in_delivery_order(new)),
     )
 
 
-def _in_order(table: ibis.Table) -> Any:
-    """The versions of a key in the order in which they were told."""
-    return ibis.window(group_by=table.row_key, order_by=[table.told_order, table.line_number])
+def _in_delivery_order(table: ibis.Table) -> Any:
+    """A window over the rows of a key, in the order in which they were delivered."""
+    return ibis.window(group_by=table.row_key, order_by=[table.delivery_order, table.line_number])
 
 
-def _so_far(table: ibis.Table) -> Any:
+def _up_to_row(table: ibis.Table) -> Any:
+    """A window over the rows of a key up to the current one."""
     return ibis.cumulative_window(
-        group_by=table.row_key, order_by=[table.told_order, table.line_number]
+        group_by=table.row_key, order_by=[table.delivery_order, table.line_number]
     )
 
 
-def _told(
-    entry: tables.Table, rows: ibis.Table, incoming: ibis.Table, met: ibis.Table
+def _candidates(
+    entry: tables.Table,
+    rows: ibis.Table,
+    batch_deliveries: ibis.Table,
+    existing_versions: ibis.Table,
 ) -> ibis.Table:
-    """The staged rows, each beside its delivery and the current version of its key."""
-    joined = rows.join(incoming, "delivery_id").left_join(met, rows.row_key == met.row_key)
+    """The staged rows, each joined with its delivery and the existing version of its key."""
+    joined = rows.join(batch_deliveries, "delivery_id").left_join(
+        existing_versions, rows.row_key == existing_versions.row_key
+    )
     return joined.select(
         *(rows[column.name] for column in (*entry, *tables.STAGED)),
-        incoming.told_order,
-        incoming.is_history,
-        incoming.delay_seconds,
-        is_met=met.row_key.notnull(),
-        **{f"met_{name}": met[name] for name in MET if name != "row_key"},
+        batch_deliveries.delivery_order,
+        batch_deliveries.is_history,
+        batch_deliveries.delay_seconds,
+        is_existing=existing_versions.row_key.notnull(),
+        **{
+            f"existing_{name}": existing_versions[name]
+            for name in EXISTING_VERSIONS
+            if name != "row_key"
+        },
     )
 
 
-def _fresh(entry: tables.Table, told: ibis.Table) -> ibis.Table:
-    """The rows that are unlike the version before them."""
+def _changed(entry: tables.Table, rows: ibis.Table) -> ibis.Table:
+    """The rows that differ from the version before them."""
     compared = (
         ("content_hash", "kind", "customer_id") if entry.name == "orders" else ("content_hash",)
     )
     if entry.name != "orders":
-        is_first = ibis.row_number().over(_in_order(told)) == 0
-        told = told.mutate(is_first=is_first)
-        told = told.filter(~told.is_derived | (told.is_first & ~told.is_met))
+        is_first = ibis.row_number().over(_in_delivery_order(rows)) == 0
+        rows = rows.mutate(is_first=is_first)
+        rows = rows.filter(~rows.is_derived | (rows.is_first & ~rows.is_existing))
     else:
-        is_purchase = told.kind == "purchase"
-        was_purchase = (told.met_kind == "purchase").fill_null(False) | is_purchase.any().over(
-            _so_far(told)
-        )
-        told = told.mutate(was_purchase=was_purchase)
-        told = told.filter(~told.is_derived | is_purchase | ~told.was_purchase)
-    told = told.mutate(
-        is_first=ibis.row_number().over(_in_order(told)) == 0,
-        **{f"before_{name}": told[name].lag().over(_in_order(told)) for name in compared},
+        is_purchase = rows.kind == OrderKind.PURCHASE
+        was_purchase = (rows.existing_kind == OrderKind.PURCHASE).fill_null(
+            False
+        ) | is_purchase.any().over(_up_to_row(rows))
+        rows = rows.mutate(was_purchase=was_purchase)
+        rows = rows.filter(~rows.is_derived | is_purchase | ~rows.was_purchase)
+    rows = rows.mutate(
+        is_first=ibis.row_number().over(_in_delivery_order(rows)) == 0,
+        **{f"before_{name}": rows[name].lag().over(_in_delivery_order(rows)) for name in compared},
     )
-    unlike = {
-        name: ~told[name].identical_to(
-            ibis.ifelse(told.is_first, told[f"met_{name}"], told[f"before_{name}"])
+    changed = {
+        name: ~rows[name].identical_to(
+            ibis.ifelse(rows.is_first, rows[f"existing_{name}"], rows[f"before_{name}"])
         )
         for name in compared
     }
-    differs = unlike["content_hash"]
+    is_changed = changed["content_hash"]
     if entry.name == "orders":
-        moved = unlike["kind"] | unlike["customer_id"]
-        differs = ibis.ifelse(told.is_derived, moved, differs)
-    return told.filter((told.is_first & ~told.is_met) | differs)
+        is_reassigned = changed["kind"] | changed["customer_id"]
+        is_changed = ibis.ifelse(rows.is_derived, is_reassigned, is_changed)
+    return rows.filter((rows.is_first & ~rows.is_existing) | is_changed)
 
 
-def _known_from(entry: tables.Table, fresh: ibis.Table, loaded_at: ibis.Value) -> ibis.Value:
-    """From when a row counts if no other version of its key stands in the way."""
-    by_history = ibis.literal(ALWAYS_KNOWN, type="timestamp('UTC')")
+def _available_from(entry: tables.Table, new: ibis.Table, loaded_at: ibis.Value) -> ibis.Value:
+    """From when a row is available if its key has no other version."""
+    from_history = ibis.literal(ALWAYS_AVAILABLE, type="timestamp('UTC')")
     names = {column.name for column in entry}
-    for happened in ("event_at", "registered_at"):
-        if happened in names:
-            dated = fresh[happened] + ibis.interval(seconds=1) * fresh.delay_seconds
-            by_history = ibis.coalesce(dated, by_history)
-    return ibis.ifelse(fresh.is_history & ~fresh.is_met, by_history, loaded_at)
+    for date in ("event_at", "registered_at"):
+        if date in names:
+            dated = new[date] + ibis.interval(seconds=1) * new.delay_seconds
+            from_history = ibis.coalesce(dated, from_history)
+    return ibis.ifelse(new.is_history & ~new.is_existing, from_history, loaded_at)

@@ -1,4 +1,4 @@
-"""A delivered file: refused by name where it is no ordinary file, else hashed and kept.
+"""A delivered file: refused by name where it is no ordinary file, else hashed and archived.
 
 The copy lies under `landing/<first two>/<SHA-256>` exactly as it was delivered.
 """
@@ -10,8 +10,8 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
+from retention_ml import atomic_files
 from retention_ml.errors import FileRefused
 
 FILE_BYTES_MAX = 16 << 30
@@ -22,8 +22,8 @@ _PIECE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Archived:
-    """A kept file: the name it came under, its SHA-256 and size, and where the copy is."""
+class ArchivedFile:
+    """An archived file: the name it came under, its SHA-256 and size, and where the copy is."""
 
     name: str
     sha256: str
@@ -42,7 +42,7 @@ def path_of(home: Path, sha256: str) -> Path:
     return home / "landing" / sha256[:2] / sha256
 
 
-def keep(path: Path, home: Path) -> Archived:
+def store(path: Path, home: Path) -> ArchivedFile:
     """Copy a file into the archive, atomically; a file already there is not written again.
 
     Raises
@@ -53,16 +53,13 @@ def keep(path: Path, home: Path) -> Archived:
     """
     name = shown_name(path)
     folder = home / "landing"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # customers' data is the owner's to read
-    draft = folder / f".{uuid4().hex}"
-    try:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # customers' data: for the owner only
+    with atomic_files.draft(folder / "delivery") as draft:
         sha256, size = _copy(path, draft, name)
         target = path_of(home, sha256)
         target.parent.mkdir(exist_ok=True)
-        os.replace(draft, target)
-    finally:
-        draft.unlink(missing_ok=True)
-    return Archived(name, sha256, size, target)
+        draft.replace(target)
+    return ArchivedFile(name, sha256, size, target)
 
 
 def _copy(path: Path, draft: Path, name: str) -> tuple[str, int]:
@@ -70,9 +67,9 @@ def _copy(path: Path, draft: Path, name: str) -> tuple[str, int]:
     with draft.open("wb") as copy:
         for piece in read_guarded(path, name):
             if size == 0 and piece[:2] == b"\x1f\x8b":
-                unpack = _Unpacked(name)
+                unpack = _UnpackedSize(name)
             if unpack is not None:
-                unpack.take(piece)
+                unpack.add(piece)
             digest.update(piece)
             copy.write(piece)
             size += len(piece)
@@ -84,18 +81,18 @@ def _copy(path: Path, draft: Path, name: str) -> tuple[str, int]:
 
 
 def require_file(path: Path) -> None:
-    """Refuse what is missing or no regular file, without reading it.
+    """Fail unless there is a regular file, without reading it.
 
     Raises
     ------
     FileRefused
-        If it is.
+        If there is none.
     """
     os.close(_descriptor(path, shown_name(path)))
 
 
 def _descriptor(path: Path, name: str) -> int:
-    """The opened file, to be closed by who asked."""
+    """The file descriptor; the caller closes it."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError as error:
@@ -135,7 +132,7 @@ def read_guarded(path: Path, name: str) -> Iterator[bytes]:
             )
         if before.st_size > FILE_BYTES_MAX:
             raise FileRefused(
-                f"{name} has {before.st_size:,} bytes; at most {FILE_BYTES_MAX:,} are taken. "
+                f"{name} has {before.st_size:,} bytes; at most {FILE_BYTES_MAX:,} are accepted. "
                 "Split it into several files.",
                 "file_too_large",
             )
@@ -156,7 +153,7 @@ def read_guarded(path: Path, name: str) -> Iterator[bytes]:
 
 
 def cut_off(name: str, packed_bytes: int) -> FileRefused:
-    """The refusal of a gzip file that ends too early."""
+    """The error of a gzip file that ends too early."""
     return FileRefused(
         f"{name} is a gzip file that is cut off after {packed_bytes:,} bytes. "
         "Expected a complete file; deliver it again.",
@@ -165,22 +162,22 @@ def cut_off(name: str, packed_bytes: int) -> FileRefused:
 
 
 def damaged(name: str, error: Exception) -> FileRefused:
-    """The refusal of a gzip file whose bytes were changed."""
+    """The error of a gzip file whose bytes were changed."""
     return FileRefused(
         f"{name} is a damaged gzip file ({error}). Expected a complete file; deliver it again.",
         "truncated_file",
     )
 
 
-class _Unpacked:
-    """Counts what a gzip file unpacks to, without keeping it."""
+class _UnpackedSize:
+    """Counts the bytes a gzip file unpacks to, without storing them."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._member = zlib.decompressobj(wbits=31)
         self._packed = self._unpacked = 0
 
-    def take(self, piece: bytes) -> None:
+    def add(self, piece: bytes) -> None:
         """Unpack one more piece.
 
         Raises
@@ -209,7 +206,7 @@ class _Unpacked:
         ):
             raise FileRefused(
                 f"{self._name} unpacks to more than {self._unpacked:,} bytes, {ratio:,.0f} times "
-                f"its size; at most {RATIO_MAX} times is taken. Deliver it uncompressed if it is real.",
+                f"its size; at most {RATIO_MAX} times is accepted. Deliver it uncompressed if it is real.",
                 "gzip_bomb",
             )
 

@@ -1,18 +1,17 @@
-"""Files that arrive: archived, matched with their feed, their headers looked at."""
+"""Files that arrive: archived, matched with their feed, their headers read."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from retention_ml.deliveries import archive
-from retention_ml.deliveries.archive import Archived
+from retention_ml.deliveries.archive import ArchivedFile
 from retention_ml.deliveries.casting import lookups
 from retention_ml.deliveries.readers import readers
 from retention_ml.deliveries.sources import Source
 from retention_ml.errors import FileRefused
-from retention_ml.warehouse import Transaction
 
-LOOKUP = ".lookup"
+_LOOKUP = ".lookup"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +19,7 @@ class Arrival:
     """A file that can be read: its feed, its copy and its columns."""
 
     feed: str
-    kept: Archived
+    archived: ArchivedFile
     columns: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
 
@@ -37,7 +36,7 @@ class Refusal:
 def receive(
     source: Source, files: list[Path], home: Path, has_lookup: Callable[[str], bool]
 ) -> tuple[list[Arrival], list[Refusal]]:
-    """Archive the files and look at their headers.
+    """Archive the files and read their headers; which can be read, and which are refused.
 
     Parameters
     ----------
@@ -48,27 +47,27 @@ def receive(
     refusals: list[Refusal] = []
     needed = {feed.lookup.file: feed.lookup for feed in source.feeds.values() if feed.lookup}
     for lookup_file in needed:
-        beside = [path.parent / lookup_file for path in files if path.name != lookup_file]
+        siblings = [path.parent / lookup_file for path in files if path.name != lookup_file]
         if not any(path.name == lookup_file for path in files):
-            files += [path for path in dict.fromkeys(beside) if path.is_file()][:1]
-    given = {path.name for path in files}
+            files += [path for path in dict.fromkeys(siblings) if path.is_file()][:1]
+    names = {path.name for path in files}
     for path in files:
         feed_name = ""
         try:
             if path.name in needed:
-                feed_name = path.name + LOOKUP
-                kept = archive.keep(path, home)
-                read = lookups.read_lookup(kept.path, needed[path.name])
-                arrivals.append(Arrival(feed_name, kept, tuple(read.column_names)))
+                feed_name = lookup_feed(path.name)
+                archived = archive.store(path, home)
+                table = lookups.read_lookup(archived.path, needed[path.name])
+                arrivals.append(Arrival(feed_name, archived, tuple(table.column_names)))
                 continue
             feed_name = feed_of(source, path)
             feed = source.feeds[feed_name]
-            kept = archive.keep(path, home)
-            needs = feed.lookup.file if feed.lookup else None
-            if needs and needs not in given and not has_lookup(needs):
-                raise missing_lookup(kept.name, needs)
-            opened = readers.open_file(kept.path, feed, name=kept.name)
-            arrivals.append(Arrival(feed_name, kept, opened.columns, opened.unread))
+            archived = archive.store(path, home)
+            lookup_file = feed.lookup.file if feed.lookup else ""
+            if lookup_file and lookup_file not in names and not has_lookup(lookup_file):
+                raise missing_lookup(archived.name, lookup_file)
+            opened = readers.open_file(archived.path, feed, name=archived.name)
+            arrivals.append(Arrival(feed_name, archived, opened.columns, opened.unread))
         except FileRefused as error:
             refusals.append(Refusal(archive.shown_name(path), feed_name, error))
     return arrivals, refusals
@@ -90,20 +89,19 @@ def feed_of(source: Source, path: Path) -> str:
 
 
 def missing_lookup(name: str, lookup_file: str) -> FileRefused:
-    """The refusal of a file whose reference file never came."""
+    """The error of a file whose reference file never came."""
     return FileRefused(
-        f"{name} needs {lookup_file}, which lies neither beside it nor was delivered before. "
+        f"{name} needs {lookup_file}, which is not in the same folder and was never delivered. "
         "Deliver both together.",
         "missing_lookup",
     )
 
 
-def newest_lookup(transaction: Transaction, source: str, lookup_file: str) -> str | None:
-    """SHA-256 of the reference file of that name that came last, None if none came."""
-    rows = transaction.execute(
-        "SELECT file_sha256 FROM raw.deliveries WHERE source = :source AND feed = :feed "
-        "AND status <> 'refused' ORDER BY delivery_id DESC LIMIT 1",
-        source=source,
-        feed=lookup_file + LOOKUP,
-    )
-    return str(rows[0][0]) if rows else None
+def lookup_feed(file_name: str) -> str:
+    """The name under which the ledger enters a reference file; no feed of a source has a dot."""
+    return file_name + _LOOKUP
+
+
+def is_lookup(feed: str) -> bool:
+    """Whether a feed name in the ledger is that of a reference file."""
+    return feed.endswith(_LOOKUP)

@@ -11,7 +11,7 @@ def compiled(expression: ibis.Table) -> str:
 
 
 class Engine:
-    """A DuckDB in memory; `run` answers one compiled expression.
+    """A DuckDB in memory; `run` evaluates one compiled expression.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class Engine:
                 self._connection.unregister(name)
 
     def close(self) -> None:
-        """Give back the memory."""
+        """Free the memory."""
         self._connection.close()
 
     def __enter__(self) -> "Engine":

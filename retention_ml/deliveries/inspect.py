@@ -1,4 +1,4 @@
-"""What a source description makes of a file, without a database: for writing a description."""
+"""Try a source description on a file, without a database: for writing a description."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from retention_ml.deliveries.arrivals import feed_of, missing_lookup
 from retention_ml.deliveries.casting import lookups
 from retention_ml.deliveries.engine import Engine
 from retention_ml.deliveries.readers import readers
-from retention_ml.deliveries.readers.chunks import without_rows
+from retention_ml.deliveries.readers.chunks import no_rows_message
 from retention_ml.deliveries.reasons import meaning
 from retention_ml.deliveries.sources import Source, load_source
 from retention_ml.settings import Settings
@@ -24,7 +24,7 @@ EXAMPLES_MAX = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """Rows set aside for one reason: how many, what it means, the first line numbers."""
+    """Rows rejected for one reason: how many, what it means, the first line numbers."""
 
     reason: str
     meaning: str
@@ -34,7 +34,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspection:
-    """What became of the first rows of a file; `remark` says so where there are none."""
+    """What becomes of the first rows of a file; `remark` is set where there are none."""
 
     source: str
     feed: str
@@ -71,28 +71,28 @@ def check(path: Path, *, settings: Settings, source: str, rows_max: int = 100_00
     FileRefused
         The file as a whole cannot be read.
     """
-    described = load_source(settings.sources, source)
-    feed_name = feed_of(described, path)
-    feed = described.feeds[feed_name]
+    description = load_source(settings.sources, source)
+    feed_name = feed_of(description, path)
+    feed = description.feeds[feed_name]
     next(archive.read_guarded(path, archive.shown_name(path)))
-    delivered = readers.open_file(path, feed)
+    opened = readers.open_file(path, feed)
 
     def chunks() -> Any:
         rows = 0
-        for chunk in delivered.chunks:
+        for chunk in opened.chunks:
             yield chunk
             rows += chunk.rows.num_rows + len(chunk.rejects)
             if rows >= rows_max:
                 return
 
-    given = pipeline.Input(1, clock.now(), chunks)
+    delivery = pipeline.Input(1, clock.now(), chunks)
     counts: Counter[str] = Counter()
     lines: dict[str, list[int]] = {}
     rows, kinds = 0, Counter[str]()
     with Engine(settings.compute.threads) as engine:
         try:
             for group in pipeline.cast(
-                engine, described, feed_name, [given], _lookup(path, described, feed_name)
+                engine, description, feed_name, [delivery], _lookup(path, description, feed_name)
             ):
                 rows += sum(group.delivered.values())
                 for _, reject in group.rejects:
@@ -103,13 +103,13 @@ def check(path: Path, *, settings: Settings, source: str, rows_max: int = 100_00
                         kinds.update(table["kind"].to_pylist())
         except pipeline.Unreadable as unreadable:
             raise unreadable.error from unreadable
-    declared = described.declared_reasons()
+    declared = description.declared_reasons()
     return Inspection(
         source=source,
         feed=feed_name,
         table=feed.table,
-        columns=delivered.columns,
-        columns_not_read=delivered.unread,
+        columns=opened.columns,
+        columns_not_read=opened.unread,
         rows=rows,
         accepted=rows - sum(counts.values()),
         kinds=dict(kinds.most_common()),
@@ -122,7 +122,7 @@ def check(path: Path, *, settings: Settings, source: str, rows_max: int = 100_00
             )
             for code, count in counts.most_common()
         ),
-        remark=None if rows else without_rows(archive.shown_name(path), feed),
+        remark=None if rows else no_rows_message(archive.shown_name(path), feed),
     )
 
 
@@ -130,7 +130,7 @@ def _lookup(path: Path, source: Source, feed_name: str) -> pa.Table | None:
     lookup = source.feeds[feed_name].lookup
     if lookup is None:
         return None
-    beside = path.parent / lookup.file
-    if not beside.is_file():
+    lookup_path = path.parent / lookup.file
+    if not lookup_path.is_file():
         raise missing_lookup(path.name, lookup.file)
-    return lookups.read_lookup(beside, lookup)
+    return lookups.read_lookup(lookup_path, lookup)

@@ -1,6 +1,8 @@
 """The parts of a feed's description: columns, rules, lookups."""
 
 import re
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
@@ -18,6 +20,31 @@ CODE = re.compile(r"[a-z][a-z0-9_]{2,59}")
 _COMPARISON = re.compile(r"(<=|>=|!=|=|<|>)\s*(-?\d+)")
 
 
+class LineKind(StrEnum):
+    """What an order line is; a charge is money without merchandise."""
+
+    SALE = "sale"
+    CANCELLATION = "cancellation"
+    RETURN = "return"
+    CHARGE = "charge"
+
+
+class OrderKind(StrEnum):
+    """What an order is."""
+
+    PURCHASE = "purchase"
+    CANCELLATION = "cancellation"
+    RETURN = "return"
+
+
+class TimeFormat(StrEnum):
+    """The formats of times that have a name; any other is a strptime pattern."""
+
+    ISO = "iso"
+    EPOCH_S = "epoch_s"
+    EPOCH_MS = "epoch_ms"
+
+
 class Section(BaseModel):
     """Frozen; unknown keys are refused."""
 
@@ -25,10 +52,10 @@ class Section(BaseModel):
 
 
 class Column(Section):
-    """Where one of our columns comes from: exactly one of the first five keys.
+    """Where a canonical column comes from: exactly one of the first five keys.
 
-    `column`: theirs; `constant`: the same text for all; `columns`: several joined by `-`;
-    `product_of`, `sum_of`: computed from theirs (of a sum each part counts by its size).
+    `column`: a column of the file; `constant`: the same text for all; `columns`: several joined
+    by `-`; `product_of`, `sum_of`: computed from several (a sum adds absolute values).
     """
 
     column: str | None = None
@@ -37,7 +64,7 @@ class Column(Section):
     product_of: tuple[str, ...] = ()
     sum_of: tuple[str, ...] = ()
     money: bool = False
-    format: str = "iso"
+    format: str = TimeFormat.ISO.value
     timezone: str | None = None
     values: dict[str, str] = {}
     missing: tuple[str, ...] = ()
@@ -45,7 +72,7 @@ class Column(Section):
     optional: bool = False
 
     @property
-    def theirs(self) -> tuple[str, ...]:
+    def source_columns(self) -> tuple[str, ...]:
         """The columns of the file this one is made from."""
         return ((self.column,) if self.column else ()) + (
             self.columns + self.product_of + self.sum_of
@@ -54,19 +81,19 @@ class Column(Section):
     @field_validator("timezone")
     @classmethod
     def _zone(cls, value: str | None) -> str | None:
-        return None if value is None else known_zone(value)
+        return None if value is None else checked_timezone(value)
 
     @model_validator(mode="after")
     def _one_origin(self) -> "Column":
-        given = [
+        origins = [
             name
             for name in ("column", "constant", "columns", "product_of", "sum_of")
             if getattr(self, name)
         ]
-        if len(given) != 1:
+        if len(origins) != 1:
             raise ValueError(
                 "give exactly one of column, constant, columns, product_of, sum_of; "
-                f"got {', '.join(given) or 'none'}"
+                f"got {', '.join(origins) or 'none'}"
             )
         if self.product_of and len(self.product_of) != 2:
             raise ValueError("product_of takes two columns, such as quantity and price")
@@ -81,7 +108,7 @@ Columns = dict[str, Annotated[Column, BeforeValidator(_column)]]
 
 
 class Rule(Section):
-    """What rows that fulfil all of `when` are; the first rule that fits a row counts."""
+    """What rows are that meet all conditions of `when`; the first rule that fits a row counts."""
 
     when: dict[str, str | tuple[str, ...]]
     kind: str | None = None
@@ -91,10 +118,10 @@ class Rule(Section):
 
     @model_validator(mode="after")
     def _one_outcome(self) -> "Rule":
-        given = [name for name in ("kind", "quarantine", "set") if getattr(self, name)]
-        if len(given) != 1:
+        outcomes = [name for name in ("kind", "quarantine", "set") if getattr(self, name)]
+        if len(outcomes) != 1:
             raise ValueError(
-                f"a rule says exactly one of kind, quarantine, set; got {', '.join(given) or 'none'}"
+                f"a rule has exactly one of kind, quarantine, set; got {', '.join(outcomes) or 'none'}"
             )
         if not self.when:
             raise ValueError("a rule needs at least one condition in `when`")
@@ -113,33 +140,89 @@ class Also(Section):
 
 
 class Lookup(Section):
-    """A small reference file beside the delivered one, joined on a column both have."""
+    """A small reference file that comes with the delivered one, joined on a column both have."""
 
     file: str
     on: str
     format: Format = "parquet"
 
 
-def comparison(name: str, condition: str | tuple[str, ...]) -> tuple[str, int]:
-    """Operator and number of a condition such as `< 0`; `missing` and `present` have none.
+class Presence(StrEnum):
+    """A condition on whether there is a value."""
+
+    MISSING = "missing"
+    PRESENT = "present"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A condition on a number: `<`, `<=`, `>`, `>=`, `=` or `!=`, and what it is compared with."""
+
+    operator: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A condition on text: a regular expression that is found in it."""
+
+    regex: str
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """A condition on text: one of these."""
+
+    values: tuple[str, ...]
+
+
+Condition = Presence | Comparison | Pattern | OneOf
+
+
+def parse_condition(name: str, condition: str | tuple[str, ...], *, is_number: bool) -> Condition:
+    """The condition of a rule on one column.
+
+    Parameters
+    ----------
+    name : str
+        The column, for the message.
+    condition : str or tuple of str
+        As written in the description.
+    is_number : bool
+        Whether the column holds numbers (or times) rather than text.
+
+    Raises
+    ------
+    ValueError
+        A condition on a number is no comparison, or one on text no regular expression.
 
     Examples
     --------
-    >>> comparison("quantity", "< 0")
-    ('<', 0)
+    >>> parse_condition("quantity", "< 0", is_number=True)
+    Comparison(operator='<', number=0)
+    >>> parse_condition("order_id", "^C", is_number=False)
+    Pattern(regex='^C')
     """
-    if condition in ("missing", "present"):
-        return str(condition), 0
-    found = _COMPARISON.fullmatch(condition.strip()) if isinstance(condition, str) else None
-    if found is None:
-        raise ValueError(
-            f"the condition on {name} is {condition!r}; expected a comparison such as '< 0', "
-            "'missing' or 'present'"
-        )
-    return found[1], int(found[2])
+    if condition in list(Presence):
+        return Presence(str(condition))
+    if is_number:
+        match = _COMPARISON.fullmatch(condition.strip()) if isinstance(condition, str) else None
+        if match is None:
+            raise ValueError(
+                f"the condition on {name} is {condition!r}; expected a comparison such as '< 0', "
+                "'missing' or 'present'"
+            )
+        return Comparison(match[1], int(match[2]))
+    if not isinstance(condition, str):
+        return OneOf(condition)
+    try:
+        re.compile(condition)
+    except re.error as error:
+        raise ValueError(f"{condition!r} is no regular expression") from error
+    return Pattern(condition)
 
 
-def known_zone(value: str) -> str:
+def checked_timezone(value: str) -> str:
     """The name of a time zone, if there is one of that name."""
     if value not in available_timezones():
         raise ValueError(f"{value!r} is no IANA time zone such as 'Europe/London'")

@@ -33,11 +33,10 @@ class Statements:
     """The compiled expressions of one feed."""
 
     typed: str
-    keyed: str
-    keyed_later: str
+    with_keys: str
+    with_keys_of_replay: str
     superseded: str | None
-    described: Mapping[str, str]
-    order_parts: str | None
+    derived_parts: Mapping[str, str]
 
 
 @lru_cache(maxsize=64)
@@ -45,27 +44,28 @@ def _statements(description: str, feed_name: str) -> Statements:
     source = Source.model_validate_json(description)
     feed = source.feeds[feed_name]
     entry = tables.CANONICAL[feed.table]
-    typed = casts.typed(source, feed, feed.theirs_or_optional)
+    typed = casts.typed_rows(source, feed)
     schema = {
-        name: kind for name, kind in typed.schema().items() if not name.startswith(casts.ABSOLUTE)
+        name: kind for name, kind in typed.schema().items() if not name.startswith(casts.IS_UTC)
     }
     accepted = ibis.table(schema, name="accepted")
 
-    def keyed(*, later: bool) -> ibis.Table:
-        rows = keys.typed_table(entry, "accepted", offset=later)
-        numbered = keys.numbered(entry, rows, numbers_repeats=feed.numbers_repeats)
-        full = keys.keyed(entry, numbered, source.name)
-        return full.drop(keys.FIRST_OCCURRENCE) if later else full
+    def with_keys(*, is_replay: bool) -> ibis.Table:
+        rows = keys.typed_table(entry, "accepted", offset=is_replay)
+        numbered = keys.with_occurrence(entry, rows, numbers_repeats=feed.numbers_repeats)
+        full = keys.with_keys(entry, numbered, source.name)
+        return full.drop(keys.FIRST_OCCURRENCE) if is_replay else full
 
-    full = keyed(later=False)
-    makes_orders = feed.table == "order_lines" and not source.has_orders
+    full = with_keys(is_replay=False)
+    parts = {name: derived.descriptions(feed, accepted, name) for name in feed.also}
+    if feed.table == "order_lines" and not source.has_orders:
+        parts["orders"] = derived.order_parts(accepted)
     return Statements(
         typed=compiled(typed),
-        keyed=compiled(full),
-        keyed_later=compiled(keyed(later=True)),
-        superseded=None if feed.numbers_repeats else compiled(keys.last_of_key(full)),
-        described={name: compiled(derived.described(feed, accepted, name)) for name in feed.also},
-        order_parts=compiled(derived.order_parts(accepted)) if makes_orders else None,
+        with_keys=compiled(full),
+        with_keys_of_replay=compiled(with_keys(is_replay=True)),
+        superseded=None if feed.numbers_repeats else compiled(keys.superseded_rows(full)),
+        derived_parts={name: compiled(part) for name, part in parts.items()},
     )
 
 
@@ -76,7 +76,7 @@ def statements(source: Source, feed_name: str) -> Statements:
 
 @dataclass(slots=True)
 class Group:
-    """Some whole files of one feed, cast: accepted rows, rejects, and how many came by file."""
+    """Some whole files of one feed, cast: accepted rows, rejects, and the number of rows by file."""
 
     accepted: list[pa.Table] = field(default_factory=list)
     rejects: list[tuple[int, Reject]] = field(default_factory=list)
@@ -113,27 +113,27 @@ def cast(
         If a file turns out to be unreadable after all.
     """
     feed = source.feeds[feed_name]
-    pack = _Pack(engine, source, feed, statements(source, feed_name).typed, lookup)
+    buffer = _CastBuffer(engine, source, feed, statements(source, feed_name).typed, lookup)
     group = Group()
-    for given in inputs:
-        group.delivered[given.delivery_id] = 0
+    for delivery in inputs:
+        group.delivered[delivery.delivery_id] = 0
         try:
-            for chunk in given.chunks():
-                came = chunk.rows.num_rows + len(chunk.rejects)
-                group.delivered[given.delivery_id] += came
-                group.rejects += [(given.delivery_id, reject) for reject in chunk.rejects]
-                pack.add(given, chunk)
-                if pack.rows >= CHUNK_ROWS:
-                    pack.cast_into(group)
+            for chunk in delivery.chunks():
+                row_count = chunk.rows.num_rows + len(chunk.rejects)
+                group.delivered[delivery.delivery_id] += row_count
+                group.rejects += [(delivery.delivery_id, reject) for reject in chunk.rejects]
+                buffer.add(delivery, chunk)
+                if buffer.rows >= CHUNK_ROWS:
+                    buffer.cast_into(group)
                 if progress is not None:
-                    progress(came)
+                    progress(row_count)
         except FileRefused as error:
-            raise Unreadable(given.delivery_id, error) from error
-        if group.rows + pack.rows >= GROUP_ROWS:
-            pack.cast_into(group)
+            raise Unreadable(delivery.delivery_id, error) from error
+        if group.rows + buffer.rows >= GROUP_ROWS:
+            buffer.cast_into(group)
             yield group
             group = Group()
-    pack.cast_into(group)
+    buffer.cast_into(group)
     yield group
 
 
@@ -145,8 +145,8 @@ class Unreadable(Exception):
         self.delivery_id, self.error = delivery_id, error
 
 
-class _Pack:
-    """Chunks waiting to be cast together."""
+class _CastBuffer:
+    """Chunks that wait to be cast together."""
 
     def __init__(
         self, engine: Engine, source: Source, feed: Feed, sql: str, lookup: pa.Table | None
@@ -156,20 +156,20 @@ class _Pack:
         self._chunks: list[tuple[Input, Chunk]] = []
         self.rows = 0
 
-    def add(self, given: Input, chunk: Chunk) -> None:
+    def add(self, delivery: Input, chunk: Chunk) -> None:
         if chunk.rows.num_rows:
-            self._chunks.append((given, chunk))
+            self._chunks.append((delivery, chunk))
             self.rows += chunk.rows.num_rows
 
     def cast_into(self, group: Group) -> None:
-        """Cast what waits; good rows and rejects go into the group."""
+        """Cast the waiting chunks; good rows and rejects go into the group."""
         if not self._chunks:
             return
-        text = pa.concat_tables([self._text(given, chunk) for given, chunk in self._chunks])
+        text = pa.concat_tables([self._text(delivery, chunk) for delivery, chunk in self._chunks])
         typed = self._engine.run(self._sql, chunk=text)
         assert typed[LINE_NUMBER].equals(text[LINE_NUMBER]), "the engine changed the order of rows"
-        landed = {given.delivery_id: given.landed_at for given, _ in self._chunks}
-        typed = times.settle(typed, self._source, self._feed, landed)
+        landed = {delivery.delivery_id: delivery.landed_at for delivery, _ in self._chunks}
+        typed = times.to_utc(typed, self._source, self._feed, landed)
         bad = np.flatnonzero(typed[REASON].is_valid().to_numpy())
         if len(bad):
             group.rejects += self._rejects(typed, bad)
@@ -177,39 +177,41 @@ class _Pack:
         group.accepted.append(typed.drop_columns([REASON]))
         self._chunks, self.rows = [], 0
 
-    def _text(self, given: Input, chunk: Chunk) -> pa.Table:
-        """The chunk with every column the feed knows, and its delivery."""
+    def _text(self, delivery: Input, chunk: Chunk) -> pa.Table:
+        """The chunk with every column that the feed reads, and its delivery."""
         rows = chunk.rows
         if self._lookup is not None and self._feed.lookup is not None:
             rows = lookups.join_lookup(rows, self._lookup, self._feed.lookup.on)
         n = rows.num_rows
         columns = {
             name: rows[name] if name in rows.column_names else pa.nulls(n, pa.string())
-            for name in self._feed.theirs_or_optional
+            for name in self._feed.source_columns
         }
         return pa.table(
             {
                 **columns,
                 LINE_NUMBER: rows[LINE_NUMBER],
-                DELIVERY: pa.array(np.full(n, given.delivery_id), pa.int64()),
+                DELIVERY: pa.array(np.full(n, delivery.delivery_id), pa.int64()),
             }
         )
 
     def _rejects(self, typed: pa.Table, bad: npt.NDArray[np.int64]) -> list[tuple[int, Reject]]:
-        some = typed.select([LINE_NUMBER, REASON]).take(pa.array(bad))
-        numbers, reasons = some[LINE_NUMBER].to_pylist(), some[REASON].to_pylist()
+        rows = typed.select([LINE_NUMBER, REASON]).take(pa.array(bad))
+        numbers, reasons = rows[LINE_NUMBER].to_pylist(), rows[REASON].to_pylist()
         starts = np.cumsum([0, *(chunk.rows.num_rows for _, chunk in self._chunks)])
-        of = np.searchsorted(starts, bad, side="right") - 1
+        chunk_index = np.searchsorted(starts, bad, side="right") - 1
         raws: list[bytes] = []
-        owners: list[int] = []
-        for i in np.unique(of).tolist():
-            given, chunk = self._chunks[i]
-            mine = (bad[of == i] - starts[i]).tolist()
-            raws += chunk.raw(mine)
-            owners += [given.delivery_id] * len(mine)
+        delivery_ids: list[int] = []
+        for i in np.unique(chunk_index).tolist():
+            delivery, chunk = self._chunks[i]
+            indexes = (bad[chunk_index == i] - starts[i]).tolist()
+            raws += chunk.raw(indexes)
+            delivery_ids += [delivery.delivery_id] * len(indexes)
         return [
-            (owner, Reject(number, raw, reason))
-            for owner, number, raw, reason in zip(owners, numbers, raws, reasons, strict=True)
+            (delivery_id, Reject(number, raw, reason))
+            for delivery_id, number, raw, reason in zip(
+                delivery_ids, numbers, raws, reasons, strict=True
+            )
         ]
 
 
@@ -218,7 +220,7 @@ def key(
     source: Source,
     feed_name: str,
     group: Group,
-    reread: Callable[[int, set[int]], list[Reject]],
+    reread: Callable[[int, set[int]], list[tuple[int, bytes]]],
     first_occurrence: Callable[[pa.Table], pa.Table] | None = None,
 ) -> pa.Table:
     """The accepted rows of a group with keys and hashes; earlier contradictions become rejects.
@@ -226,44 +228,42 @@ def key(
     Parameters
     ----------
     reread : callable
-        Delivery id and line numbers to those rows as delivered.
+        Delivery id and line numbers to line number and bytes of those rows.
     first_occurrence : callable, optional
-        For rows tried again: adds the column `keys.FIRST_OCCURRENCE`.
+        For replayed rows: adds the column `keys.FIRST_OCCURRENCE`.
     """
     prepared = statements(source, feed_name)
     accepted = pa.concat_tables(group.accepted)
     if prepared.superseded is not None and accepted.num_rows:
-        lost = engine.run(prepared.superseded, accepted=accepted)
-        if lost.num_rows:
-            accepted = _without(accepted, lost)
-            for delivery_id in pc.unique(lost[DELIVERY]).to_pylist():
-                mine = lost.filter(pc.equal(lost[DELIVERY], delivery_id))
+        superseded = engine.run(prepared.superseded, accepted=accepted)
+        if superseded.num_rows:
+            accepted = _without(accepted, superseded)
+            for delivery_id in pc.unique(superseded[DELIVERY]).to_pylist():
+                rows = superseded.filter(pc.equal(superseded[DELIVERY], delivery_id))
                 group.rejects += [
-                    (delivery_id, Reject(row.line_number, row.raw, Reason.SUPERSEDED_IN_FILE))
-                    for row in reread(delivery_id, set(mine[LINE_NUMBER].to_pylist()))
+                    (delivery_id, Reject(number, raw, Reason.SUPERSEDED_IN_FILE))
+                    for number, raw in reread(delivery_id, set(rows[LINE_NUMBER].to_pylist()))
                 ]
             group.accepted = [accepted]
     if first_occurrence is not None:
-        return engine.run(prepared.keyed_later, accepted=first_occurrence(accepted))
-    return engine.run(prepared.keyed, accepted=accepted)
+        return engine.run(prepared.with_keys_of_replay, accepted=first_occurrence(accepted))
+    return engine.run(prepared.with_keys, accepted=accepted)
 
 
-def _without(rows: pa.Table, lost: pa.Table) -> pa.Table:
-    marked = lost.append_column("__lost", pa.array([True] * lost.num_rows))
-    joined = rows.join(marked, [DELIVERY, LINE_NUMBER], join_type="left anti")
+def _without(rows: pa.Table, superseded: pa.Table) -> pa.Table:
+    joined = rows.join(superseded, [DELIVERY, LINE_NUMBER], join_type="left anti")
     return joined.select(rows.column_names).sort_by(
         [(DELIVERY, "ascending"), (LINE_NUMBER, "ascending")]
     )
 
 
-def reread_rows(given: Input, numbers: set[int]) -> list[Reject]:
-    """Single rows of a delivery as they were delivered, by reading it once more."""
-    found = []
-    for chunk in given.chunks():
-        wanted = pc.is_in(chunk.rows[LINE_NUMBER], value_set=pa.array(sorted(numbers), pa.int64()))
-        places = np.flatnonzero(wanted.to_numpy()).tolist()
-        lines = chunk.rows[LINE_NUMBER].take(pa.array(places, pa.int64())).to_pylist()
-        found += [
-            Reject(number, raw, "") for number, raw in zip(lines, chunk.raw(places), strict=True)
-        ]
-    return found
+def reread_rows(delivery: Input, numbers: set[int]) -> list[tuple[int, bytes]]:
+    """Line number and bytes of single rows of a delivery, by reading it once more."""
+    rows: list[tuple[int, bytes]] = []
+    values = pa.array(sorted(numbers), pa.int64())
+    for chunk in delivery.chunks():
+        mask = pc.is_in(chunk.rows[LINE_NUMBER], value_set=values)
+        indexes = np.flatnonzero(mask.to_numpy()).tolist()
+        lines = chunk.rows[LINE_NUMBER].take(pa.array(indexes, pa.int64())).to_pylist()
+        rows += zip(lines, chunk.raw(indexes), strict=True)
+    return rows

@@ -4,7 +4,6 @@ A new ordinary shop is one such file and no code; docs/sources.md explains every
 """
 
 import hashlib
-import re
 import tomllib
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -19,17 +18,19 @@ from retention_ml.deliveries.mapping import (
     Also,
     Columns,
     Format,
+    LineKind,
     Lookup,
+    OrderKind,
     Rule,
     Section,
-    comparison,
-    known_zone,
+    checked_timezone,
+    parse_condition,
 )
 from retention_ml.errors import FileRefused, SettingsError, UnknownSource
 
 Encoding = Literal["utf-8", "cp1252", "iso-8859-1", "iso-8859-15", "iso-8859-2", "cp1250", "ascii"]
 
-DEFAULT_KINDS = {"order_lines": "sale", "orders": "purchase"}
+DEFAULT_KINDS = {"order_lines": LineKind.SALE, "orders": OrderKind.PURCHASE}
 
 
 class Feed(Section):
@@ -57,26 +58,26 @@ class Feed(Section):
         return (self.repeated_keys or "number") == "number" and self.table == "order_lines"
 
     @property
-    def theirs(self) -> tuple[str, ...]:
-        """The columns the files must have, those of the lookup excepted where it has them."""
-        return self._theirs(optional=False)
+    def required_columns(self) -> tuple[str, ...]:
+        """The columns the files must have, except those that the lookup brings."""
+        return self._columns_read(optional=False)
 
     @property
-    def theirs_or_optional(self) -> tuple[str, ...]:
+    def source_columns(self) -> tuple[str, ...]:
         """The columns that are read from a file if it has them."""
-        return self._theirs(optional=True)
+        return self._columns_read(optional=True)
 
-    def _theirs(self, *, optional: bool) -> tuple[str, ...]:
+    def _columns_read(self, *, optional: bool) -> tuple[str, ...]:
         maps = [self.columns, *(also.columns for also in self.also.values())]
         names = [
             name
             for columns in maps
             for column in columns.values()
             if optional or not column.optional
-            for name in column.theirs
+            for name in column.source_columns
         ]
-        ours = {column.name for column in tables.CANONICAL[self.table]}
-        names += [name for rule in self.rules for name in rule.when if name not in ours]
+        canonical = {column.name for column in tables.CANONICAL[self.table]}
+        names += [name for rule in self.rules for name in rule.when if name not in canonical]
         if self.lookup:
             names.append(self.lookup.on)
         return tuple(dict.fromkeys(names))
@@ -89,23 +90,18 @@ class Feed(Section):
             _check_columns(name, also.columns)
             if name == self.table or name not in ("customers", "products", "orders"):
                 raise ValueError(f"a row of {self.table} cannot also describe {name}")
-        ours = {column.name: column for column in entry}
+        canonical = {column.name: column for column in entry}
         for rule in self.rules:
             if rule.kind is not None and rule.kind not in tables.CLOSED_SETS.get(
                 (self.table, "kind"), ()
             ):
                 raise ValueError(f"{rule.kind!r} is no kind of {self.table}")
             for name in rule.set:
-                if name not in ours or ours[name].type != "int64":
+                if name not in canonical or canonical[name].type != "int64":
                     raise ValueError(f"`set` can only change numbers of {self.table}, not {name!r}")
             for name, condition in rule.when.items():
-                if name in ours and ours[name].type in ("int64", "float64"):
-                    comparison(name, condition)
-                elif isinstance(condition, str):
-                    try:
-                        re.compile(condition)
-                    except re.error as error:
-                        raise ValueError(f"{condition!r} is no regular expression") from error
+                is_number = name in canonical and canonical[name].type != "text"
+                parse_condition(name, condition, is_number=is_number)
         if self.repeated_keys == "number" and self.table != "order_lines":
             raise ValueError('repeated_keys = "number" is for order_lines; use "last"')
         if (self.format == "fixed_width") != bool(self.positions):
@@ -128,7 +124,7 @@ class Source(Section):
     @field_validator("timezone")
     @classmethod
     def _zone(cls, value: str) -> str:
-        return known_zone(value)
+        return checked_timezone(value)
 
     @field_validator("feeds")
     @classmethod
@@ -176,7 +172,7 @@ class Source(Section):
         )
 
 
-def known_sources(folder: Path) -> list[str]:
+def source_names(folder: Path) -> list[str]:
     """The names of the descriptions in a folder."""
     return sorted(path.stem for path in folder.glob("*.toml"))
 
@@ -189,11 +185,11 @@ def load_source(folder: Path, name: str) -> Source:
     UnknownSource
         There is none of that name.
     SettingsError
-        It is no TOML or says something that cannot be meant.
+        It is not valid TOML or not a valid description.
     """
-    if name not in known_sources(folder):
+    if name not in source_names(folder):
         raise UnknownSource(
-            f"There is no source {name!r}; known are {', '.join(known_sources(folder)) or 'none'}. "
+            f"There is no source {name!r}; known are {', '.join(source_names(folder)) or 'none'}. "
             f"Add {folder.name}/{name}.toml (docs/sources.md shows how)."
         )
     path = folder / f"{name}.toml"

@@ -1,23 +1,25 @@
 """The door from archived files to `staging`: read, cast, key, copy, in one transaction."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import ibis
 import pyarrow as pa
 
 from retention_ml import tables
 from retention_ml.deliveries import archive, pipeline
-from retention_ml.deliveries.arrivals import missing_lookup, newest_lookup
+from retention_ml.deliveries.arrivals import missing_lookup
 from retention_ml.deliveries.casting import derived, keys, lookups
 from retention_ml.deliveries.engine import Engine, compiled
-from retention_ml.deliveries.ledger import batch_files
-from retention_ml.deliveries.ledger.batch_files import Delivery, Tally
+from retention_ml.deliveries.ledger import batches, staging
+from retention_ml.deliveries.ledger.landing import newest_lookup
+from retention_ml.deliveries.ledger.staging import Delivery, StagingCounts
 from retention_ml.deliveries.readers import readers
-from retention_ml.deliveries.readers.chunks import Chunk, Reject, without_rows
+from retention_ml.deliveries.readers.chunks import Chunk, no_rows_message
 from retention_ml.deliveries.sources import Feed, Source, load_source
 from retention_ml.errors import FileRefused
-from retention_ml.failpoints import reach
+from retention_ml.failpoints import failpoint
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction, Warehouse
@@ -55,184 +57,194 @@ def stage(
         None of its files can be read any more; the batch is held.
     """
     started = time.monotonic()
-    refused: dict[int, FileRefused] = {}
-    empty: list[str] = []
     with warehouse.transaction() as transaction:
-        source_name, status = batch_files.lock(transaction, batch_id)
-        tally, deliveries = Tally(), []
-        if status != "curated":
-            source = load_source(settings.sources, source_name)
-            deliveries = batch_files.deliveries_of(transaction, batch_id)
-            while True:
-                batch_files.clear(transaction, batch_id)
-                tally = Tally()
-                readable = [d for d in deliveries if d.delivery_id not in refused]
-                try:
-                    _read_all(transaction, settings, source, batch_id, readable, tally, progress)
-                except pipeline.Unreadable as unreadable:
-                    refused[unreadable.delivery_id] = unreadable.error
-                else:
-                    break
-            batch_files.write_ledger(transaction, source, batch_id, readable, tally, refused)
-            empty = [
-                without_rows(d.file_name, source.feeds[d.feed])
-                for d in readable
-                if d.feed in source.feeds and not d.replay_of and not tally.delivered[d.delivery_id]
-            ]
-        reach("stage.before_commit")
-    delivered, quarantined = sum(tally.delivered.values()), sum(tally.quarantined.values())
+        staged = _stage(transaction, settings, batch_id, progress)
+        failpoint("stage.before_commit")
+    counts, refused = staged.counts, staged.refused
     receipt = warehouse.record(
         Receipt(
             door="stage",
-            read=delivered,
-            written=sum(tally.staged.values()),
-            quarantined=quarantined,
+            read=sum(counts.delivered.values()),
+            written=sum(counts.staged.values()),
+            quarantined=sum(counts.quarantined.values()),
             seconds=time.monotonic() - started,
             details={
                 "batch_id": batch_id,
-                "source": source_name,
-                "is_curated": status == "curated",
-                "reasons": dict(tally.reasons.most_common()),
-                "staged": dict(tally.staged),
-                "derived": dict(tally.derived),
+                "source": staged.source_name,
+                "is_curated": staged.is_curated,
+                "reasons": dict(counts.reasons.most_common()),
+                "staged": dict(counts.staged),
+                "derived": dict(counts.derived),
                 "refused": [str(error) for error in refused.values()],
-                "without_rows": empty,
+                "without_rows": list(staged.without_rows),
             },
         ),
         settings.run_id,
     )
-    if refused and len(refused) == len(deliveries):
+    if refused and len(refused) == staged.file_count:
         first = next(iter(refused.values()))
         raise FileRefused(str(first), first.reason_code)
     return receipt
 
 
-def _read_all(
-    transaction: Transaction,
-    settings: Settings,
-    source: Source,
-    batch_id: int,
-    deliveries: Sequence[Delivery],
-    tally: Tally,
-    progress: Progress | None,
-) -> None:
-    with Engine(settings.compute.threads) as engine:
-        for feed_name, feed in source.feeds.items():
-            for is_replay in (False, True):
-                mine = [
-                    d for d in deliveries if d.feed == feed_name and bool(d.replay_of) == is_replay
-                ]
-                if mine:
-                    lookup = _lookup(transaction, settings, source, feed, mine[0])
-                    inputs = {d.delivery_id: _input(transaction, settings, feed, d) for d in mine}
-                    _read_feed(
-                        transaction, engine, source, feed_name, batch_id, inputs, lookup, tally, progress,
-                        replays=mine if is_replay else (),
-                    )  # fmt: skip
-        for table, parts in tally.parts.items():
-            _copy_derived(
-                transaction, engine, source, batch_id, table, pa.concat_tables(parts), tally
-            )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Staged:
+    """What became of a batch: its source, what was counted, and the files without rows."""
+
+    source_name: str
+    is_curated: bool = False
+    file_count: int = 0
+    counts: StagingCounts = field(default_factory=StagingCounts)
+    refused: Mapping[int, FileRefused] = field(default_factory=dict)
+    without_rows: Sequence[str] = ()
 
 
-def _lookup(
-    transaction: Transaction, settings: Settings, source: Source, feed: Feed, first: Delivery
-) -> pa.Table | None:
-    if feed.lookup is None:
-        return None
-    sha256 = newest_lookup(transaction, source.name, feed.lookup.file)
-    if sha256 is None:
-        raise pipeline.Unreadable(
-            first.delivery_id, missing_lookup(first.file_name, feed.lookup.file)
-        )
-    return lookups.read_lookup(archive.path_of(settings.home, sha256), feed.lookup)
-
-
-def _input(
-    transaction: Transaction, settings: Settings, feed: Feed, delivery: Delivery
-) -> pipeline.Input:
-    path = archive.path_of(settings.home, delivery.file_sha256)
-
-    def chunks() -> Iterator[Chunk]:
-        if delivery.replay_of is not None:
-            rows = batch_files.quarantined(transaction, delivery)
-            return readers.open_rows(rows, delivery.columns, feed).chunks
-        if not path.is_file():
-            raise FileRefused(
-                f"The archived copy of {delivery.file_name} is missing from {path.parent.parent.name}/. "
-                "Deliver the file again.",
-                "no_archive",
-            )
-        return readers.open_file(path, feed, name=delivery.file_name).chunks
-
-    return pipeline.Input(delivery.delivery_id, delivery.landed_at, chunks)
-
-
-def _read_feed(
-    transaction: Transaction,
-    engine: Engine,
-    source: Source,
-    feed_name: str,
-    batch_id: int,
-    inputs: dict[int, pipeline.Input],
-    lookup: pa.Table | None,
-    tally: Tally,
-    progress: Progress | None,
-    *,
-    replays: Sequence[Delivery],
-) -> None:
-    feed = source.feeds[feed_name]
-    entry = tables.CANONICAL[feed.table]
-    prepared = pipeline.statements(source, feed_name)
-
-    def reread(delivery_id: int, numbers: set[int]) -> list[Reject]:
-        return pipeline.reread_rows(inputs[delivery_id], numbers)
-
-    def behind_curated(accepted: pa.Table) -> pa.Table:
-        return batch_files.first_occurrences(
-            transaction, accepted, {d.delivery_id: d.replay_of for d in replays}
-        )
-
-    groups = pipeline.cast(engine, source, feed_name, list(inputs.values()), lookup, progress)
-    for group in groups:
-        if group.accepted:
-            offset = behind_curated if replays and feed.numbers_repeats else None
-            rows = pipeline.key(engine, source, feed_name, group, reread, offset)
-            staged = keys.as_staged(
-                rows, entry, source=source.name, batch_id=batch_id, is_derived=False
-            )
-            tally.staged[entry.name] += transaction.copy(f"staging.{entry.name}", staged)
-            accepted = pa.concat_tables(group.accepted)
-            for table, sql in prepared.described.items():
-                tally.parts.setdefault(table, []).append(engine.run(sql, accepted=accepted))
-            if prepared.order_parts is not None:
-                part = engine.run(prepared.order_parts, accepted=accepted)
-                tally.parts.setdefault("orders", []).append(part)
-        reach("stage.after_first_chunk")
-        batch_files.copy_rejects(transaction, batch_id, group.rejects, tally)
-        tally.delivered.update(group.delivered)
-
-
-def _copy_derived(
-    transaction: Transaction,
-    engine: Engine,
-    source: Source,
-    batch_id: int,
-    table: str,
-    parts: pa.Table,
-    tally: Tally,
-) -> None:
-    entry = tables.CANONICAL[table]
-    said = ibis.table(ibis.memtable(parts.slice(0, 0)).schema(), name="parts")
-    is_orders = "sales" in parts.column_names
-    chosen = derived.orders(said) if is_orders else derived.one_per_key(said, table)
-    missing = {
-        column.name: ibis.null("int64" if column.type == "timestamp" else "string")
-        for column in entry
-        if column.name not in chosen.columns
-    }
-    rows = engine.run(
-        compiled(keys.keyed(entry, chosen.mutate(**missing), source.name)), parts=parts
+def _stage(
+    transaction: Transaction, settings: Settings, batch_id: int, progress: Progress | None
+) -> _Staged:
+    """Stage what can be read of a batch and enter the counts; a curated batch is left alone."""
+    batch = staging.lock_unheld_batch(transaction, batch_id)
+    if batch.status == "curated":
+        return _Staged(source_name=batch.source, is_curated=True)
+    source = load_source(settings.sources, batch.source)
+    deliveries = staging.open_deliveries(transaction, batch_id)
+    refused: dict[int, FileRefused] = {}
+    while True:  # anew without the file that turned out to be unreadable
+        batches.clear_staging(transaction, batch_id, tables.CANONICAL)
+        readable = [d for d in deliveries if d.delivery_id not in refused]
+        stager = _Stager(transaction, settings, source, batch_id, progress)
+        try:
+            stager.stage(readable)
+        except pipeline.Unreadable as unreadable:
+            refused[unreadable.delivery_id] = unreadable.error
+        else:
+            break
+    counts = stager.counts
+    staging.record_staged(transaction, source, batch_id, readable, counts, refused)
+    return _Staged(
+        source_name=source.name,
+        file_count=len(deliveries),
+        counts=counts,
+        refused=refused,
+        without_rows=[
+            no_rows_message(d.file_name, source.feeds[d.feed])
+            for d in readable
+            if d.feed in source.feeds and not d.replay_of and not counts.delivered[d.delivery_id]
+        ],
     )
-    staged = keys.as_staged(rows, entry, source=source.name, batch_id=batch_id, is_derived=True)
-    tally.derived[table] += transaction.copy(f"staging.{table}", staged)
+
+
+class _Stager:
+    """One attempt to read the deliveries of a batch into staging."""
+
+    def __init__(
+        self,
+        transaction: Transaction,
+        settings: Settings,
+        source: Source,
+        batch_id: int,
+        progress: Progress | None,
+    ) -> None:
+        self._transaction, self._settings, self._source = transaction, settings, source
+        self._batch_id, self._progress = batch_id, progress
+        self.counts = StagingCounts()
+
+    def stage(self, deliveries: Sequence[Delivery]) -> None:
+        """Read the deliveries feed by feed, then derive what follows from all of them."""
+        with Engine(self._settings.compute.threads) as engine:
+            for feed_name in self._source.feeds:
+                for is_replay in (False, True):
+                    of_feed = [
+                        delivery
+                        for delivery in deliveries
+                        if delivery.feed == feed_name and bool(delivery.replay_of) == is_replay
+                    ]
+                    if of_feed:
+                        self._stage_feed(engine, feed_name, of_feed, is_replay=is_replay)
+            for table, parts in self.counts.derived_parts.items():
+                self._copy_derived(engine, table, pa.concat_tables(parts))
+
+    def _stage_feed(
+        self, engine: Engine, feed_name: str, deliveries: Sequence[Delivery], *, is_replay: bool
+    ) -> None:
+        source, counts = self._source, self.counts
+        feed = source.feeds[feed_name]
+        entry = tables.CANONICAL[feed.table]
+        statements = pipeline.statements(source, feed_name)
+        lookup = self._lookup(feed, deliveries[0])
+        inputs = {d.delivery_id: self._input(feed, d) for d in deliveries}
+
+        def reread(delivery_id: int, numbers: set[int]) -> list[tuple[int, bytes]]:
+            return pipeline.reread_rows(inputs[delivery_id], numbers)
+
+        def behind_curated(accepted: pa.Table) -> pa.Table:
+            return staging.first_occurrences(
+                self._transaction, accepted, {d.delivery_id: d.replay_of for d in deliveries}
+            )
+
+        offset = behind_curated if is_replay and feed.numbers_repeats else None
+        groups = pipeline.cast(
+            engine, source, feed_name, list(inputs.values()), lookup, self._progress
+        )
+        for group in groups:
+            if group.accepted:
+                rows = pipeline.key(engine, source, feed_name, group, reread, offset)
+                counts.staged[entry.name] += self._copy(entry, rows, is_derived=False)
+                accepted = pa.concat_tables(group.accepted)
+                for table, sql in statements.derived_parts.items():
+                    part = engine.run(sql, accepted=accepted)
+                    counts.derived_parts.setdefault(table, []).append(part)
+            failpoint("stage.after_first_chunk")
+            staging.copy_rejects(self._transaction, self._batch_id, group.rejects, counts)
+            counts.delivered.update(group.delivered)
+
+    def _lookup(self, feed: Feed, first: Delivery) -> pa.Table | None:
+        if feed.lookup is None:
+            return None
+        sha256 = newest_lookup(self._transaction, self._source.name, feed.lookup.file)
+        if sha256 is None:
+            raise pipeline.Unreadable(
+                first.delivery_id, missing_lookup(first.file_name, feed.lookup.file)
+            )
+        return lookups.read_lookup(archive.path_of(self._settings.home, sha256), feed.lookup)
+
+    def _input(self, feed: Feed, delivery: Delivery) -> pipeline.Input:
+        path = archive.path_of(self._settings.home, delivery.file_sha256)
+
+        def chunks() -> Iterator[Chunk]:
+            if delivery.replay_of is not None:
+                rows = staging.quarantined_rows(self._transaction, delivery)
+                return readers.open_rows(rows, delivery.columns, feed).chunks
+            if not path.is_file():
+                raise FileRefused(
+                    f"The archived copy of {delivery.file_name} is missing from "
+                    f"{path.parent.parent.name}/. Deliver the file again.",
+                    "no_archive",
+                )
+            return readers.open_file(path, feed, name=delivery.file_name).chunks
+
+        return pipeline.Input(delivery.delivery_id, delivery.landed_at, chunks)
+
+    def _copy_derived(self, engine: Engine, table: str, parts: pa.Table) -> None:
+        entry = tables.CANONICAL[table]
+        unbound = ibis.table(ibis.memtable(parts.slice(0, 0)).schema(), name="parts")
+        derived_rows = derived.from_parts(unbound, table)
+        empty = {
+            column.name: ibis.null("int64" if column.type == "timestamp" else "string")
+            for column in entry
+            if column.name not in derived_rows.columns
+        }
+        with_keys = keys.with_keys(entry, derived_rows.mutate(**empty), self._source.name)
+        rows = engine.run(compiled(with_keys), parts=parts)
+        self.counts.derived[table] += self._copy(entry, rows, is_derived=True)
+
+    def _copy(self, entry: tables.Table, rows: pa.Table, *, is_derived: bool) -> int:
+        """Copy keyed rows into `staging.<entry>`; how many."""
+        staged = keys.to_staging(
+            rows,
+            entry,
+            source=self._source.name,
+            batch_id=self._batch_id,
+            is_derived=is_derived,
+        )
+        return self._transaction.copy(f"staging.{entry.name}", staged)

@@ -2,7 +2,7 @@
 
 import ibis
 
-from retention_ml.features.catalogue import FEATURE_NAMES
+from retention_ml.features.catalogue import CATALOGUE
 from retention_ml.features.families import (
     basket,
     behaviour,
@@ -20,12 +20,12 @@ _OF_DAYS = (purchases, gaps, rhythm, basket, returns, habits, behaviour)
 _KEY = ["as_of_day", "customer_id"]
 
 
-def customer_daily(found: Inputs, *, active_days: int) -> ibis.Table:
+def customer_daily(inputs: Inputs, *, active_days: int) -> ibis.Table:
     """The features of the active customers of each day, as known at its start.
 
     Parameters
     ----------
-    found : Inputs
+    inputs : Inputs
         The days and the rollups.
     active_days : int
         Who counts as active: see `population.active_customers`.
@@ -36,25 +36,19 @@ def customer_daily(found: Inputs, *, active_days: int) -> ibis.Table:
         `as_of_day` int64, `customer_id`, then every feature of the catalogue as float64; one
         row per day and active customer, in no order.
     """
-    happened = known_days(found)
-    active = active_customers(happened, active_days)
-    happened = gaps.with_gaps(happened.semi_join(active, _KEY))
-    products = known_products(found).semi_join(active, _KEY)
-    whole = happened.group_by(_KEY).agg(
-        **{name: value for family in _OF_DAYS for name, value in family.sums(happened).items()}
-    )
-    bought = breadth.per_customer(products, known_categories(found), active)
-    whole = whole.left_join(bought, _KEY).select(
-        *(whole[name] for name in whole.columns),
-        *(bought[name] for name in bought.columns if name not in _KEY),
-    )
-    columns = {
-        name: value
-        for family in (*_OF_DAYS, breadth)
-        for name, value in family.features(whole).items()
+    days = known_days(inputs)
+    active = active_customers(days, active_days)
+    days = gaps.with_gaps(days.semi_join(active, _KEY))
+    of_days = {
+        name: value for family in _OF_DAYS for name, value in family.aggregates(days).items()
     }
-    return whole.select(
-        "as_of_day",
-        "customer_id",
-        **{name: columns[name].cast("float64") for name in FEATURE_NAMES},
+    aggregates = days.group_by(_KEY).agg(**of_days)
+    products = known_products(inputs).semi_join(active, _KEY)
+    of_products = breadth.per_customer(products, known_categories(inputs), active)
+    aggregates = aggregates.left_join(of_products, _KEY).select(
+        *(aggregates[name] for name in aggregates.columns),
+        *(of_products[name] for name in of_products.columns if name not in _KEY),
+    )
+    return aggregates.select(
+        *_KEY, **{feature.name: feature.column(aggregates) for feature in CATALOGUE}
     )

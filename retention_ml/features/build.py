@@ -9,11 +9,11 @@ from datetime import date, datetime
 import pyarrow as pa
 
 from retention_ml import clock
+from retention_ml.clock import day_number, day_of
 from retention_ml.errors import AccountingError, NotReady, QualityError
-from retention_ml.failpoints import reach
+from retention_ml.failpoints import failpoint
 from retention_ml.features import freshness, invariants, store
 from retention_ml.features.engines import compute, duckdb_sql
-from retention_ml.features.local_time import day_number, day_of
 from retention_ml.features.roll_up import roll_up
 from retention_ml.quality.check import check_table
 from retention_ml.receipts import Receipt
@@ -32,9 +32,9 @@ def build_many(warehouse: Warehouse, *, settings: Settings, days: Sequence[date]
     """Build the features of some days, each in place of what was stored for it.
 
     Each day is one transaction, in which the invariants were checked before; days are computed
-    together. When all are stored, the suite `expectations/features.customer_daily.json` judges
+    together. When all are stored, the suite `expectations/features.customer_daily.json` checks
     them in one run, recorded under the newest day. Only then do they count as built: what a
-    crash leaves unjudged is built again.
+    crash leaves unchecked is built again.
 
     Returns
     -------
@@ -78,20 +78,20 @@ def definition_sha256(settings: Settings) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Known:
-    """What the rollups know about a day, counted apart from the features."""
+class _InputSummary:
+    """What the rollups hold for a day, counted apart from the features."""
 
     customers: int
     newest_input_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Stored:
-    """A day whose rows lie in the store, not judged yet."""
+class _StoredDay:
+    """A day whose rows lie in the store, not checked yet."""
 
     day: date
     digest: str
-    known: _Known
+    inputs: _InputSummary
     written: int
     seconds: float
 
@@ -104,31 +104,31 @@ def _build_rolled_up(
     store.ensure_columns(warehouse)
     newest_rollup_id = freshness.newest_rollup_id(warehouse)
     parts = [days[first : first + _DAYS_AT_ONCE] for first in range(0, len(days), _DAYS_AT_ONCE)]
-    known: dict[date, _Known] = {}
-    for some in parts:
-        known |= _known(warehouse, settings, some, newest_rollup_id)
-    stored: list[_Stored] = []
-    for some in parts:
+    inputs: dict[date, _InputSummary] = {}
+    for part in parts:
+        inputs |= _summarize_inputs(warehouse, settings, part, newest_rollup_id)
+    stored: list[_StoredDay] = []
+    for part in parts:
         started = time.perf_counter()
         rows = compute(
             warehouse,
             engine=settings.features.engine,
-            days=[day_number(day) for day in some],
+            days=[day_number(day) for day in part],
             active_days=settings.churn.active_days,
             newest_rollup_id=newest_rollup_id,
             threads=settings.compute.threads,
         )
-        shared_seconds = (time.perf_counter() - started) / len(some)
-        for day in some:
+        shared_seconds = (time.perf_counter() - started) / len(part)
+        for day in part:
             stored.append(
-                _store(warehouse, settings, day, _of_day(rows, day), known[day], shared_seconds)
+                _store(warehouse, settings, day, _of_day(rows, day), inputs[day], shared_seconds)
             )
     _check(warehouse, settings, days)
-    return [_record(warehouse, settings, done, newest_rollup_id) for done in stored]
+    return [_record(warehouse, settings, day, newest_rollup_id) for day in stored]
 
 
 def _check(warehouse: Warehouse, settings: Settings, days: Sequence[date]) -> None:
-
+    """Check the stored days against the suite; take them out again if it fails critically."""
     try:
         check_table(
             warehouse,
@@ -145,47 +145,51 @@ def _check(warehouse: Warehouse, settings: Settings, days: Sequence[date]) -> No
         raise
 
 
-def _known(
+def _summarize_inputs(
     warehouse: Warehouse, settings: Settings, days: Sequence[date], newest_rollup_id: int
-) -> dict[date, _Known]:
-    counted = warehouse.read(
-        freshness.known_of(
+) -> dict[date, _InputSummary]:
+    rows = warehouse.read(
+        freshness.input_summaries(
             [day_number(day) for day in days], settings.churn.active_days, newest_rollup_id
         )
     )
-    found = {
-        day_of(row["as_of_day"]): _Known(
+    summaries = {
+        day_of(row["as_of_day"]): _InputSummary(
             customers=row["customers_count"], newest_input_at=row["newest_input_at"]
         )
-        for row in counted.to_pylist()
+        for row in rows.to_pylist()
     }
     for day in days:
-        if day not in found or found[day].customers == 0:
+        if day not in summaries or summaries[day].customers == 0:
             raise NotReady(_nobody(warehouse, settings, day))
-        if found[day].newest_input_at >= clock.midnight(day, settings.calendar.timezone):
+        if summaries[day].newest_input_at >= clock.midnight(day, settings.calendar.timezone):
             raise AccountingError(
                 f"The newest input of the features of {day} is later than the start of that day. "
                 "Nothing was stored. Please report this as a defect."
             )
-    return found
+    return summaries
 
 
 def _nobody(warehouse: Warehouse, settings: Settings, day: date) -> str:
     span = warehouse.read(freshness.purchase_span()).to_pylist()[0]
-    said = f"No customer is known to have ordered in the {settings.churn.active_days} days before {day}"
+    active_days = settings.churn.active_days
+    nobody = f"No customer is known to have ordered in the {active_days} days before {day}"
     if span["first_day"] is None:
-        return f"{said}: there are no orders of known customers at all. Ingest a source with orders first."
+        return (
+            f"{nobody}: there are no orders of known customers at all. Ingest a source with "
+            "orders first."
+        )
     return (
-        f"{said}. Orders of known customers run from {day_of(span['first_day'])} to "
+        f"{nobody}. Orders of known customers run from {day_of(span['first_day'])} to "
         f"{day_of(span['last_day'])}: choose a day after the first and at most "
-        f"{settings.churn.active_days} days after the last, or ingest what is missing."
+        f"{active_days} days after the last, or ingest what is missing."
     )
 
 
 def _of_day(rows: pa.Table, day: date) -> pa.Table:
-    own = rows.filter(pa.compute.equal(rows["as_of_day"], day_number(day)))
-    stamp = pa.array([day] * own.num_rows, pa.date32())
-    return own.drop_columns(["as_of_day"]).append_column("as_of", stamp)
+    rows = rows.filter(pa.compute.equal(rows["as_of_day"], day_number(day)))
+    as_of = pa.array([day] * rows.num_rows, pa.date32())
+    return rows.drop_columns(["as_of_day"]).append_column("as_of", as_of)
 
 
 def _store(
@@ -193,59 +197,57 @@ def _store(
     settings: Settings,
     day: date,
     rows: pa.Table,
-    known: _Known,
+    inputs: _InputSummary,
     shared_seconds: float,
-) -> _Stored:
+) -> _StoredDay:
     started = time.perf_counter()
-    invariants.demand(
+    invariants.require_sound(
         rows,
         as_of=day.isoformat(),
-        customers=known.customers,
+        customers=inputs.customers,
         active_days=settings.churn.active_days,
     )
     with warehouse.transaction() as transaction:
         written = store.replace_day(transaction, day, rows)
-        reach("build.before_commit")
-    return _Stored(
+        failpoint("build.before_commit")
+    return _StoredDay(
         day=day,
         digest=store.digest(rows),
-        known=known,
+        inputs=inputs,
         written=written,
         seconds=shared_seconds + time.perf_counter() - started,
     )
 
 
 def _record(
-    warehouse: Warehouse, settings: Settings, done: _Stored, newest_rollup_id: int
+    warehouse: Warehouse, settings: Settings, stored: _StoredDay, newest_rollup_id: int
 ) -> Receipt:
-    """Enter a judged day in the log of builds; from now on it is built."""
+    """Enter a checked day in the log of builds; from now on it is built."""
     with warehouse.transaction() as transaction:
         transaction.execute(
             "INSERT INTO features.builds (as_of, features_digest, catalogue_sha256, "
             "newest_rollup_id, customers_count, newest_input_at, engine, run_id, built_at) VALUES "
             "(:as_of, :digest, :definition, :rollup, :customers, :newest, :engine, :run_id, :now)",
-            as_of=done.day,
-            digest=done.digest,
+            as_of=stored.day,
+            digest=stored.digest,
             definition=definition_sha256(settings),
             rollup=newest_rollup_id,
-            customers=done.written,
-            newest=done.known.newest_input_at,
+            customers=stored.written,
+            newest=stored.inputs.newest_input_at,
             engine=settings.features.engine,
             run_id=settings.run_id,
             now=clock.now(),
         )
-    return warehouse.record(
-        Receipt(
-            door="build",
-            as_of=done.day,
-            read=done.known.customers,
-            written=done.written,
-            seconds=done.seconds,
-            details={
-                "features_digest": done.digest,
-                "engine": settings.features.engine,
-                "newest_input_at": done.known.newest_input_at.isoformat(),
-            },
-        ),
-        settings.run_id,
+    receipt = Receipt(
+        door="build",
+        as_of=stored.day,
+        read=stored.inputs.customers,
+        written=stored.written,
+        seconds=stored.seconds,
+        details={
+            "features_digest": stored.digest,
+            "engine": settings.features.engine,
+            "newest_input_at": stored.inputs.newest_input_at.isoformat(),
+        },
     )
+    return warehouse.record(receipt, settings.run_id)

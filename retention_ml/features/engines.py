@@ -9,7 +9,7 @@ import ibis
 import pyarrow as pa
 
 from retention_ml.features.assemble import customer_daily
-from retention_ml.features.inputs import Inputs, needed, registered
+from retention_ml.features.inputs import Inputs, inputs_for, registered_inputs
 from retention_ml.warehouse import Warehouse
 
 ENGINES = ("duckdb", "postgres")
@@ -46,15 +46,15 @@ def compute(
     WarehouseError
         If the database does not answer.
     """
-    stored = needed(days, newest_rollup_id)
+    inputs = inputs_for(days, newest_rollup_id)
     if engine == "postgres":
-        return warehouse.read(customer_daily(stored, active_days=active_days), planner=_PLANNER)
+        return warehouse.read(customer_daily(inputs, active_days=active_days), planner=_PLANNER)
     connection = duckdb.connect(config={"threads": threads})
     try:
         connection.register("days", pa.table({"as_of_day": pa.array(days, pa.int64())}))
         for field in fields(Inputs):
             if field.name != "days":
-                connection.register(field.name, warehouse.read(getattr(stored, field.name)))
+                connection.register(field.name, warehouse.read(getattr(inputs, field.name)))
         return connection.sql(duckdb_sql(active_days)).to_arrow_table()
     finally:
         connection.close()
@@ -63,5 +63,5 @@ def compute(
 @lru_cache(maxsize=8)
 def duckdb_sql(active_days: int) -> str:
     """The SQL of `assemble.customer_daily` over tables registered in DuckDB."""
-    wide = customer_daily(registered(), active_days=active_days)
+    wide = customer_daily(registered_inputs(), active_days=active_days)
     return str(ibis.to_sql(wide, dialect="duckdb"))

@@ -5,8 +5,8 @@ from datetime import date
 
 import ibis
 
-from retention_ml.features.inputs import stored
-from retention_ml.features.local_time import day_number
+from retention_ml.clock import day_number
+from retention_ml.features.inputs import stored_inputs
 from retention_ml.warehouse import Warehouse
 
 _BUILDS = ibis.table(
@@ -35,16 +35,16 @@ _NEWEST_EVENTS = ibis.table(
 
 def newest_rollup_id(warehouse: Warehouse) -> int:
     """The newest pass; 0 if there was none."""
-    found = warehouse.read("SELECT coalesce(max(rollup_id), 0) AS newest FROM features.rolled_up")
-    return int(found["newest"][0].as_py())
+    rows = warehouse.read("SELECT coalesce(max(rollup_id), 0) AS newest FROM features.rolled_up")
+    return int(rows["newest"][0].as_py())
 
 
-def known_of(days: Sequence[int], active_days: int, upto: int) -> ibis.Table:
+def input_summaries(days: Sequence[int], active_days: int, upto: int) -> ibis.Table:
     """Per day number: `customers_count` active and `newest_input_at`, as known at its start.
 
     Days of which nothing is known have no row.
     """
-    rows = stored(days).days.cross_join(_NEWEST_EVENTS)
+    rows = stored_inputs(days).days.cross_join(_NEWEST_EVENTS)
     rows = rows.filter(
         rows.event_day < rows.as_of_day,
         rows.known_from_day <= rows.as_of_day,
@@ -74,18 +74,18 @@ def fresh_days(warehouse: Warehouse, days: Sequence[date], definition_sha256: st
         ibis.window(group_by=builds.as_of, order_by=builds.build_id.desc())
     )
     latest = builds.mutate(place=newest).filter(lambda t: t.place == 0)
-    found = [
+    candidates = [
         row
         for row in warehouse.read(latest).to_pylist()
         if row["catalogue_sha256"] == definition_sha256
     ]
-    if not found:
+    if not candidates:
         return set()
-    since = min(row["newest_rollup_id"] for row in found)
+    since = min(row["newest_rollup_id"] for row in candidates)
     later = warehouse.read(first_days_changed(since)).to_pylist()
     return {
         row["as_of"]
-        for row in found
+        for row in candidates
         if not any(
             change["rollup_id"] > row["newest_rollup_id"]
             and change["first_day"] <= day_number(row["as_of"])
@@ -96,8 +96,8 @@ def fresh_days(warehouse: Warehouse, days: Sequence[date], definition_sha256: st
 
 def first_days_changed(since: int) -> ibis.Table:
     """Per pass after `since`: the first day number of which it changed what is known."""
-    found, parts = stored([0]), []
-    for table in (found.customer_day, found.customer_product_day, found.product_category):
+    inputs, parts = stored_inputs([0]), []
+    for table in (inputs.customer_day, inputs.customer_product_day, inputs.product_category):
         rows = table.filter(table.rollup_id > since)
         first = rows.known_from_day
         if "event_day" in rows.columns:

@@ -23,12 +23,12 @@ class Inputs:
     product_category: ibis.Table
 
 
-def stored(days: Sequence[int]) -> Inputs:
+def stored_inputs(days: Sequence[int]) -> Inputs:
     """Days by value, and the rollups of Postgres."""
     return _inputs(_day_table(days), "features")
 
 
-def registered() -> Inputs:
+def registered_inputs() -> Inputs:
     """The tables `days`, `customer_day`, `customer_product_day` and `product_category`."""
     return _inputs(ibis.table({"as_of_day": "int64"}, name="days"), None)
 
@@ -54,14 +54,14 @@ def _inputs(days: ibis.Table, database: str | None) -> Inputs:
     )
 
 
-def needed(days: Sequence[int], newest_rollup_id: int) -> Inputs:
+def inputs_for(days: Sequence[int], newest_rollup_id: int) -> Inputs:
     """Days by value, and of the stored rollups what can matter for them, up to a pass."""
-    found, first, last = stored(days), min(days), max(days)
-    customer_day = _upto(found.customer_day, last, newest_rollup_id)
-    products = _upto(found.customer_product_day, last, newest_rollup_id)
-    category = found.product_category
+    inputs, first, last = stored_inputs(days), min(days), max(days)
+    customer_day = _upto(inputs.customer_day, last, newest_rollup_id)
+    products = _upto(inputs.customer_product_day, last, newest_rollup_id)
+    category = inputs.product_category
     return Inputs(
-        days=found.days,
+        days=inputs.days,
         customer_day=customer_day.filter(customer_day.event_day < last),
         customer_product_day=products.filter(
             products.event_day < last, products.event_day >= first - LONGEST_PRODUCT_WINDOW_DAYS
@@ -79,7 +79,7 @@ def _day_table(days: Sequence[int]) -> ibis.Table:
     return ibis.literal(list(days), "array<int64>").unnest().name("as_of_day").as_table()
 
 
-def known_days(found: Inputs) -> ibis.Table:
+def known_days(inputs: Inputs) -> ibis.Table:
     """Per as_of, customer and day: the counters known at the start of as_of.
 
     Returns
@@ -88,7 +88,7 @@ def known_days(found: Inputs) -> ibis.Table:
         `as_of_day`, `customer_id`, `event_day`, `age_days` (as_of - day, at least 1) and every
         counter of the rollup.
     """
-    rows = found.days.cross_join(found.customer_day)
+    rows = inputs.days.cross_join(inputs.customer_day)
     rows = rows.filter(rows.event_day < rows.as_of_day, rows.known_from_day <= rows.as_of_day)
     netted = rows.group_by("as_of_day", "customer_id", "event_day").agg(
         **{name: rows[name].sum().cast("float64").cast("int64") for name in COUNTERS}
@@ -96,9 +96,9 @@ def known_days(found: Inputs) -> ibis.Table:
     return netted.mutate(age_days=netted.as_of_day - netted.event_day)
 
 
-def known_products(found: Inputs) -> ibis.Table:
+def known_products(inputs: Inputs) -> ibis.Table:
     """Per as_of: the product rollup rows of the 365 days before it known at its start."""
-    rows = found.days.cross_join(found.customer_product_day)
+    rows = inputs.days.cross_join(inputs.customer_product_day)
     rows = rows.filter(
         rows.event_day < rows.as_of_day,
         rows.event_day >= rows.as_of_day - LONGEST_PRODUCT_WINDOW_DAYS,
@@ -107,12 +107,12 @@ def known_products(found: Inputs) -> ibis.Table:
     return rows.mutate(age_days=rows.as_of_day - rows.event_day)
 
 
-def known_categories(found: Inputs) -> ibis.Table:
+def known_categories(inputs: Inputs) -> ibis.Table:
     """Per as_of and product: the category it was known to belong to at the start of as_of.
 
     Where sources disagree, the first by name.
     """
-    rows = found.days.cross_join(found.product_category)
+    rows = inputs.days.cross_join(inputs.product_category)
     rows = rows.filter(rows.known_from_day <= rows.as_of_day)
     netted = rows.group_by("as_of_day", "product_id", "category").agg(
         versions_count=rows.versions_count.sum()

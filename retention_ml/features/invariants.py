@@ -7,8 +7,8 @@ from retention_ml.errors import AccountingError
 from retention_ml.features.catalogue import FEATURE_NAMES
 
 
-def demand(rows: pa.Table, *, as_of: str, customers: int, active_days: int) -> None:
-    """Pass if one day's features are complete and sound.
+def require_sound(rows: pa.Table, *, as_of: str, customers: int, active_days: int) -> None:
+    """Raise unless one day's features are complete and sound.
 
     Parameters
     ----------
@@ -23,10 +23,10 @@ def demand(rows: pa.Table, *, as_of: str, customers: int, active_days: int) -> N
         If a customer is missing or doubled, a value is NaN or infinite, or a customer is not
         active.
     """
-    found = pc.count_distinct(rows["customer_id"]).as_py()
-    if rows.num_rows != customers or found != customers:
+    distinct = pc.count_distinct(rows["customer_id"]).as_py()
+    if rows.num_rows != customers or distinct != customers:
         raise AccountingError(
-            f"The features of {as_of} have {rows.num_rows:,} rows for {found:,} customers, but "
+            f"The features of {as_of} have {rows.num_rows:,} rows for {distinct:,} customers, but "
             f"{customers:,} customers were active. Nothing was stored. Please report this as a "
             "defect."
         )

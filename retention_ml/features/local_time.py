@@ -5,8 +5,6 @@ offsets of the zone are a table with one row per UTC day (`features.calendar`), 
 a join on the day and an addition of seconds.
 """
 
-from datetime import date, timedelta
-
 import ibis
 import ibis.expr.types as ir
 import numpy as np
@@ -15,7 +13,6 @@ import pyarrow as pa
 from retention_ml import clock
 
 DAY_SECONDS = 86_400
-_EPOCH = date(1970, 1, 1)
 _FIRST_DAY, _LAST_DAY = -1, 47_482  # 1969-12-31 to 2100-01-01 in UTC
 
 CALENDAR = ibis.table(
@@ -28,16 +25,6 @@ CALENDAR = ibis.table(
     name="calendar",
     database="features",
 )
-
-
-def day_number(day: date) -> int:
-    """Days since 1970-01-01."""
-    return (day - _EPOCH).days
-
-
-def day_of(number: int) -> date:
-    """The date of a day number."""
-    return _EPOCH + timedelta(days=number)
 
 
 def calendar(timezone: str) -> pa.Table:

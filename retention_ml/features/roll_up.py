@@ -25,7 +25,7 @@ def roll_up(warehouse: Warehouse, *, settings: Settings) -> Receipt:
     """Add the deliveries accepted since the last pass to the rollups, in one transaction.
 
     A pass with nothing new changes nothing. When `calendar.timezone` has changed since the last
-    pass, all days are cut anew.
+    pass, all days are rebuilt.
 
     Returns
     -------
@@ -37,8 +37,8 @@ def roll_up(warehouse: Warehouse, *, settings: Settings) -> Receipt:
     with warehouse.transaction() as transaction:
         transaction.execute("SELECT pg_advisory_xact_lock(:key)", key=_LOCK)
         newest = _newest_pass(transaction)
-        changed = _start_anew_if_the_calendar_changed(transaction, timezone)
-        is_first = changed or newest == 0
+        is_empty = _empty_if_the_calendar_changed(transaction, timezone)
+        is_first = is_empty or newest == 0
         if is_first:
             transaction.execute("DELETE FROM features.calendar")
             transaction.copy("features.calendar", calendar(timezone))
@@ -65,7 +65,7 @@ def roll_up(warehouse: Warehouse, *, settings: Settings) -> Receipt:
                 is_first=is_first,
             )
             written = sum(
-                transaction.insert(table, added(a_pass)) for table, added in _ROLLUPS.items()
+                transaction.insert(table, rows_of(a_pass)) for table, rows_of in _ROLLUPS.items()
             )
     return warehouse.record(
         Receipt(
@@ -80,11 +80,11 @@ def roll_up(warehouse: Warehouse, *, settings: Settings) -> Receipt:
 
 
 def _newest_pass(transaction: Transaction) -> int:
-    found = transaction.execute("SELECT coalesce(max(rollup_id), 0) FROM features.rolled_up")
-    return int(found[0][0])
+    rows = transaction.execute("SELECT coalesce(max(rollup_id), 0) FROM features.rolled_up")
+    return int(rows[0][0])
 
 
-def _start_anew_if_the_calendar_changed(transaction: Transaction, timezone: str) -> bool:
+def _empty_if_the_calendar_changed(transaction: Transaction, timezone: str) -> bool:
     before = transaction.execute(
         "SELECT DISTINCT timezone FROM features.rolled_up WHERE timezone <> :timezone",
         timezone=timezone,
@@ -92,8 +92,8 @@ def _start_anew_if_the_calendar_changed(transaction: Transaction, timezone: str)
     if not before:
         return False
     logger.warning(
-        "calendar.timezone was %s and is now %s: all rollups are made anew, and features of past "
-        "days will be rebuilt when they are next asked for.",
+        "calendar.timezone was %s and is now %s: all rollups are rebuilt, and features of past "
+        "days will be rebuilt when they are next needed.",
         before[0][0],
         timezone,
     )
@@ -103,10 +103,10 @@ def _start_anew_if_the_calendar_changed(transaction: Transaction, timezone: str)
 
 
 def _span_of_events(transaction: Transaction, rollup_id: int) -> tuple[Any, Any]:
-    found = transaction.execute(
+    rows = transaction.execute(
         "SELECT min(event_at), max(event_at) FROM curated.events JOIN features.rolled_up "
         "USING (delivery_id) WHERE rollup_id = :rollup_id AND customer_id IS NOT NULL",
         rollup_id=rollup_id,
     )
-    oldest, newest = tuple(found[0])
+    oldest, newest = tuple(rows[0])
     return oldest, newest

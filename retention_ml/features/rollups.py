@@ -165,16 +165,16 @@ _ZERO = ibis.literal(0, "int64")
 def _versions(name: str, a_pass: Pass) -> ibis.Table:
     """Versions that begin (sign 1) or end (sign -1) with a delivery of the pass, and when."""
     table, deliveries = curated(name), a_pass.deliveries
-    begun = table.semi_join(deliveries, table.delivery_id == deliveries.delivery_id)
-    ended = table.semi_join(deliveries, table.superseded_by == deliveries.delivery_id)
+    starts = table.semi_join(deliveries, table.delivery_id == deliveries.delivery_id)
+    ends = table.semi_join(deliveries, table.superseded_by == deliveries.delivery_id)
     columns = [column.name for column in tables.CANONICAL[name]]
-    return begun.select(
-        *columns, sign=ibis.literal(1, "int64"), known_from_at=begun.available_at
+    return starts.select(
+        *columns, sign=ibis.literal(1, "int64"), known_from_at=starts.available_at
     ).union(
-        ended.select(
+        ends.select(
             *columns,
             sign=ibis.literal(-1, "int64"),
-            known_from_at=ibis.greatest(ended.available_at, ended.superseded_at),
+            known_from_at=ibis.greatest(ends.available_at, ends.superseded_at),
         )
     )
 
@@ -280,18 +280,18 @@ def _starts(a_pass: Pass, *, upto: int, sign: int) -> ibis.Table:
     before = ibis.range_window(
         group_by=moments.customer_id, order_by=moments.second, preceding=(gap - 1, 1)
     )
-    seen = moments.mutate(continues_from_at=moments.known_from_at.min().over(before))
-    begun = seen.filter(
-        seen.continues_from_at.isnull() | (seen.known_from_at < seen.continues_from_at)
+    moments = moments.mutate(continues_from_at=moments.known_from_at.min().over(before))
+    starts = moments.filter(
+        moments.continues_from_at.isnull() | (moments.known_from_at < moments.continues_from_at)
     )
-    ended = begun.filter(begun.continues_from_at.notnull())
-    return begun.select(
+    ends = starts.filter(starts.continues_from_at.notnull())
+    return starts.select(
         "customer_id", "event_at", "known_from_at", sign=ibis.literal(sign, "int64")
     ).union(
-        ended.select(
+        ends.select(
             "customer_id",
             "event_at",
-            known_from_at=ended.continues_from_at,
+            known_from_at=ends.continues_from_at,
             sign=ibis.literal(-sign, "int64"),
         )
     )

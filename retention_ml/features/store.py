@@ -74,29 +74,29 @@ def digest(rows: pa.Table) -> str:
     agree bit by bit (see `families.arithmetic`), so the digest names the values, not the engine.
     """
     rows = rows.sort_by([("customer_id", "ascending")])
-    found = hashlib.sha256("\n".join(rows["customer_id"].to_pylist()).encode())
+    sha256 = hashlib.sha256("\n".join(rows["customer_id"].to_pylist()).encode())
     for name in sorted(FEATURE_NAMES):
         column = rows[name].combine_chunks()
         values = pc.fill_null(column, 0.0).to_numpy(zero_copy_only=False) + 0.0
-        found.update(name.encode())
-        found.update(np.packbits(column.is_valid().to_numpy(zero_copy_only=False)).tobytes())
-        found.update(values.astype("<f8").tobytes())
-    return found.hexdigest()
+        sha256.update(name.encode())
+        sha256.update(np.packbits(column.is_valid().to_numpy(zero_copy_only=False)).tobytes())
+        sha256.update(values.astype("<f8").tobytes())
+    return sha256.hexdigest()
 
 
 def ensure_columns(warehouse: Warehouse) -> None:
     """Add the columns of the catalogue that the table lacks, with their meaning as comment."""
-    there = set(
+    existing = set(
         warehouse.read(
             "SELECT column_name FROM information_schema.columns "
             "WHERE table_schema = 'features' AND table_name = 'customer_daily'"
         )["column_name"].to_pylist()
     )
-    lacking = [feature for feature in CATALOGUE if feature.name not in there]
-    if not lacking:
+    missing = [feature for feature in CATALOGUE if feature.name not in existing]
+    if not missing:
         return
     with warehouse.transaction() as transaction:
-        for feature in lacking:
+        for feature in missing:
             transaction.execute(
                 f"ALTER TABLE {TABLE} ADD COLUMN IF NOT EXISTS {feature.name} double precision"
             )

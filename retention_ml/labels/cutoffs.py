@@ -1,4 +1,4 @@
-"""Which past days a training learns from and which it is judged on."""
+"""Which past days a training trains on, and which it evaluates on."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -13,11 +13,11 @@ class Plan:
     Parameters
     ----------
     training : tuple of date
-        Candidates learn from these, and of what followed only from what happened before the
-        embargo ahead of the first day of `evaluation`. Of the newest of them only a part of the
-        outcome window is known then, at least a third.
+        Candidates are trained on these, with outcomes known before the embargo ahead of the first
+        day of `evaluation`. Of the newest of them only a part of the outcome window is known
+        then, at least a third.
     evaluation : tuple of date
-        Candidates are judged on these.
+        Candidates are evaluated on these.
     final : tuple of date
         The chosen candidate is fitted anew on these, the newest ones at `as_of`; again the
         outcome windows of the newest are known in part.
@@ -69,36 +69,37 @@ def plan(
 
     All days stand on one grid that ends at `newest`, so that features are shared. A day is usable
     from `definition.history_days` after the first order on. Where the history is too short first
-    the days learnt from become fewer, then those judged on.
+    the training days become fewer, then the evaluation days.
     """
     usable = _usable(definition, newest, data_begins_on, cutoff_every_days)
     if usable == 0:
         return None
-    # Grid steps between the first day judged on and the newest day learnt from.
+    # Grid steps between the first evaluation day and the newest training day.
     apart = -(-(definition.lead_days + definition.horizon_days + embargo_days) // cutoff_every_days)
     apart = max(1, apart)
 
     def day(steps_back: int) -> date:
         return newest - timedelta(days=steps_back * cutoff_every_days)
 
-    judged = min(evaluation_count, usable - apart)
-    if judged < 1:
+    evaluation_days = min(evaluation_count, usable - apart)
+    if evaluation_days < 1:
         return None
-    learnt = min(cutoff_count, usable - apart - judged + 1)
+    train_days = min(cutoff_count, usable - apart - evaluation_days + 1)
     notes = []
-    if learnt < cutoff_count:
-        notes.append(f"{learnt} instead of {cutoff_count} days to learn from: the history is short")
-    if judged < evaluation_count:
+    if train_days < cutoff_count:
+        notes.append(f"{train_days} instead of {cutoff_count} training days: the history is short")
+    if evaluation_days < evaluation_count:
         notes.append(
-            f"{judged} instead of {evaluation_count} days to judge on: the history is short"
+            f"{evaluation_days} instead of {evaluation_count} evaluation days: the history is short"
         )
-    first_judged = judged - 1
-    begun = _begun(definition, cutoff_every_days)
+    first_evaluation = evaluation_days - 1
+    open_days = _open_days(definition, cutoff_every_days)
     # The grid may be coarser than the embargo: days whose window closes just in time are on it.
     late = -(-(definition.shortest_days + embargo_days) // cutoff_every_days)
-    training = [day(first_judged + step) for step in range(max(1, late), apart + learnt)]
-    evaluation = [day(step) for step in range(judged)]
-    final = [day(step) for step in range(-begun, min(usable, cutoff_count))]
+    steps = range(max(1, late), apart + train_days)
+    training = [day(first_evaluation + step) for step in steps]
+    evaluation = [day(step) for step in range(evaluation_days)]
+    final = [day(step) for step in range(-open_days, min(usable, cutoff_count))]
     return Plan(
         training=tuple(sorted(training)),
         evaluation=tuple(sorted(evaluation)),
@@ -108,7 +109,7 @@ def plan(
 
 
 def days_needed(definition: ChurnDefinition, *, cutoff_every_days: int, embargo_days: int) -> int:
-    """The least days of settled history that `plan` asks for: one day to learn from, one to judge on."""
+    """The least days of settled history that `plan` needs: one training and one evaluation day."""
     window = definition.lead_days + definition.horizon_days
     apart = max(1, -(-(window + embargo_days) // cutoff_every_days)) * cutoff_every_days
     return definition.history_days + apart + window
@@ -122,19 +123,19 @@ def learning_days(
     cutoff_count: int,
     cutoff_every_days: int,
 ) -> tuple[date, ...]:
-    """The days a model learns from where none is kept aside, oldest first; none if none can be.
+    """The training days of a model without evaluation days, oldest first; none if none can be.
 
     Those after `newest` have seen at least a third of their outcome window.
     """
     usable = _usable(definition, newest, data_begins_on, cutoff_every_days)
     if usable == 0:
         return ()
-    steps = range(-_begun(definition, cutoff_every_days), min(usable, cutoff_count))
+    steps = range(-_open_days(definition, cutoff_every_days), min(usable, cutoff_count))
     return tuple(sorted(newest - timedelta(days=step * cutoff_every_days) for step in steps))
 
 
-def _begun(definition: ChurnDefinition, cutoff_every_days: int) -> int:
-    """How many days of the grid after the newest matured one have seen enough of their window."""
+def _open_days(definition: ChurnDefinition, cutoff_every_days: int) -> int:
+    """How many days of the grid after the newest matured one have enough of their window behind."""
     window = definition.lead_days + definition.horizon_days
     return (window - definition.shortest_days) // cutoff_every_days
 

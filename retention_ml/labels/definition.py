@@ -47,7 +47,7 @@ class ChurnDefinition:
 
     @property
     def history_days(self) -> int:
-        """The least days of orders before a day that can be learnt from.
+        """The least days of orders before a day that can be trained on.
 
         A whole outcome window, and a third of `active_days`: with less behind it, a population is
         too unlike those of later days.
@@ -57,7 +57,7 @@ class ChurnDefinition:
 
     @property
     def shortest_days(self) -> int:
-        """Days from a day to where a third of its outcome window is known: enough to learn from."""
+        """Days from a day to where a third of its outcome window is known: enough to train on."""
         return self.lead_days + -(-self.horizon_days // 3)
 
     def to_dict(self) -> dict[str, Any]:

@@ -24,7 +24,7 @@ def labels(
     """`customer_id, is_churned, next_order_seconds` of everybody in `population`.
 
     `next_order_seconds` is the instant of the first purchase at or after `opens_at`, in seconds
-    since 1970-01-01 UTC, missing where none is known: it may lie beyond `closes_at`.
+    since 1970-01-01 UTC, missing where none is known: it may be later than `closes_at`.
 
     Parameters
     ----------
@@ -41,8 +41,8 @@ def labels(
     orders = known(orders, known_at)
     purchases = orders.filter(orders.kind == "purchase", orders.customer_id.notnull())
     later = purchases.filter(purchases.event_at >= ibis.literal(opens_at, "timestamp('UTC')"))
-    came_back = later.group_by(buyer_id="customer_id").aggregate(next_order_at=later.event_at.min())
-    joined = population.left_join(came_back, population.customer_id == came_back.buyer_id)
+    buyers = later.group_by(buyer_id="customer_id").aggregate(next_order_at=later.event_at.min())
+    joined = population.left_join(buyers, population.customer_id == buyers.buyer_id)
     in_time = joined.next_order_at < ibis.literal(closes_at, "timestamp('UTC')")
     return joined.select(
         "customer_id",

@@ -20,8 +20,6 @@ from retention_ml.settings import Settings
 from retention_ml.statistics.arrays import Ints
 from retention_ml.warehouse import Transaction, Warehouse
 
-_EPOCH = date(1970, 1, 1)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
@@ -42,18 +40,18 @@ class Feed:
     @property
     def begins_on(self) -> date:
         """The first day with an order."""
-        return _EPOCH + timedelta(days=int(self.order_days[0]))
+        return clock.day_of(int(self.order_days[0]))
 
     @property
     def ends_on(self) -> date:
         """The day after the last day with an order."""
-        return _EPOCH + timedelta(days=int(self.order_days[-1]) + 1)
+        return clock.day_of(int(self.order_days[-1]) + 1)
 
     def longest_gap_days(self, since: date | None = None) -> int:
         """Most days in a row without any order, from the last order before `since` on."""
         first = 0
         if since is not None:
-            first = int(np.searchsorted(self.order_days, (since - _EPOCH).days, side="right")) - 1
+            first = int(np.searchsorted(self.order_days, clock.day_number(since), side="right")) - 1
         return int(np.diff(self.order_days[max(0, first) :]).max(initial=1)) - 1
 
 
@@ -77,18 +75,18 @@ def feed(warehouse: Warehouse, *, timezone: str, known_as_of: date) -> Feed | No
     )
 
 
-def known_until(covered: Feed, *, as_of: date, settle_days: int) -> date:
+def known_until(coverage: Feed, *, as_of: date, settle_days: int) -> date:
     """The day up to whose start outcomes are known at `as_of`: settled and covered by orders."""
-    return min(as_of - timedelta(days=settle_days), covered.ends_on)
+    return min(as_of - timedelta(days=settle_days), coverage.ends_on)
 
 
-def newest_known(covered: Feed, settings: Settings, as_of: date) -> date:
+def newest_known(coverage: Feed, settings: Settings, as_of: date) -> date:
     """The newest day whose whole outcome is known at `as_of`."""
     return newest_matured(
         churn_definition(settings),
         as_of=as_of,
         settle_days=settings.churn.settle_days,
-        data_ends_on=covered.ends_on,
+        data_ends_on=coverage.ends_on,
     )
 
 
@@ -103,13 +101,13 @@ def labels_of(
     """Labels of the active customers of each day, ordered by day and customer.
 
     Orders count as they were known at the start of `known_as_of`; `share` is that of the customers
-    asked about, see `sampling`.
+    to label, see `sampling`.
 
     Returns
     -------
     pa.Table
-        `as_of, customer_id, is_churned`, and `until_order`: whole days from the opening of the
-        outcome window to the next order, missing where none is known.
+        `as_of, customer_id, is_churned`, and `time_to_next_order`: whole days from the opening of
+        the outcome window to the next order, missing where none is known.
     """
     definition = churn_definition(settings)
     known_at = clock.midnight(known_as_of, definition.timezone)
@@ -117,18 +115,18 @@ def labels_of(
     for day in sorted(days):
         opens_at, closes_at = definition.window_bounds(day)
         population = POPULATION.filter(POPULATION.as_of == ibis.literal(day, "date"))
-        found = labels(
+        expression = labels(
             sampled(population.select("customer_id"), share),
             ORDERS,
             opens_at=opens_at,
             closes_at=closes_at,
             known_at=known_at,
         )
-        rows = warehouse.read(found).sort_by("customer_id")
-        stamp = pa.array([day] * rows.num_rows, pa.date32())
-        until = _days_since(definition.window(day)[0], rows["next_order_seconds"], settings)
-        rows = rows.drop_columns(["next_order_seconds"]).append_column("until_order", until)
-        parts.append(rows.add_column(0, "as_of", stamp))
+        rows = warehouse.read(expression).sort_by("customer_id")
+        as_of = pa.array([day] * rows.num_rows, pa.date32())
+        times = _days_since(definition.window(day)[0], rows["next_order_seconds"], settings)
+        rows = rows.drop_columns(["next_order_seconds"]).append_column("time_to_next_order", times)
+        parts.append(rows.add_column(0, "as_of", as_of))
     return pa.concat_tables(parts)
 
 
@@ -136,7 +134,7 @@ def _days_since(first: date, seconds: pa.ChunkedArray, settings: Settings) -> pa
     """The shop's days from `first` to some instants; missing stays missing."""
     missing = seconds.is_null().to_numpy()
     instants = seconds.fill_null(0).cast(pa.int64()).to_numpy()
-    days = clock.local_days(instants, settings.calendar.timezone) - (first - _EPOCH).days
+    days = clock.local_days(instants, settings.calendar.timezone) - clock.day_number(first)
     return pa.array(days, pa.int64(), mask=missing)
 
 
@@ -146,7 +144,7 @@ def mature(
     """Write the labels of days whose windows have closed, and return them.
 
     Later knowledge replaces earlier: a label computed on an earlier day is written anew, one
-    computed on a later day is kept. What is returned stands for `known_as_of` in any case.
+    computed on a later day stays. What is returned stands for `known_as_of` in any case.
 
     Returns
     -------
@@ -160,22 +158,22 @@ def mature(
         last day with orders.
     """
     definition = churn_definition(settings)
-    covered = feed(warehouse, timezone=definition.timezone, known_as_of=known_as_of)
-    newest = newest_known(covered, settings, known_as_of) if covered else date.min
+    coverage = feed(warehouse, timezone=definition.timezone, known_as_of=known_as_of)
+    newest = newest_known(coverage, settings, known_as_of) if coverage else date.min
     open_days = [day for day in days if day > newest]
     if open_days:
         raise NotReady(
             f"The outcome of {min(open_days)} is not known on {known_as_of}: its window of "
             f"{definition.lead_days} + {definition.horizon_days} days has not closed, settled "
             f"({settings.churn.settle_days} days) and been covered by orders. The newest day whose "
-            f"outcome is known is {newest if covered else 'none: there are no orders'}."
+            f"outcome is known is {newest if coverage else 'none: there are no orders'}."
         )
-    found = labels_of(warehouse, settings=settings, days=days, known_as_of=known_as_of)
+    table = labels_of(warehouse, settings=settings, days=days, known_as_of=known_as_of)
     for day in sorted(days):
-        rows = found.filter(pc.field("as_of") == day)
+        rows = table.filter(pc.field("as_of") == day)
         with warehouse.transaction() as transaction:
             _write(transaction, definition, settings, day, rows, known_as_of)
-    return found
+    return table
 
 
 def _write(
@@ -193,8 +191,8 @@ def _write(
     )
     later = transaction.execute(
         "SELECT 1 FROM models.label_windows WHERE as_of = :as_of AND definition_hash = :hash "
-        "AND known_as_of > :known",
-        known=known_as_of,
+        "AND known_as_of > :known_as_of",
+        known_as_of=known_as_of,
         **key,
     )
     if later:
@@ -215,14 +213,14 @@ def _write(
         "INSERT INTO models.label_windows (as_of, definition_hash, definition, window_starts_at, "
         "window_ends_at, settles_at, customers_count, churned_count, known_as_of, matured_at) "
         "VALUES (:as_of, :hash, CAST(:definition AS jsonb), :opens_at, :closes_at, :settles_at, "
-        ":customers, :churned, :known, :now)",
+        ":customers, :churned, :known_as_of, :now)",
         definition=definition.canonical,
         opens_at=opens_at,
         closes_at=closes_at,
         settles_at=clock.midnight(settled_on, definition.timezone),
         customers=rows.num_rows,
         churned=int(pc.sum(rows["is_churned"]).as_py() or 0),
-        known=known_as_of,
+        known_as_of=known_as_of,
         now=clock.now(),
         **key,
     )

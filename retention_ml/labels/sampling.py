@@ -36,10 +36,8 @@ def is_sampled(customers: pa.Array, share: float) -> Bools:
     bound = _bound(share)
     encoded = customers.dictionary_encode()
     names = encoded.dictionary.to_pylist()
-    chosen = [
-        hashlib.md5(name.encode(), usedforsecurity=False).hexdigest() < bound for name in names
-    ]
-    return np.asarray(np.array(chosen, dtype=bool)[encoded.indices.to_numpy()])
+    mask = [hashlib.md5(name.encode(), usedforsecurity=False).hexdigest() < bound for name in names]
+    return np.asarray(np.array(mask, dtype=bool)[encoded.indices.to_numpy()])
 
 
 def _bound(share: float) -> str:

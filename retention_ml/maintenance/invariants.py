@@ -4,19 +4,64 @@ P1 nothing lost, P2 nothing doubled, P3 nothing half-published, P4 no look-ahead
 traceable.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from retention_ml import tables
 from retention_ml.warehouse import Warehouse
 
+_COUNT_MAX = 1_000
+
+# By promise, what to do where it is broken.
+_REMEDIES: Mapping[str, str] = {
+    "P1": "Pause ingest_deliveries and find out who or what changed these tables.",
+    "P2": "Pause ingest_deliveries and find out who or what changed these tables.",
+    "P3": "Do not act on these scores; find out who or what changed them, then score the day again.",
+    "P4": "Do not act on the scores of these days; find out which build wrote the features.",
+    "P7": "Find out which run wrote these rows; their numbers cannot be traced.",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invariant:
-    """A promise, what a row of `sql` would mean, and the query that must return none."""
+    """A promise as a query that must return no row.
+
+    Parameters
+    ----------
+    promise : str
+        P1 to P7, see ARCHITECTURE.md.
+    sentence : str
+        What a row of `sql` would mean.
+    sql : str
+        The query; its parameter `as_of`, if it has one, limits scores to a day (NULL: all days).
+    is_costly : bool
+        It sorts all curated rows: seconds per million.
+    """
 
     promise: str
     sentence: str
     sql: str
+    is_costly: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """An invariant that does not hold, and how many rows break it, counted up to 1,000."""
+
+    invariant: Invariant
+    count: int
+
+    @property
+    def sentence(self) -> str:
+        """What was found, such as `P1: 3 × a finished delivery whose rows do not add up.`"""
+        shown = f"{self.count:,}" if self.count < _COUNT_MAX else f"{_COUNT_MAX:,} or more"
+        return f"{self.invariant.promise}: {shown} × {self.invariant.sentence}."
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it."""
+        return _REMEDIES[self.invariant.promise]
 
 
 def _of_all_tables(columns: str, condition: str = "true") -> str:
@@ -26,6 +71,8 @@ def _of_all_tables(columns: str, condition: str = "true") -> str:
         for name in tables.CANONICAL
     )
 
+
+_OF_DAY = "(CAST(:as_of AS date) IS NULL OR manifest.as_of = CAST(:as_of AS date))"
 
 _PER_DELIVERY = " UNION ALL ".join(
     f"SELECT delivery_id, count(*) AS rows FROM curated.{name} GROUP BY 1"
@@ -47,45 +94,46 @@ INVARIANTS: tuple[Invariant, ...] = (
     Invariant(
         promise="P1",
         sentence="a finished delivery with other rows in quarantine than the ledger says",
-        sql="SELECT told.delivery_id FROM raw.deliveries AS told LEFT JOIN (SELECT delivery_id, "
+        sql="SELECT delivery.delivery_id FROM raw.deliveries AS delivery LEFT JOIN (SELECT delivery_id, "
         "count(*) AS rows FROM quarantine.rows GROUP BY 1) AS bad USING (delivery_id) "
-        "WHERE told.status IN ('accepted', 'held') "
-        "AND told.quarantined_count <> coalesce(bad.rows, 0)",
+        "WHERE delivery.status IN ('accepted', 'held') "
+        "AND delivery.quarantined_count <> coalesce(bad.rows, 0)",
     ),
     Invariant(
         promise="P1",
         sentence="an accepted delivery with other rows in curated than the ledger says",
-        sql="SELECT told.delivery_id FROM raw.deliveries AS told "
-        "WHERE told.status = 'accepted' AND told.accepted_count > 0 AND NOT EXISTS "
-        f"(SELECT 1 FROM ({_PER_DELIVERY}) AS kept WHERE kept.delivery_id = told.delivery_id "
-        "AND kept.rows = told.accepted_count)",
+        sql="SELECT delivery.delivery_id FROM raw.deliveries AS delivery "
+        "WHERE delivery.status = 'accepted' AND delivery.accepted_count > 0 AND NOT EXISTS "
+        f"(SELECT 1 FROM ({_PER_DELIVERY}) AS stored WHERE stored.delivery_id = delivery.delivery_id "
+        "AND stored.rows = delivery.accepted_count)",
     ),
     Invariant(
         promise="P1",
         sentence="rows in curated of a delivery that is not accepted",
-        sql="SELECT kept.table_name, kept.delivery_id FROM "
-        f"({_of_all_tables('delivery_id')}) AS kept LEFT JOIN raw.deliveries AS told "
-        "USING (delivery_id) WHERE told.status IS DISTINCT FROM 'accepted' GROUP BY 1, 2",
+        sql="SELECT stored.table_name, stored.delivery_id FROM "
+        f"({_of_all_tables('delivery_id')}) AS stored LEFT JOIN raw.deliveries AS delivery "
+        "USING (delivery_id) WHERE delivery.status IS DISTINCT FROM 'accepted' GROUP BY 1, 2",
     ),
     Invariant(
         promise="P1",
         sentence="rows in quarantine of a delivery that is neither accepted nor held",
-        sql="SELECT delivery_id FROM quarantine.rows JOIN raw.deliveries AS told USING "
-        "(delivery_id) WHERE told.status NOT IN ('accepted', 'held') "
+        sql="SELECT delivery_id FROM quarantine.rows JOIN raw.deliveries AS delivery USING "
+        "(delivery_id) WHERE delivery.status NOT IN ('accepted', 'held') "
         # a held file that came again keeps its rows there until it is decided anew
-        "AND told.reason_code IS DISTINCT FROM 'batch_held' GROUP BY 1",
+        "AND delivery.reason_code IS DISTINCT FROM 'batch_held' GROUP BY 1",
     ),
     Invariant(
         promise="P1",
         sentence="staged rows of a batch that is closed",
-        sql=f"SELECT left_over.table_name, left_over.batch_id FROM ({_STAGED}) AS left_over "
+        sql=f"SELECT staged.table_name, staged.batch_id FROM ({_STAGED}) AS staged "
         "JOIN raw.batches AS batch USING (batch_id) WHERE batch.status IN ('curated', 'held')",
     ),
     Invariant(
         promise="P2",
         sentence="a business key with two current versions",
         sql=f"SELECT table_name, row_key FROM ({_of_all_tables('row_key', 'superseded_at IS NULL')})"
-        " AS kept GROUP BY 1, 2 HAVING count(*) > 1",
+        " AS stored GROUP BY 1, 2 HAVING count(*) > 1",
+        is_costly=True,
     ),
     Invariant(
         promise="P2",
@@ -93,8 +141,9 @@ INVARIANTS: tuple[Invariant, ...] = (
         sql="SELECT table_name, row_key FROM (SELECT table_name, row_key, superseded_at, "
         "lead(available_at) OVER (PARTITION BY table_name, row_key ORDER BY available_at, "
         "superseded_at) AS next_at, available_at FROM "
-        f"({_of_all_tables('row_key, available_at, superseded_at')}) AS kept) AS versions "
+        f"({_of_all_tables('row_key, available_at, superseded_at')}) AS stored) AS versions "
         "WHERE superseded_at <= available_at OR next_at IS DISTINCT FROM superseded_at",
+        is_costly=True,
     ),
     Invariant(
         promise="P2",
@@ -124,6 +173,7 @@ INVARIANTS: tuple[Invariant, ...] = (
         sql="SELECT manifest.snapshot_id FROM scores.published AS pointer "
         "JOIN scores.snapshots AS manifest USING (snapshot_id) "
         "LEFT JOIN scores.customer_daily AS score USING (snapshot_id) "
+        f"WHERE {_OF_DAY} "
         "GROUP BY manifest.snapshot_id HAVING count(score.customer_id) <> manifest.scored_count "
         "OR count(*) FILTER (WHERE (score.model_name, score.model_version, score.as_of) "
         "IS DISTINCT FROM (CASE score.arm WHEN 'challenger' THEN manifest.challenger_name "
@@ -134,8 +184,9 @@ INVARIANTS: tuple[Invariant, ...] = (
     Invariant(
         promise="P3",
         sentence="a churn probability that is none",
-        sql="SELECT snapshot_id, count(*) FROM scores.customer_daily WHERE NOT "
-        "(churn_probability >= 0 AND churn_probability <= 1) GROUP BY 1",
+        sql="SELECT score.snapshot_id FROM scores.customer_daily AS score "
+        f"JOIN scores.snapshots AS manifest USING (snapshot_id) WHERE {_OF_DAY} AND NOT "
+        "(score.churn_probability >= 0 AND score.churn_probability <= 1) GROUP BY 1",
     ),
     Invariant(
         promise="P4",
@@ -147,9 +198,9 @@ INVARIANTS: tuple[Invariant, ...] = (
         promise="P7",
         sentence="a score that names no model, run or bundle",
         sql="SELECT score.snapshot_id FROM scores.customer_daily AS score "
-        "JOIN scores.snapshots AS manifest USING (snapshot_id) WHERE '' IN (score.model_version, "
-        "score.run_id, manifest.bundle_sha256, manifest.features_digest, manifest.definition_hash) "
-        "GROUP BY 1",
+        f"JOIN scores.snapshots AS manifest USING (snapshot_id) WHERE {_OF_DAY} "
+        "AND '' IN (score.model_version, score.run_id, manifest.bundle_sha256, "
+        "manifest.features_digest, manifest.definition_hash) GROUP BY 1",
     ),
     Invariant(
         promise="P7",
@@ -160,13 +211,21 @@ INVARIANTS: tuple[Invariant, ...] = (
 )
 
 
-def violations(warehouse: Warehouse) -> list[str]:
-    """A sentence per invariant that does not hold, empty where all do."""
-    found: list[str] = []
+def violations(warehouse: Warehouse, *, as_of: date | None = None) -> list[Violation]:
+    """The invariants that do not hold, empty where all do.
+
+    Parameters
+    ----------
+    as_of : date, optional
+        Only what can be asked every day: scores of this day alone, and nothing costly. About
+        0.2 seconds per million curated rows instead of 5.
+    """
+    broken: list[Violation] = []
     with warehouse.transaction() as transaction:
         for invariant in INVARIANTS:
-            count = len(transaction.execute(f"{invariant.sql} LIMIT 1000"))
-            if count:
-                shown = f"{count:,}" if count < 1_000 else "1,000 or more"
-                found.append(f"{invariant.promise}: {shown} × {invariant.sentence}.")
-    return found
+            if invariant.is_costly and as_of is not None:
+                continue
+            rows = transaction.execute(f"{invariant.sql} LIMIT {_COUNT_MAX}", as_of=as_of)
+            if rows:
+                broken.append(Violation(invariant=invariant, count=len(rows)))
+    return broken

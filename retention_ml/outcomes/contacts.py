@@ -1,8 +1,8 @@
-"""Whom a campaign reached between score and outcome, and who stands for them.
+"""Whom a campaign reached between score and outcome, and who represents them.
 
 A forecast says what a customer does if nothing special is done. Where a campaign reached the
-customer meanwhile, the outcome may be the campaign's. Such customers are left out; those whom the
-campaign drew to be left alone (its holdout) can stand for them, with weights.
+customer in between, the outcome may be the campaign's. Such customers are left out; the campaign's
+holdout, customers whom it drew to be left alone, can represent them, with weights.
 
 Reached means sent to. What the customer did with it (opened, clicked, redeemed) does not count:
 who redeems an offer buys, so leaving out redeemers would leave out buyers, that is the outcome
@@ -35,12 +35,12 @@ class Contamination:
     is_contacted : array of bool, shape (n,)
         A campaign reached the customer.
     weights : array of float64, shape (n,), or None
-        How many customers each one stands for: 0 where contacted, 1 over the holdout's share for
+        How many customers each one represents: 0 where contacted, 1 over the holdout's share for
         a holdout, else 1. None where no campaign has a holdout.
     holdout_shares : mapping of str to float
-        By campaign: those left alone among all it could have reached.
+        By campaign: the share of its target group that was left alone.
     without_holdout_count : int
-        Customers reached by a campaign that left nobody alone: nobody stands for them.
+        Customers reached by a campaign without a holdout: nobody represents them.
     """
 
     is_contacted: Bools
@@ -69,18 +69,20 @@ def contacts(*, opens_at: datetime, closes_at: datetime, known_at: datetime) -> 
     return inside.select("campaign_id", "customer_id", "kind").distinct()
 
 
-def contamination(customer_ids: pa.Array | pa.ChunkedArray, found: pa.Table) -> Contamination:
+def contamination(
+    customer_ids: pa.Array | pa.ChunkedArray, campaign_contacts: pa.Table
+) -> Contamination:
     """What the contacts of a scored day mean for its customers.
 
-    A holdout left alone by a campaign that left alone the share h of those it drew from stands for
-    1 / h of them, itself among them (Horvitz and Thompson 1952); one left alone by several, drawn
-    independently, for the product. Metrics divide by the sum of the weights (Hájek).
+    In a campaign that left alone the share h of its target group, each holdout represents 1 / h
+    customers, itself included (Horvitz and Thompson 1952); a holdout of several campaigns, drawn
+    independently, the product. Metrics divide by the sum of the weights (Hájek).
 
     Parameters
     ----------
     customer_ids : pa.Array of string, length n
         The customers of the scored day, each once.
-    found : pa.Table
+    campaign_contacts : pa.Table
         Rows of `contacts`.
 
     References
@@ -91,44 +93,43 @@ def contamination(customer_ids: pa.Array | pa.ChunkedArray, found: pa.Table) -> 
     Examples
     --------
     >>> rows = [("k", "a", "sent"), ("k", "b", "sent"), ("k", "c", "holdout")]
-    >>> found = pa.Table.from_pylist(
+    >>> table = pa.Table.from_pylist(
     ...     [dict(zip(("campaign_id", "customer_id", "kind"), row)) for row in rows]
     ... )
-    >>> contamination(pa.array(["a", "b", "c", "d"]), found).weights.round(3).tolist()
+    >>> contamination(pa.array(["a", "b", "c", "d"]), table).weights.round(3).tolist()
     [0.0, 0.0, 3.0, 1.0]
     """
-    sent = found.filter(pc.field("kind") == SENT)
-    left = found.filter(pc.field("kind") == HOLDOUT)
+    sent = campaign_contacts.filter(pc.field("kind") == SENT)
+    holdouts = campaign_contacts.filter(pc.field("kind") == HOLDOUT)
     is_contacted = _is_in(customer_ids, sent["customer_id"])
-    reached_by = _counts(sent["campaign_id"])
-    left_by = _counts(left["campaign_id"])
+    sent_counts = _counts(sent["campaign_id"])
     shares = {
-        campaign: count / (count + reached_by.get(campaign, 0))
-        for campaign, count in sorted(left_by.items())
+        campaign: count / (count + sent_counts.get(campaign, 0))
+        for campaign, count in sorted(_counts(holdouts["campaign_id"]).items())
     }
-    bare = sent.filter(
+    sent_without_holdout = sent.filter(
         pc.invert(pc.is_in(sent["campaign_id"], pa.array(list(shares), pa.string())))
     )
-    without = _is_in(customer_ids, bare["customer_id"])
+    is_without_holdout = _is_in(customer_ids, sent_without_holdout["customer_id"])
     weights = None
     if shares:
         log_weights = np.zeros(len(customer_ids))
-        at = pc.index_in(left["customer_id"], value_set=_plain(customer_ids))
-        stands_for = np.array([-np.log(shares[one]) for one in left["campaign_id"].to_pylist()])
-        is_here = pc.is_valid(at).to_numpy()
-        np.add.at(log_weights, pc.fill_null(at, 0).to_numpy()[is_here], stands_for[is_here])
+        rows = pc.index_in(holdouts["customer_id"], value_set=_plain(customer_ids))
+        added = np.array([-np.log(shares[one]) for one in holdouts["campaign_id"].to_pylist()])
+        is_scored = pc.is_valid(rows).to_numpy()
+        np.add.at(log_weights, pc.fill_null(rows, 0).to_numpy()[is_scored], added[is_scored])
         weights = np.where(is_contacted, 0.0, np.exp(log_weights))
     return Contamination(
         is_contacted=is_contacted,
         weights=weights,
         holdout_shares=shares,
-        without_holdout_count=int(without.sum()),
+        without_holdout_count=int(is_without_holdout.sum()),
     )
 
 
 def _is_in(customer_ids: pa.Array | pa.ChunkedArray, others: pa.ChunkedArray) -> Bools:
-    found = pc.is_in(_plain(customer_ids), value_set=_plain(others))
-    return np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.bool_)
+    mask = pc.is_in(_plain(customer_ids), value_set=_plain(others))
+    return np.asarray(mask.to_numpy(zero_copy_only=False), dtype=np.bool_)
 
 
 def _plain(column: pa.Array | pa.ChunkedArray) -> pa.Array:

@@ -1,7 +1,7 @@
-"""Published scores that were real forecasts, beside what then happened.
+"""Published scores that were real forecasts, with the outcomes observed since.
 
-A score is a forecast of its day if the model that gave it knew nothing from that day on. Backfills
-by later models are published too, but prove nothing: they are not judged.
+A score is a forecast of its day if its model was trained on nothing from that day on. Backfills
+by later models are published too, but prove nothing: they are not evaluated.
 """
 
 from collections.abc import Iterable, Mapping
@@ -42,10 +42,10 @@ Pair = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scored:
+class ScoredSnapshot:
     """One published snapshot that was a real forecast.
 
-    The challenger's columns are None where there was none, or where it knew of the day or later.
+    The challenger's fields are None where there was none, or where it was trained on later data.
     """
 
     snapshot_id: int
@@ -66,35 +66,34 @@ class Scored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecasts:
-    """The customers of one snapshot with what became of them.
+    """The customers of one snapshot with their outcomes.
 
     Parameters
     ----------
-    scored : Scored
-        The snapshot.
+    snapshot : ScoredSnapshot
     customer_ids : pa.Array of string, length n
         Scored customers whose outcome is known.
     champion, challenger : array of float64, shape (n,)
         Probabilities of churn; the challenger's NaN where it has none.
-    is_challenged : array of bool, shape (n,)
+    assigned_to_challenger : array of bool, shape (n,)
         Served by the challenger.
     churned : array of float64, shape (n,)
         1 churned, 0 retained.
     contamination : Contamination
-        What campaigns did meanwhile.
+        What campaigns did in between.
     segments : mapping of str to array of bool, shape (n,)
-        Kinds of customers.
+        Customer segments.
     revenue_cents : array of float64, shape (n,)
-        What the customer spends in the value horizon if retained; NaN where not known.
+        What the customer spends in the value horizon if retained; NaN where unknown.
     unlabelled_count : int
-        Scored customers whose outcome is not known: left out.
+        Scored customers whose outcome is unknown: left out.
     """
 
-    scored: Scored
+    snapshot: ScoredSnapshot
     customer_ids: pa.Array
     champion: Floats
     challenger: Floats
-    is_challenged: Bools
+    assigned_to_challenger: Bools
     churned: Floats
     contamination: Contamination
     segments: Mapping[str, Bools]
@@ -115,11 +114,13 @@ class Forecasts:
         return np.isfinite(self.champion) & np.isfinite(self.challenger)
 
 
-def published(warehouse: Warehouse, *, definition_hash: str, until: date) -> list[Scored]:
+def published_forecasts(
+    warehouse: Warehouse, *, definition_hash: str, until: date
+) -> list[ScoredSnapshot]:
     """The real forecasts published for days up to `until`, oldest first.
 
     A day scored several times occurs several times, the newest snapshot last. The starter model
-    learnt from other shops: all its scores are forecasts.
+    was trained on other shops: all its scores are forecasts.
     """
     with warehouse.transaction() as transaction:
         rows = transaction.execute(
@@ -134,17 +135,17 @@ def published(warehouse: Warehouse, *, definition_hash: str, until: date) -> lis
             until=until,
             starter=STARTER,
         )
-    return [Scored(**dict(row._mapping)) for row in rows]
+    return [ScoredSnapshot(**dict(row._mapping)) for row in rows]
 
 
-def newest_of_each_day(scored: Iterable[Scored]) -> list[Scored]:
-    """The newest snapshot of each day; `scored` and the answer have the oldest first."""
-    return list({one.as_of: one for one in scored}.values())
+def newest_of_each_day(snapshots: Iterable[ScoredSnapshot]) -> list[ScoredSnapshot]:
+    """The newest snapshot of each day; arguments and result have the oldest first."""
+    return list({snapshot.as_of: snapshot for snapshot in snapshots}.values())
 
 
-def forecasts(
+def load_forecasts(
     warehouse: Warehouse,
-    scored: Scored,
+    snapshot: ScoredSnapshot,
     labels: pa.Table,
     *,
     definition: ChurnDefinition,
@@ -152,7 +153,7 @@ def forecasts(
     revenue_feature: str,
     revenue_scale: float = 1.0,
 ) -> Forecasts:
-    """A snapshot beside what then happened, as known at the start of `known_as_of`.
+    """A snapshot with its outcomes, as known at the start of `known_as_of`.
 
     Parameters
     ----------
@@ -161,42 +162,44 @@ def forecasts(
     revenue_feature, revenue_scale : str, float
         `revenue_cents` is the feature times the scale.
     """
-    rows = answers(warehouse, scored)
-    at = pc.index_in(rows["customer_id"], value_set=labels["customer_id"].combine_chunks())
-    is_labelled = pc.is_valid(at)
+    rows = published_probabilities(warehouse, snapshot)
+    label_rows = pc.index_in(rows["customer_id"], value_set=labels["customer_id"].combine_chunks())
+    is_labelled = pc.is_valid(label_rows)
     rows = rows.filter(is_labelled)
-    at = at.drop_null()
+    label_rows = label_rows.drop_null()
     customers = rows["customer_id"].combine_chunks()
-    kinds = _features(warehouse, scored.as_of, customers, revenue_feature)
-    found = warehouse.read(
+    feature_rows = _features(warehouse, snapshot.as_of, customers, revenue_feature)
+    campaign_contacts = warehouse.read(
         contacts(
-            opens_at=clock.midnight(scored.as_of, definition.timezone),
-            closes_at=definition.window_bounds(scored.as_of)[1],
+            opens_at=clock.midnight(snapshot.as_of, definition.timezone),
+            closes_at=definition.window_bounds(snapshot.as_of)[1],
             known_at=clock.midnight(known_as_of, definition.timezone),
         )
     )
     return Forecasts(
-        scored=scored,
+        snapshot=snapshot,
         customer_ids=customers,
         champion=_floats(rows["champion_probability"]),
         challenger=_floats(rows["challenger_probability"])
-        if scored.challenger_version is not None
+        if snapshot.challenger_version is not None
         else np.full(rows.num_rows, np.nan),
-        is_challenged=np.asarray(pc.equal(rows["arm"], CHALLENGER_ARM).to_numpy(), dtype=np.bool_),
-        churned=_floats(labels["is_churned"].take(at)),
-        contamination=contamination(customers, found),
-        segments=segments(kinds),
-        revenue_cents=revenue_scale * _floats(kinds[revenue_feature]),
+        assigned_to_challenger=np.asarray(
+            pc.equal(rows["arm"], CHALLENGER_ARM).to_numpy(), dtype=np.bool_
+        ),
+        churned=_floats(labels["is_churned"].take(label_rows)),
+        contamination=contamination(customers, campaign_contacts),
+        segments=segments(feature_rows),
+        revenue_cents=revenue_scale * _floats(feature_rows[revenue_feature]),
         unlabelled_count=len(is_labelled) - rows.num_rows,
     )
 
 
-def answers(warehouse: Warehouse, scored: Scored) -> pa.Table:
+def published_probabilities(warehouse: Warehouse, snapshot: ScoredSnapshot) -> pa.Table:
     """`customer_id, champion_probability, challenger_probability, arm` of a snapshot, by customer.
 
-    Where the champion's own probability is empty, as before there were arms, the served one is its.
+    Where the champion's probability is empty, as before there were arms, it is the served one.
     """
-    rows = SCORES.filter(SCORES.snapshot_id == scored.snapshot_id)
+    rows = SCORES.filter(SCORES.snapshot_id == snapshot.snapshot_id)
     return warehouse.read(
         rows.select(
             "customer_id",
@@ -212,9 +215,9 @@ def _features(
 ) -> pa.Table:
     """`as_of` and the features behind segments and value, in the order of `customers`."""
     names = [name for name in (*SEGMENT_FEATURES, revenue_feature) if name in FEATURE_NAMES]
-    found = warehouse.read(rows_of([as_of]).select("customer_id", *dict.fromkeys(names)))
-    at = pc.index_in(customers, value_set=found["customer_id"].combine_chunks())
-    rows = found.take(at).drop_columns(["customer_id"])
+    stored = warehouse.read(rows_of([as_of]).select("customer_id", *dict.fromkeys(names)))
+    order = pc.index_in(customers, value_set=stored["customer_id"].combine_chunks())
+    rows = stored.take(order).drop_columns(["customer_id"])
     return rows.append_column("as_of", pa.array([as_of] * len(customers), pa.date32()))
 
 

@@ -1,8 +1,8 @@
 """The outcomes of scored days, as known on a day: computed once, again where later knowledge came.
 
 A day's labels change after its window has closed only if an order of the window arrives late or
-is corrected, or if the day's population is built anew. Both leave traces; days without any are
-read back instead of counted again.
+is corrected, or if the day's population is rebuilt. Both leave traces; days without any are read
+back instead of counted again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,7 +43,8 @@ class Changes:
     Parameters
     ----------
     event_seconds, changed_seconds : array of int64, shape (n,)
-        Start of the quarter in which it happened, and in which it became known or was replaced.
+        Start of the quarter of an hour in which it happened, and in which it became known or was
+        replaced.
     """
 
     event_seconds: Ints
@@ -69,7 +70,7 @@ class Outcomes:
     fresh : pa.Table
         `as_of, customer_id, is_churned` of days that were counted now.
     stored : frozenset of date
-        Days whose stored labels are still what is known.
+        Days whose stored labels are still up to date.
     contacts : Changes
         When contacts arrived.
     """
@@ -85,13 +86,14 @@ class Outcomes:
         if day not in self.stored:
             rows = self.fresh.filter(pc.field("as_of") == day)
             return rows.select(["customer_id", "is_churned"])
-        own = (LABELS.as_of == ibis.literal(day, "date")) & (
-            LABELS.definition_hash == self.definition.hash
+        rows = LABELS.filter(
+            LABELS.as_of == ibis.literal(day, "date"),
+            LABELS.definition_hash == self.definition.hash,
         )
-        return warehouse.read(LABELS.filter(own).select("customer_id", "is_churned"))
+        return warehouse.read(rows.select("customer_id", "is_churned"))
 
     def is_unchanged(self, day: date, since: date) -> bool:
-        """Whether what was known of a day at the start of `since` is what is known now."""
+        """Whether a day's outcomes as known at the start of `since` are still those known now."""
         if day not in self.stored or since > self.known_as_of:
             return False
         opens_at = clock.midnight(day, self.definition.timezone)
@@ -106,13 +108,13 @@ def matured_until(warehouse: Warehouse, *, settings: Settings, as_of: date) -> d
     return None if covered is None else newest_known(covered, settings, as_of)
 
 
-def outcomes(
+def load_outcomes(
     warehouse: Warehouse, *, settings: Settings, days: Sequence[date], as_of: date
 ) -> Outcomes:
     """The outcomes of some days, all of them matured, as known at the start of `as_of`.
 
     Labels that are missing, that changed since, or that were stored with later knowledge are
-    counted; `models.labels` keeps whichever knowledge is the latest.
+    counted again; `models.labels` keeps the latest knowledge.
     """
     definition = churn_definition(settings)
     since = _known_since(warehouse, definition.hash, days)
@@ -146,7 +148,7 @@ def outcomes(
 def _known_since(
     warehouse: Warehouse, definition_hash: str, days: Sequence[date]
 ) -> Mapping[date, date]:
-    """By day, up to when knowledge went into its stored labels; days built anew since left out."""
+    """By day, the day as of which its stored labels were known; days rebuilt since are left out."""
     with warehouse.transaction() as transaction:
         rows = transaction.execute(
             "SELECT as_of, known_as_of FROM models.label_windows AS stored "
@@ -184,9 +186,9 @@ def _changes(
                 changed=(changed[name].epoch_seconds() // _QUARTER_SECONDS).cast("int64"),
             )
         )
-    found = warehouse.read(ibis.union(*parts, distinct=True))
+    quarters = warehouse.read(ibis.union(*parts, distinct=True))
     return Changes(
-        event_seconds=_seconds(found["event"]), changed_seconds=_seconds(found["changed"])
+        event_seconds=_seconds(quarters["event"]), changed_seconds=_seconds(quarters["changed"])
     )
 
 

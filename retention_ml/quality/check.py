@@ -1,16 +1,16 @@
-"""The door of the checks: suites on the tables of a batch or of a day, and what follows."""
+"""The door that checks a batch or a day by the suites of its tables, and acts on the results."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 
 import ibis
 import pyarrow as pa
 
 from retention_ml import clock, failpoints, tables
-from retention_ml.deliveries.ledger import ledger
-from retention_ml.deliveries.ledger.quarantine_batch import hold
-from retention_ml.deliveries.ledger.row_counts import Account, verify_staged
+from retention_ml.deliveries.ledger import batches
+from retention_ml.deliveries.ledger.quarantine_batch import quarantine_batch
+from retention_ml.deliveries.ledger.row_counts import RowCounts, verify_staged
 from retention_ml.deliveries.sources import Source, load_source
 from retention_ml.errors import QualityError, UsageError, WarehouseError
 from retention_ml.quality import report, suites
@@ -23,10 +23,10 @@ REJECTS = "staging.rejects"
 
 
 def check(warehouse: Warehouse, *, settings: Settings, batch_id: int) -> Receipt:
-    """Judge a staged batch; let it pass, or hold all of it back.
+    """Check a staged batch; let it pass, or hold all of it back.
 
-    Every table of the batch is judged by its suite, and the share of rejected rows by
-    `staging.rejects`. The verdicts go to `quality.results`, a report to
+    Every table of the batch is checked by its suite, and the share of rejected rows by
+    `staging.rejects`. The results go to `quality.results`, a report to
     `settings.home/reports/quality/`. Where a critical expectation failed, every row of the
     batch goes to `quarantine.rows`. A batch that was checked already is left as it is.
 
@@ -54,7 +54,7 @@ def check(warehouse: Warehouse, *, settings: Settings, batch_id: int) -> Receipt
     """
     started = time.perf_counter()
     with warehouse.transaction() as transaction:
-        batch = ledger.find_batch(transaction, batch_id)
+        batch = batches.find_batch(transaction, batch_id)
         if batch.status == "held":
             raise QualityError(batch.reason or f"Batch {batch_id} is held.")
         if batch.status == "landed":
@@ -62,15 +62,15 @@ def check(warehouse: Warehouse, *, settings: Settings, batch_id: int) -> Receipt
                 f"Batch {batch_id} is 'landed'; expected 'staged'. Stage it first; "
                 "`retention ingest` with the same files does all steps."
             )
-        accounts, queries = _look(transaction, settings, batch)
+        row_counts, queries = _inputs(transaction, settings, batch)
     is_repeated = batch.status != "staged"
     results: list[CheckResult] = []
     if not is_repeated:
         results = suites.run(warehouse.url, queries, settings.expectations)
-        batch = _decide(warehouse, settings, batch, accounts, results)
+        batch = _record(warehouse, settings, batch, row_counts, results)
     path = report.write(warehouse, settings=settings, batch_id=batch_id)
-    delivered = sum(account.delivered for account in accounts)
-    rejected = sum(account.quarantined for account in accounts)
+    delivered = sum(counts.delivered for counts in row_counts)
+    rejected = sum(counts.quarantined for counts in row_counts)
     is_held = batch.status == "held"
     receipt = Receipt(
         door="check",
@@ -102,7 +102,7 @@ def check_table(
     as_of: date,
     rows: ibis.Table | None = None,
 ) -> list[CheckResult]:
-    """Judge the rows of one day in a table such as `features.customer_daily`.
+    """Check the rows of one day in a table such as `features.customer_daily`.
 
     The rows must be committed: the checks use connections of their own.
 
@@ -115,7 +115,7 @@ def check_table(
     as_of : datetime.date
         The day.
     rows : ibis.Table, optional
-        The rows to judge where not all of that day are meant, such as one snapshot of scores.
+        The rows to check, where not all of that day: for instance one snapshot of scores.
 
     Returns
     -------
@@ -142,35 +142,35 @@ def check_table(
         raise QualityError(
             " ".join(result.sentence(as_of.isoformat()) for result in critical)
             + f" {suite} of that day is not to be used. Look at the deliveries of the days before "
-            "(`retention status`), mend them and build the day again."
+            "(`retention status`), correct them and build the day again."
         )
     return failures
 
 
-def _look(
-    transaction: Transaction, settings: Settings, batch: ledger.Batch
-) -> tuple[list[Account], dict[str, str]]:
-    """The accounts of the batch and, while it is staged, what each suite has to read."""
+def _inputs(
+    transaction: Transaction, settings: Settings, batch: batches.Batch
+) -> tuple[list[RowCounts], dict[str, str]]:
+    """The row counts of the batch and, while it is staged, the query of each suite."""
     if batch.status != "staged":
-        return ledger.closed_accounts(transaction, batch.batch_id), {}
-    accounts = ledger.open_accounts(transaction, batch.batch_id)
-    ledger.count_rejects(transaction, batch.batch_id, accounts)
+        return batches.stored_row_counts(transaction, batch.batch_id), {}
+    row_counts = batches.staged_row_counts(transaction, batch.batch_id)
+    batches.count_rejects(transaction, batch.batch_id, row_counts)
     queries: dict[str, str] = {}
     for name, entry in tables.CANONICAL.items():
-        if ledger.count_staged(transaction, name, batch.batch_id, accounts) is not None:
+        if batches.count_staged(transaction, name, batch.batch_id, row_counts) is not None:
             rows = entry.ibis_table("staging", tables.STAGED)
             rows = rows.filter(rows.batch_id == batch.batch_id)
             queries[f"staging.{name}"] = compile_for_postgres(rows)
-    verify_staged(batch.batch_id, accounts.values())
+    verify_staged(batch.batch_id, row_counts.values())
     source = load_source(settings.sources, batch.source)
-    queries[REJECTS] = _fates(source, batch.batch_id, accounts)
-    return list(accounts.values()), queries
+    queries[REJECTS] = _rejects_query(source, batch.batch_id, row_counts)
+    return list(row_counts.values()), queries
 
 
-def _fates(source: Source, batch_id: int, accounts: dict[int, Account]) -> str:
-    """One row per delivered row: `accepted`, `set_aside` by a rule of the source, or why not."""
+def _rejects_query(source: Source, batch_id: int, row_counts: Mapping[int, RowCounts]) -> str:
+    """One row per delivered row: `accepted`, `set_aside` by a rule of the source, or its reason."""
     declared = ", ".join(f"'{code}'" for code in ("", *source.declared_reasons()))
-    staged = sum(account.staged for account in accounts.values())
+    staged = sum(counts.staged for counts in row_counts.values())
     return (
         f"SELECT CASE WHEN reason_code IN ({declared}) THEN 'set_aside' ELSE reason_code END "
         f"AS rejected_as FROM staging.rejects WHERE batch_id = {batch_id} "
@@ -178,19 +178,19 @@ def _fates(source: Source, batch_id: int, accounts: dict[int, Account]) -> str:
     )
 
 
-def _decide(
+def _record(
     warehouse: Warehouse,
     settings: Settings,
-    batch: ledger.Batch,
-    judged: Sequence[Account],
+    batch: batches.Batch,
+    checked: Sequence[RowCounts],
     results: Sequence[CheckResult],
-) -> ledger.Batch:
-    """Store the verdicts and open or close the gate; the batch as it then stands.
+) -> batches.Batch:
+    """Store the results and let the batch pass or quarantine it; returns the batch.
 
     Raises
     ------
     WarehouseError
-        Other rows are staged by now than were judged.
+        Other rows are staged by now than were checked.
     """
     where = f"batch {batch.batch_id}"
     critical = [
@@ -200,12 +200,12 @@ def _decide(
     ]
     now = clock.now()
     with warehouse.transaction() as transaction:
-        found = ledger.lock_batch(transaction, batch.batch_id)
-        if found.status != "staged":  # another process was faster
-            return found
-        accounts = ledger.open_accounts(transaction, batch.batch_id)
-        ledger.count_rejects(transaction, batch.batch_id, accounts)
-        if _rows_of(accounts.values()) != _rows_of(judged):
+        locked = batches.lock_batch(transaction, batch.batch_id)
+        if locked.status != "staged":  # another process was faster
+            return locked
+        row_counts = batches.staged_row_counts(transaction, batch.batch_id)
+        batches.count_rejects(transaction, batch.batch_id, row_counts)
+        if _rows_of(row_counts.values()) != _rows_of(checked):
             raise WarehouseError(
                 f"Batch {batch.batch_id} was staged anew while it was checked: its files came "
                 "again. Nothing was recorded. Run the same command again."
@@ -213,46 +213,43 @@ def _decide(
         _store(transaction, results, settings.run_id, now, batch_id=batch.batch_id)
         if critical:
             source = load_source(settings.sources, batch.source)
-            hold(
+            quarantine_batch(
                 transaction,
                 batch_id=batch.batch_id,
                 source=source,
                 home=settings.home,
-                accounts=accounts,
-                reason=_held(transaction, batch, critical, accounts),
+                row_counts=row_counts,
+                reason=_held_reason(transaction, batch, critical, row_counts),
                 now=now,
             )
         else:
-            transaction.change(
-                "UPDATE raw.batches SET status = 'checked', reason = NULL WHERE batch_id = :b",
-                b=batch.batch_id,
-            )
-        failpoints.reach("check.before_commit")
-        return ledger.find_batch(transaction, batch.batch_id)
+            batches.mark_checked(transaction, batch.batch_id)
+        failpoints.failpoint("check.before_commit")
+        return batches.find_batch(transaction, batch.batch_id)
 
 
-def _rows_of(accounts: Iterable[Account]) -> set[tuple[int, int, int]]:
-    return {(one.delivery_id, one.delivered, one.quarantined) for one in accounts}
+def _rows_of(row_counts: Iterable[RowCounts]) -> set[tuple[int, int, int]]:
+    return {(one.delivery_id, one.delivered, one.quarantined) for one in row_counts}
 
 
-def _held(
+def _held_reason(
     transaction: Transaction,
-    batch: ledger.Batch,
+    batch: batches.Batch,
     critical: Sequence[str],
-    accounts: dict[int, Account],
+    row_counts: Mapping[int, RowCounts],
 ) -> str:
-    delivered = sum(account.delivered for account in accounts.values())
-    found = transaction.execute(
+    delivered = sum(counts.delivered for counts in row_counts.values())
+    rows = transaction.execute(
         "SELECT reason_code, count(*) FROM staging.rejects WHERE batch_id = :b "
         "GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 3",
         b=batch.batch_id,
     )
-    reasons = ", ".join(f"{code} ({count:,})" for code, count in found)
+    reasons = ", ".join(f"{code} ({count:,})" for code, count in rows)
     return (
         f"Batch {batch.batch_id} of {batch.source} is held: {' '.join(critical)} "
         + (f"Rejected rows by reason: {reasons}. " if reasons else "")
         + f"All {delivered:,} delivered rows are in quarantine.rows and nothing was curated. "
-        f"Mend sources/{batch.source}.toml and run `retention quarantine replay --source "
+        f"Correct sources/{batch.source}.toml and run `retention quarantine replay --source "
         f"{batch.source}`, or deliver a corrected file."
     )
 

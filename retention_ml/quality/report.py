@@ -2,16 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cache
-from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment
 
+from retention_ml import pages
+from retention_ml.atomic_files import write_text
 from retention_ml.deliveries.reasons import meaning
 from retention_ml.deliveries.sources import load_source
 from retention_ml.errors import RetentionError
@@ -31,7 +30,7 @@ _SEVERITIES = ("critical", "warning", "info")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """Delivered rows and what became of them; `usable` until they are curated."""
+    """Delivered rows by where they are now; `usable` until they are curated."""
 
     delivered: int
     accepted: int
@@ -56,30 +55,23 @@ class Counts:
 
 
 def write(warehouse: Warehouse, *, settings: Settings, batch_id: int) -> Path:
-    """Write the page of a batch as it stands, and the index anew; the page's path.
+    """Write the page of a batch and the index of all batches; returns the page's path.
 
     Pages hold counts, codes and sentences: no delivered row and no customer.
     """
     folder = settings.home / "reports" / "quality"
-    folder.mkdir(parents=True, exist_ok=True)
     with warehouse.transaction() as transaction:
         page = _batch_page(transaction, settings, batch_id)
         history = _history(transaction)
     path = folder / _file_name(batch_id)
-    _replace(path, _template("batch.html.jinja").render(page))
-    _replace(folder / "index.html", _template("index.html.jinja").render(batches=history))
+    write_text(path, _environment().get_template("batch.html.jinja").render(page))
+    index = _environment().get_template("index.html.jinja").render(batches=history)
+    write_text(folder / "index.html", index)
     return path
 
 
 def _file_name(batch_id: int) -> str:
     return f"batch_{batch_id:06d}.html"
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file so that a reader sees the old one or the new one."""
-    draft = path.with_name(f".{path.name}.{uuid4().hex}")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
 
 
 def _batch_page(transaction: Transaction, settings: Settings, batch_id: int) -> Mapping[str, Any]:
@@ -104,7 +96,7 @@ def _batch_page(transaction: Transaction, settings: Settings, batch_id: int) -> 
         "batch_id": batch_id,
         "batch": batch,
         "status": _STATUS[batch.status],
-        "total": _sum(counts for _, counts in deliveries),
+        "total": _total([counts for _, counts in deliveries]),
         "deliveries": deliveries,
         "reasons": _reasons(transaction, settings, batch_id, batch.source),
         "tables": [
@@ -131,30 +123,29 @@ def _counts(row: Any) -> Counts:
     )
 
 
-def _sum(counts: Any) -> Counts:
-    listed: Sequence[Counts] = list(counts)
+def _total(counts: Sequence[Counts]) -> Counts:
     return Counts(
-        delivered=sum(c.delivered for c in listed),
-        accepted=sum(c.accepted for c in listed),
-        quarantined=sum(c.quarantined for c in listed),
-        duplicates=sum(c.duplicates for c in listed),
+        delivered=sum(c.delivered for c in counts),
+        accepted=sum(c.accepted for c in counts),
+        quarantined=sum(c.quarantined for c in counts),
+        duplicates=sum(c.duplicates for c in counts),
     )
 
 
 def _reasons(
     transaction: Transaction, settings: Settings, batch_id: int, source: str
 ) -> list[tuple[str, str, int, float]]:
-    """Code, meaning, rows and share of the commonest, for each reason of the batch."""
+    """Code, meaning, rows, and rows relative to the most frequent, for each reason of the batch."""
     try:
         declared = load_source(settings.sources, source).declared_reasons()
-    except RetentionError:  # the description may be gone since
+    except RetentionError:  # the description may be gone by now
         declared = {}
     rows = transaction.execute(
         "SELECT bad.reason_code, count(*) AS rows FROM ("
         "SELECT delivery_id, reason_code, false AS is_staged FROM quarantine.rows UNION ALL "
         "SELECT delivery_id, reason_code, true FROM staging.rejects) AS bad "
-        "JOIN raw.deliveries AS told USING (delivery_id) "
-        "WHERE told.batch_id = :b AND is_staged = (told.status = 'staged') "
+        "JOIN raw.deliveries AS delivery USING (delivery_id) "
+        "WHERE delivery.batch_id = :b AND is_staged = (delivery.status = 'staged') "
         "GROUP BY 1 ORDER BY 2 DESC, 1",
         b=batch_id,
     )
@@ -169,21 +160,21 @@ def _history(transaction: Transaction) -> list[Mapping[str, Any]]:
     """One entry per batch that has rows, the newest first."""
     rows = transaction.execute(
         "SELECT batch.batch_id, batch.source, batch.status, batch.is_history, batch.created_at, "
-        "CAST(sum(told.delivered_count) AS bigint) AS delivered_count, "
-        "CAST(sum(told.accepted_count) AS bigint) AS accepted_count, "
-        "CAST(sum(told.quarantined_count) AS bigint) AS quarantined_count, "
-        "CAST(sum(told.duplicate_count) AS bigint) AS duplicate_count, "
+        "CAST(sum(delivery.delivered_count) AS bigint) AS delivered_count, "
+        "CAST(sum(delivery.accepted_count) AS bigint) AS accepted_count, "
+        "CAST(sum(delivery.quarantined_count) AS bigint) AS quarantined_count, "
+        "CAST(sum(delivery.duplicate_count) AS bigint) AS duplicate_count, "
         "count(*) AS files_count, "
         "coalesce(failed.critical_count, 0) AS critical_count, "
         "coalesce(failed.warning_count, 0) AS warning_count "
-        "FROM raw.batches AS batch JOIN raw.deliveries AS told USING (batch_id) "
+        "FROM raw.batches AS batch JOIN raw.deliveries AS delivery USING (batch_id) "
         "LEFT JOIN (SELECT result.batch_id, "
         "count(*) FILTER (WHERE result.severity = 'critical') AS critical_count, "
         "count(*) FILTER (WHERE result.severity = 'warning') AS warning_count "
         "FROM quality.results AS result JOIN (SELECT batch_id, max(checked_at) AS checked_at "
         "FROM quality.results GROUP BY 1) AS last USING (batch_id, checked_at) "
         "WHERE NOT result.is_success GROUP BY 1) AS failed USING (batch_id) "
-        "GROUP BY batch.batch_id, failed.critical_count, failed.warning_count HAVING sum(told.delivered_count) > 0 "
+        "GROUP BY batch.batch_id, failed.critical_count, failed.warning_count HAVING sum(delivery.delivered_count) > 0 "
         "ORDER BY batch.batch_id DESC LIMIT 1000"
     )
     return [
@@ -199,23 +190,4 @@ def _history(transaction: Transaction) -> list[Mapping[str, Any]]:
 
 @cache
 def _environment() -> Environment:
-    made = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    made.filters["percent"] = percent
-    made.filters["count"] = lambda value: f"{value:,}"
-    made.filters["moment"] = _moment
-    made.globals["style"] = _text("style.css")
-    return made
-
-
-def _moment(at: datetime | None) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC" if at else "–"
-
-
-def _text(name: str) -> str:
-    return files("retention_ml.quality").joinpath("pages", name).read_text(encoding="utf-8")
-
-
-def _template(name: str) -> Any:
-    return _environment().from_string(_text(name))
+    return pages.environment("retention_ml.quality", percent=percent)

@@ -1,4 +1,4 @@
-"""One checked expectation, and the sentences that tell what was expected and found."""
+"""The result of one expectation, and the sentences for what was expected and observed."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Severity(StrEnum):
-    """What a failure means: `critical` stops the batch, the others are written down."""
+    """What a failure means: `critical` stops the batch, the others are recorded."""
 
     CRITICAL = "critical"
     WARNING = "warning"
@@ -16,7 +16,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """The verdict on one expectation.
+    """The result of one expectation.
 
     Attributes
     ----------
@@ -25,11 +25,11 @@ class CheckResult:
     expectation : str
         The type, such as `expect_column_values_to_not_be_null`.
     arguments : mapping
-        What the suite gives it: bounds, set, accepted share.
+        Its arguments in the suite: bounds, set, accepted share.
     element_count, unexpected_count : int or None
         Rows looked at and rows against the expectation; `None` for checks of a whole column.
     observed : str
-        What was found, in words.
+        What was observed, in words.
     reason : str
         Why the expectation is there.
     """
@@ -101,12 +101,12 @@ def percent(share: float) -> str:
 
 def expected(expectation: str, arguments: Mapping[str, Any]) -> str:
     """What an expectation asks for, in words."""
-    if expectation in _DEMANDS:
-        demand = _DEMANDS[expectation](arguments)
+    if expectation in _EXPECTATIONS:
+        text = _EXPECTATIONS[expectation](arguments)
         mostly = float(arguments.get("mostly", 1))
-        return demand if mostly == 1 else f"{demand} in at least {percent(mostly)} of the rows"
-    given = ", ".join(f"{name} {value}" for name, value in arguments.items())
-    return f"{expectation.removeprefix('expect_').replace('_', ' ')} ({given})"
+        return text if mostly == 1 else f"{text} in at least {percent(mostly)} of the rows"
+    details = ", ".join(f"{name} {value}" for name, value in arguments.items())
+    return f"{expectation.removeprefix('expect_').replace('_', ' ')} ({details})"
 
 
 def _number(value: Any) -> str:
@@ -149,7 +149,7 @@ _FAULTS: dict[str, _Words] = {
     ),
 }
 
-_DEMANDS: dict[str, _Words] = {
+_EXPECTATIONS: dict[str, _Words] = {
     "expect_table_row_count_to_be_between": lambda a: f"the number of rows is {_range(a)}",
     "expect_column_values_to_not_be_null": lambda a: f"{a['column']} is given",
     "expect_column_values_to_be_null": lambda a: f"{a['column']} is empty",

@@ -55,14 +55,14 @@ def load_suite(folder: Path, name: str) -> dict[str, Any]:
 
 
 def run(url: str, queries: Mapping[str, str], folder: Path) -> list[CheckResult]:
-    """The verdicts of several suites, in the order in which the suites name them.
+    """The results of several suites, in the order of their expectations.
 
     Parameters
     ----------
     url : str
         Address of the warehouse, `postgresql://…`.
     queries : mapping of str to str
-        Suite name to the SELECT whose rows it judges.
+        Suite name to the SELECT whose rows it checks.
     folder : pathlib.Path
         Where the suites are.
 
@@ -91,11 +91,11 @@ def run(url: str, queries: Mapping[str, str], folder: Path) -> list[CheckResult]
                 {**entry, "meta": {**entry["meta"], "number": number}}
                 for number, entry in enumerate(suite["expectations"])
             ]
-            found = batch.validate(
+            validation = batch.validate(
                 gx.ExpectationSuite(name=name, expectations=numbered), result_format=_NO_ROWS
             )
-            ordered = sorted(found.results, key=lambda r: r.expectation_config.meta["number"])
-            results += [_verdict(name, result) for result in ordered]
+            ordered = sorted(validation.results, key=lambda r: r.expectation_config.meta["number"])
+            results += [_check_result(name, result) for result in ordered]
     finally:
         source.get_engine().dispose()
         source.get_execution_engine().engine.dispose()
@@ -103,7 +103,7 @@ def run(url: str, queries: Mapping[str, str], folder: Path) -> list[CheckResult]
 
 
 def _great_expectations() -> Any:
-    """Import the library (3 to 5 seconds), without telemetry and without its own noise."""
+    """Import the library (3 to 5 seconds), without its telemetry, warnings and log."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -127,15 +127,15 @@ def _context(gx: Any) -> Any:
     return gx.get_context(mode="ephemeral", project_config=config)
 
 
-def _verdict(suite: str, result: Any) -> CheckResult:
+def _check_result(suite: str, result: Any) -> CheckResult:
     config = result.expectation_config
     meta = dict(config.meta)
     arguments = {k: v for k, v in config.kwargs.items() if k not in ("batch_id", "result_format")}
     counts = dict(result.result or {})
     element_count = counts.get("element_count")
     severity = Severity(getattr(config.severity, "value", config.severity))
-    # A small batch strays by chance: there a failure is only worth a warning. What could not be
-    # computed has no rows at all, and that is no small batch.
+    # In a small batch shares vary by chance, so a failure is only a warning. What could not be
+    # computed has no element count at all; that is no small batch.
     is_small = element_count is not None and element_count < meta.get("rows_min", 0)
     if severity is Severity.CRITICAL and is_small:
         severity = Severity.WARNING

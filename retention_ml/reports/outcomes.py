@@ -1,4 +1,4 @@
-"""What the command line shows of measured outcomes: plain rows out of the ledgers."""
+"""Measured outcomes for the command line: plain rows from the ledgers."""
 
 from datetime import date
 from typing import Any
@@ -13,7 +13,7 @@ _DEFINITION = (
 
 
 def performance(warehouse: Warehouse, *, until: date) -> list[dict[str, Any]]:
-    """What the scores of the newest measured days up to a day were worth, about all customers.
+    """Metrics of the scores of the newest measured days up to a day, about all customers.
 
     Days of another churn definition than that of the newest published one are left out.
     """
@@ -32,8 +32,8 @@ def performance(warehouse: Warehouse, *, until: date) -> list[dict[str, Any]]:
     )
 
 
-def compared(warehouse: Warehouse, trial_id: int, as_of: date) -> list[dict[str, Any]]:
-    """The comparisons of a look at a trial, all customers first."""
+def comparisons(warehouse: Warehouse, trial_id: int, as_of: date) -> list[dict[str, Any]]:
+    """Champion and challenger compared at a look of a trial, all customers first."""
     return _rows(
         warehouse,
         "SELECT comparison, segment, metric, champion_value, challenger_value, difference, lower, "

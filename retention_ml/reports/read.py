@@ -50,7 +50,7 @@ def training_comparison(warehouse: Warehouse, training_id: str | None = None) ->
     """Candidates of a training (the newest that ended by default) with intervals, best first.
 
     For each metric its value and the ends of its 95 % interval; with it the paired difference in
-    ROC AUC to the recency rule where one was stored.
+    ROC AUC to the recency baseline where one was stored.
 
     Raises
     ------
@@ -64,13 +64,13 @@ def training_comparison(warehouse: Warehouse, training_id: str | None = None) ->
             "ORDER BY finished_at DESC NULLS LAST, training_id DESC LIMIT 1",
         )
         training_id = newest[0]["training_id"] if newest else ""
-    found = _select(
+    evaluations = _select(
         warehouse,
         "SELECT model_name, is_selected, metric, value, lower, upper, customers_count "
         "FROM reports.model_performance WHERE training_id = :training_id",
         training_id=training_id,
     )
-    if not found:
+    if not evaluations:
         raise UsageError(
             f"No candidate of training {training_id!r} was evaluated. Run `retention train` first."
         )
@@ -85,7 +85,7 @@ def training_comparison(warehouse: Warehouse, training_id: str | None = None) ->
         )
     }
     by_model: dict[str, Row] = {}
-    for row in found:
+    for row in evaluations:
         model = by_model.setdefault(
             row["model_name"],
             {
@@ -254,14 +254,13 @@ def status(warehouse: Warehouse, settings: Settings) -> Row:
 
 def declared_reasons(settings: Settings, sources: Iterable[str]) -> dict[str, Mapping[str, str]]:
     """The reason codes that source descriptions explain themselves, by source; none if unreadable."""
-
-    found: dict[str, Mapping[str, str]] = {}
+    reasons: dict[str, Mapping[str, str]] = {}
     for name in sources:
         try:
-            found[name] = load_source(settings.sources, name).declared_reasons()
+            reasons[name] = load_source(settings.sources, name).declared_reasons()
         except (SettingsError, UsageError):
-            continue  # the description was taken away; the general meaning must do
-    return found
+            continue  # the description is gone; the general meaning must do
+    return reasons
 
 
 def _select(warehouse: Warehouse, sql: str, **parameters: Any) -> list[Row]:

@@ -55,8 +55,8 @@ def tables_page(warehouse: Warehouse) -> str:
     parts = [_INTRODUCTION]
     for schema, about in _SCHEMAS.items():
         parts.append(f"## `{schema}`\n\n{_capital(about)}.\n")
-        own = [row for row in columns if row.schema == schema]
-        for name, rows in groupby(own, key=lambda row: row.name):
+        in_schema = [row for row in columns if row.schema == schema]
+        for name, rows in groupby(in_schema, key=lambda row: row.name):
             parts.append(_table(f"{schema}.{name}", list(rows)))
     return "\n".join([*parts, _features()])
 

@@ -12,7 +12,7 @@ from retention_ml.warehouse import Transaction
 
 _THIRDS = ("lowest", "middle", "highest")
 
-# Dealt a second time here, by the database, so that the two must agree.
+# Assigned a second time here, by the database, so that the two must agree.
 _PLACE = (
     "CAST(CAST('x' || left(encode(sha256(convert_to(manifest.split_salt, 'UTF8') "
     "|| decode('00', 'hex') || convert_to(score.customer_id, 'UTF8')), 'hex'), 13) AS bit(52)) "
@@ -20,8 +20,8 @@ _PLACE = (
 )
 
 
-def arms_of(transaction: Transaction, manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """What `audits.Facts` holds of the arms of a snapshot, read within `transaction`.
+def arm_counts(transaction: Transaction, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """What `AuditInputs` holds of the arms of a snapshot, read within `transaction`.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def arms_of(transaction: Transaction, manifest: Mapping[str, Any]) -> dict[str, 
     share = manifest["challenger_share"] or 0.0
     strata = _strata(transaction, manifest) if share > 0 else {}
     return {
-        **_accounts(transaction, manifest["snapshot_id"]),
+        **_inconsistent_rows(transaction, manifest["snapshot_id"]),
         "challenger_share": share,
         "arms": strata.pop("", Arms(challengers_count=0, customers_count=0)),
         "strata": strata,
@@ -39,7 +39,7 @@ def arms_of(transaction: Transaction, manifest: Mapping[str, Any]) -> dict[str, 
     }
 
 
-def _accounts(transaction: Transaction, snapshot_id: int) -> dict[str, int]:
+def _inconsistent_rows(transaction: Transaction, snapshot_id: int) -> dict[str, int]:
     """Rows of another model than the manifest's, and rows that another arm should serve."""
     counted = transaction.execute(
         "SELECT count(*) FILTER (WHERE score.as_of <> manifest.as_of "
@@ -52,7 +52,7 @@ def _accounts(transaction: Transaction, snapshot_id: int) -> dict[str, int]:
         "OR score.churn_probability IS DISTINCT FROM CASE score.arm WHEN :challenger "
         "THEN score.challenger_probability ELSE score.champion_probability END "
         "OR (score.arm = :challenger) <> (score.challenger_probability IS NOT NULL "
-        f"AND coalesce({_PLACE} < manifest.challenger_share, false))) AS misdealt_count "
+        f"AND coalesce({_PLACE} < manifest.challenger_share, false))) AS misassigned_count "
         "FROM scores.customer_daily AS score "
         "JOIN scores.snapshots AS manifest USING (snapshot_id) WHERE snapshot_id = :id",
         id=snapshot_id,
@@ -67,20 +67,20 @@ def _accounts(transaction: Transaction, snapshot_id: int) -> dict[str, int]:
 def _strata(transaction: Transaction, manifest: Mapping[str, Any]) -> dict[str, Arms]:
     """Arms of all ("") and of each stratum, among customers whom either model could serve.
 
-    Strata are thirds of what the arm cannot have changed: tenure, and what the champion says of
+    Strata are thirds of what the arm cannot have changed: tenure, and the champion's prediction for
     everybody. (The tier of the day before comes from the arm's own model: where the models
     differ, arms differ by tier without anything being wrong.)
     """
     rows = transaction.execute(
         "SELECT tenure, risk, count(*) AS customers, "
-        "count(*) FILTER (WHERE is_challenged) AS challengers FROM ("
-        "SELECT score.arm = :challenger AS is_challenged, "
+        "count(*) FILTER (WHERE is_challenger) AS challengers FROM ("
+        "SELECT score.arm = :challenger AS is_challenger, "
         "ntile(3) OVER (ORDER BY feature.tenure_days, customer_id) - 1 AS tenure, "
         "ntile(3) OVER (ORDER BY score.champion_probability, customer_id) - 1 AS risk "
         "FROM scores.customer_daily AS score "
         "LEFT JOIN features.customer_daily AS feature USING (as_of, customer_id) "
         "WHERE score.snapshot_id = :id AND score.challenger_probability IS NOT NULL"
-        ") AS dealt GROUP BY tenure, risk",
+        ") AS assignment GROUP BY tenure, risk",
         id=manifest["snapshot_id"],
         challenger=CHALLENGER,
     )
@@ -100,14 +100,14 @@ def _strata(transaction: Transaction, manifest: Mapping[str, Any]) -> dict[str, 
 
 
 def _is_approved(transaction: Transaction, sha256: str | None) -> bool:
-    """Whether the challenger's bundle was ever given the seat; true where there is none."""
+    """Whether the challenger's bundle was ever approved as challenger; true where there is none."""
     if sha256 is None:
         return True
-    found = transaction.execute(
+    approval = transaction.execute(
         "SELECT 1 FROM models.promotions WHERE alias = :challenger AND bundle_sha256 = :sha "
         "AND verdict = ANY (:approved) LIMIT 1",
         challenger=CHALLENGER,
         sha=sha256,
         approved=list(APPROVED),
     )
-    return bool(found)
+    return bool(approval)

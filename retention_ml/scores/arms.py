@@ -11,7 +11,7 @@ import pyarrow as pa
 from retention_ml.models.bundle import timing
 from retention_ml.models.registry.mlflow_registry import ServedModel
 from retention_ml.scores import horizons, reasons, value
-from retention_ml.scores.model_predictions import Answers
+from retention_ml.scores.model_predictions import Predictions
 from retention_ml.statistics.arrays import Bools, Floats
 
 logger = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ CHAMPION, CHALLENGER, STARTER = "champion", "challenger", "starter"
 
 
 def arm_of(champion: ServedModel) -> str:
-    """Whose answer counts where the challenger's does not: `champion`, or `starter` before one."""
+    """Who serves where the challenger does not: `champion`, or `starter` before there is one."""
     return CHAMPION if is_calibrated(champion) else STARTER
 
 
@@ -30,62 +30,64 @@ def is_calibrated(model: ServedModel) -> bool:
 
 
 def served(
-    said: Answers,
-    is_challenged: Bools,
+    predictions: Predictions,
+    assigned_to_challenger: Bools,
     *,
     as_of: date,
     margin_share: float,
     horizon_days: int,
 ) -> tuple[pa.Table, bool]:
-    """Columns of `scores.customer_daily` that come from one model, n rows in the order of `said`.
+    """Columns of `scores.customer_daily` that come from one model, n rows in the order of
+    the predictions.
 
-    A model explains its own customers only. Customers of whom the challenger says nothing are the
-    champion's; all are, with a warning, where the challenger cannot explain its scores. The
-    second value says whether the challenger serves those dealt to it.
+    A model explains its own customers only. Customers for whom the challenger has no
+    prediction are the champion's; all are, with a warning, where the challenger cannot explain its
+    scores. The second value says whether the challenger serves those assigned to it.
 
     Parameters
     ----------
-    said : Answers
+    predictions : Predictions
         Of n customers.
-    is_challenged : array of bool, shape (n,)
-        Who is dealt to the challenger.
+    assigned_to_challenger : array of bool, shape (n,)
+        The assignment.
     margin_share, horizon_days : float, int
         See `value.at_risk_cents`.
     """
     columns = partial(_columns, as_of=as_of, margin_share=margin_share, horizon_days=horizon_days)
-    theirs = is_challenged & np.isfinite(said.challenger_probability)
-    own = _of_challenger(said, theirs, columns)
-    if own is None:
-        theirs = np.zeros_like(theirs)
-    ours = columns(
-        arm_of(said.champion),
-        said.champion,
-        said.champion_probability[~theirs],
-        said.scored.filter(pa.array(~theirs)),
+    mask = assigned_to_challenger & np.isfinite(predictions.challenger_probability)
+    of_challenger = _of_challenger(predictions, mask, columns)
+    if of_challenger is None:
+        mask = np.zeros_like(mask)
+    of_champion = columns(
+        arm_of(predictions.champion),
+        predictions.champion,
+        predictions.champion_probability[~mask],
+        predictions.scored.filter(pa.array(~mask)),
     )
-    if own is None:
-        return ours, False
-    stacked = np.concatenate([np.flatnonzero(~theirs), np.flatnonzero(theirs)])
-    return pa.concat_tables([ours, own]).take(pa.array(np.argsort(stacked))), True
+    if of_challenger is None:
+        return of_champion, False
+    stacked = np.concatenate([np.flatnonzero(~mask), np.flatnonzero(mask)])
+    rows = pa.concat_tables([of_champion, of_challenger])
+    return rows.take(pa.array(np.argsort(stacked))), True
 
 
 def _of_challenger(
-    said: Answers, theirs: Bools, columns: Callable[..., pa.Table]
+    predictions: Predictions, mask: Bools, columns: Callable[..., pa.Table]
 ) -> pa.Table | None:
     """The rows that the challenger serves, None where it cannot."""
-    if said.challenger is None:
+    if predictions.challenger is None:
         return None
     try:
         return columns(
             CHALLENGER,
-            said.challenger,
-            said.challenger_probability[theirs],
-            said.scored.filter(pa.array(theirs)),
+            predictions.challenger,
+            predictions.challenger_probability[mask],
+            predictions.scored.filter(pa.array(mask)),
         )
     except Exception as error:  # whatever is wrong with a challenger, the champion serves
         logger.warning(
             "Challenger v%s serves nobody: explaining its scores failed with %s.",
-            said.challenger.version,
+            predictions.challenger.version,
             type(error).__name__,
         )
         return None
@@ -102,7 +104,7 @@ def _columns(
     horizon_days: int,
 ) -> pa.Table:
     """What one model serves of the customers of a feature table."""
-    told = timing.of_manifest(model.bundle.manifest)
+    model_timing = timing.of_manifest(model.bundle.manifest)
     history = horizons.history_of(features)
     return pa.table(
         {
@@ -111,7 +113,7 @@ def _columns(
             "expected_value_at_risk_cents": value.at_risk_cents(
                 features,
                 probability,
-                told,
+                model_timing,
                 history,
                 margin_share=margin_share,
                 horizon_days=horizon_days,
@@ -125,7 +127,7 @@ def _columns(
                     ("model_version", model.version),
                 )
             },
-            **horizons.columns(as_of, probability, told, history),
+            **horizons.columns(as_of, probability, model_timing, history),
         }
     )
 

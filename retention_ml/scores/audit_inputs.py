@@ -1,4 +1,4 @@
-"""Counts what the audits judge, inside the publishing transaction."""
+"""What the audits look at, counted inside the publishing transaction."""
 
 from datetime import UTC, date
 from typing import Any
@@ -6,17 +6,17 @@ from typing import Any
 from retention_ml import clock
 from retention_ml.models.bundle.starter import NAME as STARTER
 from retention_ml.models.promotion.decisions import APPROVED
-from retention_ml.scores.arm_counts import arms_of
-from retention_ml.scores.audits import Baseline, Facts
+from retention_ml.scores.arm_counts import arm_counts
+from retention_ml.scores.audits import AuditInputs, Baseline
 from retention_ml.scores.tiers import TIERS
 from retention_ml.warehouse import Transaction
 
 _DAY_SECONDS = 86_400
 
 
-def facts(
+def count_inputs(
     transaction: Transaction, snapshot_id: int, timezone: str, starter_sha256: str | None = None
-) -> Facts:
+) -> AuditInputs:
     """What the database really holds of a snapshot, read within `transaction`.
 
     Parameters
@@ -28,7 +28,27 @@ def facts(
         transaction, "SELECT * FROM scores.snapshots WHERE snapshot_id = :id", id=snapshot_id
     )
     as_of: date = manifest["as_of"]
-    rows = _one(
+    return AuditInputs(
+        as_of=as_of,
+        population_count=manifest["population_count"],
+        scored_count=manifest["scored_count"],
+        excluded_count=manifest["excluded_count"],
+        policy_sha256=manifest["policy_sha256"],
+        bundle_sha256=manifest["bundle_sha256"],
+        features_digest=manifest["features_digest"],
+        is_starter=manifest["model_name"] == STARTER,
+        tier_counts=_tier_counts(transaction, snapshot_id),
+        baseline=_baseline(transaction, manifest["base_snapshot_id"]),
+        **_row_counts(transaction, snapshot_id, as_of),
+        **_newest_build(transaction, as_of, timezone),
+        **_approvals(transaction, manifest, starter_sha256),
+        **arm_counts(transaction, manifest),
+    )
+
+
+def _row_counts(transaction: Transaction, snapshot_id: int, as_of: date) -> dict[str, Any]:
+    """Counts of the snapshot's scores and exclusions, and of the day's features."""
+    scores = _one(
         transaction,
         "SELECT count(*) AS rows_count, count(DISTINCT customer_id) AS customers_count, "
         "count(*) FILTER (WHERE churn_probability IS NULL OR churn_probability "
@@ -51,34 +71,24 @@ def facts(
         id=snapshot_id,
         as_of=as_of,
     )
-    build = transaction.execute(
+    return scores | others
+
+
+def _newest_build(transaction: Transaction, as_of: date, timezone: str) -> dict[str, Any]:
+    """The digest of the day's newest features, and how old their newest input is."""
+    builds = transaction.execute(
         "SELECT features_digest, newest_input_at FROM features.builds WHERE as_of = :as_of "
         "ORDER BY build_id DESC LIMIT 1",
         as_of=as_of,
     )
-    newest_input_at = build[0].newest_input_at if build else None
     age = None
-    if newest_input_at is not None:
-        passed = clock.midnight(as_of, timezone) - newest_input_at.astimezone(UTC)
-        age = passed.total_seconds() / _DAY_SECONDS
-    return Facts(
-        as_of=as_of,
-        population_count=manifest["population_count"],
-        scored_count=manifest["scored_count"],
-        excluded_count=manifest["excluded_count"],
-        policy_sha256=manifest["policy_sha256"],
-        bundle_sha256=manifest["bundle_sha256"],
-        features_digest=manifest["features_digest"],
-        is_starter=manifest["model_name"] == STARTER,
-        **_approvals(transaction, manifest, starter_sha256),
-        **arms_of(transaction, manifest),
-        latest_features_digest=build[0].features_digest if build else None,
-        newest_input_age_days=age,
-        tier_counts=_tier_counts(transaction, snapshot_id),
-        baseline=_baseline(transaction, manifest["base_snapshot_id"]),
-        **rows,
-        **others,
-    )
+    if builds and builds[0].newest_input_at is not None:
+        elapsed = clock.midnight(as_of, timezone) - builds[0].newest_input_at.astimezone(UTC)
+        age = elapsed.total_seconds() / _DAY_SECONDS
+    return {
+        "latest_features_digest": builds[0].features_digest if builds else None,
+        "newest_input_age_days": age,
+    }
 
 
 def _approvals(
@@ -91,13 +101,13 @@ def _approvals(
     An older approved version than the newest may rightly be served: the last good one stays up
     when the newest cannot be loaded.
     """
-    found = transaction.execute(
+    approvals = transaction.execute(
         "SELECT promotion_id, bundle_sha256 FROM models.promotions WHERE alias = 'champion' "
         "AND verdict = ANY (:approved) ORDER BY promotion_id DESC",
         approved=list(APPROVED),
     )
-    newer = [row for row in found if row.promotion_id > (manifest["promotion_id"] or 0)]
-    approved = {row.bundle_sha256 for row in found} or {starter_sha256}
+    newer = [row for row in approvals if row.promotion_id > (manifest["promotion_id"] or 0)]
+    approved = {row.bundle_sha256 for row in approvals} or {starter_sha256}
     return {
         "is_bundle_approved": manifest["bundle_sha256"] in approved,
         "newer_bundle_sha256": newer[0].bundle_sha256 if newer else None,
@@ -105,12 +115,12 @@ def _approvals(
 
 
 def _tier_counts(transaction: Transaction, snapshot_id: int) -> dict[str, int]:
-    found = transaction.execute(
+    rows = transaction.execute(
         "SELECT risk_tier, count(*) AS customers FROM scores.customer_daily "
         "WHERE snapshot_id = :id GROUP BY 1",
         id=snapshot_id,
     )
-    return {str(row.risk_tier): int(row.customers) for row in found}
+    return {str(row.risk_tier): int(row.customers) for row in rows}
 
 
 def _baseline(transaction: Transaction, snapshot_id: int | None) -> Baseline | None:
@@ -118,8 +128,9 @@ def _baseline(transaction: Transaction, snapshot_id: int | None) -> Baseline | N
         return None
     base = _one(
         transaction,
-        "SELECT as_of, policy_sha256, model_name = :starter AS is_starter, (SELECT coalesce(avg(churn_probability), 0) FROM "
-        "scores.customer_daily WHERE snapshot_id = :id) AS mean_probability "
+        "SELECT as_of, policy_sha256, model_name = :starter AS is_starter, (SELECT "
+        "coalesce(avg(churn_probability), 0) FROM scores.customer_daily "
+        "WHERE snapshot_id = :id) AS mean_probability "
         "FROM scores.snapshots WHERE snapshot_id = :id",
         id=snapshot_id,
         starter=STARTER,

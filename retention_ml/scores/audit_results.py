@@ -1,4 +1,4 @@
-"""What an audit says, and when a snapshot must not be published."""
+"""The result of an audit, and when a snapshot must not be published."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ Severity = Literal["warning", "critical"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
-    """One verdict: its name, what a failure means, and what was seen, in words."""
+    """One result: its name, what a failure means, and what was observed, in words."""
 
     name: str
     severity: Severity

@@ -1,6 +1,6 @@
-"""The audits between a snapshot and its readers: plain numbers in, verdicts out.
+"""The audits between a snapshot and its readers: plain numbers in, results out.
 
-A critical failure refuses the snapshot; a warning is stored beside it (`verdicts`).
+A critical failure refuses the snapshot; a warning is stored with it (`audit_results`).
 """
 
 from collections.abc import Mapping
@@ -11,9 +11,9 @@ from retention_ml.scores.audit_results import Audit, critical, warning
 from retention_ml.scores.split import Arms, mismatch_p_value, worst_stratum
 
 _FEWEST_TO_VARY = 20
-# Of fair deals one in a thousand is noted and one in a billion stopped.
+# Of fair assignments one in a thousand is noted and one in a billion stopped.
 _RATIO_WARNING, _RATIO_CRITICAL = 1e-3, 1e-9
-_DEAL_ANEW = "; outcomes of such arms cannot be compared: set another [trial] salt or share"
+_REASSIGN = "; outcomes of such arms cannot be compared: set another [trial] salt or share"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class Baseline:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class AuditInputs:
     """What was counted of a snapshot inside the publishing transaction."""
 
     as_of: date
@@ -56,7 +56,7 @@ class Facts:
     newest_input_age_days: float | None
     baseline: Baseline | None = field(default=None)
     is_starter: bool = False
-    misdealt_count: int = 0
+    misassigned_count: int = 0
     is_challenger_approved: bool = True
     challenger_share: float = 0.0
     arms: Arms = field(default=Arms(challengers_count=0, customers_count=0))
@@ -76,19 +76,19 @@ class Limits:
     input_age_critical_days: float = 14
 
 
-def audits(facts: Facts, limits: Limits) -> list[Audit]:
+def audits(inputs: AuditInputs, limits: Limits) -> list[Audit]:
     """Every audit of one snapshot, in the order in which a reader should look at them."""
     return [
-        *_rows_account(facts),
-        *_rows_are_sound(facts),
-        *_rows_are_traceable(facts),
-        *_arms_are_fair(facts),
-        *_nothing_jumped(facts, limits),
-        *_input_is_fresh(facts, limits),
+        *_rows_account(inputs),
+        *_rows_are_sound(inputs),
+        *_rows_are_traceable(inputs),
+        *_arms_are_fair(inputs),
+        *_nothing_jumped(inputs, limits),
+        *_input_is_fresh(inputs, limits),
     ]
 
 
-def _rows_account(f: Facts) -> list[Audit]:
+def _rows_account(f: AuditInputs) -> list[Audit]:
     return [
         critical(
             "rows_account",
@@ -109,7 +109,7 @@ def _rows_account(f: Facts) -> list[Audit]:
     ]
 
 
-def _rows_are_sound(f: Facts) -> list[Audit]:
+def _rows_are_sound(f: AuditInputs) -> list[Audit]:
     return [
         critical(
             "probabilities_are_probable",
@@ -134,7 +134,7 @@ def _rows_are_sound(f: Facts) -> list[Audit]:
     ]
 
 
-def _rows_are_traceable(f: Facts) -> list[Audit]:
+def _rows_are_traceable(f: AuditInputs) -> list[Audit]:
     return [
         critical(
             "rows_are_of_the_manifest",
@@ -143,16 +143,16 @@ def _rows_are_traceable(f: Facts) -> list[Audit]:
         ),
         critical(
             "arms_account",
-            f.misdealt_count == 0,
-            f"{f.misdealt_count:,} rows whose arm, or whose probability, is not the one that salt "
-            "and share deal to the customer",
+            f.misassigned_count == 0,
+            f"{f.misassigned_count:,} rows whose arm, or whose probability, is not the one that salt "
+            "and share assign to the customer",
         ),
         critical(
             "challenger_is_approved",
             f.is_challenger_approved,
-            "the challenger has its seat by the ledger"
+            "the challenger is approved in models.promotions"
             if f.is_challenger_approved
-            else "nobody gave the challenger its seat: models.promotions has no approval of it",
+            else "nobody approved the challenger: models.promotions has no approval of it",
         ),
         critical(
             "model_is_served",
@@ -174,7 +174,7 @@ def _rows_are_traceable(f: Facts) -> list[Audit]:
     ]
 
 
-def _approval(f: Facts) -> str:
+def _approval(f: AuditInputs) -> str:
     if f.is_bundle_approved:
         return ", the starter model: there never was a champion" if f.is_starter else ""
     if f.is_starter:
@@ -182,12 +182,12 @@ def _approval(f: Facts) -> str:
     return ", which nobody approved as champion"
 
 
-def _arms_are_fair(f: Facts) -> list[Audit]:
+def _arms_are_fair(f: AuditInputs) -> list[Audit]:
     """Whether both arms are as large as the share says, among customers either could serve."""
     broken, unlikely = "sample_ratio_holds", "sample_ratio_is_likely"
     within = "sample_ratio_is_likely_by_stratum"
     if f.challenger_share == 0:
-        why = "nobody is dealt to a challenger"
+        why = "nobody is assigned to a challenger"
         return [
             critical(broken, True, why),
             warning(unlikely, True, why),
@@ -195,16 +195,18 @@ def _arms_are_fair(f: Facts) -> list[Audit]:
         ]
     p_value = mismatch_p_value(f.arms, f.challenger_share)
     name, corrected = worst_stratum(f.strata, f.challenger_share)
-    seen = _ratio(f.arms, f.challenger_share, p_value)
+    observed = _ratio(f.arms, f.challenger_share, p_value)
     return [
         critical(
-            broken, p_value >= _RATIO_CRITICAL, seen + _DEAL_ANEW * (p_value < _RATIO_CRITICAL)
+            broken, p_value >= _RATIO_CRITICAL, observed + _REASSIGN * (p_value < _RATIO_CRITICAL)
         ),
-        warning(unlikely, p_value >= _RATIO_WARNING, seen),
+        warning(unlikely, p_value >= _RATIO_WARNING, observed),
         warning(
             within,
             corrected >= _RATIO_WARNING,
-            f"{name}: {_ratio(f.strata[name], f.challenger_share, corrected)}" if name else seen,
+            f"{name}: {_ratio(f.strata[name], f.challenger_share, corrected)}"
+            if name
+            else observed,
         ),
     ]
 
@@ -216,7 +218,7 @@ def _ratio(arms: Arms, share: float, p_value: float) -> str:
     )
 
 
-def _nothing_jumped(f: Facts, limits: Limits) -> list[Audit]:
+def _nothing_jumped(f: AuditInputs, limits: Limits) -> list[Audit]:
     names = ("tier_shares_jumped", "tier_shares_moved", "mean_probability_moved")
     unlike = _not_comparable(f)
     if f.baseline is None or unlike:
@@ -231,14 +233,14 @@ def _nothing_jumped(f: Facts, limits: Limits) -> list[Audit]:
         (abs(after.get(tier, 0.0) - before.get(tier, 0.0)), tier)
         for tier in sorted({*before, *after})
     )
-    seen = (
+    observed = (
         f"share of tier {tier} {before.get(tier, 0.0):.1%} on {f.baseline.as_of}, "
         f"now {after.get(tier, 0.0):.1%}"
     )
     mean_change = abs(f.mean_probability - f.baseline.mean_probability)
     return [
-        critical(names[0], change <= limits.share_change_critical, seen),
-        warning(names[1], change <= limits.share_change_warning, seen),
+        critical(names[0], change <= limits.share_change_critical, observed),
+        warning(names[1], change <= limits.share_change_warning, observed),
         warning(
             names[2],
             mean_change <= limits.share_change_warning,
@@ -248,7 +250,7 @@ def _nothing_jumped(f: Facts, limits: Limits) -> list[Audit]:
     ]
 
 
-def _not_comparable(f: Facts) -> str | None:
+def _not_comparable(f: AuditInputs) -> str | None:
     """Why tiers and probabilities cannot be compared with the day before, or None."""
     if f.baseline is None:
         return "no earlier day is published"
@@ -267,12 +269,16 @@ def _shares(counts: Mapping[str, int]) -> dict[str, float]:
     return {tier: count / total for tier, count in counts.items()}
 
 
-def _input_is_fresh(f: Facts, limits: Limits) -> list[Audit]:
+def _input_is_fresh(f: AuditInputs, limits: Limits) -> list[Audit]:
     age = f.newest_input_age_days
-    seen = "no input at all" if age is None else f"newest input {age:.1f} days before {f.as_of}"
+    observed = "no input at all" if age is None else f"newest input {age:.1f} days before {f.as_of}"
     return [
         critical(
-            "input_is_not_stale", age is not None and age <= limits.input_age_critical_days, seen
+            "input_is_not_stale",
+            age is not None and age <= limits.input_age_critical_days,
+            observed,
         ),
-        warning("input_is_fresh", age is not None and age <= limits.input_age_warning_days, seen),
+        warning(
+            "input_is_fresh", age is not None and age <= limits.input_age_warning_days, observed
+        ),
     ]

@@ -39,8 +39,30 @@ def explain(
     UsageError
         The customer has no published score on that day.
     """
+    row = _published_score(warehouse, customer_id, as_of)
+    bundle_sha256, features_digest = row.pop("bundle_sha256"), row.pop("features_digest")
+    row |= {"note": None, "base_log_odds": None, "families": [], "features": []}
+    model = _model(warehouse, settings, row["arm"], bundle_sha256)
+    if model is None:
+        row["note"] = (
+            f"The model that scored ({row['model_name']} v{row['model_version']}) is no longer "
+            "served, so only its stored reasons can be shown."
+        )
+        return row
+    features = store.read(warehouse, [row["as_of"]])
+    features = features.filter(
+        pa.array(features["customer_id"].to_numpy(zero_copy_only=False) == customer_id)
+    )
+    if features.num_rows != 1 or not _is_unchanged(warehouse, row["as_of"], features_digest):
+        row["note"] = "The features of that day have been rebuilt since; score the day again."
+        return row
+    return row | _contributions(model, features)
+
+
+def _published_score(warehouse: Warehouse, customer_id: str, as_of: date | None) -> dict[str, Any]:
+    """The customer's row of the day, with the digests of the bundle and features behind it."""
     with warehouse.transaction() as transaction:
-        found = transaction.execute(
+        scores = transaction.execute(
             "SELECT risk.*, manifest.features_digest, CASE risk.arm WHEN :challenger "
             "THEN manifest.challenger_bundle_sha256 ELSE manifest.bundle_sha256 END AS bundle_sha256 "
             "FROM reports.customer_risk_history AS risk "
@@ -51,50 +73,39 @@ def explain(
             challenger=arms.CHALLENGER,
             as_of=as_of,
         )
-    if not found:
+    if not scores:
         raise UsageError(
             f"That customer has no published score of {as_of or 'the latest day'}: "
             "there is no such customer, or none with a recent order, and only those are scored. "
             "`retention status` names the published day."
         )
-    row = dict(found[0]._mapping)
+    row = dict(scores[0]._mapping)
     row["expected_value_at_risk"] = float(row["expected_value_at_risk"])
-    bundle_sha256, features_digest = row.pop("bundle_sha256"), row.pop("features_digest")
-    row |= {"note": None, "base_log_odds": None, "families": [], "features": []}
-    model = _model(warehouse, settings, row["arm"], bundle_sha256)
-    if model is None:
-        row["note"] = (
-            f"The model that scored ({row['model_name']} v{row['model_version']}) is no longer "
-            "served, so only its stored reasons can be shown."
-        )
-        return row
+    return row
 
-    features = store.read(warehouse, [row["as_of"]])
-    own = features.filter(
-        pa.array(features["customer_id"].to_numpy(zero_copy_only=False) == customer_id)
-    )
-    if own.num_rows != 1 or not _is_unchanged(warehouse, row["as_of"], features_digest):
-        row["note"] = "The features of that day were built anew since; score the day again."
-        return row
-    contributions, base = model.bundle.contributions(own)
+
+def _contributions(model: ServedModel, features: pa.Table) -> dict[str, Any]:
+    """`base_log_odds`, `families` and `features` of the one customer of a feature table."""
+    contributions, base = model.bundle.contributions(features)
     names = model.bundle.features
     families, total = reasons.by_family(contributions, names)
-    row["base_log_odds"] = float(base)
-    row["families"] = [
-        {"family": families[place], "log_odds": float(total[0, place])}
-        for place in np.argsort(-total[0], kind="stable")
-    ]
-    row["features"] = [
-        {
-            "feature": names[place],
-            "value": _value(own, names[place]),
-            "log_odds": float(contributions[0, place]),
-            "sentence": reasons.sentence(names[place], own),
-        }
-        for place in np.argsort(-contributions[0], kind="stable")
-        if contributions[0, place] != 0
-    ]
-    return row
+    return {
+        "base_log_odds": float(base),
+        "families": [
+            {"family": families[place], "log_odds": float(total[0, place])}
+            for place in np.argsort(-total[0], kind="stable")
+        ],
+        "features": [
+            {
+                "feature": names[place],
+                "value": _value(features, names[place]),
+                "log_odds": float(contributions[0, place]),
+                "sentence": reasons.sentence(names[place], features),
+            }
+            for place in np.argsort(-contributions[0], kind="stable")
+            if contributions[0, place] != 0
+        ],
+    }
 
 
 def _model(
@@ -111,8 +122,8 @@ def _model(
     return None
 
 
-def _value(own: pa.Table, name: str) -> float | None:
-    value = float(column(own, name)[0])
+def _value(features: pa.Table, name: str) -> float | None:
+    value = float(column(features, name)[0])
     return None if np.isnan(value) else value
 
 

@@ -1,8 +1,9 @@
 """How a customer's risk is spread over time, and when the next order is to be expected.
 
-The champion says how probable it is that no order comes within its own horizon. How that
+The champion predicts the probability that no order comes within its own horizon. How that
 probability falls with shorter and rises with longer spans follows the buying process of the shop
-(`models.timing`), whose curve is bent, for each customer, to go through the champion's point.
+(`models.bundle.timing`), whose curve is adjusted, for each customer, to go through the
+champion's point.
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Self
 import numpy as np
 import pyarrow as pa
 
-from retention_ml.models.btyd.nbd import BuyTillYouDie
+from retention_ml.models.btyd.nbd import BetaGeoNBD
 from retention_ml.models.bundle.timing import Timing
 from retention_ml.scores.snapshot import column
 from retention_ml.statistics.arrays import Floats
@@ -30,36 +31,37 @@ class History:
 
     Parameters
     ----------
-    repeats, last_at, observed : array of float64
-        x, t_x and T of a buying process, see `models.btyd.histories`.
+    frequency, recency, T : array of float64
+        x, t_x and T of a buying process, see `models.btyd.purchase_summary`: t_x counts from the
+        first to the last purchase day, unlike the feature `recency_days`.
     """
 
-    repeats: Floats
-    last_at: Floats
-    observed: Floats
+    frequency: Floats
+    recency: Floats
+    T: Floats
 
     @classmethod
     def of(cls, purchase_days_count: Floats, recency_days: Floats, tenure_days: Floats) -> Self:
         """The histories behind three features; NaN in all where one of them is not known.
 
-        What no customer can have (recency beyond tenure) is taken for the nearest that one can.
+        An impossible recency (beyond tenure) is clipped to the tenure.
         """
-        days, recency, tenure = np.broadcast_arrays(purchase_days_count, recency_days, tenure_days)
-        known = np.isfinite(days) & np.isfinite(recency) & np.isfinite(tenure)
-        observed = np.where(known, np.maximum(tenure, 0.0), np.nan)
+        days, silent, tenure = np.broadcast_arrays(purchase_days_count, recency_days, tenure_days)
+        is_complete = np.isfinite(days) & np.isfinite(silent) & np.isfinite(tenure)
+        T = np.where(is_complete, np.maximum(tenure, 0.0), np.nan)
         return cls(
-            repeats=np.where(known, np.maximum(days - 1.0, 0.0), np.nan),
-            last_at=observed - np.clip(recency, 0.0, observed),
-            observed=observed,
+            frequency=np.where(is_complete, np.maximum(days - 1.0, 0.0), np.nan),
+            recency=T - np.clip(silent, 0.0, T),
+            T=T,
         )
 
 
 def history_of(features: pa.Table) -> History:
     """The histories of the customers of a feature table, NaN where it lacks them."""
-    return History.of(*(known(features, name) for name in FEATURES))
+    return History.of(*(feature_or_nan(features, name) for name in FEATURES))
 
 
-def known(features: pa.Table, name: str) -> Floats:
+def feature_or_nan(features: pa.Table, name: str) -> Floats:
     """A feature, shape (n,), NaN where it is missing, also where the whole column is."""
     if name in features.column_names:
         return column(features, name)
@@ -67,30 +69,29 @@ def known(features: pa.Table, name: str) -> Floats:
 
 
 def columns(
-    as_of: date, probability: Floats, told: Timing | None, history: History
+    as_of: date, probability: Floats, timing: Timing | None, history: History
 ) -> dict[str, pa.Array]:
     """`no_order_probability_7d` to `_90d` and `next_order_expected_on` of scored customers.
 
-    Null where the history is not known, and throughout where the champion's bundle tells no
-    timing (`told` is None).
+    Null where the history is not known, and throughout where the model's bundle has no timing.
     """
     n = len(probability)
     curve, days = np.full((n, len(HORIZONS_DAYS)), np.nan), np.full(n, np.nan)
-    if told is not None:
-        reach = told.reach_days
-        curve = no_order_probabilities(told.process, history, probability, reach_days=reach)
-        days = days_to_next_order(told.process, history, reach_days=reach)
+    if timing is not None:
+        reach = timing.reach_days
+        curve = no_order_probabilities(timing.process, history, probability, reach_days=reach)
+        days = days_to_next_order(timing.process, history, reach_days=reach)
     return {
         **{
-            f"no_order_probability_{horizon}d": pa.array(own, mask=np.isnan(own))
-            for horizon, own in zip(HORIZONS_DAYS, curve.T, strict=True)
+            f"no_order_probability_{horizon}d": pa.array(values, mask=np.isnan(values))
+            for horizon, values in zip(HORIZONS_DAYS, curve.T, strict=True)
         },
         "next_order_expected_on": next_order_expected_on(as_of, days),
     }
 
 
 def no_order_probabilities(
-    process: BuyTillYouDie,
+    process: BetaGeoNBD,
     history: History,
     probability: Floats,
     *,
@@ -102,12 +103,12 @@ def no_order_probabilities(
     With S(h) the process's probability of no order in the first h days, p the champion's
     probability and H its horizon, it is S(h) to the power log p / log S(H): the process with the
     customer's intensity of ordering changed by one factor (proportional hazards). A longer
-    horizon never has a higher probability, and at H the answer is p itself. 0 and 1 are kept a
-    billionth away.
+    horizon never has a higher probability, and at H it is p itself. 0 and 1 are clipped to
+    a billionth away.
 
     Parameters
     ----------
-    process : BuyTillYouDie
+    process : BetaGeoNBD
         Of the shop.
     history : History
         Of the customers, shape (n,).
@@ -120,35 +121,34 @@ def no_order_probabilities(
         Days from the day scored on.
     """
     horizons = np.asarray(horizons_days, dtype=np.float64)
-    repeats, last_at, observed = (
-        part[:, None] for part in (history.repeats, history.last_at, history.observed)
+    frequency, recency, T = (
+        values[:, None] for values in (history.frequency, history.recency, history.T)
     )
-    asked = np.append(horizons, float(reach_days))
-    told = process.p_no_order(repeats, last_at, observed, asked)
-    told = np.log(np.clip(told, _SURE, 1 - _SURE))
-    own = np.clip(probability, _SURE, 1 - _SURE)[:, None]
-    factor = np.log(own) / told[:, -1:]
-    curve = np.clip(np.exp(factor * told[:, :-1]), _SURE, 1 - _SURE)
+    p_no_order = process.p_no_order(frequency, recency, T, np.append(horizons, float(reach_days)))
+    log_no_order = np.log(np.clip(p_no_order, _SURE, 1 - _SURE))
+    champion = np.clip(probability, _SURE, 1 - _SURE)[:, None]
+    factor = np.log(champion) / log_no_order[:, -1:]
+    curve = np.clip(np.exp(factor * log_no_order[:, :-1]), _SURE, 1 - _SURE)
     # Rounding must not break the two promises either.
-    curve = np.where(horizons <= reach_days, np.maximum(curve, own), curve)
-    curve = np.where(horizons >= reach_days, np.minimum(curve, own), curve)
+    curve = np.where(horizons <= reach_days, np.maximum(curve, champion), curve)
+    curve = np.where(horizons >= reach_days, np.minimum(curve, champion), curve)
     order = np.argsort(horizons, kind="stable")
     curve[:, order] = np.minimum.accumulate(curve[:, order], axis=1)
     return np.asarray(curve)
 
 
-def days_to_next_order(process: BuyTillYouDie, history: History, *, reach_days: int) -> Floats:
+def days_to_next_order(process: BetaGeoNBD, history: History, *, reach_days: int) -> Floats:
     """Days until the next order is expected of a customer who still buys, shape (n,).
 
     The median of the process given that the customer has not left: as probably sooner as later.
     (Most orders come before the mean, which is infinite after few purchases.) Three times
-    `reach_days` at most: beyond, the day is a guess. NaN where the history is not known, or the process holds it less than 5 %
-    probable that the customer still buys.
+    `reach_days` at most: beyond, the day is a guess. NaN where the history is not known, or the
+    customer still buys with a probability of less than 5 %.
     """
     with np.errstate(over="ignore"):  # a median of centuries is cut below
-        median = process.days_to_order_quantile(history.repeats, history.observed, 0.5)
+        median = process.days_to_order_quantile(history.frequency, history.T, 0.5)
     days = np.minimum(median, _REACHES_MAX * reach_days)
-    alive = process.p_alive(history.repeats, history.last_at, history.observed)
+    alive = process.p_alive(history.frequency, history.recency, history.T)
     return np.where(alive >= _ALIVE_MIN, days, np.nan)
 
 

@@ -1,4 +1,4 @@
-"""The manifest of a scoring run, `scores.snapshots`: found again, or written with its rows."""
+"""The manifest of a scoring run, `scores.snapshots`: reused, or written with its rows."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -8,17 +8,17 @@ import pyarrow as pa
 
 from retention_ml import clock, failpoints
 from retention_ml.models.registry.mlflow_registry import ServedModel
-from retention_ml.scores.claim import Claim
+from retention_ml.scores.lease import Lease
 from retention_ml.warehouse import Warehouse
 
 
 def of_models(
     champion: ServedModel, challenger: ServedModel | None, *, share: float, salt: str
 ) -> dict[str, Any]:
-    """What the manifest says of the models and of who is served by which.
+    """The manifest's columns about the models and who is served by which.
 
-    Without a challenger its columns are empty, and so is the salt where nobody is dealt to one:
-    what changes no score makes no other manifest.
+    Without a challenger its columns are empty, and so is the salt where nobody is assigned to one:
+    what changes no score must not change the manifest.
     """
     return {
         "definition_hash": str(champion.bundle.manifest["definition_hash"]),
@@ -36,21 +36,21 @@ def of_models(
 
 
 def _as_of(model: ServedModel) -> date | None:
-    """The day up to whose start a model knew anything; None for the starter, which learnt elsewhere."""
-    told = model.bundle.manifest.get("as_of")
-    return date.fromisoformat(str(told)) if told else None
+    """The day up to whose start a model knew anything; None for the starter, trained elsewhere."""
+    as_of = model.bundle.manifest.get("as_of")
+    return date.fromisoformat(str(as_of)) if as_of else None
 
 
 def published_alike(warehouse: Warehouse, manifest: Mapping[str, Any]) -> int | None:
     """The snapshot that readers of the day see, if it is equal in every respect."""
     conditions = " AND ".join(f"{name} IS NOT DISTINCT FROM :{name}" for name in manifest)
     with warehouse.transaction() as transaction:
-        found = transaction.execute(
+        rows = transaction.execute(
             "SELECT snapshot_id FROM scores.snapshots WHERE snapshot_id = (SELECT snapshot_id "
             f"FROM scores.published WHERE as_of = :as_of) AND {conditions}",
             **manifest,
         )
-    return int(found[0][0]) if found else None
+    return int(rows[0][0]) if rows else None
 
 
 def write(
@@ -58,15 +58,15 @@ def write(
     rows: pa.Table,
     exclusions: pa.Table,
     manifest: Mapping[str, Any],
-    right: Claim,
+    lease: Lease,
     run_id: str,
 ) -> int:
     """Write a manifest, its scores and its exclusions in one transaction; the snapshot's number."""
     stamped = {
         **manifest,
         "status": "built",
-        "epoch": right.epoch,
-        "promotion_id": right.promotion_id,
+        "epoch": lease.epoch,
+        "promotion_id": lease.promotion_id,
         "run_id": run_id,
         "built_at": clock.now(),
     }
@@ -81,6 +81,6 @@ def write(
         for table, content in (("customer_daily", rows), ("exclusions", exclusions)):
             number = pa.repeat(pa.scalar(snapshot_id), content.num_rows)
             transaction.copy(f"scores.{table}", content.append_column("snapshot_id", number))
-        failpoints.reach("score.after_rows")
-        failpoints.reach("score.before_commit")
+        failpoints.failpoint("score.after_rows")
+        failpoints.failpoint("score.before_commit")
     return snapshot_id

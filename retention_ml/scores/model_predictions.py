@@ -1,4 +1,4 @@
-"""What each model says of a day's customers: the champion of everybody, the challenger beside it."""
+"""Each model's predictions for a day's customers, and who cannot be scored."""
 
 import logging
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answers:
+class Predictions:
     """Both models on the same customers.
 
     Parameters
@@ -23,11 +23,11 @@ class Answers:
     scored : pa.Table
         Features of those who are scored, n rows.
     champion, challenger : ServedModel
-        Who answered; no challenger where there is none, or it answered of nobody.
+        Who predicted; no challenger where there is none, or it predicted nobody.
     champion_probability : array of float64, shape (n,)
         Calibrated churn probabilities.
     challenger_probability : array of float64, shape (n,)
-        NaN where it has no answer.
+        NaN where it has no prediction.
     exclusions : pa.Table
         `customer_id` and `reason_code` of those who are not scored.
     """
@@ -40,21 +40,23 @@ class Answers:
     exclusions: pa.Table
 
 
-def answers(champion: ServedModel, challenger: ServedModel | None, features: pa.Table) -> Answers:
-    """What both say of the customers of a feature table.
+def predict_both(
+    champion: ServedModel, challenger: ServedModel | None, features: pa.Table
+) -> Predictions:
+    """Both models' predictions for the customers of a feature table.
 
     The champion decides who is scored, so that who is scored does not depend on the arm. A
-    challenger that fails is left out with a warning: it never stops the champion.
+    challenger that fails is ignored with a warning: it never stops the champion.
     """
-    scored, said, exclusions = _of_champion(champion, features)
-    beside = _of_challenger(challenger, scored)
-    has_answered = bool(np.isfinite(beside).any())
-    return Answers(
+    scored, champion_probability, exclusions = _of_champion(champion, features)
+    challenger_probability = _of_challenger(challenger, scored)
+    has_predicted = bool(np.isfinite(challenger_probability).any())
+    return Predictions(
         scored=scored,
         champion=champion,
-        champion_probability=said,
-        challenger=challenger if has_answered else None,
-        challenger_probability=beside,
+        champion_probability=champion_probability,
+        challenger=challenger if has_predicted else None,
+        challenger_probability=challenger_probability,
         exclusions=exclusions,
     )
 
@@ -87,9 +89,9 @@ def _of_champion(champion: ServedModel, features: pa.Table) -> tuple[pa.Table, F
 
 def _of_challenger(challenger: ServedModel | None, scored: pa.Table) -> Floats:
     """The challenger's probabilities, shape (n,), NaN where it has none."""
-    said = np.full(scored.num_rows, np.nan)
+    probability = np.full(scored.num_rows, np.nan)
     if challenger is None or scored.num_rows == 0:
-        return said
+        return probability
     names = challenger.bundle.features
     missing = set(names) - set(scored.column_names)
     if missing:
@@ -98,11 +100,13 @@ def _of_challenger(challenger: ServedModel | None, scored: pa.Table) -> Floats:
             challenger.version,
             len(missing),
         )
-        return said
+        return probability
     try:
         can = np.array([reason is None for reason in snapshot.unscorable(scored, names)])
-        own = np.asarray(challenger.bundle.predict(scored.filter(pa.array(can))), dtype=np.float64)
-        said[can] = np.where(_is_probable(own), own, np.nan)
+        of_some = np.asarray(
+            challenger.bundle.predict(scored.filter(pa.array(can))), dtype=np.float64
+        )
+        probability[can] = np.where(_is_probable(of_some), of_some, np.nan)
     except Exception as error:  # whatever is wrong with a challenger, the champion scores
         logger.warning(
             "Challenger v%s does not score: it failed with %s.",
@@ -110,7 +114,7 @@ def _of_challenger(challenger: ServedModel | None, scored: pa.Table) -> Floats:
             type(error).__name__,
         )
         return np.full(scored.num_rows, np.nan)
-    return said
+    return probability
 
 
 def _is_probable(probability: Floats) -> Bools:

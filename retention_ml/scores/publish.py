@@ -15,7 +15,7 @@ from retention_ml.models.bundle.starter import NAME as STARTER
 from retention_ml.quality.check import check_table
 from retention_ml.receipts import Receipt
 from retention_ml.scores import served
-from retention_ml.scores.audit_inputs import facts
+from retention_ml.scores.audit_inputs import count_inputs
 from retention_ml.scores.audit_results import Audit, refusal
 from retention_ml.scores.audits import Limits, audits
 from retention_ml.scores.snapshot import CUSTOMER_DAILY
@@ -65,14 +65,14 @@ def publish(warehouse: Warehouse, *, settings: Settings, snapshot_id: int) -> Re
             _check_expectations(warehouse, settings, manifest)
         with warehouse.transaction() as transaction:
             results = _publish(transaction, settings, manifest)
-            failpoints.reach("publish.before_commit")
+            failpoints.failpoint("publish.before_commit")
     except _Refusal as refused:
         _record_refusal(warehouse, manifest, refused)
         raise PublicationRefused(
             f"Snapshot {snapshot_id} of {manifest.as_of} was not published: {refused.why}. "
             f"Readers still see what they saw before. {refused.advice}"
         ) from None
-    failpoints.reach("publish.after_commit")
+    failpoints.failpoint("publish.after_commit")
     is_repeat = results is None
     receipt = Receipt(
         door="publish",
@@ -93,17 +93,17 @@ def publish(warehouse: Warehouse, *, settings: Settings, snapshot_id: int) -> Re
 
 def _manifest(warehouse: Warehouse, snapshot_id: int) -> _Manifest:
     with warehouse.transaction() as transaction:
-        found = transaction.execute(
+        rows = transaction.execute(
             "SELECT snapshot_id, as_of, status, epoch, base_snapshot_id, scored_count, "
             "model_name, reason "
             "FROM scores.snapshots WHERE snapshot_id = :id",
             id=snapshot_id,
         )
-    if not found:
+    if not rows:
         raise UsageError(
             f"There is no snapshot {snapshot_id}. Score the day first: `retention score --as-of D`."
         )
-    return _Manifest(**found[0]._asdict())
+    return _Manifest(**rows[0]._asdict())
 
 
 def _again(manifest: _Manifest) -> str:
@@ -111,19 +111,18 @@ def _again(manifest: _Manifest) -> str:
 
 
 def _pointer(transaction: Transaction, as_of: date) -> int | None:
-    found = transaction.execute(
+    rows = transaction.execute(
         "SELECT snapshot_id FROM scores.published WHERE as_of = :as_of", as_of=as_of
     )
-    return int(found[0][0]) if found else None
+    return int(rows[0][0]) if rows else None
 
 
 def _check_expectations(warehouse: Warehouse, settings: Settings, manifest: _Manifest) -> None:
     """The suite `scores.customer_daily` on the snapshot's rows.
 
     Before the transaction: Great Expectations brings its own connections and takes seconds. What
-    must hold at the moment of the flip is asked again by the audits inside.
+    must hold at the moment of the flip is checked again by the audits inside.
     """
-
     rows = CUSTOMER_DAILY.filter(CUSTOMER_DAILY.snapshot_id == manifest.snapshot_id)
     try:
         check_table(warehouse, settings=settings, suite=_SUITE, as_of=manifest.as_of, rows=rows)
@@ -153,9 +152,9 @@ def _publish(
             f"{manifest.epoch}, the newest is {newest})",
             "The newer run publishes; there is nothing to do unless it failed. " + again,
         )
-    _demand_base(transaction, manifest, again)
+    _require_base(transaction, manifest, again)
     results = audits(
-        facts(
+        count_inputs(
             transaction,
             manifest.snapshot_id,
             settings.calendar.timezone,
@@ -163,10 +162,10 @@ def _publish(
         ),
         limits_of(settings),
     )
-    failpoints.reach("publish.after_audits")
+    failpoints.failpoint("publish.after_audits")
     why = refusal(results)
     if why:
-        raise _Refusal(why, f"Mend what the audit names. {again}", results)
+        raise _Refusal(why, f"Fix what the audit names. {again}", results)
     _store(transaction, manifest.snapshot_id, results)
     _flip(transaction, manifest)
     return results
@@ -180,7 +179,7 @@ def _starter_sha256(settings: Settings, manifest: _Manifest) -> str | None:
 
 
 def limits_of(settings: Settings) -> Limits:
-    """From where the settings call a change or an age remarkable."""
+    """The limits of the settings for changes and ages."""
     return Limits(
         share_change_warning=settings.tiers.share_change_warning,
         share_change_critical=settings.tiers.share_change_max,
@@ -189,16 +188,16 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
-def _demand_base(transaction: Transaction, manifest: _Manifest, again: str) -> None:
-    found = transaction.execute(
+def _require_base(transaction: Transaction, manifest: _Manifest, again: str) -> None:
+    rows = transaction.execute(
         "SELECT snapshot_id FROM scores.published WHERE as_of < :as_of ORDER BY as_of DESC LIMIT 1",
         as_of=manifest.as_of,
     )
-    newest = int(found[0][0]) if found else None
+    newest = int(rows[0][0]) if rows else None
     if newest != manifest.base_snapshot_id:
         raise _Refusal(
-            f"its tiers go on from snapshot {manifest.base_snapshot_id}, but snapshot {newest} has "
-            "been published for the day before since",
+            f"its tiers continue those of snapshot {manifest.base_snapshot_id}, but snapshot {newest} "
+            "has been published for the day before since",
             again,
         )
 

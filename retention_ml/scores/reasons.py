@@ -6,6 +6,7 @@ families that push *up* count, and only those in which customers differ. The sen
 the family's strongest feature, with the customer's own value.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from retention_ml.features.catalogue import FEATURES, WEEK_WINDOWS, Feature
+from retention_ml.features.catalogue import FEATURES
+from retention_ml.features.families.rhythm import WEEK_WINDOWS
+from retention_ml.features.feature import Feature
+from retention_ml.scores.phrases import describe
 from retention_ml.scores.snapshot import column
 
 REASONS_COUNT = 3
@@ -21,8 +25,8 @@ REASONS_COUNT = 3
 # The season is the same for everybody: it explains the level of a day, not a customer.
 _SHARED_FAMILIES = ("season",)
 
-# Features that say little to a reader are spoken for by their plain sister of the same family.
-_SPOKEN_BY = {
+# Features that say little to a reader are worded as a plainer one of the same family.
+_WORDED_AS = {
     "orders_decayed_count_15d": "orders_count_30d",
     "orders_decayed_count_45d": "orders_count_90d",
     "orders_decayed_count_135d": "orders_count_365d",
@@ -46,13 +50,13 @@ class Reasons:
 
     def columns(self) -> dict[str, pa.Array]:
         """`reason_1_code`, `reason_1`, ... as text columns."""
-        found = {}
+        columns = {}
         for rank, (codes, sentences) in enumerate(
             zip(self.codes, self.sentences, strict=True), start=1
         ):
-            found[f"reason_{rank}_code"] = pa.array(codes, pa.string())
-            found[f"reason_{rank}"] = pa.array(sentences, pa.string())
-        return found
+            columns[f"reason_{rank}_code"] = pa.array(codes, pa.string())
+            columns[f"reason_{rank}"] = pa.array(sentences, pa.string())
+        return columns
 
 
 def reasons(
@@ -70,7 +74,7 @@ def reasons(
     names : sequence of str
         The features, in the order of the columns.
     features : pa.Table
-        Their values, n rows; other features may stand beside them.
+        Their values, n rows; other columns are ignored.
     """
     n = len(contributions)
     family_names, family_sum = by_family(contributions, names, catalogue)
@@ -86,14 +90,14 @@ def reasons(
             sentences.append([None] * n)
             continue
         family = order[:, rank]
-        speaks = np.where(family_sum[rows, family] > 0, strongest[rows, family], -1)
+        strongest_feature = np.where(family_sum[rows, family] > 0, strongest[rows, family], -1)
         code = np.full(n, None, dtype=object)
         text = np.full(n, None, dtype=object)
-        for index in np.unique(speaks[speaks >= 0]).tolist():
+        for index in np.unique(strongest_feature[strongest_feature >= 0]).tolist():
             name = names[index]
-            chosen = np.flatnonzero(speaks == index)
-            code[chosen] = f"{_family(name, catalogue)}/{name}"
-            text[chosen] = _say(name, features, chosen, catalogue)
+            positions = np.flatnonzero(strongest_feature == index)
+            code[positions] = f"{_family(name, catalogue)}/{name}"
+            text[positions] = _sentences(name, features, positions, catalogue)
         codes.append(code.tolist())
         sentences.append(text.tolist())
     return Reasons(tuple(codes), tuple(sentences))
@@ -115,7 +119,7 @@ def by_family(
 
 def sentence(name: str, features: pa.Table, catalogue: Mapping[str, Feature] = FEATURES) -> str:
     """What the first row's value of one feature means, in words."""
-    return _say(name, features, np.array([0]), catalogue)[0]
+    return _sentences(name, features, np.array([0]), catalogue)[0]
 
 
 def _family(name: str, catalogue: Mapping[str, Feature]) -> str:
@@ -129,31 +133,31 @@ def _strongest(
     catalogue: Mapping[str, Feature],
 ) -> npt.NDArray[np.int64]:
     """Position in `names` of the feature that adds most to each family, shape (n, families)."""
-    found = np.empty((len(contributions), len(families)), dtype=np.int64)
+    strongest = np.empty((len(contributions), len(families)), dtype=np.int64)
     for place, family in enumerate(families):
         members = np.array(
             [i for i, name in enumerate(names) if _family(name, catalogue) == family]
         )
-        found[:, place] = members[np.argmax(contributions[:, members], axis=1)]
-    return found
+        strongest[:, place] = members[np.argmax(contributions[:, members], axis=1)]
+    return strongest
 
 
-def _say(
+def _sentences(
     name: str,
     features: pa.Table,
-    chosen: npt.NDArray[np.int64],
+    positions: npt.NDArray[np.int64],
     catalogue: Mapping[str, Feature],
 ) -> list[str]:
-    """One sentence per chosen row; equal values are phrased once."""
-    spoken = _SPOKEN_BY.get(name, name)
-    name = spoken if spoken in features.column_names else name
+    """One sentence per row at these positions; equal values are phrased once."""
+    sister = _WORDED_AS.get(name, name)
+    name = sister if sister in features.column_names else name
     phrase, inputs = _phrase(name, features.column_names, catalogue)
     if not inputs:
-        return [_sentence(phrase())] * len(chosen)
-    values = np.column_stack([column(features, one)[chosen] for one in inputs])
+        return [_sentence(phrase())] * len(positions)
+    values = np.column_stack([column(features, one)[positions] for one in inputs])
     different, back = np.unique(values, axis=0, return_inverse=True)
-    said = [_sentence(phrase(*row)) for row in different.tolist()]
-    return [said[index] for index in back.reshape(-1).tolist()]
+    texts = [_sentence(phrase(*row)) for row in different.tolist()]
+    return [texts[index] for index in back.reshape(-1).tolist()]
 
 
 def _phrase(
@@ -163,38 +167,30 @@ def _phrase(
     feature = catalogue.get(name)
     if feature is None:
         return lambda value: f"{name} is {value:g}", (name,)
-    for composed, inputs in _composed(feature):
-        if {name, *inputs} <= set(available):
-            return composed, inputs
+    composed = _composed(feature)
+    if composed is not None and {name, *composed[1]} <= set(available):
+        return composed
     if name not in available:
         return lambda: feature.meaning, ()
-    return feature.say, (name,)
+    return lambda value: describe(feature, value), (name,)
 
 
-def _composed(feature: Feature) -> list[tuple[Callable[..., str], tuple[str, ...]]]:
-    """Phrases that need more than the feature's own value, with the columns they need."""
-    if feature.name == "recency_days":
-        return [
-            (lambda days, gap: feature.say(days) + _usual(gap), (feature.name, "gap_median_days"))
-        ]
-    if feature.name.startswith("gaps_longer_"):
-        return [(_longest, ("gap_max_days",))]
-    if feature.name == "is_one_time_buyer":
-        return [
-            (
-                lambda once: (
-                    "bought on one day only so far" if once else "bought on more than one day"
-                ),
-                (feature.name,),
-            )
-        ]
+def _composed(feature: Feature) -> tuple[Callable[..., str], tuple[str, ...]] | None:
+    """A phrase that needs more than the feature's own value, with the columns it needs."""
+    name = feature.name
+    if name == "recency_days":
+        return lambda days, gap: describe(feature, days) + _usual(gap), (name, "gap_median_days")
+    if name.startswith("gaps_longer_"):
+        return _longest, ("gap_max_days",)
+    if name == "sessions_trend_30d":
+        return _visits_then_and_now, (name, "sessions_count_30d")
     for noun, stem in (("orders_trend", "orders_count"), ("revenue_trend", "revenue_cents")):
-        if feature.name.startswith(noun):
-            days = int(feature.name.removeprefix(f"{noun}_").removesuffix("d"))
+        if name.startswith(noun):
+            days = int(name.removeprefix(f"{noun}_").removesuffix("d"))
             recent, both = FEATURES.get(f"{stem}_{days}d"), FEATURES.get(f"{stem}_{2 * days}d")
             if recent is not None and both is not None:
-                return [(_then_and_now(recent, days), (recent.name, both.name))]
-    return []
+                return _then_and_now(recent, days), (recent.name, both.name)
+    return None
 
 
 def _usual(gap_days: float) -> str:
@@ -206,7 +202,7 @@ def _usual(gap_days: float) -> str:
 
 def _longest(gap_days: float) -> str:
     if not np.isfinite(gap_days):
-        return FEATURES["gap_max_days"].phrase_missing
+        return describe(FEATURES["gap_max_days"], None)
     days = round(gap_days)
     return f"longest pause before this one {days} {'day' if days == 1 else 'days'}"
 
@@ -217,10 +213,18 @@ def _then_and_now(recent: Feature, days: int) -> Callable[[float, float], str]:
     def phrase(now: float, both: float) -> str:
         before = (both - now) / 100 if money else both - now
         if np.isnan(before):
-            return recent.phrase_missing
-        return f"{recent.say(now)}, {before:,.0f} in the {days} days before"
+            return describe(recent, None)
+        return f"{describe(recent, now)}, {before:,.0f} in the {days} days before"
 
     return phrase
+
+
+def _visits_then_and_now(trend: float, now: float) -> str:
+    """The trend is ln((now + 1) / (before + 1)): what was before follows from it."""
+    if not np.isfinite(trend + now):
+        return describe(FEATURES["sessions_trend_30d"], None)
+    before = max(0, round((now + 1) * math.exp(-trend) - 1))
+    return f"{describe(FEATURES['sessions_count_30d'], now)}, {before:,} in the 30 days before"
 
 
 def _sentence(text: str) -> str:

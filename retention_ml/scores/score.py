@@ -1,10 +1,12 @@
-"""The door `score`: every active customer of a day, scored beside what readers see.
+"""The door `score`: a snapshot of every active customer of a day.
 
-Nothing becomes visible here; `publish` flips the pointer.
+Readers do not see it yet: `publish` flips the pointer.
 """
 
 import time
+from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,11 +15,12 @@ from retention_ml import __version__, clock
 from retention_ml.errors import NotReady
 from retention_ml.features import build, store
 from retention_ml.models.promotion.decisions import policy_served
-from retention_ml.models.promotion.policy import asked_for
+from retention_ml.models.promotion.policy import configured_policy
+from retention_ml.models.registry.mlflow_registry import ServedModel
 from retention_ml.receipts import Receipt
 from retention_ml.scores import arms, manifest, served, snapshot, split, value
-from retention_ml.scores.claim import base_tiers, claim
-from retention_ml.scores.model_predictions import Answers, answers
+from retention_ml.scores.lease import Lease, acquire_lease, base_tiers
+from retention_ml.scores.model_predictions import Predictions, predict_both
 from retention_ml.scores.tiers import TIERS, TierPolicy, positions, tier_since
 from retention_ml.settings import Settings
 from retention_ml.statistics.arrays import Floats
@@ -41,72 +44,87 @@ def score(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
         The files of the model are not what was approved or shipped.
     """
     started = time.perf_counter()
-    right = claim(warehouse, as_of)
-    champion = served.champion(warehouse, settings, as_of)
-    features, features_digest = _features(warehouse, settings, as_of)
-    served.demand_features(champion, features)
-    challenger = served.challenger(warehouse, settings, champion)
-    said = answers(champion, challenger, features)
-    policy = _policy(warehouse, settings, said)
-    own, share = _served(settings, said, as_of)
-    before = base_tiers(warehouse, right.base_snapshot_id)
-    rows = _rows(settings, as_of, said, own, policy, before)
-    told = {
-        "as_of": as_of,
-        "base_snapshot_id": right.base_snapshot_id,
-        "policy_sha256": policy.sha256,
-        "features_digest": features_digest,
-        **manifest.of_models(champion, said.challenger, share=share, salt=settings.trial.salt),
-        "library_version": __version__,
-        "population_count": features.num_rows,
-        "scored_count": rows.num_rows,
-        "excluded_count": said.exclusions.num_rows,
-        "scores_digest": snapshot.digest(rows, said.exclusions),
-    }
-    same = manifest.published_alike(warehouse, told)
+    lease = acquire_lease(warehouse, as_of)
+    computed = _compute(warehouse, settings, as_of, lease)
+    rows, exclusions = computed.rows, computed.predictions.exclusions
+    same = manifest.published_alike(warehouse, computed.manifest)
     snapshot_id = same or manifest.write(
-        warehouse, rows, said.exclusions, told, right, settings.run_id
+        warehouse, rows, exclusions, computed.manifest, lease, settings.run_id
     )
+    champion, challenger = computed.predictions.champion, computed.predictions.challenger
     receipt = Receipt(
         door="score",
         as_of=as_of,
-        read=features.num_rows,
+        read=computed.manifest["population_count"],
         written=0 if same else rows.num_rows,
-        quarantined=said.exclusions.num_rows,
+        quarantined=exclusions.num_rows,
         duplicates=rows.num_rows if same else 0,
         seconds=time.perf_counter() - started,
         details={
             "snapshot_id": snapshot_id,
             "is_repeat": same is not None,
-            "scores_digest": told["scores_digest"],
-            "features_digest": features_digest,
+            "scores_digest": computed.manifest["scores_digest"],
+            "features_digest": computed.manifest["features_digest"],
             "model": f"{champion.name} v{champion.version}",
-            "challenger": (
-                f"{said.challenger.name} v{said.challenger.version}" if said.challenger else None
-            ),
-            "challenger_share": told["challenger_share"],
+            "challenger": f"{challenger.name} v{challenger.version}" if challenger else None,
+            "challenger_share": computed.manifest["challenger_share"],
             "arms": _counts(rows["arm"]),
             "tiers": _counts(rows["risk_tier"]),
-            "excluded": _counts(said.exclusions["reason_code"]),
+            "excluded": _counts(exclusions["reason_code"]),
             "is_calibrated": arms.is_calibrated(champion),
             "caveat": served.caveat(champion, settings, as_of),
-            "policy": _policy_note(settings, said, policy),
+            "policy": _policy_note(settings, champion, computed.policy),
         },
     )
     return warehouse.record(receipt, settings.run_id)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Snapshot:
+    """A snapshot before it is written."""
+
+    predictions: Predictions
+    policy: TierPolicy
+    rows: pa.Table
+    manifest: dict[str, Any]
+
+
+def _compute(warehouse: Warehouse, settings: Settings, as_of: date, lease: Lease) -> _Snapshot:
+    champion = served.champion(warehouse, settings, as_of)
+    features, features_digest = _features(warehouse, settings, as_of)
+    served.require_features(champion, features)
+    predictions = predict_both(champion, served.challenger(warehouse, settings, champion), features)
+    policy = _policy(warehouse, settings, champion)
+    by_arm, share = _serve(settings, predictions, as_of)
+    previous_tiers = base_tiers(warehouse, lease.base_snapshot_id)
+    rows = _rows(settings, as_of, predictions, by_arm, policy, previous_tiers)
+    content = {
+        "as_of": as_of,
+        "base_snapshot_id": lease.base_snapshot_id,
+        "policy_sha256": policy.sha256,
+        "features_digest": features_digest,
+        **manifest.of_models(
+            champion, predictions.challenger, share=share, salt=settings.trial.salt
+        ),
+        "library_version": __version__,
+        "population_count": features.num_rows,
+        "scored_count": rows.num_rows,
+        "excluded_count": predictions.exclusions.num_rows,
+        "scores_digest": snapshot.digest(rows, predictions.exclusions),
+    }
+    return _Snapshot(predictions=predictions, policy=policy, rows=rows, manifest=content)
+
+
 def _features(warehouse: Warehouse, settings: Settings, as_of: date) -> tuple[pa.Table, str]:
     """The day's features by customer_id and their digest; built now if missing or stale."""
-
     build.ensure(warehouse, settings=settings, days=[as_of])
     with warehouse.transaction() as transaction:
-        built = transaction.execute(
+        builds = transaction.execute(
             "SELECT features_digest FROM features.builds WHERE as_of = :as_of "
             "ORDER BY build_id DESC LIMIT 1",
             as_of=as_of,
         )
-    digest = built[0].features_digest
+    digest = builds[0].features_digest
     features = store.read(warehouse, [as_of]).sort_by("customer_id")
     if features.num_rows == 0:
         raise NotReady(
@@ -117,32 +135,34 @@ def _features(warehouse: Warehouse, settings: Settings, as_of: date) -> tuple[pa
     return features, str(digest)
 
 
-def _policy(warehouse: Warehouse, settings: Settings, said: Answers) -> TierPolicy:
+def _policy(warehouse: Warehouse, settings: Settings, champion: ServedModel) -> TierPolicy:
     """The policy approved with the champion; the settings' for the starter, or edited since."""
-    if not arms.is_calibrated(said.champion):
-        return TierPolicy(**asked_for(settings))
-    return TierPolicy(**policy_served(warehouse, settings, str(said.champion.version)))
+    if not arms.is_calibrated(champion):
+        return TierPolicy(**configured_policy(settings))
+    return TierPolicy(**policy_served(warehouse, settings, str(champion.version)))
 
 
-def _policy_note(settings: Settings, said: Answers, policy: TierPolicy) -> str | None:
+def _policy_note(settings: Settings, champion: ServedModel, policy: TierPolicy) -> str | None:
     """Why tiers do not follow [tiers] of the settings, in words; None where they do."""
-    asked = TierPolicy(**asked_for(settings))
-    if policy.sha256 == asked.sha256:
+    configured = TierPolicy(**configured_policy(settings))
+    if policy.sha256 == configured.sha256:
         return None
     return (
-        f"Tiers follow the policy that was approved with version {said.champion.version} "
-        f"({policy}), not [tiers] of the settings ({asked}). Edit [tiers] to serve another."
+        f"Tiers follow the policy that was approved with version {champion.version} "
+        f"({policy}), not [tiers] of the settings ({configured}). Edit [tiers] to serve another."
     )
 
 
-def _served(settings: Settings, said: Answers, as_of: date) -> tuple[pa.Table, float]:
-    """What the customers' arms serve, and the share of them dealt to the challenger."""
-    models = (said.champion, said.challenger)
+def _serve(settings: Settings, predictions: Predictions, as_of: date) -> tuple[pa.Table, float]:
+    """What each customer is served by their arm, and the share assigned to the challenger."""
+    models = (predictions.champion, predictions.challenger)
     is_trial = all(model is not None and arms.is_calibrated(model) for model in models)
     share = settings.trial.challenger_share if is_trial else 0.0
     rows, is_split = arms.served(
-        said,
-        split.is_challenged(said.scored["customer_id"].to_pylist(), settings.trial.salt, share),
+        predictions,
+        split.assigned_to_challenger(
+            predictions.scored["customer_id"].to_pylist(), settings.trial.salt, share
+        ),
         as_of=as_of,
         margin_share=settings.value.margin_share,
         horizon_days=settings.value.horizon_days,
@@ -153,24 +173,23 @@ def _served(settings: Settings, said: Answers, as_of: date) -> tuple[pa.Table, f
 def _rows(
     settings: Settings,
     as_of: date,
-    said: Answers,
-    own: pa.Table,
+    predictions: Predictions,
+    by_arm: pa.Table,
     policy: TierPolicy,
-    before: dict[str, tuple[str, date]],
+    previous_tiers: dict[str, tuple[str, date]],
 ) -> pa.Table:
     """All columns of `scores.customer_daily` but the snapshot's number."""
-    n = own.num_rows
-    probability = np.asarray(own["churn_probability"].to_numpy(), dtype=np.float64)
-    beside = said.challenger_probability
-    columns = {name: own[name] for name in own.column_names}
+    n = by_arm.num_rows
+    probability = np.asarray(by_arm["churn_probability"].to_numpy(), dtype=np.float64)
+    challenger = predictions.challenger_probability
     return pa.table(
         {
             "as_of": pa.repeat(pa.scalar(as_of), n),
-            **columns,
+            **{name: by_arm[name] for name in by_arm.column_names},
             "risk_percentile": value.risk_percentile(probability),
-            **_tiers(policy, as_of, before, own, probability),
-            "champion_probability": said.champion_probability,
-            "challenger_probability": pa.array(beside, mask=np.isnan(beside)),
+            **_tiers(policy, as_of, previous_tiers, by_arm, probability),
+            "champion_probability": predictions.champion_probability,
+            "challenger_probability": pa.array(challenger, mask=np.isnan(challenger)),
             "run_id": pa.repeat(pa.scalar(settings.run_id), n),
             "scored_at": pa.repeat(pa.scalar(clock.now(), pa.timestamp("us", tz="UTC")), n),
         }
@@ -180,14 +199,14 @@ def _rows(
 def _tiers(
     policy: TierPolicy,
     as_of: date,
-    before: dict[str, tuple[str, date]],
+    previous_tiers: dict[str, tuple[str, date]],
     scored: pa.Table,
     probability: Floats,
 ) -> dict[str, pa.Array]:
-    known = [before.get(customer) for customer in scored["customer_id"].to_pylist()]
-    previous = positions([old[0] if old else None for old in known])
+    before = [previous_tiers.get(customer) for customer in scored["customer_id"].to_pylist()]
+    previous = positions([old[0] if old else None for old in before])
     tier = policy.tier_of(probability, previous)
-    since = tier_since(tier, previous, [old[1] if old else None for old in known], as_of)
+    since = tier_since(tier, previous, [old[1] if old else None for old in before], as_of)
     return {
         "risk_tier": pa.array([TIERS[index] for index in tier.tolist()], pa.string()),
         "tier_since": pa.array(since, pa.date32()),

@@ -1,4 +1,4 @@
-"""The models of a scoring run: the champion, and the challenger on trial beside it.
+"""The models of a scoring run: the champion, and the challenger on trial.
 
 A shop that never had a champion is scored by the starter model (docs/starter.md).
 """
@@ -12,8 +12,8 @@ from retention_ml.errors import NotReady, PublicationRefused, RegistryError
 from retention_ml.labels.cutoffs import days_needed
 from retention_ml.labels.definition import churn_definition
 from retention_ml.models.bundle.starter import NAME, shipped
+from retention_ml.models.promotion.apply import load_served_model
 from retention_ml.models.promotion.decisions import APPROVED, decisions
-from retention_ml.models.promotion.reconcile import follow
 from retention_ml.models.registry.mlflow_registry import Registry, ServedModel
 from retention_ml.scores import arms
 from retention_ml.settings import Settings
@@ -24,8 +24,7 @@ logger = logging.getLogger(__name__)
 
 def served(warehouse: Warehouse, settings: Settings, alias: str) -> ServedModel | None:
     """The model under an alias, its digest checked; None if there is none."""
-
-    return follow(Registry(settings), warehouse, alias)
+    return load_served_model(Registry(settings), warehouse, alias)
 
 
 def champion(warehouse: Warehouse, settings: Settings, as_of: date) -> ServedModel:
@@ -61,7 +60,7 @@ def champion(warehouse: Warehouse, settings: Settings, as_of: date) -> ServedMod
 
 
 def starter(settings: Settings) -> ServedModel:
-    """The model that came with the library, asked about the settings' outcome window.
+    """The model that came with the library, for the settings' outcome window.
 
     Raises
     ------
@@ -91,7 +90,7 @@ def caveat(model: ServedModel, settings: Settings, as_of: date) -> str | None:
     )
     least = settings.readiness
     return (
-        f"There is no champion yet: the starter model ({model.version}) scored. It learnt from "
+        f"There is no champion yet: the starter model ({model.version}) scored. It was trained on "
         "other shops and is not calibrated for this one: trust the order of the customers, not "
         f"the level of the probabilities. A model of the shop's own needs about {days} days of "
         f"orders, {least.customers_min:,} active customers, {least.churned_min:,} churned and "
@@ -104,7 +103,7 @@ def _was_approved(warehouse: Warehouse) -> bool:
     return any(one.verdict in APPROVED for one in decisions(warehouse, "champion"))
 
 
-def demand_features(model: ServedModel, features: pa.Table) -> None:
+def require_features(model: ServedModel, features: pa.Table) -> None:
     """Check that every feature the model reads is there.
 
     Raises
@@ -136,14 +135,15 @@ def challenger(
         return None
     if model is None or model.bundle.sha256 == champion.bundle.sha256:
         return None
-    theirs, ours = (one.bundle.manifest["definition_hash"] for one in (model, champion))
-    if theirs != ours:
+    definition = model.bundle.manifest["definition_hash"]
+    expected = champion.bundle.manifest["definition_hash"]
+    if definition != expected:
         logger.warning(
             "Challenger v%s does not score: it was trained for the churn definition %s, the "
             "champion for %s.",
             model.version,
-            theirs,
-            ours,
+            definition,
+            expected,
         )
         return None
     return model

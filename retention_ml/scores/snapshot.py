@@ -80,7 +80,7 @@ def digest(rows: pa.Table, exclusions: pa.Table) -> str:
     """SHA-256 of all that a reader sees except stamps; the order of the rows does not matter.
 
     Probabilities count to the last bit, and whose they are. Run, snapshot, time, registered
-    version and what each model said beside what is served do not count.
+    version and the probabilities of both models that are not served do not count.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
-"""Who is served by the challenger: customers dealt to two arms, and whether the deal looks fair.
+"""Who is served by the challenger: customers assigned to two arms, and whether it looks fair.
 
 A customer's place in [0, 1) comes from SHA-256 of the salt and the customer's number: the same on
 every day and in every order of the rows, and unrelated to anything known about the customer. Who
 lies below the challenger's share is served by the challenger, so that raising the share moves
-customers to the challenger only. Another salt deals everybody anew.
+customers to the challenger only. Another salt reassigns everybody.
 """
 
 import hashlib
@@ -41,15 +41,15 @@ def places(customer_ids: Sequence[str], salt: str) -> Floats:
     return np.asarray(whole / 2.0**_BITS, dtype=np.float64)
 
 
-def is_challenged(customer_ids: Sequence[str], salt: str, share: float) -> Bools:
-    """Who is dealt to the challenger, shape (n,).
+def assigned_to_challenger(customer_ids: Sequence[str], salt: str, share: float) -> Bools:
+    """Who is assigned to the challenger, shape (n,).
 
     Parameters
     ----------
     customer_ids : sequence of str, length n
         The shop's customer numbers.
     salt : str
-        What deals the customers.
+        Decides the assignment.
     share : float
         Of the customers, in [0, 1].
     """
@@ -61,10 +61,10 @@ def is_challenged(customer_ids: Sequence[str], salt: str, share: float) -> Bools
 
 
 def mismatch_p_value(arms: Arms, share: float) -> float:
-    """How probable arms at least as far from `share` are if customers are dealt by chance.
+    """How probable arms at least as far from `share` are if customers are assigned at random.
 
     The test for a sample-ratio mismatch, as the exact binomial test. Its usual form, chi-square
-    of the two counts, is the approximation for large counts: of fair deals of 60 customers with a
+    of the two counts, is the approximation for large counts: of fair assignments of 60 customers with a
     share of a tenth it has 0.2 % below 0.001.
 
     Returns
@@ -92,7 +92,7 @@ def mismatch_p_value(arms: Arms, share: float) -> float:
 
 
 def worst_stratum(strata: Mapping[str, Arms], share: float) -> tuple[str, float]:
-    """The stratum farthest from `share` and its p-value, corrected for how many were asked.
+    """The stratum farthest from `share` and its p-value, corrected for how many were tested.
 
     Bonferroni: the smallest p-value times the number of strata, at most 1. No strata: ("", 1.0).
     """

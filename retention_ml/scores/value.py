@@ -4,9 +4,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from retention_ml.features.catalogue import WINDOWS
+from retention_ml.features.families.purchases import WINDOWS
 from retention_ml.models.bundle.timing import Timing
-from retention_ml.scores.horizons import History, known
+from retention_ml.scores.horizons import History, feature_or_nan
 from retention_ml.scores.snapshot import column
 from retention_ml.statistics.arrays import Floats
 from retention_ml.statistics.profit import revenue_as_lately_cents, revenue_window_days
@@ -17,7 +17,7 @@ _REVENUE, _REVENUE_LATELY = "revenue_cents", "revenue_cents_{}d"
 def at_risk_cents(
     features: pa.Table,
     probability: Floats,
-    told: Timing | None,
+    timing: Timing | None,
     history: History,
     *,
     margin_share: float,
@@ -26,17 +26,16 @@ def at_risk_cents(
     """Margin that is expected to be lost with each customer of a feature table, shape (n,).
 
     Of the revenue that the shop's buying process and spending expect (`revenue_if_retained_cents`);
-    where the champion's bundle or the customer's history does not tell, of the revenue as lately
+    where the champion's bundle or the customer's history lacks these, of the revenue as lately
     (`revenue_as_lately_cents`).
     """
-
     days = revenue_window_days(WINDOWS, horizon_days)
     revenue = revenue_as_lately_cents(
         column(features, _REVENUE_LATELY.format(days)), revenue_days=days, horizon_days=horizon_days
     )
-    if told is not None:
+    if timing is not None:
         expected = revenue_if_retained_cents(
-            told, history, known(features, _REVENUE), horizon_days=horizon_days
+            timing, history, feature_or_nan(features, _REVENUE), horizon_days=horizon_days
         )
         revenue = np.where(np.isfinite(expected), expected, revenue)
     return expected_value_at_risk_cents(probability, revenue, margin_share=margin_share)
@@ -91,9 +90,9 @@ def revenue_if_retained_cents(
     Examples
     --------
     >>> from retention_ml.models.btyd.gamma_gamma import SpendModel
-    >>> from retention_ml.models.btyd.nbd import BuyTillYouDie
+    >>> from retention_ml.models.btyd.nbd import BetaGeoNBD
     >>> shop = Timing(
-    ...     process=BuyTillYouDie(r=1.0, alpha=50.0, a=0.8, b=3.0, modified=True),
+    ...     process=BetaGeoNBD(r=1.0, alpha=50.0, a=0.8, b=3.0, modified=True),
     ...     spend=SpendModel(p=4.0, q=4.0, v=1500.0),
     ...     lead_days=0,
     ...     horizon_days=90,
@@ -106,10 +105,10 @@ def revenue_if_retained_cents(
     """
     if timing.spend is None:
         return np.full(len(revenue_cents), np.nan)
-    purchase_days = history.repeats + 1.0
+    purchase_days = history.frequency + 1.0
     paid = np.maximum(revenue_cents, 0.0) / purchase_days
     orders = timing.process.expected_orders_if_alive(
-        history.repeats, history.observed, float(horizon_days)
+        history.frequency, history.T, float(horizon_days)
     )
     return np.asarray(orders * timing.spend.expected_value(purchase_days, paid))
 

@@ -133,8 +133,8 @@ def _visits_without_order(
         at = np.repeat(begin, count) + rng.random(int(count.sum())) * np.repeat(span, count)
         pieces.append((np.repeat(np.arange(len(people)), count), at, np.full(len(at), 0.05)))
     customer, at, cart_share = (np.concatenate(column) for column in zip(*pieces, strict=True))
-    kept = (at >= people.registered_at[customer]) & (at < calendar.days)
-    return customer[kept], at[kept], cart_share[kept]
+    inside = (at >= people.registered_at[customer]) & (at < calendar.days)
+    return customer[inside], at[inside], cart_share[inside]
 
 
 def _browsing(
@@ -145,7 +145,7 @@ def _browsing(
     views = 1 + rng.poisson(1.5, visits)
     viewing = np.repeat(everyone, views)
     category = np.repeat(rng.integers(len(CATEGORIES), size=visits), views)
-    seen = drawn_products(rng, category)
+    viewed = drawn_products(rng, category)
     carted = rng.random(len(viewing)) < cart_share[viewing]
     removed = carted & (rng.random(len(viewing)) < 0.2)
     wished = rng.random(len(viewing)) < 0.04
@@ -156,11 +156,11 @@ def _browsing(
     parts = [
         (login, LOGIN, none.repeat(len(login))),
         (searching, SEARCH, none.repeat(len(searching))),
-        (viewing, VIEW, seen),
-        (viewing[wished], WISHLIST, seen[wished]),
-        (viewing[carted], CART, seen[carted]),
-        (viewing[removed], REMOVE, seen[removed]),
-        (viewing[shared], SHARE, seen[shared]),
+        (viewing, VIEW, viewed),
+        (viewing[wished], WISHLIST, viewed[wished]),
+        (viewing[carted], CART, viewed[carted]),
+        (viewing[removed], REMOVE, viewed[removed]),
+        (viewing[shared], SHARE, viewed[shared]),
     ]
     kinds = np.concatenate([np.full(len(owner), kind, dtype=np.int64) for owner, kind, _ in parts])
     return kinds, np.concatenate([p for _, _, p in parts]), np.concatenate([o for o, _, _ in parts])

@@ -6,13 +6,12 @@ so the shop that remains when every defect is refused is the whole truth.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
 
 import numpy as np
 
 from retention_ml import clock
 from retention_ml.simulate.catalogue import POSTAGE_ID
-from retention_ml.simulate.seasons import DAY_SECONDS, EPOCH, ShopCalendar
+from retention_ml.simulate.seasons import DAY_SECONDS, ShopCalendar
 
 # The field that holds each feed's time, and the one that cannot be missing.
 TIME_FIELD = {
@@ -202,7 +201,7 @@ def first_gap(calendar: ShopCalendar) -> str | None:
     if not in_gap.any():
         return None
     second = int(hours[np.argmax(in_gap)])
-    day: date = EPOCH + timedelta(days=second // DAY_SECONDS)
+    day = clock.day_of(second // DAY_SECONDS)
     return f"{day} {second % DAY_SECONDS // 3600:02d}"
 
 

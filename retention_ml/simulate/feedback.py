@@ -65,8 +65,8 @@ def feedback(
     customer, at, kind, rating, product, comment = (
         np.concatenate(column) for column in zip(*pieces, strict=True)
     )
-    kept = np.flatnonzero(at < calendar.days)
-    by_time = kept[np.lexsort((customer[kept], at[kept]))]
+    inside = np.flatnonzero(at < calendar.days)
+    by_time = inside[np.lexsort((customer[inside], at[inside]))]
     return Feedback(
         customer=customer[by_time],
         at=at[by_time],

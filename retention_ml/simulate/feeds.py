@@ -106,19 +106,21 @@ def customers(ids: pa.Array, people: Population, calendar: ShopCalendar) -> pa.T
     ).take(pa.array(by_time))
 
 
-def feedback(ids: pa.Array, goods: Catalogue, calendar: ShopCalendar, said: Feedback) -> pa.Table:
+def feedback(
+    ids: pa.Array, goods: Catalogue, calendar: ShopCalendar, entries: Feedback
+) -> pa.Table:
     """Reviews, surveys, complaints and reasons for a return by time."""
-    wall = calendar.wall_seconds(said.at)
-    number = np.arange(len(said)) + 1
+    wall = calendar.wall_seconds(entries.at)
+    number = np.arange(len(entries)) + 1
     return pa.table(
         {
             "feedback_id": _numbered(pa.array(["F"]).take(pa.array(number * 0)), number),
-            "customer_id": ids.take(pa.array(said.customer)),
+            "customer_id": ids.take(pa.array(entries.customer)),
             "given_at": _timestamps(wall),
-            "kind": pa.array(opinions.KINDS).take(pa.array(said.kind)),
-            "rating": pa.array(said.rating),
-            "product_id": _optional(goods.product_id, said.product),
-            "comment": pa.array(opinions.COMMENTS).take(pa.array(said.comment)),
+            "kind": pa.array(opinions.KINDS).take(pa.array(entries.kind)),
+            "rating": pa.array(entries.rating),
+            "product_id": _optional(goods.product_id, entries.product),
+            "comment": pa.array(opinions.COMMENTS).take(pa.array(entries.comment)),
             MONTH: _months(wall),
         }
     )
@@ -158,18 +160,18 @@ def campaign_contacts(
             (4, left, np.full(len(left), evening)),
         ):
             at = calendar.existing(at)
-            kept = at < (calendar.first + calendar.days) * DAY_SECONDS
-            count = int(kept.sum())
+            is_within = at < (calendar.first + calendar.days) * DAY_SECONDS
+            count = int(is_within.sum())
             pieces.append(
                 pa.table(
                     {
                         "campaign_id": pa.array([campaign.campaign_id] * count, pa.string()),
-                        "customer_id": ids.take(pa.array(customer[kept])),
-                        "happened_at": _timestamps(at[kept]),
+                        "customer_id": ids.take(pa.array(customer[is_within])),
+                        "happened_at": _timestamps(at[is_within]),
                         "kind": kinds.take(pa.array(np.full(count, kind))),
                         "campaign_type": pa.array([campaign.campaign_type] * count, pa.string()),
                         "product_id": pa.array([goods.product_id[offered]] * count, pa.string()),
-                        MONTH: _months(at[kept]),
+                        MONTH: _months(at[is_within]),
                     }
                 )
             )

@@ -40,8 +40,8 @@ def purchases(
         rng, calendar, everyone, people.first_order_at, end, people.purchase_rate_per_day
     )
     factor = marketing.multiplier(people, planned, made, base_customer, base_at)
-    kept = rng.random(len(base_at)) < factor
-    customers, instants = [everyone, base_customer[kept]], [people.first_order_at, base_at[kept]]
+    stays = rng.random(len(base_at)) < factor
+    customers, instants = [everyone, base_customer[stays]], [people.first_order_at, base_at[stays]]
     for row, campaign in enumerate(planned):
         lifted = np.flatnonzero(made.is_contacted[row] & (people.contact_multiplier > 1))
         start = np.maximum(people.first_order_at[lifted], campaign.first_day)

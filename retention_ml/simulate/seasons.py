@@ -12,10 +12,9 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Booleans = npt.NDArray[np.bool_]
 
-EPOCH = date(1970, 1, 1)
 DAY_SECONDS = 86_400
 YEAR_DAYS = 365.2425
-PEAK_DAY = (date(1970, 12, 8) - EPOCH).days
+PEAK_DAY = clock.day_number(date(1970, 12, 8))
 YEAR_AMPLITUDE = 0.30
 
 # Monday first; the mean is 1.
@@ -52,7 +51,7 @@ class ShopCalendar:
     @property
     def first(self) -> int:
         """The first day as days since 1970-01-01."""
-        return (self.first_day - EPOCH).days
+        return clock.day_number(self.first_day)
 
     @property
     def last_day(self) -> date:

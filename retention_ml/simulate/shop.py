@@ -80,13 +80,13 @@ def simulate(
     writing = {
         name: np.random.default_rng([seed, 100, place]) for place, name in enumerate(_WRITING)
     }
-    said = feedback.feedback(writing["feedback"], calendar, sold, back)
+    entries = feedback.feedback(writing["feedback"], calendar, sold, back)
     tables = {
         "order_lines": feeds.order_lines(ids, goods, calendar, sold, back),
         "events": feeds.events(ids, goods, stream),
         "products": feeds.products(goods, calendar),
         "customers": feeds.customers(ids, people, calendar),
-        "feedback": feeds.feedback(ids, goods, calendar, said),
+        "feedback": feeds.feedback(ids, goods, calendar, entries),
         "campaign_contacts": feeds.campaign_contacts(
             writing["campaign_contacts"], ids, goods, calendar, planned, made, orders
         ),
@@ -144,7 +144,7 @@ def _write_truth(
     made: campaigns.Contacts,
     delivered: list[files.File],
 ) -> None:
-    known = pa.table(
+    customer_truth = pa.table(
         {
             "customer_id": ids,
             "customer_type": pa.array([each.name for each in TYPES]).take(
@@ -160,8 +160,10 @@ def _write_truth(
             "dropped_out_at_days": people.dropped_out_at,
         }
     )
-    pq.write_table(known, folder / "customers.parquet")
-    pq.write_table(truth.contact_effects(known, planned, made), folder / "contacts.parquet")
+    pq.write_table(customer_truth, folder / "customers.parquet")
+    pq.write_table(
+        truth.contact_effects(customer_truth, planned, made), folder / "contacts.parquet"
+    )
     pq.write_table(
         pa.Table.from_pylist(
             [

@@ -18,8 +18,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from retention_ml.clock import day_number
 from retention_ml.simulate.campaigns import Campaign, Contacts
-from retention_ml.simulate.seasons import EPOCH, Floats, season_factor
+from retention_ml.simulate.seasons import Floats, season_factor
 
 CONTACT_SCHEMA = pa.schema(
     {
@@ -80,7 +81,7 @@ def churn_probability(
         counted from the table's `first_day`.
     """
     people = _people(customer_truth)
-    start = (as_of - EPOCH).days - people.first
+    start = day_number(as_of) - people.first
     silent = _silent(people, start, horizon_days, campaigns, None)
     probability = np.where(people.dropped_out_at > start, silent, 1.0)
     return np.where(people.first_order_at < start, probability, np.nan)
@@ -122,13 +123,13 @@ def contact_effects(
     pieces = []
     for row, campaign in enumerate(campaigns):
         eligible = np.flatnonzero(made.is_eligible[row])
-        known = customer_truth.take(pa.array(eligible))
-        with_contact, without = purchase_probabilities(known, campaign)
+        eligible_customers = customer_truth.take(pa.array(eligible))
+        with_contact, without = purchase_probabilities(eligible_customers, campaign)
         pieces.append(
             pa.table(
                 {
                     "campaign_id": pa.array([campaign.campaign_id] * len(eligible), pa.string()),
-                    "customer_id": known["customer_id"].combine_chunks(),
+                    "customer_id": eligible_customers["customer_id"].combine_chunks(),
                     "is_contacted": made.is_contacted[row, eligible],
                     "contact_probability": np.full(len(eligible), campaign.contact_probability),
                     "purchase_probability_contacted": with_contact,
@@ -200,7 +201,7 @@ def _people(customer_truth: pa.Table) -> _People:
             "Give the truth of one simulation at a time."
         )
     return _People(
-        first=(first_days[0] - EPOCH).days if first_days else 0,
+        first=day_number(first_days[0]) if first_days else 0,
         purchase_rate=customer_truth["purchase_rate_per_day"].to_numpy(),
         dropout_rate=customer_truth["dropout_rate_per_day"].to_numpy(),
         contact_multiplier=customer_truth["contact_multiplier"].to_numpy(),

@@ -26,13 +26,13 @@ class AirflowApi:
 
     def dags(self) -> dict[str, bool]:
         """Each DAG and whether it has no import error."""
-        found = self._call("GET", "/api/v2/dags?limit=100")["dags"]
-        return {dag["dag_id"]: not dag.get("has_import_errors") for dag in found}
+        rows = self._call("GET", "/api/v2/dags?limit=100")["dags"]
+        return {dag["dag_id"]: not dag.get("has_import_errors") for dag in rows}
 
     def import_errors(self) -> list[str]:
         """What Airflow could not import, with the reason."""
-        found = self._call("GET", "/api/v2/importErrors")["import_errors"]
-        return [f"{error['filename']}: {error['stack_trace']}" for error in found]
+        rows = self._call("GET", "/api/v2/importErrors")["import_errors"]
+        return [f"{error['filename']}: {error['stack_trace']}" for error in rows]
 
     def start(self, dag_id: str, run_id: str, day: date, conf: Mapping[str, Any]) -> None:
         """Start a run of a partitioned DAG for a day."""
@@ -62,29 +62,29 @@ class AirflowApi:
         query = urlencode(
             {"partition_key_pattern": day.isoformat(), "order_by": "run_after", "limit": 100}
         )
-        found = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns?{query}")["dag_runs"]
-        return [run for run in found if run["partition_key"] == day.isoformat()]
+        rows = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns?{query}")["dag_runs"]
+        return [run for run in rows if run["partition_key"] == day.isoformat()]
 
     def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         """The task instances of a run."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/taskInstances?limit=200"
-        found: list[dict[str, Any]] = self._call("GET", path)["task_instances"]
-        return found
+        rows: list[dict[str, Any]] = self._call("GET", path)["task_instances"]
+        return rows
 
     def log(self, task: Mapping[str, Any]) -> list[str]:
-        """What a task instance said in its last try, the reason of its failure included."""
+        """What a task instance logged in its last try, the reason of its failure included."""
         path = (
             f"/api/v2/dags/{task['dag_id']}/dagRuns/{quote(task['dag_run_id'], safe='')}"
             f"/taskInstances/{quote(task['task_id'], safe='')}/logs/{max(1, task['try_number'])}"
             f"?map_index={task['map_index']}&full_content=true"
         )
-        said = []
+        lines = []
         for line in self._call("GET", path).get("content") or []:
             entry = line if isinstance(line, dict) else {"event": line}
             if not str(entry.get("event", "")).startswith("::"):
-                said.append(str(entry.get("event", "")))
-            said += [f"{e['exc_type']}: {e['exc_value']}" for e in entry.get("error_detail") or ()]
-        return said
+                lines.append(str(entry.get("event", "")))
+            lines += [f"{e['exc_type']}: {e['exc_value']}" for e in entry.get("error_detail") or ()]
+        return lines
 
     def _call(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, again: bool = True
@@ -95,12 +95,12 @@ class AirflowApi:
             return self._send(method, path, body, {"Authorization": f"Bearer {self._token}"})
         except urllib.error.HTTPError as error:
             with error:
-                said = error.read().decode("utf-8", errors="replace")[:600]
+                message = error.read().decode("utf-8", errors="replace")[:600]
             if error.code == 401 and again:
                 self._token = None
                 return self._call(method, path, body, again=False)
             raise StackError(
-                f"Airflow answered {method} {path.split('?')[0]} with {error.code}: {said}. "
+                f"Airflow answered {method} {path.split('?')[0]} with {error.code}: {message}. "
                 "Run `retention stack status`; its log is logs/api-server.log."
             ) from error
         except OSError as error:
@@ -130,5 +130,5 @@ class AirflowApi:
         )
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(request, timeout=30) as answer:
-            found: dict[str, Any] = json.load(answer)
-        return found
+            document: dict[str, Any] = json.load(answer)
+        return document

@@ -20,7 +20,7 @@ _HEARTBEATS = {
 }
 
 
-def known(settings: Settings, name: str) -> Component:
+def component(settings: Settings, name: str) -> Component:
     """A part that can be looked at and stopped, but not started."""
     return Component(
         name=name,
@@ -63,7 +63,7 @@ def _command(settings: Settings, name: str, at: Ports) -> tuple[str, ...]:
 
 def healthy(settings: Settings, at: Ports) -> set[str]:
     """The names of the parts that run and answer; a heartbeat from before the start is none."""
-    alive = {name for name in NAMES if known(settings, name).pid() is not None}
+    alive = {name for name in NAMES if component(settings, name).pid() is not None}
     answering = {"mlflow"} if mlflow_answers(at) else set()
     try:
         with _open(f"{at.airflow_url}/api/v2/monitor/health") as answer:
@@ -73,7 +73,7 @@ def healthy(settings: Settings, at: Ports) -> set[str]:
     answering.add("api-server")
     for name, (key, heartbeat) in _HEARTBEATS.items():
         state = report.get(key) or {}
-        started = known(settings, name).started_at()
+        started = component(settings, name).started_at()
         beat = state.get(heartbeat)
         if (
             state.get("status") == "healthy"

@@ -113,7 +113,7 @@ def follow(
     StackError
         A task failed, or half an hour passed.
     """
-    told: set[tuple[str, str, str, int, str]] = set()
+    reported: set[tuple[str, str, str, int, str]] = set()
     started = time.monotonic()
     quiet = 0
     while quiet < 3:
@@ -130,23 +130,23 @@ def follow(
         for dag_id, runs in latest.items():
             for one in runs:
                 for task in airflow.tasks(dag_id, one["dag_run_id"]):
-                    _tell(airflow, task, told, say)
+                    _report(airflow, task, reported, say)
         states = [one["state"] for runs in latest.values() for one in runs[-1:]]
         is_quiet = len(states) == len(CHAIN) and not RUNNING & set(states)
         quiet = quiet + 1 if is_quiet else 0
 
 
-def _tell(
+def _report(
     airflow: AirflowApi,
     task: dict[str, Any],
-    told: set[tuple[str, str, str, int, str]],
+    reported: set[tuple[str, str, str, int, str]],
     say: Say,
 ) -> None:
     state = task["state"]
     key = (task["dag_id"], task["dag_run_id"], task["task_id"], task["map_index"], str(state))
-    if state not in {"success", "failed", "skipped", "up_for_retry"} or key in told:
+    if state not in {"success", "failed", "skipped", "up_for_retry"} or key in reported:
         return
-    told.add(key)
+    reported.add(key)
     name = task["rendered_map_index"] or task["map_index"]
     is_one_of_many = task["map_index"] >= 0 and "per_source" not in task["task_id"]
     label = f"{task['dag_id']} › {task['task_id']}" + (f" ({name})" if is_one_of_many else "")
@@ -170,14 +170,14 @@ def wait_for_dags(airflow: AirflowApi, seconds: float = 120.0) -> None:
     """
     started = time.monotonic()
     while True:
-        known = airflow.dags()
-        if all(known.get(dag_id) for dag_id in CHAIN):
+        imported = airflow.dags()
+        if all(imported.get(dag_id) for dag_id in CHAIN):
             return
         errors = airflow.import_errors()
         if errors:
             raise StackError(f"Airflow cannot import a DAG file. {errors[0][-1500:]}")
         if time.monotonic() - started > seconds:
-            missing = ", ".join(dag_id for dag_id in CHAIN if not known.get(dag_id))
+            missing = ", ".join(dag_id for dag_id in CHAIN if not imported.get(dag_id))
             raise StackError(
                 f"Airflow did not find {missing} within {seconds:.0f} s. "
                 "Look at logs/dag-processor.log."

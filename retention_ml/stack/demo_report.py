@@ -1,4 +1,4 @@
-"""What the demonstration prints at its end."""
+"""The results that the demonstration prints at its end."""
 
 import json
 import urllib.request
@@ -12,6 +12,8 @@ from rich.table import Table
 from retention_ml.reports import read
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
+
+_Table = tuple[str, Sequence[str], Sequence[Sequence[Any]]]
 
 _METRICS = {
     "roc_auc": "ROC AUC",
@@ -46,108 +48,129 @@ def collect(warehouse: Warehouse, settings: Settings) -> dict[str, Any]:
 
 def show(outcome: Mapping[str, Any], console: Console) -> None:
     """Print the outcome as tables."""
-    _table(
-        console,
-        "Rows delivered = accepted + quarantined + duplicates",
-        ("feed", "delivered", "accepted", "quarantined", "duplicates"),
-        [
-            (
-                r["feed"],
-                r["delivered_count"],
-                r["accepted_count"],
-                r["quarantined_count"],
-                r["duplicate_count"],
-            )
-            for r in outcome["ingestion"]
-        ],
-    )
-    _table(
-        console,
-        "Quarantined rows by reason",
-        ("feed", "reason", "rows", "meaning"),
-        [
-            (r["feed"], r["reason_code"], r["rows_count"], r.get("meaning") or r.get("reason"))
-            for r in outcome["quarantine"]
-        ],
-    )
-    _table(
-        console,
-        "Active customers and how many of them stayed away",
-        ("day", "active customers", "churned", "churn rate"),
-        [
-            (r["as_of"], r["customers_count"], r["churned_count"], f"{r['churn_rate']:.1%}")
-            for r in outcome["churn_rates"][:8]
-        ],
-    )
-    _table(
-        console,
-        "Candidates on days after those they learnt from (95 % intervals)",
-        ("model", *_METRICS.values(), "ROC AUC − recency rule"),
-        [
-            (
-                f"{'► ' if r['is_selected'] else '  '}{r['model']}",
-                *(_interval(r, metric) for metric in _METRICS),
-                _interval(r, "roc_auc_minus_recency", "+.3f"),
-            )
-            for r in outcome["comparison"]
-        ],
-    )
-    if outcome["decision"]:
-        decision = outcome["decision"]
+    for table in (*_data_tables(outcome), _candidates_table(outcome)):
+        _print_table(console, *table)
+    if decision := outcome["decision"]:
         console.print(
             f"[bold]{decision['verdict']}[/bold]: {decision['reason']}\n", highlight=False
         )
-    _table(
-        console,
-        f"Risk tiers of {outcome['status'].get('published_as_of') or 'the latest day'}",
-        ("tier", "customers", "share", "value at risk", "mean probability"),
-        [
-            (
-                r["risk_tier"],
-                r["customers_count"],
-                f"{r['customers_share']:.1%}",
-                f"{r['expected_value_at_risk']:,.0f}",
-                None
-                if r["mean_churn_probability"] is None
-                else f"{r['mean_churn_probability']:.2f}",
-            )
-            for r in outcome["tiers"]
-        ],
+    for table in (*_risk_tables(outcome), *_run_tables(outcome)):
+        _print_table(console, *table)
+
+
+def _data_tables(outcome: Mapping[str, Any]) -> list[_Table]:
+    """Delivered rows, quarantined rows, and churn rates by day."""
+    delivered = [
+        (
+            row["feed"],
+            row["delivered_count"],
+            row["accepted_count"],
+            row["quarantined_count"],
+            row["duplicate_count"],
+        )
+        for row in outcome["ingestion"]
+    ]
+    quarantined = [
+        (
+            row["feed"],
+            row["reason_code"],
+            row["rows_count"],
+            row.get("meaning") or row.get("reason"),
+        )
+        for row in outcome["quarantine"]
+    ]
+    churn_rates = [
+        (row["as_of"], row["customers_count"], row["churned_count"], f"{row['churn_rate']:.1%}")
+        for row in outcome["churn_rates"][:8]
+    ]
+    return [
+        (
+            "Rows delivered = accepted + quarantined + duplicates",
+            ("feed", "delivered", "accepted", "quarantined", "duplicates"),
+            delivered,
+        ),
+        ("Quarantined rows by reason", ("feed", "reason", "rows", "meaning"), quarantined),
+        (
+            "Active customers and how many of them churned",
+            ("day", "active customers", "churned", "churn rate"),
+            churn_rates,
+        ),
+    ]
+
+
+def _candidates_table(outcome: Mapping[str, Any]) -> _Table:
+    """Every candidate's metrics with intervals; an arrow marks the selected one."""
+    rows = [
+        (
+            f"{'► ' if row['is_selected'] else '  '}{row['model']}",
+            *(_interval(row, metric) for metric in _METRICS),
+            _interval(row, "roc_auc_minus_recency", "+.3f"),
+        )
+        for row in outcome["comparison"]
+    ]
+    return (
+        "Candidates on days after those they were trained on (95 % intervals)",
+        ("model", *_METRICS.values(), "ROC AUC − recency baseline"),
+        rows,
     )
-    _table(
-        console,
-        "The ten customers most at risk",
-        ("customer", "probability", "tier", "value at risk", "because"),
-        [
-            (
-                r["customer_id"],
-                f"{r['churn_probability']:.2f}",
-                r["risk_tier"],
-                f"{r['expected_value_at_risk']:,.2f}",
-                "; ".join(str(r[f"reason_{i}"]) for i in (1, 2, 3) if r[f"reason_{i}"]),
-            )
-            for r in outcome["most_at_risk"]
-        ],
-    )
-    _table(
-        console,
-        "Time",
-        ("step", "seconds"),
-        [*outcome["seconds"].items(), ("in all", sum(outcome["seconds"].values()))],
-    )
-    _table(
-        console,
-        "Where to look",
-        ("", ""),
-        [
-            ("Airflow", outcome["airflow_url"]),
-            ("login", f"{outcome['airflow_user']} / {outcome['airflow_password']}"),
-            ("MLflow", outcome.get("mlflow_experiment_url") or outcome["mlflow_url"]),
-            ("quality report", outcome["quality_report"]),
-            ("BI, read-only", outcome["bi_dsn"]),
-            ("stop it all", "make down"),
-        ],
-    )
+
+
+def _risk_tables(outcome: Mapping[str, Any]) -> list[_Table]:
+    """Customers by risk tier, and those most at risk."""
+    tiers = [
+        (
+            row["risk_tier"],
+            row["customers_count"],
+            f"{row['customers_share']:.1%}",
+            f"{row['expected_value_at_risk']:,.0f}",
+            None
+            if row["mean_churn_probability"] is None
+            else f"{row['mean_churn_probability']:.2f}",
+        )
+        for row in outcome["tiers"]
+    ]
+    customers = [
+        (
+            row["customer_id"],
+            f"{row['churn_probability']:.2f}",
+            row["risk_tier"],
+            f"{row['expected_value_at_risk']:,.2f}",
+            "; ".join(str(row[f"reason_{i}"]) for i in (1, 2, 3) if row[f"reason_{i}"]),
+        )
+        for row in outcome["most_at_risk"]
+    ]
+    return [
+        (
+            f"Risk tiers of {outcome['status'].get('published_as_of') or 'the latest day'}",
+            ("tier", "customers", "share", "value at risk", "mean probability"),
+            tiers,
+        ),
+        (
+            "The ten customers most at risk",
+            ("customer", "probability", "tier", "value at risk", "because"),
+            customers,
+        ),
+    ]
+
+
+def _run_tables(outcome: Mapping[str, Any]) -> list[_Table]:
+    """How long each step took, and where to look."""
+    seconds = outcome["seconds"]
+    return [
+        ("Time", ("step", "seconds"), [*seconds.items(), ("in all", sum(seconds.values()))]),
+        (
+            "Where to look",
+            ("", ""),
+            [
+                ("Airflow", outcome["airflow_url"]),
+                ("login", f"{outcome['airflow_user']} / {outcome['airflow_password']}"),
+                ("MLflow", outcome.get("mlflow_experiment_url") or outcome["mlflow_url"]),
+                ("quality report", outcome["quality_report"]),
+                ("BI, read-only", outcome["bi_dsn"]),
+                ("stop it all", "make down"),
+            ],
+        ),
+    ]
 
 
 def _newest_report(settings: Settings) -> str | None:
@@ -163,8 +186,8 @@ def _experiment_url(settings: Settings) -> str | None:
     query = f"{settings.tracking_uri}/api/2.0/mlflow/experiments/get-by-name?experiment_name=churn"
     try:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(query, timeout=10) as answer:
-            experiment = json.load(answer)["experiment"]["experiment_id"]
+        with opener.open(query, timeout=10) as response:
+            experiment = json.load(response)["experiment"]["experiment_id"]
     except (OSError, ValueError, KeyError):
         return None
     return f"{settings.tracking_uri}/#/experiments/{experiment}/runs?workflowType=machine_learning"
@@ -179,7 +202,7 @@ def _interval(row: Mapping[str, Any], metric: str, style: str = ".3f") -> str:
     return f"{value:{style}} [dim]{lower:{style}}…{upper:{style}}[/dim]"
 
 
-def _table(
+def _print_table(
     console: Console, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
 ) -> None:
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)

@@ -12,7 +12,10 @@ from importlib.metadata import PackageNotFoundError, distribution, version
 from importlib.util import find_spec
 from pathlib import Path
 
+import psutil
+
 from retention_ml.errors import RetentionError
+from retention_ml.maintenance.invariants import INVARIANTS, violations
 from retention_ml.settings import PROJECT, Settings
 from retention_ml.stack import components, databases, environment
 from retention_ml.warehouse import Warehouse
@@ -50,6 +53,30 @@ def examine(settings: Settings) -> list[Finding]:
     return [finding for look in looks for finding in look(settings)]
 
 
+def examine_data(settings: Settings) -> list[Finding]:
+    """Ask the warehouse for rows that break an invariant; reads all of it and changes nothing."""
+    unfit = [finding for finding in _warehouse(settings) if not finding.ok]
+    if unfit:
+        return unfit
+    warehouse = Warehouse(_address(settings))
+    try:
+        broken = violations(warehouse)
+    finally:
+        warehouse.close()
+    if not broken:
+        sentence = f"All {len(INVARIANTS)} invariants hold."
+        return [Finding(name="invariants", ok=True, sentence=sentence)]
+    return [
+        Finding(
+            name=f"invariant {violation.invariant.promise}",
+            ok=False,
+            sentence=violation.sentence,
+            fix=f"{violation.remedy} See docs/runbook.md#broken-invariant.",
+        )
+        for violation in broken
+    ]
+
+
 def _machine(_: Settings) -> Iterator[Finding]:
     yield Finding(
         name="python",
@@ -72,8 +99,8 @@ def _packages(_: Settings) -> Iterator[Finding]:
         return
     locked: dict[str, set[str]] = {}
     for line in lock.read_text(encoding="utf-8").splitlines():
-        name, found_pin, rest = line.partition("==")
-        if found_pin and line[0].isalnum():  # a package may be locked once per Python version
+        name, separator, rest = line.partition("==")
+        if separator and line[0].isalnum():  # a package may be locked once per Python version
             locked.setdefault(name, set()).add(rest.split(" ")[0])
     wanted = [
         name.partition(";")[0].strip()
@@ -85,12 +112,12 @@ def _packages(_: Settings) -> Iterator[Finding]:
         name = "".join(c if c.isalnum() or c in "-_." else " " for c in requirement).split()[0]
         expected = locked.get(name, set())
         try:
-            found: str | None = version(name)
+            installed: str | None = version(name)
         except PackageNotFoundError:
-            found = None
-        if found is None or (expected and found not in expected):
+            installed = None
+        if installed is None or (expected and installed not in expected):
             pins = " or ".join(sorted(expected)) or "not at all"
-            wrong.append(f"{name} is {found or 'missing'} (locked: {pins})")
+            wrong.append(f"{name} is {installed or 'missing'} (locked: {pins})")
     yield Finding(
         name="packages",
         ok=not wrong,
@@ -145,12 +172,7 @@ def _room(settings: Settings) -> Iterator[Finding]:
         sentence=f"{free:.1f} GiB are free under {settings.home}; {_DISK_GIB_MIN:.0f} are needed.",
         fix="Free some, or set RETENTION_HOME to a larger disk",
     )
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        memory = {line.split(":")[0]: int(line.split()[1]) for line in lines}
-        available = memory["MemAvailable"] / 2**20
-    except (OSError, ValueError, KeyError, IndexError):
-        return
+    available = psutil.virtual_memory().available / 2**30
     yield Finding(
         name="memory",
         ok=available >= _MEMORY_GIB_MIN,
@@ -189,20 +211,20 @@ def _folders(settings: Settings) -> Iterator[Finding]:
         )
 
 
-def _warehouse(settings: Settings) -> Iterator[Finding]:
+def _address(settings: Settings) -> str:
+    return settings.warehouse_url or databases.address(settings.home, "retention")
 
-    url = settings.warehouse_url
-    if url is None:
-        if not databases.server(settings.home).is_running():
-            yield Finding(
-                name="warehouse",
-                ok=False,
-                sentence="The embedded Postgres is not running.",
-                fix="retention stack up",
-            )
-            return
-        url = databases.address(settings.home, "retention")
-    warehouse = Warehouse(url)
+
+def _warehouse(settings: Settings) -> Iterator[Finding]:
+    if settings.warehouse_url is None and not databases.server(settings.home).is_running():
+        yield Finding(
+            name="warehouse",
+            ok=False,
+            sentence="The embedded Postgres is not running.",
+            fix="retention stack up",
+        )
+        return
+    warehouse = Warehouse(_address(settings))
     try:
         with warehouse.transaction() as transaction:
             server = transaction.execute("SHOW server_version_num")[0][0]
@@ -247,7 +269,7 @@ def _services(settings: Settings) -> Iterator[Finding]:
                 fix="Correct MLFLOW_TRACKING_URI or start that server",
             )
             continue
-        part = components.known(settings, name)
+        part = components.component(settings, name)
         state = (
             "answers"
             if name in healthy
@@ -262,12 +284,12 @@ def _services(settings: Settings) -> Iterator[Finding]:
             fix=f"retention stack up; its log is {part.log}",
         )
     if at is None:
-        taken = [str(port) for port in (8080, 5000) if not environment.is_free(port)]
+        occupied = [str(port) for port in (8080, 5000) if not environment.is_free(port)]
         yield Finding(
             name="ports",
             ok=True,
-            sentence=f"Port {' and '.join(taken)} is taken; another will be used."
-            if taken
+            sentence=f"Port {' and '.join(occupied)} is taken; another will be used."
+            if occupied
             else "Ports 8080 and 5000 are free.",
         )
 
@@ -280,13 +302,13 @@ def _data(_: Settings) -> Iterator[Finding]:
         sentence="The data set Complete Journey is " + ("there." if has_journey else "missing."),
         fix="make setup",
     )
-    named = os.environ.get("RETENTION_DATA_DIR")
-    if named:
-        found = sorted(path.name for path in Path(named).glob("*") if path.is_dir())
+    stated = os.environ.get("RETENTION_DATA_DIR")
+    if stated:
+        folders = sorted(path.name for path in Path(stated).glob("*") if path.is_dir())
         yield Finding(
             name="more data",
-            ok=bool(found),
-            sentence=f"RETENTION_DATA_DIR holds {', '.join(found) or 'no folder'}.",
+            ok=bool(folders),
+            sentence=f"RETENTION_DATA_DIR holds {', '.join(folders) or 'no folder'}.",
             fix="Correct RETENTION_DATA_DIR or unset it",
         )
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from retention_ml import atomic_files
 from retention_ml.settings import PROJECT, Settings
 from retention_ml.stack import databases, keys
 from retention_ml.stack.postgres import free_port
@@ -58,27 +59,24 @@ def ports(home: Path, running: Iterable[str] = ()) -> Ports:
     """
     path = home / "run" / "ports.json"
     try:
-        known = {name: int(port) for name, port in json.loads(path.read_text("utf-8")).items()}
+        remembered = {name: int(port) for name, port in json.loads(path.read_text("utf-8")).items()}
     except (OSError, ValueError, AttributeError):
-        known = {}
+        remembered = {}
     running = set(running)
     chosen = {
         name: next(
             (
                 port
-                for port in (known.get(name), preferred)
-                if port is not None and ((name in running and name in known) or is_free(port))
+                for port in (remembered.get(name), preferred)
+                if port is not None and ((name in running and name in remembered) or is_free(port))
             ),
             None,
         )
         or free_port()
         for name, preferred in _PREFERRED.items()
     }
-    if chosen != known:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".part")
-        draft.write_text(json.dumps(chosen), encoding="utf-8")
-        draft.replace(path)
+    if chosen != remembered:
+        atomic_files.write_text(path, json.dumps(chosen))
     return Ports(**chosen)
 
 
@@ -107,7 +105,7 @@ def build(
     home = settings.home
     secrets = keys.load(home)
     airflow_home = home / "airflow"
-    kept = {
+    inherited_variables = {
         name: value
         for name, value in inherited.items()
         if name in _INHERITED
@@ -116,8 +114,8 @@ def build(
     }
     threads = str(settings.compute.threads)
     bin_folder = str(Path(sys.executable).parent)
-    return kept | {
-        "PATH": f"{bin_folder}{os.pathsep}{kept.get('PATH', os.defpath)}",
+    return inherited_variables | {
+        "PATH": f"{bin_folder}{os.pathsep}{inherited_variables.get('PATH', os.defpath)}",
         "PYTHONPATH": str(PROJECT / "plugins"),
         "PYTHONUNBUFFERED": "1",
         "NO_PROXY": "127.0.0.1,localhost",

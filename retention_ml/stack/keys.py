@@ -2,9 +2,10 @@
 
 import base64
 import json
-import os
 import secrets
 from pathlib import Path
+
+from retention_ml import atomic_files
 
 NAMES = (
     "retention",  # owner of the warehouse
@@ -24,20 +25,14 @@ def load(home: Path) -> dict[str, str]:
     The file is `<home>/secrets.json`, mode 0600.
     """
     path = home / "secrets.json"
-    known: dict[str, str] = {}
+    stored: dict[str, str] = {}
     if path.exists():
-        known = json.loads(path.read_text(encoding="utf-8"))
-    missing = [name for name in NAMES if name not in known]
+        stored = json.loads(path.read_text(encoding="utf-8"))
+    missing = [name for name in NAMES if name not in stored]
     if missing:
-        known |= {name: _new(name) for name in missing}
-        home.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".part")
-        draft.unlink(missing_ok=True)
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(known, file, indent=2)
-        draft.replace(path)
-    return known
+        stored |= {name: _new(name) for name in missing}
+        atomic_files.write_text(path, json.dumps(stored, indent=2), mode=0o600)
+    return stored
 
 
 def _new(name: str) -> str:

@@ -79,7 +79,7 @@ def down(settings: Settings, say: Say = _silent) -> list[dict[str, object]]:
     """
     names = components.NAMES
     with ThreadPoolExecutor(len(names)) as pool:
-        ended = pool.map(lambda name: components.known(settings, name).stop(), names)
+        ended = pool.map(lambda name: components.component(settings, name).stop(), names)
         stopped = [name for name, pids in zip(names, ended, strict=True) if pids]
     server = databases.server(settings.home)
     if server.is_running():
@@ -109,7 +109,7 @@ def status(settings: Settings) -> list[dict[str, object]]:
     ]
     urls = {"mlflow": at.mlflow_url, "api-server": at.airflow_url} if at else {}
     for name in components.NAMES:
-        pid = components.known(settings, name).pid()
+        pid = components.component(settings, name).pid()
         state = "stopped" if pid is None else "healthy" if name in healthy else "starting"
         address = urls.get(name) if pid is not None else None
         parts.append({"name": name, "state": state, "pid": pid, "address": address})
@@ -126,7 +126,7 @@ def addresses(settings: Settings) -> dict[str, object]:
     at = environment.remembered_ports(home)
     has_secrets = (home / "secrets.json").exists()
     running = {
-        name for name in components.NAMES if components.known(settings, name).pid() is not None
+        name for name in components.NAMES if components.component(settings, name).pid() is not None
     }
     has_reader = (
         settings.warehouse_url is None and has_secrets and databases.server(home).is_running()
@@ -173,12 +173,12 @@ def _ports(settings: Settings) -> Ports:
     running = {
         label
         for label, name in (("airflow", "api-server"), ("mlflow", "mlflow"))
-        if components.known(settings, name).pid() is not None
+        if components.component(settings, name).pid() is not None
     }
     at = environment.ports(settings.home, running)
     if before and before != at:
         for name in components.AIRFLOW:
-            components.known(settings, name).stop()
+            components.component(settings, name).stop()
     return at
 
 
@@ -223,7 +223,7 @@ def _prepare_airflow(settings: Settings, at: Ports, say: Say) -> None:
 
 def _wait(settings: Settings, at: Ports, names: Sequence[str], say: Say) -> None:
     """Until all of `names` answer; refuses at once when one of them has ended."""
-    parts = {name: components.known(settings, name) for name in names}
+    parts = {name: components.component(settings, name) for name in names}
     started = time.monotonic()
     waiting = list(names)
     while True:

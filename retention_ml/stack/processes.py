@@ -1,7 +1,7 @@
 """Commands that outlive the one who started them: each a session of its own, found again by name.
 
-What runs is remembered in `<folder>/<name>.json`: the process id and the moment the kernel started
-it. Only a process with both is ours; a number that was given to somebody else since is left alone.
+What runs is recorded in `<folder>/<name>.json`: the process id and the time of its creation. Only
+a process with both is ours; an id that was given to another process since is left alone.
 """
 
 import json
@@ -10,25 +10,22 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
+from retention_ml import atomic_files
 from retention_ml.errors import StackError
 
 MARKER = "RETENTION_COMPONENT"
 
-# Started by this very process: kept so that their end is taken note of (no zombies).
+# Started by this process, which has to reap them: else they stay as zombies.
 _children: list[subprocess.Popen[bytes]] = []
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A process as /proc shows it; `started_ticks` counts from the boot of the machine."""
-
-    pid: int
-    state: str
-    session: int
-    started_ticks: int
+_ENDED = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+# The kernel counts from boot; where the clock is corrected, the time of creation moves with it.
+_CLOCK_TOLERANCE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,19 +49,13 @@ class Component:
         return self.run_folder / f"{self.name}.json"
 
     @property
-    def _mark(self) -> bytes:
-        return f"{MARKER}={self.run_folder}/{self.name}".encode()
+    def _mark(self) -> str:
+        return f"{self.run_folder}/{self.name}"
 
     def pid(self) -> int | None:
         """The process id while it runs, else None."""
-        remembered = self._remembered()
-        if remembered is None:
-            return None
-        pid, started_ticks = remembered
-        seen = look(pid)
-        if seen is None or seen.state in "ZX" or seen.started_ticks != started_ticks:
-            return None
-        return pid
+        leader = self._leader()
+        return None if leader is None else leader.pid
 
     def started_at(self) -> float | None:
         """When it was started, in seconds since 1970; None if it never was."""
@@ -80,7 +71,6 @@ class Component:
         self.stop()  # workers of a leader that died would hold its ports
         self.run_folder.mkdir(parents=True, exist_ok=True)
         self.log_folder.mkdir(parents=True, exist_ok=True)
-        marker, _, value = self._mark.decode().partition("=")
         with self.log.open("ab") as log:
             process = subprocess.Popen(
                 self.command,
@@ -88,20 +78,19 @@ class Component:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self.run_folder,
-                env={**self.environment, marker: value},
+                env={**self.environment, MARKER: self._mark},
                 start_new_session=True,
             )
         _children.append(process)
-        seen = look(process.pid)
-        if seen is None:
+        try:
+            created_at = psutil.Process(process.pid).create_time()
+        except psutil.NoSuchProcess as error:
             raise StackError(
                 f"{self.name} ended as soon as it was started. {self.last_words()}\n"
                 "Correct what it names, then run `retention stack up` again."
-            )
-        record = {"pid": seen.pid, "started_ticks": seen.started_ticks, "boot": boot_id()}
-        draft = self._file.with_suffix(".part")
-        draft.write_text(json.dumps(record), encoding="utf-8")
-        draft.replace(self._file)
+            ) from error
+        record = {"pid": process.pid, "create_time": created_at}
+        atomic_files.write_text(self._file, json.dumps(record))
         return True
 
     def stop(self) -> list[int]:
@@ -115,18 +104,18 @@ class Component:
         members = self._members()
         if members:
             # Workers whose leader died have nobody left to end their work for.
-            patience = self.stop_seconds if self.pid() is not None else min(1.0, self.stop_seconds)
+            grace = self.stop_seconds if self.pid() is not None else min(1.0, self.stop_seconds)
             _signal(members, signal.SIGTERM)
-            if not self._gone_within(patience):
+            if not self._ends_within(grace):
                 _signal(self._members(), signal.SIGKILL)
-                if not self._gone_within(5.0):
+                if not self._ends_within(5.0):
+                    pids = ", ".join(str(process.pid) for process in self._members())
                     raise StackError(
-                        f"{self.name} (process {', '.join(map(str, self._members()))}) survived "
-                        "being killed; it probably waits for a disk. Look at it with `ps`, "
-                        "then run `retention stack down` again."
+                        f"{self.name} (process {pids}) survived being killed; it probably waits "
+                        "for a disk. Look at it with `ps`, then run `retention stack down` again."
                     )
         self._file.unlink(missing_ok=True)
-        return members
+        return [process.pid for process in members]
 
     def last_words(self, lines: int = 15) -> str:
         """The end of its log, with the place of the whole."""
@@ -137,45 +126,57 @@ class Component:
             tail = log.read().decode("utf-8", errors="replace").splitlines()[-lines:]
         return f"The end of {self.log}:\n" + "\n".join(f"    {line}" for line in tail)
 
-    def _remembered(self) -> tuple[int, int] | None:
+    def _record(self) -> tuple[int, float] | None:
+        """Process id and time of creation of what was started last."""
         try:
             record = json.loads(self._file.read_text(encoding="utf-8"))
-            if record["boot"] != boot_id():
-                return None
-            return int(record["pid"]), int(record["started_ticks"])
+            return int(record["pid"]), float(record["create_time"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def _members(self) -> list[int]:
-        """Every living process of its session or with its mark, children of children included."""
-        remembered = self._remembered()
-        leader = look(remembered[0]) if remembered else None
-        session = (
-            remembered[0]
-            if remembered and (leader is None or leader.started_ticks == remembered[1])
-            else None
-        )
-        found = []
-        for seen in everybody():
-            if seen.pid == os.getpid() or seen.state in "ZX":
-                continue
-            in_session = (
-                session is not None
-                and remembered is not None
-                and seen.session == session
-                and seen.started_ticks >= remembered[1]
-            )
-            if in_session or self._carries_mark(seen.pid):
-                found.append(seen.pid)
-        return found
-
-    def _carries_mark(self, pid: int) -> bool:
+    def _leader(self) -> psutil.Process | None:
+        record = self._record()
+        if record is None:
+            return None
+        pid, created_at = record
+        _reap()
         try:
-            return self._mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-        except OSError:
-            return False
+            process = psutil.Process(pid)
+            is_same = abs(process.create_time() - created_at) <= _CLOCK_TOLERANCE_SECONDS
+            return process if is_same and process.status() not in _ENDED else None
+        except psutil.NoSuchProcess:
+            return None
 
-    def _gone_within(self, seconds: float) -> bool:
+    def _members(self) -> list[psutil.Process]:
+        """Every living process of its session or with its mark, children of children included."""
+        _reap()
+        session = self._session()
+        return [
+            process
+            for process in psutil.process_iter(["status", "environ"])
+            if process.pid != os.getpid()
+            and process.info["status"] not in _ENDED
+            and (
+                (process.info["environ"] or {}).get(MARKER) == self._mark
+                or (session is not None and _session_of(process.pid) == session)
+            )
+        ]
+
+    def _session(self) -> int | None:
+        """Its session, named by the process id of the leader, also after the leader's end."""
+        record = self._record()
+        if record is None:
+            return None
+        pid, created_at = record
+        if created_at < psutil.boot_time() - _CLOCK_TOLERANCE_SECONDS:
+            return None
+        try:
+            newest = psutil.Process(pid).create_time()
+        except psutil.NoSuchProcess:
+            return pid  # not given to another process: whoever is in it was started by the leader
+        return pid if abs(newest - created_at) <= _CLOCK_TOLERANCE_SECONDS else None
+
+    def _ends_within(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
         while self._members():
             if time.monotonic() > deadline:
@@ -184,34 +185,18 @@ class Component:
         return True
 
 
-def look(pid: int) -> Seen | None:
-    """What /proc says of a process, None if there is none."""
+def _reap() -> None:
     _children[:] = [child for child in _children if child.poll() is None]
+
+
+def _session_of(pid: int) -> int | None:
     try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        return os.getsid(pid)
     except OSError:
         return None
-    fields = text[text.rindex(")") + 2 :].split()
-    return Seen(pid=pid, state=fields[0], session=int(fields[3]), started_ticks=int(fields[19]))
 
 
-def everybody() -> list[Seen]:
-    """All processes this user may look at."""
-    seen = (look(int(entry.name)) for entry in Path("/proc").iterdir() if entry.name.isdigit())
-    return [process for process in seen if process is not None]
-
-
-def boot_id() -> str:
-    """The kernel's name for the present boot: process ids of another one mean nothing."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return "unknown"
-
-
-def _signal(pids: Sequence[int], number: signal.Signals) -> None:
-    for pid in pids:
-        try:
-            os.kill(pid, number)
-        except (ProcessLookupError, PermissionError):
-            continue
+def _signal(members: Sequence[psutil.Process], number: signal.Signals) -> None:
+    for process in members:
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            process.send_signal(number)

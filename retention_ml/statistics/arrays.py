@@ -1,4 +1,4 @@
-"""The array types that models pass to each other."""
+"""The array types that models pass to each other, and log-odds."""
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,6 @@ def sigmoid(logit: Floats) -> Floats:
 
 
 def logit(probability: Floats) -> Floats:
-    """Log-odds of a probability, elementwise; 0 and 1 are kept a billionth away from the ends."""
-    kept = np.clip(probability, 1e-9, 1 - 1e-9)
-    return np.asarray(np.log(kept) - np.log1p(-kept), dtype=np.float64)
+    """Log-odds of a probability, elementwise; clipped a billionth away from 0 and 1."""
+    clipped = np.clip(probability, 1e-9, 1 - 1e-9)
+    return np.asarray(np.log(clipped) - np.log1p(-clipped), dtype=np.float64)

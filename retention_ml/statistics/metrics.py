@@ -4,12 +4,20 @@ All metrics take weights, so one pass over sorted predictions gives them for eve
 customers at once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from retention_ml.statistics.arrays import Floats, Ints
+from retention_ml.statistics.bootstrap import (
+    BIASED,
+    Interval,
+    batches,
+    customer_weights,
+    difference_interval,
+    metric_interval,
+)
 
 METRICS = (
     "roc_auc",
@@ -22,22 +30,11 @@ METRICS = (
     "recall_at_10",
     "lift_at_10_of_best",
 )
-_BIASED = "ece"
-_RANKINGS = tuple(name for name in METRICS if name not in ("log_loss", "brier", "ece"))
-OUTCOMES_MIN = 25  # churned, and retained: with fewer of either a group is not judged
+_RANKINGS = tuple(name for name in METRICS if name not in ("log_loss", "brier", BIASED))
+OUTCOMES_MIN = 25  # churned, and retained: with fewer of either a group is not evaluated
 Z_95 = 1.959963984540054  # normal quantile of a two-sided 95 % interval
 _BINS = 10
 _TOP_SHARE = 0.10
-_CHUNK_CELLS = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A metric with its 95 % interval."""
-
-    value: float
-    lower: float
-    upper: float
 
 
 def mean_log_loss(probability: Floats, outcome: Floats, weights: Floats) -> float:
@@ -47,8 +44,8 @@ def mean_log_loss(probability: Floats, outcome: Floats, weights: Floats) -> floa
 
 def log_losses(probability: Floats, outcome: Floats) -> Floats:
     """Log loss of each forecast, in nats."""
-    kept = np.clip(probability, 1e-15, 1 - 1e-15)
-    return np.asarray(-(outcome * np.log(kept) + (1 - outcome) * np.log1p(-kept)))
+    clipped = np.clip(probability, 1e-15, 1 - 1e-15)
+    return np.asarray(-(outcome * np.log(clipped) + (1 - outcome) * np.log1p(-clipped)))
 
 
 def score(probability: Floats, outcome: Floats, weights: Floats | None = None) -> dict[str, Floats]:
@@ -74,24 +71,23 @@ def score(probability: Floats, outcome: Floats, weights: Floats | None = None) -
         class is absent.
     """
     weights = np.ones((1, len(outcome))) if weights is None else weights
-    step = max(1, _CHUNK_CELLS // max(1, len(outcome)))
     parts = [
-        _score_chunk(probability, outcome, weights[at : at + step])
-        for at in range(0, len(weights), step)
+        _score_batch(probability, outcome, weights[batch])
+        for batch in batches(len(weights), len(outcome))
     ]
     return {name: np.concatenate([part[name] for part in parts]) for name in METRICS}
 
 
-def _score_chunk(probability: Floats, outcome: Floats, weights: Floats) -> dict[str, Floats]:
+def _score_batch(probability: Floats, outcome: Floats, weights: Floats) -> dict[str, Floats]:
     order = np.argsort(-probability, kind="stable")
     ranked, y = probability[order], outcome[order]
     w = weights[:, order]
     # Rows of equal probability are one threshold: only the last of each run is looked at.
     ends = np.flatnonzero(np.append(np.diff(ranked) != 0, True))
     hits = np.cumsum(w * y, axis=1)[:, ends]
-    seen = np.cumsum(w, axis=1)[:, ends]
-    total, churned = seen[:, -1], hits[:, -1]
-    misses = seen - hits
+    counts = np.cumsum(w, axis=1)[:, ends]
+    total, churned = counts[:, -1], hits[:, -1]
+    misses = counts - hits
     retained = total - churned
     with np.errstate(divide="ignore", invalid="ignore"):
         nothing = np.zeros((len(w), 1))
@@ -99,16 +95,16 @@ def _score_chunk(probability: Floats, outcome: Floats, weights: Floats) -> dict[
         miss_steps = np.diff(misses, axis=1, prepend=nothing)
         below = hits - hit_steps / 2
         roc_auc = (miss_steps * below).sum(axis=1) / (churned * retained)
-        precision = np.where(seen > 0, hits / seen, 0)
+        precision = np.where(counts > 0, hits / counts, 0)
         pr_auc = (hit_steps * precision).sum(axis=1) / churned
-        # From the other end: thresholds rising, the retained found so far.
-        rest = total[:, None] - seen + hit_steps + miss_steps
+        # From the other end: thresholds rising, the retained counted so far.
+        rest = total[:, None] - counts + hit_steps + miss_steps
         rest_misses = retained[:, None] - misses + miss_steps
         precision = np.where(rest > 0, rest_misses / rest, 0)
         pr_auc_retained = (miss_steps * precision).sum(axis=1) / retained
-        found_in_top = among_first(hits, seen, total * _TOP_SHARE)
-        recall = found_in_top / churned
-        found = {
+        hits_in_top = among_first(hits, counts, total * _TOP_SHARE)
+        recall = hits_in_top / churned
+        metrics = {
             "roc_auc": roc_auc,
             "pr_auc": pr_auc,
             "pr_auc_retained": pr_auc_retained,
@@ -117,31 +113,31 @@ def _score_chunk(probability: Floats, outcome: Floats, weights: Floats) -> dict[
             "ece": _ece(ranked, y, w, total),
             "lift_at_10": recall / _TOP_SHARE,
             "recall_at_10": recall,
-            "lift_at_10_of_best": found_in_top / np.minimum(total * _TOP_SHARE, churned),
+            "lift_at_10_of_best": hits_in_top / np.minimum(total * _TOP_SHARE, churned),
         }
     one_class = (churned <= 0) | (retained <= 0)
     for name in _RANKINGS:
-        found[name] = np.where(one_class, np.nan, found[name])
-    return found
+        metrics[name] = np.where(one_class, np.nan, metrics[name])
+    return metrics
 
 
-def among_first(hits: Floats, seen: Floats, wanted: Floats) -> Floats:
+def among_first(hits: Floats, counts: Floats, wanted: Floats) -> Floats:
     """Sum over the `wanted` first rows, each tie giving its share, shape (draws,).
 
     Parameters
     ----------
-    hits, seen : arrays of float64, shape (draws, ties)
+    hits, counts : arrays of float64, shape (draws, ties)
         What is summed, and how many rows, both added up to the end of each tie.
     wanted : array of float64, shape (draws,)
         How many rows; at most those there are.
     """
-    draws = np.arange(len(seen))
-    at = (seen < wanted[:, None]).sum(axis=1)
-    at = np.minimum(at, seen.shape[1] - 1)
+    draws = np.arange(len(counts))
+    at = (counts < wanted[:, None]).sum(axis=1)
+    at = np.minimum(at, counts.shape[1] - 1)
     before = at > 0
-    seen_before = np.where(before, seen[draws, at - 1], 0.0)
+    counts_before = np.where(before, counts[draws, at - 1], 0.0)
     hits_before = np.where(before, hits[draws, at - 1], 0.0)
-    share = (wanted - seen_before) / np.maximum(seen[draws, at] - seen_before, 1e-300)
+    share = (wanted - counts_before) / np.maximum(counts[draws, at] - counts_before, 1e-300)
     return np.asarray(hits_before + share * (hits[draws, at] - hits_before), dtype=np.float64)
 
 
@@ -195,16 +191,6 @@ class Predictions:
     models: Mapping[str, Floats]
 
 
-def customer_weights(groups: Ints, draws: int, seed: int) -> Floats:
-    """How often each row's customer was drawn, shape (draws, n): all rows of one alike."""
-    customers, position = np.unique(groups, return_inverse=True)
-    count = len(customers)
-    drawn = np.random.default_rng(seed).integers(0, count, size=(draws, count))
-    drawn += np.arange(draws)[:, None] * count
-    times = np.bincount(drawn.ravel(), minlength=draws * count).reshape(draws, count)
-    return times.astype(np.float64)[:, position]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """Metrics of several models with intervals and paired differences.
@@ -226,9 +212,9 @@ class Evaluation:
 
     def difference(self, model: str, other: str, metric: str) -> Interval:
         """Paired difference `model` - `other` with its 95 % interval."""
-        point = self.values[model][metric].value - self.values[other][metric].value
+        value = self.values[model][metric].value - self.values[other][metric].value
         draws = self.draws[model][metric] - self.draws[other][metric]
-        return interval_of(point, _about(metric, point, draws))
+        return difference_interval(metric, value, draws)
 
 
 def evaluate(
@@ -243,7 +229,6 @@ def evaluate(
     Parameters
     ----------
     predictions : Predictions
-        What is judged.
     draws : int
         Resamples of customers.
     seed : int
@@ -251,67 +236,54 @@ def evaluate(
     models : sequence of str, optional
         Which models; default all.
     """
-    weights = customer_weights(predictions.groups, draws, seed)
-    values: dict[str, dict[str, Interval]] = {}
-    resampled: dict[str, dict[str, Floats]] = {}
-    by_day: dict[int, dict[str, dict[str, Interval]]] = {}
-    days = {
-        int(day): np.flatnonzero(predictions.days == day) for day in np.unique(predictions.days)
-    }
-    for model in models if models is not None else predictions.models:
-        points: list[dict[str, Floats]] = []
-        drawn: list[dict[str, Floats]] = []
-        for day, rows in days.items():
-            probability = predictions.models[model][rows]
-            outcome = predictions.outcome[rows]
-            points.append(score(probability, outcome))
-            drawn.append(score(probability, outcome, weights[:, rows]))
-            by_day.setdefault(day, {})[model] = {
-                name: metric_interval(name, float(points[-1][name][0]), drawn[-1][name])
-                for name in METRICS
-            }
-        means = {name: np.mean([part[name] for part in drawn], axis=0) for name in METRICS}
-        values[model] = {
-            name: metric_interval(
-                name, float(np.mean([part[name][0] for part in points])), means[name]
-            )
-            for name in METRICS
-        }
-        resampled[model] = means
-    return Evaluation(values=values, draws=resampled, by_day=by_day)
+
+    def measure(model: str, rows: Ints, weights: Floats | None) -> dict[str, Floats]:
+        return score(predictions.models[model][rows], predictions.outcome[rows], weights)
+
+    return evaluate_by(measure, predictions, draws=draws, seed=seed, models=models)
 
 
-def interval_of(value: float, draws: Floats) -> Interval:
-    """A value with the 95 % interval of its resamples."""
-    lower, upper = np.quantile(draws, [0.025, 0.975])
-    return Interval(value, float(lower), float(upper))
-
-
-def metric_interval(metric: str, value: float, draws: Floats) -> Interval:
-    """A metric of one model with its 95 % interval; that of the `ece` is cut at 0.
+def evaluate_by(
+    measure: Callable[[str, Ints, Floats | None], Mapping[str, Floats]],
+    predictions: Predictions,
+    *,
+    draws: int,
+    seed: int,
+    models: Sequence[str] | None = None,
+) -> Evaluation:
+    """What `measure` gives for every model: means over days with 95 % intervals, paired.
 
     Parameters
     ----------
-    metric : str
-        One of `METRICS`.
-    value : float
-        The metric of the rows as they are.
-    draws : array of float64, shape (draws,)
-        The metric of every resample.
-
-    Examples
-    --------
-    >>> metric_interval("ece", 0.01, np.linspace(0.01, 0.05, 101)).lower
-    0.0
+    measure : callable
+        Of a model, the rows of one day, and weights of shape (draws, rows) or None for the rows
+        as they are: metrics by name, each of shape (draws,).
     """
-    about = _about(metric, value, draws)
-    return interval_of(value, np.maximum(about, 0) if metric == _BIASED else about)
-
-
-def _about(metric: str, value: float, draws: Floats) -> Floats:
-    """Resamples of a metric, or of a difference in it, moved to lie about the value where biased.
-
-    A resample's `ece` holds the noise of drawing twice, so that the resamples of true
-    probabilities all lie above the value that they belong to.
-    """
-    return draws - (np.mean(draws) - value) if metric == _BIASED else draws
+    weights = customer_weights(predictions.groups, draws, seed)
+    days = {
+        int(day): np.flatnonzero(predictions.days == day) for day in np.unique(predictions.days)
+    }
+    values: dict[str, dict[str, Interval]] = {}
+    resampled: dict[str, dict[str, Floats]] = {}
+    by_day: dict[int, dict[str, dict[str, Interval]]] = {}
+    for model in models if models is not None else predictions.models:
+        points = {day: measure(model, rows, None) for day, rows in days.items()}
+        drawn = {day: measure(model, rows, weights[:, rows]) for day, rows in days.items()}
+        for day in days:
+            by_day.setdefault(day, {})[model] = {
+                name: metric_interval(name, float(points[day][name][0]), drawn[day][name])
+                for name in points[day]
+            }
+        names = next(iter(points.values()), {})
+        resampled[model] = {
+            name: np.mean([part[name] for part in drawn.values()], axis=0) for name in names
+        }
+        values[model] = {
+            name: metric_interval(
+                name,
+                float(np.mean([part[name][0] for part in points.values()])),
+                resampled[model][name],
+            )
+            for name in names
+        }
+    return Evaluation(values=values, draws=resampled, by_day=by_day)

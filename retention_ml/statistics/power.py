@@ -1,4 +1,4 @@
-"""What a trial can be expected to bring, told before any outcome is known."""
+"""What a trial can be expected to bring, before any outcome is known."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from retention_ml.statistics.sequential import BETS, bounds_of, differences_of, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is foreseen at the start of a trial.
+    """The forecast at the start of a trial.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Plan:
     assumption: str
 
 
-def foresee(
+def power_analysis(
     champion: Floats,
     challenger: Floats,
     *,
@@ -59,11 +59,11 @@ def foresee(
         Probabilities both give to the same customers.
     customers_per_day : float
         Customers who begin to be counted per day, those reached by campaigns left out. An even
-        flow is supposed; where most begin on one day, the decision comes sooner.
+        flow is assumed; where most begin on one day, the decision comes sooner.
     horizon_days : int
         Days from a score until its outcome is known (lead, horizon and settling).
     days_max : int
-        Days after which the trial is given up, from the first common score.
+        Days after which the trial is abandoned, from the first common score.
     error_rate : float
         As in `sequential.looks`.
     earliest_day : int
@@ -85,7 +85,7 @@ def foresee(
     --------
     >>> same = np.full(100, 0.6)
     >>> rates = {"customers_per_day": 50, "horizon_days": 29, "days_max": 182, "error_rate": 0.05}
-    >>> foresee(same, same, **rates).power
+    >>> power_analysis(same, same, **rates).power
     0.0
     """
     if len(champion) == 0 or len(champion) != len(challenger):
@@ -113,51 +113,65 @@ def foresee(
     half, most = (
         int(np.argmax(won_by >= share)) if won_by[-1] >= share else None for share in (0.5, 0.9)
     )
-    power = float(won_by[-1])
-    supposed = (
+    return Plan(
+        power=float(won_by[-1]),
+        days_expected=None if half is None else int(days[half]),
+        days_most=None if most is None else int(days[most]),
+        customers_expected=None if half is None else int(counts[half]),
+        assumption=_assumption(truth, days_max, float(won_by[-1]), days, counts, half, most),
+    )
+
+
+def _assumption(
+    truth: float,
+    days_max: int,
+    power: float,
+    days: Ints,
+    counts: Ints,
+    half: int | None,
+    most: int | None,
+) -> str:
+    """What was assumed and what follows; `half` and `most` are positions in `days`."""
+    assumption = (
         "the challenger's probabilities are true"
         if truth == 1
         else f"the truth lies {truth:.0%} of the way from the champion to the challenger"
     )
-    sentence = f"If {supposed}, it wins within {days_max} days with a chance of {power:.0%}"
+    sentence = f"If {assumption}, it wins within {days_max} days with a chance of {power:.0%}"
     if half is not None:
         sentence += f"; half of such trials are won by day {days[half]}, with {counts[half]:,} customers counted"
     if most is not None:
         sentence += f", nine in ten by day {days[most]}"
-    return Plan(
-        power=power,
-        days_expected=None if half is None else int(days[half]),
-        days_most=None if most is None else int(days[most]),
-        customers_expected=None if half is None else int(counts[half]),
-        assumption=sentence + ".",
-    )
+    return f"{sentence}."
 
 
 def _growth(champion: Floats, challenger: Floats, truth: float) -> tuple[Floats, Floats]:
-    # Mean and spread of log wealth per customer, by bet. Bettors whom one of these customers
-    # could cost all they have are taken to have left before the first.
+    # Mean and spread of log wealth per customer, by bet. Bettors to whom one of these customers
+    # could cost all of their wealth count as having left before the first.
     true = np.clip(champion + truth * (challenger - champion), 0.0, 1.0)
-    if_lost = differences_of(champion, challenger, np.ones_like(true))
-    if_kept = differences_of(champion, challenger, np.zeros_like(true))
+    if_churned = differences_of(champion, challenger, np.ones_like(true))
+    if_stayed = differences_of(champion, challenger, np.zeros_like(true))
     largest = bounds_of(champion, challenger).max()
     drift, spread = np.full(len(BETS), -np.inf), np.zeros(len(BETS))
     for k, bet in enumerate(BETS):
         if bet * largest < 1:
-            lost, kept = np.log1p(bet * if_lost), np.log1p(bet * if_kept)
-            drift[k] = np.mean(true * lost + (1 - true) * kept)
-            square = np.mean(true * lost**2 + (1 - true) * kept**2)
+            churned, stayed = np.log1p(bet * if_churned), np.log1p(bet * if_stayed)
+            drift[k] = np.mean(true * churned + (1 - true) * stayed)
+            square = np.mean(true * churned**2 + (1 - true) * stayed**2)
             spread[k] = np.sqrt(max(square - drift[k] ** 2, 0.0))
     return drift, spread
 
 
 def _paths(drift: Floats, spread: Floats, counts: Ints, draws: int, seed: int) -> Floats:
     # Log e-values of drawn trials, shape (draws, looks).
-    known = counts > 0
-    steps = np.sqrt(np.diff(counts[known], prepend=0))
+    has_customers = counts > 0
+    steps = np.sqrt(np.diff(counts[has_customers], prepend=0))
     noise = np.random.default_rng(seed).standard_normal((draws, len(steps)))
-    wealth = np.cumsum(noise * steps, axis=1)[:, :, None] * spread + np.outer(counts[known], drift)
+    wealth = np.cumsum(noise * steps, axis=1)[:, :, None] * spread + np.outer(
+        counts[has_customers], drift
+    )
     evidence = np.zeros((draws, len(counts)))
-    evidence[:, known] = log_mixture(wealth, BETS)
+    evidence[:, has_customers] = log_mixture(wealth, BETS)
     return evidence
 
 

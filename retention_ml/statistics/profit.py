@@ -8,12 +8,12 @@ as long as it is above zero and the budget lasts; then what really happened coun
 reached costs `offer_cost`, and of those who did churn `save_rate` would have been kept, each worth
 margin_share x revenue. The revenue is an estimate, the same for every model (`revenue_as_lately_cents`):
 what a customer who left would have spent cannot be observed. So this compares rankings; it is no
-forecast of a campaign, whose effect only an experiment tells.
+forecast of a campaign, whose effect only an experiment shows.
 
 References
 ----------
 Óskarsdóttir, Baesens, Vanthienen, "Profit-based model selection for customer retention using
-individual customer lifetime values", Big Data, 2018: the same balance of costs and kept value,
+individual customer lifetime values", Big Data, 2018: the same balance of costs and saved value,
 there maximised over the share that is reached, here at the share that the budget allows.
 """
 
@@ -22,19 +22,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from retention_ml.statistics.arrays import Floats
-from retention_ml.statistics.metrics import (
-    Evaluation,
-    Interval,
-    Predictions,
-    among_first,
-    customer_weights,
-    interval_of,
-)
+from retention_ml.statistics.arrays import Floats, Ints
+from retention_ml.statistics.bootstrap import batches
+from retention_ml.statistics.metrics import Evaluation, Predictions, among_first, evaluate_by
 
 PROFIT = "profit_per_thousand"
 _CENTS = 100.0
-_CHUNK_CELLS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +61,8 @@ def expected_gain_cents(probability: Floats, revenue_cents: Floats, offer: Offer
     >>> expected_gain_cents(np.array([0.5, 0.01]), np.array([50_000.0, 50_000.0]), offer).tolist()
     [250.0, -485.0]
     """
-    kept = offer.save_rate * offer.margin_share * _known(revenue_cents)
-    return np.asarray(probability * kept - offer.cost_cents)
+    saved = offer.save_rate * offer.margin_share * _non_negative(revenue_cents)
+    return np.asarray(probability * saved - offer.cost_cents)
 
 
 def earned_per_thousand(
@@ -99,17 +92,16 @@ def earned_per_thousand(
     if len(order) == 0:
         return np.zeros(len(weights))
     ends = np.flatnonzero(np.append(np.diff(gain[order]) != 0, True))
-    kept = outcome * offer.save_rate * offer.margin_share * _known(revenue_cents)
-    earned = (kept - offer.cost_cents)[order]
-    step = max(1, _CHUNK_CELLS // len(outcome))
+    saved = outcome * offer.save_rate * offer.margin_share * _non_negative(revenue_cents)
+    earned = (saved - offer.cost_cents)[order]
     parts = []
-    for at in range(0, len(weights), step):
-        w = weights[at : at + step]
+    for batch in batches(len(weights), len(outcome)):
+        w = weights[batch]
         total = w.sum(axis=1)
-        seen = np.cumsum(w[:, order], axis=1)[:, ends]
+        counts = np.cumsum(w[:, order], axis=1)[:, ends]
         sums = np.cumsum(w[:, order] * earned, axis=1)[:, ends]
-        reached = np.minimum(total * offer.budget_share, seen[:, -1])
-        parts.append(among_first(sums, seen, reached) / total * 1_000 / _CENTS)
+        reached = np.minimum(total * offer.budget_share, counts[:, -1])
+        parts.append(among_first(sums, counts, reached) / total * 1_000 / _CENTS)
     return np.concatenate(parts)
 
 
@@ -129,20 +121,14 @@ def profits(
     revenue_cents : array of float64, shape (n,)
         What each customer spends if retained, the same for all models.
     """
-    weights = customer_weights(predictions.groups, draws, seed)
-    values: dict[str, dict[str, Interval]] = {}
-    resampled: dict[str, dict[str, Floats]] = {}
-    by_day = [np.flatnonzero(predictions.days == day) for day in np.unique(predictions.days)]
-    for model in models if models is not None else predictions.models:
-        points, drawn = [], []
-        for rows in by_day:
-            own = (predictions.models[model][rows], predictions.outcome[rows], revenue_cents[rows])
-            points.append(earned_per_thousand(*own, offer)[0])
-            drawn.append(earned_per_thousand(*own, offer, weights[:, rows]))
-        mean = np.mean(drawn, axis=0)
-        values[model] = {PROFIT: interval_of(float(np.mean(points)), mean)}
-        resampled[model] = {PROFIT: mean}
-    return Evaluation(values=values, draws=resampled)
+
+    def measure(model: str, rows: Ints, weights: Floats | None) -> dict[str, Floats]:
+        probability, outcome = predictions.models[model][rows], predictions.outcome[rows]
+        return {
+            PROFIT: earned_per_thousand(probability, outcome, revenue_cents[rows], offer, weights)
+        }
+
+    return evaluate_by(measure, predictions, draws=draws, seed=seed, models=models)
 
 
 def revenue_as_lately_cents(
@@ -177,5 +163,5 @@ def revenue_window_days(available_days: Sequence[int], horizon_days: int) -> int
     return min(covering) if covering else max(available_days)
 
 
-def _known(revenue_cents: Floats) -> Floats:
+def _non_negative(revenue_cents: Floats) -> Floats:
     return np.nan_to_num(np.maximum(revenue_cents, 0), nan=0.0, posinf=0.0)

@@ -1,10 +1,11 @@
 """A comparison of two forecasters that may be looked at every day (docs/decisions/0012).
 
-A bettor who takes the challenger for better starts with one coin and stakes, customer after
-customer, the same share λ of what he has: after t customers he has Π (1 + λ dᵢ), where dᵢ is by
-how much the challenger's forecast was better. If it is no better on average, he cannot expect to
-gain, whenever he stops: E(1 + λ dᵢ) = 1 + λ μᵢ ≤ exp(λ μᵢ). Wealth of 20 is then reached with a
-chance of at most one in twenty. The e-value is the wealth of many bettors with different λ.
+A bettor who believes that the challenger is better starts with one coin and stakes, customer after
+customer, the same share λ of their wealth: after t customers it is Π (1 + λ dᵢ), where dᵢ is by
+how much the challenger's forecast was better. If it is no better on average, the bettor cannot
+expect to gain, whenever they stop: E(1 + λ dᵢ) = 1 + λ μᵢ ≤ exp(λ μᵢ). A wealth of 20 is then
+reached with a chance of at most one in twenty. The e-value is the mean wealth of many bettors with
+different λ.
 
 References
 ----------
@@ -32,7 +33,7 @@ _HALVINGS = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """What is known after the first `count` customers.
+    """The evidence after the first `count` customers.
 
     Attributes
     ----------
@@ -42,7 +43,7 @@ class Look:
         Mean difference; above zero the challenger was better. 0 before the first customer.
     lower, upper : float
         Ends of the confidence sequence for the mean of the expected differences of these
-        customers. Each end is wrong at any look whatsoever with a chance of at most
+        customers. Each end is wrong at any look at all with a chance of at most
         `error_rate`, the interval of both thus with at most twice that. `lower >= 0` exactly
         where `e_better >= 1 / error_rate`, `upper <= 0` exactly where `e_worse` is.
     e_better, e_worse : float
@@ -75,14 +76,14 @@ def differences_of(champion: Floats, challenger: Floats, churned: Floats) -> Flo
 
 
 def bounds_of(champion: Floats, challenger: Floats) -> Floats:
-    """The largest difference that either outcome can bring, known before the outcome.
+    """The largest difference that either outcome can bring; it does not depend on the outcome.
 
     >>> bounds_of(np.array([0.5]), np.array([0.75]))
     array([0.3125])
     """
-    if_lost = differences_of(champion, challenger, np.ones_like(champion))
-    if_kept = differences_of(champion, challenger, np.zeros_like(champion))
-    return np.maximum(np.abs(if_lost), np.abs(if_kept))
+    if_churned = differences_of(champion, challenger, np.ones_like(champion))
+    if_stayed = differences_of(champion, challenger, np.zeros_like(champion))
+    return np.maximum(np.abs(if_churned), np.abs(if_stayed))
 
 
 def looks(
@@ -99,7 +100,7 @@ def looks(
     differences : array of float64, shape (n,)
         From `differences_of`, within -1 and 1, in the order in which customers are counted.
     counts : array of int64, shape (k,)
-        How many of them were known at each look; must not fall.
+        How many of them had an outcome at each look; must not fall.
     error_rate : float
         Between 0 and 1, for each end of the interval.
     bounds : array of float64, shape (n,), optional
@@ -167,19 +168,19 @@ def log_mixture(log_wealth: Floats, bets: Floats) -> Floats:
 
 
 def _log_wealth(differences: Floats, largest: Floats, counts: Ints, bets: Floats) -> Floats:
-    # A bettor leaves, with nothing, before the first customer who could cost him all he has.
+    # A bettor leaves, with nothing, before the first customer who could cost all of their wealth.
     wealth = np.full((len(counts), len(bets)), -np.inf)
     for k, bet in enumerate(bets):
         stays = int(np.searchsorted(largest, 1.0 / bet, side="left"))
         sums = np.append(0.0, np.cumsum(np.log1p(bet * differences[:stays])))
-        known = counts <= stays
-        wealth[known, k] = sums[counts[known]]
+        before_leaving = counts <= stays
+        wealth[before_leaving, k] = sums[counts[before_leaving]]
     return wealth
 
 
 def _lower(log_wealth: Floats, counts: Ints, bets: Floats, error_rate: float) -> Floats:
     # Largest mean that is refuted: had it been the mean, wealth · exp(-λ · count · mean) would
-    # be what nobody gains by. The first halving asks about 0, as the e-value does.
+    # gain nothing on average. The first halving tests 0, as the e-value does.
     low, high = np.full(len(counts), -1.0), np.full(len(counts), 1.0)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2

@@ -23,6 +23,7 @@ from retention_ml.models.predictors.blend import Blend, Member
 from retention_ml.models.predictors.seasonal import FEATURES as SEASON
 from retention_ml.models.predictors.seasonal import Seasonal
 from retention_ml.models.training.candidates import candidate
+from retention_ml.models.training.fitting import FitContext
 from tests.worlds.samples import rows
 
 Contents = dict[str, bytes]
@@ -42,19 +43,19 @@ _VALUES: tuple[Any, ...] = (
 
 def originals() -> dict[str, Contents]:
     """Small sound bundles of every kind, with the timing that trained ones carry."""
-    known = rows(500, seed=3)
-    timing = fit_timing(known.histories, lead_days=0, horizon_days=28).to_dict()
+    sample = rows(500, seed=3)
+    timing = fit_timing(sample.histories, lead_days=0, horizon_days=28).to_dict()
     fitted = {
-        name: candidate(name).fit(known, seed=1, threads=1)
+        name: candidate(name).fit(sample, FitContext(seed=1, threads=1))
         for name in ("recency", "logistic", "bg_nbd", "lightgbm_default")
     }
     members = [
         Member(name=name, predictor=one.predictor, features=one.features, weight=0.3)
         for name, one in fitted.items()
     ]
-    season = Seasonal(phases=np.array([0.1, 0.5, 0.8]), heights=np.array([0.1, -0.1, 0.0]))
+    season = Seasonal(phases=np.array([0.1, 0.5, 0.8]), log_odds=np.array([0.1, -0.1, 0.0]))
     members.append(Member(name="season", predictor=season, features=SEASON, weight=1.0))
-    features = (*known.features, *SEASON)
+    features = (*sample.features, *SEASON)
     bundles = {
         name: one.to_bundle(name, timing=timing, definition_hash="d")
         for name, one in fitted.items()
@@ -83,10 +84,10 @@ def mutated(sound: dict[str, Contents], number: int) -> Contents:
 
 
 def _flip(draw: random.Random, text: bytes) -> bytes:
-    found = bytearray(text)
-    for _ in range(draw.choice((1, 1, 3, 20)) if found else 0):
-        found[draw.randrange(len(found))] ^= 1 << draw.randrange(8)
-    return bytes(found)
+    edited = bytearray(text)
+    for _ in range(draw.choice((1, 1, 3, 20)) if edited else 0):
+        edited[draw.randrange(len(edited))] ^= 1 << draw.randrange(8)
+    return bytes(edited)
 
 
 def _cut(draw: random.Random, text: bytes) -> bytes:
@@ -201,9 +202,9 @@ def samples() -> tuple[pa.Table, pa.Table]:
 
 
 def _customers(count: int) -> pa.Table:
-    known = rows(count, seed=9)
+    sample = rows(count, seed=9)
     draw = np.random.default_rng(4)
-    columns = {name: known.values[:, j] for j, name in enumerate(known.features)}
+    columns = {name: sample.values[:, j] for j, name in enumerate(sample.features)}
     for name in (*SEASON, *shipped.shipped().features):
         columns.setdefault(name, np.floor(draw.gamma(2, 20, count)))
     return pa.table(
@@ -222,10 +223,10 @@ def read(sound: dict[str, Contents], numbers: Sequence[int], answers: str) -> No
         tables = _written(Path(scratch))
         with Path(answers).open("a", encoding="utf-8") as file:
             for number in numbers:
-                said = _said(
+                answer = answer_of(
                     mutated(sound, number), Path(scratch) / "bundle", tables[number % 8 == 0]
                 )
-                file.write(json.dumps([number, said]) + "\n")
+                file.write(json.dumps([number, answer]) + "\n")
                 file.flush()
 
 
@@ -237,7 +238,7 @@ def _written(folder: Path) -> tuple[Path, Path]:
     return places
 
 
-def _said(contents: Contents, folder: Path, sample: Path) -> str:
+def answer_of(contents: Contents, folder: Path, sample: Path) -> str:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     for name, text in contents.items():
@@ -249,6 +250,11 @@ def _said(contents: Contents, folder: Path, sample: Path) -> str:
         return f"raised {type(error).__name__}: {str(error)[:200]}"
     if fault is not None:
         return f"refused: {fault}"
-    found = Bundle.load(folder, sha256).predict(feather.read_table(str(sample)))
-    sane = len(found) and np.isfinite(found).all() and found.min() >= 0 and found.max() <= 1
+    probability = Bundle.load(folder, sha256).predict(feather.read_table(str(sample)))
+    sane = (
+        len(probability)
+        and np.isfinite(probability).all()
+        and probability.min() >= 0
+        and probability.max() <= 1
+    )
     return SERVED if sane else "served something else than probabilities"

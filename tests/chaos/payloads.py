@@ -90,11 +90,13 @@ def payloads(sound: Mapping[str, bytes]) -> dict[str, Callable[[Path], Files]]:
         return {BUNDLE + name: text for name, text in {**sound, **named}.items()}
 
     def instead(name: str, text: bytes) -> Files:
-        return {BUNDLE + each: text if each == name else own for each, own in sound.items()}
+        return {
+            BUNDLE + each: text if each == name else original for each, original in sound.items()
+        }
 
-    def told(canary: Path, **said: object) -> Files:
+    def with_manifest(canary: Path, **entries: object) -> Files:
         return with_bundle(evil__py=_source(canary)) | {
-            BUNDLE + "manifest.json": json.dumps({**manifest, **said}).encode()
+            BUNDLE + "manifest.json": json.dumps({**manifest, **entries}).encode()
         }
 
     return {
@@ -152,9 +154,9 @@ def payloads(sound: Mapping[str, bytes]) -> dict[str, Callable[[Path], Files]]:
             **with_bundle(),
             BUNDLE + "retention_ml/__init__.py": _source(canary),
         },
-        "a manifest whose kind is a module": lambda canary: told(canary, kind="evil"),
-        "a manifest whose kind is a path": lambda canary: told(canary, kind="../bundle/evil.py"),
-        "a manifest that asks for a loader": lambda canary: told(
+        "a manifest whose kind is a module": lambda canary: with_manifest(canary, kind="evil"),
+        "a manifest whose kind is a path": lambda canary: with_manifest(canary, kind="../bundle/evil.py"),
+        "a manifest that asks for a loader": lambda canary: with_manifest(
             canary, loader_module="evil", __reduce__=["os.makedirs", [str(canary)]]
         ),
         "a tree model that is a pickle": lambda canary: {
@@ -181,10 +183,10 @@ def payloads(sound: Mapping[str, bytes]) -> dict[str, Callable[[Path], Files]]:
 
 def sha256_of(files: Files) -> str:
     """The digest that the bundle among the files has, so that it contradicts nothing."""
-    found = {
+    bundle = {
         name.removeprefix(BUNDLE): text for name, text in files.items() if name.startswith(BUNDLE)
     }
-    return digest(found) if found else hashlib.sha256(repr(sorted(files)).encode()).hexdigest()
+    return digest(bundle) if bundle else hashlib.sha256(repr(sorted(files)).encode()).hexdigest()
 
 
 def load_carelessly(files: Files) -> None:

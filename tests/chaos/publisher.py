@@ -42,6 +42,6 @@ def _publish_naively(world: World, as_of: date) -> None:
             day=as_of,
             id=snapshot_id,
         )
-    failpoints.reach("publish.before_commit")
+    failpoints.failpoint("publish.before_commit")
     with world.warehouse.transaction() as transaction:
         transaction.execute("INSERT INTO scores.customer_daily SELECT * FROM aside")

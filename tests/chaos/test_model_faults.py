@@ -16,7 +16,7 @@ from uuid import uuid4
 import pytest
 
 from retention_ml.models.bundle.bundle import FILES_MAX, Bundle
-from retention_ml.models.promotion.reconcile import follow
+from retention_ml.models.promotion.apply import load_served_model
 from retention_ml.models.registry import mlflow_registry as registry_module
 from retention_ml.settings import Settings
 from tests.chaos import hostile
@@ -37,7 +37,7 @@ def _put(shelf: Shelf, files: Files, sha256: str, **tags: str) -> str:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(text)
     registry = shelf.registry
-    with registry._asking({}):
+    with registry._request():
         run = registry._client.create_run(registry._experiment).info.run_id
         registry._client.log_artifacts(run, str(folder), "model")
         made = registry._client.create_model_version(
@@ -94,7 +94,7 @@ def test_code_under_the_alias_never_runs_and_the_last_good_stays(
     canary = tmp_path / "canary"
     files = payloads(sound.contents)[name](canary)
     version = _put(stand, files, sha256_of(files))
-    stand.registry.point("champion", version)
+    stand.registry.set_alias("champion", version)
     assert stand.served() == "1"
     assert not canary.exists()
     assert stand.ledger()[-1] == (version, "refuse")
@@ -113,7 +113,7 @@ def test_code_beside_a_sound_bundle_never_runs_and_the_bundle_serves(
     canary = tmp_path / "canary"
     files = payloads(sound.contents)[name](canary)
     files |= {BUNDLE + each: text for each, text in sound.contents.items()}
-    shelf.registry.point("champion", _put(shelf, files, sound.sha256))
+    shelf.registry.set_alias("champion", _put(shelf, files, sound.sha256))
     assert shelf.served() == "4"
     assert not canary.exists()
 
@@ -139,7 +139,7 @@ def test_a_bundle_that_is_no_folder_of_plain_files_is_refused(
 ) -> None:
     version = _put_bundle(stand, sound)
     SHAPES[shape](_stored(stand, version))
-    stand.registry.point("champion", version)
+    stand.registry.set_alias("champion", version)
     assert stand.served() == "1"
     assert stand.ledger()[-1] == (version, "refuse")
 
@@ -157,7 +157,7 @@ def test_what_the_registry_cannot_hand_out_is_not_waited_for(
 ) -> None:
     version = _put_bundle(stand, sound)
     UNREADABLE[shape](_stored(stand, version))
-    stand.registry.point("champion", version)
+    stand.registry.set_alias("champion", version)
     before = stand.ledger()
     assert stand.served() == "1"
     assert "The last good champion is used, because" in caplog.text
@@ -168,7 +168,7 @@ def test_a_bundle_beyond_all_bounds_is_not_fetched(
     stand: Shelf, sound: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     version = _put_bundle(stand, sound)
-    stand.registry.point("champion", version)
+    stand.registry.set_alias("champion", version)
     monkeypatch.setattr(registry_module, "TOTAL_BYTES_MAX", 1_000)
     assert stand.served() == "1"
     assert stand.ledger()[-1] == (version, "refuse")
@@ -185,17 +185,17 @@ def test_a_name_that_cannot_be_written_down_leaves_the_last_good(
     stand: Shelf, sound: Bundle, key: str, text: str
 ) -> None:
     manifest = json.dumps({**sound.manifest, key: text}).encode()
-    files = {BUNDLE + name: own for name, own in sound.contents.items()}
+    files = {BUNDLE + name: text for name, text in sound.contents.items()}
     files[f"{BUNDLE}manifest.json"] = manifest
     version = _put(stand, files, sha256_of(files))
-    stand.registry.point("champion", version)
+    stand.registry.set_alias("champion", version)
     assert stand.served() == "1"
     assert stand.ledger()[-1] == (version, "refuse")
 
 
 def test_a_tag_that_cannot_be_written_down_leaves_the_last_good(stand: Shelf) -> None:
     version = _put(stand, {"x": b""}, "a" * 64, model_name="a\0b", note="a\0b")
-    stand.registry.point("champion", version)
+    stand.registry.set_alias("champion", version)
     for _ in range(2):
         assert stand.served() == "1"
     assert stand.ledger()[-2:].count((version, "refuse")) == 1
@@ -283,7 +283,7 @@ def test_a_swap_that_leaves_the_approved_files_somewhere_is_healed(
     approved: Approved, what: str
 ) -> None:
     HEALED[what](approved)
-    served = follow(approved.shelf.registry, approved.shelf.warehouse, "champion")
+    served = load_served_model(approved.shelf.registry, approved.shelf.warehouse, "champion")
     assert served is not None
     assert (served.version, served.bundle.contents) == ("4", approved.bundle.contents)
     assert Bundle.load(approved.cache, approved.bundle.sha256).sha256 == approved.bundle.sha256
@@ -330,7 +330,7 @@ def answers(
 ) -> dict[int, str]:
     """What became of each mutation, read by processes that are replaced when they die."""
     folder = tmp_path_factory.mktemp("answers")
-    found: dict[int, str] = {}
+    answers_by_number: dict[int, str] = {}
     for begin in range(0, TEXTS, AT_ONCE):
         numbers = list(range(begin, min(begin + AT_ONCE, TEXTS)))
         while numbers:
@@ -338,12 +338,12 @@ def answers(
             process = processes.Process(target=hostile.read, args=(texts, numbers, str(file)))
             process.start()
             process.join()
-            told = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
-            found |= dict(map(json.loads, told))
-            numbers = [number for number in numbers if number not in found]
+            lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+            answers_by_number |= dict(map(json.loads, lines))
+            numbers = [number for number in numbers if number not in answers_by_number]
             if numbers:
-                found[numbers.pop(0)] = f"died by {process.exitcode}"
-    return found
+                answers_by_number[numbers.pop(0)] = f"died by {process.exitcode}"
+    return answers_by_number
 
 
 def test_bundles_that_nobody_touched_are_served(
@@ -352,18 +352,18 @@ def test_bundles_that_nobody_touched_are_served(
     few, many = hostile._written(tmp_path)
     for contents in texts.values():
         for sample in (few, many):
-            assert hostile._said(dict(contents), tmp_path / "bundle", sample) == hostile.SERVED
+            assert hostile.answer_of(dict(contents), tmp_path / "bundle", sample) == hostile.SERVED
 
 
 def test_hostile_text_is_refused_in_words_or_gives_probabilities(answers: dict[int, str]) -> None:
     assert sorted(answers) == list(range(TEXTS))
     odd = {
-        number: said
-        for number, said in answers.items()
-        if said != hostile.SERVED and not said.startswith("refused: ")
+        number: answer
+        for number, answer in answers.items()
+        if answer != hostile.SERVED and not answer.startswith("refused: ")
     }
     assert odd == {}
-    refused = [said for said in answers.values() if said != hostile.SERVED]
-    assert all(said.isprintable() and len(said) < 600 for said in refused)
+    refused = [answer for answer in answers.values() if answer != hostile.SERVED]
+    assert all(answer.isprintable() and len(answer) < 600 for answer in refused)
     # Both happen: neither is everything refused unread, nor everything taken.
     assert TEXTS * 0.5 < len(refused) < TEXTS * 0.99

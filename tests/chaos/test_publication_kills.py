@@ -89,7 +89,7 @@ def _run(processes: BaseContext, world: World, place: str = "", *, is_naive: boo
 @contextmanager
 def _reader(url: str) -> Iterator[set[tuple[object, ...]]]:
     """What a reader who asks without pause has seen: day, snapshots, customers."""
-    seen: set[tuple[object, ...]] = set()
+    answers: set[tuple[object, ...]] = set()
     stop, began = threading.Event(), threading.Event()
 
     def read() -> None:
@@ -100,7 +100,7 @@ def _reader(url: str) -> Iterator[set[tuple[object, ...]]]:
                     "SELECT max(as_of), count(DISTINCT snapshot_id), count(*), "
                     "count(DISTINCT customer_id) FROM reports.customer_risk"
                 )[0]
-            seen.add(tuple(row))
+            answers.add(tuple(row))
             began.set()
         warehouse.close()
 
@@ -108,7 +108,7 @@ def _reader(url: str) -> Iterator[set[tuple[object, ...]]]:
     thread.start()
     try:
         began.wait(10)
-        yield seen
+        yield answers
     finally:
         stop.set()
         thread.join()
@@ -136,15 +136,15 @@ def test_killed_anywhere_readers_see_a_whole_snapshot_and_a_retry_completes(
     processes: BaseContext, published: World, place: str
 ) -> None:
     old, new = (DAY, 1, CUSTOMERS, CUSTOMERS), (NEXT, 1, CUSTOMERS, CUSTOMERS)
-    with _reader(published.warehouse.url) as seen:
+    with _reader(published.warehouse.url) as answers:
         assert _run(processes, published, place) == KILLED
         assert _broken(published) == []
-        after_kill = set(seen)
+        after_kill = set(answers)
         assert _run(processes, published) == 0
     assert _broken(published) == []
     assert after_kill <= {old, new}
     assert (new in after_kill) <= (place == "publish.after_commit")
-    assert seen == {old, new}
+    assert answers == {old, new}
     counts = published.rows(
         "SELECT as_of, count(*) AS n FROM reports.customer_risk_history GROUP BY 1 ORDER BY 1"
     )
@@ -155,8 +155,8 @@ def test_a_naive_publisher_is_caught_by_reader_and_invariants(
     processes: BaseContext, published: World
 ) -> None:
     """Negative control: pointing before writing shows half a snapshot when killed."""
-    with _reader(published.warehouse.url) as seen:
+    with _reader(published.warehouse.url) as answers:
         assert _run(processes, published, "publish.before_commit", is_naive=True) == KILLED
-    assert (None, 0, 0, 0) in seen
+    assert (None, 0, 0, 0) in answers
     assert "a published snapshot has every row of its manifest" in _broken(published)
     assert "a published snapshot was audited" in _broken(published)

@@ -19,7 +19,7 @@ from retention_ml.models.registry import mlflow_registry as registry_module
 from retention_ml.models.registry.mlflow_registry import Registry
 from retention_ml.models.training.train import fit, prepare, select
 from retention_ml.outcomes.trial.trials import trial_between
-from retention_ml.receipts import Receipt
+from retention_ml.receipts import DecisionReceipt
 from retention_ml.settings import Settings
 from tests.chaos import decider
 from tests.models.conftest import Trained, settings_in
@@ -68,7 +68,7 @@ def test_a_registry_that_is_silent_or_stopped_delays_scoring_by_less_than_promis
 
 def test_the_waits_that_are_configured_add_up_to_less_than_promised() -> None:
     """An open decision, then one look: two requests in a row may go unanswered."""
-    waits = {key: float(value) for key, value in registry_module._BRISK.items()}
+    waits = {key: float(value) for key, value in registry_module._TIMEOUTS["short"].items()}
     tries = 1 + waits["MAX_RETRIES"]
     once = tries * waits["TIMEOUT"] + waits["BACKOFF_FACTOR"] * 2 ** waits["MAX_RETRIES"]
     assert 2 * once < PROMISED_SECONDS
@@ -85,7 +85,7 @@ def test_what_the_ledger_decided_serves_from_the_cache_whatever_the_registry_say
         monkeypatch.setenv(f"MLFLOW_HTTP_REQUEST_{key}", value)
     shelf.promote("1")
     shelf.promote("2")
-    shelf.seat("3")
+    shelf.make_challenger("3")
     away = _at(shelf, request.getfixturevalue(where))
     assert shelf.served("challenger", away) == "3"
     shelf.promote("1", settings=away)  # decided now, its alias follows another day
@@ -128,7 +128,7 @@ class Deciding:
     def shelf(self) -> Shelf:
         return Shelf(warehouse=self.shop.warehouse, settings=self.shop.settings)
 
-    def select(self) -> Receipt:
+    def select(self) -> DecisionReceipt:
         return select(
             self.shop.warehouse,
             settings=self.shop.settings,

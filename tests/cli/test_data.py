@@ -118,9 +118,9 @@ def test_a_wide_file_shows_twenty_names_once_and_all_of_them_as_json(
     ]  # fmt: skip
     assert "1,006" in shown
     assert "and 980 more" in " ".join(shown.split())
-    found = json.loads(run("sources", "check", "--source", "my_shop", file, "--json").stdout)
-    assert found["columns"] == [*HEADER.split(";"), *wide]
-    assert found["columns_not_read"] == wide
+    document = json.loads(run("sources", "check", "--source", "my_shop", file, "--json").stdout)
+    assert document["columns"] == [*HEADER.split(";"), *wide]
+    assert document["columns_not_read"] == wide
 
 
 @pytest.mark.parametrize(

@@ -26,13 +26,13 @@ def test_the_help_names_every_command() -> None:
 
 def test_every_option_of_every_command_is_explained() -> None:
     group = typer.main.get_command(app)
-    waiting, silent, seen = [("retention", group)], [], 0
+    waiting, silent, count = [("retention", group)], [], 0
     while waiting:
         path, one = waiting.pop()
         waiting += [(f"{path} {name}", c) for name, c in getattr(one, "commands", {}).items()]
-        seen += len(one.params)
+        count += len(one.params)
         silent += [f"{path} {p.name}" for p in one.params if not getattr(p, "help", None)]
-    assert seen > 60
+    assert count > 60
     assert silent == []
 
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from retention_ml.cli import app
 from retention_ml.cli.frame import with_registry
 from retention_ml.cli.tables import print_tiers
-from retention_ml.receipts import Receipt
+from retention_ml.receipts import DecisionReceipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
@@ -33,8 +33,8 @@ def test_a_score_whose_model_is_gone_is_shown_with_its_note(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RETENTION_WAREHOUSE_URL", warehouse.url)
-    found: dict[str, Any] = {"note": "no longer served", "families": [], "features": []}
-    monkeypatch.setattr("retention_ml.scores.explain.explain", lambda *_, **__: found)
+    explanation: dict[str, Any] = {"note": "no longer served", "families": [], "features": []}
+    monkeypatch.setattr("retention_ml.scores.explain.explain", lambda *_, **__: explanation)
     shown = CliRunner().invoke(app, ["explain", "c1"])
     assert shown.exit_code == 0, shown.exception
     assert "no longer served" in shown.stdout
@@ -72,16 +72,16 @@ def shop(warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_the_versions_are_listed_from_the_ledger_where_no_registry_answers() -> None:
     shown = CliRunner().invoke(app, ["models", "--json"])
     assert shown.exit_code == 0, shown.exception
-    found = json.loads(shown.stdout)
-    assert found["registry"].startswith("This is what the ledger knows")
-    two, one = found["versions"]
+    listed = json.loads(shown.stdout)
+    assert listed["registry"].startswith("This is from the ledger")
+    two, one = listed["versions"]
     assert (two["version"], two["alias"], two["model"]) == ("2", "champion", "ensemble")
     assert two["last_decision"] == "promote as champion by gate, 2026-03-01"
     assert two["trial"].startswith(
         "won against version 1: Brier score improved by +0.0100 [+0.0020"
     )
     assert (one["alias"], one["trial"]) == (None, None)
-    assert [row["model_version"] for row in found["decisions"]] == ["2", "1"]
+    assert [row["model_version"] for row in listed["decisions"]] == ["2", "1"]
     people = CliRunner().invoke(app, ["models"])
     assert "Versions" in people.stdout
     assert "Decisions" in people.stdout
@@ -99,9 +99,10 @@ def test_without_any_version_the_lists_say_none(
     assert "Decisions: none." in shown.stdout
 
 
-def _receipt(door: str, **more: Any) -> Receipt:
-    details = {"changed": True, "sentence": "Version 2 is champion.", "alias": "It stands.", **more}
-    return Receipt(door=door, read=1, written=1, seconds=0.1, details=details)
+def _receipt(door: str, **more: Any) -> DecisionReceipt:
+    sentence = "Version 2 is champion."
+    details = {"changed": True, "alias": "It stands.", **more}
+    return DecisionReceipt(door=door, sentence=sentence, seconds=0.1, details=details)
 
 
 @pytest.mark.usefixtures("shop")
@@ -118,12 +119,12 @@ def test_who_decides_and_why_reaches_the_door(
 ) -> None:
     asked: dict[str, Any] = {}
 
-    def door(warehouse: Warehouse, **given: Any) -> Receipt:
+    def door(warehouse: Warehouse, **options: Any) -> DecisionReceipt:
         assert warehouse
-        asked.update(given)
+        asked.update(options)
         return _receipt(f"models.{command[0]}", passed_over={"1": "it is gone"})
 
-    monkeypatch.setattr(f"retention_ml.models.{command[0]}.{command[0]}", door)
+    monkeypatch.setattr(f"retention_ml.models.promotion.{command[0]}.{command[0]}", door)
     monkeypatch.setattr("getpass.getuser", lambda: "ann")
     shown = CliRunner().invoke(app, [*command, "--reason", "better"])
     assert shown.exit_code == 0, shown.exception
@@ -155,5 +156,5 @@ def test_the_stack_s_registry_is_asked_where_there_is_a_stack(settings: Settings
     (settings.home / "run").mkdir(parents=True)
     (settings.home / "run" / "ports.json").write_text('{"airflow": 8080, "mlflow": 5055}')
     assert with_registry(settings).tracking_uri == "http://127.0.0.1:5055"
-    own = settings.model_copy(update={"tracking_uri": "http://mlflow.invalid"})
-    assert with_registry(own).tracking_uri == "http://mlflow.invalid"
+    elsewhere = settings.model_copy(update={"tracking_uri": "http://mlflow.invalid"})
+    assert with_registry(elsewhere).tracking_uri == "http://mlflow.invalid"

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from retention_ml.cli import app
 from retention_ml.outcomes import measure as measure_module
-from retention_ml.receipts import Receipt
+from retention_ml.receipts import DecisionReceipt
 from retention_ml.settings import load
 from retention_ml.warehouse import Warehouse
 from tests.worlds.outcomes import Shop, weeks
@@ -19,7 +19,7 @@ AS_OF = str(weeks(5)[-1] + timedelta(days=29))
 
 
 @pytest.fixture(autouse=True)
-def _own(warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _environment(warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RETENTION_WAREHOUSE_URL", warehouse.url)
     monkeypatch.setenv("RETENTION_HOME", str(tmp_path))
     monkeypatch.setenv("RETENTION_TRAINING__BOOTSTRAP_DRAWS", "50")
@@ -53,24 +53,24 @@ def test_performance_evidence_and_verdict_are_printed() -> None:
 @pytest.mark.usefixtures("shop")
 def test_json_is_one_document() -> None:
     shown = CliRunner().invoke(app, ["measure", "--as-of", AS_OF, "--json"])
-    found = json.loads(shown.stdout)
-    assert found["verdict"] == "promote"
-    assert found["trial"]["scored_days_count"] == 5
-    assert {row["metric"] for row in found["performance"]} >= {"roc_auc", "ece"}
-    assert {row["comparison"] for row in found["comparisons"]} == {"paired", "arms"}
+    document = json.loads(shown.stdout)
+    assert document["verdict"] == "promote"
+    assert document["trial"]["scored_days_count"] == 5
+    assert {row["metric"] for row in document["performance"]} >= {"roc_auc", "ece"}
+    assert {row["comparison"] for row in document["comparisons"]} == {"paired", "arms"}
 
 
 def test_who_decides_and_what_they_say_reaches_the_door(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, Any] = {}
 
-    def door(warehouse: Warehouse, **given: Any) -> Receipt:
-        asked.update(given)
+    def door(warehouse: Warehouse, **options: Any) -> DecisionReceipt:
+        asked.update(options)
         details = {"acted": True, "verdict": "keep", "reason": "Turned down by bob: sale week."}
-        return Receipt(door="decide", read=1, written=1, seconds=0.1, details=details)
+        return DecisionReceipt(door="decide", sentence="keep", seconds=0.1, details=details)
 
     monkeypatch.setattr("retention_ml.outcomes.trial.decide.decide", door)
-    said = ["--refused-by", "bob", "--remark", "sale week"]
-    shown = CliRunner().invoke(app, ["decide", "--as-of", AS_OF, *said])
+    options = ["--refused-by", "bob", "--remark", "sale week"]
+    shown = CliRunner().invoke(app, ["decide", "--as-of", AS_OF, *options])
     assert shown.exit_code == 0, shown.exception
     assert (asked["approved_by"], asked["refused_by"], asked["remark"]) == (
         None, "bob", "sale week",
@@ -79,18 +79,18 @@ def test_who_decides_and_what_they_say_reaches_the_door(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
-    ("said", "words"),
+    ("options", "words"),
     [
         (["--approved-by", "ann", "--refused-by", "bob"], "expected one of them"),
-        (["--refused-by", " "], "name of who answers is empty"),
+        (["--refused-by", " "], "person who approves or refuses"),
     ],
 )
-def test_two_answers_or_one_without_a_name_decide_nothing(said: list[str], words: str) -> None:
-    shown = CliRunner().invoke(app, ["decide", "--as-of", AS_OF, "--json", *said])
+def test_two_answers_or_one_without_a_name_decide_nothing(options: list[str], words: str) -> None:
+    shown = CliRunner().invoke(app, ["decide", "--as-of", AS_OF, "--json", *options])
     assert shown.exit_code == 2
-    found = json.loads(shown.stdout)
-    assert found["error"] == "UsageError"
-    assert words in found["message"]
+    document = json.loads(shown.stdout)
+    assert document["error"] == "UsageError"
+    assert words in document["message"]
 
 
 def test_without_a_trial_there_is_nothing_to_decide() -> None:
@@ -119,8 +119,8 @@ def test_new_alerts_are_printed_and_told_once(warehouse: Warehouse) -> None:
 
 def test_alerts_as_json_are_one_document(warehouse: Warehouse) -> None:
     shown = CliRunner().invoke(app, ["watch", "--as-of", _publish_one_day(warehouse), "--json"])
-    found = json.loads(shown.stdout)
-    assert [alert["kind"] for alert in found["alerts"]] == ["stale_scores"]
+    document = json.loads(shown.stdout)
+    assert [alert["kind"] for alert in document["alerts"]] == ["stale_scores"]
 
 
 def test_an_empty_warehouse_has_no_alerts() -> None:

@@ -34,7 +34,7 @@ def lines(*rows: dict[str, Any], **others: Any) -> File:
 
 
 def amounts(warehouse: Warehouse, instant: datetime) -> dict[str, int]:
-    """What was paid per order, as known at an instant."""
+    """The amount paid per order, as known at an instant."""
     rows = warehouse.read(known(ORDER_LINES, instant)).to_pylist()
     assert len({row["row_key"] for row in rows}) == len(rows)
     return {row["order_id"]: row["line_amount_cents"] for row in rows}
@@ -61,8 +61,8 @@ def test_new_rows_are_accepted_and_rejects_are_quarantined(
     assert receipt.details["reasons"] == {"bad_number": 1}
     assert receipt.details["versions"] == {"orders": 2, "order_lines": 2}
     assert ledger(warehouse, delivery) == ("accepted", 3, 2, 1, 0, 0)
-    kept = warehouse.read("SELECT * FROM quarantine.rows").to_pylist()
-    assert [(row["line_number"], row["raw_text"], row["reason_code"]) for row in kept] == [
+    quarantined = warehouse.read("SELECT * FROM quarantine.rows").to_pylist()
+    assert [(row["line_number"], row["raw_text"], row["reason_code"]) for row in quarantined] == [
         (4, "x;y", "bad_number")
     ]
     assert not any(content(warehouse, "staging").values())
@@ -76,9 +76,9 @@ def test_a_live_row_is_available_from_its_load_and_a_past_row_from_its_event_plu
     past, _ = put(warehouse, lines(line("past")), history=True)
     for batch in (live, past):
         curate(warehouse, settings=settings, batch_id=batch)
-    found = {row["order_id"]: row for row in versions(warehouse)}
-    assert found["live"]["available_at"] == found["live"]["loaded_at"]
-    assert found["past"]["available_at"] == at("2026-02-02")  # available_after_hours = 24
+    by_order = {row["order_id"]: row for row in versions(warehouse)}
+    assert by_order["live"]["available_at"] == by_order["live"]["loaded_at"]
+    assert by_order["past"]["available_at"] == at("2026-02-02")  # available_after_hours = 24
 
 
 def test_a_description_without_a_date_in_a_history_was_always_known(
@@ -136,7 +136,7 @@ def test_a_correction_is_a_new_version_and_an_old_instant_replays_its_old_answer
     assert violations(warehouse) == []
 
 
-def test_a_past_correction_of_a_later_batch_does_not_change_what_was_answered_before(
+def test_a_past_correction_of_a_later_batch_does_not_change_earlier_answers(
     warehouse: Warehouse, settings: Settings
 ) -> None:
     first, _ = put(warehouse, lines(line("1")), history=True)
@@ -235,7 +235,7 @@ def test_goods_sent_back_under_its_number_leave_an_order_the_purchase_it_was(
     assert [row["kind"] for row in versions(warehouse, "orders")] == ["purchase"]
 
 
-def test_a_replayed_row_never_replaces_what_was_told_after_it(
+def test_a_replayed_row_never_replaces_what_was_delivered_after_it(
     warehouse: Warehouse, settings: Settings
 ) -> None:
     first, (original,) = put(
@@ -282,11 +282,11 @@ def test_two_processes_curating_one_batch_write_it_once(
     batch, (delivery,) = put(warehouse, lines(*(line(str(n)) for n in range(500))))
 
     def run(_: int) -> bool:
-        own = Warehouse(warehouse.url)
+        other = Warehouse(warehouse.url)
         try:
-            return bool(curate(own, settings=settings, batch_id=batch).details["is_repeated"])
+            return bool(curate(other, settings=settings, batch_id=batch).details["is_repeated"])
         finally:
-            own.close()
+            other.close()
 
     with ThreadPoolExecutor(4) as pool:
         assert sorted(pool.map(run, range(4))) == [False, True, True, True]
@@ -311,7 +311,7 @@ def test_a_file_that_two_batches_carry_is_curated_once(
     assert violations(warehouse) == []
 
 
-def test_a_batch_whose_staged_rows_are_gone_is_refused_and_nothing_is_recorded(
+def test_a_batch_whose_staged_rows_are_missing_is_refused_and_nothing_is_recorded(
     warehouse: Warehouse, settings: Settings
 ) -> None:
     batch, (delivery,) = put(warehouse, lines(line("1"), line("2"), rejects=[(4, "bad_number")]))

@@ -1,4 +1,4 @@
-"""The filter every reader of curated rows goes through."""
+"""The filter that every reader of curated rows uses."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -15,10 +15,10 @@ SECOND = timedelta(seconds=1)
 ORDERS = tables.ORDERS.ibis_table("curated", tables.LINEAGE)
 
 CASES = {
-    "happened and told before": (MIDNIGHT - SECOND, MIDNIGHT - SECOND, None, True),
+    "happened and delivered before": (MIDNIGHT - SECOND, MIDNIGHT - SECOND, None, True),
     "available exactly at midnight": (MIDNIGHT - SECOND, MIDNIGHT, None, True),
     "happened exactly at midnight": (MIDNIGHT, MIDNIGHT - SECOND, None, False),
-    "told a second too late": (MIDNIGHT - SECOND, MIDNIGHT + SECOND, None, False),
+    "delivered a second too late": (MIDNIGHT - SECOND, MIDNIGHT + SECOND, None, False),
     "replaced exactly at midnight": (MIDNIGHT - 2 * SECOND, MIDNIGHT - SECOND, MIDNIGHT, False),
     "replaced a second later": (MIDNIGHT - 2 * SECOND, MIDNIGHT - SECOND, MIDNIGHT + SECOND, True),
 }

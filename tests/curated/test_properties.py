@@ -39,12 +39,12 @@ def answers(warehouse: Warehouse, instant: datetime) -> dict[str, int]:
 
 
 class Model:
-    """What the platform should believe: the last told content of every key."""
+    """What the platform should have: the last delivered content of every key."""
 
     def __init__(self) -> None:
         self.current: dict[str, int] = {}
 
-    def tell(self, order: str, amount: int) -> bool:
+    def deliver(self, order: str, amount: int) -> bool:
         """Whether the row is accepted."""
         is_new = self.current.get(order) != amount
         self.current[order] = amount
@@ -80,22 +80,22 @@ def test_any_sequence_of_batches_loses_and_doubles_nothing(
     settings = with_source(settings, tmp_path)
     clear(warehouse)
     model = Model()
-    noted: list[tuple[datetime, dict[str, int]]] = []
+    snapshots: list[tuple[datetime, dict[str, int]]] = []
     for files, history in batches:
         batch, deliveries = put(warehouse, *(file(*parts) for parts in files), history=history)
         curate(warehouse, settings=settings, batch_id=batch)
         for delivery, (rows, rejects) in zip(deliveries, files, strict=True):
-            accepted = sum([model.tell(str(order), amount) for order, amount in rows])
+            accepted = sum([model.deliver(str(order), amount) for order, amount in rows])
             assert ledger(warehouse, delivery)[:5] == (
                 ("accepted", len(rows) + rejects, accepted, rejects, len(rows) - accepted)
             )
         newest = warehouse.read("SELECT max(loaded_at) AS at FROM raw.deliveries")["at"][0].as_py()
         # versions of one batch follow each other by a microsecond
-        noted.append((newest + timedelta(microseconds=50), model.current.copy()))
+        snapshots.append((newest + timedelta(microseconds=50), model.current.copy()))
     assert violations(warehouse) == []
-    for instant, believed in noted:
+    for instant, expected in snapshots:
         now = answers(warehouse, instant)
-        assert {order: now[order] for order in believed} == believed
+        assert {order: now[order] for order in expected} == expected
 
 
 def test_the_same_batch_again_changes_nothing(

@@ -17,7 +17,7 @@ class _Mail(socketserver.StreamRequestHandler):
             if word == b"DATA":
                 self.wfile.write(b"354 go on\r\n")
                 lines = iter(self.rfile.readline, b".\r\n")
-                self.server.kept.append(b"".join(lines).decode())  # type: ignore[attr-defined]
+                self.server.received.append(b"".join(lines).decode())  # type: ignore[attr-defined]
             self.wfile.write(b"221 bye\r\n" if word == b"QUIT" else b"250 ok\r\n")
             if word == b"QUIT":
                 return
@@ -26,7 +26,7 @@ class _Mail(socketserver.StreamRequestHandler):
 class _Web(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.kept.append((self.path, json.loads(body)))  # type: ignore[attr-defined]
+        self.server.received.append((self.path, json.loads(body)))  # type: ignore[attr-defined]
         self.send_response(self.server.status)  # type: ignore[attr-defined]
         self.end_headers()
 
@@ -36,7 +36,7 @@ class _Web(BaseHTTPRequestHandler):
 
 @contextmanager
 def _serving(server: Any) -> Iterator[Any]:
-    server.kept = []
+    server.received = []
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

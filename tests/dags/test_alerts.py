@@ -32,8 +32,10 @@ def channels(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Callable[..
 
     def set_up(mail: Any = None, web: str | None = None) -> None:
         to = {"email_to": ("ann@shop.example", "bob@shop.example")} if mail else {}
-        told = settings.alerts.model_copy(update=to)
-        monkeypatch.setattr(alerts, "load", lambda: settings.model_copy(update={"alerts": told}))
+        alert_settings = settings.alerts.model_copy(update=to)
+        monkeypatch.setattr(
+            alerts, "load", lambda: settings.model_copy(update={"alerts": alert_settings})
+        )
         monkeypatch.delenv(alerts.WEBHOOK, raising=False)
         if web:
             monkeypatch.setenv(alerts.WEBHOOK, web)
@@ -72,8 +74,8 @@ def test_slack_and_mail_get_the_text_as_it_is(channels: Callable[..., None], web
     with mail_server() as mail:
         channels(mail.server_address, address(web))
         alerts.send(MESSAGE)
-        (raw,) = mail.kept
-    ((path, body),) = web.kept
+        (raw,) = mail.received
+    ((path, body),) = web.received
     assert path == SECRET
     assert body["text"] == MESSAGE.text().replace("<b>", "&lt;b&gt;")
     received = message_from_string(raw, policy=default)
@@ -91,7 +93,7 @@ def test_a_channel_that_is_down_does_not_keep_the_others_from_speaking(
     channels(gone, address(web))
     with pytest.raises(AlertNotSent, match=r"was not taken by mail \(ConnectionRefusedError\)"):
         alerts.send(MESSAGE)
-    assert len(web.kept) == 1
+    assert len(web.received) == 1
 
 
 @pytest.mark.parametrize("webhook", ["status", "not an address at all /secret", "file:///secret"])
@@ -114,7 +116,7 @@ def test_a_task_that_failed_is_told(channels: Callable[..., None], web: Any) -> 
     channels(web=address(web))
     task = SimpleNamespace(dag_id="build_features", task_id="build", log_url="http://x")
     FailureAlert()({"ti": task, "exception": ValueError("hunter2")})
-    ((_, body),) = web.kept
+    ((_, body),) = web.received
     assert body["text"].startswith("build_features.build failed for no day")
     assert "hunter2" not in body["text"]
 
@@ -123,11 +125,11 @@ RUN = {"dag_id": "score_customers", "dag_run_id": "r", "state": "running"}
 
 
 @pytest.mark.parametrize(
-    ("key", "told"),
+    ("key", "count"),
     [("2026-03-02", 1), ("2026-03-01", 1), (None, 1), ("2026-01-01", 0)],
 )
 def test_a_day_that_is_not_published_in_time_is_told_but_a_past_day_made_again_is_not(
-    key: str | None, told: int, channels: Callable[..., None], web: Any
+    key: str | None, count: int, channels: Callable[..., None], web: Any
 ) -> None:
     channels(web=address(web))
     context = {
@@ -139,9 +141,9 @@ def test_a_day_that_is_not_published_in_time_is_told_but_a_past_day_made_again_i
         await LatenessAlert(context=context)
 
     asyncio.run(miss())
-    assert len(web.kept) == told
+    assert len(web.received) == count
 
 
 def test_nothing_is_sent_where_nothing_was_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alerts, "send", lambda _: pytest.fail("sent"))
-    alerts.tell([], "2026-03-01")
+    alerts.send_alerts([], "2026-03-01")

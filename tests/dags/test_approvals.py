@@ -167,7 +167,7 @@ SILENCE = {"refused_by": "nobody", "remark": "no answer came in time", "version"
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("response", "decision"),
     [
         (None, {}),
         ({}, {}),
@@ -182,8 +182,10 @@ SILENCE = {"refused_by": "nobody", "remark": "no answer came in time", "version"
         ),
     ],
 )
-def test_only_a_persons_approval_is_one(said: dict[str, Any] | None, told: dict[str, str]) -> None:
-    assert approvals.answer(said, MEASURED) == told
+def test_only_a_persons_approval_is_one(
+    response: dict[str, Any] | None, decision: dict[str, str]
+) -> None:
+    assert approvals.answer(response, MEASURED) == decision
 
 
 @pytest.mark.parametrize("verdict", ["keep", "inconclusive", None, "Promote", True])

@@ -32,8 +32,8 @@ def warehouse(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> OpenedWare
 def test_a_door_gets_the_warehouse_and_gives_its_receipt_as_plain_values(
     warehouse: OpenedWarehouse, settings: Settings
 ) -> None:
-    def door(given: object, *, settings: Settings, as_of: date) -> Receipt:
-        assert given is warehouse
+    def door(opened: object, *, settings: Settings, as_of: date) -> Receipt:
+        assert opened is warehouse
         return Receipt(
             door="door", as_of=as_of, read=1, written=1, seconds=0.0, details={"batch_id": 7}
         )

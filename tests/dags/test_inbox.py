@@ -27,8 +27,8 @@ def drop(folder: Path, name: str, text: str = "x") -> Path:
 def test_files_being_written_and_files_done_are_not_seen(folder: Path) -> None:
     for name in ("shop/.a.csv", "shop/b.csv.part", "shop/done/c.csv", "d.csv", "shop/x/e.csv"):
         drop(folder, name)
-    seen = drop(folder, "shop/f.csv")
-    assert list(inbox.look(folder)) == [seen]
+    path = drop(folder, "shop/f.csv")
+    assert list(inbox.look(folder)) == [path]
 
 
 def test_a_file_is_complete_when_two_looks_find_it_unchanged(folder: Path) -> None:

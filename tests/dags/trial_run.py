@@ -27,8 +27,8 @@ def main(folder: Path, scenarios: list[dict[str, Any]]) -> None:
     from airflow.dag_processing.dagbag import DagBag
 
     DagBundlesManager().sync_bundles_to_db()
-    for name in ("measure", "decide", "watch"):
-        stand_in = types.ModuleType(f"retention_ml.outcomes.{name}")
+    for name, package in (("measure", ""), ("decide", "trial."), ("watch", "monitoring.")):
+        stand_in = types.ModuleType(f"retention_ml.outcomes.{package}{name}")
         setattr(stand_in, name, _named(name))
         sys.modules[stand_in.__name__] = stand_in
     bag = DagBag(dag_folder=str(folder / "80_measure_outcomes.py"))
@@ -39,7 +39,7 @@ def run(dag: Any, scenario: dict[str, Any]) -> dict[str, Any]:
     from retention_airflow import alerts, approvals, doors
 
     gone_through: list[dict[str, Any]] = []
-    told: list[Any] = []
+    messages: list[Any] = []
     asked: list[dict[str, Any]] = []
     answers = list(scenario.get("answers", ()))
 
@@ -52,7 +52,7 @@ def run(dag: Any, scenario: dict[str, Any]) -> dict[str, Any]:
 
     doors.call = call
     doors.settings = lambda: load({"RETENTION_PROMOTION__MODE": scenario.get("mode", "approval")})
-    alerts.send = told.append
+    alerts.send = messages.append
     approvals.card_of = lambda version: f"# churn {version}\n\nA model card with {{{{ braces }}}}."
     if "is_waiting" in scenario:
         approvals.is_waiting = lambda *_: scenario["is_waiting"]
@@ -67,7 +67,7 @@ def run(dag: Any, scenario: dict[str, Any]) -> dict[str, Any]:
         "doors": gone_through,
         "asked": asked,
         "refused": refused,
-        "told": [message.text() for message in told],
+        "told": [message.text() for message in messages],
     }
 
 

@@ -1,4 +1,4 @@
-"""The shop of `desk` as a fixture."""
+"""The shop of `tests.worlds.feeds` as a fixture."""
 
 from pathlib import Path
 

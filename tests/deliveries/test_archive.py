@@ -1,4 +1,4 @@
-"""Files that are taken and files that are refused by name."""
+"""Files that are archived and files that are refused by name."""
 
 import gzip
 import os
@@ -12,20 +12,20 @@ from retention_ml.deliveries import archive
 from retention_ml.errors import FileRefused
 
 
-def test_a_file_is_kept_under_its_digest_exactly_as_delivered(tmp_path: Path) -> None:
+def test_a_file_is_archived_under_its_digest_exactly_as_delivered(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(b"a,b\n1,2\n")
-    kept = archive.keep(path, tmp_path / "home")
-    assert kept.path == tmp_path / "home/landing" / kept.sha256[:2] / kept.sha256
-    assert kept.path.read_bytes() == path.read_bytes()
-    assert archive.keep(path, tmp_path / "home") == kept
+    archived = archive.store(path, tmp_path / "home")
+    assert archived.path == tmp_path / "home/landing" / archived.sha256[:2] / archived.sha256
+    assert archived.path.read_bytes() == path.read_bytes()
+    assert archive.store(path, tmp_path / "home") == archived
     assert not [p for p in (tmp_path / "home/landing").iterdir() if p.name.startswith(".")]
 
 
 def test_nobody_but_the_owner_may_look_into_the_archive(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(b"a,b\n1,2\n")
-    archive.keep(path, tmp_path / "home")
+    archive.store(path, tmp_path / "home")
     assert (tmp_path / "home/landing").stat().st_mode & 0o077 == 0
 
 
@@ -86,7 +86,7 @@ def test_other_shapes_are_refused_by_name(
     path = tmp_path / "lines.csv"
     make(path)
     with pytest.raises(FileRefused, match=r"lines\.csv") as caught:
-        archive.keep(path, tmp_path / "home")
+        archive.store(path, tmp_path / "home")
     assert caught.value.reason_code == code
     assert list((tmp_path / "home/landing").iterdir()) == []
 
@@ -95,14 +95,14 @@ def test_a_gzip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
     path = tmp_path / "lines.csv.gz"
     path.write_bytes(gzip.compress(bytes(300 << 20), compresslevel=9))
     with pytest.raises(FileRefused, match="times its size") as caught:
-        archive.keep(path, tmp_path / "home")
+        archive.store(path, tmp_path / "home")
     assert caught.value.reason_code == "gzip_bomb"
 
 
 def test_several_gzip_members_are_one_file(tmp_path: Path) -> None:
     path = tmp_path / "lines.csv.gz"
     path.write_bytes(gzip.compress(b"a\n" * 10) + gzip.compress(b"b\n" * 10))
-    assert archive.keep(path, tmp_path / "home").size_bytes == path.stat().st_size
+    assert archive.store(path, tmp_path / "home").size_bytes == path.stat().st_size
 
 
 @pytest.mark.parametrize("change", [b"more", b""])

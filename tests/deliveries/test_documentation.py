@@ -4,7 +4,7 @@ import re
 
 from retention_ml.deliveries.mapping import Column
 from retention_ml.deliveries.reasons import MEANINGS
-from retention_ml.deliveries.sources import Feed, Source, known_sources, load_source
+from retention_ml.deliveries.sources import Feed, Source, load_source, source_names
 from retention_ml.settings import PROJECT, Settings
 
 TEXT = (PROJECT / "docs" / "sources.md").read_text(encoding="utf-8")
@@ -33,7 +33,7 @@ def test_every_key_of_a_description_is_documented() -> None:
 
 
 def test_every_shipped_description_is_named() -> None:
-    names = known_sources(PROJECT / "sources")
+    names = source_names(PROJECT / "sources")
     assert names
     for name in names:
         assert f"`{name}`" in TEXT

@@ -1,4 +1,4 @@
-"""Trying a description on a file: what is no file, and what holds no row, is told."""
+"""Trying a description on a file: no file and no row are reported."""
 
 import gzip
 from pathlib import Path
@@ -11,7 +11,7 @@ from retention_ml.settings import Settings
 from tests.worlds.feeds import HEADER, line, write
 
 
-def test_what_is_no_file_is_told_before_what_its_name_should_be(
+def test_a_missing_file_is_reported_before_its_name_is_matched(
     shop_settings: Settings, tmp_path: Path
 ) -> None:
     with pytest.raises(FileRefused, match=r"There is no file no_such\.csv"):
@@ -22,10 +22,10 @@ def test_what_is_no_file_is_told_before_what_its_name_should_be(
         check(write(tmp_path / "orders.csv", [line()]), settings=shop_settings, source="shop")
 
 
-def test_a_header_alone_is_remarked_upon(shop_settings: Settings, tmp_path: Path) -> None:
-    found = check(write(tmp_path / "lines.csv", []), settings=shop_settings, source="shop")
-    assert (found.rows, found.accepted) == (0, 0)
-    assert str(found.remark).startswith("lines.csv has a header and no rows")
+def test_a_header_without_rows_gives_a_remark(shop_settings: Settings, tmp_path: Path) -> None:
+    inspection = check(write(tmp_path / "lines.csv", []), settings=shop_settings, source="shop")
+    assert (inspection.rows, inspection.accepted) == (0, 0)
+    assert str(inspection.remark).startswith("lines.csv has a header and no rows")
     full = check(write(tmp_path / "lines.csv", [line()]), settings=shop_settings, source="shop")
     assert full.remark is None
 

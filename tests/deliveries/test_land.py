@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from retention_ml.deliveries.land import land
+from retention_ml.deliveries.archive import ArchivedFile
+from retention_ml.deliveries.arrivals import Arrival, Refusal, lookup_feed
+from retention_ml.deliveries.land import _plan, land
 from retention_ml.deliveries.stage import stage
 from retention_ml.errors import FileRefused, UsageError
 from retention_ml.settings import PROJECT, Settings
@@ -31,6 +33,46 @@ def accept(warehouse: Warehouse, batch_id: int) -> None:
             transaction.change(
                 f"UPDATE {table} SET status = '{status}' WHERE batch_id = :b", b=batch_id
             )
+
+
+def arrival(sha256: str, feed: str = "lines") -> Arrival:
+    return Arrival(feed, ArchivedFile(f"{sha256}.csv", sha256, 1, Path(sha256)))
+
+
+REFUSED = Refusal("bad.csv", "lines", FileRefused("bad.csv is bad.", "bad_header"))
+
+
+@pytest.mark.parametrize(
+    ("arrivals", "refusals", "existing", "status", "statuses", "unfinished"),
+    [
+        ([arrival("a")], [], {}, "landed", ["landed"], ()),
+        ([arrival("a"), arrival("a")], [], {}, "landed", ["landed", "repeated"], ()),
+        ([arrival("a")], [REFUSED], {}, "landed", ["landed", "refused"], ()),
+        ([arrival("a")], [], {"a": ("accepted", 1)}, "curated", ["repeated"], ()),
+        ([arrival("a")], [REFUSED], {"a": ("accepted", 1)}, "curated", ["repeated", "refused"], ()),
+        ([], [REFUSED], {}, "held", ["refused"], ()),
+        ([arrival("a", lookup_feed("d.csv"))], [], {}, "curated", ["accepted"], ()),
+        (
+            [arrival("a"), arrival("b"), arrival("c")],
+            [],
+            {"a": ("staged", 7), "b": ("held", 3)},
+            "landed",
+            ["landed"],
+            (3, 7),
+        ),
+    ],
+)
+def test_what_a_call_enters_follows_from_the_files_and_the_ledger(
+    arrivals: list[Arrival],
+    refusals: list[Refusal],
+    existing: dict[str, tuple[str, int]],
+    status: str,
+    statuses: list[str],
+    unfinished: tuple[int, ...],
+) -> None:
+    plan = _plan(arrivals, refusals, {("lines", sha256): of for sha256, of in existing.items()})
+    assert (plan.status, plan.unfinished) == (status, unfinished)
+    assert [entry.status for entry in plan.entries] == statuses
 
 
 def test_a_bad_file_is_refused_and_the_others_go_on(
@@ -100,7 +142,7 @@ def test_the_same_bytes_twice_in_one_call_count_once(
     assert (receipt.written, receipt.duplicates) == (1, 1)
 
 
-def test_files_of_an_unfinished_batch_are_taken_up_in_it(
+def test_files_of_an_unfinished_batch_open_it_again(
     warehouse: Warehouse, shop_settings: Settings, tmp_path: Path
 ) -> None:
     files = [write(tmp_path / f"lines{i}.csv", [line(order=str(i))]) for i in range(4)]
@@ -153,7 +195,7 @@ def test_a_held_batch_is_opened_again(
     assert stage(warehouse, settings=shop_settings, batch_id=1).written == 1
 
 
-def test_a_further_column_is_told_in_the_receipt(
+def test_a_new_column_is_named_in_the_receipt(
     warehouse: Warehouse, shop_settings: Settings, tmp_path: Path
 ) -> None:
     header = "order,product,customer,at,quantity,price"

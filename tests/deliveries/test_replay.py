@@ -1,4 +1,4 @@
-"""Replay: rows set aside are tried again by the description as it stands then."""
+"""Replay: quarantined rows are read again by the current description."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ LINES = [
 
 
 def close(warehouse: Warehouse, settings: Settings, batch_id: int) -> None:
-    """Stage and curate; the check between them is not what is tested here."""
+    """Stage and curate; the check between them is not tested here."""
     stage(warehouse, settings=settings, batch_id=batch_id)
     with warehouse.transaction() as transaction:
         transaction.change(
@@ -43,17 +43,17 @@ def curated(warehouse: Warehouse) -> list[tuple[str, int, int]]:
 def filled(
     warehouse: Warehouse, shop_settings: Settings, folder: Path, tmp_path: Path
 ) -> Warehouse:
-    """Three of four lines in quarantine; then the description is mended to allow guests."""
+    """Three of four lines in quarantine; then the description is corrected to allow guests."""
     path = write(tmp_path / "lines.csv", LINES)
     landed = land(warehouse, settings=shop_settings, source="shop", files=[path], history=True)
     close(warehouse, shop_settings, landed.details["batch_id"])
     assert curated(warehouse) == [("1", 1, 5)]
-    mended = SHOP.replace('table = "order_lines"', 'table = "order_lines"\nguests = true')
-    (folder / "shop.toml").write_text(mended, encoding="utf-8")
+    corrected = SHOP.replace('table = "order_lines"', 'table = "order_lines"\nguests = true')
+    (folder / "shop.toml").write_text(corrected, encoding="utf-8")
     return warehouse
 
 
-def test_mended_rows_are_accepted_beside_their_siblings(
+def test_rows_are_accepted_after_their_description_was_corrected(
     filled: Warehouse, shop_settings: Settings
 ) -> None:
     receipt = replay(filled, settings=shop_settings, source=None, reason=None)
@@ -69,17 +69,17 @@ def test_mended_rows_are_accepted_beside_their_siblings(
     ]  # fmt: skip
 
 
-def test_only_rows_with_the_named_reason_are_tried(
+def test_only_rows_with_the_named_reason_are_replayed(
     filled: Warehouse, shop_settings: Settings
 ) -> None:
     receipt = replay(filled, settings=shop_settings, source="shop", reason="missing_customer_id")
     assert receipt.read == 2
     close(filled, shop_settings, receipt.details["batch_id"])
-    left = filled.read("SELECT reason_code FROM quarantine.rows WHERE replayed_in IS NULL")
-    assert left["reason_code"].to_pylist() == ["bad_number"]
+    waiting = filled.read("SELECT reason_code FROM quarantine.rows WHERE replayed_in IS NULL")
+    assert waiting["reason_code"].to_pylist() == ["bad_number"]
 
 
-def test_an_unfinished_replay_is_taken_up_and_a_finished_one_is_not_repeated(
+def test_an_unfinished_replay_is_opened_again_and_a_finished_one_is_not_repeated(
     filled: Warehouse, shop_settings: Settings
 ) -> None:
     first = replay(filled, settings=shop_settings, source="shop", reason="missing_customer_id")

@@ -1,12 +1,14 @@
 """Source descriptions: what loads, what is refused, and which feed a file belongs to."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from retention_ml.deliveries.mapping import comparison
+from retention_ml import tables
+from retention_ml.deliveries.mapping import LineKind, OrderKind, Presence, parse_condition
 from retention_ml.deliveries.reasons import MEANINGS, Reason, meaning
-from retention_ml.deliveries.sources import known_sources, load_source
+from retention_ml.deliveries.sources import load_source, source_names
 from retention_ml.errors import FileRefused, SettingsError, UnknownSource
 from retention_ml.settings import PROJECT
 from tests.worlds.feeds import SHOP
@@ -15,7 +17,7 @@ SHIPPED = {"cdnow", "clickstream", "complete_journey", "online_retail_ii", "simu
 
 
 def test_the_shipped_descriptions_are_these() -> None:
-    assert set(known_sources(PROJECT / "sources")) == SHIPPED
+    assert set(source_names(PROJECT / "sources")) == SHIPPED
 
 
 @pytest.mark.parametrize("name", sorted(SHIPPED))
@@ -23,7 +25,7 @@ def test_every_shipped_description_loads(name: str) -> None:
     assert load_source(PROJECT / "sources", name).feeds
 
 
-def test_an_unknown_source_names_the_known_ones(folder: Path) -> None:
+def test_an_unknown_source_lists_those_there_are(folder: Path) -> None:
     with pytest.raises(UnknownSource, match="no source 'shp'; known are shop"):
         load_source(folder, "shp")
 
@@ -50,6 +52,7 @@ def test_a_file_of_no_feed_is_refused_with_the_patterns(folder: Path) -> None:
         ('kind = "cancellation"', 'kind = "void"', "'void' is no kind of order_lines"),
         ('quantity = "< 0"', 'quantity = "negative"', "expected a comparison such as '< 0'"),
         ('order_id = "^C"', 'order_id = "^(C"', "is no regular expression"),
+        ('order_id = "^C"', 'event_at = "^2026"', "the condition on event_at is '^2026'"),
         ('because = "Orders that begin with T are tests."', "", "needs `because`"),
         ('table = "products"', 'table = "articles"', "'articles' is no table"),
         ('title = "A shop"', 'title = "A shop', "is no valid TOML"),
@@ -66,7 +69,7 @@ def test_a_wrong_description_is_refused_in_a_sentence(
 ) -> None:
     assert old in SHOP
     (folder / "shop.toml").write_text(SHOP.replace(old, new, 1), encoding="utf-8")
-    with pytest.raises(SettingsError, match=words.replace("(", r"\(")):
+    with pytest.raises(SettingsError, match=re.escape(words)):
         load_source(folder, "shop")
 
 
@@ -89,5 +92,12 @@ def test_a_declared_reason_is_explained_by_its_source(folder: Path) -> None:
     assert "no longer explains" in meaning("test_order")
 
 
-def test_missing_is_a_condition_too() -> None:
-    assert comparison("quantity", "missing") == ("missing", 0)
+@pytest.mark.parametrize("is_number", [True, False])
+def test_missing_is_a_condition_on_text_and_on_numbers(is_number: bool) -> None:
+    condition = parse_condition("quantity", "missing", is_number=is_number)
+    assert condition is Presence.MISSING
+
+
+def test_the_kinds_are_those_of_the_tables() -> None:
+    assert set(LineKind) == set(tables.CLOSED_SETS["order_lines", "kind"])
+    assert set(OrderKind) == set(tables.CLOSED_SETS["orders", "kind"])

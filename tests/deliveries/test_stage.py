@@ -49,10 +49,10 @@ def test_rows_rejects_and_ledger_add_up(
     assert [(r["line_number"], r["raw_text"], r["raw_bytes"]) for r in rejects] == [
         (4, LINES[2], None), (5, LINES[3], None), (8, LINES[6], None),
     ]  # fmt: skip
-    counted = warehouse.read(
+    delivery_rows = warehouse.read(
         "SELECT delivered_count, quarantined_count, status FROM raw.deliveries"
     ).to_pylist()
-    assert counted == [{"delivered_count": 8, "quarantined_count": 3, "status": "staged"}]
+    assert delivery_rows == [{"delivered_count": 8, "quarantined_count": 3, "status": "staged"}]
     assert warehouse.read("SELECT status FROM raw.batches")["status"].to_pylist() == ["staged"]
 
 
@@ -148,8 +148,7 @@ def test_a_file_that_became_unreadable_is_refused_and_the_others_are_staged(
     first = warehouse.read("SELECT file_sha256 AS s FROM raw.deliveries WHERE delivery_id = 1")[
         "s"
     ].to_pylist()[0]
-    kept = shop_settings.home / "landing" / first[:2] / first
-    kept.unlink()
+    (shop_settings.home / "landing" / first[:2] / first).unlink()
     receipt = stage(warehouse, settings=shop_settings, batch_id=landed.details["batch_id"])
     assert receipt.written == 1
     assert "missing" in receipt.details["refused"][0]
@@ -176,7 +175,7 @@ DERIVING = SHOP.replace(
 )
 
 
-def test_a_description_is_derived_once_per_key_the_first_said(
+def test_the_first_description_of_each_key_is_derived(
     warehouse: Warehouse, shop_settings: Settings, folder: Path, tmp_path: Path
 ) -> None:
     (folder / "shop.toml").write_text(DERIVING, encoding="utf-8")
@@ -205,7 +204,7 @@ columns = { campaign_id = "campaign", customer_id = "who", event_at = "started",
 """
 
 
-def test_a_lookup_beside_the_file_is_joined_and_remembered(
+def test_a_lookup_in_the_same_folder_is_joined_and_remembered(
     warehouse: Warehouse, shop_settings: Settings, folder: Path, tmp_path: Path
 ) -> None:
     (folder / "mail.toml").write_text(CAMPAIGNS, encoding="utf-8")
@@ -224,15 +223,20 @@ def test_a_lookup_beside_the_file_is_joined_and_remembered(
     assert ingest(warehouse, shop_settings, elsewhere, source="mail").written > 0
 
 
-def test_inspecting_a_file_tells_the_same_without_a_database(
+def test_inspecting_a_file_gives_the_same_result_without_a_database(
     shop_settings: Settings, tmp_path: Path
 ) -> None:
-    found = check(write(tmp_path / "lines.csv", LINES), settings=shop_settings, source="shop")
-    assert (found.rows, found.accepted, found.feed, found.table) == (8, 5, "lines", "order_lines")
-    assert {f.reason: f.lines for f in found.findings} == {
+    inspection = check(write(tmp_path / "lines.csv", LINES), settings=shop_settings, source="shop")
+    assert (inspection.rows, inspection.accepted, inspection.feed, inspection.table) == (
+        8,
+        5,
+        "lines",
+        "order_lines",
+    )
+    assert {f.reason: f.lines for f in inspection.findings} == {
         "bad_number": (4,), "missing_customer_id": (5,), "wrong_field_count": (8,),
     }  # fmt: skip
-    assert found.kinds == {"sale": 3, "cancellation": 1, "charge": 1}
+    assert inspection.kinds == {"sale": 3, "cancellation": 1, "charge": 1}
 
 
 @pytest.mark.slow

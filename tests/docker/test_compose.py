@@ -36,9 +36,9 @@ SECRETS = {
 
 
 def _program(name: str) -> str:
-    found = shutil.which(name, path=str(Path(sys.executable).parent))
-    assert found, f"{name} is not installed beside Python; run `make setup`."
-    return found
+    program = shutil.which(name, path=str(Path(sys.executable).parent))
+    assert program, f"{name} is not installed beside Python; run `make setup`."
+    return program
 
 
 def _config(environment: dict[str, str], tmp_path: Path) -> subprocess.CompletedProcess[str]:
@@ -112,8 +112,8 @@ def test_only_loopback_ports_are_published(compose: dict[str, Any]) -> None:
 
 
 def test_all_our_parts_share_one_image_and_one_home(compose: dict[str, Any]) -> None:
-    ours = SERVICES - {"postgres"}
-    assert {compose["services"][name]["image"] for name in ours} == {"retention-ml:local"}
+    built = SERVICES - {"postgres"}
+    assert {compose["services"][name]["image"] for name in built} == {"retention-ml:local"}
     for name in AIRFLOW | {"prepare"}:
         assert compose["services"][name]["volumes"] == ["home:/var/lib/retention"]
 
@@ -195,10 +195,10 @@ def test_what_the_image_copies_exists_and_is_not_ignored() -> None:
         for part in line.split()
     ]
     assert {"requirements.txt", "retention_ml", "dags", "sources"} <= set(copied)
-    kept = re.findall(r"^!(.+)$", (PROJECT / ".dockerignore").read_text("utf-8"), re.MULTILINE)
+    included = re.findall(r"^!(.+)$", (PROJECT / ".dockerignore").read_text("utf-8"), re.MULTILINE)
     for part in copied:
         assert (PROJECT / part).exists(), f"{part} is copied into the image but does not exist."
-        assert part in kept, f"{part} is copied into the image; add !{part} to .dockerignore."
+        assert part in included, f"{part} is copied into the image; add !{part} to .dockerignore."
 
 
 def test_the_pools_are_those_of_the_local_stack() -> None:
@@ -254,9 +254,11 @@ def test_the_roles_are_those_of_the_local_stack(own_server: EmbeddedPostgres) ->
     assert dict(zip(owners["datname"].to_pylist(), owners["owner"].to_pylist(), strict=True)) == {
         name: name for name in databases.OWNED
     }
-    own = Warehouse(own_server.url("retention", "retention", SECRETS["RETENTION_DB_PASSWORD"]))
-    assert own.migrate()
-    own.close()
+    retention = Warehouse(
+        own_server.url("retention", "retention", SECRETS["RETENTION_DB_PASSWORD"])
+    )
+    assert retention.migrate()
+    retention.close()
     reader = Warehouse(
         own_server.url("retention", "retention_bi", SECRETS["RETENTION_BI_PASSWORD"])
     )

@@ -10,7 +10,7 @@ from retention_ml import tables
 from retention_ml.errors import SettingsError
 from retention_ml.features.catalogue import FEATURE_NAMES
 from retention_ml.quality import suites
-from retention_ml.quality.results import _DEMANDS, Severity
+from retention_ml.quality.results import _EXPECTATIONS, Severity
 from retention_ml.settings import PROJECT
 from retention_ml.warehouse import Warehouse
 
@@ -40,7 +40,7 @@ def test_a_suite_names_its_table_and_explains_every_expectation(name: str) -> No
         assert reason[0].isupper()
         assert reason.endswith(".")
         assert len(reason.split()) >= 6
-        assert entry["type"] in _DEMANDS, "say it in words in quality/results.py"
+        assert entry["type"] in _EXPECTATIONS, "put it into words in quality/results.py"
         assert set(entry["meta"]) <= {"reason", "rows_min"}
         if "rows_min" in entry["meta"]:
             assert "this is a warning" in reason
@@ -48,11 +48,11 @@ def test_a_suite_names_its_table_and_explains_every_expectation(name: str) -> No
 
 @pytest.mark.parametrize("name", STAGED)
 def test_a_suite_asks_only_for_columns_that_its_table_has(name: str) -> None:
-    known = {column.name for column in tables.CANONICAL[name.partition(".")[2]]}
-    assert _asked(name) <= known
+    columns = {column.name for column in tables.CANONICAL[name.partition(".")[2]]}
+    assert _columns_of(name) <= columns
 
 
-def _asked(name: str) -> set[str]:
+def _columns_of(name: str) -> set[str]:
     return {
         value
         for entry in suites.load_suite(FOLDER, name)["expectations"]
@@ -62,24 +62,24 @@ def _asked(name: str) -> set[str]:
 
 
 def test_the_suite_of_features_asks_only_for_features_of_the_catalogue() -> None:
-    assert _asked("features.customer_daily") <= set(FEATURE_NAMES)
+    assert _columns_of("features.customer_daily") <= set(FEATURE_NAMES)
 
 
 def test_the_suite_of_scores_asks_only_for_columns_that_the_table_has(warehouse: Warehouse) -> None:
     columns = warehouse.read("SELECT * FROM scores.customer_daily LIMIT 0").column_names
-    assert _asked("scores.customer_daily") <= set(columns)
+    assert _columns_of("scores.customer_daily") <= set(columns)
 
 
 @pytest.mark.parametrize("name", STAGED)
 def test_a_suite_knows_exactly_the_closed_sets_of_its_table(name: str) -> None:
     table = name.partition(".")[2]
     closed = {c: set(v) for (t, c), v in tables.CLOSED_SETS.items() if t == table}
-    found = {
+    value_sets = {
         entry["kwargs"]["column"]: set(entry["kwargs"]["value_set"])
         for entry in suites.load_suite(FOLDER, name)["expectations"]
         if entry["type"] == "expect_column_values_to_be_in_set" and entry["severity"] == "critical"
     }
-    assert found == closed
+    assert value_sets == closed
 
 
 GOOD: dict[str, str] = {

@@ -35,18 +35,18 @@ def features(
     shelves: dict[str, str] = {}
     for row in rows.pop("products"):
         if row["category"] is not None:
-            found = shelves.get(row["product_id"], row["category"])
-            shelves[row["product_id"]] = min(found, row["category"])
-    own: dict[str, dict[str, list[Row]]] = defaultdict(lambda: {name: [] for name in rows})
+            category = shelves.get(row["product_id"], row["category"])
+            shelves[row["product_id"]] = min(category, row["category"])
+    by_customer: dict[str, dict[str, list[Row]]] = defaultdict(lambda: {name: [] for name in rows})
     for name, of_table in rows.items():
         for row in of_table:
             if row["customer_id"] is not None:
                 local = row["event_at"].astimezone(ZoneInfo(timezone))
                 age = (as_of - local.date()).days
-                own[row["customer_id"]][name].append({**row, "local": local, "age": age})
+                by_customer[row["customer_id"]][name].append({**row, "local": local, "age": age})
     active = {
         customer: of_customer
-        for customer, of_customer in own.items()
+        for customer, of_customer in by_customer.items()
         if any(r["kind"] == "purchase" and r["age"] <= active_days for r in of_customer["orders"])
     }
     others: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
@@ -61,26 +61,26 @@ def features(
 
 
 def _customer(
-    own: dict[str, list[Row]],
+    rows: dict[str, list[Row]],
     shelves: dict[str, str],
     others: dict[str, dict[str, list[int]]],
     active_count: int,
     as_of: date,
 ) -> dict[str, Value]:
-    bought = [r for r in own["orders"] if r["kind"] == "purchase"]
-    sold = [r for r in own["order_lines"] if r["kind"] == "sale"]
-    undone = [r for r in own["order_lines"] if r["kind"] in ("return", "cancellation")]
-    found: dict[str, Value] = {}
-    found |= _purchases(bought, sold)
-    found |= _gaps_and_baskets(bought, sold)
-    found |= _rhythm(bought)
-    found |= _products(sold, shelves, others, active_count)
-    found |= _returns(own["orders"], sold, undone)
-    found |= _habits(bought, as_of)
-    found |= _site(own["events"])
-    found |= _campaigns(own["campaign_contacts"])
-    found |= _voice(own["feedback"])
-    return found
+    bought = [r for r in rows["orders"] if r["kind"] == "purchase"]
+    sold = [r for r in rows["order_lines"] if r["kind"] == "sale"]
+    undone = [r for r in rows["order_lines"] if r["kind"] in ("return", "cancellation")]
+    values: dict[str, Value] = {}
+    values |= _purchases(bought, sold)
+    values |= _gaps_and_baskets(bought, sold)
+    values |= _rhythm(bought)
+    values |= _products(sold, shelves, others, active_count)
+    values |= _returns(rows["orders"], sold, undone)
+    values |= _habits(bought, as_of)
+    values |= _site(rows["events"])
+    values |= _campaigns(rows["campaign_contacts"])
+    values |= _voice(rows["feedback"])
+    return values
 
 
 def _within(rows: list[Row], days: int) -> list[Row]:
@@ -106,7 +106,7 @@ def _log_ratio(rows: list[Row], days: int, count: Callable[[list[Row]], int] = l
 
 def _purchases(bought: list[Row], sold: list[Row]) -> dict[str, Value]:
     ages = [r["age"] for r in bought]
-    found: dict[str, Value] = {
+    values: dict[str, Value] = {
         "recency_days": min(ages),
         "tenure_days": max(ages),
         "purchase_span_days": max(ages) - min(ages),
@@ -117,17 +117,17 @@ def _purchases(bought: list[Row], sold: list[Row]) -> dict[str, Value]:
         "revenue_decayed_cents_45d": sum(r["line_amount_cents"] * 0.5 ** (r["age"] / 45) for r in sold),
     }  # fmt: skip
     for days in (7, 14, 30, 60, 90, 180, 365):
-        found[f"orders_count_{days}d"] = len(_within(bought, days))
-        found[f"revenue_cents_{days}d"] = _paid(_within(sold, days))
-        found[f"purchase_days_count_{days}d"] = len({a for a in ages if a <= days})
+        values[f"orders_count_{days}d"] = len(_within(bought, days))
+        values[f"revenue_cents_{days}d"] = _paid(_within(sold, days))
+        values[f"purchase_days_count_{days}d"] = len({a for a in ages if a <= days})
     for days in (15, 45, 135):
-        found[f"orders_decayed_count_{days}d"] = sum(0.5 ** (a / days) for a in ages)
+        values[f"orders_decayed_count_{days}d"] = sum(0.5 ** (a / days) for a in ages)
     for days in (30, 90):
-        found[f"orders_trend_{days}d"] = _log_ratio(bought, days)
+        values[f"orders_trend_{days}d"] = _log_ratio(bought, days)
         now = _paid(_within(sold, days))
         before = _paid(_within(sold, 2 * days)) - now
-        found[f"revenue_trend_{days}d"] = _over(now - before, now + before)
-    return found
+        values[f"revenue_trend_{days}d"] = _over(now - before, now + before)
+    return values
 
 
 def _gaps_and_baskets(bought: list[Row], sold: list[Row]) -> dict[str, Value]:
@@ -175,24 +175,24 @@ def _rhythm(bought: list[Row]) -> dict[str, Value]:
     gaps = [a - b for a, b in itertools.pairwise(sorted(ages, reverse=True))]
     longer = [gap for gap in gaps if gap > last]
     weeks = {math.ceil(age / 7) for age in ages}
-    found: dict[str, Value] = {
+    values: dict[str, Value] = {
         "purchase_weeks_share": len(weeks) / math.ceil(first / 7),
         "purchase_months_share": len({math.ceil(a / 30) for a in ages}) / math.ceil(first / 30),
     }
     for days in (7, 14, 30, 60, 90):
         starts = range(days + 1, first + 1)
         silent = sum(not ages & set(range(start - days, start)) for start in starts)
-        found[f"silent_{days}_days_share"] = _over(silent, len(starts))
+        values[f"silent_{days}_days_share"] = _over(silent, len(starts))
         lasting = sum(gap > last + days for gap in longer)
-        found[f"gaps_longer_{days}_days_share"] = (lasting + 1) / (len(longer) + 2)
+        values[f"gaps_longer_{days}_days_share"] = (lasting + 1) / (len(longer) + 2)
     for days in (28, 56, 91, 182, 364):
         lived = [week for week in range(1, days // 7 + 1) if week <= math.ceil(first / 7)]
-        found[f"purchase_weeks_count_{days}d"] = len(weeks & set(lived))
-        found[f"purchase_weeks_share_{days}d"] = len(weeks & set(lived)) / len(lived)
+        values[f"purchase_weeks_count_{days}d"] = len(weeks & set(lived))
+        values[f"purchase_weeks_share_{days}d"] = len(weeks & set(lived)) / len(lived)
     for days in (30, 90):
         coming = sum(364 - days < r["age"] <= 364 for r in bought)
-        found[f"orders_year_ago_count_{days}d"] = coming
-    return found
+        values[f"orders_year_ago_count_{days}d"] = coming
+    return values
 
 
 def _products(
@@ -214,29 +214,29 @@ def _products(
         return statistics.fmean(len(set(ages)) > 1 for ages in others[product].values())
 
     def growth(*products: str) -> float:
-        ages = [age for p in products for own in others[p].values() for age in own]
+        ages = [age for p in products for of_customer in others[p].values() for age in of_customer]
         now, before = sum(a <= 30 for a in ages), sum(30 < a <= 120 for a in ages)
         return math.log((now + 1) / (before / 3 + 1))
 
     def momentum(product: str) -> float:
         return growth(product) - growth(*others)
 
-    found: dict[str, Value] = {}
+    values: dict[str, Value] = {}
     for window in (30, 90):
         recent = {r["product_id"] for r in _within(year, window)}
         earlier = {r["product_id"] for r in year if r["age"] > window}
-        found[f"products_count_{window}d"] = len(recent)
-        found[f"products_new_share_{window}d"] = _over(len(recent - earlier), len(recent))
+        values[f"products_count_{window}d"] = len(recent)
+        values[f"products_new_share_{window}d"] = _over(len(recent - earlier), len(recent))
         for name, of_product in (
             ("buyers_share", share),
             ("buyers_again_share", again),
             ("momentum", momentum),
         ):
             mean = statistics.fmean(of_product(p) for p in recent) if recent else None
-            found[f"products_{name}_{window}d"] = mean
+            values[f"products_{name}_{window}d"] = mean
     quarter = {r["product_id"] for r in _within(year, 90)}
     return {
-        **found,
+        **values,
         "products_count_365d": len(lines),
         "categories_count_90d": len({shelves[p] for p in quarter if p in shelves}),
         "categories_count_365d": len({shelves[p] for p in lines if p in shelves}),
@@ -247,18 +247,18 @@ def _products(
 
 
 def _returns(orders: list[Row], sold: list[Row], undone: list[Row]) -> dict[str, Value]:
-    found: dict[str, Value] = {}
+    values: dict[str, Value] = {}
     for days in (90, 365):
         now = _within(sold, days)
         discount = sum(r["discount_cents"] for r in now)
         for kind, noun in (("return", "returns"), ("cancellation", "cancellations")):
-            found[f"{noun}_count_{days}d"] = sum(r["kind"] == kind for r in _within(orders, days))
-        found[f"refund_cents_{days}d"] = -_paid(_within(undone, days))
-        found[f"discount_cents_{days}d"] = discount
-        found[f"discount_share_{days}d"] = _over(discount, discount + _paid(now))
+            values[f"{noun}_count_{days}d"] = sum(r["kind"] == kind for r in _within(orders, days))
+        values[f"refund_cents_{days}d"] = -_paid(_within(undone, days))
+        values[f"discount_cents_{days}d"] = discount
+        values[f"discount_share_{days}d"] = _over(discount, discount + _paid(now))
     year = _within(sold, 365)
     return {
-        **found,
+        **values,
         "refund_share_365d": _over(-_paid(_within(undone, 365)), _paid(year)),
         "returned_lines_share_365d": _over(len(_within(undone, 365)), len(year)),
         "return_recency_days": _ago([r for r in orders if r["kind"] != "purchase"]),
@@ -270,17 +270,17 @@ def _habits(bought: list[Row], as_of: date) -> dict[str, Value]:
     year = _within(bought, 365)
     names = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
     parts = ("night", "morning", "afternoon", "evening")
-    found: dict[str, Value] = {
+    values: dict[str, Value] = {
         f"orders_{name}_share_365d": _over(sum(r["local"].weekday() == n for r in year), len(year))
         for n, name in enumerate(names)
     }
     for n, part in enumerate(parts):
         inside = sum(r["local"].hour // 6 == n for r in year)
-        found[f"orders_{part}_share_365d"] = _over(inside, len(year))
+        values[f"orders_{part}_share_365d"] = _over(inside, len(year))
     weekend = sum(r["local"].weekday() >= 5 for r in year)
     phase = (as_of - date(1970, 1, 1)) / timedelta(days=365.2425) * 2 * math.pi
     return {
-        **found,
+        **values,
         "orders_weekend_share_365d": _over(weekend, len(year)),
         "season_sin": math.sin(phase),
         "season_cos": math.cos(phase),
@@ -306,16 +306,16 @@ def _site(events: list[Row]) -> dict[str, Value]:
         if before is None or moment - before >= timedelta(minutes=30):
             starts.append(row)
         before = moment
-    found: dict[str, Value] = {
+    values: dict[str, Value] = {
         f"{noun}_count_{days}d": sum(r["event_type"] == kind for r in _within(events, days))
         for noun, (kind, windows) in kinds.items()
         for days in windows
     }
     for days in (7, 30, 90):
-        found[f"events_count_{days}d"] = len(_within(events, days))
-        found[f"sessions_count_{days}d"] = len(_within(starts, days))
+        values[f"events_count_{days}d"] = len(_within(events, days))
+        values[f"sessions_count_{days}d"] = len(_within(starts, days))
     return {
-        **found,
+        **values,
         "event_recency_days": _ago(events),
         "cart_recency_days": _ago([r for r in events if r["event_type"] == "cart"]),
         "sessions_trend_30d": _log_ratio(starts, 30),
@@ -324,12 +324,12 @@ def _site(events: list[Row]) -> dict[str, Value]:
 
 def _campaigns(contacts: list[Row]) -> dict[str, Value]:
     of = {kind: [r for r in contacts if r["kind"] == kind] for kind in ("sent", "opened", "clicked", "redeemed")}  # fmt: skip
-    found: dict[str, Value] = {}
+    values: dict[str, Value] = {}
     for days in (30, 90, 365):
-        found[f"contacts_count_{days}d"] = len(_within(of["sent"], days))
-        found[f"redemptions_count_{days}d"] = len(_within(of["redeemed"], days))
+        values[f"contacts_count_{days}d"] = len(_within(of["sent"], days))
+        values[f"redemptions_count_{days}d"] = len(_within(of["redeemed"], days))
     return {
-        **found,
+        **values,
         "contacts_opened_count_90d": len(_within(of["opened"], 90)),
         "contacts_clicked_count_90d": len(_within(of["clicked"], 90)),
         "redemption_share_365d": _over(

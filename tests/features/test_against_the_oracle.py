@@ -23,17 +23,17 @@ def _assert_equal_to_the_oracle(warehouse: Warehouse, settings: Settings, days: 
             timezone=settings.calendar.timezone,
         )
         assert len(expected) >= 3, f"only {len(expected)} customers are active on {day}"
-        found = rows[at : at + len(expected)]
+        of_day = rows[at : at + len(expected)]
         at += len(expected)
-        assert [row["customer_id"] for row in found] == sorted(expected)
-        for row in found:
-            wanted = expected[row["customer_id"]]
-            assert set(wanted) == set(FEATURE_NAMES)
+        assert [row["customer_id"] for row in of_day] == sorted(expected)
+        for row in of_day:
+            values = expected[row["customer_id"]]
+            assert set(values) == set(FEATURE_NAMES)
             for name in FEATURE_NAMES:
                 assert row[name] == (
                     None
-                    if wanted[name] is None
-                    else pytest.approx(wanted[name], rel=1e-6, abs=2e-9)
+                    if values[name] is None
+                    else pytest.approx(values[name], rel=1e-6, abs=2e-9)
                 ), f"{name} of {day}"
     assert at == len(rows)
 

@@ -47,11 +47,11 @@ def test_a_day_is_built_checked_and_recorded(warehouse: Warehouse, settings: Set
 def test_every_column_carries_its_meaning(warehouse: Warehouse) -> None:
     store.ensure_columns(warehouse)
     store.ensure_columns(warehouse)
-    found = warehouse.read(
+    columns = warehouse.read(
         "SELECT attname::text AS name, col_description(attrelid, attnum) AS meaning FROM pg_attribute "
         "WHERE attrelid = 'features.customer_daily'::regclass AND attnum > 2"
     ).to_pylist()
-    assert {r["name"]: r["meaning"] for r in found} == {f.name: f.meaning for f in CATALOGUE}
+    assert {r["name"]: r["meaning"] for r in columns} == {f.name: f.meaning for f in CATALOGUE}
 
 
 @pytest.mark.usefixtures("unchecked")
@@ -70,11 +70,11 @@ def test_building_again_gives_the_same_digest_and_rows(
 
 @pytest.mark.usefixtures("unchecked")
 def test_only_missing_and_stale_days_are_built(warehouse: Warehouse, settings: Settings) -> None:
-    ours = in_zone(settings, "UTC")
+    settings = in_zone(settings, "UTC")
     deliver(warehouse, buy("o1", shops.at("2025-01-02")))
     days = [date(2025, 1, 10), date(2025, 1, 20)]
 
-    def built(with_settings: Settings = ours) -> list[Any]:
+    def built(with_settings: Settings = settings) -> list[Any]:
         return [r.as_of for r in ensure(warehouse, settings=with_settings, days=days)]
 
     assert built() == days
@@ -83,7 +83,7 @@ def test_only_missing_and_stale_days_are_built(warehouse: Warehouse, settings: S
     assert built() == [date(2025, 1, 20)]
     deliver(warehouse, buy("o3", shops.at("2025-02-05")), loaded_at=shops.at("2025-02-06"))
     assert built() == []
-    assert built(ours.model_copy(update={"churn": Churn(active_days=60)})) == days
+    assert built(settings.model_copy(update={"churn": Churn(active_days=60)})) == days
     assert built(in_zone(settings, "Europe/London")) == days
 
 
@@ -107,7 +107,7 @@ def test_a_day_that_fails_its_suite_is_taken_out_again(
     def refuse(*_: object, **__: object) -> None:
         raise QualityError("refused")
 
-    monkeypatch.setattr("retention_ml.quality.check.check_table", refuse)
+    monkeypatch.setattr(door, "check_table", refuse)
     deliver(warehouse, buy("o1", shops.at("2025-01-02")))
     with pytest.raises(QualityError):
         build(warehouse, settings=settings, as_of=_DAY)
@@ -116,7 +116,7 @@ def test_a_day_that_fails_its_suite_is_taken_out_again(
         store.read(warehouse, [_DAY])
 
 
-def test_a_day_that_was_stored_but_never_judged_is_built_again(
+def test_a_day_that_was_stored_but_never_checked_is_built_again(
     warehouse: Warehouse, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die(*_: object) -> None:
@@ -129,9 +129,9 @@ def test_a_day_that_was_stored_but_never_judged_is_built_again(
             build(warehouse, settings=settings, as_of=_DAY)
     with pytest.raises(NotReady, match="are not built"):
         store.read(warehouse, [_DAY])
-    judged: list[object] = []
-    monkeypatch.setattr(door, "_check", lambda *call: judged.append(call))
-    assert len(ensure(warehouse, settings=settings, days=[_DAY])) == len(judged) == 1
+    checked: list[object] = []
+    monkeypatch.setattr(door, "_check", lambda *call: checked.append(call))
+    assert len(ensure(warehouse, settings=settings, days=[_DAY])) == len(checked) == 1
 
 
 @pytest.mark.usefixtures("unchecked")
@@ -148,26 +148,35 @@ def test_one_day_without_anybody_leaves_all_days_unstored(
 def _rows(**changed: list[float | None]) -> pa.Table:
     names = [name for name in FEATURE_NAMES if name not in changed]
     values = {name: pa.array([1.0, 2.0]) for name in names}
-    given = {name: pa.array(column, pa.float64()) for name, column in changed.items()}
-    return pa.table({"customer_id": ["a", "b"], **values, **given})
+    columns = {name: pa.array(column, pa.float64()) for name, column in changed.items()}
+    return pa.table({"customer_id": ["a", "b"], **values, **columns})
 
 
-def _demand(rows: pa.Table, customers: int = 2) -> None:
-    invariants.demand(rows, as_of="2025-01-15", customers=customers, active_days=90)
+def _require_sound(rows: pa.Table, customers: int = 2) -> None:
+    invariants.require_sound(rows, as_of="2025-01-15", customers=customers, active_days=90)
 
 
 def test_sound_rows_pass() -> None:
-    _demand(_rows(gap_mean_days=[None, 3.0]))
+    _require_sound(_rows(gap_mean_days=[None, 3.0]))
 
 
 @pytest.mark.parametrize(
     ("attempt", "sentence"),
     [
-        (lambda: _demand(_rows(), customers=3), "2 rows for 2 customers, but 3 customers"),
-        (lambda: _demand(_rows(gap_mean_days=[float("nan"), 1.0])), "gap_mean_days .* is NaN"),
-        (lambda: _demand(_rows(gap_mean_days=[float("inf"), 1.0])), "gap_mean_days .* is NaN"),
-        (lambda: _demand(_rows(recency_days=[0.0, 1.0])), "runs from 0 to 1; expected 1 to 90"),
-        (lambda: _demand(_rows(recency_days=[5.0, 91.0])), "runs from 5 to 91"),
+        (lambda: _require_sound(_rows(), customers=3), "2 rows for 2 customers, but 3 customers"),
+        (
+            lambda: _require_sound(_rows(gap_mean_days=[float("nan"), 1.0])),
+            "gap_mean_days .* is NaN",
+        ),
+        (
+            lambda: _require_sound(_rows(gap_mean_days=[float("inf"), 1.0])),
+            "gap_mean_days .* is NaN",
+        ),
+        (
+            lambda: _require_sound(_rows(recency_days=[0.0, 1.0])),
+            "runs from 0 to 1; expected 1 to 90",
+        ),
+        (lambda: _require_sound(_rows(recency_days=[5.0, 91.0])), "runs from 5 to 91"),
     ],
 )
 def test_unsound_rows_are_refused(attempt: Callable[[], None], sentence: str) -> None:

@@ -26,7 +26,7 @@ def test_a_customer_who_bought_on_three_days(warehouse: Warehouse, settings: Set
         buy("o5", shops.at("2025-05-23", 20), kind="return", lines=[{"line_amount_cents": -300}]),
         {"products": [{"product_id": p, "category": c} for p, c in (("p1", "a"), ("p2", "a"), ("p3", "b"))]},
     )  # fmt: skip
-    found = one(warehouse, settings, _DAY)
+    features = one(warehouse, settings, _DAY)
     expected = {
         "recency_days": 10,
         "tenure_days": 60,
@@ -89,7 +89,7 @@ def test_a_customer_who_bought_on_three_days(warehouse: Warehouse, settings: Set
         "event_recency_days": None,
         "rating_mean_share_365d": None,
     }
-    assert {name: found[name] for name in expected} == {
+    assert {name: features[name] for name in expected} == {
         name: None if value is None else pytest.approx(value) for name, value in expected.items()
     }
 
@@ -100,10 +100,10 @@ def _ago(*ages: int) -> list[dict[str, Any]]:
 
 def test_weeks_are_counted_back_from_the_day(warehouse: Warehouse, settings: Settings) -> None:
     deliver(warehouse, *_ago(29, 28, 8, 7, 1))  # weeks 5, 4, 2, 1, 1
-    found = one(warehouse, settings, _DAY)
-    assert found["purchase_weeks_count_28d"] == 3
-    assert found["purchase_weeks_share_28d"] == 0.75
-    assert found["purchase_weeks_share"] == found["purchase_weeks_share_364d"] == 0.8
+    features = one(warehouse, settings, _DAY)
+    assert features["purchase_weeks_count_28d"] == 3
+    assert features["purchase_weeks_share_28d"] == 0.75
+    assert features["purchase_weeks_share"] == features["purchase_weeks_share_364d"] == 0.8
 
 
 def test_a_year_ago_is_the_same_weeks_on_both_engines(
@@ -127,15 +127,15 @@ def test_a_moved_order_moves_the_rhythm_only_from_when_it_is_known(
     before = one(warehouse, settings, _DAY)
     deliver(warehouse, buy("o30", shops.at("2025-05-20")), loaded_at=shops.at("2025-06-02"))
     assert one(warehouse, settings, _DAY) == before
-    found = one(warehouse, settings, date(2025, 6, 3))  # ages 62, 14, 12
-    assert found["purchase_weeks_share"] == 2 / 9
-    assert found["purchase_days_count_14d"] == 2
-    assert found["silent_30_days_share"] == 18 / 32
-    assert found["gaps_longer_30_days_share"] == 2 / 3
+    features = one(warehouse, settings, date(2025, 6, 3))  # ages 62, 14, 12
+    assert features["purchase_weeks_share"] == 2 / 9
+    assert features["purchase_days_count_14d"] == 2
+    assert features["silent_30_days_share"] == 18 / 32
+    assert features["gaps_longer_30_days_share"] == 2 / 3
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_products_are_seen_through_their_active_buyers(
+def test_products_are_described_by_their_active_buyers(
     warehouse: Warehouse, settings: Settings, engine: str
 ) -> None:
     deliver(
@@ -145,25 +145,25 @@ def test_products_are_seen_through_their_active_buyers(
         buy("o3", shops.at("2025-05-12"), customer="c2", lines=[{}, {}]),
         buy("o4", shops.at("2025-04-12"), customer="lapsed"),
     )
-    ours = in_zone(settings, "UTC", active_days=30)
+    short = in_zone(settings, "UTC", active_days=30)
 
-    def seen(day: date, name: str) -> list[float]:
-        rows = rows_of(warehouse, ours, [day], engine=engine).to_pylist()
+    def column(day: date, name: str) -> list[float]:
+        rows = rows_of(warehouse, short, [day], engine=engine).to_pylist()
         return [row[f"products_{name}_30d"] for row in rows]
 
-    assert seen(_DAY, "buyers_share") == [0.75, 1]  # p1: both; p2: one of two
-    assert seen(_DAY, "buyers_again_share") == [0.25, 0.5]  # p1: one of two; p2: none
+    assert column(_DAY, "buyers_share") == [0.75, 1]  # p1: both; p2: one of two
+    assert column(_DAY, "buyers_again_share") == [0.25, 0.5]  # p1: one of two; p2: none
     # Lines in the month, and in the three before: p1 3 and 1, p2 1 and 0, all 4 and 1.
     shop = log(5 / (1 / 3 + 1))
     first, second = log(4 / (1 / 3 + 1)) - shop, log(2 / 1) - shop
-    assert seen(_DAY, "momentum") == pytest.approx([(first + second) / 2, first])
+    assert column(_DAY, "momentum") == pytest.approx([(first + second) / 2, first])
     undone = {
         "order_id": "o2", "customer_id": "c1", "event_at": shops.at("2025-05-27"),
         "kind": "return", "product_id": "p1", "occurrence": 1,
     }  # fmt: skip
     deliver(warehouse, {"order_lines": [undone]}, loaded_at=shops.at("2025-06-02"))
-    assert seen(_DAY, "buyers_again_share") == [0.25, 0.5]  # not known then
-    assert seen(date(2025, 6, 3), "buyers_again_share") == [0, 0]
+    assert column(_DAY, "buyers_again_share") == [0.25, 0.5]  # not known then
+    assert column(date(2025, 6, 3), "buyers_again_share") == [0, 0]
 
 
 def test_a_one_time_buyer_has_no_gaps(warehouse: Warehouse, settings: Settings) -> None:
@@ -172,15 +172,15 @@ def test_a_one_time_buyer_has_no_gaps(warehouse: Warehouse, settings: Settings) 
         buy("o1", shops.at("2025-05-30", 1)),
         buy("o2", shops.at("2025-05-30", 2), lines=[{"product_id": None}]),
     )
-    found = one(warehouse, settings, _DAY)
-    assert found["is_one_time_buyer"] == 1
-    assert found["orders_night_share_365d"] == 1
-    assert found["products_count_365d"] == 1
+    features = one(warehouse, settings, _DAY)
+    assert features["is_one_time_buyer"] == 1
+    assert features["orders_night_share_365d"] == 1
+    assert features["products_count_365d"] == 1
     names = [feature.name for feature in CATALOGUE if feature.family == "gaps"]
-    gaps = [found[name] for name in names if name.startswith(("gap_", "recency_over_gap_"))]
+    gaps = [features[name] for name in names if name.startswith(("gap_", "recency_over_gap_"))]
     assert len(gaps) == 10
     assert set(gaps) == {None}
-    assert found["gaps_longer_30_days_share"] == 0.5
+    assert features["gaps_longer_30_days_share"] == 0.5
 
 
 def test_an_even_number_of_gaps_has_the_mean_of_the_middle_two_as_median(
@@ -195,9 +195,9 @@ def test_an_order_at_half_past_eleven_belongs_to_the_shops_evening(
     warehouse: Warehouse, settings: Settings
 ) -> None:
     deliver(warehouse, buy("o1", datetime(2025, 5, 31, 22, 30, tzinfo=UTC)))
-    found = one(warehouse, in_zone(settings, "Europe/London"), _DAY)  # 23:30 on Saturday
-    assert (found["recency_days"], found["orders_evening_share_365d"]) == (1, 1)
-    assert found["orders_saturday_share_365d"] == 1
+    features = one(warehouse, in_zone(settings, "Europe/London"), _DAY)  # 23:30 on Saturday
+    assert (features["recency_days"], features["orders_evening_share_365d"]) == (1, 1)
+    assert features["orders_saturday_share_365d"] == 1
     later = one(warehouse, in_zone(settings, "Europe/Berlin"), date(2025, 6, 2))
     assert later["recency_days"] == 1  # 00:30 on Sunday: not known on Sunday, yesterday on Monday
 
@@ -206,8 +206,12 @@ def test_a_day_of_23_hours_is_a_day(warehouse: Warehouse, settings: Settings) ->
     settings = in_zone(settings, "Europe/London")
     deliver(warehouse, buy("o1", datetime(2025, 3, 29, 23, 59, tzinfo=UTC)))
     deliver(warehouse, buy("o2", datetime(2025, 3, 30, 22, 59, 59, tzinfo=UTC)))
-    found = one(warehouse, settings, date(2025, 3, 31))
-    assert (found["tenure_days"], found["recency_days"], found["gap_last_days"]) == (2, 1, 1)
+    features = one(warehouse, settings, date(2025, 3, 31))
+    assert (features["tenure_days"], features["recency_days"], features["gap_last_days"]) == (
+        2,
+        1,
+        1,
+    )
     assert one(warehouse, settings, date(2025, 3, 30))["orders_count"] == 1
 
 
@@ -217,5 +221,5 @@ def test_active_is_who_bought_within_the_declared_days(
     deliver(warehouse, buy("o1", shops.at("2025-05-02"), customer="c1"))  # 30 days before
     deliver(warehouse, buy("o2", shops.at("2025-05-01"), customer="c2"))  # 31 days before
     deliver(warehouse, buy("o3", shops.at("2025-05-20"), customer="c3", kind="return"))
-    found = one(warehouse, in_zone(settings, "UTC", active_days=30), _DAY)
-    assert found["customer_id"] == "c1"
+    features = one(warehouse, in_zone(settings, "UTC", active_days=30), _DAY)
+    assert features["customer_id"] == "c1"

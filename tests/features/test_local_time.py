@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 
 from retention_ml import clock
-from retention_ml.features.local_time import calendar, day_of, with_local_time
+from retention_ml.clock import day_of
+from retention_ml.features.local_time import calendar, with_local_time
 
 _STAMP = pa.timestamp("us", tz="UTC")
 _ZONES = (
@@ -27,15 +28,15 @@ def _located(instants: list[datetime], timezone: str) -> list[tuple[int, int, in
     connection.sql("SET timezone = 'UTC'")
     connection.sql("CREATE SCHEMA features")
     stamps = pa.array(instants, _STAMP)
-    given = pa.table({"event_at": stamps, "known_from_at": stamps})
+    table = pa.table({"event_at": stamps, "known_from_at": stamps})
     rows = calendar(timezone)
-    connection.register("times", given)
+    connection.register("times", table)
     connection.register("offsets", rows)
     connection.sql("CREATE TABLE features.calendar AS SELECT * FROM offsets")
-    found = connection.sql(str(ibis.to_sql(with_local_time(times), dialect="duckdb")))
+    located = connection.sql(str(ibis.to_sql(with_local_time(times), dialect="duckdb")))
     by_instant = {
         row["event_at"]: (row["event_day"], row["day_second"], row["known_from_day"])
-        for row in found.to_arrow_table().to_pylist()
+        for row in located.to_arrow_table().to_pylist()
     }
     connection.close()
     return [by_instant[instant] for instant in instants]
@@ -77,4 +78,4 @@ def test_half_past_eleven_in_the_evening_belongs_to_the_shops_day() -> None:
 def test_what_is_available_exactly_at_midnight_is_known_that_day() -> None:
     midnight = datetime(2025, 7, 1, tzinfo=UTC)
     later = midnight + timedelta(microseconds=1)
-    assert [found[2] for found in _located([midnight, later], "UTC")] == [20_270, 20_271]
+    assert [row[2] for row in _located([midnight, later], "UTC")] == [20_270, 20_271]

@@ -1,4 +1,4 @@
-"""Nothing that happens or is learnt after the start of a day changes its features."""
+"""Nothing that happens or is loaded after the start of a day changes its features."""
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from retention_ml.features.assemble import customer_daily
-from retention_ml.features.inputs import stored
+from retention_ml.features.inputs import stored_inputs
 from retention_ml.features.store import digest
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
@@ -66,10 +66,10 @@ def test_rows_that_came_later_change_nothing(
     is_past: bool,
 ) -> None:
     """Rows from before the day but loaded after it, corrections among them, or after the day."""
-    ours = in_zone(settings, "Europe/Berlin", active_days=120)
+    settings = in_zone(settings, "Europe/Berlin", active_days=120)
     if warehouse.url not in _UNTOUCHED:
-        late_shop(warehouse, ours, seed=31, passes=(), deliveries=4)
-        _UNTOUCHED[warehouse.url] = digest(rows_of(warehouse, ours, [_DAY]))
+        late_shop(warehouse, settings, seed=31, passes=(), deliveries=4)
+        _UNTOUCHED[warehouse.url] = digest(rows_of(warehouse, settings, [_DAY]))
     since = FIRST if is_past else _MIDNIGHT
     loaded_at = _MIDNIGHT + timedelta(seconds=loaded_after_seconds)
     newest = max(seconds for *_, seconds in (*orders, *clicks))
@@ -78,7 +78,7 @@ def test_rows_that_came_later_change_nothing(
         *_rows(orders, clicks, since),
         loaded_at=max(loaded_at, since + timedelta(seconds=newest)),
     )
-    assert digest(rows_of(warehouse, ours, [_DAY])) == _UNTOUCHED[warehouse.url]
+    assert digest(rows_of(warehouse, settings, [_DAY])) == _UNTOUCHED[warehouse.url]
 
 
 def test_a_reading_that_ignores_availability_is_caught(
@@ -94,7 +94,7 @@ def test_a_reading_that_ignores_availability_is_caught(
 
 def _naive(warehouse: Warehouse, settings: Settings) -> list[Any]:
     rows_of(warehouse, settings, [date(2025, 2, 1)])
-    found = stored([20_120])
-    always = found.customer_day.mutate(known_from_day=ibis.literal(0, "int64"))
-    wide = customer_daily(replace(found, customer_day=always), active_days=90)
+    inputs = stored_inputs([20_120])
+    always = inputs.customer_day.mutate(known_from_day=ibis.literal(0, "int64"))
+    wide = customer_daily(replace(inputs, customer_day=always), active_days=90)
     return warehouse.read(wide.select("orders_count"))["orders_count"].to_pylist()

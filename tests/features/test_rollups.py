@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from retention_ml.features.inputs import stored
+from retention_ml.features.inputs import stored_inputs
 from retention_ml.features.roll_up import roll_up
 from retention_ml.features.rollups import COUNTERS
 from retention_ml.settings import Settings
@@ -20,15 +20,15 @@ _NEWEST = date(2025, 6, 1)
 
 def _totals(warehouse: Warehouse) -> dict[str, list[dict[str, Any]]]:
     """The rollups summed over passes, without what adds up to nothing."""
-    found = {}
+    totals = {}
     for name in _TABLES:
-        table = getattr(stored([0]), name)
+        table = getattr(stored_inputs([0]), name)
         keys = [c for c in table.columns if c not in (*COUNTERS, "rollup_id", "versions_count")]
         values = [c for c in table.columns if c not in (*keys, "rollup_id")]
         summed = table.group_by(keys).agg(**{c: table[c].sum().cast("float64") for c in values})
         rows = warehouse.read(summed.order_by(keys)).to_pylist()
-        found[name] = [row for row in rows if any(row[value] for value in values)]
-    return found
+        totals[name] = [row for row in rows if any(row[value] for value in values)]
+    return totals
 
 
 def test_the_table_has_the_counters_of_the_expression(warehouse: Warehouse) -> None:
@@ -74,8 +74,8 @@ def test_another_calendar_cuts_all_days_anew(
     deliver(warehouse, buy("o1", datetime(2025, 5, 20, 23, 30, tzinfo=UTC)))
     assert one(warehouse, settings, _NEWEST)["recency_days"] == 12
     with caplog.at_level(logging.WARNING):
-        found = one(warehouse, in_zone(settings, "Europe/London"), _NEWEST)
-    assert found["recency_days"] == 11
+        features = one(warehouse, in_zone(settings, "Europe/London"), _NEWEST)
+    assert features["recency_days"] == 11
     assert "calendar.timezone was UTC and is now Europe/London" in caplog.text
 
 
@@ -97,8 +97,8 @@ def test_an_order_corrected_to_another_customer_moves(
     roll_up(warehouse, settings=settings)
     moved = buy("o1", shops.at("2025-05-01"), customer="c2")
     deliver(warehouse, moved, loaded_at=shops.at("2025-05-10"))
-    found = rows_of(warehouse, settings, [date(2025, 5, 10), date(2025, 5, 11)]).to_pylist()
-    assert [row["customer_id"] for row in found] == ["c1", "c2"]
+    rows = rows_of(warehouse, settings, [date(2025, 5, 10), date(2025, 5, 11)]).to_pylist()
+    assert [row["customer_id"] for row in rows] == ["c1", "c2"]
 
 
 def _click(at: datetime, session: str = "s") -> dict[str, Any]:
@@ -115,9 +115,9 @@ def test_a_late_click_joins_two_visits_from_the_day_it_is_known(
     between = [_click(noon + timedelta(minutes=25))]
     deliver(warehouse, {"events": between}, loaded_at=shops.at("2025-05-10"))
     days = [date(2025, 5, 10), date(2025, 5, 11)]
-    found = rows_of(warehouse, settings, days).to_pylist()
-    assert [row["sessions_count_30d"] for row in found] == [2, 1]
-    assert [row["events_count_30d"] for row in found] == [2, 3]
+    rows = rows_of(warehouse, settings, days).to_pylist()
+    assert [row["sessions_count_30d"] for row in rows] == [2, 1]
+    assert [row["events_count_30d"] for row in rows] == [2, 3]
 
 
 @pytest.mark.parametrize(("minutes", "visits"), [(29, 1), (30, 2)])

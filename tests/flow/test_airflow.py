@@ -40,11 +40,11 @@ class _Stack:
     settings: Settings
     airflow: AirflowApi
     warehouse: Warehouse
-    said: list[str]
+    lines: list[str]
 
     def follow(self, day: date) -> None:
         """Wait until the day went through all four DAGs; fails with the words of a failed task."""
-        demo.follow(self.airflow, day, self.said.append)
+        demo.follow(self.airflow, day, self.lines.append)
 
     def latest(self) -> str:
         """A digest of what BI reads as the latest day."""
@@ -106,7 +106,7 @@ def published(stack: _Stack, tmp_path_factory: pytest.TempPathFactory) -> _Stack
 
 def test_a_dropped_shop_goes_through_the_whole_chain_and_is_published(published: _Stack) -> None:
     assert published.states(_DAY) == dict.fromkeys(demo.CHAIN, "success")
-    assert published.days() == [_DAY], published.said
+    assert published.days() == [_DAY], published.lines
     rows = published.warehouse.read(_LATEST).to_pylist()
     assert len(rows) > 50
     assert {row["risk_tier"] for row in rows} <= {"critical", "high", "medium", "low"}
@@ -142,7 +142,7 @@ def _choose_free_ports(home: Path) -> None:
 
 def _processes_of(home: Path) -> list[int]:
     """Every other living process whose command or environment names the home."""
-    found = []
+    pids = []
     for folder in Path("/proc").glob("[0-9]*"):
         if int(folder.name) == os.getpid():
             continue
@@ -151,5 +151,5 @@ def _processes_of(home: Path) -> list[int]:
         except OSError:
             continue
         if str(home).encode() in text:
-            found.append(int(folder.name))
-    return found
+            pids.append(int(folder.name))
+    return pids

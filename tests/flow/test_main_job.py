@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from retention_ml.cli import app
-from retention_ml.maintenance.invariants import INVARIANTS
+from retention_ml.maintenance.invariants import violations
 from retention_ml.simulate import simulate
 from retention_ml.warehouse import Warehouse
 from tests.worlds.databases import NewWarehouse
@@ -31,8 +31,7 @@ class _Shop:
         return json.loads(done.stdout)
 
     def broken_promises(self) -> list[str]:
-        with self.warehouse.transaction() as transaction:
-            return [rule.sentence for rule in INVARIANTS if transaction.execute(rule.sql)]
+        return [violation.sentence for violation in violations(self.warehouse)]
 
 
 @pytest.fixture(scope="module")

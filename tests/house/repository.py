@@ -26,14 +26,14 @@ def files() -> tuple[Path, ...]:
 @cache
 def modules(*folders: str) -> tuple[Path, ...]:
     """The Python files below the folders named, at least one for each."""
-    found: list[Path] = []
+    paths: list[Path] = []
     for folder in folders:
-        mine = [
+        inside = [
             path for path in files() if path.suffix == ".py" and path.is_relative_to(ROOT / folder)
         ]
-        assert mine, f"{folder}/ holds no Python file; this test looks in the wrong place."
-        found += mine
-    return tuple(found)
+        assert inside, f"{folder}/ holds no Python file; this test looks in the wrong place."
+        paths += inside
+    return tuple(paths)
 
 
 @cache
@@ -56,6 +56,6 @@ def imported(path: Path) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.module
 
 
-def refuse(findings: list[str], remedy: str) -> None:
+def reject(findings: list[str], remedy: str) -> None:
     """Fail with every finding and what to do about them."""
     assert not findings, "\n".join([remedy, *findings])

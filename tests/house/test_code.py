@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.house.repository import ROOT, files, modules, name, refuse, tree
+from tests.house.repository import ROOT, files, modules, name, reject, tree
 
 PRODUCTION = ("retention_ml", "plugins", "dags")
 LONGEST_MODULE = 400
@@ -28,7 +28,7 @@ def _real_time(path: Path) -> Iterator[tuple[int, str]]:
 def test_only_the_clock_reads_the_real_time() -> None:
     clock = ROOT / "retention_ml" / "clock.py"
     assert list(_real_time(clock)), "clock.py reads no time; this test would find nothing."
-    refuse(
+    reject(
         [
             f"  {name(path)}:{line} calls {call}"
             for path in modules(*PRODUCTION)
@@ -39,13 +39,37 @@ def test_only_the_clock_reads_the_real_time() -> None:
     )
 
 
+def _day_zero(path: Path) -> Iterator[int]:
+    for node in ast.walk(tree(path)):
+        if (
+            isinstance(node, ast.Call)
+            and ast.unparse(node.func).split(".")[-1] in ("date", "datetime")
+            and [getattr(each, "value", None) for each in node.args[:3]] == [1970, 1, 1]
+        ):
+            yield node.lineno
+
+
+def test_only_the_clock_counts_days_from_1970() -> None:
+    clock = ROOT / "retention_ml" / "clock.py"
+    assert list(_day_zero(clock)), "clock.py has no day zero; this test would find nothing."
+    reject(
+        [
+            f"  {name(path)}:{line}"
+            for path in modules(*PRODUCTION, "benchmarks")
+            if path != clock
+            for line in _day_zero(path)
+        ],
+        "Use clock.day_number(day) and clock.day_of(number) instead of 1970-01-01:",
+    )
+
+
 def test_no_sql_reads_the_real_time() -> None:
     scripts = [path for path in files() if path.suffix == ".sql"]
     assert len(scripts) >= 4
     # How old something is when a reader looks is the one question about real time.
     freshness = ROOT / "retention_ml" / "reports" / "views" / "90_pipeline_freshness.sql"
     word = re.compile(r"\b(now\s*\(|current_timestamp|current_date|clock_timestamp)", re.IGNORECASE)
-    refuse(
+    reject(
         [
             f"  {name(path)}:{number} {line.strip()}"
             for path in scripts
@@ -58,7 +82,7 @@ def test_no_sql_reads_the_real_time() -> None:
 
 
 def test_the_library_prints_nothing() -> None:
-    refuse(
+    reject(
         [
             f"  {name(path)}:{node.lineno}"
             for path in modules("retention_ml", "plugins", "dags")
@@ -82,7 +106,7 @@ def test_no_module_is_too_long() -> None:
         )
         for path in modules(folder)
     ]
-    refuse(
+    reject(
         [
             f"  {name(path)} has {lines} lines, {limit} at most"
             for path, lines, limit in long
@@ -112,11 +136,11 @@ def test_everything_public_says_what_it_is() -> None:
         findings += [
             f"  {name(path)}:{line} {what}" for line, what in _undocumented(tree(path).body, "")
         ]
-    refuse(findings, "Say in a first line what it returns or is, or name it with a leading _:")
+    reject(findings, "Say in a first line what it returns or is, or name it with a leading _:")
 
 
 def test_every_dag_tells_its_story() -> None:
-    refuse(
+    reject(
         [
             f"  {name(path)}"
             for path in modules("dags")
@@ -131,6 +155,7 @@ def test_the_detectors_find_what_they_look_for(tmp_path: Path) -> None:
     naive.write_text(
         "import datetime, time\n"
         "def public():\n    return datetime.datetime.now(), time.time(), datetime.date.today()\n"
+        "EPOCH = datetime.datetime(1970, 1, 1, tzinfo=None)\n"
         "class Open:\n    def method(self): ...\n    def _own(self): ...\n"
     )
     assert [call for _, call in _real_time(naive)] == [
@@ -138,5 +163,6 @@ def test_the_detectors_find_what_they_look_for(tmp_path: Path) -> None:
         "time.time()",
         "date.today()",
     ]
-    found = [what for _, what in _undocumented(tree(naive).body, "")]
-    assert found == ["public", "Open", "Open.method"]
+    assert list(_day_zero(naive)) == [4]
+    undocumented = [what for _, what in _undocumented(tree(naive).body, "")]
+    assert undocumented == ["public", "Open", "Open.method"]

@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 from retention_ml import errors, settings
 from retention_ml.settings import SECTIONS, Settings
-from tests.house.repository import ROOT, refuse
+from tests.house.repository import ROOT, files, name, reject
 
 
 def _fields(section: str) -> dict[str, FieldInfo]:
@@ -79,13 +79,13 @@ def test_every_setting_is_documented_with_its_default_and_range(section: str) ->
                 f"  {key}: allowed is {_allowed(field)}, the document says {rows[key][2]}"
             )
     findings += [f"  remove {key}: no such setting" for key in rows if key not in _fields(section)]
-    refuse(findings, f"docs/settings.md, [{section}], and retention_ml/settings.py differ:")
+    reject(findings, f"docs/settings.md, [{section}], and retention_ml/settings.py differ:")
 
 
 @pytest.mark.parametrize("section", SECTIONS)
 def test_every_setting_stands_in_the_shipped_file(section: str) -> None:
     shipped = tomllib.loads((ROOT / "retention.toml").read_text(encoding="utf-8"))
-    refuse(
+    reject(
         [f"  {key}" for key in _fields(section) if key not in shipped.get(section, {})],
         f"retention.toml, [{section}], lacks (write each with its unit and reason):",
     )
@@ -93,10 +93,38 @@ def test_every_setting_stands_in_the_shipped_file(section: str) -> None:
 
 def test_every_variable_is_documented() -> None:
     text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
-    documented = set(re.findall(r"^\| `([A-Z_]+)` \|", text, re.MULTILINE))
-    known = set(settings._ADDRESSES) | settings._OTHER_VARIABLES
-    assert len(known) >= 8
-    assert documented == known, "docs/settings.md, Environment, and settings.py differ."
+    cells = re.findall(r"^\| ((?:`[A-Z_]+`(?:, )?)+) \|", text, re.MULTILINE)
+    documented = {variable for cell in cells for variable in re.findall(r"[A-Z_]+", cell)}
+    readable = set(settings._ADDRESSES) | settings._OTHER_VARIABLES
+    assert len(readable) >= 8
+    assert documented == readable, "docs/settings.md, Environment, and settings.py differ."
+
+
+def test_every_variable_that_is_read_is_known() -> None:
+    readable = set(settings._ADDRESSES) | settings._OTHER_VARIABLES
+    sections = tuple(f"RETENTION_{section.upper()}__" for section in SECTIONS)
+    wrong_on_purpose = ROOT / "tests" / "test_settings.py"
+    texts = {
+        path: path.read_text(encoding="utf-8")
+        for path in files()
+        if path.suffix in (".py", ".yaml", ".sh", ".sql", ".example")
+        or path.name in ("Makefile", "Dockerfile", "run")
+        if path != wrong_on_purpose
+    }
+    variables = {
+        (name(path), variable)
+        for path, text in texts.items()
+        for variable in re.findall(r"\bRETENTION_[A-Z0-9_]*[A-Z0-9]\b", text)
+    }
+    assert len(variables) > 30
+    reject(
+        sorted(
+            f"  {path}: {variable}"
+            for path, variable in variables
+            if variable not in readable and not variable.startswith(sections)
+        ),
+        "Settings are refused where the environment has an unknown RETENTION_ variable; add it:",
+    )
 
 
 def test_the_tree_of_errors_is_the_one_drawn() -> None:
@@ -109,18 +137,18 @@ def test_the_tree_of_errors_is_the_one_drawn() -> None:
     drawn: dict[str, str] = {}
     stack: list[tuple[int, str]] = []
     for line in (errors.__doc__ or "").splitlines():
-        found = re.match(r"^([ │├└─]*)([A-Z]\w+)(.*)$", line)
-        if not found or found[2] not in classes:
+        match = re.match(r"^([ │├└─]*)([A-Z]\w+)(.*)$", line)
+        if not match or match[2] not in classes:
             continue
-        depth = len(found[1])
+        depth = len(match[1])
         while stack and stack[-1][0] >= depth:
             stack.pop()
-        drawn[found[2]] = stack[-1][1] if stack else "Exception"
-        stack.append((depth, found[2]))
-        if found[2] != "RetentionError":
-            assert len(found[3].split("(exit")[0].split()) >= 4, f"{found[2]} has no explanation"
-        if "(exit" in found[3]:
-            assert f"(exit {classes[found[2]].exit_code})" in found[3], found[2]
+        drawn[match[2]] = stack[-1][1] if stack else "Exception"
+        stack.append((depth, match[2]))
+        if match[2] != "RetentionError":
+            assert len(match[3].split("(exit")[0].split()) >= 4, f"{match[2]} has no explanation"
+        if "(exit" in match[3]:
+            assert f"(exit {classes[match[2]].exit_code})" in match[3], match[2]
     assert drawn == {each: cls.__bases__[0].__name__ for each, cls in classes.items()}, (
         "The tree in the docstring of errors.py and the classes differ; draw what is."
     )

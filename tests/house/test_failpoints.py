@@ -8,14 +8,14 @@ from retention_ml.failpoints import FAILPOINTS
 from tests.house.repository import files, modules, name, tree
 
 
-def _reached() -> list[tuple[str, str]]:
-    """Name and place of every call of `reach`."""
+def _calls() -> list[tuple[str, str]]:
+    """Name and place of every call of `failpoint`."""
     return [
         (node.args[0].value, f"{name(path)}:{node.lineno}")
         for path in modules("retention_ml")
         for node in ast.walk(tree(path))
         if isinstance(node, ast.Call)
-        and (getattr(node.func, "attr", None) or getattr(node.func, "id", None)) == "reach"
+        and (getattr(node.func, "attr", None) or getattr(node.func, "id", None)) == "failpoint"
         and node.args
         and isinstance(node.args[0], ast.Constant)
         and isinstance(node.args[0].value, str)
@@ -28,16 +28,16 @@ def test_there_are_failpoints() -> None:
 
 @pytest.mark.parametrize("failpoint", FAILPOINTS)
 def test_a_failpoint_stands_at_one_place(failpoint: str) -> None:
-    places = [place for found, place in _reached() if found == failpoint]
+    places = [place for called, place in _calls() if called == failpoint]
     assert len(places) == 1, (
-        f"failpoints.reach({failpoint!r}) stands at {places or 'no place'}; expected one. "
+        f"failpoint({failpoint!r}) stands at {places or 'no place'}; expected one. "
         "Put the call where the name says, or remove the name from FAILPOINTS."
     )
 
 
-def test_no_call_reaches_an_unknown_failpoint() -> None:
-    assert _reached()
-    assert [found for found in _reached() if found[0] not in FAILPOINTS] == []
+def test_no_call_names_an_unknown_failpoint() -> None:
+    assert _calls()
+    assert [call for call in _calls() if call[0] not in FAILPOINTS] == []
 
 
 @pytest.mark.parametrize("failpoint", FAILPOINTS)

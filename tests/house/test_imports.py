@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.repository import LIBRARY, ROOT, imported, modules, name, refuse
+from tests.house.repository import LIBRARY, ROOT, imported, modules, name, reject
 
 ONLY_IN = {
     "mlflow": {
@@ -31,12 +31,12 @@ def test_one_module_knows_each_foreign_system(package: str) -> None:
         assert any(p.split(".")[0] == package for _, p in imported(ROOT / module)), (
             f"{module} no longer imports {package}; correct ONLY_IN in this test."
         )
-    refuse(
+    reject(
         [
-            f"  {name(path)}:{line} imports {found}"
+            f"  {name(path)}:{line} imports {module}"
             for path in modules("retention_ml")
-            for line, found in imported(path)
-            if found.split(".")[0] == package and name(path) not in allowed
+            for line, module in imported(path)
+            if module.split(".")[0] == package and name(path) not in allowed
         ],
         f"Only {', '.join(sorted(allowed)) or 'nobody'} may import {package}. "
         "Move the call there and call that module instead:",
@@ -44,24 +44,24 @@ def test_one_module_knows_each_foreign_system(package: str) -> None:
 
 
 def test_the_library_does_not_know_airflow() -> None:
-    refuse(
+    reject(
         [
-            f"  {name(path)}:{line} imports {found}"
+            f"  {name(path)}:{line} imports {module}"
             for path in modules("retention_ml")
-            for line, found in imported(path)
-            if found.split(".")[0] in ("airflow", "retention_airflow")
+            for line, module in imported(path)
+            if module.split(".")[0] in ("airflow", "retention_airflow")
         ],
         "retention_ml never imports Airflow. Move what needs it to plugins/retention_airflow/:",
     )
 
 
 def test_the_library_does_not_know_its_tests() -> None:
-    refuse(
+    reject(
         [
-            f"  {name(path)}:{line} imports {found}"
+            f"  {name(path)}:{line} imports {module}"
             for path in modules("retention_ml", "plugins", "dags")
-            for line, found in imported(path)
-            if found.split(".")[0] in ("tests", "pytest", "hypothesis")
+            for line, module in imported(path)
+            if module.split(".")[0] in ("tests", "pytest", "hypothesis")
         ],
         "Production code imports tests. Move what is shared into the library:",
     )

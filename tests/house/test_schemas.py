@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.house.repository import LIBRARY, ROOT, modules, name, refuse, tree
+from tests.house.repository import LIBRARY, ROOT, modules, name, reject, tree
 
 # Schemas in the order of the flow, with the package that owns each.
 SCHEMAS = (
@@ -87,7 +87,7 @@ def test_a_package_names_only_schemas_of_its_floor_and_below() -> None:
         (path, line, schema) for path in modules("retention_ml") for line, schema in _named(path)
     ]
     assert {"raw", "curated", "features", "models", "scores", "outcomes"} <= {s for *_, s in named}
-    refuse(
+    reject(
         [
             f"  {name(path)}:{line} names {schema}"
             for path, line, schema in named

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.house.repository import files, name, refuse
+from tests.house.repository import files, name, reject
 
 # Written in pieces, so that this file does not find itself.
 _MACHINE = re.compile(
@@ -51,7 +51,7 @@ def _is_foreign(host: str) -> bool:
 
 
 def test_no_file_names_a_place_on_one_machine() -> None:
-    refuse(
+    reject(
         [
             f"  {name(p)}:{n} {line.strip()[:120]}"
             for p, n, line in _lines()
@@ -62,7 +62,7 @@ def test_no_file_names_a_place_on_one_machine() -> None:
 
 
 def test_no_file_names_a_registry_or_a_foreign_address() -> None:
-    refuse(
+    reject(
         [
             f"  {name(p)}:{n} {line.strip()[:120]}"
             for p, n, line in _lines()
@@ -73,7 +73,7 @@ def test_no_file_names_a_registry_or_a_foreign_address() -> None:
 
 
 def test_no_file_holds_a_key() -> None:
-    refuse(
+    reject(
         [f"  {name(p)}:{n}" for p, n, line in _lines() if _KEY.search(line)],
         "Secrets come from the environment. Remove the key and have it revoked:",
     )

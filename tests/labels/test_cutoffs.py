@@ -13,10 +13,12 @@ DEFINITION = ChurnDefinition(active_days=90, lead_days=0, horizon_days=28)
 FIRST = date(2024, 1, 1)
 
 
-def _matured(found: Plan, definition: ChurnDefinition = DEFINITION, embargo: int = 0) -> list[date]:
-    """The days learnt from whose windows close before the first day judged on."""
-    known = min(found.evaluation) - timedelta(days=embargo)
-    return [day for day in found.training if definition.window(day)[1] <= known]
+def _matured(
+    training_plan: Plan, definition: ChurnDefinition = DEFINITION, embargo: int = 0
+) -> list[date]:
+    """The training days whose windows close before the first evaluation day."""
+    evaluation_start = min(training_plan.evaluation) - timedelta(days=embargo)
+    return [day for day in training_plan.training if definition.window(day)[1] <= evaluation_start]
 
 
 def test_a_window_that_has_not_settled_does_not_count() -> None:
@@ -33,8 +35,8 @@ def test_a_window_beyond_the_last_order_does_not_count() -> None:
     assert DEFINITION.window(newest)[1] == date(2024, 6, 1)
 
 
-def test_the_windows_learnt_from_close_before_the_first_day_judged_on() -> None:
-    found = plan(
+def test_the_windows_trained_on_close_before_the_first_evaluation_day() -> None:
+    training_plan = plan(
         DEFINITION,
         newest=date(2024, 12, 1),
         data_begins_on=FIRST,
@@ -43,19 +45,19 @@ def test_the_windows_learnt_from_close_before_the_first_day_judged_on() -> None:
         evaluation_count=2,
         embargo_days=5,
     )
-    assert found is not None
-    assert found.evaluation == (date(2024, 11, 17), date(2024, 12, 1))
+    assert training_plan is not None
+    assert training_plan.evaluation == (date(2024, 11, 17), date(2024, 12, 1))
     # Six whose windows close, and one of which 23 of 28 days are known before the embargo.
-    assert len(found.training) == 7
-    assert found.training[-2:] == (date(2024, 10, 6), date(2024, 10, 20))
+    assert len(training_plan.training) == 7
+    assert training_plan.training[-2:] == (date(2024, 10, 6), date(2024, 10, 20))
     # Six matured ones, and one of which 14 days are known.
-    assert len(found.final) == 7
-    assert found.final[-2:] == (date(2024, 12, 1), date(2024, 12, 15))
-    assert found.notes == ()
+    assert len(training_plan.final) == 7
+    assert training_plan.final[-2:] == (date(2024, 12, 1), date(2024, 12, 15))
+    assert training_plan.notes == ()
 
 
 def test_a_short_history_gives_fewer_days_and_says_so() -> None:
-    found = plan(
+    training_plan = plan(
         DEFINITION,
         newest=FIRST + timedelta(days=30 + 28 + 28),
         data_begins_on=FIRST,
@@ -64,10 +66,10 @@ def test_a_short_history_gives_fewer_days_and_says_so() -> None:
         evaluation_count=2,
         embargo_days=0,
     )
-    assert found is not None
-    assert len(_matured(found)) == 2
-    assert len(found.evaluation) == 2
-    assert found.notes == ("2 instead of 6 days to learn from: the history is short",)
+    assert training_plan is not None
+    assert len(_matured(training_plan)) == 2
+    assert len(training_plan.evaluation) == 2
+    assert training_plan.notes == ("2 instead of 6 training days: the history is short",)
 
 
 def test_a_history_one_day_too_short_gives_no_plan() -> None:
@@ -89,11 +91,11 @@ def test_a_history_one_day_too_short_gives_no_plan() -> None:
 
 @pytest.mark.parametrize("every", [1, 7, 13, 30])
 @pytest.mark.parametrize("embargo", [0, 5])
-def test_what_is_said_to_be_needed_is_exactly_what_gives_a_plan(every: int, embargo: int) -> None:
+def test_the_days_needed_are_exactly_those_that_give_a_plan(every: int, embargo: int) -> None:
     needed = days_needed(DEFINITION, cutoff_every_days=every, embargo_days=embargo)
 
     def planned(days: int) -> bool:
-        found = plan(
+        training_plan = plan(
             DEFINITION,
             newest=FIRST + timedelta(days=days - 28),
             data_begins_on=FIRST,
@@ -102,7 +104,7 @@ def test_what_is_said_to_be_needed_is_exactly_what_gives_a_plan(every: int, emba
             evaluation_count=2,
             embargo_days=embargo,
         )
-        return found is not None
+        return training_plan is not None
 
     assert planned(needed)
     assert not planned(needed - 1)
@@ -114,34 +116,40 @@ def test_what_is_said_to_be_needed_is_exactly_what_gives_a_plan(every: int, emba
     lead=st.integers(0, 30),
     embargo=st.integers(0, 40),
     every=st.integers(1, 60),
-    learnt=st.integers(1, 12),
-    judged=st.integers(1, 6),
+    cutoff_count=st.integers(1, 12),
+    evaluation_count=st.integers(1, 6),
 )
-def test_no_outcome_learnt_from_reaches_into_the_days_judged_on(
-    history: int, horizon: int, lead: int, embargo: int, every: int, learnt: int, judged: int
+def test_no_outcome_of_the_training_reaches_into_the_evaluation_days(
+    history: int,
+    horizon: int,
+    lead: int,
+    embargo: int,
+    every: int,
+    cutoff_count: int,
+    evaluation_count: int,
 ) -> None:
     definition = ChurnDefinition(active_days=60, lead_days=lead, horizon_days=horizon)
     newest = FIRST + timedelta(days=history)
-    found = plan(
+    training_plan = plan(
         definition,
         newest=newest,
         data_begins_on=FIRST,
-        cutoff_count=learnt,
+        cutoff_count=cutoff_count,
         cutoff_every_days=every,
-        evaluation_count=judged,
+        evaluation_count=evaluation_count,
         embargo_days=embargo,
     )
-    if found is None:
+    if training_plan is None:
         return
-    known = min(found.evaluation) - timedelta(days=embargo)
+    evaluation_start = min(training_plan.evaluation) - timedelta(days=embargo)
     enough = timedelta(days=definition.shortest_days)
-    assert max(found.training) + enough <= known
-    assert max(found.final) + enough <= definition.window(newest)[1]
-    assert min(found.days) >= FIRST + timedelta(days=definition.history_days)
-    assert max(found.evaluation) == newest
-    assert newest in found.final
-    assert 1 <= len(_matured(found, definition, embargo)) <= learnt
-    assert 1 <= len(found.evaluation) <= judged
+    assert max(training_plan.training) + enough <= evaluation_start
+    assert max(training_plan.final) + enough <= definition.window(newest)[1]
+    assert min(training_plan.days) >= FIRST + timedelta(days=definition.history_days)
+    assert max(training_plan.evaluation) == newest
+    assert newest in training_plan.final
+    assert 1 <= len(_matured(training_plan, definition, embargo)) <= cutoff_count
+    assert 1 <= len(training_plan.evaluation) <= evaluation_count
 
 
 def test_a_negative_control_that_ignores_the_horizon_is_caught() -> None:

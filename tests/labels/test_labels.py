@@ -47,8 +47,8 @@ def _settings(settings: Settings, timezone: str = "UTC", **churn: int) -> Settin
 
 
 def _churned(warehouse: Warehouse, settings: Settings, known_as_of: date) -> set[str]:
-    found = labels_of(warehouse, settings=settings, days=[DAY], known_as_of=known_as_of)
-    return {row["customer_id"] for row in found.to_pylist() if row["is_churned"]}
+    table = labels_of(warehouse, settings=settings, days=[DAY], known_as_of=known_as_of)
+    return {row["customer_id"] for row in table.to_pylist() if row["is_churned"]}
 
 
 def test_the_window_is_half_open_and_begins_after_the_lead_time(
@@ -185,16 +185,18 @@ def test_the_feed_is_counted_in_days_of_the_shop(warehouse: Warehouse, settings:
             _order("a", datetime(2026, 1, 13, 12, tzinfo=UTC)),
         ],
     )
-    found = feed(warehouse, timezone="Asia/Kolkata", known_as_of=date(2026, 2, 1))
-    assert found is not None
-    assert (found.begins_on, found.ends_on) == (date(2026, 1, 2), date(2026, 1, 14))
-    assert found.longest_gap_days() == 9
-    assert found.longest_gap_days(date(2026, 1, 12)) == 0
-    assert (found.orders_count, found.guests_count) == (3, 1)
+    coverage = feed(warehouse, timezone="Asia/Kolkata", known_as_of=date(2026, 2, 1))
+    assert coverage is not None
+    assert (coverage.begins_on, coverage.ends_on) == (date(2026, 1, 2), date(2026, 1, 14))
+    assert coverage.longest_gap_days() == 9
+    assert coverage.longest_gap_days(date(2026, 1, 12)) == 0
+    assert (coverage.orders_count, coverage.guests_count) == (3, 1)
     assert feed(warehouse, timezone="UTC", known_as_of=date(2026, 1, 1)) is None
 
 
-def test_the_expression_says_the_same_on_duckdb(warehouse: Warehouse, settings: Settings) -> None:
+def test_the_expression_gives_the_same_rows_on_duckdb(
+    warehouse: Warehouse, settings: Settings
+) -> None:
     _population(warehouse, "a", "b")
     fill(warehouse, "orders", [_order("a", at("2026-03-05"))])
     opens, closes = churn_definition(settings).window_bounds(DAY)
@@ -212,6 +214,6 @@ def test_the_expression_says_the_same_on_duckdb(warehouse: Warehouse, settings: 
         orders = warehouse.read("SELECT * FROM curated.orders")  # noqa: F841
         connection.execute("CREATE TABLE population AS FROM population")
         connection.execute("CREATE TABLE curated.orders AS FROM orders")
-        said = connection.execute(str(ibis.to_sql(expression, dialect="duckdb"))).fetchall()
+        rows = connection.execute(str(ibis.to_sql(expression, dialect="duckdb"))).fetchall()
     ordered = round(at("2026-03-05").timestamp())
-    assert sorted(said) == [("a", False, ordered), ("b", True, None)]
+    assert sorted(rows) == [("a", False, ordered), ("b", True, None)]

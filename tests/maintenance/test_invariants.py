@@ -1,8 +1,10 @@
 """Every invariant holds on an empty and a full warehouse, and sees what is planted against it."""
 
+from datetime import date
+
 import pytest
 
-from retention_ml.maintenance.invariants import INVARIANTS, violations
+from retention_ml.maintenance.invariants import INVARIANTS, Violation, violations
 from retention_ml.warehouse import Warehouse
 from tests.worlds.shops import at, delivery, fill, random_shop
 
@@ -55,4 +57,16 @@ def test_a_planted_violation_is_seen(warehouse: Warehouse, sentence: str) -> Non
     assert violations(warehouse) == []
     with warehouse.transaction() as transaction:
         transaction.execute(_PLANTED[sentence], delivery=identity)
-    assert any(sentence in found for found in violations(warehouse))
+    broken = [one for one in violations(warehouse) if sentence in one.sentence]
+    assert [one.count for one in broken] == [1]
+    assert broken[0].remedy.endswith(".")
+    daily = [one.invariant for one in violations(warehouse, as_of=date(2026, 1, 1))]
+    assert (broken[0].invariant in daily) == (not broken[0].invariant.is_costly)
+
+
+def test_thousands_of_broken_rows_are_counted_to_a_thousand() -> None:
+    sentences = [Violation(invariant=INVARIANTS[0], count=count).sentence for count in (3, 1_000)]
+    assert sentences == [
+        "P1: 3 × a finished delivery whose rows do not add up.",
+        "P1: 1,000 or more × a finished delivery whose rows do not add up.",
+    ]

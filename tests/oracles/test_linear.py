@@ -6,6 +6,7 @@ from sklearn.linear_model import LogisticRegression
 
 from retention_ml.models.predictors.linear import ridge_logistic
 from retention_ml.models.training.candidates import random_forest
+from retention_ml.models.training.fitting import FitContext
 from retention_ml.statistics.metrics import score
 from tests.worlds import samples
 
@@ -24,10 +25,10 @@ def test_coefficients_equal_those_of_scikit_learn() -> None:
 
 def test_the_forest_ranks_as_well_as_that_of_scikit_learn() -> None:
     rows, new = samples.rows(3_000, seed=1), samples.rows(3_000, seed=2)
-    ours = random_forest.fit(rows, seed=1, threads=2).predict_proba(new.values)
+    forest = random_forest.fit(rows, FitContext(seed=1, threads=2)).predict_proba(new.values)
     other = RandomForestClassifier(
         120, max_leaf_nodes=32, min_samples_leaf=20, max_features=0.4, n_jobs=2, random_state=1
-    ).fit(rows.values, rows.outcome)
-    theirs = other.predict_proba(new.values)[:, 1]
-    auc = [float(score(said, new.outcome)["roc_auc"][0]) for said in (ours, theirs)]
+    ).fit(rows.values, rows.churned)
+    reference = other.predict_proba(new.values)[:, 1]
+    auc = [float(score(each, new.churned)["roc_auc"][0]) for each in (forest, reference)]
     assert auc[0] > auc[1] - 0.01

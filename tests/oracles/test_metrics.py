@@ -20,7 +20,7 @@ def test_scores_equal_those_of_scikit_learn(digits: int, weighted: bool) -> None
     probability = np.clip(np.round(draw.beta(2, 3, 700), digits), 0.001, 0.999)
     outcome = (draw.random(700) < probability).astype(float)
     weights = draw.integers(0, 4, 700).astype(float) if weighted else np.ones(700)
-    found = score(probability, outcome, weights[None, :])
+    metrics = score(probability, outcome, weights[None, :])
     options = {"sample_weight": weights}
     expected = {
         "roc_auc": roc_auc_score(outcome, probability, **options),
@@ -30,4 +30,4 @@ def test_scores_equal_those_of_scikit_learn(digits: int, weighted: bool) -> None
         "brier": brier_score_loss(outcome, probability, **options),
     }
     for name, value in expected.items():
-        assert found[name][0] == pytest.approx(value, abs=1e-12), name
+        assert metrics[name][0] == pytest.approx(value, abs=1e-12), name

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 
 from retention_ml import clock, tables
+from retention_ml.clock import day_number
 from retention_ml.features.engines import compute
-from retention_ml.features.local_time import day_number
 from retention_ml.features.roll_up import roll_up
 from retention_ml.outcomes.contacts import Contamination, contacts, contamination
 from retention_ml.settings import Settings
@@ -21,21 +21,21 @@ DAY = FIRST + timedelta(days=30)
 CLOSES = DAY + timedelta(days=28)
 
 
-def _found(*rows: tuple[str, str, str]) -> pa.Table:
+def _table(*rows: tuple[str, str, str]) -> pa.Table:
     names = ("campaign_id", "customer_id", "kind")
     return pa.table({name: [row[i] for row in rows] for i, name in enumerate(names)})
 
 
-def _of(names: list[str], *rows: tuple[str, str, str]) -> Contamination:
-    return contamination(pa.array(names), _found(*rows))
+def _contamination(names: list[str], *rows: tuple[str, str, str]) -> Contamination:
+    return contamination(pa.array(names), _table(*rows))
 
 
-def _read(shop: Shop, known: date = CLOSES) -> list[tuple[str, str]]:
+def _read(shop: Shop, known_on: date = CLOSES) -> list[tuple[str, str]]:
     rows = shop.warehouse.read(
         contacts(
             opens_at=clock.midnight(DAY, "UTC"),
             closes_at=clock.midnight(CLOSES, "UTC"),
-            known_at=clock.midnight(known, "UTC"),
+            known_at=clock.midnight(known_on, "UTC"),
         )
     ).to_pylist()
     return sorted((row["customer_id"], row["kind"]) for row in rows)
@@ -68,19 +68,19 @@ def test_who_redeems_does_not_count_as_reached(shop: Shop) -> None:
 
 
 def test_without_a_holdout_nobody_stands_for_anybody() -> None:
-    found = _of(["a", "b", "c"], ("k", "a", "sent"))
-    assert found.is_contacted.tolist() == [True, False, False]
-    assert found.weights is None
-    assert found.without_holdout_count == 1
+    result = _contamination(["a", "b", "c"], ("k", "a", "sent"))
+    assert result.is_contacted.tolist() == [True, False, False]
+    assert result.weights is None
+    assert result.without_holdout_count == 1
 
 
 def test_holdouts_stand_for_those_who_were_reached() -> None:
     rows = [("k", f"s{i}", "sent") for i in range(3)] + [("k", "h", "holdout")]
-    found = _of(["s0", "s1", "s2", "h", "other"], *rows)
-    assert found.holdout_shares == {"k": 0.25}
-    assert found.weights is not None
-    assert found.weights.round(9).tolist() == [0, 0, 0, 4, 1]
-    assert found.without_holdout_count == 0
+    result = _contamination(["s0", "s1", "s2", "h", "other"], *rows)
+    assert result.holdout_shares == {"k": 0.25}
+    assert result.weights is not None
+    assert result.weights.round(9).tolist() == [0, 0, 0, 4, 1]
+    assert result.without_holdout_count == 0
 
 
 def test_who_was_left_alone_twice_stands_for_more() -> None:
@@ -90,9 +90,9 @@ def test_who_was_left_alone_twice_stands_for_more() -> None:
         *(("l", name, "sent") for name in "ac"),
         *(("l", name, "holdout") for name in "bd"),
     ]
-    found = _of(list("abcd"), *rows)
-    assert found.weights is not None
-    assert found.weights.round(9).tolist() == [0, 0, 0, 4]
+    result = _contamination(list("abcd"), *rows)
+    assert result.weights is not None
+    assert result.weights.round(9).tolist() == [0, 0, 0, 4]
 
 
 def test_weighted_metrics_are_those_of_customers_left_alone() -> None:
@@ -102,20 +102,20 @@ def test_weighted_metrics_are_those_of_customers_left_alone() -> None:
     if_left = (draw.random(n) < truth).astype(float)
     # The campaign goes to customers at risk, and one in three of them stays because of it.
     is_wanted = draw.random(n) < truth
-    is_held = is_wanted & (draw.random(n) < 0.2)
-    is_sent = is_wanted & ~is_held
-    seen = np.where(is_sent & (draw.random(n) < 1 / 3), 0.0, if_left)
+    is_holdout = is_wanted & (draw.random(n) < 0.2)
+    is_sent = is_wanted & ~is_holdout
+    churned = np.where(is_sent & (draw.random(n) < 1 / 3), 0.0, if_left)
     names = [f"c{i}" for i in range(n)]
     rows = [("k", names[i], "sent") for i in np.flatnonzero(is_sent)]
-    rows += [("k", names[i], "holdout") for i in np.flatnonzero(is_held)]
-    found = _of(names, *rows)
-    assert found.weights is not None
+    rows += [("k", names[i], "holdout") for i in np.flatnonzero(is_holdout)]
+    result = _contamination(names, *rows)
+    assert result.weights is not None
 
     def brier(weights: np.ndarray) -> float:
-        return float(score(truth, seen, weights[None, :])["brier"][0])
+        return float(score(truth, churned, weights[None, :])["brier"][0])
 
     target = float(score(truth, if_left)["brier"][0])
-    assert abs(brier(found.weights) - target) < 0.004
+    assert abs(brier(result.weights) - target) < 0.004
     # Mixing everybody, as if no campaign had been, is far off.
     assert abs(brier(np.ones(n)) - target) > 0.02
 
@@ -123,7 +123,7 @@ def test_weighted_metrics_are_those_of_customers_left_alone() -> None:
 def test_holdouts_are_counted_in_no_feature(warehouse: Warehouse, settings: Settings) -> None:
     def built() -> list[dict[str, object]]:
         roll_up(warehouse, settings=settings)
-        found = compute(
+        result = compute(
             warehouse,
             engine="duckdb",
             days=[day_number(date(2025, 3, 1))],
@@ -131,7 +131,7 @@ def test_holdouts_are_counted_in_no_feature(warehouse: Warehouse, settings: Sett
             newest_rollup_id=99,
             threads=1,
         )
-        return found.to_pylist()
+        return result.to_pylist()
 
     fill(
         warehouse,

@@ -9,15 +9,15 @@ from retention_ml.statistics.arrays import Floats, sigmoid
 from retention_ml.statistics.metrics import Predictions, evaluate
 
 
-def _world(n: int, seed: int = 1) -> tuple[Floats, Floats]:
+def _sample(n: int, seed: int = 1) -> tuple[Floats, Floats]:
     draw = np.random.default_rng(seed)
     probability = sigmoid(draw.normal(0, 1.5, n))
     return probability, (draw.random(n) < probability).astype(float)
 
 
 def test_intervals_are_those_of_resampled_customers() -> None:
-    probability, churned = _world(2_000)
-    found = metrics_of(probability, churned, draws=800, seed=1)
+    probability, churned = _sample(2_000)
+    metrics = metrics_of(probability, churned, draws=800, seed=1)
     oracle = evaluate(
         Predictions(
             days=np.zeros(2_000, dtype=np.int64),
@@ -28,10 +28,10 @@ def test_intervals_are_those_of_resampled_customers() -> None:
         draws=800,
         seed=2,
     ).values["m"]
-    assert set(found) == set(oracle)
-    for name, own in found.items():
-        assert own.value == pytest.approx(oracle[name].value)
-        assert own.upper - own.lower == pytest.approx(
+    assert set(metrics) == set(oracle)
+    for name, interval in metrics.items():
+        assert interval.value == pytest.approx(oracle[name].value)
+        assert interval.upper - interval.lower == pytest.approx(
             oracle[name].upper - oracle[name].lower, rel=0.15
         )
 
@@ -39,7 +39,7 @@ def test_intervals_are_those_of_resampled_customers() -> None:
 def test_of_many_customers_some_are_resampled_and_the_interval_is_that_of_all(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    probability, churned = _world(20_000)
+    probability, churned = _sample(20_000)
     whole = metrics_of(probability, churned, draws=400, seed=1)
     monkeypatch.setattr(performance, "_INTERVAL_ROWS_MAX", 4_000)
     part = metrics_of(probability, churned, draws=400, seed=1)
@@ -51,13 +51,13 @@ def test_of_many_customers_some_are_resampled_and_the_interval_is_that_of_all(
 
 
 def test_one_class_has_no_ranking_but_a_level() -> None:
-    found = metrics_of(np.full(50, 0.3), np.zeros(50), draws=60, seed=1)
-    assert "roc_auc" not in found
-    assert found["brier"].value == pytest.approx(0.09)
+    metrics = metrics_of(np.full(50, 0.3), np.zeros(50), draws=60, seed=1)
+    assert "roc_auc" not in metrics
+    assert metrics["brier"].value == pytest.approx(0.09)
 
 
 def test_the_same_seed_gives_the_same_interval() -> None:
-    probability, churned = _world(500)
+    probability, churned = _sample(500)
     assert metrics_of(probability, churned, draws=60, seed=3) == metrics_of(
         probability, churned, draws=60, seed=3
     )

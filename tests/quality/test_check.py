@@ -1,4 +1,4 @@
-"""The gate: what passes, what is held back, and what can be done about it."""
+"""The check of a batch: what passes, what is held back, and how it is accepted later."""
 
 import json
 import re
@@ -54,12 +54,12 @@ def batch_status(warehouse: Warehouse) -> list[str]:
     return warehouse.read("SELECT status FROM raw.batches ORDER BY batch_id")["status"].to_pylist()
 
 
-def fates(warehouse: Warehouse) -> dict[str, int]:
+def quarantined_counts(warehouse: Warehouse) -> dict[str, int]:
     rows = warehouse.read("SELECT reason_code, count(*) AS n FROM quarantine.rows GROUP BY 1")
     return {row["reason_code"]: row["n"] for row in rows.to_pylist()}
 
 
-def test_a_good_batch_passes_and_its_verdicts_are_stored(
+def test_a_good_batch_passes_and_its_results_are_stored(
     warehouse: Warehouse, settings: Settings, tmp_path: Path
 ) -> None:
     batch_id = staged(warehouse, settings, lines_file(tmp_path, bad=1))
@@ -67,19 +67,19 @@ def test_a_good_batch_passes_and_its_verdicts_are_stored(
     assert (receipt.read, receipt.written, receipt.quarantined) == (200, 199, 1)
     assert receipt.details["status"] == "checked"
     assert receipt.details["findings"] == []
-    verdicts = warehouse.read("SELECT * FROM reports.data_quality").to_pylist()
-    assert {row["table_name"] for row in verdicts} == {
+    results = warehouse.read("SELECT * FROM reports.data_quality").to_pylist()
+    assert {row["table_name"] for row in results} == {
         "staging.order_lines",
         "staging.orders",
         "staging.rejects",
     }
-    assert all(row["is_success"] and row["source"] == "shop" and row["reason"] for row in verdicts)
+    assert all(row["is_success"] and row["source"] == "shop" and row["reason"] for row in results)
     again = check(warehouse, settings=settings, batch_id=batch_id)
     assert again.details["is_repeated"]
-    assert warehouse.read("SELECT * FROM reports.data_quality").num_rows == len(verdicts)
+    assert warehouse.read("SELECT * FROM reports.data_quality").num_rows == len(results)
 
 
-def test_a_warning_is_written_down_and_stops_nothing(
+def test_a_warning_is_recorded_and_stops_nothing(
     warehouse: Warehouse, settings: Settings, tmp_path: Path
 ) -> None:
     file = lines_file(tmp_path, guests=90, bad=10)
@@ -101,15 +101,15 @@ def test_a_critical_failure_holds_every_row_back_as_it_was_delivered(
     file = lines_file(tmp_path, guests=60)
     with pytest.raises(QualityError) as raised:
         ingest(warehouse, settings=settings, source="shop", files=[file])
-    told = str(raised.value)
-    assert "60 rows that were rejected (30 %; at most 20 %" in told
-    assert "Rejected rows by reason: missing_customer_id (60)." in told
-    assert "All 200 delivered rows are in quarantine.rows" in told
-    assert "retention quarantine replay --source shop" in told
-    assert "secret-" not in told
-    assert fates(warehouse) == {"missing_customer_id": 60, "batch_held": 140}
-    kept = warehouse.read("SELECT raw_text FROM quarantine.rows ORDER BY line_number")
-    assert kept["raw_text"].to_pylist() == file.read_text().splitlines()[1:]
+    message = str(raised.value)
+    assert "60 rows that were rejected (30 %; at most 20 %" in message
+    assert "Rejected rows by reason: missing_customer_id (60)." in message
+    assert "All 200 delivered rows are in quarantine.rows" in message
+    assert "retention quarantine replay --source shop" in message
+    assert "secret-" not in message
+    assert quarantined_counts(warehouse) == {"missing_customer_id": 60, "batch_held": 140}
+    quarantined = warehouse.read("SELECT raw_text FROM quarantine.rows ORDER BY line_number")
+    assert quarantined["raw_text"].to_pylist() == file.read_text().splitlines()[1:]
     assert batch_status(warehouse) == ["held"]
     assert warehouse.read("SELECT * FROM curated.order_lines").num_rows == 0
     assert violations(warehouse) == []
@@ -117,15 +117,15 @@ def test_a_critical_failure_holds_every_row_back_as_it_was_delivered(
         check(warehouse, settings=settings, batch_id=1)
 
 
-def test_a_held_batch_is_accepted_by_replay_after_its_description_was_mended(
+def test_a_held_batch_is_accepted_by_replay_after_its_description_was_corrected(
     warehouse: Warehouse, settings: Settings, tmp_path: Path
 ) -> None:
     settings = with_source(settings, tmp_path, NO_GUESTS)
     with pytest.raises(QualityError):
         ingest(warehouse, settings=settings, source="shop", files=[lines_file(tmp_path, guests=60)])
-    with pytest.raises(QualityError, match="is held"):  # nothing was mended yet
+    with pytest.raises(QualityError, match="is held"):  # nothing was corrected yet
         replay_quarantine(warehouse, settings=settings, source="shop")
-    assert fates(warehouse) == {"missing_customer_id": 60, "batch_held": 140}
+    assert quarantined_counts(warehouse) == {"missing_customer_id": 60, "batch_held": 140}
     assert violations(warehouse) == []
     settings = with_source(settings, tmp_path)
     receipt = replay_quarantine(warehouse, settings=settings, source="shop")
@@ -137,7 +137,7 @@ def test_a_held_batch_is_accepted_by_replay_after_its_description_was_mended(
     assert (again.read, again.details["batch_id"]) == (0, None)
 
 
-def test_a_held_file_that_comes_again_after_mending_is_counted_anew(
+def test_a_held_file_that_comes_again_after_a_correction_is_counted_anew(
     warehouse: Warehouse, settings: Settings, tmp_path: Path
 ) -> None:
     settings = with_source(settings, tmp_path, NO_GUESTS)
@@ -145,12 +145,16 @@ def test_a_held_file_that_comes_again_after_mending_is_counted_anew(
     for _ in range(2):
         with pytest.raises(QualityError):
             ingest(warehouse, settings=settings, source="shop", files=[file])
-        assert fates(warehouse) == {"missing_customer_id": 60, "bad_number": 1, "batch_held": 139}
+        assert quarantined_counts(warehouse) == {
+            "missing_customer_id": 60,
+            "bad_number": 1,
+            "batch_held": 139,
+        }
         assert violations(warehouse) == []
     settings = with_source(settings, tmp_path)
     receipt = ingest(warehouse, settings=settings, source="shop", files=[file])
     assert (receipt.read, receipt.written, receipt.quarantined) == (200, 199, 1)
-    assert fates(warehouse) == {"bad_number": 1}
+    assert quarantined_counts(warehouse) == {"bad_number": 1}
     assert violations(warehouse) == []
 
 
@@ -167,7 +171,7 @@ def test_a_corrected_file_is_a_delivery_of_its_own(
     assert violations(warehouse) == []
 
 
-def test_a_small_batch_is_not_held_for_straying_by_chance(
+def test_a_small_batch_is_not_held_for_a_share_that_may_be_chance(
     warehouse: Warehouse, settings: Settings, tmp_path: Path
 ) -> None:
     file = lines_file(tmp_path, rows=4, guests=3, bad=1)
@@ -191,7 +195,7 @@ def test_rows_set_aside_by_a_rule_of_the_source_are_no_reason_to_hold(
     assert receipt.details["findings"] == []
 
 
-def test_staged_rows_that_are_gone_are_noticed_before_anything_is_checked(
+def test_missing_staged_rows_are_noticed_before_anything_is_checked(
     warehouse: Warehouse, settings: Settings, tmp_path: Path
 ) -> None:
     file = lines_file(tmp_path)
@@ -203,7 +207,7 @@ def test_staged_rows_that_are_gone_are_noticed_before_anything_is_checked(
     assert ingest(warehouse, settings=settings, source="shop", files=[file]).written == 200
 
 
-def test_rows_that_came_while_the_others_were_judged_do_not_pass_with_them(
+def test_rows_that_are_staged_during_the_check_do_not_pass_unchecked(
     warehouse: Warehouse, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = lines_file(tmp_path)
@@ -281,18 +285,20 @@ def test_a_day_is_checked_by_the_suite_of_its_table(
             "('2026-03-03', 'enormous', 1)"
         )
 
-    def judge(day: int) -> list[str]:
-        found = check_table(
+    def check_day(day: int) -> list[str]:
+        failures = check_table(
             warehouse, settings=settings, suite="public.toy", as_of=date(2026, 3, day)
         )
-        return [result.sentence("that day") for result in found]
+        return [result.sentence("that day") for result in failures]
 
-    assert judge(1) == []
-    assert judge(2) == ["public.toy of that day: found 5; expected: the mean of n is at most 1."]
+    assert check_day(1) == []
+    assert check_day(2) == [
+        "public.toy of that day: found 5; expected: the mean of n is at most 1."
+    ]
     with pytest.raises(QualityError, match="of 2026-03-03 has 1 rows whose tier is none of low"):
-        judge(3)
+        check_day(3)
     with pytest.raises(QualityError, match="found 0; expected: the number of rows is at least 1"):
-        judge(4)
+        check_day(4)
     stored = warehouse.read("SELECT as_of, is_success FROM quality.results")
     assert stored.num_rows == 12
     assert stored["is_success"].to_pylist().count(False) >= 3

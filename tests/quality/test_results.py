@@ -23,7 +23,7 @@ def result(expectation: str, unexpected: int | None = None, **arguments: Any) ->
 
 
 @pytest.mark.parametrize(
-    ("found", "sentence"),
+    ("failed", "sentence"),
     [
         (
             result(
@@ -58,12 +58,12 @@ def result(expectation: str, unexpected: int | None = None, **arguments: Any) ->
     ],
 )
 def test_a_finding_says_what_is_wrong_and_what_was_expected(
-    found: CheckResult, sentence: str
+    failed: CheckResult, sentence: str
 ) -> None:
-    assert found.sentence("batch 3") == sentence
+    assert failed.sentence("batch 3") == sentence
 
 
-def test_an_expectation_is_said_with_the_share_of_rows_it_asks_for() -> None:
+def test_an_expectation_is_worded_with_the_share_of_rows_it_asks_for() -> None:
     assert (
         expected("expect_column_values_to_not_be_null", {"column": "customer_id", "mostly": 0.6})
         == "customer_id is given in at least 60 % of the rows"

@@ -27,7 +27,7 @@ def shop(new_warehouse: NewWarehouse, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture
-def own_shop(warehouse: Warehouse, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> World:
+def fresh_shop(warehouse: Warehouse, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> World:
     """The same for a test that changes it."""
     return _fill(warehouse, settings, monkeypatch)
 

@@ -1,4 +1,4 @@
-"""What the command line asks for."""
+"""The reading functions of the command line."""
 
 import json
 from datetime import UTC, datetime
@@ -75,9 +75,9 @@ def test_churn_rates_come_newest_first(shop: World) -> None:
     assert rates[0]["as_of"] > rates[1]["as_of"]
 
 
-def test_promotions_come_newest_first(own_shop: World) -> None:
-    own_shop.champion(PlainBundle(bias=0.0), version="2")
-    assert [row["model_version"] for row in read.promotions(own_shop.warehouse)] == ["2", "1"]
+def test_promotions_come_newest_first(fresh_shop: World) -> None:
+    fresh_shop.champion(PlainBundle(bias=0.0), version="2")
+    assert [row["model_version"] for row in read.promotions(fresh_shop.warehouse)] == ["2", "1"]
 
 
 def test_the_status_names_what_is_published_and_who_serves(shop: World) -> None:
@@ -91,8 +91,8 @@ def test_the_status_names_what_is_published_and_who_serves(shop: World) -> None:
     assert "c000" not in json.dumps(status, default=str)
 
 
-def test_a_challenger_that_was_retired_does_not_serve(own_shop: World) -> None:
-    decided = {
+def test_a_challenger_that_was_retired_does_not_serve(fresh_shop: World) -> None:
+    decision = {
         "alias": "challenger",
         "model_name": "plain",
         "bundle_sha256": "b",
@@ -101,11 +101,11 @@ def test_a_challenger_that_was_retired_does_not_serve(own_shop: World) -> None:
         "evidence": {},
         "decided_at": datetime(2025, 3, 1, tzinfo=UTC),
     }
-    warehouse, settings = own_shop.warehouse, own_shop.settings
-    insert(warehouse, "models.promotions", model_version="2", verdict="promote", **decided)
-    insert(warehouse, "models.promotions", model_version="3", verdict="refuse", **decided)
+    warehouse, settings = fresh_shop.warehouse, fresh_shop.settings
+    insert(warehouse, "models.promotions", model_version="2", verdict="promote", **decision)
+    insert(warehouse, "models.promotions", model_version="3", verdict="refuse", **decision)
     assert read.status(warehouse, settings)["challenger"] == "plain v2"
-    insert(warehouse, "models.promotions", model_version="2", verdict="retire", **decided)
+    insert(warehouse, "models.promotions", model_version="2", verdict="retire", **decision)
     status = read.status(warehouse, settings)
     assert (status["champion"], status["challenger"]) == ("plain v1", None)
 
@@ -123,27 +123,33 @@ def test_the_status_of_an_empty_warehouse_has_no_values(
 
 def test_a_score_is_explained_to_the_last_contribution(served_shop: World) -> None:
     customer = read.top_customers(served_shop.warehouse, limit=1)[0]["customer_id"]
-    found = explain(served_shop.warehouse, settings=served_shop.settings, customer_id=customer)
-    total = found["base_log_odds"] + sum(one["log_odds"] for one in found["families"])
-    by_feature = found["base_log_odds"] + sum(one["log_odds"] for one in found["features"])
+    explanation = explain(
+        served_shop.warehouse, settings=served_shop.settings, customer_id=customer
+    )
+    total = explanation["base_log_odds"] + sum(one["log_odds"] for one in explanation["families"])
+    by_feature = explanation["base_log_odds"] + sum(
+        one["log_odds"] for one in explanation["features"]
+    )
     assert total == pytest.approx(by_feature)
-    assert found["note"] is None
-    assert found["families"][0]["family"] == found["reason_1_code"].split("/")[0]
-    assert json.dumps(found, default=str)
+    assert explanation["note"] is None
+    assert explanation["families"][0]["family"] == explanation["reason_1_code"].split("/")[0]
+    assert json.dumps(explanation, default=str)
 
 
-def test_a_score_of_a_model_no_longer_served_keeps_its_stored_reasons(own_shop: World) -> None:
-    own_shop.champion(PlainBundle(bias=0.0), version="2")
-    found = explain(own_shop.warehouse, settings=own_shop.settings, customer_id="c00030", as_of=DAY)
-    assert "no longer served" in found["note"]
-    assert found["features"] == []
-    assert found["reason_1"]
+def test_a_score_of_a_model_no_longer_served_keeps_its_stored_reasons(fresh_shop: World) -> None:
+    fresh_shop.champion(PlainBundle(bias=0.0), version="2")
+    explanation = explain(
+        fresh_shop.warehouse, settings=fresh_shop.settings, customer_id="c00030", as_of=DAY
+    )
+    assert "no longer served" in explanation["note"]
+    assert explanation["features"] == []
+    assert explanation["reason_1"]
 
 
-def test_features_built_anew_since_are_not_used_to_explain(own_shop: World) -> None:
-    own_shop.features(NEXT, seed=9, first=6)
-    found = explain(own_shop.warehouse, settings=own_shop.settings, customer_id="c00030")
-    assert "built anew" in found["note"]
+def test_features_rebuilt_since_are_not_used_to_explain(fresh_shop: World) -> None:
+    fresh_shop.features(NEXT, seed=9, first=6)
+    explanation = explain(fresh_shop.warehouse, settings=fresh_shop.settings, customer_id="c00030")
+    assert "rebuilt since" in explanation["note"]
 
 
 def test_a_customer_without_a_score_is_not_named_in_the_sentence(served_shop: World) -> None:

@@ -1,4 +1,4 @@
-"""The schema `reports`: complete, explained, readable by BI and by nobody's mistake more."""
+"""The schema `reports`: complete, explained, and all that BI may read."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -53,10 +53,10 @@ def _columns(warehouse: Warehouse) -> dict[str, dict[str, str | None]]:
         "JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 "
         "WHERE c.relnamespace = 'reports'::regnamespace AND c.relkind = 'v' ORDER BY a.attnum"
     ).to_pylist()
-    found: dict[str, dict[str, str | None]] = {}
+    columns: dict[str, dict[str, str | None]] = {}
     for row in rows:
-        found.setdefault(row["relname"], {"": row["about"]})[row["attname"]] = row["meaning"]
-    return found
+        columns.setdefault(row["relname"], {"": row["about"]})[row["attname"]] = row["meaning"]
+    return columns
 
 
 def test_every_view_and_column_is_explained(warehouse: Warehouse) -> None:
@@ -142,17 +142,36 @@ def test_the_latest_view_shows_one_day_and_the_history_all(shop: World) -> None:
         "SELECT as_of, count(*) AS n FROM reports.customer_risk_history GROUP BY 1 ORDER BY 1"
     )
     assert days == [{"as_of": DAY, "n": 60}, {"as_of": NEXT, "n": 60}]
+    newest = f"SELECT * FROM reports.customer_risk_history WHERE as_of = '{NEXT}' ORDER BY 1"
+    assert shop.rows("SELECT * FROM reports.customer_risk ORDER BY 1") == shop.rows(newest)
+
+
+def test_the_latest_view_explains_its_columns_as_the_history_does(warehouse: Warehouse) -> None:
+    columns = _columns(warehouse)
+    latest, history = dict(columns["customer_risk"]), dict(columns["customer_risk_history"])
+    assert latest.pop("") != history.pop("")
+    assert latest == history
+
+
+def test_the_latest_view_reads_one_snapshot_and_not_the_whole_history(shop: World) -> None:
+    with shop.warehouse.transaction() as transaction:
+        transaction.execute("SET LOCAL enable_seqscan TO off")
+        plan = [
+            row[0] for row in transaction.execute("EXPLAIN SELECT * FROM reports.customer_risk")
+        ]
+    at = next(number for number, line in enumerate(plan) if " on customer_daily " in line)
+    assert "(snapshot_id = (InitPlan 1).col1)" in "".join(plan[at : at + 2])
 
 
 def test_tiers_by_day_add_up_to_everybody(shop: World) -> None:
     rows = shop.rows("SELECT * FROM reports.risk_tier_daily ORDER BY as_of, tier_rank")
     assert [row["risk_tier"] for row in rows] == ["critical", "high", "medium", "low"] * 2
     for day, newcomers, leavers in ((DAY, 60, 0), (NEXT, 6, 6)):
-        own = [row for row in rows if row["as_of"] == day]
-        assert sum(row["customers_count"] for row in own) == 60
-        assert sum(row["customers_share"] for row in own) == pytest.approx(1)
-        entered = sum(row["entered_count"] for row in own)
-        left = sum(row["left_count"] for row in own)
+        of_day = [row for row in rows if row["as_of"] == day]
+        assert sum(row["customers_count"] for row in of_day) == 60
+        assert sum(row["customers_share"] for row in of_day) == pytest.approx(1)
+        entered = sum(row["entered_count"] for row in of_day)
+        left = sum(row["left_count"] for row in of_day)
         assert entered - newcomers == left - leavers
     value = shop.rows("SELECT sum(expected_value_at_risk) AS v FROM reports.customer_risk")[0]["v"]
     assert sum(float(r["expected_value_at_risk"]) for r in rows if r["as_of"] == NEXT) == float(
@@ -160,10 +179,10 @@ def test_tiers_by_day_add_up_to_everybody(shop: World) -> None:
     )
 
 
-def test_a_day_without_customers_in_a_tier_says_zero(own_shop: World) -> None:
-    with own_shop.warehouse.transaction() as transaction:
+def test_a_day_without_customers_in_a_tier_says_zero(fresh_shop: World) -> None:
+    with fresh_shop.warehouse.transaction() as transaction:
         transaction.execute("UPDATE scores.customer_daily SET risk_tier = 'low'")
-    rows = own_shop.rows(
+    rows = fresh_shop.rows(
         f"SELECT risk_tier, customers_count FROM reports.risk_tier_daily WHERE as_of = '{NEXT}' "
         "ORDER BY tier_rank"
     )
@@ -203,11 +222,11 @@ def test_an_empty_warehouse_has_empty_views(warehouse: Warehouse) -> None:
 
 
 def test_what_scores_turned_out_to_be_worth_stands_beside_what_training_promised(
-    own_shop: World,
+    fresh_shop: World,
 ) -> None:
-    snapshot_id = own_shop.rows("SELECT min(snapshot_id) AS id FROM scores.published")[0]["id"]
-    a_trial(own_shop.warehouse, snapshot_id=snapshot_id)
-    rows = own_shop.rows(
+    snapshot_id = fresh_shop.rows("SELECT min(snapshot_id) AS id FROM scores.published")[0]["id"]
+    a_trial(fresh_shop.warehouse, snapshot_id=snapshot_id)
+    rows = fresh_shop.rows(
         "SELECT role, segment, model_name, model_version, as_of, known_as_of, training_id, "
         "is_selected, value, contacted_count FROM reports.model_performance "
         "WHERE evidence = 'outcomes' ORDER BY role DESC, segment"
@@ -226,20 +245,20 @@ def test_what_scores_turned_out_to_be_worth_stands_beside_what_training_promised
     assert {row["known_as_of"] - row["as_of"] for row in rows} == {timedelta(days=36)}
 
 
-def test_rows_of_trainings_are_what_they_were_before_there_were_outcomes(own_shop: World) -> None:
+def test_rows_of_trainings_are_what_they_were_before_there_were_outcomes(fresh_shop: World) -> None:
     """Readers who filter by training see no outcome, and those of before keep their columns."""
-    before = read.training_comparison(own_shop.warehouse)
-    offline = own_shop.rows("SELECT * FROM reports.model_performance ORDER BY 1, 3, 5")
-    snapshot_id = own_shop.rows("SELECT min(snapshot_id) AS id FROM scores.published")[0]["id"]
-    a_trial(own_shop.warehouse, snapshot_id=snapshot_id)
-    assert read.training_comparison(own_shop.warehouse) == before
-    assert offline == own_shop.rows(
+    before = read.training_comparison(fresh_shop.warehouse)
+    offline = fresh_shop.rows("SELECT * FROM reports.model_performance ORDER BY 1, 3, 5")
+    snapshot_id = fresh_shop.rows("SELECT min(snapshot_id) AS id FROM scores.published")[0]["id"]
+    a_trial(fresh_shop.warehouse, snapshot_id=snapshot_id)
+    assert read.training_comparison(fresh_shop.warehouse) == before
+    assert offline == fresh_shop.rows(
         "SELECT * FROM reports.model_performance WHERE evidence = 'offline' ORDER BY 1, 3, 5"
     )
     assert {row["segment"] for row in offline} == {"all"}
     for view, columns in (("model_performance", PERFORMANCE), ("model_comparison", COMPARISON)):
-        found = [name for name in _columns(own_shop.warehouse)[view] if name]
-        assert found[: len(columns)] == columns
+        names = [name for name in _columns(fresh_shop.warehouse)[view] if name]
+        assert names[: len(columns)] == columns
 
 
 def test_without_a_training_outcomes_are_no_training(warehouse: Warehouse) -> None:
@@ -249,10 +268,10 @@ def test_without_a_training_outcomes_are_no_training(warehouse: Warehouse) -> No
 
 
 def test_the_challenger_is_compared_with_the_champion_and_better_means_the_better_side(
-    own_shop: World,
+    fresh_shop: World,
 ) -> None:
-    a_trial(own_shop.warehouse, verdict="promote")
-    rows = own_shop.rows(
+    a_trial(fresh_shop.warehouse, verdict="promote")
+    rows = fresh_shop.rows(
         "SELECT comparison, segment, metric, model_version, baseline_version, model_name, "
         "difference, is_better, trial_status, verdict FROM reports.model_comparison "
         "WHERE evidence = 'outcomes'"
@@ -292,10 +311,10 @@ def test_trials_show_every_look_and_the_plan_and_those_not_looked_at(warehouse: 
     assert (rows[8]["as_of"], rows[8]["e_better"]) == (None, None)
 
 
-def test_drift_and_alerts_are_read_as_they_were_written(own_shop: World) -> None:
-    snapshot_id = own_shop.rows("SELECT min(snapshot_id) AS id FROM scores.published")[0]["id"]
+def test_drift_and_alerts_are_read_as_they_were_written(fresh_shop: World) -> None:
+    snapshot_id = fresh_shop.rows("SELECT min(snapshot_id) AS id FROM scores.published")[0]["id"]
     insert(
-        own_shop.warehouse,
+        fresh_shop.warehouse,
         "outcomes.drift",
         as_of=DAY,
         snapshot_id=snapshot_id,
@@ -309,7 +328,7 @@ def test_drift_and_alerts_are_read_as_they_were_written(own_shop: World) -> None
         measured_at=datetime(2025, 3, 1, tzinfo=UTC),
     )
     insert(
-        own_shop.warehouse,
+        fresh_shop.warehouse,
         "ops.alerts",
         as_of=DAY,
         kind="input_drift",
@@ -321,7 +340,7 @@ def test_drift_and_alerts_are_read_as_they_were_written(own_shop: World) -> None
         run_id="run",
         raised_at=datetime(2025, 3, 1, tzinfo=UTC),
     )
-    drift = own_shop.rows("SELECT name, value, is_beyond FROM reports.drift")
+    drift = fresh_shop.rows("SELECT name, value, is_beyond FROM reports.drift")
     assert drift == [{"name": "recency_days", "value": 0.31, "is_beyond": True}]
-    alerts = own_shop.rows("SELECT subject, severity, runbook FROM reports.alerts")
+    alerts = fresh_shop.rows("SELECT subject, severity, runbook FROM reports.alerts")
     assert alerts == [{"subject": "recency_days", "severity": "warning", "runbook": "drift"}]

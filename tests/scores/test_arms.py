@@ -1,4 +1,4 @@
-"""Champion and challenger side by side: whose answer a customer gets, and what is kept."""
+"""Champion and challenger side by side: who serves a customer, and what is stored."""
 
 import logging
 from dataclasses import dataclass, replace
@@ -11,10 +11,10 @@ import pytest
 
 from retention_ml.errors import PublicationRefused
 from retention_ml.maintenance.invariants import violations
-from retention_ml.models.btyd.nbd import BuyTillYouDie
+from retention_ml.models.btyd.nbd import BetaGeoNBD
 from retention_ml.models.bundle.timing import Timing
 from retention_ml.scores.explain import explain
-from retention_ml.scores.split import is_challenged
+from retention_ml.scores.split import assigned_to_challenger
 from retention_ml.scores.tiers import TIERS, TierPolicy
 from tests.worlds.scores import DAY, PlainBundle, World
 
@@ -35,17 +35,17 @@ def trial(world: World) -> World:
 
 @dataclass(frozen=True)
 class Watched(PlainBundle):
-    """A model that remembers of how many customers it was asked for reasons."""
+    """A model that records of how many customers it was asked for reasons."""
 
-    seen: Any = None
+    asked: Any = None
 
     def contributions(self, table: pa.Table) -> tuple[np.ndarray, float]:
-        if self.seen is not None:
-            self.seen.append(table.num_rows)
+        if self.asked is not None:
+            self.asked.append(table.num_rows)
         return super().contributions(table)
 
     def predict(self, table: pa.Table) -> np.ndarray:
-        return replace(self, seen=None)._predict(table)
+        return replace(self, asked=None)._predict(table)
 
     def _predict(self, table: pa.Table) -> np.ndarray:
         return super().predict(table)
@@ -59,24 +59,27 @@ def _score(world: World, day: date = DAY) -> tuple[list[dict[str, Any]], dict[st
 def test_each_customer_is_served_by_the_model_of_the_arm(trial: World) -> None:
     rows, manifest = _score(trial)
     features = trial.warehouse.read("SELECT * FROM features.customer_daily ORDER BY customer_id")
-    ours, theirs = PlainBundle().predict(features), PlainBundle(OTHER, bias=0.2).predict(features)
-    dealt = is_challenged([row["customer_id"] for row in rows], "1", 0.4)
-    assert 0.3 < dealt.mean() < 0.5
+    champion_scores = PlainBundle().predict(features)
+    challenger_scores = PlainBundle(OTHER, bias=0.2).predict(features)
+    assigned = assigned_to_challenger([row["customer_id"] for row in rows], "1", 0.4)
+    assert 0.3 < assigned.mean() < 0.5
     tiers = trial.settings.tiers
     policy = TierPolicy(
         medium=tiers.medium, high=tiers.high, critical=tiers.critical, hysteresis=tiers.hysteresis
     )
-    served = np.where(dealt, theirs, ours)
+    served = np.where(assigned, challenger_scores, champion_scores)
     expected = [TIERS[place] for place in policy.tier_of(served)]
     assert [row["risk_tier"] for row in rows] == expected
-    assert expected != [TIERS[place] for place in policy.tier_of(ours)]
-    for row, is_theirs, champion, challenger in zip(rows, dealt, ours, theirs, strict=True):
-        assert row["arm"] == ("challenger" if is_theirs else "champion")
-        assert (row["model_name"], row["model_version"]) == ("plain", "2" if is_theirs else "1")
+    assert expected != [TIERS[place] for place in policy.tier_of(champion_scores)]
+    for row, is_challenger, champion, challenger in zip(
+        rows, assigned, champion_scores, challenger_scores, strict=True
+    ):
+        assert row["arm"] == ("challenger" if is_challenger else "champion")
+        assert (row["model_name"], row["model_version"]) == ("plain", "2" if is_challenger else "1")
         assert row["champion_probability"] == pytest.approx(champion, abs=1e-12)
         assert row["challenger_probability"] == pytest.approx(challenger, abs=1e-12)
-        kept = row["challenger_probability" if is_theirs else "champion_probability"]
-        assert row["churn_probability"] == kept
+        arm = "challenger" if is_challenger else "champion"
+        assert row["churn_probability"] == row[f"{arm}_probability"]
     assert (manifest["challenger_share"], manifest["split_salt"]) == (0.4, "1")
     assert (manifest["challenger_name"], manifest["challenger_version"]) == ("plain", "2")
 
@@ -85,8 +88,8 @@ def test_reasons_and_value_come_from_the_model_of_the_arm(trial: World) -> None:
     trial.champion(PlainBundle({"recency_days": 0.03}))
     trial.challenger(PlainBundle({"gap_median_days": 0.04}, bias=-1.0))
     rows, _ = _score(trial)
-    found = {(row["arm"], row["reason_1_code"].split("/")[1]) for row in rows}
-    assert found == {("champion", "recency_days"), ("challenger", "gap_median_days")}
+    reasons_by_arm = {(row["arm"], row["reason_1_code"].split("/")[1]) for row in rows}
+    assert reasons_by_arm == {("champion", "recency_days"), ("challenger", "gap_median_days")}
     revenue = {
         row["customer_id"]: row["revenue_cents_90d"]
         for row in trial.rows("SELECT customer_id, revenue_cents_90d FROM features.customer_daily")
@@ -97,19 +100,19 @@ def test_reasons_and_value_come_from_the_model_of_the_arm(trial: World) -> None:
 
 
 def test_a_model_explains_its_own_customers_only(trial: World) -> None:
-    ours, theirs = [], []
-    trial.champion(Watched(seen=ours))
-    trial.challenger(Watched(OTHER, bias=0.2, seen=theirs))
+    by_champion, by_challenger = [], []
+    trial.champion(Watched(asked=by_champion))
+    trial.challenger(Watched(OTHER, bias=0.2, asked=by_challenger))
     details = trial.score().details
-    assert ours == [details["arms"]["champion"]]
-    assert theirs == [details["arms"]["challenger"]]
-    assert ours[0] + theirs[0] == 300
+    assert by_champion == [details["arms"]["champion"]]
+    assert by_challenger == [details["arms"]["challenger"]]
+    assert by_champion[0] + by_challenger[0] == 300
 
 
 def test_timing_comes_from_the_model_of_the_arm(trial: World) -> None:
-    process = BuyTillYouDie(r=1.0, alpha=50.0, a=0.8, b=3.0, modified=True)
-    told = Timing(process=process, spend=None, lead_days=0, horizon_days=28).to_dict()
-    manifest = {"definition_hash": "d" * 16, "timing": told}
+    process = BetaGeoNBD(r=1.0, alpha=50.0, a=0.8, b=3.0, modified=True)
+    timing = Timing(process=process, spend=None, lead_days=0, horizon_days=28).to_dict()
+    manifest = {"definition_hash": "d" * 16, "timing": timing}
     trial.challenger(PlainBundle(OTHER, bias=0.2, manifest=manifest))
     trial.features(customers=300, tenure_days=[400.0] * 300, purchase_days_count=[4.0] * 300)
     rows, _ = _score(trial)
@@ -117,10 +120,10 @@ def test_timing_comes_from_the_model_of_the_arm(trial: World) -> None:
     assert tells == {("champion", False), ("challenger", True)}
 
 
-def test_a_snapshot_says_up_to_when_its_models_knew_anything(trial: World) -> None:
-    known = {"definition_hash": "d" * 16}
-    trial.champion(replace(PlainBundle(), manifest={**known, "as_of": "2025-01-05"}))
-    trial.challenger(PlainBundle(OTHER, manifest={**known, "as_of": "2025-02-09"}))
+def test_a_snapshot_says_up_to_which_day_its_models_were_trained(trial: World) -> None:
+    definition = {"definition_hash": "d" * 16}
+    trial.champion(replace(PlainBundle(), manifest={**definition, "as_of": "2025-01-05"}))
+    trial.challenger(PlainBundle(OTHER, manifest={**definition, "as_of": "2025-02-09"}))
     _, manifest = _score(trial)
     assert manifest["model_as_of"] == date(2025, 1, 5)
     assert manifest["challenger_as_of"] == date(2025, 2, 9)
@@ -165,7 +168,7 @@ def test_another_share_or_salt_is_another_snapshot(trial: World, change: dict[st
     assert trial.score_and_publish() != published
 
 
-def test_a_salt_that_deals_nobody_changes_nothing(trial: World) -> None:
+def test_a_salt_that_assigns_nobody_changes_nothing(trial: World) -> None:
     trial.set("trial", challenger_share=0.0)
     trial.score_and_publish()
     trial.set("trial", salt="2")
@@ -199,7 +202,7 @@ def test_the_champion_under_another_number_gets_no_arm(trial: World) -> None:
     assert manifest["split_salt"] is None
 
 
-def test_of_whom_the_challenger_says_nothing_the_champion_serves(trial: World) -> None:
+def test_the_champion_serves_those_for_whom_the_challenger_has_no_prediction(trial: World) -> None:
     gaps: list[float | None] = [20.0] * 300
     gaps[3], gaps[5] = float("inf"), float("inf")
     trial.features(customers=300, gap_median_days=gaps)
@@ -244,7 +247,7 @@ class _Silent(PlainBundle):
         ),
     ],
 )
-def test_a_challenger_that_cannot_answer_leaves_everybody_to_the_champion(
+def test_a_challenger_that_cannot_predict_leaves_everybody_to_the_champion(
     trial: World, caplog: pytest.LogCaptureFixture, bundle: Any, warning: str
 ) -> None:
     trial.challenger(bundle)
@@ -255,7 +258,7 @@ def test_a_challenger_that_cannot_answer_leaves_everybody_to_the_champion(
     assert "c00007" not in caplog.text
 
 
-def test_a_challenger_without_any_answer_is_none(trial: World) -> None:
+def test_a_challenger_without_any_prediction_is_none(trial: World) -> None:
     trial.challenger(_Silent(bias=1.0))
     assert trial.score().details["challenger"] is None
 
@@ -273,7 +276,7 @@ def test_a_challenger_that_cannot_explain_itself_scores_in_shadow(
     trial.publish(int(manifest["snapshot_id"]))
 
 
-def test_beside_the_starter_the_challenger_scores_in_shadow_only(trial: World) -> None:
+def test_with_the_starter_as_champion_the_challenger_scores_in_shadow_only(trial: World) -> None:
     bundle = PlainBundle(manifest={"definition_hash": "d" * 16, "is_calibrated": False})
     trial.champion(bundle)
     trial.models["champion"] = replace(trial.models["champion"], name="starter")
@@ -287,13 +290,17 @@ def test_beside_the_starter_the_challenger_scores_in_shadow_only(trial: World) -
 def test_what_the_challenger_served_is_explained_by_the_challenger(trial: World) -> None:
     snapshot_id = trial.score_and_publish()
     rows = trial.rows(_ROWS.format(snapshot_id))
-    seen = set()
+    explained_arms = set()
     for row in rows[:12]:
-        found = explain(trial.warehouse, settings=trial.settings, customer_id=row["customer_id"])
-        seen.add(found["arm"])
-        log_odds = found["base_log_odds"] + sum(one["log_odds"] for one in found["features"])
+        explanation = explain(
+            trial.warehouse, settings=trial.settings, customer_id=row["customer_id"]
+        )
+        explained_arms.add(explanation["arm"])
+        log_odds = explanation["base_log_odds"] + sum(
+            one["log_odds"] for one in explanation["features"]
+        )
         assert 1 / (1 + np.exp(-log_odds)) == pytest.approx(row["churn_probability"], abs=1e-9)
-    assert seen == {"champion", "challenger"}
+    assert explained_arms == {"champion", "challenger"}
 
 
 def test_a_promoted_challenger_still_explains_what_it_served_and_a_gone_one_says_so(
@@ -312,16 +319,16 @@ def test_a_promoted_challenger_still_explains_what_it_served_and_a_gone_one_says
 
 def test_a_published_split_passes_every_audit_and_is_counted(trial: World) -> None:
     trial.score_and_publish()
-    seen = {row["audit"]: row for row in trial.rows("SELECT * FROM scores.audits")}
-    assert all(row["is_success"] for row in seen.values())
+    audits = {row["audit"]: row for row in trial.rows("SELECT * FROM scores.audits")}
+    assert all(row["is_success"] for row in audits.values())
     assert (
         "of 300 customers are the challenger's, expected 120"
-        in seen["sample_ratio_holds"]["observed"]
+        in audits["sample_ratio_holds"]["observed"]
     )
-    assert "third of" in seen["sample_ratio_is_likely_by_stratum"]["observed"]
+    assert "third of" in audits["sample_ratio_is_likely_by_stratum"]["observed"]
 
 
-def test_the_database_deals_like_python_whatever_a_customer_number_holds(trial: World) -> None:
+def test_the_database_assigns_like_python_whatever_a_customer_number_holds(trial: World) -> None:
     with trial.warehouse.transaction() as transaction:
         transaction.execute(
             """UPDATE features.customer_daily SET customer_id = 'Zoë "%\\' || customer_id || '日本 '"""
@@ -359,10 +366,10 @@ def test_rows_of_the_wrong_arm_are_not_published(trial: World, sabotage: str, au
         trial.publish(snapshot_id)
 
 
-def test_a_deal_that_follows_the_customer_is_stopped_even_where_the_rows_agree(
+def test_an_assignment_that_follows_the_customer_is_stopped_even_where_the_rows_agree(
     trial: World,
 ) -> None:
-    """Negative control: a share in the manifest that the deal did not follow."""
+    """Negative control: a share in the manifest that the assignment did not follow."""
     snapshot_id = int(trial.score().details["snapshot_id"])
     with trial.warehouse.transaction() as transaction:
         transaction.execute("UPDATE scores.snapshots SET challenger_share = 0.1")
@@ -370,12 +377,12 @@ def test_a_deal_that_follows_the_customer_is_stopped_even_where_the_rows_agree(
         trial.publish(snapshot_id)
 
 
-def test_a_challenger_without_a_seat_is_not_published(trial: World) -> None:
+def test_a_challenger_without_approval_is_not_published(trial: World) -> None:
     with trial.warehouse.transaction() as transaction:
         transaction.execute(
             "UPDATE models.promotions SET verdict = 'keep' WHERE alias = 'challenger'"
         )
-    with pytest.raises(PublicationRefused, match="challenger_is_approved: nobody gave"):
+    with pytest.raises(PublicationRefused, match="challenger_is_approved: nobody approved"):
         trial.score_and_publish()
 
 
@@ -395,5 +402,7 @@ def test_a_published_split_holds_every_invariant_and_a_spoilt_one_does_not(trial
         transaction.execute(
             "UPDATE scores.customer_daily SET model_version = '1' WHERE arm = 'challenger'"
         )
-    [found] = violations(trial.warehouse)
-    assert found.startswith("P3: 1 × a published snapshot with other rows, or other models")
+    [violation] = violations(trial.warehouse)
+    assert violation.sentence.startswith(
+        "P3: 1 × a published snapshot with other rows, or other models"
+    )

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from retention_ml.scores.audit_results import refusal
-from retention_ml.scores.audits import Baseline, Facts, Limits, audits
+from retention_ml.scores.audits import AuditInputs, Baseline, Limits, audits
 from retention_ml.scores.split import Arms
 
-SOUND = Facts(
+SOUND = AuditInputs(
     as_of=date(2025, 3, 1),
     population_count=103,
     scored_count=100,
@@ -44,8 +44,8 @@ SOUND = Facts(
 LIMITS = Limits()
 
 
-def _failed(facts: Facts) -> set[str]:
-    return {audit.name for audit in audits(facts, LIMITS) if not audit.is_success}
+def _failed(inputs: AuditInputs) -> set[str]:
+    return {audit.name for audit in audits(inputs, LIMITS) if not audit.is_success}
 
 
 def test_a_sound_snapshot_passes_every_audit() -> None:
@@ -70,7 +70,7 @@ def test_a_sound_snapshot_passes_every_audit() -> None:
         ({"negative_value_count": 1}, "values_are_not_negative"),
         ({"unknown_tier_count": 1}, "tiers_are_known"),
         ({"untraceable_count": 1}, "rows_are_of_the_manifest"),
-        ({"misdealt_count": 1}, "arms_account"),
+        ({"misassigned_count": 1}, "arms_account"),
         ({"is_challenger_approved": False}, "challenger_is_approved"),
         ({"is_bundle_approved": False}, "model_is_served"),
         ({"newer_bundle_sha256": "c"}, "model_is_served"),
@@ -109,9 +109,9 @@ def test_a_tier_that_moves_is_noted_and_one_that_jumps_is_refused(
 ) -> None:
     rest = 100 - low
     counts = {"low": low, "medium": rest // 2, "high": rest - rest // 2 - 5, "critical": 5}
-    facts = replace(SOUND, tier_counts=counts)
-    assert _failed(facts) == failed
-    assert (refusal(audits(facts, LIMITS)) is None) == ("tier_shares_jumped" not in failed)
+    inputs = replace(SOUND, tier_counts=counts)
+    assert _failed(inputs) == failed
+    assert (refusal(audits(inputs, LIMITS)) is None) == ("tier_shares_jumped" not in failed)
 
 
 def test_a_mean_that_moves_is_noted() -> None:
@@ -120,9 +120,11 @@ def test_a_mean_that_moves_is_noted() -> None:
 
 @pytest.mark.parametrize("why", ["no earlier day is published", "the tier policy changed"])
 def test_what_cannot_be_compared_says_so_and_passes(why: str) -> None:
-    facts = replace(SOUND, tier_counts={"critical": 100}, mean_probability=0.9)
-    facts = replace(facts, policy_sha256="q") if "policy" in why else replace(facts, baseline=None)
-    results = audits(facts, LIMITS)
+    inputs = replace(SOUND, tier_counts={"critical": 100}, mean_probability=0.9)
+    inputs = (
+        replace(inputs, policy_sha256="q") if "policy" in why else replace(inputs, baseline=None)
+    )
+    results = audits(inputs, LIMITS)
     assert refusal(results) is None
     assert sum(why in audit.observed for audit in results) == 3
 
@@ -156,9 +158,9 @@ def test_an_unlikely_ratio_is_noted_and_an_impossible_one_refused(
     challengers: int, failed: set[str]
 ) -> None:
     arms = Arms(challengers_count=challengers, customers_count=10_000)
-    facts = replace(SOUND, challenger_share=0.1, arms=arms)
-    assert _failed(facts) == failed
-    why = refusal(audits(facts, LIMITS))
+    inputs = replace(SOUND, challenger_share=0.1, arms=arms)
+    assert _failed(inputs) == failed
+    why = refusal(audits(inputs, LIMITS))
     assert (why is None) == ("sample_ratio_holds" not in failed)
     if why:
         assert "1,300 of 10,000 customers are the challenger's, expected 1,000" in why
@@ -172,8 +174,8 @@ def test_a_stratum_with_another_ratio_is_noted_by_name() -> None:
         "middle third of tenure": Arms(challengers_count=330, customers_count=3_333),
         "highest third of tenure": Arms(challengers_count=220, customers_count=3_333),
     }
-    facts = replace(SOUND, challenger_share=0.1, arms=whole, strata=strata)
-    assert _failed(facts) == {"sample_ratio_is_likely_by_stratum"}
-    [noted] = [audit for audit in audits(facts, LIMITS) if not audit.is_success]
+    inputs = replace(SOUND, challenger_share=0.1, arms=whole, strata=strata)
+    assert _failed(inputs) == {"sample_ratio_is_likely_by_stratum"}
+    [noted] = [audit for audit in audits(inputs, LIMITS) if not audit.is_success]
     assert noted.severity == "warning"
     assert noted.observed.startswith(("lowest third of tenure", "highest third of tenure"))

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from retention_ml import warehouse as warehouse_module
 from retention_ml.errors import PublicationRefused
 from retention_ml.models.btyd.gamma_gamma import SpendModel
-from retention_ml.models.btyd.histories import Histories
-from retention_ml.models.btyd.nbd import BuyTillYouDie
+from retention_ml.models.btyd.nbd import BetaGeoNBD
+from retention_ml.models.btyd.purchase_summary import PurchaseSummary
 from retention_ml.models.bundle import timing
 from retention_ml.scores import horizons, value
 from retention_ml.scores import publish as publish_module
@@ -25,7 +25,7 @@ from retention_ml.warehouse import Warehouse
 from tests.worlds.btyd import simulate
 from tests.worlds.scores import DAY, PlainBundle, World, make_world
 
-PROCESS = BuyTillYouDie(r=0.8, alpha=30.0, a=0.7, b=3.0, modified=True)
+PROCESS = BetaGeoNBD(r=0.8, alpha=30.0, a=0.7, b=3.0, modified=True)
 SHOP = timing.Timing(
     process=PROCESS, spend=SpendModel(p=4.0, q=4.0, v=1500.0), lead_days=0, horizon_days=28
 )
@@ -33,48 +33,48 @@ _COLUMNS = [*(f"no_order_probability_{days}d" for days in HORIZONS_DAYS), "next_
 
 positive = st.floats(1e-3, 1e3)
 processes = st.builds(
-    BuyTillYouDie, r=positive, alpha=positive, a=positive, b=positive, modified=st.booleans()
+    BetaGeoNBD, r=positive, alpha=positive, a=positive, b=positive, modified=st.booleans()
 )
 
 
 @st.composite
 def customers(draw: st.DrawFn) -> tuple[History, np.ndarray]:
-    """Histories of any kind, also impossible and unknown ones, and the champion's answers."""
+    """Histories of any kind, also impossible and unknown ones, and the champion's probabilities."""
     n = draw(st.integers(1, 8))
-    known = st.one_of(st.integers(0, 2_000).map(float), st.just(float("nan")))
-    parts = [np.array(draw(st.lists(known, min_size=n, max_size=n))) for _ in range(3)]
-    said = st.floats(0, 1, exclude_min=True, exclude_max=True)
-    return History.of(*parts), np.array(draw(st.lists(said, min_size=n, max_size=n)))
+    day_counts = st.one_of(st.integers(0, 2_000).map(float), st.just(float("nan")))
+    parts = [np.array(draw(st.lists(day_counts, min_size=n, max_size=n))) for _ in range(3)]
+    probability_values = st.floats(0, 1, exclude_min=True, exclude_max=True)
+    return History.of(*parts), np.array(draw(st.lists(probability_values, min_size=n, max_size=n)))
 
 
 @given(processes, customers(), st.sampled_from((1, 7, 28, 30, 90, 400)))
 def test_the_curve_falls_with_the_horizon_and_passes_through_the_champions_point(
-    process: BuyTillYouDie, given_customers: tuple[History, np.ndarray], reach: int
+    process: BetaGeoNBD, history_and_probability: tuple[History, np.ndarray], reach: int
 ) -> None:
-    history, probability = given_customers
+    history, probability = history_and_probability
     spans = (1, 7, 14, 28, 30, 60, 90, 400)
     curve = horizons.no_order_probabilities(
         process, history, probability, reach_days=reach, horizons_days=spans
     )
-    known = np.isfinite(history.observed)
+    is_known = np.isfinite(history.T)
     assert curve.shape == (len(probability), len(spans))
-    assert np.isnan(curve[~known]).all()
-    assert ((curve[known] > 0) & (curve[known] < 1)).all()
-    assert (np.diff(curve[known], axis=1) <= 0).all()
-    own = np.clip(probability[known], 1e-9, 1 - 1e-9)
-    assert (curve[known, spans.index(reach)] == own).all()
+    assert np.isnan(curve[~is_known]).all()
+    assert ((curve[is_known] > 0) & (curve[is_known] < 1)).all()
+    assert (np.diff(curve[is_known], axis=1) <= 0).all()
+    champion = np.clip(probability[is_known], 1e-9, 1 - 1e-9)
+    assert (curve[is_known, spans.index(reach)] == champion).all()
 
 
 @given(customers(), st.randoms(use_true_random=False))
-def test_every_customer_is_judged_alone(
-    given_customers: tuple[History, np.ndarray], random: Any
+def test_every_customer_is_scored_alone(
+    history_and_probability: tuple[History, np.ndarray], random: Any
 ) -> None:
-    history, probability = given_customers
+    history, probability = history_and_probability
     order = np.array(random.sample(range(len(probability)), len(probability)))
     mixed = History(
-        repeats=history.repeats[order],
-        last_at=history.last_at[order],
-        observed=history.observed[order],
+        frequency=history.frequency[order],
+        recency=history.recency[order],
+        T=history.T[order],
     )
     ordered = horizons.columns(DAY, probability, SHOP, history)
     permuted = horizons.columns(DAY, probability[order], SHOP, mixed)
@@ -84,7 +84,7 @@ def test_every_customer_is_judged_alone(
 
 def test_a_champion_that_agrees_with_the_process_leaves_its_curve_as_it_is() -> None:
     history = History.of(np.array([1.0, 6.0]), np.array([20.0, 5.0]), np.array([20.0, 200.0]))
-    parts = (history.repeats, history.last_at, history.observed)
+    parts = (history.frequency, history.recency, history.T)
     curve = horizons.no_order_probabilities(
         PROCESS, history, PROCESS.p_no_order(*parts, 28.0), reach_days=28
     )
@@ -108,8 +108,8 @@ def test_the_next_order_comes_as_probably_before_as_after_the_day_said() -> None
     assert days[1] == pytest.approx(130.0 * (2 ** (1 / 5.8) - 1))
     assert days[2] == 84.0  # once in years: three outcome windows at most
     assert np.isnan(days[3])
-    told = horizons.next_order_expected_on(DAY, days).to_pylist()
-    assert told == [
+    expected = horizons.next_order_expected_on(DAY, days).to_pylist()
+    assert expected == [
         DAY + timedelta(days=46),
         DAY + timedelta(days=16),
         DAY + timedelta(days=84),
@@ -119,40 +119,40 @@ def test_the_next_order_comes_as_probably_before_as_after_the_day_said() -> None
 
 def test_nobody_waits_for_an_order_of_a_customer_who_has_left() -> None:
     gone = History.of(np.array([40.0]), np.array([300.0]), np.array([400.0]))
-    assert PROCESS.p_alive(gone.repeats, gone.last_at, gone.observed)[0] < 0.05
+    assert PROCESS.p_alive(gone.frequency, gone.recency, gone.T)[0] < 0.05
     assert np.isnan(horizons.days_to_next_order(PROCESS, gone, reach_days=28)[0])
 
 
 def test_a_median_of_centuries_is_cut_without_a_warning() -> None:
-    rare = BuyTillYouDie(r=1e-4, alpha=1.0, a=0.1, b=9.0, modified=True)
+    rare = BetaGeoNBD(r=1e-4, alpha=1.0, a=0.1, b=9.0, modified=True)
     once = History.of(np.array([1.0]), np.array([5.0]), np.array([5.0]))
     assert horizons.days_to_next_order(rare, once, reach_days=30)[0] == 90.0
 
 
 def test_without_timing_every_column_is_null() -> None:
     history = History.of(np.array([2.0]), np.array([5.0]), np.array([50.0]))
-    found = horizons.columns(DAY, np.array([0.4]), None, history)
-    assert list(found) == _COLUMNS
-    assert all(column.null_count == 1 for column in found.values())
+    columns = horizons.columns(DAY, np.array([0.4]), None, history)
+    assert list(columns) == _COLUMNS
+    assert all(column.null_count == 1 for column in columns.values())
 
 
 def test_a_fitted_shop_foretells_orders_and_silence_of_the_next_90_days_in_the_mean() -> None:
     # 12,000 customers followed purchase by purchase: orders to 4 %, shares to two points.
     draw = np.random.default_rng(5)
-    observed = np.floor(draw.uniform(1, 400, 12_000))
-    repeats, last_at, later = simulate(PROCESS, observed, 90.0, seed=6)
-    told = timing.fit(Histories.of(repeats, last_at, observed), lead_days=0, horizon_days=90)
-    orders = told.process.expected_orders(repeats, last_at, observed, 90.0)
+    T = np.floor(draw.uniform(1, 400, 12_000))
+    frequency, recency, later = simulate(PROCESS, T, 90.0, seed=6)
+    fitted = timing.fit(PurchaseSummary.of(frequency, recency, T), lead_days=0, horizon_days=90)
+    orders = fitted.process.expected_orders(frequency, recency, T, 90.0)
     assert orders.mean() == pytest.approx(later.mean(), rel=0.04)
-    history = History.of(repeats + 1, observed - last_at, observed)
-    silent = told.process.p_no_order(repeats, last_at, observed, 90.0)
-    curve = horizons.no_order_probabilities(told.process, history, silent, reach_days=90)
+    history = History.of(frequency + 1, T - recency, T)
+    silent = fitted.process.p_no_order(frequency, recency, T, 90.0)
+    curve = horizons.no_order_probabilities(fitted.process, history, silent, reach_days=90)
     assert curve[:, -1].mean() == pytest.approx((later == 0).mean(), abs=0.02)
     for place, days in enumerate(HORIZONS_DAYS):
-        seen = simulate(PROCESS, observed, float(days), seed=6)[2]
-        assert curve[:, place].mean() == pytest.approx((seen == 0).mean(), abs=0.02)
+        orders_later = simulate(PROCESS, T, float(days), seed=6)[2]
+        assert curve[:, place].mean() == pytest.approx((orders_later == 0).mean(), abs=0.02)
     # Negative control: whoever counts on everybody to go on buying expects far too much.
-    everybody = told.process.expected_orders_if_alive(repeats, observed, 90.0)
+    everybody = fitted.process.expected_orders_if_alive(frequency, T, 90.0)
     assert everybody.mean() > 1.3 * later.mean()
 
 
@@ -175,17 +175,19 @@ def _with_histories(world: World) -> dict[str, np.ndarray]:
 
 
 def test_scores_carry_the_curve_and_the_expected_value_up_to_the_reader(world: World) -> None:
-    own = _with_histories(world)
+    features = _with_histories(world)
     world.champion(_bundle(), version="2")
     world.score_and_publish()
     rows = world.rows("SELECT * FROM reports.customer_risk ORDER BY customer_id")
-    history = History.of(own["purchase_days_count"], own["recency_days"], own["tenure_days"])
+    history = History.of(
+        features["purchase_days_count"], features["recency_days"], features["tenure_days"]
+    )
     probability = np.array([row["churn_probability"] for row in rows])
     expected = horizons.columns(DAY, probability, SHOP, history)
     for name in _COLUMNS:
         assert [row[name] for row in rows] == expected[name].to_pylist()
     revenue = value.revenue_if_retained_cents(
-        SHOP, history, own["revenue_cents"], horizon_days=world.settings.value.horizon_days
+        SHOP, history, features["revenue_cents"], horizon_days=world.settings.value.horizon_days
     )
     at_risk = value.expected_value_at_risk_cents(probability, revenue, margin_share=0.3)
     assert [round(float(row["expected_value_at_risk"]) * 100) for row in rows] == at_risk.tolist()
@@ -224,10 +226,10 @@ def test_a_bundle_made_without_timing_scores_as_ever(world: World) -> None:
 
 
 def test_customers_of_unknown_history_are_scored_with_empty_columns(world: World) -> None:
-    own = _with_histories(world)
-    tenure = own["tenure_days"].tolist()
+    features = _with_histories(world)
+    tenure = features["tenure_days"].tolist()
     tenure[0] = None
-    world.features(**{**own, "tenure_days": tenure})
+    world.features(**{**features, "tenure_days": tenure})
     world.champion(_bundle(), version="2")
     world.score_and_publish()
     rows = world.rows("SELECT * FROM reports.customer_risk ORDER BY customer_id")

@@ -111,7 +111,9 @@ def test_tiers_that_went_on_from_an_outdated_day_are_scored_again(world: World) 
     world.features(DAY + timedelta(days=3), seed=2)
     waiting = int(world.score(NEXT).details["snapshot_id"])
     world.score_and_publish(DAY + timedelta(days=3))
-    with pytest.raises(PublicationRefused, match=r"tiers go on from snapshot \d+, but snapshot"):
+    with pytest.raises(
+        PublicationRefused, match=r"tiers continue those of snapshot \d+, but snapshot"
+    ):
         world.publish(waiting)
     assert world.score_and_publish(NEXT) != waiting
 
@@ -144,10 +146,10 @@ def test_a_critical_audit_refuses_and_is_stored_with_its_reason(world: World) ->
     with pytest.raises(PublicationRefused, match=r"input_is_not_stale: newest input 26\.0 days"):
         world.publish(stale)
     assert world.rows(_VISIBLE) == [{"snapshot_id": earlier, "as_of": DAY}]
-    kept = world.rows(
+    failed = world.rows(
         f"SELECT audit FROM scores.audits WHERE snapshot_id = {stale} AND NOT is_success ORDER BY 1"
     )
-    assert kept == [{"audit": "input_is_fresh"}, {"audit": "input_is_not_stale"}]
+    assert failed == [{"audit": "input_is_fresh"}, {"audit": "input_is_not_stale"}]
     manifest = world.rows(
         f"SELECT status, reason FROM scores.snapshots WHERE snapshot_id = {stale}"
     )
@@ -201,7 +203,7 @@ def test_features_built_anew_after_scoring_refuse_the_old_scores(world: World) -
         world.publish(snapshot_id)
 
 
-def test_a_champion_crowned_after_scoring_refuses_the_old_scores(world: World) -> None:
+def test_a_champion_promoted_after_scoring_refuses_the_old_scores(world: World) -> None:
     snapshot_id = int(world.score().details["snapshot_id"])
     world.champion(PlainBundle(bias=0.1), version="2")
     with pytest.raises(PublicationRefused, match=r"model_is_served.*has become champion"):
@@ -262,8 +264,8 @@ def test_replaying_the_transition_log_gives_the_published_tiers(world: World) ->
     for row in world.rows("SELECT * FROM scores.tier_transitions ORDER BY as_of"):
         assert state.get(row["customer_id"]) == row["from_tier"]
         state[row["customer_id"]] = row["to_tier"]
-    seen = world.rows("SELECT customer_id, risk_tier FROM reports.customer_risk")
-    assert {k: v for k, v in state.items() if v} == {r["customer_id"]: r["risk_tier"] for r in seen}
+    rows = world.rows("SELECT customer_id, risk_tier FROM reports.customer_risk")
+    assert {k: v for k, v in state.items() if v} == {r["customer_id"]: r["risk_tier"] for r in rows}
 
 
 def test_nothing_is_kept_when_the_connection_dies_while_publishing(
@@ -284,7 +286,7 @@ def test_nothing_is_kept_when_the_connection_dies_while_publishing(
                 )
 
     with monkeypatch.context() as patch:
-        patch.setattr(failpoints, "reach", cut)
+        patch.setattr(failpoints, "failpoint", cut)
         with pytest.raises(WarehouseError):
             world.publish(snapshot_id)
     killer.close()

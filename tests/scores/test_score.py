@@ -1,4 +1,4 @@
-"""The door `score`: a snapshot beside what readers see."""
+"""The door `score`: a snapshot that readers do not see yet."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -17,12 +17,12 @@ NEXT = DAY + timedelta(days=7)
 
 
 class _Broken(PlainBundle):
-    """A model whose answer for the first customer is no number."""
+    """A model whose prediction for the first customer is no number."""
 
     def predict(self, table: pa.Table) -> np.ndarray:
-        found = super().predict(table)
-        found[table["customer_id"].to_numpy(zero_copy_only=False) == "c00000"] = np.nan
-        return found
+        probability = super().predict(table)
+        probability[table["customer_id"].to_numpy(zero_copy_only=False) == "c00000"] = np.nan
+        return probability
 
 
 def test_everybody_active_is_scored_with_all_that_a_reader_needs(world: World) -> None:
@@ -32,11 +32,11 @@ def test_everybody_active_is_scored_with_all_that_a_reader_needs(world: World) -
     assert (receipt.read, receipt.written, receipt.quarantined) == (60, 60, 0)
     assert [row["customer_id"] for row in rows] == [row["customer_id"] for row in features]
     bundle = PlainBundle()
-    for row, own in zip(rows, features, strict=True):
-        logit = bundle.bias + sum(own[name] * w for name, w in bundle.weights.items())
+    for row, customer in zip(rows, features, strict=True):
+        logit = bundle.bias + sum(customer[name] * w for name, w in bundle.weights.items())
         assert row["churn_probability"] == pytest.approx(sigmoid(np.array([logit]))[0])
         assert row["expected_value_at_risk_cents"] == round(
-            row["churn_probability"] * 0.30 * own["revenue_cents_90d"]
+            row["churn_probability"] * 0.30 * customer["revenue_cents_90d"]
         )
         assert row["tier_since"] == DAY
         assert row["arm"] == "champion"
@@ -139,10 +139,10 @@ def test_tiers_go_on_from_the_day_published_before_with_hysteresis(world: World)
             update={"tiers": world.settings.tiers.model_copy(update={"share_change_max": 1.0})}
         )
         world.score_and_publish(day)
-    found = world.rows(
+    rows = world.rows(
         "SELECT DISTINCT as_of, risk_tier, tier_since FROM reports.customer_risk_history ORDER BY 1"
     )
-    assert [(row["risk_tier"], row["tier_since"]) for row in found] == [
+    assert [(row["risk_tier"], row["tier_since"]) for row in rows] == [
         ("medium", DAY),
         ("medium", DAY),
         ("high", NEXT + timedelta(days=7)),

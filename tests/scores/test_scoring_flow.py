@@ -38,9 +38,13 @@ def test_missing_features_are_built_and_checked_scores_are_published(shop: World
     assert all(row["is_success"] for row in shop.rows("SELECT is_success FROM scores.audits"))
     again = shop.score(DAY)
     assert again.details["is_repeat"]
-    found = explain(shop.warehouse, settings=shop.settings, customer_id=risk[0]["customer_id"])
-    log_odds = found["base_log_odds"] + sum(one["log_odds"] for one in found["features"])
-    probability = found["churn_probability"]
+    explanation = explain(
+        shop.warehouse, settings=shop.settings, customer_id=risk[0]["customer_id"]
+    )
+    log_odds = explanation["base_log_odds"] + sum(
+        one["log_odds"] for one in explanation["features"]
+    )
+    probability = explanation["churn_probability"]
     assert 1 / (1 + 2.718281828459045**-log_odds) == pytest.approx(probability)
 
 

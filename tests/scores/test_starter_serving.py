@@ -1,4 +1,4 @@
-"""A shop without a champion is scored by the starter, which says so and gives way."""
+"""A shop without a champion is scored by the starter, until there is one."""
 
 import shutil
 from datetime import timedelta
@@ -85,11 +85,11 @@ def test_a_champion_takes_over_at_once_whatever_its_level(young: World) -> None:
         ("plain", "champion", True)
     }
     assert {row["as_of"] for row in rows} == {NEXT}
-    seen = young.rows(
+    observed = young.rows(
         "SELECT DISTINCT observed FROM scores.audits WHERE audit = 'tier_shares_jumped'"
     )
     assert "nothing to compare with: the starter model scored before" in {
-        row["observed"] for row in seen
+        row["observed"] for row in observed
     }
 
 
@@ -153,7 +153,9 @@ def test_the_same_first_day_twice_is_the_same_snapshot(young: World) -> None:
 
 def test_a_score_of_the_starter_is_explained_to_the_last_contribution(young: World) -> None:
     young.score_and_publish()
-    found = explain(young.warehouse, settings=young.settings, customer_id="c00007")
-    assert found["note"] is None
-    log_odds = found["base_log_odds"] + sum(one["log_odds"] for one in found["features"])
-    assert 1 / (1 + np.exp(-log_odds)) == pytest.approx(found["churn_probability"], abs=1e-9)
+    explanation = explain(young.warehouse, settings=young.settings, customer_id="c00007")
+    assert explanation["note"] is None
+    log_odds = explanation["base_log_odds"] + sum(
+        one["log_odds"] for one in explanation["features"]
+    )
+    assert 1 / (1 + np.exp(-log_odds)) == pytest.approx(explanation["churn_probability"], abs=1e-9)

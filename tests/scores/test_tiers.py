@@ -93,12 +93,12 @@ def test_a_customer_leaves_a_tier_only_when_past_its_bound(
 def test_a_naive_policy_without_hysteresis_flaps_where_ours_does_not() -> None:
     wobble = np.array([0.59, 0.61, 0.59, 0.61, 0.59])
     naive = POLICY.tier_of(wobble)
-    tier, ours = np.array([NO_TIER]), []
+    tier, steady = np.array([NO_TIER]), []
     for probability in wobble:
         tier = POLICY.tier_of(np.array([probability]), tier)
-        ours.append(int(tier[0]))
+        steady.append(int(tier[0]))
     assert (np.diff(naive) != 0).sum() == 4
-    assert (np.diff(ours) != 0).sum() == 0
+    assert (np.diff(steady) != 0).sum() == 0
 
 
 def test_tier_since_is_kept_while_the_tier_is_and_starts_anew_otherwise() -> None:

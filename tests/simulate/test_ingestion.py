@@ -49,7 +49,7 @@ def test_every_planted_defect_is_set_aside_for_its_true_reason_and_nothing_else(
         if row["reason_code"] is not None
     }
     assert len(planted) == spoilt_shop.summary["defective_rows"] > 1_000
-    found = warehouse.read(
+    expected = warehouse.read(
         "SELECT d.file_name, q.line_number, q.reason_code FROM quarantine.rows q "
         "JOIN raw.deliveries d USING (delivery_id)"
     ).to_pylist()
@@ -58,9 +58,9 @@ def test_every_planted_defect_is_set_aside_for_its_true_reason_and_nothing_else(
     assert len(again) == 1
     quarantined = {
         (row["file_name"].replace("_again.csv", ".csv"), row["line_number"]): row["reason_code"]
-        for row in found
+        for row in expected
     }
-    assert len(quarantined) == len(found)
+    assert len(quarantined) == len(expected)
     assert quarantined == planted
 
     ledger = warehouse.read(
@@ -81,8 +81,8 @@ def test_every_planted_defect_is_set_aside_for_its_true_reason_and_nothing_else(
         "repeated": 1,
     }
     for feed in ("order_lines", "events", "products", "customers", "feedback", "campaign_contacts"):
-        kept = warehouse.read(f"SELECT count(*) AS n FROM curated.{feed}")["n"][0].as_py()
-        assert kept == spoilt_shop.summary[f"{feed}_rows"], feed
+        curated = warehouse.read(f"SELECT count(*) AS n FROM curated.{feed}")["n"][0].as_py()
+        assert curated == spoilt_shop.summary[f"{feed}_rows"], feed
 
 
 def test_money_and_kinds_arrive_as_they_were_made(
@@ -93,19 +93,19 @@ def test_money_and_kinds_arrive_as_they_were_made(
     paths = sorted((tmp_path / "shop").glob("order_lines_*.csv"))
     lines = [line.split(",") for path in paths for line in path.read_text().splitlines()[1:]]
     delivered = sum(round(float(line[-1]) * 100) for line in lines)
-    kept = warehouse.read(
+    counts = warehouse.read(
         "SELECT sum(line_amount_cents)::bigint AS total, "
         "count(*) FILTER (WHERE kind = 'return') AS returns, "
         "count(*) FILTER (WHERE kind = 'cancellation') AS cancellations, "
         "count(*) FILTER (WHERE kind = 'charge') AS charges FROM curated.order_lines"
     ).to_pylist()[0]
-    assert kept == {
+    assert counts == {
         "total": delivered,
         "returns": sum(line[0].startswith("R") for line in lines),
         "cancellations": sum(line[0].startswith("C") for line in lines),
         "charges": sum(line[4] == "POST" for line in lines),
     }
-    assert min(kept.values()) > 0
+    assert min(counts.values()) > 0
     orders = warehouse.read(
         "SELECT count(*) AS n, count(*) FILTER (WHERE kind = 'purchase') AS purchases "
         "FROM curated.orders"

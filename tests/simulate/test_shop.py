@@ -129,15 +129,15 @@ def test_planting_defects_leaves_the_true_lines_as_they_were(
         planted.setdefault(row["file"], set()).add(row["line_number"])
     for path in clean:
         lines = (spoilt_shop.folder / path.name).read_bytes().splitlines()
-        kept = [
+        sound_lines = [
             line for number, line in enumerate(lines, 1) if number not in planted.get(path.name, ())
         ]
-        assert kept == path.read_bytes().splitlines(), path.name
+        assert sound_lines == path.read_bytes().splitlines(), path.name
 
 
 def test_every_kind_of_defect_is_planted(spoilt_shop: Shop) -> None:
-    found = set(spoilt_shop.truth("defects")["defect"].to_pylist())
-    assert found == {
+    defects = set(spoilt_shop.truth("defects")["defect"].to_pylist())
+    assert defects == {
         "negative_price", "bad_number", "zero_quantity", "future_date", "bad_timestamp",
         "gap_time", "missing_order_id", "missing_customer_id", "unknown_event_type",
         "unclosed_quote", "wrong_field_count", "bad_encoding", "repeated_row",
@@ -180,10 +180,10 @@ def test_views_and_carts_rise_before_an_order(shop: Shop) -> None:
     query = """
         WITH orders AS (SELECT DISTINCT customer_id, ordered_at FROM read_csv('{lines}', header = true)
                         WHERE order_id LIKE 'O%' AND ordered_at >= '2024-03-01'),
-             seen AS (SELECT customer_id, event_at FROM {{rows}} WHERE event_type IN ('view', 'cart'))
+             visits AS (SELECT customer_id, event_at FROM {{rows}} WHERE event_type IN ('view', 'cart'))
         SELECT count(*) FILTER (event_at >= ordered_at - INTERVAL 2 DAY),
                count(*) FILTER (event_at < ordered_at - INTERVAL 14 DAY)
-        FROM orders JOIN seen USING (customer_id)
+        FROM orders JOIN visits USING (customer_id)
         WHERE event_at < ordered_at - INTERVAL 1 HOUR AND event_at >= ordered_at - INTERVAL 16 DAY
     """.format(lines=shop.folder / "order_lines_*.csv")
     ((near, far),) = _rows(shop, "events", query)

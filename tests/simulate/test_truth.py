@@ -7,9 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from retention_ml.clock import day_number
 from retention_ml.simulate import truth
 from retention_ml.simulate.campaigns import Campaign
-from retention_ml.simulate.seasons import EPOCH, season_factor
+from retention_ml.simulate.seasons import season_factor
 from tests.simulate.conftest import Shop
 
 FIRST = date(2024, 1, 1)
@@ -46,12 +47,12 @@ def _z(outcome: np.ndarray, probability: np.ndarray) -> float:
 
 @pytest.mark.parametrize(("day", "horizon"), [(60, 28), (120, 90), (200, 28), (205, 60)])
 def test_customers_stay_away_as_often_as_the_truth_says(shop: Shop, day: int, horizon: int) -> None:
-    known = shop.truth("customers")
+    customers = shop.truth("customers")
     planned = truth.read_campaigns(shop.folder / "truth" / "campaigns.parquet")
     as_of = FIRST + timedelta(days=day)
-    probability = truth.churn_probability(known, as_of, horizon, campaigns=planned)
+    probability = truth.churn_probability(customers, as_of, horizon, campaigns=planned)
     bought = _bought(shop, as_of, horizon)
-    stayed_away = np.array([name not in bought for name in known["customer_id"].to_pylist()])
+    stayed_away = np.array([name not in bought for name in customers["customer_id"].to_pylist()])
     present = ~np.isnan(probability)
     assert present.sum() > 1_500
     unsure = present & (probability < 1)
@@ -62,53 +63,53 @@ def test_customers_stay_away_as_often_as_the_truth_says(shop: Shop, day: int, ho
 
 
 def test_a_truth_without_dropout_would_be_caught(shop: Shop) -> None:
-    known = shop.truth("customers")
-    immortal = known.set_column(
-        known.column_names.index("dropout_rate_per_day"),
+    customers = shop.truth("customers")
+    immortal = customers.set_column(
+        customers.column_names.index("dropout_rate_per_day"),
         "dropout_rate_per_day",
-        pa.array(np.full(known.num_rows, 1e-9)),
+        pa.array(np.full(customers.num_rows, 1e-9)),
     )
     as_of = FIRST + timedelta(days=120)
     planned = truth.read_campaigns(shop.folder / "truth" / "campaigns.parquet")
     probability = truth.churn_probability(immortal, as_of, 90, campaigns=planned)
     unsure = ~np.isnan(probability) & (probability < 1)
     bought = _bought(shop, as_of, 90)
-    stayed_away = np.array([name not in bought for name in known["customer_id"].to_pylist()])
+    stayed_away = np.array([name not in bought for name in customers["customer_id"].to_pylist()])
     assert abs(_z(stayed_away[unsure], probability[unsure])) > 5
 
 
 def test_without_dropout_the_probability_is_that_of_poisson() -> None:
-    known = _truth(dropout_rate_per_day=1e-12)
-    season = season_factor((FIRST - EPOCH).days + np.arange(10, 38)).sum()
-    found = truth.churn_probability(known, FIRST + timedelta(days=10), 28)
-    assert found == pytest.approx(np.exp(-0.03 * season), rel=1e-9)
+    customers = _truth(dropout_rate_per_day=1e-12)
+    season = season_factor(day_number(FIRST) + np.arange(10, 38)).sum()
+    probability = truth.churn_probability(customers, FIRST + timedelta(days=10), 28)
+    assert probability == pytest.approx(np.exp(-0.03 * season), rel=1e-9)
 
 
 def test_without_orders_nobody_comes_back() -> None:
-    known = _truth(purchase_rate_per_day=0.0)
-    assert truth.churn_probability(known, FIRST + timedelta(days=10), 28) == pytest.approx(1.0)
+    customers = _truth(purchase_rate_per_day=0.0)
+    assert truth.churn_probability(customers, FIRST + timedelta(days=10), 28) == pytest.approx(1.0)
 
 
 def test_the_closed_form_equals_its_integral() -> None:
     rate, dropout, start, horizon = 0.05, 0.02, 17, 30
     grid = np.linspace(0, horizon, 300_001)
-    daily = season_factor((FIRST - EPOCH).days + start + np.arange(horizon))
+    daily = season_factor(day_number(FIRST) + start + np.arange(horizon))
     season = np.interp(grid, np.arange(horizon + 1), np.concatenate([[0], np.cumsum(daily)]))
     density = dropout * np.exp(-dropout * grid - rate * season)
     integral = np.trapezoid(density, grid) + np.exp(-dropout * horizon - rate * season[-1])
-    known = _truth(purchase_rate_per_day=rate, dropout_rate_per_day=dropout)
-    found = truth.churn_probability(known, FIRST + timedelta(days=start), horizon)
-    assert found == pytest.approx(integral, rel=1e-8)
+    customers = _truth(purchase_rate_per_day=rate, dropout_rate_per_day=dropout)
+    probability = truth.churn_probability(customers, FIRST + timedelta(days=start), horizon)
+    assert probability == pytest.approx(integral, rel=1e-8)
 
 
 def test_those_who_have_left_are_certain_and_those_to_come_unknown() -> None:
-    known = pa.concat_tables(
+    customers = pa.concat_tables(
         [_truth(dropped_out_at_days=9.9), _truth(first_order_at_days=10.5), _truth()]
     )
-    found = truth.churn_probability(known, FIRST + timedelta(days=10), 28)
-    assert found[0] == 1.0
-    assert np.isnan(found[1])
-    assert 0 < found[2] < 1
+    probability = truth.churn_probability(customers, FIRST + timedelta(days=10), 28)
+    assert probability[0] == 1.0
+    assert np.isnan(probability[1])
+    assert 0 < probability[2] < 1
 
 
 def test_two_simulations_in_one_table_are_refused() -> None:
@@ -118,10 +119,10 @@ def test_two_simulations_in_one_table_are_refused() -> None:
 
 
 def test_a_campaign_is_averaged_over_its_lot() -> None:
-    known = _truth(contact_multiplier=3.0)
+    customers = _truth(contact_multiplier=3.0)
     start = FIRST + timedelta(days=40)
 
-    def found(probability: float) -> float:
+    def churn_probability_at(probability: float) -> float:
         campaign = Campaign(
             campaign_id="K",
             campaign_type="t",
@@ -129,11 +130,15 @@ def test_a_campaign_is_averaged_over_its_lot() -> None:
             days=14,
             contact_probability=probability,
         )
-        return float(truth.churn_probability(known, start, 28, campaigns=(campaign,))[0])
+        return float(truth.churn_probability(customers, start, 28, campaigns=(campaign,))[0])
 
-    assert found(0.0) == pytest.approx(float(truth.churn_probability(known, start, 28)[0]))
-    assert found(0.25) == pytest.approx(0.75 * found(0.0) + 0.25 * found(1.0))
-    assert found(1.0) < found(0.0)
+    assert churn_probability_at(0.0) == pytest.approx(
+        float(truth.churn_probability(customers, start, 28)[0])
+    )
+    assert churn_probability_at(0.25) == pytest.approx(
+        0.75 * churn_probability_at(0.0) + 0.25 * churn_probability_at(1.0)
+    )
+    assert churn_probability_at(1.0) < churn_probability_at(0.0)
 
 
 def test_contacts_change_orders_as_the_truth_says(shop: Shop) -> None:

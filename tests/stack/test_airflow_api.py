@@ -48,15 +48,15 @@ class Airflow:
 
 @pytest.fixture
 def server() -> Iterator[Airflow]:
-    known = Airflow()
+    fake = Airflow()
 
     class Handler(BaseHTTPRequestHandler):
         def _serve(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(length)) if length else None
-            known.bearers.append(self.headers.get("Authorization"))
-            status, said = known.answer(self.command, self.path, body)
-            text = json.dumps(said).encode()
+            fake.bearers.append(self.headers.get("Authorization"))
+            status, reply = fake.answer(self.command, self.path, body)
+            text = json.dumps(reply).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(text)))
             self.end_headers()
@@ -70,8 +70,8 @@ def server() -> Iterator[Airflow]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
         thread = threading.Thread(target=listening.serve_forever, args=(0.01,))
         thread.start()
-        known.url = f"http://127.0.0.1:{listening.server_address[1]}"
-        yield known
+        fake.url = f"http://127.0.0.1:{listening.server_address[1]}"
+        yield fake
         listening.shutdown()
         thread.join()
 

@@ -77,9 +77,9 @@ DONE = picture(*["success"] * len(CHAIN))
 
 
 def follow(airflow: Airflow, **options: Any) -> list[str]:
-    said: list[str] = []
-    demo.follow(airflow, DAY, said.append, **options)  # type: ignore[arg-type]
-    return said
+    lines: list[str] = []
+    demo.follow(airflow, DAY, lines.append, **options)  # type: ignore[arg-type]
+    return lines
 
 
 def test_a_day_is_through_when_every_dag_has_ended() -> None:

@@ -1,4 +1,4 @@
-"""What the demonstration prints, also where there is little to print."""
+"""The results that the demonstration prints, also where there is little to print."""
 
 import io
 import os
@@ -49,8 +49,8 @@ def shown(**outcome: Any) -> str:
 
 
 def line(text: str, begins: str) -> list[str]:
-    (found,) = [one for one in text.splitlines() if one.strip().startswith(begins)]
-    return found.split()
+    (match,) = [one for one in text.splitlines() if one.strip().startswith(begins)]
+    return match.split()
 
 
 def test_an_outcome_with_nothing_in_it_is_shown_as_such() -> None:
@@ -68,11 +68,11 @@ def test_a_tier_without_customers_has_a_dash_for_its_mean() -> None:
 
 
 def test_a_candidate_is_shown_with_its_intervals_and_a_dash_where_there_is_no_value() -> None:
-    found = line(shown(comparison=[CANDIDATE]), "►")
-    assert found[:4] == ["►", "lightgbm", "0.800", "0.750…0.850"]
-    assert found[4] == "–"  # PR AUC was not measured
-    assert "0.100" in found  # a value without an interval
-    assert found[-2:] == ["+0.050", "+0.010…+0.090"]
+    cells = line(shown(comparison=[CANDIDATE]), "►")
+    assert cells[:4] == ["►", "lightgbm", "0.800", "0.750…0.850"]
+    assert cells[4] == "–"  # PR AUC was not measured
+    assert "0.100" in cells  # a value without an interval
+    assert cells[-2:] == ["+0.050", "+0.010…+0.090"]
 
 
 def test_reasons_that_are_missing_leave_no_gap() -> None:
@@ -80,7 +80,7 @@ def test_reasons_that_are_missing_leave_no_gap() -> None:
     assert "no order for 60 days; fewer baskets" in text
 
 
-def test_the_decision_is_told_with_its_reason() -> None:
+def test_the_decision_is_printed_with_its_reason() -> None:
     assert "keep: too close to call" in shown(
         decision={"verdict": "keep", "reason": "too close to call"}
     )
@@ -91,8 +91,8 @@ def test_rows_are_counted_with_thousands_apart() -> None:
         "feed": "transactions", "delivered_count": 1469307, "accepted_count": 1460000,
         "quarantined_count": 9307, "duplicate_count": 0,
     }  # fmt: skip
-    found = line(shown(ingestion=[row]), "transactions")
-    assert found == ["transactions", "1,469,307", "1,460,000", "9,307", "0"]
+    cells = line(shown(ingestion=[row]), "transactions")
+    assert cells == ["transactions", "1,469,307", "1,460,000", "9,307", "0"]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from retention_ml.cli import app
+from retention_ml.maintenance.invariants import INVARIANTS, Violation
 from retention_ml.settings import Settings
 from retention_ml.stack import components, doctor
 from retention_ml.stack.doctor import Finding
@@ -24,6 +27,9 @@ EXPECTED = {
     "python", "system", "packages", "libgomp", "postgres binaries", "disk", "memory", "home",
     "sources", "expectations", "warehouse", *components.NAMES, "ports", "demo data",
 }  # fmt: skip
+
+
+BROKEN = Violation(invariant=INVARIANTS[0], count=2)
 
 
 def named(findings: Iterator[Finding]) -> dict[str, Finding]:
@@ -50,19 +56,19 @@ def test_whatever_is_wrong_comes_with_a_way_to_mend_it(settings: Settings) -> No
 
 
 def test_what_does_not_run_is_to_be_started(settings: Settings) -> None:
-    found = named(iter(doctor.examine(settings)))
+    findings = named(iter(doctor.examine(settings)))
     for name in ("warehouse", *components.NAMES):
-        assert not found[name].ok
-        assert "retention stack up" in found[name].fix
+        assert not findings[name].ok
+        assert "retention stack up" in findings[name].fix
 
 
 def test_another_python_or_system_is_seen(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doctor, "sys", SimpleNamespace(version_info=(3, 10, 1), platform="darwin"))
-    found = named(doctor._machine(settings))
-    assert not found["python"].ok
-    assert not found["system"].ok
+    findings = named(doctor._machine(settings))
+    assert not findings["python"].ok
+    assert not findings["system"].ok
 
 
 @pytest.fixture
@@ -117,9 +123,9 @@ def test_a_machine_without_openmp_is_told_where_to_get_it(
         raise OSError("no such library")
 
     monkeypatch.setattr(ctypes, "CDLL", absent)
-    found = named(doctor._libraries(settings))
-    assert not found["libgomp"].ok
-    assert "libgomp1" in found["libgomp"].fix
+    findings = named(doctor._libraries(settings))
+    assert not findings["libgomp"].ok
+    assert "libgomp1" in findings["libgomp"].fix
 
 
 def test_root_without_unshare_is_told_which_package_has_it(
@@ -127,22 +133,22 @@ def test_root_without_unshare_is_told_which_package_has_it(
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    found = named(doctor._libraries(settings))
-    assert not found["unshare"].ok
-    assert "util-linux" in found["unshare"].fix
+    findings = named(doctor._libraries(settings))
+    assert not findings["unshare"].ok
+    assert "util-linux" in findings["unshare"].fix
 
 
 def test_a_warehouse_of_ones_own_needs_no_postgres_of_ours(settings: Settings) -> None:
-    given = on(settings, warehouse_url="postgresql://x@y/z")
-    assert set(named(doctor._libraries(given))) == {"libgomp"}
+    remote = on(settings, warehouse_url="postgresql://x@y/z")
+    assert set(named(doctor._libraries(remote))) == {"libgomp"}
 
 
 def test_too_little_room_is_seen(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "_DISK_GIB_MIN", 1e9)
     monkeypatch.setattr(doctor, "_MEMORY_GIB_MIN", 1e9)
-    found = named(doctor._room(settings))
-    assert not found["disk"].ok
-    assert not found["memory"].ok
+    findings = named(doctor._room(settings))
+    assert not findings["disk"].ok
+    assert not findings["memory"].ok
 
 
 def test_secrets_that_others_may_read_are_seen(settings: Settings) -> None:
@@ -163,17 +169,51 @@ def test_a_folder_without_source_descriptions_is_seen(settings: Settings, tmp_pa
 
 
 def test_a_warehouse_that_answers_is_well(warehouse: Warehouse, settings: Settings) -> None:
-    found = named(doctor._warehouse(on(settings, warehouse_url=warehouse.url)))
-    assert found["warehouse"].ok
-    assert found["migrations"].ok
+    findings = named(doctor._warehouse(on(settings, warehouse_url=warehouse.url)))
+    assert findings["warehouse"].ok
+    assert findings["migrations"].ok
+
+
+def test_sound_data_is_one_finding_and_every_broken_invariant_another(
+    warehouse: Warehouse, settings: Settings
+) -> None:
+    remote = on(settings, warehouse_url=warehouse.url)
+    (finding,) = doctor.examine_data(remote)
+    assert (finding.name, finding.ok) == ("invariants", True)
+    with warehouse.transaction() as transaction:
+        transaction.execute(
+            "INSERT INTO features.builds (as_of, features_digest, catalogue_sha256, "
+            "customers_count, newest_input_at, engine, built_at) VALUES "
+            "('2026-01-02', '', '', 1, '2026-01-02 00:00Z', 'duckdb', '2026-01-02 00:00Z')"
+        )
+    (finding,) = doctor.examine_data(remote)
+    assert (finding.name, finding.ok) == ("invariant P4", False)
+    assert "happened after the day began" in finding.sentence
+    assert "docs/runbook.md#broken-invariant" in finding.fix
+
+
+def test_data_of_a_warehouse_that_does_not_run_cannot_be_examined(settings: Settings) -> None:
+    (finding,) = doctor.examine_data(settings)
+    assert (finding.name, finding.ok) == ("warehouse", False)
+
+
+@pytest.mark.parametrize(("is_sound", "exit_code"), [(True, 0), (False, 1)])
+def test_the_command_ends_with_1_where_an_invariant_is_broken(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, is_sound: bool, exit_code: int
+) -> None:
+    monkeypatch.setenv("RETENTION_WAREHOUSE_URL", warehouse.url)
+    monkeypatch.setattr(doctor, "violations", lambda _: [] if is_sound else [BROKEN])
+    shown = CliRunner().invoke(app, ["doctor", "--data"])
+    assert shown.exit_code == exit_code, shown.output
+    assert ("2 × a finished delivery" in shown.stdout) != is_sound
 
 
 def test_a_database_without_the_platforms_tables_is_told_apart(
     postgres: EmbeddedPostgres, settings: Settings
 ) -> None:
-    found = named(doctor._warehouse(on(settings, warehouse_url=postgres.url())))
-    assert found["warehouse"].ok
-    assert not found["migrations"].ok
+    findings = named(doctor._warehouse(on(settings, warehouse_url=postgres.url())))
+    assert findings["warehouse"].ok
+    assert not findings["migrations"].ok
 
 
 def test_a_warehouse_that_does_not_answer_is_told_without_its_password(settings: Settings) -> None:

@@ -82,10 +82,10 @@ def test_secrets_are_for_the_owner_only_and_stay_the_same(tmp_path: Path) -> Non
 
 def test_a_secret_that_is_missing_is_added_and_the_others_are_kept(tmp_path: Path) -> None:
     first = keys.load(tmp_path)
-    kept = {name: value for name, value in first.items() if name != "mlflow"}
-    (tmp_path / "secrets.json").write_text(json.dumps(kept))
+    others = {name: value for name, value in first.items() if name != "mlflow"}
+    (tmp_path / "secrets.json").write_text(json.dumps(others))
     second = keys.load(tmp_path)
-    assert {name: second[name] for name in kept} == kept
+    assert {name: second[name] for name in others} == others
     assert second["mlflow"] != first["mlflow"]
 
 
@@ -95,10 +95,10 @@ def test_ports_are_remembered_while_they_are_free(tmp_path: Path) -> None:
 
 
 def test_a_port_that_somebody_took_is_replaced_but_our_own_is_not(tmp_path: Path) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
+    with socket.socket() as occupied:
+        occupied.bind(("127.0.0.1", 0))
+        occupied.listen()
+        port = occupied.getsockname()[1]
         (tmp_path / "run").mkdir()
         (tmp_path / "run" / "ports.json").write_text(json.dumps({"airflow": port, "mlflow": 1}))
         assert environment.ports(tmp_path, running=("airflow",)).airflow == port
@@ -148,9 +148,9 @@ def test_the_status_of_a_home_that_never_ran_is_stopped(tmp_path: Path) -> None:
 
 def test_stopping_a_home_that_never_ran_is_harmless(tmp_path: Path) -> None:
     settings = load({"RETENTION_HOME": str(tmp_path / "never")})
-    said: list[str] = []
-    local.down(settings, said.append)
-    assert said == []
+    lines: list[str] = []
+    local.down(settings, lines.append)
+    assert lines == []
 
 
 def test_a_part_that_ends_while_starting_is_named_with_its_last_words(

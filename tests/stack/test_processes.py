@@ -7,8 +7,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from retention_ml.errors import StackError
@@ -119,7 +121,7 @@ def test_a_number_given_to_somebody_else_since_is_left_alone(
     try:
         part = make()
         part.run_folder.mkdir(parents=True)
-        record = {"pid": stranger.pid, "started_ticks": 1, "boot": processes.boot_id()}
+        record = {"pid": stranger.pid, "create_time": psutil.boot_time() + 1}
         (part.run_folder / "part.json").write_text(json.dumps(record))
         assert part.pid() is None
         assert part.stop() == []
@@ -132,17 +134,40 @@ def test_a_number_given_to_somebody_else_since_is_left_alone(
 def test_a_naive_pid_file_would_have_killed_the_stranger(make: Callable[..., Component]) -> None:
     """The control: with the stranger's own start time in the file, the guard lets it go."""
     stranger = subprocess.Popen([sys.executable, "-c", SLEEPS], start_new_session=True)
-    seen = processes.look(stranger.pid)
-    assert seen is not None
     part = make()
     part.run_folder.mkdir(parents=True)
-    record = {"pid": seen.pid, "started_ticks": seen.started_ticks, "boot": processes.boot_id()}
+    record = {"pid": stranger.pid, "create_time": psutil.Process(stranger.pid).create_time()}
     (part.run_folder / "part.json").write_text(json.dumps(record))
     assert part.stop() == [stranger.pid]
     stranger.wait()
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"pid": "x"}', '{"pid": 1, "boot": "earlier"}'])
+def test_a_session_of_an_earlier_boot_is_left_alone(make: Callable[..., Component]) -> None:
+    """The leader of a stranger's session has ended, and its number is the one on record."""
+    leader = subprocess.Popen(
+        [sys.executable, "-c", WITH_CHILD.removesuffix("time.sleep(120)")],
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    leader.wait()
+    stranger = next(p for p in psutil.process_iter() if os.getsid(p.pid) == leader.pid)
+    try:
+        part = make()
+        part.run_folder.mkdir(parents=True)
+        record = {"pid": leader.pid, "create_time": psutil.boot_time() - 3600}
+        (part.run_folder / "part.json").write_text(json.dumps(record))
+        assert part.stop() == []
+        assert stranger.is_running()
+        (part.run_folder / "part.json").write_text(
+            json.dumps({**record, "create_time": stranger.create_time()})
+        )
+        assert part.stop() == [stranger.pid]  # the control: an entry of this boot is believed
+    finally:
+        with suppress(psutil.NoSuchProcess):
+            stranger.kill()
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"pid": "x"}', '{"pid": 1, "create_time": 0}'])
 def test_a_broken_or_old_record_names_nobody(make: Callable[..., Component], text: str) -> None:
     part = make()
     part.run_folder.mkdir(parents=True)
@@ -180,6 +205,6 @@ def test_survivors_are_reported(
     part.start()
     with monkeypatch.context() as patch:
         patch.setattr(processes, "_signal", lambda *_: None)
-        patch.setattr(Component, "_gone_within", lambda *_: False)
+        patch.setattr(Component, "_ends_within", lambda *_: False)
         with pytest.raises(StackError, match="survived being killed"):
             part.stop()

@@ -4,15 +4,8 @@ import numpy as np
 import pytest
 
 from retention_ml.statistics.arrays import Floats, sigmoid
-from retention_ml.statistics.metrics import (
-    METRICS,
-    Predictions,
-    customer_weights,
-    ece_by_chance,
-    evaluate,
-    interval_of,
-    score,
-)
+from retention_ml.statistics.bootstrap import percentile_interval
+from retention_ml.statistics.metrics import METRICS, Predictions, ece_by_chance, evaluate, score
 
 
 def _world(count: int, seed: int, noise: float = 0.0) -> tuple[Floats, Floats]:
@@ -43,10 +36,10 @@ def test_a_perfect_and_a_useless_ranking_have_known_values() -> None:
 
 
 def test_a_single_class_has_no_ranking_metrics() -> None:
-    found = score(np.linspace(0.1, 0.9, 20), np.ones(20))
-    assert np.isnan(found["roc_auc"][0])
-    assert np.isnan(found["pr_auc_retained"][0])
-    assert np.isfinite(found["log_loss"][0])
+    metrics = score(np.linspace(0.1, 0.9, 20), np.ones(20))
+    assert np.isnan(metrics["roc_auc"][0])
+    assert np.isnan(metrics["pr_auc_retained"][0])
+    assert np.isfinite(metrics["log_loss"][0])
 
 
 def test_a_weight_of_two_is_the_row_twice() -> None:
@@ -59,20 +52,12 @@ def test_a_weight_of_two_is_the_row_twice() -> None:
             assert weighted[name][0] == pytest.approx(repeated[name][0]), name
 
 
-def test_all_rows_of_a_customer_are_drawn_together() -> None:
-    groups = np.array([7, 3, 7, 9, 3, 7])
-    weights = customer_weights(groups, draws=50, seed=1)
-    assert weights.shape == (50, 6)
-    assert (weights[:, [0]] == weights[:, [2, 5]]).all()
-    assert (weights[:, 0] + weights[:, 1] + weights[:, 3] == 3).all()
-
-
 def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
     truth = float(score(*_world(200_000, 0, noise=0.5))["roc_auc"][0])
     covered = 0
     for seed in range(60):
         probability, outcome = _world(400, seed + 1, noise=0.5)
-        found = evaluate(
+        interval = evaluate(
             Predictions(
                 days=np.zeros(400, dtype=np.int64),
                 groups=np.arange(400),
@@ -82,7 +67,7 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
             draws=200,
             seed=seed,
         ).values["m"]["roc_auc"]
-        covered += found.lower <= truth <= found.upper
+        covered += interval.lower <= truth <= interval.upper
     assert 51 <= covered <= 60
 
 
@@ -97,25 +82,25 @@ def _one_day(probability: dict[str, Floats], outcome: Floats) -> Predictions:
 
 
 def test_where_probabilities_are_true_the_interval_of_the_calibration_error_holds_it() -> None:
-    is_held_by_resamples_as_they_are = []
+    is_inside_naive_interval = []
     for seed in range(10):
         probability, outcome = _world(5_000, seed)
-        found = evaluate(_one_day({"true": probability}, outcome), draws=200, seed=seed)
-        for own in (found.values["true"]["ece"], found.by_day[0]["true"]["ece"]):
-            assert 0 <= own.lower < own.value < own.upper < 0.05
-        naive = interval_of(own.value, found.draws["true"]["ece"])
-        assert naive.upper - own.value > 2 * (own.value - naive.lower)
-        is_held_by_resamples_as_they_are.append(naive.lower <= own.value)
-    assert not all(is_held_by_resamples_as_they_are)
+        evaluation = evaluate(_one_day({"true": probability}, outcome), draws=200, seed=seed)
+        for ece in (evaluation.values["true"]["ece"], evaluation.by_day[0]["true"]["ece"]):
+            assert 0 <= ece.lower < ece.value < ece.upper < 0.05
+        naive = percentile_interval(ece.value, evaluation.draws["true"]["ece"])
+        assert naive.upper - ece.value > 2 * (ece.value - naive.lower)
+        is_inside_naive_interval.append(naive.lower <= ece.value)
+    assert not all(is_inside_naive_interval)
 
 
 def test_a_difference_in_calibration_error_holds_its_value_and_may_lie_below_zero() -> None:
     probability, outcome = _world(5_000, 1)
     models = {"true": probability, "bold": sigmoid(3 * np.log(probability / (1 - probability)))}
-    found = evaluate(_one_day(models, outcome), draws=200, seed=1)
-    better = found.difference("true", "bold", "ece")
+    evaluation = evaluate(_one_day(models, outcome), draws=200, seed=1)
+    better = evaluation.difference("true", "bold", "ece")
     assert better.lower < better.value < better.upper < 0
-    worse = found.difference("bold", "true", "ece")
+    worse = evaluation.difference("bold", "true", "ece")
     assert (worse.lower, worse.upper) == pytest.approx((-better.upper, -better.lower))
 
 
@@ -136,12 +121,12 @@ def _two_days(count: int = 1_000) -> Predictions:
 
 
 def test_a_paired_difference_is_narrower_than_the_intervals_it_compares() -> None:
-    found = evaluate(_two_days(), draws=300, seed=1)
-    own = found.values["good"]["roc_auc"]
-    difference = found.difference("good", "worse", "roc_auc")
+    evaluation = evaluate(_two_days(), draws=300, seed=1)
+    interval = evaluation.values["good"]["roc_auc"]
+    difference = evaluation.difference("good", "worse", "roc_auc")
     assert difference.lower > 0
-    assert difference.upper - difference.lower < own.upper - own.lower
-    tie = found.difference("good", "same", "roc_auc")
+    assert difference.upper - difference.lower < interval.upper - interval.lower
+    tie = evaluation.difference("good", "same", "roc_auc")
     assert tie.lower == tie.value == tie.upper == 0
 
 

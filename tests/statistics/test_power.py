@@ -1,4 +1,4 @@
-"""What is foreseen for a trial comes true where its assumption does."""
+"""The power analysis of a trial comes true where its assumption does."""
 
 from dataclasses import asdict, replace
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import sequential as worlds
 from retention_ml.statistics.arrays import Floats
-from retention_ml.statistics.power import Plan, foresee
+from retention_ml.statistics.power import Plan, power_analysis
 
 CHAMPION, CHALLENGER, _ = worlds.better(np.random.default_rng(1), np.zeros(5000, int))
 
@@ -22,21 +22,21 @@ def plan(champion: Floats = CHAMPION, challenger: Floats = CHALLENGER, **changed
         "draws": 1000,
         "seed": 7,
     }
-    return foresee(champion, challenger, **(terms | changed))
+    return power_analysis(champion, challenger, **(terms | changed))
 
 
 def test_the_power_in_doubt_is_that_of_the_test_itself() -> None:
     # Half the advantage: about half of the streams are won in time, where a wrong power shows.
-    foreseen = worlds.plan(worlds.better_by_half, day_count=60, customers_per_day=100, truth=0.75)
+    forecast = worlds.plan(worlds.better_by_half, day_count=60, customers_per_day=100, truth=0.75)
     won = [
         worlds.trial(worlds.better_by_half, seed=seed, day_count=60, customers_per_day=100).won_on
         is not None
         for seed in range(300)
     ]
-    assert 0.3 < foreseen.power < 0.7
+    assert 0.3 < forecast.power < 0.7
     # Three standard deviations of each side.
     assert np.mean(won) == pytest.approx(
-        foreseen.power, abs=3 * np.sqrt(0.25 / 300) + 3 * np.sqrt(0.25 / 1000)
+        forecast.power, abs=3 * np.sqrt(0.25 / 300) + 3 * np.sqrt(0.25 / 1000)
     )
 
 
@@ -54,7 +54,7 @@ def test_outcomes_that_come_too_late_leave_no_power_and_the_plan_says_so() -> No
     assert plan(customers_per_day=0.0).power == 0
 
 
-def test_nothing_is_foreseen_before_anything_may_be_decided() -> None:
+def test_no_win_is_forecast_before_anything_may_be_decided() -> None:
     soon, late = plan(customers_per_day=2000), plan(customers_per_day=2000, earliest_day=57)
     assert soon.days_expected is not None
     assert soon.days_expected < 57 == late.days_expected
@@ -75,13 +75,15 @@ def test_more_customers_a_day_decide_sooner_and_a_shorter_time_less_often() -> N
     assert plan(customers_per_day=20, days_max=60).power < slow.power
 
 
-def test_the_sentence_tells_the_assumption_and_what_follows() -> None:
-    told = plan()
-    assert told.assumption.startswith("If the challenger's probabilities are true, it wins within")
-    assert f"by day {told.days_expected}, with {told.customers_expected:,} customers" in (
-        told.assumption
+def test_the_sentence_states_the_assumption_and_what_follows() -> None:
+    forecast = plan()
+    assert forecast.assumption.startswith(
+        "If the challenger's probabilities are true, it wins within"
     )
-    assert f"nine in ten by day {told.days_most}." in told.assumption
+    assert f"by day {forecast.days_expected}, with {forecast.customers_expected:,} customers" in (
+        forecast.assumption
+    )
+    assert f"nine in ten by day {forecast.days_most}." in forecast.assumption
     assert "the truth lies 70% of the way" in plan(truth=0.7).assumption
     unlikely = plan(truth=0.6, days_max=60)
     assert unlikely.days_expected is None
@@ -101,6 +103,6 @@ def test_forecasts_of_no_or_other_customers_are_refused() -> None:
         plan(CHAMPION[:0], CHALLENGER[:0])
 
 
-def test_forecasts_of_nought_and_one_are_foreseen_without_overflow() -> None:
+def test_probabilities_of_nought_and_one_cause_no_overflow() -> None:
     certain = plan(np.array([0.0, 1.0, 0.5]), np.array([1.0, 1.0, 0.5]))
     assert certain.power == 1

@@ -24,8 +24,8 @@ def test_the_customers_most_worth_an_offer_are_reached_and_what_happened_counts(
     assert gain.tolist() == pytest.approx([400, 15_500, 10_000, 100])
     # Half of four are reached, the second and the third: the second left, worth 0.1 x 0.5 x 4,000.
     earned = (0.1 * 0.5 * 4_000 - 5) + (0 - 5)
-    said = earned_per_thousand(probability, outcome, revenue, OFFER)
-    assert said.tolist() == pytest.approx([earned / 4 * 1_000])
+    earned_amounts = earned_per_thousand(probability, outcome, revenue, OFFER)
+    assert earned_amounts.tolist() == pytest.approx([earned / 4 * 1_000])
 
 
 def test_nobody_is_reached_at_an_expected_loss() -> None:
@@ -38,11 +38,11 @@ def test_nobody_is_reached_at_an_expected_loss() -> None:
 def test_equal_customers_share_what_is_left_of_the_budget_whatever_their_order() -> None:
     probability, revenue = np.full(6, 0.5), np.full(6, 100_000.0)
     outcome = np.array([1.0, 0, 0, 1, 0, 0])
-    said = earned_per_thousand(probability, outcome, revenue, OFFER)
+    earned_amounts = earned_per_thousand(probability, outcome, revenue, OFFER)
     back = earned_per_thousand(probability, outcome[::-1], revenue, OFFER)
-    assert said.tolist() == pytest.approx(back.tolist())
+    assert earned_amounts.tolist() == pytest.approx(back.tolist())
     # Three of six, a third of whom left: 0.1 x 0.5 x 1,000 each.
-    assert said.tolist() == pytest.approx([(1 * 50 - 3 * 5) / 6 * 1_000])
+    assert earned_amounts.tolist() == pytest.approx([(1 * 50 - 3 * 5) / 6 * 1_000])
 
 
 def test_weights_count_customers_as_often_as_they_are_drawn() -> None:
@@ -50,11 +50,11 @@ def test_weights_count_customers_as_often_as_they_are_drawn() -> None:
     probability, revenue = draw.random(50), draw.gamma(2, 50_000, 50)
     outcome = (draw.random(50) < probability).astype(float)
     weights = draw.integers(0, 3, (4, 50)).astype(float)
-    said = earned_per_thousand(probability, outcome, revenue, OFFER, weights)
-    for row, weight in zip(said, weights, strict=True):
+    earned_amounts = earned_per_thousand(probability, outcome, revenue, OFFER, weights)
+    for row, weight in zip(earned_amounts, weights, strict=True):
         times = np.repeat(np.arange(50), weight.astype(int))
-        own = earned_per_thousand(probability[times], outcome[times], revenue[times], OFFER)
-        assert row == pytest.approx(own[0])
+        repeated = earned_per_thousand(probability[times], outcome[times], revenue[times], OFFER)
+        assert row == pytest.approx(repeated[0])
 
 
 def test_the_better_ranking_earns_more_and_the_difference_is_paired() -> None:
@@ -72,7 +72,7 @@ def test_the_better_ranking_earns_more_and_the_difference_is_paired() -> None:
         },
     )
     offer = Offer(cost_cents=500, save_rate=0.1, margin_share=0.3, budget_share=0.1)
-    found = profits(world, np.full(count, 60_000.0), offer, draws=200, seed=1)
-    assert found.difference("sharp", "blunt", PROFIT).lower > 0
-    tie = found.difference("sharp", "copy", PROFIT)
+    evaluation = profits(world, np.full(count, 60_000.0), offer, draws=200, seed=1)
+    assert evaluation.difference("sharp", "blunt", PROFIT).lower > 0
+    tie = evaluation.difference("sharp", "copy", PROFIT)
     assert (tie.value, tie.lower, tie.upper) == (0, 0, 0)

@@ -68,7 +68,7 @@ def test_each_end_of_the_interval_holds_at_all_looks_together(world: World) -> N
     assert (expected > upper).any(axis=1).mean() <= ERROR_RATE + margin
 
 
-def test_a_better_challenger_wins_as_often_and_as_soon_as_foreseen() -> None:
+def test_a_better_challenger_wins_as_often_and_as_soon_as_forecast() -> None:
     plan = worlds.plan(worlds.better, day_count=40, customers_per_day=100)
     won_on = np.array([t.won_on or 10**6 for t in trials(worlds.better, 400)])
     share = (won_on < 10**6).mean()
@@ -82,14 +82,14 @@ def test_a_better_challenger_wins_as_often_and_as_soon_as_foreseen() -> None:
 
 
 def test_an_e_value_beyond_the_threshold_and_an_interval_beyond_zero_are_the_same() -> None:
-    seen = set()
+    combinations = set()
     for world in (worlds.better, worlds.worse):
         for look in (look for t in trials(world, 200) for look in t.looks):
             won, lost = look.e_better >= 1 / ERROR_RATE, look.e_worse >= 1 / ERROR_RATE
             assert (look.lower >= 0, look.upper <= 0) == (won, lost)
             assert look.lower <= look.mean <= look.upper
-            seen.add((won, lost))
-    assert seen == {(True, False), (False, True), (False, False)}
+            combinations.add((won, lost))
+    assert combinations == {(True, False), (False, True), (False, False)}
 
 
 def test_no_bettor_gains_on_average_over_all_outcomes_of_a_fair_game() -> None:
@@ -121,8 +121,8 @@ def test_it_is_never_worth_less_than_the_empirical_bernstein_process() -> None:
         sums = np.cumsum(differences)[counts - 1, None]
         squares = np.cumsum(differences**2)[counts - 1, None]
         bernstein = log_mixture(bets * sums - (-np.log1p(-bets) - bets) * squares, bets)
-        ours = [look.e_better for look in looks(differences, counts, error_rate=0.05)]
-        assert (np.log(ours) >= bernstein - 1e-9).all()
+        e_values = [look.e_better for look in looks(differences, counts, error_rate=0.05)]
+        assert (np.log(e_values) >= bernstein - 1e-9).all()
 
 
 def test_known_bounds_let_a_better_challenger_win_sooner() -> None:
@@ -136,8 +136,8 @@ def test_known_bounds_let_a_better_challenger_win_sooner() -> None:
     assert with_them.e_better > 2 * without.e_better
 
 
-def test_a_customer_who_could_cost_a_bettor_all_makes_him_leave_beforehand() -> None:
-    # Had he stayed on after seeing the good outcome, he would have gained from hindsight.
+def test_a_bettor_leaves_before_a_customer_who_could_cost_them_all() -> None:
+    # Staying on after seeing the good outcome would gain from hindsight.
     differences = np.append(np.full(500, 0.05), 1.0)
     bounds = np.append(np.full(500, 0.05), 1.0)
     before, after = looks(differences, np.array([500, 501]), error_rate=0.05, bounds=bounds)

@@ -83,7 +83,7 @@ def put(
 ) -> tuple[int, list[int]]:
     """Write a batch that is ready for the next door; its id and those of its deliveries.
 
-    Own rows are numbered from line 2 on unless they name their `line_number`.
+    Rows are numbered from line 2 on unless they name their `line_number`.
     """
     now = datetime(2026, 1, 1, tzinfo=UTC)
     deliveries: list[int] = []
@@ -178,9 +178,9 @@ def ledger(warehouse: Warehouse, delivery_id: int) -> tuple[str, int, int, int, 
 
 def content(warehouse: Warehouse, schema: str = "curated") -> dict[str, list[tuple[Any, ...]]]:
     """Every row of every canonical table, sorted: to see whether anything changed."""
-    found: dict[str, list[tuple[Any, ...]]] = {}
+    rows_by_table: dict[str, list[tuple[Any, ...]]] = {}
     with warehouse.transaction() as transaction:
         for name in tables.CANONICAL:
             rows = transaction.execute(f"SELECT * FROM {schema}.{name}")
-            found[name] = sorted((tuple(row) for row in rows), key=repr)
-    return found
+            rows_by_table[name] = sorted((tuple(row) for row in rows), key=repr)
+    return rows_by_table

@@ -19,8 +19,8 @@ def copy_of(url: str) -> Iterator[Warehouse]:
     admin = Warehouse(template.set(database="postgres").render_as_string(hide_password=False))
     with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template.database}")
-        own = Warehouse(template.set(database=name).render_as_string(hide_password=False))
-        yield own
-        own.close()
+        warehouse = Warehouse(template.set(database=name).render_as_string(hide_password=False))
+        yield warehouse
+        warehouse.close()
         connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
     admin.close()

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from retention_ml.clock import day_number
 from retention_ml.features.engines import compute
 from retention_ml.features.freshness import newest_rollup_id
-from retention_ml.features.local_time import day_number
 from retention_ml.features.roll_up import roll_up
 from retention_ml.settings import Calendar, Churn, Settings
 from retention_ml.warehouse import Warehouse
@@ -180,12 +180,12 @@ def late_shop(
 
 
 def _events(draw: np.random.Generator, who: Any, moment: Any) -> list[dict[str, Any]]:
-    found = []
+    rows = []
     for _ in range(25):
         customer, at = who(), moment()
         for _ in range(int(draw.integers(1, 5))):
             at += timedelta(seconds=int(draw.choice([20, 1_000, 1_799, 1_800, 1_801, 4_000])))
-            found.append(
+            rows.append(
                 {
                     "customer_id": customer,
                     "event_at": at,
@@ -193,7 +193,7 @@ def _events(draw: np.random.Generator, who: Any, moment: Any) -> list[dict[str, 
                     "session_id": f"s{int(draw.integers(10**9))}",
                 }
             )
-    return found
+    return rows
 
 
 def _contacts(draw: np.random.Generator, customers: int, moment: Any) -> list[dict[str, Any]]:

@@ -86,7 +86,7 @@ def line(**changes: str) -> str:
 
 @dataclass
 class Cast:
-    """What the pipeline made of a file."""
+    """The result of the pipeline for a file."""
 
     rows: list[dict[str, object]]
     reasons: dict[int, str]
@@ -97,19 +97,19 @@ def cast_file(path: Path, folder: Path, name: str = "shop", lookup: pa.Table | N
     """Read, cast and key one file without a database."""
     source = load_source(folder, name)
     feed = source.match(path)
-    given = pipeline.Input(7, LANDED, lambda: readers.open_file(path, source.feeds[feed]).chunks)
+    delivery = pipeline.Input(7, LANDED, lambda: readers.open_file(path, source.feeds[feed]).chunks)
     rows: list[dict[str, object]] = []
     reasons: dict[int, str] = {}
     delivered = 0
     with Engine(2) as engine:
-        for group in pipeline.cast(engine, source, feed, [given], lookup):
+        for group in pipeline.cast(engine, source, feed, [delivery], lookup):
             if group.accepted:
                 keyed = pipeline.key(
                     engine,
                     source,
                     feed,
                     group,
-                    lambda _, numbers: pipeline.reread_rows(given, numbers),
+                    lambda _, numbers: pipeline.reread_rows(delivery, numbers),
                 )
                 rows += keyed.to_pylist()
             reasons.update({reject.line_number: str(reject.reason) for _, reject in group.rejects})

@@ -1,4 +1,4 @@
-"""A shop whose customers buy at rates that are known, scored by models that know more or less.
+"""A shop whose customers buy at known rates, scored by models that are more or less accurate.
 
 Orders are a Poisson process of each customer's own rate, so the probability of none within the
 outcome window is known exactly, on every day.
@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from retention_ml.features import store
 from retention_ml.labels.definition import churn_definition
-from retention_ml.scores.split import is_challenged
+from retention_ml.scores.split import assigned_to_challenger
 from retention_ml.settings import Settings
 from retention_ml.statistics.arrays import Floats, logit, sigmoid
 from retention_ml.warehouse import Warehouse
@@ -32,7 +32,7 @@ def sha(name: str) -> str:
 
 @dataclass
 class Shop:
-    """Customers, their orders and what models said of them."""
+    """Customers, their orders and the scores of models."""
 
     warehouse: Warehouse
     settings: Settings
@@ -104,7 +104,7 @@ class Shop:
         )
 
     def noisy(self, size: float, seed: int = 5) -> Floats:
-        """The truth, blurred: the log-odds are off by so much, normally distributed."""
+        """The true probabilities with normal noise of so much on the log-odds."""
         draw = np.random.default_rng(seed)
         return sigmoid(logit(self.truth) + draw.normal(0, size, self.customers))
 
@@ -139,14 +139,14 @@ class Shop:
         status: str = "published",
         some: int | None = None,
     ) -> int:
-        """A published snapshot of a day, written straight in; its number."""
+        """A published snapshot of a day, written to the tables directly; its id."""
         self.features(day)
         names = self.names[:some]
         n = len(names)
         trial = self.settings.trial
         shas = shas or (sha(versions[0]), sha(versions[1]))
-        theirs = (
-            is_challenged(names, trial.salt, trial.challenger_share)
+        challenger_mask = (
+            assigned_to_challenger(names, trial.salt, trial.challenger_share)
             if challenger is not None
             else np.zeros(n, dtype=bool)
         )
@@ -160,6 +160,7 @@ class Shop:
             "model_name": model_name,
             "model_version": versions[0],
             "bundle_sha256": shas[0],
+            "challenger_name": model_name if challenger is not None else None,
             "challenger_version": versions[1] if challenger is not None else None,
             "challenger_bundle_sha256": shas[1] if challenger is not None else None,
             "model_as_of": model_as_of,
@@ -182,9 +183,13 @@ class Shop:
                     **manifest,
                 )[0][0]
             )
-            own = champion[:n]
-            beside = None if challenger is None else challenger[:n]
-            served = own if beside is None else np.where(theirs, beside, own)
+            champion_probability = champion[:n]
+            challenger_probability = None if challenger is None else challenger[:n]
+            served = (
+                champion_probability
+                if challenger_probability is None
+                else np.where(challenger_mask, challenger_probability, champion_probability)
+            )
             transaction.copy(
                 "scores.customer_daily",
                 pa.table(
@@ -193,23 +198,32 @@ class Shop:
                         "as_of": pa.array([day] * n, pa.date32()),
                         "customer_id": names,
                         "churn_probability": served,
-                        "champion_probability": own,
+                        "champion_probability": champion_probability,
                         "challenger_probability": pa.nulls(n, pa.float64())
-                        if beside is None
-                        else pa.array(beside, mask=np.isnan(beside)),
+                        if challenger_probability is None
+                        else pa.array(
+                            challenger_probability, mask=np.isnan(challenger_probability)
+                        ),
                         "risk_percentile": np.full(n, 0.5),
                         "risk_tier": ["low"] * n,
                         "tier_since": pa.array([day] * n, pa.date32()),
                         "expected_value_at_risk_cents": pa.array([0] * n, pa.int64()),
-                        "arm": np.where(theirs, "challenger", "champion").tolist(),
+                        "arm": np.where(challenger_mask, "challenger", "champion").tolist(),
                         "model_name": [model_name] * n,
-                        "model_version": [versions[0]] * n,
+                        "model_version": np.where(
+                            challenger_mask, versions[1], versions[0]
+                        ).tolist(),
                         "run_id": ["test"] * n,
                         "scored_at": pa.array([datetime(2026, 1, 1, tzinfo=UTC)] * n, STAMP),
                     }
                 ),
             )
             if status == "published":
+                transaction.execute(
+                    "INSERT INTO scores.audits VALUES (:id, 'rows', 'critical', true, '', :at)",
+                    id=snapshot_id,
+                    at=datetime(2026, 1, 1, tzinfo=UTC),
+                )
                 transaction.execute(
                     "INSERT INTO scores.published VALUES (:day, :id, 1, :at) ON CONFLICT (as_of) "
                     "DO UPDATE SET snapshot_id = excluded.snapshot_id",

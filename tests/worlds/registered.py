@@ -13,10 +13,12 @@ import numpy as np
 
 from retention_ml.labels.definition import churn_definition
 from retention_ml.models.bundle.bundle import Bundle
+from retention_ml.models.promotion.apply import load_served_model, sync_aliases
+from retention_ml.models.promotion.decisions import write_decision
 from retention_ml.models.promotion.promote import promote
-from retention_ml.models.promotion.reconcile import follow
 from retention_ml.models.registry.mlflow_registry import ModelVersion, Registry
 from retention_ml.models.training.candidates import candidate
+from retention_ml.models.training.fitting import FitContext
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 from tests.worlds.samples import rows
@@ -43,22 +45,23 @@ class Shelf:
         return self.settings.model_copy(update={"tracking_uri": "http://127.0.0.1:9"})
 
     def promote(self, version: str, **more: Any) -> Mapping[str, Any]:
-        said = {"settings": self.settings, "decided_by": "ann", "reason": "because", **more}
-        return promote(self.warehouse, version=version, **said).details
+        options = {"settings": self.settings, "decided_by": "ann", "reason": "because", **more}
+        receipt = promote(self.warehouse, version=version, **options)
+        return {"sentence": receipt.sentence, **receipt.details}
 
     def alias(self, name: str = "champion") -> str | None:
         return self.registry.aliases().get(name)
 
     def served(self, alias: str = "champion", settings: Settings | None = None) -> str | None:
-        found = follow(Registry(settings or self.settings), self.warehouse, alias)
-        return found.version if found else None
+        model = load_served_model(Registry(settings or self.settings), self.warehouse, alias)
+        return model.version if model else None
 
     def ledger(self, alias: str = "champion") -> list[tuple[str, str]]:
         """Version and verdict of every decision, oldest first."""
-        found = self.rows(
+        rows = self.rows(
             "SELECT alias, model_version, verdict FROM models.promotions ORDER BY promotion_id"
         )
-        return [(row["model_version"], row["verdict"]) for row in found if row["alias"] == alias]
+        return [(row["model_version"], row["verdict"]) for row in rows if row["alias"] == alias]
 
     def open_decisions(self) -> int:
         return len(
@@ -70,8 +73,8 @@ class Shelf:
         )
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.warehouse.read(sql).to_pylist()
-        return found
+        rows: list[dict[str, Any]] = self.warehouse.read(sql).to_pylist()
+        return rows
 
     def at_once(self, *calls: Callable[[], Any]) -> list[Any]:
         """What the calls return, made by as many threads at the same moment."""
@@ -84,11 +87,8 @@ class Shelf:
         with ThreadPoolExecutor(len(calls)) as pool:
             return list(pool.map(call, calls))
 
-    def seat(self, version: str) -> None:
+    def make_challenger(self, version: str) -> None:
         """Make a version challenger."""
-        from retention_ml.models.promotion.aliases import settle
-        from retention_ml.models.promotion.decisions import write_decision
-
         sha256 = {each.version: each for each in self.registry.versions()}[version].tags[
             "bundle_sha256"
         ]
@@ -106,7 +106,7 @@ class Shelf:
                 evidence={},
                 training_id=None,
             )
-        settle(self.registry, self.warehouse)
+        sync_aliases(self.registry, self.warehouse)
 
     def register(self, bundle: Bundle, **tags: str) -> ModelVersion:
         return register(self.settings, bundle, **tags)
@@ -116,7 +116,7 @@ def a_bundle(settings: Settings, seed: int, **more: Any) -> Bundle:
     """A small logistic regression for the churn definition of the settings."""
     definition = churn_definition(settings)
     meaning = {"definition_hash": definition.hash, "as_of": str(AS_OF), **more}
-    fitted = candidate("logistic").fit(rows(600, seed=seed), seed=seed, threads=1)
+    fitted = candidate("logistic").fit(rows(600, seed=seed), FitContext(seed=seed, threads=1))
     return fitted.to_bundle("logistic", **meaning)
 
 
@@ -132,13 +132,13 @@ def register(settings: Settings, bundle: Bundle, **tags: str) -> ModelVersion:
         figures={},
         tags={},
     )
-    told = {
+    described = {
         "as_of": str(AS_OF),
         "model_name": bundle.model_name,
         "bundle_sha256": bundle.sha256,
         **tags,
     }
-    return registry.register(bundle, run_id=run, tags=told, description="a model")
+    return registry.register(bundle, run_id=run, tags=described, description="a model")
 
 
 def stock(settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""A scored world for tests: features written straight in, and a model whose answers are plain."""
+"""A scored world for tests: features written straight in, and a model whose predictions are plain."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -78,13 +78,13 @@ class World:
 
     def champion(self, bundle: Any = None, version: str = "1") -> Any:
         """Make a bundle champion, with its row in the ledger."""
-        return self._seat("champion", bundle or PlainBundle(), version)
+        return self._approve("champion", bundle or PlainBundle(), version)
 
     def challenger(self, bundle: Any = None, version: str = "2") -> Any:
         """Make a bundle challenger, with its row in the ledger."""
-        return self._seat("challenger", bundle or PlainBundle(bias=0.5), version)
+        return self._approve("challenger", bundle or PlainBundle(bias=0.5), version)
 
-    def _seat(self, alias: str, bundle: Any, version: str) -> Any:
+    def _approve(self, alias: str, bundle: Any, version: str) -> Any:
         self.models[alias] = served_model(bundle, version)
         with self.warehouse.transaction() as transaction:
             transaction.execute(

@@ -36,7 +36,7 @@ class SeasonalShop:
         span = (last - start).astype(float)
         with np.errstate(divide="ignore", invalid="ignore"):
             gap = np.where(shopping_days > 1, span / (shopping_days - 1), np.nan)
-        found = {
+        features = {
             "recency_days": (day - last).astype(float),
             "tenure_days": (day - start).astype(float),
             "purchase_span_days": span,
@@ -47,16 +47,16 @@ class SeasonalShop:
         }
         for days in WINDOWS:
             since = max(0, day - days)
-            found[f"orders_count_{days}d"] = orders[:, since:].sum(axis=1)
-            found[f"revenue_cents_{days}d"] = revenue[:, since:].sum(axis=1)
+            features[f"orders_count_{days}d"] = orders[:, since:].sum(axis=1)
+            features[f"revenue_cents_{days}d"] = revenue[:, since:].sum(axis=1)
         for days in (7, 30, 90):
-            found[f"sessions_count_{days}d"] = sessions[:, max(0, day - days) :].sum(axis=1)
+            features[f"sessions_count_{days}d"] = sessions[:, max(0, day - days) :].sum(axis=1)
         older = orders[:, max(0, day - 60) : max(0, day - 30)].sum(axis=1)
-        found["orders_trend_30d"] = np.log((found["orders_count_30d"] + 1) / (older + 1))
-        return active, found
+        features["orders_trend_30d"] = np.log((features["orders_count_30d"] + 1) / (older + 1))
+        return active, features
 
     def probability(self, features: dict[str, Floats]) -> Floats:
-        """What a fixed model makes of them."""
+        """The probabilities of a fixed model."""
         return np.asarray(
             sigmoid(
                 0.03 * (features["recency_days"] - 30)

@@ -41,7 +41,7 @@ def delivery(
             history=history,
             at=loaded,
         )[0][0]
-        made = transaction.execute(
+        inserted = transaction.execute(
             "INSERT INTO raw.deliveries (batch_id, source, feed, file_name, file_sha256, size_bytes,"
             " mapping_sha256, is_history, status, landed_at, loaded_at) VALUES (:batch, 'test', "
             "'test', 'test.csv', gen_random_uuid()::text, 0, '', :history, 'accepted', :at, :at) "
@@ -50,7 +50,7 @@ def delivery(
             history=history,
             at=loaded,
         )
-    return int(made[0][0])
+    return int(inserted[0][0])
 
 
 def fill(
@@ -70,12 +70,14 @@ def fill(
     loaded = loaded_at or datetime(2026, 1, 1, tzinfo=UTC)
     identity = delivery_id or delivery(warehouse, loaded_at=loaded)
     entry = tables.CANONICAL[table]
-    given = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist([dict(r) for r in rows])
-    n = given.num_rows
+    table_rows = (
+        rows if isinstance(rows, pa.Table) else pa.Table.from_pylist([dict(r) for r in rows])
+    )
+    n = table_rows.num_rows
     columns: dict[str, pa.Array] = {}
     for field in entry.arrow_schema():
-        if field.name in given.column_names:
-            columns[field.name] = given[field.name].cast(field.type)
+        if field.name in table_rows.column_names:
+            columns[field.name] = table_rows[field.name].cast(field.type)
         elif field.name in _DEFAULTS and (table, field.name) != ("orders", "kind"):
             columns[field.name] = pa.array([_DEFAULTS[field.name]] * n, field.type)
         elif (table, field.name) == ("orders", "kind"):
@@ -207,24 +209,24 @@ def random_shop(
         ],
     )
     views = draw.integers(0, 6, n)
-    seen = np.repeat(np.arange(n), views)
-    back = draw.uniform(0, 3 * 86_400, len(seen)).astype(int)
+    viewer = np.repeat(np.arange(n), views)
+    back = draw.uniform(0, 3 * 86_400, len(viewer)).astype(int)
     fill(
         warehouse,
         "events",
         pa.table(
             {
-                "customer_id": [names[i] for i in seen],
+                "customer_id": [names[i] for i in viewer],
                 "event_at": pa.array(
                     [
                         moments[i] - timedelta(seconds=int(b))
-                        for i, b in zip(seen, back, strict=True)
+                        for i, b in zip(viewer, back, strict=True)
                     ],
                     stamp,
                 ),
-                "event_type": np.where(draw.random(len(seen)) < 0.2, "cart", "view").tolist(),
-                "product_id": [f"p{p:03d}" for p in draw.integers(0, 60, len(seen))],
-                "session_id": [f"s{i:07d}" for i in range(len(seen))],
+                "event_type": np.where(draw.random(len(viewer)) < 0.2, "cart", "view").tolist(),
+                "product_id": [f"p{p:03d}" for p in draw.integers(0, 60, len(viewer))],
+                "session_id": [f"s{i:07d}" for i in range(len(viewer))],
             }
         ),
     )

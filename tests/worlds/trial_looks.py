@@ -1,4 +1,4 @@
-"""A trial of two versions whose outcomes are known, ready to be decided."""
+"""A trial of two versions with known outcomes, ready to be decided."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -12,20 +12,20 @@ from tests.worlds.registered import Shelf
 LOOK = weeks(5)[-1] + timedelta(days=29)
 
 
-class LookedAt:
-    """Version 1 is champion, version 2 challenger; both scored five weeks, and one look was taken."""
+class LookedAtTrial:
+    """Version 1 is champion, version 2 challenger; both scored five weeks, with one look."""
 
     def __init__(self, shelf: Shelf, champion: float, challenger: float, **settings: Any) -> None:
         self.shelf = shelf
-        wanted = shelf.settings
+        configured = shelf.settings
         for section, values in settings.items():
-            changed = getattr(wanted, section).model_copy(update=values)
-            wanted = wanted.model_copy(update={section: changed})
-        self.settings = wanted
-        self.shop = Shop(shelf.warehouse, wanted)
+            changed = getattr(configured, section).model_copy(update=values)
+            configured = configured.model_copy(update={section: changed})
+        self.settings = configured
+        self.shop = Shop(shelf.warehouse, configured)
         self.shas = {v.version: v.tags["bundle_sha256"] for v in shelf.registry.versions()}
         shelf.promote("1")
-        shelf.seat("2")
+        shelf.make_challenger("2")
         for day in weeks(5):
             self.publish(day, self.shop.noisy(champion), self.shop.noisy(challenger, seed=9))
         self.measure(LOOK)
@@ -37,8 +37,8 @@ class LookedAt:
     def measure(self, day: date) -> dict[str, Any]:
         return dict(measure(self.shelf.warehouse, settings=self.settings, as_of=day).details)
 
-    def decide(self, day: date = LOOK, **said: str) -> dict[str, Any]:
-        receipt = decide(self.shelf.warehouse, settings=self.settings, as_of=day, **said)
+    def decide(self, day: date = LOOK, **answer: str) -> dict[str, Any]:
+        receipt = decide(self.shelf.warehouse, settings=self.settings, as_of=day, **answer)
         return dict(receipt.details)
 
     def status(self) -> str:

@@ -123,14 +123,14 @@ def a_trial(
 
 
 def _calibration() -> dict[str, list[dict[str, float]]]:
-    said = np.linspace(0.08, 0.93, 10)
-    shift = {"champion": 0.06 * np.sin(3 * said), "challenger": 0.01 * np.cos(9 * said)}
+    predicted = np.linspace(0.08, 0.93, 10)
+    shift = {"champion": 0.06 * np.sin(3 * predicted), "challenger": 0.01 * np.cos(9 * predicted)}
     return {
         role: [
             {"predicted": float(p), "observed": float(p + d), "customers_count": 300 + 40 * i}
-            for i, (p, d) in enumerate(zip(said, moved, strict=True))
+            for i, (p, d) in enumerate(zip(predicted, difference, strict=True))
         ]
-        for role, moved in shift.items()
+        for role, difference in shift.items()
     }
 
 

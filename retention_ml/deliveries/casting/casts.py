@@ -1,8 +1,8 @@
 """Text to typed canonical columns: one Ibis expression per feed, with a reason for what fails.
 
 Nothing is guessed: numbers are ASCII digits with at most one decimal mark, and that mark and the
-times are written as the source declares. Times leave the expression as wall-clock microseconds; `times` turns them
-into UTC.
+times are written as the source declares. Times leave the expression as wall-clock microseconds;
+`times` turns them into UTC.
 """
 
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ import ibis.expr.datatypes as dt
 
 from retention_ml import tables
 from retention_ml.deliveries.casting import rules
-from retention_ml.deliveries.casting.rules import Check
-from retention_ml.deliveries.mapping import Column
+from retention_ml.deliveries.casting.rules import CAST_REASON, SOURCE_COLUMN, Check
+from retention_ml.deliveries.mapping import Column, TimeFormat
 from retention_ml.deliveries.readers.chunks import LINE_NUMBER
 from retention_ml.deliveries.reasons import Reason
 from retention_ml.deliveries.sources import DEFAULT_KINDS, Feed, Source
@@ -23,7 +23,7 @@ ID_CHARACTERS_MAX = 200
 QUANTITY_MAX = 1_000_000
 MONEY_MAX = 1_000_000_000
 DELIVERY = "__delivery"
-ABSOLUTE = "__is_utc."
+IS_UTC = "__is_utc."
 
 _WIDE = "decimal(38, 6)"
 _NUMBER = r"^[+-]?[0-9]+(\.[0-9]+)?$"
@@ -58,78 +58,70 @@ class _Cast:
     is_utc: ibis.Value | None = None
 
 
-def typed(source: Source, feed: Feed, text_columns: Sequence[str]) -> ibis.Table:
+def typed_rows(source: Source, feed: Feed) -> ibis.Table:
     """The typed rows of the unbound table `chunk`.
 
-    Parameters
-    ----------
-    source, feed : Source, Feed
-        The description.
-    text_columns : sequence of str
-        The text columns that `chunk` has beside `LINE_NUMBER` and `DELIVERY`.
+    It has the source columns of the feed as text, `LINE_NUMBER` and `DELIVERY`.
 
     Returns
     -------
     ibis.Table
         `LINE_NUMBER`, `DELIVERY`, the business columns of the feed's table except
-        `occurrence` (times as int64 microseconds), `ABSOLUTE + name` for each time,
+        `occurrence` (times as int64 microseconds), `IS_UTC + name` for each time,
         `<table>.<column>` for what the row also describes, and `REASON` (null where the
         row is good so far).
     """
     text = ibis.table(
-        {**dict.fromkeys(text_columns, "string"), LINE_NUMBER: "int64", DELIVERY: "int64"},
+        {**dict.fromkeys(feed.source_columns, "string"), LINE_NUMBER: "int64", DELIVERY: "int64"},
         name="chunk",
     )
     entry = tables.CANONICAL[feed.table]
-    checks: list[Check] = []
     columns: dict[str, ibis.Value] = {}
-    wrong: list[Check] = []
+    checks: list[Check] = []
     for column in entry:
         if column.name == "occurrence":
             continue
         cast = _cast(source, feed, text, column, _spec(feed, column))
         columns[column.name] = cast.value
-        wrong += cast.checks
+        checks += cast.checks
         if cast.is_utc is not None:
-            columns[ABSOLUTE + column.name] = cast.is_utc
-        if column.required and column.name != "customer_id":
-            checks.append((column.name, f"missing_{column.name}"))
+            columns[IS_UTC + column.name] = cast.is_utc
     for table, also in feed.also.items():
         for column in tables.CANONICAL[table]:
             if column.name in also.columns:
                 cast = _cast(source, feed, text, column, also.columns[column.name])
                 columns[f"{table}.{column.name}"] = cast.value
                 if cast.is_utc is not None:
-                    columns[f"{ABSOLUTE}{table}.{column.name}"] = cast.is_utc
-    shown = {
-        f"theirs.{name}": _clean(text, name)
+                    columns[f"{IS_UTC}{table}.{column.name}"] = cast.is_utc
+    rule_columns = {
+        f"{SOURCE_COLUMN}{name}": _clean(text, name)
         for rule in feed.rules
         for name in rule.when
         if name not in {column.name for column in entry}
     }
-    first = text.select(
+    rows = text.select(
         text[LINE_NUMBER],
         text[DELIVERY],
         **columns,
-        **shown,
-        **{"__cast": rules.first_of(wrong)},
+        **rule_columns,
+        **{CAST_REASON: rules.first_reason(checks)},
     )
-    judged = rules.judged(feed, first, checks)
-    return judged.drop("__cast", "__rule", *shown)
+    return rules.apply_rules(feed, rows).drop(CAST_REASON, *rule_columns)
 
 
-def _spec(feed: Feed, column: tables.Column) -> Column:
+def _spec(feed: Feed, column: tables.Column) -> Column | None:
+    """Where a column comes from; None where the source has no such values."""
     if column.name in feed.columns:
         return feed.columns[column.name]
     if column.name == "kind" and feed.table in DEFAULT_KINDS:
         return Column(constant=DEFAULT_KINDS[feed.table])
     if column.name == "discount_cents":
         return Column(constant="0")
-    return Column(constant="\0")
+    return None
 
 
 def _clean(text: ibis.Table, name: str, missing: Sequence[str] = ()) -> ibis.Value:
-    """Their column without surrounding white space; null where empty or called missing."""
+    """A source column without surrounding white space; null where empty or called missing."""
     if name not in text.columns:
         return ibis.null("string")
     value = text[name].strip().nullif("")
@@ -139,13 +131,12 @@ def _clean(text: ibis.Table, name: str, missing: Sequence[str] = ()) -> ibis.Val
 
 
 def _cast(
-    source: Source, feed: Feed, text: ibis.Table, column: tables.Column, spec: Column
+    source: Source, feed: Feed, text: ibis.Table, column: tables.Column, spec: Column | None
 ) -> _Cast:
-    if spec.constant == "\0":
-        kind = "int64" if column.type == "timestamp" else tables.IBIS_TYPES[column.type]
-        return _Cast(
-            ibis.null(kind), (), ibis.literal(True) if column.type == "timestamp" else None
-        )
+    if spec is None and column.type == "timestamp":
+        return _Cast(ibis.null("int64"), (), ibis.literal(True))
+    if spec is None:
+        return _Cast(ibis.null(tables.IBIS_TYPES[column.type]))
     if column.type in ("int64", "float64"):
         return _number(source, feed, text, column, spec)
     if column.type == "timestamp":
@@ -168,7 +159,7 @@ def _text(text: ibis.Table, column: tables.Column, spec: Column) -> _Cast:
         value = value.substitute(dict(spec.values))
     checks: tuple[Check, ...] = ()
     if column.name.endswith("_id"):
-        checks = ((value.length() > ID_CHARACTERS_MAX, Reason.ID_TOO_LONG),)
+        checks = (Check(value.length() > ID_CHARACTERS_MAX, Reason.ID_TOO_LONG),)
     return _Cast(value, checks)
 
 
@@ -181,7 +172,7 @@ def _number(
     limit = MONEY_MAX if spec.money else QUANTITY_MAX
     checks: list[Check] = []
     parts: list[ibis.Value] = []
-    for name in spec.theirs:
+    for name in spec.source_columns:
         part = _clean(text, name, spec.missing)
         if feed.decimal == ",":
             shape = part.re_search(_COMMA_WHOLE if whole else _COMMA_NUMBER)
@@ -190,8 +181,8 @@ def _number(
             shape = part.re_search(_WHOLE if whole else _NUMBER)
         decimal = ibis.ifelse(shape, part, ibis.null("string")).try_cast("decimal(18, 6)")
         bounded = ibis.ifelse(decimal.abs() <= MONEY_MAX, decimal, ibis.null(decimal.type()))
-        checks.append((~shape, Reason.BAD_NUMBER))
-        checks.append((bounded.isnull() & part.notnull(), Reason.OUT_OF_RANGE))
+        checks.append(Check(~shape, Reason.BAD_NUMBER))
+        checks.append(Check(bounded.isnull() & part.notnull(), Reason.OUT_OF_RANGE))
         parts.append(bounded.cast(_WIDE))  # narrow decimals overflow when multiplied or added
     value = parts[0]
     if spec.product_of:
@@ -201,13 +192,13 @@ def _number(
         value = sum(
             (ibis.coalesce(part.abs(), 0) for part in parts[1:]), ibis.coalesce(value.abs(), 0)
         )
-    checks.append((value.abs() > limit, Reason.OUT_OF_RANGE))
+    checks.append(Check(value.abs() > limit, Reason.OUT_OF_RANGE))
     if column.type == "float64":
         share = value.try_cast("float64")
         if spec.scale:
             low, high = spec.scale
             share = (share - low) / (high - low)
-        checks.append(((share < 0) | (share > 1), Reason.OUT_OF_RANGE))
+        checks.append(Check((share < 0) | (share > 1), Reason.OUT_OF_RANGE))
         return _Cast(share, tuple(checks))
     bounded = ibis.ifelse(value.abs() <= limit, value, ibis.null(value.type()))
     if spec.money:
@@ -216,7 +207,7 @@ def _number(
 
 
 def _time(source: Source, text: ibis.Table, spec: Column) -> _Cast:
-    """Microseconds of a wall clock, or of UTC where the text itself or the column says so."""
+    """Microseconds of a wall clock, or of UTC where the text or the column declares it."""
     zone = spec.timezone or source.timezone
     fixed = ibis.literal(zone in ("UTC", "Etc/UTC"))
     if spec.constant is not None:
@@ -225,31 +216,27 @@ def _time(source: Source, text: ibis.Table, spec: Column) -> _Cast:
         assert spec.column is not None, "times come from one column"
         value = _clean(text, spec.column, spec.missing)
     empty = ibis.null("string")
-    if spec.format in ("epoch_s", "epoch_ms"):
+    if spec.format in (TimeFormat.EPOCH_S, TimeFormat.EPOCH_MS):
         shape = value.re_search(_NUMBER)
-        factor = 1_000_000 if spec.format == "epoch_s" else 1_000
+        factor = 1_000_000 if spec.format == TimeFormat.EPOCH_S else 1_000
         seconds = ibis.ifelse(shape, value, empty).try_cast("decimal(24, 6)")
         small = ibis.ifelse(seconds.abs() < 10**15, seconds, ibis.null(seconds.type()))
         moment = (small * factor).round(0).try_cast("int64")
         checks = (
-            (~shape, Reason.BAD_TIMESTAMP),
-            (moment.isnull() & shape, Reason.TIME_OUT_OF_RANGE),
+            Check(~shape, Reason.BAD_TIMESTAMP),
+            Check(moment.isnull() & shape, Reason.TIME_OUT_OF_RANGE),
         )
         return _Cast(moment, checks, ibis.literal(True))
-    if spec.format == "iso":
+    if spec.format == TimeFormat.ISO:
         local, absolute = value.re_search(_ISO), value.re_search(_ISO_UTC)
         moment = ibis.ifelse(
             absolute,
             _epoch_us_utc(ibis.ifelse(absolute, value, empty).try_cast("timestamp('UTC')")),
             _epoch_us(ibis.ifelse(local, value, empty).try_cast("timestamp")),
         )
-        return _Cast(
-            moment, ((moment.isnull() & value.notnull(), Reason.BAD_TIMESTAMP),), absolute | fixed
-        )
+        unread = Check(moment.isnull() & value.notnull(), Reason.BAD_TIMESTAMP)
+        return _Cast(moment, (unread,), absolute | fixed)
     digit = ibis.ifelse(value.re_search("[0-9]"), value, empty)
     moment = _epoch_us(_try_strptime(digit, spec.format))
-    return _Cast(
-        moment,
-        ((moment.isnull() & value.notnull(), Reason.BAD_TIMESTAMP),),
-        ibis.literal("%z" in spec.format) | fixed,
-    )
+    unread = Check(moment.isnull() & value.notnull(), Reason.BAD_TIMESTAMP)
+    return _Cast(moment, (unread,), ibis.literal("%z" in spec.format) | fixed)

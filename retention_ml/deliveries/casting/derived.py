@@ -1,4 +1,4 @@
-"""Rows a delivered row implies: what it also says of products and customers, and the orders
+"""Rows a delivered row implies: what it also describes (products, customers), and the orders
 that follow from order lines.
 
 One row per key and batch, marked `is_derived`; they are not counted as delivered.
@@ -9,6 +9,7 @@ import ibis
 
 from retention_ml import tables
 from retention_ml.deliveries.casting.casts import DELIVERY
+from retention_ml.deliveries.mapping import LineKind, OrderKind
 from retention_ml.deliveries.readers.chunks import LINE_NUMBER
 from retention_ml.deliveries.sources import Feed
 
@@ -21,7 +22,7 @@ def place(rows: ibis.Table) -> ibis.Value:
     return rows[DELIVERY] * _LINES_PER_DELIVERY + rows[LINE_NUMBER]
 
 
-def with_place_undone(rows: ibis.Table) -> ibis.Table:
+def _split_place(rows: ibis.Table) -> ibis.Table:
     """The rows with `DELIVERY` and `LINE_NUMBER` instead of `PLACE`."""
     return rows.mutate(
         **{
@@ -31,42 +32,51 @@ def with_place_undone(rows: ibis.Table) -> ibis.Table:
     ).drop(PLACE)
 
 
-def described(feed: Feed, rows: ibis.Table, table: str) -> ibis.Table:
-    """What the accepted rows say of `table`: distinct descriptions, each with when it was first said.
+def descriptions(feed: Feed, rows: ibis.Table, table: str) -> ibis.Table:
+    """The distinct descriptions of `table` in accepted rows, each with its earliest time.
 
     Parameters
     ----------
     rows : ibis.Table
-        Accepted rows with the columns `<table>.<column>` of `casts.typed`.
+        Accepted rows with the columns `<table>.<column>` of `casts.typed_rows`.
 
     Returns
     -------
     ibis.Table
-        The columns mapped for `table`, `said_at` (microseconds) and `PLACE`.
+        The columns mapped for `table`, `described_at` (microseconds) and `PLACE`.
     """
     names = list(feed.also[table].columns)
     key = tables.CANONICAL[table].key
-    said_at = rows.event_at if "event_at" in rows.columns else ibis.literal(0, type="int64")
+    described_at = rows.event_at if "event_at" in rows.columns else ibis.literal(0, type="int64")
     chosen = rows.select(
-        **{name: rows[f"{table}.{name}"] for name in names}, said_at=said_at, **{PLACE: place(rows)}
+        **{name: rows[f"{table}.{name}"] for name in names},
+        described_at=described_at,
+        **{PLACE: place(rows)},
     )
     chosen = chosen.filter([chosen[name].notnull() for name in key])
-    return chosen.group_by(names).agg(said_at=chosen.said_at.min(), **{PLACE: chosen[PLACE].min()})
+    return chosen.group_by(names).agg(
+        described_at=chosen.described_at.min(), **{PLACE: chosen[PLACE].min()}
+    )
 
 
-def one_per_key(said: ibis.Table, table: str) -> ibis.Table:
+def from_parts(parts: ibis.Table, table: str) -> ibis.Table:
+    """One derived row of `table` per key, from the parts of all groups of files."""
+    return _orders(parts) if "sales" in parts.columns else _first_description(parts, table)
+
+
+def _first_description(parts: ibis.Table, table: str) -> ibis.Table:
     """The first description of each key.
 
-    Not the latest: a description carries no date, so what was said later would be known earlier.
+    Not the latest: a description carries no date, so a later one would be known too early.
     """
     order = ibis.row_number().over(
         ibis.window(
-            group_by=[said[name] for name in tables.CANONICAL[table].key],
-            order_by=[said.said_at, said[PLACE]],
+            group_by=[parts[name] for name in tables.CANONICAL[table].key],
+            order_by=[parts.described_at, parts[PLACE]],
         )
     )
-    kept = said.mutate(__order=order).filter(lambda t: t["__order"] == 0)
-    return with_place_undone(kept.drop("__order", "said_at"))
+    first = parts.mutate(__order=order).filter(lambda t: t["__order"] == 0)
+    return _split_place(first.drop("__order", "described_at"))
 
 
 def order_parts(rows: ibis.Table) -> ibis.Table:
@@ -74,18 +84,18 @@ def order_parts(rows: ibis.Table) -> ibis.Table:
 
     Charges alone make no order.
     """
-    merchandise = rows.filter(rows.kind != "charge")
+    merchandise = rows.filter(rows.kind != LineKind.CHARGE)
     return merchandise.group_by("order_id").agg(
         customer_id=merchandise.customer_id.max(),
         event_at=merchandise.event_at.min(),
-        sales=(merchandise.kind == "sale").sum().cast("int64"),
-        cancellations=(merchandise.kind == "cancellation").sum().cast("int64"),
-        returns=(merchandise.kind == "return").sum().cast("int64"),
+        sales=(merchandise.kind == LineKind.SALE).sum().cast("int64"),
+        cancellations=(merchandise.kind == LineKind.CANCELLATION).sum().cast("int64"),
+        returns=(merchandise.kind == LineKind.RETURN).sum().cast("int64"),
         **{PLACE: place(merchandise).min()},
     )
 
 
-def orders(parts: ibis.Table) -> ibis.Table:
+def _orders(parts: ibis.Table) -> ibis.Table:
     """One order per `order_id`: a purchase if anything was sold, else what most lines are."""
     whole = parts.group_by("order_id").agg(
         customer_id=parts.customer_id.max(),
@@ -96,9 +106,9 @@ def orders(parts: ibis.Table) -> ibis.Table:
         **{PLACE: parts[PLACE].min()},
     )
     kind = ibis.cases(
-        (whole.sales > 0, "purchase"),
-        (whole.cancellations >= whole.returns, "cancellation"),
-        else_="return",
+        (whole.sales > 0, OrderKind.PURCHASE),
+        (whole.cancellations >= whole.returns, OrderKind.CANCELLATION),
+        else_=OrderKind.RETURN,
     )
     shaped = whole.mutate(kind=kind, channel=ibis.null("string"))
-    return with_place_undone(shaped.drop("sales", "cancellations", "returns"))
+    return _split_place(shaped.drop("sales", "cancellations", "returns"))

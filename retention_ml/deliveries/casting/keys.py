@@ -1,7 +1,7 @@
-"""Row keys: which delivered rows are the same thing, and which say the same about it.
+"""Row keys: which delivered rows are the same thing, and which have the same content.
 
 Equal keys with equal content are duplicates; equal keys with other content are versions.
-Lines of one order with the same product are told apart by `occurrence`, numbered by content
+Lines of one order with the same product are distinguished by `occurrence`, numbered by content
 so that a file delivered again in any order of rows gives the same keys.
 """
 
@@ -35,11 +35,11 @@ def typed_table(entry: tables.Table, name: str, *, offset: bool = False) -> ibis
     return ibis.table({**columns, **extra, LINE_NUMBER: "int64", DELIVERY: "int64"}, name=name)
 
 
-def numbered(entry: tables.Table, rows: ibis.Table, *, numbers_repeats: bool) -> ibis.Table:
+def with_occurrence(entry: tables.Table, rows: ibis.Table, *, numbers_repeats: bool) -> ibis.Table:
     """The rows with `occurrence`, where the table has one.
 
     Repeats are numbered within one delivery by content, then by line; a column
-    `FIRST_OCCURRENCE` (rows tried again later) moves the count behind what is curated.
+    `FIRST_OCCURRENCE` (replayed rows) continues the count after the rows that are curated.
     """
     if "occurrence" not in {column.name for column in entry}:
         return rows
@@ -58,7 +58,7 @@ def numbered(entry: tables.Table, rows: ibis.Table, *, numbers_repeats: bool) ->
     return rows.mutate(occurrence=occurrence.cast("int64"))
 
 
-def keyed(entry: tables.Table, rows: ibis.Table, source: str) -> ibis.Table:
+def with_keys(entry: tables.Table, rows: ibis.Table, source: str) -> ibis.Table:
     """The rows with `row_key` and `content_hash`, 16 bytes each.
 
     The key of an order, a line, an event, a feedback or a contact begins with the source:
@@ -71,7 +71,7 @@ def keyed(entry: tables.Table, rows: ibis.Table, source: str) -> ibis.Table:
     return rows.mutate(row_key=_hash(parts), content_hash=_hash(content))
 
 
-def last_of_key(rows: ibis.Table) -> ibis.Table:
+def superseded_rows(rows: ibis.Table) -> ibis.Table:
     """Line number and delivery of rows whose key comes again in their file with other content.
 
     Rows equal to the last one of their key stay: they are duplicates, not contradictions.
@@ -88,13 +88,13 @@ def last_of_key(rows: ibis.Table) -> ibis.Table:
     ]
 
 
-def as_staged(
+def to_staging(
     rows: pa.Table, entry: tables.Table, *, source: str, batch_id: int, is_derived: bool
 ) -> pa.Table:
     """The keyed rows as `staging.<entry>` holds them: all columns, types and times."""
     n = rows.num_rows
     schema = entry.arrow_schema(tables.STAGED)
-    given = {
+    constants = {
         "source": pa.array([source] * n, pa.string()),
         "batch_id": pa.array([batch_id] * n, pa.int64()),
         "is_derived": pa.array([is_derived] * n, pa.bool_()),
@@ -103,8 +103,8 @@ def as_staged(
     }
     columns = []
     for field in schema:
-        if field.name in given:
-            columns.append(given[field.name])
+        if field.name in constants:
+            columns.append(constants[field.name])
         elif field.name in rows.column_names:
             columns.append(rows[field.name].cast(field.type))
         else:

@@ -1,93 +1,151 @@
 """What typed rows are: the rules of their source, then the first reason against each."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import ibis
 
 from retention_ml import tables
-from retention_ml.deliveries.mapping import Rule, comparison
+from retention_ml.deliveries.mapping import (
+    Comparison,
+    Condition,
+    LineKind,
+    OneOf,
+    Pattern,
+    Presence,
+    Rule,
+    parse_condition,
+)
 from retention_ml.deliveries.reasons import Reason
 from retention_ml.deliveries.sources import Feed
 
 REASON = "__reason"
-
-Check = tuple[ibis.Value, str]
-
-
-def judged(feed: Feed, rows: ibis.Table, required: Sequence[Check]) -> ibis.Table:
-    """Apply the rules, then find the first reason against each row."""
-    entry = tables.CANONICAL[feed.table]
-    rows = rows.mutate(
-        __rule=first_of([(_holds(rule, rows), str(i)) for i, rule in enumerate(feed.rules)])
-    )
-    changes: dict[str, ibis.Value] = {}
-    for i, rule in enumerate(feed.rules):
-        target = {**({"kind": rule.kind} if rule.kind else {}), **rule.set}
-        for name, to in target.items():
-            changes[name] = ibis.ifelse(rows["__rule"] == str(i), to, changes.get(name, rows[name]))
-    rows = rows.mutate(**changes)
-    if feed.table == "order_lines":
-        rows = rows.mutate(discount_cents=ibis.coalesce(rows.discount_cents, 0).cast("int64"))
-        back = rows.kind.isin(["return", "cancellation"])
-        rows = rows.mutate(
-            quantity=ibis.ifelse(back, -rows.quantity.abs(), rows.quantity),
-            line_amount_cents=ibis.ifelse(
-                back, -rows.line_amount_cents.abs(), rows.line_amount_cents
-            ),
-        )
-    checks: list[Check] = []
-    by_name = {str(name): code for name, code in required}
-    given = [name for name in by_name if name != "kind"]
-    checks += [(rows["__cast"].notnull(), "__cast")]
-    checks += [(rows[name].isnull(), by_name[name]) for name in given]
-    declared = [(str(i), rule.quarantine) for i, rule in enumerate(feed.rules) if rule.quarantine]
-    checks += [(rows["__rule"] == i, code) for i, code in declared]
-    for (table, name), known in tables.CLOSED_SETS.items():
-        if table == feed.table:
-            checks.append((rows[name].isnull(), f"missing_{name}"))
-            checks.append((~rows[name].isin(list(known)), f"unknown_{name}"))
-    if feed.table == "order_lines":
-        sale, charge = rows.kind == "sale", rows.kind == "charge"
-        checks += [
-            (~charge & (rows.unit_price_cents < 0), Reason.NEGATIVE_PRICE),
-            (sale & (rows.quantity < 0), Reason.NEGATIVE_QUANTITY),
-            (sale & (rows.line_amount_cents < 0), Reason.NEGATIVE_PRICE),
-            (~charge & (rows.quantity == 0), Reason.ZERO_QUANTITY),
-            (rows.discount_cents < 0, Reason.OUT_OF_RANGE),
-        ]
-    if "customer_id" in {column.name for column in entry}:
-        needed = entry.column("customer_id").required or not feed.guests
-        if needed:
-            checks.append((rows.customer_id.isnull(), Reason.MISSING_CUSTOMER_ID))
-    return rows.mutate(**{REASON: first_of(checks, of=rows["__cast"])})
+CAST_REASON = "__cast_reason"
+SOURCE_COLUMN = "__source."
+_RULE = "__rule"
 
 
-def first_of(checks: Sequence[Check], of: ibis.Value | None = None) -> ibis.Value:
-    """The code of the first check that holds, else null; `__cast` stands for the cast's own."""
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A condition against a row, and the reason code where it holds: a code, or a column of codes."""
+
+    condition: ibis.Value
+    reason: str | ibis.Value
+
+
+def first_reason(checks: Sequence[Check]) -> ibis.Value:
+    """The reason of the first check whose condition holds, else null."""
     if not checks:
         return ibis.null("string")
     branches = [
-        (condition.fill_null(False), of if code == "__cast" else ibis.literal(str(code)))
-        for condition, code in checks
+        (
+            check.condition.fill_null(False),
+            ibis.literal(str(check.reason)) if isinstance(check.reason, str) else check.reason,
+        )
+        for check in checks
     ]
     return ibis.cases(*branches, else_=ibis.null("string"))
 
 
-def _holds(rule: Rule, rows: ibis.Table) -> ibis.Value:
-    held: ibis.Value | None = None
-    for name, condition in rule.when.items():
-        value = rows[name] if name in rows.columns else rows[f"theirs.{name}"]
-        if condition == "missing":
-            fits = value.isnull()
-        elif condition == "present":
-            fits = value.notnull()
-        elif not isinstance(condition, str):
-            fits = value.isin(list(condition))
-        elif value.type().is_string():
-            fits = value.re_search(condition)
-        else:
-            operator, number = comparison(name, condition)
-            fits = {
+def apply_rules(feed: Feed, rows: ibis.Table) -> ibis.Table:
+    """Apply the rules of the source, then find the first reason against each row.
+
+    Parameters
+    ----------
+    rows : ibis.Table
+        Typed rows with `CAST_REASON` and, for what rules ask of the file, `SOURCE_COLUMN + name`.
+
+    Returns
+    -------
+    ibis.Table
+        The rows as the rules change them, and `REASON`.
+    """
+    rows = rows.mutate(**{_RULE: _first_rule(feed.rules, rows)})
+    rows = _change(feed.rules, rows)
+    if feed.table == "order_lines":
+        rows = _sign_lines(rows)
+    reason = first_reason(list(_checks(feed, rows)))
+    return rows.mutate(**{REASON: reason}).drop(_RULE)
+
+
+def _first_rule(rules: Sequence[Rule], rows: ibis.Table) -> ibis.Value:
+    """The place of the first rule that fits, null where none does."""
+    if not rules:
+        return ibis.null("int64")
+    branches = [(_fits(rule, rows), ibis.literal(i, "int64")) for i, rule in enumerate(rules)]
+    return ibis.cases(*branches, else_=ibis.null("int64"))
+
+
+def _change(rules: Sequence[Rule], rows: ibis.Table) -> ibis.Table:
+    changes: dict[str, ibis.Value] = {}
+    for i, rule in enumerate(rules):
+        for name, value in {**({"kind": rule.kind} if rule.kind else {}), **rule.set}.items():
+            changes[name] = ibis.ifelse(rows[_RULE] == i, value, changes.get(name, rows[name]))
+    return rows.mutate(**changes)
+
+
+def _sign_lines(rows: ibis.Table) -> ibis.Table:
+    """Order lines with a discount, goods that came back with negative quantity and amount."""
+    rows = rows.mutate(discount_cents=ibis.coalesce(rows.discount_cents, 0).cast("int64"))
+    is_back = rows.kind.isin([LineKind.RETURN, LineKind.CANCELLATION])
+    return rows.mutate(
+        quantity=ibis.ifelse(is_back, -rows.quantity.abs(), rows.quantity),
+        line_amount_cents=ibis.ifelse(
+            is_back, -rows.line_amount_cents.abs(), rows.line_amount_cents
+        ),
+    )
+
+
+def _checks(feed: Feed, rows: ibis.Table) -> Iterator[Check]:
+    """The checks in the order of their precedence."""
+    entry = tables.CANONICAL[feed.table]
+    names = {column.name for column in entry}
+    yield Check(rows[CAST_REASON].notnull(), rows[CAST_REASON])
+    for column in entry:
+        if column.required and column.name not in ("customer_id", "kind", "occurrence"):
+            yield Check(rows[column.name].isnull(), f"missing_{column.name}")
+    for i, rule in enumerate(feed.rules):
+        if rule.quarantine:
+            yield Check(rows[_RULE] == i, rule.quarantine)
+    for (table, name), values in tables.CLOSED_SETS.items():
+        if table == feed.table:
+            yield Check(rows[name].isnull(), f"missing_{name}")
+            yield Check(~rows[name].isin(list(values)), f"unknown_{name}")
+    if feed.table == "order_lines":
+        is_sale, is_charge = rows.kind == LineKind.SALE, rows.kind == LineKind.CHARGE
+        yield Check(~is_charge & (rows.unit_price_cents < 0), Reason.NEGATIVE_PRICE)
+        yield Check(is_sale & (rows.quantity < 0), Reason.NEGATIVE_QUANTITY)
+        yield Check(is_sale & (rows.line_amount_cents < 0), Reason.NEGATIVE_PRICE)
+        yield Check(~is_charge & (rows.quantity == 0), Reason.ZERO_QUANTITY)
+        yield Check(rows.discount_cents < 0, Reason.OUT_OF_RANGE)
+    if "customer_id" in names and (entry.column("customer_id").required or not feed.guests):
+        yield Check(rows.customer_id.isnull(), Reason.MISSING_CUSTOMER_ID)
+
+
+def _fits(rule: Rule, rows: ibis.Table) -> ibis.Value:
+    """Whether all conditions of a rule hold."""
+    fits: ibis.Value | None = None
+    for name, text in rule.when.items():
+        value = rows[name] if name in rows.columns else rows[f"{SOURCE_COLUMN}{name}"]
+        condition = parse_condition(name, text, is_number=not value.type().is_string())
+        holds = _holds(condition, value).fill_null(False)
+        fits = holds if fits is None else fits & holds
+    assert fits is not None
+    return fits
+
+
+def _holds(condition: Condition, value: ibis.Value) -> ibis.Value:
+    match condition:
+        case Presence.MISSING:
+            return value.isnull()
+        case Presence.PRESENT:
+            return value.notnull()
+        case OneOf(values):
+            return value.isin(list(values))
+        case Pattern(regex):
+            return value.re_search(regex)
+        case Comparison(operator, number):
+            return {
                 "<": value < number,
                 "<=": value <= number,
                 ">": value > number,
@@ -95,7 +153,3 @@ def _holds(rule: Rule, rows: ibis.Table) -> ibis.Value:
                 "=": value == number,
                 "!=": value != number,
             }[operator]
-        fits = fits.fill_null(False)
-        held = fits if held is None else held & fits
-    assert held is not None
-    return held

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from enum import IntEnum
 
 import numpy as np
 import numpy.typing as npt
@@ -9,46 +10,58 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from retention_ml import clock, tables
-from retention_ml.deliveries.casting.casts import ABSOLUTE, DELIVERY
+from retention_ml.deliveries.casting.casts import DELIVERY, IS_UTC
 from retention_ml.deliveries.casting.rules import REASON
-from retention_ml.deliveries.mapping import Column
+from retention_ml.deliveries.mapping import Column, TimeFormat
 from retention_ml.deliveries.reasons import Reason
 from retention_ml.deliveries.sources import Feed, Source
 
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _DAY = 86_400_000_000
+
+
+class _Fault(IntEnum):
+    """What is wrong with a time; its place in `_CODES`."""
+
+    NONE = 0
+    IN_DST_GAP = 1
+    OUT_OF_RANGE = 2
+    IN_FUTURE = 3
+
+
 _CODES = pa.array(
     [None, Reason.TIME_IN_DST_GAP, Reason.TIME_OUT_OF_RANGE, Reason.EVENT_IN_FUTURE], pa.string()
 )
 
 
-def settle(
+def to_utc(
     rows: pa.Table, source: Source, feed: Feed, loaded_at: Mapping[int, datetime]
 ) -> pa.Table:
-    """The typed rows with times in UTC, without the `ABSOLUTE` columns, and with final reasons.
+    """The typed rows with times in UTC, without the `IS_UTC` columns, and with final reasons.
 
     Parameters
     ----------
     rows : pyarrow.Table
-        What `casts.typed` gives.
+        Rows of `casts.typed_rows`.
     loaded_at : mapping of int to datetime
         When each delivery was landed: events more than a day later are refused.
     """
     reasons = rows[REASON].combine_chunks()
     latest = _latest(rows[DELIVERY], loaded_at)
     delivered = {column.name for column in tables.CANONICAL[feed.table]}
-    for flag in [name for name in rows.column_names if name.startswith(ABSOLUTE)]:
-        name = flag.removeprefix(ABSOLUTE)
+    for flag in [name for name in rows.column_names if name.startswith(IS_UTC)]:
+        name = flag.removeprefix(IS_UTC)
         table, _, column = name.rpartition(".")
         spec = (feed.also[table].columns if table else feed.columns).get(column)
         moments, faults = _instants(
             _int64(rows[name]), _flags(rows[flag]), spec, source.timezone, latest
         )
-        known = rows[name].is_valid().to_numpy()
-        if name in delivered and (known & (faults > 0)).any():
-            codes = _CODES.take(pa.array(faults, mask=~known | (faults == 0)))
+        is_missing = ~rows[name].is_valid().to_numpy()
+        is_wrong = faults != _Fault.NONE
+        if name in delivered and (~is_missing & is_wrong).any():
+            codes = _CODES.take(pa.array(faults, mask=is_missing | ~is_wrong))
             reasons = pc.coalesce(reasons, codes)
-        values = pa.array(moments, pa.int64(), mask=~known | (faults > 0))
+        values = pa.array(moments, pa.int64(), mask=is_missing | is_wrong)
         rows = rows.set_column(rows.schema.get_field_index(name), name, values)
         rows = rows.drop_columns([flag])
     return rows.set_column(rows.schema.get_field_index(REASON), REASON, reasons)
@@ -61,7 +74,7 @@ def _instants(
     timezone: str,
     latest: npt.NDArray[np.int64],
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int8]]:
-    """UTC microseconds and an index into `_CODES` (0: nothing wrong), each of shape (n,)."""
+    """UTC microseconds and the `_Fault` of each, both of shape (n,)."""
     faults = np.zeros(len(local), dtype=np.int8)
     moments = local
     if not is_utc.all():
@@ -69,12 +82,12 @@ def _instants(
         utc, in_gap = clock.to_utc(seconds, (spec.timezone if spec else None) or timezone)
         moments = np.where(is_utc, local, utc * 1_000_000 + rest)
         # A date without a time of day means the first moment of that day, which exists.
-        if spec is not None and spec.format == "iso":
+        if spec is not None and spec.format == TimeFormat.ISO:
             in_gap = in_gap & (seconds % 86_400 != 0)
         if spec is None or _has_time_of_day(spec):
-            faults[in_gap & ~is_utc] = 1
-    faults[moments < _microseconds(EARLIEST)] = 2
-    faults[moments > latest] = 3
+            faults[in_gap & ~is_utc] = _Fault.IN_DST_GAP
+    faults[moments < _microseconds(EARLIEST)] = _Fault.OUT_OF_RANGE
+    faults[moments > latest] = _Fault.IN_FUTURE
     return moments, faults
 
 
@@ -82,14 +95,14 @@ def _latest(
     deliveries: pa.ChunkedArray, loaded_at: Mapping[int, datetime]
 ) -> npt.NDArray[np.int64]:
     """The last microsecond each row may have happened at, shape (n,)."""
-    known = sorted(loaded_at)
-    limits = np.array([_microseconds(loaded_at[i]) + _DAY for i in known], dtype=np.int64)
-    found: npt.NDArray[np.int64] = limits[np.searchsorted(known, deliveries.to_numpy())]
-    return found
+    ids = sorted(loaded_at)
+    limits = np.array([_microseconds(loaded_at[i]) + _DAY for i in ids], dtype=np.int64)
+    latest: npt.NDArray[np.int64] = limits[np.searchsorted(ids, deliveries.to_numpy())]
+    return latest
 
 
 def _has_time_of_day(spec: Column) -> bool:
-    return spec.format == "iso" or any(
+    return spec.format == TimeFormat.ISO or any(
         mark in spec.format for mark in ("%H", "%I", "%X", "%T", "%c")
     )
 
@@ -99,12 +112,12 @@ def _microseconds(at: datetime) -> int:
 
 
 def _int64(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
-    found: npt.NDArray[np.int64] = column.fill_null(0).to_numpy().astype(np.int64, copy=False)
-    return found
+    values: npt.NDArray[np.int64] = column.fill_null(0).to_numpy().astype(np.int64, copy=False)
+    return values
 
 
 def _flags(column: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
-    found: npt.NDArray[np.bool_] = (
+    flags: npt.NDArray[np.bool_] = (
         column.fill_null(True).to_numpy(zero_copy_only=False).astype(bool)
     )
-    return found
+    return flags

@@ -1,4 +1,4 @@
-"""Holding a batch back: every delivered row goes to quarantine, as it was delivered."""
+"""A batch that is held back: every delivered row goes to quarantine, as it was delivered."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -9,8 +9,9 @@ import pyarrow as pa
 
 from retention_ml import tables
 from retention_ml.deliveries.archive import path_of
-from retention_ml.deliveries.ledger import ledger
-from retention_ml.deliveries.ledger.row_counts import Account
+from retention_ml.deliveries.ledger import batches
+from retention_ml.deliveries.ledger.row_counts import RowCounts
+from retention_ml.deliveries.ledger.staging import as_text
 from retention_ml.deliveries.readers.chunks import LINE_NUMBER
 from retention_ml.deliveries.readers.readers import open_file
 from retention_ml.deliveries.reasons import Reason
@@ -22,28 +23,28 @@ BATCH_HELD = str(Reason.BATCH_HELD)
 _ROWS_AT_ONCE = 50_000
 
 
-def hold(
+def quarantine_batch(
     transaction: Transaction,
     *,
     batch_id: int,
     source: Source,
     home: Path,
-    accounts: Mapping[int, Account],
+    row_counts: Mapping[int, RowCounts],
     reason: str,
     now: datetime,
 ) -> None:
-    """Put all rows of a staged batch into `quarantine.rows` and close its books as held.
+    """Put all rows of a staged batch into `quarantine.rows` and close it as held.
 
     Rows that staging rejected keep their own reason code, all others get `batch_held`. What
     was delivered is read again from the archived files. The rows of a replay are in quarantine
-    already, under the delivery they first came in: there they stay, to be tried once more.
+    already, under the delivery they first came in; they stay there and can be replayed again.
 
     Raises
     ------
     AccountingError
         The archived file has other rows than were staged.
     """
-    ledger.forget_held(transaction, batch_id)
+    batches.delete_quarantined(transaction, batch_id)
     transaction.change(
         "UPDATE raw.deliveries SET status = 'held', reason = :reason, delivered_count = 0, "
         "quarantined_count = 0, loaded_at = :now "
@@ -52,18 +53,18 @@ def hold(
         reason=reason,
         now=now,
     )
-    ledger.quarantine_rejects(transaction, batch_id, now)
-    for account in accounts.values():
-        if account.replay_of is not None or account.delivered == 0:
+    batches.quarantine_rejects(transaction, batch_id, now)
+    for counts in row_counts.values():
+        if counts.replay_of is not None or counts.delivered == 0:
             continue
-        file_sha256 = _sha256(transaction, account.delivery_id)
-        rejected = _rejected_lines(transaction, account.delivery_id)
-        rows = _delivered(path_of(home, file_sha256), source.feeds[account.feed], rejected)
-        count = _quarantine(transaction, source.name, account, file_sha256, rows, now)
-        if count + account.quarantined != account.delivered:
+        file_sha256 = _sha256(transaction, counts.delivery_id)
+        rejected = _rejected_lines(transaction, counts.delivery_id)
+        rows = _accepted_rows(path_of(home, file_sha256), source.feeds[counts.feed], rejected)
+        count = _quarantine(transaction, source.name, counts, file_sha256, rows, now)
+        if count + counts.quarantined != counts.delivered:
             raise AccountingError(
-                f"Delivery {account.delivery_id} has {account.delivered:,} rows, but "
-                f"{count + account.quarantined:,} were found when it was read again to be held. "
+                f"Delivery {counts.delivery_id} has {counts.delivered:,} rows, but "
+                f"{count + counts.quarantined:,} were found when it was read again to be held. "
                 "Nothing was recorded. Please report this as a defect."
             )
     transaction.change(
@@ -75,14 +76,8 @@ def hold(
         reason=reason,
         now=now,
     )
-    transaction.change(
-        "UPDATE raw.batches SET status = 'held', reason = :reason, closed_at = :now "
-        "WHERE batch_id = :b",
-        b=batch_id,
-        reason=reason,
-        now=now,
-    )
-    ledger.clear_staging(transaction, batch_id, tables.CANONICAL)
+    batches.mark_held(transaction, batch_id, reason, now)
+    batches.clear_staging(transaction, batch_id, tables.CANONICAL)
 
 
 def _sha256(transaction: Transaction, delivery_id: int) -> str:
@@ -102,7 +97,7 @@ def _rejected_lines(transaction: Transaction, delivery_id: int) -> set[int]:
     }
 
 
-def _delivered(path: Path, feed: Feed, rejected: set[int]) -> Iterator[tuple[int, bytes]]:
+def _accepted_rows(path: Path, feed: Feed, rejected: set[int]) -> Iterator[tuple[int, bytes]]:
     """Line number and bytes of the rows that were not rejected."""
     for chunk in open_file(path, feed).chunks:
         lines = chunk.rows[LINE_NUMBER].to_pylist()
@@ -115,38 +110,29 @@ def _delivered(path: Path, feed: Feed, rejected: set[int]) -> Iterator[tuple[int
 def _quarantine(
     transaction: Transaction,
     source: str,
-    account: Account,
+    counts: RowCounts,
     file_sha256: str,
     rows: Iterator[tuple[int, bytes]],
     now: datetime,
 ) -> int:
     count = 0
     while part := list(islice(rows, _ROWS_AT_ONCE)):
-        texts = [_text(raw) for _, raw in part]
+        texts = [as_text(raw) for _, raw in part]
         n = len(part)
         count += transaction.copy(
             "quarantine.rows",
             pa.table(
                 {
-                    "delivery_id": pa.array([account.delivery_id] * n, pa.int64()),
+                    "delivery_id": pa.array([counts.delivery_id] * n, pa.int64()),
                     "line_number": pa.array([line for line, _ in part], pa.int64()),
                     "source": pa.array([source] * n),
-                    "feed": pa.array([account.feed] * n),
+                    "feed": pa.array([counts.feed] * n),
                     "file_sha256": pa.array([file_sha256] * n),
                     "raw_text": pa.array([text for text, _ in texts]),
-                    "raw_bytes": pa.array([rest for _, rest in texts], pa.binary()),
+                    "raw_bytes": pa.array([raw for _, raw in texts], pa.binary()),
                     "reason_code": pa.array([BATCH_HELD] * n),
                     "quarantined_at": pa.array([now] * n, pa.timestamp("us", tz="UTC")),
                 }
             ),
         )
     return count
-
-
-def _text(raw: bytes) -> tuple[str, bytes | None]:
-    """The row as text, and its bytes where the text cannot hold them exactly."""
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return raw.decode("utf-8", "replace").replace("\0", "\ufffd"), raw
-    return (text, None) if "\0" not in text else (text.replace("\0", "\ufffd"), raw)

@@ -1,4 +1,4 @@
-"""What became of the rows of one delivery, and the sum that must hold."""
+"""Where the rows of one delivery are now, and the sum that must hold."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,19 +7,19 @@ from retention_ml.errors import WarehouseError
 
 
 @dataclass(slots=True, kw_only=True)
-class Account:
-    """The rows of one delivery, each counted where it now stands.
+class RowCounts:
+    """The rows of one delivery, each counted where it is now.
 
     Attributes
     ----------
     delivered : int
-        Rows of the file, as the ledger wrote them down when it was staged.
+        Rows of the file, as the ledger noted when it was staged.
     staged : int
-        Rows found in `staging`, derived ones left out.
+        Rows in `staging`, derived ones excluded.
     accepted : int
-        Rows found in `curated`.
+        Rows in `curated`.
     quarantined : int
-        Rows put into `quarantine.rows`.
+        Rows in `quarantine.rows`, or among the rejects of staging.
     corrected : int
         Of the accepted rows, those that replaced another version.
     """
@@ -35,24 +35,24 @@ class Account:
 
     @property
     def duplicates(self) -> int:
-        """Staged rows that told nothing new."""
+        """Staged rows that brought nothing new."""
         return self.staged - self.accepted
 
 
-def verify_staged(batch_id: int, accounts: Iterable[Account]) -> None:
-    """Refuse if a delivery has not all of its rows in `staging`.
+def verify_staged(batch_id: int, row_counts: Iterable[RowCounts]) -> None:
+    """Fail if a delivery does not have all of its rows in `staging`.
 
     Raises
     ------
     WarehouseError
         `staging` is scratch and is emptied when the database crashes.
     """
-    for account in accounts:
-        found = account.staged + account.quarantined
-        if found != account.delivered:
+    for counts in row_counts:
+        present = counts.staged + counts.quarantined
+        if present != counts.delivered:
             raise WarehouseError(
-                f"Delivery {account.delivery_id} of batch {batch_id} was staged with "
-                f"{account.delivered:,} rows but {found:,} are there now: the database was "
+                f"Delivery {counts.delivery_id} of batch {batch_id} was staged with "
+                f"{counts.delivered:,} rows but {present:,} are there now: the database was "
                 "restarted after a crash, which empties staging. Nothing was recorded. "
                 "Deliver the same files again; they are staged anew."
             )

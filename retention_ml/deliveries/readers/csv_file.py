@@ -10,12 +10,12 @@ from retention_ml.deliveries.readers import csv_reader
 from retention_ml.deliveries.readers.chunks import (
     LINE_NUMBER,
     Chunk,
-    Delivered,
+    OpenedFile,
     Reject,
     check_header,
-    listed,
+    list_names,
     pieces,
-    refuse_no_text,
+    require_text,
     wanted_columns,
 )
 from retention_ml.deliveries.readers.dialect import Dialect
@@ -24,12 +24,12 @@ from retention_ml.deliveries.sources import Feed
 from retention_ml.errors import FileRefused
 
 
-def open_csv(path: Path, feed: Feed, name: str) -> Delivered:
+def open_csv(path: Path, feed: Feed, name: str) -> OpenedFile:
     """The rows of a delimited text file; see `readers.open_file`."""
     dialect = Dialect(feed.encoding, feed.delimiter)
     blocks = csv_reader.blocks(pieces(path, name))
     first = next(blocks)
-    refuse_no_text(first, feed, name)
+    require_text(first, feed, name)
     terminator = 10 if b"\n" in first or b"\r" not in first else 13
     body, line = first, 1
     for _ in range(feed.skip_lines):
@@ -53,21 +53,23 @@ def open_csv(path: Path, feed: Feed, name: str) -> Delivered:
                 first_line=number, terminator=terminator, is_last=is_last,
             )  # fmt: skip
             number += parsed.lines
-            yield from _cut(parsed, rest)
+            yield _chunk(parsed, rest)
             if upcoming is None:
                 return
             rest, upcoming = rest[parsed.consumed :] + upcoming, next(blocks, None)
 
-    return Delivered(tuple(columns), chunks(), unread)
+    return OpenedFile(tuple(columns), chunks(), unread)
 
 
-def _cut(parsed: csv_reader.Parsed, data: bytes) -> Iterator[Chunk]:
-    """A block's rows as one chunk."""
+def _chunk(parsed: csv_reader.ParsedBlock, data: bytes) -> Chunk:
+    """The rows and rejects of a block."""
     spans = parsed.spans
     rows = pa.table({**parsed.columns, LINE_NUMBER: pa.array(parsed.numbers, pa.int64())})
     rejects = [Reject(number, raw, reason) for number, raw, reason in parsed.rejects]
-    yield Chunk(
-        rows, lambda some: [data[begin:end] for begin, end in spans[list(some)].tolist()], rejects
+    return Chunk(
+        rows,
+        lambda indexes: [data[begin:end] for begin, end in spans[list(indexes)].tolist()],
+        rejects,
     )
 
 
@@ -90,14 +92,14 @@ def _header_of(top: bytes, dialect: Dialect, name: str) -> list[str]:
 
 
 def _check_delimiter(columns: Sequence[str], feed: Feed, name: str) -> None:
-    if len(columns) > 1 or len(feed.theirs) < 2:
+    if len(columns) > 1 or len(feed.required_columns) < 2:
         return
     others = {mark: columns[0].count(mark) for mark in ",;\t|" if mark != feed.delimiter}
     best = max(others, key=others.__getitem__)
     if others[best]:
         raise FileRefused(
             f"The header of {name} is one field when split at {feed.delimiter!r} and "
-            f"{others[best] + 1} when split at {best!r}. Expected {listed(feed.theirs)}. "
+            f"{others[best] + 1} when split at {best!r}. Expected {list_names(feed.required_columns)}. "
             f"Set delimiter = {json.dumps(best)} in the source, or deliver the file with {feed.delimiter!r}.",
             "wrong_delimiter",
         )

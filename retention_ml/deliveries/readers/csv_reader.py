@@ -24,7 +24,7 @@ BLOCK_BYTES = 24 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Parsed:
+class ParsedBlock:
     """What became of a block: rows as text columns, and the lines that are no rows.
 
     `numbers` and `spans` (first byte, end) describe each row; a reject is its line number,
@@ -41,18 +41,18 @@ class Parsed:
 
 
 def blocks(stream: Iterator[bytes]) -> Iterator[bytes]:
-    """The bytes in large pieces, a byte order mark taken off."""
-    held: list[bytes] = []
+    """The bytes in large pieces, without a byte order mark."""
+    parts: list[bytes] = []
     size, first = 0, True
     for piece in stream:
-        held.append(piece)
+        parts.append(piece)
         size += len(piece)
         if size >= BLOCK_BYTES:
-            joined = b"".join(held)
+            joined = b"".join(parts)
             yield joined.removeprefix(codecs.BOM_UTF8) if first else joined
-            held, size, first = [], 0, False
-    if held or first:
-        joined = b"".join(held)
+            parts, size, first = [], 0, False
+    if parts or first:
+        joined = b"".join(parts)
         yield joined.removeprefix(codecs.BOM_UTF8) if first else joined
 
 
@@ -70,13 +70,13 @@ def parse_block(
     first_line: int,
     terminator: int = 10,
     is_last: bool,
-) -> Parsed:
+) -> ParsedBlock:
     """Rows and rejects of a block that begins at the start of a record.
 
     Parameters
     ----------
     data : bytes
-        Whole lines; where `is_last` is false an unfinished line may follow.
+        Whole lines; unless `is_last`, an unfinished line may follow.
     header : sequence of str
         Names of all columns of the file.
     wanted : sequence of str
@@ -124,7 +124,7 @@ def parse_block(
         numbers = np.concatenate([numbers, [number for number, _, _ in rows]])
         spans = np.concatenate([spans, [span for _, span, _ in rows]])
     consumed = int(ends[used - 1]) + 1 if used else 0
-    return Parsed(columns, numbers, spans, rejects, min(consumed, len(data)), used)
+    return ParsedBlock(columns, numbers, spans, rejects, min(consumed, len(data)), used)
 
 
 def _simple_lines(

@@ -1,4 +1,4 @@
-"""One record of delimited text: its fields, or the reason why it is none."""
+"""One record of delimited text: its fields, or the reason why it has none."""
 
 import csv
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Dialect:
     delimiter: str
 
     def decode(self, raw: bytes) -> str | None:
-        """The text, or None where it is none in this encoding."""
+        """The text, or None where the bytes are not valid in this encoding."""
         try:
             return raw.decode(self.encoding)
         except UnicodeDecodeError:

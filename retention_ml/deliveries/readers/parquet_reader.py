@@ -13,7 +13,7 @@ from retention_ml.deliveries.readers.chunks import (
     CHUNK_ROWS,
     LINE_NUMBER,
     Chunk,
-    Delivered,
+    OpenedFile,
     Reject,
     check_header,
     wanted_columns,
@@ -23,7 +23,7 @@ from retention_ml.deliveries.sources import Feed
 from retention_ml.errors import FileRefused
 
 
-def open_parquet(path: Path, feed: Feed, name: str) -> Delivered:
+def open_parquet(path: Path, feed: Feed, name: str) -> OpenedFile:
     """The rows of a parquet file as text; see `readers.open_file`."""
     try:
         file = pq.ParquetFile(path)
@@ -50,7 +50,7 @@ def open_parquet(path: Path, feed: Feed, name: str) -> Delivered:
                 "unreadable_file",
             ) from error
 
-    return Delivered(tuple(columns), chunks(), unread)
+    return OpenedFile(tuple(columns), chunks(), unread)
 
 
 def _parquet_chunk(batch: pa.RecordBatch, wanted: Sequence[str], before: int) -> Chunk:
@@ -59,23 +59,25 @@ def _parquet_chunk(batch: pa.RecordBatch, wanted: Sequence[str], before: int) ->
     rows = pa.table({**columns, LINE_NUMBER: pa.array(numbers, pa.int64())})
     nul = np.zeros(batch.num_rows, dtype=bool)
     for column in columns.values():
-        found = pc.match_substring(column, "\0").fill_null(False)
-        if pc.any(found).as_py():
-            nul |= found.to_numpy(zero_copy_only=False)
+        has_nul = pc.match_substring(column, "\0").fill_null(False)
+        if pc.any(has_nul).as_py():
+            nul |= has_nul.to_numpy(zero_copy_only=False)
 
-    def raw(some: Sequence[int]) -> list[bytes]:
-        of = pa.array(some, pa.int64())
-        records = pa.table({name: columns[name].take(of) for name in wanted}).to_pylist()
+    def raw(indexes: Sequence[int]) -> list[bytes]:
+        places = pa.array(indexes, pa.int64())
+        records = pa.table({name: columns[name].take(places) for name in wanted}).to_pylist()
         return [json.dumps(record, ensure_ascii=False).encode() for record in records]
 
     if not nul.any():
         return Chunk(rows, raw)
-    kept, spoilt = np.flatnonzero(~nul), np.flatnonzero(nul).tolist()
+    good, bad = np.flatnonzero(~nul), np.flatnonzero(nul).tolist()
     rejects = [
         Reject(int(numbers[i]), bytes_, Reason.NUL_BYTE)
-        for i, bytes_ in zip(spoilt, raw(spoilt), strict=True)
+        for i, bytes_ in zip(bad, raw(bad), strict=True)
     ]
-    return Chunk(rows.take(pa.array(kept)), lambda some: raw(kept[list(some)].tolist()), rejects)
+    return Chunk(
+        rows.take(pa.array(good)), lambda indexes: raw(good[list(indexes)].tolist()), rejects
+    )
 
 
 def _text(column: pa.Array) -> pa.Array:

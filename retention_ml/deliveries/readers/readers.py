@@ -1,9 +1,9 @@
-"""Delivered files, and single rows tried again, to chunks of text columns."""
+"""Delivered files, and single rows from quarantine, as chunks of text columns."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from retention_ml.deliveries.readers.chunks import CHUNK_ROWS, Chunk, Delivered, wanted_columns
+from retention_ml.deliveries.readers.chunks import CHUNK_ROWS, Chunk, OpenedFile, wanted_columns
 from retention_ml.deliveries.readers.csv_file import open_csv
 from retention_ml.deliveries.readers.parquet_reader import open_parquet
 from retention_ml.deliveries.readers.record_reader import (
@@ -15,7 +15,7 @@ from retention_ml.deliveries.readers.record_reader import (
 from retention_ml.deliveries.sources import Feed
 
 
-def open_file(path: Path, feed: Feed, *, name: str | None = None) -> Delivered:
+def open_file(path: Path, feed: Feed, *, name: str | None = None) -> OpenedFile:
     """The rows of a file as its feed describes them.
 
     Parameters
@@ -40,11 +40,11 @@ def open_file(path: Path, feed: Feed, *, name: str | None = None) -> Delivered:
         return open_csv(path, feed, name)
     if feed.format == "fixed_width":
         return open_fixed_width(path, feed, name)
-    return Delivered((), lines_of_json(path, feed, name))
+    return OpenedFile((), lines_of_json(path, feed, name))
 
 
-def open_rows(rows: Sequence[tuple[int, bytes]], columns: Sequence[str], feed: Feed) -> Delivered:
-    """Single rows that were set aside earlier, given as line number and delivered bytes.
+def open_rows(rows: Sequence[tuple[int, bytes]], columns: Sequence[str], feed: Feed) -> OpenedFile:
+    """Single rows from quarantine, given as line number and delivered bytes.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def open_rows(rows: Sequence[tuple[int, bytes]], columns: Sequence[str], feed: F
     columns : sequence of str
         The columns of the file they came in, in file order (empty for jsonl).
     feed : Feed
-        As it stands now; encoding and delimiter may have been mended since.
+        As it is now; encoding and delimiter may have been corrected since.
     """
     wanted = wanted_columns(feed, columns)
 
@@ -66,4 +66,4 @@ def open_rows(rows: Sequence[tuple[int, bytes]], columns: Sequence[str], feed: F
                 wanted,
             )
 
-    return Delivered(tuple(columns), chunks())
+    return OpenedFile(tuple(columns), chunks())

@@ -1,4 +1,4 @@
-"""Rows that stand on one line each: fixed-width text, JSON, and single rows tried again."""
+"""Rows on one line each: fixed-width text, JSON, and single rows from quarantine."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,11 +13,11 @@ from retention_ml.deliveries.readers.chunks import (
     CHUNK_ROWS,
     LINE_NUMBER,
     Chunk,
-    Delivered,
+    OpenedFile,
     Reject,
     check_header,
     pieces,
-    refuse_no_text,
+    require_text,
 )
 from retention_ml.deliveries.readers.dialect import Dialect
 from retention_ml.deliveries.reasons import Reason
@@ -25,7 +25,7 @@ from retention_ml.deliveries.sources import Feed
 from retention_ml.errors import FileRefused
 
 
-def open_fixed_width(path: Path, feed: Feed, name: str) -> Delivered:
+def open_fixed_width(path: Path, feed: Feed, name: str) -> OpenedFile:
     """The rows of a file of fixed-width lines; see `readers.open_file`."""
     columns = tuple(feed.positions)
     check_header(columns, feed, name)
@@ -34,22 +34,17 @@ def open_fixed_width(path: Path, feed: Feed, name: str) -> Delivered:
         for batch in _batches_of_lines(path, feed, name):
             yield _chunk_of_lines(batch, feed)
 
-    return Delivered(columns, chunks())
+    return OpenedFile(columns, chunks())
 
 
 def _chunk_of_lines(batch: list[tuple[int, bytes]], feed: Feed) -> Chunk:
     """Fixed-width lines cut at their positions, all at once where they are plain ASCII."""
     width = max(end for _, end in feed.positions.values())
-    plain = [
-        (number, raw)
-        for number, raw in batch
-        if len(raw) == width and raw.isascii() and b"\0" not in raw
-    ]
-    others = [
-        row
-        for row in batch
-        if not (len(row[1]) == width and row[1].isascii() and b"\0" not in row[1])
-    ]
+    plain: list[tuple[int, bytes]] = []
+    others: list[tuple[int, bytes]] = []
+    for number, raw in batch:
+        is_plain = len(raw) == width and raw.isascii() and b"\0" not in raw
+        (plain if is_plain else others).append((number, raw))
     text = pa.array([raw for _, raw in plain], pa.binary()).cast(pa.string())
     columns = {
         name: pa.chunked_array([pc.utf8_slice_codeunits(text, begin - 1, end)])
@@ -60,10 +55,10 @@ def _chunk_of_lines(batch: list[tuple[int, bytes]], feed: Feed) -> Chunk:
         [(number, raw, fields_of(raw, feed, tuple(columns))) for number, raw in others],
         tuple(columns),
     )
-    kept = len(plain)
+    n = len(plain)
     return Chunk(
         pa.concat_tables([rows, rest.rows]),
-        lambda some: [plain[i][1] if i < kept else rest.raw([i - kept])[0] for i in some],
+        lambda indexes: [plain[i][1] if i < n else rest.raw([i - n])[0] for i in indexes],
         rest.rejects,
     )
 
@@ -73,17 +68,17 @@ def lines_of_json(path: Path, feed: Feed, name: str) -> Iterator[Chunk]:
     for batch in _batches_of_lines(path, feed, name):
         yield chunk_of_records(
             [(number, raw, fields_of(raw, feed, ())) for number, raw in batch],
-            feed.theirs_or_optional,
+            feed.source_columns,
         )
 
 
 def _batches_of_lines(path: Path, feed: Feed, name: str) -> Iterator[list[tuple[int, bytes]]]:
-    """Numbered lines without their ends, those after `skip_lines`, empty ones at the end left out."""
+    """Numbered lines without their ends; skipped and empty ones are left out."""
     rest, number = b"", 0
     for block in csv_reader.blocks(pieces(path, name)):
         data = rest + block
         if number == 0:
-            refuse_no_text(data, feed, name)
+            require_text(data, feed, name)
         lines = data.split(b"\n")
         rest = lines.pop()
         if len(rest) > csv_reader.LINE_BYTES_MAX:
@@ -127,13 +122,13 @@ def fields_of(raw: bytes, feed: Feed, columns: Sequence[str]) -> Mapping[str, st
 
 def _json_fields(text: str) -> Mapping[str, str | None] | Reason:
     try:
-        found = json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
+        document = json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
     except (ValueError, RecursionError):
         return Reason.BAD_JSON
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         return Reason.BAD_JSON
     fields: dict[str, str | None] = {}
-    inner = [("", found)]
+    inner = [("", document)]
     while inner:
         prefix, part = inner.pop()
         for key, value in part.items():
@@ -160,13 +155,14 @@ def _as_text(value: Any) -> str:
 def chunk_of_records(
     records: Sequence[tuple[int, bytes, Mapping[str, str | None] | Reason]], wanted: Sequence[str]
 ) -> Chunk:
-    """Single records, given as line number, bytes and fields or the reason why they are none."""
-    good = [
-        (number, raw, fields) for number, raw, fields in records if not isinstance(fields, Reason)
-    ]
-    rejects = [
-        Reject(number, raw, fields) for number, raw, fields in records if isinstance(fields, Reason)
-    ]
+    """A chunk of records, each a line number, its bytes, and its fields or why it has none."""
+    good: list[tuple[int, bytes, Mapping[str, str | None]]] = []
+    rejects: list[Reject] = []
+    for number, raw, fields in records:
+        if isinstance(fields, Reason):
+            rejects.append(Reject(number, raw, fields))
+        else:
+            good.append((number, raw, fields))
     columns = {
         name: pa.chunked_array([pa.array([fields.get(name) for _, _, fields in good], pa.string())])
         for name in wanted
@@ -174,4 +170,4 @@ def chunk_of_records(
     rows = pa.table(
         {**columns, LINE_NUMBER: pa.array([number for number, _, _ in good], pa.int64())}
     )
-    return Chunk(rows, lambda some: [good[i][1] for i in some], rejects)
+    return Chunk(rows, lambda indexes: [good[i][1] for i in indexes], rejects)

@@ -1,11 +1,14 @@
 """How many different products and categories are bought, how often again, and who else buys them."""
 
+from collections.abc import Callable
+
 import ibis
 import ibis.expr.types as ir
 
-from retention_ml.features.catalogue import PRODUCT_WINDOWS
 from retention_ml.features.families.arithmetic import number, ratio
+from retention_ml.features.feature import Feature
 
+PRODUCT_WINDOWS = (30, 90)
 _OF_BUYERS = ("buyers_share", "buyers_again_share", "momentum")
 _UNIT = 2**30
 _MOMENTUM_DAYS = 120
@@ -43,14 +46,14 @@ def per_customer(products: ibis.Table, categories: ibis.Table, active: ibis.Tabl
     shelved = shelved.select(*(bought[name] for name in bought.columns), categories.category)
     recent = {window: shelved[f"lines_{window}d"] > 0 for window in PRODUCT_WINDOWS}
     category_90d = ibis.ifelse(recent[90], shelved.category, ibis.null("string"))
-    found: dict[str, ir.Scalar] = {}
+    columns: dict[str, ir.Scalar] = {}
     for window, is_recent in recent.items():
-        found[f"products_{window}d"] = number(is_recent)
-        found[f"products_new_{window}d"] = number(
+        columns[f"products_{window}d"] = number(is_recent)
+        columns[f"products_new_{window}d"] = number(
             is_recent & (shelved[f"lines_{window}d"] == shelved.lines_365d)
         )
         for name in _OF_BUYERS:
-            found[f"{name}_{window}d"] = ibis.ifelse(is_recent, shelved[name], 0).sum()
+            columns[f"{name}_{window}d"] = ibis.ifelse(is_recent, shelved[name], 0).sum()
     return shelved.group_by("as_of_day", "customer_id").agg(
         products_365d=shelved.count(),
         products_repeated=number(shelved.is_repeated),
@@ -58,7 +61,7 @@ def per_customer(products: ibis.Table, categories: ibis.Table, active: ibis.Tabl
         lines_all=shelved.lines_365d.sum(),
         categories_365d=shelved.category.nunique(),
         categories_90d=category_90d.nunique(),
-        **found,
+        **columns,
     )
 
 
@@ -94,18 +97,99 @@ def _scaled(value: ir.FloatingValue) -> ir.IntegerValue:
     return (value * _UNIT + 0.5).floor().cast("int64")
 
 
-def features(t: ibis.Table) -> dict[str, ir.Value]:
-    """Columns from `per_customer`."""
-    found: dict[str, ir.Value] = {
-        **{f"products_count_{days}d": ibis.coalesce(t[f"products_{days}d"], 0) for days in (*PRODUCT_WINDOWS, 365)},
-        **{f"categories_count_{days}d": ibis.coalesce(t[f"categories_{days}d"], 0) for days in (90, 365)},
-        "products_repeated_count_365d": ibis.coalesce(t.products_repeated, 0),
-        "products_repeat_share_365d": ratio(t.products_repeated, t.products_365d),
-        "products_top_share_365d": ratio(t.lines_top, t.lines_all),
-    }  # fmt: skip
-    for days in PRODUCT_WINDOWS:
-        products = t[f"products_{days}d"]
-        found[f"products_new_share_{days}d"] = ratio(t[f"products_new_{days}d"], products)
-        for name in _OF_BUYERS:
-            found[f"products_{name}_{days}d"] = ratio(t[f"{name}_{days}d"], products) / _UNIT
-    return found
+def _numbers(noun: str, windows: tuple[int, ...]) -> list[Feature]:
+    """How many different ones were bought, in each window."""
+
+    def of_window(days: int) -> Feature:
+        return Feature(
+            f"{noun}_count_{days}d",
+            "count",
+            days,
+            "breadth",
+            f"different {noun} bought in the last {days} days",
+            lambda t: ibis.coalesce(t[f"{noun}_{days}d"], 0),
+        )
+
+    return [of_window(days) for days in windows]
+
+
+def _new_share(days: int) -> Feature:
+    return Feature(
+        f"products_new_share_{days}d",
+        "share",
+        365,
+        "breadth",
+        f"of the products bought in the last {days} days, the share not bought in the "
+        f"{365 - days} days before",
+        lambda t: ratio(t[f"products_new_{days}d"], t[f"products_{days}d"]),
+    )
+
+
+def _assortment(days: int) -> list[Feature]:
+    """What the products bought in a window are to all active customers."""
+    bought = f"mean over the products bought in the last {days} days"
+
+    def mean(name: str) -> Callable[[ibis.Table], ir.Value]:
+        return lambda t: ratio(t[f"{name}_{days}d"], t[f"products_{days}d"]) / _UNIT
+
+    return [
+        Feature(
+            f"products_buyers_share_{days}d",
+            "share",
+            365,
+            "assortment",
+            f"{bought}: share of the active customers who bought them in the last 365 days",
+            mean("buyers_share"),
+        ),
+        Feature(
+            f"products_buyers_again_share_{days}d",
+            "share",
+            365,
+            "assortment",
+            f"{bought}: of the active customers who bought them in the last 365 days, the share "
+            "who did so on two or more days",
+            mean("buyers_again_share"),
+        ),
+        Feature(
+            f"products_momentum_{days}d",
+            "log_ratio",
+            _MOMENTUM_DAYS,
+            "assortment",
+            f"{bought}: ln((purchase lines of the product in the last 30 days + 1) / (a third of "
+            "those in the 90 days before + 1)), less the same of all products; lines of the "
+            "active customers",
+            mean("momentum"),
+        ),
+    ]
+
+
+FEATURES: list[Feature] = [
+    *_numbers("products", (*PRODUCT_WINDOWS, 365)),
+    *_numbers("categories", (90, 365)),
+    Feature(
+        "products_repeated_count_365d",
+        "count",
+        365,
+        "breadth",
+        "different products bought on two or more days of the last 365",
+        lambda t: ibis.coalesce(t.products_repeated, 0),
+    ),
+    Feature(
+        "products_repeat_share_365d",
+        "share",
+        365,
+        "breadth",
+        "of the products bought in the last 365 days, the share bought on two or more days",
+        lambda t: ratio(t.products_repeated, t.products_365d),
+    ),
+    Feature(
+        "products_top_share_365d",
+        "share",
+        365,
+        "breadth",
+        "of the purchase lines in the last 365 days, the share of the most bought product",
+        lambda t: ratio(t.lines_top, t.lines_all),
+    ),
+    *(_new_share(days) for days in PRODUCT_WINDOWS),
+    *(feature for days in PRODUCT_WINDOWS for feature in _assortment(days)),
+]

@@ -4,6 +4,7 @@ import ibis
 import ibis.expr.types as ir
 
 from retention_ml.features.families.arithmetic import number, ratio
+from retention_ml.features.feature import Feature
 
 _BASKET = ("orders_count", "lines_count", "revenue_cents")
 
@@ -26,24 +27,24 @@ def with_gaps(days: ibis.Table) -> ibis.Table:
     """
     days = days.mutate(is_bought=days.orders_count > 0)
     # Days without a purchase are a partition of their own, out of the way of the others.
-    own = ["as_of_day", "customer_id", "is_bought"]
-    oldest_first = ibis.window(group_by=own, order_by=days.event_day)
-    newest_first = ibis.window(group_by=own, order_by=days.event_day.desc())
+    partition = ["as_of_day", "customer_id", "is_bought"]
+    oldest_first = ibis.window(group_by=partition, order_by=days.event_day)
+    newest_first = ibis.window(group_by=partition, order_by=days.event_day.desc())
     days = days.mutate(
         gap=days.event_day - days.event_day.lag().over(oldest_first),
         newest_rank=ibis.row_number().over(newest_first),
     )
     shortest_first = ibis.window(
-        group_by=own, order_by=[days.gap.isnull(), days.gap, days.event_day]
+        group_by=partition, order_by=[days.gap.isnull(), days.gap, days.event_day]
     )
     return days.mutate(
-        gaps_count=days.gap.count().over(ibis.window(group_by=own)),
-        recency=days.age_days.min().over(ibis.window(group_by=own)),
+        gaps_count=days.gap.count().over(ibis.window(group_by=partition)),
+        recency=days.age_days.min().over(ibis.window(group_by=partition)),
         gap_rank=ibis.row_number().over(shortest_first) + 1,
     )
 
 
-def sums(days: ibis.Table) -> dict[str, ir.Scalar]:
+def aggregates(days: ibis.Table) -> dict[str, ir.Scalar]:
     """Aggregates over a customer's days `with_gaps`."""
     has_gap = days.is_bought & days.gap.notnull()
     is_last = days.is_bought & (days.newest_rank == 0)
@@ -67,25 +68,88 @@ def sums(days: ibis.Table) -> dict[str, ir.Scalar]:
     }
 
 
-def features(t: ibis.Table) -> dict[str, ir.Value]:
-    """Columns from the sums and from `recency_days`."""
-    n = t.gap_count
-    mean = ratio(t.gap_sum, n)
-    median = ratio(t.gap_middle_sum, t.gap_middle_count)
-    spread = ratio(n * t.gap_square_sum - t.gap_sum * t.gap_sum, n * (n - 1)).sqrt()
-    return {
-        "gap_last_days": t.gap_last,
-        "gap_mean_days": mean,
-        "gap_median_days": median,
-        "gap_recent3_mean_days": ratio(t.gap_recent_sum, t.gap_recent_count),
-        "gap_max_days": t.gap_max,
-        "gap_std_days": spread,
-        "gap_variation_ratio": ratio(spread, mean),
-        "gap_last_over_mean_ratio": ratio(t.gap_last, mean),
-        "recency_over_gap_mean_ratio": ratio(t.recency_days, mean),
-        "recency_over_gap_median_ratio": ratio(t.recency_days, median),
-    }
-
-
 def _only(condition: ir.BooleanValue, value: ir.NumericValue) -> ir.NumericValue:
     return ibis.ifelse(condition, value, ibis.null("int64"))
+
+
+def _mean(t: ibis.Table) -> ir.FloatingValue:
+    return ratio(t.gap_sum, t.gap_count)
+
+
+def _median(t: ibis.Table) -> ir.FloatingValue:
+    return ratio(t.gap_middle_sum, t.gap_middle_count)
+
+
+def _std(t: ibis.Table) -> ir.FloatingValue:
+    n = t.gap_count
+    return ratio(n * t.gap_square_sum - t.gap_sum * t.gap_sum, n * (n - 1)).sqrt()
+
+
+FEATURES: list[Feature] = [
+    Feature(
+        "gap_last_days",
+        "days",
+        None,
+        "gaps",
+        "days between the last two purchase days",
+        lambda t: t.gap_last,
+    ),
+    Feature("gap_mean_days", "days", None, "gaps", "mean days between purchase days", _mean),
+    Feature("gap_median_days", "days", None, "gaps", "median days between purchase days", _median),
+    Feature(
+        "gap_recent3_mean_days",
+        "days",
+        None,
+        "gaps",
+        "mean of the three most recent gaps between purchase days (of fewer, if there are fewer)",
+        lambda t: ratio(t.gap_recent_sum, t.gap_recent_count),
+    ),
+    Feature(
+        "gap_max_days",
+        "days",
+        None,
+        "gaps",
+        "longest gap between purchase days",
+        lambda t: t.gap_max,
+    ),
+    Feature(
+        "gap_std_days",
+        "days",
+        None,
+        "gaps",
+        "sample standard deviation of the gaps between purchase days",
+        _std,
+    ),
+    Feature(
+        "gap_variation_ratio",
+        "ratio",
+        None,
+        "gaps",
+        "standard deviation of the gaps over their mean",
+        lambda t: ratio(_std(t), _mean(t)),
+    ),
+    Feature(
+        "gap_last_over_mean_ratio",
+        "ratio",
+        None,
+        "gaps",
+        "last gap over the mean gap",
+        lambda t: ratio(t.gap_last, _mean(t)),
+    ),
+    Feature(
+        "recency_over_gap_mean_ratio",
+        "ratio",
+        None,
+        "gaps",
+        "days since the last purchase day over the mean gap",
+        lambda t: ratio(t.recency_days, _mean(t)),
+    ),
+    Feature(
+        "recency_over_gap_median_ratio",
+        "ratio",
+        None,
+        "gaps",
+        "days since the last purchase day over the median gap",
+        lambda t: ratio(t.recency_days, _median(t)),
+    ),
+]

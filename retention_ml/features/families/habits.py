@@ -5,35 +5,74 @@ from math import pi
 import ibis
 import ibis.expr.types as ir
 
-from retention_ml.features.catalogue import DAY_PARTS, WEEKDAYS
 from retention_ml.features.families.arithmetic import ratio, rounded, within
+from retention_ml.features.feature import Feature
 
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+DAY_PARTS = {
+    "night": "00:00 to 06:00",
+    "morning": "06:00 to 12:00",
+    "afternoon": "12:00 to 18:00",
+    "evening": "18:00 to 24:00",
+}
 _YEAR = 365.2425
 
 
-def sums(days: ibis.Table) -> dict[str, ir.Scalar]:
-    """Aggregates over a customer's days."""
+def aggregates(days: ibis.Table) -> dict[str, ir.Scalar]:
+    """Aggregates over a customer's days; the orders of all days come from `purchases`."""
     weekday = (days.event_day + 3) % 7  # day 0, 1970-01-01, was a Thursday
     inside = days.age_days <= 365
-    found: dict[str, ir.Scalar] = {
+    columns: dict[str, ir.Scalar] = {
         f"orders_{name}_365d": ibis.ifelse(inside & (weekday == number), days.orders_count, 0).sum()
         for number, name in enumerate(WEEKDAYS)
     }
     for part in DAY_PARTS:
-        found[f"orders_{part}_365d"] = within(days, f"orders_{part}_count", 365)
-    return found
+        columns[f"orders_{part}_365d"] = within(days, f"orders_{part}_count", 365)
+    return columns
 
 
-def features(t: ibis.Table) -> dict[str, ir.Value]:
-    """Columns from the sums, the orders of `purchases` and the day itself."""
-    orders = t.orders_count_365d
-    phase = ratio(t.as_of_day * 10_000 % round(_YEAR * 10_000), ibis.literal(_YEAR * 10_000))
-    return {
-        **{
-            f"orders_{name}_share_365d": ratio(t[f"orders_{name}_365d"], orders)
-            for name in (*WEEKDAYS, *DAY_PARTS)
-        },
-        "orders_weekend_share_365d": ratio(t.orders_saturday_365d + t.orders_sunday_365d, orders),
-        "season_sin": rounded((phase * (2 * pi)).sin()),
-        "season_cos": rounded((phase * (2 * pi)).cos()),
-    }
+def _phase(t: ibis.Table) -> ir.FloatingValue:
+    """The time of the year of as_of as an angle, 0 at the start of 1970."""
+    turn = ratio(t.as_of_day * 10_000 % round(_YEAR * 10_000), ibis.literal(_YEAR * 10_000))
+    return turn * (2 * pi)
+
+
+def _share(name: str, when: str) -> Feature:
+    return Feature(
+        f"orders_{name}_share_365d",
+        "share",
+        365,
+        "habits",
+        f"share of the purchases of the last 365 days made {when}",
+        lambda t: ratio(t[f"orders_{name}_365d"], t.orders_count_365d),
+    )
+
+
+FEATURES: list[Feature] = [
+    *(_share(day, f"on a {day.title()}") for day in WEEKDAYS),
+    Feature(
+        "orders_weekend_share_365d",
+        "share",
+        365,
+        "habits",
+        "share of the purchases of the last 365 days made on a Saturday or Sunday",
+        lambda t: ratio(t.orders_saturday_365d + t.orders_sunday_365d, t.orders_count_365d),
+    ),
+    *(_share(part, f"from {hours} by the shop's clock") for part, hours in DAY_PARTS.items()),
+    Feature(
+        "season_sin",
+        "phase",
+        None,
+        "season",
+        "sine of the time of the year of as_of (0 at New Year, 1 at the end of March)",
+        lambda t: rounded(_phase(t).sin()),
+    ),
+    Feature(
+        "season_cos",
+        "phase",
+        None,
+        "season",
+        "cosine of the time of the year of as_of (1 at New Year, -1 at the start of July)",
+        lambda t: rounded(_phase(t).cos()),
+    ),
+]

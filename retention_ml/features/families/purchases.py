@@ -5,7 +5,6 @@ from math import log
 import ibis
 import ibis.expr.types as ir
 
-from retention_ml.features.catalogue import HALF_LIVES, WINDOWS
 from retention_ml.features.families.arithmetic import (
     days_since,
     days_within,
@@ -13,67 +12,123 @@ from retention_ml.features.families.arithmetic import (
     ratio,
     within,
 )
+from retention_ml.features.feature import Feature, Unit
 
+WINDOWS = (7, 14, 30, 60, 90, 180, 365)
+HALF_LIVES = (15, 45, 135)
+TREND_WINDOWS = (30, 90)
 _WEIGHT = 2**40
 _CENTS_WEIGHT = 2**28  # leaves room for 300 million units of money a day in 64 bits
-_TREND_WINDOWS = (30, 90)
 
 
-def sums(days: ibis.Table) -> dict[str, ir.Scalar]:
+def aggregates(days: ibis.Table) -> dict[str, ir.Scalar]:
     """Aggregates over a customer's days."""
-    bought = days.orders_count > 0
-    found: dict[str, ir.Scalar] = {
+    is_bought = days.orders_count > 0
+    columns: dict[str, ir.Scalar] = {
         "recency_days": days_since(days, "orders_count"),
-        "tenure_days": ibis.ifelse(bought, days.age_days, ibis.null("int64")).max(),
+        "tenure_days": ibis.ifelse(is_bought, days.age_days, ibis.null("int64")).max(),
         "orders_count": days.orders_count.sum(),
         "revenue_cents": days.revenue_cents.sum(),
         "purchase_days_count": days_within(days, "orders_count", None),
         "revenue_decayed": _decayed(days, "revenue_cents", 45, _CENTS_WEIGHT),
     }
     for window in WINDOWS:
-        found[f"orders_count_{window}d"] = within(days, "orders_count", window)
-        found[f"revenue_cents_{window}d"] = within(days, "revenue_cents", window)
-        found[f"purchase_days_count_{window}d"] = days_within(days, "orders_count", window)
-    for window in _TREND_WINDOWS:
-        found[f"orders_before_{window}d"] = within(days, "orders_count", window, window)
-        found[f"revenue_before_{window}d"] = within(days, "revenue_cents", window, window)
+        columns[f"orders_count_{window}d"] = within(days, "orders_count", window)
+        columns[f"revenue_cents_{window}d"] = within(days, "revenue_cents", window)
+        columns[f"purchase_days_count_{window}d"] = days_within(days, "orders_count", window)
+    for window in TREND_WINDOWS:
+        columns[f"orders_before_{window}d"] = within(days, "orders_count", window, window)
+        columns[f"revenue_before_{window}d"] = within(days, "revenue_cents", window, window)
     for half_life in HALF_LIVES:
-        found[f"orders_decayed_{half_life}d"] = _decayed(days, "orders_count", half_life, _WEIGHT)
-    return found
-
-
-def features(t: ibis.Table) -> dict[str, ir.Value]:
-    """Columns from the sums."""
-    found: dict[str, ir.Value] = {
-        "recency_days": t.recency_days,
-        "tenure_days": t.tenure_days,
-        "purchase_span_days": t.tenure_days - t.recency_days,
-        "is_one_time_buyer": ibis.ifelse(t.purchase_days_count == 1, 1, 0),
-        "revenue_decayed_cents_45d": t.revenue_decayed.cast("float64") / _CENTS_WEIGHT,
-    }
-    for name in (
-        "orders_count",
-        "revenue_cents",
-        "purchase_days_count",
-        *(
-            f"{noun}_{window}d"
-            for noun in ("orders_count", "revenue_cents", "purchase_days_count")
-            for window in WINDOWS
-        ),
-    ):
-        found[name] = t[name]
-    for half_life in HALF_LIVES:
-        sum_of_weights = t[f"orders_decayed_{half_life}d"].cast("float64")
-        found[f"orders_decayed_count_{half_life}d"] = sum_of_weights / _WEIGHT
-    for window in _TREND_WINDOWS:
-        orders, before = t[f"orders_count_{window}d"], t[f"orders_before_{window}d"]
-        found[f"orders_trend_{window}d"] = log_ratio(orders, before)
-        paid, earlier = t[f"revenue_cents_{window}d"], t[f"revenue_before_{window}d"]
-        found[f"revenue_trend_{window}d"] = ratio(paid - earlier, paid + earlier)
-    return found
+        columns[f"orders_decayed_{half_life}d"] = _decayed(days, "orders_count", half_life, _WEIGHT)
+    return columns
 
 
 def _decayed(days: ibis.Table, column: str, half_life: int, unit: int) -> ir.IntegerScalar:
     """The sum of the counter, weighted 2^(-age / half-life), in 1 / `unit` of the counter."""
     weight = (days.age_days.cast("float64") * (-log(2) / half_life)).exp()
     return (days[column] * (weight * unit + 0.5).floor().cast("int64")).sum()
+
+
+def _windows(name: str, unit: Unit, family: str, what: str) -> list[Feature]:
+    """An aggregate in each window, and over the whole history."""
+    return [
+        *(
+            Feature(f"{name}_{days}d", unit, days, family, f"{what} in the last {days} days")
+            for days in WINDOWS
+        ),
+        Feature(name, unit, None, family, f"{what} so far"),
+    ]
+
+
+def _order_activity(half_life: int) -> Feature:
+    return Feature(
+        f"orders_decayed_count_{half_life}d",
+        "count",
+        None,
+        "frequency",
+        f"purchases so far, each counted less with age: half after {half_life} days",
+        lambda t: t[f"orders_decayed_{half_life}d"].cast("float64") / _WEIGHT,
+    )
+
+
+def _trends(days: int) -> list[Feature]:
+    def revenue_trend(t: ibis.Table) -> ir.FloatingValue:
+        now, before = t[f"revenue_cents_{days}d"], t[f"revenue_before_{days}d"]
+        return ratio(now - before, now + before)
+
+    return [
+        Feature(
+            f"orders_trend_{days}d",
+            "log_ratio",
+            2 * days,
+            "trend",
+            f"ln((purchases in the last {days} days + 1) / "
+            f"(purchases in the {days} days before + 1))",
+            lambda t: log_ratio(t[f"orders_count_{days}d"], t[f"orders_before_{days}d"]),
+        ),
+        Feature(
+            f"revenue_trend_{days}d",
+            "ratio",
+            2 * days,
+            "trend",
+            f"(paid in the last {days} days - paid in the {days} days before) over their sum, "
+            "-1 to 1",
+            revenue_trend,
+        ),
+    ]
+
+
+FEATURES: list[Feature] = [
+    Feature("recency_days", "days", None, "recency", "days since the last purchase day"),
+    Feature("tenure_days", "days", None, "recency", "days since the first purchase day"),
+    Feature(
+        "purchase_span_days",
+        "days",
+        None,
+        "recency",
+        "days from the first to the last purchase day",
+        lambda t: t.tenure_days - t.recency_days,
+    ),
+    Feature(
+        "is_one_time_buyer",
+        "flag",
+        None,
+        "recency",
+        "1 where all purchases fell on one day, else 0",
+        lambda t: ibis.ifelse(t.purchase_days_count == 1, 1, 0),
+    ),
+    *_windows("orders_count", "count", "frequency", "purchases"),
+    *_windows("purchase_days_count", "count", "frequency", "days with a purchase"),
+    *(_order_activity(half_life) for half_life in HALF_LIVES),
+    *_windows("revenue_cents", "cents", "monetary", "paid for merchandise"),
+    Feature(
+        "revenue_decayed_cents_45d",
+        "cents",
+        None,
+        "monetary",
+        "paid for merchandise so far, each amount counted less with age: half after 45 days",
+        lambda t: t.revenue_decayed.cast("float64") / _CENTS_WEIGHT,
+    ),
+    *(feature for days in TREND_WINDOWS for feature in _trends(days)),
+]

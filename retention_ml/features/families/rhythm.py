@@ -3,57 +3,37 @@
 import ibis
 import ibis.expr.types as ir
 
-from retention_ml.features.catalogue import SILENCES, WEEK_WINDOWS, YEAR_AGO_WINDOWS
 from retention_ml.features.families.arithmetic import number, ratio, within
+from retention_ml.features.feature import Feature
 
+SILENCES = (7, 14, 30, 60, 90)
+WEEK_WINDOWS = (28, 56, 91, 182, 364)
+YEAR_AGO_WINDOWS = (30, 90)
 _WEEK = 7
 _MONTH = 30
 _YEAR_OF_WEEKS = 52 * _WEEK
 
 
-def sums(days: ibis.Table) -> dict[str, ir.Scalar]:
+def aggregates(days: ibis.Table) -> dict[str, ir.Scalar]:
     """Aggregates over a customer's days `gaps.with_gaps`."""
     has_gap = days.is_bought & days.gap.notnull()
     opens_week = _opens(days, _WEEK)
-    found: dict[str, ir.Scalar] = {
+    columns: dict[str, ir.Scalar] = {
         "gaps_longer": number(has_gap & (days.gap > days.recency)),
         "weeks": number(opens_week),
         "months": number(_opens(days, _MONTH)),
     }
     for silence in SILENCES:
         beyond = has_gap & (days.gap > silence)
-        found[f"silent_{silence}"] = ibis.ifelse(beyond, days.gap - silence, 0).sum()
-        found[f"gaps_longer_{silence}"] = number(has_gap & (days.gap > days.recency + silence))
+        columns[f"silent_{silence}"] = ibis.ifelse(beyond, days.gap - silence, 0).sum()
+        columns[f"gaps_longer_{silence}"] = number(has_gap & (days.gap > days.recency + silence))
     for window in WEEK_WINDOWS:
-        found[f"weeks_{window}d"] = number(opens_week & (days.age_days <= window))
+        columns[f"weeks_{window}d"] = number(opens_week & (days.age_days <= window))
     for window in YEAR_AGO_WINDOWS:
-        found[f"orders_year_ago_count_{window}d"] = within(
+        columns[f"orders_year_ago_count_{window}d"] = within(
             days, "orders_count", window, _YEAR_OF_WEEKS - window
         )
-    return found
-
-
-def features(t: ibis.Table) -> dict[str, ir.Value]:
-    """Columns from the sums, `recency_days` and `tenure_days`."""
-    found: dict[str, ir.Value] = {
-        "purchase_weeks_share": ratio(t.weeks, _spans(t.tenure_days, _WEEK)),
-        "purchase_months_share": ratio(t.months, _spans(t.tenure_days, _MONTH)),
-    }
-    for silence in SILENCES:
-        still = ibis.greatest(t.recency_days - silence, 0)
-        seen = ibis.greatest(t.tenure_days - silence, 0)
-        found[f"silent_{silence}_days_share"] = ratio(t[f"silent_{silence}"] + still, seen)
-        found[f"gaps_longer_{silence}_days_share"] = ratio(
-            t[f"gaps_longer_{silence}"] + 1, t.gaps_longer + 2
-        )
-    for window in WEEK_WINDOWS:
-        weeks = t[f"weeks_{window}d"]
-        lived = ibis.least(_spans(t.tenure_days, _WEEK), window // _WEEK)
-        found[f"purchase_weeks_count_{window}d"] = weeks
-        found[f"purchase_weeks_share_{window}d"] = ratio(weeks, lived)
-    for window in YEAR_AGO_WINDOWS:
-        found[f"orders_year_ago_count_{window}d"] = t[f"orders_year_ago_count_{window}d"]
-    return found
+    return columns
 
 
 def _opens(days: ibis.Table, length: int) -> ir.BooleanValue:
@@ -69,3 +49,97 @@ def _opens(days: ibis.Table, length: int) -> ir.BooleanValue:
 def _spans(tenure_days: ir.IntegerValue, length: int) -> ir.IntegerValue:
     """Spans that a customer has lived through, the one begun included."""
     return (tenure_days + (length - 1)) // length
+
+
+def _weeks(days: int) -> list[Feature]:
+    """Weeks with a purchase in a window: their number and their share."""
+
+    def share(t: ibis.Table) -> ir.FloatingValue:
+        lived = ibis.least(_spans(t.tenure_days, _WEEK), days // _WEEK)
+        return ratio(t[f"weeks_{days}d"], lived)
+
+    return [
+        Feature(
+            f"purchase_weeks_count_{days}d",
+            "count",
+            days,
+            "frequency",
+            "weeks (seven days each, counted back from as_of) with a purchase in the last "
+            f"{days} days",
+            lambda t: t[f"weeks_{days}d"],
+        ),
+        Feature(
+            f"purchase_weeks_share_{days}d",
+            "share",
+            days,
+            "frequency",
+            f"of the weeks in the last {days} days, or since the first purchase where that is "
+            "later, the share with a purchase",
+            share,
+        ),
+    ]
+
+
+def _silences(days: int) -> list[Feature]:
+    """How usual it is for a customer to be silent for some days, at all and from now on."""
+
+    def silent_share(t: ibis.Table) -> ir.FloatingValue:
+        current = ibis.greatest(t.recency_days - days, 0)
+        observed = ibis.greatest(t.tenure_days - days, 0)
+        return ratio(t[f"silent_{days}"] + current, observed)
+
+    return [
+        Feature(
+            f"silent_{days}_days_share",
+            "share",
+            None,
+            "gaps",
+            f"of the days since the first purchase day that {days} whole days have followed, the "
+            f"share after which those {days} days had no purchase",
+            silent_share,
+        ),
+        Feature(
+            f"gaps_longer_{days}_days_share",
+            "share",
+            None,
+            "gaps",
+            "of the gaps between purchase days longer than the days since the last one, the share "
+            f"longer by more than {days} days; one imagined gap on either side draws it to a half",
+            lambda t: ratio(t[f"gaps_longer_{days}"] + 1, t.gaps_longer + 2),
+        ),
+    ]
+
+
+FEATURES: list[Feature] = [
+    Feature(
+        "purchase_weeks_share",
+        "share",
+        None,
+        "frequency",
+        "of the weeks since the first purchase (seven days each, counted back from as_of), the "
+        "share with a purchase",
+        lambda t: ratio(t.weeks, _spans(t.tenure_days, _WEEK)),
+    ),
+    Feature(
+        "purchase_months_share",
+        "share",
+        None,
+        "frequency",
+        "of the spans of 30 days since the first purchase (counted back from as_of), the share "
+        "with a purchase",
+        lambda t: ratio(t.months, _spans(t.tenure_days, _MONTH)),
+    ),
+    *(feature for days in WEEK_WINDOWS for feature in _weeks(days)),
+    *(
+        Feature(
+            f"orders_year_ago_count_{days}d",
+            "count",
+            _YEAR_OF_WEEKS,
+            "frequency",
+            f"purchases in the {days} days that began {_YEAR_OF_WEEKS} days ago: the same weeks a "
+            "year before",
+        )
+        for days in YEAR_AGO_WINDOWS
+    ),
+    *(feature for days in SILENCES for feature in _silences(days)),
+]

@@ -1,1 +1,1 @@
-"""Backtests: models of past days, each judged by what followed."""
+"""Backtests: models of past days, each evaluated on the outcome."""

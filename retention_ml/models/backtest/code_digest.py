@@ -1,4 +1,4 @@
-"""The digest of the code that a fit runs, so that results of other code are not taken for its own."""
+"""The digest of the code that a fit runs, so that results of other code are not reused."""
 
 import ast
 import hashlib
@@ -8,14 +8,16 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-_ROOT = "retention_ml.models"
+from retention_ml.models.training import training_data
+
+# What a fit runs; features are in the digests of the training data and of what is predicted.
+_ROOTS = ("retention_ml.models", "retention_ml.labels", "retention_ml.statistics")
 LIBRARIES = ("lightgbm", "numpy", "optuna", "scikit-learn", "scipy")
 
 
 @cache
 def code_digest(module: str) -> str:
-    """SHA-256 over the source of a module, everything in `models` it imports or learns
-    from, and the libraries."""
+    """SHA-256 over a module, all it and the training data import of `_ROOTS`, and the libraries."""
     total = hashlib.sha256()
     for name, path in sorted(_reached(module).items()):
         total.update(f"{name}\0".encode())
@@ -33,17 +35,16 @@ def versions() -> dict[str, str]:
 
 def _reached(module: str) -> dict[str, Path]:
     """Files of the modules that a module imports, at the top or inside functions, itself too."""
-    found: dict[str, Path] = {}
-    # What rows a model learns from is decided there.
-    waiting = [module, f"{_ROOT}.training.training_data"]
+    files: dict[str, Path] = {}
+    waiting = [module, training_data.__name__]
     while waiting:
         name = waiting.pop()
         path = _file(name)
-        if name in found or path is None:
+        if name in files or path is None:
             continue
-        found[name] = path
+        files[name] = path
         waiting += _imported(path)
-    return found
+    return files
 
 
 def _imported(path: Path) -> Iterator[str]:
@@ -54,7 +55,7 @@ def _imported(path: Path) -> Iterator[str]:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         else:
             continue
-        yield from (name for name in names if name.startswith(_ROOT))
+        yield from (name for name in names if name.startswith(_ROOTS))
 
 
 @cache

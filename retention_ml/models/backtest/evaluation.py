@@ -2,19 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 
+from retention_ml.clock import day_of
 from retention_ml.labels.definition import ChurnDefinition
-from retention_ml.models.backtest.contenders import CHAMPION, Contestant
+from retention_ml.models.backtest.contenders import CHAMPION, Contender
 from retention_ml.statistics.arrays import Bools
-from retention_ml.statistics.metrics import METRICS, Evaluation, Interval, Predictions, evaluate
+from retention_ml.statistics.bootstrap import Interval
+from retention_ml.statistics.metrics import METRICS, Evaluation, Predictions, evaluate
 
 PAIRED = ("roc_auc", "log_loss", "brier", "ece")
 SEGMENT_RIVAL = "mbg_nbd"
-_EPOCH = date(1970, 1, 1)
 _DIGITS = 7
 
 Document = dict[str, Any]
@@ -28,21 +28,21 @@ class Bootstrap:
     seed: int
 
 
-def judgement(
+def evaluate_backtest(
     predictions: Predictions,
     *,
-    contestants: Sequence[Contestant],
+    contenders: Sequence[Contender],
     definition: ChurnDefinition,
     segments: Mapping[str, Bools],
     about: Mapping[str, Mapping[str, Mapping[str, Any]]],
     bootstrap: Bootstrap,
 ) -> Document:
-    """Everything there is to say, as plain JSON values.
+    """Every figure of the report, as plain JSON values.
 
     Parameters
     ----------
     predictions : Predictions
-    contestants : sequence of Contestant
+    contenders : sequence of Contender
         The models, the one that others are compared with first if there is no champion.
     definition : ChurnDefinition
     segments : mapping of str to array of bool, shape (n,)
@@ -57,7 +57,7 @@ def judgement(
         `differences` (the reference minus each other model, paired), `segments`, `bootstrap`.
         Figures are `{value, lower, upper}`, means over days with 95 % intervals.
     """
-    names = [each.name for each in contestants]
+    names = [each.name for each in contenders]
     reference = CHAMPION if CHAMPION in names else names[0]
     evaluation = evaluate(predictions, draws=bootstrap.draws, seed=bootstrap.seed, models=names)
     days = [int(day) for day in np.unique(predictions.days)]
@@ -88,7 +88,7 @@ def judgement(
                     for day in days
                 },
             }
-            for each in contestants
+            for each in contenders
         },
         "differences": {
             name: {
@@ -123,34 +123,34 @@ def _segments(
     models: Sequence[str],
     bootstrap: Bootstrap,
 ) -> Document:
-    found: Document = {}
-    for label, inside in segments.items():
-        if not inside.any():
+    document: Document = {}
+    for label, mask in segments.items():
+        if not mask.any():
             continue
-        own = Predictions(
-            days=predictions.days[inside],
-            groups=predictions.groups[inside],
-            outcome=predictions.outcome[inside],
-            models={name: predictions.models[name][inside] for name in models},
+        subset = Predictions(
+            days=predictions.days[mask],
+            groups=predictions.groups[mask],
+            outcome=predictions.outcome[mask],
+            models={name: predictions.models[name][mask] for name in models},
         )
-        evaluation: Evaluation = evaluate(own, draws=bootstrap.draws, seed=bootstrap.seed)
-        found[label] = {
-            "rows": int(inside.sum()),
-            "churn_rate": _rounded(float(own.outcome.mean())),
+        evaluation: Evaluation = evaluate(subset, draws=bootstrap.draws, seed=bootstrap.seed)
+        document[label] = {
+            "rows": int(mask.sum()),
+            "churn_rate": _rounded(float(subset.outcome.mean())),
             "models": {
                 name: {
-                    "mean_probability": _rounded(float(own.models[name].mean())),
+                    "mean_probability": _rounded(float(subset.models[name].mean())),
                     **_figures(evaluation.values[name]),
                 }
                 for name in models
             },
         }
         if len(models) > 1:
-            found[label]["difference"] = {
+            document[label]["difference"] = {
                 metric: _figure(evaluation.difference(models[0], models[1], metric))
                 for metric in PAIRED
             }
-    return found
+    return document
 
 
 def _figures(values: Mapping[str, Interval]) -> Document:
@@ -171,4 +171,4 @@ def _rounded(value: float) -> float | None:
 
 
 def _day(number: int) -> str:
-    return str(_EPOCH + timedelta(days=number))
+    return str(day_of(number))

@@ -1,4 +1,4 @@
-"""What the customers of past days did afterwards, as well as it is known by now."""
+"""Labels of past days, as well as they are known by now."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -11,12 +11,12 @@ from retention_ml.labels.maturity import feed, labels_of
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
-# Models know only their own day; what they are held against is everything that was learnt since,
-# late deliveries and corrections too.
+# Models know only their own day; they are evaluated on everything that is known by now, late
+# deliveries and corrections too.
 _ALL_THERE_IS = date(9999, 1, 1)
 
 
-def demand(warehouse: Warehouse, settings: Settings, days: Sequence[date]) -> None:
+def require_outcomes(warehouse: Warehouse, settings: Settings, days: Sequence[date]) -> None:
     """Refuse days whose outcome the orders at hand do not cover.
 
     Raises
@@ -25,10 +25,10 @@ def demand(warehouse: Warehouse, settings: Settings, days: Sequence[date]) -> No
         The window of a day reaches beyond the last day with orders.
     """
     definition = churn_definition(settings)
-    covered = feed(warehouse, timezone=definition.timezone, known_as_of=_ALL_THERE_IS)
-    if covered is None:
+    coverage = feed(warehouse, timezone=definition.timezone, known_as_of=_ALL_THERE_IS)
+    if coverage is None:
         raise NotReady("There are no orders to backtest on. Ingest a source with orders first.")
-    ends_on = covered.ends_on
+    ends_on = coverage.ends_on
     for day in sorted(days):
         closes = definition.window(day)[1]
         if closes > ends_on:
@@ -41,7 +41,7 @@ def demand(warehouse: Warehouse, settings: Settings, days: Sequence[date]) -> No
             )
 
 
-def outcomes(warehouse: Warehouse, settings: Settings, as_of: date) -> pa.Table:
+def read_labels(warehouse: Warehouse, settings: Settings, as_of: date) -> pa.Table:
     """`customer_id, is_churned` of the customers active on a day, ordered by customer."""
-    found = labels_of(warehouse, settings=settings, days=[as_of], known_as_of=_ALL_THERE_IS)
-    return found.select(["customer_id", "is_churned"]).sort_by("customer_id")
+    table = labels_of(warehouse, settings=settings, days=[as_of], known_as_of=_ALL_THERE_IS)
+    return table.select(["customer_id", "is_churned"]).sort_by("customer_id")

@@ -1,15 +1,16 @@
 """The report of a backtest to read: one HTML file with its figures inside, readable offline."""
 
-import base64
 from collections.abc import Mapping
-from importlib.resources import files
+from functools import cache
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment
 
-from retention_ml.models.backtest import figures
+from retention_ml import pages
 from retention_ml.models.backtest.evaluation import SEGMENT_RIVAL
+from retention_ml.models.backtest.figures import backtest_figures
+from retention_ml.models.evaluation.figures.axes import png
 from retention_ml.statistics.metrics import Predictions
 
 METRICS = {
@@ -26,38 +27,27 @@ _DRAWN = ("recency", "rfm_logistic", SEGMENT_RIVAL, "lightgbm_tuned")
 
 
 def page(document: Mapping[str, Any], predictions: Predictions) -> str:
-    """The report of a judged backtest.
+    """The report of an evaluated backtest.
 
     Parameters
     ----------
     document : mapping
-        See `judgement.judgement`.
+        See `evaluation.evaluate_backtest`.
     predictions : Predictions
-        What was judged.
+        What was evaluated.
     """
     reference = document["reference"]
     others = [name for name in document["models"] if name != reference]
-    drawn = [reference, *([name for name in others if name in _DRAWN] or others[:4])]
-    made: dict[str, Any] = {}
-    if 0 < predictions.outcome.sum() < len(predictions.outcome):
-        made = {
-            "roc": figures.roc(predictions, drawn),
-            "precision_recall": figures.precision_recall(predictions, drawn),
-            "calibration": figures.calibration(predictions, drawn),
-            "lift_and_gains": figures.lift_and_gains(predictions, drawn),
-            "segments": figures.segments(document),
-            "over_time": figures.over_time(document, drawn),
-        }
-        if document["differences"]:
-            made["differences"] = figures.differences(document)
-    return str(
+    models = [reference, *([name for name in others if name in _DRAWN] or others[:4])]
+    figures = backtest_figures(document, predictions, models)
+    return (
         _environment()
-        .from_string(_text("retention_ml.models.backtest", "report.html.jinja"))
+        .get_template("report.html.jinja")
         .render(
             document=document,
             metrics=METRICS,
-            images={name: _inline(figure) for name, figure in made.items()},
-            better=_better(document),
+            images={name: pages.inline_png(png(figure)) for name, figure in figures.items()},
+            ranking=_ranking(document),
             rows_count=len(predictions.outcome),
             customers_count=len(np.unique(predictions.groups)),
             seconds=_seconds(document),
@@ -65,46 +55,33 @@ def page(document: Mapping[str, Any], predictions: Predictions) -> str:
     )
 
 
-def _better(document: Mapping[str, Any]) -> dict[str, list[str]]:
+def _ranking(document: Mapping[str, Any]) -> dict[str, list[str]]:
     """Models that the reference beats, ties with, and loses to, by paired ROC AUC."""
-    found: dict[str, list[str]] = {"beats": [], "ties": [], "loses": []}
-    for name, own in document["differences"].items():
-        lower, upper = own["roc_auc"]["lower"], own["roc_auc"]["upper"]
+    models: dict[str, list[str]] = {"beats": [], "ties": [], "loses": []}
+    for name, difference in document["differences"].items():
+        lower, upper = difference["roc_auc"]["lower"], difference["roc_auc"]["upper"]
         verdict = "ties"
         if lower is not None and lower > 0:
             verdict = "beats"
         elif upper is not None and upper < 0:
             verdict = "loses"
-        found[verdict].append(name)
-    return found
+        models[verdict].append(name)
+    return models
 
 
 def _seconds(document: Mapping[str, Any]) -> dict[str, float]:
     """Mean seconds of a fit by model."""
     return {
-        name: float(np.mean([own["fit"]["seconds"] for own in model["by_as_of"].values()]))
+        name: float(np.mean([day["fit"]["seconds"] for day in model["by_as_of"].values()]))
         for name, model in document["models"].items()
     }
 
 
-def _inline(figure: Any) -> str:
-    return "data:image/png;base64," + base64.b64encode(figures.png(figure)).decode()
-
-
+@cache
 def _environment() -> Environment:
-    made = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    made.filters["number"] = _number
-    made.filters["count"] = lambda value: f"{value:,}"
-    made.globals["style"] = _text("retention_ml.quality", "style.css")
-    return made
+    return pages.environment("retention_ml.models.backtest", number=_number)
 
 
 def _number(value: float | None, style: str) -> str:
     """The number in that style, a dash where there is none."""
     return "–" if value is None else f"{value:{style}}"
-
-
-def _text(package: str, name: str) -> str:
-    return files(package).joinpath("pages", name).read_text(encoding="utf-8")

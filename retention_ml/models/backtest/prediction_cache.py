@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from retention_ml.atomic_files import replacing
 from retention_ml.labels.definition import churn_definition
 from retention_ml.models.backtest.code_digest import code_digest
 from retention_ml.models.backtest.contenders import Recipe
@@ -22,15 +22,15 @@ _ABOUT = b"backtest"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """What one model said on one day.
+class CachedPredictions:
+    """The predictions of one model on one day.
 
     Parameters
     ----------
     customers : pa.ChunkedArray of string, shape (n,)
     probability : array of float64, shape (n,)
     about : mapping
-        `seconds` of the fit, `params`, `notes`, `rows_count` and `days` learnt from.
+        `seconds` of the fit, `params`, `notes`, `rows_count` and `days` trained on.
     """
 
     customers: pa.ChunkedArray
@@ -39,12 +39,12 @@ class Part:
 
 
 def path_of(
-    settings: Settings, recipe: Recipe, as_of: date, learnt_digest: str, scored_digest: str
+    settings: Settings, recipe: Recipe, as_of: date, training_digest: str, features_digest: str
 ) -> Path:
-    """Where the predictions of a recipe for a day lie.
+    """Where the predictions of a recipe for a day are stored.
 
     The name holds a digest of everything that decides them: churn definition, training settings,
-    the rows learnt from, the rows scored, the recipe and its code.
+    the training data, the features, the recipe and its code.
     """
     training = settings.training.model_dump(
         mode="json", exclude={"every_days", "bootstrap_draws", "candidates", "evaluation_count"}
@@ -53,8 +53,8 @@ def path_of(
         "as_of": str(as_of),
         "definition": churn_definition(settings).canonical,
         "training": training,
-        "learnt": learnt_digest,
-        "scored": scored_digest,
+        "training_data": training_digest,
+        "features": features_digest,
         "recipe": repr(recipe),
         "code": code_digest(recipe.module),
     }
@@ -63,20 +63,18 @@ def path_of(
     return folder / f"{as_of}_{recipe.name}_{key}.parquet"
 
 
-def write(path: Path, part: Part) -> None:
-    """Write a part that appears complete or not at all."""
-    table = pa.table({"customer_id": part.customers, "probability": part.probability})
-    table = table.replace_schema_metadata({_ABOUT: json.dumps(dict(part.about)).encode()})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{uuid4().hex}")
-    pq.write_table(table, draft)
-    draft.replace(path)
+def write(path: Path, predictions: CachedPredictions) -> None:
+    """Write predictions; the file appears complete or not at all."""
+    table = pa.table({"customer_id": predictions.customers, "probability": predictions.probability})
+    table = table.replace_schema_metadata({_ABOUT: json.dumps(dict(predictions.about)).encode()})
+    with replacing(path) as draft:
+        pq.write_table(table, draft)
 
 
-def read(path: Path) -> Part:
-    """A finished part."""
+def read(path: Path) -> CachedPredictions:
+    """Finished predictions."""
     table = pq.read_table(path)
-    return Part(
+    return CachedPredictions(
         customers=table["customer_id"],
         probability=table["probability"].to_numpy(),
         about=json.loads(table.schema.metadata[_ABOUT]),

@@ -1,15 +1,15 @@
-"""What all models of a backtest said, beside what happened; as a table for anyone to recompute."""
+"""The predictions of all models of a backtest with the labels, as a table for anyone to recompute."""
 
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from retention_ml.atomic_files import replacing
 from retention_ml.errors import AccountingError
 from retention_ml.models.evaluation.segments import FEATURES, label, segments
 from retention_ml.statistics.arrays import Bools, Floats, Ints
@@ -17,13 +17,13 @@ from retention_ml.statistics.metrics import Predictions
 
 
 def of_day(
-    as_of: date, outcomes: pa.Table, probabilities: Mapping[str, tuple[pa.ChunkedArray, Floats]]
+    as_of: date, labels: pa.Table, probabilities: Mapping[str, tuple[pa.ChunkedArray, Floats]]
 ) -> pa.Table:
     """`as_of, customer_id, churned`, then a column of probabilities for each model.
 
     Parameters
     ----------
-    outcomes : pa.Table
+    labels : pa.Table
         `customer_id, is_churned`, ordered by customer.
     probabilities : mapping of str to (customers, probability)
         By model, ordered by customer.
@@ -31,13 +31,13 @@ def of_day(
     Raises
     ------
     AccountingError
-        A model predicted other customers than those whose outcome is known.
+        A model predicted other customers than those with labels.
     """
-    customers = outcomes["customer_id"].combine_chunks()
+    customers = labels["customer_id"].combine_chunks()
     columns: dict[str, pa.Array] = {
-        "as_of": pa.array([as_of] * outcomes.num_rows, pa.date32()),
+        "as_of": pa.array([as_of] * labels.num_rows, pa.date32()),
         "customer_id": customers,
-        "churned": outcomes["is_churned"].combine_chunks(),
+        "churned": labels["is_churned"].combine_chunks(),
     }
     for name, (predicted, probability) in probabilities.items():
         if not predicted.combine_chunks().equals(customers.cast(predicted.type)):
@@ -50,8 +50,8 @@ def of_day(
     return pa.table(columns)
 
 
-def numbered(table: pa.Table) -> Predictions:
-    """The predictions as numbers, ready to be judged."""
+def to_arrays(table: pa.Table) -> Predictions:
+    """The predictions as arrays, ready to be evaluated."""
     customers = table["customer_id"].combine_chunks().dictionary_encode()
     rank = pc.rank(customers.dictionary, tiebreaker="first").to_numpy()
     return Predictions(
@@ -62,22 +62,20 @@ def numbered(table: pa.Table) -> Predictions:
     )
 
 
-def segments_in_words(features: pa.Table) -> dict[str, Bools]:
-    """The rows of each of `models.segments`, by its words."""
+def labelled_segments(features: pa.Table) -> dict[str, Bools]:
+    """The rows of each of `evaluation.segments`, by its label."""
     return {label(code): inside for code, inside in segments(features).items()}
 
 
 def segment_features(features: pa.Table) -> pa.Table:
-    """The columns that `segments_in_words` reads."""
+    """The columns that `labelled_segments` reads."""
     return features.select(["as_of", *FEATURES])
 
 
 def write(table: pa.Table, path: Path) -> None:
     """Write the table as a Parquet file that appears complete or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{uuid4().hex}")
-    pq.write_table(table, draft, compression="zstd")
-    draft.replace(path)
+    with replacing(path) as draft:
+        pq.write_table(table, draft, compression="zstd")
 
 
 def _days(table: pa.Table) -> Ints:

@@ -1,4 +1,4 @@
-"""Jobs of a backtest spread over processes, or done here where one process is enough."""
+"""Tasks of a backtest spread over processes, or run here where one process is enough."""
 
 import multiprocessing
 import os
@@ -9,17 +9,17 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 
 from retention_ml.errors import RetentionError
-from retention_ml.models.backtest.worker import Desk, Done, Job
+from retention_ml.models.backtest.worker import Task, TaskResult, Worker
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
-_desk: Desk
+_worker: Worker
 
 
-def done(
-    warehouse: Warehouse, settings: Settings, jobs: Sequence[Job], workers: int
-) -> Iterator[Done]:
-    """Each job as it is finished.
+def run_tasks(
+    warehouse: Warehouse, settings: Settings, tasks: Sequence[Task], workers: int
+) -> Iterator[TaskResult]:
+    """The result of each task as it is finished.
 
     With several `workers` each is a process with a connection of its own and one thread: the same
     results as with one, which has `settings.compute.threads`. Whatever ends the iteration early
@@ -30,19 +30,19 @@ def done(
     RetentionError
         A process was killed.
     """
-    if min(workers, len(jobs)) <= 1:
-        desk = Desk(warehouse, settings, settings.compute.threads)
-        yield from map(desk.do, jobs)
+    if min(workers, len(tasks)) <= 1:
+        worker = Worker(warehouse, settings, settings.compute.threads)
+        yield from map(worker.run, tasks)
         return
     before = {child.pid for child in multiprocessing.active_children()}
     pool = ProcessPoolExecutor(
-        max_workers=min(workers, len(jobs)),
+        max_workers=min(workers, len(tasks)),
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_begin,
         initargs=(warehouse.url, settings),
     )
     try:
-        for finished in as_completed([pool.submit(_do, job) for job in jobs]):
+        for finished in as_completed([pool.submit(_run, task) for task in tasks]):
             yield finished.result()
     except BrokenProcessPool as error:
         raise RetentionError(
@@ -65,8 +65,8 @@ def _begin(url: str, settings: Settings) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     threadpool_limits(limits=1)
-    global _desk
-    _desk = Desk(Warehouse(url), settings, threads=1)
+    global _worker
+    _worker = Worker(Warehouse(url), settings, threads=1)
 
 
 def _end_with_parent() -> None:
@@ -76,5 +76,5 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _do(job: Job) -> Done:
-    return _desk.do(job)
+def _run(task: Task) -> TaskResult:
+    return _worker.run(task)

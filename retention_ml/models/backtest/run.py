@@ -1,30 +1,30 @@
-"""The door of backtests: past days, each learnt for with what was known then, judged by what followed."""
+"""The door of backtests: past days are replayed with what was known then, and evaluated."""
 
 import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pyarrow as pa
 
+from retention_ml import atomic_files
 from retention_ml.errors import UsageError
 from retention_ml.features.build import ensure
 from retention_ml.features.store import read
 from retention_ml.labels.definition import churn_definition
 from retention_ml.models.backtest import labels, prediction_cache, predictions
 from retention_ml.models.backtest.code_digest import versions
-from retention_ml.models.backtest.contenders import Contestant, contestants
-from retention_ml.models.backtest.evaluation import Bootstrap, judgement
+from retention_ml.models.backtest.contenders import Contender, contenders
+from retention_ml.models.backtest.evaluation import Bootstrap, evaluate_backtest
 from retention_ml.models.backtest.page import page
-from retention_ml.models.backtest.processes import done
-from retention_ml.models.backtest.worker import Done, Job
+from retention_ml.models.backtest.processes import run_tasks
+from retention_ml.models.backtest.worker import Task, TaskResult
 from retention_ml.models.registry.provenance import git_sha
-from retention_ml.models.training.training_data import days_of
+from retention_ml.models.training.training_data import training_days
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
@@ -34,7 +34,7 @@ Say = Callable[[int, int, str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Files:
-    """Where the outcome of a backtest is written.
+    """Where the results of a backtest are written.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def backtest(
     workers: int | None = None,
     say: Say = lambda *_: None,
 ) -> Receipt:
-    """Train each model on what was known on each day, score that day, compare with what followed.
+    """Train each model on what was known on each day, score that day, compare with the outcome.
 
     Finished predictions are kept below `settings.home`: a run that was stopped goes on where it
     was. The files appear complete or not at all.
@@ -69,13 +69,13 @@ def backtest(
     Parameters
     ----------
     days : sequence of date
-        The days to stand on.
+        The days to replay.
     models : sequence of str, optional
-        See `contestants.names`; default the champion and all baselines.
+        See `contenders.names`; default the champion and all baselines.
     workers : int, optional
         Processes; default `settings.compute.threads`. Results do not depend on it.
     say : callable, optional
-        Told of progress: steps done, steps in all, what is done now.
+        Called with the progress: steps done, steps in all, what is done now.
 
     Raises
     ------
@@ -84,109 +84,116 @@ def backtest(
     NotReady
         The history before a day is too short, or its outcome is not known. Nothing was fitted.
     """
-
     began = time.monotonic()
-    chosen = contestants(models, settings.training)
-    wanted = tuple(sorted(set(days)))
-    if not wanted:
+    models_of_run = contenders(models, settings.training)
+    days = tuple(sorted(set(days)))
+    if not days:
         raise UsageError("There is no day to backtest. Name one with --as-of.")
-    jobs = [
-        Job(as_of=day, recipe=recipe)
-        for day in wanted
-        for recipe in dict.fromkeys(each.recipe for each in chosen)
+    tasks = [
+        Task(as_of=day, recipe=recipe)
+        for day in days
+        for recipe in dict.fromkeys(each.recipe for each in models_of_run)
     ]
     workers = workers or settings.compute.threads
-    steps = len(jobs) + 2
-    say(0, steps, "looking at the data")
-    labels.demand(warehouse, settings, wanted)
-    needed = {past for day in wanted for past in days_of(warehouse, settings=settings, as_of=day)}
-    say(0, steps, f"features of {len(needed | set(wanted))} days")
-    ensure(warehouse, settings=settings, days=sorted(needed | set(wanted)))
-    finished: list[Done] = []
-    for each in done(warehouse, settings, jobs, workers):
-        finished.append(each)
-        say(1 + len(finished), steps, f"{each.job.as_of}: {each.job.recipe.name}")
-    told = _gathered(warehouse, settings, wanted, chosen, finished)
-    say(steps - 1, steps, "judging")
-    fitted = sum(not each.was_there for each in finished)
-    document = _judged(settings, chosen, told) | {
-        "run": {
-            "seconds": round(time.monotonic() - began, 1),
-            "workers": min(workers, len(jobs)),
-            "fitted": fitted,
-            "kept": len(finished) - fitted,
-        }
-    }
-    predictions.write(told.predictions, files.predictions)
-    _write(files.report, json.dumps(document, indent=1, allow_nan=False) + "\n")
-    if files.html:
-        _write(files.html, page(document, predictions.numbered(told.predictions)))
+    steps = len(tasks) + 2
+    _build_features(warehouse, settings, days, lambda what: say(0, steps, what))
+    results: list[TaskResult] = []
+    for result in run_tasks(warehouse, settings, tasks, workers):
+        results.append(result)
+        say(1 + len(results), steps, f"{result.task.as_of}: {result.task.recipe.name}")
+    collected = _collect(warehouse, settings, days, models_of_run, results)
+    say(steps - 1, steps, "evaluating")
+    fitted = sum(not result.was_cached for result in results)
+    counts = {"fitted": fitted, "kept": len(results) - fitted}
+    seconds = round(time.monotonic() - began, 1)
+    run = {"seconds": seconds, "workers": min(workers, len(tasks)), **counts}
+    _write(files, _evaluate(settings, models_of_run, collected) | {"run": run}, collected)
     say(steps, steps, "done")
-    rows = told.predictions.num_rows
-    return warehouse.record(
-        Receipt(
-            door="models.backtest",
-            as_of=wanted[-1],
-            read=rows,
-            written=rows,
-            seconds=time.monotonic() - began,
-            details={
-                "days": [str(day) for day in wanted],
-                "models": [each.name for each in chosen],
-                "fitted": fitted,
-                "kept": len(finished) - fitted,
-                "definition_hash": churn_definition(settings).hash,
-                "report": str(files.report),
-                "predictions": str(files.predictions),
-                "html": str(files.html) if files.html else None,
-            },
-        ),
-        settings.run_id,
+    rows_count = collected.predictions.num_rows
+    details = {
+        "days": [str(day) for day in days],
+        "models": [each.name for each in models_of_run],
+        **counts,
+        "definition_hash": churn_definition(settings).hash,
+        "report": str(files.report),
+        "predictions": str(files.predictions),
+        "html": str(files.html) if files.html else None,
+    }
+    receipt = Receipt(
+        door="models.backtest",
+        as_of=days[-1],
+        read=rows_count,
+        written=rows_count,
+        seconds=time.monotonic() - began,
+        details=details,
     )
+    return warehouse.record(receipt, settings.run_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Told:
-    """What was predicted, for whom, and how."""
+class _Collected:
+    """The predictions of all models, the features of their customers, and how each was fitted."""
 
     predictions: pa.Table
     features: pa.Table
-    about: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+    about: Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
-def _gathered(
+def _build_features(
     warehouse: Warehouse,
     settings: Settings,
     days: Sequence[date],
-    chosen: Sequence[Contestant],
-    finished: Sequence[Done],
-) -> _Told:
+    say: Callable[[str], None],
+) -> None:
+    """The features of the days and of the days before that are trained on, where all is known."""
+    say("looking at the data")
+    labels.require_outcomes(warehouse, settings, days)
+    needed = {
+        past
+        for day in days
+        for past in (day, *training_days(warehouse, settings=settings, as_of=day))
+    }
+    say(f"features of {len(needed)} days")
+    ensure(warehouse, settings=settings, days=sorted(needed))
 
-    by_job = {each.job: prediction_cache.read(each.path) for each in finished}
-    about: dict[str, dict[str, Mapping[str, Any]]] = {each.name: {} for each in chosen}
+
+def _collect(
+    warehouse: Warehouse,
+    settings: Settings,
+    days: Sequence[date],
+    models: Sequence[Contender],
+    results: Sequence[TaskResult],
+) -> _Collected:
+    by_task = {result.task: prediction_cache.read(result.path) for result in results}
+    about: dict[str, dict[str, Mapping[str, Any]]] = {each.name: {} for each in models}
     tables = []
     for day in days:
-        own = {each.name: by_job[Job(as_of=day, recipe=each.recipe)] for each in chosen}
-        for name, part in own.items():
-            about[name][str(day)] = part.about
+        cached = {each.name: by_task[Task(as_of=day, recipe=each.recipe)] for each in models}
+        for name, of_model in cached.items():
+            about[name][str(day)] = of_model.about
         tables.append(
             predictions.of_day(
                 day,
-                labels.outcomes(warehouse, settings, day),
-                {name: (part.customers, part.probability) for name, part in own.items()},
+                labels.read_labels(warehouse, settings, day),
+                {
+                    name: (of_model.customers, of_model.probability)
+                    for name, of_model in cached.items()
+                },
             )
         )
     features = predictions.segment_features(read(warehouse, days))
-    return _Told(predictions=pa.concat_tables(tables), features=features, about=about)
+    return _Collected(predictions=pa.concat_tables(tables), features=features, about=about)
 
 
-def _judged(settings: Settings, chosen: Sequence[Contestant], told: _Told) -> dict[str, Any]:
-    document = judgement(
-        predictions.numbered(told.predictions),
-        contestants=chosen,
+def _evaluate(
+    settings: Settings, models: Sequence[Contender], collected: _Collected
+) -> dict[str, Any]:
+    document = evaluate_backtest(
+        predictions.to_arrays(collected.predictions),
+        contenders=models,
         definition=churn_definition(settings),
-        segments=predictions.segments_in_words(told.features),
-        about=told.about,
+        segments=predictions.labelled_segments(collected.features),
+        about=collected.about,
         bootstrap=Bootstrap(draws=settings.training.bootstrap_draws, seed=settings.training.seed),
     )
     decisive = settings.model_dump(mode="json", include={"calendar", "churn", "training"})
@@ -199,8 +206,9 @@ def _judged(settings: Settings, chosen: Sequence[Contestant], told: _Told) -> di
     }
 
 
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{uuid4().hex}")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
+def _write(files: Files, document: Mapping[str, Any], collected: _Collected) -> None:
+    predictions.write(collected.predictions, files.predictions)
+    atomic_files.write_text(files.report, json.dumps(document, indent=1, allow_nan=False) + "\n")
+    if files.html:
+        html = page(document, predictions.to_arrays(collected.predictions))
+        atomic_files.write_text(files.html, html)

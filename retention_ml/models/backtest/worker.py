@@ -1,26 +1,25 @@
-"""The work of one process of a backtest: learn from a day's material, predict the day."""
+"""The worker of one process of a backtest: fit on the data of a day, predict the day."""
 
 import time
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
 
-from retention_ml.failpoints import reach
+from retention_ml.clock import day_of
+from retention_ml.failpoints import failpoint
 from retention_ml.features.store import digest, read
 from retention_ml.models.backtest import prediction_cache
 from retention_ml.models.backtest.contenders import Recipe
-from retention_ml.models.training.training_data import Material, material
+from retention_ml.models.training.training_data import TrainingData, load_training_data
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
-_EPOCH = date(1970, 1, 1)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class Task:
     """One recipe on one day."""
 
     as_of: date
@@ -28,30 +27,29 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
-    """A finished job: where its predictions lie, and whether they lay there before."""
+class TaskResult:
+    """A finished task: where its predictions are, and whether an earlier run had made them."""
 
-    job: Job
+    task: Task
     path: Path
-    was_there: bool
+    was_cached: bool
 
 
 @dataclass(frozen=True)
-class Day:
-    """What is learnt from and what is scored on a day."""
+class DayData:
+    """What models of a day are trained on, and the features that they predict from."""
 
-    learnt: Material
-    scored: pa.Table
+    training_data: TrainingData
+    features: pa.Table
 
     @cached_property
-    def scored_digest(self) -> str:
-        """SHA-256 of the features scored."""
+    def features_digest(self) -> str:
+        """SHA-256 of the features."""
+        return digest(self.features)
 
-        return digest(self.scored)
 
-
-class Desk:
-    """Where jobs are done, one after the other; it keeps the material of the last day.
+class Worker:
+    """Does tasks, one after the other; it keeps the data of the last day.
 
     Parameters
     ----------
@@ -67,50 +65,50 @@ class Desk:
         self._settings = settings
         self._threads = threads
         self._as_of: date | None = None
-        self._day: Day | None = None
+        self._day: DayData | None = None
 
-    def do(self, job: Job) -> Done:
-        """Fit and predict, unless that was done before."""
-        day = self._material(job.as_of)
+    def run(self, task: Task) -> TaskResult:
+        """Fit and predict, unless an earlier run did."""
+        day = self._load(task.as_of)
         path = prediction_cache.path_of(
-            self._settings, job.recipe, job.as_of, day.learnt.digest, day.scored_digest
+            self._settings, task.recipe, task.as_of, day.training_data.digest, day.features_digest
         )
         if path.exists():
-            return Done(job=job, path=path, was_there=True)
+            return TaskResult(task=task, path=path, was_cached=True)
         began = time.perf_counter()
-        rows = day.learnt.rows
-        model = job.recipe.fit(rows, self._settings.training, self._threads)
+        sample = day.training_data.sample
+        model = task.recipe.fit(sample, self._settings.training, self._threads)
         fitted = time.perf_counter()
-        # Through the bundle, as the scorer does: what is judged is what would be served.
-        probability = model.to_bundle(job.recipe.name).predict(day.scored)
-        used = rows.newest() if job.recipe.learns_from == "newest" else rows
+        # Through the bundle, as the scorer does: what is evaluated is what would be served.
+        probability = model.to_bundle(task.recipe.name).predict(day.features)
+        sample = task.recipe.sample(sample)
         prediction_cache.write(
             path,
-            prediction_cache.Part(
-                customers=day.scored["customer_id"],
+            prediction_cache.CachedPredictions(
+                customers=day.features["customer_id"],
                 probability=probability,
                 about={
                     "seconds": round(fitted - began, 3),
                     "scoring_seconds": round(time.perf_counter() - fitted, 3),
                     "params": dict(model.params),
                     "notes": dict(model.notes),
-                    "rows_count": len(used),
+                    "rows_count": len(sample),
                     "days": [
-                        str(_EPOCH + timedelta(days=int(number)))
-                        for number in sorted(set(used.days.tolist()))
+                        str(day_of(int(number))) for number in sorted(set(sample.days.tolist()))
                     ],
                 },
             ),
         )
-        reach("backtest.after_part")
-        return Done(job=job, path=path, was_there=False)
+        failpoint("backtest.after_part")
+        return TaskResult(task=task, path=path, was_cached=False)
 
-    def _material(self, as_of: date) -> Day:
-
+    def _load(self, as_of: date) -> DayData:
         if self._day is None or self._as_of != as_of:
-            self._day = Day(
-                learnt=material(self._warehouse, settings=self._settings, as_of=as_of),
-                scored=read(self._warehouse, [as_of]),
+            self._day = DayData(
+                training_data=load_training_data(
+                    self._warehouse, settings=self._settings, as_of=as_of
+                ),
+                features=read(self._warehouse, [as_of]),
             )
             self._as_of = as_of
         return self._day

@@ -1,7 +1,7 @@
-"""Gamma-Gamma: what a customer pays on average, from what he paid so far.
+"""Gamma-Gamma: what a customer pays on average, from what they paid so far.
 
-A customer's payments are Gamma(p, nu) with a nu of his own, drawn from Gamma(q, v); what he pays
-does not depend on how often he buys. Money is in any unit, the same throughout (here: cents).
+A customer's payments are Gamma(p, nu) with their own nu, has_weak_prior from Gamma(q, v); what they pay
+does not depend on how often they buy. Money is in any unit, the same throughout (here: cents).
 
 References
 ----------
@@ -16,11 +16,11 @@ import numpy as np
 from scipy.special import digamma, gammaln
 
 from retention_ml.errors import UnfitModel, UsageError
-from retention_ml.models.btyd.likelihood import peak
+from retention_ml.models.btyd.likelihood import maximize
 from retention_ml.statistics.arrays import Floats
 
 _NAMES = ("p", "q", "v")
-_USUAL = (4.0, 4.0, 1.0)  # money counted in mean values
+_PRIOR_MEAN = (4.0, 4.0, 1.0)  # money counted in mean values
 _STARTS = ((4.0, 4.0, 1.0), (1.5, 3.0, 1.0), (8.0, 8.0, 2.0))
 
 
@@ -35,7 +35,7 @@ class SpendModel:
     v : float
         Scale of the rates, in units of money.
     has_weak_prior : bool
-        The payments did not decide all parameters alone; see `likelihood.peak`.
+        The payments alone did not determine all parameters; see `likelihood.maximize`.
     """
 
     p: float
@@ -55,14 +55,14 @@ class SpendModel:
         """
         paid = np.where(payments > 0, payments * mean, 0.0)
         # With q near 1 or below, so few pay so much that a new customer's mean is infinite: the
-        # shape is then held just above.
+        # shape is clipped just above.
         shape = np.maximum(self.p * payments + self.q - 1.0, 0.05)
         return np.asarray(self.p * (self.v + paid) / shape)
 
     def log_likelihood(self, payments: Floats, mean: Floats) -> float:
         """Sum over customers of the log-likelihood of their mean payments."""
         parameters = np.array([self.p, self.q, self.v])
-        return _log_likelihood(parameters, *_told(payments, mean))[0]
+        return _log_likelihood(parameters, *_with_payments(payments, mean))[0]
 
     def to_dict(self) -> dict[str, Any]:
         """The model as plain JSON values."""
@@ -79,26 +79,26 @@ class SpendModel:
         """
         try:
             values = {name: float(content[name]) for name in _NAMES}
-            drawn = content["has_weak_prior"]
+            has_weak_prior = content["has_weak_prior"]
             sound = all(np.isfinite(value) and value > 0 for value in values.values())
         except (KeyError, TypeError, ValueError, OverflowError):
             sound = False
-        if not sound or not isinstance(drawn, bool):
+        if not sound or not isinstance(has_weak_prior, bool):
             raise UnfitModel(
                 "The parameters of the spend model cannot be used: expected p, q and v positive "
                 "and finite, has_weak_prior true or false. Train anew."
             )
-        return cls(**values, has_weak_prior=drawn)
+        return cls(**values, has_weak_prior=has_weak_prior)
 
 
 def fit(payments: Floats, mean: Floats) -> SpendModel:
-    """The model of highest likelihood; with too little to decide it, see `has_weak_prior`.
+    """The model of highest likelihood; with too little data to determine it, see `has_weak_prior`.
 
     Parameters
     ----------
     payments : array of float64, shape (n,)
         How many payments of each customer `mean` is taken over. Customers without any, or whose
-        mean is not above 0, tell nothing and are passed over.
+        mean is not above 0, are skipped.
     mean : array of float64, shape (n,)
         Their means.
 
@@ -107,23 +107,23 @@ def fit(payments: Floats, mean: Floats) -> SpendModel:
     UsageError
         A payment count or mean is negative or not finite.
     """
-    payments, mean = _told(payments, mean)
+    payments, mean = _with_payments(payments, mean)
     unit = float((payments * mean).sum() / payments.sum()) if len(mean) else 1.0
-    # In one order whatever theirs was, so that equal customers give equal sums.
+    # Sorted, so that equal customers give equal sums whatever their order.
     order = np.lexsort((mean, payments))
     payments, scaled = payments[order], mean[order] / unit
-    found = peak(
+    maximum = maximize(
         lambda parameters: _log_likelihood(parameters, payments, scaled),
         count=float(len(scaled)),
-        usual=_USUAL,
+        prior_mean=_PRIOR_MEAN,
         starts=_STARTS,
     )
-    p, q, v = (float(value) for value in found.parameters)
-    return SpendModel(p=p, q=q, v=v * unit, has_weak_prior=found.has_weak_prior)
+    p, q, v = (float(value) for value in maximum.parameters)
+    return SpendModel(p=p, q=q, v=v * unit, has_weak_prior=maximum.has_weak_prior)
 
 
-def _told(payments: Floats, mean: Floats) -> tuple[Floats, Floats]:
-    """Those who paid something."""
+def _with_payments(payments: Floats, mean: Floats) -> tuple[Floats, Floats]:
+    """The customers who paid something."""
     payments, mean = np.asarray(payments, np.float64), np.asarray(mean, np.float64)
     paid = payments > 0
     wrong = ~np.isfinite(payments) | (payments < 0) | (paid & ~(np.isfinite(mean) & (mean >= 0)))
@@ -132,8 +132,8 @@ def _told(payments: Floats, mean: Floats) -> tuple[Floats, Floats]:
             f"{int(wrong.sum()):,} of {len(wrong):,} customers have a negative or unknown number "
             "or mean of payments; expected 0 or more. Take them from features.customer_day."
         )
-    kept = paid & (np.nan_to_num(mean) > 0)
-    return payments[kept], mean[kept]
+    positive = paid & (np.nan_to_num(mean) > 0)
+    return payments[positive], mean[positive]
 
 
 def _log_likelihood(parameters: Floats, payments: Floats, mean: Floats) -> tuple[float, Floats]:

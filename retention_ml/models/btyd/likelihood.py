@@ -1,4 +1,4 @@
-"""The peak of a likelihood of a few positive parameters, found without ever failing."""
+"""Maximum likelihood of a few positive parameters; it never fails."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 from retention_ml.statistics.arrays import Floats
 
 WEAK_PRIOR = 1.0
-# Beyond e^8 times the usual values, a parameter says "none of that" or "all alike": the likelihood
+# Beyond e^8 times the prior mean, a parameter says "none of that" or "all alike": the likelihood
 # is flat there.
 _REACH = 8.0
 # The least curvature by logarithms of parameters: below, some mixture of them is known to within
@@ -18,7 +18,7 @@ _CURVATURE_MIN = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Peak:
+class Maximum:
     """Where a likelihood is highest.
 
     Parameters
@@ -26,25 +26,25 @@ class Peak:
     parameters : array of float64, shape (k,)
         All positive.
     has_weak_prior : bool
-        The rows alone did not decide every parameter: a weak prior drew them to usual values.
+        The rows alone did not determine every parameter: a weak prior drew them to its mean.
     """
 
     parameters: Floats
     has_weak_prior: bool
 
 
-def peak(
+def maximize(
     log_likelihood: Callable[[Floats], tuple[float, Floats]],
     *,
     count: float,
-    usual: Sequence[float],
+    prior_mean: Sequence[float],
     starts: Sequence[Sequence[float]],
-) -> Peak:
+) -> Maximum:
     """The parameters of highest likelihood, sought from every start.
 
     Where the likelihood rises without end or is flat (all customers bought once, say), the
-    parameters of highest likelihood × prior: the logarithms are normal around those of `usual`,
-    each with variance 1 / `WEAK_PRIOR`.
+    parameters of highest likelihood × prior: the logarithms are normal around those of
+    `prior_mean`, each with variance 1 / `WEAK_PRIOR`.
 
     Parameters
     ----------
@@ -52,19 +52,19 @@ def peak(
         Of parameters, shape (k,): the sum over customers, and its gradient, shape (k,).
     count : float
         Customers in the sum.
-    usual : sequence of float, length k
-        Values that are nothing special, in the units of the rows.
+    prior_mean : sequence of float, length k
+        Ordinary values, in the units of the rows.
     starts : sequence of sequences
         Parameters to start from.
     """
-    centre = np.log(np.asarray(usual, dtype=np.float64))
+    centre = np.log(np.asarray(prior_mean, dtype=np.float64))
     if count > 0:
-        found = _highest(log_likelihood, count, centre, np.log(starts), 0.0)
-        inside = bool((np.abs(found - centre) < _REACH - 0.01).all())
-        if inside and _least_curvature(log_likelihood, found) > _CURVATURE_MIN:
-            return Peak(parameters=np.exp(found), has_weak_prior=False)
-    found = _highest(log_likelihood, max(count, 1.0), centre, [centre], WEAK_PRIOR)
-    return Peak(parameters=np.exp(found), has_weak_prior=True)
+        best = _highest(log_likelihood, count, centre, np.log(starts), 0.0)
+        inside = bool((np.abs(best - centre) < _REACH - 0.01).all())
+        if inside and _least_curvature(log_likelihood, best) > _CURVATURE_MIN:
+            return Maximum(parameters=np.exp(best), has_weak_prior=False)
+    best = _highest(log_likelihood, max(count, 1.0), centre, [centre], WEAK_PRIOR)
+    return Maximum(parameters=np.exp(best), has_weak_prior=True)
 
 
 def _highest(
@@ -74,7 +74,7 @@ def _highest(
     starts: Sequence[Floats] | Floats,
     prior: float,
 ) -> Floats:
-    """Logarithms of the best parameters within reach of the usual ones."""
+    """Logarithms of the best parameters within reach of the prior mean."""
     # Half a second to import, and only fits need it: predictors are loaded without.
     from scipy.optimize import minimize
 
@@ -88,11 +88,11 @@ def _highest(
     options = {"ftol": 1e-13, "gtol": 1e-8, "maxiter": 500, "maxcor": 20}
     # One thread: the matrices are tiny, and threads that wait for work cost more than it.
     with threadpool_limits(limits=1, user_api="blas"):
-        tried = [
+        results = [
             minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
             for start in starts
         ]
-    best = min(tried, key=lambda result: float(result.fun))
+    best = min(results, key=lambda result: float(result.fun))
     return np.asarray(best.x, dtype=np.float64)
 
 

@@ -1,8 +1,8 @@
-"""BG/NBD and MBG/NBD: a customer buys at a rate of his own until he leaves, unseen.
+"""BG/NBD and MBG/NBD: customers buy at their own rate until they drop out, unobserved.
 
-Between purchases pass exponential times with a rate drawn from Gamma(r, alpha) for each customer.
-After each repeat purchase he leaves with a probability drawn from Beta(a, b) for each customer;
-in the modified model also right after the first purchase.
+Times between purchases are exponential, with a rate drawn from Gamma(r, alpha) for each customer.
+After each repeat purchase a customer drops out with a probability drawn from Beta(a, b) for each
+customer; in the modified model also right after the first purchase.
 
 References
 ----------
@@ -21,31 +21,31 @@ import numpy as np
 from scipy.special import betaln, digamma, expit, gammaln, hyp2f1
 
 from retention_ml.errors import UnfitModel
-from retention_ml.models.btyd.histories import Histories
-from retention_ml.models.btyd.likelihood import peak
+from retention_ml.models.btyd.likelihood import maximize
+from retention_ml.models.btyd.purchase_summary import PurchaseSummary
 from retention_ml.statistics.arrays import Floats
 
 _NAMES = ("r", "alpha", "a", "b")
-_USUAL = (1.0, 1.0, 1.0, 2.0)  # time counted in mean days observed
+_PRIOR_MEAN = (1.0, 1.0, 1.0, 2.0)  # time counted in mean days observed
 _STARTS = ((1.0, 1.0, 1.0, 2.0), (0.3, 0.2, 0.5, 2.0), (3.0, 0.5, 0.3, 3.0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BuyTillYouDie:
-    """A fitted process; every argument below is an array of shape (n,), or broadcasts to it.
+class BetaGeoNBD:
+    """A fitted model; every argument below is an array of shape (n,), or broadcasts to it.
 
-    `repeats` (x), `last_at` (t_x) and `observed` (T) are those of `Histories`, in days.
+    `frequency` (x), `recency` (t_x) and `T` are those of `PurchaseSummary`, in days.
 
     Parameters
     ----------
     r, alpha : float
         Purchase rates, per day, are Gamma(r, alpha): r / alpha in the mean.
     a, b : float
-        Probabilities to leave after a purchase are Beta(a, b): a / (a + b) in the mean.
+        Probabilities to drop out after a purchase are Beta(a, b): a / (a + b) in the mean.
     modified : bool
-        Whether customers can leave right after their first purchase (MBG/NBD).
+        MBG/NBD: customers can also drop out right after their first purchase.
     has_weak_prior : bool
-        The histories did not decide all parameters alone; see `likelihood.peak`.
+        The purchases alone did not determine all parameters; see `likelihood.maximize`.
     """
 
     r: float
@@ -55,62 +55,60 @@ class BuyTillYouDie:
     modified: bool
     has_weak_prior: bool = False
 
-    def p_alive(self, repeats: Floats, last_at: Floats, observed: Floats) -> Floats:
+    def p_alive(self, frequency: Floats, recency: Floats, T: Floats) -> Floats:
         """Probability that the customer has not left."""
-        return np.asarray(expit(-self._log_odds_left(repeats, last_at, observed)))
+        return np.asarray(expit(-self._log_odds_left(frequency, recency, T)))
 
     def p_no_order(
-        self, repeats: Floats, last_at: Floats, observed: Floats, horizon_days: Floats | float
+        self, frequency: Floats, recency: Floats, T: Floats, horizon_days: Floats | float
     ) -> Floats:
         """Probability of no purchase in (T, T + horizon]."""
-        later = np.log1p(horizon_days / (self.alpha + observed))
-        buys_if_alive = -np.expm1(-(self.r + repeats) * later)
-        return np.asarray(1.0 - self.p_alive(repeats, last_at, observed) * buys_if_alive)
+        later = np.log1p(horizon_days / (self.alpha + T))
+        buys_if_alive = -np.expm1(-(self.r + frequency) * later)
+        return np.asarray(1.0 - self.p_alive(frequency, recency, T) * buys_if_alive)
 
     def expected_orders(
-        self, repeats: Floats, last_at: Floats, observed: Floats, horizon_days: Floats | float
+        self, frequency: Floats, recency: Floats, T: Floats, horizon_days: Floats | float
     ) -> Floats:
         """Expected purchases in (T, T + horizon]."""
-        alive = self.p_alive(repeats, last_at, observed)
-        return np.asarray(alive * self.expected_orders_if_alive(repeats, observed, horizon_days))
+        alive = self.p_alive(frequency, recency, T)
+        return np.asarray(alive * self.expected_orders_if_alive(frequency, T, horizon_days))
 
     def expected_orders_if_alive(
-        self, repeats: Floats, observed: Floats, horizon_days: Floats | float
+        self, frequency: Floats, T: Floats, horizon_days: Floats | float
     ) -> Floats:
         """Expected purchases in (T, T + horizon] of a customer who has not left by T.
 
         Equation 10 of Fader, Hardie and Lee after Euler's and Pfaff's transformations: of the
         arguments of 2F1 only the last then grows with x, which keeps it exact for large x.
         """
-        # At a = 1 the formula is 0 / 0 with a limit: close beside it, it is right to six digits.
+        # At a = 1 the formula is 0 / 0 with a limit: close to it, it is right to six digits.
         a = self.a if abs(self.a - 1.0) > 1e-7 else 1.0 + 1e-7
-        later = np.log1p(horizon_days / (self.alpha + observed))
-        survived = a + self.b + self._chances(repeats) - 1.0
+        later = np.log1p(horizon_days / (self.alpha + T))
+        survived = a + self.b + self._chances(frequency) - 1.0
         fixed = a + self.b + float(self.modified) - 1.0 - self.r
         fewer = np.exp((1.0 - a) * later) * hyp2f1(fixed, a - 1.0, survived, -np.expm1(-later))
         return np.asarray(survived / (a - 1.0) * (1.0 - fewer))
 
-    def expected_days_to_order(self, repeats: Floats, observed: Floats) -> Floats:
+    def expected_days_to_order(self, frequency: Floats, T: Floats) -> Floats:
         """Mean days to the next purchase of a customer who has not left; may be infinite."""
-        shape = np.asarray(self.r + repeats - 1.0)
-        mean = (self.alpha + observed) / np.where(shape > 0, shape, 1.0)
+        shape = np.asarray(self.r + frequency - 1.0)
+        mean = (self.alpha + T) / np.where(shape > 0, shape, 1.0)
         return np.asarray(np.where(shape > 0, mean, np.inf))
 
-    def days_to_order_quantile(
-        self, repeats: Floats, observed: Floats, q: Floats | float
-    ) -> Floats:
+    def days_to_order_quantile(self, frequency: Floats, T: Floats, q: Floats | float) -> Floats:
         """Days within which a customer who has not left buys with probability q, 0 <= q < 1."""
-        waits = np.expm1(-np.log1p(-np.asarray(q)) / (self.r + repeats))
-        return np.asarray((self.alpha + observed) * waits)
+        waits = np.expm1(-np.log1p(-np.asarray(q)) / (self.r + frequency))
+        return np.asarray((self.alpha + T) * waits)
 
-    def log_likelihood(self, histories: Histories) -> float:
-        """Sum over all customers of the log-likelihood of their histories."""
+    def log_likelihood(self, summary: PurchaseSummary) -> float:
+        """Sum over all customers of the log-likelihood of their purchases."""
         return _log_likelihood(
-            np.array([getattr(self, name) for name in _NAMES]), histories, self.modified
+            np.array([getattr(self, name) for name in _NAMES]), summary, self.modified
         )[0]
 
     def to_dict(self) -> dict[str, Any]:
-        """The process as plain JSON values."""
+        """The model as plain JSON values."""
         return {name: getattr(self, name) for name in self.__slots__}
 
     @classmethod
@@ -133,55 +131,55 @@ class BuyTillYouDie:
             raise UnfitModel(_unfit(f"{wrong[0]} is {content[wrong[0]]!r:.40}"))
         return cls(**values, **flags)
 
-    def _chances(self, repeats: Floats) -> Floats:
-        """How often the customer could have left before the day looked from."""
-        return np.asarray(repeats + float(self.modified))
+    def _chances(self, frequency: Floats) -> Floats:
+        """How often the customer could have left before T."""
+        return np.asarray(frequency + float(self.modified))
 
-    def _log_odds_left(self, repeats: Floats, last_at: Floats, observed: Floats) -> Floats:
-        silent = np.log(self.alpha + observed) - np.log(self.alpha + last_at)
-        chances = self._chances(repeats)
-        kept = np.log(self.a) - np.log(self.b + np.maximum(chances, 1.0) - 1.0)
-        return np.where(chances > 0, kept + (self.r + repeats) * silent, -np.inf)
+    def _log_odds_left(self, frequency: Floats, recency: Floats, T: Floats) -> Floats:
+        silent = np.log(self.alpha + T) - np.log(self.alpha + recency)
+        chances = self._chances(frequency)
+        log_odds = np.log(self.a) - np.log(self.b + np.maximum(chances, 1.0) - 1.0)
+        return np.where(chances > 0, log_odds + (self.r + frequency) * silent, -np.inf)
 
 
-def fit(histories: Histories, *, modified: bool) -> BuyTillYouDie:
-    """The process of highest likelihood; with too little to decide it, see `has_weak_prior`.
+def fit(summary: PurchaseSummary, *, modified: bool) -> BetaGeoNBD:
+    """The model of highest likelihood; with too little data to determine it, see `has_weak_prior`.
 
     Parameters
     ----------
-    histories : Histories
+    summary : PurchaseSummary
         Of all customers, also of those who have been silent for long.
     modified : bool
         MBG/NBD instead of BG/NBD.
     """
-    # Times in units of the mean time observed: the parameters then are all of the order of 1.
-    weights = histories.counts / max(histories.counts.sum(), 1.0)
-    unit = float((weights * histories.observed).sum()) or 1.0
-    scaled = Histories(
-        repeats=histories.repeats,
-        last_at=histories.last_at / unit,
-        observed=histories.observed / unit,
-        counts=histories.counts,
+    # Times in units of the mean T: the parameters then are all of the order of 1.
+    weights = summary.counts / max(summary.counts.sum(), 1.0)
+    unit = float((weights * summary.T).sum()) or 1.0
+    scaled = PurchaseSummary(
+        frequency=summary.frequency,
+        recency=summary.recency / unit,
+        T=summary.T / unit,
+        counts=summary.counts,
     )
-    found = peak(
+    maximum = maximize(
         lambda parameters: _log_likelihood(parameters, scaled, modified),
-        count=float(histories.counts.sum()),
-        usual=_USUAL,
+        count=float(summary.counts.sum()),
+        prior_mean=_PRIOR_MEAN,
         starts=_STARTS,
     )
-    r, alpha, a, b = (float(value) for value in found.parameters)
-    return BuyTillYouDie(
+    r, alpha, a, b = (float(value) for value in maximum.parameters)
+    return BetaGeoNBD(
         r=r,
         alpha=alpha * unit,
         a=a,
         b=b,
         modified=modified,
-        has_weak_prior=found.has_weak_prior,
+        has_weak_prior=maximum.has_weak_prior,
     )
 
 
 def _log_likelihood(
-    parameters: Floats, histories: Histories, modified: bool
+    parameters: Floats, summary: PurchaseSummary, modified: bool
 ) -> tuple[float, Floats]:
     """The log-likelihood of all customers and its gradient by r, alpha, a and b.
 
@@ -189,13 +187,11 @@ def _log_likelihood(
     customer survived all of them and was silent since, or left at the last of them.
     """
     r, alpha, a, b = parameters
-    x, counts = histories.repeats, histories.counts
+    x, counts = summary.frequency, summary.counts
     n = x + float(modified)
-    log_start, log_last, log_end = (
-        np.log(alpha + at) for at in (0.0, histories.last_at, histories.observed)
-    )
-    kept = b + np.maximum(n, 1.0) - 1.0
-    odds = np.where(n > 0, np.log(a) - np.log(kept) + (r + x) * (log_end - log_last), -np.inf)
+    log_start, log_last, log_end = (np.log(alpha + at) for at in (0.0, summary.recency, summary.T))
+    stayed = b + np.maximum(n, 1.0) - 1.0
+    odds = np.where(n > 0, np.log(a) - np.log(stayed) + (r + x) * (log_end - log_last), -np.inf)
     left = expit(odds)
     each = (
         gammaln(r + x) - gammaln(r) + r * log_start - (r + x) * log_end
@@ -205,10 +201,10 @@ def _log_likelihood(
     all_of_b = digamma(a + b) - digamma(a + b + n)
     by_r = digamma(r + x) - digamma(r) + log_start - log_end + left * (log_end - log_last)
     by_alpha = r / alpha - (r + x) * (
-        (1.0 - left) / (alpha + histories.observed) + left / (alpha + histories.last_at)
+        (1.0 - left) / (alpha + summary.T) + left / (alpha + summary.recency)
     )
     by_a = all_of_b + left / a
-    by_b = all_of_b + digamma(b + n) - digamma(b) - left / kept
+    by_b = all_of_b + digamma(b + n) - digamma(b) - left / stayed
     gradient = np.array([(counts * by).sum() for by in (by_r, by_alpha, by_a, by_b)])
     return float((counts * each).sum()), gradient
 

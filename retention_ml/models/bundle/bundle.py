@@ -45,7 +45,7 @@ class Bundle:
     manifest : dict
         `format`, `kind`, `model_name`, `features`, `calibration` (`slope`, `intercept`), and
         what the model stands for: `definition`, `definition_hash`, `as_of`, `cutoffs`,
-        `data_digest`, `training_id`, and where known `timing` (see `models.timing`).
+        `data_digest`, `training_id`, and `timing` if it was fitted (see `bundle.timing`).
     predictor : Predictor
         The model proper.
     contents : mapping of str to bytes
@@ -68,6 +68,12 @@ class Bundle:
     def model_name(self) -> str:
         """Name of the candidate it came from."""
         return str(self.manifest["model_name"])
+
+    @property
+    def training_id(self) -> str | None:
+        """The training it came from, None where the manifest names none."""
+        training_id = self.manifest.get("training_id")
+        return None if training_id is None else str(training_id)
 
     @classmethod
     def of(
@@ -132,10 +138,10 @@ class Bundle:
                 "accepted. It was not read. Serve another version, or train anew."
             )
         contents = {path.name: path.read_bytes() for path in paths}
-        found = digest(contents)
-        if sha256 is not None and found != sha256:
+        actual = digest(contents)
+        if sha256 is not None and actual != sha256:
             raise UnfitModel(
-                f"The bundle has the digest {found[:12]}, expected {sha256[:12]}: its files were "
+                f"The bundle has the digest {actual[:12]}, expected {sha256[:12]}: its files were "
                 "changed after they were registered. It is not served. Serve another version."
             )
         return cls.from_contents(contents)
@@ -187,20 +193,20 @@ class Bundle:
     def write(self, folder: Path) -> Path:
         """Write the files into a folder that appears complete or not at all; the folder."""
         folder.parent.mkdir(parents=True, exist_ok=True)
-        beside = folder.parent / f".{folder.name}.{uuid4().hex}"
-        beside.mkdir()
+        partial = folder.parent / f".{folder.name}.{uuid4().hex}"
+        partial.mkdir()
         for name, content in self.contents.items():
-            (beside / name).write_bytes(content)
+            (partial / name).write_bytes(content)
         try:
-            os.rename(beside, folder)
+            os.rename(partial, folder)
         except OSError:
             # Another process was first, or what stands there is damaged: keep what is sound.
             try:
                 Bundle.load(folder, self.sha256)
-                shutil.rmtree(beside)
+                shutil.rmtree(partial)
             except UnfitModel:
                 shutil.rmtree(folder, ignore_errors=True)
-                os.rename(beside, folder)
+                os.rename(partial, folder)
         return folder
 
     def values(self, table: pa.Table) -> Floats:

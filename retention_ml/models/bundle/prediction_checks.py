@@ -1,4 +1,4 @@
-"""Whether what a model says can be meant: finite probabilities that tell customers apart."""
+"""Whether predictions are plausible: finite probabilities that tell customers apart."""
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +13,7 @@ _SPREAD_MIN = 1e-6
 def fault_in(probability: Floats) -> str | None:
     """Why these probabilities, shape (n,), cannot be served; None if nothing is wrong with them.
 
-    Of fewer than 20 customers it is not asked that they differ.
+    With fewer than 20 customers they need not differ.
 
     Examples
     --------
@@ -36,7 +36,7 @@ def fault_in(probability: Floats) -> str | None:
 
 
 def fault_on(bundle: Bundle, rows: pa.Table) -> str | None:
-    """The same, of what a bundle says about customers' features; explanations are tried too."""
+    """The same for a bundle's predictions from features; explanations are checked too."""
     wrong = fault_in(bundle.predict(rows))
     if wrong is None and rows.num_rows:
         added, base = bundle.contributions(rows)

@@ -1,4 +1,4 @@
-"""The files of a model nobody vouched for, read in a process of their own with limits.
+"""The files of an unknown model, read in a process of its own with limits.
 
 Whatever is in them can at worst end that process: nothing is unpickled or imported, memory and
 time are bounded, and it is given no password and no address.
@@ -48,8 +48,8 @@ def fault_of_files(folder: Path, sha256: str, rows: pa.Table) -> str | None:
             fault = "the process that read its files left no answer"
         if fault is not None:
             return fault
-        told = json.loads(answer.read_text(encoding="utf-8"))["fault"]
-    return None if told is None else str(told)
+        fault = json.loads(answer.read_text(encoding="utf-8"))["fault"]
+    return None if fault is None else str(fault)
 
 
 def _fault_of_process(arguments: list[str], folder: str) -> str | None:
@@ -75,7 +75,6 @@ def _fault_of_process(arguments: list[str], folder: str) -> str | None:
 
 
 def _examine(folder: Path, sha256: str, sample: Path) -> str | None:
-
     rows = feather.read_table(str(sample))
     try:
         bundle = Bundle.load(folder, sha256)

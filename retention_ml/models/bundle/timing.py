@@ -1,6 +1,6 @@
-"""When customers are to order next and what they will pay: told by every bundle beside its score.
+"""When customers order next and what they pay: part of every bundle, beside its score.
 
-Whatever model predicts churn, its bundle also carries a buying process (MBG/NBD) and a model of
+Whatever model predicts churn, the bundle also carries a buying process (MBG/NBD) and a model of
 what is spent (Gamma-Gamma), as a few numbers in the manifest. Scoring takes from them how risk is
 spread over time and what is at stake.
 """
@@ -12,8 +12,8 @@ from typing import Any, Self
 from retention_ml.errors import UnfitModel
 from retention_ml.models.btyd import gamma_gamma, nbd
 from retention_ml.models.btyd.gamma_gamma import SpendModel
-from retention_ml.models.btyd.histories import Histories
-from retention_ml.models.btyd.nbd import BuyTillYouDie
+from retention_ml.models.btyd.nbd import BetaGeoNBD
+from retention_ml.models.btyd.purchase_summary import PurchaseSummary
 
 KEY = "timing"
 # Fewer say too little of how payments differ between customers and from time to time.
@@ -26,7 +26,7 @@ class Timing:
 
     Parameters
     ----------
-    process : BuyTillYouDie
+    process : BetaGeoNBD
         Purchase days of a customer, in days.
     spend : SpendModel or None
         What is paid on a purchase day, in cents; None where too few bought twice.
@@ -34,7 +34,7 @@ class Timing:
         The outcome window of the churn probability that it stands beside.
     """
 
-    process: BuyTillYouDie
+    process: BetaGeoNBD
     spend: SpendModel | None
     lead_days: int
     horizon_days: int
@@ -65,7 +65,7 @@ class Timing:
         try:
             spend = content["spend"]
             made = cls(
-                process=BuyTillYouDie.from_dict(content["process"]),
+                process=BetaGeoNBD.from_dict(content["process"]),
                 spend=None if spend is None else SpendModel.from_dict(spend),
                 lead_days=content["lead_days"],
                 horizon_days=content["horizon_days"],
@@ -83,10 +83,10 @@ class Timing:
         return made
 
 
-def fit(histories: Histories, *, lead_days: int, horizon_days: int) -> Timing:
+def fit(histories: PurchaseSummary, *, lead_days: int, horizon_days: int) -> Timing:
     """The process and the spending that fit customers' purchase histories best.
 
-    Spending is learnt from customers with two purchase days or more, `Histories.payments`.
+    Spending is learnt from customers with two purchase days or more, `PurchaseSummary.payments`.
     """
     return Timing(
         process=nbd.fit(histories, modified=True),

@@ -1,4 +1,4 @@
-"""The model card: what a model is for, what it learnt from, how good it is, and its limits."""
+"""The model card: what a model is for, its training data, how good it is, and its limits."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,7 +8,14 @@ from retention_ml.labels.cutoffs import Plan
 from retention_ml.labels.definition import ChurnDefinition
 from retention_ml.models.evaluation.side_by_side import table
 from retention_ml.statistics.arrays import Floats
-from retention_ml.statistics.metrics import Interval
+from retention_ml.statistics.bootstrap import Interval
+
+_LIMITS = (
+    "It knows only what is in the feed: guests and orders elsewhere are invisible. A season without "
+    "training data, a changed assortment or a changed churn definition need a new training. "
+    "Contributions explain the prediction, not the cause of churn. Labels are what was known on "
+    "the day of training."
+)
 
 
 def strongest(
@@ -43,57 +50,72 @@ def card(
     Parameters
     ----------
     rows_count : int
-        Rows learnt from, one for each active customer and day.
+        Training rows, one for each active customer and day.
     churn_rate : float
-        Of those, the share that churned.
+        Share of them that churned.
     values : mapping of str to mapping of str to Interval
-        By model and metric, on days after those learnt from.
+        By model and metric, on the evaluation days.
     drivers : sequence of (name, strength, meaning)
         The strongest features, see `strongest`.
     differences : mapping of str to Interval, optional
-        Paired ROC AUC difference to the recency rule, by model.
+        Paired ROC AUC difference to the recency baseline, by model.
     verdict : str, optional
-        What the gate said.
+        Of the gate.
     comparison : str, optional
-        The model beside the champion, see `compare.against`.
+        With the champion, see `side_by_side.comparison_markdown`.
     """
-    begins, ends = definition.window(plan.evaluation[0])
-    drawn = "\n".join(
-        f"| `{name}` | {strength:.3f} | {meaning} |" for name, strength, meaning in drivers
-    )
-    parts = [
+    sections = [
         f"# Churn model `{model_name}`",
         f"Training `{training_id}`, churn definition `{definition.hash}`.",
-        *(["## Verdict", verdict] if verdict else []),
-        *(["## Beside the champion", comparison] if comparison else []),
-        "## What it says",
+    ]
+    if verdict:
+        sections += ["## Verdict", verdict]
+    if comparison:
+        sections += ["## Comparison with the champion", comparison]
+    sections += ["## What it predicts", _purpose(definition)]
+    sections += ["## Training data", _training_data(definition, plan, rows_count, churn_rate)]
+    sections += [
+        "## How good it is",
+        "Means over the evaluation days, with 95 % intervals over customers.",
+        table(values, differences),
+    ]
+    if drivers:
+        sections += ["## What drives it", _driver_table(drivers)]
+    return "\n\n".join([*sections, "## Limits", _LIMITS]) + "\n"
+
+
+def _purpose(definition: ChurnDefinition) -> str:
+    return (
         f"The probability that a customer who ordered in the last {definition.active_days} days "
         f"places no order in the {definition.horizon_days} days that begin "
         f"{definition.lead_days} days after the day of the score "
         f"(days of {definition.timezone}). It is meant to rank customers for retention and to "
         "size the effort. It is not meant to refuse anybody a service, and it says nothing about "
-        "customers who were not active.",
-        "## What it learnt from",
-        f"{rows_count:,} rows with a whole outcome, one for each active customer and day, of {len(plan.training)} days "
-        f"from {plan.training[0]} to {plan.training[-1]}; {100 * churn_rate:.1f} % of them churned. Of the newest of these days only a part of the outcome was known, which the ensemble learns from too. Candidates were judged on "
-        f"{', '.join(map(str, plan.evaluation))}, all of whose outcomes lie after every outcome "
-        f"learnt from (the first window judged is {begins} to {ends}). The registered model was "
-        f"then fitted anew on {len(plan.final)} days up to {plan.final[-1]} with the same settings.",
-        "## How good it is",
-        "Means over the days judged on, with 95 % intervals over customers.",
-        table(values, differences),
-    ]
-    if drawn:
-        parts += [
-            "## What drives it",
-            "| feature | mean absolute contribution (log-odds) | meaning |\n| --- | --- | --- |\n"
-            + drawn,
+        "customers who were not active."
+    )
+
+
+def _training_data(
+    definition: ChurnDefinition, plan: Plan, rows_count: int, churn_rate: float
+) -> str:
+    begins, ends = definition.window(plan.evaluation[0])
+    return (
+        f"{rows_count:,} rows with a complete outcome, one for each active customer and day, of "
+        f"{len(plan.training)} days from {plan.training[0]} to {plan.training[-1]}; "
+        f"{100 * churn_rate:.1f} % of them churned. The outcomes of the newest of these days are "
+        "known only in part; the ensemble learns from them too. Candidates were evaluated on "
+        f"{', '.join(map(str, plan.evaluation))}, whose outcomes all lie after every outcome of "
+        f"the training days (the first evaluation window is {begins} to {ends}). The registered "
+        f"model was then fitted on {len(plan.final)} days up to {plan.final[-1]} with the same "
+        "settings."
+    )
+
+
+def _driver_table(drivers: Sequence[tuple[str, float, str]]) -> str:
+    return "\n".join(
+        [
+            "| feature | mean absolute contribution (log-odds) | meaning |",
+            "| --- | --- | --- |",
+            *(f"| `{name}` | {strength:.3f} | {meaning} |" for name, strength, meaning in drivers),
         ]
-    parts += [
-        "## Limits",
-        "It knows only what is in the feed: guests and orders elsewhere are invisible. A season "
-        "it has never seen, a changed assortment or a changed churn definition ask for a new "
-        "training. Contributions explain the prediction, not the cause of churn. Labels are what "
-        "was known on the day of training.",
-    ]
-    return "\n\n".join(parts) + "\n"
+    )

@@ -1,44 +1,19 @@
-"""What a candidate is asked before it may replace a champion, and each answer with its sentence."""
+"""The checks of a candidate before it may replace a champion, each with its message."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from retention_ml.models.evaluation.criteria import PromotionCriteria
 from retention_ml.models.evaluation.segments import label
-from retention_ml.statistics.metrics import OUTCOMES_MIN, Interval
+from retention_ml.statistics.bootstrap import Interval
+from retention_ml.statistics.metrics import OUTCOMES_MIN
 
 Verdict = Literal["promote", "keep", "inconclusive"]
-Outcome = Literal["better", "passed", "open", "failed"]
+Status = Literal["better", "passed", "open", "failed"]
 
 _DIGITS = 6
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Demands:
-    """What a candidate must hold; see `[promotion]` and `[tiers]` of the settings.
-
-    Parameters
-    ----------
-    auc_margin, segment_margin : float
-        By so much its ROC AUC may be lower, over all and in a segment, given the interval.
-    ece_max : float
-        Highest calibration error, beyond what chance alone brings.
-    tier_moves_max : float
-        Share of the customers whose tier may change at once.
-    tier_bounds : tuple of float
-        Lower bounds of the tiers above the lowest, rising.
-    seconds_per_thousand_max, megabytes_max : float
-        Time to score a thousand customers, and size of the files.
-    """
-
-    auc_margin: float
-    segment_margin: float
-    ece_max: float
-    tier_moves_max: float
-    tier_bounds: tuple[float, ...]
-    seconds_per_thousand_max: float
-    megabytes_max: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,66 +25,65 @@ class Footprint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One question, its outcome, and the sentence that says so."""
+class Check:
+    """The result of one check: its name, its status, and a message for people."""
 
-    what: str
-    outcome: Outcome
-    sentence: str
+    name: str
+    status: Status
+    message: str
 
 
-def limits(
-    ece: float, footprint: Footprint, demands: Demands, *, ece_by_chance: float = 0.0
-) -> list[Finding]:
-    """What any model must hold, champion or not: calibration, speed, size.
+def hard_limits(
+    ece: float, footprint: Footprint, criteria: PromotionCriteria, *, ece_by_chance: float = 0.0
+) -> list[Check]:
+    """What any model must meet, with or without a champion: calibration, speed, size.
 
     Parameters
     ----------
     ece : float
-        Calibration error on the days judged on.
+        Calibration error on the evaluation days.
     ece_by_chance : float
-        What of it is to be expected of true probabilities too, for so few customers.
+        How much of it true probabilities would show too, for so few customers.
     """
     seconds, megabytes = footprint.seconds_per_thousand, footprint.megabytes
     return [
-        Finding(
-            what="calibration",
-            outcome="passed" if ece - ece_by_chance <= demands.ece_max else "failed",
-            sentence=f"Its calibration error is {ece:.3f}; chance alone gives {ece_by_chance:.3f} "
-            f"with so many customers, and at most {demands.ece_max:g} more is accepted.",
+        Check(
+            name="calibration",
+            status="passed" if ece - ece_by_chance <= criteria.ece_max else "failed",
+            message=f"Its calibration error is {ece:.3f}; chance alone gives {ece_by_chance:.3f} "
+            f"with so many customers, and at most {criteria.ece_max:g} more is accepted.",
         ),
-        Finding(
-            what="seconds_per_thousand",
-            outcome="passed" if seconds <= demands.seconds_per_thousand_max else "failed",
-            sentence=f"It scores a thousand customers in {seconds:.3g} s; at most "
-            f"{demands.seconds_per_thousand_max:g} s are accepted.",
+        Check(
+            name="seconds_per_thousand",
+            status="passed" if seconds <= criteria.seconds_per_thousand_max else "failed",
+            message=f"It scores a thousand customers in {seconds:.3g} s; at most "
+            f"{criteria.seconds_per_thousand_max:g} s are accepted.",
         ),
-        Finding(
-            what="megabytes",
-            outcome="passed" if megabytes <= demands.megabytes_max else "failed",
-            sentence=f"Its files have {megabytes:.3g} MB; at most {demands.megabytes_max:g} MB are "
+        Check(
+            name="megabytes",
+            status="passed" if megabytes <= criteria.megabytes_max else "failed",
+            message=f"Its files have {megabytes:.3g} MB; at most {criteria.megabytes_max:g} MB are "
             "accepted.",
         ),
     ]
 
 
-def verdict_of(findings: Sequence[Finding]) -> Verdict:
+def verdict_of(checks: Sequence[Check]) -> Verdict:
     """Keep if one failed, promote if none is open and one is better, else inconclusive."""
-    outcomes = {finding.outcome for finding in findings}
-    if "failed" in outcomes or not outcomes:
+    statuses = {check.status for check in checks}
+    if "failed" in statuses or not statuses:
         return "keep"
-    return "promote" if "better" in outcomes and "open" not in outcomes else "inconclusive"
+    return "promote" if "better" in statuses and "open" not in statuses else "inconclusive"
 
 
-def told(findings: Sequence[Finding]) -> list[dict[str, str]]:
-    """Findings as plain JSON values."""
+def to_dicts(checks: Sequence[Check]) -> list[dict[str, str]]:
+    """Checks as plain JSON values."""
     return [
-        {"what": finding.what, "outcome": finding.outcome, "sentence": finding.sentence}
-        for finding in findings
+        {"what": check.name, "outcome": check.status, "sentence": check.message} for check in checks
     ]
 
 
-def discrimination(differences: Mapping[str, Interval], demands: Demands) -> list[Finding]:
+def discrimination(differences: Mapping[str, Interval], criteria: PromotionCriteria) -> list[Check]:
     """ROC AUC not lower, log loss not higher, Brier score lower.
 
     Parameters
@@ -118,125 +92,129 @@ def discrimination(differences: Mapping[str, Interval], demands: Demands) -> lis
         Candidate minus champion, by metric.
     """
     auc, log_loss, brier = (differences[name] for name in ("roc_auc", "log_loss", "brier"))
-    is_shown = auc.lower >= -demands.auc_margin
+    is_shown = auc.lower >= -criteria.auc_margin
     return [
-        Finding(
-            what="roc_auc",
-            outcome=_judged(auc, auc.upper < -demands.auc_margin, "passed" if is_shown else "open"),
-            sentence=f"Its ROC AUC differs by {said(auc)} from the champion's; it may be lower by "
-            f"{demands.auc_margin:g}, given the interval.",
+        Check(
+            name="roc_auc",
+            status=_status(auc, auc.upper < -criteria.auc_margin, "passed" if is_shown else "open"),
+            message=f"Its ROC AUC differs by {format_interval(auc)} from the champion's; it may be lower by "
+            f"{criteria.auc_margin:g}, given the interval.",
         ),
-        Finding(
-            what="log_loss",
-            outcome=_judged(log_loss, log_loss.lower > 0, "passed"),
-            sentence=f"Its log loss differs by {said(log_loss)} from the champion's; lower is "
+        Check(
+            name="log_loss",
+            status=_status(log_loss, log_loss.lower > 0, "passed"),
+            message=f"Its log loss differs by {format_interval(log_loss)} from the champion's; lower is "
             "better.",
         ),
-        Finding(
-            what="brier",
-            outcome=_judged(brier, brier.lower > 0, "better" if brier.upper < 0 else "open"),
-            sentence=f"Its Brier score differs by {said(brier)} from the champion's; it is better "
+        Check(
+            name="brier",
+            status=_status(brier, brier.lower > 0, "better" if brier.upper < 0 else "open"),
+            message=f"Its Brier score differs by {format_interval(brier)} from the champion's; it is better "
             "only if the whole interval is below zero.",
         ),
     ]
 
 
-def segments(by_segment: Mapping[str, Mapping[str, Any]], demands: Demands) -> Finding:
+def segments(by_segment: Mapping[str, Mapping[str, Any]], criteria: PromotionCriteria) -> Check:
     """ROC AUC not lower by more than the margin in any segment that is large enough.
 
     Parameters
     ----------
     by_segment : mapping of str to mapping
-        By code: `is_judged`, and where it is `roc_auc_difference` as of `figure`.
+        By code: `is_judged`, and if so `roc_auc_difference` as of `interval_to_dict`.
     """
-    judged = {
-        code: found["roc_auc_difference"]
-        for code, found in by_segment.items()
-        if found["is_judged"]
+    evaluated = {
+        code: segment["roc_auc_difference"]
+        for code, segment in by_segment.items()
+        if segment["is_judged"]
     }
-    margin = demands.segment_margin
-    if not judged:
-        return Finding(
-            what="segments",
-            outcome="failed",
-            sentence=f"No segment has {OUTCOMES_MIN} churned and {OUTCOMES_MIN} retained customers "
-            "on a day, so none could be judged.",
+    margin = criteria.segment_margin
+    if not evaluated:
+        return Check(
+            name="segments",
+            status="failed",
+            message=f"No segment has {OUTCOMES_MIN} churned and {OUTCOMES_MIN} retained customers "
+            "on a day, so none could be evaluated.",
         )
-    unknown = [code for code, own in judged.items() if None in own.values()]
-    worse = [code for code, own in judged.items() if code not in unknown and own["upper"] < -margin]
-    unsure = [
-        code for code, own in judged.items() if code not in unknown and own["lower"] < -margin
-    ]
-    counted = f"of {len(judged)} segments judged ({len(by_segment) - len(judged)} were too small)"
+    unknown = [code for code, difference in evaluated.items() if None in difference.values()]
+    finite = {code: evaluated[code] for code in evaluated if code not in unknown}
+    worse = [code for code, difference in finite.items() if difference["upper"] < -margin]
+    unsure = [code for code, difference in finite.items() if difference["lower"] < -margin]
+    small_count = len(by_segment) - len(evaluated)
+    count = f"of {len(evaluated)} segments evaluated ({small_count} were too small)"
     if unknown or worse:
-        named = ", ".join(label(code) for code in [*unknown, *worse])
-        sentence = f"Its ROC AUC is lower by more than {margin:g}, or not finite, in {named}"
-        return Finding(what="segments", outcome="failed", sentence=f"{sentence}, {counted}.")
+        labels = ", ".join(label(code) for code in [*unknown, *worse])
+        sentence = f"Its ROC AUC is lower by more than {margin:g}, or not finite, in {labels}"
+        return Check(name="segments", status="failed", message=f"{sentence}, {count}.")
     if unsure:
-        named = ", ".join(label(code) for code in unsure)
-        sentence = f"That its ROC AUC is not lower by {margin:g} is not shown in {named}"
-        return Finding(what="segments", outcome="open", sentence=f"{sentence}, {counted}.")
-    return Finding(
-        what="segments",
-        outcome="passed",
-        sentence=f"In none {counted} is its ROC AUC lower by {margin:g}, given the interval.",
+        labels = ", ".join(label(code) for code in unsure)
+        sentence = f"That its ROC AUC is not lower by {margin:g} is not shown in {labels}"
+        return Check(name="segments", status="open", message=f"{sentence}, {count}.")
+    return Check(
+        name="segments",
+        status="passed",
+        message=f"In none {count} is its ROC AUC lower by {margin:g}, given the interval.",
     )
 
 
-def calibration(difference: Interval) -> Finding:
+def calibration(difference: Interval) -> Check:
     """Calibration error not clearly above the champion's.
 
-    Open where it is: together with what a candidate tells apart it may still be the better one,
-    which the Brier score says.
+    Open where it is: a candidate that separates customers better may still be the better one
+    overall, which the Brier score shows.
     """
-    return Finding(
-        what="calibration_difference",
-        outcome=_judged(difference, False, "open" if difference.lower > 0 else "passed"),
-        sentence=f"Its calibration error differs by {said(difference)} from the champion's.",
+    return Check(
+        name="calibration_difference",
+        status=_status(difference, False, "open" if difference.lower > 0 else "passed"),
+        message=f"Its calibration error differs by {format_interval(difference)} from the champion's.",
     )
 
 
-def profit(difference: Interval) -> Finding:
+def profit(difference: Interval) -> Check:
     """Offers by it earn no less; the difference in the shop's currency per thousand customers."""
-    return Finding(
-        what="profit",
-        outcome=_judged(difference, difference.upper < 0, "passed"),
-        sentence="Offers made by it at the budget would have earned "
+    return Check(
+        name="profit",
+        status=_status(difference, difference.upper < 0, "passed"),
+        message="Offers made by it at the budget would have earned "
         f"{difference.value:+,.2f} per thousand customers against the champion's (95 % interval "
         f"{difference.lower:+,.2f} to {difference.upper:+,.2f}, in the shop's currency).",
     )
 
 
-def tier_moves(share: float, demands: Demands) -> Finding:
+def tier_moves(share: float, criteria: PromotionCriteria) -> Check:
     """Few customers change their tier at once.
 
-    Open, not failed: what moves many customers may still be right, and outcomes can show it.
+    Open, not failed: moving many customers may still be right, which outcomes can show.
     """
-    return Finding(
-        what="tier_moves",
-        outcome="passed" if share <= demands.tier_moves_max else "open",
-        sentence=f"{100 * share:.1f} % of the customers would change their tier at once; at most "
-        f"{100 * demands.tier_moves_max:g} % are accepted.",
+    return Check(
+        name="tier_moves",
+        status="passed" if share <= criteria.tier_moves_max else "open",
+        message=f"{100 * share:.1f} % of the customers would change their tier at once; at most "
+        f"{100 * criteria.tier_moves_max:g} % are accepted.",
     )
 
 
-def said(own: Interval) -> str:
+def format_interval(interval: Interval) -> str:
     """A difference with its interval."""
-    return f"{own.value:+.4f} (95 % interval {own.lower:+.4f} to {own.upper:+.4f})"
+    return f"{interval.value:+.4f} (95 % interval {interval.lower:+.4f} to {interval.upper:+.4f})"
 
 
-def _is_finite(own: Interval) -> bool:
-    return all(map(math.isfinite, (own.value, own.lower, own.upper)))
-
-
-def _judged(own: Interval, is_worse: bool, otherwise: Outcome) -> Outcome:
-    """Failed where it is worse or cannot be told."""
-    return "failed" if is_worse or not _is_finite(own) else otherwise
-
-
-def figure(own: Interval) -> dict[str, float | None]:
-    """`value`, `lower` and `upper` as JSON; nothing where a number is not finite."""
+def interval_to_dict(interval: Interval) -> dict[str, float | None]:
+    """`value`, `lower` and `upper` as JSON; null where a number is not finite."""
     return {
         end: round(number, _DIGITS) if math.isfinite(number) else None
-        for end, number in (("value", own.value), ("lower", own.lower), ("upper", own.upper))
+        for end, number in (
+            ("value", interval.value),
+            ("lower", interval.lower),
+            ("upper", interval.upper),
+        )
     }
+
+
+def _is_finite(interval: Interval) -> bool:
+    return all(map(math.isfinite, (interval.value, interval.lower, interval.upper)))
+
+
+def _status(interval: Interval, is_worse: bool, otherwise: Status) -> Status:
+    """Failed where it is worse or not finite."""
+    return "failed" if is_worse or not _is_finite(interval) else otherwise

@@ -1,33 +1,33 @@
-"""The gate before an alias: promote, keep or inconclusive, with reasons; closed in any doubt."""
+"""The gate before an alias: promote, keep or inconclusive, with reasons; it fails closed."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from retention_ml.models.evaluation.checks import Finding, Verdict, told
-from retention_ml.models.evaluation.offline_comparison import Contest
-from retention_ml.models.promotion.challenger_slot import Seat
+from retention_ml.models.evaluation.checks import Check, Verdict, to_dicts
+from retention_ml.models.evaluation.offline_comparison import OfflineComparison
+from retention_ml.models.promotion.challenger_slot import ChallengerSlot
 from retention_ml.statistics.metrics import METRICS, OUTCOMES_MIN, Evaluation
 
 _NO_DAY = (
-    "The champion knew outcomes of every day judged on when it was made, so the two cannot be "
+    "The champion knew outcomes of every evaluation day when it was made, so the two cannot be "
     "compared yet."
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """The best candidate of a training, held against the recency rule.
+    """The best candidate of a training, compared with the recency baseline.
 
     Parameters
     ----------
     best : str or None
-        None where nothing could be judged, or nothing is better than the recency rule.
+        None where nothing could be evaluated, or nothing is better than the recency baseline.
     reason : str
         Why, in sentences.
     is_shown : bool
-        Whether the interval of its ROC AUC over the recency rule lies above zero.
+        Whether the interval of its ROC AUC over the recency baseline lies above zero.
     evidence : mapping
         The numbers behind it.
     """
@@ -39,7 +39,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gate:
+class GateDecision:
     """What was decided about the best candidate.
 
     Parameters
@@ -50,7 +50,7 @@ class Gate:
     reason : str
         Why, in sentences.
     is_challenger : bool
-        Whether it takes the challenger's seat.
+        Whether it becomes the challenger.
     evidence : mapping
         The numbers behind it.
     """
@@ -69,82 +69,89 @@ def choose(
     retained: int,
     preferred: str | None = None,
 ) -> Choice:
-    """The best candidate; none where it is no better than the recency rule or cannot be judged.
+    """The best candidate; none where it is no better than the baseline or cannot be evaluated.
 
     Parameters
     ----------
     evaluation : Evaluation
         Of all candidates, the baseline among them.
     baseline : str
-        Name of the recency rule.
+        Name of the recency baseline.
     churned, retained : int
-        Outcomes among the rows judged on.
+        Outcomes among the rows of the evaluation days.
     preferred : str, optional
         The candidate that is best unless another's ROC AUC is higher by an interval above zero:
         which of several near equals comes first on a few days is chance.
     """
     try:
-        return _choose(evaluation, baseline, churned, retained, preferred)
+        fault = _fault(evaluation, baseline, churned, retained)
+        return (
+            _nobody(fault) if fault else _choose(evaluation, baseline, churned, retained, preferred)
+        )
     except Exception as error:
         return _nobody(
-            f"The candidates could not be judged ({type(error).__name__}: {error}), so "
+            f"The candidates could not be evaluated ({type(error).__name__}: {error}), so "
             "nothing was promoted."
         )
 
 
-def first(choice: Choice, limits: Sequence[Finding], *, seat: Seat | None = None) -> Gate:
+def gate_without_champion(
+    choice: Choice, limits: Sequence[Check], *, slot: ChallengerSlot | None = None
+) -> GateDecision:
     """What becomes of the best candidate where there is no champion.
 
-    It becomes champion only if the interval of its ROC AUC over the recency rule lies above zero;
-    nobody takes the challenger's seat then.
+    It becomes champion only if the interval of its ROC AUC over the recency baseline lies above
+    zero; nobody becomes challenger then.
 
     Parameters
     ----------
-    limits : sequence of Finding
-        What it must hold in any case, see `findings.limits`.
-    seat : Seat, optional
-        The challenger on trial beside the starter model; None where the seat is free.
+    limits : sequence of Check
+        What it must meet in any case, see `checks.hard_limits`.
+    slot : ChallengerSlot, optional
+        Who is on trial against the starter model; None where it is free.
     """
-    evidence = {**choice.evidence, "findings": told(limits)}
-    if choice.best is None or _failed(limits):
-        return _keep([choice.reason, *_failed(limits), "So nothing was promoted."], evidence)
+    evidence = {**choice.evidence, "findings": to_dicts(limits)}
+    failures = _failures(limits)
+    if choice.best is None or failures:
+        return _keep([choice.reason, *failures, "So nothing was promoted."], evidence)
     if choice.is_shown:
-        return Gate(
+        return GateDecision(
             verdict="promote",
             reason=f"{choice.reason} The interval lies above zero and there was no champion, so it "
             "becomes champion.",
             evidence=evidence,
         )
-    if seat is not None:
-        return _seated([choice.reason, "The interval holds zero."], seat, "the starter", evidence)
-    return Gate(
+    if slot is not None:
+        sentences = [choice.reason, "The interval holds zero."]
+        return _slot_is_taken(sentences, slot, "the starter", evidence)
+    return GateDecision(
         verdict="inconclusive",
         reason=f"{choice.reason} The interval holds zero, so it becomes challenger but not "
-        "champion. More customers or more days to judge on would decide.",
+        "champion. More customers or more evaluation days would decide.",
         is_challenger=True,
         evidence=evidence,
     )
 
 
-def beside(
+def gate_with_champion(
     choice: Choice,
-    contest: Contest | None,
-    limits: Sequence[Finding],
+    comparison: OfflineComparison | None,
+    limits: Sequence[Check],
     *,
-    seat: Seat | None,
+    slot: ChallengerSlot | None,
     decides: str,
     mode: str,
-) -> Gate:
-    """What becomes of the best candidate beside a champion.
+) -> GateDecision:
+    """What becomes of the best candidate where there is a champion.
 
     Parameters
     ----------
-    contest : Contest or None
-        The comparison with the champion; None where no day judged on is later than all it knew.
-    limits : sequence of Finding
-        What it must hold in any case, see `findings.limits`.
-    seat : Seat or None
-        The challenger on trial; None where the seat is free.
+    comparison : OfflineComparison or None
+        With the champion; None where no evaluation day is later than all the champion knew.
+    limits : sequence of Check
+        What it must meet in any case, see `checks.hard_limits`.
+    slot : ChallengerSlot or None
+        Who is on trial; None where it is free.
     decides : str
         `outcomes`: only matured outcomes make a champion; `offline`: the comparison does.
     mode : str
@@ -152,61 +159,73 @@ def beside(
     """
     evidence = {
         **choice.evidence,
-        "findings": told(limits),
-        "contest": dict(contest.evidence) if contest else None,
+        "findings": to_dicts(limits),
+        "contest": dict(comparison.evidence) if comparison else None,
     }
-    if choice.best is None or (contest is not None and contest.verdict == "keep"):
-        return _keep([choice.reason, *([contest.reason] if contest else [])], evidence)
-    said = [choice.reason, contest.reason if contest else _NO_DAY]
-    if _failed(limits):
-        return _keep([*said, *_failed(limits), "So the champion stays."], evidence)
-    if contest is None and not choice.is_shown:
-        return _keep([*said, "Nor is it shown to be better than the recency rule."], evidence)
-    is_better = contest is not None and contest.verdict == "promote" and choice.is_shown
-    if is_better and decides == "offline" and mode == "automatic":
-        return Gate(
-            verdict="promote", reason=_text([*said, "So it becomes champion."]), evidence=evidence
+    if choice.best is None or (comparison is not None and comparison.verdict == "keep"):
+        return _keep([choice.reason, *([comparison.reason] if comparison else [])], evidence)
+    sentences = [choice.reason, comparison.reason if comparison else _NO_DAY]
+    failures = _failures(limits)
+    if failures:
+        return _keep([*sentences, *failures, "So the champion stays."], evidence)
+    if comparison is None and not choice.is_shown:
+        return _keep(
+            [*sentences, "Nor is it shown to be better than the recency baseline."], evidence
         )
-    if seat is not None:
-        return _seated(said, seat, "the champion", evidence)
-    awaits = is_better and decides == "offline"
-    return Gate(
-        verdict="inconclusive",
-        reason=_text(
-            [
-                *said,
-                "It becomes challenger and waits for a person's approval (`retention promote`)."
-                if awaits
-                else "It becomes challenger and has to prove itself on outcomes beside the "
-                "champion.",
-            ]
-        ),
-        is_challenger=True,
-        evidence={**evidence, "awaits_approval": True} if awaits else evidence,
+    is_better = comparison is not None and comparison.verdict == "promote" and choice.is_shown
+    if is_better and decides == "offline" and mode == "automatic":
+        return GateDecision(
+            verdict="promote",
+            reason=" ".join([*sentences, "So it becomes champion."]),
+            evidence=evidence,
+        )
+    if slot is not None:
+        return _slot_is_taken(sentences, slot, "the champion", evidence)
+    return _challenge(sentences, evidence, awaits_approval=is_better and decides == "offline")
+
+
+def _challenge(
+    sentences: Sequence[str], evidence: Mapping[str, Any], *, awaits_approval: bool
+) -> GateDecision:
+    next_step = (
+        "It becomes challenger and waits for a person's approval (`retention promote`)."
+        if awaits_approval
+        else "It becomes challenger and has to prove itself on outcomes against the champion."
     )
+    return GateDecision(
+        verdict="inconclusive",
+        reason=" ".join([*sentences, next_step]),
+        is_challenger=True,
+        evidence={**evidence, "awaits_approval": True} if awaits_approval else evidence,
+    )
+
+
+def _fault(evaluation: Evaluation, baseline: str, churned: int, retained: int) -> str | None:
+    """Why no candidate can be chosen, or None."""
+    if not evaluation.values:
+        return "No candidate was evaluated."
+    if min(churned, retained) < OUTCOMES_MIN:
+        return (
+            f"The evaluation days hold {churned:,} churned and {retained:,} retained customers; at "
+            f"least {OUTCOMES_MIN} of each are needed."
+        )
+    if baseline not in evaluation.values:
+        return (
+            f"The baseline {baseline!r} was not evaluated, so there is nothing to compare with. "
+            "Add it to training.candidates."
+        )
+    if not _is_finite(evaluation, baseline):
+        return f"The baseline {baseline!r} has metrics that are not finite."
+    if not any(_is_finite(evaluation, name) for name in evaluation.values if name != baseline):
+        return "No candidate besides the baseline has finite metrics."
+    return None
 
 
 def _choose(
     evaluation: Evaluation, baseline: str, churned: int, retained: int, preferred: str | None
 ) -> Choice:
-    if not evaluation.values:
-        return _nobody("No candidate was evaluated.")
-    if min(churned, retained) < OUTCOMES_MIN:
-        return _nobody(
-            f"The days judged on hold {churned:,} churned and {retained:,} retained customers; at "
-            f"least {OUTCOMES_MIN} of each are needed."
-        )
-    if baseline not in evaluation.values:
-        return _nobody(
-            f"The baseline {baseline!r} was not evaluated, so there is nothing to compare with. "
-            "Add it to training.candidates."
-        )
     unsound = [name for name in evaluation.values if not _is_finite(evaluation, name)]
-    if baseline in unsound:
-        return _nobody(f"The baseline {baseline!r} has metrics that are not finite.")
     sound = [name for name in evaluation.values if name not in unsound and name != baseline]
-    if not sound:
-        return _nobody("No candidate besides the baseline has finite metrics.")
     best = min(sound, key=lambda name: _rank(evaluation, name))
     if preferred in sound and evaluation.difference(best, preferred, "roc_auc").lower <= 0:
         best = preferred
@@ -227,42 +246,40 @@ def _choose(
     }
     if not all(map(math.isfinite, (difference.value, difference.lower, difference.upper))):
         return _nobody(f"The difference of {best} to {baseline} is not finite.", evidence)
-    said = (
+    reason = (
         f"{best} has a ROC AUC of {evaluation.values[best]['roc_auc'].value:.3f}, which is "
-        f"{difference.value:+.3f} against the best recency rule (95 % interval "
+        f"{difference.value:+.3f} against the recency baseline (95 % interval "
         f"{difference.lower:+.3f} to {difference.upper:+.3f}, same customers)."
     )
     if difference.upper <= 0:
-        return _nobody(f"{said} It is no better.", evidence)
-    return Choice(best=best, reason=said, is_shown=difference.lower > 0, evidence=evidence)
+        return _nobody(f"{reason} It is no better.", evidence)
+    return Choice(best=best, reason=reason, is_shown=difference.lower > 0, evidence=evidence)
 
 
 def _nobody(reason: str, evidence: Mapping[str, Any] | None = None) -> Choice:
     return Choice(best=None, reason=reason, evidence=evidence or {})
 
 
-def _keep(sentences: Sequence[str], evidence: Mapping[str, Any]) -> Gate:
-    return Gate(verdict="keep", reason=_text(sentences), evidence=evidence)
+def _keep(sentences: Sequence[str], evidence: Mapping[str, Any]) -> GateDecision:
+    return GateDecision(verdict="keep", reason=" ".join(sentences), evidence=evidence)
 
 
-def _seated(said: Sequence[str], seat: Seat, beside: str, evidence: Mapping[str, Any]) -> Gate:
-    until = f" until {seat.until} at most" if seat.until else ""
+def _slot_is_taken(
+    sentences: Sequence[str], slot: ChallengerSlot, opponent: str, evidence: Mapping[str, Any]
+) -> GateDecision:
+    until = f" until {slot.until} at the latest" if slot.until else ""
     return _keep(
         [
-            *said,
-            f"Version {seat.version} is on trial beside {beside} and keeps the challenger's "
-            f"seat{until}, so this one is registered without a part.",
+            *sentences,
+            f"Version {slot.version} is on trial against {opponent} and keeps the challenger's "
+            f"slot{until}, so this one is registered without an alias.",
         ],
-        {**evidence, "seat_of_version": seat.version, "seat_until": seat.until},
+        {**evidence, "seat_of_version": slot.version, "seat_until": slot.until},
     )
 
 
-def _text(sentences: Sequence[str]) -> str:
-    return " ".join(sentences)
-
-
-def _failed(findings: Sequence[Finding]) -> list[str]:
-    return [finding.sentence for finding in findings if finding.outcome == "failed"]
+def _failures(checks: Sequence[Check]) -> list[str]:
+    return [check.message for check in checks if check.status == "failed"]
 
 
 def _rank(evaluation: Evaluation, name: str) -> tuple[float, float, str]:

@@ -1,33 +1,33 @@
-"""Candidate against champion on the same customers, days and definition; closed in any doubt.
+"""Candidate against champion on the same customers, days and definition; it fails closed.
 
-Every question gives a finding: `better`, `passed`, `open` (not shown) or `failed`. One that failed
-keeps everything as it is; all passed and one better promotes; anything else is inconclusive. What
-would win a trial on outcomes, the Brier score, is what a candidate must be better at.
+Every check is `better`, `passed`, `open` (not shown) or `failed`. One that failed keeps the
+champion; all passed and one better promotes; anything else is inconclusive. A candidate must be
+better in what would win a trial on outcomes: the Brier score.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 
-from retention_ml.models.evaluation import checks as asked
+from retention_ml.clock import day_of
+from retention_ml.models.evaluation import checks
 from retention_ml.models.evaluation.checks import (
-    Demands,
-    Finding,
+    Check,
     Verdict,
-    figure,
-    said,
-    told,
+    format_interval,
+    interval_to_dict,
+    to_dicts,
     verdict_of,
 )
+from retention_ml.models.evaluation.criteria import PromotionCriteria
 from retention_ml.statistics.arrays import Bools, Floats, Ints
+from retention_ml.statistics.bootstrap import Interval
 from retention_ml.statistics.metrics import (
     METRICS,
     OUTCOMES_MIN,
     Evaluation,
-    Interval,
     Predictions,
     evaluate,
 )
@@ -35,14 +35,13 @@ from retention_ml.statistics.profit import PROFIT, Offer, profits
 
 CANDIDATE, CHAMPION = "candidate", "champion"
 PAIR = (CANDIDATE, CHAMPION)
-_EPOCH = date(1970, 1, 1)
 _DIGITS = 6
 _SAME = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Contest:
-    """What the comparison said.
+class OfflineComparison:
+    """The result of comparing a candidate with the champion.
 
     Parameters
     ----------
@@ -50,8 +49,7 @@ class Contest:
         `promote`, `keep` or `inconclusive`.
     reason : str
         The sentences that decided.
-    findings : tuple of Finding
-        Every question asked.
+    checks : tuple of Check
     evidence : mapping
         Every figure and sentence, as plain JSON values.
     evaluation : Evaluation or None
@@ -62,121 +60,133 @@ class Contest:
 
     verdict: Verdict
     reason: str
-    findings: tuple[Finding, ...] = ()
+    checks: tuple[Check, ...] = ()
     evidence: Mapping[str, Any] = field(default_factory=dict)
     evaluation: Evaluation | None = None
     rows_count: int = 0
 
 
-def contest(
+def compare_offline(
     predictions: Predictions,
     *,
     segments: Mapping[str, Bools],
     revenue_cents: Floats,
-    demands: Demands,
+    criteria: PromotionCriteria,
     offer: Offer,
-    limits: Sequence[Finding],
+    limits: Sequence[Check],
     draws: int,
     seed: int,
-) -> Contest:
+) -> OfflineComparison:
     """Candidate against champion, every figure with its paired 95 % interval.
+
+    Whatever goes wrong keeps the champion.
 
     Parameters
     ----------
     predictions : Predictions
-        Of the models `candidate` and `champion`, on days from which the champion learnt nothing.
+        Of the models `candidate` and `champion`, on days of whose outcomes the champion knew
+        nothing.
     segments : mapping of str to array of bool, shape (n,)
-        By code, see `models.segments`.
+        By code, see `evaluation.segments`.
     revenue_cents : array of float64, shape (n,)
         What each customer spends if retained, in minor units.
-    limits : sequence of Finding
-        What the candidate must hold in any case, see `findings.limits`.
+    limits : sequence of Check
+        What the candidate must meet in any case, see `checks.hard_limits`.
     draws, seed : int
         Resamples of customers, and what decides them.
     """
     try:
-        return _contest(predictions, segments, revenue_cents, demands, offer, limits, draws, seed)
+        fault = _fault(predictions, segments, revenue_cents)
+        if fault:
+            return keep_champion(f"{fault} So the champion stays.")
+        rows = _rows_with_both_outcomes(predictions, np.ones(len(predictions.outcome), np.bool_))
+        if len(rows) == 0:
+            churned = int(predictions.outcome.sum())
+            return keep_champion(
+                f"The days compared hold {churned:,} churned and "
+                f"{len(predictions.outcome) - churned:,} retained customers; at least "
+                f"{OUTCOMES_MIN} of each on a day are needed. So the champion stays."
+            )
+        return _compare(
+            _take(predictions, rows),
+            {code: members[rows] for code, members in segments.items()},
+            revenue_cents[rows],
+            criteria,
+            offer,
+            limits,
+            draws,
+            seed,
+        )
     except Exception as error:
-        return keep(
+        return keep_champion(
             f"Candidate and champion could not be compared ({type(error).__name__}: {error}), so "
             "the champion stays."
         )
 
 
-def keep(reason: str, evidence: Mapping[str, Any] | None = None) -> Contest:
+def keep_champion(reason: str, evidence: Mapping[str, Any] | None = None) -> OfflineComparison:
     """Nothing changes, with the reason."""
-    return Contest(
+    return OfflineComparison(
         verdict="keep",
         reason=reason,
         evidence={"verdict": "keep", "reason": reason, **(evidence or {})},
     )
 
 
-def _contest(
+def _compare(
     predictions: Predictions,
     segments: Mapping[str, Bools],
     revenue_cents: Floats,
-    demands: Demands,
+    criteria: PromotionCriteria,
     offer: Offer,
-    limits: Sequence[Finding],
+    limits: Sequence[Check],
     draws: int,
     seed: int,
-) -> Contest:
-    wrong = _unsound(predictions, segments, revenue_cents)
-    if wrong:
-        return keep(f"{wrong} So the champion stays.")
-    rows = _judged(predictions, np.ones(len(predictions.outcome), dtype=np.bool_))
-    if len(rows) == 0:
-        churned = int(predictions.outcome.sum())
-        return keep(
-            f"The days compared hold {churned:,} churned and "
-            f"{len(predictions.outcome) - churned:,} retained customers; at least {OUTCOMES_MIN} of "
-            "each on a day are needed. So the champion stays."
-        )
-    own = _take(predictions, rows)
-    inside = {code: members[rows] for code, members in segments.items()}
-    evaluation = evaluate(own, draws=draws, seed=seed, models=PAIR)
+) -> OfflineComparison:
+    """The comparison of sound predictions."""
+    evaluation = evaluate(predictions, draws=draws, seed=seed, models=PAIR)
     differences = {metric: evaluation.difference(*PAIR, metric) for metric in METRICS}
-    earned = profits(own, revenue_cents[rows], offer, draws=draws, seed=seed, models=PAIR)
-    gained = earned.difference(*PAIR, PROFIT)
-    by_segment = {code: _of_segment(own, kind, draws, seed) for code, kind in inside.items()}
-    moves = _tier_moves(own, demands.tier_bounds)
-    findings = (
-        *asked.discrimination(differences, demands),
-        asked.segments(by_segment, demands),
-        asked.calibration(differences["ece"]),
-        asked.profit(gained),
-        asked.tier_moves(moves, demands),
+    earned = profits(predictions, revenue_cents, offer, draws=draws, seed=seed, models=PAIR)
+    by_segment = {
+        code: _compare_segment(predictions, members, draws, seed)
+        for code, members in segments.items()
+    }
+    moves = _tier_moves(predictions, criteria.tier_bounds)
+    results = (
+        *checks.discrimination(differences, criteria),
+        checks.segments(by_segment, criteria),
+        checks.calibration(differences["ece"]),
+        checks.profit(earned.difference(*PAIR, PROFIT)),
+        checks.tier_moves(moves, criteria),
         *limits,
     )
-    days = [str(_EPOCH + timedelta(days=int(day))) for day in np.unique(own.days)]
-    verdict = verdict_of(findings)
-    reason = _reason(own, days, differences, findings, verdict)
-    evidence = {
-        "verdict": verdict,
-        "reason": reason,
-        "findings": told(findings),
-        "days": days,
-        "customers": len(np.unique(own.groups)),
-        "predictions": len(own.outcome),
-        "churned": int(own.outcome.sum()),
-        "retained": int(len(own.outcome) - own.outcome.sum()),
-        "metrics": _figures(evaluation, METRICS) | _figures(earned, (PROFIT,)),
-        "segments": by_segment,
-        "tier_moves_share": round(moves, _DIGITS),
-        "bootstrap": {"draws": draws, "seed": seed, "unit": "customer"},
-    }
-    return Contest(
+    days = [str(day_of(int(day))) for day in np.unique(predictions.days)]
+    verdict = verdict_of(results)
+    reason = _reason(predictions, days, differences, results, verdict)
+    return OfflineComparison(
         verdict=verdict,
         reason=reason,
-        findings=findings,
-        evidence=evidence,
+        checks=results,
+        evidence={
+            "verdict": verdict,
+            "reason": reason,
+            "findings": to_dicts(results),
+            "days": days,
+            "customers": len(np.unique(predictions.groups)),
+            "predictions": len(predictions.outcome),
+            "churned": int(predictions.outcome.sum()),
+            "retained": int(len(predictions.outcome) - predictions.outcome.sum()),
+            "metrics": _metrics(evaluation, METRICS) | _metrics(earned, (PROFIT,)),
+            "segments": by_segment,
+            "tier_moves_share": round(moves, _DIGITS),
+            "bootstrap": {"draws": draws, "seed": seed, "unit": "customer"},
+        },
         evaluation=evaluation,
-        rows_count=len(own.outcome),
+        rows_count=len(predictions.outcome),
     )
 
 
-def _unsound(
+def _fault(
     predictions: Predictions, segments: Mapping[str, Bools], revenue_cents: Floats
 ) -> str | None:
     """Why nothing can be compared, or None."""
@@ -184,32 +194,35 @@ def _unsound(
     if count == 0:
         return "There is no prediction to compare."
     for name in PAIR:
-        own = predictions.models[name]
-        if own.shape != (count,):
-            return f"The {name} predicted {len(own):,} of {count:,} customers."
-        if not (np.isfinite(own).all() and own.min() >= 0 and own.max() <= 1):
+        probability = predictions.models[name]
+        if probability.shape != (count,):
+            return f"The {name} predicted {len(probability):,} of {count:,} customers."
+        inside = np.isfinite(probability) & (probability >= 0) & (probability <= 1)
+        if not inside.all():
             return f"The {name} predicts values that are no probabilities."
     if np.ptp(predictions.models[CANDIDATE]) == 0:
-        return "The candidate says the same of every customer."
+        return "The candidate predicts the same for every customer."
     gap = np.abs(predictions.models[CANDIDATE] - predictions.models[CHAMPION]).max()
     if gap < _SAME:
-        return "The candidate is identical to the champion: it says the same of every customer."
+        return (
+            "The candidate is identical to the champion: it predicts the same for every customer."
+        )
     if not segments:
         return "No segment was named to compare in."
-    if len(revenue_cents) != count or any(len(kind) != count for kind in segments.values()):
+    if len(revenue_cents) != count or any(len(members) != count for members in segments.values()):
         return "Segments or revenues are not those of the customers compared."
     return None
 
 
-def _judged(predictions: Predictions, inside: Bools) -> Ints:
+def _rows_with_both_outcomes(predictions: Predictions, inside: Bools) -> Ints:
     """Positions of the rows inside, of days on which there are enough of both outcomes."""
-    kept = []
+    positions = []
     for day in np.unique(predictions.days):
         rows = np.flatnonzero(inside & (predictions.days == day))
         churned = int(predictions.outcome[rows].sum())
         if min(churned, len(rows) - churned) >= OUTCOMES_MIN:
-            kept.append(rows)
-    return np.concatenate(kept) if kept else np.empty(0, dtype=np.int64)
+            positions.append(rows)
+    return np.concatenate(positions) if positions else np.empty(0, dtype=np.int64)
 
 
 def _take(predictions: Predictions, rows: Ints) -> Predictions:
@@ -222,64 +235,67 @@ def _take(predictions: Predictions, rows: Ints) -> Predictions:
     )
 
 
-def _of_segment(own: Predictions, inside: Bools, draws: int, seed: int) -> dict[str, Any]:
-    churned = int(own.outcome[inside].sum())
-    found: dict[str, Any] = {
+def _compare_segment(
+    predictions: Predictions, inside: Bools, draws: int, seed: int
+) -> dict[str, Any]:
+    """The ROC AUC of both models in a segment, where it is large enough, as plain JSON values."""
+    churned = int(predictions.outcome[inside].sum())
+    rows = _rows_with_both_outcomes(predictions, inside)
+    counts = {
         "predictions": int(inside.sum()),
         "churned": churned,
         "retained": int(inside.sum()) - churned,
-        "is_judged": False,
+        "is_judged": len(rows) > 0,
     }
-    rows = _judged(own, inside)
     if len(rows) == 0:
-        return found
-    evaluation = evaluate(_take(own, rows), draws=draws, seed=seed, models=PAIR)
+        return counts
+    evaluation = evaluate(_take(predictions, rows), draws=draws, seed=seed, models=PAIR)
     difference = evaluation.difference(*PAIR, "roc_auc")
-    return found | {
-        "is_judged": True,
-        "roc_auc": {name: figure(evaluation.values[name]["roc_auc"]) for name in PAIR},
-        "roc_auc_difference": figure(difference),
+    return counts | {
+        "roc_auc": {name: interval_to_dict(evaluation.values[name]["roc_auc"]) for name in PAIR},
+        "roc_auc_difference": interval_to_dict(difference),
     }
 
 
-def _figures(evaluation: Evaluation, metrics: Sequence[str]) -> dict[str, Any]:
+def _metrics(evaluation: Evaluation, metrics: Sequence[str]) -> dict[str, Any]:
     return {
-        metric: {name: figure(evaluation.values[name][metric]) for name in PAIR}
-        | {"difference": figure(evaluation.difference(*PAIR, metric))}
+        metric: {name: interval_to_dict(evaluation.values[name][metric]) for name in PAIR}
+        | {"difference": interval_to_dict(evaluation.difference(*PAIR, metric))}
         for metric in metrics
     }
 
 
-def _tier_moves(own: Predictions, bounds: tuple[float, ...]) -> float:
+def _tier_moves(predictions: Predictions, bounds: tuple[float, ...]) -> float:
+    """The share of customers who would change their tier."""
     candidate, champion = (
-        np.searchsorted(np.array(bounds), own.models[name], side="right") for name in PAIR
+        np.searchsorted(np.array(bounds), predictions.models[name], side="right") for name in PAIR
     )
     return float(np.mean(candidate != champion))
 
 
 def _reason(
-    own: Predictions,
+    predictions: Predictions,
     days: Sequence[str],
     differences: Mapping[str, Interval],
-    findings: Sequence[Finding],
+    results: Sequence[Check],
     verdict: Verdict,
 ) -> str:
     figures = ", ".join(
-        f"{noun} {said(differences[metric])}"
+        f"{noun} {format_interval(differences[metric])}"
         for metric, noun in (
             ("roc_auc", "ROC AUC"),
             ("log_loss", "log loss"),
             ("brier", "Brier score"),
         )
     )
-    against = {"keep": "failed", "inconclusive": "open"}.get(verdict)
+    decisive = {"keep": "failed", "inconclusive": "open"}.get(verdict)
     sentences = [
-        f"Against the champion on the same {len(np.unique(own.groups)):,} customers "
+        f"Against the champion on the same {len(np.unique(predictions.groups)):,} customers "
         f"({', '.join(days)}): {figures}.",
-        *(finding.sentence for finding in findings if finding.outcome == against),
+        *(check.message for check in results if check.status == decisive),
     ]
     conclusion = {
-        "promote": "It is better, and no worse in anything that was asked.",
+        "promote": "It is better, and no worse in any check.",
         "keep": "It is worse or unfit, so the champion stays.",
         "inconclusive": "That does not decide.",
     }

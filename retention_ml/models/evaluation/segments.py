@@ -1,4 +1,4 @@
-"""Kinds of customers that models are looked at apart: by purchases, tenure, value and country."""
+"""Customer segments in which models are evaluated: by purchases, tenure, value and country."""
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +26,7 @@ _LABELS = {
 
 
 def segments(features: pa.Table) -> dict[str, Bools]:
-    """Rows by what is known of the customer: buyers of one day or more, thirds of each day.
+    """Rows by segment: bought on one day or more, thirds by tenure and value of each day.
 
     Parameters
     ----------
@@ -40,11 +40,11 @@ def segments(features: pa.Table) -> dict[str, Bools]:
     """
     days = _days(features)
     one_time = features["is_one_time_buyer"].fill_null(0).to_numpy() == 1
-    found: dict[str, Bools] = {"bought_once": one_time, "bought_more": ~one_time}
+    masks: dict[str, Bools] = {"bought_once": one_time, "bought_more": ~one_time}
     for feature, names in _THIRDS.items():
         third = _part_of_day(_column(features, feature), days, len(names))
-        found |= {name: third == number for number, name in enumerate(names)}
-    return found
+        masks |= {name: third == number for number, name in enumerate(names)}
+    return masks
 
 
 def finer_segments(features: pa.Table, countries: pa.Array | None = None) -> dict[str, Bools]:
@@ -53,19 +53,19 @@ def finer_segments(features: pa.Table, countries: pa.Array | None = None) -> dic
     Parameters
     ----------
     countries : pa.Array of string, shape (n,), optional
-        Country of each row's customer, null where the shop did not tell.
+        Country of each row's customer, null where it is not known.
     """
-    found = segments(features)
+    masks = segments(features)
     tenth = _part_of_day(_column(features, "revenue_cents_365d"), _days(features), 10)
-    found |= {f"{_DECILE}{number + 1:02d}": tenth == number for number in range(10)}
+    masks |= {f"{_DECILE}{number + 1:02d}": tenth == number for number in range(10)}
     if countries is None:
-        return found
-    told = countries.drop_null().value_counts().to_pylist()
-    largest = sorted(told, key=lambda one: (-one["counts"], one["values"]))[:COUNTRIES_MAX]
-    for one in largest:
-        inside = pc.equal(countries, one["values"]).fill_null(False)
-        found[f"{_COUNTRY}{one['values']}"] = inside.to_numpy(zero_copy_only=False)
-    return found
+        return masks
+    counts = countries.drop_null().value_counts().to_pylist()
+    largest = sorted(counts, key=lambda country: (-country["counts"], country["values"]))
+    for country in largest[:COUNTRIES_MAX]:
+        inside = pc.equal(countries, country["values"]).fill_null(False)
+        masks[f"{_COUNTRY}{country['values']}"] = inside.to_numpy(zero_copy_only=False)
+    return masks
 
 
 def label(code: str) -> str:

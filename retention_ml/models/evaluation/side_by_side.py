@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from retention_ml.models.evaluation.segments import label
-from retention_ml.statistics.metrics import Interval
+from retention_ml.statistics.bootstrap import Interval
 from retention_ml.statistics.profit import PROFIT
 
 SHOWN = ("roc_auc", "pr_auc", "log_loss", "brier", "ece", "lift_at_10")
@@ -23,64 +23,63 @@ def table(
     values : mapping of str to mapping of str to Interval
         By model and metric.
     differences : mapping of str to Interval, optional
-        Paired ROC AUC difference to the recency rule, by model.
+        Paired ROC AUC difference to the recency baseline, by model.
     metrics : sequence of str
         Columns.
     """
     differences = differences or {}
     head = ["model", *(metric.replace("_", " ") for metric in metrics)]
     if differences:
-        head.append("roc auc − recency rule")
+        head.append("roc auc − recency baseline")
     lines = []
     for name in sorted(values, key=lambda name: -values[name]["roc_auc"].value):
         cells = [name, *(_cell(values[name][metric], metric) for metric in metrics)]
         if differences:
-            own = differences.get(name)
-            cells.append(f"{own.value:+.3f} ({own.lower:+.3f} … {own.upper:+.3f})" if own else "")
+            difference = differences.get(name)
+            cells.append(_cell(difference, "roc_auc", "+") if difference else "")
         lines.append(cells)
     return _markdown(head, lines)
 
 
-def against(evidence: Mapping[str, Any]) -> str:
-    """Candidate and champion side by side as Markdown: figures, segments judged, and answers.
+def comparison_markdown(evidence: Mapping[str, Any]) -> str:
+    """Candidate and champion side by side as Markdown: metrics, segments and checks.
 
     Parameters
     ----------
     evidence : mapping
-        Of a `contest.Contest`.
+        Of an `OfflineComparison`.
     """
     if "metrics" not in evidence:
         return str(evidence["reason"])
     lines = [
         [
             metric.replace("_", " "),
-            *(_figure(own[name], metric) for name in _SIDES),
-            _figure(own["difference"], metric, "+"),
+            *(_json_cell(sides[name], metric) for name in _SIDES),
+            _json_cell(sides["difference"], metric, "+"),
         ]
-        for metric, own in evidence["metrics"].items()
+        for metric, sides in evidence["metrics"].items()
         if metric in (*SHOWN, PROFIT)
     ]
-    judged = {
-        code: own["roc_auc_difference"]
-        for code, own in evidence["segments"].items()
-        if own["is_judged"]
-    }
+    segments = [
+        [label(code), _json_cell(segment["roc_auc_difference"], "roc_auc", "+")]
+        for code, segment in evidence["segments"].items()
+        if segment["is_judged"]
+    ]
     return "\n\n".join(
         [
             f"Offline comparison: **{evidence['verdict']}**, on {evidence['predictions']:,} "
             f"predictions for {evidence['customers']:,} customers ({', '.join(evidence['days'])}).",
             _markdown(["", "candidate", "champion", "difference"], lines),
-            "\n".join(f"- {one['outcome']}: {one['sentence']}" for one in evidence["findings"]),
-            _markdown(
-                ["segment", "roc auc difference"],
-                [[label(code), _figure(own, "roc_auc", "+")] for code, own in judged.items()],
+            "\n".join(
+                f"- {check['outcome']}: {check['sentence']}" for check in evidence["findings"]
             ),
+            _markdown(["segment", "roc auc difference"], segments),
         ]
     )
 
 
-def _figure(own: Mapping[str, float | None], metric: str, sign: str = "") -> str:
-    value, lower, upper = own["value"], own["lower"], own["upper"]
+def _json_cell(interval: Mapping[str, float | None], metric: str, sign: str = "") -> str:
+    value, lower, upper = interval["value"], interval["lower"], interval["upper"]
     if value is None or lower is None or upper is None:
         return "not known"
     return _cell(Interval(value, lower, upper), metric, sign)

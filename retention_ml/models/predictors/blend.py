@@ -1,4 +1,4 @@
-"""A predictor that is a weighted sum of other predictors, each reading features of its own."""
+"""A predictor that is a weighted sum of other predictors, each reading its own features."""
 
 import json
 import re
@@ -82,10 +82,12 @@ class Blend:
 
     def margins(self, values: Floats) -> Floats:
         """What the weights multiply: slope × log-odds of every member, shape (n, members)."""
-        found = np.empty((len(values), len(self.members)))
+        margins = np.empty((len(values), len(self.members)))
         for at, member in enumerate(self.members):
-            found[:, at] = member.slope * member.predictor.margin(values[:, self._columns(member)])
-        return found
+            margins[:, at] = member.slope * member.predictor.margin(
+                values[:, self._columns(member)]
+            )
+        return margins
 
     def margin(self, values: Floats) -> Floats:
         """Log-odds before calibration, shape (n,), of feature values of shape (n, k)."""
@@ -103,9 +105,9 @@ class Blend:
         total, base = np.zeros((len(values), len(self.features))), self.intercept
         for member in self.members:
             columns = self._columns(member)
-            added, own_base = member.predictor.contributions(values[:, columns])
+            added, member_base = member.predictor.contributions(values[:, columns])
             total[:, columns] += member.weight * member.slope * added
-            base += member.weight * member.slope * own_base
+            base += member.weight * member.slope * member_base
         return total, base
 
     def files(self) -> dict[str, bytes]:
@@ -123,11 +125,11 @@ class Blend:
                 for member in self.members
             ],
         }
-        found = {"blend.json": json.dumps(content, indent=1).encode()}
+        files = {"blend.json": json.dumps(content, indent=1).encode()}
         for member in self.members:
             for name, text in member.predictor.files().items():
-                found[f"{member.name}.{name}"] = text
-        return found
+                files[f"{member.name}.{name}"] = text
+        return files
 
     @classmethod
     def from_files(cls, files: dict[str, bytes], features: tuple[str, ...]) -> Self:
@@ -194,10 +196,12 @@ def _fault_of_member(one: Mapping[str, Any], features: set[str]) -> str | None:
 def _member(one: Mapping[str, Any], files: Mapping[str, bytes]) -> Member:
     """A member of a sound description."""
     prefix = f"{one['name']}."
-    own = {name.removeprefix(prefix): files[name] for name in files if name.startswith(prefix)}
+    member_files = {
+        name.removeprefix(prefix): files[name] for name in files if name.startswith(prefix)
+    }
     features = tuple(one["features"])
     try:
-        predictor = SINGLE_KINDS[one["kind"]].from_files(own, features)
+        predictor = SINGLE_KINDS[one["kind"]].from_files(member_files, features)
     except UnfitModel as error:
         raise UnfitModel(f"Member {one['name']!r} of the blend: {error}") from error
     except UNREADABLE as error:

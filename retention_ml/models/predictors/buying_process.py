@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from retention_ml.errors import UnfitModel
-from retention_ml.models.btyd.nbd import BuyTillYouDie
+from retention_ml.models.btyd.nbd import BetaGeoNBD
 from retention_ml.statistics.arrays import Floats, logit
 
 FEATURES = ("purchase_days_count", "recency_days", "tenure_days")
@@ -21,37 +21,37 @@ class BuyingProcess:
 
     Parameters
     ----------
-    process : BuyTillYouDie
-        How customers buy and leave.
+    process : BetaGeoNBD
+        How customers buy and drop out.
     horizon_days : float
-        The days that count, from the day looked from on.
+        The days that count, from `as_of` on.
     reference : array of float64, shape (3,)
         The `FEATURES` of the customer whom explanations compare with, and who stands in for
         values that are missing.
     """
 
     kind: ClassVar[str] = "btyd"
-    process: BuyTillYouDie
+    process: BetaGeoNBD
     horizon_days: float
     reference: Floats
 
     def margin(self, values: Floats) -> Floats:
         """Log-odds before calibration, shape (n,), of `FEATURES`, shape (n, 3).
 
-        Any values are answered: what no customer can have (recency beyond tenure) is taken for
-        the nearest that one can.
+        Any values are accepted: impossible ones (recency beyond tenure) are clipped to the nearest
+        possible ones.
         """
         days, recency, tenure = np.where(np.isnan(values), self.reference, values).T
-        observed = np.maximum(tenure, 0.0)
-        last_at = observed - np.clip(recency, 0.0, observed)
-        repeats = np.maximum(days - 1.0, 0.0)
-        return logit(self.process.p_no_order(repeats, last_at, observed, self.horizon_days))
+        T = np.maximum(tenure, 0.0)
+        t_x = T - np.clip(recency, 0.0, T)
+        frequency = np.maximum(days - 1.0, 0.0)
+        return logit(self.process.p_no_order(frequency, t_x, T, self.horizon_days))
 
     def contributions(self, values: Floats) -> tuple[Floats, float]:
         """What each feature adds to the base, shape (n, 3), and the base.
 
-        Shapley values against the reference customer, exact: every coalition of features is
-        asked, those outside it being the reference's.
+        Exact Shapley values against the reference customer: every coalition of features is
+        evaluated, with the reference's values for the features outside it.
 
         References
         ----------
@@ -91,22 +91,22 @@ class BuyingProcess:
             It is for other features, or a value makes no sense.
         """
         content = json.loads(files["btyd.json"])
-        made = cls(
-            process=BuyTillYouDie.from_dict(content["process"]),
+        model = cls(
+            process=BetaGeoNBD.from_dict(content["process"]),
             horizon_days=float(content["horizon_days"]),
             reference=np.asarray(content["reference"], dtype=np.float64),
         )
         sound = (
             features == FEATURES
-            and bool(np.isfinite(made.horizon_days))
-            and made.horizon_days > 0
-            and made.reference.shape == (len(FEATURES),)
-            and bool(np.isfinite(made.reference).all())
+            and bool(np.isfinite(model.horizon_days))
+            and model.horizon_days > 0
+            and model.reference.shape == (len(FEATURES),)
+            and bool(np.isfinite(model.reference).all())
         )
         if not sound:
             raise UnfitModel(
-                f"btyd.json has a horizon of {made.horizon_days} days and a reference of "
-                f"{made.reference.size} values for {len(features)} features; expected a positive "
+                f"btyd.json has a horizon of {model.horizon_days} days and a reference of "
+                f"{model.reference.size} values for {len(features)} features; expected a positive "
                 f"horizon and finite values for {', '.join(FEATURES)}. Train anew."
             )
-        return made
+        return model

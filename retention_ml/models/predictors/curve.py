@@ -16,25 +16,25 @@ class Curve:
 
     Parameters
     ----------
-    knots, heights : arrays of float64, shape (m,)
-        Strictly rising feature values and the log-odds there.
+    knots, log_odds : arrays of float64, shape (m,)
+        Strictly rising feature values and the log-odds at them.
     centre : float
-        Mean log-odds over the rows learnt from: the base of contributions.
+        Mean log-odds over the training rows: the base of contributions.
     missing : float
         Log-odds of rows without the feature.
     """
 
     kind: ClassVar[str] = "curve"
     knots: Floats
-    heights: Floats
+    log_odds: Floats
     centre: float
     missing: float
 
     def margin(self, values: Floats) -> Floats:
         """Log-odds before calibration, shape (n,), of feature values of shape (n, 1)."""
         column = values[:, 0]
-        height = np.interp(np.nan_to_num(column), self.knots, self.heights)
-        return np.where(np.isnan(column), self.missing, height)
+        log_odds = np.interp(np.nan_to_num(column), self.knots, self.log_odds)
+        return np.where(np.isnan(column), self.missing, log_odds)
 
     def contributions(self, values: Floats) -> tuple[Floats, float]:
         """What the feature adds to the base, shape (n, 1), and the base."""
@@ -44,7 +44,7 @@ class Curve:
         """The curve as text files."""
         content = {
             "knots": self.knots.tolist(),
-            "heights": self.heights.tolist(),
+            "heights": self.log_odds.tolist(),
             "centre": self.centre,
             "missing": self.missing,
         }
@@ -55,10 +55,10 @@ class Curve:
         """The curve that was written by `files`; checked for shape and finite values."""
         content = json.loads(files["curve.json"])
         knots = np.asarray(content["knots"], dtype=np.float64)
-        heights = np.asarray(content["heights"], dtype=np.float64)
-        made = cls(
+        log_odds = np.asarray(content["heights"], dtype=np.float64)
+        curve = cls(
             knots=knots,
-            heights=heights,
+            log_odds=log_odds,
             centre=float(content["centre"]),
             missing=float(content["missing"]),
         )
@@ -66,14 +66,14 @@ class Curve:
             len(features) == 1
             and knots.ndim == 1
             and len(knots) > 0
-            and knots.shape == heights.shape
+            and knots.shape == log_odds.shape
             and bool(np.all(np.diff(knots) > 0))
-            and bool(np.all(np.isfinite([*knots, *heights, made.centre, made.missing])))
+            and bool(np.all(np.isfinite([*knots, *log_odds, curve.centre, curve.missing])))
         )
         if not fits:
             raise UnfitModel(
-                f"curve.json has {len(knots)} knots and {len(heights)} heights for "
+                f"curve.json has {len(knots)} knots and {len(log_odds)} heights for "
                 f"{len(features)} features; expected one feature, as many heights as strictly "
                 "rising knots, all finite. Train anew."
             )
-        return made
+        return curve

@@ -18,25 +18,25 @@ _NEWTON_STEPS_MAX = 30
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How one feature becomes a number of mean 0 and variance 1 over the rows learnt from.
+    """How one feature becomes a number of mean 0 and variance 1 over the training rows.
 
-    `knots` are feature values, `heights` their normal scores (standardised): between knots by
+    `knots` are feature values, `values` their normal scores (standardised): between knots by
     linear interpolation, flat beyond. A constant feature has no knots and scores 0.
     """
 
     knots: Floats
-    heights: Floats
+    values: Floats
 
     def scores(self, column: Floats) -> Floats:
         """Scores of a column, shape (n,); 0, the mean, where it is missing."""
         if len(self.knots) == 0:
             return np.zeros(len(column))
-        height = np.interp(np.nan_to_num(column), self.knots, self.heights)
-        return np.where(np.isnan(column), 0.0, height)
+        score = np.interp(np.nan_to_num(column), self.knots, self.values)
+        return np.where(np.isnan(column), 0.0, score)
 
 
 def fit_scale(column: Floats) -> Scale:
-    """The scale of one feature, from the values learnt from, shape (n,), NaN where missing."""
+    """The scale of one feature from its training values, shape (n,), NaN where missing."""
     present = np.sort(column[~np.isnan(column)])
     empty = np.empty(0)
     if len(present) == 0 or present[0] == present[-1]:
@@ -48,10 +48,10 @@ def fit_scale(column: Floats) -> Scale:
         by_mass = np.searchsorted(ranks, np.linspace(ranks[0], ranks[-1], _KNOTS))
         keep = np.unique(np.concatenate([at[[0, -1]], np.minimum(by_mass, len(values) - 1)]))
         values, ranks = values[keep], ranks[keep]
-    heights = ndtri(np.clip(ranks, 0.002, 0.998))
-    scored = np.interp(present, values, heights)
+    scores = ndtri(np.clip(ranks, 0.002, 0.998))
+    scored = np.interp(present, values, scores)
     spread = float(scored.std())
-    return Scale(values, (heights - scored.mean()) / (spread or 1.0))
+    return Scale(values, (scores - scored.mean()) / (spread or 1.0))
 
 
 def ridge_logistic(
@@ -84,18 +84,18 @@ def _newton(
     rows, columns = design.shape
     full = np.column_stack([design, np.ones(rows)])
     ridge = np.append(np.full(columns, penalty), 1e-9)
-    given = np.zeros(rows) if offset is None else offset
-    base = np.clip(np.average(outcome, weights=weights), 1e-6, 1 - 1e-6)
-    level = np.log(base / (1 - base)) - np.average(given, weights=weights)
-    beta = np.append(*start) if start else np.append(np.zeros(columns), level)
+    offsets = np.zeros(rows) if offset is None else offset
+    rate = np.clip(np.average(outcome, weights=weights), 1e-6, 1 - 1e-6)
+    intercept = np.log(rate / (1 - rate)) - np.average(offsets, weights=weights)
+    beta = np.append(*start) if start else np.append(np.zeros(columns), intercept)
 
     def loss(at: Floats) -> float:
-        margin = full @ at + given
+        margin = full @ at + offsets
         return float(weights @ (np.logaddexp(0, margin) - outcome * margin) + ridge @ at**2 / 2)
 
     current = loss(beta)
     for _ in range(_NEWTON_STEPS_MAX):
-        probability = sigmoid(full @ beta + given)
+        probability = sigmoid(full @ beta + offsets)
         curvature = np.maximum(weights * probability * (1 - probability), 1e-12)
         gradient = full.T @ (weights * (probability - outcome)) + ridge * beta
         root = full * np.sqrt(curvature)[:, None]
@@ -147,7 +147,7 @@ class Linear:
             "missing_coefficients": self.missing_coefficients.tolist(),
             "missing_shares": self.missing_shares.tolist(),
             "scales": [
-                {"knots": scale.knots.tolist(), "heights": scale.heights.tolist()}
+                {"knots": scale.knots.tolist(), "heights": scale.values.tolist()}
                 for scale in self.scales
             ],
         }
@@ -172,10 +172,10 @@ class Linear:
         sound = (
             len(scales) == len(features)
             and all(column.shape == (len(features),) for column in columns)
-            and all(scale.knots.shape == scale.heights.shape for scale in scales)
+            and all(scale.knots.shape == scale.values.shape for scale in scales)
             and all(bool(np.all(np.diff(scale.knots) > 0)) for scale in scales)
             and all(bool(np.all(np.isfinite(scale.knots))) for scale in scales)
-            and all(bool(np.all(np.isfinite(scale.heights))) for scale in scales)
+            and all(bool(np.all(np.isfinite(scale.values))) for scale in scales)
             and all(bool(np.all(np.isfinite(column))) for column in columns)
             and np.isfinite(intercept)
         )
@@ -195,7 +195,7 @@ class Linear:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Normaliser:
-    """How features become the columns of a regression, learnt from some rows.
+    """How features become the columns of a regression, fitted to training rows.
 
     Parameters
     ----------
@@ -211,7 +211,7 @@ class Normaliser:
 
     @classmethod
     def of(cls, values: Floats) -> Self:
-        """Learnt from feature values, shape (n, k), NaN where missing."""
+        """Fitted to feature values, shape (n, k), NaN where missing."""
         shares = np.isnan(values).mean(axis=0)
         often = (shares > _MISSING_SHARE_MIN) & (shares < 1 - _MISSING_SHARE_MIN)
         return cls(
@@ -223,12 +223,12 @@ class Normaliser:
     def design(self, values: Floats) -> Floats:
         """Columns of the regression, shape (n, k + features often missing)."""
         count = len(self.scales)
-        found = np.empty((len(values), count + len(self.often_missing)))
+        columns = np.empty((len(values), count + len(self.often_missing)))
         for j, scale in enumerate(self.scales):
-            found[:, j] = scale.scores(values[:, j])
+            columns[:, j] = scale.scores(values[:, j])
         often = self.often_missing
-        found[:, count:] = np.isnan(values[:, often]) - self.missing_shares[often]
-        return found
+        columns[:, count:] = np.isnan(values[:, often]) - self.missing_shares[often]
+        return columns
 
     def linear(self, coefficients: Floats, intercept: float) -> Linear:
         """The predictor of the coefficients of `design`'s columns."""

@@ -1,7 +1,7 @@
-"""A predictor that counts time in outcome windows, so that what one shop taught holds in another.
+"""A predictor that counts time in outcome windows, so that what holds in one shop holds in another.
 
 A grocer's customers come back after days, a furniture shop's after months: thirty silent days mean
-nothing by themselves. Measured in windows of the length asked about, they do.
+nothing by themselves. Measured in outcome windows, they do.
 """
 
 import json
@@ -37,9 +37,9 @@ class Paced:
     Parameters
     ----------
     inner : Trees
-        Learnt on `inputs`.
+        Fitted on `inputs`.
     window_days : float
-        From the day looked from to the end of the outcome window.
+        From `as_of` to the end of the outcome window.
     """
 
     kind: ClassVar[str] = "paced"
@@ -56,9 +56,9 @@ class Paced:
         What the recency as a share of the tenure adds counts as added by the recency.
         """
         added, base = self.inner.contributions(inputs(values, self.window_days))
-        own = added[:, : len(FEATURES)].copy()
-        own[:, 0] += added[:, len(FEATURES)]
-        return own, base
+        summed = added[:, : len(FEATURES)].copy()
+        summed[:, 0] += added[:, len(FEATURES)]
+        return summed, base
 
     def files(self) -> dict[str, bytes]:
         """`paced.json` and the files of the trees."""

@@ -1,4 +1,4 @@
-"""A predictor that knows only the time of the year: the level of churn in the season ahead."""
+"""A predictor that reads only the time of the year: by how much churn differs in the season ahead."""
 
 import json
 from dataclasses import dataclass
@@ -11,7 +11,6 @@ from retention_ml.statistics.arrays import Floats, Ints, sigmoid
 
 FEATURES = ("season_sin", "season_cos")
 _YEAR = 365.2425  # as the features `season_sin` and `season_cos` count it
-_STEPS = 70
 _SHIFT_MAX = 40.0
 
 
@@ -23,31 +22,31 @@ class Seasonal:
     ----------
     phases : array of float64, shape (m,)
         Rising, from 0 (New Year) to below 1.
-    heights : array of float64, shape (m,)
-        Log-odds at the phases; 0 where nothing is known of the season.
+    log_odds : array of float64, shape (m,)
+        Log-odds at the phases; 0 where the season is not known.
     """
 
     kind: ClassVar[str] = "seasonal"
     phases: Floats
-    heights: Floats
+    log_odds: Floats
 
     @classmethod
-    def of(cls, days: Ints, heights: Floats) -> Self:
-        """Heights on some days, counted from 1970-01-01, within one year; 0 on its other days."""
-        apart = 7.0
-        around = np.concatenate([[days[0] - apart], days, [days[-1] + apart]])
+    def of(cls, days: Ints, log_odds: Floats) -> Self:
+        """Log-odds on some days, counted from 1970-01-01, within one year; 0 on its other days."""
+        gap = 7.0
+        around = np.concatenate([[days[0] - gap], days, [days[-1] + gap]])
         phases = around % _YEAR / _YEAR
         order = np.argsort(phases)
-        padded = np.concatenate([[0.0], heights, [0.0]])
+        padded = np.concatenate([[0.0], log_odds, [0.0]])
         phases, padded = phases[order], padded[order]
-        kept = np.append(np.diff(phases) > 1e-9, True)
-        return cls(phases=phases[kept], heights=padded[kept])
+        distinct = np.append(np.diff(phases) > 1e-9, True)
+        return cls(phases=phases[distinct], log_odds=padded[distinct])
 
     def margin(self, values: Floats) -> Floats:
         """Log-odds, shape (n,), of `FEATURES`, shape (n, 2); 0 where they are missing."""
         phase = np.arctan2(values[:, 0], values[:, 1]) / (2 * np.pi) % 1.0
-        height = np.interp(np.nan_to_num(phase), self.phases, self.heights, period=1.0)
-        return np.where(np.isnan(phase), 0.0, height)
+        log_odds = np.interp(np.nan_to_num(phase), self.phases, self.log_odds, period=1.0)
+        return np.where(np.isnan(phase), 0.0, log_odds)
 
     def contributions(self, values: Floats) -> tuple[Floats, float]:
         """The log-odds, half to each of the two features, shape (n, 2), and the base 0."""
@@ -55,34 +54,34 @@ class Seasonal:
 
     def files(self) -> dict[str, bytes]:
         """The knots as text."""
-        content = {"phases": self.phases.tolist(), "heights": self.heights.tolist()}
+        content = {"phases": self.phases.tolist(), "heights": self.log_odds.tolist()}
         return {"season.json": json.dumps(content, indent=1).encode()}
 
     @classmethod
     def from_files(cls, files: dict[str, bytes], features: tuple[str, ...]) -> Self:
         """What was written by `files`; checked for its features and sound values."""
         content = json.loads(files["season.json"])
-        phases, heights = (
+        phases, log_odds = (
             np.asarray(content[name], dtype=np.float64) for name in ("phases", "heights")
         )
         sound = (
             features == FEATURES
-            and phases.shape == heights.shape == (len(phases),)
+            and phases.shape == log_odds.shape == (len(phases),)
             and len(phases) > 0
             and bool(np.all(np.diff(phases) > 0))
             and phases[0] >= 0
             and phases[-1] < 1
-            and bool(np.isfinite(heights).all())
+            and bool(np.isfinite(log_odds).all())
         )
         if not sound:
             raise UnfitModel(
                 f"season.json does not fit {', '.join(FEATURES)}: expected rising phases from 0 "
                 "to below 1 and as many finite heights. Train anew."
             )
-        return cls(phases=phases, heights=heights)
+        return cls(phases=phases, log_odds=log_odds)
 
 
-def height_of(shift: float, margin: Floats) -> float:
+def log_odds_of_shift(shift: float, margin: Floats) -> float:
     """The log-odds that change customers' mean probability as much as a change of intensity does.
 
     Parameters
@@ -93,16 +92,18 @@ def height_of(shift: float, margin: Floats) -> float:
         Calibrated log-odds of no order of the customers.
     """
     log_probability = -np.logaddexp(0.0, -margin)
-    return level(margin, float(np.exp(np.exp(shift) * log_probability).mean()))
+    return intercept_for(margin, float(np.exp(np.exp(shift) * log_probability).mean()))
 
 
-def level(margin: Floats, rate: float) -> float:
+def intercept_for(margin: Floats, rate: float) -> float:
     """What is to be added to log-odds, shape (n,), so that their mean probability is `rate`."""
-    low, high = -_SHIFT_MAX, _SHIFT_MAX
-    for _ in range(_STEPS):
-        middle = (low + high) / 2
-        if float(sigmoid(margin + middle).mean()) < rate:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2
+    from scipy.optimize import brentq
+
+    def excess(shift: float) -> float:
+        return float(sigmoid(margin + shift).mean()) - rate
+
+    if excess(-_SHIFT_MAX) >= 0:
+        return -_SHIFT_MAX
+    if excess(_SHIFT_MAX) <= 0:
+        return _SHIFT_MAX
+    return float(brentq(excess, -_SHIFT_MAX, _SHIFT_MAX, xtol=1e-15))

@@ -1,8 +1,8 @@
 """Exact path-dependent Shapley values of small trees, for many rows at once.
 
 A leaf's value counts where a row meets all conditions on its path. In that game a row matters only
-by *which* features' conditions it meets, so a leaf has one answer for each pattern, and a small
-tree one answer for each pattern of its decisions: tables that rows look up.
+by *which* features' conditions it meets, so a leaf has one value for each pattern, and a small tree
+one value for each pattern of its decisions: tables in which rows are looked up.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ import numpy as np
 from retention_ml.statistics.arrays import Bools, Floats, Ints
 
 # Beyond these the tables grow too large: features on one path, leaves and decisions of one tree,
-# and numbers in the tables held at once.
+# and numbers in all tables at once.
 _FEATURES_MAX = 12
 _LEAVES_MAX = 64
 _DECISIONS_MAX = 12
@@ -53,7 +53,7 @@ def tree_shap(text: str, values: Floats) -> tuple[Floats, float] | None:
     Parameters
     ----------
     text : str
-        Found sound by `trees.fault_of`.
+        Checked by `trees.fault_of`.
     values : array of float64, shape (n, k)
 
     References
@@ -70,17 +70,17 @@ def tree_shap(text: str, values: Floats) -> tuple[Floats, float] | None:
     for some in _batches(trees):
         tables = iter(_tables([leaf for tree in some for leaf in tree.leaves]))
         for tree in some:
-            own = [next(tables) for _ in tree.leaves]
+            leaf_tables = [next(tables) for _ in tree.leaves]
             left = _goes_left(tree, columns)
             decisions, rows = left.shape
             if decisions > _DECISIONS_MAX or 2**decisions >= rows:
-                for feature, added in _answers(tree, own, left).items():
+                for feature, added in _contributions(tree, leaf_tables, left).items():
                     total[feature] += added
                 continue
             powers = 1 << np.arange(decisions)
-            place = sum((power * own_left for power, own_left in zip(powers, left, strict=True)))
-            every = np.arange(2**decisions) & powers[:, None] != 0
-            for feature, added in _answers(tree, own, every).items():
+            place = sum((power * is_left for power, is_left in zip(powers, left, strict=True)))
+            patterns = np.arange(2**decisions) & powers[:, None] != 0
+            for feature, added in _contributions(tree, leaf_tables, patterns).items():
                 total[feature] += added[place]
     leaves = [leaf for tree in trees for leaf in tree.leaves]
     base = sum(leaf.value * float(np.prod(leaf.shares)) for leaf in leaves)
@@ -121,23 +121,25 @@ def _goes_left(tree: _Tree, columns: Floats) -> Bools:
     return left
 
 
-def _answers(tree: _Tree, tables: list[Floats], left: Bools) -> dict[int, Floats]:
+def _contributions(tree: _Tree, tables: list[Floats], left: Bools) -> dict[int, Floats]:
     """What each feature of a tree adds, given the decisions, shape (decisions, n)."""
-    found: dict[int, Floats] = {}
+    contributions: dict[int, Floats] = {}
     for leaf, table in zip(tree.leaves, tables, strict=True):
         pattern = np.zeros(left.shape[1], dtype=np.int64)
         for at, steps in enumerate(leaf.steps):
-            meets = np.logical_and.reduce([left[node] == way for node, way in steps])
+            meets = np.logical_and.reduce([left[node] == is_left for node, is_left in steps])
             pattern += meets.astype(np.int64) << at
         for at, feature in enumerate(leaf.features):
             added = table[at][pattern]
-            found[feature] = found[feature] + added if feature in found else added
-    return found
+            contributions[feature] = (
+                contributions[feature] + added if feature in contributions else added
+            )
+    return contributions
 
 
 def _tables(leaves: list[_Leaf]) -> list[Floats]:
     """For each leaf what each of its d features adds by pattern, shape (d, 2^d)."""
-    found = [np.empty((0, 1))] * len(leaves)
+    tables = [np.empty((0, 1))] * len(leaves)
     for d in sorted({len(leaf.features) for leaf in leaves} - {0}):
         nodes, weights = np.polynomial.legendre.leggauss((d + 1) // 2)
         time, weights = (nodes + 1) / 2, weights / 2
@@ -150,10 +152,10 @@ def _tables(leaves: list[_Leaf]) -> list[Floats]:
             value = np.array([leaves[at].value for at in some])[:, None, None]
             factor = share[..., None] * (1 - time) + met[..., None] * time
             others = np.prod(factor, axis=1, keepdims=True) / factor
-            made = value * (met - share) * (others * weights).sum(axis=-1)
-            for at, table in zip(some, made, strict=True):
-                found[at] = table
-    return found
+            computed = value * (met - share) * (others * weights).sum(axis=-1)
+            for at, table in zip(some, computed, strict=True):
+                tables[at] = table
+    return tables
 
 
 def _read(text: str) -> Iterator[_Tree]:

@@ -36,7 +36,7 @@ _NOT_PLAIN = re.compile(r"[^\n\x20-\x7e]")
 
 
 def load_lightgbm() -> Any:
-    """The lightgbm module, its threads told to sleep while they wait.
+    """The lightgbm module, with threads that sleep while they wait.
 
     OpenMP reads the variable when it is loaded. Spinning threads made the same fit twenty times
     slower on a busy machine.
@@ -95,10 +95,10 @@ class Trees:
         total = np.zeros((len(rows), values.shape[1] + 1))
         for text, (booster, share) in zip(self.texts, self._boosters, strict=True):
             # The same numbers to 1e-12: tables for many rows, LightGBM for few or for deep trees.
-            found = tree_shap(text, rows) if len(rows) >= _TABLES_FROM_ROWS else None
-            if found:
-                total[:, :-1] += share * found[0]
-                total[:, -1] += share * found[1]
+            shap = tree_shap(text, rows) if len(rows) >= _TABLES_FROM_ROWS else None
+            if shap:
+                total[:, :-1] += share * shap[0]
+                total[:, -1] += share * shap[1]
             else:
                 total += share * booster.predict(rows, pred_contrib=True, num_threads=self.threads)
         total /= len(self._boosters)

@@ -11,8 +11,8 @@ from retention_ml.warehouse import Warehouse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seat:
-    """The version that is on trial beside the champion.
+class ChallengerSlot:
+    """The slot, while a version is on trial.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class Seat:
 
 
 class TrialState(Protocol):
-    """What is asked of a trial: when it began, and whether it is open."""
+    """What a slot needs of a trial: when it began, and whether it is open."""
 
     @property
     def began_on(self) -> date:
@@ -38,7 +38,7 @@ class TrialState(Protocol):
 
 
 class TrialBetween(Protocol):
-    """Reads the trial of two models; None where it has not begun. Handed in by who knows trials."""
+    """Reads the trial of two models; None where it has not begun. Passed in from `outcomes`."""
 
     def __call__(
         self,
@@ -52,18 +52,18 @@ class TrialBetween(Protocol):
         """The trial of these two for this churn definition."""
 
 
-def seat_of(
+def find_slot(
     warehouse: Warehouse,
     settings: Settings,
     champion: Bundle,
     challenger: ServedModel | None,
     trial_between: TrialBetween,
-) -> Seat | None:
-    """Who holds the seat, None where it is free.
+) -> ChallengerSlot | None:
+    """The slot while it is occupied, None where it is free.
 
     It is free without a challenger that may serve today, where that is the champion itself, and
     where the trial of the two has been decided. A trial that was abandoned goes on as soon as both
-    score the same day again, so it holds the seat.
+    score the same day again, so it occupies the slot.
 
     Parameters
     ----------
@@ -83,4 +83,4 @@ def seat_of(
     if trial is not None and trial.status not in ("open", "abandoned"):
         return None
     until = trial.began_on + timedelta(days=settings.trial.days_max) if trial else None
-    return Seat(version=challenger.version, until=until)
+    return ChallengerSlot(version=challenger.version, until=until)

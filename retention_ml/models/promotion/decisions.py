@@ -1,6 +1,6 @@
 """The promotion ledger `models.promotions`: who decided what about an alias, when and why.
 
-It is the truth about champion and challenger; the registry's aliases follow it (`aliases`).
+It is the truth about champion and challenger; the registry's aliases follow it (`apply`).
 """
 
 import json
@@ -9,12 +9,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from retention_ml import clock
-from retention_ml.models.promotion.policy import Policy, asked_for
+from retention_ml.errors import UsageError
+from retention_ml.models.bundle.bundle import Bundle
+from retention_ml.models.promotion.policy import Policy, configured_policy
+from retention_ml.models.registry.mlflow_registry import ModelVersion
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction, Warehouse
 
 APPROVED = ("promote", "follow", "rollback")
 MOVING = (*APPROVED, "retire")
+MOVED_IN_MLFLOW = "mlflow"
+"""Who decided what a person did in MLflow itself."""
 
 _COLUMNS = (
     "promotion_id",
@@ -32,7 +37,7 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """One row of `models.promotions`; `is_settled` where the alias has followed it."""
+    """One row of `models.promotions`; `is_synced` where the alias has followed it."""
 
     promotion_id: int
     model_name: str
@@ -44,7 +49,7 @@ class Decision:
     training_id: str | None
     policy: Policy | None
     policy_of_settings: Policy | None
-    is_settled: bool = field(compare=False)  # the same decision before and after its alias moved
+    is_synced: bool = field(compare=False)  # the same decision before and after its alias moved
 
 
 def decisions(warehouse: Warehouse, alias: str) -> list[Decision]:
@@ -53,44 +58,50 @@ def decisions(warehouse: Warehouse, alias: str) -> list[Decision]:
         return _decisions(transaction, alias)
 
 
-def standing(history: Iterable[Decision]) -> Decision | None:
+def current_approval(history: Iterable[Decision]) -> Decision | None:
     """The approval that holds, of decisions newest first; None if there is none or it was retired."""
     newest = next((each for each in history if each.verdict in MOVING), None)
     return None if newest is None or newest.verdict == "retire" else newest
 
 
-def succession(history: Iterable[Decision]) -> list[Decision]:
-    """The approvals to fall back on, the one that holds last; one per version.
+def newest_number(history: Sequence[Decision]) -> int:
+    """The number of the newest of these decisions; 0 where there is none."""
+    return history[0].promotion_id if history else 0
+
+
+def fallback_chain(history: Sequence[Decision]) -> list[Decision]:
+    """The approvals to fall back on, the current one last; one per version.
 
     A version that is approved comes to the end. Going back to an earlier one (a rollback, or the
     alias moved back by hand) drops those that came after it: going back once more leads further
     back, not forth again.
     """
-    line: list[Decision] = []
-    for each in reversed(list(history)):
+    chain: list[Decision] = []
+    for each in reversed(history):
         if each.verdict not in APPROVED:
             continue
-        at = next(
-            (i for i, one in enumerate(line) if one.model_version == each.model_version), None
+        position = next(
+            (i for i, one in enumerate(chain) if one.model_version == each.model_version), None
         )
-        if at is not None:
-            line = line[:at] if each.verdict != "promote" else line[:at] + line[at + 1 :]
-        line.append(each)
-    return line
+        if position is not None:
+            later = chain[position + 1 :] if each.verdict == "promote" else []
+            chain = chain[:position] + later
+        chain.append(each)
+    return chain
 
 
-def known_digest(warehouse: Warehouse, version: str) -> str | None:
+def accepted_digest(warehouse: Warehouse, version: str) -> str | None:
     """The digest under which the ledger knows a version, None if it never accepted it."""
     with warehouse.transaction() as transaction:
-        found = transaction.execute(
+        rows = transaction.execute(
             "SELECT bundle_sha256 FROM models.promotions WHERE model_version = :version "
             "AND verdict <> 'refuse' ORDER BY promotion_id DESC LIMIT 1",
             version=version,
         )
-    return str(found[0][0]) if found else None
+    return str(rows[0][0]) if rows else None
 
 
-def approved_with(history: list[Decision], version: str) -> Policy | None:
+def approved_policy(history: Iterable[Decision], version: str) -> Policy | None:
     """The policy recorded when a version was last approved; None if it never was.
 
     `history` is newest first.
@@ -107,24 +118,42 @@ def policy_served(warehouse: Warehouse, settings: Settings, version: str) -> Pol
     It is the one recorded at its last approval, until somebody edits `[tiers]`: where the
     settings ask for something else than they did at that moment, the settings win.
     """
-    asked = asked_for(settings)
+    configured = configured_policy(settings)
     for decision in decisions(warehouse, "champion"):
         if decision.model_version == version and decision.verdict in APPROVED:
-            is_edited = decision.policy_of_settings != asked
-            return asked if is_edited or decision.policy is None else decision.policy
-    return asked
+            is_edited = decision.policy_of_settings != configured
+            return configured if is_edited or decision.policy is None else decision.policy
+    return configured
 
 
-def locked(transaction: Transaction, alias: str) -> list[Decision]:
+def require_decider(decided_by: str, reason: str) -> None:
+    """Check that somebody decides for a reason.
+
+    Raises
+    ------
+    UsageError
+        A name or a reason is missing.
+    """
+    for what, text in (("who decides", decided_by), ("a reason", reason)):
+        if not text.strip():
+            raise UsageError(
+                f"The decision lacks {what}; expected some words, because the ledger keeps them. "
+                "Pass --by and --reason."
+            )
+
+
+def lock_decisions(transaction: Transaction, alias: str) -> list[Decision]:
     """All decisions about an alias, newest first; nobody else decides until the transaction ends.
 
     Whoever decides looks again under this lock: of two at once the second sees the first. Who
     decides about both aliases locks the champion first.
     """
-    transaction.execute(
-        "SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))", key=f"decide:{alias}"
-    )
-    return _decisions(transaction, alias)
+    return _locked(transaction, f"decide:{alias}", alias)
+
+
+def lock_alias(transaction: Transaction, alias: str) -> list[Decision]:
+    """The same, where nobody else moves the alias until the transaction ends; deciding goes on."""
+    return _locked(transaction, f"settle:{alias}", alias)
 
 
 def write_decision(
@@ -144,7 +173,7 @@ def write_decision(
 ) -> int:
     """Append a row to the promotion ledger; its number.
 
-    After the transaction has committed, `aliases.settle` carries the decision out.
+    After the transaction has committed, `apply.sync_aliases` carries the decision out.
 
     Parameters
     ----------
@@ -152,14 +181,14 @@ def write_decision(
         The tier policy served with an approved version from now on; by default that of the
         settings. Other verdicts have none.
     """
-    asked = asked_for(settings) if verdict in APPROVED else None
+    configured = configured_policy(settings) if verdict in APPROVED else None
     return int(
         transaction.execute(
             "INSERT INTO models.promotions (alias, model_name, model_version, bundle_sha256, "
             "verdict, decided_by, reason, evidence, training_id, policy, policy_of_settings, "
             "decided_at) VALUES (:alias, :model_name, :version, :sha, :verdict, :decided_by, "
             ":reason, CAST(:evidence AS jsonb), :training_id, CAST(:policy AS jsonb), "
-            "CAST(:asked AS jsonb), :at) RETURNING promotion_id",
+            "CAST(:configured AS jsonb), :at) RETURNING promotion_id",
             alias=alias,
             model_name=model_name,
             version=version,
@@ -169,14 +198,83 @@ def write_decision(
             reason=reason,
             evidence=json.dumps(evidence, default=str),
             training_id=training_id,
-            policy=_json(dict(policy or asked) if asked else None),
-            asked=_json(asked),
+            policy=_json(dict(policy or configured) if configured else None),
+            configured=_json(configured),
             at=clock.now(),
         )[0][0]
     )
 
 
-def free_seat(
+def record_approval(
+    transaction: Transaction,
+    *,
+    settings: Settings,
+    alias: str = "champion",
+    bundle: Bundle,
+    version: str,
+    verdict: str,
+    decided_by: str,
+    reason: str,
+    evidence: Mapping[str, Any],
+    training_id: str | None,
+    policy: Policy | None = None,
+) -> int:
+    """Write that a version is served under an alias; the row's number.
+
+    A challenger that becomes champion leaves its slot.
+    """
+    number = write_decision(
+        transaction,
+        settings=settings,
+        alias=alias,
+        model_name=bundle.model_name,
+        version=version,
+        bundle_sha256=bundle.sha256,
+        verdict=verdict,
+        decided_by=decided_by,
+        reason=reason,
+        evidence=evidence,
+        training_id=training_id,
+        policy=policy,
+    )
+    if alias == "champion":
+        retire_challenger(
+            transaction,
+            settings=settings,
+            bundle_sha256=bundle.sha256,
+            decided_by=decided_by,
+            reason=f"Version {version} is champion now.",
+        )
+    return number
+
+
+def record_refusal(
+    transaction: Transaction,
+    *,
+    settings: Settings,
+    alias: str,
+    version: ModelVersion,
+    sha256: str,
+    decided_by: str,
+    reason: str,
+) -> None:
+    """Write why a version must not be served under an alias."""
+    write_decision(
+        transaction,
+        settings=settings,
+        alias=alias,
+        model_name=version.tags.get("model_name", "unknown"),
+        version=version.version,
+        bundle_sha256=sha256,
+        verdict="refuse",
+        decided_by=decided_by,
+        reason=reason,
+        evidence={"tags": dict(version.tags)},
+        training_id=None,
+    )
+
+
+def retire_challenger(
     transaction: Transaction,
     *,
     settings: Settings,
@@ -186,27 +284,27 @@ def free_seat(
     evidence: object = None,
 ) -> int | None:
     """Retire the challenger if it is that bundle, as when it became champion; the row's number."""
-    seated = standing(locked(transaction, "challenger"))
-    if seated is None or seated.bundle_sha256 != bundle_sha256:
+    challenger = current_approval(lock_decisions(transaction, "challenger"))
+    if challenger is None or challenger.bundle_sha256 != bundle_sha256:
         return None
     return write_decision(
         transaction,
         settings=settings,
         alias="challenger",
-        model_name=seated.model_name,
-        version=seated.model_version,
-        bundle_sha256=seated.bundle_sha256,
+        model_name=challenger.model_name,
+        version=challenger.model_version,
+        bundle_sha256=challenger.bundle_sha256,
         verdict="retire",
         decided_by=decided_by,
         reason=reason,
         evidence=evidence or {},
-        training_id=seated.training_id,
+        training_id=challenger.training_id,
     )
 
 
-def mark_settled(transaction: Transaction, numbers: Sequence[int]) -> None:
+def mark_synced(transaction: Transaction, promotion_ids: Sequence[int]) -> None:
     """Note that the alias has followed these decisions."""
-    for number in numbers:
+    for number in promotion_ids:
         transaction.execute(
             "INSERT INTO models.alias_moves (promotion_id, moved_at) VALUES (:number, :at) "
             "ON CONFLICT DO NOTHING",
@@ -215,9 +313,14 @@ def mark_settled(transaction: Transaction, numbers: Sequence[int]) -> None:
         )
 
 
+def _locked(transaction: Transaction, key: str, alias: str) -> list[Decision]:
+    transaction.execute("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))", key=key)
+    return _decisions(transaction, alias)
+
+
 def _decisions(transaction: Transaction, alias: str) -> list[Decision]:
     rows = transaction.execute(
-        f"SELECT {', '.join(_COLUMNS)}, moved_at IS NOT NULL AS is_settled FROM models.promotions "
+        f"SELECT {', '.join(_COLUMNS)}, moved_at IS NOT NULL AS is_synced FROM models.promotions "
         "LEFT JOIN models.alias_moves USING (promotion_id) WHERE alias = :alias "
         "ORDER BY promotion_id DESC",
         alias=alias,

@@ -1,4 +1,4 @@
-"""What is known about a version before it serves: its training's verdict and measurements."""
+"""The evidence about a version before it serves: its training's verdict and measurements."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,25 +8,25 @@ from retention_ml.warehouse import Transaction
 _METRICS = ("roc_auc", "log_loss", "brier", "ece")
 
 
-def evidence_of(transaction: Transaction, version: str) -> tuple[str, Mapping[str, Any]]:
+def training_evidence(transaction: Transaction, version: str) -> tuple[str, Mapping[str, Any]]:
     """A sentence about a version's evidence, and the figures; both say so where there is none."""
-    made = transaction.execute(
+    trainings = transaction.execute(
         "SELECT training_id, as_of, selected_model, verdict, reason FROM models.trainings "
         "WHERE model_version = :version AND status = 'selected' ORDER BY finished_at DESC LIMIT 1",
         version=version,
     )
-    if not made:
+    if not trainings:
         sentence = "It came from no training known here: there is no evidence about it."
         return sentence, {"training_id": None, "note": sentence}
-    training = made[0]
-    measured = transaction.execute(
+    training = trainings[0]
+    evaluations = transaction.execute(
         "SELECT metric, value, lower, upper FROM models.evaluations WHERE training_id = :training "
         "AND model_name = :model AND metric = ANY (:metrics)",
         training=training.training_id,
         model=training.selected_model,
         metrics=list(_METRICS),
     )
-    figures = {row.metric: [row.value, row.lower, row.upper] for row in measured}
+    figures = {row.metric: [row.value, row.lower, row.upper] for row in evaluations}
     sentence = f"Its training of {training.as_of} said {training.verdict}"
     if "roc_auc" in figures:
         value, lower, upper = figures["roc_auc"]

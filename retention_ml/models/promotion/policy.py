@@ -6,9 +6,9 @@ from retention_ml.settings import Settings
 
 Policy = Mapping[str, float]
 
-NAMES = ("medium", "high", "critical", "hysteresis")
+POLICY_KEYS = ("medium", "high", "critical", "hysteresis")
 
 
-def asked_for(settings: Settings) -> Policy:
+def configured_policy(settings: Settings) -> Policy:
     """The policy that the settings ask for: `medium`, `high`, `critical`, `hysteresis`."""
-    return {name: float(getattr(settings.tiers, name)) for name in NAMES}
+    return {name: float(getattr(settings.tiers, name)) for name in POLICY_KEYS}

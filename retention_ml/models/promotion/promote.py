@@ -1,30 +1,32 @@
-"""The door by which a version becomes champion: checked, decided in the ledger, then carried out."""
+"""The door by which a version becomes champion: checked, decided in the ledger, carried out."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from retention_ml.errors import UnfitModel
-from retention_ml.models.promotion.decisions import decisions, locked, standing, write_decision
-from retention_ml.models.promotion.evidence import evidence_of
-from retention_ml.models.promotion.policy import asked_for
-from retention_ml.models.promotion.promotion_steps import (
-    bundle_of,
-    carry_out,
-    crown,
-    demand_words,
-    described,
+from retention_ml.models.promotion.apply import carry_out, observed_move
+from retention_ml.models.promotion.decisions import (
+    Decision,
+    current_approval,
+    decisions,
+    lock_decisions,
     newest_number,
-    stray_alias,
+    record_approval,
+    record_refusal,
+    require_decider,
 )
-from retention_ml.models.registry.description import writable
+from retention_ml.models.promotion.evidence import training_evidence
+from retention_ml.models.promotion.policy import configured_policy
+from retention_ml.models.promotion.validate_version import find_version, validate_version
+from retention_ml.models.registry.description import storable
 from retention_ml.models.registry.mlflow_registry import ModelVersion, Registry
-from retention_ml.receipts import Receipt
+from retention_ml.receipts import DecisionReceipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
 NO_CHAMPION = ""
-"""What a decision is instead of where there was no champion."""
+"""The `instead_of` of a decision made while there was no champion."""
 
 
 def promote(
@@ -36,10 +38,10 @@ def promote(
     reason: str,
     evidence: Mapping[str, Any] | None = None,
     instead_of: str | None = None,
-) -> Receipt:
+) -> DecisionReceipt:
     """Make a version champion, with the settings' tier policy; the next scoring run serves it.
 
-    Digest, churn definition, features and answers are checked first. The ledger row is the
+    Digest, churn definition, features and predictions are checked first. The ledger row is the
     decision; the registry's alias follows at once, or at the next run where MLflow does not
     answer. Promoting the champion again changes nothing.
 
@@ -52,15 +54,16 @@ def promote(
     evidence : mapping, optional
         The figures behind it; those of its training are kept beside them.
     instead_of : str, optional
-        Of a decision on evidence: the champion that it is about, `NO_CHAMPION` where there was
-        none. Where another one stands by now, or somebody moved the alias by hand since, nothing
-        is changed, and the receipt says so. By default the promotion is made in any case.
+        Of a decision on evidence: the champion that it was compared with, `NO_CHAMPION` where
+        there was none. If there is another champion by now, or somebody moved the alias by hand
+        since, nothing is changed and the receipt says so. By default the version is promoted in
+        any case.
 
     Returns
     -------
-    Receipt
-        `details` holds `changed`, `sentence`, `version`, `previous_version`, `bundle_sha256`,
-        `policy` and `alias` (what became of the registry's alias).
+    DecisionReceipt
+        `details` holds `changed`, `version`, `previous_version`, `model_name`, `bundle_sha256`,
+        `policy` and `alias` (whether the registry's alias has followed).
 
     Raises
     ------
@@ -72,48 +75,25 @@ def promote(
         Its files are not at hand and the registry does not answer.
     """
     began = time.monotonic()
-    demand_words(decided_by, reason)
+    require_decider(decided_by, reason)
     registry = Registry(settings)
-    found = described(registry, warehouse, version)
-    seen = decisions(warehouse, "champion")
-    stray = stray_alias(registry, seen)
+    registered = find_version(registry, warehouse, version)
+    history = decisions(warehouse, "champion")
+    moved_to = observed_move(registry, history)
     try:
-        bundle = bundle_of(registry, warehouse, found)
+        bundle = validate_version(registry, warehouse, registered)
     except UnfitModel as error:
-        _note_refusal(warehouse, settings, found, decided_by, str(error))
+        _note_refusal(warehouse, settings, registered, decided_by, str(error))
         raise UnfitModel(
             f"Version {version} cannot become champion: {str(error).rstrip('.')}. Nothing was "
             "changed. Promote another version (`retention models` lists them), or train anew."
         ) from error
     with warehouse.transaction() as transaction:
-        history = locked(transaction, "champion")
-        holds = standing(history)
-        before = holds.model_version if holds else None
-        is_astray = stray is not None and newest_number(history) == newest_number(seen)
-        has_changed = False
-        if instead_of is not None and (before or NO_CHAMPION) not in (instead_of, version):
-            sentence = (
-                f"Version {version} was to become champion instead of {_named(instead_of)}, but "
-                f"{_named(before)} is champion by now. Nothing was changed."
-            )
-        elif instead_of is not None and stray is not None and holds == standing(seen):
-            moved = f"moved to version {stray}" if stray else "deleted"
-            sentence = (
-                f"The alias champion was {moved} in MLflow by hand, so version {version} does not "
-                "become champion by itself. Nothing was changed. `retention promote` decides."
-            )
-        elif before == version and not is_astray:
-            sentence = f"Version {version} is champion already. Nothing was changed."
-        else:
-            has_changed = True
-            sentence = f"Version {version} is champion" + (
-                f"; before it was version {before}."
-                if before not in (None, version)
-                else "; the alias had been moved in MLflow."
-                if is_astray
-                else "; before it there was none."
-            )
-            crown(
+        current = lock_decisions(transaction, "champion")
+        has_changed, sentence = _decide(version, instead_of, history, current, moved_to)
+        if has_changed:
+            _, offline = training_evidence(transaction, version)
+            record_approval(
                 transaction,
                 settings=settings,
                 bundle=bundle,
@@ -121,8 +101,10 @@ def promote(
                 verdict="promote",
                 decided_by=decided_by,
                 reason=reason,
-                evidence={**(evidence or {}), "offline": evidence_of(transaction, version)[1]},
+                evidence={**(evidence or {}), "offline": offline},
+                training_id=bundle.training_id,
             )
+    approval = current_approval(current)
     return carry_out(
         warehouse,
         registry,
@@ -132,40 +114,73 @@ def promote(
         sentence=sentence,
         details={
             "version": version,
-            "previous_version": before,
+            "previous_version": approval.model_version if approval else None,
             "model_name": bundle.model_name,
             "bundle_sha256": bundle.sha256,
-            "policy": asked_for(settings) if has_changed else None,
+            "policy": configured_policy(settings) if has_changed else None,
         },
     )
 
 
-def _named(version: str | None) -> str:
+def _decide(
+    version: str,
+    instead_of: str | None,
+    observed: Sequence[Decision],
+    current: Sequence[Decision],
+    moved_to: str | None,
+) -> tuple[bool, str]:
+    """Whether the version becomes champion, and that in a sentence.
+
+    Parameters
+    ----------
+    observed, current : sequence of Decision
+        The ledger when the alias was looked at, and now.
+    moved_to : str or None
+        Where a person had moved the alias by then, see `observed_move`.
+    """
+    approval = current_approval(current)
+    champion = approval.model_version if approval else None
+    is_astray = moved_to is not None and newest_number(current) == newest_number(observed)
+    if instead_of is not None and (champion or NO_CHAMPION) not in (instead_of, version):
+        return False, (
+            f"Version {version} was to replace {_name(instead_of)}, but {_name(champion)} is "
+            "champion by now. Nothing was changed."
+        )
+    if instead_of is not None and moved_to is not None and approval == current_approval(observed):
+        moved = f"moved to version {moved_to}" if moved_to else "deleted"
+        return False, (
+            f"The alias champion was {moved} in MLflow by hand, so version {version} does not "
+            "become champion by itself. Nothing was changed. `retention promote` decides."
+        )
+    if champion == version and not is_astray:
+        return False, f"Version {version} is champion already. Nothing was changed."
+    if champion not in (None, version):
+        return True, f"Version {version} is champion; before it was version {champion}."
+    if is_astray:
+        return True, f"Version {version} is champion; the alias had been moved in MLflow."
+    return True, f"Version {version} is champion; before it there was none."
+
+
+def _name(version: str | None) -> str:
     return f"version {version}" if version else "nobody"
 
 
 def _note_refusal(
-    warehouse: Warehouse, settings: Settings, version: ModelVersion, decided_by: str, wrong: str
+    warehouse: Warehouse, settings: Settings, version: ModelVersion, decided_by: str, fault: str
 ) -> None:
-    wrong = writable(wrong)
+    """Write the refusal, unless it is what the ledger says last."""
+    fault = storable(fault)
     with warehouse.transaction() as transaction:
-        newest = next(iter(locked(transaction, "champion")), None)
-        if newest and (newest.verdict, newest.model_version, newest.reason) == (
-            "refuse",
-            version.version,
-            wrong,
-        ):
+        newest = next(iter(lock_decisions(transaction, "champion")), None)
+        refusal = ("refuse", version.version, fault)
+        if newest and (newest.verdict, newest.model_version, newest.reason) == refusal:
             return
-        write_decision(
+        record_refusal(
             transaction,
             settings=settings,
             alias="champion",
-            model_name=version.tags.get("model_name", "unknown"),
-            version=version.version,
-            bundle_sha256=version.tags.get("bundle_sha256", ""),
-            verdict="refuse",
+            version=version,
+            sha256=version.tags.get("bundle_sha256", ""),
             decided_by=decided_by,
-            reason=wrong,
-            evidence={"tags": dict(version.tags)},
-            training_id=None,
+            reason=fault,
         )

@@ -1,255 +1,241 @@
-"""Which version is served: what the ledger decided, or what a person put under the alias since."""
+"""What to do about an alias: a pure function of the ledger and of where the registry's alias stands.
 
-import logging
+`apply` carries the actions out. Nothing here reads or writes anything.
+"""
 
-from retention_ml.errors import RegistryError, UnfitModel
-from retention_ml.models.bundle.bundle import Bundle
-from retention_ml.models.promotion.aliases import settle
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from retention_ml.models.promotion.decisions import (
     MOVING,
     Decision,
-    approved_with,
-    decisions,
-    free_seat,
-    known_digest,
-    locked,
-    mark_settled,
-    standing,
-    succession,
-    write_decision,
+    approved_policy,
+    current_approval,
+    fallback_chain,
 )
-from retention_ml.models.promotion.evidence import evidence_of
-from retention_ml.models.promotion.validate_version import unfit, vetted, wrong_tag
-from retention_ml.models.registry.description import writable
-from retention_ml.models.registry.mlflow_registry import ModelVersion, Registry, ServedModel
-from retention_ml.warehouse import Transaction, Warehouse
-
-logger = logging.getLogger(__name__)
-
-MOVED_IN_MLFLOW = "mlflow"
+from retention_ml.models.promotion.policy import Policy
+from retention_ml.models.registry.description import storable
+from retention_ml.models.registry.mlflow_registry import ModelVersion
 
 
-def follow(registry: Registry, warehouse: Warehouse, alias: str) -> ServedModel | None:
-    """The model to use under an alias, its digest checked.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """The result of checking the version under an alias; `fault` is None if it may serve."""
 
-    Open decisions of the ledger are carried out first (`aliases.settle`). An alias that stands
-    elsewhere than the ledger put it was moved by a person in MLflow: the version is served and
-    the ledger notes it (`follow`) if digest, churn definition, features and its answers pass;
-    otherwise the ledger notes why not (`refuse`, once; a watch tells it) and the last good one stays
-    up. So it does when the registry does not answer.
+    sha256: str
+    fault: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AliasState:
+    """What was observed of an alias outside the ledger.
+
+    Parameters
+    ----------
+    version : ModelVersion or None
+        Where the alias stands; None if the registry has no such alias.
+    versions : sequence of ModelVersion or None
+        All registered versions, None if they were not listed; only looked at where the alias is
+        missing.
+    error : str or None
+        Why the registry did not answer; nothing else is known then.
+    check : Check or None
+        The result of checking `version`; None before it was checked.
+    """
+
+    version: ModelVersion | None = None
+    versions: Sequence[ModelVersion] | None = None
+    error: str | None = None
+    check: Check | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetAlias:
+    """Move the alias to a version."""
+
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteAlias:
+    """Take the alias off."""
+
+
+@dataclass(frozen=True, slots=True)
+class MarkSynced:
+    """Note in the ledger that the alias has followed these decisions."""
+
+    promotion_ids: tuple[int, ...]
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckVersion:
+    """Check the version under the alias, then reconcile again.
+
+    `approved_sha256` is the digest it was approved with; None if a person moved the alias there.
+    """
+
+    version: ModelVersion
+    approved_sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """Accept the version that a person put under the alias, with the policy it last had."""
+
+    version: ModelVersion
+    policy: Policy | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Note in the ledger why the version under the alias must not serve."""
+
+    version: ModelVersion
+    sha256: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetireChallenger:
+    """Note in the ledger that a person took the challenger's alias off."""
+
+    approval: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Serve:
+    """Serve the version under the alias; it was checked."""
+
+    version: ModelVersion
+
+
+@dataclass(frozen=True, slots=True)
+class ServeFallback:
+    """Serve the first of these approvals that can serve, nothing if none can."""
+
+    candidates: tuple[Decision, ...]
+    warning: str | None = None
+
+
+AliasAction = SetAlias | DeleteAlias | MarkSynced
+LedgerAction = Follow | Refuse | RetireChallenger
+Action = AliasAction | LedgerAction | CheckVersion | Serve | ServeFallback
+
+
+def reconcile(alias: str, history: Sequence[Decision], state: AliasState) -> tuple[Action, ...]:
+    """What is to be done, in this order, so that ledger and alias agree and a good model serves.
+
+    Parameters
+    ----------
+    alias : str
+        `champion` or `challenger`.
+    history : sequence of Decision
+        All decisions about the alias, newest first.
+    state : AliasState
+        What was observed of the alias.
 
     Returns
     -------
-    ServedModel or None
-        None if nothing was ever approved, or nothing for the churn definition of today.
-
-    Raises
-    ------
-    RegistryError
-        Something was approved, but neither the cache nor the registry has its files.
+    tuple of Action
+        Ends with `Serve`, `ServeFallback` or `CheckVersion`; of the last, the result belongs into
+        `state`. No model is served where the challenger was taken off.
     """
-    try:
-        settle(registry, warehouse)
-        history = decisions(warehouse, alias)  # before the alias: what comes later is settled later
-        version = registry.version_at(alias, brisk=True)
-    except RegistryError as error:
-        history = decisions(warehouse, alias)
-        if standing(history) is not None:
-            logger.warning("The last good %s is used, because: %s", alias, error)
-        return _last_good(registry, history, alias)
-    holds = standing(history)
-    if _is_open(history):
-        return _last_good(registry, history, alias)  # decided a moment ago, its alias is on the way
-    if version is None:
-        return _without_alias(registry, warehouse, history, alias)
-    if holds is None or holds.model_version != version.version:
-        return _moved_by_hand(registry, warehouse, history, alias, version)
-    try:
-        bundle = registry.fetch(version.version, holds.bundle_sha256)
-        wrong = wrong_tag(version, holds.bundle_sha256) or unfit(registry.settings, bundle)
-    except UnfitModel as error:
-        wrong = str(error)
-    except RegistryError as error:
-        logger.warning("The last good %s is used, because: %s", alias, error)
-        return _last_good(registry, history, alias)
-    if wrong is None:
-        return _model(version.version, bundle, version.tags)
-    _refuse(registry, warehouse, history, alias, version, holds.bundle_sha256, wrong)
-    others = [each for each in history if each.model_version != version.version]
-    return _last_good(registry, others, alias)
+    approval = current_approval(history)
+    if state.error is not None:
+        warning = f"The last good {alias} is used, because: {state.error}"
+        return (_fallback(alias, history, warning if approval or state.version else None),)
+    if pending := pending_decisions(history):
+        return (*_follow_ledger(alias, pending, state.version), _fallback(alias, history))
+    if state.version is None:
+        return _without_alias(alias, history, approval, state.versions)
+    is_approved = approval is not None and approval.model_version == state.version.version
+    if state.check is None:
+        sha256 = approval.bundle_sha256 if approval is not None and is_approved else None
+        return (CheckVersion(state.version, sha256),)
+    if state.check.fault is not None:
+        return _refuse(alias, history, state.version, state.check.sha256, state.check.fault)
+    if is_approved:
+        return (Serve(state.version),)
+    policy = approved_policy(history, state.version.version)
+    return Follow(state.version, policy), Serve(state.version)
 
 
-def _moved_by_hand(
-    registry: Registry,
-    warehouse: Warehouse,
-    history: list[Decision],
-    alias: str,
-    version: ModelVersion,
-) -> ServedModel | None:
-    """The version that a person put under the alias if it may serve, else the last good one."""
-    known = known_digest(warehouse, version.version)
-    sha256 = known or version.tags.get("bundle_sha256", "")
-    try:
-        bundle = vetted(registry, warehouse, version, sha256, is_known=known is not None)
-    except UnfitModel as error:
-        _refuse(registry, warehouse, history, alias, version, sha256, str(error))
-        others = [each for each in history if each.model_version != version.version]
-        return _last_good(registry, others, alias)
-    except RegistryError as error:
-        logger.warning("The last good %s is used, because: %s", alias, error)
-        return _last_good(registry, history, alias)
-    with warehouse.transaction() as transaction:
-        now = locked(transaction, alias)
-        if _newest_move(now) == _newest_move(history):
-            _note_following(transaction, registry, now, alias, version, bundle)
-            now = []
-    if now:  # decided otherwise meanwhile, or followed by another process: the ledger counts
-        return _last_good(registry, now, alias)
-    return _model(version.version, bundle, version.tags)
+def pending_decisions(history: Sequence[Decision]) -> list[Decision]:
+    """The decisions that the alias has not followed yet, newest first."""
+    return [each for each in history if each.verdict in MOVING and not each.is_synced]
 
 
-def _note_following(
-    transaction: Transaction,
-    registry: Registry,
-    history: list[Decision],
-    alias: str,
-    version: ModelVersion,
-    bundle: Bundle,
-) -> None:
-    known, evidence = evidence_of(transaction, version.version)
-    number = write_decision(
-        transaction,
-        settings=registry.settings,
-        alias=alias,
-        model_name=bundle.model_name,
-        version=version.version,
-        bundle_sha256=bundle.sha256,
-        verdict="follow",
-        decided_by=MOVED_IN_MLFLOW,
-        reason=f"The alias was moved in MLflow to version {version.version}; it passed the checks. "
-        f"{known}",
-        evidence={**evidence, "tags": dict(version.tags)},
-        training_id=evidence["training_id"],
-        policy=approved_with(history, version.version),
-    )
-    mark_settled(transaction, [number])
-    if alias == "champion":
-        free_seat(
-            transaction,
-            settings=registry.settings,
-            bundle_sha256=bundle.sha256,
-            decided_by=MOVED_IN_MLFLOW,
-            reason=f"Version {version.version} is champion now.",
-        )
-
-
-def _without_alias(
-    registry: Registry, warehouse: Warehouse, history: list[Decision], alias: str
-) -> ServedModel | None:
-    """The last good champion, its alias put back; no challenger: taking its alias off frees its seat."""
-    holds = standing(history)
-    try:
-        if holds is not None and _is_registered(registry, holds):
-            with warehouse.transaction() as transaction:
-                is_current = _newest_move(locked(transaction, alias)) == _newest_move(history)
-                if is_current and alias == "champion":
-                    registry.point(alias, holds.model_version, brisk=True)
-                    logger.warning("MLflow had no %s any more; its alias was put back.", alias)
-                elif is_current:
-                    number = free_seat(
-                        transaction,
-                        settings=registry.settings,
-                        bundle_sha256=holds.bundle_sha256,
-                        decided_by=MOVED_IN_MLFLOW,
-                        reason=f"The alias was taken off version {holds.model_version} in MLflow.",
-                    )
-                    mark_settled(transaction, [number] if number else [])
-        elif holds is not None:
-            logger.warning("MLflow has no %s any more, nor its version.", alias)
-    except RegistryError as error:
-        logger.warning("MLflow has no %s any more, and: %s", alias, error)
-    return _last_good(registry, history, alias) if alias == "champion" else None
-
-
-def _is_registered(registry: Registry, decision: Decision) -> bool:
-    """Whether the registry has the version: an empty or foreign one says nothing by an alias."""
-    there = {version.version: version for version in registry.versions(brisk=True)}
-    known = there.get(decision.model_version)
-    return known is not None and wrong_tag(known, decision.bundle_sha256) is None
-
-
-def _refuse(
-    registry: Registry,
-    warehouse: Warehouse,
-    history: list[Decision],
-    alias: str,
-    version: ModelVersion,
-    sha256: str,
-    wrong: str,
-) -> None:
-    """Note once why a version under the alias is not served; `outcomes.watch` tells it."""
-    wrong = writable(wrong)
-    logger.warning("Version %s is not served as %s: %s", version.version, alias, wrong)
-    with warehouse.transaction() as transaction:
-        since = _newest_move(history)
-        if any(
-            each.verdict == "refuse"
-            and each.promotion_id > since
-            and (each.model_version, each.bundle_sha256, each.reason)
-            == (version.version, sha256, wrong)
-            for each in locked(transaction, alias)
-        ):
-            return
-        write_decision(
-            transaction,
-            settings=registry.settings,
-            alias=alias,
-            model_name=version.tags.get("model_name", "unknown"),
-            version=version.version,
-            bundle_sha256=sha256,
-            verdict="refuse",
-            decided_by=MOVED_IN_MLFLOW,
-            reason=wrong,
-            evidence={"tags": dict(version.tags)},
-            training_id=None,
-        )
-
-
-def _last_good(registry: Registry, history: list[Decision], alias: str) -> ServedModel | None:
-    line = succession(history)
-    holds = standing(history)
-    if alias != "champion":
-        line = [holds] if holds else []
-    failure: RegistryError | None = None
-    for decision in reversed(line):
-        try:
-            bundle = registry.fetch(decision.model_version, decision.bundle_sha256)
-        except RegistryError as error:
-            failure = failure or error
-            continue
-        wrong = unfit(registry.settings, bundle)
-        if wrong is None:
-            return _model(decision.model_version, bundle, {})
-        logger.warning("Version %s is not served as %s: %s", decision.model_version, alias, wrong)
-    if failure is not None:
-        raise failure
-    return None
-
-
-def _is_open(history: list[Decision]) -> bool:
-    return any(not each.is_settled for each in history if each.verdict in MOVING)
-
-
-def _newest_move(history: list[Decision]) -> int:
+def newest_move(history: Sequence[Decision]) -> int:
+    """The number of the newest decision that moves the alias; 0 if there is none."""
     return next((each.promotion_id for each in history if each.verdict in MOVING), 0)
 
 
-def _model(version: str, bundle: Bundle, tags: object) -> ServedModel:
+def _follow_ledger(
+    alias: str, pending: Sequence[Decision], at: ModelVersion | None
+) -> tuple[AliasAction, ...]:
+    """Of several decisions about an alias the newest counts; the older ones are marked with it."""
+    newest = pending[0]
+    moves: tuple[AliasAction, ...] = ()
+    if newest.verdict == "retire":
+        sentence = f"Alias {alias} was taken off version {newest.model_version}."
+        if at is not None:
+            moves = (DeleteAlias(),)
+    else:
+        sentence = f"Alias {alias} stands at version {newest.model_version}."
+        if at is None or at.version != newest.model_version:
+            moves = (SetAlias(newest.model_version),)
+    return *moves, MarkSynced(tuple(each.promotion_id for each in pending), sentence)
 
-    return ServedModel(
-        name=bundle.model_name,
-        version=version,
-        bundle=bundle,
-        bundle_sha256=bundle.sha256,
-        tags=dict(tags) if isinstance(tags, dict) else {},
+
+def _without_alias(
+    alias: str,
+    history: Sequence[Decision],
+    approval: Decision | None,
+    versions: Sequence[ModelVersion] | None,
+) -> tuple[Action, ...]:
+    """A champion gets its alias back; a challenger whose alias was taken off leaves its slot."""
+    if approval is None or versions is None:
+        warning = None
+    elif not _is_registered(approval, versions):
+        warning = f"MLflow has no {alias} any more, nor its version."
+    elif alias == "champion":
+        warning = f"MLflow had no {alias} any more; its alias is put back."
+        return SetAlias(approval.model_version), _fallback(alias, history, warning)
+    else:
+        return RetireChallenger(approval), ServeFallback(())
+    return (_fallback(alias, history if alias == "champion" else (), warning),)
+
+
+def _is_registered(approval: Decision, versions: Sequence[ModelVersion]) -> bool:
+    """Whether the registry has the version: an empty or foreign one says nothing by an alias."""
+    return any(
+        each.version == approval.model_version and each.wrong_tag(approval.bundle_sha256) is None
+        for each in versions
     )
+
+
+def _refuse(
+    alias: str, history: Sequence[Decision], version: ModelVersion, sha256: str, fault: str
+) -> tuple[Action, ...]:
+    """Refuse a version once, and serve an approval of another one."""
+    refusal = Refuse(version, sha256, storable(fault))
+    is_noted = any(
+        each.verdict == "refuse"
+        and each.promotion_id > newest_move(history)
+        and (each.model_version, each.bundle_sha256, each.reason)
+        == (version.version, sha256, refusal.reason)
+        for each in history
+    )
+    others = [each for each in history if each.model_version != version.version]
+    warning = f"Version {version.version} is not served as {alias}: {refusal.reason}"
+    return *(() if is_noted else (refusal,)), _fallback(alias, others, warning)
+
+
+def _fallback(alias: str, history: Sequence[Decision], warning: str | None = None) -> ServeFallback:
+    """A champion falls back along its predecessors, a challenger has none."""
+    if alias == "champion":
+        return ServeFallback(tuple(reversed(fallback_chain(history))), warning)
+    approval = current_approval(history)
+    return ServeFallback((approval,) if approval else (), warning)

@@ -1,4 +1,4 @@
-"""Texts that others hold: a version's description in the registry, a reason in the ledger."""
+"""Texts cut to fit: a version's description in the registry, a reason in the ledger."""
 
 import re
 
@@ -6,34 +6,34 @@ DESCRIPTION_MAX = 5_000  # characters of the registry's field
 _TEXT_LENGTH_MAX = 2_000
 
 
-def fitting(full: str) -> str:
+def fit_description(full: str) -> str:
     """A card that fits into the registry's field: without its later sections where it is too long."""
     if len(full) <= DESCRIPTION_MAX:
         return full
     note = "\n\nThe whole card is `model_card.md` among the artifacts of the run.\n"
-    kept = full[: DESCRIPTION_MAX - len(note)]
-    return kept[: kept.rfind("\n\n")] + note
+    start = full[: DESCRIPTION_MAX - len(note)]
+    return start[: start.rfind("\n\n")] + note
 
 
-def described(description: str, title: str, text: str) -> str:
+def with_section(description: str, title: str, text: str) -> str:
     """A version's description that begins with that section, which replaces its former state.
 
-    What does not fit into the registry's field is left out at the end, see `fitting`.
+    What does not fit into the registry's field is left out at the end, see `fit_description`.
 
-    >>> described("## Trial 7\\n\\nopen\\n\\n# Card\\n", "Trial 7", "won")
+    >>> with_section("## Trial 7\\n\\nopen\\n\\n# Card\\n", "Trial 7", "won")
     '## Trial 7\\n\\nwon\\n\\n# Card\\n'
     """
     former = rf"^## {re.escape(title)}\n.*?(?=^#{{1,2}} |\Z)"
     rest = re.sub(former, "", description, flags=re.DOTALL | re.MULTILINE)
-    return fitting(f"## {title}\n\n{text}\n\n{rest}")
+    return fit_description(f"## {title}\n\n{text}\n\n{rest}")
 
 
-def writable(text: str) -> str:
+def storable(text: str) -> str:
     """A text as the ledger can hold it: no NUL or lone surrogate, no more than a few sentences.
 
     Examples
     --------
-    >>> writable("a\\0b")
+    >>> storable("a\\0b")
     'a?b'
     """
     return text.encode("utf-8", "replace").decode().replace("\0", "?")[:_TEXT_LENGTH_MAX]

@@ -11,12 +11,12 @@ from datetime import datetime
 from functools import cached_property
 from importlib.metadata import version as version_of
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from retention_ml.errors import RegistryError, UnfitModel, first_words
 from retention_ml.models.bundle import serving_file
 from retention_ml.models.bundle.bundle import FILES_MAX, TOTAL_BYTES_MAX, Bundle
-from retention_ml.models.registry.description import described, writable
+from retention_ml.models.registry.description import storable, with_section
 from retention_ml.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -25,8 +25,11 @@ NAME = "churn"
 BUNDLE_PATH = "artifacts/bundle"
 _METRICS_AT_ONCE = 1_000
 _REQUIREMENTS = ("lightgbm", "numpy", "pandas", "pyarrow", "scipy")
-_PATIENT = {"TIMEOUT": "30", "MAX_RETRIES": "3", "BACKOFF_FACTOR": "1"}
-_BRISK = {"TIMEOUT": "5", "MAX_RETRIES": "1", "BACKOFF_FACTOR": "1"}
+Timeout = Literal["long", "short"]
+_TIMEOUTS: Mapping[Timeout, Mapping[str, str]] = {
+    "long": {"TIMEOUT": "30", "MAX_RETRIES": "3", "BACKOFF_FACTOR": "1"},
+    "short": {"TIMEOUT": "5", "MAX_RETRIES": "1", "BACKOFF_FACTOR": "1"},
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,13 @@ class ModelVersion:
     version: str
     run_id: str | None
     tags: Mapping[str, str]
+
+    def wrong_tag(self, sha256: str) -> str | None:
+        """Why its tag speaks against the digest that the ledger approved, or None."""
+        tag = self.tags.get("bundle_sha256")
+        if tag == sha256:
+            return None
+        return f"its tag bundle_sha256 is {str(tag)[:12]}, the ledger approved {sha256[:12]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +111,7 @@ class Registry:
 
         `texts` and `figures` (matplotlib) go to artifacts under their names.
         """
-        with self._asking(_PATIENT):
+        with self._request():
             run_id = self._run(
                 f"{model_name} {training_id}",
                 {"training_id": training_id, "model_name": model_name},
@@ -109,7 +119,7 @@ class Registry:
             )
             from mlflow.entities import Metric, Param, RunTag
 
-            known = self._client.get_run(run_id).data.params
+            logged = self._client.get_run(run_id).data.params
             self._client.log_batch(
                 run_id,
                 tags=[RunTag(*tag) for tag in tags.items()],
@@ -117,7 +127,7 @@ class Registry:
                 params=[
                     Param(name, str(value)[:500])
                     for name, value in params.items()
-                    if name not in known
+                    if name not in logged
                 ],
             )
             self._finish(run_id, texts, figures)
@@ -147,7 +157,7 @@ class Registry:
             Markdown: the run's description, and a section of that of the challenger's version.
         """
         challenger = key["challenger_version"]
-        with self._asking(_PATIENT):
+        with self._request():
             from mlflow.entities import Metric
 
             run_id = self._run(f"comparison v{challenger} against v{key['champion_version']}", key)
@@ -163,15 +173,15 @@ class Registry:
             self._client.set_tag(run_id, "mlflow.note.content", summary)
             self._finish(run_id, texts, figures)
             former = self._client.get_model_version(NAME, challenger).description or ""
-            text = described(former, f"Trial {key['trial_id']}", summary)
+            text = with_section(former, f"Trial {key['trial_id']}", summary)
             self._client.update_model_version(NAME, challenger, text)
         return run_id
 
     def version_of_training(self, training_id: str) -> ModelVersion | None:
-        """The version a training registered, or None."""
-        with self._asking(_PATIENT):
-            found = self._client.search_model_versions(f"name = '{NAME}'", max_results=1_000)
-        for version in found:
+        """The version that a training registered, or None."""
+        with self._request():
+            versions = self._client.search_model_versions(f"name = '{NAME}'", max_results=1_000)
+        for version in versions:
             if version.tags.get("training_id") == training_id:
                 return _plain(version)
         return None
@@ -180,7 +190,7 @@ class Registry:
         self, bundle: Bundle, *, run_id: str, tags: Mapping[str, str], description: str
     ) -> ModelVersion:
         """Log the bundle as a pyfunc model of the run and register it as a new version."""
-        with self._asking(_PATIENT), tempfile.TemporaryDirectory() as scratch:
+        with self._request(), tempfile.TemporaryDirectory() as scratch:
             import mlflow
             from mlflow.models import ModelSignature
             from mlflow.types import ColSpec, Schema
@@ -203,7 +213,7 @@ class Registry:
                 self._client.create_registered_model(
                     NAME, description="Probability that an active customer places no order."
                 )
-            made = self._client.create_model_version(
+            version = self._client.create_model_version(
                 NAME,
                 logged.model_uri,
                 run_id=run_id,
@@ -211,32 +221,32 @@ class Registry:
                 description=description,
                 model_id=logged.model_id,
             )
-        return _plain(made)
+        return _plain(version)
 
-    def point(self, alias: str, version: str, *, brisk: bool = False) -> None:
+    def set_alias(self, alias: str, version: str, *, timeout: Timeout = "long") -> None:
         """Move an alias to a version."""
-        with self._asking(_BRISK if brisk else _PATIENT):
+        with self._request(timeout):
             self._client.set_registered_model_alias(NAME, alias, version)
 
-    def clear(self, alias: str) -> None:
-        """Take an alias away; nothing where there is none."""
-        with self._asking(_BRISK):
+    def delete_alias(self, alias: str) -> None:
+        """Delete an alias; nothing where there is none."""
+        with self._request("short"):
             self._client.delete_registered_model_alias(NAME, alias)
 
-    def version_at(self, alias: str, *, brisk: bool = False) -> ModelVersion | None:
+    def version_at(self, alias: str, *, timeout: Timeout = "long") -> ModelVersion | None:
         """The version an alias points to, or None."""
-        number = self.aliases(brisk=brisk).get(alias)
+        number = self.aliases(timeout=timeout).get(alias)
         if number is None:
             return None
-        with self._asking(_BRISK if brisk else _PATIENT):
+        with self._request(timeout):
             return _plain(self._client.get_model_version(NAME, number))
 
-    def aliases(self, *, brisk: bool = False) -> dict[str, str]:
+    def aliases(self, *, timeout: Timeout = "long") -> dict[str, str]:
         """The version each alias points to."""
-        with self._asking(_BRISK if brisk else _PATIENT):
-            found = self._client.search_registered_models(f"name = '{NAME}'")
+        with self._request(timeout):
+            models = self._client.search_registered_models(f"name = '{NAME}'")
         return {
-            alias: str(number) for model in found for alias, number in dict(model.aliases).items()
+            alias: str(number) for model in models for alias, number in dict(model.aliases).items()
         }
 
     def fetch(self, version: str, sha256: str) -> Bundle:
@@ -269,25 +279,25 @@ class Registry:
         UnfitModel
             The version has no bundle, or one that is too large.
         """
-        with self._asking(_BRISK):
+        with self._request("short"):
             import mlflow
 
             mlflow.set_tracking_uri(self.uri)
-            place = f"models:/{NAME}/{version}/{BUNDLE_PATH}"
-            listed = mlflow.artifacts.list_artifacts(artifact_uri=place)
-            size = sum(file.file_size or 0 for file in listed)
-            if not listed or any(file.is_dir for file in listed):
+            uri = f"models:/{NAME}/{version}/{BUNDLE_PATH}"
+            files = mlflow.artifacts.list_artifacts(artifact_uri=uri)
+            size = sum(file.file_size or 0 for file in files)
+            if not files or any(file.is_dir for file in files):
                 raise UnfitModel(
                     f"Version {version} has no model bundle of plain files at {BUNDLE_PATH}: it was "
                     "not made by this library and nothing of it is loaded. Train with `retention "
                     "train`, or register a bundle."
                 )
-            if len(listed) > FILES_MAX or size > TOTAL_BYTES_MAX:
+            if len(files) > FILES_MAX or size > TOTAL_BYTES_MAX:
                 raise UnfitModel(
-                    f"The bundle of version {version} has {len(listed)} files and {size:,} bytes; "
+                    f"The bundle of version {version} has {len(files)} files and {size:,} bytes; "
                     f"at most {FILES_MAX} and {TOTAL_BYTES_MAX:,} are accepted. It was not fetched."
                 )
-            return Path(mlflow.artifacts.download_artifacts(artifact_uri=place, dst_path=str(into)))
+            return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(into)))
 
     def cached(self, sha256: str) -> Bundle | None:
         """The bundle of that digest in the local cache, or None if absent or damaged."""
@@ -304,25 +314,23 @@ class Registry:
 
     def description(self, version: str) -> str:
         """What the registry's page says of a version: its card and its trials, as Markdown."""
-        with self._asking(_PATIENT):
+        with self._request():
             return str(self._client.get_model_version(NAME, version).description or "")
 
-    def versions(self, *, brisk: bool = False) -> Sequence[ModelVersion]:
+    def versions(self, *, timeout: Timeout = "long") -> Sequence[ModelVersion]:
         """All versions, newest first."""
-        with self._asking(_BRISK if brisk else _PATIENT):
-            found = self._client.search_model_versions(f"name = '{NAME}'", max_results=1_000)
-        return sorted((_plain(v) for v in found), key=lambda v: int(v.version), reverse=True)
+        with self._request(timeout):
+            versions = self._client.search_model_versions(f"name = '{NAME}'", max_results=1_000)
+        return sorted((_plain(v) for v in versions), key=lambda v: int(v.version), reverse=True)
 
     def _run(self, name: str, key: Mapping[str, str], tags: Mapping[str, str] | None = None) -> str:
         """The run with those tags, made if there is none."""
         same = " and ".join(f"tags.{tag} = '{value}'" for tag, value in key.items())
-        found = self._client.search_runs([self._experiment], same, max_results=1)
-        if found:
-            return str(found[0].info.run_id)
-        made = self._client.create_run(
-            self._experiment, run_name=name, tags={**key, **(tags or {})}
-        )
-        return str(made.info.run_id)
+        runs = self._client.search_runs([self._experiment], same, max_results=1)
+        if runs:
+            return str(runs[0].info.run_id)
+        run = self._client.create_run(self._experiment, run_name=name, tags={**key, **(tags or {})})
+        return str(run.info.run_id)
 
     def _finish(self, run_id: str, texts: Mapping[str, str], figures: Mapping[str, Any]) -> None:
         for name, text in texts.items():
@@ -345,26 +353,26 @@ class Registry:
 
     @cached_property
     def _experiment(self) -> str:
-        found = self._client.get_experiment_by_name(NAME)
-        if found is not None:
-            return str(found.experiment_id)
+        experiment = self._client.get_experiment_by_name(NAME)
+        if experiment is not None:
+            return str(experiment.experiment_id)
         from mlflow.exceptions import MlflowException
 
         try:
             return str(self._client.create_experiment(NAME, artifact_location=self._artifacts))
         except MlflowException:
             # Candidates are fitted side by side: another process may have been first.
-            found = self._client.get_experiment_by_name(NAME)
-            if found is None:
+            experiment = self._client.get_experiment_by_name(NAME)
+            if experiment is None:
                 raise
-            return str(found.experiment_id)
+            return str(experiment.experiment_id)
 
     @contextmanager
-    def _asking(self, patience: Mapping[str, str]) -> Iterator[None]:
-        """Bounded waits, the registry's own warnings kept away, its errors as one sentence."""
-        limits = {f"MLFLOW_HTTP_REQUEST_{key}": value for key, value in patience.items()}
-        ours = {key: value for key, value in limits.items() if key not in os.environ}
-        os.environ.update(ours)
+    def _request(self, timeout: Timeout = "long") -> Iterator[None]:
+        """Bounded waits, the registry's own warnings silenced, its errors as one sentence."""
+        limits = {f"MLFLOW_HTTP_REQUEST_{key}": value for key, value in _TIMEOUTS[timeout].items()}
+        added = {key: value for key, value in limits.items() if key not in os.environ}
+        os.environ.update(added)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -379,11 +387,11 @@ class Registry:
                         "MLflow answers (`retention stack status`), then run the same command again."
                     ) from error
         finally:
-            for key in ours:
+            for key in added:
                 os.environ.pop(key, None)
 
 
 def _plain(version: Any) -> ModelVersion:
     # Anybody can tag a version, and what the tags say goes into the ledger.
-    tags = {writable(str(key)): writable(str(value)) for key, value in (version.tags or {}).items()}
+    tags = {storable(str(key)): storable(str(value)) for key, value in (version.tags or {}).items()}
     return ModelVersion(version=str(version.version), run_id=version.run_id, tags=tags)

@@ -17,7 +17,7 @@ def git_sha() -> str:
     if stated:
         return stated
     try:
-        found = subprocess.run(
+        completed = subprocess.run(
             ["git", "rev-parse", "HEAD"],
             cwd=PROJECT,
             capture_output=True,
@@ -27,4 +27,4 @@ def git_sha() -> str:
         )
     except (OSError, subprocess.TimeoutExpired):
         return "unknown"
-    return found.stdout.strip() or "unknown"
+    return completed.stdout.strip() or "unknown"

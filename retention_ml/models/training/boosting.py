@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 
 from retention_ml.models.predictors.trees import load_lightgbm, trees_only
-from retention_ml.models.training.sample import Rows
-from retention_ml.statistics.arrays import Floats
+from retention_ml.models.training.sample import TrainingSample
 
 
 def fixed(seed: int, threads: int) -> dict[str, Any]:
@@ -25,52 +24,45 @@ def fixed(seed: int, threads: int) -> dict[str, Any]:
 
 
 def grow(
-    rows: Rows,
+    train: TrainingSample,
     params: Mapping[str, Any],
     *,
     rounds: int,
     seed: int,
     threads: int,
-    left_out: Rows | None = None,
+    valid: TrainingSample | None = None,
     patience: int = 30,
-    given_day: bool = False,
+    use_day_offset: bool = False,
 ) -> str:
-    """The text of a model grown on `rows`.
+    """The text of a model grown on `train`.
 
-    Where `left_out` is given, growing stops once its log loss has not improved for `patience`
-    trees, and only the trees up to the best one are kept. With `given_day` the level of each
-    row's day is given, and the trees only learn what distinguishes customers of one day.
+    With `valid`, growing stops once its log loss has not improved for `patience` trees, and only
+    the trees up to the best one are kept. With `use_day_offset` boosting starts from the churn
+    rate of each row's day, and the trees only learn what distinguishes customers of one day.
     """
     lightgbm = load_lightgbm()
     settings = {**fixed(seed, threads), **params}
-    if given_day:
+    if use_day_offset:
         settings["boost_from_average"] = False
-    learnt = lightgbm.Dataset(
-        rows.values,
-        rows.outcome,
-        weight=_weights(rows),
-        init_score=rows.day_levels() if given_day else None,
-        params=settings,
-    )
-    if left_out is None:
-        return trees_only(lightgbm.train(settings, learnt, rounds).model_to_string())
-    judged = lightgbm.Dataset(
-        left_out.values,
-        left_out.outcome,
-        weight=_weights(left_out),
-        init_score=left_out.day_levels() if given_day else None,
-        reference=learnt,
-        params=settings,
-    )
+
+    def dataset(sample: TrainingSample, reference: Any = None) -> Any:
+        return lightgbm.Dataset(
+            sample.values,
+            sample.churned,
+            weight=None if np.all(sample.weights == 1) else sample.weights,
+            init_score=sample.base_rate_offset() if use_day_offset else None,
+            reference=reference,
+            params=settings,
+        )
+
+    train_set = dataset(train)
+    if valid is None:
+        return trees_only(lightgbm.train(settings, train_set, rounds).model_to_string())
     booster = lightgbm.train(
         {**settings, "metric": "binary_logloss"},
-        learnt,
+        train_set,
         rounds,
-        valid_sets=[judged],
+        valid_sets=[dataset(valid, reference=train_set)],
         callbacks=[lightgbm.early_stopping(patience, verbose=False)],
     )
     return trees_only(booster.model_to_string(num_iteration=booster.best_iteration))
-
-
-def _weights(rows: Rows) -> Floats | None:
-    return None if np.all(rows.weights == 1) else rows.weights

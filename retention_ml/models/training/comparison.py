@@ -1,4 +1,4 @@
-"""A training's best candidate beside the champion: who said what of whom, gathered to be compared."""
+"""A training's best candidate against the champion, and the limits that it must meet."""
 
 import time
 from collections.abc import Sequence
@@ -10,16 +10,17 @@ import pyarrow.compute as pc
 
 from retention_ml import clock, tables
 from retention_ml.curated.known import known
-from retention_ml.features.catalogue import WINDOWS
+from retention_ml.features.families.purchases import WINDOWS
 from retention_ml.models.bundle import prediction_checks
 from retention_ml.models.bundle.bundle import Bundle
-from retention_ml.models.evaluation.checks import Demands, Finding, Footprint, limits
+from retention_ml.models.evaluation.checks import Check, Footprint, hard_limits
+from retention_ml.models.evaluation.criteria import PromotionCriteria
 from retention_ml.models.evaluation.offline_comparison import (
     CANDIDATE,
     CHAMPION,
-    Contest,
-    contest,
-    keep,
+    OfflineComparison,
+    compare_offline,
+    keep_champion,
 )
 from retention_ml.models.evaluation.segments import finer_segments
 from retention_ml.models.training.ledger import Training
@@ -37,24 +38,24 @@ def compare(
     warehouse: Warehouse,
     settings: Settings,
     training: Training,
-    rows: TrainingSet,
-    judged: Predictions,
+    training_set: TrainingSet,
+    predictions: Predictions,
     *,
     name: str,
     champion: Bundle,
-    held: Sequence[Finding],
-) -> Contest | None:
+    limits: Sequence[Check],
+) -> OfflineComparison | None:
     """The candidate `name` against the champion; None where there is no day to compare on.
 
-    The candidate is judged by what it predicted before it saw the days judged on, the champion by
-    what its bundle predicts on those of these days that are not before its own: it learnt from
-    nothing that happened later. Whatever goes wrong keeps the champion.
+    The candidate is evaluated on what it predicted before it saw the evaluation days, the champion
+    on what its bundle predicts for those of them that are not before its own day: it was trained
+    on nothing that happened later. Whatever goes wrong keeps the champion.
 
     Parameters
     ----------
-    judged : Predictions
-        Of all candidates, on the days judged on, in the order of `rows`.
-    held : sequence of Finding
+    predictions : Predictions
+        Of all candidates, on the evaluation days, in the order of `training_set`.
+    limits : sequence of Check
         As of `limits_of`.
     """
     try:
@@ -62,26 +63,28 @@ def compare(
         days = [day for day in training.plan.evaluation if day >= made_on]
         if not days:
             return None
-        table = rows.table(days)
-        numbers = [int(np.datetime64(day, "D").astype(np.int64)) for day in days]
-        at = np.flatnonzero(np.isin(judged.days, numbers))
-        return contest(
+        table = training_set.table(days)
+        mask = np.isin(predictions.days, [clock.day_number(day) for day in days])
+        return compare_offline(
             Predictions(
-                days=judged.days[at],
-                groups=judged.groups[at],
-                outcome=judged.outcome[at],
-                models={CANDIDATE: judged.models[name][at], CHAMPION: champion.predict(table)},
+                days=predictions.days[mask],
+                groups=predictions.groups[mask],
+                outcome=predictions.outcome[mask],
+                models={
+                    CANDIDATE: predictions.models[name][mask],
+                    CHAMPION: champion.predict(table),
+                },
             ),
             segments=finer_segments(table, _countries(warehouse, settings, training, table)),
             revenue_cents=_revenue_cents(table, settings.value.horizon_days),
-            demands=demands_of(settings),
+            criteria=criteria_of(settings),
             offer=offer_of(settings),
-            limits=held,
+            limits=limits,
             draws=settings.training.bootstrap_draws,
             seed=settings.training.seed,
         )
     except Exception as error:
-        return keep(
+        return keep_champion(
             f"Candidate and champion could not be compared ({type(error).__name__}: {error}), so "
             "the champion stays."
         )
@@ -90,38 +93,40 @@ def compare(
 def limits_of(
     settings: Settings,
     bundle: Bundle,
-    rows: TrainingSet,
+    training_set: TrainingSet,
     day: date,
-    judged: Predictions,
+    predictions: Predictions,
     ece: float,
-) -> list[Finding]:
-    """What the bundle to be registered must hold in any case, tried on the customers of a day.
+) -> list[Check]:
+    """The limits that the bundle to register must meet in any case, tried on a day's customers.
 
     Parameters
     ----------
-    judged : Predictions
-        Of its kind, among others, on the days judged on.
+    predictions : Predictions
+        Of the candidate, among others, on the evaluation days.
     ece : float
         Its calibration error on those days.
     """
-    table = rows.table([day]).slice(0, _TIMED_ROWS)
+    table = training_set.table([day]).slice(0, _TIMED_ROWS)
     began = time.process_time()  # not the clock: what else the machine does must not decide
-    wrong = prediction_checks.fault_on(bundle, table)
+    fault = prediction_checks.fault_on(bundle, table)
     seconds = time.process_time() - began
     footprint = Footprint(
         seconds_per_thousand=1_000 * seconds / max(1, table.num_rows),
         megabytes=sum(map(len, bundle.contents.values())) / 1e6,
     )
-    answers = Finding(
-        what="answers",
-        outcome="failed" if wrong else "passed",
-        sentence=f"Asked about the customers of {day}, {wrong or 'it tells them apart'}.",
+    answers = Check(
+        name="answers",
+        status="failed" if fault else "passed",
+        message=f"Asked about the customers of {day}, {fault or 'it tells them apart'}.",
     )
-    said = judged.models[bundle.model_name]
-    chance = [ece_by_chance(said[judged.days == day]) for day in np.unique(judged.days)]
+    probability = predictions.models[bundle.model_name]
+    chance = [
+        ece_by_chance(probability[predictions.days == day]) for day in np.unique(predictions.days)
+    ]
     return [
         answers,
-        *limits(ece, footprint, demands_of(settings), ece_by_chance=float(np.mean(chance))),
+        *hard_limits(ece, footprint, criteria_of(settings), ece_by_chance=float(np.mean(chance))),
     ]
 
 
@@ -135,17 +140,17 @@ def is_same(bundle: Bundle, other: Bundle) -> bool:
     )
 
 
-def demands_of(settings: Settings) -> Demands:
-    """What the settings demand of a candidate."""
-    wanted, tiers = settings.promotion, settings.tiers
-    return Demands(
-        auc_margin=wanted.auc_margin,
-        segment_margin=wanted.segment_margin,
-        ece_max=wanted.ece_max,
-        tier_moves_max=wanted.tier_moves_max,
+def criteria_of(settings: Settings) -> PromotionCriteria:
+    """What the settings require of a candidate."""
+    promotion, tiers = settings.promotion, settings.tiers
+    return PromotionCriteria(
+        auc_margin=promotion.auc_margin,
+        segment_margin=promotion.segment_margin,
+        ece_max=promotion.ece_max,
+        tier_moves_max=promotion.tier_moves_max,
         tier_bounds=(tiers.medium, tiers.high, tiers.critical),
-        seconds_per_thousand_max=wanted.seconds_per_thousand_max,
-        megabytes_max=wanted.megabytes_max,
+        seconds_per_thousand_max=promotion.seconds_per_thousand_max,
+        megabytes_max=promotion.megabytes_max,
     )
 
 
@@ -165,7 +170,6 @@ def _files(bundle: Bundle) -> dict[str, bytes]:
 
 
 def _revenue_cents(table: pa.Table, horizon_days: int) -> np.ndarray:
-
     days = revenue_window_days(WINDOWS, horizon_days)
     lately = table[f"revenue_cents_{days}d"].to_numpy()
     return revenue_as_lately_cents(lately, revenue_days=days, horizon_days=horizon_days)
@@ -174,10 +178,15 @@ def _revenue_cents(table: pa.Table, horizon_days: int) -> np.ndarray:
 def _countries(
     warehouse: Warehouse, settings: Settings, training: Training, table: pa.Table
 ) -> pa.Array:
-    """Country of each row's customer as known on the day of the training, null where not told."""
-    told = known(_CUSTOMERS, clock.midnight(training.as_of, settings.calendar.timezone))
-    told = told.filter(told.country.notnull())
-    found = warehouse.read(told.group_by("customer_id").aggregate(country=told.country.min()))
-    customers = table["customer_id"].combine_chunks().cast(pa.string())
-    at = pc.index_in(customers, value_set=found["customer_id"].combine_chunks().cast(pa.string()))
-    return found["country"].combine_chunks().cast(pa.string()).take(at)
+    """Country of each row's customer as known on the day of the training, null where unknown."""
+    customers = known(_CUSTOMERS, clock.midnight(training.as_of, settings.calendar.timezone))
+    customers = customers.filter(customers.country.notnull())
+    countries = warehouse.read(
+        customers.group_by("customer_id").aggregate(country=customers.country.min())
+    )
+    ids, country = (
+        countries[column].combine_chunks().cast(pa.string())
+        for column in ("customer_id", "country")
+    )
+    at = pc.index_in(table["customer_id"].combine_chunks().cast(pa.string()), value_set=ids)
+    return country.take(at)

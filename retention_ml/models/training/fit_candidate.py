@@ -1,4 +1,4 @@
-"""Trying one candidate: fit, calibrate, evaluate on later days, log."""
+"""Fitting one candidate: fit, calibrate, evaluate on later days, log."""
 
 import time
 from datetime import date
@@ -11,16 +11,18 @@ from retention_ml.models.bundle import timing
 from retention_ml.models.bundle.bundle import Bundle
 from retention_ml.models.registry.mlflow_registry import Registry
 from retention_ml.models.registry.provenance import git_sha
-from retention_ml.models.training import ledger, runs
+from retention_ml.models.training import ledger
 from retention_ml.models.training.candidates import candidate
-from retention_ml.models.training.fitting import FittedModel
+from retention_ml.models.training.fitting import FitContext, FittedModel
 from retention_ml.models.training.ledger import Fit, Training
-from retention_ml.models.training.preparation import judged_from, load_rows
-from retention_ml.models.training.sample import Rows
+from retention_ml.models.training.preparation import evaluation_start, load_prepared
+from retention_ml.models.training.runs import run_contents
+from retention_ml.models.training.sample import TrainingSample
 from retention_ml.models.training.training_set import TrainingSet
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
-from retention_ml.statistics.metrics import Predictions, evaluate
+from retention_ml.statistics.arrays import Floats
+from retention_ml.statistics.metrics import Evaluation, Predictions, evaluate
 from retention_ml.warehouse import Warehouse
 
 
@@ -29,94 +31,106 @@ def fit_candidate(
     settings: Settings,
     training: Training,
     name: str,
-    loaded: TrainingSet | None,
+    training_set: TrainingSet | None,
 ) -> Receipt:
-    """The receipt of `train.fit`; `loaded` spares reading the rows again."""
+    """The receipt of `train.fit`; `training_set` spares reading it again."""
     began = time.monotonic()
-    way = candidate(name)
-    known = ledger.fits(warehouse, training.training_id).get(name)
-    if known is not None:
-        return _fit_receipt(warehouse, settings, training, known, 0, began, {"repeated": True})
-    rows = loaded or load_rows(warehouse, settings, training)
-    learnt = learnt_of(settings, training, rows)
-    model = way.fit(
-        learnt,
-        seed=settings.training.seed,
-        threads=settings.compute.threads,
-        trials=settings.training.tuning_trials,
-        seconds=settings.training.tuning_seconds,
+    learner = candidate(name)
+    earlier = ledger.fits(warehouse, training.training_id).get(name)
+    if earlier is not None:
+        return _fit_receipt(warehouse, settings, training, earlier, 0, began, {"repeated": True})
+    training_set = training_set or load_prepared(warehouse, settings, training)
+    sample = training_sample(settings, training, training_set)
+    model = learner.fit(
+        sample,
+        FitContext(
+            seed=settings.training.seed,
+            threads=settings.compute.threads,
+            tuning_trials=settings.training.tuning_trials,
+            tuning_seconds=settings.training.tuning_seconds,
+        ),
     )
-    fitted_in = time.monotonic() - began
-    bundle = bundle_of(settings, training, name, model, training.plan.training, learnt)
-    judged = rows.table(training.plan.evaluation)
-    probability = bundle.predict(judged)
-    at = rows.positions(training.plan.evaluation)
-    evaluation = evaluate(
+    seconds = time.monotonic() - began
+    bundle = bundle_of(settings, training, name, model, training.plan.training, sample)
+    table = training_set.table(training.plan.evaluation)
+    probability = bundle.predict(table)
+    evaluation = _evaluate(settings, training, training_set, name, probability)
+    contents = run_contents(
+        name, model, evaluation, probability, training_set, training, sample.matured()
+    )
+    run_id = Registry(settings).log_candidate(
+        training_id=training.training_id,
+        model_name=name,
+        params=contents.params,
+        metrics=contents.metrics,
+        texts=contents.texts,
+        figures=contents.figures,
+        tags=tags_of(settings, training, bundle, name),
+    )
+    fit = Fit(
+        model_name=name,
+        params=model.params,
+        notes={**model.notes, "drivers": contents.drivers},
+        bundle_sha256=bundle.sha256,
+        mlflow_run_id=run_id,
+        seconds=round(seconds, 3),
+    )
+    metrics = evaluation.values[name]
+    ledger.write_fit(
+        warehouse,
+        training_id=training.training_id,
+        fit=fit,
+        metrics=metrics,
+        keys=table,
+        probability=pa.array(probability),
+    )
+    rounded = {metric: round(interval.value, 4) for metric, interval in metrics.items()}
+    count = table.num_rows
+    return _fit_receipt(warehouse, settings, training, fit, count, began, {"metrics": rounded})
+
+
+def training_sample(
+    settings: Settings, training: Training, training_set: TrainingSet
+) -> TrainingSample:
+    """What candidates are trained on: nothing from `evaluation_start` on."""
+    return training_set.sample(
+        training.plan.training,
+        known_until=evaluation_start(settings, training.plan),
+        current=min(training.plan.evaluation),
+    )
+
+
+def _evaluate(
+    settings: Settings,
+    training: Training,
+    training_set: TrainingSet,
+    name: str,
+    probability: Floats,
+) -> Evaluation:
+    """The metrics of a candidate on the evaluation days, with intervals."""
+    positions = training_set.positions(training.plan.evaluation)
+    return evaluate(
         Predictions(
-            days=rows.days[at].astype(np.int64),
-            groups=rows.groups(at),
-            outcome=rows.outcome(training.plan.evaluation),
+            days=training_set.days[positions].astype(np.int64),
+            groups=training_set.groups(positions),
+            outcome=training_set.churned(training.plan.evaluation),
             models={name: probability},
         ),
         draws=settings.training.bootstrap_draws,
         seed=settings.training.seed,
     )
-    shown = runs.show(
-        name,
-        model,
-        evaluation,
-        probability,
-        rows,
-        training,
-        churn_definition(settings),
-        (len(learnt.matured()), float(learnt.matured().outcome.mean())),
-    )
-    run = Registry(settings).log_candidate(
-        training_id=training.training_id,
-        model_name=name,
-        params=shown.params,
-        metrics=shown.metrics,
-        texts=shown.texts,
-        figures=shown.figures,
-        tags=tags_of(settings, training, bundle, name),
-    )
-    done = Fit(
-        model_name=name,
-        params=model.params,
-        notes={**model.notes, "drivers": shown.drivers},
-        bundle_sha256=bundle.sha256,
-        mlflow_run_id=run,
-        seconds=round(fitted_in, 3),
-    )
-    ledger.write_fit(
-        warehouse,
-        training_id=training.training_id,
-        fit=done,
-        metrics=evaluation.values[name],
-        keys=judged,
-        probability=pa.array(probability),
-    )
-    metrics = {metric: round(own.value, 4) for metric, own in evaluation.values[name].items()}
-    return _fit_receipt(warehouse, settings, training, done, len(at), began, {"metrics": metrics})
-
-
-def learnt_of(settings: Settings, training: Training, rows: TrainingSet) -> Rows:
-    """What candidates learn from before they are judged: nothing from the first judged day on."""
-    until = judged_from(settings, training.plan)
-    first = min(training.plan.evaluation)
-    return rows.rows(training.plan.training, known_until=until, current=first)
 
 
 def _fit_receipt(
     warehouse: Warehouse,
     settings: Settings,
     training: Training,
-    done: Fit,
+    fit: Fit,
     count: int,
     began: float,
     more: dict[str, object],
 ) -> Receipt:
-    notes = {key: value for key, value in done.notes.items() if key != "drivers"}
+    notes = {key: value for key, value in fit.notes.items() if key != "drivers"}
     receipt = Receipt(
         door="models.fit",
         as_of=training.as_of,
@@ -125,11 +139,11 @@ def _fit_receipt(
         seconds=time.monotonic() - began,
         details={
             "training_id": training.training_id,
-            "candidate": done.model_name,
-            "bundle_sha256": done.bundle_sha256,
-            "mlflow_run_id": done.mlflow_run_id,
-            "fit_seconds": done.seconds,
-            "params": dict(done.params),
+            "candidate": fit.model_name,
+            "bundle_sha256": fit.bundle_sha256,
+            "mlflow_run_id": fit.mlflow_run_id,
+            "fit_seconds": fit.seconds,
+            "params": dict(fit.params),
             **notes,
             **more,
         },
@@ -143,16 +157,16 @@ def bundle_of(
     name: str,
     model: FittedModel,
     days: tuple[date, ...],
-    rows: Rows,
+    sample: TrainingSample,
 ) -> Bundle:
-    """The bundle of a model fitted on `rows` of `days`, with what it stands for and `timing`."""
+    """The bundle of a model fitted on a `sample` of `days`, with its definition and `timing`."""
     definition = churn_definition(settings)
-    told = (
-        None
-        if rows.histories is None
-        else timing.fit(
-            rows.histories, lead_days=rows.lead_days, horizon_days=rows.horizon_days
+    order_timing = (
+        timing.fit(
+            sample.histories, lead_days=sample.lead_days, horizon_days=sample.horizon_days
         ).to_dict()
+        if sample.histories is not None
+        else None
     )
     return model.to_bundle(
         name,
@@ -162,7 +176,7 @@ def bundle_of(
         cutoffs=[str(day) for day in days],
         data_digest=training.data_digest,
         training_id=training.training_id,
-        timing=told,
+        timing=order_timing,
     )
 
 

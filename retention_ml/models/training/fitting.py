@@ -1,15 +1,15 @@
-"""The one contract of all candidates, and calibration inside the rows learnt from."""
+"""What every fit is given and returns, and calibration on the training sample."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from retention_ml.models.bundle.bundle import Bundle
 from retention_ml.models.predictors.linear import ridge_logistic
 from retention_ml.models.predictors.predictor import Predictor
-from retention_ml.models.training.sample import Rows
+from retention_ml.models.training.sample import TrainingSample
 from retention_ml.statistics.arrays import Floats, sigmoid
 
 Params = Mapping[str, Any]
@@ -41,11 +41,14 @@ class FittedModel:
     notes: Mapping[str, Any] = field(default_factory=dict)
 
     def predict_proba(self, values: Floats) -> Floats:
-        """Calibrated churn probabilities, shape (n,), of features, shape (n, k)."""
+        """Calibrated churn probabilities, shape (n_samples,), of (n_samples, n_features)."""
         return sigmoid(self.slope * self.predictor.margin(values) + self.intercept)
 
     def contributions(self, values: Floats) -> tuple[Floats, float]:
-        """What each feature adds to the calibrated log-odds, shape (n, k), and the base."""
+        """What each feature adds to the calibrated log-odds, and the base.
+
+        The first has the shape (n_samples, n_features).
+        """
         added, base = self.predictor.contributions(values)
         return self.slope * added, self.slope * base + self.intercept
 
@@ -61,43 +64,39 @@ class FittedModel:
         )
 
 
-class Candidate(Protocol):
-    """A way to fit a model: one module of `models.candidates` each."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitContext:
+    """What a fit is given besides its data.
 
-    def fit(
-        self,
-        rows: Rows,
-        *,
-        seed: int,
-        threads: int,
-        params: Params | None = None,
-        trials: int = 0,
-        seconds: float = 0.0,
-    ) -> FittedModel:
-        """A fitted, calibrated model.
+    Parameters
+    ----------
+    seed : int
+        Equal seeds give equal models.
+    threads : int
+        Threads to use; results do not depend on it.
+    params : mapping, optional
+        Settings chosen by an earlier fit; without them they are chosen on the sample.
+    tuning_trials, tuning_seconds : int, float
+        How many settings to try at most, and for how long.
+    """
 
-        Parameters
-        ----------
-        rows : Rows
-            What to learn from; nothing else is read.
-        seed : int
-            Equal seeds give equal models.
-        threads : int
-            Threads to use.
-        params : mapping, optional
-            Settings chosen by an earlier fit; without them they are chosen on `rows`.
-        trials, seconds : int, float
-            How many settings to try at most, and for how long.
-        """
+    seed: int
+    threads: int
+    params: Params | None = None
+    tuning_trials: int = 0
+    tuning_seconds: float = 0.0
 
 
-def calibrate(margin: Floats, rows: Rows, *, given_day: bool = False) -> tuple[float, float]:
+def calibrate(
+    margin: Floats, sample: TrainingSample, *, use_day_offset: bool = False
+) -> tuple[float, float]:
     """Slope and intercept that make out-of-fold log-odds calibrated (Platt scaling).
 
-    With `given_day` the level of each row's day is given: the slope is that within days.
+    With `use_day_offset` the churn rate of each row's day is an offset: the slope is that within
+    days.
 
-    The slope is never negative: a model that ranks the wrong way round on rows it has not seen
-    becomes a constant, not its own opposite.
+    The slope is never negative: a model whose ranking is reversed on rows it has not seen falls
+    back to the base rate.
 
     References
     ----------
@@ -108,12 +107,12 @@ def calibrate(margin: Floats, rows: Rows, *, given_day: bool = False) -> tuple[f
     if spread > 1e-12:
         slopes, intercept = ridge_logistic(
             (margin / spread)[:, None],
-            rows.outcome,
-            rows.weights,
+            sample.churned,
+            sample.weights,
             penalty=1e-6,
-            offset=rows.day_levels() if given_day else None,
+            offset=sample.base_rate_offset() if use_day_offset else None,
         )
         if slopes[0] > 0:
             return float(slopes[0]) / spread, intercept
-    base = float(np.clip(np.average(rows.outcome, weights=rows.weights), 1e-6, 1 - 1e-6))
+    base = float(np.clip(np.average(sample.churned, weights=sample.weights), 1e-6, 1 - 1e-6))
     return 0.0, float(np.log(base / (1 - base)))

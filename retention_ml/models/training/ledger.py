@@ -14,7 +14,8 @@ from retention_ml import clock
 from retention_ml.errors import UsageError
 from retention_ml.labels.cutoffs import Plan
 from retention_ml.models.training.training_set import TrainingSet
-from retention_ml.statistics.metrics import Interval, Predictions
+from retention_ml.statistics.bootstrap import Interval
+from retention_ml.statistics.metrics import Predictions
 from retention_ml.warehouse import Transaction, Warehouse
 
 _PREDICTIONS = ibis.table(
@@ -73,13 +74,13 @@ def write_training(
 ) -> None:
     """Write a prepared or failed training; one that was prepared before stays as it is."""
     transaction.execute(
-        "INSERT INTO models.trainings AS known (training_id, as_of, definition_hash, cutoffs, "
+        "INSERT INTO models.trainings AS training (training_id, as_of, definition_hash, cutoffs, "
         "evaluation_days, final_days, data_digest, status, reason, readiness, run_id, created_at) "
         "VALUES (:training_id, :as_of, :hash, :cutoffs, :evaluation, :final, :digest, :status, "
         ":reason, CAST(:readiness AS jsonb), :run_id, :now) "
         "ON CONFLICT (training_id) DO UPDATE SET status = excluded.status, "
         "reason = excluded.reason, readiness = excluded.readiness, run_id = excluded.run_id "
-        "WHERE known.status = 'failed'",
+        "WHERE training.status = 'failed'",
         training_id=training_id,
         as_of=as_of,
         hash=definition_hash,
@@ -115,27 +116,27 @@ def training(warehouse: Warehouse, training_id: str) -> Training:
             f"There is no training {training_id!r}. Run `retention train --as-of DAY`, or prepare "
             "it first; models.trainings lists all."
         )
-    found = rows[0]
-    if found.status == "failed":
+    row = rows[0]
+    if row.status == "failed":
         raise UsageError(
-            f"Training {training_id} was refused because the data is not ready: {found.reason} "
-            "Mend the data and run `retention train` again."
+            f"Training {training_id} was refused because the data is not ready: {row.reason} "
+            "Fix the data and run `retention train` again."
         )
     return Training(
-        training_id=found.training_id,
-        as_of=found.as_of,
-        definition_hash=found.definition_hash,
+        training_id=row.training_id,
+        as_of=row.as_of,
+        definition_hash=row.definition_hash,
         plan=Plan(
-            training=tuple(found.cutoffs),
-            evaluation=tuple(found.evaluation_days),
-            final=tuple(found.final_days),
+            training=tuple(row.cutoffs),
+            evaluation=tuple(row.evaluation_days),
+            final=tuple(row.final_days),
         ),
-        data_digest=found.data_digest,
-        status=found.status,
-        selected_model=found.selected_model,
-        verdict=found.verdict,
-        reason=found.reason,
-        model_version=found.model_version,
+        data_digest=row.data_digest,
+        status=row.status,
+        selected_model=row.selected_model,
+        verdict=row.verdict,
+        reason=row.reason,
+        model_version=row.model_version,
     )
 
 
@@ -206,43 +207,49 @@ def write_fit(
         write_evaluations(
             transaction,
             training_id,
-            {(fit.model_name, metric): own for metric, own in metrics.items()},
+            {(fit.model_name, metric): interval for metric, interval in metrics.items()},
             count,
             {fit.model_name: fit.mlflow_run_id},
         )
 
 
 def predictions(
-    warehouse: Warehouse, training_id: str, names: Sequence[str], rows: TrainingSet, plan: Plan
+    warehouse: Warehouse,
+    training: Training,
+    names: Sequence[str],
+    training_set: TrainingSet,
 ) -> Predictions:
-    """What every candidate predicted for the days judged on, beside the outcomes.
+    """What every candidate predicted for the evaluation days, beside the outcomes.
 
     Raises
     ------
     UsageError
         A candidate has not predicted each of those customers.
     """
-    at = rows.positions(plan.evaluation)
+    positions = training_set.positions(training.plan.evaluation)
+    customers = training_set.customers.take(pa.array(positions))
     models = {}
     for name in names:
-        own = _PREDICTIONS.filter(
-            _PREDICTIONS.training_id == training_id, _PREDICTIONS.model_name == name
+        stored = _PREDICTIONS.filter(
+            _PREDICTIONS.training_id == training.training_id, _PREDICTIONS.model_name == name
         ).select("as_of", "customer_id", "churn_probability")
-        found = warehouse.read(own).sort_by([("as_of", "ascending"), ("customer_id", "ascending")])
-        expected = rows.customers.take(pa.array(at))
-        same = found.num_rows == len(at) and found["customer_id"].combine_chunks().cast(
+        rows = warehouse.read(stored).sort_by(
+            [("as_of", "ascending"), ("customer_id", "ascending")]
+        )
+        is_same = rows.num_rows == len(positions) and rows["customer_id"].combine_chunks().cast(
             pa.string()
-        ).equals(expected)
-        if not same:
+        ).equals(customers)
+        if not is_same:
             raise UsageError(
-                f"Candidate {name} of training {training_id} has {found.num_rows:,} predictions, "
-                f"expected {len(at):,} for the customers judged on. Run `retention train` again."
+                f"Candidate {name} of training {training.training_id} has {rows.num_rows:,} "
+                f"predictions, expected {len(positions):,} for the customers of the evaluation "
+                "days. Run `retention train` again."
             )
-        models[name] = found["churn_probability"].to_numpy()
+        models[name] = rows["churn_probability"].to_numpy()
     return Predictions(
-        days=rows.days[at].astype(np.int64),
-        groups=rows.groups(at),
-        outcome=rows.outcome(plan.evaluation),
+        days=training_set.days[positions].astype(np.int64),
+        groups=training_set.groups(positions),
+        outcome=training_set.churned(training.plan.evaluation),
         models=models,
     )
 
@@ -259,9 +266,9 @@ def write_evaluations(
     A paired difference is named such as roc_auc_minus_recency.
     """
     values = {
-        key: own
-        for key, own in values.items()
-        if np.isfinite([own.value, own.lower, own.upper]).all()
+        key: interval
+        for key, interval in values.items()
+        if np.isfinite([interval.value, interval.lower, interval.upper]).all()
     }
     transaction.copy(
         "models.evaluations",
@@ -270,9 +277,12 @@ def write_evaluations(
                 "training_id": pa.array([training_id] * len(values), pa.string()),
                 "model_name": pa.array([model for model, _ in values], pa.string()),
                 "metric": pa.array([metric for _, metric in values], pa.string()),
-                "value": pa.array([own.value for own in values.values()], pa.float64()),
-                "lower": pa.array([own.lower for own in values.values()], pa.float64()),
-                "upper": pa.array([own.upper for own in values.values()], pa.float64()),
+                **{
+                    column: pa.array(
+                        [getattr(interval, column) for interval in values.values()], pa.float64()
+                    )
+                    for column in ("value", "lower", "upper")
+                },
                 "customers_count": pa.array([customers_count] * len(values), pa.int64()),
                 "mlflow_run_id": pa.array([run_ids[model] for model, _ in values], pa.string()),
             }

@@ -2,8 +2,8 @@
 
 import ibis
 
-from retention_ml.features.inputs import stored
-from retention_ml.models.btyd.histories import Histories
+from retention_ml.features.inputs import stored_inputs
+from retention_ml.models.btyd.purchase_summary import PurchaseSummary
 from retention_ml.warehouse import Warehouse
 
 
@@ -24,28 +24,28 @@ def purchase_histories(days: ibis.Table, as_of_day: int) -> ibis.Table:
         `tenure_days` (T), and `day_value_cents` (float64), the mean paid on one of the
         `repeats_count` + 1 purchase days.
     """
-    known = days.filter(days.event_day < as_of_day, days.known_from_day <= as_of_day)
+    days = days.filter(days.event_day < as_of_day, days.known_from_day <= as_of_day)
     # What was corrected is taken back by a further row: only the sums mean something.
-    netted = known.group_by("customer_id", "event_day").agg(
-        orders_count=known.orders_count.sum(), revenue_cents=known.revenue_cents.sum()
+    netted = days.group_by("customer_id", "event_day").agg(
+        orders_count=days.orders_count.sum(), revenue_cents=days.revenue_cents.sum()
     )
     bought = netted.filter(netted.orders_count > 0)
-    found = bought.group_by("customer_id").agg(
+    purchases = bought.group_by("customer_id").agg(
         days_count=bought.event_day.count(),
         first_day=bought.event_day.min(),
         last_day=bought.event_day.max(),
         revenue_cents=bought.revenue_cents.sum().cast("float64"),
     )
-    return found.select(
+    return purchases.select(
         "customer_id",
-        repeats_count=found.days_count - 1,
-        last_at_days=found.last_day - found.first_day,
-        tenure_days=as_of_day - found.first_day,
-        day_value_cents=found.revenue_cents / found.days_count.cast("float64"),
+        repeats_count=purchases.days_count - 1,
+        last_at_days=purchases.last_day - purchases.first_day,
+        tenure_days=as_of_day - purchases.first_day,
+        day_value_cents=purchases.revenue_cents / purchases.days_count.cast("float64"),
     )
 
 
-def read_histories(warehouse: Warehouse, *, as_of_day: int) -> Histories:
+def read_histories(warehouse: Warehouse, *, as_of_day: int) -> PurchaseSummary:
     """The histories of every customer who ever bought, as known at the start of a day."""
-    days = stored([as_of_day]).customer_day
-    return Histories.of_table(warehouse.read(purchase_histories(days, as_of_day)))
+    days = stored_inputs([as_of_day]).customer_day
+    return PurchaseSummary.of_table(warehouse.read(purchase_histories(days, as_of_day)))

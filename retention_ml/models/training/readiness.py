@@ -77,16 +77,16 @@ class Counts:
     active : int
         Active customers on the newest planned day.
     churned, retained : int
-        Outcomes over the days learnt from.
-    judged_churned, judged_retained : int
-        Outcomes over the days judged on.
+        Outcomes over the training days.
+    evaluation_churned, evaluation_retained : int
+        Outcomes over the evaluation days.
     """
 
     active: int
     churned: int
     retained: int
-    judged_churned: int
-    judged_retained: int
+    evaluation_churned: int
+    evaluation_retained: int
 
 
 def of_feed(
@@ -182,20 +182,20 @@ def of_customers(counts: Counts, demands: Readiness) -> list[Line]:
             "raise churn.active_days, or wait for more customers.",
         ),
         line(
-            "churned, days learnt from",
+            "churned, training days",
             counts.churned,
             demands.churned_min,
             "nearly everybody came back: shorten churn.horizon_days, or " + more,
         ),
         line(
-            "retained, days learnt from",
+            "retained, training days",
             counts.retained,
             demands.retained_min,
             "hardly anybody came back: lengthen churn.horizon_days, or " + more,
         ),
         line(
-            "of the rarer outcome, days judged on",
-            min(counts.judged_churned, counts.judged_retained),
+            "of the rarer outcome, evaluation days",
+            min(counts.evaluation_churned, counts.evaluation_retained),
             max(10, min(demands.churned_min, demands.retained_min) // 5),
             "raise training.evaluation_count, or wait for more customers.",
         ),

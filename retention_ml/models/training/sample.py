@@ -1,4 +1,4 @@
-"""Rows to learn from, folds by customer, and cross-fitting."""
+"""What a candidate is trained on, folds by customer, and cross-fitting."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 
 from retention_ml.errors import NotReady
-from retention_ml.models.btyd.histories import Histories
+from retention_ml.models.btyd.purchase_summary import PurchaseSummary
 from retention_ml.models.predictors.predictor import Predictor
 from retention_ml.models.training.season import Volumes
 from retention_ml.statistics.arrays import Floats, Ints, logit
@@ -16,35 +16,34 @@ FOLDS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rows:
-    """Customers on past days, with what is known of what they did afterwards.
+class TrainingSample:
+    """Customers on past days, with what is known of their next order.
 
     Parameters
     ----------
-    values : array of float64, shape (n, k)
+    values : array of float64, shape (n_samples, n_features)
         Features, NaN where missing.
-    days : array of int64, shape (n,)
+    days : array of int64, shape (n_samples,)
         The day of each row, as days since 1970-01-01.
-    until_order : array of float64, shape (n,)
+    time_to_next_order : array of float64, shape (n_samples,)
         Whole days from the opening of the outcome window to the next order, infinite where none
         is known: 0 is an order on the first day of the window.
-    followed : array of int64, shape (n,)
-        Days of the window that are known, counted from its opening.
+    follow_up_days : array of int64, shape (n_samples,)
+        Days that are known, counted from the opening of the window: the censoring time.
     horizon_days : int
         Length of the whole outcome window.
-    groups : array of int64, shape (n,)
-        Number of the customer: the same customer never stands on both sides of a fold.
-    weights : array of float64, shape (n,)
+    groups : array of int64, shape (n_samples,)
+        Number of the customer: the same customer is never on both sides of a fold.
+    weights : array of float64, shape (n_samples,)
         Weight of each row.
-    features : tuple of str, length k
+    features : tuple of str, length n_features
         Names of the columns.
-    histories : Histories or None
+    histories : PurchaseSummary or None
         When every customer ever seen bought, as known on the newest day whose outcome is known.
     volumes : Volumes or None
         Orders by day, as far as they are known.
-    current : array of float64, shape (m, k), or None
-        Features of the customers of the day on which the model is made: nothing is known of what
-        they will do.
+    current : array of float64, shape (n_current, n_features), or None
+        Features of the customers of the day on which the model is made; their outcome is unknown.
     populations : mapping of int to int
         Active customers by day, of whom the rows may be a sample; empty where they are all.
     known_until_day : int
@@ -55,13 +54,13 @@ class Rows:
 
     values: Floats
     days: Ints
-    until_order: Floats
-    followed: Ints
+    time_to_next_order: Floats
+    follow_up_days: Ints
     horizon_days: int
     groups: Ints
     weights: Floats
     features: tuple[str, ...]
-    histories: Histories | None = None
+    histories: PurchaseSummary | None = None
     volumes: Volumes | None = None
     current: Floats | None = None
     populations: Mapping[int, int] = field(default_factory=dict)
@@ -69,106 +68,111 @@ class Rows:
     lead_days: int = 0
 
     def __len__(self) -> int:
-        return len(self.until_order)
+        return len(self.time_to_next_order)
 
     @property
-    def outcome(self) -> Floats:
-        """1 churned, 0 retained, NaN where the window has not been seen to its end; shape (n,)."""
-        churned = (self.until_order >= self.horizon_days).astype(np.float64)
-        return np.where(self.followed >= self.horizon_days, churned, np.nan)
+    def churned(self) -> Floats:
+        """1 churned, 0 retained, NaN where the window is still open; shape (n_samples,)."""
+        churned = (self.time_to_next_order >= self.horizon_days).astype(np.float64)
+        return np.where(self.follow_up_days >= self.horizon_days, churned, np.nan)
 
     def population(self, day: int) -> int:
         """Active customers of a day, whether they are all among the rows or not."""
         return self.populations.get(day) or int((self.days == day).sum())
 
-    def day_levels(self) -> Floats:
-        """Log-odds of the churn rate of each row's day, shape (n,); outcomes must be known.
+    def base_rate_offset(self) -> Floats:
+        """Log-odds of the churn rate of each row's day, shape (n_samples,); outcomes must be known.
 
         Days differ in ways that no customer explains: the season, a campaign, how far back the
-        orders go. Given the level of its day, a row tells what distinguishes its customer.
+        orders go. With this offset a model learns what distinguishes the customers of a day.
         """
         _, day = np.unique(self.days, return_inverse=True)
-        churned = np.bincount(day, self.weights * self.outcome)
+        churned = np.bincount(day, self.weights * self.churned)
         counted = np.bincount(day, self.weights)
         return logit((churned + 0.5) / (counted + 1.0))[day]
 
     def matured(self) -> Self:
         """The rows whose whole outcome window is known."""
-        if np.all(self.followed >= self.horizon_days):
+        if np.all(self.follow_up_days >= self.horizon_days):
             return self
-        return self.take(np.flatnonzero(self.followed >= self.horizon_days))
+        return self.take(np.flatnonzero(self.follow_up_days >= self.horizon_days))
 
     def newest(self) -> Self:
         """The rows of the newest day whose whole outcome window is known."""
-        known = self.matured()
-        return known.take(np.flatnonzero(known.days == known.days.max()))
+        matured = self.matured()
+        return matured.take(np.flatnonzero(matured.days == matured.days.max()))
 
     def within(self, horizon_days: int) -> Self:
-        """The same customers asked about a shorter window: all rows whose outcome in it is known."""
+        """The same customers with a shorter window: all rows whose outcome in it is known."""
         shorter = replace(self, horizon_days=horizon_days)
         return shorter.matured()
 
-    def take(self, chosen: Ints) -> Self:
+    def take(self, positions: Ints) -> Self:
         """The rows at the given positions."""
         return replace(
             self,
-            values=self.values[chosen],
-            days=self.days[chosen],
-            until_order=self.until_order[chosen],
-            followed=self.followed[chosen],
-            groups=self.groups[chosen],
-            weights=self.weights[chosen],
+            values=self.values[positions],
+            days=self.days[positions],
+            time_to_next_order=self.time_to_next_order[positions],
+            follow_up_days=self.follow_up_days[positions],
+            groups=self.groups[positions],
+            weights=self.weights[positions],
         )
 
     def only(self, features: tuple[str, ...]) -> Self:
         """The same rows with some of the features, in the given order."""
-        at = [self.features.index(name) for name in features]
+        columns = [self.features.index(name) for name in features]
         return replace(
             self,
-            values=np.ascontiguousarray(self.values[:, at]),
-            current=None if self.current is None else np.ascontiguousarray(self.current[:, at]),
+            values=np.ascontiguousarray(self.values[:, columns]),
+            current=None
+            if self.current is None
+            else np.ascontiguousarray(self.current[:, columns]),
             features=features,
         )
 
 
 def folds(groups: Ints, seed: int, count: int = FOLDS) -> Ints:
-    """The fold, 0 to `count` - 1, of every row, shape (n,); all rows of a customer in one."""
+    """The fold of every row, 0 to `count` - 1, shape (n_samples,); all of a customer in one."""
     customers, position = np.unique(groups, return_inverse=True)
     order = np.random.default_rng(seed).permutation(len(customers))
     return np.asarray(order[position] % count, dtype=np.int64)
 
 
 def cross_fit(
-    rows: Rows, fit: Callable[[Rows, Rows], Predictor], seed: int, count: int = FOLDS
+    sample: TrainingSample,
+    fit: Callable[[TrainingSample, TrainingSample], Predictor],
+    seed: int,
+    count: int = FOLDS,
 ) -> tuple[Floats, list[Predictor]]:
     """Log-odds of every row from a model that never saw its customer.
 
     Parameters
     ----------
-    rows : Rows
+    sample : TrainingSample
         All rows.
     fit : callable
-        Given the rows to learn from and the rows left out, a predictor.
+        Of the rows of the other folds and those of this fold, a predictor.
     seed : int
         Decides the folds.
 
     Returns
     -------
-    margin : array of float64, shape (n,)
+    margin : array of float64, shape (n_samples,)
     predictors : list of Predictor
         One per fold.
     """
-    fold = folds(rows.groups, seed, count)
-    margin = np.zeros(len(rows))
+    fold = folds(sample.groups, seed, count)
+    margin = np.zeros(len(sample))
     predictors = []
     for number in range(count):
         inside, outside = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
         if len(inside) == 0 or len(outside) == 0:
             raise NotReady(
-                f"There are {len(rows):,} rows to learn from, too few customers for {count} folds. "
-                "Wait for more customers, or raise churn.active_days."
+                f"There are {len(sample):,} rows to learn from, too few customers for {count} "
+                "folds. Wait for more customers, or raise churn.active_days."
             )
-        predictor = fit(rows.take(inside), rows.take(outside))
-        margin[outside] = predictor.margin(rows.values[outside])
+        predictor = fit(sample.take(inside), sample.take(outside))
+        margin[outside] = predictor.margin(sample.values[outside])
         predictors.append(predictor)
     return margin, predictors

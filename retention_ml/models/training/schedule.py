@@ -4,7 +4,7 @@ import time
 from datetime import date
 from typing import Protocol
 
-from retention_ml.receipts import Receipt
+from retention_ml.receipts import DecisionReceipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
@@ -37,7 +37,7 @@ def is_due(as_of: date, last: date | None, every_days: int) -> bool:
 
 def due(
     warehouse: Warehouse, *, settings: Settings, as_of: date, is_drift_alerted: DriftAlerted
-) -> Receipt:
+) -> DecisionReceipt:
     """Look whether a training is due: `details["is_due"]`, and since when in `details["last"]`.
 
     It is due after `training.every_days`, and where `monitoring.drift_starts_training`, after
@@ -54,14 +54,15 @@ def due(
     every_days = settings.training.every_days
     if by_drift:
         every_days = min(every_days, max(1, settings.monitoring.cooldown_days))
-    return Receipt(
+    is_due_now = is_due(as_of, last, every_days)
+    return DecisionReceipt(
         door="due",
         as_of=as_of,
-        read=0,
-        written=0,
+        sentence=f"A training is {'due' if is_due_now else 'not due'}: the last one is of "
+        f"{last or 'no day'}, one follows every {every_days} days.",
         seconds=time.perf_counter() - started,
         details={
-            "is_due": is_due(as_of, last, every_days),
+            "is_due": is_due_now,
             "last": last.isoformat() if last else None,
             "every_days": every_days,
             "by_drift": by_drift,

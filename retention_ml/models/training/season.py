@@ -1,4 +1,4 @@
-"""How much busier or quieter the shop will be than when the labels were made: last year tells.
+"""How much busier or quieter the shop will be than when the labels were made, by last year.
 
 The chance that a customer does not order follows the intensity of ordering: at e^s times the
 intensity a probability p of no order becomes p to the power e^s (proportional hazards). How many
@@ -41,7 +41,7 @@ class Volumes:
         Days since 1970-01-01, rising, with orders.
     orders : array of float64, shape (n,)
     repeats : array of float64, shape (n,), or None
-        Those of them by customers known from an earlier day; None where not told apart.
+        Those of them by customers known from an earlier day; None where not distinguished.
     """
 
     days: Ints
@@ -50,9 +50,9 @@ class Volumes:
 
     def before(self, day: int) -> Self:
         """Those of the days before `day`."""
-        kept = self.days < day
-        repeats = None if self.repeats is None else self.repeats[kept]
-        return type(self)(days=self.days[kept], orders=self.orders[kept], repeats=repeats)
+        is_before = self.days < day
+        repeats = None if self.repeats is None else self.repeats[is_before]
+        return type(self)(days=self.days[is_before], orders=self.orders[is_before], repeats=repeats)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,25 +103,27 @@ def season_ahead(
     known_until_day : int
         Orders are known up to the start of this day.
     labelled : mapping of int to (float, int)
-        Churn rate and number of customers of past days whose outcome is known: they tell how far
+        Churn rate and number of customers of past days whose outcome is known: they show how far
         last year is to be believed in this shop.
     explained : float
         Log ratio of the orders that today's customers would place in the reference season to
         those that the customers of `reference_day` were expected to place.
     """
-    known = volumes.before(known_until_day)
-    if len(known.days) == 0 or known_until_day - int(known.days[0]) < YEAR_DAYS:
+    past = volumes.before(known_until_day)
+    if len(past.days) == 0 or known_until_day - int(past.days[0]) < YEAR_DAYS:
         return None
-    window = _window(known, lead_days, horizon_days, known_until_day)
+    window = _window(past, lead_days, horizon_days, known_until_day)
     growth = window.growth(known_until_day)
     belief = _belief(window, growth, labelled)
     ahead = np.arange(known_until_day, known_until_day + YEAR_DAYS, _STEP_DAYS)
     inside = ahead + lead_days + horizon_days - YEAR_DAYS <= known_until_day
-    told = [window.shift(int(day), reference_day, growth) for day in ahead[inside]]
-    if belief == 0 or all(shift is None for shift in told):
+    last_year = [window.shift(int(day), reference_day, growth) for day in ahead[inside]]
+    if belief == 0 or all(shift is None for shift in last_year):
         return None
-    last = max(at for at, shift in enumerate(told) if shift is not None)
-    shifts = [0.0 if shift is None else belief * (shift - explained) for shift in told[: last + 1]]
+    last = max(at for at, shift in enumerate(last_year) if shift is not None)
+    shifts = [
+        0.0 if shift is None else belief * (shift - explained) for shift in last_year[: last + 1]
+    ]
     return Season(
         days=ahead[: last + 1],
         shifts=np.clip(shifts, -_SHIFT_MAX, _SHIFT_MAX),
@@ -184,44 +186,44 @@ class _Window:
         return float(np.log(then / now)) + (growth or 0.0) if then > 0 and now > 0 else None
 
 
-def _window(known: Volumes, lead_days: int, horizon_days: int, until: int) -> _Window:
+def _window(past: Volumes, lead_days: int, horizon_days: int, until: int) -> _Window:
     """The orders to count: those of customers known before, once a year of them can be compared.
 
     The labels are about such customers; how many newcomers there are is another matter. But in
     the first months of the data everybody seems new.
     """
-    first_day = int(known.days[0])
+    first_day = int(past.days[0])
     window = _Window(
-        days=known.days,
-        orders=known.orders,
+        days=past.days,
+        orders=past.orders,
         first_day=first_day,
         lead_days=lead_days,
         horizon_days=horizon_days,
     )
-    if known.repeats is None:
+    if past.repeats is None:
         return window
-    repeats = replace(window, orders=known.repeats, first_day=first_day + _ACQUAINTED_DAYS)
+    repeats = replace(window, orders=past.repeats, first_day=first_day + _ACQUAINTED_DAYS)
     return window if repeats.growth(until) is None else repeats
 
 
 def _belief(
     window: _Window, growth: float | None, labelled: Mapping[int, tuple[float, int]]
 ) -> float:
-    """The share of last year's shifts to apply: a ridge regression towards the usual share.
+    """The share of last year's shifts to apply: a ridge regression towards the prior mean.
 
-    Every pair of labelled days that do not overlap, the later one with a last year, says what
-    last year would have told of orders per customer and what happened; pairs that share days
-    count for less.
+    Every pair of labelled days that do not overlap, the later one with a last year, gives what
+    last year predicts for orders per customer and what happened; pairs that share days count for
+    less.
     """
     if growth is None:
-        usual = _BELIEF_UNKNOWN_GROWTH
+        prior_mean = _BELIEF_UNKNOWN_GROWTH
     else:
-        usual = _BELIEF * float(np.exp(-((growth / _GROWTH_SCALE) ** 2)))
-    if usual < _BELIEF_MIN:
+        prior_mean = _BELIEF * float(np.exp(-((growth / _GROWTH_SCALE) ** 2)))
+    if prior_mean < _BELIEF_MIN:
         return 0.0
     days = sorted(day for day, (rate, _) in labelled.items() if 0 < rate < 1)
     apart = window.lead_days + window.horizon_days
-    told, happened = [], []
+    predicted, observed = [], []
     for later in days:
         earlier = [day for day in days if day + apart <= later]
         if not earlier:
@@ -229,13 +231,13 @@ def _belief(
         (rate, count), (rate_before, count_before) = labelled[later], labelled[earlier[-1]]
         shift = window.shift(later, earlier[-1], window.growth(later))
         if shift is not None:
-            told.append(shift - float(np.log(count / count_before)))
-            happened.append(_log_hazard(rate) - _log_hazard(rate_before))
+            predicted.append(shift - float(np.log(count / count_before)))
+            observed.append(_log_hazard(rate) - _log_hazard(rate_before))
     share = min(1.0, np.diff(days).min(initial=apart) / apart)
-    evidence = share * float(np.dot(told, told))
-    agreement = share * float(np.dot(told, happened))
-    found = (_BELIEF_STRENGTH * usual + agreement) / (_BELIEF_STRENGTH + evidence)
-    return float(np.clip(found, 0.0, 1.0))
+    evidence = share * float(np.dot(predicted, predicted))
+    agreement = share * float(np.dot(predicted, observed))
+    belief = (_BELIEF_STRENGTH * prior_mean + agreement) / (_BELIEF_STRENGTH + evidence)
+    return float(np.clip(belief, 0.0, 1.0))
 
 
 def _log_hazard(rate: float) -> float:

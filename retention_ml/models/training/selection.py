@@ -1,34 +1,45 @@
 """Selecting the best candidate: choice, final fit, comparison, registration, ledger, aliases."""
 
 import time
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from retention_ml.errors import UnfitModel
-from retention_ml.failpoints import reach
+from retention_ml.failpoints import failpoint
 from retention_ml.labels.definition import churn_definition
 from retention_ml.models.bundle.bundle import Bundle
 from retention_ml.models.bundle.starter import shipped
-from retention_ml.models.evaluation.gate import Choice, Gate, beside, choose, first
-from retention_ml.models.evaluation.offline_comparison import CANDIDATE, CHAMPION, Contest, keep
-from retention_ml.models.promotion.aliases import settle_or_later
-from retention_ml.models.promotion.challenger_slot import TrialBetween, seat_of
+from retention_ml.models.evaluation.gate import (
+    Choice,
+    GateDecision,
+    choose,
+    gate_with_champion,
+    gate_without_champion,
+)
+from retention_ml.models.evaluation.offline_comparison import (
+    CANDIDATE,
+    CHAMPION,
+    OfflineComparison,
+    keep_champion,
+)
+from retention_ml.models.promotion.apply import load_served_model, try_sync_aliases
+from retention_ml.models.promotion.challenger_slot import TrialBetween, find_slot
 from retention_ml.models.promotion.decisions import (
     APPROVED,
+    current_approval,
     decisions,
-    locked,
-    standing,
+    lock_decisions,
     write_decision,
 )
-from retention_ml.models.promotion.reconcile import follow
-from retention_ml.models.registry.mlflow_registry import ModelVersion, Registry, ServedModel
+from retention_ml.models.registry.mlflow_registry import ModelVersion, Registry
 from retention_ml.models.training import ledger
 from retention_ml.models.training.candidates import BASELINE
 from retention_ml.models.training.comparison import compare, is_same, limits_of
 from retention_ml.models.training.ledger import Fit, Training
-from retention_ml.models.training.preparation import load_rows
-from retention_ml.models.training.registration import Judged, final, register
+from retention_ml.models.training.preparation import load_prepared
+from retention_ml.models.training.registration import SelectedModel, fit_final, register
 from retention_ml.models.training.training_set import TrainingSet
-from retention_ml.receipts import Receipt
+from retention_ml.receipts import DecisionReceipt
 from retention_ml.settings import Settings
 from retention_ml.statistics.metrics import METRICS, Evaluation, Predictions, evaluate
 from retention_ml.warehouse import Transaction, Warehouse
@@ -36,14 +47,26 @@ from retention_ml.warehouse import Transaction, Warehouse
 _ALIASES = ("champion", "challenger")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Selection:
+    """A training that is being selected from, and where it is read and written."""
+
+    warehouse: Warehouse
+    registry: Registry
+    settings: Settings
+    training: Training
+    training_set: TrainingSet
+    trial_between: TrialBetween
+
+
 def select_best(
     warehouse: Warehouse,
     settings: Settings,
     training: Training,
-    loaded: TrainingSet | None,
+    training_set: TrainingSet | None,
     trial_between: TrialBetween,
-) -> Receipt:
-    """The receipt of `train.select`; `loaded` spares reading the rows again."""
+) -> DecisionReceipt:
+    """The receipt of `train.select`; `training_set` spares reading it again."""
     began = time.monotonic()
     registry = Registry(settings)
     with warehouse.transaction() as transaction:
@@ -54,23 +77,27 @@ def select_best(
         # Read under the lock: another process may have finished meanwhile.
         training = ledger.training(warehouse, training.training_id)
         if training.status != "selected":
-            _judge_and_register(
-                warehouse, transaction, registry, settings, training, loaded, trial_between
+            selection = _Selection(
+                warehouse=warehouse,
+                registry=registry,
+                settings=settings,
+                training=training,
+                training_set=training_set or load_prepared(warehouse, settings, training),
+                trial_between=trial_between,
             )
-    reach("train.after_commit")
-    settle_or_later(registry, warehouse)
+            _select(selection, transaction)
+    failpoint("train.after_commit")
+    try_sync_aliases(registry, warehouse)
     training = ledger.training(warehouse, training.training_id)
     sha256 = [
         decision.bundle_sha256
         for decision in decisions(warehouse, "champion")
         if decision.model_version == training.model_version
     ]
-    count = len(ledger.fits(warehouse, training.training_id))
-    receipt = Receipt(
+    receipt = DecisionReceipt(
         door="models.select",
         as_of=training.as_of,
-        read=count,
-        written=count,
+        sentence=f"{training.verdict}: {training.reason}",
         seconds=time.monotonic() - began,
         details={
             "training_id": training.training_id,
@@ -84,118 +111,97 @@ def select_best(
     return warehouse.record(receipt, settings.run_id)
 
 
-def _judge_and_register(
-    warehouse: Warehouse,
-    transaction: Transaction,
-    registry: Registry,
-    settings: Settings,
-    training: Training,
-    loaded: TrainingSet | None,
-    trial_between: TrialBetween,
-) -> None:
-    fits = ledger.fits(warehouse, training.training_id)
-    rows = loaded or load_rows(warehouse, settings, training)
-    predicted = ledger.predictions(warehouse, training.training_id, list(fits), rows, training.plan)
-    evaluation = evaluate(
-        predicted, draws=settings.training.bootstrap_draws, seed=settings.training.seed
+def _select(selection: _Selection, transaction: Transaction) -> None:
+    """Evaluate the candidates, register the best one, and write what was decided."""
+    settings, training = selection.settings, selection.training
+    fits = ledger.fits(selection.warehouse, training.training_id)
+    predictions = ledger.predictions(
+        selection.warehouse, training, list(fits), selection.training_set
     )
-    _write_evaluations(transaction, training, evaluation, fits, len(predicted.outcome))
+    evaluation = evaluate(
+        predictions, draws=settings.training.bootstrap_draws, seed=settings.training.seed
+    )
+    _write_evaluations(transaction, training, evaluation, fits, len(predictions.outcome))
+    churned = int(predictions.outcome.sum())
     choice = choose(
         evaluation,
         baseline=BASELINE,
-        churned=int(predicted.outcome.sum()),
-        retained=int(len(predicted.outcome) - predicted.outcome.sum()),
+        churned=churned,
+        retained=len(predictions.outcome) - churned,
         preferred=settings.training.champion_candidate,
     )
-    said, version = first(choice, ()), None
+    decision, version = gate_without_champion(choice, ()), None
     if choice.best is not None:
         ece = evaluation.values[choice.best]["ece"].value
-        found = _judge(
-            warehouse,
-            registry,
-            settings,
-            training,
-            rows,
-            predicted,
-            choice,
-            fits[choice.best],
-            ece,
-            trial_between,
-        )
-        said = found.said
-        _write_differences(transaction, training, found)
-        if found.is_new:
-            version = registry.version_of_training(training.training_id) or register(
-                registry, settings, training, rows, evaluation, found
-            )
-            reach("train.after_register")
-            if {each: standing(locked(transaction, each)) for each in _ALIASES} != found.before:
-                said = _overtaken(said)
-            _write_decisions(transaction, settings, training, found.chosen, said, version)
+        selected = _decide(selection, choice, fits[choice.best], predictions, ece)
+        decision = selected.decision
+        _write_differences(transaction, training, selected)
+        if selected.is_new:
+            version = _register(selection, evaluation, selected)
+            if _approvals_now(transaction) != selected.approvals:
+                decision = _overtaken(decision)
+            _write_decisions(transaction, settings, training, selected.fit, decision, version)
     ledger.close_training(
         transaction,
         training_id=training.training_id,
         selected_model=choice.best,
-        verdict=said.verdict,
-        reason=said.reason,
+        verdict=decision.verdict,
+        reason=decision.reason,
         model_version=version.version if version else None,
     )
 
 
-def _judge(
-    warehouse: Warehouse,
-    registry: Registry,
-    settings: Settings,
-    training: Training,
-    rows: TrainingSet,
-    predicted: Predictions,
-    choice: Choice,
-    chosen: Fit,
-    ece: float,
-    trial_between: TrialBetween,
-) -> Judged:
-    """What becomes of the best candidate beside those who serve now."""
-    serving: dict[str, ServedModel | None] = {
-        alias: follow(registry, warehouse, alias) for alias in _ALIASES
-    }
-    before = {alias: standing(decisions(warehouse, alias)) for alias in _ALIASES}
-    bundle = final(settings, training, chosen, rows)
-    held = limits_of(settings, bundle, rows, training.as_of, predicted, ece)
-    champion = serving["champion"]
+def _decide(
+    selection: _Selection, choice: Choice, fit: Fit, predictions: Predictions, ece: float
+) -> SelectedModel:
+    """The best candidate fitted anew, and what becomes of it: nothing is written."""
+    warehouse, settings, training = selection.warehouse, selection.settings, selection.training
+    champion, challenger = (
+        load_served_model(selection.registry, warehouse, alias) for alias in _ALIASES
+    )
+    approvals = {alias: current_approval(decisions(warehouse, alias)) for alias in _ALIASES}
+    bundle = fit_final(settings, training, fit, selection.training_set)
+    limits = limits_of(settings, bundle, selection.training_set, training.as_of, predictions, ece)
+    scorer = champion.bundle if champion else _starter(warehouse, settings)
+    slot = (
+        find_slot(warehouse, settings, scorer, challenger, selection.trial_between)
+        if scorer
+        else None
+    )
     is_new = champion is None or not is_same(bundle, champion.bundle)
-    contest: Contest | None = None
+    comparison: OfflineComparison | None = None
     if champion is None:
-        scorer = _starter(warehouse, settings)
-        challenger = serving["challenger"]
-        seat = seat_of(warehouse, settings, scorer, challenger, trial_between) if scorer else None
-        said = first(choice, held, seat=seat)
+        decision = gate_without_champion(choice, limits, slot=slot)
     else:
-        contest = (
+        comparison = (
             compare(
                 warehouse,
                 settings,
                 training,
-                rows,
-                predicted,
-                name=chosen.model_name,
+                selection.training_set,
+                predictions,
+                name=fit.model_name,
                 champion=champion.bundle,
-                held=held,
+                limits=limits,
             )
             if is_new
-            else keep("It is identical to the champion, so the champion stays.")
+            else keep_champion("It is identical to the champion, so the champion stays.")
         )
-        said = beside(
+        decision = gate_with_champion(
             choice,
-            contest,
-            held,
-            seat=seat_of(
-                warehouse, settings, champion.bundle, serving["challenger"], trial_between
-            ),
+            comparison,
+            limits,
+            slot=slot,
             decides=settings.promotion.evidence,
             mode=settings.promotion.mode,
         )
-    return Judged(
-        chosen=chosen, bundle=bundle, said=said, contest=contest, is_new=is_new, before=before
+    return SelectedModel(
+        fit=fit,
+        bundle=bundle,
+        decision=decision,
+        comparison=comparison,
+        is_new=is_new,
+        approvals=approvals,
     )
 
 
@@ -206,17 +212,34 @@ def _starter(warehouse: Warehouse, settings: Settings) -> Bundle | None:
         return None
     try:
         return shipped.starter(churn_definition(settings))
-    except UnfitModel:  # nobody is scored with it, so nobody is on trial beside it
+    except UnfitModel:  # nobody is scored with it, so nobody is on trial against it
         return None
 
 
-def _overtaken(said: Gate) -> Gate:
+def _register(
+    selection: _Selection, evaluation: Evaluation, selected: SelectedModel
+) -> ModelVersion:
+    """The version of the training, registered unless an earlier run did it."""
+    registry, training = selection.registry, selection.training
+    version = registry.version_of_training(training.training_id) or register(
+        registry, selection.settings, training, selection.training_set, evaluation, selected
+    )
+    failpoint("train.after_register")
+    return version
+
+
+def _approvals_now(transaction: Transaction) -> Mapping[str, object]:
+    """The approvals that hold, by alias, locked against other decisions."""
+    return {alias: current_approval(lock_decisions(transaction, alias)) for alias in _ALIASES}
+
+
+def _overtaken(decision: GateDecision) -> GateDecision:
     return replace(
-        said,
+        decision,
         verdict="keep",
         is_challenger=False,
-        reason=f"{said.reason} But champion or challenger changed while it was judged, so it is "
-        "registered without a part; the next training judges anew.",
+        reason=f"{decision.reason} But champion or challenger changed while it was evaluated, so "
+        "it is registered without an alias; the next training evaluates anew.",
     )
 
 
@@ -224,10 +247,10 @@ def _write_evaluations(
     transaction: Transaction,
     training: Training,
     evaluation: Evaluation,
-    fits: dict[str, Fit],
+    fits: Mapping[str, Fit],
     rows_count: int,
 ) -> None:
-    """What every candidate gains over the recency rule."""
+    """What every candidate gains over the recency baseline."""
     ledger.write_evaluations(
         transaction,
         training.training_id,
@@ -242,20 +265,23 @@ def _write_evaluations(
     )
 
 
-def _write_differences(transaction: Transaction, training: Training, found: Judged) -> None:
+def _write_differences(
+    transaction: Transaction, training: Training, selected: SelectedModel
+) -> None:
     """What the best candidate gains over the champion, where the two could be compared."""
-    if found.contest is None or found.contest.evaluation is None:
+    comparison, name = selected.comparison, selected.fit.model_name
+    if comparison is None or comparison.evaluation is None:
         return
-    evaluation, name = found.contest.evaluation, found.chosen.model_name
+    difference = comparison.evaluation.difference
     ledger.write_evaluations(
         transaction,
         training.training_id,
         {
-            (name, f"{metric}_minus_{CHAMPION}"): evaluation.difference(CANDIDATE, CHAMPION, metric)
+            (name, f"{metric}_minus_{CHAMPION}"): difference(CANDIDATE, CHAMPION, metric)
             for metric in METRICS
         },
-        found.contest.rows_count,
-        {name: found.chosen.mlflow_run_id},
+        comparison.rows_count,
+        {name: selected.fit.mlflow_run_id},
     )
 
 
@@ -263,23 +289,23 @@ def _write_decisions(
     transaction: Transaction,
     settings: Settings,
     training: Training,
-    chosen: Fit,
-    said: Gate,
+    fit: Fit,
+    decision: GateDecision,
     version: ModelVersion,
 ) -> None:
-    """A ledger row for what was decided about the champion, and one if it takes the other seat."""
-    seat = [("challenger", "promote")] if said.is_challenger else []
-    for alias, verdict in (*seat, ("champion", said.verdict)):
+    """A ledger row for what was decided about the champion, one more for a new challenger."""
+    challenger = [("challenger", "promote")] if decision.is_challenger else []
+    for alias, verdict in (*challenger, ("champion", decision.verdict)):
         write_decision(
             transaction,
             settings=settings,
             alias=alias,
-            model_name=chosen.model_name,
+            model_name=fit.model_name,
             version=version.version,
             bundle_sha256=version.tags["bundle_sha256"],
             verdict=verdict,
             decided_by="gate",
-            reason=said.reason,
-            evidence=dict(said.evidence),
+            reason=decision.reason,
+            evidence=dict(decision.evidence),
             training_id=training.training_id,
         )

@@ -5,15 +5,15 @@ from datetime import date
 from retention_ml.models.promotion.challenger_slot import TrialBetween
 from retention_ml.models.training import ledger
 from retention_ml.models.training.fit_candidate import fit_candidate
-from retention_ml.models.training.preparation import prepared, training_id_of
+from retention_ml.models.training.preparation import prepare_training, training_id_of
 from retention_ml.models.training.selection import select_best
-from retention_ml.receipts import Receipt
+from retention_ml.receipts import DecisionReceipt, Receipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
 
 def prepare(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
-    """Choose the days, build their features, write their labels, and judge readiness.
+    """Choose the days, build their features, write their labels, and check readiness.
 
     Returns
     -------
@@ -26,7 +26,7 @@ def prepare(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt
     NotReady
         The data cannot carry a model; the message holds the readiness report.
     """
-    receipt, _ = prepared(warehouse, settings, as_of)
+    receipt, _ = prepare_training(warehouse, settings, as_of)
     return receipt
 
 
@@ -38,8 +38,8 @@ def fit(warehouse: Warehouse, *, settings: Settings, training_id: str, candidate
 
 def select(
     warehouse: Warehouse, *, settings: Settings, training_id: str, trial_between: TrialBetween
-) -> Receipt:
-    """Judge the candidates of a training; register the best and move the aliases; once.
+) -> DecisionReceipt:
+    """Evaluate the candidates of a training; register the best and move the aliases; once.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def select(
 
     Returns
     -------
-    Receipt
+    DecisionReceipt
         `details`: `verdict`, `reason`, `selected_model`, `model_version`, `bundle_sha256`.
     """
     training = ledger.training(warehouse, training_id)
@@ -57,7 +57,7 @@ def select(
 
 def train(
     warehouse: Warehouse, *, settings: Settings, as_of: date, trial_between: TrialBetween
-) -> Receipt:
+) -> DecisionReceipt:
     """Prepare, fit every candidate, select.
 
     Raises
@@ -65,9 +65,9 @@ def train(
     NotReady
         See `prepare`.
     """
-    _, rows = prepared(warehouse, settings, as_of)
-    training = ledger.training(warehouse, training_id_of(settings, as_of, rows.digest))
+    _, training_set = prepare_training(warehouse, settings, as_of)
+    training = ledger.training(warehouse, training_id_of(settings, as_of, training_set.digest))
     if training.status != "selected":
         for name in settings.training.candidates:
-            fit_candidate(warehouse, settings, training, name, rows)
-    return select_best(warehouse, settings, training, rows, trial_between)
+            fit_candidate(warehouse, settings, training, name, training_set)
+    return select_best(warehouse, settings, training, training_set, trial_between)

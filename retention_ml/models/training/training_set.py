@@ -1,22 +1,24 @@
-"""The rows of a training: features as they stood, joined to what happened afterwards."""
+"""The training set: features as known on past days, joined to the next order after each."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from retention_ml.clock import day_number
 from retention_ml.errors import AccountingError
 from retention_ml.labels.definition import ChurnDefinition
 from retention_ml.labels.sampling import is_sampled
-from retention_ml.models.btyd.histories import Histories
-from retention_ml.models.training.sample import Rows
+from retention_ml.models.btyd.purchase_summary import PurchaseSummary
+from retention_ml.models.training.sample import TrainingSample
 from retention_ml.models.training.season import Volumes
 from retention_ml.statistics.arrays import Floats, Ints
 
+_KEYS = ("as_of", "customer_id")
 _MIX_SEED = 1
 
 
@@ -30,24 +32,24 @@ class TrainingSet:
         Who counts as churned.
     known_until : date
         Outcomes are known up to the start of this day: settled and covered by orders.
-    days : array of datetime64[D], shape (n,)
-    customers : pa.Array of string, shape (n,)
+    days : array of datetime64[D], shape (n_samples,)
+    customers : pa.Array of string, shape (n_samples,)
         Their ids, for tables only.
-    values : array of float64, shape (n, k)
-    until_order : array of float64, shape (n,)
+    values : array of float64, shape (n_samples, n_features)
+    time_to_next_order : array of float64, shape (n_samples,)
         Whole days from the opening of the outcome window to the next order, infinite where none
         is known.
-    features : tuple of str, length k
+    features : tuple of str, length n_features
     digest : str
         SHA-256 of all of it.
-    histories : mapping of date to Histories
+    histories : mapping of date to PurchaseSummary
         When every customer ever seen bought, as known on some of the days.
     volumes : Volumes or None
         Orders by day.
     populations : mapping of date to int
         Active customers of a day, of whom `values` may hold a sample.
-    learnt_share : float
-        Share of the customers who are learnt from; of some days everybody is here.
+    sample_share : float
+        Share of the customers who are trained on; of some days everybody is here.
     """
 
     definition: ChurnDefinition
@@ -55,98 +57,100 @@ class TrainingSet:
     days: np.ndarray
     customers: pa.Array
     values: Floats
-    until_order: Floats
+    time_to_next_order: Floats
     features: tuple[str, ...]
     digest: str
-    histories: Mapping[date, Histories] = field(default_factory=dict)
+    histories: Mapping[date, PurchaseSummary] = field(default_factory=dict)
     volumes: Volumes | None = None
     populations: Mapping[date, int] = field(default_factory=dict)
-    learnt_share: float = 1.0
+    sample_share: float = 1.0
 
     def positions(self, days: Sequence[date]) -> Ints:
         """Positions of the rows of some days."""
         return np.flatnonzero(np.isin(self.days, np.array(days, dtype="datetime64[D]")))
 
-    def rows(
+    def sample(
         self,
         days: Sequence[date],
         *,
         known_until: date | None = None,
         current: date | None = None,
-    ) -> Rows:
-        """The rows of some days, ready to learn from.
+    ) -> TrainingSample:
+        """The rows of some days, ready to train on.
 
         Parameters
         ----------
         days : sequence of date
             Those whose window has not opened are left out.
         known_until : date, optional
-            Learn as on an earlier day: nothing that happened from this day on is used.
+            Train as on an earlier day: nothing that happened from this day on is used.
         current : date, optional
-            The day on which the model is made: its customers are shown, not what they do.
+            The day on which the model is made: the features of its customers, not their outcome.
         """
         until = min(known_until or self.known_until, self.known_until)
         lead = self.definition.lead_days
         opened = [day for day in days if day + timedelta(days=lead) < until]
-        at = self.positions(opened)
-        at = at[is_sampled(self.customers.take(pa.array(at)), self.learnt_share)]
-        until_day = int(np.datetime64(until, "D").astype(np.int64))
-        followed = (np.datetime64(until, "D") - self.days[at]).astype(np.int64) - lead
-        until_order = self.until_order[at]
+        positions = self.positions(opened)
+        positions = positions[
+            is_sampled(self.customers.take(pa.array(positions)), self.sample_share)
+        ]
+        until_day = day_number(until)
+        row_days = self.days[positions].astype(np.int64)
+        follow_up_days = until_day - row_days - lead
+        time_to_next_order = self.time_to_next_order[positions]
         matured = [
             day for day in opened if (until - day).days - lead >= self.definition.horizon_days
         ]
-        return Rows(
-            values=self.values[at],
-            days=self.days[at].astype(np.int64),
-            until_order=np.where(until_order < followed, until_order, np.inf),
-            followed=followed,
+        return TrainingSample(
+            values=self.values[positions],
+            days=row_days,
+            time_to_next_order=np.where(
+                time_to_next_order < follow_up_days, time_to_next_order, np.inf
+            ),
+            follow_up_days=follow_up_days,
             horizon_days=self.definition.horizon_days,
-            groups=self.groups(at),
-            weights=np.ones(len(at)),
+            groups=self.groups(positions),
+            weights=np.ones(len(positions)),
             features=self.features,
             histories=self.histories.get(max(matured)) if matured else None,
             volumes=self.volumes.before(until_day) if self.volumes else None,
             current=None if current is None else self.values[self.positions([current])],
-            populations={
-                int(np.datetime64(day, "D").astype(np.int64)): count
-                for day, count in self.populations.items()
-            },
+            populations={day_number(day): count for day, count in self.populations.items()},
             known_until_day=until_day,
             lead_days=lead,
         )
 
-    def outcome(self, days: Sequence[date]) -> Floats:
-        """1 churned, 0 retained of the rows of some days whose windows are known, shape (m,)."""
-        until_order = self.until_order[self.positions(days)]
-        return (until_order >= self.definition.horizon_days).astype(np.float64)
+    def churned(self, days: Sequence[date]) -> Floats:
+        """1 churned, 0 retained, of the rows of some days whose windows are known, shape (n,)."""
+        time_to_next_order = self.time_to_next_order[self.positions(days)]
+        return (time_to_next_order >= self.definition.horizon_days).astype(np.float64)
 
-    def groups(self, at: Ints) -> Ints:
-        """Number of the customer of the rows at some positions, shape (m,).
+    def groups(self, positions: Ints) -> Ints:
+        """Number of the customer of the rows at some positions, shape (n,).
 
-        By what those rows say and not by ids, so that whoever is called otherwise stands in the
+        By the content of those rows and not by ids, so that a customer of another name is in the
         same fold. Customers who cannot be told apart come in the order of their ids.
         """
-        encoded = self.customers.take(pa.array(at)).dictionary_encode()
+        encoded = self.customers.take(pa.array(positions)).dictionary_encode()
         customer = encoded.indices.to_numpy().astype(np.int64)
         rank = pc.rank(encoded.dictionary, tiebreaker="first").to_numpy()
         mixed = np.random.default_rng(_MIX_SEED).normal(size=self.values.shape[1] + 1)
-        content = (np.nan_to_num(self.values[at]) * mixed[:-1]).sum(axis=1)
-        content += mixed[-1] * self.days[at].astype(np.int64)
+        content = (np.nan_to_num(self.values[positions]) * mixed[:-1]).sum(axis=1)
+        content += mixed[-1] * self.days[positions].astype(np.int64)
         total = np.bincount(customer, content)
-        position = np.empty(len(total), dtype=np.int64)
-        position[np.lexsort((rank, total))] = np.arange(len(total))
-        return np.asarray(position[customer], dtype=np.int64)
+        number = np.empty(len(total), dtype=np.int64)
+        number[np.lexsort((rank, total))] = np.arange(len(total))
+        return np.asarray(number[customer], dtype=np.int64)
 
     def table(self, days: Sequence[date]) -> pa.Table:
         """`as_of`, `customer_id` and the features of some days."""
-        at = self.positions(days)
+        positions = self.positions(days)
         columns: dict[str, pa.Array] = {
-            "as_of": pa.array(self.days[at]),
-            "customer_id": self.customers.take(pa.array(at)),
+            "as_of": pa.array(self.days[positions]),
+            "customer_id": self.customers.take(pa.array(positions)),
         }
         for j, name in enumerate(self.features):
-            columns[name] = pa.array(self.values[at, j])
+            columns[name] = pa.array(self.values[positions, j])
         return pa.table(columns)
 
 
@@ -156,10 +160,10 @@ def assemble(
     *,
     definition: ChurnDefinition,
     known_until: date,
-    histories: Mapping[date, Histories],
+    histories: Mapping[date, PurchaseSummary],
     volumes: Volumes | None = None,
     populations: Mapping[date, int] | None = None,
-    learnt_share: float = 1.0,
+    sample_share: float = 1.0,
 ) -> TrainingSet:
     """The training set of a feature table and the labels of the same customers and days.
 
@@ -168,54 +172,64 @@ def assemble(
     features : pa.Table
         `as_of, customer_id`, then every feature, in any order of rows.
     labels : pa.Table
-        `as_of, customer_id, until_order`, in any order of rows.
+        `as_of, customer_id, time_to_next_order`, in any order of rows.
 
     Raises
     ------
     AccountingError
         If one of the two has a customer and day that the other has not.
     """
-    order = [("as_of", "ascending"), ("customer_id", "ascending")]
+    features, labels = _aligned(features, labels)
+    names = tuple(name for name in features.column_names if name not in _KEYS)
+    values = np.empty((features.num_rows, len(names)))
+    for j, name in enumerate(names):
+        values[:, j] = features[name].cast(pa.float64()).to_numpy()
+    customers = features["customer_id"].combine_chunks().cast(pa.string())
+    if isinstance(customers, pa.ChunkedArray):
+        customers = pa.concat_arrays(customers.chunks)
+    time_to_next_order = labels["time_to_next_order"].cast(pa.float64()).fill_null(np.inf)
+    training_set = TrainingSet(
+        definition=definition,
+        known_until=known_until,
+        days=features["as_of"].to_numpy().astype("datetime64[D]"),
+        customers=customers,
+        values=values,
+        time_to_next_order=time_to_next_order.to_numpy(),
+        features=names,
+        digest="",
+        histories=histories,
+        volumes=volumes,
+        populations=populations or {},
+        sample_share=sample_share,
+    )
+    return replace(training_set, digest=_digest(training_set))
+
+
+def _aligned(features: pa.Table, labels: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Both tables ordered by day and customer, refused where these are not the same."""
+    order = [(key, "ascending") for key in _KEYS]
     features, labels = features.sort_by(order), labels.sort_by(order)
-    keys = ("as_of", "customer_id")
-    if any(not features[key].equals(labels[key].cast(features[key].type)) for key in keys):
+    if any(not features[key].equals(labels[key].cast(features[key].type)) for key in _KEYS):
         raise AccountingError(
             f"There are {features.num_rows:,} rows of features and {labels.num_rows:,} labels, and "
             "they are not for the same customers and days. Features were rebuilt while labels "
             "were made: run the training again, and report this if it persists."
         )
-    names = tuple(name for name in features.column_names if name not in keys)
-    values = np.empty((features.num_rows, len(names)))
-    for j, name in enumerate(names):
-        values[:, j] = features[name].cast(pa.float64()).to_numpy()
-    until_order = labels["until_order"].cast(pa.float64()).fill_null(np.inf).to_numpy()
-    days = features["as_of"].to_numpy().astype("datetime64[D]")
-    customers = features["customer_id"].combine_chunks().cast(pa.string())
-    if isinstance(customers, pa.ChunkedArray):
-        customers = pa.concat_arrays(customers.chunks)
+    return features, labels
+
+
+def _digest(of: TrainingSet) -> str:
+    """SHA-256 of everything in a training set."""
     total = hashlib.sha256()
-    total.update("\0".join([definition.hash, str(known_until), *names]).encode())
-    total.update(days.astype(np.int64).tobytes())
-    total.update("\0".join(customers.to_pylist()).encode())
-    total.update(values.tobytes())
-    total.update(until_order.tobytes())
-    for day in sorted(histories):
-        total.update(f"{day}\0{len(histories[day])}\0".encode())
-        for part in astuple(histories[day]):
-            total.update(part.tobytes())
-    for part in astuple(volumes) if volumes else ():
-        total.update(b"" if part is None else part.tobytes())
-    return TrainingSet(
-        definition=definition,
-        known_until=known_until,
-        days=days,
-        customers=customers,
-        values=values,
-        until_order=until_order,
-        features=names,
-        digest=total.hexdigest(),
-        histories=histories,
-        volumes=volumes,
-        populations=populations or {},
-        learnt_share=learnt_share,
-    )
+    total.update("\0".join([of.definition.hash, str(of.known_until), *of.features]).encode())
+    total.update(of.days.astype(np.int64).tobytes())
+    total.update("\0".join(of.customers.to_pylist()).encode())
+    total.update(of.values.tobytes())
+    total.update(of.time_to_next_order.tobytes())
+    for day in sorted(of.histories):
+        total.update(f"{day}\0{len(of.histories[day])}\0".encode())
+        for array in astuple(of.histories[day]):
+            total.update(array.tobytes())
+    for array in astuple(of.volumes) if of.volumes else ():
+        total.update(b"" if array is None else array.tobytes())
+    return total.hexdigest()

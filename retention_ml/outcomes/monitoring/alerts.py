@@ -1,4 +1,4 @@
-"""When a change is an alert: often enough, not said already, in a sentence with a way on."""
+"""When a change becomes an alert: it lasts, was not raised lately, and says what to do."""
 
 import json
 from collections import Counter
@@ -12,20 +12,21 @@ from retention_ml.outcomes.monitoring.drift import WHOLE, Change
 from retention_ml.warehouse import Transaction, Warehouse
 
 RUNBOOK = "docs/runbook.md"
-_NAMED = 5
+_NAMES_MAX = 5
+_EVIDENCE_MAX = 20
 
 Key = tuple[str, str, str]
 
 # Alerts that make a training due.
 DRIFT_ALERTS = ("input_drift", "score_drift", "calibration_drift")
 
-# What is watched, the alert it raises, and how it is told: what happened, and what to do.
-_TOLD: Mapping[str, tuple[str, str, str]] = {
+# By what is watched: the alert it raises, what happened, and what to do.
+_MESSAGES: Mapping[str, tuple[str, str, str]] = {
     "input": (
         "input_drift",
-        "features were distributed otherwise",
-        "Look whether a feed or its mapping has changed. Where the customers have, the next "
-        "training learns it.",
+        "the distribution of features had changed",
+        "Check whether a feed or its mapping changed. If the customers did, the next training "
+        "learns it.",
     ),
     "missing": (
         "missing_drift",
@@ -35,28 +36,28 @@ _TOLD: Mapping[str, tuple[str, str, str]] = {
     "category": (
         "category_drift",
         "codes occurred more or less often",
-        "Ask the shop what became of the codes that are new or gone.",
+        "Ask the shop about the codes that are new or gone.",
     ),
     "score": (
         "score_drift",
-        "the churn probabilities were distributed otherwise",
+        "the distribution of churn probabilities had changed",
         "Look at the input drift of the same days first; if there is none, at the model.",
     ),
     "tier": (
         "tier_drift",
-        "the customers were distributed otherwise over the tiers",
+        "the distribution of customers over the tiers had changed",
         "Tell the people who act on tiers, and look at the score drift of the same days.",
     ),
     "explanation": (
         "explanation_drift",
-        "the first reasons were distributed otherwise",
+        "the distribution of first reasons had changed",
         "Look at the input drift of the features behind the reasons that gained.",
     ),
     "calibration": (
         "calibration_drift",
-        "the newest customers with known outcomes churned otherwise than forecast",
-        "Do not read the probabilities as such until a model that has learnt from these "
-        "outcomes serves.",
+        "the newest customers with known outcomes churned more or less often than forecast",
+        "Do not rely on the level of the probabilities until a model trained on these outcomes "
+        "serves.",
     ),
     "label_rate": (
         "label_rate_drift",
@@ -66,11 +67,16 @@ _TOLD: Mapping[str, tuple[str, str, str]] = {
     "estimate": (
         "estimated_performance",
         "the ranking was expected to be worse",
-        "The champion tells today's customers apart less well; see which features changed.",
+        "The champion separates today's customers less well; see which features changed.",
     ),
 }
-# What lasts: its figures differ from day to day, but it is the same thing.
-_LASTING = (*(kind for kind, _, _ in _TOLD.values()), "stale_scores", "stale_feed")
+# Conditions that last: the figures differ from day to day, but it is the same condition.
+_LASTING = (
+    *(kind for kind, _, _ in _MESSAGES.values()),
+    "stale_scores",
+    "stale_feed",
+    "broken_invariant",
+)
 KINDS = (*_LASTING, "refused_snapshot", "refused_model")
 
 
@@ -113,12 +119,12 @@ class Alert:
 
 
 def persistent(windows: Sequence[Collection[Key]], *, at_least: int) -> set[Key]:
-    """What is beyond in the newest window and in at least so many of all.
+    """The keys beyond their threshold in the newest window and in at least so many of all.
 
     Parameters
     ----------
     windows : sequence of collections of (kind, name, measure)
-        What was beyond on each watched day, the newest last.
+        What was beyond its threshold on each watched day, the newest last.
 
     Examples
     --------
@@ -134,7 +140,7 @@ def persistent(windows: Sequence[Collection[Key]], *, at_least: int) -> set[Key]
 
 def drift_alerts(
     changes: Sequence[tuple[Change, str]],
-    kept: Collection[Key],
+    lasting_keys: Collection[Key],
     *,
     as_of: date,
     windows: int,
@@ -145,55 +151,68 @@ def drift_alerts(
     Parameters
     ----------
     changes : sequence of (Change, str)
-        What was measured of the day, and what it was compared with.
-    kept : collection of (kind, name, measure)
-        As of `persistent`.
+        What was measured on the day, and what it was compared with.
+    lasting_keys : collection of (kind, name, measure)
+        Those of `persistent`.
     """
-    found = []
-    for watched, (kind, what, remedy) in _TOLD.items():
+    alerts = []
+    for watched in _MESSAGES:
+        of_kind = [(change, reference) for change, reference in changes if change.kind == watched]
         beyond = [
             (change, reference)
-            for change, reference in changes
-            if change.kind == watched and (change.kind, change.name, change.measure) in kept
+            for change, reference in of_kind
+            if (change.kind, change.name, change.measure) in lasting_keys
         ]
-        if not beyond:
-            continue
-        beyond.sort(key=lambda each: -each[0].value / (each[0].threshold or 1.0))
-        named = [_named(change) for change, _ in beyond[:_NAMED]]
-        if beyond[0][0].name == WHOLE:
-            named += [
-                f"{change.measure} {change.value:.2f}"
-                for change, _ in changes
-                if (change.kind, change.name, change.threshold) == (watched, WHOLE, None)
+        if beyond:
+            beyond.sort(key=lambda each: -each[0].value / (each[0].threshold or 1.0))
+            context = [
+                change
+                for change, _ in of_kind
+                if beyond[0][0].name == WHOLE == change.name and change.threshold is None
             ]
-        more = f" and {len(beyond) - _NAMED} more" if len(beyond) > _NAMED else ""
-        found.append(
-            Alert(
-                kind=kind,
-                subject=watched.replace("_", " "),
-                severity="warning",
-                sentence=f"On {as_of} {what}, compared with {beyond[0][1]}, and at least "
-                f"{windows_beyond} times in the last {windows} watched days: "
-                f"{', '.join(named)}{more}. {remedy}",
-                evidence={
-                    "count": len(beyond),
-                    "worst": [
-                        {
-                            "name": change.name,
-                            "measure": change.measure,
-                            "value": round(change.value, 6),
-                            "threshold": change.threshold,
-                            "reference": reference,
-                        }
-                        for change, reference in beyond[:20]
-                    ],
-                },
-            )
-        )
-    return found
+            period = f"{windows_beyond} times in the last {windows} watched days"
+            alerts.append(_drift_alert(watched, beyond, context, as_of=as_of, period=period))
+    return alerts
 
 
-def _named(change: Change) -> str:
+def _drift_alert(
+    watched: str,
+    beyond: Sequence[tuple[Change, str]],
+    context: Sequence[Change],
+    *,
+    as_of: date,
+    period: str,
+) -> Alert:
+    """The alert about changes of one kind, the largest first; `context` is shown with them."""
+    kind, what, remedy = _MESSAGES[watched]
+    descriptions = [
+        *(_describe(change) for change, _ in beyond[:_NAMES_MAX]),
+        *(f"{change.measure} {change.value:.2f}" for change in context),
+    ]
+    more = f" and {len(beyond) - _NAMES_MAX} more" if len(beyond) > _NAMES_MAX else ""
+    return Alert(
+        kind=kind,
+        subject=watched.replace("_", " "),
+        severity="warning",
+        sentence=f"On {as_of} {what}, compared with {beyond[0][1]}, and at least {period}: "
+        f"{', '.join(descriptions)}{more}. {remedy}",
+        evidence={
+            "count": len(beyond),
+            "worst": [
+                {
+                    "name": change.name,
+                    "measure": change.measure,
+                    "value": round(change.value, 6),
+                    "threshold": change.threshold,
+                    "reference": reference,
+                }
+                for change, reference in beyond[:_EVIDENCE_MAX]
+            ],
+        },
+    )
+
+
+def _describe(change: Change) -> str:
     size = f"{change.measure} {change.value:.2f}, counts from {change.threshold:.2f}"
     return size if change.name == WHOLE else f"{change.name} ({size})"
 
@@ -206,16 +225,15 @@ def raise_alerts(
     cooldown_days: int,
     run_id: str,
 ) -> list[Alert]:
-    """Append those alerts that were not raised on days around; which of them are news.
+    """Append the alerts that were not raised on days nearby; return those that are new.
 
-    Drift and staleness last: an alert of their kind and subject on a day fewer than
-    `cooldown_days` away says it already. A refusal is a thing of its own: only the very same
-    sentence says it already.
+    Drift, staleness and broken invariants last: they are repeated only `cooldown_days` after
+    an alert of the same kind and subject. A refusal is suppressed only by the same sentence.
 
-    An alert that this very run wrote already is news again: the run may have been cut off
-    before anybody was told.
+    An alert that this run wrote already is new again: the run may have been cut off before
+    anybody was notified.
     """
-    news = []
+    new_alerts = []
     for alert in alerts:
         recent = transaction.execute(
             "SELECT 1 FROM ops.alerts WHERE kind = :kind AND subject = :subject "
@@ -248,8 +266,8 @@ def raise_alerts(
             subject=alert.subject,
             run_id=run_id,
         ):
-            news.append(alert)
-    return news
+            new_alerts.append(alert)
+    return new_alerts
 
 
 def is_drift_alerted(warehouse: Warehouse, *, after: date, until: date) -> bool:

@@ -46,7 +46,7 @@ def expected(probability: Floats) -> dict[str, float]:
     twice = np.concatenate([probability, probability])
     outcome = np.repeat([1.0, 0.0], len(probability))
     weights = np.concatenate([probability, 1 - probability])[None, :]
-    found = metrics.score(twice, outcome, weights)
-    values = {name: float(found[name][0]) for name in SHOWN}
+    expected_metrics = metrics.score(twice, outcome, weights)
+    values = {name: float(expected_metrics[name][0]) for name in SHOWN}
     values["churn_rate"] = float(probability.mean())
     return {name: value for name, value in values.items() if np.isfinite(value)}

@@ -1,4 +1,4 @@
-"""Whether what readers see is young enough, and whether something was refused."""
+"""Whether what readers see is recent, and whether something was refused."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -7,8 +7,8 @@ from retention_ml.outcomes.monitoring.alerts import Alert
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """How the platform stands at the start of a day.
+class Freshness:
+    """How old scores and data are at the start of a day, and what was refused.
 
     Parameters
     ----------
@@ -16,7 +16,7 @@ class Standing:
     newest_published : date or None
         The newest published day up to `as_of`.
     newest_input_age_days : float or None
-        Days from the newest event that the features of that published day have seen to its start.
+        Days from the newest event that went into the features of that day to its start.
     refused_snapshot : str or None
         Why the newest snapshot of `as_of` was refused, where none of the day is published.
     refused_models : tuple of (alias, version, reason)
@@ -31,58 +31,71 @@ class Standing:
     refused_models: tuple[tuple[str, str, str], ...]
 
 
-def standing_alerts(standing: Standing, *, stale_days_max: int) -> list[Alert]:
+def freshness_alerts(freshness: Freshness, *, stale_days_max: int) -> list[Alert]:
     """An alert for everything that is stale or was refused."""
-    found: list[Alert] = []
-    if standing.newest_published is not None:
-        age = (standing.as_of - standing.newest_published).days
-        if age > stale_days_max:
-            found.append(
-                Alert(
-                    kind="stale_scores",
-                    subject="scores",
-                    severity="critical",
-                    sentence=f"The newest published scores are of {standing.newest_published}, "
-                    f"{age} days before {standing.as_of}; at most {stale_days_max} are accepted. "
-                    "Look at the tasks of score_customers for the days since.",
-                    evidence={"newest_published": str(standing.newest_published), "age_days": age},
-                )
-            )
-    age_days = standing.newest_input_age_days
-    if age_days is not None and age_days > stale_days_max:
-        found.append(
-            Alert(
-                kind="stale_feed",
-                subject="orders and events",
-                severity="warning",
-                sentence=f"The features of {standing.newest_published} have seen nothing newer "
-                f"than {age_days:.1f} days before it; at most {stale_days_max} are accepted. Ask "
-                "whether the shop still delivers, and whether its files are refused.",
-                evidence={"newest_input_age_days": round(age_days, 2)},
-            )
-        )
-    if standing.refused_snapshot is not None:
-        found.append(
-            Alert(
-                kind="refused_snapshot",
-                subject="scores",
-                severity="critical",
-                sentence=f"The scores of {standing.as_of} were not published: "
-                f"{standing.refused_snapshot.rstrip('.')}. What was published before stays up. "
-                "scores.audits holds what each audit saw.",
-                evidence={"reason": standing.refused_snapshot},
-            )
-        )
-    for alias, version, reason in standing.refused_models:
-        found.append(
-            Alert(
-                kind="refused_model",
-                subject=f"{alias} v{version}",
-                severity="critical" if alias == "champion" else "warning",
-                sentence=f"Version {version} stands under the alias {alias} but is not served: "
-                f"{reason.rstrip('.')}. The last good one stays up. Move the alias back, or "
-                "promote another version with `retention promote`.",
-                evidence={"alias": alias, "version": version, "reason": reason},
-            )
-        )
-    return found
+    return [
+        *_stale_scores(freshness, stale_days_max),
+        *_stale_feed(freshness, stale_days_max),
+        *_refused_snapshot(freshness),
+        *(_refused_model(*refusal) for refusal in freshness.refused_models),
+    ]
+
+
+def _stale_scores(freshness: Freshness, stale_days_max: int) -> list[Alert]:
+    newest = freshness.newest_published
+    age = 0 if newest is None else (freshness.as_of - newest).days
+    if age <= stale_days_max:
+        return []
+    alert = Alert(
+        kind="stale_scores",
+        subject="scores",
+        severity="critical",
+        sentence=f"The newest published scores are of {newest}, {age} days before "
+        f"{freshness.as_of}; at most {stale_days_max} are accepted. Look at the tasks of "
+        "score_customers for the days since.",
+        evidence={"newest_published": str(newest), "age_days": age},
+    )
+    return [alert]
+
+
+def _stale_feed(freshness: Freshness, stale_days_max: int) -> list[Alert]:
+    age_days = freshness.newest_input_age_days
+    if age_days is None or age_days <= stale_days_max:
+        return []
+    alert = Alert(
+        kind="stale_feed",
+        subject="orders and events",
+        severity="warning",
+        sentence=f"The newest event in the features of {freshness.newest_published} happened "
+        f"{age_days:.1f} days before it; at most {stale_days_max} are accepted. Ask whether the "
+        "shop still delivers, and whether its files are refused.",
+        evidence={"newest_input_age_days": round(age_days, 2)},
+    )
+    return [alert]
+
+
+def _refused_snapshot(freshness: Freshness) -> list[Alert]:
+    reason = freshness.refused_snapshot
+    if reason is None:
+        return []
+    alert = Alert(
+        kind="refused_snapshot",
+        subject="scores",
+        severity="critical",
+        sentence=f"The scores of {freshness.as_of} were not published: {reason.rstrip('.')}. "
+        "What was published before stays up. scores.audits holds what each audit saw.",
+        evidence={"reason": reason},
+    )
+    return [alert]
+
+
+def _refused_model(alias: str, version: str, reason: str) -> Alert:
+    return Alert(
+        kind="refused_model",
+        subject=f"{alias} v{version}",
+        severity="critical" if alias == "champion" else "warning",
+        sentence=f"Version {version} has the alias {alias} but is not served: "
+        f"{reason.rstrip('.')}. The last good one stays up. Move the alias back, or promote "
+        "another version with `retention promote`.",
+        evidence={"alias": alias, "version": version, "reason": reason},
+    )

@@ -1,4 +1,4 @@
-"""What watching reads: features, published scores and matured outcomes of several days."""
+"""What monitoring reads: features, published scores and matured outcomes of several days."""
 
 import logging
 from collections import Counter
@@ -19,13 +19,12 @@ from retention_ml.features.store import rows_of
 from retention_ml.labels.definition import churn_definition
 from retention_ml.labels.sampling import sampled
 from retention_ml.models.bundle.starter import NAME as STARTER
-from retention_ml.models.promotion.decisions import MOVING
-from retention_ml.models.promotion.reconcile import MOVED_IN_MLFLOW
+from retention_ml.models.promotion.decisions import MOVED_IN_MLFLOW, MOVING
 from retention_ml.models.registry.mlflow_registry import Registry
 from retention_ml.outcomes.contacts import SENT, contacts
 from retention_ml.outcomes.matured import LABELS
 from retention_ml.outcomes.monitoring.calibration_drift import Cohort
-from retention_ml.outcomes.monitoring.freshness import Standing
+from retention_ml.outcomes.monitoring.freshness import Freshness
 from retention_ml.scores.served import starter
 from retention_ml.scores.snapshot import column
 from retention_ml.settings import Settings
@@ -35,7 +34,7 @@ from retention_ml.warehouse import Warehouse
 logger = logging.getLogger(__name__)
 
 CUSTOMERS_MAX = 5_000
-_EPOCH_SECONDS = 86_400
+_DAY_SECONDS = 86_400
 
 _SCORES = ibis.table(
     {
@@ -55,7 +54,7 @@ _CUSTOMERS = tables.CUSTOMERS.ibis_table("curated", tables.LINEAGE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
+class PublishedSnapshot:
     """A published day: its snapshot and which model and tier policy made it."""
 
     as_of: date
@@ -75,11 +74,11 @@ class Published:
 
     @property
     def is_forecast(self) -> bool:
-        """Whether its model knew nothing of what came after the day."""
+        """Whether its model was trained on nothing later than the day."""
         return self.model_as_of is not None and self.model_as_of <= self.as_of
 
 
-def published(warehouse: Warehouse, as_of: date) -> list[Published]:
+def published(warehouse: Warehouse, as_of: date) -> list[PublishedSnapshot]:
     """All published days up to `as_of`, the oldest first."""
     with warehouse.transaction() as transaction:
         rows = transaction.execute(
@@ -89,54 +88,57 @@ def published(warehouse: Warehouse, as_of: date) -> list[Published]:
             "ORDER BY p.as_of",
             as_of=as_of,
         )
-    return [Published(**row._asdict()) for row in rows]
+    return [PublishedSnapshot(**row._asdict()) for row in rows]
 
 
-def standing(warehouse: Warehouse, settings: Settings, as_of: date) -> Standing:
-    """How fresh scores and feed are at the start of a day, and what was refused."""
+def freshness(warehouse: Warehouse, settings: Settings, as_of: date) -> Freshness:
+    """How old scores and data are at the start of a day, and what was refused."""
     with warehouse.transaction() as transaction:
         newest: date | None = transaction.execute(
             "SELECT max(as_of) FROM scores.published WHERE as_of <= :as_of", as_of=as_of
         )[0][0]
-        seen = transaction.execute(
+        newest_input = transaction.execute(
             "SELECT newest_input_at FROM features.builds WHERE as_of = :day "
             "AND newest_input_at IS NOT NULL ORDER BY build_id DESC LIMIT 1",
             day=newest,
         )
-        refused = transaction.execute(
+        snapshots = transaction.execute(
             "SELECT status, coalesce(reason, 'no reason was noted') AS reason "
             "FROM scores.snapshots WHERE as_of = :as_of ORDER BY snapshot_id DESC LIMIT 1",
             as_of=as_of,
         )
-        # Refusals bear no day but the clock's: they are told of the newest published day alone.
-        # Those of people (`retention promote`) left the alias alone: nothing stands unserved.
-        decided = transaction.execute(
-            "SELECT DISTINCT ON (alias) alias, model_version, reason FROM models.promotions AS p "
+        # Refusals have no day, only a time: they are reported for the newest published day alone.
+        # Those of people (`retention promote`) did not move the alias, so nothing is unserved.
+        refusals = transaction.execute(
+            "SELECT DISTINCT ON (alias) alias, model_version, reason "
+            "FROM models.promotions AS refusal "
             "WHERE verdict = 'refuse' AND decided_by = :mlflow "
             "AND NOT EXISTS (SELECT FROM scores.published WHERE as_of > :as_of) "
-            "AND NOT EXISTS (SELECT FROM models.promotions AS later WHERE later.alias = p.alias "
-            "AND later.promotion_id > p.promotion_id AND later.verdict = ANY (:moving)) "
+            "AND NOT EXISTS (SELECT FROM models.promotions AS later "
+            "WHERE later.alias = refusal.alias AND later.promotion_id > refusal.promotion_id "
+            "AND later.verdict = ANY (:moving)) "
             "ORDER BY alias, promotion_id DESC",
             mlflow=MOVED_IN_MLFLOW,
             moving=list(MOVING),
             as_of=as_of,
         )
     age = None
-    if newest is not None and seen:
-        passed = clock.midnight(newest, settings.calendar.timezone) - seen[0][0]
-        age = passed.total_seconds() / _EPOCH_SECONDS
-    return Standing(
+    if newest is not None and newest_input:
+        elapsed = clock.midnight(newest, settings.calendar.timezone) - newest_input[0][0]
+        age = elapsed.total_seconds() / _DAY_SECONDS
+    return Freshness(
         as_of=as_of,
         newest_published=newest,
         newest_input_age_days=age,
-        refused_snapshot=refused[0].reason if refused and refused[0].status == "refused" else None,
-        refused_models=tuple((row.alias, row.model_version, row.reason) for row in decided),
+        refused_snapshot=snapshots[0].reason
+        if snapshots and snapshots[0].status == "refused"
+        else None,
+        refused_models=tuple((row.alias, row.model_version, row.reason) for row in refusals),
     )
 
 
-def features_read(settings: Settings, snapshot: Published) -> tuple[str, ...]:
-    """The features the champion of a snapshot reads; all where its files cannot be had."""
-
+def features_read(settings: Settings, snapshot: PublishedSnapshot) -> tuple[str, ...]:
+    """The features that the champion of a snapshot reads; all where its files are not at hand."""
     try:
         if not snapshot.is_calibrated:
             return tuple(starter(settings).bundle.features)
@@ -175,14 +177,14 @@ def features(
 def probabilities(
     warehouse: Warehouse, snapshots: Iterable[int], share: float
 ) -> dict[int, Floats]:
-    """What the champion said of about `share` of the customers, by snapshot."""
+    """The champion's probabilities for about `share` of the customers, by snapshot."""
     wanted = sorted(set(snapshots))
     rows = _SCORES.filter(_SCORES.snapshot_id.isin(wanted))
     rows = sampled(rows, share).select("snapshot_id", probability=_champion(rows))
-    found = warehouse.read(rows)
-    number = found["snapshot_id"].to_numpy()
-    said = found["probability"].to_numpy()
-    return {snapshot: said[number == snapshot] for snapshot in wanted}
+    table = warehouse.read(rows)
+    ids = table["snapshot_id"].to_numpy()
+    predictions = table["probability"].to_numpy()
+    return {snapshot: predictions[ids == snapshot] for snapshot in wanted}
 
 
 def tiers_and_reasons(
@@ -190,20 +192,20 @@ def tiers_and_reasons(
 ) -> dict[int, tuple[Counter[str], Counter[str]]]:
     """Customers per tier, and per family of the first reason, by snapshot.
 
-    Those who are served by the challenger are left out: it has tiers and reasons of its own.
+    Customers served by the challenger are left out: it has its own tiers and reasons.
     """
     wanted = sorted(set(snapshots))
     rows = _SCORES.filter(_SCORES.snapshot_id.isin(wanted), _SCORES.arm != "challenger")
-    counted = rows.group_by("snapshot_id", "risk_tier", "reason_1_code").agg(
+    groups = rows.group_by("snapshot_id", "risk_tier", "reason_1_code").agg(
         customers_count=rows.count()
     )
-    found = {snapshot: (Counter[str](), Counter[str]()) for snapshot in wanted}
-    for row in warehouse.read(counted).to_pylist():
-        tiers, reasons = found[row["snapshot_id"]]
+    counts = {snapshot: (Counter[str](), Counter[str]()) for snapshot in wanted}
+    for row in warehouse.read(groups).to_pylist():
+        tiers, reasons = counts[row["snapshot_id"]]
         tiers[row["risk_tier"]] += row["customers_count"]
         family = (row["reason_1_code"] or "none").partition("/")[0]
         reasons[family] += row["customers_count"]
-    return found
+    return counts
 
 
 def label_rates(
@@ -223,9 +225,9 @@ def label_rates(
 
 
 def cohort(
-    warehouse: Warehouse, settings: Settings, snapshot: Published, known_as_of: date
+    warehouse: Warehouse, settings: Settings, snapshot: PublishedSnapshot, known_as_of: date
 ) -> Cohort | None:
-    """Observed and expected churn of a published day with known outcomes; None where nobody is left.
+    """Observed and expected churn of a published day with known outcomes; None without customers.
 
     Customers whom a campaign reached between score and outcome, as far as known, are left out.
     """
@@ -240,20 +242,20 @@ def cohort(
         known_at=clock.midnight(known_as_of, definition.timezone),
     )
     scores = _SCORES.filter(_SCORES.snapshot_id == snapshot.snapshot_id)
-    said = scores.select("customer_id", p=_champion(scores))
-    left_alone = labels.join(said, "customer_id").anti_join(
+    predictions = scores.select("customer_id", probability=_champion(scores))
+    not_contacted = labels.join(predictions, "customer_id").anti_join(
         reached.filter(reached.kind == SENT).select("customer_id"), "customer_id"
     )
-    rows = warehouse.read(left_alone.select("p", "is_churned"))
+    rows = warehouse.read(not_contacted.select("probability", "is_churned"))
     if rows.num_rows == 0:
         return None
-    p = rows["p"].to_numpy()
+    probability = rows["probability"].to_numpy()
     return Cohort(
         as_of=snapshot.as_of,
         customers_count=rows.num_rows,
         observed_rate=float(pc.mean(rows["is_churned"].cast(pa.float64())).as_py()),
-        expected_rate=float(p.mean()),
-        chance=float(np.sqrt((p * (1 - p)).sum()) / len(p)),
+        expected_rate=float(probability.mean()),
+        chance=float(np.sqrt((probability * (1 - probability)).sum()) / len(probability)),
     )
 
 
@@ -264,7 +266,7 @@ def codes(
 
     Orders of the `recent_days` before each day count.
     """
-    found: dict[date, dict[str, Counter[str]]] = {}
+    occurrences: dict[date, dict[str, Counter[str]]] = {}
     for day in days:
         instant = clock.midnight(day, settings.calendar.timezone)
         since = clock.midnight(day - timedelta(days=recent_days), settings.calendar.timezone)
@@ -272,17 +274,17 @@ def codes(
         recent = orders.filter(orders.event_at >= ibis.literal(since, "timestamp('UTC')"))
         people = known(_CUSTOMERS, instant).select("customer_id", code="country")
         buyers = recent.select("customer_id").distinct().join(people, "customer_id")
-        found[day] = {
-            "orders.channel": _occurrences(warehouse, recent.select(code="channel")),
-            "customers.country": _occurrences(warehouse, buyers.select("code")),
+        occurrences[day] = {
+            "orders.channel": _count_codes(warehouse, recent.select(code="channel")),
+            "customers.country": _count_codes(warehouse, buyers.select("code")),
         }
-    return found
+    return occurrences
 
 
-def _occurrences(warehouse: Warehouse, rows: ibis.Table) -> Counter[str]:
+def _count_codes(warehouse: Warehouse, rows: ibis.Table) -> Counter[str]:
     filled = rows.filter(rows.code.notnull())
-    counted = warehouse.read(filled.group_by("code").agg(times=filled.count()))
-    return Counter({row["code"]: row["times"] for row in counted.to_pylist()})
+    counts = warehouse.read(filled.group_by("code").agg(rows_count=filled.count()))
+    return Counter({row["code"]: row["rows_count"] for row in counts.to_pylist()})
 
 
 def _champion(scores: ibis.Table) -> ibis.Value:

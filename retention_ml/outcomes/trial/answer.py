@@ -1,4 +1,4 @@
-"""What a person said when asked whether a challenger that won is to become champion."""
+"""A person's answer to whether a challenger that won is to become champion."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ class Answer:
     Parameters
     ----------
     approved_by, refused_by : str, optional
-        Who said so.
+        Who answered.
     remark : str
         What they wrote with it.
     version : str, optional
@@ -38,12 +38,12 @@ class Answer:
 
     @property
     def is_refusal(self) -> bool:
-        """Whether a person said no."""
+        """Whether a person refused."""
         return self.refused_by is not None and self.refused_by != NOBODY
 
     @property
     def sentence(self) -> str:
-        """Who said what, to stand before the reason of a decision."""
+        """Who answered what, to precede the reason of a decision."""
         remark = f": {self.remark}" if self.remark else ""
         if self.refused_by == NOBODY:
             return f"Nobody approved{remark}. "

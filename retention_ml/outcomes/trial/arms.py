@@ -1,4 +1,4 @@
-"""What became of the customers each model served: retention by arm, and whether the deal was fair.
+"""Retention of the customers that each model served, by arm.
 
 References
 ----------
@@ -13,36 +13,36 @@ import math
 import numpy as np
 
 from retention_ml.outcomes.trial.paired import Compared, mean_of, standard_error
-from retention_ml.outcomes.trial.sample import Codes, Units
+from retention_ml.outcomes.trial.sample import Codes, TrialSample
 from retention_ml.statistics.arrays import Bools, Floats
 from retention_ml.statistics.metrics import Z_95
 
 RETENTION = "retention_rate"
 
 
-def arms(units: Units, segment: str) -> Compared | None:
-    """Share of customers who came back, by whose tier they were served; None without both arms.
+def arms(sample: TrialSample, segment: str) -> Compared | None:
+    """Share of customers who came back, by the model that served them; None without both arms.
 
     The interval is Newcombe's, with the effective number of customers where customers were
     counted in several windows.
     """
-    theirs = units.is_challenged
-    if not theirs.any() or theirs.all():
+    mask = sample.assigned_to_challenger
+    if not mask.any() or mask.all():
         return None
-    retained = 1 - units.churned
-    champion, champion_lower, champion_upper = _share(retained[~theirs], units.codes[~theirs])
-    own, own_lower, own_upper = _share(retained[theirs], units.codes[theirs])
-    difference = own - champion
+    retained = 1 - sample.churned
+    champion, champion_lower, champion_upper = _share(retained[~mask], sample.codes[~mask])
+    challenger, challenger_lower, challenger_upper = _share(retained[mask], sample.codes[mask])
+    difference = challenger - champion
     return Compared(
         comparison="arms",
         segment=segment,
         metric=RETENTION,
         champion_value=champion,
-        challenger_value=own,
+        challenger_value=challenger,
         difference=difference,
-        lower=difference - math.hypot(own - own_lower, champion_upper - champion),
-        upper=difference + math.hypot(own_upper - own, champion - champion_lower),
-        customers_count=len(units),
+        lower=difference - math.hypot(challenger - challenger_lower, champion_upper - champion),
+        upper=difference + math.hypot(challenger_upper - challenger, champion - champion_lower),
+        customers_count=len(sample),
     )
 
 
@@ -68,7 +68,7 @@ def wilson(share: float, count: float) -> tuple[float, float]:
     return (middle - half) / below, (middle + half) / below
 
 
-def of_newest_day(units: Units) -> Bools:
-    """The units of the newest day on which most customers counted, shape (n,)."""
-    day = max(units.whole_days, default=0)
-    return np.asarray(units.days == day, dtype=np.bool_)
+def of_newest_day(sample: TrialSample) -> Bools:
+    """The forecasts of the newest day on which most customers counted, shape (n,)."""
+    day = max(sample.whole_days, default=0)
+    return np.asarray(sample.days == day, dtype=np.bool_)

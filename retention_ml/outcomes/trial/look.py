@@ -1,4 +1,4 @@
-"""One look at a trial: all its matured days are counted anew, and the evidence weighed."""
+"""One look at a trial: an interim analysis of all its matured days."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from retention_ml.models.evaluation.checks import Demands, told
+from retention_ml.models.evaluation.checks import to_dicts
+from retention_ml.models.evaluation.criteria import PromotionCriteria
 from retention_ml.outcomes.forecasts import Forecasts
 from retention_ml.outcomes.trial.arms import arms, of_newest_day
 from retention_ml.outcomes.trial.paired import Compared, paired
-from retention_ml.outcomes.trial.sample import Counter, Units
+from retention_ml.outcomes.trial.sample import NonOverlappingSampler, TrialSample
 from retention_ml.outcomes.trial.verdict import (
     Rules,
     Verdict,
@@ -25,12 +26,12 @@ from retention_ml.statistics.profit import Offer
 from retention_ml.statistics.sequential import Look, bounds_of, differences_of, looks
 
 EVERYBODY = "all, contacted or not"
-LEFT_ALONE = "all"
+NOT_CONTACTED = "all"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
-    """What a look found."""
+class AnalysisResult:
+    """What an interim analysis says."""
 
     look: Look
     verdict: Verdict
@@ -40,8 +41,8 @@ class Taken:
     evidence: Mapping[str, Any]
 
 
-class Tally:
-    """Takes the matured days of a trial, oldest first; `taken` weighs them.
+class InterimAnalysis:
+    """Collects the matured days of a trial, oldest first; `result` analyses them.
 
     Parameters
     ----------
@@ -52,102 +53,103 @@ class Tally:
     """
 
     def __init__(self, *, window_days: int, salt: str) -> None:
-        self._left_alone = Counter(
-            window_days=window_days, salt=salt, may_count=lambda of: of.is_paired & ~of.is_contacted
+        self._not_contacted = NonOverlappingSampler(
+            window_days=window_days,
+            salt=salt,
+            eligible=lambda forecasts: forecasts.is_paired & ~forecasts.is_contacted,
         )
-        self._everybody = Counter(
-            window_days=window_days, salt=salt, may_count=lambda of: of.is_paired
+        self._everybody = NonOverlappingSampler(
+            window_days=window_days, salt=salt, eligible=lambda forecasts: forecasts.is_paired
         )
         self._window_days = window_days
         self._days: list[date] = []
-        self._counts: list[int] = []
-        self._contacted = 0
+        self._contacted_count = 0
         self._share: float | None = None
 
-    def add(self, of: Forecasts) -> None:
+    def add(self, forecasts: Forecasts) -> None:
         """Count a day."""
-        self._left_alone.add(of)
-        self._everybody.add(of)
-        self._days.append(of.scored.as_of)
-        self._contacted += int((of.is_contacted & of.is_paired).sum())
-        self._share = of.scored.challenger_share
+        self._not_contacted.add(forecasts)
+        self._everybody.add(forecasts)
+        self._days.append(forecasts.snapshot.as_of)
+        self._contacted_count += int((forecasts.is_contacted & forecasts.is_paired).sum())
+        self._share = forecasts.snapshot.challenger_share
 
     @property
     def days(self) -> tuple[date, ...]:
         """The days counted so far."""
         return tuple(self._days)
 
-    def taken(
+    def result(
         self,
         *,
         began_on: date,
         as_of: date,
         rules: Rules,
-        demands: Demands,
+        criteria: PromotionCriteria,
         offer: Offer,
         draws: int,
         seed: int,
-    ) -> Taken:
+    ) -> AnalysisResult:
         """The evidence of all days, and what it says at the start of `as_of`."""
-        units, everybody = self._left_alone.units(), self._everybody.units()
-        path = _path(units, self._days, rules.error_rate)
-        compared = paired(units)
-        whole = _path(everybody, self._days[-1:], rules.error_rate)[-1]
-        held = [
-            *guards(units, compared, demands=demands, offer=offer, draws=draws, seed=seed),
-            unharmed(whole, rules.error_rate),
+        sample, everybody = self._not_contacted.sample(), self._everybody.sample()
+        path = _path(sample, self._days, rules.error_rate)
+        compared = paired(sample)
+        look_at_everybody = _path(everybody, self._days[-1:], rules.error_rate)[-1]
+        checks = [
+            *guards(sample, compared, criteria=criteria, offer=offer, draws=draws, seed=seed),
+            unharmed(look_at_everybody, rules.error_rate),
         ]
-        said = verdict(
+        decision = verdict(
             path[-1],
-            held,
+            checks,
             scored_days=len(self._days),
-            windows=units.windows_count(self._window_days),
+            windows=sample.windows_count(self._window_days),
             elapsed_days=(as_of - began_on).days,
             rules=rules,
         )
-        by_arm = [arms(units, LEFT_ALONE), arms(everybody, EVERYBODY)]
-        return Taken(
+        by_arm = [arms(sample, NOT_CONTACTED), arms(everybody, EVERYBODY)]
+        return AnalysisResult(
             look=path[-1],
-            verdict=said,
+            verdict=decision,
             compared=(*compared, *(row for row in by_arm if row is not None)),
             scored_days_count=len(self._days),
-            contacted_count=self._contacted,
+            contacted_count=self._contacted_count,
             evidence={
-                "outcome": said.outcome,
-                "guards": told(held),
-                "calibration": calibration_bins(units),
+                "outcome": decision.outcome,
+                "guards": to_dicts(checks),
+                "calibration": calibration_bins(sample),
                 "path": [
                     {"scored_as_of": str(day), **asdict(look)}
                     for day, look in zip(self._days, path, strict=True)
                 ],
-                "arms": _deal(everybody, self._share),
+                "arms": _assignment(everybody, self._share),
                 "first_scored_day": str(self._days[0]),
                 "last_scored_day": str(self._days[-1]),
             },
         )
 
 
-def _path(units: Units, days: Iterable[date], error_rate: float) -> list[Look]:
+def _path(sample: TrialSample, days: Iterable[date], error_rate: float) -> list[Look]:
     """The evidence after each scored day."""
-    counts = np.searchsorted(units.days, [day.toordinal() for day in days], side="right")
+    counts = np.searchsorted(sample.days, [day.toordinal() for day in days], side="right")
     return looks(
-        differences_of(units.champion, units.challenger, units.churned),
+        differences_of(sample.champion, sample.challenger, sample.churned),
         counts.astype(np.int64),
         error_rate=error_rate,
-        bounds=bounds_of(units.champion, units.challenger),
+        bounds=bounds_of(sample.champion, sample.challenger),
     )
 
 
-def _deal(units: Units, share: float | None) -> Mapping[str, Any]:
-    """Whether the customers of the newest whole day were dealt to the arms as intended."""
-    newest = of_newest_day(units)
-    found = Arms(
-        challengers_count=int(units.is_challenged[newest].sum()),
+def _assignment(sample: TrialSample, share: float | None) -> Mapping[str, Any]:
+    """Whether the customers of the newest whole day were assigned to the arms as intended."""
+    newest = of_newest_day(sample)
+    counts = Arms(
+        challengers_count=int(sample.assigned_to_challenger[newest].sum()),
         customers_count=int(newest.sum()),
     )
     return {
         "challenger_share": share,
-        "customers_count": found.customers_count,
-        "challengers_count": found.challengers_count,
-        "mismatch_p_value": mismatch_p_value(found, share) if share else None,
+        "customers_count": counts.customers_count,
+        "challengers_count": counts.challengers_count,
+        "mismatch_p_value": mismatch_p_value(counts, share) if share else None,
     }

@@ -1,7 +1,7 @@
-"""Both models on the same customers: differences with intervals for customers who count repeatedly.
+"""Both models on the same customers: differences, with intervals that respect repeated customers.
 
 Every metric is a mean of what each forecast adds (its influence). Influences of one customer are
-added up before their spread is taken, so that a customer counted in several windows is one piece
+summed before their spread is computed, so that a customer counted in several windows is one piece
 of evidence, not several.
 
 References
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from retention_ml.outcomes.trial.sample import Codes, Units
+from retention_ml.outcomes.trial.sample import Codes, TrialSample
 from retention_ml.statistics.arrays import Bools, Floats, Ints
 from retention_ml.statistics.metrics import OUTCOMES_MIN, Z_95, log_losses
 
@@ -35,36 +35,39 @@ class Compared:
     customers_count: int
 
 
-def paired(units: Units) -> list[Compared]:
-    """ROC AUC, log loss and Brier score, of all units and by kind of customer.
+def paired(sample: TrialSample) -> list[Compared]:
+    """ROC AUC, log loss and Brier score, of the whole sample and by customer segment.
 
-    A kind is judged where at least 25 of its customers churned and 25 were retained.
+    A segment is compared where at least 25 of its customers churned and 25 were retained.
     """
-    everybody = np.ones(len(units), dtype=np.bool_)
-    found: list[Compared] = []
-    for segment, inside in {"all": everybody, **units.segments}.items():
-        churned = units.churned[inside].sum()
+    everybody = np.ones(len(sample), dtype=np.bool_)
+    comparisons: list[Compared] = []
+    for segment, inside in {"all": everybody, **sample.segments}.items():
+        churned = sample.churned[inside].sum()
         if min(churned, inside.sum() - churned) < OUTCOMES_MIN:
             continue
-        found += _of_segment(units, segment, inside)
-    return found
+        comparisons += _compare_segment(sample, segment, inside)
+    return comparisons
 
 
-def _of_segment(units: Units, segment: str, inside: Bools) -> list[Compared]:
-    outcome, codes = units.churned[inside], units.codes[inside]
-    both = (units.champion[inside], units.challenger[inside])
+def _compare_segment(sample: TrialSample, segment: str, inside: Bools) -> list[Compared]:
+    churned, codes = sample.churned[inside], sample.codes[inside]
+    both = (sample.champion[inside], sample.challenger[inside])
     measured = {
-        "roc_auc": [roc_auc(own, outcome, units.days[inside]) for own in both],
-        "log_loss": [mean_of(log_losses(own, outcome)) for own in both],
-        "brier": [mean_of((own - outcome) ** 2) for own in both],
+        "roc_auc": [roc_auc(p, churned, sample.days[inside]) for p in both],
+        "log_loss": [mean_of(log_losses(p, churned)) for p in both],
+        "brier": [mean_of((p - churned) ** 2) for p in both],
     }
-    found = []
-    for metric, ((champion, of_champion), (challenger, of_challenger)) in measured.items():
+    comparisons = []
+    for metric, (
+        (champion, champion_influence),
+        (challenger, challenger_influence),
+    ) in measured.items():
         if not (np.isfinite(champion) and np.isfinite(challenger)):
             continue
-        half = Z_95 * standard_error(of_challenger - of_champion, codes)
+        half = Z_95 * standard_error(challenger_influence - champion_influence, codes)
         difference = challenger - champion
-        found.append(
+        comparisons.append(
             Compared(
                 comparison="paired",
                 segment=segment,
@@ -74,10 +77,10 @@ def _of_segment(units: Units, segment: str, inside: Bools) -> list[Compared]:
                 difference=difference,
                 lower=difference - half,
                 upper=difference + half,
-                customers_count=len(outcome),
+                customers_count=len(churned),
             )
         )
-    return found
+    return comparisons
 
 
 def mean_of(values: Floats) -> tuple[float, Floats]:
@@ -86,7 +89,7 @@ def mean_of(values: Floats) -> tuple[float, Floats]:
     return mean, (values - mean) / len(values)
 
 
-def roc_auc(probability: Floats, outcome: Floats, days: Ints) -> tuple[float, Floats]:
+def roc_auc(probability: Floats, churned: Floats, days: Ints) -> tuple[float, Floats]:
     """ROC AUC among customers of the same day, and each one's influence on it, shape (n,).
 
     The share of all pairs of a churned and a retained customer of one day in which the churned has
@@ -94,33 +97,33 @@ def roc_auc(probability: Floats, outcome: Floats, days: Ints) -> tuple[float, Fl
     """
     from scipy.stats import rankdata
 
-    influence = np.zeros(len(outcome))
+    influence = np.zeros(len(churned))
     wins = pairs = 0.0
     for day in np.unique(days):
         rows = np.flatnonzero(days == day)
-        is_lost = outcome[rows] == 1
-        lost, kept = rows[is_lost], rows[~is_lost]
-        if len(lost) == 0 or len(kept) == 0:
+        is_positive = churned[rows] == 1
+        positives, negatives = rows[is_positive], rows[~is_positive]
+        if len(positives) == 0 or len(negatives) == 0:
             continue
         rank = rankdata(probability[rows])
-        kept_below = rank[is_lost] - rankdata(probability[lost])
-        lost_above = len(lost) - (rank[~is_lost] - rankdata(probability[kept]))
-        won = float(kept_below.sum())
-        influence[lost] = kept_below - won / len(lost)
-        influence[kept] = lost_above - won / len(kept)
-        wins += won
-        pairs += len(lost) * len(kept)
+        negatives_below = rank[is_positive] - rankdata(probability[positives])
+        positives_above = len(positives) - (rank[~is_positive] - rankdata(probability[negatives]))
+        day_wins = float(negatives_below.sum())
+        influence[positives] = negatives_below - day_wins / len(positives)
+        influence[negatives] = positives_above - day_wins / len(negatives)
+        wins += day_wins
+        pairs += len(positives) * len(negatives)
     if pairs == 0:
         return float("nan"), influence
     return wins / pairs, influence / pairs
 
 
 def standard_error(influence: Floats, codes: Codes) -> float:
-    """Standard error of a metric from its influences, those of one customer added up first."""
+    """Standard error of a metric from its influences, those of one customer summed first."""
     _, customer = np.unique(codes, return_inverse=True)
-    added = np.bincount(customer, influence)
-    count = len(added)
+    sums = np.bincount(customer, influence)
+    count = len(sums)
     if count < 2:
         return float("inf")
-    centred = added - added.mean()
+    centred = sums - sums.mean()
     return float(np.sqrt(np.sum(centred**2) * count / (count - 1)))

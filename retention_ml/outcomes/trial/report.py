@@ -1,4 +1,4 @@
-"""A trial of champion and challenger as people are told of it: its rows and what they mean."""
+"""A trial of champion and challenger as its report shows it: the rows and what they mean."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from retention_ml.warehouse import Warehouse
 Row = Mapping[str, Any]
 
 METRICS = {
-    "roc_auc": "order of risk (ROC AUC)",
-    "pr_auc": "churned customers found (PR AUC)",
-    "brier": "squared error of the probability (Brier)",
-    "log_loss": "surprise at what happened (log loss)",
+    "roc_auc": "ranking of risk (ROC AUC)",
+    "pr_auc": "precision and recall (PR AUC)",
+    "brier": "squared error of the probability (Brier score)",
+    "log_loss": "log loss",
     "ece": "calibration error (ECE)",
-    "lift_at_10": "lift among the tenth at most risk",
+    "lift_at_10": "lift in the tenth at highest risk",
     "profit_per_thousand": "profit of a campaign, per 1,000 customers",
     "retention_rate": "customers who came back",
     "churn_rate": "customers who stayed away",
@@ -27,21 +27,21 @@ _HEADLINES = {
     "won": "Version {challenger} won: it predicts better than version {champion}",
     "lost": "Version {challenger} lost: version {champion} predicts better and stays champion",
     "undecided": "No difference was shown in time: version {champion} stays champion",
-    "abandoned": "The trial of version {challenger} against version {champion} was given up",
+    "abandoned": "The trial of version {challenger} against version {champion} was abandoned",
 }
-_TURNED_DOWN = (
+_REJECTED = (
     "Version {challenger} predicts better but was not promoted: version {champion} stays champion"
 )
-_OPEN = {
+_OPEN_HEADLINES = {
     "promote": "Version {challenger} predicts better than version {champion} and may become champion",
-    "keep": "Version {challenger} does not do better: version {champion} stays champion",
+    "keep": "Version {challenger} is no better: version {champion} stays champion",
     "inconclusive": "Not decided yet: version {challenger} against version {champion}",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """What is known of one trial.
+    """What is known of one trial, up to a look.
 
     Parameters
     ----------
@@ -50,15 +50,15 @@ class Comparison:
     looks : sequence of mappings
         Its rows of `outcomes.trial_looks`, the oldest first; may be empty. `evidence` of a look
         may hold `calibration` (for champion and challenger a list of bins with `predicted`,
-        `observed` and `customers_count`), `guards` (what was asked besides: `what`, `outcome`,
+        `observed` and `customers_count`), `guards` (what was checked besides: `what`, `outcome`,
         `sentence`), `arms` (`challenger_share`, `customers_count`, `challengers_count`,
         `mismatch_p_value`), and `path` (the evidence after each scored day: `scored_as_of`,
         `mean`, `lower`, `upper`, `e_better`, `e_worse`).
     measured : sequence of mappings
         The rows of `outcomes.comparisons` of the newest look.
     performance : sequence of mappings
-        Rows of `outcomes.performance` about all customers: what either model's scores of each day
-        since the trial began were worth.
+        Rows of `outcomes.performance` about all customers: both models' metrics of each scored day
+        since the trial began.
     decisions : sequence of mappings
         Rows of `models.promotions` about the two versions, the oldest first.
     error_rate : float
@@ -91,9 +91,9 @@ class Comparison:
     @property
     def headline(self) -> str:
         """The verdict in words."""
-        words = {**_HEADLINES, **_OPEN}[self.verdict]
+        words = {**_HEADLINES, **_OPEN_HEADLINES}[self.verdict]
         if self.verdict == "lost" and self.newest and self.newest["verdict"] == "promote":
-            words = _TURNED_DOWN
+            words = _REJECTED
         return words.format(
             champion=self.trial["champion_version"], challenger=self.trial["challenger_version"]
         )
@@ -129,7 +129,7 @@ class Comparison:
         return contacted / every if every else None
 
 
-def comparison(
+def load_comparison(
     warehouse: Warehouse, *, settings: Settings, trial_id: int, as_of: date | None = None
 ) -> Comparison:
     """What is known of a trial, up to the look of `as_of` (the newest by default).
@@ -144,9 +144,7 @@ def comparison(
             transaction.execute("SELECT * FROM outcomes.trials WHERE trial_id = :t", t=trial_id)
         )
         if not trials:
-            raise UsageError(
-                f"There is no trial {trial_id}. `retention models` lists those that are known."
-            )
+            raise UsageError(f"There is no trial {trial_id}. `retention models` lists the trials.")
         trial = trials[0]
         looks = _rows(
             transaction.execute(
@@ -206,34 +204,34 @@ def advantage(row: Row) -> tuple[float, float, float]:
     return row["difference"], row["lower"], row["upper"]
 
 
-def in_words(row: Row) -> str:
-    """better, worse or no difference shown: the challenger beside the champion."""
+def direction(row: Row) -> str:
+    """The challenger against the champion: better, worse or no difference shown."""
     _, lower, upper = advantage(row)
     return "better" if lower > 0 else "worse" if upper < 0 else "no difference shown"
 
 
-def figures_of(row: Row) -> dict[str, str]:
-    """Both values, the difference and the ends of its interval, with as many digits as they are worth."""
+def formatted(row: Row) -> dict[str, str]:
+    """Both values, the difference and the ends of its interval, with as many digits as matter."""
     digits = 4 if abs(row["champion_value"]) < 10 else 0
     plain = {name: f"{row[name]:,.{digits}f}" for name in ("champion_value", "challenger_value")}
     return plain | {name: f"{row[name]:+,.{digits}f}" for name in ("difference", "lower", "upper")}
 
 
-def metric_in_words(metric: str) -> str:
-    """What a metric tells, for readers who do not know its name."""
+def metric_label(metric: str) -> str:
+    """What a metric measures, for readers who do not know its name."""
     return METRICS.get(metric, metric.replace("_", " "))
 
 
-def summary(told: Comparison) -> str:
+def summary(comparison: Comparison) -> str:
     """The trial in Markdown: verdict, evidence, and the paired metrics of all customers."""
-    trial, look = told.trial, told.newest
-    parts = [f"**{told.headline}.** {told.reason}"]
+    trial, look = comparison.trial, comparison.newest
+    parts = [f"**{comparison.headline}.** {comparison.reason}"]
     if look:
         parts.append(
             f"Outcomes known on {look['as_of']}: {look['customers_count']:,} forecasts, the e-value "
-            f"{look['e_better']:.3g} of {told.e_needed:.0f} that decide."
+            f"{look['e_better']:.3g} of {comparison.e_needed:.0f} that decide."
         )
-    rows = [row for row in told.measured if row["segment"] == "all"]
+    rows = [row for row in comparison.measured if row["segment"] == "all"]
     if rows:
         lines = [
             f"| metric | champion v{trial['champion_version']} "
@@ -241,15 +239,15 @@ def summary(told: Comparison) -> str:
             "|---|---|---|---|",
         ]
         for row in rows:
-            shown = figures_of(row)
+            texts = formatted(row)
             lines.append(
                 f"| {row['metric']}{' (arms)' if row['comparison'] == 'arms' else ''} "
-                f"| {shown['champion_value']} | {shown['challenger_value']} "
-                f"| {shown['difference']} ({shown['lower']} to {shown['upper']}) |"
+                f"| {texts['champion_value']} | {texts['challenger_value']} "
+                f"| {texts['difference']} ({texts['lower']} to {texts['upper']}) |"
             )
         parts.append("\n".join(lines))
     return "\n\n".join(parts)
 
 
-def _rows(found: Sequence[Any]) -> list[Row]:
-    return [dict(row._mapping) for row in found]
+def _rows(result: Sequence[Any]) -> list[Row]:
+    return [dict(row._mapping) for row in result]

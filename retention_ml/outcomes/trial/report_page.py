@@ -1,33 +1,30 @@
 """The report of a trial to read: one HTML file with its figures inside, readable offline."""
 
-import base64
 import math
-from datetime import datetime
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment
 
-from retention_ml.models.backtest.figures import png
+from retention_ml import atomic_files, pages
+from retention_ml.models.evaluation.figures.axes import png
 from retention_ml.models.evaluation.segments import label
 from retention_ml.models.registry.mlflow_registry import Registry
 from retention_ml.outcomes.trial.report import (
     Comparison,
     Row,
     advantage,
-    figures_of,
-    in_words,
-    metric_in_words,
+    direction,
+    formatted,
+    metric_label,
     summary,
 )
 from retention_ml.outcomes.trial.report_figures import figures
 
 _TONE = {"promote": "go", "won": "go", "keep": "stop", "lost": "stop"}
-_ANSWERS = {"better": "better", "passed": "yes", "open": "not shown yet", "failed": "no"}
-_OF_A_LOOK = (
+_STATUS_WORDS = {"better": "better", "passed": "yes", "open": "not shown yet", "failed": "no"}
+_LOOK_METRICS = (
     "e_better",
     "e_worse",
     "mean_difference",
@@ -39,49 +36,49 @@ _OF_A_LOOK = (
 )
 
 
-def write(told: Comparison, *, folder: Path) -> Path:
+def write(comparison: Comparison, *, folder: Path) -> Path:
     """Write the page of a trial as it stands; a reader sees the old one or the new one. Its path.
 
-    The page holds figures and sentences about all customers and kinds of customers: no customer.
+    The page holds figures and sentences about all customers and segments: no customer.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"trial_{told.trial['trial_id']:06d}.html"
-    draft = path.with_name(f".{path.name}.{uuid4().hex}")
-    draft.write_text(page(told), encoding="utf-8")
-    draft.replace(path)
+    path = folder / f"trial_{comparison.trial['trial_id']:06d}.html"
+    atomic_files.write_text(path, page(comparison))
     return path
 
 
-def page(told: Comparison) -> str:
+def page(comparison: Comparison) -> str:
     """The report of a trial as HTML."""
-    look = told.newest
-    overall = [row for row in told.measured if row["segment"] == "all"]
-    waited = (look["as_of"] - told.trial["began_on"]).days if look else 0
+    look = comparison.newest
+    overall = [row for row in comparison.measured if row["segment"] == "all"]
+    elapsed_days = (look["as_of"] - comparison.trial["began_on"]).days if look else 0
     return str(
         _environment()
-        .from_string(_text("retention_ml.reports", "comparison.html.jinja"))
+        .get_template("comparison.html.jinja")
         .render(
-            told=told,
-            trial=told.trial,
-            plan=told.trial["plan"],
+            comparison=comparison,
+            trial=comparison.trial,
+            plan=comparison.trial["plan"],
             look=look,
-            tone=_TONE.get(told.verdict, ""),
-            waited=waited,
+            tone=_TONE.get(comparison.verdict, ""),
+            elapsed_days=elapsed_days,
             guards=look["evidence"].get("guards", ()) if look else (),
-            deal=look["evidence"].get("arms") if look else None,
+            assignment=look["evidence"].get("arms") if look else None,
             paired=[row for row in overall if row["comparison"] == "paired"],
-            arms=[row for row in told.measured if row["comparison"] == "arms"],
+            arms=[row for row in comparison.measured if row["comparison"] == "arms"],
             by_segment=[
                 row
-                for row in told.measured
+                for row in comparison.measured
                 if row["comparison"] == "paired" and row["segment"] != "all"
             ],
-            images={name: _inline(figure) for name, figure in figures(told).items()},
+            images={
+                name: pages.inline_png(png(figure, dpi=120))
+                for name, figure in figures(comparison).items()
+            },
         )
     )
 
 
-def log(told: Comparison, registry: Registry) -> str:
+def log(comparison: Comparison, registry: Registry) -> str:
     """Show the trial in the registry, at its run and at the challenger's version; the run's id.
 
     Raises
@@ -89,32 +86,32 @@ def log(told: Comparison, registry: Registry) -> str:
     RegistryError
         The registry does not answer. Nothing else depends on what it shows.
     """
-    trial = told.trial
+    trial = comparison.trial
     return registry.log_comparison(
         key={
             name: str(trial[name])
             for name in ("trial_id", "champion_version", "challenger_version")
         },
-        verdict=told.verdict,
+        verdict=comparison.verdict,
         steps=[
             (
                 look["measured_at"],
-                {name: float(look[name]) for name in _OF_A_LOOK if math.isfinite(look[name])}
-                | (_metrics(told) if look is told.newest else {}),
+                {name: float(look[name]) for name in _LOOK_METRICS if math.isfinite(look[name])}
+                | (_metrics(comparison) if look is comparison.newest else {}),
             )
-            for look in told.looks
+            for look in comparison.looks
         ],
-        texts={"comparison.html": page(told)},
-        figures={f"plots/{name}.png": figure for name, figure in figures(told).items()},
-        summary=summary(told),
+        texts={"comparison.html": page(comparison)},
+        figures={f"plots/{name}.png": figure for name, figure in figures(comparison).items()},
+        summary=summary(comparison),
     )
 
 
-def _metrics(told: Comparison) -> dict[str, float]:
+def _metrics(comparison: Comparison) -> dict[str, float]:
     """Both models' metrics about all customers and their differences, as of the newest look."""
     return {
         f"{row['metric']}_{kind}": float(row[column])
-        for row in told.measured
+        for row in comparison.measured
         if row["comparison"] == "paired" and row["segment"] == "all"
         for kind, column in (
             ("champion", "champion_value"),
@@ -134,30 +131,22 @@ def _whisker(row: Row) -> dict[str, Any]:
         name: round(50 + 50 * number / reach, 2)
         for name, number in (("value", value), ("lower", lower), ("upper", upper))
     }
-    return {**at, "words": in_words(row), "tone": in_words(row).partition(" ")[0]}
-
-
-def _inline(figure: Any) -> str:
-    return "data:image/png;base64," + base64.b64encode(png(figure, dpi=120)).decode()
+    return {**at, "words": direction(row), "tone": direction(row).partition(" ")[0]}
 
 
 @cache
 def _environment() -> Environment:
-    made = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    return pages.environment(
+        "retention_ml.outcomes.trial",
+        percent=lambda value: "–" if value is None else f"{100 * value:.1f} %",
+        strength=_strength,
+        formatted=formatted,
+        label=label,
+        capital=lambda text: text[:1].upper() + text[1:],
+        whisker=_whisker,
+        metric=metric_label,
+        status=lambda status: _STATUS_WORDS.get(status, status),
     )
-    made.filters["count"] = lambda value: "–" if value is None else f"{value:,.0f}"
-    made.filters["percent"] = lambda value: "–" if value is None else f"{100 * value:.1f} %"
-    made.filters["moment"] = _moment
-    made.filters["strength"] = _strength
-    made.filters["figures"] = figures_of
-    made.filters["label"] = label
-    made.filters["capital"] = lambda text: text[:1].upper() + text[1:]
-    made.filters["whisker"] = _whisker
-    made.filters["metric"] = metric_in_words
-    made.filters["answer"] = lambda outcome: _ANSWERS.get(outcome, outcome)
-    made.globals["style"] = _text("retention_ml.quality", "style.css")
-    return made
 
 
 def _strength(e_value: float) -> str:
@@ -165,11 +154,3 @@ def _strength(e_value: float) -> str:
     if e_value >= 10_000:
         return "over 10,000"
     return f"{e_value:,.0f}" if e_value >= 10 else f"{e_value:.2f}"
-
-
-def _moment(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC"
-
-
-def _text(package: str, name: str) -> str:
-    return files(package).joinpath("pages", name).read_text(encoding="utf-8")

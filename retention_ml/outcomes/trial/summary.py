@@ -1,80 +1,80 @@
-"""What `measure` says of the trial: the figures of its look and what is to be done."""
+"""The summary of the trial in the receipt of `measure`: its figures and what is to be done."""
 
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
 from retention_ml.labels.definition import ChurnDefinition
-from retention_ml.outcomes.forecasts import Scored
-from retention_ml.outcomes.trial.look import Taken
+from retention_ml.outcomes.forecasts import ScoredSnapshot
+from retention_ml.outcomes.trial.look import AnalysisResult
 from retention_ml.outcomes.trial.trials import Trial
 
 
-def told_of(
+def summary(
     trial: Trial | None,
-    taken: Taken | None,
-    newest: Scored | None,
+    result: AnalysisResult | None,
+    newest: ScoredSnapshot | None,
     definition: ChurnDefinition,
     as_of: date,
 ) -> Mapping[str, Any]:
     """`trial`, `verdict`, `reason`, `champion_version` and `challenger_version` of the receipt.
 
-    A trial that has ended tells what came of it: only where `trial["status"]` is `open` is there
+    Of a trial that has ended it gives the outcome: only where `trial["status"]` is `open` is there
     anything to decide.
 
     Parameters
     ----------
     trial : Trial or None
-        The trial of the newest scored day, None where nobody challenges.
-    taken : Taken or None
-        What the look found, None where there was none.
-    newest : Scored or None
-        The newest snapshot that can be judged.
+        The trial of the newest scored day, None where there is no challenger.
+    result : AnalysisResult or None
+        What the look says, None where there was none.
+    newest : ScoredSnapshot or None
+        The newest snapshot that can be evaluated.
     """
-    found: dict[str, Any] = {
+    values: dict[str, Any] = {
         "trial": None,
         "verdict": "inconclusive",
         "champion_version": newest.champion_version if newest else None,
         "challenger_version": newest.challenger_version if newest else None,
     }
     if newest is None:
-        return {**found, "reason": f"Nothing was published up to {as_of} that can be judged."}
+        return {**values, "reason": f"Nothing was published up to {as_of} that can be evaluated."}
     if trial is None:
-        return {**found, "reason": "No challenger scores beside the champion."}
+        return {**values, "reason": "No challenger scores beside the champion."}
     figures: dict[str, Any] = {
         "trial_id": trial.trial_id,
         "status": trial.status,
         "began_on": str(trial.began_on),
         "foreseen": str(trial.plan.get("assumption", "")),
     }
-    if taken is not None:
+    if result is not None:
         figures |= {
-            "look": taken.verdict.verdict,
-            "scored_days_count": taken.scored_days_count,
-            "customers_count": taken.look.count,
-            "contacted_count": taken.contacted_count,
-            "mean_difference": taken.look.mean,
-            "lower": taken.look.lower,
-            "upper": taken.look.upper,
-            "e_better": taken.look.e_better,
-            "e_worse": taken.look.e_worse,
+            "look": result.verdict.verdict,
+            "scored_days_count": result.scored_days_count,
+            "customers_count": result.look.count,
+            "contacted_count": result.contacted_count,
+            "mean_difference": result.look.mean,
+            "lower": result.look.lower,
+            "upper": result.look.upper,
+            "e_better": result.look.e_better,
+            "e_worse": result.look.e_worse,
         }
-    found |= {
+    values |= {
         "trial": figures,
         "champion_version": trial.champion_version,
         "challenger_version": trial.challenger_version,
     }
     if not trial.is_open:
         return {
-            **found,
+            **values,
             "verdict": "promote" if trial.status == "won" else "keep",
             "reason": f"The trial ended on {trial.ended_on} ({trial.status}): {trial.reason}",
         }
-    if taken is None:
+    if result is None:
         closes = definition.window(trial.began_on)[1]
         reason = (
             "No outcome window of a day that both scored has closed, settled and been covered by "
             f"orders yet; the first closes on {closes}. {figures['foreseen']}"
         )
-        return {**found, "reason": reason}
-    return {**found, "verdict": taken.verdict.verdict, "reason": taken.verdict.reason}
+        return {**values, "reason": reason}
+    return {**values, "verdict": result.verdict.verdict, "reason": result.verdict.reason}

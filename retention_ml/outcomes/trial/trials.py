@@ -1,16 +1,14 @@
 """The ledger of trials: `outcomes.trials`, `outcomes.trial_looks`, `outcomes.comparisons`."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
 from retention_ml import clock
-from retention_ml.outcomes.forecasts import Pair, Scored
-from retention_ml.outcomes.trial.paired import Compared
-from retention_ml.outcomes.trial.verdict import Verdict
-from retention_ml.statistics.sequential import Look
+from retention_ml.outcomes.forecasts import Pair, ScoredSnapshot
+from retention_ml.outcomes.trial.look import AnalysisResult
 from retention_ml.warehouse import Transaction, Warehouse
 
 _COLUMNS = (
@@ -79,30 +77,30 @@ def trial_between(
 
 def begin(
     warehouse: Warehouse,
-    first: Scored,
+    snapshot: ScoredSnapshot,
     *,
     definition_hash: str,
     plan: Mapping[str, Any],
     run_id: str,
 ) -> Trial:
     """The trial of a snapshot's pair, opened now if it is new; of two at once the first counts."""
-    assert first.pair is not None
+    assert snapshot.pair is not None
     with warehouse.transaction() as transaction:
         transaction.execute(
             "INSERT INTO outcomes.trials (champion_version, champion_sha256, challenger_version, "
             "challenger_sha256, definition_hash, began_on, plan, status, run_id) VALUES "
             "(:champion_version, :champion, :challenger_version, :challenger, :hash, :began_on, "
             "CAST(:plan AS jsonb), 'open', :run_id) ON CONFLICT DO NOTHING",
-            champion_version=first.champion_version,
-            champion=first.pair[0],
-            challenger_version=first.challenger_version,
-            challenger=first.pair[1],
+            champion_version=snapshot.champion_version,
+            champion=snapshot.pair[0],
+            challenger_version=snapshot.challenger_version,
+            challenger=snapshot.pair[1],
             hash=definition_hash,
-            began_on=first.as_of,
+            began_on=snapshot.as_of,
             plan=json.dumps(plan),
             run_id=run_id,
         )
-        trial = find(transaction, first.pair, definition_hash)
+        trial = find(transaction, snapshot.pair, definition_hash)
     assert trial is not None
     return trial
 
@@ -137,13 +135,14 @@ def close_as_champion(
     """End the trial of a challenger that is champion by now; won only if the evidence said so."""
     look = newest_look(transaction, trial.trial_id)
     has_won = look is not None and look.outcome == "won"
-    told = reason if has_won else f"{reason} Its trial had not been won."
+    if not has_won:
+        reason = f"{reason} Its trial had not been won."
     status = "won" if has_won else "abandoned"
-    return close(transaction, trial.trial_id, status=status, reason=told, ended_on=ended_on)
+    return close(transaction, trial.trial_id, status=status, reason=reason, ended_on=ended_on)
 
 
 def reopen(transaction: Transaction, trial_id: int) -> None:
-    """Go on with a trial that was abandoned, because both serve again."""
+    """Continue a trial that was abandoned, because both serve again."""
     transaction.execute(
         "UPDATE outcomes.trials SET status = 'open', reason = NULL, ended_on = NULL "
         "WHERE trial_id = :id AND status = 'abandoned'",
@@ -152,59 +151,45 @@ def reopen(transaction: Transaction, trial_id: int) -> None:
 
 
 def write_look(
-    warehouse: Warehouse,
-    trial: Trial,
-    as_of: date,
-    look: Look,
-    said: Verdict,
-    *,
-    scored_days_count: int,
-    contacted_count: int,
-    evidence: Mapping[str, Any],
-    compared: Sequence[Compared],
-    run_id: str,
+    warehouse: Warehouse, trial: Trial, as_of: date, result: AnalysisResult, *, run_id: str
 ) -> None:
-    """Write what a look found, in place of what an earlier run found for the same day."""
-    key = {"trial": trial.trial_id, "as_of": as_of}
+    """Write a look, in place of what an earlier run wrote for the same day."""
+    key = {"trial_id": trial.trial_id, "as_of": as_of}
+    look = {
+        **key,
+        "scored_days_count": result.scored_days_count,
+        "customers_count": result.look.count,
+        "contacted_count": result.contacted_count,
+        "mean_difference": result.look.mean,
+        "lower": result.look.lower,
+        "upper": result.look.upper,
+        "e_better": result.look.e_better,
+        "e_worse": result.look.e_worse,
+        "verdict": result.verdict.verdict,
+        "reason": result.verdict.reason,
+        "evidence": json.dumps(result.evidence, default=str),
+        "run_id": run_id,
+        "measured_at": clock.now(),
+    }
+    values = ", ".join(
+        "CAST(:evidence AS jsonb)" if name == "evidence" else f":{name}" for name in look
+    )
+    updates = ", ".join(f"{name} = excluded.{name}" for name in look if name not in key)
     with warehouse.transaction() as transaction:
         transaction.execute(
-            "INSERT INTO outcomes.trial_looks (trial_id, as_of, scored_days_count, "
-            "customers_count, contacted_count, mean_difference, lower, upper, e_better, e_worse, "
-            "verdict, reason, evidence, run_id, measured_at) VALUES (:trial, :as_of, :days, "
-            ":customers, :contacted, :mean, :lower, :upper, :better, :worse, :verdict, :reason, "
-            "CAST(:evidence AS jsonb), :run_id, :now) ON CONFLICT (trial_id, as_of) DO UPDATE SET "
-            "scored_days_count = excluded.scored_days_count, customers_count = "
-            "excluded.customers_count, contacted_count = excluded.contacted_count, mean_difference "
-            "= excluded.mean_difference, lower = excluded.lower, upper = excluded.upper, e_better "
-            "= excluded.e_better, e_worse = excluded.e_worse, verdict = excluded.verdict, reason = "
-            "excluded.reason, evidence = excluded.evidence, run_id = excluded.run_id, measured_at "
-            "= excluded.measured_at",
-            days=scored_days_count,
-            customers=look.count,
-            contacted=contacted_count,
-            mean=look.mean,
-            lower=look.lower,
-            upper=look.upper,
-            better=look.e_better,
-            worse=look.e_worse,
-            verdict=said.verdict,
-            reason=said.reason,
-            evidence=json.dumps(evidence, default=str),
-            run_id=run_id,
-            now=clock.now(),
-            **key,
+            f"INSERT INTO outcomes.trial_looks ({', '.join(look)}) VALUES ({values}) "
+            f"ON CONFLICT (trial_id, as_of) DO UPDATE SET {updates}",
+            **look,
         )
         transaction.execute(
-            "DELETE FROM outcomes.comparisons WHERE trial_id = :trial AND as_of = :as_of", **key
+            "DELETE FROM outcomes.comparisons WHERE trial_id = :trial_id AND as_of = :as_of", **key
         )
-        for row in compared:
+        for row in result.compared:
+            comparison = {**key, **asdict(row)}
             transaction.execute(
-                "INSERT INTO outcomes.comparisons (trial_id, as_of, comparison, segment, metric, "
-                "champion_value, challenger_value, difference, lower, upper, customers_count) "
-                "VALUES (:trial, :as_of, :comparison, :segment, :metric, :champion_value, "
-                ":challenger_value, :difference, :lower, :upper, :customers_count)",
-                **key,
-                **asdict(row),
+                f"INSERT INTO outcomes.comparisons ({', '.join(comparison)}) VALUES "
+                f"({', '.join(f':{name}' for name in comparison)})",
+                **comparison,
             )
 
 
@@ -216,16 +201,16 @@ def newest_look(transaction: Transaction, trial_id: int) -> StoredLook | None:
     )
     if not rows:
         return None
-    own = dict(rows[0]._mapping)
+    row = dict(rows[0]._mapping)
     names = ("scored_days_count", "customers_count", "contacted_count", "mean_difference")
     return StoredLook(
-        as_of=own["as_of"],
-        outcome=str(own["evidence"].get("outcome", "open")),
-        verdict=own["verdict"],
-        reason=own["reason"],
+        as_of=row["as_of"],
+        outcome=str(row["evidence"].get("outcome", "open")),
+        verdict=row["verdict"],
+        reason=row["reason"],
         figures={
-            **{name: own[name] for name in (*names, "lower", "upper", "e_better", "e_worse")},
-            "look_as_of": str(own["as_of"]),
-            **own["evidence"],
+            **{name: row[name] for name in (*names, "lower", "upper", "e_better", "e_worse")},
+            "look_as_of": str(row["as_of"]),
+            **row["evidence"],
         },
     )

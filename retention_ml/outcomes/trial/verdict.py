@@ -1,7 +1,7 @@
 """What a look at a trial says: promote, keep or inconclusive, with the reason in sentences.
 
 The sequential evidence decides whether the challenger is better or worse; the guards only hold
-back a challenger whose probabilities are better on the whole but who does harm somewhere.
+back a challenger whose probabilities are better overall but which does harm somewhere.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,12 +10,14 @@ from typing import Literal
 
 import numpy as np
 
-from retention_ml.models.evaluation.checks import Demands, Finding, discrimination
+from retention_ml.models.evaluation.checks import Check, discrimination
 from retention_ml.models.evaluation.checks import profit as profit_finding
+from retention_ml.models.evaluation.criteria import PromotionCriteria
 from retention_ml.models.evaluation.segments import label
 from retention_ml.outcomes.trial.paired import Compared
-from retention_ml.outcomes.trial.sample import Units
-from retention_ml.statistics.metrics import Interval, Predictions, ece_by_chance, score
+from retention_ml.outcomes.trial.sample import TrialSample
+from retention_ml.statistics.bootstrap import Interval
+from retention_ml.statistics.metrics import Predictions, ece_by_chance, score
 from retention_ml.statistics.profit import PROFIT, Offer, profits
 from retention_ml.statistics.sequential import Look
 
@@ -59,7 +61,7 @@ class Verdict:
 
 def verdict(
     look: Look,
-    guards: Sequence[Finding],
+    guards: Sequence[Check],
     *,
     scored_days: int,
     windows: int,
@@ -70,7 +72,7 @@ def verdict(
 
     Parameters
     ----------
-    guards : sequence of Finding
+    guards : sequence of Check
         All must have passed, or be better, before a challenger wins.
     scored_days : int
         Scored days whose outcomes have matured.
@@ -88,7 +90,7 @@ def verdict(
     )
     is_better, is_worse = look.e_better >= needed, look.e_worse >= needed
     is_early = windows < rules.windows_min
-    held = [guard.sentence for guard in guards if guard.outcome not in ("passed", "better")]
+    failing = [guard.message for guard in guards if guard.status not in ("passed", "better")]
     if is_early:
         waits = (
             f"Nothing is decided before {rules.windows_min} outcome windows one after the other "
@@ -96,16 +98,16 @@ def verdict(
         )
     elif is_worse and not is_better:
         return Verdict(outcome="lost", reason=f"{evidence} The challenger predicts worse.")
-    elif is_better and not is_worse and not held:
-        passed = " ".join(guard.sentence for guard in guards)
+    elif is_better and not is_worse and not failing:
+        passed = " ".join(guard.message for guard in guards)
         return Verdict(
             outcome="won",
             reason=f"{evidence} The challenger predicts better, and nothing speaks against it. {passed}",
         )
     elif is_better and not is_worse:
-        waits = f"The challenger predicts better, but it is held back: {' '.join(held)}"
+        waits = f"The challenger predicts better, but it is held back: {' '.join(failing)}"
     elif is_better:
-        waits = "The forecasts speak for both: first one was better, then the other."
+        waits = "The evidence contradicts itself: first one was better, then the other."
     else:
         waits = "That does not decide."
     if elapsed_days >= rules.days_max:
@@ -118,108 +120,108 @@ def verdict(
 
 
 def guards(
-    units: Units,
+    sample: TrialSample,
     compared: Sequence[Compared],
     *,
-    demands: Demands,
+    criteria: PromotionCriteria,
     offer: Offer,
     draws: int,
     seed: int,
-) -> list[Finding]:
-    """What may hold back a challenger whose forecasts are better: order, segments, level, profit."""
+) -> list[Check]:
+    """What may hold back a better challenger: ranking, segments, base rate, profit."""
     overall = {row.metric: row for row in compared if row.segment == "all"}
     if len(overall) < 3:
         return [
-            Finding(
-                what="roc_auc",
-                outcome="open",
-                sentence="Too few customers churned or were retained to compare both models.",
+            Check(
+                name="roc_auc",
+                status="open",
+                message="Too few customers churned or were retained to compare both models.",
             )
         ]
     differences = {
         name: Interval(row.difference, row.lower, row.upper) for name, row in overall.items()
     }
-    asked = {one.what: one for one in discrimination(differences, demands)}
+    checks = {check.name: check for check in discrimination(differences, criteria)}
     return [
-        asked["roc_auc"],
-        asked["log_loss"],
-        _segments(compared, demands.segment_margin),
-        _calibration(units, demands.ece_max),
-        *_profit(units, offer, draws, seed),
+        checks["roc_auc"],
+        checks["log_loss"],
+        _segments(compared, criteria.segment_margin),
+        _calibration(sample, criteria.ece_max),
+        *_profit(sample, offer, draws, seed),
     ]
 
 
-def _segments(compared: Sequence[Compared], margin: float) -> Finding:
-    judged = [row for row in compared if row.segment != "all" and row.metric == "roc_auc"]
-    if not judged:
-        return Finding(
-            what="segments",
-            outcome="open",
-            sentence="No kind of customers is large enough to be judged.",
+def _segments(compared: Sequence[Compared], margin: float) -> Check:
+    rows = [row for row in compared if row.segment != "all" and row.metric == "roc_auc"]
+    if not rows:
+        return Check(
+            name="segments",
+            status="open",
+            message="No customer segment is large enough to be compared.",
         )
-    below = [row for row in judged if not row.difference >= -margin]
+    below = [row for row in rows if not row.difference >= -margin]
     if below:
-        named = ", ".join(
+        segments = ", ".join(
             f"{label(row.segment)} ({row.difference:+.4f}, 95 % interval {row.lower:+.4f} to "
             f"{row.upper:+.4f})"
             for row in below
         )
-        return Finding(
-            what="segments",
-            outcome="failed" if any(row.upper < -margin for row in below) else "open",
-            sentence=f"Its ROC AUC is lower by more than {margin:g} among: {named}.",
+        return Check(
+            name="segments",
+            status="failed" if any(row.upper < -margin for row in below) else "open",
+            message=f"Its ROC AUC is lower by more than {margin:g} among: {segments}.",
         )
-    return Finding(
-        what="segments",
-        outcome="passed",
-        sentence=f"Its ROC AUC is lower by more than {margin:g} in none of {len(judged)} kinds of "
-        "customers.",
+    return Check(
+        name="segments",
+        status="passed",
+        message=f"Its ROC AUC is lower by more than {margin:g} in none of {len(rows)} customer "
+        "segments.",
     )
 
 
-def _calibration(units: Units, ece_max: float) -> Finding:
-    ece = float(score(units.challenger, units.churned)["ece"][0])
-    chance = ece_by_chance(units.challenger)
-    return Finding(
-        what="calibration",
-        outcome="passed" if ece - chance <= ece_max else "failed",
-        sentence=f"Its calibration error is {ece:.3f}; chance alone gives {chance:.3f} for so few "
+def _calibration(sample: TrialSample, ece_max: float) -> Check:
+    ece = float(score(sample.challenger, sample.churned)["ece"][0])
+    chance = ece_by_chance(sample.challenger)
+    return Check(
+        name="calibration",
+        status="passed" if ece - chance <= ece_max else "failed",
+        message=f"Its calibration error is {ece:.3f}; chance alone gives {chance:.3f} for so few "
         f"customers, and {ece_max:g} beyond it is accepted.",
     )
 
 
-def unharmed(everybody: Look, error_rate: float) -> Finding:
+def unharmed(everybody: Look, error_rate: float) -> Check:
     """The challenger is not worse where those whom a campaign reached count too.
 
-    A campaign may go to those who stay silent: whom it left alone then depends on the outcome,
-    and a model that is too low everywhere looks better among them.
+    A campaign may target customers who do not buy: whom it left alone then depends on the outcome,
+    and a model whose probabilities are all too low looks better among them.
     """
     harmed = everybody.mean < 0 or everybody.e_worse >= 1 / error_rate
-    return Finding(
-        what="contacted_or_not",
-        outcome="failed" if harmed else "passed",
-        sentence="With those whom a campaign reached it improves the Brier score by "
+    return Check(
+        name="contacted_or_not",
+        status="failed" if harmed else "passed",
+        message="With those whom a campaign reached it improves the Brier score by "
         f"{everybody.mean:+.5f} ({everybody.count:,} forecasts); it must not make it worse.",
     )
 
 
-def _profit(units: Units, offer: Offer, draws: int, seed: int) -> list[Finding]:
-    """Offers by it earn no less, on days on which most customers counted."""
-    rows = np.flatnonzero(np.isin(units.days, units.whole_days))
+def _profit(sample: TrialSample, offer: Offer, draws: int, seed: int) -> list[Check]:
+    """Offers targeted by it earn no less, on days on which most customers counted."""
+    rows = np.flatnonzero(np.isin(sample.days, sample.whole_days))
     if len(rows) == 0:
         return []
     share = _PROFIT_ROWS_MAX / len(rows)
     if share < 1:
-        rows = rows[units.codes[rows] < np.uint64(share * float(np.iinfo(np.uint64).max))]
-    _, customers = np.unique(units.codes[rows], return_inverse=True)
+        rows = rows[sample.codes[rows] < np.uint64(share * float(np.iinfo(np.uint64).max))]
+    _, customers = np.unique(sample.codes[rows], return_inverse=True)
     earned = profits(
         Predictions(
-            days=units.days[rows],
+            days=sample.days[rows],
             groups=customers.astype(np.int64),
-            outcome=units.churned[rows],
-            models={CHAMPION: units.champion[rows], CHALLENGER: units.challenger[rows]},
+            outcome=sample.churned[rows],
+            models={CHAMPION: sample.champion[rows], CHALLENGER: sample.challenger[rows]},
         ),
-        units.revenue_cents[rows],
+        sample.revenue_cents[rows],
         offer,
         draws=draws,
         seed=seed,
@@ -227,21 +229,21 @@ def _profit(units: Units, offer: Offer, draws: int, seed: int) -> list[Finding]:
     return [profit_finding(earned.difference(CHALLENGER, CHAMPION, PROFIT))]
 
 
-def calibration_bins(units: Units, count: int = 10) -> Mapping[str, list[dict[str, float]]]:
+def calibration_bins(sample: TrialSample, count: int = 10) -> Mapping[str, list[dict[str, float]]]:
     """Predicted and observed churn of both models in bins of equal counts."""
-    found: dict[str, list[dict[str, float]]] = {}
-    for role, probability in ((CHAMPION, units.champion), (CHALLENGER, units.challenger)):
+    bins: dict[str, list[dict[str, float]]] = {}
+    for role, probability in ((CHAMPION, sample.champion), (CHALLENGER, sample.challenger)):
         order = np.argsort(probability, kind="stable")
-        found[role] = [
+        bins[role] = [
             {
                 "predicted": round(float(probability[part].mean()), 6),
-                "observed": round(float(units.churned[part].mean()), 6),
+                "observed": round(float(sample.churned[part].mean()), 6),
                 "customers_count": len(part),
             }
             for part in np.array_split(order, max(1, min(count, len(order))))
             if len(part)
         ]
-    return found
+    return bins
 
 
 def _e(value: float) -> str:

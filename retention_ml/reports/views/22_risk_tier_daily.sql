@@ -7,7 +7,7 @@ WITH day AS (
 tier (risk_tier, tier_rank) AS (
     VALUES ('critical', 1), ('high', 2), ('medium', 3), ('low', 4)
 ),
-held AS (
+tier_totals AS (
     SELECT
         snapshot_id,
         risk_tier,
@@ -18,12 +18,12 @@ held AS (
     WHERE snapshot_id IN (SELECT snapshot_id FROM day)
     GROUP BY snapshot_id, risk_tier
 ),
-entered AS (
+entries AS (
     SELECT snapshot_id, to_tier AS risk_tier, count(*) AS customers_count
     FROM scores.tier_transitions
     GROUP BY snapshot_id, to_tier
 ),
-gone AS (
+departures AS (
     SELECT snapshot_id, from_tier AS risk_tier, count(*) AS customers_count
     FROM scores.tier_transitions
     GROUP BY snapshot_id, from_tier
@@ -32,18 +32,18 @@ SELECT
     day.as_of,
     tier.risk_tier,
     tier.tier_rank,
-    coalesce(held.customers_count, 0) AS customers_count,
-    coalesce(held.customers_count, 0)::double precision / nullif(day.scored_count, 0) AS customers_share,
-    (coalesce(held.value_cents, 0) / 100.0)::numeric(18, 2) AS expected_value_at_risk,
-    held.mean_churn_probability,
-    coalesce(entered.customers_count, 0) AS entered_count,
-    coalesce(gone.customers_count, 0) AS left_count,
+    coalesce(tier_totals.customers_count, 0) AS customers_count,
+    coalesce(tier_totals.customers_count, 0)::double precision / nullif(day.scored_count, 0) AS customers_share,
+    (coalesce(tier_totals.value_cents, 0) / 100.0)::numeric(18, 2) AS expected_value_at_risk,
+    tier_totals.mean_churn_probability,
+    coalesce(entries.customers_count, 0) AS entered_count,
+    coalesce(departures.customers_count, 0) AS left_count,
     day.snapshot_id
 FROM day
 CROSS JOIN tier
-LEFT JOIN held ON held.snapshot_id = day.snapshot_id AND held.risk_tier = tier.risk_tier
-LEFT JOIN entered ON entered.snapshot_id = day.snapshot_id AND entered.risk_tier = tier.risk_tier
-LEFT JOIN gone ON gone.snapshot_id = day.snapshot_id AND gone.risk_tier = tier.risk_tier;
+LEFT JOIN tier_totals ON tier_totals.snapshot_id = day.snapshot_id AND tier_totals.risk_tier = tier.risk_tier
+LEFT JOIN entries ON entries.snapshot_id = day.snapshot_id AND entries.risk_tier = tier.risk_tier
+LEFT JOIN departures ON departures.snapshot_id = day.snapshot_id AND departures.risk_tier = tier.risk_tier;
 COMMENT ON VIEW reports.risk_tier_daily IS 'one row per published day and risk tier: how many customers, how much value, who came and went';
 COMMENT ON COLUMN reports.risk_tier_daily.as_of IS 'the published day';
 COMMENT ON COLUMN reports.risk_tier_daily.risk_tier IS 'low, medium, high or critical';

@@ -27,35 +27,35 @@ WHERE evaluation.metric NOT LIKE '%\_minus\_%'
 UNION ALL
 SELECT
     NULL,
-    realised.as_of,
-    coalesce(made.selected_model, CASE WHEN realised.role = 'champion' THEN manifest.model_name END),
+    performance.as_of,
+    coalesce(version_training.selected_model, CASE WHEN performance.role = 'champion' THEN manifest.model_name END),
     NULL,
-    realised.metric,
-    realised.value,
-    realised.lower,
-    realised.upper,
-    realised.customers_count,
+    performance.metric,
+    performance.value,
+    performance.lower,
+    performance.upper,
+    performance.customers_count,
     NULL,
     NULL,
-    realised.model_version,
-    realised.definition_hash,
+    performance.model_version,
+    performance.definition_hash,
     NULL,
     NULL,
     'outcomes',
-    realised.role,
-    realised.segment,
-    realised.snapshot_id,
-    realised.contacted_count,
-    realised.known_as_of
-FROM outcomes.performance AS realised
+    performance.role,
+    performance.segment,
+    performance.snapshot_id,
+    performance.contacted_count,
+    performance.known_as_of
+FROM outcomes.performance AS performance
 JOIN scores.snapshots AS manifest USING (snapshot_id)
 LEFT JOIN LATERAL (
     SELECT training.selected_model
     FROM models.trainings AS training
-    WHERE training.model_version = realised.model_version
+    WHERE training.model_version = performance.model_version
     ORDER BY training.created_at DESC
     LIMIT 1
-) AS made ON true;
+) AS version_training ON true;
 COMMENT ON VIEW reports.model_performance IS 'one row per model, metric and evidence: offline, of a training''s candidates on days after those they learnt from; outcomes, of published scores, by scored day and segment, once what happened was known';
 COMMENT ON COLUMN reports.model_performance.training_id IS 'the training; empty for outcomes';
 COMMENT ON COLUMN reports.model_performance.as_of IS 'the day the training stands for; for outcomes the scored day';

@@ -6,7 +6,7 @@ SELECT
     difference.model_name IS NOT DISTINCT FROM training.selected_model AS is_selected,
     split_part(difference.metric, '_minus_', 1) AS metric,
     split_part(difference.metric, '_minus_', 2) AS baseline_name,
-    own.value,
+    candidate.value,
     baseline.value AS baseline_value,
     difference.value AS difference,
     difference.lower AS difference_lower,
@@ -28,10 +28,10 @@ SELECT
     training.verdict
 FROM models.evaluations AS difference
 JOIN models.trainings AS training USING (training_id)
-LEFT JOIN models.evaluations AS own
-    ON own.training_id = difference.training_id
-    AND own.model_name = difference.model_name
-    AND own.metric = split_part(difference.metric, '_minus_', 1)
+LEFT JOIN models.evaluations AS candidate
+    ON candidate.training_id = difference.training_id
+    AND candidate.model_name = difference.model_name
+    AND candidate.metric = split_part(difference.metric, '_minus_', 1)
 LEFT JOIN models.evaluations AS baseline
     ON baseline.training_id = difference.training_id
     AND baseline.model_name = split_part(difference.metric, '_minus_', 2)
@@ -40,31 +40,31 @@ WHERE difference.metric LIKE '%\_minus\_%'
 UNION ALL
 SELECT
     NULL,
-    measured.as_of,
+    comparison.as_of,
     challenger.selected_model,
     NULL,
-    measured.metric,
+    comparison.metric,
     champion.selected_model,
-    measured.challenger_value,
-    measured.champion_value,
-    measured.difference,
-    measured.lower,
-    measured.upper,
+    comparison.challenger_value,
+    comparison.champion_value,
+    comparison.difference,
+    comparison.lower,
+    comparison.upper,
     CASE
-        WHEN measured.metric IN ('log_loss', 'brier', 'ece', 'churn_rate') THEN measured.upper < 0
-        ELSE measured.lower > 0
+        WHEN comparison.metric IN ('log_loss', 'brier', 'ece', 'churn_rate') THEN comparison.upper < 0
+        ELSE comparison.lower > 0
     END,
-    measured.customers_count,
+    comparison.customers_count,
     NULL,
     'outcomes',
-    measured.trial_id,
-    measured.comparison,
-    measured.segment,
+    comparison.trial_id,
+    comparison.comparison,
+    comparison.segment,
     trial.challenger_version,
     trial.champion_version,
     trial.status,
     look.verdict
-FROM outcomes.comparisons AS measured
+FROM outcomes.comparisons AS comparison
 JOIN outcomes.trials AS trial USING (trial_id)
 LEFT JOIN outcomes.trial_looks AS look USING (trial_id, as_of)
 LEFT JOIN LATERAL (

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.worlds.feeds import LANDED, SHOP, cast_file, line, write
 
 
-def fate(folder: Path, text: str) -> object:
+def cast_line(folder: Path, text: str) -> object:
     """The reason against one order line, or its typed row."""
     result = cast_file(write(folder.parent / "lines.csv", [text]), folder)
     assert result.delivered == 1
@@ -63,7 +63,7 @@ def fate(folder: Path, text: str) -> object:
     ],
 )
 def test_each_reason(folder: Path, changes: dict[str, str], reason: str) -> None:
-    assert fate(folder, line(**changes)) == reason
+    assert cast_line(folder, line(**changes)) == reason
 
 
 @pytest.mark.parametrize(
@@ -87,10 +87,8 @@ def test_each_reason(folder: Path, changes: dict[str, str], reason: str) -> None
         ({"customer": "12345678901234567890"}, {"customer_id": "12345678901234567890"}),
     ],
 )  # fmt: skip
-def test_what_is_accepted(
-    folder: Path, changes: dict[str, str], expected: dict[str, object]
-) -> None:
-    row = fate(folder, line(**changes))
+def test_accepted_forms(folder: Path, changes: dict[str, str], expected: dict[str, object]) -> None:
+    row = cast_line(folder, line(**changes))
     assert isinstance(row, dict)
     assert {name: row[name] for name in expected} == expected
 
@@ -111,7 +109,7 @@ def micro(text: str) -> int:
     ],
 )
 def test_local_times_become_utc(folder: Path, local: str, utc: str) -> None:
-    row = fate(folder, line(at=local))
+    row = cast_line(folder, line(at=local))
     assert isinstance(row, dict)
     assert row["event_at"] == micro(utc)
 
@@ -120,7 +118,7 @@ def test_local_times_become_utc(folder: Path, local: str, utc: str) -> None:
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.lists(st.datetimes(), min_size=1, max_size=60))
-def test_times_come_back_equal_or_are_set_aside(folder: Path, moments: list[datetime]) -> None:
+def test_times_come_back_equal_or_are_rejected(folder: Path, moments: list[datetime]) -> None:
     texts = [f"{m.year:04}-{m.month:02}-{m.day:02} {m:%H:%M:%S}" for m in moments]
     result = cast_file(write(folder.parent / "lines.csv", [line(at=t) for t in texts]), folder)
     assert len(result.rows) + len(result.reasons) == len(moments)
@@ -178,12 +176,12 @@ def test_a_decimal_comma_is_read_where_the_source_declares_it(
 ) -> None:
     shop = SHOP.replace('files = ["lines*.csv"]', 'files = ["lines*.csv"]\ndecimal = ","')
     (folder / "shop.toml").write_text(shop, encoding="utf-8")
-    found = fate(folder, line(price=f'"{price}"', quantity=f'"{quantity}"'))
-    assert (found["line_amount_cents"] if isinstance(found, dict) else found) == expected
+    result = cast_line(folder, line(price=f'"{price}"', quantity=f'"{quantity}"'))
+    assert (result["line_amount_cents"] if isinstance(result, dict) else result) == expected
 
 
 def test_a_decimal_comma_is_a_bad_number_where_nothing_is_declared(folder: Path) -> None:
-    assert fate(folder, line(price='"12,50"')) == "bad_number"
+    assert cast_line(folder, line(price='"12,50"')) == "bad_number"
 
 
 def test_json_lines_keep_numbers_as_written_and_name_nested_keys(folder: Path) -> None:
@@ -276,4 +274,4 @@ def test_no_text_crashes_the_casts_and_nothing_is_lost(
 
 def test_the_hour_of_landing_decides_what_is_future(folder: Path) -> None:
     assert datetime(2026, 3, 1, 12, tzinfo=UTC) == LANDED
-    assert fate(folder, line(at="2026-03-02 12:00:01")) == "event_in_future"
+    assert cast_line(folder, line(at="2026-03-02 12:00:01")) == "event_in_future"

@@ -29,10 +29,10 @@ def test_delivered_again_in_any_order_the_keys_are_equal(folder: Path, lines: li
 
 def test_equal_lines_of_an_order_are_numbered(folder: Path) -> None:
     rows = cast_file(write(folder.parent / "lines.csv", ORDERS), folder).rows
-    found = sorted(
+    values = sorted(
         (str(r["order_id"]), str(r["product_id"]), r["occurrence"], r["quantity"]) for r in rows
     )  # type: ignore[type-var]
-    assert [row for row in found if row[:2] == ("1001", "p1")] == [
+    assert [row for row in values if row[:2] == ("1001", "p1")] == [
         ("1001", "p1", 1, 1), ("1001", "p1", 2, 2), ("1001", "p1", 3, 2),
     ]  # fmt: skip
     assert len({row["row_key"] for row in rows}) == len(rows)

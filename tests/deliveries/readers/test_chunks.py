@@ -53,7 +53,7 @@ def test_two_hundred_thousand_equal_or_quoted_names_are_refused(folder: Path) ->
         readers.open_file(csv_file(folder, ["x", '"' + "," * 100_000 + '"']), feed)
 
 
-def test_every_doubled_column_is_found_and_one_is_named(folder: Path) -> None:
+def test_a_duplicate_column_is_named(folder: Path) -> None:
     with pytest.raises(FileRefused, match="has the column 'at' twice"):
         readers.open_file(csv_file(folder, [*HEADER.split(","), "price", "at"]), lines_feed(folder))
 
@@ -86,20 +86,22 @@ def test_a_few_nul_bytes_cost_their_line_only(folder: Path) -> None:
     assert [str(reject.reason) for reject in chunk.rejects] == ["nul_byte"]
 
 
-def test_a_cut_gzip_file_is_told_in_the_same_words_wherever_it_is_read(folder: Path) -> None:
+def test_a_cut_gzip_file_gives_the_same_message_wherever_it_is_read(folder: Path) -> None:
     path = folder / "lines.csv.gz"
     text = "\n".join([HEADER, *(line(order=str(i)) for i in range(500))])
     path.write_bytes(gzip.compress(text.encode())[:-50])
-    with pytest.raises(FileRefused) as kept:
-        archive.keep(path, folder / "home")
-    with pytest.raises(FileRefused) as read:
+    with pytest.raises(FileRefused) as archiving:
+        archive.store(path, folder / "home")
+    with pytest.raises(FileRefused) as reading:
         readers.open_file(path, lines_feed(folder))
-    assert str(read.value) == str(kept.value)
-    assert f"cut off after {path.stat().st_size:,} bytes" in str(read.value)
+    assert str(reading.value) == str(archiving.value)
+    assert f"cut off after {path.stat().st_size:,} bytes" in str(reading.value)
 
 
-def test_a_file_without_rows_is_told_with_its_header_where_it_has_one(folder: Path) -> None:
+def test_the_message_for_a_file_without_rows_mentions_its_header_if_it_has_one(
+    folder: Path,
+) -> None:
     feed = lines_feed(folder)
-    assert "a.csv has a header and no rows" in chunks.without_rows("a.csv", feed)
+    assert "a.csv has a header and no rows" in chunks.no_rows_message("a.csv", feed)
     bare = feed.model_copy(update={"header": tuple(HEADER.split(","))})
-    assert "a.csv has no rows" in chunks.without_rows("a.csv", bare)
+    assert "a.csv has no rows" in chunks.no_rows_message("a.csv", bare)

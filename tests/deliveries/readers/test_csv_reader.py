@@ -54,7 +54,7 @@ def parse(data: bytes, *, names: str = "abc", dialect: Dialect = COMMA, terminat
         (b"", {}, {}),
     ],
 )  # fmt: skip
-def test_the_fate_of_lines(data: bytes, rows: object, reasons: object) -> None:
+def test_each_line_is_a_row_or_a_reject(data: bytes, rows: object, reasons: object) -> None:
     assert parse(data) == (rows, reasons)
 
 
@@ -148,7 +148,7 @@ def test_block_boundaries_change_nothing(lines: list[str], block: int) -> None:
     }
 
 
-def opened(folder: Path, data: bytes) -> readers.Delivered:
+def opened(folder: Path, data: bytes) -> readers.OpenedFile:
     path = folder / "lines.csv"
     path.write_bytes(data)
     return readers.open_file(path, load_source(folder, "shop").feeds["lines"])

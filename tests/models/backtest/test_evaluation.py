@@ -1,19 +1,23 @@
-"""What a backtest says of predictions, segments and code, on rows made by hand."""
+"""How a backtest evaluates predictions, segments and code, on rows made by hand."""
 
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from retention_ml.clock import day_of
 from retention_ml.errors import AccountingError
 from retention_ml.labels.definition import ChurnDefinition
-from retention_ml.models.backtest import code_digest, figures, prediction_cache, predictions
-from retention_ml.models.backtest.contenders import Recipe, contestants, names
-from retention_ml.models.backtest.evaluation import Bootstrap, judgement
+from retention_ml.models.backtest import code_digest, prediction_cache, predictions
+from retention_ml.models.backtest.contenders import Recipe, contenders, names
+from retention_ml.models.backtest.evaluation import Bootstrap, evaluate_backtest
+from retention_ml.models.evaluation.figures.curves import calibration_curve
+from retention_ml.models.training.candidates import CANDIDATES
 from retention_ml.settings import Settings, Training
 from retention_ml.statistics.arrays import sigmoid
-from retention_ml.statistics.metrics import Predictions, customer_weights, score
+from retention_ml.statistics.bootstrap import customer_weights
+from retention_ml.statistics.metrics import Predictions, score
 
 DAYS = (14_000, 14_030)
 
@@ -35,14 +39,14 @@ def _predictions(count: int = 600, seed: int = 1) -> Predictions:
 
 
 def test_the_better_model_has_the_better_figures() -> None:
-    found = _predictions()
-    fit = {str(date(1970, 1, 1) + timedelta(days=day)): {"seconds": 1.0} for day in DAYS}
-    document = judgement(
-        found,
-        contestants=contestants(list(found.models), Training()),
+    three = _predictions()
+    fit = {str(day_of(day)): {"seconds": 1.0} for day in DAYS}
+    document = evaluate_backtest(
+        three,
+        contenders=contenders(list(three.models), Training()),
         definition=ChurnDefinition(active_days=90, lead_days=0, horizon_days=28),
         segments={"first": np.arange(600) % 2 == 0, "nobody": np.zeros(600, dtype=bool)},
-        about=dict.fromkeys(found.models, fit),
+        about=dict.fromkeys(three.models, fit),
         bootstrap=Bootstrap(draws=100, seed=1),
     )
     assert document["reference"] == "champion"
@@ -66,13 +70,13 @@ def test_lift_is_also_given_as_a_share_of_the_highest_possible() -> None:
 
 
 def test_predictions_for_other_customers_are_refused() -> None:
-    outcomes = pa.table({"customer_id": ["a", "b"], "is_churned": [True, False]})
+    labels = pa.table({"customer_id": ["a", "b"], "is_churned": [True, False]})
     both = pa.chunked_array([["a", "b"]])
-    table = predictions.of_day(date(2024, 1, 1), outcomes, {"m": (both, np.array([0.1, 0.2]))})
+    table = predictions.of_day(date(2024, 1, 1), labels, {"m": (both, np.array([0.1, 0.2]))})
     assert table.column_names == ["as_of", "customer_id", "churned", "m"]
     other = pa.chunked_array([["a", "c"]])
     with pytest.raises(AccountingError, match="m predicted 2 customers of 2024-01-01"):
-        predictions.of_day(date(2024, 1, 1), outcomes, {"m": (other, np.array([0.1, 0.2]))})
+        predictions.of_day(date(2024, 1, 1), labels, {"m": (other, np.array([0.1, 0.2]))})
 
 
 def test_every_row_is_in_one_segment_of_each_kind() -> None:
@@ -90,29 +94,31 @@ def test_every_row_is_in_one_segment_of_each_kind() -> None:
             ),
         }
     )
-    found = list(predictions.segments_in_words(table).values())
-    for kind in (found[:2], found[2:5], found[5:]):
+    masks = list(predictions.labelled_segments(table).values())
+    for kind in (masks[:2], masks[2:5], masks[5:]):
         assert (np.sum(kind, axis=0) == 1).all()
     # Thirds are those of each day, though customers are older on the second.
-    for third in found[2:5]:
+    for third in masks[2:5]:
         assert third[:150].sum() == pytest.approx(50, abs=4)
 
 
 def test_the_band_of_calibration_covers_what_is_observed() -> None:
-    found = _predictions(4_000)
-    weights = customer_weights(found.groups, 200, 1)
-    predicted, observed, lower, upper = figures.reliability(found, "champion", weights)
-    assert len(predicted) == 10
-    assert (lower < observed).all()
-    assert (observed < upper).all()
-    assert ((lower < predicted) & (predicted < upper)).sum() >= 8
+    many = _predictions(4_000)
+    weights = customer_weights(many.groups, 200, 1)
+    curve = calibration_curve(many.models["champion"], many.outcome, weights)
+    assert curve.band is not None
+    lower, upper = curve.band
+    assert curve.counts.tolist() == [400] * 10
+    assert (lower < curve.observed).all()
+    assert (curve.observed < upper).all()
+    assert ((lower < curve.predicted) & (curve.predicted < upper)).sum() >= 8
 
 
-def test_the_key_of_a_part_holds_everything_that_decides_it(settings: Settings) -> None:
-    recipe = Recipe(
-        module="retention_ml.models.training.candidates.lightgbm", learns_from="all", is_tuned=True
-    )
-    newest = Recipe(module=recipe.module, learns_from="newest", is_tuned=True)
+def test_the_key_of_cached_predictions_holds_everything_that_decides_them(
+    settings: Settings,
+) -> None:
+    recipe = Recipe(candidate="lightgbm", days="all")
+    newest = Recipe(candidate="lightgbm", days="newest")
     day = date(2024, 1, 1)
 
     def changed(section: str, **values: object) -> Settings:
@@ -129,7 +135,7 @@ def test_the_key_of_a_part_holds_everything_that_decides_it(settings: Settings) 
         prediction_cache.path_of(changed("churn", horizon_days=7), recipe, day, "rows", "scored"),
     }
     assert len(others | {same}) == 7
-    # Neither how it is judged nor on how many threads it runs changes what is predicted.
+    # Neither how it is evaluated nor on how many threads it runs changes what is predicted.
     assert same == prediction_cache.path_of(
         changed("training", bootstrap_draws=99), recipe, day, "rows", "scored"
     )
@@ -139,20 +145,25 @@ def test_the_key_of_a_part_holds_everything_that_decides_it(settings: Settings) 
 
 
 def test_the_digest_of_code_follows_imports() -> None:
-    reached = set(code_digest._reached("retention_ml.models.training.candidates.rfm_logistic"))
+    reached = set(code_digest._reached(CANDIDATES["rfm_logistic"].module))
     assert "retention_ml.models.training.candidates.logistic" in reached
     assert "retention_ml.models.predictors.linear" in reached
     assert "retention_ml.models.training.candidates.recency" not in reached
-    one, other = (
-        code_digest.code_digest(f"retention_ml.models.training.candidates.{name}")
-        for name in ("recency", "rfm_logistic")
+    # What the sample, its labels and the arithmetic are made of, on whatever floor it is.
+    assert {
+        "retention_ml.models.training.training_data",
+        "retention_ml.models.training.sample",
+        "retention_ml.labels.labels",
+        "retention_ml.statistics.metrics",
+    } <= reached
+    assert len({code_digest.code_digest(each.module) for each in CANDIDATES.values()}) == len(
+        CANDIDATES
     )
-    assert one != other
 
 
 def test_every_model_named_can_take_part() -> None:
     assert {"champion", "recency", "rfm_logistic", "bg_nbd", "mbg_nbd"} < set(names())
     assert {"lightgbm_default", "lightgbm_tuned"} < set(names())
-    made = contestants(names(), Training())
+    made = contenders(names(), Training())
     assert [each.name for each in made] == list(names())
     assert all(each.meaning for each in made)

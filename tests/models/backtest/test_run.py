@@ -60,34 +60,34 @@ def run(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged:
+class Backtested:
     """A finished backtest of the shop."""
 
     report: dict[str, Any]
     table: pa.Table
     page: str
-    told: list[tuple[int, int, str]]
+    steps: list[tuple[int, int, str]]
 
 
 @pytest.fixture(scope="module")
-def judged(shop: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Judged:
+def backtested(shop: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Backtested:
     """Six models on two days, given in disorder."""
-    folder = tmp_path_factory.mktemp("judged")
-    told: list[tuple[int, int, str]] = []
+    folder = tmp_path_factory.mktemp("backtested")
+    steps: list[tuple[int, int, str]] = []
     report, table = run(
         shop,
         folder,
         html=True,
         days=(DAYS[1], DAYS[0], DAYS[1]),
         models=MODELS,
-        say=lambda *step: told.append(step),
+        say=lambda *step: steps.append(step),
     )
     page = (folder / "R.html").read_text(encoding="utf-8")
-    return Judged(report=report, table=table, page=page, told=told)
+    return Backtested(report=report, table=table, page=page, steps=steps)
 
 
-def test_the_predictions_recompute_the_report(judged: Judged) -> None:
-    report, table = judged.report, judged.table
+def test_the_predictions_recompute_the_report(backtested: Backtested) -> None:
+    report, table = backtested.report, backtested.table
     assert table.column_names == ["as_of", "customer_id", "churned", *MODELS]
     assert report["task"]["as_of"] == [str(day) for day in DAYS]
     oracles: dict[str, Callable[..., float]] = {
@@ -99,10 +99,10 @@ def test_the_predictions_recompute_the_report(judged: Judged) -> None:
         for metric, oracle in oracles.items():
             by_day = []
             for day, counted in zip(DAYS, report["days"], strict=True):
-                own = table.filter(pc.field("as_of") == day)
-                churned = own["churned"].to_pylist()
+                of_day = table.filter(pc.field("as_of") == day)
+                churned = of_day["churned"].to_pylist()
                 assert (counted["customers"], counted["churned"]) == (len(churned), sum(churned))
-                by_day.append(oracle(churned, own[model].to_numpy()))
+                by_day.append(oracle(churned, of_day[model].to_numpy()))
                 figure = report["models"][model]["by_as_of"][str(day)][metric]
                 assert figure["value"] == pytest.approx(by_day[-1], abs=1e-6)
             figure = report["models"][model]["metrics"][metric]
@@ -115,16 +115,18 @@ def test_the_predictions_recompute_the_report(judged: Judged) -> None:
     assert set(report["segments"]["bought on more days"]["models"]) == {"champion", "mbg_nbd"}
 
 
-def test_two_processes_give_what_one_gives(judged: Judged, shop: Warehouse, tmp_path: Path) -> None:
+def test_two_processes_give_what_one_gives(
+    backtested: Backtested, shop: Warehouse, tmp_path: Path
+) -> None:
     models = ("ensemble", "recency", "lightgbm_default")
     report, table = run(shop, tmp_path, models=models, workers=2)
     for model in models:
-        assert table[model].equals(judged.table[model]), model
-        assert report["models"][model]["metrics"] == judged.report["models"][model]["metrics"]
+        assert table[model].equals(backtested.table[model]), model
+        assert report["models"][model]["metrics"] == backtested.report["models"][model]["metrics"]
 
 
 def test_a_run_that_was_stopped_goes_on_where_it_was(
-    judged: Judged, shop: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    backtested: Backtested, shop: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fitted: list[str] = []
 
@@ -150,7 +152,7 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(
     monkeypatch.setattr(rfm_logistic, "fit", counted("rfm_logistic", rfm_logistic.fit, 9))
     _, resumed = run(shop, tmp_path)
     assert fitted == ["rfm_logistic"]
-    assert resumed.equals(judged.table.select(resumed.column_names))
+    assert resumed.equals(backtested.table.select(resumed.column_names))
     assert not [path for path in (tmp_path / "home").rglob(".*") if path.is_file()]
 
 
@@ -166,7 +168,7 @@ def test_what_happens_later_changes_no_prediction(warehouse: Warehouse, tmp_path
             {"order_id": f"later{number}", "customer_id": customer, "event_at": at("2024-09-01", 0)}
             for number, customer in enumerate(everybody)
         ],
-        available_at=at("2025-06-01"),  # late, and still what followed
+        available_at=at("2025-06-01"),  # late, and still an outcome
     )
     after, second = run(warehouse, tmp_path / "again", days=DAYS[:1], models=models)
     assert before["days"][0]["churned"] > 0
@@ -174,9 +176,9 @@ def test_what_happens_later_changes_no_prediction(warehouse: Warehouse, tmp_path
     assert first.drop_columns("churned").equals(second.drop_columns("churned"))
 
 
-def test_the_champion_is_fitted_once_under_both_its_names(judged: Judged) -> None:
-    assert judged.table["champion"].equals(judged.table["ensemble"])
-    steps = [what for _, _, what in judged.told if what.endswith(": ensemble-all")]
+def test_the_champion_is_fitted_once_under_both_its_names(backtested: Backtested) -> None:
+    assert backtested.table["champion"].equals(backtested.table["ensemble"])
+    steps = [what for _, _, what in backtested.steps if what.endswith(": ensemble-all")]
     assert len(steps) == len(DAYS)
 
 
@@ -198,21 +200,23 @@ def test_unknown_models_and_no_days_are_refused(shop: Warehouse, tmp_path: Path)
         run(shop, tmp_path, days=())
 
 
-def test_the_page_is_one_file_that_asks_for_nothing(judged: Judged) -> None:
-    sources = re.findall(r'src="([^"]{0,22})', judged.page)
+def test_the_page_is_one_file_that_asks_for_nothing(backtested: Backtested) -> None:
+    sources = re.findall(r'src="([^"]{0,22})', backtested.page)
     assert len(sources) == 7
     assert set(sources) == {"data:image/png;base64,"}
-    assert not re.search(r"https?:|@import|url\(", judged.page)
+    assert not re.search(r"https?:|@import|url\(", backtested.page)
 
 
-def test_progress_is_told_to_the_end(judged: Judged) -> None:
+def test_progress_is_reported_to_the_end(backtested: Backtested) -> None:
     steps = 5 * len(DAYS) + 2
-    assert judged.told[-1] == (steps, steps, "done")
-    assert [done for done, _, _ in judged.told] == sorted(done for done, _, _ in judged.told)
+    assert backtested.steps[-1] == (steps, steps, "done")
+    assert [done for done, _, _ in backtested.steps] == sorted(
+        done for done, _, _ in backtested.steps
+    )
 
 
-def test_days_are_taken_once_and_in_order(judged: Judged) -> None:
-    assert judged.report["task"]["as_of"] == [str(day) for day in DAYS]
-    learnt = judged.report["models"]["champion"]["by_as_of"][str(DAYS[0])]["fit"]["days"]
-    assert len(learnt) >= 2
-    assert max(learnt) < str(DAYS[0])
+def test_days_are_taken_once_and_in_order(backtested: Backtested) -> None:
+    assert backtested.report["task"]["as_of"] == [str(day) for day in DAYS]
+    days = backtested.report["models"]["champion"]["by_as_of"][str(DAYS[0])]["fit"]["days"]
+    assert len(days) >= 2
+    assert max(days) < str(DAYS[0])

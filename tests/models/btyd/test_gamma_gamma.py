@@ -21,10 +21,10 @@ def test_parameters_are_those_of_fader_hardie_2013() -> None:
 
 def test_expected_values_are_those_of_fader_hardie_2013() -> None:
     published = SpendModel(p=6.25, q=3.74, v=15.44)
-    said = published.expected_value(np.array([2.0, 1.0, 0.0]), np.array([22.35, 11.77, np.nan]))
+    expected = published.expected_value(np.array([2.0, 1.0, 0.0]), np.array([22.35, 11.77, np.nan]))
     # The formula by hand, and what lifetimes' documentation lists for the first customers.
-    np.testing.assert_allclose(said[0], (15.44 + 2 * 22.35) * 6.25 / (6.25 * 2 + 3.74 - 1))
-    np.testing.assert_allclose(said, [24.66, 18.91, 35.17], atol=0.06)
+    np.testing.assert_allclose(expected[0], (15.44 + 2 * 22.35) * 6.25 / (6.25 * 2 + 3.74 - 1))
+    np.testing.assert_allclose(expected, [24.66, 18.91, 35.17], atol=0.06)
     np.testing.assert_allclose(
         FITTED.expected_value(PAYMENTS[:6], MEANS[:6]),
         [24.66, 18.91, 35.17, 35.17, 35.17, 71.46],
@@ -33,7 +33,7 @@ def test_expected_values_are_those_of_fader_hardie_2013() -> None:
 
 
 def test_the_gradient_is_the_slope_of_the_log_likelihood() -> None:
-    payments, means = gamma_gamma._told(PAYMENTS, MEANS)
+    payments, means = gamma_gamma._with_payments(PAYMENTS, MEANS)
     for at in ([6.0, 4.0, 15.0], [1.0, 2.0, 3.0]):
         gradient = gamma_gamma._log_likelihood(np.array(at), payments, means)[1]
         for j in range(3):
@@ -54,21 +54,21 @@ def _simulated(count: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 def test_simulated_parameters_and_means_are_recovered() -> None:
     payments, means, true = _simulated(30_000, seed=6)
-    found = gamma_gamma.fit(payments, means)
-    for said, wanted in ((found.p, 5), (found.q, 4), (found.v, 2_000)):
-        assert said == pytest.approx(wanted, rel=0.08)
-    error = found.expected_value(payments, means) - true
+    fitted = gamma_gamma.fit(payments, means)
+    for value, true_value in ((fitted.p, 5), (fitted.q, 4), (fitted.v, 2_000)):
+        assert value == pytest.approx(true_value, rel=0.08)
+    error = fitted.expected_value(payments, means) - true
     assert abs(error.mean()) < 4 * error.std() / np.sqrt(len(error))
     assert error.std() < 0.9 * (means - true).std()
 
 
-def test_expected_values_lie_between_the_own_mean_and_that_of_all() -> None:
+def test_expected_values_lie_between_the_customers_mean_and_that_of_all() -> None:
     of_all = FITTED.expected_value(np.zeros(1), np.zeros(1))[0]
-    own = np.array([of_all / 3, of_all * 3])
+    means = np.array([of_all / 3, of_all * 3])
     for payments in (1.0, 5.0, 500.0):
-        said = FITTED.expected_value(np.full(2, payments), own)
-        assert own[0] < said[0] < of_all < said[1] < own[1]
-    np.testing.assert_allclose(said, own, rtol=0.01)
+        expected = FITTED.expected_value(np.full(2, payments), means)
+        assert means[0] < expected[0] < of_all < expected[1] < means[1]
+    np.testing.assert_allclose(expected, means, rtol=0.01)
 
 
 def test_the_unit_of_money_and_the_order_of_customers_change_nothing() -> None:
@@ -93,11 +93,11 @@ def test_the_unit_of_money_and_the_order_of_customers_change_nothing() -> None:
 def test_payments_that_decide_nothing_give_a_sound_model_that_says_so(
     payments: list[float], means: list[float]
 ) -> None:
-    found = gamma_gamma.fit(np.array(payments, float), np.array(means, float))
-    assert found.has_weak_prior
-    said = found.expected_value(PAYMENTS[:50], MEANS[:50])
-    assert np.isfinite(said).all()
-    assert (said > 0).all()
+    fitted = gamma_gamma.fit(np.array(payments, float), np.array(means, float))
+    assert fitted.has_weak_prior
+    expected = fitted.expected_value(PAYMENTS[:50], MEANS[:50])
+    assert np.isfinite(expected).all()
+    assert (expected > 0).all()
 
 
 @pytest.mark.parametrize(("payments", "mean"), [(-1, 5), (2, -5), (2, np.nan), (np.inf, 2)])

@@ -6,10 +6,10 @@ import ibis
 import pyarrow as pa
 import pytest
 
-from retention_ml.features.inputs import stored
-from retention_ml.features.local_time import day_number
+from retention_ml.clock import day_number
+from retention_ml.features.inputs import stored_inputs
 from retention_ml.features.roll_up import roll_up
-from retention_ml.models.btyd.histories import Histories
+from retention_ml.models.btyd.purchase_summary import PurchaseSummary
 from retention_ml.models.training.purchase_histories import purchase_histories, read_histories
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
@@ -20,24 +20,24 @@ from tests.worlds.features import in_zone, late_shop, rows_of
 
 def _histories(warehouse: Warehouse, day: date) -> dict[str, dict[str, float]]:
     number = day_number(day)
-    table = warehouse.read(purchase_histories(stored([number]).customer_day, number))
+    table = warehouse.read(purchase_histories(stored_inputs([number]).customer_day, number))
     assert table.schema.field("repeats_count").type == pa.int64()
     assert table.schema.field("day_value_cents").type == pa.float64()
-    found = {row["customer_id"]: row for row in table.to_pylist()}
-    assert len(found) == table.num_rows
-    return found
+    histories = {row["customer_id"]: row for row in table.to_pylist()}
+    assert len(histories) == table.num_rows
+    return histories
 
 
 def _assert_they_agree(warehouse: Warehouse, settings: Settings, day: date) -> None:
-    found = _histories(warehouse, day)
+    histories = _histories(warehouse, day)
     features = {row["customer_id"]: row for row in rows_of(warehouse, settings, [day]).to_pylist()}
     assert len(features) >= 3
-    assert set(features) < set(found), "nobody has been silent for longer than active_days"
-    for customer, own in features.items():
-        history = found[customer]
-        assert history["repeats_count"] == own["purchase_days_count"] - 1
-        assert history["tenure_days"] == own["tenure_days"]
-        assert history["last_at_days"] == own["tenure_days"] - own["recency_days"]
+    assert set(features) < set(histories), "nobody has been silent for longer than active_days"
+    for customer, row in features.items():
+        history = histories[customer]
+        assert history["repeats_count"] == row["purchase_days_count"] - 1
+        assert history["tenure_days"] == row["tenure_days"]
+        assert history["last_at_days"] == row["tenure_days"] - row["recency_days"]
 
 
 def test_they_agree_with_the_features_of_a_plain_history(
@@ -59,7 +59,7 @@ def test_they_agree_with_the_features_when_deliveries_come_late_and_are_correcte
         _assert_they_agree(warehouse, settings, day)
     # A reading that takes every rollup row for known from the start sees corrections too early.
     number = day_number(days[0])
-    rollup = stored([number]).customer_day
+    rollup = stored_inputs([number]).customer_day
     naive = rollup.mutate(known_from_day=ibis.literal(0, "int64"))
     assert warehouse.read(purchase_histories(naive, number)).num_rows > 0
     assert _sorted(warehouse, naive, number) != _sorted(warehouse, rollup, number)
@@ -76,19 +76,19 @@ def test_everybody_who_ever_bought_is_there_with_the_mean_paid_on_a_purchase_day
     shops.random_shop(warehouse, customers=60, seed=9)
     roll_up(warehouse, settings=settings)
     day = date(2025, 1, 15)
-    found = _histories(warehouse, day)
+    histories = _histories(warehouse, day)
     expected = oracle.features(
         warehouse, day, active_days=10_000, timezone=settings.calendar.timezone
     )
-    assert set(found) == set(expected)
-    for customer, own in expected.items():
-        paid, days = own["revenue_cents"], own["purchase_days_count"]
+    assert set(histories) == set(expected)
+    for customer, features in expected.items():
+        paid, days = features["revenue_cents"], features["purchase_days_count"]
         assert paid is not None
         assert days is not None
-        assert found[customer]["day_value_cents"] == pytest.approx(paid / days)
+        assert histories[customer]["day_value_cents"] == pytest.approx(paid / days)
 
 
-def test_what_happens_or_is_learnt_later_changes_no_history(
+def test_what_happens_or_is_loaded_later_changes_no_history(
     warehouse: Warehouse, settings: Settings
 ) -> None:
     shops.random_shop(warehouse, customers=60, seed=9)
@@ -116,17 +116,17 @@ def test_histories_read_are_those_of_the_table(warehouse: Warehouse, settings: S
     shops.random_shop(warehouse, customers=60, seed=9)
     roll_up(warehouse, settings=settings)
     number = day_number(date(2025, 1, 15))
-    found = read_histories(warehouse, as_of_day=number)
+    summary = read_histories(warehouse, as_of_day=number)
     rows = _histories(warehouse, date(2025, 1, 15)).values()
-    assert found.customers == len(rows)
+    assert summary.customers == len(rows)
     triples = sorted((r["repeats_count"], r["last_at_days"], r["tenure_days"]) for r in rows)
-    told = zip(found.repeats, found.last_at, found.observed, found.counts, strict=True)
-    assert [triple for *triple, count in told for _ in range(int(count))] == [
+    counted = zip(summary.frequency, summary.recency, summary.T, summary.counts, strict=True)
+    assert [triple for *triple, count in counted for _ in range(int(count))] == [
         list(triple) for triple in triples
     ]
 
 
 def test_a_shop_without_orders_has_no_histories(warehouse: Warehouse, settings: Settings) -> None:
-    found = read_histories(warehouse, as_of_day=20_000)
-    assert isinstance(found, Histories)
-    assert found.customers == len(found) == 0
+    summary = read_histories(warehouse, as_of_day=20_000)
+    assert isinstance(summary, PurchaseSummary)
+    assert summary.customers == len(summary) == 0

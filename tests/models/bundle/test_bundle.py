@@ -10,8 +10,8 @@ import pytest
 from retention_ml.errors import UnfitModel, UsageError
 from retention_ml.models.bundle import bundle as bundle_module
 from retention_ml.models.bundle.bundle import Bundle
-from retention_ml.models.training.candidates import NAMES, candidate
-from retention_ml.models.training.fitting import FittedModel
+from retention_ml.models.training.candidates import CANDIDATES, candidate
+from retention_ml.models.training.fitting import FitContext, FittedModel
 from retention_ml.statistics.arrays import logit
 from tests.worlds import samples
 
@@ -21,7 +21,10 @@ def fitted() -> dict[str, FittedModel]:
     """Every candidate fitted on the same small world."""
     rows = samples.rows(1_500)
     return {
-        name: candidate(name).fit(rows, seed=7, threads=2, trials=2, seconds=30) for name in NAMES
+        name: candidate(name).fit(
+            rows, FitContext(seed=7, threads=2, tuning_trials=2, tuning_seconds=30)
+        )
+        for name in CANDIDATES
     }
 
 
@@ -32,13 +35,13 @@ def new() -> pa.Table:
 
 
 def test_the_set_of_candidates_is_the_expected_one() -> None:
-    assert NAMES == (
+    assert tuple(CANDIDATES) == (
         "recency", "rfm_logistic", "bg_nbd", "mbg_nbd", "lightgbm_default", "lightgbm_tuned",
         "logistic", "random_forest", "lightgbm", "ensemble",
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CANDIDATES)
 def test_a_bundle_written_and_loaded_predicts_the_same(
     name: str, fitted: dict[str, FittedModel], new: pa.Table, tmp_path: Path
 ) -> None:
@@ -46,15 +49,15 @@ def test_a_bundle_written_and_loaded_predicts_the_same(
     loaded = Bundle.load(made.write(tmp_path / "bundle"), made.sha256)
     assert loaded.sha256 == made.sha256
     assert loaded.manifest["as_of"] == "2026-03-01"
-    said = loaded.predict(new)
-    np.testing.assert_array_equal(said, made.predict(new))
+    predictions = loaded.predict(new)
+    np.testing.assert_array_equal(predictions, made.predict(new))
     values = made.values(new)
-    np.testing.assert_allclose(said, fitted[name].predict_proba(values), rtol=0, atol=1e-12)
-    assert said.min() > 0
-    assert said.max() < 1
+    np.testing.assert_allclose(predictions, fitted[name].predict_proba(values), rtol=0, atol=1e-12)
+    assert predictions.min() > 0
+    assert predictions.max() < 1
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CANDIDATES)
 def test_contributions_and_base_add_up_to_the_log_odds(
     name: str, fitted: dict[str, FittedModel], new: pa.Table
 ) -> None:
@@ -67,7 +70,7 @@ def test_contributions_and_base_add_up_to_the_log_odds(
     assert np.abs(added).max() > 0.1
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CANDIDATES)
 def test_a_bundle_holds_text_only(name: str, fitted: dict[str, FittedModel]) -> None:
     for content in fitted[name].to_bundle(name).contents.values():
         assert content.isascii()
@@ -192,7 +195,7 @@ def test_a_text_feature_is_refused(fitted: dict[str, FittedModel], new: pa.Table
         bundle.predict(new.set_column(0, "recency_days", column))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CANDIDATES)
 def test_nobody_gets_no_predictions(
     name: str, fitted: dict[str, FittedModel], new: pa.Table
 ) -> None:
@@ -201,10 +204,10 @@ def test_nobody_gets_no_predictions(
     assert bundle.contributions(new.slice(0, 0))[0].shape == (0, len(bundle.features))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CANDIDATES)
 def test_a_customer_of_whom_nothing_is_known_gets_a_finite_probability(
     name: str, fitted: dict[str, FittedModel], new: pa.Table
 ) -> None:
     nothing = pa.table({feature: pa.nulls(3, pa.float64()) for feature in new.column_names})
-    said = fitted[name].to_bundle(name).predict(nothing)
-    assert np.isfinite(said).all()
+    predictions = fitted[name].to_bundle(name).predict(nothing)
+    assert np.isfinite(predictions).all()

@@ -15,7 +15,8 @@ from retention_ml.labels.definition import churn_definition
 from retention_ml.models.bundle.bundle import Bundle
 from retention_ml.models.registry.mlflow_registry import Registry
 from retention_ml.models.training.candidates import ensemble
-from retention_ml.models.training.training_data import days_of, material
+from retention_ml.models.training.fitting import FitContext
+from retention_ml.models.training.training_data import load_training_data, training_days
 from retention_ml.scores.score import score
 from tests.models.conftest import Trained
 
@@ -72,14 +73,16 @@ def scored(shop: Trained) -> tuple[dict[str, float], str]:
 
 
 def ensemble_of(shop: Trained) -> Bundle:
-    """An ensemble of the shop's day, with one member of each way to learn and the newest day's."""
+    """An ensemble of the shop's day, with one member of each learner and the newest day's."""
     settings = shop.settings
-    needed = days_of(shop.warehouse, settings=settings, as_of=shop.as_of)
+    needed = training_days(shop.warehouse, settings=settings, as_of=shop.as_of)
     build.ensure(shop.warehouse, settings=settings, days=[*needed, shop.as_of])
-    learnt = material(shop.warehouse, settings=settings, as_of=shop.as_of)
+    training_data = load_training_data(shop.warehouse, settings=settings, as_of=shop.as_of)
     definition = churn_definition(settings)
     quick = tuple(one for one in ensemble.RECIPES if one.name not in _SLOW)
-    return ensemble.fit(learnt.rows, seed=1, threads=1, recipes=quick).to_bundle(
+    return ensemble.fit(
+        training_data.sample, FitContext(seed=1, threads=1), recipes=quick
+    ).to_bundle(
         "ensemble",
         definition=definition.to_dict(),
         definition_hash=definition.hash,
@@ -104,16 +107,16 @@ def test_three_lines_of_plain_mlflow_say_what_the_scoring_run_wrote(
         tags={"bundle_sha256": bundle.sha256, "model_name": "ensemble"},
         description="ensemble",
     )
-    registry.point("champion", made.version)
+    registry.set_alias("champion", made.version)
     written, version = scored(shop)
     assert version == made.version == "2"
-    said = asked(shop, tmp_path)
-    assert _apart(said, written) < 1e-9
+    predictions = asked(shop, tmp_path)
+    assert _apart(predictions, written) < 1e-9
     # The negative control: the champion before says something else.
-    assert _apart(said, before) > 0.01
+    assert _apart(predictions, before) > 0.01
 
 
-def _apart(said: dict[str, float], written: dict[str, float]) -> float:
+def _apart(predictions: dict[str, float], written: dict[str, float]) -> float:
     assert len(written) > 100
-    assert set(said) == set(written)
-    return max(abs(said[name] - written[name]) for name in written)
+    assert set(predictions) == set(written)
+    return max(abs(predictions[name] - written[name]) for name in written)

@@ -8,12 +8,13 @@ import pytest
 from retention_ml.models.bundle import sandbox
 from retention_ml.models.bundle.bundle import Bundle, digest
 from retention_ml.models.training.candidates import candidate
+from retention_ml.models.training.fitting import FitContext
 from tests.worlds.samples import rows, table
 
 
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
-    fitted = candidate("lightgbm_default").fit(rows(800), seed=1, threads=1)
+    fitted = candidate("lightgbm_default").fit(rows(800), FitContext(seed=1, threads=1))
     return fitted.to_bundle("lightgbm_default")
 
 

@@ -12,7 +12,7 @@ import pytest
 from retention_ml.errors import UnfitModel
 from retention_ml.features.catalogue import FEATURE_NAMES
 from retention_ml.labels.definition import ChurnDefinition
-from retention_ml.models.btyd.nbd import BuyTillYouDie
+from retention_ml.models.btyd.nbd import BetaGeoNBD
 from retention_ml.models.bundle.bundle import Bundle
 from retention_ml.models.bundle.starter import shipped
 from retention_ml.models.predictors.paced import FEATURES, Paced
@@ -60,15 +60,15 @@ def test_the_card_is_that_of_the_version_and_says_what_it_is_not() -> None:
 
 
 def test_a_shop_gets_the_shipped_trees_asked_about_its_own_window() -> None:
-    found = shipped.starter(MONTH)
-    assert isinstance(found.predictor, Paced)
-    assert found.predictor.window_days == 28
-    assert found.manifest["definition_hash"] == MONTH.hash
-    assert found.manifest["shipped_sha256"] == shipped.shipped().sha256
-    assert shipped.starter(MONTH).sha256 == found.sha256
+    starter = shipped.starter(MONTH)
+    assert isinstance(starter.predictor, Paced)
+    assert starter.predictor.window_days == 28
+    assert starter.manifest["definition_hash"] == MONTH.hash
+    assert starter.manifest["shipped_sha256"] == shipped.shipped().sha256
+    assert shipped.starter(MONTH).sha256 == starter.sha256
     later = ChurnDefinition(active_days=90, lead_days=7, horizon_days=28)
     assert shipped.starter(later).predictor.window_days == 35  # type: ignore[attr-defined]
-    assert shipped.starter(later).sha256 != found.sha256
+    assert shipped.starter(later).sha256 != starter.sha256
 
 
 def test_time_has_no_unit_of_its_own() -> None:
@@ -106,14 +106,14 @@ def test_a_shop_without_gaps_and_with_empty_columns_is_scored() -> None:
         if name not in WITHOUT_GAPS:
             place = table.column_names.index(name)
             table = table.set_column(place, name, pa.nulls(table.num_rows))
-    found = shipped.starter(MONTH).predict(table)
-    assert np.all((found > 0) & (found < 1))
-    assert len(np.unique(found)) > 10
+    probability = shipped.starter(MONTH).predict(table)
+    assert np.all((probability > 0) & (probability < 1))
+    assert len(np.unique(probability)) > 10
 
 
 @pytest.mark.parametrize("seed", [5, 6, 7])
 def test_it_orders_customers_of_a_shop_it_never_saw_better_than_their_recency(seed: int) -> None:
-    process = BuyTillYouDie(r=0.8, alpha=20.0, a=0.8, b=2.5, modified=False)
+    process = BetaGeoNBD(r=0.8, alpha=20.0, a=0.8, b=2.5, modified=False)
     draw = np.random.default_rng(seed)
     observed = draw.integers(60, 400, 4_000).astype(np.float64)
     repeats, last_at, later = btyd.simulate(process, observed, 28.0, seed=seed)
@@ -126,9 +126,9 @@ def test_it_orders_customers_of_a_shop_it_never_saw_better_than_their_recency(se
     active = values[:, 0] <= 90
     probability = shipped.starter(MONTH).predict(_table(values[active]))
     churned = (later == 0)[active].astype(np.float64)
-    own = score(probability, churned)["roc_auc"][0]
-    recency = score(values[active, 0] / 400, churned)["roc_auc"][0]
-    assert own > recency + 0.02
+    starter_auc = score(probability, churned)["roc_auc"][0]
+    recency_auc = score(values[active, 0] / 400, churned)["roc_auc"][0]
+    assert starter_auc > recency_auc + 0.02
 
 
 def _flip(folder: Path) -> None:
@@ -191,6 +191,6 @@ def test_other_features_are_refused() -> None:
 
 def test_the_bundle_comes_back_from_its_files_bit_by_bit(tmp_path: Path) -> None:
     made = shipped.starter(MONTH)
-    found = Bundle.load(made.write(tmp_path / "bundle"), made.sha256)
+    loaded = Bundle.load(made.write(tmp_path / "bundle"), made.sha256)
     table = _table(_customers(80, 8))
-    assert np.array_equal(found.predict(table), made.predict(table))
+    assert np.array_equal(loaded.predict(table), made.predict(table))

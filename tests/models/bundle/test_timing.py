@@ -8,16 +8,17 @@ import pytest
 
 from retention_ml.errors import UnfitModel
 from retention_ml.models.btyd.gamma_gamma import SpendModel
-from retention_ml.models.btyd.histories import Histories
-from retention_ml.models.btyd.nbd import BuyTillYouDie
+from retention_ml.models.btyd.nbd import BetaGeoNBD
+from retention_ml.models.btyd.purchase_summary import PurchaseSummary
 from retention_ml.models.bundle import timing
 from retention_ml.models.bundle.bundle import Bundle
 from retention_ml.models.training.candidates import candidate
+from retention_ml.models.training.fitting import FitContext
 from tests.models.conftest import Trained
 from tests.worlds import samples
 from tests.worlds.btyd import simulate
 
-PROCESS = BuyTillYouDie(r=0.9, alpha=35.0, a=0.8, b=3.0, modified=True)
+PROCESS = BetaGeoNBD(r=0.9, alpha=35.0, a=0.8, b=3.0, modified=True)
 SPEND = SpendModel(p=5.0, q=4.0, v=1500.0)
 SHOP = timing.Timing(process=PROCESS, spend=SPEND, lead_days=0, horizon_days=28)
 
@@ -34,13 +35,13 @@ def _shop(customers: int = 8_000) -> tuple[np.ndarray, ...]:
 
 def test_process_and_spending_of_a_known_shop_are_recovered() -> None:
     repeats, last_at, observed, values = _shop()
-    told = timing.fit(
-        Histories.of(repeats, last_at, observed, values), lead_days=2, horizon_days=28
+    fitted = timing.fit(
+        PurchaseSummary.of(repeats, last_at, observed, values), lead_days=2, horizon_days=28
     )
-    assert told.spend is not None
-    assert told.reach_days == 30
-    assert told.process.r / told.process.alpha == pytest.approx(0.9 / 35.0, rel=0.1)
-    mean = told.spend.p * told.spend.v / (told.spend.q - 1)
+    assert fitted.spend is not None
+    assert fitted.reach_days == 30
+    assert fitted.process.r / fitted.process.alpha == pytest.approx(0.9 / 35.0, rel=0.1)
+    mean = fitted.spend.p * fitted.spend.v / (fitted.spend.q - 1)
     assert mean == pytest.approx(5.0 * 1500.0 / 3.0, rel=0.05)
 
 
@@ -48,7 +49,7 @@ def test_the_order_of_customers_changes_nothing() -> None:
     rows = np.array(_shop(500))
     order = np.random.default_rng(1).permutation(500)
     one, other = (
-        timing.fit(Histories.of(*some), lead_days=0, horizon_days=28)
+        timing.fit(PurchaseSummary.of(*some), lead_days=0, horizon_days=28)
         for some in (rows, rows[:, order])
     )
     assert one == other
@@ -56,14 +57,16 @@ def test_the_order_of_customers_changes_nothing() -> None:
 
 def test_few_who_bought_twice_say_nothing_of_spending() -> None:
     once = np.zeros(400)
-    told = timing.fit(Histories.of(once, once, once + 50, once + 900), lead_days=0, horizon_days=28)
-    assert told.spend is None
-    assert told.process.has_weak_prior
-    assert timing.Timing.from_dict(told.to_dict()) == told
+    fitted = timing.fit(
+        PurchaseSummary.of(once, once, once + 50, once + 900), lead_days=0, horizon_days=28
+    )
+    assert fitted.spend is None
+    assert fitted.process.has_weak_prior
+    assert timing.Timing.from_dict(fitted.to_dict()) == fitted
 
 
 def test_payments_are_those_of_customers_with_repeats_who_paid() -> None:
-    histories = Histories.of(
+    histories = PurchaseSummary.of(
         np.array([0.0, 2, 1, 3, 1]),
         np.array([0.0, 9, 5, 8, 5]),
         np.array([9.0, 9, 9, 9, 9]),
@@ -74,14 +77,14 @@ def test_payments_are_those_of_customers_with_repeats_who_paid() -> None:
 
 
 def test_it_survives_the_manifest_to_the_last_bit() -> None:
-    model = candidate("recency").fit(samples.rows(400), seed=1, threads=1)
+    model = candidate("recency").fit(samples.rows(400), FitContext(seed=1, threads=1))
     bundle = model.to_bundle("recency", timing=SHOP.to_dict())
     assert timing.of_manifest(Bundle.from_contents(bundle.contents).manifest) == SHOP
 
 
 @pytest.mark.parametrize("meaning", [{}, {"timing": None}])
 def test_a_bundle_without_timing_is_as_good_as_ever(meaning: dict[str, Any]) -> None:
-    model = candidate("recency").fit(samples.rows(400), seed=1, threads=1)
+    model = candidate("recency").fit(samples.rows(400), FitContext(seed=1, threads=1))
     bundle = model.to_bundle("recency", **meaning)
     assert timing.of_manifest(Bundle.from_contents(bundle.contents).manifest) is None
 
@@ -104,7 +107,7 @@ def test_a_bundle_without_timing_is_as_good_as_ever(meaning: dict[str, Any]) -> 
     ],
 )
 def test_unsound_timing_is_refused_on_loading(fault: dict[str, Any]) -> None:
-    model = candidate("recency").fit(samples.rows(400), seed=1, threads=1)
+    model = candidate("recency").fit(samples.rows(400), FitContext(seed=1, threads=1))
     contents = dict(model.to_bundle("recency", timing=SHOP.to_dict()).contents)
     manifest = json.loads(contents["manifest.json"])
     manifest["timing"] = {**manifest["timing"], **fault}
@@ -121,8 +124,8 @@ def test_timing_of_another_shape_is_refused(content: Any) -> None:
 
 def test_every_registered_model_carries_timing_of_its_own_shop(trained: Trained) -> None:
     folder = trained.settings.home / "models" / str(trained.receipt.details["bundle_sha256"])
-    told = timing.of_manifest(Bundle.load(folder).manifest)
-    assert told is not None
-    assert told.spend is not None
-    assert (told.lead_days, told.horizon_days) == (0, trained.settings.churn.horizon_days)
-    assert not told.process.has_weak_prior
+    fitted = timing.of_manifest(Bundle.load(folder).manifest)
+    assert fitted is not None
+    assert fitted.spend is not None
+    assert (fitted.lead_days, fitted.horizon_days) == (0, trained.settings.churn.horizon_days)
+    assert not fitted.process.has_weak_prior

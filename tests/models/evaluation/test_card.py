@@ -1,4 +1,4 @@
-"""What people are shown: card, comparison, figures."""
+"""The model card and the comparison with the champion."""
 
 from datetime import date
 
@@ -6,12 +6,12 @@ import numpy as np
 
 from retention_ml.labels.cutoffs import Plan
 from retention_ml.labels.definition import ChurnDefinition
-from retention_ml.models.evaluation import figures
 from retention_ml.models.evaluation.card import card, strongest
-from retention_ml.models.evaluation.side_by_side import against, table
-from retention_ml.models.registry.description import fitting
-from retention_ml.models.training.runs import flat, shown_beside
-from retention_ml.statistics.metrics import METRICS, Interval
+from retention_ml.models.evaluation.side_by_side import comparison_markdown, table
+from retention_ml.models.registry.description import fit_description
+from retention_ml.models.training.runs import comparison_contents, flat
+from retention_ml.statistics.bootstrap import Interval
+from retention_ml.statistics.metrics import METRICS
 
 VALUES = {
     "recency": {name: Interval(0.6, 0.55, 0.65) for name in METRICS},
@@ -47,8 +47,8 @@ def test_the_card_says_what_how_good_and_what_not() -> None:
 
 def test_the_strongest_features_come_first_and_silent_ones_not_at_all() -> None:
     added = np.array([[0.1, -2.0, 0.0], [0.1, 2.0, 0.0]])
-    found = strongest(added, ["a", "b", "c"], {"b": "what b is"})
-    assert found == [("b", 2.0, "what b is"), ("a", 0.1, "")]
+    drivers = strongest(added, ["a", "b", "c"], {"b": "what b is"})
+    assert drivers == [("b", 2.0, "what b is"), ("a", 0.1, "")]
 
 
 def test_metrics_that_are_not_finite_are_not_sent() -> None:
@@ -79,7 +79,7 @@ EVIDENCE = {
 
 
 def test_candidate_and_champion_stand_side_by_side() -> None:
-    text = against(EVIDENCE)
+    text = comparison_markdown(EVIDENCE)
     assert "| candidate " in text
     assert "| roc auc " in text
     assert "+0.010 (-0.010 … +0.030)" in text
@@ -87,20 +87,20 @@ def test_candidate_and_champion_stand_side_by_side() -> None:
     assert "- open: It is not shown." in text
     assert "| bought on one day | +0.010" in text
     assert "Malta" not in text
-    assert against({"verdict": "keep", "reason": "One class."}) == "One class."
+    assert comparison_markdown({"verdict": "keep", "reason": "One class."}) == "One class."
 
 
 def test_a_card_that_is_too_long_ends_at_a_paragraph_and_says_where_the_whole_is() -> None:
     long = "\n\n".join(["paragraph " * 30] * 40)
-    assert fitting("short") == "short"
-    cut = fitting(long)
+    assert fit_description("short") == "short"
+    cut = fit_description(long)
     assert len(cut) <= 5_000
     assert cut.endswith("is `model_card.md` among the artifacts of the run.\n")
     assert "paragraph \n\nThe whole card" in cut
 
 
 def test_a_comparison_gives_figures_and_metrics_and_none_where_nothing_was_compared() -> None:
-    figures, metrics = shown_beside(EVIDENCE, 0.02)
+    figures, metrics = comparison_contents(EVIDENCE, 0.02)
     assert set(figures) == {"plots/champion_differences.png", "plots/champion_segments.png"}
     assert metrics["roc_auc_minus_champion"] == 0.01
     assert metrics["brier_minus_champion_lower"] == -0.01
@@ -108,25 +108,4 @@ def test_a_comparison_gives_figures_and_metrics_and_none_where_nothing_was_compa
         figure.canvas.draw()
     axes = figures["plots/champion_segments.png"].axes[0]
     assert [text.get_text() for text in axes.get_yticklabels()] == ["bought on one day"]
-    assert shown_beside({"reason": "One class."}, 0.02) == ({}, {})
-
-
-def test_every_figure_is_titled_and_labelled() -> None:
-    draw = np.random.default_rng(1)
-    probability = draw.random(300)
-    outcome = (draw.random(300) < probability).astype(float)
-    drawn = [
-        figures.roc("m", probability, outcome, 0.8),
-        figures.precision_recall("m", probability, outcome, 0.8),
-        figures.calibration("m", probability, outcome, 0.02),
-        figures.lift("m", probability, outcome),
-        figures.contributions(
-            "m", draw.normal(size=(300, 3)), draw.random((300, 3)), ["a", "b", "c"]
-        ),
-        figures.segments("m", probability, outcome, {"all": probability >= 0}),
-    ]
-    for figure in drawn:
-        axes = figure.axes[0]
-        assert axes.get_title(loc="left").startswith("m: ")
-        assert axes.get_xlabel()
-        figure.canvas.draw()
+    assert comparison_contents({"reason": "One class."}, 0.02) == ({}, {})

@@ -1,4 +1,4 @@
-"""The gate is closed in any doubt."""
+"""The gate fails closed."""
 
 from datetime import date
 from typing import Any
@@ -6,19 +6,28 @@ from typing import Any
 import numpy as np
 import pytest
 
-from retention_ml.models.evaluation.checks import Finding
-from retention_ml.models.evaluation.gate import Choice, Gate, beside, choose, first
-from retention_ml.models.evaluation.offline_comparison import Contest
-from retention_ml.models.promotion.challenger_slot import Seat
+from retention_ml.models.evaluation.checks import Check
+from retention_ml.models.evaluation.gate import (
+    Choice,
+    GateDecision,
+    choose,
+    gate_with_champion,
+    gate_without_champion,
+)
+from retention_ml.models.evaluation.offline_comparison import OfflineComparison
+from retention_ml.models.promotion.challenger_slot import ChallengerSlot
 from retention_ml.statistics.arrays import sigmoid
-from retention_ml.statistics.metrics import METRICS, Evaluation, Interval, Predictions, evaluate
+from retention_ml.statistics.bootstrap import Interval
+from retention_ml.statistics.metrics import METRICS, Evaluation, Predictions, evaluate
 
 
 def _evaluation(noise: dict[str, float], count: int = 800) -> Evaluation:
     draw = np.random.default_rng(1)
     truth = 1.5 * draw.normal(size=count)
     outcome = (draw.random(count) < sigmoid(truth)).astype(float)
-    models = {name: sigmoid(truth + own * draw.normal(size=count)) for name, own in noise.items()}
+    models = {
+        name: sigmoid(truth + spread * draw.normal(size=count)) for name, spread in noise.items()
+    }
     return evaluate(
         Predictions(
             days=np.zeros(count, dtype=np.int64),
@@ -31,8 +40,8 @@ def _evaluation(noise: dict[str, float], count: int = 800) -> Evaluation:
     )
 
 
-HELD = (Finding(what="megabytes", outcome="passed", sentence="It is small."),)
-BROKEN = (Finding(what="megabytes", outcome="failed", sentence="It is too large."),)
+LIMITS_MET = (Check(name="megabytes", status="passed", message="It is small."),)
+LIMITS_BROKEN = (Check(name="megabytes", status="failed", message="It is too large."),)
 
 
 def _choose(evaluation: Any, **more: Any) -> Choice:
@@ -40,25 +49,33 @@ def _choose(evaluation: Any, **more: Any) -> Choice:
     return choose(evaluation, **{**options, **more})
 
 
-def _beside(choice: Choice, contest: Contest | None, **more: Any) -> Gate:
-    options = {"held": HELD, "seat": None, "decides": "outcomes", "mode": "automatic", **more}
-    return beside(choice, contest, options.pop("held"), **options)
+def _gate(choice: Choice, comparison: OfflineComparison | None, **more: Any) -> GateDecision:
+    options = {
+        "limits": LIMITS_MET,
+        "slot": None,
+        "decides": "outcomes",
+        "mode": "automatic",
+        **more,
+    }
+    return gate_with_champion(choice, comparison, options.pop("limits"), **options)
 
 
-def _contest(verdict: Any) -> Contest:
-    return Contest(verdict=verdict, reason=f"It is {verdict}.", evidence={"verdict": verdict})
+def _comparison(verdict: Any) -> OfflineComparison:
+    return OfflineComparison(
+        verdict=verdict, reason=f"It is {verdict}.", evidence={"verdict": verdict}
+    )
 
 
 CLEAR = _evaluation({"recency": 4.0, "lightgbm": 0.1, "logistic": 1.0})
 NOISE = _evaluation({"recency": 1.0, "lightgbm": 1.0})
 
 
-def test_clear_evidence_without_a_champion_promotes_the_best_and_seats_no_challenger() -> None:
+def test_clear_evidence_without_a_champion_promotes_the_best_and_makes_no_challenger() -> None:
     choice = _choose(CLEAR)
-    said = first(choice, HELD)
-    assert (said.verdict, choice.best, said.is_challenger) == ("promote", "lightgbm", False)
-    assert "The interval lies above zero" in said.reason
-    assert said.evidence["roc_auc_difference_lower"] > 0
+    decision = gate_without_champion(choice, LIMITS_MET)
+    assert (decision.verdict, choice.best, decision.is_challenger) == ("promote", "lightgbm", False)
+    assert "The interval lies above zero" in decision.reason
+    assert decision.evidence["roc_auc_difference_lower"] > 0
 
 
 def test_among_near_equals_the_preferred_candidate_is_best() -> None:
@@ -73,9 +90,9 @@ def test_a_candidate_that_is_clearly_better_than_the_preferred_one_is_best() -> 
 
 
 def test_a_candidate_within_noise_of_the_baseline_is_not_promoted() -> None:
-    said = first(_choose(NOISE), HELD)
-    assert (said.verdict, said.is_challenger) == ("inconclusive", True)
-    assert "The interval holds zero" in said.reason
+    decision = gate_without_champion(_choose(NOISE), LIMITS_MET)
+    assert (decision.verdict, decision.is_challenger) == ("inconclusive", True)
+    assert "The interval holds zero" in decision.reason
 
 
 def test_a_tie_is_not_promoted() -> None:
@@ -85,46 +102,52 @@ def test_a_tie_is_not_promoted() -> None:
         draws={**world.draws, "copy": world.draws["recency"]},
     )
     assert _choose(tied).best is None
-    said = first(_choose(tied), HELD)
-    assert (said.verdict, said.is_challenger) == ("keep", False)
+    decision = gate_without_champion(_choose(tied), LIMITS_MET)
+    assert (decision.verdict, decision.is_challenger) == ("keep", False)
 
 
-def test_a_candidate_that_is_worse_than_the_recency_rule_is_not_even_challenger() -> None:
+def test_a_candidate_that_is_worse_than_the_recency_baseline_is_not_even_challenger() -> None:
     choice = _choose(_evaluation({"recency": 0.1, "lightgbm": 5.0}))
     assert choice.best is None
     assert "no better" in choice.reason
-    for said in (first(choice, HELD), _beside(choice, _contest("promote"))):
-        assert (said.verdict, said.is_challenger) == ("keep", False)
+    for decision in (
+        gate_without_champion(choice, LIMITS_MET),
+        _gate(choice, _comparison("promote")),
+    ):
+        assert (decision.verdict, decision.is_challenger) == ("keep", False)
 
 
 def test_a_model_beyond_a_limit_is_not_promoted_with_or_without_a_champion() -> None:
-    for said in (first(_choose(CLEAR), BROKEN), _beside(_choose(CLEAR), None, held=BROKEN)):
-        assert (said.verdict, said.is_challenger) == ("keep", False)
-        assert "It is too large." in said.reason
+    for decision in (
+        gate_without_champion(_choose(CLEAR), LIMITS_BROKEN),
+        _gate(_choose(CLEAR), None, limits=LIMITS_BROKEN),
+    ):
+        assert (decision.verdict, decision.is_challenger) == ("keep", False)
+        assert "It is too large." in decision.reason
 
 
 @pytest.mark.parametrize(("churned", "retained"), [(0, 500), (500, 0), (24, 500), (500, 3)])
 def test_too_few_of_one_outcome_promotes_nobody(churned: int, retained: int) -> None:
     choice = _choose(CLEAR, churned=churned, retained=retained)
     assert choice.best is None
-    assert "at least 25 of each are needed" in first(choice, HELD).reason
+    assert "at least 25 of each are needed" in gate_without_champion(choice, LIMITS_MET).reason
 
 
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("field", [0, 1, 2])
 def test_a_metric_that_is_not_finite_takes_its_candidate_out(metric: str, field: int) -> None:
-    own = dict(CLEAR.values["lightgbm"])
-    numbers = [own[metric].value, own[metric].lower, own[metric].upper]
+    metrics = dict(CLEAR.values["lightgbm"])
+    numbers = [metrics[metric].value, metrics[metric].lower, metrics[metric].upper]
     numbers[field] = float("nan")
-    own[metric] = Interval(*numbers)
-    choice = _choose(Evaluation(values={**CLEAR.values, "lightgbm": own}, draws=CLEAR.draws))
+    metrics[metric] = Interval(*numbers)
+    choice = _choose(Evaluation(values={**CLEAR.values, "lightgbm": metrics}, draws=CLEAR.draws))
     assert choice.best == "logistic"
     assert choice.evidence["not_finite"] == ["lightgbm"]
 
 
 def test_a_baseline_that_is_not_finite_promotes_nobody() -> None:
-    own = {name: Interval(float("nan"), 0, 1) for name in METRICS}
-    choice = _choose(Evaluation(values={**CLEAR.values, "recency": own}, draws=CLEAR.draws))
+    metrics = {name: Interval(float("nan"), 0, 1) for name in METRICS}
+    choice = _choose(Evaluation(values={**CLEAR.values, "recency": metrics}, draws=CLEAR.draws))
     assert choice.best is None
 
 
@@ -140,65 +163,69 @@ def test_a_baseline_that_is_not_finite_promotes_nobody() -> None:
     ],
     ids=["nothing", "only the baseline", "no baseline", "no draws", "no metrics", "None"],
 )
-def test_what_cannot_be_judged_promotes_nobody(evaluation: Any) -> None:
+def test_what_cannot_be_evaluated_promotes_nobody(evaluation: Any) -> None:
     choice = _choose(evaluation)
-    said = first(choice, HELD)
-    assert (choice.best, said.verdict, said.is_challenger) == (None, "keep", False)
-    assert said.reason.endswith(".")
+    decision = gate_without_champion(choice, LIMITS_MET)
+    assert (choice.best, decision.verdict, decision.is_challenger) == (None, "keep", False)
+    assert decision.reason.endswith(".")
 
 
 @pytest.mark.parametrize("decides", ["outcomes", "offline"])
 @pytest.mark.parametrize("mode", ["automatic", "approval"])
 @pytest.mark.parametrize("verdict", ["promote", "inconclusive", "keep", None])
-@pytest.mark.parametrize("seat", [None, Seat(version="7", until=date(2026, 3, 1))])
+@pytest.mark.parametrize("slot", [None, ChallengerSlot(version="7", until=date(2026, 3, 1))])
 @pytest.mark.parametrize("world", [CLEAR, NOISE], ids=["clear", "noise"])
 def test_only_a_better_candidate_is_promoted_and_only_where_the_comparison_decides(
-    decides: str, mode: str, verdict: str | None, seat: Seat | None, world: Evaluation
+    decides: str, mode: str, verdict: str | None, slot: ChallengerSlot | None, world: Evaluation
 ) -> None:
     choice = _choose(world)
-    contest = None if verdict is None else _contest(verdict)
-    said = _beside(choice, contest, decides=decides, mode=mode, seat=seat)
+    comparison = None if verdict is None else _comparison(verdict)
+    decision = _gate(choice, comparison, decides=decides, mode=mode, slot=slot)
     may = choice.is_shown and (verdict, decides, mode) == ("promote", "offline", "automatic")
-    assert (said.verdict == "promote") == may
-    assert not (said.is_challenger and seat)
-    assert not (said.is_challenger and verdict == "keep")
-    assert not (said.is_challenger and said.verdict != "inconclusive")
-    if said.verdict == "inconclusive":
-        assert said.is_challenger
+    assert (decision.verdict == "promote") == may
+    assert not (decision.is_challenger and slot)
+    assert not (decision.is_challenger and verdict == "keep")
+    assert not (decision.is_challenger and decision.verdict != "inconclusive")
+    if decision.verdict == "inconclusive":
+        assert decision.is_challenger
 
 
-def test_the_seat_on_trial_is_named_with_its_last_day() -> None:
-    seat = Seat(version="7", until=date(2026, 3, 1))
-    said = _beside(_choose(CLEAR), _contest("inconclusive"), seat=seat)
-    assert said.verdict == "keep"
-    assert "Version 7 is on trial" in said.reason
-    assert "until 2026-03-01 at most" in said.reason
-    assert said.evidence["seat_of_version"] == "7"
+def test_the_version_on_trial_is_named_with_its_last_day() -> None:
+    slot = ChallengerSlot(version="7", until=date(2026, 3, 1))
+    decision = _gate(_choose(CLEAR), _comparison("inconclusive"), slot=slot)
+    assert decision.verdict == "keep"
+    assert "Version 7 is on trial" in decision.reason
+    assert "until 2026-03-01 at the latest" in decision.reason
+    assert decision.evidence["seat_of_version"] == "7"
 
 
-def test_without_a_champion_the_seat_on_trial_is_kept_unless_the_candidate_is_shown() -> None:
-    seat = Seat(version="7", until=date(2026, 3, 1))
-    said = first(_choose(NOISE), HELD, seat=seat)
-    assert (said.verdict, said.is_challenger) == ("keep", False)
-    assert "Version 7 is on trial beside the starter" in said.reason
-    assert "until 2026-03-01" in said.reason
-    assert first(_choose(NOISE), HELD).is_challenger
-    assert first(_choose(CLEAR), HELD, seat=seat).verdict == "promote"
+def test_without_a_champion_the_version_on_trial_stays_unless_the_candidate_is_shown_better() -> (
+    None
+):
+    slot = ChallengerSlot(version="7", until=date(2026, 3, 1))
+    decision = gate_without_champion(_choose(NOISE), LIMITS_MET, slot=slot)
+    assert (decision.verdict, decision.is_challenger) == ("keep", False)
+    assert "Version 7 is on trial against the starter" in decision.reason
+    assert "until 2026-03-01" in decision.reason
+    assert gate_without_champion(_choose(NOISE), LIMITS_MET).is_challenger
+    assert gate_without_champion(_choose(CLEAR), LIMITS_MET, slot=slot).verdict == "promote"
 
 
-def test_without_a_day_to_compare_on_only_what_beats_the_recency_rule_may_stand() -> None:
-    shown = _beside(_choose(CLEAR), None)
+def test_without_a_day_to_compare_on_only_what_beats_the_recency_baseline_becomes_challenger() -> (
+    None
+):
+    shown = _gate(_choose(CLEAR), None)
     assert (shown.verdict, shown.is_challenger) == ("inconclusive", True)
     assert "cannot be compared yet" in shown.reason
-    noise = _beside(_choose(NOISE), None)
+    noise = _gate(_choose(NOISE), None)
     assert (noise.verdict, noise.is_challenger) == ("keep", False)
 
 
 def test_a_better_candidate_waits_for_a_person_where_one_decides() -> None:
-    said = _beside(_choose(CLEAR), _contest("promote"), decides="offline", mode="approval")
-    assert (said.verdict, said.is_challenger) == ("inconclusive", True)
-    assert said.evidence["awaits_approval"] is True
-    assert "waits for a person's approval" in said.reason
+    decision = _gate(_choose(CLEAR), _comparison("promote"), decides="offline", mode="approval")
+    assert (decision.verdict, decision.is_challenger) == ("inconclusive", True)
+    assert decision.evidence["awaits_approval"] is True
+    assert "waits for a person's approval" in decision.reason
 
 
 def test_the_negative_control_that_swallows_errors_would_promote() -> None:
@@ -211,4 +238,4 @@ def test_the_negative_control_that_swallows_errors_would_promote() -> None:
             return True
 
     assert naive(None)
-    assert first(_choose(None), HELD).verdict == "keep"
+    assert gate_without_champion(_choose(None), LIMITS_MET).verdict == "keep"

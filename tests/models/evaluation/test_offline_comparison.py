@@ -1,4 +1,4 @@
-"""Candidate against champion: better, worse, tied, tiny, one class; closed in any doubt."""
+"""Candidate against champion: better, worse, tied, tiny, one class; it fails closed."""
 
 import json
 from dataclasses import replace
@@ -8,13 +8,20 @@ import numpy as np
 import pytest
 
 from retention_ml.models.evaluation import checks
-from retention_ml.models.evaluation.checks import Demands, Finding, Footprint, limits
-from retention_ml.models.evaluation.offline_comparison import CANDIDATE, CHAMPION, Contest, contest
+from retention_ml.models.evaluation.checks import Check, Footprint, hard_limits
+from retention_ml.models.evaluation.criteria import PromotionCriteria
+from retention_ml.models.evaluation.offline_comparison import (
+    CANDIDATE,
+    CHAMPION,
+    OfflineComparison,
+    compare_offline,
+)
 from retention_ml.statistics.arrays import Bools, Floats, sigmoid
-from retention_ml.statistics.metrics import Interval, Predictions, evaluate
+from retention_ml.statistics.bootstrap import Interval
+from retention_ml.statistics.metrics import Predictions, evaluate
 from retention_ml.statistics.profit import Offer
 
-DEMANDS = Demands(
+CRITERIA = PromotionCriteria(
     auc_margin=0.005,
     segment_margin=0.02,
     ece_max=0.10,
@@ -36,22 +43,22 @@ def _world(
     days: int = 2,
     base: float = 0.0,
 ) -> Predictions:
-    """Every model knows the truth but for noise of its own, and is calibrated for what it knows."""
+    """Every model knows the truth up to its own noise, and is calibrated for what it knows."""
     draw = np.random.default_rng(seed)
     customer = np.tile(np.arange(count // days), days)
     signal = 1.5 * draw.normal(size=len(customer))
     outcome = (draw.random(len(customer)) < sigmoid(signal + base)).astype(float)
 
-    def said(noise: float) -> Floats:
-        kept = 1.5**2 / (1.5**2 + noise**2)
-        seen = kept * (signal + noise * draw.normal(size=len(signal)))
-        return sigmoid(seen / np.sqrt(1 + np.pi / 8 * 1.5**2 * (1 - kept)) + base)
+    def predict(noise: float) -> Floats:
+        share = 1.5**2 / (1.5**2 + noise**2)
+        observed = share * (signal + noise * draw.normal(size=len(signal)))
+        return sigmoid(observed / np.sqrt(1 + np.pi / 8 * 1.5**2 * (1 - share)) + base)
 
     return Predictions(
         days=np.repeat(np.arange(days) + 20_000, count // days),
         groups=customer,
         outcome=outcome,
-        models={CANDIDATE: said(candidate), CHAMPION: said(champion)},
+        models={CANDIDATE: predict(candidate), CHAMPION: predict(champion)},
     )
 
 
@@ -60,29 +67,29 @@ def _segments(world: Predictions) -> dict[str, Bools]:
     return {"bought_once": once, "bought_more": ~once}
 
 
-def _contest(world: Predictions, **more: Any) -> Contest:
+def _compare(world: Predictions, **more: Any) -> OfflineComparison:
     options = {
         "segments": _segments(world),
         "revenue_cents": np.full(len(world.outcome), 50_000.0),
-        "demands": DEMANDS,
+        "criteria": CRITERIA,
         "offer": OFFER,
-        "limits": limits(0.02, LIGHT, DEMANDS),
+        "limits": hard_limits(0.02, LIGHT, CRITERIA),
         "draws": 200,
         "seed": 1,
     }
-    return contest(world, **{**options, **more})
+    return compare_offline(world, **{**options, **more})
 
 
-def _outcomes(found: Contest) -> dict[str, str]:
-    return {finding.what: finding.outcome for finding in found.findings}
+def _statuses(comparison: OfflineComparison) -> dict[str, str]:
+    return {check.name: check.status for check in comparison.checks}
 
 
 def test_a_candidate_that_is_better_in_all_is_promoted_with_every_figure() -> None:
-    found = _contest(_world(candidate=0.1, champion=2.0))
-    assert found.verdict == "promote"
-    assert _outcomes(found)["brier"] == "better"
-    assert "It is better, and no worse in anything that was asked." in found.reason
-    evidence = json.loads(json.dumps(found.evidence, allow_nan=False))
+    comparison = _compare(_world(candidate=0.1, champion=2.0))
+    assert comparison.verdict == "promote"
+    assert _statuses(comparison)["brier"] == "better"
+    assert "It is better, and no worse in any check." in comparison.reason
+    evidence = json.loads(json.dumps(comparison.evidence, allow_nan=False))
     assert evidence["customers"] == 1_500
     assert evidence["predictions"] == 3_000
     assert evidence["days"] == ["2024-10-04", "2024-10-05"]
@@ -90,25 +97,25 @@ def test_a_candidate_that_is_better_in_all_is_promoted_with_every_figure() -> No
         assert set(evidence["metrics"][metric]) == {"candidate", "champion", "difference"}
     assert evidence["segments"]["bought_once"]["is_judged"]
     assert 0 < evidence["tier_moves_share"] < 1
-    assert len(evidence["findings"]) == len(found.findings)
+    assert len(evidence["findings"]) == len(comparison.checks)
 
 
 def test_a_candidate_that_is_worse_is_kept_out_with_the_reason() -> None:
-    found = _contest(_world(candidate=2.0, champion=0.1))
-    assert found.verdict == "keep"
-    assert _outcomes(found)["roc_auc"] == _outcomes(found)["brier"] == "failed"
-    assert "It is worse or unfit, so the champion stays." in found.reason
+    comparison = _compare(_world(candidate=2.0, champion=0.1))
+    assert comparison.verdict == "keep"
+    assert _statuses(comparison)["roc_auc"] == _statuses(comparison)["brier"] == "failed"
+    assert "It is worse or unfit, so the champion stays." in comparison.reason
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_a_candidate_within_noise_is_not_promoted(seed: int) -> None:
-    found = _contest(_world(candidate=0.5, champion=0.5, seed=seed))
-    assert found.verdict != "promote"
+    comparison = _compare(_world(candidate=0.5, champion=0.5, seed=seed))
+    assert comparison.verdict != "promote"
 
 
 def test_equals_are_promoted_in_no_more_than_one_of_twenty_worlds() -> None:
     verdicts = [
-        _contest(_world(candidate=0.4, champion=0.4, seed=seed, count=800), draws=100).verdict
+        _compare(_world(candidate=0.4, champion=0.4, seed=seed, count=800), draws=100).verdict
         for seed in range(60)
     ]
     assert verdicts.count("promote") <= 3
@@ -118,51 +125,51 @@ def test_equals_are_promoted_in_no_more_than_one_of_twenty_worlds() -> None:
 def test_an_identical_candidate_is_kept_out() -> None:
     world = _world()
     same = replace(world, models={**world.models, CANDIDATE: world.models[CHAMPION].copy()})
-    found = _contest(same)
-    assert found.verdict == "keep"
-    assert "identical to the champion" in found.reason
+    comparison = _compare(same)
+    assert comparison.verdict == "keep"
+    assert "identical to the champion" in comparison.reason
 
 
 @pytest.mark.parametrize("base", [-8.0, 8.0])
 def test_one_class_is_kept_out(base: float) -> None:
-    found = _contest(_world(candidate=0.1, champion=2.0, base=base))
-    assert found.verdict == "keep"
-    assert "at least 25 of each on a day are needed" in found.reason
+    comparison = _compare(_world(candidate=0.1, champion=2.0, base=base))
+    assert comparison.verdict == "keep"
+    assert "at least 25 of each on a day are needed" in comparison.reason
 
 
 def test_a_tiny_sample_is_kept_out() -> None:
-    found = _contest(_world(candidate=0.1, champion=3.0, count=60))
-    assert found.verdict == "keep"
-    assert "at least 25 of each on a day are needed" in found.reason
+    comparison = _compare(_world(candidate=0.1, champion=3.0, count=60))
+    assert comparison.verdict == "keep"
+    assert "at least 25 of each on a day are needed" in comparison.reason
 
 
 def test_a_day_with_too_few_of_an_outcome_is_left_out() -> None:
     world = _world(candidate=0.1, champion=2.0)
     second = world.days == world.days.max()
-    found = _contest(replace(world, outcome=np.where(second, 0.0, world.outcome)))
-    assert found.evidence["days"] == ["2024-10-04"]
-    assert found.evidence["predictions"] == 1_500
+    comparison = _compare(replace(world, outcome=np.where(second, 0.0, world.outcome)))
+    assert comparison.evidence["days"] == ["2024-10-04"]
+    assert comparison.evidence["predictions"] == 1_500
 
 
-def test_a_small_segment_is_reported_and_not_judged() -> None:
+def test_a_small_segment_is_reported_and_not_evaluated() -> None:
     world = _world(candidate=0.1, champion=2.0)
     few = world.groups < 20
-    found = _contest(world, segments={"country_Malta": few, "bought_more": ~few})
-    assert found.verdict == "promote"
-    assert found.evidence["segments"]["country_Malta"]["is_judged"] is False
-    assert found.evidence["segments"]["country_Malta"]["predictions"] == 40
+    comparison = _compare(world, segments={"country_Malta": few, "bought_more": ~few})
+    assert comparison.verdict == "promote"
+    assert comparison.evidence["segments"]["country_Malta"]["is_judged"] is False
+    assert comparison.evidence["segments"]["country_Malta"]["predictions"] == 40
 
 
-def test_an_empty_segment_is_reported_and_without_any_judged_one_nothing_is_promoted() -> None:
+def test_an_empty_segment_is_reported_and_without_any_evaluated_one_nothing_is_promoted() -> None:
     world = _world(candidate=0.1, champion=2.0)
     nobody = np.zeros(len(world.outcome), dtype=np.bool_)
-    assert _contest(world, segments={**_segments(world), "empty": nobody}).verdict == "promote"
-    found = _contest(world, segments={"empty": nobody})
-    assert found.verdict == "keep"
-    assert "none could be judged" in found.reason
+    assert _compare(world, segments={**_segments(world), "empty": nobody}).verdict == "promote"
+    comparison = _compare(world, segments={"empty": nobody})
+    assert comparison.verdict == "keep"
+    assert "none could be evaluated" in comparison.reason
 
 
-def test_a_candidate_that_fails_one_kind_of_customer_is_kept_out_and_the_kind_is_named() -> None:
+def test_a_candidate_that_fails_in_one_segment_is_kept_out_and_the_segment_is_named() -> None:
     """Better over all by far: a gate on the whole alone would promote it."""
     world = _world(candidate=0.1, champion=2.0, count=8_000)
     once = world.groups % 8 == 0
@@ -171,11 +178,11 @@ def test_a_candidate_that_fails_one_kind_of_customer_is_kept_out_and_the_kind_is
     models[CANDIDATE] = np.where(once, draw.permutation(models[CANDIDATE]), models[CANDIDATE])
     harmed = replace(world, models=models)
     segments = {"bought_once": once, "bought_more": ~once}
-    found = _contest(harmed, segments=segments)
+    comparison = _compare(harmed, segments=segments)
     overall = evaluate(harmed, draws=200, seed=1).difference(CANDIDATE, CHAMPION, "brier")
     assert overall.upper < 0
-    assert found.verdict == "keep"
-    assert "in bought on one day, of 2 segments judged" in found.reason
+    assert comparison.verdict == "keep"
+    assert "in bought on one day, of 2 segments evaluated" in comparison.reason
 
 
 def test_a_segment_in_which_nothing_is_shown_leaves_it_open() -> None:
@@ -187,58 +194,63 @@ def test_a_segment_in_which_nothing_is_shown_leaves_it_open() -> None:
     models[CANDIDATE] = np.where(
         part, np.clip(models[CANDIDATE] + 0.08 * noise, 0.01, 0.99), models[CANDIDATE]
     )
-    found = _contest(replace(world, models=models), segments={"newest_third": part, "rest": ~part})
-    assert _outcomes(found)["segments"] == "open"
-    assert found.verdict == "inconclusive"
-    assert "not shown in newest third of customers" in found.reason
+    comparison = _compare(
+        replace(world, models=models), segments={"newest_third": part, "rest": ~part}
+    )
+    assert _statuses(comparison)["segments"] == "open"
+    assert comparison.verdict == "inconclusive"
+    assert "not shown in newest third of customers" in comparison.reason
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, -0.1, 1.1])
 @pytest.mark.parametrize("name", [CANDIDATE, CHAMPION])
 def test_a_value_that_is_no_probability_is_kept_out(name: str, wrong: float) -> None:
     world = _world(candidate=0.1, champion=2.0)
-    own = world.models[name].copy()
-    own[7] = wrong
-    found = _contest(replace(world, models={**world.models, name: own}))
-    assert found.verdict == "keep"
-    assert f"The {name} predicts values that are no probabilities" in found.reason
+    probability = world.models[name].copy()
+    probability[7] = wrong
+    comparison = _compare(replace(world, models={**world.models, name: probability}))
+    assert comparison.verdict == "keep"
+    assert f"The {name} predicts values that are no probabilities" in comparison.reason
 
 
 def test_a_constant_candidate_is_kept_out_and_a_constant_champion_may_be_challenged() -> None:
     world = _world(candidate=0.1, champion=0.1)
     flat = np.full(len(world.outcome), float(world.outcome.mean()))
-    found = _contest(replace(world, models={**world.models, CANDIDATE: flat}))
-    assert (found.verdict, "says the same of every customer" in found.reason) == ("keep", True)
-    found = _contest(replace(world, models={**world.models, CHAMPION: flat}))
-    assert found.verdict == "inconclusive"
-    assert _outcomes(found)["brier"] == "better"
+    comparison = _compare(replace(world, models={**world.models, CANDIDATE: flat}))
+    assert (comparison.verdict, "predicts the same for every customer" in comparison.reason) == (
+        "keep",
+        True,
+    )
+    comparison = _compare(replace(world, models={**world.models, CHAMPION: flat}))
+    assert comparison.verdict == "inconclusive"
+    assert _statuses(comparison)["brier"] == "better"
 
 
 def test_what_is_not_there_is_kept_out_and_nothing_raises() -> None:
     world = _world(candidate=0.1, champion=2.0)
-    short = {name: own[:-1] for name, own in _segments(world).items()}
-    for found in (
-        _contest(replace(world, models={CANDIDATE: world.models[CANDIDATE]})),
-        _contest(replace(world, outcome=np.empty(0))),
-        _contest(replace(world, models={**world.models, CHAMPION: np.array([0.5])})),
-        _contest(world, segments={}),
-        _contest(world, segments=short),
-        _contest(world, revenue_cents=np.ones(3)),
-        _contest(world, demands=None),
-        _contest(world, limits=None),
+    short = {name: inside[:-1] for name, inside in _segments(world).items()}
+    for comparison in (
+        _compare(replace(world, models={CANDIDATE: world.models[CANDIDATE]})),
+        _compare(replace(world, outcome=np.empty(0))),
+        _compare(replace(world, models={**world.models, CHAMPION: np.array([0.5])})),
+        _compare(world, segments={}),
+        _compare(world, segments=short),
+        _compare(world, revenue_cents=np.ones(3)),
+        _compare(world, criteria=None),
+        _compare(world, limits=None),
     ):
-        assert found.verdict == "keep"
-        assert found.reason.endswith(".")
-        json.dumps(found.evidence, allow_nan=False)
+        assert comparison.verdict == "keep"
+        assert comparison.reason.endswith(".")
+        json.dumps(comparison.evidence, allow_nan=False)
 
 
 def test_a_badly_calibrated_candidate_is_not_promoted() -> None:
     world = _world(candidate=0.1, champion=0.1)
-    own = world.models[CANDIDATE]
-    bent = own**2 / (own**2 + (1 - own) ** 2)
-    found = _contest(replace(world, models={**world.models, CANDIDATE: bent}))
-    assert found.verdict == "keep"
-    assert _outcomes(found)["calibration_difference"] == "open"
+    probability = world.models[CANDIDATE]
+    bent = probability**2 / (probability**2 + (1 - probability) ** 2)
+    comparison = _compare(replace(world, models={**world.models, CANDIDATE: bent}))
+    assert comparison.verdict == "keep"
+    assert _statuses(comparison)["calibration_difference"] == "open"
 
 
 @pytest.mark.parametrize(
@@ -254,27 +266,27 @@ def test_a_candidate_beyond_a_limit_is_kept_out_however_good(
     ece: float, footprint: Footprint, words: str
 ) -> None:
     world = _world(candidate=0.1, champion=2.0)
-    found = _contest(world, limits=limits(ece, footprint, DEMANDS))
-    assert found.verdict == "keep"
-    assert words in found.reason
+    comparison = _compare(world, limits=hard_limits(ece, footprint, CRITERIA))
+    assert comparison.verdict == "keep"
+    assert words in comparison.reason
 
 
 def test_what_chance_brings_to_the_calibration_error_of_few_customers_is_allowed_for() -> None:
     for allowed, outcome in ((0.0, "failed"), (0.08, "passed")):
-        calibration, *_ = limits(0.15, LIGHT, DEMANDS, ece_by_chance=allowed)
-        assert calibration.outcome == outcome
+        calibration, *_ = hard_limits(0.15, LIGHT, CRITERIA, ece_by_chance=allowed)
+        assert calibration.status == outcome
 
 
-def test_many_tiers_moved_at_once_leave_it_to_outcomes() -> None:
+def test_many_tiers_moved_at_once_leave_it_to_statuses() -> None:
     world = _world(candidate=0.1, champion=2.0)
-    found = _contest(world, demands=replace(DEMANDS, tier_moves_max=0.05))
-    assert found.verdict == "inconclusive"
-    assert "would change their tier at once; at most 5 % are accepted" in found.reason
+    comparison = _compare(world, criteria=replace(CRITERIA, tier_moves_max=0.05))
+    assert comparison.verdict == "inconclusive"
+    assert "would change their tier at once; at most 5 % are accepted" in comparison.reason
 
 
-def test_the_same_contest_says_the_same() -> None:
+def test_a_comparison_is_repeatable() -> None:
     world = _world(candidate=0.3, champion=0.6)
-    assert _contest(world).evidence == _contest(world).evidence
+    assert _compare(world).evidence == _compare(world).evidence
 
 
 def test_the_negative_control_that_looks_at_the_means_alone_would_promote_noise() -> None:
@@ -286,23 +298,25 @@ def test_the_negative_control_that_looks_at_the_means_alone_would_promote_noise(
     assert naive >= 8
 
 
-def test_a_finding_that_cannot_be_told_has_failed() -> None:
+def test_a_check_of_a_difference_that_is_not_finite_fails() -> None:
     unknown = Interval(float("nan"), 0.0, 1.0)
-    every = checks.discrimination(dict.fromkeys(("roc_auc", "log_loss", "brier"), unknown), DEMANDS)
+    every = checks.discrimination(
+        dict.fromkeys(("roc_auc", "log_loss", "brier"), unknown), CRITERIA
+    )
     every += [checks.calibration(unknown), checks.profit(unknown)]
-    assert {finding.outcome for finding in every} == {"failed"}
+    assert {check.status for check in every} == {"failed"}
     assert checks.verdict_of([]) == "keep"
-    passed = Finding(what="a", outcome="passed", sentence="")
+    passed = Check(name="a", status="passed", message="")
     assert checks.verdict_of([passed]) == "inconclusive"
 
 
-def test_a_difference_is_not_told_as_if_it_were_the_metric() -> None:
+def test_a_difference_is_not_worded_as_if_it_were_the_metric() -> None:
     less = Interval(-0.001, -0.002, 0.0005)
-    said = checks.discrimination(dict.fromkeys(("roc_auc", "log_loss", "brier"), less), DEMANDS)
-    said.append(checks.calibration(less))
-    for name, finding in zip(
-        ("ROC AUC", "log loss", "Brier score", "calibration error"), said, strict=True
+    results = checks.discrimination(dict.fromkeys(("roc_auc", "log_loss", "brier"), less), CRITERIA)
+    results.append(checks.calibration(less))
+    for name, check in zip(
+        ("ROC AUC", "log loss", "Brier score", "calibration error"), results, strict=True
     ):
-        assert finding.sentence.startswith(
+        assert check.message.startswith(
             f"Its {name} differs by -0.0010 (95 % interval -0.0020 to +0.0005) from the champion's"
         )

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from retention_ml.errors import UnfitModel
-from retention_ml.models.btyd.nbd import BuyTillYouDie
+from retention_ml.models.btyd.nbd import BetaGeoNBD
 from retention_ml.models.bundle import bundle
 from retention_ml.models.bundle.bundle import Bundle
 from retention_ml.models.predictors import trees
@@ -20,6 +20,7 @@ from retention_ml.models.predictors.buying_process import BuyingProcess
 from retention_ml.models.predictors.seasonal import FEATURES as SEASON_FEATURES
 from retention_ml.models.predictors.seasonal import Seasonal
 from retention_ml.models.training.candidates import candidate
+from retention_ml.models.training.fitting import FitContext
 from retention_ml.statistics.arrays import Floats
 from tests.worlds import samples
 
@@ -35,7 +36,7 @@ def blend() -> Blend:
     """One member of every kind, each reading its own features."""
     members = []
     for name, weight in (("recency", 0.1), ("logistic", 0.3), ("lightgbm", 0.2)):
-        fitted = candidate(name).fit(ROWS, seed=3, threads=2, trials=0)
+        fitted = candidate(name).fit(ROWS, FitContext(seed=3, threads=2, tuning_trials=0))
         members.append(
             Member(
                 name=name,
@@ -46,19 +47,19 @@ def blend() -> Blend:
             )
         )
     process = BuyingProcess(
-        process=BuyTillYouDie(r=0.8, alpha=20.0, a=0.9, b=2.5, modified=True),
+        process=BetaGeoNBD(r=0.8, alpha=20.0, a=0.9, b=2.5, modified=True),
         horizon_days=30.0,
         reference=np.array([3.0, 20.0, 150.0]),
     )
     members.append(
         Member(name="mbg_nbd", predictor=process, features=BTYD_FEATURES, weight=0.2, slope=0.7)
     )
-    season = Seasonal(phases=np.array([0.1, 0.6]), heights=np.array([0.4, -0.2]))
+    season = Seasonal(phases=np.array([0.1, 0.6]), log_odds=np.array([0.4, -0.2]))
     members.append(Member(name="season", predictor=season, features=SEASON_FEATURES, weight=1.0))
     return Blend(members=tuple(members), features=FEATURES, intercept=-0.25)
 
 
-def made(of: Blend) -> Bundle:
+def bundle_of(of: Blend) -> Bundle:
     return Bundle.of(of, model_name="blend", features=of.features, slope=1.1, intercept=0.2)
 
 
@@ -89,8 +90,8 @@ def test_log_odds_are_the_intercept_and_the_weighted_margins(blend: Blend) -> No
     np.testing.assert_allclose(
         blend.margin(VALUES), margins @ weights + blend.intercept, rtol=0, atol=1e-12
     )
-    own = blend.members[0].predictor.margin(VALUES[:, [FEATURES.index("recency_days")]])
-    np.testing.assert_array_equal(margins[:, 0], blend.members[0].slope * own)
+    margin = blend.members[0].predictor.margin(VALUES[:, [FEATURES.index("recency_days")]])
+    np.testing.assert_array_equal(margins[:, 0], blend.members[0].slope * margin)
 
 
 def test_contributions_of_all_members_and_the_base_add_up(blend: Blend) -> None:
@@ -111,8 +112,8 @@ def test_a_feature_is_credited_through_every_member_that_reads_it(blend: Blend) 
         if "tenure_days" in one.features:
             place = one.features.index("tenure_days")
             expected += one.weight * one.slope * added[:, place]
-    found = blend.contributions(VALUES)[0][:, FEATURES.index("tenure_days")]
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+    credited = blend.contributions(VALUES)[0][:, FEATURES.index("tenure_days")]
+    np.testing.assert_allclose(credited, expected, rtol=0, atol=1e-12)
 
 
 def test_members_find_their_features_by_name(blend: Blend) -> None:
@@ -125,14 +126,14 @@ def test_members_find_their_features_by_name(blend: Blend) -> None:
 
 def test_the_order_of_rows_changes_nothing(blend: Blend) -> None:
     order = np.random.default_rng(4).permutation(len(VALUES))
-    for said in (blend.margin, lambda values: blend.contributions(values)[0]):
-        np.testing.assert_allclose(said(VALUES[order]), said(VALUES)[order], rtol=0, atol=1e-12)
+    for answer in (blend.margin, lambda values: blend.contributions(values)[0]):
+        np.testing.assert_allclose(answer(VALUES[order]), answer(VALUES)[order], rtol=0, atol=1e-12)
 
 
 def test_a_bundle_written_and_loaded_is_the_same_to_the_last_bit(
     blend: Blend, tmp_path: Path
 ) -> None:
-    before = made(blend)
+    before = bundle_of(blend)
     after = Bundle.load(before.write(tmp_path / "bundle"), before.sha256)
     np.testing.assert_array_equal(after.predictor.margin(VALUES), blend.margin(VALUES))
     np.testing.assert_array_equal(
@@ -153,7 +154,7 @@ def _member(key: str, value: object) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "words"),
     [
         (_member("weight", -0.1), "weight -0.1"),
         (_member("weight", float("nan")), "weight nan"),
@@ -186,10 +187,10 @@ def _member(key: str, value: object) -> Any:
         (lambda c: c.update(members=None), "cannot be read"),
     ],
 )
-def test_a_blend_that_makes_no_sense_is_refused(change: Any, said: str, blend: Blend) -> None:
+def test_a_blend_that_makes_no_sense_is_refused(change: Any, words: str, blend: Blend) -> None:
     with pytest.raises(UnfitModel) as refusal:
         Blend.from_files(changed(blend, change), FEATURES)
-    assert said in str(refusal.value)
+    assert words in str(refusal.value)
 
 
 @pytest.mark.parametrize("text", [b"", b"[]", b"{}", b"\xff\xfe", b"[" * 50_000])
@@ -199,7 +200,7 @@ def test_a_blend_json_that_is_none_is_refused(text: bytes, blend: Blend) -> None
 
 
 def test_a_missing_file_is_refused(blend: Blend) -> None:
-    contents = made(blend).contents
+    contents = bundle_of(blend).contents
     boosters = {name for name in contents if name.endswith(".lgb")}
     others = set(contents) - boosters
     assert (len(others), len(boosters)) == (6, 4)
@@ -219,7 +220,7 @@ def test_a_missing_file_is_refused(blend: Blend) -> None:
 )
 def test_a_file_of_no_member_is_refused_even_without_a_digest(name: str, blend: Blend) -> None:
     with pytest.raises(UnfitModel, match="holds 1 files that a blend model does not have"):
-        Bundle.from_contents({**made(blend).contents, name: b"\x80\x04."})
+        Bundle.from_contents({**bundle_of(blend).contents, name: b"\x80\x04."})
 
 
 def test_a_hostile_tree_text_in_a_member_never_reaches_lightgbm(
@@ -238,7 +239,7 @@ def test_a_hostile_tree_text_in_a_member_never_reaches_lightgbm(
 
 
 def test_garbled_files_are_refused_or_harmless(blend: Blend) -> None:
-    contents = dict(made(blend).contents)
+    contents = dict(bundle_of(blend).contents)
     draw = np.random.default_rng(8)
     refused = 0
     names = [name for name in contents if name.endswith(".json")]
@@ -248,9 +249,9 @@ def test_garbled_files_are_refused_or_harmless(blend: Blend) -> None:
             garbled = bytearray(contents[name])
             garbled[draw.integers(len(garbled))] ^= 1 << int(draw.integers(8))
             try:
-                said = Bundle.from_contents({**contents, name: bytes(garbled)})
+                garbled_bundle = Bundle.from_contents({**contents, name: bytes(garbled)})
             except UnfitModel:
                 refused += 1
             else:
-                assert said.predictor.margin(VALUES[:3]).shape == (3,)
+                assert garbled_bundle.predictor.margin(VALUES[:3]).shape == (3,)
     assert refused > 10

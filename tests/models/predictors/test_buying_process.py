@@ -8,16 +8,17 @@ import numpy as np
 import pytest
 
 from retention_ml.errors import NotReady, UnfitModel
-from retention_ml.models.btyd.histories import Histories
-from retention_ml.models.btyd.nbd import BuyTillYouDie
+from retention_ml.models.btyd.nbd import BetaGeoNBD
+from retention_ml.models.btyd.purchase_summary import PurchaseSummary
 from retention_ml.models.predictors.buying_process import FEATURES, BuyingProcess
 from retention_ml.models.training.candidates import bg_nbd, mbg_nbd
-from retention_ml.models.training.sample import Rows
+from retention_ml.models.training.fitting import FitContext
+from retention_ml.models.training.sample import TrainingSample
 from retention_ml.statistics.arrays import Floats, logit
 from retention_ml.statistics.metrics import score
 from tests.worlds.btyd import simulate
 
-TRUE = BuyTillYouDie(r=0.8, alpha=25.0, a=0.6, b=2.5, modified=True)
+TRUE = BetaGeoNBD(r=0.8, alpha=25.0, a=0.6, b=2.5, modified=True)
 MODEL = BuyingProcess(process=TRUE, horizon_days=28.0, reference=np.array([3.0, 30.0, 180.0]))
 HORIZON_DAYS = 28
 
@@ -30,25 +31,25 @@ def _customers(count: int, seed: int) -> Floats:
     return np.column_stack([days, recency, tenure])
 
 
-def _rows(count: int, *, seed: int) -> Rows:
+def _rows(count: int, *, seed: int) -> TrainingSample:
     """Customers simulated over 800 days: two days on which they are looked at, and their histories.
 
     The histories are those of the later day; the earlier is to be left alone.
     """
     draw = np.random.default_rng(seed)
-    observed = draw.integers(10, 500, count).astype(np.float64)
-    repeats, last_at, later = simulate(TRUE, observed, HORIZON_DAYS, seed=seed)
-    values = np.column_stack([repeats + 1, observed - last_at, observed])
-    return Rows(
+    T = draw.integers(10, 500, count).astype(np.float64)
+    frequency, recency, later = simulate(TRUE, T, HORIZON_DAYS, seed=seed)
+    values = np.column_stack([frequency + 1, T - recency, T])
+    return TrainingSample(
         values=np.vstack([values, values]),
         days=np.repeat([20_000, 20_050], count).astype(np.int64),
-        until_order=np.concatenate([np.zeros(count), np.where(later == 0, np.inf, 3.0)]),
-        followed=np.full(2 * count, HORIZON_DAYS, dtype=np.int64),
+        time_to_next_order=np.concatenate([np.zeros(count), np.where(later == 0, np.inf, 3.0)]),
+        follow_up_days=np.full(2 * count, HORIZON_DAYS, dtype=np.int64),
         horizon_days=HORIZON_DAYS,
         groups=np.tile(np.arange(count), 2),
         weights=np.ones(2 * count),
         features=FEATURES,
-        histories=Histories.of(repeats, last_at, observed),
+        histories=PurchaseSummary.of(frequency, recency, T),
     )
 
 
@@ -58,8 +59,8 @@ ROWS = _rows(6_000, seed=1)
 def test_the_margin_is_the_log_odds_of_no_order() -> None:
     values = _customers(500, seed=1)
     days, recency, tenure = values.T
-    said = TRUE.p_no_order(days - 1, tenure - recency, tenure, 28.0)
-    np.testing.assert_allclose(MODEL.margin(values), logit(said), rtol=1e-12)
+    silent = TRUE.p_no_order(days - 1, tenure - recency, tenure, 28.0)
+    np.testing.assert_allclose(MODEL.margin(values), logit(silent), rtol=1e-12)
 
 
 def test_contributions_and_base_add_up_to_the_margin() -> None:
@@ -72,14 +73,14 @@ def test_contributions_and_base_add_up_to_the_margin() -> None:
 
 def test_contributions_are_mean_gains_over_all_orders_of_revealing_the_features() -> None:
     values = _customers(40, seed=3)
-    wanted = np.zeros(values.shape)
+    expected = np.zeros(values.shape)
     for order in permutations(range(3)):
-        known = np.tile(MODEL.reference, (40, 1))
+        revealed = np.tile(MODEL.reference, (40, 1))
         for feature in order:
-            before = MODEL.margin(known)
-            known[:, feature] = values[:, feature]
-            wanted[:, feature] += (MODEL.margin(known) - before) / 6
-    np.testing.assert_allclose(MODEL.contributions(values)[0], wanted, rtol=0, atol=1e-12)
+            before = MODEL.margin(revealed)
+            revealed[:, feature] = values[:, feature]
+            expected[:, feature] += (MODEL.margin(revealed) - before) / 6
+    np.testing.assert_allclose(MODEL.contributions(values)[0], expected, rtol=0, atol=1e-12)
 
 
 def test_what_equals_the_reference_or_is_missing_contributes_nothing() -> None:
@@ -91,7 +92,7 @@ def test_what_equals_the_reference_or_is_missing_contributes_nothing() -> None:
     assert base == MODEL.margin(values)[1]
 
 
-def test_any_values_are_answered() -> None:
+def test_any_values_are_accepted() -> None:
     odd = [-5.0, 0.0, 1.0, 1e6, 1e15, np.nan]
     values = np.array([[a, b, c] for a in odd for b in odd for c in odd])
     assert np.isfinite(MODEL.margin(values)).all()
@@ -101,7 +102,7 @@ def test_any_values_are_answered() -> None:
     assert MODEL.contributions(np.empty((0, 3)))[0].shape == (0, 3)
 
 
-def test_recency_beyond_tenure_is_taken_for_no_purchase_after_the_first() -> None:
+def test_recency_beyond_tenure_means_no_purchase_after_the_first() -> None:
     wrong, nearest = np.array([[4.0, 90.0, 50.0]]), np.array([[4.0, 50.0, 50.0]])
     assert MODEL.margin(wrong) == MODEL.margin(nearest)
 
@@ -151,16 +152,16 @@ def test_other_features_are_refused(features: tuple[str, ...]) -> None:
 def test_the_candidates_recover_the_probabilities_of_the_simulated_process() -> None:
     new = _rows(20_000, seed=2).newest()
     for candidate, modified in ((bg_nbd, False), (mbg_nbd, True)):
-        model = candidate.fit(ROWS, seed=3, threads=1)
+        model = candidate.fit(ROWS, FitContext(seed=3, threads=1))
         assert model.features == FEATURES
         assert model.notes["has_weak_prior"] is False
-        said = model.predict_proba(new.values)
-        found = score(said, new.outcome)
-        assert found["roc_auc"][0] > 0.8
-        assert found["ece"][0] < 0.02
+        predicted = model.predict_proba(new.values)
+        metrics = score(predicted, new.churned)
+        assert metrics["roc_auc"][0] > 0.8
+        assert metrics["ece"][0] < 0.02
         if modified:
             truth = TRUE.p_no_order(*_triple(new.values), HORIZON_DAYS)
-            assert np.sqrt(np.mean((said - truth) ** 2)) < 0.02
+            assert np.sqrt(np.mean((predicted - truth) ** 2)) < 0.02
             assert model.slope == pytest.approx(1, abs=0.12)
             assert model.intercept == pytest.approx(0, abs=0.12)
 
@@ -175,36 +176,37 @@ def test_only_the_newest_day_calibrates_and_seeds_and_threads_change_nothing(
     candidate: object,
 ) -> None:
     fit = candidate.fit  # type: ignore[attr-defined]
-    model = fit(ROWS, seed=1, threads=1)
+    model = fit(ROWS, FitContext(seed=1, threads=1))
     again = fit(
-        replace(ROWS, until_order=np.where(ROWS.days == 20_000, np.inf, ROWS.until_order)),
-        seed=9,
-        threads=2,
+        replace(
+            ROWS, time_to_next_order=np.where(ROWS.days == 20_000, np.inf, ROWS.time_to_next_order)
+        ),
+        FitContext(seed=9, threads=2),
     )
     assert again.predictor.files() == model.predictor.files()
     assert (again.slope, again.intercept) == (model.slope, model.intercept)
     mixed = ROWS.take(np.random.default_rng(1).permutation(len(ROWS)))
-    shuffled = fit(mixed, seed=1, threads=1)
+    shuffled = fit(mixed, FitContext(seed=1, threads=1))
     assert shuffled.predictor.files() == model.predictor.files()
     assert shuffled.slope == pytest.approx(model.slope, abs=1e-9)
 
 
 def test_outcomes_are_no_part_of_the_process() -> None:
-    other = replace(ROWS, until_order=ROWS.until_order[::-1].copy())
+    other = replace(ROWS, time_to_next_order=ROWS.time_to_next_order[::-1].copy())
     assert (
-        mbg_nbd.fit(other, seed=1, threads=1).predictor.files()
-        == mbg_nbd.fit(ROWS, seed=1, threads=1).predictor.files()
+        mbg_nbd.fit(other, FitContext(seed=1, threads=1)).predictor.files()
+        == mbg_nbd.fit(ROWS, FitContext(seed=1, threads=1)).predictor.files()
     )
 
 
 def test_rows_without_histories_are_refused() -> None:
-    with pytest.raises(NotReady, match="come without purchase histories"):
-        bg_nbd.fit(replace(ROWS, histories=None), seed=1, threads=1)
+    with pytest.raises(NotReady, match="has no purchase histories"):
+        bg_nbd.fit(replace(ROWS, histories=None), FitContext(seed=1, threads=1))
 
 
 def test_features_that_are_missing_everywhere_do_no_harm() -> None:
     empty = replace(ROWS, values=np.full(ROWS.values.shape, np.nan))
-    model = bg_nbd.fit(empty, seed=1, threads=1)
-    said = model.predict_proba(_customers(50, seed=5))
-    assert np.isfinite(said).all()
+    model = bg_nbd.fit(empty, FitContext(seed=1, threads=1))
+    predicted = model.predict_proba(_customers(50, seed=5))
+    assert np.isfinite(predicted).all()
     assert model.slope == 0

@@ -21,15 +21,15 @@ SHAPES = {
     "stumps": {"num_leaves": 2},
     "larger": {"num_leaves": 31, "min_data_in_leaf": 5},
     "forest": {"num_leaves": 16, "boosting": "rf", "bagging_freq": 1, "bagging_fraction": 0.6},
-    "learnt without gaps": {"num_leaves": 12},
+    "trained without gaps": {"num_leaves": 12},
 }
 
 
 @pytest.fixture(scope="module", params=list(SHAPES))
 def text(request: pytest.FixtureRequest) -> str:
     """A model's text."""
-    learnt = WHOLE if request.param == "learnt without gaps" else ROWS
-    return grow(learnt, SHAPES[request.param], rounds=15, seed=1, threads=2)
+    rows = WHOLE if request.param == "trained without gaps" else ROWS
+    return grow(rows, SHAPES[request.param], rounds=15, seed=1, threads=2)
 
 
 @pytest.mark.parametrize("count", [5, 3_000])
@@ -37,11 +37,11 @@ def test_the_values_are_those_of_lightgbm(text: str, count: int) -> None:
     values = ROWS.values[:count].copy()
     values[::7, 2] = np.nan
     expected = lightgbm.Booster(model_str=text).predict(values, pred_contrib=True)
-    found = tree_shap(text, values)
-    assert found is not None
-    np.testing.assert_allclose(found[0], expected[:, :-1], rtol=0, atol=1e-12)
-    np.testing.assert_allclose(found[1], expected[:, -1], rtol=0, atol=1e-12)
-    assert np.abs(found[0]).max() > 0.1
+    shap = tree_shap(text, values)
+    assert shap is not None
+    np.testing.assert_allclose(shap[0], expected[:, :-1], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(shap[1], expected[:, -1], rtol=0, atol=1e-12)
+    assert np.abs(shap[0]).max() > 0.1
 
 
 def test_the_values_are_those_of_the_definition() -> None:
@@ -49,14 +49,14 @@ def test_the_values_are_those_of_the_definition() -> None:
     tree = lightgbm.Booster(model_str=text).dump_model()["tree_info"][0]["tree_structure"]
     row = WHOLE.values[7]
 
-    def mean(node: dict[str, Any], known: frozenset[int]) -> float:
+    def mean(node: dict[str, Any], coalition: frozenset[int]) -> float:
         if "leaf_value" in node:
             return float(node["leaf_value"])
         sides = (node["left_child"], node["right_child"])
-        if node["split_feature"] in known:
-            return mean(sides[int(row[node["split_feature"]] > node["threshold"])], known)
+        if node["split_feature"] in coalition:
+            return mean(sides[int(row[node["split_feature"]] > node["threshold"])], coalition)
         rows = [side.get("internal_count", side.get("leaf_count")) for side in sides]
-        both = [count * mean(side, known) for count, side in zip(rows, sides, strict=True)]
+        both = [count * mean(side, coalition) for count, side in zip(rows, sides, strict=True)]
         return sum(both) / sum(rows)
 
     k = len(row)
@@ -65,21 +65,21 @@ def test_the_values_are_those_of_the_definition() -> None:
         rest = [other for other in range(k) if other != feature]
         for size in range(k):
             for some in combinations(rest, size):
-                known = frozenset(some)
-                gained = mean(tree, known | {feature}) - mean(tree, known)
+                coalition = frozenset(some)
+                gained = mean(tree, coalition | {feature}) - mean(tree, coalition)
                 expected[feature] += gained / (k * comb(k - 1, size))
-    found = tree_shap(text, row[None, :])
-    assert found is not None
-    np.testing.assert_allclose(found[0][0], expected, rtol=0, atol=1e-12)
-    assert found[1] == pytest.approx(mean(tree, frozenset()), abs=1e-12)
+    shap = tree_shap(text, row[None, :])
+    assert shap is not None
+    np.testing.assert_allclose(shap[0][0], expected, rtol=0, atol=1e-12)
+    assert shap[1] == pytest.approx(mean(tree, frozenset()), abs=1e-12)
 
 
-def test_few_rows_and_many_rows_are_told_the_same(text: str) -> None:
+def test_few_rows_and_many_rows_get_the_same_values(text: str) -> None:
     model = Trees(texts=(text, text))
     many, base = model.contributions(ROWS.values)
-    few, own_base = model.contributions(ROWS.values[:20])
+    few, few_base = model.contributions(ROWS.values[:20])
     np.testing.assert_allclose(many[:20], few, rtol=0, atol=1e-12)
-    assert base == pytest.approx(own_base, abs=1e-12)
+    assert base == pytest.approx(few_base, abs=1e-12)
     np.testing.assert_allclose(
         many.sum(axis=1) + base, model.margin(ROWS.values), rtol=0, atol=1e-9
     )
@@ -104,13 +104,15 @@ def test_little_room_for_tables_changes_nothing(text: str, monkeypatch: pytest.M
 def test_a_tree_of_one_leaf_adds_to_the_base_only() -> None:
     text = grow(ROWS, {"num_leaves": 4, "min_data_in_leaf": 2_900}, rounds=2, seed=1, threads=1)
     assert "num_leaves=1" in text
-    found = tree_shap(text, ROWS.values)
-    assert found is not None
-    assert np.abs(found[0]).max() == 0
-    assert found[1] == pytest.approx(Trees(texts=(text,)).margin(ROWS.values[:1])[0], abs=1e-12)
+    shap = tree_shap(text, ROWS.values)
+    assert shap is not None
+    assert np.abs(shap[0]).max() == 0
+    assert shap[1] == pytest.approx(Trees(texts=(text,)).margin(ROWS.values[:1])[0], abs=1e-12)
 
 
-def test_trees_too_large_for_tables_are_left_to_lightgbm(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trees_too_large_for_tables_are_explained_by_lightgbm(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     text = grow(ROWS, {"num_leaves": 12}, rounds=5, seed=1, threads=1)
     model = Trees(texts=(text,))
     tables, _ = model.contributions(ROWS.values)
@@ -125,7 +127,7 @@ def test_trees_too_large_for_tables_are_left_to_lightgbm(monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("field", ["leaf_count", "internal_count"])
 @pytest.mark.parametrize("value", ["0", "-5", "inf"])
-def test_counts_that_make_no_shares_are_left_to_lightgbm(field: str, value: str) -> None:
+def test_counts_that_make_no_shares_are_explained_by_lightgbm(field: str, value: str) -> None:
     text = grow(ROWS, {"num_leaves": 12}, rounds=2, seed=1, threads=1)
     head, _, rest = text.partition(f"\n{field}=")
     line, _, after = rest.partition("\n")

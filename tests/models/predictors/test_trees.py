@@ -19,11 +19,11 @@ def text(request: pytest.FixtureRequest) -> str:
     return grow(ROWS, params, rounds=12, seed=1, threads=2)
 
 
-def test_a_text_of_our_own_is_sound(text: str) -> None:
+def test_a_text_written_by_this_library_is_sound(text: str) -> None:
     assert fault_of(text.encode(), len(ROWS.features)) is None
 
 
-def test_a_forest_predicts_what_lightgbm_says(text: str) -> None:
+def test_a_forest_predicts_what_lightgbm_predicts(text: str) -> None:
     import lightgbm
 
     expected = lightgbm.Booster(model_str=text).predict(ROWS.values)
@@ -32,7 +32,7 @@ def test_a_forest_predicts_what_lightgbm_says(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "words"),
     [
         ("version=v4", "version=v3", "version v4"),
         ("num_class=1", "num_class=3", "num_class"),
@@ -42,9 +42,9 @@ def test_a_forest_predicts_what_lightgbm_says(text: str) -> None:
         ("\nnum_cat=0", "\nnum_cat=1", "tree"),
     ],
 )
-def test_a_changed_header_is_named(text: str, old: str, new: str, said: str) -> None:
+def test_a_changed_header_is_named(text: str, old: str, new: str, words: str) -> None:
     assert old in text
-    assert said in str(fault_of(text.replace(old, new).encode(), len(ROWS.features)))
+    assert words in str(fault_of(text.replace(old, new).encode(), len(ROWS.features)))
 
 
 @pytest.mark.parametrize(
@@ -65,8 +65,8 @@ def test_a_tree_that_goes_round_in_circles_is_refused(text: str) -> None:
     head, _, rest = text.partition("\nleft_child=")
     line, _, after = rest.partition("\n")
     circle = " ".join(["0", *line.split(" ")[1:]])
-    found = fault_of(f"{head}\nleft_child={circle}\n{after}".encode(), len(ROWS.features))
-    assert found is not None
+    fault = fault_of(f"{head}\nleft_child={circle}\n{after}".encode(), len(ROWS.features))
+    assert fault is not None
 
 
 def test_no_single_flipped_bit_gets_through_that_crashes(text: str) -> None:

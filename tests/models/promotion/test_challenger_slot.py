@@ -1,11 +1,11 @@
-"""Who holds the challenger's seat: one that is on trial keeps it, beside a champion or the starter."""
+"""A version on trial occupies the challenger's slot, beside a champion or the starter."""
 
 import pytest
 
 from retention_ml.labels.definition import churn_definition
 from retention_ml.models.bundle.bundle import Bundle
 from retention_ml.models.bundle.starter import shipped
-from retention_ml.models.promotion.challenger_slot import seat_of
+from retention_ml.models.promotion.challenger_slot import find_slot
 from retention_ml.models.registry.mlflow_registry import ServedModel
 from retention_ml.models.training.selection import _starter
 from retention_ml.outcomes.trial.trials import trial_between
@@ -27,24 +27,24 @@ def _begin(shelf: Shelf, champion: Bundle, challenger: Bundle, status: str) -> N
         )
 
 
-def _seated(bundle: Bundle) -> ServedModel:
+def _served(bundle: Bundle) -> ServedModel:
     return ServedModel(
         name="logistic", version="2", bundle=bundle, bundle_sha256=bundle.sha256, tags={}
     )
 
 
 @pytest.mark.parametrize(
-    ("status", "is_held"),
+    ("status", "is_taken"),
     [("open", True), ("abandoned", True), ("won", False), ("lost", False), ("undecided", False)],
 )
-def test_a_trial_holds_the_seat_until_it_is_decided(
-    shelf: Shelf, status: str, is_held: bool
+def test_a_trial_occupies_the_slot_until_it_is_decided(
+    shelf: Shelf, status: str, is_taken: bool
 ) -> None:
     """One that was abandoned goes on when both score again."""
     champion, challenger = a_bundle(shelf.settings, 1), a_bundle(shelf.settings, 2)
     _begin(shelf, champion, challenger, status)
-    seat = seat_of(shelf.warehouse, shelf.settings, champion, _seated(challenger), trial_between)
-    assert (seat is not None) == is_held
+    slot = find_slot(shelf.warehouse, shelf.settings, champion, _served(challenger), trial_between)
+    assert (slot is not None) == is_taken
 
 
 def test_before_the_first_champion_a_challenger_is_on_trial_beside_the_starter(
@@ -53,12 +53,12 @@ def test_before_the_first_champion_a_challenger_is_on_trial_beside_the_starter(
     champion, challenger = _starter(shelf.warehouse, shelf.settings), a_bundle(shelf.settings, 2)
     assert champion is not None
     assert champion.sha256 == shipped.starter(churn_definition(shelf.settings)).sha256
-    seat = seat_of(shelf.warehouse, shelf.settings, champion, _seated(challenger), trial_between)
-    assert seat is not None
-    assert seat.until is None
+    slot = find_slot(shelf.warehouse, shelf.settings, champion, _served(challenger), trial_between)
+    assert slot is not None
+    assert slot.until is None
     _begin(shelf, champion, challenger, "lost")
     assert (
-        seat_of(shelf.warehouse, shelf.settings, champion, _seated(challenger), trial_between)
+        find_slot(shelf.warehouse, shelf.settings, champion, _served(challenger), trial_between)
         is None
     )
 

@@ -1,7 +1,7 @@
 """Which tier policy is served with a version."""
 
 from retention_ml.models.promotion.decisions import policy_served
-from retention_ml.models.promotion.policy import asked_for
+from retention_ml.models.promotion.policy import configured_policy
 from tests.worlds.registered import Shelf
 
 
@@ -13,7 +13,7 @@ def test_a_version_nobody_approved_has_the_policy_of_the_settings(shelf: Shelf) 
 
 def test_the_policy_is_the_one_approved_with_the_version(shelf: Shelf) -> None:
     shelf.promote("1")
-    assert policy_served(shelf.warehouse, shelf.settings, "1") == asked_for(shelf.settings)
+    assert policy_served(shelf.warehouse, shelf.settings, "1") == configured_policy(shelf.settings)
 
 
 def test_tiers_edited_since_the_decision_win(shelf: Shelf) -> None:
@@ -24,16 +24,16 @@ def test_tiers_edited_since_the_decision_win(shelf: Shelf) -> None:
     assert policy_served(shelf.warehouse, shelf.settings, "1")["high"] == 0.6
 
 
-def test_a_decision_of_before_policies_were_kept_has_that_of_the_settings(shelf: Shelf) -> None:
+def test_a_decision_without_a_policy_has_that_of_the_settings(shelf: Shelf) -> None:
     shelf.promote("1")
     with shelf.warehouse.transaction() as transaction:
         transaction.execute("UPDATE models.promotions SET policy = NULL, policy_of_settings = NULL")
-    assert policy_served(shelf.warehouse, shelf.settings, "1") == asked_for(shelf.settings)
+    assert policy_served(shelf.warehouse, shelf.settings, "1") == configured_policy(shelf.settings)
 
 
 def test_decisions_that_approve_nothing_carry_no_policy(shelf: Shelf) -> None:
     shelf.promote("1")
-    shelf.seat("2")
+    shelf.make_challenger("2")
     shelf.promote("2")
-    kept = shelf.rows("SELECT verdict, policy IS NULL AS is_without FROM models.promotions")
-    assert {row["verdict"]: row["is_without"] for row in kept} == {"promote": False, "retire": True}
+    rows = shelf.rows("SELECT verdict, policy IS NULL AS is_without FROM models.promotions")
+    assert {row["verdict"]: row["is_without"] for row in rows} == {"promote": False, "retire": True}

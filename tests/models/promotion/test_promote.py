@@ -1,7 +1,7 @@
 """A version becomes champion once, for a reason, and only if it may serve."""
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -9,16 +9,16 @@ import pytest
 from retention_ml.errors import RegistryError, UnfitModel, UsageError
 from retention_ml.models.bundle.bundle import Bundle
 from retention_ml.models.promotion.promote import NO_CHAMPION
-from retention_ml.models.registry.mlflow_registry import Registry
+from retention_ml.models.registry.mlflow_registry import Registry, Timeout
 from tests.worlds.registered import Shelf, a_bundle
 
 
 def test_a_promoted_version_is_served_and_the_ledger_says_who_why_and_on_what(
     shelf: Shelf,
 ) -> None:
-    told = shelf.promote("2", evidence={"e_better": 25.0})
-    assert told["changed"]
-    assert told["sentence"] == "Version 2 is champion; before it there was none."
+    details = shelf.promote("2", evidence={"e_better": 25.0})
+    assert details["changed"]
+    assert details["sentence"] == "Version 2 is champion; before it there was none."
     assert shelf.alias() == "2"
     assert shelf.served() == "2"
     row = shelf.rows(
@@ -41,25 +41,25 @@ def test_promoting_the_champion_again_changes_nothing_and_says_so(shelf: Shelf) 
 
 def test_promoting_the_champion_brings_back_an_alias_that_was_moved_by_hand(shelf: Shelf) -> None:
     shelf.promote("2")
-    shelf.registry.point("champion", "1")
+    shelf.registry.set_alias("champion", "1")
     assert shelf.promote("2")["changed"]
     assert shelf.alias() == "2"
     assert shelf.served() == "2"
     assert shelf.ledger() == [("2", "promote"), ("2", "promote")]
 
 
-def test_a_challenger_that_becomes_champion_leaves_its_seat(shelf: Shelf) -> None:
+def test_a_challenger_that_becomes_champion_leaves_its_slot(shelf: Shelf) -> None:
     shelf.promote("1")
-    shelf.seat("2")
+    shelf.make_challenger("2")
     shelf.promote("2", instead_of="1")
     assert shelf.ledger("challenger") == [("2", "promote"), ("2", "retire")]
     assert shelf.registry.aliases() == {"champion": "2"}
     assert shelf.served("challenger") is None
 
 
-def test_another_challenger_keeps_its_seat(shelf: Shelf) -> None:
+def test_another_challenger_keeps_its_slot(shelf: Shelf) -> None:
     shelf.promote("1")
-    shelf.seat("2")
+    shelf.make_challenger("2")
     shelf.promote("3")
     assert shelf.registry.aliases() == {"champion": "3", "challenger": "2"}
 
@@ -67,35 +67,35 @@ def test_another_challenger_keeps_its_seat(shelf: Shelf) -> None:
 def test_evidence_against_a_former_champion_promotes_nobody(shelf: Shelf) -> None:
     shelf.promote("1")
     shelf.promote("3")
-    told = shelf.promote("2", instead_of="1")
-    assert not told["changed"]
-    assert "version 3 is champion by now" in told["sentence"]
+    details = shelf.promote("2", instead_of="1")
+    assert not details["changed"]
+    assert "version 3 is champion by now" in details["sentence"]
     assert shelf.alias() == "3"
 
 
 @pytest.fixture
-def in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+def one_request_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """MLflow's client is not made for threads: one asks it at a time, the warehouse all at once."""
-    turn, asking = threading.RLock(), Registry._asking
+    lock, request = threading.RLock(), Registry._request
 
     @contextmanager
-    def one_asks(registry: Registry, patience: Mapping[str, str]) -> Iterator[None]:
-        with turn, asking(registry, patience):
+    def one_at_a_time(registry: Registry, timeout: Timeout = "long") -> Iterator[None]:
+        with lock, request(registry, timeout):
             yield
 
-    monkeypatch.setattr(Registry, "_asking", one_asks)
+    monkeypatch.setattr(Registry, "_request", one_at_a_time)
 
 
-@pytest.mark.usefixtures("in_turn")
+@pytest.mark.usefixtures("one_request_at_a_time")
 def test_promoted_at_once_eight_times_there_is_one_decision(shelf: Shelf) -> None:
     shelf.promote("1")
-    told = shelf.at_once(*[lambda: shelf.promote("2", instead_of="1")["changed"]] * 8)
-    assert sorted(told) == [False] * 7 + [True]
+    details = shelf.at_once(*[lambda: shelf.promote("2", instead_of="1")["changed"]] * 8)
+    assert sorted(details) == [False] * 7 + [True]
     assert shelf.ledger() == [("1", "promote"), ("2", "promote")]
     assert shelf.alias() == "2"
 
 
-@pytest.mark.usefixtures("in_turn")
+@pytest.mark.usefixtures("one_request_at_a_time")
 def test_rivals_promoted_at_once_against_one_champion_give_one_champion(shelf: Shelf) -> None:
     shelf.promote("1")
     two, three = shelf.at_once(
@@ -114,9 +114,9 @@ def test_a_registry_that_is_down_after_the_decision_takes_nothing_from_it(
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     shelf.promote("1")
     shelf.promote("2")
-    told = shelf.promote("1", settings=shelf.down)
-    assert told["changed"]
-    assert told["alias"].startswith("It follows at the next run")
+    details = shelf.promote("1", settings=shelf.down)
+    assert details["changed"]
+    assert details["alias"].startswith("It follows at the next run")
     assert shelf.alias() == "2"
     assert shelf.served(settings=shelf.down) == "1"
     assert shelf.served() == "1"
@@ -161,7 +161,7 @@ def test_a_model_that_gives_everybody_the_same_is_refused(shelf: Shelf) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "sentence"),
+    ("arguments", "sentence"),
     [
         ({"version": "9"}, "no version '9' .* the newest are: 3, 2, 1"),
         ({"version": "../../x"}, r"no version '\.\./\.\./x'"),
@@ -170,18 +170,18 @@ def test_a_model_that_gives_everybody_the_same_is_refused(shelf: Shelf) -> None:
     ],
 )
 def test_a_request_that_makes_no_sense_is_explained(
-    shelf: Shelf, asked: dict[str, str], sentence: str
+    shelf: Shelf, arguments: dict[str, str], sentence: str
 ) -> None:
     with pytest.raises(UsageError, match=sentence):
-        shelf.promote(**asked)
+        shelf.promote(**arguments)
     assert shelf.ledger() == []
 
 
 def test_evidence_gathered_without_a_champion_replaces_none(shelf: Shelf) -> None:
     assert shelf.promote("1", instead_of=NO_CHAMPION)["changed"]
-    told = shelf.promote("2", instead_of=NO_CHAMPION)
-    assert not told["changed"]
-    assert "instead of nobody, but version 1 is champion by now" in told["sentence"]
+    details = shelf.promote("2", instead_of=NO_CHAMPION)
+    assert not details["changed"]
+    assert "was to replace nobody, but version 1 is champion by now" in details["sentence"]
     assert shelf.ledger() == [("1", "promote")]
     assert shelf.promote("2")["changed"]
 
@@ -191,10 +191,10 @@ def test_evidence_does_not_overrule_a_person_who_moved_the_alias(
     shelf: Shelf, to: str | None
 ) -> None:
     shelf.promote("1")
-    shelf.registry.point("champion", to) if to else shelf.registry.clear("champion")
-    told = shelf.promote("2", instead_of="1")
-    assert not told["changed"]
-    assert ("moved to version 3" if to else "deleted") in told["sentence"]
+    shelf.registry.set_alias("champion", to) if to else shelf.registry.delete_alias("champion")
+    details = shelf.promote("2", instead_of="1")
+    assert not details["changed"]
+    assert ("moved to version 3" if to else "deleted") in details["sentence"]
     assert shelf.ledger() == [("1", "promote")]
     assert shelf.alias() == to
     assert shelf.promote("2")["changed"]

@@ -1,363 +1,216 @@
-"""Which version is served, also when the registry was changed by hand or does not answer."""
-
-import json
-import logging
-from pathlib import Path
-from typing import Any
+"""What follows from ledger and alias, without any database: every case in a few lines."""
 
 import pytest
 
-from retention_ml.errors import RegistryError, UnfitModel
-from retention_ml.models.bundle import sandbox
-from retention_ml.models.bundle.bundle import Bundle
-from retention_ml.models.promotion import aliases, reconcile, validate_version
-from retention_ml.models.promotion.decisions import policy_served, write_decision
-from retention_ml.models.promotion.policy import asked_for
-from retention_ml.models.promotion.reconcile import follow
-from retention_ml.models.registry.mlflow_registry import Registry
-from retention_ml.settings import Settings
-from retention_ml.warehouse import Warehouse
-from tests.worlds.registered import Shelf, a_bundle
+from retention_ml.models.promotion.decisions import Decision
+from retention_ml.models.promotion.reconcile import (
+    AliasState,
+    Check,
+    CheckVersion,
+    DeleteAlias,
+    Follow,
+    MarkSynced,
+    Refuse,
+    RetireChallenger,
+    Serve,
+    ServeFallback,
+    SetAlias,
+    reconcile,
+)
+from retention_ml.models.registry.mlflow_registry import ModelVersion
+
+POLICY = {"medium": 0.35, "high": 0.6, "critical": 0.8, "hysteresis": 0.03}
 
 
-def _tag(shelf: Shelf, version: str, key: str, value: str) -> None:
-    shelf.registry._client.set_model_version_tag("churn", version, key, value)
+def _sha(version: str) -> str:
+    return version * 64
 
 
-def _refusal(shelf: Shelf) -> str:
-    """Why a version was refused, the only time that one was; only a watch raises alerts."""
-    (row,) = shelf.rows("SELECT reason FROM models.promotions WHERE verdict = 'refuse'")
-    assert shelf.rows("SELECT kind FROM ops.alerts") == []
-    return str(row["reason"])
+def _version(number: str, sha256: str | None = None) -> ModelVersion:
+    return ModelVersion(version=number, run_id=None, tags={"bundle_sha256": sha256 or _sha(number)})
 
 
-def _log_something_else(shelf: Shelf, folder: Path) -> str:
-    """Register a version whose artifacts are no bundle; its number."""
-    import pickle
-
-    folder.mkdir()
-    (folder / "model.pkl").write_bytes(pickle.dumps({"never": "loaded"}))
-    client = shelf.registry._client
-    with shelf.registry._asking({}):
-        run = client.create_run(shelf.registry._experiment).info.run_id
-        client.log_artifacts(run, str(folder), "model")
-        made = client.create_model_version(
-            "churn", f"runs:/{run}/model", run_id=run, tags={"bundle_sha256": "a" * 64}
+def _ledger(*rows: str) -> list[Decision]:
+    """Decisions newest first, of texts such as `1 promote`; a `?` at the end: not synced yet."""
+    return [
+        Decision(
+            promotion_id=number,
+            model_name="logistic",
+            model_version=row.split()[0],
+            bundle_sha256=_sha(row.split()[0]),
+            verdict=row.split()[1].rstrip("?"),
+            decided_by="ann",
+            reason="because",
+            training_id=None,
+            policy=POLICY,
+            policy_of_settings=POLICY,
+            is_synced=not row.endswith("?"),
         )
-    return str(made.version)
+        for number, row in reversed(list(enumerate(rows, start=1)))
+    ]
 
 
-def test_an_approved_champion_is_served_without_a_new_decision(shelf: Shelf) -> None:
-    shelf.promote("1")
-    for _ in range(2):
-        assert shelf.served() == "1"
-    assert shelf.ledger() == [("1", "promote")]
+def _passed(version: str) -> Check:
+    return Check(sha256=_sha(version), fault=None)
 
 
-def test_where_nothing_was_decided_nothing_is_served(warehouse: Warehouse, small: Settings) -> None:
-    registry = Registry(small)
-    assert follow(registry, warehouse, "champion") is None
-    assert follow(registry, warehouse, "challenger") is None
+def _fell_back(actions: tuple[object, ...]) -> list[str]:
+    """The versions that are tried, of actions that end with a fallback."""
+    last = actions[-1]
+    assert isinstance(last, ServeFallback)
+    return [each.model_version for each in last.candidates]
 
 
-def test_an_alias_moved_by_hand_is_followed_in_both_directions_and_written_down_once(
-    shelf: Shelf,
-) -> None:
-    shelf.promote("1")
-    shelf.registry.point("champion", "2")
-    for _ in range(2):
-        assert shelf.served() == "2"
-    assert shelf.ledger() == [("1", "promote"), ("2", "follow")]
-    shelf.registry.point("champion", "1")
-    for _ in range(2):
-        assert shelf.served() == "1"
-    assert shelf.ledger() == [("1", "promote"), ("2", "follow"), ("1", "follow")]
+# The alias stands where the ledger put it
 
 
-def test_a_first_champion_may_be_chosen_by_hand(shelf: Shelf) -> None:
-    shelf.registry.point("champion", "3")
-    assert shelf.served() == "3"
-    assert shelf.ledger() == [("3", "follow")]
+def test_an_approved_version_is_checked_with_its_digest_and_served() -> None:
+    history, at = _ledger("1 promote"), _version("1")
+    assert reconcile("champion", history, AliasState(version=at)) == (CheckVersion(at, _sha("1")),)
+    state = AliasState(version=at, check=_passed("1"))
+    assert reconcile("champion", history, state) == (Serve(at),)
 
 
-def test_the_ledger_says_what_evidence_there_is_about_a_version_moved_by_hand(
-    shelf: Shelf,
-) -> None:
-    with shelf.warehouse.transaction() as transaction:
-        transaction.execute(
-            "INSERT INTO models.trainings (training_id, as_of, definition_hash, cutoffs, "
-            "evaluation_days, final_days, data_digest, status, selected_model, verdict, reason, "
-            "model_version, readiness, run_id, created_at, finished_at) VALUES ('t', '2025-02-01', "
-            "'d', '{}', '{}', '{}', '', 'selected', 'logistic', 'keep', 'it is worse', '2', '{}', "
-            "'r', '2025-02-01', '2025-02-01')"
-        )
-        transaction.execute(
-            "INSERT INTO models.evaluations (training_id, model_name, metric, value, lower, upper, "
-            "customers_count) VALUES ('t', 'logistic', 'roc_auc', 0.7, 0.65, 0.75, 80)"
-        )
-    for version in ("1", "2"):
-        shelf.registry.point("champion", version)
-        shelf.served()
-    without, known = shelf.rows(
-        "SELECT reason, evidence::text AS e, training_id FROM models.promotions "
-        "ORDER BY promotion_id"
+def test_an_approved_version_with_a_fault_is_refused_and_its_predecessor_serves() -> None:
+    at = _version("2")
+    state = AliasState(version=at, check=Check(sha256=_sha("2"), fault="it is damaged"))
+    actions = reconcile("champion", _ledger("1 promote", "2 promote"), state)
+    assert actions[0] == Refuse(at, _sha("2"), "it is damaged")
+    assert _fell_back(actions) == ["1"]
+
+
+def test_without_ledger_and_alias_nothing_is_served() -> None:
+    for alias in ("champion", "challenger"):
+        assert reconcile(alias, [], AliasState(versions=())) == (ServeFallback(()),)
+
+
+# A decision is pending
+
+
+@pytest.mark.parametrize("at", [None, "1"])
+def test_a_pending_approval_moves_the_alias_and_is_noted(at: str | None) -> None:
+    state = AliasState(version=_version(at) if at else None)
+    actions = reconcile("champion", _ledger("1 promote", "2 promote?"), state)
+    sentence = "Alias champion stands at version 2."
+    assert actions[:-1] == (SetAlias("2"), MarkSynced((2,), sentence))
+    assert _fell_back(actions) == ["2", "1"]
+
+
+def test_a_pending_approval_whose_alias_was_moved_before_a_crash_is_only_noted() -> None:
+    state = AliasState(version=_version("2"))
+    first, *_ = reconcile("champion", _ledger("1 promote", "2 promote?"), state)
+    assert isinstance(first, MarkSynced)
+
+
+def test_of_several_pending_decisions_the_newest_counts_and_all_are_noted() -> None:
+    history = _ledger("1 promote", "2 promote?", "3 promote?", "1 rollback?")
+    actions = reconcile("champion", history, AliasState(version=_version("2")))
+    assert actions[:2] == (
+        SetAlias("1"),
+        MarkSynced((4, 3, 2), "Alias champion stands at version 1."),
     )
-    assert "there is no evidence about it" in without["reason"]
-    assert "said keep (ROC AUC 0.700, 95 % interval 0.650 to 0.750)" in known["reason"]
-    assert json.loads(known["e"])["reason"] == "it is worse"
-    assert (without["training_id"], known["training_id"]) == (None, "t")
 
 
-def test_moving_the_alias_back_restores_the_policy_of_that_time(shelf: Shelf) -> None:
-    shelf.promote("1")
-    tiers = shelf.settings.tiers.model_copy(update={"critical": 0.9})
-    edited = shelf.settings.model_copy(update={"tiers": tiers})
-    shelf.registry.point("champion", "2")
-    assert shelf.served(settings=edited) == "2"
-    assert policy_served(shelf.warehouse, edited, "2") == asked_for(edited)
-    shelf.registry.point("champion", "1")
-    assert shelf.served(settings=edited) == "1"
-    assert policy_served(shelf.warehouse, edited, "1") == asked_for(shelf.settings)
+def test_a_retired_challenger_loses_its_alias_once() -> None:
+    history = _ledger("2 promote", "2 retire?")
+    sentence = "Alias challenger was taken off version 2."
+    noted = MarkSynced((2,), sentence)
+    actions = reconcile("challenger", history, AliasState(version=_version("2")))
+    assert actions == (DeleteAlias(), noted, ServeFallback(()))
+    assert reconcile("challenger", history, AliasState()) == (noted, ServeFallback(()))
 
 
-def test_a_challenger_made_champion_by_hand_leaves_its_seat(shelf: Shelf) -> None:
-    shelf.promote("1")
-    shelf.seat("2")
-    shelf.registry.point("champion", "2")
-    assert shelf.served() == "2"
-    assert shelf.ledger("challenger") == [("2", "promote"), ("2", "retire")]
-    assert shelf.served("challenger") is None
-    assert shelf.registry.aliases() == {"champion": "2"}
+def test_an_alias_elsewhere_is_no_move_by_hand_while_a_decision_is_pending() -> None:
+    actions = reconcile("champion", _ledger("1 promote?"), AliasState(version=_version("9")))
+    assert not any(isinstance(each, CheckVersion | Follow | Refuse) for each in actions)
 
 
-def test_a_challenger_taken_off_by_hand_leaves_its_seat(shelf: Shelf) -> None:
-    shelf.seat("2")
-    shelf.registry.clear("challenger")
-    for _ in range(2):
-        assert shelf.served("challenger") is None
-    assert shelf.ledger("challenger") == [("2", "promote"), ("2", "retire")]
+# A person moved the alias
 
 
-def test_an_empty_registry_takes_nobody_off(
-    shelf: Shelf, small: Settings, caplog: pytest.LogCaptureFixture
+def test_a_version_that_a_person_chose_is_checked_and_followed_with_its_former_policy() -> None:
+    history, at = _ledger("1 promote", "2 promote"), _version("1")
+    assert reconcile("champion", history, AliasState(version=at)) == (CheckVersion(at, None),)
+    state = AliasState(version=at, check=_passed("1"))
+    assert reconcile("champion", history, state) == (Follow(at, POLICY), Serve(at))
+
+
+def test_a_first_champion_may_be_chosen_by_hand() -> None:
+    at = _version("3")
+    state = AliasState(version=at, check=_passed("3"))
+    assert reconcile("champion", [], state) == (Follow(at, None), Serve(at))
+
+
+def test_an_unfit_version_is_refused_once_and_the_last_good_one_serves() -> None:
+    at = _version("4")
+    state = AliasState(version=at, check=Check(sha256=_sha("4"), fault="because\0"))
+    history = _ledger("1 promote", "2 promote")
+    actions = reconcile("champion", history, state)
+    assert actions[0] == Refuse(at, _sha("4"), "because?")
+    assert _fell_back(actions) == ["2", "1"]
+    state = AliasState(version=at, check=Check(sha256=_sha("4"), fault="because"))
+    refused = _ledger("1 promote", "2 promote", "4 refuse")
+    assert len(reconcile("champion", refused, state)) == 1
+    again = _ledger("1 promote", "4 refuse", "2 promote")  # decided since: said anew
+    assert isinstance(reconcile("champion", again, state)[0], Refuse)
+
+
+def test_a_refusal_for_another_reason_is_written_too() -> None:
+    state = AliasState(version=_version("4"), check=Check(sha256=_sha("4"), fault="it is worse"))
+    assert isinstance(reconcile("champion", _ledger("1 promote", "4 refuse"), state)[0], Refuse)
+
+
+def test_a_challenger_falls_back_on_its_approval_only() -> None:
+    state = AliasState(version=_version("4"), check=Check(sha256=_sha("4"), fault="it is worse"))
+    assert _fell_back(reconcile("challenger", _ledger("1 promote", "2 promote"), state)) == ["2"]
+
+
+# The alias is gone
+
+
+def test_a_deleted_champion_alias_is_put_back() -> None:
+    state = AliasState(versions=[_version("2"), _version("1")])
+    actions = reconcile("champion", _ledger("1 promote", "2 promote"), state)
+    assert actions[0] == SetAlias("2")
+    assert _fell_back(actions) == ["2", "1"]
+
+
+def test_a_challenger_whose_alias_was_deleted_is_retired() -> None:
+    history = _ledger("2 promote")
+    state = AliasState(versions=[_version("2")])
+    assert reconcile("challenger", history, state) == (
+        RetireChallenger(history[0]),
+        ServeFallback(()),
+    )
+
+
+@pytest.mark.parametrize("versions", [None, [], [_version("2", "f" * 64)]])
+def test_a_registry_without_the_version_says_nothing_by_a_missing_alias(
+    versions: list[ModelVersion] | None,
 ) -> None:
-    shelf.promote("1")
-    shelf.seat("2")
-    empty = shelf.settings.model_copy(update={"tracking_uri": Registry(small).uri})
-    with caplog.at_level(logging.WARNING):
-        assert shelf.served("challenger", empty) is None
-        assert shelf.served("champion", empty) == "1"
-    assert "MLflow has no champion any more" in caplog.text
-    assert shelf.ledger("challenger") == [("2", "promote")]
-    assert shelf.served("challenger") == "2"
+    """It is empty, it belongs to somebody else, or it did not list its versions."""
+    state = AliasState(versions=versions)
+    for alias, served in (("champion", ["2"]), ("challenger", [])):
+        actions = reconcile(alias, _ledger("2 promote"), state)
+        assert len(actions) == 1
+        assert _fell_back(actions) == served
 
 
-@pytest.mark.parametrize("alias", ["champion", "challenger"])
-@pytest.mark.parametrize(
-    ("fault", "sentence"),
-    [
-        ("no digest", "its tag bundle_sha256 is ''"),
-        ("a path for a digest", "its tag bundle_sha256 is '../../escape'"),
-        ("another digest", "The bundle has the digest"),
-        ("another definition", "it was trained for the churn definition ffff"),
-        ("unknown features", "first 'shoe_size'"),
-        ("one answer for all", "all 80 customers the same probability"),
-    ],
-)
-def test_an_unfit_version_under_the_alias_is_refused_once_and_the_last_good_stays(
-    shelf: Shelf, fault: str, sentence: str, alias: str, caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    monkeypatch.setattr(sandbox, "fault_of_files", _in_this_process)
-    if alias == "champion":
-        shelf.promote("1")
-    else:
-        shelf.seat("1")
-    sound = a_bundle(shelf.settings, 4)
-    meaning = {
-        "model_name": "x", "definition_hash": sound.manifest["definition_hash"],
-        "as_of": sound.manifest["as_of"],
-    }  # fmt: skip
-    features = sound.features
-    bundle = {
-        "another definition": a_bundle(shelf.settings, 4, definition_hash="f" * 16),
-        "unknown features": Bundle.of(
-            sound.predictor, slope=1.0, intercept=0.0, features=("shoe_size", *features[1:]),
-            **meaning,
-        ),
-        "one answer for all": Bundle.of(
-            sound.predictor, slope=0.0, intercept=0.0, features=features, **meaning
-        ),
-    }.get(fault, sound)  # fmt: skip
-    tags = {
-        "no digest": "",
-        "a path for a digest": "../../escape",
-        "another digest": "0" * 64,
-    }
-    shelf.register(bundle, **({"bundle_sha256": tags[fault]} if fault in tags else {}))
-    shelf.registry.point(alias, "4")
-    with caplog.at_level(logging.WARNING):
-        for _ in range(2):
-            assert shelf.served(alias) == "1"
-    assert f"Version 4 is not served as {alias}" in caplog.text
-    assert shelf.ledger(alias) == [("1", "promote"), ("4", "refuse")]
-    assert sentence in _refusal(shelf)
-    assert shelf.alias(alias) == "4"  # a person put it there; a person takes it away
-    shelf.registry.point(alias, "2")
-    assert shelf.served(alias) == "2"
+# The registry does not answer
 
 
-def _in_this_process(folder: Path, sha256: str, rows: object) -> str | None:
-    try:
-        Bundle.load(folder, sha256)
-    except UnfitModel as error:
-        return str(error)
-    return None
+def test_a_registry_that_is_down_changes_nothing_and_the_last_good_one_serves() -> None:
+    state = AliasState(error="no answer")
+    for alias, served in (("champion", ["2", "1"]), ("challenger", ["2"])):
+        actions = reconcile(alias, _ledger("1 promote", "2 promote?"), state)
+        assert len(actions) == 1
+        assert _fell_back(actions) == served
+        assert actions[0] == ServeFallback(
+            actions[0].candidates,  # type: ignore[union-attr]
+            f"The last good {alias} is used, because: no answer",
+        )
 
 
-def test_a_version_without_a_bundle_is_refused_and_nothing_of_it_is_loaded(
-    shelf: Shelf, tmp_path: Path
-) -> None:
-    shelf.promote("1")
-    version = _log_something_else(shelf, tmp_path / "foreign")
-    shelf.registry.point("champion", version)
-    assert shelf.served() == "1"
-    assert shelf.ledger() == [("1", "promote"), (version, "refuse")]
-    assert "was not made by this library" in _refusal(shelf)
-
-
-def test_a_stranger_is_first_read_in_another_process_and_then_served(
-    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[str] = []
-    examine = sandbox.fault_of_files
-
-    def watching(folder: Path, sha256: str, rows: Any) -> str | None:
-        asked.append(sha256)
-        assert rows.num_rows == 80
-        return examine(folder, sha256, rows)
-
-    monkeypatch.setattr(sandbox, "fault_of_files", watching)
-    made = shelf.register(a_bundle(shelf.settings, 4))
-    shelf.registry.point("champion", "4")
-    for _ in range(2):
-        assert shelf.served() == "4"
-    assert asked == [made.tags["bundle_sha256"]]
-    assert shelf.ledger() == [("4", "follow")]
-
-
-def test_a_version_known_to_the_ledger_must_have_the_digest_of_then(shelf: Shelf) -> None:
-    shelf.promote("1")
-    shelf.promote("2")
-    _tag(shelf, "1", "bundle_sha256", "0" * 64)
-    shelf.registry.point("champion", "1")
-    assert shelf.served() == "2"
-    assert shelf.ledger()[-1] == ("1", "refuse")
-
-
-def test_a_champion_of_another_definition_is_not_served(
-    shelf: Shelf, caplog: pytest.LogCaptureFixture
-) -> None:
-    shelf.promote("1")
-    churn = shelf.settings.churn.model_copy(update={"horizon_days": 21})
-    other = shelf.settings.model_copy(update={"churn": churn})
-    with caplog.at_level(logging.WARNING):
-        assert shelf.served(settings=other) is None
-    assert "the settings ask for" in caplog.text
-    assert shelf.served() == "1"
-
-
-def test_files_swapped_after_approval_are_refused(shelf: Shelf) -> None:
-    shelf.promote("1")
-    served = follow(shelf.registry, shelf.warehouse, "champion")
-    assert served is not None
-    for path in (shelf.settings.home / "models" / served.bundle_sha256).iterdir():
-        path.write_bytes(path.read_bytes() + b" ")
-    again = follow(shelf.registry, shelf.warehouse, "champion")
-    assert again is not None
-    assert again.bundle.contents == served.bundle.contents
-
-
-def test_what_was_decided_while_the_alias_was_looked_at_counts(
-    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shelf.promote("1")
-    shelf.registry.point("champion", "2")
-    examine = validate_version.vetted
-
-    def slowly(*given: Any, **more: Any) -> Bundle:
-        shelf.promote("3")
-        return examine(*given, **more)
-
-    monkeypatch.setattr(reconcile, "vetted", slowly)
-    assert shelf.served() == "3"
-    assert shelf.ledger() == [("1", "promote"), ("3", "promote")]
-
-
-def test_a_decision_on_its_way_is_not_taken_for_a_move_by_hand(
-    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shelf.promote("1")
-    settle = aliases.settle
-
-    def and_then(registry: Registry, warehouse: Warehouse) -> list[str]:
-        said = settle(registry, warehouse)
-        with warehouse.transaction() as transaction:
-            write_decision(
-                transaction, settings=shelf.settings, alias="champion", model_name="logistic",
-                version="2", bundle_sha256=_sha256(shelf, "2"), verdict="promote",
-                decided_by="gate", reason="better", evidence={}, training_id=None,
-            )  # fmt: skip
-        return said
-
-    with monkeypatch.context() as patched:
-        patched.setattr(reconcile, "settle", and_then)
-        assert shelf.served() == "2"
-    assert shelf.served() == "2"
-    assert shelf.ledger() == [("1", "promote"), ("2", "promote")]
-
-
-def _sha256(shelf: Shelf, version: str) -> str:
-    return {each.version: each.tags["bundle_sha256"] for each in shelf.registry.versions()}[version]
-
-
-def test_a_registry_that_is_down_leaves_the_last_good_from_the_cache(
-    shelf: Shelf, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    shelf.promote("1")
-    shelf.seat("2")
-    with caplog.at_level(logging.WARNING):
-        assert shelf.served(settings=shelf.down) == "1"
-        assert shelf.served("challenger", shelf.down) == "2"
-    assert "The last good champion is used" in caplog.text
-    with pytest.raises(RegistryError, match="did not carry out a request"):
-        Registry(shelf.down).point("champion", "1")
-
-
-@pytest.mark.parametrize(
-    "address", ["http://ann:p@ss/'w)rd@mlflow:5000/api", "postgresql+psycopg://ann:p@ss@db/mlflow"]
-)
-def test_the_address_of_the_registry_is_not_quoted_with_its_password(
-    shelf: Shelf, address: str
-) -> None:
-    with pytest.raises(RegistryError) as caught, shelf.registry._asking({}):
-        raise OSError(f"API request to {address} failed with exception 503")
-    assert "API request to its address failed with exception 503" in str(caught.value)
-
-
-def test_a_registry_that_is_down_and_an_empty_cache_is_an_error(
-    shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    shelf.promote("1")
-    with pytest.raises(RegistryError):
-        shelf.served(settings=shelf.down.model_copy(update={"home": tmp_path / "empty"}))
-
-
-def test_a_champion_alias_that_was_deleted_is_put_back(shelf: Shelf) -> None:
-    shelf.promote("1")
-    shelf.registry.clear("champion")
-    assert shelf.served() == "1"
-    assert shelf.alias() == "1"
-    assert shelf.ledger() == [("1", "promote")]
+def test_a_rollback_shortens_the_chain_that_is_fallen_back_on() -> None:
+    history = _ledger("1 promote", "2 promote", "3 promote", "2 rollback")
+    assert _fell_back(reconcile("champion", history, AliasState(error="x"))) == ["2", "1"]

@@ -9,14 +9,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from retention_ml.models.btyd.histories import Histories
-from retention_ml.models.bundle.bundle import Bundle, Predictor
+from retention_ml.models.btyd.purchase_summary import PurchaseSummary
+from retention_ml.models.bundle.bundle import Bundle
 from retention_ml.models.predictors import seasonal
 from retention_ml.models.predictors.blend import Blend
 from retention_ml.models.predictors.linear import Linear
+from retention_ml.models.predictors.predictor import Predictor
 from retention_ml.models.training.candidates import ensemble, members
-from retention_ml.models.training.fitting import FittedModel
-from retention_ml.models.training.sample import Rows
+from retention_ml.models.training.fitting import FitContext, FittedModel
+from retention_ml.models.training.sample import TrainingSample
 from retention_ml.models.training.season import Volumes
 from retention_ml.statistics.arrays import Floats, Ints, logit
 from tests.worlds import samples
@@ -35,23 +36,25 @@ def season_of(day: int, count: int) -> Floats:
     return np.tile([np.sin(phase), np.cos(phase)], (count, 1))
 
 
-def history(count: int = 500, *, seed: int = 1) -> Rows:
+def history(count: int = 500, *, seed: int = 1) -> TrainingSample:
     """The same customers on four days whose outcome is known and one known halfway.
 
     The newest labels are those of `worlds.DAY`; orders are known for two years.
     """
-    parts = []
+    days = []
     for back in range(-1, DAYS):
         day = samples.DAY - back * EVERY_DAYS
-        one = samples.rows(count, seed=seed + back + 1)
-        followed = min(samples.HORIZON_DAYS, samples.HORIZON_DAYS + back * EVERY_DAYS)
-        parts.append(
+        sample = samples.rows(count, seed=seed + back + 1)
+        follow_up_days = min(samples.HORIZON_DAYS, samples.HORIZON_DAYS + back * EVERY_DAYS)
+        days.append(
             replace(
-                one,
-                values=np.hstack([one.values, season_of(day, count)]),
+                sample,
+                values=np.hstack([sample.values, season_of(day, count)]),
                 days=np.full(count, day, dtype=np.int64),
-                until_order=np.where(one.until_order < followed, one.until_order, np.inf),
-                followed=np.full(count, followed, dtype=np.int64),
+                time_to_next_order=np.where(
+                    sample.time_to_next_order < follow_up_days, sample.time_to_next_order, np.inf
+                ),
+                follow_up_days=np.full(count, follow_up_days, dtype=np.int64),
                 groups=np.arange(count, dtype=np.int64),
             )
         )
@@ -59,13 +62,13 @@ def history(count: int = 500, *, seed: int = 1) -> Rows:
     today = samples.rows(count, seed=seed + 90)
     every_day = np.arange(until - 700, until, dtype=np.int64)
     return replace(
-        parts[1],
-        values=np.vstack([part.values for part in parts]),
-        days=np.concatenate([part.days for part in parts]),
-        until_order=np.concatenate([part.until_order for part in parts]),
-        followed=np.concatenate([part.followed for part in parts]),
-        groups=np.concatenate([part.groups for part in parts]),
-        weights=np.ones(len(parts) * count),
+        days[1],
+        values=np.vstack([part.values for part in days]),
+        days=np.concatenate([part.days for part in days]),
+        time_to_next_order=np.concatenate([part.time_to_next_order for part in days]),
+        follow_up_days=np.concatenate([part.follow_up_days for part in days]),
+        groups=np.concatenate([part.groups for part in days]),
+        weights=np.ones(len(days) * count),
         features=FEATURES,
         volumes=Volumes(days=every_day, orders=100.0 + 60.0 * np.sin(2 * np.pi * every_day / 364)),
         current=np.hstack([today.values, season_of(until, count)]),
@@ -79,8 +82,14 @@ assert ROWS.current is not None
 NEW: Floats = ROWS.current
 
 
-def fit(rows: Rows, **options: object) -> FittedModel:
-    return ensemble.fit(rows, **{"seed": 3, "threads": 1, "recipes": CHEAP, **options})  # type: ignore[arg-type]
+def fit(
+    sample: TrainingSample,
+    *,
+    seed: int = 3,
+    threads: int = 1,
+    recipes: tuple[ensemble.Recipe, ...] = CHEAP,
+) -> FittedModel:
+    return ensemble.fit(sample, FitContext(seed=seed, threads=threads), recipes=recipes)
 
 
 @cache
@@ -89,7 +98,9 @@ def whole() -> FittedModel:
     return fit(ROWS, recipes=ensemble.RECIPES)
 
 
-def said(model: FittedModel, values: Floats = NEW, features: tuple[str, ...] = FEATURES) -> Floats:
+def predict(
+    model: FittedModel, values: Floats = NEW, features: tuple[str, ...] = FEATURES
+) -> Floats:
     """Probabilities of customers with these features."""
     return model.predict_proba(values[:, [features.index(name) for name in model.features]])
 
@@ -111,8 +122,8 @@ def test_reasons_through_all_members_add_up_to_the_score(tmp_path: Path) -> None
         *(recipe.name for recipe in ensemble.RECIPES),
         "season",
     ]
-    made = model.to_bundle("ensemble")
-    loaded = Bundle.load(made.write(tmp_path / "bundle"), made.sha256)
+    bundle = model.to_bundle("ensemble")
+    loaded = Bundle.load(bundle.write(tmp_path / "bundle"), bundle.sha256)
     far = NEW * np.random.default_rng(1).choice([-100.0, 0.0, 100.0], NEW.shape)
     nothing = np.full((5, len(FEATURES)), np.nan)
     for values in (NEW, far, nothing):
@@ -122,7 +133,7 @@ def test_reasons_through_all_members_add_up_to_the_score(tmp_path: Path) -> None
     added, base = loaded.contributions(table(NEW))
     log_odds = logit(loaded.predict(table(NEW)))
     np.testing.assert_allclose(added.sum(axis=1) + base, log_odds, rtol=0, atol=1e-9)
-    np.testing.assert_array_equal(loaded.predict(table(NEW)), said(model))
+    np.testing.assert_array_equal(loaded.predict(table(NEW)), predict(model))
     # Each customer has reasons of their own, and every feature read is a reason for somebody.
     assert (np.abs(added).max(axis=0) > 0).all()
     assert len(np.unique(added.argmax(axis=1))) > 2
@@ -140,7 +151,8 @@ def test_the_order_of_the_rows_changes_nothing() -> None:
     turned = ROWS.take(np.random.default_rng(5).permutation(len(ROWS)))
     model = fit(turned, recipes=ensemble.RECIPES)
     assert model.features == whole().features
-    np.testing.assert_allclose(said(model), said(whole()), rtol=0, atol=1e-9)
+    # Sums in another order, as far as the calibrations of the members carry them.
+    np.testing.assert_allclose(predict(model), predict(whole()), rtol=0, atol=1e-8)
 
 
 def test_numbers_of_customers_in_the_same_order_change_nothing() -> None:
@@ -155,45 +167,45 @@ def test_the_shares_of_the_members_sum_to_one() -> None:
         assert all(share > 0 for share in shares)
 
 
-def _louder(times: float) -> members.Way:
-    """A ridge regression that is so many times as sure of itself as it should be."""
+def _amplified(factor: float) -> members.Learner:
+    """A ridge regression that is `factor` times as confident as it should be."""
 
-    def loud(of: Predictor) -> Linear:
-        assert isinstance(of, Linear)
+    def amplify(predictor: Predictor) -> Linear:
+        assert isinstance(predictor, Linear)
         return replace(
-            of,
-            coefficients=times * of.coefficients,
-            missing_coefficients=times * of.missing_coefficients,
-            intercept=times * of.intercept,
+            predictor,
+            coefficients=factor * predictor.coefficients,
+            missing_coefficients=factor * predictor.missing_coefficients,
+            intercept=factor * predictor.intercept,
         )
 
-    def way(rows: Rows, fold: Ints, *, seed: int, threads: int) -> members.FittedMember:
-        plain = members.ridge(rows, fold, seed=seed, threads=threads)
+    def learner(sample: TrainingSample, fold: Ints, context: FitContext) -> members.FittedMember:
+        plain = members.ridge(sample, fold, context)
         return replace(
             plain,
-            predictor=loud(plain.predictor),
-            by_fold=[loud(predictor) for predictor in plain.by_fold],
+            predictor=amplify(plain.predictor),
+            by_fold=[amplify(predictor) for predictor in plain.by_fold],
         )
 
-    return way
+    return learner
 
 
-def test_a_member_that_is_too_sure_of_itself_has_no_louder_voice(
+def test_an_overconfident_member_has_no_more_weight(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    plain = said(fit(ROWS))
-    monkeypatch.setitem(members.WAYS, "ridge", _louder(3.0))
-    np.testing.assert_allclose(said(fit(ROWS)), plain, rtol=0, atol=1e-6)
+    plain = predict(fit(ROWS))
+    monkeypatch.setitem(members.LEARNERS, "ridge", _amplified(3.0))
+    np.testing.assert_allclose(predict(fit(ROWS)), plain, rtol=0, atol=1e-6)
 
 
-def test_a_member_that_hardly_says_anything_is_not_blown_up(
+def test_a_near_constant_member_is_not_amplified(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def slopes() -> dict[str, float]:
         return {one.name: one.slope for one in blend_of(fit(ROWS)).members}
 
     plain = slopes()
-    monkeypatch.setitem(members.WAYS, "ridge", _louder(0.01))
+    monkeypatch.setitem(members.LEARNERS, "ridge", _amplified(0.01))
     quiet = slopes()
     grown = (quiet["ridge"] / plain["ridge"]) / (quiet["boosted_newest"] / plain["boosted_newest"])
     assert 1 < grown < 2  # not a hundred times
@@ -211,15 +223,17 @@ def test_without_the_season_the_level_is_that_of_the_newest_labels() -> None:
     newest = samples.DAY
     draw = np.random.default_rng(6)
     gone = (ROWS.days >= newest) & (draw.random(len(ROWS)) < 0.5)
-    changed = replace(ROWS, until_order=np.where(gone, np.inf, ROWS.until_order), volumes=None)
+    changed = replace(
+        ROWS, time_to_next_order=np.where(gone, np.inf, ROWS.time_to_next_order), volumes=None
+    )
     labels = changed.newest()
-    rate, before = labels.outcome.mean(), ROWS.matured().outcome.mean()
+    rate, before = labels.churned.mean(), ROWS.matured().churned.mean()
     assert rate - before > 0.1
     model = fit(changed)
     assert "season_belief" not in model.notes
-    assert said(model, labels.values).mean() == pytest.approx(rate, abs=0.02)
+    assert predict(model, labels.values).mean() == pytest.approx(rate, abs=0.02)
     # Others of the same kind: their mean is that level too, within what chance does to 500.
-    assert said(model).mean() == pytest.approx(rate, abs=0.04)
+    assert predict(model).mean() == pytest.approx(rate, abs=0.04)
 
 
 def test_the_season_is_one_member_and_without_it_nothing_else_changes() -> None:
@@ -227,9 +241,9 @@ def test_the_season_is_one_member_and_without_it_nothing_else_changes() -> None:
     timeless = NEW.copy()
     timeless[:, [FEATURES.index(name) for name in seasonal.FEATURES]] = np.nan
     with_season = fit(ROWS)
-    np.testing.assert_allclose(said(with_season, timeless), said(without), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(predict(with_season, timeless), predict(without), rtol=0, atol=1e-12)
     assert set(without.features).isdisjoint(seasonal.FEATURES)
-    moved = logit(said(with_season)) - logit(said(without))
+    moved = logit(predict(with_season)) - logit(predict(without))
     assert moved == pytest.approx(with_season.notes["season_log_odds_first_day"], abs=0.02)
 
 
@@ -243,21 +257,21 @@ def test_a_season_that_was_busier_last_year_lowers_the_churn_expected(
     orders = np.where(last_year, 100.0 * factor, 100.0)
     model = fit(replace(ROWS, volumes=Volumes(days=days, orders=orders)))
     steady = fit(replace(ROWS, volumes=Volumes(days=days, orders=np.full(len(days), 100.0))))
-    assert direction * (said(model).mean() - said(steady).mean()) > 0.02
+    assert direction * (predict(model).mean() - predict(steady).mean()) > 0.02
 
 
-def _constant(rows: Rows) -> Rows:
+def _constant(rows: TrainingSample) -> TrainingSample:
     return replace(rows, values=np.ones_like(rows.values), current=np.ones_like(NEW))
 
 
-def _empty(rows: Rows) -> Rows:
+def _empty(rows: TrainingSample) -> TrainingSample:
     """Everything that comes from anything but orders is missing."""
     values = rows.values.copy()
     values[:, [FEATURES.index(name) for name in ("revenue_cents_365d", "gap_mean_days")]] = np.nan
     return replace(rows, values=values)
 
 
-def _one_time(rows: Rows) -> Rows:
+def _one_time(rows: TrainingSample) -> TrainingSample:
     values = rows.values.copy()
     for name, value in (
         ("orders_count", 1.0),
@@ -269,22 +283,22 @@ def _one_time(rows: Rows) -> Rows:
     values[:, FEATURES.index("tenure_days")] = recency
     newest = recency[rows.days == samples.DAY] + 1
     nothing = np.zeros(len(newest))
-    return replace(rows, values=values, histories=Histories.of(nothing, nothing, newest))
+    return replace(rows, values=values, histories=PurchaseSummary.of(nothing, nothing, newest))
 
 
-def _few(rows: Rows) -> Rows:
+def _few(rows: TrainingSample) -> TrainingSample:
     return history(200)
 
 
-def _one_day(rows: Rows) -> Rows:
+def _one_day(rows: TrainingSample) -> TrainingSample:
     return rows.newest()
 
 
-def _everybody(rows: Rows, until_order: float) -> Rows:
-    return replace(rows, until_order=np.full(len(rows), until_order))
+def _everybody(rows: TrainingSample, time_to_next_order: float) -> TrainingSample:
+    return replace(rows, time_to_next_order=np.full(len(rows), time_to_next_order))
 
 
-ODD: dict[str, Callable[[Rows], Rows]] = {
+ODD: dict[str, Callable[[TrainingSample], TrainingSample]] = {
     "no histories": lambda rows: replace(rows, histories=None),
     "no volumes": lambda rows: replace(rows, volumes=None),
     "no orders in the volumes": lambda rows: replace(
@@ -303,7 +317,7 @@ ODD: dict[str, Callable[[Rows], Rows]] = {
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_an_odd_shop_gets_a_sound_model(name: str) -> None:
+def test_an_odd_shop_gets_a_valid_model(name: str) -> None:
     odd = ODD[name](ROWS)
     model = fit(odd)
     bundle = Bundle.from_contents(model.to_bundle("ensemble").contents)
@@ -316,12 +330,12 @@ def test_an_odd_shop_gets_a_sound_model(name: str) -> None:
     assert ("buying_process" in names) == (odd.histories is not None)
     # What it says of those it learnt from is about what they did.
     labels = odd.newest()
-    assert abs(said(model, labels.values).mean() - labels.outcome.mean()) < 0.15
+    assert abs(predict(model, labels.values).mean() - labels.churned.mean()) < 0.15
 
 
 @pytest.mark.parametrize("name", ["constant features", "200 customers", "everybody churned"])
 def test_all_members_together_stand_odd_shops_too(name: str) -> None:
-    probability = said(fit(ODD[name](ROWS), recipes=ensemble.RECIPES))
+    probability = predict(fit(ODD[name](ROWS), recipes=ensemble.RECIPES))
     assert ((probability > 0) & (probability < 1)).all()
 
 
@@ -330,5 +344,5 @@ def test_what_everybody_did_is_not_certain_for_the_next(name: str) -> None:
     odd = replace(ODD[name](ROWS), volumes=None)
     labels = odd.newest()
     # Of n customers none did otherwise: half a customer's worth of doubt remains.
-    doubt = np.abs(labels.outcome.mean() - said(fit(odd), labels.values)).mean()
+    doubt = np.abs(labels.churned.mean() - predict(fit(odd), labels.values)).mean()
     assert doubt == pytest.approx(0.5 / len(labels), rel=0.5)

@@ -23,19 +23,24 @@ from retention_ml.features.store import read
 from retention_ml.labels.definition import ChurnDefinition, churn_definition
 from retention_ml.labels.maturity import labels_of
 from retention_ml.models.backtest.run import Files, backtest
-from retention_ml.models.promotion.validate_version import unfit
+from retention_ml.models.promotion.validate_version import unfit_reason
 from retention_ml.models.training import ledger
 from retention_ml.models.training.candidates import candidate, ensemble, members
-from retention_ml.models.training.fit_candidate import learnt_of
-from retention_ml.models.training.fitting import FittedModel
-from retention_ml.models.training.preparation import load_rows, prepared
-from retention_ml.models.training.sample import Rows
+from retention_ml.models.training.fit_candidate import training_sample
+from retention_ml.models.training.fitting import FitContext, FittedModel
+from retention_ml.models.training.preparation import load_prepared, prepare_training
+from retention_ml.models.training.sample import TrainingSample
 from retention_ml.models.training.season import Volumes
-from retention_ml.models.training.training_data import Material, days_of, material
+from retention_ml.models.training.training_data import (
+    TrainingData,
+    load_training_data,
+    training_days,
+)
 from retention_ml.models.training.training_set import TrainingSet, assemble
 from retention_ml.settings import Settings, load
 from retention_ml.statistics.arrays import Floats, Ints
-from retention_ml.statistics.metrics import Interval, Predictions, evaluate
+from retention_ml.statistics.bootstrap import Interval
+from retention_ml.statistics.metrics import Predictions, evaluate
 from retention_ml.warehouse import Warehouse
 from tests.models.training import test_ensemble
 from tests.worlds import shops
@@ -78,12 +83,12 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @pytest.fixture(scope="module")
 def tables() -> Tables:
     """Orders, lines, events and products of a random shop to two months after the day."""
-    found: Tables = {}
+    tables: Tables = {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shops, "fill", lambda _, name, rows: found.update({name: _arrow(rows)}))
+        patch.setattr(shops, "fill", lambda _, name, rows: tables.update({name: _arrow(rows)}))
         shops.random_shop(None, customers=350, days=330, seed=8)  # type: ignore[arg-type]
-    assert set(found) == {"orders", "order_lines", "events", "products"}
-    return found
+    assert set(tables) == {"orders", "order_lines", "events", "products"}
+    return tables
 
 
 def _arrow(rows: Any) -> pa.Table:
@@ -114,16 +119,16 @@ def noise(after: Tables, *, seed: int, at: datetime = MIDNIGHT) -> Tables:
     moments = [at, *(at + timedelta(seconds=int(each)) for each in seconds[1:-1]), newest]
     ids = [f"n{number:06d}" for number in range(count)]
     who = [f"c{number:05d}" for number in draw.integers(0, 350, count)]
-    own = {
+    columns = {
         "customer_id": pa.array(who),
         "event_at": pa.array(moments, pa.timestamp("us", tz="UTC")),
     }
     return {
-        "orders": pa.table({"order_id": ids, "kind": ["purchase"] * count, **own}),
+        "orders": pa.table({"order_id": ids, "kind": ["purchase"] * count, **columns}),
         "order_lines": pa.table(
-            {"order_id": ids, "product_id": ["p001"] * count, "quantity": [99] * count, **own}
+            {"order_id": ids, "product_id": ["p001"] * count, "quantity": [99] * count, **columns}
         ),
-        "events": pa.table({"event_type": ["cart"] * count, "session_id": ids, **own}),
+        "events": pa.table({"event_type": ["cart"] * count, "session_id": ids, **columns}),
     }
 
 
@@ -146,44 +151,44 @@ def write(
     for name, rows in tables.items():
         step = -(-rows.num_rows // files)
         for start in range(0, rows.num_rows, step):
-            known_from = LONG_AGO if name == "products" else available_at
-            shops.fill(warehouse, name, rows.slice(start, step), available_at=known_from)
+            visible_from = LONG_AGO if name == "products" else available_at
+            shops.fill(warehouse, name, rows.slice(start, step), available_at=visible_from)
 
 
-def known(warehouse: Warehouse, settings: Settings) -> Material:
-    """What a model of the day learns from."""
-    days = days_of(warehouse, settings=settings, as_of=AS_OF)
+def training_data(warehouse: Warehouse, settings: Settings) -> TrainingData:
+    """The training data of a model of the day."""
+    days = training_days(warehouse, settings=settings, as_of=AS_OF)
     build.ensure(warehouse, settings=settings, days=[*days, AS_OF])
-    return material(warehouse, settings=settings, as_of=AS_OF)
+    return load_training_data(warehouse, settings=settings, as_of=AS_OF)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Said:
-    """What a shop's model learnt from and said; equal where all of it is, to the last bit."""
+class Result:
+    """What a shop's model was trained on and predicts; equal where all of it is, to the last bit."""
 
     digest: str
     bundle_sha256: str
     probability: dict[str, float]
-    rows: Rows = field(compare=False)
+    sample: TrainingSample = field(compare=False)
 
 
-def said(warehouse: Warehouse, settings: Settings) -> Said:
+def fit_and_predict(warehouse: Warehouse, settings: Settings) -> Result:
     """The ensemble of the day, with members that are quick, on the customers of the day."""
-    learnt = known(warehouse, settings)
-    model = ensemble.fit(learnt.rows, seed=1, threads=1, recipes=CHEAP)
-    bundle = model.to_bundle("ensemble", data_digest=learnt.digest)
+    data = training_data(warehouse, settings)
+    model = ensemble.fit(data.sample, FitContext(seed=1, threads=1), recipes=CHEAP)
+    bundle = model.to_bundle("ensemble", data_digest=data.digest)
     today = read(warehouse, [AS_OF])
     names = today["customer_id"].to_pylist()
-    return Said(
-        digest=learnt.digest,
+    return Result(
+        digest=data.digest,
         bundle_sha256=bundle.sha256,
         probability=dict(zip(names, bundle.predict(today).tolist(), strict=True)),
-        rows=learnt.rows,
+        sample=data.sample,
     )
 
 
-def judged(warehouse: Warehouse, settings: Settings, folder: Path) -> pa.Table:
-    """The predictions of a backtest of the day, with what followed."""
+def backtested(warehouse: Warehouse, settings: Settings, folder: Path) -> pa.Table:
+    """The predictions of a backtest of the day, with labels."""
     where = Files(report=folder / "R.json", predictions=folder / "P.parquet")
     backtest(
         warehouse,
@@ -204,7 +209,7 @@ class Shop:
     """The whole shop, its future, late rows and corrections included: look, do not touch."""
 
     warehouse: Warehouse
-    said: Said
+    result: Result
     training_id: str
 
 
@@ -213,9 +218,10 @@ def shop(new_warehouse: NewWarehouse, settings: Settings, tables: Tables) -> Ite
     with new_warehouse() as warehouse:
         write(warehouse, tables)
         write(warehouse, late(split(tables)[0]), available_at=MIDNIGHT + MOMENT)
-        found = said(warehouse, settings)
-        receipt, _ = prepared(warehouse, settings, AS_OF)
-        yield Shop(warehouse=warehouse, said=found, training_id=str(receipt.details["training_id"]))
+        result = fit_and_predict(warehouse, settings)
+        receipt, _ = prepare_training(warehouse, settings, AS_OF)
+        training_id = str(receipt.details["training_id"])
+        yield Shop(warehouse=warehouse, result=result, training_id=training_id)
 
 
 def test_without_its_future_and_in_any_order_a_shop_gets_the_same_model_to_the_last_bit(
@@ -230,7 +236,7 @@ def test_without_its_future_and_in_any_order_a_shop_gets_the_same_model_to_the_l
     }
     with new_warehouse() as warehouse:
         write(warehouse, mixed, files=3)
-        assert said(warehouse, settings) == shop.said
+        assert fit_and_predict(warehouse, settings) == shop.result
 
 
 def test_with_another_future_a_shop_gets_the_same_model_and_backtest(
@@ -240,14 +246,14 @@ def test_with_another_future_a_shop_gets_the_same_model_and_backtest(
     with new_warehouse() as warehouse:
         write(warehouse, before)
         write(warehouse, noise(after, seed=1))
-        assert said(warehouse, settings) == shop.said
-        receipt, _ = prepared(warehouse, settings, AS_OF)
+        assert fit_and_predict(warehouse, settings) == shop.result
+        receipt, _ = prepare_training(warehouse, settings, AS_OF)
         assert receipt.details["training_id"] == shop.training_id
-        told = judged(warehouse, settings, tmp_path / "other")
-    own = judged(shop.warehouse, settings, tmp_path / "own")
-    assert told.drop_columns("churned").equals(own.drop_columns("churned"))
+        other = backtested(warehouse, settings, tmp_path / "other")
+    actual = backtested(shop.warehouse, settings, tmp_path / "actual")
+    assert other.drop_columns("churned").equals(actual.drop_columns("churned"))
     # The futures are different ones: else this would show nothing.
-    assert pc.sum(pc.xor(told["churned"], own["churned"])).as_py() > 20
+    assert pc.sum(pc.xor(other["churned"], actual["churned"])).as_py() > 20
 
 
 def test_what_is_known_one_moment_earlier_is_learnt_from(
@@ -258,59 +264,60 @@ def test_what_is_known_one_moment_earlier_is_learnt_from(
     with new_warehouse() as warehouse:
         write(warehouse, before)
         write(warehouse, late(before), available_at=MIDNIGHT)
-        assert known(warehouse, settings).digest != shop.said.digest
+        assert training_data(warehouse, settings).digest != shop.result.digest
 
 
-def test_candidates_learn_nothing_of_the_days_they_are_judged_on(
-    shop: Shop, settings: Settings
-) -> None:
+def test_candidates_learn_nothing_of_the_evaluation_days(shop: Shop, settings: Settings) -> None:
     training = ledger.training(shop.warehouse, shop.training_id)
-    rows = load_rows(shop.warehouse, settings, training)
+    actual = load_prepared(shop.warehouse, settings, training)
     first = min(training.plan.evaluation)
     assert first < AS_OF - timedelta(days=settings.churn.horizon_days)
     day = np.datetime64(first, "D")
     draw = np.random.default_rng(2)
-    opened = (rows.days - day).astype(np.int64) + settings.churn.lead_days
-    assert rows.volumes is not None
+    opened = (actual.days - day).astype(np.int64) + settings.churn.lead_days
+    assert actual.volumes is not None
     other = replace(
-        rows,
-        # Orders from the first day judged on come on other days, or never.
-        until_order=np.where(
-            opened + rows.until_order >= 0,
+        actual,
+        # Orders from the first evaluation day on come on other days, or never.
+        time_to_next_order=np.where(
+            opened + actual.time_to_next_order >= 0,
             np.where(draw.random(len(opened)) < 0.3, np.inf, np.maximum(0, -opened) + 1),
-            rows.until_order,
+            actual.time_to_next_order,
         ),
-        values=np.where((rows.days > day)[:, None], draw.random(rows.values.shape), rows.values),
+        values=np.where(
+            (actual.days > day)[:, None], draw.random(actual.values.shape), actual.values
+        ),
         volumes=replace(
-            rows.volumes,
+            actual.volumes,
             orders=np.where(
-                rows.volumes.days >= day.astype(np.int64), 1_000.0, rows.volumes.orders
+                actual.volumes.days >= day.astype(np.int64), 1_000.0, actual.volumes.orders
             ),
         ),
     )
     plan = training.plan
-    assert not np.array_equal(rows.outcome(plan.evaluation), other.outcome(plan.evaluation))
-    learnt, again = (learnt_of(settings, training, some) for some in (rows, other))
+    assert not np.array_equal(actual.churned(plan.evaluation), other.churned(plan.evaluation))
+    train, again = (training_sample(settings, training, each) for each in (actual, other))
     for model in ("mbg_nbd", "logistic", "ensemble"):
-        one, two = (_fitted(model, some).to_bundle(model).sha256 for some in (learnt, again))
+        one, two = (_fitted(model, sample).to_bundle(model).sha256 for sample in (train, again))
         assert one == two, model
     # The negative control: whoever takes the days without the day as known on learns of them.
-    naive = [_fitted("logistic", some.rows(plan.training)) for some in (rows, other)]
+    naive = [_fitted("logistic", each.sample(plan.training)) for each in (actual, other)]
     assert naive[0].to_bundle("naive").sha256 != naive[1].to_bundle("naive").sha256
 
 
-def _fitted(name: str, rows: Rows) -> FittedModel:
+def _fitted(name: str, sample: TrainingSample) -> FittedModel:
+    context = FitContext(seed=1, threads=1)
     if name == "ensemble":
-        return ensemble.fit(rows, seed=1, threads=1, recipes=CHEAP)
-    return candidate(name).fit(rows, seed=1, threads=1)
+        return ensemble.fit(sample, context, recipes=CHEAP)
+    return candidate(name).fit(sample, context)
 
 
 # Names
 
 
 @pytest.fixture(scope="module")
-def renamed(new_warehouse: NewWarehouse, settings: Settings, tables: Tables) -> Said:
-    """The same shop, its customers called by each other's names; told by their old ones."""
+def renamed(new_warehouse: NewWarehouse, settings: Settings, tables: Tables) -> Result:
+    """The same shop, its customers called by each other's names; predictions by the old ones."""
     names = [f"c{number:05d}" for number in range(350)]
     drawn = np.random.default_rng(5).permutation(350)
     new = {name: names[at] for name, at in zip(names, drawn, strict=True)}
@@ -326,35 +333,37 @@ def renamed(new_warehouse: NewWarehouse, settings: Settings, tables: Tables) -> 
     before, _ = split(tables)
     with new_warehouse() as warehouse:
         write(warehouse, {name: rename(rows) for name, rows in before.items()})
-        found = said(warehouse, settings)
+        result = fit_and_predict(warehouse, settings)
         return replace(
-            found,
-            probability={old[name]: value for name, value in found.probability.items()},
+            result,
+            probability={old[name]: value for name, value in result.probability.items()},
         )
 
 
-def test_customers_of_other_names_give_the_same_rows(shop: Shop, renamed: Said) -> None:
-    one, other = (_sorted(each.rows) for each in (shop.said, renamed))
+def test_customers_of_other_names_give_the_same_rows(shop: Shop, renamed: Result) -> None:
+    one, other = (_sorted(each.sample) for each in (shop.result, renamed))
     np.testing.assert_array_equal(one, other)
-    assert shop.said.rows.histories is not None
-    assert renamed.rows.histories is not None
-    for name in ("repeats", "last_at", "observed", "counts"):
+    assert shop.result.sample.histories is not None
+    assert renamed.sample.histories is not None
+    for name in ("frequency", "recency", "T", "counts"):
         np.testing.assert_array_equal(
-            getattr(shop.said.rows.histories, name), getattr(renamed.rows.histories, name)
+            getattr(shop.result.sample.histories, name), getattr(renamed.sample.histories, name)
         )
     # Only the digest names customers.
-    assert shop.said.digest != renamed.digest
+    assert shop.result.digest != renamed.digest
 
 
-def _sorted(rows: Rows) -> Floats:
-    table = np.column_stack([rows.days, rows.followed, rows.until_order, rows.values])
+def _sorted(sample: TrainingSample) -> Floats:
+    table = np.column_stack(
+        [sample.days, sample.follow_up_days, sample.time_to_next_order, sample.values]
+    )
     return np.asarray(table[np.lexsort(table.T[::-1])])
 
 
-def test_customers_of_other_names_get_the_same_probabilities(shop: Shop, renamed: Said) -> None:
-    assert set(shop.said.probability) == set(renamed.probability)
+def test_customers_of_other_names_get_the_same_probabilities(shop: Shop, renamed: Result) -> None:
+    assert set(shop.result.probability) == set(renamed.probability)
     apart = [
-        abs(renamed.probability[name] - value) for name, value in shop.said.probability.items()
+        abs(renamed.probability[name] - value) for name, value in shop.result.probability.items()
     ]
     # Sums in another order, as far as the calibrations of the members carry them.
     assert max(apart) < 1e-8
@@ -365,22 +374,22 @@ def test_customers_of_other_names_get_the_same_probabilities(shop: Shop, renamed
 
 @pytest.fixture
 def planted(shop: Shop, settings: Settings) -> Iterator[tuple[list[date], pa.Table]]:
-    """The days learnt from, and the outcomes of these and of the day, now a column of the store."""
-    days = list(days_of(shop.warehouse, settings=settings, as_of=AS_OF))
+    """The training days, and the outcomes of these and of the day, now a column of the store."""
+    days = list(training_days(shop.warehouse, settings=settings, as_of=AS_OF))
     later = AS_OF + timedelta(days=settings.churn.horizon_days + settings.churn.settle_days)
-    answers = labels_of(shop.warehouse, settings=settings, days=[*days, AS_OF], known_as_of=later)
+    labels = labels_of(shop.warehouse, settings=settings, days=[*days, AS_OF], known_as_of=later)
     with shop.warehouse.transaction() as transaction:
         transaction.execute("ALTER TABLE features.customer_daily ADD COLUMN is_churned float8")
         transaction.execute(
-            "CREATE TEMP TABLE answers (as_of date, customer_id text, is_churned bool) "
+            "CREATE TEMP TABLE labels (as_of date, customer_id text, is_churned bool) "
             "ON COMMIT DROP"
         )
-        transaction.copy("answers", answers.select(["as_of", "customer_id", "is_churned"]))
+        transaction.copy("labels", labels.select(["as_of", "customer_id", "is_churned"]))
         transaction.execute(
-            "UPDATE features.customer_daily AS f SET is_churned = a.is_churned::int FROM answers a "
+            "UPDATE features.customer_daily AS f SET is_churned = a.is_churned::int FROM labels a "
             "WHERE (f.as_of, f.customer_id) = (a.as_of, a.customer_id)"
         )
-    yield days, answers
+    yield days, labels
     with shop.warehouse.transaction() as transaction:
         transaction.execute("ALTER TABLE features.customer_daily DROP COLUMN is_churned")
 
@@ -388,19 +397,19 @@ def planted(shop: Shop, settings: Settings) -> Iterator[tuple[list[date], pa.Tab
 @pytest.mark.usefixtures("planted")
 def test_a_column_of_the_future_never_reaches_a_model(shop: Shop, settings: Settings) -> None:
     assert read(shop.warehouse, [AS_OF]).column_names == ["as_of", "customer_id", *FEATURE_NAMES]
-    told = said(shop.warehouse, settings)
-    assert told == shop.said
-    assert told.rows.features == FEATURE_NAMES
-    receipt, rows = prepared(shop.warehouse, settings, AS_OF)
+    result = fit_and_predict(shop.warehouse, settings)
+    assert result == shop.result
+    assert result.sample.features == FEATURE_NAMES
+    receipt, training_set = prepare_training(shop.warehouse, settings, AS_OF)
     assert receipt.details["training_id"] == shop.training_id
-    assert rows.features == FEATURE_NAMES
+    assert training_set.features == FEATURE_NAMES
 
 
 def test_a_model_that_read_a_column_of_the_future_knows_all_and_is_not_served(
     shop: Shop, settings: Settings, planted: tuple[list[date], pa.Table]
 ) -> None:
     """The negative control, and the last line of defence."""
-    days, answers = planted
+    days, labels = planted
     everything = shop.warehouse.read("SELECT * FROM features.customer_daily")
 
     def of(table: pa.Table, some: list[date]) -> pa.Table:
@@ -409,23 +418,23 @@ def test_a_model_that_read_a_column_of_the_future_knows_all_and_is_not_served(
     definition = churn_definition(settings)
     naive = assemble(
         of(everything, days),
-        of(answers, days),
+        of(labels, days),
         definition=definition,
         known_until=AS_OF,
         histories={},
     )
-    model = candidate("logistic").fit(naive.rows(days), seed=1, threads=1)
+    model = candidate("logistic").fit(naive.sample(days), FitContext(seed=1, threads=1))
     bundle = model.to_bundle("naive", definition_hash=definition.hash, as_of=str(AS_OF))
     today = of(everything, [AS_OF])
     outcome = today["is_churned"].to_numpy()
     assert _roc_auc(bundle.predict(today), outcome).value > 0.99
-    honest = np.array([shop.said.probability[name] for name in today["customer_id"].to_pylist()])
+    honest = np.array([shop.result.probability[name] for name in today["customer_id"].to_pylist()])
     assert _roc_auc(honest, outcome).upper < 0.95
 
-    told = len(FEATURE_NAMES) + 1
-    with pytest.raises(UsageError, match=rf"lacks 1 of the {told} features .* 'is_churned'"):
+    count = len(FEATURE_NAMES) + 1
+    with pytest.raises(UsageError, match=rf"lacks 1 of the {count} features .* 'is_churned'"):
         bundle.predict(today.select(["as_of", "customer_id", *FEATURE_NAMES]))
-    refusal = unfit(settings, bundle)
+    refusal = unfit_reason(settings, bundle)
     assert refusal == "it reads 1 features that are not in the catalogue, first 'is_churned'"
 
 
@@ -446,37 +455,38 @@ def _roc_auc(probability: Floats, outcome: Floats, groups: Ints | None = None) -
 # Labels that mean nothing
 
 
-def drawn_by_lot(rows: Rows, seed: int) -> Rows:
-    """The rows with outcomes by lot, the same on all days of a customer."""
-    rows = rows.matured()
-    lots = np.random.default_rng(1_000 + seed).random(rows.groups.max() + 1)
-    churned = lots[rows.groups] < rows.outcome.mean()
-    return replace(rows, until_order=np.where(churned, np.inf, 3.0))
+def drawn_by_lot(sample: TrainingSample, seed: int) -> TrainingSample:
+    """The sample with outcomes by lot, the same on all days of a customer."""
+    sample = sample.matured()
+    lots = np.random.default_rng(1_000 + seed).random(sample.groups.max() + 1)
+    churned = lots[sample.groups] < sample.churned.mean()
+    return replace(sample, time_to_next_order=np.where(churned, np.inf, 3.0))
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3, 4])
 def test_outcomes_drawn_by_lot_cannot_be_predicted(shop: Shop, seed: int) -> None:
-    rows = drawn_by_lot(shop.said.rows, seed)
-    inside = np.random.default_rng(seed).random(rows.groups.max() + 1)[rows.groups] < 0.6
-    learnt, left = rows.take(np.flatnonzero(inside)), rows.take(np.flatnonzero(~inside))
-    model = ensemble.fit(learnt, seed=seed, threads=1, recipes=CHEAP)
-    columns = [rows.features.index(name) for name in model.features]
-    found = _roc_auc(model.predict_proba(left.values[:, columns]), left.outcome, left.groups)
-    assert found.lower <= 0.5 <= found.upper
-    # Out of fold it knows next to nothing: a slope and a level were fitted to a few hundred rows.
-    assert model.notes["log_loss_out_of_fold"] > _entropy(learnt) - 0.03
+    sample = drawn_by_lot(shop.result.sample, seed)
+    inside = np.random.default_rng(seed).random(sample.groups.max() + 1)[sample.groups] < 0.6
+    train, test = sample.take(np.flatnonzero(inside)), sample.take(np.flatnonzero(~inside))
+    model = ensemble.fit(train, FitContext(seed=seed, threads=1), recipes=CHEAP)
+    columns = [sample.features.index(name) for name in model.features]
+    interval = _roc_auc(model.predict_proba(test.values[:, columns]), test.churned, test.groups)
+    assert interval.lower <= 0.5 <= interval.upper
+    # Out of fold it knows next to nothing: a slope and a base rate were fitted to a few hundred
+    # rows.
+    assert model.notes["log_loss_out_of_fold"] > _entropy(train) - 0.03
 
 
 def test_folds_that_part_a_customer_would_be_caught(shop: Shop) -> None:
     """The negative control: a customer on both sides of a fold is recognised by other days."""
-    rows = drawn_by_lot(shop.said.rows, 1)
-    parted = replace(rows, groups=np.arange(len(rows)))
-    model = ensemble.fit(parted, seed=1, threads=1, recipes=CHEAP)
-    assert model.notes["log_loss_out_of_fold"] < _entropy(rows) - 0.03
+    sample = drawn_by_lot(shop.result.sample, 1)
+    parted = replace(sample, groups=np.arange(len(sample)))
+    model = ensemble.fit(parted, FitContext(seed=1, threads=1), recipes=CHEAP)
+    assert model.notes["log_loss_out_of_fold"] < _entropy(sample) - 0.03
 
 
-def _entropy(rows: Rows) -> float:
-    rate = float(rows.outcome.mean())
+def _entropy(sample: TrainingSample) -> float:
+    rate = float(sample.churned.mean())
     return float(-rate * np.log(rate) - (1 - rate) * np.log(1 - rate))
 
 
@@ -486,16 +496,16 @@ FIRST = date(2025, 1, 6)
 EACH = 9
 
 
-def training_set(until_order: Floats, *, lead: int, horizon: int) -> TrainingSet:
+def training_set(time_to_next_order: Floats, *, lead: int, horizon: int) -> TrainingSet:
     """Nine customers on every seventh day, orders known for ever, with these outcomes."""
-    days = len(until_order) // EACH
+    days = len(time_to_next_order) // EACH
     return TrainingSet(
         definition=ChurnDefinition(active_days=90, lead_days=lead, horizon_days=horizon),
         known_until=FIRST + timedelta(days=10_000),
         days=np.repeat(np.datetime64(FIRST, "D") + 7 * np.arange(days), EACH),
-        customers=pa.array([f"c{number % EACH}" for number in range(len(until_order))]),
-        values=np.arange(len(until_order), dtype=np.float64)[:, None],
-        until_order=until_order,
+        customers=pa.array([f"c{number % EACH}" for number in range(len(time_to_next_order))]),
+        values=np.arange(len(time_to_next_order), dtype=np.float64)[:, None],
+        time_to_next_order=time_to_next_order,
         features=("number",),
         digest="",
         volumes=Volumes(days=np.arange(20_000, 20_400, dtype=np.int64), orders=np.ones(400)),
@@ -510,64 +520,65 @@ def training_set(until_order: Floats, *, lead: int, horizon: int) -> TrainingSet
     horizon=st.integers(1, 40),
     known_days=st.integers(-5, 110),
 )
-def test_nothing_that_followed_later_is_in_the_rows(
+def test_nothing_that_happened_later_is_in_the_sample(
     seed: int, days: int, lead: int, horizon: int, known_days: int
 ) -> None:
     draw = np.random.default_rng(seed)
-    until_order = np.where(
+    time_to_next_order = np.where(
         draw.random(days * EACH) < 0.2, np.inf, draw.integers(0, 120, days * EACH)
     )
-    whole = training_set(until_order, lead=lead, horizon=horizon)
+    whole = training_set(time_to_next_order, lead=lead, horizon=horizon)
     every = [FIRST + timedelta(days=7 * number) for number in range(days)]
     known_until = FIRST + timedelta(days=known_days)
-    rows = whole.rows(every, known_until=known_until)
-    until = int(np.datetime64(known_until, "D").astype(np.int64))
+    sample = whole.sample(every, known_until=known_until)
+    until = clock.day_number(known_until)
 
-    assert (rows.days + lead + rows.followed == until).all()
-    assert (rows.followed > 0).all()
-    seen = np.isfinite(rows.until_order)
-    assert (rows.until_order[seen] < rows.followed[seen]).all()
-    np.testing.assert_array_equal(np.isnan(rows.outcome), rows.followed < horizon)
-    assert rows.volumes is not None
-    assert (rows.volumes.days < until).all()
+    assert (sample.days + lead + sample.follow_up_days == until).all()
+    assert (sample.follow_up_days > 0).all()
+    ordered = np.isfinite(sample.time_to_next_order)
+    assert (sample.time_to_next_order[ordered] < sample.follow_up_days[ordered]).all()
+    np.testing.assert_array_equal(np.isnan(sample.churned), sample.follow_up_days < horizon)
+    assert sample.volumes is not None
+    assert (sample.volumes.days < until).all()
     for shorter in {1, max(1, horizon // 3), horizon}:
-        asked = rows.within(shorter)
-        assert len(asked) == (rows.followed >= shorter).sum()
-        assert (asked.days + lead + shorter <= until).all()
-        assert not np.isnan(asked.outcome).any()
+        within = sample.within(shorter)
+        assert len(within) == (sample.follow_up_days >= shorter).sum()
+        assert (within.days + lead + shorter <= until).all()
+        assert not np.isnan(within.churned).any()
 
-    # Another future after that day gives the same rows.
+    # Another future after that day gives the same sample.
     opened = whole.days.astype(np.int64) + lead
-    unknown = opened + until_order >= until
-    other = np.where(unknown, np.maximum(0, until - opened) + draw.integers(0, 9), until_order)
-    again = training_set(other, lead=lead, horizon=horizon).rows(every, known_until=known_until)
-    np.testing.assert_array_equal(again.until_order, rows.until_order)
-    np.testing.assert_array_equal(again.values, rows.values)
+    is_later = opened + time_to_next_order >= until
+    other = np.where(
+        is_later, np.maximum(0, until - opened) + draw.integers(0, 9), time_to_next_order
+    )
+    again = training_set(other, lead=lead, horizon=horizon).sample(every, known_until=known_until)
+    np.testing.assert_array_equal(again.time_to_next_order, sample.time_to_next_order)
+    np.testing.assert_array_equal(again.values, sample.values)
 
 
-def test_rows_that_ignore_what_is_known_would_be_caught() -> None:
-    """The negative control: without the day, orders of the weeks after it are in the rows."""
+def test_a_sample_that_ignores_what_is_known_would_be_caught() -> None:
+    """The negative control: without the day, orders of the weeks after it are in the sample."""
     whole = training_set(np.full(EACH, 20.0), lead=0, horizon=28)
     known_until = FIRST + timedelta(days=14)
-    assert np.isinf(whole.rows([FIRST], known_until=known_until).until_order).all()
-    assert (whole.rows([FIRST]).until_order == 20).all()
+    assert np.isinf(whole.sample([FIRST], known_until=known_until).time_to_next_order).all()
+    assert (whole.sample([FIRST]).time_to_next_order == 20).all()
 
 
 @pytest.mark.parametrize(("recipe", "newest"), [("boosted", 28), ("boosted_third", 14)])
 def test_days_known_in_part_teach_shorter_windows_only(
     recipe: str, newest: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = test_ensemble.history(200)
-    learnt: list[Rows] = []
-    way = members.WAYS["boosted"]
+    samples: list[TrainingSample] = []
+    learner = members.LEARNERS["boosted"]
 
-    def spied(some: Rows, fold: Ints, **options: Any) -> members.FittedMember:
-        learnt.append(some)
-        return way(some, fold, **options)
+    def spy(sample: TrainingSample, fold: Ints, context: FitContext) -> members.FittedMember:
+        samples.append(sample)
+        return learner(sample, fold, context)
 
-    monkeypatch.setitem(members.WAYS, "boosted", spied)  # type: ignore[arg-type]
-    chosen = tuple(one for one in ensemble.RECIPES if one.name == recipe)
-    ensemble.fit(rows, seed=1, threads=1, recipes=chosen)
-    (taught,) = learnt
-    assert taught.followed.min() == newest >= taught.horizon_days
-    assert not np.isnan(taught.outcome).any()
+    monkeypatch.setitem(members.LEARNERS, "boosted", spy)
+    recipes = tuple(one for one in ensemble.RECIPES if one.name == recipe)
+    ensemble.fit(test_ensemble.history(200), FitContext(seed=1, threads=1), recipes=recipes)
+    (sample,) = samples
+    assert sample.follow_up_days.min() == newest >= sample.horizon_days
+    assert not np.isnan(sample.churned).any()

@@ -5,13 +5,14 @@ from datetime import date
 
 import numpy as np
 
+from retention_ml.clock import day_number
 from retention_ml.labels.cutoffs import Plan
 from retention_ml.labels.definition import ChurnDefinition
 from retention_ml.labels.maturity import Feed
 from retention_ml.models.training.readiness import Counts, Line, of_customers, of_feed, report
 from retention_ml.settings import Readiness
 
-FIRST = (date(2025, 1, 1) - date(1970, 1, 1)).days
+FIRST = day_number(date(2025, 1, 1))
 FEED = Feed(order_days=np.arange(FIRST, FIRST + 400), orders_count=1_000, guests_count=100)
 PLAN = Plan(training=(date(2025, 8, 1),), evaluation=(date(2025, 9, 1),), final=(date(2025, 9, 1),))
 
@@ -34,7 +35,13 @@ def test_good_data_is_ready() -> None:
     lines = [
         *_feed().values(),
         *of_customers(
-            Counts(active=900, churned=300, retained=600, judged_churned=90, judged_retained=200),
+            Counts(
+                active=900,
+                churned=300,
+                retained=600,
+                evaluation_churned=90,
+                evaluation_retained=200,
+            ),
             Readiness(),
         ),
     ]
@@ -69,18 +76,20 @@ def test_a_shop_of_guests_is_refused() -> None:
 
 def test_too_few_of_each_is_named() -> None:
     lines = of_customers(
-        Counts(active=150, churned=20, retained=4_000, judged_churned=4, judged_retained=900),
+        Counts(
+            active=150, churned=20, retained=4_000, evaluation_churned=4, evaluation_retained=900
+        ),
         Readiness(),
     )
     assert [line.what for line in lines if line.verdict == "missing"] == [
         "active customers, newest day",
-        "churned, days learnt from",
-        "of the rarer outcome, days judged on",
+        "churned, training days",
+        "of the rarer outcome, evaluation days",
     ]
 
 
 def test_the_text_is_an_aligned_table_with_what_to_change() -> None:
-    found = report(
+    readiness_report = report(
         [
             Line(
                 what="history",
@@ -92,7 +101,7 @@ def test_the_text_is_an_aligned_table_with_what_to_change() -> None:
             Line(what="guests", measured="1 %", needed="at most 60 %", verdict="ok"),
         ]
     )
-    assert str(found).splitlines() == [
+    assert str(readiness_report).splitlines() == [
         "demand   measured  needed        verdict",
         "-------  --------  ------------  -------",
         "history  10 days   147 days      missing",
@@ -100,4 +109,4 @@ def test_the_text_is_an_aligned_table_with_what_to_change() -> None:
         "",
         "history: wait.",
     ]
-    assert found.to_dict()["is_ready"] is False
+    assert readiness_report.to_dict()["is_ready"] is False

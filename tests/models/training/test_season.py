@@ -7,15 +7,16 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from retention_ml.clock import day_number
 from retention_ml.errors import UnfitModel
 from retention_ml.features.families import habits
 from retention_ml.models.predictors import seasonal
-from retention_ml.models.predictors.seasonal import Seasonal, height_of, level
+from retention_ml.models.predictors.seasonal import Seasonal, intercept_for, log_odds_of_shift
 from retention_ml.models.training.season import YEAR_DAYS, Season, Volumes, season_ahead
 from retention_ml.statistics.arrays import Floats, Ints, sigmoid
 
 HORIZON = 28
-NOW = (date(2026, 3, 1) - date(1970, 1, 1)).days
+NOW = day_number(date(2026, 3, 1))
 FIRST = NOW - 600
 REFERENCE = NOW - HORIZON
 _DAILY_ORDERS = 1_000.0
@@ -39,11 +40,11 @@ def shop(
 
 def labels(busy: Callable[[Ints], Floats], hazard: float = 1.0) -> dict[int, tuple[float, int]]:
     """Churn rates of past days of a steady clientele whose hazard of ordering follows `busy`."""
-    found = {}
+    rates = {}
     for day in range(REFERENCE - 6 * HORIZON, REFERENCE + 1, HORIZON // 2):
         activity = float(busy(np.arange(day, day + HORIZON)).mean())
-        found[day] = (float(np.exp(-hazard * activity)), 1_000)
-    return found
+        rates[day] = (float(np.exp(-hazard * activity)), 1_000)
+    return rates
 
 
 def ahead(
@@ -71,17 +72,17 @@ def true_shift(busy: Callable[[Ints], Floats], day: int) -> float:
 
 
 def test_a_known_season_is_recovered_within_a_tenth() -> None:
-    found = ahead(shop(wave), labels(wave))
-    assert found is not None
-    assert found.growth == pytest.approx(0.0, abs=0.02)
-    truth = np.array([true_shift(wave, int(day)) for day in found.days])
+    season = ahead(shop(wave), labels(wave))
+    assert season is not None
+    assert season.growth == pytest.approx(0.0, abs=0.02)
+    truth = np.array([true_shift(wave, int(day)) for day in season.days])
     assert np.abs(truth).max() > 0.5
     # Root mean square, against how much there is to find; and nowhere far off.
-    error = found.shifts - truth
+    error = season.shifts - truth
     assert np.sqrt((error**2).mean()) < 0.1 * np.sqrt((truth**2).mean())
     assert np.abs(error).max() < 0.1 * np.abs(truth).max()
-    assert found.belief > 0.9
-    assert found.shift(NOW) == pytest.approx(found.shifts[0])
+    assert season.belief > 0.9
+    assert season.shift(NOW) == pytest.approx(season.shifts[0])
     # With exact counts nothing but belief stands between the two.
     exact = ahead(shop(wave, seed=None), labels(wave))
     assert exact is not None
@@ -90,22 +91,22 @@ def test_a_known_season_is_recovered_within_a_tenth() -> None:
 
 def test_a_season_turned_upside_down_would_be_caught() -> None:
     """The negative control: the same comparison with the opposite wave fails by far."""
-    found = ahead(shop(lambda days: 1 / wave(days)), labels(lambda days: 1 / wave(days)))
-    assert found is not None
-    truth = np.array([true_shift(wave, int(day)) for day in found.days])
-    assert np.sqrt(((found.shifts - truth) ** 2).mean()) > np.sqrt((truth**2).mean())
+    season = ahead(shop(lambda days: 1 / wave(days)), labels(lambda days: 1 / wave(days)))
+    assert season is not None
+    truth = np.array([true_shift(wave, int(day)) for day in season.days])
+    assert np.sqrt(((season.shifts - truth) ** 2).mean()) > np.sqrt((truth**2).mean())
 
 
 def test_a_shop_that_doubled_gives_its_growth_back() -> None:
     def doubling(days: Ints) -> Floats:
         return wave(days) * 2.0 ** ((days - NOW) / YEAR_DAYS)
 
-    found = ahead(shop(doubling), {})
-    assert found is not None
-    assert found.growth == pytest.approx(np.log(2.0), rel=0.02)
+    season = ahead(shop(doubling), {})
+    assert season is not None
+    assert season.growth == pytest.approx(np.log(2.0), rel=0.02)
     # Last year corrected for growth is right about the orders to come, before belief.
-    truth = np.array([true_shift(doubling, int(day)) for day in found.days])
-    np.testing.assert_allclose(found.shifts / found.belief, truth, rtol=0, atol=0.06)
+    truth = np.array([true_shift(doubling, int(day)) for day in season.days])
+    np.testing.assert_allclose(season.shifts / season.belief, truth, rtol=0, atol=0.06)
     # But growth is no season: customers who explain it leave nothing to it.
     grown = true_shift(doubling, NOW) - true_shift(wave, NOW)
     explained = ahead(shop(doubling), {}, explained=grown)
@@ -116,9 +117,9 @@ def test_a_shop_that_doubled_gives_its_growth_back() -> None:
 def test_the_faster_a_shop_changed_the_less_its_last_year_is_believed() -> None:
     beliefs = []
     for factor in (1.0, 1.3, 1.7, 2.0):
-        found = ahead(shop(lambda days, f=factor: f ** ((days - NOW) / YEAR_DAYS)), {})  # type: ignore[misc]
-        assert found is not None
-        beliefs.append(found.belief)
+        season = ahead(shop(lambda days, f=factor: f ** ((days - NOW) / YEAR_DAYS)), {})  # type: ignore[misc]
+        assert season is not None
+        beliefs.append(season.belief)
     assert beliefs[0] > 0.85
     assert all(before > after for before, after in pairwise(beliefs))
     assert beliefs[-1] < 0.2
@@ -134,10 +135,10 @@ def test_a_cohort_that_fades_away_is_not_believed_at_all(left_after_a_year: floa
 
 @pytest.mark.parametrize(("since", "is_known"), [(YEAR_DAYS - 1, False), (YEAR_DAYS, True)])
 def test_without_a_whole_year_nothing_is_said(since: int, is_known: bool) -> None:
-    found = ahead(shop(wave, first=NOW - since), labels(wave))
-    assert (found is not None) == is_known
-    if found is not None:
-        assert found.growth is None
+    season = ahead(shop(wave, first=NOW - since), labels(wave))
+    assert (season is not None) == is_known
+    if season is not None:
+        assert season.growth is None
 
 
 def test_no_orders_say_nothing() -> None:
@@ -183,20 +184,20 @@ def test_labels_of_a_year_that_nobody_knows_are_no_evidence() -> None:
 
 def test_one_class_of_labels_does_no_harm() -> None:
     for rate in (0.0, 1.0):
-        found = ahead(shop(wave), dict.fromkeys(labels(wave), (rate, 50)))
-        assert found is not None
-        assert np.isfinite(found.shifts).all()
+        season = ahead(shop(wave), dict.fromkeys(labels(wave), (rate, 50)))
+        assert season is not None
+        assert np.isfinite(season.shifts).all()
 
 
 def test_beyond_what_is_known_there_is_no_shift() -> None:
-    found = ahead(shop(wave), labels(wave))
-    assert found is not None
-    assert found.days[0] == NOW
-    assert found.days[-1] + HORIZON - YEAR_DAYS <= NOW
-    assert found.shift(NOW - 1) == 0
-    assert found.shift(int(found.days[-1]) + 1) == 0
-    halfway = found.shift(NOW + 3)
-    assert min(found.shifts[:2]) < halfway < max(found.shifts[:2])
+    season = ahead(shop(wave), labels(wave))
+    assert season is not None
+    assert season.days[0] == NOW
+    assert season.days[-1] + HORIZON - YEAR_DAYS <= NOW
+    assert season.shift(NOW - 1) == 0
+    assert season.shift(int(season.days[-1]) + 1) == 0
+    halfway = season.shift(NOW + 3)
+    assert min(season.shifts[:2]) < halfway < max(season.shifts[:2])
 
 
 def features_of(days: Ints | Floats) -> Floats:
@@ -207,38 +208,38 @@ def features_of(days: Ints | Floats) -> Floats:
 
 def whole_year() -> tuple[Seasonal, Ints, Floats]:
     """Heights of most of a year from the first of October on, its days and heights."""
-    first = (date(2026, 10, 1) - date(1970, 1, 1)).days
+    first = day_number(date(2026, 10, 1))
     days = first + np.arange(0, YEAR_DAYS - HORIZON, 7, dtype=np.int64)
-    heights = 1.0 + np.sin(2 * np.pi * days / YEAR_DAYS)
-    return Seasonal.of(days, heights), days, heights
+    log_odds = 1.0 + np.sin(2 * np.pi * days / YEAR_DAYS)
+    return Seasonal.of(days, log_odds), days, log_odds
 
 
 def test_customers_of_a_day_get_the_height_of_that_day() -> None:
-    made, days, heights = whole_year()
-    np.testing.assert_allclose(made.margin(features_of(days)), heights, rtol=0, atol=1e-6)
+    predictor, days, log_odds = whole_year()
+    np.testing.assert_allclose(predictor.margin(features_of(days)), log_odds, rtol=0, atol=1e-6)
 
 
 def test_heights_are_joined_by_straight_lines_also_round_new_year() -> None:
-    made, days, heights = whole_year()
+    predictor, days, log_odds = whole_year()
     between = np.arange(days[0], days[-1])
-    expected = np.interp(between, days, heights)
-    steepest = np.abs(np.diff(heights)).max() / 7
-    said = made.margin(features_of(between))
+    expected = np.interp(between, days, log_odds)
+    steepest = np.abs(np.diff(log_odds)).max() / 7
+    margin = predictor.margin(features_of(between))
     # Within half a day: the year is not whole days long.
-    np.testing.assert_allclose(said, expected, rtol=0, atol=steepest / 2 + 1e-9)
-    new_year = (date(2027, 1, 1) - date(1970, 1, 1)).days
+    np.testing.assert_allclose(margin, expected, rtol=0, atol=steepest / 2 + 1e-9)
+    new_year = day_number(date(2027, 1, 1))
     assert days[0] < new_year < days[-1]
-    around = made.margin(features_of(np.arange(new_year - 3, new_year + 4)))
+    around = predictor.margin(features_of(np.arange(new_year - 3, new_year + 4)))
     assert np.abs(np.diff(around)).max() < steepest * 1.1
     assert around.min() > 0.5
 
 
 def test_where_nothing_is_known_of_the_season_the_height_is_nothing() -> None:
-    made, days, _ = whole_year()
+    predictor, days, _ = whole_year()
     unknown = np.arange(days[-1] + 8, days[0] + 365 - 8)
     assert len(unknown) > 5
-    assert (made.margin(features_of(unknown)) == 0).all()
-    assert (made.margin(np.full((3, 2), np.nan)) == 0).all()
+    assert (predictor.margin(features_of(unknown)) == 0).all()
+    assert (predictor.margin(np.full((3, 2), np.nan)) == 0).all()
 
 
 @pytest.mark.parametrize("horizon", [1, 7, 30, 90, 180])
@@ -247,8 +248,8 @@ def test_where_nothing_is_known_of_the_season_the_height_is_nothing() -> None:
 def test_any_window_and_any_day_give_a_sound_predictor(
     begins: str, lead: int, horizon: int
 ) -> None:
-    now = (date.fromisoformat(begins) - date(1970, 1, 1)).days
-    found = season_ahead(
+    now = day_number(date.fromisoformat(begins))
+    season = season_ahead(
         shop(wave, first=now - 700, until=now),
         lead_days=lead,
         horizon_days=horizon,
@@ -257,48 +258,58 @@ def test_any_window_and_any_day_give_a_sound_predictor(
         labelled={},
         explained=0.0,
     )
-    assert found is not None
-    made = Seasonal.of(found.days, found.shifts)
-    again = Seasonal.from_files(made.files(), seasonal.FEATURES)
-    said = made.margin(features_of(found.days))
-    np.testing.assert_array_equal(again.margin(features_of(found.days)), said)
-    np.testing.assert_allclose(said, found.shifts, rtol=0, atol=0.1)
+    assert season is not None
+    predictor = Seasonal.of(season.days, season.shifts)
+    again = Seasonal.from_files(predictor.files(), seasonal.FEATURES)
+    margin = predictor.margin(features_of(season.days))
+    np.testing.assert_array_equal(again.margin(features_of(season.days)), margin)
+    np.testing.assert_allclose(margin, season.shifts, rtol=0, atol=0.1)
 
 
 def test_reasons_of_the_season_add_up() -> None:
-    made, days, _ = whole_year()
+    predictor, days, _ = whole_year()
     values = features_of(np.arange(days[0], days[0] + 366, 5))
-    added, base = made.contributions(values)
+    added, base = predictor.contributions(values)
     assert added.shape == values.shape
-    np.testing.assert_allclose(added.sum(axis=1) + base, made.margin(values), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(
+        added.sum(axis=1) + base, predictor.margin(values), rtol=0, atol=1e-12
+    )
 
 
 def test_a_season_comes_back_from_its_files() -> None:
-    made, days, _ = whole_year()
-    again = Seasonal.from_files(made.files(), seasonal.FEATURES)
-    np.testing.assert_array_equal(again.margin(features_of(days)), made.margin(features_of(days)))
+    predictor, days, _ = whole_year()
+    again = Seasonal.from_files(predictor.files(), seasonal.FEATURES)
+    np.testing.assert_array_equal(
+        again.margin(features_of(days)), predictor.margin(features_of(days))
+    )
     with pytest.raises(UnfitModel, match="does not fit season_sin"):
-        Seasonal.from_files(made.files(), seasonal.FEATURES[::-1])
+        Seasonal.from_files(predictor.files(), seasonal.FEATURES[::-1])
 
 
 @pytest.mark.parametrize("shift", [-0.8, -0.1, 0.3, 0.8])
 def test_a_busier_season_moves_probabilities_as_hazards_do(shift: float) -> None:
     margin = np.random.default_rng(3).normal(0.4, 1.2, 5_000)
-    moved = sigmoid(margin + height_of(shift, margin))
+    moved = sigmoid(margin + log_odds_of_shift(shift, margin))
     assert moved.mean() == pytest.approx((sigmoid(margin) ** np.exp(shift)).mean(), abs=1e-9)
-    assert np.sign(height_of(shift, margin)) == -np.sign(shift)
+    assert np.sign(log_odds_of_shift(shift, margin)) == -np.sign(shift)
 
 
-def test_a_level_is_what_it_is_asked_to_be() -> None:
+def test_an_intercept_gives_the_base_rate_it_is_for() -> None:
     margin = np.random.default_rng(4).normal(-1.0, 2.0, 2_000)
     for rate in (0.02, 0.5, 0.97):
-        assert sigmoid(margin + level(margin, rate)).mean() == pytest.approx(rate, abs=1e-9)
+        assert sigmoid(margin + intercept_for(margin, rate)).mean() == pytest.approx(rate, abs=1e-9)
 
 
 @pytest.mark.parametrize("start", [-25.0, 25.0])
-def test_a_level_is_reached_from_anywhere(start: float) -> None:
+def test_a_base_rate_is_reached_from_anywhere(start: float) -> None:
     margin = np.linspace(start - 1, start + 1, 200)
-    assert sigmoid(margin + level(margin, 0.7)).mean() == pytest.approx(0.7, abs=1e-9)
+    assert sigmoid(margin + intercept_for(margin, 0.7)).mean() == pytest.approx(0.7, abs=1e-9)
+
+
+def test_a_base_rate_that_no_intercept_reaches_gives_the_farthest_one() -> None:
+    margin = np.full(3, -60.0)
+    assert intercept_for(margin, 1.0) == 40.0
+    assert intercept_for(-margin, 0.0) == -40.0
 
 
 def test_newcomers_who_stop_coming_are_not_taken_for_a_quiet_season() -> None:
@@ -306,13 +317,13 @@ def test_newcomers_who_stop_coming_are_not_taken_for_a_quiet_season() -> None:
     days = np.arange(NOW - 900, NOW, dtype=np.int64)
     regular = _DAILY_ORDERS * wave(days)
     newcomers = np.where(days < NOW - 90, regular, 0.0)
-    told = Volumes(days=days, orders=regular + newcomers, repeats=regular)
-    found = ahead(told, labels(wave))
-    assert found is not None
-    truth = np.array([true_shift(wave, int(day)) for day in found.days])
-    assert np.abs(found.shifts / found.belief - truth).max() < 0.05
+    volumes = Volumes(days=days, orders=regular + newcomers, repeats=regular)
+    season = ahead(volumes, labels(wave))
+    assert season is not None
+    truth = np.array([true_shift(wave, int(day)) for day in season.days])
+    assert np.abs(season.shifts / season.belief - truth).max() < 0.05
     # The negative control: counted with newcomers, last year seems twice as busy.
-    mixed = ahead(Volumes(days=days, orders=told.orders), labels(wave))
+    mixed = ahead(Volumes(days=days, orders=volumes.orders), labels(wave))
     assert mixed is not None
     assert np.abs(mixed.shifts / mixed.belief - truth).max() > 0.2
 
@@ -321,19 +332,19 @@ def test_newcomers_who_stop_coming_are_not_taken_for_a_quiet_season() -> None:
 def test_weeks_of_last_year_that_were_never_delivered_are_no_quiet_season(missing: int) -> None:
     whole = shop(wave, seed=None)
     hole = NOW - YEAR_DAYS + 60
-    kept = (whole.days < hole) | (whole.days >= hole + missing)
-    found = ahead(Volumes(days=whole.days[kept], orders=whole.orders[kept]), labels(wave))
+    mask = (whole.days < hole) | (whole.days >= hole + missing)
+    season = ahead(Volumes(days=whole.days[mask], orders=whole.orders[mask]), labels(wave))
     usual = ahead(whole, labels(wave))
-    assert found is not None
+    assert season is not None
     assert usual is not None
-    near = (found.days > NOW + 60 - HORIZON) & (found.days < NOW + 60 + missing)
-    assert (found.shifts[near] == 0).any()
+    near = (season.days > NOW + 60 - HORIZON) & (season.days < NOW + 60 + missing)
+    assert (season.shifts[near] == 0).any()
     # A hole that a window only touches is a few days' orders, and never turns into a collapse.
-    assert np.abs(found.shifts - usual.shifts).max() < 1.0
+    assert np.abs(season.shifts - usual.shifts).max() < 1.0
 
 
 def test_no_season_is_believed_to_be_more_than_a_few_times_as_busy() -> None:
     days = np.arange(NOW - 900, NOW, dtype=np.int64)
     orders = np.where(days % YEAR_DAYS < 30, 100_000.0, 10.0)
-    found = ahead(Volumes(days=days, orders=orders), {})
-    assert found is None or np.abs(found.shifts).max() <= 2.0
+    season = ahead(Volumes(days=days, orders=orders), {})
+    assert season is None or np.abs(season.shifts).max() <= 2.0

@@ -1,4 +1,4 @@
-"""The best candidate beside a champion: compared, seated or not, promoted or not, and written down."""
+"""The best candidate against a champion: compared, on trial or not, promoted or not, recorded."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -10,21 +10,23 @@ import pytest
 
 from retention_ml.models.bundle.bundle import Bundle
 from retention_ml.models.evaluation.gate import choose
-from retention_ml.models.evaluation.offline_comparison import Contest
-from retention_ml.models.promotion.aliases import settle
+from retention_ml.models.evaluation.offline_comparison import OfflineComparison
+from retention_ml.models.promotion.apply import load_served_model, sync_aliases
 from retention_ml.models.promotion.decisions import write_decision
-from retention_ml.models.promotion.reconcile import follow
 from retention_ml.models.registry.mlflow_registry import Registry
 from retention_ml.models.training import comparison, ledger, selection
 from retention_ml.models.training.candidates import candidate
-from retention_ml.models.training.fit_candidate import bundle_of, learnt_of
-from retention_ml.models.training.preparation import load_rows
+from retention_ml.models.training.fit_candidate import bundle_of, training_sample
+from retention_ml.models.training.fitting import FitContext
+from retention_ml.models.training.preparation import load_prepared
 from retention_ml.models.training.train import fit, prepare, select
 from retention_ml.outcomes.trial.trials import trial_between
 from retention_ml.settings import Settings
 from tests.models.conftest import Trained, copy_of_shop
 
-BETTER = Contest(verdict="promote", reason="It is better.", evidence={"reason": "It is better."})
+BETTER = OfflineComparison(
+    verdict="promote", reason="It is better.", evidence={"reason": "It is better."}
+)
 
 AGE_DAYS = 60
 
@@ -44,16 +46,16 @@ def fitted(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         settings = _with(shop.settings, "training", candidates=("recency", "rfm_logistic"))
         trainings = []
         for seed in (5, 6):
-            own = _with(settings, "training", seed=seed)
-            prepared = prepare(shop.warehouse, settings=own, as_of=shop.as_of).details
-            for name in own.training.candidates:
+            seeded = _with(settings, "training", seed=seed)
+            prepared = prepare(shop.warehouse, settings=seeded, as_of=shop.as_of).details
+            for name in seeded.training.candidates:
                 fit(
                     shop.warehouse,
-                    settings=own,
+                    settings=seeded,
                     training_id=str(prepared["training_id"]),
                     candidate=name,
                 )
-            trainings.append((own, str(prepared["training_id"])))
+            trainings.append((seeded, str(prepared["training_id"])))
         _give_older_champion(shop, *trainings[0])
         yield Fitted(shop=shop, first=trainings[0], second=trainings[1])
 
@@ -71,8 +73,8 @@ def world(fitted: Fitted, copied: Callable[[Trained], Trained]) -> Fitted:
 
 
 def _with(settings: Settings, section: str, **values: Any) -> Settings:
-    own = getattr(settings, section).model_copy(update=values)
-    return settings.model_copy(update={section: own})
+    changed = getattr(settings, section).model_copy(update=values)
+    return settings.model_copy(update={section: changed})
 
 
 def _select(world: Fitted, which: tuple[Settings, str]) -> dict[str, Any]:
@@ -98,7 +100,7 @@ def _decided(world: Fitted) -> list[tuple[str, str, str]]:
     return [(row["alias"], row["model_version"], row["verdict"]) for row in rows]
 
 
-def test_a_candidate_is_compared_with_the_champion_and_takes_the_free_seat(world: Fitted) -> None:
+def test_a_candidate_is_compared_with_the_champion_and_takes_the_free_slot(world: Fitted) -> None:
     details = _select(world, world.first)
     assert details["verdict"] == "inconclusive"
     assert "Against the champion on the same" in details["reason"]
@@ -132,7 +134,7 @@ def test_the_comparison_is_kept_and_shown(world: Fitted) -> None:
     assert {row["model_name"] for row in rows} == {name}
     client = Registry(world.first[0])._client
     version = client.get_model_version("churn", "3")
-    assert "## Beside the champion" in version.description
+    assert "## Comparison with the champion" in version.description
     assert "| roc auc " in version.description
     assert version.tags["gate_verdict"] == "inconclusive"
     assert version.tags["gate_reason"] == details["reason"][:1_000]
@@ -143,14 +145,14 @@ def test_the_comparison_is_kept_and_shown(world: Fitted) -> None:
     assert {"plots/champion_differences.png", "plots/champion_segments.png"} <= plots
 
 
-def test_the_challenger_on_trial_keeps_its_seat(world: Fitted) -> None:
+def test_the_challenger_on_trial_keeps_the_slot(world: Fitted) -> None:
     _select(world, world.first)
     _trial(world, ended_on=None)
     details = _select(world, world.second)
     assert details["verdict"] == "keep"
     until = world.shop.as_of + timedelta(days=world.first[0].trial.days_max)
     assert (
-        f"Version 3 is on trial beside the champion and keeps the challenger's seat until {until}"
+        f"Version 3 is on trial against the champion and keeps the challenger's slot until {until}"
         in details["reason"]
     )
     assert details["model_version"] == "4"
@@ -158,45 +160,46 @@ def test_the_challenger_on_trial_keeps_its_seat(world: Fitted) -> None:
     assert _decided(world)[-1] == ("champion", "4", "keep")
 
 
-def test_a_challenger_whose_trial_has_not_begun_keeps_its_seat(world: Fitted) -> None:
+def test_a_challenger_whose_trial_has_not_begun_keeps_the_slot(world: Fitted) -> None:
     _select(world, world.first)
     assert "Version 3 is on trial" in _select(world, world.second)["reason"]
     assert _aliases(world)["challenger"] == "3"
 
 
-def test_without_a_champion_the_challenger_beside_the_starter_keeps_its_seat(
+def test_without_a_champion_the_challenger_of_the_starter_keeps_the_slot(
     world: Fitted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _select(world, world.first)
-    follow = Registry.served
     monkeypatch.setattr(
-        Registry,
-        "served",
-        lambda own, warehouse, alias: (
-            None if alias == "champion" else follow(own, warehouse, alias)
+        selection,
+        "load_served_model",
+        lambda registry, warehouse, alias: (
+            None if alias == "champion" else load_served_model(registry, warehouse, alias)
         ),
     )
     monkeypatch.setattr(selection, "decisions", lambda *_: [])
-    monkeypatch.setattr(selection, "locked", lambda *_: [])
+    monkeypatch.setattr(selection, "lock_decisions", lambda *_: [])
     monkeypatch.setattr(
-        selection, "choose", lambda *said, **more: replace(choose(*said, **more), is_shown=False)
+        selection,
+        "choose",
+        lambda *args, **options: replace(choose(*args, **options), is_shown=False),
     )
     details = _select(world, world.second)
     assert (details["verdict"], details["model_version"]) == ("keep", "4")
-    assert "Version 3 is on trial beside the starter" in details["reason"]
+    assert "Version 3 is on trial against the starter" in details["reason"]
     assert _aliases(world)["challenger"] == "3"
 
 
-def test_the_seat_of_a_trial_that_ended_goes_to_the_next_candidate(world: Fitted) -> None:
+def test_the_slot_of_a_trial_that_ended_goes_to_the_next_candidate(world: Fitted) -> None:
     _select(world, world.first)
     _trial(world, ended_on=world.shop.as_of)
     assert _select(world, world.second)["verdict"] == "inconclusive"
     assert _aliases(world) == {"champion": "2", "challenger": "4"}
 
 
-def test_a_seat_that_a_person_cleared_goes_to_the_next_candidate(world: Fitted) -> None:
+def test_a_slot_that_a_person_cleared_goes_to_the_next_candidate(world: Fitted) -> None:
     _select(world, world.first)
-    Registry(world.first[0]).clear("challenger")
+    Registry(world.first[0]).delete_alias("challenger")
     assert _select(world, world.second)["verdict"] == "inconclusive"
     assert _aliases(world) == {"champion": "2", "challenger": "4"}
 
@@ -228,10 +231,10 @@ def test_a_better_candidate_is_promoted_only_where_the_settings_say_so(
     assert awaits == (evidence == "offline" and mode == "approval")
 
 
-def test_a_champion_that_cannot_predict_the_days_judged_on_stays(
+def test_a_champion_that_cannot_predict_the_evaluation_days_stays(
     world: Fitted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    champion = follow(Registry(world.first[0]), world.shop.warehouse, "champion")
+    champion = load_served_model(Registry(world.first[0]), world.shop.warehouse, "champion")
     assert champion is not None
     whole = Bundle.predict
 
@@ -258,21 +261,21 @@ def test_a_candidate_identical_to_the_champion_is_not_registered(
 
 
 def test_two_bundles_are_one_model_whatever_training_they_name(world: Fitted) -> None:
-    champion = follow(Registry(world.first[0]), world.shop.warehouse, "champion")
+    champion = load_served_model(Registry(world.first[0]), world.shop.warehouse, "champion")
     assert champion is not None
     bundle = champion.bundle
 
-    def told(**more: Any) -> Bundle:
+    def renamed(**more: Any) -> Bundle:
         text = json.dumps({**bundle.manifest, **more}).encode()
         return Bundle.from_contents({**bundle.contents, "manifest.json": text})
 
-    assert comparison.is_same(bundle, told(training_id="another"))
-    assert not comparison.is_same(bundle, told(calibration={"slope": 0.5, "intercept": 0.0}))
+    assert comparison.is_same(bundle, renamed(training_id="another"))
+    assert not comparison.is_same(bundle, renamed(calibration={"slope": 0.5, "intercept": 0.0}))
     other = {name: content + b" " for name, content in bundle.contents.items()}
     assert not comparison.is_same(bundle, replace(bundle, contents=other, sha256="0" * 64))
 
 
-def test_a_champion_that_changed_meanwhile_leaves_the_candidate_without_a_part(
+def test_a_champion_that_changed_meanwhile_leaves_the_candidate_without_an_alias(
     world: Fitted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = selection.register
@@ -297,17 +300,18 @@ def test_a_champion_that_changed_meanwhile_leaves_the_candidate_without_a_part(
     monkeypatch.setattr(selection, "register", slowly)
     details = _select(world, world.first)
     assert details["verdict"] == "keep"
-    assert "changed while it was judged" in details["reason"]
+    assert "changed while it was evaluated" in details["reason"]
     assert _aliases(world) == {"champion": "1"}
 
 
 def _give_older_champion(shop: Trained, settings: Settings, training_id: str) -> None:
     """A champion as of `AGE_DAYS` ago that knows recency only."""
     training = ledger.training(shop.warehouse, training_id)
-    rows = learnt_of(settings, training, load_rows(shop.warehouse, settings, training))
-    model = candidate("recency").fit(rows, seed=1, threads=1)
+    training_set = load_prepared(shop.warehouse, settings, training)
+    sample = training_sample(settings, training, training_set)
+    model = candidate("recency").fit(sample, FitContext(seed=1, threads=1))
     older = replace(training, as_of=shop.as_of - timedelta(days=AGE_DAYS))
-    bundle = bundle_of(settings, older, "recency", model, training.plan.training, rows)
+    bundle = bundle_of(settings, older, "recency", model, training.plan.training, sample)
     registry = Registry(settings)
     run_id = shop.warehouse.read("SELECT mlflow_run_id FROM models.fits")["mlflow_run_id"][0]
     version = registry.register(
@@ -330,12 +334,15 @@ def _give_older_champion(shop: Trained, settings: Settings, training_id: str) ->
             evidence={},
             training_id=None,
         )
-    settle(registry, shop.warehouse)
+    sync_aliases(registry, shop.warehouse)
 
 
 def _trial(world: Fitted, ended_on: date | None) -> None:
     registry = Registry(world.first[0])
-    pair = [follow(registry, world.shop.warehouse, alias) for alias in ("champion", "challenger")]
+    pair = [
+        load_served_model(registry, world.shop.warehouse, alias)
+        for alias in ("champion", "challenger")
+    ]
     champion, challenger = pair
     assert champion is not None
     assert challenger is not None

@@ -15,7 +15,7 @@ from retention_ml.errors import NotReady, UsageError
 from retention_ml.features.store import read
 from retention_ml.labels.definition import churn_definition
 from retention_ml.models.bundle.bundle import Bundle
-from retention_ml.models.promotion.reconcile import follow
+from retention_ml.models.promotion.apply import load_served_model
 from retention_ml.models.registry.mlflow_registry import Registry
 from retention_ml.models.training import selection, training_data
 from retention_ml.models.training.train import fit, prepare, select, train
@@ -27,7 +27,7 @@ from tests.models.conftest import Trained
 from tests.worlds.shops import random_shop
 
 
-def test_a_first_training_with_evidence_makes_a_champion_and_leaves_the_seat_free(
+def test_a_first_training_with_evidence_makes_a_champion_and_leaves_the_slot_free(
     trained: Trained,
 ) -> None:
     details = trained.receipt.details
@@ -76,10 +76,10 @@ def test_the_registry_holds_runs_with_metrics_plots_and_card(trained: Trained) -
     runs = trained.warehouse.read("SELECT model_name, mlflow_run_id FROM models.fits").to_pylist()
     client = Registry(trained.settings)._client
     for run in runs:
-        found = client.get_run(run["mlflow_run_id"])
-        assert found.info.status == "FINISHED"
+        logged = client.get_run(run["mlflow_run_id"])
+        assert logged.info.status == "FINISHED"
         assert {"roc_auc", "roc_auc_lower", "roc_auc_upper", "lift_at_10"} <= set(
-            found.data.metrics
+            logged.data.metrics
         )
         assert {file.path for file in client.list_artifacts(run["mlflow_run_id"], "plots")} == {
             "plots/roc.png", "plots/precision_recall.png", "plots/calibration.png",
@@ -123,9 +123,9 @@ def test_mlflow_serves_exactly_what_the_bundle_predicts(
     trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
-    served = follow(Registry(trained.settings), trained.warehouse, "champion")
+    served = load_served_model(Registry(trained.settings), trained.warehouse, "champion")
     assert served is not None
-    with Registry(trained.settings)._asking({}):
+    with Registry(trained.settings)._request():
         import mlflow
 
         mlflow.set_tracking_uri(Registry(trained.settings).uri)
@@ -133,8 +133,10 @@ def test_mlflow_serves_exactly_what_the_bundle_predicts(
         day = trained.warehouse.read("SELECT max(as_of) AS d FROM features.builds")["d"][0].as_py()
         features = read(trained.warehouse, [day])
         frame: pd.DataFrame = features.to_pandas()
-        said = model.predict(frame)
-    np.testing.assert_allclose(said, served.bundle.predict(features), rtol=0, atol=1e-12)
+        served_prediction = model.predict(frame)
+    np.testing.assert_allclose(
+        served_prediction, served.bundle.predict(features), rtol=0, atol=1e-12
+    )
 
 
 def test_nothing_in_the_registry_is_a_pickle(trained: Trained) -> None:
@@ -144,7 +146,7 @@ def test_nothing_in_the_registry_is_a_pickle(trained: Trained) -> None:
 
 
 def test_the_served_bundle_says_what_it_stands_for(trained: Trained) -> None:
-    served = follow(Registry(trained.settings), trained.warehouse, "champion")
+    served = load_served_model(Registry(trained.settings), trained.warehouse, "champion")
     assert served is not None
     manifest = served.bundle.manifest
     assert manifest["as_of"] == str(trained.as_of)
@@ -174,14 +176,15 @@ def test_labels_shuffled_among_customers_promote_nobody(
     warehouse: Warehouse, small: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop = random_shop(warehouse, customers=700, days=400, seed=3)
-    whole = assemble
+    assemble_unshuffled = assemble
 
-    def shuffled(*tables: pa.Table, **meaning: Any) -> TrainingSet:
-        rows = whole(*tables, **meaning)
+    def shuffle(*tables: pa.Table, **meaning: Any) -> TrainingSet:
+        training_set = assemble_unshuffled(*tables, **meaning)
         draw = np.random.default_rng(8)
-        return replace(rows, until_order=draw.permutation(rows.until_order))
+        shuffled = draw.permutation(training_set.time_to_next_order)
+        return replace(training_set, time_to_next_order=shuffled)
 
-    monkeypatch.setattr(training_data, "assemble", shuffled)
+    monkeypatch.setattr(training_data, "assemble", shuffle)
     receipt = train(warehouse, settings=small, as_of=shop.last_day, trial_between=trial_between)
     assert receipt.details["verdict"] != "promote"
     assert Registry(small).version_at("champion") is None
@@ -300,7 +303,7 @@ def test_a_training_that_died_is_finished_by_the_next_run(
             raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(selection, "reach", die)
+        patched.setattr(selection, "failpoint", die)
         with pytest.raises(Killed):
             train(shop.warehouse, settings=settings, as_of=shop.as_of, trial_between=trial_between)
     receipt = train(

@@ -1,7 +1,7 @@
-"""What models say against what is true: simulated shops whose hazards are known.
+"""Predictions against the ground truth: simulated shops whose hazards are known.
 
-A customer's own rates and whether he has left are never seen. What can be known of him is his
-posterior probability of no order given his purchases: computed here from the simulator's own
+A customer's rates, and whether they have left, are never observed. What can be known of them is
+the posterior probability of no order given their purchases: computed here from the simulator's
 distributions, by quadrature, without any of the library's models.
 """
 
@@ -16,12 +16,13 @@ from scipy.stats import gamma
 
 from retention_ml.features import build
 from retention_ml.features.store import read
-from retention_ml.models.btyd.histories import Histories
-from retention_ml.models.btyd.nbd import BuyTillYouDie
+from retention_ml.models.btyd.nbd import BetaGeoNBD
+from retention_ml.models.btyd.purchase_summary import PurchaseSummary
 from retention_ml.models.predictors.buying_process import FEATURES as PROCESS_FEATURES
 from retention_ml.models.training.candidates import candidate
-from retention_ml.models.training.sample import Rows
-from retention_ml.models.training.training_data import days_of, material
+from retention_ml.models.training.fitting import FitContext
+from retention_ml.models.training.sample import TrainingSample
+from retention_ml.models.training.training_data import load_training_data, training_days
 from retention_ml.settings import Settings, load
 from retention_ml.simulate import population as people_of
 from retention_ml.simulate.campaigns import Contacts
@@ -81,12 +82,12 @@ class World:
         start = end - ACTIVE
         steps = np.arange(start, end + 1)
         busy = np.diff(self.calendar.activity(steps))
-        kept = np.exp(
+        survival = np.exp(
             -rate[:, None] * np.concatenate([[0.0], np.cumsum(busy)])
             - dropout[:, None] * (steps - start)
         )
         hazard = rate[:, None] * busy + dropout[:, None]
-        daily = dropout[:, None] / hazard * (kept[:, :-1] - kept[:, 1:])
+        daily = dropout[:, None] / hazard * (survival[:, :-1] - survival[:, 1:])
         to_end = np.concatenate(
             [np.cumsum(daily[:, ::-1], axis=1)[:, ::-1], np.zeros((len(rate), 1))], axis=1
         )
@@ -100,7 +101,7 @@ class World:
             - rate * activity[:, None]
             - dropout * (start - first)[:, None]
         )
-        alive, gone = weight * kept[:, -1], weight * left
+        alive, gone = weight * survival[:, -1], weight * left
         silent = self._silent(rate, dropout, as_of)
         once = np.where(count == 0, _once(), 0.0)
         total = alive.sum(axis=1) + gone.sum(axis=1) + once
@@ -161,12 +162,12 @@ def _once() -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Day:
-    """What is true of the customers active on a day, and what models say; each shape (n,)."""
+    """The truth about the customers active on a day, and the predictions; each shape (n,)."""
 
     churned: Floats
     latent: Floats
     knowable: Floats
-    said: dict[str, Floats]
+    predictions: dict[str, Floats]
 
 
 def world(seed: int) -> World:
@@ -198,11 +199,14 @@ def looked_at(world: World, warehouse: Warehouse, settings: Settings) -> Iterato
             }
         ),
     )
-    learnt = {as_of: days_of(warehouse, settings=settings, as_of=as_of) for as_of in AS_OF}
-    needed = {day for as_of, days in learnt.items() for day in (*days, as_of)}
+    needed = {
+        day
+        for as_of in AS_OF
+        for day in (*training_days(warehouse, settings=settings, as_of=as_of), as_of)
+    }
     build.ensure(warehouse, settings=settings, days=sorted(needed))
     for as_of in AS_OF:
-        rows = material(warehouse, settings=settings, as_of=as_of).rows
+        sample = load_training_data(warehouse, settings=settings, as_of=as_of).sample
         today = read(warehouse, [as_of])
         customers = np.array([int(each) for each in today["customer_id"].to_pylist()])
         begins = (as_of - FIRST).days
@@ -211,8 +215,11 @@ def looked_at(world: World, warehouse: Warehouse, settings: Settings) -> Iterato
             churned=(~np.isin(customers, world.orders.customer[inside])).astype(np.float64),
             latent=world.latent(as_of)[customers],
             knowable=world.knowable(as_of, customers),
-            said={
-                model: candidate(model).fit(rows, seed=1, threads=1).to_bundle(model).predict(today)
+            predictions={
+                model: candidate(model)
+                .fit(sample, FitContext(seed=1, threads=1))
+                .to_bundle(model)
+                .predict(today)
                 for model in MODELS
             },
         )
@@ -229,22 +236,23 @@ def days(new_warehouse: NewWarehouse, tmp_path_factory: pytest.TempPathFactory) 
         }
     )
     assert (settings.churn.horizon_days, settings.churn.active_days) == (HORIZON, ACTIVE)
-    found: list[Day] = []
+    days: list[Day] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(build, "_check", lambda *_: None)
         for seed in SEEDS:
             with new_warehouse() as warehouse:
-                found.extend(looked_at(world(seed), warehouse, settings))
-    return found
+                days.extend(looked_at(world(seed), warehouse, settings))
+    return days
 
 
-def _off(said: Floats, truth: Floats) -> tuple[float, float]:
+def _error(probability: Floats, truth: Floats) -> tuple[float, float]:
     """Mean absolute error and bias."""
-    return float(np.abs(said - truth).mean()), float((said - truth).mean())
+    error = probability - truth
+    return float(np.abs(error).mean()), float(error.mean())
 
 
 def _z_by_decile(outcome: Floats, probability: Floats) -> Floats:
-    """How many standard errors each tenth, by probability, lies from what was said of it."""
+    """How many standard errors each tenth, by probability, lies from its predictions."""
     tenths = np.array_split(np.argsort(probability, kind="stable"), 10)
     return np.array(
         [
@@ -270,42 +278,42 @@ def test_what_can_be_known_agrees_with_what_is_true(days: list[Day]) -> None:
 
 def test_the_ensemble_recovers_the_probabilities_of_simulated_shops(days: list[Day]) -> None:
     """Stated, for 1,000 customers and 28 days: on a day at most .055 off, .05 of it bias."""
-    found = np.array([_off(day.said["ensemble"], day.knowable) for day in days])
-    assert found[:, 0].max() < 0.055
-    assert np.abs(found[:, 1]).max() < 0.05
-    assert found[:, 0].mean() < 0.04
-    assert abs(found[:, 1].mean()) < 0.03
+    errors = np.array([_error(day.predictions["ensemble"], day.knowable) for day in days])
+    assert errors[:, 0].max() < 0.055
+    assert np.abs(errors[:, 1]).max() < 0.05
+    assert errors[:, 0].mean() < 0.04
+    assert abs(errors[:, 1].mean()) < 0.03
     for day in days:
         # Of what can be known of the ranking nearly all is there.
         best = score(day.knowable, day.churned)["roc_auc"][0]
-        assert score(day.said["ensemble"], day.churned)["roc_auc"][0] > best - 0.02
+        assert score(day.predictions["ensemble"], day.churned)["roc_auc"][0] > best - 0.02
 
 
 def test_a_buying_process_that_is_not_quite_the_shops_comes_close(days: list[Day]) -> None:
     """Customers leave by the clock here, not after purchases: .05 and .045."""
-    found = np.array([_off(day.said["mbg_nbd"], day.knowable) for day in days])
-    assert found[:, 0].max() < 0.05
-    assert np.abs(found[:, 1]).max() < 0.045
+    errors = np.array([_error(day.predictions["mbg_nbd"], day.knowable) for day in days])
+    assert errors[:, 0].max() < 0.05
+    assert np.abs(errors[:, 1]).max() < 0.045
 
 
 def test_one_probability_for_everybody_would_be_caught(days: list[Day]) -> None:
     """The negative control."""
     for day in days:
-        error, bias = _off(np.full(len(day.knowable), day.knowable.mean()), day.knowable)
+        error, bias = _error(np.full(len(day.knowable), day.knowable.mean()), day.knowable)
         assert error > 0.1
         assert abs(bias) < 1e-9
 
 
 def _within(days: list[Day], slope: float = 1.0) -> float:
-    """Share of deciles that churned as said of them, within binomial error (95 %)."""
+    """Share of deciles that churned as predicted, within binomial error (95 %)."""
     z = []
     for day in days:
-        log_odds = np.log(day.said["ensemble"] / (1 - day.said["ensemble"]))
+        log_odds = np.log(day.predictions["ensemble"] / (1 - day.predictions["ensemble"]))
         z.append(_z_by_decile(day.churned, sigmoid(slope * log_odds)))
     return float((np.abs(np.concatenate(z)) < 1.96).mean())
 
 
-def test_tenths_of_customers_churn_about_as_often_as_was_said(days: list[Day]) -> None:
+def test_tenths_of_customers_churn_about_as_often_as_predicted(days: list[Day]) -> None:
     assert _within(days) >= 0.75
     # The negative control: log-odds stretched by half are caught.
     assert _within(days, slope=1.5) < 0.7
@@ -313,32 +321,32 @@ def test_tenths_of_customers_churn_about_as_often_as_was_said(days: list[Day]) -
 
 def test_a_shop_that_buys_as_the_model_says_is_recovered_closely() -> None:
     """MBG/NBD customers: the probability is a closed form of the true parameters; error .01."""
-    true = BuyTillYouDie(r=0.8, alpha=25.0, a=0.7, b=2.5, modified=True)
-    rows, latent = _of_process(true, 8_000, seed=31)
+    true = BetaGeoNBD(r=0.8, alpha=25.0, a=0.7, b=2.5, modified=True)
+    sample, latent = _of_process(true, 8_000, seed=31)
     for name, most in (("mbg_nbd", 0.01), ("bg_nbd", 0.06)):
-        model = candidate(name).fit(rows, seed=1, threads=1)
-        error, bias = _off(model.predict_proba(rows.values), latent)
+        model = candidate(name).fit(sample, FitContext(seed=1, threads=1))
+        error, bias = _error(model.predict_proba(sample.values), latent)
         assert error < most, name
         assert abs(bias) < 0.01, name
 
 
-def _of_process(true: BuyTillYouDie, count: int, *, seed: int) -> tuple[Rows, Floats]:
+def _of_process(true: BetaGeoNBD, count: int, *, seed: int) -> tuple[TrainingSample, Floats]:
     """Customers of a process on one day, and their true probabilities given their histories."""
     draw = np.random.default_rng(seed)
-    observed = draw.uniform(20, 400, count)
-    x, last_at, later = simulate(true, observed, HORIZON, seed=seed)
-    rows = Rows(
-        values=np.column_stack([x + 1, observed - last_at, observed]),
+    T = draw.uniform(20, 400, count)
+    frequency, recency, later = simulate(true, T, HORIZON, seed=seed)
+    sample = TrainingSample(
+        values=np.column_stack([frequency + 1, T - recency, T]),
         days=np.full(count, 20_000, dtype=np.int64),
-        until_order=np.where(later > 0, 0.0, np.inf),
-        followed=np.full(count, HORIZON, dtype=np.int64),
+        time_to_next_order=np.where(later > 0, 0.0, np.inf),
+        follow_up_days=np.full(count, HORIZON, dtype=np.int64),
         horizon_days=HORIZON,
         groups=np.arange(count),
         weights=np.ones(count),
         features=PROCESS_FEATURES,
-        histories=Histories.of(x, last_at, observed),
+        histories=PurchaseSummary.of(frequency, recency, T),
     )
-    return rows, true.p_no_order(x, last_at, observed, HORIZON)
+    return sample, true.p_no_order(frequency, recency, T, HORIZON)
 
 
 # Intervals
@@ -367,10 +375,11 @@ def covered() -> dict[str, float]:
     large = evaluate(_sample(100_000, 0), draws=1, seed=1, models=["a"]).values["a"]
     counts = dict.fromkeys([*metrics, *(f"difference in {name}" for name in metrics)], 0)
     for repeat in range(REPEATS):
-        found = evaluate(_sample(_COUNT, repeat + 1), draws=200, seed=repeat)
+        evaluation = evaluate(_sample(_COUNT, repeat + 1), draws=200, seed=repeat)
         for name in metrics:
-            own, gap = found.values["a"][name], found.difference("a", "b", name)
-            counts[name] += own.lower <= large[name].value <= own.upper
+            interval = evaluation.values["a"][name]
+            gap = evaluation.difference("a", "b", name)
+            counts[name] += interval.lower <= large[name].value <= interval.upper
             counts[f"difference in {name}"] += gap.lower <= 0 <= gap.upper
     return {name: count / REPEATS for name, count in counts.items()}
 

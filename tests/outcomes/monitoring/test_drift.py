@@ -14,13 +14,13 @@ from scipy.spatial.distance import jensenshannon
 from retention_ml.outcomes.monitoring.alerts import Key, persistent
 from retention_ml.outcomes.monitoring.drift import (
     Values,
-    limit_of,
-    of_codes,
-    of_missing,
-    of_shares,
-    of_values,
+    code_drift,
+    drift_threshold,
+    missing_drift,
+    share_drift,
+    value_drift,
 )
-from retention_ml.outcomes.monitoring.reference_days import compared_days
+from retention_ml.outcomes.monitoring.reference_days import select_reference_days
 from retention_ml.statistics.arrays import Floats
 from retention_ml.statistics.distances import (
     counts_in,
@@ -55,42 +55,46 @@ class Watching:
     ----------
     values : callable
         From the number of a day to its features.
-    knows_usual : bool
-        False: one fixed limit for everything, as a naive watch has it.
+    has_baseline : bool
+        False: one fixed threshold for everything, as a naive watch has it.
     """
 
     def __init__(
-        self, values: Callable[[int], Values], cutoffs: Sequence[int], *, knows_usual: bool = True
+        self, values: Callable[[int], Values], cutoffs: Sequence[int], *, has_baseline: bool = True
     ) -> None:
-        self.values, self.knows_usual = values, knows_usual
+        self.values, self.has_baseline = values, has_baseline
         self.stored = {FIRST + timedelta(days=number): values(number) for number in cutoffs}
         self.windows: list[set[Key]] = []
 
     def run(self, number: int, **shift: float) -> set[Key]:
         """What would be alerted on a day; `shift` moves features by so many deviations."""
         day = FIRST + timedelta(days=number)
-        compared = compared_days(day, self.stored)
+        reference_days = select_reference_days(day, self.stored)
         now = dict(self.values(number))
         for name, deviations in shift.items():
             now[name] = now[name] + deviations * np.nanstd(now[name])
         self.stored[day] = now
-        if compared is None:
+        if reference_days is None:
             return set()
-        pair = compared.pair(self.stored.__getitem__)
-        usual = compared.usual_pairs(self.stored.__getitem__) if self.knows_usual else []
-        growing = GROWING if self.knows_usual else frozenset()
+        pair = reference_days.pair(self.stored.__getitem__)
+        baseline_pairs = (
+            reference_days.map_baseline(self.stored.__getitem__) if self.has_baseline else []
+        )
+        may_still_fill = GROWING if self.has_baseline else frozenset()
         names = list(shift or now)
-        found = of_values("input", names, pair, usual, effect_min=0.1, growing=growing)
-        found += of_missing(names, pair, usual, effect_min=0.1)
-        self.windows.append({(c.kind, c.name, c.measure) for c in found if c.is_beyond})
+        changes = value_drift(
+            "input", names, pair, baseline_pairs, effect_min=0.1, may_still_fill=may_still_fill
+        )
+        changes += missing_drift(names, pair, baseline_pairs, effect_min=0.1)
+        self.windows.append({(c.kind, c.name, c.measure) for c in changes if c.is_beyond})
         return persistent(self.windows[-3:], at_least=2)
 
 
 def of_shop(shop: SeasonalShop) -> Callable[[int], Values]:
     @cache
     def values(number: int) -> Values:
-        found = shop.features(number)[1]
-        return found | {"score": shop.probability(found)}
+        features = shop.features(number)[1]
+        return features | {"score": shop.probability(features)}
 
     return values
 
@@ -109,17 +113,17 @@ def test_thirty_clean_runs_without_any_history_raise_at_most_one_alarm() -> None
     assert sum(map(bool, alarms)) <= 1
 
 
-@pytest.mark.parametrize("knows_usual", [True, False])
-def test_only_a_watch_that_knows_what_is_usual_does_not_take_ageing_for_drift(
-    knows_usual: bool,
+@pytest.mark.parametrize("has_baseline", [True, False])
+def test_only_a_watch_with_a_baseline_does_not_take_ageing_for_drift(
+    has_baseline: bool,
 ) -> None:
     def ageing(number: int) -> Values:
         """A shop that nobody joins: all customers grow older together."""
         return {"tenure_days": number - np.linspace(0, 90, 500)}
 
-    watching = Watching(ageing, CUTOFFS, knows_usual=knows_usual)
+    watching = Watching(ageing, CUTOFFS, has_baseline=has_baseline)
     alarms = [watching.run(BEGINS + 7 * run) for run in range(30)]
-    assert sum(map(bool, alarms)) == (0 if knows_usual else 29)
+    assert sum(map(bool, alarms)) == (0 if has_baseline else 29)
 
 
 @pytest.mark.parametrize("every_days", [1, 7])
@@ -135,8 +139,10 @@ def test_any_shift_of_three_deviations_is_found_within_three_runs(every_days: in
         watching = Watching(values, [])
         watching.stored, watching.windows = dict(before.stored), list(before.windows)
         runs = range(6, 9)
-        found = [watching.run(BEGINS + run * every_days, **{name: deviations}) for run in runs]
-        if not any(("input", name, "psi") in each for each in found):
+        lasting_keys = [
+            watching.run(BEGINS + run * every_days, **{name: deviations}) for run in runs
+        ]
+        if not any(("input", name, "psi") in each for each in lasting_keys):
             missed.append((name, deviations))
     assert missed == []
 
@@ -144,20 +150,20 @@ def test_any_shift_of_three_deviations_is_found_within_three_runs(every_days: in
 def test_a_feature_that_stops_being_filled_is_found() -> None:
     draw = np.random.default_rng(1)
     full, emptied = {"gap": draw.random(500)}, {"gap": np.where(draw.random(500) < 0.4, np.nan, 1)}
-    changes = of_missing(["gap"], (full, emptied), [(full, full)] * 3, effect_min=0.1)
+    changes = missing_drift(["gap"], (full, emptied), [(full, full)] * 3, effect_min=0.1)
     assert [change.measure for change in changes if change.is_beyond] == ["psi"]
-    assert not any(c.is_beyond for c in of_missing(["gap"], (full, full), [], effect_min=0.1))
+    assert not any(c.is_beyond for c in missing_drift(["gap"], (full, full), [], effect_min=0.1))
 
 
 def test_a_new_code_is_found_and_rare_ones_that_come_and_go_are_not() -> None:
     before = {"web": 900, "store": 600, "phone": 2}
-    new = of_codes(
+    new = code_drift(
         "orders.channel", (before, {"web": 500, "store": 500, "app": 300}), effect_min=0.1
     )
     assert {c.measure: c.is_beyond for c in new}["psi"]
     assert {c.measure: round(c.value, 4) for c in new}["new_share"] == round(300 / 1300, 4)
     assert {c.measure: round(c.value, 4) for c in new}["gone_share"] == round(2 / 1502, 4)
-    rare = of_codes(
+    rare = code_drift(
         "orders.channel", (before, {"web": 880, "store": 610, "fax": 1}), effect_min=0.1
     )
     assert not any(change.is_beyond for change in rare)
@@ -165,16 +171,16 @@ def test_a_new_code_is_found_and_rare_ones_that_come_and_go_are_not() -> None:
 
 def test_shares_under_another_policy_are_only_shown() -> None:
     pair = ({"low": 500, "high": 100}, {"low": 100, "high": 500})
-    assert any(c.is_beyond for c in of_shares("tier", pair, [], effect_min=0.1))
-    changes = of_shares("tier", pair, [], effect_min=0.1, is_comparable=False)
+    assert any(c.is_beyond for c in share_drift("tier", pair, [], effect_min=0.1))
+    changes = share_drift("tier", pair, [], effect_min=0.1, is_comparable=False)
     assert [c.threshold for c in changes] == [None] * len(changes)
-    assert of_shares("tier", ({}, {"low": 1}), [], effect_min=0.1) == []
+    assert share_drift("tier", ({}, {"low": 1}), [], effect_min=0.1) == []
 
 
-def test_what_is_usual_raises_the_limit_and_one_odd_pair_does_not() -> None:
-    assert limit_of([0.2] * 5, effect_min=0.1, by_chance=0) == pytest.approx(0.4)
-    assert limit_of([0.002] * 4 + [9.0], effect_min=0.1, by_chance=0) == 0.1
-    assert limit_of([0.002] * 4, effect_min=0.1, by_chance=0.4) == 0.4
+def test_the_baseline_raises_the_threshold_and_one_odd_pair_does_not() -> None:
+    assert drift_threshold([0.2] * 5, effect_min=0.1, by_chance=0) == pytest.approx(0.4)
+    assert drift_threshold([0.002] * 4 + [9.0], effect_min=0.1, by_chance=0) == 0.1
+    assert drift_threshold([0.002] * 4, effect_min=0.1, by_chance=0.4) == 0.4
 
 
 def test_few_customers_do_not_look_like_drift() -> None:
@@ -182,7 +188,7 @@ def test_few_customers_do_not_look_like_drift() -> None:
     beyond = 0
     for _ in range(300):
         pair = ({"x": draw.random(60)}, {"x": draw.random(60)})
-        beyond += any(c.is_beyond for c in of_values("input", ["x"], pair, [], effect_min=0.01))
+        beyond += any(c.is_beyond for c in value_drift("input", ["x"], pair, [], effect_min=0.01))
     assert beyond <= 3
     naive = [psi(*_counts(draw.random(60), draw.random(60))) > 0.1 for _ in range(300)]
     assert sum(naive) > 100
@@ -197,8 +203,8 @@ def test_the_index_of_a_normal_shift_is_about_its_square() -> None:
     draw = np.random.default_rng(3)
     reference = draw.normal(0, 1, 200_000)
     for shift in (0.1, 0.3, 0.5):
-        found = psi(*_counts(reference, draw.normal(shift, 1, 200_000)))
-        assert found == pytest.approx(shift**2, rel=0.15)
+        index = psi(*_counts(reference, draw.normal(shift, 1, 200_000)))
+        assert index == pytest.approx(shift**2, rel=0.15)
 
 
 def test_chance_stays_below_its_bound_in_999_of_1000_cases() -> None:
@@ -229,22 +235,22 @@ def test_distances_agree_with_scipy_and_are_symmetric(pair: tuple[list[int], lis
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60))
 def test_every_value_has_a_bin(values: list[float]) -> None:
-    known = np.array(values)
-    edges = edges_of(known)
+    array = np.array(values)
+    edges = edges_of(array)
     assert (np.diff(edges) > 0).all()
-    assert counts_in(edges, known).sum() == len(known)
+    assert counts_in(edges, array).sum() == len(array)
     assert counts_in(edges, np.array([-1e300, 1e300])).sum() == 2
 
 
-def test_usual_pairs_never_reach_beyond_the_reference() -> None:
+def test_baseline_pairs_never_reach_beyond_the_reference() -> None:
     daily = [FIRST + timedelta(days=day) for day in range(200)]
-    found = compared_days(daily[-1], daily)
-    assert found is not None
-    assert (found.day - found.reference).days == 28
-    assert len(found.usual) == 8
-    assert all(max(pair) <= found.reference for pair in found.usual)
-    assert all((day - reference).days == 28 for day, reference in found.usual)
-    assert compared_days(daily[0], daily) is None
-    few = compared_days(daily[5], daily[2:6])
+    reference_days = select_reference_days(daily[-1], daily)
+    assert reference_days is not None
+    assert (reference_days.day - reference_days.reference).days == 28
+    assert len(reference_days.baseline_pairs) == 8
+    assert all(max(pair) <= reference_days.reference for pair in reference_days.baseline_pairs)
+    assert all((day - reference).days == 28 for day, reference in reference_days.baseline_pairs)
+    assert select_reference_days(daily[0], daily) is None
+    few = select_reference_days(daily[5], daily[2:6])
     assert few is not None
-    assert (few.reference, few.usual) == (daily[2], ())
+    assert (few.reference, few.baseline_pairs) == (daily[2], ())

@@ -15,12 +15,12 @@ def test_the_estimate_is_what_outcomes_give_on_average(seed: int) -> None:
         metrics.score(probability, (draw.random(1_500) < probability).astype(float))
         for _ in range(200)
     ]
-    found = expected(probability)
-    assert set(found) == {*SHOWN, "churn_rate"}
+    estimates = expected(probability)
+    assert set(estimates) == {*SHOWN, "churn_rate"}
     for name in SHOWN:
         mean = np.mean([world[name][0] for world in worlds])
-        assert found[name] == pytest.approx(mean, rel=0.01), name
-    assert found["churn_rate"] == pytest.approx(probability.mean())
+        assert estimates[name] == pytest.approx(mean, rel=0.01), name
+    assert estimates["churn_rate"] == pytest.approx(probability.mean())
 
 
 def test_customers_who_are_all_alike_are_expected_to_be_ranked_worse() -> None:
@@ -32,14 +32,14 @@ def test_customers_who_are_all_alike_are_expected_to_be_ranked_worse() -> None:
 def test_the_estimate_is_misled_by_probabilities_that_are_not_true() -> None:
     """Why calibration on matured days is watched as well."""
     draw = np.random.default_rng(2)
-    said = draw.beta(1, 2, 20_000)
-    outcome = (draw.random(20_000) < said**3).astype(float)
-    real = metrics.score(said, outcome)["brier"][0]
-    assert abs(expected(said)["brier"] - real) > 0.03
+    predictions = draw.beta(1, 2, 20_000)
+    outcome = (draw.random(20_000) < predictions**3).astype(float)
+    real = metrics.score(predictions, outcome)["brier"][0]
+    assert abs(expected(predictions)["brier"] - real) > 0.03
 
 
 def test_nobody_and_certainty_have_no_ranking() -> None:
     assert expected(np.array([])) == {}
-    found = expected(np.zeros(10))
-    assert "roc_auc" not in found
-    assert found["brier"] == 0.0
+    estimates = expected(np.zeros(10))
+    assert "roc_auc" not in estimates
+    assert estimates["brier"] == 0.0

@@ -41,14 +41,17 @@ class Watched:
     def build(self, number: int, **shift: float) -> None:
         """Write a day's features; `shift` moves some by so many standard deviations."""
         day = day_of(number)
-        who, found = self.shop.features(number)
+        who, features = self.shop.features(number)
         for name, deviations in shift.items():
-            found[name] = found[name] + deviations * np.nanstd(found[name])
+            features[name] = features[name] + deviations * np.nanstd(features[name])
         rows = pa.table(
             {
                 "as_of": pa.array([day] * len(who), pa.date32()),
                 "customer_id": [f"c{place:05d}" for place in who],
-                **{name: pa.array(values, mask=np.isnan(values)) for name, values in found.items()},
+                **{
+                    name: pa.array(values, mask=np.isnan(values))
+                    for name, values in features.items()
+                },
             }
         )
         with self.world.warehouse.transaction() as transaction:
@@ -99,10 +102,10 @@ def watched(warehouse: Warehouse, settings: Settings, monkeypatch: pytest.Monkey
     world = make_world(warehouse, settings, monkeypatch)
     names = tuple(shop.features(BEGINS)[1])
     monkeypatch.setattr(queries, "features_read", lambda settings, snapshot: names)
-    found = Watched(world, shop)
+    watched = Watched(world, shop)
     for number in CUTOFFS:
-        found.build(number)
-    return found
+        watched.build(number)
+    return watched
 
 
 def test_thirty_clean_days_raise_at_most_one_alarm_and_a_shift_is_found_within_three_runs(
@@ -114,20 +117,20 @@ def test_thirty_clean_days_raise_at_most_one_alarm_and_a_shift_is_found_within_t
     raised: list[dict[str, Any]] = []
     for number in range(BEGINS + 30, BEGINS + 33):
         raised += watched.run(number, revenue_cents_30d=3.0)["alerts"]
-    found = [alert for alert in raised if alert["kind"] == "input_drift"]
-    assert len(found) == 1
-    assert "revenue_cents_30d" in found[0]["sentence"]
+    drift_alerts = [alert for alert in raised if alert["kind"] == "input_drift"]
+    assert len(drift_alerts) == 1
+    assert "revenue_cents_30d" in drift_alerts[0]["sentence"]
 
 
 def test_a_shift_in_the_scores_is_found_within_three_runs(watched: Watched) -> None:
     for number in range(BEGINS, BEGINS + 10):
         assert watched.run(number)["alerts"] == []
-    spread = watched.world.rows("SELECT stddev(churn_probability) AS s FROM scores.customer_daily")[
-        0
-    ]["s"]
+    deviation = watched.world.rows(
+        "SELECT stddev(churn_probability) AS s FROM scores.customer_daily"
+    )[0]["s"]
     raised = []
     for number in range(BEGINS + 10, BEGINS + 13):
-        raised += watched.run(number, add_to_scores=3 * spread)["alerts"]
+        raised += watched.run(number, add_to_scores=3 * deviation)["alerts"]
     assert "score_drift" in {alert["kind"] for alert in raised}
 
 
@@ -155,7 +158,9 @@ def test_one_bad_day_is_stored_but_no_alert(watched: Watched) -> None:
     assert not watched.drift(BEGINS + 2)["input", "sessions_count_7d", "psi"]["is_beyond"]
 
 
-def test_a_lasting_shift_is_told_once_in_the_cooldown_and_then_again(watched: Watched) -> None:
+def test_a_lasting_shift_raises_one_alert_in_the_cooldown_and_then_another(
+    watched: Watched,
+) -> None:
     watched.world.set("monitoring", cooldown_days=3)
     raised = [
         {alert["kind"] for alert in watched.run(number, revenue_cents_30d=3.0)["alerts"]}
@@ -164,14 +169,14 @@ def test_a_lasting_shift_is_told_once_in_the_cooldown_and_then_again(watched: Wa
     assert raised == [set(), {"input_drift"}, set(), set(), {"input_drift"}, set()]
 
 
-def test_a_run_that_was_cut_off_tells_its_alert_again_and_another_run_does_not(
+def test_a_run_that_was_cut_off_raises_its_alert_again_and_another_run_does_not(
     watched: Watched,
 ) -> None:
     watched.run(BEGINS, revenue_cents_30d=3.0)
     watched.world.settings = watched.world.settings.model_copy(update={"run_id": "first"})
-    told = watched.run(BEGINS + 1, revenue_cents_30d=3.0)
-    assert [alert["kind"] for alert in told["alerts"]] == ["input_drift"]
-    assert watched.watch(BEGINS + 1) == told
+    first = watched.run(BEGINS + 1, revenue_cents_30d=3.0)
+    assert [alert["kind"] for alert in first["alerts"]] == ["input_drift"]
+    assert watched.watch(BEGINS + 1) == first
     watched.world.settings = watched.world.settings.model_copy(update={"run_id": "second"})
     assert watched.watch(BEGINS + 1)["alerts"] == []
     assert len(watched.alerts()) == 1
@@ -190,13 +195,13 @@ def test_drift_makes_a_training_due_unless_the_settings_forbid_it(watched: Watch
         )
 
     def is_due(number: int) -> bool:
-        found = due(
+        receipt = due(
             world.warehouse,
             settings=world.settings,
             as_of=day_of(number),
             is_drift_alerted=is_drift_alerted,
         )
-        return bool(found.details["is_due"])
+        return bool(receipt.details["is_due"])
 
     assert not watched.run(BEGINS, revenue_cents_30d=3.0)["wants_training"]
     assert not is_due(BEGINS)
@@ -222,16 +227,18 @@ def test_a_new_champion_is_not_taken_for_a_drift_of_the_scores(watched: Watched)
     assert watched.drift(BEGINS + 5)["score", "all", "psi"]["threshold"] is not None
 
 
-def test_the_expected_performance_stands_beside_the_scores(watched: Watched) -> None:
+def test_the_expected_performance_is_stored_with_the_scores(watched: Watched) -> None:
     watched.run(BEGINS)
-    found = watched.drift(BEGINS)
-    assert 0.5 < found["estimate", "all", "roc_auc"]["value"] < 1
-    assert found["estimate", "all", "roc_auc"]["threshold"] is None
-    said = watched.world.rows("SELECT avg(churn_probability) AS p FROM scores.customer_daily")
-    assert found["estimate", "all", "churn_rate"]["value"] == pytest.approx(said[0]["p"])
+    drift = watched.drift(BEGINS)
+    assert 0.5 < drift["estimate", "all", "roc_auc"]["value"] < 1
+    assert drift["estimate", "all", "roc_auc"]["threshold"] is None
+    predictions = watched.world.rows(
+        "SELECT avg(churn_probability) AS p FROM scores.customer_daily"
+    )
+    assert drift["estimate", "all", "churn_rate"]["value"] == pytest.approx(predictions[0]["p"])
 
 
-def _outcomes(watched: Watched, number: int, *, more: float, known: int) -> None:
+def _outcomes(watched: Watched, number: int, *, more: float, known_as_of: int) -> None:
     """Outcomes of a scored day: true to the scores, but for so many more that churn."""
     day = day_of(number)
     draw = np.random.default_rng(number)
@@ -246,14 +253,14 @@ def _outcomes(watched: Watched, number: int, *, more: float, known: int) -> None
             "INSERT INTO models.label_windows (as_of, definition_hash, definition, "
             "window_starts_at, window_ends_at, settles_at, customers_count, churned_count, "
             "known_as_of, matured_at) VALUES (:day, :hash, '{}', :at, :at, :settled, :n, :churned, "
-            ":known, :at)",
+            ":known_as_of, :at)",
             day=day,
             hash="d" * 16,
             at=datetime(2025, 1, 1, tzinfo=UTC),
-            settled=datetime.combine(day_of(known - 1), time(12), UTC),
+            settled=datetime.combine(day_of(known_as_of - 1), time(12), UTC),
             n=len(rows),
             churned=int(churned.sum()),
-            known=day_of(known),
+            known_as_of=day_of(known_as_of),
         )
         transaction.copy(
             "models.labels",
@@ -268,33 +275,33 @@ def _outcomes(watched: Watched, number: int, *, more: float, known: int) -> None
         )
 
 
-def test_forecasts_that_prove_wrong_are_told_and_true_ones_are_not(watched: Watched) -> None:
+def test_forecasts_that_prove_wrong_raise_an_alert_and_true_ones_do_not(watched: Watched) -> None:
     for number in range(BEGINS, BEGINS + 4):
         watched.run(number)
     for place, more in enumerate((0.0, 0.0, 0.3, 0.3)):
-        _outcomes(watched, BEGINS + place, more=more, known=BEGINS + 30 + place)
-    found = [watched.run(BEGINS + 30 + place) for place in range(4)]
-    kinds = [{alert["kind"] for alert in each["alerts"]} for each in found]
+        _outcomes(watched, BEGINS + place, more=more, known_as_of=BEGINS + 30 + place)
+    receipts = [watched.run(BEGINS + 30 + place) for place in range(4)]
+    kinds = [{alert["kind"] for alert in each["alerts"]} for each in receipts]
     assert kinds[0] | kinds[1] == set()
     assert "calibration_drift" in kinds[3]
     gap = watched.drift(BEGINS + 33)["calibration", "all", "observed_minus_expected"]
     assert gap["value"] > 0.15
     assert gap["reference"] == f"the forecasts of {day_of(BEGINS + 3)}"
-    assert found[3]["wants_training"]
+    assert receipts[3]["wants_training"]
 
 
 def test_a_customer_reached_by_a_campaign_does_not_count_for_the_calibration(
     watched: Watched,
 ) -> None:
     watched.run(BEGINS)
-    _outcomes(watched, BEGINS, more=0.0, known=BEGINS + 30)
+    _outcomes(watched, BEGINS, more=0.0, known_as_of=BEGINS + 30)
     now = queries.published(watched.world.warehouse, day_of(BEGINS))[-1]
 
     def counted() -> int:
-        found = queries.cohort(
+        cohort = queries.cohort(
             watched.world.warehouse, watched.world.settings, now, day_of(BEGINS + 40)
         )
-        return found.customers_count if found else 0
+        return cohort.customers_count if cohort else 0
 
     everybody = counted()
     reached = watched.world.rows("SELECT customer_id FROM scores.customer_daily LIMIT 20")
@@ -307,19 +314,50 @@ def test_a_customer_reached_by_a_campaign_does_not_count_for_the_calibration(
     assert counted() == everybody - 20
 
 
-def test_old_scores_and_a_silent_feed_are_told(watched: Watched) -> None:
+def test_old_scores_and_a_silent_feed_raise_alerts(watched: Watched) -> None:
     watched.run(BEGINS)
     assert watched.watch(BEGINS + 3)["alerts"] == []
-    found = watched.watch(BEGINS + 4)["alerts"]
-    assert [(alert["kind"], alert["severity"]) for alert in found] == [("stale_scores", "critical")]
-    assert "4 days before" in found[0]["sentence"]
+    alerts = watched.watch(BEGINS + 4)["alerts"]
+    assert [(alert["kind"], alert["severity"]) for alert in alerts] == [
+        ("stale_scores", "critical")
+    ]
+    assert "4 days before" in alerts[0]["sentence"]
     watched.run(BEGINS + 5)
     with watched.world.warehouse.transaction() as transaction:
-        transaction.execute("UPDATE features.builds SET newest_input_at = '2025-08-20'")
+        transaction.execute(
+            "UPDATE features.builds SET newest_input_at = '2025-08-20' WHERE as_of = :day",
+            day=day_of(BEGINS + 5),
+        )
     assert [alert["kind"] for alert in watched.watch(BEGINS + 5)["alerts"]] == ["stale_feed"]
 
 
-def test_a_refused_snapshot_and_a_refused_model_are_told_with_the_reason(watched: Watched) -> None:
+def test_a_broken_invariant_is_an_alert_of_its_day_and_once_in_the_cooldown(
+    watched: Watched,
+) -> None:
+    watched.world.set("monitoring", cooldown_days=2)
+    assert watched.run(BEGINS)["alerts"] == []
+    assert watched.run(BEGINS + 1)["alerts"] == []
+    with watched.world.warehouse.transaction() as transaction:
+        transaction.execute(
+            "DELETE FROM scores.customer_daily WHERE as_of = :day AND customer_id = "
+            "(SELECT min(customer_id) FROM scores.customer_daily WHERE as_of = :day)",
+            day=day_of(BEGINS + 1),
+        )
+    assert watched.watch(BEGINS)["alerts"] == []  # scores of another day
+    [alert] = watched.watch(BEGINS + 1)["alerts"]
+    assert (alert["kind"], alert["severity"]) == ("broken_invariant", "critical")
+    assert "P3: 1 × a published snapshot with other rows" in alert["sentence"]
+    assert alert["runbook"] == "docs/runbook.md#broken-invariant"
+    with watched.world.warehouse.transaction() as transaction:
+        transaction.execute("UPDATE features.builds SET newest_input_at = as_of + 1")
+    raised = [watched.watch(number)["alerts"] for number in (BEGINS + 2, BEGINS + 3, BEGINS + 4)]
+    promises = [[alert["subject"][:2] for alert in alerts] for alerts in raised]
+    assert promises == [["P4"], [], ["P4"]]
+
+
+def test_a_refused_snapshot_and_a_refused_model_raise_alerts_with_the_reason(
+    watched: Watched,
+) -> None:
     watched.run(BEGINS)
     watched.build(BEGINS + 1)
     snapshot = watched.world.score(day_of(BEGINS + 1)).details["snapshot_id"]
@@ -334,13 +372,13 @@ def test_a_refused_snapshot_and_a_refused_model_are_told_with_the_reason(watched
             "verdict, decided_by, reason, evidence, decided_at) VALUES ('champion', 'plain', '9', "
             "'x', 'refuse', 'mlflow', 'its digest differs', '{}', '2025-01-02')"
         )
-    found = {alert["kind"]: alert for alert in watched.watch(BEGINS + 1)["alerts"]}
-    assert "a tier jumped" in found["refused_snapshot"]["sentence"]
-    assert "its digest differs" in found["refused_model"]["sentence"]
+    alerts = {alert["kind"]: alert for alert in watched.watch(BEGINS + 1)["alerts"]}
+    assert "a tier jumped" in alerts["refused_snapshot"]["sentence"]
+    assert "its digest differs" in alerts["refused_model"]["sentence"]
     assert watched.drift(BEGINS + 1) == {}
 
 
-def test_a_refusal_is_told_until_a_decision_moves_the_alias_and_only_of_the_newest_day(
+def test_a_refusal_is_reported_until_a_decision_moves_the_alias_and_only_for_the_newest_day(
     watched: Watched,
 ) -> None:
     world = watched.world
@@ -355,24 +393,24 @@ def test_a_refusal_is_told_until_a_decision_moves_the_alias_and_only_of_the_newe
                 by=by,
             )
 
-    def told(number: int) -> list[tuple[str, str, str]]:
-        of_day = queries.standing(world.warehouse, world.settings, day_of(number))
+    def refused(number: int) -> list[tuple[str, str, str]]:
+        of_day = queries.freshness(world.warehouse, world.settings, day_of(number))
         return list(of_day.refused_models)
 
     watched.run(BEGINS)
     watched.run(BEGINS + 1)
     decide("refuse", "ann")  # her `retention promote` failed; the alias stands where it stood
-    assert told(BEGINS + 1) == []
+    assert refused(BEGINS + 1) == []
     decide("refuse", "mlflow")
     decide("keep", "gate")
-    assert told(BEGINS + 1) == [("challenger", "9", "unfit")]
-    assert told(BEGINS + 2) == [("challenger", "9", "unfit")]  # not published yet
-    assert told(BEGINS) == []
+    assert refused(BEGINS + 1) == [("challenger", "9", "unfit")]
+    assert refused(BEGINS + 2) == [("challenger", "9", "unfit")]  # not published yet
+    assert refused(BEGINS) == []
     decide("follow", "mlflow")
-    assert told(BEGINS + 1) == []
+    assert refused(BEGINS + 1) == []
 
 
-def test_in_a_backfill_newest_first_a_lasting_fault_is_told_once_in_the_cooldown(
+def test_in_a_backfill_newest_first_a_lasting_fault_is_new_once_in_the_cooldown(
     warehouse: Warehouse,
 ) -> None:
     fault = Alert(kind="stale_feed", subject="s", severity="warning", sentence="s", evidence={})
@@ -410,11 +448,11 @@ def test_channels_and_countries_are_watched_as_known_on_the_day(watched: Watched
         available_at=datetime(2025, 1, 1, tzinfo=UTC),
     )
     watched.run(BEGINS)
-    found = watched.drift(BEGINS)
-    assert found["category", "orders.channel", "psi"]["is_beyond"]
-    assert found["category", "orders.channel", "new_share"]["value"] == pytest.approx(200 / 480)
-    assert found["category", "customers.country", "new_share"]["value"] == 0
-    assert not found["category", "customers.country", "psi"]["is_beyond"]
+    drift = watched.drift(BEGINS)
+    assert drift["category", "orders.channel", "psi"]["is_beyond"]
+    assert drift["category", "orders.channel", "new_share"]["value"] == pytest.approx(200 / 480)
+    assert drift["category", "customers.country", "new_share"]["value"] == 0
+    assert not drift["category", "customers.country", "psi"]["is_beyond"]
 
 
 def test_no_alert_names_a_customer(watched: Watched) -> None:

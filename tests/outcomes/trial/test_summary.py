@@ -5,13 +5,13 @@ from datetime import date
 import pytest
 
 from retention_ml.labels.definition import ChurnDefinition
-from retention_ml.outcomes.forecasts import Scored
-from retention_ml.outcomes.trial.summary import told_of
+from retention_ml.outcomes.forecasts import ScoredSnapshot
+from retention_ml.outcomes.trial.summary import summary
 from retention_ml.outcomes.trial.trials import Trial
 
 DAY = date(2026, 3, 1)
 DEFINITION = ChurnDefinition(active_days=90, lead_days=0, horizon_days=28)
-SCORED = Scored(
+SCORED = ScoredSnapshot(
     as_of=DAY,
     snapshot_id=1,
     champion_version="2",
@@ -26,7 +26,7 @@ SCORED = Scored(
     ("status", "verdict"),
     [("won", "promote"), ("lost", "keep"), ("undecided", "keep"), ("abandoned", "keep")],
 )
-def test_a_trial_that_has_ended_tells_what_came_of_it(status: str, verdict: str) -> None:
+def test_the_summary_of_a_trial_that_has_ended_gives_its_outcome(status: str, verdict: str) -> None:
     trial = Trial(
         trial_id=1,
         champion_version="1",
@@ -40,6 +40,6 @@ def test_a_trial_that_has_ended_tells_what_came_of_it(status: str, verdict: str)
         reason="It predicts better.",
         ended_on=date(2026, 2, 20),
     )
-    told = told_of(trial, None, SCORED, DEFINITION, DAY)
-    assert (told["verdict"], told["trial"]["status"]) == (verdict, status)
-    assert told["reason"] == f"The trial ended on 2026-02-20 ({status}): It predicts better."
+    details = summary(trial, None, SCORED, DEFINITION, DAY)
+    assert (details["verdict"], details["trial"]["status"]) == (verdict, status)
+    assert details["reason"] == f"The trial ended on 2026-02-20 ({status}): It predicts better."

@@ -45,22 +45,25 @@ def starter(definition: ChurnDefinition) -> Bundle:
     UnfitModel
         See `shipped`.
     """
-    found = shipped()
-    assert isinstance(found.predictor, Paced)
-    kept = {
-        name: found.manifest[name]
+    shipped_bundle = shipped()
+    assert isinstance(shipped_bundle.predictor, Paced)
+    provenance = {
+        name: shipped_bundle.manifest[name]
         for name in ("version", "base_rate", "shops")
-        if name in found.manifest
+        if name in shipped_bundle.manifest
     }
     return Bundle.of(
-        replace(found.predictor, window_days=float(definition.lead_days + definition.horizon_days)),
+        replace(
+            shipped_bundle.predictor,
+            window_days=float(definition.lead_days + definition.horizon_days),
+        ),
         model_name=NAME,
-        features=found.features,
-        slope=float(found.manifest["calibration"]["slope"]),
-        intercept=float(found.manifest["calibration"]["intercept"]),
+        features=shipped_bundle.features,
+        slope=float(shipped_bundle.manifest["calibration"]["slope"]),
+        intercept=float(shipped_bundle.manifest["calibration"]["intercept"]),
         definition=definition.to_dict(),
         definition_hash=definition.hash,
-        shipped_sha256=found.sha256,
+        shipped_sha256=shipped_bundle.sha256,
         is_calibrated=False,
-        **kept,
+        **provenance,
     )

@@ -1,9 +1,9 @@
 """The ensemble: members that err differently, their log-odds averaged.
 
-A member is one way to learn from one choice of rows and one length of outcome window. Shorter
-windows let a member learn from newer days. Weights are fixed: learnt ones did not do better
-(docs/quality.md). Calibration is learnt out of fold: the slopes, of each member and of the blend,
-on all rows, the level on the newest labels, moved by what last year says about the season ahead.
+A member is one learner on one choice of rows and one length of outcome window. Shorter windows let
+a member use newer days. Weights are fixed: fitted ones did not do better (docs/quality.md).
+Calibration is out of fold: the slopes, of each member and of the blend, on all rows, the intercept
+on the newest labels, moved by what last year says about the season ahead.
 """
 
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from retention_ml.models.predictors.blend import Blend, Member
 from retention_ml.models.predictors.buying_process import FEATURES as PROCESS_FEATURES
 from retention_ml.models.predictors.predictor import Predictor
 from retention_ml.models.training.candidates import members
-from retention_ml.models.training.fitting import FittedModel, Params, calibrate
-from retention_ml.models.training.sample import Rows, folds
+from retention_ml.models.training.fitting import FitContext, FittedModel, calibrate
+from retention_ml.models.training.sample import TrainingSample, folds
 from retention_ml.models.training.season import season_ahead
 from retention_ml.statistics.arrays import Floats, Ints, sigmoid
 from retention_ml.statistics.metrics import mean_log_loss
@@ -31,41 +31,41 @@ class Recipe:
     ----------
     name : str
         In the bundle and in notes.
-    way : str
-        How it learns: a function of `candidates.members`.
+    learner : str
+        Its key in `members.LEARNERS`.
     weight : float
         Its share of the blend, relative to the others'.
     horizon_share : float
-        Length of the outcome window that it learns, as a share of the whole.
+        Length of its outcome window, as a share of the whole.
     is_newest_only : bool
-        Learns from the newest labelled day alone.
+        Fitted on the newest labelled day alone.
     """
 
     name: str
-    way: str
+    learner: str
     weight: float = 1.0
     horizon_share: float = 1.0
     is_newest_only: bool = False
 
 
 RECIPES = (
-    Recipe(name="boosted", way="boosted"),
-    Recipe(name="boosted_two_thirds", way="boosted", horizon_share=2 / 3),
-    Recipe(name="boosted_third", way="boosted", horizon_share=1 / 3),
-    Recipe(name="boosted_newest", way="boosted", is_newest_only=True),
-    Recipe(name="ridge", way="ridge"),
-    Recipe(name="ridge_newest", way="ridge", is_newest_only=True),
-    Recipe(name="buying_process", way="buying_process"),
+    Recipe(name="boosted", learner="boosted"),
+    Recipe(name="boosted_two_thirds", learner="boosted", horizon_share=2 / 3),
+    Recipe(name="boosted_third", learner="boosted", horizon_share=1 / 3),
+    Recipe(name="boosted_newest", learner="boosted", is_newest_only=True),
+    Recipe(name="ridge", learner="ridge"),
+    Recipe(name="ridge_newest", learner="ridge", is_newest_only=True),
+    Recipe(name="buying_process", learner="buying_process"),
 )
 
 
-# A member that says nearly the same of everybody is not blown up until it says something.
+# A near-constant member is not amplified.
 _SLOPE_MAX = 1.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Fitted:
-    """A member, and its log-odds out of fold on the rows judged."""
+    """A member, and its log-odds out of fold on the rows whose whole outcome is known."""
 
     recipe: Recipe
     predictor: Predictor
@@ -74,151 +74,154 @@ class _Fitted:
 
 
 def fit(
-    rows: Rows,
-    *,
-    seed: int,
-    threads: int,
-    params: Params | None = None,  # noqa: ARG001
-    trials: int = 0,  # noqa: ARG001
-    seconds: float = 0.0,  # noqa: ARG001
-    recipes: tuple[Recipe, ...] = RECIPES,
+    sample: TrainingSample, context: FitContext, *, recipes: tuple[Recipe, ...] = RECIPES
 ) -> FittedModel:
-    """The blend of all members of `recipes` that these rows can carry, calibrated."""
-    told = _telling(rows)
-    fold = folds(told.groups, seed)
-    judged = np.flatnonzero(told.followed >= told.horizon_days)
-    known = told.take(judged)
+    """The blend of all members of `recipes` that this sample can carry, calibrated."""
+    informative = _drop_constant_features(sample)
+    fold = folds(informative.groups, context.seed)
+    positions = np.flatnonzero(informative.follow_up_days >= informative.horizon_days)
+    labelled = informative.take(positions)
     fitted = [
-        _fitted(recipe, told, fold, judged, seed=seed, threads=threads)
+        _fit_member(recipe, informative, fold, positions, context)
         for recipe in recipes
-        if recipe.way != "buying_process" or rows.histories is not None
+        if recipe.learner != "buying_process" or sample.histories is not None
     ]
-    weights = np.array([one.recipe.weight for one in fitted])
+    weights = np.array([member.recipe.weight for member in fitted])
     weights = weights / weights.sum()
-    # A member that is too sure of itself, or not sure enough, is put right before the mean is taken.
-    own = np.array([min(calibrate(m.margin, known, given_day=True)[0], _SLOPE_MAX) for m in fitted])
-    margin = np.column_stack([one.margin for one in fitted]) @ (weights * own)
-    slope, intercept = _calibrated(margin, known)
-    newest = known.days == known.days.max()
+    # A member that is over- or underconfident is calibrated before the mean is taken.
+    slopes = np.array(
+        [
+            min(calibrate(member.margin, labelled, use_day_offset=True)[0], _SLOPE_MAX)
+            for member in fitted
+        ]
+    )
+    margin = np.column_stack([member.margin for member in fitted]) @ (weights * slopes)
+    slope, intercept = _calibrate(margin, labelled)
+    newest = labelled.days == labelled.days.max()
     blended = [
         Member(
-            name=one.recipe.name,
-            predictor=one.predictor,
-            features=one.features,
+            name=member.recipe.name,
+            predictor=member.predictor,
+            features=member.features,
             weight=float(weight),
-            slope=float(slope * own_slope),
+            slope=float(slope * member_slope),
         )
-        for weight, own_slope, one in zip(weights, own, fitted, strict=True)
+        for weight, member_slope, member in zip(weights, slopes, fitted, strict=True)
     ]
-    blend = Blend(members=tuple(blended), features=told.features, intercept=intercept)
-    season, notes = _season(told, known, blend, slope * margin[newest] + intercept)
-    if season is not None and set(seasonal.FEATURES) <= set(rows.features):
+    blend = Blend(members=tuple(blended), features=informative.features, intercept=intercept)
+    season, notes = _season(informative, labelled, blend, slope * margin[newest] + intercept)
+    if season is not None and set(seasonal.FEATURES) <= set(sample.features):
         blended.append(
             Member(name="season", predictor=season, features=seasonal.FEATURES, weight=1.0)
         )
     used = {name for member in blended for name in member.features}
-    features = tuple(name for name in rows.features if name in used)
+    features = tuple(name for name in sample.features if name in used)
+    loss = mean_log_loss(sigmoid(slope * margin + intercept), labelled.churned, labelled.weights)
     return FittedModel(
         predictor=Blend(members=tuple(blended), features=features, intercept=intercept),
         features=features,
         slope=1.0,
         intercept=0.0,
         notes={
-            "members": ", ".join(one.recipe.name for one in fitted),
-            "log_loss_out_of_fold": round(
-                mean_log_loss(sigmoid(slope * margin + intercept), known.outcome, known.weights), 6
-            ),
+            "members": ", ".join(member.recipe.name for member in fitted),
+            "log_loss_out_of_fold": round(loss, 6),
             **notes,
         },
     )
 
 
-def _telling(rows: Rows) -> Rows:
-    """The rows without features that are the same for everybody, and without the time of year.
+def _drop_constant_features(sample: TrainingSample) -> TrainingSample:
+    """The sample without features that are the same for everybody, and without the time of year.
 
     A few months of labels cannot tell seasons apart from anything else that changed with time;
     the season is added at the end, from a year of orders.
     """
+    values = sample.values
     with np.errstate(invalid="ignore"):
-        varies = np.nanmax(rows.values, axis=0, initial=-np.inf) > np.nanmin(
-            rows.values, axis=0, initial=np.inf
+        varies = np.nanmax(values, axis=0, initial=-np.inf) > np.nanmin(
+            values, axis=0, initial=np.inf
         )
-    partly = np.isnan(rows.values).any(axis=0) & ~np.isnan(rows.values).all(axis=0)
-    return rows.only(
+    is_partly_missing = np.isnan(values).any(axis=0) & ~np.isnan(values).all(axis=0)
+    return sample.only(
         tuple(
             name
-            for name, tells in zip(rows.features, varies | partly, strict=True)
-            if (tells or name in PROCESS_FEATURES) and name not in seasonal.FEATURES
+            for name, is_informative in zip(
+                sample.features, varies | is_partly_missing, strict=True
+            )
+            if (is_informative or name in PROCESS_FEATURES) and name not in seasonal.FEATURES
         )
     )
 
 
-def _fitted(
-    recipe: Recipe, rows: Rows, fold: Ints, judged: Ints, *, seed: int, threads: int
+def _fit_member(
+    recipe: Recipe, sample: TrainingSample, fold: Ints, positions: Ints, context: FitContext
 ) -> _Fitted:
-    horizon = max(1, round(recipe.horizon_share * rows.horizon_days))
-    learnt = np.flatnonzero(rows.followed >= horizon)
+    """The member of a recipe, with its log-odds out of fold on the rows at `positions`."""
+    horizon = max(1, round(recipe.horizon_share * sample.horizon_days))
+    train = np.flatnonzero(sample.follow_up_days >= horizon)
     if recipe.is_newest_only:
-        learnt = learnt[rows.days[learnt] == rows.days[learnt].max()]
-    member = members.WAYS[recipe.way](
-        rows.take(learnt).within(horizon), fold[learnt], seed=seed, threads=threads
+        train = train[sample.days[train] == sample.days[train].max()]
+    member = members.LEARNERS[recipe.learner](
+        sample.take(train).within(horizon), fold[train], context
     )
-    columns = [rows.features.index(name) for name in member.features]
-    values = rows.values[judged][:, columns]
-    margin = np.empty(len(judged))
+    columns = [sample.features.index(name) for name in member.features]
+    values = sample.values[positions][:, columns]
+    margin = np.empty(len(positions))
     for number, predictor in enumerate(member.by_fold):
-        outside = fold[judged] == number
+        outside = fold[positions] == number
         margin[outside] = predictor.margin(values[outside])
     return _Fitted(
         recipe=recipe, predictor=member.predictor, features=member.features, margin=margin
     )
 
 
-def _calibrated(margin: Floats, known: Rows) -> tuple[float, float]:
-    """Slope from all rows, level from the newest day."""
-    slope, _ = calibrate(margin, known, given_day=True)
-    newest = known.days == known.days.max()
+def _calibrate(margin: Floats, labelled: TrainingSample) -> tuple[float, float]:
+    """Slope from all rows, intercept from the newest day."""
+    slope, _ = calibrate(margin, labelled, use_day_offset=True)
+    newest = labelled.days == labelled.days.max()
     # Never quite 0 or 1: nobody is certain, and log-odds are finite.
-    ends = 0.5 / int(newest.sum())
-    rate = float(np.clip(known.outcome[newest].mean(), ends, 1 - ends))
-    return slope, seasonal.level(slope * margin[newest], rate)
+    least = 0.5 / int(newest.sum())
+    rate = float(np.clip(labelled.churned[newest].mean(), least, 1 - least))
+    return slope, seasonal.intercept_for(slope * margin[newest], rate)
 
 
 def _season(
-    rows: Rows, known: Rows, blend: Blend, margin: Floats
+    sample: TrainingSample, labelled: TrainingSample, blend: Blend, margin: Floats
 ) -> tuple[seasonal.Seasonal | None, dict[str, Any]]:
-    """What is added to the newest labels' level, by time of the year.
+    """What is added to the newest labels' base rate, by time of the year.
 
     `margin` are the calibrated log-odds out of fold of the newest labelled day's customers.
     """
-    if rows.volumes is None or rows.current is None or len(rows.current) == 0:
+    if sample.volumes is None or sample.current is None or len(sample.current) == 0:
         return None, {}
-    days = [int(day) for day in np.unique(known.days)]
-    current = blend.margin(rows.current)
+    days = [int(day) for day in np.unique(labelled.days)]
+    current = blend.margin(sample.current)
     explained = np.log(_orders(current).sum()) - np.log(
-        _orders(margin).mean() * known.population(days[-1])
+        _orders(margin).mean() * labelled.population(days[-1])
     )
     ahead = season_ahead(
-        rows.volumes,
-        lead_days=rows.lead_days,
-        horizon_days=rows.horizon_days,
+        sample.volumes,
+        lead_days=sample.lead_days,
+        horizon_days=sample.horizon_days,
         reference_day=days[-1],
-        known_until_day=rows.known_until_day,
+        known_until_day=sample.known_until_day,
         labelled={
-            day: (float(known.outcome[known.days == day].mean()), known.population(day))
+            day: (float(labelled.churned[labelled.days == day].mean()), labelled.population(day))
             for day in days
         },
         explained=float(explained),
     )
     if ahead is None:
         return None, {}
-    heights = np.array([seasonal.height_of(float(shift), current) for shift in ahead.shifts])
+    log_odds = np.array(
+        [seasonal.log_odds_of_shift(float(shift), current) for shift in ahead.shifts]
+    )
     notes = {
         "season_belief": round(ahead.belief, 3),
         "season_growth": None if ahead.growth is None else round(ahead.growth, 3),
-        "season_log_odds_first_day": round(float(heights[0]), 3),
+        "season_log_odds_first_day": round(float(log_odds[0]), 3),
     }
-    return seasonal.Seasonal.of(ahead.days, heights), notes
+    return seasonal.Seasonal.of(ahead.days, log_odds), notes
 
 
 def _orders(margin: Floats) -> Floats:

@@ -11,8 +11,8 @@ from typing import Any
 
 from retention_ml.models.predictors.trees import Trees
 from retention_ml.models.training.boosting import grow
-from retention_ml.models.training.fitting import FittedModel, Params, calibrate
-from retention_ml.models.training.sample import FOLDS, Rows, cross_fit, folds
+from retention_ml.models.training.fitting import FitContext, FittedModel, Params, calibrate
+from retention_ml.models.training.sample import FOLDS, TrainingSample, cross_fit, folds
 from retention_ml.statistics.arrays import sigmoid
 from retention_ml.statistics.metrics import mean_log_loss
 
@@ -23,38 +23,28 @@ PARAMS: Params = {
     "lambda_l2": 10.0,
     "learning_rate": 0.05,
 }
-_ROUNDS_MAX = 600
+ROUNDS_MAX = 600
 
 
-def fit(
-    rows: Rows,
-    *,
-    seed: int,
-    threads: int,
-    params: Params | None = None,
-    trials: int = 8,
-    seconds: float = 20.0,
-) -> FittedModel:
+def fit(sample: TrainingSample, context: FitContext) -> FittedModel:
     """The mean of one booster per fold, calibrated on the folds' out-of-fold log-odds."""
-    rows = rows.matured()
+    sample = sample.matured()
     notes: dict[str, Any] = {}
-    chosen = dict(params) if params else _tuned(rows, seed, threads, trials, seconds, notes)
+    params = dict(context.params) if context.params else _tuned(sample, context, notes)
     margin, boosters = cross_fit(
-        rows,
-        lambda inside, outside: _booster(inside, outside, chosen, seed, threads),
-        seed,
+        sample, lambda train, valid: _booster(train, valid, params, context), context.seed
     )
-    slope, intercept = calibrate(margin, rows)
+    slope, intercept = calibrate(margin, sample)
     texts = tuple(text for booster in boosters for text in _texts(booster))
     notes["log_loss_out_of_fold"] = round(
-        mean_log_loss(sigmoid(margin), rows.outcome, rows.weights), 6
+        mean_log_loss(sigmoid(margin), sample.churned, sample.weights), 6
     )
     return FittedModel(
-        predictor=Trees(texts=texts, threads=threads),
-        features=rows.features,
+        predictor=Trees(texts=texts, threads=context.threads),
+        features=sample.features,
         slope=slope,
         intercept=intercept,
-        params=chosen,
+        params=params,
         notes=notes,
     )
 
@@ -64,39 +54,47 @@ def _texts(booster: object) -> tuple[str, ...]:
     return booster.texts
 
 
-def _booster(inside: Rows, outside: Rows, chosen: Params, seed: int, threads: int) -> Trees:
-    text = grow(inside, chosen, rounds=_ROUNDS_MAX, seed=seed, threads=threads, left_out=outside)
-    return Trees(texts=(text,), threads=threads)
+def _booster(
+    train: TrainingSample, valid: TrainingSample, params: Params, context: FitContext
+) -> Trees:
+    text = grow(
+        train,
+        params,
+        rounds=ROUNDS_MAX,
+        seed=context.seed,
+        threads=context.threads,
+        valid=valid,
+    )
+    return Trees(texts=(text,), threads=context.threads)
 
 
-def _tuned(
-    rows: Rows, seed: int, threads: int, trials: int, seconds: float, notes: dict[str, Any]
-) -> dict[str, Any]:
-    """The best settings by log loss on one fold of customers."""
+def _tuned(sample: TrainingSample, context: FitContext, notes: dict[str, Any]) -> dict[str, Any]:
+    """The best settings by log loss on one fold of customers; `notes` tells how they were found."""
+    trials, seconds = context.tuning_trials, context.tuning_seconds
     if trials < 2 or seconds <= 0:
         return dict(PARAMS)
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    fold = folds(rows.groups, seed + 1)
-    inside, outside = rows.take((fold != 0).nonzero()[0]), rows.take((fold == 0).nonzero()[0])
+    fold = folds(sample.groups, context.seed + 1)
+    train, valid = sample.take((fold != 0).nonzero()[0]), sample.take((fold == 0).nonzero()[0])
 
     def loss(trial: "optuna.Trial") -> float:
-        proposed = {
+        params = {
             "num_leaves": trial.suggest_int("num_leaves", 4, 31),
             "min_data_in_leaf": trial.suggest_int("min_data_in_leaf", 20, 160, log=True),
             "feature_fraction": trial.suggest_float("feature_fraction", 0.2, 0.8),
             "lambda_l2": trial.suggest_float("lambda_l2", 1.0, 100.0, log=True),
             "learning_rate": trial.suggest_float("learning_rate", 0.03, 0.08, log=True),
         }
-        booster = _booster(inside, outside, proposed, seed, threads)
-        probability = sigmoid(booster.margin(outside.values))
-        return mean_log_loss(probability, outside.outcome, outside.weights)
+        booster = _booster(train, valid, params, context)
+        probability = sigmoid(booster.margin(valid.values))
+        return mean_log_loss(probability, valid.churned, valid.weights)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         study = optuna.create_study(
-            sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=4)
+            sampler=optuna.samplers.TPESampler(seed=context.seed, n_startup_trials=4)
         )
         study.enqueue_trial(dict(PARAMS))
         began = time.monotonic()
@@ -108,7 +106,7 @@ def _tuned(
         tuning_cut_short=done < trials,
         folds=FOLDS,
     )
-    # Settings that win by a hair on one fold may have won by luck: the proven ones are kept then.
+    # Settings that win by a hair on one fold may have won by luck: the proven ones stay then.
     if study.best_value > study.trials[0].value - 0.0005:
         return dict(PARAMS)
     return dict(study.best_params)

@@ -3,8 +3,8 @@
 import numpy as np
 
 from retention_ml.models.predictors.linear import Linear, Normaliser, ridge_logistic
-from retention_ml.models.training.fitting import FittedModel, Params, calibrate
-from retention_ml.models.training.sample import FOLDS, Rows, folds
+from retention_ml.models.training.fitting import FitContext, FittedModel, calibrate
+from retention_ml.models.training.sample import FOLDS, TrainingSample, folds
 from retention_ml.statistics.arrays import Floats, sigmoid
 from retention_ml.statistics.metrics import mean_log_loss
 
@@ -13,25 +13,17 @@ from retention_ml.statistics.metrics import mean_log_loss
 PENALTIES = (1_000.0, 300.0, 100.0, 30.0, 10.0)
 
 
-def fit(
-    rows: Rows,
-    *,
-    seed: int,
-    threads: int,  # noqa: ARG001
-    params: Params | None = None,
-    trials: int = 0,  # noqa: ARG001
-    seconds: float = 0.0,  # noqa: ARG001
-) -> FittedModel:
+def fit(sample: TrainingSample, context: FitContext) -> FittedModel:
     """The calibrated regression; its penalty is the best of `PENALTIES` out of fold."""
-    rows = rows.matured()
-    penalties = (float(params["penalty"]),) if params else PENALTIES
-    margins = _out_of_fold(rows, penalties, seed)
-    losses = [mean_log_loss(sigmoid(margin), rows.outcome, rows.weights) for margin in margins]
+    sample = sample.matured()
+    penalties = (float(context.params["penalty"]),) if context.params else PENALTIES
+    margins = _out_of_fold(sample, penalties, context.seed)
+    losses = [mean_log_loss(sigmoid(margin), sample.churned, sample.weights) for margin in margins]
     best = int(np.argmin(losses))
-    slope, intercept = calibrate(margins[best], rows)
+    slope, intercept = calibrate(margins[best], sample)
     return FittedModel(
-        predictor=path(rows, penalties[best : best + 1])[0],
-        features=rows.features,
+        predictor=path(sample, penalties[best : best + 1])[0],
+        features=sample.features,
         slope=slope,
         intercept=intercept,
         params={"penalty": penalties[best]},
@@ -39,26 +31,26 @@ def fit(
     )
 
 
-def _out_of_fold(rows: Rows, penalties: tuple[float, ...], seed: int) -> list[Floats]:
+def _out_of_fold(sample: TrainingSample, penalties: tuple[float, ...], seed: int) -> list[Floats]:
     """Log-odds of every row, by penalty, from a model that never saw its customer."""
-    fold = folds(rows.groups, seed)
-    margins = [np.zeros(len(rows)) for _ in penalties]
+    fold = folds(sample.groups, seed)
+    margins = [np.zeros(len(sample)) for _ in penalties]
     for number in range(FOLDS):
         inside, outside = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
-        models = path(rows.take(inside), penalties)
+        models = path(sample.take(inside), penalties)
         for margin, model in zip(margins, models, strict=True):
-            margin[outside] = model.margin(rows.values[outside])
+            margin[outside] = model.margin(sample.values[outside])
     return margins
 
 
-def path(rows: Rows, penalties: tuple[float, ...]) -> list[Linear]:
+def path(sample: TrainingSample, penalties: tuple[float, ...]) -> list[Linear]:
     """One regression for each penalty, all on the same normalised features."""
-    normaliser = Normaliser.of(rows.values)
-    design = normaliser.design(rows.values)
-    found: list[Linear] = []
+    normaliser = Normaliser.of(sample.values)
+    design = normaliser.design(sample.values)
+    models: list[Linear] = []
     start: tuple[Floats, float] | None = None
     for penalty in penalties:
-        scaled = penalty * len(rows) / 10_000
-        start = ridge_logistic(design, rows.outcome, rows.weights, scaled, start)
-        found.append(normaliser.linear(*start))
-    return found
+        scaled = penalty * len(sample) / 10_000
+        start = ridge_logistic(design, sample.churned, sample.weights, scaled, start)
+        models.append(normaliser.linear(*start))
+    return models

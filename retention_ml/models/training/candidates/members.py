@@ -1,8 +1,7 @@
-"""The ways in which members of the ensemble learn: each fits on folds and on the whole."""
+"""How members of the ensemble learn: each is fitted on folds and on the whole sample."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -12,78 +11,80 @@ from retention_ml.models.predictors.predictor import Predictor
 from retention_ml.models.predictors.trees import Trees
 from retention_ml.models.training.boosting import grow
 from retention_ml.models.training.candidates import bg_nbd, lightgbm
-from retention_ml.models.training.sample import FOLDS, Rows
+from retention_ml.models.training.fitting import FitContext
+from retention_ml.models.training.sample import FOLDS, TrainingSample
 from retention_ml.statistics.arrays import Ints
 
-_ROUNDS_MAX = 600
 _PENALTY = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FittedMember:
-    """A member fitted on all rows, and one for each fold that never saw the fold's customers."""
+    """A member fitted on the whole sample, and one for each fold that never saw its customers."""
 
     predictor: Predictor
     by_fold: Sequence[Predictor]
     features: tuple[str, ...]
 
 
-class Way(Protocol):
-    """How a member learns."""
-
-    def __call__(self, rows: Rows, fold: Ints, *, seed: int, threads: int) -> FittedMember:
-        """Learnt from rows whose outcomes are known; `fold` is 0 to `FOLDS` - 1 by row."""
+# Fits on a sample whose outcomes are known; the second argument is the fold of each row.
+Learner = Callable[[TrainingSample, Ints, FitContext], FittedMember]
 
 
-def boosted(rows: Rows, fold: Ints, *, seed: int, threads: int) -> FittedMember:
-    """Small trees, boosted; one booster per fold, each stopped on the customers left out."""
+def boosted(sample: TrainingSample, fold: Ints, context: FitContext) -> FittedMember:
+    """Small trees, boosted; one booster per fold, each stopped early on that fold."""
     boosters = []
     for number in range(FOLDS):
         inside, outside = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
         if len(inside) == 0 or len(outside) == 0:  # a handful of customers
-            inside = outside = np.arange(len(rows))
+            inside = outside = np.arange(len(sample))
         text = grow(
-            rows.take(inside),
+            sample.take(inside),
             lightgbm.PARAMS,
-            rounds=_ROUNDS_MAX,
-            seed=seed,
-            threads=threads,
-            left_out=rows.take(outside),
-            given_day=True,
+            rounds=lightgbm.ROUNDS_MAX,
+            seed=context.seed,
+            threads=context.threads,
+            valid=sample.take(outside),
+            use_day_offset=True,
         )
-        boosters.append(Trees(texts=(text,), threads=threads))
+        boosters.append(Trees(texts=(text,), threads=context.threads))
+    texts = tuple(booster.texts[0] for booster in boosters)
     return FittedMember(
-        predictor=Trees(texts=tuple(one.texts[0] for one in boosters), threads=threads),
+        predictor=Trees(texts=texts, threads=context.threads),
         by_fold=boosters,
-        features=rows.features,
+        features=sample.features,
     )
 
 
-def ridge(rows: Rows, fold: Ints, *, seed: int, threads: int) -> FittedMember:  # noqa: ARG001
-    """Ridge logistic regression on quantile-normalised features, the level of each day given."""
+def ridge(sample: TrainingSample, fold: Ints, _context: FitContext) -> FittedMember:
+    """Ridge logistic regression on quantile-normalised features, each day's rate an offset."""
 
-    def fitted(some: Rows) -> Predictor:
-        normaliser = Normaliser.of(some.values)
+    def regression(train: TrainingSample) -> Predictor:
+        normaliser = Normaliser.of(train.values)
         coefficients, intercept = ridge_logistic(
-            normaliser.design(some.values),
-            some.outcome,
-            some.weights,
-            _PENALTY * len(some) / 10_000,
-            offset=some.day_levels(),
+            normaliser.design(train.values),
+            train.churned,
+            train.weights,
+            _PENALTY * len(train) / 10_000,
+            offset=train.base_rate_offset(),
         )
         return normaliser.linear(coefficients, intercept)
 
     return FittedMember(
-        predictor=fitted(rows),
-        by_fold=[fitted(rows.take(np.flatnonzero(fold != number))) for number in range(FOLDS)],
-        features=rows.features,
+        predictor=regression(sample),
+        by_fold=[regression(sample.take(np.flatnonzero(fold != k))) for k in range(FOLDS)],
+        features=sample.features,
     )
 
 
-def buying_process(rows: Rows, fold: Ints, *, seed: int, threads: int) -> FittedMember:  # noqa: ARG001
+def buying_process(sample: TrainingSample, _fold: Ints, _context: FitContext) -> FittedMember:
     """MBG/NBD: four parameters, fitted on purchase histories and not on outcomes."""
-    process = bg_nbd.process_of(rows, modified=True)
+    process = bg_nbd.process_of(sample, modified=True)
     return FittedMember(predictor=process, by_fold=[process] * FOLDS, features=PROCESS_FEATURES)
 
 
-WAYS: dict[str, Way] = {"boosted": boosted, "ridge": ridge, "buying_process": buying_process}
+LEARNERS: dict[str, Learner] = {
+    "boosted": boosted,
+    "ridge": ridge,
+    "buying_process": buying_process,
+}

@@ -6,8 +6,8 @@ a test compares it with scikit-learn's.
 
 from retention_ml.models.predictors.trees import Trees
 from retention_ml.models.training.boosting import grow
-from retention_ml.models.training.fitting import FittedModel, Params, calibrate
-from retention_ml.models.training.sample import Rows, cross_fit
+from retention_ml.models.training.fitting import FitContext, FittedModel, Params, calibrate
+from retention_ml.models.training.sample import TrainingSample, cross_fit
 
 PARAMS: Params = {
     "trees": 120,
@@ -18,39 +18,31 @@ PARAMS: Params = {
 }
 
 
-def fit(
-    rows: Rows,
-    *,
-    seed: int,
-    threads: int,
-    params: Params | None = None,
-    trials: int = 0,  # noqa: ARG001
-    seconds: float = 0.0,  # noqa: ARG001
-) -> FittedModel:
+def fit(sample: TrainingSample, context: FitContext) -> FittedModel:
     """The calibrated forest of all rows; calibration from forests of folds."""
-    rows = rows.matured()
-    chosen = dict(params or PARAMS)
+    sample = sample.matured()
+    params = dict(context.params or PARAMS)
 
-    def forest(inside: Rows) -> Trees:
+    def forest(train: TrainingSample) -> Trees:
         text = grow(
-            inside,
+            train,
             {
                 "boosting": "rf",
                 "bagging_freq": 1,
-                **{key: value for key, value in chosen.items() if key != "trees"},
+                **{key: value for key, value in params.items() if key != "trees"},
             },
-            rounds=int(chosen["trees"]),
-            seed=seed,
-            threads=threads,
+            rounds=int(params["trees"]),
+            seed=context.seed,
+            threads=context.threads,
         )
-        return Trees(texts=(text,), threads=threads)
+        return Trees(texts=(text,), threads=context.threads)
 
-    margin, _ = cross_fit(rows, lambda inside, _: forest(inside), seed)
-    slope, intercept = calibrate(margin, rows)
+    margin, _ = cross_fit(sample, lambda train, _: forest(train), context.seed)
+    slope, intercept = calibrate(margin, sample)
     return FittedModel(
-        predictor=forest(rows),
-        features=rows.features,
+        predictor=forest(sample),
+        features=sample.features,
         slope=slope,
         intercept=intercept,
-        params=chosen,
+        params=params,
     )

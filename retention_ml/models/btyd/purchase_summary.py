@@ -1,4 +1,4 @@
-"""When customers bought, in the three numbers that a buy-till-you-die model reads."""
+"""Frequency, recency and T: what a buy-till-you-die model reads of customers' purchases."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
@@ -13,19 +13,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Histories:
-    """Customers' purchase histories, those that are equal counted together; each shape (m,).
+class PurchaseSummary:
+    """Customers' purchases, equal customers counted together; each shape (m,).
 
-    What they paid stands beside, shape (k,), of those who bought on two days or more.
+    What they paid has shape (k,): one entry for each customer who bought on two days or more.
 
     Parameters
     ----------
-    repeats : array of float64
+    frequency : array of float64
         x: purchase days after the first.
-    last_at : array of float64
-        t_x: days from the first to the last purchase day; 0 without repeats.
-    observed : array of float64
-        T: days from the first purchase day to the day looked from.
+    recency : array of float64
+        t_x: days from the first to the last purchase day; 0 without repeats. (The feature
+        `recency_days` counts from the last purchase day to `as_of`: T - t_x.)
+    T : array of float64
+        Days from the first purchase day to `as_of`.
     counts : array of float64
         Customers with these three numbers.
     payments : array of float64, shape (k,)
@@ -34,9 +35,9 @@ class Histories:
         The mean paid on one of them, in cents.
     """
 
-    repeats: Floats
-    last_at: Floats
-    observed: Floats
+    frequency: Floats
+    recency: Floats
+    T: Floats
     counts: Floats
     payments: Floats = field(default_factory=lambda: np.empty(0))
     day_values: Floats = field(default_factory=lambda: np.empty(0))
@@ -52,31 +53,31 @@ class Histories:
     @classmethod
     def of(
         cls,
-        repeats: Floats,
-        last_at: Floats,
-        observed: Floats,
+        frequency: Floats,
+        recency: Floats,
+        T: Floats,
         day_values: Floats | None = None,
     ) -> Self:
-        """The histories of customers, shape (n,) each, in one order whatever theirs was.
+        """The summary of customers, shape (n,) each; it does not depend on their order.
 
-        `day_values` is the mean that each paid on a purchase day, where it is known.
+        `day_values` is the mean that each paid on a purchase day, NaN where it is not known.
 
         Raises
         ------
         UsageError
-            A history is not possible: it must hold 0 <= t_x <= T and x >= 0, all finite.
+            A customer's numbers are impossible: it must hold 0 <= t_x <= T and x >= 0, all finite.
 
         Examples
         --------
-        >>> Histories.of(np.array([1, 0, 1]), np.array([5, 0, 5]), np.array([9, 9, 9])).counts
+        >>> PurchaseSummary.of(np.array([1, 0, 1]), np.array([5, 0, 5]), np.array([9] * 3)).counts
         array([1., 2.])
         """
-        rows = np.column_stack([repeats, last_at, observed]).astype(np.float64)
-        x, t_x, observed_days = rows.T
-        possible = np.isfinite(rows).all(axis=1) & (x >= 0) & (t_x >= 0) & (t_x <= observed_days)
+        rows = np.column_stack([frequency, recency, T]).astype(np.float64)
+        x, t_x, observed = rows.T
+        possible = np.isfinite(rows).all(axis=1) & (x >= 0) & (t_x >= 0) & (t_x <= observed)
         if not possible.all():
             raise UsageError(
-                f"{int((~possible).sum()):,} of {len(rows):,} purchase histories are not possible; "
+                f"{int((~possible).sum()):,} of {len(rows):,} purchase histories are impossible; "
                 "expected at least 0 repeats and 0 <= days to the last purchase <= days observed. "
                 "Take them from features.customer_day."
             )
@@ -87,9 +88,9 @@ class Histories:
             np.append(True, (np.diff(rows, axis=0) != 0).any(axis=1))[: len(rows)]
         )
         return cls(
-            repeats=rows[first, 0],
-            last_at=rows[first, 1],
-            observed=rows[first, 2],
+            frequency=rows[first, 0],
+            recency=rows[first, 1],
+            T=rows[first, 2],
             counts=np.diff(np.append(first, len(rows))).astype(np.float64),
             payments=payments,
             day_values=values,
@@ -97,17 +98,17 @@ class Histories:
 
     @classmethod
     def of_table(cls, table: "pa.Table") -> Self:
-        """The histories in a table as `purchase_histories` describes it."""
+        """The summary of a table as `purchase_histories` gives it."""
         names = ("repeats_count", "last_at_days", "tenure_days", "day_value_cents")
         return cls.of(*(table[name].to_numpy() for name in names))
 
 
-def _paid(repeats: Floats, day_values: Floats | None) -> tuple[Floats, Floats]:
-    """Purchase days and mean payments of customers with repeats who paid, in one order."""
+def _paid(frequency: Floats, day_values: Floats | None) -> tuple[Floats, Floats]:
+    """Purchase days and mean payments of customers with repeats who paid, sorted."""
     if day_values is None:
         return np.empty(0), np.empty(0)
     values = np.asarray(day_values, dtype=np.float64)
-    told = (repeats > 0) & np.isfinite(values) & (values > 0)
-    payments, values = repeats[told] + 1.0, values[told]
+    paid = (frequency > 0) & np.isfinite(values) & (values > 0)
+    payments, values = frequency[paid] + 1.0, values[paid]
     order = np.lexsort((values, payments))
     return payments[order], values[order]

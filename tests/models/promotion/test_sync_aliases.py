@@ -9,11 +9,11 @@ from collections.abc import Callable
 import pytest
 
 from retention_ml.errors import RegistryError
-from retention_ml.models.promotion import aliases, promotion_steps
-from retention_ml.models.promotion.aliases import settle
+from retention_ml.models.promotion import apply
+from retention_ml.models.promotion.apply import sync_aliases
 from retention_ml.models.promotion.decisions import write_decision
 from retention_ml.models.promotion.rollback import rollback
-from retention_ml.models.registry.mlflow_registry import Registry
+from retention_ml.models.registry.mlflow_registry import Registry, Timeout
 from tests.worlds.registered import Shelf
 
 
@@ -30,29 +30,31 @@ DOORS: dict[str, Callable[[Shelf], object]] = {
 
 
 def _dying(place: str) -> Callable[[str], None]:
-    def reach(name: str) -> None:
+    def failpoint(name: str) -> None:
         if name == place:
             raise _Killed
 
-    return reach
+    return failpoint
 
 
 def _moves(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None]]:
-    """What is asked of the registry from now on."""
-    asked: list[tuple[str, str | None]] = []
-    point, clear = Registry.point, Registry.clear
+    """The moves that are asked of the registry from now on."""
+    moves: list[tuple[str, str | None]] = []
+    set_alias, delete_alias = Registry.set_alias, Registry.delete_alias
 
-    def pointing(registry: Registry, alias: str, version: str, *, brisk: bool = False) -> None:
-        asked.append((alias, version))
-        point(registry, alias, version, brisk=brisk)
+    def set_and_note(
+        registry: Registry, alias: str, version: str, *, timeout: Timeout = "long"
+    ) -> None:
+        moves.append((alias, version))
+        set_alias(registry, alias, version, timeout=timeout)
 
-    def clearing(registry: Registry, alias: str) -> None:
-        asked.append((alias, None))
-        clear(registry, alias)
+    def delete_and_note(registry: Registry, alias: str) -> None:
+        moves.append((alias, None))
+        delete_alias(registry, alias)
 
-    monkeypatch.setattr(Registry, "point", pointing)
-    monkeypatch.setattr(Registry, "clear", clearing)
-    return asked
+    monkeypatch.setattr(Registry, "set_alias", set_and_note)
+    monkeypatch.setattr(Registry, "delete_alias", delete_and_note)
+    return moves
 
 
 @pytest.mark.parametrize("place", ["promote.after_ledger", "promote.after_alias"])
@@ -64,21 +66,20 @@ def test_a_decision_whose_process_died_is_carried_out_by_the_next_run_and_once(
     if door == "rollback":
         shelf.promote("2")
     with monkeypatch.context() as patched:
-        module = promotion_steps if place == "promote.after_ledger" else aliases
-        patched.setattr(module, "reach", _dying(place))
+        patched.setattr(apply, "failpoint", _dying(place))
         with pytest.raises(_Killed):
             DOORS[door](shelf)
-    wanted = "2" if door == "promote" else "1"
+    expected = "2" if door == "promote" else "1"
     assert shelf.open_decisions() == 1
     assert shelf.alias() == (
-        wanted if place == "promote.after_alias" else {"1": "2", "2": "1"}[wanted]
+        expected if place == "promote.after_alias" else {"1": "2", "2": "1"}[expected]
     )
-    asked = _moves(shelf, monkeypatch)
+    moves = _moves(shelf, monkeypatch)
     for _ in range(2):
-        assert shelf.served() == wanted
-    assert shelf.alias() == wanted
+        assert shelf.served() == expected
+    assert shelf.alias() == expected
     assert shelf.open_decisions() == 0
-    assert asked == ([] if place == "promote.after_alias" else [("champion", wanted)])
+    assert moves == ([] if place == "promote.after_alias" else [("champion", expected)])
     assert len(shelf.ledger()) == (2 if door == "promote" else 3)
 
 
@@ -94,14 +95,14 @@ def test_a_process_that_was_really_killed_leaves_one_decision_and_one_champion(
         "promote(Warehouse(sys.argv[1]), settings=load(), version='2', decided_by='ann', "
         "reason='because')"
     )
-    given = {
+    environment = {
         "RETENTION_HOME": str(shelf.settings.home),
         "MLFLOW_TRACKING_URI": shelf.registry.uri,
         "RETENTION_FAILPOINT": place,
     }
     killed = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", program, shelf.warehouse.url],
-        env={**os.environ, **given},
+        env={**os.environ, **environment},
         capture_output=True,
         check=False,
     )
@@ -119,7 +120,7 @@ def test_a_decision_made_twice_because_the_first_try_died_stands_once(
 ) -> None:
     shelf.promote("1")
     with monkeypatch.context() as patched:
-        patched.setattr(promotion_steps, "reach", _dying("promote.after_ledger"))
+        patched.setattr(apply, "failpoint", _dying("promote.after_ledger"))
         with pytest.raises(_Killed):
             shelf.promote("2", instead_of="1")
     assert not shelf.promote("2", instead_of="1")["changed"]
@@ -137,15 +138,15 @@ def test_of_several_open_decisions_the_newest_counts_and_is_carried_out_once(
     shelf.promote("2", settings=shelf.down)
     shelf.promote("1", settings=shelf.down)
     assert shelf.open_decisions() == 3
-    asked = _moves(shelf, monkeypatch)
-    assert settle(shelf.registry, shelf.warehouse) == ["Alias champion stands at version 1."]
-    assert settle(shelf.registry, shelf.warehouse) == []
-    assert asked == [("champion", "1")]
+    moves = _moves(shelf, monkeypatch)
+    assert sync_aliases(shelf.registry, shelf.warehouse) == ["Alias champion stands at version 1."]
+    assert sync_aliases(shelf.registry, shelf.warehouse) == []
+    assert moves == [("champion", "1")]
     assert shelf.open_decisions() == 0
 
 
 def test_a_retired_challenger_loses_its_alias(shelf: Shelf) -> None:
-    shelf.seat("2")
+    shelf.make_challenger("2")
     assert shelf.alias("challenger") == "2"
     with shelf.warehouse.transaction() as transaction:
         write_decision(
@@ -153,7 +154,9 @@ def test_a_retired_challenger_loses_its_alias(shelf: Shelf) -> None:
             version="2", bundle_sha256="", verdict="retire", decided_by="outcomes",
             reason="it lost", evidence={}, training_id=None,
         )  # fmt: skip
-    assert settle(shelf.registry, shelf.warehouse) == ["Alias challenger was taken off version 2."]
+    assert sync_aliases(shelf.registry, shelf.warehouse) == [
+        "Alias challenger was taken off version 2."
+    ]
     assert shelf.alias("challenger") is None
     assert shelf.served("challenger") is None
 
@@ -166,7 +169,7 @@ def test_a_registry_that_is_down_leaves_the_decision_open_and_says_so(
     shelf.promote("2")
     shelf.promote("1", settings=shelf.down)
     with pytest.raises(RegistryError):
-        settle(Registry(shelf.down), shelf.warehouse)
+        sync_aliases(Registry(shelf.down), shelf.warehouse)
     assert shelf.open_decisions() == 1
 
 
@@ -175,4 +178,4 @@ def test_nothing_is_asked_of_the_registry_while_nothing_is_open(
 ) -> None:
     shelf.promote("1")
     monkeypatch.setattr(Registry, "aliases", None)
-    assert settle(shelf.registry, shelf.warehouse) == []
+    assert sync_aliases(shelf.registry, shelf.warehouse) == []

@@ -1,4 +1,4 @@
-"""Which trial runs on a day: it begins with the first day both scored, and ends when they no longer do."""
+"""Which trial runs on a day: it begins on the first day both score, and ends when one stops."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -7,25 +7,29 @@ from typing import Any
 import numpy as np
 
 from retention_ml.labels.definition import ChurnDefinition
-from retention_ml.outcomes.forecasts import Scored, answers, newest_of_each_day
+from retention_ml.outcomes.forecasts import (
+    ScoredSnapshot,
+    newest_of_each_day,
+    published_probabilities,
+)
 from retention_ml.outcomes.trial import trials
 from retention_ml.outcomes.trial.trials import Trial
 from retention_ml.settings import Settings
-from retention_ml.statistics.power import foresee
+from retention_ml.statistics.power import power_analysis
 from retention_ml.warehouse import Transaction, Warehouse
 
 
-def trial_of(
+def open_trial(
     warehouse: Warehouse,
     settings: Settings,
     definition: ChurnDefinition,
-    found: Sequence[Scored],
+    snapshots: Sequence[ScoredSnapshot],
 ) -> Trial | None:
-    """The trial of the pair that scored the newest of some days; others end.
+    """The trial of the pair that scored the newest of some days; other trials end.
 
-    It begins with the first day both scored.
+    It begins on the first day both scored.
     """
-    newest = newest_of_each_day(found)
+    newest = newest_of_each_day(snapshots)
     if not newest:
         return None
     pair = newest[-1].pair
@@ -33,7 +37,7 @@ def trial_of(
         is_latest = _is_latest(transaction, newest)
         for other in trials.open_trials(transaction) if is_latest else ():
             if other.definition_hash != definition.hash:
-                reason = "The churn definition was changed: its outcomes are others."
+                reason = "The churn definition was changed, and with it the outcomes."
                 on = newest[-1].as_of
                 trials.close(
                     transaction, other.trial_id, status="abandoned", reason=reason, ended_on=on
@@ -46,7 +50,7 @@ def trial_of(
             trial = trials.find(transaction, trial.pair, definition.hash)
     if trial is not None or pair is None:
         return trial
-    first = next(one for one in found if one.pair == pair)
+    first = next(one for one in snapshots if one.pair == pair)
     return trials.begin(
         warehouse,
         first,
@@ -56,10 +60,10 @@ def trial_of(
     )
 
 
-def _end(transaction: Transaction, trial: Trial, scored: Scored) -> None:
+def _end(transaction: Transaction, trial: Trial, snapshot: ScoredSnapshot) -> None:
     """End a trial whose pair scored no longer on a day."""
-    on = scored.as_of
-    if scored.champion_sha256 == trial.challenger_sha256:
+    on = snapshot.as_of
+    if snapshot.champion_sha256 == trial.challenger_sha256:
         reason = f"Version {trial.challenger_version} is champion since {on} or before."
         trials.close_as_champion(transaction, trial, reason=reason, ended_on=on)
         return
@@ -70,24 +74,23 @@ def _end(transaction: Transaction, trial: Trial, scored: Scored) -> None:
     trials.close(transaction, trial.trial_id, status="abandoned", reason=reason, ended_on=on)
 
 
-def _is_latest(transaction: Transaction, newest: Sequence[Scored]) -> bool:
-    """Whether no later day is published: only the present ends or reopens a trial, no look at the past."""
+def _is_latest(transaction: Transaction, newest: Sequence[ScoredSnapshot]) -> bool:
+    """Whether no later day is published: only the newest day ends or reopens a trial."""
     rows = transaction.execute("SELECT max(as_of) FROM scores.published")
     return bool(rows[0][0] is None or rows[0][0] <= newest[-1].as_of)
 
 
 def _plan(
-    warehouse: Warehouse, settings: Settings, definition: ChurnDefinition, first: Scored
+    warehouse: Warehouse, settings: Settings, definition: ChurnDefinition, first: ScoredSnapshot
 ) -> Mapping[str, Any]:
-    """What can be expected of the trial, from the first scores of both."""
-
-    rows = answers(warehouse, first)
+    """The expected power and duration of the trial, from the first scores of both."""
+    rows = published_probabilities(warehouse, first)
     champion = rows["champion_probability"].to_numpy()
     challenger = rows["challenger_probability"].to_numpy()
     both = np.isfinite(champion) & np.isfinite(challenger)
     window_days = definition.lead_days + definition.horizon_days
     per_day = float(both.sum()) / window_days
-    foreseen = foresee(
+    power = power_analysis(
         champion[both],
         challenger[both],
         customers_per_day=per_day,
@@ -97,4 +100,4 @@ def _plan(
         earliest_day=settings.trial.windows_min * window_days + settings.churn.settle_days,
         seed=settings.training.seed,
     )
-    return {**asdict(foreseen), "customers_per_day": round(per_day, 2)}
+    return {**asdict(power), "customers_per_day": round(per_day, 2)}

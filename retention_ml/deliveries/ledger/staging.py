@@ -1,4 +1,7 @@
-"""The ledger's side of staging: what is to be read, what was tried before, what was counted."""
+"""A batch while it is staged: the deliveries to read, rows from quarantine, rejects and counts.
+
+What `stage` reads from the ledger and writes to it.
+"""
 
 import json
 from collections import Counter
@@ -8,10 +11,10 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from retention_ml import tables
-from retention_ml.deliveries.arrivals import LOOKUP
+from retention_ml.deliveries.arrivals import is_lookup
 from retention_ml.deliveries.casting import keys
 from retention_ml.deliveries.casting.casts import DELIVERY
+from retention_ml.deliveries.ledger.batches import Batch, find_batch
 from retention_ml.deliveries.readers.chunks import Reject
 from retention_ml.deliveries.sources import Source
 from retention_ml.errors import FileRefused, UsageError
@@ -33,41 +36,34 @@ class Delivery:
 
 
 @dataclass(slots=True)
-class Tally:
-    """What staging counted."""
+class StagingCounts:
+    """What staging counted, by delivery, reason or table; the parts that derived rows are made of."""
 
     delivered: Counter[int] = field(default_factory=Counter)
     quarantined: Counter[int] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     staged: Counter[str] = field(default_factory=Counter)
     derived: Counter[str] = field(default_factory=Counter)
-    parts: dict[str, list[pa.Table]] = field(default_factory=dict)
+    derived_parts: dict[str, list[pa.Table]] = field(default_factory=dict)
 
 
-def lock(transaction: Transaction, batch_id: int) -> tuple[str, str]:
-    """Source and status of a batch, held by this transaction alone.
+def lock_unheld_batch(transaction: Transaction, batch_id: int) -> Batch:
+    """The batch, locked.
 
     Raises
     ------
     UsageError
         There is no such batch, or it is held.
     """
-    rows = transaction.execute(
-        "SELECT source, status, reason FROM raw.batches WHERE batch_id = :b FOR UPDATE", b=batch_id
-    )
-    if not rows:
+    batch = find_batch(transaction, batch_id, lock=True)
+    if batch.status == "held":
         raise UsageError(
-            f"There is no batch {batch_id}; `retention ingest` names the batch it made."
+            f"Batch {batch_id} is held ({batch.reason}). Deliver its files again to open it again."
         )
-    source, status, reason = rows[0]
-    if status == "held":
-        raise UsageError(
-            f"Batch {batch_id} is held ({reason}). Deliver its files again to take it up again."
-        )
-    return source, status
+    return batch
 
 
-def deliveries_of(transaction: Transaction, batch_id: int) -> list[Delivery]:
+def open_deliveries(transaction: Transaction, batch_id: int) -> list[Delivery]:
     """The deliveries of a batch that are to be read."""
     return [
         Delivery(i, feed, name, sha256, replay_of, code, tuple(json.loads(columns or "[]")), landed)
@@ -80,14 +76,8 @@ def deliveries_of(transaction: Transaction, batch_id: int) -> list[Delivery]:
     ]
 
 
-def clear(transaction: Transaction, batch_id: int) -> None:
-    """Remove what was staged of a batch."""
-    for name in (*tables.CANONICAL, "rejects"):
-        transaction.change(f"DELETE FROM staging.{name} WHERE batch_id = :b", b=batch_id)
-
-
-def quarantined(transaction: Transaction, delivery: Delivery) -> list[tuple[int, bytes]]:
-    """Rows set aside in the delivery that is replayed, with the reason the replay names."""
+def quarantined_rows(transaction: Transaction, delivery: Delivery) -> list[tuple[int, bytes]]:
+    """Line number and bytes of the quarantined rows that a replay is to read again."""
     return [
         (number, bytes(raw) if raw is not None else text.encode())
         for number, text, raw in transaction.execute(
@@ -101,12 +91,15 @@ def quarantined(transaction: Transaction, delivery: Delivery) -> list[tuple[int,
 
 
 def copy_rejects(
-    transaction: Transaction, batch_id: int, rejects: Sequence[tuple[int, Reject]], tally: Tally
+    transaction: Transaction,
+    batch_id: int,
+    rejects: Sequence[tuple[int, Reject]],
+    counts: StagingCounts,
 ) -> None:
     """Write rejects into `staging.rejects` and count them."""
     if not rejects:
         return
-    shown = [_shown(reject.raw) for _, reject in rejects]
+    texts = [as_text(reject.raw) for _, reject in rejects]
     transaction.copy(
         "staging.rejects",
         pa.table(
@@ -114,17 +107,17 @@ def copy_rejects(
                 "batch_id": pa.array([batch_id] * len(rejects), pa.int64()),
                 "delivery_id": pa.array([delivery for delivery, _ in rejects], pa.int64()),
                 "line_number": pa.array([reject.line_number for _, reject in rejects], pa.int64()),
-                "raw_text": pa.array([text for text, _ in shown], pa.string()),
-                "raw_bytes": pa.array([raw for _, raw in shown], pa.binary()),
+                "raw_text": pa.array([text for text, _ in texts], pa.string()),
+                "raw_bytes": pa.array([raw for _, raw in texts], pa.binary()),
                 "reason_code": pa.array([str(reject.reason) for _, reject in rejects], pa.string()),
             }
         ),
     )
-    tally.quarantined.update(delivery for delivery, _ in rejects)
-    tally.reasons.update(str(reject.reason) for _, reject in rejects)
+    counts.quarantined.update(delivery for delivery, _ in rejects)
+    counts.reasons.update(str(reject.reason) for _, reject in rejects)
 
 
-def _shown(raw: bytes) -> tuple[str, bytes | None]:
+def as_text(raw: bytes) -> tuple[str, bytes | None]:
     """A row as text, and its bytes where the text does not hold them exactly."""
     text = raw.decode("utf-8", "replace").replace("\0", "\ufffd")
     return text, None if text.encode() == raw else raw
@@ -133,17 +126,17 @@ def _shown(raw: bytes) -> tuple[str, bytes | None]:
 def first_occurrences(
     transaction: Transaction, accepted: pa.Table, replay_of: dict[int, int | None]
 ) -> pa.Table:
-    """Rows tried again are numbered behind those of their file that are curated already."""
-    taken = {
+    """The replayed rows, each with the number of equal rows of its file that are curated already."""
+    curated = {
         (delivery, order, product): highest
         for delivery, order, product, highest in transaction.execute(
             "WITH RECURSIVE up AS (SELECT delivery_id AS replay, delivery_id, replay_of "
             "FROM raw.deliveries WHERE delivery_id = ANY(:ids) UNION ALL "
-            "SELECT up.replay, told.delivery_id, told.replay_of FROM up "
-            "JOIN raw.deliveries AS told ON told.delivery_id = up.replay_of), "
+            "SELECT up.replay, delivery.delivery_id, delivery.replay_of FROM up "
+            "JOIN raw.deliveries AS delivery ON delivery.delivery_id = up.replay_of), "
             "family AS (SELECT replay, delivery_id FROM up WHERE replay_of IS NULL UNION "
-            "SELECT family.replay, told.delivery_id FROM family "
-            "JOIN raw.deliveries AS told ON told.replay_of = family.delivery_id) "
+            "SELECT family.replay, delivery.delivery_id FROM family "
+            "JOIN raw.deliveries AS delivery ON delivery.replay_of = family.delivery_id) "
             "SELECT family.replay, line.order_id, line.product_id, max(line.occurrence) "
             "FROM family JOIN curated.order_lines AS line USING (delivery_id) "
             "WHERE line.order_id = ANY(:orders) GROUP BY 1, 2, 3",
@@ -157,16 +150,16 @@ def first_occurrences(
         accepted["product_id"].to_pylist(),
         strict=True,
     )
-    first = pa.array([taken.get(row, 0) for row in rows], pa.int64())
+    first = pa.array([curated.get(row, 0) for row in rows], pa.int64())
     return accepted.append_column(keys.FIRST_OCCURRENCE, first)
 
 
-def write_ledger(
+def record_staged(
     transaction: Transaction,
     source: Source,
     batch_id: int,
     readable: Sequence[Delivery],
-    tally: Tally,
+    counts: StagingCounts,
     refused: dict[int, FileRefused],
 ) -> None:
     """Enter the counts; a batch none of whose files can be read is held."""
@@ -174,8 +167,8 @@ def write_ledger(
         transaction.change(
             "UPDATE raw.deliveries SET status = 'staged', delivered_count = :delivered, "
             "quarantined_count = :quarantined, mapping_sha256 = :mapping WHERE delivery_id = :d",
-            delivered=tally.delivered[delivery.delivery_id],
-            quarantined=tally.quarantined[delivery.delivery_id],
+            delivered=counts.delivered[delivery.delivery_id],
+            quarantined=counts.quarantined[delivery.delivery_id],
             mapping=source.mapping_sha256,
             d=delivery.delivery_id,
         )
@@ -187,10 +180,10 @@ def write_ledger(
             reason=str(error),
             d=delivery_id,
         )
-    held = bool(refused) and not any(LOOKUP not in delivery.feed for delivery in readable)
+    is_held = bool(refused) and all(is_lookup(delivery.feed) for delivery in readable)
     transaction.change(
         "UPDATE raw.batches SET status = :status, reason = :reason WHERE batch_id = :b",
-        status="held" if held else "staged",
-        reason="no file of the batch can be read" if held else None,
+        status="held" if is_held else "staged",
+        reason="no file of the batch can be read" if is_held else None,
         b=batch_id,
     )

@@ -8,13 +8,13 @@ from retention_ml.warehouse import Warehouse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Lease:
     """The right to publish a day.
 
     Parameters
     ----------
     epoch : int
-        The day's fence; only the newest may publish.
+        The fencing token of the day; only the newest may publish.
     base_snapshot_id : int or None
         The snapshot published for the day before, None for the first.
     promotion_id : int or None
@@ -26,7 +26,7 @@ class Claim:
     promotion_id: int | None
 
 
-def claim(warehouse: Warehouse, as_of: date) -> Claim:
+def acquire_lease(warehouse: Warehouse, as_of: date) -> Lease:
     """Raise the day's fence: from now on no run that began earlier can publish it."""
     with warehouse.transaction() as transaction:
         epoch = transaction.execute(
@@ -42,7 +42,7 @@ def claim(warehouse: Warehouse, as_of: date) -> Claim:
         decision = transaction.execute(
             "SELECT max(promotion_id) FROM models.promotions WHERE alias = 'champion'"
         )[0][0]
-    return Claim(
+    return Lease(
         epoch=int(epoch),
         base_snapshot_id=int(base[0][0]) if base else None,
         promotion_id=decision,

@@ -1,0 +1,1 @@
+"""Figures of evaluated models, drawn without a display."""

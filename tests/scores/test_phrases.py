@@ -1,0 +1,62 @@
+"""The value of a feature in words."""
+
+import pytest
+
+from retention_ml.features.catalogue import CATALOGUE, FEATURE_NAMES, FEATURES
+from retention_ml.features.feature import Feature
+from retention_ml.scores.phrases import PHRASES, describe
+
+
+@pytest.mark.parametrize("value", [None, 0.0, 1.0, 12.5, float("nan")])
+def test_every_feature_can_be_said_in_words(value: float | None) -> None:
+    for feature in CATALOGUE:
+        text = describe(feature, value)
+        assert text
+        assert "{" not in text
+        assert "nan" not in text.split()
+
+
+def test_every_phrase_is_of_a_feature() -> None:
+    assert len(PHRASES) > 80
+    assert set(PHRASES) <= set(FEATURE_NAMES)
+
+
+def test_phrases_show_money_in_whole_units_and_shares_in_percent() -> None:
+    assert describe(FEATURES["revenue_cents_90d"], 123_456.0) == "spent 1,235 in the last 90 days"
+    assert describe(FEATURES["orders_weekend_share_365d"], 0.25) == "25 % of orders at the weekend"
+
+
+def test_counts_have_a_singular_and_none() -> None:
+    assert describe(FEATURES["orders_count_30d"], 1.0) == "1 order in the last 30 days"
+    assert describe(FEATURES["orders_count_30d"], 0.0) == "no orders in the last 30 days"
+    assert (
+        describe(FEATURES["categories_count_90d"], 1.0)
+        == "1 different category in the last 90 days"
+    )
+    assert describe(FEATURES["gap_mean_days"], None) == "has bought on one day only"
+
+
+@pytest.mark.parametrize(
+    ("momentum", "expected"),
+    [
+        (0.12, "products bought in the last 30 days sell 13 % better than before, compared with all products"),
+        (-0.69, "products bought in the last 30 days sell 50 % worse than before, compared with all products"),
+        (0.001, "products bought in the last 30 days sell as before, compared with all products"),
+    ],
+)  # fmt: skip
+def test_the_momentum_of_products_is_said_in_percent(momentum: float, expected: str) -> None:
+    assert describe(FEATURES["products_momentum_30d"], momentum) == expected
+
+
+def test_a_trend_without_its_counts_is_said_by_its_direction() -> None:
+    assert describe(FEATURES["sessions_trend_30d"], -0.69) == (
+        "fewer visits in the last 30 days than in the 30 days before"
+    )
+    assert describe(FEATURES["revenue_trend_90d"], 0.0) == (
+        "spent as much in the last 90 days as in the 90 days before"
+    )
+
+
+def test_a_feature_without_a_phrase_is_said_by_its_meaning() -> None:
+    feature = Feature("bags_share_90d", "share", 90, "basket", "share of orders in a bag")
+    assert describe(feature, 0.25) == "share of orders in a bag: 25 %"
