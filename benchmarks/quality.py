@@ -109,12 +109,12 @@ def main() -> None:
     done: set[str] = set()
     with place(options.keep) as where:
         for name in names:
-            found = _DATA[TASKS[name].source]()
-            if found is None:
+            data_set = _DATA[TASKS[name].source]()
+            if data_set is None:
                 console.print(f"{name}: RETENTION_DATA_DIR does not hold its data; left out.\n")
                 continue
             with where.warehouse(TASKS[name].source) as warehouse:
-                _run(console, where, warehouse, TASKS[name], found, options.out, models)
+                _run(console, where, warehouse, TASKS[name], data_set, options.out, models)
             done.add(name)
     if done == set(TASKS) and models is None:
         written = write(options.out, list(TASKS))
@@ -126,18 +126,18 @@ def _run(
     where: Place,
     warehouse: Warehouse,
     task: Task,
-    found: DataSet,
+    data_set: DataSet,
     out: Path,
     models: Sequence[str] | None,
 ) -> None:
     settings = where.settings(
-        CALENDAR__TIMEZONE=found.timezone,
+        CALENDAR__TIMEZONE=data_set.timezone,
         CHURN__ACTIVE_DAYS=str(task.active_days),
         CHURN__HORIZON_DAYS=str(task.horizon_days),
     )
-    console.print(f"[bold]{found.title}[/bold]: {task.name}")
+    console.print(f"[bold]{data_set.title}[/bold]: {task.name}")
     started = time.perf_counter()
-    ingest(warehouse, settings=settings, source=found.source, files=found.files, history=True)
+    ingest(warehouse, settings=settings, source=data_set.source, files=data_set.files, history=True)
     ingested = time.perf_counter() - started
     report = out / f"{task.name}.json"
     with console.status("…") as status:
@@ -169,8 +169,8 @@ def _tables(document: Mapping[str, Any]) -> list[Table]:
     paired = _table(
         f"{document['reference']} minus the other, paired", ("model", *list(_SHOWN.values())[:4])
     )
-    for name, own in document["differences"].items():
-        paired.add_row(name, *(interval(own[metric], "+.4f") for metric in list(_SHOWN)[:4]))
+    for name, figures in document["differences"].items():
+        paired.add_row(name, *(interval(figures[metric], "+.4f") for metric in list(_SHOWN)[:4]))
     return [means, paired]
 
 

@@ -33,10 +33,10 @@ from retention_ml.models.predictors.paced import FEATURES as PACED_FEATURES
 from retention_ml.models.predictors.paced import Paced, inputs
 from retention_ml.models.predictors.trees import Trees
 from retention_ml.models.training.boosting import grow
-from retention_ml.models.training.purchase_histories import read_histories
-from retention_ml.models.training.sample import TrainingSample
-from retention_ml.models.training.training_data import load_training_set
-from retention_ml.models.training.training_set import TrainingSet
+from retention_ml.models.training.data.purchase_histories import read_histories
+from retention_ml.models.training.data.sample import TrainingSample
+from retention_ml.models.training.data.training_data import load_training_set
+from retention_ml.models.training.data.training_set import TrainingSet
 from retention_ml.settings import PROJECT
 from retention_ml.simulate import simulate
 from retention_ml.statistics.arrays import Floats, Ints, sigmoid

@@ -75,23 +75,23 @@ def with_local_time(table: ibis.Table) -> ibis.Table:
         (wall-clock second of that day) and `known_from_day` (the first D with midnight(D) >=
         known_from_at), all int64, days since 1970-01-01.
     """
-    given = table.columns
+    names = table.columns
     table = with_known_from_day(table)
     table = table.mutate(second=seconds(table.event_at))
     table = _with_offset(table, "second")
     local = table.second + table.offset_seconds
     return table.select(
-        *given, "known_from_day", event_day=local // DAY_SECONDS, day_second=local % DAY_SECONDS
+        *names, "known_from_day", event_day=local // DAY_SECONDS, day_second=local % DAY_SECONDS
     )
 
 
 def with_known_from_day(table: ibis.Table) -> ibis.Table:
     """The table with `known_from_day`, the first D with midnight(D) >= `known_from_at`."""
-    given = table.columns
+    names = table.columns
     table = table.mutate(before_second=_seconds(table.known_from_at).ceil().cast("int64") - 1)
     table = _with_offset(table, "before_second")
     before_day = (table.before_second + table.offset_seconds) // DAY_SECONDS
-    return table.select(*given, known_from_day=before_day + 1)
+    return table.select(*names, known_from_day=before_day + 1)
 
 
 def seconds(instant: ir.TimestampValue) -> ir.IntegerValue:

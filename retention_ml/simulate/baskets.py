@@ -1,13 +1,13 @@
 """What is in each simulated order, and what comes back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from retention_ml.simulate.catalogue import CATEGORIES, POSTAGE_CENTS, Catalogue, drawn_products
 from retention_ml.simulate.population import Population
 from retention_ml.simulate.purchases import Purchases
-from retention_ml.simulate.seasons import Booleans, Floats, Integers, ShopCalendar
+from retention_ml.simulate.seasons import Columns, Floats, Integers, ShopCalendar
 
 FAVOURITE_SHARE = 0.6
 MEAN_FURTHER_LINES = 1.2
@@ -21,7 +21,7 @@ SALE, RETURN, CANCELLATION = 0, 1, 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lines:
+class Lines(Columns):
     """Order lines; `order` points into the purchases, `product` into the catalogue.
 
     `product` is `POSTAGE` for a charge. What comes back has a negative quantity and is dated by
@@ -37,26 +37,10 @@ class Lines:
     unit_price_cents: Integers
     discount_cents: Integers
 
-    def __len__(self) -> int:
-        return len(self.order)
-
     @property
     def amount_cents(self) -> Integers:
         """What was paid for each line, shape (n,)."""
         return self.quantity * self.unit_price_cents - self.discount_cents
-
-    def rows(self, selected: Integers | Booleans) -> "Lines":
-        """Some of the lines, in the order asked for."""
-        return Lines(
-            order=self.order[selected],
-            customer=self.customer[selected],
-            at=self.at[selected],
-            kind=self.kind[selected],
-            product=self.product[selected],
-            quantity=self.quantity[selected],
-            unit_price_cents=self.unit_price_cents[selected],
-            discount_cents=self.discount_cents[selected],
-        )
 
 
 def sold_lines(
@@ -82,17 +66,17 @@ def sold_lines(
     posted = np.flatnonzero(rng.random(len(orders)) < POSTAGE_SHARE)
     zeros = np.zeros(len(posted), dtype=np.int64)
     all_orders = np.concatenate([order, posted])
-    by_order = np.argsort(all_orders, kind="stable")
-    return Lines(
-        order=all_orders[by_order],
-        customer=orders.customer[all_orders[by_order]],
-        at=orders.at[all_orders[by_order]],
+    lines = Lines(
+        order=all_orders,
+        customer=orders.customer[all_orders],
+        at=orders.at[all_orders],
         kind=np.full(len(all_orders), SALE, dtype=np.int64),
-        product=np.concatenate([product, zeros + POSTAGE])[by_order],
-        quantity=np.concatenate([quantity, zeros + 1])[by_order],
-        unit_price_cents=np.concatenate([price, zeros + POSTAGE_CENTS])[by_order],
-        discount_cents=np.concatenate([discount, zeros])[by_order],
+        product=np.concatenate([product, zeros + POSTAGE]),
+        quantity=np.concatenate([quantity, zeros + 1]),
+        unit_price_cents=np.concatenate([price, zeros + POSTAGE_CENTS]),
+        discount_cents=np.concatenate([discount, zeros]),
     )
+    return lines.rows(np.argsort(all_orders, kind="stable"))
 
 
 def lines_that_came_back(
@@ -121,32 +105,15 @@ def lines_that_came_back(
         (is_returned, RETURN, returned_at),
     ):
         lines = sold.rows(chosen)
-        refund = lines.amount_cents // lines.quantity
         pieces.append(
-            Lines(
-                order=lines.order,
-                customer=lines.customer,
+            replace(
+                lines,
                 at=at[lines.order],
                 kind=np.full(len(lines), kind, dtype=np.int64),
-                product=lines.product,
                 quantity=-lines.quantity,
-                unit_price_cents=refund,
+                unit_price_cents=lines.amount_cents // lines.quantity,
                 discount_cents=np.zeros(len(lines), dtype=np.int64),
             )
         )
-    both = joined(*pieces)
+    both = Lines.concatenate(pieces)
     return both.rows(both.at < calendar.days)
-
-
-def joined(*pieces: Lines) -> Lines:
-    """The lines of all pieces, in the order given."""
-    return Lines(
-        order=np.concatenate([each.order for each in pieces]),
-        customer=np.concatenate([each.customer for each in pieces]),
-        at=np.concatenate([each.at for each in pieces]),
-        kind=np.concatenate([each.kind for each in pieces]),
-        product=np.concatenate([each.product for each in pieces]),
-        quantity=np.concatenate([each.quantity for each in pieces]),
-        unit_price_cents=np.concatenate([each.unit_price_cents for each in pieces]),
-        discount_cents=np.concatenate([each.discount_cents for each in pieces]),
-    )

@@ -8,7 +8,7 @@ from retention_ml.simulate.baskets import POSTAGE, Lines
 from retention_ml.simulate.catalogue import CATEGORIES, drawn_products
 from retention_ml.simulate.population import Population
 from retention_ml.simulate.purchases import Purchases
-from retention_ml.simulate.seasons import Floats, Integers, ShopCalendar
+from retention_ml.simulate.seasons import Columns, Floats, Integers, ShopCalendar
 
 EVENT_TYPES = (
     "login",
@@ -31,7 +31,7 @@ SEARCH_WORDS = ("gift", "mug", "birthday", "lantern", "christmas", "wedding", "g
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Events:
+class Events(Columns):
     """The click-stream by time: wall-clock seconds since 1970-01-01 00:00; -1 is none.
 
     `product` points into the catalogue, `word` into `SEARCH_WORDS`, `kind` into `EVENT_TYPES`.
@@ -43,9 +43,6 @@ class Events:
     product: Integers
     session: Integers
     word: Integers
-
-    def __len__(self) -> int:
-        return len(self.customer)
 
 
 def events(
@@ -68,24 +65,14 @@ def events(
     bought = sold.rows(sold.product != POSTAGE)
     order_seconds = calendar.wall_seconds(orders.at)
     # The buying visit: login, then view and cart of each line, then the purchases.
-    line = np.arange(len(bought))
-    buying_owner = np.concatenate(
-        [np.arange(len(orders)), np.repeat(bought.order, 2), bought.order[line]]
+    logins, buying_visit = np.arange(len(orders)), bought.order + len(start)
+    owner = np.concatenate([owners, logins + len(start), np.repeat(buying_visit, 2), buying_visit])
+    kind = np.concatenate(
+        [kinds, logins * 0 + LOGIN, np.tile([VIEW, CART], len(bought)), bought.kind * 0 + PURCHASE]
     )
-    buying_kind = np.concatenate(
-        [
-            np.full(len(orders), LOGIN),
-            np.tile([VIEW, CART], len(bought)),
-            np.full(len(bought), PURCHASE),
-        ]
+    product = np.concatenate(
+        [products, logins * 0 - 1, np.repeat(bought.product, 2), bought.product]
     )
-    buying_product = np.concatenate(
-        [np.full(len(orders), -1), np.repeat(bought.product, 2), bought.product]
-    )
-
-    owner = np.concatenate([owners, buying_owner + len(start)])
-    kind = np.concatenate([kinds, buying_kind])
-    product = np.concatenate([products, buying_product])
     by_session = np.argsort(owner, kind="stable")
     owner, kind, product = owner[by_session], kind[by_session], product[by_session]
     place = place_in_group(owner)
@@ -101,16 +88,15 @@ def events(
     first = calendar.first * 86_400
     inside = (at >= first) & (at < first + calendar.days * 86_400)
     by_time = np.lexsort((place, session_rank[owner], at))
-    by_time = by_time[inside[by_time]]
-    owner = owner[by_time]
-    return Events(
+    stream = Events(
         customer=customer[owner],
-        wall_seconds=at[by_time],
-        kind=kind[by_time],
-        product=product[by_time],
+        wall_seconds=at,
+        kind=kind,
+        product=product,
         session=session_rank[owner] + 1,
-        word=word[by_time],
+        word=word,
     )
+    return stream.rows(by_time[inside[by_time]])
 
 
 def _visits_without_order(

@@ -33,6 +33,10 @@ class Campaign:
         """When it is sent, in days since the first day simulated."""
         return self.first_day - 0.25
 
+    def works_at(self, at: Floats) -> Booleans:
+        """Whether it works at each instant, shape (n,)."""
+        return (at >= self.first_day) & (at < self.first_day + self.days)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contacts:
@@ -44,20 +48,17 @@ class Contacts:
 
 def campaigns(calendar: ShopCalendar) -> tuple[Campaign, ...]:
     """The shop's campaigns; their windows of effect never overlap and end within the days."""
-    made = []
-    last = calendar.days - EFFECT_DAYS
-    for number, day in enumerate(range(FIRST_CAMPAIGN_DAY, last + 1, EVERY_DAYS)):
-        month = (calendar.first_day + timedelta(days=day)).strftime("%Y%m%d")
-        made.append(
-            Campaign(
-                campaign_id=f"K{month}",
-                campaign_type=TYPES[number % len(TYPES)],
-                first_day=day,
-                days=EFFECT_DAYS,
-                contact_probability=CONTACT_PROBABILITY,
-            )
+    days = range(FIRST_CAMPAIGN_DAY, calendar.days - EFFECT_DAYS + 1, EVERY_DAYS)
+    return tuple(
+        Campaign(
+            campaign_id=f"K{calendar.first_day + timedelta(days=day):%Y%m%d}",
+            campaign_type=TYPES[number % len(TYPES)],
+            first_day=day,
+            days=EFFECT_DAYS,
+            contact_probability=CONTACT_PROBABILITY,
         )
-    return tuple(made)
+        for number, day in enumerate(days)
+    )
 
 
 def contacts(
@@ -83,7 +84,6 @@ def multiplier(
     """What contacts do to the rate of `customer` at the instants `at`, shape (n,)."""
     factor = np.ones(len(at))
     for row, campaign in enumerate(planned):
-        inside = (at >= campaign.first_day) & (at < campaign.first_day + campaign.days)
-        touched = inside & made.is_contacted[row, customer]
+        touched = campaign.works_at(at) & made.is_contacted[row, customer]
         factor[touched] = people.contact_multiplier[customer[touched]]
     return factor

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from retention_ml.simulate.baskets import POSTAGE, RETURN, Lines
-from retention_ml.simulate.seasons import Floats, Integers, ShopCalendar
+from retention_ml.simulate.seasons import Columns, Floats, Integers, ShopCalendar
 
 KINDS = ("review", "survey", "complaint", "return_reason")
 REVIEW, SURVEY, COMPLAINT, RETURN_REASON = range(len(KINDS))
@@ -24,7 +24,7 @@ COMMENTS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Feedback:
+class Feedback(Columns):
     """What customers said, by time; `rating` is 1 to 5, `comment` points into `COMMENTS`."""
 
     customer: Integers
@@ -33,9 +33,6 @@ class Feedback:
     rating: Integers
     product: Integers
     comment: Integers
-
-    def __len__(self) -> int:
-        return len(self.customer)
 
 
 def feedback(
@@ -53,25 +50,15 @@ def feedback(
     ):
         chosen = lines.rows(rng.random(len(lines)) < share)
         pieces.append(
-            (
-                chosen.customer,
-                chosen.at + delay_days * rng.random(len(chosen)),
-                np.full(len(chosen), kind_index, dtype=np.int64),
-                rng.integers(worst, best + 1, size=len(chosen)),
-                chosen.product,
-                rng.integers(len(COMMENTS), size=len(chosen)),
+            Feedback(
+                customer=chosen.customer,
+                at=chosen.at + delay_days * rng.random(len(chosen)),
+                kind=np.full(len(chosen), kind_index, dtype=np.int64),
+                rating=rng.integers(worst, best + 1, size=len(chosen)),
+                product=chosen.product,
+                comment=rng.integers(len(COMMENTS), size=len(chosen)),
             )
         )
-    customer, at, kind, rating, product, comment = (
-        np.concatenate(column) for column in zip(*pieces, strict=True)
-    )
-    inside = np.flatnonzero(at < calendar.days)
-    by_time = inside[np.lexsort((customer[inside], at[inside]))]
-    return Feedback(
-        customer=customer[by_time],
-        at=at[by_time],
-        kind=kind[by_time],
-        rating=rating[by_time],
-        product=product[by_time],
-        comment=comment[by_time],
-    )
+    entries = Feedback.concatenate(pieces)
+    entries = entries.rows(entries.at < calendar.days)
+    return entries.rows(np.lexsort((entries.customer, entries.at)))

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from retention_ml.simulate import browsing
 from retention_ml.simulate import feedback as opinions
-from retention_ml.simulate.baskets import CANCELLATION, POSTAGE, RETURN, Lines, joined
+from retention_ml.simulate.baskets import CANCELLATION, POSTAGE, RETURN, Lines
 from retention_ml.simulate.browsing import Events
 from retention_ml.simulate.campaigns import Campaign, Contacts
 from retention_ml.simulate.catalogue import CATEGORIES, POSTAGE_ID, Catalogue
@@ -34,7 +34,7 @@ def order_lines(
     ids: pa.Array, goods: Catalogue, calendar: ShopCalendar, sold: Lines, came_back: Lines
 ) -> pa.Table:
     """Sales, returns and cancellations by time, one row per line of a document."""
-    lines = joined(sold, came_back)
+    lines = Lines.concatenate([sold, came_back])
     wall = calendar.wall_seconds(lines.at)
     by_time = np.lexsort((lines.product, lines.order, lines.kind, wall))
     lines, wall = lines.rows(by_time), wall[by_time]
@@ -137,7 +137,8 @@ def campaign_contacts(
 ) -> pa.Table:
     """Sent, opened, clicked, redeemed, and who was left alone by lot, by campaign and time."""
     kinds = pa.array(["sent", "opened", "clicked", "redeemed", "holdout"])
-    pieces = []
+    # Of each contact: campaign, kind, customer, second and product.
+    pieces = [[np.zeros(0, dtype=np.int64)] * 5]
     for row, campaign in enumerate(planned):
         reached = np.flatnonzero(made.is_contacted[row])
         evening = (calendar.first + campaign.first_day - 1) * DAY_SECONDS + 18 * 3600
@@ -145,10 +146,9 @@ def campaign_contacts(
         opened = rng.random(len(reached)) < OPENED_SHARE
         opened_at = sent + 60 + (rng.exponential(6 * 3600, len(reached))).astype(np.int64)
         clicked = opened & (rng.random(len(reached)) < CLICKED_SHARE)
-        inside = (orders.at >= campaign.first_day) & (
-            orders.at < campaign.first_day + campaign.days
+        bought = np.flatnonzero(
+            campaign.works_at(orders.at) & made.is_contacted[row, orders.customer]
         )
-        bought = np.flatnonzero(inside & made.is_contacted[row, orders.customer])
         bought = bought[rng.random(len(bought)) < REDEEMED_SHARE]
         offered = int(rng.integers(len(goods)))
         left = np.flatnonzero(made.is_eligible[row] & ~made.is_contacted[row])
@@ -159,28 +159,21 @@ def campaign_contacts(
             (3, orders.customer[bought], calendar.wall_seconds(orders.at[bought])),
             (4, left, np.full(len(left), evening)),
         ):
-            at = calendar.existing(at)
-            is_within = at < (calendar.first + calendar.days) * DAY_SECONDS
-            count = int(is_within.sum())
-            pieces.append(
-                pa.table(
-                    {
-                        "campaign_id": pa.array([campaign.campaign_id] * count, pa.string()),
-                        "customer_id": ids.take(pa.array(customer[is_within])),
-                        "happened_at": _timestamps(at[is_within]),
-                        "kind": kinds.take(pa.array(np.full(count, kind))),
-                        "campaign_type": pa.array([campaign.campaign_type] * count, pa.string()),
-                        "product_id": pa.array([goods.product_id[offered]] * count, pa.string()),
-                        MONTH: _months(at[is_within]),
-                    }
-                )
-            )
-    if not pieces:
-        names = ("campaign_id", "customer_id", "happened_at", "kind", "campaign_type", "product_id")
-        return pa.table(
-            {name: pa.array([], pa.string()) for name in names} | {MONTH: pa.array([], pa.int64())}
-        )
-    rows = pa.concat_tables(pieces)
+            same = np.zeros(len(at), dtype=np.int64)
+            pieces.append([same + row, same + kind, customer, at, same + offered])
+    row_index, kind_index, customer, at, product = (np.concatenate(c) for c in zip(*pieces))
+    at = calendar.existing(at)
+    rows = pa.table(
+        {
+            "campaign_id": _optional([each.campaign_id for each in planned], row_index),
+            "customer_id": ids.take(pa.array(customer)),
+            "happened_at": _timestamps(at),
+            "kind": kinds.take(pa.array(kind_index)),
+            "campaign_type": _optional([each.campaign_type for each in planned], row_index),
+            "product_id": _optional(goods.product_id, product),
+            MONTH: _months(at),
+        }
+    ).filter(pa.array(at < (calendar.first + calendar.days) * DAY_SECONDS))
     return rows.sort_by([(name, "ascending") for name in ("happened_at", "customer_id", "kind")])
 
 

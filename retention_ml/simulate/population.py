@@ -17,7 +17,7 @@ import numpy as np
 from retention_ml.simulate.seasons import Booleans, Floats, Integers
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class CustomerType:
     """How one kind of customer behaves and answers to a campaign.
 
@@ -31,35 +31,12 @@ class CustomerType:
     contact_multiplier: float
 
 
+# Name, share, mean orders per day, one-time share, contact multiplier.
 TYPES = (
-    CustomerType(
-        name="persuadable",
-        share=0.25,
-        mean_orders_per_day=1 / 60,
-        one_time_share=0.15,
-        contact_multiplier=2.5,
-    ),
-    CustomerType(
-        name="sure_thing",
-        share=0.30,
-        mean_orders_per_day=1 / 30,
-        one_time_share=0.05,
-        contact_multiplier=1.0,
-    ),
-    CustomerType(
-        name="lost_cause",
-        share=0.30,
-        mean_orders_per_day=1 / 150,
-        one_time_share=0.60,
-        contact_multiplier=1.0,
-    ),
-    CustomerType(
-        name="do_not_disturb",
-        share=0.15,
-        mean_orders_per_day=1 / 45,
-        one_time_share=0.15,
-        contact_multiplier=0.4,
-    ),
+    CustomerType("persuadable", 0.25, 1 / 60, 0.15, 2.5),
+    CustomerType("sure_thing", 0.30, 1 / 30, 0.05, 1.0),
+    CustomerType("lost_cause", 0.30, 1 / 150, 0.60, 1.0),
+    CustomerType("do_not_disturb", 0.15, 1 / 45, 0.15, 0.4),
 )
 RATE_SHAPE = 2.0
 DROPOUT_SHAPE = 2.0

@@ -7,19 +7,16 @@ import numpy as np
 from retention_ml.simulate import campaigns as marketing
 from retention_ml.simulate.campaigns import Campaign, Contacts
 from retention_ml.simulate.population import Population
-from retention_ml.simulate.seasons import Booleans, Floats, Integers, ShopCalendar
+from retention_ml.simulate.seasons import Booleans, Columns, Floats, Integers, ShopCalendar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Purchases:
+class Purchases(Columns):
     """All orders in the order of time: who, and when in days since the first day simulated."""
 
     customer: Integers
     at: Floats
     is_first: Booleans
-
-    def __len__(self) -> int:
-        return len(self.customer)
 
 
 def purchases(
@@ -51,9 +48,8 @@ def purchases(
         customers.append(extra_customer)
         instants.append(extra_at)
     customer, at = np.concatenate(customers), np.concatenate(instants)
-    first = np.arange(len(at)) < len(people)
-    by_time = np.lexsort((customer, at))
-    return Purchases(customer=customer[by_time], at=at[by_time], is_first=first[by_time])
+    orders = Purchases(customer=customer, at=at, is_first=np.arange(len(at)) < len(people))
+    return orders.rows(np.lexsort((customer, at)))
 
 
 def _drawn(

@@ -1,7 +1,9 @@
 """The simulated shop's calendar: how busy each day is, and when in a day things happen."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from datetime import date, timedelta
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +26,25 @@ _HOURS = np.array(
     [1, 1, 1, 1, 1, 1, 2, 3, 5, 6, 6, 6, 7, 6, 5, 5, 5, 6, 7, 8, 9, 8, 5, 2], dtype=np.float64
 )
 HOUR_SHARES = _HOURS / _HOURS.sum()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """Rows kept as one array of shape (n,) per field."""
+
+    def __len__(self) -> int:
+        return len(getattr(self, fields(self)[0].name))
+
+    def rows(self, selected: Integers | Booleans) -> Self:
+        """Some of the rows, in the order asked for."""
+        return type(self)(**{f.name: getattr(self, f.name)[selected] for f in fields(self)})
+
+    @classmethod
+    def concatenate(cls, pieces: Sequence[Self]) -> Self:
+        """The rows of all pieces, in the order given; at least one piece."""
+        return cls(
+            **{f.name: np.concatenate([getattr(p, f.name) for p in pieces]) for f in fields(cls)}
+        )
 
 
 def season_factor(days_since_epoch: Integers) -> Floats:

@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -160,25 +161,13 @@ def _write_truth(
             "dropped_out_at_days": people.dropped_out_at,
         }
     )
-    pq.write_table(customer_truth, folder / "customers.parquet")
-    pq.write_table(
-        truth.contact_effects(customer_truth, planned, made), folder / "contacts.parquet"
-    )
-    pq.write_table(
-        pa.Table.from_pylist(
-            [
-                {
-                    "campaign_id": each.campaign_id,
-                    "campaign_type": each.campaign_type,
-                    "first_day": each.first_day,
-                    "days": each.days,
-                    "contact_probability": each.contact_probability,
-                }
-                for each in planned
-            ],
-            schema=truth.CAMPAIGN_SCHEMA,
+    for name, table in {
+        "customers": customer_truth,
+        "contacts": truth.contact_effects(customer_truth, planned, made),
+        "campaigns": pa.Table.from_pylist(
+            [asdict(each) for each in planned], schema=truth.CAMPAIGN_SCHEMA
         ),
-        folder / "campaigns.parquet",
-    )
-    pq.write_table(files.defects_table(delivered), folder / "defects.parquet")
-    pq.write_table(files.files_table(delivered), folder / "files.parquet")
+        "defects": files.defects_table(delivered),
+        "files": files.files_table(delivered),
+    }.items():
+        pq.write_table(table, folder / f"{name}.parquet")

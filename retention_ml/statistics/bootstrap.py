@@ -1,7 +1,8 @@
 """The bootstrap over customers: who is drawn how often, and the intervals that resamples give."""
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,13 +12,17 @@ BIASED = "ece"  # resamples of this metric lie above the value that they belong 
 _CELLS_MAX = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(NamedTuple):
     """A value with its 95 % interval."""
 
     value: float
     lower: float
     upper: float
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether the value and both ends are finite."""
+        return all(map(math.isfinite, self))
 
 
 def customer_weights(groups: Ints, draws: int, seed: int) -> Floats:
@@ -63,8 +68,6 @@ def metric_interval(metric: str, value: float, draws: Floats) -> Interval:
 
     Parameters
     ----------
-    metric : str
-        Name of the metric.
     value : float
         The metric of the rows as they are.
     draws : array of float64, shape (draws,)

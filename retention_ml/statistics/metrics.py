@@ -80,8 +80,7 @@ def score(probability: Floats, outcome: Floats, weights: Floats | None = None) -
 
 def _score_batch(probability: Floats, outcome: Floats, weights: Floats) -> dict[str, Floats]:
     order = np.argsort(-probability, kind="stable")
-    ranked, y = probability[order], outcome[order]
-    w = weights[:, order]
+    ranked, y, w = probability[order], outcome[order], weights[:, order]
     # Rows of equal probability are one threshold: only the last of each run is looked at.
     ends = np.flatnonzero(np.append(np.diff(ranked) != 0, True))
     hits = np.cumsum(w * y, axis=1)[:, ends]
@@ -132,8 +131,7 @@ def among_first(hits: Floats, counts: Floats, wanted: Floats) -> Floats:
         How many rows; at most those there are.
     """
     draws = np.arange(len(counts))
-    at = (counts < wanted[:, None]).sum(axis=1)
-    at = np.minimum(at, counts.shape[1] - 1)
+    at = np.minimum((counts < wanted[:, None]).sum(axis=1), counts.shape[1] - 1)
     before = at > 0
     counts_before = np.where(before, counts[draws, at - 1], 0.0)
     hits_before = np.where(before, hits[draws, at - 1], 0.0)
@@ -223,67 +221,45 @@ def evaluate(
     draws: int,
     seed: int,
     models: Sequence[str] | None = None,
+    measure: Callable[..., Mapping[str, Floats]] = score,
+    **columns: Floats,
 ) -> Evaluation:
-    """Every metric of every model: means over days with 95 % intervals.
+    """Every metric of every model: means over days with 95 % intervals, paired.
 
     Parameters
     ----------
-    predictions : Predictions
     draws : int
         Resamples of customers.
     seed : int
         Decides the resamples.
     models : sequence of str, optional
         Which models; default all.
-    """
-
-    def measure(model: str, rows: Ints, weights: Floats | None) -> dict[str, Floats]:
-        return score(predictions.models[model][rows], predictions.outcome[rows], weights)
-
-    return evaluate_by(measure, predictions, draws=draws, seed=seed, models=models)
-
-
-def evaluate_by(
-    measure: Callable[[str, Ints, Floats | None], Mapping[str, Floats]],
-    predictions: Predictions,
-    *,
-    draws: int,
-    seed: int,
-    models: Sequence[str] | None = None,
-) -> Evaluation:
-    """What `measure` gives for every model: means over days with 95 % intervals, paired.
-
-    Parameters
-    ----------
     measure : callable
-        Of a model, the rows of one day, and weights of shape (draws, rows) or None for the rows
-        as they are: metrics by name, each of shape (draws,).
+        Of probabilities, outcomes, weights as those of `score`, and `columns`, all of one day:
+        metrics by name, each of shape (draws,).
+    **columns : array of float64, shape (n,)
+        What else `measure` reads of each row.
     """
     weights = customer_weights(predictions.groups, draws, seed)
-    days = {
-        int(day): np.flatnonzero(predictions.days == day) for day in np.unique(predictions.days)
-    }
     values: dict[str, dict[str, Interval]] = {}
     resampled: dict[str, dict[str, Floats]] = {}
     by_day: dict[int, dict[str, dict[str, Interval]]] = {}
     for model in models if models is not None else predictions.models:
-        points = {day: measure(model, rows, None) for day, rows in days.items()}
-        drawn = {day: measure(model, rows, weights[:, rows]) for day, rows in days.items()}
-        for day in days:
-            by_day.setdefault(day, {})[model] = {
-                name: metric_interval(name, float(points[day][name][0]), drawn[day][name])
-                for name in points[day]
+        points, drawn = [], []
+        for day in np.unique(predictions.days):
+            rows = np.flatnonzero(predictions.days == day)
+            columns_of_day = {name: column[rows] for name, column in columns.items()}
+            probability, outcome = predictions.models[model][rows], predictions.outcome[rows]
+            points.append(measure(probability, outcome, **columns_of_day))
+            drawn.append(measure(probability, outcome, weights[:, rows], **columns_of_day))
+            by_day.setdefault(int(day), {})[model] = {
+                name: metric_interval(name, float(point[0]), drawn[-1][name])
+                for name, point in points[-1].items()
             }
-        names = next(iter(points.values()), {})
-        resampled[model] = {
-            name: np.mean([part[name] for part in drawn.values()], axis=0) for name in names
-        }
+        names = points[0] if points else ()
+        resampled[model] = {name: np.mean([day[name] for day in drawn], axis=0) for name in names}
         values[model] = {
-            name: metric_interval(
-                name,
-                float(np.mean([part[name][0] for part in points.values()])),
-                resampled[model][name],
-            )
-            for name in names
+            name: metric_interval(name, float(np.mean([day[name][0] for day in points])), draws_of)
+            for name, draws_of in resampled[model].items()
         }
     return Evaluation(values=values, draws=resampled, by_day=by_day)

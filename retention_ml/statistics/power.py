@@ -27,10 +27,10 @@ class Plan:
         Sentences for people: what was assumed, and what follows.
     """
 
-    power: float
-    days_expected: int | None
-    days_most: int | None
-    customers_expected: int | None
+    power: float = 0.0
+    days_expected: int | None = None
+    days_most: int | None = None
+    customers_expected: int | None = None
     assumption: str
 
 
@@ -94,55 +94,47 @@ def power_analysis(
             "the challenger; expected the same customers, at least one."
         )
     if np.array_equal(champion, challenger):
-        return _hopeless(
-            "The challenger gives every customer the champion's probability: nothing can tell "
-            "them apart, and it will not win."
+        return Plan(
+            assumption="The challenger gives every customer the champion's probability: nothing "
+            "can tell them apart, and it will not win."
         )
     earliest_day = max(horizon_days + 1, earliest_day)
     days = np.arange(earliest_day, days_max + 1)
     counts = np.floor(customers_per_day * (days - horizon_days)).astype(np.int64)
     if len(days) == 0 or counts[-1] == 0:
-        return _hopeless(
-            f"Nothing can be decided within {days_max} days: that takes {earliest_day} days at "
-            f"least, and {customers_per_day:g} customers are counted per day. The challenger "
-            "cannot win."
+        return Plan(
+            assumption=f"Nothing can be decided within {days_max} days: that takes {earliest_day} "
+            f"days at least, and {customers_per_day:g} customers are counted per day. The "
+            "challenger cannot win."
         )
     drift, spread = _growth(champion, challenger, truth)
     evidence = _paths(drift, spread, counts, draws, seed)
     won_by = (np.maximum.accumulate(evidence, axis=1) >= -np.log(error_rate)).mean(axis=0)
-    half, most = (
-        int(np.argmax(won_by >= share)) if won_by[-1] >= share else None for share in (0.5, 0.9)
-    )
-    return Plan(
-        power=float(won_by[-1]),
-        days_expected=None if half is None else int(days[half]),
-        days_most=None if most is None else int(days[most]),
-        customers_expected=None if half is None else int(counts[half]),
-        assumption=_assumption(truth, days_max, float(won_by[-1]), days, counts, half, most),
-    )
-
-
-def _assumption(
-    truth: float,
-    days_max: int,
-    power: float,
-    days: Ints,
-    counts: Ints,
-    half: int | None,
-    most: int | None,
-) -> str:
-    """What was assumed and what follows; `half` and `most` are positions in `days`."""
-    assumption = (
-        "the challenger's probabilities are true"
+    power = float(won_by[-1])
+    sentence = (
+        "If the challenger's probabilities are true"
         if truth == 1
-        else f"the truth lies {truth:.0%} of the way from the champion to the challenger"
+        else f"If the truth lies {truth:.0%} of the way from the champion to the challenger"
     )
-    sentence = f"If {assumption}, it wins within {days_max} days with a chance of {power:.0%}"
-    if half is not None:
-        sentence += f"; half of such trials are won by day {days[half]}, with {counts[half]:,} customers counted"
-    if most is not None:
-        sentence += f", nine in ten by day {days[most]}"
-    return f"{sentence}."
+    sentence += f", it wins within {days_max} days with a chance of {power:.0%}"
+    days_expected = days_most = customers_expected = None
+    if power >= 0.5:
+        half = np.argmax(won_by >= 0.5)
+        days_expected, customers_expected = int(days[half]), int(counts[half])
+        sentence += (
+            f"; half of such trials are won by day {days_expected}, with {customers_expected:,} "
+            "customers counted"
+        )
+    if power >= 0.9:
+        days_most = int(days[np.argmax(won_by >= 0.9)])
+        sentence += f", nine in ten by day {days_most}"
+    return Plan(
+        power=power,
+        days_expected=days_expected,
+        days_most=days_most,
+        customers_expected=customers_expected,
+        assumption=f"{sentence}.",
+    )
 
 
 def _growth(champion: Floats, challenger: Floats, truth: float) -> tuple[Floats, Floats]:
@@ -173,9 +165,3 @@ def _paths(drift: Floats, spread: Floats, counts: Ints, draws: int, seed: int) -
     evidence = np.zeros((draws, len(counts)))
     evidence[:, has_customers] = log_mixture(wealth, BETS)
     return evidence
-
-
-def _hopeless(sentence: str) -> Plan:
-    return Plan(
-        power=0.0, days_expected=None, days_most=None, customers_expected=None, assumption=sentence
-    )

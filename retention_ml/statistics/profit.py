@@ -22,9 +22,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from retention_ml.statistics.arrays import Floats, Ints
+from retention_ml.statistics.arrays import Floats
 from retention_ml.statistics.bootstrap import batches
-from retention_ml.statistics.metrics import Evaluation, Predictions, among_first, evaluate_by
+from retention_ml.statistics.metrics import Evaluation, Predictions, among_first, evaluate
 
 PROFIT = "profit_per_thousand"
 _CENTS = 100.0
@@ -68,9 +68,10 @@ def expected_gain_cents(probability: Floats, revenue_cents: Floats, offer: Offer
 def earned_per_thousand(
     probability: Floats,
     outcome: Floats,
+    weights: Floats | None = None,
+    *,
     revenue_cents: Floats,
     offer: Offer,
-    weights: Floats | None = None,
 ) -> Floats:
     """What the offers would have earned, in the shop's currency per thousand customers.
 
@@ -122,13 +123,17 @@ def profits(
         What each customer spends if retained, the same for all models.
     """
 
-    def measure(model: str, rows: Ints, weights: Floats | None) -> dict[str, Floats]:
-        probability, outcome = predictions.models[model][rows], predictions.outcome[rows]
-        return {
-            PROFIT: earned_per_thousand(probability, outcome, revenue_cents[rows], offer, weights)
-        }
+    def measure(*arrays: Floats, revenue_cents: Floats) -> dict[str, Floats]:
+        return {PROFIT: earned_per_thousand(*arrays, revenue_cents=revenue_cents, offer=offer)}
 
-    return evaluate_by(measure, predictions, draws=draws, seed=seed, models=models)
+    return evaluate(
+        predictions,
+        draws=draws,
+        seed=seed,
+        models=models,
+        measure=measure,
+        revenue_cents=revenue_cents,
+    )
 
 
 def revenue_as_lately_cents(

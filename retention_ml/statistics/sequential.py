@@ -126,26 +126,16 @@ def looks(
     better = _log_wealth(differences, largest, counts, bets)
     worse = _log_wealth(-differences, largest, counts, bets)
     means = np.append(0.0, np.cumsum(differences))[counts] / np.maximum(counts, 1)
-    columns = zip(
-        counts,
-        means,
-        _lower(better, counts, bets, error_rate),
-        -_lower(worse, counts, bets, error_rate),
-        np.exp(np.minimum(log_mixture(better, bets), _LOG_LARGEST)),
-        np.exp(np.minimum(log_mixture(worse, bets), _LOG_LARGEST)),
-        strict=True,
-    )
-    return [
-        Look(
-            count=int(count),
-            mean=float(mean),
-            lower=float(lower),
-            upper=float(upper),
-            e_better=float(e_better),
-            e_worse=float(e_worse),
-        )
-        for count, mean, lower, upper, e_better, e_worse in columns
-    ]
+    columns = {
+        "count": counts,
+        "mean": means,
+        "lower": _lower(better, counts, bets, error_rate),
+        "upper": -_lower(worse, counts, bets, error_rate),
+        "e_better": np.exp(np.minimum(log_mixture(better, bets), _LOG_LARGEST)),
+        "e_worse": np.exp(np.minimum(log_mixture(worse, bets), _LOG_LARGEST)),
+    }
+    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+    return [Look(**dict(zip(columns, row, strict=True))) for row in rows]
 
 
 def log_mixture(log_wealth: Floats, bets: Floats) -> Floats:

@@ -24,22 +24,26 @@ def test_the_customers_most_worth_an_offer_are_reached_and_what_happened_counts(
     assert gain.tolist() == pytest.approx([400, 15_500, 10_000, 100])
     # Half of four are reached, the second and the third: the second left, worth 0.1 x 0.5 x 4,000.
     earned = (0.1 * 0.5 * 4_000 - 5) + (0 - 5)
-    earned_amounts = earned_per_thousand(probability, outcome, revenue, OFFER)
+    earned_amounts = earned_per_thousand(probability, outcome, revenue_cents=revenue, offer=OFFER)
     assert earned_amounts.tolist() == pytest.approx([earned / 4 * 1_000])
 
 
 def test_nobody_is_reached_at_an_expected_loss() -> None:
     probability, outcome = np.full(10, 0.01), np.ones(10)
-    assert earned_per_thousand(probability, outcome, np.full(10, 1_000.0), OFFER).tolist() == [0.0]
+    assert earned_per_thousand(
+        probability, outcome, revenue_cents=np.full(10, 1_000.0), offer=OFFER
+    ).tolist() == [0.0]
     unknown = np.array([np.nan, -5.0, np.inf, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0])
-    assert earned_per_thousand(np.full(10, 0.9), outcome, unknown, OFFER).tolist() == [0.0]
+    assert earned_per_thousand(
+        np.full(10, 0.9), outcome, revenue_cents=unknown, offer=OFFER
+    ).tolist() == [0.0]
 
 
 def test_equal_customers_share_what_is_left_of_the_budget_whatever_their_order() -> None:
     probability, revenue = np.full(6, 0.5), np.full(6, 100_000.0)
     outcome = np.array([1.0, 0, 0, 1, 0, 0])
-    earned_amounts = earned_per_thousand(probability, outcome, revenue, OFFER)
-    back = earned_per_thousand(probability, outcome[::-1], revenue, OFFER)
+    earned_amounts = earned_per_thousand(probability, outcome, revenue_cents=revenue, offer=OFFER)
+    back = earned_per_thousand(probability, outcome[::-1], revenue_cents=revenue, offer=OFFER)
     assert earned_amounts.tolist() == pytest.approx(back.tolist())
     # Three of six, a third of whom left: 0.1 x 0.5 x 1,000 each.
     assert earned_amounts.tolist() == pytest.approx([(1 * 50 - 3 * 5) / 6 * 1_000])
@@ -50,10 +54,14 @@ def test_weights_count_customers_as_often_as_they_are_drawn() -> None:
     probability, revenue = draw.random(50), draw.gamma(2, 50_000, 50)
     outcome = (draw.random(50) < probability).astype(float)
     weights = draw.integers(0, 3, (4, 50)).astype(float)
-    earned_amounts = earned_per_thousand(probability, outcome, revenue, OFFER, weights)
+    earned_amounts = earned_per_thousand(
+        probability, outcome, weights, revenue_cents=revenue, offer=OFFER
+    )
     for row, weight in zip(earned_amounts, weights, strict=True):
         times = np.repeat(np.arange(50), weight.astype(int))
-        repeated = earned_per_thousand(probability[times], outcome[times], revenue[times], OFFER)
+        repeated = earned_per_thousand(
+            probability[times], outcome[times], revenue_cents=revenue[times], offer=OFFER
+        )
         assert row == pytest.approx(repeated[0])
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from retention_ml.models.btyd.purchase_summary import PurchaseSummary
-from retention_ml.models.training.sample import TrainingSample
+from retention_ml.models.training.data.sample import TrainingSample
 from retention_ml.statistics.arrays import sigmoid
 
 FEATURES = (

@@ -1,10 +1,14 @@
 """How large orders are: on average, the first, the last."""
 
+from functools import partial
+
 import ibis
 import ibis.expr.types as ir
 
 from retention_ml.features.families.arithmetic import ratio
-from retention_ml.features.feature import Feature
+from retention_ml.features.feature import Feature, feature
+
+_basket = partial(feature, "basket")
 
 
 def aggregates(days: ibis.Table) -> dict[str, ir.Scalar]:
@@ -29,84 +33,48 @@ def _lines_last(t: ibis.Table) -> ir.FloatingValue:
 
 
 FEATURES: list[Feature] = [
-    Feature(
-        "lines_per_order_mean",
-        "count",
-        None,
-        "basket",
-        "merchandise lines per purchase so far",
-        _lines_mean,
+    _basket(
+        "lines_per_order_mean", "merchandise lines per purchase so far", _lines_mean, unit="count"
     ),
-    Feature(
+    _basket(
         "pieces_per_order_mean",
-        "count",
-        None,
-        "basket",
         "pieces per purchase so far",
         lambda t: ratio(t.pieces_count, t.orders_count),
+        unit="count",
     ),
-    Feature(
-        "revenue_per_order_mean_cents",
-        "cents",
-        None,
-        "basket",
-        "paid per purchase so far",
-        _revenue_mean,
-    ),
-    Feature(
+    _basket("revenue_per_order_mean_cents", "paid per purchase so far", _revenue_mean),
+    _basket(
         "revenue_per_order_mean_cents_90d",
-        "cents",
-        90,
-        "basket",
         "paid per purchase in the last 90 days",
         lambda t: ratio(t.revenue_cents_90d, t.orders_count_90d),
     ),
-    Feature(
+    _basket(
         "revenue_per_piece_mean_cents",
-        "cents",
-        None,
-        "basket",
         "paid per piece so far",
         lambda t: ratio(t.revenue_cents, t.pieces_count),
     ),
-    Feature(
-        "revenue_per_order_last_cents",
-        "cents",
-        None,
-        "basket",
-        "paid per purchase on the last purchase day",
-        _revenue_last,
+    _basket(
+        "revenue_per_order_last_cents", "paid per purchase on the last purchase day", _revenue_last
     ),
-    Feature(
+    _basket(
         "revenue_last_over_mean_ratio",
-        "ratio",
-        None,
-        "basket",
         "paid per purchase on the last purchase day over the mean so far",
         lambda t: ratio(_revenue_last(t), _revenue_mean(t)),
     ),
-    Feature(
+    _basket(
         "lines_last_over_mean_ratio",
-        "ratio",
-        None,
-        "basket",
         "lines per purchase on the last purchase day over the mean so far",
         lambda t: ratio(_lines_last(t), _lines_mean(t)),
     ),
-    Feature(
+    _basket(
         "revenue_per_order_first_cents",
-        "cents",
-        None,
-        "basket",
         "paid per purchase on the first purchase day",
         lambda t: ratio(t.first_revenue_cents, t.first_orders_count),
     ),
-    Feature(
+    _basket(
         "lines_per_order_first",
-        "count",
-        None,
-        "basket",
         "lines per purchase on the first purchase day",
         lambda t: ratio(t.first_lines_count, t.first_orders_count),
+        unit="count",
     ),
 ]

@@ -86,11 +86,9 @@ FEATURES: list[Feature] = [
     *_counts("redemptions_count", "campaigns", "offers redeemed"),
     *_counts("contacts_opened_count", "campaigns", "campaign contacts opened"),
     *_counts("contacts_clicked_count", "campaigns", "campaign contacts clicked"),
-    Feature(
-        "redemption_share_365d",
-        "share",
-        365,
+    feature(
         "campaigns",
+        "redemption_share_365d",
         "offers redeemed over campaign contacts received in the last 365 days; may exceed 1",
         lambda t: ratio(t.redemptions_count_365d, t.contacts_count_365d),
     ),
@@ -98,11 +96,9 @@ FEATURES: list[Feature] = [
     _days_since("redemption_recency_days", "campaigns", "the last offer redeemed"),
     *_counts("feedback_count", "feedback", "ratings, survey answers and complaints"),
     *_counts("complaints_count", "feedback", "complaints"),
-    Feature(
-        "rating_mean_share_365d",
-        "share",
-        365,
+    feature(
         "feedback",
+        "rating_mean_share_365d",
         "mean mark given in the last 365 days, 0 the worst and 1 the best of its scale",
         lambda t: ratio(t.rating_permille_365d, t.ratings_count_365d * 1000),
     ),

@@ -1,17 +1,19 @@
 """How many different products and categories are bought, how often again, and who else buys them."""
 
 from collections.abc import Callable
+from functools import partial
 
 import ibis
 import ibis.expr.types as ir
 
 from retention_ml.features.families.arithmetic import number, ratio
-from retention_ml.features.feature import Feature
+from retention_ml.features.feature import Feature, feature
 
 PRODUCT_WINDOWS = (30, 90)
 _OF_BUYERS = ("buyers_share", "buyers_again_share", "momentum")
 _UNIT = 2**30
 _MOMENTUM_DAYS = 120
+_breadth = partial(feature, "breadth")
 
 
 def per_customer(products: ibis.Table, categories: ibis.Table, active: ibis.Table) -> ibis.Table:
@@ -101,11 +103,8 @@ def _numbers(noun: str, windows: tuple[int, ...]) -> list[Feature]:
     """How many different ones were bought, in each window."""
 
     def of_window(days: int) -> Feature:
-        return Feature(
+        return _breadth(
             f"{noun}_count_{days}d",
-            "count",
-            days,
-            "breadth",
             f"different {noun} bought in the last {days} days",
             lambda t: ibis.coalesce(t[f"{noun}_{days}d"], 0),
         )
@@ -166,27 +165,18 @@ def _assortment(days: int) -> list[Feature]:
 FEATURES: list[Feature] = [
     *_numbers("products", (*PRODUCT_WINDOWS, 365)),
     *_numbers("categories", (90, 365)),
-    Feature(
+    _breadth(
         "products_repeated_count_365d",
-        "count",
-        365,
-        "breadth",
         "different products bought on two or more days of the last 365",
         lambda t: ibis.coalesce(t.products_repeated, 0),
     ),
-    Feature(
+    _breadth(
         "products_repeat_share_365d",
-        "share",
-        365,
-        "breadth",
         "of the products bought in the last 365 days, the share bought on two or more days",
         lambda t: ratio(t.products_repeated, t.products_365d),
     ),
-    Feature(
+    _breadth(
         "products_top_share_365d",
-        "share",
-        365,
-        "breadth",
         "of the purchase lines in the last 365 days, the share of the most bought product",
         lambda t: ratio(t.lines_top, t.lines_all),
     ),

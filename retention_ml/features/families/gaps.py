@@ -1,12 +1,15 @@
 """Gaps between purchase days, and the first and last purchase day's basket."""
 
+from functools import partial
+
 import ibis
 import ibis.expr.types as ir
 
 from retention_ml.features.families.arithmetic import number, ratio
-from retention_ml.features.feature import Feature
+from retention_ml.features.feature import Feature, feature
 
 _BASKET = ("orders_count", "lines_count", "revenue_cents")
+_gaps = partial(feature, "gaps")
 
 
 def with_gaps(days: ibis.Table) -> ibis.Table:
@@ -86,69 +89,33 @@ def _std(t: ibis.Table) -> ir.FloatingValue:
 
 
 FEATURES: list[Feature] = [
-    Feature(
-        "gap_last_days",
-        "days",
-        None,
-        "gaps",
-        "days between the last two purchase days",
-        lambda t: t.gap_last,
-    ),
-    Feature("gap_mean_days", "days", None, "gaps", "mean days between purchase days", _mean),
-    Feature("gap_median_days", "days", None, "gaps", "median days between purchase days", _median),
-    Feature(
+    _gaps("gap_last_days", "days between the last two purchase days", lambda t: t.gap_last),
+    _gaps("gap_mean_days", "mean days between purchase days", _mean),
+    _gaps("gap_median_days", "median days between purchase days", _median),
+    _gaps(
         "gap_recent3_mean_days",
-        "days",
-        None,
-        "gaps",
         "mean of the three most recent gaps between purchase days (of fewer, if there are fewer)",
         lambda t: ratio(t.gap_recent_sum, t.gap_recent_count),
     ),
-    Feature(
-        "gap_max_days",
-        "days",
-        None,
-        "gaps",
-        "longest gap between purchase days",
-        lambda t: t.gap_max,
-    ),
-    Feature(
-        "gap_std_days",
-        "days",
-        None,
-        "gaps",
-        "sample standard deviation of the gaps between purchase days",
-        _std,
-    ),
-    Feature(
+    _gaps("gap_max_days", "longest gap between purchase days", lambda t: t.gap_max),
+    _gaps("gap_std_days", "sample standard deviation of the gaps between purchase days", _std),
+    _gaps(
         "gap_variation_ratio",
-        "ratio",
-        None,
-        "gaps",
         "standard deviation of the gaps over their mean",
         lambda t: ratio(_std(t), _mean(t)),
     ),
-    Feature(
+    _gaps(
         "gap_last_over_mean_ratio",
-        "ratio",
-        None,
-        "gaps",
         "last gap over the mean gap",
         lambda t: ratio(t.gap_last, _mean(t)),
     ),
-    Feature(
+    _gaps(
         "recency_over_gap_mean_ratio",
-        "ratio",
-        None,
-        "gaps",
         "days since the last purchase day over the mean gap",
         lambda t: ratio(t.recency_days, _mean(t)),
     ),
-    Feature(
+    _gaps(
         "recency_over_gap_median_ratio",
-        "ratio",
-        None,
-        "gaps",
         "days since the last purchase day over the median gap",
         lambda t: ratio(t.recency_days, _median(t)),
     ),

@@ -38,11 +38,9 @@ def _phase(t: ibis.Table) -> ir.FloatingValue:
 
 
 def _share(name: str, when: str) -> Feature:
-    return Feature(
-        f"orders_{name}_share_365d",
-        "share",
-        365,
+    return feature(
         "habits",
+        f"orders_{name}_share_365d",
         f"share of the purchases of the last 365 days made {when}",
         lambda t: ratio(t[f"orders_{name}_365d"], t.orders_count_365d),
     )
@@ -50,11 +48,9 @@ def _share(name: str, when: str) -> Feature:
 
 FEATURES: list[Feature] = [
     *(_share(day, f"on a {day.title()}") for day in WEEKDAYS),
-    Feature(
-        "orders_weekend_share_365d",
-        "share",
-        365,
+    feature(
         "habits",
+        "orders_weekend_share_365d",
         "share of the purchases of the last 365 days made on a Saturday or Sunday",
         lambda t: ratio(t.orders_saturday_365d + t.orders_sunday_365d, t.orders_count_365d),
     ),

@@ -1,5 +1,6 @@
 """Recency, frequency, monetary value and their trends."""
 
+from functools import partial
 from math import log
 
 import ibis
@@ -12,13 +13,14 @@ from retention_ml.features.families.arithmetic import (
     ratio,
     within,
 )
-from retention_ml.features.feature import Feature, Unit
+from retention_ml.features.feature import Feature, Unit, feature
 
 WINDOWS = (7, 14, 30, 60, 90, 180, 365)
 HALF_LIVES = (15, 45, 135)
 TREND_WINDOWS = (30, 90)
 _WEIGHT = 2**40
 _CENTS_WEIGHT = 2**28  # leaves room for 300 million units of money a day in 64 bits
+_recency = partial(feature, "recency")
 
 
 def aggregates(days: ibis.Table) -> dict[str, ir.Scalar]:
@@ -100,13 +102,10 @@ def _trends(days: int) -> list[Feature]:
 
 
 FEATURES: list[Feature] = [
-    Feature("recency_days", "days", None, "recency", "days since the last purchase day"),
-    Feature("tenure_days", "days", None, "recency", "days since the first purchase day"),
-    Feature(
+    _recency("recency_days", "days since the last purchase day"),
+    _recency("tenure_days", "days since the first purchase day"),
+    _recency(
         "purchase_span_days",
-        "days",
-        None,
-        "recency",
         "days from the first to the last purchase day",
         lambda t: t.tenure_days - t.recency_days,
     ),

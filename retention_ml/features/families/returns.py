@@ -1,12 +1,16 @@
 """What came back, and what was given off the price."""
 
+from functools import partial
+
 import ibis
 import ibis.expr.types as ir
 
 from retention_ml.features.families.arithmetic import ratio, within
-from retention_ml.features.feature import Feature
+from retention_ml.features.feature import Feature, feature, in_windows
 
 _WINDOWS = (90, 365)
+_returns = partial(feature, "returns")
+_discounts = partial(feature, "discounts")
 
 
 def aggregates(days: ibis.Table) -> dict[str, ir.Scalar]:
@@ -28,73 +32,32 @@ def _discount_share(days: int) -> Feature:
         discount = t[f"discount_cents_{days}d"]
         return ratio(discount, discount + t[f"revenue_cents_{days}d"])
 
-    return Feature(
-        f"discount_share_{days}d",
-        "share",
-        days,
-        "discounts",
-        f"discounts over list value in the last {days} days",
-        share,
+    return _discounts(
+        f"discount_share_{days}d", f"discounts over list value in the last {days} days", share
     )
 
 
 FEATURES: list[Feature] = [
-    *(
-        Feature(
-            f"{noun}_count_{days}d", "count", days, "returns", f"{noun} in the last {days} days"
-        )
-        for noun in ("returns", "cancellations")
-        for days in _WINDOWS
+    *in_windows("returns", "returns_count", "returns", _WINDOWS),
+    *in_windows("returns", "cancellations_count", "cancellations", _WINDOWS),
+    *in_windows(
+        "returns", "refund_cents", "given back for returned and cancelled lines", _WINDOWS
     ),
-    *(
-        Feature(
-            f"refund_cents_{days}d",
-            "cents",
-            days,
-            "returns",
-            f"given back for returned and cancelled lines in the last {days} days",
-        )
-        for days in _WINDOWS
-    ),
-    Feature(
+    _returns(
         "refund_share_365d",
-        "share",
-        365,
-        "returns",
         "given back over paid for merchandise in the last 365 days; may exceed 1",
         lambda t: ratio(t.refund_cents_365d, t.revenue_cents_365d),
     ),
-    Feature(
+    _returns(
         "returned_lines_share_365d",
-        "share",
-        365,
-        "returns",
         "returned and cancelled lines over merchandise lines in the last 365 days; may exceed 1",
         lambda t: ratio(t.returned_lines_count_365d, t.lines_count_365d),
     ),
-    Feature(
-        "return_recency_days",
-        "days",
-        None,
-        "returns",
-        "days since the last return or cancellation",
-    ),
-    *(
-        Feature(
-            f"discount_cents_{days}d",
-            "cents",
-            days,
-            "discounts",
-            f"taken off list prices in the last {days} days",
-        )
-        for days in _WINDOWS
-    ),
+    _returns("return_recency_days", "days since the last return or cancellation"),
+    *in_windows("discounts", "discount_cents", "taken off list prices", _WINDOWS),
     *(_discount_share(days) for days in _WINDOWS),
-    Feature(
+    _discounts(
         "discounted_lines_share_365d",
-        "share",
-        365,
-        "discounts",
         "share of merchandise lines bought with a discount in the last 365 days",
         lambda t: ratio(t.discounted_lines_count_365d, t.lines_count_365d),
     ),

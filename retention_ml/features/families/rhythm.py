@@ -1,10 +1,12 @@
 """How a customer's purchases are spread over time: silences, weeks with a purchase, a year ago."""
 
+from functools import partial
+
 import ibis
 import ibis.expr.types as ir
 
 from retention_ml.features.families.arithmetic import number, ratio, within
-from retention_ml.features.feature import Feature
+from retention_ml.features.feature import Feature, feature
 
 SILENCES = (7, 14, 30, 60, 90)
 WEEK_WINDOWS = (28, 56, 91, 182, 364)
@@ -12,6 +14,8 @@ YEAR_AGO_WINDOWS = (30, 90)
 _WEEK = 7
 _MONTH = 30
 _YEAR_OF_WEEKS = 52 * _WEEK
+_frequency = partial(feature, "frequency")
+_gaps = partial(feature, "gaps")
 
 
 def aggregates(days: ibis.Table) -> dict[str, ir.Scalar]:
@@ -59,20 +63,14 @@ def _weeks(days: int) -> list[Feature]:
         return ratio(t[f"weeks_{days}d"], lived)
 
     return [
-        Feature(
+        _frequency(
             f"purchase_weeks_count_{days}d",
-            "count",
-            days,
-            "frequency",
             "weeks (seven days each, counted back from as_of) with a purchase in the last "
             f"{days} days",
             lambda t: t[f"weeks_{days}d"],
         ),
-        Feature(
+        _frequency(
             f"purchase_weeks_share_{days}d",
-            "share",
-            days,
-            "frequency",
             f"of the weeks in the last {days} days, or since the first purchase where that is "
             "later, the share with a purchase",
             share,
@@ -89,20 +87,14 @@ def _silences(days: int) -> list[Feature]:
         return ratio(t[f"silent_{days}"] + current, observed)
 
     return [
-        Feature(
+        _gaps(
             f"silent_{days}_days_share",
-            "share",
-            None,
-            "gaps",
             f"of the days since the first purchase day that {days} whole days have followed, the "
             f"share after which those {days} days had no purchase",
             silent_share,
         ),
-        Feature(
+        _gaps(
             f"gaps_longer_{days}_days_share",
-            "share",
-            None,
-            "gaps",
             "of the gaps between purchase days longer than the days since the last one, the share "
             f"longer by more than {days} days; one imagined gap on either side draws it to a half",
             lambda t: ratio(t[f"gaps_longer_{days}"] + 1, t.gaps_longer + 2),
@@ -111,33 +103,25 @@ def _silences(days: int) -> list[Feature]:
 
 
 FEATURES: list[Feature] = [
-    Feature(
+    _frequency(
         "purchase_weeks_share",
-        "share",
-        None,
-        "frequency",
         "of the weeks since the first purchase (seven days each, counted back from as_of), the "
         "share with a purchase",
         lambda t: ratio(t.weeks, _spans(t.tenure_days, _WEEK)),
     ),
-    Feature(
+    _frequency(
         "purchase_months_share",
-        "share",
-        None,
-        "frequency",
         "of the spans of 30 days since the first purchase (counted back from as_of), the share "
         "with a purchase",
         lambda t: ratio(t.months, _spans(t.tenure_days, _MONTH)),
     ),
     *(feature for days in WEEK_WINDOWS for feature in _weeks(days)),
     *(
-        Feature(
+        _frequency(
             f"orders_year_ago_count_{days}d",
-            "count",
-            _YEAR_OF_WEEKS,
-            "frequency",
             f"purchases in the {days} days that began {_YEAR_OF_WEEKS} days ago: the same weeks a "
             "year before",
+            window_days=_YEAR_OF_WEEKS,
         )
         for days in YEAR_AGO_WINDOWS
     ),

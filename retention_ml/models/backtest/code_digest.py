@@ -8,7 +8,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from retention_ml.models.training import training_data
+from retention_ml.models.training.data import training_data
 
 # What a fit runs; features are in the digests of the training data and of what is predicted.
 _ROOTS = ("retention_ml.models", "retention_ml.labels", "retention_ml.statistics")

@@ -6,8 +6,8 @@ from typing import Literal
 
 from retention_ml.errors import UsageError
 from retention_ml.models.training.candidates import CANDIDATES, candidate
+from retention_ml.models.training.data.sample import TrainingSample
 from retention_ml.models.training.fitting import FitContext, FittedModel
-from retention_ml.models.training.sample import TrainingSample
 from retention_ml.settings import Training
 
 CHAMPION = "champion"

@@ -24,7 +24,7 @@ from retention_ml.models.backtest.page import page
 from retention_ml.models.backtest.processes import run_tasks
 from retention_ml.models.backtest.worker import Task, TaskResult
 from retention_ml.models.registry.provenance import git_sha
-from retention_ml.models.training.training_data import training_days
+from retention_ml.models.training.data.training_data import training_days
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse

@@ -13,7 +13,7 @@ from retention_ml.failpoints import failpoint
 from retention_ml.features.store import digest, read
 from retention_ml.models.backtest import prediction_cache
 from retention_ml.models.backtest.contenders import Recipe
-from retention_ml.models.training.training_data import TrainingData, load_training_data
+from retention_ml.models.training.data.training_data import TrainingData, load_training_data
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 

@@ -3,16 +3,13 @@
 It is the truth about champion and challenger; the registry's aliases follow it (`apply`).
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from retention_ml import clock
 from retention_ml.errors import UsageError
-from retention_ml.models.bundle.bundle import Bundle
 from retention_ml.models.promotion.policy import Policy, configured_policy
-from retention_ml.models.registry.mlflow_registry import ModelVersion
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction, Warehouse
 
@@ -20,19 +17,6 @@ APPROVED = ("promote", "follow", "rollback")
 MOVING = (*APPROVED, "retire")
 MOVED_IN_MLFLOW = "mlflow"
 """Who decided what a person did in MLflow itself."""
-
-_COLUMNS = (
-    "promotion_id",
-    "model_name",
-    "model_version",
-    "bundle_sha256",
-    "verdict",
-    "decided_by",
-    "reason",
-    "training_id",
-    "policy",
-    "policy_of_settings",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +46,6 @@ def current_approval(history: Iterable[Decision]) -> Decision | None:
     """The approval that holds, of decisions newest first; None if there is none or it was retired."""
     newest = next((each for each in history if each.verdict in MOVING), None)
     return None if newest is None or newest.verdict == "retire" else newest
-
-
-def newest_number(history: Sequence[Decision]) -> int:
-    """The number of the newest of these decisions; 0 where there is none."""
-    return history[0].promotion_id if history else 0
 
 
 def fallback_chain(history: Sequence[Decision]) -> list[Decision]:
@@ -101,15 +80,12 @@ def accepted_digest(warehouse: Warehouse, version: str) -> str | None:
     return str(rows[0][0]) if rows else None
 
 
-def approved_policy(history: Iterable[Decision], version: str) -> Policy | None:
-    """The policy recorded when a version was last approved; None if it never was.
-
-    `history` is newest first.
-    """
-    for decision in history:
-        if decision.model_version == version and decision.verdict in APPROVED:
-            return decision.policy
-    return None
+def last_approval(history: Iterable[Decision], version: str) -> Decision | None:
+    """The newest approval of a version, of decisions newest first; None if it never was approved."""
+    return next(
+        (each for each in history if each.model_version == version and each.verdict in APPROVED),
+        None,
+    )
 
 
 def policy_served(warehouse: Warehouse, settings: Settings, version: str) -> Policy:
@@ -119,11 +95,10 @@ def policy_served(warehouse: Warehouse, settings: Settings, version: str) -> Pol
     settings ask for something else than they did at that moment, the settings win.
     """
     configured = configured_policy(settings)
-    for decision in decisions(warehouse, "champion"):
-        if decision.model_version == version and decision.verdict in APPROVED:
-            is_edited = decision.policy_of_settings != configured
-            return configured if is_edited or decision.policy is None else decision.policy
-    return configured
+    approval = last_approval(decisions(warehouse, "champion"), version)
+    if approval is None or approval.policy_of_settings != configured:
+        return configured
+    return approval.policy or configured
 
 
 def require_decider(decided_by: str, reason: str) -> None:
@@ -148,12 +123,14 @@ def lock_decisions(transaction: Transaction, alias: str) -> list[Decision]:
     Whoever decides looks again under this lock: of two at once the second sees the first. Who
     decides about both aliases locks the champion first.
     """
-    return _locked(transaction, f"decide:{alias}", alias)
+    transaction.lock(f"decide:{alias}")
+    return _decisions(transaction, alias)
 
 
 def lock_alias(transaction: Transaction, alias: str) -> list[Decision]:
     """The same, where nobody else moves the alias until the transaction ends; deciding goes on."""
-    return _locked(transaction, f"settle:{alias}", alias)
+    transaction.lock(f"settle:{alias}")
+    return _decisions(transaction, alias)
 
 
 def write_decision(
@@ -167,13 +144,14 @@ def write_decision(
     verdict: str,
     decided_by: str,
     reason: str,
-    evidence: object,
+    evidence: Mapping[str, Any],
     training_id: str | None,
     policy: Policy | None = None,
 ) -> int:
     """Append a row to the promotion ledger; its number.
 
-    After the transaction has committed, `apply.sync_aliases` carries the decision out.
+    A challenger that becomes champion leaves its slot. After the transaction has committed,
+    `apply.sync_aliases` carries the decision out.
 
     Parameters
     ----------
@@ -181,107 +159,40 @@ def write_decision(
         The tier policy served with an approved version from now on; by default that of the
         settings. Other verdicts have none.
     """
-    configured = configured_policy(settings) if verdict in APPROVED else None
-    return int(
-        transaction.execute(
-            "INSERT INTO models.promotions (alias, model_name, model_version, bundle_sha256, "
-            "verdict, decided_by, reason, evidence, training_id, policy, policy_of_settings, "
-            "decided_at) VALUES (:alias, :model_name, :version, :sha, :verdict, :decided_by, "
-            ":reason, CAST(:evidence AS jsonb), :training_id, CAST(:policy AS jsonb), "
-            "CAST(:configured AS jsonb), :at) RETURNING promotion_id",
-            alias=alias,
-            model_name=model_name,
-            version=version,
-            sha=bundle_sha256,
-            verdict=verdict,
-            decided_by=decided_by,
-            reason=reason,
-            evidence=json.dumps(evidence, default=str),
-            training_id=training_id,
-            policy=_json(dict(policy or configured) if configured else None),
-            configured=_json(configured),
-            at=clock.now(),
-        )[0][0]
+    is_approval = verdict in APPROVED
+    configured = configured_policy(settings) if is_approval else None
+    row = transaction.insert_row(
+        "models.promotions",
+        {
+            "alias": alias,
+            "model_name": model_name,
+            "model_version": version,
+            "bundle_sha256": bundle_sha256,
+            "verdict": verdict,
+            "decided_by": decided_by,
+            "reason": reason,
+            "evidence": evidence,
+            "training_id": training_id,
+            "policy": policy or configured if is_approval else None,
+            "policy_of_settings": configured,
+            "decided_at": clock.now(),
+        },
+        returning="promotion_id",
     )
-
-
-def record_approval(
-    transaction: Transaction,
-    *,
-    settings: Settings,
-    alias: str = "champion",
-    bundle: Bundle,
-    version: str,
-    verdict: str,
-    decided_by: str,
-    reason: str,
-    evidence: Mapping[str, Any],
-    training_id: str | None,
-    policy: Policy | None = None,
-) -> int:
-    """Write that a version is served under an alias; the row's number.
-
-    A challenger that becomes champion leaves its slot.
-    """
-    number = write_decision(
-        transaction,
-        settings=settings,
-        alias=alias,
-        model_name=bundle.model_name,
-        version=version,
-        bundle_sha256=bundle.sha256,
-        verdict=verdict,
-        decided_by=decided_by,
-        reason=reason,
-        evidence=evidence,
-        training_id=training_id,
-        policy=policy,
-    )
-    if alias == "champion":
-        retire_challenger(
-            transaction,
-            settings=settings,
-            bundle_sha256=bundle.sha256,
-            decided_by=decided_by,
-            reason=f"Version {version} is champion now.",
-        )
-    return number
-
-
-def record_refusal(
-    transaction: Transaction,
-    *,
-    settings: Settings,
-    alias: str,
-    version: ModelVersion,
-    sha256: str,
-    decided_by: str,
-    reason: str,
-) -> None:
-    """Write why a version must not be served under an alias."""
-    write_decision(
-        transaction,
-        settings=settings,
-        alias=alias,
-        model_name=version.tags.get("model_name", "unknown"),
-        version=version.version,
-        bundle_sha256=sha256,
-        verdict="refuse",
-        decided_by=decided_by,
-        reason=reason,
-        evidence={"tags": dict(version.tags)},
-        training_id=None,
-    )
+    assert row is not None
+    if is_approval and alias == "champion":
+        reason = f"Version {version} is champion now."
+        retire_challenger(transaction, settings, bundle_sha256, decided_by, reason)
+    return int(row[0])
 
 
 def retire_challenger(
     transaction: Transaction,
-    *,
     settings: Settings,
     bundle_sha256: str,
     decided_by: str,
     reason: str,
-    evidence: object = None,
+    evidence: Mapping[str, Any] | None = None,
 ) -> int | None:
     """Retire the challenger if it is that bundle, as when it became champion; the row's number."""
     challenger = current_approval(lock_decisions(transaction, "challenger"))
@@ -293,7 +204,7 @@ def retire_challenger(
         alias="challenger",
         model_name=challenger.model_name,
         version=challenger.model_version,
-        bundle_sha256=challenger.bundle_sha256,
+        bundle_sha256=bundle_sha256,
         verdict="retire",
         decided_by=decided_by,
         reason=reason,
@@ -305,28 +216,19 @@ def retire_challenger(
 def mark_synced(transaction: Transaction, promotion_ids: Sequence[int]) -> None:
     """Note that the alias has followed these decisions."""
     for number in promotion_ids:
-        transaction.execute(
-            "INSERT INTO models.alias_moves (promotion_id, moved_at) VALUES (:number, :at) "
-            "ON CONFLICT DO NOTHING",
-            number=number,
-            at=clock.now(),
+        transaction.insert_row(
+            "models.alias_moves",
+            {"promotion_id": number, "moved_at": clock.now()},
+            on_conflict="DO NOTHING",
         )
-
-
-def _locked(transaction: Transaction, key: str, alias: str) -> list[Decision]:
-    transaction.execute("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))", key=key)
-    return _decisions(transaction, alias)
 
 
 def _decisions(transaction: Transaction, alias: str) -> list[Decision]:
     rows = transaction.execute(
-        f"SELECT {', '.join(_COLUMNS)}, moved_at IS NOT NULL AS is_synced FROM models.promotions "
-        "LEFT JOIN models.alias_moves USING (promotion_id) WHERE alias = :alias "
-        "ORDER BY promotion_id DESC",
+        "SELECT promotion_id, model_name, model_version, bundle_sha256, verdict, decided_by, "
+        "reason, training_id, policy, policy_of_settings, moved_at IS NOT NULL AS is_synced "
+        "FROM models.promotions LEFT JOIN models.alias_moves USING (promotion_id) "
+        "WHERE alias = :alias ORDER BY promotion_id DESC",
         alias=alias,
     )
-    return [Decision(**dict(row._mapping)) for row in rows]
-
-
-def _json(value: Mapping[str, Any] | None) -> str | None:
-    return None if value is None else json.dumps(value)
+    return [Decision(**row._mapping) for row in rows]

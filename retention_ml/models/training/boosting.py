@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from retention_ml.models.predictors.trees import load_lightgbm, trees_only
-from retention_ml.models.training.sample import TrainingSample
+from retention_ml.models.training.data.sample import TrainingSample
 
 
 def fixed(seed: int, threads: int) -> dict[str, Any]:

@@ -23,8 +23,8 @@ from retention_ml.models.evaluation.offline_comparison import (
     keep_champion,
 )
 from retention_ml.models.evaluation.segments import finer_segments
+from retention_ml.models.training.data.training_set import TrainingSet
 from retention_ml.models.training.ledger import Training
-from retention_ml.models.training.training_set import TrainingSet
 from retention_ml.settings import Settings
 from retention_ml.statistics.metrics import Predictions, ece_by_chance
 from retention_ml.statistics.profit import Offer, revenue_as_lately_cents, revenue_window_days

@@ -13,12 +13,12 @@ from retention_ml.models.registry.mlflow_registry import Registry
 from retention_ml.models.registry.provenance import git_sha
 from retention_ml.models.training import ledger
 from retention_ml.models.training.candidates import candidate
+from retention_ml.models.training.data.sample import TrainingSample
+from retention_ml.models.training.data.training_set import TrainingSet
 from retention_ml.models.training.fitting import FitContext, FittedModel
 from retention_ml.models.training.ledger import Fit, Training
 from retention_ml.models.training.preparation import evaluation_start, load_prepared
 from retention_ml.models.training.runs import run_contents
-from retention_ml.models.training.sample import TrainingSample
-from retention_ml.models.training.training_set import TrainingSet
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
 from retention_ml.statistics.arrays import Floats

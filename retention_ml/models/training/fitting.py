@@ -9,7 +9,7 @@ import numpy as np
 from retention_ml.models.bundle.bundle import Bundle
 from retention_ml.models.predictors.linear import ridge_logistic
 from retention_ml.models.predictors.predictor import Predictor
-from retention_ml.models.training.sample import TrainingSample
+from retention_ml.models.training.data.sample import TrainingSample
 from retention_ml.statistics.arrays import Floats, sigmoid
 
 Params = Mapping[str, Any]

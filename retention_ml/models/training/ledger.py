@@ -13,7 +13,7 @@ import pyarrow as pa
 from retention_ml import clock
 from retention_ml.errors import UsageError
 from retention_ml.labels.cutoffs import Plan
-from retention_ml.models.training.training_set import TrainingSet
+from retention_ml.models.training.data.training_set import TrainingSet
 from retention_ml.statistics.bootstrap import Interval
 from retention_ml.statistics.metrics import Predictions
 from retention_ml.warehouse import Transaction, Warehouse

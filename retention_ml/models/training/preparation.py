@@ -15,9 +15,9 @@ from retention_ml.labels.definition import churn_definition
 from retention_ml.labels.maturity import feed, mature, newest_known
 from retention_ml.models.training import ledger, readiness
 from retention_ml.models.training.candidates import candidate
+from retention_ml.models.training.data.training_data import load_training_set
+from retention_ml.models.training.data.training_set import TrainingSet
 from retention_ml.models.training.ledger import Training
-from retention_ml.models.training.training_data import load_training_set
-from retention_ml.models.training.training_set import TrainingSet
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse

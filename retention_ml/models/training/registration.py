@@ -14,12 +14,12 @@ from retention_ml.models.promotion.decisions import Decision
 from retention_ml.models.registry.description import fit_description
 from retention_ml.models.registry.mlflow_registry import ModelVersion, Registry
 from retention_ml.models.training.candidates import BASELINE, candidate
+from retention_ml.models.training.data.sample import TrainingSample
+from retention_ml.models.training.data.training_set import TrainingSet
 from retention_ml.models.training.fit_candidate import bundle_of, tags_of, training_sample
 from retention_ml.models.training.fitting import FitContext
 from retention_ml.models.training.ledger import Fit, Training
 from retention_ml.models.training.runs import comparison_contents
-from retention_ml.models.training.sample import TrainingSample
-from retention_ml.models.training.training_set import TrainingSet
 from retention_ml.settings import Settings
 from retention_ml.statistics.metrics import Evaluation
 

@@ -16,10 +16,10 @@ from retention_ml.models.evaluation.figures.candidate import (
 )
 from retention_ml.models.evaluation.segments import label, segments
 from retention_ml.models.evaluation.side_by_side import SHOWN
+from retention_ml.models.training.data.sample import TrainingSample
+from retention_ml.models.training.data.training_set import TrainingSet
 from retention_ml.models.training.fitting import FittedModel
 from retention_ml.models.training.ledger import Training
-from retention_ml.models.training.sample import TrainingSample
-from retention_ml.models.training.training_set import TrainingSet
 from retention_ml.statistics.arrays import Bools, Floats
 from retention_ml.statistics.bootstrap import Interval
 from retention_ml.statistics.metrics import Evaluation

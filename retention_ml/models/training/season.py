@@ -9,10 +9,10 @@ counted from the first day on, long before labels of that time of the year exist
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Self
 
 import numpy as np
 
+from retention_ml.models.training.data.volumes import Volumes
 from retention_ml.statistics.arrays import Floats, Ints
 
 YEAR_DAYS = 364  # whole weeks, so that weekends fall on weekends
@@ -29,30 +29,6 @@ _SHIFT_MAX = 2.0
 _SILENCE_DAYS = 14
 # After this long most of those who come back have been seen before.
 _ACQUAINTED_DAYS = 182
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Volumes:
-    """Orders of known customers by day.
-
-    Parameters
-    ----------
-    days : array of int64, shape (n,)
-        Days since 1970-01-01, rising, with orders.
-    orders : array of float64, shape (n,)
-    repeats : array of float64, shape (n,), or None
-        Those of them by customers known from an earlier day; None where not distinguished.
-    """
-
-    days: Ints
-    orders: Floats
-    repeats: Floats | None = None
-
-    def before(self, day: int) -> Self:
-        """Those of the days before `day`."""
-        is_before = self.days < day
-        repeats = None if self.repeats is None else self.repeats[is_before]
-        return type(self)(days=self.days[is_before], orders=self.orders[is_before], repeats=repeats)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

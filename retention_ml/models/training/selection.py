@@ -35,10 +35,10 @@ from retention_ml.models.registry.mlflow_registry import ModelVersion, Registry
 from retention_ml.models.training import ledger
 from retention_ml.models.training.candidates import BASELINE
 from retention_ml.models.training.comparison import compare, is_same, limits_of
+from retention_ml.models.training.data.training_set import TrainingSet
 from retention_ml.models.training.ledger import Fit, Training
 from retention_ml.models.training.preparation import load_prepared
 from retention_ml.models.training.registration import SelectedModel, fit_final, register
-from retention_ml.models.training.training_set import TrainingSet
 from retention_ml.receipts import DecisionReceipt
 from retention_ml.settings import Settings
 from retention_ml.statistics.metrics import METRICS, Evaluation, Predictions, evaluate

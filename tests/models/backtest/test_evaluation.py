@@ -151,8 +151,8 @@ def test_the_digest_of_code_follows_imports() -> None:
     assert "retention_ml.models.training.candidates.recency" not in reached
     # What the sample, its labels and the arithmetic are made of, on whatever floor it is.
     assert {
-        "retention_ml.models.training.training_data",
-        "retention_ml.models.training.sample",
+        "retention_ml.models.training.data.training_data",
+        "retention_ml.models.training.data.sample",
         "retention_ml.labels.labels",
         "retention_ml.statistics.metrics",
     } <= reached

@@ -15,8 +15,8 @@ from retention_ml.labels.definition import churn_definition
 from retention_ml.models.bundle.bundle import Bundle
 from retention_ml.models.registry.mlflow_registry import Registry
 from retention_ml.models.training.candidates import ensemble
+from retention_ml.models.training.data.training_data import load_training_data, training_days
 from retention_ml.models.training.fitting import FitContext
-from retention_ml.models.training.training_data import load_training_data, training_days
 from retention_ml.scores.score import score
 from tests.models.conftest import Trained
 

@@ -12,8 +12,8 @@ from retention_ml.models.btyd.nbd import BetaGeoNBD
 from retention_ml.models.btyd.purchase_summary import PurchaseSummary
 from retention_ml.models.predictors.buying_process import FEATURES, BuyingProcess
 from retention_ml.models.training.candidates import bg_nbd, mbg_nbd
+from retention_ml.models.training.data.sample import TrainingSample
 from retention_ml.models.training.fitting import FitContext
-from retention_ml.models.training.sample import TrainingSample
 from retention_ml.statistics.arrays import Floats, logit
 from retention_ml.statistics.metrics import score
 from tests.worlds.btyd import simulate

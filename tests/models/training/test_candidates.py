@@ -10,8 +10,8 @@ import pytest
 
 from retention_ml.models.training import candidates
 from retention_ml.models.training.candidates import BASELINE, CANDIDATES, candidate, recency
+from retention_ml.models.training.data.sample import cross_fit, folds
 from retention_ml.models.training.fitting import FitContext, calibrate
-from retention_ml.models.training.sample import cross_fit, folds
 from retention_ml.settings import Training
 from retention_ml.statistics.arrays import logit
 from retention_ml.statistics.metrics import score

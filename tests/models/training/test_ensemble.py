@@ -16,9 +16,9 @@ from retention_ml.models.predictors.blend import Blend
 from retention_ml.models.predictors.linear import Linear
 from retention_ml.models.predictors.predictor import Predictor
 from retention_ml.models.training.candidates import ensemble, members
+from retention_ml.models.training.data.sample import TrainingSample
+from retention_ml.models.training.data.volumes import Volumes
 from retention_ml.models.training.fitting import FitContext, FittedModel
-from retention_ml.models.training.sample import TrainingSample
-from retention_ml.models.training.season import Volumes
 from retention_ml.statistics.arrays import Floats, Ints, logit
 from tests.worlds import samples
 

@@ -26,17 +26,17 @@ from retention_ml.models.backtest.run import Files, backtest
 from retention_ml.models.promotion.validate_version import unfit_reason
 from retention_ml.models.training import ledger
 from retention_ml.models.training.candidates import candidate, ensemble, members
-from retention_ml.models.training.fit_candidate import training_sample
-from retention_ml.models.training.fitting import FitContext, FittedModel
-from retention_ml.models.training.preparation import load_prepared, prepare_training
-from retention_ml.models.training.sample import TrainingSample
-from retention_ml.models.training.season import Volumes
-from retention_ml.models.training.training_data import (
+from retention_ml.models.training.data.sample import TrainingSample
+from retention_ml.models.training.data.training_data import (
     TrainingData,
     load_training_data,
     training_days,
 )
-from retention_ml.models.training.training_set import TrainingSet, assemble
+from retention_ml.models.training.data.training_set import TrainingSet, assemble
+from retention_ml.models.training.data.volumes import Volumes
+from retention_ml.models.training.fit_candidate import training_sample
+from retention_ml.models.training.fitting import FitContext, FittedModel
+from retention_ml.models.training.preparation import load_prepared, prepare_training
 from retention_ml.settings import Settings, load
 from retention_ml.statistics.arrays import Floats, Ints
 from retention_ml.statistics.bootstrap import Interval

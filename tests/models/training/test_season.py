@@ -12,7 +12,8 @@ from retention_ml.errors import UnfitModel
 from retention_ml.features.families import habits
 from retention_ml.models.predictors import seasonal
 from retention_ml.models.predictors.seasonal import Seasonal, intercept_for, log_odds_of_shift
-from retention_ml.models.training.season import YEAR_DAYS, Season, Volumes, season_ahead
+from retention_ml.models.training.data.volumes import Volumes
+from retention_ml.models.training.season import YEAR_DAYS, Season, season_ahead
 from retention_ml.statistics.arrays import Floats, Ints, sigmoid
 
 HORIZON = 28

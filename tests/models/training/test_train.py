@@ -17,9 +17,10 @@ from retention_ml.labels.definition import churn_definition
 from retention_ml.models.bundle.bundle import Bundle
 from retention_ml.models.promotion.apply import load_served_model
 from retention_ml.models.registry.mlflow_registry import Registry
-from retention_ml.models.training import selection, training_data
+from retention_ml.models.training import selection
+from retention_ml.models.training.data import training_data
+from retention_ml.models.training.data.training_set import TrainingSet, assemble
 from retention_ml.models.training.train import fit, prepare, select, train
-from retention_ml.models.training.training_set import TrainingSet, assemble
 from retention_ml.outcomes.trial.trials import trial_between
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse

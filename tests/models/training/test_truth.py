@@ -20,9 +20,9 @@ from retention_ml.models.btyd.nbd import BetaGeoNBD
 from retention_ml.models.btyd.purchase_summary import PurchaseSummary
 from retention_ml.models.predictors.buying_process import FEATURES as PROCESS_FEATURES
 from retention_ml.models.training.candidates import candidate
+from retention_ml.models.training.data.sample import TrainingSample
+from retention_ml.models.training.data.training_data import load_training_data, training_days
 from retention_ml.models.training.fitting import FitContext
-from retention_ml.models.training.sample import TrainingSample
-from retention_ml.models.training.training_data import load_training_data, training_days
 from retention_ml.settings import Settings, load
 from retention_ml.simulate import population as people_of
 from retention_ml.simulate.campaigns import Contacts

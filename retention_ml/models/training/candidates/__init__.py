@@ -5,8 +5,8 @@ from importlib import import_module
 from typing import Literal
 
 from retention_ml.errors import UsageError
+from retention_ml.models.training.data.sample import TrainingSample
 from retention_ml.models.training.fitting import FitContext, FittedModel
-from retention_ml.models.training.sample import TrainingSample
 
 BASELINE = "recency"  # what every candidate must beat
 

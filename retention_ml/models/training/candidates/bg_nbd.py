@@ -5,8 +5,8 @@ import numpy as np
 from retention_ml.errors import NotReady
 from retention_ml.models.btyd import nbd
 from retention_ml.models.predictors.buying_process import FEATURES, BuyingProcess
+from retention_ml.models.training.data.sample import TrainingSample
 from retention_ml.models.training.fitting import FitContext, FittedModel, calibrate
-from retention_ml.models.training.sample import TrainingSample
 from retention_ml.statistics.arrays import Floats
 
 

@@ -16,8 +16,8 @@ from retention_ml.models.predictors.blend import Blend, Member
 from retention_ml.models.predictors.buying_process import FEATURES as PROCESS_FEATURES
 from retention_ml.models.predictors.predictor import Predictor
 from retention_ml.models.training.candidates import members
+from retention_ml.models.training.data.sample import TrainingSample, folds
 from retention_ml.models.training.fitting import FitContext, FittedModel, calibrate
-from retention_ml.models.training.sample import TrainingSample, folds
 from retention_ml.models.training.season import season_ahead
 from retention_ml.statistics.arrays import Floats, Ints, sigmoid
 from retention_ml.statistics.metrics import mean_log_loss

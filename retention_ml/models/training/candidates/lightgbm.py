@@ -11,8 +11,8 @@ from typing import Any
 
 from retention_ml.models.predictors.trees import Trees
 from retention_ml.models.training.boosting import grow
+from retention_ml.models.training.data.sample import FOLDS, TrainingSample, cross_fit, folds
 from retention_ml.models.training.fitting import FitContext, FittedModel, Params, calibrate
-from retention_ml.models.training.sample import FOLDS, TrainingSample, cross_fit, folds
 from retention_ml.statistics.arrays import sigmoid
 from retention_ml.statistics.metrics import mean_log_loss
 

@@ -2,8 +2,8 @@
 
 from retention_ml.models.predictors.trees import Trees
 from retention_ml.models.training.boosting import grow
+from retention_ml.models.training.data.sample import TrainingSample
 from retention_ml.models.training.fitting import FitContext, FittedModel
-from retention_ml.models.training.sample import TrainingSample
 
 _ROUNDS = 100  # the default of lightgbm.train
 

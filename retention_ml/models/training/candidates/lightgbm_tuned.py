@@ -1,8 +1,8 @@
 """LightGBM tuned on the newest labelled day alone: the usual way, and the bar to clear."""
 
 from retention_ml.models.training.candidates import lightgbm
+from retention_ml.models.training.data.sample import TrainingSample
 from retention_ml.models.training.fitting import FitContext, FittedModel
-from retention_ml.models.training.sample import TrainingSample
 
 
 def fit(sample: TrainingSample, context: FitContext) -> FittedModel:

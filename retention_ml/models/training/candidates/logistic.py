@@ -3,8 +3,8 @@
 import numpy as np
 
 from retention_ml.models.predictors.linear import Linear, Normaliser, ridge_logistic
+from retention_ml.models.training.data.sample import FOLDS, TrainingSample, folds
 from retention_ml.models.training.fitting import FitContext, FittedModel, calibrate
-from retention_ml.models.training.sample import FOLDS, TrainingSample, folds
 from retention_ml.statistics.arrays import Floats, sigmoid
 from retention_ml.statistics.metrics import mean_log_loss
 

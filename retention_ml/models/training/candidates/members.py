@@ -11,8 +11,8 @@ from retention_ml.models.predictors.predictor import Predictor
 from retention_ml.models.predictors.trees import Trees
 from retention_ml.models.training.boosting import grow
 from retention_ml.models.training.candidates import bg_nbd, lightgbm
+from retention_ml.models.training.data.sample import FOLDS, TrainingSample
 from retention_ml.models.training.fitting import FitContext
-from retention_ml.models.training.sample import FOLDS, TrainingSample
 from retention_ml.statistics.arrays import Ints
 
 _PENALTY = 300.0

@@ -6,8 +6,8 @@ a test compares it with scikit-learn's.
 
 from retention_ml.models.predictors.trees import Trees
 from retention_ml.models.training.boosting import grow
+from retention_ml.models.training.data.sample import TrainingSample, cross_fit
 from retention_ml.models.training.fitting import FitContext, FittedModel, Params, calibrate
-from retention_ml.models.training.sample import TrainingSample, cross_fit
 
 PARAMS: Params = {
     "trees": 120,

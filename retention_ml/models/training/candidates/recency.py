@@ -7,8 +7,8 @@ steps so that customers within a step keep their order.
 import numpy as np
 
 from retention_ml.models.predictors.curve import Curve
+from retention_ml.models.training.data.sample import TrainingSample, cross_fit
 from retention_ml.models.training.fitting import FitContext, FittedModel, calibrate
-from retention_ml.models.training.sample import TrainingSample, cross_fit
 from retention_ml.statistics.arrays import Floats, logit
 
 FEATURE = "recency_days"

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from retention_ml.models.training.candidates import logistic
+from retention_ml.models.training.data.sample import TrainingSample
 from retention_ml.models.training.fitting import FitContext, FittedModel
-from retention_ml.models.training.sample import TrainingSample
 
 FEATURES = ("recency_days", "orders_count_365d", "revenue_cents_365d")
 

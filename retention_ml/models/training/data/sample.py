@@ -9,7 +9,7 @@ import numpy as np
 from retention_ml.errors import NotReady
 from retention_ml.models.btyd.purchase_summary import PurchaseSummary
 from retention_ml.models.predictors.predictor import Predictor
-from retention_ml.models.training.season import Volumes
+from retention_ml.models.training.data.volumes import Volumes
 from retention_ml.statistics.arrays import Floats, Ints, logit
 
 FOLDS = 4

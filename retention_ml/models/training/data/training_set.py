@@ -14,8 +14,8 @@ from retention_ml.errors import AccountingError
 from retention_ml.labels.definition import ChurnDefinition
 from retention_ml.labels.sampling import is_sampled
 from retention_ml.models.btyd.purchase_summary import PurchaseSummary
-from retention_ml.models.training.sample import TrainingSample
-from retention_ml.models.training.season import Volumes
+from retention_ml.models.training.data.sample import TrainingSample
+from retention_ml.models.training.data.volumes import Volumes
 from retention_ml.statistics.arrays import Floats, Ints
 
 _KEYS = ("as_of", "customer_id")

@@ -5,22 +5,19 @@ from dataclasses import dataclass
 from datetime import date
 from functools import partial
 
-import ibis
-import numpy as np
 import pyarrow as pa
 
 from retention_ml.clock import day_number
 from retention_ml.errors import NotReady
-from retention_ml.features.inputs import stored_inputs
 from retention_ml.features.store import read, rows_of
 from retention_ml.labels.cutoffs import learning_days
 from retention_ml.labels.definition import churn_definition
 from retention_ml.labels.maturity import feed, known_until, labels_of, newest_known
 from retention_ml.labels.sampling import sampled
-from retention_ml.models.training.purchase_histories import read_histories
-from retention_ml.models.training.sample import TrainingSample
-from retention_ml.models.training.season import Volumes
-from retention_ml.models.training.training_set import TrainingSet, assemble
+from retention_ml.models.training.data.purchase_histories import read_histories
+from retention_ml.models.training.data.sample import TrainingSample
+from retention_ml.models.training.data.training_set import TrainingSet, assemble
+from retention_ml.models.training.data.volumes import read_volumes
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
@@ -147,7 +144,7 @@ def load_training_set(
         },
         populations=populations,
         sample_share=sample_share,
-        volumes=_volumes(warehouse, day_number(as_of)),
+        volumes=read_volumes(warehouse, as_of_day=day_number(as_of)),
     )
 
 
@@ -159,22 +156,3 @@ def _populations(warehouse: Warehouse, days: Sequence[date]) -> dict[date, int]:
         zip(counted["as_of"].to_pylist(), counted["customers_count"].to_pylist(), strict=True)
     )
     return {day: int(counts.get(day, 0)) for day in days}
-
-
-def _volumes(warehouse: Warehouse, as_of_day: int) -> Volumes:
-    """Orders of known customers by day, as known at the start of a day."""
-    rows = stored_inputs([as_of_day]).customer_day
-    rows = rows.filter(rows.event_day < as_of_day, rows.known_from_day <= as_of_day)
-    netted = rows.group_by("customer_id", "event_day").aggregate(orders=rows.orders_count.sum())
-    bought = netted.filter(netted.orders > 0)
-    bought = bought.mutate(first_day=bought.event_day.min().over(group_by="customer_id"))
-    repeats = ibis.ifelse(bought.event_day > bought.first_day, bought.orders, 0)
-    by_day = bought.group_by("event_day").aggregate(
-        orders=bought.orders.sum().cast("int64"), repeats=repeats.sum().cast("int64")
-    )
-    table = warehouse.read(by_day).sort_by("event_day")
-    return Volumes(
-        days=table["event_day"].to_numpy().astype(np.int64),
-        orders=table["orders"].to_numpy().astype(np.float64),
-        repeats=table["repeats"].to_numpy().astype(np.float64),
-    )

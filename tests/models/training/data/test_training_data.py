@@ -10,7 +10,7 @@ from retention_ml.clock import day_number
 from retention_ml.features.build import ensure
 from retention_ml.features.store import rows_of
 from retention_ml.labels.sampling import is_sampled, sampled
-from retention_ml.models.training.training_data import (
+from retention_ml.models.training.data.training_data import (
     load_training_data,
     load_training_set,
     training_days,

@@ -10,7 +10,7 @@ from retention_ml.clock import day_number
 from retention_ml.features.inputs import stored_inputs
 from retention_ml.features.roll_up import roll_up
 from retention_ml.models.btyd.purchase_summary import PurchaseSummary
-from retention_ml.models.training.purchase_histories import purchase_histories, read_histories
+from retention_ml.models.training.data.purchase_histories import purchase_histories, read_histories
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 from tests.features import oracle
