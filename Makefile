@@ -97,8 +97,9 @@ chaos: export RETENTION_CHAOS_KILLS := 40
 chaos: setup ## kill -9 at every failpoint and at random moments; nothing lost, doubled or half-published
 	@$(MAKE) --no-print-directory -s run-tests ARGUMENTS="tests/chaos tests/flow"
 
-docs: setup ## check that every setting, table and command is documented
-	@$(MAKE) --no-print-directory -s run-tests ARGUMENTS="tests/house -k docs"
+docs: setup ## write the generated pages anew: docs/features.md and docs/tables.md
+	$(BIN)/python -m retention_ml.features.document
+	$(BIN)/python -m tests.reports.write_tables_page
 
 clean: ## remove caches; data, models and .venv stay
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage build dist

@@ -1,4 +1,4 @@
-"""Features: the roll-up, one day, twelve days, and DuckDB against Postgres on one definition.
+"""Features: the rollup, one day, twelve days, and DuckDB against Postgres on one definition.
 
 `python -m benchmarks.features [--customers N] [--days N]`
 """
@@ -54,7 +54,7 @@ def measure(*, customers: int = 40_000, days: int = 540) -> list[Line]:
 
         lines = [
             Line(
-                what="roll-up of everything",
+                what="full rollup",
                 rows=rows,
                 seconds=timed(lambda: roll_up(warehouse, settings=settings)),
             )

@@ -61,7 +61,7 @@ def show(title: str, lines: Sequence[Line], note: str = "") -> None:
     table.add_column("what", overflow="fold")
     for name in ("rows", "seconds", "rows/s"):
         table.add_column(name, justify="right")
-    table.add_column("against, in the same run", overflow="fold")
+    table.add_column("compared, in the same run", overflow="fold")
     for line in lines:
         ratio = "" if line.times_faster is None else f"{line.times_faster:.1f} × {line.against}"
         table.add_row(

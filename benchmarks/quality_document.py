@@ -1,7 +1,7 @@
 """`docs/quality.md` from the reports of the quality benchmark: every figure in it was measured.
 
-`python -m benchmarks.quality_document [FOLDER]` writes it anew from reports that are there. What
-stands below the last heading, "Shops with known ground truth", is written by hand and stays.
+`python -m benchmarks.quality_document [FOLDER]` rewrites it from existing reports. The section
+"Shops with known ground truth" at the end is written by hand and left as it is.
 """
 
 import argparse
@@ -35,7 +35,7 @@ _METRICS = {
     "brier": "Brier",
     "ece": "ECE",
     "lift_at_10": "lift at 10 %",
-    "lift_at_10_of_best": "of possible",
+    "lift_at_10_of_best": "of best possible",
 }
 _PAIRED = {"roc_auc": "ROC AUC", "log_loss": "log loss", "brier": "Brier", "ece": "ECE"}
 _DRAWN = ("mbg_nbd", "lightgbm_tuned")
@@ -78,14 +78,14 @@ def text(documents: Mapping[str, Document]) -> str:
     parts = [
         "# Prediction quality",
         "Written by `make benchmark-quality` (the last section is written by hand). "
-        "Every figure was measured by `retention backtest`: for each day a model learns only from "
-        "what was known at the start of that day, predicts the customers active then, and is "
-        "judged by what they did afterwards. All data sets are run with the same code and the same "
+        "Every figure was measured by `retention backtest`: for each day a model is trained only on "
+        "what was known at the start of that day, predicts for the customers active then, and is "
+        "evaluated on what they did afterwards. All data sets use the same code and the same "
         "settings; only the churn definition and the time zone differ.",
         "Figures are means over the days of a task. Intervals are 95 % by bootstrap over customers, "
         "the same resampled customers for all models and days, so that differences are paired. "
-        "Chance adds to the ECE of every resample; the mean of what it adds is taken off. "
-        "Absolute figures belong to their shops and months; compare models within a task.",
+        "Chance inflates the ECE of every resample; the mean of that excess is subtracted. "
+        "Absolute figures depend on shop and month; compare models within a task.",
         "## Summary",
         "ROC AUC / log loss / ECE:",
         _summary(documents),
@@ -101,7 +101,7 @@ def text(documents: Mapping[str, Document]) -> str:
         "## Settings",
         _settings(documents),
         "## Commands",
-        "All of it: `make benchmark-quality`. A single task, on a warehouse that holds its data:",
+        "All tasks: `make benchmark-quality`. A single task, on a warehouse with its data:",
         "\n".join(f"```\n{_command(name, document)}\n```" for name, document in documents.items()),
     ]
     for name, document in documents.items():
@@ -156,7 +156,7 @@ def _against(documents: Mapping[str, Document], metric: str) -> str:
 
 
 def _targets(documents: Mapping[str, Document]) -> str:
-    """What is demanded and aimed for, beside what was measured."""
+    """Measured values with the required and the target ones."""
     metrics = [
         document["models"][document["reference"]]["metrics"] for document in documents.values()
     ]
@@ -194,7 +194,7 @@ def _targets(documents: Mapping[str, Document]) -> str:
             f"highest .030: {_reached(max(ece) <= 0.0305)}",
         ],
     ]
-    return _table(["", "measured", "demanded", "aimed for"], rows)
+    return _table(["", "measured", "required", "target"], rows)
 
 
 def _reached(is_reached: Any) -> str:
@@ -216,13 +216,13 @@ def _time(documents: Mapping[str, Document]) -> str:
         f"{np.mean([day['fit']['rows_count'] for day in _days(document, document['reference'])]):,.0f}"
         for document in documents.values()
     ]
-    rows.append(["rows to train on", *sizes])
+    rows.append(["training rows", *sizes])
     rows.append(
         ["whole backtest, minutes", *(_minutes(document["run"]) for document in documents.values())]
     )
     return (
-        "Seconds of a fit, mean over the days, one thread beside another fit. The whole backtest "
-        "builds features, fits, predicts and judges:\n\n"
+        "Seconds per fit, mean over the days, one thread with another fit running. The whole "
+        "backtest builds features, fits, predicts and evaluates:\n\n"
         + _table(["", *(_title(name) for name in documents)], rows)
     )
 
@@ -230,12 +230,12 @@ def _time(documents: Mapping[str, Document]) -> str:
 def _minutes(run: Document) -> str:
     """Wall time of a run that did all of its work itself."""
     if run["kept"]:
-        return f"– ({run['kept']} of {run['kept'] + run['fitted']} fits kept from before)"
+        return f"– ({run['kept']} of {run['kept'] + run['fitted']} fits reused)"
     return f"{run['seconds'] / 60:.1f} with {run['workers']} processes"
 
 
 def _settings(documents: Mapping[str, Document]) -> str:
-    """The training settings and versions behind the figures, once for each that differ."""
+    """The training settings and versions behind the figures, once per distinct set."""
     titles_by_settings: dict[str, list[str]] = {}
     for name, document in documents.items():
         training = document["settings"]["training"]
@@ -308,7 +308,7 @@ def _task(name: str, document: Document) -> list[str]:
             ],
         ),
         f"![quality by day]({DOCUMENT.stem}/{name}_over_time.png)",
-        "By customer; thirds are those of each day:",
+        "By segment; thirds are computed per day:",
         _table(
             ["segment", "predictions", "churn rate", "model", "predicted", "ROC AUC", "ECE"],
             [

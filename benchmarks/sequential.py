@@ -34,7 +34,7 @@ def worse(rng: np.random.Generator, days: Ints, noise: float = 0.3) -> Forecasts
     return true, sigmoid(logit(true) + noise * rng.standard_normal(len(days))), true
 
 
-def worse_by_little(rng: np.random.Generator, days: Ints) -> Forecasts:
+def slightly_worse(rng: np.random.Generator, days: Ints) -> Forecasts:
     """A third of that noise."""
     return worse(rng, days, 0.1)
 
@@ -46,7 +46,7 @@ def identical(rng: np.random.Generator, days: Ints) -> Forecasts:
 
 
 def equally_good(rng: np.random.Generator, days: Ints) -> Forecasts:
-    """The truth lies half-way between the two: no difference is to be expected of anybody."""
+    """The truth is half-way between the two: the expected difference is zero for everybody."""
     champion, challenger, _ = worse(rng, days)
     return champion, challenger, (champion + challenger) / 2
 
@@ -65,7 +65,7 @@ def better(rng: np.random.Generator, days: Ints) -> Forecasts:
 
 
 def better_by_half(rng: np.random.Generator, days: Ints) -> Forecasts:
-    """The truth lies three quarters of the way to the challenger: half the advantage."""
+    """The truth is three quarters of the way to the challenger: half the advantage."""
     champion, challenger, _ = better(rng, days)
     return champion, challenger, champion + 0.75 * (challenger - champion)
 
@@ -82,7 +82,7 @@ def one_season(rng: np.random.Generator, days: Ints) -> Forecasts:
 
 WORLDS: tuple[World, ...] = (
     worse,
-    worse_by_little,
+    slightly_worse,
     identical,
     equally_good,
     equally_good_by_season,
@@ -108,7 +108,7 @@ class Trial:
 
     @property
     def is_lost(self) -> bool:
-        """Whether the challenger was at some look found worse."""
+        """Whether the challenger was decided to be worse at some look."""
         return any(look.e_worse >= 1 / ERROR_RATE for look in self.looks)
 
 
@@ -194,7 +194,8 @@ def main() -> None:
         f"{arguments.days} daily looks, error rate {ERROR_RATE:.0%}\n"
     )
     print(
-        "| world | wins | found worse | day won (half, nine in ten) | interval misses below, above | z-test wins |"
+        "| world | wins | decided worse | won by day (50 %, 90 %) "
+        "| interval misses below, above | z-test wins |"
     )
     print("|---|---|---|---|---|---|")
     for world in WORLDS:
@@ -216,12 +217,12 @@ def main() -> None:
             f"| {below:.1%}, {above:.1%} | {naive:.1%} |",
             flush=True,
         )
-    print("\nForecast from the probabilities alone:")
-    for world, truth in ((better, 1.0), (better_by_half, 0.75), (worse_by_little, 1.0)):
+    print("\nExpected from the probabilities alone:")
+    for world, truth in ((better, 1.0), (better_by_half, 0.75), (slightly_worse, 1.0)):
         print(
             f"- {world.__name__.replace('_', ' ')}: {plan(world, truth=truth, **size).assumption}"
         )
-    print("\nCustomers until the better challenger has won, median:")
+    print("\nCustomers until the better challenger wins, median:")
     for name, needed in customers_needed(min(arguments.streams, 200)).items():
         print(f"- {name}: {needed:,.0f}")
     started = perf_counter()
@@ -229,7 +230,7 @@ def main() -> None:
     drawn = perf_counter()
     plan(better, **size)
     print(
-        f"\nA million customers, 200 looks, with drawing them: {drawn - started:.1f} s; "
+        f"\nA million customers, 200 looks, including drawing them: {drawn - started:.1f} s; "
         f"a plan from 20,000: {perf_counter() - drawn:.1f} s"
     )
 

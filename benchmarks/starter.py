@@ -37,6 +37,7 @@ from retention_ml.models.training.data.purchase_histories import read_histories
 from retention_ml.models.training.data.sample import TrainingSample
 from retention_ml.models.training.data.training_data import load_training_set
 from retention_ml.models.training.data.training_set import TrainingSet
+from retention_ml.models.training.fitting import FitContext
 from retention_ml.settings import PROJECT
 from retention_ml.simulate import simulate
 from retention_ml.statistics.arrays import Floats, Ints, sigmoid
@@ -319,10 +320,9 @@ def train(shops: Sequence[Shop], *, as_ranks: bool = False) -> str:
             features=(),
         ),
         PARAMS,
+        FitContext(seed=SEED, threads=1),
         rounds=ROUNDS,
-        seed=SEED,
-        threads=1,
-    )
+    ).texts[0]
 
 
 def _some(count: int, key: tuple[int, ...]) -> Ints:

@@ -11,69 +11,70 @@ _TEXT = """# Starter model ({version})
 
 Written by `python -m benchmarks.starter`; every figure is measured by it.
 
-**What it is.** Small boosted trees learnt from the customers of other shops: Online Retail II
+**What it is.** Small boosted trees trained on the customers of other shops: Online Retail II
 (wholesale gifts), CDNOW (music), Complete Journey (groceries), and two shops made by
-`retention simulate`, one of them with a click-stream, which count a quarter each. It scores a shop
-that has no model of its own yet. It holds no row of any shop: only thresholds and leaf values.
+`retention simulate`, one of them with a click-stream, with a weight of a quarter each. It scores a
+shop that has no model of its own yet. It contains no row of any shop: only thresholds and leaf
+values.
 
-**What it reads.** Nine features that follow from purchase days alone: how long ago the last and
-the first purchase day were, the gaps between them, and how many there were. Times are counted in
-outcome windows (`lead_days` + `horizon_days`), and recency also as a share of tenure. So one model
-serves a grocer and a furniture shop, and any churn definition. Gaps may be missing; nothing else
-about a customer is read.
+**Inputs.** Nine features derived from purchase days alone: time since the last and the first
+purchase day, the gaps between purchase days, and their number. Times are measured in outcome
+windows (`lead_days` + `horizon_days`), and recency also as a share of tenure. So one model serves a
+grocer and a furniture shop, and any churn definition. Gaps may be missing; it uses nothing else
+about a customer.
 
-**What it is not.** It is not calibrated for the shop it scores: nothing that shop's customers did
-afterwards was ever compared with it. Its probabilities have the level of the shops it learnt from.
-Trust the order of the customers; take the level with the error that the table shows.
+**What it is not.** It is not calibrated for the shop it scores: its predictions were never compared
+with that shop's outcomes. Its probabilities have the base rate of the shops it was trained on.
+Trust the ranking of customers; expect the probabilities to be off as the table shows.
 
-## Measured, each shop left out
+## Results, each shop held out
 
-The shop in the row was left out of the learning altogether; the two simulated shops were left out
+The shop in the row was held out of training entirely; the two simulated shops were held out
 together. `own MBG/NBD` is that shop's own buying process, fitted on the purchases known on the
 same day. ROC AUC, means over days, with 95 % intervals by bootstrap over customers; the difference
-is paired. `predicted` and `churned` are mean rates, ECE is the starter's.
+is paired. `predicted` and `churned` are mean rates, ECE is that of the starter.
 
 {table}
 
 Mean of the first four rows: {mean}.
 
-"New" rows stand 45 to 90 days after the shop's first order, the simulated ones at four days from
-September to June. On simulated shops the buying process is nearly the process that made the data.
+"New" rows are 45 to 90 days after the shop's first order, the simulated ones on four days from
+September to June. On simulated shops the buying process is almost the one that generated the data.
 In a shop's first weeks its own buying process may rank better than the starter.
 
 ## Rank features, tried and not shipped
 
-Learnt from the same shops and days, but from ranks of {ranked} features within the day:
+Trained on the same shops and days, but on ranks of {ranked} features within the day:
 {ranks}.
-Ranks lose how long a silence is beside the window asked about.
+Ranks lose how long a gap is relative to the outcome window.
 
-## Joined with the shop's own buying process, tried and not shipped
+## Combined with the shop's own buying process, tried and not shipped
 
 Mean of the starter's and MBG/NBD's log-odds, ROC AUC (ECE):
 {both}.
-The process would have to be fitted anew for every scoring, so that no digest could name the model
+The process would have to be refitted for every scoring, so no digest could identify the model
 beforehand.
 
-## Chosen on what
+## Selection
 
 The nine features and the settings of the trees were chosen among some seventy variants by the
-first four rows, each shop left out, so the figures of those rows are a little kind. The other rows
-were looked at and decided nothing.
+first four rows, each shop held out, so the figures of those rows are slightly optimistic. The other
+rows were looked at but did not decide anything.
 
 ## Base rates
 
-Mean share of customers active in the last 90 days who stayed away, over the three real shops, by
-days of the window: {base_rate}.
+Mean churn rate of customers active in the last 90 days, over the three real shops, by days of the
+window: {base_rate}.
 
 ## Limits
 
-- Three real shops are few. A shop unlike all of them (subscriptions, tickets, one purchase in years)
-  may be ranked worse than by its own recency.
-- In the weeks after the first order everybody looks new: the level is furthest off there.
-- Baskets, returns and products are not read: they made the order worse in shops left out. Clicks and
-  campaigns are not read either: with one real shop or none that has them, nobody could tell whether
-  what they mean carries over.
-- It never learns from the shop. A model of the shop's own takes over once one is promoted.
+- Three real shops are few. In a shop unlike all of them (subscriptions, tickets, one purchase in
+  years) it may rank worse than that shop's recency.
+- In the weeks after the first order everybody looks new: probabilities are furthest off then.
+- Baskets, returns and products are not used: they made the ranking worse in held-out shops. Clicks
+  and campaigns are not used either: at most one real shop has them, so it cannot be shown that
+  their effects carry over.
+- It is never retrained on the shop. A model of the shop's own takes over once one is promoted.
 """
 
 

@@ -1,16 +1,16 @@
 """
-Starts `ingest_deliveries` when complete files lie in the watched folder.
+Starts `ingest_deliveries` when complete files are in the watched folder.
 
 **Reads** `<home>/inbox/<source>/` (live files) and `<home>/inbox/<source>/history/` (historical
-imports). A file is complete when its size did not change between two looks, five seconds apart;
-names that begin with a dot or end with `.part` are left alone.
+imports). A file is complete when its size is the same at two checks, five seconds apart; names
+that begin with a dot or end with `.part` are ignored.
 
-**Starts** one run of `ingest_deliveries`, which takes all that is complete. What comes in now was
-not yet known at the start of today, so the run is for the next day: features and scores of that
-day follow at once and are made again at midnight.
+**Starts** one run of `ingest_deliveries`, which ingests all complete files. Files that arrive now
+were not known at the start of today, so the run is for the next day: features and scores of that
+day follow immediately and are computed again at midnight.
 
-**On failure** nothing was touched: the files still lie in the inbox. Clear the failed task, or let
-the nightly run of `ingest_deliveries` take them.
+**On failure** nothing was changed: the files are still in the inbox. Clear the failed task, or let
+the nightly run of `ingest_deliveries` ingest them.
 """
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator

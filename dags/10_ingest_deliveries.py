@@ -1,19 +1,19 @@
 """
-Brings delivered files into the warehouse: land → stage → check → curate, per source.
+Loads delivered files into the warehouse: land → stage → check → curate, per source.
 
-**Reads** the files named by the run (`source`, `files`, `history`), otherwise what lies complete in
-the inbox. **Writes** `raw` (ledger), `staging` (scratch), `quarantine.rows` (rows that cannot be used,
-with the reason), `quality.results`, `curated`. **Hands over** `curated` for the run's day, also
-when nothing new came: the day's features and scores are due either way.
+**Reads** the files named by the run (`source`, `files`, `history`), otherwise the complete files in
+the inbox. **Writes** `raw` (ledger), `staging` (scratch), `quarantine.rows` (rejected rows with the
+reason), `quality.results`, `curated`. **Hands over** `curated` for the run's day, even if nothing
+new arrived: the day's features and scores are due either way.
 
-**Again?** Always safe: files are known by their content, a file delivered twice changes nothing.
-**Backfill** makes features and scores of past days again and leaves the inbox alone.
+**Again?** Always safe: files are identified by content, a file delivered twice changes nothing.
+**Backfill** rebuilds features and scores of past days and leaves the inbox alone.
 
 **On failure**
-- `check` held the batch: read the report it names; correct the file or the source description,
+- `check` held the batch: read the report it names; correct the file or the source description and
   deliver again. Nothing of the batch was curated.
 - `land` or `stage` refused a file: the message says what was expected and what was found.
-- the warehouse did not answer: the task tries again by itself; then see `retention doctor`.
+- the warehouse did not answer: the task is retried; if it still fails, see `retention doctor`.
 """
 
 from pathlib import Path

@@ -1,11 +1,11 @@
 """
-Computes every active customer's features as they stood at the start of a day.
+Computes every active customer's features as of the start of a day.
 
 **Reads** `curated` as known at the day. **Writes** `features` (rollups, `customer_daily`).
 **Hands over** `features.customer_daily` for the day. It starts when `ingest_deliveries` hands over
 the same day.
 
-**Again?** Always safe: the same day gives the same digest, whatever came in since.
+**Again?** Always safe: the same day gives the same digest, whatever was loaded since.
 
 **On failure** the message says what is missing. Skipped means that nobody ordered within the
 active window before that day: check that the feed is alive.

@@ -2,16 +2,16 @@
 Trains the candidates when a training is due, and compares the best one with the champion.
 
 **Reads** `features`, outcomes from `curated`. **Writes** candidates to MLflow, the alias
-`challenger` if no challenger is on trial, and `models` (trainings, evaluations, promotions). **Hands
-over** `models.champion` for the day if a new champion was made, so that the day is scored with it.
+`challenger` if no challenger is on trial, and `models` (trainings, evaluations, promotions).
+**Hands over** `models.champion` for the day if there is a new champion, so that it scores the day.
 
-It looks every day whether `[training] every_days` have passed since the last training, or drift
-was alerted since; a run started by hand with `force` trains at once.
+It checks every day whether `[training] every_days` have passed since the last training, or a drift
+alert was sent since; a run started by hand with `force` trains immediately.
 
 **Again?** Safe: a training of the same day on the same data is the same training.
 
-**On failure** the champion stays what it was. `prepare` is skipped with a report when the data
-cannot carry a model yet: it says what is missing and which setting would change that.
+**On failure** the champion stays. `prepare` is skipped with a report when there is too little data
+for a model: it says what is missing and which setting would change that.
 """
 
 from airflow.sdk import PartitionedAssetTimetable, dag, get_current_context, task

@@ -3,20 +3,20 @@ Scores every active customer of a day with the champion and publishes the risk t
 
 **Reads** `features.customer_daily` of the day, the champion (and, in shadow, the challenger).
 **Writes** `scores` (snapshot, reasons, tiers, transitions). `publish` audits the snapshot and flips
-the pointer in one transaction: readers of `reports` see the previous or the new one, nothing
-between. **Hands over** `scores.customer_daily` for the day.
+the pointer in one transaction: readers of `reports` see either the previous or the new one.
+**Hands over** `scores.customer_daily` for the day.
 
-It starts when the day's features are there, and again when a training of the day made a new
-champion. One day at a time: a customer's tier goes on from the day before.
+It starts when the day's features are ready, and again when a training of the day made a new
+champion. One day at a time: a customer's tier depends on the day before.
 
-**Again?** Always safe; the day's scores are replaced at once or not at all, history is kept.
+**Again?** Always safe; the day's scores are replaced completely or not at all, history is kept.
 
-**No champion yet?** The starter model that came with the library scores; its receipt says that it
-is not calibrated for this shop (docs/starter.md). With `scoring.starter = false` the task is skipped.
+**No champion yet?** The starter model shipped with the library scores; its receipt says that it is
+not calibrated for this shop (docs/starter.md). With `scoring.starter = false` the task is skipped.
 
-**On failure** the scores published before stay up. `publish` refused: `scores.audits` says which
-audit failed and what it observed. **Late?** Scores that are not published
-`monitoring.publish_hours_max` after the run was queued raise an alert.
+**On failure** the previous scores stay up. `publish` refused: `scores.audits` says which audit
+failed and what it observed. **Late?** Scores not published `monitoring.publish_hours_max` after the
+run was queued raise an alert.
 """
 
 from airflow.sdk import PartitionedAssetTimetable, dag, get_current_context, task

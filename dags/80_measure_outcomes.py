@@ -1,20 +1,20 @@
 """
-Measures what became of earlier scores, decides trials of challengers, and watches for drift.
+Compares earlier scores with outcomes, decides trials of challengers, and monitors drift.
 
 **Reads** `scores` whose outcome window has closed by the day, `features` of the day, outcomes and
 campaign contacts from `curated`. **Writes** `outcomes` (performance, trials, looks, comparisons,
 drift), `models.promotions` and the aliases in MLflow, `ops.alerts`. It starts when the day's
-scores are published. **Hands over** nothing: what was decided is served from the next scoring on.
+scores are published. **Hands over** nothing: decisions take effect from the next scoring on.
 
 With `promotion.mode = "approval"` a challenger that has won waits for a person: *Required Actions*
-on Airflow's page. A no ends the trial; no answer within `promotion.approval_hours`
-leaves all as it is, and the next look asks again. While one question waits, the following days are
-measured and watched, but nobody is asked a second time. Every answer stands in the ledger.
+in Airflow's UI. A rejection ends the trial; no answer within `promotion.approval_hours` changes
+nothing, and the next look asks again. While one question is open, the following days are measured
+and monitored, but no second question is asked. Every answer is recorded in the ledger.
 
 **Again?** Always safe: a day's look is the same look, and a decision is taken once.
 
-**On failure** the champion stays what it was. `alert` failed: a channel did not take the alert; it
-stands in the log and in `ops.alerts`. `decide` skipped: the question of another day is still open.
+**On failure** the champion stays. `alert` failed: a channel did not accept the alert; it is in the
+log and in `ops.alerts`. `decide` skipped: the question of another day is still open.
 """
 
 from airflow.providers.standard.operators.empty import EmptyOperator

@@ -1,13 +1,13 @@
 """
-Looks every morning whether scores came at all, also when nothing else ran.
+Checks every morning that scores were published, even if nothing else ran.
 
-**Reads** what is published. **Writes** `ops.alerts`. It goes through the same door as the watch
-in `measure_outcomes`, but by the clock: where deliveries, features or scoring stand still, no
-hand-over would start it, and that is what has to be noticed.
+**Reads** what is published. **Writes** `ops.alerts`. It runs the same door as `watch`
+in `measure_outcomes`, but on a schedule: if deliveries, features or scoring stop, no hand-over
+starts it, and exactly that has to be detected.
 
 **Again?** Always safe: an alert of a day is raised once.
 
-**On failure** `alert` failed: a channel did not take the alert; it stands in the log and in
+**On failure** `alert` failed: a channel did not accept the alert; it is in the log and in
 `ops.alerts`. `watch` failed: the warehouse does not answer, see `retention doctor`.
 """
 

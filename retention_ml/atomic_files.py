@@ -1,6 +1,5 @@
 """Files that appear complete or not at all: written beside their place, then renamed."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,9 +31,6 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def write_text(path: Path, text: str, *, mode: int = 0o666) -> None:
     """Write a text file in UTF-8, as `replacing` does; `mode` is masked by the umask."""
-
-    def create(name: str, flags: int) -> int:
-        return os.open(name, flags, mode)
-
-    with replacing(path) as new, open(new, "x", encoding="utf-8", opener=create) as file:
-        file.write(text)
+    with replacing(path) as new:
+        new.touch(mode=mode, exist_ok=False)
+        new.write_text(text, encoding="utf-8")

@@ -6,7 +6,6 @@ Templates stay beside the package that renders them, in its folder `pages`.
 import base64
 from collections.abc import Callable
 from datetime import datetime
-from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -34,7 +33,8 @@ def environment(package: str, **filters: Callable[..., Any]) -> Environment:
         lstrip_blocks=True,
     )
     result.filters.update(count=count, moment=moment, **filters)
-    result.globals["style"] = _style()
+    style = files("retention_ml").joinpath("pages.css").read_text(encoding="utf-8")
+    result.globals["style"] = style
     return result
 
 
@@ -55,8 +55,3 @@ def moment(at: datetime | None) -> str:
 def inline_png(png: bytes) -> str:
     """The address of a picture that stands inside the page."""
     return "data:image/png;base64," + base64.b64encode(png).decode()
-
-
-@cache
-def _style() -> str:
-    return files("retention_ml").joinpath("pages.css").read_text(encoding="utf-8")

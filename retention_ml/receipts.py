@@ -7,6 +7,8 @@ from typing import Any
 
 from retention_ml.errors import AccountingError
 
+_COUNTS = ("read", "written", "quarantined", "duplicates")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoorReceipt:
@@ -81,12 +83,7 @@ class Receipt(DoorReceipt):
     @property
     def counts(self) -> dict[str, int]:
         """`read`, `written`, `quarantined` and `duplicates`."""
-        return {
-            "read": self.read,
-            "written": self.written,
-            "quarantined": self.quarantined,
-            "duplicates": self.duplicates,
-        }
+        return {name: getattr(self, name) for name in _COUNTS}
 
     def __str__(self) -> str:
         return (

@@ -2,23 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
 
-from retention_ml.cli.days import Every, First, Last, day_range
-from retention_ml.cli.frame import (
-    Json,
-    console,
-    day,
-    note,
-    opened,
-    print_json,
-    print_table,
-)
+from retention_ml.cli.days import Every, First, Last, days_named
+from retention_ml.cli.frame import Json, console, errors, note, opened, print_json, print_table
+from retention_ml.cli.tables import format_interval
 from retention_ml.errors import UsageError
 from retention_ml.settings import Churn, Settings
 
@@ -86,7 +78,7 @@ def backtest(
             receipt = run(
                 warehouse,
                 settings=settings,
-                days=_days(as_of, first, last, every),
+                days=days_named(as_of, first, last, every),
                 files=Files(
                     report=report, predictions=predictions, html=html or report.with_suffix(".html")
                 ),
@@ -98,14 +90,6 @@ def backtest(
             print_json(receipt.to_dict())
             return
         _show(receipt.to_dict(), report)
-
-
-def _days(as_of: list[str] | None, first: str | None, last: str | None, every: str) -> list[date]:
-    if as_of and not (first or last):
-        return [day(text) for text in as_of]
-    if first and last and not as_of:
-        return day_range(first, last, every)
-    raise UsageError("Name days with --as-of, once for each, or a range with --from and --to.")
 
 
 def _with(settings: Settings, **changes: int | None) -> Settings:
@@ -125,13 +109,8 @@ def _with(settings: Settings, **changes: int | None) -> Settings:
 @contextmanager
 def _progress() -> Iterator[Callable[[int, int, str], None]]:
     """A bar while jobs are done, on a terminal only."""
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    errors = Console(stderr=True, highlight=False)
-    if not errors.is_terminal:
-        yield lambda *_: None
-        return
     with Progress(
         TextColumn("Backtest"),
         BarColumn(),
@@ -140,6 +119,7 @@ def _progress() -> Iterator[Callable[[int, int, str], None]]:
         TextColumn("{task.description}"),
         console=errors,
         transient=True,
+        disable=not errors.is_terminal,
     ) as bar:
         task = bar.add_task("", total=None)
         yield lambda done, total, what: bar.update(
@@ -157,14 +137,13 @@ def _show(receipt: dict[str, Any], report: Path) -> None:
         f"{len(task['as_of'])} day(s) from {task['as_of'][0]} to {task['as_of'][-1]}, active "
         f"{definition['active_days']} days, horizon {definition['horizon_days']} days, "
         f"{receipt['read']:,} customers and days, churn rate {task['churn_rate']:.2f}; "
-        f"{receipt['fitted']} fits, {receipt['kept']} kept from before, {receipt['seconds']:.0f} s.",
-        markup=False,
+        f"{receipt['fitted']} fits, {receipt['kept']} kept from before, {receipt['seconds']:.0f} s."
     )
     print_table(
         "Means over the days (95 % intervals over customers)",
         ("model", *_SHOWN.values()),
         [
-            (name, *(_interval(model["metrics"][metric], ".3f") for metric in _SHOWN))
+            (name, *(format_interval(model["metrics"][metric], ".3f") for metric in _SHOWN))
             for name, model in document["models"].items()
         ],
     )
@@ -174,17 +153,8 @@ def _show(receipt: dict[str, Any], report: Path) -> None:
             f"{document['reference']} minus each other, paired",
             ("model", *(_SHOWN[metric] for metric in paired)),
             [
-                (name, *(_interval(figure, "+.4f") for figure in figures.values()))
+                (name, *(format_interval(figure, "+.4f") for figure in figures.values()))
                 for name, figures in document["differences"].items()
             ],
         )
     note(f"The report is {receipt['html']}; every figure is in {report}.")
-
-
-def _interval(figure: dict[str, float | None], style: str) -> str | None:
-    value, lower, upper = figure["value"], figure["lower"], figure["upper"]
-    if value is None:
-        return None
-    if lower is None or upper is None:
-        return f"{value:{style}}"
-    return f"{value:{style}} [{lower:{style}}, {upper:{style}}]"

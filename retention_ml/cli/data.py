@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from retention_ml.cli.days import Every, First, Last, day_range
+from retention_ml.cli.days import Every, First, Last, days_named
 from retention_ml.cli.frame import (
     Json,
     command,
     console,
-    day,
     note,
     opened,
     print_json,
     print_mapping,
+    print_rows,
     print_table,
     working,
 )
@@ -35,7 +35,6 @@ _NAME_CHARACTERS = 60
 Source = Annotated[
     str, typer.Option("--source", help="Name of a file under sources/, without .toml.")
 ]
-Files = Annotated[list[Path], typer.Argument(exists=False, help="Delivered files.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -54,15 +53,11 @@ def sources_list(as_json: Json = False) -> None:
 
         names = sorted(path.stem for path in settings.sources.glob("*.toml"))
         rows = [
-            (name, feed_name, ", ".join(feed.files), feed.table)
+            {"source": name, "feed": feed_name, "files": ", ".join(feed.files), "table": feed.table}
             for name in names
             for feed_name, feed in load_source(settings.sources, name).feeds.items()
         ]
-        if as_json:
-            keys = ("source", "feed", "files", "table")
-            print_json([dict(zip(keys, row, strict=True)) for row in rows])
-        else:
-            print_table("Sources", ("source", "feed", "files", "table"), rows)
+        print_rows("Sources", rows, as_json=as_json)
 
 
 @_sources.command("check")
@@ -79,19 +74,18 @@ def sources_check(
         if as_json:
             print_json(result)
             return
-        findings = result.pop("findings")
-        kinds = result.pop("kinds")
-        remark = result.pop("remark")
-        columns, unread = result.pop("columns"), result.pop("columns_not_read")
-        passed_over = set(unread)
+        findings, kinds, remark, columns, unread = map(
+            result.pop, ("findings", "kinds", "remark", "columns", "columns_not_read")
+        )
+        skipped = set(unread)
         shown = {
             "columns": len(columns),
-            "columns_read": _shortened([name for name in columns if name not in passed_over]),
+            "columns_read": _shortened([name for name in columns if name not in skipped]),
             "columns_not_read": _shortened(unread),
         }
         print_mapping(f"{file.name} as {source}", {**result, **shown, "kinds": kinds})
         if remark:
-            console.print(remark, markup=False)
+            console.print(remark)
         if findings:
             print_table(
                 "Rows that would go to quarantine",
@@ -104,7 +98,7 @@ def sources_check(
 
 
 def ingest(
-    files: Files,
+    files: Annotated[list[Path], typer.Argument(help="Delivered files.")],
     source: Source,
     history: Annotated[
         bool,
@@ -132,15 +126,7 @@ def quarantine_list(as_json: Json = False) -> None:
     with opened(as_json) as (warehouse, settings):
         from retention_ml.reports.read import quarantine_summary
 
-        rows = quarantine_summary(warehouse, settings)
-        if as_json:
-            print_json(rows)
-        else:
-            print_table(
-                "Quarantine",
-                tuple(rows[0]) if rows else (),
-                [tuple(row.values()) for row in rows],
-            )
+        print_rows("Quarantine", quarantine_summary(warehouse, settings), as_json=as_json)
 
 
 @_quarantine.command("show")
@@ -156,14 +142,7 @@ def quarantine_show(
 
         _check_filter(warehouse, settings, source=source, reason=reason)
         rows = quarantined_rows(warehouse, reason=reason, source=source, limit=limit)
-        if as_json:
-            print_json(rows)
-        else:
-            print_table(
-                "Quarantined rows",
-                tuple(rows[0]) if rows else (),
-                [tuple(row.values()) for row in rows],
-            )
+        print_rows("Quarantined rows", rows, as_json=as_json)
 
 
 @_quarantine.command("replay")
@@ -196,12 +175,7 @@ def build_features(
     with opened(as_json) as (warehouse, settings):
         from retention_ml.features.build import build_many
 
-        if as_of and not (first or last):
-            days = [day(as_of)]
-        elif first and last and not as_of:
-            days = day_range(first, last, every)
-        else:
-            raise UsageError("Name one day with --as-of, or a range with --from and --to.")
+        days = days_named([as_of] if as_of else None, first, last, every)
         with working(f"Building features for {len(days)} day(s) …"):
             receipts = build_many(warehouse, settings=settings, days=days)
         if as_json:
@@ -238,11 +212,8 @@ def _check_filter(
     if source not in sources | {row["source"] for row in rows}:
         load_source(settings.sources, str(source))
     codes |= {row["reason_code"] for row in rows}
-    if reason in codes:
-        return
-    codes |= {
-        code for reasons in declared_reasons(settings, described).values() for code in reasons
-    }
+    if reason not in codes:
+        codes.update(*declared_reasons(settings, described).values())
     if reason not in codes:
         raise UsageError(
             f"There is no reason code {reason!r}; known are {', '.join(sorted(filter(None, codes)))}. "

@@ -1,5 +1,6 @@
 """Days as options name them: a range with `--from`, `--to` and `--every`."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated
 
@@ -19,14 +20,20 @@ Last = Annotated[
 Every = Annotated[str, typer.Option(help="Distance of the days of the range, such as 30d.")]
 
 
-def day_range(first: str, last: str, every: str) -> list[date]:
-    """The days from `first` to `last`, both inclusive; at least one.
+def days_named(
+    as_of: Sequence[str] | None, first: str | None, last: str | None, every: str
+) -> list[date]:
+    """The days named one by one, or those from `first` to `last`, both inclusive; at least one.
 
     Raises
     ------
     UsageError
-        One of the three cannot be read, or the range ends before it begins.
+        It is neither or both, one cannot be read, or the range ends before it begins.
     """
+    if as_of and not (first or last):
+        return [day(text) for text in as_of]
+    if as_of or not (first and last):
+        raise UsageError("Name days with --as-of, or a range with --from and --to.")
     distance = every.removesuffix("d")
     if not distance.isdecimal() or int(distance) < 1:
         raise UsageError(f"--every is {every!r}; expected a number of days such as 30d.")

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,8 +35,8 @@ for _variable, _value in {
 }.items():
     os.environ.setdefault(_variable, _value)
 
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 180)
-_errors = Console(stderr=True, highlight=False)
+console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 180)
+errors = Console(stderr=True, highlight=False, markup=False)
 
 
 def day(text: str) -> date:
@@ -75,10 +75,10 @@ def command(as_json: bool) -> Iterator[Settings]:
                 {"error": type(error).__name__, "message": str(error), "exit_code": error.exit_code}
             )
         else:
-            _errors.print(str(error), style="bold red", markup=False, soft_wrap=True)
+            errors.print(str(error), style="bold red", soft_wrap=True)
         raise typer.Exit(error.exit_code) from error
     except KeyboardInterrupt:
-        _errors.print("Stopped by you; nothing is half-done. The same command goes on from there.")
+        errors.print("Stopped by you; nothing is half-done. The same command goes on from there.")
         raise typer.Exit(1) from None
 
 
@@ -88,26 +88,23 @@ def opened(as_json: bool) -> Iterator[tuple["Warehouse", Settings]]:
     with command(as_json) as settings:
         from retention_ml.stack import address
 
-        warehouse = address.warehouse(settings)
-        try:
+        with closing(address.warehouse(settings)) as warehouse:
             yield warehouse, settings
-        finally:
-            warehouse.close()
 
 
 @contextmanager
 def working(what: str) -> Iterator[Callable[[str], None]]:
     """A spinner with a sentence while a step runs, on a terminal only; call it with what comes."""
-    if not _errors.is_terminal:
+    if not errors.is_terminal:
         yield lambda _: None
         return
-    with _errors.status(what) as spinner:
+    with errors.status(what) as spinner:
         yield lambda sentence: spinner.update(f"{what} {sentence}")
 
 
 def note(sentence: str) -> None:
     """A line of progress on standard error."""
-    _errors.print(sentence, style="dim", markup=False, soft_wrap=True)
+    errors.print(sentence, style="dim", soft_wrap=True)
 
 
 def print_json(document: Any) -> None:
@@ -118,7 +115,7 @@ def print_json(document: Any) -> None:
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """A table for people; numbers to the right, thousands separated; one line where there is none."""
     if not rows:
-        console.print(f"{title}: none.", markup=False)
+        console.print(f"{title}: none.")
         return
     table = Table(
         title=Text(title, style="bold"),
@@ -128,12 +125,20 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
         show_header=any(columns),
     )
     for index, name in enumerate(columns):
-        numeric = bool(rows) and all(isinstance(row[index], int | float | None) for row in rows)
+        numeric = all(isinstance(row[index], int | float | None) for row in rows)
         table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(_text(value)) for value in row))
     console.print(table)
     console.print()
+
+
+def print_rows(title: str, rows: Sequence[Mapping[str, Any]], *, as_json: bool = False) -> None:
+    """A table of rows that all have the same columns, by name; or one JSON document."""
+    if as_json:
+        print_json(rows)
+        return
+    print_table(title, tuple(rows[0]) if rows else (), [tuple(row.values()) for row in rows])
 
 
 def print_mapping(title: str, values: Mapping[str, Any]) -> None:

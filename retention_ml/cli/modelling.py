@@ -2,6 +2,7 @@
 
 import getpass
 import os
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -14,7 +15,7 @@ from retention_ml.cli.frame import (
     opened,
     print_json,
     print_mapping,
-    print_table,
+    print_rows,
     with_registry,
     working,
 )
@@ -31,12 +32,8 @@ By = Annotated[
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands of this module."""
-    app.command()(train)
-    app.command()(models)
-    app.command()(promote)
-    app.command()(rollback)
-    app.command()(score)
-    app.command()(explain)
+    for command in (train, models, promote, rollback, score, explain):
+        app.command()(command)
 
 
 def train(as_of: AsOf, as_json: Json = False) -> None:
@@ -56,7 +53,7 @@ def train(as_of: AsOf, as_json: Json = False) -> None:
             return
         rows = training_comparison(warehouse, str(receipt.details["training_id"]))
         print_comparison(rows)
-        console.print(f"{receipt.details['verdict']}: {receipt.details['reason']}", markup=False)
+        console.print(f"{receipt.details['verdict']}: {receipt.details['reason']}")
 
 
 def models(as_json: Json = False) -> None:
@@ -70,10 +67,9 @@ def models(as_json: Json = False) -> None:
             print_json(versions)
             return
         print_versions(versions["versions"])
-        console.print(versions["registry"], markup=False)
+        console.print(versions["registry"])
         console.print()
-        rows = versions["decisions"]
-        print_table("Decisions", tuple(rows[0]) if rows else (), [tuple(r.values()) for r in rows])
+        print_rows("Decisions", versions["decisions"])
 
 
 def promote(
@@ -85,18 +81,9 @@ def promote(
     as_json: Json = False,
 ) -> None:
     """Make a version champion; the next scoring run serves it."""
-    with opened(as_json) as (warehouse, settings):
-        from retention_ml.models.promotion.promote import promote as door
+    from retention_ml.models.promotion.promote import promote as door
 
-        with working("Checking …"):
-            receipt = door(
-                warehouse,
-                settings=with_registry(settings),
-                version=version,
-                decided_by=by or _login_name(),
-                reason=reason,
-            )
-        _print_decision(receipt, as_json)
+    _decide(door, as_json, by, version=version, reason=reason)
 
 
 def rollback(
@@ -109,28 +96,25 @@ def rollback(
     as_json: Json = False,
 ) -> None:
     """Go back to an earlier champion, with its calibration and tier policy."""
+    from retention_ml.models.promotion.rollback import rollback as door
+
+    _decide(door, as_json, by, version=to, reason=reason)
+
+
+def _decide(
+    door: Callable[..., DecisionReceipt], as_json: bool, by: str | None, **arguments: str | None
+) -> None:
     with opened(as_json) as (warehouse, settings):
-        from retention_ml.models.promotion.rollback import rollback as door
-
         with working("Checking …"):
-            receipt = door(
-                warehouse,
-                settings=with_registry(settings),
-                version=to,
-                decided_by=by or _login_name(),
-                reason=reason,
-            )
-        _print_decision(receipt, as_json)
-
-
-def _print_decision(receipt: DecisionReceipt, as_json: bool) -> None:
-    if as_json:
-        print_json(receipt.to_dict())
-        return
-    console.print(receipt.sentence, markup=False)
-    for version, why in receipt.details.get("passed_over", {}).items():
-        console.print(f"Version {version} was passed over: {why}.", markup=False)
-    console.print(f"The alias in MLflow: {receipt.details['alias']}", markup=False)
+            settings, decider = with_registry(settings), by or _login_name()
+            receipt = door(warehouse, settings=settings, decided_by=decider, **arguments)
+        if as_json:
+            print_json(receipt.to_dict())
+            return
+        console.print(receipt.sentence)
+        for version, why in receipt.details.get("passed_over", {}).items():
+            console.print(f"Version {version} was passed over: {why}.")
+        console.print(f"The alias in MLflow: {receipt.details['alias']}")
 
 
 def _login_name() -> str:
@@ -156,10 +140,8 @@ def score(as_of: AsOf, as_json: Json = False) -> None:
         if as_json:
             print_json({"score": scored.to_dict(), "publish": published.to_dict()})
             return
-        console.print(str(scored))
-        console.print(str(published))
-        if scored.details["caveat"]:
-            console.print(scored.details["caveat"], markup=False)
+        for line in filter(None, (scored, published, scored.details["caveat"])):
+            console.print(str(line))
         print_tiers(as_of, tiers(warehouse, day(as_of)))
 
 
@@ -184,13 +166,8 @@ def explain(
         if as_json:
             print_json(explanation)
         else:
-            print_mapping(
-                "Score", {k: v for k, v in explanation.items() if not isinstance(v, list)}
-            )
+            plain = {k: v for k, v in explanation.items() if not isinstance(v, list)}
+            print_mapping("Score", plain)
             for name in ("families", "features"):
                 rows = sorted(explanation[name], key=lambda row: -abs(row["log_odds"]))[:_SHOWN]
-                print_table(
-                    f"{name.capitalize()} by what they add to the log-odds",
-                    tuple(rows[0]) if rows else (),
-                    [tuple(row.values()) for row in rows],
-                )
+                print_rows(f"{name.capitalize()} by what they add to the log-odds", rows)

@@ -12,10 +12,12 @@ from retention_ml.cli.frame import (
     day,
     opened,
     print_json,
+    print_rows,
     print_table,
     with_registry,
     working,
 )
+from retention_ml.cli.tables import format_interval
 from retention_ml.errors import UsageError
 
 _METRICS = ("roc_auc", "log_loss", "brier", "ece", "lift_at_10")
@@ -23,16 +25,15 @@ _METRICS = ("roc_auc", "log_loss", "brier", "ece", "lift_at_10")
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands of this module."""
-    app.command()(measure)
-    app.command()(decide)
-    app.command()(watch)
+    for command in (measure, decide, watch):
+        app.command()(command)
 
 
 def measure(as_of: AsOf, as_json: Json = False) -> None:
     """Compare published scores with observed outcomes, and look at the challenger's trial."""
     with opened(as_json) as (warehouse, settings):
         from retention_ml.outcomes.measure import measure as door
-        from retention_ml.reports.outcomes import comparisons, performance
+        from retention_ml.reports.read import comparisons, performance
 
         with working("Measuring …"):
             receipt = door(warehouse, settings=with_registry(settings), as_of=day(as_of))
@@ -40,16 +41,15 @@ def measure(as_of: AsOf, as_json: Json = False) -> None:
         performance_rows = performance(warehouse, until=day(as_of))
         models = comparisons(warehouse, trial["trial_id"], day(as_of)) if trial else []
         if as_json:
-            print_json(
-                {**receipt.to_dict(), "performance": performance_rows, "comparisons": models}
-            )
+            tables = {"performance": performance_rows, "comparisons": models}
+            print_json({**receipt.to_dict(), **tables})
             return
         _print_performance(performance_rows)
         if trial:
             _print_trial(trial, models)
-        console.print(f"{receipt.details['verdict']}: {receipt.details['reason']}", markup=False)
+        console.print(f"{receipt.details['verdict']}: {receipt.details['reason']}")
         if receipt.details["report"]:
-            console.print(f"The trial to read: {receipt.details['report']}", markup=False)
+            console.print(f"The trial to read: {receipt.details['report']}")
 
 
 def decide(
@@ -97,9 +97,7 @@ def decide(
             print_json(receipt.to_dict())
             return
         done = "Done" if receipt.details["acted"] else "Nothing was done"
-        console.print(
-            f"{done} ({receipt.details['verdict']}): {receipt.details['reason']}", markup=False
-        )
+        console.print(f"{done} ({receipt.details['verdict']}): {receipt.details['reason']}")
 
 
 def watch(as_of: AsOf, as_json: Json = False) -> None:
@@ -112,13 +110,10 @@ def watch(as_of: AsOf, as_json: Json = False) -> None:
         if as_json:
             print_json(receipt.to_dict())
             return
-        console.print(str(receipt), markup=False)
-        alerts = receipt.details["alerts"]
-        for alert in alerts:
-            console.print(
-                f"{alert['severity']}: {alert['sentence']} See {alert['runbook']}.", markup=False
-            )
-        if not alerts:
+        console.print(str(receipt))
+        for alert in receipt.details["alerts"]:
+            console.print(f"{alert['severity']}: {alert['sentence']} See {alert['runbook']}.")
+        if not receipt.details["alerts"]:
             console.print("There are no new alerts.")
 
 
@@ -127,47 +122,41 @@ def _print_performance(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         key = (row["as_of"], row["role"], row["model_version"])
         by_model.setdefault(key, {})[row["metric"]] = row
-    print_table(
+    print_rows(
         "Performance of published scores (customers whom no campaign reached; 95 % intervals)",
-        ("scored day", "role", "version", *(name.replace("_", " ") for name in _METRICS),
-         "customers", "left out"),
         [
-            (
-                str(as_of), role, version,
-                *(_interval(by_metric.get(name)) for name in _METRICS),
-                next(iter(by_metric.values()))["customers_count"],
-                next(iter(by_metric.values()))["contacted_count"],
-            )
+            {
+                "scored day": str(as_of),
+                "role": role,
+                "version": version,
+                **{
+                    name.replace("_", " "): format_interval(by_metric.get(name, {}))
+                    for name in _METRICS
+                },
+                "customers": next(iter(by_metric.values()))["customers_count"],
+                "left out": next(iter(by_metric.values()))["contacted_count"],
+            }
             for (as_of, role, version), by_metric in by_model.items()
         ],
-    )  # fmt: skip
+    )
 
 
 def _print_trial(trial: Mapping[str, Any], rows: list[dict[str, Any]]) -> None:
     shown = {name.replace("_", " "): value for name, value in trial.items() if name != "foreseen"}
     print_table("The trial", ("", ""), [(name, _figure(value)) for name, value in shown.items()])
-    console.print(f"{trial['foreseen']}\n", markup=False)
-    print_table(
+    console.print(f"{trial['foreseen']}\n")
+    print_rows(
         "Challenger and champion (95 % intervals)",
-        (
-            "comparison",
-            "customers who are",
-            "metric",
-            "champion",
-            "challenger",
-            "difference",
-            "count",
-        ),
         [
-            (
-                row["comparison"],
-                row["segment"].replace("_", " "),
-                row["metric"].replace("_", " "),
-                f"{row['champion_value']:.4f}",
-                f"{row['challenger_value']:.4f}",
-                f"{row['difference']:+.4f} [{row['lower']:+.4f}, {row['upper']:+.4f}]",
-                row["customers_count"],
-            )
+            {
+                "comparison": row["comparison"],
+                "customers who are": row["segment"].replace("_", " "),
+                "metric": row["metric"].replace("_", " "),
+                "champion": f"{row['champion_value']:.4f}",
+                "challenger": f"{row['challenger_value']:.4f}",
+                "difference": format_interval({**row, "value": row["difference"]}, "+.4f"),
+                "count": row["customers_count"],
+            }
             for row in rows
         ],
     )
@@ -175,9 +164,3 @@ def _print_trial(trial: Mapping[str, Any], rows: list[dict[str, Any]]) -> None:
 
 def _figure(value: Any) -> str:
     return f"{value:,.5g}" if isinstance(value, float) else f"{value}"
-
-
-def _interval(row: Mapping[str, Any] | None) -> str | None:
-    if row is None:
-        return None
-    return f"{row['value']:.3f} [{row['lower']:.3f}, {row['upper']:.3f}]"

@@ -6,6 +6,7 @@ from typing import Any
 from retention_ml.cli.frame import print_table
 
 Rows = Sequence[Mapping[str, Any]]
+_INTERVAL = ("value", "lower", "upper")
 
 
 def print_comparison(rows: Rows) -> None:
@@ -17,7 +18,10 @@ def print_comparison(rows: Rows) -> None:
         [
             (
                 ("» " if row["is_selected"] else "  ") + str(row["model"]),
-                *(_interval(row, name) for name in metrics),
+                *(
+                    format_interval(row, "+.3f" if "minus" in name else ".3f", metric=name)
+                    for name in metrics
+                ),
             )
             for row in rows
         ],
@@ -35,7 +39,7 @@ def print_versions(rows: Rows) -> None:
                 row["model"],
                 row["trained_as_of"],
                 row["alias"],
-                _interval(row, "roc_auc"),
+                format_interval(row, metric="roc_auc"),
                 row["trial"],
                 row["last_decision"],
             )
@@ -64,16 +68,17 @@ def print_tiers(as_of: object, rows: Rows) -> None:
     )
 
 
+def format_interval(
+    row: Mapping[str, Any], style: str = ".3f", *, metric: str | None = None
+) -> str | None:
+    """`value [lower, upper]` of a row, or a metric's columns; None where there is no value."""
+    names = (metric, f"{metric}_lower", f"{metric}_upper") if metric else _INTERVAL
+    value, lower, upper = map(row.get, names)
+    if value is None or lower is None or upper is None:
+        return _plain(value, style)
+    return f"{value:{style}} [{lower:{style}}, {upper:{style}}]"
+
+
 def _plain(value: float | None, style: str) -> str | None:
     """The number in that style; nothing where there is none, as in an empty tier."""
     return None if value is None else f"{value:{style}}"
-
-
-def _interval(row: Mapping[str, Any], metric: str) -> str | None:
-    value = row.get(metric)
-    if value is None:
-        return None
-    sign = "+" if "minus" in metric else ""
-    lower, upper = row.get(f"{metric}_lower"), row.get(f"{metric}_upper")
-    text = f"{value:{sign}.3f}"
-    return text if lower is None else f"{text} [{lower:{sign}.3f}, {upper:{sign}.3f}]"

@@ -8,7 +8,6 @@ import ibis
 from retention_ml import clock, failpoints, tables
 from retention_ml.curated import load_sql, versions
 from retention_ml.deliveries.ledger import batches
-from retention_ml.deliveries.ledger.row_counts import verify_staged
 from retention_ml.deliveries.sources import load_source
 from retention_ml.errors import QualityError, UsageError
 from retention_ml.quality import report
@@ -53,44 +52,38 @@ def curate(warehouse: Warehouse, *, settings: Settings, batch_id: int) -> Receip
         is_repeated = batch.status == "curated"
         written: dict[str, int] = {}
         if not is_repeated:
-            _require_checked(batch)
+            if batch.status == "held":
+                raise QualityError(batch.reason or f"Batch {batch_id} is held.")
+            if batch.status != "checked":
+                raise UsageError(
+                    f"Batch {batch_id} is {batch.status!r}; expected 'checked'. Stage and check "
+                    "it first; `retention ingest` with the same files does all steps."
+                )
             written = _curate(transaction, settings, batch)
-        summary = batches.summarize(transaction, batch_id)
+        row_counts = batches.stored_row_counts(transaction, batch_id)
+        reasons = batches.quarantined_reasons(transaction, batch_id)
+        is_recorded = is_repeated and batches.has_curate_receipt(transaction, batch_id)
         failpoints.failpoint("curate.before_commit")
     failpoints.failpoint("curate.after_commit")
     page = report.write(warehouse, settings=settings, batch_id=batch_id)
     receipt = Receipt(
         door="curate",
-        read=summary.delivered,
-        written=summary.accepted,
-        quarantined=summary.quarantined,
-        duplicates=summary.duplicates,
+        read=sum(counts.delivered for counts in row_counts),
+        written=sum(counts.accepted for counts in row_counts),
+        quarantined=sum(counts.quarantined for counts in row_counts),
+        duplicates=sum(counts.duplicates for counts in row_counts),
         seconds=time.perf_counter() - started,
         details={
             "batch_id": batch_id,
             "source": batch.source,
-            "corrected": summary.corrected,
+            "corrected": sum(counts.corrected for counts in row_counts),
             "versions": written,
-            "reasons": summary.reasons,
+            "reasons": reasons,
             "report": str(page),
             "is_repeated": is_repeated,
         },
     )
-    return (
-        receipt
-        if is_repeated and summary.is_recorded
-        else warehouse.record(receipt, settings.run_id)
-    )
-
-
-def _require_checked(batch: batches.Batch) -> None:
-    if batch.status == "held":
-        raise QualityError(batch.reason or f"Batch {batch.batch_id} is held.")
-    if batch.status != "checked":
-        raise UsageError(
-            f"Batch {batch.batch_id} is {batch.status!r}; expected 'checked'. "
-            "Stage and check it first; `retention ingest` with the same files does all steps."
-        )
+    return receipt if is_recorded else warehouse.record(receipt, settings.run_id)
 
 
 def _curate(transaction: Transaction, settings: Settings, batch: batches.Batch) -> dict[str, int]:
@@ -103,14 +96,7 @@ def _curate(transaction: Transaction, settings: Settings, batch: batches.Batch) 
     load_sql.create_batch_deliveries(
         transaction, batch_id, round(source.available_after_hours * 3_600)
     )
-    batches.count_rejects(transaction, batch_id, row_counts)
-    deliveries_by_table = {
-        name: delivery_ids
-        for name in tables.CANONICAL
-        if (delivery_ids := batches.count_staged(transaction, name, batch_id, row_counts))
-        is not None
-    }
-    verify_staged(batch_id, row_counts.values())
+    deliveries_by_table = batches.count_staged(transaction, batch_id, row_counts)
     written: dict[str, int] = {}
     for name, delivery_ids in deliveries_by_table.items():
         written[name], ended = _insert_versions(transaction, tables.CANONICAL[name], batch_id, now)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,6 @@ from retention_ml.warehouse import Warehouse
 Say = Callable[[str], None]
 
 
-def _silent(sentence: str) -> None:
-    pass
-
-
 def ingest(
     warehouse: Warehouse,
     *,
@@ -28,7 +25,7 @@ def ingest(
     source: str,
     files: Sequence[Path],
     history: bool = False,
-    say: Say = _silent,
+    say: Say = lambda _: None,
 ) -> Receipt:
     """Land, stage, check and curate files; safe to repeat after any interruption.
 
@@ -82,17 +79,19 @@ def _finish(
     settings: Settings,
     landed: Receipt,
     started: float,
-    say: Say = _silent,
+    say: Say = lambda _: None,
 ) -> Receipt:
-    files = {
-        "landed": landed.details.get("deliveries", landed.written),
-        "repeated": landed.duplicates,
-        "refused": landed.quarantined,
-    }
-    details: dict[str, Any] = {"source": landed.details.get("source"), "files": files}
     batch_id = landed.details["batch_id"]
-    details["batch_id"] = batch_id
-    details["refused"] = list(landed.details.get("refused", []))
+    details: dict[str, Any] = {
+        "source": landed.details.get("source"),
+        "files": {
+            "landed": landed.details.get("deliveries", landed.written),
+            "repeated": landed.duplicates,
+            "refused": landed.quarantined,
+        },
+        "batch_id": batch_id,
+        "refused": list(landed.details.get("refused", [])),
+    }
     if batch_id is None:
         return Receipt(
             door="ingest", read=0, written=0, seconds=time.perf_counter() - started, details=details
@@ -110,12 +109,9 @@ def _finish(
     say(f"curating {rows:,} rows")
     curated = curate(warehouse, settings=settings, batch_id=batch_id)
     seconds = time.perf_counter() - started
-    return Receipt(
+    return replace(
+        curated,
         door="ingest",
-        read=curated.read,
-        written=curated.written,
-        quarantined=curated.quarantined,
-        duplicates=curated.duplicates,
         seconds=seconds,
         details={
             **details,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import ibis
 
 from retention_ml import tables
-from retention_ml.deliveries.ledger.row_counts import RowCounts
+from retention_ml.deliveries.ledger.batches import RowCounts
 from retention_ml.warehouse import Transaction
 
 

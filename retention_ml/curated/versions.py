@@ -86,11 +86,7 @@ def new_versions(
     )
     return new.select(
         *(new[column.name] for column in entry),
-        new.source,
-        new.row_key,
-        new.content_hash,
-        new.delivery_id,
-        new.line_number,
+        *(new[n] for n in ("source", "row_key", "content_hash", "delivery_id", "line_number")),
         loaded_at=loaded_at,
         available_at=new.available_at,
         superseded_at=new.available_at.lead().over(_in_delivery_order(new)),
@@ -122,9 +118,7 @@ def _candidates(
     )
     return joined.select(
         *(rows[column.name] for column in (*entry, *tables.STAGED)),
-        batch_deliveries.delivery_order,
-        batch_deliveries.is_history,
-        batch_deliveries.delay_seconds,
+        *(batch_deliveries[name] for name in BATCH_DELIVERIES if name != "delivery_id"),
         is_existing=existing_versions.row_key.notnull(),
         **{
             f"existing_{name}": existing_versions[name]

@@ -3,6 +3,7 @@
 The copy lies under `landing/<first two>/<SHA-256>` exactly as it was delivered.
 """
 
+import gzip
 import hashlib
 import os
 import stat
@@ -10,6 +11,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from retention_ml import atomic_files
 from retention_ml.errors import FileRefused
@@ -19,6 +21,11 @@ UNPACKED_BYTES_MAX = 64 << 30
 RATIO_MAX = 200
 RATIO_FROM_BYTES = 64 << 20
 _PIECE = 1 << 20
+_GZIP = b"\x1f\x8b"
+# By the first letter of `stat.filemode`.
+_KINDS = {"l": "symbolic link", "d": "directory", "p": "named pipe", "s": "socket"} | dict.fromkeys(
+    "cb", "device"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,29 +62,19 @@ def store(path: Path, home: Path) -> ArchivedFile:
     folder = home / "landing"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # customers' data: for the owner only
     with atomic_files.draft(folder / "delivery") as draft:
-        sha256, size = _copy(path, draft, name)
+        digest = hashlib.sha256()
+        with draft.open("wb") as copy:
+            for piece in read_guarded(path, name):
+                digest.update(piece)
+                copy.write(piece)
+            copy.flush()
+            os.fsync(copy.fileno())
+        size, sha256 = draft.stat().st_size, digest.hexdigest()
+        _check_unpacked(draft, name, size)
         target = path_of(home, sha256)
         target.parent.mkdir(exist_ok=True)
         draft.replace(target)
     return ArchivedFile(name, sha256, size, target)
-
-
-def _copy(path: Path, draft: Path, name: str) -> tuple[str, int]:
-    digest, size, unpack = hashlib.sha256(), 0, None
-    with draft.open("wb") as copy:
-        for piece in read_guarded(path, name):
-            if size == 0 and piece[:2] == b"\x1f\x8b":
-                unpack = _UnpackedSize(name)
-            if unpack is not None:
-                unpack.add(piece)
-            digest.update(piece)
-            copy.write(piece)
-            size += len(piece)
-        if unpack is not None:
-            unpack.finish()
-        copy.flush()
-        os.fsync(copy.fileno())
-    return digest.hexdigest(), size
 
 
 def require_file(path: Path) -> None:
@@ -152,95 +149,57 @@ def read_guarded(path: Path, name: str) -> Iterator[bytes]:
             )
 
 
-def cut_off(name: str, packed_bytes: int) -> FileRefused:
-    """The error of a gzip file that ends too early."""
-    return FileRefused(
-        f"{name} is a gzip file that is cut off after {packed_bytes:,} bytes. "
-        "Expected a complete file; deliver it again.",
-        "truncated_file",
-    )
+def pieces(path: Path, name: str) -> Iterator[bytes]:
+    """The bytes of an archived file, decompressed where it is gzip.
+
+    Raises
+    ------
+    FileRefused
+        If a gzip file is cut off or damaged.
+    """
+    try:
+        with path.open("rb") as plain:
+            is_gzip = plain.read(2) == _GZIP
+            plain.seek(0)
+            stream: BinaryIO = gzip.GzipFile(fileobj=plain) if is_gzip else plain  # type: ignore[assignment]
+            while piece := stream.read(_PIECE):
+                yield piece
+    except EOFError as error:
+        raise FileRefused(
+            f"{name} is a gzip file that is cut off after {path.stat().st_size:,} bytes. "
+            "Expected a complete file; deliver it again.",
+            "truncated_file",
+        ) from error
+    except (zlib.error, gzip.BadGzipFile) as error:
+        raise FileRefused(
+            f"{name} is a damaged gzip file ({error}). Expected a complete file; deliver it again.",
+            "truncated_file",
+        ) from error
 
 
-def damaged(name: str, error: Exception) -> FileRefused:
-    """The error of a gzip file whose bytes were changed."""
-    return FileRefused(
-        f"{name} is a damaged gzip file ({error}). Expected a complete file; deliver it again.",
-        "truncated_file",
-    )
-
-
-class _UnpackedSize:
-    """Counts the bytes a gzip file unpacks to, without storing them."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._member = zlib.decompressobj(wbits=31)
-        self._packed = self._unpacked = 0
-
-    def add(self, piece: bytes) -> None:
-        """Unpack one more piece.
-
-        Raises
-        ------
-        FileRefused
-            If the file is damaged, or unpacks to too much.
-        """
-        self._packed += len(piece)
-        while piece:
-            try:
-                out = self._member.decompress(piece, _PIECE)
-            except zlib.error as error:
-                raise damaged(self._name, error) from error
-            self._unpacked += len(out)
-            self._check()
-            piece = self._member.unconsumed_tail
-            if self._member.eof:
-                piece = self._member.unused_data.lstrip(b"\0")
-                if piece:
-                    self._member = zlib.decompressobj(wbits=31)
-
-    def _check(self) -> None:
-        ratio = self._unpacked / max(self._packed, 1)
-        if self._unpacked > UNPACKED_BYTES_MAX or (
-            self._unpacked > RATIO_FROM_BYTES and ratio > RATIO_MAX
-        ):
+def _check_unpacked(path: Path, name: str, packed: int) -> None:
+    """Refuse a gzip file that is cut off, damaged, or unpacks to nothing or far too much."""
+    with path.open("rb") as stream:
+        if stream.read(2) != _GZIP:
+            return
+    unpacked = 0
+    for piece in pieces(path, name):
+        unpacked += len(piece)
+        ratio = unpacked / packed
+        if unpacked > UNPACKED_BYTES_MAX or (unpacked > RATIO_FROM_BYTES and ratio > RATIO_MAX):
             raise FileRefused(
-                f"{self._name} unpacks to more than {self._unpacked:,} bytes, {ratio:,.0f} times "
+                f"{name} unpacks to more than {unpacked:,} bytes, {ratio:,.0f} times "
                 f"its size; at most {RATIO_MAX} times is accepted. Deliver it uncompressed if it is real.",
                 "gzip_bomb",
             )
-
-    def finish(self) -> None:
-        """Check that the last member ended.
-
-        Raises
-        ------
-        FileRefused
-            If the file is cut off.
-        """
-        self._unpacked += len(self._member.flush())
-        if not self._member.eof:
-            raise cut_off(self._name, self._packed)
-        if self._unpacked == 0:
-            raise FileRefused(
-                f"{self._name} unpacks to nothing. Expected a file with rows; deliver it again.",
-                "empty_file",
-            )
+    if not unpacked:
+        raise FileRefused(
+            f"{name} unpacks to nothing. Expected a file with rows; deliver it again.", "empty_file"
+        )
 
 
 def _kind(path: Path) -> str:
     try:
-        mode = path.lstat().st_mode
+        return _KINDS.get(stat.filemode(path.lstat().st_mode)[0], "file")
     except OSError:
         return "file that cannot be looked at"
-    for test, kind in (
-        (stat.S_ISLNK, "symbolic link"),
-        (stat.S_ISDIR, "directory"),
-        (stat.S_ISFIFO, "named pipe"),
-        (stat.S_ISSOCK, "socket"),
-        (stat.S_ISCHR, "device"),
-        (stat.S_ISBLK, "device"),
-    ):
-        if test(mode):
-            return kind
-    return "file"

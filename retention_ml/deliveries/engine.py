@@ -1,5 +1,7 @@
 """Ibis expressions over Arrow tables, run by DuckDB in this process."""
 
+from contextlib import AbstractContextManager
+
 import duckdb
 import ibis
 import pyarrow as pa
@@ -10,7 +12,7 @@ def compiled(expression: ibis.Table) -> str:
     return str(ibis.to_sql(expression, dialect="duckdb"))
 
 
-class Engine:
+class Engine(AbstractContextManager["Engine"]):
     """A DuckDB in memory; `run` evaluates one compiled expression.
 
     Parameters
@@ -36,12 +38,5 @@ class Engine:
             for name in inputs:
                 self._connection.unregister(name)
 
-    def close(self) -> None:
-        """Free the memory."""
-        self._connection.close()
-
-    def __enter__(self) -> "Engine":
-        return self
-
     def __exit__(self, *_: object) -> None:
-        self.close()
+        self._connection.close()

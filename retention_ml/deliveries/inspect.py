@@ -86,7 +86,6 @@ def check(path: Path, *, settings: Settings, source: str, rows_max: int = 100_00
                 return
 
     delivery = pipeline.Input(1, clock.now(), chunks)
-    counts: Counter[str] = Counter()
     lines: dict[str, list[int]] = {}
     rows, kinds = 0, Counter[str]()
     with Engine(settings.compute.threads) as engine:
@@ -96,7 +95,6 @@ def check(path: Path, *, settings: Settings, source: str, rows_max: int = 100_00
             ):
                 rows += sum(group.delivered.values())
                 for _, reject in group.rejects:
-                    counts[str(reject.reason)] += 1
                     lines.setdefault(str(reject.reason), []).append(reject.line_number)
                 for table in group.accepted:
                     if "kind" in table.column_names:
@@ -111,16 +109,16 @@ def check(path: Path, *, settings: Settings, source: str, rows_max: int = 100_00
         columns=opened.columns,
         columns_not_read=opened.unread,
         rows=rows,
-        accepted=rows - sum(counts.values()),
+        accepted=rows - sum(map(len, lines.values())),
         kinds=dict(kinds.most_common()),
         findings=tuple(
             Finding(
                 reason=code,
                 meaning=meaning(code, declared),
-                count=count,
-                lines=tuple(sorted(lines[code])[:EXAMPLES_MAX]),
+                count=len(numbers),
+                lines=tuple(sorted(numbers)[:EXAMPLES_MAX]),
             )
-            for code, count in counts.most_common()
+            for code, numbers in sorted(lines.items(), key=lambda item: -len(item[1]))
         ),
         remark=None if rows else no_rows_message(archive.shown_name(path), feed),
     )

@@ -1,20 +1,19 @@
 """The door that takes files in: guards, archive, ledger. No row is read yet, only headers."""
 
+import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from retention_ml import clock
 from retention_ml.deliveries.arrivals import Arrival, Refusal, is_lookup, receive
 from retention_ml.deliveries.ledger import landing
-from retention_ml.deliveries.ledger.landing import FileEntry
-from retention_ml.deliveries.sources import Source, load_source
+from retention_ml.deliveries.ledger.landing import FileEntry, Plan
+from retention_ml.deliveries.sources import load_source
 from retention_ml.errors import FileRefused, UsageError
 from retention_ml.failpoints import failpoint
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
-from retention_ml.warehouse import Transaction, Warehouse
+from retention_ml.warehouse import Warehouse
 
 
 def land(
@@ -72,10 +71,14 @@ def land(
         landing.lock_open_batches(transaction, source, digests)
         existing = landing.existing_deliveries(transaction, source, digests)
         plan = _plan(arrivals, refusals, existing)
-        batch_id = _enter(
-            transaction, description, plan, is_history=history, run_id=settings.run_id
+        batch_id = landing.enter(
+            transaction, plan, source=description, is_history=history, run_id=settings.run_id
         )
-        new_columns = _new_columns(arrivals, landing.accepted_columns(transaction, source))
+        accepted = landing.accepted_columns(transaction, source)
+        new_columns = [
+            (a.feed, [name for name in a.columns if name not in accepted.get(a.feed, a.columns)])
+            for a in arrivals
+        ]
         failpoint("land.before_commit")
     receipt = warehouse.record(
         Receipt(
@@ -91,7 +94,7 @@ def land(
                 "batch_id": batch_id if plan.status == "landed" else None,
                 "refused": [str(refusal.error) for refusal in refusals],
                 "columns_not_read": {a.feed: list(a.unread) for a in arrivals if a.unread},
-                "new_columns": new_columns,
+                "new_columns": {feed: names for feed, names in new_columns if names},
             },
         ),
         settings.run_id,
@@ -103,25 +106,11 @@ def land(
     return receipt
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Plan:
-    """What a call enters: the files, and the batch they go to (the unfinished ones, or a new one).
-
-    `status` and `reason` are those of a new batch; `landed` means that there is work to do.
-    """
-
-    status: str
-    reason: str | None
-    unfinished: tuple[int, ...]
-    repeated_count: int
-    entries: tuple[FileEntry, ...]
-
-
 def _plan(
     arrivals: Sequence[Arrival],
     refusals: Sequence[Refusal],
     existing: Mapping[tuple[str, str], tuple[str, int]],
-) -> _Plan:
+) -> Plan:
     """What becomes of the files, given status and batch of those that the ledger has."""
     new_files: dict[tuple[str, str], Arrival] = {}
     repeated: list[Arrival] = []
@@ -135,12 +124,14 @@ def _plan(
             new_files[key] = arrival
         else:
             unfinished.add(batch_id)
-    status, reason = _batch_status(
-        is_new=bool(unfinished) or any(not is_lookup(feed) for feed, _ in new_files),
-        is_refused=bool(refusals) and not repeated,
-    )
+    if unfinished or any(not is_lookup(feed) for feed, _ in new_files):
+        status, reason = "landed", None
+    elif refusals and not repeated:
+        status, reason = "held", "every file was refused"
+    else:
+        status, reason = "curated", "every file that could be read was accepted before"
     file_status = "landed" if status == "landed" else "accepted"
-    return _Plan(
+    return Plan(
         status=status,
         reason=reason,
         unfinished=tuple(sorted(unfinished)),
@@ -162,15 +153,6 @@ def _plan(
     )
 
 
-def _batch_status(*, is_new: bool, is_refused: bool) -> tuple[str, str | None]:
-    """Status of the batch, and the reason where there is nothing to do."""
-    if is_new:
-        return "landed", None
-    if is_refused:
-        return "held", "every file was refused"
-    return "curated", "every file that could be read was accepted before"
-
-
 def _entry(arrival: Arrival, status: str) -> FileEntry:
     return FileEntry(
         feed=arrival.feed,
@@ -178,46 +160,5 @@ def _entry(arrival: Arrival, status: str) -> FileEntry:
         status=status,
         file_sha256=arrival.archived.sha256,
         size_bytes=arrival.archived.size_bytes,
-        columns=arrival.columns,
+        columns_found=json.dumps(arrival.columns) if arrival.columns else None,
     )
-
-
-def _enter(
-    transaction: Transaction, source: Source, plan: _Plan, *, is_history: bool, run_id: str
-) -> int:
-    """Enter the files of a plan in the ledger; returns their batch."""
-    now = clock.now()
-    if plan.unfinished:
-        batch_id = landing.reopen_batches(transaction, plan.unfinished, is_history)
-    else:
-        batch_id = landing.insert_batch(
-            transaction,
-            source=source.name,
-            is_history=is_history,
-            status=plan.status,
-            reason=plan.reason,
-            run_id=run_id,
-            now=now,
-        )
-    landing.insert_files(
-        transaction,
-        plan.entries,
-        batch_id=batch_id,
-        source=source,
-        is_history=is_history,
-        now=now,
-    )
-    return batch_id
-
-
-def _new_columns(
-    arrivals: Sequence[Arrival], accepted: Mapping[str, set[str]]
-) -> dict[str, list[str]]:
-    """Columns that the files accepted before did not have, by feed."""
-    added: dict[str, list[str]] = {}
-    for arrival in arrivals:
-        before = accepted.get(arrival.feed, set(arrival.columns))
-        names = [name for name in arrival.columns if name not in before]
-        if names:
-            added[arrival.feed] = names
-    return added

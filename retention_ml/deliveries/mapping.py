@@ -1,18 +1,11 @@
 """The parts of a feed's description: columns, rules, lookups."""
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 from zoneinfo import available_timezones
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
 
 Format = Literal["csv", "parquet", "fixed_width", "jsonl"]
 
@@ -45,10 +38,27 @@ class TimeFormat(StrEnum):
     EPOCH_MS = "epoch_ms"
 
 
+def _checked_timezone(value: str) -> str:
+    """The name of a time zone, if there is one of that name."""
+    if value not in available_timezones():
+        raise ValueError(f"{value!r} is no IANA time zone such as 'Europe/London'")
+    return value
+
+
+TimeZone = Annotated[str, AfterValidator(_checked_timezone)]
+
+
 class Section(BaseModel):
     """Frozen; unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def _require_one(self, who: str, *names: str) -> None:
+        values = [name for name in names if getattr(self, name)]
+        if len(values) != 1:
+            raise ValueError(
+                f"{who} exactly one of {', '.join(names)}; got {', '.join(values) or 'none'}"
+            )
 
 
 class Column(Section):
@@ -65,7 +75,7 @@ class Column(Section):
     sum_of: tuple[str, ...] = ()
     money: bool = False
     format: str = TimeFormat.ISO.value
-    timezone: str | None = None
+    timezone: TimeZone | None = None
     values: dict[str, str] = {}
     missing: tuple[str, ...] = ()
     scale: tuple[float, float] | None = None
@@ -78,33 +88,18 @@ class Column(Section):
             self.columns + self.product_of + self.sum_of
         )
 
-    @field_validator("timezone")
-    @classmethod
-    def _zone(cls, value: str | None) -> str | None:
-        return None if value is None else checked_timezone(value)
-
     @model_validator(mode="after")
     def _one_origin(self) -> "Column":
-        origins = [
-            name
-            for name in ("column", "constant", "columns", "product_of", "sum_of")
-            if getattr(self, name)
-        ]
-        if len(origins) != 1:
-            raise ValueError(
-                "give exactly one of column, constant, columns, product_of, sum_of; "
-                f"got {', '.join(origins) or 'none'}"
-            )
+        self._require_one("give", "column", "constant", "columns", "product_of", "sum_of")
         if self.product_of and len(self.product_of) != 2:
             raise ValueError("product_of takes two columns, such as quantity and price")
         return self
 
 
-def _column(value: Any) -> Any:
-    return {"column": value} if isinstance(value, str) else value
-
-
-Columns = dict[str, Annotated[Column, BeforeValidator(_column)]]
+Columns = dict[
+    str,
+    Annotated[Column, BeforeValidator(lambda v: {"column": v} if isinstance(v, str) else v)],
+]
 
 
 class Rule(Section):
@@ -118,11 +113,7 @@ class Rule(Section):
 
     @model_validator(mode="after")
     def _one_outcome(self) -> "Rule":
-        outcomes = [name for name in ("kind", "quarantine", "set") if getattr(self, name)]
-        if len(outcomes) != 1:
-            raise ValueError(
-                f"a rule has exactly one of kind, quarantine, set; got {', '.join(outcomes) or 'none'}"
-            )
+        self._require_one("a rule has", "kind", "quarantine", "set")
         if not self.when:
             raise ValueError("a rule needs at least one condition in `when`")
         if self.quarantine is not None:
@@ -147,36 +138,11 @@ class Lookup(Section):
     format: Format = "parquet"
 
 
-class Presence(StrEnum):
-    """A condition on whether there is a value."""
-
-    MISSING = "missing"
-    PRESENT = "present"
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """A condition on a number: `<`, `<=`, `>`, `>=`, `=` or `!=`, and what it is compared with."""
+class Condition(NamedTuple):
+    """What a rule asks of a column: one of `rules.OPERATORS` and what it compares with."""
 
     operator: str
-    number: int
-
-
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """A condition on text: a regular expression that is found in it."""
-
-    regex: str
-
-
-@dataclass(frozen=True, slots=True)
-class OneOf:
-    """A condition on text: one of these."""
-
-    values: tuple[str, ...]
-
-
-Condition = Presence | Comparison | Pattern | OneOf
+    operand: Any = None
 
 
 def parse_condition(name: str, condition: str | tuple[str, ...], *, is_number: bool) -> Condition:
@@ -199,12 +165,12 @@ def parse_condition(name: str, condition: str | tuple[str, ...], *, is_number: b
     Examples
     --------
     >>> parse_condition("quantity", "< 0", is_number=True)
-    Comparison(operator='<', number=0)
+    Condition(operator='<', operand=0)
     >>> parse_condition("order_id", "^C", is_number=False)
-    Pattern(regex='^C')
+    Condition(operator='matches', operand='^C')
     """
-    if condition in list(Presence):
-        return Presence(str(condition))
+    if condition in ("missing", "present"):
+        return Condition(str(condition))
     if is_number:
         match = _COMPARISON.fullmatch(condition.strip()) if isinstance(condition, str) else None
         if match is None:
@@ -212,18 +178,11 @@ def parse_condition(name: str, condition: str | tuple[str, ...], *, is_number: b
                 f"the condition on {name} is {condition!r}; expected a comparison such as '< 0', "
                 "'missing' or 'present'"
             )
-        return Comparison(match[1], int(match[2]))
+        return Condition(match[1], int(match[2]))
     if not isinstance(condition, str):
-        return OneOf(condition)
+        return Condition("in", condition)
     try:
         re.compile(condition)
     except re.error as error:
         raise ValueError(f"{condition!r} is no regular expression") from error
-    return Pattern(condition)
-
-
-def checked_timezone(value: str) -> str:
-    """The name of a time zone, if there is one of that name."""
-    if value not in available_timezones():
-        raise ValueError(f"{value!r} is no IANA time zone such as 'Europe/London'")
-    return value
+    return Condition("matches", condition)

@@ -11,7 +11,6 @@ from functools import lru_cache
 
 import ibis
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -82,11 +81,6 @@ class Group:
     rejects: list[tuple[int, Reject]] = field(default_factory=list)
     delivered: dict[int, int] = field(default_factory=dict)
 
-    @property
-    def rows(self) -> int:
-        """Accepted rows so far."""
-        return sum(table.num_rows for table in self.accepted)
-
 
 @dataclass(frozen=True, slots=True)
 class Input:
@@ -129,7 +123,7 @@ def cast(
                     progress(row_count)
         except FileRefused as error:
             raise Unreadable(delivery.delivery_id, error) from error
-        if group.rows + buffer.rows >= GROUP_ROWS:
+        if sum(table.num_rows for table in group.accepted) + buffer.rows >= GROUP_ROWS:
             buffer.cast_into(group)
             yield group
             group = Group()
@@ -145,16 +139,17 @@ class Unreadable(Exception):
         self.delivery_id, self.error = delivery_id, error
 
 
+@dataclass(slots=True)
 class _CastBuffer:
     """Chunks that wait to be cast together."""
 
-    def __init__(
-        self, engine: Engine, source: Source, feed: Feed, sql: str, lookup: pa.Table | None
-    ) -> None:
-        self._engine, self._source, self._feed, self._sql = engine, source, feed, sql
-        self._lookup = lookup
-        self._chunks: list[tuple[Input, Chunk]] = []
-        self.rows = 0
+    _engine: Engine
+    _source: Source
+    _feed: Feed
+    _sql: str
+    _lookup: pa.Table | None
+    _chunks: list[tuple[Input, Chunk]] = field(default_factory=list)
+    rows: int = 0
 
     def add(self, delivery: Input, chunk: Chunk) -> None:
         if chunk.rows.num_rows:
@@ -170,9 +165,8 @@ class _CastBuffer:
         assert typed[LINE_NUMBER].equals(text[LINE_NUMBER]), "the engine changed the order of rows"
         landed = {delivery.delivery_id: delivery.landed_at for delivery, _ in self._chunks}
         typed = times.to_utc(typed, self._source, self._feed, landed)
-        bad = np.flatnonzero(typed[REASON].is_valid().to_numpy())
-        if len(bad):
-            group.rejects += self._rejects(typed, bad)
+        if typed[REASON].null_count < typed.num_rows:
+            group.rejects += self._rejects(typed)
             typed = typed.filter(typed[REASON].is_null())
         group.accepted.append(typed.drop_columns([REASON]))
         self._chunks, self.rows = [], 0
@@ -185,34 +179,22 @@ class _CastBuffer:
         n = rows.num_rows
         columns = {
             name: rows[name] if name in rows.column_names else pa.nulls(n, pa.string())
-            for name in self._feed.source_columns
+            for name in (*self._feed.source_columns, LINE_NUMBER)
         }
-        return pa.table(
-            {
-                **columns,
-                LINE_NUMBER: rows[LINE_NUMBER],
-                DELIVERY: pa.array(np.full(n, delivery.delivery_id), pa.int64()),
-            }
-        )
+        return pa.table({**columns, DELIVERY: pa.array(np.full(n, delivery.delivery_id))})
 
-    def _rejects(self, typed: pa.Table, bad: npt.NDArray[np.int64]) -> list[tuple[int, Reject]]:
+    def _rejects(self, typed: pa.Table) -> list[tuple[int, Reject]]:
+        bad = np.flatnonzero(typed[REASON].is_valid().to_numpy())
         rows = typed.select([LINE_NUMBER, REASON]).take(pa.array(bad))
-        numbers, reasons = rows[LINE_NUMBER].to_pylist(), rows[REASON].to_pylist()
+        reasons = zip(rows[LINE_NUMBER].to_pylist(), rows[REASON].to_pylist(), strict=True)
         starts = np.cumsum([0, *(chunk.rows.num_rows for _, chunk in self._chunks)])
-        chunk_index = np.searchsorted(starts, bad, side="right") - 1
-        raws: list[bytes] = []
-        delivery_ids: list[int] = []
-        for i in np.unique(chunk_index).tolist():
-            delivery, chunk = self._chunks[i]
-            indexes = (bad[chunk_index == i] - starts[i]).tolist()
-            raws += chunk.raw(indexes)
-            delivery_ids += [delivery.delivery_id] * len(indexes)
-        return [
-            (delivery_id, Reject(number, raw, reason))
-            for delivery_id, number, raw, reason in zip(
-                delivery_ids, numbers, raws, reasons, strict=True
-            )
-        ]
+        rejects: list[tuple[int, Reject]] = []
+        by_chunk = np.split(bad, np.searchsorted(bad, starts[1:-1]))
+        for (delivery, chunk), start, places in zip(self._chunks, starts, by_chunk, strict=False):
+            for raw in chunk.raw((places - start).tolist()) if len(places) else ():
+                number, reason = next(reasons)
+                rejects.append((delivery.delivery_id, Reject(number, raw, reason)))
+        return rejects
 
 
 def key(
@@ -220,15 +202,15 @@ def key(
     source: Source,
     feed_name: str,
     group: Group,
-    reread: Callable[[int, set[int]], list[tuple[int, bytes]]],
+    inputs: Mapping[int, Input],
     first_occurrence: Callable[[pa.Table], pa.Table] | None = None,
 ) -> pa.Table:
     """The accepted rows of a group with keys and hashes; earlier contradictions become rejects.
 
     Parameters
     ----------
-    reread : callable
-        Delivery id and line numbers to line number and bytes of those rows.
+    inputs : mapping of int to Input
+        The deliveries by id: contradicted rows are read from them once more.
     first_occurrence : callable, optional
         For replayed rows: adds the column `keys.FIRST_OCCURRENCE`.
     """
@@ -242,7 +224,7 @@ def key(
                 rows = superseded.filter(pc.equal(superseded[DELIVERY], delivery_id))
                 group.rejects += [
                     (delivery_id, Reject(number, raw, Reason.SUPERSEDED_IN_FILE))
-                    for number, raw in reread(delivery_id, set(rows[LINE_NUMBER].to_pylist()))
+                    for number, raw in _reread(inputs[delivery_id], rows[LINE_NUMBER])
                 ]
             group.accepted = [accepted]
     if first_occurrence is not None:
@@ -257,10 +239,10 @@ def _without(rows: pa.Table, superseded: pa.Table) -> pa.Table:
     )
 
 
-def reread_rows(delivery: Input, numbers: set[int]) -> list[tuple[int, bytes]]:
+def _reread(delivery: Input, numbers: pa.ChunkedArray) -> list[tuple[int, bytes]]:
     """Line number and bytes of single rows of a delivery, by reading it once more."""
     rows: list[tuple[int, bytes]] = []
-    values = pa.array(sorted(numbers), pa.int64())
+    values = numbers.combine_chunks()
     for chunk in delivery.chunks():
         mask = pc.is_in(chunk.rows[LINE_NUMBER], value_set=values)
         indexes = np.flatnonzero(mask.to_numpy()).tolist()

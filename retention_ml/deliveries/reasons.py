@@ -5,82 +5,62 @@ with `because`); `meaning` knows both.
 """
 
 from collections.abc import Mapping
-from enum import StrEnum
+from enum import StrEnum, auto
 
 
 class Reason(StrEnum):
-    """The codes of this library; the first that applies to a row is stored."""
+    """The codes of this library, each with its `meaning`; the first that applies is stored."""
 
-    BAD_ENCODING = "bad_encoding"
-    NUL_BYTE = "nul_byte"
-    EMPTY_LINE = "empty_line"
-    FIELD_TOO_LONG = "field_too_long"
-    UNCLOSED_QUOTE = "unclosed_quote"
-    MALFORMED_QUOTES = "malformed_quotes"
-    STRAY_LINE_END = "stray_line_end"
-    WRONG_FIELD_COUNT = "wrong_field_count"
-    BAD_JSON = "bad_json"
-    MISSING_CUSTOMER_ID = "missing_customer_id"
-    MISSING_PRODUCT_ID = "missing_product_id"
-    MISSING_ORDER_ID = "missing_order_id"
-    MISSING_FEEDBACK_ID = "missing_feedback_id"
-    MISSING_CAMPAIGN_ID = "missing_campaign_id"
-    MISSING_EVENT_AT = "missing_event_at"
-    MISSING_EVENT_TYPE = "missing_event_type"
-    MISSING_KIND = "missing_kind"
-    MISSING_QUANTITY = "missing_quantity"
-    MISSING_LINE_AMOUNT_CENTS = "missing_line_amount_cents"
-    ID_TOO_LONG = "id_too_long"
-    BAD_NUMBER = "bad_number"
-    BAD_TIMESTAMP = "bad_timestamp"
-    OUT_OF_RANGE = "out_of_range"
-    UNKNOWN_KIND = "unknown_kind"
-    UNKNOWN_EVENT_TYPE = "unknown_event_type"
-    NEGATIVE_PRICE = "negative_price"
-    NEGATIVE_QUANTITY = "negative_quantity"
-    ZERO_QUANTITY = "zero_quantity"
-    TIME_IN_DST_GAP = "time_in_dst_gap"
-    TIME_OUT_OF_RANGE = "time_out_of_range"
-    EVENT_IN_FUTURE = "event_in_future"
-    SUPERSEDED_IN_FILE = "superseded_in_file"
-    BATCH_HELD = "batch_held"
+    meaning: str
+
+    def __new__(cls, code: str, meaning: str) -> "Reason":
+        """The lower-case name as the code, with its meaning."""
+        reason = str.__new__(cls, code)
+        reason._value_, reason.meaning = code, meaning
+        return reason
+
+    BAD_ENCODING = auto(), "The line is not valid text in the encoding that its source declares."
+    NUL_BYTE = auto(), "The line contains a NUL byte, which no text column of a database can store."
+    EMPTY_LINE = auto(), "There is an empty line between rows."
+    FIELD_TOO_LONG = auto(), "One field is longer than 131,072 characters."
+    UNCLOSED_QUOTE = auto(), "A quote is opened and never closed; only this line is rejected."
+    MALFORMED_QUOTES = auto(), "There are quotes inside a field where none are allowed."
+    STRAY_LINE_END = auto(), "There is a carriage return inside the line."
+    WRONG_FIELD_COUNT = auto(), "The line has more or fewer fields than the header."
+    BAD_JSON = auto(), "The line is not a JSON object."
+    MISSING_CUSTOMER_ID = auto(), "The customer is missing, and the source allows no guests."
+    MISSING_PRODUCT_ID = auto(), "The product number is missing."
+    MISSING_ORDER_ID = auto(), "The order number is missing."
+    MISSING_FEEDBACK_ID = auto(), "The number of the rating or ticket is missing."
+    MISSING_CAMPAIGN_ID = auto(), "The campaign is missing."
+    MISSING_EVENT_AT = auto(), "The time is missing."
+    MISSING_EVENT_TYPE = auto(), "The event type is missing."
+    MISSING_KIND = auto(), "The kind is missing."
+    MISSING_QUANTITY = auto(), "The quantity is missing."
+    MISSING_LINE_AMOUNT_CENTS = auto(), "The amount paid is missing."
+    ID_TOO_LONG = auto(), "An identifier is longer than 200 characters."
+    BAD_NUMBER = (
+        auto(),
+        "A number is not written as its source declares: plain digits with at most one decimal mark.",
+    )
+    BAD_TIMESTAMP = auto(), "A time is not written in the format its source declares."
+    OUT_OF_RANGE = (
+        auto(),
+        "A number is implausibly large (quantity above 1,000,000; money above 10^9 units).",
+    )
+    UNKNOWN_KIND = auto(), "The kind is not one of those the table allows."
+    UNKNOWN_EVENT_TYPE = auto(), "The event type is not one of those the table allows."
+    NEGATIVE_PRICE = auto(), "The price or the amount of a sale is negative."
+    NEGATIVE_QUANTITY = auto(), "The quantity is negative and no rule makes the row a return."
+    ZERO_QUANTITY = auto(), "The quantity is zero."
+    TIME_IN_DST_GAP = auto(), "The clocks were put forward past this local time: it never existed."
+    TIME_OUT_OF_RANGE = auto(), "The time is before 1990."
+    EVENT_IN_FUTURE = auto(), "The time is more than a day after the file was loaded."
+    SUPERSEDED_IN_FILE = auto(), "A later row of the same file has the same key and other content."
+    BATCH_HELD = auto(), "The row is readable; a critical check held back its batch."
 
 
-MEANINGS: Mapping[str, str] = {
-    Reason.BAD_ENCODING: "The line is not valid text in the encoding that its source declares.",
-    Reason.NUL_BYTE: "The line contains a NUL byte, which no text column of a database can store.",
-    Reason.EMPTY_LINE: "There is an empty line between rows.",
-    Reason.FIELD_TOO_LONG: "One field is longer than 131,072 characters.",
-    Reason.UNCLOSED_QUOTE: "A quote is opened and never closed; only this line is rejected.",
-    Reason.MALFORMED_QUOTES: "There are quotes inside a field where none are allowed.",
-    Reason.STRAY_LINE_END: "There is a carriage return inside the line.",
-    Reason.WRONG_FIELD_COUNT: "The line has more or fewer fields than the header.",
-    Reason.BAD_JSON: "The line is not a JSON object.",
-    Reason.MISSING_CUSTOMER_ID: "The customer is missing, and the source allows no guests.",
-    Reason.MISSING_PRODUCT_ID: "The product number is missing.",
-    Reason.MISSING_ORDER_ID: "The order number is missing.",
-    Reason.MISSING_FEEDBACK_ID: "The number of the rating or ticket is missing.",
-    Reason.MISSING_CAMPAIGN_ID: "The campaign is missing.",
-    Reason.MISSING_EVENT_AT: "The time is missing.",
-    Reason.MISSING_EVENT_TYPE: "The event type is missing.",
-    Reason.MISSING_KIND: "The kind is missing.",
-    Reason.MISSING_QUANTITY: "The quantity is missing.",
-    Reason.MISSING_LINE_AMOUNT_CENTS: "The amount paid is missing.",
-    Reason.ID_TOO_LONG: "An identifier is longer than 200 characters.",
-    Reason.BAD_NUMBER: "A number is not written as its source declares: plain digits with at most one decimal mark.",
-    Reason.BAD_TIMESTAMP: "A time is not written in the format its source declares.",
-    Reason.OUT_OF_RANGE: "A number is implausibly large (quantity above 1,000,000; money above 10^9 units).",
-    Reason.UNKNOWN_KIND: "The kind is not one of those the table allows.",
-    Reason.UNKNOWN_EVENT_TYPE: "The event type is not one of those the table allows.",
-    Reason.NEGATIVE_PRICE: "The price or the amount of a sale is negative.",
-    Reason.NEGATIVE_QUANTITY: "The quantity is negative and no rule makes the row a return.",
-    Reason.ZERO_QUANTITY: "The quantity is zero.",
-    Reason.TIME_IN_DST_GAP: "The clocks were put forward past this local time: it never existed.",
-    Reason.TIME_OUT_OF_RANGE: "The time is before 1990.",
-    Reason.EVENT_IN_FUTURE: "The time is more than a day after the file was loaded.",
-    Reason.SUPERSEDED_IN_FILE: "A later row of the same file has the same key and other content.",
-    Reason.BATCH_HELD: "The row is readable; a critical check held back its batch.",
-}
+MEANINGS: Mapping[str, str] = {reason: reason.meaning for reason in Reason}
 
 
 def meaning(code: str, declared: Mapping[str, str] | None = None) -> str:

@@ -13,32 +13,20 @@ from typing import Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from retention_ml import tables
-from retention_ml.deliveries.mapping import (
-    CODE,
-    Also,
-    Columns,
-    Format,
-    LineKind,
-    Lookup,
-    OrderKind,
-    Rule,
-    Section,
-    checked_timezone,
-    parse_condition,
-)
+from retention_ml.deliveries import mapping
 from retention_ml.errors import FileRefused, SettingsError, UnknownSource
 
 Encoding = Literal["utf-8", "cp1252", "iso-8859-1", "iso-8859-15", "iso-8859-2", "cp1250", "ascii"]
 
-DEFAULT_KINDS = {"order_lines": LineKind.SALE, "orders": OrderKind.PURCHASE}
+DEFAULT_KINDS = {"order_lines": mapping.LineKind.SALE, "orders": mapping.OrderKind.PURCHASE}
 
 
-class Feed(Section):
+class Feed(mapping.Section):
     """One kind of file and the table its rows become."""
 
     files: tuple[str, ...] = Field(min_length=1)
     table: str
-    format: Format = "csv"
+    format: mapping.Format = "csv"
     encoding: Encoding = "utf-8"
     delimiter: str = Field(",", min_length=1, max_length=1)
     decimal: Literal[".", ","] = "."
@@ -47,10 +35,10 @@ class Feed(Section):
     skip_lines: int = Field(0, ge=0, le=100)
     guests: bool = False
     repeated_keys: Literal["number", "last"] | None = None
-    columns: Columns
-    rules: tuple[Rule, ...] = ()
-    also: dict[str, Also] = {}
-    lookup: Lookup | None = None
+    columns: mapping.Columns
+    rules: tuple[mapping.Rule, ...] = ()
+    also: dict[str, mapping.Also] = {}
+    lookup: mapping.Lookup | None = None
 
     @property
     def numbers_repeats(self) -> bool:
@@ -101,7 +89,7 @@ class Feed(Section):
                     raise ValueError(f"`set` can only change numbers of {self.table}, not {name!r}")
             for name, condition in rule.when.items():
                 is_number = name in canonical and canonical[name].type != "text"
-                parse_condition(name, condition, is_number=is_number)
+                mapping.parse_condition(name, condition, is_number=is_number)
         if self.repeated_keys == "number" and self.table != "order_lines":
             raise ValueError('repeated_keys = "number" is for order_lines; use "last"')
         if (self.format == "fixed_width") != bool(self.positions):
@@ -109,28 +97,23 @@ class Feed(Section):
         return self
 
 
-class Source(Section):
+class Source(mapping.Section):
     """One source of deliveries."""
 
     name: str
     title: str
-    timezone: str
+    timezone: mapping.TimeZone
     currency: str = Field(min_length=3, max_length=3)
     minor_units: int = Field(100, ge=1, le=10_000)
     available_after_hours: float = Field(0, ge=0, le=24 * 365)
     licence: str = ""
     feeds: dict[str, Feed] = Field(min_length=1)
 
-    @field_validator("timezone")
-    @classmethod
-    def _zone(cls, value: str) -> str:
-        return checked_timezone(value)
-
     @field_validator("feeds")
     @classmethod
     def _feed_names(cls, value: dict[str, Feed]) -> dict[str, Feed]:
         for name in value:
-            if not CODE.fullmatch(name):
+            if not mapping.CODE.fullmatch(name):
                 raise ValueError(f"{name!r} is no feed name: lower case letters, digits and _")
         return value
 
@@ -201,11 +184,9 @@ def load_source(folder: Path, name: str) -> Source:
         ) from error
     try:
         return Source(name=name, **values)
-    except (ValidationError, TypeError) as error:
-        if isinstance(error, TypeError):
-            raise SettingsError(
-                f"{path.name} sets `name`, which is the file's own name."
-            ) from error
+    except TypeError as error:
+        raise SettingsError(f"{path.name} sets `name`, which is the file's own name.") from error
+    except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the description"
         raise SettingsError(
@@ -213,7 +194,7 @@ def load_source(folder: Path, name: str) -> Source:
         ) from error
 
 
-def _check_columns(table: str, columns: Columns) -> None:
+def _check_columns(table: str, columns: mapping.Columns) -> None:
     entry = tables.CANONICAL.get(table)
     if entry is None:
         raise ValueError(f"{table!r} is no table; known are {', '.join(tables.CANONICAL)}")

@@ -1,8 +1,9 @@
 """The door from archived files to `staging`: read, cast, key, copy, in one transaction."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import ibis
 import pyarrow as pa
@@ -58,9 +59,10 @@ def stage(
     """
     started = time.monotonic()
     with warehouse.transaction() as transaction:
-        staged = _stage(transaction, settings, batch_id, progress)
+        batch = staging.lock_unheld_batch(transaction, batch_id)
+        is_curated = batch.status == "curated"
+        counts = StagingCounts() if is_curated else _stage(transaction, settings, batch, progress)
         failpoint("stage.before_commit")
-    counts, refused = staged.counts, staged.refused
     receipt = warehouse.record(
         Receipt(
             door="stage",
@@ -70,43 +72,28 @@ def stage(
             seconds=time.monotonic() - started,
             details={
                 "batch_id": batch_id,
-                "source": staged.source_name,
-                "is_curated": staged.is_curated,
+                "source": batch.source,
+                "is_curated": is_curated,
                 "reasons": dict(counts.reasons.most_common()),
                 "staged": dict(counts.staged),
                 "derived": dict(counts.derived),
-                "refused": [str(error) for error in refused.values()],
-                "without_rows": list(staged.without_rows),
+                "refused": [str(error) for error in counts.refused.values()],
+                "without_rows": list(counts.without_rows),
             },
         ),
         settings.run_id,
     )
-    if refused and len(refused) == staged.file_count:
-        first = next(iter(refused.values()))
+    if counts.refused and len(counts.refused) == counts.files:
+        first = next(iter(counts.refused.values()))
         raise FileRefused(str(first), first.reason_code)
     return receipt
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Staged:
-    """What became of a batch: its source, what was counted, and the files without rows."""
-
-    source_name: str
-    is_curated: bool = False
-    file_count: int = 0
-    counts: StagingCounts = field(default_factory=StagingCounts)
-    refused: Mapping[int, FileRefused] = field(default_factory=dict)
-    without_rows: Sequence[str] = ()
-
-
 def _stage(
-    transaction: Transaction, settings: Settings, batch_id: int, progress: Progress | None
-) -> _Staged:
-    """Stage what can be read of a batch and enter the counts; a curated batch is left alone."""
-    batch = staging.lock_unheld_batch(transaction, batch_id)
-    if batch.status == "curated":
-        return _Staged(source_name=batch.source, is_curated=True)
-    source = load_source(settings.sources, batch.source)
+    transaction: Transaction, settings: Settings, batch: batches.Batch, progress: Progress | None
+) -> StagingCounts:
+    """Stage what can be read of a batch and enter the counts."""
+    source, batch_id = load_source(settings.sources, batch.source), batch.batch_id
     deliveries = staging.open_deliveries(transaction, batch_id)
     refused: dict[int, FileRefused] = {}
     while True:  # anew without the file that turned out to be unreadable
@@ -120,34 +107,26 @@ def _stage(
         else:
             break
     counts = stager.counts
-    staging.record_staged(transaction, source, batch_id, readable, counts, refused)
-    return _Staged(
-        source_name=source.name,
-        file_count=len(deliveries),
-        counts=counts,
-        refused=refused,
-        without_rows=[
-            no_rows_message(d.file_name, source.feeds[d.feed])
-            for d in readable
-            if d.feed in source.feeds and not d.replay_of and not counts.delivered[d.delivery_id]
-        ],
-    )
+    counts.files, counts.refused = len(deliveries), refused
+    counts.without_rows = [
+        no_rows_message(d.file_name, source.feeds[d.feed])
+        for d in readable
+        if d.feed in source.feeds and not d.replay_of and not counts.delivered[d.delivery_id]
+    ]
+    staging.record_staged(transaction, source, batch_id, readable, counts)
+    return counts
 
 
+@dataclass(slots=True)
 class _Stager:
     """One attempt to read the deliveries of a batch into staging."""
 
-    def __init__(
-        self,
-        transaction: Transaction,
-        settings: Settings,
-        source: Source,
-        batch_id: int,
-        progress: Progress | None,
-    ) -> None:
-        self._transaction, self._settings, self._source = transaction, settings, source
-        self._batch_id, self._progress = batch_id, progress
-        self.counts = StagingCounts()
+    _transaction: Transaction
+    _settings: Settings
+    _source: Source
+    _batch_id: int
+    _progress: Progress | None
+    counts: StagingCounts = field(default_factory=StagingCounts)
 
     def stage(self, deliveries: Sequence[Delivery]) -> None:
         """Read the deliveries feed by feed, then derive what follows from all of them."""
@@ -155,9 +134,9 @@ class _Stager:
             for feed_name in self._source.feeds:
                 for is_replay in (False, True):
                     of_feed = [
-                        delivery
-                        for delivery in deliveries
-                        if delivery.feed == feed_name and bool(delivery.replay_of) == is_replay
+                        d
+                        for d in deliveries
+                        if d.feed == feed_name and bool(d.replay_of) == is_replay
                     ]
                     if of_feed:
                         self._stage_feed(engine, feed_name, of_feed, is_replay=is_replay)
@@ -174,28 +153,25 @@ class _Stager:
         lookup = self._lookup(feed, deliveries[0])
         inputs = {d.delivery_id: self._input(feed, d) for d in deliveries}
 
-        def reread(delivery_id: int, numbers: set[int]) -> list[tuple[int, bytes]]:
-            return pipeline.reread_rows(inputs[delivery_id], numbers)
-
-        def behind_curated(accepted: pa.Table) -> pa.Table:
-            return staging.first_occurrences(
-                self._transaction, accepted, {d.delivery_id: d.replay_of for d in deliveries}
-            )
-
-        offset = behind_curated if is_replay and feed.numbers_repeats else None
+        offset = None
+        if is_replay and feed.numbers_repeats:
+            replay_of = {d.delivery_id: d.replay_of for d in deliveries}
+            offset = partial(staging.first_occurrences, self._transaction, replay_of)
         groups = pipeline.cast(
             engine, source, feed_name, list(inputs.values()), lookup, self._progress
         )
         for group in groups:
             if group.accepted:
-                rows = pipeline.key(engine, source, feed_name, group, reread, offset)
+                rows = pipeline.key(engine, source, feed_name, group, inputs, offset)
                 counts.staged[entry.name] += self._copy(entry, rows, is_derived=False)
                 accepted = pa.concat_tables(group.accepted)
                 for table, sql in statements.derived_parts.items():
                     part = engine.run(sql, accepted=accepted)
                     counts.derived_parts.setdefault(table, []).append(part)
             failpoint("stage.after_first_chunk")
-            staging.copy_rejects(self._transaction, self._batch_id, group.rejects, counts)
+            staging.copy_rejects(self._transaction, self._batch_id, group.rejects)
+            counts.quarantined.update(delivery_id for delivery_id, _ in group.rejects)
+            counts.reasons.update(str(reject.reason) for _, reject in group.rejects)
             counts.delivered.update(group.delivered)
 
     def _lookup(self, feed: Feed, first: Delivery) -> pa.Table | None:
@@ -241,10 +217,6 @@ class _Stager:
     def _copy(self, entry: tables.Table, rows: pa.Table, *, is_derived: bool) -> int:
         """Copy keyed rows into `staging.<entry>`; how many."""
         staged = keys.to_staging(
-            rows,
-            entry,
-            source=self._source.name,
-            batch_id=self._batch_id,
-            is_derived=is_derived,
+            rows, entry, source=self._source.name, batch_id=self._batch_id, is_derived=is_derived
         )
         return self._transaction.copy(f"staging.{entry.name}", staged)

@@ -2,33 +2,21 @@
 
 import ibis
 
-from retention_ml.features.catalogue import CATALOGUE
-from retention_ml.features.families import (
-    basket,
-    behaviour,
-    breadth,
-    gaps,
-    habits,
-    purchases,
-    returns,
-    rhythm,
+from retention_ml.features.catalogue import CATALOGUE, MODULES
+from retention_ml.features.families import breadth, gaps
+from retention_ml.features.inputs import (
+    Inputs,
+    active_customers,
+    known_categories,
+    known_days,
+    known_products,
 )
-from retention_ml.features.inputs import Inputs, known_categories, known_days, known_products
-from retention_ml.features.population import active_customers
 
-_OF_DAYS = (purchases, gaps, rhythm, basket, returns, habits, behaviour)
 _KEY = ["as_of_day", "customer_id"]
 
 
 def customer_daily(inputs: Inputs, *, active_days: int) -> ibis.Table:
-    """The features of the active customers of each day, as known at its start.
-
-    Parameters
-    ----------
-    inputs : Inputs
-        The days and the rollups.
-    active_days : int
-        Who counts as active: see `population.active_customers`.
+    """The features of the `active_customers` of each day, as known at its start.
 
     Returns
     -------
@@ -40,7 +28,10 @@ def customer_daily(inputs: Inputs, *, active_days: int) -> ibis.Table:
     active = active_customers(days, active_days)
     days = gaps.with_gaps(days.semi_join(active, _KEY))
     of_days = {
-        name: value for family in _OF_DAYS for name, value in family.aggregates(days).items()
+        name: value
+        for family in MODULES
+        if family is not breadth
+        for name, value in family.aggregates(days).items()
     }
     aggregates = days.group_by(_KEY).agg(**of_days)
     products = known_products(inputs).semi_join(active, _KEY)

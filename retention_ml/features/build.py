@@ -2,9 +2,9 @@
 
 import hashlib
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
 
 import pyarrow as pa
 
@@ -77,25 +77,6 @@ def definition_sha256(settings: Settings) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _InputSummary:
-    """What the rollups hold for a day, counted apart from the features."""
-
-    customers: int
-    newest_input_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _StoredDay:
-    """A day whose rows lie in the store, not checked yet."""
-
-    day: date
-    digest: str
-    inputs: _InputSummary
-    written: int
-    seconds: float
-
-
 def _build_rolled_up(
     warehouse: Warehouse, settings: Settings, days: Sequence[date]
 ) -> list[Receipt]:
@@ -104,10 +85,10 @@ def _build_rolled_up(
     store.ensure_columns(warehouse)
     newest_rollup_id = freshness.newest_rollup_id(warehouse)
     parts = [days[first : first + _DAYS_AT_ONCE] for first in range(0, len(days), _DAYS_AT_ONCE)]
-    inputs: dict[date, _InputSummary] = {}
+    inputs: dict[date, dict[str, Any]] = {}
     for part in parts:
         inputs |= _summarize_inputs(warehouse, settings, part, newest_rollup_id)
-    stored: list[_StoredDay] = []
+    receipts = []
     for part in parts:
         started = time.perf_counter()
         rows = compute(
@@ -120,11 +101,9 @@ def _build_rolled_up(
         )
         shared_seconds = (time.perf_counter() - started) / len(part)
         for day in part:
-            stored.append(
-                _store(warehouse, settings, day, _of_day(rows, day), inputs[day], shared_seconds)
-            )
+            receipts.append(_store(warehouse, settings, day, rows, inputs[day], shared_seconds))
     _check(warehouse, settings, days)
-    return [_record(warehouse, settings, day, newest_rollup_id) for day in stored]
+    return [_record(warehouse, settings, receipt, newest_rollup_id) for receipt in receipts]
 
 
 def _check(warehouse: Warehouse, settings: Settings, days: Sequence[date]) -> None:
@@ -147,22 +126,20 @@ def _check(warehouse: Warehouse, settings: Settings, days: Sequence[date]) -> No
 
 def _summarize_inputs(
     warehouse: Warehouse, settings: Settings, days: Sequence[date], newest_rollup_id: int
-) -> dict[date, _InputSummary]:
+) -> dict[date, dict[str, Any]]:
+    """`customers_count` and `newest_input_at` of each day, counted apart from the features."""
     rows = warehouse.read(
         freshness.input_summaries(
             [day_number(day) for day in days], settings.churn.active_days, newest_rollup_id
         )
     )
-    summaries = {
-        day_of(row["as_of_day"]): _InputSummary(
-            customers=row["customers_count"], newest_input_at=row["newest_input_at"]
-        )
-        for row in rows.to_pylist()
+    summaries: dict[date, dict[str, Any]] = {
+        day_of(row["as_of_day"]): row for row in rows.to_pylist()
     }
     for day in days:
-        if day not in summaries or summaries[day].customers == 0:
+        if day not in summaries or summaries[day]["customers_count"] == 0:
             raise NotReady(_nobody(warehouse, settings, day))
-        if summaries[day].newest_input_at >= clock.midnight(day, settings.calendar.timezone):
+        if summaries[day]["newest_input_at"] >= clock.midnight(day, settings.calendar.timezone):
             raise AccountingError(
                 f"The newest input of the features of {day} is later than the start of that day. "
                 "Nothing was stored. Please report this as a defect."
@@ -171,7 +148,10 @@ def _summarize_inputs(
 
 
 def _nobody(warehouse: Warehouse, settings: Settings, day: date) -> str:
-    span = warehouse.read(freshness.purchase_span()).to_pylist()[0]
+    [span] = warehouse.read(
+        "SELECT min(event_day) AS first_day, max(event_day) AS last_day "
+        "FROM features.customer_day WHERE orders_count > 0"
+    ).to_pylist()
     active_days = settings.churn.active_days
     nobody = f"No customer is known to have ordered in the {active_days} days before {day}"
     if span["first_day"] is None:
@@ -186,68 +166,60 @@ def _nobody(warehouse: Warehouse, settings: Settings, day: date) -> str:
     )
 
 
-def _of_day(rows: pa.Table, day: date) -> pa.Table:
-    rows = rows.filter(pa.compute.equal(rows["as_of_day"], day_number(day)))
-    as_of = pa.array([day] * rows.num_rows, pa.date32())
-    return rows.drop_columns(["as_of_day"]).append_column("as_of", as_of)
-
-
 def _store(
     warehouse: Warehouse,
     settings: Settings,
     day: date,
     rows: pa.Table,
-    inputs: _InputSummary,
+    inputs: Mapping[str, Any],
     shared_seconds: float,
-) -> _StoredDay:
+) -> Receipt:
+    """Put a day's part of the computed rows, not checked yet, into the store."""
     started = time.perf_counter()
+    rows = rows.filter(pa.compute.equal(rows["as_of_day"], day_number(day)))
+    as_of = pa.array([day] * rows.num_rows, pa.date32())
+    rows = rows.drop_columns(["as_of_day"]).append_column("as_of", as_of)
     invariants.require_sound(
         rows,
         as_of=day.isoformat(),
-        customers=inputs.customers,
+        customers=inputs["customers_count"],
         active_days=settings.churn.active_days,
     )
     with warehouse.transaction() as transaction:
         written = store.replace_day(transaction, day, rows)
         failpoint("build.before_commit")
-    return _StoredDay(
-        day=day,
-        digest=store.digest(rows),
-        inputs=inputs,
+    digest = store.digest(rows)
+    return Receipt(
+        door="build",
+        as_of=day,
+        read=inputs["customers_count"],
         written=written,
         seconds=shared_seconds + time.perf_counter() - started,
+        details={
+            "features_digest": digest,
+            "engine": settings.features.engine,
+            "newest_input_at": inputs["newest_input_at"].isoformat(),
+        },
     )
 
 
 def _record(
-    warehouse: Warehouse, settings: Settings, stored: _StoredDay, newest_rollup_id: int
+    warehouse: Warehouse, settings: Settings, receipt: Receipt, newest_rollup_id: int
 ) -> Receipt:
     """Enter a checked day in the log of builds; from now on it is built."""
     with warehouse.transaction() as transaction:
-        transaction.execute(
-            "INSERT INTO features.builds (as_of, features_digest, catalogue_sha256, "
-            "newest_rollup_id, customers_count, newest_input_at, engine, run_id, built_at) VALUES "
-            "(:as_of, :digest, :definition, :rollup, :customers, :newest, :engine, :run_id, :now)",
-            as_of=stored.day,
-            digest=stored.digest,
-            definition=definition_sha256(settings),
-            rollup=newest_rollup_id,
-            customers=stored.written,
-            newest=stored.inputs.newest_input_at,
-            engine=settings.features.engine,
-            run_id=settings.run_id,
-            now=clock.now(),
+        transaction.insert_row(
+            "features.builds",
+            {
+                "as_of": receipt.as_of,
+                "features_digest": receipt.details["features_digest"],
+                "catalogue_sha256": definition_sha256(settings),
+                "newest_rollup_id": newest_rollup_id,
+                "customers_count": receipt.written,
+                "newest_input_at": receipt.details["newest_input_at"],
+                "engine": settings.features.engine,
+                "run_id": settings.run_id,
+                "built_at": clock.now(),
+            },
         )
-    receipt = Receipt(
-        door="build",
-        as_of=stored.day,
-        read=stored.inputs.customers,
-        written=stored.written,
-        seconds=stored.seconds,
-        details={
-            "features_digest": stored.digest,
-            "engine": settings.features.engine,
-            "newest_input_at": stored.inputs.newest_input_at.isoformat(),
-        },
-    )
     return warehouse.record(receipt, settings.run_id)

@@ -23,11 +23,11 @@ FAMILIES = (
     "recency", "frequency", "monetary", "gaps", "basket", "breadth", "assortment", "returns",
     "discounts", "trend", "habits", "events", "campaigns", "feedback", "season",
 )  # fmt: skip
-_MODULES = (purchases, gaps, rhythm, basket, breadth, returns, habits, behaviour)
+MODULES = (purchases, gaps, rhythm, basket, breadth, returns, habits, behaviour)
 
 CATALOGUE: tuple[Feature, ...] = tuple(
     sorted(
-        (feature for module in _MODULES for feature in module.FEATURES),
+        (feature for module in MODULES for feature in module.FEATURES),
         key=lambda feature: FAMILIES.index(feature.family),
     )
 )

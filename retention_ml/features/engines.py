@@ -16,11 +16,7 @@ ENGINES = ("duckdb", "postgres")
 
 # The planner takes each as_of's rows for a handful and would join them row by row; every join
 # here is of whole tables by equality, where hashing is right.
-_PLANNER = {
-    "enable_nestloop": "off",
-    "enable_mergejoin": "off",
-    "work_mem": "'128MB'",
-}
+_PLANNER = {"enable_nestloop": "off", "enable_mergejoin": "off", "work_mem": "'128MB'"}
 
 
 def compute(
@@ -34,12 +30,8 @@ def compute(
 ) -> pa.Table:
     """The rows of `assemble.customer_daily` for some days, from rollups up to a pass.
 
-    Parameters
-    ----------
-    engine : {'duckdb', 'postgres'}
-        DuckDB reads the rollups as Arrow and computes in this process.
-    threads : int
-        Of DuckDB; Postgres has its own settings.
+    The engine `duckdb` reads the rollups as Arrow and computes in this process, with so many
+    `threads`; `postgres` has its own settings.
 
     Raises
     ------

@@ -9,22 +9,10 @@ from retention_ml.clock import day_number
 from retention_ml.features.inputs import stored_inputs
 from retention_ml.warehouse import Warehouse
 
-_BUILDS = ibis.table(
-    {
-        "build_id": "int64",
-        "as_of": "date",
-        "catalogue_sha256": "string",
-        "newest_rollup_id": "int64",
-    },
-    name="builds",
-    database="features",
-)
 _NEWEST_EVENTS = ibis.table(
     {
         "customer_id": "string",
-        "event_day": "int64",
-        "known_from_day": "int64",
-        "rollup_id": "int64",
+        **dict.fromkeys(("event_day", "known_from_day", "rollup_id"), "int64"),
         "newest_event_at": "timestamp('UTC')",
         "orders_count": "int64",
     },
@@ -61,34 +49,25 @@ def input_summaries(days: Sequence[int], active_days: int, upto: int) -> ibis.Ta
     )
 
 
-def purchase_span() -> ibis.Table:
-    """One row: `first_day` and `last_day` (day numbers) with a purchase of a known customer."""
-    bought = _NEWEST_EVENTS.filter(_NEWEST_EVENTS.orders_count > 0)
-    return bought.agg(first_day=bought.event_day.min(), last_day=bought.event_day.max())
-
-
 def fresh_days(warehouse: Warehouse, days: Sequence[date], definition_sha256: str) -> set[date]:
     """Those of the days whose newest build used this definition and all that is known by now."""
-    builds = _BUILDS.filter(_BUILDS.as_of.isin(list(days)))
-    newest = ibis.row_number().over(
-        ibis.window(group_by=builds.as_of, order_by=builds.build_id.desc())
-    )
-    latest = builds.mutate(place=newest).filter(lambda t: t.place == 0)
-    candidates = [
-        row
-        for row in warehouse.read(latest).to_pylist()
-        if row["catalogue_sha256"] == definition_sha256
-    ]
+    with warehouse.transaction() as transaction:
+        builds = transaction.execute(
+            "SELECT DISTINCT ON (as_of) as_of, catalogue_sha256, newest_rollup_id "
+            "FROM features.builds WHERE as_of = ANY (:days) ORDER BY as_of, build_id DESC",
+            days=list(days),
+        )
+    candidates = [build for build in builds if build.catalogue_sha256 == definition_sha256]
     if not candidates:
         return set()
-    since = min(row["newest_rollup_id"] for row in candidates)
+    since = min(build.newest_rollup_id for build in candidates)
     later = warehouse.read(first_days_changed(since)).to_pylist()
     return {
-        row["as_of"]
-        for row in candidates
+        build.as_of
+        for build in candidates
         if not any(
-            change["rollup_id"] > row["newest_rollup_id"]
-            and change["first_day"] <= day_number(row["as_of"])
+            change["rollup_id"] > build.newest_rollup_id
+            and change["first_day"] <= day_number(build.as_of)
             for change in later
         )
     }

@@ -25,7 +25,8 @@ class Inputs:
 
 def stored_inputs(days: Sequence[int]) -> Inputs:
     """Days by value, and the rollups of Postgres."""
-    return _inputs(_day_table(days), "features")
+    numbers = ibis.literal(list(days), "array<int64>")
+    return _inputs(numbers.unnest().name("as_of_day").as_table(), "features")
 
 
 def registered_inputs() -> Inputs:
@@ -34,49 +35,42 @@ def registered_inputs() -> Inputs:
 
 
 def _inputs(days: ibis.Table, database: str | None) -> Inputs:
-    cut = {"event_day": "int64", "known_from_day": "int64", "rollup_id": "int64"}
-    customer_day = {"customer_id": "string", **cut, **dict.fromkeys(COUNTERS, "int64")}
-    product_day = {"customer_id": "string", "product_id": "string", **cut, "lines_count": "int64"}
-    category = {
-        "product_id": "string",
-        "category": "string",
-        "known_from_day": "int64",
-        "rollup_id": "int64",
-        "versions_count": "int64",
-    }
+    stamps = ("known_from_day", "rollup_id")
+
+    def rollup(name: str, texts: Sequence[str], numbers: Sequence[str]) -> ibis.Table:
+        columns = {**dict.fromkeys(texts, "string"), **dict.fromkeys(numbers, "int64")}
+        return ibis.table(columns, name=name, database=database)
+
     return Inputs(
         days=days,
-        customer_day=ibis.table(customer_day, name="customer_day", database=database),
-        customer_product_day=ibis.table(
-            product_day, name="customer_product_day", database=database
+        customer_day=rollup("customer_day", ["customer_id"], ["event_day", *stamps, *COUNTERS]),
+        customer_product_day=rollup(
+            "customer_product_day",
+            ["customer_id", "product_id"],
+            ["event_day", *stamps, "lines_count"],
         ),
-        product_category=ibis.table(category, name="product_category", database=database),
+        product_category=rollup(
+            "product_category", ["product_id", "category"], [*stamps, "versions_count"]
+        ),
     )
 
 
 def inputs_for(days: Sequence[int], newest_rollup_id: int) -> Inputs:
     """Days by value, and of the stored rollups what can matter for them, up to a pass."""
     inputs, first, last = stored_inputs(days), min(days), max(days)
-    customer_day = _upto(inputs.customer_day, last, newest_rollup_id)
-    products = _upto(inputs.customer_product_day, last, newest_rollup_id)
-    category = inputs.product_category
+
+    def upto(table: ibis.Table) -> ibis.Table:
+        return table.filter(table.known_from_day <= last, table.rollup_id <= newest_rollup_id)
+
+    customer_day, products = upto(inputs.customer_day), upto(inputs.customer_product_day)
     return Inputs(
         days=inputs.days,
         customer_day=customer_day.filter(customer_day.event_day < last),
         customer_product_day=products.filter(
             products.event_day < last, products.event_day >= first - LONGEST_PRODUCT_WINDOW_DAYS
         ),
-        product_category=_upto(category, last, newest_rollup_id),
+        product_category=upto(inputs.product_category),
     )
-
-
-def _upto(table: ibis.Table, day: int, newest_rollup_id: int) -> ibis.Table:
-    return table.filter(table.known_from_day <= day, table.rollup_id <= newest_rollup_id)
-
-
-def _day_table(days: Sequence[int]) -> ibis.Table:
-    """One row per day number, column `as_of_day`."""
-    return ibis.literal(list(days), "array<int64>").unnest().name("as_of_day").as_table()
 
 
 def known_days(inputs: Inputs) -> ibis.Table:
@@ -94,6 +88,15 @@ def known_days(inputs: Inputs) -> ibis.Table:
         **{name: rows[name].sum().cast("float64").cast("int64") for name in COUNTERS}
     )
     return netted.mutate(age_days=netted.as_of_day - netted.event_day)
+
+
+def active_customers(days: ibis.Table, active_days: int) -> ibis.Table:
+    """`as_of_day` and `customer_id` of those with a purchase on D - `active_days` to D - 1.
+
+    From `known_days`: as known at the start of as_of.
+    """
+    bought = days.filter(days.orders_count > 0, days.age_days <= active_days)
+    return bought.select("as_of_day", "customer_id").distinct()
 
 
 def known_products(inputs: Inputs) -> ibis.Table:

@@ -8,14 +8,9 @@ from retention_ml.features.catalogue import FEATURE_NAMES
 
 
 def require_sound(rows: pa.Table, *, as_of: str, customers: int, active_days: int) -> None:
-    """Raise unless one day's features are complete and sound.
+    """Raise unless one day's `customer_id` and features are complete and sound.
 
-    Parameters
-    ----------
-    rows : pyarrow.Table
-        `customer_id` and every feature.
-    customers : int
-        How many customers were active, counted independently.
+    `customers` were active, counted independently.
 
     Raises
     ------

@@ -2,7 +2,6 @@
 
 import logging
 import time
-from typing import Any
 
 from retention_ml import clock
 from retention_ml.features import rollups
@@ -13,7 +12,6 @@ from retention_ml.warehouse import Transaction, Warehouse
 
 logger = logging.getLogger(__name__)
 
-_LOCK = 7_265_747
 _ROLLUPS = {
     "features.customer_day": rollups.customer_day,
     "features.customer_product_day": rollups.customer_product_day,
@@ -35,10 +33,11 @@ def roll_up(warehouse: Warehouse, *, settings: Settings) -> Receipt:
     started = time.perf_counter()
     timezone = settings.calendar.timezone
     with warehouse.transaction() as transaction:
-        transaction.execute("SELECT pg_advisory_xact_lock(:key)", key=_LOCK)
-        newest = _newest_pass(transaction)
-        is_empty = _empty_if_the_calendar_changed(transaction, timezone)
-        is_first = is_empty or newest == 0
+        transaction.lock("features.rolled_up")
+        newest = int(
+            transaction.execute("SELECT coalesce(max(rollup_id), 0) FROM features.rolled_up")[0][0]
+        )
+        is_first = _empty_if_the_calendar_changed(transaction, timezone) or newest == 0
         if is_first:
             transaction.execute("DELETE FROM features.calendar")
             transaction.copy("features.calendar", calendar(timezone))
@@ -57,13 +56,13 @@ def roll_up(warehouse: Warehouse, *, settings: Settings) -> Receipt:
             newest += 1
             # Without these the planner takes the join to millions of rows for one of a few.
             transaction.execute("ANALYZE features.rolled_up")
-            events_from, events_to = _span_of_events(transaction, newest)
-            a_pass = rollups.Pass(
+            [events] = transaction.execute(
+                "SELECT min(event_at) AS events_from, max(event_at) AS events_to "
+                "FROM curated.events JOIN features.rolled_up USING (delivery_id) "
+                "WHERE rollup_id = :rollup_id AND customer_id IS NOT NULL",
                 rollup_id=newest,
-                events_from=events_from,
-                events_to=events_to,
-                is_first=is_first,
             )
+            a_pass = rollups.Pass(rollup_id=newest, is_first=is_first, **events._mapping)
             written = sum(
                 transaction.insert(table, rows_of(a_pass)) for table, rows_of in _ROLLUPS.items()
             )
@@ -77,11 +76,6 @@ def roll_up(warehouse: Warehouse, *, settings: Settings) -> Receipt:
         ),
         settings.run_id,
     )
-
-
-def _newest_pass(transaction: Transaction) -> int:
-    rows = transaction.execute("SELECT coalesce(max(rollup_id), 0) FROM features.rolled_up")
-    return int(rows[0][0])
 
 
 def _empty_if_the_calendar_changed(transaction: Transaction, timezone: str) -> bool:
@@ -100,13 +94,3 @@ def _empty_if_the_calendar_changed(transaction: Transaction, timezone: str) -> b
     for table in (*_ROLLUPS, "features.rolled_up"):
         transaction.execute(f"DELETE FROM {table}")
     return True
-
-
-def _span_of_events(transaction: Transaction, rollup_id: int) -> tuple[Any, Any]:
-    rows = transaction.execute(
-        "SELECT min(event_at), max(event_at) FROM curated.events JOIN features.rolled_up "
-        "USING (delivery_id) WHERE rollup_id = :rollup_id AND customer_id IS NOT NULL",
-        rollup_id=rollup_id,
-    )
-    oldest, newest = tuple(rows[0])
-    return oldest, newest

@@ -7,7 +7,7 @@ exactly what `curated.known.known` would count at midnight, for every D, in what
 deliveries came.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import reduce
@@ -25,6 +25,7 @@ from retention_ml.features.local_time import (
 
 SESSION_GAP = timedelta(minutes=30)
 _INSTANTS = ("customer_id", "event_at", "known_from_at")
+_INSTANT = "timestamp('UTC')"
 _DAY_PARTS = (
     "orders_night_count",
     "orders_morning_count",
@@ -32,12 +33,31 @@ _DAY_PARTS = (
     "orders_evening_count",
 )
 
+_ORDER_KINDS = {
+    "orders_count": "purchase",
+    "returns_count": "return",
+    "cancellations_count": "cancellation",
+}
+_CONTACT_KINDS = {
+    "contacts_count": "sent",
+    "contacts_opened_count": "opened",
+    "contacts_clicked_count": "clicked",
+    "redemptions_count": "redeemed",
+}
+_EVENT_TYPES = {
+    "views_count": "view",
+    "carts_count": "cart",
+    "cart_removals_count": "remove_from_cart",
+    "wishlists_count": "wishlist",
+    "checkouts_count": "purchase",
+    "searches_count": "search",
+    "logins_count": "login",
+    "shares_count": "share",
+    "reviews_count": "review",
+}
 COUNTERS = (
     "orders_count",
-    "orders_night_count",
-    "orders_morning_count",
-    "orders_afternoon_count",
-    "orders_evening_count",
+    *_DAY_PARTS,
     "returns_count",
     "cancellations_count",
     "lines_count",
@@ -48,20 +68,9 @@ COUNTERS = (
     "returned_lines_count",
     "refund_cents",
     "events_count",
-    "views_count",
-    "carts_count",
-    "cart_removals_count",
-    "wishlists_count",
-    "checkouts_count",
-    "searches_count",
-    "logins_count",
-    "shares_count",
-    "reviews_count",
+    *_EVENT_TYPES,
     "sessions_count",
-    "contacts_count",
-    "contacts_opened_count",
-    "contacts_clicked_count",
-    "redemptions_count",
+    *_CONTACT_KINDS,
     "feedback_count",
     "complaints_count",
     "ratings_count",
@@ -100,13 +109,11 @@ def curated(name: str) -> ibis.Table:
 
 def customer_day(a_pass: Pass) -> ibis.Table:
     """What the pass adds to `features.customer_day`."""
-    parts = [
-        _sums(_changes("orders", a_pass), _orders),
-        _sums(_changes("order_lines", a_pass), _lines),
-        _sums(_changes("events", a_pass), _events),
-        _sums(_changes("campaign_contacts", a_pass), _contacts),
-        _sums(_changes("feedback", a_pass), _feedback),
-    ]
+    parts = []
+    for table, columns in _COLUMNS.items():
+        changes = _changes(table, a_pass)
+        sums = {name: (changes.sign * value).sum() for name, value in columns(changes).items()}
+        parts.append(changes.group_by(*_INSTANTS).agg(**sums))
     if a_pass.events_from is not None:
         parts.append(_sessions(a_pass))
     summed = [name for name in COUNTERS if name not in _DAY_PARTS]
@@ -114,7 +121,7 @@ def customer_day(a_pass: Pass) -> ibis.Table:
         *(
             part.select(
                 *_INSTANTS,
-                **{name: part[name] if name in part.columns else _ZERO for name in summed},
+                **{name: part[name] if name in part.columns else _whole(0) for name in summed},
             )
             for part in parts
         )
@@ -129,7 +136,7 @@ def customer_day(a_pass: Pass) -> ibis.Table:
             for number, name in enumerate(_DAY_PARTS)
         },
     )
-    return _not_zero(daily, COUNTERS).mutate(rollup_id=ibis.literal(a_pass.rollup_id, "int64"))
+    return _additions(daily, COUNTERS, a_pass)
 
 
 def customer_product_day(a_pass: Pass) -> ibis.Table:
@@ -142,9 +149,7 @@ def customer_product_day(a_pass: Pass) -> ibis.Table:
     summed = timed.group_by("customer_id", "product_id", "event_day", "known_from_day").agg(
         lines_count=timed.sign.sum(), pieces_count=(timed.sign * timed.quantity).sum()
     )
-    return _not_zero(summed, ["lines_count", "pieces_count"]).mutate(
-        rollup_id=ibis.literal(a_pass.rollup_id, "int64")
-    )
+    return _additions(summed, ["lines_count", "pieces_count"], a_pass)
 
 
 def product_category(a_pass: Pass) -> ibis.Table:
@@ -154,12 +159,11 @@ def product_category(a_pass: Pass) -> ibis.Table:
     summed = shelved.group_by("product_id", "category", "known_from_day").agg(
         versions_count=shelved.sign.sum()
     )
-    return _not_zero(summed, ["versions_count"]).mutate(
-        rollup_id=ibis.literal(a_pass.rollup_id, "int64")
-    )
+    return _additions(summed, ["versions_count"], a_pass)
 
 
-_ZERO = ibis.literal(0, "int64")
+def _whole(number: int) -> ir.IntegerScalar:
+    return ibis.literal(number, "int64")
 
 
 def _versions(name: str, a_pass: Pass) -> ibis.Table:
@@ -168,12 +172,10 @@ def _versions(name: str, a_pass: Pass) -> ibis.Table:
     starts = table.semi_join(deliveries, table.delivery_id == deliveries.delivery_id)
     ends = table.semi_join(deliveries, table.superseded_by == deliveries.delivery_id)
     columns = [column.name for column in tables.CANONICAL[name]]
-    return starts.select(
-        *columns, sign=ibis.literal(1, "int64"), known_from_at=starts.available_at
-    ).union(
+    return starts.select(*columns, sign=_whole(1), known_from_at=starts.available_at).union(
         ends.select(
             *columns,
-            sign=ibis.literal(-1, "int64"),
+            sign=_whole(-1),
             known_from_at=ibis.greatest(ends.available_at, ends.superseded_at),
         )
     )
@@ -185,24 +187,12 @@ def _changes(name: str, a_pass: Pass) -> ibis.Table:
     return versions.filter(versions.customer_id.notnull())
 
 
-def _sums(
-    changes: ibis.Table, columns: Callable[[ibis.Table], dict[str, ir.IntegerValue]]
-) -> ibis.Table:
-    return changes.group_by(*_INSTANTS).agg(
-        **{name: (changes.sign * value).sum() for name, value in columns(changes).items()}
-    )
-
-
 def _one(condition: ir.BooleanValue) -> ir.IntegerValue:
     return ibis.ifelse(condition, 1, 0)
 
 
-def _orders(t: ibis.Table) -> dict[str, ir.IntegerValue]:
-    return {
-        "orders_count": _one(t.kind == "purchase"),
-        "returns_count": _one(t.kind == "return"),
-        "cancellations_count": _one(t.kind == "cancellation"),
-    }
+def _by_kind(kind: ir.Value, kinds: Mapping[str, str]) -> dict[str, ir.IntegerValue]:
+    return {name: _one(kind == each) for name, each in kinds.items()}
 
 
 def _lines(t: ibis.Table) -> dict[str, ir.IntegerValue]:
@@ -219,44 +209,24 @@ def _lines(t: ibis.Table) -> dict[str, ir.IntegerValue]:
     }
 
 
-EVENT_COLUMNS = {
-    "views_count": "view",
-    "carts_count": "cart",
-    "cart_removals_count": "remove_from_cart",
-    "wishlists_count": "wishlist",
-    "checkouts_count": "purchase",
-    "searches_count": "search",
-    "logins_count": "login",
-    "shares_count": "share",
-    "reviews_count": "review",
-}
-
-
-def _events(t: ibis.Table) -> dict[str, ir.IntegerValue]:
-    return {
-        "events_count": ibis.literal(1, "int64"),
-        **{name: _one(t.event_type == kind) for name, kind in EVENT_COLUMNS.items()},
-    }
-
-
-def _contacts(t: ibis.Table) -> dict[str, ir.IntegerValue]:
-    return {
-        "contacts_count": _one(t.kind == "sent"),
-        "contacts_opened_count": _one(t.kind == "opened"),
-        "contacts_clicked_count": _one(t.kind == "clicked"),
-        "redemptions_count": _one(t.kind == "redeemed"),
-    }
-
-
 def _feedback(t: ibis.Table) -> dict[str, ir.IntegerValue]:
     rated = t.rating_share.notnull()
     permille = (t.rating_share * 1000 + 0.5).floor().cast("int64")
     return {
-        "feedback_count": ibis.literal(1, "int64"),
+        "feedback_count": _whole(1),
         "complaints_count": _one(t.kind == "complaint"),
         "ratings_count": _one(rated),
         "rating_permille": ibis.ifelse(rated, permille, 0),
     }
+
+
+_COLUMNS: dict[str, Callable[[ibis.Table], dict[str, ir.IntegerValue]]] = {
+    "orders": lambda t: _by_kind(t.kind, _ORDER_KINDS),
+    "order_lines": _lines,
+    "events": lambda t: {"events_count": _whole(1), **_by_kind(t.event_type, _EVENT_TYPES)},
+    "campaign_contacts": lambda t: _by_kind(t.kind, _CONTACT_KINDS),
+    "feedback": _feedback,
+}
 
 
 def _sessions(a_pass: Pass) -> ibis.Table:
@@ -285,14 +255,9 @@ def _starts(a_pass: Pass, *, upto: int, sign: int) -> ibis.Table:
         moments.continues_from_at.isnull() | (moments.known_from_at < moments.continues_from_at)
     )
     ends = starts.filter(starts.continues_from_at.notnull())
-    return starts.select(
-        "customer_id", "event_at", "known_from_at", sign=ibis.literal(sign, "int64")
-    ).union(
+    return starts.select("customer_id", "event_at", "known_from_at", sign=_whole(sign)).union(
         ends.select(
-            "customer_id",
-            "event_at",
-            known_from_at=ends.continues_from_at,
-            sign=ibis.literal(-sign, "int64"),
+            "customer_id", "event_at", known_from_at=ends.continues_from_at, sign=_whole(-sign)
         )
     )
 
@@ -310,8 +275,8 @@ def _moments(a_pass: Pass, upto: int) -> ibis.Table:
         assert a_pass.events_from is not None
         assert a_pass.events_to is not None
         events = events.filter(
-            events.event_at >= _instant(a_pass.events_from - SESSION_GAP),
-            events.event_at <= _instant(a_pass.events_to + SESSION_GAP),
+            events.event_at >= ibis.literal(a_pass.events_from - SESSION_GAP, _INSTANT),
+            events.event_at <= ibis.literal(a_pass.events_to + SESSION_GAP, _INSTANT),
         ).semi_join(of_pass, "customer_id")
     rolled = events.semi_join(deliveries, "delivery_id")
     rolled = rolled.mutate(second=seconds(rolled.event_at))
@@ -320,9 +285,7 @@ def _moments(a_pass: Pass, upto: int) -> ibis.Table:
     )
 
 
-def _instant(value: datetime) -> ir.TimestampScalar:
-    return ibis.literal(value, type="timestamp('UTC')")
-
-
-def _not_zero(table: ibis.Table, names: Iterable[str]) -> ibis.Table:
-    return table.filter(reduce(lambda a, b: a | b, (table[name] != 0 for name in names)))
+def _additions(table: ibis.Table, counters: Iterable[str], a_pass: Pass) -> ibis.Table:
+    """The rows in which a counter is not zero, under the pass."""
+    rows = table.filter(reduce(lambda a, b: a | b, (table[name] != 0 for name in counters)))
+    return rows.mutate(rollup_id=_whole(a_pass.rollup_id))

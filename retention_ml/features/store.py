@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from datetime import date
+from typing import Any
 
 import ibis
 import numpy as np
@@ -15,7 +16,6 @@ from retention_ml.warehouse import Transaction, Warehouse
 
 TABLE = "features.customer_daily"
 _NEWEST_ROWS_MAX = 2_000
-_WRITE_LOCK = 7_265_748
 _ORDER = [("as_of", "ascending"), ("customer_id", "ascending")]
 
 
@@ -26,12 +26,7 @@ def read(
 ) -> pa.Table:
     """The stored features of some days, ordered by day and customer.
 
-    Parameters
-    ----------
-    days : sequence of date
-        Which days.
-    some : callable, optional
-        Chooses among the rows, in the database.
+    `some` chooses among the rows, in the database.
 
     Returns
     -------
@@ -65,6 +60,16 @@ def rows_of(days: Sequence[date]) -> ibis.Table:
 def built_days(warehouse: Warehouse) -> set[date]:
     """The days for which a build is recorded."""
     return set(warehouse.read("SELECT DISTINCT as_of FROM features.builds")["as_of"].to_pylist())
+
+
+def newest_build(transaction: Transaction, as_of: date) -> Any:
+    """`features_digest` and `newest_input_at` of the day's newest build, None without one."""
+    builds = transaction.execute(
+        "SELECT features_digest, newest_input_at FROM features.builds WHERE as_of = :as_of "
+        "ORDER BY build_id DESC LIMIT 1",
+        as_of=as_of,
+    )
+    return builds[0] if builds else None
 
 
 def digest(rows: pa.Table) -> str:
@@ -106,9 +111,7 @@ def ensure_columns(warehouse: Warehouse) -> None:
 
 def replace_day(transaction: Transaction, as_of: date, rows: pa.Table) -> int:
     """Put the rows of a day in place of what was stored for it; how many there are."""
-    transaction.execute(
-        "SELECT pg_advisory_xact_lock(:lock, :day)", lock=_WRITE_LOCK, day=as_of.toordinal()
-    )
+    transaction.lock(f"{TABLE} {as_of}")
     remove_day(transaction, as_of)
     return transaction.copy(TABLE, rows.select(["as_of", "customer_id", *FEATURE_NAMES]))
 

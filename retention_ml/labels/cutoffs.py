@@ -36,25 +36,6 @@ class Plan:
         return tuple(sorted({*self.training, *self.evaluation, *self.final}))
 
 
-def newest_matured(
-    definition: ChurnDefinition, *, as_of: date, settle_days: int, data_ends_on: date
-) -> date:
-    """The newest day whose outcome window has closed, settled, and is covered by the data.
-
-    Parameters
-    ----------
-    as_of : date
-        The day of the training; nothing later is known.
-    settle_days : int
-        A window counts from this many days after its end.
-    data_ends_on : date
-        The day after the last day with an order: a window that reaches beyond is not known to be
-        empty, the feed may just have stopped.
-    """
-    closes = min(as_of - timedelta(days=settle_days), data_ends_on)
-    return closes - timedelta(days=definition.lead_days + definition.horizon_days)
-
-
 def plan(
     definition: ChurnDefinition,
     *,
@@ -74,13 +55,7 @@ def plan(
     usable = _usable(definition, newest, data_begins_on, cutoff_every_days)
     if usable == 0:
         return None
-    # Grid steps between the first evaluation day and the newest training day.
-    apart = -(-(definition.lead_days + definition.horizon_days + embargo_days) // cutoff_every_days)
-    apart = max(1, apart)
-
-    def day(steps_back: int) -> date:
-        return newest - timedelta(days=steps_back * cutoff_every_days)
-
+    apart = _apart(definition, cutoff_every_days, embargo_days)
     evaluation_days = min(evaluation_count, usable - apart)
     if evaluation_days < 1:
         return None
@@ -92,18 +67,14 @@ def plan(
         notes.append(
             f"{evaluation_days} instead of {evaluation_count} evaluation days: the history is short"
         )
-    first_evaluation = evaluation_days - 1
-    open_days = _open_days(definition, cutoff_every_days)
+    first = evaluation_days - 1
     # The grid may be coarser than the embargo: days whose window closes just in time are on it.
-    late = -(-(definition.shortest_days + embargo_days) // cutoff_every_days)
-    steps = range(max(1, late), apart + train_days)
-    training = [day(first_evaluation + step) for step in steps]
-    evaluation = [day(step) for step in range(evaluation_days)]
-    final = [day(step) for step in range(-open_days, min(usable, cutoff_count))]
+    late = max(1, -(-(definition.shortest_days + embargo_days) // cutoff_every_days))
+    open_days = _open_days(definition, cutoff_every_days)
     return Plan(
-        training=tuple(sorted(training)),
-        evaluation=tuple(sorted(evaluation)),
-        final=tuple(sorted(final)),
+        training=_grid(newest, cutoff_every_days, range(first + late, first + apart + train_days)),
+        evaluation=_grid(newest, cutoff_every_days, range(evaluation_days)),
+        final=_grid(newest, cutoff_every_days, range(-open_days, min(usable, cutoff_count))),
         notes=tuple(notes),
     )
 
@@ -111,7 +82,7 @@ def plan(
 def days_needed(definition: ChurnDefinition, *, cutoff_every_days: int, embargo_days: int) -> int:
     """The least days of settled history that `plan` needs: one training and one evaluation day."""
     window = definition.lead_days + definition.horizon_days
-    apart = max(1, -(-(window + embargo_days) // cutoff_every_days)) * cutoff_every_days
+    apart = _apart(definition, cutoff_every_days, embargo_days) * cutoff_every_days
     return definition.history_days + apart + window
 
 
@@ -131,7 +102,18 @@ def learning_days(
     if usable == 0:
         return ()
     steps = range(-_open_days(definition, cutoff_every_days), min(usable, cutoff_count))
-    return tuple(sorted(newest - timedelta(days=step * cutoff_every_days) for step in steps))
+    return _grid(newest, cutoff_every_days, steps)
+
+
+def _grid(newest: date, every_days: int, steps: range) -> tuple[date, ...]:
+    """The days of the grid so many steps before `newest`, oldest first."""
+    return tuple(newest - timedelta(days=step * every_days) for step in reversed(steps))
+
+
+def _apart(definition: ChurnDefinition, cutoff_every_days: int, embargo_days: int) -> int:
+    """Steps of the grid between the first evaluation day and the newest training day."""
+    window = definition.lead_days + definition.horizon_days
+    return max(1, -(-(window + embargo_days) // cutoff_every_days))
 
 
 def _open_days(definition: ChurnDefinition, cutoff_every_days: int) -> int:

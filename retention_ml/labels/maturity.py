@@ -12,8 +12,7 @@ import pyarrow.compute as pc
 from retention_ml import clock
 from retention_ml.curated.known import known
 from retention_ml.errors import NotReady
-from retention_ml.labels.cutoffs import newest_matured
-from retention_ml.labels.definition import ChurnDefinition, churn_definition
+from retention_ml.labels.definition import churn_definition
 from retention_ml.labels.labels import ORDERS, POPULATION, labels
 from retention_ml.labels.sampling import sampled
 from retention_ml.settings import Settings
@@ -76,18 +75,19 @@ def feed(warehouse: Warehouse, *, timezone: str, known_as_of: date) -> Feed | No
 
 
 def known_until(coverage: Feed, *, as_of: date, settle_days: int) -> date:
-    """The day up to whose start outcomes are known at `as_of`: settled and covered by orders."""
+    """The day up to whose start outcomes are known at `as_of`.
+
+    A window counts `settle_days` after its end, and where orders cover it: one that reaches beyond
+    the last order is not known to be empty, the feed may just have stopped.
+    """
     return min(as_of - timedelta(days=settle_days), coverage.ends_on)
 
 
 def newest_known(coverage: Feed, settings: Settings, as_of: date) -> date:
     """The newest day whose whole outcome is known at `as_of`."""
-    return newest_matured(
-        churn_definition(settings),
-        as_of=as_of,
-        settle_days=settings.churn.settle_days,
-        data_ends_on=coverage.ends_on,
-    )
+    definition = churn_definition(settings)
+    closes = known_until(coverage, as_of=as_of, settle_days=settings.churn.settle_days)
+    return closes - timedelta(days=definition.lead_days + definition.horizon_days)
 
 
 def labels_of(
@@ -110,7 +110,6 @@ def labels_of(
         the outcome window to the next order, missing where none is known.
     """
     definition = churn_definition(settings)
-    known_at = clock.midnight(known_as_of, definition.timezone)
     parts = []
     for day in sorted(days):
         opens_at, closes_at = definition.window_bounds(day)
@@ -120,22 +119,24 @@ def labels_of(
             ORDERS,
             opens_at=opens_at,
             closes_at=closes_at,
-            known_at=known_at,
+            known_at=clock.midnight(known_as_of, definition.timezone),
         )
         rows = warehouse.read(expression).sort_by("customer_id")
-        as_of = pa.array([day] * rows.num_rows, pa.date32())
-        times = _days_since(definition.window(day)[0], rows["next_order_seconds"], settings)
-        rows = rows.drop_columns(["next_order_seconds"]).append_column("time_to_next_order", times)
-        parts.append(rows.add_column(0, "as_of", as_of))
+        seconds = rows["next_order_seconds"]
+        instants = seconds.fill_null(0).cast(pa.int64()).to_numpy()
+        times = clock.local_days(instants, definition.timezone)
+        times -= clock.day_number(definition.window(day)[0])
+        parts.append(
+            pa.table(
+                {
+                    "as_of": pa.array([day] * rows.num_rows, pa.date32()),
+                    "customer_id": rows["customer_id"],
+                    "is_churned": rows["is_churned"],
+                    "time_to_next_order": pa.array(times, mask=seconds.is_null().to_numpy()),
+                }
+            )
+        )
     return pa.concat_tables(parts)
-
-
-def _days_since(first: date, seconds: pa.ChunkedArray, settings: Settings) -> pa.Array:
-    """The shop's days from `first` to some instants; missing stays missing."""
-    missing = seconds.is_null().to_numpy()
-    instants = seconds.fill_null(0).cast(pa.int64()).to_numpy()
-    days = clock.local_days(instants, settings.calendar.timezone) - clock.day_number(first)
-    return pa.array(days, pa.int64(), mask=missing)
 
 
 def mature(
@@ -172,35 +173,25 @@ def mature(
     for day in sorted(days):
         rows = table.filter(pc.field("as_of") == day)
         with warehouse.transaction() as transaction:
-            _write(transaction, definition, settings, day, rows, known_as_of)
+            _write(transaction, settings, day, rows, known_as_of)
     return table
 
 
 def _write(
-    transaction: Transaction,
-    definition: ChurnDefinition,
-    settings: Settings,
-    day: date,
-    rows: pa.Table,
-    known_as_of: date,
+    transaction: Transaction, settings: Settings, day: date, rows: pa.Table, known_as_of: date
 ) -> None:
-    key = {"as_of": day, "hash": definition.hash}
-    transaction.execute(
-        "SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))",
-        key=f"labels:{day}:{definition.hash}",
-    )
-    later = transaction.execute(
-        "SELECT 1 FROM models.label_windows WHERE as_of = :as_of AND definition_hash = :hash "
-        "AND known_as_of > :known_as_of",
+    definition = churn_definition(settings)
+    key = {"as_of": day, "definition_hash": definition.hash}
+    is_day = "WHERE as_of = :as_of AND definition_hash = :definition_hash"
+    transaction.lock(f"labels:{day}:{definition.hash}")
+    if transaction.execute(
+        f"SELECT 1 FROM models.label_windows {is_day} AND known_as_of > :known_as_of",
         known_as_of=known_as_of,
         **key,
-    )
-    if later:
+    ):
         return
     for table in ("models.labels", "models.label_windows"):
-        transaction.execute(
-            f"DELETE FROM {table} WHERE as_of = :as_of AND definition_hash = :hash", **key
-        )
+        transaction.execute(f"DELETE FROM {table} {is_day}", **key)
     transaction.copy(
         "models.labels",
         rows.select(["as_of", "customer_id", "is_churned"]).append_column(
@@ -209,18 +200,17 @@ def _write(
     )
     opens_at, closes_at = definition.window_bounds(day)
     settled_on = definition.window(day)[1] + timedelta(days=settings.churn.settle_days)
-    transaction.execute(
-        "INSERT INTO models.label_windows (as_of, definition_hash, definition, window_starts_at, "
-        "window_ends_at, settles_at, customers_count, churned_count, known_as_of, matured_at) "
-        "VALUES (:as_of, :hash, CAST(:definition AS jsonb), :opens_at, :closes_at, :settles_at, "
-        ":customers, :churned, :known_as_of, :now)",
-        definition=definition.canonical,
-        opens_at=opens_at,
-        closes_at=closes_at,
-        settles_at=clock.midnight(settled_on, definition.timezone),
-        customers=rows.num_rows,
-        churned=int(pc.sum(rows["is_churned"]).as_py() or 0),
-        known_as_of=known_as_of,
-        now=clock.now(),
-        **key,
+    transaction.insert_row(
+        "models.label_windows",
+        {
+            **key,
+            "definition": definition.to_dict(),
+            "window_starts_at": opens_at,
+            "window_ends_at": closes_at,
+            "settles_at": clock.midnight(settled_on, definition.timezone),
+            "customers_count": rows.num_rows,
+            "churned_count": int(pc.sum(rows["is_churned"]).as_py() or 0),
+            "known_as_of": known_as_of,
+            "matured_at": clock.now(),
+        },
     )

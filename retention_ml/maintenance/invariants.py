@@ -64,20 +64,17 @@ class Violation:
         return _REMEDIES[self.invariant.promise]
 
 
-def _of_all_tables(columns: str, condition: str = "true") -> str:
+def _of_all_tables(columns: str, rest: str = "") -> str:
     """A column list of every curated table, below one another."""
     return " UNION ALL ".join(
-        f"SELECT '{name}' AS table_name, {columns} FROM curated.{name} WHERE {condition}"
+        f"SELECT '{name}' AS table_name, {columns} FROM curated.{name} {rest}"
         for name in tables.CANONICAL
     )
 
 
 _OF_DAY = "(CAST(:as_of AS date) IS NULL OR manifest.as_of = CAST(:as_of AS date))"
 
-_PER_DELIVERY = " UNION ALL ".join(
-    f"SELECT delivery_id, count(*) AS rows FROM curated.{name} GROUP BY 1"
-    for name in tables.CANONICAL
-)
+_PER_DELIVERY = _of_all_tables("delivery_id, count(*) AS rows", "GROUP BY delivery_id")
 
 _STAGED = " UNION ALL ".join(
     f"SELECT DISTINCT '{name}' AS table_name, batch_id FROM staging.{name}"
@@ -131,7 +128,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     Invariant(
         promise="P2",
         sentence="a business key with two current versions",
-        sql=f"SELECT table_name, row_key FROM ({_of_all_tables('row_key', 'superseded_at IS NULL')})"
+        sql=f"SELECT table_name, row_key FROM ({_of_all_tables('row_key', 'WHERE superseded_at IS NULL')})"
         " AS stored GROUP BY 1, 2 HAVING count(*) > 1",
         is_costly=True,
     ),
@@ -220,12 +217,10 @@ def violations(warehouse: Warehouse, *, as_of: date | None = None) -> list[Viola
         Only what can be asked every day: scores of this day alone, and nothing costly. About
         0.2 seconds per million curated rows instead of 5.
     """
-    broken: list[Violation] = []
     with warehouse.transaction() as transaction:
-        for invariant in INVARIANTS:
-            if invariant.is_costly and as_of is not None:
-                continue
-            rows = transaction.execute(f"{invariant.sql} LIMIT {_COUNT_MAX}", as_of=as_of)
-            if rows:
-                broken.append(Violation(invariant=invariant, count=len(rows)))
-    return broken
+        return [
+            Violation(invariant=invariant, count=len(rows))
+            for invariant in INVARIANTS
+            if as_of is None or not invariant.is_costly
+            if (rows := transaction.execute(f"{invariant.sql} LIMIT {_COUNT_MAX}", as_of=as_of))
+        ]

@@ -9,17 +9,18 @@ who redeems an offer buys, so leaving out redeemers would leave out buyers, that
 itself (docs/decisions/0015).
 """
 
-from collections.abc import Mapping
+from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 import ibis
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from retention_ml import tables
+from retention_ml import clock, tables
 from retention_ml.curated.known import known
+from retention_ml.labels.definition import ChurnDefinition
 from retention_ml.statistics.arrays import Bools, Floats
 
 CONTACTS = tables.CANONICAL["campaign_contacts"].ibis_table("curated", tables.LINEAGE)
@@ -37,30 +38,30 @@ class Contamination:
     weights : array of float64, shape (n,), or None
         How many customers each one represents: 0 where contacted, 1 over the holdout's share for
         a holdout, else 1. None where no campaign has a holdout.
-    holdout_shares : mapping of str to float
-        By campaign: the share of its target group that was left alone.
     without_holdout_count : int
         Customers reached by a campaign without a holdout: nobody represents them.
     """
 
     is_contacted: Bools
     weights: Floats | None
-    holdout_shares: Mapping[str, float]
     without_holdout_count: int
 
 
-def contacts(*, opens_at: datetime, closes_at: datetime, known_at: datetime) -> ibis.Table:
-    """`campaign_id, customer_id, kind` (sent or holdout), distinct, of events inside [opens, closes).
+def contact_window(definition: ChurnDefinition, day: date) -> tuple[datetime, datetime]:
+    """From the first moment of a scored day to the end of its outcome window, half-open.
 
-    Parameters
-    ----------
-    opens_at, closes_at : datetime
-        From the first moment of the scored day to the end of its outcome window: what happened
-        before is in the features.
-    known_at : datetime
-        What is known at this instant decides.
+    What happened before is in the features.
     """
-    rows = known(CONTACTS, known_at)
+    return clock.midnight(day, definition.timezone), definition.window_bounds(day)[1]
+
+
+def contacts(definition: ChurnDefinition, day: date, *, known_as_of: date) -> ibis.Table:
+    """`campaign_id, customer_id, kind` (sent or holdout), distinct, of a day's `contact_window`.
+
+    What is known at the start of `known_as_of` decides.
+    """
+    rows = known(CONTACTS, clock.midnight(known_as_of, definition.timezone))
+    opens_at, closes_at = contact_window(definition, day)
     inside = rows.filter(
         rows.kind.isin([SENT, HOLDOUT]),
         rows.event_at >= ibis.literal(opens_at, "timestamp('UTC')"),
@@ -69,9 +70,7 @@ def contacts(*, opens_at: datetime, closes_at: datetime, known_at: datetime) -> 
     return inside.select("campaign_id", "customer_id", "kind").distinct()
 
 
-def contamination(
-    customer_ids: pa.Array | pa.ChunkedArray, campaign_contacts: pa.Table
-) -> Contamination:
+def contamination(customer_ids: pa.Array, campaign_contacts: pa.Table) -> Contamination:
     """What the contacts of a scored day mean for its customers.
 
     In a campaign that left alone the share h of its target group, each holdout represents 1 / h
@@ -102,19 +101,18 @@ def contamination(
     sent = campaign_contacts.filter(pc.field("kind") == SENT)
     holdouts = campaign_contacts.filter(pc.field("kind") == HOLDOUT)
     is_contacted = _is_in(customer_ids, sent["customer_id"])
-    sent_counts = _counts(sent["campaign_id"])
+    sent_counts = Counter(sent["campaign_id"].to_pylist())
     shares = {
-        campaign: count / (count + sent_counts.get(campaign, 0))
-        for campaign, count in sorted(_counts(holdouts["campaign_id"]).items())
+        campaign: count / (count + sent_counts[campaign])
+        for campaign, count in sorted(Counter(holdouts["campaign_id"].to_pylist()).items())
     }
     sent_without_holdout = sent.filter(
         pc.invert(pc.is_in(sent["campaign_id"], pa.array(list(shares), pa.string())))
     )
-    is_without_holdout = _is_in(customer_ids, sent_without_holdout["customer_id"])
     weights = None
     if shares:
         log_weights = np.zeros(len(customer_ids))
-        rows = pc.index_in(holdouts["customer_id"], value_set=_plain(customer_ids))
+        rows = pc.index_in(holdouts["customer_id"], value_set=customer_ids)
         added = np.array([-np.log(shares[one]) for one in holdouts["campaign_id"].to_pylist()])
         is_scored = pc.is_valid(rows).to_numpy()
         np.add.at(log_weights, pc.fill_null(rows, 0).to_numpy()[is_scored], added[is_scored])
@@ -122,19 +120,10 @@ def contamination(
     return Contamination(
         is_contacted=is_contacted,
         weights=weights,
-        holdout_shares=shares,
-        without_holdout_count=int(is_without_holdout.sum()),
+        without_holdout_count=int(_is_in(customer_ids, sent_without_holdout["customer_id"]).sum()),
     )
 
 
-def _is_in(customer_ids: pa.Array | pa.ChunkedArray, others: pa.ChunkedArray) -> Bools:
-    mask = pc.is_in(_plain(customer_ids), value_set=_plain(others))
+def _is_in(customer_ids: pa.Array, others: pa.ChunkedArray) -> Bools:
+    mask = pc.is_in(customer_ids, value_set=others.combine_chunks())
     return np.asarray(mask.to_numpy(zero_copy_only=False), dtype=np.bool_)
-
-
-def _plain(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-
-
-def _counts(campaigns: pa.ChunkedArray) -> dict[str, int]:
-    return {str(one["values"]): int(one["counts"]) for one in campaigns.value_counts().to_pylist()}

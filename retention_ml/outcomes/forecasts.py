@@ -13,29 +13,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from retention_ml import clock
 from retention_ml.features.catalogue import FEATURE_NAMES
+from retention_ml.features.families.purchases import WINDOWS
 from retention_ml.features.store import rows_of
-from retention_ml.labels.definition import ChurnDefinition
 from retention_ml.models.bundle.starter import NAME as STARTER
 from retention_ml.models.evaluation.segments import FEATURES as SEGMENT_FEATURES
 from retention_ml.models.evaluation.segments import segments
 from retention_ml.outcomes.contacts import Contamination, contacts, contamination
+from retention_ml.outcomes.matured import Outcomes
+from retention_ml.scores.snapshot import CUSTOMER_DAILY, column
 from retention_ml.statistics.arrays import Bools, Floats
+from retention_ml.statistics.profit import revenue_as_lately_cents, revenue_window_days
 from retention_ml.warehouse import Warehouse
 
-SCORES = ibis.table(
-    {
-        "snapshot_id": "int64",
-        "customer_id": "string",
-        "churn_probability": "float64",
-        "champion_probability": "float64",
-        "challenger_probability": "float64",
-        "arm": "string",
-    },
-    name="customer_daily",
-    database="scores",
-)
 CHALLENGER_ARM = "challenger"
 
 Pair = tuple[str, str]
@@ -104,11 +94,6 @@ class Forecasts:
         return len(self.churned)
 
     @property
-    def is_contacted(self) -> Bools:
-        """A campaign reached the customer between score and outcome."""
-        return self.contamination.is_contacted
-
-    @property
     def is_paired(self) -> Bools:
         """Both models have a probability."""
         return np.isfinite(self.champion) & np.isfinite(self.challenger)
@@ -135,7 +120,7 @@ def published_forecasts(
             until=until,
             starter=STARTER,
         )
-    return [ScoredSnapshot(**dict(row._mapping)) for row in rows]
+    return [ScoredSnapshot(**row._asdict()) for row in rows]
 
 
 def newest_of_each_day(snapshots: Iterable[ScoredSnapshot]) -> list[ScoredSnapshot]:
@@ -144,83 +129,60 @@ def newest_of_each_day(snapshots: Iterable[ScoredSnapshot]) -> list[ScoredSnapsh
 
 
 def load_forecasts(
-    warehouse: Warehouse,
-    snapshot: ScoredSnapshot,
-    labels: pa.Table,
-    *,
-    definition: ChurnDefinition,
-    known_as_of: date,
-    revenue_feature: str,
-    revenue_scale: float = 1.0,
+    warehouse: Warehouse, snapshot: ScoredSnapshot, outcomes: Outcomes, *, horizon_days: int
 ) -> Forecasts:
-    """A snapshot with its outcomes, as known at the start of `known_as_of`.
-
-    Parameters
-    ----------
-    labels : pa.Table
-        `customer_id, is_churned` of the day.
-    revenue_feature, revenue_scale : str, float
-        `revenue_cents` is the feature times the scale.
-    """
+    """A snapshot with its outcomes; `revenue_cents` is that of `horizon_days` as lately."""
+    revenue_days = revenue_window_days(WINDOWS, horizon_days)
+    revenue_feature = f"revenue_cents_{revenue_days}d"
+    labels = outcomes.labels(warehouse, snapshot.as_of)
     rows = published_probabilities(warehouse, snapshot)
     label_rows = pc.index_in(rows["customer_id"], value_set=labels["customer_id"].combine_chunks())
     is_labelled = pc.is_valid(label_rows)
     rows = rows.filter(is_labelled)
-    label_rows = label_rows.drop_null()
     customers = rows["customer_id"].combine_chunks()
-    feature_rows = _features(warehouse, snapshot.as_of, customers, revenue_feature)
+    names = {name: None for name in (*SEGMENT_FEATURES, revenue_feature) if name in FEATURE_NAMES}
+    stored = warehouse.read(rows_of([snapshot.as_of]).select("customer_id", *names))
+    order = pc.index_in(customers, value_set=stored["customer_id"].combine_chunks())
+    days = pa.array([snapshot.as_of] * len(customers), pa.date32())
+    features = stored.take(order).append_column("as_of", days)
     campaign_contacts = warehouse.read(
-        contacts(
-            opens_at=clock.midnight(snapshot.as_of, definition.timezone),
-            closes_at=definition.window_bounds(snapshot.as_of)[1],
-            known_at=clock.midnight(known_as_of, definition.timezone),
-        )
+        contacts(outcomes.definition, snapshot.as_of, known_as_of=outcomes.known_as_of)
     )
     return Forecasts(
         snapshot=snapshot,
         customer_ids=customers,
-        champion=_floats(rows["champion_probability"]),
-        challenger=_floats(rows["challenger_probability"])
+        champion=column(rows, "champion_probability"),
+        challenger=column(rows, "challenger_probability")
         if snapshot.challenger_version is not None
         else np.full(rows.num_rows, np.nan),
         assigned_to_challenger=np.asarray(
             pc.equal(rows["arm"], CHALLENGER_ARM).to_numpy(), dtype=np.bool_
         ),
-        churned=_floats(labels["is_churned"].take(label_rows)),
+        churned=column(labels.take(label_rows.drop_null()), "is_churned"),
         contamination=contamination(customers, campaign_contacts),
-        segments=segments(feature_rows),
-        revenue_cents=revenue_scale * _floats(feature_rows[revenue_feature]),
+        segments=segments(features),
+        revenue_cents=revenue_as_lately_cents(
+            column(features, revenue_feature),
+            revenue_days=revenue_days,
+            horizon_days=horizon_days,
+        ),
         unlabelled_count=len(is_labelled) - rows.num_rows,
     )
 
 
 def published_probabilities(warehouse: Warehouse, snapshot: ScoredSnapshot) -> pa.Table:
-    """`customer_id, champion_probability, challenger_probability, arm` of a snapshot, by customer.
-
-    Where the champion's probability is empty, as before there were arms, it is the served one.
-    """
-    rows = SCORES.filter(SCORES.snapshot_id == snapshot.snapshot_id)
+    """`customer_id, challenger_probability, arm, champion_probability`, ordered by customer."""
+    rows = CUSTOMER_DAILY.filter(CUSTOMER_DAILY.snapshot_id == snapshot.snapshot_id)
     return warehouse.read(
         rows.select(
             "customer_id",
-            champion_probability=ibis.coalesce(rows.champion_probability, rows.churn_probability),
-            challenger_probability=rows.challenger_probability,
-            arm=rows.arm,
+            "challenger_probability",
+            "arm",
+            champion_probability=champion_probability(rows),
         )
     ).sort_by("customer_id")
 
 
-def _features(
-    warehouse: Warehouse, as_of: date, customers: pa.Array, revenue_feature: str
-) -> pa.Table:
-    """`as_of` and the features behind segments and value, in the order of `customers`."""
-    names = [name for name in (*SEGMENT_FEATURES, revenue_feature) if name in FEATURE_NAMES]
-    stored = warehouse.read(rows_of([as_of]).select("customer_id", *dict.fromkeys(names)))
-    order = pc.index_in(customers, value_set=stored["customer_id"].combine_chunks())
-    rows = stored.take(order).drop_columns(["customer_id"])
-    return rows.append_column("as_of", pa.array([as_of] * len(customers), pa.date32()))
-
-
-def _floats(column: pa.ChunkedArray) -> Floats:
-    filled = column.cast(pa.float64()).combine_chunks().fill_null(float("nan"))
-    return np.asarray(filled.to_numpy(zero_copy_only=False), dtype=np.float64)
+def champion_probability(scores: ibis.Table) -> ibis.Value:
+    """The champion's probability; the served one where it is empty, as before there were arms."""
+    return ibis.coalesce(scores.champion_probability, scores.churn_probability)

@@ -5,12 +5,11 @@ is corrected, or if the day's population is rebuilt. Both leave traces; days wit
 back instead of counted again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 import ibis
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -18,12 +17,11 @@ from retention_ml import clock
 from retention_ml.labels.definition import ChurnDefinition, churn_definition
 from retention_ml.labels.labels import ORDERS
 from retention_ml.labels.maturity import feed, mature, newest_known
-from retention_ml.outcomes.contacts import CONTACTS
+from retention_ml.outcomes.contacts import CONTACTS, contact_window
 from retention_ml.settings import Settings
-from retention_ml.statistics.arrays import Ints
 from retention_ml.warehouse import Warehouse
 
-LABELS = ibis.table(
+_LABELS = ibis.table(
     {
         "as_of": "date",
         "definition_hash": "string",
@@ -34,28 +32,6 @@ LABELS = ibis.table(
     database="models",
 )
 _QUARTER_SECONDS = 900  # days begin with one in every time zone
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changes:
-    """When rows about earlier moments arrived or were replaced, in quarters of an hour.
-
-    Parameters
-    ----------
-    event_seconds, changed_seconds : array of int64, shape (n,)
-        Start of the quarter of an hour in which it happened, and in which it became known or was
-        replaced.
-    """
-
-    event_seconds: Ints
-    changed_seconds: Ints
-
-    def touch(self, opens_at: datetime, closes_at: datetime, since: datetime) -> bool:
-        """Whether anything inside [opens, closes) changed after `since`."""
-        inside = (self.event_seconds >= opens_at.timestamp()) & (
-            self.event_seconds < closes_at.timestamp()
-        )
-        return bool((inside & (self.changed_seconds >= since.timestamp())).any())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,35 +47,39 @@ class Outcomes:
         `as_of, customer_id, is_churned` of days that were counted now.
     stored : frozenset of date
         Days whose stored labels are still up to date.
-    contacts : Changes
-        When contacts arrived.
+    contact_changes : pa.Table
+        When contacts arrived, as of `_changes`.
     """
 
     definition: ChurnDefinition
     known_as_of: date
     fresh: pa.Table
     stored: frozenset[date]
-    contacts: Changes
+    contact_changes: pa.Table
 
     def labels(self, warehouse: Warehouse, day: date) -> pa.Table:
         """`customer_id, is_churned` of everybody active on a day."""
-        if day not in self.stored:
-            rows = self.fresh.filter(pc.field("as_of") == day)
-            return rows.select(["customer_id", "is_churned"])
-        rows = LABELS.filter(
-            LABELS.as_of == ibis.literal(day, "date"),
-            LABELS.definition_hash == self.definition.hash,
-        )
-        return warehouse.read(rows.select("customer_id", "is_churned"))
+        if day in self.stored:
+            return warehouse.read(stored_labels(day, self.definition.hash))
+        rows = self.fresh.filter(pc.field("as_of") == day)
+        return rows.select(["customer_id", "is_churned"])
 
     def is_unchanged(self, day: date, since: date) -> bool:
         """Whether a day's outcomes as known at the start of `since` are still those known now."""
         if day not in self.stored or since > self.known_as_of:
             return False
-        opens_at = clock.midnight(day, self.definition.timezone)
-        closes_at = self.definition.window_bounds(day)[1]
         known_at = clock.midnight(since, self.definition.timezone)
-        return not self.contacts.touch(opens_at, closes_at, known_at)
+        return not _is_changed(
+            self.contact_changes, *contact_window(self.definition, day), known_at
+        )
+
+
+def stored_labels(day: date, definition_hash: str) -> ibis.Table:
+    """`customer_id, is_churned` of a day as `models.labels` keeps them."""
+    rows = _LABELS.filter(
+        _LABELS.as_of == ibis.literal(day, "date"), _LABELS.definition_hash == definition_hash
+    )
+    return rows.select("customer_id", "is_churned")
 
 
 def matured_until(warehouse: Warehouse, *, settings: Settings, as_of: date) -> date | None:
@@ -117,18 +97,24 @@ def load_outcomes(
     counted again; `models.labels` keeps the latest knowledge.
     """
     definition = churn_definition(settings)
-    since = _known_since(warehouse, definition.hash, days)
-    usable = {day: stamp for day, stamp in since.items() if stamp <= as_of}
-    first, last = min(days, default=as_of), max(days, default=as_of)
-    oldest = min(usable.values(), default=as_of)
-    span = {"first": first, "last": last, "since": oldest, "until": as_of}
-    orders = _changes(warehouse, ORDERS.filter(ORDERS.kind == "purchase"), definition, **span)
+    known_at = {
+        day: clock.midnight(known_as_of, definition.timezone)
+        for day, known_as_of in _known_since(warehouse, definition.hash, days).items()
+        if known_as_of <= as_of
+    }
+    now = clock.midnight(as_of, definition.timezone)
+    opens_at, _ = contact_window(definition, min(days, default=as_of))
+    closes_at = definition.window_bounds(max(days, default=as_of))[1]
+    orders = _changes(
+        warehouse,
+        ORDERS.filter(ORDERS.kind == "purchase"),
+        happened=(opens_at, closes_at),
+        changed=(min(known_at.values(), default=now), now),
+    )
     stored = frozenset(
         day
-        for day, stamp in usable.items()
-        if not orders.touch(
-            *definition.window_bounds(day), clock.midnight(stamp, definition.timezone)
-        )
+        for day, since in known_at.items()
+        if not _is_changed(orders, *definition.window_bounds(day), since)
     )
     missing = sorted(set(days) - stored)
     fresh = (
@@ -141,13 +127,15 @@ def load_outcomes(
         known_as_of=as_of,
         fresh=fresh,
         stored=stored,
-        contacts=_changes(warehouse, CONTACTS, definition, **{**span, "since": first}),
+        contact_changes=_changes(
+            warehouse, CONTACTS, happened=(opens_at, closes_at), changed=(opens_at, now)
+        ),
     )
 
 
 def _known_since(
     warehouse: Warehouse, definition_hash: str, days: Sequence[date]
-) -> Mapping[date, date]:
+) -> dict[date, date]:
     """By day, the day as of which its stored labels were known; days rebuilt since are left out."""
     with warehouse.transaction() as transaction:
         rows = transaction.execute(
@@ -164,33 +152,34 @@ def _known_since(
 def _changes(
     warehouse: Warehouse,
     rows: ibis.Table,
-    definition: ChurnDefinition,
     *,
-    first: date,
-    last: date,
-    since: date,
-    until: date,
-) -> Changes:
-    """Arrivals and replacements after the start of `since` and up to that of `until`."""
-    opens_at = ibis.literal(clock.midnight(first, definition.timezone), "timestamp('UTC')")
-    closes_at = ibis.literal(definition.window_bounds(last)[1], "timestamp('UTC')")
-    begins = ibis.literal(clock.midnight(since, definition.timezone), "timestamp('UTC')")
-    ends = ibis.literal(clock.midnight(until, definition.timezone), "timestamp('UTC')")
+    happened: tuple[datetime, datetime],
+    changed: tuple[datetime, datetime],
+) -> pa.Table:
+    """`event_at, changed_at` of what happened in [opens, closes) and changed in (begins, ends].
+
+    Both are the start of the quarter of an hour, in seconds since 1970: in which it happened, and
+    in which it became known or was replaced.
+    """
+    opens_at, closes_at, begins, ends = (
+        ibis.literal(moment, "timestamp('UTC')") for moment in (*happened, *changed)
+    )
     inside = rows.filter(rows.event_at >= opens_at, rows.event_at < closes_at)
     parts = []
     for name in ("available_at", "superseded_at"):
-        changed = inside.filter(inside[name] > begins, inside[name] <= ends)
-        parts.append(
-            changed.select(
-                event=(changed.event_at.epoch_seconds() // _QUARTER_SECONDS).cast("int64"),
-                changed=(changed[name].epoch_seconds() // _QUARTER_SECONDS).cast("int64"),
-            )
-        )
-    quarters = warehouse.read(ibis.union(*parts, distinct=True))
-    return Changes(
-        event_seconds=_seconds(quarters["event"]), changed_seconds=_seconds(quarters["changed"])
-    )
+        part = inside.filter(inside[name] > begins, inside[name] <= ends)
+        parts.append(part.select(event_at=_quarter(part.event_at), changed_at=_quarter(part[name])))
+    return warehouse.read(ibis.union(*parts, distinct=True))
 
 
-def _seconds(quarters: pa.ChunkedArray) -> Ints:
-    return np.asarray(quarters.cast(pa.int64()).to_numpy() * _QUARTER_SECONDS, dtype=np.int64)
+def _quarter(moment: ibis.Value) -> ibis.Value:
+    return (moment.epoch_seconds() // _QUARTER_SECONDS).cast("int64") * _QUARTER_SECONDS
+
+
+def _is_changed(
+    changes: pa.Table, opens_at: datetime, closes_at: datetime, since: datetime
+) -> bool:
+    """Whether anything inside [opens, closes) changed after `since`."""
+    event_at, changed_at = (changes[name].to_numpy() for name in ("event_at", "changed_at"))
+    inside = (event_at >= opens_at.timestamp()) & (event_at < closes_at.timestamp())
+    return bool((inside & (changed_at >= since.timestamp())).any())

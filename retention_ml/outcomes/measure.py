@@ -5,19 +5,15 @@ Outcomes count as known at the start of the day; a look at an old day gives the 
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 
-import numpy as np
-
 from retention_ml.errors import RetentionError
-from retention_ml.features.families.purchases import WINDOWS
 from retention_ml.labels.definition import churn_definition
 from retention_ml.models.registry.mlflow_registry import Registry
 from retention_ml.models.training.comparison import criteria_of, offer_of
 from retention_ml.outcomes import performance
 from retention_ml.outcomes.forecasts import (
-    Forecasts,
     ScoredSnapshot,
     load_forecasts,
     newest_of_each_day,
@@ -30,10 +26,8 @@ from retention_ml.outcomes.trial.open_trial import open_trial
 from retention_ml.outcomes.trial.report import load_comparison
 from retention_ml.outcomes.trial.summary import summary
 from retention_ml.outcomes.trial.trials import Trial
-from retention_ml.outcomes.trial.verdict import Rules
 from retention_ml.receipts import DecisionReceipt
 from retention_ml.settings import Settings
-from retention_ml.statistics.profit import revenue_as_lately_cents, revenue_window_days
 from retention_ml.warehouse import Warehouse
 
 logger = logging.getLogger(__name__)
@@ -54,7 +48,12 @@ def measure(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Decisio
     trial = open_trial(warehouse, settings, definition, snapshots)
     until = matured_until(warehouse, settings=settings, as_of=as_of) or date.min
     matured = {one.as_of: one for one in newest if one.as_of <= until}
-    on_trial = {one.as_of: one for one in _of_trial(snapshots, trial, as_of) if one.as_of <= until}
+    is_running = trial is not None and (trial.ended_on is None or trial.ended_on >= as_of)
+    on_trial = {
+        one.as_of: one
+        for one in snapshots
+        if trial and is_running and one.pair == trial.pair and trial.began_on <= one.as_of <= until
+    }
     outcomes = load_outcomes(
         warehouse, settings=settings, days=sorted({*matured, *on_trial}), as_of=as_of
     )
@@ -62,15 +61,19 @@ def measure(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Decisio
     analysis = InterimAnalysis(
         window_days=definition.lead_days + definition.horizon_days, salt=settings.trial.salt
     )
+    draws, seed = settings.training.bootstrap_draws, settings.training.seed
     scores_count = outcomes_count = 0
     for snapshot in sorted({*due.values(), *on_trial.values()}, key=lambda one: one.as_of):
-        forecasts = _forecasts(warehouse, settings, snapshot, outcomes)
+        forecasts = load_forecasts(
+            warehouse, snapshot, outcomes, horizon_days=settings.value.horizon_days
+        )
         scores_count += len(forecasts) + forecasts.unlabelled_count
         outcomes_count += len(forecasts)
         if snapshot == on_trial.get(snapshot.as_of):
             analysis.add(forecasts)
         if snapshot == due.get(snapshot.as_of):
-            _write_performance(warehouse, settings, forecasts, outcomes)
+            rows = performance.performance(forecasts, draws=draws, seed=seed)
+            performance.write(warehouse, snapshot, rows, outcomes)
     result = _look(warehouse, settings, trial, analysis, as_of)
     details = {
         "scored_days": [str(day) for day in sorted(due)],
@@ -97,56 +100,12 @@ def _due(
     What was stored with later knowledge stays.
     """
     since = performance.known_since(warehouse, list(matured.values()))
-
-    def is_current(snapshot: ScoredSnapshot) -> bool:
-        known_as_of = since.get(snapshot.snapshot_id)
-        return known_as_of is not None and (
-            known_as_of > outcomes.known_as_of or outcomes.is_unchanged(snapshot.as_of, known_as_of)
-        )
-
-    return {day: snapshot for day, snapshot in matured.items() if not is_current(snapshot)}
-
-
-def _of_trial(
-    snapshots: Sequence[ScoredSnapshot], trial: Trial | None, as_of: date
-) -> list[ScoredSnapshot]:
-    """The snapshots of a trial that had not ended before, the newest of each day, oldest first."""
-    if trial is None or (trial.ended_on is not None and trial.ended_on < as_of):
-        return []
-    return newest_of_each_day(
-        one for one in snapshots if one.pair == trial.pair and one.as_of >= trial.began_on
-    )
-
-
-def _forecasts(
-    warehouse: Warehouse, settings: Settings, snapshot: ScoredSnapshot, outcomes: Outcomes
-) -> Forecasts:
-    horizon_days = settings.value.horizon_days
-    days = revenue_window_days(WINDOWS, horizon_days)
-    return load_forecasts(
-        warehouse,
-        snapshot,
-        outcomes.labels(warehouse, snapshot.as_of),
-        definition=outcomes.definition,
-        known_as_of=outcomes.known_as_of,
-        revenue_feature=f"revenue_cents_{days}d",
-        revenue_scale=float(
-            revenue_as_lately_cents(np.ones(1), revenue_days=days, horizon_days=horizon_days)[0]
-        ),
-    )
-
-
-def _write_performance(
-    warehouse: Warehouse, settings: Settings, forecasts: Forecasts, outcomes: Outcomes
-) -> None:
-    training = settings.training
-    performance.write(
-        warehouse,
-        forecasts.snapshot,
-        performance.performance(forecasts, draws=training.bootstrap_draws, seed=training.seed),
-        definition_hash=outcomes.definition.hash,
-        known_as_of=outcomes.known_as_of,
-    )
+    return {
+        day: snapshot
+        for day, snapshot in matured.items()
+        if (known_as_of := since.get(snapshot.snapshot_id)) is None
+        or not (known_as_of > outcomes.known_as_of or outcomes.is_unchanged(day, known_as_of))
+    }
 
 
 def _look(
@@ -159,15 +118,10 @@ def _look(
     """Analyse the trial and write the look; None where nothing has matured or it had ended."""
     if trial is None or not analysis.days:
         return None
-    rules = settings.trial
     result = analysis.result(
         began_on=trial.began_on,
         as_of=as_of,
-        rules=Rules(
-            error_rate=rules.error_rate,
-            windows_min=rules.windows_min,
-            days_max=rules.days_max,
-        ),
+        rules=settings.trial,
         criteria=criteria_of(settings),
         offer=offer_of(settings),
         draws=settings.training.bootstrap_draws,

@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from retention_ml import clock
 from retention_ml.outcomes.forecasts import Forecasts, ScoredSnapshot
-from retention_ml.statistics.arrays import Floats
+from retention_ml.outcomes.matured import Outcomes
+from retention_ml.statistics.arrays import Bools, Floats
 from retention_ml.statistics.bootstrap import Interval, metric_interval, row_weights
 from retention_ml.statistics.metrics import METRICS, OUTCOMES_MIN, score
 from retention_ml.warehouse import Warehouse
@@ -17,7 +18,7 @@ ALL = "all"
 WEIGHTED = "all, weighted for campaigns"
 _INTERVAL_ROWS_MAX = 20_000
 
-Metrics = Mapping[str, Interval]
+Row = dict[str, object]
 
 
 def metrics_of(
@@ -27,7 +28,7 @@ def metrics_of(
     draws: int,
     seed: int,
     weights: Floats | None = None,
-) -> Metrics:
+) -> Mapping[str, Interval]:
     """Every metric of one model on one day, with 95 % intervals from resampling customers.
 
     Of more than 20,000 customers that many are drawn and resampled; the spread of the resamples is
@@ -66,76 +67,53 @@ def metrics_of(
     return metrics
 
 
-def performance(forecasts: Forecasts, *, draws: int, seed: int) -> pa.Table:
+def performance(forecasts: Forecasts, *, draws: int, seed: int) -> list[Row]:
     """`role, model_version, segment, metric, value, lower, upper, customers_count, contacted_count`.
 
     Customers reached by a campaign are left out and counted. Where campaigns drew a holdout, the
     segment `all, weighted for campaigns` shows the same with the holdout representing them.
     Segments with fewer than 25 churned or retained customers are left out.
     """
-    rows: list[dict[str, object]] = []
-    snapshot = forecasts.snapshot
+    snapshot, contamination = forecasts.snapshot, forecasts.contamination
     models = [("champion", snapshot.champion_version, forecasts.champion)]
     if snapshot.challenger_version is not None:
         models.append(("challenger", snapshot.challenger_version, forecasts.challenger))
+    is_contacted = contamination.is_contacted
     segments = {ALL: np.ones(len(forecasts), dtype=np.bool_), **forecasts.segments}
-    weights = forecasts.contamination.weights
+    groups: list[tuple[str, Bools, Floats | None, int]] = [
+        (name, inside & ~is_contacted, None, (inside & is_contacted).sum())
+        for name, inside in segments.items()
+    ]
+    if (weights := contamination.weights) is not None:
+        groups.append((WEIGHTED, weights > 0, weights, contamination.without_holdout_count))
+    rows: list[Row] = []
     for role, version, probability in models:
-        is_scored = np.isfinite(probability)
-        for segment, inside in segments.items():
-            mask = inside & ~forecasts.is_contacted & is_scored
+        for segment, inside, weights, contacted_count in groups:
+            mask = inside & np.isfinite(probability)
             churned = forecasts.churned[mask]
             is_large_enough = min(churned.sum(), (1 - churned).sum()) >= OUTCOMES_MIN
-            if not mask.any() or (segment != ALL and not is_large_enough):
+            if not mask.any() or not (segment in (ALL, WEIGHTED) or is_large_enough):
                 continue
-            metrics = metrics_of(probability[mask], churned, draws=draws, seed=seed)
-            contacted_count = int((inside & forecasts.is_contacted).sum())
-            rows += _rows(role, version, segment, metrics, int(mask.sum()), contacted_count)
-        if weights is not None and ((weights > 0) & is_scored).any():
-            mask = (weights > 0) & is_scored
             metrics = metrics_of(
                 probability[mask],
-                forecasts.churned[mask],
+                churned,
                 draws=draws,
                 seed=seed,
-                weights=weights[mask],
+                weights=None if weights is None else weights[mask],
             )
-            unrepresented = forecasts.contamination.without_holdout_count
-            rows += _rows(role, version, WEIGHTED, metrics, int(mask.sum()), unrepresented)
-    return pa.Table.from_pylist(rows, _SCHEMA)
-
-
-def _rows(
-    role: str,
-    version: str,
-    segment: str,
-    metrics: Metrics,
-    customers_count: int,
-    contacted_count: int,
-) -> list[dict[str, object]]:
-    return [
-        {
-            "role": role,
-            "model_version": version,
-            "segment": segment,
-            "metric": name,
-            "value": interval.value,
-            "lower": interval.lower,
-            "upper": interval.upper,
-            "customers_count": customers_count,
-            "contacted_count": contacted_count,
-        }
-        for name, interval in metrics.items()
-    ]
-
-
-_SCHEMA = pa.schema(
-    [
-        *((name, pa.string()) for name in ("role", "model_version", "segment", "metric")),
-        *((name, pa.float64()) for name in ("value", "lower", "upper")),
-        *((name, pa.int64()) for name in ("customers_count", "contacted_count")),
-    ]
-)
+            rows += [
+                {
+                    "role": role,
+                    "model_version": version,
+                    "segment": segment,
+                    "metric": name,
+                    **interval._asdict(),
+                    "customers_count": int(mask.sum()),
+                    "contacted_count": int(contacted_count),
+                }
+                for name, interval in metrics.items()
+            ]
+    return rows
 
 
 def known_since(warehouse: Warehouse, snapshots: Sequence[ScoredSnapshot]) -> dict[int, date]:
@@ -157,47 +135,29 @@ def known_since(warehouse: Warehouse, snapshots: Sequence[ScoredSnapshot]) -> di
 
 
 def write(
-    warehouse: Warehouse,
-    snapshot: ScoredSnapshot,
-    rows: pa.Table,
-    *,
-    definition_hash: str,
-    known_as_of: date,
-) -> bool:
-    """Replace the day's stored rows, unless those were known later; whether it was done."""
-    key = {"as_of": snapshot.as_of, "hash": definition_hash}
-    with warehouse.transaction() as transaction:
-        transaction.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))",
-            key=f"performance:{snapshot.as_of}:{definition_hash}",
-        )
-        if transaction.execute(
-            "SELECT 1 FROM outcomes.performance WHERE as_of = :as_of AND definition_hash = :hash "
-            "AND (known_as_of > :known_as_of OR snapshot_id > :id) LIMIT 1",
-            known_as_of=known_as_of,
-            id=snapshot.snapshot_id,
-            **key,
-        ):
-            return False
-        transaction.execute(
-            "DELETE FROM outcomes.performance WHERE as_of = :as_of AND definition_hash = :hash",
-            **key,
-        )
-        transaction.copy(
-            "outcomes.performance", _stamp(rows, snapshot, definition_hash, known_as_of)
-        )
-    return True
-
-
-def _stamp(
-    rows: pa.Table, snapshot: ScoredSnapshot, definition_hash: str, known_as_of: date
-) -> pa.Table:
-    n = rows.num_rows
-    stamps = {
-        "as_of": pa.repeat(pa.scalar(snapshot.as_of, pa.date32()), n),
-        "snapshot_id": pa.repeat(pa.scalar(snapshot.snapshot_id, pa.int64()), n),
-        "definition_hash": pa.repeat(pa.scalar(definition_hash), n),
-        "known_as_of": pa.repeat(pa.scalar(known_as_of, pa.date32()), n),
-        "measured_at": pa.repeat(pa.scalar(clock.now(), pa.timestamp("us", tz="UTC")), n),
+    warehouse: Warehouse, snapshot: ScoredSnapshot, rows: Sequence[Row], outcomes: Outcomes
+) -> None:
+    """Replace the day's stored rows, unless those were known later."""
+    stamps: Row = {
+        "as_of": snapshot.as_of,
+        "snapshot_id": snapshot.snapshot_id,
+        "definition_hash": outcomes.definition.hash,
+        "known_as_of": outcomes.known_as_of,
     }
-    return pa.table({**{name: rows[name] for name in rows.column_names}, **stamps})
+    with warehouse.transaction() as transaction:
+        transaction.lock(f"performance:{snapshot.as_of}:{outcomes.definition.hash}")
+        if transaction.execute(
+            "SELECT 1 FROM outcomes.performance WHERE as_of = :as_of "
+            "AND definition_hash = :definition_hash "
+            "AND (known_as_of > :known_as_of OR snapshot_id > :snapshot_id) LIMIT 1",
+            **stamps,
+        ):
+            return
+        transaction.execute(
+            "DELETE FROM outcomes.performance WHERE as_of = :as_of "
+            "AND definition_hash = :definition_hash",
+            **stamps,
+        )
+        stamps["measured_at"] = clock.now()
+        stamped = [row | stamps for row in rows]
+        transaction.copy("outcomes.performance", pa.Table.from_pylist(stamped))

@@ -5,12 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 
 import ibis
-import pyarrow as pa
 
 from retention_ml import clock, failpoints, tables
 from retention_ml.deliveries.ledger import batches
+from retention_ml.deliveries.ledger.batches import RowCounts
 from retention_ml.deliveries.ledger.quarantine_batch import quarantine_batch
-from retention_ml.deliveries.ledger.row_counts import RowCounts, verify_staged
 from retention_ml.deliveries.sources import Source, load_source
 from retention_ml.errors import QualityError, UsageError, WarehouseError
 from retention_ml.quality import report, suites
@@ -127,7 +126,6 @@ def check_table(
     QualityError
         A critical expectation failed.
     """
-
     query = (
         f"SELECT * FROM {suite} WHERE as_of = DATE '{as_of.isoformat()}'"
         if rows is None
@@ -136,15 +134,21 @@ def check_table(
     results = suites.run(warehouse.url, {suite: query}, settings.expectations)
     with warehouse.transaction() as transaction:
         _store(transaction, results, settings.run_id, clock.now(), as_of=as_of)
-    failures = [result for result in results if not result.success]
-    critical = [result for result in failures if result.severity is Severity.CRITICAL]
-    if critical:
+    if critical := _critical(results, as_of.isoformat()):
         raise QualityError(
-            " ".join(result.sentence(as_of.isoformat()) for result in critical)
-            + f" {suite} of that day is not to be used. Look at the deliveries of the days before "
+            f"{' '.join(critical)} {suite} of that day is not to be used. Look at the deliveries of the days before "
             "(`retention status`), correct them and build the day again."
         )
-    return failures
+    return [result for result in results if not result.success]
+
+
+def _critical(results: Sequence[CheckResult], where: str) -> list[str]:
+    """The sentences of the critical expectations that failed."""
+    return [
+        result.sentence(where)
+        for result in results
+        if not result.success and result.severity is Severity.CRITICAL
+    ]
 
 
 def _inputs(
@@ -154,14 +158,12 @@ def _inputs(
     if batch.status != "staged":
         return batches.stored_row_counts(transaction, batch.batch_id), {}
     row_counts = batches.staged_row_counts(transaction, batch.batch_id)
-    batches.count_rejects(transaction, batch.batch_id, row_counts)
     queries: dict[str, str] = {}
-    for name, entry in tables.CANONICAL.items():
-        if batches.count_staged(transaction, name, batch.batch_id, row_counts) is not None:
-            rows = entry.ibis_table("staging", tables.STAGED)
-            rows = rows.filter(rows.batch_id == batch.batch_id)
-            queries[f"staging.{name}"] = compile_for_postgres(rows)
-    verify_staged(batch.batch_id, row_counts.values())
+    for name in batches.count_staged(transaction, batch.batch_id, row_counts):
+        rows = tables.CANONICAL[name].ibis_table("staging", tables.STAGED)
+        queries[f"staging.{name}"] = compile_for_postgres(
+            rows.filter(rows.batch_id == batch.batch_id)
+        )
     source = load_source(settings.sources, batch.source)
     queries[REJECTS] = _rejects_query(source, batch.batch_id, row_counts)
     return list(row_counts.values()), queries
@@ -185,26 +187,14 @@ def _record(
     checked: Sequence[RowCounts],
     results: Sequence[CheckResult],
 ) -> batches.Batch:
-    """Store the results and let the batch pass or quarantine it; returns the batch.
-
-    Raises
-    ------
-    WarehouseError
-        Other rows are staged by now than were checked.
-    """
-    where = f"batch {batch.batch_id}"
-    critical = [
-        result.sentence(where)
-        for result in results
-        if not result.success and result.severity is Severity.CRITICAL
-    ]
+    """Store the results and let the batch pass or quarantine it; returns the batch."""
+    critical = _critical(results, f"batch {batch.batch_id}")
     now = clock.now()
     with warehouse.transaction() as transaction:
         locked = batches.lock_batch(transaction, batch.batch_id)
         if locked.status != "staged":  # another process was faster
             return locked
         row_counts = batches.staged_row_counts(transaction, batch.batch_id)
-        batches.count_rejects(transaction, batch.batch_id, row_counts)
         if _rows_of(row_counts.values()) != _rows_of(checked):
             raise WarehouseError(
                 f"Batch {batch.batch_id} was staged anew while it was checked: its files came "
@@ -223,7 +213,7 @@ def _record(
                 now=now,
             )
         else:
-            batches.mark_checked(transaction, batch.batch_id)
+            batches.set_status(transaction, batch.batch_id, "checked")
         failpoints.failpoint("check.before_commit")
         return batches.find_batch(transaction, batch.batch_id)
 
@@ -263,25 +253,23 @@ def _store(
     batch_id: int | None = None,
     as_of: date | None = None,
 ) -> None:
-    n = len(results)
-    transaction.copy(
-        "quality.results",
-        pa.table(
+    for result in results:
+        transaction.insert_row(
+            "quality.results",
             {
-                "batch_id": pa.array([batch_id] * n, pa.int64()),
-                "as_of": pa.array([as_of] * n, pa.date32()),
-                "run_id": pa.array([run_id] * n, pa.string()),
-                "suite": [r.suite for r in results],
-                "expectation": [r.expectation for r in results],
-                "expected": [r.expected for r in results],
-                "column_name": pa.array([r.column for r in results], pa.string()),
-                "severity": [str(r.severity) for r in results],
-                "is_success": [r.success for r in results],
-                "element_count": pa.array([r.element_count for r in results], pa.int64()),
-                "unexpected_count": pa.array([r.unexpected_count for r in results], pa.int64()),
-                "observed": [r.observed for r in results],
-                "reason": [r.reason for r in results],
-                "checked_at": pa.array([now] * n, pa.timestamp("us", tz="UTC")),
-            }
-        ),
-    )
+                "batch_id": batch_id,
+                "as_of": as_of,
+                "run_id": run_id,
+                "suite": result.suite,
+                "expectation": result.expectation,
+                "expected": result.expected,
+                "column_name": result.column,
+                "severity": str(result.severity),
+                "is_success": result.success,
+                "element_count": result.element_count,
+                "unexpected_count": result.unexpected_count,
+                "observed": result.observed,
+                "reason": result.reason,
+                "checked_at": now,
+            },
+        )

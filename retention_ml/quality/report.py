@@ -1,11 +1,10 @@
 """The quality report: one page per batch and an index, readable without a network."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import cache
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Environment
 
@@ -28,14 +27,13 @@ _STATUS = {
 _SEVERITIES = ("critical", "warning", "info")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
+class Counts(NamedTuple):
     """Delivered rows by where they are now; `usable` until they are curated."""
 
-    delivered: int
-    accepted: int
-    quarantined: int
-    duplicates: int
+    delivered: int = 0
+    accepted: int = 0
+    quarantined: int = 0
+    duplicates: int = 0
 
     @property
     def usable(self) -> int:
@@ -64,8 +62,9 @@ def write(warehouse: Warehouse, *, settings: Settings, batch_id: int) -> Path:
         page = _batch_page(transaction, settings, batch_id)
         history = _history(transaction)
     path = folder / _file_name(batch_id)
-    write_text(path, _environment().get_template("batch.html.jinja").render(page))
-    index = _environment().get_template("index.html.jinja").render(batches=history)
+    templates = _environment()
+    write_text(path, templates.get_template("batch.html.jinja").render(page))
+    index = templates.get_template("index.html.jinja").render(batches=history)
     write_text(folder / "index.html", index)
     return path
 
@@ -80,13 +79,10 @@ def _batch_page(transaction: Transaction, settings: Settings, batch_id: int) -> 
         "WHERE batch_id = :b",
         b=batch_id,
     )[0]
-    deliveries = [
-        (row, _counts(row))
-        for row in transaction.execute(
-            "SELECT * FROM raw.deliveries WHERE batch_id = :b ORDER BY delivery_id",
-            b=batch_id,
-        )
-    ]
+    rows = transaction.execute(
+        "SELECT * FROM raw.deliveries WHERE batch_id = :b ORDER BY delivery_id", b=batch_id
+    )
+    deliveries = [(row, _counts(row)) for row in rows]
     results = transaction.execute(
         "SELECT * FROM quality.results WHERE batch_id = :b "
         "AND checked_at = (SELECT max(checked_at) FROM quality.results WHERE batch_id = :b)",
@@ -96,7 +92,7 @@ def _batch_page(transaction: Transaction, settings: Settings, batch_id: int) -> 
         "batch_id": batch_id,
         "batch": batch,
         "status": _STATUS[batch.status],
-        "total": _total([counts for _, counts in deliveries]),
+        "total": Counts(*map(sum, zip(*(counts for _, counts in deliveries), strict=True))),
         "deliveries": deliveries,
         "reasons": _reasons(transaction, settings, batch_id, batch.source),
         "tables": [
@@ -116,19 +112,7 @@ def _batch_page(transaction: Transaction, settings: Settings, batch_id: int) -> 
 
 def _counts(row: Any) -> Counts:
     return Counts(
-        delivered=row.delivered_count,
-        accepted=row.accepted_count,
-        quarantined=row.quarantined_count,
-        duplicates=row.duplicate_count,
-    )
-
-
-def _total(counts: Sequence[Counts]) -> Counts:
-    return Counts(
-        delivered=sum(c.delivered for c in counts),
-        accepted=sum(c.accepted for c in counts),
-        quarantined=sum(c.quarantined for c in counts),
-        duplicates=sum(c.duplicates for c in counts),
+        row.delivered_count, row.accepted_count, row.quarantined_count, row.duplicate_count
     )
 
 
@@ -158,13 +142,13 @@ def _reasons(
 
 def _history(transaction: Transaction) -> list[Mapping[str, Any]]:
     """One entry per batch that has rows, the newest first."""
+    sums = ", ".join(
+        f"CAST(sum(delivery.{name}_count) AS bigint) AS {name}_count"
+        for name in ("delivered", "accepted", "quarantined", "duplicate")
+    )
     rows = transaction.execute(
         "SELECT batch.batch_id, batch.source, batch.status, batch.is_history, batch.created_at, "
-        "CAST(sum(delivery.delivered_count) AS bigint) AS delivered_count, "
-        "CAST(sum(delivery.accepted_count) AS bigint) AS accepted_count, "
-        "CAST(sum(delivery.quarantined_count) AS bigint) AS quarantined_count, "
-        "CAST(sum(delivery.duplicate_count) AS bigint) AS duplicate_count, "
-        "count(*) AS files_count, "
+        f"{sums}, count(*) AS files_count, "
         "coalesce(failed.critical_count, 0) AS critical_count, "
         "coalesce(failed.warning_count, 0) AS warning_count "
         "FROM raw.batches AS batch JOIN raw.deliveries AS delivery USING (batch_id) "
@@ -179,12 +163,12 @@ def _history(transaction: Transaction) -> list[Mapping[str, Any]]:
     )
     return [
         {
-            "row": row,
-            "counts": _counts(row),
-            "status": _STATUS[row.status],
-            "file": _file_name(row.batch_id),
+            "row": r,
+            "counts": _counts(r),
+            "status": _STATUS[r.status],
+            "file": _file_name(r.batch_id),
         }
-        for row in rows
+        for r in rows
     ]
 
 

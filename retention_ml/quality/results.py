@@ -1,6 +1,6 @@
 """The result of one expectation, and the sentences for what was expected and observed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -48,14 +48,12 @@ class CheckResult:
     @property
     def expected(self) -> str:
         """What was expected, as words that follow the table's name."""
-        return expected(self.expectation, self.arguments)
-
-    @property
-    def unexpected_share(self) -> float | None:
-        """Rows against the expectation, 0 to 1; `None` where rows were not looked at."""
-        if self.unexpected_count is None or self.element_count is None:
-            return None
-        return self.unexpected_count / self.element_count if self.element_count else 0.0
+        if self.expectation in _EXPECTATIONS:
+            text = _fill(_EXPECTATIONS[self.expectation], self.arguments)
+            mostly = float(self.arguments.get("mostly", 1))
+            return text if mostly == 1 else f"{text} in at least {percent(mostly)} of the rows"
+        details = ", ".join(f"{name} {value}" for name, value in self.arguments.items())
+        return f"{self.expectation.removeprefix('expect_').replace('_', ' ')} ({details})"
 
     def sentence(self, where: str) -> str:
         """What is wrong, with its value and what was expected.
@@ -76,12 +74,13 @@ class CheckResult:
         'staging.orders of batch 3 has 31 rows without customer_id (3.1 %; at most 1 % is accepted).'
         """
         if self.unexpected_count is not None and self.expectation in _FAULTS:
-            fault = _FAULTS[self.expectation](self.arguments)
+            faults = _FAULTS | _REJECT_FAULTS if self.column == "rejected_as" else _FAULTS
+            fault = _fill(faults[self.expectation], self.arguments)
+            share = self.unexpected_count / (self.element_count or 1)
             accepted = 1 - float(self.arguments.get("mostly", 1))
             return (
                 f"{self.suite} of {where} has {self.unexpected_count:,} rows {fault} "
-                f"({percent(self.unexpected_share or 0)}; "
-                f"at most {percent(accepted)} is accepted)."
+                f"({percent(share)}; at most {percent(accepted)} is accepted)."
             )
         return f"{self.suite} of {where}: {self.observed}; expected: {self.expected}."
 
@@ -99,16 +98,6 @@ def percent(share: float) -> str:
     return f"{value:.{digits}f}".rstrip("0").rstrip(".") + " %"
 
 
-def expected(expectation: str, arguments: Mapping[str, Any]) -> str:
-    """What an expectation asks for, in words."""
-    if expectation in _EXPECTATIONS:
-        text = _EXPECTATIONS[expectation](arguments)
-        mostly = float(arguments.get("mostly", 1))
-        return text if mostly == 1 else f"{text} in at least {percent(mostly)} of the rows"
-    details = ", ".join(f"{name} {value}" for name, value in arguments.items())
-    return f"{expectation.removeprefix('expect_').replace('_', ' ')} ({details})"
-
-
 def _number(value: Any) -> str:
     return f"{value:,.12g}" if isinstance(value, int | float) else str(value)[:10]
 
@@ -122,54 +111,38 @@ def _range(arguments: Mapping[str, Any]) -> str:
     return f"between {_number(low)} and {_number(high)}"
 
 
-def _listed(arguments: Mapping[str, Any]) -> str:
-    return ", ".join(str(value) for value in arguments["value_set"])
+def _fill(template: str, arguments: Mapping[str, Any]) -> str:
+    values = ", ".join(str(value) for value in arguments.get("value_set") or ())
+    return template.format_map({**arguments, "range": _range(arguments), "values": values})
 
 
-_Words = Callable[[Mapping[str, Any]], str]
-
-_FAULTS: dict[str, _Words] = {
-    "expect_column_values_to_not_be_null": lambda a: f"without {a['column']}",
-    "expect_column_values_to_be_null": lambda a: f"with {a['column']}",
-    "expect_column_values_to_be_between": lambda a: f"whose {a['column']} is not {_range(a)}",
-    "expect_column_values_to_be_in_set": lambda a: (
-        "that were rejected"
-        if a["column"] == "rejected_as"
-        else f"whose {a['column']} is none of {_listed(a)}"
-    ),
-    "expect_column_values_to_not_be_in_set": lambda a: (
-        f"{'rejected as' if a['column'] == 'rejected_as' else 'whose ' + a['column'] + ' is'} "
-        f"{_listed(a)}"
-    ),
-    "expect_column_pair_values_a_to_be_greater_than_b": lambda a: (
-        f"whose {a['column_A']} is less than {a['column_B']}"
-    ),
-    "expect_column_value_lengths_to_be_between": lambda a: (
-        f"whose {a['column']} is not {_range(a)} characters long"
-    ),
+# What is wrong with the rows, or what is asked for; `range` and `values` come from the arguments.
+_FAULTS = {
+    "expect_column_values_to_not_be_null": "without {column}",
+    "expect_column_values_to_be_null": "with {column}",
+    "expect_column_values_to_be_between": "whose {column} is not {range}",
+    "expect_column_values_to_be_in_set": "whose {column} is none of {values}",
+    "expect_column_values_to_not_be_in_set": "whose {column} is {values}",
+    "expect_column_pair_values_a_to_be_greater_than_b": "whose {column_A} is less than {column_B}",
+    "expect_column_value_lengths_to_be_between": "whose {column} is not {range} characters long",
 }
-
-_EXPECTATIONS: dict[str, _Words] = {
-    "expect_table_row_count_to_be_between": lambda a: f"the number of rows is {_range(a)}",
-    "expect_column_values_to_not_be_null": lambda a: f"{a['column']} is given",
-    "expect_column_values_to_be_null": lambda a: f"{a['column']} is empty",
-    "expect_column_values_to_be_between": lambda a: f"{a['column']} is {_range(a)}",
-    "expect_column_values_to_be_in_set": lambda a: f"{a['column']} is one of {_listed(a)}",
-    "expect_column_values_to_not_be_in_set": lambda a: f"{a['column']} is not {_listed(a)}",
-    "expect_column_value_lengths_to_be_between": lambda a: (
-        f"{a['column']} is {_range(a)} characters long"
-    ),
-    "expect_column_mean_to_be_between": lambda a: f"the mean of {a['column']} is {_range(a)}",
-    "expect_column_sum_to_be_between": lambda a: f"the sum of {a['column']} is {_range(a)}",
-    "expect_column_min_to_be_between": lambda a: f"the least {a['column']} is {_range(a)}",
-    "expect_column_max_to_be_between": lambda a: f"the greatest {a['column']} is {_range(a)}",
-    "expect_column_stdev_to_be_between": lambda a: (
-        f"the standard deviation of {a['column']} is {_range(a)}"
-    ),
-    "expect_column_pair_values_a_to_be_greater_than_b": lambda a: (
-        f"{a['column_A']} is at least {a['column_B']}"
-    ),
-    "expect_column_unique_value_count_to_be_between": lambda a: (
-        f"{a['column']} has {_range(a)} different values"
-    ),
+_REJECT_FAULTS = {
+    "expect_column_values_to_be_in_set": "that were rejected",
+    "expect_column_values_to_not_be_in_set": "rejected as {values}",
+}
+_EXPECTATIONS = {
+    "expect_table_row_count_to_be_between": "the number of rows is {range}",
+    "expect_column_values_to_not_be_null": "{column} is given",
+    "expect_column_values_to_be_null": "{column} is empty",
+    "expect_column_values_to_be_between": "{column} is {range}",
+    "expect_column_values_to_be_in_set": "{column} is one of {values}",
+    "expect_column_values_to_not_be_in_set": "{column} is not {values}",
+    "expect_column_value_lengths_to_be_between": "{column} is {range} characters long",
+    "expect_column_mean_to_be_between": "the mean of {column} is {range}",
+    "expect_column_sum_to_be_between": "the sum of {column} is {range}",
+    "expect_column_min_to_be_between": "the least {column} is {range}",
+    "expect_column_max_to_be_between": "the greatest {column} is {range}",
+    "expect_column_stdev_to_be_between": "the standard deviation of {column} is {range}",
+    "expect_column_pair_values_a_to_be_greater_than_b": "{column_A} is at least {column_B}",
+    "expect_column_unique_value_count_to_be_between": "{column} has {range} different values",
 }

@@ -74,8 +74,7 @@ def run(url: str, queries: Mapping[str, str], folder: Path) -> list[CheckResult]
     suites = {name: load_suite(folder, name) for name in queries}
     if not suites:
         return []
-    gx = _great_expectations()
-    context = _context(gx)
+    gx, context = _great_expectations()
     source = context.data_sources.add_postgres(
         "warehouse",
         connection_string=url.replace("postgresql://", "postgresql+psycopg2://", 1),
@@ -102,29 +101,19 @@ def run(url: str, queries: Mapping[str, str], folder: Path) -> list[CheckResult]
     return results
 
 
-def _great_expectations() -> Any:
-    """Import the library (3 to 5 seconds), without its telemetry, warnings and log."""
+def _great_expectations() -> tuple[Any, Any]:
+    """The library (3 to 5 seconds) without telemetry, warnings and log, and a silent context."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import great_expectations as gx
+        from great_expectations.data_context.types import base
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
-    return gx
-
-
-def _context(gx: Any) -> Any:
-    """A context that keeps nothing on disk and draws no progress bars."""
-    from great_expectations.data_context.types.base import (
-        DataContextConfig,
-        InMemoryStoreBackendDefaults,
-    )
-
-    in_memory = InMemoryStoreBackendDefaults(init_temp_docs_sites=False)
-    config = DataContextConfig(
-        store_backend_defaults=in_memory,
+    config = base.DataContextConfig(
+        store_backend_defaults=base.InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
         progress_bars={"globally": False, "metric_calculations": False},
     )
-    return gx.get_context(mode="ephemeral", project_config=config)
+    return gx, gx.get_context(mode="ephemeral", project_config=config)
 
 
 def _check_result(suite: str, result: Any) -> CheckResult:
@@ -165,7 +154,5 @@ def _observed(counts: Mapping[str, Any], exception: Any) -> str:
 def _exception(info: Any) -> str | None:
     """The first line of what was raised; the record is nested where a metric failed."""
     entries = [info] if "raised_exception" in info else list(info.values())
-    for entry in entries:
-        if entry.get("raised_exception"):
-            return str(entry.get("exception_message")).strip().splitlines()[0][:200]
-    return None
+    messages = [str(e.get("exception_message")) for e in entries if e.get("raised_exception")]
+    return messages[0].strip().splitlines()[0][:200] if messages else None

@@ -5,9 +5,9 @@ from datetime import date
 from typing import Any
 
 from retention_ml.errors import RegistryError
-from retention_ml.models.promotion.decisions import current_approval, decisions
+from retention_ml.models.promotion.decisions import current_version, decisions
 from retention_ml.models.registry.mlflow_registry import ModelVersion, Registry
-from retention_ml.reports.read import Row, promotions
+from retention_ml.reports.read import Row, promotions, select
 from retention_ml.warehouse import Warehouse
 
 
@@ -23,20 +23,17 @@ def overview(warehouse: Warehouse, registry: Registry) -> dict[str, Any]:
         message = "MLflow answers."
     except RegistryError as error:
         versions = []
-        aliases = _decided_aliases(warehouse)
+        decided = {
+            alias: current_version(decisions(warehouse, alias))
+            for alias in ("champion", "challenger")
+        }
+        aliases = {alias: version for alias, version in decided.items() if version is not None}
         message = f"This is from the ledger; aliases are as it decided. {error}"
     return {
         "registry": message,
         "versions": _rows(warehouse, versions, aliases),
         "decisions": promotions(warehouse),
     }
-
-
-def _decided_aliases(warehouse: Warehouse) -> dict[str, str]:
-    approvals = {
-        alias: current_approval(decisions(warehouse, alias)) for alias in ("champion", "challenger")
-    }
-    return {alias: each.model_version for alias, each in approvals.items() if each is not None}
 
 
 def _rows(
@@ -46,20 +43,20 @@ def _rows(
     tags = {each.version: each.tags for each in versions}
     rows = []
     for version in sorted({*tags, *trainings, *last_decisions}, key=_number, reverse=True):
-        training, decision = trainings.get(version), last_decisions.get(version)
+        training, decision = trainings.get(version, {}), last_decisions.get(version, {})
         tag = tags.get(version, {})
         rows.append(
             {
                 "version": version,
                 "model": tag.get("model_name")
-                or (training.selected_model if training else None)
-                or (decision.model_name if decision else None),
-                "trained_as_of": _day(tag.get("as_of")) or (training.as_of if training else None),
+                or training.get("selected_model")
+                or decision.get("model_name"),
+                "trained_as_of": _day(tag.get("as_of")) or training.get("as_of"),
                 "alias": ", ".join(sorted(a for a, at in aliases.items() if at == version)) or None,
-                "roc_auc": training.value if training else None,
-                "roc_auc_lower": training.lower if training else None,
-                "roc_auc_upper": training.upper if training else None,
-                "training_verdict": training.verdict if training else None,
+                "roc_auc": training.get("value"),
+                "roc_auc_lower": training.get("lower"),
+                "roc_auc_upper": training.get("upper"),
+                "training_verdict": training.get("verdict"),
                 "trial": _trial(trials.get(version)),
                 "last_decision": _decision(decision),
             }
@@ -67,60 +64,46 @@ def _rows(
     return rows
 
 
-def _ledgers(warehouse: Warehouse) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+def _ledgers(warehouse: Warehouse) -> list[dict[str, Row]]:
     """By version: its training, the last decision about it, and its trial as challenger."""
-    with warehouse.transaction() as transaction:
-        trainings = {
-            row.model_version: row
-            for row in transaction.execute(
-                "SELECT training.model_version, training.as_of, training.selected_model, "
-                "training.verdict, evaluation.value, evaluation.lower, evaluation.upper "
-                "FROM models.trainings AS training LEFT JOIN models.evaluations AS evaluation "
-                "ON evaluation.training_id = training.training_id "
-                "AND evaluation.model_name = training.selected_model "
-                "AND evaluation.metric = 'roc_auc' "
-                "WHERE training.model_version IS NOT NULL ORDER BY training.finished_at"
-            )
-        }
-        last_decisions = {
-            row.model_version: row
-            for row in transaction.execute(
-                "SELECT model_version, model_name, alias, verdict, decided_by, decided_at "
-                "FROM models.promotions ORDER BY promotion_id"
-            )
-        }
-        trials = {
-            row.challenger_version: row
-            for row in transaction.execute(
-                "SELECT trial.challenger_version, trial.champion_version, trial.status, look.as_of, "
-                "look.mean_difference, look.lower, look.upper, look.e_better, look.customers_count "
-                "FROM outcomes.trials AS trial LEFT JOIN LATERAL (SELECT * FROM "
-                "outcomes.trial_looks WHERE trial_id = trial.trial_id ORDER BY as_of DESC LIMIT 1) "
-                "AS look ON true ORDER BY trial.trial_id"
-            )
-        }
-    return trainings, last_decisions, trials
+    statements = (
+        "SELECT training.model_version AS version, training.as_of, training.selected_model, "
+        "training.verdict, evaluation.value, evaluation.lower, evaluation.upper "
+        "FROM models.trainings AS training LEFT JOIN models.evaluations AS evaluation "
+        "ON evaluation.training_id = training.training_id "
+        "AND evaluation.model_name = training.selected_model "
+        "AND evaluation.metric = 'roc_auc' "
+        "WHERE training.model_version IS NOT NULL ORDER BY training.finished_at",
+        "SELECT model_version AS version, model_name, alias, verdict, decided_by, decided_at "
+        "FROM models.promotions ORDER BY promotion_id",
+        "SELECT trial.challenger_version AS version, trial.champion_version, trial.status, "
+        "look.as_of, look.mean_difference, look.lower, look.upper, look.e_better, "
+        "look.customers_count "
+        "FROM outcomes.trials AS trial LEFT JOIN LATERAL (SELECT * FROM "
+        "outcomes.trial_looks WHERE trial_id = trial.trial_id ORDER BY as_of DESC LIMIT 1) "
+        "AS look ON true ORDER BY trial.trial_id",
+    )
+    return [{row["version"]: row for row in select(warehouse, sql)} for sql in statements]
 
 
-def _trial(trial: Any) -> str | None:
+def _trial(trial: Row | None) -> str | None:
     """The trial of a challenger so far, in words."""
     if trial is None:
         return None
-    text = f"{trial.status} against version {trial.champion_version}"
-    if trial.as_of is None:
+    text = "{status} against version {champion_version}".format(**trial)
+    if trial["as_of"] is None:
         return f"{text}, no outcome has matured yet"
     return (
-        f"{text}: Brier score improved by {trial.mean_difference:+.4f} "
-        f"[{trial.lower:+.4f}, {trial.upper:+.4f}], e-value {trial.e_better:.3g}, "
-        f"{trial.customers_count:,} forecasts, {trial.as_of}"
+        text
+        + ": Brier score improved by {mean_difference:+.4f} [{lower:+.4f}, {upper:+.4f}], "
+        "e-value {e_better:.3g}, {customers_count:,} forecasts, {as_of}".format(**trial)
     )
 
 
-def _decision(decision: Any) -> str | None:
-    if decision is None:
+def _decision(decision: Row) -> str | None:
+    if not decision:
         return None
-    day = decision.decided_at.date()
-    return f"{decision.verdict} as {decision.alias} by {decision.decided_by}, {day}"
+    return "{verdict} as {alias} by {decided_by}, {decided_at:%Y-%m-%d}".format(**decision)
 
 
 def _day(text: str | None) -> date | None:

@@ -18,12 +18,17 @@ from retention_ml.warehouse import Warehouse
 Row = dict[str, Any]
 
 _ALERTS_SHOWN = 5
-_SHOWN_METRICS = ("roc_auc", "pr_auc", "log_loss", "brier", "ece", "lift_at_10")
+_DAYS_SHOWN = 8
+_SHOWN_METRICS = (
+    *("roc_auc", "pr_auc", "log_loss", "brier", "ece", "lift_at_10"),
+    "roc_auc_minus_recency",
+)
+_ENDS = {"": "value", "_lower": "lower", "_upper": "upper"}
 
 
 def tiers(warehouse: Warehouse, as_of: date | None = None) -> list[Row]:
     """Customers and value per tier of a published day (the latest by default), critical first."""
-    return _select(
+    return select(
         warehouse,
         "SELECT risk_tier, customers_count, customers_share, expected_value_at_risk, "
         "mean_churn_probability, entered_count, left_count FROM reports.risk_tier_daily "
@@ -35,7 +40,7 @@ def tiers(warehouse: Warehouse, as_of: date | None = None) -> list[Row]:
 
 def top_customers(warehouse: Warehouse, limit: int = 10, as_of: date | None = None) -> list[Row]:
     """The customers most at risk on a published day, those with more value first among equals."""
-    return _select(
+    return select(
         warehouse,
         "SELECT customer_id, churn_probability, risk_tier, tier_since, expected_value_at_risk, "
         "next_order_expected_on, reason_1, reason_2, reason_3 FROM reports.customer_risk_history "
@@ -58,13 +63,13 @@ def training_comparison(warehouse: Warehouse, training_id: str | None = None) ->
         No candidate of that training was evaluated.
     """
     if training_id is None:
-        newest = _select(
+        newest = select(
             warehouse,
             "SELECT training_id FROM reports.model_performance WHERE evidence = 'offline' "
             "ORDER BY finished_at DESC NULLS LAST, training_id DESC LIMIT 1",
         )
         training_id = newest[0]["training_id"] if newest else ""
-    evaluations = _select(
+    evaluations = select(
         warehouse,
         "SELECT model_name, is_selected, metric, value, lower, upper, customers_count "
         "FROM reports.model_performance WHERE training_id = :training_id",
@@ -74,41 +79,29 @@ def training_comparison(warehouse: Warehouse, training_id: str | None = None) ->
         raise UsageError(
             f"No candidate of training {training_id!r} was evaluated. Run `retention train` first."
         )
-    paired = {
-        row["model_name"]: row
-        for row in _select(
-            warehouse,
-            "SELECT model_name, difference, difference_lower, difference_upper "
-            "FROM reports.model_comparison WHERE training_id = :training_id "
-            "AND metric = 'roc_auc' AND baseline_name = 'recency'",
-            training_id=training_id,
-        )
-    }
-    by_model: dict[str, Row] = {}
-    for row in evaluations:
-        model = by_model.setdefault(
-            row["model_name"],
-            {
-                "model": row["model_name"],
-                "is_selected": row["is_selected"],
-                "customers_count": row["customers_count"],
-            },
-        )
-        model[row["metric"]] = (row["value"], row["lower"], row["upper"])
-    rows = []
-    for name, model in by_model.items():
-        flat = {key: model[key] for key in ("model", "is_selected", "customers_count")}
-        for metric in _SHOWN_METRICS:
-            value, lower, upper = model.get(metric, (None, None, None))
-            flat |= {metric: value, f"{metric}_lower": lower, f"{metric}_upper": upper}
-        difference = paired.get(name, {})
-        flat |= {
-            "roc_auc_minus_recency": difference.get("difference"),
-            "roc_auc_minus_recency_lower": difference.get("difference_lower"),
-            "roc_auc_minus_recency_upper": difference.get("difference_upper"),
+    differences = select(
+        warehouse,
+        "SELECT model_name, 'roc_auc_minus_recency' AS metric, difference AS value, "
+        "difference_lower AS lower, difference_upper AS upper "
+        "FROM reports.model_comparison WHERE training_id = :training_id "
+        "AND metric = 'roc_auc' AND baseline_name = 'recency'",
+        training_id=training_id,
+    )
+    rows: dict[str, Row] = {
+        row["model_name"]: {
+            "model": row["model_name"],
+            "is_selected": row["is_selected"],
+            "customers_count": row["customers_count"],
+            **dict.fromkeys(f"{metric}{end}" for metric in _SHOWN_METRICS for end in _ENDS),
         }
-        rows.append(flat)
-    return sorted(rows, key=lambda row: (-(row["roc_auc"] or 0.0), row["model"]))
+        for row in evaluations
+    }
+    for row in (*evaluations, *differences):
+        if row["metric"] in _SHOWN_METRICS and row["model_name"] in rows:
+            rows[row["model_name"]] |= {
+                f"{row['metric']}{end}": row[column] for end, column in _ENDS.items()
+            }
+    return sorted(rows.values(), key=lambda row: (-(row["roc_auc"] or 0.0), row["model"]))
 
 
 def promotions(warehouse: Warehouse) -> list[Row]:
@@ -116,7 +109,7 @@ def promotions(warehouse: Warehouse) -> list[Row]:
 
     `alias_moved_at` is when the registry's alias followed: empty where it need not, or has not yet.
     """
-    return _select(
+    return select(
         warehouse,
         "SELECT decided_at, alias, verdict, model_name, model_version, decided_by, reason, "
         "moved_at AS alias_moved_at FROM models.promotions LEFT JOIN models.alias_moves "
@@ -129,7 +122,7 @@ def ingestion(warehouse: Warehouse) -> list[Row]:
 
     Reference files that are only joined to others are left out.
     """
-    return _select(
+    return select(
         warehouse,
         "SELECT source, feed, count(*) AS files_count, "
         "count(*) FILTER (WHERE status = 'refused') AS refused_files_count, "
@@ -148,7 +141,7 @@ def quarantine_summary(warehouse: Warehouse, settings: Settings | None = None) -
 
     With `settings`, codes that a source description declares are explained in its words.
     """
-    rows = _select(
+    rows = select(
         warehouse,
         "SELECT source, feed, reason_code, count(*) AS rows_count, "
         "count(*) FILTER (WHERE replayed_in IS NOT NULL) AS replayed_count "
@@ -164,7 +157,7 @@ def quarantined_rows(
     warehouse: Warehouse, *, reason: str | None = None, source: str | None = None, limit: int = 20
 ) -> list[Row]:
     """Rows in quarantine as they were delivered, newest delivery first."""
-    return _select(
+    return select(
         warehouse,
         "SELECT q.source, q.feed, d.file_name, q.line_number, q.reason_code, q.raw_text "
         "FROM quarantine.rows AS q JOIN raw.deliveries AS d USING (delivery_id) "
@@ -179,11 +172,42 @@ def quarantined_rows(
 
 def churn_rates(warehouse: Warehouse) -> list[Row]:
     """Active customers and the share that churned, by day with a matured outcome, newest first."""
-    return _select(
+    return select(
         warehouse,
         "SELECT as_of, customers_count, churned_count, "
         "CAST(churned_count AS double precision) / nullif(customers_count, 0) AS churn_rate, "
         "definition_hash FROM models.label_windows ORDER BY as_of DESC, matured_at DESC",
+    )
+
+
+def performance(warehouse: Warehouse, *, until: date) -> list[Row]:
+    """Metrics of the scores of the newest measured days up to a day, about all customers.
+
+    Days of another churn definition than that of the newest published one are left out.
+    """
+    return select(
+        warehouse,
+        "WITH measured AS (SELECT * FROM outcomes.performance WHERE definition_hash = "
+        "(SELECT s.definition_hash FROM scores.published AS p JOIN scores.snapshots AS s "
+        "USING (snapshot_id) WHERE p.as_of <= :until ORDER BY p.as_of DESC LIMIT 1)) "
+        "SELECT as_of, role, model_version, metric, value, lower, upper, customers_count, "
+        "contacted_count, known_as_of FROM measured WHERE segment = 'all' AND as_of IN "
+        "(SELECT DISTINCT as_of FROM measured WHERE known_as_of <= :until AND as_of <= :until "
+        "ORDER BY as_of DESC LIMIT :shown) ORDER BY as_of, role, model_version, metric",
+        until=until,
+        shown=_DAYS_SHOWN,
+    )
+
+
+def comparisons(warehouse: Warehouse, trial_id: int, as_of: date) -> list[Row]:
+    """Champion and challenger compared at a look of a trial, all customers first."""
+    return select(
+        warehouse,
+        "SELECT comparison, segment, metric, champion_value, challenger_value, difference, lower, "
+        "upper, customers_count FROM outcomes.comparisons WHERE trial_id = :trial AND as_of = :as_of "
+        "ORDER BY comparison DESC, segment NOT LIKE 'all%', segment, metric",
+        trial=trial_id,
+        as_of=as_of,
     )
 
 
@@ -192,16 +216,17 @@ def status(warehouse: Warehouse, settings: Settings) -> Row:
 
     `champion` and `challenger` are the newest approved decisions of the ledger, empty once retired.
     """
-    published = _select(
+    published = select(
         warehouse,
-        "SELECT p.as_of, p.snapshot_id, p.published_at, s.scored_count, s.excluded_count "
+        "SELECT p.as_of AS published_as_of, p.published_at, p.snapshot_id, s.scored_count, "
+        "s.excluded_count "
         "FROM scores.published AS p JOIN scores.snapshots AS s USING (snapshot_id) "
         "ORDER BY p.as_of DESC LIMIT 1",
     )
-    newest: Mapping[str, Any] = published[0] if published else {}
+    names = ("published_as_of", "published_at", "snapshot_id", "scored_count", "excluded_count")
     aliases = {
         row["alias"]: f"{row['model_name']} v{row['model_version']}"
-        for row in _select(
+        for row in select(
             warehouse,
             "SELECT DISTINCT ON (alias) alias, model_name, model_version, verdict "
             "FROM models.promotions WHERE verdict IN ('promote', 'follow', 'rollback', 'retire') "
@@ -209,8 +234,8 @@ def status(warehouse: Warehouse, settings: Settings) -> Row:
         )
         if row["verdict"] != "retire"
     }
-    ages = _select(warehouse, "SELECT * FROM reports.pipeline_freshness ORDER BY subject, name")
-    counts = _select(
+    ages = select(warehouse, "SELECT * FROM reports.pipeline_freshness ORDER BY subject, name")
+    counts = select(
         warehouse,
         "SELECT (SELECT count(*) FROM scores.published) AS published_days_count, "
         "(SELECT count(*) FROM quarantine.rows WHERE replayed_in IS NULL) AS quarantined_count, "
@@ -218,11 +243,7 @@ def status(warehouse: Warehouse, settings: Settings) -> Row:
         "AS refused_snapshots_count",
     )[0]
     return {
-        "published_as_of": newest.get("as_of"),
-        "published_at": newest.get("published_at"),
-        "snapshot_id": newest.get("snapshot_id"),
-        "scored_count": newest.get("scored_count"),
-        "excluded_count": newest.get("excluded_count"),
+        **(published[0] if published else dict.fromkeys(names)),
         "champion": aliases.get("champion"),
         "challenger": aliases.get("challenger"),
         **counts,
@@ -234,7 +255,7 @@ def status(warehouse: Warehouse, settings: Settings) -> Row:
         ),
         "alerts": {
             f"{row['as_of']} {row['kind'].replace('_', ' ')}: {row['subject']}": row["sentence"]
-            for row in _select(
+            for row in select(
                 warehouse,
                 "SELECT as_of, kind, subject, sentence FROM reports.alerts "
                 "ORDER BY as_of DESC, alert_id DESC LIMIT :limit",
@@ -263,7 +284,8 @@ def declared_reasons(settings: Settings, sources: Iterable[str]) -> dict[str, Ma
     return reasons
 
 
-def _select(warehouse: Warehouse, sql: str, **parameters: Any) -> list[Row]:
+def select(warehouse: Warehouse, sql: str, **parameters: Any) -> list[Row]:
+    """The rows of one statement as dicts, numeric values as floats."""
     with warehouse.transaction() as transaction:
         rows: Sequence[Any] = transaction.execute(sql, **parameters)
     return [

@@ -4,6 +4,7 @@ from itertools import groupby
 from typing import Any
 
 from retention_ml.features.catalogue import CATALOGUE
+from retention_ml.reports.customer_ids import CustomerColumn, customer_columns
 from retention_ml.warehouse import Warehouse
 
 _SCHEMAS = {
@@ -26,6 +27,20 @@ One row of this page per column of the warehouse. It is written from the comment
 
 `staging` holds the batch being loaded, in tables with the columns of `curated`; it is empty
 between batches.
+"""
+_CUSTOMER_IDS = """## Where a customer's id is
+
+Every table of the database that holds one, from the same catalogue
+(`retention_ml/reports/customer_ids.py`). In rows as they were delivered it stands somewhere in the
+text. Numbers of orders, sessions and feedback lead to the customer through these tables; a source
+may even compose them of the customer's number, as `cdnow` does for its orders.
+
+| table | column | what is stored |
+|---|---|---|"""
+_FILES = """
+Below `RETENTION_HOME`, these hold ids: `inbox/` and `landing/` (files as they were delivered),
+`backtests/` (predictions per customer), `demo/`, and `postgres/`, the database itself. So does what
+`retention backtest --predictions` writes. Models, reports, logs, receipts and alerts hold none.
 """
 _FEATURES = """## Features
 
@@ -52,13 +67,23 @@ def tables_page(warehouse: Warehouse) -> str:
             "ORDER BY c.relname, a.attnum",
             schemas=list(_SCHEMAS),
         )
-    parts = [_INTRODUCTION]
+    parts = [_INTRODUCTION, _customer_ids(customer_columns(warehouse))]
     for schema, about in _SCHEMAS.items():
         parts.append(f"## `{schema}`\n\n{_capital(about)}.\n")
         in_schema = [row for row in columns if row.schema == schema]
         for name, rows in groupby(in_schema, key=lambda row: row.name):
             parts.append(_table(f"{schema}.{name}", list(rows)))
     return "\n".join([*parts, _features()])
+
+
+def _customer_ids(columns: list[CustomerColumn]) -> str:
+    rows = []
+    for table, of_table in groupby(columns, key=lambda column: column.table):
+        group = list(of_table)
+        names = ", ".join(f"`{column.column}`" for column in group)
+        what = "rows as they were delivered" if group[0].is_delivered else "the customer's id"
+        rows.append(f"| `{table}` | {names} | {what}{', in a view' * group[0].is_view} |")
+    return "\n".join([_CUSTOMER_IDS, *rows, _FILES])
 
 
 def _features() -> str:

@@ -1,7 +1,6 @@
 """What is served: each customer's score, reasons and timing, by the model of the customer's arm."""
 
 import logging
-from collections.abc import Callable
 from datetime import date
 from functools import partial
 
@@ -12,7 +11,7 @@ from retention_ml.models.bundle import timing
 from retention_ml.models.registry.mlflow_registry import ServedModel
 from retention_ml.scores import horizons, reasons, value
 from retention_ml.scores.model_predictions import Predictions
-from retention_ml.statistics.arrays import Bools, Floats
+from retention_ml.statistics.arrays import Bools
 
 logger = logging.getLogger(__name__)
 
@@ -44,97 +43,73 @@ def served(
     prediction are the champion's; all are, with a warning, where the challenger cannot explain its
     scores. The second value says whether the challenger serves those assigned to it.
 
-    Parameters
-    ----------
-    predictions : Predictions
-        Of n customers.
-    assigned_to_challenger : array of bool, shape (n,)
-        The assignment.
-    margin_share, horizon_days : float, int
-        See `value.at_risk_cents`.
+    `assigned_to_challenger` has shape (n,); for `margin_share` and `horizon_days` see
+    `value.at_risk_cents`.
     """
-    columns = partial(_columns, as_of=as_of, margin_share=margin_share, horizon_days=horizon_days)
-    mask = assigned_to_challenger & np.isfinite(predictions.challenger_probability)
-    of_challenger = _of_challenger(predictions, mask, columns)
-    if of_challenger is None:
-        mask = np.zeros_like(mask)
-    of_champion = columns(
-        arm_of(predictions.champion),
-        predictions.champion,
-        predictions.champion_probability[~mask],
-        predictions.scored.filter(pa.array(~mask)),
+    columns = partial(
+        _columns, predictions, as_of=as_of, margin_share=margin_share, horizon_days=horizon_days
     )
+    mask = assigned_to_challenger & np.isfinite(predictions.challenger_probability)
+    of_challenger = None
+    if predictions.challenger is not None:
+        try:
+            of_challenger = columns(CHALLENGER, predictions.challenger, mask)
+        except Exception as error:  # whatever is wrong with a challenger, the champion serves
+            logger.warning(
+                "Challenger v%s serves nobody: explaining its scores failed with %s.",
+                predictions.challenger.version,
+                type(error).__name__,
+            )
+    champion = predictions.champion
     if of_challenger is None:
-        return of_champion, False
+        return columns(arm_of(champion), champion, np.ones_like(mask)), False
+    of_champion = columns(arm_of(champion), champion, ~mask)
     stacked = np.concatenate([np.flatnonzero(~mask), np.flatnonzero(mask)])
     rows = pa.concat_tables([of_champion, of_challenger])
     return rows.take(pa.array(np.argsort(stacked))), True
 
 
-def _of_challenger(
-    predictions: Predictions, mask: Bools, columns: Callable[..., pa.Table]
-) -> pa.Table | None:
-    """The rows that the challenger serves, None where it cannot."""
-    if predictions.challenger is None:
-        return None
-    try:
-        return columns(
-            CHALLENGER,
-            predictions.challenger,
-            predictions.challenger_probability[mask],
-            predictions.scored.filter(pa.array(mask)),
-        )
-    except Exception as error:  # whatever is wrong with a challenger, the champion serves
-        logger.warning(
-            "Challenger v%s serves nobody: explaining its scores failed with %s.",
-            predictions.challenger.version,
-            type(error).__name__,
-        )
-        return None
-
-
 def _columns(
+    predictions: Predictions,
     arm: str,
     model: ServedModel,
-    probability: Floats,
-    features: pa.Table,
+    mask: Bools,
     *,
     as_of: date,
     margin_share: float,
     horizon_days: int,
 ) -> pa.Table:
-    """What one model serves of the customers of a feature table."""
+    """What one model serves of the customers of the mask."""
+    is_challenger = arm == CHALLENGER
+    probability = (
+        predictions.challenger_probability if is_challenger else predictions.champion_probability
+    )[mask]
+    features = predictions.scored.filter(pa.array(mask))
     model_timing = timing.of_manifest(model.bundle.manifest)
     history = horizons.history_of(features)
+    at_risk_cents = value.at_risk_cents(
+        features,
+        probability,
+        model_timing,
+        history,
+        margin_share=margin_share,
+        horizon_days=horizon_days,
+    )
+    names = model.bundle.features
+    contributions = (
+        model.bundle.contributions(features)[0] if features.num_rows else np.empty((0, len(names)))
+    )
+    stamps = {"arm": arm, "model_name": model.name, "model_version": model.version}
     return pa.table(
         {
             "customer_id": features["customer_id"],
             "churn_probability": probability,
-            "expected_value_at_risk_cents": value.at_risk_cents(
-                features,
-                probability,
-                model_timing,
-                history,
-                margin_share=margin_share,
-                horizon_days=horizon_days,
-            ),
-            **_reasons(model, features),
+            "expected_value_at_risk_cents": at_risk_cents,
+            **reasons.reasons(contributions, names, features).columns(),
             **{
                 name: pa.repeat(pa.scalar(str(text)), features.num_rows)
-                for name, text in (
-                    ("arm", arm),
-                    ("model_name", model.name),
-                    ("model_version", model.version),
-                )
+                for name, text in stamps.items()
             },
             **horizons.columns(as_of, probability, model_timing, history),
         }
     )
-
-
-def _reasons(model: ServedModel, scored: pa.Table) -> dict[str, pa.Array]:
-    names = model.bundle.features
-    contributions = (
-        model.bundle.contributions(scored)[0] if scored.num_rows else np.empty((0, len(names)))
-    )
-    return reasons.reasons(contributions, names, scored).columns()

@@ -10,7 +10,6 @@ from retention_ml.errors import UsageError
 from retention_ml.features import store
 from retention_ml.models.registry.mlflow_registry import ServedModel
 from retention_ml.scores import arms, reasons, served
-from retention_ml.scores.snapshot import column
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
@@ -20,12 +19,7 @@ def explain(
 ) -> dict[str, Any]:
     """A published score with what every family and feature added to it, in log-odds.
 
-    Parameters
-    ----------
-    customer_id : str
-        The shop's customer number.
-    as_of : date, optional
-        A published day; default the latest.
+    Of the latest published day, or of `as_of`.
 
     Returns
     -------
@@ -53,7 +47,9 @@ def explain(
     features = features.filter(
         pa.array(features["customer_id"].to_numpy(zero_copy_only=False) == customer_id)
     )
-    if features.num_rows != 1 or not _is_unchanged(warehouse, row["as_of"], features_digest):
+    with warehouse.transaction() as transaction:
+        newest = store.newest_build(transaction, row["as_of"])
+    if features.num_rows != 1 or newest is None or newest.features_digest != features_digest:
         row["note"] = "The features of that day have been rebuilt since; score the day again."
         return row
     return row | _contributions(model, features)
@@ -98,7 +94,7 @@ def _contributions(model: ServedModel, features: pa.Table) -> dict[str, Any]:
         "features": [
             {
                 "feature": names[place],
-                "value": _value(features, names[place]),
+                "value": features[names[place]][0].as_py(),
                 "log_odds": float(contributions[0, place]),
                 "sentence": reasons.sentence(names[place], features),
             }
@@ -120,18 +116,3 @@ def _model(
         if model is not None and model.bundle.sha256 == bundle_sha256:
             return model
     return None
-
-
-def _value(features: pa.Table, name: str) -> float | None:
-    value = float(column(features, name)[0])
-    return None if np.isnan(value) else value
-
-
-def _is_unchanged(warehouse: Warehouse, as_of: date, features_digest: str) -> bool:
-    with warehouse.transaction() as transaction:
-        newest = transaction.execute(
-            "SELECT features_digest FROM features.builds WHERE as_of = :as_of "
-            "ORDER BY build_id DESC LIMIT 1",
-            as_of=as_of,
-        )
-    return bool(newest) and newest[0][0] == features_digest

@@ -15,10 +15,9 @@ import pyarrow as pa
 
 from retention_ml.models.btyd.nbd import BetaGeoNBD
 from retention_ml.models.bundle.timing import Timing
-from retention_ml.scores.snapshot import column
+from retention_ml.scores.snapshot import HORIZONS_DAYS, column
 from retention_ml.statistics.arrays import Floats
 
-HORIZONS_DAYS = (7, 14, 30, 60, 90)
 FEATURES = ("purchase_days_count", "recency_days", "tenure_days")
 _SURE = 1e-9
 _ALIVE_MIN = 0.05

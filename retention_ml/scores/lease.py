@@ -4,21 +4,15 @@ from dataclasses import dataclass
 from datetime import date
 
 from retention_ml.scores import snapshot
-from retention_ml.warehouse import Warehouse
+from retention_ml.warehouse import Transaction, Warehouse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """The right to publish a day.
+    """The right to publish a day: only the newest fencing token (`epoch`) may.
 
-    Parameters
-    ----------
-    epoch : int
-        The fencing token of the day; only the newest may publish.
-    base_snapshot_id : int or None
-        The snapshot published for the day before, None for the first.
-    promotion_id : int or None
-        The newest decision about the champion.
+    With the snapshot published for the day before (None for the first) and the newest decision
+    about the champion.
     """
 
     epoch: int
@@ -34,19 +28,20 @@ def acquire_lease(warehouse: Warehouse, as_of: date) -> Lease:
             "ON CONFLICT (name) DO UPDATE SET epoch = fence.epoch + 1 RETURNING epoch",
             name=f"scores:{as_of}",
         )[0][0]
-        base = transaction.execute(
-            "SELECT snapshot_id FROM scores.published WHERE as_of < :as_of "
-            "ORDER BY as_of DESC LIMIT 1",
-            as_of=as_of,
-        )
+        base_snapshot_id = published_before(transaction, as_of)
         decision = transaction.execute(
             "SELECT max(promotion_id) FROM models.promotions WHERE alias = 'champion'"
         )[0][0]
-    return Lease(
-        epoch=int(epoch),
-        base_snapshot_id=int(base[0][0]) if base else None,
-        promotion_id=decision,
+    return Lease(epoch=int(epoch), base_snapshot_id=base_snapshot_id, promotion_id=decision)
+
+
+def published_before(transaction: Transaction, as_of: date) -> int | None:
+    """The snapshot published for the day before, None for the first."""
+    rows = transaction.execute(
+        "SELECT snapshot_id FROM scores.published WHERE as_of < :as_of ORDER BY as_of DESC LIMIT 1",
+        as_of=as_of,
     )
+    return int(rows[0][0]) if rows else None
 
 
 def base_tiers(warehouse: Warehouse, snapshot_id: int | None) -> dict[str, tuple[str, date]]:
@@ -54,14 +49,10 @@ def base_tiers(warehouse: Warehouse, snapshot_id: int | None) -> dict[str, tuple
     if snapshot_id is None:
         return {}
     table = snapshot.CUSTOMER_DAILY
-    base = warehouse.read(
+    rows = warehouse.read(
         table.filter(table.snapshot_id == snapshot_id).select(
             "customer_id", "risk_tier", "tier_since"
         )
     ).to_pydict()
-    return {
-        customer: (tier, since)
-        for customer, tier, since in zip(
-            base["customer_id"], base["risk_tier"], base["tier_since"], strict=True
-        )
-    }
+    tiers = zip(rows["risk_tier"], rows["tier_since"], strict=True)
+    return dict(zip(rows["customer_id"], tiers, strict=True))

@@ -71,13 +71,9 @@ def write(
         "built_at": clock.now(),
     }
     with warehouse.transaction() as transaction:
-        snapshot_id = int(
-            transaction.execute(
-                f"INSERT INTO scores.snapshots ({', '.join(stamped)}) "
-                f"VALUES ({', '.join(f':{name}' for name in stamped)}) RETURNING snapshot_id",
-                **stamped,
-            )[0][0]
-        )
+        row = transaction.insert_row("scores.snapshots", stamped, returning="snapshot_id")
+        assert row is not None
+        snapshot_id = int(row[0])
         for table, content in (("customer_daily", rows), ("exclusions", exclusions)):
             number = pa.repeat(pa.scalar(snapshot_id), content.num_rows)
             transaction.copy(f"scores.{table}", content.append_column("snapshot_id", number))

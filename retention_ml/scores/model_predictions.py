@@ -4,12 +4,12 @@ import logging
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from retention_ml.models.registry.mlflow_registry import ServedModel
 from retention_ml.scores import snapshot
-from retention_ml.statistics.arrays import Bools, Floats
+from retention_ml.statistics.arrays import Floats
 
 logger = logging.getLogger(__name__)
 
@@ -48,74 +48,59 @@ def predict_both(
     The champion decides who is scored, so that who is scored does not depend on the arm. A
     challenger that fails is ignored with a warning: it never stops the champion.
     """
-    scored, champion_probability, exclusions = _of_champion(champion, features)
+    probability, reason = _probabilities(champion, features)
+    is_scored = np.isfinite(probability)
+    scored = features.filter(pa.array(is_scored))
+    exclusions = pa.table(
+        {
+            "customer_id": features["customer_id"].filter(pa.array(~is_scored)),
+            "reason_code": pa.array(reason[~is_scored], pa.string()),
+        }
+    )
     challenger_probability = _of_challenger(challenger, scored)
     has_predicted = bool(np.isfinite(challenger_probability).any())
     return Predictions(
         scored=scored,
         champion=champion,
-        champion_probability=champion_probability,
+        champion_probability=probability[is_scored],
         challenger=challenger if has_predicted else None,
         challenger_probability=challenger_probability,
         exclusions=exclusions,
     )
 
 
-def _of_champion(champion: ServedModel, features: pa.Table) -> tuple[pa.Table, Floats, pa.Table]:
-    """Features of those scored, their probabilities, and those not scored with the reason."""
-    reason = pa.array(snapshot.unscorable(features, champion.bundle.features), pa.string())
-    is_out = pc.is_valid(reason)
-    scored = features.filter(pc.invert(is_out))
-    probability = np.asarray(champion.bundle.predict(scored), dtype=np.float64)
-    is_probable = _is_probable(probability)
-    ids = pa.concat_arrays(
-        [
-            *features["customer_id"].filter(is_out).chunks,
-            *scored["customer_id"].filter(pa.array(~is_probable)).chunks,
-        ]
-        or [pa.array([], pa.string())]
-    )
-    codes = reason.drop_null().to_pylist()
-    exclusions = pa.table(
-        {
-            "customer_id": ids,
-            "reason_code": pa.array(
-                codes + ["no_probability"] * (len(ids) - len(codes)), pa.string()
-            ),
-        }
-    )
-    return scored.filter(pa.array(is_probable)), probability[is_probable], exclusions
+def _probabilities(
+    model: ServedModel, features: pa.Table
+) -> tuple[Floats, npt.NDArray[np.object_]]:
+    """Probabilities, NaN where there is none, and why there is none, both of shape (n,)."""
+    reason = snapshot.unscorable(features, model.bundle.features)
+    can = np.array([one is None for one in reason], dtype=np.bool_)
+    probability = np.full(features.num_rows, np.nan)
+    probability[can] = model.bundle.predict(features.filter(pa.array(can)))
+    probability[~((probability >= 0) & (probability <= 1))] = np.nan
+    reason[can & np.isnan(probability)] = "no_probability"
+    return probability, reason
 
 
 def _of_challenger(challenger: ServedModel | None, scored: pa.Table) -> Floats:
     """The challenger's probabilities, shape (n,), NaN where it has none."""
-    probability = np.full(scored.num_rows, np.nan)
+    unknown = np.full(scored.num_rows, np.nan)
     if challenger is None or scored.num_rows == 0:
-        return probability
-    names = challenger.bundle.features
-    missing = set(names) - set(scored.column_names)
+        return unknown
+    missing = set(challenger.bundle.features) - set(scored.column_names)
     if missing:
         logger.warning(
             "Challenger v%s reads %d features that are not computed; it does not score.",
             challenger.version,
             len(missing),
         )
-        return probability
+        return unknown
     try:
-        can = np.array([reason is None for reason in snapshot.unscorable(scored, names)])
-        of_some = np.asarray(
-            challenger.bundle.predict(scored.filter(pa.array(can))), dtype=np.float64
-        )
-        probability[can] = np.where(_is_probable(of_some), of_some, np.nan)
+        return _probabilities(challenger, scored)[0]
     except Exception as error:  # whatever is wrong with a challenger, the champion scores
         logger.warning(
             "Challenger v%s does not score: it failed with %s.",
             challenger.version,
             type(error).__name__,
         )
-        return np.full(scored.num_rows, np.nan)
-    return probability
-
-
-def _is_probable(probability: Floats) -> Bools:
-    return np.asarray((probability >= 0) & (probability <= 1))
+        return unknown

@@ -188,11 +188,7 @@ _ONE_DAY, _TWO_DAYS = "has bought on one day only", "has bought on one or two da
 # Where there is no value; "not known yet" where nothing stands here.
 _MISSING: dict[str, str] = {
     "is_one_time_buyer": "bought on more than one day",
-    "gap_last_days": _ONE_DAY,
-    "gap_mean_days": _ONE_DAY,
-    "gap_median_days": _ONE_DAY,
-    "gap_recent3_mean_days": _ONE_DAY,
-    "gap_max_days": _ONE_DAY,
+    **{f"gap_{one}_days": _ONE_DAY for one in ("last", "mean", "median", "recent3_mean", "max")},
     "gap_std_days": _TWO_DAYS,
     "gap_variation_ratio": _TWO_DAYS,
     "gap_last_over_mean_ratio": _ONE_DAY,

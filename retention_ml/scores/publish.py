@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from retention_ml import clock, failpoints
 from retention_ml.errors import PublicationRefused, QualityError, UsageError
@@ -15,9 +14,10 @@ from retention_ml.models.bundle.starter import NAME as STARTER
 from retention_ml.quality.check import check_table
 from retention_ml.receipts import Receipt
 from retention_ml.scores import served
-from retention_ml.scores.audit_inputs import count_inputs
-from retention_ml.scores.audit_results import Audit, refusal
-from retention_ml.scores.audits import Limits, audits
+from retention_ml.scores.audits.audit_inputs import count_inputs
+from retention_ml.scores.audits.audit_results import Audit, refusal
+from retention_ml.scores.audits.audits import Limits, audits
+from retention_ml.scores.lease import published_before
 from retention_ml.scores.snapshot import CUSTOMER_DAILY
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction, Warehouse
@@ -28,7 +28,7 @@ _SUITE = "scores.customer_daily"
 class _Refusal(Exception):
     """Leaves the publishing transaction, so that nothing of it is kept."""
 
-    def __init__(self, why: str, advice: str, results: Sequence[Audit] = ()) -> None:
+    def __init__(self, why: str, advice: str = "", results: Sequence[Audit] = ()) -> None:
         super().__init__(why)
         self.why, self.advice, self.results = why, advice, results
 
@@ -67,10 +67,18 @@ def publish(warehouse: Warehouse, *, settings: Settings, snapshot_id: int) -> Re
             results = _publish(transaction, settings, manifest)
             failpoints.failpoint("publish.before_commit")
     except _Refusal as refused:
-        _record_refusal(warehouse, manifest, refused)
+        with warehouse.transaction() as transaction:
+            if transaction.change(
+                "UPDATE scores.snapshots SET status = 'refused', reason = :why "
+                "WHERE snapshot_id = :id AND status = 'built'",
+                id=snapshot_id,
+                why=refused.why,
+            ):
+                _store(transaction, snapshot_id, refused.results)
         raise PublicationRefused(
             f"Snapshot {snapshot_id} of {manifest.as_of} was not published: {refused.why}. "
-            f"Readers still see what they saw before. {refused.advice}"
+            f"Readers still see what they saw before. {refused.advice}Score the day again: "
+            f"`retention score --as-of {manifest.as_of}`."
         ) from None
     failpoints.failpoint("publish.after_commit")
     is_repeat = results is None
@@ -94,9 +102,8 @@ def publish(warehouse: Warehouse, *, settings: Settings, snapshot_id: int) -> Re
 def _manifest(warehouse: Warehouse, snapshot_id: int) -> _Manifest:
     with warehouse.transaction() as transaction:
         rows = transaction.execute(
-            "SELECT snapshot_id, as_of, status, epoch, base_snapshot_id, scored_count, "
-            "model_name, reason "
-            "FROM scores.snapshots WHERE snapshot_id = :id",
+            "SELECT snapshot_id, as_of, status, epoch, base_snapshot_id, scored_count, model_name, "
+            "reason FROM scores.snapshots WHERE snapshot_id = :id",
             id=snapshot_id,
         )
     if not rows:
@@ -104,17 +111,6 @@ def _manifest(warehouse: Warehouse, snapshot_id: int) -> _Manifest:
             f"There is no snapshot {snapshot_id}. Score the day first: `retention score --as-of D`."
         )
     return _Manifest(**rows[0]._asdict())
-
-
-def _again(manifest: _Manifest) -> str:
-    return f"Score the day again: `retention score --as-of {manifest.as_of}`."
-
-
-def _pointer(transaction: Transaction, as_of: date) -> int | None:
-    rows = transaction.execute(
-        "SELECT snapshot_id FROM scores.published WHERE as_of = :as_of", as_of=as_of
-    )
-    return int(rows[0][0]) if rows else None
 
 
 def _check_expectations(warehouse: Warehouse, settings: Settings, manifest: _Manifest) -> None:
@@ -127,7 +123,7 @@ def _check_expectations(warehouse: Warehouse, settings: Settings, manifest: _Man
     try:
         check_table(warehouse, settings=settings, suite=_SUITE, as_of=manifest.as_of, rows=rows)
     except QualityError as error:
-        raise _Refusal(str(error).rstrip("."), _again(manifest)) from error
+        raise _Refusal(str(error).rstrip(".")) from error
 
 
 def _publish(
@@ -140,42 +136,42 @@ def _publish(
     )
     # One publisher at a time, over all days: the day before must not change under us.
     transaction.execute("LOCK TABLE scores.published IN SHARE ROW EXCLUSIVE MODE")
-    if _pointer(transaction, manifest.as_of) == manifest.snapshot_id:
+    if transaction.execute(
+        "SELECT 1 FROM scores.published WHERE as_of = :as_of AND snapshot_id = :id",
+        as_of=manifest.as_of,
+        id=manifest.snapshot_id,
+    ):
         return None
-    again = _again(manifest)
     if manifest.status == "refused":
-        raise _Refusal(f"it was refused before ({manifest.reason})", again)
+        raise _Refusal(f"it was refused before ({manifest.reason})")
     if not fence or int(fence[0][0]) != manifest.epoch:
-        newest = f"run {fence[0][0]}" if fence else "no run"
+        newest_run = f"run {fence[0][0]}" if fence else "no run"
         raise _Refusal(
             f"another run has begun to score the day since, and its scores count (this is run "
-            f"{manifest.epoch}, the newest is {newest})",
-            "The newer run publishes; there is nothing to do unless it failed. " + again,
+            f"{manifest.epoch}, the newest is {newest_run})",
+            "The newer run publishes; there is nothing to do unless it failed. ",
         )
-    _require_base(transaction, manifest, again)
-    results = audits(
-        count_inputs(
-            transaction,
-            manifest.snapshot_id,
-            settings.calendar.timezone,
-            _starter_sha256(settings, manifest),
-        ),
-        limits_of(settings),
+    newest = published_before(transaction, manifest.as_of)
+    if newest != manifest.base_snapshot_id:
+        raise _Refusal(
+            f"its tiers continue those of snapshot {manifest.base_snapshot_id}, but snapshot {newest} "
+            "has been published for the day before since"
+        )
+    may_starter = manifest.model_name == STARTER and settings.scoring.starter
+    inputs = count_inputs(
+        transaction,
+        manifest.snapshot_id,
+        settings.calendar.timezone,
+        served.starter(settings).bundle.sha256 if may_starter else None,
     )
+    results = audits(inputs, limits_of(settings))
     failpoints.failpoint("publish.after_audits")
     why = refusal(results)
     if why:
-        raise _Refusal(why, f"Fix what the audit names. {again}", results)
+        raise _Refusal(why, "Fix what the audit names. ", results)
     _store(transaction, manifest.snapshot_id, results)
     _flip(transaction, manifest)
     return results
-
-
-def _starter_sha256(settings: Settings, manifest: _Manifest) -> str | None:
-    """The digest of the starter as it is now, where it scored and may."""
-    if manifest.model_name != STARTER or not settings.scoring.starter:
-        return None
-    return served.starter(settings).bundle_sha256
 
 
 def limits_of(settings: Settings) -> Limits:
@@ -188,38 +184,24 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
-def _require_base(transaction: Transaction, manifest: _Manifest, again: str) -> None:
-    rows = transaction.execute(
-        "SELECT snapshot_id FROM scores.published WHERE as_of < :as_of ORDER BY as_of DESC LIMIT 1",
-        as_of=manifest.as_of,
-    )
-    newest = int(rows[0][0]) if rows else None
-    if newest != manifest.base_snapshot_id:
-        raise _Refusal(
-            f"its tiers continue those of snapshot {manifest.base_snapshot_id}, but snapshot {newest} "
-            "has been published for the day before since",
-            again,
-        )
-
-
 def _flip(transaction: Transaction, manifest: _Manifest) -> None:
-    values: dict[str, Any] = {
-        "id": manifest.snapshot_id,
-        "base": manifest.base_snapshot_id,
-        "as_of": manifest.as_of,
-        "epoch": manifest.epoch,
-        "now": clock.now(),
-    }
-    transaction.execute(
-        "INSERT INTO scores.published VALUES (:as_of, :id, :epoch, :now) ON CONFLICT (as_of) DO "
-        "UPDATE SET snapshot_id = excluded.snapshot_id, epoch = excluded.epoch, "
-        "published_at = excluded.published_at",
-        **values,
+    now = clock.now()
+    transaction.insert_row(
+        "scores.published",
+        {
+            "as_of": manifest.as_of,
+            "snapshot_id": manifest.snapshot_id,
+            "epoch": manifest.epoch,
+            "published_at": now,
+        },
+        on_conflict="(as_of) DO UPDATE SET snapshot_id = excluded.snapshot_id, "
+        "epoch = excluded.epoch, published_at = excluded.published_at",
     )
     transaction.execute(
         "UPDATE scores.snapshots SET status = 'published', published_at = :now "
         "WHERE snapshot_id = :id",
-        **values,
+        id=manifest.snapshot_id,
+        now=now,
     )
     transaction.execute(
         "INSERT INTO scores.tier_transitions "
@@ -227,31 +209,23 @@ def _flip(transaction: Transaction, manifest: _Manifest) -> None:
         "FROM (SELECT * FROM scores.customer_daily WHERE snapshot_id = :id) AS new "
         "FULL JOIN (SELECT * FROM scores.customer_daily WHERE snapshot_id = :base) AS old "
         "USING (customer_id) WHERE old.risk_tier IS DISTINCT FROM new.risk_tier",
-        **values,
+        as_of=manifest.as_of,
+        id=manifest.snapshot_id,
+        base=manifest.base_snapshot_id,
     )
 
 
 def _store(transaction: Transaction, snapshot_id: int, results: Sequence[Audit]) -> None:
     for audit in results:
-        transaction.execute(
-            "INSERT INTO scores.audits VALUES (:id, :name, :severity, :success, :observed, :now) "
-            "ON CONFLICT (snapshot_id, audit) DO NOTHING",
-            id=snapshot_id,
-            name=audit.name,
-            severity=audit.severity,
-            success=audit.is_success,
-            observed=audit.observed,
-            now=clock.now(),
+        transaction.insert_row(
+            "scores.audits",
+            {
+                "snapshot_id": snapshot_id,
+                "audit": audit.name,
+                "severity": audit.severity,
+                "is_success": audit.is_success,
+                "observed": audit.observed,
+                "audited_at": clock.now(),
+            },
+            on_conflict="(snapshot_id, audit) DO NOTHING",
         )
-
-
-def _record_refusal(warehouse: Warehouse, manifest: _Manifest, refused: _Refusal) -> None:
-    with warehouse.transaction() as transaction:
-        changed = transaction.change(
-            "UPDATE scores.snapshots SET status = 'refused', reason = :why "
-            "WHERE snapshot_id = :id AND status = 'built'",
-            id=manifest.snapshot_id,
-            why=refused.why,
-        )
-        if changed:
-            _store(transaction, manifest.snapshot_id, refused.results)

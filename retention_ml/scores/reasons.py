@@ -7,7 +7,7 @@ the family's strongest feature, with the customer's own value.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ from retention_ml.features.families.rhythm import WEEK_WINDOWS
 from retention_ml.features.feature import Feature
 from retention_ml.scores.phrases import describe
 from retention_ml.scores.snapshot import column
+from retention_ml.statistics.arrays import Bools, Floats
 
 REASONS_COUNT = 3
 
@@ -59,12 +60,7 @@ class Reasons:
         return columns
 
 
-def reasons(
-    contributions: npt.NDArray[np.float64],
-    names: Sequence[str],
-    features: pa.Table,
-    catalogue: Mapping[str, Feature] = FEATURES,
-) -> Reasons:
+def reasons(contributions: Floats, names: Sequence[str], features: pa.Table) -> Reasons:
     """The reasons of n customers.
 
     Parameters
@@ -77,81 +73,60 @@ def reasons(
         Their values, n rows; other columns are ignored.
     """
     n = len(contributions)
-    family_names, family_sum = by_family(contributions, names, catalogue)
+    family_names, family_sum = by_family(contributions, names)
     family_sum[:, [name in _SHARED_FAMILIES for name in family_names]] = -np.inf
-    strongest = _strongest(contributions, names, family_names, catalogue)
+    strongest = _strongest(contributions, names)
     order = np.argsort(-family_sum, axis=1, kind="stable")[:, :REASONS_COUNT]
-    codes: list[list[str | None]] = []
-    sentences: list[list[str | None]] = []
-    rows = np.arange(n)
-    for rank in range(REASONS_COUNT):
-        if rank >= order.shape[1] or n == 0:
-            codes.append([None] * n)
-            sentences.append([None] * n)
-            continue
-        family = order[:, rank]
-        strongest_feature = np.where(family_sum[rows, family] > 0, strongest[rows, family], -1)
-        code = np.full(n, None, dtype=object)
-        text = np.full(n, None, dtype=object)
-        for index in np.unique(strongest_feature[strongest_feature >= 0]).tolist():
+    codes = np.full((REASONS_COUNT, n), None, dtype=object)
+    sentences = np.full((REASONS_COUNT, n), None, dtype=object)
+    for rank, family in enumerate(order.T):
+        is_push = family_sum[np.arange(n), family] > 0
+        strongest_feature = np.where(is_push, strongest[np.arange(n), family], -1)
+        for index in np.unique(strongest_feature[is_push]).tolist():
             name = names[index]
             positions = np.flatnonzero(strongest_feature == index)
-            code[positions] = f"{_family(name, catalogue)}/{name}"
-            text[positions] = _sentences(name, features, positions, catalogue)
-        codes.append(code.tolist())
-        sentences.append(text.tolist())
-    return Reasons(tuple(codes), tuple(sentences))
+            codes[rank, positions] = f"{_family(name)}/{name}"
+            sentences[rank, positions] = _sentences(name, features, positions)
+    return Reasons(tuple(codes.tolist()), tuple(sentences.tolist()))
 
 
-def by_family(
-    contributions: npt.NDArray[np.float64],
-    names: Sequence[str],
-    catalogue: Mapping[str, Feature] = FEATURES,
-) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
+def by_family(contributions: Floats, names: Sequence[str]) -> tuple[tuple[str, ...], Floats]:
     """Family names in order of first appearance, and summed log-odds, shape (n, families)."""
-    families = tuple(dict.fromkeys(_family(name, catalogue) for name in names))
-    belongs = np.array(
-        [[_family(name, catalogue) == family for family in families] for name in names],
-        dtype=np.float64,
-    ).reshape(len(names), len(families))
-    return families, np.asarray(contributions @ belongs, dtype=np.float64)
+    families, belongs = _families(names)
+    return families, np.asarray(contributions @ belongs.astype(np.float64), dtype=np.float64)
 
 
-def sentence(name: str, features: pa.Table, catalogue: Mapping[str, Feature] = FEATURES) -> str:
+def sentence(name: str, features: pa.Table) -> str:
     """What the first row's value of one feature means, in words."""
-    return _sentences(name, features, np.array([0]), catalogue)[0]
+    return _sentences(name, features, np.array([0]))[0]
 
 
-def _family(name: str, catalogue: Mapping[str, Feature]) -> str:
-    return catalogue[name].family if name in catalogue else name
+def _family(name: str) -> str:
+    return FEATURES[name].family if name in FEATURES else name
 
 
-def _strongest(
-    contributions: npt.NDArray[np.float64],
-    names: Sequence[str],
-    families: Sequence[str],
-    catalogue: Mapping[str, Feature],
-) -> npt.NDArray[np.int64]:
+def _families(names: Sequence[str]) -> tuple[tuple[str, ...], Bools]:
+    """Family names, and which feature belongs to which, shape (len(names), families)."""
+    family_of = [_family(name) for name in names]
+    families = tuple(dict.fromkeys(family_of))
+    belongs = np.array([[each == family for family in families] for each in family_of], dtype=bool)
+    return families, belongs.reshape(len(names), len(families))
+
+
+def _strongest(contributions: Floats, names: Sequence[str]) -> npt.NDArray[np.int64]:
     """Position in `names` of the feature that adds most to each family, shape (n, families)."""
-    strongest = np.empty((len(contributions), len(families)), dtype=np.int64)
-    for place, family in enumerate(families):
-        members = np.array(
-            [i for i, name in enumerate(names) if _family(name, catalogue) == family]
-        )
+    _, belongs = _families(names)
+    strongest = np.empty((len(contributions), belongs.shape[1]), dtype=np.int64)
+    for place, members in enumerate(map(np.flatnonzero, belongs.T)):
         strongest[:, place] = members[np.argmax(contributions[:, members], axis=1)]
     return strongest
 
 
-def _sentences(
-    name: str,
-    features: pa.Table,
-    positions: npt.NDArray[np.int64],
-    catalogue: Mapping[str, Feature],
-) -> list[str]:
+def _sentences(name: str, features: pa.Table, positions: npt.NDArray[np.int64]) -> list[str]:
     """One sentence per row at these positions; equal values are phrased once."""
     sister = _WORDED_AS.get(name, name)
     name = sister if sister in features.column_names else name
-    phrase, inputs = _phrase(name, features.column_names, catalogue)
+    phrase, inputs = _phrase(name, features.column_names)
     if not inputs:
         return [_sentence(phrase())] * len(positions)
     values = np.column_stack([column(features, one)[positions] for one in inputs])
@@ -160,11 +135,9 @@ def _sentences(
     return [texts[index] for index in back.reshape(-1).tolist()]
 
 
-def _phrase(
-    name: str, available: Sequence[str], catalogue: Mapping[str, Feature]
-) -> tuple[Callable[..., str], tuple[str, ...]]:
+def _phrase(name: str, available: Sequence[str]) -> tuple[Callable[..., str], tuple[str, ...]]:
     """How to phrase a feature, and the columns whose values the phrase takes."""
-    feature = catalogue.get(name)
+    feature = FEATURES.get(name)
     if feature is None:
         return lambda value: f"{name} is {value:g}", (name,)
     composed = _composed(feature)

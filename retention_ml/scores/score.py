@@ -4,7 +4,6 @@ Readers do not see it yet: `publish` flips the pointer.
 """
 
 import time
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -23,7 +22,6 @@ from retention_ml.scores.lease import Lease, acquire_lease, base_tiers
 from retention_ml.scores.model_predictions import Predictions, predict_both
 from retention_ml.scores.tiers import TIERS, TierPolicy, positions, tier_since
 from retention_ml.settings import Settings
-from retention_ml.statistics.arrays import Floats
 from retention_ml.warehouse import Warehouse
 
 
@@ -45,17 +43,17 @@ def score(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
     """
     started = time.perf_counter()
     lease = acquire_lease(warehouse, as_of)
-    computed = _compute(warehouse, settings, as_of, lease)
-    rows, exclusions = computed.rows, computed.predictions.exclusions
-    same = manifest.published_alike(warehouse, computed.manifest)
+    predictions, policy, rows, content = _compute(warehouse, settings, as_of, lease)
+    exclusions = predictions.exclusions
+    same = manifest.published_alike(warehouse, content)
     snapshot_id = same or manifest.write(
-        warehouse, rows, exclusions, computed.manifest, lease, settings.run_id
+        warehouse, rows, exclusions, content, lease, settings.run_id
     )
-    champion, challenger = computed.predictions.champion, computed.predictions.challenger
+    champion, challenger = predictions.champion, predictions.challenger
     receipt = Receipt(
         door="score",
         as_of=as_of,
-        read=computed.manifest["population_count"],
+        read=content["population_count"],
         written=0 if same else rows.num_rows,
         quarantined=exclusions.num_rows,
         duplicates=rows.num_rows if same else 0,
@@ -63,33 +61,26 @@ def score(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
         details={
             "snapshot_id": snapshot_id,
             "is_repeat": same is not None,
-            "scores_digest": computed.manifest["scores_digest"],
-            "features_digest": computed.manifest["features_digest"],
+            "scores_digest": content["scores_digest"],
+            "features_digest": content["features_digest"],
             "model": f"{champion.name} v{champion.version}",
             "challenger": f"{challenger.name} v{challenger.version}" if challenger else None,
-            "challenger_share": computed.manifest["challenger_share"],
+            "challenger_share": content["challenger_share"],
             "arms": _counts(rows["arm"]),
             "tiers": _counts(rows["risk_tier"]),
             "excluded": _counts(exclusions["reason_code"]),
             "is_calibrated": arms.is_calibrated(champion),
             "caveat": served.caveat(champion, settings, as_of),
-            "policy": _policy_note(settings, champion, computed.policy),
+            "policy": _policy_note(settings, champion, policy),
         },
     )
     return warehouse.record(receipt, settings.run_id)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Snapshot:
-    """A snapshot before it is written."""
-
-    predictions: Predictions
-    policy: TierPolicy
-    rows: pa.Table
-    manifest: dict[str, Any]
-
-
-def _compute(warehouse: Warehouse, settings: Settings, as_of: date, lease: Lease) -> _Snapshot:
+def _compute(
+    warehouse: Warehouse, settings: Settings, as_of: date, lease: Lease
+) -> tuple[Predictions, TierPolicy, pa.Table, dict[str, Any]]:
+    """The predictions, the policy, the rows and the manifest of a snapshot."""
     champion = served.champion(warehouse, settings, as_of)
     features, features_digest = _features(warehouse, settings, as_of)
     served.require_features(champion, features)
@@ -112,19 +103,14 @@ def _compute(warehouse: Warehouse, settings: Settings, as_of: date, lease: Lease
         "excluded_count": predictions.exclusions.num_rows,
         "scores_digest": snapshot.digest(rows, predictions.exclusions),
     }
-    return _Snapshot(predictions=predictions, policy=policy, rows=rows, manifest=content)
+    return predictions, policy, rows, content
 
 
 def _features(warehouse: Warehouse, settings: Settings, as_of: date) -> tuple[pa.Table, str]:
     """The day's features by customer_id and their digest; built now if missing or stale."""
     build.ensure(warehouse, settings=settings, days=[as_of])
     with warehouse.transaction() as transaction:
-        builds = transaction.execute(
-            "SELECT features_digest FROM features.builds WHERE as_of = :as_of "
-            "ORDER BY build_id DESC LIMIT 1",
-            as_of=as_of,
-        )
-    digest = builds[0].features_digest
+        digest = store.newest_build(transaction, as_of).features_digest
     features = store.read(warehouse, [as_of]).sort_by("customer_id")
     if features.num_rows == 0:
         raise NotReady(
@@ -181,36 +167,24 @@ def _rows(
     """All columns of `scores.customer_daily` but the snapshot's number."""
     n = by_arm.num_rows
     probability = np.asarray(by_arm["churn_probability"].to_numpy(), dtype=np.float64)
+    before = [previous_tiers.get(customer) for customer in by_arm["customer_id"].to_pylist()]
+    previous = positions([old[0] if old else None for old in before])
+    tier = policy.tier_of(probability, previous)
+    since = tier_since(tier, previous, [old[1] if old else None for old in before], as_of)
     challenger = predictions.challenger_probability
     return pa.table(
         {
             "as_of": pa.repeat(pa.scalar(as_of), n),
             **{name: by_arm[name] for name in by_arm.column_names},
             "risk_percentile": value.risk_percentile(probability),
-            **_tiers(policy, as_of, previous_tiers, by_arm, probability),
+            "risk_tier": pa.array([TIERS[index] for index in tier.tolist()], pa.string()),
+            "tier_since": pa.array(since, pa.date32()),
             "champion_probability": predictions.champion_probability,
             "challenger_probability": pa.array(challenger, mask=np.isnan(challenger)),
             "run_id": pa.repeat(pa.scalar(settings.run_id), n),
             "scored_at": pa.repeat(pa.scalar(clock.now(), pa.timestamp("us", tz="UTC")), n),
         }
     )
-
-
-def _tiers(
-    policy: TierPolicy,
-    as_of: date,
-    previous_tiers: dict[str, tuple[str, date]],
-    scored: pa.Table,
-    probability: Floats,
-) -> dict[str, pa.Array]:
-    before = [previous_tiers.get(customer) for customer in scored["customer_id"].to_pylist()]
-    previous = positions([old[0] if old else None for old in before])
-    tier = policy.tier_of(probability, previous)
-    since = tier_since(tier, previous, [old[1] if old else None for old in before], as_of)
-    return {
-        "risk_tier": pa.array([TIERS[index] for index in tier.tolist()], pa.string()),
-        "tier_since": pa.array(since, pa.date32()),
-    }
 
 
 def _counts(column: pa.ChunkedArray) -> dict[str, int]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from retention_ml.errors import NotReady, PublicationRefused, RegistryError
 from retention_ml.labels.cutoffs import days_needed
 from retention_ml.labels.definition import churn_definition
-from retention_ml.models.bundle.starter import NAME, shipped
+from retention_ml.models.bundle.starter import shipped
 from retention_ml.models.promotion.apply import load_served_model
 from retention_ml.models.promotion.decisions import APPROVED, decisions
 from retention_ml.models.registry.mlflow_registry import Registry, ServedModel
@@ -41,22 +41,22 @@ def champion(warehouse: Warehouse, settings: Settings, as_of: date) -> ServedMod
         If the starter is not as it was shipped.
     """
     model = served(warehouse, settings, "champion")
-    if model is None and _was_approved(warehouse):
+    if model is not None:
+        return model
+    if any(decision.verdict in APPROVED for decision in decisions(warehouse, "champion")):
         raise PublicationRefused(
             f"No champion that was approved can score {as_of}: its churn definition or its "
             "features are not today's. The scores published before stay up. Run `retention train "
             f"--as-of {as_of}`, or set [churn] in retention.toml back; `retention models` lists "
             "the decisions."
         )
-    if model is None and settings.scoring.starter:
+    if settings.scoring.starter:
         return starter(settings)
-    if model is None:
-        raise NotReady(
-            f"There is no champion, so nobody can be scored for {as_of}. Run `retention train "
-            f"--as-of {as_of}`; its report says what is missing if no candidate is good enough. "
-            "Or set starter = true under [scoring] in retention.toml."
-        )
-    return model
+    raise NotReady(
+        f"There is no champion, so nobody can be scored for {as_of}. Run `retention train "
+        f"--as-of {as_of}`; its report says what is missing if no candidate is good enough. "
+        "Or set starter = true under [scoring] in retention.toml."
+    )
 
 
 def starter(settings: Settings) -> ServedModel:
@@ -67,22 +67,14 @@ def starter(settings: Settings) -> ServedModel:
     UnfitModel
         It is not as it was shipped.
     """
-
     bundle = shipped.starter(churn_definition(settings))
-    return ServedModel(
-        name=NAME,
-        version=str(bundle.manifest["version"]),
-        bundle=bundle,
-        bundle_sha256=bundle.sha256,
-        tags={},
-    )
+    return ServedModel(version=str(bundle.manifest["version"]), bundle=bundle)
 
 
 def caveat(model: ServedModel, settings: Settings, as_of: date) -> str | None:
     """What a reader of the scores must know about the starter, None for a model of the shop's own."""
     if arms.is_calibrated(model):
         return None
-
     days = settings.churn.settle_days + days_needed(
         churn_definition(settings),
         cutoff_every_days=settings.training.cutoff_every_days,
@@ -97,10 +89,6 @@ def caveat(model: ServedModel, settings: Settings, as_of: date) -> str | None:
         f"{least.retained_min:,} retained ones: `retention train --as-of {as_of}` says what is "
         "missing. Once promoted it takes over by itself."
     )
-
-
-def _was_approved(warehouse: Warehouse) -> bool:
-    return any(one.verdict in APPROVED for one in decisions(warehouse, "champion"))
 
 
 def require_features(model: ServedModel, features: pa.Table) -> None:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+HORIZONS_DAYS = (7, 14, 30, 60, 90)
 CUSTOMER_DAILY = ibis.table(
     {
         "snapshot_id": "int64",
@@ -20,12 +21,7 @@ CUSTOMER_DAILY = ibis.table(
         "risk_tier": "string",
         "tier_since": "date",
         "expected_value_at_risk_cents": "int64",
-        "reason_1_code": "string",
-        "reason_1": "string",
-        "reason_2_code": "string",
-        "reason_2": "string",
-        "reason_3_code": "string",
-        "reason_3": "string",
+        **{f"reason_{rank}{suffix}": "string" for rank in (1, 2, 3) for suffix in ("_code", "")},
         "champion_probability": "float64",
         "challenger_probability": "float64",
         "arm": "string",
@@ -33,11 +29,7 @@ CUSTOMER_DAILY = ibis.table(
         "model_version": "string",
         "run_id": "string",
         "scored_at": "timestamp('UTC')",
-        "no_order_probability_7d": "float64",
-        "no_order_probability_14d": "float64",
-        "no_order_probability_30d": "float64",
-        "no_order_probability_60d": "float64",
-        "no_order_probability_90d": "float64",
+        **{f"no_order_probability_{days}d": "float64" for days in HORIZONS_DAYS},
         "next_order_expected_on": "date",
     },
     name="customer_daily",
@@ -57,17 +49,10 @@ def unscorable(features: pa.Table, names: Sequence[str]) -> npt.NDArray[np.objec
     reason = np.full(features.num_rows, None, dtype=object)
     if not names:
         return reason
-    values = matrix(features, names)
+    values = np.column_stack([column(features, name) for name in names])
     reason[np.isinf(values).any(axis=1)] = "infinite_feature"
     reason[np.isnan(values).all(axis=1)] = "no_features"
     return reason
-
-
-def matrix(table: pa.Table, names: Sequence[str]) -> npt.NDArray[np.float64]:
-    """The named columns as float64, shape (n, len(names)), NaN where missing."""
-    if not names:
-        return np.empty((table.num_rows, 0), dtype=np.float64)
-    return np.column_stack([column(table, name) for name in names])
 
 
 def column(table: pa.Table, name: str) -> npt.NDArray[np.float64]:

@@ -42,16 +42,12 @@ def places(customer_ids: Sequence[str], salt: str) -> Floats:
 
 
 def assigned_to_challenger(customer_ids: Sequence[str], salt: str, share: float) -> Bools:
-    """Who is assigned to the challenger, shape (n,).
+    """Who is assigned to the challenger: a `share` in [0, 1] of the n customers, shape (n,).
 
-    Parameters
-    ----------
-    customer_ids : sequence of str, length n
-        The shop's customer numbers.
-    salt : str
-        Decides the assignment.
-    share : float
-        Of the customers, in [0, 1].
+    Raises
+    ------
+    ValueError
+        The share is not between 0 and 1.
     """
     if not 0 <= share <= 1:
         raise ValueError(f"The challenger's share is {share}; expected 0 to 1.")

@@ -76,18 +76,11 @@ class TierPolicy:
         return np.array([self.medium, self.high, self.critical], dtype=np.float64)
 
     def tier_of(
-        self,
-        probability: npt.NDArray[np.float64],
-        previous: npt.NDArray[np.int64] | None = None,
+        self, probability: npt.NDArray[np.float64], previous: npt.NDArray[np.int64] | None = None
     ) -> npt.NDArray[np.int64]:
-        """Positions in `TIERS`, shape (n,).
+        """Positions in `TIERS` by calibrated churn probability in [0, 1], shape (n,).
 
-        Parameters
-        ----------
-        probability : array of float64, shape (n,)
-            Calibrated churn probability in [0, 1].
-        previous : array of int64, shape (n,), optional
-            Position of the tier the customer has now, `NO_TIER` for none.
+        `previous` are the positions of the tiers that customers have now, `NO_TIER` for none.
         """
         bounds = self._bounds()
         plain = np.searchsorted(bounds, probability, side="right").astype(np.int64)

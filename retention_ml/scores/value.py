@@ -11,8 +11,6 @@ from retention_ml.scores.snapshot import column
 from retention_ml.statistics.arrays import Floats
 from retention_ml.statistics.profit import revenue_as_lately_cents, revenue_window_days
 
-_REVENUE, _REVENUE_LATELY = "revenue_cents", "revenue_cents_{}d"
-
 
 def at_risk_cents(
     features: pa.Table,
@@ -31,11 +29,11 @@ def at_risk_cents(
     """
     days = revenue_window_days(WINDOWS, horizon_days)
     revenue = revenue_as_lately_cents(
-        column(features, _REVENUE_LATELY.format(days)), revenue_days=days, horizon_days=horizon_days
+        column(features, f"revenue_cents_{days}d"), revenue_days=days, horizon_days=horizon_days
     )
     if timing is not None:
         expected = revenue_if_retained_cents(
-            timing, history, feature_or_nan(features, _REVENUE), horizon_days=horizon_days
+            timing, history, feature_or_nan(features, "revenue_cents"), horizon_days=horizon_days
         )
         revenue = np.where(np.isfinite(expected), expected, revenue)
     return expected_value_at_risk_cents(probability, revenue, margin_share=margin_share)
@@ -46,16 +44,9 @@ def expected_value_at_risk_cents(
 ) -> npt.NDArray[np.int64]:
     """Margin that is expected to be lost with each customer, in minor units, shape (n,).
 
-    probability x `margin_share` x revenue. Where the revenue is not known or negative, nothing is
-    at risk.
-
-    Parameters
-    ----------
-    probability : array of float64, shape (n,)
-        Calibrated churn probability in [0, 1].
-    revenue_cents : array of float64, shape (n,)
-        What each customer spends in the value horizon if retained, see `revenue_if_retained_cents`
-        and `revenue_as_lately_cents`; NaN where not known.
+    Calibrated churn probability in [0, 1] x `margin_share` x `revenue_cents`, what each customer
+    spends in the value horizon if retained, both of shape (n,). Where the revenue is not known
+    (NaN) or negative, nothing is at risk.
 
     Examples
     --------
@@ -75,17 +66,8 @@ def revenue_if_retained_cents(
 
     Expected purchase days of a customer who has not left (buying process) x expected payment on a
     purchase day (Gamma-Gamma): with every purchase the customer's own mean counts more, against
-    the mean of all. NaN where the history or the revenue is not known, or the shop's spending is
-    not.
-
-    Parameters
-    ----------
-    timing : Timing
-        Of the shop.
-    history : History
-        Of the customers, shape (n,).
-    revenue_cents : array of float64, shape (n,)
-        Paid so far.
+    the mean of all. `revenue_cents` is what was paid so far, shape (n,). NaN where the history or
+    the revenue is not known, or the shop's spending is not.
 
     Examples
     --------
@@ -123,10 +105,6 @@ def risk_percentile(probability: npt.NDArray[np.float64]) -> npt.NDArray[np.floa
     >>> risk_percentile(np.array([0.2, 0.9, 0.2, 0.5])).tolist()
     [0.375, 1.0, 0.375, 0.75]
     """
-    n = len(probability)
-    if n == 0:
-        return np.empty(0, dtype=np.float64)
-    _, group, count = np.unique(probability, return_inverse=True, return_counts=True)
-    last_rank = np.cumsum(count)
-    mean_rank = last_rank - (count - 1) / 2
-    return np.asarray(mean_rank[group] / n, dtype=np.float64)
+    from scipy.stats import rankdata
+
+    return np.asarray(rankdata(probability) / len(probability), dtype=np.float64)

@@ -10,16 +10,7 @@ from retention_ml.simulate.population import Population
 from retention_ml.simulate.purchases import Purchases
 from retention_ml.simulate.seasons import Columns, Floats, Integers, ShopCalendar
 
-EVENT_TYPES = (
-    "login",
-    "search",
-    "view",
-    "wishlist",
-    "cart",
-    "remove_from_cart",
-    "share",
-    "purchase",
-)
+EVENT_TYPES = tuple("login search view wishlist cart remove_from_cart share purchase".split())
 LOGIN, SEARCH, VIEW, WISHLIST, CART, REMOVE, SHARE, PURCHASE = range(len(EVENT_TYPES))
 
 MEAN_VISITS_BEFORE_ORDER = 1.2

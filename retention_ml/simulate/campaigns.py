@@ -65,12 +65,10 @@ def contacts(
     rng: np.random.Generator, people: Population, planned: tuple[Campaign, ...]
 ) -> Contacts:
     """Each registered customer is reached by each campaign with its known probability."""
-    shape = (len(planned), len(people))
-    eligible = np.zeros(shape, dtype=np.bool_)
-    reached = np.zeros(shape, dtype=np.bool_)
-    for row, campaign in enumerate(planned):
-        eligible[row] = people.registered_at < campaign.first_day - 1
-        reached[row] = eligible[row] & (rng.random(len(people)) < campaign.contact_probability)
+    first_days = np.array([each.first_day for each in planned], dtype=np.int64)
+    probabilities = np.array([each.contact_probability for each in planned], dtype=np.float64)
+    eligible = people.registered_at < first_days[:, None] - 1
+    reached = eligible & (rng.random(eligible.shape) < probabilities[:, None])
     return Contacts(is_eligible=eligible, is_contacted=reached)
 
 

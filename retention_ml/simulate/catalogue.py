@@ -6,17 +6,8 @@ import numpy as np
 
 from retention_ml.simulate.seasons import Floats, Integers
 
-CATEGORIES = (
-    "kitchen",
-    "garden",
-    "toys",
-    "stationery",
-    "lighting",
-    "textiles",
-    "jewellery",
-    "bathroom",
-    "baking",
-    "christmas",
+CATEGORIES = tuple(
+    "kitchen garden toys stationery lighting textiles jewellery bathroom baking christmas".split()
 )
 _NOUNS = ("mug", "lantern", "box", "cushion", "notebook", "bowl", "frame", "bag", "clock", "jug")
 _STYLES = ("red", "blue", "vintage", "wooden", "small", "large", "spotted", "striped", "glass")

@@ -24,6 +24,9 @@ TIME_FIELD = {
 ALL_FEEDS = ("order_lines", "events", "products", "customers", "feedback", "campaign_contacts")
 _TIMED = tuple(TIME_FIELD)
 _CHARGE = f",{POSTAGE_ID},".encode()
+_NO_NUMBERS = ('"1,234.50"', "٣", "NaN", "Infinity", "12.5.0", "4 95", "EUR 3")
+_NO_TIMES = ("2024-13-45 12:00:00", "yesterday", "2023-02-30 08:15:00", "1700000000000")
+_NO_TYPES = ("hover", "VIEWED", "add-to-basket")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +39,6 @@ class Planted:
     line_number: int
     defect: str
     reason_code: str
-
-
-@dataclass(frozen=True, slots=True)
-class Defect:
-    """One kind of defect: the feeds it occurs in, its reason code and what it does to a line."""
-
-    name: str
-    feeds: tuple[str, ...]
-    reason_code: str
-    spoil: Callable[["Spoiler", dict[str, str]], bytes]
 
 
 class Spoiler:
@@ -71,42 +64,16 @@ class Spoiler:
         """A price below zero."""
         return self.line(fields, unit_price="-" + fields["unit_price"].lstrip("-"))
 
-    def bad_number(self, fields: dict[str, str]) -> bytes:
-        """A price that is no plain decimal number."""
-        wrong = ('"1,234.50"', "٣", "NaN", "Infinity", "12.5.0", "4 95", "EUR 3")
-        return self.line(fields, unit_price=self.one_of(wrong))
-
-    def zero_quantity(self, fields: dict[str, str]) -> bytes:
-        """No pieces."""
-        return self.line(fields, quantity="0")
-
     def future_date(self, fields: dict[str, str]) -> bytes:
         """A time in 2099."""
         name = TIME_FIELD[self.feed]
         return self.line(fields, **{name: "2099" + fields[name][4:7] + "-15 12:00:00"})
-
-    def bad_timestamp(self, fields: dict[str, str]) -> bytes:
-        """A time that is none."""
-        wrong = ("2024-13-45 12:00:00", "yesterday", "2023-02-30 08:15:00", "1700000000000")
-        return self.line(fields, **{TIME_FIELD[self.feed]: self.one_of(wrong)})
 
     def gap_time(self, fields: dict[str, str]) -> bytes:
         """A time over which the clock was put forward."""
         assert self.gap is not None
         minute = int(self._rng.integers(60))
         return self.line(fields, **{TIME_FIELD[self.feed]: f"{self.gap}:{minute:02d}:00"})
-
-    def missing_order_id(self, fields: dict[str, str]) -> bytes:
-        """An order line of no order."""
-        return self.line(fields, order_id="")
-
-    def missing_customer_id(self, fields: dict[str, str]) -> bytes:
-        """A row of nobody."""
-        return self.line(fields, customer_id="")
-
-    def unknown_event_type(self, fields: dict[str, str]) -> bytes:
-        """A type that the shop never told about."""
-        return self.line(fields, event_type=self.one_of(("hover", "VIEWED", "add-to-basket")))
 
     def unclosed_quote(self, fields: dict[str, str]) -> bytes:
         """A quote that opens and never closes."""
@@ -122,30 +89,48 @@ class Spoiler:
     def bad_encoding(self, fields: dict[str, str]) -> bytes:
         """Bytes that are no UTF-8."""
         parts = [value.encode() for value in fields.values()]
-        parts[int(self._rng.integers(len(parts)))] = self.one_of(("café", "Größe")).encode(
-            "latin-1"
-        )
+        word = self.one_of(("café", "Größe")).encode("latin-1")
+        parts[int(self._rng.integers(len(parts)))] = word
         return b",".join(parts)
 
-    def repeated_row(self, fields: dict[str, str]) -> bytes:
-        """The same row once more."""
-        return self.line(fields)
+
+Spoil = Callable[[Spoiler, dict[str, str]], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    """One kind of defect: the feeds it occurs in, its reason code and what it does to a line."""
+
+    name: str
+    feeds: tuple[str, ...]
+    reason_code: str
+    spoil: Spoil
+
+
+def _set(column: str, *values: str) -> Spoil:
+    """Puts one of the values into a column; `time` is the column of the feed's time."""
+
+    def spoil(spoiler: Spoiler, fields: dict[str, str]) -> bytes:
+        name = TIME_FIELD[spoiler.feed] if column == "time" else column
+        return spoiler.line(fields, **{name: spoiler.one_of(values)})
+
+    return spoil
 
 
 DEFECTS = (
     Defect("negative_price", ("order_lines",), "negative_price", Spoiler.negative_price),
-    Defect("bad_number", ("order_lines",), "bad_number", Spoiler.bad_number),
-    Defect("zero_quantity", ("order_lines",), "zero_quantity", Spoiler.zero_quantity),
+    Defect("bad_number", ("order_lines",), "bad_number", _set("unit_price", *_NO_NUMBERS)),
+    Defect("zero_quantity", ("order_lines",), "zero_quantity", _set("quantity", "0")),
     Defect("future_date", _TIMED, "event_in_future", Spoiler.future_date),
-    Defect("bad_timestamp", _TIMED, "bad_timestamp", Spoiler.bad_timestamp),
+    Defect("bad_timestamp", _TIMED, "bad_timestamp", _set("time", *_NO_TIMES)),
     Defect("gap_time", _TIMED, "time_in_dst_gap", Spoiler.gap_time),
-    Defect("missing_order_id", ("order_lines",), "missing_order_id", Spoiler.missing_order_id),
-    Defect("missing_customer_id", _TIMED, "missing_customer_id", Spoiler.missing_customer_id),
-    Defect("unknown_event_type", ("events",), "unknown_event_type", Spoiler.unknown_event_type),
+    Defect("missing_order_id", ("order_lines",), "missing_order_id", _set("order_id", "")),
+    Defect("missing_customer_id", _TIMED, "missing_customer_id", _set("customer_id", "")),
+    Defect("unknown_event_type", ("events",), "unknown_event_type", _set("event_type", *_NO_TYPES)),
     Defect("unclosed_quote", ALL_FEEDS, "unclosed_quote", Spoiler.unclosed_quote),
     Defect("wrong_field_count", ALL_FEEDS, "wrong_field_count", Spoiler.wrong_field_count),
     Defect("bad_encoding", ALL_FEEDS, "bad_encoding", Spoiler.bad_encoding),
-    Defect("repeated_row", ALL_FEEDS, "", Spoiler.repeated_row),
+    Defect("repeated_row", ALL_FEEDS, "", Spoiler.line),
 )
 
 

@@ -161,7 +161,9 @@ def campaign_contacts(
         ):
             same = np.zeros(len(at), dtype=np.int64)
             pieces.append([same + row, same + kind, customer, at, same + offered])
-    row_index, kind_index, customer, at, product = (np.concatenate(c) for c in zip(*pieces))
+    row_index, kind_index, customer, at, product = (
+        np.concatenate(column) for column in zip(*pieces, strict=True)
+    )
     at = calendar.existing(at)
     rows = pa.table(
         {

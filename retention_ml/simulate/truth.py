@@ -45,23 +45,19 @@ CAMPAIGN_SCHEMA = pa.schema(
 
 
 class _People(NamedTuple):
-    """The columns of `truth/customers.parquet` as arrays; `first` counts from 1970-01-01."""
+    """Columns of `truth/customers.parquet` as arrays; `first_day` counts from 1970-01-01."""
 
-    first: int
-    purchase_rate: Floats
-    dropout_rate: Floats
+    first_day: int
+    purchase_rate_per_day: Floats
+    dropout_rate_per_day: Floats
     contact_multiplier: Floats
-    registered_at: Floats
-    first_order_at: Floats
-    dropped_out_at: Floats
+    registered_at_days: Floats
+    first_order_at_days: Floats
+    dropped_out_at_days: Floats
 
 
 def churn_probability(
-    customer_truth: pa.Table,
-    as_of: date,
-    horizon_days: int,
-    *,
-    campaigns: Sequence[Campaign] = (),
+    customer_truth: pa.Table, as_of: date, horizon_days: int, *, campaigns: Sequence[Campaign] = ()
 ) -> Floats:
     """The true P(no order in [as_of, as_of + horizon_days)) of every customer, shape (n,).
 
@@ -81,10 +77,10 @@ def churn_probability(
         counted from the table's `first_day`.
     """
     people = _people(customer_truth)
-    start = day_number(as_of) - people.first
+    start = day_number(as_of) - people.first_day
     silent = _silent(people, start, horizon_days, campaigns, None)
-    probability = np.where(people.dropped_out_at > start, silent, 1.0)
-    return np.where(people.first_order_at < start, probability, np.nan)
+    probability = np.where(people.dropped_out_at_days > start, silent, 1.0)
+    return np.where(people.first_order_at_days < start, probability, np.nan)
 
 
 def read_campaigns(path: Path) -> tuple[Campaign, ...]:
@@ -99,21 +95,14 @@ def purchase_probabilities(customer_truth: pa.Table, campaign: Campaign) -> tupl
     whose first order has not come by then.
     """
     people = _people(customer_truth)
-    alive = people.dropped_out_at > campaign.first_day
-    present = people.first_order_at < campaign.first_day
-    answers = [
-        np.where(
-            present,
-            np.where(
-                alive,
-                1 - _silent(people, campaign.first_day, campaign.days, (campaign,), share),
-                0.0,
-            ),
-            np.nan,
-        )
-        for share in (1.0, 0.0)
-    ]
-    return answers[0], answers[1]
+    alive = people.dropped_out_at_days > campaign.first_day
+    present = people.first_order_at_days < campaign.first_day
+
+    def purchase(share: float) -> Floats:
+        silent = _silent(people, campaign.first_day, campaign.days, (campaign,), share)
+        return np.where(present, np.where(alive, 1 - silent, 0.0), np.nan)
+
+    return purchase(1.0), purchase(0.0)
 
 
 def contact_effects(
@@ -153,26 +142,29 @@ def _silent(
 
     `contacted` fixes the probability of being reached; by default it is the campaign's own.
     """
-    silent = np.ones(len(people.purchase_rate))  # alive, and no order so far
-    gone = np.zeros(len(people.purchase_rate))  # dropped out before ordering
-    rates = season_factor(people.first + start + np.arange(horizon_days))
+    silent = np.ones(len(people.purchase_rate_per_day))  # alive, and no order so far
+    gone = np.zeros(len(people.purchase_rate_per_day))  # dropped out before ordering
+    rates = season_factor(people.first_day + start + np.arange(horizon_days))
     day = 0
     while day < horizon_days:
-        campaign = _running(campaigns, start + day)
+        today = start + day
+        campaign = next((c for c in campaigns if c.first_day <= today < c.first_day + c.days), None)
         if campaign is None:
-            silent, left = _day(silent, people.purchase_rate * rates[day], people.dropout_rate)
+            silent, left = _day(
+                silent, people.purchase_rate_per_day * rates[day], people.dropout_rate_per_day
+            )
             gone += left
             day += 1
             continue
         end = min(campaign.first_day + campaign.days - start, horizon_days)
         share = campaign.contact_probability if contacted is None else contacted
-        reached = share * (people.registered_at < campaign.first_day - 1)
+        reached = share * (people.registered_at_days < campaign.first_day - 1)
         opening, silent = silent, np.zeros_like(silent)
         for factor, weight in ((people.contact_multiplier, reached), (1.0, 1 - reached)):
             branch = opening * weight
             for step in range(day, end):
-                rate = people.purchase_rate * factor * rates[step]
-                branch, left = _day(branch, rate, people.dropout_rate)
+                rate = people.purchase_rate_per_day * factor * rates[step]
+                branch, left = _day(branch, rate, people.dropout_rate_per_day)
                 gone += left
             silent += branch
         day = end
@@ -186,13 +178,6 @@ def _day(silent: Floats, rate: Floats, dropout: Floats) -> tuple[Floats, Floats]
     return silent - left, left * dropout / hazard
 
 
-def _running(campaigns: Sequence[Campaign], day: int) -> Campaign | None:
-    for campaign in campaigns:
-        if campaign.first_day <= day < campaign.first_day + campaign.days:
-            return campaign
-    return None
-
-
 def _people(customer_truth: pa.Table) -> _People:
     first_days = customer_truth["first_day"].unique().to_pylist()
     if len(first_days) > 1:
@@ -201,11 +186,6 @@ def _people(customer_truth: pa.Table) -> _People:
             "Give the truth of one simulation at a time."
         )
     return _People(
-        first=day_number(first_days[0]) if first_days else 0,
-        purchase_rate=customer_truth["purchase_rate_per_day"].to_numpy(),
-        dropout_rate=customer_truth["dropout_rate_per_day"].to_numpy(),
-        contact_multiplier=customer_truth["contact_multiplier"].to_numpy(),
-        registered_at=customer_truth["registered_at_days"].to_numpy(),
-        first_order_at=customer_truth["first_order_at_days"].to_numpy(),
-        dropped_out_at=customer_truth["dropped_out_at_days"].to_numpy(),
+        day_number(first_days[0]) if first_days else 0,
+        *(customer_truth[name].to_numpy() for name in _People._fields[1:]),
     )

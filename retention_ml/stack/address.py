@@ -32,17 +32,13 @@ def warehouse(settings: Settings) -> Warehouse:
     return opened
 
 
-def tracking(settings: Settings) -> str:
-    """The address of MLflow: `settings.tracking_uri`, else the one of the local stack.
+def complete(settings: Settings) -> Settings:
+    """The settings with the registry's address: theirs, else MLflow of the local stack.
 
     Raises
     ------
     StackError
         MLflow ended or did not answer in time.
     """
-    return settings.tracking_uri or local.start_mlflow(settings)
-
-
-def complete(settings: Settings) -> Settings:
-    """The settings with the registry's address filled in."""
-    return settings.model_copy(update={"tracking_uri": tracking(settings)})
+    url = settings.tracking_uri or local.start_mlflow(settings)
+    return settings.model_copy(update={"tracking_uri": url})

@@ -91,11 +91,17 @@ class AirflowApi:
     ) -> dict[str, Any]:
         try:
             if self._token is None:
-                self._token = self._login()
+                login = {"username": self.user, "password": self.password}
+                self._token = str(self._send("POST", "/auth/token", login, {})["access_token"])
             return self._send(method, path, body, {"Authorization": f"Bearer {self._token}"})
         except urllib.error.HTTPError as error:
             with error:
                 message = error.read().decode("utf-8", errors="replace")[:600]
+            if self._token is None:
+                raise StackError(
+                    f"Airflow at {self.url} did not let {self.user} in: {error}. "
+                    "Run `retention stack status`."
+                ) from error
             if error.code == 401 and again:
                 self._token = None
                 return self._call(method, path, body, again=False)
@@ -106,17 +112,6 @@ class AirflowApi:
         except OSError as error:
             raise StackError(
                 f"Airflow does not answer at {self.url}: {error}. Run `retention stack up`."
-            ) from error
-
-    def _login(self) -> str:
-        body = {"username": self.user, "password": self.password}
-        try:
-            return str(self._send("POST", "/auth/token", body, {})["access_token"])
-        except urllib.error.HTTPError as error:
-            error.close()
-            raise StackError(
-                f"Airflow at {self.url} did not let {self.user} in: {error}. "
-                "Run `retention stack status`."
             ) from error
 
     def _send(

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from retention_ml.settings import Settings
-from retention_ml.stack import environment
+from retention_ml.stack import databases, environment
 from retention_ml.stack.environment import Ports
 from retention_ml.stack.processes import Component
 
@@ -20,34 +20,20 @@ _HEARTBEATS = {
 }
 
 
-def component(settings: Settings, name: str) -> Component:
-    """A part that can be looked at and stopped, but not started."""
-    return Component(
-        name=name,
-        command=(),
-        environment={},
-        run_folder=settings.home / "run",
-        log_folder=settings.home / "logs",
-    )
-
-
-def startable(settings: Settings, name: str, at: Ports) -> Component:
-    """A part that can also be started."""
-    return Component(
-        name=name,
-        command=_command(settings, name, at),
-        environment=_environment(settings, name, at),
-        run_folder=settings.home / "run",
-        log_folder=settings.home / "logs",
-    )
-
-
-def _environment(settings: Settings, name: str, at: Ports) -> dict[str, str]:
-    variables = environment.build(settings, at)
-    if name == "mlflow":
+def component(settings: Settings, name: str, at: Ports | None = None) -> Component:
+    """A part that can be looked at and stopped; given the stack's ports, also started."""
+    variables = environment.build(settings, at) if at else {}
+    if at and name == "mlflow":
         # Not among the arguments, which every user of the machine can read.
-        variables["MLFLOW_BACKEND_STORE_URI"] = environment.mlflow_backend(settings.home)
-    return variables
+        store = databases.address(settings.home, "mlflow", driver="psycopg2")
+        variables["MLFLOW_BACKEND_STORE_URI"] = store
+    return Component(
+        name=name,
+        command=_command(settings, name, at) if at else (),
+        environment=variables,
+        run_folder=settings.home / "run",
+        log_folder=settings.home / "logs",
+    )
 
 
 def _command(settings: Settings, name: str, at: Ports) -> tuple[str, ...]:
@@ -57,13 +43,18 @@ def _command(settings: Settings, name: str, at: Ports) -> tuple[str, ...]:
             "--host", "127.0.0.1", "--port", str(at.mlflow), "--workers", "1",
             "--artifacts-destination", str(settings.home / "mlflow" / "artifacts"),
         )  # fmt: skip
-    options = {"scheduler": ("--skip-serve-logs",), "triggerer": ("--skip-serve-logs",)}
-    return (sys.executable, "-m", "airflow", name, *options.get(name, ()))
+    options = ("--skip-serve-logs",) if name in ("scheduler", "triggerer") else ()
+    return (sys.executable, "-m", "airflow", name, *options)
+
+
+def running(settings: Settings) -> set[str]:
+    """The names of the parts whose process runs."""
+    return {name for name in NAMES if component(settings, name).pid() is not None}
 
 
 def healthy(settings: Settings, at: Ports) -> set[str]:
     """The names of the parts that run and answer; a heartbeat from before the start is none."""
-    alive = {name for name in NAMES if component(settings, name).pid() is not None}
+    alive = running(settings)
     answering = {"mlflow"} if mlflow_answers(at) else set()
     try:
         with _open(f"{at.airflow_url}/api/v2/monitor/health") as answer:

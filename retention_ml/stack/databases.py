@@ -1,5 +1,6 @@
 """The databases and roles of the embedded server: warehouse, Airflow and MLflow apart."""
 
+from contextlib import closing
 from pathlib import Path
 
 from retention_ml.stack import keys
@@ -15,10 +16,13 @@ def server(home: Path) -> EmbeddedPostgres:
     return EmbeddedPostgres(home / "postgres")
 
 
-def address(home: Path, role: str, database: str | None = None) -> str:
-    """`postgresql://role:password@127.0.0.1:port/database`; the role's own database by default."""
-    postgres = server(home)
-    return postgres.url(database or role, role, keys.load(home)[role])
+def address(home: Path, role: str, database: str | None = None, driver: str = "") -> str:
+    """`postgresql://role:password@127.0.0.1:port/database`; the role's own database by default.
+
+    SQLAlchemy 2.1 takes a bare `postgresql://` for psycopg 3, so it is given a driver.
+    """
+    url = server(home).url(database or role, role, keys.load(home)[role])
+    return url.replace("postgresql", f"postgresql+{driver}", 1) if driver else url
 
 
 def prepare(home: Path) -> None:
@@ -31,8 +35,7 @@ def prepare(home: Path) -> None:
     done = home / "postgres" / "prepared"
     if done.exists():
         return
-    admin = Warehouse(server(home).url())
-    try:
+    with closing(Warehouse(server(home).url())) as admin:
         with admin.transaction() as transaction:
             roles = {row[0] for row in transaction.execute("SELECT rolname FROM pg_roles")}
             for role in (*OWNED, READER):
@@ -47,6 +50,4 @@ def prepare(home: Path) -> None:
                     connection.exec_driver_sql(f"CREATE DATABASE {name} OWNER {name}")
                 connection.exec_driver_sql(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
             connection.exec_driver_sql(f"GRANT CONNECT ON DATABASE retention TO {READER}")
-    finally:
-        admin.close()
     done.touch()

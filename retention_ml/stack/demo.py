@@ -6,7 +6,7 @@ Safe to repeat: days that are published are not run again.
 import time
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import date
 from typing import Any
 
@@ -32,21 +32,16 @@ Say = Callable[[str], None]
 
 
 def run(settings: Settings, show: bool = True) -> dict[str, Any]:
-    """Start the stack, run the demonstration's days, and show and return what came out.
+    """Start the stack, run the demonstration's days, and return what came out.
 
-    Parameters
-    ----------
-    settings : Settings
-    show : bool
-        Whether to print the outcome as tables; progress goes to standard error either way.
+    With `show` it is printed as tables too; progress goes to standard error either way.
 
     Raises
     ------
     StackError
         The stack does not start, or a task failed; the message ends with the task's last words.
     """
-    console = Console(stderr=True, highlight=False)
-    clock = _Steps(console)
+    clock = _Steps()
     with clock.step("the local stack"):
         local.up(settings, clock.say)
     settings = address.complete(settings)
@@ -56,8 +51,7 @@ def run(settings: Settings, show: bool = True) -> dict[str, Any]:
     airflow = connect(settings)
     with clock.step("Airflow's view of the DAGs"):
         wait_for_dags(airflow)
-    warehouse = address.warehouse(settings)
-    try:
+    with closing(address.warehouse(settings)) as warehouse:
         published = demo_report.published_days(warehouse)
         for delivery in deliveries:
             with clock.step(f"the day {delivery.day}"):
@@ -67,10 +61,7 @@ def run(settings: Settings, show: bool = True) -> dict[str, Any]:
                 earlier = start(airflow, delivery)
                 follow(airflow, delivery.day, clock.say, earlier)
         outcome = demo_report.collect(warehouse, settings)
-    finally:
-        warehouse.close()
-    outcome["seconds"] = clock.seconds
-    outcome |= local.addresses(settings)
+    outcome |= {"seconds": clock.seconds, **local.addresses(settings)}
     if show:
         out = Console(highlight=False)
         demo_report.show(outcome, out if out.is_terminal else Console(highlight=False, width=150))
@@ -113,7 +104,7 @@ def follow(
     StackError
         A task failed, or half an hour passed.
     """
-    reported: set[tuple[str, str, str, int, str]] = set()
+    reported: set[tuple[Any, ...]] = set()
     started = time.monotonic()
     quiet = 0
     while quiet < 3:
@@ -137,10 +128,7 @@ def follow(
 
 
 def _report(
-    airflow: AirflowApi,
-    task: dict[str, Any],
-    reported: set[tuple[str, str, str, int, str]],
-    say: Say,
+    airflow: AirflowApi, task: dict[str, Any], reported: set[tuple[Any, ...]], say: Say
 ) -> None:
     state = task["state"]
     key = (task["dag_id"], task["dag_run_id"], task["task_id"], task["map_index"], str(state))
@@ -171,15 +159,14 @@ def wait_for_dags(airflow: AirflowApi, seconds: float = 120.0) -> None:
     started = time.monotonic()
     while True:
         imported = airflow.dags()
-        if all(imported.get(dag_id) for dag_id in CHAIN):
+        missing = [dag_id for dag_id in CHAIN if not imported.get(dag_id)]
+        if not missing:
             return
-        errors = airflow.import_errors()
-        if errors:
+        if errors := airflow.import_errors():
             raise StackError(f"Airflow cannot import a DAG file. {errors[0][-1500:]}")
         if time.monotonic() - started > seconds:
-            missing = ", ".join(dag_id for dag_id in CHAIN if not imported.get(dag_id))
             raise StackError(
-                f"Airflow did not find {missing} within {seconds:.0f} s. "
+                f"Airflow did not find {', '.join(missing)} within {seconds:.0f} s. "
                 "Look at logs/dag-processor.log."
             )
         time.sleep(0.5)
@@ -188,8 +175,8 @@ def wait_for_dags(airflow: AirflowApi, seconds: float = 120.0) -> None:
 class _Steps:
     """Says what happens, and how long each step took."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False)
         self._began = time.monotonic()
         self.seconds: dict[str, float] = {}
 

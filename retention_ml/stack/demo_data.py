@@ -55,11 +55,7 @@ def prepare(settings: Settings, days: Sequence[date] = DAYS) -> list[Delivery]:
             if path.name != _SPLIT and _is_described(settings, path):
                 shutil.copyfile(path, folder / path.name)
         complete.touch()
-    rest = [
-        path
-        for path in sorted(folder.glob("*.parquet"))
-        if not path.name.startswith("transactions")
-    ]
+    rest = [p for p in sorted(folder.glob("*.parquet")) if not p.name.startswith("transactions")]
     return [
         Delivery(day=day, files=(folder / _name(days, index), *(rest if index == 0 else ())))
         for index, day in enumerate(days)
@@ -77,22 +73,18 @@ def _split(path: Path, folder: Path, days: Sequence[date]) -> None:
     import pyarrow.parquet as pq
 
     rows = pq.read_table(path)
-    at = rows[_TIME].cast(pa.timestamp("us"))
+    on = rows[_TIME].cast(pa.timestamp("us")).cast(pa.date32(), safe=False)
     for index, day in enumerate(days):
-        inside = pc.less(at, pa.scalar(day, pa.date32()).cast(pa.timestamp("us")))
+        inside = pc.less(on, day)
         if index > 0:
-            begin = pa.scalar(days[index - 1], pa.date32()).cast(pa.timestamp("us"))
-            inside = pc.and_(inside, pc.greater_equal(at, begin))
+            inside = pc.and_(inside, pc.greater_equal(on, days[index - 1]))
         pq.write_table(rows.filter(inside), folder / _name(days, index))
 
 
 def _is_described(settings: Settings, path: Path) -> bool:
     source = load_source(settings.sources, SOURCE)
-    lookups = {feed.lookup.file for feed in source.feeds.values() if feed.lookup}
-    if path.name in lookups:
-        return True
     try:
         source.match(path)
     except FileRefused:
-        return False
+        return any(feed.lookup and feed.lookup.file == path.name for feed in source.feeds.values())
     return True

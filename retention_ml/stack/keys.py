@@ -25,9 +25,7 @@ def load(home: Path) -> dict[str, str]:
     The file is `<home>/secrets.json`, mode 0600.
     """
     path = home / "secrets.json"
-    stored: dict[str, str] = {}
-    if path.exists():
-        stored = json.loads(path.read_text(encoding="utf-8"))
+    stored: dict[str, str] = json.loads(path.read_text("utf-8")) if path.exists() else {}
     missing = [name for name in NAMES if name not in stored]
     if missing:
         stored |= {name: _new(name) for name in missing}

@@ -5,19 +5,19 @@
 
 import fcntl
 import json
-import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from importlib.metadata import version
 
+from retention_ml import atomic_files
 from retention_ml.errors import StackError
 from retention_ml.settings import Settings
 from retention_ml.stack import components, databases, environment, keys
 from retention_ml.stack.environment import Ports
-from retention_ml.stack.processes import Component
 from retention_ml.warehouse import Warehouse
 
 POOLS = {"warehouse": (2, "tasks that write to the warehouse at the same time")}
@@ -53,17 +53,15 @@ def up(settings: Settings, say: Say = _silent) -> list[dict[str, object]]:
     start_postgres(settings)
     say(f"postgres answers on port {databases.server(home).port}")
     at = _ports(settings)
-    if components.startable(settings, "mlflow", at).start():
+    if components.component(settings, "mlflow", at).start():
         say("mlflow is starting")
-    warehouse = Warehouse(settings.warehouse_url or databases.address(home, "retention"))
-    try:
+    url = settings.warehouse_url or databases.address(home, "retention")
+    with closing(Warehouse(url)) as warehouse:
         applied = warehouse.migrate()
-    finally:
-        warehouse.close()
     say(f"the warehouse is up to date ({len(applied)} migrations applied)")
     _prepare_airflow(settings, at, say)
     for name in components.AIRFLOW:
-        if components.startable(settings, name, at).start():
+        if components.component(settings, name, at).start():
             say(f"{name} is starting")
     _wait(settings, at, components.NAMES, say)
     return status(settings)
@@ -125,9 +123,7 @@ def addresses(settings: Settings) -> dict[str, object]:
     home = settings.home
     at = environment.remembered_ports(home)
     has_secrets = (home / "secrets.json").exists()
-    running = {
-        name for name in components.NAMES if components.component(settings, name).pid() is not None
-    }
+    running = components.running(settings)
     has_reader = (
         settings.warehouse_url is None and has_secrets and databases.server(home).is_running()
     )
@@ -154,7 +150,7 @@ def start_postgres(settings: Settings) -> None:
         databases.prepare(settings.home)
 
 
-def start_mlflow(settings: Settings, say: Say = _silent) -> str:
+def start_mlflow(settings: Settings) -> str:
     """Start MLflow alone, with Postgres, and wait for it; its address."""
     at = environment.remembered_ports(settings.home)
     if at and "mlflow" in components.healthy(settings, at):
@@ -162,19 +158,15 @@ def start_mlflow(settings: Settings, say: Say = _silent) -> str:
     start_postgres(settings)
     (settings.home / "mlflow" / "artifacts").mkdir(parents=True, exist_ok=True)
     at = _ports(settings)
-    components.startable(settings, "mlflow", at).start()
-    _wait(settings, at, ("mlflow",), say)
+    components.component(settings, "mlflow", at).start()
+    _wait(settings, at, ("mlflow",), _silent)
     return at.mlflow_url
 
 
 def _ports(settings: Settings) -> Ports:
     """Ports for this start; parts that were told other ones are stopped first."""
     before = environment.remembered_ports(settings.home)
-    running = {
-        label
-        for label, name in (("airflow", "api-server"), ("mlflow", "mlflow"))
-        if components.component(settings, name).pid() is not None
-    }
+    running = {name.replace("api-server", "airflow") for name in components.running(settings)}
     at = environment.ports(settings.home, running)
     if before and before != at:
         for name in components.AIRFLOW:
@@ -187,9 +179,8 @@ def _prepare_airflow(settings: Settings, at: Ports, say: Say) -> None:
     home = settings.home
     passwords = home / "airflow" / "passwords.json"
     if not passwords.exists():
-        descriptor = os.open(passwords, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump({"admin": keys.load(home)["airflow_admin"]}, file)
+        login = json.dumps({"admin": keys.load(home)["airflow_admin"]})
+        atomic_files.write_text(passwords, login, mode=0o600)
     done = home / "airflow" / f"migrated-{version('apache-airflow-core')}"
     if done.exists():
         return
@@ -223,30 +214,25 @@ def _prepare_airflow(settings: Settings, at: Ports, say: Say) -> None:
 
 def _wait(settings: Settings, at: Ports, names: Sequence[str], say: Say) -> None:
     """Until all of `names` answer; refuses at once when one of them has ended."""
-    parts = {name: components.component(settings, name) for name in names}
     started = time.monotonic()
     waiting = list(names)
     while True:
         healthy = components.healthy(settings, at)
-        for name in [name for name in waiting if name in healthy]:
+        for name in [each for each in waiting if each in healthy]:
             waiting.remove(name)
             say(f"{name} answers after {time.monotonic() - started:.0f} s")
         if not waiting:
             return
-        for name in waiting:
-            if parts[name].pid() is None:
-                raise _failed(f"{name} ended while the stack was starting.", parts[name])
-        if time.monotonic() - started > _PATIENCE_SECONDS:
-            late = ", ".join(waiting)
-            raise _failed(
-                f"{late} did not answer within {_PATIENCE_SECONDS:.0f} s.", parts[waiting[0]]
+        ended = [each for each in waiting if components.component(settings, each).pid() is None]
+        if ended or time.monotonic() - started > _PATIENCE_SECONDS:
+            what = (
+                f"{ended[0]} ended while the stack was starting."
+                if ended
+                else f"{', '.join(waiting)} did not answer within {_PATIENCE_SECONDS:.0f} s."
+            )
+            part = components.component(settings, (ended or waiting)[0])
+            raise StackError(
+                f"{what} {part.last_words()}\nCorrect what it names (`retention doctor` may know "
+                "more), then run `retention stack up` again."
             )
         time.sleep(0.25)
-
-
-def _failed(what: str, part: Component) -> StackError:
-    return StackError(
-        f"{what} {part.last_words()}\n"
-        "Correct what it names (`retention doctor` may know more), "
-        "then run `retention stack up` again."
-    )

@@ -19,6 +19,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def is_free(port: int) -> bool:
+    """Whether nothing listens on a TCP port of the loopback address."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
 def binaries() -> Path:
     """The folder of `postgres`, `initdb` and `pg_ctl`.
 
@@ -100,10 +111,7 @@ class EmbeddedPostgres:
         if self.is_running():
             return
         try:
-            port = self.port
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind(("127.0.0.1", port))
+            port = self.port if is_free(self.port) else free_port()
         except (OSError, ValueError):
             port = free_port()
         (self.folder / "port").write_text(str(port), encoding="utf-8")
@@ -135,7 +143,13 @@ class EmbeddedPostgres:
     def _call(self, program: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         command = [str(binaries() / program), *arguments]
         if os.geteuid() == 0:  # Postgres refuses root
-            command = [*_as_nobody_special(), *command]
+            unshare = shutil.which("unshare")
+            if unshare is None:
+                raise StackError(
+                    "Postgres does not run as root and `unshare` (package util-linux) is missing. "
+                    "Install it, run as an ordinary user, or set RETENTION_WAREHOUSE_URL."
+                )
+            command = [unshare, "--user", *command]
         # A server inherits these streams: captured pipes would never close. It must not inherit
         # the mark of a component that happens to start it, or it would be stopped with that one.
         return subprocess.run(
@@ -147,13 +161,3 @@ class EmbeddedPostgres:
             env={key: value for key, value in os.environ.items() if key != "RETENTION_COMPONENT"},
             check=False,
         )
-
-
-def _as_nobody_special() -> list[str]:
-    unshare = shutil.which("unshare")
-    if unshare is None:
-        raise StackError(
-            "Postgres does not run as root and `unshare` (package util-linux) is missing. "
-            "Install it, run as an ordinary user, or set RETENTION_WAREHOUSE_URL."
-        )
-    return [unshare, "--user"]

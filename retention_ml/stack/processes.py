@@ -54,8 +54,17 @@ class Component:
 
     def pid(self) -> int | None:
         """The process id while it runs, else None."""
-        leader = self._leader()
-        return None if leader is None else leader.pid
+        record = self._record()
+        if record is None:
+            return None
+        pid, created_at = record
+        _reap()
+        try:
+            process = psutil.Process(pid)
+            is_same = abs(process.create_time() - created_at) <= _CLOCK_TOLERANCE_SECONDS
+            return pid if is_same and process.status() not in _ENDED else None
+        except psutil.NoSuchProcess:
+            return None
 
     def started_at(self) -> float | None:
         """When it was started, in seconds since 1970; None if it never was."""
@@ -132,19 +141,6 @@ class Component:
             record = json.loads(self._file.read_text(encoding="utf-8"))
             return int(record["pid"]), float(record["create_time"])
         except (OSError, ValueError, KeyError, TypeError):
-            return None
-
-    def _leader(self) -> psutil.Process | None:
-        record = self._record()
-        if record is None:
-            return None
-        pid, created_at = record
-        _reap()
-        try:
-            process = psutil.Process(pid)
-            is_same = abs(process.create_time() - created_at) <= _CLOCK_TOLERANCE_SECONDS
-            return process if is_same and process.status() not in _ENDED else None
-        except psutil.NoSuchProcess:
             return None
 
     def _members(self) -> list[psutil.Process]:

@@ -63,8 +63,13 @@ def percentile_interval(value: float, draws: Floats) -> Interval:
     return Interval(value, float(lower), float(upper))
 
 
-def metric_interval(metric: str, value: float, draws: Floats) -> Interval:
-    """A metric of one model with its 95 % interval; that of the `ece` is cut at 0.
+def metric_interval(
+    metric: str, value: float, draws: Floats, *, is_difference: bool = False
+) -> Interval:
+    """A metric, or a paired difference in it, with its 95 % interval.
+
+    A resample's `ece` holds the noise of drawing twice, so that the resamples of true
+    probabilities all lie above the value that they belong to: they are moved to lie about it.
 
     Parameters
     ----------
@@ -72,28 +77,18 @@ def metric_interval(metric: str, value: float, draws: Floats) -> Interval:
         The metric of the rows as they are.
     draws : array of float64, shape (draws,)
         The metric of every resample.
+    is_difference : bool
+        Then the interval of the `ece` may lie below 0, where it is cut otherwise.
 
     Examples
     --------
     >>> metric_interval("ece", 0.01, np.linspace(0.01, 0.05, 101)).lower
     0.0
     """
-    centred = _remove_bias(metric, value, draws)
-    return percentile_interval(value, np.maximum(centred, 0) if metric == BIASED else centred)
-
-
-def difference_interval(metric: str, value: float, draws: Floats) -> Interval:
-    """A paired difference in a metric with its 95 % interval, which may lie below 0."""
-    return percentile_interval(value, _remove_bias(metric, value, draws))
-
-
-def _remove_bias(metric: str, value: float, draws: Floats) -> Floats:
-    """Resamples of a metric, or of a difference in it, moved to lie about the value where biased.
-
-    A resample's `ece` holds the noise of drawing twice, so that the resamples of true
-    probabilities all lie above the value that they belong to.
-    """
-    return draws - (np.mean(draws) - value) if metric == BIASED else draws
+    if metric == BIASED:
+        draws = draws - (np.mean(draws) - value)
+        draws = draws if is_difference else np.maximum(draws, 0)
+    return percentile_interval(value, draws)
 
 
 def _draw_counts(rng: np.random.Generator, draws: int, count: int) -> Floats:

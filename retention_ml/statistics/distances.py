@@ -11,11 +11,10 @@ from scipy.special import chdtri
 
 from retention_ml.statistics.arrays import Floats, Ints
 
-BINS = 10
 _NOISE_QUANTILE = 0.999
 
 
-def edges_of(reference: Floats, bins: int = BINS) -> Floats:
+def edges_of(reference: Floats, bins: int = 10) -> Floats:
     """Upper bounds of all bins but the last: quantiles of the reference, each value once.
 
     Bins are (−∞, e₁], (e₁, e₂], …, (eₖ, ∞). Where the lowest bound is also the smallest value (many

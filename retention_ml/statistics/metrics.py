@@ -4,18 +4,18 @@ All metrics take weights, so one pass over sorted predictions gives them for eve
 customers at once.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 
-from retention_ml.statistics.arrays import Floats, Ints
+from retention_ml.statistics.arrays import Bools, Floats, Ints
 from retention_ml.statistics.bootstrap import (
     BIASED,
     Interval,
     batches,
     customer_weights,
-    difference_interval,
     metric_interval,
 )
 
@@ -86,12 +86,10 @@ def _score_batch(probability: Floats, outcome: Floats, weights: Floats) -> dict[
     hits = np.cumsum(w * y, axis=1)[:, ends]
     counts = np.cumsum(w, axis=1)[:, ends]
     total, churned = counts[:, -1], hits[:, -1]
-    misses = counts - hits
-    retained = total - churned
+    misses, retained = counts - hits, total - churned
     with np.errstate(divide="ignore", invalid="ignore"):
-        nothing = np.zeros((len(w), 1))
-        hit_steps = np.diff(hits, axis=1, prepend=nothing)
-        miss_steps = np.diff(misses, axis=1, prepend=nothing)
+        hit_steps = np.diff(hits, axis=1, prepend=0)
+        miss_steps = np.diff(misses, axis=1, prepend=0)
         below = hits - hit_steps / 2
         roc_auc = (miss_steps * below).sum(axis=1) / (churned * retained)
         precision = np.where(counts > 0, hits / counts, 0)
@@ -188,6 +186,15 @@ class Predictions:
     outcome: Floats
     models: Mapping[str, Floats]
 
+    def take(self, mask: Bools, models: Iterable[str]) -> Self:
+        """The rows where `mask` is true, of some of the models."""
+        return type(self)(
+            days=self.days[mask],
+            groups=self.groups[mask],
+            outcome=self.outcome[mask],
+            models={name: self.models[name][mask] for name in models},
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
@@ -212,7 +219,7 @@ class Evaluation:
         """Paired difference `model` - `other` with its 95 % interval."""
         value = self.values[model][metric].value - self.values[other][metric].value
         draws = self.draws[model][metric] - self.draws[other][metric]
-        return difference_interval(metric, value, draws)
+        return metric_interval(metric, value, draws, is_difference=True)
 
 
 def evaluate(
@@ -228,10 +235,8 @@ def evaluate(
 
     Parameters
     ----------
-    draws : int
-        Resamples of customers.
-    seed : int
-        Decides the resamples.
+    draws, seed : int
+        Resamples of customers, and what decides them.
     models : sequence of str, optional
         Which models; default all.
     measure : callable

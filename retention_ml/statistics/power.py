@@ -68,10 +68,8 @@ def power_analysis(
         As in `sequential.looks`.
     earliest_day : int
         Days from the first common score before which nothing is decided.
-    draws : int
-        Trials drawn.
-    seed : int
-        Of the draws.
+    draws, seed : int
+        Trials drawn, and what decides them.
     truth : float
         Where the true probabilities lie on the way from the champion's (0) to the challenger's
         (1). At a half the two are equally good.

@@ -195,9 +195,7 @@ def _check(differences: Floats, bounds: Floats, counts: Ints, error_rate: float)
             "their bound; expected bounds of at most 1 and differences within them. "
             "Take both from differences_of and bounds_of."
         )
-    if len(counts) and (
-        counts.min() < 0 or counts.max() > len(differences) or (np.diff(counts) < 0).any()
-    ):
+    if (np.diff(counts, prepend=0, append=len(differences)) < 0).any():
         raise ValueError(
             f"The looks count from {counts.min()} to {counts.max()} customers; expected numbers "
             f"that do not fall, between 0 and the {len(differences)} there are."

@@ -169,7 +169,7 @@ def test_what_a_description_declares_or_once_declared_is_a_known_reason(
     [
         (("--from", "2026-02-01", "--to", "2026-01-01"), "--from 2026-02-01 lies after --to 2026"),
         (("--from", "2026-01-01", "--to", "2026-02-01", "--every", "²"), "--every is '²'"),
-        (("--from", "2026-01-01"), "Name one day with --as-of, or a range"),
+        (("--from", "2026-01-01"), "Name days with --as-of, or a range"),
     ],
 )
 def test_a_range_of_no_days_is_a_wrong_request(

@@ -2,13 +2,14 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from retention_ml.features.assemble import customer_daily
 from retention_ml.features.catalogue import CATALOGUE, FAMILIES, FEATURE_NAMES
 from retention_ml.features.document import DOCUMENT, as_markdown
-from retention_ml.features.feature import Feature
+from retention_ml.features.feature import Feature, Unit
 from retention_ml.features.inputs import registered_inputs
 
 _PROJECT = Path(__file__).resolve().parents[2]
@@ -36,6 +37,7 @@ def test_a_window_in_the_name_is_the_window_it_looks_at(feature: Feature) -> Non
         assert feature.window_days is not None
         assert feature.window_days >= int(named[1])
     assert feature.meaning
+    assert feature.unit in get_args(Unit)
     assert feature.unit != "cents" or "_cents" in feature.name
     assert feature.unit != "share" or "_share" in feature.name
     assert feature.unit != "days" or feature.name.endswith("_days")

@@ -2,12 +2,16 @@
 
 from datetime import date, timedelta
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retention_ml.labels.cutoffs import Plan, days_needed, newest_matured, plan
+from retention_ml.clock import day_number
+from retention_ml.labels.cutoffs import Plan, days_needed, plan
 from retention_ml.labels.definition import ChurnDefinition
+from retention_ml.labels.maturity import Feed, newest_known
+from retention_ml.settings import Settings
 
 DEFINITION = ChurnDefinition(active_days=90, lead_days=0, horizon_days=28)
 FIRST = date(2024, 1, 1)
@@ -21,17 +25,24 @@ def _matured(
     return [day for day in training_plan.training if definition.window(day)[1] <= evaluation_start]
 
 
+def _newest(as_of: date, *, settle_days: int, data_ends_on: date) -> date:
+    settings = Settings(
+        churn={"active_days": 90, "lead_days": 0, "horizon_days": 28, "settle_days": settle_days}
+    )
+    last = day_number(data_ends_on) - 1
+    coverage = Feed(order_days=np.array([last - 100, last]), orders_count=2, guests_count=0)
+    return newest_known(coverage, settings, as_of)
+
+
 def test_a_window_that_has_not_settled_does_not_count() -> None:
     as_of = date(2024, 6, 1)
-    newest = newest_matured(DEFINITION, as_of=as_of, settle_days=3, data_ends_on=as_of)
+    newest = _newest(as_of, settle_days=3, data_ends_on=as_of)
     assert newest == date(2024, 5, 1)
     assert DEFINITION.window(newest)[1] + timedelta(days=3) == as_of
 
 
 def test_a_window_beyond_the_last_order_does_not_count() -> None:
-    newest = newest_matured(
-        DEFINITION, as_of=date(2024, 9, 1), settle_days=1, data_ends_on=date(2024, 6, 1)
-    )
+    newest = _newest(date(2024, 9, 1), settle_days=1, data_ends_on=date(2024, 6, 1))
     assert DEFINITION.window(newest)[1] == date(2024, 6, 1)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from retention_ml.quality.results import CheckResult, Severity, expected, percent
+from retention_ml.quality.results import CheckResult, Severity, percent
 
 
 def result(expectation: str, unexpected: int | None = None, **arguments: Any) -> CheckResult:
@@ -64,10 +64,8 @@ def test_a_finding_says_what_is_wrong_and_what_was_expected(
 
 
 def test_an_expectation_is_worded_with_the_share_of_rows_it_asks_for() -> None:
-    assert (
-        expected("expect_column_values_to_not_be_null", {"column": "customer_id", "mostly": 0.6})
-        == "customer_id is given in at least 60 % of the rows"
-    )
+    check = result("expect_column_values_to_not_be_null", column="customer_id", mostly=0.6)
+    assert check.expected == "customer_id is given in at least 60 % of the rows"
 
 
 @pytest.mark.parametrize(

@@ -276,10 +276,13 @@ def test_a_challenger_that_cannot_explain_itself_scores_in_shadow(
     trial.publish(int(manifest["snapshot_id"]))
 
 
+class _Starter(PlainBundle):
+    model_name = "starter"
+
+
 def test_with_the_starter_as_champion_the_challenger_scores_in_shadow_only(trial: World) -> None:
-    bundle = PlainBundle(manifest={"definition_hash": "d" * 16, "is_calibrated": False})
+    bundle = _Starter(manifest={"definition_hash": "d" * 16, "is_calibrated": False})
     trial.champion(bundle)
-    trial.models["champion"] = replace(trial.models["champion"], name="starter")
     rows, manifest = _score(trial)
     assert {row["arm"] for row in rows} == {"starter"}
     assert all(row["challenger_probability"] is not None for row in rows)

@@ -7,7 +7,6 @@ from retention_ml.statistics import bootstrap
 from retention_ml.statistics.bootstrap import (
     batches,
     customer_weights,
-    difference_interval,
     metric_interval,
     row_weights,
 )
@@ -48,5 +47,5 @@ def test_only_the_calibration_error_of_a_model_is_centred_and_cut_at_zero() -> N
     assert metric_interval("brier", 0.01, draws).lower == pytest.approx(0.021)
     assert metric_interval("ece", 0.01, draws).lower == 0
     assert metric_interval("ece", 0.03, draws).lower == pytest.approx(0.011)
-    assert difference_interval("ece", 0.01, draws).lower == pytest.approx(-0.009)
-    assert difference_interval("brier", 0.01, draws).lower == pytest.approx(0.021)
+    assert metric_interval("ece", 0.01, draws, is_difference=True).lower == pytest.approx(-0.009)
+    assert metric_interval("brier", 0.01, draws, is_difference=True).lower == pytest.approx(0.021)

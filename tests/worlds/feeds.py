@@ -104,13 +104,7 @@ def cast_file(path: Path, folder: Path, name: str = "shop", lookup: pa.Table | N
     with Engine(2) as engine:
         for group in pipeline.cast(engine, source, feed, [delivery], lookup):
             if group.accepted:
-                keyed = pipeline.key(
-                    engine,
-                    source,
-                    feed,
-                    group,
-                    lambda _, numbers: pipeline.reread_rows(delivery, numbers),
-                )
+                keyed = pipeline.key(engine, source, feed, group, {7: delivery})
                 rows += keyed.to_pylist()
             reasons.update({reject.line_number: str(reject.reason) for _, reject in group.rejects})
             assert len({reject.line_number for _, reject in group.rejects}) == len(group.rejects)

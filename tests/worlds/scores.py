@@ -29,6 +29,7 @@ WEIGHTS = {"recency_days": 0.06, "orders_count_90d": -0.5, "recency_over_gap_mea
 class PlainBundle:
     """Log-odds = bias + weights x features: the shape of a bundle, without its files."""
 
+    model_name = "plain"
     weights: Mapping[str, float] = field(default_factory=lambda: dict(WEIGHTS))
     bias: float = -1.5
     manifest: Mapping[str, Any] = field(default_factory=lambda: {"definition_hash": "d" * 16})
@@ -54,9 +55,7 @@ class PlainBundle:
 
 
 def served_model(bundle: Any, version: str = "1") -> ServedModel:
-    return ServedModel(
-        name="plain", version=version, bundle=bundle, bundle_sha256=bundle.sha256, tags={}
-    )
+    return ServedModel(version=version, bundle=bundle)
 
 
 @dataclass

@@ -7,6 +7,7 @@ times are written as the source declares. Times leave the expression as wall-clo
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import ibis
 import ibis.expr.datatypes as dt
@@ -76,23 +77,23 @@ def typed_rows(source: Source, feed: Feed) -> ibis.Table:
         name="chunk",
     )
     entry = tables.CANONICAL[feed.table]
+    casts = {
+        column.name: _cast(source, feed, text, column, _spec(feed, column))
+        for column in entry
+        if column.name != "occurrence"
+    }
+    checks = [check for cast in casts.values() for check in cast.checks]
+    casts |= {
+        f"{table}.{column.name}": _cast(source, feed, text, column, also.columns[column.name])
+        for table, also in feed.also.items()
+        for column in tables.CANONICAL[table]
+        if column.name in also.columns
+    }
     columns: dict[str, ibis.Value] = {}
-    checks: list[Check] = []
-    for column in entry:
-        if column.name == "occurrence":
-            continue
-        cast = _cast(source, feed, text, column, _spec(feed, column))
-        columns[column.name] = cast.value
-        checks += cast.checks
+    for name, cast in casts.items():
+        columns[name] = cast.value
         if cast.is_utc is not None:
-            columns[IS_UTC + column.name] = cast.is_utc
-    for table, also in feed.also.items():
-        for column in tables.CANONICAL[table]:
-            if column.name in also.columns:
-                cast = _cast(source, feed, text, column, also.columns[column.name])
-                columns[f"{table}.{column.name}"] = cast.value
-                if cast.is_utc is not None:
-                    columns[f"{IS_UTC}{table}.{column.name}"] = cast.is_utc
+            columns[IS_UTC + name] = cast.is_utc
     rule_columns = {
         f"{SOURCE_COLUMN}{name}": _clean(text, name)
         for rule in feed.rules
@@ -149,18 +150,15 @@ def _text(text: ibis.Table, column: tables.Column, spec: Column) -> _Cast:
         return _Cast(ibis.literal(spec.constant))
     if spec.columns:
         parts = [_clean(text, name, spec.missing) for name in spec.columns]
-        value = parts[0]
-        for part in parts[1:]:
-            value = value + "-" + part
+        value = reduce(lambda joined, part: joined + "-" + part, parts)
     else:
         assert spec.column is not None
         value = _clean(text, spec.column, spec.missing)
     if spec.values:
         value = value.substitute(dict(spec.values))
-    checks: tuple[Check, ...] = ()
-    if column.name.endswith("_id"):
-        checks = (Check(value.length() > ID_CHARACTERS_MAX, Reason.ID_TOO_LONG),)
-    return _Cast(value, checks)
+    if not column.name.endswith("_id"):
+        return _Cast(value)
+    return _Cast(value, (Check(value.length() > ID_CHARACTERS_MAX, Reason.ID_TOO_LONG),))
 
 
 def _number(
@@ -234,9 +232,9 @@ def _time(source: Source, text: ibis.Table, spec: Column) -> _Cast:
             _epoch_us_utc(ibis.ifelse(absolute, value, empty).try_cast("timestamp('UTC')")),
             _epoch_us(ibis.ifelse(local, value, empty).try_cast("timestamp")),
         )
-        unread = Check(moment.isnull() & value.notnull(), Reason.BAD_TIMESTAMP)
-        return _Cast(moment, (unread,), absolute | fixed)
-    digit = ibis.ifelse(value.re_search("[0-9]"), value, empty)
-    moment = _epoch_us(_try_strptime(digit, spec.format))
+    else:
+        absolute = ibis.literal("%z" in spec.format)
+        digit = ibis.ifelse(value.re_search("[0-9]"), value, empty)
+        moment = _epoch_us(_try_strptime(digit, spec.format))
     unread = Check(moment.isnull() & value.notnull(), Reason.BAD_TIMESTAMP)
-    return _Cast(moment, (unread,), ibis.literal("%z" in spec.format) | fixed)
+    return _Cast(moment, (unread,), absolute | fixed)

@@ -85,30 +85,32 @@ def order_parts(rows: ibis.Table) -> ibis.Table:
     Charges alone make no order.
     """
     merchandise = rows.filter(rows.kind != LineKind.CHARGE)
-    return merchandise.group_by("order_id").agg(
-        customer_id=merchandise.customer_id.max(),
-        event_at=merchandise.event_at.min(),
-        sales=(merchandise.kind == LineKind.SALE).sum().cast("int64"),
-        cancellations=(merchandise.kind == LineKind.CANCELLATION).sum().cast("int64"),
-        returns=(merchandise.kind == LineKind.RETURN).sum().cast("int64"),
-        **{PLACE: place(merchandise).min()},
+    return _by_order(
+        merchandise,
+        place(merchandise),
+        sales=merchandise.kind == LineKind.SALE,
+        cancellations=merchandise.kind == LineKind.CANCELLATION,
+        returns=merchandise.kind == LineKind.RETURN,
+    )
+
+
+def _by_order(rows: ibis.Table, places: ibis.Value, **counted: ibis.Value) -> ibis.Table:
+    return rows.group_by("order_id").agg(
+        customer_id=rows.customer_id.max(),
+        event_at=rows.event_at.min(),
+        **{name: value.sum().cast("int64") for name, value in counted.items()},
+        **{PLACE: places.min()},
     )
 
 
 def _orders(parts: ibis.Table) -> ibis.Table:
     """One order per `order_id`: a purchase if anything was sold, else what most lines are."""
-    whole = parts.group_by("order_id").agg(
-        customer_id=parts.customer_id.max(),
-        event_at=parts.event_at.min(),
-        sales=parts.sales.sum().cast("int64"),
-        cancellations=parts.cancellations.sum().cast("int64"),
-        returns=parts.returns.sum().cast("int64"),
-        **{PLACE: parts[PLACE].min()},
-    )
+    counts = ("sales", "cancellations", "returns")
+    whole = _by_order(parts, parts[PLACE], **{name: parts[name] for name in counts})
     kind = ibis.cases(
         (whole.sales > 0, OrderKind.PURCHASE),
         (whole.cancellations >= whole.returns, OrderKind.CANCELLATION),
         else_=OrderKind.RETURN,
     )
     shaped = whole.mutate(kind=kind, channel=ibis.null("string"))
-    return _split_place(shaped.drop("sales", "cancellations", "returns"))
+    return _split_place(shaped.drop(*counts))

@@ -5,6 +5,9 @@ Lines of one order with the same product are distinguished by `occurrence`, numb
 so that a file delivered again in any order of rows gives the same keys.
 """
 
+import operator
+from functools import reduce
+
 import ibis
 import pyarrow as pa
 
@@ -94,34 +97,29 @@ def to_staging(
     """The keyed rows as `staging.<entry>` holds them: all columns, types and times."""
     n = rows.num_rows
     schema = entry.arrow_schema(tables.STAGED)
-    constants = {
-        "source": pa.array([source] * n, pa.string()),
-        "batch_id": pa.array([batch_id] * n, pa.int64()),
-        "is_derived": pa.array([is_derived] * n, pa.bool_()),
+    constants = {"source": source, "batch_id": batch_id, "is_derived": is_derived}
+    columns = {name: rows[name] for name in rows.column_names} | {
         "delivery_id": rows[DELIVERY],
         "line_number": rows[LINE_NUMBER],
+        **{name: pa.repeat(value, n) for name, value in constants.items()},
     }
-    columns = []
-    for field in schema:
-        if field.name in constants:
-            columns.append(constants[field.name])
-        elif field.name in rows.column_names:
-            columns.append(rows[field.name].cast(field.type))
-        else:
-            columns.append(pa.nulls(n, field.type))
-    return pa.table(columns, schema=schema)
+    return pa.table(
+        [
+            columns[field.name].cast(field.type)
+            if field.name in columns
+            else pa.nulls(n, field.type)
+            for field in schema
+        ],
+        schema=schema,
+    )
 
 
 def _hash(values: list[ibis.Value]) -> ibis.Value:
     """MD5 of the values; each is preceded by its length, so that no two lists look alike."""
-    text: ibis.Value | None = None
+    parts = []
     for value in values:
         shown = value.cast("string")
-        if value.type().is_string():
-            shown = shown.length().cast("string") + ":" + shown
-        else:
-            shown = shown + ";"
-        part = shown.fill_null("-")
-        text = part if text is None else text + part
-    assert text is not None
-    return _unhex(_md5(text))
+        is_text = value.type().is_string()
+        shown = shown.length().cast("string") + ":" + shown if is_text else shown + ";"
+        parts.append(shown.fill_null("-"))
+    return _unhex(_md5(reduce(operator.add, parts)))

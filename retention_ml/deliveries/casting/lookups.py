@@ -21,9 +21,8 @@ def read_lookup(path: Path, lookup: Lookup) -> pa.Table:
         If it cannot be read or lacks the column to join on.
     """
     feed = Feed.model_construct(
-        files=(path.name,), format=lookup.format, encoding="utf-8", delimiter=",", header=(), positions={},
-        skip_lines=0, columns={}, rules=(), also={}, lookup=None, table="events",
-    )  # fmt: skip
+        files=(path.name,), format=lookup.format, table="events", columns={}
+    )
     header = open_file(path, feed).columns
     if lookup.on not in header:
         raise FileRefused(

@@ -1,21 +1,15 @@
 """What typed rows are: the rules of their source, then the first reason against each."""
 
-from collections.abc import Iterator, Sequence
+import operator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from typing import Any
 
 import ibis
 
 from retention_ml import tables
-from retention_ml.deliveries.mapping import (
-    Comparison,
-    Condition,
-    LineKind,
-    OneOf,
-    Pattern,
-    Presence,
-    Rule,
-    parse_condition,
-)
+from retention_ml.deliveries.mapping import LineKind, Rule, parse_condition
 from retention_ml.deliveries.reasons import Reason
 from retention_ml.deliveries.sources import Feed
 
@@ -23,6 +17,19 @@ REASON = "__reason"
 CAST_REASON = "__cast_reason"
 SOURCE_COLUMN = "__source."
 _RULE = "__rule"
+
+OPERATORS: dict[str, Callable[[ibis.Value, Any], ibis.Value]] = {
+    "missing": lambda value, _: value.isnull(),
+    "present": lambda value, _: value.notnull(),
+    "in": lambda value, values: value.isin(list(values)),
+    "matches": lambda value, regex: value.re_search(regex),
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "=": operator.eq,
+    "!=": operator.ne,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +42,19 @@ class Check:
 
 def first_reason(checks: Sequence[Check]) -> ibis.Value:
     """The reason of the first check whose condition holds, else null."""
-    if not checks:
-        return ibis.null("string")
-    branches = [
-        (
-            check.condition.fill_null(False),
-            ibis.literal(str(check.reason)) if isinstance(check.reason, str) else check.reason,
-        )
+    reasons = [
+        ibis.literal(str(check.reason)) if isinstance(check.reason, str) else check.reason
         for check in checks
     ]
-    return ibis.cases(*branches, else_=ibis.null("string"))
+    conditions = [check.condition.fill_null(False) for check in checks]
+    return _first(conditions, reasons, "string")
+
+
+def _first(conditions: Sequence[ibis.Value], values: Sequence[Any], kind: str) -> ibis.Value:
+    """The value of the first condition that holds, else null."""
+    if not conditions:
+        return ibis.null(kind)
+    return ibis.cases(*zip(conditions, values, strict=True), else_=ibis.null(kind))
 
 
 def apply_rules(feed: Feed, rows: ibis.Table) -> ibis.Table:
@@ -60,20 +70,14 @@ def apply_rules(feed: Feed, rows: ibis.Table) -> ibis.Table:
     ibis.Table
         The rows as the rules change them, and `REASON`.
     """
-    rows = rows.mutate(**{_RULE: _first_rule(feed.rules, rows)})
+    numbers = [ibis.literal(i, "int64") for i in range(len(feed.rules))]
+    fits = [_fits(rule, rows) for rule in feed.rules]
+    rows = rows.mutate(**{_RULE: _first(fits, numbers, "int64")})
     rows = _change(feed.rules, rows)
     if feed.table == "order_lines":
         rows = _sign_lines(rows)
     reason = first_reason(list(_checks(feed, rows)))
     return rows.mutate(**{REASON: reason}).drop(_RULE)
-
-
-def _first_rule(rules: Sequence[Rule], rows: ibis.Table) -> ibis.Value:
-    """The place of the first rule that fits, null where none does."""
-    if not rules:
-        return ibis.null("int64")
-    branches = [(_fits(rule, rows), ibis.literal(i, "int64")) for i, rule in enumerate(rules)]
-    return ibis.cases(*branches, else_=ibis.null("int64"))
 
 
 def _change(rules: Sequence[Rule], rows: ibis.Table) -> ibis.Table:
@@ -124,32 +128,10 @@ def _checks(feed: Feed, rows: ibis.Table) -> Iterator[Check]:
 
 def _fits(rule: Rule, rows: ibis.Table) -> ibis.Value:
     """Whether all conditions of a rule hold."""
-    fits: ibis.Value | None = None
+    fits = []
     for name, text in rule.when.items():
         value = rows[name] if name in rows.columns else rows[f"{SOURCE_COLUMN}{name}"]
         condition = parse_condition(name, text, is_number=not value.type().is_string())
-        holds = _holds(condition, value).fill_null(False)
-        fits = holds if fits is None else fits & holds
-    assert fits is not None
-    return fits
-
-
-def _holds(condition: Condition, value: ibis.Value) -> ibis.Value:
-    match condition:
-        case Presence.MISSING:
-            return value.isnull()
-        case Presence.PRESENT:
-            return value.notnull()
-        case OneOf(values):
-            return value.isin(list(values))
-        case Pattern(regex):
-            return value.re_search(regex)
-        case Comparison(operator, number):
-            return {
-                "<": value < number,
-                "<=": value <= number,
-                ">": value > number,
-                ">=": value >= number,
-                "=": value == number,
-                "!=": value != number,
-            }[operator]
+        holds = OPERATORS[condition.operator](value, condition.operand)
+        fits.append(holds.fill_null(False))
+    return reduce(operator.and_, fits)

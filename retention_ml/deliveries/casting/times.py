@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from enum import IntEnum
 
 import numpy as np
 import numpy.typing as npt
@@ -20,15 +19,8 @@ EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _DAY = 86_400_000_000
 
 
-class _Fault(IntEnum):
-    """What is wrong with a time; its place in `_CODES`."""
-
-    NONE = 0
-    IN_DST_GAP = 1
-    OUT_OF_RANGE = 2
-    IN_FUTURE = 3
-
-
+# What is wrong with a time, and the reason code of each fault.
+_NO_FAULT, _IN_DST_GAP, _OUT_OF_RANGE, _IN_FUTURE = range(4)
 _CODES = pa.array(
     [None, Reason.TIME_IN_DST_GAP, Reason.TIME_OUT_OF_RANGE, Reason.EVENT_IN_FUTURE], pa.string()
 )
@@ -53,11 +45,11 @@ def to_utc(
         name = flag.removeprefix(IS_UTC)
         table, _, column = name.rpartition(".")
         spec = (feed.also[table].columns if table else feed.columns).get(column)
-        moments, faults = _instants(
-            _int64(rows[name]), _flags(rows[flag]), spec, source.timezone, latest
-        )
+        local = rows[name].fill_null(0).to_numpy()
+        is_utc = rows[flag].fill_null(True).to_numpy()
+        moments, faults = _instants(local, is_utc, spec, source.timezone, latest)
         is_missing = ~rows[name].is_valid().to_numpy()
-        is_wrong = faults != _Fault.NONE
+        is_wrong = faults != _NO_FAULT
         if name in delivered and (~is_missing & is_wrong).any():
             codes = _CODES.take(pa.array(faults, mask=is_missing | ~is_wrong))
             reasons = pc.coalesce(reasons, codes)
@@ -74,7 +66,7 @@ def _instants(
     timezone: str,
     latest: npt.NDArray[np.int64],
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int8]]:
-    """UTC microseconds and the `_Fault` of each, both of shape (n,)."""
+    """UTC microseconds and the fault of each, both of shape (n,)."""
     faults = np.zeros(len(local), dtype=np.int8)
     moments = local
     if not is_utc.all():
@@ -85,9 +77,9 @@ def _instants(
         if spec is not None and spec.format == TimeFormat.ISO:
             in_gap = in_gap & (seconds % 86_400 != 0)
         if spec is None or _has_time_of_day(spec):
-            faults[in_gap & ~is_utc] = _Fault.IN_DST_GAP
-    faults[moments < _microseconds(EARLIEST)] = _Fault.OUT_OF_RANGE
-    faults[moments > latest] = _Fault.IN_FUTURE
+            faults[in_gap & ~is_utc] = _IN_DST_GAP
+    faults[moments < _microseconds(EARLIEST)] = _OUT_OF_RANGE
+    faults[moments > latest] = _IN_FUTURE
     return moments, faults
 
 
@@ -109,15 +101,3 @@ def _has_time_of_day(spec: Column) -> bool:
 
 def _microseconds(at: datetime) -> int:
     return round(at.timestamp() * 1_000_000)
-
-
-def _int64(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
-    values: npt.NDArray[np.int64] = column.fill_null(0).to_numpy().astype(np.int64, copy=False)
-    return values
-
-
-def _flags(column: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
-    flags: npt.NDArray[np.bool_] = (
-        column.fill_null(True).to_numpy(zero_copy_only=False).astype(bool)
-    )
-    return flags

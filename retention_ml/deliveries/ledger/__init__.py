@@ -5,5 +5,4 @@ replays           batches of quarantined rows: what `replay` enters
 staging           what `stage` reads from the ledger and writes to it
 batches           a staged batch until it is closed: what `check` and `curate` read and write
 quarantine_batch  every row of a batch that `check` holds back
-row_counts        the rows of one delivery, and the sum that must hold
 """

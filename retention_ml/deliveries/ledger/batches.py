@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from retention_ml import tables
-from retention_ml.deliveries.ledger.row_counts import RowCounts
-from retention_ml.errors import UsageError
+from retention_ml.errors import UsageError, WarehouseError
 from retention_ml.warehouse import Transaction
 
 
@@ -24,17 +23,37 @@ class Batch:
     reason: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
-    """The sums over a batch's deliveries; `is_recorded`: its curate receipt is stored."""
+@dataclass(slots=True, kw_only=True)
+class RowCounts:
+    """The rows of one delivery, each counted where it is now.
 
+    Attributes
+    ----------
+    delivered : int
+        Rows of the file, as the ledger noted when it was staged.
+    staged : int
+        Rows in `staging`, derived ones excluded.
+    accepted : int
+        Rows in `curated`.
+    quarantined : int
+        Rows in `quarantine.rows`, or among the rejects of staging.
+    corrected : int
+        Of the accepted rows, those that replaced another version.
+    """
+
+    delivery_id: int
+    feed: str
+    replay_of: int | None
     delivered: int
-    accepted: int
-    quarantined: int
-    duplicates: int
-    corrected: int
-    reasons: Mapping[str, int]
-    is_recorded: bool
+    staged: int = 0
+    accepted: int = 0
+    quarantined: int = 0
+    corrected: int = 0
+
+    @property
+    def duplicates(self) -> int:
+        """Staged rows that brought nothing new."""
+        return self.staged - self.accepted
 
 
 def lock_batch(transaction: Transaction, batch_id: int) -> Batch:
@@ -48,7 +67,7 @@ def lock_batch(transaction: Transaction, batch_id: int) -> Batch:
         There is no such batch.
     """
     transaction.execute("SET LOCAL lock_timeout = '10min'")  # a large batch may come first
-    transaction.execute("SELECT pg_advisory_xact_lock(hashtextextended('curated', 0))")
+    transaction.lock("curated")
     transaction.execute("SET LOCAL lock_timeout = '30s'")
     return find_batch(transaction, batch_id, lock=True)
 
@@ -98,7 +117,7 @@ def mark_repeated(transaction: Transaction, batch_id: int, now: datetime) -> Non
 
 
 def staged_row_counts(transaction: Transaction, batch_id: int) -> dict[int, RowCounts]:
-    """The row counts of each staged delivery of a batch that is not closed, by delivery.
+    """Delivered and rejected rows of each staged delivery of a batch that is not closed.
 
     Raises
     ------
@@ -106,8 +125,11 @@ def staged_row_counts(transaction: Transaction, batch_id: int) -> dict[int, RowC
         A delivery of the batch was not staged.
     """
     rows = transaction.execute(
-        "SELECT delivery_id, feed, replay_of, delivered_count AS delivered, status "
-        "FROM raw.deliveries WHERE batch_id = :b AND status IN ('landed', 'staged') ORDER BY 1",
+        "SELECT delivery.status, delivery_id, feed, replay_of, delivered_count AS delivered, "
+        "coalesce(bad.count, 0) AS quarantined FROM raw.deliveries AS delivery "
+        "LEFT JOIN (SELECT delivery_id, count(*) FROM staging.rejects WHERE batch_id = :b "
+        "GROUP BY 1) AS bad USING (delivery_id) "
+        "WHERE delivery.batch_id = :b AND delivery.status IN ('landed', 'staged') ORDER BY 2",
         b=batch_id,
     )
     for row in rows:
@@ -116,48 +138,49 @@ def staged_row_counts(transaction: Transaction, batch_id: int) -> dict[int, RowC
                 f"Delivery {row.delivery_id} of batch {batch_id} is landed but not staged. "
                 "Stage the batch first; `retention ingest` with the same files does all steps."
             )
+    names = ("delivery_id", "feed", "replay_of", "delivered", "quarantined")
     return {
-        row.delivery_id: RowCounts(
-            delivery_id=row.delivery_id,
-            feed=row.feed,
-            replay_of=row.replay_of,
-            delivered=row.delivered,
-        )
-        for row in rows
+        row.delivery_id: RowCounts(**{name: row._mapping[name] for name in names}) for row in rows
     }
 
 
-def count_rejects(
-    transaction: Transaction, batch_id: int, row_counts: Mapping[int, RowCounts]
-) -> None:
-    """Count the rows that staging rejected."""
-    for delivery_id, count in transaction.execute(
-        "SELECT delivery_id, count(*) FROM staging.rejects WHERE batch_id = :b GROUP BY 1",
-        b=batch_id,
-    ):
-        if delivery_id in row_counts:
-            row_counts[delivery_id].quarantined = count
-
-
 def count_staged(
-    transaction: Transaction, name: str, batch_id: int, row_counts: Mapping[int, RowCounts]
-) -> list[int] | None:
-    """Count the rows of `staging.<name>`; returns the deliveries that brought them directly.
+    transaction: Transaction, batch_id: int, row_counts: Mapping[int, RowCounts]
+) -> dict[str, list[int]]:
+    """Count the staged rows of each delivery.
 
     Returns
     -------
-    list of int or None
-        Empty where all rows are derived, `None` where the batch has no row in the table.
+    dict of str to list of int
+        The tables with rows of the batch, each with the deliveries that brought them directly:
+        empty where all rows are derived.
+
+    Raises
+    ------
+    WarehouseError
+        A delivery lacks rows: `staging` is scratch and is emptied when the database crashes.
     """
-    rows = transaction.execute(
-        f"SELECT delivery_id, count(*) FILTER (WHERE NOT is_derived) FROM staging.{name} "
-        "WHERE batch_id = :b GROUP BY 1 ORDER BY 1",
-        b=batch_id,
-    )
-    counts = {row[0]: row[1] for row in rows if row[0] in row_counts}
-    for delivery_id, count in counts.items():
-        row_counts[delivery_id].staged += count
-    return [delivery_id for delivery_id, count in counts.items() if count] if rows else None
+    deliveries_by_table: dict[str, list[int]] = {}
+    for name in tables.CANONICAL:
+        rows = transaction.execute(
+            f"SELECT delivery_id, count(*) FILTER (WHERE NOT is_derived) FROM staging.{name} "
+            "WHERE batch_id = :b GROUP BY 1 ORDER BY 1",
+            b=batch_id,
+        )
+        counts = {row[0]: row[1] for row in rows if row[0] in row_counts}
+        for delivery_id, count in counts.items():
+            row_counts[delivery_id].staged += count
+        if rows:
+            deliveries_by_table[name] = [one for one, count in counts.items() if count]
+    for one in row_counts.values():
+        if (present := one.staged + one.quarantined) != one.delivered:
+            raise WarehouseError(
+                f"Delivery {one.delivery_id} of batch {batch_id} was staged with "
+                f"{one.delivered:,} rows but {present:,} are there now: the database was "
+                "restarted after a crash, which empties staging. Nothing was recorded. "
+                "Deliver the same files again; they are staged anew."
+            )
+    return deliveries_by_table
 
 
 def delete_quarantined(transaction: Transaction, batch_id: int) -> None:
@@ -209,31 +232,25 @@ def clear_staging(transaction: Transaction, batch_id: int, staged_in: Iterable[s
         transaction.change(f"DELETE FROM staging.{name} WHERE batch_id = :b", b=batch_id)
 
 
-def summarize(transaction: Transaction, batch_id: int) -> Summary:
-    """The totals of a curated batch."""
-    counts = transaction.execute(
-        "SELECT CAST(coalesce(sum(delivered_count), 0) AS bigint) AS delivered, "
-        "CAST(coalesce(sum(accepted_count), 0) AS bigint) AS accepted, "
-        "CAST(coalesce(sum(quarantined_count), 0) AS bigint) AS quarantined, "
-        "CAST(coalesce(sum(duplicate_count), 0) AS bigint) AS duplicates, "
-        "CAST(coalesce(sum(corrected_count), 0) AS bigint) AS corrected "
-        "FROM raw.deliveries WHERE batch_id = :b AND status = 'accepted'",
-        b=batch_id,
-    )[0]
-    reasons = transaction.execute(
+def quarantined_reasons(transaction: Transaction, batch_id: int) -> dict[str, int]:
+    """How many rows of a curated batch are in quarantine for which reason, most first."""
+    rows = transaction.execute(
         "SELECT bad.reason_code, count(*) FROM quarantine.rows AS bad "
-        "JOIN raw.deliveries AS delivery USING (delivery_id) WHERE delivery.batch_id = :b GROUP BY 1 ORDER BY 2 DESC, 1",
+        "JOIN raw.deliveries AS delivery USING (delivery_id) "
+        "WHERE delivery.batch_id = :b GROUP BY 1 ORDER BY 2 DESC, 1",
         b=batch_id,
     )
-    recorded = transaction.execute(
-        "SELECT 1 FROM ops.receipts WHERE door = 'curate' "
-        "AND details ->> 'batch_id' = CAST(:b AS text)",
-        b=batch_id,
-    )
-    return Summary(
-        **counts._mapping,
-        reasons={row[0]: row[1] for row in reasons},
-        is_recorded=bool(recorded),
+    return {row[0]: row[1] for row in rows}
+
+
+def has_curate_receipt(transaction: Transaction, batch_id: int) -> bool:
+    """Whether the receipt of curating the batch is stored."""
+    return bool(
+        transaction.execute(
+            "SELECT 1 FROM ops.receipts WHERE door = 'curate' "
+            "AND details ->> 'batch_id' = CAST(:b AS text)",
+            b=batch_id,
+        )
     )
 
 
@@ -250,10 +267,22 @@ def stored_row_counts(transaction: Transaction, batch_id: int) -> list[RowCounts
     return [RowCounts(**row._mapping) for row in rows]
 
 
-def mark_checked(transaction: Transaction, batch_id: int) -> None:
-    """Let the batch pass to `curate`."""
+def set_status(
+    transaction: Transaction,
+    batch_id: int,
+    status: str,
+    *,
+    reason: str | None = None,
+    closed_at: datetime | None = None,
+) -> None:
+    """Set the status of the batch, its reason, and when it was closed."""
     transaction.change(
-        "UPDATE raw.batches SET status = 'checked', reason = NULL WHERE batch_id = :b", b=batch_id
+        "UPDATE raw.batches SET status = :status, reason = :reason, closed_at = :closed_at "
+        "WHERE batch_id = :b",
+        b=batch_id,
+        status=status,
+        reason=reason,
+        closed_at=closed_at,
     )
 
 
@@ -276,19 +305,4 @@ def mark_curated(
             corrected=counts.corrected,
             now=now,
         )
-    transaction.change(
-        "UPDATE raw.batches SET status = 'curated', closed_at = :now WHERE batch_id = :b",
-        b=batch_id,
-        now=now,
-    )
-
-
-def mark_held(transaction: Transaction, batch_id: int, reason: str, now: datetime) -> None:
-    """Close the batch as held, with the reason."""
-    transaction.change(
-        "UPDATE raw.batches SET status = 'held', reason = :reason, closed_at = :now "
-        "WHERE batch_id = :b",
-        b=batch_id,
-        reason=reason,
-        now=now,
-    )
+    set_status(transaction, batch_id, "curated", closed_at=now)

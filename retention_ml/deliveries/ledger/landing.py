@@ -1,10 +1,11 @@
 """New files and batches: what `land` reads from the ledger and enters in it."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
+from retention_ml import clock
 from retention_ml.deliveries.arrivals import lookup_feed
 from retention_ml.deliveries.sources import Source
 from retention_ml.warehouse import Transaction
@@ -19,16 +20,28 @@ class FileEntry:
     status: str
     file_sha256: str = ""
     size_bytes: int = 0
-    columns: tuple[str, ...] = ()
+    columns_found: str | None = None
     reason_code: str | None = None
     reason: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a call enters: the files, and the batch they go to (the unfinished ones, or a new one).
+
+    `status` and `reason` are those of a new batch; `landed` means that there is work to do.
+    """
+
+    status: str
+    reason: str | None
+    unfinished: tuple[int, ...]
+    repeated_count: int
+    entries: tuple[FileEntry, ...]
+
+
 def lock_source(transaction: Transaction, source: str) -> None:
     """Let one transaction at a time land or replay files of a source."""
-    transaction.execute(
-        "SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))", key=f"land {source}"
-    )
+    transaction.lock(f"land {source}")
 
 
 def lock_open_batches(transaction: Transaction, source: str, digests: Sequence[str]) -> None:
@@ -63,76 +76,74 @@ def insert_batch(
     *,
     source: str,
     is_history: bool,
-    status: str,
-    reason: str | None,
     run_id: str,
     now: datetime,
+    status: str = "landed",
+    reason: str | None = None,
 ) -> int:
     """Enter a batch; one that has nothing to do (any status but `landed`) is closed at once."""
-    rows = transaction.execute(
-        "INSERT INTO raw.batches (source, is_history, status, reason, run_id, created_at, "
-        "closed_at) VALUES (:source, :history, :status, :reason, :run_id, :now, :closed) "
-        "RETURNING batch_id",
-        source=source,
-        history=is_history,
-        status=status,
-        reason=reason,
-        run_id=run_id,
-        now=now,
-        closed=None if status == "landed" else now,
+    row = transaction.insert_row(
+        "raw.batches",
+        {
+            "source": source,
+            "is_history": is_history,
+            "status": status,
+            "reason": reason,
+            "run_id": run_id,
+            "created_at": now,
+            "closed_at": None if status == "landed" else now,
+        },
+        returning="batch_id",
     )
-    return int(rows[0][0])
+    assert row is not None
+    return int(row[0])
 
 
-def insert_files(
-    transaction: Transaction,
-    entries: Iterable[FileEntry],
-    *,
-    batch_id: int,
-    source: Source,
-    is_history: bool,
-    now: datetime,
-) -> None:
-    """Enter files as deliveries of a batch."""
-    for entry in entries:
-        transaction.execute(
-            "INSERT INTO raw.deliveries (batch_id, source, feed, file_name, file_sha256, "
-            "size_bytes, mapping_sha256, columns_found, is_history, status, reason_code, reason, "
-            "landed_at) VALUES (:batch, :source, :feed, :name, :sha256, :size, :mapping, "
-            ":columns, :history, :status, :code, :reason, :now)",
-            batch=batch_id,
+def enter(
+    transaction: Transaction, plan: Plan, *, source: Source, is_history: bool, run_id: str
+) -> int:
+    """Enter the files of a plan as deliveries of one batch; returns the batch."""
+    now = clock.now()
+    if plan.unfinished:
+        batch_id = _reopen_batches(transaction, plan.unfinished, is_history)
+    else:
+        batch_id = insert_batch(
+            transaction,
             source=source.name,
-            feed=entry.feed,
-            name=entry.file_name,
-            sha256=entry.file_sha256,
-            size=entry.size_bytes,
-            mapping=source.mapping_sha256,
-            columns=json.dumps(entry.columns) if entry.columns else None,
-            history=is_history,
-            status=entry.status,
-            code=entry.reason_code,
-            reason=entry.reason,
+            is_history=is_history,
+            status=plan.status,
+            reason=plan.reason,
+            run_id=run_id,
             now=now,
         )
+    for entry in plan.entries:
+        transaction.insert_row(
+            "raw.deliveries",
+            {
+                **asdict(entry),
+                "batch_id": batch_id,
+                "source": source.name,
+                "mapping_sha256": source.mapping_sha256,
+                "is_history": is_history,
+                "landed_at": now,
+            },
+        )
+    return batch_id
 
 
-def reopen_batches(transaction: Transaction, batch_ids: Sequence[int], is_history: bool) -> int:
+def _reopen_batches(transaction: Transaction, batch_ids: Sequence[int], is_history: bool) -> int:
     """Merge unfinished batches into the oldest and open it again; returns its id.
 
     `is_history` is that of the newest call.
     """
     oldest = batch_ids[0]
     transaction.execute(
-        "UPDATE raw.deliveries SET batch_id = :oldest, is_history = :history, "
+        "UPDATE raw.deliveries SET batch_id = :oldest, is_history = CASE "
+        "WHEN status IN ('landed', 'staged', 'held') THEN :history ELSE is_history END, "
         "status = CASE status WHEN 'held' THEN 'landed' ELSE status END "
-        "WHERE batch_id = ANY(:ids) AND status IN ('landed', 'staged', 'held')",
+        "WHERE batch_id = ANY(:ids)",
         oldest=oldest,
         history=is_history,
-        ids=list(batch_ids),
-    )
-    transaction.execute(
-        "UPDATE raw.deliveries SET batch_id = :oldest WHERE batch_id = ANY(:ids)",
-        oldest=oldest,
         ids=list(batch_ids),
     )
     transaction.execute(

@@ -1,18 +1,15 @@
 """A batch that is held back: every delivered row goes to quarantine, as it was delivered."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
-
-import pyarrow as pa
 
 from retention_ml import tables
 from retention_ml.deliveries.archive import path_of
 from retention_ml.deliveries.ledger import batches
-from retention_ml.deliveries.ledger.row_counts import RowCounts
-from retention_ml.deliveries.ledger.staging import as_text
-from retention_ml.deliveries.readers.chunks import LINE_NUMBER
+from retention_ml.deliveries.ledger.batches import RowCounts
+from retention_ml.deliveries.ledger.staging import copy_rejects
+from retention_ml.deliveries.readers.chunks import LINE_NUMBER, Reject
 from retention_ml.deliveries.readers.readers import open_file
 from retention_ml.deliveries.reasons import Reason
 from retention_ml.deliveries.sources import Feed, Source
@@ -53,20 +50,32 @@ def quarantine_batch(
         reason=reason,
         now=now,
     )
-    batches.quarantine_rejects(transaction, batch_id, now)
-    for counts in row_counts.values():
+    digests = dict(
+        transaction.execute(
+            "SELECT delivery_id, file_sha256 FROM raw.deliveries WHERE batch_id = :b", b=batch_id
+        )
+    )
+    rejected = {
+        (delivery_id, line)
+        for delivery_id, line in transaction.execute(
+            "SELECT delivery_id, line_number FROM staging.rejects WHERE batch_id = :b", b=batch_id
+        )
+    }
+    for delivery_id, counts in row_counts.items():
         if counts.replay_of is not None or counts.delivered == 0:
             continue
-        file_sha256 = _sha256(transaction, counts.delivery_id)
-        rejected = _rejected_lines(transaction, counts.delivery_id)
-        rows = _accepted_rows(path_of(home, file_sha256), source.feeds[counts.feed], rejected)
-        count = _quarantine(transaction, source.name, counts, file_sha256, rows, now)
+        count = 0
+        path = path_of(home, digests[delivery_id])
+        for rejects in _accepted_rows(path, source.feeds[counts.feed], delivery_id, rejected):
+            copy_rejects(transaction, batch_id, rejects)
+            count += len(rejects)
         if count + counts.quarantined != counts.delivered:
             raise AccountingError(
                 f"Delivery {counts.delivery_id} has {counts.delivered:,} rows, but "
                 f"{count + counts.quarantined:,} were found when it was read again to be held. "
                 "Nothing was recorded. Please report this as a defect."
             )
+    batches.quarantine_rejects(transaction, batch_id, now)
     transaction.change(
         "UPDATE raw.deliveries SET status = 'held', reason_code = :code, reason = :reason, "
         "quarantined_count = delivered_count, loaded_at = :now "
@@ -76,63 +85,20 @@ def quarantine_batch(
         reason=reason,
         now=now,
     )
-    batches.mark_held(transaction, batch_id, reason, now)
+    batches.set_status(transaction, batch_id, "held", reason=reason, closed_at=now)
     batches.clear_staging(transaction, batch_id, tables.CANONICAL)
 
 
-def _sha256(transaction: Transaction, delivery_id: int) -> str:
-    return str(
-        transaction.execute(
-            "SELECT file_sha256 FROM raw.deliveries WHERE delivery_id = :d", d=delivery_id
-        )[0][0]
-    )
-
-
-def _rejected_lines(transaction: Transaction, delivery_id: int) -> set[int]:
-    return {
-        row[0]
-        for row in transaction.execute(
-            "SELECT line_number FROM staging.rejects WHERE delivery_id = :d", d=delivery_id
-        )
-    }
-
-
-def _accepted_rows(path: Path, feed: Feed, rejected: set[int]) -> Iterator[tuple[int, bytes]]:
-    """Line number and bytes of the rows that were not rejected."""
+def _accepted_rows(
+    path: Path, feed: Feed, delivery_id: int, rejected: Set[tuple[int, int]]
+) -> Iterator[list[tuple[int, Reject]]]:
+    """The rows of a delivery that staging did not reject, as rejects of a held batch."""
     for chunk in open_file(path, feed).chunks:
         lines = chunk.rows[LINE_NUMBER].to_pylist()
-        places = [place for place, line in enumerate(lines) if line not in rejected]
+        places = [place for place, line in enumerate(lines) if (delivery_id, line) not in rejected]
         for begin in range(0, len(places), _ROWS_AT_ONCE):
             part = places[begin : begin + _ROWS_AT_ONCE]
-            yield from zip([lines[place] for place in part], chunk.raw(part), strict=True)
-
-
-def _quarantine(
-    transaction: Transaction,
-    source: str,
-    counts: RowCounts,
-    file_sha256: str,
-    rows: Iterator[tuple[int, bytes]],
-    now: datetime,
-) -> int:
-    count = 0
-    while part := list(islice(rows, _ROWS_AT_ONCE)):
-        texts = [as_text(raw) for _, raw in part]
-        n = len(part)
-        count += transaction.copy(
-            "quarantine.rows",
-            pa.table(
-                {
-                    "delivery_id": pa.array([counts.delivery_id] * n, pa.int64()),
-                    "line_number": pa.array([line for line, _ in part], pa.int64()),
-                    "source": pa.array([source] * n),
-                    "feed": pa.array([counts.feed] * n),
-                    "file_sha256": pa.array([file_sha256] * n),
-                    "raw_text": pa.array([text for text, _ in texts]),
-                    "raw_bytes": pa.array([raw for _, raw in texts], pa.binary()),
-                    "reason_code": pa.array([BATCH_HELD] * n),
-                    "quarantined_at": pa.array([now] * n, pa.timestamp("us", tz="UTC")),
-                }
-            ),
-        )
-    return count
+            yield [
+                (delivery_id, Reject(lines[place], raw, BATCH_HELD))
+                for place, raw in zip(part, chunk.raw(part), strict=True)
+            ]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from retention_ml import clock
+from retention_ml.deliveries.ledger.landing import insert_batch
 from retention_ml.warehouse import Transaction
 
 _WAITING = "replayed_in IS NULL AND (CAST(:reason AS text) IS NULL OR reason_code = :reason)"
@@ -61,15 +62,9 @@ def insert_replay(
         "SELECT bool_and(is_history) FROM raw.deliveries WHERE delivery_id = ANY(:ids)",
         ids=deliveries,
     )
-    rows = transaction.execute(
-        "INSERT INTO raw.batches (source, is_history, status, run_id, created_at) "
-        "VALUES (:source, :history, 'landed', :run, :now) RETURNING batch_id",
-        source=source,
-        history=histories[0][0],
-        run=run_id,
-        now=now,
+    batch_id = insert_batch(
+        transaction, source=source, is_history=histories[0][0], run_id=run_id, now=now
     )
-    batch_id = int(rows[0][0])
     transaction.change(
         "INSERT INTO raw.deliveries (batch_id, source, feed, file_name, file_sha256, size_bytes, "
         "mapping_sha256, columns_found, is_history, replay_of, status, reason_code, landed_at) "

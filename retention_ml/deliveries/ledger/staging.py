@@ -5,8 +5,8 @@ What `stage` reads from the ledger and writes to it.
 
 import json
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 
 import pyarrow as pa
@@ -14,7 +14,7 @@ import pyarrow as pa
 from retention_ml.deliveries.arrivals import is_lookup
 from retention_ml.deliveries.casting import keys
 from retention_ml.deliveries.casting.casts import DELIVERY
-from retention_ml.deliveries.ledger.batches import Batch, find_batch
+from retention_ml.deliveries.ledger.batches import Batch, find_batch, set_status
 from retention_ml.deliveries.readers.chunks import Reject
 from retention_ml.deliveries.sources import Source
 from retention_ml.errors import FileRefused, UsageError
@@ -31,13 +31,22 @@ class Delivery:
     file_sha256: str
     replay_of: int | None
     reason_code: str | None
-    columns: tuple[str, ...]
+    columns_found: str | None
     landed_at: datetime
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns of its file in file order."""
+        return list(json.loads(self.columns_found or "[]"))
 
 
 @dataclass(slots=True)
 class StagingCounts:
-    """What staging counted, by delivery, reason or table; the parts that derived rows are made of."""
+    """What staging counted, by delivery, reason or table.
+
+    `derived_parts` are what derived rows are made of; `refused` are the errors of the files that
+    cannot be read, by delivery, `without_rows` a sentence for each file without rows.
+    """
 
     delivered: Counter[int] = field(default_factory=Counter)
     quarantined: Counter[int] = field(default_factory=Counter)
@@ -45,6 +54,9 @@ class StagingCounts:
     staged: Counter[str] = field(default_factory=Counter)
     derived: Counter[str] = field(default_factory=Counter)
     derived_parts: dict[str, list[pa.Table]] = field(default_factory=dict)
+    files: int = 0
+    refused: Mapping[int, FileRefused] = field(default_factory=dict)
+    without_rows: Sequence[str] = ()
 
 
 def lock_unheld_batch(transaction: Transaction, batch_id: int) -> Batch:
@@ -65,15 +77,12 @@ def lock_unheld_batch(transaction: Transaction, batch_id: int) -> Batch:
 
 def open_deliveries(transaction: Transaction, batch_id: int) -> list[Delivery]:
     """The deliveries of a batch that are to be read."""
-    return [
-        Delivery(i, feed, name, sha256, replay_of, code, tuple(json.loads(columns or "[]")), landed)
-        for i, feed, name, sha256, replay_of, code, columns, landed in transaction.execute(
-            "SELECT delivery_id, feed, file_name, file_sha256, replay_of, reason_code, columns_found, "
-            "landed_at FROM raw.deliveries WHERE batch_id = :b AND status IN ('landed', 'staged') "
-            "ORDER BY delivery_id",
-            b=batch_id,
-        )
-    ]
+    rows = transaction.execute(
+        f"SELECT {', '.join(field.name for field in fields(Delivery))} FROM raw.deliveries "
+        "WHERE batch_id = :b AND status IN ('landed', 'staged') ORDER BY delivery_id",
+        b=batch_id,
+    )
+    return [Delivery(*row) for row in rows]
 
 
 def quarantined_rows(transaction: Transaction, delivery: Delivery) -> list[tuple[int, bytes]]:
@@ -91,15 +100,10 @@ def quarantined_rows(transaction: Transaction, delivery: Delivery) -> list[tuple
 
 
 def copy_rejects(
-    transaction: Transaction,
-    batch_id: int,
-    rejects: Sequence[tuple[int, Reject]],
-    counts: StagingCounts,
+    transaction: Transaction, batch_id: int, rejects: Sequence[tuple[int, Reject]]
 ) -> None:
-    """Write rejects into `staging.rejects` and count them."""
-    if not rejects:
-        return
-    texts = [as_text(reject.raw) for _, reject in rejects]
+    """Write rejects into `staging.rejects`."""
+    texts = [_as_text(reject.raw) for _, reject in rejects]
     transaction.copy(
         "staging.rejects",
         pa.table(
@@ -113,18 +117,16 @@ def copy_rejects(
             }
         ),
     )
-    counts.quarantined.update(delivery for delivery, _ in rejects)
-    counts.reasons.update(str(reject.reason) for _, reject in rejects)
 
 
-def as_text(raw: bytes) -> tuple[str, bytes | None]:
+def _as_text(raw: bytes) -> tuple[str, bytes | None]:
     """A row as text, and its bytes where the text does not hold them exactly."""
     text = raw.decode("utf-8", "replace").replace("\0", "\ufffd")
     return text, None if text.encode() == raw else raw
 
 
 def first_occurrences(
-    transaction: Transaction, accepted: pa.Table, replay_of: dict[int, int | None]
+    transaction: Transaction, replay_of: dict[int, int | None], accepted: pa.Table
 ) -> pa.Table:
     """The replayed rows, each with the number of equal rows of its file that are curated already."""
     curated = {
@@ -144,13 +146,8 @@ def first_occurrences(
             orders=sorted(set(accepted["order_id"].to_pylist())),
         )
     }
-    rows = zip(
-        accepted[DELIVERY].to_pylist(),
-        accepted["order_id"].to_pylist(),
-        accepted["product_id"].to_pylist(),
-        strict=True,
-    )
-    first = pa.array([curated.get(row, 0) for row in rows], pa.int64())
+    columns = (accepted[name].to_pylist() for name in (DELIVERY, "order_id", "product_id"))
+    first = pa.array([curated.get(row, 0) for row in zip(*columns, strict=True)], pa.int64())
     return accepted.append_column(keys.FIRST_OCCURRENCE, first)
 
 
@@ -160,7 +157,6 @@ def record_staged(
     batch_id: int,
     readable: Sequence[Delivery],
     counts: StagingCounts,
-    refused: dict[int, FileRefused],
 ) -> None:
     """Enter the counts; a batch none of whose files can be read is held."""
     for delivery in readable:
@@ -172,7 +168,7 @@ def record_staged(
             mapping=source.mapping_sha256,
             d=delivery.delivery_id,
         )
-    for delivery_id, error in refused.items():
+    for delivery_id, error in counts.refused.items():
         transaction.change(
             "UPDATE raw.deliveries SET status = 'refused', reason_code = :code, reason = :reason "
             "WHERE delivery_id = :d",
@@ -180,10 +176,6 @@ def record_staged(
             reason=str(error),
             d=delivery_id,
         )
-    is_held = bool(refused) and all(is_lookup(delivery.feed) for delivery in readable)
-    transaction.change(
-        "UPDATE raw.batches SET status = :status, reason = :reason WHERE batch_id = :b",
-        status="held" if is_held else "staged",
-        reason="no file of the batch can be read" if is_held else None,
-        b=batch_id,
-    )
+    is_held = bool(counts.refused) and all(is_lookup(delivery.feed) for delivery in readable)
+    reason = "no file of the batch can be read" if is_held else None
+    set_status(transaction, batch_id, "held" if is_held else "staged", reason=reason)

@@ -5,24 +5,18 @@ is a `Reject` already here.
 """
 
 import codecs
-import gzip
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import BinaryIO
 
 import pyarrow as pa
 
-from retention_ml.deliveries import archive
 from retention_ml.deliveries.sources import Feed
 from retention_ml.errors import FileRefused
 
 LINE_NUMBER = "__line_number"
 CHUNK_ROWS = 250_000
 COLUMNS_MAX = 5_000
-_PIECE = 1 << 20
 _SNIFFED_BYTES = 4_096
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -58,27 +52,6 @@ class OpenedFile:
     unread: tuple[str, ...] = field(default=())
 
 
-def pieces(path: Path, name: str) -> Iterator[bytes]:
-    """The bytes of a file, decompressed where it is gzip.
-
-    Raises
-    ------
-    FileRefused
-        If a gzip file is cut off or damaged.
-    """
-    try:
-        with path.open("rb") as plain:
-            is_gzip = plain.read(2) == b"\x1f\x8b"
-            plain.seek(0)
-            stream: BinaryIO = gzip.GzipFile(fileobj=plain) if is_gzip else plain  # type: ignore[assignment]
-            while piece := stream.read(_PIECE):
-                yield piece
-    except EOFError as error:
-        raise archive.cut_off(name, path.stat().st_size) from error
-    except (zlib.error, gzip.BadGzipFile) as error:
-        raise archive.damaged(name, error) from error
-
-
 def wanted_columns(feed: Feed, columns: Sequence[str]) -> list[str]:
     """Those columns of a file that its feed reads."""
     present = set(columns)
@@ -101,7 +74,12 @@ def check_header(columns: Sequence[str], feed: Feed, name: str) -> tuple[str, ..
             "bad_header",
         )
     present, read = set(columns), set(feed.source_columns)
-    needed = [column for column in feed.required_columns if not _from_lookup(feed, column)]
+    # The columns that the lookup brings may be missing; the one it is joined on may not.
+    needed = [
+        column
+        for column in feed.required_columns
+        if feed.lookup is None or column == feed.lookup.on
+    ]
     if needed and columns and not present & read:
         # These may be the values of a first row, so the message shows none of them.
         raise FileRefused(
@@ -125,11 +103,6 @@ def check_header(columns: Sequence[str], feed: Feed, name: str) -> tuple[str, ..
             "missing_column",
         )
     return tuple(column for column in columns if column not in read)
-
-
-def _from_lookup(feed: Feed, column: str) -> bool:
-    """Whether a column may come from the lookup file instead."""
-    return feed.lookup is not None and column != feed.lookup.on
 
 
 def list_names(names: Sequence[str]) -> str:

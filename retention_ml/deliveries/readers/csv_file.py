@@ -2,34 +2,27 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
-from retention_ml.deliveries.readers import csv_reader
-from retention_ml.deliveries.readers.chunks import (
-    LINE_NUMBER,
-    Chunk,
-    OpenedFile,
-    Reject,
-    check_header,
-    list_names,
-    pieces,
-    require_text,
-    wanted_columns,
-)
+from retention_ml.deliveries import archive
+from retention_ml.deliveries.readers import chunks, csv_reader
 from retention_ml.deliveries.readers.dialect import Dialect
 from retention_ml.deliveries.reasons import Reason
 from retention_ml.deliveries.sources import Feed
 from retention_ml.errors import FileRefused
 
 
-def open_csv(path: Path, feed: Feed, name: str) -> OpenedFile:
+def open_csv(path: Path, feed: Feed, name: str) -> chunks.OpenedFile:
     """The rows of a delimited text file; see `readers.open_file`."""
     dialect = Dialect(feed.encoding, feed.delimiter)
-    blocks = csv_reader.blocks(pieces(path, name))
+    blocks = csv_reader.blocks(archive.pieces(path, name))
     first = next(blocks)
-    require_text(first, feed, name)
+    chunks.require_text(first, feed, name)
     terminator = 10 if b"\n" in first or b"\r" not in first else 13
     body, line = first, 1
     for _ in range(feed.skip_lines):
@@ -41,10 +34,10 @@ def open_csv(path: Path, feed: Feed, name: str) -> OpenedFile:
         columns = _header_of(top.removesuffix(b"\r"), dialect, name)
         line += 1
         _check_delimiter(columns, feed, name)
-    unread = check_header(columns, feed, name)
-    wanted = wanted_columns(feed, columns)
+    unread = chunks.check_header(columns, feed, name)
+    wanted = chunks.wanted_columns(feed, columns)
 
-    def chunks() -> Iterator[Chunk]:
+    def read_chunks() -> Iterator[chunks.Chunk]:
         rest, number, upcoming = body, line, next(blocks, None)
         while True:
             is_last = upcoming is None
@@ -53,24 +46,19 @@ def open_csv(path: Path, feed: Feed, name: str) -> OpenedFile:
                 first_line=number, terminator=terminator, is_last=is_last,
             )  # fmt: skip
             number += parsed.lines
-            yield _chunk(parsed, rest)
+            rows = pa.table(
+                {**parsed.columns, chunks.LINE_NUMBER: pa.array(parsed.numbers, pa.int64())}
+            )
+            yield chunks.Chunk(rows, partial(_raw, rest, parsed.spans), parsed.rejects)
             if upcoming is None:
                 return
             rest, upcoming = rest[parsed.consumed :] + upcoming, next(blocks, None)
 
-    return OpenedFile(tuple(columns), chunks(), unread)
+    return chunks.OpenedFile(tuple(columns), read_chunks(), unread)
 
 
-def _chunk(parsed: csv_reader.ParsedBlock, data: bytes) -> Chunk:
-    """The rows and rejects of a block."""
-    spans = parsed.spans
-    rows = pa.table({**parsed.columns, LINE_NUMBER: pa.array(parsed.numbers, pa.int64())})
-    rejects = [Reject(number, raw, reason) for number, raw, reason in parsed.rejects]
-    return Chunk(
-        rows,
-        lambda indexes: [data[begin:end] for begin, end in spans[list(indexes)].tolist()],
-        rejects,
-    )
+def _raw(data: bytes, spans: npt.NDArray[np.int64], indexes: Sequence[int]) -> list[bytes]:
+    return [data[begin:end] for begin, end in spans[list(indexes)].tolist()]
 
 
 def _header_of(top: bytes, dialect: Dialect, name: str) -> list[str]:
@@ -99,7 +87,7 @@ def _check_delimiter(columns: Sequence[str], feed: Feed, name: str) -> None:
     if others[best]:
         raise FileRefused(
             f"The header of {name} is one field when split at {feed.delimiter!r} and "
-            f"{others[best] + 1} when split at {best!r}. Expected {list_names(feed.required_columns)}. "
+            f"{others[best] + 1} when split at {best!r}. Expected {chunks.list_names(feed.required_columns)}. "
             f"Set delimiter = {json.dumps(best)} in the source, or deliver the file with {feed.delimiter!r}.",
             "wrong_delimiter",
         )

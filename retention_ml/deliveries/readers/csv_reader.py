@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
+from retention_ml.deliveries.readers.chunks import Reject
 from retention_ml.deliveries.readers.dialect import FIELD_CHARACTERS_MAX, Dialect
 from retention_ml.deliveries.reasons import Reason
 from retention_ml.errors import FileRefused
@@ -22,43 +23,36 @@ LINE_BYTES_MAX = 64 << 20
 LOOK_AHEAD_LINES, LOOK_AHEAD_BYTES = 50, 64 << 10
 BLOCK_BYTES = 24 << 20
 
+_Row = tuple[int, tuple[int, int], list[str]]
+
 
 @dataclass(frozen=True, slots=True)
 class ParsedBlock:
     """What became of a block: rows as text columns, and the lines that are no rows.
 
-    `numbers` and `spans` (first byte, end) describe each row; a reject is its line number,
-    its bytes and the reason. `consumed` bytes and `lines` were used up; the rest belongs to
-    the next block.
+    `numbers` and `spans` (first byte, end) describe each row. `consumed` bytes and `lines`
+    were used up; the rest belongs to the next block.
     """
 
     columns: dict[str, pa.ChunkedArray]
     numbers: npt.NDArray[np.int64]
     spans: npt.NDArray[np.int64]
-    rejects: list[tuple[int, bytes, Reason]]
+    rejects: list[Reject]
     consumed: int
     lines: int
 
 
 def blocks(stream: Iterator[bytes]) -> Iterator[bytes]:
-    """The bytes in large pieces, without a byte order mark."""
+    """The bytes in large pieces, at least one, without a byte order mark."""
     parts: list[bytes] = []
-    size, first = 0, True
+    mark = codecs.BOM_UTF8
     for piece in stream:
         parts.append(piece)
-        size += len(piece)
-        if size >= BLOCK_BYTES:
-            joined = b"".join(parts)
-            yield joined.removeprefix(codecs.BOM_UTF8) if first else joined
-            parts, size, first = [], 0, False
-    if parts or first:
-        joined = b"".join(parts)
-        yield joined.removeprefix(codecs.BOM_UTF8) if first else joined
-
-
-def line_ends(data: bytes, terminator: int) -> npt.NDArray[np.int64]:
-    """Where the lines of a block end: positions of the terminator byte."""
-    return np.flatnonzero(np.frombuffer(data, np.uint8) == terminator).astype(np.int64)
+        if sum(map(len, parts)) >= BLOCK_BYTES:
+            yield b"".join(parts).removeprefix(mark)
+            parts, mark = [], b""
+    if parts or mark:
+        yield b"".join(parts).removeprefix(mark)
 
 
 def parse_block(
@@ -91,7 +85,7 @@ def parse_block(
     FileRefused
         If a line is longer than 64 MiB.
     """
-    ends = line_ends(data, terminator)
+    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == terminator).astype(np.int64)
     if is_last and data and (len(ends) == 0 or ends[-1] != len(data) - 1):
         ends = np.append(ends, len(data))
     if len(data) > LINE_BYTES_MAX and (
@@ -103,19 +97,12 @@ def parse_block(
             "Expected one row a line; check the line ends of the file and deliver it again.",
             "line_too_long",
         )
-    starts = np.concatenate([[0], ends[:-1] + 1]) if len(ends) else ends
-    octets = np.frombuffer(data, np.uint8)
-    stops = ends.copy()
-    if terminator == 10 and len(ends):
-        stops -= (stops > starts) & (octets[np.maximum(stops - 1, 0)] == 13)
-    simple = _simple_lines(octets, starts, stops, ends, dialect, len(header))
-    rows, rejects, used = _other_lines(
-        data, starts, stops, simple, dialect, len(header), first_line, is_last
-    )
-    simple[used:] = False
-    columns = _split(data, octets, starts, ends, simple, dialect, header, wanted)
-    numbers = np.flatnonzero(simple) + first_line
-    spans = np.column_stack([starts[simple], stops[simple]])
+    lines = _Lines(data, ends, dialect, len(header), terminator)
+    rows, rejects, used = lines.parse_others(first_line, is_last)
+    lines.simple[used:] = False
+    columns = lines.split_simple(header, wanted)
+    numbers = np.flatnonzero(lines.simple) + first_line
+    spans = np.column_stack([lines.starts[lines.simple], lines.stops[lines.simple]])
     if rows:
         index = {name: i for i, name in enumerate(header)}
         for name in wanted:
@@ -127,154 +114,146 @@ def parse_block(
     return ParsedBlock(columns, numbers, spans, rejects, min(consumed, len(data)), used)
 
 
-def _simple_lines(
-    octets: npt.NDArray[np.uint8],
-    starts: npt.NDArray[np.int64],
-    stops: npt.NDArray[np.int64],
-    ends: npt.NDArray[np.int64],
-    dialect: Dialect,
-    field_count: int,
-) -> npt.NDArray[np.bool_]:
-    """Which lines need no csv rules: no quote, no odd byte, and as many fields as the header."""
-    simple = (stops > starts) & (stops - starts <= FIELD_CHARACTERS_MAX)
-    if not len(ends):
-        return simple
-    delimiters = np.flatnonzero(octets[: ends[-1]] == ord(dialect.delimiter))
-    simple &= np.diff(np.searchsorted(delimiters, ends), prepend=0) == field_count - 1
-    odd = (octets == 34) | (octets == 0)
-    if (
-        dialect.encoding not in ("utf-8", "ascii")
-        or dialect.decode(octets[: ends[-1]].tobytes()) is None
-    ):
-        odd |= octets >= 128
-    carriage = np.flatnonzero(octets == 13)
-    if len(carriage):
-        carriage = carriage[~np.isin(carriage, stops[stops < ends], assume_unique=True)]
-    strange = np.concatenate([np.flatnonzero(odd), carriage])
-    strange = strange[strange < ends[-1]]
-    simple[np.searchsorted(ends, strange, side="left")] = False
-    return simple
+class _Lines:
+    """The lines of a block, each from `starts` to `stops`; its terminator stands at `ends`.
 
-
-def _other_lines(
-    data: bytes,
-    starts: npt.NDArray[np.int64],
-    stops: npt.NDArray[np.int64],
-    simple: npt.NDArray[np.bool_],
-    dialect: Dialect,
-    field_count: int,
-    first_line: int,
-    is_last: bool,
-) -> tuple[list[tuple[int, tuple[int, int], list[str]]], list[tuple[int, bytes, Reason]], int]:
-    """Rows and rejects among the lines that are not simple, and how many lines were used."""
-    rows: list[tuple[int, tuple[int, int], list[str]]] = []
-    rejects: list[tuple[int, bytes, Reason]] = []
-    after = 0
-    last = int(np.max(np.flatnonzero(stops > starts), initial=-1))
-    for line in np.flatnonzero(~simple).tolist():
-        if line < after:
-            continue
-        if is_last and line > last:
-            break
-        start, stop = int(starts[line]), int(stops[line])
-        raw = data[start:stop]
-        fields = dialect.parse(raw, field_count)
-        if fields is Reason.UNCLOSED_QUOTE and dialect.is_open(raw):
-            closed = _close(data, starts, stops, simple, line, dialect, field_count)
-            if closed is None and not is_last and _reaches_the_end(starts, stops, simple, line):
-                return rows, rejects, line
-            if closed is not None:
-                fields, closing = closed
-                stop, after = int(stops[closing]), closing + 1
-        if isinstance(fields, Reason):
-            rejects.append((first_line + line, raw, fields))
-        else:
-            rows.append((first_line + line, (start, stop), fields))
-    return rows, rejects, len(starts)
-
-
-def _close(
-    data: bytes,
-    starts: npt.NDArray[np.int64],
-    stops: npt.NDArray[np.int64],
-    simple: npt.NDArray[np.bool_],
-    line: int,
-    dialect: Dialect,
-    field_count: int,
-) -> tuple[list[str], int] | None:
-    """The fields of a record that begins at `line` and goes on over further lines, and its last line.
-
-    None where a quote was simply never closed: a later line is a complete row by itself, the
-    record does not parse, or nothing closes it near by.
+    `simple` lines need no csv rules: no quote, no odd byte, and as many fields as the header.
     """
-    start = int(starts[line])
-    begins_in_first_field = data[start : start + 1] == b'"' and dialect.is_open(
-        data[start : int(stops[line])].split(dialect.delimiter.encode())[0]
-    )
-    for closing in range(line + 1, min(line + 1 + LOOK_AHEAD_LINES, len(starts))):
-        if simple[closing] or int(stops[closing]) - start > LOOK_AHEAD_BYTES:
-            return None
-        alone = dialect.parse(data[int(starts[closing]) : int(stops[closing])], field_count)
-        together = dialect.parse(data[start : int(stops[closing])], field_count)
-        if isinstance(alone, list) and not (begins_in_first_field and isinstance(together, list)):
-            return None
-        if isinstance(together, list):
-            return together, closing
-        if not dialect.is_open(data[start : int(stops[closing])]):
-            return None
-    return None
 
+    def __init__(
+        self,
+        data: bytes,
+        ends: npt.NDArray[np.int64],
+        dialect: Dialect,
+        field_count: int,
+        terminator: int,
+    ) -> None:
+        self._data, self._ends = data, ends
+        self._octets = octets = np.frombuffer(data, np.uint8)
+        self._dialect, self._field_count = dialect, field_count
+        self.starts = np.concatenate([[0], ends[:-1] + 1]) if len(ends) else ends
+        self.stops = ends.copy()
+        if terminator == 10 and len(ends):
+            self.stops -= (ends > self.starts) & (octets[np.maximum(ends - 1, 0)] == 13)
+        widths = self.stops - self.starts
+        self.simple = (widths > 0) & (widths <= FIELD_CHARACTERS_MAX)
+        if len(ends):
+            self._exclude_odd_lines()
 
-def _reaches_the_end(
-    starts: npt.NDArray[np.int64],
-    stops: npt.NDArray[np.int64],
-    simple: npt.NDArray[np.bool_],
-    line: int,
-) -> bool:
-    """Whether the look-ahead of a line was cut short by the end of the block."""
-    return (
-        line + LOOK_AHEAD_LINES >= len(starts)
-        and not simple[line + 1 :].any()
-        and int(stops[-1] - starts[line]) <= LOOK_AHEAD_BYTES
-    )
+    def _exclude_odd_lines(self) -> None:
+        octets, ends, dialect = self._octets, self._ends, self._dialect
+        delimiters = np.flatnonzero(octets[: ends[-1]] == ord(dialect.delimiter))
+        field_counts = np.diff(np.searchsorted(delimiters, ends), prepend=0) + 1
+        self.simple &= field_counts == self._field_count
+        odd = (octets == 34) | (octets == 0)
+        if (
+            dialect.encoding not in ("utf-8", "ascii")
+            or dialect.decode(octets[: ends[-1]].tobytes()) is None
+        ):
+            odd |= octets >= 128
+        carriage = np.flatnonzero(octets == 13)
+        if len(carriage):
+            stops = self.stops[self.stops < ends]
+            carriage = carriage[~np.isin(carriage, stops, assume_unique=True)]
+        strange = np.concatenate([np.flatnonzero(odd), carriage])
+        strange = strange[strange < ends[-1]]
+        self.simple[np.searchsorted(ends, strange, side="left")] = False
 
+    def _raw(self, first: int, last: int) -> bytes:
+        return self._data[int(self.starts[first]) : int(self.stops[last])]
 
-def _split(
-    data: bytes,
-    octets: npt.NDArray[np.uint8],
-    starts: npt.NDArray[np.int64],
-    ends: npt.NDArray[np.int64],
-    simple: npt.NDArray[np.bool_],
-    dialect: Dialect,
-    header: Sequence[str],
-    wanted: Sequence[str],
-) -> dict[str, pa.ChunkedArray]:
-    """The wanted columns of the simple lines, split by Arrow."""
-    if not simple.any() or not wanted:
-        return {name: pa.chunked_array([], pa.string()) for name in wanted}
-    if simple.all() and ends[-1] == len(data) - 1:
-        buffer = pa.py_buffer(data)
-    else:
-        widths = np.diff(np.append(starts, min(int(ends[-1]) + 1, len(data))))
-        buffer = pa.py_buffer(octets[: widths.sum()][np.repeat(simple, widths)])
-    positions = [str(i) for i in range(len(header))]
-    index = {name: str(i) for i, name in enumerate(header)}
-    rows = pacsv.read_csv(
-        pa.BufferReader(buffer),
-        read_options=pacsv.ReadOptions(column_names=positions, block_size=4 << 20),
-        parse_options=pacsv.ParseOptions(
-            delimiter=dialect.delimiter,
-            quote_char=False,
-            double_quote=False,
-            escape_char=False,
-            newlines_in_values=False,
-            ignore_empty_lines=False,
-        ),
-        convert_options=pacsv.ConvertOptions(
-            column_types=dict.fromkeys(positions, pa.string()),
-            include_columns=[index[name] for name in wanted],
-            strings_can_be_null=False,
-            check_utf8=False,
-        ),
-    )
-    return {name: rows[index[name]] for name in wanted}
+    def parse_others(self, first_line: int, is_last: bool) -> tuple[list[_Row], list[Reject], int]:
+        """Rows and rejects among the lines that are not simple, and how many lines were used."""
+        rows: list[_Row] = []
+        rejects: list[Reject] = []
+        after = 0
+        filled = int(np.max(np.flatnonzero(self.stops > self.starts), initial=-1))
+        for line in np.flatnonzero(~self.simple).tolist():
+            if line < after:
+                continue
+            if is_last and line > filled:
+                break
+            last, raw = line, self._raw(line, line)
+            fields = self._dialect.parse(raw, self._field_count)
+            if fields is Reason.UNCLOSED_QUOTE and self._dialect.is_open(raw):
+                closed = self._close(line)
+                if closed is None and not is_last and self._reaches_the_end(line):
+                    return rows, rejects, line
+                if closed is not None:
+                    fields, last = closed
+                    after = last + 1
+            if isinstance(fields, Reason):
+                rejects.append(Reject(first_line + line, raw, fields))
+            else:
+                span = int(self.starts[line]), int(self.stops[last])
+                rows.append((first_line + line, span, fields))
+        return rows, rejects, len(self.starts)
+
+    def _close(self, line: int) -> tuple[list[str], int] | None:
+        """The fields of a record that begins at `line` and goes on, and its last line.
+
+        None where a quote was simply never closed: a later line is a complete row by itself,
+        the record does not parse, or nothing closes it near by.
+        """
+        dialect, raw = self._dialect, self._raw(line, line)
+        begins_in_first_field = raw[:1] == b'"' and dialect.is_open(
+            raw.split(dialect.delimiter.encode())[0]
+        )
+        for last in range(line + 1, min(line + 1 + LOOK_AHEAD_LINES, len(self.starts))):
+            raw = self._raw(line, last)
+            if self.simple[last] or len(raw) > LOOK_AHEAD_BYTES:
+                return None
+            alone = dialect.parse(self._raw(last, last), self._field_count)
+            together = dialect.parse(raw, self._field_count)
+            if isinstance(alone, list) and not (
+                begins_in_first_field and isinstance(together, list)
+            ):
+                return None
+            if isinstance(together, list):
+                return together, last
+            if not dialect.is_open(raw):
+                return None
+        return None
+
+    def _reaches_the_end(self, line: int) -> bool:
+        """Whether the look-ahead of a line was cut short by the end of the block."""
+        return (
+            line + LOOK_AHEAD_LINES >= len(self.starts)
+            and not self.simple[line + 1 :].any()
+            and int(self.stops[-1] - self.starts[line]) <= LOOK_AHEAD_BYTES
+        )
+
+    def split_simple(
+        self, header: Sequence[str], wanted: Sequence[str]
+    ) -> dict[str, pa.ChunkedArray]:
+        """The wanted columns of the simple lines, split by Arrow."""
+        if not self.simple.any() or not wanted:
+            return {name: pa.chunked_array([], pa.string()) for name in wanted}
+        size = len(self._data)
+        if self.simple.all() and self._ends[-1] == size - 1:
+            buffer = pa.py_buffer(self._data)
+        else:
+            widths = np.diff(np.append(self.starts, min(int(self._ends[-1]) + 1, size)))
+            mask = np.repeat(self.simple, widths)
+            buffer = pa.py_buffer(self._octets[: widths.sum()][mask])
+        index = {name: str(i) for i, name in enumerate(header)}
+        positions = [str(i) for i in range(len(header))]
+        rows = pacsv.read_csv(
+            pa.BufferReader(buffer),
+            read_options=pacsv.ReadOptions(column_names=positions, block_size=4 << 20),
+            parse_options=pacsv.ParseOptions(
+                delimiter=self._dialect.delimiter,
+                quote_char=False,
+                double_quote=False,
+                escape_char=False,
+                newlines_in_values=False,
+                ignore_empty_lines=False,
+            ),
+            convert_options=pacsv.ConvertOptions(
+                column_types=dict.fromkeys(positions, pa.string()),
+                include_columns=[index[name] for name in wanted],
+                strings_can_be_null=False,
+                check_utf8=False,
+            ),
+        )
+        return {name: rows[index[name]] for name in wanted}

@@ -9,21 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from retention_ml.deliveries.readers.chunks import (
-    CHUNK_ROWS,
-    LINE_NUMBER,
-    Chunk,
-    OpenedFile,
-    Reject,
-    check_header,
-    wanted_columns,
-)
+from retention_ml.deliveries.readers import chunks
 from retention_ml.deliveries.reasons import Reason
 from retention_ml.deliveries.sources import Feed
 from retention_ml.errors import FileRefused
 
 
-def open_parquet(path: Path, feed: Feed, name: str) -> OpenedFile:
+def open_parquet(path: Path, feed: Feed, name: str) -> chunks.OpenedFile:
     """The rows of a parquet file as text; see `readers.open_file`."""
     try:
         file = pq.ParquetFile(path)
@@ -34,13 +26,13 @@ def open_parquet(path: Path, feed: Feed, name: str) -> OpenedFile:
             "unreadable_file",
         ) from error
     columns = list(file.schema_arrow.names)
-    unread = check_header(columns, feed, name)
-    wanted = wanted_columns(feed, columns)
+    unread = chunks.check_header(columns, feed, name)
+    wanted = chunks.wanted_columns(feed, columns)
 
-    def chunks() -> Iterator[Chunk]:
+    def read_chunks() -> Iterator[chunks.Chunk]:
         before = 0
         try:
-            for batch in file.iter_batches(batch_size=CHUNK_ROWS, columns=wanted):
+            for batch in file.iter_batches(batch_size=chunks.CHUNK_ROWS, columns=wanted):
                 yield _parquet_chunk(batch, wanted, before)
                 before += batch.num_rows
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
@@ -50,18 +42,17 @@ def open_parquet(path: Path, feed: Feed, name: str) -> OpenedFile:
                 "unreadable_file",
             ) from error
 
-    return OpenedFile(tuple(columns), chunks(), unread)
+    return chunks.OpenedFile(tuple(columns), read_chunks(), unread)
 
 
-def _parquet_chunk(batch: pa.RecordBatch, wanted: Sequence[str], before: int) -> Chunk:
+def _parquet_chunk(batch: pa.RecordBatch, wanted: Sequence[str], before: int) -> chunks.Chunk:
     columns = {name: _text(batch.column(name)) for name in wanted}
     numbers = np.arange(before + 1, before + 1 + batch.num_rows)
-    rows = pa.table({**columns, LINE_NUMBER: pa.array(numbers, pa.int64())})
+    rows = pa.table({**columns, chunks.LINE_NUMBER: pa.array(numbers, pa.int64())})
     nul = np.zeros(batch.num_rows, dtype=bool)
     for column in columns.values():
         has_nul = pc.match_substring(column, "\0").fill_null(False)
-        if pc.any(has_nul).as_py():
-            nul |= has_nul.to_numpy(zero_copy_only=False)
+        nul |= has_nul.to_numpy(zero_copy_only=False)
 
     def raw(indexes: Sequence[int]) -> list[bytes]:
         places = pa.array(indexes, pa.int64())
@@ -69,13 +60,13 @@ def _parquet_chunk(batch: pa.RecordBatch, wanted: Sequence[str], before: int) ->
         return [json.dumps(record, ensure_ascii=False).encode() for record in records]
 
     if not nul.any():
-        return Chunk(rows, raw)
+        return chunks.Chunk(rows, raw)
     good, bad = np.flatnonzero(~nul), np.flatnonzero(nul).tolist()
     rejects = [
-        Reject(int(numbers[i]), bytes_, Reason.NUL_BYTE)
+        chunks.Reject(int(numbers[i]), bytes_, Reason.NUL_BYTE)
         for i, bytes_ in zip(bad, raw(bad), strict=True)
     ]
-    return Chunk(
+    return chunks.Chunk(
         rows.take(pa.array(good)), lambda indexes: raw(good[list(indexes)].tolist()), rejects
     )
 

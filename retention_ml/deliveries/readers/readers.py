@@ -1,16 +1,15 @@
 """Delivered files, and single rows from quarantine, as chunks of text columns."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from retention_ml.deliveries.readers.chunks import CHUNK_ROWS, Chunk, OpenedFile, wanted_columns
+from retention_ml.deliveries.readers.chunks import CHUNK_ROWS, OpenedFile, wanted_columns
 from retention_ml.deliveries.readers.csv_file import open_csv
 from retention_ml.deliveries.readers.parquet_reader import open_parquet
 from retention_ml.deliveries.readers.record_reader import (
-    chunk_of_records,
-    fields_of,
     lines_of_json,
     open_fixed_width,
+    parse_records,
 )
 from retention_ml.deliveries.sources import Feed
 
@@ -55,15 +54,8 @@ def open_rows(rows: Sequence[tuple[int, bytes]], columns: Sequence[str], feed: F
         As it is now; encoding and delimiter may have been corrected since.
     """
     wanted = wanted_columns(feed, columns)
-
-    def chunks() -> Iterator[Chunk]:
-        for begin in range(0, len(rows), CHUNK_ROWS):
-            yield chunk_of_records(
-                [
-                    (number, raw, fields_of(raw, feed, columns))
-                    for number, raw in rows[begin : begin + CHUNK_ROWS]
-                ],
-                wanted,
-            )
-
-    return OpenedFile(tuple(columns), chunks())
+    chunks = (
+        parse_records(rows[begin : begin + CHUNK_ROWS], feed, columns, wanted)
+        for begin in range(0, len(rows), CHUNK_ROWS)
+    )
+    return OpenedFile(tuple(columns), chunks)

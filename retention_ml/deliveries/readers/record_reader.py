@@ -3,41 +3,29 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from retention_ml.deliveries.readers import csv_reader
-from retention_ml.deliveries.readers.chunks import (
-    CHUNK_ROWS,
-    LINE_NUMBER,
-    Chunk,
-    OpenedFile,
-    Reject,
-    check_header,
-    pieces,
-    require_text,
-)
+from retention_ml.deliveries import archive
+from retention_ml.deliveries.readers import chunks, csv_reader
 from retention_ml.deliveries.readers.dialect import Dialect
 from retention_ml.deliveries.reasons import Reason
 from retention_ml.deliveries.sources import Feed
 from retention_ml.errors import FileRefused
 
+_TEXTS = {True: "true", False: "false", None: None}
 
-def open_fixed_width(path: Path, feed: Feed, name: str) -> OpenedFile:
+
+def open_fixed_width(path: Path, feed: Feed, name: str) -> chunks.OpenedFile:
     """The rows of a file of fixed-width lines; see `readers.open_file`."""
     columns = tuple(feed.positions)
-    check_header(columns, feed, name)
-
-    def chunks() -> Iterator[Chunk]:
-        for batch in _batches_of_lines(path, feed, name):
-            yield _chunk_of_lines(batch, feed)
-
-    return OpenedFile(columns, chunks())
+    chunks.check_header(columns, feed, name)
+    batches = _batches_of_lines(path, feed, name)
+    return chunks.OpenedFile(columns, (_fixed_width_chunk(batch, feed) for batch in batches))
 
 
-def _chunk_of_lines(batch: list[tuple[int, bytes]], feed: Feed) -> Chunk:
+def _fixed_width_chunk(batch: list[tuple[int, bytes]], feed: Feed) -> chunks.Chunk:
     """Fixed-width lines cut at their positions, all at once where they are plain ASCII."""
     width = max(end for _, end in feed.positions.values())
     plain: list[tuple[int, bytes]] = []
@@ -50,35 +38,31 @@ def _chunk_of_lines(batch: list[tuple[int, bytes]], feed: Feed) -> Chunk:
         name: pa.chunked_array([pc.utf8_slice_codeunits(text, begin - 1, end)])
         for name, (begin, end) in feed.positions.items()
     }
-    rows = pa.table({**columns, LINE_NUMBER: pa.array([number for number, _ in plain], pa.int64())})
-    rest = chunk_of_records(
-        [(number, raw, fields_of(raw, feed, tuple(columns))) for number, raw in others],
-        tuple(columns),
+    rows = pa.table(
+        {**columns, chunks.LINE_NUMBER: pa.array([number for number, _ in plain], pa.int64())}
     )
+    rest = parse_records(others, feed, tuple(columns), tuple(columns))
     n = len(plain)
-    return Chunk(
+    return chunks.Chunk(
         pa.concat_tables([rows, rest.rows]),
         lambda indexes: [plain[i][1] if i < n else rest.raw([i - n])[0] for i in indexes],
         rest.rejects,
     )
 
 
-def lines_of_json(path: Path, feed: Feed, name: str) -> Iterator[Chunk]:
+def lines_of_json(path: Path, feed: Feed, name: str) -> Iterator[chunks.Chunk]:
     """The rows of a file with one JSON object a line; nested keys are joined by a dot."""
     for batch in _batches_of_lines(path, feed, name):
-        yield chunk_of_records(
-            [(number, raw, fields_of(raw, feed, ())) for number, raw in batch],
-            feed.source_columns,
-        )
+        yield parse_records(batch, feed, (), feed.source_columns)
 
 
 def _batches_of_lines(path: Path, feed: Feed, name: str) -> Iterator[list[tuple[int, bytes]]]:
     """Numbered lines without their ends; skipped and empty ones are left out."""
     rest, number = b"", 0
-    for block in csv_reader.blocks(pieces(path, name)):
+    for block in csv_reader.blocks(archive.pieces(path, name)):
         data = rest + block
         if number == 0:
-            require_text(data, feed, name)
+            chunks.require_text(data, feed, name)
         lines = data.split(b"\n")
         rest = lines.pop()
         if len(rest) > csv_reader.LINE_BYTES_MAX:
@@ -87,8 +71,8 @@ def _batches_of_lines(path: Path, feed: Feed, name: str) -> Iterator[list[tuple[
                 f"{csv_reader.LINE_BYTES_MAX >> 20} MiB. Expected one row a line.",
                 "line_too_long",
             )
-        for begin in range(0, len(lines), CHUNK_ROWS):
-            part = lines[begin : begin + CHUNK_ROWS]
+        for begin in range(0, len(lines), chunks.CHUNK_ROWS):
+            part = lines[begin : begin + chunks.CHUNK_ROWS]
             yield _numbered(part, number, feed)
             number += len(part)
     if rest.strip():
@@ -103,7 +87,7 @@ def _numbered(lines: list[bytes], before: int, feed: Feed) -> list[tuple[int, by
     ]
 
 
-def fields_of(raw: bytes, feed: Feed, columns: Sequence[str]) -> Mapping[str, str | None] | Reason:
+def _fields(raw: bytes, feed: Feed, columns: Sequence[str]) -> Mapping[str, str | None] | Reason:
     """One record as text by column name."""
     if feed.format == "csv":
         parsed = Dialect(feed.encoding, feed.delimiter).parse(raw, len(columns))
@@ -137,7 +121,7 @@ def _json_fields(text: str) -> Mapping[str, str | None] | Reason:
             elif isinstance(value, list):
                 fields[prefix + key] = json.dumps(value)
             else:
-                fields[prefix + key] = None if value is None else _as_text(value)
+                fields[prefix + key] = _TEXTS.get(value, value)
     for content in fields.values():
         if content is None or (content.isascii() and "\0" not in content):
             continue
@@ -148,26 +132,22 @@ def _json_fields(text: str) -> Mapping[str, str | None] | Reason:
     return fields
 
 
-def _as_text(value: Any) -> str:
-    return ("true" if value else "false") if isinstance(value, bool) else str(value)
-
-
-def chunk_of_records(
-    records: Sequence[tuple[int, bytes, Mapping[str, str | None] | Reason]], wanted: Sequence[str]
-) -> Chunk:
-    """A chunk of records, each a line number, its bytes, and its fields or why it has none."""
+def parse_records(
+    records: Sequence[tuple[int, bytes]], feed: Feed, columns: Sequence[str], wanted: Sequence[str]
+) -> chunks.Chunk:
+    """A chunk of the wanted columns of records, each a line number and its bytes."""
     good: list[tuple[int, bytes, Mapping[str, str | None]]] = []
-    rejects: list[Reject] = []
-    for number, raw, fields in records:
+    rejects: list[chunks.Reject] = []
+    for number, raw in records:
+        fields = _fields(raw, feed, columns)
         if isinstance(fields, Reason):
-            rejects.append(Reject(number, raw, fields))
+            rejects.append(chunks.Reject(number, raw, fields))
         else:
             good.append((number, raw, fields))
-    columns = {
+    arrays = {
         name: pa.chunked_array([pa.array([fields.get(name) for _, _, fields in good], pa.string())])
         for name in wanted
     }
-    rows = pa.table(
-        {**columns, LINE_NUMBER: pa.array([number for number, _, _ in good], pa.int64())}
-    )
-    return Chunk(rows, lambda indexes: [good[i][1] for i in indexes], rejects)
+    numbers = pa.array([number for number, _, _ in good], pa.int64())
+    rows = pa.table({**arrays, chunks.LINE_NUMBER: numbers})
+    return chunks.Chunk(rows, lambda indexes: [good[i][1] for i in indexes], rejects)

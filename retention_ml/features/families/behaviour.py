@@ -4,98 +4,73 @@ import ibis
 import ibis.expr.types as ir
 
 from retention_ml.features.families.arithmetic import days_since, log_ratio, ratio, within
-from retention_ml.features.feature import Feature
+from retention_ml.features.feature import Feature, feature, in_windows
 
-COUNTER_WINDOWS: dict[str, tuple[int, ...]] = {
-    "sessions_count": (7, 30, 90),
-    "events_count": (7, 30, 90),
-    "views_count": (7, 30, 90),
-    "carts_count": (7, 30, 90),
-    "wishlists_count": (30, 90),
-    "searches_count": (30, 90),
-    "logins_count": (30, 90),
-    "cart_removals_count": (90,),
-    "checkouts_count": (90,),
-    "shares_count": (90,),
-    "reviews_count": (90,),
-    "contacts_count": (30, 90, 365),
-    "redemptions_count": (30, 90, 365),
-    "contacts_opened_count": (90,),
-    "contacts_clicked_count": (90,),
-    "feedback_count": (365,),
-    "complaints_count": (365,),
+# Family, meaning and windows.
+_COUNTERS: dict[str, tuple[str, str, tuple[int, ...]]] = {
+    "sessions_count": ("events", "visits, at least 30 minutes apart", (7, 30, 90)),
+    "events_count": ("events", "things done on the site", (7, 30, 90)),
+    "views_count": ("events", "products looked at", (7, 30, 90)),
+    "carts_count": ("events", "products put into the cart", (7, 30, 90)),
+    "wishlists_count": ("events", "products put on the wish list", (30, 90)),
+    "searches_count": ("events", "searches", (30, 90)),
+    "logins_count": ("events", "logins", (30, 90)),
+    "cart_removals_count": ("events", "products taken out of the cart", (90,)),
+    "checkouts_count": ("events", "purchase events on the site", (90,)),
+    "shares_count": ("events", "products shared", (90,)),
+    "reviews_count": ("events", "reviews written", (90,)),
+    "contacts_count": ("campaigns", "campaign contacts received", (30, 90, 365)),
+    "redemptions_count": ("campaigns", "offers redeemed", (30, 90, 365)),
+    "contacts_opened_count": ("campaigns", "campaign contacts opened", (90,)),
+    "contacts_clicked_count": ("campaigns", "campaign contacts clicked", (90,)),
+    "feedback_count": ("feedback", "ratings, survey answers and complaints", (365,)),
+    "complaints_count": ("feedback", "complaints", (365,)),
 }
-_LAST = {
-    "event_recency_days": "events_count",
-    "cart_recency_days": "carts_count",
-    "contact_recency_days": "contacts_count",
-    "redemption_recency_days": "redemptions_count",
-}
+COUNTER_WINDOWS = {counter: windows for counter, (_, _, windows) in _COUNTERS.items()}
 
 
 def aggregates(days: ibis.Table) -> dict[str, ir.Scalar]:
     """Aggregates over a customer's days."""
-    columns: dict[str, ir.Scalar] = {
-        f"{counter}_{window}d": within(days, counter, window)
-        for counter, windows in COUNTER_WINDOWS.items()
-        for window in windows
+    return {
+        **{
+            f"{counter}_{window}d": within(days, counter, window)
+            for counter, windows in COUNTER_WINDOWS.items()
+            for window in windows
+        },
+        "event_recency_days": days_since(days, "events_count"),
+        "cart_recency_days": days_since(days, "carts_count"),
+        "contact_recency_days": days_since(days, "contacts_count"),
+        "redemption_recency_days": days_since(days, "redemptions_count"),
+        "sessions_before_30d": within(days, "sessions_count", 30, 30),
+        "ratings_count_365d": within(days, "ratings_count", 365),
+        "rating_permille_365d": within(days, "rating_permille", 365),
     }
-    for name, counter in _LAST.items():
-        columns[name] = days_since(days, counter)
-    columns["sessions_before_30d"] = within(days, "sessions_count", 30, 30)
-    columns["ratings_count_365d"] = within(days, "ratings_count", 365)
-    columns["rating_permille_365d"] = within(days, "rating_permille", 365)
-    return columns
-
-
-def _counts(counter: str, family: str, what: str) -> list[Feature]:
-    """A counter in each of its windows."""
-    return [
-        Feature(f"{counter}_{days}d", "count", days, family, f"{what} in the last {days} days")
-        for days in COUNTER_WINDOWS[counter]
-    ]
-
-
-def _days_since(name: str, family: str, what: str) -> Feature:
-    return Feature(name, "days", None, family, f"days since {what}")
 
 
 FEATURES: list[Feature] = [
-    *_counts("sessions_count", "events", "visits, at least 30 minutes apart"),
-    *_counts("events_count", "events", "things done on the site"),
-    *_counts("views_count", "events", "products looked at"),
-    *_counts("carts_count", "events", "products put into the cart"),
-    *_counts("wishlists_count", "events", "products put on the wish list"),
-    *_counts("searches_count", "events", "searches"),
-    *_counts("logins_count", "events", "logins"),
-    *_counts("cart_removals_count", "events", "products taken out of the cart"),
-    *_counts("checkouts_count", "events", "purchase events on the site"),
-    *_counts("shares_count", "events", "products shared"),
-    *_counts("reviews_count", "events", "reviews written"),
-    _days_since("event_recency_days", "events", "anything was done on the site"),
-    _days_since("cart_recency_days", "events", "a product was put into the cart"),
-    Feature(
-        "sessions_trend_30d",
-        "log_ratio",
-        60,
+    *(
+        windowed
+        for counter, (family, what, windows) in _COUNTERS.items()
+        for windowed in in_windows(family, counter, what, windows)
+    ),
+    feature("events", "event_recency_days", "days since anything was done on the site"),
+    feature("events", "cart_recency_days", "days since a product was put into the cart"),
+    feature(
         "events",
+        "sessions_trend_30d",
         "ln((visits in the last 30 days + 1) / (visits in the 30 days before + 1))",
         lambda t: log_ratio(t.sessions_count_30d, t.sessions_before_30d),
+        unit="log_ratio",
+        window_days=60,
     ),
-    *_counts("contacts_count", "campaigns", "campaign contacts received"),
-    *_counts("redemptions_count", "campaigns", "offers redeemed"),
-    *_counts("contacts_opened_count", "campaigns", "campaign contacts opened"),
-    *_counts("contacts_clicked_count", "campaigns", "campaign contacts clicked"),
     feature(
         "campaigns",
         "redemption_share_365d",
         "offers redeemed over campaign contacts received in the last 365 days; may exceed 1",
         lambda t: ratio(t.redemptions_count_365d, t.contacts_count_365d),
     ),
-    _days_since("contact_recency_days", "campaigns", "the last campaign contact received"),
-    _days_since("redemption_recency_days", "campaigns", "the last offer redeemed"),
-    *_counts("feedback_count", "feedback", "ratings, survey answers and complaints"),
-    *_counts("complaints_count", "feedback", "complaints"),
+    feature("campaigns", "contact_recency_days", "days since the last campaign contact received"),
+    feature("campaigns", "redemption_recency_days", "days since the last offer redeemed"),
     feature(
         "feedback",
         "rating_mean_share_365d",

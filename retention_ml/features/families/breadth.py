@@ -1,13 +1,12 @@
 """How many different products and categories are bought, how often again, and who else buys them."""
 
-from collections.abc import Callable
 from functools import partial
 
 import ibis
 import ibis.expr.types as ir
 
 from retention_ml.features.families.arithmetic import number, ratio
-from retention_ml.features.feature import Feature, feature
+from retention_ml.features.feature import Feature, Unit, feature
 
 PRODUCT_WINDOWS = (30, 90)
 _OF_BUYERS = ("buyers_share", "buyers_again_share", "momentum")
@@ -19,12 +18,7 @@ _breadth = partial(feature, "breadth")
 def per_customer(products: ibis.Table, categories: ibis.Table, active: ibis.Table) -> ibis.Table:
     """One row per as_of and customer who bought a known product within 365 days.
 
-    Parameters
-    ----------
-    products, categories : ibis.Table
-        `inputs.known_products` of active customers, and `inputs.known_categories`.
-    active : ibis.Table
-        `population.active_customers`.
+    From `known_products` of active customers, `known_categories` and `active_customers`.
     """
     bought = products.group_by("as_of_day", "customer_id", "product_id").agg(
         **{
@@ -41,7 +35,7 @@ def per_customer(products: ibis.Table, categories: ibis.Table, active: ibis.Tabl
     # All lines fell on one day exactly where the variance of their age is 0: unlike a count of
     # days, that is a sum, and corrections may take rows back.
     bought = bought.mutate(
-        is_repeated=bought.lines_365d * bought.aged_square > bought.aged * bought.aged,
+        is_repeated=bought.lines_365d * bought.aged_square > bought.aged * bought.aged
     )
     bought = _with_buyers(bought, active)
     shelved = bought.left_join(categories, ["as_of_day", "product_id"])
@@ -99,72 +93,58 @@ def _scaled(value: ir.FloatingValue) -> ir.IntegerValue:
     return (value * _UNIT + 0.5).floor().cast("int64")
 
 
-def _numbers(noun: str, windows: tuple[int, ...]) -> list[Feature]:
-    """How many different ones were bought, in each window."""
-
-    def of_window(days: int) -> Feature:
-        return _breadth(
-            f"{noun}_count_{days}d",
-            f"different {noun} bought in the last {days} days",
-            lambda t: ibis.coalesce(t[f"{noun}_{days}d"], 0),
-        )
-
-    return [of_window(days) for days in windows]
+def _different(noun: str, days: int) -> Feature:
+    return _breadth(
+        f"{noun}_count_{days}d",
+        f"different {noun} bought in the last {days} days",
+        lambda t: ibis.coalesce(t[f"{noun}_{days}d"], 0),
+    )
 
 
 def _new_share(days: int) -> Feature:
-    return Feature(
+    return _breadth(
         f"products_new_share_{days}d",
-        "share",
-        365,
-        "breadth",
         f"of the products bought in the last {days} days, the share not bought in the "
         f"{365 - days} days before",
         lambda t: ratio(t[f"products_new_{days}d"], t[f"products_{days}d"]),
+        window_days=365,
     )
 
 
 def _assortment(days: int) -> list[Feature]:
     """What the products bought in a window are to all active customers."""
-    bought = f"mean over the products bought in the last {days} days"
 
-    def mean(name: str) -> Callable[[ibis.Table], ir.Value]:
-        return lambda t: ratio(t[f"{name}_{days}d"], t[f"products_{days}d"]) / _UNIT
+    def mean(name: str, what: str, unit: Unit = "share", window_days: int = 365) -> Feature:
+        return feature(
+            "assortment",
+            f"products_{name}_{days}d",
+            f"mean over the products bought in the last {days} days: {what}",
+            lambda t: ratio(t[f"{name}_{days}d"], t[f"products_{days}d"]) / _UNIT,
+            unit=unit,
+            window_days=window_days,
+        )
 
     return [
-        Feature(
-            f"products_buyers_share_{days}d",
-            "share",
-            365,
-            "assortment",
-            f"{bought}: share of the active customers who bought them in the last 365 days",
-            mean("buyers_share"),
-        ),
-        Feature(
-            f"products_buyers_again_share_{days}d",
-            "share",
-            365,
-            "assortment",
-            f"{bought}: of the active customers who bought them in the last 365 days, the share "
+        mean("buyers_share", "share of the active customers who bought them in the last 365 days"),
+        mean(
+            "buyers_again_share",
+            "of the active customers who bought them in the last 365 days, the share "
             "who did so on two or more days",
-            mean("buyers_again_share"),
         ),
-        Feature(
-            f"products_momentum_{days}d",
-            "log_ratio",
-            _MOMENTUM_DAYS,
-            "assortment",
-            f"{bought}: ln((purchase lines of the product in the last 30 days + 1) / (a third of "
+        mean(
+            "momentum",
+            "ln((purchase lines of the product in the last 30 days + 1) / (a third of "
             "those in the 90 days before + 1)), less the same of all products; lines of the "
             "active customers",
-            mean("momentum"),
+            unit="log_ratio",
+            window_days=_MOMENTUM_DAYS,
         ),
     ]
 
 
 FEATURES: list[Feature] = [
-    *_numbers("products", (*PRODUCT_WINDOWS, 365)),
-    *_numbers("categories", (90, 365)),
+    *(_different("products", days) for days in (*PRODUCT_WINDOWS, 365)),
+    *(_different("categories", days) for days in (90, 365)),
     _breadth(
         "products_repeated_count_365d",
         "different products bought on two or more days of the last 365",

@@ -13,20 +13,12 @@ _gaps = partial(feature, "gaps")
 
 
 def with_gaps(days: ibis.Table) -> ibis.Table:
-    """The days with the place of each purchase day among the customer's purchase days.
+    """The `known_days` with the place of each purchase day among the customer's purchase days.
 
-    Parameters
-    ----------
-    days : ibis.Table
-        `inputs.known_days`.
-
-    Returns
-    -------
-    ibis.Table
-        The same with `is_bought`; and, for days with a purchase, `gap` (days since the purchase
-        day before, missing for the first), `newest_rank` (0 the last purchase day), `gap_rank`
-        (1 the shortest gap), `gaps_count` and `recency` (days from the last of them to as_of). On
-        other days these five mean nothing.
+    Adds `is_bought`; and, for days with a purchase, `gap` (days since the purchase day before,
+    missing for the first), `newest_rank` (0 the last purchase day), `gap_rank` (1 the shortest
+    gap), `gaps_count` and `recency` (days from the last of them to as_of). On other days these
+    five mean nothing.
     """
     days = days.mutate(is_bought=days.orders_count > 0)
     # Days without a purchase are a partition of their own, out of the way of the others.

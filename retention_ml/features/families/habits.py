@@ -6,7 +6,7 @@ import ibis
 import ibis.expr.types as ir
 
 from retention_ml.features.families.arithmetic import ratio, rounded, within
-from retention_ml.features.feature import Feature
+from retention_ml.features.feature import Feature, feature
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 DAY_PARTS = {
@@ -55,20 +55,18 @@ FEATURES: list[Feature] = [
         lambda t: ratio(t.orders_saturday_365d + t.orders_sunday_365d, t.orders_count_365d),
     ),
     *(_share(part, f"from {hours} by the shop's clock") for part, hours in DAY_PARTS.items()),
-    Feature(
-        "season_sin",
-        "phase",
-        None,
+    feature(
         "season",
+        "season_sin",
         "sine of the time of the year of as_of (0 at New Year, 1 at the end of March)",
         lambda t: rounded(_phase(t).sin()),
+        unit="phase",
     ),
-    Feature(
-        "season_cos",
-        "phase",
-        None,
+    feature(
         "season",
+        "season_cos",
         "cosine of the time of the year of as_of (1 at New Year, -1 at the start of July)",
         lambda t: rounded(_phase(t).cos()),
+        unit="phase",
     ),
 ]

@@ -13,7 +13,7 @@ from retention_ml.features.families.arithmetic import (
     ratio,
     within,
 )
-from retention_ml.features.feature import Feature, Unit, feature
+from retention_ml.features.feature import Feature, feature, in_windows
 
 WINDOWS = (7, 14, 30, 60, 90, 180, 365)
 HALF_LIVES = (15, 45, 135)
@@ -52,15 +52,9 @@ def _decayed(days: ibis.Table, column: str, half_life: int, unit: int) -> ir.Int
     return (days[column] * (weight * unit + 0.5).floor().cast("int64")).sum()
 
 
-def _windows(name: str, unit: Unit, family: str, what: str) -> list[Feature]:
+def _windows(family: str, name: str, what: str) -> list[Feature]:
     """An aggregate in each window, and over the whole history."""
-    return [
-        *(
-            Feature(f"{name}_{days}d", unit, days, family, f"{what} in the last {days} days")
-            for days in WINDOWS
-        ),
-        Feature(name, unit, None, family, f"{what} so far"),
-    ]
+    return [*in_windows(family, name, what, WINDOWS), feature(family, name, f"{what} so far")]
 
 
 def _order_activity(half_life: int) -> Feature:
@@ -80,23 +74,23 @@ def _trends(days: int) -> list[Feature]:
         return ratio(now - before, now + before)
 
     return [
-        Feature(
-            f"orders_trend_{days}d",
-            "log_ratio",
-            2 * days,
+        feature(
             "trend",
+            f"orders_trend_{days}d",
             f"ln((purchases in the last {days} days + 1) / "
             f"(purchases in the {days} days before + 1))",
             lambda t: log_ratio(t[f"orders_count_{days}d"], t[f"orders_before_{days}d"]),
+            unit="log_ratio",
+            window_days=2 * days,
         ),
-        Feature(
-            f"revenue_trend_{days}d",
-            "ratio",
-            2 * days,
+        feature(
             "trend",
+            f"revenue_trend_{days}d",
             f"(paid in the last {days} days - paid in the {days} days before) over their sum, "
             "-1 to 1",
             revenue_trend,
+            unit="ratio",
+            window_days=2 * days,
         ),
     ]
 
@@ -109,18 +103,16 @@ FEATURES: list[Feature] = [
         "days from the first to the last purchase day",
         lambda t: t.tenure_days - t.recency_days,
     ),
-    Feature(
+    _recency(
         "is_one_time_buyer",
-        "flag",
-        None,
-        "recency",
         "1 where all purchases fell on one day, else 0",
         lambda t: ibis.ifelse(t.purchase_days_count == 1, 1, 0),
+        unit="flag",
     ),
-    *_windows("orders_count", "count", "frequency", "purchases"),
-    *_windows("purchase_days_count", "count", "frequency", "days with a purchase"),
+    *_windows("frequency", "orders_count", "purchases"),
+    *_windows("frequency", "purchase_days_count", "days with a purchase"),
     *(_order_activity(half_life) for half_life in HALF_LIVES),
-    *_windows("revenue_cents", "cents", "monetary", "paid for merchandise"),
+    *_windows("monetary", "revenue_cents", "paid for merchandise"),
     Feature(
         "revenue_decayed_cents_45d",
         "cents",

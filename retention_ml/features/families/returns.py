@@ -40,9 +40,7 @@ def _discount_share(days: int) -> Feature:
 FEATURES: list[Feature] = [
     *in_windows("returns", "returns_count", "returns", _WINDOWS),
     *in_windows("returns", "cancellations_count", "cancellations", _WINDOWS),
-    *in_windows(
-        "returns", "refund_cents", "given back for returned and cancelled lines", _WINDOWS
-    ),
+    *in_windows("returns", "refund_cents", "given back for returned and cancelled lines", _WINDOWS),
     _returns(
         "refund_share_365d",
         "given back over paid for merchandise in the last 365 days; may exceed 1",

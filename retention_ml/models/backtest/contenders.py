@@ -45,12 +45,7 @@ class Recipe:
 
     def fit(self, sample: TrainingSample, training: Training, threads: int) -> FittedModel:
         """The fitted model; settings are searched for within the bounds of `training`."""
-        context = FitContext(
-            seed=training.seed,
-            threads=threads,
-            tuning_trials=training.tuning_trials,
-            tuning_seconds=training.tuning_seconds,
-        )
+        context = FitContext.of(training, threads)
         return candidate(self.candidate).fit(self.sample(sample), context)
 
 
@@ -97,10 +92,11 @@ def contenders(models: Sequence[str] | None, training: Training) -> tuple[Conten
 
 def _contender(name: str, training: Training) -> Contender:
     learner = candidate(training.champion_candidate if name == CHAMPION else name)
-    if name != CHAMPION and learner.baseline:
-        recipe = Recipe(candidate=name, days=learner.baseline.days)
-        return Contender(name=name, recipe=recipe, meaning=learner.baseline.meaning)
-    meaning = f"the candidate {learner.name}, all features, all days" + (
-        ": what training registers" if name == CHAMPION else ""
+    baseline = None if name == CHAMPION else learner.baseline
+    recipe = Recipe(candidate=learner.name, days=baseline.days if baseline else "all")
+    meaning = (
+        baseline.meaning if baseline else f"the candidate {learner.name}, all features, all days"
     )
-    return Contender(name=name, recipe=Recipe(candidate=learner.name, days="all"), meaning=meaning)
+    if name == CHAMPION:
+        meaning += ": what training registers"
+    return Contender(name=name, recipe=recipe, meaning=meaning)

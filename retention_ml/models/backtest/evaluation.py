@@ -1,15 +1,15 @@
 """How good the models of a backtest were: one JSON document, every figure with its interval."""
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, SupportsFloat
 
 import numpy as np
 
 from retention_ml.clock import day_of
 from retention_ml.labels.definition import ChurnDefinition
 from retention_ml.models.backtest.contenders import CHAMPION, Contender
-from retention_ml.statistics.arrays import Bools
+from retention_ml.statistics.arrays import Bools, Floats
 from retention_ml.statistics.bootstrap import Interval
 from retention_ml.statistics.metrics import METRICS, Evaluation, Predictions, evaluate
 
@@ -20,14 +20,6 @@ _DIGITS = 7
 Document = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bootstrap:
-    """How intervals are made: resamples of customers, the same for all models and days."""
-
-    draws: int
-    seed: int
-
-
 def evaluate_backtest(
     predictions: Predictions,
     *,
@@ -35,20 +27,20 @@ def evaluate_backtest(
     definition: ChurnDefinition,
     segments: Mapping[str, Bools],
     about: Mapping[str, Mapping[str, Mapping[str, Any]]],
-    bootstrap: Bootstrap,
+    draws: int,
+    seed: int,
 ) -> Document:
     """Every figure of the report, as plain JSON values.
 
     Parameters
     ----------
-    predictions : Predictions
     contenders : sequence of Contender
         The models, the one that others are compared with first if there is no champion.
-    definition : ChurnDefinition
     segments : mapping of str to array of bool, shape (n,)
     about : mapping of str to mapping of str to mapping
         By model and day: `seconds`, `rows_count`, `days`, `params`, `notes` of the fit.
-    bootstrap : Bootstrap
+    draws, seed : int
+        Resamples of customers, the same for all models and days.
 
     Returns
     -------
@@ -59,98 +51,79 @@ def evaluate_backtest(
     """
     names = [each.name for each in contenders]
     reference = CHAMPION if CHAMPION in names else names[0]
-    evaluation = evaluate(predictions, draws=bootstrap.draws, seed=bootstrap.seed, models=names)
-    days = [int(day) for day in np.unique(predictions.days)]
+    evaluation = evaluate(predictions, draws=draws, seed=seed, models=names)
+    days = {str(day_of(int(day))): int(day) for day in np.unique(predictions.days)}
+    outcomes = {day: predictions.outcome[predictions.days == days[day]] for day in days}
+    shown = [name for name in (reference, SEGMENT_RIVAL) if name in names]
     return {
         "format": 1,
         "task": {
             "definition": definition.to_dict(),
             "definition_hash": definition.hash,
-            "as_of": [_day(day) for day in days],
-            "churn_rate": _rounded(
-                float(
-                    np.mean([predictions.outcome[predictions.days == day].mean() for day in days])
-                )
-            ),
+            "as_of": list(days),
+            "churn_rate": _rounded(np.mean([outcome.mean() for outcome in outcomes.values()])),
         },
-        "days": [_of_day(predictions, day) for day in days],
+        "days": [_of_day(day, outcome) for day, outcome in outcomes.items()],
         "reference": reference,
         "models": {
-            each.name: {
-                "meaning": each.meaning,
-                "recipe": each.recipe.name,
-                "metrics": _figures(evaluation.values[each.name]),
-                "by_as_of": {
-                    _day(day): {
-                        **_figures(evaluation.by_day[day][each.name]),
-                        "fit": about[each.name][_day(day)],
-                    }
-                    for day in days
-                },
-            }
-            for each in contenders
+            each.name: _of_model(each, evaluation, days, about[each.name]) for each in contenders
         },
         "differences": {
-            name: {
-                metric: _figure(evaluation.difference(reference, name, metric)) for metric in PAIRED
-            }
-            for name in names
-            if name != reference
+            name: _differences(evaluation, reference, name) for name in names if name != reference
         },
-        "segments": _segments(
-            predictions,
-            segments,
-            [name for name in (reference, SEGMENT_RIVAL) if name in names],
-            bootstrap,
-        ),
-        "bootstrap": {"draws": bootstrap.draws, "seed": bootstrap.seed, "unit": "customer"},
+        "segments": {
+            label: _of_segment(predictions.take(mask, shown), draws, seed)
+            for label, mask in segments.items()
+            if mask.any()
+        },
+        "bootstrap": {"draws": draws, "seed": seed, "unit": "customer"},
     }
 
 
-def _of_day(predictions: Predictions, day: int) -> Document:
-    outcome = predictions.outcome[predictions.days == day]
+def _of_day(day: str, outcome: Floats) -> Document:
     return {
-        "as_of": _day(day),
+        "as_of": day,
         "customers": len(outcome),
         "churned": int(outcome.sum()),
-        "churn_rate": _rounded(float(outcome.mean())),
+        "churn_rate": _rounded(outcome.mean()),
     }
 
 
-def _segments(
-    predictions: Predictions,
-    segments: Mapping[str, Bools],
-    models: Sequence[str],
-    bootstrap: Bootstrap,
+def _of_model(
+    contender: Contender,
+    evaluation: Evaluation,
+    days: Mapping[str, int],
+    fits: Mapping[str, Mapping[str, Any]],
 ) -> Document:
-    document: Document = {}
-    for label, mask in segments.items():
-        if not mask.any():
-            continue
-        subset = Predictions(
-            days=predictions.days[mask],
-            groups=predictions.groups[mask],
-            outcome=predictions.outcome[mask],
-            models={name: predictions.models[name][mask] for name in models},
-        )
-        evaluation: Evaluation = evaluate(subset, draws=bootstrap.draws, seed=bootstrap.seed)
-        document[label] = {
-            "rows": int(mask.sum()),
-            "churn_rate": _rounded(float(subset.outcome.mean())),
-            "models": {
-                name: {
-                    "mean_probability": _rounded(float(subset.models[name].mean())),
-                    **_figures(evaluation.values[name]),
-                }
-                for name in models
-            },
-        }
-        if len(models) > 1:
-            document[label]["difference"] = {
-                metric: _figure(evaluation.difference(models[0], models[1], metric))
-                for metric in PAIRED
+    by_day = {day: evaluation.by_day[days[day]][contender.name] for day in days}
+    return {
+        "meaning": contender.meaning,
+        "recipe": contender.recipe.name,
+        "metrics": _figures(evaluation.values[contender.name]),
+        "by_as_of": {day: {**_figures(by_day[day]), "fit": fits[day]} for day in days},
+    }
+
+
+def _of_segment(subset: Predictions, draws: int, seed: int) -> Document:
+    evaluation = evaluate(subset, draws=draws, seed=seed)
+    document: Document = {
+        "rows": len(subset.outcome),
+        "churn_rate": _rounded(subset.outcome.mean()),
+        "models": {
+            name: {
+                "mean_probability": _rounded(probability.mean()),
+                **_figures(evaluation.values[name]),
             }
+            for name, probability in subset.models.items()
+        },
+    }
+    if len(subset.models) > 1:
+        document["difference"] = _differences(evaluation, *subset.models)
     return document
+
+
+def _differences(evaluation: Evaluation, model: str, other: str) -> Document:
+    return {metric: _figure(evaluation.difference(model, other, metric)) for metric in PAIRED}
 
 
 def _figures(values: Mapping[str, Interval]) -> Document:
@@ -158,17 +131,9 @@ def _figures(values: Mapping[str, Interval]) -> Document:
 
 
 def _figure(interval: Interval) -> Document:
-    return {
-        "value": _rounded(interval.value),
-        "lower": _rounded(interval.lower),
-        "upper": _rounded(interval.upper),
-    }
+    return {name: _rounded(number) for name, number in interval._asdict().items()}
 
 
-def _rounded(value: float) -> float | None:
+def _rounded(value: SupportsFloat) -> float | None:
     """The number for JSON; nothing where there is none, as for an AUC of one class."""
-    return round(value, _DIGITS) if np.isfinite(value) else None
-
-
-def _day(number: int) -> str:
-    return str(day_of(number))
+    return round(float(value), _DIGITS) if math.isfinite(value) else None

@@ -3,17 +3,15 @@
 from collections.abc import Sequence
 from datetime import date, timedelta
 
-import pyarrow as pa
-
 from retention_ml.errors import NotReady
 from retention_ml.labels.definition import churn_definition
-from retention_ml.labels.maturity import feed, labels_of
+from retention_ml.labels.maturity import feed
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
 # Models know only their own day; they are evaluated on everything that is known by now, late
 # deliveries and corrections too.
-_ALL_THERE_IS = date(9999, 1, 1)
+ALL_THERE_IS = date(9999, 1, 1)
 
 
 def require_outcomes(warehouse: Warehouse, settings: Settings, days: Sequence[date]) -> None:
@@ -25,23 +23,15 @@ def require_outcomes(warehouse: Warehouse, settings: Settings, days: Sequence[da
         The window of a day reaches beyond the last day with orders.
     """
     definition = churn_definition(settings)
-    coverage = feed(warehouse, timezone=definition.timezone, known_as_of=_ALL_THERE_IS)
+    coverage = feed(warehouse, timezone=definition.timezone, known_as_of=ALL_THERE_IS)
     if coverage is None:
         raise NotReady("There are no orders to backtest on. Ingest a source with orders first.")
-    ends_on = coverage.ends_on
-    for day in sorted(days):
-        closes = definition.window(day)[1]
-        if closes > ends_on:
-            newest = ends_on - timedelta(days=definition.lead_days + definition.horizon_days)
-            raise NotReady(
-                f"The outcome of {day} is not known: its window ends with "
-                f"{closes - timedelta(days=1)}, and orders end on {ends_on - timedelta(days=1)}. "
-                f"Nothing was fitted. Choose days up to {newest}, shorten the horizon, or ingest "
-                "what followed."
-            )
-
-
-def read_labels(warehouse: Warehouse, settings: Settings, as_of: date) -> pa.Table:
-    """`customer_id, is_churned` of the customers active on a day, ordered by customer."""
-    table = labels_of(warehouse, settings=settings, days=[as_of], known_as_of=_ALL_THERE_IS)
-    return table.select(["customer_id", "is_churned"]).sort_by("customer_id")
+    newest = coverage.ends_on - timedelta(days=definition.lead_days + definition.horizon_days)
+    late = [day for day in sorted(days) if day > newest]
+    if late:
+        last = definition.window(late[0])[1] - timedelta(days=1)
+        raise NotReady(
+            f"The outcome of {late[0]} is not known: its window ends with {last}, and orders end "
+            f"on {coverage.ends_on - timedelta(days=1)}. Nothing was fitted. Choose days up to "
+            f"{newest}, shorten the horizon, or ingest what followed."
+        )

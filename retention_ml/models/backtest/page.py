@@ -1,11 +1,9 @@
 """The report of a backtest to read: one HTML file with its figures inside, readable offline."""
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment
 
 from retention_ml import pages
 from retention_ml.models.backtest.evaluation import SEGMENT_RIVAL
@@ -40,18 +38,20 @@ def page(document: Mapping[str, Any], predictions: Predictions) -> str:
     others = [name for name in document["models"] if name != reference]
     models = [reference, *([name for name in others if name in _DRAWN] or others[:4])]
     figures = backtest_figures(document, predictions, models)
-    return (
-        _environment()
-        .get_template("report.html.jinja")
-        .render(
-            document=document,
-            metrics=METRICS,
-            images={name: pages.inline_png(png(figure)) for name, figure in figures.items()},
-            ranking=_ranking(document),
-            rows_count=len(predictions.outcome),
-            customers_count=len(np.unique(predictions.groups)),
-            seconds=_seconds(document),
-        )
+    template = pages.environment("retention_ml.models.backtest", number=_number).get_template(
+        "report.html.jinja"
+    )
+    return template.render(
+        document=document,
+        metrics=METRICS,
+        images={name: pages.inline_png(png(figure)) for name, figure in figures.items()},
+        ranking=_ranking(document),
+        rows_count=len(predictions.outcome),
+        customers_count=len(np.unique(predictions.groups)),
+        seconds={  # mean of a fit
+            name: float(np.mean([day["fit"]["seconds"] for day in model["by_as_of"].values()]))
+            for name, model in document["models"].items()
+        },
     )
 
 
@@ -59,27 +59,9 @@ def _ranking(document: Mapping[str, Any]) -> dict[str, list[str]]:
     """Models that the reference beats, ties with, and loses to, by paired ROC AUC."""
     models: dict[str, list[str]] = {"beats": [], "ties": [], "loses": []}
     for name, difference in document["differences"].items():
-        lower, upper = difference["roc_auc"]["lower"], difference["roc_auc"]["upper"]
-        verdict = "ties"
-        if lower is not None and lower > 0:
-            verdict = "beats"
-        elif upper is not None and upper < 0:
-            verdict = "loses"
-        models[verdict].append(name)
+        lower, upper = (difference["roc_auc"][end] or 0 for end in ("lower", "upper"))
+        models["beats" if lower > 0 else "loses" if upper < 0 else "ties"].append(name)
     return models
-
-
-def _seconds(document: Mapping[str, Any]) -> dict[str, float]:
-    """Mean seconds of a fit by model."""
-    return {
-        name: float(np.mean([day["fit"]["seconds"] for day in model["by_as_of"].values()]))
-        for name, model in document["models"].items()
-    }
-
-
-@cache
-def _environment() -> Environment:
-    return pages.environment("retention_ml.models.backtest", number=_number)
 
 
 def _number(value: float | None, style: str) -> str:

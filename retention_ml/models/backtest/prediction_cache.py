@@ -63,12 +63,13 @@ def path_of(
     return folder / f"{as_of}_{recipe.name}_{key}.parquet"
 
 
-def write(path: Path, predictions: CachedPredictions) -> None:
-    """Write predictions; the file appears complete or not at all."""
-    table = pa.table({"customer_id": predictions.customers, "probability": predictions.probability})
-    table = table.replace_schema_metadata({_ABOUT: json.dumps(dict(predictions.about)).encode()})
+def write(
+    path: Path, customers: pa.ChunkedArray, probability: Floats, about: Mapping[str, Any]
+) -> None:
+    """Write predictions, see `CachedPredictions`; the file appears complete or not at all."""
+    table = pa.table({"customer_id": customers, "probability": probability})
     with replacing(path) as draft:
-        pq.write_table(table, draft)
+        pq.write_table(table.replace_schema_metadata({_ABOUT: json.dumps(about)}), draft)
 
 
 def read(path: Path) -> CachedPredictions:

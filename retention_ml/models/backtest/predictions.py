@@ -2,17 +2,13 @@
 
 from collections.abc import Mapping
 from datetime import date
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from retention_ml.atomic_files import replacing
 from retention_ml.errors import AccountingError
-from retention_ml.models.evaluation.segments import FEATURES, label, segments
-from retention_ml.statistics.arrays import Bools, Floats, Ints
+from retention_ml.statistics.arrays import Floats
 from retention_ml.statistics.metrics import Predictions
 
 
@@ -55,28 +51,8 @@ def to_arrays(table: pa.Table) -> Predictions:
     customers = table["customer_id"].combine_chunks().dictionary_encode()
     rank = pc.rank(customers.dictionary, tiebreaker="first").to_numpy()
     return Predictions(
-        days=_days(table),
+        days=table["as_of"].cast(pa.int32()).to_numpy().astype(np.int64),
         groups=np.asarray(rank[customers.indices.to_numpy()], dtype=np.int64),
         outcome=table["churned"].cast(pa.float64()).to_numpy(),
         models={name: table[name].to_numpy() for name in table.column_names[3:]},
     )
-
-
-def labelled_segments(features: pa.Table) -> dict[str, Bools]:
-    """The rows of each of `evaluation.segments`, by its label."""
-    return {label(code): inside for code, inside in segments(features).items()}
-
-
-def segment_features(features: pa.Table) -> pa.Table:
-    """The columns that `labelled_segments` reads."""
-    return features.select(["as_of", *FEATURES])
-
-
-def write(table: pa.Table, path: Path) -> None:
-    """Write the table as a Parquet file that appears complete or not at all."""
-    with replacing(path) as draft:
-        pq.write_table(table, draft, compression="zstd")
-
-
-def _days(table: pa.Table) -> Ints:
-    return np.asarray(table["as_of"].cast(pa.int32()).to_numpy(), dtype=np.int64)

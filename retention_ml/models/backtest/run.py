@@ -10,26 +10,32 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from retention_ml import atomic_files
 from retention_ml.errors import UsageError
 from retention_ml.features.build import ensure
 from retention_ml.features.store import read
 from retention_ml.labels.definition import churn_definition
-from retention_ml.models.backtest import labels, prediction_cache, predictions
+from retention_ml.labels.maturity import labels_of
+from retention_ml.models.backtest import prediction_cache, predictions
 from retention_ml.models.backtest.code_digest import versions
 from retention_ml.models.backtest.contenders import Contender, contenders
-from retention_ml.models.backtest.evaluation import Bootstrap, evaluate_backtest
+from retention_ml.models.backtest.evaluation import evaluate_backtest
+from retention_ml.models.backtest.labels import ALL_THERE_IS, require_outcomes
 from retention_ml.models.backtest.page import page
 from retention_ml.models.backtest.processes import run_tasks
 from retention_ml.models.backtest.worker import Task, TaskResult
+from retention_ml.models.evaluation.segments import labelled_segments
 from retention_ml.models.registry.provenance import git_sha
 from retention_ml.models.training.data.training_data import training_days
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
+from retention_ml.statistics.metrics import Predictions
 from retention_ml.warehouse import Warehouse
 
 Say = Callable[[int, int, str], None]
+About = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +74,6 @@ def backtest(
 
     Parameters
     ----------
-    days : sequence of date
-        The days to replay.
     models : sequence of str, optional
         See `contenders.names`; default the champion and all baselines.
     workers : int, optional
@@ -89,54 +93,41 @@ def backtest(
     days = tuple(sorted(set(days)))
     if not days:
         raise UsageError("There is no day to backtest. Name one with --as-of.")
-    tasks = [
-        Task(as_of=day, recipe=recipe)
-        for day in days
-        for recipe in dict.fromkeys(each.recipe for each in models_of_run)
-    ]
-    workers = workers or settings.compute.threads
+    recipes = dict.fromkeys(each.recipe for each in models_of_run)
+    tasks = [Task(as_of=day, recipe=recipe) for day in days for recipe in recipes]
+    workers = min(workers or settings.compute.threads, len(tasks))
     steps = len(tasks) + 2
     _build_features(warehouse, settings, days, lambda what: say(0, steps, what))
     results: list[TaskResult] = []
     for result in run_tasks(warehouse, settings, tasks, workers):
         results.append(result)
         say(1 + len(results), steps, f"{result.task.as_of}: {result.task.recipe.name}")
-    collected = _collect(warehouse, settings, days, models_of_run, results)
+    table, about = _collect(warehouse, settings, days, models_of_run, results)
+    arrays = predictions.to_arrays(table)
     say(steps - 1, steps, "evaluating")
+    document = _evaluate(settings, models_of_run, arrays, read(warehouse, days), about)
     fitted = sum(not result.was_cached for result in results)
     counts = {"fitted": fitted, "kept": len(results) - fitted}
-    seconds = round(time.monotonic() - began, 1)
-    run = {"seconds": seconds, "workers": min(workers, len(tasks)), **counts}
-    _write(files, _evaluate(settings, models_of_run, collected) | {"run": run}, collected)
+    run = {"seconds": round(time.monotonic() - began, 1), "workers": workers, **counts}
+    _write(files, table, document | {"run": run}, arrays)
     say(steps, steps, "done")
-    rows_count = collected.predictions.num_rows
-    details = {
-        "days": [str(day) for day in days],
-        "models": [each.name for each in models_of_run],
-        **counts,
-        "definition_hash": churn_definition(settings).hash,
-        "report": str(files.report),
-        "predictions": str(files.predictions),
-        "html": str(files.html) if files.html else None,
-    }
     receipt = Receipt(
         door="models.backtest",
         as_of=days[-1],
-        read=rows_count,
-        written=rows_count,
+        read=table.num_rows,
+        written=table.num_rows,
         seconds=time.monotonic() - began,
-        details=details,
+        details={
+            "days": [str(day) for day in days],
+            "models": [each.name for each in models_of_run],
+            **counts,
+            "definition_hash": churn_definition(settings).hash,
+            "report": str(files.report),
+            "predictions": str(files.predictions),
+            "html": str(files.html) if files.html else None,
+        },
     )
     return warehouse.record(receipt, settings.run_id)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Collected:
-    """The predictions of all models, the features of their customers, and how each was fitted."""
-
-    predictions: pa.Table
-    features: pa.Table
-    about: Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
 def _build_features(
@@ -147,7 +138,7 @@ def _build_features(
 ) -> None:
     """The features of the days and of the days before that are trained on, where all is known."""
     say("looking at the data")
-    labels.require_outcomes(warehouse, settings, days)
+    require_outcomes(warehouse, settings, days)
     needed = {
         past
         for day in days
@@ -163,52 +154,50 @@ def _collect(
     days: Sequence[date],
     models: Sequence[Contender],
     results: Sequence[TaskResult],
-) -> _Collected:
+) -> tuple[pa.Table, About]:
+    """The predictions of all models with the labels, and by model and day how each was fitted."""
     by_task = {result.task: prediction_cache.read(result.path) for result in results}
     about: dict[str, dict[str, Mapping[str, Any]]] = {each.name: {} for each in models}
     tables = []
     for day in days:
-        cached = {each.name: by_task[Task(as_of=day, recipe=each.recipe)] for each in models}
-        for name, of_model in cached.items():
-            about[name][str(day)] = of_model.about
-        tables.append(
-            predictions.of_day(
-                day,
-                labels.read_labels(warehouse, settings, day),
-                {
-                    name: (of_model.customers, of_model.probability)
-                    for name, of_model in cached.items()
-                },
-            )
-        )
-    features = predictions.segment_features(read(warehouse, days))
-    return _Collected(predictions=pa.concat_tables(tables), features=features, about=about)
+        probabilities = {}
+        for each in models:
+            cached = by_task[Task(as_of=day, recipe=each.recipe)]
+            about[each.name][str(day)] = cached.about
+            probabilities[each.name] = cached.customers, cached.probability
+        outcomes = labels_of(warehouse, settings=settings, days=[day], known_as_of=ALL_THERE_IS)
+        tables.append(predictions.of_day(day, outcomes, probabilities))
+    return pa.concat_tables(tables), about
 
 
 def _evaluate(
-    settings: Settings, models: Sequence[Contender], collected: _Collected
+    settings: Settings,
+    models: Sequence[Contender],
+    arrays: Predictions,
+    features: pa.Table,
+    about: About,
 ) -> dict[str, Any]:
     document = evaluate_backtest(
-        predictions.to_arrays(collected.predictions),
+        arrays,
         contenders=models,
         definition=churn_definition(settings),
-        segments=predictions.labelled_segments(collected.features),
-        about=collected.about,
-        bootstrap=Bootstrap(draws=settings.training.bootstrap_draws, seed=settings.training.seed),
+        segments=labelled_segments(features),
+        about=about,
+        draws=settings.training.bootstrap_draws,
+        seed=settings.training.seed,
     )
     decisive = settings.model_dump(mode="json", include={"calendar", "churn", "training"})
+    digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
     return document | {
         "settings": decisive,
-        "settings_digest": hashlib.sha256(
-            json.dumps(decisive, sort_keys=True).encode()
-        ).hexdigest(),
+        "settings_digest": digest,
         "versions": {"git_sha": git_sha(), **versions()},
     }
 
 
-def _write(files: Files, document: Mapping[str, Any], collected: _Collected) -> None:
-    predictions.write(collected.predictions, files.predictions)
+def _write(files: Files, table: pa.Table, document: Mapping[str, Any], arrays: Predictions) -> None:
+    with atomic_files.replacing(files.predictions) as draft:
+        pq.write_table(table, draft, compression="zstd")
     atomic_files.write_text(files.report, json.dumps(document, indent=1, allow_nan=False) + "\n")
     if files.html:
-        html = page(document, predictions.to_arrays(collected.predictions))
-        atomic_files.write_text(files.html, html)
+        atomic_files.write_text(files.html, page(document, arrays))

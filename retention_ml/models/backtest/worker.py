@@ -1,11 +1,11 @@
 """The worker of one process of a backtest: fit on the data of a day, predict the day."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from retention_ml.clock import day_of
@@ -35,19 +35,16 @@ class TaskResult:
     was_cached: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DayData:
     """What models of a day are trained on, and the features that they predict from."""
 
     training_data: TrainingData
     features: pa.Table
-
-    @cached_property
-    def features_digest(self) -> str:
-        """SHA-256 of the features."""
-        return digest(self.features)
+    features_digest: str
 
 
+@dataclass
 class Worker:
     """Does tasks, one after the other; it keeps the data of the last day.
 
@@ -60,55 +57,46 @@ class Worker:
         Threads of a fit; results do not depend on it.
     """
 
-    def __init__(self, warehouse: Warehouse, settings: Settings, threads: int) -> None:
-        self._warehouse = warehouse
-        self._settings = settings
-        self._threads = threads
-        self._as_of: date | None = None
-        self._day: DayData | None = None
+    warehouse: Warehouse
+    settings: Settings
+    threads: int
+    _day: DayData | None = field(default=None, init=False)
 
     def run(self, task: Task) -> TaskResult:
         """Fit and predict, unless an earlier run did."""
         day = self._load(task.as_of)
         path = prediction_cache.path_of(
-            self._settings, task.recipe, task.as_of, day.training_data.digest, day.features_digest
+            self.settings, task.recipe, task.as_of, day.training_data.digest, day.features_digest
         )
         if path.exists():
             return TaskResult(task=task, path=path, was_cached=True)
         began = time.perf_counter()
         sample = day.training_data.sample
-        model = task.recipe.fit(sample, self._settings.training, self._threads)
+        model = task.recipe.fit(sample, self.settings.training, self.threads)
         fitted = time.perf_counter()
         # Through the bundle, as the scorer does: what is evaluated is what would be served.
         probability = model.to_bundle(task.recipe.name).predict(day.features)
         sample = task.recipe.sample(sample)
-        prediction_cache.write(
-            path,
-            prediction_cache.CachedPredictions(
-                customers=day.features["customer_id"],
-                probability=probability,
-                about={
-                    "seconds": round(fitted - began, 3),
-                    "scoring_seconds": round(time.perf_counter() - fitted, 3),
-                    "params": dict(model.params),
-                    "notes": dict(model.notes),
-                    "rows_count": len(sample),
-                    "days": [
-                        str(day_of(int(number))) for number in sorted(set(sample.days.tolist()))
-                    ],
-                },
-            ),
-        )
+        about = {
+            "seconds": round(fitted - began, 3),
+            "scoring_seconds": round(time.perf_counter() - fitted, 3),
+            "params": dict(model.params),
+            "notes": dict(model.notes),
+            "rows_count": len(sample),
+            "days": [str(day_of(int(number))) for number in np.unique(sample.days)],
+        }
+        prediction_cache.write(path, day.features["customer_id"], probability, about)
         failpoint("backtest.after_part")
         return TaskResult(task=task, path=path, was_cached=False)
 
     def _load(self, as_of: date) -> DayData:
-        if self._day is None or self._as_of != as_of:
+        if self._day is None or self._day.training_data.as_of != as_of:
+            features = read(self.warehouse, [as_of])
             self._day = DayData(
                 training_data=load_training_data(
-                    self._warehouse, settings=self._settings, as_of=as_of
+                    self.warehouse, settings=self.settings, as_of=as_of
                 ),
-                features=read(self._warehouse, [as_of]),
+                features=features,
+                features_digest=digest(features),
             )
-            self._as_of = as_of
         return self._day

@@ -1,6 +1,6 @@
 """Gamma-Gamma: what a customer pays on average, from what they paid so far.
 
-A customer's payments are Gamma(p, nu) with their own nu, has_weak_prior from Gamma(q, v); what they pay
+A customer's payments are Gamma(p, nu) with their own nu, drawn from Gamma(q, v); what they pay
 does not depend on how often they buy. Money is in any unit, the same throughout (here: cents).
 
 References
@@ -9,14 +9,14 @@ Fader and Hardie, "The Gamma-Gamma model of monetary value", 2013.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import numpy as np
 from scipy.special import digamma, gammaln
 
-from retention_ml.errors import UnfitModel, UsageError
-from retention_ml.models.btyd.likelihood import maximize
+from retention_ml.errors import UsageError
+from retention_ml.models.btyd.likelihood import maximize, read_parameters
 from retention_ml.statistics.arrays import Floats
 
 _NAMES = ("p", "q", "v")
@@ -59,14 +59,9 @@ class SpendModel:
         shape = np.maximum(self.p * payments + self.q - 1.0, 0.05)
         return np.asarray(self.p * (self.v + paid) / shape)
 
-    def log_likelihood(self, payments: Floats, mean: Floats) -> float:
-        """Sum over customers of the log-likelihood of their mean payments."""
-        parameters = np.array([self.p, self.q, self.v])
-        return _log_likelihood(parameters, *_with_payments(payments, mean))[0]
-
     def to_dict(self) -> dict[str, Any]:
         """The model as plain JSON values."""
-        return {name: getattr(self, name) for name in (*_NAMES, "has_weak_prior")}
+        return asdict(self)
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
@@ -77,18 +72,7 @@ class SpendModel:
         UnfitModel
             A parameter is missing, or not positive and finite.
         """
-        try:
-            values = {name: float(content[name]) for name in _NAMES}
-            has_weak_prior = content["has_weak_prior"]
-            sound = all(np.isfinite(value) and value > 0 for value in values.values())
-        except (KeyError, TypeError, ValueError, OverflowError):
-            sound = False
-        if not sound or not isinstance(has_weak_prior, bool):
-            raise UnfitModel(
-                "The parameters of the spend model cannot be used: expected p, q and v positive "
-                "and finite, has_weak_prior true or false. Train anew."
-            )
-        return cls(**values, has_weak_prior=has_weak_prior)
+        return cls(**read_parameters(content, "spend model", _NAMES, ("has_weak_prior",)))
 
 
 def fit(payments: Floats, mean: Floats) -> SpendModel:
@@ -112,14 +96,14 @@ def fit(payments: Floats, mean: Floats) -> SpendModel:
     # Sorted, so that equal customers give equal sums whatever their order.
     order = np.lexsort((mean, payments))
     payments, scaled = payments[order], mean[order] / unit
-    maximum = maximize(
+    parameters, has_weak_prior = maximize(
         lambda parameters: _log_likelihood(parameters, payments, scaled),
         count=float(len(scaled)),
         prior_mean=_PRIOR_MEAN,
         starts=_STARTS,
     )
-    p, q, v = (float(value) for value in maximum.parameters)
-    return SpendModel(p=p, q=q, v=v * unit, has_weak_prior=maximum.has_weak_prior)
+    p, q, v = parameters.tolist()
+    return SpendModel(p=p, q=q, v=v * unit, has_weak_prior=has_weak_prior)
 
 
 def _with_payments(payments: Floats, mean: Floats) -> tuple[Floats, Floats]:

@@ -1,11 +1,12 @@
 """Maximum likelihood of a few positive parameters; it never fails."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from retention_ml.errors import UnfitModel
 from retention_ml.statistics.arrays import Floats
 
 WEAK_PRIOR = 1.0
@@ -17,29 +18,13 @@ _REACH = 8.0
 _CURVATURE_MIN = 0.25
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Maximum:
-    """Where a likelihood is highest.
-
-    Parameters
-    ----------
-    parameters : array of float64, shape (k,)
-        All positive.
-    has_weak_prior : bool
-        The rows alone did not determine every parameter: a weak prior drew them to its mean.
-    """
-
-    parameters: Floats
-    has_weak_prior: bool
-
-
 def maximize(
     log_likelihood: Callable[[Floats], tuple[float, Floats]],
     *,
     count: float,
     prior_mean: Sequence[float],
     starts: Sequence[Sequence[float]],
-) -> Maximum:
+) -> tuple[Floats, bool]:
     """The parameters of highest likelihood, sought from every start.
 
     Where the likelihood rises without end or is flat (all customers bought once, say), the
@@ -56,15 +41,47 @@ def maximize(
         Ordinary values, in the units of the rows.
     starts : sequence of sequences
         Parameters to start from.
+
+    Returns
+    -------
+    parameters : array of float64, shape (k,)
+        All positive.
+    has_weak_prior : bool
+        The rows alone did not determine every parameter: a weak prior drew them to its mean.
     """
     centre = np.log(np.asarray(prior_mean, dtype=np.float64))
     if count > 0:
         best = _highest(log_likelihood, count, centre, np.log(starts), 0.0)
         inside = bool((np.abs(best - centre) < _REACH - 0.01).all())
         if inside and _least_curvature(log_likelihood, best) > _CURVATURE_MIN:
-            return Maximum(parameters=np.exp(best), has_weak_prior=False)
+            return np.exp(best), False
     best = _highest(log_likelihood, max(count, 1.0), centre, [centre], WEAK_PRIOR)
-    return Maximum(parameters=np.exp(best), has_weak_prior=True)
+    return np.exp(best), True
+
+
+def read_parameters(
+    content: Mapping[str, Any], model: str, names: Sequence[str], flags: Sequence[str]
+) -> dict[str, Any]:
+    """The positive, finite parameters and the flags of a model, from JSON.
+
+    Raises
+    ------
+    UnfitModel
+        One is missing or makes no sense.
+    """
+    try:
+        values = {name: float(content[name]) for name in names}
+        wrong = [name for name in names if not 0 < values[name] < np.inf]
+        wrong += [flag for flag in flags if not isinstance(content[flag], bool)]
+        fault = f"{wrong[0]} is {content[wrong[0]]!r:.40}" if wrong else ""
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        fault = f"{type(error).__name__} at {str(error)[:80]}"
+    if fault:
+        raise UnfitModel(
+            f"The parameters of the {model} cannot be used ({fault}): expected "
+            f"{', '.join(names)} positive and finite, {', '.join(flags)} true or false. Train anew."
+        )
+    return {**values, **{flag: content[flag] for flag in flags}}
 
 
 def _highest(

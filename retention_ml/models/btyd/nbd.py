@@ -14,14 +14,13 @@ CBG/NBD of Hoppe and Wagner, Marketing JRM 3 (2), 2007.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 from scipy.special import betaln, digamma, expit, gammaln, hyp2f1
 
-from retention_ml.errors import UnfitModel
-from retention_ml.models.btyd.likelihood import maximize
+from retention_ml.models.btyd.likelihood import maximize, read_parameters
 from retention_ml.models.btyd.purchase_summary import PurchaseSummary
 from retention_ml.statistics.arrays import Floats
 
@@ -57,7 +56,11 @@ class BetaGeoNBD:
 
     def p_alive(self, frequency: Floats, recency: Floats, T: Floats) -> Floats:
         """Probability that the customer has not left."""
-        return np.asarray(expit(-self._log_odds_left(frequency, recency, T)))
+        silent = np.log(self.alpha + T) - np.log(self.alpha + recency)
+        chances = frequency + float(self.modified)  # to leave before T
+        log_odds = np.log(self.a) - np.log(self.b + np.maximum(chances, 1.0) - 1.0)
+        log_odds_left = np.where(chances > 0, log_odds + (self.r + frequency) * silent, -np.inf)
+        return np.asarray(expit(-log_odds_left))
 
     def p_no_order(
         self, frequency: Floats, recency: Floats, T: Floats, horizon_days: Floats | float
@@ -85,16 +88,10 @@ class BetaGeoNBD:
         # At a = 1 the formula is 0 / 0 with a limit: close to it, it is right to six digits.
         a = self.a if abs(self.a - 1.0) > 1e-7 else 1.0 + 1e-7
         later = np.log1p(horizon_days / (self.alpha + T))
-        survived = a + self.b + self._chances(frequency) - 1.0
+        survived = a + self.b + (frequency + float(self.modified)) - 1.0
         fixed = a + self.b + float(self.modified) - 1.0 - self.r
         fewer = np.exp((1.0 - a) * later) * hyp2f1(fixed, a - 1.0, survived, -np.expm1(-later))
         return np.asarray(survived / (a - 1.0) * (1.0 - fewer))
-
-    def expected_days_to_order(self, frequency: Floats, T: Floats) -> Floats:
-        """Mean days to the next purchase of a customer who has not left; may be infinite."""
-        shape = np.asarray(self.r + frequency - 1.0)
-        mean = (self.alpha + T) / np.where(shape > 0, shape, 1.0)
-        return np.asarray(np.where(shape > 0, mean, np.inf))
 
     def days_to_order_quantile(self, frequency: Floats, T: Floats, q: Floats | float) -> Floats:
         """Days within which a customer who has not left buys with probability q, 0 <= q < 1."""
@@ -109,7 +106,7 @@ class BetaGeoNBD:
 
     def to_dict(self) -> dict[str, Any]:
         """The model as plain JSON values."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return asdict(self)
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
@@ -120,26 +117,8 @@ class BetaGeoNBD:
         UnfitModel
             A parameter is missing, or not positive and finite.
         """
-        try:
-            values: dict[str, Any] = {name: float(content[name]) for name in _NAMES}
-            flags = {name: content[name] for name in ("modified", "has_weak_prior")}
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise UnfitModel(_unfit(f"{type(error).__name__} at {str(error)[:80]}")) from error
-        wrong = [name for name, value in values.items() if not (np.isfinite(value) and value > 0)]
-        wrong += [name for name, flag in flags.items() if not isinstance(flag, bool)]
-        if wrong:
-            raise UnfitModel(_unfit(f"{wrong[0]} is {content[wrong[0]]!r:.40}"))
-        return cls(**values, **flags)
-
-    def _chances(self, frequency: Floats) -> Floats:
-        """How often the customer could have left before T."""
-        return np.asarray(frequency + float(self.modified))
-
-    def _log_odds_left(self, frequency: Floats, recency: Floats, T: Floats) -> Floats:
-        silent = np.log(self.alpha + T) - np.log(self.alpha + recency)
-        chances = self._chances(frequency)
-        log_odds = np.log(self.a) - np.log(self.b + np.maximum(chances, 1.0) - 1.0)
-        return np.where(chances > 0, log_odds + (self.r + frequency) * silent, -np.inf)
+        flags = ("modified", "has_weak_prior")
+        return cls(**read_parameters(content, "buying process", _NAMES, flags))
 
 
 def fit(summary: PurchaseSummary, *, modified: bool) -> BetaGeoNBD:
@@ -155,26 +134,16 @@ def fit(summary: PurchaseSummary, *, modified: bool) -> BetaGeoNBD:
     # Times in units of the mean T: the parameters then are all of the order of 1.
     weights = summary.counts / max(summary.counts.sum(), 1.0)
     unit = float((weights * summary.T).sum()) or 1.0
-    scaled = PurchaseSummary(
-        frequency=summary.frequency,
-        recency=summary.recency / unit,
-        T=summary.T / unit,
-        counts=summary.counts,
-    )
-    maximum = maximize(
+    scaled = replace(summary, recency=summary.recency / unit, T=summary.T / unit)
+    parameters, has_weak_prior = maximize(
         lambda parameters: _log_likelihood(parameters, scaled, modified),
         count=float(summary.counts.sum()),
         prior_mean=_PRIOR_MEAN,
         starts=_STARTS,
     )
-    r, alpha, a, b = (float(value) for value in maximum.parameters)
+    r, alpha, a, b = parameters.tolist()
     return BetaGeoNBD(
-        r=r,
-        alpha=alpha * unit,
-        a=a,
-        b=b,
-        modified=modified,
-        has_weak_prior=maximum.has_weak_prior,
+        r=r, alpha=alpha * unit, a=a, b=b, modified=modified, has_weak_prior=has_weak_prior
     )
 
 
@@ -207,10 +176,3 @@ def _log_likelihood(
     by_b = all_of_b + digamma(b + n) - digamma(b) - left / stayed
     gradient = np.array([(counts * by).sum() for by in (by_r, by_alpha, by_a, by_b)])
     return float((counts * each).sum()), gradient
-
-
-def _unfit(what: str) -> str:
-    return (
-        f"The parameters of the buying process cannot be used ({what}): expected r, alpha, a and b "
-        "positive and finite, modified and has_weak_prior true or false. Train anew."
-    )

@@ -42,21 +42,9 @@ class PurchaseSummary:
     payments: Floats = field(default_factory=lambda: np.empty(0))
     day_values: Floats = field(default_factory=lambda: np.empty(0))
 
-    def __len__(self) -> int:
-        return len(self.counts)
-
-    @property
-    def customers(self) -> int:
-        """How many customers they are."""
-        return int(self.counts.sum())
-
     @classmethod
     def of(
-        cls,
-        frequency: Floats,
-        recency: Floats,
-        T: Floats,
-        day_values: Floats | None = None,
+        cls, frequency: Floats, recency: Floats, T: Floats, day_values: Floats | float = np.nan
     ) -> Self:
         """The summary of customers, shape (n,) each; it does not depend on their order.
 
@@ -81,7 +69,10 @@ class PurchaseSummary:
                 "expected at least 0 repeats and 0 <= days to the last purchase <= days observed. "
                 "Take them from features.customer_day."
             )
-        payments, values = _paid(x, day_values)
+        values = np.broadcast_to(np.asarray(day_values, dtype=np.float64), x.shape)
+        paid = (x > 0) & np.isfinite(values) & (values > 0)
+        payments, values = x[paid] + 1.0, values[paid]
+        by_payments = np.lexsort((values, payments))
         # Lexicographic order by columns: faster than np.unique over rows.
         rows = rows[np.lexsort(rows.T[::-1])]
         first = np.flatnonzero(
@@ -92,8 +83,8 @@ class PurchaseSummary:
             recency=rows[first, 1],
             T=rows[first, 2],
             counts=np.diff(np.append(first, len(rows))).astype(np.float64),
-            payments=payments,
-            day_values=values,
+            payments=payments[by_payments],
+            day_values=values[by_payments],
         )
 
     @classmethod
@@ -101,14 +92,3 @@ class PurchaseSummary:
         """The summary of a table as `purchase_histories` gives it."""
         names = ("repeats_count", "last_at_days", "tenure_days", "day_value_cents")
         return cls.of(*(table[name].to_numpy() for name in names))
-
-
-def _paid(frequency: Floats, day_values: Floats | None) -> tuple[Floats, Floats]:
-    """Purchase days and mean payments of customers with repeats who paid, sorted."""
-    if day_values is None:
-        return np.empty(0), np.empty(0)
-    values = np.asarray(day_values, dtype=np.float64)
-    paid = (frequency > 0) & np.isfinite(values) & (values > 0)
-    payments, values = frequency[paid] + 1.0, values[paid]
-    order = np.lexsort((values, payments))
-    return payments[order], values[order]

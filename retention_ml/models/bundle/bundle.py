@@ -25,13 +25,7 @@ _FILE_BYTES_MAX = 64 * 1024 * 1024
 TOTAL_BYTES_MAX = 256 * 1024 * 1024
 FILES_MAX = 256
 _NAME_LENGTH_MAX = 100
-
-
-_KINDS: dict[str, Any] = {
-    **SINGLE_KINDS,
-    Blend.kind: Blend,
-    Paced.kind: Paced,
-}
+_KINDS: dict[str, Any] = {**SINGLE_KINDS, Blend.kind: Blend, Paced.kind: Paced}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +69,12 @@ class Bundle:
         training_id = self.manifest.get("training_id")
         return None if training_id is None else str(training_id)
 
+    @property
+    def calibration(self) -> tuple[float, float]:
+        """Slope and intercept by which the predictor's log-odds are calibrated."""
+        calibration = self.manifest["calibration"]
+        return float(calibration["slope"]), float(calibration["intercept"])
+
     @classmethod
     def of(
         cls,
@@ -89,7 +89,7 @@ class Bundle:
         """The bundle of a fitted model; `meaning` goes into the manifest as it is."""
         manifest = {
             "format": FORMAT,
-            "kind": getattr(predictor, "kind"),  # noqa: B009
+            "kind": predictor.kind,
             "model_name": model_name,
             "features": list(features),
             "calibration": {"slope": slope, "intercept": intercept},
@@ -126,16 +126,12 @@ class Bundle:
                 f"The bundle {folder.name} holds folders, links or more than {FILES_MAX} files; "
                 "expected plain text files only. Serve another version, or train anew."
             )
-        large = [path.name for path in paths if path.stat().st_size > _FILE_BYTES_MAX]
-        if large:
+        sizes = [path.stat().st_size for path in paths]
+        if max(sizes) > _FILE_BYTES_MAX or sum(sizes) > TOTAL_BYTES_MAX:
             raise UnfitModel(
-                f"{large[0]} in the bundle {folder.name} is larger than {_FILE_BYTES_MAX:,} bytes. "
-                "It was not read. Serve another version, or train anew."
-            )
-        if (total := sum(path.stat().st_size for path in paths)) > TOTAL_BYTES_MAX:
-            raise UnfitModel(
-                f"The bundle {folder.name} has {total:,} bytes, at most {TOTAL_BYTES_MAX:,} are "
-                "accepted. It was not read. Serve another version, or train anew."
+                f"The bundle {folder.name} has {sum(sizes):,} bytes, {max(sizes):,} in its largest "
+                f"file; at most {TOTAL_BYTES_MAX:,} and {_FILE_BYTES_MAX:,} are accepted. It was "
+                "not read. Serve another version, or train anew."
             )
         contents = {path.name: path.read_bytes() for path in paths}
         actual = digest(contents)
@@ -183,12 +179,8 @@ class Bundle:
                 f"have, the first is {foreign[0][:80]!r}. Serve another version, or train anew."
             )
         timing.of_manifest(manifest)  # refused here, not in the middle of scoring
-        return cls(
-            manifest=manifest,
-            predictor=predictor,
-            contents=dict(contents),
-            sha256=digest(contents),
-        )
+        sha256 = digest(contents)
+        return cls(manifest=manifest, predictor=predictor, contents=dict(contents), sha256=sha256)
 
     def write(self, folder: Path) -> Path:
         """Write the files into a folder that appears complete or not at all; the folder."""
@@ -227,11 +219,8 @@ class Bundle:
         values = np.empty((table.num_rows, len(self.features)))
         for j, name in enumerate(self.features):
             column = table[name]
-            if not (
-                pa.types.is_integer(column.type)
-                or pa.types.is_floating(column.type)
-                or pa.types.is_null(column.type)
-            ):
+            types = (pa.types.is_integer, pa.types.is_floating, pa.types.is_null)
+            if not any(is_type(column.type) for is_type in types):
                 raise UsageError(
                     f"Feature {name!r} is of type {column.type}, expected numbers. "
                     "Read it from features.customer_daily."
@@ -272,14 +261,13 @@ class Bundle:
         UsageError
             See `values`.
         """
-        slope = float(self.manifest["calibration"]["slope"])
-        intercept = float(self.manifest["calibration"]["intercept"])
+        slope, intercept = self.calibration
         added, base = self.predictor.contributions(self.values(table))
         return slope * added, slope * base + intercept
 
     def _calibrated(self, margin: Floats) -> Floats:
-        calibration = self.manifest["calibration"]
-        return float(calibration["slope"]) * margin + float(calibration["intercept"])
+        slope, intercept = self.calibration
+        return slope * margin + intercept
 
 
 def _is_name(text: object) -> bool:

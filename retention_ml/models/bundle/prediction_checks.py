@@ -21,12 +21,12 @@ def fault_in(probability: Floats) -> str | None:
     >>> fault_in(np.full(50, 0.3))
     'it gives all 50 customers the same probability (0.300)'
     """
-    if not np.isfinite(probability).all():
-        count = int((~np.isfinite(probability)).sum())
-        return f"{count:,} of {len(probability):,} probabilities are not finite"
-    if ((probability < 0) | (probability > 1)).any():
-        count = int(((probability < 0) | (probability > 1)).sum())
-        return f"{count:,} of {len(probability):,} probabilities are not between 0 and 1"
+    for is_wrong, what in (
+        (~np.isfinite(probability), "finite"),
+        ((probability < 0) | (probability > 1), "between 0 and 1"),
+    ):
+        if is_wrong.any():
+            return f"{is_wrong.sum():,} of {len(probability):,} probabilities are not {what}"
     if len(probability) >= _CUSTOMERS_MIN and float(np.ptp(probability)) < _SPREAD_MIN:
         return (
             f"it gives all {len(probability):,} customers the same probability "

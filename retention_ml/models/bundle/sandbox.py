@@ -44,10 +44,10 @@ def fault_of_files(folder: Path, sha256: str, rows: pa.Table) -> str | None:
         fault = _fault_of_process(
             ["-m", __name__, str(folder), sha256, str(sample), str(answer)], scratch
         )
-        if fault is None and not answer.is_file():
-            fault = "the process that read its files left no answer"
         if fault is not None:
             return fault
+        if not answer.is_file():
+            return "the process that read its files left no answer"
         fault = json.loads(answer.read_text(encoding="utf-8"))["fault"]
     return None if fault is None else str(fault)
 
@@ -100,11 +100,8 @@ def _limit() -> None:
         resource.setrlimit(what, (limit, limit))
 
 
-def _main(folder: str, sha256: str, sample: str, answer: str) -> None:
+if __name__ == "__main__":
     _limit()
+    folder, sha256, sample, answer = sys.argv[1:]
     fault = _examine(Path(folder), sha256, Path(sample))
     Path(answer).write_text(json.dumps({"fault": fault}), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    _main(*sys.argv[1:])

@@ -6,6 +6,7 @@ spread over time and what is at stake.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -62,25 +63,20 @@ class Timing:
         UnfitModel
             A part is missing or makes no sense.
         """
-        try:
-            spend = content["spend"]
-            made = cls(
+        with suppress(KeyError, TypeError, IndexError, AttributeError):
+            spend, days = content["spend"], (content["lead_days"], content["horizon_days"])
+            timing = cls(
                 process=BetaGeoNBD.from_dict(content["process"]),
                 spend=None if spend is None else SpendModel.from_dict(spend),
-                lead_days=content["lead_days"],
-                horizon_days=content["horizon_days"],
+                lead_days=days[0],
+                horizon_days=days[1],
             )
-            days = (made.lead_days, made.horizon_days)
-            sound = all(type(number) is int for number in days) and days >= (0, 1) and days[1] > 0
-        except (KeyError, TypeError, IndexError, AttributeError):
-            sound = False
-        if not sound:
-            raise UnfitModel(
-                f"The {KEY} in the bundle's manifest cannot be used: expected a process, a spend "
-                "model or null, lead_days from 0 and horizon_days from 1 on, both whole. "
-                "Train anew."
-            )
-        return made
+            if all(type(number) is int for number in days) and days[0] >= 0 and days[1] > 0:
+                return timing
+        raise UnfitModel(
+            f"The {KEY} in the bundle's manifest cannot be used: expected a process, a spend model "
+            "or null, lead_days from 0 and horizon_days from 1 on, both whole. Train anew."
+        )
 
 
 def fit(histories: PurchaseSummary, *, lead_days: int, horizon_days: int) -> Timing:
@@ -88,14 +84,10 @@ def fit(histories: PurchaseSummary, *, lead_days: int, horizon_days: int) -> Tim
 
     Spending is learnt from customers with two purchase days or more, `PurchaseSummary.payments`.
     """
-    return Timing(
-        process=nbd.fit(histories, modified=True),
-        spend=gamma_gamma.fit(histories.payments, histories.day_values)
-        if len(histories.payments) >= _PAYERS_MIN
-        else None,
-        lead_days=lead_days,
-        horizon_days=horizon_days,
-    )
+    process, spend = nbd.fit(histories, modified=True), None
+    if len(histories.payments) >= _PAYERS_MIN:
+        spend = gamma_gamma.fit(histories.payments, histories.day_values)
+    return Timing(process=process, spend=spend, lead_days=lead_days, horizon_days=horizon_days)
 
 
 def of_manifest(manifest: Mapping[str, Any]) -> Timing | None:

@@ -80,7 +80,12 @@ def card(
         table(values, differences),
     ]
     if drivers:
-        sections += ["## What drives it", _driver_table(drivers)]
+        lines = [
+            "| feature | mean absolute contribution (log-odds) | meaning |",
+            "| --- | --- | --- |",
+            *(f"| `{name}` | {strength:.3f} | {meaning} |" for name, strength, meaning in drivers),
+        ]
+        sections += ["## What drives it", "\n".join(lines)]
     return "\n\n".join([*sections, "## Limits", _LIMITS]) + "\n"
 
 
@@ -108,14 +113,4 @@ def _training_data(
         f"the training days (the first evaluation window is {begins} to {ends}). The registered "
         f"model was then fitted on {len(plan.final)} days up to {plan.final[-1]} with the same "
         "settings."
-    )
-
-
-def _driver_table(drivers: Sequence[tuple[str, float, str]]) -> str:
-    return "\n".join(
-        [
-            "| feature | mean absolute contribution (log-odds) | meaning |",
-            "| --- | --- | --- |",
-            *(f"| `{name}` | {strength:.3f} | {meaning} |" for name, strength, meaning in drivers),
-        ]
     )

@@ -1,11 +1,10 @@
-"""The checks of a candidate before it may replace a champion, each with its message."""
+"""What a candidate must meet before it may replace a champion: checks, each with its message."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from retention_ml.models.evaluation.criteria import PromotionCriteria
 from retention_ml.models.evaluation.segments import label
 from retention_ml.statistics.bootstrap import Interval
 from retention_ml.statistics.metrics import OUTCOMES_MIN
@@ -17,11 +16,30 @@ _DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Footprint:
-    """What a model costs to run: seconds per thousand customers scored, megabytes of files."""
+class PromotionCriteria:
+    """What a candidate must meet; see `[promotion]` and `[tiers]` of the settings.
 
-    seconds_per_thousand: float
-    megabytes: float
+    Parameters
+    ----------
+    auc_margin, segment_margin : float
+        By so much its ROC AUC may be lower, overall and in a segment, given the interval.
+    ece_max : float
+        Highest calibration error, beyond what chance alone brings.
+    tier_moves_max : float
+        Share of the customers whose tier may change at once.
+    tier_bounds : tuple of float
+        Lower bounds of the tiers above the lowest, rising.
+    seconds_per_thousand_max, megabytes_max : float
+        Time to score a thousand customers, and size of the files.
+    """
+
+    auc_margin: float
+    segment_margin: float
+    ece_max: float
+    tier_moves_max: float
+    tier_bounds: tuple[float, ...]
+    seconds_per_thousand_max: float
+    megabytes_max: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +52,12 @@ class Check:
 
 
 def hard_limits(
-    ece: float, footprint: Footprint, criteria: PromotionCriteria, *, ece_by_chance: float = 0.0
+    criteria: PromotionCriteria,
+    *,
+    ece: float,
+    ece_by_chance: float,
+    seconds_per_thousand: float,
+    megabytes: float,
 ) -> list[Check]:
     """What any model must meet, with or without a champion: calibration, speed, size.
 
@@ -44,8 +67,9 @@ def hard_limits(
         Calibration error on the evaluation days.
     ece_by_chance : float
         How much of it true probabilities would show too, for so few customers.
+    seconds_per_thousand, megabytes : float
+        To score a thousand customers; of the model's files.
     """
-    seconds, megabytes = footprint.seconds_per_thousand, footprint.megabytes
     return [
         Check(
             name="calibration",
@@ -55,9 +79,11 @@ def hard_limits(
         ),
         Check(
             name="seconds_per_thousand",
-            status="passed" if seconds <= criteria.seconds_per_thousand_max else "failed",
-            message=f"It scores a thousand customers in {seconds:.3g} s; at most "
-            f"{criteria.seconds_per_thousand_max:g} s are accepted.",
+            status="passed"
+            if seconds_per_thousand <= criteria.seconds_per_thousand_max
+            else "failed",
+            message=f"It scores a thousand customers in {seconds_per_thousand:.3g} s; "
+            f"at most {criteria.seconds_per_thousand_max:g} s are accepted.",
         ),
         Check(
             name="megabytes",
@@ -97,20 +123,20 @@ def discrimination(differences: Mapping[str, Interval], criteria: PromotionCrite
         Check(
             name="roc_auc",
             status=_status(auc, auc.upper < -criteria.auc_margin, "passed" if is_shown else "open"),
-            message=f"Its ROC AUC differs by {format_interval(auc)} from the champion's; it may be lower by "
-            f"{criteria.auc_margin:g}, given the interval.",
+            message=f"Its ROC AUC differs by {format_interval(auc)} from the champion's; it may be "
+            f"lower by {criteria.auc_margin:g}, given the interval.",
         ),
         Check(
             name="log_loss",
             status=_status(log_loss, log_loss.lower > 0, "passed"),
-            message=f"Its log loss differs by {format_interval(log_loss)} from the champion's; lower is "
-            "better.",
+            message=f"Its log loss differs by {format_interval(log_loss)} from the champion's; "
+            "lower is better.",
         ),
         Check(
             name="brier",
             status=_status(brier, brier.lower > 0, "better" if brier.upper < 0 else "open"),
-            message=f"Its Brier score differs by {format_interval(brier)} from the champion's; it is better "
-            "only if the whole interval is below zero.",
+            message=f"Its Brier score differs by {format_interval(brier)} from the champion's; it "
+            "is better only if the whole interval is below zero.",
         ),
     ]
 
@@ -136,25 +162,21 @@ def segments(by_segment: Mapping[str, Mapping[str, Any]], criteria: PromotionCri
             message=f"No segment has {OUTCOMES_MIN} churned and {OUTCOMES_MIN} retained customers "
             "on a day, so none could be evaluated.",
         )
-    unknown = [code for code, difference in evaluated.items() if None in difference.values()]
-    finite = {code: evaluated[code] for code in evaluated if code not in unknown}
-    worse = [code for code, difference in finite.items() if difference["upper"] < -margin]
+    finite = {code: values for code, values in evaluated.items() if None not in values.values()}
     unsure = [code for code, difference in finite.items() if difference["lower"] < -margin]
+    worse = [code for code in unsure if finite[code]["upper"] < -margin]
+    worse = [code for code in evaluated if code not in finite] + worse
+    labels = ", ".join(map(label, worse or unsure))
     small_count = len(by_segment) - len(evaluated)
     count = f"of {len(evaluated)} segments evaluated ({small_count} were too small)"
-    if unknown or worse:
-        labels = ", ".join(label(code) for code in [*unknown, *worse])
-        sentence = f"Its ROC AUC is lower by more than {margin:g}, or not finite, in {labels}"
-        return Check(name="segments", status="failed", message=f"{sentence}, {count}.")
-    if unsure:
-        labels = ", ".join(label(code) for code in unsure)
-        sentence = f"That its ROC AUC is not lower by {margin:g} is not shown in {labels}"
-        return Check(name="segments", status="open", message=f"{sentence}, {count}.")
-    return Check(
-        name="segments",
-        status="passed",
-        message=f"In none {count} is its ROC AUC lower by {margin:g}, given the interval.",
-    )
+    status: Status = "failed" if worse else "open" if unsure else "passed"
+    message = {
+        "failed": f"Its ROC AUC is lower by more than {margin:g}, or not finite, in {labels}, "
+        f"{count}.",
+        "open": f"That its ROC AUC is not lower by {margin:g} is not shown in {labels}, {count}.",
+        "passed": f"In none {count} is its ROC AUC lower by {margin:g}, given the interval.",
+    }
+    return Check(name="segments", status=status, message=message[status])
 
 
 def calibration(difference: Interval) -> Check:
@@ -166,7 +188,8 @@ def calibration(difference: Interval) -> Check:
     return Check(
         name="calibration_difference",
         status=_status(difference, False, "open" if difference.lower > 0 else "passed"),
-        message=f"Its calibration error differs by {format_interval(difference)} from the champion's.",
+        message=f"Its calibration error differs by {format_interval(difference)} from the "
+        "champion's.",
     )
 
 
@@ -203,18 +226,10 @@ def interval_to_dict(interval: Interval) -> dict[str, float | None]:
     """`value`, `lower` and `upper` as JSON; null where a number is not finite."""
     return {
         end: round(number, _DIGITS) if math.isfinite(number) else None
-        for end, number in (
-            ("value", interval.value),
-            ("lower", interval.lower),
-            ("upper", interval.upper),
-        )
+        for end, number in interval._asdict().items()
     }
-
-
-def _is_finite(interval: Interval) -> bool:
-    return all(map(math.isfinite, (interval.value, interval.lower, interval.upper)))
 
 
 def _status(interval: Interval, is_worse: bool, otherwise: Status) -> Status:
     """Failed where it is worse or not finite."""
-    return "failed" if is_worse or not _is_finite(interval) else otherwise
+    return otherwise if interval.is_finite and not is_worse else "failed"

@@ -1,6 +1,5 @@
 """The gate before an alias: promote, keep or inconclusive, with reasons; it fails closed."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,7 +31,7 @@ class Choice:
         The numbers behind it.
     """
 
-    best: str | None
+    best: str | None = None
     reason: str
     is_shown: bool = False
     evidence: Mapping[str, Any] = field(default_factory=dict)
@@ -46,19 +45,21 @@ class GateDecision:
     ----------
     verdict : str
         `promote`: it becomes champion; `keep`: everything stays as it is; `inconclusive`: the
-        evidence at hand does not decide.
+        evidence at hand does not decide, so it becomes challenger.
     reason : str
         Why, in sentences.
-    is_challenger : bool
-        Whether it becomes the challenger.
     evidence : mapping
         The numbers behind it.
     """
 
     verdict: Verdict
     reason: str
-    is_challenger: bool = False
     evidence: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_challenger(self) -> bool:
+        """Whether it becomes the challenger."""
+        return self.verdict == "inconclusive"
 
 
 def choose(
@@ -85,12 +86,12 @@ def choose(
     """
     try:
         fault = _fault(evaluation, baseline, churned, retained)
-        return (
-            _nobody(fault) if fault else _choose(evaluation, baseline, churned, retained, preferred)
-        )
+        if fault:
+            return Choice(reason=fault)
+        return _choose(evaluation, baseline, churned, retained, preferred)
     except Exception as error:
-        return _nobody(
-            f"The candidates could not be evaluated ({type(error).__name__}: {error}), so "
+        return Choice(
+            reason=f"The candidates could not be evaluated ({type(error).__name__}: {error}), so "
             "nothing was promoted."
         )
 
@@ -113,24 +114,18 @@ def gate_without_champion(
     evidence = {**choice.evidence, "findings": to_dicts(limits)}
     failures = _failures(limits)
     if choice.best is None or failures:
-        return _keep([choice.reason, *failures, "So nothing was promoted."], evidence)
+        return _decide("keep", [choice.reason, *failures, "So nothing was promoted."], evidence)
     if choice.is_shown:
-        return GateDecision(
-            verdict="promote",
-            reason=f"{choice.reason} The interval lies above zero and there was no champion, so it "
-            "becomes champion.",
-            evidence=evidence,
-        )
+        sentence = "The interval lies above zero and there was no champion, so it becomes champion."
+        return _decide("promote", [choice.reason, sentence], evidence)
     if slot is not None:
         sentences = [choice.reason, "The interval holds zero."]
-        return _slot_is_taken(sentences, slot, "the starter", evidence)
-    return GateDecision(
-        verdict="inconclusive",
-        reason=f"{choice.reason} The interval holds zero, so it becomes challenger but not "
-        "champion. More customers or more evaluation days would decide.",
-        is_challenger=True,
-        evidence=evidence,
+        return _keep_slot(sentences, slot, "the starter", evidence)
+    sentence = (
+        "The interval holds zero, so it becomes challenger but not champion. More customers or "
+        "more evaluation days would decide."
     )
+    return _decide("inconclusive", [choice.reason, sentence], evidence)
 
 
 def gate_with_champion(
@@ -163,41 +158,26 @@ def gate_with_champion(
         "contest": dict(comparison.evidence) if comparison else None,
     }
     if choice.best is None or (comparison is not None and comparison.verdict == "keep"):
-        return _keep([choice.reason, *([comparison.reason] if comparison else [])], evidence)
+        sentences = [choice.reason, *([comparison.reason] if comparison else [])]
+        return _decide("keep", sentences, evidence)
     sentences = [choice.reason, comparison.reason if comparison else _NO_DAY]
     failures = _failures(limits)
     if failures:
-        return _keep([*sentences, *failures, "So the champion stays."], evidence)
+        return _decide("keep", [*sentences, *failures, "So the champion stays."], evidence)
     if comparison is None and not choice.is_shown:
-        return _keep(
-            [*sentences, "Nor is it shown to be better than the recency baseline."], evidence
-        )
+        sentences.append("Nor is it shown to be better than the recency baseline.")
+        return _decide("keep", sentences, evidence)
     is_better = comparison is not None and comparison.verdict == "promote" and choice.is_shown
     if is_better and decides == "offline" and mode == "automatic":
-        return GateDecision(
-            verdict="promote",
-            reason=" ".join([*sentences, "So it becomes champion."]),
-            evidence=evidence,
-        )
+        return _decide("promote", [*sentences, "So it becomes champion."], evidence)
     if slot is not None:
-        return _slot_is_taken(sentences, slot, "the champion", evidence)
-    return _challenge(sentences, evidence, awaits_approval=is_better and decides == "offline")
-
-
-def _challenge(
-    sentences: Sequence[str], evidence: Mapping[str, Any], *, awaits_approval: bool
-) -> GateDecision:
-    next_step = (
-        "It becomes challenger and waits for a person's approval (`retention promote`)."
-        if awaits_approval
-        else "It becomes challenger and has to prove itself on outcomes against the champion."
-    )
-    return GateDecision(
-        verdict="inconclusive",
-        reason=" ".join([*sentences, next_step]),
-        is_challenger=True,
-        evidence={**evidence, "awaits_approval": True} if awaits_approval else evidence,
-    )
+        return _keep_slot(sentences, slot, "the champion", evidence)
+    next_step = "has to prove itself on outcomes against the champion."
+    if is_better and decides == "offline":
+        next_step = "waits for a person's approval (`retention promote`)."
+        evidence["awaits_approval"] = True
+    sentences.append(f"It becomes challenger and {next_step}")
+    return _decide("inconclusive", sentences, evidence)
 
 
 def _fault(evaluation: Evaluation, baseline: str, churned: int, retained: int) -> str | None:
@@ -244,38 +224,35 @@ def _choose(
             for name in [*sound, baseline]
         },
     }
-    if not all(map(math.isfinite, (difference.value, difference.lower, difference.upper))):
-        return _nobody(f"The difference of {best} to {baseline} is not finite.", evidence)
+    if not difference.is_finite:
+        reason = f"The difference of {best} to {baseline} is not finite."
+        return Choice(reason=reason, evidence=evidence)
     reason = (
         f"{best} has a ROC AUC of {evaluation.values[best]['roc_auc'].value:.3f}, which is "
         f"{difference.value:+.3f} against the recency baseline (95 % interval "
         f"{difference.lower:+.3f} to {difference.upper:+.3f}, same customers)."
     )
     if difference.upper <= 0:
-        return _nobody(f"{reason} It is no better.", evidence)
+        return Choice(reason=f"{reason} It is no better.", evidence=evidence)
     return Choice(best=best, reason=reason, is_shown=difference.lower > 0, evidence=evidence)
 
 
-def _nobody(reason: str, evidence: Mapping[str, Any] | None = None) -> Choice:
-    return Choice(best=None, reason=reason, evidence=evidence or {})
+def _decide(
+    verdict: Verdict, sentences: Sequence[str], evidence: Mapping[str, Any]
+) -> GateDecision:
+    return GateDecision(verdict=verdict, reason=" ".join(sentences), evidence=evidence)
 
 
-def _keep(sentences: Sequence[str], evidence: Mapping[str, Any]) -> GateDecision:
-    return GateDecision(verdict="keep", reason=" ".join(sentences), evidence=evidence)
-
-
-def _slot_is_taken(
+def _keep_slot(
     sentences: Sequence[str], slot: ChallengerSlot, opponent: str, evidence: Mapping[str, Any]
 ) -> GateDecision:
     until = f" until {slot.until} at the latest" if slot.until else ""
-    return _keep(
-        [
-            *sentences,
-            f"Version {slot.version} is on trial against {opponent} and keeps the challenger's "
-            f"slot{until}, so this one is registered without an alias.",
-        ],
-        {**evidence, "seat_of_version": slot.version, "seat_until": slot.until},
+    sentence = (
+        f"Version {slot.version} is on trial against {opponent} and keeps the challenger's "
+        f"slot{until}, so this one is registered without an alias."
     )
+    evidence = {**evidence, "seat_of_version": slot.version, "seat_until": slot.until}
+    return _decide("keep", [*sentences, sentence], evidence)
 
 
 def _failures(checks: Sequence[Check]) -> list[str]:
@@ -289,9 +266,4 @@ def _rank(evaluation: Evaluation, name: str) -> tuple[float, float, str]:
 
 
 def _is_finite(evaluation: Evaluation, name: str) -> bool:
-    intervals: Sequence[Any] = [evaluation.values[name][metric] for metric in METRICS]
-    return all(
-        math.isfinite(number)
-        for interval in intervals
-        for number in (interval.value, interval.lower, interval.upper)
-    )
+    return all(evaluation.values[name][metric].is_finite for metric in METRICS)

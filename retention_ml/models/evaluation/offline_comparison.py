@@ -13,24 +13,10 @@ import numpy as np
 
 from retention_ml.clock import day_of
 from retention_ml.models.evaluation import checks
-from retention_ml.models.evaluation.checks import (
-    Check,
-    Verdict,
-    format_interval,
-    interval_to_dict,
-    to_dicts,
-    verdict_of,
-)
-from retention_ml.models.evaluation.criteria import PromotionCriteria
+from retention_ml.models.evaluation.checks import Check, PromotionCriteria, Verdict
 from retention_ml.statistics.arrays import Bools, Floats, Ints
 from retention_ml.statistics.bootstrap import Interval
-from retention_ml.statistics.metrics import (
-    METRICS,
-    OUTCOMES_MIN,
-    Evaluation,
-    Predictions,
-    evaluate,
-)
+from retention_ml.statistics.metrics import METRICS, OUTCOMES_MIN, Evaluation, Predictions, evaluate
 from retention_ml.statistics.profit import PROFIT, Offer, profits
 
 CANDIDATE, CHAMPION = "candidate", "champion"
@@ -49,21 +35,16 @@ class OfflineComparison:
         `promote`, `keep` or `inconclusive`.
     reason : str
         The sentences that decided.
-    checks : tuple of Check
     evidence : mapping
         Every figure and sentence, as plain JSON values.
     evaluation : Evaluation or None
         Metrics of `candidate` and `champion`; None where nothing could be compared.
-    rows_count : int
-        Predictions compared: customers times days.
     """
 
     verdict: Verdict
     reason: str
-    checks: tuple[Check, ...] = ()
     evidence: Mapping[str, Any] = field(default_factory=dict)
     evaluation: Evaluation | None = None
-    rows_count: int = 0
 
 
 def compare_offline(
@@ -99,23 +80,38 @@ def compare_offline(
         fault = _fault(predictions, segments, revenue_cents)
         if fault:
             return keep_champion(f"{fault} So the champion stays.")
-        rows = _rows_with_both_outcomes(predictions, np.ones(len(predictions.outcome), np.bool_))
-        if len(rows) == 0:
-            churned = int(predictions.outcome.sum())
-            return keep_champion(
-                f"The days compared hold {churned:,} churned and "
-                f"{len(predictions.outcome) - churned:,} retained customers; at least "
-                f"{OUTCOMES_MIN} of each on a day are needed. So the champion stays."
-            )
-        return _compare(
-            _take(predictions, rows),
-            {code: members[rows] for code, members in segments.items()},
-            revenue_cents[rows],
-            criteria,
-            offer,
-            limits,
-            draws,
-            seed,
+        rows = _rows_with_both_outcomes(predictions)
+        predictions, revenue_cents = _take(predictions, rows), revenue_cents[rows]
+        evaluation = evaluate(predictions, draws=draws, seed=seed, models=PAIR)
+        earned = profits(predictions, revenue_cents, offer, draws=draws, seed=seed, models=PAIR)
+        differences = {metric: evaluation.difference(*PAIR, metric) for metric in METRICS}
+        by_segment = {
+            code: _compare_segment(predictions, members[rows], draws, seed)
+            for code, members in segments.items()
+        }
+        moves = _tier_moves(predictions, criteria.tier_bounds)
+        results = (
+            *checks.discrimination(differences, criteria),
+            checks.segments(by_segment, criteria),
+            checks.calibration(differences["ece"]),
+            checks.profit(earned.difference(*PAIR, PROFIT)),
+            checks.tier_moves(moves, criteria),
+            *limits,
+        )
+        verdict, facts = checks.verdict_of(results), _counts(predictions)
+        reason = _reason(facts, differences, results, verdict)
+        evidence = {
+            "verdict": verdict,
+            "reason": reason,
+            "findings": checks.to_dicts(results),
+            **facts,
+            "metrics": _metrics(evaluation, METRICS) | _metrics(earned, (PROFIT,)),
+            "segments": by_segment,
+            "tier_moves_share": round(moves, _DIGITS),
+            "bootstrap": {"draws": draws, "seed": seed, "unit": "customer"},
+        }
+        return OfflineComparison(
+            verdict=verdict, reason=reason, evidence=evidence, evaluation=evaluation
         )
     except Exception as error:
         return keep_champion(
@@ -124,66 +120,10 @@ def compare_offline(
         )
 
 
-def keep_champion(reason: str, evidence: Mapping[str, Any] | None = None) -> OfflineComparison:
+def keep_champion(reason: str) -> OfflineComparison:
     """Nothing changes, with the reason."""
-    return OfflineComparison(
-        verdict="keep",
-        reason=reason,
-        evidence={"verdict": "keep", "reason": reason, **(evidence or {})},
-    )
-
-
-def _compare(
-    predictions: Predictions,
-    segments: Mapping[str, Bools],
-    revenue_cents: Floats,
-    criteria: PromotionCriteria,
-    offer: Offer,
-    limits: Sequence[Check],
-    draws: int,
-    seed: int,
-) -> OfflineComparison:
-    """The comparison of sound predictions."""
-    evaluation = evaluate(predictions, draws=draws, seed=seed, models=PAIR)
-    differences = {metric: evaluation.difference(*PAIR, metric) for metric in METRICS}
-    earned = profits(predictions, revenue_cents, offer, draws=draws, seed=seed, models=PAIR)
-    by_segment = {
-        code: _compare_segment(predictions, members, draws, seed)
-        for code, members in segments.items()
-    }
-    moves = _tier_moves(predictions, criteria.tier_bounds)
-    results = (
-        *checks.discrimination(differences, criteria),
-        checks.segments(by_segment, criteria),
-        checks.calibration(differences["ece"]),
-        checks.profit(earned.difference(*PAIR, PROFIT)),
-        checks.tier_moves(moves, criteria),
-        *limits,
-    )
-    days = [str(day_of(int(day))) for day in np.unique(predictions.days)]
-    verdict = verdict_of(results)
-    reason = _reason(predictions, days, differences, results, verdict)
-    return OfflineComparison(
-        verdict=verdict,
-        reason=reason,
-        checks=results,
-        evidence={
-            "verdict": verdict,
-            "reason": reason,
-            "findings": to_dicts(results),
-            "days": days,
-            "customers": len(np.unique(predictions.groups)),
-            "predictions": len(predictions.outcome),
-            "churned": int(predictions.outcome.sum()),
-            "retained": int(len(predictions.outcome) - predictions.outcome.sum()),
-            "metrics": _metrics(evaluation, METRICS) | _metrics(earned, (PROFIT,)),
-            "segments": by_segment,
-            "tier_moves_share": round(moves, _DIGITS),
-            "bootstrap": {"draws": draws, "seed": seed, "unit": "customer"},
-        },
-        evaluation=evaluation,
-        rows_count=len(predictions.outcome),
-    )
+    evidence = {"verdict": "keep", "reason": reason}
+    return OfflineComparison(verdict="keep", reason=reason, evidence=evidence)
 
 
 def _fault(
@@ -202,8 +142,7 @@ def _fault(
             return f"The {name} predicts values that are no probabilities."
     if np.ptp(predictions.models[CANDIDATE]) == 0:
         return "The candidate predicts the same for every customer."
-    gap = np.abs(predictions.models[CANDIDATE] - predictions.models[CHAMPION]).max()
-    if gap < _SAME:
+    if np.abs(predictions.models[CANDIDATE] - predictions.models[CHAMPION]).max() < _SAME:
         return (
             "The candidate is identical to the champion: it predicts the same for every customer."
         )
@@ -211,18 +150,24 @@ def _fault(
         return "No segment was named to compare in."
     if len(revenue_cents) != count or any(len(members) != count for members in segments.values()):
         return "Segments or revenues are not those of the customers compared."
+    if len(_rows_with_both_outcomes(predictions)) == 0:
+        churned = int(predictions.outcome.sum())
+        return (
+            f"The days compared hold {churned:,} churned and {count - churned:,} retained "
+            f"customers; at least {OUTCOMES_MIN} of each on a day are needed."
+        )
     return None
 
 
-def _rows_with_both_outcomes(predictions: Predictions, inside: Bools) -> Ints:
-    """Positions of the rows inside, of days on which there are enough of both outcomes."""
-    positions = []
+def _rows_with_both_outcomes(predictions: Predictions) -> Ints:
+    """Positions of the rows of days on which there are enough of both outcomes."""
+    positions = [np.empty(0, dtype=np.int64)]
     for day in np.unique(predictions.days):
-        rows = np.flatnonzero(inside & (predictions.days == day))
+        rows = np.flatnonzero(predictions.days == day)
         churned = int(predictions.outcome[rows].sum())
         if min(churned, len(rows) - churned) >= OUTCOMES_MIN:
             positions.append(rows)
-    return np.concatenate(positions) if positions else np.empty(0, dtype=np.int64)
+    return np.concatenate(positions)
 
 
 def _take(predictions: Predictions, rows: Ints) -> Predictions:
@@ -239,28 +184,34 @@ def _compare_segment(
     predictions: Predictions, inside: Bools, draws: int, seed: int
 ) -> dict[str, Any]:
     """The ROC AUC of both models in a segment, where it is large enough, as plain JSON values."""
-    churned = int(predictions.outcome[inside].sum())
-    rows = _rows_with_both_outcomes(predictions, inside)
-    counts = {
-        "predictions": int(inside.sum()),
-        "churned": churned,
-        "retained": int(inside.sum()) - churned,
-        "is_judged": len(rows) > 0,
-    }
+    members = _take(predictions, np.flatnonzero(inside))
+    rows = _rows_with_both_outcomes(members)
+    counts = {**_outcome_counts(members), "is_judged": len(rows) > 0}
     if len(rows) == 0:
         return counts
-    evaluation = evaluate(_take(predictions, rows), draws=draws, seed=seed, models=PAIR)
-    difference = evaluation.difference(*PAIR, "roc_auc")
-    return counts | {
-        "roc_auc": {name: interval_to_dict(evaluation.values[name]["roc_auc"]) for name in PAIR},
-        "roc_auc_difference": interval_to_dict(difference),
+    evaluation = evaluate(_take(members, rows), draws=draws, seed=seed, models=PAIR)
+    auc = _metrics(evaluation, ("roc_auc",))["roc_auc"]
+    difference = auc.pop("difference")
+    return {**counts, "roc_auc": auc, "roc_auc_difference": difference}
+
+
+def _counts(predictions: Predictions) -> dict[str, Any]:
+    return {
+        "days": [str(day_of(int(day))) for day in np.unique(predictions.days)],
+        "customers": len(np.unique(predictions.groups)),
+        **_outcome_counts(predictions),
     }
+
+
+def _outcome_counts(predictions: Predictions) -> dict[str, int]:
+    count, churned = len(predictions.outcome), int(predictions.outcome.sum())
+    return {"predictions": count, "churned": churned, "retained": count - churned}
 
 
 def _metrics(evaluation: Evaluation, metrics: Sequence[str]) -> dict[str, Any]:
     return {
-        metric: {name: interval_to_dict(evaluation.values[name][metric]) for name in PAIR}
-        | {"difference": interval_to_dict(evaluation.difference(*PAIR, metric))}
+        metric: {name: checks.interval_to_dict(evaluation.values[name][metric]) for name in PAIR}
+        | {"difference": checks.interval_to_dict(evaluation.difference(*PAIR, metric))}
         for metric in metrics
     }
 
@@ -274,29 +225,24 @@ def _tier_moves(predictions: Predictions, bounds: tuple[float, ...]) -> float:
 
 
 def _reason(
-    predictions: Predictions,
-    days: Sequence[str],
+    counts: Mapping[str, Any],
     differences: Mapping[str, Interval],
     results: Sequence[Check],
     verdict: Verdict,
 ) -> str:
+    nouns = {"roc_auc": "ROC AUC", "log_loss": "log loss", "brier": "Brier score"}
     figures = ", ".join(
-        f"{noun} {format_interval(differences[metric])}"
-        for metric, noun in (
-            ("roc_auc", "ROC AUC"),
-            ("log_loss", "log loss"),
-            ("brier", "Brier score"),
-        )
+        f"{noun} {checks.format_interval(differences[metric])}" for metric, noun in nouns.items()
     )
-    decisive = {"keep": "failed", "inconclusive": "open"}.get(verdict)
+    decisive, conclusion = {
+        "promote": (None, "It is better, and no worse in any check."),
+        "keep": ("failed", "It is worse or unfit, so the champion stays."),
+        "inconclusive": ("open", "That does not decide."),
+    }[verdict]
     sentences = [
-        f"Against the champion on the same {len(np.unique(predictions.groups)):,} customers "
-        f"({', '.join(days)}): {figures}.",
+        f"Against the champion on the same {counts['customers']:,} customers "
+        f"({', '.join(counts['days'])}): {figures}.",
         *(check.message for check in results if check.status == decisive),
+        conclusion,
     ]
-    conclusion = {
-        "promote": "It is better, and no worse in any check.",
-        "keep": "It is worse or unfit, so the champion stays.",
-        "inconclusive": "That does not decide.",
-    }
-    return " ".join([*sentences, conclusion[verdict]])
+    return " ".join(sentences)

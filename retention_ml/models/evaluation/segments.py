@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from retention_ml.statistics.arrays import Bools, Floats, Ints
+from retention_ml.statistics.arrays import Bools, Ints
 
 FEATURES = ("is_one_time_buyer", "tenure_days", "revenue_cents_365d")
 COUNTRIES_MAX = 10
@@ -38,13 +38,17 @@ def segments(features: pa.Table) -> dict[str, Bools]:
     dict of str to array of bool, shape (n,)
         By code, such as bought_once; `label` gives it in words.
     """
-    days = _days(features)
     one_time = features["is_one_time_buyer"].fill_null(0).to_numpy() == 1
     masks: dict[str, Bools] = {"bought_once": one_time, "bought_more": ~one_time}
     for feature, names in _THIRDS.items():
-        third = _part_of_day(_column(features, feature), days, len(names))
+        third = _part_of_day(features, feature, len(names))
         masks |= {name: third == number for number, name in enumerate(names)}
     return masks
+
+
+def labelled_segments(features: pa.Table) -> dict[str, Bools]:
+    """Those of `segments`, by their `label`."""
+    return {label(code): mask for code, mask in segments(features).items()}
 
 
 def finer_segments(features: pa.Table, countries: pa.Array | None = None) -> dict[str, Bools]:
@@ -56,7 +60,7 @@ def finer_segments(features: pa.Table, countries: pa.Array | None = None) -> dic
         Country of each row's customer, null where it is not known.
     """
     masks = segments(features)
-    tenth = _part_of_day(_column(features, "revenue_cents_365d"), _days(features), 10)
+    tenth = _part_of_day(features, "revenue_cents_365d", 10)
     masks |= {f"{_DECILE}{number + 1:02d}": tenth == number for number in range(10)}
     if countries is None:
         return masks
@@ -83,20 +87,13 @@ def label(code: str) -> str:
     return _LABELS.get(code, code)
 
 
-def _part_of_day(values: Floats, days: Ints, count: int) -> Ints:
+def _part_of_day(features: pa.Table, name: str, count: int) -> Ints:
     """Which of `count` parts of equal size of its day a row is in, 0 the lowest, shape (n,)."""
+    column = features[name].cast(pa.float64()).fill_null(0).to_numpy()
+    values, days = np.nan_to_num(column, nan=0.0), features["as_of"].to_numpy()
     part = np.zeros(len(values), dtype=np.int64)
     for day in np.unique(days):
         rows = np.flatnonzero(days == day)
         bounds = np.quantile(values[rows], np.arange(1, count) / count)
         part[rows] = np.searchsorted(bounds, values[rows], side="left")
     return part
-
-
-def _column(features: pa.Table, name: str) -> Floats:
-    column = features[name].cast(pa.float64())
-    return np.nan_to_num(np.asarray(column.fill_null(0).to_numpy(), dtype=np.float64), nan=0.0)
-
-
-def _days(table: pa.Table) -> Ints:
-    return np.asarray(table["as_of"].cast(pa.date32()).cast(pa.int32()).to_numpy(), dtype=np.int64)

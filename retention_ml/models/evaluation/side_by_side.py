@@ -78,24 +78,22 @@ def comparison_markdown(evidence: Mapping[str, Any]) -> str:
     )
 
 
-def _json_cell(interval: Mapping[str, float | None], metric: str, sign: str = "") -> str:
-    value, lower, upper = interval["value"], interval["lower"], interval["upper"]
-    if value is None or lower is None or upper is None:
+def _json_cell(interval: Mapping[str, Any], metric: str, sign: str = "") -> str:
+    if None in interval.values():
         return "not known"
-    return _cell(Interval(value, lower, upper), metric, sign)
+    return _cell(Interval(**interval), metric, sign)
 
 
 def _markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     widths = [max(len(row[j]) for row in [head, *lines]) for j in range(len(head))]
-    rule = ["-" * width for width in widths]
+    line = ["-" * width for width in widths]
     return "\n".join(
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
-        for row in [head, rule, *lines]
+        for row in [head, line, *lines]
     )
 
 
 def _cell(interval: Interval, metric: str, sign: str = "") -> str:
     digits = 2 if metric.startswith(("lift", "profit")) else 3
-    numbers = (interval.value, interval.lower, interval.upper)
-    value, lower, upper = (f"{number:{sign}.{digits}f}" for number in numbers)
+    value, lower, upper = (f"{number:{sign}.{digits}f}" for number in interval)
     return f"{value} ({lower} … {upper})"

@@ -12,22 +12,14 @@ from retention_ml.errors import UnfitModel
 from retention_ml.models.predictors.buying_process import BuyingProcess
 from retention_ml.models.predictors.curve import Curve
 from retention_ml.models.predictors.linear import Linear
-from retention_ml.models.predictors.predictor import Predictor
+from retention_ml.models.predictors.predictor import Predictor, to_json
 from retention_ml.models.predictors.seasonal import Seasonal
 from retention_ml.models.predictors.trees import Trees
 from retention_ml.statistics.arrays import Floats, Ints
 
 MEMBERS_MAX = 32
 # What reading a file that somebody else wrote may raise.
-UNREADABLE = (
-    AttributeError,
-    IndexError,
-    KeyError,
-    OverflowError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
+UNREADABLE = (AttributeError, LookupError, OverflowError, RecursionError, TypeError, ValueError)
 _NAME = re.compile(r"[a-z0-9_]{1,64}")
 # The kinds that hold no other predictor: what a blend may be made of.
 SINGLE_KINDS: dict[str, Any] = {
@@ -77,24 +69,14 @@ class Blend:
     intercept: float
 
     def _columns(self, member: Member) -> Ints:
-        place = {name: at for at, name in enumerate(self.features)}
-        return np.array([place[name] for name in member.features], dtype=np.int64)
-
-    def margins(self, values: Floats) -> Floats:
-        """What the weights multiply: slope × log-odds of every member, shape (n, members)."""
-        margins = np.empty((len(values), len(self.members)))
-        for at, member in enumerate(self.members):
-            margins[:, at] = member.slope * member.predictor.margin(
-                values[:, self._columns(member)]
-            )
-        return margins
+        return np.array([self.features.index(name) for name in member.features], dtype=np.int64)
 
     def margin(self, values: Floats) -> Floats:
         """Log-odds before calibration, shape (n,), of feature values of shape (n, k)."""
         total = np.full(len(values), self.intercept)
-        margins = self.margins(values)
-        for at, member in enumerate(self.members):
-            total += member.weight * margins[:, at]
+        for member in self.members:
+            margin = member.predictor.margin(values[:, self._columns(member)])
+            total += member.weight * (member.slope * margin)
         return total
 
     def contributions(self, values: Floats) -> tuple[Floats, float]:
@@ -117,19 +99,19 @@ class Blend:
             "members": [
                 {
                     "name": member.name,
-                    "kind": getattr(member.predictor, "kind"),  # noqa: B009
-                    "features": list(member.features),
+                    "kind": member.predictor.kind,
+                    "features": member.features,
                     "weight": member.weight,
                     "slope": member.slope,
                 }
                 for member in self.members
             ],
         }
-        files = {"blend.json": json.dumps(content, indent=1).encode()}
-        for member in self.members:
-            for name, text in member.predictor.files().items():
-                files[f"{member.name}.{name}"] = text
-        return files
+        return {"blend.json": to_json(content)} | {
+            f"{member.name}.{name}": text
+            for member in self.members
+            for name, text in member.predictor.files().items()
+        }
 
     @classmethod
     def from_files(cls, files: dict[str, bytes], features: tuple[str, ...]) -> Self:
@@ -164,8 +146,8 @@ def _fault(described: list[Any], intercept: float, features: set[str]) -> str | 
     if not np.isfinite(intercept):
         return f"has the intercept {intercept}, expected a finite number"
     names = [one["name"] for one in described]
-    odd = [name for name in names if not isinstance(name, str) or not _NAME.fullmatch(name)]
-    if odd or len(set(names)) < len(names):
+    sound = all(isinstance(name, str) and _NAME.fullmatch(name) for name in names)
+    if not sound or len(set(names)) < len(names):
         return (
             f"names its members {str(names)[:80]}, expected different names of lower case "
             "letters, digits and underscores"

@@ -10,6 +10,7 @@ import numpy as np
 
 from retention_ml.errors import UnfitModel
 from retention_ml.models.btyd.nbd import BetaGeoNBD
+from retention_ml.models.predictors.predictor import floats, to_json
 from retention_ml.statistics.arrays import Floats, logit
 
 FEATURES = ("purchase_days_count", "recency_days", "tenure_days")
@@ -77,9 +78,9 @@ class BuyingProcess:
         content = {
             "process": self.process.to_dict(),
             "horizon_days": self.horizon_days,
-            "reference": self.reference.tolist(),
+            "reference": self.reference,
         }
-        return {"btyd.json": json.dumps(content, indent=1).encode()}
+        return {"btyd.json": to_json(content)}
 
     @classmethod
     def from_files(cls, files: dict[str, bytes], features: tuple[str, ...]) -> Self:
@@ -94,12 +95,11 @@ class BuyingProcess:
         model = cls(
             process=BetaGeoNBD.from_dict(content["process"]),
             horizon_days=float(content["horizon_days"]),
-            reference=np.asarray(content["reference"], dtype=np.float64),
+            reference=floats(content["reference"]),
         )
         sound = (
             features == FEATURES
-            and bool(np.isfinite(model.horizon_days))
-            and model.horizon_days > 0
+            and 0 < model.horizon_days < np.inf
             and model.reference.shape == (len(FEATURES),)
             and bool(np.isfinite(model.reference).all())
         )

@@ -7,6 +7,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from retention_ml.errors import UnfitModel
+from retention_ml.models.predictors.predictor import floats, is_piecewise_linear, to_json
 from retention_ml.statistics.arrays import Floats
 
 
@@ -43,36 +44,32 @@ class Curve:
     def files(self) -> dict[str, bytes]:
         """The curve as text files."""
         content = {
-            "knots": self.knots.tolist(),
-            "heights": self.log_odds.tolist(),
+            "knots": self.knots,
+            "heights": self.log_odds,
             "centre": self.centre,
             "missing": self.missing,
         }
-        return {"curve.json": json.dumps(content, indent=1).encode()}
+        return {"curve.json": to_json(content)}
 
     @classmethod
     def from_files(cls, files: dict[str, bytes], features: tuple[str, ...]) -> Self:
         """The curve that was written by `files`; checked for shape and finite values."""
         content = json.loads(files["curve.json"])
-        knots = np.asarray(content["knots"], dtype=np.float64)
-        log_odds = np.asarray(content["heights"], dtype=np.float64)
         curve = cls(
-            knots=knots,
-            log_odds=log_odds,
+            knots=floats(content["knots"]),
+            log_odds=floats(content["heights"]),
             centre=float(content["centre"]),
             missing=float(content["missing"]),
         )
         fits = (
             len(features) == 1
-            and knots.ndim == 1
-            and len(knots) > 0
-            and knots.shape == log_odds.shape
-            and bool(np.all(np.diff(knots) > 0))
-            and bool(np.all(np.isfinite([*knots, *log_odds, curve.centre, curve.missing])))
+            and curve.knots.size > 0
+            and is_piecewise_linear(curve.knots, curve.log_odds)
+            and bool(np.isfinite([curve.centre, curve.missing]).all())
         )
         if not fits:
             raise UnfitModel(
-                f"curve.json has {len(knots)} knots and {len(log_odds)} heights for "
+                f"curve.json has {curve.knots.size} knots and {curve.log_odds.size} heights for "
                 f"{len(features)} features; expected one feature, as many heights as strictly "
                 "rising knots, all finite. Train anew."
             )

@@ -9,6 +9,7 @@ from scipy.special import ndtri
 from threadpoolctl import threadpool_limits
 
 from retention_ml.errors import UnfitModel
+from retention_ml.models.predictors.predictor import floats, is_piecewise_linear, to_json
 from retention_ml.statistics.arrays import Floats, Ints, sigmoid
 
 _KNOTS = 65
@@ -68,19 +69,6 @@ def ridge_logistic(
     intercept is free) by Newton's method with step halving, from `start` if given. `offset`,
     shape (n,), is added to the log-odds of each row.
     """
-    # One thread: equal sums on every machine, and no spinning on a busy one.
-    with threadpool_limits(limits=1, user_api="blas"):
-        return _newton(design, outcome, weights, penalty, start, offset)
-
-
-def _newton(
-    design: Floats,
-    outcome: Floats,
-    weights: Floats,
-    penalty: float,
-    start: tuple[Floats, float] | None,
-    offset: Floats | None,
-) -> tuple[Floats, float]:
     rows, columns = design.shape
     full = np.column_stack([design, np.ones(rows)])
     ridge = np.append(np.full(columns, penalty), 1e-9)
@@ -93,23 +81,25 @@ def _newton(
         margin = full @ at + offsets
         return float(weights @ (np.logaddexp(0, margin) - outcome * margin) + ridge @ at**2 / 2)
 
-    current = loss(beta)
-    for _ in range(_NEWTON_STEPS_MAX):
-        probability = sigmoid(full @ beta + offsets)
-        curvature = np.maximum(weights * probability * (1 - probability), 1e-12)
-        gradient = full.T @ (weights * (probability - outcome)) + ridge * beta
-        root = full * np.sqrt(curvature)[:, None]
-        hessian = root.T @ root + np.diag(ridge)
-        step = np.linalg.solve(hessian, gradient)
-        scale = 1.0
-        while (proposed := loss(beta - scale * step)) > current and scale > 1e-4:
-            scale /= 2
-        if proposed > current:
-            break
-        beta = beta - scale * step
-        gained, current = current - proposed, proposed
-        if gained <= 1e-9 * max(1.0, abs(current)):
-            break
+    # One thread: equal sums on every machine, and no spinning on a busy one.
+    with threadpool_limits(limits=1, user_api="blas"):
+        current = loss(beta)
+        for _ in range(_NEWTON_STEPS_MAX):
+            probability = sigmoid(full @ beta + offsets)
+            curvature = np.maximum(weights * probability * (1 - probability), 1e-12)
+            gradient = full.T @ (weights * (probability - outcome)) + ridge * beta
+            root = full * np.sqrt(curvature)[:, None]
+            hessian = root.T @ root + np.diag(ridge)
+            step = np.linalg.solve(hessian, gradient)
+            scale = 1.0
+            while (proposed := loss(beta - scale * step)) > current and scale > 1e-4:
+                scale /= 2
+            if proposed > current:
+                break
+            beta = beta - scale * step
+            gained, current = current - proposed, proposed
+            if gained <= 1e-9 * max(1.0, abs(current)):
+                break
     return beta[:-1], float(beta[-1])
 
 
@@ -143,40 +133,28 @@ class Linear:
         """The coefficients and scales as text files."""
         content = {
             "intercept": self.intercept,
-            "coefficients": self.coefficients.tolist(),
-            "missing_coefficients": self.missing_coefficients.tolist(),
-            "missing_shares": self.missing_shares.tolist(),
-            "scales": [
-                {"knots": scale.knots.tolist(), "heights": scale.values.tolist()}
-                for scale in self.scales
-            ],
+            "coefficients": self.coefficients,
+            "missing_coefficients": self.missing_coefficients,
+            "missing_shares": self.missing_shares,
+            "scales": [{"knots": scale.knots, "heights": scale.values} for scale in self.scales],
         }
-        return {"coefficients.json": json.dumps(content, indent=1).encode()}
+        return {"coefficients.json": to_json(content)}
 
     @classmethod
     def from_files(cls, files: dict[str, bytes], features: tuple[str, ...]) -> Self:
         """What was written by `files`; checked for shape and finite values."""
         content = json.loads(files["coefficients.json"])
         scales = tuple(
-            Scale(
-                np.asarray(scale["knots"], dtype=np.float64),
-                np.asarray(scale["heights"], dtype=np.float64),
-            )
-            for scale in content["scales"]
+            Scale(floats(scale["knots"]), floats(scale["heights"])) for scale in content["scales"]
         )
-        columns = [
-            np.asarray(content[name], dtype=np.float64)
-            for name in ("coefficients", "missing_coefficients", "missing_shares")
-        ]
+        names = ("coefficients", "missing_coefficients", "missing_shares")
+        columns = {name: floats(content[name]) for name in names}
         intercept = float(content["intercept"])
         sound = (
             len(scales) == len(features)
-            and all(column.shape == (len(features),) for column in columns)
-            and all(scale.knots.shape == scale.values.shape for scale in scales)
-            and all(bool(np.all(np.diff(scale.knots) > 0)) for scale in scales)
-            and all(bool(np.all(np.isfinite(scale.knots))) for scale in scales)
-            and all(bool(np.all(np.isfinite(scale.values))) for scale in scales)
-            and all(bool(np.all(np.isfinite(column))) for column in columns)
+            and all(is_piecewise_linear(scale.knots, scale.values) for scale in scales)
+            and all(column.shape == (len(features),) for column in columns.values())
+            and all(bool(np.isfinite(column).all()) for column in columns.values())
             and np.isfinite(intercept)
         )
         if not sound:
@@ -184,13 +162,7 @@ class Linear:
                 f"coefficients.json does not fit its {len(features)} features: expected one "
                 "finite coefficient and one rising scale for each. Train anew."
             )
-        return cls(
-            scales=scales,
-            coefficients=columns[0],
-            missing_coefficients=columns[1],
-            missing_shares=columns[2],
-            intercept=intercept,
-        )
+        return cls(scales=scales, intercept=intercept, **columns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,13 +194,11 @@ class Normaliser:
 
     def design(self, values: Floats) -> Floats:
         """Columns of the regression, shape (n, k + features often missing)."""
-        count = len(self.scales)
-        columns = np.empty((len(values), count + len(self.often_missing)))
-        for j, scale in enumerate(self.scales):
-            columns[:, j] = scale.scores(values[:, j])
+        scores = [scale.scores(values[:, j]) for j, scale in enumerate(self.scales)]
         often = self.often_missing
-        columns[:, count:] = np.isnan(values[:, often]) - self.missing_shares[often]
-        return columns
+        missing = np.isnan(values[:, often]) - self.missing_shares[often]
+        # Row by row in memory, whatever the inputs: the order decides the last bits of sums.
+        return np.ascontiguousarray(np.column_stack([*scores, missing]))
 
     def linear(self, coefficients: Floats, intercept: float) -> Linear:
         """The predictor of the coefficients of `design`'s columns."""

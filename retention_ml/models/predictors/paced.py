@@ -11,6 +11,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from retention_ml.errors import UnfitModel
+from retention_ml.models.predictors.predictor import to_json
 from retention_ml.models.predictors.trees import Trees
 from retention_ml.statistics.arrays import Floats
 
@@ -62,8 +63,7 @@ class Paced:
 
     def files(self) -> dict[str, bytes]:
         """`paced.json` and the files of the trees."""
-        content = json.dumps({"window_days": self.window_days}, indent=1)
-        return {"paced.json": content.encode(), **self.inner.files()}
+        return {"paced.json": to_json({"window_days": self.window_days}), **self.inner.files()}
 
     @classmethod
     def from_files(cls, files: dict[str, bytes], features: tuple[str, ...]) -> Self:
@@ -75,7 +75,7 @@ class Paced:
             It is for other features, or a value makes no sense.
         """
         window_days = float(json.loads(files["paced.json"])["window_days"])
-        if features != FEATURES or not (np.isfinite(window_days) and window_days > 0):
+        if features != FEATURES or not 0 < window_days < np.inf:
             raise UnfitModel(
                 f"paced.json has a window of {window_days} days for {len(features)} features; "
                 f"expected a positive number of days and {', '.join(FEATURES)}. Serve another "

@@ -7,6 +7,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from retention_ml.errors import UnfitModel
+from retention_ml.models.predictors.predictor import floats, is_piecewise_linear, to_json
 from retention_ml.statistics.arrays import Floats, Ints, sigmoid
 
 FEATURES = ("season_sin", "season_cos")
@@ -33,12 +34,9 @@ class Seasonal:
     @classmethod
     def of(cls, days: Ints, log_odds: Floats) -> Self:
         """Log-odds on some days, counted from 1970-01-01, within one year; 0 on its other days."""
-        gap = 7.0
-        around = np.concatenate([[days[0] - gap], days, [days[-1] + gap]])
-        phases = around % _YEAR / _YEAR
+        phases = np.concatenate([[days[0] - 7.0], days, [days[-1] + 7.0]]) % _YEAR / _YEAR
         order = np.argsort(phases)
-        padded = np.concatenate([[0.0], log_odds, [0.0]])
-        phases, padded = phases[order], padded[order]
+        phases, padded = phases[order], np.pad(log_odds, 1)[order]
         distinct = np.append(np.diff(phases) > 1e-9, True)
         return cls(phases=phases[distinct], log_odds=padded[distinct])
 
@@ -54,24 +52,19 @@ class Seasonal:
 
     def files(self) -> dict[str, bytes]:
         """The knots as text."""
-        content = {"phases": self.phases.tolist(), "heights": self.log_odds.tolist()}
-        return {"season.json": json.dumps(content, indent=1).encode()}
+        return {"season.json": to_json({"phases": self.phases, "heights": self.log_odds})}
 
     @classmethod
     def from_files(cls, files: dict[str, bytes], features: tuple[str, ...]) -> Self:
         """What was written by `files`; checked for its features and sound values."""
         content = json.loads(files["season.json"])
-        phases, log_odds = (
-            np.asarray(content[name], dtype=np.float64) for name in ("phases", "heights")
-        )
+        phases, log_odds = floats(content["phases"]), floats(content["heights"])
         sound = (
             features == FEATURES
-            and phases.shape == log_odds.shape == (len(phases),)
-            and len(phases) > 0
-            and bool(np.all(np.diff(phases) > 0))
+            and phases.size > 0
+            and is_piecewise_linear(phases, log_odds)
             and phases[0] >= 0
             and phases[-1] < 1
-            and bool(np.isfinite(log_odds).all())
         )
         if not sound:
             raise UnfitModel(

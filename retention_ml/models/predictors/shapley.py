@@ -7,6 +7,7 @@ one value for each pattern of its decisions: tables in which rows are looked up.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -73,14 +74,12 @@ def tree_shap(text: str, values: Floats) -> tuple[Floats, float] | None:
             leaf_tables = [next(tables) for _ in tree.leaves]
             left = _goes_left(tree, columns)
             decisions, rows = left.shape
-            if decisions > _DECISIONS_MAX or 2**decisions >= rows:
-                for feature, added in _contributions(tree, leaf_tables, left).items():
-                    total[feature] += added
-                continue
-            powers = 1 << np.arange(decisions)
-            place = sum((power * is_left for power, is_left in zip(powers, left, strict=True)))
-            patterns = np.arange(2**decisions) & powers[:, None] != 0
-            for feature, added in _contributions(tree, leaf_tables, patterns).items():
+            place: Any = slice(None)
+            if decisions <= _DECISIONS_MAX and 2**decisions < rows:
+                powers = 1 << np.arange(decisions)
+                place = sum((power * is_left for power, is_left in zip(powers, left, strict=True)))
+                left = np.arange(2**decisions) & powers[:, None] != 0
+            for feature, added in _contributions(tree, leaf_tables, left).items():
                 total[feature] += added[place]
     leaves = [leaf for tree in trees for leaf in tree.leaves]
     base = sum(leaf.value * float(np.prod(leaf.shares)) for leaf in leaves)
@@ -130,10 +129,7 @@ def _contributions(tree: _Tree, tables: list[Floats], left: Bools) -> dict[int, 
             meets = np.logical_and.reduce([left[node] == is_left for node, is_left in steps])
             pattern += meets.astype(np.int64) << at
         for at, feature in enumerate(leaf.features):
-            added = table[at][pattern]
-            contributions[feature] = (
-                contributions[feature] + added if feature in contributions else added
-            )
+            contributions[feature] = contributions.get(feature, 0.0) + table[at][pattern]
     return contributions
 
 

@@ -66,13 +66,12 @@ class Trees:
     @cached_property
     def _boosters(self) -> list[tuple[Any, float]]:
         lightgbm = load_lightgbm()
-        boosters = []
-        for text in self.texts:
-            booster = lightgbm.Booster(model_str=text)
-            # A forest's raw output is the sum over its trees, its probability uses the mean.
-            share = 1 / booster.num_trees() if _is_forest(text) else 1.0
-            boosters.append((booster, share))
-        return boosters
+        boosters = [lightgbm.Booster(model_str=text) for text in self.texts]
+        # A forest's raw output is the sum over its trees, its probability uses the mean.
+        return [
+            (booster, 1 / booster.num_trees() if _is_forest(text) else 1.0)
+            for text, booster in zip(self.texts, boosters, strict=True)
+        ]
 
     def margin(self, values: Floats) -> Floats:
         """Log-odds before calibration, shape (n,), of feature values of shape (n, k)."""
@@ -111,13 +110,12 @@ class Trees:
     @classmethod
     def from_files(cls, files: dict[str, bytes], features: tuple[str, ...]) -> Self:
         """What was written by `files`; every text is checked before LightGBM sees it."""
-        names = sorted(
-            (name for name in files if name.startswith("model_")),
-            key=lambda name: (len(name), name),
-        )
+        names = [name for name in files if name.startswith("model_")]
+        names.sort(key=lambda name: (len(name), name))
         if not 1 <= len(names) <= _MODELS_MAX:
             raise UnfitModel(
-                f"The bundle holds {len(names)} tree models; expected 1 to {_MODELS_MAX}. Train anew."
+                f"The bundle holds {len(names)} tree models; expected 1 to {_MODELS_MAX}. Train "
+                "anew."
             )
         texts = []
         for name in names:
@@ -152,10 +150,9 @@ def fault_of(content: bytes, features_count: int) -> str | None:
     """
     if len(content) > _TEXT_BYTES_MAX:
         return f"it has {len(content):,} bytes, at most {_TEXT_BYTES_MAX:,} are accepted"
-    try:
-        text = content.decode("ascii")
-    except UnicodeDecodeError:
+    if not content.isascii():
         return "it is not plain ASCII"
+    text = content.decode("ascii")
     if _NOT_PLAIN.search(text):
         return "it holds control characters"
     head, *blocks = text.split("\nTree=")
@@ -185,8 +182,12 @@ def fault_of(content: bytes, features_count: int) -> str | None:
     if not blocks[-1].endswith(_END):
         return "it does not stop at the end of its trees"
     blocks[-1] = blocks[-1].removesuffix(_END)
-    sizes = header.get("tree_sizes", "").split(" ")
-    if len(sizes) != len(blocks) or not _sizes_fit(sizes, blocks):
+    # Bytes from `Tree=` up to the next one; what ends the last tree may be counted or not.
+    lengths = [len("Tree=") + len(block) + 1 for block in blocks]
+    sizes = [
+        int(size) if size.isdigit() else -1 for size in header.get("tree_sizes", "").split(" ")
+    ]
+    if len(sizes) != len(blocks) or sizes[:-1] != lengths[:-1] or abs(sizes[-1] - lengths[-1]) > 1:
         return f"tree_sizes does not describe its {len(blocks)} trees"
     for number, block in enumerate(blocks):
         wrong = _fault_of_tree(number, block, features_count)
@@ -195,24 +196,12 @@ def fault_of(content: bytes, features_count: int) -> str | None:
     return None
 
 
-def _sizes_fit(sizes: list[str], blocks: list[str]) -> bool:
-    """Whether each stated size is the bytes of its block (`Tree=` up to the next one)."""
-    if not all(size.isdigit() for size in sizes):
-        return False
-    lengths = [len("Tree=") + len(block) + 1 for block in blocks]
-    return [int(size) for size in sizes[:-1]] == lengths[:-1] and (
-        lengths[-1] - 1 <= int(sizes[-1]) <= lengths[-1] + 1
-    )
-
-
 def _fault_of_tree(number: int, block: str, features_count: int) -> str | None:
     lines = block.split("\n")
     if lines[0] != str(number):
         return f"is numbered {lines[0][:20]!r}"
     fields: dict[str, str] = {}
-    for line in lines[1:]:
-        if not line:
-            continue
+    for line in filter(None, lines[1:]):
         key, _, value = line.partition("=")
         if key not in _TREE_KEYS or key in fields:
             return f"has the line {key[:40]!r}, unknown or for the second time"
@@ -231,20 +220,15 @@ def _fault_of_tree(number: int, block: str, features_count: int) -> str | None:
         if leaves == 1:
             return None if np.all(np.isfinite(leaf_value)) else "has a leaf that is not finite"
         inner = leaves - 1
-        split = _integers(fields, "split_feature", inner)
-        decision = _integers(fields, "decision_type", inner)
-        left = _integers(fields, "left_child", inner)
-        right = _integers(fields, "right_child", inner)
+        split, decision, left, right = (
+            _integers(fields, key, inner)
+            for key in ("split_feature", "decision_type", "left_child", "right_child")
+        )
         threshold = _numbers(fields, "threshold", inner)
-        for key, count in (
-            ("split_gain", inner),
-            ("internal_value", inner),
-            ("internal_weight", inner),
-            ("internal_count", inner),
-            ("leaf_weight", leaves),
-            ("leaf_count", leaves),
-        ):
-            _numbers(fields, key, count)
+        for key in ("split_gain", "internal_value", "internal_weight", "internal_count"):
+            _numbers(fields, key, inner)
+        for key in ("leaf_weight", "leaf_count"):
+            _numbers(fields, key, leaves)
     except (KeyError, ValueError, OverflowError) as error:
         return f"has an unreadable field ({str(error)[:60]})"
     if split.min() < 0 or split.max() >= features_count:
@@ -275,7 +259,4 @@ def _numbers(fields: dict[str, str], key: str, count: int) -> Floats:
 def _integers(fields: dict[str, str], key: str, count: int) -> Ints:
     if not _INTEGERS.fullmatch(fields[key]):
         raise ValueError(f"{key} holds something else than integers")
-    values = np.array(fields[key].split(" ")).astype(np.int64)
-    if len(values) != count:
-        raise ValueError(f"{key} has {len(values)} values, expected {count}")
-    return values
+    return _numbers(fields, key, count).astype(np.int64)

@@ -13,27 +13,17 @@ from typing import Any
 from retention_ml.errors import RegistryError, UnfitModel
 from retention_ml.failpoints import failpoint
 from retention_ml.models.bundle.bundle import Bundle
-from retention_ml.models.promotion.decisions import (
-    MOVED_IN_MLFLOW,
-    Decision,
-    current_approval,
-    decisions,
-    lock_alias,
-    lock_decisions,
-    mark_synced,
-    record_approval,
-    record_refusal,
-    retire_challenger,
-)
+from retention_ml.models.promotion import decisions as ledger
+from retention_ml.models.promotion.decisions import Decision
 from retention_ml.models.promotion.evidence import training_evidence
-from retention_ml.models.promotion.policy import Policy
 from retention_ml.models.promotion.reconcile import (
     Action,
+    AliasAction,
     AliasState,
     Check,
     CheckVersion,
-    DeleteAlias,
     Follow,
+    LedgerAction,
     MarkSynced,
     Refuse,
     RetireChallenger,
@@ -44,18 +34,13 @@ from retention_ml.models.promotion.reconcile import (
     pending_decisions,
     reconcile,
 )
-from retention_ml.models.promotion.validate_version import (
-    expected_digest,
-    unfit_reason,
-    validate_version,
-)
-from retention_ml.models.registry.mlflow_registry import ModelVersion, Registry, ServedModel
+from retention_ml.models.promotion.validate_version import unfit_reason, validate_version
+from retention_ml.models.registry.mlflow_registry import Registry, ServedModel
 from retention_ml.receipts import DecisionReceipt
+from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction, Warehouse
 
 logger = logging.getLogger(__name__)
-
-_ALIASES = ("champion", "challenger")
 
 
 def sync_aliases(registry: Registry, warehouse: Warehouse) -> list[str]:
@@ -76,14 +61,10 @@ def sync_aliases(registry: Registry, warehouse: Warehouse) -> list[str]:
     """
     sentences: list[str] = []
     failure: RegistryError | None = None
-    for alias in _ALIASES:
-        if not pending_decisions(decisions(warehouse, alias)):
-            continue
+    for alias in ("champion", "challenger"):
         try:
-            with warehouse.transaction() as transaction:
-                history = lock_alias(transaction, alias)
-                if pending_decisions(history):
-                    sentences += _move_alias(transaction, registry, alias, history)
+            if pending_decisions(ledger.decisions(warehouse, alias)):
+                sentences += _move_alias(registry, warehouse, alias)
         except RegistryError as error:
             failure = failure or error
     if failure is not None:
@@ -120,59 +101,39 @@ def load_served_model(registry: Registry, warehouse: Warehouse, alias: str) -> S
     RegistryError
         Something was approved, but neither the cache nor the registry has its files.
     """
+    state, bundle = AliasState(), None
     try:
         sync_aliases(registry, warehouse)
-        history = decisions(warehouse, alias)  # before the alias: what comes later is synced later
+        # Before the alias: what is decided later is synced later.
+        history = ledger.decisions(warehouse, alias)
         state = _observe(registry, alias, history)
+        *_, last = reconcile(alias, history, state)
+        if isinstance(last, CheckVersion):
+            check, bundle = _check(registry, warehouse, last)
+            state = replace(state, check=check)
     except RegistryError as error:
-        history = decisions(warehouse, alias)
-        state = AliasState(error=str(error))
-    bundle = None
-    (*_, last) = reconcile(alias, history, state)
-    if isinstance(last, CheckVersion):
-        state, bundle = _check(registry, warehouse, state, last)
-    last = apply_actions(registry, warehouse, alias, history, state, bundle)
-    if isinstance(last, ServeFallback):
-        return _load_fallback(registry, alias, last)
-    assert isinstance(last, Serve)
-    assert bundle is not None
-    return _served(last.version.version, bundle, last.version.tags)
-
-
-def apply_actions(
-    registry: Registry,
-    warehouse: Warehouse,
-    alias: str,
-    history: Sequence[Decision],
-    state: AliasState,
-    bundle: Bundle | None,
-) -> Action:
-    """Carry out what `reconcile` says of an alias; the last action, which says what to serve.
-
-    Parameters
-    ----------
-    history, state
-        What is to be reconciled. Where somebody decided otherwise meanwhile, the ledger counts:
-        nothing is written and the last good model is served.
-    bundle : Bundle or None
-        The version under the alias, once it was checked.
-    """
+        history = ledger.decisions(warehouse, alias)
+        state = replace(state, error=str(error))
     actions = reconcile(alias, history, state)
-    if any(isinstance(each, SetAlias | DeleteAlias | MarkSynced) for each in actions):
+    if any(isinstance(action, AliasAction) for action in actions):
         try:
-            with warehouse.transaction() as transaction:
-                _move_alias(transaction, registry, alias, lock_alias(transaction, alias))
+            _move_alias(registry, warehouse, alias)
         except RegistryError as error:
             logger.warning("The alias %s follows at the next run, because: %s", alias, error)
-    if any(isinstance(each, Follow | Refuse | RetireChallenger) for each in actions):
+    if any(isinstance(action, LedgerAction) for action in actions):
         with warehouse.transaction() as transaction:
-            current = lock_decisions(transaction, alias)
+            current = ledger.lock_decisions(transaction, alias)
             if newest_move(current) != newest_move(history):
                 state = AliasState(error="It was decided otherwise meanwhile.")
             actions = reconcile(alias, current, state)
             for action in actions:
-                _write(transaction, registry, alias, action, bundle)
-    return actions[-1]
+                _record(transaction, registry.settings, alias, action, bundle)
+    last = actions[-1]
+    if isinstance(last, ServeFallback):
+        return _load_fallback(registry, alias, last)
+    assert isinstance(last, Serve)
+    assert bundle is not None
+    return ServedModel(version=last.version.version, bundle=bundle)
 
 
 def carry_out(
@@ -181,7 +142,6 @@ def carry_out(
     *,
     door: str,
     began: float,
-    has_changed: bool,
     sentence: str,
     details: Mapping[str, Any],
 ) -> DecisionReceipt:
@@ -190,13 +150,9 @@ def carry_out(
     A registry that does not answer takes nothing from the decision: the next run carries it out.
     """
     failpoint("promote.after_ledger")
-    alias = try_sync_aliases(registry, warehouse)
-    receipt = DecisionReceipt(
-        door=door,
-        sentence=sentence,
-        seconds=time.monotonic() - began,
-        details={"changed": has_changed, **details, "alias": alias},
-    )
+    details = {**details, "alias": try_sync_aliases(registry, warehouse)}
+    seconds = time.monotonic() - began
+    receipt = DecisionReceipt(door=door, sentence=sentence, seconds=seconds, details=details)
     return warehouse.record(receipt, registry.settings.run_id)
 
 
@@ -205,7 +161,7 @@ def observed_move(registry: Registry, history: Sequence[Decision]) -> str | None
 
     None where it stands as decided or the registry does not answer; empty where it was deleted.
     """
-    approval = current_approval(history)
+    approval = ledger.current_approval(history)
     if approval is None or not approval.is_synced:
         return None
     try:
@@ -218,7 +174,7 @@ def observed_move(registry: Registry, history: Sequence[Decision]) -> str | None
 def _observe(registry: Registry, alias: str, history: Sequence[Decision]) -> AliasState:
     version = registry.version_at(alias, timeout="short")
     versions = None
-    if version is None and current_approval(history) and not pending_decisions(history):
+    if version is None and ledger.current_approval(history) and not pending_decisions(history):
         try:
             versions = registry.versions(timeout="short")
         except RegistryError as error:
@@ -227,12 +183,15 @@ def _observe(registry: Registry, alias: str, history: Sequence[Decision]) -> Ali
 
 
 def _check(
-    registry: Registry, warehouse: Warehouse, state: AliasState, action: CheckVersion
-) -> tuple[AliasState, Bundle | None]:
-    """The state with the result of the check, and the bundle if it may serve."""
-    version = action.version
-    sha256 = action.approved_sha256 or expected_digest(warehouse, version)
-    bundle, fault = None, None
+    registry: Registry, warehouse: Warehouse, action: CheckVersion
+) -> tuple[Check, Bundle | None]:
+    """The result of the check, and the bundle if it may serve."""
+    version, bundle, fault = action.version, None, None
+    sha256 = (
+        action.approved_sha256
+        or ledger.accepted_digest(warehouse, version.version)
+        or version.tags.get("bundle_sha256", "")
+    )
     try:
         if action.approved_sha256 is None:
             bundle = validate_version(registry, warehouse, version)
@@ -241,89 +200,75 @@ def _check(
             fault = version.wrong_tag(sha256) or unfit_reason(registry.settings, bundle)
     except UnfitModel as error:
         fault = str(error)
-    except RegistryError as error:
-        return replace(state, error=str(error)), None
-    return replace(state, check=Check(sha256=sha256, fault=fault)), bundle
+    return Check(sha256=sha256, fault=fault), bundle
 
 
-def _move_alias(
-    transaction: Transaction, registry: Registry, alias: str, history: Sequence[Decision]
-) -> list[str]:
+def _move_alias(registry: Registry, warehouse: Warehouse, alias: str) -> list[str]:
     """Move an alias to where the ledger has it; a sentence if a decision was pending."""
-    actions = reconcile(alias, history, _observe(registry, alias, history))
-    for action in actions:
-        if isinstance(action, SetAlias | DeleteAlias | MarkSynced):
-            _write(transaction, registry, alias, action, None)
-    sentences = [each.sentence for each in actions if isinstance(each, MarkSynced)]
+    sentences = []
+    with warehouse.transaction() as transaction:
+        history = ledger.lock_alias(transaction, alias)
+        for action in reconcile(alias, history, _observe(registry, alias, history)):
+            match action:
+                case SetAlias(str(version)):
+                    registry.set_alias(alias, version, timeout="short")
+                case SetAlias():
+                    registry.delete_alias(alias)
+                case MarkSynced(promotion_ids, sentence):
+                    failpoint("promote.after_alias")
+                    ledger.mark_synced(transaction, promotion_ids)
+                    sentences.append(sentence)
     for sentence in sentences:
         logger.info("%s", sentence)
     return sentences
 
 
-def _write(
+def _record(
     transaction: Transaction,
-    registry: Registry,
+    settings: Settings,
     alias: str,
     action: Action,
     bundle: Bundle | None,
 ) -> None:
-    """Carry out one action; those that only say what to serve write nothing."""
     match action:
-        case SetAlias(version):
-            registry.set_alias(alias, version, timeout="short")
-        case DeleteAlias():
-            registry.delete_alias(alias)
-        case MarkSynced(promotion_ids):
-            failpoint("promote.after_alias")
-            mark_synced(transaction, promotion_ids)
-        case Follow(model_version, policy):
+        case Follow(version, policy):
             assert bundle is not None
-            _write_follow(transaction, registry, alias, model_version, bundle, policy)
-        case Refuse(model_version, sha256, reason):
-            record_refusal(
+            sentence, evidence = training_evidence(transaction, version.version)
+            number = ledger.write_decision(
                 transaction,
-                settings=registry.settings,
+                settings=settings,
                 alias=alias,
-                version=model_version,
-                sha256=sha256,
-                decided_by=MOVED_IN_MLFLOW,
+                model_name=bundle.model_name,
+                version=version.version,
+                bundle_sha256=bundle.sha256,
+                verdict="follow",
+                decided_by=ledger.MOVED_IN_MLFLOW,
+                reason=f"The alias was moved in MLflow to version {version.version}; it passed "
+                f"the checks. {sentence}",
+                evidence={**evidence, "tags": dict(version.tags)},
+                training_id=evidence["training_id"],
+                policy=policy,
+            )
+            ledger.mark_synced(transaction, [number])
+        case Refuse(version, sha256, reason):
+            ledger.write_decision(
+                transaction,
+                settings=settings,
+                alias=alias,
+                model_name=version.tags.get("model_name", "unknown"),
+                version=version.version,
+                bundle_sha256=sha256,
+                verdict="refuse",
+                decided_by=ledger.MOVED_IN_MLFLOW,
                 reason=reason,
+                evidence={"tags": dict(version.tags)},
             )
         case RetireChallenger(approval):
-            number = retire_challenger(
-                transaction,
-                settings=registry.settings,
-                bundle_sha256=approval.bundle_sha256,
-                decided_by=MOVED_IN_MLFLOW,
-                reason=f"The alias was taken off version {approval.model_version} in MLflow.",
+            reason = f"The alias was taken off version {approval.model_version} in MLflow."
+            retired = ledger.retire_challenger(
+                transaction, settings, approval.bundle_sha256, ledger.MOVED_IN_MLFLOW, reason
             )
-            mark_synced(transaction, [number] if number else [])
-
-
-def _write_follow(
-    transaction: Transaction,
-    registry: Registry,
-    alias: str,
-    version: ModelVersion,
-    bundle: Bundle,
-    policy: Policy | None,
-) -> None:
-    sentence, evidence = training_evidence(transaction, version.version)
-    number = record_approval(
-        transaction,
-        settings=registry.settings,
-        alias=alias,
-        bundle=bundle,
-        version=version.version,
-        verdict="follow",
-        decided_by=MOVED_IN_MLFLOW,
-        reason=f"The alias was moved in MLflow to version {version.version}; it passed the checks. "
-        f"{sentence}",
-        evidence={**evidence, "tags": dict(version.tags)},
-        training_id=evidence["training_id"],
-        policy=policy,
-    )
-    mark_synced(transaction, [number])
+            ledger.mark_synced(transaction, [retired] if retired else [])
 
 
 def _load_fallback(registry: Registry, alias: str, fallback: ServeFallback) -> ServedModel | None:
@@ -331,25 +276,16 @@ def _load_fallback(registry: Registry, alias: str, fallback: ServeFallback) -> S
         logger.warning("%s", fallback.warning)
     failure: RegistryError | None = None
     for decision in fallback.candidates:
+        version = decision.model_version
         try:
-            bundle = registry.fetch(decision.model_version, decision.bundle_sha256)
+            bundle = registry.fetch(version, decision.bundle_sha256)
         except RegistryError as error:
             failure = failure or error
             continue
         fault = unfit_reason(registry.settings, bundle)
         if fault is None:
-            return _served(decision.model_version, bundle, {})
-        logger.warning("Version %s is not served as %s: %s", decision.model_version, alias, fault)
+            return ServedModel(version=version, bundle=bundle)
+        logger.warning("Version %s is not served as %s: %s", version, alias, fault)
     if failure is not None:
         raise failure
     return None
-
-
-def _served(version: str, bundle: Bundle, tags: Mapping[str, str]) -> ServedModel:
-    return ServedModel(
-        name=bundle.model_name,
-        version=version,
-        bundle=bundle,
-        bundle_sha256=bundle.sha256,
-        tags=dict(tags),
-    )

@@ -1,5 +1,6 @@
 """The challenger's slot: at most one version is on trial beside the champion."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Protocol
@@ -12,13 +13,9 @@ from retention_ml.warehouse import Warehouse
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChallengerSlot:
-    """The slot, while a version is on trial.
+    """The version on trial.
 
-    Parameters
-    ----------
-    version : str
-    until : date or None
-        The day on which the trial ends if nothing decides it; None if it has not begun.
+    `until` is the day on which the trial ends if nothing decides it; None if it has not begun.
     """
 
     version: str
@@ -37,19 +34,9 @@ class TrialState(Protocol):
         """`open`, `abandoned`, or how it ended."""
 
 
-class TrialBetween(Protocol):
-    """Reads the trial of two models; None where it has not begun. Passed in from `outcomes`."""
-
-    def __call__(
-        self,
-        warehouse: Warehouse,
-        /,
-        *,
-        champion_sha256: str,
-        challenger_sha256: str,
-        definition_hash: str,
-    ) -> TrialState | None:
-        """The trial of these two for this churn definition."""
+TrialBetween = Callable[[Warehouse, tuple[str, str], str], TrialState | None]
+"""Reads the trial of champion and challenger, by their digests, for a churn definition; None where
+it has not begun. Passed in from `outcomes`."""
 
 
 def find_slot(
@@ -69,17 +56,11 @@ def find_slot(
     ----------
     champion : Bundle
         The model that scores, which is the starter model where there is no champion.
-    trial_between : callable
-        Reads the trial of the two, see `TrialBetween`.
     """
-    if challenger is None or challenger.bundle_sha256 == champion.sha256:
+    if challenger is None or challenger.bundle.sha256 == champion.sha256:
         return None
-    trial = trial_between(
-        warehouse,
-        champion_sha256=champion.sha256,
-        challenger_sha256=challenger.bundle_sha256,
-        definition_hash=champion.manifest["definition_hash"],
-    )
+    pair = (champion.sha256, challenger.bundle.sha256)
+    trial = trial_between(warehouse, pair, champion.manifest["definition_hash"])
     if trial is not None and trial.status not in ("open", "abandoned"):
         return None
     until = trial.began_on + timedelta(days=settings.trial.days_max) if trial else None

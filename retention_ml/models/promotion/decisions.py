@@ -48,24 +48,26 @@ def current_approval(history: Iterable[Decision]) -> Decision | None:
     return None if newest is None or newest.verdict == "retire" else newest
 
 
-def fallback_chain(history: Sequence[Decision]) -> list[Decision]:
-    """The approvals to fall back on, the current one last; one per version.
+def current_version(history: Iterable[Decision]) -> str | None:
+    """The version of the approval that holds, see `current_approval`."""
+    approval = current_approval(history)
+    return approval.model_version if approval else None
 
-    A version that is approved comes to the end. Going back to an earlier one (a rollback, or the
+
+def fallback_chain(history: Sequence[Decision]) -> list[Decision]:
+    """The approvals to fall back on, the current one first; one per version.
+
+    A version that is approved comes to the front. Going back to an earlier one (a rollback, or the
     alias moved back by hand) drops those that came after it: going back once more leads further
     back, not forth again.
     """
     chain: list[Decision] = []
     for each in reversed(history):
-        if each.verdict not in APPROVED:
-            continue
-        position = next(
-            (i for i, one in enumerate(chain) if one.model_version == each.model_version), None
-        )
-        if position is not None:
-            later = chain[position + 1 :] if each.verdict == "promote" else []
-            chain = chain[:position] + later
-        chain.append(each)
+        if each.verdict in APPROVED:
+            versions = [one.model_version for one in chain]
+            if each.verdict != "promote" and each.model_version in versions:
+                chain = chain[versions.index(each.model_version) :]
+            chain = [each, *(one for one in chain if one.model_version != each.model_version)]
     return chain
 
 
@@ -144,8 +146,8 @@ def write_decision(
     verdict: str,
     decided_by: str,
     reason: str,
-    evidence: Mapping[str, Any],
-    training_id: str | None,
+    evidence: Mapping[str, Any] | None = None,
+    training_id: str | None = None,
     policy: Policy | None = None,
 ) -> int:
     """Append a row to the promotion ledger; its number.
@@ -171,9 +173,9 @@ def write_decision(
             "verdict": verdict,
             "decided_by": decided_by,
             "reason": reason,
-            "evidence": evidence,
+            "evidence": evidence or {},
             "training_id": training_id,
-            "policy": policy or configured if is_approval else None,
+            "policy": (policy or configured) if is_approval else None,
             "policy_of_settings": configured,
             "decided_at": clock.now(),
         },
@@ -208,7 +210,7 @@ def retire_challenger(
         verdict="retire",
         decided_by=decided_by,
         reason=reason,
-        evidence=evidence or {},
+        evidence=evidence,
         training_id=challenger.training_id,
     )
 

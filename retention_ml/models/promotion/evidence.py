@@ -5,8 +5,6 @@ from typing import Any
 
 from retention_ml.warehouse import Transaction
 
-_METRICS = ("roc_auc", "log_loss", "brier", "ece")
-
 
 def training_evidence(transaction: Transaction, version: str) -> tuple[str, Mapping[str, Any]]:
     """A sentence about a version's evidence, and the figures; both say so where there is none."""
@@ -21,12 +19,11 @@ def training_evidence(transaction: Transaction, version: str) -> tuple[str, Mapp
     training = trainings[0]
     evaluations = transaction.execute(
         "SELECT metric, value, lower, upper FROM models.evaluations WHERE training_id = :training "
-        "AND model_name = :model AND metric = ANY (:metrics)",
+        "AND model_name = :model AND metric IN ('roc_auc', 'log_loss', 'brier', 'ece')",
         training=training.training_id,
         model=training.selected_model,
-        metrics=list(_METRICS),
     )
-    figures = {row.metric: [row.value, row.lower, row.upper] for row in evaluations}
+    figures = {metric: figure for metric, *figure in evaluations}
     sentence = f"Its training of {training.as_of} said {training.verdict}"
     if "roc_auc" in figures:
         value, lower, upper = figures["roc_auc"]

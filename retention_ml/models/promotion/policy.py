@@ -6,9 +6,8 @@ from retention_ml.settings import Settings
 
 Policy = Mapping[str, float]
 
-POLICY_KEYS = ("medium", "high", "critical", "hysteresis")
-
 
 def configured_policy(settings: Settings) -> Policy:
     """The policy that the settings ask for: `medium`, `high`, `critical`, `hysteresis`."""
-    return {name: float(getattr(settings.tiers, name)) for name in POLICY_KEYS}
+    names = ("medium", "high", "critical", "hysteresis")
+    return {name: float(getattr(settings.tiers, name)) for name in names}

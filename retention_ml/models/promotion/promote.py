@@ -5,17 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from retention_ml.errors import UnfitModel
+from retention_ml.models.promotion import decisions as ledger
 from retention_ml.models.promotion.apply import carry_out, observed_move
-from retention_ml.models.promotion.decisions import (
-    Decision,
-    current_approval,
-    decisions,
-    lock_decisions,
-    newest_number,
-    record_approval,
-    record_refusal,
-    require_decider,
-)
+from retention_ml.models.promotion.decisions import Decision
 from retention_ml.models.promotion.evidence import training_evidence
 from retention_ml.models.promotion.policy import configured_policy
 from retention_ml.models.promotion.validate_version import find_version, validate_version
@@ -75,46 +67,47 @@ def promote(
         Its files are not at hand and the registry does not answer.
     """
     began = time.monotonic()
-    require_decider(decided_by, reason)
+    ledger.require_decider(decided_by, reason)
     registry = Registry(settings)
     registered = find_version(registry, warehouse, version)
-    history = decisions(warehouse, "champion")
+    history = ledger.decisions(warehouse, "champion")
     moved_to = observed_move(registry, history)
     try:
         bundle = validate_version(registry, warehouse, registered)
     except UnfitModel as error:
-        _note_refusal(warehouse, settings, registered, decided_by, str(error))
+        _record_refusal(warehouse, settings, registered, decided_by, storable(str(error)))
         raise UnfitModel(
             f"Version {version} cannot become champion: {str(error).rstrip('.')}. Nothing was "
             "changed. Promote another version (`retention models` lists them), or train anew."
         ) from error
     with warehouse.transaction() as transaction:
-        current = lock_decisions(transaction, "champion")
+        current = ledger.lock_decisions(transaction, "champion")
         has_changed, sentence = _decide(version, instead_of, history, current, moved_to)
         if has_changed:
             _, offline = training_evidence(transaction, version)
-            record_approval(
+            ledger.write_decision(
                 transaction,
                 settings=settings,
-                bundle=bundle,
+                alias="champion",
+                model_name=bundle.model_name,
                 version=version,
+                bundle_sha256=bundle.sha256,
                 verdict="promote",
                 decided_by=decided_by,
                 reason=reason,
                 evidence={**(evidence or {}), "offline": offline},
                 training_id=bundle.training_id,
             )
-    approval = current_approval(current)
     return carry_out(
         warehouse,
         registry,
         door="models.promote",
         began=began,
-        has_changed=has_changed,
         sentence=sentence,
         details={
+            "changed": has_changed,
             "version": version,
-            "previous_version": approval.model_version if approval else None,
+            "previous_version": ledger.current_version(current),
             "model_name": bundle.model_name,
             "bundle_sha256": bundle.sha256,
             "policy": configured_policy(settings) if has_changed else None,
@@ -131,56 +124,57 @@ def _decide(
 ) -> tuple[bool, str]:
     """Whether the version becomes champion, and that in a sentence.
 
-    Parameters
-    ----------
-    observed, current : sequence of Decision
-        The ledger when the alias was looked at, and now.
-    moved_to : str or None
-        Where a person had moved the alias by then, see `observed_move`.
+    `observed` and `current` are the ledger when the alias was looked at, and now; `moved_to` is
+    where a person had moved the alias by then, see `observed_move`.
     """
-    approval = current_approval(current)
-    champion = approval.model_version if approval else None
-    is_astray = moved_to is not None and newest_number(current) == newest_number(observed)
-    if instead_of is not None and (champion or NO_CHAMPION) not in (instead_of, version):
-        return False, (
-            f"Version {version} was to replace {_name(instead_of)}, but {_name(champion)} is "
-            "champion by now. Nothing was changed."
-        )
-    if instead_of is not None and moved_to is not None and approval == current_approval(observed):
-        moved = f"moved to version {moved_to}" if moved_to else "deleted"
-        return False, (
-            f"The alias champion was {moved} in MLflow by hand, so version {version} does not "
-            "become champion by itself. Nothing was changed. `retention promote` decides."
-        )
+    champion = ledger.current_version(current)
+    is_same_champion = ledger.current_approval(current) == ledger.current_approval(observed)
+    is_astray = moved_to is not None and current == observed
+    if instead_of is not None:
+        if (champion or NO_CHAMPION) not in (instead_of, version):
+            return False, (
+                f"Version {version} was to replace {_name(instead_of)}, but {_name(champion)} is "
+                "champion by now. Nothing was changed."
+            )
+        if moved_to is not None and is_same_champion:
+            moved = f"moved to version {moved_to}" if moved_to else "deleted"
+            return False, (
+                f"The alias champion was {moved} in MLflow by hand, so version {version} does not "
+                "become champion by itself. Nothing was changed. `retention promote` decides."
+            )
     if champion == version and not is_astray:
         return False, f"Version {version} is champion already. Nothing was changed."
     if champion not in (None, version):
-        return True, f"Version {version} is champion; before it was version {champion}."
-    if is_astray:
-        return True, f"Version {version} is champion; the alias had been moved in MLflow."
-    return True, f"Version {version} is champion; before it there was none."
+        before = f"before it was version {champion}"
+    elif is_astray:
+        before = "the alias had been moved in MLflow"
+    else:
+        before = "before it there was none"
+    return True, f"Version {version} is champion; {before}."
 
 
 def _name(version: str | None) -> str:
     return f"version {version}" if version else "nobody"
 
 
-def _note_refusal(
-    warehouse: Warehouse, settings: Settings, version: ModelVersion, decided_by: str, fault: str
+def _record_refusal(
+    warehouse: Warehouse, settings: Settings, version: ModelVersion, decided_by: str, reason: str
 ) -> None:
     """Write the refusal, unless it is what the ledger says last."""
-    fault = storable(fault)
     with warehouse.transaction() as transaction:
-        newest = next(iter(lock_decisions(transaction, "champion")), None)
-        refusal = ("refuse", version.version, fault)
-        if newest and (newest.verdict, newest.model_version, newest.reason) == refusal:
-            return
-        record_refusal(
+        for newest in ledger.lock_decisions(transaction, "champion")[:1]:
+            row = (newest.verdict, newest.model_version, newest.reason)
+            if row == ("refuse", version.version, reason):
+                return
+        ledger.write_decision(
             transaction,
             settings=settings,
             alias="champion",
-            version=version,
-            sha256=version.tags.get("bundle_sha256", ""),
+            model_name=version.tags.get("model_name", "unknown"),
+            version=version.version,
+            bundle_sha256=version.tags.get("bundle_sha256", ""),
+            verdict="refuse",
             decided_by=decided_by,
-            reason=fault,
+            reason=reason,
+            evidence={"tags": dict(version.tags)},
         )

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from retention_ml.models.promotion.decisions import (
     MOVING,
     Decision,
-    approved_policy,
     current_approval,
     fallback_chain,
+    last_approval,
 )
 from retention_ml.models.promotion.policy import Policy
 from retention_ml.models.registry.description import storable
@@ -51,14 +51,9 @@ class AliasState:
 
 @dataclass(frozen=True, slots=True)
 class SetAlias:
-    """Move the alias to a version."""
+    """Move the alias to a version; where that is None, take it off."""
 
-    version: str
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteAlias:
-    """Take the alias off."""
+    version: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +114,7 @@ class ServeFallback:
     warning: str | None = None
 
 
-AliasAction = SetAlias | DeleteAlias | MarkSynced
+AliasAction = SetAlias | MarkSynced
 LedgerAction = Follow | Refuse | RetireChallenger
 Action = AliasAction | LedgerAction | CheckVersion | Serve | ServeFallback
 
@@ -147,19 +142,26 @@ def reconcile(alias: str, history: Sequence[Decision], state: AliasState) -> tup
         warning = f"The last good {alias} is used, because: {state.error}"
         return (_fallback(alias, history, warning if approval or state.version else None),)
     if pending := pending_decisions(history):
-        return (*_follow_ledger(alias, pending, state.version), _fallback(alias, history))
+        # Of several decisions the newest counts; the older ones are marked with it.
+        version = pending[0].model_version
+        target = None if pending[0].verdict == "retire" else version
+        place = f"stands at version {version}" if target else f"was taken off version {version}"
+        numbers = tuple(each.promotion_id for each in pending)
+        noted = MarkSynced(numbers, f"Alias {alias} {place}.")
+        moves = () if target == (state.version and state.version.version) else (SetAlias(target),)
+        return *moves, noted, _fallback(alias, history)
     if state.version is None:
-        return _without_alias(alias, history, approval, state.versions)
-    is_approved = approval is not None and approval.model_version == state.version.version
+        return _without_alias(alias, history, state.versions)
+    is_approved = state.version.version == (approval and approval.model_version)
     if state.check is None:
-        sha256 = approval.bundle_sha256 if approval is not None and is_approved else None
+        sha256 = approval.bundle_sha256 if approval and is_approved else None
         return (CheckVersion(state.version, sha256),)
     if state.check.fault is not None:
         return _refuse(alias, history, state.version, state.check.sha256, state.check.fault)
     if is_approved:
         return (Serve(state.version),)
-    policy = approved_policy(history, state.version.version)
-    return Follow(state.version, policy), Serve(state.version)
+    former = last_approval(history, state.version.version)
+    return Follow(state.version, former.policy if former else None), Serve(state.version)
 
 
 def pending_decisions(history: Sequence[Decision]) -> list[Decision]:
@@ -172,33 +174,17 @@ def newest_move(history: Sequence[Decision]) -> int:
     return next((each.promotion_id for each in history if each.verdict in MOVING), 0)
 
 
-def _follow_ledger(
-    alias: str, pending: Sequence[Decision], at: ModelVersion | None
-) -> tuple[AliasAction, ...]:
-    """Of several decisions about an alias the newest counts; the older ones are marked with it."""
-    newest = pending[0]
-    moves: tuple[AliasAction, ...] = ()
-    if newest.verdict == "retire":
-        sentence = f"Alias {alias} was taken off version {newest.model_version}."
-        if at is not None:
-            moves = (DeleteAlias(),)
-    else:
-        sentence = f"Alias {alias} stands at version {newest.model_version}."
-        if at is None or at.version != newest.model_version:
-            moves = (SetAlias(newest.model_version),)
-    return *moves, MarkSynced(tuple(each.promotion_id for each in pending), sentence)
-
-
 def _without_alias(
-    alias: str,
-    history: Sequence[Decision],
-    approval: Decision | None,
-    versions: Sequence[ModelVersion] | None,
+    alias: str, history: Sequence[Decision], versions: Sequence[ModelVersion] | None
 ) -> tuple[Action, ...]:
     """A champion gets its alias back; a challenger whose alias was taken off leaves its slot."""
+    approval = current_approval(history)
     if approval is None or versions is None:
         warning = None
-    elif not _is_registered(approval, versions):
+    elif not any(
+        each.version == approval.model_version and each.wrong_tag(approval.bundle_sha256) is None
+        for each in versions
+    ):  # an empty or foreign registry says nothing by an alias
         warning = f"MLflow has no {alias} any more, nor its version."
     elif alias == "champion":
         warning = f"MLflow had no {alias} any more; its alias is put back."
@@ -208,24 +194,15 @@ def _without_alias(
     return (_fallback(alias, history if alias == "champion" else (), warning),)
 
 
-def _is_registered(approval: Decision, versions: Sequence[ModelVersion]) -> bool:
-    """Whether the registry has the version: an empty or foreign one says nothing by an alias."""
-    return any(
-        each.version == approval.model_version and each.wrong_tag(approval.bundle_sha256) is None
-        for each in versions
-    )
-
-
 def _refuse(
     alias: str, history: Sequence[Decision], version: ModelVersion, sha256: str, fault: str
 ) -> tuple[Action, ...]:
     """Refuse a version once, and serve an approval of another one."""
     refusal = Refuse(version, sha256, storable(fault))
     is_noted = any(
-        each.verdict == "refuse"
-        and each.promotion_id > newest_move(history)
-        and (each.model_version, each.bundle_sha256, each.reason)
-        == (version.version, sha256, refusal.reason)
+        each.promotion_id > newest_move(history)
+        and (each.verdict, each.model_version, each.bundle_sha256, each.reason)
+        == ("refuse", version.version, sha256, refusal.reason)
         for each in history
     )
     others = [each for each in history if each.model_version != version.version]
@@ -236,6 +213,6 @@ def _refuse(
 def _fallback(alias: str, history: Sequence[Decision], warning: str | None = None) -> ServeFallback:
     """A champion falls back along its predecessors, a challenger has none."""
     if alias == "champion":
-        return ServeFallback(tuple(reversed(fallback_chain(history))), warning)
+        return ServeFallback(tuple(fallback_chain(history)), warning)
     approval = current_approval(history)
     return ServeFallback((approval,) if approval else (), warning)

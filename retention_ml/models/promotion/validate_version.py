@@ -36,7 +36,7 @@ def find_version(registry: Registry, warehouse: Warehouse, version: str) -> Mode
     except RegistryError:
         if accepted_digest(warehouse, version) is None:
             raise
-        return ModelVersion(version=version, run_id=None, tags={})
+        return ModelVersion(version=version)
     if version not in registered:
         newest = ", ".join(list(registered)[:_VERSIONS_SHOWN_MAX]) or "none"
         raise UsageError(
@@ -44,11 +44,6 @@ def find_version(registry: Registry, warehouse: Warehouse, version: str) -> Mode
             f"{newest}. `retention models` lists them."
         )
     return registered[version]
-
-
-def expected_digest(warehouse: Warehouse, version: ModelVersion) -> str:
-    """The digest that a version's files must have: that of the ledger, otherwise of its tag."""
-    return accepted_digest(warehouse, version.version) or version.tags.get("bundle_sha256", "")
 
 
 def validate_version(registry: Registry, warehouse: Warehouse, version: ModelVersion) -> Bundle:
@@ -78,11 +73,11 @@ def validate_version(registry: Registry, warehouse: Warehouse, version: ModelVer
         )
     if version.tags and (fault := version.wrong_tag(sha256)):
         raise UnfitModel(fault)
-    bundle = registry.cached(sha256)
-    if bundle is None and accepted:
-        bundle = registry.fetch(version.version, sha256)
-    if bundle is None:
-        bundle = _fetch_through_sandbox(registry, warehouse, version, sha256)
+    bundle = (
+        registry.fetch(version.version, sha256)
+        if accepted
+        else registry.cached(sha256) or _fetch_through_sandbox(registry, warehouse, version, sha256)
+    )
     fault = unfit_reason(registry.settings, bundle) or _fault_on_newest_features(warehouse, bundle)
     if fault is not None:
         raise UnfitModel(fault)
@@ -98,11 +93,10 @@ def unfit_reason(settings: Settings, bundle: Bundle) -> str | None:
             f"it was trained for the churn definition {definition_hash}, the settings ask for "
             f"{expected}; train anew or set [churn] back"
         )
-    if not _is_day(manifest.get("as_of")):
-        return (
-            f"its manifest names {manifest.get('as_of')!r} as the day it was made for, expected a "
-            "day"
-        )
+    try:
+        date.fromisoformat(str(manifest.get("as_of")))
+    except ValueError:
+        return f"its manifest names {manifest.get('as_of')!r} as its day, expected a date"
     if manifest.get("is_calibrated", True) is not True or bundle.model_name == STARTER:
         return "it says of itself that it is not calibrated for this shop"
     unknown = sorted(set(bundle.features) - set(FEATURE_NAMES))
@@ -135,11 +129,3 @@ def _fault_on_newest_features(warehouse: Warehouse, bundle: Bundle) -> str | Non
         return f"it was made for {as_of}, the newest features are of {day}"
     fault = prediction_checks.fault_on(bundle, rows)
     return f"on the features of {day} {fault}" if fault else None
-
-
-def _is_day(text: object) -> bool:
-    try:
-        date.fromisoformat(str(text))
-    except ValueError:
-        return False
-    return True

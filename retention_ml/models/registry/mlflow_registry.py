@@ -6,7 +6,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from importlib.metadata import version as version_of
@@ -37,8 +37,8 @@ class ModelVersion:
     """A version of the registered model `churn`, as the registry describes it."""
 
     version: str
-    run_id: str | None
-    tags: Mapping[str, str]
+    run_id: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     def wrong_tag(self, sha256: str) -> str | None:
         """Why its tag speaks against the digest that the ledger approved, or None."""
@@ -54,23 +54,19 @@ class ServedModel:
 
     Parameters
     ----------
-    name : str
-        Name of the candidate, such as lightgbm.
     version : str
         Version of the registered model `churn`.
     bundle : Bundle
         The model.
-    bundle_sha256 : str
-        Its digest.
-    tags : mapping of str to str
-        Tags of the version; empty when the registry did not answer.
     """
 
-    name: str
     version: str
     bundle: Bundle
-    bundle_sha256: str
-    tags: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        """Name of the candidate, such as lightgbm."""
+        return self.bundle.model_name
 
 
 class Registry:
@@ -112,23 +108,17 @@ class Registry:
         `texts` and `figures` (matplotlib) go to artifacts under their names.
         """
         with self._request():
-            run_id = self._run(
-                f"{model_name} {training_id}",
-                {"training_id": training_id, "model_name": model_name},
-                tags,
-            )
+            key = {"training_id": training_id, "model_name": model_name}
+            run_id = self._run(f"{model_name} {training_id}", key, tags)
             from mlflow.entities import Metric, Param, RunTag
 
             logged = self._client.get_run(run_id).data.params
+            new = {name: str(value)[:500] for name, value in params.items() if name not in logged}
             self._client.log_batch(
                 run_id,
                 tags=[RunTag(*tag) for tag in tags.items()],
                 metrics=[Metric(name, value, 0, 0) for name, value in metrics.items()],
-                params=[
-                    Param(name, str(value)[:500])
-                    for name, value in params.items()
-                    if name not in logged
-                ],
+                params=[Param(*param) for param in new.items()],
             )
             self._finish(run_id, texts, figures)
         return run_id
@@ -179,12 +169,8 @@ class Registry:
 
     def version_of_training(self, training_id: str) -> ModelVersion | None:
         """The version that a training registered, or None."""
-        with self._request():
-            versions = self._client.search_model_versions(f"name = '{NAME}'", max_results=1_000)
-        for version in versions:
-            if version.tags.get("training_id") == training_id:
-                return _plain(version)
-        return None
+        of_training = (v for v in self.versions() if v.tags.get("training_id") == training_id)
+        return next(of_training, None)
 
     def register(
         self, bundle: Bundle, *, run_id: str, tags: Mapping[str, str], description: str
@@ -259,8 +245,7 @@ class Registry:
         UnfitModel
             What it holds has another digest or is damaged.
         """
-        cached = self.cached(sha256)
-        if cached is not None:
+        if (cached := self.cached(sha256)) is not None:
             return cached
         with tempfile.TemporaryDirectory() as scratch:
             bundle = Bundle.load(self.download(version, Path(scratch)), sha256)
@@ -307,9 +292,8 @@ class Registry:
         try:
             return Bundle.load(folder, sha256)
         except UnfitModel as error:
-            logger.warning(
-                "The cached bundle %s is damaged and is fetched anew: %s", sha256[:12], error
-            )
+            damage = "The cached bundle %s is damaged and is fetched anew: %s"
+            logger.warning(damage, sha256[:12], error)
             return None
 
     def description(self, version: str) -> str:
@@ -353,19 +337,18 @@ class Registry:
 
     @cached_property
     def _experiment(self) -> str:
-        experiment = self._client.get_experiment_by_name(NAME)
-        if experiment is not None:
-            return str(experiment.experiment_id)
         from mlflow.exceptions import MlflowException
 
-        try:
-            return str(self._client.create_experiment(NAME, artifact_location=self._artifacts))
-        except MlflowException:
-            # Candidates are fitted side by side: another process may have been first.
-            experiment = self._client.get_experiment_by_name(NAME)
-            if experiment is None:
-                raise
-            return str(experiment.experiment_id)
+        experiment = self._client.get_experiment_by_name(NAME)
+        if experiment is None:
+            try:
+                return str(self._client.create_experiment(NAME, artifact_location=self._artifacts))
+            except MlflowException:
+                # Candidates are fitted side by side: another process may have been first.
+                experiment = self._client.get_experiment_by_name(NAME)
+                if experiment is None:
+                    raise
+        return str(experiment.experiment_id)
 
     @contextmanager
     def _request(self, timeout: Timeout = "long") -> Iterator[None]:

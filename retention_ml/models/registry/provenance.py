@@ -13,18 +13,13 @@ def git_sha() -> str:
 
     Images have no repository, so they carry the variable. `unknown` where neither is there.
     """
-    stated = os.environ.get("RETENTION_GIT_SHA")
-    if stated:
+    if stated := os.environ.get("RETENTION_GIT_SHA"):
         return stated
+    command = ["git", "rev-parse", "HEAD"]
     try:
-        completed = subprocess.run(
-            ["git", "rev-parse", "HEAD"],
-            cwd=PROJECT,
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=False,
+        output = subprocess.check_output(
+            command, cwd=PROJECT, text=True, timeout=5, stderr=subprocess.DEVNULL
         )
-    except (OSError, subprocess.TimeoutExpired):
+    except (OSError, subprocess.SubprocessError):
         return "unknown"
-    return completed.stdout.strip() or "unknown"
+    return output.strip() or "unknown"

@@ -5,43 +5,40 @@ from typing import Any
 
 import numpy as np
 
-from retention_ml.models.predictors.trees import load_lightgbm, trees_only
+from retention_ml.models.predictors.trees import Trees, load_lightgbm, trees_only
 from retention_ml.models.training.data.sample import TrainingSample
+from retention_ml.models.training.fitting import FitContext
 
-
-def fixed(seed: int, threads: int) -> dict[str, Any]:
-    """Parameters that make a fit repeatable and quiet."""
-    return {
-        "objective": "binary",
-        "verbosity": -1,
-        "deterministic": True,
-        "force_row_wise": True,
-        "num_threads": threads,
-        "seed": seed,
-        "feature_pre_filter": False,
-        "max_bin": 127,
-    }
+_PATIENCE = 30
 
 
 def grow(
     train: TrainingSample,
     params: Mapping[str, Any],
+    context: FitContext,
     *,
     rounds: int,
-    seed: int,
-    threads: int,
     valid: TrainingSample | None = None,
-    patience: int = 30,
     use_day_offset: bool = False,
-) -> str:
-    """The text of a model grown on `train`.
+) -> Trees:
+    """Trees grown on `train`.
 
-    With `valid`, growing stops once its log loss has not improved for `patience` trees, and only
-    the trees up to the best one are kept. With `use_day_offset` boosting starts from the churn
-    rate of each row's day, and the trees only learn what distinguishes customers of one day.
+    With `valid`, growing stops once its log loss has not improved for 30 trees, and only the trees
+    up to the best one are kept. With `use_day_offset` boosting starts from the churn rate of each
+    row's day, and the trees only learn what distinguishes customers of one day.
     """
     lightgbm = load_lightgbm()
-    settings = {**fixed(seed, threads), **params}
+    settings = {
+        "objective": "binary",
+        "verbosity": -1,
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": context.threads,
+        "seed": context.seed,
+        "feature_pre_filter": False,
+        "max_bin": 127,
+        **params,
+    }
     if use_day_offset:
         settings["boost_from_average"] = False
 
@@ -57,12 +54,13 @@ def grow(
 
     train_set = dataset(train)
     if valid is None:
-        return trees_only(lightgbm.train(settings, train_set, rounds).model_to_string())
-    booster = lightgbm.train(
-        {**settings, "metric": "binary_logloss"},
-        train_set,
-        rounds,
-        valid_sets=[dataset(valid, reference=train_set)],
-        callbacks=[lightgbm.early_stopping(patience, verbose=False)],
-    )
-    return trees_only(booster.model_to_string(num_iteration=booster.best_iteration))
+        booster = lightgbm.train(settings, train_set, rounds)
+    else:
+        booster = lightgbm.train(
+            {**settings, "metric": "binary_logloss"},
+            train_set,
+            rounds,
+            valid_sets=[dataset(valid, reference=train_set)],
+            callbacks=[lightgbm.early_stopping(_PATIENCE, verbose=False)],
+        )
+    return Trees(texts=(trees_only(booster.model_to_string()),), threads=context.threads)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -13,8 +14,7 @@ from retention_ml.curated.known import known
 from retention_ml.features.families.purchases import WINDOWS
 from retention_ml.models.bundle import prediction_checks
 from retention_ml.models.bundle.bundle import Bundle
-from retention_ml.models.evaluation.checks import Check, Footprint, hard_limits
-from retention_ml.models.evaluation.criteria import PromotionCriteria
+from retention_ml.models.evaluation.checks import Check, PromotionCriteria, hard_limits
 from retention_ml.models.evaluation.offline_comparison import (
     CANDIDATE,
     CHAMPION,
@@ -65,16 +65,10 @@ def compare(
             return None
         table = training_set.table(days)
         mask = np.isin(predictions.days, [clock.day_number(day) for day in days])
+        subset = predictions.take(mask, [name])
+        models = {CANDIDATE: subset.models[name], CHAMPION: champion.predict(table)}
         return compare_offline(
-            Predictions(
-                days=predictions.days[mask],
-                groups=predictions.groups[mask],
-                outcome=predictions.outcome[mask],
-                models={
-                    CANDIDATE: predictions.models[name][mask],
-                    CHAMPION: champion.predict(table),
-                },
-            ),
+            replace(subset, models=models),
             segments=finer_segments(table, _countries(warehouse, settings, training, table)),
             revenue_cents=_revenue_cents(table, settings.value.horizon_days),
             criteria=criteria_of(settings),
@@ -111,10 +105,6 @@ def limits_of(
     began = time.process_time()  # not the clock: what else the machine does must not decide
     fault = prediction_checks.fault_on(bundle, table)
     seconds = time.process_time() - began
-    footprint = Footprint(
-        seconds_per_thousand=1_000 * seconds / max(1, table.num_rows),
-        megabytes=sum(map(len, bundle.contents.values())) / 1e6,
-    )
     answers = Check(
         name="answers",
         status="failed" if fault else "passed",
@@ -126,18 +116,25 @@ def limits_of(
     ]
     return [
         answers,
-        *hard_limits(ece, footprint, criteria_of(settings), ece_by_chance=float(np.mean(chance))),
+        *hard_limits(
+            criteria_of(settings),
+            ece=ece,
+            ece_by_chance=float(np.mean(chance)),
+            seconds_per_thousand=1_000 * seconds / max(1, table.num_rows),
+            megabytes=sum(map(len, bundle.contents.values())) / 1e6,
+        ),
     ]
 
 
 def is_same(bundle: Bundle, other: Bundle) -> bool:
     """Whether two bundles are one model, whatever training and day their manifests name."""
-    if bundle.sha256 == other.sha256:
-        return True
-    alike = ("features", "calibration", "definition_hash")
-    return _files(bundle) == _files(other) and all(
-        bundle.manifest.get(key) == other.manifest.get(key) for key in alike
-    )
+
+    def content(each: Bundle) -> list[object]:
+        files = {name: text for name, text in each.contents.items() if name != "manifest.json"}
+        alike = ("features", "calibration", "definition_hash")
+        return [files, *(each.manifest.get(key) for key in alike)]
+
+    return bundle.sha256 == other.sha256 or content(bundle) == content(other)
 
 
 def criteria_of(settings: Settings) -> PromotionCriteria:
@@ -165,10 +162,6 @@ def offer_of(settings: Settings) -> Offer:
     )
 
 
-def _files(bundle: Bundle) -> dict[str, bytes]:
-    return {name: content for name, content in bundle.contents.items() if name != "manifest.json"}
-
-
 def _revenue_cents(table: pa.Table, horizon_days: int) -> np.ndarray:
     days = revenue_window_days(WINDOWS, horizon_days)
     lately = table[f"revenue_cents_{days}d"].to_numpy()
@@ -184,9 +177,5 @@ def _countries(
     countries = warehouse.read(
         customers.group_by("customer_id").aggregate(country=customers.country.min())
     )
-    ids, country = (
-        countries[column].combine_chunks().cast(pa.string())
-        for column in ("customer_id", "country")
-    )
-    at = pc.index_in(table["customer_id"].combine_chunks().cast(pa.string()), value_set=ids)
-    return country.take(at)
+    at = pc.index_in(table["customer_id"], value_set=countries["customer_id"].cast(pa.string()))
+    return countries["country"].cast(pa.string()).take(at).combine_chunks()

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from retention_ml.models.bundle.bundle import Bundle
 from retention_ml.models.predictors.linear import ridge_logistic
 from retention_ml.models.predictors.predictor import Predictor
 from retention_ml.models.training.data.sample import TrainingSample
+from retention_ml.settings import Training
 from retention_ml.statistics.arrays import Floats, sigmoid
 
 Params = Mapping[str, Any]
@@ -35,10 +36,27 @@ class FittedModel:
 
     predictor: Predictor
     features: tuple[str, ...]
-    slope: float
-    intercept: float
+    slope: float = 1.0
+    intercept: float = 0.0
     params: Params = field(default_factory=dict)
     notes: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def calibrated(
+        cls, predictor: Predictor, margin: Floats, sample: TrainingSample, **chosen: Params
+    ) -> Self:
+        """A predictor that reads the features of `sample`, calibrated on its log-odds out of fold.
+
+        `chosen` are `params` and `notes`.
+        """
+        slope, intercept = calibrate(margin, sample)
+        return cls(
+            predictor=predictor,
+            features=sample.features,
+            slope=slope,
+            intercept=intercept,
+            **chosen,
+        )
 
     def predict_proba(self, values: Floats) -> Floats:
         """Calibrated churn probabilities, shape (n_samples,), of (n_samples, n_features)."""
@@ -85,6 +103,17 @@ class FitContext:
     params: Params | None = None
     tuning_trials: int = 0
     tuning_seconds: float = 0.0
+
+    @classmethod
+    def of(cls, training: Training, threads: int, params: Params | None = None) -> Self:
+        """What the settings of `training` ask for."""
+        return cls(
+            seed=training.seed,
+            threads=threads,
+            params=params,
+            tuning_trials=training.tuning_trials,
+            tuning_seconds=training.tuning_seconds,
+        )
 
 
 def calibrate(

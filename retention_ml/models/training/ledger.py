@@ -1,13 +1,11 @@
 """The modelling ledgers in Postgres: trainings, fits, evaluations, predictions."""
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
 import ibis
-import numpy as np
 import pyarrow as pa
 
 from retention_ml import clock
@@ -60,40 +58,39 @@ class Fit:
 
 
 def write_training(
-    transaction: Transaction,
+    warehouse: Warehouse,
     *,
     training_id: str,
     as_of: date,
     definition_hash: str,
     plan: Plan,
     data_digest: str,
-    status: str,
     readiness: Mapping[str, Any],
-    reason: str | None,
+    failure: str | None,
     run_id: str,
 ) -> None:
-    """Write a prepared or failed training; one that was prepared before stays as it is."""
-    transaction.execute(
-        "INSERT INTO models.trainings AS training (training_id, as_of, definition_hash, cutoffs, "
-        "evaluation_days, final_days, data_digest, status, reason, readiness, run_id, created_at) "
-        "VALUES (:training_id, :as_of, :hash, :cutoffs, :evaluation, :final, :digest, :status, "
-        ":reason, CAST(:readiness AS jsonb), :run_id, :now) "
-        "ON CONFLICT (training_id) DO UPDATE SET status = excluded.status, "
-        "reason = excluded.reason, readiness = excluded.readiness, run_id = excluded.run_id "
-        "WHERE training.status = 'failed'",
-        training_id=training_id,
-        as_of=as_of,
-        hash=definition_hash,
-        cutoffs=list(plan.training),
-        evaluation=list(plan.evaluation),
-        final=list(plan.final),
-        digest=data_digest,
-        status=status,
-        reason=reason,
-        readiness=json.dumps(readiness),
-        run_id=run_id,
-        now=clock.now(),
-    )
+    """Write a training that was prepared, or failed for a reason; a prepared one stays as it is."""
+    with warehouse.transaction() as transaction:
+        transaction.insert_row(
+            "models.trainings AS training",
+            {
+                "training_id": training_id,
+                "as_of": as_of,
+                "definition_hash": definition_hash,
+                "cutoffs": list(plan.training),
+                "evaluation_days": list(plan.evaluation),
+                "final_days": list(plan.final),
+                "data_digest": data_digest,
+                "status": "failed" if failure else "prepared",
+                "reason": failure,
+                "readiness": readiness,
+                "run_id": run_id,
+                "created_at": clock.now(),
+            },
+            on_conflict="(training_id) DO UPDATE SET status = excluded.status, "
+            "reason = excluded.reason, readiness = excluded.readiness, run_id = excluded.run_id "
+            "WHERE training.status = 'failed'",
+        )
 
 
 def training(warehouse: Warehouse, training_id: str) -> Training:
@@ -122,22 +119,10 @@ def training(warehouse: Warehouse, training_id: str) -> Training:
             f"Training {training_id} was refused because the data is not ready: {row.reason} "
             "Fix the data and run `retention train` again."
         )
-    return Training(
-        training_id=row.training_id,
-        as_of=row.as_of,
-        definition_hash=row.definition_hash,
-        plan=Plan(
-            training=tuple(row.cutoffs),
-            evaluation=tuple(row.evaluation_days),
-            final=tuple(row.final_days),
-        ),
-        data_digest=row.data_digest,
-        status=row.status,
-        selected_model=row.selected_model,
-        verdict=row.verdict,
-        reason=row.reason,
-        model_version=row.model_version,
-    )
+    columns = dict(row._mapping)
+    days = (tuple(columns.pop(name)) for name in ("cutoffs", "evaluation_days", "final_days"))
+    training, evaluation, final = days
+    return Training(**columns, plan=Plan(training=training, evaluation=evaluation, final=final))
 
 
 def fits(warehouse: Warehouse, training_id: str) -> dict[str, Fit]:
@@ -148,17 +133,7 @@ def fits(warehouse: Warehouse, training_id: str) -> dict[str, Fit]:
             "FROM models.fits WHERE training_id = :training_id ORDER BY model_name",
             training_id=training_id,
         )
-    return {
-        row.model_name: Fit(
-            model_name=row.model_name,
-            params=row.params,
-            notes=row.notes,
-            bundle_sha256=row.bundle_sha256,
-            mlflow_run_id=row.mlflow_run_id,
-            seconds=row.seconds,
-        )
-        for row in rows
-    }
+    return {row.model_name: Fit(**dict(row._mapping)) for row in rows}
 
 
 def write_fit(
@@ -176,21 +151,13 @@ def write_fit(
     """
     count = keys.num_rows
     with warehouse.transaction() as transaction:
-        written = transaction.change(
-            "INSERT INTO models.fits (training_id, model_name, params, notes, bundle_sha256, "
-            "mlflow_run_id, seconds, fitted_at) VALUES (:training_id, :model_name, "
-            "CAST(:params AS jsonb), CAST(:notes AS jsonb), :sha, :run, :seconds, :now) "
-            "ON CONFLICT DO NOTHING",
-            training_id=training_id,
-            model_name=fit.model_name,
-            params=json.dumps(dict(fit.params)),
-            notes=json.dumps(dict(fit.notes)),
-            sha=fit.bundle_sha256,
-            run=fit.mlflow_run_id,
-            seconds=fit.seconds,
-            now=clock.now(),
+        is_new = transaction.insert_row(
+            "models.fits",
+            {"training_id": training_id, **asdict(fit), "fitted_at": clock.now()},
+            on_conflict="DO NOTHING",
+            returning="training_id",
         )
-        if not written:
+        if not is_new:
             return
         transaction.copy(
             "models.evaluation_predictions",
@@ -204,19 +171,13 @@ def write_fit(
                 }
             ),
         )
-        write_evaluations(
-            transaction,
-            training_id,
-            {(fit.model_name, metric): interval for metric, interval in metrics.items()},
-            count,
-            {fit.model_name: fit.mlflow_run_id},
-        )
+        write_evaluations(transaction, training_id, fit, metrics, count)
 
 
 def predictions(
     warehouse: Warehouse,
     training: Training,
-    names: Sequence[str],
+    names: Iterable[str],
     training_set: TrainingSet,
 ) -> Predictions:
     """What every candidate predicted for the evaluation days, beside the outcomes.
@@ -226,74 +187,56 @@ def predictions(
     UsageError
         A candidate has not predicted each of those customers.
     """
-    positions = training_set.positions(training.plan.evaluation)
-    customers = training_set.customers.take(pa.array(positions))
+    days = training.plan.evaluation
+    customers = training_set.customers.take(pa.array(training_set.positions(days)))
     models = {}
     for name in names:
         stored = _PREDICTIONS.filter(
             _PREDICTIONS.training_id == training.training_id, _PREDICTIONS.model_name == name
-        ).select("as_of", "customer_id", "churn_probability")
-        rows = warehouse.read(stored).sort_by(
+        )
+        rows = warehouse.read(stored.select("as_of", "customer_id", "churn_probability")).sort_by(
             [("as_of", "ascending"), ("customer_id", "ascending")]
         )
-        is_same = rows.num_rows == len(positions) and rows["customer_id"].combine_chunks().cast(
-            pa.string()
-        ).equals(customers)
-        if not is_same:
+        if not rows["customer_id"].combine_chunks().cast(pa.string()).equals(customers):
             raise UsageError(
                 f"Candidate {name} of training {training.training_id} has {rows.num_rows:,} "
-                f"predictions, expected {len(positions):,} for the customers of the evaluation "
+                f"predictions, expected {len(customers):,} for the customers of the evaluation "
                 "days. Run `retention train` again."
             )
         models[name] = rows["churn_probability"].to_numpy()
-    return Predictions(
-        days=training_set.days[positions].astype(np.int64),
-        groups=training_set.groups(positions),
-        outcome=training_set.churned(training.plan.evaluation),
-        models=models,
-    )
+    return training_set.predictions(days, models)
 
 
 def write_evaluations(
     transaction: Transaction,
     training_id: str,
-    values: Mapping[tuple[str, str], Interval],
+    fit: Fit,
+    values: Mapping[str, Interval],
     customers_count: int,
-    run_ids: Mapping[str, str],
 ) -> None:
-    """Write metrics by model and name, those that are finite.
+    """Write metrics of a candidate by name, those that are finite.
 
     A paired difference is named such as roc_auc_minus_recency.
     """
-    values = {
-        key: interval
-        for key, interval in values.items()
-        if np.isfinite([interval.value, interval.lower, interval.upper]).all()
-    }
-    transaction.copy(
-        "models.evaluations",
-        pa.table(
-            {
-                "training_id": pa.array([training_id] * len(values), pa.string()),
-                "model_name": pa.array([model for model, _ in values], pa.string()),
-                "metric": pa.array([metric for _, metric in values], pa.string()),
-                **{
-                    column: pa.array(
-                        [getattr(interval, column) for interval in values.values()], pa.float64()
-                    )
-                    for column in ("value", "lower", "upper")
-                },
-                "customers_count": pa.array([customers_count] * len(values), pa.int64()),
-                "mlflow_run_id": pa.array([run_ids[model] for model, _ in values], pa.string()),
-            }
-        ),
-    )
+    rows = [
+        {
+            "training_id": training_id,
+            "model_name": fit.model_name,
+            "metric": metric,
+            **interval._asdict(),
+            "customers_count": customers_count,
+            "mlflow_run_id": fit.mlflow_run_id,
+        }
+        for metric, interval in values.items()
+        if interval.is_finite
+    ]
+    transaction.copy("models.evaluations", pa.Table.from_pylist(rows))
 
 
 def close_training(
     transaction: Transaction,
-    *,
     training_id: str,
+    *,
     selected_model: str | None,
     verdict: str,
     reason: str,
@@ -301,13 +244,13 @@ def close_training(
 ) -> None:
     """Note the result of a training."""
     transaction.execute(
-        "UPDATE models.trainings SET status = 'selected', selected_model = :model, "
-        "verdict = :verdict, reason = :reason, model_version = :version, finished_at = :now "
-        "WHERE training_id = :training_id",
+        "UPDATE models.trainings SET status = 'selected', selected_model = :selected_model, "
+        "verdict = :verdict, reason = :reason, model_version = :model_version, "
+        "finished_at = :now WHERE training_id = :training_id",
         training_id=training_id,
-        model=selected_model,
+        selected_model=selected_model,
         verdict=verdict,
         reason=reason,
-        version=model_version,
+        model_version=model_version,
         now=clock.now(),
     )

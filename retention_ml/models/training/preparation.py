@@ -3,6 +3,7 @@
 import hashlib
 import json
 import time
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 from retention_ml import __version__
@@ -33,16 +34,22 @@ def prepare_training(
     plan, lines = _plan(warehouse, settings, as_of)
     if plan is None:
         nothing = Plan(training=(), evaluation=(), final=())
-        raise _refusal(warehouse, settings, as_of, nothing, readiness.report(lines), "")
+        raise _not_ready(as_of, _record(warehouse, settings, as_of, nothing, lines, ""))
     built = ensure(warehouse, settings=settings, days=[*plan.days, as_of])
     matured = [day for day in plan.days if day <= max(plan.evaluation)]
     labels = mature(warehouse, settings=settings, days=matured, known_as_of=as_of)
     training_set = _load(warehouse, settings, as_of, plan)
-    counts = _counts(settings, training_set, plan)
-    report = readiness.report([*lines, *readiness.of_customers(counts, settings.readiness)])
+    until = evaluation_start(settings, plan)
+    train = training_set.sample(plan.training, known_until=until).matured().churned
+    lines += readiness.of_customers(
+        training_set.populations[max(plan.days)],
+        train,
+        training_set.churned(plan.evaluation),
+        settings.readiness,
+    )
+    report = _record(warehouse, settings, as_of, plan, lines, training_set.digest)
     if not report.is_ready:
-        raise _refusal(warehouse, settings, as_of, plan, report, training_set.digest)
-    training_id = _write(warehouse, settings, as_of, plan, report, training_set.digest)
+        raise _not_ready(as_of, report)
     receipt = Receipt(
         door="models.prepare",
         as_of=as_of,
@@ -50,15 +57,15 @@ def prepare_training(
         written=labels.num_rows,
         seconds=time.monotonic() - began,
         details={
-            "training_id": training_id,
+            "training_id": training_id_of(settings, as_of, training_set.digest),
             "candidates": list(settings.training.candidates),
             "training_days": [str(day) for day in plan.training],
             "evaluation_days": [str(day) for day in plan.evaluation],
             "final_days": [str(day) for day in plan.final],
             "notes": list(plan.notes),
             "feature_days_built": len(built),
-            "churned": counts.churned,
-            "retained": counts.retained,
+            "churned": int(train.sum()),
+            "retained": int((1 - train).sum()),
             "data_digest": training_set.digest,
             "readiness": str(report),
         },
@@ -110,8 +117,9 @@ def _plan(
     """The days of the training, None if there are too few, and how ready the orders are."""
     definition = churn_definition(settings)
     coverage = feed(warehouse, timezone=definition.timezone, known_as_of=as_of)
-    plan = (
-        cutoffs.plan(
+    plan = None
+    if coverage:
+        plan = cutoffs.plan(
             definition,
             newest=newest_known(coverage, settings, as_of),
             data_begins_on=coverage.begins_on,
@@ -120,9 +128,6 @@ def _plan(
             evaluation_count=settings.training.evaluation_count,
             embargo_days=settings.churn.embargo_days,
         )
-        if coverage
-        else None
-    )
     lines = readiness.of_feed(
         coverage,
         plan,
@@ -147,59 +152,32 @@ def _load(warehouse: Warehouse, settings: Settings, as_of: date, plan: Plan) -> 
     )
 
 
-def _counts(settings: Settings, training_set: TrainingSet, plan: Plan) -> readiness.Counts:
-    sample = training_set.sample(plan.training, known_until=evaluation_start(settings, plan))
-    train = sample.matured().churned
-    evaluation = training_set.churned(plan.evaluation)
-    return readiness.Counts(
-        active=training_set.populations[max(plan.days)],
-        churned=int(train.sum()),
-        retained=int(len(train) - train.sum()),
-        evaluation_churned=int(evaluation.sum()),
-        evaluation_retained=int(len(evaluation) - evaluation.sum()),
-    )
-
-
-def _refusal(
+def _record(
     warehouse: Warehouse,
     settings: Settings,
     as_of: date,
     plan: Plan,
-    report: readiness.Report,
+    lines: Sequence[readiness.Line],
     data_digest: str,
-) -> NotReady:
-    """Store the report of a refused training, and the error to raise."""
-    missing = ", ".join(line.what for line in report.lines if line.verdict == "missing")
-    _write(warehouse, settings, as_of, plan, report, data_digest, reason=f"not ready: {missing}.")
+) -> readiness.Report:
+    """Write the training to the ledger, as failed where the data is not ready; the report."""
+    report = readiness.Report(tuple(lines))
+    ledger.write_training(
+        warehouse,
+        training_id=training_id_of(settings, as_of, data_digest),
+        as_of=as_of,
+        definition_hash=churn_definition(settings).hash,
+        plan=plan,
+        data_digest=data_digest,
+        readiness=report.to_dict(),
+        failure=None if report.is_ready else f"not ready: {report.missing}.",
+        run_id=settings.run_id,
+    )
+    return report
+
+
+def _not_ready(as_of: date, report: readiness.Report) -> NotReady:
     return NotReady(
-        f"The data known on {as_of} cannot carry a model yet: {missing}. "
+        f"The data known on {as_of} cannot carry a model yet: {report.missing}. "
         f"No model was trained.\n\n{report}"
     )
-
-
-def _write(
-    warehouse: Warehouse,
-    settings: Settings,
-    as_of: date,
-    plan: Plan,
-    report: readiness.Report,
-    data_digest: str,
-    *,
-    reason: str | None = None,
-) -> str:
-    """Write the training to the ledger, as failed where there is a `reason`; its id."""
-    training_id = training_id_of(settings, as_of, data_digest)
-    with warehouse.transaction() as transaction:
-        ledger.write_training(
-            transaction,
-            training_id=training_id,
-            as_of=as_of,
-            definition_hash=churn_definition(settings).hash,
-            plan=plan,
-            data_digest=data_digest,
-            status="failed" if reason else "prepared",
-            readiness=report.to_dict(),
-            reason=reason,
-            run_id=settings.run_id,
-        )
-    return training_id

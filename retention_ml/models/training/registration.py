@@ -2,9 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from retention_ml.labels.definition import ChurnDefinition
 from retention_ml.models.bundle.bundle import Bundle
 from retention_ml.models.evaluation.card import card
 from retention_ml.models.evaluation.gate import GateDecision
@@ -14,12 +12,11 @@ from retention_ml.models.promotion.decisions import Decision
 from retention_ml.models.registry.description import fit_description
 from retention_ml.models.registry.mlflow_registry import ModelVersion, Registry
 from retention_ml.models.training.candidates import BASELINE, candidate
-from retention_ml.models.training.data.sample import TrainingSample
 from retention_ml.models.training.data.training_set import TrainingSet
 from retention_ml.models.training.fit_candidate import bundle_of, tags_of, training_sample
 from retention_ml.models.training.fitting import FitContext
 from retention_ml.models.training.ledger import Fit, Training
-from retention_ml.models.training.runs import comparison_contents
+from retention_ml.models.training.runs import card_facts, comparison_contents
 from retention_ml.settings import Settings
 from retention_ml.statistics.metrics import Evaluation
 
@@ -58,14 +55,8 @@ def fit_final(
 ) -> Bundle:
     """The best candidate fitted anew on the newest matured days, with the settings it chose."""
     sample = training_set.sample(training.plan.final, current=training.as_of)
-    model = candidate(fit.model_name).fit(
-        sample,
-        FitContext(
-            seed=settings.training.seed,
-            threads=settings.compute.threads,
-            params=fit.params or None,
-        ),
-    )
+    context = FitContext.of(settings.training, settings.compute.threads, fit.params or None)
+    model = candidate(fit.model_name).fit(sample, context)
     return bundle_of(settings, training, fit.model_name, model, training.plan.final, sample)
 
 
@@ -78,52 +69,36 @@ def register(
     selected: SelectedModel,
 ) -> ModelVersion:
     """A new version with its card; the comparison with the champion is shown on its run."""
-    name = selected.fit.model_name
+    fit, decision = selected.fit, selected.decision
     evidence = dict(selected.comparison.evidence) if selected.comparison else {}
-    sample = training_sample(settings, training, training_set).matured()
-    text = _card(training, sample, training_set.definition, evaluation, selected, evidence)
-    figures, metrics = comparison_contents(evidence, settings.promotion.segment_margin)
-    tags = tags_of(settings, training, selected.bundle, name) | {
-        "gate_verdict": selected.decision.verdict,
-        "gate_reason": selected.decision.reason[:_REASON_MAX],
-    }
-    run_id = registry.log_candidate(
-        training_id=training.training_id,
-        model_name=name,
-        params={},
-        metrics=metrics,
-        texts={"model_card.md": text},
-        figures=figures,
-        tags=tags | {"bundle_sha256": selected.fit.bundle_sha256},
-    )
-    selected.bundle.write(registry.folder / selected.bundle.sha256)
-    return registry.register(
-        selected.bundle, run_id=run_id, tags=tags, description=fit_description(text)
-    )
-
-
-def _card(
-    training: Training,
-    sample: TrainingSample,
-    definition: ChurnDefinition,
-    evaluation: Evaluation,
-    selected: SelectedModel,
-    evidence: Mapping[str, Any],
-) -> str:
-    return card(
-        model_name=selected.fit.model_name,
-        training_id=training.training_id,
-        definition=definition,
-        plan=training.plan,
-        rows_count=len(sample),
-        churn_rate=float(sample.churned.mean()),
+    text = card(
+        **card_facts(training_set, training, training_sample(settings, training, training_set)),
+        model_name=fit.model_name,
         values=evaluation.values,
-        drivers=[(each[0], each[1], each[2]) for each in selected.fit.notes.get("drivers", [])],
+        drivers=[(each[0], each[1], each[2]) for each in fit.notes.get("drivers", [])],
         differences={
             other: evaluation.difference(other, BASELINE, "roc_auc")
             for other in evaluation.values
             if other != BASELINE
         },
-        verdict=f"{selected.decision.verdict}: {selected.decision.reason}",
+        verdict=f"{decision.verdict}: {decision.reason}",
         comparison=comparison_markdown(evidence) if evidence else None,
+    )
+    figures, metrics = comparison_contents(evidence, settings.promotion.segment_margin)
+    tags = tags_of(settings, training, selected.bundle, fit.model_name) | {
+        "gate_verdict": decision.verdict,
+        "gate_reason": decision.reason[:_REASON_MAX],
+    }
+    run_id = registry.log_candidate(
+        training_id=training.training_id,
+        model_name=fit.model_name,
+        params={},
+        metrics=metrics,
+        texts={"model_card.md": text},
+        figures=figures,
+        tags=tags | {"bundle_sha256": fit.bundle_sha256},
+    )
+    selected.bundle.write(registry.folder / selected.bundle.sha256)
+    return registry.register(
+        selected.bundle, run_id=run_id, tags=tags, description=fit_description(text)
     )

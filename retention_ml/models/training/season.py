@@ -53,10 +53,6 @@ class Season:
     belief: float
     growth: float | None
 
-    def shift(self, day: int) -> float:
-        """The shift of a day; 0 beyond what is known."""
-        return float(np.interp(day, self.days, self.shifts, left=0.0, right=0.0))
-
 
 def season_ahead(
     volumes: Volumes,
@@ -153,12 +149,10 @@ class _Window:
         """
         if day + self.lead_days - YEAR_DAYS < self.first_day:
             return None
-        if (
-            self.silence(day - YEAR_DAYS) >= _SILENCE_DAYS
-            or self.silence(reference) >= _SILENCE_DAYS
-        ):
+        days = (day - YEAR_DAYS, reference)
+        if any(self.silence(each) >= _SILENCE_DAYS for each in days):
             return None
-        then, now = self.ahead_of(day - YEAR_DAYS), self.ahead_of(reference)
+        then, now = (self.ahead_of(each) for each in days)
         return float(np.log(then / now)) + (growth or 0.0) if then > 0 and now > 0 else None
 
 

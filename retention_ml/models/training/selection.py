@@ -1,7 +1,6 @@
 """Selecting the best candidate: choice, final fit, comparison, registration, ledger, aliases."""
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from retention_ml.errors import UnfitModel
@@ -41,6 +40,7 @@ from retention_ml.models.training.preparation import load_prepared
 from retention_ml.models.training.registration import SelectedModel, fit_final, register
 from retention_ml.receipts import DecisionReceipt
 from retention_ml.settings import Settings
+from retention_ml.statistics.bootstrap import Interval
 from retention_ml.statistics.metrics import METRICS, Evaluation, Predictions, evaluate
 from retention_ml.warehouse import Transaction, Warehouse
 
@@ -70,10 +70,7 @@ def select_best(
     began = time.monotonic()
     registry = Registry(settings)
     with warehouse.transaction() as transaction:
-        transaction.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))",
-            key=f"select:{training.training_id}",
-        )
+        transaction.lock(f"select:{training.training_id}")
         # Read under the lock: another process may have finished meanwhile.
         training = ledger.training(warehouse, training.training_id)
         if training.status != "selected":
@@ -89,10 +86,9 @@ def select_best(
     failpoint("train.after_commit")
     try_sync_aliases(registry, warehouse)
     training = ledger.training(warehouse, training.training_id)
+    history = decisions(warehouse, "champion")
     sha256 = [
-        decision.bundle_sha256
-        for decision in decisions(warehouse, "champion")
-        if decision.model_version == training.model_version
+        each.bundle_sha256 for each in history if each.model_version == training.model_version
     ]
     receipt = DecisionReceipt(
         door="models.select",
@@ -113,37 +109,51 @@ def select_best(
 
 def _select(selection: _Selection, transaction: Transaction) -> None:
     """Evaluate the candidates, register the best one, and write what was decided."""
-    settings, training = selection.settings, selection.training
-    fits = ledger.fits(selection.warehouse, training.training_id)
-    predictions = ledger.predictions(
-        selection.warehouse, training, list(fits), selection.training_set
-    )
+    warehouse, settings = selection.warehouse, selection.settings
+    training, training_set = selection.training, selection.training_set
+    fits = ledger.fits(warehouse, training.training_id)
+    predictions = ledger.predictions(warehouse, training, fits, training_set)
     evaluation = evaluate(
         predictions, draws=settings.training.bootstrap_draws, seed=settings.training.seed
     )
-    _write_evaluations(transaction, training, evaluation, fits, len(predictions.outcome))
-    churned = int(predictions.outcome.sum())
+    rows_count, churned = len(predictions.outcome), int(predictions.outcome.sum())
+    for name in evaluation.values if BASELINE in evaluation.values else ():
+        if name != BASELINE:
+            differences = _differences(evaluation, name, BASELINE)
+            ledger.write_evaluations(
+                transaction, training.training_id, fits[name], differences, rows_count
+            )
     choice = choose(
         evaluation,
         baseline=BASELINE,
         churned=churned,
-        retained=len(predictions.outcome) - churned,
+        retained=rows_count - churned,
         preferred=settings.training.champion_candidate,
     )
     decision, version = gate_without_champion(choice, ()), None
     if choice.best is not None:
+        fit = fits[choice.best]
         ece = evaluation.values[choice.best]["ece"].value
-        selected = _decide(selection, choice, fits[choice.best], predictions, ece)
-        decision = selected.decision
-        _write_differences(transaction, training, selected)
+        selected = _decide(selection, choice, fit, predictions, ece)
+        decision, comparison = selected.decision, selected.comparison
+        if comparison is not None and comparison.evaluation is not None:
+            differences = _differences(comparison.evaluation, CANDIDATE, CHAMPION)
+            ledger.write_evaluations(
+                transaction,
+                training.training_id,
+                fit,
+                differences,
+                comparison.evidence["predictions"],
+            )
         if selected.is_new:
-            version = _register(selection, evaluation, selected)
-            if _approvals_now(transaction) != selected.approvals:
-                decision = _overtaken(decision)
-            _write_decisions(transaction, settings, training, selected.fit, decision, version)
+            version = selection.registry.version_of_training(training.training_id) or register(
+                selection.registry, settings, training, training_set, evaluation, selected
+            )
+            failpoint("train.after_register")
+            decision = _write_decisions(transaction, settings, training, selected, version)
     ledger.close_training(
         transaction,
-        training_id=training.training_id,
+        training.training_id,
         selected_model=choice.best,
         verdict=decision.verdict,
         reason=decision.reason,
@@ -151,25 +161,33 @@ def _select(selection: _Selection, transaction: Transaction) -> None:
     )
 
 
+def _differences(evaluation: Evaluation, name: str, other: str) -> dict[str, Interval]:
+    """What a model gains over another, by metric."""
+    return {
+        f"{metric}_minus_{other}": evaluation.difference(name, other, metric) for metric in METRICS
+    }
+
+
 def _decide(
     selection: _Selection, choice: Choice, fit: Fit, predictions: Predictions, ece: float
 ) -> SelectedModel:
     """The best candidate fitted anew, and what becomes of it: nothing is written."""
-    warehouse, settings, training = selection.warehouse, selection.settings, selection.training
+    warehouse, settings = selection.warehouse, selection.settings
+    training, training_set = selection.training, selection.training_set
     champion, challenger = (
         load_served_model(selection.registry, warehouse, alias) for alias in _ALIASES
     )
     approvals = {alias: current_approval(decisions(warehouse, alias)) for alias in _ALIASES}
-    bundle = fit_final(settings, training, fit, selection.training_set)
-    limits = limits_of(settings, bundle, selection.training_set, training.as_of, predictions, ece)
+    bundle = fit_final(settings, training, fit, training_set)
+    limits = limits_of(settings, bundle, training_set, training.as_of, predictions, ece)
     scorer = champion.bundle if champion else _starter(warehouse, settings)
     slot = (
         find_slot(warehouse, settings, scorer, challenger, selection.trial_between)
         if scorer
         else None
     )
-    is_new = champion is None or not is_same(bundle, champion.bundle)
     comparison: OfflineComparison | None = None
+    is_new = champion is None or not is_same(bundle, champion.bundle)
     if champion is None:
         decision = gate_without_champion(choice, limits, slot=slot)
     else:
@@ -178,7 +196,7 @@ def _decide(
                 warehouse,
                 settings,
                 training,
-                selection.training_set,
+                training_set,
                 predictions,
                 name=fit.model_name,
                 champion=champion.bundle,
@@ -216,91 +234,30 @@ def _starter(warehouse: Warehouse, settings: Settings) -> Bundle | None:
         return None
 
 
-def _register(
-    selection: _Selection, evaluation: Evaluation, selected: SelectedModel
-) -> ModelVersion:
-    """The version of the training, registered unless an earlier run did it."""
-    registry, training = selection.registry, selection.training
-    version = registry.version_of_training(training.training_id) or register(
-        registry, selection.settings, training, selection.training_set, evaluation, selected
-    )
-    failpoint("train.after_register")
-    return version
-
-
-def _approvals_now(transaction: Transaction) -> Mapping[str, object]:
-    """The approvals that hold, by alias, locked against other decisions."""
-    return {alias: current_approval(lock_decisions(transaction, alias)) for alias in _ALIASES}
-
-
-def _overtaken(decision: GateDecision) -> GateDecision:
-    return replace(
-        decision,
-        verdict="keep",
-        is_challenger=False,
-        reason=f"{decision.reason} But champion or challenger changed while it was evaluated, so "
-        "it is registered without an alias; the next training evaluates anew.",
-    )
-
-
-def _write_evaluations(
-    transaction: Transaction,
-    training: Training,
-    evaluation: Evaluation,
-    fits: Mapping[str, Fit],
-    rows_count: int,
-) -> None:
-    """What every candidate gains over the recency baseline."""
-    ledger.write_evaluations(
-        transaction,
-        training.training_id,
-        {
-            (name, f"{metric}_minus_{BASELINE}"): evaluation.difference(name, BASELINE, metric)
-            for name in evaluation.values
-            for metric in METRICS
-            if BASELINE in evaluation.values and name != BASELINE
-        },
-        rows_count,
-        {name: fit.mlflow_run_id for name, fit in fits.items()},
-    )
-
-
-def _write_differences(
-    transaction: Transaction, training: Training, selected: SelectedModel
-) -> None:
-    """What the best candidate gains over the champion, where the two could be compared."""
-    comparison, name = selected.comparison, selected.fit.model_name
-    if comparison is None or comparison.evaluation is None:
-        return
-    difference = comparison.evaluation.difference
-    ledger.write_evaluations(
-        transaction,
-        training.training_id,
-        {
-            (name, f"{metric}_minus_{CHAMPION}"): difference(CANDIDATE, CHAMPION, metric)
-            for metric in METRICS
-        },
-        comparison.rows_count,
-        {name: selected.fit.mlflow_run_id},
-    )
-
-
 def _write_decisions(
     transaction: Transaction,
     settings: Settings,
     training: Training,
-    fit: Fit,
-    decision: GateDecision,
+    selected: SelectedModel,
     version: ModelVersion,
-) -> None:
-    """A ledger row for what was decided about the champion, one more for a new challenger."""
+) -> GateDecision:
+    """Write what was decided about the champion, and of a new challenger; what holds now."""
+    decision = selected.decision
+    approvals = {alias: current_approval(lock_decisions(transaction, alias)) for alias in _ALIASES}
+    if approvals != selected.approvals:
+        decision = replace(
+            decision,
+            verdict="keep",
+            reason=f"{decision.reason} But champion or challenger changed while it was evaluated, "
+            "so it is registered without an alias; the next training evaluates anew.",
+        )
     challenger = [("challenger", "promote")] if decision.is_challenger else []
     for alias, verdict in (*challenger, ("champion", decision.verdict)):
         write_decision(
             transaction,
             settings=settings,
             alias=alias,
-            model_name=fit.model_name,
+            model_name=selected.fit.model_name,
             version=version.version,
             bundle_sha256=version.tags["bundle_sha256"],
             verdict=verdict,
@@ -309,3 +266,4 @@ def _write_decisions(
             evidence=dict(decision.evidence),
             training_id=training.training_id,
         )
+    return decision

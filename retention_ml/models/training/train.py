@@ -58,13 +58,7 @@ def select(
 def train(
     warehouse: Warehouse, *, settings: Settings, as_of: date, trial_between: TrialBetween
 ) -> DecisionReceipt:
-    """Prepare, fit every candidate, select.
-
-    Raises
-    ------
-    NotReady
-        See `prepare`.
-    """
+    """Prepare, fit every candidate, select; raises as `prepare` does."""
     _, training_set = prepare_training(warehouse, settings, as_of)
     training = ledger.training(warehouse, training_id_of(settings, as_of, training_set.digest))
     if training.status != "selected":

@@ -1,6 +1,5 @@
 """When a change becomes an alert: it lasts, was not raised lately, and says what to do."""
 
-import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,14 +7,13 @@ from datetime import date
 from typing import Any, Literal
 
 from retention_ml import clock
-from retention_ml.outcomes.monitoring.drift import WHOLE, Change
+from retention_ml.maintenance.invariants import Violation
+from retention_ml.outcomes.monitoring.drift import WHOLE, Change, Key
 from retention_ml.warehouse import Transaction, Warehouse
 
 RUNBOOK = "docs/runbook.md"
 _NAMES_MAX = 5
 _EVIDENCE_MAX = 20
-
-Key = tuple[str, str, str]
 
 # Alerts that make a training due.
 DRIFT_ALERTS = ("input_drift", "score_drift", "calibration_drift")
@@ -108,14 +106,9 @@ class Alert:
         return f"{RUNBOOK}#{self.kind.replace('_', '-')}"
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it as plain JSON values."""
-        return {
-            "kind": self.kind,
-            "subject": self.subject,
-            "severity": self.severity,
-            "sentence": self.sentence,
-            "runbook": self.runbook,
-        }
+        """All of it but the evidence, as plain JSON values."""
+        names = ("kind", "subject", "severity", "sentence", "runbook")
+        return {name: getattr(self, name) for name in names}
 
 
 def persistent(windows: Sequence[Collection[Key]], *, at_least: int) -> set[Key]:
@@ -139,7 +132,7 @@ def persistent(windows: Sequence[Collection[Key]], *, at_least: int) -> set[Key]
 
 
 def drift_alerts(
-    changes: Sequence[tuple[Change, str]],
+    changes: Sequence[Change],
     lasting_keys: Collection[Key],
     *,
     as_of: date,
@@ -150,71 +143,72 @@ def drift_alerts(
 
     Parameters
     ----------
-    changes : sequence of (Change, str)
-        What was measured on the day, and what it was compared with.
+    changes : sequence of Change
+        What was measured on the day.
     lasting_keys : collection of (kind, name, measure)
         Those of `persistent`.
     """
     alerts = []
-    for watched in _MESSAGES:
-        of_kind = [(change, reference) for change, reference in changes if change.kind == watched]
-        beyond = [
-            (change, reference)
-            for change, reference in of_kind
-            if (change.kind, change.name, change.measure) in lasting_keys
-        ]
-        if beyond:
-            beyond.sort(key=lambda each: -each[0].value / (each[0].threshold or 1.0))
-            context = [
-                change
-                for change, _ in of_kind
-                if beyond[0][0].name == WHOLE == change.name and change.threshold is None
+    for watched, (kind, what, remedy) in _MESSAGES.items():
+        of_kind = [change for change in changes if change.kind == watched]
+        beyond = sorted(
+            (change for change in of_kind if change.key in lasting_keys),
+            key=lambda change: -change.value / (change.threshold or 1.0),
+        )
+        if not beyond:
+            continue
+        descriptions = [_describe(change) for change in beyond[:_NAMES_MAX]]
+        if beyond[0].name == WHOLE:
+            descriptions += [
+                f"{change.measure} {change.value:.2f}"
+                for change in of_kind
+                if change.name == WHOLE and change.threshold is None
             ]
-            period = f"{windows_beyond} times in the last {windows} watched days"
-            alerts.append(_drift_alert(watched, beyond, context, as_of=as_of, period=period))
+        more = f" and {len(beyond) - _NAMES_MAX} more" if len(beyond) > _NAMES_MAX else ""
+        alerts.append(
+            Alert(
+                kind=kind,
+                subject=watched.replace("_", " "),
+                severity="warning",
+                sentence=f"On {as_of} {what}, compared with {beyond[0].reference}, and at least "
+                f"{windows_beyond} times in the last {windows} watched days: "
+                f"{', '.join(descriptions)}{more}. {remedy}",
+                evidence={
+                    "count": len(beyond),
+                    "worst": [
+                        {
+                            "name": change.name,
+                            "measure": change.measure,
+                            "value": round(change.value, 6),
+                            "threshold": change.threshold,
+                            "reference": change.reference,
+                        }
+                        for change in beyond[:_EVIDENCE_MAX]
+                    ],
+                },
+            )
+        )
     return alerts
-
-
-def _drift_alert(
-    watched: str,
-    beyond: Sequence[tuple[Change, str]],
-    context: Sequence[Change],
-    *,
-    as_of: date,
-    period: str,
-) -> Alert:
-    """The alert about changes of one kind, the largest first; `context` is shown with them."""
-    kind, what, remedy = _MESSAGES[watched]
-    descriptions = [
-        *(_describe(change) for change, _ in beyond[:_NAMES_MAX]),
-        *(f"{change.measure} {change.value:.2f}" for change in context),
-    ]
-    more = f" and {len(beyond) - _NAMES_MAX} more" if len(beyond) > _NAMES_MAX else ""
-    return Alert(
-        kind=kind,
-        subject=watched.replace("_", " "),
-        severity="warning",
-        sentence=f"On {as_of} {what}, compared with {beyond[0][1]}, and at least {period}: "
-        f"{', '.join(descriptions)}{more}. {remedy}",
-        evidence={
-            "count": len(beyond),
-            "worst": [
-                {
-                    "name": change.name,
-                    "measure": change.measure,
-                    "value": round(change.value, 6),
-                    "threshold": change.threshold,
-                    "reference": reference,
-                }
-                for change, reference in beyond[:_EVIDENCE_MAX]
-            ],
-        },
-    )
 
 
 def _describe(change: Change) -> str:
     size = f"{change.measure} {change.value:.2f}, counts from {change.threshold:.2f}"
     return size if change.name == WHOLE else f"{change.name} ({size})"
+
+
+def invariant_alerts(broken: Sequence[Violation]) -> list[Alert]:
+    """An alert for every invariant that does not hold."""
+    return [
+        Alert(
+            kind="broken_invariant",
+            subject=f"{violation.invariant.promise}: {violation.invariant.sentence}",
+            severity="critical",
+            sentence="The warehouse holds what must never be there. "
+            f"{violation.sentence} {violation.remedy}",
+            evidence={"promise": violation.invariant.promise, "count": violation.count},
+        )
+        for violation in broken
+    ]
 
 
 def raise_alerts(
@@ -235,36 +229,27 @@ def raise_alerts(
     """
     new_alerts = []
     for alert in alerts:
-        recent = transaction.execute(
+        row = {
+            "as_of": as_of,
+            **alert.to_dict(),
+            "evidence": alert.evidence,
+            "run_id": run_id,
+            "raised_at": clock.now(),
+        }
+        if transaction.execute(
             "SELECT 1 FROM ops.alerts WHERE kind = :kind AND subject = :subject "
             "AND as_of <> :as_of AND abs(as_of - CAST(:as_of AS date)) < :days "
             "AND (:is_lasting OR sentence = :sentence) LIMIT 1",
-            kind=alert.kind,
-            subject=alert.subject,
+            **row,
             is_lasting=alert.kind in _LASTING,
-            sentence=alert.sentence,
-            as_of=as_of,
             days=cooldown_days,
-        )
-        if recent:
+        ):
             continue
-        transaction.execute(
-            "INSERT INTO ops.alerts (as_of, kind, subject, severity, sentence, runbook, evidence, "
-            "run_id, raised_at) VALUES (:as_of, :kind, :subject, :severity, :sentence, :runbook, "
-            "CAST(:evidence AS jsonb), :run_id, :at) ON CONFLICT (as_of, kind, subject) DO NOTHING",
-            as_of=as_of,
-            evidence=json.dumps(dict(alert.evidence)),
-            run_id=run_id,
-            at=clock.now(),
-            **alert.to_dict(),
-        )
+        transaction.insert_row("ops.alerts", row, on_conflict="(as_of, kind, subject) DO NOTHING")
         if transaction.execute(
             "SELECT 1 FROM ops.alerts WHERE as_of = :as_of AND kind = :kind "
             "AND subject = :subject AND run_id = :run_id",
-            as_of=as_of,
-            kind=alert.kind,
-            subject=alert.subject,
-            run_id=run_id,
+            **row,
         ):
             new_alerts.append(alert)
     return new_alerts

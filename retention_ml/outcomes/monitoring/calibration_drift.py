@@ -1,6 +1,6 @@
 """Drift of matured days: observed against expected churn, and churn against four weeks before."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from math import sqrt
@@ -71,12 +71,10 @@ def label_rate(
     matured : mapping of date to (int, float)
         Customers, and the share of them that churned.
     """
-    (count_before, before), (count, now) = reference_days.pair(matured.__getitem__)
-    rates = reference_days.map_baseline(matured.__getitem__)
+    ((count_before, before), (count, now)), baseline = reference_days.pairs(matured)
     middle = (count * now + count_before * before) / (count + count_before)
     chance = sqrt(middle * (1 - middle) * (1 / count + 1 / count_before))
-    swings = [abs(then[1] - first[1]) for first, then in rates]
-    baseline = median(swings) if swings else 0.0
+    swing = _swing([(first[1], then[1]) for first, then in baseline])
     return [
         _unlimited("label_rate", "churn_rate", now),
         Change(
@@ -84,7 +82,7 @@ def label_rate(
             name=WHOLE,
             measure="absolute_change",
             value=abs(now - before),
-            threshold=max(rate_gap_min, _BASELINE_FACTOR * baseline, _CHANCE_DEVIATIONS * chance),
+            threshold=max(rate_gap_min, _BASELINE_FACTOR * swing, _CHANCE_DEVIATIONS * chance),
         ),
     ]
 
@@ -99,21 +97,25 @@ def expected_performance_drop(
     roc_auc : mapping of date to float
         What the probabilities of each day imply.
     """
-    before, now = reference_days.pair(roc_auc.get)
+    by_day = {day: roc_auc.get(day) for day in reference_days.days}
+    (before, now), baseline = reference_days.pairs(by_day)
     if before is None or now is None:
         return []
-    aucs = reference_days.map_baseline(roc_auc.get)
-    swings = [abs(then - first) for first, then in aucs if first is not None and then is not None]
-    baseline = median(swings) if swings else 0.0
     return [
         Change(
             kind="estimate",
             name=WHOLE,
             measure="roc_auc_drop",
             value=before - now,
-            threshold=max(auc_drop_min, _BASELINE_FACTOR * baseline),
+            threshold=max(auc_drop_min, _BASELINE_FACTOR * _swing(baseline)),
         )
     ]
+
+
+def _swing(baseline: Sequence[tuple[float | None, float | None]]) -> float:
+    """The median difference of the pairs; 0 without any."""
+    swings = [abs(b - a) for a, b in baseline if a is not None and b is not None]
+    return median(swings) if swings else 0.0
 
 
 def _unlimited(kind: str, measure: str, value: float) -> Change:

@@ -22,6 +22,8 @@ _LARGEST_FACTOR = 2.0
 _UNCALIBRATED_FACTOR = 2.5
 _VALUES_MIN = 30
 
+Key = tuple[str, str, str]
+
 WHOLE = "all"  # the name where a change is not about a single feature or code
 
 
@@ -37,6 +39,8 @@ class Change:
         Size of the change, or a quantity that is only shown.
     threshold : float or None
         The size above which it counts; None where it is only shown.
+    reference : str
+        What it was compared with, in words.
     """
 
     kind: str
@@ -44,6 +48,12 @@ class Change:
     measure: str
     value: float
     threshold: float | None = None
+    reference: str = ""
+
+    @property
+    def key(self) -> Key:
+        """What identifies the change on every day."""
+        return self.kind, self.name, self.measure
 
     @property
     def is_beyond(self) -> bool:
@@ -57,6 +67,8 @@ Values = Mapping[str, Floats]
 Pair = tuple[Values, Values]
 # Rows per category, likewise.
 Counts = tuple[Mapping[str, int], Mapping[str, int]]
+# Rows per bin, likewise: int64 of shape (k,).
+Bins = tuple[Ints, Ints]
 
 
 def drift_threshold(baseline: Sequence[float], *, effect_min: float, by_chance: float) -> float:
@@ -104,30 +116,12 @@ def value_drift(
     """
     changes = []
     for name in names:
-        counted = _bin_counts(pair, name)
-        if counted is None:
+        counts = _bin_counts(pair, name)
+        if counts is None:
             continue
-        before, now = counted
-        sizes = [psi(*other) for other in (_bin_counts(p, name) for p in baseline_pairs) if other]
-        limit = drift_threshold(
-            sizes,
-            effect_min=effect_min,
-            by_chance=psi_by_chance(len(before), int(before.sum()), int(now.sum())),
-        )
-        changes += [
-            Change(
-                kind=kind,
-                name=name,
-                measure="psi",
-                value=psi(before, now),
-                threshold=None
-                if name in without_threshold or (name in may_still_fill and not sizes)
-                else limit,
-            ),
-            Change(
-                kind=kind, name=name, measure="jensen_shannon", value=jensen_shannon(before, now)
-            ),
-        ]
+        baseline = [each for other in baseline_pairs if (each := _bin_counts(other, name))]
+        is_only_shown = name in without_threshold or (name in may_still_fill and not baseline)
+        changes += _distances(kind, name, counts, baseline, None if is_only_shown else effect_min)
     return changes
 
 
@@ -137,20 +131,13 @@ def missing_drift(
     """Share missing of each feature, and the index of missing against present."""
     changes = []
     for name in names:
-        before, now = _missing(pair[0][name]), _missing(pair[1][name])
+        before, now = _missing(pair, name)
         if now.sum() == 0 or before.sum() == 0:
             continue
-        sizes = [psi(_missing(first[name]), _missing(then[name])) for first, then in baseline_pairs]
-        limit = drift_threshold(
-            sizes,
-            effect_min=effect_min,
-            by_chance=psi_by_chance(2, int(before.sum()), int(now.sum())),
-        )
+        baseline = [_missing(other, name) for other in baseline_pairs]
         changes += [
             Change(kind="missing", name=name, measure="share", value=float(now[1] / now.sum())),
-            Change(
-                kind="missing", name=name, measure="psi", value=psi(before, now), threshold=limit
-            ),
+            _index("missing", name, (before, now), baseline, effect_min),
         ]
     return changes
 
@@ -212,48 +199,61 @@ def code_drift(name: str, pair: Counts, *, effect_min: float) -> list[Change]:
 def _count_drift(
     kind: str, name: str, pair: Counts, baseline_pairs: Sequence[Counts], effect_min: float | None
 ) -> list[Change]:
-    if not all(sum(counts.values()) for counts in pair):
+    if not _is_filled(pair):
         return []
-    before, now = _align(pair)
-    limit = None
-    if effect_min is not None:
-        limit = drift_threshold(
-            [
-                psi(*_align(other))
-                for other in baseline_pairs
-                if all(sum(c.values()) for c in other)
-            ],
-            effect_min=effect_min,
-            by_chance=psi_by_chance(len(before), int(before.sum()), int(now.sum())),
-        )
+    baseline = [_align(other) for other in baseline_pairs if _is_filled(other)]
+    return _distances(kind, name, _align(pair), baseline, effect_min)
+
+
+def _distances(
+    kind: str, name: str, counts: Bins, baseline: Sequence[Bins], effect_min: float | None
+) -> list[Change]:
+    """Index and distance of two days."""
+    distance = jensen_shannon(*counts)
     return [
-        Change(kind=kind, name=name, measure="psi", value=psi(before, now), threshold=limit),
-        Change(kind=kind, name=name, measure="jensen_shannon", value=jensen_shannon(before, now)),
+        _index(kind, name, counts, baseline, effect_min),
+        Change(kind=kind, name=name, measure="jensen_shannon", value=distance),
     ]
 
 
-def _bin_counts(pair: Pair, name: str) -> tuple[Ints, Ints] | None:
-    before, now = _present(pair[0][name]), _present(pair[1][name])
+def _index(
+    kind: str, name: str, counts: Bins, baseline: Sequence[Bins], effect_min: float | None
+) -> Change:
+    """The index of two days with its threshold; only shown where `effect_min` is None."""
+    before, now = counts
+    threshold = None
+    if effect_min is not None:
+        threshold = drift_threshold(
+            [psi(*other) for other in baseline],
+            effect_min=effect_min,
+            by_chance=psi_by_chance(len(before), int(before.sum()), int(now.sum())),
+        )
+    return Change(kind=kind, name=name, measure="psi", value=psi(before, now), threshold=threshold)
+
+
+def _bin_counts(pair: Pair, name: str) -> Bins | None:
+    before, now = (values[name][~np.isnan(values[name])] for values in pair)
     if min(len(before), len(now)) < _VALUES_MIN:
         return None
     edges = edges_of(before)
     return counts_in(edges, before), counts_in(edges, now)
 
 
-def _present(values: Floats) -> Floats:
-    return values[~np.isnan(values)]
-
-
-def _missing(values: Floats) -> Ints:
-    """How many are present and how many missing, shape (2,)."""
-    missing = int(np.isnan(values).sum())
-    return np.array([len(values) - missing, missing], dtype=np.int64)
-
-
-def _align(pair: Counts) -> tuple[Ints, Ints]:
-    before, now = pair
-    names = sorted({*before, *now})
-    return (
-        np.array([before.get(name, 0) for name in names], dtype=np.int64),
-        np.array([now.get(name, 0) for name in names], dtype=np.int64),
+def _missing(pair: Pair, name: str) -> Bins:
+    """How many values are present and how many missing, shape (2,) each."""
+    before, now = (
+        np.bincount(np.isnan(values[name]).astype(np.int64), minlength=2) for values in pair
     )
+    return before, now
+
+
+def _is_filled(pair: Counts) -> bool:
+    return all(sum(counts.values()) for counts in pair)
+
+
+def _align(pair: Counts) -> Bins:
+    names = sorted({*pair[0], *pair[1]})
+    before, now = (
+        np.array([counts.get(name, 0) for name in names], dtype=np.int64) for counts in pair
+    )
+    return before, now

@@ -1,6 +1,7 @@
 """Every change of a published day: features, codes, scores and matured outcomes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from retention_ml import clock
@@ -11,9 +12,6 @@ from retention_ml.outcomes.monitoring.queries import PublishedSnapshot
 from retention_ml.outcomes.monitoring.reference_days import select_reference_days
 from retention_ml.settings import Monitoring, Settings
 from retention_ml.warehouse import Warehouse
-
-# A change, and what the day was compared with.
-DriftRows = list[tuple[Change, str]]
 
 _CODES_DAYS = 28
 # The same for every customer on a day: such a feature follows the date, not the customers.
@@ -27,7 +25,7 @@ def drift_report(
     settings: Settings,
     now: PublishedSnapshot,
     days: Sequence[PublishedSnapshot],
-) -> DriftRows:
+) -> list[Change]:
     """Every change of a published day, with what it is compared with.
 
     Parameters
@@ -45,7 +43,7 @@ def drift_report(
     ]
 
 
-def _inputs(warehouse: Warehouse, settings: Settings, now: PublishedSnapshot) -> DriftRows:
+def _inputs(warehouse: Warehouse, settings: Settings, now: PublishedSnapshot) -> list[Change]:
     built = queries.built_alike(warehouse, now.as_of)
     reference_days = select_reference_days(now.as_of, built)
     if reference_days is None:
@@ -53,8 +51,7 @@ def _inputs(warehouse: Warehouse, settings: Settings, now: PublishedSnapshot) ->
     names = queries.features_read(settings, now)
     share = min(1.0, queries.CUSTOMERS_MAX / max(1, built[now.as_of]))
     values = queries.features(warehouse, reference_days.days, names, share)
-    pair = reference_days.pair(values.__getitem__)
-    baseline_pairs = reference_days.map_baseline(values.__getitem__)
+    pair, baseline_pairs = reference_days.pairs(values)
     effect_min = settings.monitoring.effect_min
     changes = drift.value_drift(
         "input",
@@ -74,7 +71,7 @@ def _may_still_fill(name: str) -> bool:
     return name != "recency_days" and (window is None or window > _SETTLED_DAYS)
 
 
-def _codes(warehouse: Warehouse, settings: Settings, now: PublishedSnapshot) -> DriftRows:
+def _codes(warehouse: Warehouse, settings: Settings, now: PublishedSnapshot) -> list[Change]:
     before = now.as_of - timedelta(days=_CODES_DAYS)
     codes = queries.codes(warehouse, settings, [before, now.as_of], recent_days=_CODES_DAYS)
     changes: list[Change] = []
@@ -89,7 +86,7 @@ def _scores(
     monitoring: Monitoring,
     now: PublishedSnapshot,
     days: Sequence[PublishedSnapshot],
-) -> DriftRows:
+) -> list[Change]:
     """Scores, tiers and reasons against an earlier day that the same model scored."""
     alike = {day.as_of: day for day in days if day.bundle_sha256 == now.bundle_sha256}
     reference_days = select_reference_days(now.as_of, alike)
@@ -99,7 +96,7 @@ def _scores(
     predictions = queries.probabilities(warehouse, ids.values(), share)
     scores = {day: {WHOLE: predictions[snapshot_id]} for day, snapshot_id in ids.items()}
     expected = {day: expected_performance.expected(scores[day][WHOLE]) for day in needed}
-    rows: DriftRows = []
+    rows: list[Change] = []
     if now.is_calibrated:
         shown = [
             Change(kind="estimate", name=WHOLE, measure=measure, value=value)
@@ -109,11 +106,7 @@ def _scores(
     if reference_days is None:
         return rows
     changes = drift.value_drift(
-        "score",
-        [WHOLE],
-        reference_days.pair(scores.__getitem__),
-        reference_days.map_baseline(scores.__getitem__),
-        effect_min=monitoring.effect_min,
+        "score", [WHOLE], *reference_days.pairs(scores), effect_min=monitoring.effect_min
     )
     if now.is_calibrated:
         changes += calibration_drift.expected_performance_drop(
@@ -123,14 +116,11 @@ def _scores(
         )
     counts = queries.tiers_and_reasons(warehouse, ids.values())
     is_same_policy = alike[reference_days.reference].policy_sha256 == now.policy_sha256
-    for place, (kind, is_comparable) in enumerate(
-        (("tier", is_same_policy), ("explanation", True))
-    ):
-        by_day = {day: counts[snapshot_id][place] for day, snapshot_id in ids.items()}
+    for kind, is_comparable in (("tier", is_same_policy), ("explanation", True)):
+        by_day = {day: counts[kind][snapshot_id] for day, snapshot_id in ids.items()}
         changes += drift.share_drift(
             kind,
-            reference_days.pair(by_day.__getitem__),
-            reference_days.map_baseline(by_day.__getitem__),
+            *reference_days.pairs(by_day),
             effect_min=monitoring.effect_min,
             is_comparable=is_comparable,
         )
@@ -142,14 +132,14 @@ def _outcomes(
     settings: Settings,
     now: PublishedSnapshot,
     days: Sequence[PublishedSnapshot],
-) -> DriftRows:
+) -> list[Change]:
     """Calibration and churn rate of the newest days whose outcomes are known."""
     rate_gap_min = settings.monitoring.rate_gap_min
     at = clock.midnight(now.as_of, settings.calendar.timezone)
     matured = queries.label_rates(warehouse, now.definition_hash, at)
     if not matured:
         return []
-    rows: DriftRows = []
+    rows: list[Change] = []
     reference_days = select_reference_days(max(matured), matured)
     if reference_days is not None:
         rates = calibration_drift.label_rate(reference_days, matured, rate_gap_min=rate_gap_min)
@@ -169,5 +159,5 @@ def _outcomes(
     return rows
 
 
-def _with_reference(reference: str, changes: list[Change]) -> DriftRows:
-    return [(change, reference) for change in changes]
+def _with_reference(reference: str, changes: list[Change]) -> list[Change]:
+    return [replace(change, reference=reference) for change in changes]

@@ -1,5 +1,6 @@
 """Whether what readers see is recent, and whether something was refused."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -31,71 +32,46 @@ class Freshness:
     refused_models: tuple[tuple[str, str, str], ...]
 
 
-def freshness_alerts(freshness: Freshness, *, stale_days_max: int) -> list[Alert]:
+def freshness_alerts(freshness: Freshness, *, stale_days_max: int) -> Iterator[Alert]:
     """An alert for everything that is stale or was refused."""
-    return [
-        *_stale_scores(freshness, stale_days_max),
-        *_stale_feed(freshness, stale_days_max),
-        *_refused_snapshot(freshness),
-        *(_refused_model(*refusal) for refusal in freshness.refused_models),
-    ]
-
-
-def _stale_scores(freshness: Freshness, stale_days_max: int) -> list[Alert]:
-    newest = freshness.newest_published
-    age = 0 if newest is None else (freshness.as_of - newest).days
-    if age <= stale_days_max:
-        return []
-    alert = Alert(
-        kind="stale_scores",
-        subject="scores",
-        severity="critical",
-        sentence=f"The newest published scores are of {newest}, {age} days before "
-        f"{freshness.as_of}; at most {stale_days_max} are accepted. Look at the tasks of "
-        "score_customers for the days since.",
-        evidence={"newest_published": str(newest), "age_days": age},
-    )
-    return [alert]
-
-
-def _stale_feed(freshness: Freshness, stale_days_max: int) -> list[Alert]:
-    age_days = freshness.newest_input_age_days
-    if age_days is None or age_days <= stale_days_max:
-        return []
-    alert = Alert(
-        kind="stale_feed",
-        subject="orders and events",
-        severity="warning",
-        sentence=f"The newest event in the features of {freshness.newest_published} happened "
-        f"{age_days:.1f} days before it; at most {stale_days_max} are accepted. Ask whether the "
-        "shop still delivers, and whether its files are refused.",
-        evidence={"newest_input_age_days": round(age_days, 2)},
-    )
-    return [alert]
-
-
-def _refused_snapshot(freshness: Freshness) -> list[Alert]:
-    reason = freshness.refused_snapshot
-    if reason is None:
-        return []
-    alert = Alert(
-        kind="refused_snapshot",
-        subject="scores",
-        severity="critical",
-        sentence=f"The scores of {freshness.as_of} were not published: {reason.rstrip('.')}. "
-        "What was published before stays up. scores.audits holds what each audit saw.",
-        evidence={"reason": reason},
-    )
-    return [alert]
-
-
-def _refused_model(alias: str, version: str, reason: str) -> Alert:
-    return Alert(
-        kind="refused_model",
-        subject=f"{alias} v{version}",
-        severity="critical" if alias == "champion" else "warning",
-        sentence=f"Version {version} has the alias {alias} but is not served: "
-        f"{reason.rstrip('.')}. The last good one stays up. Move the alias back, or promote "
-        "another version with `retention promote`.",
-        evidence={"alias": alias, "version": version, "reason": reason},
-    )
+    newest, input_age_days = freshness.newest_published, freshness.newest_input_age_days
+    age_days = 0 if newest is None else (freshness.as_of - newest).days
+    if age_days > stale_days_max:
+        yield Alert(
+            kind="stale_scores",
+            subject="scores",
+            severity="critical",
+            sentence=f"The newest published scores are of {newest}, {age_days} days before "
+            f"{freshness.as_of}; at most {stale_days_max} are accepted. Look at the tasks of "
+            "score_customers for the days since.",
+            evidence={"newest_published": str(newest), "age_days": age_days},
+        )
+    if input_age_days is not None and input_age_days > stale_days_max:
+        yield Alert(
+            kind="stale_feed",
+            subject="orders and events",
+            severity="warning",
+            sentence=f"The newest event in the features of {newest} happened "
+            f"{input_age_days:.1f} days before it; at most {stale_days_max} are accepted. Ask "
+            "whether the shop still delivers, and whether its files are refused.",
+            evidence={"newest_input_age_days": round(input_age_days, 2)},
+        )
+    if (reason := freshness.refused_snapshot) is not None:
+        yield Alert(
+            kind="refused_snapshot",
+            subject="scores",
+            severity="critical",
+            sentence=f"The scores of {freshness.as_of} were not published: {reason.rstrip('.')}. "
+            "What was published before stays up. scores.audits holds what each audit saw.",
+            evidence={"reason": reason},
+        )
+    for alias, version, reason in freshness.refused_models:
+        yield Alert(
+            kind="refused_model",
+            subject=f"{alias} v{version}",
+            severity="critical" if alias == "champion" else "warning",
+            sentence=f"Version {version} has the alias {alias} but is not served: "
+            f"{reason.rstrip('.')}. The last good one stays up. Move the alias back, or promote "
+            "another version with `retention promote`.",
+            evidence={"alias": alias, "version": version, "reason": reason},
+        )

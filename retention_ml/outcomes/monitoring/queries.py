@@ -22,11 +22,12 @@ from retention_ml.models.bundle.starter import NAME as STARTER
 from retention_ml.models.promotion.decisions import MOVED_IN_MLFLOW, MOVING
 from retention_ml.models.registry.mlflow_registry import Registry
 from retention_ml.outcomes.contacts import SENT, contacts
-from retention_ml.outcomes.matured import LABELS
+from retention_ml.outcomes.forecasts import CHALLENGER_ARM, champion_probability
+from retention_ml.outcomes.matured import stored_labels
 from retention_ml.outcomes.monitoring.calibration_drift import Cohort
 from retention_ml.outcomes.monitoring.freshness import Freshness
 from retention_ml.scores.served import starter
-from retention_ml.scores.snapshot import column
+from retention_ml.scores.snapshot import CUSTOMER_DAILY, column
 from retention_ml.settings import Settings
 from retention_ml.statistics.arrays import Floats
 from retention_ml.warehouse import Warehouse
@@ -36,19 +37,6 @@ logger = logging.getLogger(__name__)
 CUSTOMERS_MAX = 5_000
 _DAY_SECONDS = 86_400
 
-_SCORES = ibis.table(
-    {
-        "snapshot_id": "int64",
-        "customer_id": "string",
-        "churn_probability": "float64",
-        "champion_probability": "float64",
-        "risk_tier": "string",
-        "reason_1_code": "string",
-        "arm": "string",
-    },
-    name="customer_daily",
-    database="scores",
-)
 _ORDERS = tables.ORDERS.ibis_table("curated", tables.LINEAGE)
 _CUSTOMERS = tables.CUSTOMERS.ibis_table("curated", tables.LINEAGE)
 
@@ -103,8 +91,9 @@ def freshness(warehouse: Warehouse, settings: Settings, as_of: date) -> Freshnes
             day=newest,
         )
         snapshots = transaction.execute(
-            "SELECT status, coalesce(reason, 'no reason was noted') AS reason "
-            "FROM scores.snapshots WHERE as_of = :as_of ORDER BY snapshot_id DESC LIMIT 1",
+            "SELECT CASE status WHEN 'refused' THEN coalesce(reason, 'no reason was noted') END "
+            "AS refused_because FROM scores.snapshots WHERE as_of = :as_of "
+            "ORDER BY snapshot_id DESC LIMIT 1",
             as_of=as_of,
         )
         # Refusals have no day, only a time: they are reported for the newest published day alone.
@@ -130,9 +119,7 @@ def freshness(warehouse: Warehouse, settings: Settings, as_of: date) -> Freshnes
         as_of=as_of,
         newest_published=newest,
         newest_input_age_days=age,
-        refused_snapshot=snapshots[0].reason
-        if snapshots and snapshots[0].status == "refused"
-        else None,
+        refused_snapshot=snapshots[0].refused_because if snapshots else None,
         refused_models=tuple((row.alias, row.model_version, row.reason) for row in refusals),
     )
 
@@ -165,13 +152,9 @@ def features(
     warehouse: Warehouse, days: Sequence[date], names: Sequence[str], share: float
 ) -> dict[date, dict[str, Floats]]:
     """Features of about `share` of the customers by day and name, NaN where missing."""
-    stored = sampled(rows_of(days), share).select("as_of", *names)
-    rows = warehouse.read(stored)
-    return {
-        day: {name: column(of_day, name) for name in names}
-        for day in days
-        for of_day in [rows.filter(pc.field("as_of") == pa.scalar(day))]
-    }
+    rows = warehouse.read(sampled(rows_of(days), share).select("as_of", *names))
+    by_day = {day: rows.filter(pc.field("as_of") == pa.scalar(day)) for day in days}
+    return {day: {name: column(by_day[day], name) for name in names} for day in days}
 
 
 def probabilities(
@@ -179,8 +162,8 @@ def probabilities(
 ) -> dict[int, Floats]:
     """The champion's probabilities for about `share` of the customers, by snapshot."""
     wanted = sorted(set(snapshots))
-    rows = _SCORES.filter(_SCORES.snapshot_id.isin(wanted))
-    rows = sampled(rows, share).select("snapshot_id", probability=_champion(rows))
+    rows = CUSTOMER_DAILY.filter(CUSTOMER_DAILY.snapshot_id.isin(wanted))
+    rows = sampled(rows, share).select("snapshot_id", probability=champion_probability(rows))
     table = warehouse.read(rows)
     ids = table["snapshot_id"].to_numpy()
     predictions = table["probability"].to_numpy()
@@ -189,23 +172,24 @@ def probabilities(
 
 def tiers_and_reasons(
     warehouse: Warehouse, snapshots: Iterable[int]
-) -> dict[int, tuple[Counter[str], Counter[str]]]:
-    """Customers per tier, and per family of the first reason, by snapshot.
+) -> dict[str, dict[int, Counter[str]]]:
+    """Customers per `tier`, and per family of the first reason (`explanation`), by snapshot.
 
     Customers served by the challenger are left out: it has its own tiers and reasons.
     """
     wanted = sorted(set(snapshots))
-    rows = _SCORES.filter(_SCORES.snapshot_id.isin(wanted), _SCORES.arm != "challenger")
+    rows = CUSTOMER_DAILY.filter(
+        CUSTOMER_DAILY.snapshot_id.isin(wanted), CUSTOMER_DAILY.arm != CHALLENGER_ARM
+    )
     groups = rows.group_by("snapshot_id", "risk_tier", "reason_1_code").agg(
         customers_count=rows.count()
     )
-    counts = {snapshot: (Counter[str](), Counter[str]()) for snapshot in wanted}
+    tiers, reasons = ({snapshot: Counter[str]() for snapshot in wanted} for _ in range(2))
     for row in warehouse.read(groups).to_pylist():
-        tiers, reasons = counts[row["snapshot_id"]]
-        tiers[row["risk_tier"]] += row["customers_count"]
+        tiers[row["snapshot_id"]][row["risk_tier"]] += row["customers_count"]
         family = (row["reason_1_code"] or "none").partition("/")[0]
-        reasons[family] += row["customers_count"]
-    return counts
+        reasons[row["snapshot_id"]][family] += row["customers_count"]
+    return {"tier": tiers, "explanation": reasons}
 
 
 def label_rates(
@@ -231,18 +215,10 @@ def cohort(
 
     Customers whom a campaign reached between score and outcome, as far as known, are left out.
     """
-    labels = LABELS.filter(
-        LABELS.as_of == ibis.literal(snapshot.as_of, "date"),
-        LABELS.definition_hash == snapshot.definition_hash,
-    ).select("customer_id", "is_churned")
-    definition = churn_definition(settings)
-    reached = contacts(
-        opens_at=clock.midnight(snapshot.as_of, definition.timezone),
-        closes_at=definition.window_bounds(snapshot.as_of)[1],
-        known_at=clock.midnight(known_as_of, definition.timezone),
-    )
-    scores = _SCORES.filter(_SCORES.snapshot_id == snapshot.snapshot_id)
-    predictions = scores.select("customer_id", probability=_champion(scores))
+    labels = stored_labels(snapshot.as_of, snapshot.definition_hash)
+    reached = contacts(churn_definition(settings), snapshot.as_of, known_as_of=known_as_of)
+    scores = CUSTOMER_DAILY.filter(CUSTOMER_DAILY.snapshot_id == snapshot.snapshot_id)
+    predictions = scores.select("customer_id", probability=champion_probability(scores))
     not_contacted = labels.join(predictions, "customer_id").anti_join(
         reached.filter(reached.kind == SENT).select("customer_id"), "customer_id"
     )
@@ -285,7 +261,3 @@ def _count_codes(warehouse: Warehouse, rows: ibis.Table) -> Counter[str]:
     filled = rows.filter(rows.code.notnull())
     counts = warehouse.read(filled.group_by("code").agg(rows_count=filled.count()))
     return Counter({row["code"]: row["rows_count"] for row in counts.to_pylist()})
-
-
-def _champion(scores: ibis.Table) -> ibis.Value:
-    return ibis.coalesce(scores.champion_probability, scores.churn_probability)

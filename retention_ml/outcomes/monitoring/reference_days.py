@@ -4,7 +4,7 @@ A shop grows, and its customers grow older with it: no day equals the one four w
 much two days that far apart usually differ is measured on pairs of earlier days.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TypeVar
@@ -40,13 +40,10 @@ class ReferenceDays:
             {self.day, self.reference, *(d for pair in self.baseline_pairs for d in pair)}
         )
 
-    def pair(self, of: Callable[[date], T]) -> tuple[T, T]:
-        """The values of the reference and of the day."""
-        return of(self.reference), of(self.day)
-
-    def map_baseline(self, of: Callable[[date], T]) -> list[tuple[T, T]]:
-        """The same for each pair of the baseline."""
-        return [(of(reference), of(day)) for day, reference in self.baseline_pairs]
+    def pairs(self, values: Mapping[date, T]) -> tuple[tuple[T, T], list[tuple[T, T]]]:
+        """The values of the reference and of the day, and the same for each baseline pair."""
+        baseline = [(values[reference], values[day]) for day, reference in self.baseline_pairs]
+        return (values[self.reference], values[self.day]), baseline
 
 
 def select_reference_days(day: date, stored: Iterable[date]) -> ReferenceDays | None:
@@ -67,8 +64,7 @@ def select_reference_days(day: date, stored: Iterable[date]) -> ReferenceDays | 
     earlier = sorted({other for other in stored if other < day})
     fitting: list[ReferenceDays] = []
     for lag, slack in _LAGS_AND_SLACK:
-        reference = _partner(day, earlier, lag, slack)
-        if reference is None:
+        if (reference := _partner(day, earlier, lag, slack)) is None:
             continue
         baseline_pairs = _baseline_pairs(reference, earlier, lag, slack)
         fitting.append(ReferenceDays(day=day, reference=reference, baseline_pairs=baseline_pairs))

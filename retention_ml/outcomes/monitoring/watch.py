@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import date
 
 import pyarrow as pa
@@ -11,18 +12,29 @@ from retention_ml.maintenance.invariants import violations
 from retention_ml.outcomes.monitoring import queries
 from retention_ml.outcomes.monitoring.alerts import (
     DRIFT_ALERTS,
-    Key,
     drift_alerts,
+    invariant_alerts,
     persistent,
     raise_alerts,
 )
-from retention_ml.outcomes.monitoring.drift_report import DriftRows, drift_report
+from retention_ml.outcomes.monitoring.drift import Change, Key
+from retention_ml.outcomes.monitoring.drift_report import drift_report
 from retention_ml.outcomes.monitoring.freshness import freshness_alerts
-from retention_ml.outcomes.monitoring.integrity import invariant_alerts
 from retention_ml.outcomes.monitoring.queries import PublishedSnapshot
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction, Warehouse
+
+_SCHEMA = pa.schema(
+    {
+        "as_of": pa.date32(),
+        "snapshot_id": pa.int64(),
+        **dict.fromkeys(("kind", "name", "measure", "reference"), pa.string()),
+        **dict.fromkeys(("value", "threshold"), pa.float64()),
+        "is_beyond": pa.bool_(),
+        "measured_at": pa.timestamp("us", tz="UTC"),
+    }
+)
 
 
 def watch(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
@@ -41,17 +53,18 @@ def watch(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
     monitoring = settings.monitoring
     days = queries.published(warehouse, as_of)
     now = days[-1] if days and days[-1].as_of == as_of else None
-    rows = drift_report(warehouse, settings, now, days) if now else []
-    alerts = freshness_alerts(
-        queries.freshness(warehouse, settings, as_of), stale_days_max=monitoring.stale_days_max
-    )
-    alerts += invariant_alerts(violations(warehouse, as_of=as_of))
+    changes = drift_report(warehouse, settings, now, days) if now else []
+    freshness = queries.freshness(warehouse, settings, as_of)
+    alerts = [
+        *freshness_alerts(freshness, stale_days_max=monitoring.stale_days_max),
+        *invariant_alerts(violations(warehouse, as_of=as_of)),
+    ]
     with warehouse.transaction() as transaction:
         if now is not None:
-            _write_drift(transaction, now, rows)
+            _write_drift(transaction, now, changes)
             windows = _keys_beyond(transaction, days[-monitoring.windows :])
             alerts += drift_alerts(
-                rows,
+                changes,
                 persistent(windows, at_least=monitoring.windows_beyond),
                 as_of=as_of,
                 windows=monitoring.windows,
@@ -67,12 +80,12 @@ def watch(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
     receipt = Receipt(
         door="watch",
         as_of=as_of,
-        read=len(rows),
-        written=len(rows),
+        read=len(changes),
+        written=len(changes),
         seconds=time.perf_counter() - started,
         details={
             "snapshot_id": now.snapshot_id if now else None,
-            "beyond": sum(change.is_beyond for change, _ in rows),
+            "beyond": sum(change.is_beyond for change in changes),
             "alerts": [alert.to_dict() for alert in new_alerts],
             "wants_training": monitoring.drift_starts_training
             and any(alert.kind in DRIFT_ALERTS for alert in new_alerts),
@@ -81,31 +94,15 @@ def watch(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
     return warehouse.record(receipt, settings.run_id)
 
 
-def _write_drift(transaction: Transaction, now: PublishedSnapshot, rows: DriftRows) -> None:
+def _write_drift(
+    transaction: Transaction, now: PublishedSnapshot, changes: Sequence[Change]
+) -> None:
     """Replace the sizes that were stored for the snapshot before."""
-    transaction.execute(
-        "SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))", key=f"drift:{now.snapshot_id}"
-    )
+    transaction.lock(f"drift:{now.snapshot_id}")
     transaction.execute("DELETE FROM outcomes.drift WHERE snapshot_id = :id", id=now.snapshot_id)
-    changes = [change for change, _ in rows]
-    n = len(changes)
-    transaction.copy(
-        "outcomes.drift",
-        pa.table(
-            {
-                "as_of": pa.repeat(pa.scalar(now.as_of, pa.date32()), n),
-                "snapshot_id": pa.repeat(pa.scalar(now.snapshot_id, pa.int64()), n),
-                "kind": pa.array([change.kind for change in changes], pa.string()),
-                "name": pa.array([change.name for change in changes], pa.string()),
-                "measure": pa.array([change.measure for change in changes], pa.string()),
-                "value": pa.array([change.value for change in changes], pa.float64()),
-                "threshold": pa.array([change.threshold for change in changes], pa.float64()),
-                "is_beyond": pa.array([change.is_beyond for change in changes], pa.bool_()),
-                "reference": pa.array([reference for _, reference in rows], pa.string()),
-                "measured_at": pa.repeat(pa.scalar(clock.now(), pa.timestamp("us", tz="UTC")), n),
-            }
-        ),
-    )
+    stamps = {"as_of": now.as_of, "snapshot_id": now.snapshot_id, "measured_at": clock.now()}
+    rows = [{**asdict(change), "is_beyond": change.is_beyond, **stamps} for change in changes]
+    transaction.copy("outcomes.drift", pa.Table.from_pylist(rows, _SCHEMA))
 
 
 def _keys_beyond(transaction: Transaction, days: Sequence[PublishedSnapshot]) -> list[set[Key]]:

@@ -10,11 +10,9 @@ data, Survey Methodology 24: the effective number of customers.
 
 import math
 
-import numpy as np
-
 from retention_ml.outcomes.trial.paired import Compared, mean_of, standard_error
 from retention_ml.outcomes.trial.sample import Codes, TrialSample
-from retention_ml.statistics.arrays import Bools, Floats
+from retention_ml.statistics.arrays import Floats
 from retention_ml.statistics.metrics import Z_95
 
 RETENTION = "retention_rate"
@@ -66,9 +64,3 @@ def wilson(share: float, count: float) -> tuple[float, float]:
     half = Z_95 * math.sqrt(share * (1 - share) / count + Z_95**2 / (4 * count**2))
     below = 1 + Z_95**2 / count
     return (middle - half) / below, (middle + half) / below
-
-
-def of_newest_day(sample: TrialSample) -> Bools:
-    """The forecasts of the newest day on which most customers counted, shape (n,)."""
-    day = max(sample.whole_days, default=0)
-    return np.asarray(sample.days == day, dtype=np.bool_)

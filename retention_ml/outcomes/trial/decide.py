@@ -6,7 +6,7 @@ whose time is over, makes room for the next.
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ from retention_ml.models.promotion.apply import try_sync_aliases
 from retention_ml.models.promotion.decisions import (
     Decision,
     current_approval,
+    current_version,
     decisions,
     lock_decisions,
     retire_challenger,
@@ -71,21 +72,16 @@ class _Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Step:
-    """What is to be done about a trial, and why."""
+    """What is to be done about a trial, and why; once carried out, whether anything changed.
 
-    action: Literal["wait", "close", "reject", "promote", "retire"]
+    `reject` and `retire` end the trial as `status`; `silence` only notes that nobody answered.
+    """
+
+    action: Literal["wait", "close", "silence", "reject", "promote", "retire"]
     reason: str
     verdict: str = "inconclusive"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Result:
-    """What was done about a trial."""
-
-    acted: bool
-    reason: str
-    verdict: str = "inconclusive"
-    trial_id: int | None = None
+    status: str = ""
+    acted: bool = False
 
 
 def decide(
@@ -127,56 +123,55 @@ def decide(
     RegistryError
         The winner's files are not at hand and the registry does not answer. Nothing was decided.
     """
-
     started = time.perf_counter()
     if "" in (name.strip() for name in (approved_by, refused_by) if name is not None):
         raise UsageError(
             "No name was given for the answer; expected the person who approves or refuses."
         )
+    answer = Answer(approved_by=approved_by, refused_by=refused_by, remark=remark, version=version)
     with warehouse.transaction() as transaction:
-        transaction.execute("SELECT pg_advisory_xact_lock(hashtextextended('outcomes:decide', 0))")
-        answer = Answer(
-            approved_by=approved_by, refused_by=refused_by, remark=remark, version=version
-        )
-        result = _decide(warehouse, transaction, settings, as_of, answer)
-        if not result.acted:
-            _record_answer(transaction, settings, answer, result)
+        transaction.lock("outcomes:decide")
+        case = _open_case(warehouse, transaction, settings, as_of, answer)
+        if case is None:
+            step = _Step(action="wait", reason="No trial is open, so there is nothing to decide.")
+        else:
+            step = _next_step(case, needs_approval=settings.promotion.mode == "approval")
+            step = _carry_out(warehouse, transaction, settings, case, step)
+        if not step.acted:
+            _record_answer(transaction, settings, answer, step.reason)
     try_sync_aliases(Registry(settings), warehouse)
     receipt = DecisionReceipt(
         door="decide",
         as_of=as_of,
-        sentence=f"{result.verdict}: {result.reason}",
+        sentence=f"{step.verdict}: {step.reason}",
         seconds=time.perf_counter() - started,
         details={
-            "verdict": result.verdict,
-            "acted": result.acted,
-            "reason": result.reason,
-            "trial_id": result.trial_id,
+            "verdict": step.verdict,
+            "acted": step.acted,
+            "reason": step.reason,
+            "trial_id": case.trial.trial_id if case else None,
         },
     )
     return warehouse.record(receipt, settings.run_id)
 
 
-def _decide(
+def _open_case(
     warehouse: Warehouse,
     transaction: Transaction,
     settings: Settings,
     as_of: date,
     answer: Answer,
-) -> _Result:
+) -> _Case | None:
+    """The newest open trial of the churn definition in force, or None."""
     definition_hash = churn_definition(settings).hash
-    running = [
-        trial
-        for trial in trials.open_trials(transaction)
-        if trial.definition_hash == definition_hash
-    ]
-    if not running:
-        return _Result(acted=False, reason="No trial is open, so there is nothing to decide.")
-    trial = running[-1]
+    running = trials.open_trials(transaction)
+    trial = next((one for one in running[::-1] if one.definition_hash == definition_hash), None)
+    if trial is None:
+        return None
     challenger = current_approval(decisions(warehouse, "challenger"))
     if challenger is not None and challenger.bundle_sha256 != trial.challenger_sha256:
         challenger = None
-    case = _Case(
+    return _Case(
         trial=trial,
         look=trials.newest_look(transaction, trial.trial_id),
         champion=current_approval(decisions(warehouse, "champion")),
@@ -184,10 +179,6 @@ def _decide(
         answer=answer,
         as_of=as_of,
     )
-    step = _next_step(case, needs_approval=settings.promotion.mode == "approval")
-    if step.action == "promote":
-        return _promote(warehouse, transaction, settings, case, step.reason)
-    return _carry_out(transaction, settings, case, step)
 
 
 def _next_step(case: _Case, *, needs_approval: bool) -> _Step:
@@ -201,9 +192,9 @@ def _next_step(case: _Case, *, needs_approval: bool) -> _Step:
         return _Step(action="wait", reason=outdated or "")
     reason = f"{answer.sentence}{look.reason}"
     if answer.is_refusal and case.challenger is not None:
-        return _Step(action="reject", reason=reason, verdict="keep")
+        return _Step(action="reject", reason=reason, verdict="keep", status="lost")
     if look.outcome in ("lost", "undecided"):
-        return _Step(action="retire", reason=reason, verdict="keep")
+        return _Step(action="retire", reason=reason, verdict="keep", status=look.outcome)
     if look.outcome != "won":
         return _Step(action="wait", reason=look.reason)
     if case.challenger is None:
@@ -213,7 +204,7 @@ def _next_step(case: _Case, *, needs_approval: bool) -> _Step:
         )
         return _Step(action="wait", reason=reason, verdict="promote")
     if answer.refused_by is not None:
-        return _Step(action="reject", reason=reason, verdict="keep")
+        return _Step(action="silence", reason=reason, verdict="keep")
     if needs_approval and answer.approved_by is None:
         reason = f"Waits for approval. {look.reason}"
         return _Step(action="wait", reason=reason, verdict="promote")
@@ -244,23 +235,43 @@ def _why_outdated(case: _Case) -> str | None:
     return None
 
 
-def _carry_out(transaction: Transaction, settings: Settings, case: _Case, step: _Step) -> _Result:
-    """Write what a step other than a promotion asks for."""
-    acted = False
-    if step.action == "close":
-        trials.close_as_champion(transaction, case.trial, reason=step.reason, ended_on=case.as_of)
-    elif step.action == "reject" and case.challenger is not None:
+def _carry_out(
+    warehouse: Warehouse,
+    transaction: Transaction,
+    settings: Settings,
+    case: _Case,
+    step: _Step,
+) -> _Step:
+    """Write what a step asks for; the step as it was carried out."""
+    trial, acted = case.trial, False
+    if step.action == "promote":
+        step = _promote(warehouse, transaction, settings, case, step.reason)
+        acted = step.acted
+    elif step.action == "close":
+        trials.close_as_champion(transaction, trial, reason=step.reason, ended_on=case.as_of)
+    elif step.action in ("silence", "reject") and case.challenger is not None:
         who = str(case.answer.refused_by)
         acted = _record_keep(
             transaction, settings, case.challenger, who, step.reason, case.evidence
         )
-        if case.answer.is_refusal:
-            return _retire(transaction, settings, case, "lost", step.reason)
-    elif step.action == "retire" and case.look is not None:
-        return _retire(transaction, settings, case, case.look.outcome, step.reason)
-    return _Result(
-        acted=acted, reason=step.reason, verdict=step.verdict, trial_id=case.trial.trial_id
-    )
+    if step.action in ("reject", "retire"):
+        acted = True
+        retire_challenger(
+            transaction,
+            settings=settings,
+            bundle_sha256=trial.challenger_sha256,
+            decided_by=DECIDED_BY,
+            reason=step.reason,
+            evidence=case.evidence,
+        )
+        trials.close(
+            transaction,
+            trial.trial_id,
+            status=step.status,
+            reason=step.reason,
+            ended_on=case.decided_on,
+        )
+    return replace(step, acted=acted)
 
 
 def _promote(
@@ -269,8 +280,8 @@ def _promote(
     settings: Settings,
     case: _Case,
     reason: str,
-) -> _Result:
-    """Make the challenger champion and end its trial; a version unfit to serve loses it."""
+) -> _Step:
+    """Make the challenger champion and end its trial; a version unfit to serve is to be retired."""
     trial = case.trial
     try:
         receipt = promote(
@@ -284,23 +295,18 @@ def _promote(
         )
     except UnfitModel as error:
         unfit = f"It won, but must not serve. {error}"
-        return _retire(transaction, settings, case, "lost", unfit)
+        return _Step(action="retire", reason=unfit, verdict="keep", status="lost")
     acted = bool(receipt.details["changed"])
     if acted:
         trials.close(
             transaction, trial.trial_id, status="won", reason=reason, ended_on=case.decided_on
         )
-    look_reason = case.look.reason if case.look is not None else ""
-    return _Result(
-        acted=acted,
-        reason=f"{receipt.sentence} {look_reason}",
-        verdict="promote",
-        trial_id=trial.trial_id,
-    )
+    why = f"{receipt.sentence} {case.look.reason if case.look is not None else ''}"
+    return _Step(action="promote", reason=why, verdict="promote", acted=acted)
 
 
 def _record_answer(
-    transaction: Transaction, settings: Settings, answer: Answer, result: _Result
+    transaction: Transaction, settings: Settings, answer: Answer, reason: str
 ) -> None:
     """Keep a person's answer that changed nothing, and why."""
     who = answer.refused_by if answer.is_refusal else answer.approved_by
@@ -309,15 +315,15 @@ def _record_answer(
     champions, challengers = (
         lock_decisions(transaction, alias) for alias in ("champion", "challenger")
     )
-    champion, challenger = current_approval(champions), current_approval(challengers)
-    version = answer.version or (challenger.model_version if challenger else None)
+    champion = current_approval(champions)
+    version = answer.version or current_version(challengers)
     about = next((one for one in [*challengers, *champions] if one.model_version == version), None)
     if about is None:
         return
     is_champion = champion is not None and champion.bundle_sha256 == about.bundle_sha256
     if is_champion and not answer.is_refusal:
         return
-    _record_keep(transaction, settings, about, who, f"{answer.sentence}{result.reason}", {})
+    _record_keep(transaction, settings, about, who, f"{answer.sentence}{reason}", {})
 
 
 def _record_keep(
@@ -349,21 +355,3 @@ def _record_keep(
         training_id=about.training_id,
     )
     return True
-
-
-def _retire(
-    transaction: Transaction, settings: Settings, case: _Case, status: str, reason: str
-) -> _Result:
-    """Retire the challenger, unless another has its slot already, and end the trial."""
-    retire_challenger(
-        transaction,
-        settings=settings,
-        bundle_sha256=case.trial.challenger_sha256,
-        decided_by=DECIDED_BY,
-        reason=reason,
-        evidence=case.evidence,
-    )
-    trials.close(
-        transaction, case.trial.trial_id, status=status, reason=reason, ended_on=case.decided_on
-    )
-    return _Result(acted=True, reason=reason, verdict="keep", trial_id=case.trial.trial_id)

@@ -7,14 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from retention_ml.models.evaluation.checks import to_dicts
-from retention_ml.models.evaluation.criteria import PromotionCriteria
+from retention_ml.models.evaluation.checks import PromotionCriteria, to_dicts
 from retention_ml.outcomes.forecasts import Forecasts
-from retention_ml.outcomes.trial.arms import arms, of_newest_day
+from retention_ml.outcomes.trial.arms import arms
 from retention_ml.outcomes.trial.paired import Compared, paired
-from retention_ml.outcomes.trial.sample import NonOverlappingSampler, TrialSample
+from retention_ml.outcomes.trial.sample import NonOverlappingSampler, TrialSample, codes_of
 from retention_ml.outcomes.trial.verdict import (
-    Rules,
     Verdict,
     calibration_bins,
     guards,
@@ -22,22 +20,25 @@ from retention_ml.outcomes.trial.verdict import (
     verdict,
 )
 from retention_ml.scores.split import Arms, mismatch_p_value
+from retention_ml.settings import Trial as Rules
 from retention_ml.statistics.profit import Offer
 from retention_ml.statistics.sequential import Look, bounds_of, differences_of, looks
 
 EVERYBODY = "all, contacted or not"
 NOT_CONTACTED = "all"
+FIGURES = (
+    *("scored_days_count", "customers_count", "contacted_count", "mean_difference"),
+    *("lower", "upper", "e_better", "e_worse"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnalysisResult:
-    """What an interim analysis says."""
+    """What an interim analysis says; `figures` are those of `outcomes.trial_looks`."""
 
-    look: Look
     verdict: Verdict
     compared: tuple[Compared, ...]
-    scored_days_count: int
-    contacted_count: int
+    figures: Mapping[str, float]
     evidence: Mapping[str, Any]
 
 
@@ -50,34 +51,30 @@ class InterimAnalysis:
         Days from a scored day to the end of its outcome window.
     salt : str
         Of the order of customers within a day.
+
+    Attributes
+    ----------
+    days : list of date
+        The days counted so far.
     """
 
     def __init__(self, *, window_days: int, salt: str) -> None:
-        self._not_contacted = NonOverlappingSampler(
-            window_days=window_days,
-            salt=salt,
-            eligible=lambda forecasts: forecasts.is_paired & ~forecasts.is_contacted,
-        )
-        self._everybody = NonOverlappingSampler(
-            window_days=window_days, salt=salt, eligible=lambda forecasts: forecasts.is_paired
-        )
-        self._window_days = window_days
-        self._days: list[date] = []
+        self._not_contacted = NonOverlappingSampler(window_days=window_days)
+        self._everybody = NonOverlappingSampler(window_days=window_days)
+        self._window_days, self._salt = window_days, salt
+        self.days: list[date] = []
         self._contacted_count = 0
         self._share: float | None = None
 
     def add(self, forecasts: Forecasts) -> None:
         """Count a day."""
-        self._not_contacted.add(forecasts)
-        self._everybody.add(forecasts)
-        self._days.append(forecasts.snapshot.as_of)
-        self._contacted_count += int((forecasts.is_contacted & forecasts.is_paired).sum())
+        codes = codes_of(forecasts.customer_ids, self._salt)
+        is_paired, is_contacted = forecasts.is_paired, forecasts.contamination.is_contacted
+        self._not_contacted.add(forecasts, codes, is_paired & ~is_contacted)
+        self._everybody.add(forecasts, codes, is_paired)
+        self.days.append(forecasts.snapshot.as_of)
+        self._contacted_count += int((is_contacted & is_paired).sum())
         self._share = forecasts.snapshot.challenger_share
-
-    @property
-    def days(self) -> tuple[date, ...]:
-        """The days counted so far."""
-        return tuple(self._days)
 
     def result(
         self,
@@ -92,39 +89,47 @@ class InterimAnalysis:
     ) -> AnalysisResult:
         """The evidence of all days, and what it says at the start of `as_of`."""
         sample, everybody = self._not_contacted.sample(), self._everybody.sample()
-        path = _path(sample, self._days, rules.error_rate)
+        path = _path(sample, self.days, rules.error_rate)
+        look = path[-1]
         compared = paired(sample)
-        look_at_everybody = _path(everybody, self._days[-1:], rules.error_rate)[-1]
+        look_at_everybody = _path(everybody, self.days[-1:], rules.error_rate)[-1]
         checks = [
             *guards(sample, compared, criteria=criteria, offer=offer, draws=draws, seed=seed),
             unharmed(look_at_everybody, rules.error_rate),
         ]
         decision = verdict(
-            path[-1],
+            look,
             checks,
-            scored_days=len(self._days),
+            scored_days=len(self.days),
             windows=sample.windows_count(self._window_days),
             elapsed_days=(as_of - began_on).days,
             rules=rules,
         )
         by_arm = [arms(sample, NOT_CONTACTED), arms(everybody, EVERYBODY)]
         return AnalysisResult(
-            look=path[-1],
             verdict=decision,
             compared=(*compared, *(row for row in by_arm if row is not None)),
-            scored_days_count=len(self._days),
-            contacted_count=self._contacted_count,
+            figures={
+                "scored_days_count": len(self.days),
+                "customers_count": look.count,
+                "contacted_count": self._contacted_count,
+                "mean_difference": look.mean,
+                "lower": look.lower,
+                "upper": look.upper,
+                "e_better": look.e_better,
+                "e_worse": look.e_worse,
+            },
             evidence={
                 "outcome": decision.outcome,
                 "guards": to_dicts(checks),
                 "calibration": calibration_bins(sample),
                 "path": [
-                    {"scored_as_of": str(day), **asdict(look)}
-                    for day, look in zip(self._days, path, strict=True)
+                    {"scored_as_of": str(day), **asdict(point)}
+                    for day, point in zip(self.days, path, strict=True)
                 ],
                 "arms": _assignment(everybody, self._share),
-                "first_scored_day": str(self._days[0]),
-                "last_scored_day": str(self._days[-1]),
+                "first_scored_day": str(self.days[0]),
+                "last_scored_day": str(self.days[-1]),
             },
         )
 
@@ -142,7 +147,7 @@ def _path(sample: TrialSample, days: Iterable[date], error_rate: float) -> list[
 
 def _assignment(sample: TrialSample, share: float | None) -> Mapping[str, Any]:
     """Whether the customers of the newest whole day were assigned to the arms as intended."""
-    newest = of_newest_day(sample)
+    newest = sample.days == max(sample.whole_days, default=0)
     counts = Arms(
         challengers_count=int(sample.assigned_to_challenger[newest].sum()),
         customers_count=int(newest.sum()),

@@ -34,16 +34,11 @@ def open_trial(
         return None
     pair = newest[-1].pair
     with warehouse.transaction() as transaction:
-        is_latest = _is_latest(transaction, newest)
+        last_day = transaction.execute("SELECT max(as_of) FROM scores.published")[0][0]
+        # Only the newest day of all ends or reopens a trial.
+        is_latest = last_day is None or last_day <= newest[-1].as_of
         for other in trials.open_trials(transaction) if is_latest else ():
-            if other.definition_hash != definition.hash:
-                reason = "The churn definition was changed, and with it the outcomes."
-                on = newest[-1].as_of
-                trials.close(
-                    transaction, other.trial_id, status="abandoned", reason=reason, ended_on=on
-                )
-            elif other.pair != pair and other.began_on <= newest[-1].as_of:
-                _end(transaction, other, newest[-1])
+            _end_if_over(transaction, other, newest[-1], definition.hash)
         trial = trials.find(transaction, pair, definition.hash) if pair else None
         if trial is not None and trial.status == "abandoned" and is_latest:
             trials.reopen(transaction, trial.trial_id)
@@ -60,24 +55,25 @@ def open_trial(
     )
 
 
-def _end(transaction: Transaction, trial: Trial, snapshot: ScoredSnapshot) -> None:
-    """End a trial whose pair scored no longer on a day."""
+def _end_if_over(
+    transaction: Transaction, trial: Trial, snapshot: ScoredSnapshot, definition_hash: str
+) -> None:
+    """End a trial whose pair scored no longer on a day, or whose outcomes mean something else."""
     on = snapshot.as_of
-    if snapshot.champion_sha256 == trial.challenger_sha256:
+    if trial.definition_hash != definition_hash:
+        reason = "The churn definition was changed, and with it the outcomes."
+    elif trial.pair == snapshot.pair or trial.began_on > on:
+        return
+    elif snapshot.champion_sha256 == trial.challenger_sha256:
         reason = f"Version {trial.challenger_version} is champion since {on} or before."
         trials.close_as_champion(transaction, trial, reason=reason, ended_on=on)
         return
-    reason = (
-        f"On {on} versions {trial.champion_version} and {trial.challenger_version} did not score "
-        "the same customers any more."
-    )
+    else:
+        reason = (
+            f"On {on} versions {trial.champion_version} and {trial.challenger_version} did not "
+            "score the same customers any more."
+        )
     trials.close(transaction, trial.trial_id, status="abandoned", reason=reason, ended_on=on)
-
-
-def _is_latest(transaction: Transaction, newest: Sequence[ScoredSnapshot]) -> bool:
-    """Whether no later day is published: only the newest day ends or reopens a trial."""
-    rows = transaction.execute("SELECT max(as_of) FROM scores.published")
-    return bool(rows[0][0] is None or rows[0][0] <= newest[-1].as_of)
 
 
 def _plan(

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from retention_ml.outcomes.trial.sample import Codes, TrialSample
-from retention_ml.statistics.arrays import Bools, Floats, Ints
+from retention_ml.statistics.arrays import Floats, Ints
 from retention_ml.statistics.metrics import OUTCOMES_MIN, Z_95, log_losses
 
 
@@ -43,43 +43,33 @@ def paired(sample: TrialSample) -> list[Compared]:
     everybody = np.ones(len(sample), dtype=np.bool_)
     comparisons: list[Compared] = []
     for segment, inside in {"all": everybody, **sample.segments}.items():
-        churned = sample.churned[inside].sum()
-        if min(churned, inside.sum() - churned) < OUTCOMES_MIN:
+        churned, codes = sample.churned[inside], sample.codes[inside]
+        if min(churned.sum(), (1 - churned).sum()) < OUTCOMES_MIN:
             continue
-        comparisons += _compare_segment(sample, segment, inside)
-    return comparisons
-
-
-def _compare_segment(sample: TrialSample, segment: str, inside: Bools) -> list[Compared]:
-    churned, codes = sample.churned[inside], sample.codes[inside]
-    both = (sample.champion[inside], sample.challenger[inside])
-    measured = {
-        "roc_auc": [roc_auc(p, churned, sample.days[inside]) for p in both],
-        "log_loss": [mean_of(log_losses(p, churned)) for p in both],
-        "brier": [mean_of((p - churned) ** 2) for p in both],
-    }
-    comparisons = []
-    for metric, (
-        (champion, champion_influence),
-        (challenger, challenger_influence),
-    ) in measured.items():
-        if not (np.isfinite(champion) and np.isfinite(challenger)):
-            continue
-        half = Z_95 * standard_error(challenger_influence - champion_influence, codes)
-        difference = challenger - champion
-        comparisons.append(
-            Compared(
-                comparison="paired",
-                segment=segment,
-                metric=metric,
-                champion_value=champion,
-                challenger_value=challenger,
-                difference=difference,
-                lower=difference - half,
-                upper=difference + half,
-                customers_count=len(churned),
+        both = (sample.champion[inside], sample.challenger[inside])
+        measured = {
+            "roc_auc": [roc_auc(p, churned, sample.days[inside]) for p in both],
+            "log_loss": [mean_of(log_losses(p, churned)) for p in both],
+            "brier": [mean_of((p - churned) ** 2) for p in both],
+        }
+        for metric, ((champion, influence), (challenger, other_influence)) in measured.items():
+            if not (np.isfinite(champion) and np.isfinite(challenger)):
+                continue
+            half = Z_95 * standard_error(other_influence - influence, codes)
+            difference = challenger - champion
+            comparisons.append(
+                Compared(
+                    comparison="paired",
+                    segment=segment,
+                    metric=metric,
+                    champion_value=champion,
+                    challenger_value=challenger,
+                    difference=difference,
+                    lower=difference - half,
+                    upper=difference + half,
+                    customers_count=len(churned),
+                )
             )
-        )
     return comparisons
 
 

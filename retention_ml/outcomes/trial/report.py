@@ -7,6 +7,7 @@ from typing import Any
 
 from retention_ml.errors import UsageError
 from retention_ml.settings import Settings
+from retention_ml.settings import Trial as Rules
 from retention_ml.warehouse import Warehouse
 
 Row = Mapping[str, Any]
@@ -28,12 +29,10 @@ _HEADLINES = {
     "lost": "Version {challenger} lost: version {champion} predicts better and stays champion",
     "undecided": "No difference was shown in time: version {champion} stays champion",
     "abandoned": "The trial of version {challenger} against version {champion} was abandoned",
-}
-_REJECTED = (
-    "Version {challenger} predicts better but was not promoted: version {champion} stays champion"
-)
-_OPEN_HEADLINES = {
-    "promote": "Version {challenger} predicts better than version {champion} and may become champion",
+    "rejected": "Version {challenger} predicts better but was not promoted: version {champion} "
+    "stays champion",
+    "promote": "Version {challenger} predicts better than version {champion} and may become "
+    "champion",
     "keep": "Version {challenger} is no better: version {champion} stays champion",
     "inconclusive": "Not decided yet: version {challenger} against version {champion}",
 }
@@ -61,10 +60,8 @@ class Comparison:
         since the trial began.
     decisions : sequence of mappings
         Rows of `models.promotions` about the two versions, the oldest first.
-    error_rate : float
-        Chance that a challenger that is no better wins; 1 / error_rate is the e-value that decides.
-    windows_min, days_max : int
-        Scored days needed before anything is decided, and days after which the trial ends.
+    rules : Rules
+        When a trial is decided: `[trial]` of the settings.
     """
 
     trial: Row
@@ -72,14 +69,17 @@ class Comparison:
     measured: Sequence[Row] = ()
     performance: Sequence[Row] = ()
     decisions: Sequence[Row] = ()
-    error_rate: float
-    windows_min: int
-    days_max: int
+    rules: Rules
 
     @property
     def newest(self) -> Row | None:
         """The newest look, None before the first."""
         return self.looks[-1] if self.looks else None
+
+    @property
+    def paired(self) -> list[Row]:
+        """Both models on the same customers, at the newest look."""
+        return [row for row in self.measured if row["comparison"] == "paired"]
 
     @property
     def verdict(self) -> str:
@@ -91,10 +91,10 @@ class Comparison:
     @property
     def headline(self) -> str:
         """The verdict in words."""
-        words = {**_HEADLINES, **_OPEN_HEADLINES}[self.verdict]
-        if self.verdict == "lost" and self.newest and self.newest["verdict"] == "promote":
-            words = _REJECTED
-        return words.format(
+        verdict = self.verdict
+        if verdict == "lost" and self.newest and self.newest["verdict"] == "promote":
+            verdict = "rejected"
+        return _HEADLINES[verdict].format(
             champion=self.trial["champion_version"], challenger=self.trial["challenger_version"]
         )
 
@@ -110,7 +110,7 @@ class Comparison:
     @property
     def e_needed(self) -> float:
         """The e-value that decides."""
-        return 1 / self.error_rate
+        return 1 / self.rules.error_rate
 
     @property
     def contacted_share(self) -> float | None:
@@ -140,61 +140,49 @@ def load_comparison(
         There is no such trial.
     """
     with warehouse.transaction() as transaction:
-        trials = _rows(
-            transaction.execute("SELECT * FROM outcomes.trials WHERE trial_id = :t", t=trial_id)
-        )
+
+        def rows(sql: str, **parameters: Any) -> list[Row]:
+            return [row._asdict() for row in transaction.execute(sql, **parameters)]
+
+        trials = rows("SELECT * FROM outcomes.trials WHERE trial_id = :id", id=trial_id)
         if not trials:
             raise UsageError(f"There is no trial {trial_id}. `retention models` lists the trials.")
         trial = trials[0]
-        looks = _rows(
-            transaction.execute(
-                "SELECT * FROM outcomes.trial_looks WHERE trial_id = :t "
-                "AND (CAST(:d AS date) IS NULL OR as_of <= :d) ORDER BY as_of",
-                t=trial_id,
-                d=as_of,
-            )
+        looks = rows(
+            "SELECT * FROM outcomes.trial_looks WHERE trial_id = :id "
+            "AND (CAST(:day AS date) IS NULL OR as_of <= :day) ORDER BY as_of",
+            id=trial_id,
+            day=as_of,
         )
-        measured = _rows(
-            transaction.execute(
-                "SELECT * FROM outcomes.comparisons WHERE trial_id = :t AND as_of = :d "
+        return Comparison(
+            trial=trial,
+            looks=looks,
+            measured=rows(
+                "SELECT * FROM outcomes.comparisons WHERE trial_id = :id AND as_of = :day "
                 "ORDER BY comparison DESC, segment <> 'all', segment, metric",
-                t=trial_id,
-                d=looks[-1]["as_of"] if looks else None,
-            )
-        )
-        versions = [trial["champion_version"], trial["challenger_version"]]
-        performance = _rows(
-            transaction.execute(
+                id=trial_id,
+                day=looks[-1]["as_of"] if looks else None,
+            ),
+            performance=rows(
                 "SELECT as_of, role, model_version, metric, value, lower, upper, customers_count, "
                 "contacted_count "
                 "FROM outcomes.performance WHERE segment = 'all' AND as_of >= :began "
-                "AND known_as_of <= coalesce(CAST(:d AS date), known_as_of) "
+                "AND known_as_of <= coalesce(CAST(:day AS date), known_as_of) "
                 "AND (role, model_version) IN (('champion', :champion), ('challenger', :challenger)) "
                 "ORDER BY as_of, role, metric",
                 began=trial["began_on"],
-                d=as_of,
-                champion=versions[0],
-                challenger=versions[1],
-            )
-        )
-        decisions = _rows(
-            transaction.execute(
+                day=as_of,
+                champion=trial["champion_version"],
+                challenger=trial["challenger_version"],
+            ),
+            decisions=rows(
                 "SELECT decided_at, alias, verdict, model_name, model_version, decided_by, reason "
                 "FROM models.promotions WHERE model_version = ANY (:versions) "
                 "ORDER BY promotion_id",
-                versions=versions,
-            )
+                versions=[trial["champion_version"], trial["challenger_version"]],
+            ),
+            rules=settings.trial,
         )
-    return Comparison(
-        trial=trial,
-        looks=looks,
-        measured=measured,
-        performance=performance,
-        decisions=decisions,
-        error_rate=settings.trial.error_rate,
-        windows_min=settings.trial.windows_min,
-        days_max=settings.trial.days_max,
-    )
 
 
 def advantage(row: Row) -> tuple[float, float, float]:
@@ -215,11 +203,6 @@ def formatted(row: Row) -> dict[str, str]:
     digits = 4 if abs(row["champion_value"]) < 10 else 0
     plain = {name: f"{row[name]:,.{digits}f}" for name in ("champion_value", "challenger_value")}
     return plain | {name: f"{row[name]:+,.{digits}f}" for name in ("difference", "lower", "upper")}
-
-
-def metric_label(metric: str) -> str:
-    """What a metric measures, for readers who do not know its name."""
-    return METRICS.get(metric, metric.replace("_", " "))
 
 
 def summary(comparison: Comparison) -> str:
@@ -247,7 +230,3 @@ def summary(comparison: Comparison) -> str:
             )
         parts.append("\n".join(lines))
     return "\n\n".join(parts)
-
-
-def _rows(result: Sequence[Any]) -> list[Row]:
-    return [dict(row._mapping) for row in result]

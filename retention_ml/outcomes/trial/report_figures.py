@@ -1,5 +1,6 @@
 """Figures of a trial of champion and challenger, drawn without a display."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -80,8 +81,8 @@ def segments(comparison: Comparison) -> "Figure":
     metrics = _segment_metrics(comparison)
     rows = {
         (row["segment"], row["metric"]): row
-        for row in comparison.measured
-        if row["comparison"] == "paired" and row["metric"] in metrics
+        for row in comparison.paired
+        if row["metric"] in metrics
     }
     names = sorted({name for name, _ in rows}, key=lambda name: (name != "all", name))[::-1]
     counts = {row["segment"]: row["customers_count"] for row in rows.values()}
@@ -128,11 +129,8 @@ def over_time(comparison: Comparison) -> "Figure":
     for axes, (metric, title) in zip(panels, titles.items(), strict=True):
         label_axes(axes, title, "scored day", "")
         for role, colour in _COLOURS.items():
-            rows = [
-                row
-                for row in comparison.performance
-                if (row["role"], row["metric"]) == (role, metric)
-            ]
+            key = (role, metric)
+            rows = [row for row in comparison.performance if (row["role"], row["metric"]) == key]
             if rows:
                 value, lower, upper = (_column(rows, end) for end in ("value", "lower", "upper"))
                 draw_band(axes, _days(rows), value, (lower, upper), colour=colour, label=role)
@@ -152,13 +150,8 @@ def _path(comparison: Comparison) -> tuple[list[Row], str]:
 
 def _segment_metrics(comparison: Comparison) -> list[str]:
     """The metrics measured for more than one segment, two at most."""
-    paired = {
-        (row["metric"], row["segment"])
-        for row in comparison.measured
-        if row["comparison"] == "paired"
-    }
-    counts = {metric: sum(name == metric for name, _ in paired) for metric in _SEGMENT_METRICS}
-    return [metric for metric, count in counts.items() if count > 1][:2]
+    counts = Counter(row["metric"] for row in comparison.paired)
+    return [metric for metric in _SEGMENT_METRICS if counts[metric] > 1][:2]
 
 
 def _days(rows: Sequence[Row]) -> Any:

@@ -11,29 +11,20 @@ from retention_ml import atomic_files, pages
 from retention_ml.models.evaluation.figures.axes import png
 from retention_ml.models.evaluation.segments import label
 from retention_ml.models.registry.mlflow_registry import Registry
+from retention_ml.outcomes.trial.look import FIGURES
 from retention_ml.outcomes.trial.report import (
+    METRICS,
     Comparison,
     Row,
     advantage,
     direction,
     formatted,
-    metric_label,
     summary,
 )
 from retention_ml.outcomes.trial.report_figures import figures
 
 _TONE = {"promote": "go", "won": "go", "keep": "stop", "lost": "stop"}
 _STATUS_WORDS = {"better": "better", "passed": "yes", "open": "not shown yet", "failed": "no"}
-_LOOK_METRICS = (
-    "e_better",
-    "e_worse",
-    "mean_difference",
-    "lower",
-    "upper",
-    "customers_count",
-    "contacted_count",
-    "scored_days_count",
-)
 
 
 def write(comparison: Comparison, *, folder: Path) -> Path:
@@ -49,8 +40,6 @@ def write(comparison: Comparison, *, folder: Path) -> Path:
 def page(comparison: Comparison) -> str:
     """The report of a trial as HTML."""
     look = comparison.newest
-    overall = [row for row in comparison.measured if row["segment"] == "all"]
-    elapsed_days = (look["as_of"] - comparison.trial["began_on"]).days if look else 0
     return str(
         _environment()
         .get_template("comparison.html.jinja")
@@ -60,16 +49,12 @@ def page(comparison: Comparison) -> str:
             plan=comparison.trial["plan"],
             look=look,
             tone=_TONE.get(comparison.verdict, ""),
-            elapsed_days=elapsed_days,
+            elapsed_days=(look["as_of"] - comparison.trial["began_on"]).days if look else 0,
             guards=look["evidence"].get("guards", ()) if look else (),
             assignment=look["evidence"].get("arms") if look else None,
-            paired=[row for row in overall if row["comparison"] == "paired"],
+            paired=[row for row in comparison.paired if row["segment"] == "all"],
             arms=[row for row in comparison.measured if row["comparison"] == "arms"],
-            by_segment=[
-                row
-                for row in comparison.measured
-                if row["comparison"] == "paired" and row["segment"] != "all"
-            ],
+            by_segment=[row for row in comparison.paired if row["segment"] != "all"],
             images={
                 name: pages.inline_png(png(figure, dpi=120))
                 for name, figure in figures(comparison).items()
@@ -96,7 +81,7 @@ def log(comparison: Comparison, registry: Registry) -> str:
         steps=[
             (
                 look["measured_at"],
-                {name: float(look[name]) for name in _LOOK_METRICS if math.isfinite(look[name])}
+                {name: float(look[name]) for name in FIGURES if math.isfinite(look[name])}
                 | (_metrics(comparison) if look is comparison.newest else {}),
             )
             for look in comparison.looks
@@ -111,8 +96,8 @@ def _metrics(comparison: Comparison) -> dict[str, float]:
     """Both models' metrics about all customers and their differences, as of the newest look."""
     return {
         f"{row['metric']}_{kind}": float(row[column])
-        for row in comparison.measured
-        if row["comparison"] == "paired" and row["segment"] == "all"
+        for row in comparison.paired
+        if row["segment"] == "all"
         for kind, column in (
             ("champion", "champion_value"),
             ("challenger", "challenger_value"),
@@ -127,10 +112,8 @@ def _whisker(row: Row) -> dict[str, Any]:
     """Where the interval of a difference is drawn, 0 to 100 with 50 for none; right is better."""
     value, lower, upper = advantage(row)
     reach = 1.1 * max(abs(lower), abs(upper), 1e-12)
-    at = {
-        name: round(50 + 50 * number / reach, 2)
-        for name, number in (("value", value), ("lower", lower), ("upper", upper))
-    }
+    ends = {"value": value, "lower": lower, "upper": upper}
+    at = {name: round(50 + 50 * number / reach, 2) for name, number in ends.items()}
     return {**at, "words": direction(row), "tone": direction(row).partition(" ")[0]}
 
 
@@ -144,7 +127,7 @@ def _environment() -> Environment:
         label=label,
         capital=lambda text: text[:1].upper() + text[1:],
         whisker=_whisker,
-        metric=metric_label,
+        metric=lambda metric: METRICS.get(metric, metric.replace("_", " ")),
         status=lambda status: _STATUS_WORDS.get(status, status),
     )
 

@@ -5,7 +5,7 @@ counts on the first scored day, and again only when the window counted last has 
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,6 +16,14 @@ from retention_ml.outcomes.forecasts import Forecasts
 from retention_ml.statistics.arrays import Bools, Floats, Ints
 
 Codes = npt.NDArray[np.uint64]
+
+_OF_FORECASTS: Mapping[str, type] = {
+    "champion": np.float64,
+    "challenger": np.float64,
+    "churned": np.float64,
+    "assigned_to_challenger": np.bool_,
+    "revenue_cents": np.float64,
+}
 
 
 def codes_of(customer_ids: pa.Array, salt: str) -> Codes:
@@ -80,35 +88,32 @@ class NonOverlappingSampler:
     ----------
     window_days : int
         Days from a scored day to the end of its outcome window.
-    salt : str
-        Of the order within a day.
-    eligible : callable
-        Which forecasts of a day may count, shape (n,).
     """
 
     window_days: int
-    salt: str
-    eligible: Callable[[Forecasts], Bools]
     _codes: Codes = field(default_factory=lambda: np.empty(0, dtype=np.uint64))
     _free_from: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     _parts: list[TrialSample] = field(default_factory=list)
 
-    def add(self, forecasts: Forecasts) -> None:
-        """Add a day, later than all days before."""
+    def add(self, forecasts: Forecasts, codes: Codes, eligible: Bools) -> None:
+        """Add a day, later than all days before.
+
+        Parameters
+        ----------
+        codes : array of uint64, shape (n,)
+            Those of the customers, see `codes_of`.
+        eligible : array of bool, shape (n,)
+            Which forecasts may count.
+        """
         day = forecasts.snapshot.as_of.toordinal()
-        codes = codes_of(forecasts.customer_ids, self.salt)
-        candidates = np.flatnonzero(self.eligible(forecasts))
+        candidates = np.flatnonzero(eligible)
         candidates = candidates[np.argsort(codes[candidates], kind="stable")]
         chosen = candidates[self._claim_free(codes[candidates], day)]
         self._parts.append(
             TrialSample(
                 days=np.full(len(chosen), day, dtype=np.int64),
                 codes=codes[chosen],
-                champion=forecasts.champion[chosen],
-                challenger=forecasts.challenger[chosen],
-                churned=forecasts.churned[chosen],
-                assigned_to_challenger=forecasts.assigned_to_challenger[chosen],
-                revenue_cents=forecasts.revenue_cents[chosen],
+                **{name: getattr(forecasts, name)[chosen] for name in _OF_FORECASTS},
                 segments={name: inside[chosen] for name, inside in forecasts.segments.items()},
                 whole_days=(day,) if 2 * len(chosen) >= len(candidates) > 0 else (),
             )
@@ -117,43 +122,26 @@ class NonOverlappingSampler:
     def sample(self) -> TrialSample:
         """Everything counted so far."""
         parts = self._parts
-        names = list(parts[0].segments) if parts else []
-
-        def concatenate(name: str, dtype: type) -> np.ndarray:
-            return np.concatenate(
-                [np.empty(0, dtype=dtype), *(getattr(part, name) for part in parts)]
-            )
-
+        columns = {
+            name: np.concatenate([np.empty(0, dtype), *(getattr(part, name) for part in parts)])
+            for name, dtype in {"days": np.int64, "codes": np.uint64, **_OF_FORECASTS}.items()
+        }
         return TrialSample(
-            days=concatenate("days", np.int64),
-            codes=concatenate("codes", np.uint64),
-            champion=concatenate("champion", np.float64),
-            challenger=concatenate("challenger", np.float64),
-            churned=concatenate("churned", np.float64),
-            assigned_to_challenger=concatenate("assigned_to_challenger", np.bool_),
-            revenue_cents=concatenate("revenue_cents", np.float64),
+            **columns,
             segments={
-                name: np.concatenate([part.segments[name] for part in parts]) for name in names
+                name: np.concatenate([part.segments[name] for part in parts])
+                for name in (parts[0].segments if parts else ())
             },
             whole_days=tuple(day for part in parts for day in part.whole_days),
         )
 
     def _claim_free(self, codes: Codes, day: int) -> Bools:
-        """Which customers, codes rising, have no open window; it opens now for them."""
-        at = np.searchsorted(self._codes, codes)
-        inside = np.minimum(at, max(0, len(self._codes) - 1))
-        is_counted = (
-            self._codes[inside] == codes if len(self._codes) else np.zeros(len(codes), np.bool_)
-        )
-        is_free = np.ones(len(codes), dtype=np.bool_)
-        is_free[is_counted] = self._free_from[at[is_counted]] <= day
-        until = day + self.window_days
-        self._free_from[at[is_counted & is_free]] = until
-        new = codes[~is_counted]
-        merged = np.concatenate([self._codes, new])
-        order = np.argsort(merged, kind="stable")
-        self._codes = merged[order]
+        """Which customers have no open window; it opens now for them."""
+        is_open = self._free_from > day
+        open_codes = self._codes[is_open]
+        is_free = ~np.isin(codes, open_codes)
+        self._codes = np.concatenate([open_codes, codes[is_free]])
         self._free_from = np.concatenate(
-            [self._free_from, np.full(len(new), until, dtype=np.int64)]
-        )[order]
+            [self._free_from[is_open], np.full(is_free.sum(), day + self.window_days, np.int64)]
+        )
         return is_free

@@ -41,40 +41,29 @@ def summary(
         return {**values, "reason": f"Nothing was published up to {as_of} that can be evaluated."}
     if trial is None:
         return {**values, "reason": "No challenger scores beside the champion."}
-    figures: dict[str, Any] = {
-        "trial_id": trial.trial_id,
-        "status": trial.status,
-        "began_on": str(trial.began_on),
-        "foreseen": str(trial.plan.get("assumption", "")),
-    }
-    if result is not None:
-        figures |= {
-            "look": result.verdict.verdict,
-            "scored_days_count": result.scored_days_count,
-            "customers_count": result.look.count,
-            "contacted_count": result.contacted_count,
-            "mean_difference": result.look.mean,
-            "lower": result.look.lower,
-            "upper": result.look.upper,
-            "e_better": result.look.e_better,
-            "e_worse": result.look.e_worse,
-        }
-    values |= {
-        "trial": figures,
-        "champion_version": trial.champion_version,
-        "challenger_version": trial.challenger_version,
-    }
-    if not trial.is_open:
-        return {
-            **values,
-            "verdict": "promote" if trial.status == "won" else "keep",
-            "reason": f"The trial ended on {trial.ended_on} ({trial.status}): {trial.reason}",
-        }
-    if result is None:
-        closes = definition.window(trial.began_on)[1]
+    planned = str(trial.plan.get("assumption", ""))
+    if trial.status != "open":
+        verdict = "promote" if trial.status == "won" else "keep"
+        reason = f"The trial ended on {trial.ended_on} ({trial.status}): {trial.reason}"
+    elif result is None:
+        verdict = "inconclusive"
         reason = (
             "No outcome window of a day that both scored has closed, settled and been covered by "
-            f"orders yet; the first closes on {closes}. {figures['foreseen']}"
+            f"orders yet; the first closes on {definition.window(trial.began_on)[1]}. {planned}"
         )
-        return {**values, "reason": reason}
-    return {**values, "verdict": result.verdict.verdict, "reason": result.verdict.reason}
+    else:
+        verdict, reason = result.verdict.verdict, result.verdict.reason
+    look = {"look": result.verdict.verdict, **result.figures} if result else {}
+    return {
+        "trial": {
+            "trial_id": trial.trial_id,
+            "status": trial.status,
+            "began_on": str(trial.began_on),
+            "foreseen": planned,
+            **look,
+        },
+        "verdict": verdict,
+        "champion_version": trial.champion_version,
+        "challenger_version": trial.challenger_version,
+        "reason": reason,
+    }

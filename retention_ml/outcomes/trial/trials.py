@@ -1,20 +1,14 @@
 """The ledger of trials: `outcomes.trials`, `outcomes.trial_looks`, `outcomes.comparisons`."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import date
 from typing import Any
 
 from retention_ml import clock
 from retention_ml.outcomes.forecasts import Pair, ScoredSnapshot
-from retention_ml.outcomes.trial.look import AnalysisResult
+from retention_ml.outcomes.trial.look import FIGURES, AnalysisResult
 from retention_ml.warehouse import Transaction, Warehouse
-
-_COLUMNS = (
-    "trial_id, champion_version, champion_sha256, challenger_version, challenger_sha256, "
-    "began_on, plan, status, reason, ended_on, definition_hash"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +32,8 @@ class Trial:
         """Digests of champion and challenger."""
         return self.champion_sha256, self.challenger_sha256
 
-    @property
-    def is_open(self) -> bool:
-        """Whether it is still to be decided."""
-        return self.status == "open"
+
+_COLUMNS = ", ".join(field.name for field in fields(Trial))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +42,6 @@ class StoredLook:
 
     as_of: date
     outcome: str
-    verdict: str
     reason: str
     figures: Mapping[str, Any]
 
@@ -64,15 +55,13 @@ def find(transaction: Transaction, pair: Pair, definition_hash: str) -> Trial | 
         challenger=pair[1],
         hash=definition_hash,
     )
-    return Trial(**dict(rows[0]._mapping)) if rows else None
+    return Trial(**rows[0]._asdict()) if rows else None
 
 
-def trial_between(
-    warehouse: Warehouse, *, champion_sha256: str, challenger_sha256: str, definition_hash: str
-) -> Trial | None:
+def trial_between(warehouse: Warehouse, pair: Pair, definition_hash: str) -> Trial | None:
     """The trial of two models for a churn definition, or None: what a training must know."""
     with warehouse.transaction() as transaction:
-        return find(transaction, (champion_sha256, challenger_sha256), definition_hash)
+        return find(transaction, pair, definition_hash)
 
 
 def begin(
@@ -86,19 +75,20 @@ def begin(
     """The trial of a snapshot's pair, opened now if it is new; of two at once the first counts."""
     assert snapshot.pair is not None
     with warehouse.transaction() as transaction:
-        transaction.execute(
-            "INSERT INTO outcomes.trials (champion_version, champion_sha256, challenger_version, "
-            "challenger_sha256, definition_hash, began_on, plan, status, run_id) VALUES "
-            "(:champion_version, :champion, :challenger_version, :challenger, :hash, :began_on, "
-            "CAST(:plan AS jsonb), 'open', :run_id) ON CONFLICT DO NOTHING",
-            champion_version=snapshot.champion_version,
-            champion=snapshot.pair[0],
-            challenger_version=snapshot.challenger_version,
-            challenger=snapshot.pair[1],
-            hash=definition_hash,
-            began_on=snapshot.as_of,
-            plan=json.dumps(plan),
-            run_id=run_id,
+        transaction.insert_row(
+            "outcomes.trials",
+            {
+                "champion_version": snapshot.champion_version,
+                "champion_sha256": snapshot.champion_sha256,
+                "challenger_version": snapshot.challenger_version,
+                "challenger_sha256": snapshot.challenger_sha256,
+                "definition_hash": definition_hash,
+                "began_on": snapshot.as_of,
+                "plan": plan,
+                "status": "open",
+                "run_id": run_id,
+            },
+            on_conflict="DO NOTHING",
         )
         trial = find(transaction, snapshot.pair, definition_hash)
     assert trial is not None
@@ -110,35 +100,31 @@ def open_trials(transaction: Transaction) -> list[Trial]:
     rows = transaction.execute(
         f"SELECT {_COLUMNS} FROM outcomes.trials WHERE status = 'open' ORDER BY trial_id"
     )
-    return [Trial(**dict(row._mapping)) for row in rows]
+    return [Trial(**row._asdict()) for row in rows]
 
 
 def close(
     transaction: Transaction, trial_id: int, *, status: str, reason: str, ended_on: date
-) -> bool:
-    """End an open trial; False if it had ended."""
-    return bool(
-        transaction.change(
-            "UPDATE outcomes.trials SET status = :status, reason = :reason, ended_on = :on "
-            "WHERE trial_id = :id AND status = 'open'",
-            status=status,
-            reason=reason,
-            on=ended_on,
-            id=trial_id,
-        )
+) -> None:
+    """End an open trial; nothing where it had ended."""
+    transaction.execute(
+        "UPDATE outcomes.trials SET status = :status, reason = :reason, ended_on = :on "
+        "WHERE trial_id = :id AND status = 'open'",
+        status=status,
+        reason=reason,
+        on=ended_on,
+        id=trial_id,
     )
 
 
 def close_as_champion(
     transaction: Transaction, trial: Trial, *, reason: str, ended_on: date
-) -> bool:
+) -> None:
     """End the trial of a challenger that is champion by now; won only if the evidence said so."""
-    look = newest_look(transaction, trial.trial_id)
-    has_won = look is not None and look.outcome == "won"
-    if not has_won:
-        reason = f"{reason} Its trial had not been won."
-    status = "won" if has_won else "abandoned"
-    return close(transaction, trial.trial_id, status=status, reason=reason, ended_on=ended_on)
+    look, status = newest_look(transaction, trial.trial_id), "won"
+    if look is None or look.outcome != "won":
+        reason, status = f"{reason} Its trial had not been won.", "abandoned"
+    close(transaction, trial.trial_id, status=status, reason=reason, ended_on=ended_on)
 
 
 def reopen(transaction: Transaction, trial_id: int) -> None:
@@ -157,40 +143,23 @@ def write_look(
     key = {"trial_id": trial.trial_id, "as_of": as_of}
     look = {
         **key,
-        "scored_days_count": result.scored_days_count,
-        "customers_count": result.look.count,
-        "contacted_count": result.contacted_count,
-        "mean_difference": result.look.mean,
-        "lower": result.look.lower,
-        "upper": result.look.upper,
-        "e_better": result.look.e_better,
-        "e_worse": result.look.e_worse,
+        **result.figures,
         "verdict": result.verdict.verdict,
         "reason": result.verdict.reason,
-        "evidence": json.dumps(result.evidence, default=str),
+        "evidence": result.evidence,
         "run_id": run_id,
         "measured_at": clock.now(),
     }
-    values = ", ".join(
-        "CAST(:evidence AS jsonb)" if name == "evidence" else f":{name}" for name in look
-    )
     updates = ", ".join(f"{name} = excluded.{name}" for name in look if name not in key)
     with warehouse.transaction() as transaction:
-        transaction.execute(
-            f"INSERT INTO outcomes.trial_looks ({', '.join(look)}) VALUES ({values}) "
-            f"ON CONFLICT (trial_id, as_of) DO UPDATE SET {updates}",
-            **look,
+        transaction.insert_row(
+            "outcomes.trial_looks", look, on_conflict=f"(trial_id, as_of) DO UPDATE SET {updates}"
         )
         transaction.execute(
             "DELETE FROM outcomes.comparisons WHERE trial_id = :trial_id AND as_of = :as_of", **key
         )
         for row in result.compared:
-            comparison = {**key, **asdict(row)}
-            transaction.execute(
-                f"INSERT INTO outcomes.comparisons ({', '.join(comparison)}) VALUES "
-                f"({', '.join(f':{name}' for name in comparison)})",
-                **comparison,
-            )
+            transaction.insert_row("outcomes.comparisons", {**key, **asdict(row)})
 
 
 def newest_look(transaction: Transaction, trial_id: int) -> StoredLook | None:
@@ -201,15 +170,13 @@ def newest_look(transaction: Transaction, trial_id: int) -> StoredLook | None:
     )
     if not rows:
         return None
-    row = dict(rows[0]._mapping)
-    names = ("scored_days_count", "customers_count", "contacted_count", "mean_difference")
+    row = rows[0]._mapping
     return StoredLook(
         as_of=row["as_of"],
         outcome=str(row["evidence"].get("outcome", "open")),
-        verdict=row["verdict"],
         reason=row["reason"],
         figures={
-            **{name: row[name] for name in (*names, "lower", "upper", "e_better", "e_worse")},
+            **{name: row[name] for name in FIGURES},
             "look_as_of": str(row["as_of"]),
             **row["evidence"],
         },

@@ -10,12 +10,12 @@ from typing import Literal
 
 import numpy as np
 
-from retention_ml.models.evaluation.checks import Check, discrimination
+from retention_ml.models.evaluation.checks import Check, PromotionCriteria, Status, discrimination
 from retention_ml.models.evaluation.checks import profit as profit_finding
-from retention_ml.models.evaluation.criteria import PromotionCriteria
 from retention_ml.models.evaluation.segments import label
 from retention_ml.outcomes.trial.paired import Compared
 from retention_ml.outcomes.trial.sample import TrialSample
+from retention_ml.settings import Trial as Rules
 from retention_ml.statistics.bootstrap import Interval
 from retention_ml.statistics.metrics import Predictions, ece_by_chance, score
 from retention_ml.statistics.profit import PROFIT, Offer, profits
@@ -26,15 +26,6 @@ Outcome = Literal["open", "won", "lost", "undecided"]
 _VERDICTS = {"won": "promote", "lost": "keep", "open": "inconclusive", "undecided": "inconclusive"}
 _PROFIT_ROWS_MAX = 20_000
 CHAMPION, CHALLENGER = "champion", "challenger"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """When a trial is decided; see `[trial]` of the settings."""
-
-    error_rate: float
-    windows_min: int
-    days_max: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,34 +80,32 @@ def verdict(
         f"e-value for better {_e(look.e_better)}, for worse {_e(look.e_worse)}, {needed:.0f} decides."
     )
     is_better, is_worse = look.e_better >= needed, look.e_worse >= needed
-    is_early = windows < rules.windows_min
     failing = [guard.message for guard in guards if guard.status not in ("passed", "better")]
-    if is_early:
-        waits = (
+    outcome: Outcome = "open"
+    if windows < rules.windows_min:
+        message = (
             f"Nothing is decided before {rules.windows_min} outcome windows one after the other "
             f"were counted, there are {windows}."
         )
-    elif is_worse and not is_better:
-        return Verdict(outcome="lost", reason=f"{evidence} The challenger predicts worse.")
-    elif is_better and not is_worse and not failing:
-        passed = " ".join(guard.message for guard in guards)
-        return Verdict(
-            outcome="won",
-            reason=f"{evidence} The challenger predicts better, and nothing speaks against it. {passed}",
-        )
-    elif is_better and not is_worse:
-        waits = f"The challenger predicts better, but it is held back: {' '.join(failing)}"
+    elif is_better and is_worse:
+        message = "The evidence contradicts itself: first one was better, then the other."
+    elif is_worse:
+        outcome, message = "lost", "The challenger predicts worse."
+    elif is_better and failing:
+        message = f"The challenger predicts better, but it is held back: {' '.join(failing)}"
     elif is_better:
-        waits = "The evidence contradicts itself: first one was better, then the other."
+        passed = " ".join(guard.message for guard in guards)
+        message = f"The challenger predicts better, and nothing speaks against it. {passed}"
+        outcome = "won"
     else:
-        waits = "That does not decide."
-    if elapsed_days >= rules.days_max:
-        return Verdict(
-            outcome="undecided",
-            reason=f"{evidence} {waits} After {elapsed_days} days (at most {rules.days_max}) the "
-            "challenger gives its place to the next.",
+        message = "That does not decide."
+    if outcome == "open" and elapsed_days >= rules.days_max:
+        outcome = "undecided"
+        message += (
+            f" After {elapsed_days} days (at most {rules.days_max}) the challenger gives its place "
+            "to the next."
         )
-    return Verdict(outcome="open", reason=f"{evidence} {waits}")
+    return Verdict(outcome=outcome, reason=f"{evidence} {message}")
 
 
 def guards(
@@ -153,30 +142,22 @@ def guards(
 
 def _segments(compared: Sequence[Compared], margin: float) -> Check:
     rows = [row for row in compared if row.segment != "all" and row.metric == "roc_auc"]
-    if not rows:
-        return Check(
-            name="segments",
-            status="open",
-            message="No customer segment is large enough to be compared.",
-        )
     below = [row for row in rows if not row.difference >= -margin]
+    status: Status = "passed" if rows else "open"
+    message = (
+        f"Its ROC AUC is lower by more than {margin:g} in none of {len(rows)} customer segments."
+        if rows
+        else "No customer segment is large enough to be compared."
+    )
     if below:
+        status = "failed" if any(row.upper < -margin for row in below) else "open"
         segments = ", ".join(
             f"{label(row.segment)} ({row.difference:+.4f}, 95 % interval {row.lower:+.4f} to "
             f"{row.upper:+.4f})"
             for row in below
         )
-        return Check(
-            name="segments",
-            status="failed" if any(row.upper < -margin for row in below) else "open",
-            message=f"Its ROC AUC is lower by more than {margin:g} among: {segments}.",
-        )
-    return Check(
-        name="segments",
-        status="passed",
-        message=f"Its ROC AUC is lower by more than {margin:g} in none of {len(rows)} customer "
-        "segments.",
-    )
+        message = f"Its ROC AUC is lower by more than {margin:g} among: {segments}."
+    return Check(name="segments", status=status, message=message)
 
 
 def _calibration(sample: TrialSample, ece_max: float) -> Check:

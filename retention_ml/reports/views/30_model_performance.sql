@@ -72,9 +72,9 @@ COMMENT ON COLUMN reports.model_performance.model_version IS 'version in the mod
 COMMENT ON COLUMN reports.model_performance.definition_hash IS 'the churn definition';
 COMMENT ON COLUMN reports.model_performance.mlflow_run_id IS 'the run in MLflow with plots and the model card; empty for outcomes';
 COMMENT ON COLUMN reports.model_performance.finished_at IS 'when the training ended; empty for outcomes';
-COMMENT ON COLUMN reports.model_performance.evidence IS 'offline: judged at training on past days; outcomes: what published scores turned out to be worth';
+COMMENT ON COLUMN reports.model_performance.evidence IS 'offline: evaluated at training on past days; outcomes: what published scores turned out to be worth';
 COMMENT ON COLUMN reports.model_performance.role IS 'champion or challenger, as which the model scored that day; empty for offline';
-COMMENT ON COLUMN reports.model_performance.segment IS 'all, or a kind of customer such as bought_once; offline is about all';
+COMMENT ON COLUMN reports.model_performance.segment IS 'all, or a customer segment such as bought_once; offline is about all';
 COMMENT ON COLUMN reports.model_performance.snapshot_id IS 'the scoring run; empty for offline';
 COMMENT ON COLUMN reports.model_performance.contacted_count IS 'customers left out because a campaign reached them inside the outcome window; empty for offline';
 COMMENT ON COLUMN reports.model_performance.known_as_of IS 'what was known at the start of this day: of outcomes, or to the training';

@@ -99,7 +99,7 @@ COMMENT ON COLUMN reports.model_comparison.finished_at IS 'when the training end
 COMMENT ON COLUMN reports.model_comparison.evidence IS 'offline: at training, on past days; outcomes: in a trial, on what really happened';
 COMMENT ON COLUMN reports.model_comparison.trial_id IS 'the trial, see reports.trials; empty for offline';
 COMMENT ON COLUMN reports.model_comparison.comparison IS 'paired: both models on the same customers; arms: what became of the customers each one served';
-COMMENT ON COLUMN reports.model_comparison.segment IS 'all, or a kind of customer such as bought_once';
+COMMENT ON COLUMN reports.model_comparison.segment IS 'all, or a customer segment such as bought_once';
 COMMENT ON COLUMN reports.model_comparison.model_version IS 'version of the challenger in the model registry; for offline of the chosen candidate';
 COMMENT ON COLUMN reports.model_comparison.baseline_version IS 'version of the champion; empty for offline';
 COMMENT ON COLUMN reports.model_comparison.trial_status IS 'what became of the trial so far: open, won, lost, undecided or abandoned; empty for offline';

@@ -74,7 +74,7 @@ def test_chunk_boundaries_change_neither_numbers_nor_winners(
     products = write(folder.parent / "products.csv", ["a,1", "b,1", "a,2"] * 50, "product,name")
     before = cast_file(products, folder).reasons
     monkeypatch.setattr("retention_ml.deliveries.readers.csv_reader.BLOCK_BYTES", 500)
-    monkeypatch.setattr("retention_ml.deliveries.readers.chunks._PIECE", 200)
+    monkeypatch.setattr("retention_ml.deliveries.archive._PIECE", 200)
     monkeypatch.setattr("retention_ml.deliveries.pipeline.CHUNK_ROWS", 17)
     monkeypatch.setattr("retention_ml.deliveries.pipeline.GROUP_ROWS", 20)
     assert keys(folder, lines) == whole

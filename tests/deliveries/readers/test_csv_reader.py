@@ -26,7 +26,7 @@ def parse(data: bytes, *, names: str = "abc", dialect: Dialect = COMMA, terminat
     )  # fmt: skip
     columns = [parsed.columns[name].to_pylist() for name in names]
     rows = dict(zip(parsed.numbers.tolist(), zip(*columns, strict=True), strict=True))
-    return rows, {number: str(reason) for number, _, reason in parsed.rejects}
+    return rows, {reject.line_number: str(reject.reason) for reject in parsed.rejects}
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_block_boundaries_change_nothing(lines: list[str], block: int) -> None:
         )  # fmt: skip
         columns = [parsed.columns[name].to_pylist() for name in "abc"]
         rows.update(zip(parsed.numbers.tolist(), zip(*columns, strict=True), strict=True))
-        reasons.update({n: str(reason) for n, _, reason in parsed.rejects})
+        reasons.update({r.line_number: str(r.reason) for r in parsed.rejects})
         rest, number = rest[parsed.consumed :], number + parsed.lines
     assert rows == whole[0]
     assert {n: r for n, r in reasons.items() if r != "empty_line"} == {
@@ -209,7 +209,7 @@ def test_small_blocks_give_the_same_rows(
         for n in chunk.rows["__line_number"].to_pylist()
     ]
     monkeypatch.setattr(csv_reader, "BLOCK_BYTES", 700)
-    monkeypatch.setattr("retention_ml.deliveries.readers.chunks._PIECE", 300)
+    monkeypatch.setattr("retention_ml.deliveries.archive._PIECE", 300)
     cut = [
         n
         for chunk in readers.open_file(path, feed).chunks

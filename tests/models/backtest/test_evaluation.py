@@ -11,8 +11,9 @@ from retention_ml.errors import AccountingError
 from retention_ml.labels.definition import ChurnDefinition
 from retention_ml.models.backtest import code_digest, prediction_cache, predictions
 from retention_ml.models.backtest.contenders import Recipe, contenders, names
-from retention_ml.models.backtest.evaluation import Bootstrap, evaluate_backtest
+from retention_ml.models.backtest.evaluation import evaluate_backtest
 from retention_ml.models.evaluation.figures.curves import calibration_curve
+from retention_ml.models.evaluation.segments import labelled_segments
 from retention_ml.models.training.candidates import CANDIDATES
 from retention_ml.settings import Settings, Training
 from retention_ml.statistics.arrays import sigmoid
@@ -47,7 +48,8 @@ def test_the_better_model_has_the_better_figures() -> None:
         definition=ChurnDefinition(active_days=90, lead_days=0, horizon_days=28),
         segments={"first": np.arange(600) % 2 == 0, "nobody": np.zeros(600, dtype=bool)},
         about=dict.fromkeys(three.models, fit),
-        bootstrap=Bootstrap(draws=100, seed=1),
+        draws=100,
+        seed=1,
     )
     assert document["reference"] == "champion"
     for rival in ("mbg_nbd", "recency"):
@@ -94,7 +96,7 @@ def test_every_row_is_in_one_segment_of_each_kind() -> None:
             ),
         }
     )
-    masks = list(predictions.labelled_segments(table).values())
+    masks = list(labelled_segments(table).values())
     for kind in (masks[:2], masks[2:5], masks[5:]):
         assert (np.sum(kind, axis=0) == 1).all()
     # Thirds are those of each day, though customers are older on the second.

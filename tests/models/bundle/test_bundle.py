@@ -16,16 +16,19 @@ from retention_ml.statistics.arrays import logit
 from tests.worlds import samples
 
 
+class Fitted(dict[str, FittedModel]):
+    """Every candidate, fitted on the same small world when it is asked for."""
+
+    def __missing__(self, name: str) -> FittedModel:
+        context = FitContext(seed=7, threads=2, tuning_trials=2, tuning_seconds=30)
+        self[name] = candidate(name).fit(samples.rows(1_500), context)
+        return self[name]
+
+
 @pytest.fixture(scope="module")
 def fitted() -> dict[str, FittedModel]:
-    """Every candidate fitted on the same small world."""
-    rows = samples.rows(1_500)
-    return {
-        name: candidate(name).fit(
-            rows, FitContext(seed=7, threads=2, tuning_trials=2, tuning_seconds=30)
-        )
-        for name in CANDIDATES
-    }
+    """The candidates by name."""
+    return Fitted()
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,11 @@ from retention_ml.models.predictors import shapley
 from retention_ml.models.predictors.shapley import tree_shap
 from retention_ml.models.predictors.trees import Trees
 from retention_ml.models.training.boosting import grow
+from retention_ml.models.training.fitting import FitContext
 from tests.worlds import samples
 
 ROWS = samples.rows(3_000)
+CONTEXT = FitContext(seed=1, threads=2)
 WHOLE = ROWS.take(np.flatnonzero(~np.isnan(ROWS.values).any(axis=1)))
 SHAPES = {
     "boosted": {"num_leaves": 12, "min_data_in_leaf": 20},
@@ -29,7 +31,7 @@ SHAPES = {
 def text(request: pytest.FixtureRequest) -> str:
     """A model's text."""
     rows = WHOLE if request.param == "trained without gaps" else ROWS
-    return grow(rows, SHAPES[request.param], rounds=15, seed=1, threads=2)
+    return grow(rows, SHAPES[request.param], CONTEXT, rounds=15).texts[0]
 
 
 @pytest.mark.parametrize("count", [5, 3_000])
@@ -45,7 +47,7 @@ def test_the_values_are_those_of_lightgbm(text: str, count: int) -> None:
 
 
 def test_the_values_are_those_of_the_definition() -> None:
-    text = grow(ROWS, {"num_leaves": 9}, rounds=1, seed=1, threads=1)
+    text = grow(ROWS, {"num_leaves": 9}, CONTEXT, rounds=1).texts[0]
     tree = lightgbm.Booster(model_str=text).dump_model()["tree_info"][0]["tree_structure"]
     row = WHOLE.values[7]
 
@@ -102,7 +104,7 @@ def test_little_room_for_tables_changes_nothing(text: str, monkeypatch: pytest.M
 
 
 def test_a_tree_of_one_leaf_adds_to_the_base_only() -> None:
-    text = grow(ROWS, {"num_leaves": 4, "min_data_in_leaf": 2_900}, rounds=2, seed=1, threads=1)
+    text = grow(ROWS, {"num_leaves": 4, "min_data_in_leaf": 2_900}, CONTEXT, rounds=2).texts[0]
     assert "num_leaves=1" in text
     shap = tree_shap(text, ROWS.values)
     assert shap is not None
@@ -113,7 +115,7 @@ def test_a_tree_of_one_leaf_adds_to_the_base_only() -> None:
 def test_trees_too_large_for_tables_are_explained_by_lightgbm(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    text = grow(ROWS, {"num_leaves": 12}, rounds=5, seed=1, threads=1)
+    text = grow(ROWS, {"num_leaves": 12}, CONTEXT, rounds=5).texts[0]
     model = Trees(texts=(text,))
     tables, _ = model.contributions(ROWS.values)
     for limit in ("_FEATURES_MAX", "_LEAVES_MAX"):
@@ -128,7 +130,7 @@ def test_trees_too_large_for_tables_are_explained_by_lightgbm(
 @pytest.mark.parametrize("field", ["leaf_count", "internal_count"])
 @pytest.mark.parametrize("value", ["0", "-5", "inf"])
 def test_counts_that_make_no_shares_are_explained_by_lightgbm(field: str, value: str) -> None:
-    text = grow(ROWS, {"num_leaves": 12}, rounds=2, seed=1, threads=1)
+    text = grow(ROWS, {"num_leaves": 12}, CONTEXT, rounds=2).texts[0]
     head, _, rest = text.partition(f"\n{field}=")
     line, _, after = rest.partition("\n")
     changed = " ".join([value, *line.split(" ")[1:]])

@@ -6,9 +6,11 @@ import pytest
 from retention_ml.errors import UnfitModel
 from retention_ml.models.predictors.trees import Trees, fault_of
 from retention_ml.models.training.boosting import grow
+from retention_ml.models.training.fitting import FitContext
 from tests.worlds import samples
 
 ROWS = samples.rows(900)
+CONTEXT = FitContext(seed=1, threads=2)
 FOREST = {"boosting": "rf", "bagging_freq": 1, "bagging_fraction": 0.6}
 
 
@@ -16,7 +18,7 @@ FOREST = {"boosting": "rf", "bagging_freq": 1, "bagging_fraction": 0.6}
 def text(request: pytest.FixtureRequest) -> str:
     """A sound text."""
     params = {"num_leaves": 8, **(FOREST if request.param == "forest" else {})}
-    return grow(ROWS, params, rounds=12, seed=1, threads=2)
+    return grow(ROWS, params, CONTEXT, rounds=12).texts[0]
 
 
 def test_a_text_written_by_this_library_is_sound(text: str) -> None:

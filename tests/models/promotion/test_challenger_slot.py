@@ -28,9 +28,7 @@ def _begin(shelf: Shelf, champion: Bundle, challenger: Bundle, status: str) -> N
 
 
 def _served(bundle: Bundle) -> ServedModel:
-    return ServedModel(
-        name="logistic", version="2", bundle=bundle, bundle_sha256=bundle.sha256, tags={}
-    )
+    return ServedModel(version="2", bundle=bundle)
 
 
 @pytest.mark.parametrize(

@@ -272,7 +272,7 @@ def test_files_swapped_after_approval_are_refused(shelf: Shelf) -> None:
     shelf.promote("1")
     served = load_served_model(shelf.registry, shelf.warehouse, "champion")
     assert served is not None
-    for path in (shelf.settings.home / "models" / served.bundle_sha256).iterdir():
+    for path in (shelf.settings.home / "models" / served.bundle.sha256).iterdir():
         path.write_bytes(path.read_bytes() + b" ")
     again = load_served_model(shelf.registry, shelf.warehouse, "champion")
     assert again is not None

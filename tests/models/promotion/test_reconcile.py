@@ -7,7 +7,6 @@ from retention_ml.models.promotion.reconcile import (
     AliasState,
     Check,
     CheckVersion,
-    DeleteAlias,
     Follow,
     MarkSynced,
     Refuse,
@@ -116,7 +115,7 @@ def test_a_retired_challenger_loses_its_alias_once() -> None:
     sentence = "Alias challenger was taken off version 2."
     noted = MarkSynced((2,), sentence)
     actions = reconcile("challenger", history, AliasState(version=_version("2")))
-    assert actions == (DeleteAlias(), noted, ServeFallback(()))
+    assert actions == (SetAlias(None), noted, ServeFallback(()))
     assert reconcile("challenger", history, AliasState()) == (noted, ServeFallback(()))
 
 

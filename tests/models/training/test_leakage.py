@@ -507,7 +507,6 @@ def training_set(time_to_next_order: Floats, *, lead: int, horizon: int) -> Trai
         values=np.arange(len(time_to_next_order), dtype=np.float64)[:, None],
         time_to_next_order=time_to_next_order,
         features=("number",),
-        digest="",
         volumes=Volumes(days=np.arange(20_000, 20_400, dtype=np.int64), orders=np.ones(400)),
     )
 

@@ -9,8 +9,9 @@ from retention_ml.clock import day_number
 from retention_ml.labels.cutoffs import Plan
 from retention_ml.labels.definition import ChurnDefinition
 from retention_ml.labels.maturity import Feed
-from retention_ml.models.training.readiness import Counts, Line, of_customers, of_feed, report
+from retention_ml.models.training.readiness import Line, Report, of_customers, of_feed
 from retention_ml.settings import Readiness
+from retention_ml.statistics.arrays import Floats
 
 FIRST = day_number(date(2025, 1, 1))
 FEED = Feed(order_days=np.arange(FIRST, FIRST + 400), orders_count=1_000, guests_count=100)
@@ -31,21 +32,16 @@ def _feed(feed: Feed | None = FEED, plan: Plan | None = PLAN) -> dict[str, Line]
     return {line.what: line for line in lines}
 
 
+def _outcomes(churned: int, retained: int) -> Floats:
+    return np.repeat([1.0, 0.0], [churned, retained])
+
+
 def test_good_data_is_ready() -> None:
     lines = [
         *_feed().values(),
-        *of_customers(
-            Counts(
-                active=900,
-                churned=300,
-                retained=600,
-                evaluation_churned=90,
-                evaluation_retained=200,
-            ),
-            Readiness(),
-        ),
+        *of_customers(900, _outcomes(300, 600), _outcomes(90, 200), Readiness()),
     ]
-    assert report(lines).is_ready
+    assert Report(tuple(lines)).is_ready
     assert {line.verdict for line in lines} == {"ok"}
 
 
@@ -75,12 +71,7 @@ def test_a_shop_of_guests_is_refused() -> None:
 
 
 def test_too_few_of_each_is_named() -> None:
-    lines = of_customers(
-        Counts(
-            active=150, churned=20, retained=4_000, evaluation_churned=4, evaluation_retained=900
-        ),
-        Readiness(),
-    )
+    lines = of_customers(150, _outcomes(20, 4_000), _outcomes(4, 900), Readiness())
     assert [line.what for line in lines if line.verdict == "missing"] == [
         "active customers, newest day",
         "churned, training days",
@@ -89,17 +80,11 @@ def test_too_few_of_each_is_named() -> None:
 
 
 def test_the_text_is_an_aligned_table_with_what_to_change() -> None:
-    readiness_report = report(
-        [
-            Line(
-                what="history",
-                measured="10 days",
-                needed="147 days",
-                verdict="missing",
-                change="wait.",
-            ),
-            Line(what="guests", measured="1 %", needed="at most 60 %", verdict="ok"),
-        ]
+    readiness_report = Report(
+        (
+            Line("history", "10 days", "147 days", "missing", "wait."),
+            Line("guests", "1 %", "at most 60 %", "ok"),
+        )
     )
     assert str(readiness_report).splitlines() == [
         "demand   measured  needed        verdict",

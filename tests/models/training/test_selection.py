@@ -239,7 +239,7 @@ def test_a_champion_that_cannot_predict_the_evaluation_days_stays(
     whole = Bundle.predict
 
     def broken(self: Bundle, table: Any) -> Any:
-        if self.sha256 == champion.bundle_sha256 and "as_of" in table.column_names:
+        if self.sha256 == champion.bundle.sha256 and "as_of" in table.column_names:
             raise ValueError("damaged")
         return whole(self, table)
 
@@ -352,9 +352,9 @@ def _trial(world: Fitted, ended_on: date | None) -> None:
             "challenger_sha256, definition_hash, began_on, plan, status, ended_on, run_id) VALUES "
             "(:v1, :s1, :v2, :s2, :hash, :began, '{}', :status, :ended, 'test')",
             v1=champion.version,
-            s1=champion.bundle_sha256,
+            s1=champion.bundle.sha256,
             v2=challenger.version,
-            s2=challenger.bundle_sha256,
+            s2=challenger.bundle.sha256,
             hash=champion.bundle.manifest["definition_hash"],
             began=world.shop.as_of,
             status="undecided" if ended_on else "open",

@@ -153,7 +153,7 @@ def test_the_served_bundle_says_what_it_stands_for(trained: Trained) -> None:
     assert manifest["as_of"] == str(trained.as_of)
     assert manifest["definition_hash"] == churn_definition(trained.settings).hash
     assert manifest["training_id"] == trained.receipt.details["training_id"]
-    assert served.bundle.sha256 == served.bundle_sha256
+    assert served.bundle.sha256 == trained.receipt.details["bundle_sha256"]
 
 
 def test_a_candidate_that_no_day_can_compare_with_the_champion_becomes_challenger(

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from retention_ml.outcomes.monitoring.alerts import (
     KINDS,
     Alert,
-    Key,
     drift_alerts,
     persistent,
     raise_alerts,
@@ -21,7 +20,7 @@ from retention_ml.outcomes.monitoring.calibration_drift import (
     expected_performance_drop,
     label_rate,
 )
-from retention_ml.outcomes.monitoring.drift import Change
+from retention_ml.outcomes.monitoring.drift import Change, Key
 from retention_ml.outcomes.monitoring.freshness import Freshness, freshness_alerts
 from retention_ml.outcomes.monitoring.reference_days import ReferenceDays
 from retention_ml.warehouse import Warehouse
@@ -46,11 +45,15 @@ def test_no_watched_day_is_no_alert() -> None:
     assert persistent([], at_least=1) == set()
 
 
-def _changes(count: int) -> list[tuple[Change, str]]:
+def _changes(count: int) -> list[Change]:
     return [
-        (
-            Change(kind="input", name=f"f{n}", measure="psi", value=0.2 + n, threshold=0.1),
-            "the features of 2026-02-01",
+        Change(
+            kind="input",
+            name=f"f{n}",
+            measure="psi",
+            value=0.2 + n,
+            threshold=0.1,
+            reference="the features of 2026-02-01",
         )
         for n in range(count)
     ]
@@ -58,7 +61,7 @@ def _changes(count: int) -> list[tuple[Change, str]]:
 
 def test_a_hundred_features_are_one_alert_that_names_the_worst() -> None:
     changes = _changes(100)
-    lasting_keys = {(change.kind, change.name, change.measure) for change, _ in changes}
+    lasting_keys = {change.key for change in changes}
     (alert,) = drift_alerts(changes, lasting_keys, as_of=DAY, windows=3, windows_beyond=2)
     assert (alert.kind, alert.subject, alert.severity) == ("input_drift", "input", "warning")
     assert "f99 (psi 99.20, counts from 0.10), f98 " in alert.sentence
@@ -87,9 +90,7 @@ def test_an_alert_about_the_calibration_says_observed_and_expected() -> None:
         expected_rate=0.3,
         chance=0.01,
     )
-    changes = [
-        (change, "the forecasts of 2026-02-01") for change in calibration(cohort, rate_gap_min=0.1)
-    ]
+    changes = calibration(cohort, rate_gap_min=0.1)
     lasting_keys = {("calibration", "all", "absolute_gap")}
     (alert,) = drift_alerts(changes, lasting_keys, as_of=DAY, windows=3, windows_beyond=2)
     assert alert.kind == "calibration_drift"
@@ -128,7 +129,7 @@ def test_nothing_stale_and_nothing_refused_is_no_alert() -> None:
         refused_snapshot=None,
         refused_models=(),
     )
-    assert freshness_alerts(freshness, stale_days_max=3) == []
+    assert list(freshness_alerts(freshness, stale_days_max=3)) == []
     assert [a.kind for a in freshness_alerts(freshness, stale_days_max=2)] == [
         "stale_scores",
         "stale_feed",
@@ -143,7 +144,7 @@ def test_a_reason_that_ends_with_a_full_stop_is_printed_with_one() -> None:
         refused_snapshot="A tier jumped.",
         refused_models=(("champion", "9", "Its files were changed. Train anew."),),
     )
-    alerts = freshness_alerts(freshness, stale_days_max=3)
+    alerts = list(freshness_alerts(freshness, stale_days_max=3))
     assert [alert.kind for alert in alerts] == ["refused_snapshot", "refused_model"]
     assert all(".." not in alert.sentence for alert in alerts)
 

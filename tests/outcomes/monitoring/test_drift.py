@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 
-from retention_ml.outcomes.monitoring.alerts import Key, persistent
+from retention_ml.outcomes.monitoring.alerts import persistent
 from retention_ml.outcomes.monitoring.drift import (
+    Key,
     Values,
     code_drift,
     drift_threshold,
@@ -76,17 +77,15 @@ class Watching:
         self.stored[day] = now
         if reference_days is None:
             return set()
-        pair = reference_days.pair(self.stored.__getitem__)
-        baseline_pairs = (
-            reference_days.map_baseline(self.stored.__getitem__) if self.has_baseline else []
-        )
+        pair, baseline_pairs = reference_days.pairs(self.stored)
+        baseline_pairs = baseline_pairs if self.has_baseline else []
         may_still_fill = GROWING if self.has_baseline else frozenset()
         names = list(shift or now)
         changes = value_drift(
             "input", names, pair, baseline_pairs, effect_min=0.1, may_still_fill=may_still_fill
         )
         changes += missing_drift(names, pair, baseline_pairs, effect_min=0.1)
-        self.windows.append({(c.kind, c.name, c.measure) for c in changes if c.is_beyond})
+        self.windows.append({c.key for c in changes if c.is_beyond})
         return persistent(self.windows[-3:], at_least=2)
 
 

@@ -33,7 +33,6 @@ def _day(offset: int, names: list[str]) -> Forecasts:
         contamination=Contamination(
             is_contacted=np.zeros(n, dtype=bool),
             weights=None,
-            holdout_shares={},
             without_holdout_count=0,
         ),
         segments={"all_here": np.ones(n, dtype=bool)},
@@ -43,9 +42,10 @@ def _day(offset: int, names: list[str]) -> Forecasts:
 
 
 def _sample(*days: tuple[int, list[str]], window: int = 28, salt: str = "1") -> TrialSample:
-    sampler = NonOverlappingSampler(window_days=window, salt=salt, eligible=lambda of: of.is_paired)
+    sampler = NonOverlappingSampler(window_days=window)
     for offset, names in days:
-        sampler.add(_day(offset, names))
+        forecasts = _day(offset, names)
+        sampler.add(forecasts, codes_of(forecasts.customer_ids, salt), forecasts.is_paired)
     return sampler.sample()
 
 
@@ -99,9 +99,7 @@ def test_a_day_on_which_few_count_is_no_whole_day() -> None:
 
 
 def test_nothing_counted_is_empty() -> None:
-    sample = NonOverlappingSampler(
-        window_days=28, salt="1", eligible=lambda of: of.is_paired
-    ).sample()
+    sample = NonOverlappingSampler(window_days=28).sample()
     assert len(sample) == 0
     assert sample.segments == {}
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from retention_ml.models.evaluation.checks import Check
-from retention_ml.models.evaluation.criteria import PromotionCriteria
+from retention_ml.models.evaluation.checks import Check, PromotionCriteria
 from retention_ml.outcomes.trial.paired import Compared, paired
 from retention_ml.outcomes.trial.sample import TrialSample
-from retention_ml.outcomes.trial.verdict import Rules, guards, unharmed, verdict
+from retention_ml.outcomes.trial.verdict import guards, unharmed, verdict
+from retention_ml.settings import Trial as Rules
 from retention_ml.statistics.arrays import sigmoid
 from retention_ml.statistics.profit import Offer
 from retention_ml.statistics.sequential import Look

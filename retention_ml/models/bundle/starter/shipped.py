@@ -45,25 +45,24 @@ def starter(definition: ChurnDefinition) -> Bundle:
     UnfitModel
         See `shipped`.
     """
-    shipped_bundle = shipped()
-    assert isinstance(shipped_bundle.predictor, Paced)
+    bundle = shipped()
+    assert isinstance(bundle.predictor, Paced)
+    window_days = float(definition.lead_days + definition.horizon_days)
+    slope, intercept = bundle.calibration
     provenance = {
-        name: shipped_bundle.manifest[name]
+        name: bundle.manifest[name]
         for name in ("version", "base_rate", "shops")
-        if name in shipped_bundle.manifest
+        if name in bundle.manifest
     }
     return Bundle.of(
-        replace(
-            shipped_bundle.predictor,
-            window_days=float(definition.lead_days + definition.horizon_days),
-        ),
+        replace(bundle.predictor, window_days=window_days),
         model_name=NAME,
-        features=shipped_bundle.features,
-        slope=float(shipped_bundle.manifest["calibration"]["slope"]),
-        intercept=float(shipped_bundle.manifest["calibration"]["intercept"]),
+        features=bundle.features,
+        slope=slope,
+        intercept=intercept,
         definition=definition.to_dict(),
         definition_hash=definition.hash,
-        shipped_sha256=shipped_bundle.sha256,
+        shipped_sha256=bundle.sha256,
         is_calibrated=False,
         **provenance,
     )

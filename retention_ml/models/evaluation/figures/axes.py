@@ -37,7 +37,7 @@ def new_figure(
     return figure, list(np.ravel(figure.subplots(rows, columns)))
 
 
-def label_axes(axes: "Axes", title: str, x: str, y: str) -> None:
+def label_axes(axes: "Axes", title: str = "", x: str = "", y: str = "") -> None:
     """Title and labels in the look of all figures."""
     axes.set_title(title, loc="left", fontsize=11, fontweight="bold")
     axes.set_xlabel(x, fontsize=9)

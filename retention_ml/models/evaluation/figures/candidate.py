@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _LOWER_IS_BETTER = ("log_loss", "brier", "ece")
 _SEGMENT_ROWS_MIN = 30
+_FEATURES_DRAWN = 15
 
 
 def candidate_figures(
@@ -58,6 +59,8 @@ def candidate_figures(
     auc, pr_auc, ece = (metrics[metric].value for metric in ("roc_auc", "pr_auc", "ece"))
     models = {name: probability}
     calibration = {name: curves.calibration_curve(probability, churned)}
+    lift, (axes,) = new_figure()
+    curves.draw_lift(axes, f"{name}: lift", models, churned)
     return {
         "plots/roc.png": curves.roc(f"{name}: ROC curve, AUC {auc:.3f}", models, churned),
         "plots/precision_recall.png": curves.precision_recall(
@@ -66,18 +69,14 @@ def candidate_figures(
         "plots/calibration.png": curves.calibration(
             f"{name}: calibration, ECE {ece:.3f}", calibration
         ),
-        "plots/lift.png": curves.lift(f"{name}: lift", models, churned),
+        "plots/lift.png": lift,
         "plots/shap_summary.png": contributions(name, log_odds, feature_values, feature_names),
         "plots/segments.png": segments(name, probability, churned, segment_masks),
     }
 
 
 def contributions(
-    name: str,
-    log_odds: Floats,
-    feature_values: Floats,
-    feature_names: Sequence[str],
-    features_max: int = 15,
+    name: str, log_odds: Floats, feature_values: Floats, feature_names: Sequence[str]
 ) -> "Figure":
     """What the strongest features add to the log-odds of churn, customer by customer.
 
@@ -86,11 +85,9 @@ def contributions(
     log_odds, feature_values : array of float64, shape (n_samples, n_features)
         What each feature adds, and its value.
     feature_names : sequence of str, length n_features
-    features_max : int
-        How many features are drawn.
     """
     strength = np.abs(log_odds).mean(axis=0)
-    strongest = np.argsort(-strength, kind="stable")[:features_max][::-1]
+    strongest = np.argsort(-strength, kind="stable")[:_FEATURES_DRAWN][::-1]
     figure, (axes,) = new_figure(width=6.4, height=max(2.4, 0.32 * len(strongest) + 1.2))
     draw = np.random.default_rng(0)
     rows = draw.choice(len(log_odds), min(len(log_odds), 800), replace=False)
@@ -114,7 +111,6 @@ def contributions(
         axes,
         f"{name}: what drives the prediction",
         "added to the log-odds of churn (right: more likely to churn)",
-        "",
     )
     name_rows(axes, [feature_names[feature] for feature in strongest])
     return figure
@@ -128,19 +124,14 @@ def segments(
     figure, (axes,) = new_figure(width=6.4, height=max(2.2, 0.42 * len(large) + 1.2))
     names = []
     for height, (label, mask) in enumerate(large.items()):
-        auc = float(score(probability[mask], churned[mask])["roc_auc"][0])
-        names.append(f"{label}\n{int(mask.sum()):,} rows, AUC {auc:.2f}")
-        for offset, rate, colour, words in (
-            (0.18, probability[mask].mean(), BLUE, "predicted"),
-            (-0.18, churned[mask].mean(), ORANGE, "observed"),
-        ):
-            axes.barh(
-                height + offset, rate, 0.34, color=colour, label=words if height == 0 else None
-            )
-    label_axes(axes, f"{name}: by segment", "churn probability", "")
+        auc = score(probability[mask], churned[mask])["roc_auc"][0]
+        names.append(f"{label}\n{mask.sum():,} rows, AUC {auc:.2f}")
+        for offset, rates, colour in ((0.18, probability, BLUE), (-0.18, churned, ORANGE)):
+            axes.barh(height + offset, rates[mask].mean(), 0.34, color=colour)
+    label_axes(axes, f"{name}: by segment", "churn probability")
     name_rows(axes, names)
     axes.set_xlim(0, 1)
-    add_legend(axes, loc="best")
+    add_legend(axes, handles=axes.patches[:2], labels=["predicted", "observed"], loc="best")
     return figure
 
 
@@ -160,7 +151,7 @@ def paired_differences(differences: Mapping[str, Mapping[str, Any]]) -> "Figure"
         draw_interval(axes, 0, **difference)
         axes.axvline(0, **REFERENCE)
         better = "left" if name in _LOWER_IS_BETTER else "right"
-        label_axes(axes, "", "", "")
+        label_axes(axes)
         axes.set_yticks([0], [f"{name.replace('_', ' ')}\n({better} is better)"], fontsize=8)
         axes.margins(x=0.15)
         axes.spines[["left"]].set_visible(False)
@@ -187,7 +178,6 @@ def differences_by_segment(differences: Mapping[str, Mapping[str, Any]], margin:
         axes,
         "candidate minus champion, by segment",
         "difference of ROC AUC with 95 % interval (right: the candidate is better)",
-        "",
     )
     name_rows(axes, complete)
     add_legend(axes, loc="best")

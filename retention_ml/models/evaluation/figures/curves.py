@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _BINS = 10
 _WIDTH, _HEIGHT = 4.8, 4.6  # the plots are square
+Probabilities = Mapping[str, Floats]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,19 +64,17 @@ def calibration_curve(
     if weights is None:
         variance = np.maximum(observed * (1 - observed), 0.25 / counts) / counts
         margin = 1.96 * np.sqrt(variance)
-        lower, upper = observed - margin, observed + margin
+        band = observed - margin, observed + margin
     else:
         resampled = weights[:, order]
         rates = np.add.reduceat(resampled * churned[order], starts, axis=1) / np.maximum(
             np.add.reduceat(resampled, starts, axis=1), 1e-12
         )
-        lower, upper = np.quantile(rates, [0.025, 0.975], axis=0)
-    return CalibrationCurve(
-        predicted=predicted, observed=observed, counts=counts, band=(lower, upper)
-    )
+        band = tuple(np.quantile(rates, [0.025, 0.975], axis=0))
+    return CalibrationCurve(predicted=predicted, observed=observed, counts=counts, band=band)
 
 
-def roc(title: str, probabilities: Mapping[str, Floats], churned: Floats) -> "Figure":
+def roc(title: str, probabilities: Probabilities, churned: Floats) -> "Figure":
     """True against false positive rate of each model.
 
     Parameters
@@ -101,7 +100,7 @@ def roc(title: str, probabilities: Mapping[str, Floats], churned: Floats) -> "Fi
     return figure
 
 
-def precision_recall(title: str, probabilities: Mapping[str, Floats], churned: Floats) -> "Figure":
+def precision_recall(title: str, probabilities: Probabilities, churned: Floats) -> "Figure":
     """Precision against recall of each model; parameters as those of `roc`."""
     from sklearn.metrics import PrecisionRecallDisplay, precision_recall_curve
 
@@ -143,21 +142,11 @@ def calibration(title: str, curves: Mapping[str, CalibrationCurve]) -> "Figure":
     return figure
 
 
-def lift(title: str, probabilities: Mapping[str, Floats], churned: Floats) -> "Figure":
-    """How many more churned customers than by chance, among those with the highest risk."""
-    figure, (axes,) = new_figure()
-    draw_lift(axes, title, probabilities, churned)
-    return figure
-
-
-def draw_lift(
-    axes: "Axes", title: str, probabilities: Mapping[str, Floats], churned: Floats
-) -> None:
+def draw_lift(axes: "Axes", title: str, probabilities: Probabilities, churned: Floats) -> None:
     """Draw the lift of each model; parameters as those of `roc`."""
-    rate = float(churned.mean())
     share = np.arange(1, len(churned) + 1) / len(churned)
     shown = share >= min(0.01, 50 / len(share))
-    best = np.minimum(1 / rate, 1 / share)
+    best = np.minimum(1 / churned.mean(), 1 / share)
     axes.axhline(1, label="by chance", **REFERENCE)
     axes.plot(share[shown], best[shown], label="best possible", **BEST_POSSIBLE)
     for name, probability, colour in coloured(probabilities):
@@ -173,14 +162,11 @@ def draw_lift(
     add_legend(axes)
 
 
-def draw_gains(
-    axes: "Axes", title: str, probabilities: Mapping[str, Floats], churned: Floats
-) -> None:
+def draw_gains(axes: "Axes", title: str, probabilities: Probabilities, churned: Floats) -> None:
     """Draw the cumulative gains of each model; parameters as those of `roc`."""
-    rate = float(churned.mean())
     share = np.arange(1, len(churned) + 1) / len(churned)
     axes.plot([0, 1], [0, 1], label="by chance", **REFERENCE)
-    axes.plot([0, rate, 1], [0, 1, 1], label="best possible", **BEST_POSSIBLE)
+    axes.plot([0, churned.mean(), 1], [0, 1, 1], label="best possible", **BEST_POSSIBLE)
     for name, probability, colour in coloured(probabilities):
         axes.plot(share, cumulative_gains(probability, churned), color=colour, label=name)
     label_axes(

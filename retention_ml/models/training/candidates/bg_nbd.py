@@ -6,7 +6,7 @@ from retention_ml.errors import NotReady
 from retention_ml.models.btyd import nbd
 from retention_ml.models.predictors.buying_process import FEATURES, BuyingProcess
 from retention_ml.models.training.data.sample import TrainingSample
-from retention_ml.models.training.fitting import FitContext, FittedModel, calibrate
+from retention_ml.models.training.fitting import FitContext, FittedModel
 from retention_ml.statistics.arrays import Floats
 
 
@@ -29,12 +29,10 @@ def fit_process(sample: TrainingSample, *, modified: bool) -> FittedModel:
     predictor = process_of(sample, modified=modified)
     process = predictor.process
     newest = sample.newest().only(FEATURES)
-    slope, intercept = calibrate(predictor.margin(newest.values), newest)
-    return FittedModel(
-        predictor=predictor,
-        features=FEATURES,
-        slope=slope,
-        intercept=intercept,
+    return FittedModel.calibrated(
+        predictor,
+        predictor.margin(newest.values),
+        newest,
         notes={
             "r": process.r,
             "alpha_days": process.alpha,

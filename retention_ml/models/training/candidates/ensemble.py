@@ -6,7 +6,7 @@ Calibration is out of fold: the slopes, of each member and of the blend, on all 
 on the newest labels, moved by what last year says about the season ahead.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,6 @@ import numpy as np
 from retention_ml.models.predictors import seasonal
 from retention_ml.models.predictors.blend import Blend, Member
 from retention_ml.models.predictors.buying_process import FEATURES as PROCESS_FEATURES
-from retention_ml.models.predictors.predictor import Predictor
 from retention_ml.models.training.candidates import members
 from retention_ml.models.training.data.sample import TrainingSample, folds
 from retention_ml.models.training.fitting import FitContext, FittedModel, calibrate
@@ -63,16 +62,6 @@ RECIPES = (
 _SLOPE_MAX = 1.25
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Fitted:
-    """A member, and its log-odds out of fold on the rows whose whole outcome is known."""
-
-    recipe: Recipe
-    predictor: Predictor
-    features: tuple[str, ...]
-    margin: Floats
-
-
 def fit(
     sample: TrainingSample, context: FitContext, *, recipes: tuple[Recipe, ...] = RECIPES
 ) -> FittedModel:
@@ -86,27 +75,21 @@ def fit(
         for recipe in recipes
         if recipe.learner != "buying_process" or sample.histories is not None
     ]
-    weights = np.array([member.recipe.weight for member in fitted])
+    weights = np.array([member.weight for member, _ in fitted])
     weights = weights / weights.sum()
     # A member that is over- or underconfident is calibrated before the mean is taken.
     slopes = np.array(
         [
-            min(calibrate(member.margin, labelled, use_day_offset=True)[0], _SLOPE_MAX)
-            for member in fitted
+            min(calibrate(margin, labelled, use_day_offset=True)[0], _SLOPE_MAX)
+            for _, margin in fitted
         ]
     )
-    margin = np.column_stack([member.margin for member in fitted]) @ (weights * slopes)
+    margin = np.column_stack([margin for _, margin in fitted]) @ (weights * slopes)
     slope, intercept = _calibrate(margin, labelled)
     newest = labelled.days == labelled.days.max()
     blended = [
-        Member(
-            name=member.recipe.name,
-            predictor=member.predictor,
-            features=member.features,
-            weight=float(weight),
-            slope=float(slope * member_slope),
-        )
-        for weight, member_slope, member in zip(weights, slopes, fitted, strict=True)
+        replace(member, weight=float(weight), slope=float(slope * member_slope))
+        for weight, member_slope, (member, _) in zip(weights, slopes, fitted, strict=True)
     ]
     blend = Blend(members=tuple(blended), features=informative.features, intercept=intercept)
     season, notes = _season(informative, labelled, blend, slope * margin[newest] + intercept)
@@ -120,10 +103,8 @@ def fit(
     return FittedModel(
         predictor=Blend(members=tuple(blended), features=features, intercept=intercept),
         features=features,
-        slope=1.0,
-        intercept=0.0,
         notes={
-            "members": ", ".join(member.recipe.name for member in fitted),
+            "members": ", ".join(member.name for member, _ in fitted),
             "log_loss_out_of_fold": round(loss, 6),
             **notes,
         },
@@ -136,43 +117,45 @@ def _drop_constant_features(sample: TrainingSample) -> TrainingSample:
     A few months of labels cannot tell seasons apart from anything else that changed with time;
     the season is added at the end, from a year of orders.
     """
-    values = sample.values
+    values, missing = sample.values, np.isnan(sample.values)
     with np.errstate(invalid="ignore"):
-        varies = np.nanmax(values, axis=0, initial=-np.inf) > np.nanmin(
-            values, axis=0, initial=np.inf
-        )
-    is_partly_missing = np.isnan(values).any(axis=0) & ~np.isnan(values).all(axis=0)
+        largest = np.nanmax(values, axis=0, initial=-np.inf)
+        least = np.nanmin(values, axis=0, initial=np.inf)
+    is_informative = (largest > least) | (missing.any(axis=0) & ~missing.all(axis=0))
+    informative = set(np.array(sample.features)[is_informative])
     return sample.only(
         tuple(
             name
-            for name, is_informative in zip(
-                sample.features, varies | is_partly_missing, strict=True
-            )
-            if (is_informative or name in PROCESS_FEATURES) and name not in seasonal.FEATURES
+            for name in sample.features
+            if (name in informative or name in PROCESS_FEATURES) and name not in seasonal.FEATURES
         )
     )
 
 
 def _fit_member(
     recipe: Recipe, sample: TrainingSample, fold: Ints, positions: Ints, context: FitContext
-) -> _Fitted:
-    """The member of a recipe, with its log-odds out of fold on the rows at `positions`."""
+) -> tuple[Member, Floats]:
+    """The member of a recipe, and its log-odds out of fold on the rows at `positions`."""
     horizon = max(1, round(recipe.horizon_share * sample.horizon_days))
     train = np.flatnonzero(sample.follow_up_days >= horizon)
     if recipe.is_newest_only:
         train = train[sample.days[train] == sample.days[train].max()]
-    member = members.LEARNERS[recipe.learner](
+    fitted = members.LEARNERS[recipe.learner](
         sample.take(train).within(horizon), fold[train], context
     )
-    columns = [sample.features.index(name) for name in member.features]
+    columns = [sample.features.index(name) for name in fitted.features]
     values = sample.values[positions][:, columns]
     margin = np.empty(len(positions))
-    for number, predictor in enumerate(member.by_fold):
+    for number, predictor in enumerate(fitted.by_fold):
         outside = fold[positions] == number
         margin[outside] = predictor.margin(values[outside])
-    return _Fitted(
-        recipe=recipe, predictor=member.predictor, features=member.features, margin=margin
+    member = Member(
+        name=recipe.name,
+        predictor=fitted.predictor,
+        features=fitted.features,
+        weight=recipe.weight,
     )
+    return member, margin
 
 
 def _calibrate(margin: Floats, labelled: TrainingSample) -> tuple[float, float]:

@@ -7,12 +7,14 @@ the time limit is a guard, and a fit that it cut says so.
 
 import time
 import warnings
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from retention_ml.models.predictors.trees import Trees
 from retention_ml.models.training.boosting import grow
 from retention_ml.models.training.data.sample import FOLDS, TrainingSample, cross_fit, folds
-from retention_ml.models.training.fitting import FitContext, FittedModel, Params, calibrate
+from retention_ml.models.training.fitting import FitContext, FittedModel, Params
 from retention_ml.statistics.arrays import sigmoid
 from retention_ml.statistics.metrics import mean_log_loss
 
@@ -32,40 +34,23 @@ def fit(sample: TrainingSample, context: FitContext) -> FittedModel:
     notes: dict[str, Any] = {}
     params = dict(context.params) if context.params else _tuned(sample, context, notes)
     margin, boosters = cross_fit(
-        sample, lambda train, valid: _booster(train, valid, params, context), context.seed
+        sample,
+        lambda train, valid: grow(train, params, context, rounds=ROUNDS_MAX, valid=valid),
+        context.seed,
     )
-    slope, intercept = calibrate(margin, sample)
-    texts = tuple(text for booster in boosters for text in _texts(booster))
-    notes["log_loss_out_of_fold"] = round(
-        mean_log_loss(sigmoid(margin), sample.churned, sample.weights), 6
-    )
-    return FittedModel(
-        predictor=Trees(texts=texts, threads=context.threads),
-        features=sample.features,
-        slope=slope,
-        intercept=intercept,
+    loss = mean_log_loss(sigmoid(margin), sample.churned, sample.weights)
+    return FittedModel.calibrated(
+        mean_of(boosters),
+        margin,
+        sample,
         params=params,
-        notes=notes,
+        notes={**notes, "log_loss_out_of_fold": round(loss, 6)},
     )
 
 
-def _texts(booster: object) -> tuple[str, ...]:
-    assert isinstance(booster, Trees)
-    return booster.texts
-
-
-def _booster(
-    train: TrainingSample, valid: TrainingSample, params: Params, context: FitContext
-) -> Trees:
-    text = grow(
-        train,
-        params,
-        rounds=ROUNDS_MAX,
-        seed=context.seed,
-        threads=context.threads,
-        valid=valid,
-    )
-    return Trees(texts=(text,), threads=context.threads)
+def mean_of(boosters: Sequence[Trees]) -> Trees:
+    """One predictor that is the mean of several."""
+    return replace(boosters[0], texts=tuple(text for each in boosters for text in each.texts))
 
 
 def _tuned(sample: TrainingSample, context: FitContext, notes: dict[str, Any]) -> dict[str, Any]:
@@ -87,7 +72,7 @@ def _tuned(sample: TrainingSample, context: FitContext, notes: dict[str, Any]) -
             "lambda_l2": trial.suggest_float("lambda_l2", 1.0, 100.0, log=True),
             "learning_rate": trial.suggest_float("learning_rate", 0.03, 0.08, log=True),
         }
-        booster = _booster(train, valid, params, context)
+        booster = grow(train, params, context, rounds=ROUNDS_MAX, valid=valid)
         probability = sigmoid(booster.margin(valid.values))
         return mean_log_loss(probability, valid.churned, valid.weights)
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from retention_ml.models.predictors.linear import Linear, Normaliser, ridge_logistic
 from retention_ml.models.training.data.sample import FOLDS, TrainingSample, folds
-from retention_ml.models.training.fitting import FitContext, FittedModel, calibrate
+from retention_ml.models.training.fitting import FitContext, FittedModel
 from retention_ml.statistics.arrays import Floats, sigmoid
 from retention_ml.statistics.metrics import mean_log_loss
 
@@ -20,12 +20,10 @@ def fit(sample: TrainingSample, context: FitContext) -> FittedModel:
     margins = _out_of_fold(sample, penalties, context.seed)
     losses = [mean_log_loss(sigmoid(margin), sample.churned, sample.weights) for margin in margins]
     best = int(np.argmin(losses))
-    slope, intercept = calibrate(margins[best], sample)
-    return FittedModel(
-        predictor=path(sample, penalties[best : best + 1])[0],
-        features=sample.features,
-        slope=slope,
-        intercept=intercept,
+    return FittedModel.calibrated(
+        path(sample, penalties[best : best + 1])[0],
+        margins[best],
+        sample,
         params={"penalty": penalties[best]},
         notes={"log_loss_out_of_fold": round(losses[best], 6)},
     )

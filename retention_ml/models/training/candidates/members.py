@@ -8,7 +8,6 @@ import numpy as np
 from retention_ml.models.predictors.buying_process import FEATURES as PROCESS_FEATURES
 from retention_ml.models.predictors.linear import Normaliser, ridge_logistic
 from retention_ml.models.predictors.predictor import Predictor
-from retention_ml.models.predictors.trees import Trees
 from retention_ml.models.training.boosting import grow
 from retention_ml.models.training.candidates import bg_nbd, lightgbm
 from retention_ml.models.training.data.sample import FOLDS, TrainingSample
@@ -38,21 +37,18 @@ def boosted(sample: TrainingSample, fold: Ints, context: FitContext) -> FittedMe
         inside, outside = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
         if len(inside) == 0 or len(outside) == 0:  # a handful of customers
             inside = outside = np.arange(len(sample))
-        text = grow(
-            sample.take(inside),
-            lightgbm.PARAMS,
-            rounds=lightgbm.ROUNDS_MAX,
-            seed=context.seed,
-            threads=context.threads,
-            valid=sample.take(outside),
-            use_day_offset=True,
+        boosters.append(
+            grow(
+                sample.take(inside),
+                lightgbm.PARAMS,
+                context,
+                rounds=lightgbm.ROUNDS_MAX,
+                valid=sample.take(outside),
+                use_day_offset=True,
+            )
         )
-        boosters.append(Trees(texts=(text,), threads=context.threads))
-    texts = tuple(booster.texts[0] for booster in boosters)
     return FittedMember(
-        predictor=Trees(texts=texts, threads=context.threads),
-        by_fold=boosters,
-        features=sample.features,
+        predictor=lightgbm.mean_of(boosters), by_fold=boosters, features=sample.features
     )
 
 

@@ -7,7 +7,7 @@ a test compares it with scikit-learn's.
 from retention_ml.models.predictors.trees import Trees
 from retention_ml.models.training.boosting import grow
 from retention_ml.models.training.data.sample import TrainingSample, cross_fit
-from retention_ml.models.training.fitting import FitContext, FittedModel, Params, calibrate
+from retention_ml.models.training.fitting import FitContext, FittedModel, Params
 
 PARAMS: Params = {
     "trees": 120,
@@ -22,27 +22,11 @@ def fit(sample: TrainingSample, context: FitContext) -> FittedModel:
     """The calibrated forest of all rows; calibration from forests of folds."""
     sample = sample.matured()
     params = dict(context.params or PARAMS)
+    options = {name: value for name, value in params.items() if name != "trees"}
 
     def forest(train: TrainingSample) -> Trees:
-        text = grow(
-            train,
-            {
-                "boosting": "rf",
-                "bagging_freq": 1,
-                **{key: value for key, value in params.items() if key != "trees"},
-            },
-            rounds=int(params["trees"]),
-            seed=context.seed,
-            threads=context.threads,
-        )
-        return Trees(texts=(text,), threads=context.threads)
+        settings = {"boosting": "rf", "bagging_freq": 1, **options}
+        return grow(train, settings, context, rounds=int(params["trees"]))
 
     margin, _ = cross_fit(sample, lambda train, _: forest(train), context.seed)
-    slope, intercept = calibrate(margin, sample)
-    return FittedModel(
-        predictor=forest(sample),
-        features=sample.features,
-        slope=slope,
-        intercept=intercept,
-        params=params,
-    )
+    return FittedModel.calibrated(forest(sample), margin, sample, params=params)

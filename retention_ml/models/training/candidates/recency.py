@@ -4,11 +4,13 @@ A monotone step function (isotonic regression), joined by straight lines between
 steps so that customers within a step keep their order.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from retention_ml.models.predictors.curve import Curve
 from retention_ml.models.training.data.sample import TrainingSample, cross_fit
-from retention_ml.models.training.fitting import FitContext, FittedModel, calibrate
+from retention_ml.models.training.fitting import FitContext, FittedModel
 from retention_ml.statistics.arrays import Floats, logit
 
 FEATURE = "recency_days"
@@ -19,10 +21,7 @@ def fit(sample: TrainingSample, context: FitContext) -> FittedModel:
     """The calibrated recency baseline."""
     sample = sample.matured().only((FEATURE,))
     margin, _ = cross_fit(sample, lambda train, _: _curve(train), context.seed)
-    slope, intercept = calibrate(margin, sample)
-    return FittedModel(
-        predictor=_curve(sample), features=(FEATURE,), slope=slope, intercept=intercept
-    )
+    return FittedModel.calibrated(_curve(sample), margin, sample)
 
 
 def _curve(sample: TrainingSample) -> Curve:
@@ -37,7 +36,7 @@ def _curve(sample: TrainingSample) -> Curve:
     centres, rates = _steps(days, counts, churned)
     curve = Curve(knots=centres, log_odds=logit(rates), centre=0.0, missing=base)
     centre = float(np.average(curve.margin(sample.values), weights=sample.weights))
-    return Curve(knots=curve.knots, log_odds=curve.log_odds, centre=centre, missing=base)
+    return replace(curve, centre=centre)
 
 
 def _steps(days: Floats, weights: Floats, churned: Floats) -> tuple[Floats, Floats]:

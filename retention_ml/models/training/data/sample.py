@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from retention_ml.models.training.data.volumes import Volumes
 from retention_ml.statistics.arrays import Floats, Ints, logit
 
 FOLDS = 4
+_BY_ROW = ("values", "days", "time_to_next_order", "follow_up_days", "groups", "weights")
+
+AnyPredictor = TypeVar("AnyPredictor", bound=Predictor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,9 +96,8 @@ class TrainingSample:
 
     def matured(self) -> Self:
         """The rows whose whole outcome window is known."""
-        if np.all(self.follow_up_days >= self.horizon_days):
-            return self
-        return self.take(np.flatnonzero(self.follow_up_days >= self.horizon_days))
+        positions = np.flatnonzero(self.follow_up_days >= self.horizon_days)
+        return self if len(positions) == len(self) else self.take(positions)
 
     def newest(self) -> Self:
         """The rows of the newest day whose whole outcome window is known."""
@@ -104,20 +106,11 @@ class TrainingSample:
 
     def within(self, horizon_days: int) -> Self:
         """The same customers with a shorter window: all rows whose outcome in it is known."""
-        shorter = replace(self, horizon_days=horizon_days)
-        return shorter.matured()
+        return replace(self, horizon_days=horizon_days).matured()
 
     def take(self, positions: Ints) -> Self:
         """The rows at the given positions."""
-        return replace(
-            self,
-            values=self.values[positions],
-            days=self.days[positions],
-            time_to_next_order=self.time_to_next_order[positions],
-            follow_up_days=self.follow_up_days[positions],
-            groups=self.groups[positions],
-            weights=self.weights[positions],
-        )
+        return replace(self, **{name: getattr(self, name)[positions] for name in _BY_ROW})
 
     def only(self, features: tuple[str, ...]) -> Self:
         """The same rows with some of the features, in the given order."""
@@ -132,19 +125,18 @@ class TrainingSample:
         )
 
 
-def folds(groups: Ints, seed: int, count: int = FOLDS) -> Ints:
-    """The fold of every row, 0 to `count` - 1, shape (n_samples,); all of a customer in one."""
+def folds(groups: Ints, seed: int) -> Ints:
+    """The fold of every row, 0 to `FOLDS` - 1, shape (n_samples,); all of a customer in one."""
     customers, position = np.unique(groups, return_inverse=True)
     order = np.random.default_rng(seed).permutation(len(customers))
-    return np.asarray(order[position] % count, dtype=np.int64)
+    return np.asarray(order[position] % FOLDS, dtype=np.int64)
 
 
 def cross_fit(
     sample: TrainingSample,
-    fit: Callable[[TrainingSample, TrainingSample], Predictor],
+    fit: Callable[[TrainingSample, TrainingSample], AnyPredictor],
     seed: int,
-    count: int = FOLDS,
-) -> tuple[Floats, list[Predictor]]:
+) -> tuple[Floats, list[AnyPredictor]]:
     """Log-odds of every row from a model that never saw its customer.
 
     Parameters
@@ -162,14 +154,14 @@ def cross_fit(
     predictors : list of Predictor
         One per fold.
     """
-    fold = folds(sample.groups, seed, count)
+    fold = folds(sample.groups, seed)
     margin = np.zeros(len(sample))
     predictors = []
-    for number in range(count):
+    for number in range(FOLDS):
         inside, outside = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
         if len(inside) == 0 or len(outside) == 0:
             raise NotReady(
-                f"There are {len(sample):,} rows to learn from, too few customers for {count} "
+                f"There are {len(sample):,} rows to learn from, too few customers for {FOLDS} "
                 "folds. Wait for more customers, or raise churn.active_days."
             )
         predictor = fit(sample.take(inside), sample.take(outside))

@@ -51,17 +51,15 @@ def training_days(warehouse: Warehouse, *, settings: Settings, as_of: date) -> t
     """
     definition = churn_definition(settings)
     coverage = feed(warehouse, timezone=definition.timezone, known_as_of=as_of)
-    days = (
-        learning_days(
+    days: tuple[date, ...] = ()
+    if coverage:
+        days = learning_days(
             definition,
             newest=newest_known(coverage, settings, as_of),
             data_begins_on=coverage.begins_on,
             cutoff_count=settings.training.cutoff_count,
             cutoff_every_days=settings.training.cutoff_every_days,
         )
-        if coverage
-        else ()
-    )
     if not days:
         history = f"orders begin on {coverage.begins_on}" if coverage else "there are no orders"
         raise NotReady(
@@ -152,7 +150,5 @@ def _populations(warehouse: Warehouse, days: Sequence[date]) -> dict[date, int]:
     """Active customers by day."""
     rows = rows_of(days)
     counted = warehouse.read(rows.group_by("as_of").aggregate(customers_count=rows.count()))
-    counts = dict(
-        zip(counted["as_of"].to_pylist(), counted["customers_count"].to_pylist(), strict=True)
-    )
+    counts = dict(zip(*counted.to_pydict().values(), strict=True))
     return {day: int(counts.get(day, 0)) for day in days}

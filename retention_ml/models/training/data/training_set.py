@@ -2,8 +2,9 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import astuple, dataclass, field
 from datetime import date, timedelta
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -17,12 +18,13 @@ from retention_ml.models.btyd.purchase_summary import PurchaseSummary
 from retention_ml.models.training.data.sample import TrainingSample
 from retention_ml.models.training.data.volumes import Volumes
 from retention_ml.statistics.arrays import Floats, Ints
+from retention_ml.statistics.metrics import Predictions
 
 _KEYS = ("as_of", "customer_id")
 _MIX_SEED = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainingSet:
     """Customers on days, ordered by day and customer.
 
@@ -40,8 +42,6 @@ class TrainingSet:
         Whole days from the opening of the outcome window to the next order, infinite where none
         is known.
     features : tuple of str, length n_features
-    digest : str
-        SHA-256 of all of it.
     histories : mapping of date to PurchaseSummary
         When every customer ever seen bought, as known on some of the days.
     volumes : Volumes or None
@@ -59,11 +59,29 @@ class TrainingSet:
     values: Floats
     time_to_next_order: Floats
     features: tuple[str, ...]
-    digest: str
     histories: Mapping[date, PurchaseSummary] = field(default_factory=dict)
     volumes: Volumes | None = None
     populations: Mapping[date, int] = field(default_factory=dict)
     sample_share: float = 1.0
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of all of it."""
+        total = hashlib.sha256()
+        total.update(
+            "\0".join([self.definition.hash, str(self.known_until), *self.features]).encode()
+        )
+        total.update(self.days.astype(np.int64).tobytes())
+        total.update("\0".join(self.customers.to_pylist()).encode())
+        total.update(self.values.tobytes())
+        total.update(self.time_to_next_order.tobytes())
+        for day in sorted(self.histories):
+            total.update(f"{day}\0{len(self.histories[day].counts)}\0".encode())
+            for array in astuple(self.histories[day]):
+                total.update(array.tobytes())
+        for array in astuple(self.volumes) if self.volumes else ():
+            total.update(b"" if array is None else array.tobytes())
+        return total.hexdigest()
 
     def positions(self, days: Sequence[date]) -> Ints:
         """Positions of the rows of some days."""
@@ -125,6 +143,16 @@ class TrainingSet:
         time_to_next_order = self.time_to_next_order[self.positions(days)]
         return (time_to_next_order >= self.definition.horizon_days).astype(np.float64)
 
+    def predictions(self, days: Sequence[date], models: Mapping[str, Floats]) -> Predictions:
+        """What models predicted for the rows of some days, beside the outcomes."""
+        positions = self.positions(days)
+        return Predictions(
+            days=self.days[positions].astype(np.int64),
+            groups=self.groups(positions),
+            outcome=self.churned(days),
+            models=models,
+        )
+
     def groups(self, positions: Ints) -> Ints:
         """Number of the customer of the rows at some positions, shape (n,).
 
@@ -145,13 +173,13 @@ class TrainingSet:
     def table(self, days: Sequence[date]) -> pa.Table:
         """`as_of`, `customer_id` and the features of some days."""
         positions = self.positions(days)
-        columns: dict[str, pa.Array] = {
-            "as_of": pa.array(self.days[positions]),
-            "customer_id": self.customers.take(pa.array(positions)),
-        }
-        for j, name in enumerate(self.features):
-            columns[name] = pa.array(self.values[positions, j])
-        return pa.table(columns)
+        return pa.table(
+            {
+                "as_of": pa.array(self.days[positions]),
+                "customer_id": self.customers.take(pa.array(positions)),
+                **{name: self.values[positions, j] for j, name in enumerate(self.features)},
+            }
+        )
 
 
 def assemble(
@@ -179,34 +207,6 @@ def assemble(
     AccountingError
         If one of the two has a customer and day that the other has not.
     """
-    features, labels = _aligned(features, labels)
-    names = tuple(name for name in features.column_names if name not in _KEYS)
-    values = np.empty((features.num_rows, len(names)))
-    for j, name in enumerate(names):
-        values[:, j] = features[name].cast(pa.float64()).to_numpy()
-    customers = features["customer_id"].combine_chunks().cast(pa.string())
-    if isinstance(customers, pa.ChunkedArray):
-        customers = pa.concat_arrays(customers.chunks)
-    time_to_next_order = labels["time_to_next_order"].cast(pa.float64()).fill_null(np.inf)
-    training_set = TrainingSet(
-        definition=definition,
-        known_until=known_until,
-        days=features["as_of"].to_numpy().astype("datetime64[D]"),
-        customers=customers,
-        values=values,
-        time_to_next_order=time_to_next_order.to_numpy(),
-        features=names,
-        digest="",
-        histories=histories,
-        volumes=volumes,
-        populations=populations or {},
-        sample_share=sample_share,
-    )
-    return replace(training_set, digest=_digest(training_set))
-
-
-def _aligned(features: pa.Table, labels: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """Both tables ordered by day and customer, refused where these are not the same."""
     order = [(key, "ascending") for key in _KEYS]
     features, labels = features.sort_by(order), labels.sort_by(order)
     if any(not features[key].equals(labels[key].cast(features[key].type)) for key in _KEYS):
@@ -215,21 +215,21 @@ def _aligned(features: pa.Table, labels: pa.Table) -> tuple[pa.Table, pa.Table]:
             "they are not for the same customers and days. Features were rebuilt while labels "
             "were made: run the training again, and report this if it persists."
         )
-    return features, labels
-
-
-def _digest(of: TrainingSet) -> str:
-    """SHA-256 of everything in a training set."""
-    total = hashlib.sha256()
-    total.update("\0".join([of.definition.hash, str(of.known_until), *of.features]).encode())
-    total.update(of.days.astype(np.int64).tobytes())
-    total.update("\0".join(of.customers.to_pylist()).encode())
-    total.update(of.values.tobytes())
-    total.update(of.time_to_next_order.tobytes())
-    for day in sorted(of.histories):
-        total.update(f"{day}\0{len(of.histories[day])}\0".encode())
-        for array in astuple(of.histories[day]):
-            total.update(array.tobytes())
-    for array in astuple(of.volumes) if of.volumes else ():
-        total.update(b"" if array is None else array.tobytes())
-    return total.hexdigest()
+    names = tuple(name for name in features.column_names if name not in _KEYS)
+    values = np.empty((features.num_rows, len(names)))
+    for j, name in enumerate(names):
+        values[:, j] = features[name].cast(pa.float64()).to_numpy()
+    time_to_next_order = labels["time_to_next_order"].cast(pa.float64()).fill_null(np.inf)
+    return TrainingSet(
+        definition=definition,
+        known_until=known_until,
+        days=features["as_of"].to_numpy().astype("datetime64[D]"),
+        customers=features["customer_id"].cast(pa.string()).combine_chunks(),
+        values=values,
+        time_to_next_order=time_to_next_order.to_numpy(),
+        features=names,
+        histories=histories,
+        volumes=volumes,
+        populations=populations or {},
+        sample_share=sample_share,
+    )

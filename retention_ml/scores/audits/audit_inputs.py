@@ -4,10 +4,11 @@ from datetime import UTC, date
 from typing import Any
 
 from retention_ml import clock
+from retention_ml.features.store import newest_build
 from retention_ml.models.bundle.starter import NAME as STARTER
 from retention_ml.models.promotion.decisions import APPROVED
-from retention_ml.scores.arm_counts import arm_counts
-from retention_ml.scores.audits import AuditInputs, Baseline
+from retention_ml.scores.audits.arm_counts import arm_counts
+from retention_ml.scores.audits.audits import AuditInputs, Baseline
 from retention_ml.scores.tiers import TIERS
 from retention_ml.warehouse import Transaction
 
@@ -17,12 +18,9 @@ _DAY_SECONDS = 86_400
 def count_inputs(
     transaction: Transaction, snapshot_id: int, timezone: str, starter_sha256: str | None = None
 ) -> AuditInputs:
-    """What the database really holds of a snapshot, read within `transaction`.
+    """What the database really holds of a snapshot.
 
-    Parameters
-    ----------
-    starter_sha256 : str, optional
-        Digest of the starter model, where it may score.
+    `starter_sha256` is the digest of the starter model, where it may score.
     """
     manifest = _one(
         transaction, "SELECT * FROM scores.snapshots WHERE snapshot_id = :id", id=snapshot_id
@@ -48,7 +46,7 @@ def count_inputs(
 
 def _row_counts(transaction: Transaction, snapshot_id: int, as_of: date) -> dict[str, Any]:
     """Counts of the snapshot's scores and exclusions, and of the day's features."""
-    scores = _one(
+    return _one(
         transaction,
         "SELECT count(*) AS rows_count, count(DISTINCT customer_id) AS customers_count, "
         "count(*) FILTER (WHERE churn_probability IS NULL OR churn_probability "
@@ -56,37 +54,28 @@ def _row_counts(transaction: Transaction, snapshot_id: int, as_of: date) -> dict
         "count(*) FILTER (WHERE expected_value_at_risk_cents < 0) AS negative_value_count, "
         "count(*) FILTER (WHERE risk_tier <> ALL (:tiers)) AS unknown_tier_count, "
         "count(DISTINCT churn_probability) AS distinct_probabilities_count, "
-        "coalesce(avg(churn_probability), 0) AS mean_probability "
-        "FROM scores.customer_daily WHERE snapshot_id = :id",
-        id=snapshot_id,
-        tiers=list(TIERS),
-    )
-    others = _one(
-        transaction,
-        "SELECT (SELECT count(*) FROM scores.exclusions WHERE snapshot_id = :id) "
+        "coalesce(avg(churn_probability), 0) AS mean_probability, "
+        "(SELECT count(*) FROM scores.exclusions WHERE snapshot_id = :id) "
         "AS excluded_rows_count, (SELECT count(*) FROM scores.exclusions JOIN "
         "scores.customer_daily USING (snapshot_id, customer_id) WHERE snapshot_id = :id) "
         "AS scored_and_excluded_count, (SELECT count(*) FROM features.customer_daily "
-        "WHERE as_of = :as_of) AS feature_rows_count",
+        "WHERE as_of = :as_of) AS feature_rows_count "
+        "FROM scores.customer_daily WHERE snapshot_id = :id",
         id=snapshot_id,
         as_of=as_of,
+        tiers=list(TIERS),
     )
-    return scores | others
 
 
 def _newest_build(transaction: Transaction, as_of: date, timezone: str) -> dict[str, Any]:
     """The digest of the day's newest features, and how old their newest input is."""
-    builds = transaction.execute(
-        "SELECT features_digest, newest_input_at FROM features.builds WHERE as_of = :as_of "
-        "ORDER BY build_id DESC LIMIT 1",
-        as_of=as_of,
-    )
+    build = newest_build(transaction, as_of)
     age = None
-    if builds and builds[0].newest_input_at is not None:
-        elapsed = clock.midnight(as_of, timezone) - builds[0].newest_input_at.astimezone(UTC)
+    if build is not None and build.newest_input_at is not None:
+        elapsed = clock.midnight(as_of, timezone) - build.newest_input_at.astimezone(UTC)
         age = elapsed.total_seconds() / _DAY_SECONDS
     return {
-        "latest_features_digest": builds[0].features_digest if builds else None,
+        "latest_features_digest": build.features_digest if build else None,
         "newest_input_age_days": age,
     }
 

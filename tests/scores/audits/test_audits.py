@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from retention_ml.scores.audit_results import refusal
-from retention_ml.scores.audits import AuditInputs, Baseline, Limits, audits
+from retention_ml.scores.audits.audit_results import refusal
+from retention_ml.scores.audits.audits import AuditInputs, Baseline, Limits, audits
 from retention_ml.scores.split import Arms
 
 SOUND = AuditInputs(

@@ -7,9 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from retention_ml.scores.audit_results import Audit, critical, warning
+from retention_ml.scores.audits.audit_results import Audit
 from retention_ml.scores.split import Arms, mismatch_p_value, worst_stratum
 
+# Name: whether it holds, and what was observed, in words.
+_Results = dict[str, tuple[bool, str]]
+_WARNINGS = {
+    "sample_ratio_is_likely",
+    "sample_ratio_is_likely_by_stratum",
+    "tier_shares_moved",
+    "mean_probability_moved",
+    "input_is_fresh",
+}
 _FEWEST_TO_VARY = 20
 # Of fair assignments one in a thousand is noted and one in a billion stopped.
 _RATIO_WARNING, _RATIO_CRITICAL = 1e-3, 1e-9
@@ -54,7 +63,7 @@ class AuditInputs:
     features_digest: str
     latest_features_digest: str | None
     newest_input_age_days: float | None
-    baseline: Baseline | None = field(default=None)
+    baseline: Baseline | None = None
     is_starter: bool = False
     misassigned_count: int = 0
     is_challenger_approved: bool = True
@@ -78,20 +87,28 @@ class Limits:
 
 def audits(inputs: AuditInputs, limits: Limits) -> list[Audit]:
     """Every audit of one snapshot, in the order in which a reader should look at them."""
+    results = (
+        _rows_account(inputs)
+        | _rows_are_sound(inputs)
+        | _rows_are_traceable(inputs)
+        | _arms_are_fair(inputs)
+        | _nothing_jumped(inputs, limits)
+        | _input_is_fresh(inputs, limits)
+    )
     return [
-        *_rows_account(inputs),
-        *_rows_are_sound(inputs),
-        *_rows_are_traceable(inputs),
-        *_arms_are_fair(inputs),
-        *_nothing_jumped(inputs, limits),
-        *_input_is_fresh(inputs, limits),
+        Audit(
+            name=name,
+            severity="warning" if name in _WARNINGS else "critical",
+            is_success=is_success,
+            observed=observed,
+        )
+        for name, (is_success, observed) in results.items()
     ]
 
 
-def _rows_account(f: AuditInputs) -> list[Audit]:
-    return [
-        critical(
-            "rows_account",
+def _rows_account(f: AuditInputs) -> _Results:
+    return {
+        "rows_account": (
             f.population_count == f.scored_count + f.excluded_count == f.feature_rows_count
             and f.scored_count == f.rows_count
             and f.excluded_count == f.excluded_rows_count,
@@ -99,79 +116,63 @@ def _rows_account(f: AuditInputs) -> list[Audit]:
             f"{f.scored_count:,} scored + {f.excluded_count:,} excluded; rows {f.rows_count:,} "
             f"and {f.excluded_rows_count:,}",
         ),
-        critical("someone_is_scored", f.rows_count > 0, f"{f.rows_count:,} customers scored"),
-        critical(
-            "one_row_per_customer",
+        "someone_is_scored": (f.rows_count > 0, f"{f.rows_count:,} customers scored"),
+        "one_row_per_customer": (
             f.rows_count == f.customers_count and f.scored_and_excluded_count == 0,
             f"{f.rows_count:,} rows of {f.customers_count:,} customers, "
             f"{f.scored_and_excluded_count:,} both scored and excluded",
         ),
-    ]
+    }
 
 
-def _rows_are_sound(f: AuditInputs) -> list[Audit]:
-    return [
-        critical(
-            "probabilities_are_probable",
-            f.improbable_count == 0,
-            f"{f.improbable_count:,} probabilities not finite or outside 0 to 1",
+def _rows_are_sound(f: AuditInputs) -> _Results:
+    return {
+        "probabilities_are_probable": _none(
+            f.improbable_count, "probabilities not finite or outside 0 to 1"
         ),
-        critical(
-            "probabilities_vary",
+        "probabilities_vary": (
             f.rows_count < _FEWEST_TO_VARY or f.distinct_probabilities_count > 1,
             f"{f.distinct_probabilities_count:,} different probabilities",
         ),
-        critical(
-            "values_are_not_negative",
-            f.negative_value_count == 0,
-            f"{f.negative_value_count:,} negative values at risk",
+        "values_are_not_negative": _none(f.negative_value_count, "negative values at risk"),
+        "tiers_are_known": _none(
+            f.unknown_tier_count, "rows in a tier that the policy does not have"
         ),
-        critical(
-            "tiers_are_known",
-            f.unknown_tier_count == 0,
-            f"{f.unknown_tier_count:,} rows in a tier that the policy does not have",
-        ),
-    ]
+    }
 
 
-def _rows_are_traceable(f: AuditInputs) -> list[Audit]:
-    return [
-        critical(
-            "rows_are_of_the_manifest",
-            f.untraceable_count == 0,
-            f"{f.untraceable_count:,} rows of another day, model or version than the manifest's",
+def _rows_are_traceable(f: AuditInputs) -> _Results:
+    newer = f.newer_bundle_sha256 if f.newer_bundle_sha256 != f.bundle_sha256 else None
+    return {
+        "rows_are_of_the_manifest": _none(
+            f.untraceable_count, "rows of another day, model or version than the manifest's"
         ),
-        critical(
-            "arms_account",
-            f.misassigned_count == 0,
-            f"{f.misassigned_count:,} rows whose arm, or whose probability, is not the one that salt "
-            "and share assign to the customer",
+        "arms_account": _none(
+            f.misassigned_count,
+            "rows whose arm, or whose probability, is not the one that salt and share assign to "
+            "the customer",
         ),
-        critical(
-            "challenger_is_approved",
+        "challenger_is_approved": (
             f.is_challenger_approved,
             "the challenger is approved in models.promotions"
             if f.is_challenger_approved
             else "nobody approved the challenger: models.promotions has no approval of it",
         ),
-        critical(
-            "model_is_served",
-            f.is_bundle_approved and f.newer_bundle_sha256 in (None, f.bundle_sha256),
-            f"scored with bundle {f.bundle_sha256[:12]}"
-            + _approval(f)
-            + (
-                f"; since then {f.newer_bundle_sha256[:12]} has become champion"
-                if f.newer_bundle_sha256 not in (None, f.bundle_sha256)
-                else ""
-            ),
+        "model_is_served": (
+            f.is_bundle_approved and newer is None,
+            f"scored with bundle {f.bundle_sha256[:12]}{_approval(f)}"
+            + (f"; since then {newer[:12]} has become champion" if newer is not None else ""),
         ),
-        critical(
-            "features_are_current",
+        "features_are_current": (
             f.features_digest == f.latest_features_digest,
             f"scored from features {f.features_digest[:12]}, the day's latest build is "
             f"{(f.latest_features_digest or 'none')[:12]}",
         ),
-    ]
+    }
+
+
+def _none(count: int, what: str) -> tuple[bool, str]:
+    return count == 0, f"{count:,} {what}"
 
 
 def _approval(f: AuditInputs) -> str:
@@ -182,33 +183,22 @@ def _approval(f: AuditInputs) -> str:
     return ", which nobody approved as champion"
 
 
-def _arms_are_fair(f: AuditInputs) -> list[Audit]:
+def _arms_are_fair(f: AuditInputs) -> _Results:
     """Whether both arms are as large as the share says, among customers either could serve."""
-    broken, unlikely = "sample_ratio_holds", "sample_ratio_is_likely"
-    within = "sample_ratio_is_likely_by_stratum"
+    names = ("sample_ratio_holds", "sample_ratio_is_likely", "sample_ratio_is_likely_by_stratum")
     if f.challenger_share == 0:
-        why = "nobody is assigned to a challenger"
-        return [
-            critical(broken, True, why),
-            warning(unlikely, True, why),
-            warning(within, True, why),
-        ]
+        return dict.fromkeys(names, (True, "nobody is assigned to a challenger"))
     p_value = mismatch_p_value(f.arms, f.challenger_share)
-    name, corrected = worst_stratum(f.strata, f.challenger_share)
-    observed = _ratio(f.arms, f.challenger_share, p_value)
-    return [
-        critical(
-            broken, p_value >= _RATIO_CRITICAL, observed + _REASSIGN * (p_value < _RATIO_CRITICAL)
-        ),
-        warning(unlikely, p_value >= _RATIO_WARNING, observed),
-        warning(
-            within,
-            corrected >= _RATIO_WARNING,
-            f"{name}: {_ratio(f.strata[name], f.challenger_share, corrected)}"
-            if name
-            else observed,
-        ),
-    ]
+    stratum, corrected = worst_stratum(f.strata, f.challenger_share)
+    all_arms = by_stratum = _ratio(f.arms, f.challenger_share, p_value)
+    if stratum:
+        by_stratum = f"{stratum}: {_ratio(f.strata[stratum], f.challenger_share, corrected)}"
+    results = (
+        (p_value >= _RATIO_CRITICAL, all_arms + _REASSIGN * (p_value < _RATIO_CRITICAL)),
+        (p_value >= _RATIO_WARNING, all_arms),
+        (corrected >= _RATIO_WARNING, by_stratum),
+    )
+    return dict(zip(names, results, strict=True))
 
 
 def _ratio(arms: Arms, share: float, p_value: float) -> str:
@@ -218,36 +208,31 @@ def _ratio(arms: Arms, share: float, p_value: float) -> str:
     )
 
 
-def _nothing_jumped(f: AuditInputs, limits: Limits) -> list[Audit]:
+def _nothing_jumped(f: AuditInputs, limits: Limits) -> _Results:
     names = ("tier_shares_jumped", "tier_shares_moved", "mean_probability_moved")
     unlike = _not_comparable(f)
     if f.baseline is None or unlike:
-        why = f"nothing to compare with: {unlike}"
-        return [
-            critical(names[0], True, why),
-            warning(names[1], True, why),
-            warning(names[2], True, why),
-        ]
+        return dict.fromkeys(names, (True, f"nothing to compare with: {unlike}"))
     before, after = _shares(f.baseline.tier_counts), _shares(f.tier_counts)
     change, tier = max(
         (abs(after.get(tier, 0.0) - before.get(tier, 0.0)), tier)
         for tier in sorted({*before, *after})
     )
-    observed = (
+    share = (
         f"share of tier {tier} {before.get(tier, 0.0):.1%} on {f.baseline.as_of}, "
         f"now {after.get(tier, 0.0):.1%}"
     )
     mean_change = abs(f.mean_probability - f.baseline.mean_probability)
-    return [
-        critical(names[0], change <= limits.share_change_critical, observed),
-        warning(names[1], change <= limits.share_change_warning, observed),
-        warning(
-            names[2],
-            mean_change <= limits.share_change_warning,
-            f"mean probability {f.baseline.mean_probability:.3f} on {f.baseline.as_of}, "
-            f"now {f.mean_probability:.3f}",
-        ),
-    ]
+    mean = (
+        f"mean probability {f.baseline.mean_probability:.3f} on {f.baseline.as_of}, "
+        f"now {f.mean_probability:.3f}"
+    )
+    results = (
+        (change <= limits.share_change_critical, share),
+        (change <= limits.share_change_warning, share),
+        (mean_change <= limits.share_change_warning, mean),
+    )
+    return dict(zip(names, results, strict=True))
 
 
 def _not_comparable(f: AuditInputs) -> str | None:
@@ -269,16 +254,13 @@ def _shares(counts: Mapping[str, int]) -> dict[str, float]:
     return {tier: count / total for tier, count in counts.items()}
 
 
-def _input_is_fresh(f: AuditInputs, limits: Limits) -> list[Audit]:
-    age = f.newest_input_age_days
-    observed = "no input at all" if age is None else f"newest input {age:.1f} days before {f.as_of}"
-    return [
-        critical(
-            "input_is_not_stale",
-            age is not None and age <= limits.input_age_critical_days,
-            observed,
-        ),
-        warning(
-            "input_is_fresh", age is not None and age <= limits.input_age_warning_days, observed
-        ),
-    ]
+def _input_is_fresh(f: AuditInputs, limits: Limits) -> _Results:
+    days = f.newest_input_age_days
+    age = f"newest input {days:.1f} days before {f.as_of}" if days is not None else ""
+    return {
+        name: (days is not None and days <= days_max, age or "no input at all")
+        for name, days_max in (
+            ("input_is_not_stale", limits.input_age_critical_days),
+            ("input_is_fresh", limits.input_age_warning_days),
+        )
+    }

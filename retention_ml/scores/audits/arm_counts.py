@@ -1,6 +1,5 @@
 """Counts of who is served by which model, inside the publishing transaction."""
 
-from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,8 +9,7 @@ from retention_ml.scores.arms import CHALLENGER, CHAMPION, STARTER
 from retention_ml.scores.split import Arms
 from retention_ml.warehouse import Transaction
 
-_THIRDS = ("lowest", "middle", "highest")
-
+_THIRDS = "(ARRAY['lowest', 'middle', 'highest'])"
 # Assigned a second time here, by the database, so that the two must agree.
 _PLACE = (
     "CAST(CAST('x' || left(encode(sha256(convert_to(manifest.split_salt, 'UTF8') "
@@ -21,13 +19,7 @@ _PLACE = (
 
 
 def arm_counts(transaction: Transaction, manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """What `AuditInputs` holds of the arms of a snapshot, read within `transaction`.
-
-    Parameters
-    ----------
-    manifest : mapping
-        The row of `scores.snapshots`.
-    """
+    """What `AuditInputs` holds of the arms of a snapshot, a row of `scores.snapshots`."""
     share = manifest["challenger_share"] or 0.0
     strata = _strata(transaction, manifest) if share > 0 else {}
     return {
@@ -72,30 +64,25 @@ def _strata(transaction: Transaction, manifest: Mapping[str, Any]) -> dict[str, 
     differ, arms differ by tier without anything being wrong.)
     """
     rows = transaction.execute(
-        "SELECT tenure, risk, count(*) AS customers, "
-        "count(*) FILTER (WHERE is_challenger) AS challengers FROM ("
+        "SELECT coalesce(tenure, risk, '') AS stratum, count(*) AS customers_count, "
+        "count(*) FILTER (WHERE is_challenger) AS challengers_count FROM ("
         "SELECT score.arm = :challenger AS is_challenger, "
-        "ntile(3) OVER (ORDER BY feature.tenure_days, customer_id) - 1 AS tenure, "
-        "ntile(3) OVER (ORDER BY score.champion_probability, customer_id) - 1 AS risk "
+        f"{_THIRDS}[ntile(3) OVER (ORDER BY feature.tenure_days, customer_id)] "
+        "|| ' third of tenure' AS tenure, "
+        f"{_THIRDS}[ntile(3) OVER (ORDER BY score.champion_probability, customer_id)] "
+        "|| ' third of risk' AS risk "
         "FROM scores.customer_daily AS score "
         "LEFT JOIN features.customer_daily AS feature USING (as_of, customer_id) "
         "WHERE score.snapshot_id = :id AND score.challenger_probability IS NOT NULL"
-        ") AS assignment GROUP BY tenure, risk",
+        ") AS assignment GROUP BY GROUPING SETS ((), (tenure), (risk))",
         id=manifest["snapshot_id"],
         challenger=CHALLENGER,
     )
-    counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    for row in rows:
-        for name in (
-            "",
-            f"{_THIRDS[row.tenure]} third of tenure",
-            f"{_THIRDS[row.risk]} third of risk",
-        ):
-            counts[name][0] += row.challengers
-            counts[name][1] += row.customers
     return {
-        name: Arms(challengers_count=challengers, customers_count=customers)
-        for name, (challengers, customers) in sorted(counts.items())
+        row.stratum: Arms(
+            challengers_count=row.challengers_count, customers_count=row.customers_count
+        )
+        for row in rows
     }
 
 

@@ -9,22 +9,15 @@ Severity = Literal["warning", "critical"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
-    """One result: its name, what a failure means, and what was observed, in words."""
+    """One result: its name, what was observed, in words, and what a failure means.
+
+    A failure that is critical refuses the snapshot, a warning is noted.
+    """
 
     name: str
     severity: Severity
     is_success: bool
     observed: str
-
-
-def critical(name: str, is_success: bool, observed: str) -> Audit:
-    """An audit whose failure refuses the snapshot."""
-    return Audit(name=name, severity="critical", is_success=is_success, observed=observed)
-
-
-def warning(name: str, is_success: bool, observed: str) -> Audit:
-    """An audit whose failure is noted."""
-    return Audit(name=name, severity="warning", is_success=is_success, observed=observed)
 
 
 def refusal(results: Sequence[Audit]) -> str | None:

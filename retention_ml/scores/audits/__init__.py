@@ -1,0 +1,1 @@
+"""The audits of a snapshot before readers see it: what is counted, and what must hold."""
