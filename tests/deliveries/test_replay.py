@@ -90,6 +90,36 @@ def test_an_unfinished_replay_is_opened_again_and_a_finished_one_is_not_repeated
     assert after.details["batch_id"] is None
 
 
+def test_json_lines_are_replayed_with_their_values(
+    warehouse: Warehouse, shop_settings: Settings, folder: Path, tmp_path: Path
+) -> None:
+    description = """
+        title = "A site"
+        timezone = "UTC"
+        currency = "GBP"
+        [feeds.events]
+        files = ["events*.jsonl"]
+        format = "jsonl"
+        table = "events"
+        [feeds.events.columns]
+        customer_id = "who.id"
+        event_at = "at"
+        event_type = { column = "what", values = { look = "view" } }
+    """
+    (folder / "site.toml").write_text(description, encoding="utf-8")
+    path = tmp_path / "events.jsonl"
+    path.write_text('{"who": {"id": "7"}, "at": "2026-01-05T10:00:00", "what": "basket"}\n')
+    landed = land(warehouse, settings=shop_settings, source="site", files=[path], history=True)
+    close(warehouse, shop_settings, landed.details["batch_id"])
+    assert warehouse.read("SELECT 1 FROM curated.events").num_rows == 0
+    corrected = description.replace('look = "view"', 'look = "view", basket = "cart"')
+    (folder / "site.toml").write_text(corrected, encoding="utf-8")
+    receipt = replay(warehouse, settings=shop_settings, source="site", reason=None)
+    close(warehouse, shop_settings, receipt.details["batch_id"])
+    events = warehouse.read("SELECT customer_id, event_type FROM curated.events")
+    assert events.to_pylist() == [{"customer_id": "7", "event_type": "cart"}]
+
+
 def test_rows_of_several_sources_need_a_name(filled: Warehouse, shop_settings: Settings) -> None:
     with filled.transaction() as transaction:
         transaction.change("UPDATE quarantine.rows SET source = 'other' WHERE line_number = 5")

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from tests.house.repository import ROOT, files, modules, name, reject, tree
 PRODUCTION = ("retention_ml", "plugins", "dags")
 LONGEST_MODULE = 400
 LONGEST_DAG = 90
+LARGEST_PACKAGE = 15
 _CLOCKS = {"datetime", "date", "dt", "Timestamp", "pendulum", "timezone"}
 
 
@@ -113,6 +115,21 @@ def test_no_module_is_too_long() -> None:
             if lines > limit
         ],
         "One concept per file. Move a concept into a module of its own (of a DAG: into plugins/):",
+    )
+
+
+def test_no_package_holds_too_many_modules() -> None:
+    sizes = Counter(
+        path.parent for path in modules("retention_ml", "plugins") if path.stem != "__init__"
+    )
+    assert sizes[ROOT / "retention_ml" / "models" / "promotion"] > 1
+    reject(
+        [
+            f"  {name(package)}/ holds {size} modules, {LARGEST_PACKAGE} at most"
+            for package, size in sorted(sizes.items())
+            if size > LARGEST_PACKAGE
+        ],
+        "A newcomer must find a module by its name. Give those that belong together a package:",
     )
 
 

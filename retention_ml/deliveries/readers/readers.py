@@ -53,7 +53,7 @@ def open_rows(rows: Sequence[tuple[int, bytes]], columns: Sequence[str], feed: F
     feed : Feed
         As it is now; encoding and delimiter may have been corrected since.
     """
-    wanted = wanted_columns(feed, columns)
+    wanted = wanted_columns(feed, columns) if columns else feed.source_columns
     chunks = (
         parse_records(rows[begin : begin + CHUNK_ROWS], feed, columns, wanted)
         for begin in range(0, len(rows), CHUNK_ROWS)
