@@ -45,7 +45,7 @@ $(STAMP): requirements-dev.txt pyproject.toml Makefile
 COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
     --no-annotate --no-header --quiet
 
-lock: setup ## write the lock anew after a change of dependencies; other pins stay
+lock: setup ## regenerate the lock after a change of dependencies; other pins stay
 	$(COMPILE) --output-file requirements.txt
 	$(COMPILE) --extra dev --output-file requirements-dev.txt
 
@@ -65,7 +65,7 @@ run:
 	@$(BIN)/retention $(COMMAND)
 
 # A file's tests stay together: they share what is costly to make. Each worker starts a Postgres of its own.
-test: setup ## all tests and the examples in docstrings, side by side
+test: setup ## all tests and the examples in docstrings, in parallel
 	@$(MAKE) --no-print-directory -s run-tests ARGUMENTS="--doctest-modules retention_ml"
 	@$(MAKE) --no-print-directory -s run-tests \
 	    ARGUMENTS="tests --numprocesses=auto --maxprocesses=4 --dist=loadfile"
@@ -97,7 +97,7 @@ chaos: export RETENTION_CHAOS_KILLS := 40
 chaos: setup ## kill -9 at every failpoint and at random moments; nothing lost, doubled or half-published
 	@$(MAKE) --no-print-directory -s run-tests ARGUMENTS="tests/chaos tests/flow"
 
-docs: setup ## write the generated pages anew: docs/features.md and docs/tables.md
+docs: setup ## regenerate docs/features.md and docs/tables.md
 	$(BIN)/python -m retention_ml.features.document
 	$(BIN)/python -m tests.reports.write_tables_page
 

@@ -5,7 +5,7 @@ Templates stay beside the package that renders them, in its folder `pages`.
 
 import base64
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 
@@ -49,7 +49,7 @@ def count(value: float | None) -> str:
 
 def moment(at: datetime | None) -> str:
     """A moment in UTC to the minute; a dash where there is none."""
-    return "–" if at is None else f"{at:%Y-%m-%d %H:%M} UTC"
+    return "–" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def inline_png(png: bytes) -> str:

@@ -57,7 +57,7 @@ class Features(_Section):
 
 
 class Training(_Section):
-    """What candidates learn from and are judged on."""
+    """What candidates are trained and evaluated on."""
 
     every_days: int = Field(7, ge=1, le=365)
     cutoff_count: int = Field(12, ge=1, le=60)
@@ -323,6 +323,12 @@ def _setting_variables(environment: Mapping[str, str]) -> dict[str, str]:
     return variables
 
 
+def _variable_of(name: str, field: FieldInfo) -> str:
+    """The variable of a section, or of a key of one."""
+    sections = [section for section in SECTIONS if _keys(section).get(name) is field]
+    return _PREFIX + "__".join((*sections, name)).upper()
+
+
 def _nearest(name: str, names: Collection[str]) -> str:
     return difflib.get_close_matches(name, sorted(names), n=1, cutoff=0.0)[0]
 
@@ -341,18 +347,21 @@ def _merge(variables: Mapping[str, str], values: Mapping[str, Any]) -> Settings:
         def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
             is_list_of_text = field.annotation == tuple[str, ...]
             if is_list_of_text and not value.lstrip().startswith("["):
-                return [item.strip() for item in value.split(",")]
+                return [item.strip() for item in value.split(",") if item.strip()]
             try:
-                return super().decode_complex_value(field_name, field, value)
+                decoded = super().decode_complex_value(field_name, field, value)
+                if decoded is None:  # would count as not set
+                    raise ValueError("null is no value")
+                return decoded
             except ValueError as error:
-                variable = next(name for name, text in variables.items() if text == value)
                 expected = (
                     'names with commas between them, or a JSON list such as ["a", "b"]'
                     if is_list_of_text
                     else 'a JSON table such as {"key": 1}'
                 )
                 raise SettingsError(
-                    f"{variable} is {value!r}: {error}. Expected is {expected}."
+                    f"{_variable_of(field_name, field)} is {value!r}: {error}. "
+                    f"Expected is {expected}."
                 ) from error
 
     class Layers(Settings, BaseSettings):

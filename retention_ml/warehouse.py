@@ -9,6 +9,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from datetime import date
 from functools import cached_property
 from importlib.resources import files
 from typing import Any, TypeVar
@@ -64,7 +65,9 @@ class Transaction:
         SET …"`) kept the row out.
         """
         values = {
-            column: json.dumps(dict(value), default=str) if isinstance(value, Mapping) else value
+            column: json.dumps(dict(value), default=_to_json)
+            if isinstance(value, Mapping)
+            else value
             for column, value in row.items()
         }
         slots = ", ".join(
@@ -297,6 +300,14 @@ class Warehouse:
             self._make_views(transaction)
         return applied
 
+    def missing_migrations(self) -> list[str]:
+        """The names of the migrations that `migrate` would apply; changes nothing."""
+        with self.transaction() as transaction:
+            [[exists]] = transaction.execute("SELECT to_regclass('public.migrations') IS NOT NULL")
+            rows = transaction.execute("SELECT name FROM public.migrations") if exists else []
+        applied = {row.name for row in rows}
+        return [name for name, _ in _sql_files("migrations") if name not in applied]
+
     def _make_views(self, transaction: Transaction) -> None:
         views = _sql_files("reports/views")
         digest = hashlib.sha256("".join(sql for _, sql in views).encode()).hexdigest()
@@ -326,6 +337,13 @@ class Warehouse:
         """Give back all connections."""
         self.engine.dispose()
         self._readers.dispose()
+
+
+def _to_json(value: object) -> str:
+    """Days and instants as text; anything else that is no JSON raises, instead of becoming text."""
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} cannot be stored as JSON.")
 
 
 def _begin_reading(connection: Any) -> None:

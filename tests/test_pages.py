@@ -1,6 +1,6 @@
 """One set-up for every HTML page."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -31,6 +31,11 @@ def test_counts_and_moments_have_a_dash_where_there_is_none(environment: Environ
     at = datetime(2025, 3, 1, 6, 30, 59, tzinfo=UTC)
     assert template.render(count=1_234, at=at) == "1,234, 2025-03-01 06:30 UTC"
     assert template.render(count=None, at=None) == "–, –"
+
+
+def test_a_moment_of_another_time_zone_is_converted() -> None:
+    at = datetime(2025, 3, 1, 1, 30, tzinfo=timezone(timedelta(hours=5)))
+    assert pages.moment(at) == "2025-02-28 20:30 UTC"
 
 
 def test_every_template_uses_the_shared_style() -> None:

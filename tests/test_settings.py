@@ -1,11 +1,12 @@
 """Settings: environment over file over defaults; unknown keys refused."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from retention_ml.errors import SettingsError
-from retention_ml.settings import PROJECT, Settings, load
+from retention_ml.settings import PROJECT, SECTIONS, Settings, load
 
 
 def _file(tmp_path: Path, text: str) -> dict[str, str]:
@@ -14,9 +15,14 @@ def _file(tmp_path: Path, text: str) -> dict[str, str]:
     return {"RETENTION_SETTINGS": str(path)}
 
 
-def test_the_shipped_file_says_every_default() -> None:
-    shipped = load({"RETENTION_SETTINGS": str(PROJECT / "retention.toml")})
-    assert shipped.model_copy(update={"home": Settings().home}) == Settings()
+def test_the_shipped_file_has_exactly_every_section_and_key_and_loads() -> None:
+    path = PROJECT / "retention.toml"
+    shipped = tomllib.loads(path.read_text(encoding="utf-8"))
+    defaults = Settings().model_dump(include=set(SECTIONS))
+    assert {section: set(keys) for section, keys in shipped.items()} == {
+        section: set(keys) for section, keys in defaults.items()
+    }
+    load({"RETENTION_SETTINGS": str(path)})
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
@@ -84,6 +90,7 @@ def test_variables_of_other_parts_and_of_kubernetes_are_let_pass() -> None:
         ("RETENTION_TIERS__HIGH", "0.9", "tiers in RETENTION_TIERS__HIGH .* bounds must fall"),
         ("RETENTION_CHURN", "{days}", r"RETENTION_CHURN is '\{days\}': .* JSON table"),
         ("RETENTION_CHURN", '{"horizon": 1}', "churn.horizon in RETENTION_CHURN is 1"),
+        ("RETENTION_CHURN", "null", "RETENTION_CHURN is 'null': null is no value. .* JSON table"),
         ("RETENTION_ALERTS__EMAIL_TO", '["a"', "RETENTION_ALERTS__EMAIL_TO is .* JSON list"),
     ],
 )
@@ -94,12 +101,23 @@ def test_a_wrong_value_is_refused_with_its_variable(
         load({**_file(tmp_path, "[churn]\nactive_days = 120\n"), variable: text})
 
 
+@pytest.mark.parametrize("variable", ["RETENTION_CHURN", "RETENTION_ALERTS__EMAIL_TO"])
+def test_of_two_variables_with_one_text_the_malformed_one_is_named(variable: str) -> None:
+    with pytest.raises(SettingsError, match=rf"^{variable} is "):
+        load({"RETENTION_RUN_ID": "[a", variable: "[a"})
+
+
 @pytest.mark.parametrize(
-    "text", ["recency, logistic", "recency,logistic", '["recency","logistic"]']
+    "text",
+    ["recency, logistic", "recency,logistic", ",recency,,logistic, ", '["recency","logistic"]'],
 )
 def test_a_list_is_written_with_commas_or_as_json(text: str) -> None:
     settings = load({"RETENTION_TRAINING__CANDIDATES": text})
     assert settings.training.candidates == ("recency", "logistic")
+
+
+def test_a_list_of_one_may_end_in_a_comma() -> None:
+    assert load({"RETENTION_TRAINING__CANDIDATES": "recency,"}).training.candidates == ("recency",)
 
 
 def test_a_section_is_written_as_json_and_its_keys_win_over_it(tmp_path: Path) -> None:
@@ -114,8 +132,9 @@ def test_a_section_is_written_as_json_and_its_keys_win_over_it(tmp_path: Path) -
     assert (churn.active_days, churn.horizon_days, churn.lead_days) == (120, 30, 2)
 
 
-def test_an_empty_variable_counts_as_not_set() -> None:
-    settings = load({"RETENTION_HOME": "", "RETENTION_CHURN__HORIZON_DAYS": ""})
+def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
+    empty = {"RETENTION_HOME": "", "RETENTION_CHURN__HORIZON_DAYS": ""}
+    settings = load({**_file(tmp_path, ""), **empty})
     assert settings.home == Settings().home.resolve()
     assert settings.churn == Settings().churn
 

@@ -26,7 +26,7 @@ WEBHOOK = "RETENTION_SLACK_WEBHOOK"
 
 
 class AlertNotSent(OSError):
-    """A channel did not take an alert; the alert stands in the log and the task is tried again."""
+    """An alert could not be sent; it is in the log, and the task is tried again."""
 
 
 def send(message: Message) -> None:
@@ -35,7 +35,7 @@ def send(message: Message) -> None:
     Raises
     ------
     AlertNotSent
-        A channel did not take it; all others did.
+        A channel failed; all others were used.
     """
     level = logging.CRITICAL if message.severity == "critical" else logging.WARNING
     logger.log(level, "%s", message.text())
@@ -47,7 +47,7 @@ def send(message: Message) -> None:
             failed.append(f"{name} ({type(error).__name__})")  # its text may hold the address
     if failed:
         raise AlertNotSent(
-            f"The alert {message.subject!r} stands in the log, but was not taken by "
+            f"The alert {message.subject!r} is in the log, but could not be sent by "
             f"{' and '.join(failed)}. Check the connection smtp_default on Airflow's page and "
             f"the variable {WEBHOOK}."
         )

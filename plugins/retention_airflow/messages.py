@@ -120,7 +120,7 @@ def _sentence(error: object) -> str:
     if isinstance(error, RetentionError):
         return str(error)
     if isinstance(error, BaseException):
-        return f"{type(error).__name__}, a defect or a killed process: its text stands in the log only."
+        return f"{type(error).__name__}, a defect or a killed process: its text is in the log only."
     return "It ended without a word, such as when its process is killed: see the log."
 
 

@@ -151,7 +151,7 @@ def quarantine_replay(
     reason: Annotated[str | None, typer.Option(help="Only this reason code.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Try quarantined rows again, after a source description was mended."""
+    """Try quarantined rows again, after a source description was corrected."""
     with opened(as_json) as (warehouse, settings):
         from retention_ml.curated.ingest import replay_quarantine
 
@@ -198,7 +198,7 @@ def _check_filter(
 ) -> None:
     """UsageError where no row can be of that source or reason: it is misspelt.
 
-    What stands in quarantine is known too: a description may have been taken away since.
+    What is in quarantine is accepted too: a description may have been removed since.
     """
     from retention_ml.deliveries.reasons import MEANINGS
     from retention_ml.deliveries.sources import load_source, source_names

@@ -94,7 +94,7 @@ def opened(as_json: bool) -> Iterator[tuple["Warehouse", Settings]]:
 
 @contextmanager
 def working(what: str) -> Iterator[Callable[[str], None]]:
-    """A spinner with a sentence while a step runs, on a terminal only; call it with what comes."""
+    """A spinner while a step runs, on a terminal only; call it with each sentence of progress."""
     if not errors.is_terminal:
         yield lambda _: None
         return

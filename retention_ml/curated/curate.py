@@ -48,7 +48,7 @@ def curate(warehouse: Warehouse, *, settings: Settings, batch_id: int) -> Receip
     """
     started = time.perf_counter()
     with warehouse.transaction() as transaction:
-        batch = batches.lock_batch(transaction, batch_id)
+        batch = batches.lock_curation(transaction, batch_id)
         is_repeated = batch.status == "curated"
         written: dict[str, int] = {}
         if not is_repeated:

@@ -59,7 +59,7 @@ def stage(
     """
     started = time.monotonic()
     with warehouse.transaction() as transaction:
-        batch = staging.lock_unheld_batch(transaction, batch_id)
+        batch = staging.lock_unheld_batch_row(transaction, batch_id)
         is_curated = batch.status == "curated"
         counts = StagingCounts() if is_curated else _stage(transaction, settings, batch, progress)
         failpoint("stage.before_commit")

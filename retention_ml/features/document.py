@@ -12,7 +12,8 @@ _INTRODUCTION = """\
 
 One row per active customer and day in `features.customer_daily`, as it stood at the start of the
 day (`as_of`, midnight in `calendar.timezone`). Active is who ordered in the `churn.active_days`
-before. This page is written from the catalogue (`retention_ml/features/catalogue.py`).
+before. This page is written from the catalogue (`retention_ml/features/catalogue.py`);
+[extending.md](extending.md) shows how to add a feature.
 
 - A window of N days holds the shop's days D - N to D - 1. A feature without a window looks at the
   whole history as it was known.

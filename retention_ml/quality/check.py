@@ -191,7 +191,7 @@ def _record(
     critical = _critical(results, f"batch {batch.batch_id}")
     now = clock.now()
     with warehouse.transaction() as transaction:
-        locked = batches.lock_batch(transaction, batch.batch_id)
+        locked = batches.lock_curation(transaction, batch.batch_id)
         if locked.status != "staged":  # another process was faster
             return locked
         row_counts = batches.staged_row_counts(transaction, batch.batch_id)

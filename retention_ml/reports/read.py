@@ -44,7 +44,9 @@ def top_customers(warehouse: Warehouse, limit: int = 10, as_of: date | None = No
         warehouse,
         "SELECT customer_id, churn_probability, risk_tier, tier_since, expected_value_at_risk, "
         "next_order_expected_on, reason_1, reason_2, reason_3 FROM reports.customer_risk_history "
-        "WHERE as_of = coalesce(:as_of, (SELECT max(as_of) FROM scores.published)) "
+        # a filter on as_of would read the whole history
+        "WHERE snapshot_id = (SELECT snapshot_id FROM scores.published "
+        "WHERE as_of = coalesce(:as_of, (SELECT max(as_of) FROM scores.published))) "
         "ORDER BY churn_probability DESC, expected_value_at_risk DESC, customer_id LIMIT :limit",
         as_of=as_of,
         limit=limit,

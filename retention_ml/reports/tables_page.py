@@ -22,7 +22,7 @@ _SCHEMAS = {
 _INTRODUCTION = """# Tables
 
 One row of this page per column of the warehouse. It is written from the comments in the database;
-`make docs` writes it anew. A name says its unit: `_cents` minor units of money, `_days`, `_count`,
+`make docs` regenerates it. A name says its unit: `_cents` minor units of money, `_days`, `_count`,
 `_share` and `_probability` 0 to 1, `_at` an instant in UTC, `as_of` a day of the shop.
 
 `staging` holds the batch being loaded, in tables with the columns of `curated`; it is empty
@@ -30,10 +30,11 @@ between batches.
 """
 _CUSTOMER_IDS = """## Where a customer's id is
 
-Every table of the database that holds one, from the same catalogue
-(`retention_ml/reports/customer_ids.py`). In rows as they were delivered it stands somewhere in the
-text. Numbers of orders, sessions and feedback lead to the customer through these tables; a source
-may even compose them of the customer's number, as `cdnow` does for its orders.
+Every table of the database that holds one, found in Postgres's catalogue by column name
+(`retention_ml/reports/customer_ids.py`). In rows as they were delivered the id can be anywhere in
+the raw text. Numbers of orders, sessions and feedback lead to the customer through these tables; a
+source may even compose them of the customer's number, as `cdnow` does for its orders. Erasing a
+customer is not supported yet.
 
 | table | column | what is stored |
 |---|---|---|"""

@@ -1,4 +1,4 @@
-"""The examination: what this machine and the platform on it lack, and how to mend it."""
+"""The examination: what this machine and the platform on it lack, and how to fix it."""
 
 import ctypes
 import os
@@ -27,7 +27,7 @@ _MEMORY_GIB_MIN = 3.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that was looked at: whether it is well, what was seen, how to mend it."""
+    """One check: whether it passed, what was found, how to fix it."""
 
     name: str
     ok: bool
@@ -226,7 +226,6 @@ def _warehouse(settings: Settings) -> Iterator[Finding]:
     try:
         with warehouse.transaction() as transaction:
             server = transaction.execute("SHOW server_version_num")[0][0]
-            applied = transaction.execute("SELECT to_regclass('public.migrations') IS NOT NULL")
         major = int(server) // 10_000
         yield Finding(
             name="warehouse",
@@ -234,12 +233,14 @@ def _warehouse(settings: Settings) -> Iterator[Finding]:
             sentence=f"The warehouse answers; it is Postgres {major}, 15 or newer is needed.",
             fix="Set RETENTION_WAREHOUSE_URL to a newer server",
         )
+        missing = warehouse.missing_migrations()
         yield Finding(
             name="migrations",
-            ok=bool(applied[0][0]),
-            sentence="The warehouse has "
-            + ("the platform's tables." if applied[0][0] else "no tables of the platform yet."),
-            fix="Any command makes them, e.g. retention status",
+            ok=not missing,
+            sentence=f"The warehouse lacks {len(missing)} of the platform's migrations."
+            if missing
+            else "The warehouse has the platform's tables.",
+            fix="Any command applies them, e.g. retention status",
         )
     except RetentionError as error:
         yield Finding(

@@ -164,7 +164,7 @@ def start_mlflow(settings: Settings) -> str:
 
 
 def _ports(settings: Settings) -> Ports:
-    """Ports for this start; parts that were told other ones are stopped first."""
+    """Ports for this start; parts of Airflow that use other ones are stopped first."""
     before = environment.remembered_ports(settings.home)
     running = {name.replace("api-server", "airflow") for name in components.running(settings)}
     at = environment.ports(settings.home, running)

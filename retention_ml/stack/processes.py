@@ -1,7 +1,8 @@
 """Commands that outlive the one who started them: each a session of its own, found again by name.
 
-What runs is recorded in `<folder>/<name>.json`: the process id and the time of its creation. Only
-a process with both is ours; an id that was given to another process since is left alone.
+What runs is recorded in `<folder>/<name>.json`: the process id, the boot of the machine and the
+time from there to its creation. Only a process with all of them is ours; an id that was given to
+another process since is left alone.
 """
 
 import json
@@ -24,8 +25,8 @@ MARKER = "RETENTION_COMPONENT"
 # Started by this process, which has to reap them: else they stay as zombies.
 _children: list[subprocess.Popen[bytes]] = []
 _ENDED = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
-# The kernel counts from boot; where the clock is corrected, the time of creation moves with it.
-_CLOCK_TOLERANCE_SECONDS = 2.0
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_TOLERANCE_SECONDS = 0.05  # rounding; the kernel counts in hundredths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +62,8 @@ class Component:
         _reap()
         try:
             process = psutil.Process(pid)
-            is_same = abs(process.create_time() - created_at) <= _CLOCK_TOLERANCE_SECONDS
-            return pid if is_same and process.status() not in _ENDED else None
+            is_component = _is_created_at(process, created_at) and process.status() not in _ENDED
+            return pid if is_component else None
         except psutil.NoSuchProcess:
             return None
 
@@ -92,13 +93,13 @@ class Component:
             )
         _children.append(process)
         try:
-            created_at = psutil.Process(process.pid).create_time()
+            created_at = _seconds_after_boot(psutil.Process(process.pid))
         except psutil.NoSuchProcess as error:
             raise StackError(
                 f"{self.name} ended as soon as it was started. {self.last_words()}\n"
                 "Correct what it names, then run `retention stack up` again."
             ) from error
-        record = {"pid": process.pid, "create_time": created_at}
+        record = {"pid": process.pid, "boot_id": _boot_id(), "seconds_after_boot": created_at}
         atomic_files.write_text(self._file, json.dumps(record))
         return True
 
@@ -112,8 +113,10 @@ class Component:
         """
         members = self._members()
         if members:
-            # Workers whose leader died have nobody left to end their work for.
-            grace = self.stop_seconds if self.pid() is not None else min(1.0, self.stop_seconds)
+            # Workers whose leader died have nobody left to end their work for. Without a record
+            # that can be read, nobody knows that it died.
+            may_have_leader = self.pid() is not None or self._record() is None
+            grace = self.stop_seconds if may_have_leader else min(1.0, self.stop_seconds)
             _signal(members, signal.SIGTERM)
             if not self._ends_within(grace):
                 _signal(self._members(), signal.SIGKILL)
@@ -136,10 +139,12 @@ class Component:
         return f"The end of {self.log}:\n" + "\n".join(f"    {line}" for line in tail)
 
     def _record(self) -> tuple[int, float] | None:
-        """Process id and time of creation of what was started last."""
+        """Process id and seconds from boot to creation of what was started last, in this boot."""
         try:
             record = json.loads(self._file.read_text(encoding="utf-8"))
-            return int(record["pid"]), float(record["create_time"])
+            if record["boot_id"] != _boot_id():
+                return None
+            return int(record["pid"]), float(record["seconds_after_boot"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -164,13 +169,10 @@ class Component:
         if record is None:
             return None
         pid, created_at = record
-        if created_at < psutil.boot_time() - _CLOCK_TOLERANCE_SECONDS:
-            return None
         try:
-            newest = psutil.Process(pid).create_time()
+            return pid if _is_created_at(psutil.Process(pid), created_at) else None
         except psutil.NoSuchProcess:
             return pid  # not given to another process: whoever is in it was started by the leader
-        return pid if abs(newest - created_at) <= _CLOCK_TOLERANCE_SECONDS else None
 
     def _ends_within(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
@@ -179,6 +181,19 @@ class Component:
                 return False
             time.sleep(0.05)
         return True
+
+
+def _boot_id() -> str:
+    return _BOOT_ID.read_text(encoding="ascii").strip()
+
+
+def _seconds_after_boot(process: psutil.Process) -> float:
+    """When it was created; a correction of the clock moves both times and not their distance."""
+    return float(process.create_time() - psutil.boot_time())
+
+
+def _is_created_at(process: psutil.Process, seconds_after_boot: float) -> bool:
+    return abs(_seconds_after_boot(process) - seconds_after_boot) <= _TOLERANCE_SECONDS
 
 
 def _reap() -> None:

@@ -91,7 +91,7 @@ def test_a_channel_that_is_down_does_not_keep_the_others_from_speaking(
     with mail_server() as mail:
         gone = mail.server_address
     channels(gone, address(web))
-    with pytest.raises(AlertNotSent, match=r"was not taken by mail \(ConnectionRefusedError\)"):
+    with pytest.raises(AlertNotSent, match=r"could not be sent by mail \(ConnectionRefusedError\)"):
         alerts.send(MESSAGE)
     assert len(web.received) == 1
 
@@ -102,7 +102,7 @@ def test_the_address_of_the_webhook_is_a_secret(
 ) -> None:
     with web_server(status=404) as server, caplog.at_level(logging.DEBUG):
         channels(web=address(server) if webhook == "status" else webhook)
-        with pytest.raises(AlertNotSent, match="was not taken by Slack") as refusal:
+        with pytest.raises(AlertNotSent, match="could not be sent by Slack") as refusal:
             alerts.send(MESSAGE)
     assert "secret" not in str(refusal.value)
     assert "secret" not in caplog.text

@@ -1,11 +1,14 @@
 """Every invariant holds on an empty and a full warehouse, and sees what is planted against it."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
+from retention_ml.features.roll_up import roll_up
 from retention_ml.maintenance.invariants import INVARIANTS, Violation, violations
+from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
+from tests.worlds.scores import DAY, make_world
 from tests.worlds.shops import at, delivery, fill, random_shop
 
 _PLANTED = {
@@ -43,6 +46,82 @@ def test_a_shop_in_order_violates_nothing(warehouse: Warehouse) -> None:
     assert violations(warehouse) == []
     random_shop(warehouse, customers=20, days=60)
     assert violations(warehouse) == []
+
+
+def _build(
+    warehouse: Warehouse, newest_input_at: str, *, day: str = "2026-01-02", rollup_id: int = 0
+) -> None:
+    with warehouse.transaction() as transaction:
+        transaction.execute(
+            "INSERT INTO features.builds (as_of, features_digest, catalogue_sha256, "
+            "customers_count, newest_input_at, newest_rollup_id, engine, built_at) "
+            "VALUES (:day, '', '', 1, :newest, :rollup_id, 'duckdb', '2026-01-02 00:00Z')",
+            day=day,
+            newest=newest_input_at,
+            rollup_id=rollup_id,
+        )
+
+
+def _roll_up(warehouse: Warehouse, settings: Settings, timezone: str) -> int:
+    calendar = settings.calendar.model_copy(update={"timezone": timezone})
+    changed = settings.model_copy(update={"calendar": calendar})
+    return int(roll_up(warehouse, settings=changed).details["rollup_id"])
+
+
+def _promises(warehouse: Warehouse, as_of: date | None = None) -> list[str]:
+    return [one.invariant.promise for one in violations(warehouse, as_of=as_of)]
+
+
+def test_builds_of_before_a_change_of_the_time_zone_are_not_held_to_the_new_one(
+    warehouse: Warehouse, settings: Settings
+) -> None:
+    random_shop(warehouse, customers=5, days=30)
+    before = _roll_up(warehouse, settings, "America/New_York")
+    _build(warehouse, "2026-01-02 04:59Z", rollup_id=before)  # one minute before midnight there
+    assert _promises(warehouse) == []
+    now = _roll_up(warehouse, settings, "Asia/Tokyo")  # midnight is at 15:00Z
+    assert _promises(warehouse) == []
+    _build(warehouse, "2026-01-02 14:59Z", day="2026-01-03", rollup_id=now)
+    assert _promises(warehouse) == []
+    _build(warehouse, "2026-01-01 15:00Z", rollup_id=now)
+    assert _promises(warehouse) == ["P4"]
+    _build(warehouse, "2026-01-01 14:59Z", rollup_id=now)  # the day was built again
+    assert _promises(warehouse) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "promises"), [("held", []), ("refused", []), ("landed", ["P1"])]
+)
+def test_a_held_file_that_is_refused_later_keeps_its_rows_in_quarantine(
+    warehouse: Warehouse, status: str, promises: list[str]
+) -> None:
+    identity = delivery(warehouse)
+    with warehouse.transaction() as transaction:
+        transaction.execute(
+            _PLANTED["other rows in quarantine than the ledger says"], delivery=identity
+        )
+        transaction.execute(
+            "UPDATE raw.deliveries SET status = :status, reason_code = 'unreadable', "
+            "delivered_count = 1, quarantined_count = 1",
+            status=status,
+        )
+    assert _promises(warehouse) == promises
+
+
+def test_a_day_before_the_newest_published_one_is_asked_for_its_scores_alone(
+    warehouse: Warehouse, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = make_world(warehouse, settings, monkeypatch)
+    next_day = DAY + timedelta(days=1)
+    world.features(next_day)
+    for day in (DAY, next_day):
+        world.score_and_publish(day)
+    _build(warehouse, "2026-01-02 00:00Z")
+    with warehouse.transaction() as transaction:
+        transaction.execute("DELETE FROM scores.customer_daily")
+    assert _promises(warehouse, as_of=DAY) == ["P3"]
+    assert _promises(warehouse, as_of=next_day) == ["P3", "P4"]
+    assert _promises(warehouse) == ["P3", "P4"]
 
 
 @pytest.mark.parametrize("sentence", sorted(_PLANTED))

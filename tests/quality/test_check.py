@@ -117,6 +117,39 @@ def test_a_critical_failure_holds_every_row_back_as_it_was_delivered(
         check(warehouse, settings=settings, batch_id=1)
 
 
+def test_of_a_held_batch_every_row_is_in_quarantine_once_under_its_own_file(
+    warehouse: Warehouse, settings: Settings, tmp_path: Path
+) -> None:
+    settings = with_source(settings, tmp_path, NO_GUESTS)
+    files = [
+        lines_file(tmp_path, guests=150, name="lines_a"),
+        lines_file(tmp_path, guests=20, bad=3, name="lines_b"),
+        lines_file(tmp_path, name="lines_c"),
+    ]
+    with pytest.raises(QualityError, match="is held"):
+        ingest(warehouse, settings=settings, source="shop", files=files)
+    rows = warehouse.read(
+        "SELECT file_name, delivery.source, delivery.feed, count(*) AS n, "
+        "count(*) FILTER (WHERE bad.reason_code = 'batch_held') AS accepted, "
+        "string_agg(raw_text, chr(10) ORDER BY line_number) AS text, "
+        "bool_and((bad.source, bad.feed, bad.file_sha256, bad.quarantined_at) = (delivery.source, "
+        "delivery.feed, delivery.file_sha256, delivery.loaded_at)) AS is_as_in_ledger "
+        "FROM quarantine.rows AS bad JOIN raw.deliveries AS delivery USING (delivery_id) "
+        "GROUP BY 1, 2, 3 ORDER BY 1"
+    ).to_pylist()
+    assert [(row["file_name"], row["n"], row["accepted"]) for row in rows] == [
+        ("lines_a.csv", 200, 50),
+        ("lines_b.csv", 200, 177),
+        ("lines_c.csv", 200, 200),
+    ]
+    assert [row["text"].splitlines() for row in rows] == [
+        file.read_text().splitlines()[1:] for file in files
+    ]
+    assert all(row["is_as_in_ledger"] for row in rows)
+    assert warehouse.read("SELECT * FROM staging.rejects").num_rows == 0
+    assert violations(warehouse) == []
+
+
 def test_a_held_batch_is_accepted_by_replay_after_its_description_was_corrected(
     warehouse: Warehouse, settings: Settings, tmp_path: Path
 ) -> None:

@@ -1,7 +1,8 @@
 """The reading functions of the command line."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 
@@ -28,6 +29,28 @@ def test_the_customers_most_at_risk_come_first_with_their_reasons(shop: World) -
     assert len(top) == 5
     assert probabilities == sorted(probabilities, reverse=True)
     assert all(row["reason_1"] for row in top)
+
+
+def test_the_customers_of_a_day_are_read_by_snapshot_and_not_from_the_whole_history(
+    shop: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plan for large tables: the snapshot is looked up first, and is the key of the scores."""
+    monkeypatch.setattr(read, "select", _plan)
+    text = "\n".join(row["QUERY PLAN"] for row in read.top_customers(shop.warehouse, as_of=DAY))
+    assert "customer_daily" in text
+    assert "(snapshot_id = (InitPlan " in text
+    monkeypatch.undo()
+    customers = {row["customer_id"] for row in read.top_customers(shop.warehouse, 99, DAY)}
+    assert customers == {f"c{number:05d}" for number in range(60)}
+    assert len(read.top_customers(shop.warehouse, 99, NEXT)) == 60
+    assert read.top_customers(shop.warehouse, as_of=NEXT) == read.top_customers(shop.warehouse)
+    assert read.top_customers(shop.warehouse, as_of=date(2024, 1, 1)) == []
+
+
+def _plan(warehouse: Warehouse, sql: str, **parameters: Any) -> list[dict[str, Any]]:
+    with warehouse.transaction() as transaction:
+        transaction.execute("SET LOCAL enable_seqscan TO off")
+        return [dict(row._mapping) for row in transaction.execute(f"EXPLAIN {sql}", **parameters)]
 
 
 def test_candidates_are_compared_with_intervals_best_first(shop: World) -> None:

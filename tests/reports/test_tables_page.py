@@ -8,7 +8,7 @@ from tests.reports.write_tables_page import PAGE
 
 def test_the_page_is_what_the_database_says(warehouse: Warehouse) -> None:
     assert PAGE.read_text(encoding="utf-8") == tables_page(warehouse), (
-        "write docs/tables.md anew: .venv/bin/python -m tests.reports.write_tables_page"
+        "regenerate docs/tables.md: .venv/bin/python -m tests.reports.write_tables_page"
     )
 
 

@@ -1,4 +1,4 @@
-"""Writes `docs/tables.md` anew: `python -m tests.reports.write_tables_page`."""
+"""Regenerates `docs/tables.md`: `python -m tests.reports.write_tables_page`."""
 
 import tempfile
 from pathlib import Path

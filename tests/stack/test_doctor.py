@@ -1,4 +1,4 @@
-"""The examination: it starts nothing, sees what is wrong, and says how to mend it."""
+"""The examination: it starts nothing, sees what is wrong, and says how to fix it."""
 
 import ctypes
 import json
@@ -46,7 +46,7 @@ def test_a_new_home_is_examined_without_being_made(settings: Settings) -> None:
     assert not settings.home.exists()
 
 
-def test_whatever_is_wrong_comes_with_a_way_to_mend_it(settings: Settings) -> None:
+def test_whatever_is_wrong_comes_with_a_way_to_fix_it(settings: Settings) -> None:
     findings = doctor.examine(settings)
     assert any(not finding.ok for finding in findings)
     for finding in findings:
@@ -214,6 +214,18 @@ def test_a_database_without_the_platforms_tables_is_told_apart(
     findings = named(doctor._warehouse(on(settings, warehouse_url=postgres.url())))
     assert findings["warehouse"].ok
     assert not findings["migrations"].ok
+
+
+def test_data_of_a_warehouse_that_lacks_migrations_is_not_examined(
+    warehouse: Warehouse, settings: Settings
+) -> None:
+    with warehouse.transaction() as transaction:
+        newest = "SELECT max(name) FROM public.migrations WHERE name <> 'views'"
+        transaction.execute(f"DELETE FROM public.migrations WHERE name = ({newest})")
+    (finding,) = doctor.examine_data(on(settings, warehouse_url=warehouse.url))
+    assert (finding.name, finding.ok) == ("migrations", False)
+    assert finding.sentence == "The warehouse lacks 1 of the platform's migrations."
+    assert "retention status" in finding.fix
 
 
 def test_a_warehouse_that_does_not_answer_is_told_without_its_password(settings: Settings) -> None:

@@ -47,6 +47,17 @@ def make(tmp_path: Path) -> Iterator[Callable[..., Component]]:
         part.stop()
 
 
+def write_record(
+    part: Component, pid: int, seconds_after_boot: float, boot_id: str | None = None
+) -> None:
+    record = {
+        "pid": pid,
+        "boot_id": boot_id or processes._boot_id(),
+        "seconds_after_boot": seconds_after_boot,
+    }
+    (part.run_folder / "part.json").write_text(json.dumps(record))
+
+
 def until(condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + 10
     while not condition():
@@ -121,8 +132,7 @@ def test_a_number_given_to_somebody_else_since_is_left_alone(
     try:
         part = make()
         part.run_folder.mkdir(parents=True)
-        record = {"pid": stranger.pid, "create_time": psutil.boot_time() + 1}
-        (part.run_folder / "part.json").write_text(json.dumps(record))
+        write_record(part, stranger.pid, 1.0)
         assert part.pid() is None
         assert part.stop() == []
         assert stranger.poll() is None
@@ -136,8 +146,7 @@ def test_a_naive_pid_file_would_have_killed_the_stranger(make: Callable[..., Com
     stranger = subprocess.Popen([sys.executable, "-c", SLEEPS], start_new_session=True)
     part = make()
     part.run_folder.mkdir(parents=True)
-    record = {"pid": stranger.pid, "create_time": psutil.Process(stranger.pid).create_time()}
-    (part.run_folder / "part.json").write_text(json.dumps(record))
+    write_record(part, stranger.pid, processes._seconds_after_boot(psutil.Process(stranger.pid)))
     assert part.stop() == [stranger.pid]
     stranger.wait()
 
@@ -154,13 +163,11 @@ def test_a_session_of_an_earlier_boot_is_left_alone(make: Callable[..., Componen
     try:
         part = make()
         part.run_folder.mkdir(parents=True)
-        record = {"pid": leader.pid, "create_time": psutil.boot_time() - 3600}
-        (part.run_folder / "part.json").write_text(json.dumps(record))
+        created_at = processes._seconds_after_boot(stranger)
+        write_record(part, leader.pid, created_at, boot_id="an earlier one")
         assert part.stop() == []
         assert stranger.is_running()
-        (part.run_folder / "part.json").write_text(
-            json.dumps({**record, "create_time": stranger.create_time()})
-        )
+        write_record(part, leader.pid, created_at)
         assert part.stop() == [stranger.pid]  # the control: an entry of this boot is believed
     finally:
         with suppress(psutil.NoSuchProcess):
@@ -174,6 +181,54 @@ def test_a_broken_or_old_record_names_nobody(make: Callable[..., Component], tex
     (part.run_folder / "part.json").write_text(text)
     assert part.pid() is None
     assert part.stop() == []
+
+
+@pytest.mark.parametrize("step", [-3600.0, 3600.0])
+def test_a_step_of_the_clock_leaves_what_runs_recognised(
+    make: Callable[..., Component], monkeypatch: pytest.MonkeyPatch, step: float
+) -> None:
+    part = make()
+    part.start()
+    pid = part.pid()
+    created_at, booted_at = psutil.Process.create_time, psutil.boot_time
+    with monkeypatch.context() as patch:
+        patch.setattr(psutil.Process, "create_time", lambda process: created_at(process) + step)
+        assert part.pid() is None  # the control: a process of another moment
+        patch.setattr(psutil, "boot_time", lambda: booted_at() + step)
+        assert part.pid() == pid
+        assert not part.start()
+        assert part.stop() == [pid]
+
+
+def test_a_record_of_an_earlier_boot_names_nobody(make: Callable[..., Component]) -> None:
+    part = make()
+    part.start()
+    pid = part.pid()
+    assert pid is not None
+    created_at = processes._seconds_after_boot(psutil.Process(pid))
+    write_record(part, pid, created_at, boot_id="an earlier one")
+    assert part.pid() is None
+    write_record(part, pid, created_at)
+    assert part.pid() == pid
+
+
+def test_one_with_a_record_of_an_earlier_version_has_all_its_time_to_end(
+    make: Callable[..., Component], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = make(patience=4.0)
+    part.start()
+    pid = part.pid()
+    (part.run_folder / "part.json").write_text(json.dumps({"pid": pid, "create_time": 1.0}))
+    assert part.pid() is None
+    ends_within, seconds = Component._ends_within, []
+
+    def noting(component: Component, grace: float) -> bool:
+        seconds.append(grace)
+        return ends_within(component, grace)
+
+    monkeypatch.setattr(Component, "_ends_within", noting)
+    assert part.stop() == [pid]
+    assert seconds == [4.0]
 
 
 def test_two_homes_do_not_stop_each_other(make: Callable[..., Component], tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ class Batch:
 
 @dataclass(slots=True, kw_only=True)
 class RowCounts:
-    """The rows of one delivery, each counted where it is now.
+    """The rows of one delivery, each counted by what became of it so far.
 
     Attributes
     ----------
@@ -36,7 +36,8 @@ class RowCounts:
     accepted : int
         Rows in `curated`.
     quarantined : int
-        Rows in `quarantine.rows`, or among the rejects of staging.
+        Rows that are not used: the rejected ones, and all rows of a held batch. They stand in
+        `staging.rejects` until the batch is curated or held, then in `quarantine.rows`.
     corrected : int
         Of the accepted rows, those that replaced another version.
     """
@@ -56,8 +57,8 @@ class RowCounts:
         return self.staged - self.accepted
 
 
-def lock_batch(transaction: Transaction, batch_id: int) -> Batch:
-    """The batch, locked; batches are curated or held one at a time.
+def lock_curation(transaction: Transaction, batch_id: int) -> Batch:
+    """The batch, locked with all of `curated`: batches are curated or held one at a time.
 
     One at a time across all sources: several sources may describe the same customers and products.
 
@@ -69,11 +70,23 @@ def lock_batch(transaction: Transaction, batch_id: int) -> Batch:
     transaction.execute("SET LOCAL lock_timeout = '10min'")  # a large batch may come first
     transaction.lock("curated")
     transaction.execute("SET LOCAL lock_timeout = '30s'")
-    return find_batch(transaction, batch_id, lock=True)
+    return lock_batch_row(transaction, batch_id)
 
 
-def find_batch(transaction: Transaction, batch_id: int, *, lock: bool = False) -> Batch:
-    """The batch as it is now.
+def lock_batch_row(transaction: Transaction, batch_id: int) -> Batch:
+    """The batch, its row in `raw.batches` locked until the transaction ends; others go on.
+
+    Raises
+    ------
+    UsageError
+        There is no such batch.
+    """
+    transaction.execute("SELECT 1 FROM raw.batches WHERE batch_id = :b FOR UPDATE", b=batch_id)
+    return find_batch(transaction, batch_id)
+
+
+def find_batch(transaction: Transaction, batch_id: int) -> Batch:
+    """The batch as it is now, without a lock.
 
     Raises
     ------
@@ -81,8 +94,7 @@ def find_batch(transaction: Transaction, batch_id: int, *, lock: bool = False) -
         There is no such batch.
     """
     rows = transaction.execute(
-        "SELECT batch_id, source, is_history, status, reason FROM raw.batches "
-        f"WHERE batch_id = :b {'FOR UPDATE' if lock else ''}",
+        "SELECT batch_id, source, is_history, status, reason FROM raw.batches WHERE batch_id = :b",
         b=batch_id,
     )
     if not rows:

@@ -4,11 +4,13 @@ from collections.abc import Iterator, Mapping, Set
 from datetime import datetime
 from pathlib import Path
 
+import pyarrow as pa
+
 from retention_ml import tables
 from retention_ml.deliveries.archive import path_of
 from retention_ml.deliveries.ledger import batches
 from retention_ml.deliveries.ledger.batches import RowCounts
-from retention_ml.deliveries.ledger.staging import copy_rejects
+from retention_ml.deliveries.ledger.staging import rejects_table
 from retention_ml.deliveries.readers.chunks import LINE_NUMBER, Reject
 from retention_ml.deliveries.readers.readers import open_file
 from retention_ml.deliveries.reasons import Reason
@@ -55,27 +57,31 @@ def quarantine_batch(
             "SELECT delivery_id, file_sha256 FROM raw.deliveries WHERE batch_id = :b", b=batch_id
         )
     )
-    rejected = {
-        (delivery_id, line)
-        for delivery_id, line in transaction.execute(
-            "SELECT delivery_id, line_number FROM staging.rejects WHERE batch_id = :b", b=batch_id
-        )
-    }
+    batches.quarantine_rejects(transaction, batch_id, now)
     for delivery_id, counts in row_counts.items():
         if counts.replay_of is not None or counts.delivered == 0:
             continue
+        sha256 = digests[delivery_id]
+        columns = {
+            "delivery_id": pa.scalar(delivery_id, pa.int64()),
+            "source": pa.scalar(source.name),
+            "feed": pa.scalar(counts.feed),
+            "file_sha256": pa.scalar(sha256),
+            "quarantined_at": pa.scalar(now, pa.timestamp("us", "UTC")),
+        }
+        rejected = _rejected_lines(transaction, batch_id, delivery_id)
         count = 0
-        path = path_of(home, digests[delivery_id])
-        for rejects in _accepted_rows(path, source.feeds[counts.feed], delivery_id, rejected):
-            copy_rejects(transaction, batch_id, rejects)
-            count += len(rejects)
+        for rejects in _accepted_rows(path_of(home, sha256), source.feeds[counts.feed], rejected):
+            rows = rejects_table(rejects)
+            for name, value in columns.items():
+                rows = rows.append_column(name, pa.repeat(value, len(rejects)))
+            count += transaction.copy("quarantine.rows", rows)
         if count + counts.quarantined != counts.delivered:
             raise AccountingError(
                 f"Delivery {counts.delivery_id} has {counts.delivered:,} rows, but "
                 f"{count + counts.quarantined:,} were found when it was read again to be held. "
                 "Nothing was recorded. Please report this as a defect."
             )
-    batches.quarantine_rejects(transaction, batch_id, now)
     transaction.change(
         "UPDATE raw.deliveries SET status = 'held', reason_code = :code, reason = :reason, "
         "quarantined_count = delivered_count, loaded_at = :now "
@@ -89,16 +95,23 @@ def quarantine_batch(
     batches.clear_staging(transaction, batch_id, tables.CANONICAL)
 
 
-def _accepted_rows(
-    path: Path, feed: Feed, delivery_id: int, rejected: Set[tuple[int, int]]
-) -> Iterator[list[tuple[int, Reject]]]:
-    """The rows of a delivery that staging did not reject, as rejects of a held batch."""
+def _rejected_lines(transaction: Transaction, batch_id: int, delivery_id: int) -> set[int]:
+    rows = transaction.execute(
+        "SELECT line_number FROM staging.rejects WHERE batch_id = :b AND delivery_id = :d",
+        b=batch_id,
+        d=delivery_id,
+    )
+    return {row[0] for row in rows}
+
+
+def _accepted_rows(path: Path, feed: Feed, rejected: Set[int]) -> Iterator[list[Reject]]:
+    """The rows of a file whose lines staging did not reject, as rejects of a held batch."""
     for chunk in open_file(path, feed).chunks:
         lines = chunk.rows[LINE_NUMBER].to_pylist()
-        places = [place for place, line in enumerate(lines) if (delivery_id, line) not in rejected]
+        places = [place for place, line in enumerate(lines) if line not in rejected]
         for begin in range(0, len(places), _ROWS_AT_ONCE):
             part = places[begin : begin + _ROWS_AT_ONCE]
             yield [
-                (delivery_id, Reject(lines[place], raw, BATCH_HELD))
+                Reject(lines[place], raw, BATCH_HELD)
                 for place, raw in zip(part, chunk.raw(part), strict=True)
             ]

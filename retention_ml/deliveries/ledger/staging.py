@@ -14,7 +14,7 @@ import pyarrow as pa
 from retention_ml.deliveries.arrivals import is_lookup
 from retention_ml.deliveries.casting import keys
 from retention_ml.deliveries.casting.casts import DELIVERY
-from retention_ml.deliveries.ledger.batches import Batch, find_batch, set_status
+from retention_ml.deliveries.ledger.batches import Batch, lock_batch_row, set_status
 from retention_ml.deliveries.readers.chunks import Reject
 from retention_ml.deliveries.sources import Source
 from retention_ml.errors import FileRefused, UsageError
@@ -59,15 +59,15 @@ class StagingCounts:
     without_rows: Sequence[str] = ()
 
 
-def lock_unheld_batch(transaction: Transaction, batch_id: int) -> Batch:
-    """The batch, locked.
+def lock_unheld_batch_row(transaction: Transaction, batch_id: int) -> Batch:
+    """The batch, its row locked as by `lock_batch_row`.
 
     Raises
     ------
     UsageError
         There is no such batch, or it is held.
     """
-    batch = find_batch(transaction, batch_id, lock=True)
+    batch = lock_batch_row(transaction, batch_id)
     if batch.status == "held":
         raise UsageError(
             f"Batch {batch_id} is held ({batch.reason}). Deliver its files again to open it again."
@@ -102,20 +102,23 @@ def quarantined_rows(transaction: Transaction, delivery: Delivery) -> list[tuple
 def copy_rejects(
     transaction: Transaction, batch_id: int, rejects: Sequence[tuple[int, Reject]]
 ) -> None:
-    """Write rejects into `staging.rejects`."""
-    texts = [_as_text(reject.raw) for _, reject in rejects]
-    transaction.copy(
-        "staging.rejects",
-        pa.table(
-            {
-                "batch_id": pa.array([batch_id] * len(rejects), pa.int64()),
-                "delivery_id": pa.array([delivery for delivery, _ in rejects], pa.int64()),
-                "line_number": pa.array([reject.line_number for _, reject in rejects], pa.int64()),
-                "raw_text": pa.array([text for text, _ in texts], pa.string()),
-                "raw_bytes": pa.array([raw for _, raw in texts], pa.binary()),
-                "reason_code": pa.array([str(reject.reason) for _, reject in rejects], pa.string()),
-            }
-        ),
+    """Write rejects, each with its delivery, into `staging.rejects`."""
+    rows = rejects_table([reject for _, reject in rejects])
+    rows = rows.append_column("batch_id", pa.repeat(batch_id, len(rejects)))
+    deliveries = pa.array([delivery for delivery, _ in rejects], pa.int64())
+    transaction.copy("staging.rejects", rows.append_column("delivery_id", deliveries))
+
+
+def rejects_table(rejects: Sequence[Reject]) -> pa.Table:
+    """Rejects as the columns that `staging.rejects` and `quarantine.rows` have in common."""
+    texts = [_as_text(reject.raw) for reject in rejects]
+    return pa.table(
+        {
+            "line_number": pa.array([reject.line_number for reject in rejects], pa.int64()),
+            "raw_text": pa.array([text for text, _ in texts], pa.string()),
+            "raw_bytes": pa.array([raw for _, raw in texts], pa.binary()),
+            "reason_code": pa.array([str(reject.reason) for reject in rejects], pa.string()),
+        }
     )
 
 

@@ -55,12 +55,12 @@ class BetaGeoNBD:
     has_weak_prior: bool = False
 
     def p_alive(self, frequency: Floats, recency: Floats, T: Floats) -> Floats:
-        """Probability that the customer has not left."""
+        """Probability that the customer has not dropped out."""
         silent = np.log(self.alpha + T) - np.log(self.alpha + recency)
-        chances = frequency + float(self.modified)  # to leave before T
+        chances = frequency + float(self.modified)  # to drop out before T
         log_odds = np.log(self.a) - np.log(self.b + np.maximum(chances, 1.0) - 1.0)
-        log_odds_left = np.where(chances > 0, log_odds + (self.r + frequency) * silent, -np.inf)
-        return np.asarray(expit(-log_odds_left))
+        log_odds_dropout = np.where(chances > 0, log_odds + (self.r + frequency) * silent, -np.inf)
+        return np.asarray(expit(-log_odds_dropout))
 
     def p_no_order(
         self, frequency: Floats, recency: Floats, T: Floats, horizon_days: Floats | float
@@ -80,7 +80,7 @@ class BetaGeoNBD:
     def expected_orders_if_alive(
         self, frequency: Floats, T: Floats, horizon_days: Floats | float
     ) -> Floats:
-        """Expected purchases in (T, T + horizon] of a customer who has not left by T.
+        """Expected purchases in (T, T + horizon] of a customer who has not dropped out by T.
 
         Equation 10 of Fader, Hardie and Lee after Euler's and Pfaff's transformations: of the
         arguments of 2F1 only the last then grows with x, which keeps it exact for large x.
@@ -94,7 +94,7 @@ class BetaGeoNBD:
         return np.asarray(survived / (a - 1.0) * (1.0 - fewer))
 
     def days_to_order_quantile(self, frequency: Floats, T: Floats, q: Floats | float) -> Floats:
-        """Days within which a customer who has not left buys with probability q, 0 <= q < 1."""
+        """Days until a customer who has not dropped out buys with probability q, 0 <= q < 1."""
         waits = np.expm1(-np.log1p(-np.asarray(q)) / (self.r + frequency))
         return np.asarray((self.alpha + T) * waits)
 
@@ -152,8 +152,8 @@ def _log_likelihood(
 ) -> tuple[float, Floats]:
     """The log-likelihood of all customers and its gradient by r, alpha, a and b.
 
-    Both models in one formula: n chances to leave are n = x, or x + 1 in the modified model. A
-    customer survived all of them and was silent since, or left at the last of them.
+    Both models in one formula: there are n = x chances to drop out, x + 1 in the modified
+    model. A customer survived all of them and was silent since, or dropped out at the last.
     """
     r, alpha, a, b = parameters
     x, counts = summary.frequency, summary.counts
@@ -161,18 +161,18 @@ def _log_likelihood(
     log_start, log_last, log_end = (np.log(alpha + at) for at in (0.0, summary.recency, summary.T))
     stayed = b + np.maximum(n, 1.0) - 1.0
     odds = np.where(n > 0, np.log(a) - np.log(stayed) + (r + x) * (log_end - log_last), -np.inf)
-    left = expit(odds)
+    dropout = expit(odds)
     each = (
         gammaln(r + x) - gammaln(r) + r * log_start - (r + x) * log_end
         + betaln(a, b + n) - betaln(a, b)
         + np.logaddexp(0.0, odds)
     )  # fmt: skip
     all_of_b = digamma(a + b) - digamma(a + b + n)
-    by_r = digamma(r + x) - digamma(r) + log_start - log_end + left * (log_end - log_last)
+    by_r = digamma(r + x) - digamma(r) + log_start - log_end + dropout * (log_end - log_last)
     by_alpha = r / alpha - (r + x) * (
-        (1.0 - left) / (alpha + summary.T) + left / (alpha + summary.recency)
+        (1.0 - dropout) / (alpha + summary.T) + dropout / (alpha + summary.recency)
     )
-    by_a = all_of_b + left / a
-    by_b = all_of_b + digamma(b + n) - digamma(b) - left / stayed
+    by_a = all_of_b + dropout / a
+    by_b = all_of_b + digamma(b + n) - digamma(b) - dropout / stayed
     gradient = np.array([(counts * by).sum() for by in (by_r, by_alpha, by_a, by_b)])
     return float((counts * each).sum()), gradient

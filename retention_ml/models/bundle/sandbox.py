@@ -1,7 +1,8 @@
 """The files of an unknown model, read in a process of its own with limits.
 
 Whatever is in them can at worst end that process: nothing is unpickled or imported, memory and
-time are bounded, and it is given no password and no address.
+time are bounded, and it is given no password and no address. The limits hold from before the
+first byte of the files is read; only the imports of our own code come before them.
 """
 
 import json

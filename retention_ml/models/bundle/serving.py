@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
-from retention_ml.models.bundle.bundle import Bundle
+from retention_ml.models.bundle import Bundle
 
 
 class Churn(PythonModel):  # type: ignore[misc]

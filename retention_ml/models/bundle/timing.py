@@ -82,7 +82,7 @@ class Timing:
 def fit(histories: PurchaseSummary, *, lead_days: int, horizon_days: int) -> Timing:
     """The process and the spending that fit customers' purchase histories best.
 
-    Spending is learnt from customers with two purchase days or more, `PurchaseSummary.payments`.
+    The spend model is fitted to customers with two purchase days or more, `PurchaseSummary.payments`.
     """
     process, spend = nbd.fit(histories, modified=True), None
     if len(histories.payments) >= _PAYERS_MIN:

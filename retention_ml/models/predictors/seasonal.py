@@ -6,7 +6,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from retention_ml.errors import UnfitModel
+from retention_ml.errors import NotReady, UnfitModel
 from retention_ml.models.predictors.predictor import floats, is_piecewise_linear, to_json
 from retention_ml.statistics.arrays import Floats, Ints, sigmoid
 
@@ -89,8 +89,22 @@ def log_odds_of_shift(shift: float, margin: Floats) -> float:
 
 
 def intercept_for(margin: Floats, rate: float) -> float:
-    """What is to be added to log-odds, shape (n,), so that their mean probability is `rate`."""
+    """What is to be added to log-odds, shape (n,), so that their mean probability is `rate`.
+
+    Raises
+    ------
+    NotReady
+        One of them is not finite.
+    """
     from scipy.optimize import brentq
+
+    unusable = int((~np.isfinite(margin)).sum())
+    if unusable or not np.isfinite(rate):
+        raise NotReady(
+            f"{unusable:,} of {len(margin):,} log-odds are not finite and the churn rate to reach "
+            f"is {rate:g}; expected finite numbers. Look in the features of these customers for "
+            "values that are not finite, and train again."
+        )
 
     def excess(shift: float) -> float:
         return float(sigmoid(margin + shift).mean()) - rate

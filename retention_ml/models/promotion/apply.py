@@ -185,7 +185,7 @@ def _observe(registry: Registry, alias: str, history: Sequence[Decision]) -> Ali
 def _check(
     registry: Registry, warehouse: Warehouse, action: CheckVersion
 ) -> tuple[Check, Bundle | None]:
-    """The result of the check, and the bundle if it may serve."""
+    """The result of the check, and the bundle where its files could be read."""
     version, bundle, fault = action.version, None, None
     sha256 = (
         action.approved_sha256
@@ -208,10 +208,13 @@ def _move_alias(registry: Registry, warehouse: Warehouse, alias: str) -> list[st
     sentences = []
     with warehouse.transaction() as transaction:
         history = ledger.lock_alias(transaction, alias)
+        is_pending = bool(pending_decisions(history))
         for action in reconcile(alias, history, _observe(registry, alias, history)):
             match action:
                 case SetAlias(str(version)):
                     registry.set_alias(alias, version, timeout="short")
+                    if not is_pending:
+                        logger.warning("MLflow had no %s any more; its alias was put back.", alias)
                 case SetAlias():
                     registry.delete_alias(alias)
                 case MarkSynced(promotion_ids, sentence):

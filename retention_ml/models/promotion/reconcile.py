@@ -38,7 +38,7 @@ class AliasState:
         All registered versions, None if they were not listed; only looked at where the alias is
         missing.
     error : str or None
-        Why the registry did not answer; nothing else is known then.
+        Why the registry did not answer; then at most `version` is known.
     check : Check or None
         The result of checking `version`; None before it was checked.
     """
@@ -187,8 +187,7 @@ def _without_alias(
     ):  # an empty or foreign registry says nothing by an alias
         warning = f"MLflow has no {alias} any more, nor its version."
     elif alias == "champion":
-        warning = f"MLflow had no {alias} any more; its alias is put back."
-        return SetAlias(approval.model_version), _fallback(alias, history, warning)
+        return SetAlias(approval.model_version), _fallback(alias, history)
     else:
         return RetireChallenger(approval), ServeFallback(())
     return (_fallback(alias, history if alias == "champion" else (), warning),)
@@ -205,9 +204,13 @@ def _refuse(
         == ("refuse", version.version, sha256, refusal.reason)
         for each in history
     )
-    others = [each for each in history if each.model_version != version.version]
     warning = f"Version {version.version} is not served as {alias}: {refusal.reason}"
-    return *(() if is_noted else (refusal,)), _fallback(alias, others, warning)
+    refusals = () if is_noted else (refusal,)
+    approval = current_approval(history)
+    if alias == "challenger" and approval and approval.model_version == version.version:
+        return *refusals, ServeFallback((), warning)  # the one before it is on trial no more
+    others = [each for each in history if each.model_version != version.version]
+    return *refusals, _fallback(alias, others, warning)
 
 
 def _fallback(alias: str, history: Sequence[Decision], warning: str | None = None) -> ServeFallback:

@@ -93,9 +93,7 @@ def unfit_reason(settings: Settings, bundle: Bundle) -> str | None:
             f"it was trained for the churn definition {definition_hash}, the settings ask for "
             f"{expected}; train anew or set [churn] back"
         )
-    try:
-        date.fromisoformat(str(manifest.get("as_of")))
-    except ValueError:
+    if not _is_day(manifest.get("as_of")):
         return f"its manifest names {manifest.get('as_of')!r} as its day, expected a date"
     if manifest.get("is_calibrated", True) is not True or bundle.model_name == STARTER:
         return "it says of itself that it is not calibrated for this shop"
@@ -105,6 +103,13 @@ def unfit_reason(settings: Settings, bundle: Bundle) -> str | None:
             f"it reads {len(unknown)} features that are not in the catalogue, first {unknown[0]!r}"
         )
     return None
+
+
+def _is_day(value: object) -> bool:
+    try:
+        return isinstance(value, str) and bool(date.fromisoformat(value))
+    except ValueError:
+        return False
 
 
 def _fetch_through_sandbox(

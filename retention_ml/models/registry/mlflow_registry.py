@@ -271,7 +271,7 @@ class Registry:
             uri = f"models:/{NAME}/{version}/{BUNDLE_PATH}"
             files = mlflow.artifacts.list_artifacts(artifact_uri=uri)
             size = sum(file.file_size or 0 for file in files)
-            if not files or any(file.is_dir for file in files):
+            if not files or any(file.is_dir or file.file_size is None for file in files):
                 raise UnfitModel(
                     f"Version {version} has no model bundle of plain files at {BUNDLE_PATH}: it was "
                     "not made by this library and nothing of it is loaded. Train with `retention "

@@ -105,17 +105,18 @@ def limits_of(
     began = time.process_time()  # not the clock: what else the machine does must not decide
     fault = prediction_checks.fault_on(bundle, table)
     seconds = time.process_time() - began
-    answers = Check(
-        name="answers",
+    usable = Check(
+        name="predictions",
         status="failed" if fault else "passed",
-        message=f"Asked about the customers of {day}, {fault or 'it tells them apart'}.",
+        message=f"Its predictions for the customers of {day} "
+        + (f"cannot be used: {fault}." if fault else "can be used."),
     )
     probability = predictions.models[bundle.model_name]
     chance = [
         ece_by_chance(probability[predictions.days == day]) for day in np.unique(predictions.days)
     ]
     return [
-        answers,
+        usable,
         *hard_limits(
             criteria_of(settings),
             ece=ece,

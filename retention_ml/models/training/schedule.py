@@ -10,7 +10,7 @@ from retention_ml.warehouse import Warehouse
 
 
 class DriftAlerted(Protocol):
-    """Reads whether drift was alerted in a span of days. Handed in by who watches."""
+    """Reads whether drift was alerted in a span of days; the caller of `due` provides it."""
 
     def __call__(self, warehouse: Warehouse, /, *, after: date, until: date) -> bool:
         """Whether it was, for a day after `after` and not after `until`."""

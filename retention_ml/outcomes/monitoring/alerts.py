@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any, Literal
 
 from retention_ml import clock
+from retention_ml.errors import WarehouseError
 from retention_ml.maintenance.invariants import Violation
 from retention_ml.outcomes.monitoring.drift import WHOLE, Change, Key
 from retention_ml.warehouse import Transaction, Warehouse
@@ -209,6 +210,18 @@ def invariant_alerts(broken: Sequence[Violation]) -> list[Alert]:
         )
         for violation in broken
     ]
+
+
+def unchecked_invariants_alert(error: WarehouseError) -> Alert:
+    """An alert that nobody knows whether the invariants hold."""
+    return Alert(
+        kind="broken_invariant",
+        subject="invariants",
+        severity="critical",
+        sentence=f"The invariants could not be checked. {error} `retention doctor --data` checks "
+        "all of them.",
+        evidence={"error": str(error)},
+    )
 
 
 def raise_alerts(

@@ -8,14 +8,17 @@ from datetime import date
 import pyarrow as pa
 
 from retention_ml import clock
+from retention_ml.errors import WarehouseError
 from retention_ml.maintenance.invariants import violations
 from retention_ml.outcomes.monitoring import queries
 from retention_ml.outcomes.monitoring.alerts import (
     DRIFT_ALERTS,
+    Alert,
     drift_alerts,
     invariant_alerts,
     persistent,
     raise_alerts,
+    unchecked_invariants_alert,
 )
 from retention_ml.outcomes.monitoring.drift import Change, Key
 from retention_ml.outcomes.monitoring.drift_report import drift_report
@@ -41,7 +44,8 @@ def watch(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
     """Compare what was published for a day with earlier days; store every size; raise alerts.
 
     Without a published snapshot of the day only freshness, refusals and the cheap invariants are
-    checked. Sizes stored for the snapshot before are replaced; an alert is written once.
+    checked; that they cannot be checked is an alert too. Sizes stored for the snapshot before are
+    replaced; an alert is written once.
 
     Returns
     -------
@@ -57,7 +61,7 @@ def watch(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
     freshness = queries.freshness(warehouse, settings, as_of)
     alerts = [
         *freshness_alerts(freshness, stale_days_max=monitoring.stale_days_max),
-        *invariant_alerts(violations(warehouse, as_of=as_of)),
+        *_check_invariants(warehouse, as_of),
     ]
     with warehouse.transaction() as transaction:
         if now is not None:
@@ -92,6 +96,14 @@ def watch(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
         },
     )
     return warehouse.record(receipt, settings.run_id)
+
+
+def _check_invariants(warehouse: Warehouse, as_of: date) -> list[Alert]:
+    """Alerts about broken invariants; a query that fails keeps no other alert from being raised."""
+    try:
+        return invariant_alerts(violations(warehouse, as_of=as_of))
+    except WarehouseError as error:
+        return [unchecked_invariants_alert(error)]
 
 
 def _write_drift(

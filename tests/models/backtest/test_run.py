@@ -189,7 +189,7 @@ def test_a_day_whose_outcome_is_not_known_is_refused(shop: Warehouse, tmp_path: 
 
 
 def test_a_day_with_too_little_history_is_refused(shop: Warehouse, tmp_path: Path) -> None:
-    with pytest.raises(NotReady, match="Nothing can be learnt for 2024-02-01"):
+    with pytest.raises(NotReady, match="No model can be trained for 2024-02-01"):
         run(shop, tmp_path, days=(date(2024, 2, 1),))
 
 

@@ -213,3 +213,11 @@ def test_a_registry_that_is_down_changes_nothing_and_the_last_good_one_serves() 
 def test_a_rollback_shortens_the_chain_that_is_fallen_back_on() -> None:
     history = _ledger("1 promote", "2 promote", "3 promote", "2 rollback")
     assert _fell_back(reconcile("champion", history, AliasState(error="x"))) == ["2", "1"]
+
+
+def test_a_refused_challenger_does_not_bring_back_the_one_before_it() -> None:
+    fault = Check(sha256=_sha("3"), fault="its files were changed")
+    state = AliasState(version=_version("3"), check=fault)
+    assert _fell_back(reconcile("challenger", _ledger("2 promote", "3 follow"), state)) == []
+    moved_by_hand = reconcile("challenger", _ledger("2 promote"), state)
+    assert _fell_back(moved_by_hand) == ["2"]  # which is on trial by the ledger

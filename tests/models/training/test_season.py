@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from retention_ml.clock import day_number
-from retention_ml.errors import UnfitModel
+from retention_ml.errors import NotReady, UnfitModel
 from retention_ml.features.families import habits
 from retention_ml.models.predictors import seasonal
 from retention_ml.models.predictors.seasonal import Seasonal, intercept_for, log_odds_of_shift
@@ -308,6 +308,14 @@ def test_a_base_rate_that_no_intercept_reaches_gives_the_farthest_one() -> None:
     margin = np.full(3, -60.0)
     assert intercept_for(margin, 1.0) == 40.0
     assert intercept_for(-margin, 0.0) == -40.0
+
+
+def test_numbers_that_are_not_finite_are_refused() -> None:
+    margin = np.array([0.0, np.nan, np.inf])
+    with pytest.raises(NotReady, match="2 of 3 log-odds are not finite"):
+        intercept_for(margin, 0.5)
+    with pytest.raises(NotReady, match=r"0 of 1 log-odds .* rate to reach is nan"):
+        intercept_for(margin[:1], float("nan"))
 
 
 def test_newcomers_who_stop_coming_are_not_taken_for_a_quiet_season() -> None:

@@ -113,7 +113,7 @@ def test_a_candidate_is_compared_with_the_champion_and_takes_the_free_slot(world
     evidence = json.loads(row["e"][0].as_py())["contest"]
     assert {one["what"] for one in evidence["findings"]} == {
         "roc_auc", "log_loss", "brier", "segments", "calibration_difference", "profit",
-        "tier_moves", "answers", "calibration", "seconds_per_thousand", "megabytes",
+        "tier_moves", "predictions", "calibration", "seconds_per_thousand", "megabytes",
     }  # fmt: skip
     made = date.fromisoformat(str(world.shop.as_of)) - timedelta(days=AGE_DAYS)
     assert all(date.fromisoformat(day) >= made for day in evidence["days"])

@@ -1,5 +1,6 @@
 """The door `watch` on a small shop: thirty clean days, planted shifts, staleness, refusals."""
 
+import dataclasses
 import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -9,6 +10,8 @@ import pyarrow as pa
 import pytest
 
 from retention_ml.features import build
+from retention_ml.maintenance import invariants
+from retention_ml.maintenance.invariants import INVARIANTS
 from retention_ml.models.training.schedule import due
 from retention_ml.outcomes.monitoring import queries
 from retention_ml.outcomes.monitoring.alerts import Alert, is_drift_alerted, raise_alerts
@@ -353,6 +356,28 @@ def test_a_broken_invariant_is_an_alert_of_its_day_and_once_in_the_cooldown(
     raised = [watched.watch(number)["alerts"] for number in (BEGINS + 2, BEGINS + 3, BEGINS + 4)]
     promises = [[alert["subject"][:2] for alert in alerts] for alerts in raised]
     assert promises == [["P4"], [], ["P4"]]
+
+
+def test_a_backfill_raises_nothing_about_the_warehouse_as_it_is_now(watched: Watched) -> None:
+    watched.run(BEGINS)
+    watched.run(BEGINS + 1)
+    with watched.world.warehouse.transaction() as transaction:
+        transaction.execute("UPDATE features.builds SET newest_input_at = as_of + 1")
+    assert watched.watch(BEGINS)["alerts"] == []
+    [alert] = watched.watch(BEGINS + 1)["alerts"]
+    assert alert["subject"].startswith("P4")
+
+
+def test_invariants_that_cannot_be_checked_are_an_alert_beside_the_others(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched.run(BEGINS)
+    broken = dataclasses.replace(INVARIANTS[0], sql="SELECT 1 FROM raw.nowhere")
+    monkeypatch.setattr(invariants, "INVARIANTS", (broken,))
+    alerts = {alert["kind"]: alert for alert in watched.watch(BEGINS + 9)["alerts"]}
+    assert set(alerts) == {"stale_scores", "broken_invariant"}
+    assert "could not be checked" in alerts["broken_invariant"]["sentence"]
+    assert "raw.nowhere" in alerts["broken_invariant"]["sentence"]
 
 
 def test_a_refused_snapshot_and_a_refused_model_raise_alerts_with_the_reason(

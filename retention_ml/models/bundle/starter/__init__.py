@@ -1,3 +1,3 @@
-"""The model that came with the library: learnt from other shops, for a shop without its own."""
+"""The model that came with the library: trained on other shops, for a shop without its own."""
 
 NAME = "starter"

@@ -161,7 +161,7 @@ def cross_fit(
         inside, outside = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
         if len(inside) == 0 or len(outside) == 0:
             raise NotReady(
-                f"There are {len(sample):,} rows to learn from, too few customers for {FOLDS} "
+                f"There are {len(sample):,} rows to train on, too few customers for {FOLDS} "
                 "folds. Wait for more customers, or raise churn.active_days."
             )
         predictor = fit(sample.take(inside), sample.take(outside))

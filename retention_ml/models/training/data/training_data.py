@@ -63,7 +63,7 @@ def training_days(warehouse: Warehouse, *, settings: Settings, as_of: date) -> t
     if not days:
         history = f"orders begin on {coverage.begins_on}" if coverage else "there are no orders"
         raise NotReady(
-            f"Nothing can be learnt for {as_of}: {history}, and a day to learn from needs "
+            f"No model can be trained for {as_of}: {history}, and a training day needs "
             f"{definition.history_days} days of them before it and its outcome of "
             f"{definition.lead_days} + {definition.horizon_days} days after it. Choose a later "
             "day, import older orders with `retention ingest --history`, or shorten the horizon."
