@@ -65,14 +65,8 @@ class Training(_Section):
     evaluation_count: int = Field(2, ge=1, le=12)
     rows_max: int = Field(200_000, ge=1_000, le=10_000_000)
     candidates: tuple[str, ...] = (
-        "recency",
-        "rfm_logistic",
-        "mbg_nbd",
-        "logistic",
-        "random_forest",
-        "lightgbm",
-        "ensemble",
-    )
+        "recency", "rfm_logistic", "mbg_nbd", "logistic", "random_forest", "lightgbm", "ensemble",
+    )  # fmt: skip
     champion_candidate: str = "ensemble"
     tuning_trials: int = Field(8, ge=0, le=10_000)
     tuning_seconds: float = Field(60, ge=0, le=36_000)
