@@ -50,12 +50,12 @@ def run_tasks(
             "memory. What was finished is kept. Run the same command again with --workers 1."
         ) from error
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        children = [each for each in multiprocessing.active_children() if each.pid not in before]
-        for child in children:
-            child.terminate()
-        for child in children:
-            child.join()
+        for child in multiprocessing.active_children():
+            if child.pid not in before:
+                child.terminate()
+        # The pool's own thread reaps its processes. Joined beside it, one of the two would take a
+        # process for running that the other has just reaped.
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _begin(url: str, settings: Settings) -> None:
