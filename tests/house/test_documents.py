@@ -9,15 +9,15 @@ from typing import Any, Literal, get_args, get_origin
 import pytest
 from pydantic.fields import FieldInfo
 
-from retention_ml import errors, settings
-from retention_ml.settings import SECTIONS, Settings
+from retention_ml import errors
+from retention_ml.settings import SECTIONS, Settings, loading, sections
 from tests.house.repository import ROOT, files, name, reject
 
 
 def _fields(section: str) -> dict[str, FieldInfo]:
     model = Settings.model_fields[section].annotation
     assert isinstance(model, type)
-    assert issubclass(model, settings._Section)
+    assert issubclass(model, sections.Section)
     return dict(model.model_fields)
 
 
@@ -79,7 +79,9 @@ def test_every_setting_is_documented_with_its_default_and_range(section: str) ->
                 f"  {key}: allowed is {_allowed(field)}, the document says {rows[key][2]}"
             )
     findings += [f"  remove {key}: no such setting" for key in rows if key not in _fields(section)]
-    reject(findings, f"docs/settings.md, [{section}], and retention_ml/settings.py differ:")
+    reject(
+        findings, f"docs/settings.md, [{section}], and retention_ml/settings/sections.py differ:"
+    )
 
 
 @pytest.mark.parametrize("section", SECTIONS)
@@ -95,15 +97,15 @@ def test_every_variable_is_documented() -> None:
     text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
     cells = re.findall(r"^\| ((?:`[A-Z_]+`(?:, )?)+) \|", text, re.MULTILINE)
     documented = {variable for cell in cells for variable in re.findall(r"[A-Z_]+", cell)}
-    readable = set(settings._ADDRESSES) | settings._OTHER_VARIABLES
+    readable = set(loading.ADDRESSES) | loading.OTHER_VARIABLES
     assert len(readable) >= 8
-    assert documented == readable, "docs/settings.md, Environment, and settings.py differ."
+    assert documented == readable, "docs/settings.md, Environment, and settings/loading.py differ."
 
 
 def test_every_variable_that_is_read_is_known() -> None:
-    readable = set(settings._ADDRESSES) | settings._OTHER_VARIABLES
+    readable = set(loading.ADDRESSES) | loading.OTHER_VARIABLES
     sections = tuple(f"RETENTION_{section.upper()}__" for section in SECTIONS)
-    wrong_on_purpose = ROOT / "tests" / "test_settings.py"
+    wrong_on_purpose = ROOT / "tests" / "settings" / "test_loading.py"
     texts = {
         path: path.read_text(encoding="utf-8")
         for path in files()

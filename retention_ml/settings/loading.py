@@ -1,7 +1,6 @@
-"""One frozen `Settings`: environment over `retention.toml` over defaults.
+"""How settings are read: environment over `retention.toml` over defaults.
 
-Every business decision stands in `retention.toml`; every secret and address comes from the
-environment. Unknown keys and unknown `RETENTION_` variables are refused.
+Unknown keys and unknown `RETENTION_` variables are refused.
 """
 
 import difflib
@@ -10,211 +9,22 @@ import re
 import tomllib
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Literal
-from zoneinfo import available_timezones
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from retention_ml.errors import SettingsError
+from retention_ml.settings.sections import PROJECT, SECTIONS, Section, Settings
 
-PROJECT = Path(__file__).resolve().parent.parent
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Calendar(_Section):
-    """Where the shop's day begins."""
-
-    timezone: str = "UTC"
-    currency: str = "USD"
-
-    @field_validator("timezone")
-    @classmethod
-    def _is_time_zone(cls, value: str) -> str:
-        if value not in available_timezones():
-            raise ValueError(f"{value!r} is no IANA time zone such as 'Europe/London'")
-        return value
-
-
-class Churn(_Section):
-    """The churn definition; its hash stands on every label, model and score."""
-
-    event: Literal["order"] = "order"
-    active_days: int = Field(90, ge=1, le=3650)
-    lead_days: int = Field(0, ge=0, le=365)
-    horizon_days: int = Field(28, ge=1, le=3650)
-    embargo_days: int = Field(0, ge=0, le=365)
-    settle_days: int = Field(1, ge=0, le=90)
-
-
-class Features(_Section):
-    """How features are computed."""
-
-    engine: Literal["duckdb", "postgres"] = "duckdb"
-
-
-class Training(_Section):
-    """What candidates are trained and evaluated on."""
-
-    every_days: int = Field(7, ge=1, le=365)
-    cutoff_count: int = Field(12, ge=1, le=60)
-    cutoff_every_days: int = Field(14, ge=1, le=365)
-    evaluation_count: int = Field(2, ge=1, le=12)
-    rows_max: int = Field(200_000, ge=1_000, le=10_000_000)
-    candidates: tuple[str, ...] = (
-        "recency", "rfm_logistic", "mbg_nbd", "logistic", "random_forest", "lightgbm", "ensemble",
-    )  # fmt: skip
-    champion_candidate: str = "ensemble"
-    tuning_trials: int = Field(8, ge=0, le=10_000)
-    tuning_seconds: float = Field(60, ge=0, le=36_000)
-    bootstrap_draws: int = Field(500, ge=50, le=100_000)
-    seed: int = 20260301
-
-
-class Readiness(_Section):
-    """The least data that can carry a model."""
-
-    customers_min: int = Field(200, ge=10)
-    churned_min: int = Field(50, ge=5)
-    retained_min: int = Field(50, ge=5)
-    gap_days_max: int = Field(14, ge=1)
-    unknown_share_max: float = Field(0.6, ge=0, le=1)
-
-
-class Scoring(_Section):
-    """Who scores before the shop has a model of its own."""
-
-    starter: bool = True
-
-
-class Trial(_Section):
-    """How champion and challenger are compared on what really happens."""
-
-    challenger_share: float = Field(0.10, ge=0, le=0.9)
-    salt: str = Field("1", min_length=1, max_length=64)
-    error_rate: float = Field(0.05, gt=0, lt=0.5)
-    windows_min: int = Field(2, ge=1)
-    days_max: int = Field(182, ge=1, le=3650)
-
-
-class Promotion(_Section):
-    """What makes a challenger champion, and who decides."""
-
-    evidence: Literal["outcomes", "offline"] = "outcomes"
-    mode: Literal["automatic", "approval"] = "automatic"
-    approval_hours: float = Field(48, gt=0)
-    auc_margin: float = Field(0.005, ge=0, le=0.5)
-    segment_margin: float = Field(0.02, ge=0, le=0.5)
-    ece_max: float = Field(0.10, gt=0, le=1)
-    seconds_per_thousand_max: float = Field(5, gt=0)
-    megabytes_max: float = Field(64, gt=0)
-    tier_moves_max: float = Field(0.60, ge=0, le=1)
-
-
-class Monitoring(_Section):
-    """From where on a change is worth an alert."""
-
-    effect_min: float = Field(0.10, gt=0)
-    rate_gap_min: float = Field(0.10, gt=0, le=1)
-    auc_drop_min: float = Field(0.05, gt=0, le=0.5)
-    windows: int = Field(3, ge=1, le=30)
-    windows_beyond: int = Field(2, ge=1, le=30)
-    cooldown_days: int = Field(7, ge=0)
-    stale_days_max: int = Field(3, ge=1)
-    publish_hours_max: float = Field(2, gt=0)
-    drift_starts_training: bool = True
-
-    @model_validator(mode="after")
-    def _windows_suffice(self) -> "Monitoring":
-        if self.windows_beyond > self.windows:
-            raise ValueError("windows_beyond must not exceed windows")
-        return self
-
-
-class Alerts(_Section):
-    """Where alerts go besides the log; addresses that are secret come from the environment."""
-
-    email_to: tuple[str, ...] = ()
-    email_from: str = "retention-ml@localhost"
-
-
-class Tiers(_Section):
-    """Lower bounds of calibrated churn probability, highest tier first."""
-
-    critical: float = Field(0.80, ge=0, le=1)
-    high: float = Field(0.60, ge=0, le=1)
-    medium: float = Field(0.35, ge=0, le=1)
-    low: float = Field(0.0, ge=0, le=0)
-    hysteresis: float = Field(0.03, ge=0, le=0.5)
-    share_change_warning: float = Field(0.15, ge=0, le=1)
-    share_change_max: float = Field(0.50, ge=0, le=1)
-
-    @model_validator(mode="after")
-    def _bounds_fall(self) -> "Tiers":
-        if not self.critical > self.high > self.medium > self.low:
-            raise ValueError("tier bounds must fall: critical > high > medium > low = 0")
-        return self
-
-
-class Value(_Section):
-    """What a customer is worth."""
-
-    margin_share: float = Field(0.30, gt=0, le=1)
-    horizon_days: int = Field(90, ge=1)
-    offer_cost: float = Field(5.0, ge=0)
-    save_rate: float = Field(0.10, ge=0, le=1)
-    budget_share: float = Field(0.10, gt=0, le=1)
-
-
-class Compute(_Section):
-    """How much of the machine to use."""
-
-    threads: int = Field(2, ge=1, le=256)
-
-
-class Settings(_Section):
-    """Everything the doors need to know; built by `load`.
-
-    `home` holds all local state (default `.retention/` in the working directory);
-    `warehouse_url` is `None` where the embedded Postgres of the local stack is meant.
-    """
-
-    calendar: Calendar = Calendar()
-    churn: Churn = Churn()
-    features: Features = Features()
-    training: Training = Training()
-    readiness: Readiness = Readiness()
-    scoring: Scoring = Scoring()
-    tiers: Tiers = Tiers()
-    trial: Trial = Trial()
-    promotion: Promotion = Promotion()
-    monitoring: Monitoring = Monitoring()
-    alerts: Alerts = Alerts()
-    value: Value = Value()
-    compute: Compute = Compute()
-
-    home: Path = Path(".retention")
-    sources: Path = PROJECT / "sources"
-    expectations: Path = PROJECT / "expectations"
-    warehouse_url: str | None = Field(None, repr=False)
-    tracking_uri: str | None = None
-    run_id: str = "manual"
-
-
-SECTIONS = tuple(
-    name for name, field in Settings.model_fields.items() if isinstance(field.default, _Section)
-)
 _PREFIX = "RETENTION_"
-_ADDRESSES = {
+ADDRESSES = {
     "MLFLOW_TRACKING_URI" if name == "tracking_uri" else _PREFIX + name.upper(): name
     for name in Settings.model_fields
     if name not in SECTIONS
 }
 # Read by others than `load`: the stack, the containers, the tests.
-_OTHER_VARIABLES = {
+OTHER_VARIABLES = {
     "RETENTION_BI_PASSWORD",
     "RETENTION_CHAOS_KILLS",
     "RETENTION_CHAOS_TEXTS",
@@ -288,7 +98,7 @@ def _read_toml(file: Path) -> dict[str, Any]:
 
 
 def _keys(section: str) -> dict[str, FieldInfo]:
-    default: _Section = Settings.model_fields[section].default
+    default: Section = Settings.model_fields[section].default
     return type(default).model_fields
 
 
@@ -299,19 +109,19 @@ def _setting_variables(environment: Mapping[str, str]) -> dict[str, str]:
         for section in SECTIONS
         for name in (section, *(f"{section}__{key}" for key in _keys(section)))
     }
-    readable = in_sections | set(_ADDRESSES)
+    readable = in_sections | set(ADDRESSES)
     variables = {}
     for variable, text in environment.items():
         name = variable.upper() if variable.startswith(_PREFIX) else variable
         if name in readable:
             if text:
                 variables[name] = text
-        elif name.startswith(_PREFIX) and name not in _OTHER_VARIABLES:
+        elif name.startswith(_PREFIX) and name not in OTHER_VARIABLES:
             if _SERVICE_LINK.search(name):
                 continue
             raise SettingsError(
                 f"{variable} is no known variable; "
-                f"did you mean {_nearest(name, readable | _OTHER_VARIABLES)}? "
+                f"did you mean {_nearest(name, readable | OTHER_VARIABLES)}? "
                 "Rename or remove it; docs/settings.md lists all of them."
             )
     return variables
@@ -367,7 +177,7 @@ def _merge(variables: Mapping[str, str], values: Mapping[str, Any]) -> Settings:
         ) -> tuple[PydanticBaseSettingsSource, ...]:
             from_variables = Variables(settings_cls)
             from_variables.env_vars = {
-                (_PREFIX + _ADDRESSES[name] if name in _ADDRESSES else name).lower(): text
+                (_PREFIX + ADDRESSES[name] if name in ADDRESSES else name).lower(): text
                 for name, text in variables.items()
             }
             return from_variables, InitSettingsSource(settings_cls, dict(values))
