@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from retention_ml.schema.migrate import migrate
 from retention_ml.settings import Settings, load
 from retention_ml.stack.postgres import EmbeddedPostgres
 from retention_ml.warehouse import Warehouse
@@ -30,7 +31,7 @@ class Place:
         admin.close()
         opened = Warehouse(self.server.url(name))
         try:
-            opened.migrate()
+            migrate(opened)
             yield opened
         finally:
             opened.close()

@@ -1,26 +1,22 @@
 """
 Loads delivered files into the warehouse: land → stage → check → curate, per source.
 
-**Reads** the files named by the run (`source`, `files`, `history`), otherwise the complete files in
-the inbox. **Writes** `raw` (ledger), `staging` (scratch), `quarantine.rows` (rejected rows with the
-reason), `quality.results`, `curated`. **Hands over** `curated` for the run's day, even if nothing
-new arrived: the day's features and scores are due either way.
+**Reads** the files named by the run, else the complete files in the inbox. **Writes** `raw`,
+`staging`, `quarantine.rows`, `quality.results`, `curated`. **Hands over** `curated` for the day,
+even if nothing new came. Files go to `done/`, or to `refused/` or `held/` with a text that says why;
+these do not stop the day, unless they are all that came of a `required` feed.
+**Again?** Always safe: a file delivered twice changes nothing. **Backfill** leaves the inbox alone.
 
-**Again?** Always safe: files are identified by content, a file delivered twice changes nothing.
-**Backfill** rebuilds features and scores of past days and leaves the inbox alone.
-
-**On failure**
-- `check` held the batch: read the report it names; correct the file or the source description and
-  deliver again. Nothing of the batch was curated.
-- `land` or `stage` refused a file: the message says what was expected and what was found.
-- the warehouse did not answer: the task is retried; if it still fails, see `retention doctor`.
+**On failure** the day is not published; the next run goes on without the files.
+`check` held a required feed, or `hand_over` says that its files were refused: correct them or the
+source's description, deliver again. `land`: correct the description; the files are still there.
 """
 
 from pathlib import Path
 
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import dag, get_current_context, task, task_group
-from airflow.sdk.exceptions import AirflowSkipException
-from retention_airflow import defaults, doors, inbox
+from retention_airflow import defaults, doors, inbox, put_away
 from retention_airflow.assets import CURATED, INBOX
 from retention_airflow.clock import as_of
 from retention_airflow.defaults import DEFAULT_ARGS, DELIVERY_PARAMS, WAREHOUSE_POOL, Tag
@@ -40,7 +36,8 @@ def ingest_deliveries() -> None:
     @task(inlets=[INBOX])
     def collect() -> list[dict]:
         run = get_current_context()
-        return inbox.to_ingest(Path(defaults.INBOX_FOLDER), run["params"], run["dag_run"].run_type)
+        folder, kind = Path(defaults.INBOX_FOLDER), run["dag_run"].run_type
+        return inbox.to_ingest(folder, run["params"], kind, doors.sources())
 
     @task(pool=WAREHOUSE_POOL)
     def land(parcel: dict) -> dict:
@@ -53,36 +50,39 @@ def ingest_deliveries() -> None:
     def stage(landed: dict) -> dict:
         from retention_ml.deliveries.stage import stage as door
 
-        if landed["batch_id"] is None:
-            raise AirflowSkipException("Every file was delivered before; nothing is new.")
-        return doors.call(door, batch_id=landed["batch_id"])
+        return doors.call(door, batch_id=doors.open_batch(landed))
 
     @task(pool=WAREHOUSE_POOL)
-    def check(landed: dict) -> dict:
+    def check(staged: dict) -> dict:
         from retention_ml.quality.check import check as door
 
-        return doors.call(door, batch_id=landed["batch_id"])
+        return doors.call(door, batch_id=doors.open_batch(staged))
 
     @task(pool=WAREHOUSE_POOL)
-    def curate(landed: dict) -> dict:
+    def curate(checked: dict) -> dict:
         from retention_ml.curated.curate import curate as door
 
-        return doors.call(door, batch_id=landed["batch_id"])
+        return doors.call(door, batch_id=doors.open_batch(checked))
 
-    @task(trigger_rule="none_failed")
-    def put_away(parcel: dict) -> list[str]:
-        return inbox.put_away(Path(defaults.INBOX_FOLDER), parcel["stamps"])
+    @task(task_id="put_away", trigger_rule="all_done")
+    def move(parcel: dict, landed: dict | None) -> dict[str, list[str]]:
+        states = doors.file_states(parcel["files"], landed)
+        return put_away.put_away(Path(defaults.INBOX_FOLDER), parcel["stamps"], states)
 
     @task_group
     def per_source(parcel: dict) -> None:
         landed = land(parcel)
-        stage(landed) >> check(landed) >> curate(landed) >> put_away(parcel)
+        curated = curate(check(stage(landed)))
+        moved = curated >> move(parcel, landed)  # whatever became of the files
+        [curated, moved] >> EmptyOperator(task_id="ingested", trigger_rule="none_failed")
 
-    @task(outlets=[CURATED], trigger_rule="none_failed")
-    def hand_over() -> str:
-        day = as_of().isoformat()
-        get_current_context()["outlet_events"][CURATED].add_partitions(day)
-        return day
+    @task(outlets=[CURATED], trigger_rule="none_failed", pool=WAREHOUSE_POOL)
+    def hand_over() -> dict:
+        from retention_ml.curated.hand_over import hand_over as door
+
+        receipt = doors.call(door, as_of=as_of())
+        get_current_context()["outlet_events"][CURATED].add_partitions(receipt["as_of"])
+        return receipt
 
     per_source.expand(parcel=collect()) >> hand_over()
 

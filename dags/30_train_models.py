@@ -10,8 +10,9 @@ alert was sent since; a run started by hand with `force` trains immediately.
 
 **Again?** Safe: a training of the same day on the same data is the same training.
 
-**On failure** the champion stays. `prepare` is skipped with a report when there is too little data
-for a model: it says what is missing and which setting would change that.
+**On failure** the champion stays. If a defect kept the candidates from being compared, an alert is
+sent, and the next run compares the same candidates again. `prepare` is skipped with a report when
+there is too little data for a model: it says what is missing and which setting would change that.
 """
 
 from airflow.sdk import PartitionedAssetTimetable, dag, get_current_context, task
@@ -54,7 +55,8 @@ def train_models() -> None:
     def prepare() -> dict:
         from retention_ml.models.training.train import prepare as door
 
-        return doors.call(door, skip_on=(NotReady,), as_of=as_of())
+        forced = get_current_context()["params"]["force"]
+        return doors.call(door, skip_on=(NotReady,), as_of=as_of(), is_forced=forced)
 
     @task(map_index_template="{{ task.op_kwargs['candidate'] }}")
     def fit(candidate: str, prepared: dict) -> dict:

@@ -10,8 +10,9 @@ printf '{"admin": "%s"}' "$AIRFLOW_ADMIN_PASSWORD" > "$AIRFLOW_HOME/passwords.js
 airflow db migrate
 airflow pools set warehouse 2 "tasks that write to the warehouse at the same time"
 python - <<'PYTHON'
+from retention_ml.schema.migrate import migrate
 from retention_ml.settings import load
 from retention_ml.warehouse import Warehouse
 
-Warehouse(load().warehouse_url).migrate()
+migrate(Warehouse(load().warehouse_url))
 PYTHON

@@ -13,13 +13,17 @@
     ├── RegistryError         the model registry did not answer: try again              (exit 1)
     │   └── UnfitModel        a model's files are not what was approved: serve another   (exit 1)
     ├── StackError            the local stack could not be started or stopped           (exit 1)
+    ├── MachineError          this machine refused, such as a full disk: mend it        (exit 1)
     └── AccountingError       rows do not add up: a defect of this library, please report it
 
 A message says what is wrong with its value, what was expected, and what to do next.
 It never holds a customer's identifier.
 """
 
+import errno
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class RetentionError(Exception):
@@ -77,7 +81,19 @@ class PublicationRefused(HeldBack):
 
 
 class WarehouseError(RetentionError):
-    """The database did not answer or refused."""
+    """The database did not answer or refused.
+
+    Parameters
+    ----------
+    message : str
+        What the database said.
+    sqlstate : str, optional
+        Its code, where it refused a statement.
+    """
+
+    def __init__(self, message: str, sqlstate: str | None = None) -> None:
+        super().__init__(message)
+        self.sqlstate = sqlstate
 
 
 class RegistryError(RetentionError):
@@ -90,6 +106,10 @@ class UnfitModel(RegistryError):
 
 class StackError(RetentionError):
     """The local stack could not be started or stopped."""
+
+
+class MachineError(RetentionError):
+    """This machine refused: its disk is full, or a right or a file is missing."""
 
 
 class AccountingError(RetentionError):
@@ -110,3 +130,41 @@ def first_words(error: BaseException) -> str:
     """
     first = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return _ADDRESS.sub("its address", first)[:300]
+
+
+def explain_refusal(error: OSError) -> MachineError:
+    """The sentence for what the operating system refused.
+
+    Examples
+    --------
+    >>> print(explain_refusal(OSError(errno.EACCES, "Permission denied", "/srv/home/models")))
+    The system refused /srv/home/models (Permission denied). Nothing that was begun counts as done. \
+Check the folders with `retention doctor`, then run the same command again.
+    """
+    where = "" if error.filename is None else f" {_ADDRESS.sub('its address', str(error.filename))}"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return MachineError(
+            f"The disk is full{': there is no room for' if where else ''}{where}. Nothing that was "
+            "begun counts as done, and what was delivered is still where it was. Free space on the "
+            "disk of RETENTION_HOME or of the temporary files (`df -h`), then run the same command "
+            "again: it takes everything."
+        )
+    what = error.strerror or first_words(error)
+    return MachineError(
+        f"The system refused{where} ({what}). Nothing that was begun counts as done. "
+        "Check the folders with `retention doctor`, then run the same command again."
+    )
+
+
+@contextmanager
+def machine_errors() -> Iterator[None]:
+    """A block in which an OSError becomes a MachineError.
+
+    That nobody reads what is printed any more is left to whoever prints.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise explain_refusal(error) from error

@@ -16,6 +16,7 @@ FAILPOINTS = (
     "curate.after_insert",
     "curate.before_commit",
     "curate.after_commit",
+    "build.before_record",
     "build.before_commit",
     "train.after_register",
     "train.after_commit",

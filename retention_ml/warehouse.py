@@ -1,28 +1,25 @@
-"""The Postgres warehouse: the only module that imports a database driver.
+"""The Postgres warehouse: transactions, and rows in and out.
 
 Rows go in by binary COPY from Arrow and come out as Arrow; expressions are compiled by Ibis.
 """
 
-import hashlib
 import io
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import date
-from functools import cached_property
-from importlib.resources import files
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
-import adbc_driver_postgresql.dbapi as adbc
 import ibis
 import pgpq
-import psycopg2
 import pyarrow as pa
 import sqlalchemy as sa
 
 from retention_ml import clock
-from retention_ml.errors import UsageError, WarehouseError
+from retention_ml.connections import DRIVER_ERRORS, STATEMENT_MINUTES_MAX, Connections
+from retention_ml.errors import WarehouseError, first_words
 from retention_ml.receipts import DoorReceipt
 
 logger = logging.getLogger(__name__)
@@ -30,7 +27,6 @@ logger = logging.getLogger(__name__)
 AnyReceipt = TypeVar("AnyReceipt", bound=DoorReceipt)
 
 _CHUNK_ROWS = 65_536
-_MIGRATION_LOCK = 7_265_746
 
 
 def compile_for_postgres(expression: ibis.Table) -> str:
@@ -51,6 +47,29 @@ class Transaction:
         """Run one statement with `:named` parameters; its rows, empty if it returns none."""
         result = self._connection.execute(sa.text(sql), parameters)
         return result.fetchall() if result.returns_rows else []
+
+    def run_script(self, sql: str) -> None:
+        """Run statements that are separated by semicolons, without parameters."""
+        self._connection.exec_driver_sql(sql.replace("%", "%%"))
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """A block of which nothing is kept if it raises, while the transaction goes on.
+
+        Raises
+        ------
+        WarehouseError
+            If the database refuses a statement of the block: its words and its code.
+        """
+        try:
+            with self._connection.begin_nested():
+                yield
+        except sa.exc.DBAPIError as error:
+            if error.connection_invalidated:
+                raise
+            raise WarehouseError(
+                first_words(error.orig or error), getattr(error.orig, "pgcode", None)
+            ) from error
 
     def change(self, sql: str, /, **parameters: Any) -> int:
         """Run one INSERT, UPDATE or DELETE; how many rows it touched."""
@@ -145,36 +164,33 @@ class Warehouse:
     ----------
     url : str
         `postgresql://user:password@host:port/database`.
+    statement_minutes_max : float
+        The longest that one statement may take.
+
+    Raises
+    ------
+    UsageError
+        If the address cannot be read or names no host or database.
     """
 
-    def __init__(self, url: str) -> None:
-        address = sa.make_url(url)
-        if not address.drivername.startswith("postgresql"):
-            raise UsageError(
-                f"The warehouse address begins with {address.drivername!r}; expected "
-                "postgresql://user:password@host:port/database in RETENTION_WAREHOUSE_URL."
-            )
-        self._address = address.set(drivername="postgresql")
+    def __init__(self, url: str, statement_minutes_max: float = STATEMENT_MINUTES_MAX) -> None:
+        self.connections = Connections(url, statement_minutes_max)
 
     @property
     def url(self) -> str:
         """The address with its password: never log it."""
-        return self._address.render_as_string(hide_password=False)
+        return self.connections.address.render_as_string(hide_password=False)
 
     def __repr__(self) -> str:
-        return f"Warehouse({self._address.render_as_string(hide_password=True)!r})"
+        return f"Warehouse({self.connections.address.render_as_string(hide_password=True)!r})"
 
     @cached_property
     def engine(self) -> sa.Engine:
         """The SQLAlchemy engine (psycopg2)."""
         return sa.create_engine(
-            self._address.set(drivername="postgresql+psycopg2"),
+            self.connections.sqlalchemy_url(),
             pool_pre_ping=True,
-            connect_args={
-                "connect_timeout": 10,
-                "keepalives_idle": 30,
-                "options": "-c timezone=UTC -c lock_timeout=30s",
-            },
+            connect_args=self.connections.connect_arguments(),
         )
 
     @contextmanager
@@ -184,13 +200,37 @@ class Warehouse:
         Raises
         ------
         WarehouseError
-            If the database cannot be reached, refuses, or breaks off.
+            If the database cannot be reached, refuses, breaks off, or falls silent.
         """
+        is_committing = False
         try:
             with self.engine.begin() as connection:
                 yield Transaction(connection)
-        except (sa.exc.DBAPIError, psycopg2.Error) as error:
-            raise _sentence(error) from error
+                is_committing = True
+        except DRIVER_ERRORS as error:
+            raise self.connections.explain(error, is_committing=is_committing) from error
+
+    @contextmanager
+    def exclusive(self, key: str) -> Iterator[None]:
+        """A block that one process at a time is in, with no transaction open meanwhile.
+
+        For what takes longer than a statement and cannot be undone, such as a request to the model
+        registry. A process that dies leaves the block; where the connection broke off, another may
+        enter before this one has ended, so that what is written after it is checked again.
+
+        Raises
+        ------
+        WarehouseError
+            Another process has been in it for longer than `lock_timeout`.
+        """
+        try:
+            with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as session:
+                session.detach()  # it is closed with the block, and the lock goes with it
+                lock = sa.text("SELECT pg_advisory_lock(hashtextextended(:key, 0))")
+                session.execute(lock, {"key": key})
+                yield
+        except DRIVER_ERRORS as error:
+            raise self.connections.explain(error) from error
 
     def read(
         self, query: ibis.Table | str, *, planner: Mapping[str, str] | None = None
@@ -200,41 +240,55 @@ class Warehouse:
         `planner` holds settings of Postgres for this query alone, such as
         `{"enable_nestloop": "off"}`.
         """
-        sql = query if isinstance(query, str) else compile_for_postgres(query)
         try:
-            with self._reader() as cursor:
+            with self._reader() as call:
                 for name, value in (planner or {}).items():
-                    cursor.execute(f"SET LOCAL {name} TO {value}")
-                cursor.execute(sql)
-                rows = cursor.fetch_arrow_table()
-        except adbc.Error as error:
-            raise _sentence(error) from error
-        return rows.replace_schema_metadata(None).cast(
-            pa.schema([pa.field(field.name, _plain(field.type)) for field in rows.schema])
-        )
+                    call(_execute, f"SET LOCAL {name} TO {value}")
+                return call(_fetch, query)
+        except DRIVER_ERRORS as error:
+            raise self.connections.explain(error) from error
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Callable[[ibis.Table | str], pa.Table]]:
+        """A `read` for several queries that all see what was committed when the first began."""
+        try:
+            with self._reader() as call:
+                call(_execute, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                yield partial(call, _fetch)
+        except DRIVER_ERRORS as error:
+            raise self.connections.explain(error) from error
 
     @cached_property
     def _readers(self) -> sa.pool.QueuePool:
         """Connections for Arrow, kept open: each takes 50 ms to make."""
-        return sa.pool.QueuePool(lambda: adbc.connect(self.url), max_overflow=-1)
+        return sa.pool.QueuePool(self.connections.connect_for_arrow, max_overflow=-1)
 
     @contextmanager
-    def _reader(self) -> Iterator[Any]:
-        """A cursor inside a transaction that ends with the block, in UTC."""
-        connection = self._readers.connect()
+    def _reader(self) -> Iterator[Callable[..., Any]]:
+        """Calls functions with a cursor inside a transaction that ends with the block, in UTC."""
+        connection: Any = self._readers.connect()
+        calls = self.connections.calls()
         try:
             try:
-                _begin_reading(connection)
-            except adbc.Error:
+                calls(lambda: _begin_reading(connection))
+            except DRIVER_ERRORS:
+                if calls.are_waiting:
+                    raise
                 # It was kept while the server went away: so were all others.
                 connection.invalidate()
                 self._readers.dispose()
                 connection = self._readers.connect()
-                _begin_reading(connection)
-            with closing(connection.cursor()) as cursor:
-                yield cursor
+                calls(lambda: _begin_reading(connection))
+            cursor = connection.cursor()
+            calls.at_end(cursor.close)
+            yield lambda work, *arguments: calls(lambda: work(cursor, *arguments))
         finally:
-            connection.close()
+            if calls.are_waiting:
+                calls.at_end(connection.dbapi_connection.close)
+                connection.detach()
+            else:
+                calls.at_end(connection.close)
+            calls.end()
 
     def record(self, receipt: AnyReceipt, run_id: str) -> AnyReceipt:
         """Store and log a door's receipt, and return it; without counts, zeros are stored."""
@@ -259,80 +313,6 @@ class Warehouse:
         logger.info("%s", receipt)
         return receipt
 
-    def migrate(self) -> list[str]:
-        """Bring the schema up to date; the names of the migrations that were applied.
-
-        All of it is one transaction; the views of `reports` are made anew if they changed.
-
-        Raises
-        ------
-        UsageError
-            If a migration is not the one that was applied.
-        """
-        applied: list[str] = []
-        with self.transaction() as transaction:
-            transaction.execute(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
-            transaction.execute(
-                "CREATE TABLE IF NOT EXISTS public.migrations (name text PRIMARY KEY, "
-                "sha256 text NOT NULL, applied_at timestamptz NOT NULL)"
-            )
-            applied_digests = {
-                row[0]: row[1]
-                for row in transaction.execute("SELECT name, sha256 FROM public.migrations")
-            }
-            for name, sql in _sql_files("migrations"):
-                digest = hashlib.sha256(sql.encode()).hexdigest()
-                if applied_digests.get(name, digest) != digest:
-                    raise UsageError(
-                        f"Migration {name} is not the one this warehouse was made with. Migrations "
-                        "only go forward: put the file back and write a new one."
-                    )
-                if name in applied_digests:
-                    continue
-                transaction._connection.exec_driver_sql(sql.replace("%", "%%"))
-                transaction.execute(
-                    "INSERT INTO public.migrations VALUES (:name, :digest, :now)",
-                    name=name,
-                    digest=digest,
-                    now=clock.now(),
-                )
-                applied.append(name)
-            self._make_views(transaction)
-        return applied
-
-    def missing_migrations(self) -> list[str]:
-        """The names of the migrations that `migrate` would apply; changes nothing."""
-        with self.transaction() as transaction:
-            [[exists]] = transaction.execute("SELECT to_regclass('public.migrations') IS NOT NULL")
-            rows = transaction.execute("SELECT name FROM public.migrations") if exists else []
-        applied = {row.name for row in rows}
-        return [name for name, _ in _sql_files("migrations") if name not in applied]
-
-    def _make_views(self, transaction: Transaction) -> None:
-        views = _sql_files("reports/views")
-        digest = hashlib.sha256("".join(sql for _, sql in views).encode()).hexdigest()
-        applied_digest = transaction.execute(
-            "SELECT sha256 FROM public.migrations WHERE name = 'views'"
-        )
-        if not applied_digest or applied_digest[0][0] != digest:
-            transaction.execute("DROP SCHEMA IF EXISTS reports CASCADE")
-            transaction.execute("CREATE SCHEMA reports")
-            for _, sql in views:
-                transaction._connection.exec_driver_sql(sql.replace("%", "%%"))
-            transaction.execute("DELETE FROM public.migrations WHERE name = 'views'")
-            transaction.execute(
-                "INSERT INTO public.migrations VALUES ('views', :digest, :now)",
-                digest=digest,
-                now=clock.now(),
-            )
-        # The role may have been made after the views.
-        if transaction.execute(
-            "SELECT 1 FROM pg_roles WHERE rolname = 'retention_bi' "
-            "AND NOT has_schema_privilege(oid, 'reports', 'USAGE')"
-        ):
-            transaction.execute("GRANT USAGE ON SCHEMA reports TO retention_bi")
-            transaction.execute("GRANT SELECT ON ALL TABLES IN SCHEMA reports TO retention_bi")
-
     def close(self) -> None:
         """Give back all connections."""
         self.engine.dispose()
@@ -346,15 +326,22 @@ def _to_json(value: object) -> str:
     raise TypeError(f"{type(value).__name__} cannot be stored as JSON.")
 
 
+def _execute(cursor: Any, sql: str) -> None:
+    cursor.execute(sql)
+
+
+def _fetch(cursor: Any, query: ibis.Table | str) -> pa.Table:
+    """The rows of one query of an open transaction."""
+    cursor.execute(query if isinstance(query, str) else compile_for_postgres(query))
+    rows = cursor.fetch_arrow_table()
+    return rows.replace_schema_metadata(None).cast(
+        pa.schema([pa.field(field.name, _plain(field.type)) for field in rows.schema])
+    )
+
+
 def _begin_reading(connection: Any) -> None:
     with closing(connection.cursor()) as cursor:
         cursor.execute("SET LOCAL timezone TO 'UTC'")
-
-
-def _sql_files(folder: str) -> list[tuple[str, str]]:
-    root = files("retention_ml").joinpath(*folder.split("/"))
-    names = sorted(path.name for path in root.iterdir() if path.name.endswith(".sql"))
-    return [(name, root.joinpath(name).read_text(encoding="utf-8")) for name in names]
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
@@ -362,12 +349,3 @@ def _plain(kind: pa.DataType) -> pa.DataType:
     if isinstance(kind, pa.ExtensionType):
         return kind.storage_type
     return kind
-
-
-def _sentence(error: Exception) -> WarehouseError:
-    first = str(getattr(error, "orig", None) or error).strip().splitlines()
-    return WarehouseError(
-        f"The warehouse did not carry out a statement: {first[0] if first else error!r}. "
-        "Nothing of that transaction was kept. Check that Postgres answers "
-        "(`retention stack status`), then run the same command again."
-    )

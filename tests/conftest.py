@@ -14,10 +14,19 @@ os.environ["GX_ANALYTICS_ENABLED"] = "false"
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["DO_NOT_TRACK"] = "true"
 
+from retention_ml.schema.migrate import migrate
 from retention_ml.settings import Settings, load
 from retention_ml.stack.postgres import EmbeddedPostgres
 from retention_ml.warehouse import Warehouse
 from tests.worlds.databases import NewWarehouse, copy_of
+from tests.worlds.open_transactions import guarded
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_transaction_over_a_fit_or_a_request() -> Iterator[None]:
+    """See `tests.worlds.open_transactions`."""
+    with guarded():
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +45,7 @@ def template_database(postgres: EmbeddedPostgres) -> str:
     with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("CREATE DATABASE retention_template")
     template = Warehouse(postgres.url("retention_template"))
-    template.migrate()
+    migrate(template)
     template.close()
     admin.close()
     return "retention_template"

@@ -1,4 +1,4 @@
-"""The warehouse: migrations, COPY, expressions."""
+"""The warehouse: COPY, expressions."""
 
 from datetime import date
 
@@ -48,10 +48,6 @@ def test_migrations_create_what_the_catalogue_says(
     assert _columns(warehouse, schema, name) == expected
 
 
-def test_migrating_twice_changes_nothing(warehouse: Warehouse) -> None:
-    assert warehouse.migrate() == []
-
-
 def test_rows_copied_in_come_back_equal(warehouse: Warehouse) -> None:
     rows = pa.table(
         {
@@ -97,13 +93,6 @@ def test_another_database_is_refused_by_name() -> None:
         Warehouse("sqlite:///x.db")
 
 
-def test_a_migration_that_was_changed_after_it_was_applied_is_refused(warehouse: Warehouse) -> None:
-    with warehouse.transaction() as transaction:
-        transaction.execute("UPDATE public.migrations SET sha256 = 'x' WHERE name LIKE '0001%'")
-    with pytest.raises(UsageError, match=r"0001_ledgers\.sql is not the one"):
-        warehouse.migrate()
-
-
 def test_reading_goes_on_after_the_server_cut_its_connections(warehouse: Warehouse) -> None:
     assert warehouse.read("SELECT 1 AS one")["one"].to_pylist() == [1]
     with warehouse.transaction() as transaction:
@@ -142,3 +131,32 @@ def test_a_lock_is_held_until_the_transaction_ends(warehouse: Warehouse) -> None
         assert other.execute(waiting)[0][0] == 1
     with warehouse.transaction() as transaction:
         assert transaction.execute(waiting)[0][0] == 0
+
+
+def test_one_at_a_time_is_in_an_exclusive_block_and_others_wait_for_a_bounded_time(
+    warehouse: Warehouse,
+) -> None:
+    other = Warehouse(f"{warehouse.url}?options=-c%20lock_timeout%3D200ms")
+    with warehouse.exclusive("register"):
+        with warehouse.exclusive("another"):
+            pass
+        with pytest.raises(WarehouseError), other.exclusive("register"):
+            pytest.fail("two were in the block")
+    with pytest.raises(KeyError), warehouse.exclusive("register"):
+        raise KeyError("whatever happens inside")
+    with warehouse.exclusive("register"):
+        pass
+    other.close()
+
+
+def test_a_process_whose_connection_breaks_off_leaves_the_exclusive_block(
+    warehouse: Warehouse,
+) -> None:
+    with warehouse.exclusive("register"):
+        with warehouse.transaction() as transaction:
+            transaction.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' "
+                "AND pid <> pg_backend_pid()"
+            )
+        with warehouse.exclusive("register"):
+            pass

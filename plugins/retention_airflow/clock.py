@@ -1,29 +1,52 @@
-"""The day of a run: what its starter names, else the partition key it inherits, else a refusal."""
+"""The day of a run: what its starter names, else the partition key it inherits.
+
+Where there is neither, a run started by hand is for today, and any other is refused.
+"""
 
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from retention_ml.errors import UsageError
+from retention_ml.settings import load
 
 
 def as_of() -> date:
     """The day of the run that the calling task belongs to."""
     from airflow.sdk import get_current_context
 
-    run = get_current_context()["dag_run"]
-    return day_of(run.conf, getattr(run, "partition_key", None), run.run_id)
+    return day_of_run(get_current_context()["dag_run"])
 
 
-def day_of(conf: Mapping[str, Any] | None, partition_key: str | None, run_id: str) -> date:
-    """The day named by `conf["as_of"]`, else by the partition key.
+def day_of_run(run: Any) -> date:
+    """The day of a run, as tasks see it or as the mapping that callbacks get."""
+
+    def value(name: str) -> Any:
+        return run.get(name) if isinstance(run, Mapping) else getattr(run, name, None)
+
+    today = None
+    if value("run_type") == "manual":
+        # Not the real clock: the tasks of a run, and its retries after midnight, are of one day.
+        started = datetime.fromisoformat(str(value("run_after")))
+        today = started.astimezone(ZoneInfo(load().calendar.timezone)).date()
+    return day_of(value("conf"), value("partition_key"), str(value("run_id")), today)
+
+
+def day_of(
+    conf: Mapping[str, Any] | None,
+    partition_key: str | None,
+    run_id: str,
+    today: date | None = None,
+) -> date:
+    """The day named by `conf["as_of"]`, else by the partition key, else `today`.
 
     Raises
     ------
     UsageError
-        Neither is given, or what is given is no date.
+        None is given, or what is given is no date.
     """
-    stated = (conf or {}).get("as_of") or partition_key
+    stated = (conf or {}).get("as_of") or partition_key or today
     if not stated:
         raise UsageError(
             f"Run {run_id} names no day: its conf has no as_of and it has no partition key. "

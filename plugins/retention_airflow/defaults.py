@@ -52,11 +52,13 @@ RETRY_POLICY = ExceptionRetryPolicy(
             exception=[
                 "retention_ml.errors.WarehouseError",
                 "retention_ml.errors.RegistryError",
+                "retention_ml.errors.MachineError",
                 "builtins.OSError",
+                "builtins.MemoryError",
             ],
             action=RetryAction.RETRY,
             retry_delay=timedelta(seconds=20),
-            reason="A service or disk did not answer; nothing was kept of that try.",
+            reason="A service, disk or memory did not answer; nothing was kept of that try.",
         ),
     ],
     default=RetryAction.FAIL,  # a defect; a task that was killed raises nothing and is retried
@@ -84,7 +86,7 @@ DAY_PARAMS = {
         format="date",
         title="Day",
         description="The run sees what was known at the start of this day. "
-        "Empty: the day of the run's partition key.",
+        "Empty: today, or the day of the run's partition key.",
     )
 }
 

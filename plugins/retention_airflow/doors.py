@@ -1,12 +1,17 @@
 """How a task calls a door of the library: settings, warehouse, receipt, errors."""
 
 import logging
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
-from retention_ml.errors import HeldBack, RetentionError
+from retention_ml.errors import HeldBack, RetentionError, machine_errors
 from retention_ml.receipts import DoorReceipt
 from retention_ml.settings import Settings, load
+
+if TYPE_CHECKING:
+    from retention_ml.deliveries.ledger.files import FileState
+    from retention_ml.warehouse import Warehouse
 
 logger = logging.getLogger(__name__)
 
@@ -33,17 +38,57 @@ def call(
     """
     from airflow.sdk.exceptions import AirflowSkipException
 
+    with _warehouse() as (warehouse, configured):
+        try:
+            with machine_errors():
+                receipt = door(warehouse, settings=configured, **arguments)
+        except skip_on as refusal:
+            raise AirflowSkipException(str(refusal)) from refusal
+        except RetentionError as error:
+            logger.error("%s", error)
+            raise
+    return receipt.to_dict()
+
+
+def open_batch(receipt: Mapping[str, Any]) -> int:
+    """The batch that the door before has left to do; skips the task where it left nothing."""
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    if receipt["batch_id"] is None or receipt.get("status") == "held":
+        raise AirflowSkipException(
+            f"{receipt['door']} left nothing to do: its files came before, cannot be read or are "
+            "held. Its receipt says which."
+        )
+    return int(receipt["batch_id"])
+
+
+def sources() -> list[str]:
+    """The names of the sources that are described."""
+    from retention_ml.deliveries.sources import source_names
+
+    return source_names(settings().sources)
+
+
+def file_states(files: Sequence[str], landed: Mapping[str, Any] | None) -> dict[str, "FileState"]:
+    """What the ledger says of files by path, given the receipt of `land`; nothing without one."""
+    if landed is None:
+        return {}
+    from retention_ml.deliveries.ledger import files as ledger
+
+    ids = landed["delivery_ids"]
+    with _warehouse() as (warehouse, _), warehouse.transaction() as transaction:
+        states = ledger.file_states(transaction, ids)
+    return {path: states[number] for path, number in zip(files, ids, strict=True)}
+
+
+@contextmanager
+def _warehouse() -> Iterator[tuple["Warehouse", Settings]]:
+    """The warehouse and the settings, for one block."""
     from retention_ml.stack import address
 
     configured = settings()
     warehouse = address.warehouse(configured)
     try:
-        receipt = door(warehouse, settings=configured, **arguments)
-    except skip_on as refusal:
-        raise AirflowSkipException(str(refusal)) from refusal
-    except RetentionError as error:
-        logger.error("%s", error)
-        raise
+        yield warehouse, configured
     finally:
         warehouse.close()
-    return receipt.to_dict()

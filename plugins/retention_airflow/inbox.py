@@ -1,14 +1,16 @@
-"""The watched folder: which files are complete, the trigger that reports them, where they go after.
+"""The watched folder: which files are complete, and the trigger that reports them.
 
 `<inbox>/<source>/` holds live files, `<inbox>/<source>/history/` a historical import. A file is
-complete when two looks in a row find the same size and time; names that begin with a dot or end
-with `.part` are still being written. After they are curated, files move to `done/` beside them.
+complete when two looks, five seconds apart, find the same size and time. Names that begin with a
+dot or end with `.part` are still being written; those that operating systems leave behind are no
+deliveries. Where files go afterwards is in `put_away`.
 """
 
 import asyncio
+import logging
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,14 @@ from zoneinfo import ZoneInfo
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
+from retention_airflow.put_away import SHELVES
+
+logger = logging.getLogger(__name__)
+
 HISTORY = "history"
-DONE = "done"
+LOOK_SECONDS = 5.0
+PATIENCE_LOOKS = 6  # so many looks the complete files of a source wait for one that still grows
+_NO_DELIVERIES = ("Thumbs.db", "desktop.ini")
 
 Stamp = tuple[int, int]  # size in bytes, time of last change in nanoseconds
 
@@ -35,107 +43,152 @@ class Parcel:
         return {"source": self.source, "files": list(self.files), "history": self.history}
 
 
+@dataclass(slots=True)
+class Looks:
+    """Several looks at the inbox: the newest stamp of each file, and how many looks it is old."""
+
+    stamps: Mapping[Path, Stamp] = field(default_factory=dict)
+    unchanged: Mapping[Path, int] = field(default_factory=dict)
+
+    def add(self, stamps: Mapping[Path, Stamp]) -> None:
+        """Take note of one more look."""
+        self.unchanged = {
+            path: self.unchanged[path] + 1 if self.stamps.get(path) == stamp else 0
+            for path, stamp in stamps.items()
+        }
+        self.stamps = stamps
+
+    def is_growing(self, paths: Iterable[Path]) -> bool:
+        """Whether the newest look found one of these files changed or new."""
+        return any(self.unchanged[path] == 0 for path in paths)
+
+
 def look(folder: Path) -> dict[Path, Stamp]:
     """Every delivered file below the inbox with its size and time."""
     stamps_by_path: dict[Path, Stamp] = {}
     for path in (*folder.glob("*/*"), *folder.glob(f"*/{HISTORY}/*")):
-        if path.name.startswith(".") or path.suffix == ".part" or not path.is_file():
-            continue
-        stamps_by_path[path] = _stamp(path)
+        if _is_delivery(path) and (stamp := _stamp(path)):
+            stamps_by_path[path] = stamp
     return stamps_by_path
 
 
-def parcels(
-    before: Mapping[Path, Stamp], now: Mapping[Path, Stamp], reported: Mapping[Path, Stamp]
-) -> list[Parcel]:
-    """The files that became complete between two looks, together per source.
+def _is_delivery(path: Path) -> bool:
+    name = path.name
+    is_transient = name.startswith((".", "~$")) or path.suffix == ".part"
+    return not is_transient and name not in _NO_DELIVERIES and _is_text(name) and path.is_file()
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name is text; other names fit into no log and no database."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _stamp(path: Path) -> Stamp | None:
+    try:
+        state = path.stat()
+    except OSError:  # it went away since it was listed
+        return None
+    return state.st_size, state.st_mtime_ns
+
+
+def parcels(looks: Looks, reported: Mapping[Path, Stamp]) -> list[Parcel]:
+    """The files that are complete, together per source.
 
     Parameters
     ----------
-    before, now : mapping of path to stamp
-        Two looks in a row.
+    looks : Looks
     reported : mapping of path to stamp
         What was reported already.
 
     Notes
     -----
-    While one file of a source still grows, the others wait for it: a shop that drops three files
-    means them together.
+    While one file of a source still grows, the others wait for it, but not for ever: a shop that
+    drops three files means them together, and a writer that stalled must not stop the shop.
     """
     groups: dict[tuple[str, bool], list[Path]] = {}
-    for path in sorted(now):
+    for path in sorted(looks.stamps):
         is_history = path.parent.name == HISTORY
         source = path.parent.parent.name if is_history else path.parent.name
         groups.setdefault((source, is_history), []).append(path)
     complete = []
     for (source, is_history), paths in groups.items():
-        fresh = [path for path in paths if reported.get(path) != now[path]]
-        if fresh and all(before.get(path) == now[path] for path in paths):
+        fresh = [
+            path
+            for path in paths
+            if looks.unchanged[path] and reported.get(path) != looks.stamps[path]
+        ]
+        waited = max((looks.unchanged[path] for path in fresh), default=0)
+        if fresh and (waited >= PATIENCE_LOOKS or not looks.is_growing(paths)):
             complete.append(Parcel(source=source, files=tuple(map(str, fresh)), history=is_history))
     return complete
 
 
-def waiting(folder: Path, pause_seconds: float = 1.0) -> list[Parcel]:
-    """Every complete file of the inbox, together per source; history first."""
-    before = look(folder)
-    time.sleep(pause_seconds)
-    complete = parcels(before, look(folder), {})
-    return sorted(complete, key=lambda parcel: (not parcel.history, parcel.source))
+def waiting(folder: Path, pause_seconds: float = LOOK_SECONDS) -> list[Parcel]:
+    """Every complete file of the inbox, together per source; history first.
+
+    An empty inbox is looked at once. Otherwise there are at least two looks, and more while a
+    file grows.
+    """
+    looks = Looks()
+    looks.add(look(folder))
+    for _ in range(PATIENCE_LOOKS):
+        if not looks.is_growing(looks.stamps):
+            break
+        time.sleep(pause_seconds)
+        looks.add(look(folder))
+    return sorted(parcels(looks, {}), key=lambda parcel: (not parcel.history, parcel.source))
 
 
-def to_ingest(folder: Path, params: Mapping[str, Any], run_type: str) -> list[dict[str, Any]]:
+def to_ingest(
+    folder: Path, params: Mapping[str, Any], run_type: str, sources: Collection[str]
+) -> list[dict[str, Any]]:
     """What a run of `ingest_deliveries` brings in, one entry per source.
 
     The files its parameters name, else what is complete in the inbox (of `params["source"]`, if
     given). A backfill brings in nothing: it makes past days again from what is there. Each entry
     also holds the `stamps` of its files, by which `put_away` knows them again.
+
+    Parameters
+    ----------
+    sources : collection of str
+        The sources that are described. What lies in other folders is left alone, and logged.
     """
     if params["files"]:
         entries = [{key: params[key] for key in ("source", "files", "history")}]
     elif run_type == "backfill":
         entries = []
     else:
-        source = params["source"]
-        entries = [one.to_dict() for one in waiting(folder) if source in (None, one.source)]
+        if strays := left_alone(folder, sources):
+            logger.warning(
+                "Left alone in the inbox: %s. A source is a folder with a description under "
+                "sources/, its files lie directly in it or in history/, their names are text.",
+                ", ".join(strays),
+            )
+        wanted = [params["source"]] if params["source"] else sources
+        entries = [one.to_dict() for one in waiting(folder) if one.source in wanted]
     return [{**entry, "stamps": stamps(entry["files"])} for entry in entries]
+
+
+def left_alone(folder: Path, sources: Collection[str]) -> list[str]:
+    """What lies in the inbox and no run will ever ingest: stray folders, files in no source."""
+    expected = (HISTORY, *SHELVES)
+    strays = [path for path in folder.glob("*") if not path.is_dir() or path.name not in sources]
+    for path in (*folder.glob("*/*"), *folder.glob(f"*/{HISTORY}/*")):
+        is_stray = path.is_dir() and path.name not in expected
+        if path.parent not in strays and (is_stray or not _is_text(path.name)):
+            strays.append(path)
+    names = sorted(str(path.relative_to(folder)) for path in strays if path.name[0] != ".")
+    return [name.encode("utf-8", "replace").decode("utf-8") for name in names]
 
 
 def stamps(files: Iterable[str]) -> dict[str, Stamp]:
     """Size and time of the files that are there, by path."""
-    return {name: _stamp(Path(name)) for name in files if Path(name).is_file()}
-
-
-def _stamp(path: Path) -> Stamp:
-    state = path.stat()
-    return state.st_size, state.st_mtime_ns
-
-
-def put_away(folder: Path, collected: Mapping[str, Sequence[int]]) -> list[str]:
-    """Move curated files that lie in the inbox to `done/` beside them; files elsewhere stay.
-
-    A file of the same name in `done/` is not overwritten: the newcomer gets a number.
-
-    Parameters
-    ----------
-    collected : mapping of path to stamp
-        The files as they were before they were landed. One that was replaced since is another
-        file, which nobody has read yet: it stays for the next run.
-    """
-    moved = []
-    for path, stamp in ((Path(name), tuple(stamp)) for name, stamp in collected.items()):
-        if not path.is_file() or folder.resolve() not in path.resolve().parents:
-            continue
-        if _stamp(path) != stamp:
-            continue
-        done = path.parent / DONE
-        done.mkdir(exist_ok=True)
-        target, number = done / path.name, 1
-        while target.exists():
-            target = done / f"{path.name}.{number}"
-            number += 1
-        path.rename(target)
-        moved.append(str(target))
-    return moved
+    by_name = {name: _stamp(Path(name)) for name in files if Path(name).is_file()}
+    return {name: stamp for name, stamp in by_name.items() if stamp}
 
 
 def day_of_arrival(now: datetime, timezone: str) -> str:
@@ -157,7 +210,7 @@ class InboxTrigger(BaseEventTrigger):  # type: ignore[misc]  # airflow is untype
         Time between two looks.
     """
 
-    def __init__(self, folder: str, poll_seconds: float = 5.0) -> None:
+    def __init__(self, folder: str, poll_seconds: float = LOOK_SECONDS) -> None:
         super().__init__()
         self.folder = folder
         self.poll_seconds = poll_seconds
@@ -171,16 +224,14 @@ class InboxTrigger(BaseEventTrigger):  # type: ignore[misc]  # airflow is untype
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look, wait, look again; never ends."""
-        folder = Path(self.folder)
-        before: dict[Path, Stamp] = {}
+        folder, looks = Path(self.folder), Looks()
         reported: dict[Path, Stamp] = {}
         while True:
-            now = await asyncio.to_thread(look, folder)
-            complete = parcels(before, now, reported)
+            looks.add(await asyncio.to_thread(look, folder))
+            complete = parcels(looks, reported)
             if complete:
                 names = [Path(name) for parcel in complete for name in parcel.files]
-                reported |= {path: now[path] for path in names}
+                reported |= {path: looks.stamps[path] for path in names}
                 yield TriggerEvent({"files": [str(path.relative_to(folder)) for path in names]})
-            reported = {path: stamp for path, stamp in reported.items() if path in now}
-            before = now
+            reported = {path: stamp for path, stamp in reported.items() if path in looks.stamps}
             await asyncio.sleep(self.poll_seconds)

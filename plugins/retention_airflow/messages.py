@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from retention_airflow.clock import day_of
+from retention_airflow.clock import day_of_run
 from retention_ml.errors import RetentionError, UsageError
 
 RED_TASK = "docs/runbook.md#when-a-task-is-red"
@@ -125,11 +125,7 @@ def _sentence(error: object) -> str:
 
 
 def _day(run: Any) -> str:
-    if isinstance(run, Mapping):
-        conf, key = run.get("conf"), run.get("partition_key")
-    else:
-        conf, key = getattr(run, "conf", None), getattr(run, "partition_key", None)
     try:
-        return day_of(conf, key, "").isoformat()
+        return day_of_run(run).isoformat()
     except UsageError:
         return "no day"

@@ -224,13 +224,13 @@ def _check_filter(
 def _print_receipt(receipt: Receipt, as_json: bool) -> None:
     """The receipt, what it lists as tables, and where the quality report lies.
 
-    A file that was refused while others went through ends the command with code 3.
+    A file that was refused or held while others went through ends the command with code 3.
     """
     if as_json:
         print_json(receipt.to_dict())
     else:
         _show_receipt(receipt)
-    if receipt.details.get("refused"):
+    if receipt.details.get("refused") or receipt.details.get("held"):
         raise typer.Exit(FileRefused.exit_code)
 
 

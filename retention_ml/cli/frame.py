@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from retention_ml.errors import RetentionError, UsageError
+from retention_ml.errors import RetentionError, UsageError, machine_errors
 from retention_ml.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ def with_registry(settings: Settings, *, is_started: bool = False) -> Settings:
 def command(as_json: bool) -> Iterator[Settings]:
     """The settings; an error of this library ends the process with its sentence and code."""
     try:
-        yield load()
+        with machine_errors():
+            yield load()
     except RetentionError as error:
         if as_json:
             print_json(

@@ -155,6 +155,7 @@ def explain(
 ) -> None:
     """Show how one customer's score came about."""
     with opened(as_json) as (warehouse, settings):
+        from retention_ml.reports.words import percentile_in_words
         from retention_ml.scores.explain import explain as explain_score
 
         explanation = explain_score(
@@ -167,6 +168,7 @@ def explain(
             print_json(explanation)
         else:
             plain = {k: v for k, v in explanation.items() if not isinstance(v, list)}
+            plain["risk_percentile"] = percentile_in_words(plain["risk_percentile"])
             print_mapping("Score", plain)
             for name in ("families", "features"):
                 rows = sorted(explanation[name], key=lambda row: -abs(row["log_odds"]))[:_SHOWN]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from retention_ml.cli.frame import print_table
+from retention_ml.cli.frame import console, print_table
 
 Rows = Sequence[Mapping[str, Any]]
 _INTERVAL = ("value", "lower", "upper")
@@ -49,23 +49,12 @@ def print_versions(rows: Rows) -> None:
 
 
 def print_tiers(as_of: object, rows: Rows) -> None:
-    """Customers and value per tier of a day."""
-    print_table(
-        f"Risk tiers of {as_of}",
-        ("tier", "customers", "share", "mean probability", "value at risk", "entered", "left"),
-        [
-            (
-                row["risk_tier"],
-                row["customers_count"],
-                _plain(row["customers_share"], ".1%"),
-                _plain(row["mean_churn_probability"], ".2f"),
-                f"{row['expected_value_at_risk']:,.2f}",
-                row["entered_count"],
-                row["left_count"],
-            )
-            for row in rows
-        ],
-    )
+    """Customers and value per tier of a day, and what to note."""
+    from retention_ml.reports import words
+
+    print_table(words.tier_title(as_of, rows), words.TIER_COLUMNS, words.tier_table(rows))
+    for sentence in words.tier_notes(rows):
+        console.print(sentence)
 
 
 def format_interval(
@@ -80,5 +69,5 @@ def format_interval(
 
 
 def _plain(value: float | None, style: str) -> str | None:
-    """The number in that style; nothing where there is none, as in an empty tier."""
+    """The number in that style; nothing where there is none."""
     return None if value is None else f"{value:{style}}"

@@ -10,6 +10,7 @@ from retention_ml.curated.curate import curate
 from retention_ml.deliveries.land import land
 from retention_ml.deliveries.replay import replay
 from retention_ml.deliveries.stage import stage
+from retention_ml.errors import FileRefused, QualityError
 from retention_ml.quality.check import check
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
@@ -45,7 +46,8 @@ def ingest(
     -------
     Receipt
         Rows: read = written + quarantined + duplicates. `details`: batch_id (None: nothing
-        new), source, files (landed, repeated, refused), reasons (rows per code), corrected,
+        new), source, files (landed, repeated, refused), refused (a sentence per file), held (a
+        sentence per feed that is held while the rest went on), reasons (rows per code), corrected,
         findings (sentences: files without rows, failed expectations), report (path), rows_per_second.
 
     Raises
@@ -53,11 +55,13 @@ def ingest(
     FileRefused
         No file can be read.
     QualityError
-        A critical expectation failed: the batch is held.
+        A critical expectation failed: all of it is held.
     """
     started = time.perf_counter()
     say(f"landing {len(files):,} files")
     landed = land(warehouse, settings=settings, source=source, files=files, history=history)
+    if landed.quarantined == landed.read:
+        raise _refusal(landed.details["refused"])
     return _finish(warehouse, settings, landed, started, say)
 
 
@@ -104,17 +108,28 @@ def _finish(
         say(f"reading and casting: {rows:,} rows")
 
     staged = stage(warehouse, settings=settings, batch_id=batch_id, progress=count)
+    if staged.details["status"] == "held":
+        raise _refusal(staged.details["refused"])
     say(f"checking {rows:,} rows")
     checked = check(warehouse, settings=settings, batch_id=batch_id)
+    if checked.details["status"] == "held":
+        raise QualityError(
+            f"{checked.details['held'][0]} The report is {checked.details['report']}."
+        )
     say(f"curating {rows:,} rows")
     curated = curate(warehouse, settings=settings, batch_id=batch_id)
     seconds = time.perf_counter() - started
+    held_count = checked.details["held_count"]
     return replace(
         curated,
         door="ingest",
+        read=curated.read + held_count,
+        quarantined=curated.quarantined + held_count,
         seconds=seconds,
         details={
             **details,
+            "refused": [*details["refused"], *staged.details["refused"]],
+            "held": checked.details["held"],
             "reasons": curated.details["reasons"],
             "corrected": curated.details["corrected"],
             "findings": [*staged.details["without_rows"], *checked.details["findings"]],
@@ -122,3 +137,9 @@ def _finish(
             "rows_per_second": round(curated.read / seconds),
         },
     )
+
+
+def _refusal(sentences: Sequence[str]) -> FileRefused:
+    """The error of a call none of whose files can be read."""
+    more = f" ({len(sentences) - 1} more were refused too.)" if len(sentences) > 1 else ""
+    return FileRefused(f"{sentences[0]}{more}")

@@ -70,10 +70,11 @@ def store(path: Path, home: Path) -> ArchivedFile:
             copy.flush()
             os.fsync(copy.fileno())
         size, sha256 = draft.stat().st_size, digest.hexdigest()
-        _check_unpacked(draft, name, size)
         target = path_of(home, sha256)
-        target.parent.mkdir(exist_ok=True)
-        draft.replace(target)
+        if not target.exists():
+            _check_unpacked(draft, name, size)
+            target.parent.mkdir(exist_ok=True)
+            draft.replace(target)
     return ArchivedFile(name, sha256, size, target)
 
 

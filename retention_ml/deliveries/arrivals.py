@@ -16,8 +16,9 @@ _LOOKUP = ".lookup"
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A file that can be read: its feed, its copy and its columns."""
+    """A file that can be read: its path, its feed, its copy and its columns."""
 
+    path: Path
     feed: str
     archived: ArchivedFile
     columns: tuple[str, ...] = ()
@@ -28,7 +29,7 @@ class Arrival:
 class Refusal:
     """A file that cannot, and why."""
 
-    name: str
+    path: Path
     feed: str
     error: FileRefused
 
@@ -58,7 +59,7 @@ def receive(
                 feed_name = lookup_feed(path.name)
                 archived = archive.store(path, home)
                 table = lookups.read_lookup(archived.path, needed[path.name])
-                arrivals.append(Arrival(feed_name, archived, tuple(table.column_names)))
+                arrivals.append(Arrival(path, feed_name, archived, tuple(table.column_names)))
                 continue
             feed_name = feed_of(source, path)
             feed = source.feeds[feed_name]
@@ -67,9 +68,9 @@ def receive(
             if lookup_file and lookup_file not in names and not has_lookup(lookup_file):
                 raise missing_lookup(archived.name, lookup_file)
             opened = readers.open_file(archived.path, feed, name=archived.name)
-            arrivals.append(Arrival(feed_name, archived, opened.columns, opened.unread))
+            arrivals.append(Arrival(path, feed_name, archived, opened.columns, opened.unread))
         except FileRefused as error:
-            refusals.append(Refusal(archive.shown_name(path), feed_name, error))
+            refusals.append(Refusal(path, feed_name, error))
     return arrivals, refusals
 
 

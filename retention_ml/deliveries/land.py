@@ -5,11 +5,12 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from retention_ml.deliveries.archive import shown_name
 from retention_ml.deliveries.arrivals import Arrival, Refusal, is_lookup, receive
 from retention_ml.deliveries.ledger import landing
-from retention_ml.deliveries.ledger.landing import FileEntry, Plan
+from retention_ml.deliveries.ledger.landing import Existing, FileEntry, Plan
 from retention_ml.deliveries.sources import load_source
-from retention_ml.errors import FileRefused, UsageError
+from retention_ml.errors import UsageError
 from retention_ml.failpoints import failpoint
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
@@ -28,7 +29,7 @@ def land(
 
     Files whose bytes were accepted before are noted as `repeated` and change nothing. Files
     of an unfinished batch (the process died, or a check held it back) open that batch again. A
-    file that cannot be read is noted as `refused`; the others go on.
+    file that cannot be read is noted as `refused`; the others, if there are any, go on.
 
     Parameters
     ----------
@@ -45,14 +46,14 @@ def land(
     -------
     Receipt
         Counts files: written = landed, quarantined = refused, duplicates = repeated.
-        `details["batch_id"]` is the batch to stage, None where there is nothing new.
+        `details["batch_id"]` is the batch to stage, None where there is nothing new;
+        `details["delivery_ids"]` are the ledger's entries of the files, in their order (of
+        files with equal bytes the first one's: what becomes of it becomes of all of them).
 
     Raises
     ------
     UnknownSource, SettingsError
         The source is not described or the description cannot be read.
-    FileRefused
-        Every file was refused (that is in the ledger all the same).
     """
     started = time.monotonic()
     if not files:
@@ -71,16 +72,17 @@ def land(
         landing.lock_open_batches(transaction, source, digests)
         existing = landing.existing_deliveries(transaction, source, digests)
         plan = _plan(arrivals, refusals, existing)
-        batch_id = landing.enter(
+        batch_id, entered = landing.enter(
             transaction, plan, source=description, is_history=history, run_id=settings.run_id
         )
+        ids = entered | _ids_by_bytes(arrivals, existing, entered)
         accepted = landing.accepted_columns(transaction, source)
         new_columns = [
             (a.feed, [name for name in a.columns if name not in accepted.get(a.feed, a.columns)])
             for a in arrivals
         ]
         failpoint("land.before_commit")
-    receipt = warehouse.record(
+    return warehouse.record(
         Receipt(
             door="land",
             read=len(arrivals) + len(refusals),
@@ -92,6 +94,7 @@ def land(
                 "unit": "files",
                 "source": source,
                 "batch_id": batch_id if plan.status == "landed" else None,
+                "delivery_ids": [ids[path] for path in files],
                 "refused": [str(refusal.error) for refusal in refusals],
                 "columns_not_read": {a.feed: list(a.unread) for a in arrivals if a.unread},
                 "new_columns": {feed: names for feed, names in new_columns if names},
@@ -99,31 +102,26 @@ def land(
         ),
         settings.run_id,
     )
-    if refusals and not arrivals:
-        first = refusals[0].error
-        more = f" ({len(refusals) - 1} more were refused too.)" if len(refusals) > 1 else ""
-        raise FileRefused(f"{first}{more}", first.reason_code)
-    return receipt
 
 
 def _plan(
     arrivals: Sequence[Arrival],
     refusals: Sequence[Refusal],
-    existing: Mapping[tuple[str, str], tuple[str, int]],
+    existing: Mapping[tuple[str, str], Existing],
 ) -> Plan:
-    """What becomes of the files, given status and batch of those that the ledger has."""
+    """What becomes of the files, given those that the ledger has."""
     new_files: dict[tuple[str, str], Arrival] = {}
     repeated: list[Arrival] = []
     unfinished: set[int] = set()
     for arrival in arrivals:
         key = (arrival.feed, arrival.archived.sha256)
-        delivery_status, batch_id = existing.get(key, (None, 0))
-        if delivery_status == "accepted" or key in new_files:
+        earlier = existing.get(key)
+        if key in new_files or (earlier and earlier.status == "accepted"):
             repeated.append(arrival)
-        elif delivery_status is None:
+        elif earlier is None:
             new_files[key] = arrival
         else:
-            unfinished.add(batch_id)
+            unfinished.add(earlier.batch_id)
     if unfinished or any(not is_lookup(feed) for feed, _ in new_files):
         status, reason = "landed", None
     elif refusals and not repeated:
@@ -141,8 +139,9 @@ def _plan(
             *(_entry(arrival, "repeated") for arrival in repeated),
             *(
                 FileEntry(
+                    path=refusal.path,
                     feed=refusal.feed,
-                    file_name=refusal.name,
+                    file_name=shown_name(refusal.path),
                     status="refused",
                     reason_code=refusal.error.reason_code,
                     reason=str(refusal.error),
@@ -155,6 +154,7 @@ def _plan(
 
 def _entry(arrival: Arrival, status: str) -> FileEntry:
     return FileEntry(
+        path=arrival.path,
         feed=arrival.feed,
         file_name=arrival.archived.name,
         status=status,
@@ -162,3 +162,21 @@ def _entry(arrival: Arrival, status: str) -> FileEntry:
         size_bytes=arrival.archived.size_bytes,
         columns_found=json.dumps(arrival.columns) if arrival.columns else None,
     )
+
+
+def _ids_by_bytes(
+    arrivals: Sequence[Arrival],
+    existing: Mapping[tuple[str, str], Existing],
+    entered: Mapping[Path, int],
+) -> dict[Path, int]:
+    """The entry of each file that can be read: of equal bytes in one call that of the first."""
+    by_bytes: dict[tuple[str, str], int] = {}
+    ids: dict[Path, int] = {}
+    for arrival in arrivals:
+        key = (arrival.feed, arrival.archived.sha256)
+        if key not in by_bytes:
+            by_bytes[key] = (
+                entered[arrival.path] if arrival.path in entered else existing[key].delivery_id
+            )
+        ids[arrival.path] = by_bytes[key]
+    return ids

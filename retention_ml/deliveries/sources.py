@@ -26,6 +26,7 @@ class Feed(mapping.Section):
 
     files: tuple[str, ...] = Field(min_length=1)
     table: str
+    required: bool | None = None
     format: mapping.Format = "csv"
     encoding: Encoding = "utf-8"
     delimiter: str = Field(",", min_length=1, max_length=1)
@@ -39,6 +40,13 @@ class Feed(mapping.Section):
     rules: tuple[mapping.Rule, ...] = ()
     also: dict[str, mapping.Also] = {}
     lookup: mapping.Lookup | None = None
+
+    @property
+    def is_required(self) -> bool:
+        """Whether a day must not go on without its files: unless it says so itself, if it has orders."""
+        if self.required is None:
+            return self.table in ("orders", "order_lines") or "orders" in self.also
+        return self.required
 
     @property
     def numbers_repeats(self) -> bool:
@@ -126,6 +134,10 @@ class Source(mapping.Section):
     def has_orders(self) -> bool:
         """Whether a feed delivers orders themselves; otherwise they follow from their lines."""
         return any(feed.table == "orders" or "orders" in feed.also for feed in self.feeds.values())
+
+    def is_required(self, feed: str) -> bool:
+        """Whether a day must not go on without the feed; reference files are in no feed."""
+        return feed in self.feeds and self.feeds[feed].is_required
 
     def declared_reasons(self) -> dict[str, str]:
         """The reason codes of the rules, each with its `because`."""

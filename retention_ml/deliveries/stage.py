@@ -47,23 +47,24 @@ def stage(
     Returns
     -------
     Receipt
-        read = written + quarantined; `details`: batch_id, source, reasons (rows per code),
-        staged and derived (rows per table), refused and without_rows (a sentence per file).
+        read = written + quarantined; `details`: batch_id, source, status (of the batch: `held`
+        where none of its files can be read any more), reasons (rows per code), staged and
+        derived (rows per table), refused and without_rows (a sentence per file).
 
     Raises
     ------
     UsageError
         There is no such batch, or it is held.
-    FileRefused
-        None of its files can be read any more; the batch is held.
     """
     started = time.monotonic()
     with warehouse.transaction() as transaction:
         batch = staging.lock_unheld_batch_row(transaction, batch_id)
-        is_curated = batch.status == "curated"
-        counts = StagingCounts() if is_curated else _stage(transaction, settings, batch, progress)
+        counts = StagingCounts()
+        if batch.status != "curated":
+            counts = _stage(transaction, settings, batch, progress)
+        status = batches.find_batch(transaction, batch_id).status
         failpoint("stage.before_commit")
-    receipt = warehouse.record(
+    return warehouse.record(
         Receipt(
             door="stage",
             read=sum(counts.delivered.values()),
@@ -73,7 +74,7 @@ def stage(
             details={
                 "batch_id": batch_id,
                 "source": batch.source,
-                "is_curated": is_curated,
+                "status": status,
                 "reasons": dict(counts.reasons.most_common()),
                 "staged": dict(counts.staged),
                 "derived": dict(counts.derived),
@@ -83,10 +84,6 @@ def stage(
         ),
         settings.run_id,
     )
-    if counts.refused and len(counts.refused) == counts.files:
-        first = next(iter(counts.refused.values()))
-        raise FileRefused(str(first), first.reason_code)
-    return receipt
 
 
 def _stage(
@@ -107,7 +104,7 @@ def _stage(
         else:
             break
     counts = stager.counts
-    counts.files, counts.refused = len(deliveries), refused
+    counts.refused = refused
     counts.without_rows = [
         no_rows_message(d.file_name, source.feeds[d.feed])
         for d in readable

@@ -1,6 +1,5 @@
 """The door that builds the features of a day: rollups, computation, checks, store."""
 
-import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -10,10 +9,11 @@ import pyarrow as pa
 
 from retention_ml import clock
 from retention_ml.clock import day_number, day_of
-from retention_ml.errors import AccountingError, NotReady, QualityError
+from retention_ml.errors import AccountingError, NotReady
 from retention_ml.failpoints import failpoint
 from retention_ml.features import freshness, invariants, store
-from retention_ml.features.engines import compute, duckdb_sql
+from retention_ml.features.definition import definition_sha256, rename_digests_of_sql
+from retention_ml.features.engines import compute
 from retention_ml.features.roll_up import roll_up
 from retention_ml.quality.check import check_table
 from retention_ml.receipts import Receipt
@@ -31,10 +31,10 @@ def build(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
 def build_many(warehouse: Warehouse, *, settings: Settings, days: Sequence[date]) -> list[Receipt]:
     """Build the features of some days, each in place of what was stored for it.
 
-    Each day is one transaction, in which the invariants were checked before; days are computed
-    together. When all are stored, the suite `expectations/features.customer_daily.json` checks
-    them in one run, recorded under the newest day. Only then do they count as built: what a
-    crash leaves unchecked is built again.
+    Days are computed together, up to twelve at once. Their invariants and the suite
+    `expectations/features.customer_daily.json` (one run, recorded under the newest day) are
+    checked before anything is stored; then each day's rows and their record replace what was
+    there, in one transaction.
 
     Returns
     -------
@@ -46,9 +46,11 @@ def build_many(warehouse: Warehouse, *, settings: Settings, days: Sequence[date]
     NotReady
         If nobody was active on one of the days, as far as was known then. Nothing is stored.
     AccountingError
-        If an invariant does not hold. Nothing is stored for that day.
+        If an invariant does not hold.
     QualityError
-        If a critical expectation failed. The days are taken out of the store again.
+        If a critical expectation failed.
+
+    Of days that fail, and of those computed with them, what was stored before stays as it is.
     """
     roll_up(warehouse, settings=settings)
     return _build_rolled_up(warehouse, settings, sorted(set(days)))
@@ -66,15 +68,10 @@ def ensure(warehouse: Warehouse, *, settings: Settings, days: Sequence[date]) ->
         One per day that was built; empty if all were fresh.
     """
     roll_up(warehouse, settings=settings)
+    rename_digests_of_sql(warehouse, settings)
     wanted = sorted(set(days))
     fresh = freshness.fresh_days(warehouse, wanted, definition_sha256(settings))
     return _build_rolled_up(warehouse, settings, [day for day in wanted if day not in fresh])
-
-
-def definition_sha256(settings: Settings) -> str:
-    """The digest of everything that decides what the feature columns mean."""
-    text = f"{settings.calendar.timezone}\n{duckdb_sql(settings.churn.active_days)}"
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _build_rolled_up(
@@ -99,29 +96,31 @@ def _build_rolled_up(
             newest_rollup_id=newest_rollup_id,
             threads=settings.compute.threads,
         )
+        for day in part:
+            invariants.require_sound(
+                _rows_of_day(rows, day),
+                as_of=day.isoformat(),
+                customers=inputs[day]["customers_count"],
+                active_days=settings.churn.active_days,
+            )
+        _check(warehouse, settings, part, rows)
         shared_seconds = (time.perf_counter() - started) / len(part)
         for day in part:
-            receipts.append(_store(warehouse, settings, day, rows, inputs[day], shared_seconds))
-    _check(warehouse, settings, days)
-    return [_record(warehouse, settings, receipt, newest_rollup_id) for receipt in receipts]
+            receipt = _store(
+                warehouse,
+                settings,
+                day,
+                _rows_of_day(rows, day),
+                inputs[day] | {"newest_rollup_id": newest_rollup_id},
+                shared_seconds,
+            )
+            receipts.append(warehouse.record(receipt, settings.run_id))
+    return receipts
 
 
-def _check(warehouse: Warehouse, settings: Settings, days: Sequence[date]) -> None:
-    """Check the stored days against the suite; take them out again if it fails critically."""
-    try:
-        check_table(
-            warehouse,
-            settings=settings,
-            suite=store.TABLE,
-            as_of=days[-1],
-            rows=store.rows_of(days),
-        )
-    except QualityError:
-        with warehouse.transaction() as transaction:
-            for day in days:
-                store.remove_day(transaction, day)
-                transaction.execute("DELETE FROM features.builds WHERE as_of = :day", day=day)
-        raise
+def _check(warehouse: Warehouse, settings: Settings, days: Sequence[date], rows: pa.Table) -> None:
+    """Check computed rows, not stored yet, against the suite of the table."""
+    check_table(warehouse, settings=settings, suite=store.TABLE, as_of=days[-1], rows=rows)
 
 
 def _summarize_inputs(
@@ -166,6 +165,13 @@ def _nobody(warehouse: Warehouse, settings: Settings, day: date) -> str:
     )
 
 
+def _rows_of_day(rows: pa.Table, day: date) -> pa.Table:
+    """A day's part of the computed rows, as the table has them."""
+    rows = rows.filter(pa.compute.equal(rows["as_of_day"], day_number(day)))
+    as_of = pa.array([day] * rows.num_rows, pa.date32())
+    return rows.drop_columns(["as_of_day"]).append_column("as_of", as_of)
+
+
 def _store(
     warehouse: Warehouse,
     settings: Settings,
@@ -174,21 +180,28 @@ def _store(
     inputs: Mapping[str, Any],
     shared_seconds: float,
 ) -> Receipt:
-    """Put a day's part of the computed rows, not checked yet, into the store."""
+    """Put a day's checked rows and their record in place of what was stored."""
     started = time.perf_counter()
-    rows = rows.filter(pa.compute.equal(rows["as_of_day"], day_number(day)))
-    as_of = pa.array([day] * rows.num_rows, pa.date32())
-    rows = rows.drop_columns(["as_of_day"]).append_column("as_of", as_of)
-    invariants.require_sound(
-        rows,
-        as_of=day.isoformat(),
-        customers=inputs["customers_count"],
-        active_days=settings.churn.active_days,
-    )
+    digest = store.digest(rows)
     with warehouse.transaction() as transaction:
         written = store.replace_day(transaction, day, rows)
+        failpoint("build.before_record")
+        # Under the day's lock, so that the newest record is always that of the rows.
+        transaction.insert_row(
+            "features.builds",
+            {
+                "as_of": day,
+                "features_digest": digest,
+                "catalogue_sha256": definition_sha256(settings),
+                "newest_rollup_id": inputs["newest_rollup_id"],
+                "customers_count": written,
+                "newest_input_at": inputs["newest_input_at"],
+                "engine": settings.features.engine,
+                "run_id": settings.run_id,
+                "built_at": clock.now(),
+            },
+        )
         failpoint("build.before_commit")
-    digest = store.digest(rows)
     return Receipt(
         door="build",
         as_of=day,
@@ -201,25 +214,3 @@ def _store(
             "newest_input_at": inputs["newest_input_at"].isoformat(),
         },
     )
-
-
-def _record(
-    warehouse: Warehouse, settings: Settings, receipt: Receipt, newest_rollup_id: int
-) -> Receipt:
-    """Enter a checked day in the log of builds; from now on it is built."""
-    with warehouse.transaction() as transaction:
-        transaction.insert_row(
-            "features.builds",
-            {
-                "as_of": receipt.as_of,
-                "features_digest": receipt.details["features_digest"],
-                "catalogue_sha256": definition_sha256(settings),
-                "newest_rollup_id": newest_rollup_id,
-                "customers_count": receipt.written,
-                "newest_input_at": receipt.details["newest_input_at"],
-                "engine": settings.features.engine,
-                "run_id": settings.run_id,
-                "built_at": clock.now(),
-            },
-        )
-    return warehouse.record(receipt, settings.run_id)

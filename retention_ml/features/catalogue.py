@@ -25,6 +25,10 @@ FAMILIES = (
 )  # fmt: skip
 MODULES = (purchases, gaps, rhythm, basket, breadth, returns, habits, behaviour)
 
+# Raise it with every change of what an existing feature means: days that were stored before are
+# then stale, and are not compared with later ones. A feature more or less is noticed by itself.
+VERSION = 1
+
 CATALOGUE: tuple[Feature, ...] = tuple(
     sorted(
         (feature for module in MODULES for feature in module.FEATURES),

@@ -25,7 +25,8 @@ class Feature:
     window_days : int or None
         How far back it looks; `None` where it looks at the whole history or at none.
     family : str
-        The group it is shown with, see `catalogue.FAMILIES`; reasons add up within a family.
+        The group it is shown with, see `catalogue.FAMILIES`; a family gives a customer one
+        reason at most.
     meaning : str
         What it is, in a sentence.
     expression : callable, optional

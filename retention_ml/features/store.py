@@ -1,7 +1,10 @@
-"""`features.customer_daily`: its columns follow the catalogue, its days are replaced as a whole."""
+"""`features.customer_daily`: its columns follow the catalogue, its days are replaced as a whole.
+
+The rows of a day and the record of their build are written in one transaction, and read in one.
+"""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import date
 from typing import Any
 
@@ -16,17 +19,25 @@ from retention_ml.warehouse import Transaction, Warehouse
 
 TABLE = "features.customer_daily"
 _NEWEST_ROWS_MAX = 2_000
-_ORDER = [("as_of", "ascending"), ("customer_id", "ascending")]
+_KEY = ("as_of", "customer_id")
+_NEWEST_DIGESTS = (
+    "SELECT DISTINCT ON (as_of) as_of, features_digest FROM features.builds "
+    "ORDER BY as_of, build_id DESC"
+)
+_COLUMNS = (
+    "SELECT column_name FROM information_schema.columns "
+    "WHERE table_schema = 'features' AND table_name = 'customer_daily'"
+)
+
+Read = Callable[[ibis.Table | str], pa.Table]
+Choice = Callable[[ibis.Table], ibis.Table]
 
 
-def read(
-    warehouse: Warehouse,
-    days: Sequence[date],
-    some: Callable[[ibis.Table], ibis.Table] = lambda rows: rows,
-) -> pa.Table:
+def read(warehouse: Warehouse, days: Sequence[date], some: Choice | None = None) -> pa.Table:
     """The stored features of some days, ordered by day and customer.
 
-    `some` chooses among the rows, in the database.
+    `some` chooses among the rows, in the database. Without it the rows are compared with the
+    digests that were recorded for them.
 
     Returns
     -------
@@ -37,17 +48,51 @@ def read(
     Raises
     ------
     NotReady
-        If a day has not been built.
+        If a day has not been built, or its rows are not those of its build.
     """
-    missing = sorted(set(days) - built_days(warehouse))
-    if missing:
-        raise NotReady(
-            f"The features of {missing[0]} are not built ({len(missing)} of the {len(set(days))} "
-            f"days asked for are missing). Run `retention build-features --as-of {missing[0]}`."
-        )
-    # By name: a column that somebody added to the table is none of the catalogue's.
-    names = ["as_of", "customer_id", *FEATURE_NAMES]
-    return warehouse.read(some(rows_of(days))).select(names).sort_by(_ORDER)
+    with warehouse.snapshot() as select:
+        digests = _require_built(select, days)
+        stored = rows_of(days)
+        rows = _ordered(select(stored if some is None else some(stored)))
+    if some is None:
+        _require_recorded(rows, digests)
+    return rows
+
+
+def read_day(warehouse: Warehouse, as_of: date) -> tuple[pa.Table, str]:
+    """The stored features of a day as `read` returns them, and the digest recorded for them."""
+    with warehouse.snapshot() as select:
+        digests = _require_built(select, [as_of])
+        rows = _ordered(select(rows_of([as_of])))
+    _require_recorded(rows, digests)
+    return rows, digests[as_of]
+
+
+def read_customer(warehouse: Warehouse, as_of: date, customer_id: str) -> tuple[pa.Table, str]:
+    """The features of one customer on a day, and the digest recorded for all rows of the day.
+
+    No row where there is none. Features that the table does not have are missing.
+
+    Raises
+    ------
+    NotReady
+        If the day has not been built.
+    """
+    with warehouse.snapshot() as select:
+        digests = _require_built(select, [as_of])
+        stored = rows_of([as_of])
+        rows = _select(select, stored.filter(stored.customer_id == customer_id), FEATURE_NAMES)
+    return rows, digests[as_of]
+
+
+def newest_rows(warehouse: Warehouse, features: tuple[str, ...]) -> tuple[date | None, pa.Table]:
+    """The newest day with features, and those of up to 2,000 of its customers, without their ids."""
+    with warehouse.snapshot() as select:
+        days = select(_NEWEST_DIGESTS)["as_of"].to_pylist()
+        if not days:
+            return None, pa.table({name: pa.array([], pa.float64()) for name in features})
+        some: ibis.Table = rows_of([days[-1]]).order_by("customer_id").limit(_NEWEST_ROWS_MAX)
+        return days[-1], _select(select, some, features)
 
 
 def rows_of(days: Sequence[date]) -> ibis.Table:
@@ -55,11 +100,6 @@ def rows_of(days: Sequence[date]) -> ibis.Table:
     columns = {"as_of": "date", "customer_id": "string", **dict.fromkeys(FEATURE_NAMES, "float64")}
     stored = ibis.table(columns, name="customer_daily", database="features")
     return stored.filter(stored.as_of.isin(sorted(set(days))))
-
-
-def built_days(warehouse: Warehouse) -> set[date]:
-    """The days for which a build is recorded."""
-    return set(warehouse.read("SELECT DISTINCT as_of FROM features.builds")["as_of"].to_pylist())
 
 
 def newest_build(transaction: Transaction, as_of: date) -> Any:
@@ -91,12 +131,7 @@ def digest(rows: pa.Table) -> str:
 
 def ensure_columns(warehouse: Warehouse) -> None:
     """Add the columns of the catalogue that the table lacks, with their meaning as comment."""
-    existing = set(
-        warehouse.read(
-            "SELECT column_name FROM information_schema.columns "
-            "WHERE table_schema = 'features' AND table_name = 'customer_daily'"
-        )["column_name"].to_pylist()
-    )
+    existing = set(warehouse.read(_COLUMNS)["column_name"].to_pylist())
     missing = [feature for feature in CATALOGUE if feature.name not in existing]
     if not missing:
         return
@@ -110,23 +145,45 @@ def ensure_columns(warehouse: Warehouse) -> None:
 
 
 def replace_day(transaction: Transaction, as_of: date, rows: pa.Table) -> int:
-    """Put the rows of a day in place of what was stored for it; how many there are."""
+    """Put the rows of a day in place of what was stored for it; how many there are.
+
+    Until the transaction ends, nobody else replaces that day.
+    """
     transaction.lock(f"{TABLE} {as_of}")
-    remove_day(transaction, as_of)
-    return transaction.copy(TABLE, rows.select(["as_of", "customer_id", *FEATURE_NAMES]))
-
-
-def remove_day(transaction: Transaction, as_of: date) -> None:
-    """Take a day out of the store."""
     transaction.execute(f"DELETE FROM {TABLE} WHERE as_of = :day", day=as_of)
+    return transaction.copy(TABLE, rows.select([*_KEY, *FEATURE_NAMES]))
 
 
-def newest_rows(warehouse: Warehouse, features: tuple[str, ...]) -> tuple[date | None, pa.Table]:
-    """The newest day with features, and those of up to 2,000 of its customers, without their ids."""
-    days = built_days(warehouse)
-    if not days:
-        return None, pa.table({name: pa.array([], pa.float64()) for name in features})
-    ensure_columns(warehouse)
-    newest = max(days)
-    some: ibis.Table = rows_of([newest]).order_by("customer_id").limit(_NEWEST_ROWS_MAX)
-    return newest, warehouse.read(some.select(*features))
+def _require_built(select: Read, days: Collection[date]) -> dict[date, str]:
+    """By day, the digest that its newest build recorded."""
+    digests: dict[date, str] = dict(zip(*select(_NEWEST_DIGESTS).to_pydict().values(), strict=True))
+    missing = sorted(set(days) - digests.keys())
+    if missing:
+        raise NotReady(
+            f"The features of {missing[0]} are not built ({len(missing)} of the {len(set(days))} "
+            f"days asked for are missing). Run `retention build-features --as-of {missing[0]}`."
+        )
+    return {day: digests[day] for day in days}
+
+
+def _require_recorded(rows: pa.Table, digests: dict[date, str]) -> None:
+    for day, expected in sorted(digests.items()):
+        if digest(rows.filter(pc.field("as_of") == pa.scalar(day))) != expected:
+            raise NotReady(
+                f"The stored features of {day} are not those that their build recorded: rows were "
+                "changed by hand, or another version of the library built them. They are not used. "
+                f"Run `retention build-features --as-of {day}`."
+            )
+
+
+def _ordered(rows: pa.Table) -> pa.Table:
+    # By name: a column that somebody added to the table is none of the catalogue's.
+    return rows.select([*_KEY, *FEATURE_NAMES]).sort_by([(name, "ascending") for name in _KEY])
+
+
+def _select(select: Read, rows: ibis.Table, features: Sequence[str]) -> pa.Table:
+    """Features of some rows; those that the table does not have yet are missing."""
+    existing = set(select(_COLUMNS)["column_name"].to_pylist())
+    stored = select(rows.select(*_KEY, *(name for name in features if name in existing)))
+    nothing = pa.nulls(stored.num_rows, pa.float64())
+    return pa.table({name: stored[name] if name in existing else nothing for name in features})

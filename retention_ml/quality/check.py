@@ -5,28 +5,30 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 
 import ibis
+import pyarrow as pa
 
-from retention_ml import clock, failpoints, tables
+from retention_ml import clock, failpoints
 from retention_ml.deliveries.ledger import batches
 from retention_ml.deliveries.ledger.batches import RowCounts
-from retention_ml.deliveries.ledger.quarantine_batch import quarantine_batch
+from retention_ml.deliveries.ledger.quarantine_batch import quarantine_batch, split_batch
 from retention_ml.deliveries.sources import Source, load_source
 from retention_ml.errors import QualityError, UsageError, WarehouseError
 from retention_ml.quality import report, suites
-from retention_ml.quality.results import CheckResult, Severity
+from retention_ml.quality.results import CheckResult
+from retention_ml.quality.verdict import Verdict, critical_failures, verdict
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction, Warehouse, compile_for_postgres
 
-REJECTS = "staging.rejects"
-
 
 def check(warehouse: Warehouse, *, settings: Settings, batch_id: int) -> Receipt:
-    """Check a staged batch; let it pass, or hold all of it back.
+    """Check a staged batch; let it pass, or hold back what must not be used.
 
     Every table of the batch is checked by its suite, and the share of rejected rows by
     `staging.rejects`. The results go to `quality.results`, a report to
-    `settings.home/reports/quality/`. Where a critical expectation failed, every row of the
+    `settings.home/reports/quality/`. Where a critical expectation failed, feeds that are not
+    required are checked one by one: those that fail are held in a batch of their own, and the
+    rest passes if it does so without them. Otherwise the whole batch is held. Every row of a held
     batch goes to `quarantine.rows`. A batch that was checked already is left as it is.
 
     Parameters
@@ -39,56 +41,68 @@ def check(warehouse: Warehouse, *, settings: Settings, batch_id: int) -> Receipt
     Returns
     -------
     Receipt
-        read = delivered rows, written = staged, quarantined = rejected; `details`:
-        batch_id, source, status, findings (a sentence per failed expectation), report (path).
+        read = delivered rows, written = staged, quarantined = rejected or held; `details`:
+        batch_id, source, status, findings (a sentence per failed expectation), held (a sentence
+        per held batch), held_count (their rows), report (path).
 
     Raises
     ------
     UsageError
         There is no such batch, or it was not staged yet.
     QualityError
-        A critical expectation failed, now or when the batch was checked before.
+        The batch is held, now or when it was checked before, and one of its feeds is required.
     WarehouseError
         Staged rows are missing, or were staged anew meanwhile; nothing was recorded.
     """
     started = time.perf_counter()
     with warehouse.transaction() as transaction:
         batch = batches.find_batch(transaction, batch_id)
-        if batch.status == "held":
-            raise QualityError(batch.reason or f"Batch {batch_id} is held.")
         if batch.status == "landed":
             raise UsageError(
                 f"Batch {batch_id} is 'landed'; expected 'staged'. Stage it first; "
                 "`retention ingest` with the same files does all steps."
             )
-        row_counts, queries = _inputs(transaction, settings, batch)
+        row_counts, names = _inputs(transaction, batch)
     is_repeated = batch.status != "staged"
-    results: list[CheckResult] = []
+    source = load_source(settings.sources, batch.source)
+    outcome = Verdict(failing_feeds={})
+    separate: Sequence[batches.Batch] = ()
     if not is_repeated:
-        results = suites.run(warehouse.url, queries, settings.expectations)
-        batch = _record(warehouse, settings, batch, row_counts, results)
+        outcome = verdict(warehouse, settings, source, batch_id, row_counts, names)
+        batch, separate = _record(warehouse, settings, source, batch, row_counts, outcome)
+    for one in separate:
+        report.write(warehouse, settings=settings, batch_id=one.batch_id)
     path = report.write(warehouse, settings=settings, batch_id=batch_id)
-    delivered = sum(counts.delivered for counts in row_counts)
-    rejected = sum(counts.quarantined for counts in row_counts)
     is_held = batch.status == "held"
+    held_count = sum(
+        counts.delivered for counts in row_counts if is_held or counts.feed in outcome.failing_feeds
+    )
+    rejected = sum(
+        counts.quarantined
+        for counts in row_counts
+        if not is_held and counts.feed not in outcome.failing_feeds
+    )
+    delivered = sum(counts.delivered for counts in row_counts)
     receipt = Receipt(
         door="check",
         read=delivered,
-        written=0 if is_held else delivered - rejected,
-        quarantined=delivered if is_held else rejected,
+        written=delivered - held_count - rejected,
+        quarantined=held_count + rejected,
         seconds=time.perf_counter() - started,
         details={
             "batch_id": batch_id,
             "source": batch.source,
             "status": batch.status,
-            "findings": [r.sentence(f"batch {batch_id}") for r in results if not r.success],
+            "findings": outcome.findings(f"batch {batch_id}"),
+            "held": [str(one.reason) for one in (*separate, *([batch] if is_held else []))],
+            "held_count": held_count,
             "report": str(path),
             "is_repeated": is_repeated,
         },
     )
     if not is_repeated:
         warehouse.record(receipt, settings.run_id)
-    if is_held:
+    if is_held and any(source.is_required(counts.feed) for counts in row_counts):
         raise QualityError(f"{batch.reason} The report is {path}.")
     return receipt
 
@@ -99,11 +113,11 @@ def check_table(
     settings: Settings,
     suite: str,
     as_of: date,
-    rows: ibis.Table | None = None,
+    rows: ibis.Table | pa.Table | None = None,
 ) -> list[CheckResult]:
     """Check the rows of one day in a table such as `features.customer_daily`.
 
-    The rows must be committed: the checks use connections of their own.
+    Stored rows must be committed: the checks use connections of their own.
 
     Parameters
     ----------
@@ -113,8 +127,9 @@ def check_table(
         Name of the table and of its suite; the table has a column `as_of`.
     as_of : datetime.date
         The day.
-    rows : ibis.Table, optional
-        The rows to check, where not all of that day: for instance one snapshot of scores.
+    rows : ibis.Table or pa.Table, optional
+        The rows to check, where not all of that day: for instance one snapshot of scores, or rows
+        that are to be stored if they pass.
 
     Returns
     -------
@@ -126,15 +141,18 @@ def check_table(
     QualityError
         A critical expectation failed.
     """
-    query = (
-        f"SELECT * FROM {suite} WHERE as_of = DATE '{as_of.isoformat()}'"
-        if rows is None
-        else compile_for_postgres(rows)
-    )
-    results = suites.run(warehouse.url, {suite: query}, settings.expectations)
+    if isinstance(rows, pa.Table):
+        results = suites.run_on(rows, suite, settings.expectations)
+    else:
+        query = (
+            f"SELECT * FROM {suite} WHERE as_of = DATE '{as_of.isoformat()}'"
+            if rows is None
+            else compile_for_postgres(rows)
+        )
+        results = suites.run(warehouse, {suite: query}, settings.expectations)
     with warehouse.transaction() as transaction:
         _store(transaction, results, settings.run_id, clock.now(), as_of=as_of)
-    if critical := _critical(results, as_of.isoformat()):
+    if critical := critical_failures(results, as_of.isoformat()):
         raise QualityError(
             f"{' '.join(critical)} {suite} of that day is not to be used. Look at the deliveries of the days before "
             "(`retention status`), correct them and build the day again."
@@ -142,80 +160,71 @@ def check_table(
     return [result for result in results if not result.success]
 
 
-def _critical(results: Sequence[CheckResult], where: str) -> list[str]:
-    """The sentences of the critical expectations that failed."""
-    return [
-        result.sentence(where)
-        for result in results
-        if not result.success and result.severity is Severity.CRITICAL
-    ]
-
-
 def _inputs(
-    transaction: Transaction, settings: Settings, batch: batches.Batch
-) -> tuple[list[RowCounts], dict[str, str]]:
-    """The row counts of the batch and, while it is staged, the query of each suite."""
+    transaction: Transaction, batch: batches.Batch
+) -> tuple[list[RowCounts], Sequence[str]]:
+    """The row counts of the batch and, while it is staged, the tables that have rows of it."""
     if batch.status != "staged":
-        return batches.stored_row_counts(transaction, batch.batch_id), {}
+        return batches.stored_row_counts(transaction, batch.batch_id), ()
     row_counts = batches.staged_row_counts(transaction, batch.batch_id)
-    queries: dict[str, str] = {}
-    for name in batches.count_staged(transaction, batch.batch_id, row_counts):
-        rows = tables.CANONICAL[name].ibis_table("staging", tables.STAGED)
-        queries[f"staging.{name}"] = compile_for_postgres(
-            rows.filter(rows.batch_id == batch.batch_id)
-        )
-    source = load_source(settings.sources, batch.source)
-    queries[REJECTS] = _rejects_query(source, batch.batch_id, row_counts)
-    return list(row_counts.values()), queries
-
-
-def _rejects_query(source: Source, batch_id: int, row_counts: Mapping[int, RowCounts]) -> str:
-    """One row per delivered row: `accepted`, `set_aside` by a rule of the source, or its reason."""
-    declared = ", ".join(f"'{code}'" for code in ("", *source.declared_reasons()))
-    staged = sum(counts.staged for counts in row_counts.values())
-    return (
-        f"SELECT CASE WHEN reason_code IN ({declared}) THEN 'set_aside' ELSE reason_code END "
-        f"AS rejected_as FROM staging.rejects WHERE batch_id = {batch_id} "
-        f"UNION ALL SELECT 'accepted' FROM generate_series(1, {staged})"
-    )
+    names = tuple(batches.count_staged(transaction, batch.batch_id, row_counts))
+    return list(row_counts.values()), names
 
 
 def _record(
     warehouse: Warehouse,
     settings: Settings,
+    source: Source,
     batch: batches.Batch,
     checked: Sequence[RowCounts],
-    results: Sequence[CheckResult],
-) -> batches.Batch:
-    """Store the results and let the batch pass or quarantine it; returns the batch."""
-    critical = _critical(results, f"batch {batch.batch_id}")
+    outcome: Verdict,
+) -> tuple[batches.Batch, list[batches.Batch]]:
+    """Store the results and let the batch pass, or quarantine it or some of its feeds.
+
+    Returns
+    -------
+    batch : Batch
+    separate : list of Batch
+        The held batches, one for each failing feed.
+    """
     now = clock.now()
     with warehouse.transaction() as transaction:
         locked = batches.lock_curation(transaction, batch.batch_id)
         if locked.status != "staged":  # another process was faster
-            return locked
+            return locked, []
         row_counts = batches.staged_row_counts(transaction, batch.batch_id)
         if _rows_of(row_counts.values()) != _rows_of(checked):
             raise WarehouseError(
                 f"Batch {batch.batch_id} was staged anew while it was checked: its files came "
                 "again. Nothing was recorded. Run the same command again."
             )
-        _store(transaction, results, settings.run_id, now, batch_id=batch.batch_id)
-        if critical:
-            source = load_source(settings.sources, batch.source)
+
+        def hold(held_batch: batches.Batch, results: Sequence[CheckResult]) -> batches.Batch:
+            counts = batches.staged_row_counts(transaction, held_batch.batch_id)
+            _store(transaction, results, settings.run_id, now, batch_id=held_batch.batch_id)
             quarantine_batch(
                 transaction,
-                batch_id=batch.batch_id,
+                batch_id=held_batch.batch_id,
                 source=source,
                 home=settings.home,
-                row_counts=row_counts,
-                reason=_held_reason(transaction, batch, critical, row_counts),
+                row_counts=counts,
+                reason=_held_reason(transaction, held_batch, results, counts),
                 now=now,
             )
+            return batches.find_batch(transaction, held_batch.batch_id)
+
+        separate = []
+        for feed, results in outcome.failing_feeds.items():
+            ids = [one.delivery_id for one in row_counts.values() if one.feed == feed]
+            split = split_batch(transaction, batch, ids, run_id=settings.run_id, now=now)
+            separate.append(hold(split, results))
+        if critical_failures(outcome.results, ""):
+            hold(batch, outcome.results)
         else:
+            _store(transaction, outcome.results, settings.run_id, now, batch_id=batch.batch_id)
             batches.set_status(transaction, batch.batch_id, "checked")
         failpoints.failpoint("check.before_commit")
-        return batches.find_batch(transaction, batch.batch_id)
+        return batches.find_batch(transaction, batch.batch_id), separate
 
 
 def _rows_of(row_counts: Iterable[RowCounts]) -> set[tuple[int, int, int]]:
@@ -225,9 +234,16 @@ def _rows_of(row_counts: Iterable[RowCounts]) -> set[tuple[int, int, int]]:
 def _held_reason(
     transaction: Transaction,
     batch: batches.Batch,
-    critical: Sequence[str],
+    results: Sequence[CheckResult],
     row_counts: Mapping[int, RowCounts],
 ) -> str:
+    where = f"batch {batch.batch_id}"
+    # A feed may be held that fails only together with the others: in few rows nothing is critical.
+    failures = (
+        critical_failures(results, where)
+        or [one.sentence(where) for one in results if not one.success]
+        or ["The rest of the delivery passes only without it."]
+    )
     delivered = sum(counts.delivered for counts in row_counts.values())
     rows = transaction.execute(
         "SELECT reason_code, count(*) FROM staging.rejects WHERE batch_id = :b "
@@ -236,7 +252,7 @@ def _held_reason(
     )
     reasons = ", ".join(f"{code} ({count:,})" for code, count in rows)
     return (
-        f"Batch {batch.batch_id} of {batch.source} is held: {' '.join(critical)} "
+        f"Batch {batch.batch_id} of {batch.source} is held: {' '.join(failures)} "
         + (f"Rejected rows by reason: {reasons}. " if reasons else "")
         + f"All {delivered:,} delivered rows are in quarantine.rows and nothing was curated. "
         f"Correct sources/{batch.source}.toml and run `retention quarantine replay --source "

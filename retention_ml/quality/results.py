@@ -49,7 +49,7 @@ class CheckResult:
     def expected(self) -> str:
         """What was expected, as words that follow the table's name."""
         if self.expectation in _EXPECTATIONS:
-            text = _fill(_EXPECTATIONS[self.expectation], self.arguments)
+            text = _fill(_EXPECTATIONS[self.expectation], self.arguments) + self._rows_looked_at
             mostly = float(self.arguments.get("mostly", 1))
             return text if mostly == 1 else f"{text} in at least {percent(mostly)} of the rows"
         details = ", ".join(f"{name} {value}" for name, value in self.arguments.items())
@@ -75,7 +75,7 @@ class CheckResult:
         """
         if self.unexpected_count is not None and self.expectation in _FAULTS:
             faults = _FAULTS | _REJECT_FAULTS if self.column == "rejected_as" else _FAULTS
-            fault = _fill(faults[self.expectation], self.arguments)
+            fault = _fill(faults[self.expectation], self.arguments) + self._rows_looked_at
             share = self.unexpected_count / (self.element_count or 1)
             accepted = 1 - float(self.arguments.get("mostly", 1))
             return (
@@ -83,6 +83,15 @@ class CheckResult:
                 f"({percent(share)}; at most {percent(accepted)} is accepted)."
             )
         return f"{self.suite} of {where}: {self.observed}; expected: {self.expected}."
+
+    @property
+    def _rows_looked_at(self) -> str:
+        """Of which rows it is expected, in words that follow; nothing where it is of all."""
+        condition = self.arguments.get("row_condition")
+        if condition is None:
+            return ""
+        operator = {"==": "is", "!=": "is not"}.get(condition["operator"], condition["operator"])
+        return f" where {condition['column']['name']} {operator} {condition['parameter']}"
 
 
 def percent(share: float) -> str:

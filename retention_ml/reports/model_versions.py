@@ -6,7 +6,8 @@ from typing import Any
 
 from retention_ml.errors import RegistryError
 from retention_ml.models.promotion.decisions import current_version, decisions
-from retention_ml.models.registry.mlflow_registry import ModelVersion, Registry
+from retention_ml.models.registry.mlflow_registry import Registry
+from retention_ml.models.registry.model_version import ModelVersion
 from retention_ml.reports.read import Row, promotions, select
 from retention_ml.warehouse import Warehouse
 

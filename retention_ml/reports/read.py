@@ -18,6 +18,7 @@ from retention_ml.warehouse import Warehouse
 Row = dict[str, Any]
 
 _ALERTS_SHOWN = 5
+_FILES_SHOWN = 10
 _DAYS_SHOWN = 8
 _SHOWN_METRICS = (
     *("roc_auc", "pr_auc", "log_loss", "brier", "ece", "lift_at_10"),
@@ -31,7 +32,8 @@ def tiers(warehouse: Warehouse, as_of: date | None = None) -> list[Row]:
     return select(
         warehouse,
         "SELECT risk_tier, customers_count, customers_share, expected_value_at_risk, "
-        "mean_churn_probability, entered_count, left_count FROM reports.risk_tier_daily "
+        "mean_churn_probability, entered_count, left_count, value_share, tiers_by "
+        "FROM reports.risk_tier_daily "
         "WHERE as_of = coalesce(:as_of, (SELECT max(as_of) FROM scores.published)) "
         "ORDER BY tier_rank",
         as_of=as_of,
@@ -255,6 +257,22 @@ def status(warehouse: Warehouse, settings: Settings) -> Row:
         "newest_event_in_features_at": next(
             (row["newest_at"] for row in ages if row["subject"] == "input"), None
         ),
+        "incomplete_feeds": {
+            row["name"]: f"since {row['incomplete_since']:%Y-%m-%d %H:%M} UTC: "
+            f"{row['unusable_files']}"
+            for row in ages
+            if row["incomplete_since"]
+        },
+        "unusable_files": {
+            f"{row['source']}/{row['file_name']}": f"{row['status']} "
+            f"{row['landed_at']:%Y-%m-%d %H:%M} UTC: {row['reason']}"
+            for row in select(
+                warehouse,
+                "SELECT source, file_name, status, reason, landed_at FROM reports.unusable_files "
+                "ORDER BY landed_at DESC, source, file_name LIMIT :limit",
+                limit=_FILES_SHOWN,
+            )
+        },
         "alerts": {
             f"{row['as_of']} {row['kind'].replace('_', ' ')}: {row['subject']}": row["sentence"]
             for row in select(
@@ -262,6 +280,15 @@ def status(warehouse: Warehouse, settings: Settings) -> Row:
                 "SELECT as_of, kind, subject, sentence FROM reports.alerts "
                 "ORDER BY as_of DESC, alert_id DESC LIMIT :limit",
                 limit=_ALERTS_SHOWN,
+            )
+        },
+        "drift_not_compared": {
+            row["kind"]: row["reference"]
+            for row in select(
+                warehouse,
+                "SELECT kind, reference FROM reports.drift WHERE measure = 'not_compared' "
+                "AND snapshot_id = :snapshot_id ORDER BY kind",
+                snapshot_id=published[0]["snapshot_id"] if published else None,
             )
         },
         "steps": {

@@ -1,6 +1,7 @@
 """What is served: each customer's score, reasons and timing, by the model of the customer's arm."""
 
 import logging
+from collections.abc import Mapping
 from datetime import date
 from functools import partial
 
@@ -8,9 +9,10 @@ import numpy as np
 import pyarrow as pa
 
 from retention_ml.models.bundle import timing
-from retention_ml.models.registry.mlflow_registry import ServedModel
+from retention_ml.models.registry.model_version import ServedModel
 from retention_ml.scores import horizons, reasons, value
 from retention_ml.scores.model_predictions import Predictions
+from retention_ml.scores.wording.evidence import usual_values
 from retention_ml.statistics.arrays import Bools
 
 logger = logging.getLogger(__name__)
@@ -47,7 +49,12 @@ def served(
     `value.at_risk_cents`.
     """
     columns = partial(
-        _columns, predictions, as_of=as_of, margin_share=margin_share, horizon_days=horizon_days
+        _columns,
+        predictions,
+        usual_values(predictions.scored),
+        as_of=as_of,
+        margin_share=margin_share,
+        horizon_days=horizon_days,
     )
     mask = assigned_to_challenger & np.isfinite(predictions.challenger_probability)
     of_challenger = None
@@ -59,6 +66,7 @@ def served(
                 "Challenger v%s serves nobody: explaining its scores failed with %s.",
                 predictions.challenger.version,
                 type(error).__name__,
+                exc_info=True,
             )
     champion = predictions.champion
     if of_challenger is None:
@@ -71,6 +79,7 @@ def served(
 
 def _columns(
     predictions: Predictions,
+    usual: Mapping[str, float],
     arm: str,
     model: ServedModel,
     mask: Bools,
@@ -105,7 +114,7 @@ def _columns(
             "customer_id": features["customer_id"],
             "churn_probability": probability,
             "expected_value_at_risk_cents": at_risk_cents,
-            **reasons.reasons(contributions, names, features).columns(),
+            **reasons.reasons(contributions, names, features, usual).columns(),
             **{
                 name: pa.repeat(pa.scalar(str(text)), features.num_rows)
                 for name, text in stamps.items()

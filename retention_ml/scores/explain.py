@@ -1,4 +1,4 @@
-"""The door `explain`: how one customer's published score came about, to the last contribution."""
+"""Explains how one customer's published score came about, to the last contribution."""
 
 from datetime import date
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from retention_ml.errors import UsageError
+from retention_ml.errors import NotReady, RegistryError, UsageError
 from retention_ml.features import store
-from retention_ml.models.registry.mlflow_registry import ServedModel
+from retention_ml.models.bundle.bundle import Bundle
 from retention_ml.scores import arms, reasons, served
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
@@ -25,8 +25,9 @@ def explain(
     -------
     dict
         The row of `reports.customer_risk`, `base_log_odds`, and as lists of dicts `families`
-        (strongest push towards churn first) and `features` (likewise). If the model of that day
-        is no longer served the lists are empty and `note` says so.
+        (strongest push towards churn first) and `features` (likewise), by the model that scored,
+        whether or not it still serves. If it or the features that it scored are gone, the lists
+        are empty and `note` says so.
 
     Raises
     ------
@@ -36,23 +37,25 @@ def explain(
     row = _published_score(warehouse, customer_id, as_of)
     bundle_sha256, features_digest = row.pop("bundle_sha256"), row.pop("features_digest")
     row |= {"note": None, "base_log_odds": None, "families": [], "features": []}
-    model = _model(warehouse, settings, row["arm"], bundle_sha256)
-    if model is None:
+    try:
+        bundle = served.bundle_that_scored(
+            settings, arm=row["arm"], version=row["model_version"], sha256=bundle_sha256
+        )
+    except RegistryError as error:
         row["note"] = (
-            f"The model that scored ({row['model_name']} v{row['model_version']}) is no longer "
-            "served, so only its stored reasons can be shown."
+            f"The model that scored ({row['model_name']} v{row['model_version']}) cannot be read, "
+            f"so only its stored reasons can be shown. {error}"
         )
         return row
-    features = store.read(warehouse, [row["as_of"]])
-    features = features.filter(
-        pa.array(features["customer_id"].to_numpy(zero_copy_only=False) == customer_id)
-    )
-    with warehouse.transaction() as transaction:
-        newest = store.newest_build(transaction, row["as_of"])
-    if features.num_rows != 1 or newest is None or newest.features_digest != features_digest:
+    try:
+        features, newest_digest = store.read_customer(warehouse, row["as_of"], customer_id)
+    except NotReady as error:
+        row["note"] = f"Only the stored reasons can be shown. {error}"
+        return row
+    if features.num_rows != 1 or newest_digest != features_digest:
         row["note"] = "The features of that day have been rebuilt since; score the day again."
         return row
-    return row | _contributions(model, features)
+    return row | _contributions(bundle, features)
 
 
 def _published_score(warehouse: Warehouse, customer_id: str, as_of: date | None) -> dict[str, Any]:
@@ -80,10 +83,10 @@ def _published_score(warehouse: Warehouse, customer_id: str, as_of: date | None)
     return row
 
 
-def _contributions(model: ServedModel, features: pa.Table) -> dict[str, Any]:
+def _contributions(bundle: Bundle, features: pa.Table) -> dict[str, Any]:
     """`base_log_odds`, `families` and `features` of the one customer of a feature table."""
-    contributions, base = model.bundle.contributions(features)
-    names = model.bundle.features
+    contributions, base = bundle.contributions(features)
+    names = bundle.features
     families, total = reasons.by_family(contributions, names)
     return {
         "base_log_odds": float(base),
@@ -102,17 +105,3 @@ def _contributions(model: ServedModel, features: pa.Table) -> dict[str, Any]:
             if contributions[0, place] != 0
         ],
     }
-
-
-def _model(
-    warehouse: Warehouse, settings: Settings, arm: str, bundle_sha256: str
-) -> ServedModel | None:
-    """The model that scored, wherever it serves now; None if it no longer does."""
-    if arm == arms.STARTER:
-        starter = served.starter(settings)
-        return starter if starter.bundle.sha256 == bundle_sha256 else None
-    for alias in sorted((arms.CHAMPION, arms.CHALLENGER), key=lambda alias: alias != arm):
-        model = served.served(warehouse, settings, alias)
-        if model is not None and model.bundle.sha256 == bundle_sha256:
-            return model
-    return None

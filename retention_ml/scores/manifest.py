@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from retention_ml import clock, failpoints
-from retention_ml.models.registry.mlflow_registry import ServedModel
+from retention_ml.models.registry.model_version import ServedModel
 from retention_ml.scores.lease import Lease
 from retention_ml.warehouse import Warehouse
 

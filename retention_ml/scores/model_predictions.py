@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from retention_ml.models.registry.mlflow_registry import ServedModel
+from retention_ml.models.registry.model_version import ServedModel
 from retention_ml.scores import snapshot
 from retention_ml.statistics.arrays import Floats
 
@@ -102,5 +102,6 @@ def _of_challenger(challenger: ServedModel | None, scored: pa.Table) -> Floats:
             "Challenger v%s does not score: it failed with %s.",
             challenger.version,
             type(error).__name__,
+            exc_info=True,
         )
         return unknown

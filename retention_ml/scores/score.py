@@ -15,12 +15,12 @@ from retention_ml.errors import NotReady
 from retention_ml.features import build, store
 from retention_ml.models.promotion.decisions import policy_served
 from retention_ml.models.promotion.policy import configured_policy
-from retention_ml.models.registry.mlflow_registry import ServedModel
+from retention_ml.models.registry.model_version import ServedModel
 from retention_ml.receipts import Receipt
-from retention_ml.scores import arms, manifest, served, snapshot, split, value
+from retention_ml.scores import arms, manifest, reasons, served, snapshot, split, value
 from retention_ml.scores.lease import Lease, acquire_lease, base_tiers
 from retention_ml.scores.model_predictions import Predictions, predict_both
-from retention_ml.scores.tiers import TIERS, TierPolicy, positions, tier_since
+from retention_ml.scores.tiers import TIERS, TierPolicy, places, tier_since
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
@@ -34,7 +34,8 @@ def score(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
     Raises
     ------
     NotReady
-        There is no champion and no starter, or nobody is active on that day.
+        There is no champion and no starter, nobody is active on that day, or its stored features
+        are not those that their build recorded.
     PublicationRefused
         No champion that was approved predicts the settings' churn definition, or it reads
         features that are not computed.
@@ -93,6 +94,7 @@ def _compute(
         "as_of": as_of,
         "base_snapshot_id": lease.base_snapshot_id,
         "policy_sha256": policy.sha256,
+        "tiers_by": policy.by,
         "features_digest": features_digest,
         **manifest.of_models(
             champion, predictions.challenger, share=share, salt=settings.trial.salt
@@ -109,16 +111,14 @@ def _compute(
 def _features(warehouse: Warehouse, settings: Settings, as_of: date) -> tuple[pa.Table, str]:
     """The day's features by customer_id and their digest; built now if missing or stale."""
     build.ensure(warehouse, settings=settings, days=[as_of])
-    with warehouse.transaction() as transaction:
-        digest = store.newest_build(transaction, as_of).features_digest
-    features = store.read(warehouse, [as_of]).sort_by("customer_id")
+    features, digest = store.read_day(warehouse, as_of)
     if features.num_rows == 0:
         raise NotReady(
             f"Nobody is active on {as_of}: no customer ordered in the {settings.churn.active_days} "
             "days before, so there is nobody to score. Load the deliveries of those days, or "
             "choose a day inside the data."
         )
-    return features, str(digest)
+    return features, digest
 
 
 def _policy(warehouse: Warehouse, settings: Settings, champion: ServedModel) -> TierPolicy:
@@ -168,9 +168,11 @@ def _rows(
     n = by_arm.num_rows
     probability = np.asarray(by_arm["churn_probability"].to_numpy(), dtype=np.float64)
     before = [previous_tiers.get(customer) for customer in by_arm["customer_id"].to_pylist()]
-    previous = positions([old[0] if old else None for old in before])
-    tier = policy.tier_of(probability, previous)
+    previous = places([old[0] if old else None for old in before])
+    at_risk_cents = np.asarray(by_arm["expected_value_at_risk_cents"].to_numpy(), dtype=np.int64)
+    tier = policy.tier_of(policy.position(probability, at_risk_cents), previous)
     since = tier_since(tier, previous, [old[1] if old else None for old in before], as_of)
+    by_arm = reasons.with_one_reason(by_arm, tier > 0, predictions.scored)
     challenger = predictions.challenger_probability
     return pa.table(
         {

@@ -8,13 +8,15 @@ from datetime import date
 
 import pyarrow as pa
 
-from retention_ml.errors import NotReady, PublicationRefused, RegistryError
+from retention_ml.errors import NotReady, PublicationRefused, RegistryError, UnfitModel
 from retention_ml.labels.cutoffs import days_needed
 from retention_ml.labels.definition import churn_definition
+from retention_ml.models.bundle.bundle import Bundle
 from retention_ml.models.bundle.starter import shipped
 from retention_ml.models.promotion.apply import load_served_model
 from retention_ml.models.promotion.decisions import APPROVED, decisions
-from retention_ml.models.registry.mlflow_registry import Registry, ServedModel
+from retention_ml.models.registry.mlflow_registry import Registry
+from retention_ml.models.registry.model_version import ServedModel
 from retention_ml.scores import arms
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
@@ -67,8 +69,31 @@ def starter(settings: Settings) -> ServedModel:
     UnfitModel
         It is not as it was shipped.
     """
-    bundle = shipped.starter(churn_definition(settings))
+    bundle = shipped.starter(churn_definition(settings), threads=settings.compute.threads)
     return ServedModel(version=str(bundle.manifest["version"]), bundle=bundle)
+
+
+def bundle_that_scored(settings: Settings, *, arm: str, version: str, sha256: str) -> Bundle:
+    """The bundle behind a stored score, by its digest, whether or not it still serves.
+
+    From the cache or the registry: no alias is followed and nothing is decided.
+
+    Raises
+    ------
+    RegistryError
+        The registry does not answer, or has not got it any more.
+    UnfitModel
+        The registry or this version of the library holds another one.
+    """
+    if arm != arms.STARTER:
+        return Registry(settings).fetch(version, sha256)
+    bundle = starter(settings).bundle
+    if bundle.sha256 != sha256:
+        raise UnfitModel(
+            f"The starter model of this version of the library ({bundle.manifest['version']}) is "
+            "another one. Score the day again."
+        )
+    return bundle
 
 
 def caveat(model: ServedModel, settings: Settings, as_of: date) -> str | None:

@@ -1,9 +1,10 @@
-"""Risk tiers from calibrated probability, with hysteresis.
+"""Risk tiers, with hysteresis: by a level of probability, or by rank.
 
-A tier begins at its lower bound (included) and ends at the next tier's (excluded). A customer
-who already has a tier keeps it while the probability is less than `hysteresis` past the bound
-it crossed, and only in favour of a neighbouring tier: a small wobble moves nobody, a jump
-over a whole tier always counts.
+A policy gives each customer a position in [0, 1]: the calibrated probability itself, or the rank
+among the day's customers by probability or by value at risk. A tier begins at its lower bound
+(included) and ends at the next tier's (excluded). A customer who already has a tier keeps it while
+the position is less than `hysteresis` past the bound it crossed, and only in favour of a
+neighbouring tier: a small wobble moves nobody, a jump over a whole tier always counts.
 """
 
 import hashlib
@@ -12,12 +13,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from retention_ml.statistics.ranks import rank_position
+
 TIERS = ("low", "medium", "high", "critical")
 NO_TIER = -1
+TiersBy = Literal["probability", "share", "value"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,10 +31,13 @@ class TierPolicy:
 
     Parameters
     ----------
+    by : {"probability", "share", "value"}
+        What a position is: the calibrated churn probability, the rank by it, or the rank by
+        expected value at risk.
     medium, high, critical : float
-        Calibrated churn probabilities in [0, 1], rising.
+        Positions in [0, 1], rising.
     hysteresis : float
-        A probability, at least 0.
+        A difference of positions, at least 0.
 
     Raises
     ------
@@ -50,6 +58,7 @@ class TierPolicy:
     high: float
     critical: float
     hysteresis: float
+    by: TiersBy = "probability"
 
     def __post_init__(self) -> None:
         bounds = (0.0, self.medium, self.high, self.critical)
@@ -58,42 +67,76 @@ class TierPolicy:
                 f"The tier bounds are {bounds}; expected 0 = low < medium < high < critical <= 1."
             )
         if self.hysteresis < 0:
-            raise ValueError(f"hysteresis is {self.hysteresis}; expected a probability >= 0.")
+            raise ValueError(f"hysteresis is {self.hysteresis}; expected a number >= 0.")
 
     def __str__(self) -> str:
+        if self.by == "probability":
+            return (
+                f"medium from {self.medium:g}, high from {self.high:g}, critical from "
+                f"{self.critical:g}, hysteresis {self.hysteresis:g}"
+            )
+        top = "the riskiest" if self.by == "share" else "those with most value at risk,"
         return (
-            f"medium from {self.medium:g}, high from {self.high:g}, critical from "
-            f"{self.critical:g}, hysteresis {self.hysteresis:g}"
+            f"critical {top} {_percent(1 - self.critical)} of the customers, high the next "
+            f"{_percent(self.critical - self.high)}, medium the next "
+            f"{_percent(self.high - self.medium)}, hysteresis {_percent(self.hysteresis)}"
         )
 
     @property
     def sha256(self) -> str:
         """The digest of the policy: equal policies, equal digests."""
-        policy = {"tiers": TIERS, "bounds": self._bounds().tolist(), "hysteresis": self.hysteresis}
+        policy: dict[str, object] = {
+            "tiers": TIERS,
+            "bounds": self._bounds().tolist(),
+            "hysteresis": self.hysteresis,
+        }
+        if self.by != "probability":
+            policy["by"] = self.by
         return hashlib.sha256(json.dumps(policy).encode()).hexdigest()
 
     def _bounds(self) -> npt.NDArray[np.float64]:
         return np.array([self.medium, self.high, self.critical], dtype=np.float64)
 
-    def tier_of(
-        self, probability: npt.NDArray[np.float64], previous: npt.NDArray[np.int64] | None = None
-    ) -> npt.NDArray[np.int64]:
-        """Positions in `TIERS` by calibrated churn probability in [0, 1], shape (n,).
+    def position(
+        self, probability: npt.NDArray[np.float64], value_at_risk_cents: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float64]:
+        """What the bounds are compared with, of all customers of a day, shape (n,).
 
-        `previous` are the positions of the tiers that customers have now, `NO_TIER` for none.
+        In the order of the customers' ids the result depends on nothing else: ties go by the
+        other of the two, then by that order.
+        """
+        value = value_at_risk_cents.astype(np.float64)
+        match self.by:
+            case "probability":
+                return probability
+            case "share":
+                return rank_position(probability, value)
+            case "value":
+                return rank_position(value, probability)
+
+    def tier_of(
+        self, position: npt.NDArray[np.float64], previous: npt.NDArray[np.int64] | None = None
+    ) -> npt.NDArray[np.int64]:
+        """Places in `TIERS` by position in [0, 1], shape (n,).
+
+        `previous` are the places of the tiers that customers have now, `NO_TIER` for none.
         """
         bounds = self._bounds()
-        plain = np.searchsorted(bounds, probability, side="right").astype(np.int64)
+        plain = np.searchsorted(bounds, position, side="right").astype(np.int64)
         if previous is None:
             return plain
         # The one bound between the two tiers, where they are neighbours.
         between = bounds[np.clip(np.minimum(plain, previous), 0, len(bounds) - 1)]
-        is_above = probability - between
+        is_above = position - between
         keeps = (previous != NO_TIER) & (
             ((plain == previous + 1) & (is_above < self.hysteresis))
             | ((plain == previous - 1) & (-is_above < self.hysteresis))
         )
         return np.where(keeps, previous, plain)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
 
 
 def tier_since(
@@ -110,7 +153,7 @@ def tier_since(
     ]
 
 
-def positions(names: Sequence[str | None]) -> npt.NDArray[np.int64]:
-    """Positions in `TIERS` of tier names; `NO_TIER` for None and for names no longer in use."""
+def places(names: Sequence[str | None]) -> npt.NDArray[np.int64]:
+    """Places in `TIERS` of tier names; `NO_TIER` for None and for names no longer in use."""
     place: dict[str | None, int] = {name: index for index, name in enumerate(TIERS)}
     return np.array([place.get(name, NO_TIER) for name in names], dtype=np.int64)

@@ -26,8 +26,7 @@ ADDRESSES = {
 # Read by others than `load`: the stack, the containers, the tests.
 OTHER_VARIABLES = {
     "RETENTION_BI_PASSWORD",
-    "RETENTION_CHAOS_KILLS",
-    "RETENTION_CHAOS_TEXTS",
+    "RETENTION_CHAOS",
     "RETENTION_COMPONENT",
     "RETENTION_DATA_DIR",
     "RETENTION_DB_PASSWORD",
@@ -196,10 +195,11 @@ def _explain(error: ValidationError, variables: Mapping[str, str], file: Path | 
         name for name in variables if not keys and name.startswith(f"{whole}__")
     ]
     where = " and ".join(sources) or (file.name if file else "the environment")
-    sentence = (
-        f"{'.'.join((section, *keys))} in {where} is {first['input']!r}: "
-        f"{first['msg'].removeprefix('Value error, ')}."
-    )
+    words = first["msg"].removeprefix("Value error, ")
+    if section in ADDRESSES.values():  # which may hold a password
+        [variable] = (name for name, setting in ADDRESSES.items() if setting == section)
+        return f"{variable} cannot be used: {words}. See docs/settings.md."
+    sentence = f"{'.'.join((section, *keys))} in {where} is {first['input']!r}: {words}."
     if first["type"] == "extra_forbidden" and keys:
         sentence += f" Did you mean {_nearest(keys[0], _keys(section))!r}?"
     return f"{sentence} See docs/settings.md."

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -132,13 +133,18 @@ class Alerts(Section):
 
 
 class Tiers(Section):
-    """Lower bounds of calibrated churn probability, highest tier first."""
+    """What puts a customer in a tier: a level of probability, or a rank by risk or value."""
 
+    by: Literal["probability", "share", "value"] = "probability"
     critical: float = Field(0.80, ge=0, le=1)
     high: float = Field(0.60, ge=0, le=1)
     medium: float = Field(0.35, ge=0, le=1)
     low: float = Field(0.0, ge=0, le=0)
     hysteresis: float = Field(0.03, ge=0, le=0.5)
+    critical_share: float = Field(0.05, gt=0, lt=1)
+    high_share: float = Field(0.15, gt=0, lt=1)
+    medium_share: float = Field(0.30, gt=0, lt=1)
+    hysteresis_share: float = Field(0.01, ge=0, le=0.5)
     share_change_warning: float = Field(0.15, ge=0, le=1)
     share_change_max: float = Field(0.50, ge=0, le=1)
 
@@ -146,6 +152,21 @@ class Tiers(Section):
     def _bounds_fall(self) -> "Tiers":
         if not self.critical > self.high > self.medium > self.low:
             raise ValueError("tier bounds must fall: critical > high > medium > low = 0")
+        return self
+
+    @model_validator(mode="after")
+    def _shares_fit(self) -> "Tiers":
+        shares = (self.critical_share, self.high_share, self.medium_share)
+        if sum(shares) >= 1:
+            raise ValueError(
+                f"critical_share, high_share and medium_share are {sum(shares):g} of the customers "
+                "together; expected less than 1, the rest is low"
+            )
+        if self.hysteresis_share >= min(shares):
+            raise ValueError(
+                f"hysteresis_share is {self.hysteresis_share:g}; expected less than each of "
+                "critical_share, high_share and medium_share, or nobody could enter that tier"
+            )
         return self
 
 
@@ -160,9 +181,10 @@ class Value(Section):
 
 
 class Compute(Section):
-    """How much of the machine to use."""
+    """How much of the machine to use, and for how long."""
 
     threads: int = Field(2, ge=1, le=256)
+    statement_minutes_max: float = Field(30, gt=0, le=1440)
 
 
 class Settings(Section):
@@ -192,6 +214,20 @@ class Settings(Section):
     warehouse_url: str | None = Field(None, repr=False)
     tracking_uri: str | None = None
     run_id: str = "manual"
+
+    @field_validator("tracking_uri")
+    @classmethod
+    def _is_address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        try:
+            parts = urlsplit(value)
+            is_usable = bool(parts.port != 0 and parts.hostname)
+        except ValueError:  # its words may hold a password
+            is_usable = False
+        if "://" not in value or (value.startswith("http") and not is_usable):
+            raise ValueError("it is no address; expected http://host:port, the port a number")
+        return value
 
 
 SECTIONS = tuple(

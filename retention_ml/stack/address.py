@@ -1,6 +1,7 @@
 """Where the warehouse and the model registry of some settings are; both are started if need be."""
 
 from retention_ml.errors import StackError
+from retention_ml.schema.migrate import migrate
 from retention_ml.settings import Settings
 from retention_ml.stack import databases, local
 from retention_ml.warehouse import Warehouse
@@ -27,8 +28,8 @@ def warehouse(settings: Settings) -> Warehouse:
                 "RETENTION_WAREHOUSE_URL to a Postgres of yours."
             ) from error
         url = databases.address(settings.home, "retention")
-    opened = Warehouse(url)
-    opened.migrate()
+    opened = Warehouse(url, settings.compute.statement_minutes_max)
+    migrate(opened)
     return opened
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from retention_ml.reports import read
+from retention_ml.reports import read, words
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
@@ -54,7 +54,11 @@ def show(outcome: Mapping[str, Any], console: Console) -> None:
         console.print(
             f"[bold]{decision['verdict']}[/bold]: {decision['reason']}\n", highlight=False
         )
-    for table in (*_risk_tables(outcome), *_run_tables(outcome)):
+    tiers, most_at_risk = _risk_tables(outcome)
+    _print_table(console, *tiers)
+    for sentence in words.tier_notes(outcome["tiers"]):
+        console.print(f"{sentence}\n", highlight=False, markup=False)
+    for table in (most_at_risk, *_run_tables(outcome)):
         _print_table(console, *table)
 
 
@@ -109,33 +113,22 @@ def _candidates_table(outcome: Mapping[str, Any]) -> _Table:
 
 def _risk_tables(outcome: Mapping[str, Any]) -> list[_Table]:
     """Customers by risk tier, and those most at risk."""
-    tiers = [
-        (
-            row["risk_tier"],
-            row["customers_count"],
-            f"{row['customers_share']:.1%}",
-            f"{row['expected_value_at_risk']:,.0f}",
-            None
-            if row["mean_churn_probability"] is None
-            else f"{row['mean_churn_probability']:.2f}",
-        )
-        for row in outcome["tiers"]
-    ]
+    tiers = outcome["tiers"]
     customers = [
         (
             row["customer_id"],
             f"{row['churn_probability']:.2f}",
             row["risk_tier"],
             f"{row['expected_value_at_risk']:,.2f}",
-            "; ".join(str(row[f"reason_{i}"]) for i in (1, 2, 3) if row[f"reason_{i}"]),
+            ". ".join(str(row[f"reason_{i}"]) for i in (1, 2, 3) if row[f"reason_{i}"]),
         )
         for row in outcome["most_at_risk"]
     ]
     return [
         (
-            f"Risk tiers of {outcome['status'].get('published_as_of') or 'the latest day'}",
-            ("tier", "customers", "share", "value at risk", "mean probability"),
-            tiers,
+            words.tier_title(outcome["status"].get("published_as_of") or "the latest day", tiers),
+            words.TIER_COLUMNS,
+            words.tier_table(tiers),
         ),
         (
             "The ten customers most at risk",

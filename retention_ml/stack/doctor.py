@@ -7,6 +7,7 @@ import shutil
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, distribution, version
 from importlib.util import find_spec
@@ -16,6 +17,7 @@ import psutil
 
 from retention_ml.errors import RetentionError
 from retention_ml.maintenance.invariants import INVARIANTS, violations
+from retention_ml.schema.migrate import missing_migrations
 from retention_ml.settings import PROJECT, Settings
 from retention_ml.stack import components, databases, environment
 from retention_ml.stack.postgres import is_free
@@ -23,6 +25,7 @@ from retention_ml.warehouse import Warehouse
 
 _DISK_GIB_MIN = 3.0
 _MEMORY_GIB_MIN = 3.0
+_LOOK_MINUTES_MAX = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +62,10 @@ def examine_data(settings: Settings) -> list[Finding]:
     unfit = [finding for finding in _warehouse(settings) if not finding.ok]
     if unfit:
         return unfit
-    warehouse = Warehouse(_address(settings))
-    try:
+    with closing(
+        Warehouse(_address(settings), settings.compute.statement_minutes_max)
+    ) as warehouse:
         broken = violations(warehouse)
-    finally:
-        warehouse.close()
     if not broken:
         sentence = f"All {len(INVARIANTS)} invariants hold."
         return [Finding(name="invariants", ok=True, sentence=sentence)]
@@ -222,10 +224,11 @@ def _warehouse(settings: Settings) -> Iterator[Finding]:
             fix="retention stack up",
         )
         return
-    warehouse = Warehouse(_address(settings))
     try:
-        with warehouse.transaction() as transaction:
-            server = transaction.execute("SHOW server_version_num")[0][0]
+        with closing(Warehouse(_address(settings), _LOOK_MINUTES_MAX)) as warehouse:
+            with warehouse.transaction() as transaction:
+                server = transaction.execute("SHOW server_version_num")[0][0]
+            missing = missing_migrations(warehouse)
         major = int(server) // 10_000
         yield Finding(
             name="warehouse",
@@ -233,7 +236,6 @@ def _warehouse(settings: Settings) -> Iterator[Finding]:
             sentence=f"The warehouse answers; it is Postgres {major}, 15 or newer is needed.",
             fix="Set RETENTION_WAREHOUSE_URL to a newer server",
         )
-        missing = warehouse.missing_migrations()
         yield Finding(
             name="migrations",
             ok=not missing,
@@ -249,8 +251,6 @@ def _warehouse(settings: Settings) -> Iterator[Finding]:
             sentence=str(error).split(". ")[0] + ".",
             fix="retention stack up, or correct RETENTION_WAREHOUSE_URL",
         )
-    finally:
-        warehouse.close()
 
 
 def _services(settings: Settings) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from importlib.metadata import version
 
 from retention_ml import atomic_files
 from retention_ml.errors import StackError
+from retention_ml.schema.migrate import migrate
 from retention_ml.settings import Settings
 from retention_ml.stack import components, databases, environment, keys
 from retention_ml.stack.environment import Ports
@@ -56,8 +57,8 @@ def up(settings: Settings, say: Say = _silent) -> list[dict[str, object]]:
     if components.component(settings, "mlflow", at).start():
         say("mlflow is starting")
     url = settings.warehouse_url or databases.address(home, "retention")
-    with closing(Warehouse(url)) as warehouse:
-        applied = warehouse.migrate()
+    with closing(Warehouse(url, settings.compute.statement_minutes_max)) as warehouse:
+        applied = migrate(warehouse)
     say(f"the warehouse is up to date ({len(applied)} migrations applied)")
     _prepare_airflow(settings, at, say)
     for name in components.AIRFLOW:

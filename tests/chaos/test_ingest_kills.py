@@ -20,11 +20,20 @@ from retention_ml.failpoints import FAILPOINTS
 from retention_ml.maintenance.invariants import violations
 from retention_ml.settings import Settings, load
 from retention_ml.warehouse import Warehouse
+from tests.chaos.counts import rounds
 from tests.worlds.batches import with_source
 from tests.worlds.databases import NewWarehouse
 
 STAGES = ("land.", "stage.", "check.", "curate.")
 MINE = [name for name in FAILPOINTS if name.startswith(STAGES)]
+DEATHS = [
+    (place, number)
+    for place in MINE
+    for number in rounds(
+        "kills in each phase of ingestion",
+        sum(other.split(".")[0] == place.split(".")[0] for other in MINE),
+    )
+]
 HEADER = "order,product,customer,time,quantity,price\n"
 
 
@@ -125,7 +134,7 @@ def test_the_undisturbed_run_has_all_fates(undisturbed: dict[str, list[Any]]) ->
     ]
 
 
-@pytest.mark.parametrize("failpoint", MINE)
+@pytest.mark.parametrize(("failpoint", "number"), DEATHS)
 def test_killed_at_a_failpoint_nothing_is_lost_or_doubled_and_a_retry_completes(
     processes: ForkServerContext,
     warehouse: Warehouse,
@@ -133,6 +142,7 @@ def test_killed_at_a_failpoint_nothing_is_lost_or_doubled_and_a_retry_completes(
     files: list[Path],
     undisturbed: dict[str, list[Any]],
     failpoint: str,
+    number: int,
 ) -> None:
     ingest(warehouse, settings=settings, source="shop", files=[files[0]])
     ended = run(processes, warehouse, settings, files[1], failpoint=failpoint)
@@ -157,7 +167,7 @@ def test_killed_at_random_moments_nothing_is_lost_or_doubled(
 ) -> None:
     draw = random.Random(20260301)
     for file in files:
-        for _ in range(int(os.environ.get("RETENTION_CHAOS_KILLS", "10")) // 2):
+        for _ in rounds("kills at random during ingestion", len(files)):
             ended = run(processes, warehouse, settings, file, kill_after=draw.uniform(0, 1.5))
             assert ended in (0, -signal.SIGKILL)
             assert violations(warehouse) == []

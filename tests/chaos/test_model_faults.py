@@ -1,7 +1,4 @@
-"""Hostile and swapped models: nothing of them runs, and the last good one serves.
-
-`make chaos` reads 2,000 hostile texts (RETENTION_CHAOS_TEXTS), the ordinary suite a tenth of them.
-"""
+"""Hostile and swapped models: nothing of them runs, and the last good one serves."""
 
 import json
 import multiprocessing
@@ -20,12 +17,13 @@ from retention_ml.models.promotion.apply import load_served_model
 from retention_ml.models.registry import mlflow_registry as registry_module
 from retention_ml.settings import Settings
 from tests.chaos import hostile
+from tests.chaos.counts import count
 from tests.chaos.payloads import BUNDLE, Files, load_carelessly, payloads, sha256_of
 from tests.models.conftest import settings_in
 from tests.worlds.databases import NewWarehouse
 from tests.worlds.registered import Shelf, a_bundle, shelf_of
 
-TEXTS = int(os.environ.get("RETENTION_CHAOS_TEXTS", "200"))
+TEXTS = count("hostile model texts")
 AT_ONCE = 100  # of them read by one process, whose processor time is limited
 NAMES = sorted(payloads({"manifest.json": b"{}", "x": b""}))
 

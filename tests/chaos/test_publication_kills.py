@@ -13,6 +13,7 @@ from retention_ml.failpoints import FAILPOINTS
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 from tests.chaos import publisher
+from tests.chaos.counts import rounds
 from tests.worlds.scores import DAY, World, make_world
 
 NEXT = DAY + timedelta(days=1)
@@ -131,9 +132,21 @@ def test_the_places_are_all_there_are() -> None:
     assert set(PLACES) == {p for p in FAILPOINTS if p.startswith(("score.", "publish."))}
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    ("place", "number"),
+    [
+        (place, number)
+        for fault, stage, places in (
+            ("kills in scoring", "score.", 2),
+            ("kills in publication", "publish.", 3),
+        )
+        for place in PLACES
+        if place.startswith(stage)
+        for number in rounds(fault, places)
+    ],
+)
 def test_killed_anywhere_readers_see_a_whole_snapshot_and_a_retry_completes(
-    processes: BaseContext, published: World, place: str
+    processes: BaseContext, published: World, place: str, number: int
 ) -> None:
     old, new = (DAY, 1, CUSTOMERS, CUSTOMERS), (NEXT, 1, CUSTOMERS, CUSTOMERS)
     with _reader(published.warehouse.url) as answers:

@@ -15,13 +15,14 @@ import pytest
 from retention_ml.errors import RegistryError
 from retention_ml.failpoints import FAILPOINTS
 from retention_ml.maintenance.invariants import violations
-from retention_ml.models.registry import mlflow_registry as registry_module
 from retention_ml.models.registry.mlflow_registry import Registry
+from retention_ml.models.registry.timeouts import TIMEOUTS
 from retention_ml.models.training.train import fit, prepare, select
 from retention_ml.outcomes.trial.trials import trial_between
 from retention_ml.receipts import DecisionReceipt
 from retention_ml.settings import Settings
 from tests.chaos import decider
+from tests.chaos.counts import rounds
 from tests.models.conftest import Trained, settings_in
 from tests.worlds.databases import NewWarehouse
 from tests.worlds.registered import Shelf, a_bundle
@@ -68,7 +69,7 @@ def test_a_registry_that_is_silent_or_stopped_delays_scoring_by_less_than_promis
 
 def test_the_waits_that_are_configured_add_up_to_less_than_promised() -> None:
     """An open decision, then one look: two requests in a row may go unanswered."""
-    waits = {key: float(value) for key, value in registry_module._TIMEOUTS["short"].items()}
+    waits = {key: float(value) for key, value in TIMEOUTS["short"].items()}
     tries = 1 + waits["MAX_RETRIES"]
     once = tries * waits["TIMEOUT"] + waits["BACKOFF_FACTOR"] * 2 ** waits["MAX_RETRIES"]
     assert 2 * once < PROMISED_SECONDS
@@ -200,9 +201,20 @@ def test_every_place_of_training_and_promotion_is_died_at() -> None:
     assert {place for _, place in DEATHS} == places
 
 
-@pytest.mark.parametrize(("door", "place"), DEATHS)
+@pytest.mark.parametrize(
+    ("door", "place", "number"),
+    [
+        (door, place, number)
+        for door, place in DEATHS
+        for number in (
+            rounds("kills in training", 2)
+            if place.startswith("train.")
+            else rounds("kills in promotion", 3)
+        )
+    ],
+)
 def test_killed_anywhere_one_look_and_a_retry_give_one_champion_and_no_version_twice(
-    deciding: Deciding, processes: ForkServerContext, door: str, place: str
+    deciding: Deciding, processes: ForkServerContext, door: str, place: str, number: int
 ) -> None:
     only = deciding.training_id
     if door == "promote":

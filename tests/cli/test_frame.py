@@ -1,9 +1,11 @@
 """What every command shares: days, errors as exit codes, JSON."""
 
+import errno
 import json
 import subprocess
 import sys
 from datetime import date
+from pathlib import Path
 
 import pytest
 import typer
@@ -61,6 +63,62 @@ def test_an_error_ends_the_command_with_its_code(error: RetentionError, code: in
     with pytest.raises(typer.Exit) as ended, command(as_json=False):
         raise error
     assert ended.value.exit_code == code
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "The disk is full. Nothing that was"),
+        (OSError(errno.ENOSPC, "No space left", "/srv/x"), "there is no room for /srv/x"),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/srv/x"),
+            "refused /srv/x (Permission",
+        ),
+        (TimeoutError("took long"), "The system refused (took long)"),
+    ],
+)
+def test_what_the_machine_refuses_ends_in_a_sentence_that_says_what_to_do(
+    error: OSError, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(typer.Exit) as ended, command(as_json=False):
+        raise error
+    assert ended.value.exit_code == 1
+    printed = capsys.readouterr().err
+    assert words in printed
+    assert "run the same command again" in printed
+
+
+def test_who_reads_no_further_is_no_fault_of_the_machine() -> None:
+    with pytest.raises(BrokenPipeError), command(as_json=False):
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+
+@pytest.mark.parametrize(
+    ("variable", "address"),
+    [
+        ("RETENTION_WAREHOUSE_URL", "postgresql://u:hunter2@h:notaport/x"),
+        ("RETENTION_WAREHOUSE_URL", "hunter2"),
+        ("RETENTION_WAREHOUSE_URL", "postgresql://u:hunter2@h"),
+        ("MLFLOW_TRACKING_URI", "http://u:hunter2@h:notaport"),
+        ("MLFLOW_TRACKING_URI", "http//u:hunter2@h"),
+        ("MLFLOW_TRACKING_URI", "http://:5000"),
+    ],
+)
+@pytest.mark.parametrize("of", [("status",), ("models",), ("doctor",)])
+def test_an_address_that_cannot_be_used_is_named_without_its_secret(
+    variable: str,
+    address: str,
+    of: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv("RETENTION_HOME", str(tmp_path))
+    monkeypatch.setenv(variable, address)
+    done = CliRunner().invoke(app, list(of))
+    assert isinstance(done.exception, SystemExit), done.exception
+    assert done.exit_code in (1, 2)
+    assert variable in done.output
+    assert "hunter2" not in done.output
 
 
 def test_an_error_is_one_json_document_where_json_is_asked_for(

@@ -15,29 +15,31 @@ from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
 
-def test_a_tier_in_which_nobody_is_has_no_mean_probability(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_a_tier_in_which_nobody_is_is_told_in_words(capsys: pytest.CaptureFixture[str]) -> None:
     row = {
         "risk_tier": "critical", "customers_count": 0, "customers_share": 0.0,
-        "mean_churn_probability": None, "expected_value_at_risk": 0.0,
-        "entered_count": 0, "left_count": 0,
+        "mean_churn_probability": None, "expected_value_at_risk": 0.0, "value_share": None,
+        "tiers_by": "probability", "entered_count": 0, "left_count": 4,
     }  # fmt: skip
     print_tiers("2026-03-01", [row])
-    assert capsys.readouterr().out.splitlines()[-2].split() == [
-        "critical", "0", "0.0%", "–", "0.00", "0", "0",
-    ]  # fmt: skip
+    printed = capsys.readouterr().out
+    assert "Risk tiers of 2026-03-01, by probability" in printed
+    assert "critical  nobody" in printed
+    assert "Nobody is in tier critical: no customer's probability reaches it." in printed
 
 
 def test_a_score_whose_model_is_gone_is_shown_with_its_note(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RETENTION_WAREHOUSE_URL", warehouse.url)
-    explanation: dict[str, Any] = {"note": "no longer served", "families": [], "features": []}
+    explanation: dict[str, Any] = {
+        "risk_percentile": 1.0, "note": "no longer served", "families": [], "features": [],
+    }  # fmt: skip
     monkeypatch.setattr("retention_ml.scores.explain.explain", lambda *_, **__: explanation)
     shown = CliRunner().invoke(app, ["explain", "c1"])
     assert shown.exit_code == 0, shown.exception
     assert "no longer served" in shown.stdout
+    assert "among the riskiest 1 %" in shown.stdout
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from retention_ml.curated.known import known
 from retention_ml.maintenance.invariants import violations
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
+from tests.chaos.counts import count
 from tests.worlds.batches import File, at, content, ledger, put, with_source
 
 LINES = tables.ORDER_LINES.ibis_table("curated", tables.LINEAGE)
@@ -68,7 +69,7 @@ def file(rows: list[tuple[int, int]], rejects: int) -> File:
 
 
 @hypothesis_settings(
-    max_examples=12,
+    max_examples=count("sequences of batches"),
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -3,12 +3,14 @@
 import json
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from retention_airflow import approvals, doors
 
+from retention_ml import clock
 from retention_ml.errors import RegistryError
 from retention_ml.models.registry.mlflow_registry import Registry
 from retention_ml.settings import Settings
@@ -46,6 +48,7 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     "nothing to ask": {"receipts": UNDECIDED},
     "automatic": {"mode": "automatic"},
     "measure fails": {"failing": ["measure"]},
+    "no day in the form": {"as_of": None, "mode": "automatic"},
 }
 
 
@@ -153,6 +156,12 @@ def test_a_measurement_that_fails_decides_nothing_and_is_told_and_the_watch_goes
     assert run["tasks"]["decide"] == "upstream_failed"
     assert run["tasks"]["watch"] == "success"
     assert any(text.startswith("measure_outcomes.measure failed") for text in run["told"])
+
+
+def test_an_empty_day_in_the_form_is_today_for_every_task(runs: dict[str, Any]) -> None:
+    days = {door["as_of"] for door in runs["no day in the form"]["doors"]}
+    today = clock.now().date()  # the shop's calendar is in UTC
+    assert days == {str(today)} or days == {str(today - timedelta(days=1))}
 
 
 def test_what_the_watch_noticed_is_told(runs: dict[str, Any]) -> None:

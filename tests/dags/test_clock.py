@@ -1,9 +1,11 @@
 """The day of a run."""
 
 from datetime import date
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from retention_airflow.clock import day_of
+from retention_airflow.clock import day_of, day_of_run
 
 from retention_ml.errors import UsageError
 
@@ -20,6 +22,35 @@ def test_what_the_starter_names_wins_over_the_inherited_key() -> None:
 @pytest.mark.parametrize("conf", [None, {}, {"as_of": None}])
 def test_a_scheduled_run_inherits_its_day(conf: dict[str, None] | None, key: str) -> None:
     assert day_of(conf, key, "r") == date(2026, 3, 1)
+
+
+LATE_EVENING = "2026-03-01T23:30:00+00:00"
+
+
+def run(**values: Any) -> Any:
+    return SimpleNamespace(
+        **{"conf": None, "partition_key": None, "run_id": "r", "run_after": LATE_EVENING} | values
+    )
+
+
+@pytest.mark.parametrize(
+    ("timezone", "day"), [("UTC", date(2026, 3, 1)), ("Europe/Berlin", date(2026, 3, 2))]
+)
+@pytest.mark.parametrize("conf", [None, {}, {"as_of": None}, {"as_of": ""}])
+def test_an_empty_day_in_the_form_is_the_shops_today_when_the_run_was_started(
+    conf: dict[str, Any] | None, timezone: str, day: date, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RETENTION_CALENDAR__TIMEZONE", timezone)
+    by_hand = run(conf=conf, run_type="manual")
+    assert day_of_run(by_hand) == day_of_run(vars(by_hand)) == day
+    assert day_of_run(run(conf={"as_of": "2017-11-20"}, run_type="manual")) == date(2017, 11, 20)
+    assert day_of_run(run(partition_key="2017-11-20", run_type="manual")) == date(2017, 11, 20)
+
+
+@pytest.mark.parametrize("kind", ["scheduled", "asset_triggered", "backfill", "operator_triggered"])
+def test_a_run_that_nobody_started_by_hand_must_name_its_day(kind: str) -> None:
+    with pytest.raises(UsageError, match="Run r names no day"):
+        day_of_run(run(run_type=kind))
 
 
 def test_a_run_without_a_day_is_refused_with_what_to_do() -> None:

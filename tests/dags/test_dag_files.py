@@ -78,7 +78,9 @@ def test_every_task_has_an_owner_and_retries_only_what_may_pass_by_itself(
                 "UsageError": "fail",
                 "WarehouseError": "retry",
                 "RegistryError": "retry",
+                "MachineError": "retry",
                 "OSError": "retry",
+                "MemoryError": "retry",
             }, (dag_id, task_id)
             assert task["otherwise"] == "fail", (dag_id, task_id)
             assert task["told"] == ["FailureAlert"], (dag_id, task_id)
@@ -96,7 +98,7 @@ def test_the_rules_name_errors_that_exist() -> None:
     [
         (
             "ingest_deliveries",
-            {f"per_source.{name}" for name in ("land", "stage", "check", "curate")},
+            {"hand_over", *(f"per_source.{name}" for name in ("land", "stage", "check", "curate"))},
         ),
         ("build_features", {"build"}),
         ("train_models", {"prepare", "select"}),
@@ -158,8 +160,17 @@ def test_the_daily_run_is_keyed_by_the_day_and_does_not_catch_up(bag: dict[str, 
 def test_a_day_without_news_is_handed_over_all_the_same(bag: dict[str, Any]) -> None:
     tasks = bag["dags"]["ingest_deliveries"]["tasks"]
     assert tasks["hand_over"]["trigger_rule"] == "none_failed"
-    assert tasks["per_source.put_away"]["trigger_rule"] == "none_failed"
-    assert tasks["per_source.curate"]["downstream"] == ["per_source.put_away"]
+    assert tasks["per_source.ingested"]["downstream"] == ["hand_over"]
+
+
+def test_files_are_put_away_whatever_became_of_them_and_a_failed_step_stops_the_day(
+    bag: dict[str, Any],
+) -> None:
+    tasks = bag["dags"]["ingest_deliveries"]["tasks"]
+    assert tasks["per_source.put_away"]["trigger_rule"] == "all_done"
+    assert tasks["per_source.ingested"]["trigger_rule"] == "none_failed"
+    for name in ("curate", "put_away"):
+        assert "per_source.ingested" in tasks[f"per_source.{name}"]["downstream"]
 
 
 def test_scores_that_are_not_published_in_time_raise_an_alert(bag: dict[str, Any]) -> None:

@@ -67,3 +67,25 @@ def test_other_errors_pass_as_they_are_and_the_warehouse_is_given_back(
     with pytest.raises(type(error)):
         doors.call(door, skip_on=(NotReady,))
     assert warehouse.closed == 1
+
+
+@pytest.mark.parametrize(
+    "receipt",
+    [
+        {"door": "land", "batch_id": None},
+        {"door": "stage", "batch_id": 7, "status": "held"},
+        {"door": "check", "batch_id": 7, "status": "held"},
+    ],
+)
+def test_a_step_is_skipped_where_the_one_before_left_nothing_to_do(
+    receipt: dict[str, object],
+) -> None:
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    assert doors.open_batch({"door": "stage", "batch_id": 7, "status": "staged"}) == 7
+    with pytest.raises(AirflowSkipException, match=f"{receipt['door']} left nothing to do"):
+        doors.open_batch(receipt)
+
+
+def test_of_files_that_were_not_landed_the_ledger_says_nothing() -> None:
+    assert doors.file_states(["a.csv"], None) == {}

@@ -1,13 +1,13 @@
 """The watched folder."""
 
 import asyncio
-import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from retention_airflow import inbox
-from retention_airflow.inbox import InboxTrigger, Parcel
+from retention_airflow.inbox import PATIENCE_LOOKS, InboxTrigger, Looks, Parcel, parcels
 
 
 @pytest.fixture
@@ -24,18 +24,45 @@ def drop(folder: Path, name: str, text: str = "x") -> Path:
     return path
 
 
-def test_files_being_written_and_files_done_are_not_seen(folder: Path) -> None:
-    for name in ("shop/.a.csv", "shop/b.csv.part", "shop/done/c.csv", "d.csv", "shop/x/e.csv"):
+def looked(*looks: dict[Path, inbox.Stamp]) -> Looks:
+    """Several looks in a row."""
+    result = Looks()
+    for stamps in looks:
+        result.add(stamps)
+    return result
+
+
+def complete(looks: Looks, reported: dict[Path, inbox.Stamp] | None = None) -> list[list[str]]:
+    """The names of the complete files, a list per parcel."""
+    return [[Path(name).name for name in parcel.files] for parcel in parcels(looks, reported or {})]
+
+
+def test_files_being_written_files_put_away_and_litter_are_not_looked_at(folder: Path) -> None:
+    for name in (
+        "shop/.a.csv", "shop/b.csv.part", "shop/done/c.csv", "d.csv", "shop/x/e.csv",
+        "shop/refused/f.csv", "shop/held/g.csv", "shop/Thumbs.db", "shop/~$orders.xlsx",
+        "shop/desktop.ini", "shop/history/Thumbs.db",
+    ):  # fmt: skip
         drop(folder, name)
-    path = drop(folder, "shop/f.csv")
+    Path(os.fsdecode(bytes(folder / "shop") + b"/caf\xe9.csv")).write_text("x", encoding="utf-8")
+    path = drop(folder, "shop/h.csv")
     assert list(inbox.look(folder)) == [path]
+
+
+def test_a_file_that_goes_away_while_it_is_looked_at_stops_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stay, gone = drop(folder, "shop/a.csv"), folder / "shop/gone.csv"
+    monkeypatch.setattr(inbox, "_is_delivery", lambda path: True)
+    monkeypatch.setattr(Path, "glob", lambda *_: [stay, gone])
+    assert list(inbox.look(folder)) == [stay]
 
 
 def test_a_file_is_complete_when_two_looks_find_it_unchanged(folder: Path) -> None:
     path = drop(folder, "shop/a.csv")
     first = inbox.look(folder)
-    assert inbox.parcels({}, first, {}) == []
-    assert inbox.parcels(first, inbox.look(folder), {}) == [
+    assert parcels(looked(first), {}) == []
+    assert parcels(looked(first, inbox.look(folder)), {}) == [
         Parcel(source="shop", files=(str(path),), history=False)
     ]
 
@@ -46,17 +73,75 @@ def test_a_growing_file_holds_back_the_others_of_its_source_only(folder: Path) -
     drop(folder, "other/c.csv")
     before = inbox.look(folder)
     growing.write_text("xx", encoding="utf-8")
-    complete = inbox.parcels(before, inbox.look(folder), {})
-    assert [parcel.source for parcel in complete] == ["other"]
+    assert complete(looked(before, inbox.look(folder))) == [["c.csv"]]
+
+
+def test_the_others_do_not_wait_for_ever_for_a_file_that_grows(folder: Path) -> None:
+    drop(folder, "shop/a.csv")
+    growing, looks = drop(folder, "shop/b.csv"), Looks()
+    for number in range(PATIENCE_LOOKS):
+        looks.add(inbox.look(folder))
+        assert complete(looks) == []
+        growing.write_text("x" * (number + 2), encoding="utf-8")
+    looks.add(inbox.look(folder))
+    assert complete(looks) == [["a.csv"]]
 
 
 def test_what_was_told_is_not_told_again_unless_it_changes(folder: Path) -> None:
     path = drop(folder, "shop/a.csv")
     now = inbox.look(folder)
-    assert inbox.parcels(now, now, now) == []
+    assert complete(looked(now, now), now) == []
     path.write_text("corrected", encoding="utf-8")
     after = inbox.look(folder)
-    assert len(inbox.parcels(after, after, now)) == 1
+    assert complete(looked(after, after), now) == [["a.csv"]]
+
+
+class Clock:
+    """Stands in for `time` and `asyncio`: notes every pause, and writes to files meanwhile."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.seconds = 0.0
+        self.writers: list[tuple[float, Path]] = []
+        monkeypatch.setattr(inbox.time, "sleep", self.sleep)
+
+    def write_every(self, seconds: float, path: Path) -> None:
+        self.writers.append((seconds, path))
+
+    def sleep(self, seconds: float) -> None:
+        for every, path in self.writers:
+            pieces = int((self.seconds + seconds) // every) - int(self.seconds // every)
+            with path.open("a", encoding="utf-8") as stream:
+                stream.write("y" * pieces)
+        self.seconds += seconds
+
+
+def test_two_looks_are_at_least_five_seconds_apart_wherever_files_are_looked_at(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(folder, "shop/a.csv")
+    clock = Clock(monkeypatch)
+    assert [parcel.source for parcel in inbox.waiting(folder)] == ["shop"]
+    assert clock.seconds >= 5
+    assert InboxTrigger(str(folder)).poll_seconds >= 5
+
+
+def test_a_writer_that_writes_every_three_seconds_is_not_taken_for_done(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stalled = drop(folder, "shop/a.csv")
+    drop(folder, "shop/b.csv")
+    clock = Clock(monkeypatch)
+    clock.write_every(3, stalled)
+    assert [parcel.files for parcel in inbox.waiting(folder)] == [(str(folder / "shop/b.csv"),)]
+    assert clock.seconds <= 60
+    clock.writers.clear()
+    assert len(inbox.waiting(folder)[0].files) == 2
+
+
+def test_an_empty_inbox_is_not_waited_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    assert inbox.waiting(folder) == []
+    assert clock.seconds == 0
 
 
 def test_a_historical_import_is_told_from_live_files_and_goes_first(folder: Path) -> None:
@@ -68,40 +153,34 @@ def test_a_historical_import_is_told_from_live_files_and_goes_first(folder: Path
 def test_a_run_ingests_the_files_it_names(folder: Path) -> None:
     drop(folder, "shop/a.csv")
     named = {"source": "shop", "files": ["/elsewhere/b.csv"], "history": True}
-    assert inbox.to_ingest(folder, {**named, "as_of": None}, "manual") == [{**named, "stamps": {}}]
+    entries = inbox.to_ingest(folder, {**named, "as_of": None}, "manual", ["shop"])
+    assert entries == [{**named, "stamps": {}}]
 
 
 def test_a_backfill_leaves_the_inbox_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inbox.time, "sleep", lambda _: None)
+    Clock(monkeypatch)
     drop(folder, "shop/a.csv")
     drop(folder, "other/b.csv")
-    nothing = {"source": None, "files": [], "history": False}
-    assert inbox.to_ingest(folder, nothing, "backfill") == []
-    assert len(inbox.to_ingest(folder, nothing, "scheduled")) == 2
-    only = inbox.to_ingest(folder, {**nothing, "source": "shop"}, "scheduled")
+    sources, nothing = ["shop", "other"], {"source": None, "files": [], "history": False}
+    assert inbox.to_ingest(folder, nothing, "backfill", sources) == []
+    assert len(inbox.to_ingest(folder, nothing, "scheduled", sources)) == 2
+    only = inbox.to_ingest(folder, {**nothing, "source": "shop"}, "scheduled", sources)
     assert [parcel["source"] for parcel in only] == ["shop"]
 
 
-def test_curated_files_move_beside_and_overwrite_nothing(folder: Path) -> None:
-    outside = drop(folder.parent, "elsewhere.csv")
-    first = drop(folder, "shop/a.csv", "1")
-    gone = str(folder / "shop/gone.csv")
-    inbox.put_away(folder, inbox.stamps([str(first), str(outside), gone]) | {gone: [1, 1]})
-    second = drop(folder, "shop/a.csv", "2")
-    inbox.put_away(folder, inbox.stamps([str(second)]))
-    done = {path.name: path.read_text() for path in (folder / "shop/done").iterdir()}
-    assert done == {"a.csv": "1", "a.csv.1": "2"}
-    assert outside.exists()
-    assert inbox.look(folder) == {}
-
-
-def test_a_file_that_was_replaced_while_its_forerunner_was_curated_stays(folder: Path) -> None:
-    path = drop(folder, "shop/a.csv", "of today")
-    collected = inbox.stamps([str(path)])
-    path.write_text("of tomorrow", encoding="utf-8")
-    assert inbox.put_away(folder, json.loads(json.dumps(collected))) == []
-    assert path.read_text(encoding="utf-8") == "of tomorrow"
-    assert inbox.put_away(folder, inbox.stamps([str(path)])) == [str(path.parent / "done/a.csv")]
+def test_what_is_in_no_source_stops_nobody_and_is_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    Clock(monkeypatch)
+    for name in (
+        "shop/a.csv", "shop/done/b.csv", "shop/stray/c.csv", "Neuer Ordner/d.csv", "e.csv",
+    ):  # fmt: skip
+        drop(folder, name)
+    nothing = {"source": None, "files": [], "history": False}
+    entries = inbox.to_ingest(folder, nothing, "scheduled", ["shop", "other"])
+    assert [entry["files"] for entry in entries] == [[str(folder / "shop/a.csv")]]
+    assert "Left alone in the inbox: Neuer Ordner, e.csv, shop/stray." in caplog.text
+    assert inbox.left_alone(folder / "other", []) == []
 
 
 @pytest.mark.parametrize(

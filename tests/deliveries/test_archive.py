@@ -22,6 +22,16 @@ def test_a_file_is_archived_under_its_digest_exactly_as_delivered(tmp_path: Path
     assert not [p for p in (tmp_path / "home/landing").iterdir() if p.name.startswith(".")]
 
 
+def test_a_known_file_is_not_written_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"a,b\n1,2\n")
+    copy = archive.store(path, tmp_path / "home").path
+    before = copy.stat()
+    assert archive.store(path, tmp_path / "home").path == copy
+    after = copy.stat()
+    assert (after.st_ino, after.st_ctime_ns) == (before.st_ino, before.st_ctime_ns)
+
+
 def test_nobody_but_the_owner_may_look_into_the_archive(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(b"a,b\n1,2\n")

@@ -12,6 +12,7 @@ import pytest
 from retention_ml.deliveries.archive import ArchivedFile
 from retention_ml.deliveries.arrivals import Arrival, Refusal, lookup_feed
 from retention_ml.deliveries.land import _plan, land
+from retention_ml.deliveries.ledger.landing import Existing
 from retention_ml.deliveries.stage import stage
 from retention_ml.errors import FileRefused, UsageError
 from retention_ml.settings import PROJECT, Settings
@@ -31,15 +32,16 @@ def accept(warehouse: Warehouse, batch_id: int) -> None:
     with warehouse.transaction() as transaction:
         for table, status in (("raw.deliveries", "accepted"), ("raw.batches", "curated")):
             transaction.change(
-                f"UPDATE {table} SET status = '{status}' WHERE batch_id = :b", b=batch_id
+                f"UPDATE {table} SET status = '{status}' WHERE batch_id = :b AND status = 'landed'",
+                b=batch_id,
             )
 
 
 def arrival(sha256: str, feed: str = "lines") -> Arrival:
-    return Arrival(feed, ArchivedFile(f"{sha256}.csv", sha256, 1, Path(sha256)))
+    return Arrival(Path(sha256), feed, ArchivedFile(f"{sha256}.csv", sha256, 1, Path(sha256)))
 
 
-REFUSED = Refusal("bad.csv", "lines", FileRefused("bad.csv is bad.", "bad_header"))
+REFUSED = Refusal(Path("bad.csv"), "lines", FileRefused("bad.csv is bad.", "bad_header"))
 
 
 @pytest.mark.parametrize(
@@ -70,7 +72,11 @@ def test_what_a_call_enters_follows_from_the_files_and_the_ledger(
     statuses: list[str],
     unfinished: tuple[int, ...],
 ) -> None:
-    plan = _plan(arrivals, refusals, {("lines", sha256): of for sha256, of in existing.items()})
+    earlier = {
+        ("lines", sha256): Existing(delivery_id=1, batch_id=batch_id, status=of)
+        for sha256, (of, batch_id) in existing.items()
+    }
+    plan = _plan(arrivals, refusals, earlier)
     assert (plan.status, plan.unfinished) == (status, unfinished)
     assert [entry.status for entry in plan.entries] == statuses
 
@@ -100,22 +106,46 @@ def test_what_is_no_file_is_refused_as_such_whatever_its_name(
 ) -> None:
     (tmp_path / "march").mkdir()
     files = [tmp_path / "no_such.csv", tmp_path / "march"]
-    with pytest.raises(FileRefused, match=r"There is no file no_such\.csv"):
-        land(warehouse, settings=shop_settings, source="shop", files=files)
+    receipt = land(warehouse, settings=shop_settings, source="shop", files=files)
+    assert receipt.details["refused"][0].startswith("There is no file no_such.csv.")
     assert ledger(warehouse) == [
         ("no_such.csv", "refused", "no_file"),
         ("march", "refused", "no_regular_file"),
     ]
 
 
-def test_when_every_file_is_refused_the_call_is_too_and_the_ledger_says_why(
+def test_when_every_file_is_refused_nothing_is_to_be_staged_and_the_ledger_says_why(
     warehouse: Warehouse, shop_settings: Settings, tmp_path: Path
 ) -> None:
     path = write(tmp_path / "lines.csv", [line()], "order;product")
-    with pytest.raises(FileRefused, match="when split at ';'"):
-        land(warehouse, settings=shop_settings, source="shop", files=[path])
+    receipt = land(warehouse, settings=shop_settings, source="shop", files=[path])
+    assert receipt.details["batch_id"] is None
+    assert "when split at ';'" in receipt.details["refused"][0]
     assert ledger(warehouse) == [("lines.csv", "refused", "wrong_delimiter")]
     assert warehouse.read("SELECT status FROM raw.batches")["status"].to_pylist() == ["held"]
+
+
+def test_the_receipt_names_the_entry_of_each_file_whatever_became_of_it(
+    warehouse: Warehouse, shop_settings: Settings, tmp_path: Path
+) -> None:
+    bytes_of = [write(tmp_path / name, [line()]) for name in ("lines1.csv", "lines2.csv", "x.csv")]
+    other = write(tmp_path / "lines3.csv", [line(order="2")])
+
+    def files_of_entries(*files: Path) -> list[tuple[str, str]]:
+        receipt = land(warehouse, settings=shop_settings, source="shop", files=files)
+        rows = {number: row[:2] for number, row in enumerate(ledger(warehouse), start=1)}
+        return [rows[number] for number in receipt.details["delivery_ids"]]
+
+    first, twin, nameless = bytes_of
+    assert files_of_entries(nameless, twin, first, other) == [
+        ("x.csv", "refused"),  # equal bytes, but no feed expects its name
+        ("lines2.csv", "landed"),
+        ("lines2.csv", "landed"),  # what becomes of these bytes becomes of both files
+        ("lines3.csv", "landed"),
+    ]
+    assert files_of_entries(other, first) == [("lines3.csv", "landed"), ("lines2.csv", "landed")]
+    accept(warehouse, 1)
+    assert files_of_entries(other) == [("lines3.csv", "repeated")]
 
 
 def test_no_file_at_all_is_a_wrong_request(warehouse: Warehouse, shop_settings: Settings) -> None:

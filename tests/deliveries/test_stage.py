@@ -1,6 +1,7 @@
 """Staging: every delivered row is in staging or among the rejects, and repeating it is harmless."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 from retention_ml.deliveries.inspect import check
 from retention_ml.deliveries.land import land
 from retention_ml.deliveries.stage import stage
-from retention_ml.errors import FileRefused, UsageError
+from retention_ml.errors import UsageError
 from retention_ml.receipts import Receipt
 from retention_ml.settings import PROJECT, Settings
 from retention_ml.warehouse import Warehouse
@@ -158,6 +159,19 @@ def test_a_file_that_became_unreadable_is_refused_and_the_others_are_staged(
     assert statuses == ["refused", "staged"]
 
 
+def test_a_batch_none_of_whose_files_can_be_read_is_held(
+    warehouse: Warehouse, shop_settings: Settings, tmp_path: Path
+) -> None:
+    landed = land(
+        warehouse, settings=shop_settings, source="shop",
+        files=[write(tmp_path / "lines.csv", [line()])],
+    )  # fmt: skip
+    shutil.rmtree(shop_settings.home / "landing")
+    receipt = stage(warehouse, settings=shop_settings, batch_id=landed.details["batch_id"])
+    assert receipt.details["status"] == "held"
+    assert "The archived copy of lines.csv is missing" in receipt.details["refused"][0]
+
+
 def test_a_file_without_rows_is_staged_and_named(
     warehouse: Warehouse, shop_settings: Settings, tmp_path: Path
 ) -> None:
@@ -210,8 +224,8 @@ def test_a_lookup_in_the_same_folder_is_joined_and_remembered(
     (folder / "mail.toml").write_text(CAMPAIGNS, encoding="utf-8")
     sent = tmp_path / "sent1.parquet"
     pq.write_table(pa.table({"campaign": [1, 2], "who": ["a", "b"]}), sent)
-    with pytest.raises(FileRefused, match=r"sent1.parquet needs dates.parquet"):
-        land(warehouse, settings=shop_settings, source="mail", files=[sent])
+    refused = land(warehouse, settings=shop_settings, source="mail", files=[sent])
+    assert "sent1.parquet needs dates.parquet" in refused.details["refused"][0]
     pq.write_table(
         pa.table({"campaign": [1], "started": ["2026-01-01"]}), tmp_path / "dates.parquet"
     )

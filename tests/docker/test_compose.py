@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from retention_ml.schema.migrate import migrate
 from retention_ml.settings import PROJECT, load
 from retention_ml.stack import databases, keys, local
 from retention_ml.stack.postgres import EmbeddedPostgres, binaries
@@ -187,6 +188,15 @@ def test_the_image_installs_from_the_lock_and_runs_as_nobody_special() -> None:
     assert re.findall(r"^USER (.+)$", text, re.MULTILINE) == ["10001:10001"]
 
 
+def test_the_image_carries_the_commit_it_was_built_from(tmp_path: Path) -> None:
+    done = _config(SECRETS | {"RETENTION_GIT_SHA": "abc123"}, tmp_path)
+    build = yaml.safe_load(done.stdout)["services"]["scheduler"]["build"]
+    assert build["args"] == ["RETENTION_GIT_SHA=abc123"]
+    final_stage = (DOCKER / "Dockerfile").read_text(encoding="utf-8").split("\nFROM ")[-1]
+    assert "ARG RETENTION_GIT_SHA" in final_stage
+    assert "ENV RETENTION_GIT_SHA=$RETENTION_GIT_SHA" in final_stage
+
+
 def test_what_the_image_copies_exists_and_is_not_ignored() -> None:
     text = (DOCKER / "Dockerfile").read_text(encoding="utf-8")
     copied = [
@@ -257,7 +267,7 @@ def test_the_roles_are_those_of_the_local_stack(own_server: EmbeddedPostgres) ->
     retention = Warehouse(
         own_server.url("retention", "retention", SECRETS["RETENTION_DB_PASSWORD"])
     )
-    assert retention.migrate()
+    assert migrate(retention)
     retention.close()
     reader = Warehouse(
         own_server.url("retention", "retention_bi", SECRETS["RETENTION_BI_PASSWORD"])

@@ -1,6 +1,8 @@
 """The hand-written suites: complete, explained, about columns that exist, and each able to fail."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +136,7 @@ BAD: dict[str, list[str]] = {
 def run(warehouse: Warehouse, name: str, columns: str, rows: int = 12_000) -> dict[int, bool]:
     """Which expectations of a suite held, by their place."""
     query = f"SELECT {columns} FROM generate_series(1, {rows}) AS n"
-    return {i: r.success for i, r in enumerate(suites.run(warehouse.url, {name: query}, FOLDER))}
+    return {i: r.success for i, r in enumerate(suites.run(warehouse, {name: query}, FOLDER))}
 
 
 @pytest.mark.parametrize("name", sorted(GOOD))
@@ -148,7 +150,7 @@ def test_good_rows_meet_a_suite_and_every_expectation_can_fail(
 
 
 def test_what_cannot_be_computed_has_failed(warehouse: Warehouse) -> None:
-    results = suites.run(warehouse.url, {"staging.products": "SELECT 'p' AS product_id"}, FOLDER)
+    results = suites.run(warehouse, {"staging.products": "SELECT 'p' AS product_id"}, FOLDER)
     broken = [result for result in results if result.column in ("name", "category")]
     assert [result.success for result in broken] == [False, False]
     assert all("could not be computed" in result.observed for result in broken)
@@ -162,13 +164,24 @@ def test_what_cannot_be_computed_stays_critical_however_small_the_batch(
         "severity": "critical", "meta": {"reason": "r", "rows_min": 100},
     }  # fmt: skip
     (tmp_path / "x.json").write_text(json.dumps({"expectations": [entry]}))
-    (broken,) = suites.run(warehouse.url, {"x": "SELECT 'p' AS product_id"}, tmp_path)
+    (broken,) = suites.run(warehouse, {"x": "SELECT 'p' AS product_id"}, tmp_path)
     assert (broken.success, broken.severity) == (False, Severity.CRITICAL)
+
+
+def test_the_log_of_a_task_holds_no_line_of_the_library() -> None:
+    script = (
+        "import logging; logging.basicConfig(level=logging.INFO); "
+        "from retention_ml.quality import suites; suites._great_expectations()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=PROJECT
+    )
+    assert (done.stdout, done.stderr) == ("", "")
 
 
 def test_no_value_of_a_row_leaves_the_database(warehouse: Warehouse) -> None:
     query = "SELECT 'secret-1' AS customer_id, now() AS event_at, 'secret-2' AS kind, 7.0 AS rating_share"
-    results = suites.run(warehouse.url, {"staging.feedback": query}, FOLDER)
+    results = suites.run(warehouse, {"staging.feedback": query}, FOLDER)
     assert not all(result.success for result in results)
     assert "secret" not in "".join(r.observed + r.sentence("x") for r in results)
 

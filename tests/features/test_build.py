@@ -1,7 +1,9 @@
 """The door that builds a day, and its store."""
 
+import json
 from collections.abc import Callable
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -101,37 +103,128 @@ def test_a_day_outside_the_data_is_refused_with_the_days_there_are(
         store.read(warehouse, [date(2024, 5, 2)])
 
 
-def test_a_day_that_fails_its_suite_is_taken_out_again(
+def test_a_build_that_fails_its_suite_stores_nothing_and_leaves_earlier_builds(
     warehouse: Warehouse, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise QualityError("refused")
-
-    monkeypatch.setattr(door, "check_table", refuse)
-    deliver(warehouse, buy("o1", shops.at("2025-01-02")))
-    with pytest.raises(QualityError):
-        build(warehouse, settings=settings, as_of=_DAY)
-    assert warehouse.read("SELECT * FROM features.customer_daily").num_rows == 0
-    with pytest.raises(NotReady):
-        store.read(warehouse, [_DAY])
-
-
-def test_a_day_that_was_stored_but_never_checked_is_built_again(
-    warehouse: Warehouse, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def die(*_: object) -> None:
-        raise KeyboardInterrupt
-
     deliver(warehouse, buy("o1", shops.at("2025-01-02")))
     with monkeypatch.context() as patch:
-        patch.setattr(door, "_check", die)
+        patch.setattr(door, "_check", lambda *_: None)
+        first = build(warehouse, settings=settings, as_of=_DAY)
+    rows = store.read(warehouse, [_DAY])
+    deliver(warehouse, buy("o2", shops.at("2025-01-03")), loaded_at=shops.at("2025-01-04"))
+    refused = settings.model_copy(update={"expectations": _suite(settings, {"max_value": 1})})
+    for attempt in (
+        lambda: ensure(warehouse, settings=refused, days=[_DAY, date(2025, 1, 16)]),
+        lambda: build(warehouse, settings=refused, as_of=_DAY),
+    ):
+        with pytest.raises(QualityError, match="orders_count"):
+            attempt()
+        assert store.read(warehouse, [_DAY]) == rows
+        assert store.read_day(warehouse, _DAY)[1] == first.details["features_digest"]
+        with pytest.raises(NotReady, match="The features of 2025-01-16 are not built"):
+            store.read(warehouse, [date(2025, 1, 16)])
+    failed = warehouse.read(
+        "SELECT unexpected_count, element_count FROM quality.results WHERE NOT is_success"
+    ).to_pylist()
+    assert failed[-1] == {"unexpected_count": 1, "element_count": 1}
+    passed = settings.model_copy(update={"expectations": _suite(settings, {"max_value": 2})})
+    [second] = ensure(warehouse, settings=passed, days=[_DAY])
+    assert second.details["features_digest"] != first.details["features_digest"]
+
+
+def _suite(settings: Settings, limits: dict[str, int]) -> Path:
+    """A folder with a suite that limits how many orders a customer has."""
+    folder = settings.home / "suites"
+    folder.mkdir(parents=True, exist_ok=True)
+    expectation = {
+        "type": "expect_column_values_to_be_between",
+        "kwargs": {"column": "orders_count", **limits},
+        "severity": "critical",
+        "meta": {"reason": "a test"},
+    }
+    suite = {"name": store.TABLE, "expectations": [expectation]}
+    (folder / f"{store.TABLE}.json").write_text(json.dumps(suite), encoding="utf-8")
+    return folder
+
+
+def test_a_build_that_died_before_it_was_recorded_has_stored_nothing(
+    warehouse: Warehouse, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(name: str) -> None:
+        if name == "build.before_record":
+            raise KeyboardInterrupt
+
+    deliver(warehouse, buy("o1", shops.at("2025-01-02")))
+    monkeypatch.setattr(door, "_check", lambda *_: None)
+    with monkeypatch.context() as patch:
+        patch.setattr(door, "failpoint", die)
         with pytest.raises(KeyboardInterrupt):
             build(warehouse, settings=settings, as_of=_DAY)
+    assert warehouse.read("SELECT * FROM features.customer_daily").num_rows == 0
     with pytest.raises(NotReady, match="are not built"):
         store.read(warehouse, [_DAY])
-    checked: list[object] = []
-    monkeypatch.setattr(door, "_check", lambda *call: checked.append(call))
-    assert len(ensure(warehouse, settings=settings, days=[_DAY])) == len(checked) == 1
+    assert len(ensure(warehouse, settings=settings, days=[_DAY])) == 1
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_rows_that_are_not_those_of_their_build_are_not_read(
+    warehouse: Warehouse, settings: Settings
+) -> None:
+    deliver(warehouse, buy("o1", shops.at("2025-01-02")))
+    build(warehouse, settings=settings, as_of=_DAY)
+    with warehouse.transaction() as transaction:
+        transaction.execute("UPDATE features.customer_daily SET orders_count = 2")
+    for attempt in (
+        lambda: store.read(warehouse, [_DAY]),
+        lambda: store.read_day(warehouse, _DAY),
+    ):
+        with pytest.raises(NotReady, match="2025-01-15 are not those that their build recorded"):
+            attempt()
+    build(warehouse, settings=settings, as_of=_DAY)
+    assert store.read(warehouse, [_DAY]).num_rows == 1
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_rows_and_digest_are_read_in_one_snapshot(
+    warehouse: Warehouse, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver(warehouse, buy("o1", shops.at("2025-01-02")))
+    build(warehouse, settings=settings, as_of=_DAY)
+    before = store.read(warehouse, [_DAY]), store.read_day(warehouse, _DAY)
+    deliver(warehouse, buy("o2", shops.at("2025-01-03")), loaded_at=shops.at("2025-01-04"))
+    real = store._require_built
+
+    def then_build_again(*arguments: Any) -> Any:
+        digests = real(*arguments)
+        ensure(warehouse, settings=settings, days=[_DAY])
+        return digests
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "_require_built", then_build_again)
+        assert store.read_day(warehouse, _DAY) == before[1]
+    assert store.read_day(warehouse, _DAY) != before[1]
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_a_customer_is_read_alone_also_where_the_table_lacks_a_feature(
+    warehouse: Warehouse, settings: Settings
+) -> None:
+    shops.random_shop(warehouse, customers=30, seed=2)
+    build(warehouse, settings=settings, as_of=_DAY)
+    rows, digest = store.read_day(warehouse, _DAY)
+    customer = rows["customer_id"][3].as_py()
+    assert store.read_customer(warehouse, _DAY, "o'nobody")[0].num_rows == 0
+    one, recorded = store.read_customer(warehouse, _DAY, customer)
+    assert (one, recorded) == (rows.slice(3, 1).select(FEATURE_NAMES), digest)
+    with warehouse.transaction() as transaction:
+        transaction.execute("ALTER TABLE features.customer_daily DROP COLUMN season_sin")
+    one, _ = store.read_customer(warehouse, _DAY, customer)
+    assert one["season_sin"].to_pylist() == [None]
+    day, newest = store.newest_rows(warehouse, ("recency_days", "season_sin"))
+    assert (day, newest.num_rows) == (_DAY, rows.num_rows)
+    assert newest["recency_days"] == rows["recency_days"]
+    with pytest.raises(NotReady, match="are not built"):
+        store.read_customer(warehouse, date(2024, 1, 1), customer)
 
 
 @pytest.mark.usefixtures("unchecked")

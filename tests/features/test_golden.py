@@ -1,7 +1,8 @@
 """Four customers and all their features, as values: `tests/golden/features.customer_daily.csv`.
 
-The values are the oracle's. After an intended change of a feature, regenerate the file and read
-the difference: `RETENTION_WRITE_GOLDEN=1 pytest tests/features/test_golden.py`.
+The values are the oracle's, of one version of the catalogue. After an intended change of a feature,
+raise `VERSION` in `retention_ml/features/catalogue.py`, regenerate the file and read the
+difference: `RETENTION_WRITE_GOLDEN=1 pytest tests/features/test_golden.py`.
 """
 
 import csv
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from retention_ml.features.catalogue import FEATURE_NAMES
+from retention_ml.features.catalogue import FEATURE_NAMES, VERSION
 from retention_ml.features.engines import ENGINES
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
@@ -23,6 +24,15 @@ from tests.worlds.shops import at
 _GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "features.customer_daily.csv"
 _DAY = date(2025, 6, 1)
 _WRITE = "RETENTION_WRITE_GOLDEN"
+_CORNER = "feature, version "
+_RAISE_VERSION = (
+    "If that is a fault, mend it. If features are meant to mean something else now, raise VERSION "
+    f"in retention_ml/features/catalogue.py and regenerate the file with {_WRITE}=1: days stored "
+    "before must not be compared with later ones. If only the shop of this test has changed, "
+    "delete the file before."
+)
+
+Values = dict[str, dict[str, float | None]]
 
 
 def _shop(warehouse: Warehouse) -> None:
@@ -86,31 +96,42 @@ def _visits(customer: str, *days: str) -> list[dict[str, Any]]:
     ]
 
 
-def _read() -> dict[str, dict[str, float | None]]:
-    with _GOLDEN.open(encoding="utf-8", newline="") as file:
-        rows = {row.pop("feature"): row for row in csv.DictReader(file)}
-    customers = next(iter(rows.values()))
+def _read(path: Path = _GOLDEN) -> tuple[int, list[str], dict[str, list[str]]]:
+    """The version of the catalogue, the customers, and their values by feature as text."""
+    with path.open(encoding="utf-8", newline="") as file:
+        (corner, *customers), *rows = csv.reader(file)
+    return int(corner.removeprefix(_CORNER)), customers, {name: cells for name, *cells in rows}
+
+
+def _write(values: Values, version: int, path: Path = _GOLDEN) -> None:
+    """Write the values, unless a feature would change what it means under the same version."""
+    customers = sorted(values)
+    rows = {
+        name: ["" if (value := values[who][name]) is None else f"{value:.12g}" for who in customers]
+        for name in values[customers[0]]
+    }
+    if path.exists():
+        before, _, golden = _read(path)
+        changed = [name for name, cells in rows.items() if golden.get(name, cells) != cells]
+        assert not changed or version != before, (
+            f"{changed[0]} and {len(changed) - 1} more features have other values than in "
+            f"{path.name}. {_RAISE_VERSION}"
+        )
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([f"{_CORNER}{version}", *customers])
+        writer.writerows([name, *cells] for name, cells in rows.items())
+
+
+def _golden_values() -> Values:
+    _, customers, rows = _read()
     return {
-        customer: {
-            feature: float(row[customer]) if row[customer] else None
-            for feature, row in rows.items()
-        }
-        for customer in customers
+        who: {name: float(cells[place]) if cells[place] else None for name, cells in rows.items()}
+        for place, who in enumerate(customers)
     }
 
 
-def _write(values: dict[str, dict[str, float | None]]) -> None:
-    with _GOLDEN.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["feature", *sorted(values)])
-        for name in FEATURE_NAMES:
-            cells = [values[customer][name] for customer in sorted(values)]
-            writer.writerow([name, *("" if cell is None else f"{cell:.12g}" for cell in cells)])
-
-
-def _differences(
-    rows: list[dict[str, Any]], golden: dict[str, dict[str, float | None]]
-) -> list[str]:
+def _differences(rows: list[dict[str, Any]], golden: Values) -> list[str]:
     computed = {row["customer_id"]: row for row in rows}
     assert sorted(computed) == sorted(golden)
     return [
@@ -129,13 +150,18 @@ def test_features_are_the_golden_ones(
     settings = in_zone(settings, "Europe/Berlin", active_days=90)
     _shop(warehouse)
     if os.environ.get(_WRITE) == "1":
-        _write(oracle.features(warehouse, _DAY, active_days=90, timezone="Europe/Berlin"))
-    golden = _read()
-    assert list(next(iter(golden.values()))) == list(FEATURE_NAMES), (
+        values = oracle.features(warehouse, _DAY, active_days=90, timezone="Europe/Berlin")
+        _write(
+            {who: {name: row[name] for name in FEATURE_NAMES} for who, row in values.items()},
+            VERSION,
+        )
+    version, _, features = _read()
+    assert (version, list(features)) == (VERSION, list(FEATURE_NAMES)), (
         f"{_GOLDEN.name} does not have the features of the catalogue. Regenerate it with {_WRITE}=1."
     )
     rows = rows_of(warehouse, settings, [_DAY], engine=engine).to_pylist()
-    assert _differences(rows, golden) == []
+    differences = _differences(rows, _golden_values())
+    assert differences == [], f"{differences[0]}. {_RAISE_VERSION}"
 
 
 def test_a_difference_names_feature_and_customer() -> None:
@@ -145,3 +171,14 @@ def test_a_difference_names_feature_and_customer() -> None:
         "recency_days of ann is 5.0, in features.customer_daily.csv it is 4.0",
         "gap_last_days of ann is 1.0, in features.customer_daily.csv it is None",
     ]
+
+
+def test_other_values_are_written_under_a_new_version_only(tmp_path: Path) -> None:
+    path = tmp_path / "golden.csv"
+    _write({"ann": {"recency_days": 4.0}}, 1, path)
+    _write({"ann": {"recency_days": 4.0, "tenure_days": None}}, 1, path)
+    with pytest.raises(AssertionError, match="raise VERSION"):
+        _write({"ann": {"recency_days": 5.0, "tenure_days": None}}, 1, path)
+    assert _read(path) == (1, ["ann"], {"recency_days": ["4"], "tenure_days": [""]})
+    _write({"ann": {"recency_days": 5.0, "tenure_days": None}}, 2, path)
+    assert _read(path) == (2, ["ann"], {"recency_days": ["5"], "tenure_days": [""]})

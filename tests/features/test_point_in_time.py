@@ -13,6 +13,7 @@ from retention_ml.features.inputs import stored_inputs
 from retention_ml.features.store import digest
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
+from tests.chaos.counts import count
 from tests.worlds.features import FIRST, buy, deliver, in_zone, late_shop, rows_of
 
 _DAY = date(2025, 8, 1)
@@ -48,7 +49,7 @@ def _rows(orders: list[Any], clicks: list[Any], since: datetime) -> list[dict[st
 
 
 @settings(
-    max_examples=5, deadline=None, derandomize=True, database=None,
+    max_examples=count("events that came later"), deadline=None, derandomize=True, database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 @given(

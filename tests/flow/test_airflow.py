@@ -1,15 +1,24 @@
-"""The main job through Airflow: the real local stack, one day of a small shop, two past days again."""
+"""The main job through Airflow: the real local stack, one day of a small shop, two past days again.
+
+Then a parcel as real shops drop it: good, broken and held files, litter, and a writer that stalls.
+"""
 
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from retention_ml.maintenance.invariants import violations
+from retention_ml.reports.read import status
 from retention_ml.settings import Settings, load
 from retention_ml.simulate import simulate
 from retention_ml.stack import address, databases, demo, local
@@ -28,6 +37,17 @@ _QUICK = {
     "RETENTION_TRAINING__TUNING_TRIALS": "1",
     "RETENTION_TRAINING__BOOTSTRAP_DRAWS": "100",
     "RETENTION_READINESS__CUSTOMERS_MIN": "50",
+}
+_NEXT = _DAY + timedelta(days=1)
+_PARCEL = {
+    "order_lines_parcel.csv": "order_id,product_id,customer_id,ordered_at,quantity,unit_price,"
+    "amount,discount\n"
+    + "".join(f"L{n},p1,c1,2025-03-05 10:{n:02d}:00,1,2.50,2.50,0\n" for n in range(40)),
+    "feedback_parcel.csv": "feedback_id,customer_id,given_at,kind,rating,product_id,comment\n"
+    + "".join(f"F{n},c1,2025-03-05 10:{n:02d}:00,review,50,p1,\n" for n in range(40)),
+    "products_parcel.csv": "\x1f\x8b this is no gzip file",
+    "Thumbs.db": "litter",
+    "stray/orders.csv": "in a folder that is no source's",
 }
 _LATEST = "SELECT * FROM reports.customer_risk ORDER BY customer_id"
 _HISTORY = "SELECT DISTINCT as_of FROM reports.customer_risk_history ORDER BY 1"
@@ -54,6 +74,21 @@ class _Stack:
     def days(self) -> list[date]:
         """The days whose scores BI can read."""
         return list(self.warehouse.read(_HISTORY)["as_of"].to_pylist())
+
+    def rows(self, query: str) -> list[dict[str, Any]]:
+        """The rows of a query."""
+        return list(self.warehouse.read(query).to_pylist())
+
+    def inbox(self) -> list[str]:
+        """Every file below the folder of the shop in the inbox."""
+        folder = self.settings.home / "inbox" / "simulated"
+        return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+    def task_state(self, day: date, task_id: str) -> str | None:
+        """The state of a task of the day's last ingestion."""
+        runs = self.airflow.runs(demo.CHAIN[0], day)
+        tasks = self.airflow.tasks(demo.CHAIN[0], runs[-1]["dag_run_id"]) if runs else []
+        return next((task["state"] for task in tasks if task["task_id"] == task_id), None)
 
     def states(self, day: date) -> dict[str, str]:
         """The state of the day's last run of each DAG."""
@@ -126,12 +161,125 @@ def test_a_backfill_makes_exactly_its_days_and_leaves_the_latest_view_alone(
     assert published.latest() == before
 
 
+@pytest.fixture(scope="module")
+def parcel(published: _Stack) -> _Stack:
+    """The stack after a mixed parcel came while a writer had stalled, and after the writer ended."""
+    folder = published.settings.home / "inbox" / "simulated"
+    with _stalled_writer(folder / "events_stalled.csv"):
+        for name, text in _PARCEL.items():
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text(text, encoding="latin-1")
+        published.airflow.start(demo.CHAIN[0], f"test__{_NEXT}", _NEXT, {})
+        _wait(lambda: published.task_state(_NEXT, "collect") == "success")
+    published.follow(_NEXT)
+    _wait(lambda: "done/events_stalled.csv" in published.inbox())
+    return published
+
+
+def test_a_parcel_with_broken_and_held_files_does_not_stop_the_day(parcel: _Stack) -> None:
+    assert parcel.states(_NEXT) == dict.fromkeys(demo.CHAIN, "success")
+    assert parcel.days()[-1] == _NEXT
+    [receipt] = parcel.rows(
+        f"SELECT details::text AS text FROM ops.receipts WHERE door = 'hand_over' AND as_of = '{_NEXT}'"
+    )
+    incomplete = json.loads(receipt["text"])["incomplete"]
+    assert [(one["source"], one["feed"]) for one in incomplete] == [
+        ("simulated", "feedback"),
+        ("simulated", "products"),
+    ]
+    assert violations(parcel.warehouse) == []
+
+
+def test_every_file_of_the_parcel_lies_where_the_ledger_says(parcel: _Stack) -> None:
+    assert parcel.inbox() == [
+        "Thumbs.db",
+        "done/events_stalled.csv",
+        "done/order_lines_parcel.csv",
+        "held/feedback_parcel.csv",
+        "held/feedback_parcel.csv.reason.txt",
+        "refused/products_parcel.csv",
+        "refused/products_parcel.csv.reason.txt",
+        "stray/orders.csv",
+    ]
+    folder = parcel.settings.home / "inbox" / "simulated"
+    text = (folder / "refused/products_parcel.csv.reason.txt").read_text(encoding="utf-8")
+    assert "gzip" in text
+    files = parcel.rows(
+        "SELECT file_name, status, delivered_count, accepted_count, quarantined_count "
+        "FROM raw.deliveries WHERE file_name LIKE '%parcel%' ORDER BY file_name"
+    )
+    assert [tuple(row.values()) for row in files] == [
+        ("feedback_parcel.csv", "held", 40, 0, 40),
+        ("order_lines_parcel.csv", "accepted", 40, 40, 0),
+        ("products_parcel.csv", "refused", 0, 0, 0),
+    ]
+
+
+def test_what_a_stalled_writer_writes_is_taken_whole_by_the_next_run(parcel: _Stack) -> None:
+    whole = parcel.settings.home / "inbox" / "simulated" / "done" / "events_stalled.csv"
+    written = len(whole.read_text(encoding="utf-8").splitlines()) - 1
+    deliveries = parcel.rows(
+        "SELECT status, delivered_count FROM raw.deliveries WHERE file_name = 'events_stalled.csv'"
+    )
+    assert written > 5
+    assert deliveries == [{"status": "accepted", "delivered_count": written}]
+
+
+def test_alerts_and_the_status_name_what_the_day_lacks(parcel: _Stack) -> None:
+    alerts = parcel.rows(
+        "SELECT DISTINCT kind, subject FROM ops.alerts "
+        f"WHERE kind IN ('refused_file', 'incomplete_feed') AND as_of = '{_NEXT}' ORDER BY 1, 2"
+    )
+    assert [tuple(row.values()) for row in alerts] == [
+        ("incomplete_feed", "simulated.feedback"),
+        ("incomplete_feed", "simulated.products"),
+        ("refused_file", "simulated/products_parcel.csv"),
+    ]
+    shown = status(parcel.warehouse, parcel.settings)
+    assert set(shown["incomplete_feeds"]) == {"simulated.feedback", "simulated.products"}
+    assert set(shown["unusable_files"]) == {
+        "simulated/feedback_parcel.csv",
+        "simulated/products_parcel.csv",
+    }
+
+
 def test_down_leaves_no_process(stack: _Stack) -> None:
     stack.warehouse.close()
     assert len(_processes_of(stack.settings.home)) >= 6
     parts = local.down(stack.settings)
     assert {part["state"] for part in parts} == {"stopped"}
     assert _processes_of(stack.settings.home) == []
+
+
+@contextmanager
+def _stalled_writer(path: Path) -> Iterator[None]:
+    """Somebody who adds a row to a file every three seconds, until the block ends."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("customer_id,event_at,event_type,product_id,session_id,detail\n", "utf-8")
+    is_over = threading.Event()
+
+    def write() -> None:
+        number = 0
+        while not is_over.wait(3):
+            number += 1
+            with path.open("a", encoding="utf-8") as stream:
+                stream.write(f"c1,2025-03-05 09:{number:02d}:00,view,p1,s1,\n")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        writer.join()
+
+
+def _wait(is_done: Callable[[], bool], seconds: float = 240) -> None:
+    """Wait until something is done."""
+    started = time.monotonic()
+    while not is_done():
+        assert time.monotonic() - started < seconds
+        time.sleep(1)
 
 
 def _choose_free_ports(home: Path) -> None:

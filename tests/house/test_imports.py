@@ -16,9 +16,9 @@ ONLY_IN = {
         "retention_ml/models/bundle/serving.py",
     },
     "great_expectations": {"retention_ml/quality/suites.py"},
-    "adbc_driver_postgresql": {"retention_ml/warehouse.py"},
+    "adbc_driver_postgresql": {"retention_ml/connections.py"},
     "psycopg": set(),
-    "psycopg2": {"retention_ml/warehouse.py"},
+    "psycopg2": {"retention_ml/connections.py"},
     "pgpq": {"retention_ml/warehouse.py"},
 }
 LATE = ("mlflow", "great_expectations", "sklearn", "optuna", "matplotlib", "lightgbm", "airflow")

@@ -28,6 +28,7 @@ FLOW = {
             "deliveries/stage.py",
             "quality/check.py",
             "curated/curate.py",
+            "curated/hand_over.py",
         ),
     ),
     "20_build_features": Stage(("features",), ("features/build.py",)),

@@ -14,6 +14,7 @@ SCHEMAS = (
 )  # fmt: skip
 MAY_NAME = {
     "warehouse": {"ops"},
+    "schema": {"reports"},
     "tables": {"raw", "staging"},
     "deliveries": {"raw", "staging", "quarantine", "curated", "ops"},
     "quality": {"raw", "staging", "quarantine", "features", "scores"},

@@ -68,6 +68,23 @@ def test_an_expectation_is_worded_with_the_share_of_rows_it_asks_for() -> None:
     assert check.expected == "customer_id is given in at least 60 % of the rows"
 
 
+def test_an_expectation_of_some_rows_says_of_which() -> None:
+    condition = {
+        "type": "comparison",
+        "column": {"name": "risk_tier"},
+        "operator": "!=",
+        "parameter": "low",
+    }
+    check = result(
+        "expect_column_values_to_not_be_null", 3, column="reason_1", row_condition=condition
+    )
+    assert check.expected == "reason_1 is given where risk_tier is not low"
+    assert check.sentence("2026-03-01") == (
+        "staging.orders of 2026-03-01 has 3 rows without reason_1 where risk_tier is not low "
+        "(0.3 %; at most 0 % is accepted)."
+    )
+
+
 @pytest.mark.parametrize(
     ("share", "text"), [(0, "0 %"), (1, "100 %"), (0.999, "99.9 %"), (0.00004, "0.004 %")]
 )

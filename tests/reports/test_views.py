@@ -6,6 +6,7 @@ import pytest
 
 from retention_ml.errors import UsageError, WarehouseError
 from retention_ml.reports import read
+from retention_ml.schema.migrate import migrate
 from retention_ml.warehouse import Warehouse
 from tests.reports.conftest import NEXT
 from tests.worlds.scores import DAY, World
@@ -23,6 +24,7 @@ VIEWS = {
     "quarantine_summary",
     "risk_tier_daily",
     "trials",
+    "unusable_files",
 }
 RISK_COLUMNS = [
     "customer_id", "as_of", "churn_probability", "risk_percentile", "risk_tier", "tier_since",
@@ -43,7 +45,7 @@ COMPARISON = [
     "customers_count", "finished_at",
 ]  # fmt: skip
 PERSONAL = ("name", "mail", "phone", "address", "birth", "age_band", "income", "household", "raw_")
-ALLOWED_NAMES = {"model_name", "table_name", "column_name", "baseline_name", "name"}
+ALLOWED_NAMES = {"model_name", "table_name", "column_name", "baseline_name", "name", "file_name"}
 
 
 def _columns(warehouse: Warehouse) -> dict[str, dict[str, str | None]]:
@@ -97,7 +99,7 @@ def test_the_reader_of_bi_may_select_from_reports_and_do_nothing_else(shop: Worl
             "DO $$ BEGIN CREATE ROLE retention_bi LOGIN PASSWORD 'for-tests-only'; "
             "EXCEPTION WHEN duplicate_object THEN NULL; END $$"
         )
-    warehouse.migrate()  # a role made after the views is given its rights
+    migrate(warehouse)  # a role made after the views is given its rights
     rights = warehouse.read(
         "SELECT n.nspname AS schema, c.relname AS name, "
         "has_schema_privilege('retention_bi', n.oid, 'USAGE') AND "

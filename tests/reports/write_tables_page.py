@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 
 from retention_ml.reports.tables_page import tables_page
+from retention_ml.schema.migrate import migrate
 from retention_ml.stack.postgres import EmbeddedPostgres
 from retention_ml.warehouse import Warehouse
 
@@ -17,7 +18,7 @@ def main() -> None:
         server.start()
         warehouse = Warehouse(server.url())
         try:
-            warehouse.migrate()
+            migrate(warehouse)
             PAGE.parent.mkdir(exist_ok=True)
             PAGE.write_text(tables_page(warehouse), encoding="utf-8")
         finally:

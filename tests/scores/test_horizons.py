@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retention_ml import warehouse as warehouse_module
 from retention_ml.errors import PublicationRefused
 from retention_ml.models.btyd.gamma_gamma import SpendModel
 from retention_ml.models.btyd.nbd import BetaGeoNBD
 from retention_ml.models.btyd.purchase_summary import PurchaseSummary
 from retention_ml.models.bundle import timing
+from retention_ml.schema import migrate as migrate_module
+from retention_ml.schema.migrate import migrate
 from retention_ml.scores import horizons, value
 from retention_ml.scores import publish as publish_module
 from retention_ml.scores.explain import explain
@@ -247,13 +248,15 @@ def test_a_warehouse_of_before_is_migrated_with_its_scores(
         connection.exec_driver_sql("CREATE DATABASE before_timing")
     admin.close()
     old = Warehouse(postgres.url("before_timing"))
-    every = warehouse_module._sql_files
+    with old.transaction() as transaction:
+        transaction.execute("CREATE SCHEMA reports")
+    every = migrate_module.sql_files
 
     def until_0004(folder: str) -> list[tuple[str, str]]:
         return [file for file in every(folder) if folder == "migrations" and file[0] < "0005"]
 
-    monkeypatch.setattr(warehouse_module, "_sql_files", until_0004)
-    assert old.migrate()[-1] == "0004_column_comments.sql"
+    monkeypatch.setattr(migrate_module, "sql_files", until_0004)
+    assert migrate(old)[-1] == "0004_column_comments.sql"
     with old.transaction() as transaction:
         transaction.execute(
             "INSERT INTO scores.snapshots (as_of, status, epoch, definition_hash, policy_sha256, "
@@ -270,8 +273,8 @@ def test_a_warehouse_of_before_is_migrated_with_its_scores(
         transaction.execute(
             "INSERT INTO scores.published VALUES ('2025-03-01', 1, 1, '2025-03-01')"
         )
-    monkeypatch.setattr(warehouse_module, "_sql_files", every)
-    assert "0005_timing.sql" in old.migrate()
+    monkeypatch.setattr(migrate_module, "sql_files", every)
+    assert "0005_timing.sql" in migrate(old)
     row = old.read("SELECT * FROM reports.customer_risk").to_pylist()[0]
     assert (row["as_of"], row["churn_probability"]) == (date(2025, 3, 1), 0.5)
     assert [row[name] for name in _COLUMNS] == [None] * len(_COLUMNS)

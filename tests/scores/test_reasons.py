@@ -1,4 +1,4 @@
-"""Reasons: the customer's own, upwards only, three different things, in words."""
+"""Reasons: what moves this customer most, three different things, risks only, in words."""
 
 import re
 
@@ -7,7 +7,16 @@ import pyarrow as pa
 import pytest
 
 from retention_ml.features.catalogue import CATALOGUE, FEATURE_NAMES, FEATURES
-from retention_ml.scores.reasons import REASONS_COUNT, by_family, reasons, sentence
+from retention_ml.scores.reasons import (
+    REASONS_COUNT,
+    Reasons,
+    by_family,
+    reasons,
+    sentence,
+    with_one_reason,
+)
+from retention_ml.scores.wording.evidence import Evidence, usual_values
+from retention_ml.scores.wording.statements import statements_of
 
 
 def _random(n: int, seed: int = 1) -> tuple[np.ndarray, pa.Table]:
@@ -16,99 +25,194 @@ def _random(n: int, seed: int = 1) -> tuple[np.ndarray, pa.Table]:
     return draw.normal(size=(n, len(FEATURE_NAMES))), pa.table(values)
 
 
-def test_two_customers_have_their_own_reasons_not_the_models() -> None:
-    names = ("recency_days", "orders_count_90d")
-    features = pa.table({"recency_days": [63.0, 3.0], "orders_count_90d": [4.0, 1.0]})
-    result = reasons(np.array([[1.0, -0.5], [-1.0, 0.5]]), names, features)
-    assert result.codes[0] == ["recency/recency_days", "frequency/orders_count_90d"]
-    assert result.sentences[0] == ["No order for 63 days", "1 order in the last 90 days"]
-    assert result.codes[1] == [None, None]
+def _one(pushes: dict[str, float], usual: dict[str, float], **features: float) -> Reasons:
+    table = pa.table({name: [value] for name, value in features.items()})
+    return reasons(np.array([list(pushes.values())]), tuple(pushes), table, usual)
 
 
-def test_the_usual_pause_follows_the_silence() -> None:
-    features = pa.table({"recency_days": [63.0, 63.0, 9.0], "gap_median_days": [21.0, None, 1.2]})
-    result = reasons(np.ones((3, 1)), ("recency_days",), features)
-    assert result.sentences[0] == [
-        "No order for 63 days; usually every 21 days",
-        "No order for 63 days",
-        "No order for 9 days; usually every day",
-    ]
+def _sentences(result: Reasons) -> list[str | None]:
+    return [sentences[0] for sentences in result.sentences]
 
 
-def test_a_silence_longer_than_the_pauses_before_is_worded_as_the_longest_of_them() -> None:
-    features = pa.table({"gaps_longer_30_days_share": [0.5] * 3, "gap_max_days": [40.0, 1.0, None]})
-    result = reasons(np.ones((3, 1)), ("gaps_longer_30_days_share",), features)
-    assert result.sentences[0] == [
-        "Longest pause before this one 40 days",
-        "Longest pause before this one 1 day",
-        "Has bought on one day only",
-    ]
+USUAL = {
+    "recency_days": 5.0,
+    "purchase_days_count": 37.0,
+    "orders_count_30d": 4.0,
+    "revenue_cents_90d": 300.0,
+    "tenure_days": 300.0,
+}
 
 
-def test_what_is_the_same_for_everybody_is_no_reason() -> None:
-    names = ("season_sin", "recency_days")
-    result = reasons(np.array([[2.0, 0.1]]), names, pa.table({name: [1.0] for name in names}))
-    assert [codes[0] for codes in result.codes] == ["recency/recency_days", None, None]
-
-
-def test_windows_of_one_family_are_one_reason_worded_as_the_strongest() -> None:
-    names = ("orders_count_30d", "orders_count_90d", "recency_days")
-    features = pa.table({name: [2.0] for name in names})
-    result = reasons(np.array([[0.3, 0.5, 0.6]]), names, features)
-    assert [codes[0] for codes in result.codes] == [
-        "frequency/orders_count_90d",
-        "recency/recency_days",
+def test_the_largest_push_of_the_customer_comes_first() -> None:
+    """The case that was wrong: 61 shopping days before 78 days of silence."""
+    result = _one(
+        {"purchase_days_count": 0.33, "orders_count_30d": 0.25, "recency_days": 1.34},
+        USUAL,
+        purchase_days_count=61.0,
+        orders_count_30d=1.0,
+        recency_days=78.0,
+        gap_median_days=3.0,
+    )
+    assert _sentences(result) == [
+        "No order for 78 days; usually every 3 days",
+        "1 order in the last 30 days; half of the active customers 4 or more",
         None,
     ]
 
 
-def test_a_family_that_pulls_down_in_sum_is_no_reason_even_if_one_window_pushes_up() -> None:
-    names = ("orders_count_30d", "orders_count_90d")
-    result = reasons(np.array([[0.4, -0.9]]), names, pa.table({name: [2.0] for name in names}))
-    assert all(codes == [None] for codes in (*result.codes, *result.sentences))
+def test_one_large_push_counts_more_than_many_small_ones_of_a_family() -> None:
+    few = {"orders_count_30d": 0.2, "purchase_days_count": 0.2, "recency_days": 0.3}
+    result = _one(
+        few,
+        USUAL,
+        orders_count_30d=1.0,
+        purchase_days_count=2.0,
+        recency_days=78.0,
+        gap_median_days=3.0,
+    )
+    assert [codes[0] for codes in result.codes] == [
+        "recency/recency_days",
+        "frequency/orders_count_30d",
+        None,
+    ]
 
 
-def test_features_that_say_little_are_worded_as_their_plain_sister() -> None:
-    names = ("orders_decayed_count_45d",)
-    features = pa.table({"orders_decayed_count_45d": [0.31], "orders_count_90d": [1.0]})
-    result = reasons(np.array([[0.7]]), names, features)
-    assert result.codes[0] == ["frequency/orders_decayed_count_45d"]
-    assert result.sentences[0] == ["1 order in the last 90 days"]
+def test_two_customers_have_their_own_reasons_not_the_models() -> None:
+    names = ("recency_days", "purchase_days_count")
+    features = pa.table({"recency_days": [63.0, 63.0], "purchase_days_count": [4.0, 2.0]})
+    result = reasons(np.array([[1.0, -0.5], [-1.0, 0.5]]), names, features, USUAL)
+    assert result.codes[0] == ["recency/recency_days", "frequency/purchase_days_count"]
+    assert result.codes[1] == [None, None]
 
 
-def test_trends_are_worded_as_now_and_before() -> None:
+def test_a_push_that_nobody_would_call_a_risk_is_no_reason() -> None:
+    pushes = {"orders_sunday_share_365d": 2.0, "season_sin": 2.0, "revenue_cents_90d": 1.0}
+    result = _one(
+        pushes, USUAL, orders_sunday_share_365d=0.9, season_sin=1.0, revenue_cents_90d=900_00.0
+    )
+    assert _sentences(result) == [None, None, None]
+
+
+def test_a_push_too_small_to_matter_is_no_reason() -> None:
+    assert _sentences(_one({"recency_days": 0.019}, USUAL, recency_days=60.0)) == [None] * 3
+
+
+def test_what_says_the_same_is_said_once() -> None:
+    result = _one(
+        {"recency_days": 0.9, "gaps_longer_30_days_share": 0.8, "revenue_cents_90d": 0.7},
+        USUAL,
+        recency_days=95.0,
+        gap_median_days=6.0,
+        gap_max_days=20.0,
+        purchase_days_count=9.0,
+        gaps_longer_30_days_share=0.5,
+        revenue_cents_90d=0.0,
+    )
+    assert _sentences(result) == ["No order for 95 days; usually every 6 days", None, None]
+
+
+def test_features_that_say_little_speak_through_a_plainer_one() -> None:
+    result = _one(
+        {"orders_decayed_count_15d": 0.7}, USUAL, orders_decayed_count_15d=0.3, orders_count_30d=1.0
+    )
+    assert result.codes[0] == ["frequency/orders_decayed_count_15d"]
+    assert _sentences(result)[0] == (
+        "1 order in the last 30 days; half of the active customers 4 or more"
+    )
+
+
+def test_reasons_are_true_pushes_of_different_families_in_falling_order() -> None:
+    contributions, features = _random(300)
+    usual = usual_values(features)
+    result = reasons(contributions, FEATURE_NAMES, features, usual)
+    evidence = Evidence(features, usual)
+    count = 0
+    for row in range(300):
+        codes = [code for rank in range(REASONS_COUNT) if (code := result.codes[rank][row])]
+        families, names = zip(*(code.split("/") for code in codes), strict=True)
+        pushes = [contributions[row, FEATURE_NAMES.index(name)] for name in names]
+        assert len(set(families)) == len(codes)
+        assert pushes == sorted(pushes, reverse=True)
+        assert min(pushes) > 0
+        topics = []
+        for name, text in zip(names, (s[row] for s in result.sentences), strict=False):
+            statement = next(one for one in statements_of(name) if evidence.holds(one)[row])
+            assert evidence.sentences(statement, np.array([row])) == [text]
+            topics.append(statement.topic)
+        assert len(set(topics)) == len(topics)
+        count += len(codes)
+    assert count > 800
+
+
+def test_the_strongest_thing_that_can_be_said_is_said_first() -> None:
+    contributions, features = _random(200)
+    usual = usual_values(features)
+    first = reasons(contributions, FEATURE_NAMES, features, usual).codes[0]
+    evidence = Evidence(features, usual)
+    may_speak = np.column_stack(
+        [
+            np.any([evidence.holds(one) for one in statements_of(name)] or [[False] * 200], axis=0)
+            for name in FEATURE_NAMES
+        ]
+    )
+    largest = np.where(may_speak, contributions, 0.0).argmax(axis=1)
+    names = [FEATURE_NAMES[place] for place in largest]
+    assert first == [f"{FEATURES[name].family}/{name}" for name in names]
+
+
+def test_reasons_do_not_depend_on_the_order_of_the_rows() -> None:
+    contributions, features = _random(200)
+    order = np.random.default_rng(2).permutation(200)
+    usual = usual_values(features)
+    forward = reasons(contributions, FEATURE_NAMES, features, usual)
+    shuffled = reasons(contributions[order], FEATURE_NAMES, features.take(order), usual)
+    assert usual_values(features.take(order)) == usual
+    for before, after in zip(forward.sentences, shuffled.sentences, strict=True):
+        assert [before[i] for i in order] == after
+
+
+def test_nobody_has_no_reasons() -> None:
+    empty = pa.table({"recency_days": pa.array([], pa.float64())})
+    result = reasons(np.empty((0, 1)), ("recency_days",), empty, {})
+    assert [len(codes) for codes in result.codes] == [0, 0, 0]
+    assert not reasons(np.ones((1, 1)), ("an_old_feature",), empty.slice(0, 0), {}).codes[0][0]
+
+
+def _rows(first: list[str | None]) -> pa.Table:
+    columns = {name: [None] * len(first) for name in ("reason_2_code", "reason_2")}
+    codes = [text and "trend/x" for text in first]
+    return pa.table({"reason_1_code": codes, "reason_1": first, **columns})
+
+
+def test_everybody_at_risk_has_a_reason_and_nobody_else_gets_one() -> None:
     features = pa.table(
         {
-            "orders_trend_30d": [-1.1],
-            "orders_count_30d": [1.0],
-            "orders_count_60d": [5.0],
-            "revenue_trend_90d": [-0.5],
-            "revenue_cents_90d": [120_00.0],
-            "revenue_cents_180d": [1_620_00.0],
+            "recency_days": [40.0, 40.0, 40.0, 8.0],
+            "gap_median_days": [6.0, 6.0, 6.0, 7.0],
         }
     )
-    assert sentence("orders_trend_30d", features) == (
-        "1 order in the last 30 days, 4 in the 30 days before"
+    rows = with_one_reason(
+        _rows(["Spent less", None, None, None]), np.array([True, False, True, True]), features
     )
-    assert sentence("revenue_trend_90d", features) == (
-        "Spent 120 in the last 90 days, 1,500 in the 90 days before"
-    )
+    assert rows["reason_1"].to_pylist() == [
+        "Spent less",
+        None,
+        "No order for 40 days; usually every 6 days",
+        "Last order 8 days ago; nothing else stands out",
+    ]
+    assert rows["reason_1_code"].to_pylist() == [
+        "trend/x",
+        None,
+        "recency/recency_days",
+        "recency/recency_days",
+    ]
 
 
-@pytest.mark.parametrize(
-    ("before", "now", "expected"),
-    [
-        (7, 3, "3 visits in the last 30 days, 7 in the 30 days before"),
-        (0, 1, "1 visit in the last 30 days, 0 in the 30 days before"),
-        (1_234, 0, "No visits in the last 30 days, 1,234 in the 30 days before"),
-    ],
-)
-def test_the_trend_of_visits_is_worded_as_now_and_before(
-    before: int, now: int, expected: str
-) -> None:
-    trend = round(np.log((now + 1) / (before + 1)), 9)
-    features = pa.table({"sessions_trend_30d": [trend], "sessions_count_30d": [float(now)]})
-    assert sentence("sessions_trend_30d", features) == expected
+def test_the_contributions_of_families_add_up() -> None:
+    contributions, _ = _random(50)
+    families, total = by_family(contributions, FEATURE_NAMES)
+    assert len(families) == len({feature.family for feature in CATALOGUE})
+    assert np.allclose(total.sum(axis=1), contributions.sum(axis=1))
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, 7.4, None])
@@ -123,35 +227,11 @@ def test_every_feature_of_the_catalogue_has_a_sentence(value: float | None) -> N
         assert "{" not in text, (name, text)
 
 
-def test_reasons_are_positive_distinct_families_in_falling_order() -> None:
-    contributions, features = _random(300)
-    result = reasons(contributions, FEATURE_NAMES, features)
-    families, total = by_family(contributions, FEATURE_NAMES)
-    assert len(families) == len({feature.family for feature in CATALOGUE})
-    assert np.allclose(total.sum(axis=1), contributions.sum(axis=1))
-    pushes = total[:, [family != "season" for family in families]]
-    for row in range(300):
-        codes = [result.codes[rank][row] for rank in range(REASONS_COUNT)]
-        pairs = [code.split("/") for code in codes if code]
-        sums = [total[row, families.index(family)] for family, _ in pairs]
-        assert len({family for family, _ in pairs}) == len(pairs)
-        assert sums == sorted(sums, reverse=True)
-        assert all(value > 0 for value in sums)
-        assert len(pairs) == min(REASONS_COUNT, int((pushes[row] > 0).sum()))
-        assert all(FEATURES[name].family == family for family, name in pairs)
-
-
-def test_reasons_do_not_depend_on_the_order_of_the_rows() -> None:
-    contributions, features = _random(200)
-    order = np.random.default_rng(2).permutation(200)
-    forward = reasons(contributions, FEATURE_NAMES, features)
-    shuffled = reasons(contributions[order], FEATURE_NAMES, features.take(order))
-    for before, after in zip(forward.sentences, shuffled.sentences, strict=True):
-        assert [before[i] for i in order] == after
-
-
-def test_nobody_has_no_reasons() -> None:
-    result = reasons(
-        np.empty((0, 1)), ("recency_days",), pa.table({"recency_days": pa.array([], pa.float64())})
+def test_a_feature_is_explained_whether_or_not_it_is_a_risk() -> None:
+    features = pa.table({"orders_decayed_count_15d": [0.3], "orders_count_30d": [9.0]})
+    assert sentence("orders_decayed_count_15d", features) == "9 orders in the last 30 days"
+    assert sentence("orders_sunday_share_365d", features) == (
+        "Share of the purchases of the last 365 days made on a Sunday"
     )
-    assert [len(codes) for codes in result.codes] == [0, 0, 0]
+    silent = pa.table({"recency_days": [63.0], "gap_median_days": [21.0]})
+    assert sentence("recency_days", silent) == "No order for 63 days; usually every 21 days"

@@ -23,6 +23,7 @@ def shop(warehouse: Warehouse, settings: Settings, monkeypatch: pytest.MonkeyPat
     world = World(warehouse, settings)
     world.champion(PlainBundle({"recency_days": 0.05, "orders_count_90d": -0.3}, bias=-1.0))
     monkeypatch.setattr(served_module, "served", lambda w, s, alias: world.models.get(alias))
+    monkeypatch.setattr(served_module, "bundle_that_scored", world.bundle_that_scored)
     return world
 
 

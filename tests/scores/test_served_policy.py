@@ -1,10 +1,12 @@
 """Tiers follow the policy approved with the champion, until somebody edits [tiers]."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from retention_ml.errors import PublicationRefused
 from tests.worlds.scores import DAY, PlainBundle, World
 
 STRICT = {"medium": 0.2, "high": 0.3, "critical": 0.4, "hysteresis": 0.0}
@@ -93,3 +95,54 @@ def test_a_decision_about_the_challenger_changes_no_policy(world: World, share: 
         )
     assert world.score().details["policy"] is None
     assert _follows(world, _asked(world))
+
+
+def test_tiers_by_share_are_never_empty_and_go_with_the_version(world: World) -> None:
+    world.score_and_publish()
+    by_share = {"by": "share", "medium": 0.5, "high": 0.8, "critical": 0.95, "hysteresis": 0.0}
+    _decide(world, "1", by_share, "rollback")
+    assert [name for _, name in sorted(_tiers(world))] == (
+        ["low"] * 30 + ["medium"] * 18 + ["high"] * 9 + ["critical"] * 3
+    )
+    assert (
+        world.score()
+        .details["policy"]
+        .startswith(
+            "Tiers follow the policy that was approved with version 1 (critical the riskiest 5 % of"
+        )
+    )
+    world.set("tiers", by="value")
+    snapshot_id = world.score_and_publish()
+    rows = world.rows(
+        f"SELECT * FROM scores.customer_daily WHERE snapshot_id = {snapshot_id} "
+        "ORDER BY expected_value_at_risk_cents DESC"
+    )
+    assert [row["risk_tier"] for row in rows[:3]] == ["critical"] * 3
+    tiers = {row["risk_tier"]: row for row in world.rows("SELECT * FROM reports.risk_tier_daily")}
+    assert {row["tiers_by"] for row in tiers.values()} == {"value"}
+    assert sum(row["value_share"] for row in tiers.values()) == pytest.approx(1)
+    total = sum(row["expected_value_at_risk_cents"] for row in rows)
+    assert tiers["critical"]["value_share"] == pytest.approx(
+        sum(row["expected_value_at_risk_cents"] for row in rows[:3]) / total
+    )
+
+
+def test_by_share_a_day_on_which_most_customers_change_their_tier_is_not_published(
+    world: World,
+) -> None:
+    world.set("tiers", by="share")
+    world.score_and_publish()
+    next_day = DAY + timedelta(days=1)
+    features = world.rows("SELECT recency_days FROM features.customer_daily ORDER BY customer_id")
+    world.features(next_day)
+    snapshot_id = world.score_and_publish(next_day)  # hardly a change
+    audited = f"SELECT * FROM scores.audits WHERE snapshot_id = {snapshot_id}"
+    observed = {row["audit"]: row["observed"] for row in world.rows(audited)}
+    assert observed["tier_shares_jumped"] == (
+        "0.0% of the 60 customers also scored on 2025-03-01 are in another tier now"
+    )
+    upside_down = [90.0 - row["recency_days"] for row in features]
+    ratio = [days / 20 for days in upside_down]
+    world.features(next_day, recency_days=upside_down, recency_over_gap_mean_ratio=ratio)
+    with pytest.raises(PublicationRefused, match="customers also scored on 2025-03-01"):
+        world.score_and_publish(next_day)

@@ -1,17 +1,23 @@
 """Risk tiers: plain bounds, hysteresis, since when."""
 
+from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from pydantic import ValidationError
 
-from retention_ml.scores.tiers import NO_TIER, TIERS, TierPolicy, positions, tier_since
-from retention_ml.settings import Tiers
+from retention_ml.models.promotion.policy import configured_policy
+from retention_ml.scores.tiers import NO_TIER, TIERS, TierPolicy, places, tier_since
+from retention_ml.settings import Tiers, load
 
 POLICY = TierPolicy(medium=0.35, high=0.6, critical=0.8, hysteresis=0.03)
+BY_SHARE = TierPolicy(by="share", medium=0.5, high=0.8, critical=0.95, hysteresis=0.01)
+BY_VALUE = replace(BY_SHARE, by="value")
 
 
 @st.composite
@@ -86,7 +92,7 @@ def test_scoring_the_same_probability_again_changes_no_tier(
 def test_a_customer_leaves_a_tier_only_when_past_its_bound(
     previous: str | None, probability: float, expected: str
 ) -> None:
-    tier = POLICY.tier_of(np.array([probability]), positions([previous]))
+    tier = POLICY.tier_of(np.array([probability]), places([previous]))
     assert TIERS[tier[0]] == expected
 
 
@@ -104,8 +110,8 @@ def test_a_naive_policy_without_hysteresis_flaps_where_ours_does_not() -> None:
 def test_tier_since_is_kept_while_the_tier_is_and_starts_anew_otherwise() -> None:
     today, earlier = date(2025, 3, 1), date(2025, 1, 7)
     since = tier_since(
-        positions(["high", "high", "low"]),
-        positions(["high", "medium", None]),
+        places(["high", "high", "low"]),
+        places(["high", "medium", None]),
         [earlier, earlier, None],
         today,
     )
@@ -127,3 +133,77 @@ def test_bounds_that_do_not_rise_are_refused_with_their_values() -> None:
 
 def test_the_tier_names_are_those_of_the_settings() -> None:
     assert set(TIERS) <= set(Tiers.model_fields)
+
+
+def _counts(policy: TierPolicy, probability: np.ndarray, value: np.ndarray) -> list[int]:
+    tier = policy.tier_of(policy.position(probability, value))
+    return np.bincount(tier, minlength=len(TIERS)).tolist()
+
+
+@pytest.mark.parametrize("policy", [BY_SHARE, BY_VALUE])
+@pytest.mark.parametrize(
+    "probability",
+    [np.linspace(0.01, 0.3, 200), np.full(200, 0.5), np.repeat([0.1, 0.2, 0.3, 0.4], 50)],
+)
+def test_by_rank_every_tier_has_its_share_however_low_or_alike_the_probabilities(
+    policy: TierPolicy, probability: np.ndarray
+) -> None:
+    value = np.random.default_rng(1).integers(0, 3, 200)
+    assert _counts(policy, probability, value) == [100, 60, 30, 10]
+    assert _counts(POLICY, probability, value)[3] == 0  # by probability nobody is critical
+
+
+@given(st.integers(13, 60), st.data())
+def test_by_rank_no_tier_is_empty_whatever_the_tiers_were_before(
+    n: int, data: st.DataObject
+) -> None:
+    probability = data.draw(hnp.arrays(np.float64, n, elements=st.sampled_from([0.1, 0.2])))
+    previous = data.draw(hnp.arrays(np.int64, n, elements=st.integers(NO_TIER, 3)))
+    position = BY_SHARE.position(probability, np.zeros(n, dtype=np.int64))
+    assert set(BY_SHARE.tier_of(position, previous).tolist()) == {0, 1, 2, 3}
+
+
+def test_by_share_the_riskiest_come_first_and_of_equals_those_with_more_at_risk() -> None:
+    probability, value = np.array([0.9, 0.5, 0.5, 0.1]), np.array([1, 1, 9, 100])
+    assert BY_SHARE.position(probability, value).argsort().tolist() == [3, 1, 2, 0]
+    assert BY_VALUE.position(probability, value).argsort().tolist() == [1, 0, 2, 3]
+
+
+def test_by_rank_a_customer_near_an_end_stays_and_one_past_it_leaves() -> None:
+    rank = np.array([0.945, 0.955, 0.935, 0.965])
+    critical, high = np.full(4, 3), np.full(4, 2)
+    assert BY_SHARE.tier_of(rank, critical).tolist() == [3, 3, 2, 3]
+    assert BY_SHARE.tier_of(rank, high).tolist() == [2, 2, 2, 3]
+
+
+def test_a_policy_says_what_it_goes_by() -> None:
+    assert str(BY_SHARE) == (
+        "critical the riskiest 5 % of the customers, high the next 15 %, medium the next 30 %, "
+        "hysteresis 1 %"
+    )
+    assert str(BY_VALUE).startswith("critical those with most value at risk, 5 % of the customers")
+    assert len({policy.sha256 for policy in (POLICY, BY_SHARE, BY_VALUE)}) == 3
+
+
+def test_the_digest_of_a_policy_by_probability_is_what_it_always_was() -> None:
+    assert POLICY.sha256 == "eb6df083ea0829ff65a707c082a531a4b5f67a078a9c1b5ced884616f2111ea7"
+
+
+def test_the_shares_of_the_settings_are_the_sizes_of_the_tiers() -> None:
+    settings = load({"RETENTION_TIERS__BY": "share"})
+    policy = TierPolicy(**configured_policy(settings))
+    assert policy == BY_SHARE
+    assert TierPolicy(**configured_policy(load({}))) == POLICY
+
+
+@pytest.mark.parametrize(
+    ("shares", "message"),
+    [
+        ({"critical_share": 0.5, "high_share": 0.3, "medium_share": 0.2}, "1 of the customers"),
+        ({"critical_share": 0.01}, "hysteresis_share is 0.01; expected less"),
+        ({"by": "capacity"}, "'probability', 'share' or 'value'"),
+    ],
+)
+def test_shares_that_leave_no_room_are_refused(shares: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Tiers(**shares)

@@ -16,11 +16,12 @@ from retention_ml.warehouse import Warehouse
 
 TIER = {
     "risk_tier": "critical", "customers_count": 12, "customers_share": 0.25,
-    "expected_value_at_risk": 1234.5, "mean_churn_probability": 0.875,
+    "expected_value_at_risk": 1234.5, "mean_churn_probability": 0.875, "value_share": 1.0,
+    "tiers_by": "probability", "entered_count": 1, "left_count": 0,
 }  # fmt: skip
 EMPTY_TIER = TIER | {
     "risk_tier": "high", "customers_count": 0, "customers_share": 0.0,
-    "expected_value_at_risk": 0.0, "mean_churn_probability": None,
+    "expected_value_at_risk": 0.0, "mean_churn_probability": None, "value_share": None,
 }  # fmt: skip
 CUSTOMER = {
     "customer_id": "c1", "churn_probability": 0.91, "risk_tier": "critical",
@@ -60,11 +61,14 @@ def test_an_outcome_with_nothing_in_it_is_shown_as_such() -> None:
     assert "postgresql://bi" in text
 
 
-def test_a_tier_without_customers_has_a_dash_for_its_mean() -> None:
+def test_a_tier_without_customers_is_told_in_words() -> None:
     text = shown(tiers=[TIER, EMPTY_TIER], status={"published_as_of": date(2026, 3, 1)})
-    assert "Risk tiers of 2026-03-01" in text
-    assert line(text, "critical") == ["critical", "12", "25.0%", "1,234", "0.88"]
-    assert line(text, "high") == ["high", "0", "0.0%", "0", "–"]
+    assert "Risk tiers of 2026-03-01, by probability" in text
+    assert line(text, "critical") == (
+        ["critical", "12", "25.0%", "0.88", "1,234", "100.0%", "1", "0"]
+    )
+    assert line(text, "high") == ["high", "nobody", "–", "–", "–", "–", "1", "0"]
+    assert "Nobody is in tier high: no customer's probability reaches it." in text
 
 
 def test_a_candidate_is_shown_with_its_intervals_and_a_dash_where_there_is_no_value() -> None:
@@ -77,7 +81,7 @@ def test_a_candidate_is_shown_with_its_intervals_and_a_dash_where_there_is_no_va
 
 def test_reasons_that_are_missing_leave_no_gap() -> None:
     text = shown(most_at_risk=[CUSTOMER])
-    assert "no order for 60 days; fewer baskets" in text
+    assert "no order for 60 days. fewer baskets" in text
 
 
 def test_the_decision_is_printed_with_its_reason() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from retention_ml.errors import StackError, WarehouseError
+from retention_ml.schema.migrate import migrate
 from retention_ml.settings import Settings, load
 from retention_ml.stack import address, components, databases, environment, keys, local
 from retention_ml.stack.environment import Ports
@@ -39,7 +40,7 @@ def run(warehouse: Warehouse, sql: str) -> object:
 def test_the_warehouse_is_made_migrated_and_found_again(stack: Settings) -> None:
     opened = address.warehouse(stack)
     try:
-        assert opened.migrate() == []
+        assert migrate(opened) == []
         assert "password" not in repr(opened)
     finally:
         opened.close()

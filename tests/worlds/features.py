@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from retention_ml.clock import day_number
+from retention_ml.features import store
 from retention_ml.features.engines import compute
 from retention_ml.features.freshness import newest_rollup_id
 from retention_ml.features.roll_up import roll_up
@@ -51,6 +52,19 @@ def rows_of(
         threads=2,
     )
     return rows.sort_by([("as_of_day", "ascending"), ("customer_id", "ascending")])
+
+
+def record_as_stored(warehouse: Warehouse) -> None:
+    """Give every build the digest of the rows that its day has now."""
+    days = warehouse.read("SELECT DISTINCT as_of FROM features.builds")["as_of"].to_pylist()
+    for day in days:
+        digest = store.digest(warehouse.read(store.rows_of([day])))
+        with warehouse.transaction() as transaction:
+            transaction.execute(
+                "UPDATE features.builds SET features_digest = :digest WHERE as_of = :day",
+                digest=digest,
+                day=day,
+            )
 
 
 def one(warehouse: Warehouse, settings: Settings, day: date) -> dict[str, Any]:

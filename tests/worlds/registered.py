@@ -16,7 +16,8 @@ from retention_ml.models.bundle.bundle import Bundle
 from retention_ml.models.promotion.apply import load_served_model, sync_aliases
 from retention_ml.models.promotion.decisions import write_decision
 from retention_ml.models.promotion.promote import promote
-from retention_ml.models.registry.mlflow_registry import ModelVersion, Registry
+from retention_ml.models.registry.mlflow_registry import Registry
+from retention_ml.models.registry.model_version import ModelVersion
 from retention_ml.models.training.candidates import candidate
 from retention_ml.models.training.fitting import FitContext
 from retention_ml.settings import Settings

@@ -10,8 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from retention_ml.features import build, catalogue
-from retention_ml.models.registry.mlflow_registry import ServedModel
+from retention_ml.errors import RegistryError
+from retention_ml.features import build, catalogue, store
+from retention_ml.features.definition import definition_sha256
+from retention_ml.models.registry.model_version import ServedModel
 from retention_ml.receipts import Receipt
 from retention_ml.scores import publish as publish_module
 from retention_ml.scores import served as served_module
@@ -54,6 +56,16 @@ class PlainBundle:
         return sigmoid(added.sum(axis=1) + base)
 
 
+_BUNDLE_THAT_SCORED = served_module.bundle_that_scored
+
+
+def digest_of(rows: pa.Table) -> str:
+    """The digest that a build would record of a day's rows, other features missing."""
+    for name in set(catalogue.FEATURE_NAMES) - set(rows.column_names):
+        rows = rows.append_column(name, pa.nulls(rows.num_rows, pa.float64()))
+    return store.digest(rows)
+
+
 def served_model(bundle: Any, version: str = "1") -> ServedModel:
     return ServedModel(version=version, bundle=bundle)
 
@@ -65,15 +77,24 @@ class World:
     warehouse: Warehouse
     settings: Settings
     models: dict[str, ServedModel | None] = field(default_factory=dict)
+    bundles: dict[str, Any] = field(default_factory=dict)  # all there ever were, by digest
 
     def install(self) -> "World":
         """Serve `models` instead of asking a registry; take features as they were written; leave
         Great Expectations aside. A test undoes it by monkeypatch.
         """
         served_module.served = lambda warehouse, settings, alias: self.models.get(alias)
+        served_module.bundle_that_scored = self.bundle_that_scored
         publish_module._check_expectations = lambda warehouse, settings, manifest: None
         build.ensure = lambda warehouse, *, settings, days: []
         return self
+
+    def bundle_that_scored(self, settings: Settings, *, arm: str, version: str, sha256: str) -> Any:
+        if arm == "starter":
+            return _BUNDLE_THAT_SCORED(settings, arm=arm, version=version, sha256=sha256)
+        if sha256 not in self.bundles:
+            raise RegistryError(f"There is no version {version}.")
+        return self.bundles[sha256]
 
     def champion(self, bundle: Any = None, version: str = "1") -> Any:
         """Make a bundle champion, with its row in the ledger."""
@@ -85,6 +106,7 @@ class World:
 
     def _approve(self, alias: str, bundle: Any, version: str) -> Any:
         self.models[alias] = served_model(bundle, version)
+        self.bundles[bundle.sha256] = bundle
         with self.warehouse.transaction() as transaction:
             transaction.execute(
                 "INSERT INTO models.promotions (alias, model_name, model_version, bundle_sha256, "
@@ -124,7 +146,7 @@ class World:
         }
         table |= {name: pa.array(values, pa.float64()) for name, values in columns.items()}
         rows = pa.table(table)
-        digest = hashlib.sha256(repr(rows.to_pydict()).encode()).hexdigest()
+        digest = digest_of(rows)
         add = ", ".join(
             f"ADD COLUMN IF NOT EXISTS {name} double precision" for name in catalogue.FEATURE_NAMES
         )
@@ -138,7 +160,7 @@ class World:
                 ":digest, :catalogue, :n, :newest, 0, 'test', :at)",
                 day=day,
                 digest=digest,
-                catalogue=build.definition_sha256(self.settings),
+                catalogue=definition_sha256(self.settings),
                 n=customers,
                 newest=newest_input_at
                 or datetime(day.year, day.month, day.day, tzinfo=UTC) - timedelta(hours=5),
@@ -169,6 +191,7 @@ class World:
 def make_world(warehouse: Warehouse, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> World:
     """Features of `DAY` and a champion, nothing scored yet."""
     monkeypatch.setattr(served_module, "served", served_module.served)
+    monkeypatch.setattr(served_module, "bundle_that_scored", served_module.bundle_that_scored)
     monkeypatch.setattr(publish_module, "_check_expectations", publish_module._check_expectations)
     monkeypatch.setattr(build, "ensure", build.ensure)
     world = World(warehouse, settings).install()

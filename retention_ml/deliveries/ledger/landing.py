@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from pathlib import Path
 
 from retention_ml import clock
 from retention_ml.deliveries.arrivals import lookup_feed
@@ -15,6 +16,7 @@ from retention_ml.warehouse import Transaction
 class FileEntry:
     """A file as it is entered in `raw.deliveries`; a refused one has no digest and no columns."""
 
+    path: Path
     feed: str
     file_name: str
     status: str
@@ -55,19 +57,31 @@ def lock_open_batches(transaction: Transaction, source: str, digests: Sequence[s
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Existing:
+    """A file that the ledger has: what became of it so far."""
+
+    delivery_id: int
+    batch_id: int
+    status: str
+
+
 def existing_deliveries(
     transaction: Transaction, source: str, digests: Sequence[str]
-) -> dict[tuple[str, str], tuple[str, int]]:
-    """Status and batch of the files with these digests that the ledger has, by feed and digest."""
+) -> dict[tuple[str, str], Existing]:
+    """The files with these digests that the ledger has and did not refuse, by feed and digest."""
+    rows = transaction.execute(
+        "SELECT feed, file_sha256, delivery_id, batch_id, status FROM raw.deliveries "
+        "WHERE source = :source AND replay_of IS NULL "
+        "AND status IN ('landed', 'staged', 'accepted', 'held') AND file_sha256 = ANY(:digests)",
+        source=source,
+        digests=digests,
+    )
     return {
-        (feed, sha256): (status, batch_id)
-        for feed, sha256, status, batch_id in transaction.execute(
-            "SELECT feed, file_sha256, status, batch_id FROM raw.deliveries WHERE source = :source "
-            "AND replay_of IS NULL AND status IN ('landed', 'staged', 'accepted', 'held') "
-            "AND file_sha256 = ANY(:digests)",
-            source=source,
-            digests=digests,
+        (row.feed, row.file_sha256): Existing(
+            delivery_id=row.delivery_id, batch_id=row.batch_id, status=row.status
         )
+        for row in rows
     }
 
 
@@ -101,8 +115,8 @@ def insert_batch(
 
 def enter(
     transaction: Transaction, plan: Plan, *, source: Source, is_history: bool, run_id: str
-) -> int:
-    """Enter the files of a plan as deliveries of one batch; returns the batch."""
+) -> tuple[int, dict[Path, int]]:
+    """Enter the files of a plan as deliveries of one batch; the batch, and the new ids by path."""
     now = clock.now()
     if plan.unfinished:
         batch_id = _reopen_batches(transaction, plan.unfinished, is_history)
@@ -116,19 +130,25 @@ def enter(
             run_id=run_id,
             now=now,
         )
+    entered: dict[Path, int] = {}
     for entry in plan.entries:
-        transaction.insert_row(
+        columns = asdict(entry)
+        path = columns.pop("path")
+        row = transaction.insert_row(
             "raw.deliveries",
             {
-                **asdict(entry),
+                **columns,
                 "batch_id": batch_id,
                 "source": source.name,
                 "mapping_sha256": source.mapping_sha256,
                 "is_history": is_history,
                 "landed_at": now,
             },
+            returning="delivery_id",
         )
-    return batch_id
+        assert row is not None
+        entered.setdefault(path, int(row[0]))
+    return batch_id, entered
 
 
 def _reopen_batches(transaction: Transaction, batch_ids: Sequence[int], is_history: bool) -> int:

@@ -1,6 +1,9 @@
-"""A batch that is held back: every delivered row goes to quarantine, as it was delivered."""
+"""A batch that is held back: every delivered row goes to quarantine, as it was delivered.
 
-from collections.abc import Iterator, Mapping, Set
+Part of a batch is held by making it a batch of its own first.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import datetime
 from pathlib import Path
 
@@ -9,7 +12,8 @@ import pyarrow as pa
 from retention_ml import tables
 from retention_ml.deliveries.archive import path_of
 from retention_ml.deliveries.ledger import batches
-from retention_ml.deliveries.ledger.batches import RowCounts
+from retention_ml.deliveries.ledger.batches import Batch, RowCounts
+from retention_ml.deliveries.ledger.landing import insert_batch
 from retention_ml.deliveries.ledger.staging import rejects_table
 from retention_ml.deliveries.readers.chunks import LINE_NUMBER, Reject
 from retention_ml.deliveries.readers.readers import open_file
@@ -20,6 +24,36 @@ from retention_ml.warehouse import Transaction
 
 BATCH_HELD = str(Reason.BATCH_HELD)
 _ROWS_AT_ONCE = 50_000
+
+
+def split_batch(
+    transaction: Transaction,
+    batch: Batch,
+    deliveries: Sequence[int],
+    *,
+    run_id: str,
+    now: datetime,
+) -> Batch:
+    """Move deliveries of a staged batch with their staged rows to a new batch; returns that."""
+    batch_id = insert_batch(
+        transaction,
+        source=batch.source,
+        is_history=batch.is_history,
+        run_id=run_id,
+        now=now,
+        status="staged",
+    )
+    for table in (
+        "raw.deliveries",
+        *(f"staging.{name}" for name in (*tables.CANONICAL, "rejects")),
+    ):
+        transaction.change(
+            f"UPDATE {table} SET batch_id = :new WHERE batch_id = :old AND delivery_id = ANY(:ids)",
+            new=batch_id,
+            old=batch.batch_id,
+            ids=deliveries,
+        )
+    return batches.find_batch(transaction, batch_id)
 
 
 def quarantine_batch(

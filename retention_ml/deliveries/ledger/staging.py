@@ -54,7 +54,6 @@ class StagingCounts:
     staged: Counter[str] = field(default_factory=Counter)
     derived: Counter[str] = field(default_factory=Counter)
     derived_parts: dict[str, list[pa.Table]] = field(default_factory=dict)
-    files: int = 0
     refused: Mapping[int, FileRefused] = field(default_factory=dict)
     without_rows: Sequence[str] = ()
 

@@ -1,5 +1,10 @@
-"""Parquet files: every column as text, so that the same casts and reasons hold."""
+"""Parquet files: every column as text, so that the same casts and reasons hold.
 
+A small file may ask for any amount of memory, so what a batch unpacks to is counted before it is
+unpacked, and long values of dictionaries stay there until then.
+"""
+
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,10 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from retention_ml.deliveries.readers import chunks
+from retention_ml.deliveries.archive import RATIO_FROM_BYTES, RATIO_MAX
+from retention_ml.deliveries.readers import chunks, parquet_pages
 from retention_ml.deliveries.reasons import Reason
 from retention_ml.deliveries.sources import Feed
 from retention_ml.errors import FileRefused
+
+BATCH_BYTES = 64 << 20
+_SHORT_BYTES = BATCH_BYTES // chunks.CHUNK_ROWS
 
 
 def open_parquet(path: Path, feed: Feed, name: str) -> chunks.OpenedFile:
@@ -29,12 +38,21 @@ def open_parquet(path: Path, feed: Feed, name: str) -> chunks.OpenedFile:
     unread = chunks.check_header(columns, feed, name)
     wanted = chunks.wanted_columns(feed, columns)
 
+    row_bytes = parquet_pages.row_bytes(path, file, wanted, name)
+    batch_rows = max(1, min(chunks.CHUNK_ROWS, BATCH_BYTES // max(row_bytes, 1)))
+
     def read_chunks() -> Iterator[chunks.Chunk]:
         before = 0
         try:
-            for batch in file.iter_batches(batch_size=chunks.CHUNK_ROWS, columns=wanted):
-                yield _parquet_chunk(batch, wanted, before)
-                before += batch.num_rows
+            unpacked = pq.ParquetFile(
+                path, metadata=file.metadata, read_dictionary=_long_dictionaries(path, file, wanted)
+            )
+            size = _SizeLimit(name, path.stat().st_size)
+            for batch in unpacked.iter_batches(batch_size=batch_rows, columns=wanted):
+                size.add(batch)
+                for piece in _pieces(batch, name):
+                    yield _parquet_chunk(piece, wanted, before)
+                    before += piece.num_rows
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise FileRefused(
                 f"{name} cannot be read after row {before:,} ({str(error).splitlines()[0][:120]}). "
@@ -43,6 +61,95 @@ def open_parquet(path: Path, feed: Feed, name: str) -> chunks.OpenedFile:
             ) from error
 
     return chunks.OpenedFile(tuple(columns), read_chunks(), unread)
+
+
+def _long_dictionaries(path: Path, file: pq.ParquetFile, wanted: Sequence[str]) -> list[str]:
+    """The physical columns whose dictionaries have values so long that a batch may not fit."""
+    long = set()
+    for i, leaf in parquet_pages.leaves(file, wanted).items():
+        if leaf.physical_type != "BYTE_ARRAY" or leaf.logical_type.type == "DECIMAL":
+            continue
+        reader = pq.ParquetFile(path, metadata=file.metadata, read_dictionary=[leaf.path])
+        for group in range(file.metadata.num_row_groups):
+            if not file.metadata.row_group(group).column(i).has_dictionary_page:
+                continue
+            batches = reader.iter_batches(batch_size=1, row_groups=[group], columns=[leaf.path])
+            lengths = [
+                pc.max(pc.binary_length(array.dictionary)).as_py() or 0
+                for batch in itertools.islice(batches, 1)
+                for array in _leaf_arrays(batch.column(0))
+                if _is_text_dictionary(array.type)
+            ]
+            if max(lengths, default=0) > _SHORT_BYTES:
+                long.add(leaf.path)
+                break
+    return sorted(long)
+
+
+class _SizeLimit:
+    """Refuses a file whose values take far more room as text than the file."""
+
+    def __init__(self, name: str, packed: int) -> None:
+        self._name, self._packed, self._unpacked = name, packed, 0
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Count a batch, before it is unpacked."""
+        self._unpacked += _text_bytes(batch)
+        ratio = self._unpacked / max(self._packed, 1)
+        if self._unpacked > RATIO_FROM_BYTES and ratio > RATIO_MAX:
+            raise FileRefused(
+                f"{self._name} unpacks to more than {self._unpacked:,} bytes, {ratio:,.0f} times "
+                f"its size; at most {RATIO_MAX} times is accepted. Deliver it as CSV if it is "
+                "real.",
+                "parquet_bomb",
+            )
+
+
+def _text_bytes(batch: pa.RecordBatch) -> int:
+    """About how long the values are as text, with a separator after each."""
+    return sum(_unpacked_bytes(leaf) for column in batch.columns for leaf in _leaf_arrays(column))
+
+
+def _is_text_dictionary(kind: pa.DataType) -> bool:
+    return pa.types.is_dictionary(kind) and kind.value_type in (pa.string(), pa.binary())
+
+
+def _unpacked_bytes(leaf: pa.Array) -> int:
+    if _is_text_dictionary(leaf.type):
+        lengths = pc.binary_length(leaf.dictionary).take(leaf.indices)
+        return len(leaf) + int(pc.sum(lengths.cast(pa.int64())).as_py() or 0)
+    return len(leaf) + int(leaf.nbytes)
+
+
+def _leaf_arrays(array: pa.Array) -> Iterator[pa.Array]:
+    """The arrays that hold the values of a column: one, or those inside of lists and structs."""
+    kind = array.type
+    if pa.types.is_map(kind):
+        yield from _leaf_arrays(array.keys)
+        yield from _leaf_arrays(array.items)
+    elif pa.types.is_struct(kind):
+        for inner in array.flatten():
+            yield from _leaf_arrays(inner)
+    elif pa.types.is_nested(kind):
+        yield from _leaf_arrays(array.flatten())
+    else:
+        yield array
+
+
+def _pieces(batch: pa.RecordBatch, name: str) -> Iterator[pa.RecordBatch]:
+    """The batch in pieces that fit into memory as text."""
+    if (size := _text_bytes(batch)) <= BATCH_BYTES:
+        yield batch
+    elif batch.num_rows == 1:
+        raise FileRefused(
+            f"{name} has a row of {size:,} bytes; at most {BATCH_BYTES:,} are accepted. Deliver it "
+            "without that row.",
+            "parquet_bomb",
+        )
+    else:
+        half = batch.num_rows // 2
+        yield from _pieces(batch.slice(0, half), name)
+        yield from _pieces(batch.slice(half), name)
 
 
 def _parquet_chunk(batch: pa.RecordBatch, wanted: Sequence[str], before: int) -> chunks.Chunk:

@@ -66,7 +66,8 @@ def _begin(url: str, settings: Settings) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     threadpool_limits(limits=1)
     global _worker
-    _worker = Worker(Warehouse(url), settings, threads=1)
+    warehouse = Warehouse(url, settings.compute.statement_minutes_max)
+    _worker = Worker(warehouse, settings, threads=1)
 
 
 def _end_with_parent() -> None:

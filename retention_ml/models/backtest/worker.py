@@ -54,7 +54,7 @@ class Worker:
         Holds the features of every day needed.
     settings : Settings
     threads : int
-        Threads of a fit; results do not depend on it.
+        Threads to fit and to predict with; results do not depend on it.
     """
 
     warehouse: Warehouse
@@ -75,7 +75,7 @@ class Worker:
         model = task.recipe.fit(sample, self.settings.training, self.threads)
         fitted = time.perf_counter()
         # Through the bundle, as the scorer does: what is evaluated is what would be served.
-        probability = model.to_bundle(task.recipe.name).predict(day.features)
+        probability = model.to_bundle(task.recipe.name, threads=self.threads).predict(day.features)
         sample = task.recipe.sample(sample)
         about = {
             "seconds": round(fitted - began, 3),

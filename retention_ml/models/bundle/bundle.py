@@ -18,6 +18,7 @@ from retention_ml.models.bundle import timing
 from retention_ml.models.predictors.blend import SINGLE_KINDS, UNREADABLE, Blend
 from retention_ml.models.predictors.paced import Paced
 from retention_ml.models.predictors.predictor import Predictor
+from retention_ml.models.predictors.threads import with_threads
 from retention_ml.statistics.arrays import Floats, sigmoid
 
 FORMAT = 1
@@ -84,9 +85,13 @@ class Bundle:
         features: tuple[str, ...],
         slope: float,
         intercept: float,
+        threads: int = 1,
         **meaning: Any,
     ) -> Self:
-        """The bundle of a fitted model; `meaning` goes into the manifest as it is."""
+        """The bundle of a fitted model; `meaning` goes into the manifest as it is.
+
+        `threads` are those to predict with, whatever it was fitted with.
+        """
         manifest = {
             "format": FORMAT,
             "kind": predictor.kind,
@@ -96,10 +101,11 @@ class Bundle:
             **meaning,
         }
         text = json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=True)
-        return cls.from_contents({**predictor.files(), "manifest.json": text.encode()})
+        contents = {**predictor.files(), "manifest.json": text.encode()}
+        return cls.from_contents(contents, threads=threads)
 
     @classmethod
-    def load(cls, folder: Path, sha256: str | None = None) -> Self:
+    def load(cls, folder: Path, sha256: str | None = None, *, threads: int = 1) -> Self:
         """The bundle in a folder.
 
         Parameters
@@ -108,42 +114,25 @@ class Bundle:
             Holds `manifest.json` and the model's files, nothing else.
         sha256 : str, optional
             The digest it must have; without it the digest is only computed.
+        threads : int
+            Threads to predict with.
 
         Raises
         ------
         UnfitModel
             The folder is no bundle, its digest is another, or a file in it is not sound.
         """
-        folder = Path(folder)
-        if not (folder / "manifest.json").is_file():
-            raise UnfitModel(
-                f"{folder.name} is no model bundle: it has no manifest.json. "
-                "Serve another version, or train anew."
-            )
-        paths = sorted(folder.iterdir())
-        if len(paths) > FILES_MAX or any(not p.is_file() or p.is_symlink() for p in paths):
-            raise UnfitModel(
-                f"The bundle {folder.name} holds folders, links or more than {FILES_MAX} files; "
-                "expected plain text files only. Serve another version, or train anew."
-            )
-        sizes = [path.stat().st_size for path in paths]
-        if max(sizes) > _FILE_BYTES_MAX or sum(sizes) > TOTAL_BYTES_MAX:
-            raise UnfitModel(
-                f"The bundle {folder.name} has {sum(sizes):,} bytes, {max(sizes):,} in its largest "
-                f"file; at most {TOTAL_BYTES_MAX:,} and {_FILE_BYTES_MAX:,} are accepted. It was "
-                "not read. Serve another version, or train anew."
-            )
-        contents = {path.name: path.read_bytes() for path in paths}
+        contents = read_contents(Path(folder))
         actual = digest(contents)
         if sha256 is not None and actual != sha256:
             raise UnfitModel(
                 f"The bundle has the digest {actual[:12]}, expected {sha256[:12]}: its files were "
                 "changed after they were registered. It is not served. Serve another version."
             )
-        return cls.from_contents(contents)
+        return cls.from_contents(contents, threads=threads)
 
     @classmethod
-    def from_contents(cls, contents: Mapping[str, bytes]) -> Self:
+    def from_contents(cls, contents: Mapping[str, bytes], *, threads: int = 1) -> Self:
         """The bundle of files by name; every file is checked before it is used."""
         try:
             manifest = json.loads(contents["manifest.json"])
@@ -179,8 +168,12 @@ class Bundle:
                 f"have, the first is {foreign[0][:80]!r}. Serve another version, or train anew."
             )
         timing.of_manifest(manifest)  # refused here, not in the middle of scoring
-        sha256 = digest(contents)
-        return cls(manifest=manifest, predictor=predictor, contents=dict(contents), sha256=sha256)
+        return cls(
+            manifest=manifest,
+            predictor=with_threads(predictor, threads),
+            contents=dict(contents),
+            sha256=digest(contents),
+        )
 
     def write(self, folder: Path) -> Path:
         """Write the files into a folder that appears complete or not at all; the folder."""
@@ -273,6 +266,35 @@ class Bundle:
 def _is_name(text: object) -> bool:
     """Whether it can be written down and shown: what the manifest names goes into the ledger."""
     return isinstance(text, str) and 1 <= len(text) <= _NAME_LENGTH_MAX and text.isprintable()
+
+
+def read_contents(folder: Path) -> dict[str, bytes]:
+    """The files of a bundle by name, as they are: none is parsed.
+
+    Raises
+    ------
+    UnfitModel
+        The folder has no manifest, holds something else than plain files, or is too large.
+    """
+    if not (folder / "manifest.json").is_file():
+        raise UnfitModel(
+            f"{folder.name} is no model bundle: it has no manifest.json. "
+            "Serve another version, or train anew."
+        )
+    paths = sorted(folder.iterdir())
+    if len(paths) > FILES_MAX or any(not p.is_file() or p.is_symlink() for p in paths):
+        raise UnfitModel(
+            f"The bundle {folder.name} holds folders, links or more than {FILES_MAX} files; "
+            "expected plain text files only. Serve another version, or train anew."
+        )
+    sizes = [path.stat().st_size for path in paths]
+    if max(sizes) > _FILE_BYTES_MAX or sum(sizes) > TOTAL_BYTES_MAX:
+        raise UnfitModel(
+            f"The bundle {folder.name} has {sum(sizes):,} bytes, {max(sizes):,} in its largest "
+            f"file; at most {TOTAL_BYTES_MAX:,} and {_FILE_BYTES_MAX:,} are accepted. It was "
+            "not read. Serve another version, or train anew."
+        )
+    return {path.name: path.read_bytes() for path in paths}
 
 
 def digest(contents: Mapping[str, bytes]) -> str:

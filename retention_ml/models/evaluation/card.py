@@ -42,6 +42,7 @@ def card(
     values: Mapping[str, Mapping[str, Interval]],
     drivers: Sequence[tuple[str, float, str]],
     differences: Mapping[str, Interval] | None = None,
+    optimism: float | None = None,
     verdict: str | None = None,
     comparison: str | None = None,
 ) -> str:
@@ -59,6 +60,8 @@ def card(
         The strongest features, see `strongest`.
     differences : mapping of str to Interval, optional
         Paired ROC AUC difference to the recency baseline, by model.
+    optimism : float, optional
+        By how much the model's ROC AUC is too high because it was chosen among others by it.
     verdict : str, optional
         Of the gate.
     comparison : str, optional
@@ -79,6 +82,12 @@ def card(
         "Means over the evaluation days, with 95 % intervals over customers.",
         table(values, differences),
     ]
+    if optimism is not None:
+        sections.append(
+            f"`{model_name}` was chosen among {len(values)} candidates on these same days. By the "
+            f"bootstrap, being chosen raises its ROC AUC by about {optimism:.4f} by itself: expect "
+            "so much less on other days."
+        )
     if drivers:
         lines = [
             "| feature | mean absolute contribution (log-odds) | meaning |",

@@ -29,6 +29,9 @@ class PromotionCriteria:
         Share of the customers whose tier may change at once.
     tier_bounds : tuple of float
         Lower bounds of the tiers above the lowest, rising.
+    tiers_by : str
+        What they bound: the `probability`, or the rank among the customers of a day by it
+        (`share`) or by value at risk (`value`).
     seconds_per_thousand_max, megabytes_max : float
         Time to score a thousand customers, and size of the files.
     """
@@ -38,6 +41,7 @@ class PromotionCriteria:
     ece_max: float
     tier_moves_max: float
     tier_bounds: tuple[float, ...]
+    tiers_by: str = "probability"
     seconds_per_thousand_max: float
     megabytes_max: float
 

@@ -1,13 +1,21 @@
-"""The gate before an alias: promote, keep or inconclusive, with reasons; it fails closed."""
+"""The gate before an alias: promote, keep or inconclusive, with reasons.
+
+It fails closed: what cannot be evaluated is kept out, and whoever calls promotes nobody where it
+raises (`training.selection`).
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from retention_ml.models.evaluation.checks import Check, Verdict, to_dicts
 from retention_ml.models.evaluation.offline_comparison import OfflineComparison
 from retention_ml.models.promotion.challenger_slot import ChallengerSlot
+from retention_ml.statistics.bootstrap import Interval
 from retention_ml.statistics.metrics import METRICS, OUTCOMES_MIN, Evaluation
+from retention_ml.statistics.selection_bias import selection_optimism
 
 _NO_DAY = (
     "The champion knew outcomes of every evaluation day when it was made, so the two cannot be "
@@ -84,16 +92,10 @@ def choose(
         The candidate that is best unless another's ROC AUC is higher by an interval above zero:
         which of several near equals comes first on a few days is chance.
     """
-    try:
-        fault = _fault(evaluation, baseline, churned, retained)
-        if fault:
-            return Choice(reason=fault)
-        return _choose(evaluation, baseline, churned, retained, preferred)
-    except Exception as error:
-        return Choice(
-            reason=f"The candidates could not be evaluated ({type(error).__name__}: {error}), so "
-            "nothing was promoted."
-        )
+    fault = _fault(evaluation, baseline, churned, retained)
+    if fault:
+        return Choice(reason=fault)
+    return _choose(evaluation, baseline, churned, retained, preferred)
 
 
 def gate_without_champion(
@@ -209,13 +211,19 @@ def _choose(
     best = min(sound, key=lambda name: _rank(evaluation, name))
     if preferred in sound and evaluation.difference(best, preferred, "roc_auc").lower <= 0:
         best = preferred
-    difference = evaluation.difference(best, baseline, "roc_auc")
+    optimism = _optimism(evaluation, sound, preferred)
+    # What being chosen brings by itself is no merit.
+    difference = Interval(
+        *(end - optimism for end in evaluation.difference(best, baseline, "roc_auc"))
+    )
     evidence = {
         "best": best,
         "baseline": baseline,
         "roc_auc_difference": difference.value,
         "roc_auc_difference_lower": difference.lower,
         "roc_auc_difference_upper": difference.upper,
+        "selection_optimism": optimism,
+        "chosen_among": len(sound),
         "churned": churned,
         "retained": retained,
         "not_finite": unsound,
@@ -230,11 +238,31 @@ def _choose(
     reason = (
         f"{best} has a ROC AUC of {evaluation.values[best]['roc_auc'].value:.3f}, which is "
         f"{difference.value:+.3f} against the recency baseline (95 % interval "
-        f"{difference.lower:+.3f} to {difference.upper:+.3f}, same customers)."
+        f"{difference.lower:+.3f} to {difference.upper:+.3f}, same customers"
+        + (
+            f"; less {optimism:.4f}, which being the best of {len(sound)} brings by itself)."
+            if round(optimism, 4) > 0
+            else ")."
+        )
     )
     if difference.upper <= 0:
         return Choice(reason=f"{reason} It is no better.", evidence=evidence)
     return Choice(best=best, reason=reason, is_shown=difference.lower > 0, evidence=evidence)
+
+
+def _optimism(evaluation: Evaluation, names: Sequence[str], preferred: str | None) -> float:
+    """By how much the best one's ROC AUC is too high because it was chosen by it."""
+    values = np.array([evaluation.values[name]["roc_auc"].value for name in names])
+    draws = np.column_stack([evaluation.draws[name]["roc_auc"] for name in names])
+    if preferred is None or preferred not in names:
+        return selection_optimism(values, draws)
+    leads = [evaluation.difference(name, preferred, "roc_auc") for name in names]
+    return selection_optimism(
+        values,
+        draws,
+        preferred=names.index(preferred),
+        margins=np.array([lead.value - lead.lower for lead in leads]),
+    )
 
 
 def _decide(

@@ -1,4 +1,4 @@
-"""Candidate against champion on the same customers, days and definition; it fails closed.
+"""Candidate against champion on the same customers, days and definition.
 
 Every check is `better`, `passed`, `open` (not shown) or `failed`. One that failed keeps the
 champion; all passed and one better promotes; anything else is inconclusive. A candidate must be
@@ -18,6 +18,7 @@ from retention_ml.statistics.arrays import Bools, Floats, Ints
 from retention_ml.statistics.bootstrap import Interval
 from retention_ml.statistics.metrics import METRICS, OUTCOMES_MIN, Evaluation, Predictions, evaluate
 from retention_ml.statistics.profit import PROFIT, Offer, profits
+from retention_ml.statistics.ranks import rank_position
 
 CANDIDATE, CHAMPION = "candidate", "champion"
 PAIR = (CANDIDATE, CHAMPION)
@@ -60,7 +61,8 @@ def compare_offline(
 ) -> OfflineComparison:
     """Candidate against champion, every figure with its paired 95 % interval.
 
-    Whatever goes wrong keeps the champion.
+    What cannot be compared keeps the champion; where it raises, nobody is promoted either
+    (`training.selection`).
 
     Parameters
     ----------
@@ -76,48 +78,42 @@ def compare_offline(
     draws, seed : int
         Resamples of customers, and what decides them.
     """
-    try:
-        fault = _fault(predictions, segments, revenue_cents)
-        if fault:
-            return keep_champion(f"{fault} So the champion stays.")
-        rows = _rows_with_both_outcomes(predictions)
-        predictions, revenue_cents = _take(predictions, rows), revenue_cents[rows]
-        evaluation = evaluate(predictions, draws=draws, seed=seed, models=PAIR)
-        earned = profits(predictions, revenue_cents, offer, draws=draws, seed=seed, models=PAIR)
-        differences = {metric: evaluation.difference(*PAIR, metric) for metric in METRICS}
-        by_segment = {
-            code: _compare_segment(predictions, members[rows], draws, seed)
-            for code, members in segments.items()
-        }
-        moves = _tier_moves(predictions, criteria.tier_bounds)
-        results = (
-            *checks.discrimination(differences, criteria),
-            checks.segments(by_segment, criteria),
-            checks.calibration(differences["ece"]),
-            checks.profit(earned.difference(*PAIR, PROFIT)),
-            checks.tier_moves(moves, criteria),
-            *limits,
-        )
-        verdict, facts = checks.verdict_of(results), _counts(predictions)
-        reason = _reason(facts, differences, results, verdict)
-        evidence = {
-            "verdict": verdict,
-            "reason": reason,
-            "findings": checks.to_dicts(results),
-            **facts,
-            "metrics": _metrics(evaluation, METRICS) | _metrics(earned, (PROFIT,)),
-            "segments": by_segment,
-            "tier_moves_share": round(moves, _DIGITS),
-            "bootstrap": {"draws": draws, "seed": seed, "unit": "customer"},
-        }
-        return OfflineComparison(
-            verdict=verdict, reason=reason, evidence=evidence, evaluation=evaluation
-        )
-    except Exception as error:
-        return keep_champion(
-            f"Candidate and champion could not be compared ({type(error).__name__}: {error}), so "
-            "the champion stays."
-        )
+    fault = _fault(predictions, segments, revenue_cents)
+    if fault:
+        return keep_champion(f"{fault} So the champion stays.")
+    rows = _rows_with_both_outcomes(predictions)
+    predictions, revenue_cents = _take(predictions, rows), revenue_cents[rows]
+    evaluation = evaluate(predictions, draws=draws, seed=seed, models=PAIR)
+    earned = profits(predictions, revenue_cents, offer, draws=draws, seed=seed, models=PAIR)
+    differences = {metric: evaluation.difference(*PAIR, metric) for metric in METRICS}
+    by_segment = {
+        code: _compare_segment(predictions, members[rows], draws, seed)
+        for code, members in segments.items()
+    }
+    moves = _tier_moves(predictions, revenue_cents, criteria)
+    results = (
+        *checks.discrimination(differences, criteria),
+        checks.segments(by_segment, criteria),
+        checks.calibration(differences["ece"]),
+        checks.profit(earned.difference(*PAIR, PROFIT)),
+        checks.tier_moves(moves, criteria),
+        *limits,
+    )
+    verdict, facts = checks.verdict_of(results), _counts(predictions)
+    reason = _reason(facts, differences, results, verdict)
+    evidence = {
+        "verdict": verdict,
+        "reason": reason,
+        "findings": checks.to_dicts(results),
+        **facts,
+        "metrics": _metrics(evaluation, METRICS) | _metrics(earned, (PROFIT,)),
+        "segments": by_segment,
+        "tier_moves_share": round(moves, _DIGITS),
+        "bootstrap": {"draws": draws, "seed": seed, "unit": "customer"},
+    }
+    return OfflineComparison(
+        verdict=verdict, reason=reason, evidence=evidence, evaluation=evaluation
+    )
 
 
 def keep_champion(reason: str) -> OfflineComparison:
@@ -216,12 +212,35 @@ def _metrics(evaluation: Evaluation, metrics: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _tier_moves(predictions: Predictions, bounds: tuple[float, ...]) -> float:
+def _tier_moves(
+    predictions: Predictions, revenue_cents: Floats, criteria: PromotionCriteria
+) -> float:
     """The share of customers who would change their tier."""
     candidate, champion = (
-        np.searchsorted(np.array(bounds), predictions.models[name], side="right") for name in PAIR
+        np.searchsorted(
+            np.array(criteria.tier_bounds),
+            _tier_positions(predictions, name, revenue_cents, criteria.tiers_by),
+            side="right",
+        )
+        for name in PAIR
     )
     return float(np.mean(candidate != champion))
+
+
+def _tier_positions(
+    predictions: Predictions, name: str, revenue_cents: Floats, tiers_by: str
+) -> Floats:
+    """What the bounds of the tiers are compared with: the probability or a rank in its day."""
+    probability = predictions.models[name]
+    if tiers_by == "probability":
+        return probability
+    value = probability * revenue_cents
+    first, then = (probability, value) if tiers_by == "share" else (value, probability)
+    position = np.empty_like(probability)
+    for day in np.unique(predictions.days):
+        mask = predictions.days == day
+        position[mask] = rank_position(first[mask], then[mask])
+    return position
 
 
 def _reason(

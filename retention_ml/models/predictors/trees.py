@@ -56,12 +56,12 @@ class Trees:
     texts : tuple of str
         LightGBM models as text, each over the same features in the same order.
     threads : int
-        Threads used to predict.
+        Threads used to predict. No file names them: see `predictors.threads`.
     """
 
     kind: ClassVar[str] = "trees"
     texts: tuple[str, ...]
-    threads: int = field(default=2, compare=False)
+    threads: int = field(default=1, compare=False)
 
     @cached_property
     def _boosters(self) -> list[tuple[Any, float]]:

@@ -1,7 +1,7 @@
 """Carries out what `reconcile` decides: the one place where ledger and registry are made to agree.
 
-Aliases are moved under a lock of their own, so that nobody waits for MLflow in order to decide;
-rows of the ledger are written under the lock of those who decide.
+Aliases are moved one process at a time and without an open transaction, so that nobody waits for
+MLflow in order to decide; rows of the ledger are written under the lock of those who decide.
 """
 
 import logging
@@ -35,7 +35,8 @@ from retention_ml.models.promotion.reconcile import (
     reconcile,
 )
 from retention_ml.models.promotion.validate_version import unfit_reason, validate_version
-from retention_ml.models.registry.mlflow_registry import Registry, ServedModel
+from retention_ml.models.registry.mlflow_registry import Registry
+from retention_ml.models.registry.model_version import ServedModel
 from retention_ml.receipts import DecisionReceipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction, Warehouse
@@ -206,8 +207,8 @@ def _check(
 def _move_alias(registry: Registry, warehouse: Warehouse, alias: str) -> list[str]:
     """Move an alias to where the ledger has it; a sentence if a decision was pending."""
     sentences = []
-    with warehouse.transaction() as transaction:
-        history = ledger.lock_alias(transaction, alias)
+    with warehouse.exclusive(f"settle:{alias}"):
+        history = ledger.decisions(warehouse, alias)
         is_pending = bool(pending_decisions(history))
         for action in reconcile(alias, history, _observe(registry, alias, history)):
             match action:
@@ -219,7 +220,8 @@ def _move_alias(registry: Registry, warehouse: Warehouse, alias: str) -> list[st
                     registry.delete_alias(alias)
                 case MarkSynced(promotion_ids, sentence):
                     failpoint("promote.after_alias")
-                    ledger.mark_synced(transaction, promotion_ids)
+                    with warehouse.transaction() as transaction:
+                        ledger.mark_synced(transaction, promotion_ids)
                     sentences.append(sentence)
     for sentence in sentences:
         logger.info("%s", sentence)
@@ -236,7 +238,7 @@ def _record(
     match action:
         case Follow(version, policy):
             assert bundle is not None
-            sentence, evidence = training_evidence(transaction, version.version)
+            sentence, evidence = training_evidence(transaction, version.version, bundle.sha256)
             number = ledger.write_decision(
                 transaction,
                 settings=settings,

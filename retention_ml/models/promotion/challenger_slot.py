@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Protocol
 
 from retention_ml.models.bundle.bundle import Bundle
-from retention_ml.models.registry.mlflow_registry import ServedModel
+from retention_ml.models.registry.model_version import ServedModel
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 

@@ -39,7 +39,19 @@ class Decision:
 def decisions(warehouse: Warehouse, alias: str) -> list[Decision]:
     """All decisions about an alias, newest first."""
     with warehouse.transaction() as transaction:
-        return _decisions(transaction, alias)
+        return decisions_of(transaction, alias)
+
+
+def decisions_of(transaction: Transaction, alias: str) -> list[Decision]:
+    """All decisions about an alias, newest first, as a transaction sees them."""
+    rows = transaction.execute(
+        "SELECT promotion_id, model_name, model_version, bundle_sha256, verdict, decided_by, "
+        "reason, training_id, policy, policy_of_settings, moved_at IS NOT NULL AS is_synced "
+        "FROM models.promotions LEFT JOIN models.alias_moves USING (promotion_id) "
+        "WHERE alias = :alias ORDER BY promotion_id DESC",
+        alias=alias,
+    )
+    return [Decision(**row._mapping) for row in rows]
 
 
 def current_approval(history: Iterable[Decision]) -> Decision | None:
@@ -126,13 +138,7 @@ def lock_decisions(transaction: Transaction, alias: str) -> list[Decision]:
     decides about both aliases locks the champion first.
     """
     transaction.lock(f"decide:{alias}")
-    return _decisions(transaction, alias)
-
-
-def lock_alias(transaction: Transaction, alias: str) -> list[Decision]:
-    """The same, where nobody else moves the alias until the transaction ends; deciding goes on."""
-    transaction.lock(f"settle:{alias}")
-    return _decisions(transaction, alias)
+    return decisions_of(transaction, alias)
 
 
 def write_decision(
@@ -223,14 +229,3 @@ def mark_synced(transaction: Transaction, promotion_ids: Sequence[int]) -> None:
             {"promotion_id": number, "moved_at": clock.now()},
             on_conflict="DO NOTHING",
         )
-
-
-def _decisions(transaction: Transaction, alias: str) -> list[Decision]:
-    rows = transaction.execute(
-        "SELECT promotion_id, model_name, model_version, bundle_sha256, verdict, decided_by, "
-        "reason, training_id, policy, policy_of_settings, moved_at IS NOT NULL AS is_synced "
-        "FROM models.promotions LEFT JOIN models.alias_moves USING (promotion_id) "
-        "WHERE alias = :alias ORDER BY promotion_id DESC",
-        alias=alias,
-    )
-    return [Decision(**row._mapping) for row in rows]

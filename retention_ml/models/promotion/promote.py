@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from retention_ml.errors import UnfitModel
+from retention_ml.models.bundle.bundle import Bundle
 from retention_ml.models.promotion import decisions as ledger
 from retention_ml.models.promotion.apply import carry_out, observed_move
 from retention_ml.models.promotion.decisions import Decision
@@ -12,10 +14,11 @@ from retention_ml.models.promotion.evidence import training_evidence
 from retention_ml.models.promotion.policy import configured_policy
 from retention_ml.models.promotion.validate_version import find_version, validate_version
 from retention_ml.models.registry.description import storable
-from retention_ml.models.registry.mlflow_registry import ModelVersion, Registry
+from retention_ml.models.registry.mlflow_registry import Registry
+from retention_ml.models.registry.model_version import ModelVersion
 from retention_ml.receipts import DecisionReceipt
 from retention_ml.settings import Settings
-from retention_ml.warehouse import Warehouse
+from retention_ml.warehouse import Transaction, Warehouse
 
 NO_CHAMPION = ""
 """The `instead_of` of a decision made while there was no champion."""
@@ -69,64 +72,142 @@ def promote(
     began = time.monotonic()
     ledger.require_decider(decided_by, reason)
     registry = Registry(settings)
+    candidate = check_promotable(warehouse, registry, version, decided_by)
+    with warehouse.transaction() as transaction:
+        promotion = record_promotion(
+            transaction,
+            settings,
+            candidate,
+            decided_by=decided_by,
+            reason=reason,
+            evidence=evidence,
+            instead_of=instead_of,
+        )
+    return follow_promotion(warehouse, registry, candidate, promotion, began)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promotable:
+    """A version that may become champion, and what was observed when it was checked.
+
+    Parameters
+    ----------
+    version : str
+    bundle : Bundle
+    history : sequence of Decision
+        All decisions about the champion, newest first.
+    moved_to : str or None
+        Where a person had moved the champion's alias, see `apply.observed_move`.
+    """
+
+    version: str
+    bundle: Bundle
+    history: Sequence[Decision]
+    moved_to: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promotion:
+    """Whether a version became champion, that in a sentence, and who was champion before."""
+
+    has_changed: bool
+    sentence: str
+    previous_version: str | None
+
+
+def check_promotable(
+    warehouse: Warehouse, registry: Registry, version: str, decided_by: str
+) -> Promotable:
+    """The version with its files checked; asks the registry, so no transaction may be open.
+
+    Raises
+    ------
+    UsageError, UnfitModel, RegistryError
+        See `promote`; of an unfit version the ledger notes the refusal.
+    """
     registered = find_version(registry, warehouse, version)
     history = ledger.decisions(warehouse, "champion")
     moved_to = observed_move(registry, history)
     try:
         bundle = validate_version(registry, warehouse, registered)
     except UnfitModel as error:
-        _record_refusal(warehouse, settings, registered, decided_by, storable(str(error)))
+        _record_refusal(warehouse, registry.settings, registered, decided_by, storable(str(error)))
         raise UnfitModel(
             f"Version {version} cannot become champion: {str(error).rstrip('.')}. Nothing was "
             "changed. Promote another version (`retention models` lists them), or train anew."
         ) from error
-    with warehouse.transaction() as transaction:
-        current = ledger.lock_decisions(transaction, "champion")
-        has_changed, sentence = _decide(version, instead_of, history, current, moved_to)
-        if has_changed:
-            _, offline = training_evidence(transaction, version)
-            ledger.write_decision(
-                transaction,
-                settings=settings,
-                alias="champion",
-                model_name=bundle.model_name,
-                version=version,
-                bundle_sha256=bundle.sha256,
-                verdict="promote",
-                decided_by=decided_by,
-                reason=reason,
-                evidence={**(evidence or {}), "offline": offline},
-                training_id=bundle.training_id,
-            )
+    return Promotable(version=version, bundle=bundle, history=history, moved_to=moved_to)
+
+
+def record_promotion(
+    transaction: Transaction,
+    settings: Settings,
+    candidate: Promotable,
+    *,
+    decided_by: str,
+    reason: str,
+    evidence: Mapping[str, Any] | None = None,
+    instead_of: str | None = None,
+) -> Promotion:
+    """Write that a version becomes champion, unless another decision came first; see `promote`."""
+    version, bundle = candidate.version, candidate.bundle
+    current = ledger.lock_decisions(transaction, "champion")
+    has_changed, sentence = _decide(candidate, instead_of, current)
+    if has_changed:
+        _, offline = training_evidence(transaction, version, bundle.sha256)
+        ledger.write_decision(
+            transaction,
+            settings=settings,
+            alias="champion",
+            model_name=bundle.model_name,
+            version=version,
+            bundle_sha256=bundle.sha256,
+            verdict="promote",
+            decided_by=decided_by,
+            reason=reason,
+            evidence={**(evidence or {}), "offline": offline},
+            training_id=bundle.training_id,
+        )
+    return Promotion(
+        has_changed=has_changed,
+        sentence=sentence,
+        previous_version=ledger.current_version(current),
+    )
+
+
+def follow_promotion(
+    warehouse: Warehouse,
+    registry: Registry,
+    candidate: Promotable,
+    promotion: Promotion,
+    began: float,
+) -> DecisionReceipt:
+    """Let the alias follow a promotion that was committed; the receipt of `promote`."""
     return carry_out(
         warehouse,
         registry,
         door="models.promote",
         began=began,
-        sentence=sentence,
+        sentence=promotion.sentence,
         details={
-            "changed": has_changed,
-            "version": version,
-            "previous_version": ledger.current_version(current),
-            "model_name": bundle.model_name,
-            "bundle_sha256": bundle.sha256,
-            "policy": configured_policy(settings) if has_changed else None,
+            "changed": promotion.has_changed,
+            "version": candidate.version,
+            "previous_version": promotion.previous_version,
+            "model_name": candidate.bundle.model_name,
+            "bundle_sha256": candidate.bundle.sha256,
+            "policy": configured_policy(registry.settings) if promotion.has_changed else None,
         },
     )
 
 
 def _decide(
-    version: str,
-    instead_of: str | None,
-    observed: Sequence[Decision],
-    current: Sequence[Decision],
-    moved_to: str | None,
+    candidate: Promotable, instead_of: str | None, current: Sequence[Decision]
 ) -> tuple[bool, str]:
     """Whether the version becomes champion, and that in a sentence.
 
-    `observed` and `current` are the ledger when the alias was looked at, and now; `moved_to` is
-    where a person had moved the alias by then, see `observed_move`.
+    `current` is the ledger now; `candidate` holds what it was when the version was checked.
     """
+    version, observed, moved_to = candidate.version, candidate.history, candidate.moved_to
     champion = ledger.current_version(current)
     is_same_champion = ledger.current_approval(current) == ledger.current_approval(observed)
     is_astray = moved_to is not None and current == observed

@@ -15,7 +15,7 @@ from retention_ml.models.promotion.decisions import (
 )
 from retention_ml.models.promotion.policy import Policy
 from retention_ml.models.registry.description import storable
-from retention_ml.models.registry.mlflow_registry import ModelVersion
+from retention_ml.models.registry.model_version import ModelVersion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,8 @@ from retention_ml.models.promotion.apply import carry_out, observed_move
 from retention_ml.models.promotion.decisions import Decision
 from retention_ml.models.promotion.policy import configured_policy
 from retention_ml.models.promotion.validate_version import validate_version
-from retention_ml.models.registry.mlflow_registry import ModelVersion, Registry
+from retention_ml.models.registry.mlflow_registry import Registry
+from retention_ml.models.registry.model_version import ModelVersion
 from retention_ml.receipts import DecisionReceipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse

@@ -10,10 +10,11 @@ from retention_ml.features.catalogue import FEATURE_NAMES
 from retention_ml.features.store import newest_rows
 from retention_ml.labels.definition import churn_definition
 from retention_ml.models.bundle import prediction_checks, sandbox
-from retention_ml.models.bundle.bundle import Bundle
+from retention_ml.models.bundle.bundle import Bundle, digest, read_contents
 from retention_ml.models.bundle.starter import NAME as STARTER
 from retention_ml.models.promotion.decisions import accepted_digest
-from retention_ml.models.registry.mlflow_registry import ModelVersion, Registry
+from retention_ml.models.registry.mlflow_registry import Registry
+from retention_ml.models.registry.model_version import ModelVersion
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
@@ -32,25 +33,26 @@ def find_version(registry: Registry, warehouse: Warehouse, version: str) -> Mode
         The registry does not answer and the ledger never accepted the version.
     """
     try:
-        registered = {each.version: each for each in registry.versions(timeout="short")}
+        registered = registry.version(version, timeout="short")
+        if registered is not None:
+            return registered
+        newest = registry.versions(timeout="short")[:_VERSIONS_SHOWN_MAX]
     except RegistryError:
         if accepted_digest(warehouse, version) is None:
             raise
         return ModelVersion(version=version)
-    if version not in registered:
-        newest = ", ".join(list(registered)[:_VERSIONS_SHOWN_MAX]) or "none"
-        raise UsageError(
-            f"There is no version {version[:40]!r} of the registered model; the newest are: "
-            f"{newest}. `retention models` lists them."
-        )
-    return registered[version]
+    raise UsageError(
+        f"There is no version {version[:40]!r} of the registered model; the newest are: "
+        f"{', '.join(each.version for each in newest) or 'none'}. `retention models` lists them."
+    )
 
 
 def validate_version(registry: Registry, warehouse: Warehouse, version: ModelVersion) -> Bundle:
     """The bundle of a version that may serve.
 
     Files whose digest the ledger never approved and that were not made here are first read in a
-    process of their own (`sandbox`).
+    process of their own (`sandbox`). A version without the tag `bundle_sha256` was registered in
+    MLflow's page: if it may serve, it gets the tags that follow from its files.
 
     Parameters
     ----------
@@ -65,23 +67,37 @@ def validate_version(registry: Registry, warehouse: Warehouse, version: ModelVer
         Its files are not at hand and the registry does not answer.
     """
     accepted = accepted_digest(warehouse, version.version)
-    sha256 = accepted or version.tags.get("bundle_sha256", "")
-    if not _DIGEST.fullmatch(sha256):
-        raise UnfitModel(
-            f"its tag bundle_sha256 is {sha256[:12]!r}, expected the digest of its files in 64 "
-            "hexadecimal digits"
-        )
-    if version.tags and (fault := version.wrong_tag(sha256)):
-        raise UnfitModel(fault)
-    bundle = (
-        registry.fetch(version.version, sha256)
-        if accepted
-        else registry.cached(sha256) or _fetch_through_sandbox(registry, warehouse, version, sha256)
-    )
+    sha256 = accepted or version.tags.get("bundle_sha256")
+    if sha256 is not None:
+        if not _DIGEST.fullmatch(sha256):
+            raise UnfitModel(
+                f"its tag bundle_sha256 is {sha256[:12]!r}, expected the digest of its files in 64 "
+                "hexadecimal digits"
+            )
+        if version.tags and (fault := version.wrong_tag(sha256)):
+            raise UnfitModel(fault)
+    if accepted:
+        bundle = registry.fetch(version.version, accepted)
+    else:
+        cached = registry.cached(sha256) if sha256 else None
+        bundle = cached or _fetch_through_sandbox(registry, warehouse, version, sha256)
     fault = unfit_reason(registry.settings, bundle) or _fault_on_newest_features(warehouse, bundle)
     if fault is not None:
         raise UnfitModel(fault)
+    if sha256 is None:
+        registry.set_version_tags(version.version, bundle_tags(bundle))
     return bundle
+
+
+def bundle_tags(bundle: Bundle) -> dict[str, str]:
+    """The tags of a version that follow from its files alone, of those that a training sets."""
+    tags = {
+        "bundle_sha256": bundle.sha256,
+        "model_name": bundle.model_name,
+        "as_of": str(bundle.manifest["as_of"]),
+        "churn_definition": str(bundle.manifest["definition_hash"]),
+    }
+    return tags if bundle.training_id is None else {**tags, "training_id": bundle.training_id}
 
 
 def unfit_reason(settings: Settings, bundle: Bundle) -> str | None:
@@ -113,16 +129,20 @@ def _is_day(value: object) -> bool:
 
 
 def _fetch_through_sandbox(
-    registry: Registry, warehouse: Warehouse, version: ModelVersion, sha256: str
+    registry: Registry, warehouse: Warehouse, version: ModelVersion, sha256: str | None
 ) -> Bundle:
-    """Read the files in another process first; what it could read goes into the cache."""
+    """Read the files in another process first; what it could read goes into the cache.
+
+    Without a digest they need not have a particular one.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         folder = registry.download(version.version, Path(scratch))
+        sha256 = sha256 or digest(read_contents(folder))
         _, rows = newest_rows(warehouse, FEATURE_NAMES)
         fault = sandbox.fault_of_files(folder, sha256, rows)
         if fault is not None:
             raise UnfitModel(fault)
-        bundle = Bundle.load(folder, sha256)
+        bundle = registry.load(folder, sha256)
     bundle.write(registry.folder / sha256)
     return bundle
 

@@ -6,67 +6,28 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from importlib.metadata import version as version_of
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from retention_ml.errors import RegistryError, UnfitModel, first_words
-from retention_ml.models.bundle import serving_file
 from retention_ml.models.bundle.bundle import FILES_MAX, TOTAL_BYTES_MAX, Bundle
-from retention_ml.models.registry.description import storable, with_section
+from retention_ml.models.registry.description import with_section
+from retention_ml.models.registry.model_version import ModelVersion
+from retention_ml.models.registry.packaging import model_parts
+from retention_ml.models.registry.timeouts import Timeout, limited
 from retention_ml.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 NAME = "churn"
+MODEL, FINAL_MODEL = "model", "final_model"
+"""Models of a candidate's run: the evaluated one, and the one fitted anew to be registered."""
 BUNDLE_PATH = "artifacts/bundle"
 _METRICS_AT_ONCE = 1_000
-_REQUIREMENTS = ("lightgbm", "numpy", "pandas", "pyarrow", "scipy")
-Timeout = Literal["long", "short"]
-_TIMEOUTS: Mapping[Timeout, Mapping[str, str]] = {
-    "long": {"TIMEOUT": "30", "MAX_RETRIES": "3", "BACKOFF_FACTOR": "1"},
-    "short": {"TIMEOUT": "5", "MAX_RETRIES": "1", "BACKOFF_FACTOR": "1"},
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelVersion:
-    """A version of the registered model `churn`, as the registry describes it."""
-
-    version: str
-    run_id: str | None = None
-    tags: Mapping[str, str] = field(default_factory=dict)
-
-    def wrong_tag(self, sha256: str) -> str | None:
-        """Why its tag speaks against the digest that the ledger approved, or None."""
-        tag = self.tags.get("bundle_sha256")
-        if tag == sha256:
-            return None
-        return f"its tag bundle_sha256 is {str(tag)[:12]}, the ledger approved {sha256[:12]}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServedModel:
-    """A version whose bundle was checked and may be used.
-
-    Parameters
-    ----------
-    version : str
-        Version of the registered model `churn`.
-    bundle : Bundle
-        The model.
-    """
-
-    version: str
-    bundle: Bundle
-
-    @property
-    def name(self) -> str:
-        """Name of the candidate, such as lightgbm."""
-        return self.bundle.model_name
+_VERSIONS_AT_ONCE = 1_000
+_NO_SUCH_VERSION = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 
 class Registry:
@@ -167,47 +128,70 @@ class Registry:
             self._client.update_model_version(NAME, challenger, text)
         return run_id
 
-    def version_of_training(self, training_id: str) -> ModelVersion | None:
-        """The version that a training registered, or None."""
-        of_training = (v for v in self.versions() if v.tags.get("training_id") == training_id)
-        return next(of_training, None)
+    def version_of_training(self, training_id: str, sha256: str) -> ModelVersion | None:
+        """The version of a training with the bundle of that digest, or None."""
+        tags = {"training_id": training_id, "bundle_sha256": sha256}
+        return next(self._search_versions(tags), None)
 
-    def register(
-        self, bundle: Bundle, *, run_id: str, tags: Mapping[str, str], description: str
-    ) -> ModelVersion:
-        """Log the bundle as a pyfunc model of the run and register it as a new version."""
+    def log_model(self, bundle: Bundle, *, run_id: str, name: str, has_metrics: bool) -> str:
+        """Log the bundle as a pyfunc model of the run, with the code that predicts; its id.
+
+        Logged again, the model of that name and bundle is the same. Anybody can register it in
+        MLflow as a version of `churn`.
+
+        Parameters
+        ----------
+        name : str
+            `MODEL` or `FINAL_MODEL`.
+        has_metrics : bool
+            Whether the metrics of the run are the model's.
+        """
         with self._request(), tempfile.TemporaryDirectory() as scratch:
+            same = f"source_run_id = '{run_id}' AND name = '{name}'"
+            for model in self._client.search_logged_models([self._experiment], same):
+                is_complete = str(model.status) == "READY"  # an interrupted upload is not
+                if is_complete and model.tags.get("bundle_sha256") == bundle.sha256:
+                    return str(model.model_id)
             import mlflow
             from mlflow.models import ModelSignature
             from mlflow.types import ColSpec, Schema
 
-            folder = bundle.write(Path(scratch) / "bundle")
-            signature = ModelSignature(
-                inputs=Schema([ColSpec("double", name) for name in bundle.features]),
-                outputs=Schema([ColSpec("double", "churn_probability")]),
-            )
             mlflow.set_tracking_uri(self.uri)
             with mlflow.start_run(run_id=run_id):
                 logged = mlflow.pyfunc.log_model(
-                    name="model",
-                    python_model=str(serving_file()),
-                    artifacts={"bundle": str(folder)},
-                    signature=signature,
-                    pip_requirements=[f"{name}=={version_of(name)}" for name in _REQUIREMENTS],
+                    name=name,
+                    signature=ModelSignature(
+                        inputs=Schema([ColSpec("double", each) for each in bundle.features]),
+                        outputs=Schema([ColSpec("double", "churn_probability")]),
+                    ),
+                    tags={"bundle_sha256": bundle.sha256},
+                    step=0 if has_metrics else 1,  # metrics are logged at step 0
+                    **model_parts(bundle, Path(scratch)),
                 )
+        return str(logged.model_id)
+
+    def register(
+        self, bundle: Bundle, *, run_id: str, tags: Mapping[str, str], description: str
+    ) -> ModelVersion:
+        """Log the bundle as the run's `final_model` and register it as a new version."""
+        model_id = self.log_model(bundle, run_id=run_id, name=FINAL_MODEL, has_metrics=False)
+        with self._request():
+            import mlflow
+
+            mlflow.set_tracking_uri(self.uri)  # the client looks for the model there
             if not self._client.search_registered_models(f"name = '{NAME}'"):
                 self._client.create_registered_model(
                     NAME, description="Probability that an active customer places no order."
                 )
             version = self._client.create_model_version(
                 NAME,
-                logged.model_uri,
+                f"models:/{model_id}",
                 run_id=run_id,
                 tags={key: str(value) for key, value in tags.items()},
                 description=description,
-                model_id=logged.model_id,
+                model_id=model_id,
             )
-        return _plain(version)
+        return ModelVersion.of(version)
 
     def set_alias(self, alias: str, version: str, *, timeout: Timeout = "long") -> None:
         """Move an alias to a version."""
@@ -222,10 +206,7 @@ class Registry:
     def version_at(self, alias: str, *, timeout: Timeout = "long") -> ModelVersion | None:
         """The version an alias points to, or None."""
         number = self.aliases(timeout=timeout).get(alias)
-        if number is None:
-            return None
-        with self._request(timeout):
-            return _plain(self._client.get_model_version(NAME, number))
+        return None if number is None else self.version(number, timeout=timeout)
 
     def aliases(self, *, timeout: Timeout = "long") -> dict[str, str]:
         """The version each alias points to."""
@@ -248,7 +229,7 @@ class Registry:
         if (cached := self.cached(sha256)) is not None:
             return cached
         with tempfile.TemporaryDirectory() as scratch:
-            bundle = Bundle.load(self.download(version, Path(scratch)), sha256)
+            bundle = self.load(self.download(version, Path(scratch)), sha256)
         bundle.write(self.folder / sha256)
         return bundle
 
@@ -284,13 +265,17 @@ class Registry:
                 )
             return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(into)))
 
+    def load(self, folder: Path, sha256: str) -> Bundle:
+        """The bundle in a folder, its digest checked, to predict with the settings' threads."""
+        return Bundle.load(folder, sha256, threads=self.settings.compute.threads)
+
     def cached(self, sha256: str) -> Bundle | None:
         """The bundle of that digest in the local cache, or None if absent or damaged."""
         folder = self.folder / sha256
         if not folder.is_dir():
             return None
         try:
-            return Bundle.load(folder, sha256)
+            return self.load(folder, sha256)
         except UnfitModel as error:
             damage = "The cached bundle %s is damaged and is fetched anew: %s"
             logger.warning(damage, sha256[:12], error)
@@ -303,13 +288,49 @@ class Registry:
 
     def versions(self, *, timeout: Timeout = "long") -> Sequence[ModelVersion]:
         """All versions, newest first."""
+        return sorted(
+            self._search_versions({}, timeout), key=lambda each: each.number, reverse=True
+        )
+
+    def version(self, number: str, *, timeout: Timeout = "long") -> ModelVersion | None:
+        """The version of that number, or None."""
         with self._request(timeout):
-            versions = self._client.search_model_versions(f"name = '{NAME}'", max_results=1_000)
-        return sorted((_plain(v) for v in versions), key=lambda v: int(v.version), reverse=True)
+            from mlflow.exceptions import MlflowException
+
+            try:
+                return ModelVersion.of(self._client.get_model_version(NAME, number))
+            except MlflowException as error:
+                if error.error_code in _NO_SUCH_VERSION:
+                    return None
+                raise
+
+    def set_version_tags(self, version: str, tags: Mapping[str, str]) -> None:
+        """Set tags of a version."""
+        with self._request("short"):
+            for name, value in tags.items():
+                self._client.set_model_version_tag(NAME, version, name, value)
+
+    def _search_versions(
+        self, tags: Mapping[str, str], timeout: Timeout = "long"
+    ) -> Iterator[ModelVersion]:
+        """All versions with those tags, the oldest first."""
+        page_token = None
+        while True:
+            with self._request(timeout):
+                page = self._client.search_model_versions(
+                    " and ".join([f"name = '{NAME}'", *_conditions(tags)]),
+                    max_results=_VERSIONS_AT_ONCE,
+                    order_by=["version_number ASC"],  # new ones come last: no page moves
+                    page_token=page_token,
+                )
+            yield from map(ModelVersion.of, page)
+            page_token = page.token
+            if not page_token:
+                return
 
     def _run(self, name: str, key: Mapping[str, str], tags: Mapping[str, str] | None = None) -> str:
         """The run with those tags, made if there is none."""
-        same = " and ".join(f"tags.{tag} = '{value}'" for tag, value in key.items())
+        same = " and ".join(_conditions(key))
         runs = self._client.search_runs([self._experiment], same, max_results=1)
         if runs:
             return str(runs[0].info.run_id)
@@ -353,28 +374,20 @@ class Registry:
     @contextmanager
     def _request(self, timeout: Timeout = "long") -> Iterator[None]:
         """Bounded waits, the registry's own warnings silenced, its errors as one sentence."""
-        limits = {f"MLFLOW_HTTP_REQUEST_{key}": value for key, value in _TIMEOUTS[timeout].items()}
-        added = {key: value for key, value in limits.items() if key not in os.environ}
-        os.environ.update(added)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                import sqlalchemy.exc
-                from mlflow.exceptions import MlflowException
+        with limited(timeout), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import sqlalchemy.exc
+            from mlflow.exceptions import MlflowException
 
-                try:
-                    yield
-                except (MlflowException, OSError, sqlalchemy.exc.SQLAlchemyError) as error:
-                    raise RegistryError(
-                        f"The model registry did not carry out a request: {first_words(error)} Check that "
-                        "MLflow answers (`retention stack status`), then run the same command again."
-                    ) from error
-        finally:
-            for key in added:
-                os.environ.pop(key, None)
+            try:
+                yield
+            except (MlflowException, OSError, sqlalchemy.exc.SQLAlchemyError) as error:
+                raise RegistryError(
+                    f"The model registry did not carry out a request: {first_words(error)} Check that "
+                    "MLflow answers (`retention stack status`), then run the same command again."
+                ) from error
 
 
-def _plain(version: Any) -> ModelVersion:
-    # Anybody can tag a version, and what the tags say goes into the ledger.
-    tags = {storable(str(key)): storable(str(value)) for key, value in (version.tags or {}).items()}
-    return ModelVersion(version=str(version.version), run_id=version.run_id, tags=tags)
+def _conditions(tags: Mapping[str, str]) -> list[str]:
+    """Of a search for what has those tags."""
+    return [f"tags.{tag} = '{value}'" for tag, value in tags.items()]

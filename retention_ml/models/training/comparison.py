@@ -20,9 +20,9 @@ from retention_ml.models.evaluation.offline_comparison import (
     CHAMPION,
     OfflineComparison,
     compare_offline,
-    keep_champion,
 )
 from retention_ml.models.evaluation.segments import finer_segments
+from retention_ml.models.promotion.policy import configured_policy
 from retention_ml.models.training.data.training_set import TrainingSet
 from retention_ml.models.training.ledger import Training
 from retention_ml.settings import Settings
@@ -49,7 +49,7 @@ def compare(
 
     The candidate is evaluated on what it predicted before it saw the evaluation days, the champion
     on what its bundle predicts for those of them that are not before its own day: it was trained
-    on nothing that happened later. Whatever goes wrong keeps the champion.
+    on nothing that happened later.
 
     Parameters
     ----------
@@ -58,30 +58,24 @@ def compare(
     limits : sequence of Check
         As of `limits_of`.
     """
-    try:
-        made_on = date.fromisoformat(str(champion.manifest["as_of"]))
-        days = [day for day in training.plan.evaluation if day >= made_on]
-        if not days:
-            return None
-        table = training_set.table(days)
-        mask = np.isin(predictions.days, [clock.day_number(day) for day in days])
-        subset = predictions.take(mask, [name])
-        models = {CANDIDATE: subset.models[name], CHAMPION: champion.predict(table)}
-        return compare_offline(
-            replace(subset, models=models),
-            segments=finer_segments(table, _countries(warehouse, settings, training, table)),
-            revenue_cents=_revenue_cents(table, settings.value.horizon_days),
-            criteria=criteria_of(settings),
-            offer=offer_of(settings),
-            limits=limits,
-            draws=settings.training.bootstrap_draws,
-            seed=settings.training.seed,
-        )
-    except Exception as error:
-        return keep_champion(
-            f"Candidate and champion could not be compared ({type(error).__name__}: {error}), so "
-            "the champion stays."
-        )
+    made_on = date.fromisoformat(str(champion.manifest["as_of"]))
+    days = [day for day in training.plan.evaluation if day >= made_on]
+    if not days:
+        return None
+    table = training_set.table(days)
+    mask = np.isin(predictions.days, [clock.day_number(day) for day in days])
+    subset = predictions.take(mask, [name])
+    models = {CANDIDATE: subset.models[name], CHAMPION: champion.predict(table)}
+    return compare_offline(
+        replace(subset, models=models),
+        segments=finer_segments(table, _countries(warehouse, settings, training, table)),
+        revenue_cents=_revenue_cents(table, settings.value.horizon_days),
+        criteria=criteria_of(settings),
+        offer=offer_of(settings),
+        limits=limits,
+        draws=settings.training.bootstrap_draws,
+        seed=settings.training.seed,
+    )
 
 
 def limits_of(
@@ -140,13 +134,14 @@ def is_same(bundle: Bundle, other: Bundle) -> bool:
 
 def criteria_of(settings: Settings) -> PromotionCriteria:
     """What the settings require of a candidate."""
-    promotion, tiers = settings.promotion, settings.tiers
+    promotion, policy = settings.promotion, configured_policy(settings)
     return PromotionCriteria(
         auc_margin=promotion.auc_margin,
         segment_margin=promotion.segment_margin,
         ece_max=promotion.ece_max,
         tier_moves_max=promotion.tier_moves_max,
-        tier_bounds=(tiers.medium, tiers.high, tiers.critical),
+        tier_bounds=(policy["medium"], policy["high"], policy["critical"]),
+        tiers_by=settings.tiers.by,
         seconds_per_thousand_max=promotion.seconds_per_thousand_max,
         megabytes_max=promotion.megabytes_max,
     )

@@ -9,7 +9,7 @@ import pyarrow as pa
 from retention_ml.labels.definition import churn_definition
 from retention_ml.models.bundle import timing
 from retention_ml.models.bundle.bundle import Bundle
-from retention_ml.models.registry.mlflow_registry import Registry
+from retention_ml.models.registry.mlflow_registry import MODEL, Registry
 from retention_ml.models.registry.provenance import git_sha
 from retention_ml.models.training import ledger
 from retention_ml.models.training.candidates import candidate
@@ -24,6 +24,12 @@ from retention_ml.settings import Settings
 from retention_ml.statistics.bootstrap import Interval
 from retention_ml.statistics.metrics import evaluate
 from retention_ml.warehouse import Warehouse
+
+_NOTE = (
+    "`model` is what was evaluated: fitted on days before the evaluation days, so the figures here "
+    "are its own. It can be registered as a version of `churn` and promoted as it is. The version "
+    "that a training registers is `final_model`: the same settings, fitted anew on the newest days."
+)
 
 
 def fit_candidate(
@@ -87,12 +93,14 @@ def _fit(
     contents, drivers = run_contents(
         name, model, evaluation, probability, training_set, training, sample
     )
-    run_id = Registry(settings).log_candidate(
+    registry = Registry(settings)
+    run_id = registry.log_candidate(
         training_id=training.training_id,
         model_name=name,
-        tags=tags_of(settings, training, bundle, name),
+        tags=tags_of(settings, training, bundle, name) | {"mlflow.note.content": _NOTE},
         **contents,
     )
+    registry.log_model(bundle, run_id=run_id, name=MODEL, has_metrics=True)
     fit = Fit(
         model_name=name,
         params=model.params,
@@ -140,6 +148,7 @@ def bundle_of(
         ).to_dict()
     return model.to_bundle(
         name,
+        threads=settings.compute.threads,
         definition=definition.to_dict(),
         definition_hash=definition.hash,
         as_of=str(training.as_of),

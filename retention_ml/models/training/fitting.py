@@ -70,14 +70,15 @@ class FittedModel:
         added, base = self.predictor.contributions(values)
         return self.slope * added, self.slope * base + self.intercept
 
-    def to_bundle(self, model_name: str, **meaning: Any) -> Bundle:
-        """The model as text files; `meaning` goes into the manifest."""
+    def to_bundle(self, model_name: str, *, threads: int = 1, **meaning: Any) -> Bundle:
+        """The model as text files, to predict with `threads`; `meaning` goes into the manifest."""
         return Bundle.of(
             self.predictor,
             model_name=model_name,
             features=self.features,
             slope=self.slope,
             intercept=self.intercept,
+            threads=threads,
             **meaning,
         )
 

@@ -233,6 +233,16 @@ def write_evaluations(
     transaction.copy("models.evaluations", pa.Table.from_pylist(rows))
 
 
+def lock_prepared(transaction: Transaction, training_id: str) -> bool:
+    """Whether nobody has selected from a training yet; nobody else closes it until the end."""
+    rows = transaction.execute(
+        "SELECT 1 FROM models.trainings WHERE training_id = :training_id AND status = 'prepared' "
+        "FOR UPDATE",
+        training_id=training_id,
+    )
+    return bool(rows)
+
+
 def close_training(
     transaction: Transaction,
     training_id: str,

@@ -18,6 +18,7 @@ from retention_ml.models.training import ledger, readiness
 from retention_ml.models.training.candidates import candidate
 from retention_ml.models.training.data.training_data import load_training_set
 from retention_ml.models.training.data.training_set import TrainingSet
+from retention_ml.models.training.gate_errors import gate_errors
 from retention_ml.models.training.ledger import Training
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
@@ -71,6 +72,37 @@ def prepare_training(
         },
     )
     return warehouse.record(receipt, settings.run_id), training_set
+
+
+def prepare_again(warehouse: Warehouse, settings: Settings, as_of: date) -> Receipt | None:
+    """The receipt of a recent training whose candidates could not be compared, or None.
+
+    None too where settings, library or data have changed since: then a new one is made.
+    """
+    began = time.monotonic()
+    after = as_of - timedelta(days=settings.training.every_days)
+    for waiting in reversed(gate_errors(warehouse, after=after, until=as_of)):
+        training = ledger.training(warehouse, waiting.training_id)
+        if training.training_id != training_id_of(settings, training.as_of, training.data_digest):
+            continue
+        training_set = _load(warehouse, settings, training.as_of, training.plan)
+        if training_set.digest != training.data_digest:
+            continue
+        receipt = Receipt(
+            door="models.prepare",
+            as_of=as_of,
+            read=0,
+            written=0,
+            seconds=time.monotonic() - began,
+            details={
+                "training_id": training.training_id,
+                "candidates": list(settings.training.candidates),
+                "training_as_of": str(training.as_of),
+                "compared_again_after": f"{waiting.error} in {waiting.place}",
+            },
+        )
+        return warehouse.record(receipt, settings.run_id)
+    return None
 
 
 def load_prepared(warehouse: Warehouse, settings: Settings, training: Training) -> TrainingSet:

@@ -10,7 +10,8 @@ from retention_ml.models.evaluation.offline_comparison import OfflineComparison
 from retention_ml.models.evaluation.side_by_side import comparison_markdown
 from retention_ml.models.promotion.decisions import Decision
 from retention_ml.models.registry.description import fit_description
-from retention_ml.models.registry.mlflow_registry import ModelVersion, Registry
+from retention_ml.models.registry.mlflow_registry import Registry
+from retention_ml.models.registry.model_version import ModelVersion
 from retention_ml.models.training.candidates import BASELINE, candidate
 from retention_ml.models.training.data.training_set import TrainingSet
 from retention_ml.models.training.fit_candidate import bundle_of, tags_of, training_sample
@@ -81,6 +82,7 @@ def register(
             for other in evaluation.values
             if other != BASELINE
         },
+        optimism=decision.evidence.get("selection_optimism"),
         verdict=f"{decision.verdict}: {decision.reason}",
         comparison=comparison_markdown(evidence) if evidence else None,
     )

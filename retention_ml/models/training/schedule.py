@@ -1,9 +1,10 @@
 """Whether a training is due on a day."""
 
 import time
-from datetime import date
+from datetime import date, timedelta
 from typing import Protocol
 
+from retention_ml.models.training.gate_errors import gate_errors
 from retention_ml.receipts import DecisionReceipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
@@ -40,8 +41,9 @@ def due(
 ) -> DecisionReceipt:
     """Look whether a training is due: `details["is_due"]`, and since when in `details["last"]`.
 
-    It is due after `training.every_days`, and where `monitoring.drift_starts_training`, after
-    an alert of drift since the last one, at most every `monitoring.cooldown_days`.
+    It is due after `training.every_days`; where `monitoring.drift_starts_training`, after an alert
+    of drift since the last one, at most every `monitoring.cooldown_days`; and where the candidates
+    of a training could not be compared (`details["compares_again"]`).
     """
     started = time.perf_counter()
     with warehouse.transaction() as transaction:
@@ -54,17 +56,21 @@ def due(
     every_days = settings.training.every_days
     if by_drift:
         every_days = min(every_days, max(1, settings.monitoring.cooldown_days))
-    is_due_now = is_due(as_of, last, every_days)
+    after = as_of - timedelta(days=settings.training.every_days)
+    waiting = [one.training_id for one in gate_errors(warehouse, after=after, until=as_of)]
+    is_due_now = bool(waiting) or is_due(as_of, last, every_days)
     return DecisionReceipt(
         door="due",
         as_of=as_of,
         sentence=f"A training is {'due' if is_due_now else 'not due'}: the last one is of "
-        f"{last or 'no day'}, one follows every {every_days} days.",
+        f"{last or 'no day'}, one follows every {every_days} days."
+        + (f" The candidates of {', '.join(waiting)} are compared again." if waiting else ""),
         seconds=time.perf_counter() - started,
         details={
             "is_due": is_due_now,
             "last": last.isoformat() if last else None,
             "every_days": every_days,
             "by_drift": by_drift,
+            "compares_again": waiting,
         },
     )

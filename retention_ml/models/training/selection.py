@@ -1,9 +1,11 @@
 """Selecting the best candidate: choice, final fit, comparison, registration, ledger, aliases."""
 
+import logging
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from retention_ml.errors import UnfitModel
+from retention_ml.errors import RetentionError, UnfitModel
 from retention_ml.failpoints import failpoint
 from retention_ml.labels.definition import churn_definition
 from retention_ml.models.bundle.bundle import Bundle
@@ -30,11 +32,13 @@ from retention_ml.models.promotion.decisions import (
     lock_decisions,
     write_decision,
 )
-from retention_ml.models.registry.mlflow_registry import ModelVersion, Registry
+from retention_ml.models.registry.mlflow_registry import Registry
+from retention_ml.models.registry.model_version import ModelVersion
 from retention_ml.models.training import ledger
 from retention_ml.models.training.candidates import BASELINE
 from retention_ml.models.training.comparison import compare, is_same, limits_of
 from retention_ml.models.training.data.training_set import TrainingSet
+from retention_ml.models.training.gate_errors import write_gate_error
 from retention_ml.models.training.ledger import Fit, Training
 from retention_ml.models.training.preparation import load_prepared
 from retention_ml.models.training.registration import SelectedModel, fit_final, register
@@ -44,7 +48,13 @@ from retention_ml.statistics.bootstrap import Interval
 from retention_ml.statistics.metrics import METRICS, Evaluation, Predictions, evaluate
 from retention_ml.warehouse import Transaction, Warehouse
 
+logger = logging.getLogger(__name__)
+
 _ALIASES = ("champion", "challenger")
+
+
+# What goes up, to be retried or answered; anything else that a gate raises is a defect.
+_EXPECTED = (RetentionError, OSError, MemoryError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +69,27 @@ class _Selection:
     trial_between: TrialBetween
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Result:
+    """What a selection comes to; nothing of it is written yet.
+
+    `selected` is None where there is no best candidate.
+    """
+
+    fits: Mapping[str, Fit]
+    evaluation: Evaluation
+    rows_count: int
+    choice: Choice
+    selected: SelectedModel | None
+
+    @property
+    def decision(self) -> GateDecision:
+        """What becomes of the best candidate, or that there is none."""
+        if self.selected is None:
+            return gate_without_champion(self.choice, ())
+        return self.selected.decision
+
+
 def select_best(
     warehouse: Warehouse,
     settings: Settings,
@@ -69,23 +100,27 @@ def select_best(
     """The receipt of `train.select`; `training_set` spares reading it again."""
     began = time.monotonic()
     registry = Registry(settings)
-    with warehouse.transaction() as transaction:
-        transaction.lock(f"select:{training.training_id}")
-        # Read under the lock: another process may have finished meanwhile.
-        training = ledger.training(warehouse, training.training_id)
-        if training.status != "selected":
-            selection = _Selection(
-                warehouse=warehouse,
-                registry=registry,
-                settings=settings,
-                training=training,
-                training_set=training_set or load_prepared(warehouse, settings, training),
-                trial_between=trial_between,
-            )
-            _select(selection, transaction)
+    training_id = training.training_id
+    if ledger.training(warehouse, training_id).status != "selected":
+        selection = _Selection(
+            warehouse=warehouse,
+            registry=registry,
+            settings=settings,
+            training=training,
+            training_set=training_set or load_prepared(warehouse, settings, training),
+            trial_between=trial_between,
+        )
+        try:
+            _select(selection)
+        except _EXPECTED:
+            raise
+        except Exception as error:  # a gate that does not work lets nobody through
+            logger.exception("Selecting from training %s failed; the champion stays.", training_id)
+            write_gate_error(warehouse, training_id, error, settings.run_id)
     failpoint("train.after_commit")
     try_sync_aliases(registry, warehouse)
-    training = ledger.training(warehouse, training.training_id)
+    training = ledger.training(warehouse, training_id)
+    verdict = training.verdict or "keep"
     history = decisions(warehouse, "champion")
     sha256 = [
         each.bundle_sha256 for each in history if each.model_version == training.model_version
@@ -93,11 +128,11 @@ def select_best(
     receipt = DecisionReceipt(
         door="models.select",
         as_of=training.as_of,
-        sentence=f"{training.verdict}: {training.reason}",
+        sentence=f"{verdict}: {training.reason}",
         seconds=time.monotonic() - began,
         details={
-            "training_id": training.training_id,
-            "verdict": training.verdict,
+            "training_id": training_id,
+            "verdict": verdict,
             "reason": training.reason,
             "selected_model": training.selected_model,
             "model_version": training.model_version,
@@ -107,8 +142,25 @@ def select_best(
     return warehouse.record(receipt, settings.run_id)
 
 
-def _select(selection: _Selection, transaction: Transaction) -> None:
-    """Evaluate the candidates, register the best one, and write what was decided."""
+def _select(selection: _Selection) -> None:
+    """Evaluate the candidates, register the best one, and write what was decided.
+
+    No transaction is open while something is fitted or the registry is asked. Of two processes
+    at once both evaluate; one registers and writes, the other finds that done.
+    """
+    warehouse, training_id = selection.warehouse, selection.training.training_id
+    result = _evaluate(selection)
+    with warehouse.exclusive(f"select:{training_id}"):
+        if ledger.training(warehouse, training_id).status == "selected":
+            return
+        version = _version_of(selection, result) if result.selected else None
+        with warehouse.transaction() as transaction:
+            if ledger.lock_prepared(transaction, training_id):
+                _write(transaction, selection, result, version)
+
+
+def _evaluate(selection: _Selection) -> _Result:
+    """The best candidate and what becomes of it: nothing is written."""
     warehouse, settings = selection.warehouse, selection.settings
     training, training_set = selection.training, selection.training_set
     fits = ledger.fits(warehouse, training.training_id)
@@ -117,12 +169,6 @@ def _select(selection: _Selection, transaction: Transaction) -> None:
         predictions, draws=settings.training.bootstrap_draws, seed=settings.training.seed
     )
     rows_count, churned = len(predictions.outcome), int(predictions.outcome.sum())
-    for name in evaluation.values if BASELINE in evaluation.values else ():
-        if name != BASELINE:
-            differences = _differences(evaluation, name, BASELINE)
-            ledger.write_evaluations(
-                transaction, training.training_id, fits[name], differences, rows_count
-            )
     choice = choose(
         evaluation,
         baseline=BASELINE,
@@ -130,31 +176,68 @@ def _select(selection: _Selection, transaction: Transaction) -> None:
         retained=rows_count - churned,
         preferred=settings.training.champion_candidate,
     )
-    decision, version = gate_without_champion(choice, ()), None
+    selected = None
     if choice.best is not None:
-        fit = fits[choice.best]
         ece = evaluation.values[choice.best]["ece"].value
-        selected = _decide(selection, choice, fit, predictions, ece)
-        decision, comparison = selected.decision, selected.comparison
-        if comparison is not None and comparison.evaluation is not None:
-            differences = _differences(comparison.evaluation, CANDIDATE, CHAMPION)
+        selected = _decide(selection, choice, fits[choice.best], predictions, ece)
+    return _Result(
+        fits=fits, evaluation=evaluation, rows_count=rows_count, choice=choice, selected=selected
+    )
+
+
+def _version_of(selection: _Selection, result: _Result) -> ModelVersion | None:
+    """The version of the best candidate, registered now unless an earlier try did; None where it
+    is the champion."""
+    selected, training = result.selected, selection.training
+    if selected is None or not selected.is_new:
+        return None
+    version = selection.registry.version_of_training(training.training_id, selected.bundle.sha256)
+    if version is None:
+        version = register(
+            selection.registry,
+            selection.settings,
+            training,
+            selection.training_set,
+            result.evaluation,
+            selected,
+        )
+    failpoint("train.after_register")
+    return version
+
+
+def _write(
+    transaction: Transaction,
+    selection: _Selection,
+    result: _Result,
+    version: ModelVersion | None,
+) -> None:
+    """Write what was measured and decided, and close the training."""
+    training_id, evaluation = selection.training.training_id, result.evaluation
+    for name in evaluation.values if BASELINE in evaluation.values else ():
+        if name != BASELINE:
+            differences = _differences(evaluation, name, BASELINE)
             ledger.write_evaluations(
-                transaction,
-                training.training_id,
-                fit,
-                differences,
-                comparison.evidence["predictions"],
+                transaction, training_id, result.fits[name], differences, result.rows_count
             )
-        if selected.is_new:
-            version = selection.registry.version_of_training(training.training_id) or register(
-                selection.registry, settings, training, training_set, evaluation, selected
-            )
-            failpoint("train.after_register")
-            decision = _write_decisions(transaction, settings, training, selected, version)
+    decision, selected = result.decision, result.selected
+    comparison = selected.comparison if selected else None
+    if selected and comparison and comparison.evaluation:
+        differences = _differences(comparison.evaluation, CANDIDATE, CHAMPION)
+        ledger.write_evaluations(
+            transaction,
+            training_id,
+            selected.fit,
+            differences,
+            comparison.evidence["predictions"],
+        )
+    if selected and version:
+        decision = _write_decisions(
+            transaction, selection.settings, selection.training, selected, version
+        )
     ledger.close_training(
         transaction,
-        training.training_id,
-        selected_model=choice.best,
+        training_id,
+        selected_model=result.choice.best,
         verdict=decision.verdict,
         reason=decision.reason,
         model_version=version.version if version else None,
@@ -229,7 +312,7 @@ def _starter(warehouse: Warehouse, settings: Settings) -> Bundle | None:
     if had_champion or not settings.scoring.starter:
         return None
     try:
-        return shipped.starter(churn_definition(settings))
+        return shipped.starter(churn_definition(settings), threads=settings.compute.threads)
     except UnfitModel:  # nobody is scored with it, so nobody is on trial against it
         return None
 

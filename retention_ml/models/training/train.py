@@ -5,15 +5,29 @@ from datetime import date
 from retention_ml.models.promotion.challenger_slot import TrialBetween
 from retention_ml.models.training import ledger
 from retention_ml.models.training.fit_candidate import fit_candidate
-from retention_ml.models.training.preparation import prepare_training, training_id_of
+from retention_ml.models.training.preparation import (
+    prepare_again,
+    prepare_training,
+    training_id_of,
+)
 from retention_ml.models.training.selection import select_best
 from retention_ml.receipts import DecisionReceipt, Receipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
 
-def prepare(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
+def prepare(
+    warehouse: Warehouse, *, settings: Settings, as_of: date, is_forced: bool = False
+) -> Receipt:
     """Choose the days, build their features, write their labels, and check readiness.
+
+    Where the candidates of a training of the last `training.every_days` could not be compared,
+    because of a defect, it is that training: they are compared again and not fitted again.
+
+    Parameters
+    ----------
+    is_forced : bool
+        Then a training of `as_of` is prepared in any case.
 
     Returns
     -------
@@ -26,8 +40,8 @@ def prepare(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt
     NotReady
         The data cannot carry a model; the message holds the readiness report.
     """
-    receipt, _ = prepare_training(warehouse, settings, as_of)
-    return receipt
+    again = None if is_forced else prepare_again(warehouse, settings, as_of)
+    return again or prepare_training(warehouse, settings, as_of)[0]
 
 
 def fit(warehouse: Warehouse, *, settings: Settings, training_id: str, candidate: str) -> Receipt:
@@ -40,6 +54,9 @@ def select(
     warehouse: Warehouse, *, settings: Settings, training_id: str, trial_between: TrialBetween
 ) -> DecisionReceipt:
     """Evaluate the candidates of a training; register the best and move the aliases; once.
+
+    Where that fails by a defect nobody is promoted: the log has the trace, the training stays open
+    with the error, `watch` alerts it, and selecting again compares again.
 
     Parameters
     ----------

@@ -72,11 +72,14 @@ _MESSAGES: Mapping[str, tuple[str, str, str]] = {
 # Conditions that last: the figures differ from day to day, but it is the same condition.
 _LASTING = (
     *(kind for kind, _, _ in _MESSAGES.values()),
+    "failed_expectation",
+    "gate_error",
     "stale_scores",
+    "incomplete_feed",
     "stale_feed",
     "broken_invariant",
 )
-KINDS = (*_LASTING, "refused_snapshot", "refused_model")
+KINDS = (*_LASTING, "refused_snapshot", "refused_model", "refused_file")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ _VALUES_MIN = 30
 Key = tuple[str, str, str]
 
 WHOLE = "all"  # the name where a change is not about a single feature or code
+NOT_COMPARED = "not_compared"  # the measure where there is nothing to compare with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +99,11 @@ def drift_threshold(baseline: Sequence[float], *, effect_min: float, by_chance: 
     return max(effect_min, expected, by_chance)
 
 
+def not_compared(kind: str, reason: str) -> Change:
+    """That nothing of a kind is compared on a day, and why."""
+    return Change(kind=kind, name=WHOLE, measure=NOT_COMPARED, value=1.0, reference=reason)
+
+
 def value_drift(
     kind: str,
     names: Sequence[str],
@@ -105,14 +111,15 @@ def value_drift(
     baseline_pairs: Sequence[Pair],
     *,
     effect_min: float,
-    without_threshold: frozenset[str] = frozenset(),
-    may_still_fill: frozenset[str] = frozenset(),
+    only_shown: frozenset[str] = frozenset(),
+    needs_baseline: frozenset[str] = frozenset(),
 ) -> list[Change]:
     """Index and distance of each feature's values on bins of equal counts of the reference.
 
     Missing values are ignored (see `missing_drift`); a feature with fewer than 30 values on one of
-    the two days is left out. Features in `without_threshold` are only shown; those in
-    `may_still_fill` have a threshold only where there is a baseline.
+    the two days is left out. Features in `only_shown` have no threshold, those in
+    `needs_baseline` have one only where there is a baseline. A pair of earlier days that lacks a
+    feature is no baseline for it.
     """
     changes = []
     for name in names:
@@ -120,24 +127,38 @@ def value_drift(
         if counts is None:
             continue
         baseline = [each for other in baseline_pairs if (each := _bin_counts(other, name))]
-        is_only_shown = name in without_threshold or (name in may_still_fill and not baseline)
+        is_only_shown = name in only_shown or (name in needs_baseline and not baseline)
         changes += _distances(kind, name, counts, baseline, None if is_only_shown else effect_min)
     return changes
 
 
 def missing_drift(
-    names: Sequence[str], pair: Pair, baseline_pairs: Sequence[Pair], *, effect_min: float
+    names: Sequence[str],
+    pair: Pair,
+    baseline_pairs: Sequence[Pair],
+    *,
+    effect_min: float,
+    only_shown: frozenset[str] = frozenset(),
 ) -> list[Change]:
-    """Share missing of each feature, and the index of missing against present."""
+    """Share missing of each feature, and the index of missing against present.
+
+    Features in `only_shown` have no threshold. A pair of earlier days that lacks a feature is no
+    baseline for it.
+    """
     changes = []
     for name in names:
         before, now = _missing(pair, name)
         if now.sum() == 0 or before.sum() == 0:
             continue
-        baseline = [_missing(other, name) for other in baseline_pairs]
+        baseline = [
+            _missing(other, name)
+            for other in baseline_pairs
+            if all(name in values for values in other)
+        ]
+        limit = None if name in only_shown else effect_min
         changes += [
             Change(kind="missing", name=name, measure="share", value=float(now[1] / now.sum())),
-            _index("missing", name, (before, now), baseline, effect_min),
+            _index("missing", name, (before, now), baseline, limit),
         ]
     return changes
 
@@ -232,6 +253,8 @@ def _index(
 
 
 def _bin_counts(pair: Pair, name: str) -> Bins | None:
+    if not all(name in values for values in pair):
+        return None
     before, now = (values[name][~np.isnan(values[name])] for values in pair)
     if min(len(before), len(now)) < _VALUES_MIN:
         return None

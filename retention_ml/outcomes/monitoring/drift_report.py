@@ -16,8 +16,17 @@ from retention_ml.warehouse import Warehouse
 _CODES_DAYS = 28
 # The same for every customer on a day: such a feature follows the date, not the customers.
 _CALENDAR_FAMILIES = ("season",)
-# Features that look further back may still fill while a shop is young.
+# Features that look further back change slowly as customers grow older with their shop: how fast
+# is measured, not assumed.
 _SETTLED_DAYS = 90
+_NO_FEATURES = (
+    "nothing: no day of the six weeks before has features of the same definition. Features are "
+    "compared again from the next day on"
+)
+_NO_SCORES = (
+    "nothing: no day of the six weeks before was scored by the same model. Scores are compared "
+    "again from the next day on"
+)
 
 
 def drift_report(
@@ -47,28 +56,43 @@ def _inputs(warehouse: Warehouse, settings: Settings, now: PublishedSnapshot) ->
     built = queries.built_alike(warehouse, now.as_of)
     reference_days = select_reference_days(now.as_of, built)
     if reference_days is None:
-        return []
+        return [drift.not_compared("input", _NO_FEATURES)]
     names = queries.features_read(settings, now)
     share = min(1.0, queries.CUSTOMERS_MAX / max(1, built[now.as_of]))
     values = queries.features(warehouse, reference_days.days, names, share)
-    pair, baseline_pairs = reference_days.pairs(values)
+    age = queries.shop_age(warehouse, settings, now.as_of)
+    young = frozenset(n for n in names if not age.covers(n, reference_days.reference))
+    pair, _ = reference_days.pairs(values)
+    _, baseline_pairs = reference_days.pairs(
+        {
+            day: {name: of_day[name] for name in names if age.covers(name, day)}
+            for day, of_day in values.items()
+        }
+    )
     effect_min = settings.monitoring.effect_min
+    seasonal = frozenset(n for n in names if FEATURES[n].family in _CALENDAR_FAMILIES)
     changes = drift.value_drift(
         "input",
         names,
         pair,
         baseline_pairs,
         effect_min=effect_min,
-        without_threshold=frozenset(n for n in names if FEATURES[n].family in _CALENDAR_FAMILIES),
-        may_still_fill=frozenset(n for n in names if _may_still_fill(n)),
+        only_shown=young | seasonal,
+        needs_baseline=frozenset(n for n in names if age.reach_days(n) > _SETTLED_DAYS),
     )
-    changes += drift.missing_drift(names, pair, baseline_pairs, effect_min=effect_min)
-    return _with_reference(f"the features of {reference_days.reference}", changes)
-
-
-def _may_still_fill(name: str) -> bool:
-    window = FEATURES[name].window_days
-    return name != "recency_days" and (window is None or window > _SETTLED_DAYS)
+    changes += drift.missing_drift(
+        names, pair, baseline_pairs, effect_min=effect_min, only_shown=young
+    )
+    reference = f"the features of {reference_days.reference}"
+    return [
+        replace(
+            change,
+            reference=f"{reference}; {age.remark(change.name)}"
+            if change.name in young - seasonal
+            else reference,
+        )
+        for change in changes
+    ]
 
 
 def _codes(warehouse: Warehouse, settings: Settings, now: PublishedSnapshot) -> list[Change]:
@@ -97,6 +121,8 @@ def _scores(
     scores = {day: {WHOLE: predictions[snapshot_id]} for day, snapshot_id in ids.items()}
     expected = {day: expected_performance.expected(scores[day][WHOLE]) for day in needed}
     rows: list[Change] = []
+    if reference_days is None:
+        rows.append(drift.not_compared("score", _NO_SCORES))
     if now.is_calibrated:
         shown = [
             Change(kind="estimate", name=WHOLE, measure=measure, value=value)

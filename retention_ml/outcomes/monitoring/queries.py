@@ -25,6 +25,7 @@ from retention_ml.outcomes.contacts import SENT, contacts
 from retention_ml.outcomes.forecasts import CHALLENGER_ARM, champion_probability
 from retention_ml.outcomes.matured import stored_labels
 from retention_ml.outcomes.monitoring.calibration_drift import Cohort
+from retention_ml.outcomes.monitoring.feature_reach import ShopAge
 from retention_ml.outcomes.monitoring.freshness import Freshness
 from retention_ml.scores.served import starter
 from retention_ml.scores.snapshot import CUSTOMER_DAILY, column
@@ -146,6 +147,20 @@ def built_alike(warehouse: Warehouse, as_of: date) -> dict[date, int]:
         )
     meaning = {row.as_of: row.catalogue_sha256 for row in rows}.get(as_of)
     return {row.as_of: row.customers_count for row in rows if row.catalogue_sha256 == meaning}
+
+
+def shop_age(warehouse: Warehouse, settings: Settings, as_of: date) -> ShopAge:
+    """Since when the shop has orders of known customers, as known on a day."""
+    with warehouse.transaction() as transaction:
+        [[first]] = transaction.execute(
+            "SELECT min(event_day) FROM features.customer_day "
+            "WHERE orders_count > 0 AND known_from_day <= :as_of",
+            as_of=clock.day_number(as_of),
+        )
+    return ShopAge(
+        first_order_on=None if first is None else clock.day_of(first),
+        active_days=settings.churn.active_days,
+    )
 
 
 def features(

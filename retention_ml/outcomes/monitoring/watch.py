@@ -20,9 +20,12 @@ from retention_ml.outcomes.monitoring.alerts import (
     raise_alerts,
     unchecked_invariants_alert,
 )
-from retention_ml.outcomes.monitoring.drift import Change, Key
+from retention_ml.outcomes.monitoring.delivery_alerts import delivery_alerts, unusable_files
+from retention_ml.outcomes.monitoring.drift import NOT_COMPARED, Change, Key
 from retention_ml.outcomes.monitoring.drift_report import drift_report
 from retention_ml.outcomes.monitoring.freshness import freshness_alerts
+from retention_ml.outcomes.monitoring.gate_alerts import gate_alerts
+from retention_ml.outcomes.monitoring.quality_alerts import quality_alerts
 from retention_ml.outcomes.monitoring.queries import PublishedSnapshot
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
@@ -43,15 +46,16 @@ _SCHEMA = pa.schema(
 def watch(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
     """Compare what was published for a day with earlier days; store every size; raise alerts.
 
-    Without a published snapshot of the day only freshness, refusals and the cheap invariants are
-    checked; that they cannot be checked is an alert too. Sizes stored for the snapshot before are
-    replaced; an alert is written once.
+    Without a published snapshot of the day only freshness, refusals, deliveries, gates and the cheap
+    invariants are checked; that they cannot be checked is an alert too. Sizes stored for the
+    snapshot before are replaced; an alert is written once.
 
     Returns
     -------
     Receipt
         `details["alerts"]`: those that are new (kind, subject, severity, sentence, runbook);
-        `details["wants_training"]`: whether the day's drift asks for a training.
+        `details["wants_training"]`: whether the day's drift asks for a training;
+        `details["not_compared"]`: by kind, why there was nothing to compare with.
     """
     started = time.perf_counter()
     monitoring = settings.monitoring
@@ -61,6 +65,9 @@ def watch(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
     freshness = queries.freshness(warehouse, settings, as_of)
     alerts = [
         *freshness_alerts(freshness, stale_days_max=monitoring.stale_days_max),
+        *quality_alerts(warehouse, as_of),
+        *gate_alerts(warehouse, settings, as_of),
+        *delivery_alerts(unusable_files(warehouse, as_of), settings, as_of=as_of),
         *_check_invariants(warehouse, as_of),
     ]
     with warehouse.transaction() as transaction:
@@ -90,6 +97,11 @@ def watch(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
         details={
             "snapshot_id": now.snapshot_id if now else None,
             "beyond": sum(change.is_beyond for change in changes),
+            "not_compared": {
+                change.kind: change.reference
+                for change in changes
+                if change.measure == NOT_COMPARED
+            },
             "alerts": [alert.to_dict() for alert in new_alerts],
             "wants_training": monitoring.drift_starts_training
             and any(alert.kind in DRIFT_ALERTS for alert in new_alerts),

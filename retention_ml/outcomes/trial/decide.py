@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, Literal
+from typing import Any
 
 from retention_ml.errors import UnfitModel, UsageError
 from retention_ml.labels.definition import churn_definition
@@ -17,16 +17,23 @@ from retention_ml.models.promotion.decisions import (
     Decision,
     current_approval,
     current_version,
-    decisions,
+    decisions_of,
     lock_decisions,
     retire_challenger,
     write_decision,
 )
-from retention_ml.models.promotion.promote import NO_CHAMPION, promote
+from retention_ml.models.promotion.promote import (
+    NO_CHAMPION,
+    Promotable,
+    Promotion,
+    check_promotable,
+    follow_promotion,
+    record_promotion,
+)
 from retention_ml.models.registry.mlflow_registry import Registry
 from retention_ml.outcomes.trial import trials
 from retention_ml.outcomes.trial.answer import Answer
-from retention_ml.outcomes.trial.trials import StoredLook, Trial
+from retention_ml.outcomes.trial.next_step import Case, Step, next_step
 from retention_ml.receipts import DecisionReceipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction, Warehouse
@@ -35,53 +42,12 @@ DECIDED_BY = "outcomes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Case:
-    """An open trial with everything that its decision depends on.
+class _Winner:
+    """A challenger that won, its files checked: it may serve, or `fault` says why not."""
 
-    `challenger` is None where the challenger's slot is empty or taken by another version.
-    """
-
-    trial: Trial
-    look: StoredLook | None
-    champion: Decision | None
-    challenger: Decision | None
-    answer: Answer
-    as_of: date
-
-    @property
-    def decided_on(self) -> date:
-        """The day of the decision: an answer also counts for a look later than `as_of`."""
-        if self.look is not None and self.answer.was_asked:
-            return max(self.as_of, self.look.as_of)
-        return self.as_of
-
-    @property
-    def evidence(self) -> Mapping[str, Any]:
-        """What the ledger keeps: the trial, its plan and the look."""
-        figures = self.look.figures if self.look is not None else {}
-        return {
-            "trial_id": self.trial.trial_id,
-            "champion_version": self.trial.champion_version,
-            "champion_sha256": self.trial.champion_sha256,
-            "challenger_version": self.trial.challenger_version,
-            "began_on": str(self.trial.began_on),
-            "plan": dict(self.trial.plan),
-            "look": {name: value for name, value in figures.items() if name != "path"},
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Step:
-    """What is to be done about a trial, and why; once carried out, whether anything changed.
-
-    `reject` and `retire` end the trial as `status`; `silence` only notes that nobody answered.
-    """
-
-    action: Literal["wait", "close", "silence", "reject", "promote", "retire"]
-    reason: str
-    verdict: str = "inconclusive"
-    status: str = ""
-    acted: bool = False
+    sha256: str
+    promotable: Promotable | None = None
+    fault: str = ""
 
 
 def decide(
@@ -123,28 +89,33 @@ def decide(
     RegistryError
         The winner's files are not at hand and the registry does not answer. Nothing was decided.
     """
-    started = time.perf_counter()
+    began = time.monotonic()
     if "" in (name.strip() for name in (approved_by, refused_by) if name is not None):
         raise UsageError(
             "No name was given for the answer; expected the person who approves or refuses."
         )
     answer = Answer(approved_by=approved_by, refused_by=refused_by, remark=remark, version=version)
+    registry, needs_approval = Registry(settings), settings.promotion.mode == "approval"
+    with warehouse.transaction() as transaction:
+        case = _open_case(transaction, settings, as_of, answer)
+    winner = _check_winner(warehouse, registry, case, needs_approval=needs_approval)
     with warehouse.transaction() as transaction:
         transaction.lock("outcomes:decide")
-        case = _open_case(warehouse, transaction, settings, as_of, answer)
-        if case is None:
-            step = _Step(action="wait", reason="No trial is open, so there is nothing to decide.")
-        else:
-            step = _next_step(case, needs_approval=settings.promotion.mode == "approval")
-            step = _carry_out(warehouse, transaction, settings, case, step)
+        # Read again under the lock: checking the winner's files took time.
+        case = _open_case(transaction, settings, as_of, answer)
+        step = next_step(case, needs_approval=needs_approval)
+        step, promotion = _carry_out(transaction, settings, case, step, winner)
         if not step.acted:
             _record_answer(transaction, settings, answer, step.reason)
-    try_sync_aliases(Registry(settings), warehouse)
+    if promotion is not None and winner is not None and winner.promotable is not None:
+        follow_promotion(warehouse, registry, winner.promotable, promotion, began)
+    else:
+        try_sync_aliases(registry, warehouse)
     receipt = DecisionReceipt(
         door="decide",
         as_of=as_of,
         sentence=f"{step.verdict}: {step.reason}",
-        seconds=time.perf_counter() - started,
+        seconds=time.monotonic() - began,
         details={
             "verdict": step.verdict,
             "acted": step.acted,
@@ -156,96 +127,57 @@ def decide(
 
 
 def _open_case(
-    warehouse: Warehouse,
-    transaction: Transaction,
-    settings: Settings,
-    as_of: date,
-    answer: Answer,
-) -> _Case | None:
+    transaction: Transaction, settings: Settings, as_of: date, answer: Answer
+) -> Case | None:
     """The newest open trial of the churn definition in force, or None."""
     definition_hash = churn_definition(settings).hash
     running = trials.open_trials(transaction)
     trial = next((one for one in running[::-1] if one.definition_hash == definition_hash), None)
     if trial is None:
         return None
-    challenger = current_approval(decisions(warehouse, "challenger"))
+    challenger = current_approval(decisions_of(transaction, "challenger"))
     if challenger is not None and challenger.bundle_sha256 != trial.challenger_sha256:
         challenger = None
-    return _Case(
+    return Case(
         trial=trial,
         look=trials.newest_look(transaction, trial.trial_id),
-        champion=current_approval(decisions(warehouse, "champion")),
+        champion=current_approval(decisions_of(transaction, "champion")),
         challenger=challenger,
         answer=answer,
         as_of=as_of,
     )
 
 
-def _next_step(case: _Case, *, needs_approval: bool) -> _Step:
-    """What follows from the newest look and the answer; changes nothing."""
-    trial, look, answer = case.trial, case.look, case.answer
-    if case.champion is not None and case.champion.bundle_sha256 == trial.challenger_sha256:
-        reason = f"Version {trial.challenger_version} is champion already."
-        return _Step(action="close", reason=reason, verdict="promote")
-    outdated = _why_outdated(case)
-    if outdated is not None or look is None:
-        return _Step(action="wait", reason=outdated or "")
-    reason = f"{answer.sentence}{look.reason}"
-    if answer.is_refusal and case.challenger is not None:
-        return _Step(action="reject", reason=reason, verdict="keep", status="lost")
-    if look.outcome in ("lost", "undecided"):
-        return _Step(action="retire", reason=reason, verdict="keep", status=look.outcome)
-    if look.outcome != "won":
-        return _Step(action="wait", reason=look.reason)
-    if case.challenger is None:
-        reason = (
-            f"Version {trial.challenger_version} won, but it is challenger no longer: somebody "
-            "took it out of the trial. Promote it with `retention promote` if that was a mistake."
-        )
-        return _Step(action="wait", reason=reason, verdict="promote")
-    if answer.refused_by is not None:
-        return _Step(action="silence", reason=reason, verdict="keep")
-    if needs_approval and answer.approved_by is None:
-        reason = f"Waits for approval. {look.reason}"
-        return _Step(action="wait", reason=reason, verdict="promote")
-    return _Step(action="promote", reason=reason, verdict="promote")
+def _check_winner(
+    warehouse: Warehouse, registry: Registry, case: Case | None, *, needs_approval: bool
+) -> _Winner | None:
+    """The challenger that is to become champion; None where nobody is.
 
-
-def _why_outdated(case: _Case) -> str | None:
-    """Why the newest look or the answer does not count, or None."""
-    trial, look, answer = case.trial, case.look, case.answer
-    if answer.version is not None and answer.version != trial.challenger_version:
-        return (
-            f"The answer was about version {answer.version}; by now version "
-            f"{trial.challenger_version} is on trial."
-        )
-    if look is None:
-        return f"Nobody has looked at trial {trial.trial_id} yet: no outcome window has closed."
-    if look.as_of > case.decided_on:
-        return (
-            f"Trial {trial.trial_id} was looked at on {look.as_of}, after {case.as_of}: the newer "
-            "look counts."
-        )
-    if case.champion is not None and case.champion.bundle_sha256 != trial.champion_sha256:
-        return (
-            f"The trial was against version {trial.champion_version}; by now version "
-            f"{case.champion.model_version} is champion, so its evidence is void. The next look "
-            "ends it."
-        )
-    return None
+    The registry is asked, so no transaction is open.
+    """
+    if case is None or next_step(case, needs_approval=needs_approval).action != "promote":
+        return None
+    trial, decided_by = case.trial, case.answer.approved_by or DECIDED_BY
+    try:
+        promotable = check_promotable(warehouse, registry, trial.challenger_version, decided_by)
+    except UnfitModel as error:
+        return _Winner(sha256=trial.challenger_sha256, fault=str(error))
+    return _Winner(sha256=promotable.bundle.sha256, promotable=promotable)
 
 
 def _carry_out(
-    warehouse: Warehouse,
     transaction: Transaction,
     settings: Settings,
-    case: _Case,
-    step: _Step,
-) -> _Step:
-    """Write what a step asks for; the step as it was carried out."""
-    trial, acted = case.trial, False
+    case: Case | None,
+    step: Step,
+    winner: _Winner | None,
+) -> tuple[Step, Promotion | None]:
+    """Write what a step asks for; the step as it was carried out, and the promotion if any."""
+    if case is None:
+        return step, None
+    trial, acted, promotion = case.trial, False, None
     if step.action == "promote":
-        step = _promote(warehouse, transaction, settings, case, step.reason)
+        step, promotion = _promote(transaction, settings, case, step.reason, winner)
         acted = step.acted
     elif step.action == "close":
         trials.close_as_champion(transaction, trial, reason=step.reason, ended_on=case.as_of)
@@ -271,38 +203,43 @@ def _carry_out(
             reason=step.reason,
             ended_on=case.decided_on,
         )
-    return replace(step, acted=acted)
+    return replace(step, acted=acted), promotion
 
 
 def _promote(
-    warehouse: Warehouse,
     transaction: Transaction,
     settings: Settings,
-    case: _Case,
+    case: Case,
     reason: str,
-) -> _Step:
-    """Make the challenger champion and end its trial; a version unfit to serve is to be retired."""
+    winner: _Winner | None,
+) -> tuple[Step, Promotion | None]:
+    """Make the challenger champion and end its trial; a version unfit to serve is to be retired.
+
+    It waits where it was not this challenger whose files were checked.
+    """
     trial = case.trial
-    try:
-        receipt = promote(
-            warehouse,
-            settings=settings,
-            version=trial.challenger_version,
-            decided_by=case.answer.approved_by or DECIDED_BY,
-            reason=reason,
-            evidence=case.evidence,
-            instead_of=trial.champion_version if case.champion is not None else NO_CHAMPION,
-        )
-    except UnfitModel as error:
-        unfit = f"It won, but must not serve. {error}"
-        return _Step(action="retire", reason=unfit, verdict="keep", status="lost")
-    acted = bool(receipt.details["changed"])
-    if acted:
+    if winner is None or winner.sha256 != trial.challenger_sha256:
+        changed = f"The trial changed while it was decided: the next run decides. {reason}"
+        return Step(action="wait", reason=changed, verdict="promote"), None
+    if winner.promotable is None:
+        unfit = f"It won, but must not serve. {winner.fault}"
+        return Step(action="retire", reason=unfit, verdict="keep", status="lost"), None
+    promotion = record_promotion(
+        transaction,
+        settings,
+        winner.promotable,
+        decided_by=case.answer.approved_by or DECIDED_BY,
+        reason=reason,
+        evidence=case.evidence,
+        instead_of=trial.champion_version if case.champion is not None else NO_CHAMPION,
+    )
+    if promotion.has_changed:
         trials.close(
             transaction, trial.trial_id, status="won", reason=reason, ended_on=case.decided_on
         )
-    why = f"{receipt.sentence} {case.look.reason if case.look is not None else ''}"
-    return _Step(action="promote", reason=why, verdict="promote", acted=acted)
+    why = f"{promotion.sentence} {case.look.reason if case.look is not None else ''}"
+    acted = promotion.has_changed
+    return Step(action="promote", reason=why, verdict="promote", acted=acted), promotion
 
 
 def _record_answer(

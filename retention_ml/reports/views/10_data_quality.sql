@@ -1,4 +1,4 @@
-CREATE VIEW reports.data_quality AS
+CREATE OR REPLACE VIEW reports.data_quality AS
 SELECT
     result.checked_at,
     batch.source,
@@ -36,7 +36,7 @@ COMMENT ON COLUMN reports.data_quality.observed IS 'what was found, in words';
 COMMENT ON COLUMN reports.data_quality.reason IS 'why the expectation is there';
 COMMENT ON COLUMN reports.data_quality.batch_status IS 'what became of the batch';
 
-CREATE VIEW reports.quarantine_summary AS
+CREATE OR REPLACE VIEW reports.quarantine_summary AS
 SELECT
     bad.source,
     bad.feed,

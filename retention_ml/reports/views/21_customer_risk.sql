@@ -1,5 +1,5 @@
 -- Filtered by snapshot, the key of scores.customer_daily: a filter on as_of would read the whole history.
-CREATE VIEW reports.customer_risk AS
+CREATE OR REPLACE VIEW reports.customer_risk AS
 SELECT *
 FROM reports.customer_risk_history
 WHERE snapshot_id = (SELECT snapshot_id FROM scores.published ORDER BY as_of DESC LIMIT 1);

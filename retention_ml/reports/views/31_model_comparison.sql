@@ -1,4 +1,4 @@
-CREATE VIEW reports.model_comparison AS
+CREATE OR REPLACE VIEW reports.model_comparison AS
 SELECT
     training.training_id,
     training.as_of,

@@ -1,4 +1,4 @@
-CREATE VIEW reports.trials AS
+CREATE OR REPLACE VIEW reports.trials AS
 SELECT
     trial.trial_id,
     trial.champion_version,

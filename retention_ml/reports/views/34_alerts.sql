@@ -1,4 +1,4 @@
-CREATE VIEW reports.alerts AS
+CREATE OR REPLACE VIEW reports.alerts AS
 SELECT
     alert.alert_id,
     alert.as_of,

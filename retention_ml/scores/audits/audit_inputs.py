@@ -36,7 +36,8 @@ def count_inputs(
         features_digest=manifest["features_digest"],
         is_starter=manifest["model_name"] == STARTER,
         tier_counts=_tier_counts(transaction, snapshot_id),
-        baseline=_baseline(transaction, manifest["base_snapshot_id"]),
+        tiers_by=manifest["tiers_by"],
+        baseline=_baseline(transaction, manifest["base_snapshot_id"], snapshot_id),
         **_row_counts(transaction, snapshot_id, as_of),
         **_newest_build(transaction, as_of, timezone),
         **_approvals(transaction, manifest, starter_sha256),
@@ -112,19 +113,27 @@ def _tier_counts(transaction: Transaction, snapshot_id: int) -> dict[str, int]:
     return {str(row.risk_tier): int(row.customers) for row in rows}
 
 
-def _baseline(transaction: Transaction, snapshot_id: int | None) -> Baseline | None:
-    if snapshot_id is None:
+def _baseline(transaction: Transaction, base_id: int | None, snapshot_id: int) -> Baseline | None:
+    if base_id is None:
         return None
     base = _one(
         transaction,
         "SELECT as_of, policy_sha256, model_name = :starter AS is_starter, (SELECT "
         "coalesce(avg(churn_probability), 0) FROM scores.customer_daily "
-        "WHERE snapshot_id = :id) AS mean_probability "
-        "FROM scores.snapshots WHERE snapshot_id = :id",
-        id=snapshot_id,
+        "WHERE snapshot_id = :base) AS mean_probability "
+        "FROM scores.snapshots WHERE snapshot_id = :base",
+        base=base_id,
         starter=STARTER,
     )
-    return Baseline(tier_counts=_tier_counts(transaction, snapshot_id), **base)
+    moves = _one(
+        transaction,
+        "SELECT count(*) AS common_count, count(*) FILTER (WHERE old.risk_tier <> new.risk_tier) "
+        "AS moved_count FROM scores.customer_daily AS old JOIN scores.customer_daily AS new "
+        "USING (customer_id) WHERE old.snapshot_id = :base AND new.snapshot_id = :id",
+        base=base_id,
+        id=snapshot_id,
+    )
+    return Baseline(tier_counts=_tier_counts(transaction, base_id), **base, **moves)
 
 
 def _one(transaction: Transaction, sql: str, **parameters: Any) -> dict[str, Any]:

@@ -27,12 +27,17 @@ _REASSIGN = "; outcomes of such arms cannot be compared: set another [trial] sal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
-    """The snapshot published before: what the new one is compared with."""
+    """The snapshot published before: what the new one is compared with.
+
+    `common_count` customers are in both, and of these `moved_count` have changed their tier.
+    """
 
     as_of: date
     policy_sha256: str
     mean_probability: float
     tier_counts: Mapping[str, int]
+    common_count: int = 0
+    moved_count: int = 0
     is_starter: bool = False
 
 
@@ -64,6 +69,7 @@ class AuditInputs:
     latest_features_digest: str | None
     newest_input_age_days: float | None
     baseline: Baseline | None = None
+    tiers_by: str = "probability"
     is_starter: bool = False
     misassigned_count: int = 0
     is_challenger_approved: bool = True
@@ -213,15 +219,7 @@ def _nothing_jumped(f: AuditInputs, limits: Limits) -> _Results:
     unlike = _not_comparable(f)
     if f.baseline is None or unlike:
         return dict.fromkeys(names, (True, f"nothing to compare with: {unlike}"))
-    before, after = _shares(f.baseline.tier_counts), _shares(f.tier_counts)
-    change, tier = max(
-        (abs(after.get(tier, 0.0) - before.get(tier, 0.0)), tier)
-        for tier in sorted({*before, *after})
-    )
-    share = (
-        f"share of tier {tier} {before.get(tier, 0.0):.1%} on {f.baseline.as_of}, "
-        f"now {after.get(tier, 0.0):.1%}"
-    )
+    change, share = _tier_change(f, f.baseline)
     mean_change = abs(f.mean_probability - f.baseline.mean_probability)
     mean = (
         f"mean probability {f.baseline.mean_probability:.3f} on {f.baseline.as_of}, "
@@ -233,6 +231,28 @@ def _nothing_jumped(f: AuditInputs, limits: Limits) -> _Results:
         (mean_change <= limits.share_change_warning, mean),
     )
     return dict(zip(names, results, strict=True))
+
+
+def _tier_change(f: AuditInputs, baseline: Baseline) -> tuple[float, str]:
+    """How much the tiers have changed, as a share, and in words.
+
+    By rank the tiers are as large as ever whatever happens: there, who is in them is compared.
+    """
+    if f.tiers_by != "probability":
+        share = baseline.moved_count / max(baseline.common_count, 1)
+        return share, (
+            f"{share:.1%} of the {baseline.common_count:,} customers also scored on "
+            f"{baseline.as_of} are in another tier now"
+        )
+    before, after = _shares(baseline.tier_counts), _shares(f.tier_counts)
+    change, tier = max(
+        (abs(after.get(tier, 0.0) - before.get(tier, 0.0)), tier)
+        for tier in sorted({*before, *after})
+    )
+    return change, (
+        f"share of tier {tier} {before.get(tier, 0.0):.1%} on {baseline.as_of}, "
+        f"now {after.get(tier, 0.0):.1%}"
+    )
 
 
 def _not_comparable(f: AuditInputs) -> str | None:

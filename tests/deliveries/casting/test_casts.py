@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.chaos.counts import count
 from tests.worlds.feeds import LANDED, SHOP, cast_file, line, write
 
 
@@ -115,8 +116,9 @@ def test_local_times_become_utc(folder: Path, local: str, utc: str) -> None:
 
 
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+    max_examples=count("lists of up to 60 points in time"), deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)  # fmt: skip
 @given(st.lists(st.datetimes(), min_size=1, max_size=60))
 def test_times_come_back_equal_or_are_rejected(folder: Path, moments: list[datetime]) -> None:
     texts = [f"{m.year:04}-{m.month:02}-{m.day:02} {m:%H:%M:%S}" for m in moments]
@@ -256,8 +258,9 @@ def test_the_shipped_fixed_width_description_reads_its_lines(tmp_path: Path) -> 
 
 
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+    max_examples=count("rows of any text"), deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)  # fmt: skip
 @given(
     st.lists(
         st.lists(st.text(alphabet='19.-+eE_,"\n٣ÄNna:T ü\0', max_size=8), min_size=6, max_size=6),

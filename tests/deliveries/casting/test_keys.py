@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.chaos.counts import count
 from tests.worlds.feeds import cast_file, line, write
 
 ORDERS = [
@@ -20,8 +21,9 @@ def keys(folder: Path, lines: list[str]) -> list[tuple[object, object]]:
 
 
 @settings(
-    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+    max_examples=count("orders of the same lines"), deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)  # fmt: skip
 @given(st.permutations(ORDERS))
 def test_delivered_again_in_any_order_the_keys_are_equal(folder: Path, lines: list[str]) -> None:
     assert keys(folder, lines) == keys(folder, ORDERS)

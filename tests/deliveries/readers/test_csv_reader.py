@@ -13,6 +13,7 @@ from retention_ml.deliveries.readers.csv_reader import parse_block
 from retention_ml.deliveries.readers.dialect import Dialect
 from retention_ml.deliveries.sources import load_source
 from retention_ml.errors import FileRefused
+from tests.chaos.counts import count
 from tests.worlds.feeds import GOOD, HEADER, line, write
 
 COMMA = Dialect("utf-8", ",")
@@ -96,7 +97,7 @@ def test_a_genuine_field_over_many_lines_is_read_and_an_endless_one_given_up() -
     assert rows == {82: ("4", "5", "6")}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=count("files of quotes and line ends"), deadline=None)
 @given(
     st.lists(
         st.sampled_from(['"', ",", "\n", "a", '""', "\r", "\0", "ü", "1,2,3\n", '1,"x",3\n']),
@@ -114,13 +115,13 @@ def test_every_line_is_a_row_or_a_reject_and_complete_lines_are_rows(parts: list
             assert rows[number] == tuple(text.decode().split(","))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=count("files of any bytes"), deadline=None)
 @given(st.binary(max_size=400), st.sampled_from(["utf-8", "cp1252", "ascii", "iso-8859-1"]))
 def test_no_bytes_crash_the_reader(data: bytes, encoding: str) -> None:
     parse(data, dialect=Dialect(encoding, ","))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=count("files cut into blocks anywhere"), deadline=None)
 @given(
     st.lists(
         st.sampled_from(["1,2,3", '1,"x\ny",3', '1,"open,3', "1,2", 'a"', "", "ü,2,3"]), max_size=40

@@ -39,8 +39,11 @@ def test_the_card_says_what_how_good_and_what_not() -> None:
         churn_rate=0.25,
         values=VALUES,
         drivers=[("recency_days", 0.8, "days since the last purchase day")],
+        optimism=0.00123,
         verdict="It becomes champion.",
     )
+    assert "chosen among 2 candidates on these same days" in text
+    assert "raises its ROC AUC by about 0.0012 by itself" in text
     for expected in ("## How good it is", "## Limits", "25.0 % of them churned", "`recency_days`"):
         assert expected in text
 

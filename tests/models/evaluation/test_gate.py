@@ -1,4 +1,4 @@
-"""The gate fails closed."""
+"""The gate fails closed: nothing that cannot be evaluated is promoted, and a defect is raised."""
 
 from datetime import date
 from typing import Any
@@ -89,6 +89,40 @@ def test_a_candidate_that_is_clearly_better_than_the_preferred_one_is_best() -> 
     assert _choose(CLEAR, preferred="not_fitted").best == "lightgbm"
 
 
+def test_what_being_chosen_among_equals_brings_is_taken_off_the_difference() -> None:
+    equals = _evaluation({"recency": 4.0, **{f"model_{n}": 1.0 for n in range(6)}}, count=400)
+    choice = _choose(equals)
+    assert choice.best is not None
+    raw = equals.difference(choice.best, "recency", "roc_auc")
+    optimism = choice.evidence["selection_optimism"]
+    assert optimism > 0.002
+    for end in ("", "_lower", "_upper"):
+        stored = choice.evidence[f"roc_auc_difference{end}"]
+        assert stored == pytest.approx(getattr(raw, end.strip("_") or "value") - optimism)
+    assert f"less {optimism:.4f}, which being the best of 6 brings by itself" in choice.reason
+    preferred = _choose(equals, preferred=choice.best).evidence["selection_optimism"]
+    assert preferred < optimism
+
+
+def test_a_lead_that_being_chosen_may_have_brought_is_not_shown() -> None:
+    """The raw interval lies above zero, by less than choosing brings."""
+    clear, names = _evaluation({"recency": 4.0, "a": 1.0, "b": 1.0}), ("recency", "a", "b")
+    best = _choose(clear).best
+    assert best is not None
+    raw = clear.difference(best, "recency", "roc_auc")
+    shift = raw.lower - 0.0002
+    values = {name: dict(clear.values[name]) for name in names}
+    draws = {name: dict(clear.draws[name]) for name in names}
+    auc = values["recency"]["roc_auc"]
+    values["recency"]["roc_auc"] = Interval(*(end + shift for end in auc))
+    draws["recency"]["roc_auc"] = draws["recency"]["roc_auc"] + shift
+    close = Evaluation(values=values, draws=draws)
+    assert close.difference(best, "recency", "roc_auc").lower > 0
+    choice = _choose(close)
+    assert (choice.best, choice.is_shown) == (best, False)
+    assert gate_without_champion(choice, LIMITS_MET).verdict == "inconclusive"
+
+
 def test_a_candidate_within_noise_of_the_baseline_is_not_promoted() -> None:
     decision = gate_without_champion(_choose(NOISE), LIMITS_MET)
     assert (decision.verdict, decision.is_challenger) == ("inconclusive", True)
@@ -157,11 +191,8 @@ def test_a_baseline_that_is_not_finite_promotes_nobody() -> None:
         Evaluation(values={}, draws={}),
         Evaluation(values={"recency": CLEAR.values["recency"]}, draws=CLEAR.draws),
         Evaluation(values={"lightgbm": CLEAR.values["lightgbm"]}, draws=CLEAR.draws),
-        Evaluation(values=CLEAR.values, draws={}),
-        Evaluation(values={"recency": {}, "lightgbm": {}}, draws={}),
-        None,
     ],
-    ids=["nothing", "only the baseline", "no baseline", "no draws", "no metrics", "None"],
+    ids=["nothing", "only the baseline", "no baseline"],
 )
 def test_what_cannot_be_evaluated_promotes_nobody(evaluation: Any) -> None:
     choice = _choose(evaluation)
@@ -228,6 +259,21 @@ def test_a_better_candidate_waits_for_a_person_where_one_decides() -> None:
     assert "waits for a person's approval" in decision.reason
 
 
+@pytest.mark.parametrize(
+    "evaluation",
+    [
+        Evaluation(values=CLEAR.values, draws={}),
+        Evaluation(values={"recency": {}, "lightgbm": {}}, draws={}),
+        None,
+    ],
+    ids=["no draws", "no metrics", "None"],
+)
+def test_a_defect_is_no_choice(evaluation: Any) -> None:
+    """What becomes of it: tests/models/training/test_gate_errors.py."""
+    with pytest.raises((KeyError, AttributeError)):
+        _choose(evaluation)
+
+
 def test_the_negative_control_that_swallows_errors_would_promote() -> None:
     """The mistake this gate must not make: an exception counts as passed."""
 
@@ -238,4 +284,5 @@ def test_the_negative_control_that_swallows_errors_would_promote() -> None:
             return True
 
     assert naive(None)
-    assert gate_without_champion(_choose(None), LIMITS_MET).verdict == "keep"
+    with pytest.raises(AttributeError):
+        _choose(None)

@@ -13,6 +13,8 @@ from retention_ml.models.evaluation.offline_comparison import (
     CANDIDATE,
     CHAMPION,
     OfflineComparison,
+    _tier_moves,
+    _tier_positions,
     compare_offline,
 )
 from retention_ml.statistics.arrays import Bools, Floats, sigmoid
@@ -229,22 +231,28 @@ def test_a_constant_candidate_is_kept_out_and_a_constant_champion_may_be_challen
     assert _statuses(comparison)["brier"] == "better"
 
 
-def test_what_is_not_there_is_kept_out_and_nothing_raises() -> None:
+def test_what_is_not_there_is_kept_out_with_the_reason() -> None:
     world = _world(candidate=0.1, champion=2.0)
     short = {name: inside[:-1] for name, inside in _segments(world).items()}
     for comparison in (
-        _compare(replace(world, models={CANDIDATE: world.models[CANDIDATE]})),
         _compare(replace(world, outcome=np.empty(0))),
         _compare(replace(world, models={**world.models, CHAMPION: np.array([0.5])})),
         _compare(world, segments={}),
         _compare(world, segments=short),
         _compare(world, revenue_cents=np.ones(3)),
-        _compare(world, criteria=None),
-        _compare(world, limits=None),
     ):
         assert comparison.verdict == "keep"
         assert comparison.reason.endswith(".")
         json.dumps(comparison.evidence, allow_nan=False)
+
+
+def test_a_defect_is_not_a_verdict() -> None:
+    world = _world(candidate=0.1, champion=2.0)
+    with pytest.raises(KeyError):
+        _compare(replace(world, models={CANDIDATE: world.models[CANDIDATE]}))
+    for missing in ({"criteria": None}, {"limits": None}):
+        with pytest.raises((AttributeError, TypeError)):
+            _compare(world, **missing)
 
 
 def test_a_badly_calibrated_candidate_is_not_promoted() -> None:
@@ -323,3 +331,28 @@ def test_a_difference_is_not_worded_as_if_it_were_the_metric() -> None:
         assert check.message.startswith(
             f"Its {name} differs by -0.0010 (95 % interval -0.0020 to +0.0005) from the champion's"
         )
+
+
+def test_by_rank_a_candidate_of_another_level_moves_nobody() -> None:
+    world = _world()
+    level = Predictions(
+        days=world.days, groups=world.groups, outcome=world.outcome,
+        models={"champion": world.models["champion"], "candidate": world.models["champion"] / 3},
+    )  # fmt: skip
+    revenue = np.random.default_rng(2).uniform(1, 100, len(world.days))
+    moves = {
+        by: _tier_moves(level, revenue, replace(CRITERIA, tiers_by=by))
+        for by in ("probability", "share", "value")
+    }
+    assert moves["probability"] > 0.2
+    assert moves["share"] == moves["value"] == 0
+
+
+def test_by_value_customers_are_ranked_by_what_is_at_risk_with_them() -> None:
+    one_day = Predictions(
+        days=np.zeros(4, int), groups=np.arange(4), outcome=np.zeros(4),
+        models={"champion": np.array([0.9, 0.5, 0.2, 0.1])},
+    )  # fmt: skip
+    revenue = np.array([1.0, 10.0, 100.0, 1000.0])
+    for by, order in (("share", [3, 2, 1, 0]), ("value", [0, 1, 2, 3])):
+        assert _tier_positions(one_day, "champion", revenue, by).argsort().tolist() == order

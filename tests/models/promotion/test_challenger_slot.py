@@ -6,7 +6,7 @@ from retention_ml.labels.definition import churn_definition
 from retention_ml.models.bundle.bundle import Bundle
 from retention_ml.models.bundle.starter import shipped
 from retention_ml.models.promotion.challenger_slot import find_slot
-from retention_ml.models.registry.mlflow_registry import ServedModel
+from retention_ml.models.registry.model_version import ServedModel
 from retention_ml.models.training.selection import _starter
 from retention_ml.outcomes.trial.trials import trial_between
 from tests.worlds.registered import AS_OF, Shelf, a_bundle

@@ -298,14 +298,14 @@ def test_a_decision_on_its_way_is_not_taken_for_a_move_by_hand(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shelf.promote("1")
-    sync_aliases = apply.sync_aliases
+    sync_aliases, sha256 = apply.sync_aliases, _sha256(shelf, "2")
 
     def and_then(registry: Registry, warehouse: Warehouse) -> list[str]:
         sentences = sync_aliases(registry, warehouse)
         with warehouse.transaction() as transaction:
             write_decision(
                 transaction, settings=shelf.settings, alias="champion", model_name="logistic",
-                version="2", bundle_sha256=_sha256(shelf, "2"), verdict="promote",
+                version="2", bundle_sha256=sha256, verdict="promote",
                 decided_by="gate", reason="better", evidence={}, training_id=None,
             )  # fmt: skip
         return sentences

@@ -9,7 +9,8 @@ import pytest
 from retention_ml.errors import RegistryError, UnfitModel, UsageError
 from retention_ml.models.bundle.bundle import Bundle
 from retention_ml.models.promotion.promote import NO_CHAMPION
-from retention_ml.models.registry.mlflow_registry import Registry, Timeout
+from retention_ml.models.registry.mlflow_registry import Registry
+from retention_ml.models.registry.timeouts import Timeout
 from tests.worlds.registered import Shelf, a_bundle
 
 

@@ -16,7 +16,7 @@ from retention_ml.models.promotion.reconcile import (
     SetAlias,
     reconcile,
 )
-from retention_ml.models.registry.mlflow_registry import ModelVersion
+from retention_ml.models.registry.model_version import ModelVersion
 
 POLICY = {"medium": 0.35, "high": 0.6, "critical": 0.8, "hysteresis": 0.03}
 

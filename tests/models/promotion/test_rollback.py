@@ -6,7 +6,8 @@ from retention_ml.errors import UnfitModel, UsageError
 from retention_ml.models.promotion.decisions import policy_served
 from retention_ml.models.promotion.policy import configured_policy
 from retention_ml.models.promotion.rollback import rollback
-from retention_ml.models.registry.mlflow_registry import Registry, Timeout
+from retention_ml.models.registry.mlflow_registry import Registry
+from retention_ml.models.registry.timeouts import Timeout
 from retention_ml.settings import Settings
 from tests.worlds.registered import Shelf
 

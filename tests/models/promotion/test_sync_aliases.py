@@ -13,7 +13,8 @@ from retention_ml.models.promotion import apply
 from retention_ml.models.promotion.apply import sync_aliases
 from retention_ml.models.promotion.decisions import write_decision
 from retention_ml.models.promotion.rollback import rollback
-from retention_ml.models.registry.mlflow_registry import Registry, Timeout
+from retention_ml.models.registry.mlflow_registry import Registry
+from retention_ml.models.registry.timeouts import Timeout
 from tests.worlds.registered import Shelf
 
 

@@ -42,6 +42,7 @@ from retention_ml.statistics.arrays import Floats, Ints
 from retention_ml.statistics.bootstrap import Interval
 from retention_ml.statistics.metrics import Predictions, evaluate
 from retention_ml.warehouse import Warehouse
+from tests.chaos.counts import count
 from tests.models.training import test_ensemble
 from tests.worlds import shops
 from tests.worlds.databases import NewWarehouse
@@ -511,7 +512,10 @@ def training_set(time_to_next_order: Floats, *, lead: int, horizon: int) -> Trai
     )
 
 
-@examples(max_examples=60, deadline=None, derandomize=True, database=None)
+@examples(
+    max_examples=count("training samples without the future"), deadline=None,
+    derandomize=True, database=None,
+)  # fmt: skip
 @given(
     seed=st.integers(0, 10_000),
     days=st.integers(1, 9),

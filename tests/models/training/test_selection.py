@@ -1,8 +1,7 @@
 """The best candidate against a champion: compared, on trial or not, promoted or not, recorded."""
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -11,70 +10,18 @@ import pytest
 from retention_ml.models.bundle.bundle import Bundle
 from retention_ml.models.evaluation.gate import choose
 from retention_ml.models.evaluation.offline_comparison import OfflineComparison
-from retention_ml.models.promotion.apply import load_served_model, sync_aliases
+from retention_ml.models.promotion.apply import load_served_model
 from retention_ml.models.promotion.decisions import write_decision
 from retention_ml.models.registry.mlflow_registry import Registry
-from retention_ml.models.training import comparison, ledger, selection
-from retention_ml.models.training.candidates import candidate
-from retention_ml.models.training.fit_candidate import bundle_of, training_sample
-from retention_ml.models.training.fitting import FitContext
-from retention_ml.models.training.preparation import load_prepared
-from retention_ml.models.training.train import fit, prepare, select
+from retention_ml.models.training import comparison, selection
+from retention_ml.models.training.train import select
 from retention_ml.outcomes.trial.trials import trial_between
 from retention_ml.settings import Settings
-from tests.models.conftest import Trained, copy_of_shop
+from tests.models.training.conftest import AGE_DAYS, Fitted, changed_settings
 
 BETTER = OfflineComparison(
     verdict="promote", reason="It is better.", evidence={"reason": "It is better."}
 )
-
-AGE_DAYS = 60
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fitted:
-    """A shop whose champion is version 2, made `AGE_DAYS` ago; two trainings are fitted."""
-
-    shop: Trained
-    first: tuple[Settings, str]
-    second: tuple[Settings, str]
-
-
-@pytest.fixture(scope="module")
-def fitted(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fitted]:
-    with copy_of_shop(trained, tmp_path_factory.mktemp("fitted") / "home") as shop:
-        settings = _with(shop.settings, "training", candidates=("recency", "rfm_logistic"))
-        trainings = []
-        for seed in (5, 6):
-            seeded = _with(settings, "training", seed=seed)
-            prepared = prepare(shop.warehouse, settings=seeded, as_of=shop.as_of).details
-            for name in seeded.training.candidates:
-                fit(
-                    shop.warehouse,
-                    settings=seeded,
-                    training_id=str(prepared["training_id"]),
-                    candidate=name,
-                )
-            trainings.append((seeded, str(prepared["training_id"])))
-        _give_older_champion(shop, *trainings[0])
-        yield Fitted(shop=shop, first=trainings[0], second=trainings[1])
-
-
-@pytest.fixture
-def world(fitted: Fitted, copied: Callable[[Trained], Trained]) -> Fitted:
-    """A copy that a test may change."""
-    shop = copied(fitted.shop)
-    home = {"home": shop.settings.home}
-    return Fitted(
-        shop=shop,
-        first=(fitted.first[0].model_copy(update=home), fitted.first[1]),
-        second=(fitted.second[0].model_copy(update=home), fitted.second[1]),
-    )
-
-
-def _with(settings: Settings, section: str, **values: Any) -> Settings:
-    changed = getattr(settings, section).model_copy(update=values)
-    return settings.model_copy(update={section: changed})
 
 
 def _select(world: Fitted, which: tuple[Settings, str]) -> dict[str, Any]:
@@ -221,7 +168,7 @@ def test_a_better_candidate_is_promoted_only_where_the_settings_say_so(
     aliases: dict[str, str],
 ) -> None:
     monkeypatch.setattr(selection, "compare", lambda *_, **__: BETTER)
-    settings = _with(world.first[0], "promotion", evidence=evidence, mode=mode)
+    settings = changed_settings(world.first[0], "promotion", evidence=evidence, mode=mode)
     assert _select(world, (settings, world.first[1]))["verdict"] == verdict
     assert _aliases(world) == aliases
     row = world.shop.warehouse.read(
@@ -229,25 +176,6 @@ def test_a_better_candidate_is_promoted_only_where_the_settings_say_so(
     )
     awaits = json.loads(row["e"][0].as_py()).get("awaits_approval", False)
     assert awaits == (evidence == "offline" and mode == "approval")
-
-
-def test_a_champion_that_cannot_predict_the_evaluation_days_stays(
-    world: Fitted, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    champion = load_served_model(Registry(world.first[0]), world.shop.warehouse, "champion")
-    assert champion is not None
-    whole = Bundle.predict
-
-    def broken(self: Bundle, table: Any) -> Any:
-        if self.sha256 == champion.bundle.sha256 and "as_of" in table.column_names:
-            raise ValueError("damaged")
-        return whole(self, table)
-
-    monkeypatch.setattr(Bundle, "predict", broken)
-    details = _select(world, world.first)
-    assert details["verdict"] == "keep"
-    assert "could not be compared (ValueError: damaged), so the champion stays" in details["reason"]
-    assert _aliases(world) == {"champion": "2"}
 
 
 def test_a_candidate_identical_to_the_champion_is_not_registered(
@@ -302,39 +230,6 @@ def test_a_champion_that_changed_meanwhile_leaves_the_candidate_without_an_alias
     assert details["verdict"] == "keep"
     assert "changed while it was evaluated" in details["reason"]
     assert _aliases(world) == {"champion": "1"}
-
-
-def _give_older_champion(shop: Trained, settings: Settings, training_id: str) -> None:
-    """A champion as of `AGE_DAYS` ago that knows recency only."""
-    training = ledger.training(shop.warehouse, training_id)
-    training_set = load_prepared(shop.warehouse, settings, training)
-    sample = training_sample(settings, training, training_set)
-    model = candidate("recency").fit(sample, FitContext(seed=1, threads=1))
-    older = replace(training, as_of=shop.as_of - timedelta(days=AGE_DAYS))
-    bundle = bundle_of(settings, older, "recency", model, training.plan.training, sample)
-    registry = Registry(settings)
-    run_id = shop.warehouse.read("SELECT mlflow_run_id FROM models.fits")["mlflow_run_id"][0]
-    version = registry.register(
-        bundle,
-        run_id=run_id.as_py(),
-        tags={"bundle_sha256": bundle.sha256},
-        description="older",
-    )
-    with shop.warehouse.transaction() as transaction:
-        write_decision(
-            transaction,
-            settings=shop.settings,
-            alias="champion",
-            model_name=bundle.model_name,
-            version=version.version,
-            bundle_sha256=bundle.sha256,
-            verdict="promote",
-            decided_by="test",
-            reason="older",
-            evidence={},
-            training_id=None,
-        )
-    sync_aliases(registry, shop.warehouse)
 
 
 def _trial(world: Fitted, ended_on: date | None) -> None:

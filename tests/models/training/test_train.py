@@ -25,6 +25,7 @@ from retention_ml.outcomes.trial.trials import trial_between
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 from tests.models.conftest import Trained
+from tests.worlds.features import record_as_stored
 from tests.worlds.shops import random_shop
 
 
@@ -236,13 +237,16 @@ def test_rows_that_changed_after_preparation_are_not_fitted(
     prepared = prepare(shop.warehouse, settings=settings, as_of=shop.as_of)
     with shop.warehouse.transaction() as transaction:
         transaction.execute("UPDATE features.customer_daily SET recency_days = recency_days + 1")
+
+    def fit_recency() -> None:
+        training_id = prepared.details["training_id"]
+        fit(shop.warehouse, settings=settings, training_id=training_id, candidate="recency")
+
+    with pytest.raises(NotReady, match="not those that their build recorded"):
+        fit_recency()
+    record_as_stored(shop.warehouse)  # as if they had been built again
     with pytest.raises(NotReady, match="data or settings changed in between"):
-        fit(
-            shop.warehouse,
-            settings=settings,
-            training_id=prepared.details["training_id"],
-            candidate="recency",
-        )
+        fit_recency()
 
 
 def test_an_unknown_training_or_candidate_is_named(trained: Trained) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
-from functools import cache
+from functools import cache, partial
 from itertools import product
 
 import numpy as np
@@ -21,6 +21,7 @@ from retention_ml.outcomes.monitoring.drift import (
     share_drift,
     value_drift,
 )
+from retention_ml.outcomes.monitoring.feature_reach import ShopAge
 from retention_ml.outcomes.monitoring.reference_days import select_reference_days
 from retention_ml.statistics.arrays import Floats
 from retention_ml.statistics.distances import (
@@ -79,10 +80,10 @@ class Watching:
             return set()
         pair, baseline_pairs = reference_days.pairs(self.stored)
         baseline_pairs = baseline_pairs if self.has_baseline else []
-        may_still_fill = GROWING if self.has_baseline else frozenset()
+        needs_baseline = GROWING if self.has_baseline else frozenset()
         names = list(shift or now)
         changes = value_drift(
-            "input", names, pair, baseline_pairs, effect_min=0.1, may_still_fill=may_still_fill
+            "input", names, pair, baseline_pairs, effect_min=0.1, needs_baseline=needs_baseline
         )
         changes += missing_drift(names, pair, baseline_pairs, effect_min=0.1)
         self.windows.append({c.key for c in changes if c.is_beyond})
@@ -144,6 +145,53 @@ def test_any_shift_of_three_deviations_is_found_within_three_runs(every_days: in
         if not any(("input", name, "psi") in each for each in lasting_keys):
             missed.append((name, deviations))
     assert missed == []
+
+
+def test_days_that_lack_a_feature_are_no_baseline_for_it() -> None:
+    draw = np.random.default_rng(1)
+    low, high = {"x": draw.random(2_000)}, {"x": draw.random(2_000) + 0.2}
+    zeros: Values = {"x": np.zeros(2_000)}
+    for drifts in (value_drift, partial(value_drift, needs_baseline=frozenset("x"))):
+        [index, _] = drifts("input", ["x"], (low, high), [(zeros, zeros)] * 3, effect_min=0.1)
+        assert index.threshold == 0.1
+    [index, _] = value_drift("input", ["x"], (low, high), [({}, zeros)] * 3, effect_min=0.1)
+    assert index.threshold == 0.25
+    [index, _] = drifts("input", ["x"], (low, high), [({}, zeros)] * 3, effect_min=0.1)
+    assert index.threshold is None
+    [_, index] = missing_drift(["x"], (low, high), [({}, zeros)] * 3, effect_min=0.1)
+    assert index.threshold == 0.25
+
+
+def test_a_feature_that_is_only_shown_has_sizes_and_no_threshold() -> None:
+    draw = np.random.default_rng(1)
+    pair: tuple[Values, Values] = ({"x": draw.random(500)}, {"x": np.full(500, np.nan)})
+    shifted: tuple[Values, Values] = ({"x": draw.random(500)}, {"x": draw.random(500) + 1})
+    only_shown = frozenset("x")
+    for changes in (
+        value_drift("input", ["x"], shifted, [], effect_min=0.1, only_shown=only_shown),
+        missing_drift(["x"], pair, [], effect_min=0.1, only_shown=only_shown),
+    ):
+        assert len(changes) == 2
+        assert all(change.threshold is None and not change.is_beyond for change in changes)
+
+
+@pytest.mark.parametrize(
+    ("name", "reach_days"),
+    [
+        ("revenue_cents_30d", 30),
+        ("orders_trend_90d", 180),
+        ("orders_year_ago_count_30d", 364),
+        ("orders_year_ago_count_90d", 364),
+        ("recency_days", 90),
+        ("tenure_days", 365),
+        ("gaps_longer_90_days_share", 365),
+    ],
+)
+def test_a_window_is_filled_once_the_shop_is_as_old_as_it(name: str, reach_days: int) -> None:
+    age = ShopAge(first_order_on=FIRST, active_days=90)
+    assert age.covers(name, FIRST + timedelta(days=reach_days))
+    assert not age.covers(name, FIRST + timedelta(days=reach_days - 1))
+    assert ShopAge(first_order_on=None, active_days=90).covers(name, FIRST)
 
 
 def test_a_feature_that_stops_being_filled_is_found() -> None:

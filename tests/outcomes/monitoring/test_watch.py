@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from retention_ml.features import build
+from retention_ml.features.definition import definition_sha256
+from retention_ml.features.roll_up import roll_up
 from retention_ml.maintenance import invariants
 from retention_ml.maintenance.invariants import INVARIANTS
 from retention_ml.models.training.schedule import due
@@ -19,7 +20,7 @@ from retention_ml.outcomes.monitoring.watch import watch
 from retention_ml.reports.read import status
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
-from tests.worlds.scores import PlainBundle, World, make_world
+from tests.worlds.scores import PlainBundle, World, digest_of, make_world
 from tests.worlds.seasonal_shop import SeasonalShop, seasonal_shop
 from tests.worlds.shops import fill
 
@@ -65,8 +66,8 @@ class Watched:
                 "customers_count, newest_input_at, newest_rollup_id, engine, built_at) VALUES "
                 "(:day, :digest, :catalogue, :n, :newest, 0, 'test', :newest)",
                 day=day,
-                digest=f"{number} {shift}",
-                catalogue=build.definition_sha256(self.world.settings),
+                digest=digest_of(rows),
+                catalogue=definition_sha256(self.world.settings),
                 n=len(who),
                 newest=datetime(day.year, day.month, day.day, tzinfo=UTC) - timedelta(hours=3),
             )
@@ -218,6 +219,58 @@ def test_drift_makes_a_training_due_unless_the_settings_forbid_it(watched: Watch
     world.set("monitoring", drift_starts_training=True)
     assert not is_due(BEGINS + 9)
     assert world.rows("SELECT count(*) AS n FROM models.promotions")[0]["n"] == 1
+
+
+@pytest.mark.parametrize("age_days", [100, 300])
+def test_a_window_that_begins_before_the_first_order_is_shown_and_asks_for_nothing(
+    watched: Watched, age_days: int
+) -> None:
+    """At 100 days the reference day is 72 days old; at 300, 180 days are filled on all days."""
+    first = day_of(BEGINS - age_days)
+    fill(
+        watched.world.warehouse,
+        "orders",
+        [
+            {
+                "order_id": "o1",
+                "customer_id": "c00001",
+                "event_at": datetime.combine(first, time(12), UTC),
+            }
+        ],
+    )
+    roll_up(watched.world.warehouse, settings=watched.world.settings)
+    receipts = [watched.run(BEGINS + n, orders_count_180d=3.0) for n in range(3)]
+    kinds = {alert["kind"] for receipt in receipts for alert in receipt["alerts"]}
+    index = watched.drift(BEGINS + 2)["input", "orders_count_180d", "psi"]
+    assert index["value"] > 1
+    if age_days == 100:
+        assert kinds == set()
+        assert not any(receipt["wants_training"] for receipt in receipts)
+        assert (index["threshold"], index["is_beyond"]) == (None, False)
+        assert index["reference"].endswith(
+            f"only shown: it looks back 180 days, to before the shop's first order on {first}"
+        )
+    else:
+        assert kinds == {"input_drift"}
+        assert index["is_beyond"]
+        assert "only shown" not in index["reference"]
+
+
+def test_where_there_is_nothing_to_compare_with_it_says_so(watched: Watched) -> None:
+    first = watched.run(BEGINS)
+    assert set(first["not_compared"]) == {"score"}
+    with watched.world.warehouse.transaction() as transaction:
+        transaction.execute("UPDATE features.builds SET catalogue_sha256 = 'another'")
+    second = watched.run(BEGINS + 1)
+    assert set(second["not_compared"]) == {"input"}
+    assert "features of the same definition" in second["not_compared"]["input"]
+    assert second["alerts"] == []
+    row = watched.drift(BEGINS + 1)["input", "all", "not_compared"]
+    assert (row["threshold"], row["is_beyond"]) == (None, False)
+    state = status(watched.world.warehouse, watched.world.settings)
+    assert state["drift_not_compared"] == second["not_compared"]
+    assert watched.run(BEGINS + 2)["not_compared"] == {}
+    assert status(watched.world.warehouse, watched.world.settings)["drift_not_compared"] == {}
 
 
 def test_a_new_champion_is_not_taken_for_a_drift_of_the_scores(watched: Watched) -> None:

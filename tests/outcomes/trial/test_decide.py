@@ -8,8 +8,12 @@ from typing import Any
 import pytest
 
 from retention_ml.errors import UnfitModel, UsageError
+from retention_ml.models.promotion.promote import Promotable
+from retention_ml.models.registry.mlflow_registry import Registry
+from retention_ml.outcomes.trial import decide as decide_module
 from retention_ml.outcomes.trial.answer import NOBODY
 from retention_ml.outcomes.trial.decide import decide
+from tests.worlds.open_transactions import idle_in_transaction
 from tests.worlds.registered import Shelf
 from tests.worlds.trial_looks import LOOK, LookedAtTrial
 
@@ -232,6 +236,60 @@ def test_a_challenger_that_was_replaced_is_not_promoted(
     assert "challenger no longer" in details["reason"]
 
 
+@pytest.mark.parametrize("checked", ["fit", "unfit"])
+def test_a_challenger_that_leaves_while_the_files_are_checked_is_neither_promoted_nor_retired(
+    trial: Callable[..., LookedAtTrial], monkeypatch: pytest.MonkeyPatch, checked: str
+) -> None:
+    won = trial(1.5, 0.0)
+    whole = decide_module.check_promotable
+
+    def slowly(*args: Any) -> Promotable:
+        won.shelf.make_challenger("3")
+        if checked == "unfit":
+            raise UnfitModel("Its files were changed.")
+        return whole(*args)
+
+    monkeypatch.setattr(decide_module, "check_promotable", slowly)
+    details = won.decide()
+    assert not details["acted"]
+    assert "challenger no longer" in details["reason"]
+    assert won.shelf.ledger() == [("1", "promote")]
+    assert won.shelf.ledger("challenger")[-1] == ("3", "promote")
+    assert won.status() == "open"
+
+
+def test_a_champion_promoted_while_the_files_are_checked_is_not_replaced(
+    trial: Callable[..., LookedAtTrial], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    won = trial(1.5, 0.0)
+    whole = decide_module.check_promotable
+
+    def slowly(*args: Any) -> Promotable:
+        checked = whole(*args)
+        won.shelf.promote("3", decided_by="ann")
+        return checked
+
+    monkeypatch.setattr(decide_module, "check_promotable", slowly)
+    assert not won.decide()["acted"]
+    assert won.shelf.alias() == "3"
+
+
+def test_no_session_of_postgres_is_in_a_transaction_while_the_registry_is_asked(
+    trial: Callable[..., LookedAtTrial], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    won, states = trial(1.5, 0.0), []
+    whole = Registry._request
+
+    def looking(self: Registry, *args: Any) -> Any:
+        states.append(idle_in_transaction(won.shelf.warehouse))
+        return whole(self, *args)
+
+    monkeypatch.setattr(Registry, "_request", looking)
+    assert won.decide()["acted"]
+    assert len(states) >= 3
+    assert set(states) == {0}
+
+
 def test_a_winner_promoted_by_hand_ends_the_trial(trial: Callable[..., LookedAtTrial]) -> None:
     won = trial(1.5, 0.0)
     won.shelf.promote("2", decided_by="ann")
@@ -250,7 +308,7 @@ def test_a_challenger_promoted_by_hand_has_not_won_its_trial(
     assert equal.status() == "abandoned"
 
 
-def test_a_crash_after_the_promotion_is_healed_by_deciding_again(
+def test_a_crash_keeps_neither_promotion_nor_end_of_trial_and_deciding_again_does_both(
     trial: Callable[..., LookedAtTrial], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from retention_ml.outcomes.trial import trials
@@ -268,6 +326,7 @@ def test_a_crash_after_the_promotion_is_healed_by_deciding_again(
         with pytest.raises(Killed):
             won.decide()
     assert won.status() == "open"
+    assert won.shelf.ledger() == [("1", "promote")]
     won.decide()
     assert won.status() == "won"
     assert won.shelf.ledger() == [("1", "promote"), ("2", "promote")]
@@ -281,7 +340,7 @@ def test_a_winner_that_must_not_serve_is_not_promoted_and_leaves(
         raise UnfitModel("Its files were changed.")
 
     won = trial(1.5, 0.0)
-    monkeypatch.setattr("retention_ml.outcomes.trial.decide.promote", refuse)
+    monkeypatch.setattr("retention_ml.outcomes.trial.decide.check_promotable", refuse)
     details = won.decide()
     assert (details["acted"], details["verdict"]) == (True, "keep")
     assert "must not serve" in details["reason"]

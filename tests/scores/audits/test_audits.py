@@ -114,6 +114,28 @@ def test_a_tier_that_moves_is_noted_and_one_that_jumps_is_refused(
     assert (refusal(audits(inputs, LIMITS)) is None) == ("tier_shares_jumped" not in failed)
 
 
+@pytest.mark.parametrize(
+    ("moved", "failed"),
+    [
+        (10, set()),
+        (20, {"tier_shares_moved"}),
+        (60, {"tier_shares_moved", "tier_shares_jumped"}),
+    ],
+)
+def test_by_rank_it_is_the_customers_who_moved_that_count(moved: int, failed: set[str]) -> None:
+    assert SOUND.baseline is not None
+    baseline = replace(
+        SOUND.baseline, tier_counts=SOUND.tier_counts, common_count=100, moved_count=moved
+    )
+    assert _failed(replace(SOUND, baseline=baseline)) == set()  # by probability shares count
+    by_share = replace(SOUND, baseline=baseline, tiers_by="share")
+    assert _failed(by_share) == failed
+    (audit,) = [each for each in audits(by_share, LIMITS) if each.name == "tier_shares_jumped"]
+    assert audit.observed == (
+        f"{moved}.0% of the 100 customers also scored on 2025-02-22 are in another tier now"
+    )
+
+
 def test_a_mean_that_moves_is_noted() -> None:
     assert _failed(replace(SOUND, mean_probability=0.6)) == {"mean_probability_moved"}
 

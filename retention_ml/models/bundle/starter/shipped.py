@@ -35,7 +35,7 @@ def shipped() -> Bundle:
     return bundle
 
 
-def starter(definition: ChurnDefinition) -> Bundle:
+def starter(definition: ChurnDefinition, *, threads: int = 1) -> Bundle:
     """The shipped model asked about a shop's outcome window.
 
     Equal definitions give equal bundles, and so equal digests.
@@ -60,6 +60,7 @@ def starter(definition: ChurnDefinition) -> Bundle:
         features=bundle.features,
         slope=slope,
         intercept=intercept,
+        threads=threads,
         definition=definition.to_dict(),
         definition_hash=definition.hash,
         shipped_sha256=bundle.sha256,

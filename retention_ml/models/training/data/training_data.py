@@ -125,7 +125,8 @@ def load_training_set(
     features, labels = [], []
     for some_days, share in ((sampled_days, sample_share), (sorted(set(whole_days)), 1.0)):
         if some_days:
-            features.append(read(warehouse, some_days, partial(sampled, share=share)))
+            some = None if share >= 1 else partial(sampled, share=share)
+            features.append(read(warehouse, some_days, some))
             labels.append(
                 labels_of(
                     warehouse, settings=settings, days=some_days, known_as_of=as_of, share=share

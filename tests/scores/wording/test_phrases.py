@@ -1,10 +1,12 @@
-"""The value of a feature in words."""
+"""The value of a feature in words, and on which side it is a risk."""
 
 import pytest
 
 from retention_ml.features.catalogue import CATALOGUE, FEATURE_NAMES, FEATURES
 from retention_ml.features.feature import Feature
-from retention_ml.scores.phrases import PHRASES, describe
+from retention_ml.scores.wording.phrase import plain_number
+from retention_ml.scores.wording.phrases import PHRASES, describe
+from tests.house.repository import reject
 
 
 @pytest.mark.parametrize("value", [None, 0.0, 1.0, 12.5, float("nan")])
@@ -16,9 +18,24 @@ def test_every_feature_can_be_said_in_words(value: float | None) -> None:
         assert "nan" not in text.split()
 
 
-def test_every_phrase_is_of_a_feature() -> None:
-    assert len(PHRASES) > 80
-    assert set(PHRASES) <= set(FEATURE_NAMES)
+def test_every_feature_declares_on_which_side_it_is_a_risk_or_that_it_is_none() -> None:
+    assert len(PHRASES) > 150
+    assert {phrase.risk for phrase in PHRASES.values()} == {"high", "low", None}
+    reject(
+        [f"  {name}" for name in FEATURE_NAMES if name not in PHRASES],
+        "A feature needs an entry of PHRASES in retention_ml/scores/wording/phrases.py: its words, "
+        "and with high(), low() or neutral() which of its values a person would call a risk:",
+    )
+    reject(
+        [f"  {name}" for name in PHRASES if name not in FEATURES],
+        "PHRASES of retention_ml/scores/wording/phrases.py has words for what is no feature:",
+    )
+
+
+def test_nobody_would_call_a_weekday_an_hour_or_the_season_a_risk() -> None:
+    names = [one.name for one in CATALOGUE if one.family in ("habits", "season")]
+    assert len(names) > 12
+    assert {PHRASES[name].risk for name in names} == {None}
 
 
 def test_phrases_show_money_in_whole_units_and_shares_in_percent() -> None:
@@ -34,6 +51,21 @@ def test_counts_have_a_singular_and_none() -> None:
         == "1 different category in the last 90 days"
     )
     assert describe(FEATURES["gap_mean_days"], None) == "has bought on one day only"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("bought on 0 of the last 30 days", "bought on none of the last 30 days"),
+        ("spent 0 in the last 30 days", "spent nothing in the last 30 days"),
+        ("0 % of products bought again", "no products bought again"),
+        ("no order for 1 days", "no order for 1 day"),
+        ("10 orders, 1 of them late", "10 orders, 1 of them late"),
+        ("1.0 items per order", "1.0 items per order"),
+    ],
+)
+def test_none_and_one_have_words_of_their_own(text: str, expected: str) -> None:
+    assert plain_number(text) == expected
 
 
 @pytest.mark.parametrize(

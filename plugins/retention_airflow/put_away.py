@@ -1,0 +1,91 @@
+"""Where files of the inbox go once the ledger has decided about them.
+
+`done/` beside them if their rows are in the warehouse; `refused/` or `held/` with a text that says
+why and what to do. What nobody has decided about stays. Nothing is ever overwritten.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from retention_ml.deliveries.ledger.files import FileState
+
+DONE = "done"
+SHELVES = (DONE, "refused", "held")
+TEXT = ".reason.txt"
+_SHELF_BY_STATUS = {"accepted": DONE, "repeated": DONE, "refused": "refused", "held": "held"}
+_NAME_BYTES_MAX = 190  # of 255: a number, and the ending and draft of the text, must fit too
+
+
+def put_away(
+    folder: Path, collected: Mapping[str, Sequence[int]], states: Mapping[str, "FileState"]
+) -> dict[str, list[str]]:
+    """Move the files of the inbox that the ledger has decided about; files elsewhere stay.
+
+    A file of the same name is not overwritten: the newcomer gets a number. The text is written
+    before its file is moved, so whoever is killed between the two does both again.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The inbox.
+    collected : mapping of path to stamp
+        The files as they were before they were landed. One that was replaced since, or still
+        grows, is another file, which nobody has read yet: it stays for the next run.
+    states : mapping of path to FileState
+        What the ledger says of them.
+
+    Returns
+    -------
+    dict of str to list of str
+        Where the files are now, by shelf.
+    """
+    moved: dict[str, list[str]] = {}
+    for name, stamp in collected.items():
+        path, state = Path(name), states.get(name)
+        shelf = _SHELF_BY_STATUS.get(state.status) if state else None
+        if state is None or shelf is None or not _is_in(folder, path):
+            continue
+        if not path.is_file() or _stamp(path) != tuple(stamp):
+            continue
+        (path.parent / shelf).mkdir(exist_ok=True)
+        target = _free(path.parent / shelf, path.name)
+        if shelf != DONE:
+            from retention_ml.atomic_files import write_text
+
+            write_text(target.with_name(target.name + TEXT), _text(path, state))
+        path.rename(target)
+        moved.setdefault(shelf, []).append(str(target))
+    return moved
+
+
+def _is_in(folder: Path, path: Path) -> bool:
+    """Whether a file lies in the inbox and was not put away before."""
+    parent = path.parent.resolve()
+    return folder.resolve() in parent.parents and parent.name not in SHELVES
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    state = path.stat()
+    return state.st_size, state.st_mtime_ns
+
+
+def _free(folder: Path, name: str) -> Path:
+    """The first of `name`, `name.1`, … that is free; a very long name is cut."""
+    short = name.encode()[:_NAME_BYTES_MAX].decode(errors="ignore")
+    target, number = folder / short, 1
+    while target.exists():
+        target = folder / f"{short}.{number}"
+        number += 1
+    return target
+
+
+def _text(path: Path, state: "FileState") -> str:
+    """Why a file is not used and what to do, for whoever finds it beside the file."""
+    return (
+        f"{path.name}\n{state.status} on {state.landed_at:%Y-%m-%d %H:%M} UTC as delivery "
+        f"{state.delivery_id} of {state.source}\n\n{state.reason}\n\n"
+        f"Put the corrected file into {path.parent} under the same name. This one and this text "
+        "are kept for you and may be deleted.\n"
+    )

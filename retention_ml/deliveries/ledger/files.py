@@ -1,0 +1,77 @@
+"""What became of delivered files, and which feeds lack some: what is asked once a run is through."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from retention_ml.warehouse import Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileState:
+    """A delivered file as the ledger has it.
+
+    Parameters
+    ----------
+    status : str
+        landed or staged (nothing is decided yet), accepted, repeated, refused or held.
+    reason : str or None
+        Why it was not accepted, and what to do.
+    """
+
+    delivery_id: int
+    source: str
+    feed: str
+    file_name: str
+    status: str
+    reason: str | None
+    landed_at: datetime
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether its rows are in `curated`."""
+        return self.status in ("accepted", "repeated")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncompleteFeed:
+    """A feed that lacks rows, because files of it could not be used and were not mended since."""
+
+    source: str
+    feed: str
+    since: datetime
+    files: tuple[str, ...]
+
+
+def file_states(transaction: Transaction, delivery_ids: Sequence[int]) -> dict[int, FileState]:
+    """The entries of the ledger with these ids, by id."""
+    rows = transaction.execute(
+        "SELECT delivery_id, source, feed, file_name, status, reason, landed_at "
+        "FROM raw.deliveries WHERE delivery_id = ANY(:ids) ORDER BY delivery_id",
+        ids=list(delivery_ids),
+    )
+    return {row.delivery_id: FileState(**row._mapping) for row in rows}
+
+
+def files_of_run(transaction: Transaction, run_id: str) -> list[FileState]:
+    """The files that the receipts of a run say it has landed."""
+    rows = transaction.execute(
+        "SELECT DISTINCT CAST(id AS bigint) AS delivery_id FROM ops.receipts, "
+        "jsonb_array_elements_text(details -> 'delivery_ids') AS id "
+        "WHERE door = 'land' AND run_id = :run_id",
+        run_id=run_id,
+    )
+    return list(file_states(transaction, [row.delivery_id for row in rows]).values())
+
+
+def incomplete_feeds(transaction: Transaction) -> list[IncompleteFeed]:
+    """The feeds of all sources that lack rows now."""
+    rows = transaction.execute(
+        "SELECT source, feed, min(unusable_since) AS since, "
+        "array_agg(file_name ORDER BY file_name) AS files FROM raw.unusable_files "
+        "WHERE feed <> '' GROUP BY source, feed ORDER BY 1, 2"
+    )
+    return [
+        IncompleteFeed(source=row.source, feed=row.feed, since=row.since, files=tuple(row.files))
+        for row in rows
+    ]

@@ -1,0 +1,1 @@
+"""The tables and views of the warehouse: which exist, and how they come up to date."""

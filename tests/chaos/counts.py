@@ -1,0 +1,40 @@
+"""How often each fault is tried: a few times by `make test`, as docs/faults.md says by `make chaos`.
+
+`make chaos` sets RETENTION_CHAOS.
+"""
+
+import os
+
+IS_FULL = bool(os.environ.get("RETENTION_CHAOS"))
+
+# Fault: tries by `make test`, by `make chaos`.
+COUNTS = {
+    "kills in each phase of ingestion": (1, 20),
+    "kills at random during ingestion": (10, 200),
+    "rounds of two builders killed at random": (10, 200),
+    "kills in training": (1, 50),
+    "kills in promotion": (1, 50),
+    "kills in scoring": (1, 50),
+    "kills in publication": (1, 50),
+    "amounts of room on a disk that fills up": (3, 30),
+    "hostile model texts": (200, 2_000),
+    "files of quotes and line ends": (300, 6_000),
+    "files of any bytes": (150, 3_000),
+    "files cut into blocks anywhere": (60, 1_000),
+    "rows of any text": (15, 500),
+    "lists of up to 60 points in time": (15, 400),
+    "orders of the same lines": (10, 1_000),
+    "sequences of batches": (12, 100),
+    "events that came later": (5, 100),
+    "training samples without the future": (60, 500),
+}
+
+
+def count(fault: str) -> int:
+    """How often to try a fault now."""
+    return COUNTS[fault][IS_FULL]
+
+
+def rounds(fault: str, places: int) -> range:
+    """The rounds in which so many places together reach the count of a fault."""
+    return range(-(-count(fault) // places))

@@ -1,0 +1,157 @@
+"""Where files of the inbox go: by what the ledger says, never over another, safe to repeat."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from retention_airflow import inbox, put_away
+from retention_airflow.put_away import TEXT
+
+from retention_ml import atomic_files
+from retention_ml.deliveries.ledger.files import FileState
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "inbox" / "shop").mkdir(parents=True)
+    return tmp_path / "inbox"
+
+
+def drop(path: Path, text: str = "x") -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def state(status: str, reason: str | None = None) -> FileState:
+    return FileState(
+        delivery_id=7,
+        source="shop",
+        feed="lines",
+        file_name="a.csv",
+        status=status,
+        reason=reason,
+        landed_at=datetime(2026, 3, 1, 10, 2, tzinfo=UTC),
+    )
+
+
+def move(folder: Path, states: dict[Path, FileState]) -> dict[str, list[str]]:
+    """Put files away as they are now."""
+    collected = json.loads(json.dumps(inbox.stamps(map(str, states))))
+    moved = put_away.put_away(folder, collected, {str(path): one for path, one in states.items()})
+    return {
+        shelf: [str(Path(name).relative_to(folder)) for name in names]
+        for shelf, names in moved.items()
+    }
+
+
+def content(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): path.read_text(encoding="utf-8")
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_only_what_the_ledger_accepted_is_done(folder: Path) -> None:
+    statuses = ("accepted", "repeated", "refused", "held", "landed", "staged")
+    files = {status: drop(folder / "shop" / f"{status}.csv") for status in statuses}
+    moved = move(folder, {path: state(status, "Why.") for status, path in files.items()})
+    assert moved == {
+        "done": ["shop/done/accepted.csv", "shop/done/repeated.csv"],
+        "refused": ["shop/refused/refused.csv"],
+        "held": ["shop/held/held.csv"],
+    }
+    assert [path.name for path in inbox.look(folder)] == ["landed.csv", "staged.csv"]
+
+
+def test_a_refused_file_lies_beside_a_text_that_says_why_and_what_to_do(folder: Path) -> None:
+    path = drop(folder / "shop" / "a.csv")
+    move(folder, {path: state("refused", "a.csv lacks the column order. Deliver it again.")})
+    text = content(folder)["shop/refused/a.csv" + TEXT]
+    for words in (
+        "a.csv",
+        "refused on 2026-03-01 10:02 UTC",
+        "lacks the column order",
+        str(path.parent),
+    ):
+        assert words in text
+
+
+def test_nothing_is_overwritten(folder: Path) -> None:
+    for number in (1, 2, 3):
+        path = drop(folder / "shop" / "a.csv", f"content {number}")
+        move(folder, {path: state("refused" if number < 3 else "accepted", f"reason {number}")})
+    files = content(folder)
+    assert files["shop/refused/a.csv"] == "content 1"
+    assert files["shop/refused/a.csv.1"] == "content 2"
+    assert files["shop/done/a.csv"] == "content 3"
+    assert "reason 1" in files["shop/refused/a.csv" + TEXT]
+    assert "reason 2" in files["shop/refused/a.csv.1" + TEXT]
+
+
+def test_a_run_that_is_killed_after_the_text_does_both_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = drop(folder / "shop" / "a.csv", "content")
+
+    def killed(*_: object) -> Path:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", killed)
+        with pytest.raises(KeyboardInterrupt):
+            move(folder, {path: state("refused", "first try")})
+    assert set(content(folder)) == {"shop/a.csv", "shop/refused/a.csv" + TEXT}
+    move(folder, {path: state("refused", "second try")})
+    files = content(folder)
+    assert set(files) == {"shop/refused/a.csv", "shop/refused/a.csv" + TEXT}
+    assert "second try" in files["shop/refused/a.csv" + TEXT]
+
+
+def test_a_text_that_cannot_be_written_leaves_the_file_where_it_is(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = drop(folder / "shop" / "a.csv")
+
+    def full(*_: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(atomic_files, "write_text", full)
+    with pytest.raises(OSError, match="No space"):
+        move(folder, {path: state("refused", "why")})
+    assert path.is_file()
+
+
+def test_a_file_that_was_replaced_since_stays_for_the_next_run(folder: Path) -> None:
+    path = drop(folder / "shop" / "a.csv", "of today")
+    collected = inbox.stamps([str(path)])
+    drop(path, "of tomorrow")
+    for status in ("accepted", "refused"):
+        states = {str(path): state(status, "file changed")}
+        assert put_away.put_away(folder, collected, states) == {}
+    assert content(folder) == {"shop/a.csv": "of tomorrow"}
+
+
+def test_files_elsewhere_and_those_put_away_before_stay(folder: Path) -> None:
+    (folder / "shop" / "done").mkdir()
+    files = [drop(folder.parent / "a.csv"), drop(folder / "shop" / "done" / "b.csv")]
+    assert move(folder, {path: state("accepted") for path in files}) == {}
+    assert all(path.is_file() for path in files)
+
+
+def test_a_link_is_put_away_and_what_it_points_to_stays(folder: Path) -> None:
+    elsewhere = drop(folder.parent / "elsewhere.csv")
+    link = folder / "shop" / "a.csv"
+    link.symlink_to(elsewhere)
+    assert move(folder, {link: state("refused", "a.csv is a symbolic link.")}) == {
+        "refused": ["shop/refused/a.csv"]
+    }
+    assert elsewhere.is_file()
+
+
+def test_a_name_as_long_as_names_may_be_has_room_for_its_text(folder: Path) -> None:
+    path = drop(folder / "shop" / ("ä" * 125 + ".csv"))
+    move(folder, {path: state("refused", "why")})
+    assert len(content(folder)) == 2
+    assert not path.exists()

@@ -1,0 +1,243 @@
+"""Parquet files that ask for far more memory than they are long, and ordinary ones beside them."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from retention_ml.deliveries.readers import chunks, parquet_pages, parquet_reader
+from retention_ml.errors import FileRefused
+from retention_ml.settings import PROJECT
+
+MIB = 1 << 20
+MEMORY_MIB_MAX = 512
+
+
+def feed(*columns: str) -> Any:
+    return SimpleNamespace(
+        source_columns=columns, required_columns=columns, lookup=None, format="parquet"
+    )
+
+
+def read(path: Path, *columns: str) -> pa.Table:
+    opened = parquet_reader.open_parquet(path, feed(*columns), path.name)
+    return pa.concat_tables([chunk.rows for chunk in opened.chunks])
+
+
+def _repeated(rows: int, values: list[str]) -> pa.DictionaryArray:
+    indices = pa.array((np.arange(rows) % len(values)).astype(np.int32))
+    return pa.DictionaryArray.from_arrays(indices, pa.array(values))
+
+
+def _write(
+    path: Path, column: pa.Array, *, times: int = 1, rows: int | None = None, **options: Any
+) -> None:
+    table = pa.table({"a": column})
+    options = {"compression": "zstd", "dictionary_pagesize_limit": 8 * MIB} | options
+    with pq.ParquetWriter(path, table.schema, store_schema=False, **options) as writer:
+        for _ in range(times):
+            writer.write_table(table, row_group_size=rows)
+
+
+LONG = ["x" * (2 * MIB)]
+SHAPES: dict[str, tuple[Callable[[Path], None], str]] = {
+    "a long value repeated": (
+        lambda path: _write(path, _repeated(20_000, LONG)),
+        r"unpacks to more than 41,943,\d+,\d+ bytes, .* times its size",
+    ),
+    "a long value among short ones": (
+        lambda path: _write(path, _repeated(200_000, [*map(str, range(99)), *LONG])),
+        "unpacks to more than 4,19",
+    ),
+    "a long value repeated in a list": (
+        lambda path: _write(
+            path, pa.ListArray.from_arrays(pa.array([0, 20_000]), _repeated(20_000, LONG))
+        ),
+        "unpacks to more than 41,943",
+    ),
+    "a long value in the last row group only": (
+        lambda path: _write(
+            path,
+            pa.concat_arrays([_repeated(50_000, ["y"] * 3), _repeated(20_000, LONG)]),
+            rows=50_000,
+        ),
+        "times its size",
+    ),
+    "a page of one value": (
+        lambda path: _write(path, pa.array(["z" * (80 * MIB)]), use_dictionary=False),
+        "to a page of 83,886",
+    ),
+    "many compressed pages": (
+        lambda path: _write(
+            path, pa.array(["z" * MIB] * 80), use_dictionary=False, data_page_size=MIB,
+            write_batch_size=1,
+        ),
+        r"to 83,88\d,\d+ bytes, .* times their size",
+    ),
+    "a number repeated without end": (
+        lambda path: _write(path, pa.array(np.zeros(MIB, np.int64)), times=90),
+        "times its size",
+    ),
+    "nothing repeated without end": (
+        lambda path: _write(path, pa.nulls(MIB, pa.string()), times=150),
+        "times its size",
+    ),
+    "a list without end": (
+        lambda path: _write(path, pa.array([np.zeros(9 * MIB, np.int8)], pa.list_(pa.int8()))),
+        "has lists of 9,437,184 values",
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def bombs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("bombs")
+    paths = {name: folder / f"{number}.parquet" for number, name in enumerate(SHAPES)}
+    for name, path in paths.items():
+        SHAPES[name][0](path)
+    return paths
+
+
+READ_ALL = """
+import json, re, sys
+from pathlib import Path
+from tests.deliveries.readers.test_parquet_reader import feed
+from retention_ml.deliveries.readers.parquet_reader import open_parquet
+from retention_ml.errors import FileRefused
+answers = []
+for name in sys.argv[1:]:
+    path = Path(name)
+    try:
+        rows = sum(chunk.rows.num_rows for chunk in open_parquet(path, feed("a"), path.name).chunks)
+        answers.append(["read", str(rows)])
+    except FileRefused as refusal:
+        answers.append([refusal.reason_code, str(refusal)])
+# Not ru_maxrss: that begins with the memory of the parent.
+peak = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())
+print(json.dumps([answers, int(peak[1]) / 1024]))
+"""
+
+
+@pytest.fixture(scope="module")
+def answers(bombs: dict[str, Path]) -> tuple[dict[str, list[str]], float]:
+    """What a process of its own answers to all bombs, and the memory it took in MiB."""
+    done = subprocess.run(
+        [sys.executable, "-c", READ_ALL, *map(str, bombs.values())],
+        capture_output=True, text=True, check=False, cwd=PROJECT,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    each, memory = json.loads(done.stdout)
+    return dict(zip(bombs, each, strict=True)), memory
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_parquet_bomb_is_refused_by_name(
+    bombs: dict[str, Path], answers: tuple[dict[str, list[str]], float], shape: str
+) -> None:
+    assert bombs[shape].stat().st_size < MIB
+    code, sentence = answers[0][shape]
+    assert code == "parquet_bomb", sentence
+    assert re.search(SHAPES[shape][1], sentence), sentence
+    assert "accepted" in sentence
+
+
+def test_all_bombs_are_refused_within_bounded_memory(
+    answers: tuple[dict[str, list[str]], float],
+) -> None:
+    assert answers[1] < MEMORY_MIB_MAX
+
+
+# Ordinary files
+
+
+def test_long_texts_that_repeat_are_read_as_they_are(tmp_path: Path) -> None:
+    texts = [letter * 5_000 for letter in "abcdefgh"]
+    _write(tmp_path / "x.parquet", _repeated(2_000, texts))
+    rows = read(tmp_path / "x.parquet", "a")
+    assert rows["a"].to_pylist() == [texts[i % 8] for i in range(2_000)]
+
+
+@pytest.mark.parametrize("is_dictionary", [True, False])
+def test_a_batch_too_large_for_memory_comes_in_pieces_with_the_same_rows(
+    tmp_path: Path, is_dictionary: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [str(i % 9) * (i % 50) for i in range(1_000)]
+    _write(tmp_path / "x.parquet", pa.array(texts), use_dictionary=is_dictionary)
+    monkeypatch.setattr(parquet_reader, "BATCH_BYTES", 2_000)
+    monkeypatch.setattr(parquet_reader, "_SHORT_BYTES", 10)
+    opened = parquet_reader.open_parquet(tmp_path / "x.parquet", feed("a"), "x")
+    pieces = [chunk.rows for chunk in opened.chunks]
+    assert len(pieces) > 10
+    rows = pa.concat_tables(pieces)
+    assert rows["a"].to_pylist() == texts
+    assert rows[chunks.LINE_NUMBER].to_pylist() == list(range(1, 1_001))
+
+
+def test_a_row_that_does_not_fit_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _write(tmp_path / "x.parquet", pa.array(["short", "long" * 1_000]))
+    monkeypatch.setattr(parquet_reader, "BATCH_BYTES", 2_000)
+    with pytest.raises(FileRefused, match=r"has a row of 4,0\d\d bytes; at most 2,000"):
+        read(tmp_path / "x.parquet", "a")
+
+
+def test_columns_that_nobody_reads_may_be_of_any_size(tmp_path: Path) -> None:
+    table = pa.table({"a": ["1"], "picture": ["z" * (80 * MIB)]})
+    pq.write_table(table, tmp_path / "x.parquet", compression="zstd", use_dictionary=False)
+    assert read(tmp_path / "x.parquet", "a")["a"].to_pylist() == ["1"]
+
+
+@pytest.mark.parametrize("compression", ["none", "snappy", "zstd", "gzip"])
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+@pytest.mark.parametrize("use_dictionary", [True, False])
+def test_the_headers_of_pages_add_up_to_what_the_footer_says(
+    tmp_path: Path, compression: str, version: str, use_dictionary: bool
+) -> None:
+    draw = np.random.default_rng(5)
+    table = pa.table(
+        {
+            "number": draw.integers(0, 50, 30_000),
+            "text": pa.array([f"text {i}" * (i % 7) if i % 3 else None for i in range(30_000)]),
+            "list": pa.array([[i, i + 1] if i % 2 else [] for i in range(30_000)]),
+            "pair": pa.array([{"x": i, "y": str(i)} for i in range(30_000)]),
+        }
+    )
+    path = tmp_path / "x.parquet"
+    pq.write_table(
+        table, path, compression=compression, data_page_version=version,
+        use_dictionary=use_dictionary, data_page_size=9_000, row_group_size=11_000,
+        write_page_checksum=True,
+    )  # fmt: skip
+    file = pq.ParquetFile(path)
+    assert len(parquet_pages.leaves(file, table.column_names)) == 5
+    with path.open("rb") as stream:
+        for group in range(file.metadata.num_row_groups):
+            for column in range(5):
+                chunk = file.metadata.row_group(group).column(column)
+                pages = list(parquet_pages._pages(stream, chunk, "x"))
+                data = [page for page in pages if not page.is_dictionary]
+                assert len(pages) - len(data) == chunk.has_dictionary_page
+                assert sum(page.value_count for page in data) == chunk.num_values
+                unpacked = sum(page.unpacked_bytes for page in pages)
+                assert 0 < chunk.total_uncompressed_size - unpacked < 200 * len(pages)
+
+
+def test_a_damaged_page_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    _write(path, pa.array(["a", "b"]))
+    content = bytearray(path.read_bytes())
+    content[4:12] = b"\xff" * 8
+    path.write_bytes(content)
+    with pytest.raises(FileRefused, match="damaged") as refusal:
+        read(path, "a")
+    assert refusal.value.reason_code == "unreadable_file"

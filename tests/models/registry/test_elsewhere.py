@@ -1,0 +1,171 @@
+"""A version predicts and is served where only its requirements are installed: no library of ours."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from retention_ml.models.bundle.bundle import Bundle
+from retention_ml.models.registry.mlflow_registry import Registry
+from retention_ml.models.training.candidates import candidate
+from retention_ml.models.training.fitting import FitContext
+from retention_ml.settings import Settings
+from tests.models.conftest import settings_in
+from tests.models.registry.elsewhere import environment
+from tests.worlds import samples
+from tests.worlds.registered import register
+
+ROWS = samples.table(samples.rows(300, seed=99))
+_URI = "models:/churn/1"
+_PREDICT = f"""
+import json, sys
+import mlflow, pandas as pd
+model = mlflow.pyfunc.load_model({_URI!r})
+answer = model.predict(pd.read_parquet(sys.argv[1]))
+import retention_ml
+modules = [name for name in sys.modules if name.startswith(("retention_ml.", "ibis", "airflow"))]
+print(json.dumps([[float(each) for each in answer], retention_ml.__file__, modules]))
+"""
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """A registered version, and the environment of somebody who has only its requirements."""
+
+    settings: Settings
+    bundle: Bundle
+    variables: dict[str, str]
+    rows: Path
+
+    def run(self, code: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", code, str(self.rows)],
+            env=self.variables | variables,
+            cwd=self.rows.parent,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+
+@pytest.fixture(scope="module")
+def elsewhere(registry_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Elsewhere:
+    folder = tmp_path_factory.mktemp("elsewhere")
+    settings = settings_in(folder / "home", registry_database)
+    fitted = candidate("lightgbm").fit(samples.rows(900), FitContext(seed=1, threads=1))
+    bundle = fitted.to_bundle("lightgbm")
+    register(settings, bundle)
+    (requirements,) = (settings.home / "mlflow" / "artifacts").rglob("requirements.txt")
+    pq.write_table(ROWS, folder / "rows.parquet")
+    return Elsewhere(
+        settings=settings,
+        bundle=bundle,
+        variables=environment(requirements.read_text(), folder / "hidden")
+        | {"MLFLOW_TRACKING_URI": Registry(settings).uri},
+        rows=folder / "rows.parquet",
+    )
+
+
+def test_that_environment_has_nothing_of_this_project(elsewhere: Elsewhere) -> None:
+    """The control: without the code in the version nothing could be loaded."""
+    for module in ("retention_ml", "airflow", "ibis"):
+        done = elsewhere.run(f"import {module}")
+        assert f"No module named '{module}'" in done.stderr
+    assert elsewhere.run("import mlflow, lightgbm, pyarrow").returncode == 0
+
+
+def test_a_version_predicts_there_to_the_last_bit(elsewhere: Elsewhere) -> None:
+    done = elsewhere.run(_PREDICT)
+    assert done.returncode == 0, done.stderr[-2_000:]
+    probability, place, modules = json.loads(done.stdout.splitlines()[-1])
+    np.testing.assert_array_equal(probability, elsewhere.bundle.predict(ROWS))
+    assert Path(place).is_relative_to(elsewhere.settings.home / "mlflow" / "artifacts")
+    assert {name.split(".")[0] for name in modules} == {"retention_ml"}
+    assert not {name for name in modules if "settings" in name or "warehouse" in name}
+
+
+def test_another_release_that_is_installed_there_is_not_used(
+    elsewhere: Elsewhere, tmp_path: Path
+) -> None:
+    other = tmp_path / "retention_ml"
+    other.mkdir()
+    (other / "__init__.py").write_text("raise ImportError('another release')\n")
+    path = f"{elsewhere.variables['PYTHONPATH']}:{tmp_path}"
+    control = elsewhere.run("import retention_ml", PYTHONPATH=path)
+    assert "another release" in control.stderr
+    done = elsewhere.run(_PREDICT, PYTHONPATH=path)
+    assert done.returncode == 0, done.stderr[-2_000:]
+    answer, *_ = json.loads(done.stdout.splitlines()[-1])
+    np.testing.assert_array_equal(answer, elsewhere.bundle.predict(ROWS))
+
+
+@pytest.fixture
+def address(elsewhere: Elsewhere, tmp_path: Path) -> Iterator[str]:
+    """Of `mlflow models serve` for the version, in that environment."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    log = tmp_path / "serve.log"
+    command = f"-m mlflow models serve -m {_URI} --env-manager local --host 127.0.0.1 --port {port}"
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            [sys.executable, *command.split()],
+            env=elsewhere.variables
+            | {"PATH": f"{Path(sys.executable).parent}:{elsewhere.variables['PATH']}"},
+            cwd=tmp_path,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        _wait_until_up(f"http://127.0.0.1:{port}", server, log)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        _end_group(server)
+
+
+def _wait_until_up(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{address}/ping", timeout=5):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError(f"The server did not start: {log.read_text()[-2_000:]}")
+
+
+def _end_group(server: subprocess.Popen[bytes]) -> None:
+    os.killpg(server.pid, signal.SIGTERM)
+    try:
+        server.wait(20)
+    except subprocess.TimeoutExpired:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+@pytest.mark.slow
+def test_a_served_version_answers_with_the_same_probabilities(
+    elsewhere: Elsewhere, address: str
+) -> None:
+    rows = [[row[name] for name in ROWS.column_names] for row in ROWS.to_pylist()]
+    question = {"dataframe_split": {"columns": ROWS.column_names, "data": rows}}
+    request = urllib.request.Request(
+        f"{address}/invocations",
+        json.dumps(question).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=60) as response:
+        answer = json.load(response)["predictions"]
+    np.testing.assert_array_equal(answer, elsewhere.bundle.predict(ROWS))

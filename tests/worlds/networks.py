@@ -1,0 +1,57 @@
+"""A way to a server that can fall silent."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+
+@dataclass(eq=False)
+class Proxy:
+    """A TCP proxy on a port of its own.
+
+    While it is silent it takes whatever comes, which the client's kernel sees acknowledged, and
+    the server's answers never arrive.
+    """
+
+    server_port: int
+    port: int = 0
+    is_silent: bool = False
+    _links: list[socket.socket] = field(default_factory=list)
+
+    def _serve(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection(("127.0.0.1", self.server_port))
+            self._links += [client, server]
+            for source, target in ((client, server), (server, client)):
+                threading.Thread(target=self._pump, args=(source, target), daemon=True).start()
+
+    def _pump(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65_536):
+                if not self.is_silent:
+                    target.sendall(data)
+        with suppress(OSError):
+            target.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def proxy_to(port: int) -> Iterator[Proxy]:
+    """A proxy to a port of this machine."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        proxy = Proxy(port, listener.getsockname()[1])
+        threading.Thread(target=proxy._serve, args=(listener,), daemon=True).start()
+        try:
+            yield proxy
+        finally:
+            with suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
+            for link in proxy._links:
+                with suppress(OSError):
+                    link.shutdown(socket.SHUT_RDWR)
+                link.close()
