@@ -10,11 +10,11 @@ these do not stop the day, unless they are all that came of a `required` feed.
 **On failure** the day is not published; the next run goes on without the files.
 `check` held a required feed, or `hand_over` says that its files were refused: correct them or the
 source's description, deliver again. `land`: correct the description; the files are still there.
+`put_away`: the inbox cannot be written to; the day goes on.
 """
 
 from pathlib import Path
 
-from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import dag, get_current_context, task, task_group
 from retention_airflow import defaults, doors, inbox, put_away
 from retention_airflow.assets import CURATED, INBOX
@@ -64,7 +64,7 @@ def ingest_deliveries() -> None:
 
         return doors.call(door, batch_id=doors.open_batch(checked))
 
-    @task(task_id="put_away", trigger_rule="all_done")
+    @task(task_id="put_away")
     def move(parcel: dict, landed: dict | None) -> dict[str, list[str]]:
         states = doors.file_states(parcel["files"], landed)
         return put_away.put_away(Path(defaults.INBOX_FOLDER), parcel["stamps"], states)
@@ -72,9 +72,8 @@ def ingest_deliveries() -> None:
     @task_group
     def per_source(parcel: dict) -> None:
         landed = land(parcel)
-        curated = curate(check(stage(landed)))
-        moved = curated >> move(parcel, landed)  # whatever became of the files
-        [curated, moved] >> EmptyOperator(task_id="ingested", trigger_rule="none_failed")
+        # Whatever became of the files; a teardown, so an inbox that refuses does not stop the day.
+        curate(check(stage(landed))) >> move(parcel, landed).as_teardown()
 
     @task(outlets=[CURATED], trigger_rule="none_failed", pool=WAREHOUSE_POOL)
     def hand_over() -> dict:

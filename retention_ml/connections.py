@@ -22,7 +22,7 @@ import sqlalchemy as sa
 
 from retention_ml.errors import UsageError, WarehouseError, first_words
 
-DRIVER_ERRORS = (sa.exc.DBAPIError, psycopg2.Error, adbc.Error)
+DRIVER_ERRORS = (sa.exc.DBAPIError, sa.exc.TimeoutError, psycopg2.Error, adbc.Error)
 STATEMENT_MINUTES_MAX = 30.0
 _ANSWER_SECONDS = 30.0  # beyond the limit of a statement: the server ends it first if it lives
 # Parameters of libpq; a host that is gone is noticed within a minute.
@@ -101,9 +101,13 @@ class Connections:
         return {"connection_factory": connect}
 
     def connect_for_arrow(self) -> adbc.Connection:
-        """A new ADBC connection; its calls are made with `calls`."""
+        """A new ADBC connection; its calls are made with `calls`.
+
+        Making it is one of them: the driver asks for types after libpq's own limit has ended.
+        """
         address, _, query = self._bounded.render_as_string(hide_password=False).partition("?")
-        return adbc.connect(f"{address}?{query.replace('+', '%20')}")  # libpq reads no plus
+        url = f"{address}?{query.replace('+', '%20')}"  # libpq reads no plus
+        return self.calls()(lambda: adbc.connect(url))
 
     def calls(self) -> "Calls":
         """What to make the calls of one ADBC connection with."""
@@ -201,8 +205,8 @@ class Calls:
         try:
             return answer.result(self._seconds_max)
         except TimeoutError:
-            if answer.done():
-                raise
+            if answer.done():  # it came this instant, or is a TimeoutError itself
+                return answer.result()
             raise _silence(self._seconds_max) from None
 
     @property

@@ -22,6 +22,7 @@ It never holds a customer's identifier.
 
 import errno
 import re
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -130,6 +131,14 @@ def first_words(error: BaseException) -> str:
     """
     first = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return _ADDRESS.sub("its address", first)[:300]
+
+
+def frames_of(error: BaseException) -> str:
+    """Where an error was raised, without its text: that may hold a customer's value."""
+    return "\n".join(
+        f"  {frame.filename}:{frame.lineno} in {frame.name}"
+        for frame in traceback.extract_tb(error.__traceback__)
+    )
 
 
 def explain_refusal(error: OSError) -> MachineError:

@@ -182,7 +182,8 @@ class Warehouse:
         return self.connections.address.render_as_string(hide_password=False)
 
     def __repr__(self) -> str:
-        return f"Warehouse({self.connections.address.render_as_string(hide_password=True)!r})"
+        address = self.connections.address.set(query={})  # which may hold a password too
+        return f"Warehouse({address.render_as_string(hide_password=True)!r})"
 
     @cached_property
     def engine(self) -> sa.Engine:

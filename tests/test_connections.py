@@ -5,6 +5,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import closing
 from typing import Any
 
@@ -51,6 +52,8 @@ def fences(warehouse: Warehouse) -> Callable[[], int]:
 
 
 # A database that falls silent
+
+READY = b"Z\0\0\0\x05I"  # the server's last words when a client has logged in
 
 
 def _statement(warehouse: Warehouse, proxy: Proxy) -> None:
@@ -104,9 +107,27 @@ def _wait_for_a_turn(warehouse: Warehouse, proxy: Proxy) -> None:
         pass
 
 
+def _log_in(warehouse: Warehouse, proxy: Proxy) -> None:
+    proxy.last_words = READY
+    warehouse.read("SELECT 1")
+
+
+def _log_in_again(warehouse: Warehouse, proxy: Proxy) -> None:
+    """The connection that was kept is broken, and so is the way to a new one."""
+    pid = warehouse.read("SELECT pg_backend_pid() AS pid")["pid"][0].as_py()
+    with warehouse.transaction() as transaction:
+        transaction.execute("SELECT pg_terminate_backend(:pid, 5000)", pid=pid)
+    proxy.last_words = READY
+    warehouse.read("SELECT 1")
+
+
 @pytest.mark.parametrize(
-    "use", [_statement, _copy, _rollback, _kept_connection, _read, _snapshot, _wait_for_a_turn]
-)
+    "use",
+    [
+        _statement, _copy, _rollback, _kept_connection, _read, _snapshot, _wait_for_a_turn,
+        _log_in, _log_in_again,
+    ],
+)  # fmt: skip
 def test_a_database_that_falls_silent_is_left_with_a_sentence_and_nothing_is_kept(
     distant: Warehouse,
     proxy: Proxy,
@@ -208,6 +229,33 @@ def test_checks_of_a_silent_database_are_its_fault_and_not_that_of_the_rows(
     for _ in ("in the middle", "from the beginning"):
         with pytest.raises(WarehouseError, match=GONE):
             suites.run(distant, query, folder)
+
+
+def test_connections_to_a_silent_database_are_given_back_at_once(
+    distant: Warehouse, proxy: Proxy
+) -> None:
+    distant.read("SELECT 1")
+    with distant.transaction() as transaction:
+        transaction.execute("SELECT 1")
+    proxy.is_silent = True
+    began = time.monotonic()
+    distant.close()
+    assert time.monotonic() - began < ANSWER_SECONDS
+
+
+class _AnswersAtTheLimit(Future[str]):
+    """The wait for it ends in the instant in which its answer comes."""
+
+    def result(self, timeout: float | None = None) -> str:
+        answer = super().result()
+        if timeout is not None:
+            raise TimeoutError
+        return answer
+
+
+def test_an_answer_in_the_instant_of_the_limit_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "Future", _AnswersAtTheLimit)
+    assert connections.Calls(5)(lambda: "an answer") == "an answer"
 
 
 # Bounds
@@ -315,3 +363,11 @@ def test_an_address_that_cannot_be_used_is_refused_in_words_without_its_password
 )
 def test_addresses_that_libpq_completes_are_taken(url: str) -> None:
     assert repr(Warehouse(url)).startswith("Warehouse('postgresql://")
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://u:Pa55@h/x", "postgresql://u@h/x?password=Pa55&sslpassword=Pa55"]
+)
+def test_a_warehouse_shows_no_password(url: str) -> None:
+    assert "Pa55" not in repr(Warehouse(url))
+    assert "h/x" in repr(Warehouse(url))

@@ -1,10 +1,12 @@
 """The warehouse: COPY, expressions."""
 
+from contextlib import closing
 from datetime import date
 
 import ibis
 import pyarrow as pa
 import pytest
+import sqlalchemy as sa
 
 from retention_ml import tables
 from retention_ml.errors import UsageError, WarehouseError
@@ -131,6 +133,18 @@ def test_a_lock_is_held_until_the_transaction_ends(warehouse: Warehouse) -> None
         assert other.execute(waiting)[0][0] == 1
     with warehouse.transaction() as transaction:
         assert transaction.execute(waiting)[0][0] == 0
+
+
+def test_a_process_whose_connections_are_all_in_use_is_told_in_a_sentence(
+    warehouse: Warehouse,
+) -> None:
+    narrow = Warehouse(warehouse.url)
+    narrow.engine = sa.create_engine(
+        narrow.connections.sqlalchemy_url(), pool_size=1, max_overflow=0, pool_timeout=0.1
+    )
+    limit = pytest.raises(WarehouseError, match="QueuePool limit")
+    with closing(narrow), narrow.transaction(), limit, narrow.transaction():
+        pytest.fail("a second connection was made")
 
 
 def test_one_at_a_time_is_in_an_exclusive_block_and_others_wait_for_a_bounded_time(

@@ -18,11 +18,10 @@ from zoneinfo import ZoneInfo
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
-from retention_airflow.put_away import SHELVES
+from retention_airflow.put_away import HISTORY, SHELVES
 
 logger = logging.getLogger(__name__)
 
-HISTORY = "history"
 LOOK_SECONDS = 5.0
 PATIENCE_LOOKS = 6  # so many looks the complete files of a source wait for one that still grows
 _NO_DELIVERIES = ("Thumbs.db", "desktop.ini")

@@ -4,13 +4,17 @@
 why and what to do. What nobody has decided about stays. Nothing is ever overwritten.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from retention_ml.errors import MachineError
+
 if TYPE_CHECKING:
     from retention_ml.deliveries.ledger.files import FileState
 
+HISTORY = "history"
 DONE = "done"
 SHELVES = (DONE, "refused", "held")
 TEXT = ".reason.txt"
@@ -22,6 +26,8 @@ def put_away(
     folder: Path, collected: Mapping[str, Sequence[int]], states: Mapping[str, "FileState"]
 ) -> dict[str, list[str]]:
     """Move the files of the inbox that the ledger has decided about; files elsewhere stay.
+
+    One that cannot be moved stops none of the others.
 
     A file of the same name is not overwritten: the newcomer gets a number. The text is written
     before its file is moved, so whoever is killed between the two does both again.
@@ -40,30 +46,51 @@ def put_away(
     -------
     dict of str to list of str
         Where the files are now, by shelf.
+
+    Raises
+    ------
+    MachineError
+        Files could not be moved.
     """
     moved: dict[str, list[str]] = {}
+    failures: list[str] = []
     for name, stamp in collected.items():
         path, state = Path(name), states.get(name)
         shelf = _SHELF_BY_STATUS.get(state.status) if state else None
         if state is None or shelf is None or not _is_in(folder, path):
             continue
-        if not path.is_file() or _stamp(path) != tuple(stamp):
-            continue
-        (path.parent / shelf).mkdir(exist_ok=True)
-        target = _free(path.parent / shelf, path.name)
-        if shelf != DONE:
-            from retention_ml.atomic_files import write_text
-
-            write_text(target.with_name(target.name + TEXT), _text(path, state))
-        path.rename(target)
-        moved.setdefault(shelf, []).append(str(target))
+        try:
+            if path.is_file() and _stamp(path) == tuple(stamp):
+                moved.setdefault(shelf, []).append(str(_move(path, shelf, state)))
+        except OSError as error:
+            failures.append(f"{path} ({error.strerror or error})")
+    if failures:
+        raise MachineError(
+            f"Files of the inbox could not be put away: {', '.join(failures)}. What the ledger "
+            "says of them stands and the day goes on, but every run will read them again. See "
+            "that done, refused and held are folders that may be written to, then clear this task."
+        )
     return moved
 
 
+def _move(path: Path, shelf: str, state: "FileState") -> Path:
+    """Move one file to its shelf; where it is now."""
+    (path.parent / shelf).mkdir(exist_ok=True)
+    target = _free(path.parent / shelf, path.name)
+    if shelf != DONE:
+        from retention_ml.atomic_files import write_text
+
+        write_text(target.with_name(target.name + TEXT), _text(path, state))
+    return path.rename(target)
+
+
 def _is_in(folder: Path, path: Path) -> bool:
-    """Whether a file lies in the inbox and was not put away before."""
-    parent = path.parent.resolve()
-    return folder.resolve() in parent.parents and parent.name not in SHELVES
+    """Whether a file lies where files of the inbox are looked for, by its path: a source's folder
+    may be a link, and may have the name of a shelf.
+    """
+    folder, path = Path(os.path.abspath(folder)), Path(os.path.abspath(path))
+    places = path.relative_to(folder).parts if path.is_relative_to(folder) else ()
+    return len(places) == 2 or (len(places) == 3 and places[1] == HISTORY)
 
 
 def _stamp(path: Path) -> tuple[int, int]:

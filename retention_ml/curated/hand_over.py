@@ -32,7 +32,7 @@ def hand_over(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Decis
     Raises
     ------
     FileRefused
-        Files of a required feed came, and none of them can be used.
+        Files of a required feed came, none of them can be used, and their rows are still missing.
     """
     started = time.perf_counter()
     with warehouse.transaction() as transaction:
@@ -67,15 +67,19 @@ def hand_over(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Decis
 
 
 def _required_in_vain(settings: Settings, files: Iterable[FileState]) -> list[str]:
-    """A sentence for each required feed none of whose files can be used."""
+    """A sentence for each required feed that lacks rows and none of whose files can be used."""
     by_feed: dict[tuple[str, str], list[FileState]] = defaultdict(list)
     for file in files:
         by_feed[file.source, file.feed].append(file)
+    missing = {
+        key: [state for state in states if state.is_missing] for key, states in by_feed.items()
+    }
     return [
         f"{source}.{feed} is required, and of its {len(states)} file(s) none can be used: "
-        f"{states[0].reason}"
+        f"{missing[source, feed][0].reason}"
         for (source, feed), states in by_feed.items()
-        if not any(state.is_usable for state in states)
+        if missing[source, feed]
+        and not any(state.is_usable for state in states)
         and load_source(settings.sources, source).is_required(feed)
     ]
 

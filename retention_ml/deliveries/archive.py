@@ -52,6 +52,8 @@ def path_of(home: Path, sha256: str) -> Path:
 def store(path: Path, home: Path) -> ArchivedFile:
     """Copy a file into the archive, atomically; a file already there is not written again.
 
+    A copy of another size was damaged since, and is replaced.
+
     Raises
     ------
     FileRefused
@@ -71,7 +73,7 @@ def store(path: Path, home: Path) -> ArchivedFile:
             os.fsync(copy.fileno())
         size, sha256 = draft.stat().st_size, digest.hexdigest()
         target = path_of(home, sha256)
-        if not target.exists():
+        if not target.exists() or target.stat().st_size != size:
             _check_unpacked(draft, name, size)
             target.parent.mkdir(exist_ok=True)
             draft.replace(target)

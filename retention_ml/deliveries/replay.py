@@ -15,12 +15,12 @@ from retention_ml.warehouse import Warehouse
 def replay(
     warehouse: Warehouse, *, settings: Settings, source: str | None, reason: str | None
 ) -> Receipt:
-    """Make a new batch of quarantined rows, one delivery per delivery they came in.
+    """Make one batch of all quarantined rows that wait, one delivery per delivery they came in.
 
     The rows are read when the batch is staged, by the description as it is then, from
     the bytes kept in `quarantine.rows`; they keep their line numbers. A row is marked as
-    replayed when the batch is curated, whether it was accepted or quarantined again. An
-    unfinished replay is opened again.
+    replayed when the batch is curated, whether it was accepted or quarantined again. Unfinished
+    and held replays are opened again and become part of it: `check` holds apart what still fails.
 
     Parameters
     ----------
@@ -49,12 +49,12 @@ def replay(
         if source is not None:
             mapping_sha256 = load_source(settings.sources, source).mapping_sha256
             landing.lock_source(transaction, source)
-            batch_id = replays.reopen_replay(transaction, source, reason)
-            if batch_id is None:
-                waiting = replays.waiting_row_counts(transaction, source, reason)
+            batch_id = replays.reopen_replays(transaction, source, reason)
+            waiting = replays.waiting_row_counts(transaction, source, reason)
             if waiting:
-                batch_id = replays.insert_replay(
+                batch_id = replays.insert_replays(
                     transaction,
+                    batch_id=batch_id,
                     source=source,
                     reason=reason,
                     deliveries=list(waiting),

@@ -61,7 +61,7 @@ def stage(
         batch = staging.lock_unheld_batch_row(transaction, batch_id)
         counts = StagingCounts()
         if batch.status != "curated":
-            counts = _stage(transaction, settings, batch, progress)
+            counts = stage_batch(transaction, settings, batch, progress)
         status = batches.find_batch(transaction, batch_id).status
         failpoint("stage.before_commit")
     return warehouse.record(
@@ -86,10 +86,13 @@ def stage(
     )
 
 
-def _stage(
-    transaction: Transaction, settings: Settings, batch: batches.Batch, progress: Progress | None
+def stage_batch(
+    transaction: Transaction,
+    settings: Settings,
+    batch: batches.Batch,
+    progress: Progress | None = None,
 ) -> StagingCounts:
-    """Stage what can be read of a batch and enter the counts."""
+    """Stage what can be read of a batch and enter the counts; the caller has locked the batch."""
     source, batch_id = load_source(settings.sources, batch.source), batch.batch_id
     deliveries = staging.open_deliveries(transaction, batch_id)
     refused: dict[int, FileRefused] = {}

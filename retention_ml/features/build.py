@@ -1,5 +1,6 @@
 """The door that builds the features of a day: rollups, computation, checks, store."""
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -9,7 +10,7 @@ import pyarrow as pa
 
 from retention_ml import clock
 from retention_ml.clock import day_number, day_of
-from retention_ml.errors import AccountingError, NotReady
+from retention_ml.errors import AccountingError, NotReady, QualityError
 from retention_ml.failpoints import failpoint
 from retention_ml.features import freshness, invariants, store
 from retention_ml.features.definition import definition_sha256, rename_digests_of_sql
@@ -19,6 +20,8 @@ from retention_ml.quality.check import check_table
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
+
+logger = logging.getLogger(__name__)
 
 _DAYS_AT_ONCE = 12
 
@@ -31,10 +34,9 @@ def build(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
 def build_many(warehouse: Warehouse, *, settings: Settings, days: Sequence[date]) -> list[Receipt]:
     """Build the features of some days, each in place of what was stored for it.
 
-    Days are computed together, up to twelve at once. Their invariants and the suite
-    `expectations/features.customer_daily.json` (one run, recorded under the newest day) are
-    checked before anything is stored; then each day's rows and their record replace what was
-    there, in one transaction.
+    Days are computed together, up to twelve at once. Their invariants are checked before any of
+    them is stored, and each day by the suite `expectations/features.customer_daily.json`; then
+    the rows and the record of each day that passed replace what was there, in one transaction.
 
     Returns
     -------
@@ -48,9 +50,9 @@ def build_many(warehouse: Warehouse, *, settings: Settings, days: Sequence[date]
     AccountingError
         If an invariant does not hold.
     QualityError
-        If a critical expectation failed.
+        If a critical expectation failed on some days; it names them. The others are stored.
 
-    Of days that fail, and of those computed with them, what was stored before stays as it is.
+    Of days that fail, what was stored before stays as it is.
     """
     roll_up(warehouse, settings=settings)
     return _build_rolled_up(warehouse, settings, sorted(set(days)))
@@ -59,8 +61,9 @@ def build_many(warehouse: Warehouse, *, settings: Settings, days: Sequence[date]
 def ensure(warehouse: Warehouse, *, settings: Settings, days: Sequence[date]) -> list[Receipt]:
     """Build those of the days that are missing or stale.
 
-    Stale is a day built with other definitions (features, calendar, `churn.active_days`), or
-    about which more is known by now than when it was built.
+    Stale is a day built with other definitions (features, calendar, `churn.active_days`), about
+    which more is known by now than when it was built, or whose stored rows are not those that its
+    build recorded.
 
     Returns
     -------
@@ -71,6 +74,13 @@ def ensure(warehouse: Warehouse, *, settings: Settings, days: Sequence[date]) ->
     rename_digests_of_sql(warehouse, settings)
     wanted = sorted(set(days))
     fresh = freshness.fresh_days(warehouse, wanted, definition_sha256(settings))
+    for day in sorted(changed := store.changed_days(warehouse, fresh)):
+        logger.warning(
+            "The stored features of %s are not those that their build recorded: rows were changed "
+            "by hand, or another version of the library built them. They are built again.",
+            day,
+        )
+    fresh -= changed
     return _build_rolled_up(warehouse, settings, [day for day in wanted if day not in fresh])
 
 
@@ -86,6 +96,7 @@ def _build_rolled_up(
     for part in parts:
         inputs |= _summarize_inputs(warehouse, settings, part, newest_rollup_id)
     receipts = []
+    failures: list[str] = []
     for part in parts:
         started = time.perf_counter()
         rows = compute(
@@ -96,31 +107,39 @@ def _build_rolled_up(
             newest_rollup_id=newest_rollup_id,
             threads=settings.compute.threads,
         )
+        rows_by_day = {day: _rows_of_day(rows, day) for day in part}
         for day in part:
             invariants.require_sound(
-                _rows_of_day(rows, day),
+                rows_by_day[day],
                 as_of=day.isoformat(),
                 customers=inputs[day]["customers_count"],
                 active_days=settings.churn.active_days,
             )
-        _check(warehouse, settings, part, rows)
-        shared_seconds = (time.perf_counter() - started) / len(part)
         for day in part:
+            try:
+                _check(warehouse, settings, day, rows_by_day[day])
+            except QualityError as failure:
+                failures.append(str(failure))
+                del rows_by_day[day]
+        shared_seconds = (time.perf_counter() - started) / len(part)
+        for day, rows_of_day in rows_by_day.items():
             receipt = _store(
                 warehouse,
                 settings,
                 day,
-                _rows_of_day(rows, day),
+                rows_of_day,
                 inputs[day] | {"newest_rollup_id": newest_rollup_id},
                 shared_seconds,
             )
             receipts.append(warehouse.record(receipt, settings.run_id))
+    if failures:
+        raise QualityError(" ".join(failures))
     return receipts
 
 
-def _check(warehouse: Warehouse, settings: Settings, days: Sequence[date], rows: pa.Table) -> None:
-    """Check computed rows, not stored yet, against the suite of the table."""
-    check_table(warehouse, settings=settings, suite=store.TABLE, as_of=days[-1], rows=rows)
+def _check(warehouse: Warehouse, settings: Settings, day: date, rows: pa.Table) -> None:
+    """Check a day's computed rows, not stored yet, against the suite of the table."""
+    check_table(warehouse, settings=settings, suite=store.TABLE, as_of=day, rows=rows)
 
 
 def _summarize_inputs(

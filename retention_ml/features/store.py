@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from retention_ml.errors import NotReady
+from retention_ml.errors import AccountingError, NotReady
 from retention_ml.features.catalogue import CATALOGUE, FEATURE_NAMES
 from retention_ml.warehouse import Transaction, Warehouse
 
@@ -48,7 +48,9 @@ def read(warehouse: Warehouse, days: Sequence[date], some: Choice | None = None)
     Raises
     ------
     NotReady
-        If a day has not been built, or its rows are not those of its build.
+        If a day has not been built.
+    AccountingError
+        If the rows of a day are not those of its build.
     """
     with warehouse.snapshot() as select:
         digests = _require_built(select, days)
@@ -66,6 +68,20 @@ def read_day(warehouse: Warehouse, as_of: date) -> tuple[pa.Table, str]:
         rows = _ordered(select(rows_of([as_of])))
     _require_recorded(rows, digests)
     return rows, digests[as_of]
+
+
+def changed_days(warehouse: Warehouse, days: Collection[date]) -> set[date]:
+    """Those of some built days whose stored rows are not those that their build recorded.
+
+    Days are read one after the other: about a second for 100,000 customers.
+    """
+    changed = set()
+    for day in days:
+        try:
+            read_day(warehouse, day)
+        except AccountingError:
+            changed.add(day)
+    return changed
 
 
 def read_customer(warehouse: Warehouse, as_of: date, customer_id: str) -> tuple[pa.Table, str]:
@@ -169,10 +185,10 @@ def _require_built(select: Read, days: Collection[date]) -> dict[date, str]:
 def _require_recorded(rows: pa.Table, digests: dict[date, str]) -> None:
     for day, expected in sorted(digests.items()):
         if digest(rows.filter(pc.field("as_of") == pa.scalar(day))) != expected:
-            raise NotReady(
+            raise AccountingError(
                 f"The stored features of {day} are not those that their build recorded: rows were "
                 "changed by hand, or another version of the library built them. They are not used. "
-                f"Run `retention build-features --as-of {day}`."
+                f"Run `retention build-features --as-of {day}`, then what stopped here."
             )
 
 

@@ -128,6 +128,21 @@ INVARIANTS: tuple[Invariant, ...] = (
     ),
     Invariant(
         promise="P1",
+        sentence="a merchandise line without its order, in a feed whose lines imply orders",
+        sql="SELECT line.row_key FROM curated.order_lines AS line "
+        "JOIN raw.deliveries AS delivery USING (delivery_id) "
+        "JOIN (SELECT DISTINCT delivery.source, feed, mapping_sha256 "
+        "FROM raw.deliveries AS delivery JOIN curated.orders AS implied USING (delivery_id) "
+        "JOIN curated.order_lines AS line USING (delivery_id, order_id)) AS implying "
+        "ON (implying.source, implying.feed, implying.mapping_sha256) "
+        "= (delivery.source, delivery.feed, delivery.mapping_sha256) "
+        "WHERE line.superseded_at IS NULL AND line.kind <> 'charge' AND NOT EXISTS "
+        "(SELECT FROM curated.orders AS stored "
+        "WHERE (stored.source, stored.order_id) = (line.source, line.order_id))",
+        is_costly=True,
+    ),
+    Invariant(
+        promise="P1",
         sentence="staged rows of a batch that is closed",
         sql=f"SELECT staged.table_name, staged.batch_id FROM ({_STAGED}) AS staged "
         "JOIN raw.batches AS batch USING (batch_id) WHERE batch.status IN ('curated', 'held')",

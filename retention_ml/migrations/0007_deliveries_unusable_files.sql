@@ -1,4 +1,7 @@
 -- Delivered files that could not be used and were not mended since: what the day lacks.
+ALTER TABLE raw.batches ADD COLUMN split_from bigint REFERENCES raw.batches ON DELETE SET NULL;
+COMMENT ON COLUMN raw.batches.split_from IS 'the batch that these files came in, where a critical check held them apart from it';
+
 CREATE INDEX ON raw.deliveries (source, file_name);
 CREATE VIEW raw.unusable_files AS
 SELECT DISTINCT ON (file.source, file.file_name)
@@ -37,8 +40,12 @@ WHERE
     AND NOT EXISTS (
         SELECT FROM raw.deliveries AS mended
         WHERE mended.source = file.source AND mended.file_name = file.file_name
-            AND mended.delivery_id > file.delivery_id AND mended.replay_of IS NULL
-            AND mended.status IN ('accepted', 'repeated')
+            AND mended.replay_of IS NULL AND mended.status IN ('accepted', 'repeated')
+            -- A held file that comes again keeps its number: it mends those that came before it did.
+            AND (
+                mended.delivery_id > file.delivery_id
+                OR (mended.batch_id <> file.batch_id AND mended.loaded_at > file.landed_at)
+            )
     )
 ORDER BY file.source, file.file_name, file.delivery_id DESC;
 COMMENT ON VIEW raw.unusable_files IS 'one row per delivered file that was refused or held, until a file of its name is accepted or its rows are replayed';

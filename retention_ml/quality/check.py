@@ -12,6 +12,7 @@ from retention_ml.deliveries.ledger import batches
 from retention_ml.deliveries.ledger.batches import RowCounts
 from retention_ml.deliveries.ledger.quarantine_batch import quarantine_batch, split_batch
 from retention_ml.deliveries.sources import Source, load_source
+from retention_ml.deliveries.stage import stage_batch
 from retention_ml.errors import QualityError, UsageError, WarehouseError
 from retention_ml.quality import report, suites
 from retention_ml.quality.results import CheckResult
@@ -28,8 +29,9 @@ def check(warehouse: Warehouse, *, settings: Settings, batch_id: int) -> Receipt
     `staging.rejects`. The results go to `quality.results`, a report to
     `settings.home/reports/quality/`. Where a critical expectation failed, feeds that are not
     required are checked one by one: those that fail are held in a batch of their own, and the
-    rest passes if it does so without them. Otherwise the whole batch is held. Every row of a held
-    batch goes to `quarantine.rows`. A batch that was checked already is left as it is.
+    rest, staged and checked anew, passes if it does so without them. Otherwise the whole batch is
+    held. Of a replay no feed is required. Every row of a held batch goes to `quarantine.rows`. A
+    batch that was checked already is left as it is.
 
     Parameters
     ----------
@@ -43,7 +45,8 @@ def check(warehouse: Warehouse, *, settings: Settings, batch_id: int) -> Receipt
     Receipt
         read = delivered rows, written = staged, quarantined = rejected or held; `details`:
         batch_id, source, status, findings (a sentence per failed expectation), held (a sentence
-        per held batch), held_count (their rows), report (path).
+        per held batch), held_count (their rows), report (path), is_repeated. Rows of a replay that
+        is held are not counted: they stay where they were.
 
     Raises
     ------
@@ -62,47 +65,59 @@ def check(warehouse: Warehouse, *, settings: Settings, batch_id: int) -> Receipt
                 f"Batch {batch_id} is 'landed'; expected 'staged'. Stage it first; "
                 "`retention ingest` with the same files does all steps."
             )
-        row_counts, names = _inputs(transaction, batch)
     is_repeated = batch.status != "staged"
     source = load_source(settings.sources, batch.source)
-    outcome = Verdict(failing_feeds={})
-    separate: Sequence[batches.Batch] = ()
-    if not is_repeated:
+    findings: list[str] = []
+    while batch.status == "staged":  # once more for the rest of a batch that was split
+        with warehouse.transaction() as transaction:
+            row_counts, names = _inputs(transaction, batch)
         outcome = verdict(warehouse, settings, source, batch_id, row_counts, names)
-        batch, separate = _record(warehouse, settings, source, batch, row_counts, outcome)
-    for one in separate:
+        batch = _record(warehouse, settings, source, batch, row_counts, outcome)
+        findings = outcome.findings(f"batch {batch_id}")
+    is_held = batch.status == "held"
+    # From the ledger: a run that was killed after the commit must say the same when it is repeated.
+    with warehouse.transaction() as transaction:
+        parts = batches.held_parts(transaction, batch_id)
+        stopped = [*parts, *([batch] if is_held else [])]
+        counts_by_batch = {
+            one.batch_id: batches.stored_row_counts(transaction, one.batch_id)
+            for one in (batch, *parts)
+        }
+        is_recorded = is_repeated and batches.has_check_receipt(transaction, batch_id)
+        checked_before = [one.batch_id for one in ([batch, *parts] if is_repeated else parts)]
+        findings += _stored_findings(transaction, checked_before)
+    for one in parts:
         report.write(warehouse, settings=settings, batch_id=one.batch_id)
     path = report.write(warehouse, settings=settings, batch_id=batch_id)
-    is_held = batch.status == "held"
-    held_count = sum(
-        counts.delivered for counts in row_counts if is_held or counts.feed in outcome.failing_feeds
+    every = [counts for part in counts_by_batch.values() for counts in part]
+    read, quarantined = (
+        sum(counts.delivered for counts in every),
+        sum(counts.quarantined for counts in every),
     )
-    rejected = sum(
-        counts.quarantined
-        for counts in row_counts
-        if not is_held and counts.feed not in outcome.failing_feeds
-    )
-    delivered = sum(counts.delivered for counts in row_counts)
     receipt = Receipt(
         door="check",
-        read=delivered,
-        written=delivered - held_count - rejected,
-        quarantined=held_count + rejected,
+        read=read,
+        written=read - quarantined,
+        quarantined=quarantined,
         seconds=time.perf_counter() - started,
         details={
             "batch_id": batch_id,
             "source": batch.source,
             "status": batch.status,
-            "findings": outcome.findings(f"batch {batch_id}"),
-            "held": [str(one.reason) for one in (*separate, *([batch] if is_held else []))],
-            "held_count": held_count,
+            "findings": findings,
+            "held": [str(one.reason) for one in stopped],
+            "held_count": sum(
+                counts.delivered for one in stopped for counts in counts_by_batch[one.batch_id]
+            ),
             "report": str(path),
             "is_repeated": is_repeated,
         },
     )
-    if not is_repeated:
+    if not is_recorded:
         warehouse.record(receipt, settings.run_id)
-    if is_held and any(source.is_required(counts.feed) for counts in row_counts):
+    if is_held and any(
+        source.is_required(counts.feed) for counts in counts_by_batch[batch.batch_id]
+    ):
         raise QualityError(f"{batch.reason} The report is {path}.")
     return receipt
 
@@ -154,8 +169,8 @@ def check_table(
         _store(transaction, results, settings.run_id, clock.now(), as_of=as_of)
     if critical := critical_failures(results, as_of.isoformat()):
         raise QualityError(
-            f"{' '.join(critical)} {suite} of that day is not to be used. Look at the deliveries of the days before "
-            "(`retention status`), correct them and build the day again."
+            f"{' '.join(critical)} {suite} of that day is not to be used. Look at the deliveries "
+            "of the days before (`retention status`), correct them and build the day again."
         )
     return [result for result in results if not result.success]
 
@@ -163,9 +178,7 @@ def check_table(
 def _inputs(
     transaction: Transaction, batch: batches.Batch
 ) -> tuple[list[RowCounts], Sequence[str]]:
-    """The row counts of the batch and, while it is staged, the tables that have rows of it."""
-    if batch.status != "staged":
-        return batches.stored_row_counts(transaction, batch.batch_id), ()
+    """The row counts of a staged batch, and the tables that have rows of it."""
     row_counts = batches.staged_row_counts(transaction, batch.batch_id)
     names = tuple(batches.count_staged(transaction, batch.batch_id, row_counts))
     return list(row_counts.values()), names
@@ -178,20 +191,13 @@ def _record(
     batch: batches.Batch,
     checked: Sequence[RowCounts],
     outcome: Verdict,
-) -> tuple[batches.Batch, list[batches.Batch]]:
-    """Store the results and let the batch pass, or quarantine it or some of its feeds.
-
-    Returns
-    -------
-    batch : Batch
-    separate : list of Batch
-        The held batches, one for each failing feed.
-    """
+) -> batches.Batch:
+    """Let the batch pass, or quarantine all of it, or its failing feeds and stage the rest anew."""
     now = clock.now()
     with warehouse.transaction() as transaction:
         locked = batches.lock_curation(transaction, batch.batch_id)
         if locked.status != "staged":  # another process was faster
-            return locked, []
+            return locked
         row_counts = batches.staged_row_counts(transaction, batch.batch_id)
         if _rows_of(row_counts.values()) != _rows_of(checked):
             raise WarehouseError(
@@ -199,7 +205,7 @@ def _record(
                 "again. Nothing was recorded. Run the same command again."
             )
 
-        def hold(held_batch: batches.Batch, results: Sequence[CheckResult]) -> batches.Batch:
+        def hold(held_batch: batches.Batch, results: Sequence[CheckResult]) -> None:
             counts = batches.staged_row_counts(transaction, held_batch.batch_id)
             _store(transaction, results, settings.run_id, now, batch_id=held_batch.batch_id)
             quarantine_batch(
@@ -211,20 +217,34 @@ def _record(
                 reason=_held_reason(transaction, held_batch, results, counts),
                 now=now,
             )
-            return batches.find_batch(transaction, held_batch.batch_id)
 
-        separate = []
         for feed, results in outcome.failing_feeds.items():
             ids = [one.delivery_id for one in row_counts.values() if one.feed == feed]
-            split = split_batch(transaction, batch, ids, run_id=settings.run_id, now=now)
-            separate.append(hold(split, results))
-        if critical_failures(outcome.results, ""):
+            hold(split_batch(transaction, batch, ids, run_id=settings.run_id, now=now), results)
+        if outcome.failing_feeds:
+            stage_batch(transaction, settings, batch)
+        elif critical_failures(outcome.results, ""):
             hold(batch, outcome.results)
         else:
             _store(transaction, outcome.results, settings.run_id, now, batch_id=batch.batch_id)
             batches.set_status(transaction, batch.batch_id, "checked")
         failpoints.failpoint("check.before_commit")
-        return batches.find_batch(transaction, batch.batch_id), separate
+        return batches.find_batch(transaction, batch.batch_id)
+
+
+def _stored_findings(transaction: Transaction, batch_ids: Sequence[int]) -> list[str]:
+    """A sentence for every expectation that failed in the last check of these batches."""
+    rows = transaction.execute(
+        "SELECT batch_id, suite, observed, expected FROM quality.results AS result "
+        "WHERE batch_id = ANY(:ids) AND NOT is_success AND checked_at = "
+        "(SELECT max(checked_at) FROM quality.results WHERE batch_id = result.batch_id) "
+        "ORDER BY batch_id, suite, expected",
+        ids=list(batch_ids),
+    )
+    return [
+        f"{row.suite} of batch {row.batch_id}: {row.observed}; expected: {row.expected}."
+        for row in rows
+    ]
 
 
 def _rows_of(row_counts: Iterable[RowCounts]) -> set[tuple[int, int, int]]:

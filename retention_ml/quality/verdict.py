@@ -1,7 +1,7 @@
 """What of a staged batch fails its suites: nothing, feeds that are not required, or all of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from retention_ml import tables
 from retention_ml.deliveries.ledger.batches import RowCounts
@@ -21,16 +21,16 @@ class Verdict:
     Parameters
     ----------
     results : sequence of CheckResult
-        Of the batch, without the rows of `failing_feeds`.
+        Of the batch; empty where `failing_feeds` are to be held apart from it.
     failing_feeds : mapping of str to sequence of CheckResult
-        The feeds that are to be held apart from the batch, so that the rest of it passes.
+        The feeds without which the rest of the batch may pass.
     """
 
     results: Sequence[CheckResult] = ()
-    failing_feeds: Mapping[str, Sequence[CheckResult]]
+    failing_feeds: Mapping[str, Sequence[CheckResult]] = field(default_factory=dict)
 
     def findings(self, where: str) -> list[str]:
-        """A sentence for every expectation that failed, those of the failing feeds last."""
+        """A sentence for every expectation that failed."""
         every = [*self.results, *(one for part in self.failing_feeds.values() for one in part)]
         return [result.sentence(where) for result in every if not result.success]
 
@@ -64,20 +64,20 @@ def verdict(
 
     whole = run(row_counts)
     if not any(map(_is_critical, whole)):
-        return Verdict(results=whole, failing_feeds={})
+        return Verdict(results=whole)
+    is_replay = any(one.replay_of for one in row_counts)  # of rows that a day went on without
     optional = {
         feed: run([one for one in row_counts if one.feed == feed])
         for feed in dict.fromkeys(one.feed for one in row_counts if one.delivered)
-        if feed in source.feeds and not source.is_required(feed)
+        if feed in source.feeds and (is_replay or not source.is_required(feed))
     }
     alone = {feed: part for feed, part in optional.items() if any(map(_is_critical, part))}
-    for failing in (alone, optional):  # small feeds may fail only together
+    # Small feeds may fail only together.
+    for failing in (alone, optional) if len(alone) < len(optional) else (optional,):
         rest = [one for one in row_counts if one.feed not in failing]
-        if failing and any(one.delivered for one in rest):
-            results = run(rest)
-            if not any(map(_is_critical, results)):
-                return Verdict(results=results, failing_feeds=failing)
-    return Verdict(results=whole, failing_feeds={})
+        if failing and any(one.delivered for one in rest) and not any(map(_is_critical, run(rest))):
+            return Verdict(failing_feeds=failing)
+    return Verdict(results=whole)
 
 
 def _is_critical(result: CheckResult) -> bool:

@@ -66,19 +66,21 @@ def tier_notes(tiers: Rows) -> list[str]:
 
 
 def percentile_in_words(risk_percentile: float) -> str:
-    """Where a customer stands by risk, from the share of customers at no greater risk.
+    """Where a customer stands by risk: true also where several customers are equally at risk.
 
     Examples
     --------
-    >>> percentile_in_words(1.0), percentile_in_words(0.97), percentile_in_words(0.004)
-    ('among the riskiest 1 %', 'among the riskiest 3 %', 'among the safest 1 %')
+    >>> percentile_in_words(1.0)
+    'at the greatest risk of all customers'
+    >>> percentile_in_words(0.975), percentile_in_words(0.004)
+    ('at no less risk than 97 % of the customers', 'at no greater risk than 99 % of the customers')
     """
+    if risk_percentile == 1:  # the mean of tied ranks is below
+        return "at the greatest risk of all customers"
     side, share = (
-        ("riskiest", 1 - risk_percentile)
-        if risk_percentile > _MOST
-        else ("safest", risk_percentile)
+        ("less", risk_percentile) if risk_percentile > _MOST else ("greater", 1 - risk_percentile)
     )
-    return f"among the {side} {max(math.ceil(round(100 * share, 6)), 1)} %"
+    return f"at no {side} risk than {math.floor(round(100 * share, 6))} % of the customers"
 
 
 def _number(value: float | None, style: str) -> str:

@@ -24,7 +24,7 @@ SELECT
     format('%I.%I', space.nspname, view.relname) AS name,
     CASE view.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'VIEW' END AS kind,
     pg_get_viewdef(view.oid) AS definition,
-    coalesce(' WITH (' || array_to_string(view.reloptions, ', ') || ')', '') AS options,
+    coalesce(array_to_string(view.reloptions, ', '), '') AS options,
     view.relispopulated AS is_populated,
     CASE WHEN view.relowner <> CAST(current_user AS regrole)
         THEN quote_ident(pg_get_userbyid(view.relowner)) END AS owner,
@@ -88,6 +88,8 @@ class View:
         `VIEW` or `MATERIALIZED VIEW`.
     creation : str
         Statements that make it, with its comments and indexes.
+    options : str
+        Its options with commas between them, `security_barrier=true`; empty if there are none.
     owner : str or None
         Its owner, quoted where needed; None where that is the role of the connection.
     may_replace : bool
@@ -99,6 +101,7 @@ class View:
     name: str
     kind: str
     creation: str
+    options: str
     owner: str | None
     may_replace: bool
     grants: tuple[str, ...]
@@ -125,7 +128,8 @@ def others_built_on(transaction: Transaction, views: Sequence[str]) -> list[str]
 def _view(row: Any) -> View:
     without_data = "" if row.is_populated else " WITH NO DATA"
     definition = row.definition.rstrip(";")
-    statements = [f"CREATE {row.kind} {row.name}{row.options} AS {definition}{without_data}"]
+    options = f" WITH ({row.options})" if row.options else ""
+    statements = [f"CREATE {row.kind} {row.name}{options} AS {definition}{without_data}"]
     if row.comment:
         statements.append(f"COMMENT ON {row.kind} {row.name} IS {row.comment}")
     statements += [f"COMMENT ON COLUMN {row.name}.{comment}" for comment in row.column_comments]
@@ -133,6 +137,7 @@ def _view(row: Any) -> View:
         name=row.name,
         kind=row.kind,
         creation="; ".join([*statements, *row.indexes]),
+        options=row.options,
         owner=row.owner,
         may_replace=row.may_replace,
         grants=tuple(row.grants),

@@ -2,8 +2,9 @@
 
 A view whose columns stay and only grow at the end is replaced in place: whatever stands on it,
 and whoever may read it, is not touched. One that changes otherwise is dropped and made anew with
-the views built on it, their owners, comments, indexes and grants. What cannot be made again stops
-the whole, and the warehouse stays as it was.
+the views built on it, their owners, options, comments, indexes and grants. One whose file is as it
+was, and that is built on none that changes, is not touched: nobody who reads it waits. What cannot
+be made again stops the whole, and the warehouse stays as it was.
 """
 
 import hashlib
@@ -20,7 +21,8 @@ logger = logging.getLogger(__name__)
 
 READER = "retention_bi"
 _MADE = re.compile(r"^CREATE OR REPLACE VIEW (reports\.\w+)", re.MULTILINE)
-_INVALID_TABLE_DEFINITION = "42P16"
+_NAMED = re.compile(r"\breports\.\w+")
+_INVALID_TABLE_DEFINITION, _LOCK_NOT_AVAILABLE = "42P16", "55P03"
 _ADVICE = (
     "Nothing was changed. Change or drop it and run the same command again; the columns of today's "
     "views are in docs/tables.md."
@@ -33,14 +35,14 @@ def make_views(
     recorded: Mapping[str, str],
     now: datetime,
 ) -> None:
-    """Make the views of SQL files what the files say, if they are not yet.
+    """Make those views of SQL files that are not yet what the files say.
 
     Parameters
     ----------
     scripts : sequence of (str, str)
         Name and text of each file, in the order in which views build on each other.
     recorded : mapping of str to str
-        Digest of the file that made it by view, as in `public.migrations`.
+        Digest by view of the files that made it, as in `public.migrations`.
 
     Raises
     ------
@@ -48,18 +50,26 @@ def make_views(
         If a view of somebody else has the name of one of ours, or what stands on a view that
         loses or changes columns cannot be made again.
     """
-    views = {view: _sha256(sql) for _, sql in scripts for view in _MADE.findall(sql)}
+    views = _digests(scripts)
     if views != recorded:
         transaction.execute("CREATE SCHEMA IF NOT EXISTS reports")
-        existing = {view.name for view in views_built_on(transaction, list(views))} & views.keys()
-        _reject_foreign(existing - recorded.keys())
+        existing = {
+            view.name: view
+            for view in views_built_on(transaction, list(views))
+            if view.name in views
+        }
+        _reject_foreign(existing.keys() - recorded.keys())
         _remove(transaction, sorted(recorded.keys() - views.keys()))
+        right = {view for view in existing if recorded.get(view) == views[view]}
         dropped: dict[str, View] = {}
         for _, sql in scripts:
-            dropped |= _make(transaction, sql)
+            names = _MADE.findall(sql)
+            if not right.issuperset(names):
+                dropped |= _make(transaction, sql, names)
+                _set_options(transaction, [existing[name] for name in names if name in existing])
         _restore(transaction, dropped, platform_views=views.keys())
         _record(transaction, views, now)
-        _let_read(transaction, sorted(views.keys() - existing))
+        _let_read(transaction, sorted(views.keys() - existing.keys()))
     # The role may have been made after the views.
     if transaction.execute(
         f"SELECT 1 FROM pg_roles WHERE rolname = '{READER}' "
@@ -69,8 +79,15 @@ def make_views(
         _let_read(transaction, sorted(views))
 
 
-def _sha256(sql: str) -> str:
-    return hashlib.sha256(sql.encode()).hexdigest()
+def _digests(scripts: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Digest by view of its file and of the files whose views are named there."""
+    digests: dict[str, str] = {}
+    for _, sql in scripts:
+        made = _MADE.findall(sql)
+        base = sorted(set(_NAMED.findall(sql)) & digests.keys())
+        text = "\0".join([sql, *(digests[view] for view in base)])
+        digests |= dict.fromkeys(made, hashlib.sha256(text.encode()).hexdigest())
+    return digests
 
 
 def _reject_foreign(names: set[str]) -> None:
@@ -99,19 +116,49 @@ def _remove(transaction: Transaction, names: Sequence[str]) -> None:
             transaction.execute(f"DROP VIEW {name}")
 
 
-def _make(transaction: Transaction, sql: str) -> dict[str, View]:
-    """Run a file; the views by name that had to be dropped for it, ours among them."""
-    names = _MADE.findall(sql)
+def _make(transaction: Transaction, sql: str, names: Sequence[str]) -> dict[str, View]:
+    """Run the file of those views; by name all that had to be dropped for it, ours among them."""
     try:
+        try:
+            with transaction.savepoint():
+                transaction.run_script(sql)
+            return {}
+        except WarehouseError as error:
+            if error.sqlstate != _INVALID_TABLE_DEFINITION:
+                raise
         with transaction.savepoint():
-            transaction.run_script(sql)
-        return {}
+            return _make_anew(transaction, sql, names)
     except WarehouseError as error:
-        if error.sqlstate != _INVALID_TABLE_DEFINITION:
-            raise WarehouseError(
-                f"{' and '.join(names)} could not be replaced: {error}. Nothing was changed. If a "
-                "long query reads it, wait for its end; then run the same command again."
-            ) from error
+        advice = ""
+        if error.sqlstate == _LOCK_NOT_AVAILABLE:
+            advice = (
+                f" {_readers(transaction, names)} Wait for its end, or end it with SELECT "
+                "pg_terminate_backend(number); then run the same command again."
+            )
+        raise WarehouseError(
+            f"{' and '.join(names)} could not be replaced: {error}. Nothing was changed.{advice}"
+        ) from error
+
+
+def _readers(transaction: Transaction, names: Sequence[str]) -> str:
+    """Who holds a view, in a sentence."""
+    sessions = transaction.execute(
+        "SELECT DISTINCT session.pid, session.usename, session.application_name AS program "
+        "FROM pg_locks AS lock JOIN pg_stat_activity AS session USING (pid) "
+        "WHERE lock.granted AND lock.pid <> pg_backend_pid() "
+        "AND session.datname = current_database() AND lock.relation = ANY (CAST(CAST(:views AS text[]) AS regclass[])) ORDER BY 1",
+        views=[view.name for view in views_built_on(transaction, names)],
+    )
+    who = " and ".join(
+        f"session {session.pid} of {session.usename}"
+        + (f" ({session.program})" if session.program else "")
+        for session in sessions
+    )
+    return f"{who or 'Another session'} reads it."
+
+
+def _make_anew(transaction: Transaction, sql: str, names: Sequence[str]) -> dict[str, View]:
+    """Drop those views with all that is built on them and run their file; what was dropped."""
     if others := others_built_on(transaction, names):
         raise UsageError(
             f"The columns of {' and '.join(names)} change, and {' and '.join(others)} stands on "
@@ -152,6 +199,13 @@ def _restore(
             ) from error
         # One may stand on another that comes later.
         waiting = [view for view, _ in refused]
+
+
+def _set_options(transaction: Transaction, views: Sequence[View]) -> None:
+    """Options as they were: replacing a view sets them back."""
+    for view in views:
+        if view.options:
+            transaction.execute(f"ALTER VIEW {view.name} SET ({view.options})")
 
 
 def _give_rights(transaction: Transaction, view: View) -> None:

@@ -8,10 +8,12 @@ from functools import partial
 import numpy as np
 import pyarrow as pa
 
+from retention_ml.errors import frames_of
 from retention_ml.models.bundle import timing
 from retention_ml.models.registry.model_version import ServedModel
 from retention_ml.scores import horizons, reasons, value
 from retention_ml.scores.model_predictions import Predictions
+from retention_ml.scores.tiers import TierPolicy
 from retention_ml.scores.wording.evidence import usual_values
 from retention_ml.statistics.arrays import Bools
 
@@ -35,11 +37,12 @@ def served(
     assigned_to_challenger: Bools,
     *,
     as_of: date,
+    policy: TierPolicy,
     margin_share: float,
     horizon_days: int,
 ) -> tuple[pa.Table, bool]:
-    """Columns of `scores.customer_daily` that come from one model, n rows in the order of
-    the predictions.
+    """Columns of `scores.customer_daily` that come from one model, and `tier_position`, which the
+    bounds of the tiers are compared with; n rows in the order of the predictions.
 
     A model explains its own customers only. Customers for whom the challenger has no
     prediction are the champion's; all are, with a warning, where the challenger cannot explain its
@@ -53,6 +56,7 @@ def served(
         predictions,
         usual_values(predictions.scored),
         as_of=as_of,
+        policy=policy,
         margin_share=margin_share,
         horizon_days=horizon_days,
     )
@@ -63,10 +67,10 @@ def served(
             of_challenger = columns(CHALLENGER, predictions.challenger, mask)
         except Exception as error:  # whatever is wrong with a challenger, the champion serves
             logger.warning(
-                "Challenger v%s serves nobody: explaining its scores failed with %s.",
+                "Challenger v%s serves nobody: explaining its scores failed with %s.\n%s",
                 predictions.challenger.version,
                 type(error).__name__,
-                exc_info=True,
+                frames_of(error),
             )
     champion = predictions.champion
     if of_challenger is None:
@@ -85,25 +89,33 @@ def _columns(
     mask: Bools,
     *,
     as_of: date,
+    policy: TierPolicy,
     margin_share: float,
     horizon_days: int,
 ) -> pa.Table:
-    """What one model serves of the customers of the mask."""
-    is_challenger = arm == CHALLENGER
+    """What one model serves of the customers of the mask, all of whom it predicts."""
     probability = (
-        predictions.challenger_probability if is_challenger else predictions.champion_probability
-    )[mask]
-    features = predictions.scored.filter(pa.array(mask))
+        predictions.challenger_probability
+        if arm == CHALLENGER
+        else predictions.champion_probability
+    )
+    is_predicted = np.isfinite(probability)
+    probability, mask = probability[is_predicted], mask[is_predicted]
+    features = predictions.scored.filter(pa.array(is_predicted))
     model_timing = timing.of_manifest(model.bundle.manifest)
-    history = horizons.history_of(features)
     at_risk_cents = value.at_risk_cents(
         features,
         probability,
         model_timing,
-        history,
+        horizons.history_of(features),
         margin_share=margin_share,
         horizon_days=horizon_days,
     )
+    # Among all whom the model predicts: the levels of two models in one ranking would make a tier
+    # larger in one arm than in the other.
+    position = policy.position(probability, at_risk_cents)[mask]
+    probability, at_risk_cents = probability[mask], at_risk_cents[mask]
+    features = features.filter(pa.array(mask))
     names = model.bundle.features
     contributions = (
         model.bundle.contributions(features)[0] if features.num_rows else np.empty((0, len(names)))
@@ -114,11 +126,12 @@ def _columns(
             "customer_id": features["customer_id"],
             "churn_probability": probability,
             "expected_value_at_risk_cents": at_risk_cents,
+            "tier_position": position,
             **reasons.reasons(contributions, names, features, usual).columns(),
             **{
                 name: pa.repeat(pa.scalar(str(text)), features.num_rows)
                 for name, text in stamps.items()
             },
-            **horizons.columns(as_of, probability, model_timing, history),
+            **horizons.columns(as_of, probability, model_timing, horizons.history_of(features)),
         }
     )

@@ -11,7 +11,11 @@ from retention_ml.features import store
 from retention_ml.models.bundle.bundle import Bundle
 from retention_ml.scores import arms, reasons, served
 from retention_ml.settings import Settings
+from retention_ml.statistics.arrays import sigmoid
 from retention_ml.warehouse import Warehouse
+
+_REBUILT = "The features of that day have been rebuilt since; score the day again."
+_PROBABILITY_TOLERANCE = 1e-9
 
 
 def explain(
@@ -53,9 +57,15 @@ def explain(
         row["note"] = f"Only the stored reasons can be shown. {error}"
         return row
     if features.num_rows != 1 or newest_digest != features_digest:
-        row["note"] = "The features of that day have been rebuilt since; score the day again."
+        row["note"] = _REBUILT
         return row
-    return row | _contributions(bundle, features)
+    contributions = _contributions(bundle, features)
+    # The digest is that of all rows, and only one was read: the score itself says whether it is
+    # the row that was scored.
+    if abs(_probability(contributions) - row["churn_probability"]) > _PROBABILITY_TOLERANCE:
+        row["note"] = _REBUILT
+        return row
+    return row | contributions
 
 
 def _published_score(warehouse: Warehouse, customer_id: str, as_of: date | None) -> dict[str, Any]:
@@ -81,6 +91,12 @@ def _published_score(warehouse: Warehouse, customer_id: str, as_of: date | None)
     row = dict(scores[0]._mapping)
     row["expected_value_at_risk"] = float(row["expected_value_at_risk"])
     return row
+
+
+def _probability(contributions: dict[str, Any]) -> float:
+    """The churn probability that contributions add up to."""
+    added = sum(family["log_odds"] for family in contributions["families"])
+    return float(sigmoid(np.array([contributions["base_log_odds"] + added]))[0])
 
 
 def _contributions(bundle: Bundle, features: pa.Table) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from retention_ml.errors import frames_of
 from retention_ml.models.registry.model_version import ServedModel
 from retention_ml.scores import snapshot
 from retention_ml.statistics.arrays import Floats
@@ -99,9 +100,9 @@ def _of_challenger(challenger: ServedModel | None, scored: pa.Table) -> Floats:
         return _probabilities(challenger, scored)[0]
     except Exception as error:  # whatever is wrong with a challenger, the champion scores
         logger.warning(
-            "Challenger v%s does not score: it failed with %s.",
+            "Challenger v%s does not score: it failed with %s.\n%s",
             challenger.version,
             type(error).__name__,
-            exc_info=True,
+            frames_of(error),
         )
         return unknown

@@ -5,6 +5,9 @@ it pushes towards churn *and* what it says would be called a risk by a person: s
 against the customer's own past or against other customers (`wording.statements`). Three reasons
 come from three families of the feature catalogue, so that they are three different things and not
 three windows of one.
+
+Some are at risk although nothing that pushes them there can be called a risk. What counts least in
+their favour and is a risk nevertheless is then all there is to say, and is marked as a weak sign.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,8 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from retention_ml.features.catalogue import FEATURE_NAMES, FEATURES
-from retention_ml.scores.wording.evidence import Evidence, capitalise, usual_values
+from retention_ml.features.catalogue import FEATURES
+from retention_ml.scores.wording.evidence import Evidence, capitalise
+from retention_ml.scores.wording.phrase import fill
 from retention_ml.scores.wording.phrases import PHRASES, describe
 from retention_ml.scores.wording.statement import Statement
 from retention_ml.scores.wording.statements import LAST_ORDER, statements_of
@@ -25,6 +29,14 @@ REASONS_COUNT = 3
 # Log-odds: what changes the odds by less than two percent moves nobody.
 _PUSH_MIN = 0.02
 
+# Raise it with every change of which sentences are made of which customers: days whose reasons were
+# made by other rules are not compared with later ones.
+VERSION = 1
+
+# Stands for the family in the code of what is said where there is no reason.
+FALLBACK = "fallback"
+_AT_STAKE = "At risk by the value at stake: {value:,.0f} of margin expected to be lost"
+
 
 @dataclass(frozen=True, slots=True)
 class Reasons:
@@ -34,19 +46,25 @@ class Reasons:
     ----------
     codes, sentences : tuple of three lists of str or None, each of length n
         None where there are fewer reasons.
+    fallback_codes, fallbacks : list of str or None, each of length n
+        What there is to say of those without any reason; None for the others.
     """
 
     codes: tuple[list[str | None], ...]
     sentences: tuple[list[str | None], ...]
+    fallback_codes: list[str | None]
+    fallbacks: list[str | None]
 
     def columns(self) -> dict[str, pa.Array]:
-        """`reason_1_code`, `reason_1`, ... as text columns."""
+        """`reason_1_code`, `reason_1`, ..., `fallback_code`, `fallback` as text columns."""
         columns = {}
         for rank, (codes, sentences) in enumerate(
             zip(self.codes, self.sentences, strict=True), start=1
         ):
             columns[f"reason_{rank}_code"] = pa.array(codes, pa.string())
             columns[f"reason_{rank}"] = pa.array(sentences, pa.string())
+        columns["fallback_code"] = pa.array(self.fallback_codes, pa.string())
+        columns["fallback"] = pa.array(self.fallbacks, pa.string())
         return columns
 
 
@@ -68,91 +86,113 @@ def reasons(
     """
     n = len(contributions)
     evidence = Evidence(features, usual)
-    speakers = [
+    candidates = [
         (name, statement)
         for name in names
         for statement in statements_of(name)
         if evidence.suffices(statement)
     ]
-    slots = list(dict.fromkeys((_family(name), each.topic) for name, each in speakers))
-    push, speaker = _strongest(contributions, names, evidence, speakers, slots)
-    excludes = np.array([[a[0] == b[0] or a[1] == b[1] for a in slots] for b in slots], dtype=bool)
-    codes = np.full((REASONS_COUNT, n), None, dtype=object)
-    sentences = np.full((REASONS_COUNT, n), None, dtype=object)
+    topics = list(dict.fromkeys((_family(name), each.topic) for name, each in candidates))
+    push, strongest = _strongest(contributions, names, evidence, candidates, topics)
+    excludes = np.array(
+        [[a[0] == b[0] or a[1] == b[1] for a in topics] for b in topics], dtype=bool
+    )
+    codes = np.full((REASONS_COUNT + 1, n), None, dtype=object)
+    sentences = np.full((REASONS_COUNT + 1, n), None, dtype=object)
     rows = np.arange(n)
-    for rank in range(REASONS_COUNT if slots else 0):
-        slot = push.argmax(axis=0)
-        chosen = np.where(push[slot, rows] > 0, speaker[slot, rows], -1)
+
+    def say(place: int, prefix: str | None, chosen: Ints) -> None:
+        """Word the candidate of each customer, -1 for none, into one row of the results."""
         for number in np.unique(chosen[chosen >= 0]).tolist():
-            name, statement = speakers[number]
+            name, statement = candidates[number]
             positions = np.flatnonzero(chosen == number)
-            codes[rank, positions] = f"{_family(name)}/{name}"
-            sentences[rank, positions] = evidence.sentences(statement, positions)
-        push[excludes[slot].T] = 0.0
-    return Reasons(tuple(codes.tolist()), tuple(sentences.tolist()))
+            codes[place, positions] = f"{prefix or _family(name)}/{name}"
+            sentences[place, positions] = evidence.sentences(statement, positions)
+
+    for rank in range(REASONS_COUNT if topics else 0):
+        topic = push.argmax(axis=0)
+        is_reason = push[topic, rows] >= _PUSH_MIN
+        say(rank, None, np.where(is_reason, strongest[topic, rows], -1))
+        if rank == 0:
+            say(REASONS_COUNT, FALLBACK, np.where(is_reason, -1, strongest[topic, rows]))
+        push[excludes[topic].T] = -np.inf
+    *codes_of_reasons, fallback_codes = codes.tolist()
+    *reasons_in_words, fallbacks = sentences.tolist()
+    return Reasons(
+        tuple(codes_of_reasons),
+        tuple(reasons_in_words),
+        fallback_codes,
+        [text and f"{text} (a weak sign)" for text in fallbacks],
+    )
 
 
 def _strongest(
     contributions: Floats,
     names: Sequence[str],
     evidence: Evidence,
-    speakers: Sequence[tuple[str, Statement]],
-    slots: Sequence[tuple[str, str]],
+    candidates: Sequence[tuple[str, Statement]],
+    topics: Sequence[tuple[str, str]],
 ) -> tuple[Floats, Ints]:
-    """The largest push of each slot and whose it is (a place in `speakers`), both (slots, n).
+    """The largest contribution to each topic and whose it is, both of shape (topics, n).
 
+    -inf, and -1 in place of a position in `candidates`, where nothing true can be said of a topic.
     A feature makes the first of its statements that is true, no other.
     """
-    push = np.zeros((len(slots), len(contributions)))
-    speaker = np.full(push.shape, -1, dtype=np.int64)
+    push = np.full((len(topics), len(contributions)), -np.inf)
+    strongest = np.full(push.shape, -1, dtype=np.int64)
     places = {name: place for place, name in enumerate(names)}
-    last, is_silent = "", np.empty(0, dtype=np.bool_)
-    for number, (name, statement) in enumerate(speakers):
+    last, is_open = "", np.empty(0, dtype=np.bool_)
+    for number, (name, statement) in enumerate(candidates):
         contribution = contributions[:, places[name]]
         if name != last:
-            last, is_silent = name, contribution >= _PUSH_MIN
-        slot = slots.index((_family(name), statement.topic))
-        is_true = is_silent & evidence.holds(statement)
-        is_silent = is_silent & ~is_true
-        is_stronger = is_true & (contribution > push[slot])
-        push[slot, is_stronger] = contribution[is_stronger]
-        speaker[slot, is_stronger] = number
-    return push, speaker
+            last, is_open = name, np.ones(len(contributions), dtype=np.bool_)
+        topic = topics.index((_family(name), statement.topic))
+        is_true = is_open & evidence.holds(statement)
+        is_open = is_open & ~is_true
+        is_stronger = is_true & (contribution > push[topic])
+        push[topic, is_stronger] = contribution[is_stronger]
+        strongest[topic, is_stronger] = number
+    return push, strongest
 
 
-def with_one_reason(rows: pa.Table, is_at_risk: Bools, features: pa.Table) -> pa.Table:
-    """The rows with a first reason for everybody at risk.
+def with_one_reason(
+    rows: pa.Table, is_at_risk: Bools, features: pa.Table, *, by_value: bool
+) -> pa.Table:
+    """The rows with something to say first of everybody at risk, and without the fallback columns.
 
-    Where nothing that pushes upwards can be called a risk, the first thing of the catalogue that
-    is one speaks; where nothing is, the last order does.
+    Where there is no reason, the fallback speaks: the value at stake where tiers follow it, else
+    the weak sign that counts least in the customer's favour, else the last order.
 
     Parameters
     ----------
     rows : pa.Table
-        With the columns of `Reasons`, n rows.
+        With the columns of `Reasons` and `expected_value_at_risk_cents`, n rows.
     is_at_risk : array of bool, shape (n,)
     features : pa.Table
-        Of all customers who are scored on the day, in the order of the rows.
+        Of the customers, in the order of the rows.
+    by_value : bool
+        Whether the tiers rank customers by the value at stake.
     """
     is_open = is_at_risk & np.asarray(rows["reason_1"].is_null())
+    fallback = rows.select(["fallback_code", "fallback"])
+    rows = rows.drop_columns(fallback.column_names)
     if not is_open.any():
         return rows
-    usual = usual_values(features)
-    features = features.filter(pa.array(is_open))
-    names = [name for name in FEATURE_NAMES if name in features.column_names]
-    in_order = np.tile(np.arange(len(names), 0, -1.0), (features.num_rows, 1))
-    first = reasons(in_order, names, features, usual)
-    evidence = Evidence(features, usual)
-    last_orders = evidence.sentences(LAST_ORDER, np.arange(features.num_rows))
-    fallback = {
-        "reason_1_code": [code or "recency/recency_days" for code in first.codes[0]],
-        "reason_1": [a or b for a, b in zip(first.sentences[0], last_orders, strict=True)],
-    }
-    for name, values in fallback.items():
-        merged = np.array(rows[name].to_pylist(), dtype=object)
-        merged[is_open] = values
+    positions = np.flatnonzero(is_open)
+    codes = np.array(rows["reason_1_code"].to_pylist(), dtype=object)
+    texts = np.array(rows["reason_1"].to_pylist(), dtype=object)
+    weak = fallback.take(pa.array(positions))
+    last_orders = Evidence(features, {}).sentences(LAST_ORDER, positions)
+    codes[positions] = [code or f"{FALLBACK}/recency_days" for code in weak[0].to_pylist()]
+    texts[positions] = [a or b for a, b in zip(weak[1].to_pylist(), last_orders, strict=True)]
+    if by_value:
+        cents = np.asarray(rows["expected_value_at_risk_cents"].to_numpy())
+        positions = positions[cents[positions] > 0]
+        codes[positions] = f"{FALLBACK}/expected_value_at_risk"
+        texts[positions] = [fill(_AT_STAKE, value=value / 100) for value in cents[positions]]
+    for name, values in (("reason_1_code", codes), ("reason_1", texts)):
         place = rows.column_names.index(name)
-        rows = rows.set_column(place, name, pa.array(merged, pa.string()))
+        rows = rows.set_column(place, name, pa.array(values, pa.string()))
     return rows
 
 

@@ -87,7 +87,7 @@ def _compute(
     served.require_features(champion, features)
     predictions = predict_both(champion, served.challenger(warehouse, settings, champion), features)
     policy = _policy(warehouse, settings, champion)
-    by_arm, share = _serve(settings, predictions, as_of)
+    by_arm, share = _serve(settings, predictions, policy, as_of)
     previous_tiers = base_tiers(warehouse, lease.base_snapshot_id)
     rows = _rows(settings, as_of, predictions, by_arm, policy, previous_tiers)
     content = {
@@ -100,6 +100,7 @@ def _compute(
             champion, predictions.challenger, share=share, salt=settings.trial.salt
         ),
         "library_version": __version__,
+        "reasons_version": reasons.VERSION,
         "population_count": features.num_rows,
         "scored_count": rows.num_rows,
         "excluded_count": predictions.exclusions.num_rows,
@@ -139,7 +140,9 @@ def _policy_note(settings: Settings, champion: ServedModel, policy: TierPolicy) 
     )
 
 
-def _serve(settings: Settings, predictions: Predictions, as_of: date) -> tuple[pa.Table, float]:
+def _serve(
+    settings: Settings, predictions: Predictions, policy: TierPolicy, as_of: date
+) -> tuple[pa.Table, float]:
     """What each customer is served by their arm, and the share assigned to the challenger."""
     models = (predictions.champion, predictions.challenger)
     is_trial = all(model is not None and arms.is_calibrated(model) for model in models)
@@ -150,6 +153,7 @@ def _serve(settings: Settings, predictions: Predictions, as_of: date) -> tuple[p
             predictions.scored["customer_id"].to_pylist(), settings.trial.salt, share
         ),
         as_of=as_of,
+        policy=policy,
         margin_share=settings.value.margin_share,
         horizon_days=settings.value.horizon_days,
     )
@@ -169,10 +173,12 @@ def _rows(
     probability = np.asarray(by_arm["churn_probability"].to_numpy(), dtype=np.float64)
     before = [previous_tiers.get(customer) for customer in by_arm["customer_id"].to_pylist()]
     previous = places([old[0] if old else None for old in before])
-    at_risk_cents = np.asarray(by_arm["expected_value_at_risk_cents"].to_numpy(), dtype=np.int64)
-    tier = policy.tier_of(policy.position(probability, at_risk_cents), previous)
+    tier = policy.tier_of(np.asarray(by_arm["tier_position"].to_numpy()), previous)
+    by_arm = by_arm.drop_columns("tier_position")
     since = tier_since(tier, previous, [old[1] if old else None for old in before], as_of)
-    by_arm = reasons.with_one_reason(by_arm, tier > 0, predictions.scored)
+    by_arm = reasons.with_one_reason(
+        by_arm, tier > 0, predictions.scored, by_value=policy.by == "value"
+    )
     challenger = predictions.challenger_probability
     return pa.table(
         {

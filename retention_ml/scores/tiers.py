@@ -3,8 +3,8 @@
 A policy gives each customer a position in [0, 1]: the calibrated probability itself, or the rank
 among the day's customers by probability or by value at risk. A tier begins at its lower bound
 (included) and ends at the next tier's (excluded). A customer who already has a tier keeps it while
-the position is less than `hysteresis` past the bound it crossed, and only in favour of a
-neighbouring tier: a small wobble moves nobody, a jump over a whole tier always counts.
+the position is not far enough past the bound it crossed, and only in favour of a neighbouring tier:
+a small wobble moves nobody, a jump over a whole tier always counts.
 """
 
 import hashlib
@@ -22,6 +22,7 @@ from retention_ml.statistics.ranks import rank_position
 
 TIERS = ("low", "medium", "high", "critical")
 NO_TIER = -1
+_ROUNDING = 1e-6
 TiersBy = Literal["probability", "share", "value"]
 
 
@@ -37,7 +38,9 @@ class TierPolicy:
     medium, high, critical : float
         Positions in [0, 1], rising.
     hysteresis : float
-        A difference of positions, at least 0.
+        At least 0. By probability a difference of positions; by rank a share of the smaller of the
+        two tiers at a bound, in whole customers. Up to a third, no tier is empty by rank that has
+        a customer without hysteresis.
 
     Raises
     ------
@@ -79,7 +82,8 @@ class TierPolicy:
         return (
             f"critical {top} {_percent(1 - self.critical)} of the customers, high the next "
             f"{_percent(self.critical - self.high)}, medium the next "
-            f"{_percent(self.high - self.medium)}, hysteresis {_percent(self.hysteresis)}"
+            f"{_percent(self.high - self.medium)}, hysteresis {_percent(self.hysteresis)} of the "
+            "smaller tier"
         )
 
     @property
@@ -119,20 +123,31 @@ class TierPolicy:
     ) -> npt.NDArray[np.int64]:
         """Places in `TIERS` by position in [0, 1], shape (n,).
 
-        `previous` are the places of the tiers that customers have now, `NO_TIER` for none.
+        `previous` are the places of the tiers that customers have now, `NO_TIER` for none. By rank
+        it has to be the positions of all customers of the day.
         """
         bounds = self._bounds()
         plain = np.searchsorted(bounds, position, side="right").astype(np.int64)
         if previous is None:
             return plain
         # The one bound between the two tiers, where they are neighbours.
-        between = bounds[np.clip(np.minimum(plain, previous), 0, len(bounds) - 1)]
-        is_above = position - between
-        keeps = (previous != NO_TIER) & (
-            ((plain == previous + 1) & (is_above < self.hysteresis))
-            | ((plain == previous - 1) & (-is_above < self.hysteresis))
+        between = np.clip(np.minimum(plain, previous), 0, len(bounds) - 1)
+        distance = np.abs(position - bounds[between])
+        keeps = (
+            (previous != NO_TIER)
+            & (np.abs(plain - previous) == 1)
+            & (distance < self._distances(len(position))[between])
         )
         return np.where(keeps, previous, plain)
+
+    def _distances(self, customers_count: int) -> npt.NDArray[np.float64]:
+        """How far past each bound a customer leaves a tier, as positions, shape (3,)."""
+        if self.by == "probability":
+            return np.full(3, self.hysteresis)
+        shares = np.diff(self._bounds(), prepend=0.0, append=1.0)
+        customers = self.hysteresis * np.minimum(shares[:-1], shares[1:]) * customers_count
+        # Less than one place would hold nobody back, or one customer by chance.
+        return np.floor(customers + _ROUNDING) / max(customers_count, 1)
 
 
 def _percent(share: float) -> str:

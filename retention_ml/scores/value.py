@@ -96,9 +96,10 @@ def revenue_if_retained_cents(
 
 
 def risk_percentile(probability: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The share of customers at no greater risk, in (0, 1]; 1 is the most at risk, shape (n,).
+    """The rank of each customer by risk as a share of all, in (0, 1]; 1 is the most at risk.
 
-    Equal probabilities share the mean of their ranks, so the order of the rows does not matter.
+    Shape (n,). Equal probabilities share the mean of their ranks, so the order of the rows does not
+    matter.
 
     Examples
     --------

@@ -199,6 +199,8 @@ def _explain(error: ValidationError, variables: Mapping[str, str], file: Path | 
     if section in ADDRESSES.values():  # which may hold a password
         [variable] = (name for name, setting in ADDRESSES.items() if setting == section)
         return f"{variable} cannot be used: {words}. See docs/settings.md."
+    if first["type"] == "value_error" and not keys:  # several keys together
+        return f"[{section}] as set in {where} cannot be used: {words}. See docs/settings.md."
     sentence = f"{'.'.join((section, *keys))} in {where} is {first['input']!r}: {words}."
     if first["type"] == "extra_forbidden" and keys:
         sentence += f" Did you mean {_nearest(keys[0], _keys(section))!r}?"

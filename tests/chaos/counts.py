@@ -18,6 +18,7 @@ COUNTS = {
     "kills in publication": (1, 50),
     "amounts of room on a disk that fills up": (3, 30),
     "hostile model texts": (200, 2_000),
+    "mutations of parquet files": (800, 20_000),
     "files of quotes and line ends": (300, 6_000),
     "files of any bytes": (150, 3_000),
     "files cut into blocks anywhere": (60, 1_000),

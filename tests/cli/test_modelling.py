@@ -39,7 +39,7 @@ def test_a_score_whose_model_is_gone_is_shown_with_its_note(
     shown = CliRunner().invoke(app, ["explain", "c1"])
     assert shown.exit_code == 0, shown.exception
     assert "no longer served" in shown.stdout
-    assert "among the riskiest 1 %" in shown.stdout
+    assert "at the greatest risk of all customers" in shown.stdout
 
 
 @pytest.fixture

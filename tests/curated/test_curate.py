@@ -107,12 +107,11 @@ def test_a_description_without_a_date_in_a_history_was_always_known(
 def test_the_same_content_again_is_a_duplicate_and_changes_nothing(
     warehouse: Warehouse, settings: Settings
 ) -> None:
-    first, _ = put(warehouse, lines(line("1"), line("2"), derived={"orders": [line("1")]}))
+    orders = {"orders": [line("1"), line("2")]}
+    first, _ = put(warehouse, lines(line("1"), line("2"), derived=orders))
     curate(warehouse, settings=settings, batch_id=first)
     before = content(warehouse)
-    again, (delivery,) = put(
-        warehouse, lines(line("2"), line("1"), derived={"orders": [line("1")]})
-    )
+    again, (delivery,) = put(warehouse, lines(line("2"), line("1"), derived=orders))
     receipt = curate(warehouse, settings=settings, batch_id=again)
     assert (receipt.written, receipt.duplicates) == (0, 2)
     assert ledger(warehouse, delivery) == ("accepted", 2, 0, 0, 2, 0)

@@ -74,6 +74,7 @@ def describe(dag) -> dict:
                 "told": [type(callback).__name__ for callback in task.on_failure_callback],
                 "outlets": sorted(asset.name for asset in task.outlets),
                 "trigger_rule": task.trigger_rule.value,
+                "is_teardown": task.is_teardown,
                 "downstream": sorted(task.downstream_task_ids),
             }
             for task in dag.tasks

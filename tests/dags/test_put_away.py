@@ -10,6 +10,7 @@ from retention_airflow.put_away import TEXT
 
 from retention_ml import atomic_files
 from retention_ml.deliveries.ledger.files import FileState
+from retention_ml.errors import MachineError
 
 
 @pytest.fixture
@@ -118,9 +119,40 @@ def test_a_text_that_cannot_be_written_leaves_the_file_where_it_is(
         raise OSError("No space left on device")
 
     monkeypatch.setattr(atomic_files, "write_text", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(MachineError, match="No space"):
         move(folder, {path: state("refused", "why")})
     assert path.is_file()
+
+
+def test_a_file_that_cannot_be_put_away_stops_no_other_and_is_named(folder: Path) -> None:
+    (folder / "other").mkdir()
+    drop(folder / "shop" / "done")  # a file, not a folder
+    files = [drop(folder / "shop" / "a.csv"), drop(folder / "other" / "b.csv")]
+    with pytest.raises(MachineError, match=r"shop/a\.csv \(File exists\)"):
+        move(folder, {path: state("accepted") for path in files})
+    assert set(content(folder)) == {"shop/done", "shop/a.csv", "other/done/b.csv"}
+
+
+def test_files_of_a_source_whose_folder_is_a_link_are_put_away(folder: Path) -> None:
+    (folder.parent / "share").mkdir()
+    (folder / "linked").symlink_to(folder.parent / "share")
+    path = drop(folder / "linked" / "a.csv")
+    assert list(inbox.look(folder)) == [path]
+    assert move(folder, {path: state("refused", "why")}) == {"refused": ["linked/refused/a.csv"]}
+    assert inbox.look(folder) == {}
+
+
+@pytest.mark.parametrize("source", put_away.SHELVES)
+def test_files_of_a_source_that_is_named_like_a_shelf_are_put_away(
+    folder: Path, source: str
+) -> None:
+    (folder / source / "history").mkdir(parents=True)
+    paths = [drop(folder / source / "a.csv"), drop(folder / source / "history" / "b.csv")]
+    assert set(inbox.look(folder)) == set(paths)
+    assert move(folder, {path: state("accepted") for path in paths}) == {
+        "done": [f"{source}/done/a.csv", f"{source}/history/done/b.csv"]
+    }
+    assert inbox.look(folder) == {}
 
 
 def test_a_file_that_was_replaced_since_stays_for_the_next_run(folder: Path) -> None:

@@ -32,6 +32,14 @@ def test_a_known_file_is_not_written_again(tmp_path: Path) -> None:
     assert (after.st_ino, after.st_ctime_ns) == (before.st_ino, before.st_ctime_ns)
 
 
+def test_a_damaged_copy_is_replaced_when_the_file_comes_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"a,b\n1,2\n")
+    copy = archive.store(path, tmp_path / "home").path
+    copy.write_bytes(b"a,b")
+    assert archive.store(path, tmp_path / "home").path.read_bytes() == path.read_bytes()
+
+
 def test_nobody_but_the_owner_may_look_into_the_archive(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(b"a,b\n1,2\n")

@@ -132,6 +132,33 @@ def test_a_build_that_fails_its_suite_stores_nothing_and_leaves_earlier_builds(
     assert second.details["features_digest"] != first.details["features_digest"]
 
 
+def test_of_days_computed_together_the_one_that_fails_is_named_and_the_others_are_stored(
+    warehouse: Warehouse, settings: Settings
+) -> None:
+    gone, bought = shops.at("2024-10-18"), shops.at("2025-01-02")
+    deliver(
+        warehouse,
+        buy("o1", gone, customer="active until 16 January"),
+        buy("o2", gone, customer="active until 16 January"),
+        buy("o3", bought),
+    )
+    refused = settings.model_copy(update={"expectations": _suite(settings, {"max_value": 1})})
+    days = [date(2025, 1, 15), date(2025, 1, 20)]
+    for _ in range(2):  # of the second attempt only the day that failed is part
+        with pytest.raises(QualityError, match=r"of 2025-01-15 .* orders_count") as failure:
+            ensure(warehouse, settings=refused, days=days)
+        assert "2025-01-20" not in str(failure.value)
+        assert store.read(warehouse, days[1:]).num_rows == 1
+        with pytest.raises(NotReady, match="The features of 2025-01-15 are not built"):
+            store.read(warehouse, days[:1])
+    checked = warehouse.read("SELECT as_of, is_success FROM quality.results").to_pylist()
+    assert sorted((row["as_of"], row["is_success"]) for row in checked) == [
+        (days[0], False),
+        (days[0], False),
+        (days[1], True),
+    ]
+
+
 def _suite(settings: Settings, limits: dict[str, int]) -> Path:
     """A folder with a suite that limits how many orders a customer has."""
     folder = settings.home / "suites"
@@ -167,21 +194,26 @@ def test_a_build_that_died_before_it_was_recorded_has_stored_nothing(
 
 
 @pytest.mark.usefixtures("unchecked")
-def test_rows_that_are_not_those_of_their_build_are_not_read(
-    warehouse: Warehouse, settings: Settings
+def test_rows_that_are_not_those_of_their_build_are_not_read_but_built_again(
+    warehouse: Warehouse, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
+    days = [_DAY, date(2025, 1, 16)]
     deliver(warehouse, buy("o1", shops.at("2025-01-02")))
-    build(warehouse, settings=settings, as_of=_DAY)
+    build_many(warehouse, settings=settings, days=days)
     with warehouse.transaction() as transaction:
-        transaction.execute("UPDATE features.customer_daily SET orders_count = 2")
+        transaction.execute(
+            "UPDATE features.customer_daily SET orders_count = 2 WHERE as_of = :day", day=_DAY
+        )
     for attempt in (
         lambda: store.read(warehouse, [_DAY]),
         lambda: store.read_day(warehouse, _DAY),
     ):
-        with pytest.raises(NotReady, match="2025-01-15 are not those that their build recorded"):
+        with pytest.raises(AccountingError, match="2025-01-15 are not those that their build"):
             attempt()
-    build(warehouse, settings=settings, as_of=_DAY)
-    assert store.read(warehouse, [_DAY]).num_rows == 1
+    assert [one.as_of for one in ensure(warehouse, settings=settings, days=days)] == [_DAY]
+    assert "The stored features of 2025-01-15 are not those" in caplog.text
+    assert store.read(warehouse, days)["orders_count"].to_pylist() == [1, 1]
+    assert ensure(warehouse, settings=settings, days=days) == []
 
 
 @pytest.mark.usefixtures("unchecked")

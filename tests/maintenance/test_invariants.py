@@ -143,6 +143,22 @@ def test_a_planted_violation_is_seen(warehouse: Warehouse, sentence: str) -> Non
     assert (broken[0].invariant in daily) == (not broken[0].invariant.is_costly)
 
 
+def test_a_line_whose_order_is_lost_is_seen_where_lines_imply_orders(warehouse: Warehouse) -> None:
+    identity = delivery(warehouse)
+    rows = [
+        {"order_id": number, "customer_id": "c", "product_id": "p", "event_at": at("2026-01-01")}
+        for number in ("1", "2")
+    ]
+    fill(warehouse, "order_lines", rows, delivery_id=identity)
+    assert _promises(warehouse) == []  # orders may come in files of their own, and later
+    orders = [{name: row[name] for name in ("order_id", "customer_id", "event_at")} for row in rows]
+    fill(warehouse, "orders", orders, delivery_id=identity)
+    assert _promises(warehouse) == []
+    with warehouse.transaction() as transaction:
+        transaction.execute("DELETE FROM curated.orders WHERE order_id = '2'")
+    assert _promises(warehouse) == ["P1"]
+
+
 def test_thousands_of_broken_rows_are_counted_to_a_thousand() -> None:
     sentences = [Violation(invariant=INVARIANTS[0], count=count).sentence for count in (3, 1_000)]
     assert sentences == [

@@ -1,6 +1,6 @@
 """A feed that is not required is held by itself; the rest of its batch goes on."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,13 @@ import pytest
 from retention_ml.curated.curate import curate
 from retention_ml.curated.hand_over import hand_over
 from retention_ml.curated.ingest import ingest, replay_quarantine
+from retention_ml.deliveries import archive
 from retention_ml.deliveries.land import land
 from retention_ml.deliveries.stage import stage
 from retention_ml.errors import FileRefused, QualityError
 from retention_ml.maintenance.invariants import violations
+from retention_ml.quality import check as checking
+from retention_ml.quality import suites
 from retention_ml.quality.check import check
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
@@ -286,3 +289,207 @@ def test_the_view_names_a_file_once_since_it_first_came(
         ("products1.csv", "products", "refused", "empty_file", True),
         ("unknown.csv", None, "refused", "no_feed", True),
     ]
+
+
+def rows_of(warehouse: Warehouse, table: str) -> int:
+    return warehouse.read(f"SELECT 1 AS one FROM {table}").num_rows
+
+
+def test_orders_that_accepted_lines_imply_stay_where_a_held_feed_implied_them_too(
+    warehouse: Warehouse, settings: Settings, tmp_path: Path
+) -> None:
+    start, end = SOURCE.index("[feeds.lines]"), SOURCE.index("[feeds.products]")
+    extras = SOURCE[start:end].replace("feeds.lines", "feeds.extras").replace("lines*", "extras*")
+    extras = extras.replace("table =", "required = false\ntable =")
+    settings = with_source(settings, tmp_path, SOURCE + extras)
+    files = [file(tmp_path, "lines", bad=30, name="extras.csv"), file(tmp_path, "lines")]
+    receipt = ingest(warehouse, settings=settings, source="shop", files=files)
+    assert deliveries(warehouse) == {
+        "extras.csv": ("held", "held", 0, 40),
+        "lines.csv": ("accepted", "curated", 40, 0),
+    }
+    assert (receipt.read, receipt.written, receipt.quarantined) == (80, 40, 40)
+    assert rows_of(warehouse, "curated.orders") == 40
+    assert rows_of(warehouse, "staging.orders") == 0
+    assert violations(warehouse) == []
+
+
+def test_customers_that_accepted_lines_describe_stay_where_a_held_feed_described_them_too(
+    warehouse: Warehouse, settings: Settings, tmp_path: Path
+) -> None:
+    described = """
+[feeds.{feed}.also.customers.columns]
+customer_id = "customer"
+country = "quantity"
+"""
+    ratings = RATINGS + described.format(feed="ratings").replace("quantity", "id")
+    text = SOURCE + described.format(feed="lines") + ratings
+    settings = with_source(settings, tmp_path, text)
+    early = file(tmp_path, "ratings", bad=30)
+    early.write_text(early.read_text().replace("2026-02-01", "2026-01-01"))
+    ingest(warehouse, settings=settings, source="shop", files=[early, file(tmp_path, "lines")])
+    assert deliveries(warehouse)["ratings.csv"][0] == "held"
+    assert rows_of(warehouse, "curated.customers") == 40
+
+
+def test_no_suite_runs_twice_on_the_same_part(
+    warehouse: Warehouse, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queries: list[Mapping[str, str]] = []
+    run = suites.run
+
+    def noted(warehouse: Warehouse, asked: Mapping[str, str], folder: Path) -> Any:
+        queries.append(dict(asked))
+        return run(warehouse, asked, folder)
+
+    monkeypatch.setattr(suites, "run", noted)
+    files = [file(tmp_path, "lines", bad=40), file(tmp_path, "ratings", bad=40)]
+    with pytest.raises(QualityError):
+        ingest(warehouse, settings=settings, source="shop", files=files)
+    assert len(queries) == 3  # the whole, the ratings, the rest without them
+
+
+class Killed(BaseException):
+    """Stands in for the death of the process."""
+
+
+@pytest.mark.parametrize("commits", [1, 2])
+def test_a_check_that_is_killed_after_a_commit_says_the_same_when_it_is_repeated(
+    warehouse: Warehouse,
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    commits: int,
+) -> None:
+    """The first commit holds the feed, the second lets the rest pass."""
+    files = [file(tmp_path, "lines"), file(tmp_path, "ratings", bad=40)]
+    landed = land(warehouse, settings=settings, source="shop", files=files)
+    stage(warehouse, settings=settings, batch_id=1)
+    assert landed.details["batch_id"] == 1
+    record, count = checking._record, 0
+
+    def dying(*arguments: Any) -> Any:
+        nonlocal count
+        batch = record(*arguments)
+        count += 1
+        if count == commits:
+            raise Killed
+        return batch
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checking, "_record", dying)
+        with pytest.raises(Killed):
+            check(warehouse, settings=settings, batch_id=1)
+    assert violations(warehouse) == []
+    receipt = check(warehouse, settings=settings, batch_id=1)
+    assert (receipt.read, receipt.written, receipt.quarantined) == (80, 40, 40)
+    assert receipt.details["status"] == "checked"
+    assert receipt.details["held_count"] == 40
+    [sentence] = receipt.details["held"]
+    assert "Batch 2 of shop is held" in sentence
+    assert receipt.details["findings"]
+    pages = sorted(path.name for path in (settings.home / "reports/quality").glob("batch*"))
+    assert pages == ["batch_000001.html", "batch_000002.html"]
+    check(warehouse, settings=settings, batch_id=1)
+    assert rows_of(warehouse, "ops.receipts WHERE door = 'check'") == 1
+
+
+def test_the_first_delivery_again_ends_it_after_a_broken_correction(
+    warehouse: Warehouse, settings: Settings, tmp_path: Path
+) -> None:
+    ratings = file(tmp_path, "ratings", bad=40)
+    content = ratings.read_bytes()
+    as_in_a_run(warehouse, settings, file(tmp_path, "lines"), ratings)
+    ratings.write_bytes(b"")
+    as_in_a_run(warehouse, settings, ratings)
+    assert incomplete(warehouse) == {"shop.ratings": "ratings.csv"}
+    ratings.write_bytes(content)
+    mended = with_source(settings, tmp_path, (SOURCE + RATINGS).replace("[1, 5]", "[1, 100]"))
+    as_in_a_run(warehouse, mended, ratings)
+    assert deliveries(warehouse)["ratings.csv"] is not None
+    assert incomplete(warehouse) == {}
+    assert violations(warehouse) == []
+
+
+def test_two_files_of_one_name_in_one_call_mend_each_other_only_in_their_order(
+    warehouse: Warehouse, settings: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "later").mkdir()
+    broken = tmp_path / "later" / "lines.csv"
+    broken.write_bytes(b"")
+    as_in_a_run(warehouse, settings, file(tmp_path, "lines"), broken)
+    assert incomplete(warehouse) == {"shop.lines": "lines.csv"}
+
+
+def test_one_replay_that_is_held_does_not_block_the_others(
+    warehouse: Warehouse, settings: Settings, tmp_path: Path
+) -> None:
+    bad_lines = file(tmp_path, "lines", bad=40, name="lines0.csv")
+    with pytest.raises(QualityError):
+        ingest(warehouse, settings=settings, source="shop", files=[bad_lines])
+    with pytest.raises(QualityError):
+        replay_quarantine(warehouse, settings=settings, source="shop")
+    files = [file(tmp_path, "lines"), file(tmp_path, "ratings", bad=40)]
+    ingest(warehouse, settings=settings, source="shop", files=files)
+    mended = (SOURCE + RATINGS).replace("[1, 5]", "[1, 100]")
+    settings = with_source(settings, tmp_path, mended)
+    receipt = replay_quarantine(warehouse, settings=settings, source="shop")
+    assert receipt.written == 40
+    assert len(receipt.details["held"]) == 1
+    assert incomplete(warehouse) == {"shop.lines": "lines0.csv"}
+    assert violations(warehouse) == []
+    with pytest.raises(QualityError):  # the lines still wait
+        replay_quarantine(warehouse, settings=settings, source="shop")
+    assert violations(warehouse) == []
+
+
+def test_a_file_that_was_still_being_written_does_not_stop_the_day(
+    warehouse: Warehouse, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, read = file(tmp_path, "lines"), archive.read_guarded
+
+    def growing(read_path: Path, name: str) -> Iterator[bytes]:
+        pieces = read(read_path, name)
+        yield next(pieces)
+        with path.open("a", encoding="utf-8") as writer:
+            writer.write(ROWS["lines"].format(n=90) + "\n")
+        yield from pieces
+
+    with monkeypatch.context() as patch:
+        patch.setattr(archive, "read_guarded", growing)
+        assert as_in_a_run(warehouse, settings, path)["incomplete"] == []
+    assert deliveries(warehouse)["lines.csv"][0] == "refused"
+
+
+def test_a_run_that_was_stopped_goes_on_when_it_is_cleared_after_mending(
+    warehouse: Warehouse, settings: Settings, tmp_path: Path
+) -> None:
+    stopped = settings.model_copy(update={"run_id": "stopped"})
+    broken = tmp_path / "lines.csv"
+    broken.write_bytes(b"")
+    for _ in range(2):
+        with pytest.raises(FileRefused, match="is required"):
+            as_in_a_run(warehouse, stopped, broken)
+    other = settings.model_copy(update={"run_id": "other"})
+    as_in_a_run(warehouse, other, file(tmp_path, "lines"))
+    details = hand_over(warehouse, settings=stopped, as_of=DAY).details
+    assert details["incomplete"] == []
+
+
+def test_a_file_that_no_feed_expects_is_listed_until_a_week_of_deliveries_passed(
+    warehouse: Warehouse, settings: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "unknown.csv").write_bytes(b"x")
+    (tmp_path / "products1.csv").write_bytes(b"")
+    as_in_a_run(warehouse, settings, tmp_path / "unknown.csv", tmp_path / "products1.csv")
+    query = "SELECT file_name FROM reports.unusable_files ORDER BY 1"
+    for days, names in ((6, ["products1.csv", "unknown.csv"]), (2, ["products1.csv"])):
+        with warehouse.transaction() as transaction:
+            transaction.change(
+                "UPDATE raw.deliveries SET landed_at = landed_at - CAST(:days AS integer) * "
+                "interval '1 day'",
+                days=days,
+            )
+        new = file(tmp_path, "lines", name=f"lines{days}.csv", first=100 * days)
+        as_in_a_run(warehouse, settings, new)
+        assert warehouse.read(query)["file_name"].to_pylist() == names

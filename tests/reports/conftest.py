@@ -36,6 +36,7 @@ def fresh_shop(warehouse: Warehouse, settings: Settings, monkeypatch: pytest.Mon
 def served_shop(shop: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """The same with its champion served."""
     monkeypatch.setattr(served_module, "served", lambda w, s, alias: shop.models.get(alias))
+    monkeypatch.setattr(served_module, "bundle_that_scored", shop.bundle_that_scored)
     return shop
 
 

@@ -1,8 +1,12 @@
 """Tiers and ranks as people say them."""
 
+import re
 from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from retention_ml.reports.words import (
     TIER_COLUMNS,
@@ -11,6 +15,7 @@ from retention_ml.reports.words import (
     tier_table,
     tier_title,
 )
+from retention_ml.scores.value import risk_percentile
 
 
 def _tier(name: str, customers: int, value: float, share: float | None, **extra: Any) -> Any:
@@ -62,13 +67,27 @@ def test_by_rank_an_empty_tier_has_another_reason() -> None:
 @pytest.mark.parametrize(
     ("percentile", "words"),
     [
-        (1, "among the riskiest 1 %"),
-        (0.9996, "among the riskiest 1 %"),
-        (0.98, "among the riskiest 2 %"),
-        (0.501, "among the riskiest 50 %"),
-        (0.5, "among the safest 50 %"),
-        (0.0004, "among the safest 1 %"),
+        (1, "at the greatest risk of all customers"),
+        (0.9996, "at no less risk than 99 % of the customers"),
+        (0.98, "at no less risk than 98 % of the customers"),
+        (0.501, "at no less risk than 50 % of the customers"),
+        (0.5, "at no greater risk than 50 % of the customers"),
+        (0.0004, "at no greater risk than 99 % of the customers"),
     ],
 )
 def test_a_percentile_is_told_as_a_place_among_the_customers(percentile: float, words: str) -> None:
     assert percentile_in_words(percentile) == words
+
+
+@given(st.lists(st.sampled_from([0.1, 0.2, 0.3, 0.4, 0.5]) | st.floats(0, 1), min_size=1))
+def test_what_is_said_of_a_percentile_is_true_of_every_customer(probability: list[float]) -> None:
+    every = np.array(probability)
+    for one, percentile in zip(every, risk_percentile(every), strict=True):
+        words = percentile_in_words(float(percentile))
+        if words == "at the greatest risk of all customers":
+            assert (every < one).sum() == len(every) - 1
+            continue
+        side, share = re.findall(r"at no (less|greater) risk than (\d+) % of", words)[0]
+        others = every <= one if side == "less" else every >= one
+        assert 100 * others.mean() >= int(share)
+        assert int(share) >= 49

@@ -14,6 +14,7 @@ from retention_ml.errors import PublicationRefused
 from retention_ml.maintenance.invariants import violations
 from retention_ml.models.btyd.nbd import BetaGeoNBD
 from retention_ml.models.bundle.timing import Timing
+from retention_ml.models.promotion.policy import configured_policy
 from retention_ml.scores.explain import explain
 from retention_ml.scores.split import assigned_to_challenger
 from retention_ml.scores.tiers import TIERS, TierPolicy
@@ -84,6 +85,39 @@ def test_each_customer_is_served_by_the_model_of_the_arm(trial: World) -> None:
         assert row["churn_probability"] == row[f"{arm}_probability"]
     assert (manifest["challenger_share"], manifest["split_salt"]) == (0.4, "1")
     assert (manifest["challenger_name"], manifest["challenger_version"]) == ("plain", "2")
+
+
+@pytest.mark.parametrize("by", ["share", "value"])
+def test_by_rank_a_model_of_another_level_has_tiers_as_large_as_any(world: World, by: str) -> None:
+    """Its customers would all be critical if two levels made one ranking."""
+    n = 2_000
+    world.features(customers=n, seed=3)
+    world.challenger(PlainBundle(bias=1.0))
+    world.set("trial", challenger_share=0.5)
+    world.set("tiers", by=by)
+    rows, _ = _score(world)
+    arms_count = Counter(row["arm"] for row in rows)
+    tiers_count = Counter((row["arm"], row["risk_tier"]) for row in rows)
+    for tier, share in (("critical", 0.05), ("high", 0.15), ("medium", 0.3), ("low", 0.5)):
+        for arm in ("champion", "challenger"):
+            deviation = np.sqrt(share * (1 - share) / arms_count[arm])
+            observed = tiers_count[arm, tier] / arms_count[arm]
+            assert observed == pytest.approx(share, abs=3 * deviation)
+    by_rank = TierPolicy(**configured_policy(world.settings))
+    features = world.warehouse.read("SELECT * FROM features.customer_daily ORDER BY customer_id")
+    of_all = {
+        arm: by_rank.tier_of(
+            by_rank.position(probability, np.rint(probability * 0.3 * revenue).astype(np.int64))
+        )
+        for revenue in [features["revenue_cents_90d"].to_numpy()]
+        for arm, probability in (
+            ("champion", PlainBundle().predict(features)),
+            ("challenger", PlainBundle(bias=1.0).predict(features)),
+        )
+    }
+    assert [row["risk_tier"] for row in rows] == [
+        TIERS[of_all[row["arm"]][place]] for place, row in enumerate(rows)
+    ]
 
 
 def test_reasons_and_value_come_from_the_model_of_the_arm(trial: World) -> None:

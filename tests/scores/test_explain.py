@@ -96,3 +96,19 @@ def test_a_day_built_again_since_is_not_explained_by_other_features(scored: Shel
     with scored.warehouse.transaction() as transaction:
         transaction.execute("DELETE FROM features.builds")
     assert "are not built" in _explain(scored, _customers(scored)[0])["note"]
+
+
+def test_a_row_that_is_not_the_one_that_was_scored_is_not_explained(scored: Shelf) -> None:
+    customer = _customers(scored)[0]
+    before = _explain(scored, customer)
+    strongest = max(before["features"], key=lambda each: abs(each["log_odds"]))["feature"]
+    with scored.warehouse.transaction() as transaction:
+        transaction.execute(
+            f"UPDATE features.customer_daily SET {strongest} = {strongest} + 50 "
+            "WHERE customer_id = :customer",
+            customer=customer,
+        )
+    after = _explain(scored, customer)
+    assert "have been rebuilt since" in after["note"]
+    assert (after["features"], after["base_log_odds"]) == ([], None)
+    assert _explain(scored, _customers(scored)[1])["note"] is None

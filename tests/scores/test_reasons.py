@@ -178,34 +178,88 @@ def test_nobody_has_no_reasons() -> None:
     assert not reasons(np.ones((1, 1)), ("an_old_feature",), empty.slice(0, 0), {}).codes[0][0]
 
 
-def _rows(first: list[str | None]) -> pa.Table:
-    columns = {name: [None] * len(first) for name in ("reason_2_code", "reason_2")}
-    codes = [text and "trend/x" for text in first]
-    return pa.table({"reason_1_code": codes, "reason_1": first, **columns})
+def test_who_has_no_reason_gets_what_counts_least_in_their_favour_marked_as_weak() -> None:
+    names = ("purchase_days_count", "recency_days", "revenue_cents_90d")
+    features = pa.table(
+        {
+            "purchase_days_count": [9.0, 9.0, 9.0, 90.0],
+            "recency_days": [40.0, 40.0, 40.0, 4.0],
+            "gap_median_days": [6.0, 6.0, 6.0, 7.0],
+            "revenue_cents_90d": [90_00.0, 90_00.0, 90_00.0, 900_00.0],
+        }
+    )
+    contributions = np.array(
+        [[-0.5, -0.1, -0.3], [-0.1, -0.5, 0.01], [-0.1, 0.2, -0.3], [0.4, 0.4, 0.4]]
+    )
+    result = reasons(contributions, names, features, USUAL)
+    assert result.codes[0] == [None, None, "recency/recency_days", None]
+    assert result.fallback_codes == [
+        "fallback/recency_days",
+        "fallback/revenue_cents_90d",
+        None,
+        None,
+    ]
+    assert result.fallbacks == [
+        "No order for 40 days; usually every 6 days (a weak sign)",
+        "Spent 90 in the last 90 days; half of the active customers 300 or more (a weak sign)",
+        None,
+        None,
+    ]
+
+
+def test_what_the_model_does_not_read_is_no_fallback() -> None:
+    features = pa.table({"tenure_days": [20.0], "recency_days": [40.0], "orders_count_30d": [9.0]})
+    result = reasons(np.array([[-0.1]]), ("orders_count_30d",), features, USUAL)
+    assert result.fallbacks == [None]
+
+
+def _rows(first: list[str | None], weak: list[str | None], cents: list[int]) -> pa.Table:
+    return pa.table(
+        {
+            "expected_value_at_risk_cents": cents,
+            "reason_1_code": pa.array([text and "trend/x" for text in first], pa.string()),
+            "reason_1": pa.array(first, pa.string()),
+            "fallback_code": pa.array([text and "fallback/y" for text in weak], pa.string()),
+            "fallback": pa.array(weak, pa.string()),
+        }
+    )
 
 
 def test_everybody_at_risk_has_a_reason_and_nobody_else_gets_one() -> None:
-    features = pa.table(
-        {
-            "recency_days": [40.0, 40.0, 40.0, 8.0],
-            "gap_median_days": [6.0, 6.0, 6.0, 7.0],
-        }
-    )
     rows = with_one_reason(
-        _rows(["Spent less", None, None, None]), np.array([True, False, True, True]), features
+        _rows(["Spent less", None, None, None], [None, "Weak", "Weak", None], [5, 5, 5, 5]),
+        np.array([True, False, True, True]),
+        pa.table({"recency_days": [40.0, 40.0, 40.0, 8.0]}),
+        by_value=False,
     )
+    assert rows.column_names == ["expected_value_at_risk_cents", "reason_1_code", "reason_1"]
     assert rows["reason_1"].to_pylist() == [
         "Spent less",
         None,
-        "No order for 40 days; usually every 6 days",
+        "Weak",
         "Last order 8 days ago; nothing else stands out",
     ]
     assert rows["reason_1_code"].to_pylist() == [
         "trend/x",
         None,
-        "recency/recency_days",
-        "recency/recency_days",
+        "fallback/y",
+        "fallback/recency_days",
     ]
+
+
+def test_where_tiers_follow_the_value_at_stake_it_is_the_reason_of_who_has_no_other() -> None:
+    rows = with_one_reason(
+        _rows(["Spent less", None, None], [None, "Weak", "Weak"], [9_900, 123_456, 0]),
+        np.array([True, True, True]),
+        pa.table({"recency_days": [40.0, 40.0, 40.0]}),
+        by_value=True,
+    )
+    assert rows["reason_1"].to_pylist() == [
+        "Spent less",
+        "At risk by the value at stake: 1,235 of margin expected to be lost",
+        "Weak",
+    ]
+    assert rows["reason_1_code"].to_pylist()[1] == "fallback/expected_value_at_risk"
 
 
 def test_the_contributions_of_families_add_up() -> None:
@@ -233,5 +287,7 @@ def test_a_feature_is_explained_whether_or_not_it_is_a_risk() -> None:
     assert sentence("orders_sunday_share_365d", features) == (
         "Share of the purchases of the last 365 days made on a Sunday"
     )
-    silent = pa.table({"recency_days": [63.0], "gap_median_days": [21.0]})
+    silent = pa.table(
+        {"recency_days": [63.0], "gap_median_days": [21.0], "purchase_days_count": [8.0]}
+    )
     assert sentence("recency_days", silent) == "No order for 63 days; usually every 21 days"

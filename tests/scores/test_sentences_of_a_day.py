@@ -37,21 +37,22 @@ SAYS_NOTHING = {
     "praise": r"\b(more|better|longer|higher|as many|as much) .*than before|^(More|Spent more|A customer for [\d,]+ days$)",
     "a raw number": r"[-+]\d|\d\.\d\d|\btrend\b|\bactivity\b|times (the|their)|\bestimated\b|\bnan\b|\binf\b|_|[{}]",
     "a weekday, an hour or the season": r"day\b(?<!\bday)|weekend|\d\d:\d\d|time of the year",
-    "none or one as a number": r"^0 |\b(in|on) 0 of|\bspent 0 in|(?<![\d.,])1 (days|orders|items|products|categories|visits|returns|complaints)\b",
+    "none or one as a number": r"^0 (?!%)|\b(in|on) 0 of|\bspent 0 in|(?<![\d.,])1 (days|orders|items|products|categories|visits|returns|complaints)\b",
     "that it does not know": r"not known|too new",
+    "no English": r"\bles\b|^No per\b|that now begin|^Nothing of",
 }  # fmt: skip
 # A sentence compares with what is usual; these need not: none of them is what is usual.
 _COMPARES = re.compile(
-    r"half of the active customers|; usually every|before\b|on average|^Bought on one day only so far$"
+    r"half of the active customers|; usually every|before\b|on average|never had one|^Bought on one day only so far$"
 )
 _NEEDS_NO_COMPARISON = re.compile(
-    r"returns?\b|cancel|refunded|complaints?|taken out of the cart|sell \d+ % worse|^Gave marks of|"
-    r"^Never |^No offer redeemed|nothing else stands out$|bought at a discount|% discount"
+    r"sell \d+ % worse|^Gave |^Never |^No offer redeemed|nothing else stands out$"
 )
 
 
 def faults(sentence: str) -> list[str]:
     """What is wrong with a sentence that gives a reason."""
+    sentence = sentence.removesuffix(" (a weak sign)")
     named = [what for what, pattern in SAYS_NOTHING.items() if re.search(pattern, sentence)]
     if _NEEDS_NO_COMPARISON.search(sentence):
         return [what for what in named if what != "a count without what is usual"]
@@ -72,6 +73,9 @@ def faults(sentence: str) -> list[str]:
         ("19 % of orders from 00:00 to 06:00", "a weekday, an hour or the season"),
         ("0 orders in the last 30 days, 3 in the 30 days before", "none or one as a number"),
         ("No order for 1 days; usually every day", "none or one as a number"),
+        ("6 returns in the last 90 days; half of the active customers 1 or les", "no English"),
+        ("No per order on average; half of the active customers 40 or more", "no English"),
+        ("1 % discount in the last 90 days", "no comparison"),
         ("95 % of recent products are new to the customer", "no comparison"),
     ],
 )
@@ -139,7 +143,7 @@ def test_every_sentence_that_can_be_made_says_something(day: Day) -> None:
         if evidence.suffices(statement)
         for text in evidence.sentences(statement, np.flatnonzero(evidence.holds(statement)))
     }
-    assert len(sentences) > 1_500
+    assert len(sentences) > 1_200
     assert {text: wrong for text in sentences if (wrong := faults(text))} == {}
 
 
@@ -150,7 +154,9 @@ def test_the_reasons_of_a_model_say_something_and_everybody_at_risk_has_one(day:
     result = reasons(contributions, bundle.features, day.features, usual)
     n = day.features.num_rows
     assert n > 200
-    rows = with_one_reason(pa.table(result.columns()), np.ones(n, dtype=bool), day.features)
+    rows = with_one_reason(
+        pa.table(result.columns()), np.ones(n, dtype=bool), day.features, by_value=False
+    )
     assert pc.sum(rows["reason_1"].is_null()).as_py() == 0
     sentences = {text for rank in (1, 2, 3) for text in rows[f"reason_{rank}"].to_pylist() if text}
     assert len(sentences) > 100

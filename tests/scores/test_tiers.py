@@ -1,5 +1,6 @@
 """Risk tiers: plain bounds, hysteresis, since when."""
 
+import re
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -11,12 +12,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from pydantic import ValidationError
 
+from retention_ml.errors import SettingsError
 from retention_ml.models.promotion.policy import configured_policy
 from retention_ml.scores.tiers import NO_TIER, TIERS, TierPolicy, places, tier_since
-from retention_ml.settings import Tiers, load
+from retention_ml.settings import PROJECT, Tiers, load
 
 POLICY = TierPolicy(medium=0.35, high=0.6, critical=0.8, hysteresis=0.03)
-BY_SHARE = TierPolicy(by="share", medium=0.5, high=0.8, critical=0.95, hysteresis=0.01)
+BY_SHARE = TierPolicy(by="share", medium=0.5, high=0.8, critical=0.95, hysteresis=0.2)
 BY_VALUE = replace(BY_SHARE, by="value")
 
 
@@ -153,14 +155,46 @@ def test_by_rank_every_tier_has_its_share_however_low_or_alike_the_probabilities
     assert _counts(POLICY, probability, value)[3] == 0  # by probability nobody is critical
 
 
-@given(st.integers(13, 60), st.data())
-def test_by_rank_no_tier_is_empty_whatever_the_tiers_were_before(
-    n: int, data: st.DataObject
+@given(st.integers(10, 400), st.floats(0, 0.33), st.data())
+def test_by_rank_no_tier_is_empty_from_ten_customers_on_whatever_the_tiers_were_before(
+    n: int, hysteresis: float, data: st.DataObject
 ) -> None:
+    policy = replace(BY_SHARE, hysteresis=hysteresis)
     probability = data.draw(hnp.arrays(np.float64, n, elements=st.sampled_from([0.1, 0.2])))
-    previous = data.draw(hnp.arrays(np.int64, n, elements=st.integers(NO_TIER, 3)))
-    position = BY_SHARE.position(probability, np.zeros(n, dtype=np.int64))
-    assert set(BY_SHARE.tier_of(position, previous).tolist()) == {0, 1, 2, 3}
+    same = [np.full(n, tier) for tier in range(NO_TIER, 4)]
+    previous = data.draw(
+        st.sampled_from(same) | hnp.arrays(np.int64, n, elements=st.integers(NO_TIER, 3))
+    )
+    position = policy.position(probability, np.zeros(n, dtype=np.int64))
+    assert set(policy.tier_of(position, previous).tolist()) == {0, 1, 2, 3}
+
+
+def _ranks(n: int) -> np.ndarray:
+    return BY_SHARE.position(np.arange(n, dtype=np.float64), np.zeros(n, dtype=np.int64))
+
+
+@pytest.mark.parametrize(
+    ("previous", "counts"),
+    [
+        # A fifth of the smaller tier: 10 of 50 around critical, 30 of 150 around high, 60 of 300.
+        ("high", [500, 270, 190, 40]),
+        ("critical", [500, 300, 140, 60]),
+        ("medium", [440, 390, 120, 50]),
+        ("low", [560, 240, 150, 50]),
+    ],
+)
+def test_by_rank_a_border_holds_back_a_fifth_of_the_smaller_tier(
+    previous: str, counts: list[int]
+) -> None:
+    tier = BY_SHARE.tier_of(_ranks(1000), places([previous] * 1000))
+    assert np.bincount(tier, minlength=4).tolist() == counts
+
+
+def test_by_rank_less_than_one_place_holds_nobody_back() -> None:
+    few = _ranks(99)  # a fifth of the smallest tier is 0.99 customers
+    tier = BY_SHARE.tier_of(few, places(["high"] * 99))
+    assert (tier == 3).sum() == (BY_SHARE.tier_of(few) == 3).sum() == 5
+    assert (BY_SHARE.tier_of(_ranks(100), places(["high"] * 100)) == 3).sum() == 4
 
 
 def test_by_share_the_riskiest_come_first_and_of_equals_those_with_more_at_risk() -> None:
@@ -170,16 +204,17 @@ def test_by_share_the_riskiest_come_first_and_of_equals_those_with_more_at_risk(
 
 
 def test_by_rank_a_customer_near_an_end_stays_and_one_past_it_leaves() -> None:
-    rank = np.array([0.945, 0.955, 0.935, 0.965])
-    critical, high = np.full(4, 3), np.full(4, 2)
-    assert BY_SHARE.tier_of(rank, critical).tolist() == [3, 3, 2, 3]
-    assert BY_SHARE.tier_of(rank, high).tolist() == [2, 2, 2, 3]
+    rank = _ranks(1000)
+    near = [945, 955, 935, 965]
+    critical, high = np.full(1000, 3), np.full(1000, 2)
+    assert BY_SHARE.tier_of(rank, critical)[near].tolist() == [3, 3, 2, 3]
+    assert BY_SHARE.tier_of(rank, high)[near].tolist() == [2, 2, 2, 3]
 
 
 def test_a_policy_says_what_it_goes_by() -> None:
     assert str(BY_SHARE) == (
         "critical the riskiest 5 % of the customers, high the next 15 %, medium the next 30 %, "
-        "hysteresis 1 %"
+        "hysteresis 20 % of the smaller tier"
     )
     assert str(BY_VALUE).startswith("critical those with most value at risk, 5 % of the customers")
     assert len({policy.sha256 for policy in (POLICY, BY_SHARE, BY_VALUE)}) == 3
@@ -196,11 +231,35 @@ def test_the_shares_of_the_settings_are_the_sizes_of_the_tiers() -> None:
     assert TierPolicy(**configured_policy(load({}))) == POLICY
 
 
+def test_the_example_of_the_runbook_gives_what_it_says() -> None:
+    runbook = (PROJECT / "docs" / "runbook.md").read_text(encoding="utf-8")
+    [(wanted, customers, share)] = re.findall(
+        r"(\d+) of ([\d,]+) customers are `critical_share = ([\d.]+)`", runbook
+    )
+    n = int(customers.replace(",", ""))
+    settings = load({"RETENTION_TIERS__BY": "share", "RETENTION_TIERS__CRITICAL_SHARE": share})
+    policy = TierPolicy(**configured_policy(settings))
+    assert (policy.tier_of(_ranks(n)) == 3).sum() == int(wanted)
+    # Who had no other tier before can enter it as in any shop.
+    assert (policy.tier_of(_ranks(n), np.full(n, 2)) == 3).sum() == 0.8 * int(wanted)
+
+
+def test_several_keys_that_do_not_fit_together_are_refused_in_one_sentence() -> None:
+    variables = {"RETENTION_TIERS__BY": "share", "RETENTION_TIERS__MEDIUM_SHARE": "0.9"}
+    with pytest.raises(SettingsError) as refused:
+        load(variables)
+    assert str(refused.value) == (
+        "[tiers] as set in RETENTION_TIERS__BY and RETENTION_TIERS__MEDIUM_SHARE cannot be used: "
+        "critical_share, high_share and medium_share are 1.1 of the customers together; expected "
+        "less than 1, the rest is low. See docs/settings.md."
+    )
+
+
 @pytest.mark.parametrize(
     ("shares", "message"),
     [
         ({"critical_share": 0.5, "high_share": 0.3, "medium_share": 0.2}, "1 of the customers"),
-        ({"critical_share": 0.01}, "hysteresis_share is 0.01; expected less"),
+        ({"hysteresis_share": 0.5}, "less than or equal to 0.33"),
         ({"by": "capacity"}, "'probability', 'share' or 'value'"),
     ],
 )

@@ -87,7 +87,11 @@ def test_variables_of_other_parts_and_of_kubernetes_are_let_pass() -> None:
             "x",
             "churn.horizon_days in RETENTION_CHURN__HORIZON_DAYS is 'x': .* valid integer",
         ),
-        ("RETENTION_TIERS__HIGH", "0.9", "tiers in RETENTION_TIERS__HIGH .* bounds must fall"),
+        (
+            "RETENTION_TIERS__HIGH",
+            "0.9",
+            r"\[tiers\] as set in RETENTION_TIERS__HIGH .* bounds must fall",
+        ),
         ("RETENTION_CHURN", "{days}", r"RETENTION_CHURN is '\{days\}': .* JSON table"),
         ("RETENTION_CHURN", '{"horizon": 1}', "churn.horizon in RETENTION_CHURN is 1"),
         ("RETENTION_CHURN", "null", "RETENTION_CHURN is 'null': null is no value. .* JSON table"),

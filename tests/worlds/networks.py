@@ -12,12 +12,13 @@ class Proxy:
     """A TCP proxy on a port of its own.
 
     While it is silent it takes whatever comes, which the client's kernel sees acknowledged, and
-    the server's answers never arrive.
+    the server's answers never arrive. It falls silent after the `last_words` of the server.
     """
 
     server_port: int
     port: int = 0
     is_silent: bool = False
+    last_words: bytes | None = None
     _links: list[socket.socket] = field(default_factory=list)
 
     def _serve(self, listener: socket.socket) -> None:
@@ -36,6 +37,8 @@ class Proxy:
             while data := source.recv(65_536):
                 if not self.is_silent:
                     target.sendall(data)
+                if self.last_words is not None and self.last_words in data:
+                    self.is_silent = True
         with suppress(OSError):
             target.shutdown(socket.SHUT_RDWR)
 

@@ -138,6 +138,7 @@ class World:
         recency = draw.integers(1, 90, customers).astype(float)
         table |= {
             "recency_days": recency,
+            "purchase_days_count": np.full(customers, 8.0),
             "orders_count_90d": draw.integers(1, 6, customers).astype(float),
             "orders_count_30d": draw.integers(0, 2, customers).astype(float),
             "revenue_cents_90d": draw.integers(500, 50_000, customers).astype(float),

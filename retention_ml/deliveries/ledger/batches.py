@@ -266,6 +266,27 @@ def has_curate_receipt(transaction: Transaction, batch_id: int) -> bool:
     )
 
 
+def has_check_receipt(transaction: Transaction, batch_id: int) -> bool:
+    """Whether the receipt of the batch's last check is stored."""
+    return bool(
+        transaction.execute(
+            "SELECT 1 FROM ops.receipts WHERE door = 'check' "
+            "AND details ->> 'batch_id' = CAST(:b AS text) AND finished_at >= "
+            "(SELECT max(checked_at) FROM quality.results WHERE batch_id = :b)",
+            b=batch_id,
+        )
+    )
+
+
+def held_parts(transaction: Transaction, batch_id: int) -> list[Batch]:
+    """The batches that were split from this one and are held."""
+    rows = transaction.execute(
+        "SELECT batch_id FROM raw.batches WHERE split_from = :b AND status = 'held' ORDER BY 1",
+        b=batch_id,
+    )
+    return [find_batch(transaction, row.batch_id) for row in rows]
+
+
 def stored_row_counts(transaction: Transaction, batch_id: int) -> list[RowCounts]:
     """The row counts that the ledger stores of a batch, whether curated, held or still waiting."""
     rows = transaction.execute(

@@ -17,6 +17,9 @@ class FileState:
         landed or staged (nothing is decided yet), accepted, repeated, refused or held.
     reason : str or None
         Why it was not accepted, and what to do.
+    is_missing : bool
+        Whether its rows are missing now: nothing is decided yet, or `raw.unusable_files` lists it,
+        or a later one of its name. A file that was still being written, or was mended since, is not.
     """
 
     delivery_id: int
@@ -26,6 +29,7 @@ class FileState:
     status: str
     reason: str | None
     landed_at: datetime
+    is_missing: bool = False
 
     @property
     def is_usable(self) -> bool:
@@ -46,8 +50,11 @@ class IncompleteFeed:
 def file_states(transaction: Transaction, delivery_ids: Sequence[int]) -> dict[int, FileState]:
     """The entries of the ledger with these ids, by id."""
     rows = transaction.execute(
-        "SELECT delivery_id, source, feed, file_name, status, reason, landed_at "
-        "FROM raw.deliveries WHERE delivery_id = ANY(:ids) ORDER BY delivery_id",
+        "SELECT delivery_id, source, feed, file_name, status, reason, landed_at, "
+        "status IN ('landed', 'staged') OR EXISTS (SELECT FROM raw.unusable_files AS unusable "
+        "WHERE unusable.source = file.source AND unusable.file_name = file.file_name "
+        "AND unusable.delivery_id >= file.delivery_id) AS is_missing "
+        "FROM raw.deliveries AS file WHERE delivery_id = ANY(:ids) ORDER BY delivery_id",
         ids=list(delivery_ids),
     )
     return {row.delivery_id: FileState(**row._mapping) for row in rows}

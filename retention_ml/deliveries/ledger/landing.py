@@ -94,6 +94,7 @@ def insert_batch(
     now: datetime,
     status: str = "landed",
     reason: str | None = None,
+    split_from: int | None = None,
 ) -> int:
     """Enter a batch; one that has nothing to do (any status but `landed`) is closed at once."""
     row = transaction.insert_row(
@@ -104,6 +105,7 @@ def insert_batch(
             "status": status,
             "reason": reason,
             "run_id": run_id,
+            "split_from": split_from,
             "created_at": now,
             "closed_at": None if status == "landed" else now,
         },

@@ -34,7 +34,11 @@ def split_batch(
     run_id: str,
     now: datetime,
 ) -> Batch:
-    """Move deliveries of a staged batch with their staged rows to a new batch; returns that."""
+    """Move deliveries of a staged batch with their staged rows to a new batch; returns that.
+
+    What remains is to be staged anew: a derived row belongs to one delivery alone, and may have
+    gone although rows that remain imply it too.
+    """
     batch_id = insert_batch(
         transaction,
         source=batch.source,
@@ -42,6 +46,7 @@ def split_batch(
         run_id=run_id,
         now=now,
         status="staged",
+        split_from=batch.batch_id,
     )
     for table in (
         "raw.deliveries",

@@ -15,37 +15,39 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from retention_ml.deliveries.archive import RATIO_FROM_BYTES, RATIO_MAX
-from retention_ml.deliveries.readers import chunks, parquet_pages
+from retention_ml.deliveries.readers import chunks, parquet_footer, parquet_pages
+from retention_ml.deliveries.readers.parquet_footer import RowGroup
 from retention_ml.deliveries.reasons import Reason
 from retention_ml.deliveries.sources import Feed
-from retention_ml.errors import FileRefused
+from retention_ml.errors import FileRefused, first_words
 
 BATCH_BYTES = 64 << 20
 _SHORT_BYTES = BATCH_BYTES // chunks.CHUNK_ROWS
+# Whatever Arrow, or Python on its behalf, says of a damaged file.
+_DAMAGE = (pa.ArrowException, OSError, ValueError, ArithmeticError, RecursionError)
 
 
 def open_parquet(path: Path, feed: Feed, name: str) -> chunks.OpenedFile:
     """The rows of a parquet file as text; see `readers.open_file`."""
+    groups = parquet_footer.read_footer(path, name)
     try:
         file = pq.ParquetFile(path)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
-        raise FileRefused(
-            f"{name} is no parquet file ({str(error).splitlines()[0][:120]}). "
-            "Deliver a complete parquet file, or set the format of the feed.",
-            "unreadable_file",
-        ) from error
-    columns = list(file.schema_arrow.names)
-    unread = chunks.check_header(columns, feed, name)
-    wanted = chunks.wanted_columns(feed, columns)
-
-    row_bytes = parquet_pages.row_bytes(path, file, wanted, name)
+        columns = list(file.schema_arrow.names)
+        unread = chunks.check_header(columns, feed, name)
+        wanted = chunks.wanted_columns(feed, columns)
+        leaves = parquet_pages.leaves(file, wanted)
+        row_bytes = parquet_pages.row_bytes(path, groups, leaves, name)
+    except _DAMAGE as error:
+        raise _refusal(f"{name} is no parquet file that can be read", error) from error
     batch_rows = max(1, min(chunks.CHUNK_ROWS, BATCH_BYTES // max(row_bytes, 1)))
 
     def read_chunks() -> Iterator[chunks.Chunk]:
         before = 0
         try:
             unpacked = pq.ParquetFile(
-                path, metadata=file.metadata, read_dictionary=_long_dictionaries(path, file, wanted)
+                path,
+                metadata=file.metadata,
+                read_dictionary=_long_dictionaries(path, file.metadata, groups, leaves),
             )
             size = _SizeLimit(name, path.stat().st_size)
             for batch in unpacked.iter_batches(batch_size=batch_rows, columns=wanted):
@@ -53,27 +55,37 @@ def open_parquet(path: Path, feed: Feed, name: str) -> chunks.OpenedFile:
                 for piece in _pieces(batch, name):
                     yield _parquet_chunk(piece, wanted, before)
                     before += piece.num_rows
-        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-            raise FileRefused(
-                f"{name} cannot be read after row {before:,} ({str(error).splitlines()[0][:120]}). "
-                "Deliver a complete, undamaged file.",
-                "unreadable_file",
-            ) from error
+        except _DAMAGE as error:
+            raise _refusal(f"{name} cannot be read after row {before:,}", error) from error
 
     return chunks.OpenedFile(tuple(columns), read_chunks(), unread)
 
 
-def _long_dictionaries(path: Path, file: pq.ParquetFile, wanted: Sequence[str]) -> list[str]:
+def _refusal(what: str, error: Exception) -> FileRefused:
+    words = "".join(c if c.isprintable() else "?" for c in first_words(error)[:120])
+    return FileRefused(
+        f"{what} ({words}). Deliver a complete, undamaged parquet file, or set "
+        "the format of the feed.",
+        "unreadable_file",
+    )
+
+
+def _long_dictionaries(
+    path: Path,
+    metadata: pq.FileMetaData,
+    groups: Sequence[RowGroup],
+    leaves: dict[int, pq.ColumnSchema],
+) -> list[str]:
     """The physical columns whose dictionaries have values so long that a batch may not fit."""
     long = set()
-    for i, leaf in parquet_pages.leaves(file, wanted).items():
+    for i, leaf in leaves.items():
         if leaf.physical_type != "BYTE_ARRAY" or leaf.logical_type.type == "DECIMAL":
             continue
-        reader = pq.ParquetFile(path, metadata=file.metadata, read_dictionary=[leaf.path])
-        for group in range(file.metadata.num_row_groups):
-            if not file.metadata.row_group(group).column(i).has_dictionary_page:
+        reader = pq.ParquetFile(path, metadata=metadata, read_dictionary=[leaf.path])
+        for number, group in enumerate(groups):
+            if not group.columns[i].has_dictionary:
                 continue
-            batches = reader.iter_batches(batch_size=1, row_groups=[group], columns=[leaf.path])
+            batches = reader.iter_batches(batch_size=1, row_groups=[number], columns=[leaf.path])
             lengths = [
                 pc.max(pc.binary_length(array.dictionary)).as_py() or 0
                 for batch in itertools.islice(batches, 1)

@@ -1,6 +1,6 @@
 """Models as data: a folder of text files with one digest.
 
-Every registered version carries a `serving.py` that imports `Bundle` from here, so the name stays.
+Versions of earlier releases carry a `serving.py` that imports `Bundle` from here, so the name stays.
 """
 
 from pathlib import Path

@@ -1,4 +1,8 @@
-"""What MLflow runs when somebody loads a version: a bundle of text files behind `predict`."""
+"""What MLflow runs when somebody loads a version: a bundle of text files behind `predict`.
+
+The copy in a version imports `Bundle` from the code that travels with it. MLflow runs that copy once
+while it is logged, where there is no such code yet, so the import is late.
+"""
 
 from pathlib import Path
 
@@ -9,14 +13,14 @@ import pandas as pd
 import pyarrow as pa
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
-from retention_ml.models.bundle import Bundle
-
 
 class Churn(PythonModel):  # type: ignore[misc]
     """Churn probabilities of rows of `features.customer_daily`."""
 
     def load_context(self, context: PythonModelContext) -> None:
         """Read and check the bundle."""
+        from retention_ml.models.bundle import Bundle
+
         self._bundle = Bundle.load(Path(context.artifacts["bundle"]))
 
     def predict(

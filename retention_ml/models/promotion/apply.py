@@ -6,11 +6,12 @@ MLflow in order to decide; rows of the ledger are written under the lock of thos
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from retention_ml.errors import RegistryError, UnfitModel
+from retention_ml.errors import RegistryError, UnfitModel, WarehouseError
 from retention_ml.failpoints import failpoint
 from retention_ml.models.bundle.bundle import Bundle
 from retention_ml.models.promotion import decisions as ledger
@@ -43,6 +44,8 @@ from retention_ml.warehouse import Transaction, Warehouse
 
 logger = logging.getLogger(__name__)
 
+_LOCK_TIMEOUT = "55P03"
+
 
 def sync_aliases(registry: Registry, warehouse: Warehouse) -> list[str]:
     """Carry out every decision that the registry's aliases have not followed yet.
@@ -58,7 +61,8 @@ def sync_aliases(registry: Registry, warehouse: Warehouse) -> list[str]:
     Raises
     ------
     RegistryError
-        The registry did not carry out a move. The decision holds; the next call tries again.
+        The registry did not carry out a move, or another process is at it for long. The decision
+        holds; the next call tries again.
     """
     sentences: list[str] = []
     failure: RegistryError | None = None
@@ -207,7 +211,7 @@ def _check(
 def _move_alias(registry: Registry, warehouse: Warehouse, alias: str) -> list[str]:
     """Move an alias to where the ledger has it; a sentence if a decision was pending."""
     sentences = []
-    with warehouse.exclusive(f"settle:{alias}"):
+    with _turn(warehouse, alias):
         history = ledger.decisions(warehouse, alias)
         is_pending = bool(pending_decisions(history))
         for action in reconcile(alias, history, _observe(registry, alias, history)):
@@ -226,6 +230,21 @@ def _move_alias(registry: Registry, warehouse: Warehouse, alias: str) -> list[st
     for sentence in sentences:
         logger.info("%s", sentence)
     return sentences
+
+
+@contextmanager
+def _turn(warehouse: Warehouse, alias: str) -> Iterator[None]:
+    """A block in which no other process moves the alias."""
+    try:
+        with warehouse.exclusive(f"settle:{alias}"):
+            yield
+    except WarehouseError as error:
+        if error.sqlstate != _LOCK_TIMEOUT:
+            raise
+        raise RegistryError(
+            f"Another process has been moving the alias {alias} for longer than one waits for a "
+            "lock. What was decided holds, and the next run moves the alias where it is not there."
+        ) from error
 
 
 def _record(

@@ -12,8 +12,8 @@ _DIGITS = 9
 def configured_policy(settings: Settings) -> Policy:
     """The policy that the settings ask for: `medium`, `high`, `critical`, `hysteresis`.
 
-    Bounds of probability; where tiers go by rank, `by` says by what, and the bounds are positions
-    among the day's customers, from the shares of the tiers.
+    Bounds of probability; where tiers go by rank, `by` says by what, the bounds are positions among
+    the day's customers, from the shares of the tiers, and the hysteresis is a share of a tier.
     """
     tiers = settings.tiers
     if tiers.by == "probability":

@@ -90,14 +90,17 @@ def validate_version(registry: Registry, warehouse: Warehouse, version: ModelVer
 
 
 def bundle_tags(bundle: Bundle) -> dict[str, str]:
-    """The tags of a version that follow from its files alone, of those that a training sets."""
+    """The tags of a version that follow from its files alone, of those that a training sets.
+
+    The digest comes last: a version that has that tag has them all.
+    """
     tags = {
-        "bundle_sha256": bundle.sha256,
         "model_name": bundle.model_name,
         "as_of": str(bundle.manifest["as_of"]),
         "churn_definition": str(bundle.manifest["definition_hash"]),
     }
-    return tags if bundle.training_id is None else {**tags, "training_id": bundle.training_id}
+    training = {} if bundle.training_id is None else {"training_id": bundle.training_id}
+    return {**tags, **training, "bundle_sha256": bundle.sha256}
 
 
 def unfit_reason(settings: Settings, bundle: Bundle) -> str | None:

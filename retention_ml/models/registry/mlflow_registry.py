@@ -11,9 +11,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from retention_ml.errors import RegistryError, UnfitModel, first_words
+from retention_ml.errors import UnfitModel
 from retention_ml.models.bundle.bundle import FILES_MAX, TOTAL_BYTES_MAX, Bundle
 from retention_ml.models.registry.description import with_section
+from retention_ml.models.registry.failures import explain_failure
 from retention_ml.models.registry.model_version import ModelVersion
 from retention_ml.models.registry.packaging import model_parts
 from retention_ml.models.registry.timeouts import Timeout, limited
@@ -123,9 +124,7 @@ class Registry:
             self._client.set_tag(run_id, "verdict", verdict)
             self._client.set_tag(run_id, "mlflow.note.content", summary)
             self._finish(run_id, texts, figures)
-            former = self._client.get_model_version(NAME, challenger).description or ""
-            text = with_section(former, f"Trial {key['trial_id']}", summary)
-            self._client.update_model_version(NAME, challenger, text)
+            self._describe(challenger, f"Trial {key['trial_id']}", summary)
         return run_id
 
     def version_of_training(self, training_id: str, sha256: str) -> ModelVersion | None:
@@ -310,6 +309,19 @@ class Registry:
             for name, value in tags.items():
                 self._client.set_model_version_tag(NAME, version, name, value)
 
+    def set_verdict(self, version: ModelVersion, tags: Mapping[str, str], text: str) -> None:
+        """Tag a version and its run, and put a text under `Verdict` in its description."""
+        self.set_version_tags(version.version, tags)
+        with self._request("short"):
+            for name, value in tags.items() if version.run_id else ():
+                self._client.set_tag(version.run_id, name, value)
+            self._describe(version.version, "Verdict", text)
+
+    def _describe(self, version: str, title: str, text: str) -> None:
+        """Put a section into a version's description, at its beginning."""
+        former = self._client.get_model_version(NAME, version).description or ""
+        self._client.update_model_version(NAME, version, with_section(former, title, text))
+
     def _search_versions(
         self, tags: Mapping[str, str], timeout: Timeout = "long"
     ) -> Iterator[ModelVersion]:
@@ -376,18 +388,13 @@ class Registry:
         """Bounded waits, the registry's own warnings silenced, its errors as one sentence."""
         with limited(timeout), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            import sqlalchemy.exc
-            from mlflow.exceptions import MlflowException
-
             try:
                 yield
-            except (MlflowException, OSError, sqlalchemy.exc.SQLAlchemyError) as error:
-                raise RegistryError(
-                    f"The model registry did not carry out a request: {first_words(error)} Check that "
-                    "MLflow answers (`retention stack status`), then run the same command again."
-                ) from error
+            except Exception as error:
+                if failure := explain_failure(error):
+                    raise failure from error
+                raise
 
 
 def _conditions(tags: Mapping[str, str]) -> list[str]:
-    """Of a search for what has those tags."""
     return [f"tags.{tag} = '{value}'" for tag, value in tags.items()]

@@ -2,12 +2,13 @@
 
 import hashlib
 import json
+import logging
 import time
 from collections.abc import Sequence
 from datetime import date, timedelta
 
 from retention_ml import __version__
-from retention_ml.errors import NotReady
+from retention_ml.errors import AccountingError, NotReady
 from retention_ml.features.build import ensure
 from retention_ml.features.catalogue import CATALOGUE
 from retention_ml.labels import cutoffs
@@ -23,6 +24,8 @@ from retention_ml.models.training.ledger import Training
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
+
+logger = logging.getLogger(__name__)
 
 
 def prepare_training(
@@ -85,8 +88,10 @@ def prepare_again(warehouse: Warehouse, settings: Settings, as_of: date) -> Rece
         training = ledger.training(warehouse, waiting.training_id)
         if training.training_id != training_id_of(settings, training.as_of, training.data_digest):
             continue
-        training_set = _load(warehouse, settings, training.as_of, training.plan)
-        if training_set.digest != training.data_digest:
+        try:
+            load_prepared(warehouse, settings, training)
+        except (NotReady, AccountingError) as error:
+            logger.warning("Training %s is not compared again. %s", training.training_id, error)
             continue
         receipt = Receipt(
             door="models.prepare",

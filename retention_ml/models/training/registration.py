@@ -1,8 +1,10 @@
 """Registering a training's best candidate: the final fit, its card and comparison, its version."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from retention_ml.errors import RegistryError
 from retention_ml.models.bundle.bundle import Bundle
 from retention_ml.models.evaluation.card import card
 from retention_ml.models.evaluation.gate import GateDecision
@@ -20,6 +22,8 @@ from retention_ml.models.training.ledger import Fit, Training
 from retention_ml.models.training.runs import card_facts, comparison_contents
 from retention_ml.settings import Settings
 from retention_ml.statistics.metrics import Evaluation
+
+logger = logging.getLogger(__name__)
 
 _REASON_MAX = 1_000
 
@@ -87,10 +91,8 @@ def register(
         comparison=comparison_markdown(evidence) if evidence else None,
     )
     figures, metrics = comparison_contents(evidence, settings.promotion.segment_margin)
-    tags = tags_of(settings, training, selected.bundle, fit.model_name) | {
-        "gate_verdict": decision.verdict,
-        "gate_reason": decision.reason[:_REASON_MAX],
-    }
+    tags = tags_of(settings, training, selected.bundle, fit.model_name)
+    tags |= _verdict_tags(decision.verdict, decision.reason)
     run_id = registry.log_candidate(
         training_id=training.training_id,
         model_name=fit.model_name,
@@ -104,3 +106,26 @@ def register(
     return registry.register(
         selected.bundle, run_id=run_id, tags=tags, description=fit_description(text)
     )
+
+
+def try_show_verdict(registry: Registry, training: Training) -> None:
+    """Let the registry show of a training's version the verdict that the ledger has.
+
+    It was registered with another one where an earlier try did it, or where another decision came
+    before this one was written. Best effort: logs instead of raising.
+    """
+    if training.model_version is None or training.verdict is None:
+        return
+    tags = _verdict_tags(training.verdict, training.reason)
+    try:
+        version = registry.version(training.model_version, timeout="short")
+        if version is not None and not tags.items() <= version.tags.items():
+            registry.set_verdict(version, tags, f"{training.verdict}: {training.reason}")
+    except RegistryError as error:
+        logger.warning(
+            "MLflow does not show the verdict on version %s: %s", training.model_version, error
+        )
+
+
+def _verdict_tags(verdict: str, reason: str | None) -> dict[str, str]:
+    return {"gate_verdict": verdict, "gate_reason": (reason or "")[:_REASON_MAX]}

@@ -27,13 +27,14 @@ from retention_ml.models.promotion.apply import load_served_model, try_sync_alia
 from retention_ml.models.promotion.challenger_slot import TrialBetween, find_slot
 from retention_ml.models.promotion.decisions import (
     APPROVED,
+    Decision,
     current_approval,
     decisions,
     lock_decisions,
     write_decision,
 )
 from retention_ml.models.registry.mlflow_registry import Registry
-from retention_ml.models.registry.model_version import ModelVersion
+from retention_ml.models.registry.model_version import ModelVersion, ServedModel
 from retention_ml.models.training import ledger
 from retention_ml.models.training.candidates import BASELINE
 from retention_ml.models.training.comparison import compare, is_same, limits_of
@@ -41,7 +42,12 @@ from retention_ml.models.training.data.training_set import TrainingSet
 from retention_ml.models.training.gate_errors import write_gate_error
 from retention_ml.models.training.ledger import Fit, Training
 from retention_ml.models.training.preparation import load_prepared
-from retention_ml.models.training.registration import SelectedModel, fit_final, register
+from retention_ml.models.training.registration import (
+    SelectedModel,
+    fit_final,
+    register,
+    try_show_verdict,
+)
 from retention_ml.receipts import DecisionReceipt
 from retention_ml.settings import Settings
 from retention_ml.statistics.bootstrap import Interval
@@ -51,10 +57,10 @@ from retention_ml.warehouse import Transaction, Warehouse
 logger = logging.getLogger(__name__)
 
 _ALIASES = ("champion", "challenger")
-
-
 # What goes up, to be retried or answered; anything else that a gate raises is a defect.
 _EXPECTED = (RetentionError, OSError, MemoryError)
+# So LightGBM, written in C++, says that memory is short; its class of error is that of all others.
+_NO_MEMORY = ("bad_alloc", "bad allocation")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,14 +118,15 @@ def select_best(
         )
         try:
             _select(selection)
-        except _EXPECTED:
-            raise
         except Exception as error:  # a gate that does not work lets nobody through
+            if not _is_defect(error):
+                raise
             logger.exception("Selecting from training %s failed; the champion stays.", training_id)
             write_gate_error(warehouse, training_id, error, settings.run_id)
     failpoint("train.after_commit")
     try_sync_aliases(registry, warehouse)
     training = ledger.training(warehouse, training_id)
+    try_show_verdict(registry, training)
     verdict = training.verdict or "keep"
     history = decisions(warehouse, "champion")
     sha256 = [
@@ -140,6 +147,14 @@ def select_best(
         },
     )
     return warehouse.record(receipt, settings.run_id)
+
+
+def _is_defect(error: Exception) -> bool:
+    """Whether neither warehouse, registry, data and request nor the machine caused an error."""
+    is_without_memory = type(error).__name__ == "LightGBMError" and any(
+        words in str(error) for words in _NO_MEMORY
+    )
+    return not isinstance(error, _EXPECTED) and not is_without_memory
 
 
 def _select(selection: _Selection) -> None:
@@ -257,10 +272,7 @@ def _decide(
     """The best candidate fitted anew, and what becomes of it: nothing is written."""
     warehouse, settings = selection.warehouse, selection.settings
     training, training_set = selection.training, selection.training_set
-    champion, challenger = (
-        load_served_model(selection.registry, warehouse, alias) for alias in _ALIASES
-    )
-    approvals = {alias: current_approval(decisions(warehouse, alias)) for alias in _ALIASES}
+    champion, challenger, approvals = _served_models(selection)
     bundle = fit_final(settings, training, fit, training_set)
     limits = limits_of(settings, bundle, training_set, training.as_of, predictions, ece)
     scorer = champion.bundle if champion else _starter(warehouse, settings)
@@ -304,6 +316,28 @@ def _decide(
         is_new=is_new,
         approvals=approvals,
     )
+
+
+def _served_models(
+    selection: _Selection,
+) -> tuple[ServedModel | None, ServedModel | None, dict[str, Decision | None]]:
+    """Champion, challenger, and the approvals that held all the while they were loaded.
+
+    Loading takes time and may itself note a decision, so it is done again after one.
+    """
+    approvals = _approvals(selection.warehouse)
+    while True:
+        champion, challenger = (
+            load_served_model(selection.registry, selection.warehouse, alias) for alias in _ALIASES
+        )
+        before, approvals = approvals, _approvals(selection.warehouse)
+        if approvals == before:
+            return champion, challenger, approvals
+
+
+def _approvals(warehouse: Warehouse) -> dict[str, Decision | None]:
+    """The approvals that hold, by alias."""
+    return {alias: current_approval(decisions(warehouse, alias)) for alias in _ALIASES}
 
 
 def _starter(warehouse: Warehouse, settings: Settings) -> Bundle | None:

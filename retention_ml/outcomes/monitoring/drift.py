@@ -100,8 +100,8 @@ def drift_threshold(baseline: Sequence[float], *, effect_min: float, by_chance: 
 
 
 def not_compared(kind: str, reason: str) -> Change:
-    """That nothing of a kind is compared on a day, and why."""
-    return Change(kind=kind, name=WHOLE, measure=NOT_COMPARED, value=1.0, reference=reason)
+    """That nothing of a kind is compared on a day, and why; of value 0, the days to compare with."""
+    return Change(kind=kind, name=WHOLE, measure=NOT_COMPARED, value=0.0, reference=reason)
 
 
 def value_drift(
@@ -139,11 +139,12 @@ def missing_drift(
     *,
     effect_min: float,
     only_shown: frozenset[str] = frozenset(),
+    needs_baseline: frozenset[str] = frozenset(),
 ) -> list[Change]:
     """Share missing of each feature, and the index of missing against present.
 
-    Features in `only_shown` have no threshold. A pair of earlier days that lacks a feature is no
-    baseline for it.
+    For `only_shown` and `needs_baseline` see `value_drift`. A pair of earlier days that lacks a
+    feature is no baseline for it.
     """
     changes = []
     for name in names:
@@ -155,7 +156,8 @@ def missing_drift(
             for other in baseline_pairs
             if all(name in values for values in other)
         ]
-        limit = None if name in only_shown else effect_min
+        is_only_shown = name in only_shown or (name in needs_baseline and not baseline)
+        limit = None if is_only_shown else effect_min
         changes += [
             Change(kind="missing", name=name, measure="share", value=float(now[1] / now.sum())),
             _index("missing", name, (before, now), baseline, limit),

@@ -1,13 +1,13 @@
 """Every change of a published day: features, codes, scores and matured outcomes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 from retention_ml import clock
 from retention_ml.features.catalogue import FEATURES
 from retention_ml.outcomes.monitoring import calibration_drift, drift, expected_performance, queries
-from retention_ml.outcomes.monitoring.drift import WHOLE, Change
+from retention_ml.outcomes.monitoring.drift import WHOLE, Change, Pair, Values
 from retention_ml.outcomes.monitoring.queries import PublishedSnapshot
 from retention_ml.outcomes.monitoring.reference_days import select_reference_days
 from retention_ml.settings import Monitoring, Settings
@@ -61,34 +61,48 @@ def _inputs(warehouse: Warehouse, settings: Settings, now: PublishedSnapshot) ->
     share = min(1.0, queries.CUSTOMERS_MAX / max(1, built[now.as_of]))
     values = queries.features(warehouse, reference_days.days, names, share)
     age = queries.shop_age(warehouse, settings, now.as_of)
-    young = frozenset(n for n in names if not age.covers(n, reference_days.reference))
-    pair, _ = reference_days.pairs(values)
-    _, baseline_pairs = reference_days.pairs(
-        {
-            day: {name: of_day[name] for name in names if age.covers(name, day)}
+    before = reference_days.reference
+    young = frozenset(n for n in names if not age.covers(n, before))
+    unobserved = frozenset(n for n in names if not age.is_observed(n, before))
+    slow = frozenset(n for n in names if (age.reach_days(n) or _SETTLED_DAYS + 1) > _SETTLED_DAYS)
+    seasonal = frozenset(n for n in names if FEATURES[n].family in _CALENDAR_FAMILIES)
+    effect_min = settings.monitoring.effect_min
+
+    def pairs(is_usable: Callable[[str, date], bool]) -> list[Pair]:
+        """The baseline: of each day the features that can be compared."""
+        usable: dict[date, Values] = {
+            day: {name: of_day[name] for name in names if is_usable(name, day)}
             for day, of_day in values.items()
         }
-    )
-    effect_min = settings.monitoring.effect_min
-    seasonal = frozenset(n for n in names if FEATURES[n].family in _CALENDAR_FAMILIES)
+        return reference_days.pairs(usable)[1]
+
+    pair, _ = reference_days.pairs(values)
     changes = drift.value_drift(
         "input",
         names,
         pair,
-        baseline_pairs,
+        pairs(age.covers),
         effect_min=effect_min,
         only_shown=young | seasonal,
-        needs_baseline=frozenset(n for n in names if age.reach_days(n) > _SETTLED_DAYS),
+        needs_baseline=slow,
     )
+    # Values are missing where there is nothing to divide by, however far the window is filled: that
+    # counts as soon as the feed has begun, against what is usual.
     changes += drift.missing_drift(
-        names, pair, baseline_pairs, effect_min=effect_min, only_shown=young
+        names,
+        pair,
+        pairs(lambda n, day: age.is_observed(n, day) if n in young else age.covers(n, day)),
+        effect_min=effect_min,
+        only_shown=unobserved,
+        needs_baseline=young | slow,
     )
-    reference = f"the features of {reference_days.reference}"
+    only_shown = {"input": young - seasonal, "missing": unobserved - seasonal}
+    reference = f"the features of {before}"
     return [
         replace(
             change,
-            reference=f"{reference}; {age.remark(change.name)}"
-            if change.name in young - seasonal
+            reference=f"{reference}; {age.remark(change.name, before)}"
+            if change.name in only_shown[change.kind]
             else reference,
         )
         for change in changes
@@ -141,8 +155,11 @@ def _scores(
             auc_drop_min=monitoring.auc_drop_min,
         )
     counts = queries.tiers_and_reasons(warehouse, ids.values())
-    is_same_policy = alike[reference_days.reference].policy_sha256 == now.policy_sha256
-    for kind, is_comparable in (("tier", is_same_policy), ("explanation", True)):
+    reference = alike[reference_days.reference]
+    is_same_policy = reference.policy_sha256 == now.policy_sha256
+    # Who is at risk by the policy decides who gets a fallback.
+    are_same_reasons = is_same_policy and reference.reasons_version == now.reasons_version
+    for kind, is_comparable in (("tier", is_same_policy), ("explanation", are_same_reasons)):
         by_day = {day: counts[kind][snapshot_id] for day, snapshot_id in ids.items()}
         changes += drift.share_drift(
             kind,

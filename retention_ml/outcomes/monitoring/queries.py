@@ -25,7 +25,14 @@ from retention_ml.outcomes.contacts import SENT, contacts
 from retention_ml.outcomes.forecasts import CHALLENGER_ARM, champion_probability
 from retention_ml.outcomes.matured import stored_labels
 from retention_ml.outcomes.monitoring.calibration_drift import Cohort
-from retention_ml.outcomes.monitoring.feature_reach import ShopAge
+from retention_ml.outcomes.monitoring.feature_reach import (
+    CAMPAIGNS,
+    EVENTS,
+    FEEDBACK,
+    ORDERS,
+    FeedStart,
+    ShopAge,
+)
 from retention_ml.outcomes.monitoring.freshness import Freshness
 from retention_ml.scores.served import starter
 from retention_ml.scores.snapshot import CUSTOMER_DAILY, column
@@ -38,13 +45,21 @@ logger = logging.getLogger(__name__)
 CUSTOMERS_MAX = 5_000
 _DAY_SECONDS = 86_400
 
+# By feed, how many of its rows a row of `features.customer_day` counts.
+_ROWS_OF_FEED = {
+    ORDERS: "orders_count",
+    EVENTS: "events_count",
+    CAMPAIGNS: "contacts_count + contacts_opened_count + contacts_clicked_count + redemptions_count",
+    FEEDBACK: "feedback_count",
+}
+
 _ORDERS = tables.ORDERS.ibis_table("curated", tables.LINEAGE)
 _CUSTOMERS = tables.CUSTOMERS.ibis_table("curated", tables.LINEAGE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedSnapshot:
-    """A published day: its snapshot and which model and tier policy made it."""
+    """A published day: its snapshot and which model, tier policy and rules of reasons made it."""
 
     as_of: date
     snapshot_id: int
@@ -52,6 +67,7 @@ class PublishedSnapshot:
     definition_hash: str
     bundle_sha256: str
     policy_sha256: str
+    reasons_version: int | None
     model_name: str
     model_version: str
     model_as_of: date | None
@@ -72,8 +88,8 @@ def published(warehouse: Warehouse, as_of: date) -> list[PublishedSnapshot]:
     with warehouse.transaction() as transaction:
         rows = transaction.execute(
             "SELECT p.as_of, s.snapshot_id, s.scored_count, s.definition_hash, s.bundle_sha256, "
-            "s.policy_sha256, s.model_name, s.model_version, s.model_as_of FROM scores.published "
-            "AS p JOIN scores.snapshots AS s USING (snapshot_id) WHERE p.as_of <= :as_of "
+            "s.policy_sha256, s.reasons_version, s.model_name, s.model_version, s.model_as_of "
+            "FROM scores.published AS p JOIN scores.snapshots AS s USING (snapshot_id) WHERE p.as_of <= :as_of "
             "ORDER BY p.as_of",
             as_of=as_of,
         )
@@ -150,17 +166,23 @@ def built_alike(warehouse: Warehouse, as_of: date) -> dict[date, int]:
 
 
 def shop_age(warehouse: Warehouse, settings: Settings, as_of: date) -> ShopAge:
-    """Since when the shop has orders of known customers, as known on a day."""
+    """Since when the shop has rows of known customers in each feed, as known on a day."""
+    firsts = ", ".join(
+        f"min(event_day) FILTER (WHERE {rows} > 0), "
+        f"min(greatest(event_day + 1, known_from_day)) FILTER (WHERE {rows} > 0)"
+        for rows in _ROWS_OF_FEED.values()
+    )
     with warehouse.transaction() as transaction:
-        [[first]] = transaction.execute(
-            "SELECT min(event_day) FROM features.customer_day "
-            "WHERE orders_count > 0 AND known_from_day <= :as_of",
+        [row] = transaction.execute(
+            f"SELECT {firsts} FROM features.customer_day WHERE known_from_day <= :as_of",
             as_of=clock.day_number(as_of),
         )
-    return ShopAge(
-        first_order_on=None if first is None else clock.day_of(first),
-        active_days=settings.churn.active_days,
-    )
+    starts = {
+        feed: FeedStart(event_on=clock.day_of(event_day), known_on=clock.day_of(known_day))
+        for feed, event_day, known_day in zip(_ROWS_OF_FEED, row[::2], row[1::2], strict=True)
+        if event_day is not None
+    }
+    return ShopAge(starts=starts, active_days=settings.churn.active_days)
 
 
 def features(

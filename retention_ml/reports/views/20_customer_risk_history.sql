@@ -32,12 +32,12 @@ COMMENT ON VIEW reports.customer_risk_history IS 'one row per scored customer an
 COMMENT ON COLUMN reports.customer_risk_history.customer_id IS 'the shop''s customer number';
 COMMENT ON COLUMN reports.customer_risk_history.as_of IS 'the day the score stands for: what was known at its first moment in the shop''s time zone';
 COMMENT ON COLUMN reports.customer_risk_history.churn_probability IS 'probability that the customer places no order in the outcome window, 0 to 1, by the model of the customer''s arm; see is_calibrated';
-COMMENT ON COLUMN reports.customer_risk_history.risk_percentile IS 'share of the day''s customers at no greater risk, 0 to 1; 1 is the most at risk, and 0.97 or more is the riskiest 3 %';
+COMMENT ON COLUMN reports.customer_risk_history.risk_percentile IS 'rank by churn_probability as a share of the day''s customers, above 0 to 1: 1 is the most at risk, 0.97 is at no less risk than 97 % of them; equal probabilities share the mean of their ranks';
 COMMENT ON COLUMN reports.customer_risk_history.risk_tier IS 'low, medium, high or critical, with hysteresis: by a level of churn_probability, or by the rank among the day''s customers by it or by expected_value_at_risk, as tiers_by of risk_tier_daily says';
 COMMENT ON COLUMN reports.customer_risk_history.tier_since IS 'the published day from which the customer has had the tier without a break';
 COMMENT ON COLUMN reports.customer_risk_history.expected_value_at_risk IS 'margin expected to be lost, in the shop''s currency: churn probability x margin share x revenue expected in the value horizon if the customer is retained; that is expected purchase days (buying process) x expected payment on one (Gamma-Gamma), or revenue as lately where the model''s bundle or the customer''s history does not tell them';
-COMMENT ON COLUMN reports.customer_risk_history.reason_1_code IS 'family and feature of the first reason: of what a person would call a risk the strongest push towards churn; empty only in tier low';
-COMMENT ON COLUMN reports.customer_risk_history.reason_1 IS 'the first reason in words: what is unusual against the customer''s own past or against half of the active customers';
+COMMENT ON COLUMN reports.customer_risk_history.reason_1_code IS 'family and feature of the first reason: of what a person would call a risk the strongest push towards churn; fallback/ and a column where nothing is both a push and a risk; empty only in tier low';
+COMMENT ON COLUMN reports.customer_risk_history.reason_1 IS 'the first reason in words: what is unusual against the customer''s own past or against half of the active customers; where the code is fallback/, a weak sign, the value at stake or the last order';
 COMMENT ON COLUMN reports.customer_risk_history.reason_2_code IS 'family and feature of the second reason';
 COMMENT ON COLUMN reports.customer_risk_history.reason_2 IS 'the second reason in words';
 COMMENT ON COLUMN reports.customer_risk_history.reason_3_code IS 'family and feature of the third reason';

@@ -19,7 +19,8 @@ _WARNINGS = {
     "mean_probability_moved",
     "input_is_fresh",
 }
-_FEWEST_TO_VARY = 20
+# Among fewer customers probabilities may be alike, and one or two who move are a large share.
+_FEWEST_CUSTOMERS = 20
 # Of fair assignments one in a thousand is noted and one in a billion stopped.
 _RATIO_WARNING, _RATIO_CRITICAL = 1e-3, 1e-9
 _REASSIGN = "; outcomes of such arms cannot be compared: set another [trial] salt or share"
@@ -137,7 +138,7 @@ def _rows_are_sound(f: AuditInputs) -> _Results:
             f.improbable_count, "probabilities not finite or outside 0 to 1"
         ),
         "probabilities_vary": (
-            f.rows_count < _FEWEST_TO_VARY or f.distinct_probabilities_count > 1,
+            f.rows_count < _FEWEST_CUSTOMERS or f.distinct_probabilities_count > 1,
             f"{f.distinct_probabilities_count:,} different probabilities",
         ),
         "values_are_not_negative": _none(f.negative_value_count, "negative values at risk"),
@@ -219,40 +220,45 @@ def _nothing_jumped(f: AuditInputs, limits: Limits) -> _Results:
     unlike = _not_comparable(f)
     if f.baseline is None or unlike:
         return dict.fromkeys(names, (True, f"nothing to compare with: {unlike}"))
-    change, share = _tier_change(f, f.baseline)
+    change, customers_count, share = _tier_change(f, f.baseline)
+    stops = customers_count >= _FEWEST_CUSTOMERS and change > limits.share_change_critical
     mean_change = abs(f.mean_probability - f.baseline.mean_probability)
     mean = (
         f"mean probability {f.baseline.mean_probability:.3f} on {f.baseline.as_of}, "
         f"now {f.mean_probability:.3f}"
     )
     results = (
-        (change <= limits.share_change_critical, share),
+        (not stops, share),
         (change <= limits.share_change_warning, share),
         (mean_change <= limits.share_change_warning, mean),
     )
     return dict(zip(names, results, strict=True))
 
 
-def _tier_change(f: AuditInputs, baseline: Baseline) -> tuple[float, str]:
-    """How much the tiers have changed, as a share, and in words.
+def _tier_change(f: AuditInputs, baseline: Baseline) -> tuple[float, int, str]:
+    """How much the tiers have changed, as a share; of how many customers; and in words.
 
     By rank the tiers are as large as ever whatever happens: there, who is in them is compared.
     """
     if f.tiers_by != "probability":
-        share = baseline.moved_count / max(baseline.common_count, 1)
-        return share, (
-            f"{share:.1%} of the {baseline.common_count:,} customers also scored on "
-            f"{baseline.as_of} are in another tier now"
+        customers_count = baseline.common_count
+        share = baseline.moved_count / max(customers_count, 1)
+        words = (
+            f"{share:.1%} of the {customers_count:,} customers also scored on {baseline.as_of} are in "
+            "another tier now"
         )
+        return share, customers_count, words
     before, after = _shares(baseline.tier_counts), _shares(f.tier_counts)
     change, tier = max(
         (abs(after.get(tier, 0.0) - before.get(tier, 0.0)), tier)
         for tier in sorted({*before, *after})
     )
-    return change, (
+    customers_count = min(sum(baseline.tier_counts.values()), sum(f.tier_counts.values()))
+    words = (
         f"share of tier {tier} {before.get(tier, 0.0):.1%} on {baseline.as_of}, "
         f"now {after.get(tier, 0.0):.1%}"
     )
+    return change, customers_count, words
 
 
 def _not_comparable(f: AuditInputs) -> str | None:

@@ -12,6 +12,8 @@ from retention_ml.scores.wording.phrases import PHRASES
 from retention_ml.scores.wording.statement import Statement
 from retention_ml.statistics.arrays import Bools, Floats, Ints
 
+_TRACE = 0.25
+
 
 def usual_values(features: pa.Table) -> dict[str, float]:
     """What half of the customers have, at least or at most, by feature and as readers see it.
@@ -82,12 +84,17 @@ class Evidence:
     def _shown(self, name: str) -> Floats:
         """A feature as readers see it: money in whole units, shares in percent, rounded.
 
-        Ratios are as they are: no reader sees them.
+        What is not nothing is never rounded to nothing: it becomes a quarter of the last decimal,
+        which reads "less than". Ratios are as they are: no reader sees them.
         """
         if name not in self._values:
             values = column(self._features, name) * scale(FEATURES[name])
-            is_ratio = FEATURES[name].unit in ("ratio", "log_ratio")
-            self._values[name] = values if is_ratio else np.round(values, PHRASES[name].digits)
+            if FEATURES[name].unit not in ("ratio", "log_ratio"):
+                digits = PHRASES[name].digits
+                rounded = np.round(values, digits)
+                trace = np.copysign(_TRACE / 10.0**digits, values)
+                values = np.where((rounded == 0) & (values != 0), trace, rounded)
+            self._values[name] = values
         return self._values[name]
 
 

@@ -9,12 +9,18 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from retention_ml.deliveries.readers import chunks, parquet_pages, parquet_reader
+from retention_ml.deliveries.readers import (
+    chunks,
+    parquet_footer,
+    parquet_pages,
+    parquet_reader,
+)
 from retention_ml.errors import FileRefused
 from retention_ml.settings import PROJECT
 
@@ -49,6 +55,7 @@ def _write(
 
 
 LONG = ["x" * (2 * MIB)]
+RANDOM = np.random.default_rng(5).bytes(2 << 10).hex()
 SHAPES: dict[str, tuple[Callable[[Path], None], str]] = {
     "a long value repeated": (
         lambda path: _write(path, _repeated(20_000, LONG)),
@@ -74,14 +81,27 @@ SHAPES: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "a page of one value": (
         lambda path: _write(path, pa.array(["z" * (80 * MIB)]), use_dictionary=False),
-        "to a page of 83,886",
+        r"unpacks to more than 83,88\d,\d+ bytes, .* times its size",
     ),
     "many compressed pages": (
         lambda path: _write(
             path, pa.array(["z" * MIB] * 80), use_dictionary=False, data_page_size=MIB,
             write_batch_size=1,
         ),
-        r"to 83,88\d,\d+ bytes, .* times their size",
+        r"unpacks to more than 83,88\d,\d+ bytes, .* times its size",
+    ),
+    "pages of more than memory": (
+        lambda path: _write(
+            path, pa.array([RANDOM * 256] * 100), use_dictionary=False, data_page_size=1 << 30
+        ),
+        r"has pages of 104,85\d,\d+ bytes together in row group 1; at most 100,663,296",
+    ),
+    "a dictionary of more than memory": (
+        lambda path: _write(
+            path, pa.array([f"{i:02d}{RANDOM}" * 256 for i in range(50)]),
+            dictionary_pagesize_limit=1 << 30,
+        ),
+        r"has pages of 104,9\d\d,\d+ bytes together in row group 1; at most 100,663,296",
     ),
     "a number repeated without end": (
         lambda path: _write(path, pa.array(np.zeros(MIB, np.int64)), times=90),
@@ -159,6 +179,75 @@ def test_all_bombs_are_refused_within_bounded_memory(
 # Ordinary files
 
 
+def _orders(path: Path, options: str, columns: str, rows: int) -> None:
+    duckdb.sql(f"COPY (SELECT {columns} FROM range({rows}) t(i)) TO '{path}' ({options})")
+
+
+DUCKDB: dict[str, tuple[str, str, int]] = {
+    "as it writes by default": ("", "sha256(i::VARCHAR) AS a, i AS b, [i] AS c, NULL AS d", 200_000),
+    "a page of 68 MB": (", ROW_GROUP_SIZE 1000000", "sha256(i::VARCHAR) AS a, i AS b", 1_000_000),
+    "a page of long texts": ("", "repeat(md5(i::VARCHAR), 20) AS a", 122_880),
+    "version 2": (
+        ", PARQUET_VERSION v2", "md5(i::VARCHAR) AS a, (i % 100)::DECIMAL(10, 2) AS b", 50_000,
+    ),
+    "brotli": (", COMPRESSION brotli", "md5(i::VARCHAR) AS a", 50_000),
+    "lz4": (", COMPRESSION lz4_raw", "md5(i::VARCHAR) AS a", 50_000),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", DUCKDB)
+def test_files_of_duckdb_are_read(tmp_path: Path, what: str) -> None:
+    options, columns, rows = DUCKDB[what]
+    path = tmp_path / "x.parquet"
+    _orders(path, f"FORMAT parquet{options}", columns, rows)
+    names = pq.ParquetFile(path).schema_arrow.names
+    opened = parquet_reader.open_parquet(path, feed(*names), "x")
+    assert sum(chunk.rows.num_rows for chunk in opened.chunks) == rows
+
+
+@pytest.mark.parametrize(
+    "constant",
+    [pa.repeat("x" * 80, MIB), pa.array(np.zeros(10 * MIB)), pa.nulls(MIB), pa.nulls(MIB, "string")],
+    ids=["text", "number", "null", "no text"],
+)  # fmt: skip
+def test_a_column_that_says_nothing_beside_one_that_does_is_read(
+    tmp_path: Path, constant: pa.Array
+) -> None:
+    rows = len(constant)
+    table = pa.table({"a": constant, "id": np.arange(rows)})
+    path = tmp_path / "x.parquet"
+    pq.write_table(table, path, compression="zstd", use_dictionary=False, row_group_size=rows)
+    opened = parquet_reader.open_parquet(path, feed("a", "id"), "x")
+    assert sum(chunk.rows.num_rows for chunk in opened.chunks) == rows
+
+
+@pytest.mark.parametrize("compression", ["none", "snappy", "gzip", "brotli", "lz4", "zstd"])
+def test_every_type_is_read_from_every_compression(tmp_path: Path, compression: str) -> None:
+    table = pa.table(
+        {
+            "date": pa.array([1, 2, None], pa.date32()),
+            "instant": pa.array([1, 2, None], pa.timestamp("ns", "Europe/Berlin")),
+            "bytes": pa.array([b"a", b"b", None]),
+            "fixed": pa.array([b"ab", b"cd", None], pa.binary(2)),
+            "decimal": pa.array([1, 2, None], pa.decimal128(30, 2)),
+            "large": pa.array(["a", "b", None], pa.large_string()),
+            "dictionary": pa.array(["a", "b", None]).dictionary_encode(),
+            "half": pa.array(np.array([1, 2, 3], np.float16)),
+            "unsigned": pa.array([1, 2, 2**64 - 1], pa.uint64()),
+            "list": pa.array([[{"a": [1, 2]}], None, []]),
+            "map": pa.array([[("k", 1)], None, []], pa.map_(pa.string(), pa.int64())),
+        }
+    )
+    path = tmp_path / "x.parquet"
+    pq.write_table(table, path, compression=compression)
+    rows = read(path, *table.column_names)
+    assert rows.num_rows == 3
+    assert rows.column_names[:-1] == table.column_names
+    pq.write_table(table.slice(0, 0), path, compression=compression)
+    opened = parquet_reader.open_parquet(path, feed(*table.column_names), "x")
+    assert sum(chunk.rows.num_rows for chunk in opened.chunks) == 0
+
+
 def test_long_texts_that_repeat_are_read_as_they_are(tmp_path: Path) -> None:
     texts = [letter * 5_000 for letter in "abcdefgh"]
     _write(tmp_path / "x.parquet", _repeated(2_000, texts))
@@ -220,11 +309,16 @@ def test_the_headers_of_pages_add_up_to_what_the_footer_says(
     )  # fmt: skip
     file = pq.ParquetFile(path)
     assert len(parquet_pages.leaves(file, table.column_names)) == 5
+    groups = parquet_footer.read_footer(path, "x")
+    assert len(groups) == file.metadata.num_row_groups == 3
     with path.open("rb") as stream:
-        for group in range(file.metadata.num_row_groups):
-            for column in range(5):
-                chunk = file.metadata.row_group(group).column(column)
-                pages = list(parquet_pages._pages(stream, chunk, "x"))
+        for number, group in enumerate(groups):
+            assert group.row_count == file.metadata.row_group(number).num_rows
+            for i, column in enumerate(group.columns):
+                chunk = file.metadata.row_group(number).column(i)
+                assert column.packed_bytes == chunk.total_compressed_size
+                assert column.has_dictionary == chunk.has_dictionary_page
+                pages = list(parquet_pages._pages(stream, column, "x"))
                 data = [page for page in pages if not page.is_dictionary]
                 assert len(pages) - len(data) == chunk.has_dictionary_page
                 assert sum(page.value_count for page in data) == chunk.num_values

@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from retention_ml.models.bundle import Bundle, serving_file
+from retention_ml.models.bundle import Bundle
 
 FOLDER = Path(__file__).with_name("registered_before")
 
@@ -51,8 +51,3 @@ def test_the_serving_file_that_mlflow_kept_with_it_still_runs(expected: dict[str
         model = mlflow.pyfunc.load_model(str(FOLDER / "model"))
         probability = model.predict(pd.DataFrame(expected["features"]).astype(float))
     _same(np.asarray(probability), _exact(expected["probability"]))
-
-
-def test_versions_registered_from_now_on_import_the_lasting_name() -> None:
-    text = serving_file().read_text(encoding="utf-8")
-    assert "from retention_ml.models.bundle import Bundle\n" in text

@@ -5,16 +5,19 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
-from retention_ml.errors import RegistryError
+from retention_ml.errors import RegistryError, WarehouseError
 from retention_ml.models.promotion import apply
 from retention_ml.models.promotion.apply import sync_aliases
 from retention_ml.models.promotion.decisions import write_decision
 from retention_ml.models.promotion.rollback import rollback
 from retention_ml.models.registry.mlflow_registry import Registry
 from retention_ml.models.registry.timeouts import Timeout
+from retention_ml.warehouse import Warehouse
 from tests.worlds.registered import Shelf
 
 
@@ -172,6 +175,35 @@ def test_a_registry_that_is_down_leaves_the_decision_open_and_says_so(
     with pytest.raises(RegistryError):
         sync_aliases(Registry(shelf.down), shelf.warehouse)
     assert shelf.open_decisions() == 1
+
+
+def test_a_process_that_moves_the_alias_for_long_takes_nothing_from_a_decision(
+    shelf: Shelf,
+) -> None:
+    shelf.promote("1")
+    warehouse = Warehouse(f"{shelf.warehouse.url}?options=-c%20lock_timeout%3D200ms")
+    impatient = replace(shelf, warehouse=warehouse)
+    with closing(warehouse), shelf.warehouse.exclusive("settle:champion"):
+        promotion = impatient.promote("2")
+        assert promotion["changed"]
+        assert "It follows at the next run: Another process" in promotion["alias"]
+        assert impatient.served() == "2"
+        assert shelf.alias() == "1"
+    assert shelf.served() == "2"
+    assert shelf.alias() == "2"
+    assert shelf.ledger() == [("1", "promote"), ("2", "promote")]
+
+
+def test_what_else_the_warehouse_refuses_goes_up(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise WarehouseError("away")
+
+    shelf.promote("1")
+    monkeypatch.setattr("retention_ml.models.promotion.decisions.mark_synced", refuse)
+    with pytest.raises(WarehouseError, match="away"):
+        shelf.promote("2")
 
 
 def test_nothing_is_asked_of_the_registry_while_nothing_is_open(

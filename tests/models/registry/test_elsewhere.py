@@ -1,4 +1,7 @@
-"""A version predicts and is served where only its requirements are installed: no library of ours."""
+"""A version predicts and is served where only its requirements are installed: no library of ours.
+
+Where the library is installed, it leaves that alone.
+"""
 
 import json
 import os
@@ -21,6 +24,7 @@ from retention_ml.models.registry.mlflow_registry import Registry
 from retention_ml.models.training.candidates import candidate
 from retention_ml.models.training.fitting import FitContext
 from retention_ml.settings import Settings
+from tests.house.repository import LIBRARY, ROOT
 from tests.models.conftest import settings_in
 from tests.models.registry.elsewhere import environment
 from tests.worlds import samples
@@ -33,9 +37,20 @@ import json, sys
 import mlflow, pandas as pd
 model = mlflow.pyfunc.load_model({_URI!r})
 answer = model.predict(pd.read_parquet(sys.argv[1]))
-import retention_ml
-modules = [name for name in sys.modules if name.startswith(("retention_ml.", "ibis", "airflow"))]
-print(json.dumps([[float(each) for each in answer], retention_ml.__file__, modules]))
+import retention_ml_serving
+modules = [name for name in sys.modules if name.startswith(("retention_ml", "ibis", "airflow"))]
+print(json.dumps([[float(each) for each in answer], retention_ml_serving.__file__, modules]))
+"""
+_USE_THE_LIBRARY = f"""
+import multiprocessing, sys
+import mlflow, pandas as pd
+model = mlflow.pyfunc.load_model({_URI!r})
+import retention_ml.settings
+with multiprocessing.get_context("spawn").Pool(1) as pool:
+    pool.apply(retention_ml.settings.load)
+names = model.metadata.get_input_schema().input_names()
+features = pd.read_parquet(sys.argv[1]).assign(customer_id="c", **{{names[0]: 3}})
+print(len(model.predict(features[names].astype(float))), retention_ml.__file__)
 """
 
 
@@ -92,7 +107,7 @@ def test_a_version_predicts_there_to_the_last_bit(elsewhere: Elsewhere) -> None:
     probability, place, modules = json.loads(done.stdout.splitlines()[-1])
     np.testing.assert_array_equal(probability, elsewhere.bundle.predict(ROWS))
     assert Path(place).is_relative_to(elsewhere.settings.home / "mlflow" / "artifacts")
-    assert {name.split(".")[0] for name in modules} == {"retention_ml"}
+    assert {name.split(".")[0] for name in modules} == {"retention_ml_serving"}
     assert not {name for name in modules if "settings" in name or "warehouse" in name}
 
 
@@ -109,6 +124,23 @@ def test_another_release_that_is_installed_there_is_not_used(
     assert done.returncode == 0, done.stderr[-2_000:]
     answer, *_ = json.loads(done.stdout.splitlines()[-1])
     np.testing.assert_array_equal(answer, elsewhere.bundle.predict(ROWS))
+
+
+def test_the_library_works_in_a_process_that_loaded_a_version_and_in_its_children(
+    elsewhere: Elsewhere,
+) -> None:
+    installed = {**os.environ, "MLFLOW_TRACKING_URI": elsewhere.variables["MLFLOW_TRACKING_URI"]}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", _USE_THE_LIBRARY, str(elsewhere.rows)],
+        env=installed | {"PYTHONPATH": str(ROOT)},
+        cwd=elsewhere.rows.parent,
+        capture_output=True,
+        text=True,
+        timeout=120,  # a pool whose process cannot start waits for ever
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2_000:]
+    assert done.stdout.split() == [str(ROWS.num_rows), str(LIBRARY / "__init__.py")]
 
 
 @pytest.fixture

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import mlflow
 import pytest
+from requests import JSONDecodeError
 
+from retention_ml.errors import RegistryError, UnfitModel
 from retention_ml.models.bundle.bundle import Bundle
 from retention_ml.models.registry import mlflow_registry
 from retention_ml.models.registry.mlflow_registry import MODEL, Registry
@@ -151,6 +153,35 @@ def test_a_registration_that_was_interrupted_is_finished_with_the_model_it_logge
     version = registry.register(bundles[0], run_id=run_id, tags={}, description="")
     assert version.version == "4"
     assert _models(registry, run_id) == ["final_model"]
+
+
+class _StoreError(Exception):
+    """As of a store of artifacts that this library does not know."""
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (_StoreError("slow down"), RegistryError),
+        (OSError("away"), RegistryError),
+        (ValueError("Invalid endpoint"), RegistryError),
+        (JSONDecodeError("Expecting value", "<html>", 0), RegistryError),
+        (TypeError("unsupported operand"), TypeError),
+        (KeyError("tag"), KeyError),
+        (MemoryError(), MemoryError),
+        (UnfitModel("damaged"), UnfitModel),
+    ],
+)
+def test_an_error_of_a_request_is_the_registry_s_unless_it_is_ours(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch, error: Exception, expected: type
+) -> None:
+    def refuse(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(registry._client, "set_model_version_tag", refuse)
+    with pytest.raises(expected) as raised:
+        registry.set_version_tags("1", {"a": "b"})
+    assert type(raised.value) is expected
 
 
 def test_a_version_is_its_training_s_final_model(registry: Registry, stocked: Settings) -> None:

@@ -10,14 +10,16 @@ from pathlib import Path
 import pytest
 
 from retention_ml.models.bundle import serving_file
-from retention_ml.models.registry.packaging import _REQUIREMENTS, copy_code
+from retention_ml.models.registry.packaging import _REQUIREMENTS, PACKAGE, copy_code, model_parts
+from retention_ml.settings import Settings
+from tests.worlds.registered import a_bundle
 
 _KILOBYTES_MAX = 150
 
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
-    return copy_code(tmp_path / "retention_ml")
+    return copy_code(tmp_path)
 
 
 def _modules(package: Path) -> set[str]:
@@ -35,7 +37,16 @@ def test_the_code_is_what_a_bundle_imports_and_no_more(package: Path) -> None:
         ],
         text=True,
     )
-    assert _modules(package) == set(imported.split())
+    assert _modules(package) == set(imported.replace("retention_ml", PACKAGE).split())
+
+
+def test_nothing_in_a_version_names_the_library(tmp_path: Path, stocked: Settings) -> None:
+    """Neither would it be there, nor is it the release that the version was made with."""
+    parts = model_parts(a_bundle(stocked, 1), tmp_path)
+    files = [Path(parts["python_model"]), *Path(parts["code_paths"][0]).rglob("*.py")]
+    assert len(files) > 20
+    assert [path for path in files if re.search(r"\bretention_ml\b", path.read_text())] == []
+    assert f"from {PACKAGE}.models.bundle import Bundle\n" in files[0].read_text()
 
 
 def test_the_code_is_small(package: Path) -> None:
@@ -56,6 +67,6 @@ def test_the_requirements_are_what_the_code_imports(package: Path) -> None:
     # MLflow's own three wheels share a module; it adds itself to what a version requires.
     needed = {
         re.sub(r"[-_.]+", "-", distributions[name][0]).lower()
-        for name in names - {"mlflow", "retention_ml"}
+        for name in names - {"mlflow", "retention_ml", PACKAGE}
     }
     assert needed == set(_REQUIREMENTS)

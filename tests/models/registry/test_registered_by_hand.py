@@ -8,7 +8,7 @@ import mlflow
 import numpy as np
 import pytest
 
-from retention_ml.errors import UnfitModel
+from retention_ml.errors import RegistryError, UnfitModel
 from retention_ml.features.store import read
 from retention_ml.labels.definition import churn_definition
 from retention_ml.models.bundle.bundle import Bundle
@@ -118,6 +118,30 @@ def test_every_candidate_can_be_registered_and_promoted(
     np.testing.assert_allclose(
         served.bundle.predict(features), rows["churn_probability"].to_numpy(), rtol=0, atol=1e-12
     )
+
+
+@pytest.mark.parametrize("written", [0, 1, 4])
+def test_tags_that_were_written_in_part_are_written_again(
+    shop: Trained, monkeypatch: pytest.MonkeyPatch, written: int
+) -> None:
+    candidate = _fits(shop)["lightgbm"]
+    version = register_by_hand(shop, candidate.mlflow_run_id)
+    client = mlflow.MlflowClient
+    whole, calls = client.set_model_version_tag, iter(range(5))
+
+    def break_off(*args: Any) -> None:
+        if next(calls) == written:
+            raise OSError("away")
+        whole(*args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(client, "set_model_version_tag", break_off)
+        with pytest.raises(RegistryError, match="away"):
+            _promote(shop, version)
+    _promote(shop, version)
+    described = Registry(shop.settings).version(version)
+    assert described is not None
+    assert len(described.tags) == 5
 
 
 def test_its_tags_and_its_evidence_follow_from_its_files(shop: Trained) -> None:

@@ -7,11 +7,12 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+from lightgbm.basic import LightGBMError
 
 from retention_ml.errors import RegistryError, UsageError, WarehouseError
 from retention_ml.models.evaluation import gate, offline_comparison
 from retention_ml.models.registry.mlflow_registry import Registry
-from retention_ml.models.training import comparison, selection
+from retention_ml.models.training import comparison, ledger, selection
 from retention_ml.models.training.gate_errors import gate_errors
 from retention_ml.models.training.registration import register
 from retention_ml.models.training.schedule import due
@@ -32,6 +33,7 @@ DEFECTS = [
     (selection, "limits_of"),
     (selection, "gate_with_champion"),
     (selection, "register"),
+    (selection, "_write_decisions"),
 ]
 
 
@@ -93,12 +95,25 @@ def test_a_defect_promotes_nobody_and_says_where_it_is(
     assert details["model_version"] is None
     assert "could not be compared: TypeError in " in details["reason"]
     assert "test_gate_errors" not in details["reason"]
-    assert (Registry(world.first[0]).aliases(), _versions(world)) == (before, 2)
+    assert Registry(world.first[0]).aliases() == before
+    assert _versions(world) == (3 if name == "_write_decisions" else 2)
     training = _training(world)
     assert (training["status"], training["verdict"]) == ("prepared", None)
     assert '"unsupported operand"' in training["gate_error"]
     assert "Traceback" in caplog.text
     assert "unsupported operand" in caplog.text
+
+
+def test_a_version_registered_before_a_defect_is_taken_by_the_next_run(
+    world: Fitted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        _break(patched, selection, "_write_decisions", TypeError("unsupported operand"))
+        for _ in range(2):
+            assert _select(world)["verdict"] == "keep"
+    details = _select(world)
+    assert (details["verdict"], details["model_version"]) == ("inconclusive", "3")
+    assert _versions(world) == 3
 
 
 @pytest.mark.parametrize(
@@ -109,6 +124,7 @@ def test_a_defect_promotes_nobody_and_says_where_it_is(
         OSError("full"),
         MemoryError(),
         UsageError("no"),
+        LightGBMError("std::bad_alloc"),
     ],
 )
 @pytest.mark.parametrize(("where", "name"), [(gate, "_choose"), (comparison, "finer_segments")])
@@ -146,6 +162,29 @@ def test_the_next_day_compares_the_same_candidates_again_and_fits_none(
     assert _select(world)["verdict"] == "inconclusive"
     assert _training(world)["status"] == "selected"
     assert _waiting(world, 1) == []
+
+
+def test_features_changed_by_hand_stop_neither_a_waiting_training_nor_a_new_one(
+    world: Fitted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        _break(patched, offline_comparison, "_tier_moves", TypeError("x"))
+        _select(world)
+    training = ledger.training(world.shop.warehouse, world.first[1])
+    for day in (training.plan.evaluation[0], training.plan.training[0]):
+        with world.shop.warehouse.transaction() as transaction:
+            transaction.execute(
+                "UPDATE features.customer_daily SET recency_days = recency_days + 1 "
+                "WHERE as_of = :day",
+                day=day,
+            )
+        prepared = prepare(
+            world.shop.warehouse, settings=world.first[0], as_of=world.shop.as_of
+        ).details
+        assert "compared_again_after" not in prepared
+        assert prepared["feature_days_built"] == 1
+        # Built again they are the same, so it is the same training.
+        assert prepared["training_id"] == world.first[1]
 
 
 def _waiting(world: Fitted, days_later: int) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from retention_ml.errors import RegistryError
 from retention_ml.models.bundle.bundle import Bundle
 from retention_ml.models.evaluation.gate import choose
 from retention_ml.models.evaluation.offline_comparison import OfflineComparison
@@ -17,6 +18,7 @@ from retention_ml.models.training import comparison, selection
 from retention_ml.models.training.train import select
 from retention_ml.outcomes.trial.trials import trial_between
 from retention_ml.settings import Settings
+from retention_ml.warehouse import Warehouse
 from tests.models.training.conftest import AGE_DAYS, Fitted, changed_settings
 
 BETTER = OfflineComparison(
@@ -208,28 +210,111 @@ def test_a_champion_that_changed_meanwhile_leaves_the_candidate_without_an_alias
 ) -> None:
     whole = selection.register
 
-    def slowly(registry: Registry, settings: Settings, *rest: Any) -> Any:
-        with world.shop.warehouse.transaction() as transaction:
-            write_decision(
-                transaction,
-                settings=settings,
-                alias="champion",
-                model_name="rfm_logistic",
-                version="1",
-                bundle_sha256=str(world.shop.receipt.details["bundle_sha256"]),
-                verdict="promote",
-                decided_by="a person",
-                reason="meanwhile",
-                evidence={},
-                training_id=None,
-            )
-        return whole(registry, settings, *rest)
+    def slowly(*args: Any) -> Any:
+        _go_back_to_version_1(world)
+        return whole(*args)
 
     monkeypatch.setattr(selection, "register", slowly)
     details = _select(world, world.first)
     assert details["verdict"] == "keep"
     assert "changed while it was evaluated" in details["reason"]
     assert _aliases(world) == {"champion": "1"}
+    _assert_page_says_what_the_ledger_says(world, details)
+
+
+def test_a_version_of_an_earlier_try_shows_the_verdict_of_the_later_one(
+    world: Fitted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def die(name: str) -> None:
+        if name == "train.after_register":
+            raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(selection, "failpoint", die)
+        with pytest.raises(Killed):
+            _select(world, world.first)
+    monkeypatch.setattr(selection, "compare", lambda *_, **__: BETTER)
+    settings = changed_settings(world.first[0], "promotion", evidence="offline", mode="automatic")
+    details = _select(world, (settings, world.first[1]))
+    assert (details["verdict"], details["model_version"]) == ("promote", "3")
+    _assert_page_says_what_the_ledger_says(world, details)
+
+
+def test_a_registry_that_shows_no_verdict_takes_nothing_from_it_and_is_asked_again(
+    world: Fitted, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise RegistryError("away")
+
+    whole = selection.register
+
+    def slowly(*args: Any) -> Any:
+        _go_back_to_version_1(world)
+        return whole(*args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(selection, "register", slowly)
+        patched.setattr(Registry, "set_verdict", refuse)
+        assert _select(world, world.first)["verdict"] == "keep"
+    assert "does not show the verdict on version 3: away" in caplog.text
+    _assert_page_says_what_the_ledger_says(world, _select(world, world.first))
+
+
+def _assert_page_says_what_the_ledger_says(world: Fitted, details: dict[str, Any]) -> None:
+    client = Registry(world.first[0])._client
+    version = client.get_model_version("churn", details["model_version"])
+    expected = {"gate_verdict": details["verdict"], "gate_reason": details["reason"][:1_000]}
+    for tags in (version.tags, client.get_run(version.run_id).data.tags):
+        assert {name: tags[name] for name in expected} == expected
+    verdict = f"## Verdict\n\n{details['verdict']}: {details['reason']}\n"
+    assert version.description.startswith(verdict)
+    assert version.description.count("## Verdict") == 1
+
+
+def _go_back_to_version_1(world: Fitted) -> None:
+    with world.shop.warehouse.transaction() as transaction:
+        write_decision(
+            transaction,
+            settings=world.first[0],
+            alias="champion",
+            model_name="rfm_logistic",
+            version="1",
+            bundle_sha256=str(world.shop.receipt.details["bundle_sha256"]),
+            verdict="promote",
+            decided_by="a person",
+            reason="meanwhile",
+        )
+
+
+def test_a_candidate_replaces_only_the_champion_that_it_was_compared_with(
+    world: Fitted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person decides while champion and challenger are loaded."""
+    loaded, compared = [], []
+
+    def load_slowly(registry: Registry, warehouse: Warehouse, alias: str) -> Any:
+        model = load_served_model(registry, warehouse, alias)
+        if alias == "champion":
+            assert model is not None
+            loaded.append(model.version)
+            if len(loaded) == 1:
+                _go_back_to_version_1(world)
+        return model
+
+    def compare(*_: Any, champion: Bundle, **__: Any) -> OfflineComparison:
+        compared.append(champion.sha256)
+        return BETTER
+
+    monkeypatch.setattr(selection, "load_served_model", load_slowly)
+    monkeypatch.setattr(selection, "compare", compare)
+    settings = changed_settings(world.first[0], "promotion", evidence="offline", mode="automatic")
+    assert _select(world, (settings, world.first[1]))["verdict"] == "promote"
+    assert loaded == ["2", "1"]
+    assert compared == [world.shop.receipt.details["bundle_sha256"]]
+    assert _decided(world) == [("champion", "1", "promote"), ("champion", "3", "promote")]
 
 
 def _trial(world: Fitted, ended_on: date | None) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 
+from retention_ml.features.catalogue import CATALOGUE
 from retention_ml.outcomes.monitoring.alerts import persistent
 from retention_ml.outcomes.monitoring.drift import (
     Key,
@@ -21,7 +22,14 @@ from retention_ml.outcomes.monitoring.drift import (
     share_drift,
     value_drift,
 )
-from retention_ml.outcomes.monitoring.feature_reach import ShopAge
+from retention_ml.outcomes.monitoring.feature_reach import (
+    CAMPAIGNS,
+    EVENTS,
+    FEEDBACK,
+    ORDERS,
+    FeedStart,
+    ShopAge,
+)
 from retention_ml.outcomes.monitoring.reference_days import select_reference_days
 from retention_ml.statistics.arrays import Floats
 from retention_ml.statistics.distances import (
@@ -160,6 +168,11 @@ def test_days_that_lack_a_feature_are_no_baseline_for_it() -> None:
     assert index.threshold is None
     [_, index] = missing_drift(["x"], (low, high), [({}, zeros)] * 3, effect_min=0.1)
     assert index.threshold == 0.25
+    for baseline, threshold in (([({}, zeros)] * 3, None), ([(zeros, zeros)] * 3, 0.1)):
+        [_, index] = missing_drift(
+            ["x"], (low, high), baseline, effect_min=0.1, needs_baseline=frozenset("x")
+        )
+        assert index.threshold == threshold
 
 
 def test_a_feature_that_is_only_shown_has_sizes_and_no_threshold() -> None:
@@ -183,15 +196,45 @@ def test_a_feature_that_is_only_shown_has_sizes_and_no_threshold() -> None:
         ("orders_year_ago_count_30d", 364),
         ("orders_year_ago_count_90d", 364),
         ("recency_days", 90),
-        ("tenure_days", 365),
-        ("gaps_longer_90_days_share", 365),
+        ("events_count_30d", 30),
+        ("rating_mean_share_365d", 365),
     ],
 )
-def test_a_window_is_filled_once_the_shop_is_as_old_as_it(name: str, reach_days: int) -> None:
-    age = ShopAge(first_order_on=FIRST, active_days=90)
+def test_a_window_is_filled_once_its_feed_is_as_old_as_it(name: str, reach_days: int) -> None:
+    start = FeedStart(event_on=FIRST, known_on=FIRST + timedelta(days=1))
+    age = ShopAge(starts=dict.fromkeys((ORDERS, EVENTS, FEEDBACK), start), active_days=90)
     assert age.covers(name, FIRST + timedelta(days=reach_days))
     assert not age.covers(name, FIRST + timedelta(days=reach_days - 1))
-    assert ShopAge(first_order_on=None, active_days=90).covers(name, FIRST)
+    assert ShopAge(starts={}, active_days=90).covers(name, FIRST)
+
+
+@pytest.mark.parametrize(
+    ("name", "feed"),
+    [
+        ("tenure_days", ORDERS),
+        ("gaps_longer_90_days_share", ORDERS),
+        ("event_recency_days", EVENTS),
+        ("contact_recency_days", CAMPAIGNS),
+        ("events_count_7d", EVENTS),
+    ],
+)
+def test_what_a_feed_says_can_be_compared_with_days_that_knew_it(name: str, feed: str) -> None:
+    known_on = FIRST + timedelta(days=100)  # connected with rows of a hundred days
+    age = ShopAge(starts={feed: FeedStart(event_on=FIRST, known_on=known_on)}, active_days=90)
+    for is_usable in (age.covers, age.is_observed):
+        assert is_usable(name, known_on)
+        assert not is_usable(name, known_on - timedelta(days=1))
+
+
+def test_in_a_young_shop_only_windows_that_still_fill_are_hidden() -> None:
+    start = FeedStart(event_on=FIRST, known_on=FIRST)
+    age = ShopAge(
+        starts=dict.fromkeys((ORDERS, EVENTS, CAMPAIGNS, FEEDBACK), start), active_days=180
+    )
+    hidden = [each for each in CATALOGUE if not age.covers(each.name, FIRST + timedelta(days=272))]
+    assert {each.window_days for each in hidden} == {364, 365}
+    assert len(hidden) < len(CATALOGUE) / 3
+    assert all(age.is_observed(each.name, FIRST + timedelta(days=1)) for each in CATALOGUE)
 
 
 def test_a_feature_that_stops_being_filled_is_found() -> None:

@@ -96,7 +96,10 @@ def test_the_expectation_on_reasons_holds_for_a_model_that_gives_none(shop: Worl
 def test_customers_at_risk_without_a_reason_are_alerted_and_shown_by_status(
     shop: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reasons, "with_one_reason", lambda rows, is_at_risk, features: rows)
+    fallback = ["fallback_code", "fallback"]
+    monkeypatch.setattr(
+        reasons, "with_one_reason", lambda rows, *_, **__: rows.drop_columns(fallback)
+    )
     [alert] = _failed(shop)
     assert alert["subject"] == (
         "scores.customer_daily: reason_1 is given where risk_tier is not low"

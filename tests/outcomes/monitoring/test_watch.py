@@ -256,6 +256,63 @@ def test_a_window_that_begins_before_the_first_order_is_shown_and_asks_for_nothi
         assert "only shown" not in index["reference"]
 
 
+def _deliver(watched: Watched, table: str, first: date, known_on: date | None, **row: Any) -> None:
+    """One row of a feed on a day, known from then on, or from `known_on` in a live delivery."""
+    loaded_at = known_on and datetime.combine(known_on, time(0), UTC)
+    fill(
+        watched.world.warehouse,
+        table,
+        [{"customer_id": "c00001", "event_at": datetime.combine(first, time(12), UTC), **row}],
+        available_at=loaded_at,
+        loaded_at=loaded_at,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("gap_mean_days", "input_drift"),
+        ("gap_mean_days", "missing_drift"),
+        ("orders_count_180d", "missing_drift"),
+    ],
+)
+def test_a_young_shop_is_watched_but_for_windows_that_still_fill(
+    watched: Watched, name: str, kind: str
+) -> None:
+    """On the reference day the shop is 172 days old."""
+    _deliver(watched, "orders", day_of(BEGINS - 200), None, order_id="o1")
+    roll_up(watched.world.warehouse, settings=watched.world.settings)
+    shift = {name: 3.0 if kind == "input_drift" else float("nan")}
+    receipts = [watched.run(BEGINS + n, **shift) for n in range(3)]
+    assert {alert["kind"] for each in receipts for alert in each["alerts"]} == {kind}
+    index = watched.drift(BEGINS + 2)[kind.partition("_")[0], name, "psi"]
+    assert index["is_beyond"]
+    assert "only shown" not in index["reference"]
+
+
+@pytest.mark.parametrize(
+    ("event_on", "known_on", "remark"),
+    [
+        (BEGINS - 60, BEGINS - 5, f"first event was not known before {day_of(BEGINS - 5)}"),
+        (BEGINS - 60, BEGINS - 50, "it looks back 90 days, to before the shop's first event on"),
+        (BEGINS - 700, None, None),
+    ],
+)
+def test_a_feed_that_an_old_shop_connects_is_no_drift_while_its_windows_fill(
+    watched: Watched, event_on: int, known_on: int | None, remark: str | None
+) -> None:
+    _deliver(watched, "orders", day_of(BEGINS - 1_000), None, order_id="o1")
+    known_on_day = None if known_on is None else day_of(known_on)
+    _deliver(watched, "events", day_of(event_on), known_on_day, event_type="view")
+    roll_up(watched.world.warehouse, settings=watched.world.settings)
+    receipts = [watched.run(BEGINS + n, sessions_count_90d=3.0) for n in range(3)]
+    index = watched.drift(BEGINS + 2)["input", "sessions_count_90d", "psi"]
+    assert index["value"] > 1
+    assert any(receipt["wants_training"] for receipt in receipts) == (remark is None)
+    assert (index["threshold"] is None) == (remark is not None)
+    assert (remark or "the features of") in index["reference"]
+
+
 def test_where_there_is_nothing_to_compare_with_it_says_so(watched: Watched) -> None:
     first = watched.run(BEGINS)
     assert set(first["not_compared"]) == {"score"}
@@ -266,7 +323,7 @@ def test_where_there_is_nothing_to_compare_with_it_says_so(watched: Watched) -> 
     assert "features of the same definition" in second["not_compared"]["input"]
     assert second["alerts"] == []
     row = watched.drift(BEGINS + 1)["input", "all", "not_compared"]
-    assert (row["threshold"], row["is_beyond"]) == (None, False)
+    assert (row["value"], row["threshold"], row["is_beyond"]) == (0, None, False)
     state = status(watched.world.warehouse, watched.world.settings)
     assert state["drift_not_compared"] == second["not_compared"]
     assert watched.run(BEGINS + 2)["not_compared"] == {}
@@ -281,6 +338,25 @@ def test_a_new_champion_is_not_taken_for_a_drift_of_the_scores(watched: Watched)
         assert watched.run(number)["alerts"] == []
     assert ("score", "all", "psi") not in watched.drift(BEGINS + 3)
     assert watched.drift(BEGINS + 5)["score", "all", "psi"]["threshold"] is not None
+
+
+@pytest.mark.parametrize("column", ["reasons_version = 0", "policy_sha256 = 'another'"])
+def test_reasons_made_by_other_rules_are_not_taken_for_a_drift(
+    watched: Watched, column: str
+) -> None:
+    for number in range(BEGINS, BEGINS + 4):
+        watched.run(number)
+    newest, key = BEGINS + 3, ("explanation", "all", "psi")
+    before = f"WHERE as_of < '{day_of(newest)}'"
+    with watched.world.warehouse.transaction() as transaction:
+        transaction.execute(f"UPDATE scores.customer_daily SET reason_1_code = 'a/b' {before}")
+    watched.watch(newest)
+    assert watched.drift(newest)[key]["is_beyond"]
+    with watched.world.warehouse.transaction() as transaction:
+        transaction.execute(f"UPDATE scores.snapshots SET {column} {before}")
+    watched.watch(newest)
+    shown = watched.drift(newest)[key]
+    assert (shown["threshold"], shown["is_beyond"]) == (None, False)
 
 
 def test_the_expected_performance_is_stored_with_the_scores(watched: Watched) -> None:

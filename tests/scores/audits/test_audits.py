@@ -136,6 +136,21 @@ def test_by_rank_it_is_the_customers_who_moved_that_count(moved: int, failed: se
     )
 
 
+@pytest.mark.parametrize("tiers_by", ["probability", "share", "value"])
+@pytest.mark.parametrize(("n", "failed"), [(19, False), (20, True)])
+def test_of_few_customers_those_who_moved_are_noted_and_stop_nothing(
+    tiers_by: str, n: int, failed: bool
+) -> None:
+    assert SOUND.baseline is not None
+    baseline = replace(SOUND.baseline, tier_counts={"critical": n}, common_count=n, moved_count=n)
+    results = audits(
+        replace(SOUND, baseline=baseline, tier_counts={"low": n}, tiers_by=tiers_by), LIMITS
+    )
+    names = {"tier_shares_moved"} | ({"tier_shares_jumped"} if failed else set())
+    assert {audit.name for audit in results if not audit.is_success} == names
+    assert (refusal(results) is not None) == failed
+
+
 def test_a_mean_that_moves_is_noted() -> None:
     assert _failed(replace(SOUND, mean_probability=0.6)) == {"mean_probability_moved"}
 

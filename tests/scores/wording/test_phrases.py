@@ -1,10 +1,12 @@
 """The value of a feature in words, and on which side it is a risk."""
 
+import re
+
 import pytest
 
 from retention_ml.features.catalogue import CATALOGUE, FEATURE_NAMES, FEATURES
 from retention_ml.features.feature import Feature
-from retention_ml.scores.wording.phrase import plain_number
+from retention_ml.scores.wording.phrase import fill
 from retention_ml.scores.wording.phrases import PHRASES, describe
 from tests.house.repository import reject
 
@@ -54,18 +56,38 @@ def test_counts_have_a_singular_and_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("text", "value", "expected"),
     [
-        ("bought on 0 of the last 30 days", "bought on none of the last 30 days"),
-        ("spent 0 in the last 30 days", "spent nothing in the last 30 days"),
-        ("0 % of products bought again", "no products bought again"),
-        ("no order for 1 days", "no order for 1 day"),
-        ("10 orders, 1 of them late", "10 orders, 1 of them late"),
-        ("1.0 items per order", "1.0 items per order"),
+        ("bought on {value:.0f|none} of the last 7 days", 0, "bought on none of the last 7 days"),
+        ("spent {value:,.0f|nothing} so far", 0.0, "spent nothing so far"),
+        ("spent {value:,.0f|nothing} so far", 0.3, "spent less than 1 so far"),
+        ("{value:.0f} % of products", 0, "0 % of products"),
+        ("{value:.0f} % of products", 0.33, "less than 1 % of products"),
+        ("{value:.1f} items per order", 0.04, "less than 0.1 items per order"),
+        ("no order for {value:.0f} [day|days]", 1, "no order for 1 day"),
+        ("{value:.0f} or less", 1, "1 or less"),
+        ("{value:.0f} [search|searches]", 1, "1 search"),
+        ("{value:.0f} [search|searches]", 0, "no searches"),
+        ("{value:,.0f} [search|searches]", 1_200, "1,200 searches"),
+        ("{value:.1f} items per order", 1, "1.0 items per order"),
     ],
 )
-def test_none_and_one_have_words_of_their_own(text: str, expected: str) -> None:
-    assert plain_number(text) == expected
+def test_none_and_one_are_worded_as_the_phrase_declares(
+    text: str, value: float, expected: str
+) -> None:
+    assert fill(text, value=value) == expected
+
+
+@pytest.mark.parametrize("value", [0, 1, 2])
+def test_every_phrase_is_english_about_none_one_and_two(value: int) -> None:
+    """Also of what is usual: "1 or less" is no plural."""
+    for name, phrase in PHRASES.items():
+        texts = [phrase.write(value), *([phrase.write_others(value)] if phrase.others else [])]
+        for text in texts:
+            assert not re.search(r"[{}\[\]|]", text), (name, text)
+            assert not re.search(r"\b1 (?!or less)([a-z]+ )?[a-z]+(?<!as)s\b", text), (name, text)
+            assert not re.search(r"\b1 or (?!less\b|more\b)", text), (name, text)
+            assert not re.search(r"^0 (?!%)|\b(on|in) 0 of|\b2 [a-z]+(?<!s)$", text), (name, text)
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ def test_a_silence_is_compared_with_the_usual_pause_else_with_other_customers() 
     features = {
         "recency_days": [63.0, 63.0, 63.0, 9.0, 4.0],
         "gap_median_days": [21.0, 60.0, None, 1.2, 4.0],
+        "purchase_days_count": [4.0, 8.0, 1.0, 8.0, 8.0],
     }
     assert _say("recency_days", features, recency_days=7.0) == [
         "No order for 63 days; usually every 21 days",
@@ -54,6 +55,81 @@ def test_the_longest_silence_so_far_is_told_beside_the_longest_before() -> None:
     assert _say("gaps_longer_30_days_share", features) == [
         "No order for 60 days; longest pause before this one 40 days",
         "No order for 60 days; usually every 9 days",
+    ]
+
+
+def test_one_pause_is_no_habit_and_is_one_fact() -> None:
+    """Said once, whatever features it comes from: its statements share the topic of the silence."""
+    features = {
+        "recency_days": [63.0],
+        "gap_median_days": [21.0],
+        "gap_mean_days": [21.0],
+        "gap_max_days": [21.0],
+        "gap_last_days": [21.0],
+        "purchase_days_count": [2.0],
+    }
+    silence = "No order for 63 days; the only pause before was 21 days"
+    pause = (
+        "The only pause between orders was 21 days; half of the active customers never had one of "
+        "more than 9 days"
+    )
+    usual = {"gap_max_days": 9.0, "gap_mean_days": 4.0, "gap_median_days": 4.0}
+    assert _say("recency_days", features, **usual, recency_days=7.0) == [silence]
+    assert _say("recency_over_gap_mean_ratio", features | {"x": [1.0]}, **usual) == [silence]
+    for name in ("gap_mean_days", "gap_median_days", "gap_max_days", "silent_14_days_share"):
+        assert _say(name, features, **usual) == [pause]
+    assert _say("gap_last_days", features, **usual) == [None]
+    table = pa.table(features)
+    evidence = Evidence(table, usual | {"recency_days": 7.0})
+    topics = {
+        statement.topic
+        for name in ("recency_days", "gap_mean_days", "gap_max_days", "silent_14_days_share")
+        for statement in statements_of(name)
+        if evidence.suffices(statement) and evidence.holds(statement)[0]
+    }
+    assert topics == {"silence"}
+
+
+def test_a_trace_is_no_reason_where_the_usual_is_none() -> None:
+    shares = {"discount_share_90d": [0.01, 0.12]}
+    assert _say("discount_share_90d", shares, discount_share_90d=0.0) == [
+        None,
+        "12 % discount in the last 90 days; half of the active customers none",
+    ]
+    amounts = {"refund_cents_365d": [35_00.0, 35_00.0], "revenue_cents_365d": [900_00.0, 100_00.0]}
+    assert _say("refund_cents_365d", amounts, refund_cents_365d=0.0) == [
+        None,
+        "35 refunded in the last 365 days; half of the active customers none",
+    ]
+
+
+def test_rounding_makes_nobody_have_none() -> None:
+    name = "redemption_share_365d"
+    assert _say(name, {name: [1 / 300, 0.0]}, **{name: 10.0}) == [
+        "Less than 1 % of campaign contacts redeemed; half of the active customers 10 % or more",
+        "0 % of campaign contacts redeemed; half of the active customers 10 % or more",
+    ]
+
+
+def test_a_quarter_more_of_a_small_number_is_no_reason() -> None:
+    features = {
+        "recency_days": [3.0, 5.0],
+        "gap_median_days": [2.0, 2.0],
+        "purchase_days_count": [9.0, 9.0],
+    }
+    assert _say("recency_days", features) == [None, "No order for 5 days; usually every 2 days"]
+    weeks = {"orders_count_7d": [1.0, 1.0], "orders_count_14d": [3.0, 4.0]}
+    assert _say("orders_count_7d", weeks) == [
+        None,
+        "1 order in the last 7 days, 3 in the 7 days before",
+    ]
+
+
+def test_last_year_is_said_of_who_was_a_customer_then() -> None:
+    features = {"orders_year_ago_count_30d": [1.0, 1.0], "tenure_days": [363.0, 364.0]}
+    assert _say("orders_year_ago_count_30d", features, orders_year_ago_count_30d=3.0) == [
+        None,
+        "1 order in the same 30 days last year; half of the active customers 3 or more",
     ]
 
 
@@ -97,6 +173,7 @@ def test_a_window_without_orders_is_told_as_the_silence_that_it_is() -> None:
         "orders_count_60d": [3.0, 0.0],
         "recency_days": [41.0, 80.0],
         "gap_median_days": [6.0, 90.0],
+        "purchase_days_count": [8.0, 8.0],
     }
     usual = {"orders_count_30d": 4.0, "recency_days": 5.0}
     for name in ("orders_count_30d", "orders_decayed_count_15d", "orders_trend_30d"):
@@ -126,7 +203,7 @@ def test_a_complaint_is_a_reason_and_none_is_not() -> None:
     features = {"complaints_count_365d": [0.0, 1.0]}
     assert _say("complaints_count_365d", features, complaints_count_365d=0.0) == [
         None,
-        "1 complaint within a year",
+        "1 complaint within a year; half of the active customers none",
     ]
 
 
@@ -179,6 +256,8 @@ def test_of_a_customer_on_the_good_side_of_everything_nothing_is_said() -> None:
     usual = dict.fromkeys(_WITH_A_RISK, 10.0)
     assert {name: text for name in FEATURE_NAMES if (text := _say(name, best, **usual)[0])} == {}
     worst = {name: [0.0 if PHRASES[name].risk == "low" else 1e6] for name in FEATURE_NAMES}
+    worst |= {"purchase_days_count": [5.0], "tenure_days": [400.0]}
+    usual["tenure_days"] = 900.0
     speaking = [name for name in _WITH_A_RISK if _say(name, worst, **usual)[0]]
     assert len(speaking) > 0.8 * len(_WITH_A_RISK)
 
