@@ -14,7 +14,7 @@ from multiprocessing.synchronize import Event
 
 import pytest
 
-from retention_ml.errors import NotReady
+from retention_ml.errors import AccountingError
 from retention_ml.features import store
 from retention_ml.features.build import ensure
 from retention_ml.features.roll_up import roll_up
@@ -149,5 +149,5 @@ def test_a_naive_builder_that_dies_between_rows_and_record_is_caught(
     )
     process.join(60)
     assert _disagreement(shop) == "the rows are not those recorded"
-    with pytest.raises(NotReady, match="not those that their build recorded"):
+    with pytest.raises(AccountingError, match="not those that their build recorded"):
         store.read_day(shop, DAY)

@@ -223,7 +223,7 @@ def test_what_a_shop_built_outlives_a_view_that_is_made_anew(
     rights = (
         "SELECT string_agg(relname || ' ' || pg_get_userbyid(relowner) || "
         "coalesce(relacl, acldefault('r', relowner))::text, '; ' "
-        "ORDER BY relname) FROM pg_class WHERE relname IN ('alerts', 'a_first_by_name', "
+        "ORDER BY relname, relnamespace) FROM pg_class WHERE relname IN ('alerts', 'a_first_by_name', "
         "'Open alerts', 'counts')"
     )
     before = _one(warehouse, rights)

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from retention_ml.errors import NotReady, UsageError
+from retention_ml.errors import AccountingError, NotReady, UsageError
 from retention_ml.features.store import read
 from retention_ml.labels.definition import churn_definition
 from retention_ml.models.bundle.bundle import Bundle
@@ -242,7 +242,7 @@ def test_rows_that_changed_after_preparation_are_not_fitted(
         training_id = prepared.details["training_id"]
         fit(shop.warehouse, settings=settings, training_id=training_id, candidate="recency")
 
-    with pytest.raises(NotReady, match="not those that their build recorded"):
+    with pytest.raises(AccountingError, match="not those that their build recorded"):
         fit_recency()
     record_as_stored(shop.warehouse)  # as if they had been built again
     with pytest.raises(NotReady, match="data or settings changed in between"):
