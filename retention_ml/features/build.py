@@ -24,6 +24,10 @@ from retention_ml.warehouse import Warehouse
 logger = logging.getLogger(__name__)
 
 _DAYS_AT_ONCE = 12
+_BUILT_AGAIN = (
+    "The stored features of %s are not those that their build recorded: rows were changed by hand, "
+    "or another version of the library built them. They are built again."
+)
 
 
 def build(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
@@ -70,18 +74,32 @@ def ensure(warehouse: Warehouse, *, settings: Settings, days: Sequence[date]) ->
     list of Receipt
         One per day that was built; empty if all were fresh.
     """
+    wanted = sorted(set(days))
+    fresh = _fresh_days(warehouse, settings, wanted)
+    for day in sorted(changed := store.changed_days(warehouse, fresh)):
+        logger.warning(_BUILT_AGAIN, day)
+    return _build_rolled_up(
+        warehouse, settings, [day for day in wanted if day not in fresh - changed]
+    )
+
+
+def ensure_rows(warehouse: Warehouse, *, settings: Settings, as_of: date) -> tuple[pa.Table, str]:
+    """The rows of one day and their digest, after `ensure`: they are read once."""
+    if as_of not in _fresh_days(warehouse, settings, [as_of]):
+        _build_rolled_up(warehouse, settings, [as_of])
+    try:
+        return store.read_day(warehouse, as_of)
+    except AccountingError:
+        logger.warning(_BUILT_AGAIN, as_of)
+        _build_rolled_up(warehouse, settings, [as_of])
+        return store.read_day(warehouse, as_of)
+
+
+def _fresh_days(warehouse: Warehouse, settings: Settings, days: Sequence[date]) -> set[date]:
+    """Those of the days whose newest build is of today's definitions and all that is known."""
     roll_up(warehouse, settings=settings)
     rename_digests_of_sql(warehouse, settings)
-    wanted = sorted(set(days))
-    fresh = freshness.fresh_days(warehouse, wanted, definition_sha256(settings))
-    for day in sorted(changed := store.changed_days(warehouse, fresh)):
-        logger.warning(
-            "The stored features of %s are not those that their build recorded: rows were changed "
-            "by hand, or another version of the library built them. They are built again.",
-            day,
-        )
-    fresh -= changed
-    return _build_rolled_up(warehouse, settings, [day for day in wanted if day not in fresh])
+    return freshness.fresh_days(warehouse, days, definition_sha256(settings))
 
 
 def _build_rolled_up(

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from retention_ml import __version__, clock
 from retention_ml.errors import NotReady
-from retention_ml.features import build, store
+from retention_ml.features import build
 from retention_ml.models.promotion.decisions import policy_served
 from retention_ml.models.promotion.policy import configured_policy
 from retention_ml.models.registry.model_version import ServedModel
@@ -34,8 +34,7 @@ def score(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
     Raises
     ------
     NotReady
-        There is no champion and no starter, nobody is active on that day, or its stored features
-        are not those that their build recorded.
+        There is no champion and no starter, or nobody is active on that day.
     PublicationRefused
         No champion that was approved predicts the settings' churn definition, or it reads
         features that are not computed.
@@ -111,8 +110,7 @@ def _compute(
 
 def _features(warehouse: Warehouse, settings: Settings, as_of: date) -> tuple[pa.Table, str]:
     """The day's features by customer_id and their digest; built now if missing or stale."""
-    build.ensure(warehouse, settings=settings, days=[as_of])
-    features, digest = store.read_day(warehouse, as_of)
+    features, digest = build.ensure_rows(warehouse, settings=settings, as_of=as_of)
     if features.num_rows == 0:
         raise NotReady(
             f"Nobody is active on {as_of}: no customer ordered in the {settings.churn.active_days} "

@@ -20,7 +20,9 @@ EXPLANATIONS = 20
 @pytest.fixture
 def scored(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> Shelf:
     """Version 1 has scored; since then a person moved its alias, and a decision waits for MLflow."""
-    monkeypatch.setattr(build, "ensure", lambda *_, **__: [])
+    monkeypatch.setattr(
+        build, "ensure_rows", lambda warehouse, *, settings, as_of: store.read_day(warehouse, as_of)
+    )
     monkeypatch.setattr(publish_module, "_check_expectations", lambda *_: None)
     shelf.promote("1")
     receipt = score(shelf.warehouse, settings=shelf.settings, as_of=AS_OF)

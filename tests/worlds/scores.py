@@ -86,7 +86,7 @@ class World:
         served_module.served = lambda warehouse, settings, alias: self.models.get(alias)
         served_module.bundle_that_scored = self.bundle_that_scored
         publish_module._check_expectations = lambda warehouse, settings, manifest: None
-        build.ensure = lambda warehouse, *, settings, days: []
+        build.ensure_rows = lambda warehouse, *, settings, as_of: store.read_day(warehouse, as_of)
         return self
 
     def bundle_that_scored(self, settings: Settings, *, arm: str, version: str, sha256: str) -> Any:
@@ -194,7 +194,7 @@ def make_world(warehouse: Warehouse, settings: Settings, monkeypatch: pytest.Mon
     monkeypatch.setattr(served_module, "served", served_module.served)
     monkeypatch.setattr(served_module, "bundle_that_scored", served_module.bundle_that_scored)
     monkeypatch.setattr(publish_module, "_check_expectations", publish_module._check_expectations)
-    monkeypatch.setattr(build, "ensure", build.ensure)
+    monkeypatch.setattr(build, "ensure_rows", build.ensure_rows)
     world = World(warehouse, settings).install()
     world.features()
     world.champion()

@@ -99,7 +99,7 @@ def row_bytes(
                 )
                 longest_here += value_bytes * max(value_count // max(group.row_count, 1), 1)
             _require_room(largest, f"{name} has pages", where)
-            _require_ratio(unpacked_bytes, size, name)
+            require_ratio(unpacked_bytes, size, name)
             longest = max(longest, longest_here)
     return longest
 
@@ -117,7 +117,14 @@ def _require_room(largest: Sequence[Page], what: str, where: str) -> None:
         )
 
 
-def _require_ratio(unpacked_bytes: int, size: int, name: str) -> None:
+def require_ratio(unpacked_bytes: int, size: int, name: str) -> None:
+    """Refuse a file of `size` bytes that unpacks to so many, or to more.
+
+    Raises
+    ------
+    FileRefused
+        If that is far more than the file's size.
+    """
     if unpacked_bytes > RATIO_FROM_BYTES and unpacked_bytes > RATIO_MAX * size:
         raise FileRefused(
             f"{name} unpacks to more than {unpacked_bytes:,} bytes, {unpacked_bytes / size:,.0f} "

@@ -14,7 +14,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from retention_ml.deliveries.archive import RATIO_FROM_BYTES, RATIO_MAX
 from retention_ml.deliveries.readers import chunks, parquet_footer, parquet_pages
 from retention_ml.deliveries.readers.parquet_footer import RowGroup
 from retention_ml.deliveries.reasons import Reason
@@ -49,9 +48,10 @@ def open_parquet(path: Path, feed: Feed, name: str) -> chunks.OpenedFile:
                 metadata=file.metadata,
                 read_dictionary=_long_dictionaries(path, file.metadata, groups, leaves),
             )
-            size = _SizeLimit(name, path.stat().st_size)
+            size, unpacked_bytes = path.stat().st_size, 0
             for batch in unpacked.iter_batches(batch_size=batch_rows, columns=wanted):
-                size.add(batch)
+                unpacked_bytes += _text_bytes(batch)  # before it is unpacked
+                parquet_pages.require_ratio(unpacked_bytes, size, name)
                 for piece in _pieces(batch, name):
                     yield _parquet_chunk(piece, wanted, before)
                     before += piece.num_rows
@@ -96,25 +96,6 @@ def _long_dictionaries(
                 long.add(leaf.path)
                 break
     return sorted(long)
-
-
-class _SizeLimit:
-    """Refuses a file whose values take far more room as text than the file."""
-
-    def __init__(self, name: str, packed: int) -> None:
-        self._name, self._packed, self._unpacked = name, packed, 0
-
-    def add(self, batch: pa.RecordBatch) -> None:
-        """Count a batch, before it is unpacked."""
-        self._unpacked += _text_bytes(batch)
-        ratio = self._unpacked / max(self._packed, 1)
-        if self._unpacked > RATIO_FROM_BYTES and ratio > RATIO_MAX:
-            raise FileRefused(
-                f"{self._name} unpacks to more than {self._unpacked:,} bytes, {ratio:,.0f} times "
-                f"its size; at most {RATIO_MAX} times is accepted. Deliver it as CSV if it is "
-                "real.",
-                "parquet_bomb",
-            )
 
 
 def _text_bytes(batch: pa.RecordBatch) -> int:
