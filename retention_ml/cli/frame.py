@@ -145,12 +145,15 @@ def print_rows(title: str, rows: Sequence[Mapping[str, Any]], *, as_json: bool =
 def print_mapping(title: str, values: Mapping[str, Any]) -> None:
     """Names and values, one a line; a mapping among the values becomes a table of its own."""
     plain = {name: value for name, value in values.items() if not isinstance(value, Mapping)}
-    print_table(
-        title, ("", ""), [(name.replace("_", " "), _text(value)) for name, value in plain.items()]
-    )
+    print_table(title, ("", ""), [(_label(name), _text(value)) for name, value in plain.items()])
     for name, value in values.items():
         if isinstance(value, Mapping) and value:
-            print_mapping(name.replace("_", " ").capitalize(), value)
+            print_mapping(_label(name).capitalize(), value)
+
+
+def _label(name: str) -> str:
+    """The name of a field in words; anything else, such as a file's name, as it is."""
+    return name.replace("_", " ") if name.isidentifier() else name
 
 
 def _text(value: Any) -> str:

@@ -12,7 +12,7 @@ import typer
 from typer.testing import CliRunner
 
 from retention_ml.cli import app
-from retention_ml.cli.frame import command, day, print_table
+from retention_ml.cli.frame import command, day, print_mapping, print_table
 from retention_ml.errors import NotReady, RetentionError, SettingsError, UsageError, WarehouseError
 
 _COMMANDS = {
@@ -150,3 +150,13 @@ def test_a_shops_text_is_shown_and_never_obeyed(capsys: pytest.CaptureFixture[st
 def test_a_table_without_rows_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     print_table("Quarantine", (), [])
     assert capsys.readouterr().out == "Quarantine: none.\n"
+
+
+def test_names_of_fields_are_words_and_all_other_names_stay(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_mapping("Status", {"quarantined_count": 1, "unusable_files": {"my_shop/a_b.csv": "held"}})
+    shown = capsys.readouterr().out
+    assert "quarantined count" in shown
+    assert "Unusable files" in shown
+    assert "my_shop/a_b.csv" in shown
