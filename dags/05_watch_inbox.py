@@ -3,8 +3,8 @@ Starts `ingest_deliveries` when complete files are in the watched folder.
 
 **Reads** `<home>/inbox/<source>/` (live files) and `<home>/inbox/<source>/history/` (historical
 imports). A file is complete when size and time are the same at two looks, five seconds apart; names
-that begin with a dot or end with `.part` are ignored. The complete files of a source wait half a
-minute for one that still grows.
+that begin with a dot or end with `.part` are ignored, and so are folders of no source. The complete
+files of a source wait half a minute for one that still grows.
 
 **Starts** one run of `ingest_deliveries`, which ingests all complete files. Files that arrive now
 were not known at the start of today, so the run is for the next day: features and scores of that

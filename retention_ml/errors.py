@@ -114,7 +114,7 @@ class MachineError(RetentionError):
 
 
 class AccountingError(RetentionError):
-    """Rows read are not the rows written, quarantined and recognised as duplicates."""
+    """Rows read are not the rows written, quarantined, left out and recognised as duplicates."""
 
 
 # Whatever follows: a password may hold any character but a blank, and quotes end no address.

@@ -7,7 +7,7 @@ from typing import Any
 
 from retention_ml.errors import AccountingError
 
-_COUNTS = ("read", "written", "quarantined", "duplicates")
+_COUNTS = ("read", "written", "quarantined", "left_out", "duplicates")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,31 +64,34 @@ class Receipt(DoorReceipt):
     Raises
     ------
     AccountingError
-        If rows read are not the rows written, quarantined and recognised as duplicates.
+        If rows read are not the rows written, quarantined, left out and recognised as duplicates.
     """
 
     read: int
     written: int
     quarantined: int = 0
+    left_out: int = 0
     duplicates: int = 0
 
     def __post_init__(self) -> None:
-        if self.read != self.written + self.quarantined + self.duplicates:
+        if self.read != self.written + self.quarantined + self.left_out + self.duplicates:
             raise AccountingError(
                 f"{self.door} read {self.read:,} rows but wrote {self.written:,}, quarantined "
-                f"{self.quarantined:,} and recognised {self.duplicates:,} duplicates. "
+                f"{self.quarantined:,}, left out {self.left_out:,} and recognised "
+                f"{self.duplicates:,} duplicates. "
                 "The sum must be equal; nothing was recorded. Please report this as a defect."
             )
 
     @property
     def counts(self) -> dict[str, int]:
-        """`read`, `written`, `quarantined` and `duplicates`."""
+        """`read`, `written`, `quarantined`, `left_out` and `duplicates`."""
         return {name: getattr(self, name) for name in _COUNTS}
 
     def __str__(self) -> str:
+        left_out = f"left out {self.left_out:,} + " if self.left_out else ""
         return (
             f"{self.title}: read {self.read:,} = written {self.written:,} + quarantined "
-            f"{self.quarantined:,} + duplicates {self.duplicates:,} in {self.seconds:.1f} s"
+            f"{self.quarantined:,} + {left_out}duplicates {self.duplicates:,} in {self.seconds:.1f} s"
         )
 
 

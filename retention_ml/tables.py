@@ -213,6 +213,22 @@ CAMPAIGN_CONTACTS = Table(
     ),
 )
 
+EXCHANGE_RATES = Table(
+    "exchange_rates",
+    "one row per currency and the day from which its rate holds, and version",
+    ("currency", "valid_from"),
+    (
+        Column("currency", "text", "ISO 4217 code of the other currency", True),
+        Column("valid_from", "timestamp", "the start of the day from which the rate holds", True),
+        Column(
+            "rate",
+            "float64",
+            "what one unit of that currency is worth in the currency of the source",
+            True,
+        ),
+    ),
+)
+
 CANONICAL: dict[str, Table] = {
     table.name: table
     for table in (
@@ -223,6 +239,7 @@ CANONICAL: dict[str, Table] = {
         EVENTS,
         FEEDBACK,
         CAMPAIGN_CONTACTS,
+        EXCHANGE_RATES,
     )
 }
 

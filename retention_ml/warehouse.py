@@ -297,14 +297,15 @@ class Warehouse:
         with self.transaction() as transaction:
             transaction.execute(
                 "INSERT INTO ops.receipts (door, as_of, read_count, written_count, "
-                "quarantined_count, duplicate_count, seconds, run_id, details, finished_at) "
-                "VALUES (:door, :as_of, :read, :written, :quarantined, :duplicates, :seconds, "
-                ":run_id, CAST(:details AS jsonb), :finished_at)",
+                "quarantined_count, left_out_count, duplicate_count, seconds, run_id, details, finished_at) "
+                "VALUES (:door, :as_of, :read, :written, :quarantined, :left_out, :duplicates, "
+                ":seconds, :run_id, CAST(:details AS jsonb), :finished_at)",
                 door=receipt.door,
                 as_of=receipt.as_of,
                 read=counts.get("read", 0),
                 written=counts.get("written", 0),
                 quarantined=counts.get("quarantined", 0),
+                left_out=counts.get("left_out", 0),
                 duplicates=counts.get("duplicates", 0),
                 seconds=receipt.seconds,
                 run_id=run_id,

@@ -2,14 +2,18 @@
 
 from airflow.sdk import Asset, AssetWatcher
 
-from retention_airflow.defaults import INBOX_FOLDER
+from retention_airflow.defaults import INBOX_FOLDER, SOURCES_FOLDER
 from retention_airflow.inbox import InboxTrigger
 
 INBOX = Asset(
     "inbox",
     uri="x-retention://inbox",
     group="source",
-    watchers=[AssetWatcher(name="inbox", trigger=InboxTrigger(folder=INBOX_FOLDER))],
+    watchers=[
+        AssetWatcher(
+            name="inbox", trigger=InboxTrigger(folder=INBOX_FOLDER, sources=SOURCES_FOLDER)
+        )
+    ],
 )
 CURATED = Asset("curated", uri="x-retention://curated", group="table")
 FEATURES = Asset(

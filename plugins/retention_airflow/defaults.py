@@ -23,6 +23,7 @@ _SETTINGS = load()
 OWNER = "data-engineering"
 TIMEZONE = _SETTINGS.calendar.timezone
 INBOX_FOLDER = str(_SETTINGS.home / "inbox")
+SOURCES_FOLDER = str(_SETTINGS.sources.resolve())
 CANDIDATES = list(_SETTINGS.training.candidates)
 WAREHOUSE_POOL = "warehouse"
 APPROVAL_TIME = timedelta(hours=_SETTINGS.promotion.approval_hours)

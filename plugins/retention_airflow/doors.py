@@ -64,21 +64,26 @@ def open_batch(receipt: Mapping[str, Any]) -> int:
 
 def sources() -> list[str]:
     """The names of the sources that are described."""
-    from retention_ml.deliveries.sources import source_names
+    from retention_ml.deliveries.description.loading import source_names
 
     return source_names(settings().sources)
 
 
 def file_states(files: Sequence[str], landed: Mapping[str, Any] | None) -> dict[str, "FileState"]:
-    """What the ledger says of files by path, given the receipt of `land`; nothing without one."""
+    """What the ledger says of files by path, given the receipt of `land`; nothing without one.
+
+    Of a file that several feeds read, the entry that decides where it goes.
+    """
     if landed is None:
         return {}
     from retention_ml.deliveries.ledger import files as ledger
 
-    ids = landed["delivery_ids"]
     with _warehouse() as (warehouse, _), warehouse.transaction() as transaction:
-        states = ledger.file_states(transaction, ids)
-    return {path: states[number] for path, number in zip(files, ids, strict=True)}
+        states = ledger.file_states(transaction, landed["delivery_ids"])
+    return {
+        path: ledger.decisive([states[number] for number in numbers])
+        for path, numbers in zip(files, landed["entries"], strict=True)
+    }
 
 
 @contextmanager

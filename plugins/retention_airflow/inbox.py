@@ -18,13 +18,12 @@ from zoneinfo import ZoneInfo
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
-from retention_airflow.put_away import HISTORY, SHELVES
+from retention_ml.deliveries.inbox import HISTORY, is_named_like_a_delivery, is_text, left_alone
 
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 5.0
 PATIENCE_LOOKS = 6  # so many looks the complete files of a source wait for one that still grows
-_NO_DELIVERIES = ("Thumbs.db", "desktop.ini")
 
 Stamp = tuple[int, int]  # size in bytes, time of last change in nanoseconds
 
@@ -62,28 +61,18 @@ class Looks:
         return any(self.unchanged[path] == 0 for path in paths)
 
 
-def look(folder: Path) -> dict[Path, Stamp]:
-    """Every delivered file below the inbox with its size and time."""
+def look(folder: Path, sources: Iterable[str]) -> dict[Path, Stamp]:
+    """Every file delivered for one of the sources, below the inbox, with its size and time."""
     stamps_by_path: dict[Path, Stamp] = {}
-    for path in (*folder.glob("*/*"), *folder.glob(f"*/{HISTORY}/*")):
-        if _is_delivery(path) and (stamp := _stamp(path)):
-            stamps_by_path[path] = stamp
+    for source in sources:
+        for path in (*(folder / source).glob("*"), *(folder / source).glob(f"{HISTORY}/*")):
+            if _is_delivery(path) and (stamp := _stamp(path)):
+                stamps_by_path[path] = stamp
     return stamps_by_path
 
 
 def _is_delivery(path: Path) -> bool:
-    name = path.name
-    is_transient = name.startswith((".", "~$")) or path.suffix == ".part"
-    return not is_transient and name not in _NO_DELIVERIES and _is_text(name) and path.is_file()
-
-
-def _is_text(name: str) -> bool:
-    """Whether a name is text; other names fit into no log and no database."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return is_named_like_a_delivery(path.name) and is_text(path.name) and path.is_file()
 
 
 def _stamp(path: Path) -> Stamp | None:
@@ -126,19 +115,21 @@ def parcels(looks: Looks, reported: Mapping[Path, Stamp]) -> list[Parcel]:
     return complete
 
 
-def waiting(folder: Path, pause_seconds: float = LOOK_SECONDS) -> list[Parcel]:
-    """Every complete file of the inbox, together per source; history first.
+def waiting(
+    folder: Path, sources: Collection[str], pause_seconds: float = LOOK_SECONDS
+) -> list[Parcel]:
+    """Every complete file in the inbox of these sources, together per source; history first.
 
     An empty inbox is looked at once. Otherwise there are at least two looks, and more while a
     file grows.
     """
     looks = Looks()
-    looks.add(look(folder))
+    looks.add(look(folder, sources))
     for _ in range(PATIENCE_LOOKS):
         if not looks.is_growing(looks.stamps):
             break
         time.sleep(pause_seconds)
-        looks.add(look(folder))
+        looks.add(look(folder, sources))
     return sorted(parcels(looks, {}), key=lambda parcel: (not parcel.history, parcel.source))
 
 
@@ -165,23 +156,11 @@ def to_ingest(
             logger.warning(
                 "Left alone in the inbox: %s. A source is a folder with a description under "
                 "sources/, its files lie directly in it or in history/, their names are text.",
-                ", ".join(strays),
+                ", ".join(f"{name} ({what})" for name, what in strays.items()),
             )
         wanted = [params["source"]] if params["source"] else sources
-        entries = [one.to_dict() for one in waiting(folder) if one.source in wanted]
+        entries = [one.to_dict() for one in waiting(folder, wanted)]
     return [{**entry, "stamps": stamps(entry["files"])} for entry in entries]
-
-
-def left_alone(folder: Path, sources: Collection[str]) -> list[str]:
-    """What lies in the inbox and no run will ever ingest: stray folders, files in no source."""
-    expected = (HISTORY, *SHELVES)
-    strays = [path for path in folder.glob("*") if not path.is_dir() or path.name not in sources]
-    for path in (*folder.glob("*/*"), *folder.glob(f"*/{HISTORY}/*")):
-        is_stray = path.is_dir() and path.name not in expected
-        if path.parent not in strays and (is_stray or not _is_text(path.name)):
-            strays.append(path)
-    names = sorted(str(path.relative_to(folder)) for path in strays if path.name[0] != ".")
-    return [name.encode("utf-8", "replace").decode("utf-8") for name in names]
 
 
 def stamps(files: Iterable[str]) -> dict[str, Stamp]:
@@ -205,28 +184,41 @@ class InboxTrigger(BaseEventTrigger):  # type: ignore[misc]  # airflow is untype
     ----------
     folder : str
         The inbox.
+    sources : str
+        The folder of descriptions: one may come or go between two looks. Files that are in no
+        source's folder would stay, and wake somebody at each start of the triggerer.
     poll_seconds : float
         Time between two looks.
     """
 
-    def __init__(self, folder: str, poll_seconds: float = LOOK_SECONDS) -> None:
+    def __init__(self, folder: str, sources: str, poll_seconds: float = LOOK_SECONDS) -> None:
         super().__init__()
         self.folder = folder
+        self.sources = sources
         self.poll_seconds = poll_seconds
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class path and arguments from which the triggerer makes it again."""
         return (
             "retention_airflow.inbox.InboxTrigger",
-            {"folder": self.folder, "poll_seconds": self.poll_seconds},
+            {
+                "folder": self.folder,
+                "sources": self.sources,
+                "poll_seconds": self.poll_seconds,
+            },
         )
+
+    def _look(self) -> dict[Path, Stamp]:
+        from retention_ml.deliveries.description.loading import source_names
+
+        return look(Path(self.folder), source_names(Path(self.sources)))
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look, wait, look again; never ends."""
         folder, looks = Path(self.folder), Looks()
         reported: dict[Path, Stamp] = {}
         while True:
-            looks.add(await asyncio.to_thread(look, folder))
+            looks.add(await asyncio.to_thread(self._look))
             complete = parcels(looks, reported)
             if complete:
                 names = [Path(name) for parcel in complete for name in parcel.files]

@@ -9,14 +9,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from retention_ml.deliveries.inbox import DONE, HISTORY
 from retention_ml.errors import MachineError
 
 if TYPE_CHECKING:
     from retention_ml.deliveries.ledger.files import FileState
 
-HISTORY = "history"
-DONE = "done"
-SHELVES = (DONE, "refused", "held")
 TEXT = ".reason.txt"
 _SHELF_BY_STATUS = {"accepted": DONE, "repeated": DONE, "refused": "refused", "held": "held"}
 _NAME_BYTES_MAX = 190  # of 255: a number, and the ending and draft of the text, must fit too
@@ -110,9 +108,13 @@ def _free(folder: Path, name: str) -> Path:
 
 def _text(path: Path, state: "FileState") -> str:
     """Why a file is not used and what to do, for whoever finds it beside the file."""
+    remedy = {
+        "no_feed": f"Put it into {path.parent} under a name that a feed expects, or under this one "
+        f"once sources/{state.source}.toml expects it.",
+        "missing_lookup": f"Put it into {path.parent} again, together with the file that it needs.",
+    }.get(str(state.reason_code), f"Put the corrected file into {path.parent} under the same name.")
     return (
         f"{path.name}\n{state.status} on {state.landed_at:%Y-%m-%d %H:%M} UTC as delivery "
         f"{state.delivery_id} of {state.source}\n\n{state.reason}\n\n"
-        f"Put the corrected file into {path.parent} under the same name. This one and this text "
-        "are kept for you and may be deleted.\n"
+        f"{remedy} This one and this text are kept for you and may be deleted.\n"
     )

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from retention_ml.cli import backtest, data, modelling, outcomes, platform
+from retention_ml.cli import backtest, data, modelling, outcomes, platform, sources
 
 app = typer.Typer(
     name="retention",
@@ -35,5 +35,5 @@ def _logging(
     )
 
 
-for module in (platform, data, modelling, outcomes, backtest):
+for module in (platform, sources, data, modelling, outcomes, backtest):
     module.add_to(app)

@@ -1,6 +1,5 @@
-"""Commands about data: sources, ingest, quarantine, build-features."""
+"""Commands about data: ingest, quarantine, build-features."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,16 +8,15 @@ import typer
 from retention_ml.cli.days import Every, First, Last, days_named
 from retention_ml.cli.frame import (
     Json,
-    command,
     console,
     note,
     opened,
     print_json,
-    print_mapping,
     print_rows,
     print_table,
     working,
 )
+from retention_ml.cli.sources import Source
 from retention_ml.errors import FileRefused, UsageError
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
@@ -26,75 +24,16 @@ from retention_ml.settings import Settings
 if TYPE_CHECKING:
     from retention_ml.warehouse import Warehouse
 
-_sources = typer.Typer(help="The source descriptions under sources/.", no_args_is_help=True)
+_FILES_SHOWN = 40
+
 _quarantine = typer.Typer(help="Rows that could not be used.", no_args_is_help=True)
-
-_NAMES_SHOWN = 20
-_NAME_CHARACTERS = 60
-
-Source = Annotated[
-    str, typer.Option("--source", help="Name of a file under sources/, without .toml.")
-]
 
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands of this module."""
-    app.add_typer(_sources, name="sources")
     app.command()(ingest)
     app.add_typer(_quarantine, name="quarantine")
     app.command("build-features")(build_features)
-
-
-@_sources.command("list")
-def sources_list(as_json: Json = False) -> None:
-    """List the sources with the files each expects."""
-    with command(as_json) as settings:
-        from retention_ml.deliveries.sources import load_source
-
-        names = sorted(path.stem for path in settings.sources.glob("*.toml"))
-        rows = [
-            {"source": name, "feed": feed_name, "files": ", ".join(feed.files), "table": feed.table}
-            for name in names
-            for feed_name, feed in load_source(settings.sources, name).feeds.items()
-        ]
-        print_rows("Sources", rows, as_json=as_json)
-
-
-@_sources.command("check")
-def sources_check(
-    file: Annotated[Path, typer.Argument(help="The file to try.")],
-    source: Source,
-    as_json: Json = False,
-) -> None:
-    """Try a source description on a file without touching the warehouse."""
-    with command(as_json) as settings:
-        from retention_ml.deliveries.inspect import check
-
-        result = check(file, settings=settings, source=source).to_dict()
-        if as_json:
-            print_json(result)
-            return
-        findings, kinds, remark, columns, unread = map(
-            result.pop, ("findings", "kinds", "remark", "columns", "columns_not_read")
-        )
-        skipped = set(unread)
-        shown = {
-            "columns": len(columns),
-            "columns_read": _shortened([name for name in columns if name not in skipped]),
-            "columns_not_read": _shortened(unread),
-        }
-        print_mapping(f"{file.name} as {source}", {**result, **shown, "kinds": kinds})
-        if remark:
-            console.print(remark)
-        if findings:
-            print_table(
-                "Rows that would go to quarantine",
-                ("reason", "rows", "first lines", "meaning"),
-                [
-                    (row["reason"], row["count"], ", ".join(map(str, row["lines"])), row["meaning"])
-                    for row in findings
-                ],
-            )
 
 
 def ingest(
@@ -110,7 +49,7 @@ def ingest(
     as_json: Json = False,
 ) -> None:
     """Bring files through the checks into the warehouse; safe to repeat."""
-    with opened(as_json) as (warehouse, settings):
+    with opened(as_json, may_create=True) as (warehouse, settings):
         from retention_ml.curated.ingest import ingest as bring_in
 
         with working(f"{source}:") as say:
@@ -186,13 +125,6 @@ def build_features(
                 console.print(f"{receipt}, digest {receipt.details['features_digest']}")
 
 
-def _shortened(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
-    shown = ", ".join(name[:_NAME_CHARACTERS] for name in names[:_NAMES_SHOWN]) or "–"
-    more = len(names) - _NAMES_SHOWN
-    return f"{shown} and {more:,} more" if more > 0 else shown
-
-
 def _check_filter(
     warehouse: "Warehouse", settings: Settings, *, source: str | None, reason: str | None
 ) -> None:
@@ -200,8 +132,8 @@ def _check_filter(
 
     What is in quarantine is accepted too: a description may have been removed since.
     """
+    from retention_ml.deliveries.description.loading import load_source, source_names
     from retention_ml.deliveries.reasons import MEANINGS
-    from retention_ml.deliveries.sources import load_source, source_names
     from retention_ml.reports.read import declared_reasons, quarantine_summary
 
     described = source_names(settings.sources)
@@ -235,8 +167,17 @@ def _print_receipt(receipt: Receipt, as_json: bool) -> None:
 
 
 def _show_receipt(receipt: Receipt) -> None:
+    document = receipt.to_dict()
+    by_file = document.pop("by_file", [])
     console.print(str(receipt))
-    for name, value in receipt.to_dict().items():
+    if by_file:
+        print_rows("What each file gave", by_file[:_FILES_SHOWN])
+    if len(by_file) > _FILES_SHOWN:
+        console.print(f"… and {len(by_file) - _FILES_SHOWN:,} more files.")
+    if guests := document.get("without_customer"):
+        rows = "row has" if guests == 1 else "rows have"
+        console.print(f"{guests:,} {rows} no customer (guests).")
+    for name, value in document.items():
         if isinstance(value, dict) and value:
             print_table(name.replace("_", " "), ("", ""), list(value.items()))
         elif isinstance(value, list) and value:

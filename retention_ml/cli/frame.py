@@ -84,11 +84,25 @@ def command(as_json: bool) -> Iterator[Settings]:
 
 
 @contextmanager
-def opened(as_json: bool) -> Iterator[tuple["Warehouse", Settings]]:
-    """The warehouse, brought up to date, and the settings."""
-    with command(as_json) as settings:
-        from retention_ml.stack import address
+def opened(as_json: bool, *, may_create: bool = False) -> Iterator[tuple["Warehouse", Settings]]:
+    """The warehouse, brought up to date, and the settings.
 
+    Parameters
+    ----------
+    as_json : bool
+        Whether an error is printed as JSON.
+    may_create : bool
+        Whether an empty warehouse is made in a home that has none, with a line that says so. Who
+        asks for something that only a filled one has would be answered by an empty one, in
+        another folder than they mean.
+    """
+    with command(as_json) as settings:
+        from retention_ml.stack import address, local
+
+        if not may_create:
+            address.require_warehouse(settings)
+        elif sentence := local.new_home(settings):
+            note(sentence)
         with closing(address.warehouse(settings)) as warehouse:
             yield warehouse, settings
 

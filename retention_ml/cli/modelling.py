@@ -142,7 +142,7 @@ def score(as_of: AsOf, as_json: Json = False) -> None:
             return
         for line in filter(None, (scored, published, scored.details["caveat"])):
             console.print(str(line))
-        print_tiers(as_of, tiers(warehouse, day(as_of)))
+        print_tiers(as_of, tiers(warehouse, day(as_of)), settings)
 
 
 def explain(
@@ -155,7 +155,7 @@ def explain(
 ) -> None:
     """Show how one customer's score came about."""
     with opened(as_json) as (warehouse, settings):
-        from retention_ml.reports.words import percentile_in_words
+        from retention_ml.reports import words
         from retention_ml.scores.explain import explain as explain_score
 
         explanation = explain_score(
@@ -167,9 +167,15 @@ def explain(
         if as_json:
             print_json(explanation)
         else:
-            plain = {k: v for k, v in explanation.items() if not isinstance(v, list)}
-            plain["risk_percentile"] = percentile_in_words(plain["risk_percentile"])
-            print_mapping("Score", plain)
+            currency, horizon_days = settings.calendar.currency, settings.value.horizon_days
+            value = words.value_title(currency, horizon_days)
+            plain = {
+                value if name == "expected_value_at_risk" else name: cell
+                for name, cell in explanation.items()
+                if not isinstance(cell, list)
+            }
+            plain["risk_percentile"] = words.percentile_in_words(plain["risk_percentile"])
+            print_mapping(f"Score (amounts in {currency})", plain)
             for name in ("families", "features"):
                 rows = sorted(explanation[name], key=lambda row: -abs(row["log_odds"]))[:_SHOWN]
                 print_rows(f"{name.capitalize()} by what they add to the log-odds", rows)

@@ -9,6 +9,7 @@ import typer
 from retention_ml.cli.frame import (
     Json,
     command,
+    console,
     day,
     note,
     opened,
@@ -17,6 +18,7 @@ from retention_ml.cli.frame import (
     print_table,
     working,
 )
+from retention_ml.settings import Settings
 
 _stack = typer.Typer(help="Start, stop and look at the local stack.", no_args_is_help=True)
 
@@ -37,7 +39,7 @@ def stack_up(as_json: Json = False) -> None:
         from retention_ml.stack import local
 
         state = local.up(settings, say=note)
-        _print_stack(state, as_json)
+        _print_stack(settings, state, as_json)
 
 
 @_stack.command("down")
@@ -47,7 +49,7 @@ def stack_down(as_json: Json = False) -> None:
         from retention_ml.stack import local
 
         state = local.down(settings, say=note)
-        _print_stack(state, as_json)
+        _print_stack(settings, state, as_json)
 
 
 @_stack.command("status")
@@ -56,7 +58,7 @@ def stack_status(as_json: Json = False) -> None:
     with command(as_json) as settings:
         from retention_ml.stack import local
 
-        _print_stack(local.status(settings), as_json)
+        _print_stack(settings, local.status(settings), as_json)
 
 
 def doctor(
@@ -104,7 +106,11 @@ def status(as_json: Json = False) -> None:
         from retention_ml.reports.read import status as read_status
         from retention_ml.stack import local
 
-        state = {**read_status(warehouse, settings), **local.addresses(settings)}
+        state = {
+            **read_status(warehouse, settings),
+            "standstill": local.standstill(settings),
+            **local.addresses(settings),
+        }
         if as_json:
             print_json(state)
         else:
@@ -146,10 +152,15 @@ def simulate(
             print_mapping(f"Simulated shop in {out}", summary)
 
 
-def _print_stack(state: list[dict[str, object]], as_json: bool) -> None:
+def _print_stack(settings: Settings, state: list[dict[str, object]], as_json: bool) -> None:
     if as_json:
         print_json(state)
         return
+    is_missing = not settings.home.exists()
+    console.print(
+        f"The home is {settings.home}{', which does not exist' if is_missing else ''}.",
+        soft_wrap=True,
+    )
     print_table(
         "Local stack",
         ("component", "state", "address"),

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from retention_ml.cli.frame import console, print_table
+from retention_ml.settings import Settings
 
 Rows = Sequence[Mapping[str, Any]]
 _INTERVAL = ("value", "lower", "upper")
@@ -48,11 +49,12 @@ def print_versions(rows: Rows) -> None:
     )
 
 
-def print_tiers(as_of: object, rows: Rows) -> None:
+def print_tiers(as_of: object, rows: Rows, settings: Settings) -> None:
     """Customers and value per tier of a day, and what to note."""
     from retention_ml.reports import words
 
-    print_table(words.tier_title(as_of, rows), words.TIER_COLUMNS, words.tier_table(rows))
+    columns = words.tier_columns(settings.calendar.currency, settings.value.horizon_days)
+    print_table(words.tier_title(as_of, rows), columns, words.tier_table(rows))
     for sentence in words.tier_notes(rows):
         console.print(sentence)
 

@@ -6,9 +6,9 @@ from datetime import datetime
 import ibis
 
 from retention_ml import clock, failpoints, tables
-from retention_ml.curated import load_sql, versions
+from retention_ml.curated import line_orders, load_sql, versions, whole_orders
+from retention_ml.deliveries.description.loading import load_source
 from retention_ml.deliveries.ledger import batches
-from retention_ml.deliveries.sources import load_source
 from retention_ml.errors import QualityError, UsageError
 from retention_ml.quality import report
 from retention_ml.receipts import Receipt
@@ -71,6 +71,7 @@ def curate(warehouse: Warehouse, *, settings: Settings, batch_id: int) -> Receip
         read=sum(counts.delivered for counts in row_counts),
         written=sum(counts.accepted for counts in row_counts),
         quarantined=sum(counts.quarantined for counts in row_counts),
+        left_out=sum(counts.left_out for counts in row_counts),
         duplicates=sum(counts.duplicates for counts in row_counts),
         seconds=time.perf_counter() - started,
         details={
@@ -96,22 +97,48 @@ def _curate(transaction: Transaction, settings: Settings, batch: batches.Batch) 
     load_sql.create_batch_deliveries(
         transaction, batch_id, round(source.available_after_hours * 3_600)
     )
-    deliveries_by_table = batches.count_staged(transaction, batch_id, row_counts)
+    deliveries_by_table = batches.count_staged(
+        transaction, batch_id, row_counts, source.feeds_with_parts
+    )
     written: dict[str, int] = {}
+    if "order_lines" in deliveries_by_table and not source.has_orders:
+        deliveries_by_table["orders"] = deliveries_by_table.pop("orders", [])  # after their lines
     for name, delivery_ids in deliveries_by_table.items():
-        written[name], ended = _insert_versions(transaction, tables.CANONICAL[name], batch_id, now)
-        load_sql.count_accepted(transaction, name, delivery_ids, ended, row_counts)
+        if name == "orders" and not source.has_orders:
+            line_orders.correct_orders(
+                transaction,
+                source=source.name,
+                batch_id=batch_id,
+                deliveries=list(row_counts),
+                threads=settings.compute.threads,
+            )
+        written[name], ended = _insert_versions(
+            transaction, tables.CANONICAL[name], batch_id, now, follow_lines=not source.has_orders
+        )
+        with_parts = batches.deliveries_with_parts(
+            delivery_ids, row_counts, source.feeds_with_parts
+        )
+        load_sql.count_accepted(transaction, name, delivery_ids, ended, row_counts, with_parts)
+        if name == "order_lines" and (feeds := source.whole_order_feeds):
+            whole_orders.end_removed_lines(
+                transaction, source=source.name, feeds=feeds, batch_id=batch_id, now=now
+            )
     failpoints.failpoint("curate.after_insert")
     batches.delete_quarantined(transaction, batch_id)
     batches.quarantine_rejects(transaction, batch_id, now)
-    batches.mark_replayed(transaction, batch_id, deliveries_by_table, row_counts)
+    batches.mark_replayed(transaction, batch_id)
     batches.mark_curated(transaction, batch_id, row_counts.values(), now)
     batches.clear_staging(transaction, batch_id, deliveries_by_table)
     return written
 
 
 def _insert_versions(
-    transaction: Transaction, entry: tables.Table, batch_id: int, now: datetime
+    transaction: Transaction,
+    entry: tables.Table,
+    batch_id: int,
+    now: datetime,
+    *,
+    follow_lines: bool,
 ) -> tuple[int, dict[int, int]]:
     """Insert the new versions and end those they replace, as `load_sql.replace_versions` does."""
     staged = entry.ibis_table("staging", tables.STAGED)
@@ -121,6 +148,7 @@ def _insert_versions(
         batch_deliveries=ibis.table(versions.BATCH_DELIVERIES, name="batch_deliveries"),
         existing_versions=ibis.table(versions.EXISTING_VERSIONS, name="existing_versions"),
         loaded_at=ibis.literal(now, type="timestamp('UTC')"),
+        orders_follow_lines=follow_lines,
     )
     if load_sql.create_existing_versions(transaction, entry, batch_id) == 0:
         return transaction.insert(f"curated.{entry.name}", new_versions), {}

@@ -5,14 +5,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date
 
+from retention_ml.deliveries.description.loading import load_source
 from retention_ml.deliveries.ledger.files import (
     FileState,
     IncompleteFeed,
     files_of_run,
     incomplete_feeds,
 )
-from retention_ml.deliveries.sources import load_source
 from retention_ml.errors import FileRefused
+from retention_ml.quality import report
 from retention_ml.receipts import DecisionReceipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
@@ -38,6 +39,8 @@ def hand_over(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Decis
     with warehouse.transaction() as transaction:
         files = files_of_run(transaction, settings.run_id)
         incomplete = incomplete_feeds(transaction)
+    if any(file.status == "refused" for file in files):
+        report.write_index(warehouse, settings=settings)
     if missing := _required_in_vain(settings, files):
         raise FileRefused(
             f"{as_of} was not handed over. {' '.join(missing)} The scores published before stay "

@@ -8,9 +8,11 @@ from typing import Any
 
 from retention_ml.curated.curate import curate
 from retention_ml.deliveries.land import land
+from retention_ml.deliveries.ledger import batches
 from retention_ml.deliveries.replay import replay
 from retention_ml.deliveries.stage import stage
 from retention_ml.errors import FileRefused, QualityError
+from retention_ml.quality import report
 from retention_ml.quality.check import check
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
@@ -45,9 +47,10 @@ def ingest(
     Returns
     -------
     Receipt
-        Rows: read = written + quarantined + duplicates. `details`: batch_id (None: nothing
+        Rows: read = written + quarantined + left out + duplicates. `details`: batch_id (None: nothing
         new), source, files (landed, repeated, refused), refused (a sentence per file), held (a
         sentence per feed that is held while the rest went on), reasons (rows per code), corrected,
+        by_file (what each file gave), kinds (rows read by table and kind), without_customer (rows),
         findings (sentences: files without rows, failed expectations), report (path), rows_per_second.
 
     Raises
@@ -60,6 +63,8 @@ def ingest(
     started = time.perf_counter()
     say(f"landing {len(files):,} files")
     landed = land(warehouse, settings=settings, source=source, files=files, history=history)
+    if landed.quarantined:
+        report.write_index(warehouse, settings=settings)
     if landed.quarantined == landed.read:
         raise _refusal(landed.details["refused"])
     return _finish(warehouse, settings, landed, started, say)
@@ -109,6 +114,7 @@ def _finish(
 
     staged = stage(warehouse, settings=settings, batch_id=batch_id, progress=count)
     if staged.details["status"] == "held":
+        report.write_index(warehouse, settings=settings)
         raise _refusal(staged.details["refused"])
     say(f"checking {rows:,} rows")
     checked = check(warehouse, settings=settings, batch_id=batch_id)
@@ -118,6 +124,8 @@ def _finish(
         )
     say(f"curating {rows:,} rows")
     curated = curate(warehouse, settings=settings, batch_id=batch_id)
+    with warehouse.transaction() as transaction:
+        by_file = batches.counts_by_file(transaction, batch_id)
     seconds = time.perf_counter() - started
     held_count = checked.details["held_count"]
     return replace(
@@ -132,7 +140,14 @@ def _finish(
             "held": checked.details["held"],
             "reasons": curated.details["reasons"],
             "corrected": curated.details["corrected"],
-            "findings": [*staged.details["without_rows"], *checked.details["findings"]],
+            "by_file": by_file,
+            "kinds": staged.details["kinds"],
+            "without_customer": staged.details["without_customer"],
+            "findings": [
+                *staged.details["without_rows"],
+                *staged.details["remarks"],
+                *checked.details["findings"],
+            ],
             "report": curated.details["report"],
             "rows_per_second": round(curated.read / seconds),
         },

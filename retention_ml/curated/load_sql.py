@@ -1,10 +1,11 @@
 """SQL that loads a batch into `curated`, in one transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import ibis
 
 from retention_ml import tables
+from retention_ml.curated import whole_orders
 from retention_ml.deliveries.ledger.batches import RowCounts
 from retention_ml.warehouse import Transaction
 
@@ -16,12 +17,29 @@ def tune_session(transaction: Transaction) -> None:
 
 
 def create_batch_deliveries(transaction: Transaction, batch_id: int, delay_seconds: int) -> None:
-    """Create the temporary table that `versions.BATCH_DELIVERIES` describes."""
+    """Create the temporary tables `batch_deliveries` and `delivery_orders`.
+
+    `versions.BATCH_DELIVERIES` describes the first; beside that it has the feed, and `is_whole`: no
+    replay, or one of all rows of a file that was held. The second has the first delivery of all
+    that is a replay.
+    """
+    transaction.execute(
+        "CREATE TEMP TABLE delivery_orders ON COMMIT DROP AS WITH RECURSIVE replays AS "
+        "(SELECT delivery_id, replay_of FROM raw.deliveries WHERE replay_of IS NOT NULL UNION ALL "
+        "SELECT replays.delivery_id, delivery.replay_of FROM replays "
+        "JOIN raw.deliveries AS delivery ON delivery.delivery_id = replays.replay_of "
+        "WHERE delivery.replay_of IS NOT NULL) "
+        "SELECT delivery_id, min(replay_of) AS delivery_order FROM replays GROUP BY 1"
+    )
     transaction.execute(
         "CREATE TEMP TABLE batch_deliveries ON COMMIT DROP AS SELECT delivery_id, "
-        "coalesce(replay_of, delivery_id) AS delivery_order, is_history, "
-        "CAST(:delay AS bigint) AS delay_seconds "
-        "FROM raw.deliveries WHERE batch_id = :b AND status = 'staged'",
+        "coalesce(delivery_order, delivery_id) AS delivery_order, is_history, "
+        "CAST(:delay AS bigint) AS delay_seconds, feed, replay_of IS NULL "
+        "OR (coalesce(reason_code, 'batch_held') = 'batch_held' AND EXISTS (SELECT "
+        "FROM quarantine.rows AS bad WHERE bad.delivery_id = delivery.replay_of "
+        "AND bad.reason_code = 'batch_held' AND bad.replayed_in IS NULL)) AS is_whole "
+        "FROM raw.deliveries AS delivery LEFT JOIN delivery_orders USING (delivery_id) "
+        "WHERE batch_id = :b AND status = 'staged'",
         b=batch_id,
         delay=delay_seconds,
     )
@@ -39,12 +57,14 @@ def create_existing_versions(transaction: Transaction, entry: tables.Table, batc
         return 0
     count = transaction.change(
         "INSERT INTO existing_versions SELECT cur.row_key, cur.content_hash, cur.available_at, "
-        f"coalesce(delivery.replay_of, delivery.delivery_id), {extra} "
+        f"coalesce(place.delivery_order, cur.delivery_id), {extra} "
         f"FROM curated.{entry.name} AS cur "
-        "JOIN raw.deliveries AS delivery USING (delivery_id) WHERE cur.superseded_at IS NULL "
+        "LEFT JOIN delivery_orders AS place USING (delivery_id) WHERE cur.superseded_at IS NULL "
         f"AND cur.row_key IN (SELECT row_key FROM staging.{entry.name} WHERE batch_id = :b)",
         b=batch_id,
     )
+    if entry.name == "order_lines":
+        count += whole_orders.add_absent_lines(transaction, batch_id)
     transaction.execute("ANALYZE existing_versions")
     return count
 
@@ -83,8 +103,12 @@ def count_accepted(
     deliveries: list[int],
     ended: Mapping[int, int],
     row_counts: Mapping[int, RowCounts],
+    with_parts: Sequence[int],
 ) -> None:
-    """Count the rows of `curated.<name>` that came directly from these deliveries."""
+    """Count the rows of `curated.<name>` that came directly from these deliveries.
+
+    Of the deliveries `with_parts` a row counts once, however many of its parts are there.
+    """
     for delivery_id, superseded_by, count in transaction.execute(
         f"SELECT delivery_id, superseded_by, count(*) FROM curated.{name} "
         "WHERE delivery_id = ANY(:ids) GROUP BY 1, 2",
@@ -95,3 +119,12 @@ def count_accepted(
             row_counts[superseded_by].corrected += count
     for delivery_id in deliveries:
         row_counts[delivery_id].corrected += ended.get(delivery_id, 0)
+    for delivery_id in with_parts:
+        [[rows, parts]] = transaction.execute(
+            f"SELECT count(DISTINCT line_number), count(*) FROM curated.{name} "
+            "WHERE delivery_id = :d",
+            d=delivery_id,
+        )
+        counts = row_counts[delivery_id]
+        counts.accepted += rows - parts
+        counts.corrected = min(counts.corrected, counts.accepted)

@@ -5,7 +5,6 @@ from typing import Any
 import ibis
 
 from retention_ml import tables
-from retention_ml.deliveries.mapping import OrderKind
 
 ALWAYS_AVAILABLE = "1970-01-01T00:00:00+00:00"
 
@@ -15,7 +14,8 @@ BATCH_DELIVERIES = {
     "is_history": "boolean",
     "delay_seconds": "int64",
 }
-"""One row per delivery of the batch; `delivery_order` is its own id, or that of the delivery it replays."""
+"""One row per delivery of the batch; `delivery_order` is its own id, or that of the delivery whose
+rows it replays."""
 
 EXISTING_VERSIONS = {
     "row_key": "binary",
@@ -25,7 +25,11 @@ EXISTING_VERSIONS = {
     "kind": "string",
     "customer_id": "string",
 }
-"""One row per current version of a key in the batch; kind and customer only for orders."""
+"""One row per key in the batch that had a version before, with the current one.
+
+Kind and customer only for orders. A line that its order no longer has is no version: without
+content, from the time when that became known.
+"""
 
 
 def new_versions(
@@ -35,6 +39,7 @@ def new_versions(
     batch_deliveries: ibis.Table,
     existing_versions: ibis.Table,
     loaded_at: ibis.Value,
+    orders_follow_lines: bool = False,
 ) -> ibis.Table:
     """The rows to insert into `curated.<entry>`; every other staged row is a duplicate.
 
@@ -42,8 +47,7 @@ def new_versions(
     replayed row keeps its place in the file it first came in, so that it never replaces
     something delivered later. A row is a new version when its content differs from the one
     before it. A derived row counts only where its key does not exist yet; a derived order also
-    where the kind or the customer changed. An order that was a purchase stays one: goods that
-    come back under its number make lines of their own, no other order.
+    where the kind or the customer changed.
 
     From when a version is available (`available_at`), so that an old `as_of` keeps its result:
 
@@ -64,6 +68,9 @@ def new_versions(
         As described by `BATCH_DELIVERIES` and `EXISTING_VERSIONS`.
     loaded_at : ibis.Value
         The instant of this load, a timestamp.
+    orders_follow_lines : bool
+        Whether derived orders are what their current lines make of them, so that they hold
+        whenever those lines were delivered.
 
     Returns
     -------
@@ -72,7 +79,9 @@ def new_versions(
     """
     candidates = _candidates(entry, rows, batch_deliveries, existing_versions)
     candidates = candidates.filter(
-        ~candidates.is_existing | (candidates.delivery_order >= candidates.existing_delivery_order)
+        ~candidates.is_existing
+        | (candidates.delivery_order >= candidates.existing_delivery_order)
+        | (candidates.is_derived & ibis.literal(orders_follow_lines and entry.name == "orders"))
     )
     new = _changed(entry, candidates)
     new = new.mutate(available_from=_available_from(entry, new, loaded_at))
@@ -137,13 +146,6 @@ def _changed(entry: tables.Table, rows: ibis.Table) -> ibis.Table:
         is_first = ibis.row_number().over(_in_delivery_order(rows)) == 0
         rows = rows.mutate(is_first=is_first)
         rows = rows.filter(~rows.is_derived | (rows.is_first & ~rows.is_existing))
-    else:
-        is_purchase = rows.kind == OrderKind.PURCHASE
-        was_purchase = (rows.existing_kind == OrderKind.PURCHASE).fill_null(
-            False
-        ) | is_purchase.any().over(_up_to_row(rows))
-        rows = rows.mutate(was_purchase=was_purchase)
-        rows = rows.filter(~rows.is_derived | is_purchase | ~rows.was_purchase)
     rows = rows.mutate(
         is_first=ibis.row_number().over(_in_delivery_order(rows)) == 0,
         **{f"before_{name}": rows[name].lag().over(_in_delivery_order(rows)) for name in compared},

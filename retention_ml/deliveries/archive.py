@@ -3,25 +3,19 @@
 The copy lies under `landing/<first two>/<SHA-256>` exactly as it was delivered.
 """
 
-import gzip
 import hashlib
 import os
 import stat
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from retention_ml import atomic_files
+from retention_ml.deliveries import unpacking
 from retention_ml.errors import FileRefused
 
 FILE_BYTES_MAX = 16 << 30
-UNPACKED_BYTES_MAX = 64 << 30
-RATIO_MAX = 200
-RATIO_FROM_BYTES = 64 << 20
 _PIECE = 1 << 20
-_GZIP = b"\x1f\x8b"
 # By the first letter of `stat.filemode`.
 _KINDS = {"l": "symbolic link", "d": "directory", "p": "named pipe", "s": "socket"} | dict.fromkeys(
     "cb", "device"
@@ -57,8 +51,8 @@ def store(path: Path, home: Path) -> ArchivedFile:
     Raises
     ------
     FileRefused
-        If it is missing, empty, no regular file, too large, a gzip file that is cut off or
-        unpacks to far more than it is, or if it changes while it is read.
+        If it is missing, empty, no regular file, too large, packed and cut off or
+        unpacking to far more than it is, or if it changes while it is read.
     """
     name = shown_name(path)
     folder = home / "landing"
@@ -74,7 +68,7 @@ def store(path: Path, home: Path) -> ArchivedFile:
         size, sha256 = draft.stat().st_size, digest.hexdigest()
         target = path_of(home, sha256)
         if not target.exists() or target.stat().st_size != size:
-            _check_unpacked(draft, name, size)
+            unpacking.require_no_bomb(draft, name)
             target.parent.mkdir(exist_ok=True)
             draft.replace(target)
     return ArchivedFile(name, sha256, size, target)
@@ -100,18 +94,24 @@ def _descriptor(path: Path, name: str) -> int:
             f"There is no file {name}. Check the path and deliver it again.", "no_file"
         ) from error
     except OSError as error:
-        raise FileRefused(
-            f"{name} is a {_kind(path)} or may not be read ({error.strerror}); expected a regular file. "
-            "Deliver the file itself.",
-            "no_regular_file",
-        ) from error
+        if kind(path) == "file":
+            raise FileRefused(
+                f"{name} may not be read ({error.strerror}). Make it readable for the user that "
+                "runs this, then deliver it again.",
+                "no_regular_file",
+            ) from error
+        raise _no_regular_file(path, name) from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise FileRefused(
-            f"{name} is a {_kind(path)}; expected a regular file. Deliver the file itself.",
-            "no_regular_file",
-        )
+        raise _no_regular_file(path, name)
     return descriptor
+
+
+def _no_regular_file(path: Path, name: str) -> FileRefused:
+    return FileRefused(
+        f"{name} is a {kind(path)}; expected a regular file. Deliver the file itself.",
+        "no_regular_file",
+    )
 
 
 def read_guarded(path: Path, name: str) -> Iterator[bytes]:
@@ -152,56 +152,8 @@ def read_guarded(path: Path, name: str) -> Iterator[bytes]:
             )
 
 
-def pieces(path: Path, name: str) -> Iterator[bytes]:
-    """The bytes of an archived file, decompressed where it is gzip.
-
-    Raises
-    ------
-    FileRefused
-        If a gzip file is cut off or damaged.
-    """
-    try:
-        with path.open("rb") as plain:
-            is_gzip = plain.read(2) == _GZIP
-            plain.seek(0)
-            stream: BinaryIO = gzip.GzipFile(fileobj=plain) if is_gzip else plain  # type: ignore[assignment]
-            while piece := stream.read(_PIECE):
-                yield piece
-    except EOFError as error:
-        raise FileRefused(
-            f"{name} is a gzip file that is cut off after {path.stat().st_size:,} bytes. "
-            "Expected a complete file; deliver it again.",
-            "truncated_file",
-        ) from error
-    except (zlib.error, gzip.BadGzipFile) as error:
-        raise FileRefused(
-            f"{name} is a damaged gzip file ({error}). Expected a complete file; deliver it again.",
-            "truncated_file",
-        ) from error
-
-
-def _check_unpacked(path: Path, name: str, packed: int) -> None:
-    """Refuse a gzip file that is cut off, damaged, or unpacks to nothing or far too much."""
-    with path.open("rb") as stream:
-        if stream.read(2) != _GZIP:
-            return
-    unpacked = 0
-    for piece in pieces(path, name):
-        unpacked += len(piece)
-        ratio = unpacked / packed
-        if unpacked > UNPACKED_BYTES_MAX or (unpacked > RATIO_FROM_BYTES and ratio > RATIO_MAX):
-            raise FileRefused(
-                f"{name} unpacks to more than {unpacked:,} bytes, {ratio:,.0f} times "
-                f"its size; at most {RATIO_MAX} times is accepted. Deliver it uncompressed if it is real.",
-                "gzip_bomb",
-            )
-    if not unpacked:
-        raise FileRefused(
-            f"{name} unpacks to nothing. Expected a file with rows; deliver it again.", "empty_file"
-        )
-
-
-def _kind(path: Path) -> str:
+def kind(path: Path) -> str:
+    """What lies there, in words: file, symbolic link, directory, named pipe, socket or device."""
     try:
         return _KINDS.get(stat.filemode(path.lstat().st_mode)[0], "file")
     except OSError:

@@ -1,4 +1,4 @@
-"""Files that arrive: archived, matched with their feed, their headers read."""
+"""Files that arrive: archived, matched with their feeds, their headers read."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,8 +7,9 @@ from pathlib import Path
 from retention_ml.deliveries import archive
 from retention_ml.deliveries.archive import ArchivedFile
 from retention_ml.deliveries.casting import lookups
+from retention_ml.deliveries.description.lookup import Lookup
+from retention_ml.deliveries.description.source import Source
 from retention_ml.deliveries.readers import readers
-from retention_ml.deliveries.sources import Source
 from retention_ml.errors import FileRefused
 
 _LOOKUP = ".lookup"
@@ -16,7 +17,7 @@ _LOOKUP = ".lookup"
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A file that can be read: its path, its feed, its copy and its columns."""
+    """A file that a feed can read: its path, its feed, its copy and its columns."""
 
     path: Path
     feed: str
@@ -39,43 +40,60 @@ def receive(
 ) -> tuple[list[Arrival], list[Refusal]]:
     """Archive the files and read their headers; which can be read, and which are refused.
 
+    A file arrives once for each feed that reads it, and once more if it is a reference file.
+
     Parameters
     ----------
+    files : list of pathlib.Path
+        Reference files beside them are added.
     has_lookup : callable
         Whether a reference file of that name was delivered before.
     """
     arrivals: list[Arrival] = []
     refusals: list[Refusal] = []
-    needed = {feed.lookup.file: feed.lookup for feed in source.feeds.values() if feed.lookup}
-    for lookup_file in needed:
-        siblings = [path.parent / lookup_file for path in files if path.name != lookup_file]
-        if not any(path.name == lookup_file for path in files):
+    references = _references(source)
+    for name in references:
+        siblings = [path.parent / name for path in files if path.name != name]
+        if not any(path.name == name for path in files):
             files += [path for path in dict.fromkeys(siblings) if path.is_file()][:1]
     names = {path.name for path in files}
+
+    def arrive(path: Path, feed_name: str) -> Arrival:
+        archived = archive.store(path, home)
+        if is_lookup(feed_name):
+            columns = lookups.file_columns(archived.path, references[path.name])
+            return Arrival(path, feed_name, archived, columns)
+        feed = source.feeds[feed_name]
+        for file in feed.lookup_files:
+            if file not in names and not has_lookup(file):
+                raise missing_lookup(archived.name, file)
+        opened = readers.open_file(archived.path, feed, name=archived.name)
+        return Arrival(path, feed_name, archived, opened.columns, opened.unread)
+
     for path in files:
-        feed_name = ""
-        try:
-            if path.name in needed:
-                feed_name = lookup_feed(path.name)
-                archived = archive.store(path, home)
-                table = lookups.read_lookup(archived.path, needed[path.name])
-                arrivals.append(Arrival(path, feed_name, archived, tuple(table.column_names)))
-                continue
-            feed_name = feed_of(source, path)
-            feed = source.feeds[feed_name]
-            archived = archive.store(path, home)
-            lookup_file = feed.lookup.file if feed.lookup else ""
-            if lookup_file and lookup_file not in names and not has_lookup(lookup_file):
-                raise missing_lookup(archived.name, lookup_file)
-            opened = readers.open_file(archived.path, feed, name=archived.name)
-            arrivals.append(Arrival(path, feed_name, archived, opened.columns, opened.unread))
-        except FileRefused as error:
-            refusals.append(Refusal(path, feed_name, error))
+        feeds = list(source.matches(path))
+        if path.name in references:
+            feeds.append(lookup_feed(path.name))
+        for feed_name in feeds or [""]:
+            try:
+                arrivals.append(arrive(path, feed_name or feed_of(source, path)))
+            except FileRefused as error:
+                refusals.append(Refusal(path, feed_name, error))
     return arrivals, refusals
 
 
+def _references(source: Source) -> dict[str, list[Lookup]]:
+    """The lookups of a source by the name of their reference file."""
+    by_file: dict[str, list[Lookup]] = {}
+    for feed in source.feeds.values():
+        for lookup in feed.lookup:
+            if lookup.file:
+                by_file.setdefault(lookup.file, []).append(lookup)
+    return by_file
+
+
 def feed_of(source: Source, path: Path) -> str:
-    """The name of the feed a file belongs to, by its file name.
+    """The name of the first feed that reads a file, by its file name.
 
     Raises
     ------

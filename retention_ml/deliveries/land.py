@@ -2,14 +2,15 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from retention_ml.deliveries.archive import shown_name
 from retention_ml.deliveries.arrivals import Arrival, Refusal, is_lookup, receive
+from retention_ml.deliveries.description.loading import load_source
 from retention_ml.deliveries.ledger import landing
 from retention_ml.deliveries.ledger.landing import Existing, FileEntry, Plan
-from retention_ml.deliveries.sources import load_source
 from retention_ml.errors import UsageError
 from retention_ml.failpoints import failpoint
 from retention_ml.receipts import Receipt
@@ -45,10 +46,12 @@ def land(
     Returns
     -------
     Receipt
-        Counts files: written = landed, quarantined = refused, duplicates = repeated.
-        `details["batch_id"]` is the batch to stage, None where there is nothing new;
-        `details["delivery_ids"]` are the ledger's entries of the files, in their order (of
-        files with equal bytes the first one's: what becomes of it becomes of all of them).
+        Counts files: written = landed, quarantined = refused, duplicates = repeated; one that
+        several feeds read counts as landed if it is new to one of them, and as refused if none
+        can read it. `details["batch_id"]` is the batch to stage, None where there is nothing new;
+        `details["delivery_ids"]` are the ledger's entries of the files, in their order, one for
+        each feed that reads a file (of files with equal bytes the first one's: what becomes of it
+        becomes of all of them); `details["entries"]` are the same, a list for each file.
 
     Raises
     ------
@@ -75,26 +78,29 @@ def land(
         batch_id, entered = landing.enter(
             transaction, plan, source=description, is_history=history, run_id=settings.run_id
         )
-        ids = entered | _ids_by_bytes(arrivals, existing, entered)
+        ids = _ids_by_file(arrivals, refusals, existing, entered)
+        entries = [ids[path] for path in files]
         accepted = landing.accepted_columns(transaction, source)
         new_columns = [
             (a.feed, [name for name in a.columns if name not in accepted.get(a.feed, a.columns)])
             for a in arrivals
         ]
         failpoint("land.before_commit")
+    counts = Counter(_status_by_file(plan, arrivals, refusals).values())
     return warehouse.record(
         Receipt(
             door="land",
-            read=len(arrivals) + len(refusals),
-            written=len(arrivals) - plan.repeated_count,
-            quarantined=len(refusals),
-            duplicates=plan.repeated_count,
+            read=counts.total(),
+            written=counts["landed"],
+            quarantined=counts["refused"],
+            duplicates=counts["repeated"],
             seconds=time.monotonic() - started,
             details={
                 "unit": "files",
                 "source": source,
                 "batch_id": batch_id if plan.status == "landed" else None,
-                "delivery_ids": [ids[path] for path in files],
+                "delivery_ids": [number for numbers in entries for number in numbers],
+                "entries": entries,
                 "refused": [str(refusal.error) for refusal in refusals],
                 "columns_not_read": {a.feed: list(a.unread) for a in arrivals if a.unread},
                 "new_columns": {feed: names for feed, names in new_columns if names},
@@ -133,7 +139,6 @@ def _plan(
         status=status,
         reason=reason,
         unfinished=tuple(sorted(unfinished)),
-        repeated_count=len(repeated),
         entries=(
             *(_entry(arrival, file_status) for arrival in new_files.values()),
             *(_entry(arrival, "repeated") for arrival in repeated),
@@ -164,19 +169,34 @@ def _entry(arrival: Arrival, status: str) -> FileEntry:
     )
 
 
-def _ids_by_bytes(
+def _status_by_file(
+    plan: Plan, arrivals: Sequence[Arrival], refusals: Sequence[Refusal]
+) -> dict[Path, str]:
+    """What became of each file: landed if a feed has something new in it."""
+    repeated = {(entry.path, entry.feed) for entry in plan.entries if entry.status == "repeated"}
+    statuses = {refusal.path: "refused" for refusal in refusals}
+    for arrival in arrivals:
+        is_repeated = (arrival.path, arrival.feed) in repeated
+        if not is_repeated or statuses.get(arrival.path) != "landed":
+            statuses[arrival.path] = "repeated" if is_repeated else "landed"
+    return statuses
+
+
+def _ids_by_file(
     arrivals: Sequence[Arrival],
+    refusals: Sequence[Refusal],
     existing: Mapping[tuple[str, str], Existing],
-    entered: Mapping[Path, int],
-) -> dict[Path, int]:
-    """The entry of each file that can be read: of equal bytes in one call that of the first."""
+    entered: Mapping[tuple[Path, str], int],
+) -> dict[Path, list[int]]:
+    """The entries of each file, one per feed: of equal bytes in one call those of the first."""
     by_bytes: dict[tuple[str, str], int] = {}
-    ids: dict[Path, int] = {}
+    ids: dict[Path, list[int]] = {}
     for arrival in arrivals:
         key = (arrival.feed, arrival.archived.sha256)
         if key not in by_bytes:
-            by_bytes[key] = (
-                entered[arrival.path] if arrival.path in entered else existing[key].delivery_id
-            )
-        ids[arrival.path] = by_bytes[key]
-    return ids
+            number = entered.get((arrival.path, arrival.feed))
+            by_bytes[key] = existing[key].delivery_id if number is None else number
+        ids.setdefault(arrival.path, []).append(by_bytes[key])
+    for refusal in refusals:
+        ids.setdefault(refusal.path, []).append(entered[refusal.path, refusal.feed])
+    return {path: list(dict.fromkeys(numbers)) for path, numbers in ids.items()}

@@ -3,9 +3,9 @@
 import time
 from collections.abc import Mapping, Sequence
 
+from retention_ml.deliveries.description.loading import load_source
 from retention_ml.deliveries.ledger import landing, replays
 from retention_ml.deliveries.reasons import meaning
-from retention_ml.deliveries.sources import load_source
 from retention_ml.errors import UsageError
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings

@@ -9,16 +9,25 @@ import ibis
 import pyarrow as pa
 
 from retention_ml import tables
-from retention_ml.deliveries import archive, pipeline
+from retention_ml.deliveries import archive, order_numbers, pipeline
 from retention_ml.deliveries.arrivals import missing_lookup
 from retention_ml.deliveries.casting import derived, keys, lookups
+from retention_ml.deliveries.casting.currency import NO_RATES
+from retention_ml.deliveries.casting.lookups import Reference
+from retention_ml.deliveries.description.feed import Feed
+from retention_ml.deliveries.description.loading import load_source
+from retention_ml.deliveries.description.lookup import Lookup
+from retention_ml.deliveries.description.source import Source
 from retention_ml.deliveries.engine import Engine, compiled
-from retention_ml.deliveries.ledger import batches, staging
-from retention_ml.deliveries.ledger.landing import newest_lookup
+from retention_ml.deliveries.ledger import batches, landing, staging
+from retention_ml.deliveries.ledger import order_numbers as ledger_numbers
+from retention_ml.deliveries.ledger.rates import exchange_rates
 from retention_ml.deliveries.ledger.staging import Delivery, StagingCounts
 from retention_ml.deliveries.readers import readers
-from retention_ml.deliveries.readers.chunks import Chunk, no_rows_message
-from retention_ml.deliveries.sources import Feed, Source, load_source
+from retention_ml.deliveries.readers.chunks import Chunk, Reject, no_rows_message
+from retention_ml.deliveries.reasons import Reason
+from retention_ml.deliveries.shaping import parts
+from retention_ml.deliveries.statements import statements
 from retention_ml.errors import FileRefused
 from retention_ml.failpoints import failpoint
 from retention_ml.receipts import Receipt
@@ -47,9 +56,9 @@ def stage(
     Returns
     -------
     Receipt
-        read = written + quarantined; `details`: batch_id, source, status (of the batch: `held`
+        read = written + quarantined + left out; `details`: batch_id, source, status (of the batch: `held`
         where none of its files can be read any more), reasons (rows per code), staged and
-        derived (rows per table), refused and without_rows (a sentence per file).
+        derived (rows per table), kinds (rows per table and kind), without_customer (rows), refused, without_rows and remarks (a sentence per file).
 
     Raises
     ------
@@ -70,6 +79,7 @@ def stage(
             read=sum(counts.delivered.values()),
             written=sum(counts.staged.values()),
             quarantined=sum(counts.quarantined.values()),
+            left_out=sum(counts.left_out.values()),
             seconds=time.monotonic() - started,
             details={
                 "batch_id": batch_id,
@@ -78,8 +88,11 @@ def stage(
                 "reasons": dict(counts.reasons.most_common()),
                 "staged": dict(counts.staged),
                 "derived": dict(counts.derived),
+                "kinds": dict(counts.kinds.most_common()),
+                "without_customer": counts.without_customer,
                 "refused": [str(error) for error in counts.refused.values()],
                 "without_rows": list(counts.without_rows),
+                "remarks": counts.remarks,
             },
         ),
         settings.run_id,
@@ -131,7 +144,7 @@ class _Stager:
     def stage(self, deliveries: Sequence[Delivery]) -> None:
         """Read the deliveries feed by feed, then derive what follows from all of them."""
         with Engine(self._settings.compute.threads) as engine:
-            for feed_name in self._source.feeds:
+            for feed_name in _rates_first(self._source):
                 for is_replay in (False, True):
                     of_feed = [
                         d
@@ -140,8 +153,12 @@ class _Stager:
                     ]
                     if of_feed:
                         self._stage_feed(engine, feed_name, of_feed, is_replay=is_replay)
-            for table, parts in self.counts.derived_parts.items():
-                self._copy_derived(engine, table, pa.concat_tables(parts))
+            derived_parts = dict(self.counts.derived_parts)
+            if self.counts.order_parts and not self._source.has_orders:
+                derived_parts["orders"] = self.counts.order_parts
+            for table, tables_of_parts in derived_parts.items():
+                self._copy_derived(engine, table, pa.concat_tables(tables_of_parts))
+            self._quarantine_reused_numbers(engine, deliveries)
 
     def _stage_feed(
         self, engine: Engine, feed_name: str, deliveries: Sequence[Delivery], *, is_replay: bool
@@ -149,46 +166,80 @@ class _Stager:
         source, counts = self._source, self.counts
         feed = source.feeds[feed_name]
         entry = tables.CANONICAL[feed.table]
-        statements = pipeline.statements(source, feed_name)
-        lookup = self._lookup(feed, deliveries[0])
+        prepared = statements(source, feed_name)
+        references = self._references(feed, deliveries[0])
         inputs = {d.delivery_id: self._input(feed, d) for d in deliveries}
 
         offset = None
         if is_replay and feed.numbers_repeats:
             replay_of = {d.delivery_id: d.replay_of for d in deliveries}
             offset = partial(staging.first_occurrences, self._transaction, replay_of)
+        rates = NO_RATES
+        if feed.currency is not None:
+            rates = exchange_rates(self._transaction, source, self._batch_id)
         groups = pipeline.cast(
-            engine, source, feed_name, list(inputs.values()), lookup, self._progress
+            engine, source, feed_name, list(inputs.values()), references, self._progress, rates
         )
         for group in groups:
             if group.accepted:
                 rows = pipeline.key(engine, source, feed_name, group, inputs, offset)
-                counts.staged[entry.name] += self._copy(entry, rows, is_derived=False)
+                self._copy(entry, rows, is_derived=False)
+                counts.count_rows(entry.name, rows)
+                counts.staged[entry.name] += parts.row_count(feed, rows)
                 accepted = pa.concat_tables(group.accepted)
-                for table, sql in statements.derived_parts.items():
+                for table, sql in prepared.derived_parts.items():
                     part = engine.run(sql, accepted=accepted)
                     counts.derived_parts.setdefault(table, []).append(part)
+                if prepared.order_parts is not None:
+                    part = engine.run(prepared.order_parts, accepted=accepted)
+                    counts.order_parts.append(part)
+            if group.zero_money and not is_replay:
+                zero_money = pa.concat_tables(group.zero_money)
+                rows = engine.run(prepared.with_keys, accepted=zero_money)
+                staging.copy_replacing(self._transaction, self._staged(entry, rows))
             failpoint("stage.after_first_chunk")
             staging.copy_rejects(self._transaction, self._batch_id, group.rejects)
             counts.quarantined.update(delivery_id for delivery_id, _ in group.rejects)
             counts.reasons.update(str(reject.reason) for _, reject in group.rejects)
             counts.delivered.update(group.delivered)
+            counts.remarks += group.remarks
+            counts.left_out.update(group.left_out)
 
-    def _lookup(self, feed: Feed, first: Delivery) -> pa.Table | None:
-        if feed.lookup is None:
-            return None
-        sha256 = newest_lookup(self._transaction, self._source.name, feed.lookup.file)
+    def _references(self, feed: Feed, first: Delivery) -> list[Reference]:
+        """What the rows of a feed are joined to.
+
+        Raises
+        ------
+        Unreadable
+            The first delivery of the feed, if a reference never came or cannot be read.
+        """
+        try:
+            return [self._reference(lookup, feed, first) for lookup in feed.lookup]
+        except FileRefused as error:
+            raise pipeline.Unreadable(first.delivery_id, error) from error
+
+    def _reference(self, lookup: Lookup, feed: Feed, first: Delivery) -> Reference:
+        transaction, source = self._transaction, self._source
+        if lookup.feed is not None:
+            files = landing.files_of_feed(transaction, source.name, lookup.feed, self._batch_id)
+            if not files:
+                raise missing_lookup(first.file_name, f"a file of the feed {lookup.feed}")
+            paths = [(archive.path_of(self._settings.home, sha256), name) for sha256, name in files]
+            return lookups.of_files(paths, lookup, source.feeds[lookup.feed], feed)
+        sha256 = landing.newest_lookup(transaction, source.name, str(lookup.file))
         if sha256 is None:
-            raise pipeline.Unreadable(
-                first.delivery_id, missing_lookup(first.file_name, feed.lookup.file)
-            )
-        return lookups.read_lookup(archive.path_of(self._settings.home, sha256), feed.lookup)
+            raise missing_lookup(first.file_name, str(lookup.file))
+        return lookups.of_file(archive.path_of(self._settings.home, sha256), lookup, feed)
 
     def _input(self, feed: Feed, delivery: Delivery) -> pipeline.Input:
         path = archive.path_of(self._settings.home, delivery.file_sha256)
+        wanted: set[int] | None = None
+        if delivery.replay_of is not None and feed.has_context:
+            rows = staging.quarantined_rows(self._transaction, delivery)
+            wanted = {line_number for line_number, _ in rows}
 
         def chunks() -> Iterator[Chunk]:
-            if delivery.replay_of is not None:
+            if delivery.replay_of is not None and wanted is None:
                 rows = staging.quarantined_rows(self._transaction, delivery)
                 return readers.open_rows(rows, delivery.columns, feed).chunks
             if not path.is_file():
@@ -199,7 +250,49 @@ class _Stager:
                 )
             return readers.open_file(path, feed, name=delivery.file_name).chunks
 
-        return pipeline.Input(delivery.delivery_id, delivery.landed_at, chunks)
+        return pipeline.Input(
+            delivery.delivery_id, delivery.landed_at, chunks, wanted, name=delivery.file_name
+        )
+
+    def _quarantine_reused_numbers(self, engine: Engine, deliveries: Sequence[Delivery]) -> None:
+        """Take back the staged rows of order numbers that stand for two orders."""
+        transaction, batch_id, counts = self._transaction, self._batch_id, self.counts
+        numbers = set(ledger_numbers.orders_far_from_curated(transaction, batch_id))
+        if counts.order_parts:
+            parts_of_orders = pa.concat_tables(counts.order_parts)
+            unbound = ibis.table(ibis.memtable(parts_of_orders.slice(0, 0)).schema(), name="parts")
+            sql = compiled(order_numbers.candidates(unbound))
+            numbers |= set(engine.run(sql, parts=parts_of_orders)["order_id"].to_pylist())
+        if not numbers:
+            return
+        reused: list[order_numbers.OrderRow] = []
+        details: dict[tuple[int, int], str] = {}
+        for of_number in ledger_numbers.rows_by_number(
+            transaction,
+            source=self._source,
+            batch_id=batch_id,
+            orders=sorted(numbers),
+        ):
+            rows = order_numbers.reused_rows(of_number)
+            reused += rows
+            sold = order_numbers.description(of_number) if rows else ""
+            details |= {(row.delivery_id, row.line_number): sold for row in rows}
+        ledger_numbers.take_back(transaction, batch_id, reused)
+        for delivery in deliveries:
+            number = delivery.delivery_id
+            lines = sorted({line for delivery_id, line in details if delivery_id == number})
+            if not lines:
+                continue
+            feed = self._source.feeds[delivery.feed]
+            again = pipeline.reread(self._input(feed, delivery), pa.array(lines))
+            rejects = [
+                (number, Reject(line, raw, Reason.ORDER_NUMBER_REUSED, details[number, line]))
+                for line, raw in again
+            ]
+            staging.copy_rejects(transaction, batch_id, rejects)
+            counts.quarantined[number] += len(rejects)
+            counts.reasons[str(Reason.ORDER_NUMBER_REUSED)] += len(rejects)
+            counts.staged[feed.table] -= len(rejects)
 
     def _copy_derived(self, engine: Engine, table: str, parts: pa.Table) -> None:
         entry = tables.CANONICAL[table]
@@ -216,7 +309,15 @@ class _Stager:
 
     def _copy(self, entry: tables.Table, rows: pa.Table, *, is_derived: bool) -> int:
         """Copy keyed rows into `staging.<entry>`; how many."""
-        staged = keys.to_staging(
+        staged = self._staged(entry, rows, is_derived=is_derived)
+        return self._transaction.copy(f"staging.{entry.name}", staged)
+
+    def _staged(self, entry: tables.Table, rows: pa.Table, *, is_derived: bool = False) -> pa.Table:
+        return keys.to_staging(
             rows, entry, source=self._source.name, batch_id=self._batch_id, is_derived=is_derived
         )
-        return self._transaction.copy(f"staging.{entry.name}", staged)
+
+
+def _rates_first(source: Source) -> list[str]:
+    """The feeds of a source, those first whose rates convert the rows of others."""
+    return sorted(source.feeds, key=lambda name: source.feeds[name].table != "exchange_rates")

@@ -74,6 +74,16 @@ def feed(warehouse: Warehouse, *, timezone: str, known_as_of: date) -> Feed | No
     )
 
 
+def most_orders_of_one_customer(warehouse: Warehouse, *, timezone: str, known_as_of: date) -> int:
+    """The orders of the customer with the most, as known at the start of a day; guests are none."""
+    orders = known(ORDERS, clock.midnight(known_as_of, timezone))
+    counts = orders.group_by("customer_id").aggregate(
+        orders_count=orders.customer_id.count()  # of guests 0
+    )
+    rows = warehouse.read(counts.aggregate(most=counts.orders_count.max()))
+    return int(rows["most"][0].as_py() or 0)
+
+
 def known_until(coverage: Feed, *, as_of: date, settle_days: int) -> date:
     """The day up to whose start outcomes are known at `as_of`.
 

@@ -8,10 +8,12 @@ import ibis
 import pyarrow as pa
 
 from retention_ml import clock, failpoints
+from retention_ml.deliveries.description.loading import load_source
+from retention_ml.deliveries.description.source import Source
 from retention_ml.deliveries.ledger import batches
 from retention_ml.deliveries.ledger.batches import RowCounts
+from retention_ml.deliveries.ledger.files import file_states
 from retention_ml.deliveries.ledger.quarantine_batch import quarantine_batch, split_batch
-from retention_ml.deliveries.sources import Source, load_source
 from retention_ml.deliveries.stage import stage_batch
 from retention_ml.errors import QualityError, UsageError, WarehouseError
 from retention_ml.quality import report, suites
@@ -43,7 +45,7 @@ def check(warehouse: Warehouse, *, settings: Settings, batch_id: int) -> Receipt
     Returns
     -------
     Receipt
-        read = delivered rows, written = staged, quarantined = rejected or held; `details`:
+        read = delivered rows, written = staged, quarantined = rejected or held, left_out; `details`:
         batch_id, source, status, findings (a sentence per failed expectation), held (a sentence
         per held batch), held_count (their rows), report (path), is_repeated. Rows of a replay that
         is held are not counted: they stay where they were.
@@ -70,7 +72,7 @@ def check(warehouse: Warehouse, *, settings: Settings, batch_id: int) -> Receipt
     findings: list[str] = []
     while batch.status == "staged":  # once more for the rest of a batch that was split
         with warehouse.transaction() as transaction:
-            row_counts, names = _inputs(transaction, batch)
+            row_counts, names = _inputs(transaction, source, batch)
         outcome = verdict(warehouse, settings, source, batch_id, row_counts, names)
         batch = _record(warehouse, settings, source, batch, row_counts, outcome)
         findings = outcome.findings(f"batch {batch_id}")
@@ -90,15 +92,17 @@ def check(warehouse: Warehouse, *, settings: Settings, batch_id: int) -> Receipt
         report.write(warehouse, settings=settings, batch_id=one.batch_id)
     path = report.write(warehouse, settings=settings, batch_id=batch_id)
     every = [counts for part in counts_by_batch.values() for counts in part]
-    read, quarantined = (
+    read, quarantined, left_out = (
         sum(counts.delivered for counts in every),
         sum(counts.quarantined for counts in every),
+        sum(counts.left_out for counts in every),
     )
     receipt = Receipt(
         door="check",
         read=read,
-        written=read - quarantined,
+        written=read - quarantined - left_out,
         quarantined=quarantined,
+        left_out=left_out,
         seconds=time.perf_counter() - started,
         details={
             "batch_id": batch_id,
@@ -176,11 +180,12 @@ def check_table(
 
 
 def _inputs(
-    transaction: Transaction, batch: batches.Batch
+    transaction: Transaction, source: Source, batch: batches.Batch
 ) -> tuple[list[RowCounts], Sequence[str]]:
     """The row counts of a staged batch, and the tables that have rows of it."""
     row_counts = batches.staged_row_counts(transaction, batch.batch_id)
-    names = tuple(batches.count_staged(transaction, batch.batch_id, row_counts))
+    staged = batches.count_staged(transaction, batch.batch_id, row_counts, source.feeds_with_parts)
+    names = tuple(staged)
     return list(row_counts.values()), names
 
 
@@ -275,8 +280,22 @@ def _held_reason(
         f"Batch {batch.batch_id} of {batch.source} is held: {' '.join(failures)} "
         + (f"Rejected rows by reason: {reasons}. " if reasons else "")
         + f"All {delivered:,} delivered rows are in quarantine.rows and nothing was curated. "
-        f"Correct sources/{batch.source}.toml and run `retention quarantine replay --source "
-        f"{batch.source}`, or deliver a corrected file."
+        + _remedy(transaction, batch.source, row_counts.values())
+    )
+
+
+def _remedy(transaction: Transaction, source: str, row_counts: Iterable[RowCounts]) -> str:
+    """What to do about a held batch; nothing where it replays files that were mended since."""
+    replayed = [counts.replay_of for counts in row_counts]
+    states = file_states(transaction, [number for number in replayed if number is not None])
+    if None not in replayed and not any(state.is_missing for state in states.values()):
+        return (
+            "Corrected files of the same names were accepted since, so nothing is missing: these "
+            "rows may stay in quarantine."
+        )
+    return (
+        f"Correct sources/{source}.toml and run `retention quarantine replay --source {source}`, "
+        "or deliver a corrected file."
     )
 
 

@@ -10,8 +10,8 @@ from jinja2 import Environment
 
 from retention_ml import pages
 from retention_ml.atomic_files import write_text
+from retention_ml.deliveries.description.loading import load_source
 from retention_ml.deliveries.reasons import meaning
-from retention_ml.deliveries.sources import load_source
 from retention_ml.errors import RetentionError
 from retention_ml.quality.results import percent
 from retention_ml.settings import Settings
@@ -34,11 +34,13 @@ class Counts(NamedTuple):
     accepted: int = 0
     quarantined: int = 0
     duplicates: int = 0
+    left_out: int = 0
 
     @property
     def usable(self) -> int:
         """Rows that are neither rejected nor curated yet."""
-        return self.delivered - self.accepted - self.quarantined - self.duplicates
+        used = self.accepted + self.quarantined + self.duplicates + self.left_out
+        return self.delivered - used
 
     @property
     def parts(self) -> list[tuple[str, int, float]]:
@@ -48,6 +50,7 @@ class Counts(NamedTuple):
             "usable": self.usable,
             "duplicates": self.duplicates,
             "quarantined": self.quarantined,
+            "left-out": self.left_out,
         }
         return [(name, n, n / self.delivered) for name, n in named.items() if n > 0]
 
@@ -57,16 +60,24 @@ def write(warehouse: Warehouse, *, settings: Settings, batch_id: int) -> Path:
 
     Pages hold counts, codes and sentences: no delivered row and no customer.
     """
-    folder = settings.home / "reports" / "quality"
     with warehouse.transaction() as transaction:
         page = _batch_page(transaction, settings, batch_id)
-        history = _history(transaction)
-    path = folder / _file_name(batch_id)
-    templates = _environment()
-    write_text(path, templates.get_template("batch.html.jinja").render(page))
-    index = templates.get_template("index.html.jinja").render(batches=history)
-    write_text(folder / "index.html", index)
+    path = _folder(settings) / _file_name(batch_id)
+    write_text(path, _environment().get_template("batch.html.jinja").render(page))
+    write_index(warehouse, settings=settings)
     return path
+
+
+def write_index(warehouse: Warehouse, *, settings: Settings) -> None:
+    """Write the index of all batches: alone for one whose files were all refused."""
+    with warehouse.transaction() as transaction:
+        history = _history(transaction)
+    index = _environment().get_template("index.html.jinja").render(batches=history)
+    write_text(_folder(settings) / "index.html", index)
+
+
+def _folder(settings: Settings) -> Path:
+    return settings.home / "reports" / "quality"
 
 
 def _file_name(batch_id: int) -> str:
@@ -112,7 +123,11 @@ def _batch_page(transaction: Transaction, settings: Settings, batch_id: int) -> 
 
 def _counts(row: Any) -> Counts:
     return Counts(
-        row.delivered_count, row.accepted_count, row.quarantined_count, row.duplicate_count
+        row.delivered_count,
+        row.accepted_count,
+        row.quarantined_count,
+        row.duplicate_count,
+        row.left_out_count,
     )
 
 
@@ -141,35 +156,56 @@ def _reasons(
 
 
 def _history(transaction: Transaction) -> list[Mapping[str, Any]]:
-    """One entry per batch that has rows, the newest first."""
+    """One entry per batch that has rows, or of which a file was refused; the newest first."""
     sums = ", ".join(
         f"CAST(sum(delivery.{name}_count) AS bigint) AS {name}_count"
-        for name in ("delivered", "accepted", "quarantined", "duplicate")
+        for name in ("delivered", "accepted", "quarantined", "duplicate", "left_out")
     )
     rows = transaction.execute(
+        "WITH missing AS MATERIALIZED (SELECT source, feed, file_name, delivery_id "
+        "FROM raw.unusable_files) "
         "SELECT batch.batch_id, batch.source, batch.status, batch.is_history, batch.created_at, "
-        f"{sums}, count(*) AS files_count, "
+        f"batch.reason, {sums}, count(DISTINCT delivery.file_name) "
+        "FILTER (WHERE right(delivery.feed, 7) <> '.lookup') AS files_count, "
+        "array_agg(delivery.reason ORDER BY delivery.delivery_id) "
+        "FILTER (WHERE delivery.status = 'refused') AS refusals, "
+        "bool_or(delivery.status IN ('refused', 'held') "
+        "AND coalesce(delivery.reason_code, '') NOT IN ('no_file', 'file_changed')) "
+        "AND count(missing.delivery_id) = 0 AS is_mended, "
         "coalesce(failed.critical_count, 0) AS critical_count, "
         "coalesce(failed.warning_count, 0) AS warning_count "
         "FROM raw.batches AS batch JOIN raw.deliveries AS delivery USING (batch_id) "
+        "LEFT JOIN missing ON missing.source = delivery.source AND missing.feed = delivery.feed "
+        "AND missing.file_name = delivery.file_name "
+        "AND missing.delivery_id >= delivery.delivery_id "
+        "AND delivery.status IN ('refused', 'held') "
         "LEFT JOIN (SELECT result.batch_id, "
         "count(*) FILTER (WHERE result.severity = 'critical') AS critical_count, "
         "count(*) FILTER (WHERE result.severity = 'warning') AS warning_count "
         "FROM quality.results AS result JOIN (SELECT batch_id, max(checked_at) AS checked_at "
         "FROM quality.results GROUP BY 1) AS last USING (batch_id, checked_at) "
         "WHERE NOT result.is_success GROUP BY 1) AS failed USING (batch_id) "
-        "GROUP BY batch.batch_id, failed.critical_count, failed.warning_count HAVING sum(delivery.delivered_count) > 0 "
+        "GROUP BY batch.batch_id, failed.critical_count, failed.warning_count "
+        "HAVING sum(delivery.delivered_count) > 0 "
+        "OR count(*) FILTER (WHERE delivery.status = 'refused') > 0 "
         "ORDER BY batch.batch_id DESC LIMIT 1000"
     )
-    return [
-        {
-            "row": r,
-            "counts": _counts(r),
-            "status": _STATUS[r.status],
-            "file": _file_name(r.batch_id),
-        }
-        for r in rows
-    ]
+    return [_entry(row) for row in rows]
+
+
+def _entry(row: Any) -> Mapping[str, Any]:
+    """What the index says of a batch; one without rows has no page of its own."""
+    counts = _counts(row)
+    is_stopped = row.status == "held" or not counts.delivered
+    return {
+        "row": row,
+        "counts": counts,
+        "status": ("refused" if not counts.delivered else _STATUS[row.status])
+        + (", mended since" if is_stopped and row.is_mended else ""),
+        "is_stopped": is_stopped and not row.is_mended,
+        "sentences": row.refusals or ([row.reason] if row.status == "held" else []),
+        "file": _file_name(row.batch_id) if counts.delivered else None,
+    }
 
 
 @cache

@@ -56,7 +56,7 @@ class CheckResult:
         return f"{self.expectation.removeprefix('expect_').replace('_', ' ')} ({details})"
 
     def sentence(self, where: str) -> str:
-        """What is wrong, with its value and what was expected.
+        """What is wrong, with its value and what is accepted or, where it holds nothing back, expected.
 
         Parameters
         ----------
@@ -71,18 +71,34 @@ class CheckResult:
         ...     element_count=1_000, unexpected_count=31, observed="", reason="",
         ...     arguments={"column": "customer_id", "mostly": 0.99},
         ... ).sentence("batch 3")
-        'staging.orders of batch 3 has 31 rows without customer_id (3.1 %; at most 1 % is accepted).'
+        'staging.orders of batch 3 has 31 rows without customer_id (3.1 %; at most 1 % is expected).'
         """
         if self.unexpected_count is not None and self.expectation in _FAULTS:
-            faults = _FAULTS | _REJECT_FAULTS if self.column == "rejected_as" else _FAULTS
-            fault = _fill(faults[self.expectation], self.arguments) + self._rows_looked_at
+            fault = _fill(self._fault, self.arguments) + self._rows_looked_at
             share = self.unexpected_count / (self.element_count or 1)
-            accepted = 1 - float(self.arguments.get("mostly", 1))
+            limit = percent(1 - float(self.arguments.get("mostly", 1)))
+            verb = "accepted" if self.severity is Severity.CRITICAL else "expected"
+            rows = f"{self.unexpected_count:,} row{'' if self.unexpected_count == 1 else 's'}"
             return (
-                f"{self.suite} of {where} has {self.unexpected_count:,} rows {fault} "
-                f"({percent(share)}; at most {percent(accepted)} is accepted)."
+                f"{self.suite} of {where} has {rows} {fault} "
+                f"({percent(share)}; at most {limit} is {verb})."
             )
         return f"{self.suite} of {where}: {self.observed}; expected: {self.expected}."
+
+    @property
+    def subject(self) -> tuple[object, ...]:
+        """What is asked of which rows, whatever share of them may fail."""
+        others = {name: value for name, value in self.arguments.items() if name != "mostly"}
+        return (self.suite, self.expectation, str(sorted(others.items(), key=str)))
+
+    @property
+    def _fault(self) -> str:
+        """The words for rows that fail, to be filled with the arguments."""
+        if self.column != "rejected_as":
+            return _FAULTS[self.expectation]
+        if list(self.arguments.get("value_set", ())) == ["set_aside"]:
+            return "that rules of the source set aside"
+        return (_FAULTS | _REJECT_FAULTS)[self.expectation]
 
     @property
     def _rows_looked_at(self) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from retention_ml import tables
+from retention_ml.deliveries.description.source import Source
 from retention_ml.deliveries.ledger.batches import RowCounts
-from retention_ml.deliveries.sources import Source
 from retention_ml.quality import suites
 from retention_ml.quality.results import CheckResult, Severity
 from retention_ml.settings import Settings
@@ -30,9 +30,21 @@ class Verdict:
     failing_feeds: Mapping[str, Sequence[CheckResult]] = field(default_factory=dict)
 
     def findings(self, where: str) -> list[str]:
-        """A sentence for every expectation that failed."""
-        every = [*self.results, *(one for part in self.failing_feeds.values() for one in part)]
-        return [result.sentence(where) for result in every if not result.success]
+        """A sentence for every expectation that failed; of two about the same the wider limit."""
+        failures: dict[tuple[object, ...], CheckResult] = {}
+        for number, part in enumerate((self.results, *self.failing_feeds.values())):
+            for result in part:
+                key = (number, *result.subject)
+                if not result.success and (
+                    key not in failures or _limit(result) > _limit(failures[key])
+                ):
+                    failures[key] = result
+        return [result.sentence(where) for result in failures.values()]
+
+
+def _limit(result: CheckResult) -> float:
+    """The share of rows that may fail."""
+    return 1 - float(result.arguments.get("mostly", 1))
 
 
 def critical_failures(results: Sequence[CheckResult], where: str) -> list[str]:

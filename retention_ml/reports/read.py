@@ -9,9 +9,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from retention_ml.deliveries.description.loading import load_source, source_names
+from retention_ml.deliveries.inbox import left_alone
 from retention_ml.deliveries.reasons import meaning
-from retention_ml.deliveries.sources import load_source
 from retention_ml.errors import SettingsError, UsageError
+from retention_ml.scores.arms import STARTER
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
@@ -122,7 +124,7 @@ def promotions(warehouse: Warehouse) -> list[Row]:
 
 
 def ingestion(warehouse: Warehouse) -> list[Row]:
-    """Files and rows by source and feed: delivered = accepted + quarantined + duplicates.
+    """Files and rows by source and feed: delivered = accepted + quarantined + left out + duplicates.
 
     Reference files that are only joined to others are left out.
     """
@@ -133,6 +135,7 @@ def ingestion(warehouse: Warehouse) -> list[Row]:
         "CAST(sum(delivered_count) AS bigint) AS delivered_count, "
         "CAST(sum(accepted_count) AS bigint) AS accepted_count, "
         "CAST(sum(quarantined_count) AS bigint) AS quarantined_count, "
+        "CAST(sum(left_out_count) AS bigint) AS left_out_count, "
         "CAST(sum(duplicate_count) AS bigint) AS duplicate_count, "
         "CAST(sum(corrected_count) AS bigint) AS corrected_count "
         "FROM raw.deliveries WHERE status <> 'repeated' AND right(feed, 7) <> '.lookup' "
@@ -163,7 +166,7 @@ def quarantined_rows(
     """Rows in quarantine as they were delivered, newest delivery first."""
     return select(
         warehouse,
-        "SELECT q.source, q.feed, d.file_name, q.line_number, q.reason_code, q.raw_text "
+        "SELECT q.source, q.feed, d.file_name, q.line_number, q.reason_code, q.detail, q.raw_text "
         "FROM quarantine.rows AS q JOIN raw.deliveries AS d USING (delivery_id) "
         "WHERE (CAST(:reason AS text) IS NULL OR q.reason_code = :reason) "
         "AND (CAST(:source AS text) IS NULL OR q.source = :source) "
@@ -218,12 +221,13 @@ def comparisons(warehouse: Warehouse, trial_id: int, as_of: date) -> list[Row]:
 def status(warehouse: Warehouse, settings: Settings) -> Row:
     """What is published, which models serve and how fresh everything is.
 
-    `champion` and `challenger` are the newest approved decisions of the ledger, empty once retired.
+    `champion` and `challenger` are the newest approved decisions of the ledger, empty once retired;
+    where there never was a champion and the starter scored the newest day, it stands there.
     """
     published = select(
         warehouse,
         "SELECT p.as_of AS published_as_of, p.published_at, p.snapshot_id, s.scored_count, "
-        "s.excluded_count "
+        "s.excluded_count, s.model_name, s.model_version "
         "FROM scores.published AS p JOIN scores.snapshots AS s USING (snapshot_id) "
         "ORDER BY p.as_of DESC LIMIT 1",
     )
@@ -246,9 +250,22 @@ def status(warehouse: Warehouse, settings: Settings) -> Row:
         "(SELECT count(*) FROM scores.snapshots WHERE status = 'refused') "
         "AS refused_snapshots_count",
     )[0]
+    files = select(
+        warehouse,
+        "SELECT source, file_name, status, reason, landed_at FROM reports.unusable_files "
+        "ORDER BY landed_at DESC, source, file_name",
+    )
+    alerts = select(
+        warehouse,
+        "SELECT as_of, kind, subject, sentence, count(*) OVER () AS alerts_count "
+        "FROM reports.alerts ORDER BY as_of DESC, alert_id DESC LIMIT :limit",
+        limit=_ALERTS_SHOWN,
+    )
+    strays = left_alone(settings.home / "inbox", source_names(settings.sources))
+    newest = published[0] if published else {}
     return {
-        **(published[0] if published else dict.fromkeys(names)),
-        "champion": aliases.get("champion"),
+        **{name: newest.get(name) for name in names},
+        "champion": aliases.get("champion") or _starter(newest),
         "challenger": aliases.get("challenger"),
         **counts,
         "newest_load_at": max(
@@ -263,32 +280,33 @@ def status(warehouse: Warehouse, settings: Settings) -> Row:
             for row in ages
             if row["incomplete_since"]
         },
-        "unusable_files": {
-            f"{row['source']}/{row['file_name']}": f"{row['status']} "
-            f"{row['landed_at']:%Y-%m-%d %H:%M} UTC: {row['reason']}"
-            for row in select(
-                warehouse,
-                "SELECT source, file_name, status, reason, landed_at FROM reports.unusable_files "
-                "ORDER BY landed_at DESC, source, file_name LIMIT :limit",
-                limit=_FILES_SHOWN,
-            )
-        },
-        "alerts": {
-            f"{row['as_of']} {row['kind'].replace('_', ' ')}: {row['subject']}": row["sentence"]
-            for row in select(
-                warehouse,
-                "SELECT as_of, kind, subject, sentence FROM reports.alerts "
-                "ORDER BY as_of DESC, alert_id DESC LIMIT :limit",
-                limit=_ALERTS_SHOWN,
-            )
-        },
+        "unusable_files": _first(
+            {
+                f"{row['source']}/{row['file_name']}": f"{row['status']} "
+                f"{row['landed_at']:%Y-%m-%d %H:%M} UTC: {row['reason']}"
+                for row in files[:_FILES_SHOWN]
+            },
+            len(files),
+            "reports.unusable_files",
+        ),
+        "left_alone_in_the_inbox": _first(
+            dict(list(strays.items())[:_FILES_SHOWN]), len(strays), "the log of collect"
+        ),
+        "alerts": _first(
+            {
+                f"{row['as_of']} {row['kind'].replace('_', ' ')}: {row['subject']}": row["sentence"]
+                for row in alerts
+            },
+            alerts[0]["alerts_count"] if alerts else 0,
+            "reports.alerts",
+        ),
         "drift_not_compared": {
             row["kind"]: row["reference"]
             for row in select(
                 warehouse,
                 "SELECT kind, reference FROM reports.drift WHERE measure = 'not_compared' "
                 "AND snapshot_id = :snapshot_id ORDER BY kind",
-                snapshot_id=published[0]["snapshot_id"] if published else None,
+                snapshot_id=newest.get("snapshot_id"),
             )
         },
         "steps": {
@@ -299,7 +317,24 @@ def status(warehouse: Warehouse, settings: Settings) -> Row:
         },
         "timezone": settings.calendar.timezone,
         "currency": settings.calendar.currency,
+        "value_horizon_days": settings.value.horizon_days,
     }
+
+
+def _starter(published: Row) -> str | None:
+    """Who serves a shop without a model of its own, in words; None where it has one."""
+    if published.get("model_name") != STARTER:
+        return None
+    return (
+        f"{STARTER} v{published['model_version']}, trained on other shops: not calibrated for "
+        "this one (docs/starter.md)"
+    )
+
+
+def _first(shown: Mapping[str, str], count: int, place: str) -> dict[str, str]:
+    """The entries, with a last one that says how many more there are and where."""
+    more = count - len(shown)
+    return {**shown, **({f"and {more:,} more": f"in {place}"} if more > 0 else {})}
 
 
 def declared_reasons(settings: Settings, sources: Iterable[str]) -> dict[str, Mapping[str, str]]:

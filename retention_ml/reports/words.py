@@ -6,10 +6,6 @@ from typing import Any
 
 Rows = Sequence[Mapping[str, Any]]
 
-TIER_COLUMNS = (
-    *("tier", "customers", "of all", "mean probability", "value at risk", "of all value"),
-    *("entered", "left"),
-)
 _BY = {
     "probability": "by probability",
     "share": "by rank of probability",
@@ -25,8 +21,25 @@ def tier_title(as_of: object, tiers: Rows) -> str:
     return f"Risk tiers of {as_of}{by}"
 
 
+def value_title(currency: str, horizon_days: int) -> str:
+    """The heading over values at risk: margin expected to be lost, in what and within how long.
+
+    >>> value_title("EUR", 90)
+    'value at risk (EUR, next 90 days)'
+    """
+    return f"value at risk ({currency}, next {horizon_days} days)"
+
+
+def tier_columns(currency: str, horizon_days: int) -> tuple[str, ...]:
+    """The headings of `tier_table`."""
+    return (
+        *("tier", "customers", "of all", "mean probability", value_title(currency, horizon_days)),
+        *("of all value", "entered", "left"),
+    )
+
+
 def tier_table(tiers: Rows) -> list[tuple[str, ...]]:
-    """The cells of `TIER_COLUMNS` for rows of `reports.risk_tier_daily`, numbers to the right."""
+    """The cells of `tier_columns` for rows of `reports.risk_tier_daily`, numbers to the right."""
     lines = [
         (
             str(row["risk_tier"]),

@@ -1,10 +1,26 @@
 """Where the warehouse and the model registry of some settings are; both are started if need be."""
 
-from retention_ml.errors import StackError
+from retention_ml.errors import StackError, UsageError
 from retention_ml.schema.migrate import migrate
 from retention_ml.settings import Settings
 from retention_ml.stack import databases, local
 from retention_ml.warehouse import Warehouse
+
+
+def require_warehouse(settings: Settings) -> None:
+    """Check that there is a warehouse, without making one.
+
+    Raises
+    ------
+    UsageError
+        The embedded one of `settings.home` was never made.
+    """
+    if settings.warehouse_url is None and not databases.server(settings.home).is_created:
+        raise UsageError(
+            f"There is no warehouse in {settings.home}, and this command makes none. Change to the "
+            "folder in which it was made, or set RETENTION_HOME to that warehouse's folder. To "
+            "begin a new one there: `retention ingest` or `retention stack up`."
+        )
 
 
 def warehouse(settings: Settings) -> Warehouse:

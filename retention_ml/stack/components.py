@@ -13,6 +13,7 @@ from retention_ml.stack.processes import Component
 
 AIRFLOW = ("api-server", "scheduler", "dag-processor", "triggerer")
 NAMES = ("mlflow", *AIRFLOW)
+DRIVING = ("scheduler", "dag-processor")  # without either, no day runs
 _HEARTBEATS = {
     "scheduler": ("scheduler", "latest_scheduler_heartbeat"),
     "dag-processor": ("dag_processor", "latest_dag_processor_heartbeat"),
@@ -53,7 +54,12 @@ def running(settings: Settings) -> set[str]:
 
 
 def healthy(settings: Settings, at: Ports) -> set[str]:
-    """The names of the parts that run and answer; a heartbeat from before the start is none."""
+    """The names of the parts that run and answer; a heartbeat from before the start is none.
+
+    None is without Postgres: MLflow and Airflow's page answer then too, and can do nothing.
+    """
+    if not databases.server(settings.home).is_running():
+        return set()
     alive = running(settings)
     answering = {"mlflow"} if mlflow_answers(at) else set()
     try:

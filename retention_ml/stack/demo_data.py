@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 
-from retention_ml.deliveries.sources import load_source
+from retention_ml.deliveries.description.loading import load_source
 from retention_ml.errors import FileRefused, StackError
 from retention_ml.settings import Settings
 
@@ -86,5 +86,5 @@ def _is_described(settings: Settings, path: Path) -> bool:
     try:
         source.match(path)
     except FileRefused:
-        return any(feed.lookup and feed.lookup.file == path.name for feed in source.feeds.values())
+        return any(path.name in feed.lookup_files for feed in source.feeds.values())
     return True

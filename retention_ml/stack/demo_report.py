@@ -64,11 +64,19 @@ def show(outcome: Mapping[str, Any], console: Console) -> None:
 
 def _data_tables(outcome: Mapping[str, Any]) -> list[_Table]:
     """Delivered rows, quarantined rows, and churn rates by day."""
-    counts = ("delivered_count", "accepted_count", "quarantined_count", "duplicate_count")
-    delivered = [(row["feed"], *(row[name] for name in counts)) for row in outcome["ingestion"]]
+    counts = ("delivered", "accepted", "quarantined", "left_out", "duplicate")
+    several = len({row["source"] for row in (*outcome["ingestion"], *outcome["quarantine"])}) > 1
+
+    def feed(row: Mapping[str, Any]) -> str:
+        name = row["feed"] or "no feed"  # nothing expects a file of that name
+        return f"{row['source']}: {name}" if several else name
+
+    delivered = [
+        (feed(row), *(row[f"{name}_count"] for name in counts)) for row in outcome["ingestion"]
+    ]
     quarantined = [
         (
-            row["feed"],
+            feed(row),
             row["reason_code"],
             row["rows_count"],
             row.get("meaning") or row.get("reason"),
@@ -81,8 +89,8 @@ def _data_tables(outcome: Mapping[str, Any]) -> list[_Table]:
     ]
     return [
         (
-            "Rows delivered = accepted + quarantined + duplicates",
-            ("feed", "delivered", "accepted", "quarantined", "duplicates"),
+            "Rows delivered = accepted + quarantined + left out + duplicates",
+            ("feed", "delivered", "accepted", "quarantined", "left out", "duplicates"),
             delivered,
         ),
         ("Quarantined rows by reason", ("feed", "reason", "rows", "meaning"), quarantined),
@@ -113,7 +121,8 @@ def _candidates_table(outcome: Mapping[str, Any]) -> _Table:
 
 def _risk_tables(outcome: Mapping[str, Any]) -> list[_Table]:
     """Customers by risk tier, and those most at risk."""
-    tiers = outcome["tiers"]
+    tiers, status = outcome["tiers"], outcome["status"]
+    money = (status["currency"], status["value_horizon_days"])
     customers = [
         (
             row["customer_id"],
@@ -126,13 +135,16 @@ def _risk_tables(outcome: Mapping[str, Any]) -> list[_Table]:
     ]
     return [
         (
-            words.tier_title(outcome["status"].get("published_as_of") or "the latest day", tiers),
-            words.TIER_COLUMNS,
+            words.tier_title(status["published_as_of"] or "the latest day", tiers),
+            words.tier_columns(*money),
             words.tier_table(tiers),
         ),
         (
             "The ten customers most at risk",
-            ("customer", "probability", "tier", "value at risk", "because"),
+            (
+                *("customer", "probability", "tier", words.value_title(*money)),
+                f"because (amounts in {status['currency']})",
+            ),
             customers,
         ),
     ]

@@ -220,7 +220,7 @@ def _warehouse(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             name="warehouse",
             ok=False,
-            sentence="The embedded Postgres is not running.",
+            sentence=f"The embedded Postgres of {settings.home} is not running.",
             fix="retention stack up",
         )
         return

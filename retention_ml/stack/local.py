@@ -46,6 +46,8 @@ def up(settings: Settings, say: Say = _silent) -> list[dict[str, object]]:
         A part ended or did not answer in time; the message ends with its last log lines.
     """
     home = settings.home
+    if sentence := new_home(settings):
+        say(sentence)
     for folder in ("run", "logs", "airflow", "mlflow/artifacts", "inbox"):
         (home / folder).mkdir(parents=True, exist_ok=True)
     for source in sorted(settings.sources.glob("*.toml")):
@@ -89,10 +91,18 @@ def down(settings: Settings, say: Say = _silent) -> list[dict[str, object]]:
     return status(settings)
 
 
+def new_home(settings: Settings) -> str | None:
+    """The sentence that a home is about to be made; None where there is one."""
+    server = databases.server(settings.home)
+    is_there = settings.home.exists() if settings.warehouse_url else server.is_created
+    return None if is_there else f"A new home is made in {settings.home} (RETENTION_HOME)."
+
+
 def status(settings: Settings) -> list[dict[str, object]]:
     """How every part is right now; starts nothing.
 
-    Each part has `name`, `state` (stopped, starting or healthy), `pid` and `address`.
+    Each part has `name`, `state` (stopped, starting, healthy, or without postgres: it runs, and
+    can do nothing), `pid` and `address`.
     """
     server = databases.server(settings.home)
     is_running = server.is_running()
@@ -109,7 +119,8 @@ def status(settings: Settings) -> list[dict[str, object]]:
     urls = {"mlflow": at.mlflow_url, "api-server": at.airflow_url} if at else {}
     for name in components.NAMES:
         pid = components.component(settings, name).pid()
-        state = "stopped" if pid is None else "healthy" if name in healthy else "starting"
+        runs = "healthy" if name in healthy else "starting" if is_running else "without postgres"
+        state = "stopped" if pid is None else runs
         address = urls.get(name) if pid is not None else None
         parts.append({"name": name, "state": state, "pid": pid, "address": address})
     return parts
@@ -129,6 +140,7 @@ def addresses(settings: Settings) -> dict[str, object]:
         settings.warehouse_url is None and has_secrets and databases.server(home).is_running()
     )
     return {
+        "home": str(home),
         "airflow_url": at.airflow_url if at and "api-server" in running else None,
         "airflow_user": "admin" if has_secrets else None,
         "airflow_password": keys.load(home)["airflow_admin"] if has_secrets else None,
@@ -137,6 +149,22 @@ def addresses(settings: Settings) -> dict[str, object]:
         "bi_dsn": databases.address(home, databases.READER, "retention") if has_reader else None,
         "inbox": str(home / "inbox"),
     }
+
+
+def standstill(settings: Settings) -> str | None:
+    """The sentence that no day runs by itself, because a part of Airflow is missing that would.
+
+    None where it runs, and where Airflow is not that of the local stack.
+    """
+    running = components.running(settings)
+    stopped = [name for name in components.DRIVING if name not in running]
+    is_elsewhere = settings.warehouse_url and not environment.remembered_ports(settings.home)
+    if is_elsewhere or not stopped:
+        return None
+    verb = "does" if len(stopped) == 1 else "do"
+    return (
+        f"No day will run by itself: {' and '.join(stopped)} {verb} not run. Start with `make up`."
+    )
 
 
 def start_postgres(settings: Settings) -> None:

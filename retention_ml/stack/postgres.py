@@ -80,13 +80,18 @@ class EmbeddedPostgres:
         except (OSError, ValueError):
             return None
 
+    @property
+    def is_created(self) -> bool:
+        """Whether the cluster was made, to the end."""
+        return (self.data / "PG_VERSION").exists() and (self.folder / "created").exists()
+
     def url(self, database: str = "postgres", user: str = "postgres", password: str = "") -> str:
         """The address of a database of the server."""
         return f"postgresql://{user}:{password or self.password}@127.0.0.1:{self.port}/{database}"
 
     def create(self) -> None:
         """Make the cluster if there is none; an interrupted attempt is begun again."""
-        if (self.data / "PG_VERSION").exists() and (self.folder / "created").exists():
+        if self.is_created:
             return
         shutil.rmtree(self.data, ignore_errors=True)
         self.folder.mkdir(parents=True, exist_ok=True)

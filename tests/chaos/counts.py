@@ -19,6 +19,8 @@ COUNTS = {
     "amounts of room on a disk that fills up": (3, 30),
     "hostile model texts": (200, 2_000),
     "mutations of parquet files": (800, 20_000),
+    "mutations of exports": (60, 10_000),
+    "mutations of descriptions": (60, 5_000),
     "files of quotes and line ends": (300, 6_000),
     "files of any bytes": (150, 3_000),
     "files cut into blocks anywhere": (60, 1_000),
@@ -26,6 +28,7 @@ COUNTS = {
     "lists of up to 60 points in time": (15, 400),
     "orders of the same lines": (10, 1_000),
     "sequences of batches": (12, 100),
+    "lives of orders": (6, 200),
     "events that came later": (5, 100),
     "training samples without the future": (60, 500),
 }

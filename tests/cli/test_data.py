@@ -106,6 +106,25 @@ def test_a_file_with_a_header_only_is_taken_in_and_told(shop: Path, tmp_path: Pa
     assert (shown.exit_code, "no rows" in shown.stdout) == (0, False)  # it was accepted before
 
 
+def test_an_ingest_says_what_each_file_gave_kinds_and_rows_without_a_customer(
+    shop: Path, tmp_path: Path
+) -> None:
+    text = shop.read_text(encoding="utf-8")
+    shop.write_text(
+        text.replace('delimiter = ";"', 'delimiter = ";"\nguests = true'), encoding="utf-8"
+    )
+    files = [orders(tmp_path, "A"), orders(tmp_path, "B", rows=40)]
+    guest = f"{HEADER}\nG1;;31.12.2025 14:05;P1;1;2.50\nG2;K;31.12.2025 14:05;P1;1;2.50\n"
+    files.append(tmp_path / "Bestellungen-G.csv")
+    files[-1].write_text(guest, encoding="utf-8")
+    done = run("ingest", "--source", "my_shop", *files)
+    rows = [row.split() for row in done.stdout.splitlines()]
+    assert ["Bestellungen-A.csv", "lines", "120", "120", "0", "0", "0"] in rows
+    assert ["Bestellungen-G.csv", "lines", "2", "2", "0", "0", "0"] in rows
+    assert ["order_lines", "sale", "162"] in rows
+    assert "1 row has no customer (guests)." in done.stdout
+
+
 def test_a_wide_file_shows_twenty_names_once_and_all_of_them_as_json(
     shop: Path, tmp_path: Path
 ) -> None:
@@ -118,7 +137,8 @@ def test_a_wide_file_shows_twenty_names_once_and_all_of_them_as_json(
     ]  # fmt: skip
     assert "1,006" in shown
     assert "and 980 more" in " ".join(shown.split())
-    document = json.loads(run("sources", "check", "--source", "my_shop", file, "--json").stdout)
+    report = json.loads(run("sources", "check", "--source", "my_shop", file, "--json").stdout)
+    (document,) = report["feeds"]
     assert document["columns"] == [*HEADER.split(";"), *wide]
     assert document["columns_not_read"] == wide
 
@@ -127,7 +147,7 @@ def test_a_wide_file_shows_twenty_names_once_and_all_of_them_as_json(
     ("options", "says"),
     [
         (("--source", "nonsense"), "There is no source 'nonsense'; known are my_shop."),
-        (("--reason", "nonsense"), "There is no reason code 'nonsense'; known are bad_encoding, "),
+        (("--reason", "nonsense"), "There is no reason code 'nonsense'; known are bad_cell, "),
         (("--source", "my_shop", "--reason", "zero"), "There is no reason code 'zero'"),
     ],
 )

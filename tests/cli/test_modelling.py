@@ -15,15 +15,18 @@ from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
 
-def test_a_tier_in_which_nobody_is_is_told_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_tier_in_which_nobody_is_is_told_in_words(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
     row = {
         "risk_tier": "critical", "customers_count": 0, "customers_share": 0.0,
         "mean_churn_probability": None, "expected_value_at_risk": 0.0, "value_share": None,
         "tiers_by": "probability", "entered_count": 0, "left_count": 4,
     }  # fmt: skip
-    print_tiers("2026-03-01", [row])
+    print_tiers("2026-03-01", [row], settings)
     printed = capsys.readouterr().out
     assert "Risk tiers of 2026-03-01, by probability" in printed
+    assert "value at risk (USD, next 90 days)" in printed
     assert "critical  nobody" in printed
     assert "Nobody is in tier critical: no customer's probability reaches it." in printed
 
@@ -34,12 +37,15 @@ def test_a_score_whose_model_is_gone_is_shown_with_its_note(
     monkeypatch.setenv("RETENTION_WAREHOUSE_URL", warehouse.url)
     explanation: dict[str, Any] = {
         "risk_percentile": 1.0, "note": "no longer served", "families": [], "features": [],
+        "expected_value_at_risk": 12.5,
     }  # fmt: skip
     monkeypatch.setattr("retention_ml.scores.explain.explain", lambda *_, **__: explanation)
     shown = CliRunner().invoke(app, ["explain", "c1"])
     assert shown.exit_code == 0, shown.exception
     assert "no longer served" in shown.stdout
     assert "at the greatest risk of all customers" in shown.stdout
+    assert "Score (amounts in USD)" in shown.stdout
+    assert "value at risk (USD, next 90 days) 12.5" in " ".join(shown.stdout.split())
 
 
 @pytest.fixture

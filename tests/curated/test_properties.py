@@ -28,7 +28,7 @@ BATCHES = st.lists(st.tuples(FILES, st.booleans()), min_size=1, max_size=5)
 def clear(warehouse: Warehouse) -> None:
     with warehouse.transaction() as transaction:
         transaction.execute(
-            f"TRUNCATE {ALL}, staging.rejects, quarantine.rows, ops.receipts, raw.deliveries, "
+            f"TRUNCATE {ALL}, curated.whole_orders, staging.rejects, quarantine.rows, ops.receipts, raw.deliveries, "
             "raw.batches CASCADE"
         )
 

@@ -9,6 +9,8 @@ import pytest
 from retention_airflow import inbox
 from retention_airflow.inbox import PATIENCE_LOOKS, InboxTrigger, Looks, Parcel, parcels
 
+SOURCES = ("other", "shop")
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -46,7 +48,7 @@ def test_files_being_written_files_put_away_and_litter_are_not_looked_at(folder:
         drop(folder, name)
     Path(os.fsdecode(bytes(folder / "shop") + b"/caf\xe9.csv")).write_text("x", encoding="utf-8")
     path = drop(folder, "shop/h.csv")
-    assert list(inbox.look(folder)) == [path]
+    assert list(inbox.look(folder, SOURCES)) == [path]
 
 
 def test_a_file_that_goes_away_while_it_is_looked_at_stops_nothing(
@@ -55,14 +57,14 @@ def test_a_file_that_goes_away_while_it_is_looked_at_stops_nothing(
     stay, gone = drop(folder, "shop/a.csv"), folder / "shop/gone.csv"
     monkeypatch.setattr(inbox, "_is_delivery", lambda path: True)
     monkeypatch.setattr(Path, "glob", lambda *_: [stay, gone])
-    assert list(inbox.look(folder)) == [stay]
+    assert list(inbox.look(folder, ["shop"])) == [stay]
 
 
 def test_a_file_is_complete_when_two_looks_find_it_unchanged(folder: Path) -> None:
     path = drop(folder, "shop/a.csv")
-    first = inbox.look(folder)
+    first = inbox.look(folder, SOURCES)
     assert parcels(looked(first), {}) == []
-    assert parcels(looked(first, inbox.look(folder)), {}) == [
+    assert parcels(looked(first, inbox.look(folder, SOURCES)), {}) == [
         Parcel(source="shop", files=(str(path),), history=False)
     ]
 
@@ -71,28 +73,28 @@ def test_a_growing_file_holds_back_the_others_of_its_source_only(folder: Path) -
     drop(folder, "shop/a.csv")
     growing = drop(folder, "shop/b.csv")
     drop(folder, "other/c.csv")
-    before = inbox.look(folder)
+    before = inbox.look(folder, SOURCES)
     growing.write_text("xx", encoding="utf-8")
-    assert complete(looked(before, inbox.look(folder))) == [["c.csv"]]
+    assert complete(looked(before, inbox.look(folder, SOURCES))) == [["c.csv"]]
 
 
 def test_the_others_do_not_wait_for_ever_for_a_file_that_grows(folder: Path) -> None:
     drop(folder, "shop/a.csv")
     growing, looks = drop(folder, "shop/b.csv"), Looks()
     for number in range(PATIENCE_LOOKS):
-        looks.add(inbox.look(folder))
+        looks.add(inbox.look(folder, SOURCES))
         assert complete(looks) == []
         growing.write_text("x" * (number + 2), encoding="utf-8")
-    looks.add(inbox.look(folder))
+    looks.add(inbox.look(folder, SOURCES))
     assert complete(looks) == [["a.csv"]]
 
 
 def test_what_was_told_is_not_told_again_unless_it_changes(folder: Path) -> None:
     path = drop(folder, "shop/a.csv")
-    now = inbox.look(folder)
+    now = inbox.look(folder, SOURCES)
     assert complete(looked(now, now), now) == []
     path.write_text("corrected", encoding="utf-8")
-    after = inbox.look(folder)
+    after = inbox.look(folder, SOURCES)
     assert complete(looked(after, after), now) == [["a.csv"]]
 
 
@@ -120,9 +122,9 @@ def test_two_looks_are_at_least_five_seconds_apart_wherever_files_are_looked_at(
 ) -> None:
     drop(folder, "shop/a.csv")
     clock = Clock(monkeypatch)
-    assert [parcel.source for parcel in inbox.waiting(folder)] == ["shop"]
+    assert [parcel.source for parcel in inbox.waiting(folder, SOURCES)] == ["shop"]
     assert clock.seconds >= 5
-    assert InboxTrigger(str(folder)).poll_seconds >= 5
+    assert InboxTrigger(str(folder), "sources").poll_seconds >= 5
 
 
 def test_a_writer_that_writes_every_three_seconds_is_not_taken_for_done(
@@ -132,22 +134,24 @@ def test_a_writer_that_writes_every_three_seconds_is_not_taken_for_done(
     drop(folder, "shop/b.csv")
     clock = Clock(monkeypatch)
     clock.write_every(3, stalled)
-    assert [parcel.files for parcel in inbox.waiting(folder)] == [(str(folder / "shop/b.csv"),)]
+    assert [parcel.files for parcel in inbox.waiting(folder, SOURCES)] == [
+        (str(folder / "shop/b.csv"),)
+    ]
     assert clock.seconds <= 60
     clock.writers.clear()
-    assert len(inbox.waiting(folder)[0].files) == 2
+    assert len(inbox.waiting(folder, SOURCES)[0].files) == 2
 
 
 def test_an_empty_inbox_is_not_waited_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
-    assert inbox.waiting(folder) == []
+    assert inbox.waiting(folder, SOURCES) == []
     assert clock.seconds == 0
 
 
 def test_a_historical_import_is_told_from_live_files_and_goes_first(folder: Path) -> None:
     drop(folder, "shop/a.csv")
     drop(folder, "shop/history/b.csv")
-    assert [p.history for p in inbox.waiting(folder, pause_seconds=0)] == [True, False]
+    assert [p.history for p in inbox.waiting(folder, SOURCES, pause_seconds=0)] == [True, False]
 
 
 def test_a_run_ingests_the_files_it_names(folder: Path) -> None:
@@ -179,8 +183,10 @@ def test_what_is_in_no_source_stops_nobody_and_is_named(
     nothing = {"source": None, "files": [], "history": False}
     entries = inbox.to_ingest(folder, nothing, "scheduled", ["shop", "other"])
     assert [entry["files"] for entry in entries] == [[str(folder / "shop/a.csv")]]
-    assert "Left alone in the inbox: Neuer Ordner, e.csv, shop/stray." in caplog.text
-    assert inbox.left_alone(folder / "other", []) == []
+    assert (
+        "Left alone in the inbox: Neuer Ordner (a folder of no source, with 1 file), "
+        "e.csv (a file in no source's folder), shop/stray (a folder)." in caplog.text
+    )
 
 
 @pytest.mark.parametrize(
@@ -194,11 +200,15 @@ def test_a_file_counts_from_the_next_midnight_of_the_shop(now: datetime, day: st
     assert inbox.day_of_arrival(now, "Europe/Berlin") == day
 
 
-def test_the_trigger_wakes_once_for_all_that_became_complete(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_trigger_wakes_once_for_all_that_became_complete_in_the_folders_of_sources(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    descriptions = tmp_path_factory.mktemp("sources")
     drop(folder, "shop/a.csv")
     drop(folder, "other/b.csv")
+    drop(folder, "later/d.csv")
+    for name in SOURCES:
+        drop(descriptions, f"{name}.toml")
     looks = 0
 
     async def next_look(_: float) -> None:
@@ -207,6 +217,8 @@ def test_the_trigger_wakes_once_for_all_that_became_complete(
         if looks == 4:
             drop(folder, "shop/c.csv")
         if looks == 8:
+            drop(descriptions, "later.toml")
+        if looks == 12:
             raise asyncio.CancelledError
 
     monkeypatch.setattr(inbox.asyncio, "sleep", next_look)
@@ -214,7 +226,7 @@ def test_the_trigger_wakes_once_for_all_that_became_complete(
     async def collect() -> list[object]:
         events: list[object] = []
         try:
-            async for event in InboxTrigger(str(folder)).run():
+            async for event in InboxTrigger(str(folder), str(descriptions)).run():
                 events.append(event.payload)
         except asyncio.CancelledError:
             pass
@@ -223,10 +235,11 @@ def test_the_trigger_wakes_once_for_all_that_became_complete(
     assert asyncio.run(collect()) == [
         {"files": ["other/b.csv", "shop/a.csv"]},
         {"files": ["shop/c.csv"]},
+        {"files": ["later/d.csv"]},
     ]
 
 
 def test_the_triggerer_can_make_the_trigger_again(folder: Path) -> None:
-    path, arguments = InboxTrigger(str(folder), 2.0).serialize()
+    path, arguments = InboxTrigger(str(folder), "sources", 2.0).serialize()
     assert path == f"{InboxTrigger.__module__}.{InboxTrigger.__qualname__}"
     assert InboxTrigger(**arguments).serialize() == (path, arguments)

@@ -9,8 +9,11 @@ from retention_airflow import inbox, put_away
 from retention_airflow.put_away import TEXT
 
 from retention_ml import atomic_files
+from retention_ml.deliveries.inbox import SHELVES
 from retention_ml.deliveries.ledger.files import FileState
 from retention_ml.errors import MachineError
+
+SOURCES = ("shop", "linked", *SHELVES)
 
 
 @pytest.fixture
@@ -24,7 +27,7 @@ def drop(path: Path, text: str = "x") -> Path:
     return path
 
 
-def state(status: str, reason: str | None = None) -> FileState:
+def state(status: str, reason: str | None = None, reason_code: str | None = None) -> FileState:
     return FileState(
         delivery_id=7,
         source="shop",
@@ -32,6 +35,7 @@ def state(status: str, reason: str | None = None) -> FileState:
         file_name="a.csv",
         status=status,
         reason=reason,
+        reason_code=reason_code,
         landed_at=datetime(2026, 3, 1, 10, 2, tzinfo=UTC),
     )
 
@@ -63,7 +67,7 @@ def test_only_what_the_ledger_accepted_is_done(folder: Path) -> None:
         "refused": ["shop/refused/refused.csv"],
         "held": ["shop/held/held.csv"],
     }
-    assert [path.name for path in inbox.look(folder)] == ["landed.csv", "staged.csv"]
+    assert [path.name for path in inbox.look(folder, SOURCES)] == ["landed.csv", "staged.csv"]
 
 
 def test_a_refused_file_lies_beside_a_text_that_says_why_and_what_to_do(folder: Path) -> None:
@@ -77,6 +81,22 @@ def test_a_refused_file_lies_beside_a_text_that_says_why_and_what_to_do(folder: 
         str(path.parent),
     ):
         assert words in text
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("wrong_delimiter", "Put the corrected file into {0} under the same name."),
+        ("no_feed", "Put it into {0} under a name that a feed expects, or under this one once "),
+        ("missing_lookup", "Put it into {0} again, together with the file that it needs."),
+    ],
+)
+def test_what_to_do_fits_why_the_file_was_refused(folder: Path, code: str, words: str) -> None:
+    path = drop(folder / "shop" / "a.csv")
+    move(folder, {path: state("refused", "Why.", code)})
+    text = content(folder)["shop/refused/a.csv" + TEXT]
+    assert words.format(path.parent) in text
+    assert ("under the same name" in text) == (code == "wrong_delimiter")
 
 
 def test_nothing_is_overwritten(folder: Path) -> None:
@@ -137,22 +157,22 @@ def test_files_of_a_source_whose_folder_is_a_link_are_put_away(folder: Path) -> 
     (folder.parent / "share").mkdir()
     (folder / "linked").symlink_to(folder.parent / "share")
     path = drop(folder / "linked" / "a.csv")
-    assert list(inbox.look(folder)) == [path]
+    assert list(inbox.look(folder, SOURCES)) == [path]
     assert move(folder, {path: state("refused", "why")}) == {"refused": ["linked/refused/a.csv"]}
-    assert inbox.look(folder) == {}
+    assert inbox.look(folder, SOURCES) == {}
 
 
-@pytest.mark.parametrize("source", put_away.SHELVES)
+@pytest.mark.parametrize("source", SHELVES)
 def test_files_of_a_source_that_is_named_like_a_shelf_are_put_away(
     folder: Path, source: str
 ) -> None:
     (folder / source / "history").mkdir(parents=True)
     paths = [drop(folder / source / "a.csv"), drop(folder / source / "history" / "b.csv")]
-    assert set(inbox.look(folder)) == set(paths)
+    assert set(inbox.look(folder, SOURCES)) == set(paths)
     assert move(folder, {path: state("accepted") for path in paths}) == {
         "done": [f"{source}/done/a.csv", f"{source}/history/done/b.csv"]
     }
-    assert inbox.look(folder) == {}
+    assert inbox.look(folder, SOURCES) == {}
 
 
 def test_a_file_that_was_replaced_since_stays_for_the_next_run(folder: Path) -> None:

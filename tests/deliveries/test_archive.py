@@ -1,5 +1,6 @@
 """Files that are archived and files that are refused by name."""
 
+import errno
 import gzip
 import os
 import socket
@@ -107,6 +108,38 @@ def test_other_shapes_are_refused_by_name(
         archive.store(path, tmp_path / "home")
     assert caught.value.reason_code == code
     assert list((tmp_path / "home/landing").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (_symlink, "is a symbolic link; expected a regular file. Deliver the file itself."),
+        (_socket, "is a socket; expected a regular file. Deliver the file itself."),
+        (Path.mkdir, "is a directory; expected a regular file. Deliver the file itself."),
+    ],
+)
+def test_what_is_no_file_is_called_what_it_is(
+    tmp_path: Path, make: Callable[[Path], None], words: str
+) -> None:
+    path = tmp_path / "lines.csv"
+    make(path)
+    with pytest.raises(FileRefused) as caught:
+        archive.store(path, tmp_path / "home")
+    assert str(caught.value) == f"lines.csv {words}"
+
+
+def test_a_file_that_may_not_be_read_is_no_link(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "lines.csv"
+    path.write_text("a\n", encoding="utf-8")
+
+    def refuse(*_: object) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(archive.os, "open", refuse)
+    with pytest.raises(FileRefused, match=r"lines\.csv may not be read \(Permission denied\)"):
+        archive.require_file(path)
 
 
 def test_a_gzip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:

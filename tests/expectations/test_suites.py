@@ -93,6 +93,7 @@ GOOD: dict[str, str] = {
     "staging.events": "'c' AS customer_id, now() AS event_at, 'view' AS event_type, 'p' AS product_id, 's' AS session_id",
     "staging.feedback": "'c' AS customer_id, now() AS event_at, 'review' AS kind, 0.5::float8 AS rating_share",
     "staging.campaign_contacts": "'k' AS campaign_id, 'c' AS customer_id, now() AS event_at, 'sent' AS kind",
+    "staging.exchange_rates": "'EUR' AS currency, now() AS valid_from, 1.08::float8 AS rate",
     "staging.rejects": "'accepted' AS rejected_as",
 }
 
@@ -124,6 +125,9 @@ BAD: dict[str, list[str]] = {
     ],
     "staging.campaign_contacts": [
         "n::text AS campaign_id, repeat('c', 70) AS customer_id, '1900-01-01'::timestamptz AS event_at, 'x' AS kind"
+    ],
+    "staging.exchange_rates": [
+        "'euro' AS currency, '1900-01-01'::timestamptz AS valid_from, 0::float8 AS rate"
     ],
     "staging.rejects": [
         "'missing_customer_id' AS rejected_as",

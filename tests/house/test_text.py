@@ -25,8 +25,8 @@ _REGISTRY = re.compile(
         )
     )
 )
-# Ourselves, a name space, and names that never resolve; a host without a dot is a neighbour.
-_ALLOWED_HOSTS = {"127.0.0.1", "0.0.0.0", "www.w3.org"}
+# Ourselves, name spaces, and names that never resolve; a host without a dot is a neighbour.
+_ALLOWED_HOSTS = {"127.0.0.1", "0.0.0.0", "www.w3.org", "schemas.openxmlformats.org"}
 _NOBODY = (".invalid", ".test", ".example", "example.com", "example.org")
 _KEY = re.compile(
     "-----BEGIN [A-Z ]*PRIVATE " + r"KEY-----|\bAKIA[0-9A-Z]{16}\b|\bghp_[A-Za-z0-9]{36}\b"

@@ -20,7 +20,6 @@ WORDS = {
     "held": "limits, quarantined, locked",
     "taken": "result, sample, used_names",
     "given": "parameters, arguments, the thing itself",
-    "left_out": "valid, eval_set",
     "beside": "gate_without_champion, other, neighbour",
     "heights": "values, log_odds",
     "brisk": 'timeout="short"',

@@ -1,5 +1,6 @@
 """The check of a batch: what passes, what is held back, and how it is accepted later."""
 
+import html
 import json
 import re
 from datetime import date
@@ -11,9 +12,9 @@ import pytest
 from retention_ml.curated.ingest import ingest, replay_quarantine
 from retention_ml.deliveries.land import land
 from retention_ml.deliveries.stage import stage
-from retention_ml.errors import QualityError, UsageError, WarehouseError
+from retention_ml.errors import FileRefused, QualityError, UsageError, WarehouseError
 from retention_ml.maintenance.invariants import violations
-from retention_ml.quality import suites
+from retention_ml.quality import report, suites
 from retention_ml.quality.check import check, check_table
 from retention_ml.quality.results import CheckResult
 from retention_ml.settings import Settings
@@ -87,10 +88,10 @@ def test_a_warning_is_recorded_and_stops_nothing(
     assert (receipt.read, receipt.written, receipt.quarantined) == (200, 190, 10)
     assert sorted(receipt.details["findings"]) == [
         "staging.order_lines of batch 1 has 90 rows without customer_id "
-        "(47.4 %; at most 40 % is accepted).",
+        "(47.4 %; at most 40 % is expected).",
         "staging.orders of batch 1 has 90 rows without customer_id "
-        "(47.4 %; at most 40 % is accepted).",
-        "staging.rejects of batch 1 has 10 rows that were rejected (5 %; at most 1 % is accepted).",
+        "(47.4 %; at most 40 % is expected).",
+        "staging.rejects of batch 1 has 10 rows that were rejected (5 %; at most 1 % is expected).",
     ]
 
 
@@ -202,6 +203,69 @@ def test_a_corrected_file_is_a_delivery_of_its_own(
     assert (receipt.written, receipt.quarantined) == (200, 0)
     assert batch_status(warehouse) == ["held", "curated"]
     assert violations(warehouse) == []
+    index = (Path(receipt.details["report"]).parent / "index.html").read_text(encoding="utf-8")
+    assert "held back, mended since" in index
+
+
+def test_of_a_held_file_that_was_corrected_since_nothing_more_is_asked(
+    warehouse: Warehouse, settings: Settings, tmp_path: Path
+) -> None:
+    settings = with_source(settings, tmp_path, NO_GUESTS)
+    with pytest.raises(QualityError, match="or deliver a corrected file"):
+        ingest(warehouse, settings=settings, source="shop", files=[lines_file(tmp_path, guests=60)])
+    with pytest.raises(QualityError, match="or deliver a corrected file"):
+        replay_quarantine(warehouse, settings=settings, source="shop")
+    ingest(warehouse, settings=settings, source="shop", files=[lines_file(tmp_path)])
+    with pytest.raises(QualityError, match="may stay in quarantine") as refusal:
+        replay_quarantine(warehouse, settings=settings, source="shop")
+    assert "deliver a corrected file" not in str(refusal.value)
+    assert violations(warehouse) == []
+
+
+def test_the_index_lists_a_batch_whose_files_were_all_refused_until_and_after_it_is_mended(
+    warehouse: Warehouse, settings: Settings, tmp_path: Path
+) -> None:
+    def index() -> str:
+        path = settings.home / "reports" / "quality" / "index.html"
+        return html.unescape(path.read_text(encoding="utf-8"))
+
+    bad = lines_file(tmp_path)
+    bad.write_text("no;such;columns\n1;2;3\n", encoding="utf-8")
+    with pytest.raises(FileRefused) as refusal:
+        ingest(warehouse, settings=settings, source="shop", files=[bad])
+    assert str(refusal.value) in index()
+    assert ">refused</span>" in index()
+    ingest(warehouse, settings=settings, source="shop", files=[lines_file(tmp_path, bad=1)])
+    assert ">refused, mended since</span>" in index()
+    assert "batch_000001.html" not in index()
+    assert "batch_000002.html" in index()
+
+
+def test_the_index_counts_files_and_no_reference_files(
+    warehouse: Warehouse, settings: Settings, tmp_path: Path
+) -> None:
+    receipt = ingest(warehouse, settings=settings, source="shop", files=[lines_file(tmp_path)])
+    with warehouse.transaction() as transaction:
+        transaction.change(
+            "INSERT INTO raw.deliveries (batch_id, source, feed, file_name, file_sha256, "
+            "size_bytes, mapping_sha256, is_history, status, landed_at) SELECT batch_id, source, "
+            "'names.csv.lookup', 'names.csv', 'n', 1, mapping_sha256, false, 'accepted', landed_at "
+            "FROM raw.deliveries"
+        )
+    report.write_index(warehouse, settings=settings)
+    index = (Path(receipt.details["report"]).parent / "index.html").read_text(encoding="utf-8")
+    assert '<td class="number">1</td><td class="number">200</td>' in index
+
+
+def test_failed_expectations_are_counted_in_the_singular_too(
+    warehouse: Warehouse, settings: Settings, tmp_path: Path
+) -> None:
+    receipt = ingest(
+        warehouse, settings=settings, source="shop", files=[lines_file(tmp_path, bad=3)]
+    )
+    assert len(receipt.details["findings"]) == 1
+    index = (Path(receipt.details["report"]).parent / "index.html").read_text(encoding="utf-8")
+    assert ">1 warning<" in index
 
 
 def test_a_small_batch_is_not_held_for_a_share_that_may_be_chance(
@@ -287,8 +351,10 @@ def test_the_report_is_one_file_without_network_and_without_customers(
         )
         assert "secret-" not in text
         assert "shop" in text
+    assert '<td class="name">lines.csv' in page  # a long name leaves room for the bar
+    assert ".name { overflow-wrap: anywhere; }" in page
     assert "bad_number" in page
-    assert "A number is not written as its source declares" in page
+    assert "A number is not written with the decimal mark" in page
     assert "customer_id is given in at least 60 % of the rows" in page
     assert page.count("✗ failed") == 3
     assert "batch_000001.html" in index
@@ -328,7 +394,7 @@ def test_a_day_is_checked_by_the_suite_of_its_table(
     assert check_day(2) == [
         "public.toy of that day: found 5; expected: the mean of n is at most 1."
     ]
-    with pytest.raises(QualityError, match="of 2026-03-03 has 1 rows whose tier is none of low"):
+    with pytest.raises(QualityError, match="of 2026-03-03 has 1 row whose tier is none of low"):
         check_day(3)
     with pytest.raises(QualityError, match="found 0; expected: the number of rows is at least 1"):
         check_day(4)

@@ -482,6 +482,9 @@ def test_a_file_that_no_feed_expects_is_listed_until_a_week_of_deliveries_passed
     (tmp_path / "unknown.csv").write_bytes(b"x")
     (tmp_path / "products1.csv").write_bytes(b"")
     as_in_a_run(warehouse, settings, tmp_path / "unknown.csv", tmp_path / "products1.csv")
+    index = (settings.home / "reports" / "quality" / "index.html").read_text(encoding="utf-8")
+    assert "unknown.csv belongs to no feed" in index
+    assert "products1.csv is empty" in index
     query = "SELECT file_name FROM reports.unusable_files ORDER BY 1"
     for days, names in ((6, ["products1.csv", "unknown.csv"]), (2, ["products1.csv"])):
         with warehouse.transaction() as transaction:

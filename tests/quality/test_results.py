@@ -1,10 +1,12 @@
 """The sentences of the checks."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from retention_ml.quality.results import CheckResult, Severity, percent
+from retention_ml.quality.verdict import Verdict
 
 
 def result(expectation: str, unexpected: int | None = None, **arguments: Any) -> CheckResult:
@@ -61,6 +63,36 @@ def test_a_finding_says_what_is_wrong_and_what_was_expected(
     failed: CheckResult, sentence: str
 ) -> None:
     assert failed.sentence("batch 3") == sentence
+
+
+def test_a_warning_does_not_say_what_is_accepted() -> None:
+    check = replace(
+        result("expect_column_values_to_not_be_null", 1, column="customer_id", mostly=0.99),
+        severity=Severity.WARNING,
+    )
+    assert check.sentence("batch 3") == (
+        "staging.orders of batch 3 has 1 row without customer_id (0.1 %; at most 1 % is expected)."
+    )
+
+
+def test_rows_that_rules_set_aside_are_not_called_rejected() -> None:
+    check = result(
+        "expect_column_values_to_not_be_in_set", 600, column="rejected_as",
+        value_set=["set_aside"], mostly=0.5,
+    )  # fmt: skip
+    assert "600 rows that rules of the source set aside (60 %;" in check.sentence("batch 3")
+
+
+def test_of_two_limits_of_the_same_share_only_the_wider_is_told() -> None:
+    wide, narrow = (
+        result(
+            "expect_column_values_to_be_in_set", 250, column="rejected_as",
+            value_set=["accepted", "set_aside"], mostly=mostly,
+        )
+        for mostly in (0.8, 0.99)
+    )  # fmt: skip
+    assert Verdict(results=[narrow, wide]).findings("batch 3") == [wide.sentence("batch 3")]
+    assert Verdict(results=[narrow]).findings("batch 3") == [narrow.sentence("batch 3")]
 
 
 def test_an_expectation_is_worded_with_the_share_of_rows_it_asks_for() -> None:

@@ -133,6 +133,62 @@ def test_a_challenger_that_was_retired_does_not_serve(fresh_shop: World) -> None
     assert (status["champion"], status["challenger"]) == ("plain v1", None)
 
 
+def test_who_serves_a_shop_without_a_champion_is_named(fresh_shop: World) -> None:
+    warehouse, settings = fresh_shop.warehouse, fresh_shop.settings
+    with warehouse.transaction() as transaction:
+        transaction.execute("DELETE FROM models.promotions")
+        transaction.execute(
+            "UPDATE scores.snapshots SET model_name = 'starter', model_version = '7'"
+        )
+    assert read.status(warehouse, settings)["champion"] == (
+        "starter v7, trained on other shops: not calibrated for this one (docs/starter.md)"
+    )
+
+
+def test_what_the_status_leaves_out_is_counted(fresh_shop: World) -> None:
+    warehouse, settings = fresh_shop.warehouse, fresh_shop.settings
+    for number in range(read._ALERTS_SHOWN):
+        _alert(warehouse, number)
+    assert len(read.status(warehouse, settings)["alerts"]) == read._ALERTS_SHOWN
+    _alert(warehouse, 98)
+    _alert(warehouse, 99)
+    alerts = read.status(warehouse, settings)["alerts"]
+    assert len(alerts) == read._ALERTS_SHOWN + 1
+    assert alerts["and 2 more"] == "in reports.alerts"
+
+
+def _alert(warehouse: Warehouse, number: int) -> None:
+    insert(
+        warehouse,
+        "ops.alerts",
+        as_of=DAY,
+        kind="stale_feed",
+        subject=f"feed {number}",
+        severity="warning",
+        sentence="Nothing came.",
+        evidence={},
+        runbook="docs/runbook.md#stale-feed",
+        run_id="test",
+        raised_at=datetime(2025, 3, 1, tzinfo=UTC),
+    )
+
+
+def test_files_in_a_misspelt_folder_of_the_inbox_are_named(
+    warehouse: Warehouse, settings: Settings
+) -> None:
+    folder = settings.home / "inbox" / "cd_now"
+    folder.mkdir(parents=True)
+    assert read.status(warehouse, settings)["left_alone_in_the_inbox"] == {}
+    (folder / "a.csv").write_text("x", encoding="utf-8")
+    assert read.status(warehouse, settings)["left_alone_in_the_inbox"] == {
+        "cd_now": "a folder of no source, with 1 file; did you mean cdnow?"
+    }
+    for number in range(read._FILES_SHOWN):
+        (folder.parent / f"{number}.csv").write_text("x", encoding="utf-8")
+    strays = read.status(warehouse, settings)["left_alone_in_the_inbox"]
+    assert strays["and 1 more"] == "in the log of collect"
+
+
 def test_the_status_of_an_empty_warehouse_has_no_values(
     warehouse: Warehouse, settings: Settings
 ) -> None:

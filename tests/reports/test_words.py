@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retention_ml.reports.words import (
-    TIER_COLUMNS,
     percentile_in_words,
+    tier_columns,
     tier_notes,
     tier_table,
     tier_title,
@@ -39,9 +39,10 @@ def test_a_tier_without_customers_is_told_in_words_with_the_reason() -> None:
     assert [cell.strip() for cell in critical] == [
         "critical", "nobody", "–", "–", "–", "–", "3", "0",
     ]  # fmt: skip
-    assert dict(zip(TIER_COLUMNS, map(str.strip, high), strict=True)) == {
+    assert dict(zip(tier_columns("EUR", 90), map(str.strip, high), strict=True)) == {
         "tier": "high", "customers": "12", "of all": "0.5%", "mean probability": "0.40",
-        "value at risk": "310", "of all value": "3.0%", "entered": "3", "left": "0",
+        "value at risk (EUR, next 90 days)": "310", "of all value": "3.0%", "entered": "3",
+        "left": "0",
     }  # fmt: skip
     empty, value = tier_notes(DEMO)
     assert empty.startswith("Nobody is in tier critical: no customer's probability reaches it.")

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from retention_ml.deliveries.sources import load_source
+from retention_ml.deliveries.description.loading import load_source
 from retention_ml.errors import StackError
 from retention_ml.settings import Settings
 from retention_ml.stack import demo_data

@@ -36,7 +36,8 @@ CANDIDATE = {
 }  # fmt: skip
 NOTHING: dict[str, Any] = {
     "ingestion": [], "quarantine": [], "churn_rates": [], "comparison": [], "decision": None,
-    "tiers": [], "most_at_risk": [], "status": {}, "quality_report": None,
+    "tiers": [], "most_at_risk": [], "quality_report": None,
+    "status": {"published_as_of": None, "currency": "EUR", "value_horizon_days": 90},
     "mlflow_experiment_url": None, "seconds": {}, "airflow_url": "http://airflow",
     "airflow_user": "admin", "airflow_password": "secret", "mlflow_url": "http://mlflow",
     "bi_dsn": "postgresql://bi",
@@ -47,6 +48,15 @@ def shown(**outcome: Any) -> str:
     out = io.StringIO()
     demo_report.show(NOTHING | outcome, Console(file=out, width=200, highlight=False))
     return out.getvalue()
+
+
+def delivered(source: str, feed: str, count: int) -> dict[str, Any]:
+    quarantined = min(9307, count)
+    return {
+        "source": source, "feed": feed, "delivered_count": count,
+        "accepted_count": count - quarantined, "quarantined_count": quarantined,
+        "left_out_count": 0, "duplicate_count": 0,
+    }  # fmt: skip
 
 
 def line(text: str, begins: str) -> list[str]:
@@ -62,7 +72,8 @@ def test_an_outcome_with_nothing_in_it_is_shown_as_such() -> None:
 
 
 def test_a_tier_without_customers_is_told_in_words() -> None:
-    text = shown(tiers=[TIER, EMPTY_TIER], status={"published_as_of": date(2026, 3, 1)})
+    status = NOTHING["status"] | {"published_as_of": date(2026, 3, 1)}
+    text = shown(tiers=[TIER, EMPTY_TIER], status=status)
     assert "Risk tiers of 2026-03-01, by probability" in text
     assert line(text, "critical") == (
         ["critical", "12", "25.0%", "0.88", "1,234", "100.0%", "1", "0"]
@@ -91,12 +102,23 @@ def test_the_decision_is_printed_with_its_reason() -> None:
 
 
 def test_rows_are_counted_with_thousands_apart() -> None:
-    row = {
-        "feed": "transactions", "delivered_count": 1469307, "accepted_count": 1460000,
-        "quarantined_count": 9307, "duplicate_count": 0,
-    }  # fmt: skip
+    row = delivered("shop", "transactions", 1469307)
     cells = line(shown(ingestion=[row]), "transactions")
-    assert cells == ["transactions", "1,469,307", "1,460,000", "9,307", "0"]
+    assert cells == ["transactions", "1,469,307", "1,460,000", "9,307", "0", "0"]
+
+
+def test_files_of_no_feed_and_feeds_of_several_sources_have_a_name() -> None:
+    nothing = delivered("shop", "", 0)
+    assert line(shown(ingestion=[nothing]), "no feed")[:3] == ["no", "feed", "0"]
+    text = shown(ingestion=[nothing, delivered("till", "lines", 7)])
+    assert line(text, "shop: no feed")[:4] == ["shop:", "no", "feed", "0"]
+    assert line(text, "till: lines")[:3] == ["till:", "lines", "7"]
+
+
+def test_amounts_are_shown_with_their_currency_and_horizon() -> None:
+    text = shown(tiers=[TIER], most_at_risk=[CUSTOMER])
+    assert text.count("value at risk (EUR, next 90 days)") == 2
+    assert "because (amounts in EUR)" in text
 
 
 @pytest.mark.parametrize(

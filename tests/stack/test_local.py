@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from retention_ml.errors import StackError, WarehouseError
+from retention_ml.errors import StackError, UsageError, WarehouseError
 from retention_ml.schema.migrate import migrate
 from retention_ml.settings import Settings, load
 from retention_ml.stack import address, components, databases, environment, keys, local
@@ -144,7 +144,56 @@ def test_the_status_of_a_home_that_never_ran_is_stopped(tmp_path: Path) -> None:
     assert {part["state"] for part in local.status(settings)} == {"stopped"}
     assert [part["name"] for part in local.status(settings)] == ["postgres", *components.NAMES]
     assert local.addresses(settings)["bi_dsn"] is None
+    assert local.addresses(settings)["home"] == str(tmp_path / "never")
     assert not (tmp_path / "never").exists()
+
+
+def test_a_home_is_only_made_for_who_may_make_one(tmp_path: Path) -> None:
+    settings = load({"RETENTION_HOME": str(tmp_path / "never")})
+    with pytest.raises(UsageError, match=rf"no warehouse in {tmp_path}/never, .* RETENTION_HOME"):
+        address.require_warehouse(settings)
+    assert local.new_home(settings) == f"A new home is made in {tmp_path}/never (RETENTION_HOME)."
+    elsewhere = settings.model_copy(update={"warehouse_url": "postgresql://u@h/d"})
+    address.require_warehouse(elsewhere)
+    assert local.new_home(elsewhere) is not None
+    assert not (tmp_path / "never").exists()
+
+
+def test_a_home_that_is_there_is_not_new(stack: Settings) -> None:
+    address.require_warehouse(stack)
+    assert local.new_home(stack) is None
+
+
+def test_a_day_does_not_run_without_the_parts_that_drive_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = load({"RETENTION_HOME": str(tmp_path)})
+    assert local.standstill(settings) == (
+        "No day will run by itself: scheduler and dag-processor do not run. Start with `make up`."
+    )
+    monkeypatch.setattr(components, "running", lambda _: {"scheduler", "api-server"})
+    assert "dag-processor does not run" in str(local.standstill(settings))
+    monkeypatch.setattr(components, "running", lambda _: set(components.DRIVING))
+    assert local.standstill(settings) is None
+
+
+def test_of_an_airflow_elsewhere_nothing_is_said(tmp_path: Path) -> None:
+    settings = load(
+        {"RETENTION_HOME": str(tmp_path), "RETENTION_WAREHOUSE_URL": "postgresql://h/d"}
+    )
+    assert local.standstill(settings) is None
+    environment.ports(tmp_path)  # as `stack up` remembers them
+    assert local.standstill(settings) is not None
+
+
+def test_what_runs_without_postgres_is_not_healthy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment.ports(tmp_path)
+    monkeypatch.setattr(Component, "pid", lambda _: 1)
+    monkeypatch.setattr(components, "mlflow_answers", lambda _: True)
+    states = [part["state"] for part in local.status(load({"RETENTION_HOME": str(tmp_path)}))]
+    assert states == ["stopped", *["without postgres"] * len(components.NAMES)]
 
 
 def test_stopping_a_home_that_never_ran_is_harmless(tmp_path: Path) -> None:

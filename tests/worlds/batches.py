@@ -149,8 +149,8 @@ def _staged(
         {
             **values,
             "source": "shop",
-            "row_key": _md5([values[key] for key in entry.key]),
-            "content_hash": _md5(list(values.values())),
+            "row_key": _hash([*_key_begins(name), *(values[key] for key in entry.key)]),
+            "content_hash": _hash(list(values.values())),
             "batch_id": batch_id,
             "delivery_id": delivery_id,
             "line_number": row.get("line_number", number),
@@ -161,8 +161,23 @@ def _staged(
     return pa.Table.from_pylist(staged, schema=entry.arrow_schema(tables.STAGED))
 
 
-def _md5(values: object) -> bytes:
-    return hashlib.md5(repr(values).encode()).digest()
+def _key_begins(name: str) -> list[str]:
+    return [] if name in ("customers", "products") else ["shop"]
+
+
+def _hash(values: Sequence[Any]) -> bytes:
+    """As `casting.keys` has the engine compute it."""
+    text = "".join(
+        "-"
+        if value is None
+        else f"{len(value)}:{value}"
+        if isinstance(value, str)
+        else f"{round(value.timestamp()) * 1_000_000};"
+        if isinstance(value, datetime)
+        else f"{value};"
+        for value in values
+    )
+    return hashlib.md5(text.encode()).digest()
 
 
 def ledger(warehouse: Warehouse, delivery_id: int) -> tuple[str, int, int, int, int, int]:

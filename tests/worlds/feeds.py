@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pyarrow as pa
-
 from retention_ml.deliveries import pipeline
+from retention_ml.deliveries.casting.currency import NO_RATES, Rates
+from retention_ml.deliveries.description.loading import load_source
 from retention_ml.deliveries.engine import Engine
 from retention_ml.deliveries.readers import readers
-from retention_ml.deliveries.sources import load_source
 
 LANDED = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -91,25 +90,30 @@ class Cast:
     rows: list[dict[str, object]]
     reasons: dict[int, str]
     delivered: int
+    details: dict[int, str | None]
 
 
-def cast_file(path: Path, folder: Path, name: str = "shop", lookup: pa.Table | None = None) -> Cast:
+def cast_file(path: Path, folder: Path, name: str = "shop", rates: Rates = NO_RATES) -> Cast:
     """Read, cast and key one file without a database."""
     source = load_source(folder, name)
     feed = source.match(path)
-    delivery = pipeline.Input(7, LANDED, lambda: readers.open_file(path, source.feeds[feed]).chunks)
+    delivery = pipeline.Input(
+        7, LANDED, lambda: readers.open_file(path, source.feeds[feed]).chunks, name=path.name
+    )
     rows: list[dict[str, object]] = []
     reasons: dict[int, str] = {}
+    details: dict[int, str | None] = {}
     delivered = 0
     with Engine(2) as engine:
-        for group in pipeline.cast(engine, source, feed, [delivery], lookup):
+        for group in pipeline.cast(engine, source, feed, [delivery], (), rates=rates):
             if group.accepted:
                 keyed = pipeline.key(engine, source, feed, group, {7: delivery})
                 rows += keyed.to_pylist()
             reasons.update({reject.line_number: str(reject.reason) for _, reject in group.rejects})
+            details.update({reject.line_number: reject.detail for _, reject in group.rejects})
             assert len({reject.line_number for _, reject in group.rejects}) == len(group.rejects)
             delivered += sum(group.delivered.values())
-    return Cast(rows, reasons, delivered)
+    return Cast(rows, reasons, delivered, details)
 
 
 def write(path: Path, lines: Sequence[str], header: str = HEADER) -> Path:

@@ -17,6 +17,7 @@ from retention_ml.deliveries.readers.chunks import LINE_NUMBER
 
 _SHARED = frozenset({"customers", "products"})
 FIRST_OCCURRENCE = "__first_occurrence"
+PART = "__part"
 
 
 @ibis.udf.scalar.builtin(name="md5")  # type: ignore[untyped-decorator]
@@ -27,15 +28,18 @@ def _md5(text: str) -> str: ...  # type: ignore[empty-body]
 def _unhex(text: str) -> bytes: ...  # type: ignore[empty-body]
 
 
-def typed_table(entry: tables.Table, name: str, *, offset: bool = False) -> ibis.Table:
-    """The unbound table of typed rows: times as int64 microseconds, no `occurrence` yet."""
+def typed_table(entry: tables.Table, name: str, *extra: str) -> ibis.Table:
+    """The unbound table of typed rows: times as int64 microseconds, no `occurrence` yet.
+
+    `extra` are further columns of integers, such as `FIRST_OCCURRENCE` and `PART`.
+    """
     columns = {
         column.name: "int64" if column.type == "timestamp" else tables.IBIS_TYPES[column.type]
         for column in entry
         if column.name != "occurrence"
     }
-    extra = {FIRST_OCCURRENCE: "int64"} if offset else {}
-    return ibis.table({**columns, **extra, LINE_NUMBER: "int64", DELIVERY: "int64"}, name=name)
+    numbers = dict.fromkeys((*extra, LINE_NUMBER, DELIVERY), "int64")
+    return ibis.table({**columns, **numbers}, name=name)
 
 
 def with_occurrence(entry: tables.Table, rows: ibis.Table, *, numbers_repeats: bool) -> ibis.Table:
@@ -77,17 +81,19 @@ def with_keys(entry: tables.Table, rows: ibis.Table, source: str) -> ibis.Table:
 def superseded_rows(rows: ibis.Table) -> ibis.Table:
     """Line number and delivery of rows whose key comes again in their file with other content.
 
-    Rows equal to the last one of their key stay: they are duplicates, not contradictions.
+    Rows equal to the last one of their key stay: they are duplicates, not contradictions. Rows with
+    a column `PART` are parts of rows, told apart by it and ordered by it within their row.
     """
+    part = [PART] if PART in rows.columns else []
     window = ibis.window(
         group_by=[rows[DELIVERY], rows.row_key],
-        order_by=rows[LINE_NUMBER],
+        order_by=[rows[LINE_NUMBER], *(rows[name] for name in part)],
         preceding=None,
         following=None,
     )
     last = rows.content_hash.last().over(window)
     return rows.mutate(__last=last).filter(lambda t: t["__last"] != t.content_hash)[
-        [DELIVERY, LINE_NUMBER]
+        [DELIVERY, LINE_NUMBER, *part]
     ]
 
 

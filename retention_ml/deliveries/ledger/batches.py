@@ -3,9 +3,10 @@
 Short statements that `check` and `curate` run inside their own transaction.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from retention_ml import tables
 from retention_ml.errors import UsageError, WarehouseError
@@ -38,6 +39,8 @@ class RowCounts:
     quarantined : int
         Rows that are not used: the rejected ones, and all rows of a held batch. They stand in
         `staging.rejects` until the batch is curated or held, then in `quarantine.rows`.
+    left_out : int
+        Rows that the source leaves out on purpose.
     corrected : int
         Of the accepted rows, those that replaced another version.
     """
@@ -49,6 +52,7 @@ class RowCounts:
     staged: int = 0
     accepted: int = 0
     quarantined: int = 0
+    left_out: int = 0
     corrected: int = 0
 
     @property
@@ -107,7 +111,8 @@ def find_batch(transaction: Transaction, batch_id: int) -> Batch:
 def mark_repeated(transaction: Transaction, batch_id: int, now: datetime) -> None:
     """Mark files that another batch brought first as repeated, and drop their staged rows."""
     repeated = transaction.execute(
-        "UPDATE raw.deliveries AS new SET status = 'repeated', delivered_count = 0, loaded_at = :now, "
+        "UPDATE raw.deliveries AS new SET status = 'repeated', delivered_count = 0, left_out_count = 0, "
+        "loaded_at = :now, "
         "reason_code = 'repeated_file', "
         "reason = 'The same bytes came in delivery ' || old.delivery_id || '; nothing was read.' "
         "FROM raw.deliveries AS old WHERE new.batch_id = :b AND new.status = 'staged' "
@@ -138,7 +143,7 @@ def staged_row_counts(transaction: Transaction, batch_id: int) -> dict[int, RowC
     """
     rows = transaction.execute(
         "SELECT delivery.status, delivery_id, feed, replay_of, delivered_count AS delivered, "
-        "coalesce(bad.count, 0) AS quarantined FROM raw.deliveries AS delivery "
+        "left_out_count AS left_out, coalesce(bad.count, 0) AS quarantined FROM raw.deliveries AS delivery "
         "LEFT JOIN (SELECT delivery_id, count(*) FROM staging.rejects WHERE batch_id = :b "
         "GROUP BY 1) AS bad USING (delivery_id) "
         "WHERE delivery.batch_id = :b AND delivery.status IN ('landed', 'staged') ORDER BY 2",
@@ -150,16 +155,19 @@ def staged_row_counts(transaction: Transaction, batch_id: int) -> dict[int, RowC
                 f"Delivery {row.delivery_id} of batch {batch_id} is landed but not staged. "
                 "Stage the batch first; `retention ingest` with the same files does all steps."
             )
-    names = ("delivery_id", "feed", "replay_of", "delivered", "quarantined")
+    names = ("delivery_id", "feed", "replay_of", "delivered", "quarantined", "left_out")
     return {
         row.delivery_id: RowCounts(**{name: row._mapping[name] for name in names}) for row in rows
     }
 
 
 def count_staged(
-    transaction: Transaction, batch_id: int, row_counts: Mapping[int, RowCounts]
+    transaction: Transaction,
+    batch_id: int,
+    row_counts: Mapping[int, RowCounts],
+    feeds_with_parts: Container[str],
 ) -> dict[str, list[int]]:
-    """Count the staged rows of each delivery.
+    """Count the staged rows of each delivery; the parts of a row count once.
 
     Returns
     -------
@@ -180,12 +188,14 @@ def count_staged(
             b=batch_id,
         )
         counts = {row[0]: row[1] for row in rows if row[0] in row_counts}
+        of_parts = deliveries_with_parts(counts, row_counts, feeds_with_parts)
+        counts |= _count_rows_of_parts(transaction, f"staging.{name}", of_parts)
         for delivery_id, count in counts.items():
             row_counts[delivery_id].staged += count
         if rows:
             deliveries_by_table[name] = [one for one, count in counts.items() if count]
     for one in row_counts.values():
-        if (present := one.staged + one.quarantined) != one.delivered:
+        if (present := one.staged + one.quarantined + one.left_out) != one.delivered:
             raise WarehouseError(
                 f"Delivery {one.delivery_id} of batch {batch_id} was staged with "
                 f"{one.delivered:,} rows but {present:,} are there now: the database was "
@@ -193,6 +203,26 @@ def count_staged(
                 "Deliver the same files again; they are staged anew."
             )
     return deliveries_by_table
+
+
+def deliveries_with_parts(
+    deliveries: Iterable[int], row_counts: Mapping[int, RowCounts], feeds: Container[str]
+) -> list[int]:
+    """Those of the deliveries of which a row may have become several rows of the table."""
+    return [one for one in deliveries if row_counts[one].feed in feeds]
+
+
+def _count_rows_of_parts(
+    transaction: Transaction, table: str, deliveries: Sequence[int]
+) -> dict[int, int]:
+    if not deliveries:
+        return {}
+    rows = transaction.execute(
+        f"SELECT delivery_id, count(DISTINCT line_number) FROM {table} "
+        "WHERE delivery_id = ANY(:ids) AND NOT is_derived GROUP BY 1",
+        ids=deliveries,
+    )
+    return {row[0]: row[1] for row in rows}
 
 
 def delete_quarantined(transaction: Transaction, batch_id: int) -> None:
@@ -209,9 +239,9 @@ def quarantine_rejects(transaction: Transaction, batch_id: int, now: datetime) -
     """Copy the rejected rows to quarantine with the file they came in; returns how many."""
     return transaction.change(
         "INSERT INTO quarantine.rows (delivery_id, line_number, source, feed, file_sha256, "
-        "raw_text, raw_bytes, reason_code, quarantined_at) "
+        "raw_text, raw_bytes, reason_code, detail, quarantined_at) "
         "SELECT bad.delivery_id, bad.line_number, delivery.source, delivery.feed, "
-        "delivery.file_sha256, bad.raw_text, bad.raw_bytes, bad.reason_code, :now "
+        "delivery.file_sha256, bad.raw_text, bad.raw_bytes, bad.reason_code, bad.detail, :now "
         "FROM staging.rejects AS bad JOIN raw.deliveries AS delivery USING (delivery_id) "
         "WHERE bad.batch_id = :b AND delivery.status = 'staged'",
         b=batch_id,
@@ -219,23 +249,15 @@ def quarantine_rejects(transaction: Transaction, batch_id: int, now: datetime) -
     )
 
 
-def mark_replayed(
-    transaction: Transaction,
-    batch_id: int,
-    staged_in: Iterable[str],
-    row_counts: Mapping[int, RowCounts],
-) -> None:
+def mark_replayed(transaction: Transaction, batch_id: int) -> None:
     """Note on every quarantined row that was replayed in which delivery that was."""
-    if not any(counts.replay_of for counts in row_counts.values()):
-        return
-    for name in (*staged_in, "rejects"):
-        transaction.change(
-            "UPDATE quarantine.rows AS old SET replayed_in = new.delivery_id "
-            f"FROM raw.deliveries AS new JOIN staging.{name} AS replayed USING (delivery_id) "
-            "WHERE new.batch_id = :b AND replayed.batch_id = :b AND new.replay_of = old.delivery_id "
-            "AND replayed.line_number = old.line_number AND old.replayed_in IS NULL",
-            b=batch_id,
-        )
+    transaction.change(
+        "UPDATE quarantine.rows AS old SET replayed_in = new.delivery_id "
+        "FROM raw.deliveries AS new WHERE new.batch_id = :b AND new.status = 'staged' "
+        "AND new.replay_of = old.delivery_id AND old.replayed_in IS NULL "
+        "AND (new.reason_code IS NULL OR new.reason_code = old.reason_code)",
+        b=batch_id,
+    )
 
 
 def clear_staging(transaction: Transaction, batch_id: int, staged_in: Iterable[str]) -> None:
@@ -292,12 +314,26 @@ def stored_row_counts(transaction: Transaction, batch_id: int) -> list[RowCounts
     rows = transaction.execute(
         "SELECT delivery_id, feed, replay_of, delivered_count AS delivered, "
         "accepted_count AS accepted, corrected_count AS corrected, "
-        "accepted_count + duplicate_count AS staged, quarantined_count AS quarantined "
+        "accepted_count + duplicate_count AS staged, quarantined_count AS quarantined, "
+        "left_out_count AS left_out "
         "FROM raw.deliveries WHERE batch_id = :b "
         "AND status IN ('staged', 'accepted', 'held') ORDER BY 1",
         b=batch_id,
     )
     return [RowCounts(**row._mapping) for row in rows]
+
+
+def counts_by_file(transaction: Transaction, batch_id: int) -> list[dict[str, Any]]:
+    """What each file of a curated batch gave each of its feeds, in the order of their entry."""
+    rows = transaction.execute(
+        "SELECT file_name AS file, feed, delivered_count AS rows, accepted_count AS accepted, "
+        "duplicate_count AS duplicates, quarantined_count AS quarantined, "
+        "left_out_count AS left_out FROM raw.deliveries "
+        "WHERE batch_id = :b AND status = 'accepted' AND feed NOT LIKE '%.lookup' "
+        "ORDER BY delivery_id",
+        b=batch_id,
+    )
+    return [dict(row._mapping) for row in rows]
 
 
 def set_status(

@@ -17,6 +17,8 @@ class FileState:
         landed or staged (nothing is decided yet), accepted, repeated, refused or held.
     reason : str or None
         Why it was not accepted, and what to do.
+    reason_code : str or None
+        The same as a code.
     is_missing : bool
         Whether its rows are missing now: nothing is decided yet, or `raw.unusable_files` lists it,
         or a later one of its name. A file that was still being written, or was mended since, is not.
@@ -30,6 +32,7 @@ class FileState:
     reason: str | None
     landed_at: datetime
     is_missing: bool = False
+    reason_code: str | None = None
 
     @property
     def is_usable(self) -> bool:
@@ -50,14 +53,23 @@ class IncompleteFeed:
 def file_states(transaction: Transaction, delivery_ids: Sequence[int]) -> dict[int, FileState]:
     """The entries of the ledger with these ids, by id."""
     rows = transaction.execute(
-        "SELECT delivery_id, source, feed, file_name, status, reason, landed_at, "
+        "SELECT delivery_id, source, feed, file_name, status, reason, reason_code, landed_at, "
         "status IN ('landed', 'staged') OR EXISTS (SELECT FROM raw.unusable_files AS unusable "
         "WHERE unusable.source = file.source AND unusable.file_name = file.file_name "
-        "AND unusable.delivery_id >= file.delivery_id) AS is_missing "
+        "AND unusable.feed = file.feed AND unusable.delivery_id >= file.delivery_id) AS is_missing "
         "FROM raw.deliveries AS file WHERE delivery_id = ANY(:ids) ORDER BY delivery_id",
         ids=list(delivery_ids),
     )
     return {row.delivery_id: FileState(**row._mapping) for row in rows}
+
+
+def decisive(states: Sequence[FileState]) -> FileState:
+    """The entry of a file that decides where it goes, of those that its feeds have.
+
+    One that nothing is decided about yet, else one that was refused or held, else any.
+    """
+    order = ("landed", "staged", "refused", "held", "accepted", "repeated")
+    return min(states, key=lambda state: order.index(state.status))
 
 
 def files_of_run(transaction: Transaction, run_id: str) -> list[FileState]:

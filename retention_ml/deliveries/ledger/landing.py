@@ -8,7 +8,7 @@ from pathlib import Path
 
 from retention_ml import clock
 from retention_ml.deliveries.arrivals import lookup_feed
-from retention_ml.deliveries.sources import Source
+from retention_ml.deliveries.description.source import Source
 from retention_ml.warehouse import Transaction
 
 
@@ -37,7 +37,6 @@ class Plan:
     status: str
     reason: str | None
     unfinished: tuple[int, ...]
-    repeated_count: int
     entries: tuple[FileEntry, ...]
 
 
@@ -117,8 +116,8 @@ def insert_batch(
 
 def enter(
     transaction: Transaction, plan: Plan, *, source: Source, is_history: bool, run_id: str
-) -> tuple[int, dict[Path, int]]:
-    """Enter the files of a plan as deliveries of one batch; the batch, and the new ids by path."""
+) -> tuple[int, dict[tuple[Path, str], int]]:
+    """Enter the files of a plan as deliveries of one batch; the batch, and the new ids by path and feed."""
     now = clock.now()
     if plan.unfinished:
         batch_id = _reopen_batches(transaction, plan.unfinished, is_history)
@@ -132,7 +131,7 @@ def enter(
             run_id=run_id,
             now=now,
         )
-    entered: dict[Path, int] = {}
+    entered: dict[tuple[Path, str], int] = {}
     for entry in plan.entries:
         columns = asdict(entry)
         path = columns.pop("path")
@@ -149,7 +148,7 @@ def enter(
             returning="delivery_id",
         )
         assert row is not None
-        entered.setdefault(path, int(row[0]))
+        entered.setdefault((path, entry.feed), int(row[0]))
     return batch_id, entered
 
 
@@ -191,6 +190,22 @@ def accepted_columns(transaction: Transaction, source: str) -> Mapping[str, set[
             source=source,
         )
     }
+
+
+def files_of_feed(
+    transaction: Transaction, source: str, feed: str, batch_id: int
+) -> list[tuple[str, str]]:
+    """Digest and name of the files of a feed: those of the batch, then earlier ones, newest first."""
+    rows = transaction.execute(
+        "SELECT file_sha256, file_name FROM raw.deliveries WHERE source = :source "
+        "AND feed = :feed AND replay_of IS NULL AND (status = 'accepted' "
+        "OR (batch_id = :b AND status IN ('landed', 'staged'))) "
+        "ORDER BY batch_id = :b DESC, delivery_id DESC",
+        source=source,
+        feed=feed,
+        b=batch_id,
+    )
+    return [(row.file_sha256, row.file_name) for row in rows]
 
 
 def newest_lookup(transaction: Transaction, source: str, file_name: str) -> str | None:

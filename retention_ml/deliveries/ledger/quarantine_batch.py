@@ -11,6 +11,8 @@ import pyarrow as pa
 
 from retention_ml import tables
 from retention_ml.deliveries.archive import path_of
+from retention_ml.deliveries.description.feed import Feed
+from retention_ml.deliveries.description.source import Source
 from retention_ml.deliveries.ledger import batches
 from retention_ml.deliveries.ledger.batches import Batch, RowCounts
 from retention_ml.deliveries.ledger.landing import insert_batch
@@ -18,7 +20,6 @@ from retention_ml.deliveries.ledger.staging import rejects_table
 from retention_ml.deliveries.readers.chunks import LINE_NUMBER, Reject
 from retention_ml.deliveries.readers.readers import open_file
 from retention_ml.deliveries.reasons import Reason
-from retention_ml.deliveries.sources import Feed, Source
 from retention_ml.errors import AccountingError
 from retention_ml.warehouse import Transaction
 
@@ -76,6 +77,7 @@ def quarantine_batch(
     Rows that staging rejected keep their own reason code, all others get `batch_held`. What
     was delivered is read again from the archived files. The rows of a replay are in quarantine
     already, under the delivery they first came in; they stay there and can be replayed again.
+    Rows that the source leaves out are held with the others: it may say otherwise by then.
 
     Raises
     ------
@@ -85,7 +87,7 @@ def quarantine_batch(
     batches.delete_quarantined(transaction, batch_id)
     transaction.change(
         "UPDATE raw.deliveries SET status = 'held', reason = :reason, delivered_count = 0, "
-        "quarantined_count = 0, loaded_at = :now "
+        "quarantined_count = 0, left_out_count = 0, loaded_at = :now "
         "WHERE batch_id = :b AND status = 'staged' AND replay_of IS NOT NULL",
         b=batch_id,
         reason=reason,
@@ -115,15 +117,22 @@ def quarantine_batch(
             for name, value in columns.items():
                 rows = rows.append_column(name, pa.repeat(value, len(rejects)))
             count += transaction.copy("quarantine.rows", rows)
-        if count + counts.quarantined != counts.delivered:
+        # Rows without parts are not read again; what else was left out is held with the others.
+        left_out = counts.delivered - counts.quarantined - count
+        if not 0 <= left_out <= counts.left_out:
             raise AccountingError(
                 f"Delivery {counts.delivery_id} has {counts.delivered:,} rows, but "
                 f"{count + counts.quarantined:,} were found when it was read again to be held. "
                 "Nothing was recorded. Please report this as a defect."
             )
+        transaction.change(
+            "UPDATE raw.deliveries SET left_out_count = :left_out WHERE delivery_id = :d",
+            left_out=left_out,
+            d=delivery_id,
+        )
     transaction.change(
         "UPDATE raw.deliveries SET status = 'held', reason_code = :code, reason = :reason, "
-        "quarantined_count = delivered_count, loaded_at = :now "
+        "quarantined_count = delivered_count - left_out_count, loaded_at = :now "
         "WHERE batch_id = :b AND status = 'staged'",
         b=batch_id,
         code=BATCH_HELD,
@@ -147,7 +156,11 @@ def _accepted_rows(path: Path, feed: Feed, rejected: Set[int]) -> Iterator[list[
     """The rows of a file whose lines staging did not reject, as rejects of a held batch."""
     for chunk in open_file(path, feed).chunks:
         lines = chunk.rows[LINE_NUMBER].to_pylist()
-        places = [place for place, line in enumerate(lines) if line not in rejected]
+        places = [
+            place
+            for place, line in enumerate(lines)
+            if line not in rejected and (place == 0 or line != lines[place - 1])
+        ]
         for begin in range(0, len(places), _ROWS_AT_ONCE):
             part = places[begin : begin + _ROWS_AT_ONCE]
             yield [

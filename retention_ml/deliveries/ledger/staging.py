@@ -10,13 +10,14 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from retention_ml.deliveries.arrivals import is_lookup
 from retention_ml.deliveries.casting import keys
 from retention_ml.deliveries.casting.casts import DELIVERY
+from retention_ml.deliveries.description.source import Source
 from retention_ml.deliveries.ledger.batches import Batch, lock_batch_row, set_status
 from retention_ml.deliveries.readers.chunks import Reject
-from retention_ml.deliveries.sources import Source
 from retention_ml.errors import FileRefused, UsageError
 from retention_ml.warehouse import Transaction
 
@@ -44,18 +45,33 @@ class Delivery:
 class StagingCounts:
     """What staging counted, by delivery, reason or table.
 
-    `derived_parts` are what derived rows are made of; `refused` are the errors of the files that
-    cannot be read, by delivery, `without_rows` a sentence for each file without rows.
+    `kinds` are the staged rows by table and kind, `without_customer` those without one.
+    `derived_parts` and `order_parts` are what derived rows are made of; `refused` are the errors of the files that
+    cannot be read, by delivery, `without_rows` a sentence for each file without rows, `remarks`
+    what the reader says of others.
     """
 
     delivered: Counter[int] = field(default_factory=Counter)
     quarantined: Counter[int] = field(default_factory=Counter)
+    left_out: Counter[int] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     staged: Counter[str] = field(default_factory=Counter)
     derived: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
+    without_customer: int = 0
     derived_parts: dict[str, list[pa.Table]] = field(default_factory=dict)
+    order_parts: list[pa.Table] = field(default_factory=list)
     refused: Mapping[int, FileRefused] = field(default_factory=dict)
     without_rows: Sequence[str] = ()
+    remarks: list[str] = field(default_factory=list)
+
+    def count_rows(self, table: str, rows: pa.Table) -> None:
+        """Count rows that are staged in a table by kind, and those without a customer."""
+        if "kind" in rows.column_names:
+            for kind in pc.value_counts(rows["kind"]).to_pylist():
+                self.kinds[f"{table} {kind['values']}"] += kind["counts"]
+        if "customer_id" in rows.column_names:
+            self.without_customer += rows["customer_id"].null_count
 
 
 def lock_unheld_batch_row(transaction: Transaction, batch_id: int) -> Batch:
@@ -98,6 +114,21 @@ def quarantined_rows(transaction: Transaction, delivery: Delivery) -> list[tuple
     ]
 
 
+def copy_replacing(transaction: Transaction, lines: pa.Table) -> None:
+    """Copy those order lines into staging whose key is there already, or current in curated."""
+    transaction.execute("DROP TABLE IF EXISTS replacing_lines")
+    transaction.execute(
+        "CREATE TEMP TABLE replacing_lines (LIKE staging.order_lines) ON COMMIT DROP"
+    )
+    transaction.copy("replacing_lines", lines)
+    transaction.change(
+        "INSERT INTO staging.order_lines SELECT new.* FROM replacing_lines AS new "
+        "WHERE EXISTS (SELECT FROM curated.order_lines AS old WHERE old.row_key = new.row_key "
+        "AND old.superseded_at IS NULL) OR EXISTS (SELECT FROM staging.order_lines AS old "
+        "WHERE (old.batch_id, old.row_key) = (new.batch_id, new.row_key))"
+    )
+
+
 def copy_rejects(
     transaction: Transaction, batch_id: int, rejects: Sequence[tuple[int, Reject]]
 ) -> None:
@@ -117,6 +148,7 @@ def rejects_table(rejects: Sequence[Reject]) -> pa.Table:
             "raw_text": pa.array([text for text, _ in texts], pa.string()),
             "raw_bytes": pa.array([raw for _, raw in texts], pa.binary()),
             "reason_code": pa.array([str(reject.reason) for reject in rejects], pa.string()),
+            "detail": pa.array([_plain(reject.detail) for reject in rejects], pa.string()),
         }
     )
 
@@ -125,6 +157,10 @@ def _as_text(raw: bytes) -> tuple[str, bytes | None]:
     """A row as text, and its bytes where the text does not hold them exactly."""
     text = raw.decode("utf-8", "replace").replace("\0", "\ufffd")
     return text, None if text.encode() == raw else raw
+
+
+def _plain(detail: str | None) -> str | None:
+    return detail.replace("\0", "\ufffd") if detail else None
 
 
 def first_occurrences(
@@ -164,9 +200,10 @@ def record_staged(
     for delivery in readable:
         transaction.change(
             "UPDATE raw.deliveries SET status = 'staged', delivered_count = :delivered, "
-            "quarantined_count = :quarantined, mapping_sha256 = :mapping WHERE delivery_id = :d",
+            "quarantined_count = :quarantined, left_out_count = :left_out, mapping_sha256 = :mapping WHERE delivery_id = :d",
             delivered=counts.delivered[delivery.delivery_id],
             quarantined=counts.quarantined[delivery.delivery_id],
+            left_out=counts.left_out[delivery.delivery_id],
             mapping=source.mapping_sha256,
             d=delivery.delivery_id,
         )

@@ -1,29 +1,37 @@
-"""Delimited text: blocks of bytes to text columns, and a reason for each line that is no row.
+"""Delimited text: blocks of lines in UTF-8 to text columns, and a reason for each that is no row.
 
 Most lines hold no quote and the right number of delimiters: numpy finds them and Arrow
 splits them. The others go through Python's strict csv reader one by one, so that a quote
 that is never closed costs its own line and swallows no later one.
 """
 
-import codecs
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from retention_ml.deliveries.readers.chunks import Reject
 from retention_ml.deliveries.readers.dialect import FIELD_CHARACTERS_MAX, Dialect
+from retention_ml.deliveries.readers.open_quotes import OpenQuotes
 from retention_ml.deliveries.reasons import Reason
 from retention_ml.errors import FileRefused
 
 LINE_BYTES_MAX = 64 << 20
-LOOK_AHEAD_LINES, LOOK_AHEAD_BYTES = 50, 64 << 10
 BLOCK_BYTES = 24 << 20
 
 _Row = tuple[int, tuple[int, int], list[str]]
+
+
+class RejectedLines(NamedTuple):
+    """Lines that are no row: the number of the first, where they lie in the block, and why."""
+
+    line_number: int
+    begin: int
+    end: int
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +45,22 @@ class ParsedBlock:
     columns: dict[str, pa.ChunkedArray]
     numbers: npt.NDArray[np.int64]
     spans: npt.NDArray[np.int64]
-    rejects: list[Reject]
+    rejects: list[RejectedLines]
     consumed: int
     lines: int
 
 
 def blocks(stream: Iterator[bytes]) -> Iterator[bytes]:
-    """The bytes in large pieces, at least one, without a byte order mark."""
+    """The bytes in large pieces, at least one."""
     parts: list[bytes] = []
-    mark = codecs.BOM_UTF8
+    is_first = True
     for piece in stream:
         parts.append(piece)
         if sum(map(len, parts)) >= BLOCK_BYTES:
-            yield b"".join(parts).removeprefix(mark)
-            parts, mark = [], b""
-    if parts or mark:
-        yield b"".join(parts).removeprefix(mark)
+            yield b"".join(parts)
+            parts, is_first = [], False
+    if parts or is_first:
+        yield b"".join(parts)
 
 
 def parse_block(
@@ -70,7 +78,7 @@ def parse_block(
     Parameters
     ----------
     data : bytes
-        Whole lines; unless `is_last`, an unfinished line may follow.
+        Whole lines in UTF-8; unless `is_last`, an unfinished line may follow.
     header : sequence of str
         Names of all columns of the file.
     wanted : sequence of str
@@ -88,15 +96,13 @@ def parse_block(
     ends = np.flatnonzero(np.frombuffer(data, np.uint8) == terminator).astype(np.int64)
     if is_last and data and (len(ends) == 0 or ends[-1] != len(data) - 1):
         ends = np.append(ends, len(data))
-    if len(data) > LINE_BYTES_MAX and (
-        len(ends) == 0
-        or max(len(data) - ends[-1], int(np.diff(ends, prepend=0).max())) > LINE_BYTES_MAX
-    ):
-        raise FileRefused(
-            f"A line after line {first_line:,} is longer than {LINE_BYTES_MAX >> 20} MiB. "
-            "Expected one row a line; check the line ends of the file and deliver it again.",
-            "line_too_long",
+    if len(data) > LINE_BYTES_MAX:
+        longest = (
+            max(len(data) - ends[-1], int(np.diff(ends, prepend=0).max()))
+            if len(ends)
+            else len(data)
         )
+        require_line_ends(int(longest), first_line)
     lines = _Lines(data, ends, dialect, len(header), terminator)
     rows, rejects, used = lines.parse_others(first_line, is_last)
     lines.simple[used:] = False
@@ -112,6 +118,21 @@ def parse_block(
         spans = np.concatenate([spans, [span for _, span, _ in rows]])
     consumed = int(ends[used - 1]) + 1 if used else 0
     return ParsedBlock(columns, numbers, spans, rejects, min(consumed, len(data)), used)
+
+
+def require_line_ends(line_bytes: int, first_line: int) -> None:
+    """Refuse a file with a line that is too long to be a row.
+
+    Raises
+    ------
+    FileRefused
+    """
+    if line_bytes > LINE_BYTES_MAX:
+        raise FileRefused(
+            f"A line after line {first_line:,} is longer than {LINE_BYTES_MAX >> 20} MiB. "
+            "Expected one row a line; check the line ends of the file and deliver it again.",
+            "line_too_long",
+        )
 
 
 class _Lines:
@@ -145,12 +166,13 @@ class _Lines:
         delimiters = np.flatnonzero(octets[: ends[-1]] == ord(dialect.delimiter))
         field_counts = np.diff(np.searchsorted(delimiters, ends), prepend=0) + 1
         self.simple &= field_counts == self._field_count
-        odd = (octets == 34) | (octets == 0)
-        if (
-            dialect.encoding not in ("utf-8", "ascii")
-            or dialect.decode(octets[: ends[-1]].tobytes()) is None
-        ):
-            odd |= octets >= 128
+        if dialect.nameless:
+            stops = np.maximum(self.stops, dialect.nameless)
+            for place in range(1, dialect.nameless + 1):
+                self.simple &= octets[stops - place] == ord(dialect.delimiter)
+        odd = octets == 0
+        for sign in dialect.quote + dialect.escape:
+            odd |= octets == ord(sign)
         carriage = np.flatnonzero(octets == 13)
         if len(carriage):
             stops = self.stops[self.stops < ends]
@@ -158,14 +180,28 @@ class _Lines:
         strange = np.concatenate([np.flatnonzero(odd), carriage])
         strange = strange[strange < ends[-1]]
         self.simple[np.searchsorted(ends, strange, side="left")] = False
+        try:
+            self._data.decode()
+        except UnicodeDecodeError:
+            foreign = np.flatnonzero(octets[: ends[-1]] >= 128)
+            for line in np.unique(np.searchsorted(ends, foreign, side="left")).tolist():
+                try:
+                    self._raw(line, line).decode()
+                except UnicodeDecodeError:
+                    self.simple[line] = False
 
     def _raw(self, first: int, last: int) -> bytes:
         return self._data[int(self.starts[first]) : int(self.stops[last])]
 
-    def parse_others(self, first_line: int, is_last: bool) -> tuple[list[_Row], list[Reject], int]:
+    def parse_others(
+        self, first_line: int, is_last: bool
+    ) -> tuple[list[_Row], list[RejectedLines], int]:
         """Rows and rejects among the lines that are not simple, and how many lines were used."""
         rows: list[_Row] = []
-        rejects: list[Reject] = []
+        rejects: list[RejectedLines] = []
+        quotes = OpenQuotes(
+            self._dialect, self._field_count, self.starts, self.stops, self.simple, self._raw
+        )
         after = 0
         filled = int(np.max(np.flatnonzero(self.stops > self.starts), initial=-1))
         for line in np.flatnonzero(~self.simple).tolist():
@@ -176,52 +212,18 @@ class _Lines:
             last, raw = line, self._raw(line, line)
             fields = self._dialect.parse(raw, self._field_count)
             if fields is Reason.UNCLOSED_QUOTE and self._dialect.is_open(raw):
-                closed = self._close(line)
-                if closed is None and not is_last and self._reaches_the_end(line):
+                closed = quotes.close(line)
+                if closed is None and not is_last:
                     return rows, rejects, line
-                if closed is not None:
-                    fields, last = closed
-                    after = last + 1
+                fields, last = closed or (fields, line)
+                self.simple[line : last + 1] = False
+                after = last + 1
+            begin, end = int(self.starts[line]), int(self.stops[last])
             if isinstance(fields, Reason):
-                rejects.append(Reject(first_line + line, raw, fields))
+                rejects.append(RejectedLines(first_line + line, begin, end, fields))
             else:
-                span = int(self.starts[line]), int(self.stops[last])
-                rows.append((first_line + line, span, fields))
+                rows.append((first_line + line, (begin, end), fields))
         return rows, rejects, len(self.starts)
-
-    def _close(self, line: int) -> tuple[list[str], int] | None:
-        """The fields of a record that begins at `line` and goes on, and its last line.
-
-        None where a quote was simply never closed: a later line is a complete row by itself,
-        the record does not parse, or nothing closes it near by.
-        """
-        dialect, raw = self._dialect, self._raw(line, line)
-        begins_in_first_field = raw[:1] == b'"' and dialect.is_open(
-            raw.split(dialect.delimiter.encode())[0]
-        )
-        for last in range(line + 1, min(line + 1 + LOOK_AHEAD_LINES, len(self.starts))):
-            raw = self._raw(line, last)
-            if self.simple[last] or len(raw) > LOOK_AHEAD_BYTES:
-                return None
-            alone = dialect.parse(self._raw(last, last), self._field_count)
-            together = dialect.parse(raw, self._field_count)
-            if isinstance(alone, list) and not (
-                begins_in_first_field and isinstance(together, list)
-            ):
-                return None
-            if isinstance(together, list):
-                return together, last
-            if not dialect.is_open(raw):
-                return None
-        return None
-
-    def _reaches_the_end(self, line: int) -> bool:
-        """Whether the look-ahead of a line was cut short by the end of the block."""
-        return (
-            line + LOOK_AHEAD_LINES >= len(self.starts)
-            and not self.simple[line + 1 :].any()
-            and int(self.stops[-1] - self.starts[line]) <= LOOK_AHEAD_BYTES
-        )
 
     def split_simple(
         self, header: Sequence[str], wanted: Sequence[str]

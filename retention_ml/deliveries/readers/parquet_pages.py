@@ -16,9 +16,9 @@ from typing import Any, BinaryIO
 
 import pyarrow.parquet as pq
 
-from retention_ml.deliveries.archive import RATIO_FROM_BYTES, RATIO_MAX
 from retention_ml.deliveries.readers.parquet_footer import ColumnChunk, RowGroup
 from retention_ml.deliveries.readers.thrift import I32, CompactReader, Damage, Shape
+from retention_ml.deliveries.unpacking import RATIO_FROM_BYTES, RATIO_MAX
 from retention_ml.errors import FileRefused
 
 # A page of each column that is read lies in memory at once, a dictionary beside its copy. Some

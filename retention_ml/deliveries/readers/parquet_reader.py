@@ -7,20 +7,24 @@ unpacked, and long values of dictionaries stay there until then.
 import itertools
 import json
 from collections.abc import Iterator, Sequence
+from datetime import date, datetime, time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from retention_ml.deliveries.readers import chunks, parquet_footer, parquet_pages
+from retention_ml.deliveries.description.feed import Feed
+from retention_ml.deliveries.readers import chunks, parquet_footer, parquet_pages, record_reader
+from retention_ml.deliveries.readers.json_paths import RowPicker, parse_path
 from retention_ml.deliveries.readers.parquet_footer import RowGroup
 from retention_ml.deliveries.reasons import Reason
-from retention_ml.deliveries.sources import Feed
 from retention_ml.errors import FileRefused, first_words
 
 BATCH_BYTES = 64 << 20
+_NESTED_BYTES = 8 << 20
 _SHORT_BYTES = BATCH_BYTES // chunks.CHUNK_ROWS
 # Whatever Arrow, or Python on its behalf, says of a damaged file.
 _DAMAGE = (pa.ArrowException, OSError, ValueError, ArithmeticError, RecursionError)
@@ -32,8 +36,10 @@ def open_parquet(path: Path, feed: Feed, name: str) -> chunks.OpenedFile:
     try:
         file = pq.ParquetFile(path)
         columns = list(file.schema_arrow.names)
-        unread = chunks.check_header(columns, feed, name)
-        wanted = chunks.wanted_columns(feed, columns)
+        paths = _paths_into(file.schema_arrow, feed)
+        unread = chunks.check_header([*columns, *paths], feed, name)
+        nested = {str(parse_path(path)[0]) for path in paths}
+        wanted = [*chunks.wanted_columns(feed, columns), *sorted(nested - {*feed.file_columns})]
         leaves = parquet_pages.leaves(file, wanted)
         row_bytes = parquet_pages.row_bytes(path, groups, leaves, name)
     except _DAMAGE as error:
@@ -52,13 +58,48 @@ def open_parquet(path: Path, feed: Feed, name: str) -> chunks.OpenedFile:
             for batch in unpacked.iter_batches(batch_size=batch_rows, columns=wanted):
                 unpacked_bytes += _text_bytes(batch)  # before it is unpacked
                 parquet_pages.require_ratio(unpacked_bytes, size, name)
-                for piece in _pieces(batch, name):
-                    yield _parquet_chunk(piece, wanted, before)
+                for piece in _pieces(batch, name, _NESTED_BYTES if nested else BATCH_BYTES):
+                    yield (
+                        _nested_chunk(piece, feed, before)
+                        if nested
+                        else _parquet_chunk(piece, wanted, before)
+                    )
                     before += piece.num_rows
         except _DAMAGE as error:
             raise _refusal(f"{name} cannot be read after row {before:,}", error) from error
 
-    return chunks.OpenedFile(tuple(columns), read_chunks(), unread)
+    return chunks.OpenedFile(
+        tuple(columns), read_chunks(), tuple(column for column in unread if column not in nested)
+    )
+
+
+def _paths_into(schema: pa.Schema, feed: Feed) -> list[str]:
+    """The paths that a feed reads inside of lists and structs of a file."""
+    each = record_reader.array_of(feed)
+    paths = []
+    for path in feed.file_columns:
+        first, *steps = parse_path(path)
+        place = schema.get_field_index(str(first))
+        inside_array = each is not None and (path == each or path.startswith(f"{each}."))
+        is_nested = place >= 0 and path not in schema.names and (steps or inside_array)
+        if is_nested and _leads_somewhere(schema.field(place).type, steps):
+            paths.append(path)
+    return paths
+
+
+def _leads_somewhere(kind: pa.DataType, steps: Sequence[Any]) -> bool:
+    """Whether a type can have a value at the end of a path."""
+    if not steps:
+        return True
+    if pa.types.is_struct(kind):
+        place = kind.get_field_index(str(steps[0]))
+        return place >= 0 and _leads_somewhere(kind.field(place).type, steps[1:])
+    if pa.types.is_map(kind):
+        return True
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        is_of_element = isinstance(steps[0], tuple) or steps[0].isdigit()
+        return _leads_somewhere(kind.value_type, steps[1:] if is_of_element else steps)
+    return False
 
 
 def _refusal(what: str, error: Exception) -> FileRefused:
@@ -129,9 +170,9 @@ def _leaf_arrays(array: pa.Array) -> Iterator[pa.Array]:
         yield array
 
 
-def _pieces(batch: pa.RecordBatch, name: str) -> Iterator[pa.RecordBatch]:
+def _pieces(batch: pa.RecordBatch, name: str, bytes_max: int) -> Iterator[pa.RecordBatch]:
     """The batch in pieces that fit into memory as text."""
-    if (size := _text_bytes(batch)) <= BATCH_BYTES:
+    if (size := _text_bytes(batch)) <= bytes_max or (batch.num_rows == 1 and size <= BATCH_BYTES):
         yield batch
     elif batch.num_rows == 1:
         raise FileRefused(
@@ -141,8 +182,49 @@ def _pieces(batch: pa.RecordBatch, name: str) -> Iterator[pa.RecordBatch]:
         )
     else:
         half = batch.num_rows // 2
-        yield from _pieces(batch.slice(0, half), name)
-        yield from _pieces(batch.slice(half), name)
+        yield from _pieces(batch.slice(0, half), name, bytes_max)
+        yield from _pieces(batch.slice(half), name, bytes_max)
+
+
+def _nested_chunk(batch: pa.RecordBatch, feed: Feed, before: int) -> chunks.Chunk:
+    """The rows of a batch as documents of text, from which paths are picked."""
+    columns = {
+        name: [_plain(value) for value in column.to_pylist()]
+        if pa.types.is_nested(column.type)
+        else _text(column).to_pylist()
+        for name, column in zip(batch.schema.names, batch.columns, strict=True)
+    }
+    rows = (
+        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
+    )
+    return record_reader.json_chunk(
+        (
+            (number, json.dumps(row, ensure_ascii=False).encode(), row)
+            for number, row in enumerate(rows, start=before + 1)
+        ),
+        RowPicker(feed.file_columns, record_reader.array_of(feed)),
+    )
+
+
+def _plain(value: Any) -> Any:
+    """A nested value with text where it has values."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        if value and all(isinstance(item, tuple) for item in value):  # a map
+            return {str(key): _plain(item) for key, item in value}
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=None).isoformat(" ") + ("Z" if value.tzinfo else "")
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.decode()
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else f"{value:.9f}".rstrip("0")
+    return str(value)
 
 
 def _parquet_chunk(batch: pa.RecordBatch, wanted: Sequence[str], before: int) -> chunks.Chunk:

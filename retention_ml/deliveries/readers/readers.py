@@ -1,17 +1,28 @@
 """Delivered files, and single rows from quarantine, as chunks of text columns."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from retention_ml.deliveries.description.feed import Feed
 from retention_ml.deliveries.readers.chunks import CHUNK_ROWS, OpenedFile, wanted_columns
 from retention_ml.deliveries.readers.csv_file import open_csv
 from retention_ml.deliveries.readers.parquet_reader import open_parquet
 from retention_ml.deliveries.readers.record_reader import (
-    lines_of_json,
     open_fixed_width,
+    open_json,
+    open_json_lines,
     parse_records,
 )
-from retention_ml.deliveries.sources import Feed
+from retention_ml.deliveries.readers.workbook import open_workbook
+
+_OPEN: Mapping[str, Callable[[Path, Feed, str], OpenedFile]] = {
+    "csv": open_csv,
+    "fixed_width": open_fixed_width,
+    "json": open_json,
+    "jsonl": open_json_lines,
+    "parquet": open_parquet,
+    "xlsx": open_workbook,
+}
 
 
 def open_file(path: Path, feed: Feed, *, name: str | None = None) -> OpenedFile:
@@ -20,7 +31,7 @@ def open_file(path: Path, feed: Feed, *, name: str | None = None) -> OpenedFile:
     Parameters
     ----------
     path : pathlib.Path
-        A regular file, gzip-compressed or not.
+        A regular file, packed or not.
     feed : Feed
         How to read it.
     name : str, optional
@@ -33,13 +44,7 @@ def open_file(path: Path, feed: Feed, *, name: str | None = None) -> OpenedFile:
         It may also be raised while the chunks are read.
     """
     name = name or path.name
-    if feed.format == "parquet":
-        return open_parquet(path, feed, name)
-    if feed.format == "csv":
-        return open_csv(path, feed, name)
-    if feed.format == "fixed_width":
-        return open_fixed_width(path, feed, name)
-    return OpenedFile((), lines_of_json(path, feed, name))
+    return _OPEN[feed.format](path, feed, name)
 
 
 def open_rows(rows: Sequence[tuple[int, bytes]], columns: Sequence[str], feed: Feed) -> OpenedFile:
@@ -49,11 +54,12 @@ def open_rows(rows: Sequence[tuple[int, bytes]], columns: Sequence[str], feed: F
     ----------
     rows : sequence of (int, bytes)
     columns : sequence of str
-        The columns of the file they came in, in file order (empty for jsonl).
+        The columns of the file they came in, in file order (empty for JSON).
     feed : Feed
         As it is now; encoding and delimiter may have been corrected since.
     """
-    wanted = wanted_columns(feed, columns) if columns else feed.source_columns
+    is_table = feed.format in ("csv", "fixed_width")
+    wanted = wanted_columns(feed, columns) if is_table else feed.file_columns
     chunks = (
         parse_records(rows[begin : begin + CHUNK_ROWS], feed, columns, wanted)
         for begin in range(0, len(rows), CHUNK_ROWS)

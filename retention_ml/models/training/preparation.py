@@ -14,7 +14,12 @@ from retention_ml.features.catalogue import CATALOGUE
 from retention_ml.labels import cutoffs
 from retention_ml.labels.cutoffs import Plan
 from retention_ml.labels.definition import churn_definition
-from retention_ml.labels.maturity import feed, mature, newest_known
+from retention_ml.labels.maturity import (
+    feed,
+    mature,
+    most_orders_of_one_customer,
+    newest_known,
+)
 from retention_ml.models.training import ledger, readiness
 from retention_ml.models.training.candidates import candidate
 from retention_ml.models.training.data.training_data import load_training_set
@@ -170,6 +175,9 @@ def _plan(
         plan,
         definition=definition,
         demands=settings.readiness,
+        most_orders_of_one=most_orders_of_one_customer(
+            warehouse, timezone=definition.timezone, known_as_of=as_of
+        ),
         settled_on=as_of - timedelta(days=settings.churn.settle_days),
         cutoff_every_days=settings.training.cutoff_every_days,
         embargo_days=settings.churn.embargo_days,

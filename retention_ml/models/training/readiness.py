@@ -12,6 +12,9 @@ from retention_ml.statistics.arrays import Floats
 
 Verdict = Literal["ok", "warning", "missing"]
 
+# No real customer has so many; below it a shop of one business customer is still plausible.
+_OF_ONE_SHARE_MAX = 0.3
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -67,12 +70,16 @@ def of_feed(
     *,
     definition: ChurnDefinition,
     demands: Readiness,
+    most_orders_of_one: int,
     settled_on: date,
     cutoff_every_days: int,
     embargo_days: int,
     feature_window_days: int,
 ) -> list[Line]:
-    """The demands that the orders alone decide; orders after `settled_on` decide no outcome yet."""
+    """The demands that the orders alone decide; orders after `settled_on` decide no outcome yet.
+
+    `most_orders_of_one` are the orders of the customer with the most.
+    """
     needed = days_needed(definition, cutoff_every_days=cutoff_every_days, embargo_days=embargo_days)
     if feed is None:
         change = "import past orders with `retention ingest --history`."
@@ -82,6 +89,7 @@ def of_feed(
     first = min(plan.days) - timedelta(days=definition.active_days) if plan else None
     gap = feed.longest_gap_days(first)
     share = feed.guests_count / feed.orders_count
+    share_of_one = most_orders_of_one / feed.orders_count
     return [
         Line(
             "history",
@@ -116,6 +124,14 @@ def of_feed(
             "ok" if share <= demands.unknown_share_max else "missing",
             "map the customer number in the source description, or raise "
             "readiness.unknown_share_max if guests really are that many.",
+        ),
+        Line(
+            "orders of one customer",
+            f"{100 * share_of_one:.1f} %",
+            f"at most {100 * _OF_ONE_SHARE_MAX:.0f} %",
+            "ok" if share_of_one <= _OF_ONE_SHARE_MAX else "warning",
+            "a number that stands for guests, a till or the shop itself: name it in `missing` of "
+            "customer_id in the source description, then replay or deliver the files anew.",
         ),
     ]
 

@@ -76,6 +76,7 @@ _LASTING = (
     "gate_error",
     "stale_scores",
     "incomplete_feed",
+    "stray_files",
     "stale_feed",
     "broken_invariant",
 )

@@ -20,7 +20,12 @@ from retention_ml.outcomes.monitoring.alerts import (
     raise_alerts,
     unchecked_invariants_alert,
 )
-from retention_ml.outcomes.monitoring.delivery_alerts import delivery_alerts, unusable_files
+from retention_ml.outcomes.monitoring.delivery_alerts import (
+    delivery_alerts,
+    stray_alerts,
+    stray_files,
+    unusable_files,
+)
 from retention_ml.outcomes.monitoring.drift import NOT_COMPARED, Change, Key
 from retention_ml.outcomes.monitoring.drift_report import drift_report
 from retention_ml.outcomes.monitoring.freshness import freshness_alerts
@@ -68,6 +73,7 @@ def watch(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
         *quality_alerts(warehouse, as_of),
         *gate_alerts(warehouse, settings, as_of),
         *delivery_alerts(unusable_files(warehouse, as_of), settings, as_of=as_of),
+        *stray_alerts(stray_files(warehouse, settings, as_of)),
         *_check_invariants(warehouse, as_of),
     ]
     with warehouse.transaction() as transaction:

@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from retention_ml.deliveries import archive
+from retention_ml.deliveries.description.feed import Feed
+from retention_ml.deliveries.description.loading import load_source
 from retention_ml.deliveries.readers import chunks, readers
-from retention_ml.deliveries.sources import Feed, load_source
 from retention_ml.errors import FileRefused
 from tests.worlds.feeds import GOOD, HEADER, line, write
 

@@ -30,7 +30,7 @@ MEMORY_MIB_MAX = 512
 
 def feed(*columns: str) -> Any:
     return SimpleNamespace(
-        source_columns=columns, required_columns=columns, lookup=None, format="parquet"
+        file_columns=columns, required_columns=columns, lookup=(), format="parquet", each=None
     )
 
 

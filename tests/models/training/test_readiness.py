@@ -18,12 +18,15 @@ FEED = Feed(order_days=np.arange(FIRST, FIRST + 400), orders_count=1_000, guests
 PLAN = Plan(training=(date(2025, 8, 1),), evaluation=(date(2025, 9, 1),), final=(date(2025, 9, 1),))
 
 
-def _feed(feed: Feed | None = FEED, plan: Plan | None = PLAN) -> dict[str, Line]:
+def _feed(
+    feed: Feed | None = FEED, plan: Plan | None = PLAN, most_orders_of_one: int = 40
+) -> dict[str, Line]:
     lines = of_feed(
         feed,
         plan,
         definition=ChurnDefinition(active_days=90, lead_days=0, horizon_days=28),
         demands=Readiness(),
+        most_orders_of_one=most_orders_of_one,
         settled_on=date(2026, 12, 31),
         cutoff_every_days=14,
         embargo_days=0,
@@ -68,6 +71,12 @@ def test_a_silent_feed_is_found_where_it_matters() -> None:
 def test_a_shop_of_guests_is_refused() -> None:
     line = _feed(replace(FEED, guests_count=700))["orders of guests"]
     assert (line.measured, line.verdict) == ("70.0 %", "missing")
+
+
+def test_one_customer_with_most_orders_is_told() -> None:
+    line = _feed(most_orders_of_one=810)["orders of one customer"]
+    assert (line.measured, line.verdict) == ("81.0 %", "warning")
+    assert "`missing` of customer_id" in line.change
 
 
 def test_too_few_of_each_is_named() -> None:

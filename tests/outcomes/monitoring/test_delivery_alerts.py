@@ -75,6 +75,23 @@ def test_a_held_file_makes_its_feed_incomplete_and_a_nameless_one_is_only_refuse
     ]
 
 
+@pytest.mark.parametrize(
+    ("statuses", "words"),
+    [
+        (["refused", "refused"], "or correct sources/shop.toml and deliver them again."),
+        (["held"], "or correct sources/shop.toml and replay the quarantine."),
+        (["held", "refused"], "deliver the refused ones again and replay the quarantine for the"),
+    ],
+)
+def test_only_held_files_have_rows_to_replay(
+    settings: Settings, statuses: list[str], words: str
+) -> None:
+    files = [unusable(status=status, file_name=f"{n}.csv") for n, status in enumerate(statuses)]
+    *_, incomplete = delivery_alerts(files, settings, as_of=TODAY)
+    assert words in incomplete.sentence
+    assert ("quarantine" in incomplete.sentence) == ("held" in statuses)
+
+
 def test_an_old_refusal_is_remembered_by_its_feed_alone(settings: Settings) -> None:
     later = TODAY + timedelta(days=settings.monitoring.cooldown_days + 1)
     alerts = list(delivery_alerts([unusable()], settings, as_of=later))
@@ -107,6 +124,27 @@ def test_watch_raises_each_once_and_a_file_refused_again_anew(
     assert raised(TODAY + timedelta(days=1)) == []
     refuse(warehouse, "ratings.csv", at=CAME + timedelta(days=1))
     assert raised(TODAY + timedelta(days=1)) == both[:1]
+
+
+def test_files_that_lie_astray_are_one_alert_of_the_newest_day(
+    warehouse: Warehouse, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = make_world(warehouse, settings, monkeypatch)
+    world.score_and_publish(DAY)
+
+    def raised(as_of: date) -> list[str]:
+        receipt = watch(warehouse, settings=settings, as_of=as_of)
+        alerts = receipt.details["alerts"]
+        return [alert["sentence"] for alert in alerts if alert["kind"] == "stray_files"]
+
+    assert raised(DAY) == []
+    folder = settings.home / "inbox" / "cd-now"
+    folder.mkdir(parents=True)
+    (folder / "a.csv").write_text("x", encoding="utf-8")
+    assert raised(DAY - timedelta(days=1)) == []
+    (sentence,) = raised(DAY)
+    assert "cd-now (a folder of no source, with 1 file; did you mean cdnow?)" in sentence
+    assert raised(DAY + timedelta(days=1)) == []
 
 
 def test_a_day_before_the_newest_published_has_no_alert_about_files_of_today(

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from retention_ml import tables
-from retention_ml.deliveries.mapping import LineKind, OrderKind, parse_condition
+from retention_ml.deliveries.description.loading import load_source, source_names
+from retention_ml.deliveries.description.rules import LineKind, OrderKind
 from retention_ml.deliveries.reasons import MEANINGS, Reason, meaning
-from retention_ml.deliveries.sources import load_source, source_names
 from retention_ml.errors import FileRefused, SettingsError, UnknownSource
 from retention_ml.settings import PROJECT
 from tests.worlds.feeds import SHOP
@@ -46,7 +46,11 @@ def test_a_file_of_no_feed_is_refused_with_the_patterns(folder: Path) -> None:
     ("old", "new", "words"),
     [
         ('timezone = "Europe/London"', 'timezone = "London"', "no IANA time zone"),
-        ('currency = "GBP"', 'currency = "GBP"\ncolour = "red"', "colour in shop.toml"),
+        (
+            'currency = "GBP"',
+            'currency = "GBP"\ncolour = "red"',
+            "line 5: colour: unknown key 'colour'",
+        ),
         ('order_id = "order"', 'basket = "order"', "'basket' is no column of order_lines"),
         ('order_id = "order"\n', "", "order_lines needs the column order_id"),
         ('kind = "cancellation"', 'kind = "void"', "'void' is no kind of order_lines"),
@@ -90,12 +94,6 @@ def test_a_declared_reason_is_explained_by_its_source(folder: Path) -> None:
     declared = load_source(folder, "shop").declared_reasons()
     assert meaning("test_order", declared) == "Orders that begin with T are tests."
     assert "no longer explains" in meaning("test_order")
-
-
-@pytest.mark.parametrize("is_number", [True, False])
-def test_missing_is_a_condition_on_text_and_on_numbers(is_number: bool) -> None:
-    condition = parse_condition("quantity", "missing", is_number=is_number)
-    assert condition.operator == "missing"
 
 
 def test_the_kinds_are_those_of_the_tables() -> None:

@@ -1,0 +1,1 @@
+"""Ready descriptions of the exports of widespread systems, one file each, and how to copy one."""
