@@ -17,9 +17,14 @@ _FOREIGN = re.compile(r"[^\x00-\x7f\ufffd]")
 # Letters that are common in what shops write, by the script that tells readings apart.
 _SIMPLIFIED = frozenset("订单号商品数量价金额客户日期时间的名称付款状态已完成编码元件下会员总")
 _TRADITIONAL = frozenset("訂單號商品數量價金額客戶日期時間的名稱付款狀態已完成編碼元件下會員總")
+_JAPANESE = frozenset(
+    "注文番号日時購入者商品名数量単価小計合計送料状況店舗金額価格顧客様氏住所電話郵便決済発送済"
+)
 _WESTERN = frozenset("àâäáãåæçéèêëíìîïñóòôöõøœúùûüÿßÀÂÄÁÃÅÆÇÉÈÊËÍÎÏÑÓÔÖÕØŒÚÙÛÜ€£°ºª«»–—’‘“”…·")
 _CENTRAL = frozenset("ąćęłńóśźżĄĆĘŁŃÓŚŹŻáčďéěíňřšťúůýžÁČĎÉĚÍŇŘŠŤÚŮÝŽőűŐŰöüäÖÜÄßăâîșțşţ€–—„”")
 _TURKISH = frozenset("ğĞıİşŞçÇöÖüÜâ")
+_LATIN = {"cp1250": _CENTRAL, "cp1254": _TURKISH}
+_OWN_SCRIPT = {"cp1251": "CYRILLIC", "cp1253": "GREEK"}
 
 
 class Encoding(NamedTuple):
@@ -98,9 +103,12 @@ def _plausibility_of_two_bytes(text: str, name: str) -> float:
     wide = blocks.count("IDEOGRAPHIC") + blocks.count("FULLWIDTH")
     if name in ("cp932", "euc_jp"):
         # Half-width katakana are what other encodings look like in this one.
-        return (ideographs + 2 * kana + wide) / (2 * count) if kana else 0.45 * ideographs / count
+        common = sum(letter in _JAPANESE for letter in text)
+        return (kana + 0.5 * wide + 0.4 * ideographs + 0.5 * common) / count
     if name == "cp949":
-        return blocks.count("HANGUL") / count
+        # Its rarer syllables are what other encodings look like in this one.
+        hangul = [letter for letter, block in zip(text, blocks, strict=True) if block == "HANGUL"]
+        return sum(len(letter.encode("euc_kr", "ignore")) == 2 for letter in hangul) / count
     common = _SIMPLIFIED if name == "gb18030" else _TRADITIONAL
     return (0.4 * ideographs + 0.5 * sum(letter in common for letter in text)) / count
 
@@ -108,19 +116,16 @@ def _plausibility_of_two_bytes(text: str, name: str) -> float:
 def _fits(text: str, name: str) -> list[bool]:
     """Of each letter beyond ASCII whether it is one of the script and has its like beside it."""
     fits = []
-    for before, letter in zip(" " + text, text, strict=False):
+    for before, letter, after in zip(" " + text, text, text[1:] + " ", strict=False):
         if letter.isascii() or letter == "\ufffd":
             continue
         block = unicodedata.name(letter, "").split(" ")[0]
-        if name == "cp1251":
-            is_word = block == "CYRILLIC" and not (before.isascii() and before.isalpha())
-            fits.append(is_word and not (letter.isupper() and before.islower()))
-        elif name == "cp1253":
-            fits.append(block == "GREEK" and not (before.isascii() and before.isalpha()))
-        elif name == "cp1250":
-            fits.append(letter in _CENTRAL)
-        elif name == "cp1254":
-            fits.append(letter in _TURKISH)
+        is_cased = not (letter.isupper() and before.islower())
+        if name in _OWN_SCRIPT:
+            is_word = block == _OWN_SCRIPT[name] and not (before.isascii() and before.isalpha())
+            fits.append(is_word and is_cased)
         else:
-            fits.append(letter in _WESTERN and not (letter.isupper() and before.islower()))
+            # A Latin word has plain letters too; what has none are two bytes a letter.
+            is_alone = before.isascii() or after.isascii()
+            fits.append(is_alone and is_cased and letter in _LATIN.get(name, _WESTERN))
     return fits
