@@ -79,3 +79,8 @@ def data_dir() -> Path:
             "RETENTION_DATA_DIR names no folder with online_retail_ii/: real data is absent"
         )
     return Path(named)
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name bytes by a number: packed ones hold the time, and workers must agree on the names."""
+    return "bytes" if isinstance(val, bytes) else None
