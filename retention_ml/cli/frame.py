@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime
@@ -184,4 +185,11 @@ def _text(value: Any) -> str:
     if isinstance(value, datetime) and value.tzinfo is not None:
         return f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     # A shop's bytes are shown, never obeyed: neither as mark-up (hence Text) nor by the terminal.
-    return "".join(sign if sign.isprintable() or sign == "\n" else "\ufffd" for sign in str(value))
+    return "".join(map(_shown, str(value)))
+
+
+def _shown(sign: str) -> str:
+    """A character as it is; spaces of any width as a blank, what a terminal would obey as �."""
+    if sign.isprintable() or sign == "\n":
+        return sign
+    return " " if unicodedata.category(sign) == "Zs" else "\ufffd"

@@ -1,5 +1,6 @@
 """Commands about source descriptions: list, check, guess, init."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,6 +26,7 @@ _sources = typer.Typer(help="The source descriptions under sources/.", no_args_i
 _NAMES_SHOWN = 20
 _NAME_CHARACTERS = 60
 _QUESTIONS_SHOWN = 20
+_FILES_SHOWN = 6
 
 Source = Annotated[
     str, typer.Option("--source", help="Name of a file under sources/, without .toml.")
@@ -92,7 +94,8 @@ def sources_guess(
         if path.suffix != ".toml":
             raise UsageError(f"{path.name} is no name for a description; expected NAME.toml.")
         draft = guess(files, name=path.stem, settings=settings)
-        write_description(draft.toml, path, overwrite=overwrite)
+        remedy = "replace it with --overwrite"
+        write_description(draft.toml, path, overwrite=overwrite, remedy=remedy)
         try:
             there = settings.model_copy(update={"sources": path.parent})
             outcome = _accepted(check_files(files, settings=there, source=path.stem))
@@ -110,7 +113,7 @@ def sources_guess(
         print_mapping("As it stands", outcome)
         questions = [(question,) for question in draft.questions[:_QUESTIONS_SHOWN]]
         print_table("Look at these lines", ("",), questions)
-        console.print(f"Then: retention sources check {files[0]} --source {path.stem}")
+        console.print(f"Then: retention sources check {_words(files)} --source {path.stem}")
 
 
 @_sources.command("init")
@@ -146,6 +149,14 @@ def sources_init(
         )
 
 
+def _words(files: Sequence[Path]) -> str:
+    """The files as words of a command; many by a pattern."""
+    names = [shlex.quote(str(file)) for file in files]
+    if len(files) > _FILES_SHOWN:
+        names = [f"{shlex.quote(str(file.parent))}/*{file.suffix}" for file in files]
+    return " ".join(dict.fromkeys(names))
+
+
 def _accepted(report: "Report") -> dict[str, Any]:
     """What each file gives, in words."""
     outcome = {
@@ -163,7 +174,7 @@ def _show_report(report: "Report") -> None:
         _show_feed(inspection)
     for name in report.lookups:
         console.print(f"{name} is a reference file: its rows are joined to the others.")
-    for sentence in report.refused.values():
+    for sentence in (*report.remarks, *report.refused.values()):
         console.print(sentence)
 
 

@@ -6,7 +6,13 @@ from datetime import datetime
 import ibis
 
 from retention_ml import clock, failpoints, tables
-from retention_ml.curated import line_orders, load_sql, versions, whole_orders
+from retention_ml.curated import (
+    both_directions,
+    line_orders,
+    load_sql,
+    versions,
+    whole_orders,
+)
 from retention_ml.deliveries.description.loading import load_source
 from retention_ml.deliveries.ledger import batches
 from retention_ml.errors import QualityError, UsageError
@@ -112,8 +118,24 @@ def _curate(transaction: Transaction, settings: Settings, batch: batches.Batch) 
                 deliveries=list(row_counts),
                 threads=settings.compute.threads,
             )
+        entry = tables.CANONICAL[name]
+        existing_count = load_sql.create_existing_versions(transaction, entry, batch_id)
+        if name == "order_lines" and both_directions.separate_directions(
+            transaction,
+            source=source,
+            batch_id=batch_id,
+            has_existing=existing_count > 0,
+            has_several=len(delivery_ids) > 1,
+            threads=settings.compute.threads,
+        ):
+            existing_count = load_sql.create_existing_versions(transaction, entry, batch_id)
         written[name], ended = _insert_versions(
-            transaction, tables.CANONICAL[name], batch_id, now, follow_lines=not source.has_orders
+            transaction,
+            entry,
+            batch_id,
+            now,
+            existing_count=existing_count,
+            follow_lines=not source.has_orders,
         )
         with_parts = batches.deliveries_with_parts(
             delivery_ids, row_counts, source.feeds_with_parts
@@ -138,6 +160,7 @@ def _insert_versions(
     batch_id: int,
     now: datetime,
     *,
+    existing_count: int,
     follow_lines: bool,
 ) -> tuple[int, dict[int, int]]:
     """Insert the new versions and end those they replace, as `load_sql.replace_versions` does."""
@@ -150,6 +173,6 @@ def _insert_versions(
         loaded_at=ibis.literal(now, type="timestamp('UTC')"),
         orders_follow_lines=follow_lines,
     )
-    if load_sql.create_existing_versions(transaction, entry, batch_id) == 0:
+    if existing_count == 0:
         return transaction.insert(f"curated.{entry.name}", new_versions), {}
     return load_sql.replace_versions(transaction, entry, new_versions)

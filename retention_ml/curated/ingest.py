@@ -147,6 +147,7 @@ def _finish(
                 *staged.details["without_rows"],
                 *staged.details["remarks"],
                 *checked.details["findings"],
+                *landed.details.get("remarks", []),
             ],
             "report": curated.details["report"],
             "rows_per_second": round(curated.read / seconds),

@@ -9,12 +9,14 @@ from pathlib import Path
 from retention_ml.deliveries.archive import shown_name
 from retention_ml.deliveries.arrivals import Arrival, Refusal, is_lookup, receive
 from retention_ml.deliveries.description.loading import load_source
+from retention_ml.deliveries.description.source import Source
 from retention_ml.deliveries.ledger import landing
 from retention_ml.deliveries.ledger.landing import Existing, FileEntry, Plan
 from retention_ml.errors import UsageError
 from retention_ml.failpoints import failpoint
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
+from retention_ml.settings.sections import Calendar
 from retention_ml.warehouse import Warehouse
 
 
@@ -104,10 +106,29 @@ def land(
                 "refused": [str(refusal.error) for refusal in refusals],
                 "columns_not_read": {a.feed: list(a.unread) for a in arrivals if a.unread},
                 "new_columns": {feed: names for feed, names in new_columns if names},
+                "remarks": _other_money(description, settings.calendar),
             },
         ),
         settings.run_id,
     )
+
+
+def _other_money(source: Source, shop: Calendar) -> list[str]:
+    """What a reader of amounts must know of a source whose money is not the shop's."""
+    remarks = []
+    if source.currency.casefold() != shop.currency.casefold():
+        remarks.append(
+            f"Amounts of the source {source.name!r} are in {source.currency}, and currency of "
+            f"[calendar] in the settings is {shop.currency}: nothing is converted, so they are shown "
+            f"as {shop.currency}. Set the shop's currency there."
+        )
+    if source.minor_units != shop.minor_units:
+        remarks.append(
+            f"The source {source.name!r} has minor_units = {source.minor_units}, and [calendar] in "
+            f"the settings {shop.minor_units}: amounts of its customers are shown "
+            f"{source.minor_units / shop.minor_units:g} times as large as they are. Set both alike."
+        )
+    return remarks
 
 
 def _plan(

@@ -40,6 +40,7 @@ def served(
     policy: TierPolicy,
     margin_share: float,
     horizon_days: int,
+    minor_units: int,
 ) -> tuple[pa.Table, bool]:
     """Columns of `scores.customer_daily` that come from one model, and `tier_position`, which the
     bounds of the tiers are compared with; n rows in the order of the predictions.
@@ -49,16 +50,17 @@ def served(
     scores. The second value says whether the challenger serves those assigned to it.
 
     `assigned_to_challenger` has shape (n,); for `margin_share` and `horizon_days` see
-    `value.at_risk_cents`.
+    `value.at_risk_cents`, and `minor_units` are the smallest units of money in a whole one.
     """
     columns = partial(
         _columns,
         predictions,
-        usual_values(predictions.scored),
+        usual_values(predictions.scored, minor_units),
         as_of=as_of,
         policy=policy,
         margin_share=margin_share,
         horizon_days=horizon_days,
+        minor_units=minor_units,
     )
     mask = assigned_to_challenger & np.isfinite(predictions.challenger_probability)
     of_challenger = None
@@ -92,6 +94,7 @@ def _columns(
     policy: TierPolicy,
     margin_share: float,
     horizon_days: int,
+    minor_units: int,
 ) -> pa.Table:
     """What one model serves of the customers of the mask, all of whom it predicts."""
     probability = (
@@ -127,7 +130,9 @@ def _columns(
             "churn_probability": probability,
             "expected_value_at_risk_cents": at_risk_cents,
             "tier_position": position,
-            **reasons.reasons(contributions, names, features, usual).columns(),
+            **reasons.reasons(
+                contributions, names, features, usual, minor_units=minor_units
+            ).columns(),
             **{
                 name: pa.repeat(pa.scalar(str(text)), features.num_rows)
                 for name, text in stamps.items()

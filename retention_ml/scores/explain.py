@@ -40,6 +40,7 @@ def explain(
     """
     row = _published_score(warehouse, customer_id, as_of)
     bundle_sha256, features_digest = row.pop("bundle_sha256"), row.pop("features_digest")
+    minor_units = row.pop("minor_units")
     row |= {"note": None, "base_log_odds": None, "families": [], "features": []}
     try:
         bundle = served.bundle_that_scored(
@@ -59,7 +60,7 @@ def explain(
     if features.num_rows != 1 or newest_digest != features_digest:
         row["note"] = _REBUILT
         return row
-    contributions = _contributions(bundle, features)
+    contributions = _contributions(bundle, features, minor_units)
     # The digest is that of all rows, and only one was read: the score itself says whether it is
     # the row that was scored.
     if abs(_probability(contributions) - row["churn_probability"]) > _PROBABILITY_TOLERANCE:
@@ -72,7 +73,8 @@ def _published_score(warehouse: Warehouse, customer_id: str, as_of: date | None)
     """The customer's row of the day, with the digests of the bundle and features behind it."""
     with warehouse.transaction() as transaction:
         scores = transaction.execute(
-            "SELECT risk.*, manifest.features_digest, CASE risk.arm WHEN :challenger "
+            "SELECT risk.*, manifest.features_digest, manifest.minor_units, "
+            "CASE risk.arm WHEN :challenger "
             "THEN manifest.challenger_bundle_sha256 ELSE manifest.bundle_sha256 END AS bundle_sha256 "
             "FROM reports.customer_risk_history AS risk "
             "JOIN scores.snapshots AS manifest USING (snapshot_id) "
@@ -99,7 +101,7 @@ def _probability(contributions: dict[str, Any]) -> float:
     return float(sigmoid(np.array([contributions["base_log_odds"] + added]))[0])
 
 
-def _contributions(bundle: Bundle, features: pa.Table) -> dict[str, Any]:
+def _contributions(bundle: Bundle, features: pa.Table, minor_units: int) -> dict[str, Any]:
     """`base_log_odds`, `families` and `features` of the one customer of a feature table."""
     contributions, base = bundle.contributions(features)
     names = bundle.features
@@ -115,7 +117,7 @@ def _contributions(bundle: Bundle, features: pa.Table) -> dict[str, Any]:
                 "feature": names[place],
                 "value": features[names[place]][0].as_py(),
                 "log_odds": float(contributions[0, place]),
-                "sentence": reasons.sentence(names[place], features),
+                "sentence": reasons.sentence(names[place], features, minor_units),
             }
             for place in np.argsort(-contributions[0], kind="stable")
             if contributions[0, place] != 0

@@ -69,7 +69,12 @@ class Reasons:
 
 
 def reasons(
-    contributions: Floats, names: Sequence[str], features: pa.Table, usual: Mapping[str, float]
+    contributions: Floats,
+    names: Sequence[str],
+    features: pa.Table,
+    usual: Mapping[str, float],
+    *,
+    minor_units: int = 100,
 ) -> Reasons:
     """The reasons of n customers.
 
@@ -83,9 +88,11 @@ def reasons(
         The customers' features, n rows: the named ones and those they are compared with.
     usual : mapping of str to float
         What is usual among all customers of the day: `wording.evidence.usual_values`.
+    minor_units : int
+        Smallest units of money in a whole one.
     """
     n = len(contributions)
-    evidence = Evidence(features, usual)
+    evidence = Evidence(features, usual, minor_units)
     candidates = [
         (name, statement)
         for name in names
@@ -156,7 +163,12 @@ def _strongest(
 
 
 def with_one_reason(
-    rows: pa.Table, is_at_risk: Bools, features: pa.Table, *, by_value: bool
+    rows: pa.Table,
+    is_at_risk: Bools,
+    features: pa.Table,
+    *,
+    by_value: bool,
+    minor_units: int = 100,
 ) -> pa.Table:
     """The rows with something to say first of everybody at risk, and without the fallback columns.
 
@@ -172,6 +184,8 @@ def with_one_reason(
         Of the customers, in the order of the rows.
     by_value : bool
         Whether the tiers rank customers by the value at stake.
+    minor_units : int
+        Smallest units of money in a whole one.
     """
     is_open = is_at_risk & np.asarray(rows["reason_1"].is_null())
     fallback = rows.select(["fallback_code", "fallback"])
@@ -189,7 +203,9 @@ def with_one_reason(
         cents = np.asarray(rows["expected_value_at_risk_cents"].to_numpy())
         positions = positions[cents[positions] > 0]
         codes[positions] = f"{FALLBACK}/expected_value_at_risk"
-        texts[positions] = [fill(_AT_STAKE, value=value / 100) for value in cents[positions]]
+        texts[positions] = [
+            fill(_AT_STAKE, value=value) for value in cents[positions] / minor_units
+        ]
     for name, values in (("reason_1_code", codes), ("reason_1", texts)):
         place = rows.column_names.index(name)
         rows = rows.set_column(place, name, pa.array(values, pa.string()))
@@ -204,11 +220,11 @@ def by_family(contributions: Floats, names: Sequence[str]) -> tuple[tuple[str, .
     return families, contributions @ belongs.reshape(len(names), len(families))
 
 
-def sentence(name: str, features: pa.Table) -> str:
+def sentence(name: str, features: pa.Table, minor_units: int = 100) -> str:
     """What the first row's value of one feature means, in words, risk or not."""
     if name not in FEATURES:
         return f"{name} is {features[name][0].as_py():g}"
-    evidence = Evidence(features.slice(0, 1), {})
+    evidence = Evidence(features.slice(0, 1), {}, minor_units)
     for statement in statements_of(name):
         if evidence.suffices(statement) and evidence.holds(statement)[0]:
             return evidence.sentences(statement, np.array([0]))[0]
@@ -216,7 +232,7 @@ def sentence(name: str, features: pa.Table) -> str:
     name = plainer if plainer is not None and plainer in features.column_names else name
     if name not in features.column_names:
         return capitalise(FEATURES[name].meaning)
-    return capitalise(describe(FEATURES[name], features[name][0].as_py()))
+    return capitalise(describe(FEATURES[name], features[name][0].as_py(), minor_units))
 
 
 def _family(name: str) -> str:

@@ -100,6 +100,7 @@ def _compute(
         ),
         "library_version": __version__,
         "reasons_version": reasons.VERSION,
+        "minor_units": settings.calendar.minor_units,
         "population_count": features.num_rows,
         "scored_count": rows.num_rows,
         "excluded_count": predictions.exclusions.num_rows,
@@ -154,6 +155,7 @@ def _serve(
         policy=policy,
         margin_share=settings.value.margin_share,
         horizon_days=settings.value.horizon_days,
+        minor_units=settings.calendar.minor_units,
     )
     return rows, share if is_split else 0.0
 
@@ -175,7 +177,11 @@ def _rows(
     by_arm = by_arm.drop_columns("tier_position")
     since = tier_since(tier, previous, [old[1] if old else None for old in before], as_of)
     by_arm = reasons.with_one_reason(
-        by_arm, tier > 0, predictions.scored, by_value=policy.by == "value"
+        by_arm,
+        tier > 0,
+        predictions.scored,
+        by_value=policy.by == "value",
+        minor_units=settings.calendar.minor_units,
     )
     challenger = predictions.challenger_probability
     return pa.table(

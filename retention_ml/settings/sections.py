@@ -17,10 +17,11 @@ class Section(BaseModel):
 
 
 class Calendar(Section):
-    """Where the shop's day begins."""
+    """Where the shop's day begins, and its money."""
 
     timezone: str = "UTC"
     currency: str = "USD"
+    minor_units: int = Field(100, ge=1, le=10_000)
 
     @field_validator("timezone")
     @classmethod

@@ -27,7 +27,6 @@ from retention_ml.statistics.bootstrap import batches
 from retention_ml.statistics.metrics import Evaluation, Predictions, among_first, evaluate
 
 PROFIT = "profit_per_thousand"
-_CENTS = 100.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +43,15 @@ class Offer:
         Of revenue.
     budget_share : float
         Of the customers of a day this share can be reached.
+    minor_units : int
+        Smallest units of money in a whole one.
     """
 
     cost_cents: float
     save_rate: float
     margin_share: float
     budget_share: float
+    minor_units: int = 100
 
 
 def expected_gain_cents(probability: Floats, revenue_cents: Floats, offer: Offer) -> Floats:
@@ -102,7 +104,7 @@ def earned_per_thousand(
         counts = np.cumsum(w[:, order], axis=1)[:, ends]
         sums = np.cumsum(w[:, order] * earned, axis=1)[:, ends]
         reached = np.minimum(total * offer.budget_share, counts[:, -1])
-        parts.append(among_first(sums, counts, reached) / total * 1_000 / _CENTS)
+        parts.append(among_first(sums, counts, reached) / total * 1_000 / offer.minor_units)
     return np.concatenate(parts)
 
 

@@ -29,6 +29,7 @@ COUNTS = {
     "orders of the same lines": (10, 1_000),
     "sequences of batches": (12, 100),
     "lives of orders": (6, 200),
+    "orders split over files": (8, 200),
     "events that came later": (5, 100),
     "training samples without the future": (60, 500),
 }

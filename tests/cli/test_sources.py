@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from retention_ml.cli import app
+from retention_ml.cli.frame import print_table
 from tests.deliveries.guess.exports import EXPORTS, LINES, write
 
 
@@ -36,6 +37,7 @@ def test_a_guess_is_written_tried_and_never_overwritten(sources: Path, tmp_path:
     again = run("sources", "guess", file, "--name", "my_shop")
     assert again.exit_code == 2
     assert "There is a my_shop.toml" in again.stderr
+    assert "replace it with --overwrite" in again.stderr
     assert path.read_text(encoding="utf-8").endswith("# edited\n")
     replaced = run("sources", "guess", file, "--name", "my_shop", "--overwrite", "--json")
     assert json.loads(replaced.stdout)["feeds"] == {"lines": "order_lines"}
@@ -113,3 +115,19 @@ def test_a_ready_description_is_copied_once(sources: Path) -> None:
     assert missing.exit_code == 2
     assert "There is no ready description 'shopfy'" in missing.stderr
     assert run("sources", "init").exit_code == 2
+
+
+def test_the_next_command_names_all_files(sources: Path, tmp_path: Path) -> None:
+    text = "order,placed,customer,sku,qty,price\n1,2025-01-05 10:00:00,c1,S,1,5.00\n"
+    files = [tmp_path / f"orders {year}.csv" for year in range(2018, 2026)]
+    for file in files:
+        file.write_text(text, encoding="utf-8")
+    few = run("sources", "guess", *files[:2], "--name", "few").output.replace("\n", "")
+    assert f"check '{files[0]}' '{files[1]}' --source few" in few
+    many = run("sources", "guess", *files, "--name", "many").output.replace("\n", "")
+    assert f"check {tmp_path}/*.csv --source many" in many
+
+
+def test_blanks_of_any_width_are_shown_as_blanks(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table("Texts", ("",), [("1\u00a0234\u202f567\u3000円\x1b",)])
+    assert "1 234 567 円\ufffd" in capsys.readouterr().out

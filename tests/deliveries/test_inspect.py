@@ -127,7 +127,7 @@ def test_day_and_month_that_could_be_swapped_are_suspicious(
     ("rows", "sentence"),
     [
         ([{"customer": "17850.0"}, {"order": "2", "customer": "17850"}], "1 of 2 values of customer_id end in .0"),
-        ([{"customer": "Ann@x"}, {"order": "2", "customer": "ann@x"}], "differ from others only in upper and lower case"),
+        ([{"customer": "Ann@x"}, {"order": "2", "customer": "ann@x"}], "2 values of customer_id; 1 if upper and lower case are the same"),
         ([{"customer": "'00123"}], "1 of 1 values of customer_id begin with a spreadsheet's quote"),
         ([{"customer": "a"}, {"customer": "b"}], "1 order numbers (1001) have lines of several customers"),
         ([{}, {"at": "2026-02-25 10:00:00"}], "or more than 30 days apart"),
@@ -163,6 +163,50 @@ def test_a_column_of_other_currencies_is_suspicious(
     path.write_text(text, encoding="utf-8")
     inspection = check(path, settings=shop_settings, source="shop")
     assert "money names JPY, the source GBP" in "\n".join(inspection.suspicions)
+
+
+@pytest.mark.parametrize(
+    ("rule", "count"),
+    [
+        ('[[feeds.lines.rules]]\nwhen = { state = ["void"] }\nleave_out = true\n', 2),
+        ('[[feeds.lines.rules]]\nwhen = { state = "^vo" }\nleave_out = true\n', 3),
+    ],
+)
+def test_a_rule_on_what_only_first_rows_have_is_suspicious(
+    shop_settings: Settings, tmp_path: Path, rule: str, count: int
+) -> None:
+    states = {"1": ("void", "", ""), "2": ("sent", ""), "3": ("void",)}
+    rows = [
+        f"{','.join((order, *GOOD[1:]))},{state}" for order, of in states.items() for state in of
+    ]
+    path = tmp_path / "lines.csv"
+    path.write_text("\n".join((f"{HEADER},state", *rows)) + "\n", encoding="utf-8")
+    settings = describe(shop_settings, "[feeds.products]", rule + "[feeds.products]")
+    odd = "\n".join(check(path, settings=settings, source="shop").suspicions)
+    assert (
+        f"state stands on the first row of an order only; {count} further rows do not meet the "
+        "rule: add it to fill_down"
+    ) in odd
+    table = 'table = "order_lines"'
+    describe(settings, table, f'{table}\nfill_down = ["state"]')
+    odd = "\n".join(check(path, settings=settings, source="shop").suspicions)
+    assert "fill_down" not in odd
+
+
+def test_other_days_or_money_than_the_settings_are_told(
+    shop_settings: Settings, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "lines.csv", [line()])
+    calendar = shop_settings.calendar.model_copy(
+        update={"timezone": "Europe/London", "currency": "EUR"}
+    )
+    other = shop_settings.model_copy(update={"calendar": calendar})
+    (remark,) = check_files([file], settings=other, source="shop").remarks
+    assert "currency is 'GBP', calendar.currency of the settings 'EUR'" in remark
+    assert "timezone" not in remark
+    same = calendar.model_copy(update={"currency": "GBP"})
+    other = shop_settings.model_copy(update={"calendar": same})
+    assert check_files([file], settings=other, source="shop").remarks == ()
 
 
 def test_a_report_is_plain_json(shop_settings: Settings, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Landing: the ledger knows every file, and the same files again change nothing."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -99,6 +100,33 @@ def test_a_bad_file_is_refused_and_the_others_go_on(
         ("unknown.csv", "refused", "no_feed"),
         ("lines3.csv", "refused", "no_file"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("currency", "minor_units", "words"),
+    [
+        ("GBP", 100, []),
+        ("JPY", 100, [r"'shop' are in GBP, .* is JPY: nothing is converted"]),
+        ("GBP", 1, [r"minor_units = 100, .* 1: amounts .* 100 times as large"]),
+        ("KWD", 1_000, ["in GBP", r"0\.1 times as large"]),
+    ],
+)
+def test_money_other_than_the_shops_is_reported(
+    warehouse: Warehouse,
+    shop_settings: Settings,
+    tmp_path: Path,
+    currency: str,
+    minor_units: int,
+    words: list[str],
+) -> None:
+    changed = {"currency": currency, "minor_units": minor_units}
+    calendar = shop_settings.calendar.model_copy(update=changed)
+    settings = shop_settings.model_copy(update={"calendar": calendar})
+    path = write(tmp_path / "lines.csv", [line()])
+    remarks = land(warehouse, settings=settings, source="shop", files=[path]).details["remarks"]
+    assert len(remarks) == len(words)
+    for remark, pattern in zip(remarks, words, strict=True):
+        assert re.search(pattern, remark)
 
 
 def test_what_is_no_file_is_refused_as_such_whatever_its_name(

@@ -1,5 +1,7 @@
 """What offers by a ranking earn: worked by hand, ties, budget, pairing."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -26,6 +28,18 @@ def test_the_customers_most_worth_an_offer_are_reached_and_what_happened_counts(
     earned = (0.1 * 0.5 * 4_000 - 5) + (0 - 5)
     earned_amounts = earned_per_thousand(probability, outcome, revenue_cents=revenue, offer=OFFER)
     assert earned_amounts.tolist() == pytest.approx([earned / 4 * 1_000])
+
+
+@pytest.mark.parametrize("minor_units", [1, 1_000])
+def test_profit_is_in_units_of_money_whatever_its_minor_units(minor_units: int) -> None:
+    probability, outcome = np.array([0.9, 0.8, 0.7]), np.array([1.0, 1.0, 0.0])
+    revenue = np.array([200.0, 4_000.0, 3_000.0])
+    offer = replace(OFFER, cost_cents=5 * minor_units, minor_units=minor_units)
+    earned = earned_per_thousand(
+        probability, outcome, revenue_cents=minor_units * revenue, offer=offer
+    )
+    in_cents = earned_per_thousand(probability, outcome, revenue_cents=100 * revenue, offer=OFFER)
+    assert earned == pytest.approx(in_cents)
 
 
 def test_nobody_is_reached_at_an_expected_loss() -> None:

@@ -80,6 +80,11 @@ class Feed(Section):
         """Whether a row of the file may become several rows of the table."""
         return self.each is not None or bool(self.per_order)
 
+    def has_one_line(self, product_id: str | None) -> bool:
+        """Whether it has one line of a product per order, so that another one replaces it."""
+        of_money = sum(money.product_id == product_id for money in self.per_order)
+        return of_money == 1 or not self.numbers_repeats
+
     @property
     def order_columns(self) -> tuple[str, ...]:
         """The columns by which rows belong to one order."""

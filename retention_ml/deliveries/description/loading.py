@@ -3,6 +3,7 @@
 A new ordinary shop is one such file and no code; docs/sources.md explains every key.
 """
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -83,8 +84,22 @@ def _parse(text: str, name: str) -> dict[str, Any]:
         raise SettingsError(f"{name} is no valid TOML: it is nested too deeply.") from None
     except ValueError as error:
         raise SettingsError(
-            f"{name} is no valid TOML: {str(error)[:300]}. Correct the line named."
+            f"{name} is no valid TOML: {str(error)[:300]}. "
+            f"{_bare_key_hint(text, str(error)) or 'Correct the line named.'}"
         ) from error
+
+
+def _bare_key_hint(text: str, fault: str) -> str:
+    """A sentence where a name with other letters, or with blanks, stands without quotes."""
+    place = re.search(r"line (\d+), column (\d+)", fault)
+    if place is None:
+        return ""
+    line, column = text.split("\n")[int(place[1]) - 1], int(place[2]) - 1
+    for match in re.finditer(r"[^\s\"'#={}\[\],](?:[^\"'#={}\[\],]*)(?==|\])", line):
+        key = match[0].strip()
+        if match.start() <= column <= match.end() and not re.fullmatch(r"[A-Za-z0-9_.-]+", key):
+            return f'Names with other letters, signs or blanks need quotes: "{key}" = …'
+    return ""
 
 
 def _refusal(name: str, text: str, keys: KeyPath, sentence: str) -> SettingsError:

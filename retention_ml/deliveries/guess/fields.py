@@ -14,7 +14,7 @@ from retention_ml.deliveries.guess.write_toml import Line, counted, joined, perc
 
 def _doubt(kind: FileKind) -> str:
     basis = "a part of its name" if kind.sample.has_names else "its contents only"
-    return f"unsure: by {basis}"
+    return f"TODO: is it? Recognised by {basis}"
 
 
 def id_line(kind: FileKind, role: str, key: str, why: str = "") -> Line:

@@ -1,11 +1,14 @@
 """Write a first description of a shop's files from the files themselves, without a database."""
 
+import re
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from retention_ml.deliveries.description.currencies import minor_units
 from retention_ml.deliveries.engine import Engine
 from retention_ml.deliveries.guess.columns import Mapped, map_columns
 from retention_ml.deliveries.guess.feeds import (
@@ -16,9 +19,9 @@ from retention_ml.deliveries.guess.feeds import (
     table_of,
 )
 from retention_ml.deliveries.guess.header_words import cell_words, normalized
-from retention_ml.deliveries.guess.numbers import currency_code, currency_of
+from retention_ml.deliveries.guess.numbers import currencies_of_sign, currency_code, currency_of
 from retention_ml.deliveries.guess.profile import notation_of_columns, profiles_of
-from retention_ml.deliveries.guess.roles import assign, assign_by_content
+from retention_ml.deliveries.guess.roles import assign, assign_by_content, settle_status
 from retention_ml.deliveries.guess.rules import rules_of
 from retention_ml.deliveries.guess.samples.sample import Sample, read_samples
 from retention_ml.deliveries.guess.write_toml import (
@@ -50,7 +53,13 @@ _MISSING = (
     "(null)",
     "undefined",
 )
-_NO_CENTS = ("JPY", "KRW", "VND", "CLP", "ISK")
+# Of several currencies with one sign: those whose texts have these letters, then the most usual.
+_LETTERS = {"JPY": r"[\u3040-\u30ff]", "CNY": r"[\u4e00-\u9fff]"}
+_USUAL = ("USD", "JPY", "SEK", "GBP", "INR", "AUD", "CAD", "CNY", "NOK", "DKK")
+_NAMED_MAX = 6
+_COLUMN_KEYS = (
+    "column", "columns", "product_of", "difference_of", "sum_of", "first_of", "timezone_column",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +120,11 @@ def guess(files: Sequence[Path], *, name: str, settings: Settings) -> Guess:
             "no_feed",
         )
     name_feeds(feeds)
-    parts = [_head(files, samples, feeds, unclear, name, settings)]
-    parts += [_feed_text(kind, map_columns(kind)) for kind in feeds]
+    currency = _currency(feeds, settings)
+    lines = [Line("title", f"TODO: what {name} is"), _timezone(feeds, settings), *currency]
+    parts = ["\n".join([*_head(files, samples, feeds, unclear, name), lines_text(lines)])]
+    has_fractions = minor_units(currency[0].value) > 1
+    parts += [_feed_text(kind, map_columns(kind), has_fractions=has_fractions) for kind in feeds]
     return Guess("\n\n".join(parts) + "\n", {kind.name: kind.table for kind in feeds})
 
 
@@ -148,6 +160,7 @@ def _kind(engine: Engine, alike: list[Sample]) -> FileKind:
     notation = notation_of_columns(values)
     profiles = profiles_of(engine, values, notation)
     roles = assign(profiles, first.each) if first.has_names else assign_by_content(profiles)
+    settle_status(profiles, roles)
     return FileKind(
         samples=alike,
         profiles=profiles,
@@ -173,13 +186,16 @@ def _head(
     feeds: Sequence[FileKind],
     unclear: Sequence[FileKind],
     name: str,
-    settings: Settings,
-) -> str:
+) -> list[str]:
     rows = sum(sample.row_count for sample in samples)
-    names = ", ".join(path.name for path in files[:6]) + (" …" if len(files) > 6 else "")
+    names = ", ".join(path.name for path in files[:_NAMED_MAX])
+    names += " …" if len(files) > _NAMED_MAX else ""
+    tried = [path.name for path in files]
+    if len(files) > _NAMED_MAX:
+        tried = list(dict.fromkeys(pattern for kind in feeds for pattern in kind.files))
     remarks = paragraph(
         f"Guessed from {names} ({counted(rows, 'row')}). Look at each TODO, then try it: "
-        f"`retention sources check {files[0].name} --source {name}`."
+        f"`retention sources check {' '.join(map(_word, tried))} --source {name}`."
     )
     ready = sorted({name for sample in samples for name in fitting(sample.columns)})
     for one in ready:
@@ -191,9 +207,12 @@ def _head(
             f"TODO: {kind.sample.path.name} fills no table, as far as its columns say: "
             f"{', '.join(kind.sample.columns[:12])}."
         )
-    lines = [Line("title", f"TODO: what {name} is"), _timezone(feeds, settings)]
-    lines += _currency(feeds, settings)
-    return "\n".join([*remarks, lines_text(lines)])
+    return remarks
+
+
+def _word(name: str) -> str:
+    """A file's name as one word of a command."""
+    return name if re.fullmatch(r"[\w.*@%+=:,-]+", name) else shlex.quote(name)
 
 
 def _timezone(feeds: Sequence[FileKind], settings: Settings) -> Line:
@@ -215,8 +234,8 @@ def _currency(feeds: Sequence[FileKind], settings: Settings) -> list[Line]:
         else:
             codes.update(_codes_of_signs(kind))
     if not codes:
-        doubt = "TODO: the shop's; the files do not say it, this is the setting calendar.currency"
-        return [Line("currency", settings.calendar.currency, doubt)]
+        line = _unsaid_currency(feeds, settings)
+        return [line, *_minor_units(line.value)]
     code = codes.most_common(1)[0][0]
     share = codes[code] / codes.total()
     comment = (
@@ -224,10 +243,43 @@ def _currency(feeds: Sequence[FileKind], settings: Settings) -> list[Line]:
         if share == 1
         else f"{percent(share)} of the rows; the others: see `currency` below"
     )
-    lines = [Line("currency", code, comment)]
-    if code in _NO_CENTS:
-        lines.append(Line("minor_units", 1, f"{code} has no smaller unit"))
-    return lines
+    return [Line("currency", code, comment), *_minor_units(code)]
+
+
+def _minor_units(code: str) -> list[Line]:
+    """How many cents a unit has, where it is not a hundred."""
+    units = minor_units(code)
+    why = f"{code} has no smaller unit" if units == 1 else f"a {code} has {units:,} of them"
+    return [] if units == 100 else [Line("minor_units", units, why)]
+
+
+def _unsaid_currency(feeds: Sequence[FileKind], settings: Settings) -> Line:
+    """The setting, unless the sign at the amounts cannot mean it."""
+    code = settings.calendar.currency
+    signs = Counter(
+        {
+            sign: count
+            for kind in feeds
+            for role in _MONEY_ROLES
+            if role in kind.roles
+            for sign, count in kind.profiles[kind.roles[role].column].signs.items()
+        }
+    )
+    sign = signs.most_common(1)[0][0] if signs else ""
+    codes = currencies_of_sign(sign)
+    if not codes or code in codes:
+        doubt = "TODO: the shop's; the files do not say it, this is the setting calendar.currency"
+        return Line("currency", code, doubt)
+    texts = "".join(
+        text
+        for kind in feeds
+        for name, profile in kind.profiles.items()
+        for text in (name, *list(profile.counts)[:200])
+    )
+    by_letters = [one for one, letters in _LETTERS.items() if re.search(letters, texts)]
+    likely = [x for x in dict.fromkeys((*by_letters, *_USUAL, *sorted(codes))) if x in codes]
+    others = ", ".join(likely[1:5])
+    return Line("currency", likely[0], f"TODO: {sign} may also be {others}" if others else "")
 
 
 def _codes_of_signs(kind: FileKind) -> Counter[str]:
@@ -246,13 +298,13 @@ def _codes_of_signs(kind: FileKind) -> Counter[str]:
     return codes
 
 
-def _feed_text(kind: FileKind, mapped: Mapped) -> str:
+def _feed_text(kind: FileKind, mapped: Mapped, *, has_fractions: bool) -> str:
     sample = kind.sample
     options = [
         Line("files", list(kind.files), counted(sum(s.row_count for s in kind.samples), "row")),
         Line("table", kind.table),
         *(Line(one.key, one.value, one.reason) for one in sample.options),
-        *_notation(kind),
+        *_notation(kind, has_fractions=has_fractions),
         *([Line("missing", list(kind.missing), "what stands for nothing")] if kind.missing else []),
         *_lookups(kind),
         *mapped.options,
@@ -266,16 +318,39 @@ def _feed_text(kind: FileKind, mapped: Mapped) -> str:
     for money in mapped.per_order:
         title = f"[[feeds.{kind.name}.per_order]]"
         parts.append(_table(title, money.keys, money.reason, is_proposal=money.is_proposal))
+    rules = []
     if kind.table == "order_lines":
-        for rule in rules_of(kind, has_refunds=mapped.has_refunds):
+        rules = rules_of(kind, has_refunds=mapped.has_refunds)
+        for rule in rules:
             title = f"[[feeds.{kind.name}.rules]]"
             parts.append(_table(title, rule.keys, rule.reason, is_proposal=rule.is_proposal))
     for table, lines in mapped.also.items():
         parts.append(f"[feeds.{kind.name}.also.{table}.columns]\n{lines_text(lines)}")
-    used_columns = {match.column for match in kind.roles.values()}
-    if others := [name for name in sample.columns if name not in used_columns]:
+    asked = {name for rule in rules for name in rule.keys.get("when", ())}
+    used_columns = asked | _used_columns(kind, mapped)
+    others = [
+        name
+        for name in sample.columns
+        if not any(used == name or used.startswith(f"{name}.") for used in used_columns)
+    ]
+    if others:
         parts.append("\n".join(paragraph(f"Not used: {', '.join(others[:40])}.")))
     return "\n\n".join(parts)
+
+
+def _used_columns(kind: FileKind, mapped: Mapped) -> set[str]:
+    """The columns of the file that its description names outside the rules."""
+    lines = [*mapped.columns, *(line for lines in mapped.also.values() for line in lines)]
+    named: list[Any] = [line.value for line in lines if not isinstance(line.value, Mapping)]
+    values = [line.value for line in lines if isinstance(line.value, Mapping)]
+    values += [{"column": money.keys.get("amount")} for money in mapped.per_order]
+    values += [line.value for line in mapped.options if line.key == "each"]
+    named += [value[key] for value in values for key in _COLUMN_KEYS if key in value]
+    for line in (*mapped.options, *_currency_column(kind)):
+        if line.key in ("fill_down", "where", "unless", "currency"):
+            named.append(list(line.value) if isinstance(line.value, Mapping) else line.value)
+    named += [join.on for join in kind.lookups]
+    return {name for one in named for name in ([one] if isinstance(one, str) else one or ())}
 
 
 def _table(title: str, keys: Any, why: str, *, is_proposal: bool) -> str:
@@ -287,9 +362,11 @@ def _table(title: str, keys: Any, why: str, *, is_proposal: bool) -> str:
     return "\n".join([*paragraph(why), *(mark + row for row in rows)])
 
 
-def _notation(kind: FileKind) -> list[Line]:
+def _notation(kind: FileKind, *, has_fractions: bool) -> list[Line]:
+    """How numbers are written; 1,234 is open only where a currency has fractions."""
     notation, lines = kind.notation, []
-    doubt = f"TODO: {notation.doubt}" if notation.doubt else ""
+    is_open = notation.doubt and (has_fractions or not notation.group)
+    doubt = f"TODO: {notation.doubt}" if is_open else ""
     if notation.decimal != "." or (doubt and not notation.group):
         lines.append(Line("decimal", notation.decimal, doubt or "as its numbers are written"))
     if notation.group:

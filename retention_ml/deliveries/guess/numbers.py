@@ -77,6 +77,11 @@ def currency_code(text: str) -> str | None:
     return text.upper() if text.upper() in CODES and len(text) == 3 else _code(text)
 
 
+def currencies_of_sign(sign: str) -> frozenset[str]:
+    """The currencies that a sign at amounts may mean."""
+    return frozenset({sign}) if sign in CODES else MARKS.get(_mark(sign), frozenset())
+
+
 def notation_of(texts: Iterable[str]) -> Notation:
     """The notation in which the numbers of a file make sense.
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from retention_ml.deliveries.guess.header_words import (
     LINE_ROLES,
     best_score,
+    cell_words,
     event_types,
     normalized,
     words,
@@ -39,6 +40,12 @@ _ODD = {
     "line_amount": ("tax", "ship", "discount", "refund", "due", "fee", "cost", "order total", "paid at"),
     "product_name": ("customer", "billing", "shipping", "buyer", "first", "last", "event", "campaign", "company"),
 }  # fmt: skip
+
+
+# What the words of a status say of an order, and roles whose column may be its status all the same.
+STATUS_GROUPS = ("cancelled", "refunded", "failed")
+_BESIDES = frozenset({"status", "event_type", "comment", "channel"})
+_WORDS_MAX = 20
 
 
 class Match(NamedTuple):
@@ -113,6 +120,31 @@ def assign_by_content(profiles: Mapping[str, Profile]) -> Roles:
     return roles
 
 
+def status_columns(profiles: Mapping[str, Profile], roles: Roles) -> list[Profile]:
+    """Columns of few words, some of which say that an order was undone, and that are nothing else."""
+    others = {match.column for role, match in roles.items() if role not in _BESIDES}
+    return [
+        profile
+        for name, profile in profiles.items()
+        if name not in others and _is_status(profile) and _says_undone(profile)
+    ]
+
+
+def settle_status(profiles: Mapping[str, Profile], roles: Roles) -> None:
+    """Make a column the status by its words, whatever it is called, where no header names one.
+
+    A column that is only called so, and has no such word, gives way.
+    """
+    columns = status_columns(profiles, roles)
+    if "status" in roles and profiles[roles["status"].column] in columns:
+        return
+    for profile in columns:
+        is_repeated = profile.filled >= 2 * len(profile.counts)
+        if is_repeated and len(profile.counts) <= _WORDS_MAX:
+            roles["status"] = Match(profile.name, _UNSURE)
+            return
+
+
 def generic_key(profiles: Mapping[str, Profile], roles: Roles, each: str | None) -> str | None:
     """A column that is only called `id`, `number` or the like, and has no role yet."""
     used_columns = {match.column for match in roles.values()}
@@ -158,6 +190,11 @@ def _is_text(profile: Profile) -> bool:
 
 def _is_status(profile: Profile) -> bool:
     return profile.content is Content.TEXT and len(profile.counts) <= 40
+
+
+def _says_undone(profile: Profile) -> bool:
+    words_of_column = set(map(normalized, profile.counts))
+    return any(words_of_column & cell_words(group) for group in STATUS_GROUPS)
 
 
 def _is_event(profile: Profile) -> bool:

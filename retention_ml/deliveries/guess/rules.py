@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from retention_ml.deliveries.guess.feeds import FileKind
 from retention_ml.deliveries.guess.header_words import cell_words, normalized
 from retention_ml.deliveries.guess.profile import Profile
-from retention_ml.deliveries.guess.roles import Roles
+from retention_ml.deliveries.guess.roles import STATUS_GROUPS, Roles, status_columns
 from retention_ml.deliveries.guess.write_toml import counted
 
 
@@ -29,6 +29,7 @@ def rules_of(kind: FileKind, *, has_refunds: bool) -> list[RuleGuess]:
     return [
         *_totals(kind),
         *_statuses(kind, has_refunds=has_refunds),
+        *_other_statuses(kind),
         *_signs(kind.profiles, kind.roles),
         *_charges(kind.profiles, kind.roles),
     ]
@@ -79,6 +80,30 @@ def _statuses(kind: FileKind, *, has_refunds: bool) -> list[RuleGuess]:
         rules.append(
             RuleGuess({}, f"{listed} stays as it is: a status does not say which part came back")
         )
+    match = kind.roles.get("status")
+    if rules and match is not None and not match.is_sure:
+        doubt = f"TODO: is {column} the order's status? It was recognised by its words only; "
+        rules[0] = rules[0]._replace(reason=doubt + rules[0].reason.removeprefix("TODO: "))
+    return rules
+
+
+def _other_statuses(kind: FileKind) -> list[RuleGuess]:
+    """Proposals for further columns whose words say that an order was undone."""
+    status, rules = kind.of("status"), []
+    outcomes: dict[str, dict[str, Any]] = {
+        "cancelled": {"kind": "cancellation", "in_place": True},
+        "refunded": {"kind": "return", "in_place": True},
+        "failed": {"leave_out": True},
+    }
+    for profile in status_columns(kind.profiles, kind.roles):
+        if status is not None and profile.name == status.name:
+            continue
+        for group in STATUS_GROUPS:
+            if texts := _texts(profile, group):
+                count = sum(profile.counts[text] for text in texts)
+                why = f"TODO: {profile.name} says so in {counted(count, 'row')}; does it decide?"
+                keys = {"when": {profile.name: texts}, **outcomes[group]}
+                rules.append(RuleGuess(keys, why, is_proposal=True))
     return rules
 
 

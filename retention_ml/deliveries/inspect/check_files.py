@@ -106,8 +106,25 @@ def check_files(
         source=source,
         feeds=tuple(inspections),
         lookups=tuple(path.name for path in fits if path.name in references),
+        remarks=_differences(description, settings),
         refused=refused,
     )
+
+
+def _differences(source: Source, settings: Settings) -> tuple[str, ...]:
+    """A sentence where the source's days or money are not those of the settings."""
+    pairs = {
+        "timezone": (source.timezone, settings.calendar.timezone),
+        "currency": (source.currency, settings.calendar.currency),
+    }
+    odd = [
+        f"{key} is {of_source!r}, calendar.{key} of the settings {of_settings!r}"
+        for key, (of_source, of_settings) in pairs.items()
+        if of_source != of_settings
+    ]
+    if not odd:
+        return ()
+    return (f"{source.name}.toml: {'; '.join(odd)}. Scores use the settings' calendar.",)
 
 
 @dataclass(slots=True)

@@ -110,11 +110,15 @@ class Inspection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The feeds that files fit, the files that are only looked up in, and those that are refused."""
+    """The feeds that files fit, the files that are only looked up in, and those that are refused.
+
+    `remarks` says where the description and the settings differ.
+    """
 
     source: str
     feeds: tuple[Inspection, ...]
     lookups: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     refused: Mapping[str, str]
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What is odd about files that can be read: sentences for the person who wrote the description."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,10 +17,13 @@ from retention_ml.deliveries.description.source import Source
 from retention_ml.deliveries.engine import Engine
 from retention_ml.deliveries.inspect import values
 from retention_ml.deliveries.order_numbers import APART_MAX
+from retention_ml.deliveries.readers.chunks import LINE_NUMBER
+from retention_ml.deliveries.shaping.texts import cell_texts, order_keys
 
 _FACTOR = 30
 _ROWS_MIN = 5
 _ORDERS_MIN = 20
+_FIRST_SHARE = 0.9
 _IDS = ("order_id", "customer_id", "product_id")
 
 
@@ -49,7 +53,7 @@ def suspicions(engine: Engine, evidence: Evidence) -> tuple[str, ...]:
     """A sentence for each oddity; none of them rejects a row."""
     return tuple(
         sentence
-        for find in (_day_and_month, _midnights, _ids, _customers, _orders, _amounts, _pieces, _currencies)
+        for find in (_day_and_month, _midnights, _ids, _first_rows, _customers, _orders, _amounts, _pieces, _currencies)
         for sentence in find(engine, evidence)
     )  # fmt: skip
 
@@ -130,9 +134,52 @@ def _ids(_: Engine, evidence: Evidence) -> Iterator[str]:
         folded = len(pc.unique(pc.utf8_lower(ids)))
         if folded < len(ids):
             yield (
-                f"{len(ids) - folded:,} values of {name} differ from others only in upper and lower "
-                "case. If they are the same, `lower = true` brings them together."
+                f"{len(ids):,} values of {name}; {folded:,} if upper and lower case are the same: "
+                "then `lower = true` brings them together."
             )
+
+
+def _first_rows(_: Engine, evidence: Evidence) -> Iterator[str]:
+    """Conditions on columns that only the first row of an order has, and that nobody fills down."""
+    feed, texts = evidence.feed, evidence.texts
+    if not feed.order_columns or not texts.num_rows:
+        return
+    filled = feed.fill_down.columns if feed.fill_down else ()
+    texts = texts.sort_by(LINE_NUMBER) if LINE_NUMBER in texts.column_names else texts
+    orders: dict[str, list[int]] = defaultdict(list)
+    for row, order in enumerate(order_keys(texts, feed.order_columns, feed.missing).to_pylist()):
+        if order is not None:
+            orders[order].append(row)
+    several = [rows for rows in orders.values() if len(rows) > 1]
+    for name, condition in _text_conditions(feed):
+        if name in filled or name in feed.order_columns or name not in texts.column_names:
+            continue
+        cells = cell_texts(texts, name, feed.missing).to_pylist()
+        named = [rows for rows in several if any(cells[row] for row in rows)]
+        first = [rows for rows in named if cells[rows[0]] and not any(cells[i] for i in rows[1:])]
+        if not first or len(first) < _FIRST_SHARE * len(named):
+            continue
+        if isinstance(condition, tuple):
+            first = [rows for rows in first if cells[rows[0]] in condition]
+        if count := sum(len(rows) - 1 for rows in first):
+            yield (
+                f"{name} stands on the first row of an order only; {count:,} further rows do not "
+                "meet the rule: add it to fill_down."
+            )
+
+
+def _text_conditions(feed: Feed) -> list[tuple[str, str | tuple[str, ...]]]:
+    """The columns of the file on which rules, `where` and `unless` set conditions."""
+    groups = [feed.where, feed.unless]
+    groups += [group for rule in feed.rules for group in (rule.when, rule.unless)]
+    named: dict[str, str | tuple[str, ...]] = {}
+    for name, condition in (item for group in groups for item in group.items()):
+        columns = feed.columns[name].source_columns if name in feed.columns else (name,)
+        for column in columns:
+            before = named.get(column, ())
+            both = isinstance(before, tuple) and isinstance(condition, tuple)
+            named[column] = (*before, *condition) if both else "present"
+    return list(named.items())
 
 
 def _customers(_: Engine, evidence: Evidence) -> Iterator[str]:

@@ -43,7 +43,9 @@ def copy_ready(name: str, folder: Path, copy_name: str | None = None) -> Path:
     return write_description(text, folder / f"{check_name(copy_name or name)}.toml")
 
 
-def write_description(text: str, path: Path, *, overwrite: bool = False) -> Path:
+def write_description(
+    text: str, path: Path, *, overwrite: bool = False, remedy: str = "move it away"
+) -> Path:
     """Write a description; where it lies.
 
     Raises
@@ -58,7 +60,7 @@ def write_description(text: str, path: Path, *, overwrite: bool = False) -> Path
     except FileExistsError:
         raise UsageError(
             f"There is a {path.name} in {path.parent} already; it stays as it is. Choose another "
-            "name, or move it away."
+            f"name, or {remedy}."
         ) from None
     except OSError as error:
         raise UsageError(

@@ -151,7 +151,8 @@ def offer_of(settings: Settings) -> Offer:
     """What an offer costs and brings by the settings."""
     value = settings.value
     return Offer(
-        cost_cents=100 * value.offer_cost,
+        cost_cents=settings.calendar.minor_units * value.offer_cost,
+        minor_units=settings.calendar.minor_units,
         save_rate=value.save_rate,
         margin_share=value.margin_share,
         budget_share=value.budget_share,

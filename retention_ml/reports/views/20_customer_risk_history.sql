@@ -6,7 +6,7 @@ SELECT
     score.risk_percentile,
     score.risk_tier,
     score.tier_since,
-    (score.expected_value_at_risk_cents / 100.0)::numeric(18, 2) AS expected_value_at_risk,
+    (score.expected_value_at_risk_cents / manifest.minor_units::numeric)::numeric(18, 2) AS expected_value_at_risk,
     score.reason_1_code,
     score.reason_1,
     score.reason_2_code,
@@ -27,6 +27,7 @@ SELECT
     score.next_order_expected_on,
     score.arm <> 'starter' AS is_calibrated
 FROM scores.published AS pointer
+JOIN scores.snapshots AS manifest ON manifest.snapshot_id = pointer.snapshot_id
 JOIN scores.customer_daily AS score ON score.snapshot_id = pointer.snapshot_id;
 COMMENT ON VIEW reports.customer_risk_history IS 'one row per scored customer and published day';
 COMMENT ON COLUMN reports.customer_risk_history.customer_id IS 'the shop''s customer number';

@@ -1,6 +1,6 @@
 CREATE OR REPLACE VIEW reports.risk_tier_daily AS
 WITH day AS (
-    SELECT pointer.as_of, pointer.snapshot_id, manifest.scored_count, manifest.tiers_by
+    SELECT pointer.as_of, pointer.snapshot_id, manifest.scored_count, manifest.tiers_by, manifest.minor_units
     FROM scores.published AS pointer
     JOIN scores.snapshots AS manifest USING (snapshot_id)
 ),
@@ -34,7 +34,7 @@ SELECT
     tier.tier_rank,
     coalesce(tier_totals.customers_count, 0) AS customers_count,
     coalesce(tier_totals.customers_count, 0)::double precision / nullif(day.scored_count, 0) AS customers_share,
-    (coalesce(tier_totals.value_cents, 0) / 100.0)::numeric(18, 2) AS expected_value_at_risk,
+    (coalesce(tier_totals.value_cents, 0) / day.minor_units::numeric)::numeric(18, 2) AS expected_value_at_risk,
     tier_totals.mean_churn_probability,
     coalesce(entries.customers_count, 0) AS entered_count,
     coalesce(departures.customers_count, 0) AS left_count,

@@ -15,7 +15,7 @@ from retention_ml.statistics.arrays import Bools, Floats, Ints
 _TRACE = 0.25
 
 
-def usual_values(features: pa.Table) -> dict[str, float]:
+def usual_values(features: pa.Table, minor_units: int = 100) -> dict[str, float]:
     """What half of the customers have, at least or at most, by feature and as readers see it.
 
     At least where low values are a risk, at most where high ones are. Customers without a value
@@ -25,6 +25,8 @@ def usual_values(features: pa.Table) -> dict[str, float]:
     ----------
     features : pa.Table
         Of all customers who are scored on the day.
+    minor_units : int
+        Smallest units of money in a whole one.
     """
     n = features.num_rows
     usual = {}
@@ -35,7 +37,8 @@ def usual_values(features: pa.Table) -> dict[str, float]:
         values = np.nan_to_num(column(features, name), nan=-np.inf if is_low else np.inf)
         middle = n // 2 if is_low else (n - 1) // 2
         unit = 10.0 ** PHRASES[name].digits
-        value = float(np.partition(values, middle)[middle]) * scale(FEATURES[name]) * unit
+        value = float(np.partition(values, middle)[middle])
+        value *= scale(FEATURES[name], minor_units) * unit
         usual[name] = float(np.floor(value) if is_low else np.ceil(value)) / unit
     return usual
 
@@ -49,10 +52,14 @@ class Evidence:
         n rows; other columns are ignored.
     usual : mapping of str to float
         `usual_values` of all customers of the day.
+    minor_units : int
+        Smallest units of money in a whole one.
     """
 
-    def __init__(self, features: pa.Table, usual: Mapping[str, float]) -> None:
-        self._features, self._usual = features, usual
+    def __init__(
+        self, features: pa.Table, usual: Mapping[str, float], minor_units: int = 100
+    ) -> None:
+        self._features, self._usual, self._minor_units = features, usual, minor_units
         self._names = frozenset(features.column_names)
         self._values: dict[str, Floats] = {}
         self._holds: dict[Statement, Bools] = {}
@@ -88,7 +95,7 @@ class Evidence:
         which reads "less than". Ratios are as they are: no reader sees them.
         """
         if name not in self._values:
-            values = column(self._features, name) * scale(FEATURES[name])
+            values = column(self._features, name) * scale(FEATURES[name], self._minor_units)
             if FEATURES[name].unit not in ("ratio", "log_ratio"):
                 digits = PHRASES[name].digits
                 rounded = np.round(values, digits)

@@ -135,6 +135,9 @@ def _compared(text: str, end: str) -> str:
     return f"{{value:{number[2]}}}{percent} or {end}"
 
 
-def scale(feature: Feature) -> float:
-    """By what a value is multiplied for readers: money in whole units, shares in percent."""
-    return {"cents": 0.01, "share": 100.0}.get(feature.unit, 1.0)
+def scale(feature: Feature, minor_units: int) -> float:
+    """By what a value is multiplied for readers: money in whole units, shares in percent.
+
+    `minor_units` are the smallest units of money in a whole one.
+    """
+    return {"cents": 1 / minor_units, "share": 100.0}.get(feature.unit, 1.0)

@@ -12,10 +12,11 @@ from retention_ml.features.feature import Feature
 from retention_ml.scores.wording.phrase import NOT_KNOWN, Phrase, fill, high, low, neutral, scale
 
 
-def describe(feature: Feature, value: float | None) -> str:
+def describe(feature: Feature, value: float | None, minor_units: int = 100) -> str:
     """A feature's value in words: money in whole units, shares in percent.
 
-    A feature without a phrase is described by its meaning.
+    A feature without a phrase is described by its meaning. `minor_units` are the smallest units of
+    money in a whole one.
 
     Examples
     --------
@@ -27,7 +28,7 @@ def describe(feature: Feature, value: float | None) -> str:
     phrase = PHRASES.get(feature.name) or neutral(f"{feature.meaning}: {{value:,g}}{percent}")
     if value is None or isnan(value) or (feature.unit == "flag" and value == 0):
         return phrase.missing
-    return phrase.write(value * scale(feature))
+    return phrase.write(value * scale(feature, minor_units))
 
 
 def _each(windows: Iterable[int], name: str, phrase: Phrase) -> dict[str, Phrase]:

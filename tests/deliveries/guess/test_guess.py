@@ -94,6 +94,48 @@ def test_zone_and_currency_are_asked_for_where_no_sign_stands(
 
 
 @pytest.mark.parametrize(
+    ("setting", "title", "price", "currency", "other"),
+    [
+        ("USD", "マグカップ", "￥1,200", "JPY", "CNY"),
+        ("EUR", "马克杯", "￥1200.50", "CNY", "JPY"),
+        ("CNY", "马克杯", "¥1200.50", "CNY", ""),
+        ("EUR", "mug", "$12.50", "USD", "AUD"),
+        ("JPY", "mug", "1,200", "JPY", ""),
+        ("KWD", "mug", "1.250", "KWD", ""),
+    ],
+)
+def test_a_sign_of_several_currencies_is_never_beside_another_one(
+    settings: Settings, tmp_path: Path, setting: str, title: str, price: str, currency: str, other: str
+) -> None:  # fmt: skip
+    calendar = settings.calendar.model_copy(update={"currency": setting})
+    there = settings.model_copy(update={"calendar": calendar})
+    header = "order,placed,customer,sku,item name,qty,price\n"
+    row = f'1,2025-01-05 10:00:00,c1,S,{title},1,"{price}"'
+    draft = write_guess(there, tmp_path, shop(row, header=header))
+    assert f'currency = "{currency}"' in draft.toml
+    assert ("minor_units = 1 " in draft.toml) is (currency == "JPY")
+    assert ("minor_units = 1000" in draft.toml) is (currency == "KWD")
+    asked = "\n".join(draft.questions)
+    assert f"may also be {other}" in asked if other else "may also be" not in asked
+    assert currency != "JPY" or "group:" not in asked
+
+
+def test_the_head_names_all_files_and_used_parts_are_not_called_unused(
+    settings: Settings, tmp_path: Path
+) -> None:
+    row = SHOP + "1,2025-01-05 10:00:00,c1,S,1,$5.00\n"
+    draft = write_guess(settings, tmp_path / "a", {"o 2025.csv": row, "o_2026.csv": row})
+    head = draft.toml.replace("\n# ", " ")
+    assert "sources check 'o 2025.csv' o_2026.csv --source demo" in head
+    many = {f"orders_{year}.csv": row for year in range(2010, 2020)}
+    head = write_guess(settings, tmp_path / "b", many).toml.replace("\n# ", " ")
+    assert "sources check orders*.csv --source demo" in head
+    draft = write_guess(settings, tmp_path / "c", EXPORTS["headless"]())
+    unused = draft.toml.partition("# Not used: ")[2]
+    assert not {"buyer", "customer"} & set(unused.replace("\n# ", " ").rstrip(".\n").split(", "))
+
+
+@pytest.mark.parametrize(
     ("days", "pattern", "is_sure"),
     [
         (("05/01/2025", "17/01/2025"), "%d/%m/%Y", True),
@@ -127,6 +169,48 @@ def test_words_of_a_status_become_rules(settings: Settings, tmp_path: Path) -> N
     assert lines.kinds == {"sale": 2, "cancellation": 1, "return": 1}
     assert (lines.accepted, lines.left_out) == (4, 1)
     assert any("not paid yet?" in question for question in draft.questions)
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        ("注文の様子", ("発送済", "キャンセル")),
+        ("Lage", ("versendet", "storniert")),
+        ("column_9", ("delivered", "Cancelled")),
+    ],
+)
+def test_a_status_is_recognised_by_its_words_whatever_its_header(
+    settings: Settings, tmp_path: Path, header: str, words: tuple[str, str]
+) -> None:
+    rows = [f"{i},2025-01-{10 + i} 10:00:00,c{i},S,1,5.00,{words[i % 2]}" for i in range(6)]
+    rows += [f"{i},,,T,1,5.00," for i in range(6)]
+    rows.sort(key=lambda row: row[0])
+    named = f"order,placed,customer,sku,qty,price,{header}\n"
+    draft = write_guess(settings, tmp_path, shop(*rows, header=named))
+    lines = feeds(settings, tmp_path)["lines"]
+    assert lines.kinds == {"sale": 6, "cancellation": 6}
+    assert any(f"is {header} the order's status?" in question for question in draft.questions)
+    assert "Not used" not in draft.toml
+
+
+def test_a_second_column_that_says_so_is_asked_about(settings: Settings, tmp_path: Path) -> None:
+    header = "order,placed,customer,sku,qty,price,status,Lager,Farbe\n"
+    rows = [
+        "1,2025-01-15 10:00:00,c,S,1,5.00,Cancelled,ok,rot",
+        "2,2025-01-16 10:00:00,d,S,2,5.00,Shipped,retoure,blau",
+    ]
+    draft = write_guess(settings, tmp_path, shop(*rows, header=header))
+    asked = "\n".join(draft.questions)
+    assert "Lager says so in 1 row; does it decide?" in asked
+    assert '# when = { Lager = ["retoure"] }' in draft.toml
+    assert "# Not used: Farbe." in draft.toml
+    assert feeds(settings, tmp_path)["lines"].kinds == {"sale": 1, "cancellation": 1}
+
+
+def test_an_unsure_customer_is_asked_about(settings: Settings, tmp_path: Path) -> None:
+    header = "order,placed,the customer that was billed,sku,qty,price\n"
+    draft = write_guess(settings, tmp_path, shop("1,2025-01-15 10:00:00,c,S,1,5.00", header=header))
+    assert any("customer_id: is it?" in question for question in draft.questions)
 
 
 def test_cancelled_rows_without_an_amount_are_left_out(settings: Settings, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def _sentences(day: pa.Table) -> Iterator[tuple[Statement, int, str]]:
 def _raw(day: pa.Table, name: str) -> np.ndarray:
     """Values in the units that readers see, not rounded."""
     values = day[name].to_numpy(zero_copy_only=False).astype(float)
-    return values * scale(FEATURES[name])
+    return values * scale(FEATURES[name], 100)
 
 
 @pytest.fixture(scope="module", params=[None, 0, 1, 2, 3], ids=lambda edge: f"usual {edge}")

@@ -45,6 +45,12 @@ def test_phrases_show_money_in_whole_units_and_shares_in_percent() -> None:
     assert describe(FEATURES["orders_weekend_share_365d"], 0.25) == "25 % of orders at the weekend"
 
 
+@pytest.mark.parametrize(("minor_units", "spent"), [(1, "12,300"), (100, "123"), (1_000, "12")])
+def test_money_has_the_minor_units_of_the_shop(minor_units: int, spent: str) -> None:
+    text = describe(FEATURES["revenue_cents_90d"], 12_300.0, minor_units)
+    assert text == f"spent {spent} in the last 90 days"
+
+
 def test_counts_have_a_singular_and_none() -> None:
     assert describe(FEATURES["orders_count_30d"], 1.0) == "1 order in the last 30 days"
     assert describe(FEATURES["orders_count_30d"], 0.0) == "no orders in the last 30 days"

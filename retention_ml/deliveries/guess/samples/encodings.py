@@ -109,8 +109,8 @@ def _plausibility_of_two_bytes(text: str, name: str) -> float:
         # Its rarer syllables are what other encodings look like in this one.
         hangul = [letter for letter, block in zip(text, blocks, strict=True) if block == "HANGUL"]
         return sum(len(letter.encode("euc_kr", "ignore")) == 2 for letter in hangul) / count
-    common = _SIMPLIFIED if name == "gb18030" else _TRADITIONAL
-    return (0.4 * ideographs + 0.5 * sum(letter in common for letter in text)) / count
+    usual = _SIMPLIFIED if name == "gb18030" else _TRADITIONAL
+    return (0.4 * ideographs + 0.5 * sum(letter in usual for letter in text)) / count
 
 
 def _fits(text: str, name: str) -> list[bool]:
