@@ -60,6 +60,7 @@ def test_rows_copied_in_come_back_equal(warehouse: Warehouse) -> None:
             "raw_text": ["a,ü,\\N", "tab\there"],
             "raw_bytes": pa.array([None, b"\x00\xff"], pa.binary()),
             "reason_code": ["x", "y"],
+            "detail": [None, "Qty: '1;5'"],
         }
     )
     with warehouse.transaction() as transaction:
