@@ -26,6 +26,15 @@ def midnight(as_of: date, timezone: str) -> datetime:
     return datetime(as_of.year, as_of.month, as_of.day, tzinfo=zone).astimezone(UTC)
 
 
+def microseconds(at: datetime) -> int:
+    """Microseconds since 1970 in UTC of an aware time.
+
+    >>> microseconds(datetime(1970, 1, 2, tzinfo=UTC))
+    86400000000
+    """
+    return round(at.timestamp() * 1_000_000)
+
+
 def day_number(day: date) -> int:
     """Days since 1970-01-01.
 

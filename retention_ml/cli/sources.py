@@ -90,9 +90,12 @@ def sources_guess(
         from retention_ml.deliveries.inspect import check_files
         from retention_ml.deliveries.ready.copying import check_name, write_description
 
-        path = out or settings.sources / f"{check_name(name)}.toml"
-        if path.suffix != ".toml":
-            raise UsageError(f"{path.name} is no name for a description; expected NAME.toml.")
+        path = out or settings.sources / f"{name}.toml"
+        if path.name != f"{check_name(name)}.toml":
+            raise UsageError(
+                f"{path.name} is no name for the description of {name}; expected {name}.toml. "
+                "Write --out so, or another --name."
+            )
         draft = guess(files, name=path.stem, settings=settings)
         remedy = "replace it with --overwrite"
         write_description(draft.toml, path, overwrite=overwrite, remedy=remedy)

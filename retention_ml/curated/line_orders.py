@@ -29,8 +29,8 @@ _MICROSECONDS = "CAST(extract(epoch FROM event_at) * 1000000 AS bigint)"
 
 def correct_orders(
     transaction: Transaction, *, source: str, batch_id: int, deliveries: Sequence[int], threads: int
-) -> int:
-    """Correct the batch's derived orders in `staging` by the lines that are current now; how many.
+) -> None:
+    """Correct the batch's derived orders in `staging` by the lines that are current now.
 
     Called when the batch's lines are in `curated`. Orders that did not change cost nothing: an
     order is looked at where its customer or kind would change, or where the batch replaced a
@@ -38,7 +38,7 @@ def correct_orders(
     """
     orders = _touched_orders(transaction, batch_id, deliveries)
     if not orders:
-        return 0
+        return
     places = transaction.execute(
         "SELECT DISTINCT ON (order_id) order_id, delivery_id, line_number FROM staging.order_lines "
         "WHERE batch_id = :b AND order_id = ANY(:orders) "
@@ -69,7 +69,7 @@ def correct_orders(
         orders=orders,
     )
     staged = keys.to_staging(rows, tables.ORDERS, source=source, batch_id=batch_id, is_derived=True)
-    return transaction.copy("staging.orders", staged)
+    transaction.copy("staging.orders", staged)
 
 
 def _touched_orders(

@@ -7,6 +7,7 @@ import ibis
 from retention_ml import tables
 from retention_ml.curated import whole_orders
 from retention_ml.deliveries.ledger.batches import RowCounts
+from retention_ml.deliveries.ledger.first_deliveries import FIRST_DELIVERIES, IS_WHOLE
 from retention_ml.warehouse import Transaction
 
 
@@ -23,21 +24,11 @@ def create_batch_deliveries(transaction: Transaction, batch_id: int, delay_secon
     replay, or one of all rows of a file that was held. The second has the first delivery of all
     that is a replay.
     """
-    transaction.execute(
-        "CREATE TEMP TABLE delivery_orders ON COMMIT DROP AS WITH RECURSIVE replays AS "
-        "(SELECT delivery_id, replay_of FROM raw.deliveries WHERE replay_of IS NOT NULL UNION ALL "
-        "SELECT replays.delivery_id, delivery.replay_of FROM replays "
-        "JOIN raw.deliveries AS delivery ON delivery.delivery_id = replays.replay_of "
-        "WHERE delivery.replay_of IS NOT NULL) "
-        "SELECT delivery_id, min(replay_of) AS delivery_order FROM replays GROUP BY 1"
-    )
+    transaction.execute(f"CREATE TEMP TABLE delivery_orders ON COMMIT DROP AS {FIRST_DELIVERIES}")
     transaction.execute(
         "CREATE TEMP TABLE batch_deliveries ON COMMIT DROP AS SELECT delivery_id, "
         "coalesce(delivery_order, delivery_id) AS delivery_order, is_history, "
-        "CAST(:delay AS bigint) AS delay_seconds, feed, replay_of IS NULL "
-        "OR (coalesce(reason_code, 'batch_held') = 'batch_held' AND EXISTS (SELECT "
-        "FROM quarantine.rows AS bad WHERE bad.delivery_id = delivery.replay_of "
-        "AND bad.reason_code = 'batch_held' AND bad.replayed_in IS NULL)) AS is_whole "
+        f"CAST(:delay AS bigint) AS delay_seconds, feed, {IS_WHOLE} AS is_whole "
         "FROM raw.deliveries AS delivery LEFT JOIN delivery_orders USING (delivery_id) "
         "WHERE batch_id = :b AND status = 'staged'",
         b=batch_id,

@@ -30,8 +30,8 @@ def add_absent_lines(transaction: Transaction, batch_id: int) -> int:
 
 def end_removed_lines(
     transaction: Transaction, *, source: str, feeds: Sequence[str], batch_id: int, now: datetime
-) -> int:
-    """End the lines that the newest delivery of their order no longer has; how many.
+) -> None:
+    """End the lines that the newest delivery of their order no longer has.
 
     Called when the batch's lines are in `curated`, before they leave `staging`. A line of an
     earlier batch counts until `now`, one of this batch until just after it began.
@@ -50,7 +50,7 @@ def end_removed_lines(
         feeds=list(feeds),
         source=source,
     )
-    ended = transaction.change(
+    transaction.change(
         "UPDATE curated.order_lines AS line SET superseded_by = named.delivery_id, "
         "superseded_at = greatest(line.available_at + interval '1 microsecond', "
         "CASE WHEN delivery.batch_id = :b THEN NULL ELSE CAST(:now AS timestamptz) END) "
@@ -74,4 +74,3 @@ def end_removed_lines(
         source=source,
         now=now,
     )
-    return ended

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from retention_ml.deliveries import archive
@@ -58,8 +59,12 @@ def receive(
             files += [path for path in dict.fromkeys(siblings) if path.is_file()][:1]
     names = {path.name for path in files}
 
+    @cache  # all feeds of a file read the same bytes
+    def store(path: Path) -> ArchivedFile:
+        return archive.store(path, home)
+
     def arrive(path: Path, feed_name: str) -> Arrival:
-        archived = archive.store(path, home)
+        archived = store(path)
         if is_lookup(feed_name):
             columns = lookups.file_columns(archived.path, references[path.name])
             return Arrival(path, feed_name, archived, columns)

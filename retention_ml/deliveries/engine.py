@@ -1,5 +1,6 @@
 """Ibis expressions over Arrow tables, run by DuckDB in this process."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
 import duckdb
@@ -37,6 +38,13 @@ class Engine(AbstractContextManager["Engine"]):
         finally:
             for name in inputs:
                 self._connection.unregister(name)
+
+    def count_times(self, texts: Sequence[str], pattern: str) -> int:
+        """How many texts a pattern of `strptime` reads."""
+        quoted = pattern.replace("'", "''")
+        sql = f"SELECT count(try_strptime(text, '{quoted}')) AS fits FROM texts"
+        rows = self.run(sql, texts=pa.table({"text": pa.array(texts, pa.string())}))
+        return int(rows["fits"][0].as_py())
 
     def __exit__(self, *_: object) -> None:
         self._connection.close()

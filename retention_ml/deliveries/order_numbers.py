@@ -21,7 +21,8 @@ class OrderRow:
     """A line of an order, or the order itself, as it was staged or is current in curated.
 
     `delivery_order` places it among the deliveries; `is_staged` tells which of the two it is.
-    `is_absent`: the newest delivery of the whole order does not have it.
+    `is_whole`: its delivery is no replay of single rows. `is_absent`: the newest delivery of the
+    whole order does not have it.
     """
 
     order_id: str
@@ -34,6 +35,7 @@ class OrderRow:
     delivery_order: int
     feed: str
     is_staged: bool
+    is_whole: bool
     is_absent: bool = False
 
     @property

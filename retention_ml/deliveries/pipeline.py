@@ -205,8 +205,7 @@ class _CastBuffer:
             group.rejects += self._rejects(typed, text)
             typed = typed.filter(typed[REASON].is_null())
         if self._feed.per_order:
-            with_line = pa.array(np.isin(parts.row_ids(zero_money), parts.row_ids(typed)))
-            group.zero_money.append(zero_money.filter(with_line).drop_columns([REASON]))
+            group.zero_money.append(zero_money.drop_columns([REASON]))
         group.accepted.append(typed.drop_columns([REASON]))
         self._chunks, self.rows = [], 0
 

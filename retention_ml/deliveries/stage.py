@@ -193,8 +193,8 @@ class _Stager:
                 if prepared.order_parts is not None:
                     part = engine.run(prepared.order_parts, accepted=accepted)
                     counts.order_parts.append(part)
-            if group.zero_money and not is_replay:
-                zero_money = pa.concat_tables(group.zero_money)
+            if group.zero_money:
+                zero_money = parts.of_rows(pa.concat_tables(group.zero_money), accepted)
                 rows = engine.run(prepared.with_keys, accepted=zero_money)
                 staging.copy_replacing(self._transaction, self._staged(entry, rows))
             failpoint("stage.after_first_chunk")

@@ -252,8 +252,9 @@ def status(warehouse: Warehouse, settings: Settings) -> Row:
     )[0]
     files = select(
         warehouse,
-        "SELECT source, file_name, status, reason, landed_at FROM reports.unusable_files "
-        "ORDER BY landed_at DESC, source, file_name",
+        "SELECT source, file_name, status, reason, landed_at, count(*) OVER () AS files_count "
+        "FROM reports.unusable_files ORDER BY landed_at DESC, source, file_name LIMIT :limit",
+        limit=_FILES_SHOWN,
     )
     alerts = select(
         warehouse,
@@ -284,9 +285,9 @@ def status(warehouse: Warehouse, settings: Settings) -> Row:
             {
                 f"{row['source']}/{row['file_name']}": f"{row['status']} "
                 f"{row['landed_at']:%Y-%m-%d %H:%M} UTC: {row['reason']}"
-                for row in files[:_FILES_SHOWN]
+                for row in files
             },
-            len(files),
+            files[0]["files_count"] if files else 0,
             "reports.unusable_files",
         ),
         "left_alone_in_the_inbox": _first(

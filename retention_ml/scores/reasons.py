@@ -74,7 +74,7 @@ def reasons(
     features: pa.Table,
     usual: Mapping[str, float],
     *,
-    minor_units: int = 100,
+    minor_units: int,
 ) -> Reasons:
     """The reasons of n customers.
 
@@ -168,7 +168,7 @@ def with_one_reason(
     features: pa.Table,
     *,
     by_value: bool,
-    minor_units: int = 100,
+    minor_units: int,
 ) -> pa.Table:
     """The rows with something to say first of everybody at risk, and without the fallback columns.
 
@@ -196,7 +196,7 @@ def with_one_reason(
     codes = np.array(rows["reason_1_code"].to_pylist(), dtype=object)
     texts = np.array(rows["reason_1"].to_pylist(), dtype=object)
     weak = fallback.take(pa.array(positions))
-    last_orders = Evidence(features, {}).sentences(LAST_ORDER, positions)
+    last_orders = Evidence(features, {}, minor_units).sentences(LAST_ORDER, positions)
     codes[positions] = [code or f"{FALLBACK}/recency_days" for code in weak[0].to_pylist()]
     texts[positions] = [a or b for a, b in zip(weak[1].to_pylist(), last_orders, strict=True)]
     if by_value:
@@ -220,7 +220,7 @@ def by_family(contributions: Floats, names: Sequence[str]) -> tuple[tuple[str, .
     return families, contributions @ belongs.reshape(len(names), len(families))
 
 
-def sentence(name: str, features: pa.Table, minor_units: int = 100) -> str:
+def sentence(name: str, features: pa.Table, minor_units: int) -> str:
     """What the first row's value of one feature means, in words, risk or not."""
     if name not in FEATURES:
         return f"{name} is {features[name][0].as_py():g}"

@@ -51,7 +51,7 @@ class Offer:
     save_rate: float
     margin_share: float
     budget_share: float
-    minor_units: int = 100
+    minor_units: int
 
 
 def expected_gain_cents(probability: Floats, revenue_cents: Floats, offer: Offer) -> Floats:
@@ -59,7 +59,9 @@ def expected_gain_cents(probability: Floats, revenue_cents: Floats, offer: Offer
 
     Examples
     --------
-    >>> offer = Offer(cost_cents=500, save_rate=0.1, margin_share=0.3, budget_share=0.1)
+    >>> offer = Offer(
+    ...     cost_cents=500, save_rate=0.1, margin_share=0.3, budget_share=0.1, minor_units=100
+    ... )
     >>> expected_gain_cents(np.array([0.5, 0.01]), np.array([50_000.0, 50_000.0]), offer).tolist()
     [250.0, -485.0]
     """

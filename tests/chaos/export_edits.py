@@ -177,6 +177,15 @@ def _deep(draw: random.Random, text: str) -> str:
     )
 
 
+def _far(draw: random.Random, text: str) -> str:
+    """A cell of a workbook stands at the end of its sheet."""
+    places = list(re.finditer(r'r="[A-Z]+\d+"', text))
+    if not places:
+        return text
+    place = draw.choice(places)
+    return f'{text[: place.start()]}r="XFD1048576"{text[place.end() :]}'
+
+
 def _flip(draw: random.Random, content: bytes) -> bytes:
     changed = bytearray(content)
     for _ in range(draw.choice((1, 1, 4, 40)) if changed else 0):
@@ -221,5 +230,6 @@ def _wrap(draw: random.Random, content: bytes) -> bytes:
 
 _TEXT_EDITS: tuple[TextEdit, ...] = (
     _field, _field, _field, _number, _lines, _lines, _header, _marks, _piece, _deep,
+    _far,
 )  # fmt: skip
 _BYTE_EDITS: tuple[Edit, ...] = (_flip, _cut, _insert, _wrap)

@@ -2,12 +2,13 @@
 
 import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from retention_ml.deliveries.inspect import check
+from retention_ml.deliveries.guess.guess import guess
+from retention_ml.deliveries.inspect import check_files
 from retention_ml.deliveries.land import land
 from retention_ml.deliveries.stage import stage
 from retention_ml.errors import AccountingError, RetentionError
@@ -19,6 +20,7 @@ from tests.chaos.exports import Export
 from tests.worlds.databases import NewWarehouse
 
 FILES = count("mutations of exports")
+GUESSES = count("guesses of mutated exports")
 DESCRIPTIONS = count("mutations of descriptions")
 AT_ONCE = 20
 FOREIGN = (
@@ -52,11 +54,23 @@ def _answer(folder: Path, settings: Settings, export: Export) -> Answer:
 
     `fault` where it is anything but the counts of rows or a sentence of this library.
     """
+    there = settings.model_copy(update={"sources": folder})
+
+    def rows() -> str:
+        report = check_files([_put(folder, export)], settings=there, source="shop")
+        return str(report.feeds[0].rows)
+
+    return _outcome(rows)
+
+
+def _guess(folder: Path, settings: Settings, export: Export) -> Answer:
+    """What `sources guess` says: a word, and the description or the sentence."""
+    return _outcome(lambda: guess([_put(folder, export)], name="shop", settings=settings).toml)
+
+
+def _outcome(deed: Callable[[], str]) -> Answer:
     try:
-        inspection = check(
-            _put(folder, export), settings=settings.model_copy(update={"sources": folder}),
-            source="shop",
-        )  # fmt: skip
+        text = deed()
     except RetentionError as error:
         sentence = str(error)
         if isinstance(error, AccountingError) or _faults_of(sentence):
@@ -64,7 +78,7 @@ def _answer(folder: Path, settings: Settings, export: Export) -> Answer:
         return str(getattr(error, "reason_code", "description")), sentence
     except Exception:
         return "fault", traceback.format_exc()
-    return "read", str(inspection.rows)
+    return "read", text
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +115,15 @@ def test_a_mutated_export_is_read_or_refused_in_words(answers: dict[int, Answer]
     assert words["description"] == 0, words
     # Both happen: neither is everything refused unread, nor everything taken.
     assert FILES * 0.3 < words["read"] < FILES * 0.95, words
+
+
+def test_a_mutated_export_is_guessed_or_refused_in_words(
+    chaos_settings: Settings, tmp_path: Path
+) -> None:
+    answers = {n: _guess(tmp_path, chaos_settings, export_edits.mutated(n)) for n in range(GUESSES)}
+    assert {n: text for n, (word, text) in answers.items() if word == "fault"} == {}
+    words = Counter(word for word, _ in answers.values())
+    assert words["read"] > GUESSES * 0.2, words
 
 
 def test_of_mutated_exports_every_row_is_staged_or_counted(

@@ -46,15 +46,19 @@ def test_a_guess_is_written_tried_and_never_overwritten(sources: Path, tmp_path:
 
 def test_a_guess_can_be_written_elsewhere(sources: Path, tmp_path: Path) -> None:
     (file,) = write(tmp_path, EXPORTS["plain"]())
-    out = tmp_path / "drafts" / "draft.toml"
+    out = tmp_path / "drafts" / "my_shop.toml"
     assert run("sources", "guess", file, "--name", "my_shop", "--out", out).exit_code == 0
     assert out.exists()
     assert not sources.exists()
 
 
 @pytest.mark.parametrize(
-    ("name", "out"), [("My Shop", None), ("../shop", None), ("shop", "draft.txt")]
-)
+    ("name", "out"),
+    [
+        ("My Shop", None), ("../shop", None), ("shop", "draft.txt"),
+        ("shop", "other.toml"), ("My Shop", "My Shop.toml"),
+    ],
+)  # fmt: skip
 def test_a_name_that_is_none_is_refused(
     sources: Path, tmp_path: Path, name: str, out: str | None
 ) -> None:

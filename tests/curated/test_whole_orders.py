@@ -291,3 +291,22 @@ def test_a_whole_order_of_another_customer_a_year_later_does_not_replace_the_fir
     assert shop.orders()["1001"] == ("alice", "purchase")
     assert {row[1] for row in shop.quarantined()} == {REUSED}
     assert sound(shop)
+
+
+def test_a_replayed_row_of_another_customer_under_a_whole_orders_number_is_set_aside(
+    shop: OrderShop,
+) -> None:
+    shop.describe(WHOLE)
+    shop.deliver([line("1", customer="alice")])
+    receipt = shop.deliver([line("1", "POT", customer="zoe", qty="one"), line("2")])
+    assert receipt.quarantined == 1
+    shop.describe(
+        WHOLE.replace('quantity = "qty"', 'quantity = { constant = "1" }').replace(
+            '{ product_of = ["qty", "price"], money = true }', '{ column = "price", money = true }'
+        )
+    )
+    shop.replay()
+    assert shop.lines() == {("1", "TEA"): 500, ("2", "TEA"): 500}
+    assert shop.orders()["1"] == ("alice", "purchase")
+    assert "order_number_reused" in {reason for _, reason in shop.quarantined()}
+    assert sound(shop)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from retention_ml.deliveries.inspect import check, check_files
+from retention_ml.deliveries.inspect import check_files
 from retention_ml.errors import FileRefused
 from retention_ml.settings import Settings
 from tests.worlds.feeds import GOOD, HEADER, line, write
@@ -15,18 +15,24 @@ def test_a_missing_file_is_reported_before_its_name_is_matched(
     shop_settings: Settings, tmp_path: Path
 ) -> None:
     with pytest.raises(FileRefused, match=r"There is no file no_such\.csv"):
-        check(tmp_path / "no_such.csv", settings=shop_settings, source="shop")
+        check_files([tmp_path / "no_such.csv"], settings=shop_settings, source="shop")
     with pytest.raises(FileRefused, match="is a directory; expected a regular file"):
-        check(tmp_path, settings=shop_settings, source="shop")
+        check_files([tmp_path], settings=shop_settings, source="shop")
     with pytest.raises(FileRefused, match=r"orders\.csv belongs to no feed of shop"):
-        check(write(tmp_path / "orders.csv", [line()]), settings=shop_settings, source="shop")
+        check_files(
+            [write(tmp_path / "orders.csv", [line()])], settings=shop_settings, source="shop"
+        )
 
 
 def test_a_header_without_rows_gives_a_remark(shop_settings: Settings, tmp_path: Path) -> None:
-    inspection = check(write(tmp_path / "lines.csv", []), settings=shop_settings, source="shop")
+    inspection = check_files(
+        [write(tmp_path / "lines.csv", [])], settings=shop_settings, source="shop"
+    ).feeds[0]
     assert (inspection.rows, inspection.accepted) == (0, 0)
     assert str(inspection.remark).startswith("lines.csv has a header and no rows")
-    full = check(write(tmp_path / "lines.csv", [line()]), settings=shop_settings, source="shop")
+    full = check_files(
+        [write(tmp_path / "lines.csv", [line()])], settings=shop_settings, source="shop"
+    ).feeds[0]
     assert full.remark is None
 
 
@@ -34,12 +40,14 @@ def test_a_cut_gzip_file_is_refused_with_its_size(shop_settings: Settings, tmp_p
     path = tmp_path / "lines.csv"
     path.write_bytes(gzip.compress((HEADER + "\n" + line()).encode())[:-9])
     with pytest.raises(FileRefused, match=rf"cut off after {path.stat().st_size} bytes"):
-        check(path, settings=shop_settings, source="shop")
+        check_files([path], settings=shop_settings, source="shop")
 
 
 def test_first_rows_are_shown_before_and_after(shop_settings: Settings, tmp_path: Path) -> None:
     rows = [line(), line(quantity="x"), line(order="T1")]
-    inspection = check(write(tmp_path / "lines.csv", rows), settings=shop_settings, source="shop")
+    inspection = check_files(
+        [write(tmp_path / "lines.csv", rows)], settings=shop_settings, source="shop"
+    ).feeds[0]
     good, bad, test_order = inspection.examples
     assert good.before["line_amount_cents"] == "2 × 1.50"
     assert (good.after["line_amount_cents"], good.after["event_at"]) == (
@@ -55,7 +63,9 @@ def test_a_reason_names_column_value_and_what_was_expected(
     shop_settings: Settings, tmp_path: Path
 ) -> None:
     rows = [line(at="13/25/2025"), line(quantity="x")]
-    inspection = check(write(tmp_path / "lines.csv", rows), settings=shop_settings, source="shop")
+    inspection = check_files(
+        [write(tmp_path / "lines.csv", rows)], settings=shop_settings, source="shop"
+    ).feeds[0]
     details = {finding.reason: finding.details for finding in inspection.findings}
     assert "13/25/2025" in details["bad_timestamp"][0]
     assert "%Y-%m-%d %H:%M:%S" in details["bad_timestamp"][0]
@@ -66,7 +76,9 @@ def test_rules_are_counted_with_those_that_fit_no_row(
     shop_settings: Settings, tmp_path: Path
 ) -> None:
     rows = [line(), line(order="T1"), line(order="C1"), line(order="C2")]
-    inspection = check(write(tmp_path / "lines.csv", rows), settings=shop_settings, source="shop")
+    inspection = check_files(
+        [write(tmp_path / "lines.csv", rows)], settings=shop_settings, source="shop"
+    ).feeds[0]
     assert [(rule.outcome, rule.count) for rule in inspection.rules] == [
         ("quarantine test_order", 1),
         ("charge", 0),
@@ -108,7 +120,7 @@ def describe(shop_settings: Settings, old: str, new: str) -> Settings:
 
 
 def suspicions(settings: Settings, path: Path, *rows: str) -> str:
-    inspection = check(write(path, list(rows)), settings=settings, source="shop")
+    inspection = check_files([write(path, list(rows))], settings=settings, source="shop").feeds[0]
     return "\n".join(inspection.suspicions)
 
 
@@ -147,6 +159,18 @@ def test_odd_files_are_told(
     assert sentence.lower() in odd.lower()
 
 
+def test_files_of_one_name_in_two_folders_are_compared(
+    shop_settings: Settings, tmp_path: Path
+) -> None:
+    files = []
+    for folder, price in (("a", "1.50"), ("b", "150")):
+        (tmp_path / folder).mkdir()
+        rows = [line(order=f"{folder}{i}", price=price) for i in range(5)]
+        files.append(write(tmp_path / folder / "lines.csv", rows))
+    (lines,) = check_files(files, settings=shop_settings, source="shop").feeds
+    assert "a factor of 100" in "\n".join(lines.suspicions)
+
+
 def test_plain_rows_are_not_suspicious(shop_settings: Settings, tmp_path: Path) -> None:
     rows = [
         line(order=str(i), customer=f"c{i % 9}", quantity=str(1 + i % 3), at=f"2026-01-{10 + i} 10:00:00")
@@ -161,7 +185,7 @@ def test_a_column_of_other_currencies_is_suspicious(
     path = tmp_path / "lines.csv"
     text = f"{HEADER},money\n{','.join(GOOD)},GBP\n{','.join(('1002', *GOOD[1:]))},JPY\n"
     path.write_text(text, encoding="utf-8")
-    inspection = check(path, settings=shop_settings, source="shop")
+    inspection = check_files([path], settings=shop_settings, source="shop").feeds[0]
     assert "money names JPY, the source GBP" in "\n".join(inspection.suspicions)
 
 
@@ -182,14 +206,14 @@ def test_a_rule_on_what_only_first_rows_have_is_suspicious(
     path = tmp_path / "lines.csv"
     path.write_text("\n".join((f"{HEADER},state", *rows)) + "\n", encoding="utf-8")
     settings = describe(shop_settings, "[feeds.products]", rule + "[feeds.products]")
-    odd = "\n".join(check(path, settings=settings, source="shop").suspicions)
+    odd = "\n".join(check_files([path], settings=settings, source="shop").feeds[0].suspicions)
     assert (
         f"state stands on the first row of an order only; {count} further rows do not meet the "
         "rule: add it to fill_down"
     ) in odd
     table = 'table = "order_lines"'
     describe(settings, table, f'{table}\nfill_down = ["state"]')
-    odd = "\n".join(check(path, settings=settings, source="shop").suspicions)
+    odd = "\n".join(check_files([path], settings=settings, source="shop").feeds[0].suspicions)
     assert "fill_down" not in odd
 
 

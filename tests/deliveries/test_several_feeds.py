@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
 from retention_ml.curated.ingest import ingest
+from retention_ml.deliveries import archive
 from retention_ml.deliveries.land import land
 from retention_ml.deliveries.ledger.files import decisive, file_states
 from retention_ml.settings import Settings
@@ -128,6 +131,28 @@ def test_a_file_that_one_of_its_feeds_cannot_read_is_not_done(
     assert decisive(list(states.values())).status == "refused"
     missing = warehouse.read("SELECT feed FROM raw.unusable_files")
     assert missing["feed"].to_pylist() == ["sales"]
+
+
+def test_all_feeds_of_a_file_read_the_same_bytes(
+    warehouse: Warehouse,
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    files = put(tmp_path, EVENTS, {"log.csv": LOG})
+    settings = settings.model_copy(update={"sources": tmp_path / "sources"})
+    store = archive.store
+
+    def store_then_grow(path: Path, home: Path) -> archive.ArchivedFile:
+        archived = store(path, home)
+        with path.open("a", encoding="utf-8") as file:
+            file.write("2019-10-01 00:04:00,purchase,u3,S3,s3,10.00\n")
+        return archived
+
+    monkeypatch.setattr(archive, "store", store_then_grow)
+    land(warehouse, settings=settings, source="s", files=files)
+    stored = warehouse.read("SELECT count(DISTINCT file_sha256) AS n FROM raw.deliveries")
+    assert stored["n"].to_pylist() == [1]
 
 
 def test_a_lookup_may_be_the_rows_of_another_feed_also_of_earlier_days(

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from retention_ml.deliveries.inspect import check
+from retention_ml.deliveries.inspect import check_files
 from retention_ml.deliveries.land import land
 from retention_ml.deliveries.stage import stage
 from retention_ml.errors import UsageError
@@ -240,7 +240,9 @@ def test_a_lookup_in_the_same_folder_is_joined_and_remembered(
 def test_inspecting_a_file_gives_the_same_result_without_a_database(
     shop_settings: Settings, tmp_path: Path
 ) -> None:
-    inspection = check(write(tmp_path / "lines.csv", LINES), settings=shop_settings, source="shop")
+    inspection = check_files(
+        [write(tmp_path / "lines.csv", LINES)], settings=shop_settings, source="shop"
+    ).feeds[0]
     assert (inspection.rows, inspection.accepted, inspection.feed, inspection.table) == (
         8,
         5,

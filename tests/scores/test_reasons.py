@@ -27,7 +27,7 @@ def _random(n: int, seed: int = 1) -> tuple[np.ndarray, pa.Table]:
 
 def _one(pushes: dict[str, float], usual: dict[str, float], **features: float) -> Reasons:
     table = pa.table({name: [value] for name, value in features.items()})
-    return reasons(np.array([list(pushes.values())]), tuple(pushes), table, usual)
+    return reasons(np.array([list(pushes.values())]), tuple(pushes), table, usual, minor_units=100)
 
 
 def _sentences(result: Reasons) -> list[str | None]:
@@ -80,7 +80,7 @@ def test_one_large_push_counts_more_than_many_small_ones_of_a_family() -> None:
 def test_two_customers_have_their_own_reasons_not_the_models() -> None:
     names = ("recency_days", "purchase_days_count")
     features = pa.table({"recency_days": [63.0, 63.0], "purchase_days_count": [4.0, 2.0]})
-    result = reasons(np.array([[1.0, -0.5], [-1.0, 0.5]]), names, features, USUAL)
+    result = reasons(np.array([[1.0, -0.5], [-1.0, 0.5]]), names, features, USUAL, minor_units=100)
     assert result.codes[0] == ["recency/recency_days", "frequency/purchase_days_count"]
     assert result.codes[1] == [None, None]
 
@@ -123,9 +123,9 @@ def test_features_that_say_little_speak_through_a_plainer_one() -> None:
 
 def test_reasons_are_true_pushes_of_different_families_in_falling_order() -> None:
     contributions, features = _random(300)
-    usual = usual_values(features)
-    result = reasons(contributions, FEATURE_NAMES, features, usual)
-    evidence = Evidence(features, usual)
+    usual = usual_values(features, 100)
+    result = reasons(contributions, FEATURE_NAMES, features, usual, minor_units=100)
+    evidence = Evidence(features, usual, 100)
     count = 0
     for row in range(300):
         codes = [code for rank in range(REASONS_COUNT) if (code := result.codes[rank][row])]
@@ -146,9 +146,9 @@ def test_reasons_are_true_pushes_of_different_families_in_falling_order() -> Non
 
 def test_the_strongest_thing_that_can_be_said_is_said_first() -> None:
     contributions, features = _random(200)
-    usual = usual_values(features)
-    first = reasons(contributions, FEATURE_NAMES, features, usual).codes[0]
-    evidence = Evidence(features, usual)
+    usual = usual_values(features, 100)
+    first = reasons(contributions, FEATURE_NAMES, features, usual, minor_units=100).codes[0]
+    evidence = Evidence(features, usual, 100)
     may_speak = np.column_stack(
         [
             np.any([evidence.holds(one) for one in statements_of(name)] or [[False] * 200], axis=0)
@@ -163,19 +163,23 @@ def test_the_strongest_thing_that_can_be_said_is_said_first() -> None:
 def test_reasons_do_not_depend_on_the_order_of_the_rows() -> None:
     contributions, features = _random(200)
     order = np.random.default_rng(2).permutation(200)
-    usual = usual_values(features)
-    forward = reasons(contributions, FEATURE_NAMES, features, usual)
-    shuffled = reasons(contributions[order], FEATURE_NAMES, features.take(order), usual)
-    assert usual_values(features.take(order)) == usual
+    usual = usual_values(features, 100)
+    forward = reasons(contributions, FEATURE_NAMES, features, usual, minor_units=100)
+    shuffled = reasons(
+        contributions[order], FEATURE_NAMES, features.take(order), usual, minor_units=100
+    )
+    assert usual_values(features.take(order), 100) == usual
     for before, after in zip(forward.sentences, shuffled.sentences, strict=True):
         assert [before[i] for i in order] == after
 
 
 def test_nobody_has_no_reasons() -> None:
     empty = pa.table({"recency_days": pa.array([], pa.float64())})
-    result = reasons(np.empty((0, 1)), ("recency_days",), empty, {})
+    result = reasons(np.empty((0, 1)), ("recency_days",), empty, {}, minor_units=100)
     assert [len(codes) for codes in result.codes] == [0, 0, 0]
-    assert not reasons(np.ones((1, 1)), ("an_old_feature",), empty.slice(0, 0), {}).codes[0][0]
+    assert not reasons(
+        np.ones((1, 1)), ("an_old_feature",), empty.slice(0, 0), {}, minor_units=100
+    ).codes[0][0]
 
 
 def test_who_has_no_reason_gets_what_counts_least_in_their_favour_marked_as_weak() -> None:
@@ -191,7 +195,7 @@ def test_who_has_no_reason_gets_what_counts_least_in_their_favour_marked_as_weak
     contributions = np.array(
         [[-0.5, -0.1, -0.3], [-0.1, -0.5, 0.01], [-0.1, 0.2, -0.3], [0.4, 0.4, 0.4]]
     )
-    result = reasons(contributions, names, features, USUAL)
+    result = reasons(contributions, names, features, USUAL, minor_units=100)
     assert result.codes[0] == [None, None, "recency/recency_days", None]
     assert result.fallback_codes == [
         "fallback/recency_days",
@@ -209,7 +213,7 @@ def test_who_has_no_reason_gets_what_counts_least_in_their_favour_marked_as_weak
 
 def test_what_the_model_does_not_read_is_no_fallback() -> None:
     features = pa.table({"tenure_days": [20.0], "recency_days": [40.0], "orders_count_30d": [9.0]})
-    result = reasons(np.array([[-0.1]]), ("orders_count_30d",), features, USUAL)
+    result = reasons(np.array([[-0.1]]), ("orders_count_30d",), features, USUAL, minor_units=100)
     assert result.fallbacks == [None]
 
 
@@ -231,6 +235,7 @@ def test_everybody_at_risk_has_a_reason_and_nobody_else_gets_one() -> None:
         np.array([True, False, True, True]),
         pa.table({"recency_days": [40.0, 40.0, 40.0, 8.0]}),
         by_value=False,
+        minor_units=100,
     )
     assert rows.column_names == ["expected_value_at_risk_cents", "reason_1_code", "reason_1"]
     assert rows["reason_1"].to_pylist() == [
@@ -253,6 +258,7 @@ def test_where_tiers_follow_the_value_at_stake_it_is_the_reason_of_who_has_no_ot
         np.array([True, True, True]),
         pa.table({"recency_days": [40.0, 40.0, 40.0]}),
         by_value=True,
+        minor_units=100,
     )
     assert rows["reason_1"].to_pylist() == [
         "Spent less",
@@ -274,7 +280,7 @@ def test_every_feature_of_the_catalogue_has_a_sentence(value: float | None) -> N
     assert len(CATALOGUE) > 80
     features = pa.table({name: pa.array([value], pa.float64()) for name in FEATURE_NAMES})
     for name in FEATURE_NAMES:
-        text = sentence(name, features)
+        text = sentence(name, features, 100)
         assert re.match(r"[A-Z0-9]", text), (name, text)
         assert "nan" not in text, (name, text)
         assert "_" not in text, (name, text)
@@ -283,11 +289,11 @@ def test_every_feature_of_the_catalogue_has_a_sentence(value: float | None) -> N
 
 def test_a_feature_is_explained_whether_or_not_it_is_a_risk() -> None:
     features = pa.table({"orders_decayed_count_15d": [0.3], "orders_count_30d": [9.0]})
-    assert sentence("orders_decayed_count_15d", features) == "9 orders in the last 30 days"
-    assert sentence("orders_sunday_share_365d", features) == (
+    assert sentence("orders_decayed_count_15d", features, 100) == "9 orders in the last 30 days"
+    assert sentence("orders_sunday_share_365d", features, 100) == (
         "Share of the purchases of the last 365 days made on a Sunday"
     )
     silent = pa.table(
         {"recency_days": [63.0], "gap_median_days": [21.0], "purchase_days_count": [8.0]}
     )
-    assert sentence("recency_days", silent) == "No order for 63 days; usually every 21 days"
+    assert sentence("recency_days", silent, 100) == "No order for 63 days; usually every 21 days"

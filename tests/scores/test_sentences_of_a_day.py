@@ -135,7 +135,7 @@ def day(
 
 def test_every_sentence_that_can_be_made_says_something(day: Day) -> None:
     """Not only those that one model chooses: every true statement of every customer."""
-    evidence = Evidence(day.features, usual_values(day.features))
+    evidence = Evidence(day.features, usual_values(day.features, 100), 100)
     statements = {statement for name in FEATURE_NAMES for statement in statements_of(name)}
     sentences = {
         text
@@ -149,13 +149,17 @@ def test_every_sentence_that_can_be_made_says_something(day: Day) -> None:
 
 def test_the_reasons_of_a_model_say_something_and_everybody_at_risk_has_one(day: Day) -> None:
     bundle = shipped.starter(ChurnDefinition(active_days=90, lead_days=0, horizon_days=28))
-    usual = usual_values(day.features)
+    usual = usual_values(day.features, 100)
     contributions, _ = bundle.contributions(day.features)
-    result = reasons(contributions, bundle.features, day.features, usual)
+    result = reasons(contributions, bundle.features, day.features, usual, minor_units=100)
     n = day.features.num_rows
     assert n > 200
     rows = with_one_reason(
-        pa.table(result.columns()), np.ones(n, dtype=bool), day.features, by_value=False
+        pa.table(result.columns()),
+        np.ones(n, dtype=bool),
+        day.features,
+        by_value=False,
+        minor_units=100,
     )
     assert pc.sum(rows["reason_1"].is_null()).as_py() == 0
     sentences = {text for rank in (1, 2, 3) for text in rows[f"reason_{rank}"].to_pylist() if text}

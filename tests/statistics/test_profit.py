@@ -15,7 +15,7 @@ from retention_ml.statistics.profit import (
     profits,
 )
 
-OFFER = Offer(cost_cents=500, save_rate=0.1, margin_share=0.5, budget_share=0.5)
+OFFER = Offer(cost_cents=500, save_rate=0.1, margin_share=0.5, budget_share=0.5, minor_units=100)
 
 
 def test_the_customers_most_worth_an_offer_are_reached_and_what_happened_counts() -> None:
@@ -93,7 +93,9 @@ def test_the_better_ranking_earns_more_and_the_difference_is_paired() -> None:
             "copy": sigmoid(signal),
         },
     )
-    offer = Offer(cost_cents=500, save_rate=0.1, margin_share=0.3, budget_share=0.1)
+    offer = Offer(
+        cost_cents=500, save_rate=0.1, margin_share=0.3, budget_share=0.1, minor_units=100
+    )
     evaluation = profits(world, np.full(count, 60_000.0), offer, draws=200, seed=1)
     assert evaluation.difference("sharp", "blunt", PROFIT).lower > 0
     tie = evaluation.difference("sharp", "copy", PROFIT)

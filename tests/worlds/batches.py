@@ -54,11 +54,12 @@ _KIND = {"orders": "purchase", "order_lines": "sale"}
 
 
 def with_source(settings: Settings, folder: Path, text: str = SOURCE) -> Settings:
-    """Settings that know the source `shop`."""
+    """Settings that know the source `shop`, and its currency."""
     sources = folder / "sources"
     sources.mkdir(exist_ok=True)
     (sources / "shop.toml").write_text(text, encoding="utf-8")
-    return settings.model_copy(update={"sources": sources})
+    calendar = settings.calendar.model_copy(update={"currency": "EUR"})
+    return settings.model_copy(update={"sources": sources, "calendar": calendar})
 
 
 def at(day: str, hour: int = 12) -> datetime:

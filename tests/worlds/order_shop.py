@@ -1,5 +1,6 @@
 """A shop whose files run through all doors but the checks, for tests of what an order is."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -104,11 +105,11 @@ class OrderShop:
         return curate(self.warehouse, settings=self.settings, batch_id=batch_id)
 
     def lines(self, at: datetime | None = None) -> dict[tuple[str, str], int]:
-        """The amount of each current line (or of each known at an instant) by order and product."""
-        return {
-            (row["order_id"], row["product_id"]): row["line_amount_cents"]
-            for row in self._rows("order_lines", at)
-        }
+        """What each order's current lines (or those known at an instant) amount to, by product."""
+        amounts: Counter[tuple[str, str]] = Counter()
+        for row in self._rows("order_lines", at):
+            amounts[row["order_id"], row["product_id"]] += row["line_amount_cents"]
+        return dict(amounts)
 
     def orders(self, at: datetime | None = None) -> dict[str, tuple[str | None, str]]:
         """Customer and kind of each order, now or as known at an instant."""

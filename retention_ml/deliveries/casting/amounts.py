@@ -2,7 +2,7 @@
 
 from decimal import ROUND_HALF_UP, Decimal
 from functools import reduce
-from operator import add, and_, or_, sub
+from operator import add, and_, sub
 
 import ibis
 import pyarrow as pa
@@ -62,19 +62,18 @@ def number(
     if spec.product_of:
         limit *= 1_000
     if not is_money or not (spec.money or spec.product_of):
-        has_fraction = reduce(
-            or_, (text[WRITTEN + n].re_search(r"\.0*[1-9]") for n in spec.source_columns)
-        )
+        has_fraction = value != value.round(0)
         if spec.weighed:
             value = ibis.ifelse(has_fraction, value.sign().cast(WIDE), value)
         else:
             checks.append(
                 Check(
-                    has_fraction & value.notnull(),
+                    has_fraction,
                     Reason.BAD_NUMBER,
                     expected="a whole number, or weighed = true in the description",
                 )
             )
+            value = ibis.ifelse(has_fraction, ibis.null(value.type()), value)
     checks.append(Check(value.abs() > limit, Reason.OUT_OF_RANGE))
     value = ibis.ifelse(value.abs() <= limit, value, ibis.null(value.type()))
     if is_money and RATE in text.columns:

@@ -4,6 +4,7 @@ Nothing is guessed: `numbers`, `texts` and `moments` read what can only mean one
 declares it. Times leave the expression as wall-clock microseconds; `times` turns them into UTC.
 """
 
+from collections.abc import Iterator, Mapping
 from functools import reduce
 from operator import or_
 
@@ -12,7 +13,7 @@ import ibis
 from retention_ml import tables
 from retention_ml.deliveries.casting import rules
 from retention_ml.deliveries.casting.amounts import MINOR_RATE, RATE, WIDE, number, with_decimals
-from retention_ml.deliveries.casting.cast import DELIVERY, Cast, cleaned
+from retention_ml.deliveries.casting.cast import DELIVERY, Cast, cleaned, without
 from retention_ml.deliveries.casting.moments import moment
 from retention_ml.deliveries.casting.numbers import (
     CURRENCY,
@@ -21,7 +22,13 @@ from retention_ml.deliveries.casting.numbers import (
     number_columns,
     piece_columns,
 )
-from retention_ml.deliveries.casting.rules import CAST_REASON, IS_UTC, SOURCE_COLUMN, Check
+from retention_ml.deliveries.casting.rules import (
+    CAST_REASON,
+    IS_UTC,
+    SOURCE_COLUMN,
+    UNREAD,
+    Check,
+)
 from retention_ml.deliveries.casting.texts import text
 from retention_ml.deliveries.description.columns import Column
 from retention_ml.deliveries.description.feed import Feed
@@ -53,7 +60,10 @@ def typed_rows(source: Source, feed: Feed) -> ibis.Table:
     """
     chunk = chunk_of(feed)
     casts = cast_columns(source, feed, chunk)
-    checks = [*(c for cast in casts.values() for c in cast.checks), *_currency_checks(feed, chunk)]
+    checks = [c for cast in casts.values() for c in cast.checks]
+    checks += _currency_checks(feed, chunk, feed.columns)
+    rule_columns = {SOURCE_COLUMN + name: chunk[name] for name in feed.text_condition_columns}
+    rule_columns |= {UNREAD + name: unread for name, unread in _unread(feed, chunk, casts)}
     casts |= {
         f"{table}.{column.name}": _cast(source, feed, chunk, column, also.columns[column.name])
         for table, also in feed.also.items()
@@ -67,7 +77,6 @@ def typed_rows(source: Source, feed: Feed) -> ibis.Table:
             columns[IS_UTC + name] = cast.is_utc
         if cast.zone is not None:
             columns[ZONE + name] = cast.zone
-    rule_columns = {SOURCE_COLUMN + name: chunk[name] for name in feed.text_condition_columns}
     rows = chunk.select(
         chunk[LINE_NUMBER],
         chunk[DELIVERY],
@@ -101,18 +110,29 @@ def cast_columns(source: Source, feed: Feed, chunk: ibis.Table) -> dict[str, Cas
     }
 
 
-def _currency_checks(feed: Feed, chunk: ibis.Table) -> list[Check]:
-    """A row with an amount needs its currency, and another one a rate."""
+def _unread(
+    feed: Feed, chunk: ibis.Table, casts: Mapping[str, Cast]
+) -> Iterator[tuple[str, ibis.Value]]:
+    """Of each number and time that conditions name, whether it is there and cannot be read."""
+    entry = tables.CANONICAL[feed.table]
+    for name in feed.condition_columns:
+        if name in feed.columns and entry.column(name).type != "text":
+            of_currency = _currency_checks(feed, chunk, {name: feed.columns[name]})
+            yield name, rules.any_holds((*casts[name].checks, *of_currency))
+
+
+def _currency_checks(feed: Feed, chunk: ibis.Table, columns: Mapping[str, Column]) -> list[Check]:
+    """A row with an amount in one of the columns needs its currency, and another one a rate."""
     if feed.currency is None:
         return []
-    names = [
-        name
-        for column, spec in feed.columns.items()
+    amounts = [
+        without(chunk[name], missing=spec.missing)
+        for column, spec in columns.items()
         if column.endswith("_cents")
         for name in spec.source_columns
         if name not in piece_columns(feed)
     ]
-    has_amount = reduce(or_, (chunk[name].notnull() for name in names), ibis.literal(False))
+    has_amount = reduce(or_, (amount.notnull() for amount in amounts), ibis.literal(False))
     return [
         Check(chunk[CURRENCY].isnull() & has_amount, Reason.MISSING_CURRENCY),
         Check(chunk[RATE].isnull() & has_amount, Reason.OTHER_CURRENCY),

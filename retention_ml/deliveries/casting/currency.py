@@ -30,7 +30,9 @@ from retention_ml.deliveries.readers.chunks import LINE_NUMBER
 
 EVENT_AT = "event_at"
 _CURRENCY = tables.Column(CURRENCY, "text", "currency of the row")
-_NINE_PLACES = Decimal("1e-9")
+_NINE_PLACES, _TWELVE_PLACES = Decimal("1e-9"), Decimal("1e-12")
+_AFTER_ALL_RATES = 4_102_444_800_000_000
+"""2100, in microseconds since 1970: rows without a time have a rate, so that is not their reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,7 @@ def with_rates(
     names = coded.dictionary.to_pylist()
     codes = coded.indices.fill_null(-1).to_numpy()
     values: list[Decimal | None] = [Decimal(1), None]
-    minor: list[Decimal | None] = [Decimal(1) / source.minor_units, None]
+    minor: list[Decimal | None] = [_minor(Decimal(1), source.minor_units), None]
     places = np.full(len(codes), 1, dtype=np.int64)
     days: npt.NDArray[np.int64] | None = None
     for code, name in enumerate(names):
@@ -141,7 +143,7 @@ def with_rates(
             of_days = rates.at(name, unique)
             values += of_days
             units = currencies.minor_units(name)
-            minor += [None if rate is None else rate / units for rate in of_days]
+            minor += [None if rate is None else _minor(rate, units) for rate in of_days]
     indexes = pa.array(places)
     return (
         rows.append_column(CURRENCY, of_rows)
@@ -150,7 +152,12 @@ def with_rates(
     )
 
 
+def _minor(rate: Decimal, units: int) -> Decimal:
+    """What the smallest unit of a currency is worth, where one unit is worth the rate."""
+    return (rate / units).quantize(_TWELVE_PLACES, ROUND_HALF_UP)
+
+
 def _days(moments: pa.ChunkedArray, source: Source) -> npt.NDArray[np.int64]:
     """Days since 1970-01-01 on the shop's calendar; a row without a time is refused for that."""
-    seconds = pc.fill_null(moments, 0).to_numpy() // 1_000_000
+    seconds = pc.fill_null(moments, _AFTER_ALL_RATES).to_numpy() // 1_000_000
     return clock.local_days(seconds, source.timezone)

@@ -7,7 +7,7 @@ import ibis
 from retention_ml import tables
 from retention_ml.deliveries.casting.casts import cast_columns, chunk_of
 from retention_ml.deliveries.casting.moments import other_epoch
-from retention_ml.deliveries.casting.rules import REASON, Check
+from retention_ml.deliveries.casting.rules import REASON
 from retention_ml.deliveries.description.feed import Feed
 from retention_ml.deliveries.description.source import Source
 from retention_ml.deliveries.readers.chunks import LINE_NUMBER
@@ -48,12 +48,12 @@ def _cases(
     casts = {name: c for name, c in cast_columns(source, feed, chunk).items() if c.names}
     for name, cast in casts.items():
         if cast.is_utc is not None:
-            hint = other_epoch(chunk, feed.columns[name])
+            hint = other_epoch(chunk, feed.columns[name], feed)
             is_other = (reason == str(Reason.TIME_OUT_OF_RANGE)) & hint.notnull()
             yield is_other, _shown(chunk, cast.names) + ibis.coalesce(hint, "")
         for check in cast.checks:
             detail = _shown(chunk, check.names or cast.names, check.expected)
-            yield (reason == _code(check)) & check.condition.fill_null(False), detail
+            yield (reason == check.code) & check.condition.fill_null(False), detail
         if cast.is_utc is not None:
             yield reason.isin([str(one) for one in _OF_TIMES]), _shown(chunk, cast.names)
         allowed = tables.CLOSED_SETS.get((feed.table, name), ())
@@ -70,10 +70,6 @@ def _cases(
         expected = f"{source.currency}, or a currency with an exchange rate"
         for code in (Reason.OTHER_CURRENCY, Reason.MISSING_CURRENCY):
             yield reason == str(code), _shown(chunk, feed.currency.source_columns, expected)
-
-
-def _code(check: Check) -> ibis.Value:
-    return ibis.literal(str(check.reason)) if isinstance(check.reason, str) else check.reason
 
 
 def _shown(chunk: ibis.Table, names: Sequence[str], expected: str = "") -> ibis.Value:

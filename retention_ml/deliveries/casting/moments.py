@@ -11,15 +11,11 @@ import ibis.expr.datatypes as dt
 
 from retention_ml.deliveries.casting.cast import Cast, without
 from retention_ml.deliveries.casting.rules import Check
-from retention_ml.deliveries.description.columns import Column, TimeFormat
+from retention_ml.deliveries.description.columns import ISO_LOCAL, ISO_UTC, Column, TimeFormat
 from retention_ml.deliveries.description.feed import Feed
 from retention_ml.deliveries.description.source import Source
 from retention_ml.deliveries.reasons import Reason
 
-_DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_CLOCK = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"
-_ISO = rf"^{_DATE}([ T]{_CLOCK})?$"
-_ISO_UTC = rf"^{_DATE}[ T]{_CLOCK} ?(Z|UTC|GMT|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$"
 _DIRECTIVE = re.compile(r"%-?([A-Za-z%])|\s+")
 _LIKE = {
     **dict.fromkeys("aAbBp", r"\p{L}+\.?"),
@@ -86,9 +82,10 @@ def moment(source: Source, feed: Feed, text: ibis.Table, spec: Column) -> Cast:
     unread = Check(
         value.isnull() & _written(text, spec, formats[0]).notnull(),
         reason,
+        spec.source_columns,
         expected=" or ".join(_EXAMPLES.get(format, format) for format in formats),
     )
-    return Cast(value, (unread,), is_utc, zone, names=spec.source_columns)
+    return Cast(value, (unread,), is_utc, zone, names=spec.columns_read)
 
 
 def _zones(readings: Sequence[_Reading]) -> list[ibis.Value | None]:
@@ -116,7 +113,7 @@ def _written(text: ibis.Table, spec: Column, format: str) -> ibis.Value:
 
 def _read(text: ibis.Value, format: str, feed: Feed) -> _Reading:
     if format in EPOCHS:
-        return _read_epoch(text, EPOCHS[TimeFormat(format)])
+        return _read_epoch(_with_point(text, feed), EPOCHS[TimeFormat(format)])
     if format == TimeFormat.EXCEL:
         return _read_serial(text, feed)
     if format == TimeFormat.ISO:
@@ -129,6 +126,10 @@ def _only(condition: ibis.Value, text: ibis.Value) -> ibis.Value:
     return ibis.ifelse(condition, text, ibis.null("string"))
 
 
+def _with_point(text: ibis.Value, feed: Feed) -> ibis.Value:
+    return text.replace(feed.decimal, ".") if feed.decimal != "." else text
+
+
 def _read_epoch(text: ibis.Value, microseconds: int) -> _Reading:
     is_number = text.re_search(_NUMBER)
     count = _only(is_number, text).try_cast("decimal(24, 6)")
@@ -137,13 +138,14 @@ def _read_epoch(text: ibis.Value, microseconds: int) -> _Reading:
     return _Reading(moment, ibis.literal(True), is_epoch=is_number)
 
 
-def other_epoch(text: ibis.Table, spec: Column) -> ibis.Value:
+def other_epoch(text: ibis.Table, spec: Column, feed: Feed) -> ibis.Value:
     """For an epoch that is no plausible time, the unit in which it would be one; else null."""
     declared = [format for format in spec.time_formats if format in EPOCHS]
     units = {name: size for name, size in EPOCHS.items() if name not in declared}
     if not declared or not units or spec.constant is not None:
         return ibis.null("string")
-    count = _written(text, spec, declared[0]).try_cast("decimal(24, 6)").try_cast("float64")
+    written = _with_point(_written(text, spec, declared[0]), feed)
+    count = written.try_cast("decimal(24, 6)").try_cast("float64")
     return ibis.cases(
         *(
             ((count * size).between(_PLAUSIBLE_FROM, _PLAUSIBLE_TO), f" (a time as {name})")
@@ -156,13 +158,13 @@ def other_epoch(text: ibis.Table, spec: Column) -> ibis.Value:
 def _read_serial(text: ibis.Value, feed: Feed) -> _Reading:
     """Days since 1899-12-30 on the clock of the shop, to the millisecond."""
     is_serial = text.re_search(rf"^[0-9]{{1,6}}({re.escape(feed.decimal)}[0-9]+)?$")
-    days = _only(is_serial, text).replace(",", ".").try_cast("decimal(38, 16)")
+    days = _with_point(_only(is_serial, text), feed).try_cast("decimal(38, 16)")
     milliseconds = ((days - _EXCEL_DAY_ZERO) * 86_400_000).round(0).try_cast("int64")
     return _Reading(milliseconds * 1_000, ibis.literal(False))
 
 
 def _read_iso(text: ibis.Value) -> _Reading:
-    is_local, is_utc = text.re_search(_ISO), text.re_search(_ISO_UTC)
+    is_local, is_utc = text.re_search(ISO_LOCAL), text.re_search(ISO_UTC)
     zoned = _only(is_utc, text).re_replace(" ?(Z|UTC|GMT)$", "+00").re_replace(" ([+-])", r"\1")
     moment = ibis.ifelse(
         is_utc,

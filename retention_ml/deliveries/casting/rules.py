@@ -3,7 +3,7 @@ reason against each.
 """
 
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import reduce
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import ibis
 
-from retention_ml import tables
+from retention_ml import clock, tables
 from retention_ml.deliveries.description.conditions import Conditions, parse_condition
 from retention_ml.deliveries.description.feed import Feed
 from retention_ml.deliveries.description.rules import LineKind, OrderKind, Rule
@@ -23,6 +23,9 @@ REASON = "__reason"
 CAST_REASON = "__cast_reason"
 SOURCE_COLUMN = "__source."
 IS_UTC = "__is_utc."
+UNREAD = "__unread."
+"""How the columns begin that say whether a number or a time is there and cannot be read."""
+
 LEFT_OUT = "__left_out"
 """The reason of a row that its source leaves out on purpose: it is counted, not quarantined."""
 
@@ -57,15 +60,22 @@ class Check:
     names: tuple[str, ...] = ()
     expected: str = ""
 
+    @property
+    def code(self) -> ibis.Value:
+        """The reason code as a column."""
+        return ibis.literal(str(self.reason)) if isinstance(self.reason, str) else self.reason
+
 
 def first_reason(checks: Sequence[Check]) -> ibis.Value:
     """The reason of the first check whose condition holds, else null."""
-    reasons = [
-        ibis.literal(str(check.reason)) if isinstance(check.reason, str) else check.reason
-        for check in checks
-    ]
     conditions = [check.condition.fill_null(False) for check in checks]
-    return _first(conditions, reasons, "string")
+    return _first(conditions, [check.code for check in checks], "string")
+
+
+def any_holds(checks: Iterable[Check]) -> ibis.Value:
+    """Whether a condition holds against a row."""
+    conditions = (check.condition.fill_null(False) for check in checks)
+    return reduce(operator.or_, conditions, ibis.literal(False))
 
 
 def _first(conditions: Sequence[ibis.Value], values: Sequence[Any], kind: str) -> ibis.Value:
@@ -81,8 +91,8 @@ def apply_rules(source: Source, feed: Feed, rows: ibis.Table) -> ibis.Table:
     Parameters
     ----------
     rows : ibis.Table
-        Typed rows with `CAST_REASON`, `IS_UTC + name` for each time and, for what conditions ask
-        of the file, `SOURCE_COLUMN + name`.
+        Typed rows with `CAST_REASON`, `IS_UTC + name` for each time and, for what conditions ask,
+        `SOURCE_COLUMN + name` of the file and `UNREAD + name` of numbers and times.
 
     Returns
     -------
@@ -120,22 +130,17 @@ class _Questions:
         """Whether all conditions of `when` hold and none of `unless`, as far as can be read."""
         holds = [self._holds(name, text) for name, text in when.items()]
         holds += [~self._holds(name, text) for name, text in unless.items()]
-        holds += [~unread for unread in self._unread(unless)]
+        holds += [~unread for unread in self._unread(*unless)]
         return reduce(operator.and_, holds)
 
     def may_fit(self, when: Conditions, unless: Conditions) -> ibis.Value:
         """As `fits`; true where that cannot be told, because a value cannot be read."""
-        return reduce(operator.or_, self._unread({**when, **unless}), self.fits(when, unless))
+        return reduce(operator.or_, self._unread(*when, *unless), self.fits(when, unless))
 
-    def _unread(self, conditions: Conditions) -> list[ibis.Value]:
-        """For each number and time that is compared, whether there is one that cannot be read."""
-        entry = tables.CANONICAL[self._feed.table]
-        return [
-            self._rows[name].isnull() & self._rows[CAST_REASON].notnull()
-            for name, text in conditions.items()
-            if name in self._feed.columns and entry.column(name).type != "text"
-            if text not in ("missing", "present")
-        ]
+    def _unread(self, *names: str) -> list[ibis.Value]:
+        """For each number and time among the columns, whether one is there and cannot be read."""
+        columns = (UNREAD + name for name in dict.fromkeys(names))
+        return [self._rows[column] for column in columns if column in self._rows.columns]
 
     def _holds(self, name: str, text: str | tuple[str, ...]) -> ibis.Value:
         if name not in self._feed.columns:
@@ -150,7 +155,13 @@ class _Questions:
             local, utc = self._microseconds(name, condition.operand)
             is_utc = self._rows[f"{IS_UTC}{name}"]
             return ibis.ifelse(is_utc, compare(value, utc), compare(value, local)).fill_null(False)
-        return compare(value, condition.operand).fill_null(False)
+        holds = compare(value, condition.operand).fill_null(False)
+        for unread in self._unread(name) if name in self._feed.columns else ():
+            if condition.operator == "missing":
+                holds = holds & ~unread
+            elif condition.operator == "present":
+                holds = holds | unread
+        return holds
 
     def _microseconds(self, name: str, moment: datetime) -> tuple[int, int]:
         """A moment on the clock that a column is written by, and in UTC."""
@@ -158,11 +169,7 @@ class _Questions:
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=ZoneInfo(home))
         local = moment.astimezone(ZoneInfo(self._feed.columns[name].timezone or home))
-        return _since_epoch(local.replace(tzinfo=UTC)), _since_epoch(moment)
-
-
-def _since_epoch(moment: datetime) -> int:
-    return round(moment.timestamp() * 1_000_000)
+        return clock.microseconds(local.replace(tzinfo=UTC)), clock.microseconds(moment)
 
 
 def _change(rules: Sequence[Rule], rows: ibis.Table) -> ibis.Table:

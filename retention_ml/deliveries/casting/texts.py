@@ -26,7 +26,7 @@ _INVISIBLE = (
     r"\x{AD}\x{61C}\x{180E}\x{200B}\x{200E}\x{200F}\x{202A}-\x{202E}\x{2060}-\x{2064}"
     r"\x{2066}-\x{206F}\x{FEFF}"
 )
-_AROUND = rf"[\s\p{{Z}}\x{{85}}\x{{200C}}\x{{200D}}{_INVISIBLE}]+"
+_AROUND = rf"[\s\p{{Z}}\x{{0B}}\x{{85}}\x{{200C}}\x{{200D}}{_INVISIBLE}]+"
 _HIDDEN = rf"^{_AROUND}|{_AROUND}$|[{_INVISIBLE}]+"
 _HIDDEN_STARTS = np.array(
     [

@@ -66,7 +66,7 @@ def to_utc(
             rows = rows.drop_columns([ZONE + name])
         else:
             moments, faults = _instants(written, written.home)
-        faults[(moments < _microseconds(EARLIEST)) & (faults == _NO_FAULT)] = _OUT_OF_RANGE
+        faults[(moments < clock.microseconds(EARLIEST)) & (faults == _NO_FAULT)] = _OUT_OF_RANGE
         faults[(moments > latest) & (faults == _NO_FAULT)] = _IN_FUTURE
         is_missing = ~rows[name].is_valid().to_numpy()
         is_wrong = faults != _NO_FAULT
@@ -137,7 +137,7 @@ def _latest(
 ) -> npt.NDArray[np.int64]:
     """The last microsecond each row may have happened at, shape (n,)."""
     ids = sorted(loaded_at)
-    limits = np.array([_microseconds(loaded_at[i]) + _DAY for i in ids], dtype=np.int64)
+    limits = np.array([clock.microseconds(loaded_at[i]) + _DAY for i in ids], dtype=np.int64)
     latest: npt.NDArray[np.int64] = limits[np.searchsorted(ids, deliveries.to_numpy())]
     return latest
 
@@ -146,7 +146,3 @@ def _may_be_a_date(format: str) -> bool:
     return format in (TimeFormat.ISO, TimeFormat.EXCEL) or not any(
         mark in format for mark in ("%H", "%-H", "%I", "%-I", "%X", "%c")
     )
-
-
-def _microseconds(at: datetime) -> int:
-    return round(at.timestamp() * 1_000_000)

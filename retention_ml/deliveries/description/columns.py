@@ -20,6 +20,12 @@ class TimeFormat(StrEnum):
     EXCEL = "excel"
 
 
+_DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_CLOCK = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"
+ISO_LOCAL = rf"^{_DATE}([ T]{_CLOCK})?$"
+ISO_UTC = rf"^{_DATE}[ T]{_CLOCK} ?(Z|UTC|GMT|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$"
+"""Patterns of times written as `iso`, on the shop's clock and with an offset."""
+
 ORIGINS = (
     "column", "constant", "columns", "first_of", "product_of", "sum_of", "difference_of",
 )  # fmt: skip
@@ -87,6 +93,11 @@ class Column(Section):
     def columns_read(self) -> tuple[str, ...]:
         """The columns of the file it reads: those of its value and that of its time zone."""
         return self.source_columns + ((self.timezone_column,) if self.timezone_column else ())
+
+    @property
+    def has_zones_of_rows(self) -> bool:
+        """Whether each row names the zone of its time."""
+        return bool(self.timezone_column) or any("%Z" in one for one in self.time_formats)
 
     @model_validator(mode="after")
     def _one_origin(self) -> "Column":

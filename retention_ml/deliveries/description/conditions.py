@@ -9,6 +9,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import BeforeValidator
 
 from retention_ml import tables
+from retention_ml.deliveries.description.columns import Column
 from retention_ml.deliveries.description.engine_checks import regex_fault
 from retention_ml.deliveries.description.mistakes import Mistake, shown
 
@@ -151,7 +152,7 @@ def check_conditions(
     conditions: Conditions,
     columns: Mapping[str, tables.Column],
     key: str,
-    renamed: Mapping[str, Mapping[str, str]],
+    specs: Mapping[str, Column],
 ) -> None:
     """Check the conditions of `when`, `where` or `unless`.
 
@@ -161,8 +162,8 @@ def check_conditions(
         The canonical columns that the feed maps; other names are columns of the file.
     key : str
         The name of the conditions.
-    renamed : mapping of str to mapping of str to str
-        By canonical column, the words that `values` replaces.
+    specs : mapping of str to Column
+        Where the canonical columns come from.
 
     Raises
     ------
@@ -174,7 +175,15 @@ def check_conditions(
             parse_condition(name, condition, columns.get(name))
         except Mistake as mistake:
             raise Mistake(str(mistake), (key, *mistake.path)) from None
-        words = renamed.get(name, {})
+        if condition in ("missing", "present") or name not in columns:
+            continue
+        words = specs[name].values
+        if columns[name].type == "timestamp" and specs[name].has_zones_of_rows:
+            raise Mistake(
+                f"the times of {name} cannot be compared, as each row names its zone; expected "
+                "'missing' or 'present'",
+                (key, name),
+            )
         for word in condition if not isinstance(condition, str) else ():
             if word in words and word not in words.values():
                 raise Mistake(

@@ -36,7 +36,7 @@ class Feed(Section):
     quote: Literal['"', "'", ""] = '"'
     escape: Literal["\\", ""] = ""
     decimal: Literal[".", ","] = "."
-    group: Literal[",", ".", ""] = ""
+    group: Literal[",", ""] = ""
     missing: tuple[str, ...] = ()
     header: tuple[str, ...] = ()
     positions: dict[str, tuple[int, int]] = {}
@@ -82,8 +82,8 @@ class Feed(Section):
 
     def has_one_line(self, product_id: str | None) -> bool:
         """Whether it has one line of a product per order, so that another one replaces it."""
-        of_money = sum(money.product_id == product_id for money in self.per_order)
-        return of_money == 1 or not self.numbers_repeats
+        is_money = any(money.product_id == product_id for money in self.per_order)
+        return is_money or not self.numbers_repeats
 
     @property
     def order_columns(self) -> tuple[str, ...]:
@@ -91,6 +91,15 @@ class Feed(Section):
         if self.fill_down and self.fill_down.by:
             return self.fill_down.by
         return self.columns["order_id"].source_columns if "order_id" in self.columns else ()
+
+    @property
+    def missing_by_column(self) -> dict[str, tuple[str, ...]]:
+        """The texts that mean missing in each column of text: the feed's, and the column's own."""
+        missing = dict.fromkeys(self.source_columns, self.missing)
+        for column in self._all_columns():
+            for name in column.source_columns:
+                missing[name] = (*missing[name], *column.missing)
+        return missing
 
     @property
     def lookup_files(self) -> tuple[str, ...]:
@@ -181,12 +190,11 @@ class Feed(Section):
                     ("files",),
                 )
         self._check_words()
-        renamed = {name: column.values for name, column in self.columns.items()}
         for key in ("where", "unless"):
-            check_conditions(getattr(self, key), self._condition_types, key, renamed)
+            check_conditions(getattr(self, key), self._condition_types, key, self.columns)
         for place, rule in enumerate(self.rules):
             try:
-                check_rule(self.table, rule, self._condition_types, renamed)
+                check_rule(self.table, rule, self._condition_types, self.columns)
             except Mistake as mistake:
                 raise Mistake(str(mistake), ("rules", place, *mistake.path)) from None
         return self
@@ -211,6 +219,13 @@ class Feed(Section):
             raise Mistake(f"currency does nothing: {self.table} has no money", ("currency",))
         if self.currency is not None:
             check_column(self.table, _CURRENCY, self.currency, ("currency",))
+        products = [money.product_id for money in self.per_order]
+        if twice := next((name for name in products if products.count(name) > 1), None):
+            raise Mistake(
+                f"product_id = {shown(twice)} stands twice; give each a name of its own, "
+                "or add the columns up with sum_of",
+                ("per_order",),
+            )
         for place, money in enumerate(self.per_order):
             amount = entry.column("line_amount_cents")
             check_column(self.table, amount, money.amount, ("per_order", place, "amount"))

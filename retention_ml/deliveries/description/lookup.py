@@ -1,11 +1,12 @@
 """Reference files, or another feed's rows, joined to the rows of a feed."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from retention_ml.deliveries.description.checks.formats import check_format
 from retention_ml.deliveries.description.mistakes import Mistake
-from retention_ml.deliveries.description.section import Encoding, Format, Section
+from retention_ml.deliveries.description.section import Encoding, Section
 
 
 class Lookup(Section):
@@ -19,7 +20,7 @@ class Lookup(Section):
     feed: str | None = None
     on: str
     key: str | None = None
-    format: Format = "parquet"
+    format: Literal["csv", "parquet", "jsonl", "json", "xlsx"] = "parquet"
     encoding: Encoding = "utf-8"
     delimiter: str = Field(",", min_length=1, max_length=1)
 
@@ -31,12 +32,15 @@ class Lookup(Section):
     @model_validator(mode="after")
     def _one_origin(self) -> "Lookup":
         self._require_one("a lookup has", "file", "feed")
-        for key in ("format", "encoding", "delimiter"):
-            is_set = getattr(self, key) != type(self).model_fields[key].default
-            if is_set and self.feed:
-                raise Mistake(f"{key} does nothing: the feed {self.feed} has its own", (key,))
-            if is_set and key == "delimiter" and self.format != "csv":
-                raise Mistake(f"{key} does nothing: the file is {self.format}", (key,))
+        keys = {
+            key: getattr(self, key)
+            for key in ("format", "encoding", "delimiter")
+            if getattr(self, key) != type(self).model_fields[key].default
+        }
+        if self.feed and keys:
+            key = next(iter(keys))
+            raise Mistake(f"{key} does nothing: the feed {self.feed} has its own", (key,))
+        check_format(self.format, keys)
         return self
 
 

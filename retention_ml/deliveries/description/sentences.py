@@ -14,15 +14,11 @@ _EXPECTED = {
     "float": "a number",
     "dict": "a table { … }",
     "model": "a table { … }",
-    "model_attributes": "a table { … }",
     "tuple": "a list [ … ]",
-    "list": "a list [ … ]",
 }
 _LIMITS = {
     "greater_than_equal": ("at least", "ge"),
     "less_than_equal": ("at most", "le"),
-    "greater_than": ("more than", "gt"),
-    "less_than": ("less than", "lt"),
 }
 
 
@@ -47,6 +43,8 @@ def first_mistake(error: ValidationError, values: dict[str, Any]) -> tuple[Path,
             f"unknown key {shown(path[-1])}; expected one of {listed(keys)}."
             f"{nearest(path[-1], keys)}"
         )
+    if kind == "missing" and isinstance(first["loc"][-1], int):
+        return path, f"{shown(value)} is too short"
     if kind == "missing":
         return path, f"the key {first['loc'][-1]!r} is missing"
     if kind == "literal_error":

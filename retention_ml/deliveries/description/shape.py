@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from retention_ml.deliveries.description.columns import Column
 from retention_ml.deliveries.description.engine_checks import regex_fault
@@ -71,7 +71,7 @@ class FillDown(Section):
     Rows belong together by the columns `by`, by default those the order number is made of.
     """
 
-    columns: tuple[str, ...]
+    columns: tuple[str, ...] = Field(min_length=1)
     by: tuple[str, ...] = ()
 
 

@@ -1,7 +1,6 @@
 """A source of deliveries: its feeds, and which of them a file belongs to."""
 
 import hashlib
-import re
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
@@ -9,19 +8,18 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from retention_ml.deliveries.description.currencies import CODES
 from retention_ml.deliveries.description.feed import Feed
 from retention_ml.deliveries.description.mistakes import Mistake, listed, nearest, shown
 from retention_ml.deliveries.description.section import CODE, Section, TimeZone
 from retention_ml.errors import FileRefused
 
-_CURRENCY = re.compile(r"[A-Z]{3}")
-
 
 def _checked_currency(value: str) -> str:
-    if not _CURRENCY.fullmatch(value):
+    if value not in CODES:
         raise Mistake(
             f"{shown(value)} is no currency; expected its code of three capital letters such as "
-            "'EUR', 'USD' or 'GBP'"
+            f"'EUR', 'USD' or 'GBP'.{nearest(value, CODES)}"
         )
     return value
 

@@ -1,7 +1,7 @@
 """In which formats a column writes its times, and whether day and month could be the other way."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -116,7 +116,7 @@ def formats_of(engine: Engine, texts: Sequence[str]) -> Times | None:
     formats: list[str] = ["iso"] if iso else []
     fits, reasons, alternative = len(iso), [], None
     for patterns, members in sorted(groups.items(), key=lambda item: -len(item[1])):
-        counts = _fits(engine, patterns, members)
+        counts = {one: engine.count_times(members, one) for one in patterns}
         best = max(patterns, key=lambda one: (counts[one], -patterns.index(one)))
         if not counts[best]:
             continue
@@ -174,16 +174,6 @@ def _tail(match: re.Match[str]) -> str:
     if zone:
         zone = (" " if zone.startswith(" ") else "") + ("%z" if zone.strip()[0] in "+-Z" else "%Z")
     return f"{match['gap']}{hours}:%M{seconds}{fraction}{half}{zone}"
-
-
-def _fits(engine: Engine, patterns: Iterable[str], texts: Sequence[str]) -> dict[str, int]:
-    table = pa.table({"text": pa.array(texts, pa.string())})
-    counts = {}
-    for pattern in patterns:
-        quoted = pattern.replace("'", "''")
-        sql = f"SELECT count(try_strptime(text, '{quoted}')) AS fits FROM texts"
-        counts[pattern] = int(engine.run(sql, texts=table)["fits"][0].as_py())
-    return counts
 
 
 def _by_neighbours(

@@ -35,22 +35,6 @@ _NOTHING_ELSE: dict[str, Any] = {
 }  # fmt: skip
 
 
-def check(path: Path, *, settings: Settings, source: str, rows_max: int = 100_000) -> Inspection:
-    """What the first feed that reads a file makes of it; as `check_files`, but a refusal is raised.
-
-    Raises
-    ------
-    UnknownSource, SettingsError
-        The source is not described or the description cannot be read.
-    FileRefused
-        The file as a whole cannot be read.
-    """
-    description = load_source(settings.sources, source)
-    feed_name = feed_of(description, path)
-    with Engine(settings.compute.threads) as engine:
-        return _Check(engine, description, [path], rows_max).feed(feed_name, [path])
-
-
 def check_files(
     paths: Sequence[Path], *, settings: Settings, source: str, rows_max: int = 100_000
 ) -> Report:

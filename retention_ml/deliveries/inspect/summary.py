@@ -109,9 +109,10 @@ def inspection(
         accepted=rows,
         texts=texts if texts is not None else pa.table({}),
         unread=unread if unread is not None else pa.table({}),
-        by_file={
-            n: rows.filter(pc.equal(rows[DELIVERY], i)) for i, n in enumerate(collector.files)
-        },
+        by_file=[
+            (name, rows.filter(pc.equal(rows[DELIVERY], number)))
+            for number, name in enumerate(collector.files)
+        ],
     )
     has = set(rows.column_names)
     is_sale = pc.is_valid(rows["line_amount_cents"]) if "line_amount_cents" in has else None

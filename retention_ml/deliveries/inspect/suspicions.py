@@ -1,7 +1,7 @@
 """What is odd about files that can be read: sentences for the person who wrote the description."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
@@ -37,8 +37,8 @@ class Evidence:
         The accepted rows, canonical columns; times as microseconds of UTC.
     texts, unread : pyarrow.Table
         The first rows as the files have them: columns that are read, and those that are not.
-    by_file : mapping of str to pyarrow.Table
-        The accepted rows of each file.
+    by_file : sequence of (str, pyarrow.Table)
+        The name of each file and its accepted rows; files in several folders may share a name.
     """
 
     source: Source
@@ -46,7 +46,7 @@ class Evidence:
     accepted: pa.Table
     texts: pa.Table
     unread: pa.Table
-    by_file: Mapping[str, pa.Table]
+    by_file: Sequence[tuple[str, pa.Table]]
 
 
 def suspicions(engine: Engine, evidence: Evidence) -> tuple[str, ...]:
@@ -66,7 +66,7 @@ def _day_and_month(engine: Engine, evidence: Evidence) -> Iterator[str]:
             if (
                 swapped is None
                 or len(texts) < 2
-                or not all(_fits(engine, texts, one) for one in (pattern, swapped))
+                or any(engine.count_times(texts, one) < len(texts) for one in (pattern, swapped))
             ):
                 continue
             yield (
@@ -94,13 +94,6 @@ def _swapped(pattern: str) -> str | None:
     if "%d" not in pattern or "%m" not in pattern or pattern.startswith("%Y") or "%d." in pattern:
         return None
     return pattern.replace("%d", "%\0").replace("%m", "%d").replace("%\0", "%m")
-
-
-def _fits(engine: Engine, texts: list[str], pattern: str) -> bool:
-    quoted = pattern.replace("'", "''")
-    sql = f"SELECT count(try_strptime(text, '{quoted}')) AS fits FROM texts"
-    rows = engine.run(sql, texts=pa.table({"text": pa.array(texts, pa.string())}))
-    return bool(rows["fits"][0].as_py() == len(texts))
 
 
 def _midnights(_: Engine, evidence: Evidence) -> Iterator[str]:
@@ -141,20 +134,20 @@ def _ids(_: Engine, evidence: Evidence) -> Iterator[str]:
 
 def _first_rows(_: Engine, evidence: Evidence) -> Iterator[str]:
     """Conditions on columns that only the first row of an order has, and that nobody fills down."""
-    feed, texts = evidence.feed, evidence.texts
+    feed, texts, missing = evidence.feed, evidence.texts, evidence.feed.missing_by_column
     if not feed.order_columns or not texts.num_rows:
         return
     filled = feed.fill_down.columns if feed.fill_down else ()
     texts = texts.sort_by(LINE_NUMBER) if LINE_NUMBER in texts.column_names else texts
     orders: dict[str, list[int]] = defaultdict(list)
-    for row, order in enumerate(order_keys(texts, feed.order_columns, feed.missing).to_pylist()):
+    for row, order in enumerate(order_keys(texts, feed.order_columns, missing).to_pylist()):
         if order is not None:
             orders[order].append(row)
     several = [rows for rows in orders.values() if len(rows) > 1]
     for name, condition in _text_conditions(feed):
         if name in filled or name in feed.order_columns or name not in texts.column_names:
             continue
-        cells = cell_texts(texts, name, feed.missing).to_pylist()
+        cells = cell_texts(texts, name, missing.get(name, ())).to_pylist()
         named = [rows for rows in several if any(cells[row] for row in rows)]
         first = [rows for rows in named if cells[rows[0]] and not any(cells[i] for i in rows[1:])]
         if not first or len(first) < _FIRST_SHARE * len(named):
@@ -231,20 +224,20 @@ def _amounts(_: Engine, evidence: Evidence) -> Iterator[str]:
         return
     months = rows.append_column("month", values.months_of(rows["event_at"], source.timezone))
     names = sorted(pc.unique(months["month"]).to_pylist())
-    by_month = {name: months.filter(pc.equal(months["month"], name)) for name in names}
+    by_month = [(name, months.filter(pc.equal(months["month"], name))) for name in names]
     yield from _jumps(source, by_month)
     yield from _jumps(source, evidence.by_file)
 
 
-def _jumps(source: Source, parts: Mapping[str, pa.Table]) -> Iterator[str]:
+def _jumps(source: Source, parts: Sequence[tuple[str, pa.Table]]) -> Iterator[str]:
     """Neighbours whose median line differs by about a hundred."""
-    medians = {
-        name: pc.approximate_median(pc.abs(lines)).as_py()
-        for name, rows in parts.items()
+    medians = [
+        (name, pc.approximate_median(pc.abs(lines)).as_py())
+        for name, rows in parts
         for lines in [rows["line_amount_cents"].filter(pc.equal(rows["kind"], "sale"))]
         if len(lines) >= _ROWS_MIN
-    }
-    for (before, low), (after, high) in pairwise(medians.items()):
+    ]
+    for (before, low), (after, high) in pairwise(medians):
         if min(low, high) > 0 and max(low, high) / min(low, high) >= _FACTOR:
             yield (
                 f"The median line of {after} is {values.money(round(high), source)}, that of {before} "

@@ -5,14 +5,19 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from retention_ml.deliveries.description.source import Source
+from retention_ml.deliveries.ledger.first_deliveries import FIRST_DELIVERIES, IS_WHOLE
 from retention_ml.deliveries.order_numbers import APART_MAX, OrderRow
 from retention_ml.warehouse import Transaction
 
 _TABLES = ("order_lines", "orders")
 _COLUMNS = (
     "row.order_id, row.customer_id, row.event_at, row.kind, row.row_key, delivery.delivery_id, "
-    "row.line_number, coalesce(delivery.replay_of, delivery.delivery_id) AS delivery_order, "
-    "delivery.feed"
+    "row.line_number, coalesce(place.delivery_order, delivery.delivery_id) AS delivery_order, "
+    f"delivery.feed, {IS_WHOLE} AS is_whole"
+)
+_OF_DELIVERIES = (
+    "JOIN raw.deliveries AS delivery USING (delivery_id) "
+    f"LEFT JOIN ({FIRST_DELIVERIES}) AS place USING (delivery_id)"
 )
 
 
@@ -41,10 +46,9 @@ def rows_by_number(
     for table in _TABLES:
         rows = transaction.execute(
             f"SELECT {_COLUMNS}, TRUE AS is_staged FROM staging.{table} AS row "
-            "JOIN raw.deliveries AS delivery USING (delivery_id) "
-            "WHERE row.batch_id = :b AND NOT row.is_derived AND row.order_id = ANY(:orders) "
+            f"{_OF_DELIVERIES} WHERE row.batch_id = :b AND NOT row.is_derived AND row.order_id = ANY(:orders) "
             f"UNION ALL SELECT {_COLUMNS}, FALSE FROM curated.{table} AS row "
-            "JOIN raw.deliveries AS delivery USING (delivery_id) WHERE row.superseded_at IS NULL "
+            f"{_OF_DELIVERIES} WHERE row.superseded_at IS NULL "
             "AND row.source = :source AND row.order_id = ANY(:orders)",
             b=batch_id,
             source=source.name,
@@ -60,7 +64,8 @@ def rows_by_number(
 def _without_absent(rows: list[OrderRow], whole_order_feeds: Collection[str]) -> list[OrderRow]:
     """The rows, those marked that the newest staged delivery of the whole order does not have."""
     for feed in whole_order_feeds:
-        newest = max((r.delivery_order for r in rows if r.feed == feed and r.is_staged), default=0)
+        of_whole = [r for r in rows if r.feed == feed and r.is_staged and r.is_whole]
+        newest = max((r.delivery_order for r in of_whole), default=0)
         keys = {r.row_key for r in rows if r.feed == feed and r.delivery_order == newest}
         rows = [
             replace(row, is_absent=True)
@@ -74,19 +79,19 @@ def _without_absent(rows: list[OrderRow], whole_order_feeds: Collection[str]) ->
 def take_back(transaction: Transaction, batch_id: int, rows: Iterable[OrderRow]) -> None:
     """Delete rows of a batch from staging, and derived orders of which no line is left there."""
     by_delivery: dict[int, set[int]] = defaultdict(set)
-    orders = set()
     for row in rows:
         by_delivery[row.delivery_id].add(row.line_number)
-        orders.add(row.order_id)
+    orders: set[str] = set()  # a row of the file may have lines of several
     for delivery_id, lines in by_delivery.items():
         for table in _TABLES:
-            transaction.change(
+            gone = transaction.execute(
                 f"DELETE FROM staging.{table} WHERE batch_id = :b AND delivery_id = :d "
-                "AND NOT is_derived AND line_number = ANY(:lines)",
+                "AND NOT is_derived AND line_number = ANY(:lines) RETURNING order_id",
                 b=batch_id,
                 d=delivery_id,
                 lines=sorted(lines),
             )
+            orders |= {row.order_id for row in gone}
     transaction.change(
         "DELETE FROM staging.orders AS gone WHERE batch_id = :b AND is_derived "
         "AND order_id = ANY(:orders) AND NOT EXISTS (SELECT FROM staging.order_lines AS line "

@@ -320,8 +320,15 @@ def _commonest_cyrillic(beginning: bytes, name: str) -> float:
     letters = [letter for letter in text if not letter.isascii()]
     if len(letters) < 8:
         return 0.0
+    # Signs of other encodings look like letters here, but stand alone or after Latin ones.
     common = sum(
-        letter in "оеаинтсрвлкм" and not (before.isascii() and before.isalpha())
-        for before, letter in zip(" " + text, text, strict=False)
+        letter in "оеаинтсрвлкм"
+        and (_is_small(before) or _is_small(after))
+        and not (before.isascii() and before.isalpha())
+        for before, letter, after in zip(" " + text, text, text[1:] + " ", strict=False)
     )
     return common / len(letters)
+
+
+def _is_small(letter: str) -> bool:
+    return not letter.isascii() and letter.islower()

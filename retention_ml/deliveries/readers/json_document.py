@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from retention_ml.deliveries.readers import json_paths
 from retention_ml.deliveries.readers.csv_reader import LINE_BYTES_MAX
 from retention_ml.errors import FileRefused
 
-_DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)
 _SPACE = re.compile(r"[ \t\r\n]*+")
 _TOKEN = re.compile(r'[{}\[\]]|"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _DEPTH_MAX = 10
@@ -48,6 +48,8 @@ class JsonDocument:
     encoding : str
     name : str
         The file's name for messages.
+    decimal : str
+        The decimal mark that its numbers get.
 
     Raises
     ------
@@ -55,8 +57,11 @@ class JsonDocument:
         By each method, if the document is broken or an element is too long.
     """
 
-    def __init__(self, pieces: Iterator[bytes], encoding: str, name: str) -> None:
+    def __init__(
+        self, pieces: Iterator[bytes], encoding: str, name: str, decimal: str = "."
+    ) -> None:
         self._pieces, self._name = pieces, name
+        self._json = json_paths.decoder(decimal)
         self._decoder = codecs.getincrementaldecoder(encoding)()
         self._text, self._at, self._before = "", 0, 0
         self._is_complete = False
@@ -152,7 +157,7 @@ class JsonDocument:
     def _value(self) -> Element:
         while True:
             try:
-                value, end = _DECODER.raw_decode(self._text, self._at)
+                value, end = self._json.raw_decode(self._text, self._at)
             except json.JSONDecodeError as error:
                 is_near_end = error.pos > len(self._text) - _NEAR_END
                 if not (is_near_end or "Unterminated" in error.msg) or not self._fill():

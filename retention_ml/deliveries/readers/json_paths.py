@@ -1,8 +1,12 @@
-"""Paths of keys into JSON documents: `user.id`, `items.0.sku`, `event_params[key=page].value`."""
+"""JSON rows: their numbers as they are written, and paths of keys into them.
+
+Paths are such as `user.id`, `items.0.sku`, `event_params[key=page].value`.
+"""
 
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from retention_ml.deliveries.reasons import Reason
@@ -11,9 +15,13 @@ Step = str | tuple[str, str]
 Texts = Mapping[str, str | None]
 
 _KEYS_MAX, _KEY_LETTERS_MAX = 500, 200
+_INDEX_DIGITS = 10
 _NOTHING = object()
-_CONDITION = re.compile(r"\[([^\[\]=]+)=([^\[\]]*)\]")
-_STEP = re.compile(r"\.?((?:[^.\[]|\[(?![^\[\]=]+=[^\[\]]*\]))+)|" + _CONDITION.pattern)
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+_CONDITION = r"\[([^\[\]=]+)=([^\[\]]*)\]"
+_NAME = r"\.?((?:[^.\[]|\[(?![^\[\]=]+=[^\[\]]*\]))+)"
+# Dots that begin or end a name, or follow each other, have an empty step between them.
+_STEP = re.compile(rf"(?:^|\.)(?=\.|$)|{_NAME}|{_CONDITION}")
 
 
 def parse_path(name: str) -> tuple[Step, ...]:
@@ -24,7 +32,22 @@ def parse_path(name: str) -> tuple[Step, ...]:
     >>> parse_path("event_params[key=page].value.string_value")
     ('event_params', ('key', 'page'), 'value', 'string_value')
     """
-    return tuple(match[1] or (match[2], match[3]) for match in _STEP.finditer(name))
+    return tuple(
+        (match[1] or "") if match[2] is None else (match[2], match[3])
+        for match in _STEP.finditer(name)
+    )
+
+
+def is_index(step: str) -> bool:
+    """Whether a step may be the place of an element in a list."""
+    return step.isdecimal() and len(step) < _INDEX_DIGITS
+
+
+@lru_cache(maxsize=2)
+def decoder(decimal: str) -> json.JSONDecoder:
+    """Reads JSON with its numbers as they are written, under the decimal mark of the feed."""
+    fraction = str if decimal == "." else lambda text: text.replace(".", decimal)
+    return json.JSONDecoder(parse_int=str, parse_float=fraction, parse_constant=str)
 
 
 def value_at(document: Any, steps: Sequence[Step]) -> Any:
@@ -41,7 +64,7 @@ def value_at(document: Any, steps: Sequence[Step]) -> Any:
             if step not in document:
                 return _below_dotted_key(document, steps[i:])
             document = document[step]
-        elif isinstance(document, list) and step.isdigit():
+        elif isinstance(document, list) and is_index(step):
             document = document[int(step)] if int(step) < len(document) else None
         else:
             return _NOTHING
@@ -79,6 +102,24 @@ def as_text(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
+class Number(str):
+    """The digits of a number, with a point."""
+
+    __slots__ = ()
+
+
+def as_json(value: Any) -> str:
+    """A row as JSON, its numbers as numbers: the decimal mark may be corrected later."""
+    if isinstance(value, dict):
+        fields = (f"{as_json(key)}: {as_json(item)}" for key, item in value.items())
+        return "{" + ", ".join(fields) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(as_json, value)) + "]"
+    if isinstance(value, Number) and _NUMBER.fullmatch(value):
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
 class RowPicker:
     """Takes the wanted columns from documents, one row of text per part.
 
@@ -96,14 +137,13 @@ class RowPicker:
         self._each = parse_path(each) if each else None
         prefix = f"{each}."
         self._shared = {
-            name: parse_path(name)
+            name: (name, parse_path(name))
             for name in wanted
             if each is None or not (name == each or name.startswith(prefix))
         }
+        inner = {name: name.removeprefix(prefix) for name in wanted if name not in self._shared}
         self._inner = {
-            name: parse_path(name.removeprefix(prefix)) if name != each else ()
-            for name in wanted
-            if name not in self._shared
+            name: (key, parse_path(key) if name != each else ()) for name, key in inner.items()
         }
         self._missing = {*wanted}
         self._has_parts = each is None
@@ -127,10 +167,13 @@ class RowPicker:
         self._has_parts = self._has_parts or bool(elements)
         return _storable([shared | self._texts(e, self._inner) for e in elements if e is not None])
 
-    def _texts(self, document: Any, paths: Mapping[str, Sequence[Step]]) -> dict[str, str | None]:
+    def _texts(
+        self, document: Any, paths: Mapping[str, tuple[str, Sequence[Step]]]
+    ) -> dict[str, str | None]:
         texts: dict[str, str | None] = {}
-        for name, steps in paths.items():
-            value = value_at(document, steps)
+        for name, (key, steps) in paths.items():
+            is_key = bool(steps) and isinstance(document, dict) and key in document
+            value = document[key] if is_key else value_at(document, steps)
             if value is _NOTHING:
                 texts[name] = None
             else:

@@ -7,7 +7,8 @@ unpacked, and long values of dictionaries stay there until then.
 import itertools
 import json
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,14 @@ import pyarrow.parquet as pq
 
 from retention_ml.deliveries.description.feed import Feed
 from retention_ml.deliveries.readers import chunks, parquet_footer, parquet_pages, record_reader
-from retention_ml.deliveries.readers.json_paths import RowPicker, parse_path
+from retention_ml.deliveries.readers.json_paths import (
+    Number,
+    RowPicker,
+    as_json,
+    decoder,
+    is_index,
+    parse_path,
+)
 from retention_ml.deliveries.readers.parquet_footer import RowGroup
 from retention_ml.deliveries.reasons import Reason
 from retention_ml.errors import FileRefused, first_words
@@ -62,7 +70,7 @@ def open_parquet(path: Path, feed: Feed, name: str) -> chunks.OpenedFile:
                     yield (
                         _nested_chunk(piece, feed, before)
                         if nested
-                        else _parquet_chunk(piece, wanted, before)
+                        else _parquet_chunk(piece, wanted, before, feed.decimal)
                     )
                     before += piece.num_rows
         except _DAMAGE as error:
@@ -97,7 +105,7 @@ def _leads_somewhere(kind: pa.DataType, steps: Sequence[Any]) -> bool:
     if pa.types.is_map(kind):
         return True
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        is_of_element = isinstance(steps[0], tuple) or steps[0].isdigit()
+        is_of_element = isinstance(steps[0], tuple) or is_index(steps[0])
         return _leads_somewhere(kind.value_type, steps[1:] if is_of_element else steps)
     return False
 
@@ -191,19 +199,30 @@ def _nested_chunk(batch: pa.RecordBatch, feed: Feed, before: int) -> chunks.Chun
     columns = {
         name: [_plain(value) for value in column.to_pylist()]
         if pa.types.is_nested(column.type)
-        else _text(column).to_pylist()
+        else _texts(column)
         for name, column in zip(batch.schema.names, batch.columns, strict=True)
     }
     rows = (
-        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
+        as_json(dict(zip(columns, values, strict=True)))
+        for values in zip(*columns.values(), strict=True)
     )
+    read = decoder(feed.decimal).decode
     return record_reader.json_chunk(
-        (
-            (number, json.dumps(row, ensure_ascii=False).encode(), row)
-            for number, row in enumerate(rows, start=before + 1)
-        ),
+        ((number, row.encode(), read(row)) for number, row in enumerate(rows, start=before + 1)),
         RowPicker(feed.file_columns, record_reader.array_of(feed)),
     )
+
+
+def _texts(column: pa.Array) -> list[str | None]:
+    """The texts of a column, of fractions as numbers with a point."""
+    texts: list[str | None] = _text(column).to_pylist()
+    if not _has_point(column.type):
+        return texts
+    return [text if text is None else Number(text) for text in texts]
+
+
+def _has_point(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_floating(kind) or pa.types.is_decimal(kind))
 
 
 def _plain(value: Any) -> Any:
@@ -217,18 +236,23 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, datetime):
+        value = value.astimezone(UTC) if value.tzinfo else value
         return value.replace(tzinfo=None).isoformat(" ") + ("Z" if value.tzinfo else "")
     if isinstance(value, date | time):
         return value.isoformat()
     if isinstance(value, bytes):
         return value.decode()
     if isinstance(value, float):
-        return str(int(value)) if value.is_integer() else f"{value:.9f}".rstrip("0")
-    return str(value)
+        is_whole = value.is_integer()
+        return Number(int(value) if is_whole else f"{value:.9f}".rstrip("0").rstrip("."))
+    return Number(f"{value:f}") if isinstance(value, Decimal) else str(value)
 
 
-def _parquet_chunk(batch: pa.RecordBatch, wanted: Sequence[str], before: int) -> chunks.Chunk:
-    columns = {name: _text(batch.column(name)) for name in wanted}
+def _parquet_chunk(
+    batch: pa.RecordBatch, wanted: Sequence[str], before: int, decimal: str
+) -> chunks.Chunk:
+    columns = {name: _text(batch.column(name), decimal) for name in wanted}
+    fractions = [name for name in wanted if _has_point(batch.schema.field(name).type)]
     numbers = np.arange(before + 1, before + 1 + batch.num_rows)
     rows = pa.table({**columns, chunks.LINE_NUMBER: pa.array(numbers, pa.int64())})
     nul = np.zeros(batch.num_rows, dtype=bool)
@@ -239,7 +263,11 @@ def _parquet_chunk(batch: pa.RecordBatch, wanted: Sequence[str], before: int) ->
     def raw(indexes: Sequence[int]) -> list[bytes]:
         places = pa.array(indexes, pa.int64())
         records = pa.table({name: columns[name].take(places) for name in wanted}).to_pylist()
-        return [json.dumps(record, ensure_ascii=False).encode() for record in records]
+        for record in records:
+            for name in fractions:
+                if record[name] is not None:
+                    record[name] = Number(record[name].replace(decimal, "."))
+        return [as_json(record).encode() for record in records]
 
     if not nul.any():
         return chunks.Chunk(rows, raw)
@@ -253,7 +281,7 @@ def _parquet_chunk(batch: pa.RecordBatch, wanted: Sequence[str], before: int) ->
     )
 
 
-def _text(column: pa.Array) -> pa.Array:
+def _text(column: pa.Array, decimal: str = ".") -> pa.Array:
     """Any column as text, times as ISO 8601 (with `Z` where they are instants)."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
@@ -266,20 +294,25 @@ def _text(column: pa.Array) -> pa.Array:
     if pa.types.is_nested(kind):
         values = [None if v is None else json.dumps(v, default=str) for v in column.to_pylist()]
         return pa.array(values, pa.string())
-    if pa.types.is_floating(kind):
-        return _decimals(column)
+    if _has_point(kind):
+        text = _decimals(column)
+        return text if decimal == "." else pc.replace_substring(text, ".", decimal)
     text = column.cast(pa.string())
     text.validate(full=True)
     return text
 
 
 def _decimals(column: pa.Array) -> pa.Array:
-    """Floating-point numbers as plain decimals; tiny ones to nine places, others as they print."""
-    doubles = column.cast(pa.float64())
-    text = doubles.cast(pa.string())
-    tiny = pc.and_(pc.match_substring(text, "e"), pc.less(pc.abs(doubles), 1))
+    """Numbers as plain decimals; tiny floats to nine places, others as they print."""
+    is_exact = pa.types.is_decimal(column.type)
+    numbers = column if is_exact else column.cast(pa.float64())
+    text = numbers.cast(pa.string())
+    tiny = pc.match_substring(text, "e", ignore_case=True)
+    if not is_exact:
+        tiny = pc.and_(tiny, pc.less(pc.abs(numbers), 1))
     places = np.flatnonzero(tiny.fill_null(False).to_numpy(zero_copy_only=False))
     if not len(places):
         return text
-    plain = [f"{value:.9f}" for value in doubles.take(pa.array(places)).to_pylist()]
+    values = numbers.take(pa.array(places)).to_pylist()
+    plain = [f"{value:f}" if is_exact else f"{value:.9f}" for value in values]
     return pc.replace_with_mask(text, tiny.fill_null(False), pa.array(plain, pa.string()))

@@ -16,7 +16,7 @@ from retention_ml.deliveries.readers import chunks, csv_reader, encodings
 from retention_ml.deliveries.readers.dialect import Dialect
 from retention_ml.deliveries.readers.encodings import Codec
 from retention_ml.deliveries.readers.json_document import JsonDocument
-from retention_ml.deliveries.readers.json_paths import RowPicker, Texts, key_names
+from retention_ml.deliveries.readers.json_paths import RowPicker, Texts, decoder, key_names
 from retention_ml.deliveries.reasons import Reason
 from retention_ml.errors import FileRefused
 
@@ -86,12 +86,15 @@ def open_json_lines(path: Path, feed: Feed, name: str) -> chunks.OpenedFile:
         return open_json(path, feed, name)
 
     def parsed(batch: _Batch) -> Iterator[tuple[int, bytes, Any]]:
-        return ((number, raw, _document(raw, batch.codec)) for number, raw in batch.lines)
+        return (
+            (number, raw, document_of(raw, batch.codec, feed.decimal))
+            for number, raw in batch.lines
+        )
 
     def read(picker: RowPicker) -> Iterator[chunks.Chunk]:
         for batch in chain(beginning, batches):
             chunk = json_chunk(parsed(batch), picker)
-            if batch.is_unfinished and batch.lines[0][0] > 1:
+            if batch.is_unfinished:
                 chunk = replace(chunk, rejects=_as_cut(chunk.rejects, Reason.BAD_JSON))
             yield chunk
 
@@ -117,7 +120,7 @@ def open_json(path: Path, feed: Feed, name: str) -> chunks.OpenedFile:
     def document() -> JsonDocument:
         pieces = unpacking.pieces(path, name, feed.member)
         beginning = chunks.begin_text(next(pieces), feed, name)[1]
-        return JsonDocument(chain([beginning], pieces), codec.name, name)
+        return JsonDocument(chain([beginning], pieces), codec.name, name, feed.decimal)
 
     outline = document().outline()
     place = _rows_of(outline.kind, outline.arrays, feed, name)
@@ -237,17 +240,15 @@ def _text_chunk(
     return chunks.Chunk(table, lambda indexes: [rows[i][1] for i in indexes], rejects, left_out)
 
 
-def _document(raw: bytes, codec: Codec, decimal: str = ".") -> Any:
-    """A JSON value, its numbers as they are written; or the reason why there is none."""
-
-    number = str if decimal == "." else lambda text: text.replace(".", decimal)
+def document_of(raw: bytes, codec: Codec, decimal: str) -> Any:
+    """A JSON value, its numbers with the decimal mark; or the reason why there is none."""
     text = encodings.decode(raw, codec)
     if text is None:
         return Reason.BAD_ENCODING
     if "\0" in text:
         return Reason.NUL_BYTE
     try:
-        return json.loads(text, parse_int=str, parse_float=number, parse_constant=str)
+        return decoder(decimal).decode(text)
     except (ValueError, RecursionError):
         return Reason.BAD_JSON
 
@@ -305,8 +306,7 @@ def parse_records(
     is_own_json = feed.format in ("parquet", "xlsx")
     codec = encodings.find_codec("utf-8" if is_own_json else feed.encoding)
     if is_own_json or feed.format in ("json", "jsonl"):
-        decimal = feed.decimal if feed.format == "xlsx" else "."
-        rows = ((number, raw, _document(raw, codec, decimal)) for number, raw in records)
+        rows = ((number, raw, document_of(raw, codec, feed.decimal)) for number, raw in records)
         return json_chunk(rows, RowPicker(wanted, array_of(feed)))
     good: list[tuple[int, bytes]] = []
     texts: list[Texts] = []

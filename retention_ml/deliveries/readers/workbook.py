@@ -8,7 +8,7 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,6 +19,7 @@ from python_calamine import CalamineSheet, CalamineWorkbook, SheetTypeEnum, Shee
 from retention_ml.deliveries import unpacking
 from retention_ml.deliveries.description.feed import Feed
 from retention_ml.deliveries.readers import chunks
+from retention_ml.deliveries.readers.json_paths import Number, as_json
 from retention_ml.errors import FileRefused, first_words
 
 UNPACKED_BYTES_MAX = 512 << 20
@@ -36,8 +37,8 @@ _EMPTY = ("", None)
 
 def open_workbook(path: Path, feed: Feed, name: str) -> chunks.OpenedFile:
     """The rows of a sheet of a workbook; see `readers.open_file`."""
-    _require_workbook(path, name)
-    with _refusal_of_damage(name):
+    require_workbook(path, name)
+    with refusal_of_damage(name):
         sheet = _sheet(CalamineWorkbook.from_path(str(path)), feed, name)
         rows = enumerate(sheet.iter_rows(), start=1)
         columns = list(feed.header) or _header_of(rows, feed)
@@ -47,7 +48,7 @@ def open_workbook(path: Path, feed: Feed, name: str) -> chunks.OpenedFile:
     wanted = chunks.wanted_columns(feed, columns)
 
     def read() -> Iterator[chunks.Chunk]:
-        with _refusal_of_damage(name):
+        with refusal_of_damage(name):
             waiting: list[tuple[int, Sequence[Any]]] = []
             for number, cells in rows:
                 if number > feed.skip_lines and any(cell not in _EMPTY for cell in cells):
@@ -60,7 +61,7 @@ def open_workbook(path: Path, feed: Feed, name: str) -> chunks.OpenedFile:
     return chunks.OpenedFile(tuple(columns), read(), unread)
 
 
-def _require_workbook(path: Path, name: str) -> None:
+def require_workbook(path: Path, name: str) -> None:
     """Refuse what is no workbook, and one that is larger inside than it may be."""
     with path.open("rb") as stream:
         beginning = stream.read(8)
@@ -135,7 +136,8 @@ def _whole_tags(stream: IO[bytes]) -> Iterator[bytes]:
 
 
 @contextmanager
-def _refusal_of_damage(name: str) -> Iterator[None]:
+def refusal_of_damage(name: str) -> Iterator[None]:
+    """Refuse a workbook of which the library says anything else than its rows."""
     try:
         yield
     except BaseException as error:
@@ -207,15 +209,13 @@ def _chunk(
 
 
 def _as_json(cells: Sequence[Any], columns: Sequence[str]) -> str:
-    """A row as JSON, its numbers as numbers: the decimal mark may be corrected later."""
-    fields = []
+    row: dict[str, str | None] = {}
     for name, cell in zip(columns, cells, strict=False):
         if name:
             is_number = isinstance(cell, int | float) and not isinstance(cell, bool)
             text = cell_text(cell, ".")
-            value = text if is_number and text else json.dumps(text, ensure_ascii=False)
-            fields.append(f"{json.dumps(name, ensure_ascii=False)}: {value}")
-    return "{" + ", ".join(fields) + "}"
+            row[name] = Number(text) if is_number and text else text
+    return as_json(row)
 
 
 def cell_text(cell: Any, decimal: str) -> str | None:
@@ -235,9 +235,10 @@ def cell_text(cell: Any, decimal: str) -> str | None:
     if isinstance(cell, int | float):
         return _number_text(float(cell)).replace(".", decimal)
     if isinstance(cell, datetime.datetime):
-        rounded = cell + datetime.timedelta(microseconds=500)
-        text = rounded.isoformat(" ", "milliseconds")
-        return text.removesuffix(".000")
+        moment: datetime.datetime = cell
+        with suppress(OverflowError):  # in the last millisecond of the year 9999
+            moment += datetime.timedelta(microseconds=500)
+        return moment.isoformat(" ", "milliseconds").removesuffix(".000")
     if isinstance(cell, datetime.timedelta):
         seconds = round(cell.total_seconds())
         return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"

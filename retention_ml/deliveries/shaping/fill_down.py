@@ -1,6 +1,6 @@
 """Fields that only the first row of an order carries, given to its further rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -24,14 +24,14 @@ class FillDown:
         What to fill.
     by : sequence of str
         The columns that make the order.
-    missing : sequence of str
-        Texts that stand for an empty cell.
+    missing : mapping of str to sequence of str
+        Texts that stand for an empty cell, by column.
     """
 
     def __init__(
-        self, columns: Sequence[str], by: Sequence[str], missing: Sequence[str] = ()
+        self, columns: Sequence[str], by: Sequence[str], missing: Mapping[str, Sequence[str]]
     ) -> None:
-        self._columns, self._by, self._missing = tuple(columns), tuple(by), tuple(missing)
+        self._columns, self._by, self._missing = tuple(columns), tuple(by), missing
         names = (_ORDER, *self._columns)
         self._orders = pa.table({name: pa.array([], pa.string()) for name in names})
 
@@ -47,13 +47,17 @@ class FillDown:
         """Whether all cells to fill are empty, shape (n,)."""
         is_empty = np.ones(rows.num_rows, dtype=bool)
         for name in self._columns:
-            is_empty &= cell_texts(rows, name, self._missing).is_null().to_numpy(False)
+            is_empty &= (
+                cell_texts(rows, name, self._missing.get(name, ())).is_null().to_numpy(False)
+            )
         return is_empty
 
     def fill(self, rows: pa.Table) -> pa.Table:
         """The next rows of the file with their empty cells filled."""
         orders = self.orders(rows)
-        values = {name: cell_texts(rows, name, self._missing) for name in self._columns}
+        values = {
+            name: cell_texts(rows, name, self._missing.get(name, ())) for name in self._columns
+        }
         is_again = pc.is_in(self._orders[_ORDER], value_set=pc.unique(orders))
         before, others = self._orders.filter(is_again), self._orders.filter(pc.invert(is_again))
         both = pa.concat_tables([before, pa.table({_ORDER: orders, **values})]).combine_chunks()

@@ -22,7 +22,7 @@ class HeadlessOrders:
     def __init__(self, fill_down: FillDown) -> None:
         self._fill_down = fill_down
         self._orders = pa.array([], pa.string())
-        self._last_line, self._last_reject = 0, 0
+        self._last_line, self._last_reject = 0, -1
 
     def reject(self, chunk: Chunk) -> Chunk:
         """The next chunk, filled, with those rows among its rejects."""

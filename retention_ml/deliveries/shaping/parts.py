@@ -43,6 +43,11 @@ def numbered(parts: pa.Table) -> pa.Table:
     return parts.append_column(PART, pa.array(np.arange(parts.num_rows)))
 
 
+def of_rows(parts: pa.Table, others: pa.Table) -> pa.Table:
+    """Those parts whose row has a part among the others."""
+    return parts.filter(pa.array(np.isin(row_ids(parts), row_ids(others))))
+
+
 def without(parts: pa.Table, superseded: pa.Table) -> tuple[pa.Table, pa.Table]:
     """The numbered parts that are left, and of the superseded ones those whose row has none left.
 

@@ -4,7 +4,7 @@ The line is cast like any other, by a feed of its own: the order, customer and t
 with the amount, product and kind that the description gives it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -52,6 +52,9 @@ def money_feeds(feed: Feed) -> tuple[Feed, ...]:
                     for rule in feed.rules
                     if (rule.in_place or rule.leave_out) and not _asks_for_the_line(feed, rule)
                 ),
+                # Which rows are the feed's is decided by their lines: see `FirstOfOrder.places`.
+                "where": {},
+                "unless": {},
                 "also": {},
                 "per_order": (),
             }
@@ -100,7 +103,7 @@ class FirstOfOrder:
     """
 
     def __init__(self, feed: Feed) -> None:
-        self._feed = feed
+        self._feed, self._missing = feed, feed.missing_by_column
         self._delivery = -1
         self._orders = self._no_orders()
 
@@ -120,7 +123,7 @@ class FirstOfOrder:
             if deliveries[start] != self._delivery:
                 self._delivery, self._orders = int(deliveries[start]), self._no_orders()
             part = rows.slice(start, end - start)
-            orders = order_keys(part, self._feed.order_columns, self._feed.missing)
+            orders = order_keys(part, self._feed.order_columns, self._missing)
             nothing = pa.scalar(None, orders.type)
             orders = pc.if_else(is_of_feed.slice(start, end - start), orders, nothing)
             for number, of_money in enumerate(places):
@@ -128,8 +131,8 @@ class FirstOfOrder:
         return [np.concatenate(of_money) for of_money in places]
 
     def _next_places(self, number: int, rows: pa.Table, orders: pa.Array) -> npt.NDArray[np.int64]:
-        amount = self._feed.per_order[number].amount
-        has_value = _has_value(rows, amount.source_columns, (*self._feed.missing, *amount.missing))
+        columns = self._feed.per_order[number].amount.source_columns
+        has_value = _has_value(rows, columns, self._missing)
         is_new = pc.invert(pc.is_in(orders, value_set=self._orders[number]))
         candidates = pc.and_(pc.and_(has_value, is_new), orders.is_valid())
         places = np.flatnonzero(candidates.to_numpy(zero_copy_only=False))
@@ -141,9 +144,11 @@ class FirstOfOrder:
         return result
 
 
-def _has_value(rows: pa.Table, columns: Sequence[str], missing: Sequence[str]) -> pa.Array:
+def _has_value(
+    rows: pa.Table, columns: Sequence[str], missing: Mapping[str, Sequence[str]]
+) -> pa.Array:
     """Whether one of the columns has a text in a row."""
     has_value = pa.array(np.zeros(rows.num_rows, dtype=bool))
     for name in columns:
-        has_value = pc.or_(has_value, cell_texts(rows, name, missing).is_valid())
+        has_value = pc.or_(has_value, cell_texts(rows, name, missing[name]).is_valid())
     return has_value

@@ -22,7 +22,7 @@ def shaped(feed: Feed, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
     if feed.has_context:
         chunks = map(_in_file_order, chunks)
     if feed.fill_down is not None:
-        fill_down = FillDown(feed.fill_down.columns, feed.order_columns, feed.missing)
+        fill_down = FillDown(feed.fill_down.columns, feed.order_columns, feed.missing_by_column)
         headless = HeadlessOrders(fill_down)
         chunks = (headless.reject(chunk) for chunk in chunks)
     if feed.each is not None and feed.each.is_cell:

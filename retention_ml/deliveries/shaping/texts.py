@@ -1,6 +1,6 @@
 """Cells of text: which are empty, and which rows belong to one order."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,9 +17,11 @@ def cell_texts(rows: pa.Table, name: str, missing: Sequence[str]) -> pa.Array:
     return pc.if_else(is_empty, pa.scalar(None, pa.string()), text)
 
 
-def order_keys(rows: pa.Table, columns: Sequence[str], missing: Sequence[str]) -> pa.Array:
+def order_keys(
+    rows: pa.Table, columns: Sequence[str], missing: Mapping[str, Sequence[str]]
+) -> pa.Array:
     """The order of each row as one text; null where a part of it is missing."""
-    parts = [cell_texts(rows, name, missing) for name in columns]
+    parts = [cell_texts(rows, name, missing.get(name, ())) for name in columns]
     if not parts:
         return pa.nulls(rows.num_rows, pa.string())
     return parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, _BETWEEN)

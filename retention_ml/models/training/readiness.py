@@ -12,7 +12,7 @@ from retention_ml.statistics.arrays import Floats
 
 Verdict = Literal["ok", "warning", "missing"]
 
-# No real customer has so many; below it a shop of one business customer is still plausible.
+# A warning only: it may be a real business customer.
 _OF_ONE_SHARE_MAX = 0.3
 
 

@@ -15,7 +15,7 @@ from retention_ml.statistics.arrays import Bools, Floats, Ints
 _TRACE = 0.25
 
 
-def usual_values(features: pa.Table, minor_units: int = 100) -> dict[str, float]:
+def usual_values(features: pa.Table, minor_units: int) -> dict[str, float]:
     """What half of the customers have, at least or at most, by feature and as readers see it.
 
     At least where low values are a risk, at most where high ones are. Customers without a value
@@ -56,9 +56,7 @@ class Evidence:
         Smallest units of money in a whole one.
     """
 
-    def __init__(
-        self, features: pa.Table, usual: Mapping[str, float], minor_units: int = 100
-    ) -> None:
+    def __init__(self, features: pa.Table, usual: Mapping[str, float], minor_units: int) -> None:
         self._features, self._usual, self._minor_units = features, usual, minor_units
         self._names = frozenset(features.column_names)
         self._values: dict[str, Floats] = {}

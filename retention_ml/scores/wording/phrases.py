@@ -12,7 +12,7 @@ from retention_ml.features.feature import Feature
 from retention_ml.scores.wording.phrase import NOT_KNOWN, Phrase, fill, high, low, neutral, scale
 
 
-def describe(feature: Feature, value: float | None, minor_units: int = 100) -> str:
+def describe(feature: Feature, value: float | None, minor_units: int) -> str:
     """A feature's value in words: money in whole units, shares in percent.
 
     A feature without a phrase is described by its meaning. `minor_units` are the smallest units of
@@ -21,7 +21,7 @@ def describe(feature: Feature, value: float | None, minor_units: int = 100) -> s
     Examples
     --------
     >>> from retention_ml.features.catalogue import FEATURES
-    >>> describe(FEATURES["orders_count_30d"], 1.0)
+    >>> describe(FEATURES["orders_count_30d"], 1.0, 100)
     '1 order in the last 30 days'
     """
     percent = " %" if feature.unit == "share" else ""

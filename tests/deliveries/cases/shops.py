@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from retention_ml.curated.ingest import ingest
-from retention_ml.deliveries import inspect
+from retention_ml.deliveries.inspect import check_files
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
@@ -88,7 +88,7 @@ class Shop:
 
     def check(self, files: Mapping[str, Content]) -> Any:
         """What `sources check` says of files."""
-        return inspect.check(*self.put(files), settings=self.settings, source=self.source)
+        return check_files(self.put(files), settings=self.settings, source=self.source).feeds[0]
 
     def lines(self) -> list[tuple[Any, ...]]:
         """Current lines: order, product, kind, pieces, minor units."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from retention_ml.deliveries.inspect import check
+from retention_ml.deliveries.inspect import check_files
 from retention_ml.errors import UsageError
 from retention_ml.settings import Settings
 from tests.deliveries.cases.shops import head, plain, rows
@@ -108,8 +108,8 @@ def sentence_of(settings: Settings, folder: Path, description: str) -> str:
     (folder / "orders.csv").write_text(FILE, encoding="utf-8")
     (folder / "my_shop.toml").write_text(description, encoding="utf-8")
     with pytest.raises(UsageError) as refused:
-        check(
-            folder / "orders.csv",
+        check_files(
+            [folder / "orders.csv"],
             settings=settings.model_copy(update={"sources": folder}),
             source="my_shop",
         )
@@ -157,9 +157,9 @@ def test_what_a_reader_expects_to_be_allowed_is(
 ) -> None:
     (tmp_path / "orders.csv").write_text(FILE, encoding="utf-8")
     (tmp_path / "my_shop.toml").write_text(SOUND[name], encoding="utf-8")
-    inspection = check(
-        tmp_path / "orders.csv",
+    inspection = check_files(
+        [tmp_path / "orders.csv"],
         settings=settings.model_copy(update={"sources": tmp_path}),
         source="my_shop",
-    )
+    ).feeds[0]
     assert (inspection.rows, inspection.accepted) == (2, 2)

@@ -158,3 +158,22 @@ def test_a_refused_number_is_named_with_what_was_expected(
     columns = QTY + 'line_amount_cents = { column = "net", money = true }'
     result = cast(folder, columns, row)
     assert result.details == {2: detail}
+
+
+@pytest.mark.parametrize(
+    ("quantity", "row", "pieces"),
+    [
+        ('{ first_of = ["qty", "net"], weighed = true }', "3,0.35,,9,", 3),
+        ('{ first_of = ["qty", "net"], weighed = true }', ",0.35,,9,", 1),
+        ('{ first_of = ["qty", "net"] }', "3,0.35,,9,", 3),
+        ('{ difference_of = ["qty", "net"] }', "3.5,0.5,,9,", 3),
+        ('{ difference_of = ["qty", "net"] }', "3.5,1,,9,", "bad_number"),
+        ('{ sum_of = ["qty", "net"] }', "1.25,0.75,,9,", 2),
+        ('{ product_of = ["qty", "net"] }', "6,0.5,,9,", 3),
+    ],
+)
+def test_a_fraction_is_one_of_the_number_not_of_what_it_is_made_of(
+    folder: Path, quantity: str, row: str, pieces: object
+) -> None:
+    columns = f'quantity = {quantity}\nline_amount_cents = {{ column = "gross", money = true }}'
+    assert amounts(folder, columns, row, name="quantity") == [pieces]

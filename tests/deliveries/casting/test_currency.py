@@ -198,3 +198,27 @@ def test_rates_come_with_the_batch_or_were_curated_before(
     assert stored == [
         {"currency": "EUR", "rate": 1.0353}, {"currency": "JPY", "rate": 0.00636}, {"currency": "JPY", "rate": 0.5},
     ]  # fmt: skip
+
+
+def test_a_currency_of_any_number_of_smallest_units(currencies: Path) -> None:
+    text = SHOP.replace('currency = "USD"', 'currency = "USD"\nminor_units = 240')
+    (currencies / "shop.toml").write_text(text, encoding="utf-8")
+    assert cents(cast(currencies, "1,S1,c1,2025-01-02,1,2.50,USD")) == {"1": 600}
+    text = text.replace('{ column = "total", money = true }', '"total"')
+    (currencies / "shop.toml").write_text(text, encoding="utf-8")
+    assert cents(cast(currencies, "1,S1,c1,2025-01-02,1,999999999,USD")) == {"1": 999_999_999}
+
+
+def test_a_row_without_a_good_time_is_refused_for_its_time(currencies: Path) -> None:
+    lines = [
+        "1,S1,c1,,1,24.00,EUR",
+        "2,S1,c1,13/25/2025,1,24.00,EUR",
+        "3,S1,c1,2025-03-09 02:30:00,1,24.00,EUR",
+        "4,S1,c1,2099-01-01,1,24.00,EUR",
+    ]
+    assert cast(currencies, *lines, rates=RATES).reasons == {
+        2: "missing_event_at",
+        3: "bad_timestamp",
+        4: "time_in_dst_gap",
+        5: "event_in_future",
+    }

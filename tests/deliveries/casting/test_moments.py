@@ -156,6 +156,8 @@ def test_serial_days_of_a_spreadsheet_are_on_the_clock_of_the_shop(folder: Path)
         ({"format": "epoch_us"}, "1736086991", "at: '1736086991' (a time as epoch_s)"),
         ({"format": ["epoch_s", "epoch_ms", "epoch_us"]}, "1", "at: '1'"),
         ({}, "2025-03-30 01:30:00", "at: '2025-03-30 01:30:00'"),
+        ({"timezone_column": "zone"}, "2025-01-06 09:00||Mars", "at: '2025-01-06 09:00', zone: 'Mars'"),
+        ({"timezone_column": "zone", "format": "%d/%m/%Y"}, "x1||UTC", "at: 'x1', expected %d/%m/%Y"),
     ],
 )  # fmt: skip
 def test_a_refused_time_is_named_with_what_was_expected(

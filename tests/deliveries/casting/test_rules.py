@@ -139,7 +139,15 @@ def test_a_canonical_name_that_is_not_mapped_is_a_column_of_the_file(tmp_path: P
     assert [row["kind"] for row in cast_file(path, tmp_path, "s").rows] == ["return"]
 
 
-@pytest.mark.parametrize("feed", ['where = { quantity = "> 0" }', 'unless = { quantity = "< 1" }'])
+UNDECIDED = [
+    'where = { quantity = "> 0" }',
+    'unless = { quantity = "< 1" }',
+    'where = { quantity = "present" }\nunless = { quantity = "< 1" }',
+    'where = { quantity = "> 0" }\nunless = { quantity = "missing" }',
+]
+
+
+@pytest.mark.parametrize("feed", UNDECIDED)
 def test_a_row_whose_number_cannot_be_read_is_quarantined_not_left_out(
     tmp_path: Path, feed: str
 ) -> None:
@@ -155,3 +163,57 @@ def test_a_rule_with_an_exception_does_not_hide_what_cannot_be_read(tmp_path: Pa
     describe(tmp_path, rules=rule('unless = { quantity = "> 0" }', "leave_out = true"))
     result = cast(tmp_path, PAID, "2,2025-01-02 08:00:00,c2,S1,two,5.00,")
     assert result.reasons == {3: "bad_number"}
+
+
+AMOUNT = 'currency = "status"\n'
+LEAVE_OUT_MISSING = rule('when = { line_amount_cents = "missing" }', "leave_out = true")
+
+
+@pytest.mark.parametrize(
+    ("feed", "rules", "row", "reason"),
+    [
+        ("", LEAVE_OUT_MISSING, "2,2025-01-02,c2,S1,2,€5,", "other_currency"),
+        ("", LEAVE_OUT_MISSING, "2,2025-01-02,c2,S1,2,five,", "bad_number"),
+        (AMOUNT, LEAVE_OUT_MISSING, "2,2025-01-02,c2,S1,2,5.00,SEK", "other_currency"),
+        (AMOUNT, LEAVE_OUT_MISSING, "2,2025-01-02,c2,S1,2,5.00,", "missing_currency"),
+        ('where = { event_at = "present" }', "", "2,13/01/2025,c2,S1,2,5.00,", "bad_timestamp"),
+        ('unless = { event_at = "missing" }', "", "2,13/01/2025,c2,S1,2,5.00,", "bad_timestamp"),
+        ('where = { line_amount_cents = "present" }', "", "2,2025-01-02,c2,S1,2,€5,", "other_currency"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_not_missing(
+    tmp_path: Path, feed: str, rules: str, row: str, reason: str
+) -> None:
+    describe(tmp_path, feed, rules)
+    assert cast(tmp_path, PAID.replace("paid", "USD"), row).reasons == {3: reason}
+    assert left_out(tmp_path) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("feed", "rules", "row"),
+    [
+        ("", LEAVE_OUT_MISSING, "2,13/01/2025,c2,S1,2,,"),
+        (AMOUNT, LEAVE_OUT_MISSING, "2,2025-01-02,c2,S1,2,,SEK"),
+        ('where = { event_at = "present" }', "", "2,,c2,S1,two,5.00,"),
+        ('where = { quantity = "> 0" }', "", "2,13/01/2025,c2,S1,,5.00,"),
+    ],
+)
+def test_what_is_missing_is_left_out_whatever_else_is_wrong_with_the_row(
+    tmp_path: Path, feed: str, rules: str, row: str
+) -> None:
+    describe(tmp_path, feed, rules)
+    assert cast(tmp_path, PAID.replace("paid", "USD"), row).reasons == {}
+    assert left_out(tmp_path) == (2, 1)
+
+
+def test_where_and_unless_may_ask_the_same_column(tmp_path: Path) -> None:
+    describe(tmp_path, 'where = { quantity = "> 0" }\nunless = { quantity = "> 5" }')
+    rows = [f"{n},2025-01-01,c,S1,{qty},5.00," for n, qty in enumerate([0, 2, 6, "two"])]
+    result = cast(tmp_path, *rows)
+    assert ([row["quantity"] for row in result.rows], result.reasons) == ([2], {5: "bad_number"})
+
+
+def test_half_a_piece_meets_no_condition_on_whole_ones(tmp_path: Path) -> None:
+    describe(tmp_path, rules=rule('when = { quantity = "= 2" }', "leave_out = true"))
+    assert cast(tmp_path, PAID.replace(",2,", ",1.5,"), PAID).reasons == {2: "bad_number"}
+    assert left_out(tmp_path) == (2, 1)

@@ -35,6 +35,8 @@ def test_what_nobody_sees_is_taken_off(folder: Path) -> None:
         "C\u00ad7",
         "\u202aC7\u202c",
         "\u3000C7\u2009",
+        "C7\x0b",
+        "\x0b\u00a0C7\x0b",
     ]
     assert customers(folder, *texts) == ["C7"] * len(texts)
 

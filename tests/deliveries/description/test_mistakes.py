@@ -56,6 +56,12 @@ def refusal(folder: Path, text: str | bytes) -> str:
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
+        (
+            "[[feeds.orders.rules]]",
+            '[[feeds.orders.per_order]]\namount = "a"\nproduct_id = "x"\n'
+            '[[feeds.orders.per_order]]\namount = "b"\nproduct_id = "x"\n[[feeds.orders.rules]]',
+            ("per_order", "'x' stands twice", "sum_of"),
+        ),
         ('"^paid$"', '"^(?!paid)"', ("line 18", "rules.1.when.status", "RE2", "`unless`")),
         ('"^paid$"', '"(paid)\\\\1"', ("line 18", "invalid escape sequence")),
         ('"^paid$"', '"< 1.5"', ("line 18", "a comparison", "text")),
@@ -118,11 +124,34 @@ def refusal(folder: Path, text: str | bytes) -> str:
             'lookup = { feed = "item", on = "a" }\ntable = "',
             ("line 7", "another feed"),
         ),
+        (
+            'table = "',
+            'lookup = { file = "x.txt", on = "a", format = "fixed_width" }\ntable = "',
+            ("line 7", "lookup.format", "'fixed_width' is not understood", "'csv'"),
+        ),
+        (
+            'table = "',
+            'lookup = { file = "x.parquet", on = "a", encoding = "cp1252" }\ntable = "',
+            ("line 7", "lookup.encoding", "does nothing", "parquet"),
+        ),
+        (
+            'table = "',
+            'lookup = { file = "x.csv", on = "a", format = "csv", delimiter = "a" }\ntable = "',
+            ("line 7", "lookup.delimiter", "expected a mark"),
+        ),
+        ('table = "', 'decimal = ","\ngroup = "."\ntable = "', ("line 8", "group", "','")),
+        ('table = "', 'fill_down = []\ntable = "', ("line 7", "fill_down", "too short")),
+        ('table = "', 'positions = { a = [3] }\ntable = "', ("line 7", "positions.a", "too short")),
+        ("money = true", "money = true, whole = true", ("line 15", "whole does nothing")),
+        ('"placed"', '{ constant = "2025-W05-1" }', ("line 13", "'2025-W05-1'", "ISO date")),
+        ('"placed"', '{ constant = "2025-01-05T10" }', ("line 13", "ISO date")),
+        ('"placed"', '{ constant = "2025-01-05 25:00" }', ("line 13", "ISO date")),
         ('customer_id = "customer"', 'customer_id = "Order"', ("line 5", "'order' and 'Order'")),
         ('customer_id = "customer"', 'customer_id = "__Line_Number"', ("line 5", "__Line_Number")),
         ('"UTC"', '"Berlin"', ("line 2", "Did you mean 'Europe/Berlin'")),
         ('"UTC"', '"EST"', ("line 2", "America/New_York")),
         ('"USD"', '"dollars"', ("line 3", "three capital letters")),
+        ('"USD"', '"GBQ"', ("line 3", "'GBQ' is no currency", "Did you mean 'G")),
         ('title = "t"\n', "", ("the key 'title' is missing",)),
         ("orders-*", "orders-\\u0000*", ("line 6", "NUL")),
         ('currency = "USD"', "currency = 5", ("line 3", "5", "a text in quotes")),
@@ -211,3 +240,40 @@ def test_a_word_that_values_replaces_can_meet_no_condition(tmp_path: Path) -> No
     assert "line 18" in message
     assert "`values` makes 'b' of it" in message
     load(tmp_path, text.replace('status = "^paid$"', 'customer_id = ["b"]'))
+
+
+@pytest.mark.parametrize("zone", ['timezone_column = "zone"', 'format = "%Y-%m-%d %H:%M %Z"'])
+def test_times_whose_zone_stands_in_the_row_are_not_compared(tmp_path: Path, zone: str) -> None:
+    text = PLAIN.replace('"placed"', f'{{ column = "placed", {zone} }}')
+    for key in ("when", "unless"):
+        rule = text.replace("when = {", f"{key} = {{")
+        message = refusal(tmp_path, rule.replace('status = "^paid$"', 'event_at = "< 2025-01-01"'))
+        assert f"line 18: feeds.orders.rules.1.{key}.event_at" in message
+        assert "each row names its zone" in message
+        load(tmp_path, rule.replace('status = "^paid$"', 'event_at = "missing"'))
+    where = text.replace('table = "', 'where = { event_at = "< 2025-01-01" }\ntable = "', 1)
+    assert "line 7" in refusal(tmp_path, where)
+
+
+@pytest.mark.parametrize(
+    ("scale", "words"),
+    [("[0, inf]", "lowest"), ("[-inf, 5]", "lowest"), ("[5, 1]", "lowest"), ("[1]", "too short")],
+)
+def test_a_scale_has_two_ends(tmp_path: Path, scale: str, words: str) -> None:
+    text = f"""title = "t"
+timezone = "UTC"
+currency = "USD"
+[feeds.stars]
+files = ["stars.csv"]
+table = "feedback"
+[feeds.stars.columns]
+feedback_id = "id"
+customer_id = "customer"
+event_at = "at"
+kind = {{ constant = "review" }}
+rating_share = {{ column = "stars", scale = {scale} }}
+"""
+    message = refusal(tmp_path, text)
+    assert words in message
+    assert "line 12" in message
+    load(tmp_path, text.replace(scale, "[1, 5]"))

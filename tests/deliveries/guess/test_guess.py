@@ -22,6 +22,8 @@ from tests.deliveries.guess.exports import (
     YEN,
     write,
 )
+from tests.worlds.archives import workbook, zipped
+from tests.worlds.workbooks import cell_xml
 
 READY_SAMPLES = Path(__file__).parents[1] / "ready" / "samples"
 
@@ -340,8 +342,14 @@ def test_a_real_format_gives_a_description_that_can_be_read(
         b"PK\x03\x04" + b"\0" * 40,
         b"a,b\n",
         b"colour,size\nred,L\nblue,M\n",
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b'[{"id": 1, "at": ' + b'{"a":' * 600 + b"1" + b"}" * 600 + b"}]",
+        workbook({"Lines": f"<row r='1'>{cell_xml('A1', 1.0)}{cell_xml('XFD1048576', 1.0)}</row>"}),
+        zipped({"mimetype": b"application/vnd.oasis.opendocument.spreadsheet", "content.xml": b"<x/>"}),
+        zipped({"xl/workbook.bin": b"x", "[Content_Types].xml": b"<x/>"}),
     ],
-)
+)  # fmt: skip
 def test_what_cannot_be_guessed_is_refused_in_a_sentence(
     settings: Settings, tmp_path: Path, content: bytes
 ) -> None:

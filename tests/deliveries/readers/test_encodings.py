@@ -116,6 +116,7 @@ def test_a_line_that_is_no_text_costs_only_itself_and_is_read_when_the_encoding_
         ("gb18030", "蓝色马克杯 大号茶壶", "cp1252", "gb18030"),
         ("cp1251", "Кружка синяя, чайник большой", "cp1252", "cp1251"),
         ("koi8_r", "Кружка синяя, чайник большой", "iso-8859-1", "koi8_r"),
+        ("cp866", "Кружка синяя, чайник большой", "cp1252", "cp866"),
     ],
 )
 def test_a_file_under_a_wrong_declaration_is_refused_with_the_right_one(
@@ -134,6 +135,10 @@ def test_a_file_under_a_wrong_declaration_is_refused_with_the_right_one(
         ("Café crème à l’été, «Noël» — œuvre", "cp1252"),
         ("it’s “Hello” – ’s", "cp1252"),
         ("ÀÉÎÕÜ ÇA ÜBER", "iso-8859-1"),
+        ("Crème brûlée;1\u00a0104,50\n" * 12, "cp1252"),
+        ("Tasse;2\u00a0999,00\n" * 12, "iso-8859-1"),
+        ("Mug;¥100\n" * 12, "cp1252"),
+        ("Glem ikke å ringe\n" * 12, "cp1252"),
         ("Zażółć gęślą jaźń, Łódź", "cp1250"),
         ("Çay bardağı, ürün adı", "cp1254"),
         ("Κούπα μπλε, τσαγιέρα", "cp1253"),

@@ -197,3 +197,43 @@ def test_a_document_in_pieces_gives_the_elements_of_its_array(
     cut = text[: len(text) // 2]
     with pytest.raises(FileRefused):
         JsonDocument(iter([cut]), "utf-8", "a.json").outline()
+
+
+@pytest.mark.parametrize("form", ["json", "jsonl"])
+def test_numbers_have_the_decimal_mark_of_the_feed_also_when_they_come_from_quarantine(
+    tmp_path: Path, form: str
+) -> None:
+    columns = {**COLUMNS, "product_id": "price", "session_id": "text"}
+    row = {**ROW, "price": 1.234, "text": "1.234"}
+    document = [row] if form == "json" else json.dumps(row) + "\n"
+    feed = {"format": form, "columns": columns}
+    (chunk,) = opened(tmp_path, document, **feed, decimal=",").chunks
+    assert chunk.rows.select(["price", "text"]).to_pylist() == [{"price": "1,234", "text": "1.234"}]
+    for decimal, text in ((",", "1,234"), (".", "1.234")):
+        again = readers.open_rows([(1, chunk.raw([0])[0])], (), feed_of(**feed, decimal=decimal))
+        (replayed,) = again.chunks
+        assert replayed.rows["price"].to_pylist() == [text]
+        assert replayed.rows["text"].to_pylist() == ["1.234"]
+
+
+@pytest.mark.parametrize("name", ["Art.-Nr.", "Kd.-Nr.", "Qty.", ".net", "a..b", "Nr. (ext.)"])
+def test_a_name_may_have_dots_anywhere(name: str) -> None:
+    (texts,) = RowPicker([name]).rows({"Art": "x", name: "5"})  # type: ignore[misc]
+    assert texts == {name: "5"}
+    below = f"user.{name}"
+    (texts,) = RowPicker([below]).rows({"user": {name: "5"}})  # type: ignore[misc]
+    assert texts == {below: "5"}
+    part = f"lines.{name}"
+    (texts,) = RowPicker([part], "lines").rows({"lines": [{"Art": "x", "Qty": None, name: "5"}]})  # type: ignore[misc]
+    assert texts == {part: "5"}
+
+
+@pytest.mark.parametrize("step", ["\u00b2", "9" * 5_000])
+def test_what_is_no_place_in_a_list_leads_nowhere(step: str) -> None:
+    (texts,) = RowPicker([f"list.{step}"]).rows({"list": [1, 2, 3]})  # type: ignore[misc]
+    assert texts == {f"list.{step}": None}
+
+
+def test_skipped_lines_may_be_more_than_a_file_has(tmp_path: Path) -> None:
+    file = opened(tmp_path, json.dumps(ROW) + "\n" + json.dumps(ROW), format="jsonl", skip_lines=5)
+    assert [chunk.rows.num_rows for chunk in file.chunks if chunk.rows.num_rows] == []

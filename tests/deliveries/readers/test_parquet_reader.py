@@ -5,6 +5,8 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +22,7 @@ from retention_ml.deliveries.readers import (
     parquet_footer,
     parquet_pages,
     parquet_reader,
+    readers,
 )
 from retention_ml.errors import FileRefused
 from retention_ml.settings import PROJECT
@@ -28,10 +31,11 @@ MIB = 1 << 20
 MEMORY_MIB_MAX = 512
 
 
-def feed(*columns: str) -> Any:
+def feed(*columns: str, decimal: str = ".") -> Any:
     return SimpleNamespace(
-        file_columns=columns, required_columns=columns, lookup=(), format="parquet", each=None
-    )
+        file_columns=columns, required_columns=columns, lookup=(), format="parquet", each=None,
+        decimal=decimal,
+    )  # fmt: skip
 
 
 def read(path: Path, *columns: str) -> pa.Table:
@@ -335,3 +339,58 @@ def test_a_damaged_page_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileRefused, match="damaged") as refusal:
         read(path, "a")
     assert refusal.value.reason_code == "unreadable_file"
+
+
+def test_an_instant_is_in_utc_also_inside_a_struct(tmp_path: Path) -> None:
+    noon = datetime(2026, 1, 5, 12, tzinfo=UTC)
+    kind = pa.timestamp("us", "America/New_York")
+    table = pa.table(
+        {
+            "at": pa.array([noon], kind),
+            "m": pa.array([{"at": noon}], pa.struct({"at": kind})),
+        }
+    )
+    path = tmp_path / "x.parquet"
+    pq.write_table(table, path)
+    assert read(path, "at")["at"].to_pylist() == ["2026-01-05 12:00:00Z"]
+    assert read(path, "m.at")["m.at"].to_pylist() == ["2026-01-05 12:00:00Z"]
+
+
+@pytest.mark.parametrize("nested", [(), ("m.price", "m.cost")])
+def test_numbers_have_the_decimal_mark_of_the_feed_also_when_they_come_from_quarantine(
+    tmp_path: Path, nested: tuple[str, ...]
+) -> None:
+    kind = pa.decimal128(20, 9)
+    cost = [Decimal("1.234"), Decimal(0)]
+    table = pa.table(
+        {
+            "price": [1.234, 1e-7],
+            "cost": pa.array(cost, kind),
+            "text": ["1.234", "1,234"],
+            "m": pa.array(
+                [{"price": p, "cost": c} for p, c in zip([1.234, 1e-12], cost, strict=True)],
+                pa.struct({"price": pa.float64(), "cost": kind}),
+            ),
+        }
+    )
+    path = tmp_path / "x.parquet"
+    pq.write_table(table, path)
+    columns = ("price", "cost", "text", *nested)
+    opened = parquet_reader.open_parquet(path, feed(*columns, decimal=","), "x")
+    (chunk,) = opened.chunks
+    rows = chunk.rows.select(columns).to_pylist()
+    for name in nested:
+        assert rows[0][name] in ("1,234", "1,234000000")
+        assert rows[1][name] in ("0", "0,000000000")
+    assert [row["price"] for row in rows] == ["1,234", "0,000000100"]
+    assert [row["cost"] for row in rows] == ["1,234000000", "0,000000000"]
+    assert [row["text"] for row in rows] == ["1.234", "1,234"]
+    raw = list(enumerate(chunk.raw([0, 1]), start=1))
+    for decimal in (",", "."):
+        again = readers.open_rows(raw, opened.columns, feed(*columns, decimal=decimal))
+        (chunk_again,) = again.chunks
+        expected = [
+            {n: t if n == "text" else t.replace(",", decimal) for n, t in row.items()}
+            for row in rows
+        ]
+        assert chunk_again.rows.select(columns).to_pylist() == expected

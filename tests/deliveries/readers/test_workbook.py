@@ -1,6 +1,7 @@
 """Workbooks: typed cells as text, one sheet, bombs and damage refused."""
 
 import zipfile
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -153,3 +154,11 @@ def test_what_is_no_workbook_or_too_large_is_refused_by_name(
         rows_of(path)
     assert caught.value.reason_code == code
     assert "orders.xlsx" in str(caught.value)
+
+
+def test_the_last_moment_of_a_workbook_has_a_text() -> None:
+    last = datetime(9999, 12, 31, 23, 59, 59, 999_600)
+    assert workbook.cell_text(last, ".") == "9999-12-31 23:59:59.999"
+    assert (
+        workbook.cell_text(datetime(2026, 1, 5, 9, 59, 59, 999_600), ".") == "2026-01-05 10:00:00"
+    )

@@ -24,7 +24,7 @@ def table(rows: Rows) -> pa.Table:
 
 
 def filled(*chunks: Rows, missing: tuple[str, ...] = ()) -> list[str | None]:
-    fill_down = FillDown(["status"], ["order"], missing)
+    fill_down = FillDown(["status"], ["order"], {"status": missing})
     return [
         status for rows in chunks for status in fill_down.fill(table(rows))["status"].to_pylist()
     ]
@@ -52,7 +52,7 @@ def test_texts_that_mean_missing_are_filled() -> None:
 @pytest.mark.parametrize("column", ["order", "status"])
 def test_a_column_that_the_file_lacks_changes_nothing(column: str) -> None:
     rows = table([("1", "paid"), ("1", "")]).drop_columns([column])
-    assert FillDown(["status"], ["order"]).fill(rows).column_names == rows.column_names
+    assert FillDown(["status"], ["order"], {}).fill(rows).column_names == rows.column_names
 
 
 @given(rows=CELLS, cut=st.integers(0, 5))

@@ -42,7 +42,7 @@ FILE: File = [
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 12])
 def test_rows_of_an_order_that_begins_behind_a_rejected_row_are_rejected(size: int) -> None:
-    headless = HeadlessOrders(FillDown(["status"], ["order"]))
+    headless = HeadlessOrders(FillDown(["status"], ["order"], {}))
     chunks = [headless.reject(chunk(FILE[i : i + size])) for i in range(0, len(FILE), size)]
     rejects = [
         (reject.line_number, reject.raw)
@@ -69,3 +69,11 @@ def test_a_refunded_order_whose_first_row_is_broken_sells_nothing(
     assert shop.quarantined() == [(3, "wrong_field_count"), (4, "first_row_rejected")]
     assert shop.orders() == {"2": ("ann", "purchase")}
     assert violations(warehouse) == []
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_the_first_order_of_a_file_may_carry_nothing(size: int) -> None:
+    file: File = [(2, "1", ""), (3, "1", ""), (4, "2", "paid")]
+    headless = HeadlessOrders(FillDown(["status"], ["order"], {}))
+    chunks = [headless.reject(chunk(file[i : i + size])) for i in range(0, len(file), size)]
+    assert [reject for one in chunks for reject in one.rejects] == []

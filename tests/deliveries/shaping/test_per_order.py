@@ -1,5 +1,6 @@
 """Money that stands once per order, and rows that have parts."""
 
+import tomllib
 from pathlib import Path
 
 import pyarrow as pa
@@ -125,6 +126,49 @@ def test_a_refund_that_grows_replaces_the_smaller_and_one_taken_back_leaves_noth
     assert violations(shop.warehouse) == []
 
 
+def test_money_of_a_row_that_a_later_one_of_its_file_replaces_does_not_count(
+    shop: OrderShop,
+) -> None:
+    shop.describe(SHOP.replace("guests = true", 'guests = true\nrepeated_keys = "last"'))
+    shop.deliver([first("1", shipping="5.00")], header=HEADER)
+    receipt = shop.deliver([first("1"), further("1", "MUG", price="25.00")], header=HEADER)
+    assert (receipt.read, receipt.written, receipt.quarantined) == (2, 1, 1)
+    assert shop.lines() == {("1", "MUG"): 2_500, ("1", "shipping"): 500}
+    assert violations(shop.warehouse) == []
+
+
+def test_a_refund_taken_back_by_a_row_that_is_replayed_leaves_nothing(shop: OrderShop) -> None:
+    shop.deliver([first("1", refunded="5.00")], header=HEADER)
+    receipt = shop.deliver([first("1", discount="none")], header=HEADER)
+    assert receipt.quarantined == 1
+    shop.describe(
+        SHOP.replace('amount = "discount"', 'amount = { column = "discount", missing = ["none"] }')
+    )
+    shop.replay()
+    assert totals(shop) == {"1": 2_000}
+    assert violations(shop.warehouse) == []
+
+
+@pytest.mark.parametrize(
+    "condition", ['where = { product_id = "^[A-Z]" }', 'unless = { line_amount_cents = "< 1000" }']
+)
+def test_what_a_feed_asks_of_its_lines_does_not_hold_for_the_money_of_the_order(
+    shop: OrderShop, condition: str
+) -> None:
+    shop.describe(SHOP.replace("guests = true", f"guests = true\n{condition}"))
+    shop.deliver([first("1", shipping="5.00")], header=HEADER)
+    assert shop.lines() == {("1", "MUG"): 2_000, ("1", "shipping"): 500}
+
+
+def test_a_text_that_means_missing_in_a_column_is_filled_down_too(shop: OrderShop) -> None:
+    shop.describe(
+        SHOP.replace('customer_id = "mail"', 'customer_id = { column = "mail", missing = ["-"] }')
+    )
+    shop.deliver([first("1"), further("1", "POT").replace(",,,", ",-,,", 1)], header=HEADER)
+    customers = shop.warehouse.read("SELECT customer_id FROM curated.order_lines")
+    assert customers["customer_id"].to_pylist() == ["ann", "ann"]
+
+
 def test_an_order_refunded_later_takes_its_shipping_with_it(shop: OrderShop) -> None:
     shop.deliver([first("1", shipping="5.00"), further("1", "POT")], header=HEADER)
     shop.deliver(
@@ -149,8 +193,8 @@ def test_a_row_with_money_that_cannot_be_read_is_quarantined_whole_and_comes_bac
     shop.describe(
         SHOP.replace(
             'amount = "shipping"',
-            'amount = { column = "shipping", values = {} , missing = ["five"] }',
-        ).replace("values = {} , ", "")
+            'amount = { column = "shipping", missing = ["five"] }',
+        )
     )
     receipt = shop.replay()
     assert (receipt.read, receipt.written) == (1, 1)
@@ -221,11 +265,8 @@ def test_a_row_of_several_lines_counts_once(shop: OrderShop) -> None:
     assert violations(shop.warehouse) == []
 
 
-def feed(rules: str = "") -> Feed:
-    import tomllib
-
-    document = SHOP.replace("[feeds.lines.also", rules + "\n[feeds.lines.also")
-    return Feed(**tomllib.loads(document)["feeds"]["lines"])
+def feed() -> Feed:
+    return Feed(**tomllib.loads(SHOP)["feeds"]["lines"])
 
 
 def test_rules_that_ask_for_the_line_do_not_hold_for_the_money_of_the_order() -> None:

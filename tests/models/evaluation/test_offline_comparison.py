@@ -31,7 +31,7 @@ CRITERIA = PromotionCriteria(
     seconds_per_thousand_max=5,
     megabytes_max=64,
 )
-OFFER = Offer(cost_cents=500, save_rate=0.1, margin_share=0.3, budget_share=0.1)
+OFFER = Offer(cost_cents=500, save_rate=0.1, margin_share=0.3, budget_share=0.1, minor_units=100)
 
 
 def _limits(**measured: float) -> list[Check]:

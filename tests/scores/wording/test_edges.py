@@ -53,7 +53,7 @@ def _day(usual: int | None, seed: int) -> pa.Table:
 
 def _sentences(day: pa.Table) -> Iterator[tuple[Statement, int, str]]:
     """Every true sentence with its statement and its customer."""
-    evidence = Evidence(day, usual_values(day))
+    evidence = Evidence(day, usual_values(day, 100), 100)
     for statement in {one for name in FEATURE_NAMES for one in statements_of(name)}:
         assert evidence.suffices(statement)
         rows = np.flatnonzero(evidence.holds(statement))

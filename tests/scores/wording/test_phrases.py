@@ -14,7 +14,7 @@ from tests.house.repository import reject
 @pytest.mark.parametrize("value", [None, 0.0, 1.0, 12.5, float("nan")])
 def test_every_feature_can_be_said_in_words(value: float | None) -> None:
     for feature in CATALOGUE:
-        text = describe(feature, value)
+        text = describe(feature, value, 100)
         assert text
         assert "{" not in text
         assert "nan" not in text.split()
@@ -41,8 +41,13 @@ def test_nobody_would_call_a_weekday_an_hour_or_the_season_a_risk() -> None:
 
 
 def test_phrases_show_money_in_whole_units_and_shares_in_percent() -> None:
-    assert describe(FEATURES["revenue_cents_90d"], 123_456.0) == "spent 1,235 in the last 90 days"
-    assert describe(FEATURES["orders_weekend_share_365d"], 0.25) == "25 % of orders at the weekend"
+    assert (
+        describe(FEATURES["revenue_cents_90d"], 123_456.0, 100) == "spent 1,235 in the last 90 days"
+    )
+    assert (
+        describe(FEATURES["orders_weekend_share_365d"], 0.25, 100)
+        == "25 % of orders at the weekend"
+    )
 
 
 @pytest.mark.parametrize(("minor_units", "spent"), [(1, "12,300"), (100, "123"), (1_000, "12")])
@@ -52,13 +57,13 @@ def test_money_has_the_minor_units_of_the_shop(minor_units: int, spent: str) -> 
 
 
 def test_counts_have_a_singular_and_none() -> None:
-    assert describe(FEATURES["orders_count_30d"], 1.0) == "1 order in the last 30 days"
-    assert describe(FEATURES["orders_count_30d"], 0.0) == "no orders in the last 30 days"
+    assert describe(FEATURES["orders_count_30d"], 1.0, 100) == "1 order in the last 30 days"
+    assert describe(FEATURES["orders_count_30d"], 0.0, 100) == "no orders in the last 30 days"
     assert (
-        describe(FEATURES["categories_count_90d"], 1.0)
+        describe(FEATURES["categories_count_90d"], 1.0, 100)
         == "1 different category in the last 90 days"
     )
-    assert describe(FEATURES["gap_mean_days"], None) == "has bought on one day only"
+    assert describe(FEATURES["gap_mean_days"], None, 100) == "has bought on one day only"
 
 
 @pytest.mark.parametrize(
@@ -105,18 +110,18 @@ def test_every_phrase_is_english_about_none_one_and_two(value: int) -> None:
     ],
 )  # fmt: skip
 def test_the_momentum_of_products_is_said_in_percent(momentum: float, expected: str) -> None:
-    assert describe(FEATURES["products_momentum_30d"], momentum) == expected
+    assert describe(FEATURES["products_momentum_30d"], momentum, 100) == expected
 
 
 def test_a_trend_without_its_counts_is_said_by_its_direction() -> None:
-    assert describe(FEATURES["sessions_trend_30d"], -0.69) == (
+    assert describe(FEATURES["sessions_trend_30d"], -0.69, 100) == (
         "fewer visits in the last 30 days than in the 30 days before"
     )
-    assert describe(FEATURES["revenue_trend_90d"], 0.0) == (
+    assert describe(FEATURES["revenue_trend_90d"], 0.0, 100) == (
         "spent as much in the last 90 days as in the 90 days before"
     )
 
 
 def test_a_feature_without_a_phrase_is_said_by_its_meaning() -> None:
     feature = Feature("bags_share_90d", "share", 90, "basket", "share of orders in a bag")
-    assert describe(feature, 0.25) == "share of orders in a bag: 25 %"
+    assert describe(feature, 0.25, 100) == "share of orders in a bag: 25 %"

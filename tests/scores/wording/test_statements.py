@@ -15,7 +15,7 @@ _WITH_A_RISK = [name for name in FEATURE_NAMES if PHRASES[name].risk]
 def _say(name: str, features: dict[str, list[float | None]], **usual: float) -> list[str | None]:
     """What a feature says of each customer: the first of its statements that is true."""
     table = pa.table({key: pa.array(values, pa.float64()) for key, values in features.items()})
-    evidence = Evidence(table, usual)
+    evidence = Evidence(table, usual, 100)
     texts: list[str | None] = [None] * table.num_rows
     for statement in statements_of(name):
         if not evidence.suffices(statement):
@@ -80,7 +80,7 @@ def test_one_pause_is_no_habit_and_is_one_fact() -> None:
         assert _say(name, features, **usual) == [pause]
     assert _say("gap_last_days", features, **usual) == [None]
     table = pa.table(features)
-    evidence = Evidence(table, usual | {"recency_days": 7.0})
+    evidence = Evidence(table, usual | {"recency_days": 7.0}, 100)
     topics = {
         statement.topic
         for name in ("recency_days", "gap_mean_days", "gap_max_days", "silent_14_days_share")
@@ -225,7 +225,7 @@ def test_what_is_usual_is_true_of_half_of_the_customers() -> None:
             for name in _WITH_A_RISK
         }
         usual = usual_values(
-            pa.table({k: pa.array(v, from_pandas=True) for k, v in values.items()})
+            pa.table({k: pa.array(v, from_pandas=True) for k, v in values.items()}), 100
         )
         assert len(usual) > 80
         for name, value in usual.items():
@@ -237,12 +237,12 @@ def test_what_is_usual_is_true_of_half_of_the_customers() -> None:
                     else values[name] * scale <= value
                 )
             assert np.isinf(value) or is_so.mean() >= 0.5, name
-    assert usual_values(pa.table({"recency_days": pa.array([], pa.float64())})) == {}
+    assert usual_values(pa.table({"recency_days": pa.array([], pa.float64())}), 100) == {}
 
 
 def test_where_most_customers_have_no_value_nothing_is_usual() -> None:
     features = pa.table({"rating_mean_share_365d": [0.9, None], "event_recency_days": [3.0, None]})
-    usual = usual_values(pa.concat_tables([features, features.slice(1), features.slice(1)]))
+    usual = usual_values(pa.concat_tables([features, features.slice(1), features.slice(1)]), 100)
     assert usual == {"event_recency_days": np.inf}
 
 

@@ -3,9 +3,16 @@
 import re
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from math import inf
 
 from retention_ml import tables
-from retention_ml.deliveries.description.columns import ORIGINS, Column, TimeFormat
+from retention_ml.deliveries.description.columns import (
+    ISO_LOCAL,
+    ISO_UTC,
+    ORIGINS,
+    Column,
+    TimeFormat,
+)
 from retention_ml.deliveries.description.engine_checks import reads_time, time_pattern_fault
 from retention_ml.deliveries.description.mistakes import Mistake, listed, nearest, shown
 
@@ -119,11 +126,17 @@ def _check_times(spec: Column) -> None:
 
 
 def _check_words(table: str, entry: tables.Column, spec: Column) -> None:
-    if spec.scale is not None and not spec.scale[0] < spec.scale[1]:
+    if spec.scale is not None and not -inf < spec.scale[0] < spec.scale[1] < inf:
         raise Mistake(
             f"scale = {shown(list(spec.scale))}; expected the lowest and the highest mark, "
             "such as [1, 5]",
             ("scale",),
+        )
+    if spec.money and spec.whole:
+        raise Mistake(
+            "whole does nothing beside money: 12.0 is 12.00 anyway; take it away, or money where "
+            "the file counts cents",
+            ("whole",),
         )
     if "" in spec.strip:
         raise Mistake("strip has an empty text; expected texts such as '\"'", ("strip",))
@@ -157,7 +170,8 @@ def _check_constant_time(spec: Column, constant: str) -> None:
         is_time = reads_time(constant, pattern)
     elif pattern == TimeFormat.ISO:
         try:
-            is_time = constant[4:5] == "-" and bool(datetime.fromisoformat(constant))
+            is_iso = re.match(ISO_LOCAL, constant) or re.match(ISO_UTC, constant)
+            is_time = is_iso is not None and bool(datetime.fromisoformat(constant))
         except ValueError:
             is_time = False
     else:

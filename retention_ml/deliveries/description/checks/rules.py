@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from retention_ml import tables
+from retention_ml.deliveries.description.columns import Column
 from retention_ml.deliveries.description.conditions import check_conditions
 from retention_ml.deliveries.description.mistakes import Mistake, listed, nearest, shown
 from retention_ml.deliveries.description.rules import Rule
@@ -14,7 +15,7 @@ def check_rule(
     table: str,
     rule: Rule,
     columns: Mapping[str, tables.Column],
-    renamed: Mapping[str, Mapping[str, str]],
+    specs: Mapping[str, Column],
 ) -> None:
     """Check one rule of a feed that maps these canonical columns.
 
@@ -44,4 +45,4 @@ def check_rule(
         if abs(value) > _SET_MAX:
             raise Mistake(f"{name} cannot be set to {shown(value)}: it is too large", ("set", name))
     for key in ("when", "unless"):
-        check_conditions(getattr(rule, key), columns, key, renamed)
+        check_conditions(getattr(rule, key), columns, key, specs)

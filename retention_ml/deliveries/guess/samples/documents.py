@@ -10,6 +10,8 @@ from retention_ml.deliveries.guess.header_words import LINE_ROLES, best_score
 
 Flat = dict[str, str]
 
+_DEPTH_MAX = 40
+
 
 def rows_of(document: Any) -> tuple[str, list[Any]]:
     """The array of objects that holds the rows, and its key path ("" for the document itself).
@@ -72,6 +74,8 @@ def _at(value: Any, path: str) -> list[Any]:
 
 def _flat(value: Any, path: str = "", depth: int = 0) -> Flat:
     """Scalars by key path; the first element of an array, or those with a key by that key."""
+    if depth > _DEPTH_MAX:
+        return {}
     if isinstance(value, dict):
         return {
             name: text
@@ -84,7 +88,9 @@ def _flat(value: Any, path: str = "", depth: int = 0) -> Flat:
             return {
                 name: text
                 for item in keyed
-                for name, text in _flat(item["value"], f"{path}[key={item['key']}].value").items()
+                for name, text in _flat(
+                    item["value"], f"{path}[key={item['key']}].value", depth + 1
+                ).items()
             }
         return _flat(value[0], f"{path}.0", depth + 1) if value and depth < 6 else {}
     return {path: scalar_text(value)} if path else {}
@@ -102,8 +108,16 @@ def scalar_text(value: Any) -> str:
 
 
 def parse(text: str) -> Any:
-    """The document; numbers stay as they are written."""
-    return json.loads(text, parse_float=_Number, parse_int=_Number)
+    """The document; numbers stay as they are written.
+
+    Raises
+    ------
+    json.JSONDecodeError
+    """
+    try:
+        return json.loads(text, parse_float=_Number, parse_int=_Number)
+    except RecursionError as error:
+        raise json.JSONDecodeError("nested too deeply", text[:1], 0) from error
 
 
 class _Number(str):

@@ -6,18 +6,22 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from python_calamine import CalamineError, CalamineWorkbook
+from python_calamine import CalamineWorkbook
 
 from retention_ml.deliveries import archive, unpacking
 from retention_ml.deliveries.guess.header_words import best_score
 from retention_ml.deliveries.guess.samples import delimited, documents
 from retention_ml.deliveries.guess.samples.encodings import guess_encoding
+from retention_ml.deliveries.readers.workbook import (
+    cell_text,
+    refusal_of_damage,
+    require_workbook,
+)
 from retention_ml.errors import FileRefused
 
 ROWS_MAX = 20_000
@@ -125,20 +129,16 @@ def _beginning(path: Path, name: str, member: str | None = None) -> bytes:
 
 
 def _sheets(path: Path, name: str) -> Iterator[Sample]:
-    try:
+    require_workbook(path, name)
+    with refusal_of_damage(name):
         workbook = CalamineWorkbook.from_path(path)
         tables = {
             sheet: [
-                [_cell_text(cell) for cell in row]
+                [cell_text(cell, ".") or "" for cell in row]
                 for row in workbook.get_sheet_by_name(sheet).to_python(nrows=ROWS_MAX)
             ]
             for sheet in workbook.sheet_names
         }
-    except (CalamineError, ValueError) as error:
-        raise FileRefused(
-            f"{name} looks like a workbook and cannot be read ({error}). Save it as .xlsx again.",
-            "unreadable_file",
-        ) from error
     tables = {sheet: rows for sheet, rows in tables.items() if any(map(any, rows))}
     for sheet, rows in tables.items():
         options = [Option("format", "xlsx")]
@@ -149,16 +149,6 @@ def _sheets(path: Path, name: str) -> Iterator[Sample]:
         if begin:
             options.append(Option("skip_lines", begin, "before the header"))
         yield _sample(path, options, rows[begin], rows[begin + 1 :])
-
-
-def _cell_text(cell: Any) -> str:
-    if isinstance(cell, datetime):
-        return cell.isoformat(sep=" ")
-    if isinstance(cell, date | time):
-        return cell.isoformat()
-    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15:
-        return str(int(cell))
-    return str(cell)
 
 
 def _parquet(path: Path) -> Sample:
