@@ -79,11 +79,13 @@ coverage: setup ## the tests, with the share of lines that each module has run
 	@$(MAKE) --no-print-directory -s run-tests \
 	    ARGUMENTS="tests --numprocesses=auto --maxprocesses=4 --dist=loadfile --cov --cov-report=term"
 
-check: setup ## what CI runs besides the tests: lint, format, types, layers, docs
+lint: setup ## lint, format, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+check: lint ## lint, and the tests that read the tree: names, docs, DAGs
 	@$(MAKE) --no-print-directory -s run-tests ARGUMENTS="tests/house"
 
 benchmark: setup ## speed, side by side with the obvious alternatives
