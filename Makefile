@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo up down test coverage check benchmark benchmark-quality chaos docs clean
+.PHONY: help setup lock demo up down test coverage lint check benchmark benchmark-quality chaos docs clean
 
 PYTHON ?= python3
 BIN := .venv/bin
