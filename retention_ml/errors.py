@@ -122,7 +122,7 @@ _ADDRESS = re.compile(r"\b[\w+.-]+://\S*")
 
 
 def first_words(error: BaseException) -> str:
-    """The first line of what an error says, at most 300 characters, without addresses.
+    """The first line of what an error says, at most 300 printable signs, without addresses.
 
     Examples
     --------
@@ -130,7 +130,18 @@ def first_words(error: BaseException) -> str:
     'no answer from its address today'
     """
     first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return _ADDRESS.sub("its address", first)[:300]
+    return printable(_ADDRESS.sub("its address", first)[:300])
+
+
+def printable(text: str) -> str:
+    r"""A text of a file as it may stand in a sentence: no sign that moves a terminal.
+
+    Examples
+    --------
+    >>> printable("order\x1bid")
+    'order?id'
+    """
+    return "".join(sign if sign.isprintable() else "?" for sign in text)
 
 
 def frames_of(error: BaseException) -> str:

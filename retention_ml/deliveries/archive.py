@@ -12,7 +12,7 @@ from pathlib import Path
 
 from retention_ml import atomic_files
 from retention_ml.deliveries import unpacking
-from retention_ml.errors import FileRefused
+from retention_ml.errors import FileRefused, printable
 
 FILE_BYTES_MAX = 16 << 30
 _PIECE = 1 << 20
@@ -35,7 +35,7 @@ class ArchivedFile:
 def shown_name(path: Path) -> str:
     """The file's name as text that a database and a terminal can hold."""
     text = (path.name or str(path)).encode("utf-8", "replace").decode("utf-8")
-    return "".join(letter if letter.isprintable() else "?" for letter in text)[:255]
+    return printable(text)[:255]
 
 
 def path_of(home: Path, sha256: str) -> Path:

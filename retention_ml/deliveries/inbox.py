@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from retention_ml.deliveries.archive import kind
+from retention_ml.errors import printable
 
 HISTORY = "history"
 DONE = "done"
@@ -91,4 +92,4 @@ def _folder_of_no_source(name: str, count: int, sources: Collection[str]) -> str
 
 def _shown(path: Path, folder: Path) -> str:
     name = str(path.relative_to(folder)).encode("utf-8", "replace").decode("utf-8")
-    return "".join(letter if letter.isprintable() else "?" for letter in name)
+    return printable(name)

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
-from retention_ml.errors import FileRefused
+from retention_ml.errors import FileRefused, printable
 
 UNPACKED_BYTES_MAX = 64 << 30
 RATIO_MAX = 200
@@ -216,7 +216,7 @@ def _is_called(info: zipfile.ZipInfo, member: str) -> bool:
 
 
 def _list_files(infos: Sequence[zipfile.ZipInfo]) -> str:
-    shown = ", ".join("".join(c for c in i.filename[:60] if c.isprintable()) for i in infos[:10])
+    shown = ", ".join(printable(info.filename[:60]) for info in infos[:10])
     return f"{shown} and {len(infos) - 10:,} more" if len(infos) > 10 else shown or "none"
 
 

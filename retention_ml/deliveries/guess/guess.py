@@ -34,7 +34,7 @@ from retention_ml.deliveries.guess.write_toml import (
     value_text,
 )
 from retention_ml.deliveries.ready.copying import fitting
-from retention_ml.errors import FileRefused
+from retention_ml.errors import FileRefused, printable
 from retention_ml.settings import Settings
 
 _MONEY_ROLES = ("line_amount", "unit_price", "order_total", "shipping", "discount")
@@ -113,7 +113,7 @@ def guess(files: Sequence[Path], *, name: str, settings: Settings) -> Guess:
     feeds = [kind for kind in join_files(kinds) if kind.table]
     unclear = [k for k in unclear if not any(j.other is k for f in feeds for j in f.lookups)]
     if not feeds:
-        listed = ", ".join(unclear[0].sample.columns[:12])
+        listed = ", ".join(printable(name[:40]) for name in unclear[0].sample.columns[:12])
         raise FileRefused(
             f"{files[0].name} has columns ({listed}) of which none names an order, an event or a "
             "customer. Write the description by hand; docs/sources.md shows how.",

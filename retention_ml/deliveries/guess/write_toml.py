@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from retention_ml.errors import printable
+
 LINE_CHARACTERS = 100
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -47,11 +49,6 @@ def value_text(value: Any) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def comment_text(text: str) -> str:
-    """What may stand in a comment: the files' texts are shown, and end no line."""
-    return "".join(sign if sign.isprintable() else "?" for sign in text)
-
-
 def lines_text(lines: Iterable[Line]) -> str:
     """Keys and values, comments behind or, where that is too long, above."""
     rows = [
@@ -62,7 +59,7 @@ def lines_text(lines: Iterable[Line]) -> str:
     indent = max(short, default=0) + 2
     written: list[str] = []
     for text, line in rows:
-        comment = comment_text(line.comment)
+        comment = printable(line.comment)
         if not comment:
             written.append(text)
         elif max(indent, len(text) + 2) + len(comment) + 2 <= LINE_CHARACTERS:
@@ -77,7 +74,7 @@ def lines_text(lines: Iterable[Line]) -> str:
 def paragraph(text: str) -> list[str]:
     """A comment of several lines."""
     rows, row = [], "#"
-    for word in comment_text(text).split(" "):
+    for word in printable(text).split(" "):
         if len(row) + 1 + len(word) > LINE_CHARACTERS and row != "#":
             rows.append(row)
             row = "#"

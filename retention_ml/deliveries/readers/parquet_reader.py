@@ -52,20 +52,12 @@ def open_parquet(path: Path, feed: Feed, name: str) -> chunks.OpenedFile:
         row_bytes = parquet_pages.row_bytes(path, groups, leaves, name)
     except _DAMAGE as error:
         raise _refusal(f"{name} is no parquet file that can be read", error) from error
-    batch_rows = max(1, min(chunks.CHUNK_ROWS, BATCH_BYTES // max(row_bytes, 1)))
 
     def read_chunks() -> Iterator[chunks.Chunk]:
         before = 0
         try:
-            unpacked = pq.ParquetFile(
-                path,
-                metadata=file.metadata,
-                read_dictionary=_long_dictionaries(path, file.metadata, groups, leaves),
-            )
-            size, unpacked_bytes = path.stat().st_size, 0
-            for batch in unpacked.iter_batches(batch_size=batch_rows, columns=wanted):
-                unpacked_bytes += _text_bytes(batch)  # before it is unpacked
-                parquet_pages.require_ratio(unpacked_bytes, size, name)
+            dictionaries = _long_dictionaries(path, file.metadata, groups, leaves)
+            for batch in _batches(path, name, file.metadata, wanted, dictionaries, row_bytes):
                 for piece in _pieces(batch, name, _NESTED_BYTES if nested else BATCH_BYTES):
                     yield (
                         _nested_chunk(piece, feed, before)
@@ -79,6 +71,46 @@ def open_parquet(path: Path, feed: Feed, name: str) -> chunks.OpenedFile:
     return chunks.OpenedFile(
         tuple(columns), read_chunks(), tuple(column for column in unread if column not in nested)
     )
+
+
+def first_rows(path: Path, name: str, rows_max: int) -> list[dict[str, Any]]:
+    """The first rows of a parquet file, fewer where they are large.
+
+    Raises
+    ------
+    FileRefused
+        As by `open_parquet`.
+    """
+    groups = parquet_footer.read_footer(path, name)
+    try:
+        file = pq.ParquetFile(path)
+        columns = list(file.schema_arrow.names)
+        leaves = parquet_pages.leaves(file, columns)
+        row_bytes = parquet_pages.row_bytes(path, groups, leaves, name)
+        dictionaries = _long_dictionaries(path, file.metadata, groups, leaves)
+        batches = _batches(path, name, file.metadata, columns, dictionaries, row_bytes)
+        batch = next(batches, None)
+        return batch.slice(0, rows_max).to_pylist() if batch is not None else []
+    except _DAMAGE as error:
+        raise _refusal(f"{name} is no parquet file that can be read", error) from error
+
+
+def _batches(
+    path: Path,
+    name: str,
+    metadata: pq.FileMetaData,
+    columns: Sequence[str],
+    dictionaries: Sequence[str],
+    row_bytes: int,
+) -> Iterator[pa.RecordBatch]:
+    """The rows in batches that memory holds; refused where they outgrow the file too far."""
+    rows = max(1, min(chunks.CHUNK_ROWS, BATCH_BYTES // max(row_bytes, 1)))
+    file = pq.ParquetFile(path, metadata=metadata, read_dictionary=dictionaries)
+    size, unpacked_bytes = path.stat().st_size, 0
+    for batch in file.iter_batches(batch_size=rows, columns=columns):
+        unpacked_bytes += _text_bytes(batch)  # before it is unpacked
+        parquet_pages.require_ratio(unpacked_bytes, size, name)
+        yield batch
 
 
 def _paths_into(schema: pa.Schema, feed: Feed) -> list[str]:
@@ -111,9 +143,8 @@ def _leads_somewhere(kind: pa.DataType, steps: Sequence[Any]) -> bool:
 
 
 def _refusal(what: str, error: Exception) -> FileRefused:
-    words = "".join(c if c.isprintable() else "?" for c in first_words(error)[:120])
     return FileRefused(
-        f"{what} ({words}). Deliver a complete, undamaged parquet file, or set "
+        f"{what} ({first_words(error)[:120]}). Deliver a complete, undamaged parquet file, or set "
         "the format of the feed.",
         "unreadable_file",
     )

@@ -147,9 +147,8 @@ def refusal_of_damage(name: str) -> Iterator[None]:
             error, python_calamine.CalamineError | OSError | ValueError
         ):
             raise
-        words = "".join(c if c.isprintable() else "?" for c in first_words(error)[:120])
         raise FileRefused(
-            f"{name} is a workbook that cannot be read ({words}). Save it again as .xlsx and "
+            f"{name} is a workbook that cannot be read ({first_words(error)[:120]}). Save it again as .xlsx and "
             "deliver it.",
             "unreadable_file",
         ) from error

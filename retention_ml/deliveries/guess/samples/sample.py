@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from python_calamine import CalamineWorkbook
 
 from retention_ml.deliveries import archive, unpacking
 from retention_ml.deliveries.guess.header_words import best_score
 from retention_ml.deliveries.guess.samples import delimited, documents
 from retention_ml.deliveries.guess.samples.encodings import guess_encoding
+from retention_ml.deliveries.readers import parquet_reader
 from retention_ml.deliveries.readers.workbook import (
     cell_text,
     refusal_of_damage,
     require_workbook,
 )
-from retention_ml.errors import FileRefused
+from retention_ml.errors import FileRefused, first_words
 
 ROWS_MAX = 20_000
 _TEXT_BYTES_MAX = 16 << 20
@@ -84,7 +84,8 @@ def read_samples(path: Path) -> list[Sample]:
         samples = _samples(path, name)
     except (OSError, zipfile.BadZipFile, struct.error, pa.ArrowException) as error:
         raise FileRefused(
-            f"{name} cannot be read ({error}). Expected a complete file; export it again.",
+            f"{name} cannot be read ({first_words(error)[:120]}). Expected a complete file; export it "
+            "again.",
             "unreadable_file",
         ) from error
     samples = [sample for sample in samples if sample.row_count and len(sample.columns) > 1]
@@ -101,7 +102,8 @@ def read_samples(path: Path) -> list[Sample]:
 def _samples(path: Path, name: str) -> list[Sample]:
     with path.open("rb") as stream:
         if stream.read(4) == b"PAR1":
-            return [_parquet(path)]
+            rows = parquet_reader.first_rows(path, name, ROWS_MAX)
+            return [_of_objects(path, [Option("format", "parquet")], rows)]
         stream.seek(0)
         if unpacking.packing(path) == "zip":
             with unpacking.open_zip(stream, name) as packed:
@@ -149,13 +151,6 @@ def _sheets(path: Path, name: str) -> Iterator[Sample]:
         if begin:
             options.append(Option("skip_lines", begin, "before the header"))
         yield _sample(path, options, rows[begin], rows[begin + 1 :])
-
-
-def _parquet(path: Path) -> Sample:
-    batches = pq.ParquetFile(path).iter_batches(batch_size=ROWS_MAX)
-    rows = next(batches, None)
-    objects = rows.to_pylist() if rows is not None else []
-    return _of_objects(path, [Option("format", "parquet")], objects)
 
 
 def _plain(path: Path, data: bytes, options: Sequence[Option], name: str) -> Sample:
