@@ -20,7 +20,7 @@ COUNTS = {
     "hostile model texts": (200, 2_000),
     "mutations of parquet files": (800, 20_000),
     "mutations of exports": (60, 10_000),
-    "guesses of mutated exports": (60, 3_000),
+    "guesses of mutated exports": (60, 1_000),
     "mutations of descriptions": (60, 5_000),
     "files of quotes and line ends": (300, 6_000),
     "files of any bytes": (150, 3_000),
