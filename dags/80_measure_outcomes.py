@@ -1,10 +1,10 @@
 """
-Compares earlier scores with outcomes, decides trials of challengers, and monitors drift.
+Compares earlier scores with outcomes, decides trials and experiments, and monitors drift.
 
 **Reads** `scores` whose outcome window has closed by the day, `features` of the day, outcomes and
-campaign contacts from `curated`. **Writes** `outcomes` (performance, trials, looks, comparisons,
-drift), `models.promotions` and the aliases in MLflow, `ops.alerts`. It starts when the day's
-scores are published. **Hands over** nothing: decisions take effect from the next scoring on.
+campaign contacts from `curated`, decisions from `actions`. **Writes** `outcomes`, `experiments`
+(looks, verdicts), `models.promotions` and the aliases in MLflow, `ops.alerts`. It starts when the
+day's scores are published. **Hands over** nothing: decisions take effect from the next scoring on.
 
 With `promotion.mode = "approval"` a challenger that has won waits for a person: *Required Actions*
 in Airflow's UI. A rejection ends the trial; no answer within `promotion.approval_hours` changes
@@ -63,6 +63,12 @@ def measure_outcomes() -> None:
             raise AirflowSkipException("The question of another day still waits for its answer.")
         return doors.call(door, as_of=as_of(), **approvals.answer(response, measured))
 
+    @task(pool=WAREHOUSE_POOL, trigger_rule="all_done", max_active_tis_per_dag=1)
+    def look() -> dict:
+        from retention_ml.outcomes.experiment.look import look as door
+
+        return doors.call(door, as_of=as_of())
+
     @task(pool=WAREHOUSE_POOL, trigger_rule="all_done")
     def watch() -> dict:
         from retention_ml.outcomes.monitoring.watch import watch as door
@@ -76,6 +82,7 @@ def measure_outcomes() -> None:
     measured = measure()
     question(measured) >> approve >> approved >> decide(measured)
     watched = watch()
+    measured >> look()
     measured >> watched
     alert(watched)
 

@@ -1,5 +1,6 @@
 """Files that appear complete or not at all: written beside their place, then renamed."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,3 +35,16 @@ def write_text(path: Path, text: str, *, mode: int = 0o666) -> None:
     with replacing(path) as new:
         new.touch(mode=mode, exist_ok=False)
         new.write_text(text, encoding="utf-8")
+
+
+def write_durable(path: Path, content: bytes) -> None:
+    """Write bytes as `replacing` does; they are on the disk when it returns, under their name."""
+    with replacing(path) as new, new.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -8,10 +8,13 @@
     │   ├── FileRefused       a delivered file cannot be read as its source describes it
     │   ├── QualityError      a batch failed a critical expectation
     │   ├── NotReady          the data cannot carry a model yet
-    │   └── PublicationRefused  an audit, a fence or an unfit model stopped publication
+    │   ├── MessageRefused    one message cannot be written: leave it out, send the others
+    │   ├── PublicationRefused  an audit, a fence or an unfit model stopped publication
+    │   └── AssignmentRefused  an audit of who gets which action failed: nothing was kept
     ├── WarehouseError        the database did not answer or refused: try again         (exit 1)
     ├── RegistryError         the model registry did not answer: try again              (exit 1)
     │   └── UnfitModel        a model's files are not what was approved: serve another   (exit 1)
+    ├── ChannelError          a channel takes no message: they wait, try again           (exit 1)
     ├── StackError            the local stack could not be started or stopped           (exit 1)
     ├── MachineError          this machine refused, such as a full disk: mend it        (exit 1)
     └── AccountingError       rows do not add up: a defect of this library, please report it
@@ -77,8 +80,16 @@ class NotReady(HeldBack):
     """The data cannot carry a model yet."""
 
 
+class MessageRefused(HeldBack):
+    """One message cannot be written; the others go on."""
+
+
 class PublicationRefused(HeldBack):
     """An audit, a fence or an unfit model stopped publication."""
+
+
+class AssignmentRefused(HeldBack):
+    """An audit of who gets which action failed; nothing was kept."""
 
 
 class WarehouseError(RetentionError):
@@ -103,6 +114,10 @@ class RegistryError(RetentionError):
 
 class UnfitModel(RegistryError):
     """A model's files are damaged, were changed, or are not of this library."""
+
+
+class ChannelError(RetentionError):
+    """A mail server or receiver takes no message now; what is due waits."""
 
 
 class StackError(RetentionError):

@@ -28,6 +28,19 @@ FAILPOINTS = (
     "publish.after_audits",
     "publish.before_commit",
     "publish.after_commit",
+    "assign.after_rows",
+    "assign.before_commit",
+    "assign.after_commit",
+    "dispatch.after_claim",
+    "dispatch.before_intent",
+    "dispatch.after_intent",
+    "dispatch.after_send",
+    "dispatch.before_commit",
+    "dispatch.after_delta",
+    "dispatch.after_file",
+    "dispatch.after_manifest",
+    "deliver.before_rename",
+    "deliver.before_receipt",
 )
 
 

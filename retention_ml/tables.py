@@ -229,6 +229,26 @@ EXCHANGE_RATES = Table(
     ),
 )
 
+CONTACT_PERMISSIONS = Table(
+    "contact_permissions",
+    "one row per statement about whether a customer may be contacted on a channel for a purpose, "
+    "and version",
+    ("customer_id", "channel", "purpose", "kind", "event_at"),
+    (
+        Column("customer_id", "text", "whom it is about", True),
+        Column("channel", "text", "the way of contact, such as email or push", True),
+        Column("purpose", "text", "what it may be used for, such as marketing", True),
+        Column(
+            "kind",
+            "text",
+            "granted, withdrawn, bounced (nothing arrives there) or complained",
+            True,
+        ),
+        Column("event_at", "timestamp", "from when it holds", True),
+        Column("address", "text", "e-mail address or device token; the newest granted one counts"),
+    ),
+)
+
 CANONICAL: dict[str, Table] = {
     table.name: table
     for table in (
@@ -240,6 +260,7 @@ CANONICAL: dict[str, Table] = {
         FEEDBACK,
         CAMPAIGN_CONTACTS,
         EXCHANGE_RATES,
+        CONTACT_PERMISSIONS,
     )
 }
 
@@ -259,4 +280,5 @@ CLOSED_SETS: dict[tuple[str, str], tuple[str, ...]] = {
     ),
     ("feedback", "kind"): ("review", "survey", "complaint", "return_reason"),
     ("campaign_contacts", "kind"): ("sent", "opened", "clicked", "redeemed", "holdout"),
+    ("contact_permissions", "kind"): ("granted", "withdrawn", "bounced", "complained"),
 }

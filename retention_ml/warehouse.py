@@ -16,6 +16,8 @@ import ibis
 import pgpq
 import pyarrow as pa
 import sqlalchemy as sa
+from pgpq.encoders import StringEncoderBuilder
+from pgpq.schema import Jsonb
 
 from retention_ml import clock
 from retention_ml.connections import DRIVER_ERRORS, STATEMENT_MINUTES_MAX, Connections
@@ -111,14 +113,15 @@ class Transaction:
         sql = f"INSERT INTO {table} ({columns}) {compile_for_postgres(expression)}"
         return int(self._connection.exec_driver_sql(sql.replace("%", "%%")).rowcount)
 
-    def copy(self, table: str, rows: pa.Table) -> int:
+    def copy(self, table: str, rows: pa.Table, *, json_columns: Sequence[str] = ()) -> int:
         """COPY Arrow rows into `schema.table`, matching columns by name; how many there were.
 
-        Column types must be those of the table (int64 for bigint, int32 for integer, ...).
+        Column types must be those of the table (int64 for bigint, int32 for integer, ...); text of
+        `json_columns` becomes jsonb.
         """
         if rows.num_rows == 0:
             return 0
-        encoder = pgpq.ArrowToPostgresBinaryEncoder(rows.schema)
+        encoder = _encoder(rows.schema, json_columns)
         columns = ", ".join(f'"{name}"' for name in rows.column_names)
         cursor = self._connection.connection.cursor()
         stream = _ChunkStream(encoder, rows)
@@ -126,6 +129,19 @@ class Transaction:
             f"COPY {table} ({columns}) FROM STDIN (FORMAT BINARY)", stream, size=1 << 20
         )
         return int(rows.num_rows)
+
+
+def _encoder(schema: pa.Schema, json_columns: Sequence[str]) -> Any:
+    if not json_columns:
+        return pgpq.ArrowToPostgresBinaryEncoder(schema)
+    infer = pgpq.ArrowToPostgresBinaryEncoder.infer_encoder
+    builders = {
+        field.name: StringEncoderBuilder.new_with_output(field, Jsonb())
+        if field.name in json_columns
+        else infer(field)
+        for field in schema
+    }
+    return pgpq.ArrowToPostgresBinaryEncoder.new_with_encoders(schema, builders)
 
 
 class _ChunkStream(io.RawIOBase):

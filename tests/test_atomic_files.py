@@ -77,3 +77,19 @@ def test_a_secret_is_never_readable_by_others(tmp_path: Path) -> None:
     path.write_text("old", encoding="utf-8")
     atomic_files.write_text(path, "{}", mode=0o600)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_durable_bytes_are_on_the_disk_before_they_have_their_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "outbox" / "delta.csv"
+    synced: list[tuple[bool, bool]] = []
+
+    def sync(descriptor: int) -> None:
+        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        synced.append((is_folder, path.exists()))
+
+    monkeypatch.setattr(os, "fsync", sync)
+    atomic_files.write_durable(path, b"whole")
+    assert path.read_bytes() == b"whole"
+    assert synced == [(False, False), (True, True)]

@@ -39,6 +39,7 @@ class Tag(StrEnum):
     FEATURES = "features"
     MODELS = "models"
     SCORES = "scores"
+    ACTIONS = "actions"
     OUTCOMES = "outcomes"
 
 
@@ -53,6 +54,7 @@ RETRY_POLICY = ExceptionRetryPolicy(
             exception=[
                 "retention_ml.errors.WarehouseError",
                 "retention_ml.errors.RegistryError",
+                "retention_ml.errors.ChannelError",
                 "retention_ml.errors.MachineError",
                 "builtins.OSError",
                 "builtins.MemoryError",

@@ -64,9 +64,9 @@ def open_batch(receipt: Mapping[str, Any]) -> int:
 
 def sources() -> list[str]:
     """The names of the sources that are described."""
-    from retention_ml.deliveries.description.loading import source_names
+    from retention_ml.deliveries.description.loading import all_source_names
 
-    return source_names(settings().sources)
+    return all_source_names(settings().sources)
 
 
 def file_states(files: Sequence[str], landed: Mapping[str, Any] | None) -> dict[str, "FileState"]:

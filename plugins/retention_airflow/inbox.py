@@ -177,6 +177,9 @@ def day_of_arrival(now: datetime, timezone: str) -> str:
 class InboxTrigger(BaseEventTrigger):  # type: ignore[misc]  # airflow is untyped here
     """Says when files of the inbox are complete: one event per look, however many there are.
 
+    Of the shop's own sources only: what the platform writes itself is ingested with the night's run,
+    and must not start the next day.
+
     The event only wakes: whoever is woken looks for himself. Two events within milliseconds may
     start a single run, so an event must not carry what nobody else would find.
 

@@ -8,7 +8,19 @@ from typing import Annotated
 
 import typer
 
-from retention_ml.cli import backtest, data, modelling, outcomes, platform, sources
+from retention_ml.cli import (
+    actions,
+    assign,
+    backtest,
+    data,
+    experiments,
+    modelling,
+    outbox,
+    outcomes,
+    platform,
+    sources,
+    uplift,
+)
 
 app = typer.Typer(
     name="retention",
@@ -35,5 +47,17 @@ def _logging(
     )
 
 
-for module in (platform, sources, data, modelling, outcomes, backtest):
+for module in (
+    platform,
+    sources,
+    data,
+    modelling,
+    outcomes,
+    backtest,
+    actions,
+    assign,
+    outbox,
+    experiments,
+    uplift,
+):
     module.add_to(app)

@@ -2,7 +2,7 @@
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,6 +18,7 @@ from retention_ml.cli.frame import (
     print_table,
     working,
 )
+from retention_ml.errors import UsageError
 from retention_ml.settings import Settings
 
 _stack = typer.Typer(help="Start, stop and look at the local stack.", no_args_is_help=True)
@@ -130,9 +131,49 @@ def simulate(
     defect_share: Annotated[
         float, typer.Option(min=0, max=0.5, help="Share of rows spoilt on purpose.")
     ] = 0.01,
+    respond: Annotated[
+        str | None,
+        typer.Option(
+            "--respond",
+            metavar="YYYY-MM-DD",
+            help="Go on with the shop in OUT: live through this day after its last one.",
+        ),
+    ] = None,
+    contacts: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--contacts", metavar="FILE.csv", help="With --respond: what reached customers."
+        ),
+    ] = None,
+    from_outbox: Annotated[
+        bool, typer.Option("--outbox", help="With --respond: what left the outbox reached them.")
+    ] = False,
+    world: Annotated[
+        str, typer.Option("--world", help="With --respond: what actions do; see docs/simulator.md.")
+    ] = "four_types",
+    answer: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--answer",
+            metavar="NAME=ACTION",
+            help="With --respond: an action's likeness in the world. By default its kind.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write the files of a shop whose truth is known."""
+    """Write the files of a shop whose truth is known; with --respond, of one more day of it."""
+    if respond is not None:
+        _respond(
+            {"customers": customers, "days": days, "seed": seed, "first_day": first_day},
+            out=out,
+            on=respond,
+            contacts=contacts or [],
+            from_outbox=from_outbox,
+            world_name=world,
+            answers=answer or [],
+            as_json=as_json,
+        )
+        return
     with command(as_json):
         from retention_ml.simulate import simulate as write_shop
 
@@ -150,6 +191,68 @@ def simulate(
             print_json(summary)
         else:
             print_mapping(f"Simulated shop in {out}", summary)
+
+
+def _respond(
+    simulated: dict[str, Any],
+    *,
+    out: Path,
+    on: str,
+    contacts: list[Path],
+    from_outbox: bool,
+    world_name: str,
+    answers: list[str],
+    as_json: bool,
+) -> None:
+    with command(as_json) as settings:
+        from retention_ml.simulate.response.contact_log import Contact, read_contacts
+        from retention_ml.simulate.response.continued_shop import Simulation
+        from retention_ml.simulate.response.respond import respond
+        from retention_ml.simulate.response.worlds import world_named
+        from retention_ml.simulate.shop import TIMEZONE
+
+        world = world_named(world_name)
+        reached = read_contacts(contacts)
+        if from_outbox:
+            from retention_ml.actions.outbox.reached import reached as left_the_outbox
+
+            with opened(as_json) as (warehouse, _):
+                reached += [Contact(*row) for row in left_the_outbox(warehouse, day(on))]
+        simulated["first_day"] = day(simulated["first_day"])
+        with working(f"Living through {on} …"):
+            summary = respond(
+                Simulation(**simulated, timezone=TIMEZONE),
+                world,
+                out=out,
+                day=day(on),
+                contacts=reached,
+                responses=_kinds(settings) | _pairs(answers),
+            )
+        if as_json:
+            print_json(summary)
+        else:
+            print_mapping(f"{on} in {out}", summary)
+
+
+def _kinds(settings: Settings) -> dict[str, str]:
+    """What the shop's own actions are like; a push message is like an e-mail."""
+    from retention_ml.actions.catalogue.loading import read_actions
+
+    catalogue, _ = read_actions(settings.actions_folder)
+    return {
+        name: "email" if action.kind == "push" else str(action.kind)
+        for name, action in catalogue.actions.items()
+    }
+
+
+def _pairs(answers: list[str]) -> dict[str, str]:
+    pairs = {}
+    for text in answers:
+        name, equals, action = text.partition("=")
+        if not (name and equals and action):
+            raise UsageError(f"--answer is {text!r}; expected NAME=ACTION such as spring=email.")
+        pairs[name] = action
+    return pairs
 
 
 def _print_stack(settings: Settings, state: list[dict[str, object]], as_json: bool) -> None:

@@ -115,7 +115,9 @@ def land(
 
 def _other_money(source: Source, shop: Calendar) -> list[str]:
     """What a reader of amounts must know of a source whose money is not the shop's."""
-    remarks = []
+    remarks: list[str] = []
+    if not any(name.endswith("_cents") for f in source.feeds.values() for name in f.columns):
+        return remarks
     if source.currency.casefold() != shop.currency.casefold():
         remarks.append(
             f"Amounts of the source {source.name!r} are in {source.currency}, and currency of "

@@ -52,6 +52,8 @@ class Reason(StrEnum):
     MISSING_LINE_AMOUNT_CENTS = auto(), "The amount paid is missing."
     MISSING_VALID_FROM = auto(), "The day from which the exchange rate holds is missing."
     MISSING_RATE = auto(), "The exchange rate is missing."
+    MISSING_CHANNEL = auto(), "The channel of contact is missing."
+    MISSING_PURPOSE = auto(), "The purpose of contact is missing."
     ID_TOO_LONG = auto(), "An identifier is longer than 200 characters."
     MANGLED_ID = (
         auto(),

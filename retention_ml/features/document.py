@@ -1,8 +1,11 @@
 """`docs/features.md`, written from the catalogue: `python -m retention_ml.features.document`."""
 
+from collections.abc import Iterable
 from itertools import groupby
 
+from retention_ml.features.answers import ANSWERS, EFFECT_DAYS
 from retention_ml.features.catalogue import CATALOGUE
+from retention_ml.features.feature import Feature
 from retention_ml.settings import PROJECT
 
 DOCUMENT = "docs/features.md"
@@ -27,17 +30,33 @@ before. This page is written from the catalogue (`retention_ml/features/catalogu
 - Amounts are in minor units of the shop's currency (cents); shares are 0 to 1.
 """
 
+_ANSWERS = f"""\
+
+These are no columns of `features.customer_daily`: models of effects compute them from the rollups and
+the contacts known at the start of the day (`retention_ml/features/answers.py`), models of churn do not
+see them. The effect window of a contact is the action's `effect_days` for the platform's own actions,
+else {EFFECT_DAYS} days, the day of the contact included; days of several windows count once, and what
+follows a contact is not time left alone. Only windows that have closed by the start of the day count. A
+customer without any has 0 everywhere.
+"""
+
 
 def as_markdown() -> str:
     """The whole page."""
     parts = [_INTRODUCTION, f"There are {len(CATALOGUE)} features.\n"]
     for family, features in groupby(CATALOGUE, key=lambda feature: feature.family):
-        parts.append(
-            f"\n## {family.capitalize()}\n\n| Feature | Unit | Window | Meaning |\n|---|---|---|---|\n"
-        )
-        for feature in features:
-            window = f"{feature.window_days} days" if feature.window_days else "–"
-            parts.append(f"| `{feature.name}` | {feature.unit} | {window} | {feature.meaning} |\n")
+        parts.append(_section(family, features))
+    return "".join([*parts, _section("own answers", ANSWERS, _ANSWERS)])
+
+
+def _section(family: str, features: Iterable[Feature], about: str = "") -> str:
+    """A heading and a table of features."""
+    parts = [
+        f"\n## {family.capitalize()}\n{about}\n| Feature | Unit | Window | Meaning |\n|---|---|---|---|\n"
+    ]
+    for feature in features:
+        window = f"{feature.window_days} days" if feature.window_days else "–"
+        parts.append(f"| `{feature.name}` | {feature.unit} | {window} | {feature.meaning} |\n")
     return "".join(parts)
 
 

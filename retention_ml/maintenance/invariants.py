@@ -1,7 +1,7 @@
 """What must hold at any time, also after any crash: queries that return no row.
 
 P1 nothing lost, P2 nothing doubled, P3 nothing half-published, P4 no look-ahead, P7 everything
-traceable.
+traceable, P8 nobody contacted who must not be.
 """
 
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from retention_ml import tables
+from retention_ml.maintenance.contacts import CONTACTS
 from retention_ml.warehouse import Warehouse
 
 _COUNT_MAX = 1_000
@@ -19,6 +20,7 @@ _REMEDIES: Mapping[str, str] = {
     "P2": "Pause ingest_deliveries and find out who or what changed these tables.",
     "P3": "Do not act on these scores; find out who or what changed them, then score the day again.",
     "P4": "Do not act on the scores of these days; find out which build wrote the features.",
+    "P8": "Stop all channels (`retention actions stop`) and find out which run wrote these rows.",
     "P7": "Find out which run wrote these rows; their numbers cannot be traced.",
 }
 
@@ -30,7 +32,7 @@ class Invariant:
     Parameters
     ----------
     promise : str
-        P1 to P7, see ARCHITECTURE.md.
+        P1 to P8, see ARCHITECTURE.md.
     sentence : str
         What a row of `sql` would mean.
     sql : str
@@ -244,6 +246,7 @@ INVARIANTS: tuple[Invariant, ...] = (
         sql="SELECT delivery_id FROM raw.deliveries WHERE status = 'accepted' "
         "AND '' IN (file_sha256, mapping_sha256) AND delivered_count > 0",
     ),
+    *(Invariant(promise="P8", sentence=sentence, sql=sql) for sentence, sql in CONTACTS),
 )
 
 

@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from retention_ml.deliveries.description.loading import load_source, source_names
+from retention_ml.deliveries.description.loading import all_source_names, load_source
 from retention_ml.deliveries.inbox import left_alone
 from retention_ml.deliveries.reasons import meaning
 from retention_ml.errors import SettingsError, UsageError
@@ -262,7 +262,7 @@ def status(warehouse: Warehouse, settings: Settings) -> Row:
         "FROM reports.alerts ORDER BY as_of DESC, alert_id DESC LIMIT :limit",
         limit=_ALERTS_SHOWN,
     )
-    strays = left_alone(settings.home / "inbox", source_names(settings.sources))
+    strays = left_alone(settings.home / "inbox", all_source_names(settings.sources))
     newest = published[0] if published else {}
     return {
         **{name: newest.get(name) for name in names},

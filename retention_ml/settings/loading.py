@@ -101,13 +101,19 @@ def _keys(section: str) -> dict[str, FieldInfo]:
     return type(default).model_fields
 
 
+def _names(section: str) -> set[str]:
+    """The names of a section and its keys, as variables write them, those of sub-sections too."""
+    names = {section}
+    for key, field in _keys(section).items():
+        names.add(f"{section}__{key}")
+        if isinstance(field.default, Section):
+            names |= {f"{section}__{key}__{name}" for name in type(field.default).model_fields}
+    return names
+
+
 def _setting_variables(environment: Mapping[str, str]) -> dict[str, str]:
     """The variables that hold a setting, in capitals; SettingsError names one that nobody reads."""
-    in_sections = {
-        _PREFIX + name.upper()
-        for section in SECTIONS
-        for name in (section, *(f"{section}__{key}" for key in _keys(section)))
-    }
+    in_sections = {_PREFIX + name.upper() for section in SECTIONS for name in _names(section)}
     readable = in_sections | set(ADDRESSES)
     variables = {}
     for variable, text in environment.items():
@@ -188,10 +194,13 @@ def _merge(variables: Mapping[str, str], values: Mapping[str, Any]) -> Settings:
 def _explain(error: ValidationError, variables: Mapping[str, str], file: Path | None) -> str:
     """Where the first wrong value stands, what it is, and what is expected."""
     first = error.errors()[0]
+    if not first["loc"]:  # several sections together
+        words = first["msg"].removeprefix("Value error, ")
+        return f"The settings cannot be used: {words}. See docs/settings.md."
     section, *keys = (str(part) for part in first["loc"])
-    exact = _PREFIX + "__".join((section, *keys[:1])).upper()
     whole = _PREFIX + section.upper()
-    sources = [name for name in variables if name in (exact, whole)] or [
+    exact = {_PREFIX + "__".join((section, *keys[:depth])).upper() for depth in range(3)}
+    sources = [name for name in variables if name in exact] or [
         name for name in variables if not keys and name.startswith(f"{whole}__")
     ]
     where = " and ".join(sources) or (file.name if file else "the environment")
@@ -203,5 +212,8 @@ def _explain(error: ValidationError, variables: Mapping[str, str], file: Path | 
         return f"[{section}] as set in {where} cannot be used: {words}. See docs/settings.md."
     sentence = f"{'.'.join((section, *keys))} in {where} is {first['input']!r}: {words}."
     if first["type"] == "extra_forbidden" and keys:
-        sentence += f" Did you mean {_nearest(keys[0], _keys(section))!r}?"
+        names = _keys(section)
+        if len(keys) > 1 and isinstance(names[keys[0]].default, Section):
+            names = type(names[keys[0]].default).model_fields
+        sentence += f" Did you mean {_nearest(keys[-1], names)!r}?"
     return f"{sentence} See docs/settings.md."

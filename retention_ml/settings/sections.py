@@ -176,6 +176,101 @@ class Value(Section):
     budget_share: float = Field(0.10, gt=0, le=1)
 
 
+class Holdout(Section):
+    """Customers whom the platform never contacts, for proof over the long run."""
+
+    share: float = Field(0.10, ge=0, le=0.5)
+    salt: str = Field("h1", min_length=1, max_length=64)
+    weeks: int = Field(26, ge=0, le=520)
+
+
+class Actions(Section):
+    """Who may be contacted, how often and for how much; nothing is sent unless enabled."""
+
+    enabled: bool = False
+    policy: Literal["automatic", "rule", "experiment", "uplift", "bandit"] = "automatic"
+    budget_per_day: float = Field(100.0, gt=0, allow_inf_nan=False)
+    fatigue_days: int = Field(28, ge=0, le=365)
+    contacts_per_year_max: int = Field(12, ge=0, le=366)
+    quiet_after_order_days: int = Field(7, ge=0, le=365)
+    explore_share: float = Field(0.10, ge=0, le=1)
+    send_within_hours: float = Field(24, gt=0, le=168)
+    approval: Literal["never", "first", "always"] = "first"
+
+
+class Experiments(Section):
+    """How actions are compared, and how sure a verdict is."""
+
+    metric: Literal["margin", "retained"] = "margin"
+    error_rate: float = Field(0.05, gt=0, lt=0.5)
+    power: float = Field(0.80, ge=0.5, lt=1)
+    mde_save_rate: float = Field(0.10, gt=0, le=1)
+    days_max: int = Field(182, ge=1, le=3650)
+    ratio_error_rate: float = Field(0.05, gt=0, lt=0.5)
+    unsubscribed_share_max: float = Field(0.005, ge=0, le=0.5)
+    returned_share_max: float = Field(0.02, ge=0, le=0.5)
+
+
+class EmailChannel(Section):
+    """How mails leave; the server's address comes from RETENTION_SMTP_URL."""
+
+    sender: str = "retention-ml@localhost"
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    per_hour: int = Field(1_000, ge=0, le=10_000_000)
+    timeout_seconds: float = Field(30, gt=0, le=600)
+    lease_seconds: float = Field(120, gt=0, le=3_600)
+    retry_seconds: float = Field(60, gt=0, le=3_600)
+
+
+class WebhookChannel(Section):
+    """How requests leave; address and secret come from RETENTION_WEBHOOK_URL and _SECRET."""
+
+    per_hour: int = Field(10_000, ge=0, le=10_000_000)
+    timeout_seconds: float = Field(30, gt=0, le=600)
+    lease_seconds: float = Field(120, gt=0, le=3_600)
+    retry_seconds: float = Field(60, gt=0, le=3_600)
+
+
+class FileChannel(Section):
+    """Where files for a CRM are put."""
+
+    folder: str = Field("outbox", min_length=1)
+    per_hour: int = Field(0, ge=0, le=10_000_000)
+    rows_max: int = Field(100_000, ge=1, le=1_000_000)
+    lease_seconds: float = Field(120, gt=0, le=3_600)
+
+
+class Channels(Section):
+    """How messages leave the house."""
+
+    email: EmailChannel = EmailChannel()
+    webhook: WebhookChannel = WebhookChannel()
+    file: FileChannel = FileChannel()
+
+
+class Uplift(Section):
+    """When the effect of a contact may rank customers, and how far its differences are believed."""
+
+    rows_min: int = Field(2_000, ge=200, le=10_000_000)
+    slope_prior: float = Field(0.5, ge=0, le=1)
+    slope_prior_sd: float = Field(0.25, gt=0, le=10)
+
+
+class Bandit(Section):
+    """Actions drawn by how likely each is to bring the most money."""
+
+    enabled: bool = False
+    update_days: int = Field(7, ge=1, le=28)
+    floor: float = Field(0.01, gt=0, le=0.25)
+    floor_cost: float = Field(0.002, ge=0)
+    effect_sd: float = Field(0.05, gt=0, le=1)
+    exploration: float = Field(1.0, gt=0, le=1)
+    retire_share: float = Field(0.02, ge=0, le=1)
+    effective_min: int = Field(500, ge=100)
+    support_min: float = Field(0.95, gt=0, le=1)
+    balance_error_rate: float = Field(0.01, ge=0.005, le=0.2)
+
+
 class Compute(Section):
     """How much of the machine to use, and for how long."""
 
@@ -202,12 +297,22 @@ class Settings(Section):
     monitoring: Monitoring = Monitoring()
     alerts: Alerts = Alerts()
     value: Value = Value()
+    holdout: Holdout = Holdout()
+    actions: Actions = Actions()
+    experiments: Experiments = Experiments()
+    channels: Channels = Channels()
+    uplift: Uplift = Uplift()
+    bandit: Bandit = Bandit()
     compute: Compute = Compute()
 
     home: Path = Path(".retention")
     sources: Path = PROJECT / "sources"
     expectations: Path = PROJECT / "expectations"
+    actions_folder: Path = PROJECT / "actions"
     warehouse_url: str | None = Field(None, repr=False)
+    smtp_url: str | None = Field(None, repr=False)
+    webhook_url: str | None = Field(None, repr=False)
+    webhook_secret: str | None = Field(None, repr=False)
     tracking_uri: str | None = None
     run_id: str = "manual"
 
@@ -224,6 +329,16 @@ class Settings(Section):
         if "://" not in value or (value.startswith("http") and not is_usable):
             raise ValueError("it is no address; expected http://host:port, the port a number")
         return value
+
+    @model_validator(mode="after")
+    def _salts_differ(self) -> "Settings":
+        if self.holdout.salt == self.trial.salt:
+            raise ValueError(
+                f"holdout.salt and trial.salt are both {self.holdout.salt!r}: the holdout would lie "
+                "inside the challenger's arm, so neither could be compared. Choose another salt for "
+                "one of them"
+            )
+        return self
 
 
 SECTIONS = tuple(

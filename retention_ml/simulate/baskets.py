@@ -43,11 +43,21 @@ class Lines(Columns):
         return self.quantity * self.unit_price_cents - self.discount_cents
 
 
+def favourites(rng: np.random.Generator, people: Population) -> Integers:
+    """The category that each customer buys from most, shape (customers,)."""
+    return rng.integers(len(CATEGORIES), size=len(people))
+
+
 def sold_lines(
-    rng: np.random.Generator, people: Population, orders: Purchases, goods: Catalogue
+    rng: np.random.Generator, favourite: Integers, orders: Purchases, goods: Catalogue
 ) -> Lines:
-    """The lines of all purchases, by order; a product stands at most once in an order."""
-    favourite = rng.integers(len(CATEGORIES), size=len(people))
+    """The lines of all purchases, by order; a product stands at most once in an order.
+
+    Parameters
+    ----------
+    favourite : array of int64, shape (customers,)
+        From `favourites`.
+    """
     count = 1 + rng.poisson(MEAN_FURTHER_LINES, len(orders))
     order = np.repeat(np.arange(len(orders)), count)
     category = np.where(

@@ -48,13 +48,13 @@ def order_lines(
             "order_id": _numbered(prefix, lines.order + 1_000_001),
             "line": pa.array(browsing.place_in_group(document) + 1),
             "customer_id": ids.take(pa.array(lines.customer)),
-            "ordered_at": _timestamps(wall),
+            "ordered_at": timestamps(wall),
             "product_id": products.take(pa.array(product)),
             "quantity": pa.array(lines.quantity),
             "unit_price": _money(lines.unit_price_cents),
             "discount": _money(lines.discount_cents),
             "amount": _money(lines.amount_cents),
-            MONTH: _months(wall),
+            MONTH: months(wall),
         }
     )
 
@@ -63,13 +63,13 @@ def events(ids: pa.Array, goods: Catalogue, stream: Events) -> pa.Table:
     """The click-stream by time."""
     return pa.table(
         {
-            "event_at": _timestamps(stream.wall_seconds),
+            "event_at": timestamps(stream.wall_seconds),
             "customer_id": ids.take(pa.array(stream.customer)),
             "session_id": pa.array(stream.session),
             "event_type": pa.array(browsing.EVENT_TYPES).take(pa.array(stream.kind)),
             "product_id": _optional(goods.product_id, stream.product),
             "detail": _optional(list(browsing.SEARCH_WORDS), stream.word),
-            MONTH: _months(stream.wall_seconds),
+            MONTH: months(stream.wall_seconds),
         }
     )
 
@@ -84,7 +84,7 @@ def products(goods: Catalogue, calendar: ShopCalendar) -> pa.Table:
             "category": [*(CATEGORIES[index] for index in goods.category_index), "postage"],
             "subcategory": [*goods.subcategory, "postage"],
             "brand": [*goods.brand, None],
-            MONTH: _months(first),
+            MONTH: months(first),
         }
     )
 
@@ -96,32 +96,36 @@ def customers(ids: pa.Array, people: Population, calendar: ShopCalendar) -> pa.T
     return pa.table(
         {
             "customer_id": ids,
-            "registered_at": _timestamps(wall),
+            "registered_at": timestamps(wall),
             "country": people.country,
             "age_band": people.age_band,
             "income_band": people.income_band,
             "household_size": people.household_size,
-            MONTH: _months(wall),
+            MONTH: months(wall),
         }
     ).take(pa.array(by_time))
 
 
 def feedback(
-    ids: pa.Array, goods: Catalogue, calendar: ShopCalendar, entries: Feedback
+    ids: pa.Array,
+    goods: Catalogue,
+    calendar: ShopCalendar,
+    entries: Feedback,
+    first_number: int = 1,
 ) -> pa.Table:
     """Reviews, surveys, complaints and reasons for a return by time."""
     wall = calendar.wall_seconds(entries.at)
-    number = np.arange(len(entries)) + 1
+    number = np.arange(len(entries)) + first_number
     return pa.table(
         {
             "feedback_id": _numbered(pa.array(["F"]).take(pa.array(number * 0)), number),
             "customer_id": ids.take(pa.array(entries.customer)),
-            "given_at": _timestamps(wall),
+            "given_at": timestamps(wall),
             "kind": pa.array(opinions.KINDS).take(pa.array(entries.kind)),
             "rating": pa.array(entries.rating),
             "product_id": _optional(goods.product_id, entries.product),
             "comment": pa.array(opinions.COMMENTS).take(pa.array(entries.comment)),
-            MONTH: _months(wall),
+            MONTH: months(wall),
         }
     )
 
@@ -169,21 +173,23 @@ def campaign_contacts(
         {
             "campaign_id": _optional([each.campaign_id for each in planned], row_index),
             "customer_id": ids.take(pa.array(customer)),
-            "happened_at": _timestamps(at),
+            "happened_at": timestamps(at),
             "kind": kinds.take(pa.array(kind_index)),
             "campaign_type": _optional([each.campaign_type for each in planned], row_index),
             "product_id": _optional(goods.product_id, product),
-            MONTH: _months(at),
+            MONTH: months(at),
         }
     ).filter(pa.array(at < (calendar.first + calendar.days) * DAY_SECONDS))
     return rows.sort_by([(name, "ascending") for name in ("happened_at", "customer_id", "kind")])
 
 
-def _timestamps(wall_seconds: Integers) -> pa.Array:
+def timestamps(wall_seconds: Integers) -> pa.Array:
+    """Wall-clock seconds since 1970 as times without a zone, shape (n,)."""
     return pa.array(wall_seconds).cast(pa.timestamp("s"))
 
 
-def _months(wall_seconds: Integers) -> pa.Array:
+def months(wall_seconds: Integers) -> pa.Array:
+    """Months since January 1970, shape (n,)."""
     return pa.array(wall_seconds.astype("datetime64[s]").astype("datetime64[M]").astype(np.int64))
 
 

@@ -51,14 +51,14 @@ def written(
     starts = np.flatnonzero(np.r_[True, months[1:] != months[:-1]][: len(months)]).tolist()
     for start, stop in zip(starts, [*starts[1:], len(months)], strict=False):
         month = np.datetime64(int(months[start]), "M")
-        body = _csv(rows.slice(start, stop - start))
+        body = csv_lines(rows.slice(start, stop - start))
         body, defects = planted(rng, feed, rows.column_names, body, calendar, defect_share)
         name = f"{feed}_{month}.csv"
         (folder / name).write_bytes(header + body)
         yield File(name=name, feed=feed, true_rows=stop - start, defects=defects)
 
 
-def _csv(rows: pa.Table) -> bytes:
+def csv_lines(rows: pa.Table) -> bytes:
     """RFC 4180 with quotes only around fields that need them, `\\n` line ends, no header."""
     quoted = rows
     for index, field in enumerate(rows.schema):

@@ -73,7 +73,8 @@ def simulate(
     planned = campaigns.campaigns(calendar)
     made = campaigns.contacts(drawn["contacts"], people, planned)
     orders = purchases.purchases(drawn["purchases"], people, calendar, planned, made)
-    sold = baskets.sold_lines(drawn["sold"], people, orders, goods)
+    favourite = baskets.favourites(drawn["sold"], people)
+    sold = baskets.sold_lines(drawn["sold"], favourite, orders, goods)
     back = baskets.lines_that_came_back(drawn["returns"], people, orders, sold, calendar)
     stream = browsing.events(drawn["browsing"], people, calendar, orders, sold)
 
@@ -133,6 +134,7 @@ def _clear(out: Path) -> None:
         for path in out.glob("*.csv"):
             path.unlink()
         shutil.rmtree(out / "truth")
+        shutil.rmtree(out / "response", ignore_errors=True)
     (out / "truth").mkdir(parents=True, exist_ok=True)
 
 

@@ -150,7 +150,7 @@ def _silent(
         today = start + day
         campaign = next((c for c in campaigns if c.first_day <= today < c.first_day + c.days), None)
         if campaign is None:
-            silent, left = _day(
+            silent, left = day_without_order(
                 silent, people.purchase_rate_per_day * rates[day], people.dropout_rate_per_day
             )
             gone += left
@@ -164,14 +164,14 @@ def _silent(
             branch = opening * weight
             for step in range(day, end):
                 rate = people.purchase_rate_per_day * factor * rates[step]
-                branch, left = _day(branch, rate, people.dropout_rate_per_day)
+                branch, left = day_without_order(branch, rate, people.dropout_rate_per_day)
                 gone += left
             silent += branch
         day = end
     return silent + gone
 
 
-def _day(silent: Floats, rate: Floats, dropout: Floats) -> tuple[Floats, Floats]:
+def day_without_order(silent: Floats, rate: Floats, dropout: Floats) -> tuple[Floats, Floats]:
     """One day on: those still alive without an order, and those who dropped out without one."""
     hazard = rate + dropout
     left = silent * -np.expm1(-hazard)

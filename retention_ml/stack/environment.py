@@ -103,6 +103,7 @@ def build(
         "RETENTION_HOME": str(home),
         "RETENTION_SOURCES": str(settings.sources),
         "RETENTION_EXPECTATIONS": str(settings.expectations),
+        "RETENTION_ACTIONS_FOLDER": str(settings.actions_folder),
         "MLFLOW_TRACKING_URI": settings.tracking_uri or at.mlflow_url,
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",

@@ -106,7 +106,7 @@ def power_analysis(
             "challenger cannot win."
         )
     drift, spread = _growth(champion, challenger, truth)
-    evidence = _paths(drift, spread, counts, draws, seed)
+    evidence = evidence_paths(drift, spread, counts, draws, seed)
     won_by = (np.maximum.accumulate(evidence, axis=1) >= -np.log(error_rate)).mean(axis=0)
     power = float(won_by[-1])
     sentence = (
@@ -152,8 +152,17 @@ def _growth(champion: Floats, challenger: Floats, truth: float) -> tuple[Floats,
     return drift, spread
 
 
-def _paths(drift: Floats, spread: Floats, counts: Ints, draws: int, seed: int) -> Floats:
-    # Log e-values of drawn trials, shape (draws, looks).
+def evidence_paths(drift: Floats, spread: Floats, counts: Ints, draws: int, seed: int) -> Floats:
+    """Logarithms of e-values of drawn experiments at each look, shape (draws, looks).
+
+    Parameters
+    ----------
+    drift, spread : array of float64, shape (number of bets,)
+        Mean and standard deviation of the log wealth per customer; minus infinity and 0 for a
+        bettor who left.
+    counts : array of int64, shape (looks,)
+        Customers counted at each look.
+    """
     has_customers = counts > 0
     steps = np.sqrt(np.diff(counts[has_customers], prepend=0))
     noise = np.random.default_rng(seed).standard_normal((draws, len(steps)))

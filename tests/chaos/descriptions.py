@@ -98,7 +98,7 @@ _TEXTS = (
     "%-d", "%Z", "YYYY", "^C", "(", "(?!x)", "(a)\\1", "[", "\\", "(?P<n>\\d+)", "(?P<n>a)(?P<n>b)",
     "(?i)x", "x{1001}", "< 0", "< 1.5", "= ", "> 9999999999999999999999", "< 2025-01-01", "sale",
     "return", "purchase", "charge", "holdout", "order_lines", "events", "customers", "rates",
-    "exchange_rates", "csv", "json", "jsonl", "xlsx", "parquet", "fixed_width", "utf-8", "utf8",
+    "exchange_rates", "contact_permissions", "csv", "json", "jsonl", "xlsx", "parquet", "fixed_width", "utf-8", "utf8",
     "cp932", "utf-16", "utf-7", "idna", "rot13", "hex", "undefined", "unicode_escape", "base64",
     "Europe/Berlin", "EST", "Berlin", "UTC", "+01:00", "USD", "usd", "EUR", "dollars", ",", ";",
     "\t", "|", "\n", "\r", "\x00", '"', "'", "ab", "NFC", "NFX", "1", "1.0", "12.50", "1e5", "*",

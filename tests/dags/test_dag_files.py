@@ -15,6 +15,7 @@ EXPECTED = {
     "build_features": "20_build_features.py",
     "train_models": "30_train_models.py",
     "score_customers": "40_score_customers.py",
+    "assign_actions": "70_assign_actions.py",
     "measure_outcomes": "80_measure_outcomes.py",
     "watch_scores": "85_watch_scores.py",
 }
@@ -78,6 +79,7 @@ def test_every_task_has_an_owner_and_retries_only_what_may_pass_by_itself(
                 "UsageError": "fail",
                 "WarehouseError": "retry",
                 "RegistryError": "retry",
+                "ChannelError": "retry",
                 "MachineError": "retry",
                 "OSError": "retry",
                 "MemoryError": "retry",
@@ -89,7 +91,7 @@ def test_every_task_has_an_owner_and_retries_only_what_may_pass_by_itself(
 def test_the_rules_name_errors_that_exist() -> None:
     from retention_ml import errors
 
-    for name in ("HeldBack", "UsageError", "WarehouseError", "RegistryError"):
+    for name in ("HeldBack", "UsageError", "WarehouseError", "RegistryError", "ChannelError"):
         assert issubclass(getattr(errors, name), errors.RetentionError)
 
 
@@ -103,7 +105,8 @@ def test_the_rules_name_errors_that_exist() -> None:
         ("build_features", {"build"}),
         ("train_models", {"prepare", "select"}),
         ("score_customers", {"score", "publish"}),
-        ("measure_outcomes", {"measure", "decide", "watch"}),
+        ("assign_actions", {"assign", "release", "dispatch", "deliver"}),
+        ("measure_outcomes", {"measure", "decide", "look", "watch"}),
         ("watch_scores", {"watch"}),
     ],
 )
@@ -134,6 +137,7 @@ def test_the_flow_from_the_inbox_to_the_scores_is_handed_over_by_assets(
         "build_features": ["curated"],
         "train_models": ["features.customer_daily"],
         "score_customers": ["features.customer_daily", "models.champion"],
+        "assign_actions": ["scores.customer_daily"],
         "measure_outcomes": ["scores.customer_daily"],
         "watch_scores": [],
     }
@@ -143,6 +147,7 @@ def test_the_flow_from_the_inbox_to_the_scores_is_handed_over_by_assets(
         "build_features": ["features.customer_daily"],
         "train_models": ["models.champion"],
         "score_customers": ["scores.customer_daily"],
+        "assign_actions": [],
         "measure_outcomes": [],
         "watch_scores": [],
     }
@@ -152,7 +157,13 @@ def test_the_daily_run_is_keyed_by_the_day_and_does_not_catch_up(bag: dict[str, 
     for name in ("ingest_deliveries", "watch_scores"):
         assert bag["dags"][name]["schedule"] == "CronPartitionTimetable"
         assert bag["dags"][name]["key_format"] == "%Y-%m-%d"
-    for name in ("build_features", "train_models", "score_customers", "measure_outcomes"):
+    for name in (
+        "build_features",
+        "train_models",
+        "score_customers",
+        "assign_actions",
+        "measure_outcomes",
+    ):
         assert bag["dags"][name]["schedule"] == "PartitionedAssetTimetable"
     assert not any(dag["catchup"] for dag in bag["dags"].values())
 

@@ -27,7 +27,8 @@ def main(folder: Path, scenarios: list[dict[str, Any]]) -> None:
     from airflow.dag_processing.dagbag import DagBag
 
     DagBundlesManager().sync_bundles_to_db()
-    for name, package in (("measure", ""), ("decide", "trial."), ("watch", "monitoring.")):
+    packages = {"measure": "", "decide": "trial.", "look": "experiment.", "watch": "monitoring."}
+    for name, package in packages.items():
         stand_in = types.ModuleType(f"retention_ml.outcomes.{package}{name}")
         setattr(stand_in, name, _named(name))
         sys.modules[stand_in.__name__] = stand_in

@@ -93,6 +93,8 @@ GOOD: dict[str, str] = {
     "staging.events": "'c' AS customer_id, now() AS event_at, 'view' AS event_type, 'p' AS product_id, 's' AS session_id",
     "staging.feedback": "'c' AS customer_id, now() AS event_at, 'review' AS kind, 0.5::float8 AS rating_share",
     "staging.campaign_contacts": "'k' AS campaign_id, 'c' AS customer_id, now() AS event_at, 'sent' AS kind",
+    "staging.contact_permissions": "'c' AS customer_id, 'email' AS channel, 'marketing' AS purpose, "
+    "'granted' AS kind, now() AS event_at",
     "staging.exchange_rates": "'EUR' AS currency, now() AS valid_from, 1.08::float8 AS rate",
     "staging.rejects": "'accepted' AS rejected_as",
 }
@@ -125,6 +127,10 @@ BAD: dict[str, list[str]] = {
     ],
     "staging.campaign_contacts": [
         "n::text AS campaign_id, repeat('c', 70) AS customer_id, '1900-01-01'::timestamptz AS event_at, 'x' AS kind"
+    ],
+    "staging.contact_permissions": [
+        "repeat('c', 70) AS customer_id, md5(n::text) AS channel, n::text AS purpose, "
+        "'unsubscribed' AS kind, '1900-01-01'::timestamptz AS event_at"
     ],
     "staging.exchange_rates": [
         "'euro' AS currency, '1900-01-01'::timestamptz AS valid_from, 0::float8 AS rate"

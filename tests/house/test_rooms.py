@@ -34,11 +34,21 @@ FLOW = {
     "20_build_features": Stage(("features",), ("features/build.py",)),
     "30_train_models": Stage(("labels", "models"), ("models/training/train.py",)),
     "40_score_customers": Stage(("scores",), ("scores/score.py", "scores/publish.py")),
+    "70_assign_actions": Stage(
+        ("actions",),
+        (
+            "actions/assignment/assign.py",
+            "actions/release/approve.py",
+            "actions/outbox/dispatch.py",
+            "actions/deliver.py",
+        ),
+    ),
     "80_measure_outcomes": Stage(
         ("outcomes",),
         (
             "outcomes/measure.py",
             "outcomes/trial/decide.py",
+            "outcomes/experiment/look.py",
             "outcomes/monitoring/watch.py",
         ),
     ),

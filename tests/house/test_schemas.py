@@ -9,8 +9,8 @@ from tests.house.repository import LIBRARY, ROOT, modules, name, reject, tree
 
 # Schemas in the order of the flow, with the package that owns each.
 SCHEMAS = (
-    "raw", "staging", "quarantine", "curated", "features", "models", "scores", "outcomes",
-    "reports", "ops",
+    "raw", "staging", "quarantine", "curated", "features", "models", "scores", "experiments",
+    "actions", "outcomes", "reports", "ops",
 )  # fmt: skip
 MAY_NAME = {
     "warehouse": {"ops"},
@@ -23,8 +23,20 @@ MAY_NAME = {
     "labels": {"curated", "features", "models"},
     "models": {"curated", "features", "models"},
     "scores": {"features", "models", "scores", "reports", "ops"},
+    "experiments": {"features", "scores", "experiments", "ops"},
+    "actions": {"curated", "features", "scores", "experiments", "actions", "ops"},
     "reports": {"raw", "quarantine", "features", "models", "scores", "outcomes", "reports"},
-    "outcomes": {"curated", "features", "models", "scores", "outcomes", "reports", "ops"},
+    "outcomes": {
+        "curated",
+        "features",
+        "models",
+        "scores",
+        "experiments",
+        "actions",
+        "outcomes",
+        "reports",
+        "ops",
+    },
     "maintenance": set(SCHEMAS),
     "stack": {"features", "scores", "reports"},
     "cli": set(),

@@ -39,7 +39,7 @@ _PLANTED = {
 
 
 def test_there_is_an_invariant_for_each_promise_about_data() -> None:
-    assert {rule.promise for rule in INVARIANTS} == {"P1", "P2", "P3", "P4", "P7"}
+    assert {rule.promise for rule in INVARIANTS} == {"P1", "P2", "P3", "P4", "P7", "P8"}
 
 
 def test_a_shop_in_order_violates_nothing(warehouse: Warehouse) -> None:

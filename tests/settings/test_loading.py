@@ -43,6 +43,12 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ("[calendar]\ntimezone = 'Mars'\n", "no IANA time zone"),
         ("[tiers]\nhigh = 0.9\n", "tier bounds must fall"),
         ("[churn\n", "no valid TOML"),
+        ("[actions]\nbudget_per_day = 0\n", "budget_per_day .* is 0"),
+        ("[actions]\nbudget_per_day = -1.5\n", "budget_per_day .* is -1.5"),
+        ("[actions]\nbudget_per_day = nan\n", "budget_per_day .* is nan"),
+        ("[actions]\nbudget_per_day = inf\n", "budget_per_day .* is inf"),
+        ("[holdout]\nshare = 0.6\n", "holdout.share .* is 0.6"),
+        ("[holdout]\nsalt = '1'\n", "holdout.salt and trial.salt are both '1'.*Choose another"),
     ],
 )
 def test_a_wrong_file_is_refused_with_what_is_wrong(tmp_path: Path, text: str, words: str) -> None:
@@ -141,6 +147,54 @@ def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
     settings = load({**_file(tmp_path, ""), **empty})
     assert settings.home == Settings().home.resolve()
     assert settings.churn == Settings().churn
+
+
+def test_a_section_in_a_section_is_read_from_file_and_variables(tmp_path: Path) -> None:
+    settings = load(
+        {
+            **_file(tmp_path, "[channels.email]\nper_hour = 5\nretry_seconds = 7\n"),
+            "RETENTION_CHANNELS__EMAIL__PER_HOUR": "6",
+            "RETENTION_CHANNELS__FILE": '{"rows_max": 3}',
+        }
+    )
+    email = settings.channels.email
+    assert (email.per_hour, email.retry_seconds, settings.channels.file.rows_max) == (6, 7, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "variables", "words"),
+    [
+        (
+            "[channels.email]\nper_hour = -1\n",
+            {},
+            "channels.email.per_hour in retention.toml is -1",
+        ),
+        ("[channels.email]\nper_hours = 1\n", {}, "Did you mean 'per_hour'"),
+        ("[channels.mail]\nper_hour = 1\n", {}, "channels.mail .* Did you mean 'email'"),
+        (
+            "",
+            {"RETENTION_CHANNELS__EMAIL__PER_HOUR": "x"},
+            "in RETENTION_CHANNELS__EMAIL__PER_HOUR",
+        ),
+        (
+            "",
+            {"RETENTION_CHANNELS__EMAIL__PER_HOURS": "1"},
+            "did you mean RETENTION_CHANNELS__EMAIL",
+        ),
+    ],
+)
+def test_a_wrong_section_in_a_section_is_named(
+    tmp_path: Path, text: str, variables: dict[str, str], words: str
+) -> None:
+    with pytest.raises(SettingsError, match=words):
+        load({**_file(tmp_path, text), **variables})
+
+
+def test_secrets_of_channels_are_not_shown_and_not_read_from_the_file(tmp_path: Path) -> None:
+    hush = {"RETENTION_SMTP_URL": "smtp://a:hush@h", "RETENTION_WEBHOOK_SECRET": "hush"}
+    assert "hush" not in repr(load(hush))
+    with pytest.raises(SettingsError, match="unknown section 'webhook_secret'"):
+        load(_file(tmp_path, "webhook_secret = 'hush'\n"))
 
 
 def test_the_addresses_come_from_the_environment() -> None:

@@ -64,7 +64,8 @@ def fill(
 ) -> int:
     """Write rows into `curated.<table>` under one delivery; its id.
 
-    Columns left out take plain defaults; `available_at` defaults to each row's `event_at`.
+    Columns left out take plain defaults; `available_at` defaults to each row's `event_at`, and a
+    `source` may be named.
     A row whose business key is current already replaces that version.
     """
     loaded = loaded_at or datetime(2026, 1, 1, tzinfo=UTC)
@@ -94,7 +95,9 @@ def fill(
         else event_at
     )
     lineage = {
-        "source": pa.array(["test"] * n),
+        "source": table_rows["source"].cast(pa.string())
+        if "source" in table_rows.column_names
+        else pa.array(["test"] * n),
         "row_key": pa.array([_digest(values) for values in key_values], pa.binary()),
         "content_hash": pa.array([_digest(values) for values in all_values], pa.binary()),
         "delivery_id": pa.array([identity] * n, pa.int64()),

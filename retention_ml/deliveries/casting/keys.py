@@ -68,8 +68,8 @@ def with_occurrence(entry: tables.Table, rows: ibis.Table, *, numbers_repeats: b
 def with_keys(entry: tables.Table, rows: ibis.Table, source: str) -> ibis.Table:
     """The rows with `row_key` and `content_hash`, 16 bytes each.
 
-    The key of an order, a line, an event, a feedback or a contact begins with the source:
-    two shops may number their orders alike. Customers and products are the same everywhere.
+    The key of an order, a line, an event, a feedback, a contact or a permission begins with the
+    source: two shops may number their orders alike. Customers and products are the same everywhere.
     """
     parts = [rows[name] for name in entry.key]
     if entry.name not in _SHARED:

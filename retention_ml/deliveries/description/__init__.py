@@ -11,4 +11,5 @@ lookup          reference files joined to the rows
 section         what all of them share
 checks          whether its words fit each other; engine_checks asks the engine
 mistakes        what is wrong, in words; sentences for what pydantic finds, toml_lines for the line
+toml_files      TOML that a person wrote, read and parsed; action files are read so too
 """

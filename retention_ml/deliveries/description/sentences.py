@@ -1,17 +1,17 @@
-"""The first mistake that pydantic finds in a description, in our words."""
+"""The first mistake that pydantic finds in a file that a person wrote, in our words."""
 
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
 from retention_ml.deliveries.description.mistakes import Mistake, Path, listed, nearest, shown
-from retention_ml.deliveries.description.source import Source
 
 _EXPECTED = {
     "string": "a text in quotes",
     "bool": "true or false",
     "int": "a whole number",
     "float": "a number",
+    "finite": "a number",
     "dict": "a table { … }",
     "model": "a table { … }",
     "tuple": "a list [ … ]",
@@ -22,13 +22,17 @@ _LIMITS = {
 }
 
 
-def first_mistake(error: ValidationError, values: dict[str, Any]) -> tuple[Path, str]:
+def first_mistake(
+    error: ValidationError, values: dict[str, Any], root: type[BaseModel]
+) -> tuple[Path, str]:
     """The key path and the sentence of the first mistake.
 
     Parameters
     ----------
     values : dict
-        The description as TOML gave it.
+        The file as TOML gave it.
+    root : type of pydantic.BaseModel
+        What the file describes.
     """
     first = error.errors()[0]
     path, is_key = _within(first["loc"], values)
@@ -38,7 +42,7 @@ def first_mistake(error: ValidationError, values: dict[str, Any]) -> tuple[Path,
     if isinstance(mistake, Mistake):
         return (*path, *mistake.path), str(mistake)
     if kind == "extra_forbidden":
-        keys = _keys_of(path[:-1])
+        keys = _keys_of(path[:-1], root)
         return path, (
             f"unknown key {shown(path[-1])}; expected one of {listed(keys)}."
             f"{nearest(path[-1], keys)}"
@@ -82,9 +86,9 @@ def _within(loc: tuple[int | str, ...], values: Any) -> tuple[Path, bool]:
     return tuple(path), False
 
 
-def _keys_of(path: Path) -> list[str]:
+def _keys_of(path: Path, root: type[BaseModel]) -> list[str]:
     """The keys that the section at a path may have."""
-    section: type[BaseModel] | None = Source
+    section: type[BaseModel] | None = root
     is_name = False  # of a feed, of a column, or a place in a list
     for part in path:
         if is_name:

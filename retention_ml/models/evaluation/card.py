@@ -41,6 +41,7 @@ def card(
     churn_rate: float,
     values: Mapping[str, Mapping[str, Interval]],
     drivers: Sequence[tuple[str, float, str]],
+    contacted_count: int | None = None,
     differences: Mapping[str, Interval] | None = None,
     optimism: float | None = None,
     verdict: str | None = None,
@@ -58,6 +59,8 @@ def card(
         By model and metric, on the evaluation days.
     drivers : sequence of (name, strength, meaning)
         The strongest features, see `strongest`.
+    contacted_count : int, optional
+        Rows left out because the platform had contacted the customer; None where it contacted nobody.
     differences : mapping of str to Interval, optional
         Paired ROC AUC difference to the recency baseline, by model.
     optimism : float, optional
@@ -77,6 +80,8 @@ def card(
         sections += ["## Comparison with the champion", comparison]
     sections += ["## What it predicts", _purpose(definition)]
     sections += ["## Training data", _training_data(definition, plan, rows_count, churn_rate)]
+    if contacted_count is not None:
+        sections.append(_contacts(contacted_count))
     sections += [
         "## How good it is",
         "Means over the evaluation days, with 95 % intervals over customers.",
@@ -106,6 +111,16 @@ def _purpose(definition: ChurnDefinition) -> str:
         f"(days of {definition.timezone}). It is meant to rank customers for retention and to "
         "size the effort. It is not meant to refuse anybody a service, and it says nothing about "
         "customers who were not active."
+    )
+
+
+def _contacts(contacted_count: int) -> str:
+    return (
+        f"{contacted_count:,} rows of the training days were left out because the platform "
+        "contacted the customer before their next order. Those whom it left alone by lot stand for "
+        "them, each with the inverse of its probability: the model says what customers do if they "
+        "are left alone. Candidates were compared on everybody's outcomes, contacts included. "
+        "Campaigns of others are not taken into account."
     )
 
 

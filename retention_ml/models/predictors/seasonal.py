@@ -88,8 +88,10 @@ def log_odds_of_shift(shift: float, margin: Floats) -> float:
     return intercept_for(margin, float(np.exp(np.exp(shift) * log_probability).mean()))
 
 
-def intercept_for(margin: Floats, rate: float) -> float:
+def intercept_for(margin: Floats, rate: float, weights: Floats | None = None) -> float:
     """What is to be added to log-odds, shape (n,), so that their mean probability is `rate`.
+
+    With `weights`, shape (n,), it is the weighted mean.
 
     Raises
     ------
@@ -107,7 +109,7 @@ def intercept_for(margin: Floats, rate: float) -> float:
         )
 
     def excess(shift: float) -> float:
-        return float(sigmoid(margin + shift).mean()) - rate
+        return float(np.average(sigmoid(margin + shift), weights=weights)) - rate
 
     if excess(-_SHIFT_MAX) >= 0:
         return -_SHIFT_MAX

@@ -84,13 +84,14 @@ def card_facts(
     training_set: TrainingSet, training: Training, sample: TrainingSample
 ) -> dict[str, Any]:
     """What the card of any model of a training says of its data, by argument of `card`."""
-    churned = sample.matured().churned
+    matured = sample.matured()
     return {
         "training_id": training.training_id,
         "definition": training_set.definition,
         "plan": training.plan,
-        "rows_count": len(churned),
-        "churn_rate": float(churned.mean()),
+        "rows_count": len(matured),
+        "churn_rate": float(np.average(matured.churned, weights=matured.weights)),
+        "contacted_count": training_set.contacted_count(training.plan.training),
     }
 
 

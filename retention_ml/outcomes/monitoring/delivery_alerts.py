@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from itertools import groupby
 
 from retention_ml import clock
-from retention_ml.deliveries.description.loading import source_names
+from retention_ml.deliveries.description.loading import all_source_names
 from retention_ml.deliveries.inbox import left_alone
 from retention_ml.outcomes.monitoring.alerts import Alert
 from retention_ml.settings import Settings
@@ -49,7 +49,7 @@ def stray_files(warehouse: Warehouse, settings: Settings, as_of: date) -> Mappin
     with warehouse.transaction() as transaction:
         if not transaction.execute(f"SELECT 1 WHERE {_IS_NEWEST}", as_of=as_of):
             return {}
-    return left_alone(settings.home / "inbox", source_names(settings.sources))
+    return left_alone(settings.home / "inbox", all_source_names(settings.sources))
 
 
 def delivery_alerts(

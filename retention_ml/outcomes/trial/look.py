@@ -19,9 +19,9 @@ from retention_ml.outcomes.trial.verdict import (
     unharmed,
     verdict,
 )
-from retention_ml.scores.split import Arms, mismatch_p_value
 from retention_ml.settings import Trial as Rules
 from retention_ml.statistics.profit import Offer
+from retention_ml.statistics.sample_ratio import Arms, mismatch_p_value
 from retention_ml.statistics.sequential import Look, bounds_of, differences_of, looks
 
 EVERYBODY = "all, contacted or not"
@@ -149,12 +149,12 @@ def _assignment(sample: TrialSample, share: float | None) -> Mapping[str, Any]:
     """Whether the customers of the newest whole day were assigned to the arms as intended."""
     newest = sample.days == max(sample.whole_days, default=0)
     counts = Arms(
-        challengers_count=int(sample.assigned_to_challenger[newest].sum()),
+        arm_count=int(sample.assigned_to_challenger[newest].sum()),
         customers_count=int(newest.sum()),
     )
     return {
         "challenger_share": share,
         "customers_count": counts.customers_count,
-        "challengers_count": counts.challengers_count,
+        "challengers_count": counts.arm_count,
         "mismatch_p_value": mismatch_p_value(counts, share) if share else None,
     }

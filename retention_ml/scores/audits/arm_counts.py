@@ -6,16 +6,13 @@ from typing import Any
 from retention_ml.models.bundle.starter import NAME
 from retention_ml.models.promotion.decisions import APPROVED
 from retention_ml.scores.arms import CHALLENGER, CHAMPION, STARTER
-from retention_ml.scores.split import Arms
+from retention_ml.statistics.lots import place_sql
+from retention_ml.statistics.sample_ratio import Arms
 from retention_ml.warehouse import Transaction
 
 _THIRDS = "(ARRAY['lowest', 'middle', 'highest'])"
 # Assigned a second time here, by the database, so that the two must agree.
-_PLACE = (
-    "CAST(CAST('x' || left(encode(sha256(convert_to(manifest.split_salt, 'UTF8') "
-    "|| decode('00', 'hex') || convert_to(score.customer_id, 'UTF8')), 'hex'), 13) AS bit(52)) "
-    "AS bigint) / CAST(4503599627370496 AS double precision)"
-)
+_PLACE = place_sql("manifest.split_salt", "score.customer_id")
 
 
 def arm_counts(transaction: Transaction, manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -25,7 +22,7 @@ def arm_counts(transaction: Transaction, manifest: Mapping[str, Any]) -> dict[st
     return {
         **_inconsistent_rows(transaction, manifest["snapshot_id"]),
         "challenger_share": share,
-        "arms": strata.pop("", Arms(challengers_count=0, customers_count=0)),
+        "arms": strata.pop("", Arms(arm_count=0, customers_count=0)),
         "strata": strata,
         "is_challenger_approved": _is_approved(transaction, manifest["challenger_bundle_sha256"]),
     }
@@ -79,9 +76,7 @@ def _strata(transaction: Transaction, manifest: Mapping[str, Any]) -> dict[str, 
         challenger=CHALLENGER,
     )
     return {
-        row.stratum: Arms(
-            challengers_count=row.challengers_count, customers_count=row.customers_count
-        )
+        row.stratum: Arms(arm_count=row.challengers_count, customers_count=row.customers_count)
         for row in rows
     }
 

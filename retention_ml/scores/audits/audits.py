@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from retention_ml.scores.audits.audit_results import Audit
-from retention_ml.scores.split import Arms, mismatch_p_value, worst_stratum
+from retention_ml.statistics.sample_ratio import Arms, mismatch_p_value, worst_stratum
 
 # Name: whether it holds, and what was observed, in words.
 _Results = dict[str, tuple[bool, str]]
@@ -75,7 +75,7 @@ class AuditInputs:
     misassigned_count: int = 0
     is_challenger_approved: bool = True
     challenger_share: float = 0.0
-    arms: Arms = field(default=Arms(challengers_count=0, customers_count=0))
+    arms: Arms = field(default=Arms(arm_count=0, customers_count=0))
     strata: Mapping[str, Arms] = field(default_factory=dict)
 
 
@@ -210,7 +210,7 @@ def _arms_are_fair(f: AuditInputs) -> _Results:
 
 def _ratio(arms: Arms, share: float, p_value: float) -> str:
     return (
-        f"{arms.challengers_count:,} of {arms.customers_count:,} customers are the challenger's, "
+        f"{arms.arm_count:,} of {arms.customers_count:,} customers are the challenger's, "
         f"expected {share * arms.customers_count:,.0f} (p = {p_value:.2g})"
     )
 

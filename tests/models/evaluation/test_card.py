@@ -42,10 +42,28 @@ def test_the_card_says_what_how_good_and_what_not() -> None:
         optimism=0.00123,
         verdict="It becomes champion.",
     )
+    assert "left alone by lot" not in text
     assert "chosen among 2 candidates on these same days" in text
     assert "raises its ROC AUC by about 0.0012 by itself" in text
     for expected in ("## How good it is", "## Limits", "25.0 % of them churned", "`recency_days`"):
         assert expected in text
+
+
+def test_the_card_says_what_became_of_customers_whom_the_platform_contacted() -> None:
+    day = date(2026, 1, 1)
+    text = card(
+        model_name="ensemble",
+        training_id="20260301-abc",
+        definition=ChurnDefinition(active_days=90, lead_days=0, horizon_days=28),
+        plan=Plan(training=(day,), evaluation=(day,), final=(day,)),
+        rows_count=4_000,
+        churn_rate=0.25,
+        values=VALUES,
+        drivers=[],
+        contacted_count=1_234,
+    )
+    assert "1,234 rows of the training days were left out" in text
+    assert "Those whom it left alone by lot stand for them" in text
 
 
 def test_the_strongest_features_come_first_and_silent_ones_not_at_all() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from retention_ml.scores.audits.audit_results import refusal
 from retention_ml.scores.audits.audits import AuditInputs, Baseline, Limits, audits
-from retention_ml.scores.split import Arms
+from retention_ml.statistics.sample_ratio import Arms
 
 SOUND = AuditInputs(
     as_of=date(2025, 3, 1),
@@ -194,7 +194,7 @@ def test_a_model_demoted_and_approved_again_while_scoring_is_still_served() -> N
 def test_an_unlikely_ratio_is_noted_and_an_impossible_one_refused(
     challengers: int, failed: set[str]
 ) -> None:
-    arms = Arms(challengers_count=challengers, customers_count=10_000)
+    arms = Arms(arm_count=challengers, customers_count=10_000)
     inputs = replace(SOUND, challenger_share=0.1, arms=arms)
     assert _failed(inputs) == failed
     why = refusal(audits(inputs, LIMITS))
@@ -205,11 +205,11 @@ def test_an_unlikely_ratio_is_noted_and_an_impossible_one_refused(
 
 
 def test_a_stratum_with_another_ratio_is_noted_by_name() -> None:
-    whole = Arms(challengers_count=1_000, customers_count=10_000)
+    whole = Arms(arm_count=1_000, customers_count=10_000)
     strata = {
-        "lowest third of tenure": Arms(challengers_count=450, customers_count=3_334),
-        "middle third of tenure": Arms(challengers_count=330, customers_count=3_333),
-        "highest third of tenure": Arms(challengers_count=220, customers_count=3_333),
+        "lowest third of tenure": Arms(arm_count=450, customers_count=3_334),
+        "middle third of tenure": Arms(arm_count=330, customers_count=3_333),
+        "highest third of tenure": Arms(arm_count=220, customers_count=3_333),
     }
     inputs = replace(SOUND, challenger_share=0.1, arms=whole, strata=strata)
     assert _failed(inputs) == {"sample_ratio_is_likely_by_stratum"}

@@ -86,13 +86,12 @@ def fit(
     )
     margin = np.column_stack([margin for _, margin in fitted]) @ (weights * slopes)
     slope, intercept = _calibrate(margin, labelled)
-    newest = labelled.days == labelled.days.max()
     blended = [
         replace(member, weight=float(weight), slope=float(slope * member_slope))
         for weight, member_slope, (member, _) in zip(weights, slopes, fitted, strict=True)
     ]
     blend = Blend(members=tuple(blended), features=informative.features, intercept=intercept)
-    season, notes = _season(informative, labelled, blend, slope * margin[newest] + intercept)
+    season, notes = _season(informative, labelled, blend, slope * margin + intercept)
     if season is not None and set(seasonal.FEATURES) <= set(sample.features):
         blended.append(
             Member(name="season", predictor=season, features=seasonal.FEATURES, weight=1.0)
@@ -164,8 +163,9 @@ def _calibrate(margin: Floats, labelled: TrainingSample) -> tuple[float, float]:
     newest = labelled.days == labelled.days.max()
     # Never quite 0 or 1: nobody is certain, and log-odds are finite.
     least = 0.5 / int(newest.sum())
-    rate = float(np.clip(labelled.churned[newest].mean(), least, 1 - least))
-    return slope, seasonal.intercept_for(slope * margin[newest], rate)
+    weights = labelled.weights[newest]
+    rate = float(np.clip(np.average(labelled.churned[newest], weights=weights), least, 1 - least))
+    return slope, seasonal.intercept_for(slope * margin[newest], rate, weights)
 
 
 def _season(
@@ -173,25 +173,22 @@ def _season(
 ) -> tuple[seasonal.Seasonal | None, dict[str, Any]]:
     """What is added to the newest labels' base rate, by time of the year.
 
-    `margin` are the calibrated log-odds out of fold of the newest labelled day's customers.
+    `margin` are the calibrated log-odds out of fold of the labelled rows.
     """
     if sample.volumes is None or sample.current is None or len(sample.current) == 0:
         return None, {}
     days = [int(day) for day in np.unique(labelled.days)]
     current = blend.margin(sample.current)
-    explained = np.log(_orders(current).sum()) - np.log(
-        _orders(margin).mean() * labelled.population(days[-1])
-    )
+    newest = labelled.days == days[-1]
+    orders = np.average(_orders(margin[newest]), weights=labelled.weights[newest])
+    explained = np.log(_orders(current).sum()) - np.log(orders * labelled.population(days[-1]))
     ahead = season_ahead(
         sample.volumes,
         lead_days=sample.lead_days,
         horizon_days=sample.horizon_days,
         reference_day=days[-1],
         known_until_day=sample.known_until_day,
-        labelled={
-            day: (float(labelled.churned[labelled.days == day].mean()), labelled.population(day))
-            for day in days
-        },
+        labelled={day: (_churn_rate(labelled, day), labelled.population(day)) for day in days},
         explained=float(explained),
     )
     if ahead is None:
@@ -205,6 +202,11 @@ def _season(
         "season_log_odds_first_day": round(float(log_odds[0]), 3),
     }
     return seasonal.Seasonal.of(ahead.days, log_odds), notes
+
+
+def _churn_rate(labelled: TrainingSample, day: int) -> float:
+    rows = labelled.days == day
+    return float(np.average(labelled.churned[rows], weights=labelled.weights[rows]))
 
 
 def _orders(margin: Floats) -> Floats:

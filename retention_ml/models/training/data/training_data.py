@@ -12,6 +12,7 @@ from retention_ml.errors import NotReady
 from retention_ml.features.store import read, rows_of
 from retention_ml.labels.cutoffs import learning_days
 from retention_ml.labels.definition import churn_definition
+from retention_ml.labels.left_alone import own_contacts
 from retention_ml.labels.maturity import feed, known_until, labels_of, newest_known
 from retention_ml.labels.sampling import sampled
 from retention_ml.models.training.data.purchase_histories import read_histories
@@ -132,6 +133,9 @@ def load_training_set(
                     warehouse, settings=settings, days=some_days, known_as_of=as_of, share=share
                 )
             )
+    contacts = warehouse.read(
+        own_contacts(definition, min(populations), max(populations), known_as_of=as_of)
+    )
     return assemble(
         pa.concat_tables(features),
         pa.concat_tables(labels),
@@ -144,7 +148,13 @@ def load_training_set(
         populations=populations,
         sample_share=sample_share,
         volumes=read_volumes(warehouse, as_of_day=day_number(as_of)),
+        contacts=_in_order(contacts) if contacts.num_rows else None,
     )
+
+
+def _in_order(contacts: pa.Table) -> pa.Table:
+    """The same rows in an order that does not depend on the database."""
+    return contacts.sort_by([(name, "ascending") for name in contacts.column_names])
 
 
 def _populations(warehouse: Warehouse, days: Sequence[date]) -> dict[date, int]:

@@ -10,9 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from retention_ml.clock import day_number
+from retention_ml.clock import day_number, midnight
 from retention_ml.errors import AccountingError
 from retention_ml.labels.definition import ChurnDefinition
+from retention_ml.labels.left_alone import left_alone_weights
 from retention_ml.labels.sampling import is_sampled
 from retention_ml.models.btyd.purchase_summary import PurchaseSummary
 from retention_ml.models.training.data.sample import TrainingSample
@@ -50,6 +51,9 @@ class TrainingSet:
         Active customers of a day, of whom `values` may hold a sample.
     sample_share : float
         Share of the customers who are trained on; of some days everybody is here.
+    contacts : pa.Table or None
+        The platform's own contacts and holdouts of the days, see `labels.left_alone`; None where
+        there are none.
     """
 
     definition: ChurnDefinition
@@ -63,6 +67,7 @@ class TrainingSet:
     volumes: Volumes | None = None
     populations: Mapping[date, int] = field(default_factory=dict)
     sample_share: float = 1.0
+    contacts: pa.Table | None = None
 
     @cached_property
     def digest(self) -> str:
@@ -81,6 +86,8 @@ class TrainingSet:
                 total.update(array.tobytes())
         for array in astuple(self.volumes) if self.volumes else ():
             total.update(b"" if array is None else array.tobytes())
+        for column in self.contacts.columns if self.contacts is not None else ():
+            total.update("\0".join(map(str, column.to_pylist())).encode())
         return total.hexdigest()
 
     def positions(self, days: Sequence[date]) -> Ints:
@@ -112,6 +119,8 @@ class TrainingSet:
         positions = positions[
             is_sampled(self.customers.take(pa.array(positions)), self.sample_share)
         ]
+        weights = self._weights(positions, until)
+        positions, weights = positions[weights > 0], weights[weights > 0]
         until_day = day_number(until)
         row_days = self.days[positions].astype(np.int64)
         follow_up_days = until_day - row_days - lead
@@ -128,7 +137,7 @@ class TrainingSet:
             follow_up_days=follow_up_days,
             horizon_days=self.definition.horizon_days,
             groups=self.groups(positions),
-            weights=np.ones(len(positions)),
+            weights=weights,
             features=self.features,
             histories=self.histories.get(max(matured)) if matured else None,
             volumes=self.volumes.before(until_day) if self.volumes else None,
@@ -137,6 +146,31 @@ class TrainingSet:
             known_until_day=until_day,
             lead_days=lead,
         )
+
+    def contacted_count(self, days: Sequence[date]) -> int | None:
+        """Rows of some days not trained on, as a contact came first; None without own contacts."""
+        if self.contacts is None:
+            return None
+        return int((self._weights(self.positions(days), self.known_until) == 0).sum())
+
+    def _weights(self, positions: Ints, until: date) -> Floats:
+        """How much the outcome of each row counts, as of a day; 0 where a contact came first."""
+        weights = np.ones(len(positions))
+        if self.contacts is None:
+            return weights
+        ends_at = pa.scalar(midnight(until, self.definition.timezone))
+        contacts = self.contacts.filter(pc.field("event_at") < ends_at)
+        row_days = self.days[positions]
+        for day in np.unique(row_days):
+            rows = np.flatnonzero(row_days == day)
+            weights[rows] = left_alone_weights(
+                self.definition,
+                day.astype(date),
+                self.customers.take(pa.array(positions[rows])),
+                self.time_to_next_order[positions[rows]],
+                contacts,
+            )
+        return weights
 
     def churned(self, days: Sequence[date]) -> Floats:
         """1 churned, 0 retained, of the rows of some days whose windows are known, shape (n,)."""
@@ -192,6 +226,7 @@ def assemble(
     volumes: Volumes | None = None,
     populations: Mapping[date, int] | None = None,
     sample_share: float = 1.0,
+    contacts: pa.Table | None = None,
 ) -> TrainingSet:
     """The training set of a feature table and the labels of the same customers and days.
 
@@ -232,4 +267,5 @@ def assemble(
         volumes=volumes,
         populations=populations or {},
         sample_share=sample_share,
+        contacts=contacts,
     )

@@ -1,0 +1,1 @@
+"""Customers whom the platform never contacts: who they are, and for how long."""

@@ -1,0 +1,98 @@
+"""What every worker of the outbox has: the warehouse, the time, who may still be contacted."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from retention_ml.actions.outbox import ledger
+from retention_ml.actions.outbox.message import ClaimedMessage
+from retention_ml.errors import WarehouseError
+from retention_ml.warehouse import Warehouse
+
+# Who of these may be contacted at an instant, by `message_id`.
+Permitted = Callable[[Warehouse, Sequence[ClaimedMessage], datetime], Collection[str]]
+
+Answer = TypeVar("Answer")
+
+# A server that is stopped, not there, or was left: not one that refuses a statement.
+_AWAY = ("57P", "08")
+_PAUSE_SECONDS_MAX = 1.0
+# How long a worker keeps results for a database that restarts; a late one still counts.
+PATIENCE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """One run of the door.
+
+    Parameters
+    ----------
+    warehouse : Warehouse
+        Where the ledger is.
+    run_id : str
+        The run that tries.
+    now : callable
+        The time, aware: for leases, expiry and stamps.
+    permitted : callable
+        Whose message may still be sent.
+    limit : int or None
+        How many messages this run may begin.
+    """
+
+    warehouse: Warehouse
+    run_id: str
+    now: Callable[[], datetime]
+    permitted: Permitted
+    limit: int | None = None
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def may_begin(self, batch: int) -> int:
+        """How many of a batch the limit leaves."""
+        return batch if self.limit is None else min(batch, self.limit - self.counts["tries"])
+
+    def patiently(self, work: Callable[[], Answer], seconds: float = PATIENCE_SECONDS) -> Answer:
+        """What `work` returns; it is tried again while the database is away, for so many seconds.
+
+        For work that may be done twice: whether a lost answer meant that it was is not known.
+        """
+        until = time.monotonic() + seconds
+        pause = 0.05
+        while True:
+            try:
+                return work()
+            except WarehouseError as error:
+                is_away = error.sqlstate is None or error.sqlstate.startswith(_AWAY)
+                if not is_away or time.monotonic() + pause > until:
+                    raise
+            time.sleep(pause)
+            pause = min(2 * pause, _PAUSE_SECONDS_MAX)
+
+    def claim(
+        self, channel: str, *, batch: int, per_hour: int, lease_seconds: float
+    ) -> list[ClaimedMessage]:
+        """The next messages that are due and still permitted; others are taken out."""
+        now = self.now()
+        limit = self.may_begin(batch)
+        if limit <= 0:
+            return []
+        with self.warehouse.transaction() as transaction:
+            claimed = ledger.claim(
+                transaction,
+                channel,
+                limit=limit,
+                per_hour=per_hour,
+                now=now,
+                lease_until=now + timedelta(seconds=lease_seconds),
+            )
+        asked = [message for message in claimed if message.purpose is not None]
+        permitted = set(self.permitted(self.warehouse, asked, now)) if asked else set()
+        withdrawn = [message for message in asked if message.message_id not in permitted]
+        if withdrawn:
+            with self.warehouse.transaction() as transaction:
+                ledger.suppress(transaction, withdrawn, self.now())
+            self.counts["suppressed"] += len(withdrawn)
+        lost = {message.message_id for message in withdrawn}
+        return [message for message in claimed if message.message_id not in lost]

@@ -1,0 +1,171 @@
+"""Commands about who gets which action: assign, holdout, and what a day or a customer waits for."""
+
+from datetime import date
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+
+from retention_ml import clock
+from retention_ml.cli.actions import actions
+from retention_ml.cli.frame import (
+    AsOf,
+    Json,
+    console,
+    day,
+    opened,
+    print_json,
+    print_mapping,
+    print_rows,
+    working,
+)
+from retention_ml.settings import Settings
+
+holdout = typer.Typer(help="Customers who are never contacted.", no_args_is_help=True)
+
+Customer = Annotated[str, typer.Argument(help="The shop's customer number.")]
+MaybeAsOf = Annotated[
+    str | None,
+    typer.Option("--as-of", metavar="YYYY-MM-DD", help="The day; without it, today."),
+]
+By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides it.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands of this module."""
+    app.command()(assign)
+    app.add_typer(holdout, name="holdout")
+
+
+def assign(
+    as_of: AsOf,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be decided, and keep nothing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Decide who gets which action on a day; of today, enabled and approved, release it."""
+    with opened(as_json) as (warehouse, settings):
+        from retention_ml.actions.assignment.assign import assign as door
+
+        with working("Assigning …"):
+            receipt = door(warehouse, settings=settings, as_of=day(as_of), dry_run=dry_run)
+        if as_json:
+            print_json(receipt.to_dict())
+            return
+        _print_day(receipt.details, str(receipt), settings.calendar.minor_units)
+
+
+@actions.command("approve")
+def approve(
+    as_of: AsOf,
+    by: By,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why.")] = "",
+    reject: Annotated[bool, typer.Option("--reject", help="Say no instead.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Agree to what the actions of a day wait for, and release them."""
+    with opened(as_json) as (warehouse, settings):
+        from retention_ml.actions.assignment.assign import assign as door
+        from retention_ml.actions.release.approve import approve as answer
+
+        receipt = answer(
+            warehouse,
+            settings=settings,
+            as_of=day(as_of),
+            by=by,
+            reason=reason,
+            is_rejected=reject,
+        )
+        assigned = None if reject else door(warehouse, settings=settings, as_of=day(as_of))
+        if as_json:
+            print_json({**receipt.to_dict(), "assigned": assigned.to_dict() if assigned else None})
+            return
+        console.print(receipt.sentence)
+        if assigned:
+            console.print(f"{assigned.details['status']}: {assigned.details['reason']}")
+
+
+@actions.command("explain")
+def explain(customer: Customer, as_of: MaybeAsOf = None, as_json: Json = False) -> None:
+    """Say what was decided about a customer, and why."""
+    with opened(as_json) as (warehouse, settings):
+        from retention_ml.actions.explain import explain as read
+
+        at = _day_or_today(as_of, settings)
+        decisions = read(warehouse, customer, settings=settings, as_of=at)
+        if as_json:
+            print_json(decisions)
+            return
+        _print_holdout(decisions["holdout"])
+        print_rows("Decisions", decisions["assignments"])
+        if decisions["excluded"]:
+            console.print(
+                f"No action was possible on {decisions['decided_on']}: {decisions['excluded']}."
+            )
+
+
+@holdout.command("show")
+def holdout_show(customer: Customer, as_of: MaybeAsOf = None, as_json: Json = False) -> None:
+    """Say whether a customer is in the holdout."""
+    with opened(as_json) as (warehouse, settings):
+        from retention_ml.actions.explain import membership
+
+        period = membership(warehouse, customer, as_of=_day_or_today(as_of, settings))
+        if as_json:
+            print_json(period)
+            return
+        _print_holdout(period)
+
+
+@holdout.command("renew")
+def holdout_renew(by: By, as_of: MaybeAsOf = None, as_json: Json = False) -> None:
+    """End the holdout and draw another one by the settings, from the next day on."""
+    with opened(as_json) as (warehouse, settings):
+        from retention_ml.actions.holdout.periods import renew
+
+        receipt = renew(warehouse, settings=settings, as_of=_day_or_today(as_of, settings), by=by)
+        if as_json:
+            print_json(receipt.to_dict())
+            return
+        console.print(receipt.sentence)
+
+
+def _day_or_today(text: str | None, settings: Settings) -> date:
+    if text is not None:
+        return day(text)
+    return clock.now().astimezone(ZoneInfo(settings.calendar.timezone)).date()
+
+
+def _print_day(details: Any, receipt: str, minor_units: int) -> None:
+    console.print(receipt)
+    print_mapping(
+        "Actions",
+        {
+            "policy": details["policy_id"],
+            "budget": details["budget_cents"] / minor_units,
+            "expected cost": details["cost_cents"] / minor_units,
+            "drawn by lot": details["explored_count"],
+            "probability of being drawn": details["explore_share"],
+            "in the holdout": details["holdout_count"],
+            "customers by action": details["actions"],
+            "excluded by reason": details["excluded"],
+            "messages": details["messages"],
+        },
+    )
+    if details["alert"]:
+        console.print(details["alert"], soft_wrap=True)
+    dry = "Nothing was kept. " if details["is_dry_run"] else ""
+    console.print(f"{dry}{details['status']}: {details['reason']}", soft_wrap=True)
+
+
+def _print_holdout(membership: Any) -> None:
+    if membership is None:
+        console.print("There is no holdout on that day.")
+        return
+    inside = "is" if membership["is_member"] else "is not"
+    until = f"to {membership['ends_on']}" if membership["ends_on"] else "without end"
+    console.print(
+        f"The customer {inside} in the holdout of {membership['share']:.0%}, from "
+        f"{membership['began_on']} {until}."
+    )

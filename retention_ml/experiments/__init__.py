@@ -1,0 +1,1 @@
+"""Whether an action helps: experiments planned, drawn, read and decided."""

@@ -1,0 +1,99 @@
+"""The door `start`: a planned experiment decides from a day on."""
+
+import time
+from datetime import date
+
+from retention_ml.errors import NotReady, UsageError
+from retention_ml.experiments import ledger
+from retention_ml.experiments.ledger import OPEN, PLANNED, Experiment
+from retention_ml.receipts import DecisionReceipt
+from retention_ml.settings import Settings
+from retention_ml.warehouse import Transaction, Warehouse
+
+
+def start(
+    warehouse: Warehouse,
+    *,
+    settings: Settings,
+    as_of: date,
+    experiment_id: str,
+    by: str,
+    is_small_accepted: bool = False,
+) -> DecisionReceipt:
+    """Start an experiment; one that was started before is left as it is.
+
+    Parameters
+    ----------
+    as_of : date
+        Its first decision day.
+    is_small_accepted : bool
+        Whether it may start although the plan says that customers are missing.
+
+    Raises
+    ------
+    UsageError
+        It has ended, or another open one has one of its tiers.
+    NotReady
+        Too few customers.
+    """
+    started = time.perf_counter()
+    if not by.strip():
+        raise UsageError("Nobody is named who starts the experiment; expected a name. Use --by.")
+    with warehouse.transaction() as transaction:
+        transaction.lock(ledger.LOCK)
+        one = ledger.find(transaction, experiment_id)
+        is_new = one.state == PLANNED
+        if is_new:
+            _require_customers(one, is_small_accepted)
+            _require_free_tiers(transaction, one)
+            ledger.move(
+                transaction,
+                experiment_id,
+                OPEN,
+                since=as_of,
+                reason=f"Started by {by}."
+                + (f" {one.missing_count:,} decisions are missing." if one.missing_count else ""),
+                by=by,
+                run_id=settings.run_id,
+            )
+        elif one.state != OPEN:
+            raise UsageError(
+                f"Experiment {experiment_id} has ended ({one.state} on {one.ended_on}), and lots "
+                "are not drawn twice. Plan another one."
+            )
+    sentence = (
+        f"Experiment {experiment_id} decides from {as_of} on, for {one.design.days_max} days at most."
+        if is_new
+        else f"Experiment {experiment_id} has been open since {one.began_on}."
+    )
+    return warehouse.record(
+        DecisionReceipt(
+            door="start",
+            as_of=as_of,
+            seconds=time.perf_counter() - started,
+            sentence=sentence,
+            details={"experiment_id": experiment_id, "is_new": is_new},
+        ),
+        settings.run_id,
+    )
+
+
+def _require_customers(one: Experiment, is_small_accepted: bool) -> None:
+    if one.missing_count and not is_small_accepted:
+        raise NotReady(
+            f"Too few customers: experiment {one.experiment_id} needs {one.planned_count:,} "
+            f"decisions on {one.design.metric}, {one.missing_count:,} of them cannot mature in "
+            f"{one.design.days_max} days. Take more tiers, let it last longer, look for a larger "
+            "effect, or start it with --accept-small and expect no verdict."
+        )
+
+
+def _require_free_tiers(transaction: Transaction, one: Experiment) -> None:
+    for other in ledger.experiments(transaction):
+        shared = sorted(set(other.design.tiers) & set(one.design.tiers))
+        if other.state == OPEN and shared:
+            raise UsageError(
+                f"Experiment {other.experiment_id} is open and has tier {', '.join(shared)} too; "
+                "a decision belongs to one experiment. Stop it, or plan this one without these "
+                "tiers."
+            )

@@ -1,0 +1,94 @@
+"""Probabilities of the actions: how often each is the best, then no less than its floor."""
+
+import numpy as np
+
+from retention_ml.models.bandit.customers import (
+    Arms,
+    Customers,
+    gains_cents,
+    order_money_cents,
+)
+from retention_ml.statistics.arrays import Bools, Floats, Ints
+
+_CELLS_MAX = 2_000_000
+
+
+def best_shares(
+    arms: Arms, customers: Customers, base: Floats, effect_draws: Floats, allowed: Bools
+) -> Floats:
+    """Share of the draws in which each action brings the most money, shape (n, n_actions).
+
+    Parameters
+    ----------
+    base : array of float64, shape (n, width)
+        Columns of the design.
+    effect_draws : array of float64, shape (draws, n_actions − 1, width)
+        Draws of the posterior; the same for all customers.
+    allowed : array of bool, shape (n, n_actions)
+        An equal sum counts for the first action that brings it.
+    """
+    draws = len(effect_draws)
+    n, n_actions = allowed.shape
+    certain = gains_cents(arms, customers, np.zeros((n, n_actions)))
+    an_order = order_money_cents(arms, customers)
+    shares = np.zeros((n, n_actions))
+    step = max(1, _CELLS_MAX // draws)
+    for part in (slice(start, start + step) for start in range(0, n, step)):
+        most = np.zeros((draws, len(base[part])))
+        best = np.zeros(most.shape, dtype=np.int16)
+        for action in range(1, n_actions):
+            gains = effect_draws[:, action - 1] @ base[part].T
+            gains *= an_order[part, action]
+            gains += np.where(allowed[part, action], certain[part, action], -np.inf)
+            better = gains > most
+            most[better], best[better] = gains[better], action
+        for action in range(n_actions):
+            shares[part, action] = (best == action).mean(axis=0)
+    return shares
+
+
+def floors_of(
+    arms: Arms, gains: Floats, allowed: Bools, *, floor: float, floor_cost_cents: float
+) -> Floats:
+    """Least probability of each action, shape (n, n_actions); 0 where it is not allowed.
+
+    An action gets the probability that its file wishes for where that costs at most
+    `floor_cost_cents` a decision in expected money, less where it would cost more, but never less
+    than `floor`.
+
+    Parameters
+    ----------
+    gains : array of float64, shape (n, n_actions)
+        Expected money over none.
+    floor : float
+        Least probability of an allowed action. Shared equally where there are so many actions
+        that their floors would exceed a half together.
+    """
+    possible = np.where(allowed, gains, -np.inf)
+    losses = np.maximum(possible.max(axis=1, keepdims=True) - gains, 1e-9)
+    wished = np.minimum(arms.floors, floor_cost_cents / losses)
+    floors = np.where(allowed, np.maximum(floor, wished), 0.0)
+    total = floors.sum(axis=1, keepdims=True)
+    return np.asarray(np.where(total > 0.5, floors * 0.5 / total, floors))
+
+
+def with_floors(shares: Floats, floors: Floats) -> Floats:
+    """Probabilities no lower than the floors, rows summing to 1.
+
+    >>> with_floors(np.array([[1.0, 0.0, 0.0]]), np.array([[0.01, 0.01, 0.0]]))
+    array([[0.99, 0.01, 0.  ]])
+    """
+    mixed = floors + (1 - floors.sum(axis=1, keepdims=True)) * shares
+    return np.asarray(mixed / mixed.sum(axis=1, keepdims=True))
+
+
+def drawn_actions(propensities: Floats, lots: Floats) -> Ints:
+    """The action of each customer by their lot in [0, 1), shape (n,).
+
+    >>> drawn_actions(np.array([[0.2, 0.0, 0.8]] * 3), np.array([0.1, 0.2, 0.9999999]))
+    array([0, 2, 2])
+    """
+    cumulative = np.cumsum(propensities, axis=1)
+    chosen = (lots[:, None] >= cumulative).sum(axis=1)
+    last = propensities.shape[1] - 1 - (propensities[:, ::-1] > 0).argmax(axis=1)
+    return np.asarray(np.minimum(chosen, last), dtype=np.int64)

@@ -1,0 +1,1 @@
+"""Uplift: the effect of a contact on each customer, and when it may rank them."""

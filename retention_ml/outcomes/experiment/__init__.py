@@ -1,0 +1,1 @@
+"""Experiments with actions, looked at: what became of the customers decided about."""

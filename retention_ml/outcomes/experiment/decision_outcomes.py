@@ -1,0 +1,131 @@
+"""The decisions of an experiment, with their outcomes as known on a day."""
+
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from retention_ml import clock
+from retention_ml.experiments.decisions import Decisions
+from retention_ml.experiments.ledger import Experiment
+from retention_ml.labels.definition import churn_definition
+from retention_ml.outcomes.experiment.windows import load_behaviour
+from retention_ml.outcomes.matured import matured_until
+from retention_ml.settings import Settings
+from retention_ml.statistics.arrays import Floats, Ints
+from retention_ml.warehouse import Warehouse
+
+
+def load_decisions(
+    warehouse: Warehouse, settings: Settings, experiment: Experiment, *, as_of: date
+) -> Decisions:
+    """All decisions of an experiment before a day; those whose window has settled have outcomes.
+
+    Customers of the holdout and those for whom a budget or quota decided are left out: no lot of
+    the experiment was drawn for them. Of an experiment that draws customers once, only the first
+    decision about each counts.
+    """
+    design = experiment.design
+    rows = _assignments(warehouse, experiment, as_of)
+    arms = tuple(design.arms)
+    names = sorted({*design.tiers, *rows["tier"].to_pylist()})
+    arm = _code(rows["action_id"], arms)
+    ordinal = np.array([day.toordinal() for day in rows["as_of"].to_pylist()], dtype=np.int64)
+    days = [date.fromordinal(int(one)) for one in np.unique(ordinal)]
+    day = np.searchsorted(np.unique(ordinal), ordinal).astype(np.int64)
+    propensities = np.column_stack([_floats(rows[f"share_{k}"]) for k in range(len(arms))])
+    is_by_shares = np.isclose(propensities, list(design.arms.values())).all(axis=1)
+    assigned = np.zeros((len(days), len(arms)), dtype=np.int64)
+    np.add.at(assigned, (day[is_by_shares], arm[is_by_shares]), 1)
+
+    until = matured_until(warehouse, settings=settings, as_of=as_of) or date.min
+    is_mature = ordinal <= until.toordinal()
+    matured = np.flatnonzero(is_mature)
+    outcome = _outcomes(warehouse, settings, rows.take(pa.array(matured)), as_of)
+    churn = _floats(rows["churn_probability"])[matured]
+    value = _floats(rows["expected_value_at_risk_cents"])[matured]
+    cost = _floats(rows["cost_cents"])[matured]
+    units = settings.calendar.minor_units
+    margin = settings.value.margin_share * outcome["cents"] - cost
+    return Decisions(
+        days=days,
+        day=day[matured],
+        arms=arms,
+        arm=arm[matured],
+        propensities=propensities[matured],
+        tiers=tuple(names),
+        tier=_code(rows["tier"], tuple(names))[matured],
+        retained=(outcome["purchases"] > 0).astype(np.float64),
+        unsubscribed=(outcome["refusals"] > 0).astype(np.float64),
+        returned=(outcome["returns"] > 0).astype(np.float64),
+        margin=margin / units,
+        retention_forecast=1 - churn,
+        margin_forecast=value / np.maximum(churn, 0.01) * (1 - churn) / units,
+        assigned=assigned,
+    )
+
+
+def _assignments(warehouse: Warehouse, experiment: Experiment, as_of: date) -> pa.Table:
+    arms = list(experiment.design.arms)  # a design has no quotes in its names
+    shares = ", ".join(
+        f"coalesce(CAST(propensities ->> '{arm}' AS double precision), 0) AS share_{k}"
+        for k, arm in enumerate(arms)
+    )
+    rows = warehouse.read(
+        f"SELECT assignment.as_of, assignment.customer_id, action_id, tier, cost_cents, {shares}, "
+        "churn_probability, expected_value_at_risk_cents "
+        "FROM actions.assignments AS assignment "
+        "JOIN scores.customer_daily AS score USING (snapshot_id, customer_id) "
+        f"WHERE experiment_id = '{experiment.experiment_id}' "
+        f"AND assignment.as_of < DATE '{as_of.isoformat()}' AND NOT is_holdout AND NOT is_capped "
+        "ORDER BY assignment.as_of, assignment.customer_id"
+    )
+    rows = rows.filter(pc.is_in(rows["action_id"], value_set=pa.array(arms, pa.string())))
+    if experiment.design.unit == "customer":
+        ids = rows["customer_id"].to_numpy(zero_copy_only=False)
+        _, first = np.unique(ids, return_index=True)  # rows are in the order of their days
+        rows = rows.take(pa.array(np.sort(first)))
+    return rows
+
+
+def _outcomes(
+    warehouse: Warehouse, settings: Settings, rows: pa.Table, as_of: date
+) -> dict[str, Floats]:
+    names = ("purchases", "returns", "cents", "refusals")
+    if rows.num_rows == 0:
+        return {name: np.zeros(0) for name in names}
+    definition = churn_definition(settings)
+    days = rows["as_of"].to_pylist()
+    windows = {day: definition.window_bounds(day) for day in set(days)}
+    opens = np.array([int(windows[day][0].timestamp()) for day in days], dtype=np.int64)
+    closes = np.array([int(windows[day][1].timestamp()) for day in days], dtype=np.int64)
+    # A mail may be unsubscribed from on its own day, before the outcome window opens.
+    begins = np.array(
+        [int(clock.midnight(day, definition.timezone).timestamp()) for day in days],
+        dtype=np.int64,
+    )
+    ids = pc.unique(rows["customer_id"])
+    customer = pc.index_in(rows["customer_id"], value_set=ids).to_numpy().astype(np.int64)
+    behaviour = load_behaviour(
+        warehouse,
+        ids,
+        opens_at=clock.midnight(min(days), definition.timezone),
+        closes_at=max(closing for _, closing in windows.values()),
+        known_at=clock.midnight(as_of, definition.timezone),
+    )
+    return {
+        name: getattr(behaviour, name).amounts(
+            customer, begins if name == "refusals" else opens, closes
+        )
+        for name in names
+    }
+
+
+def _code(values: pa.ChunkedArray, names: tuple[str, ...]) -> Ints:
+    codes = pc.index_in(values, value_set=pa.array(names, pa.string()))
+    return np.asarray(codes.to_numpy(), dtype=np.int64)
+
+
+def _floats(values: pa.ChunkedArray) -> Floats:
+    return np.asarray(pc.fill_null(values.cast(pa.float64()), 0.0).to_numpy(), dtype=np.float64)

@@ -1,0 +1,225 @@
+"""Looks at the long-run holdout: what contacting customers brought, one look per closed window."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from retention_ml import clock
+from retention_ml.labels.definition import churn_definition
+from retention_ml.outcomes.experiment.windows import Events, load_behaviour
+from retention_ml.outcomes.matured import matured_until
+from retention_ml.settings import Settings
+from retention_ml.statistics.arrays import Floats, Ints
+from retention_ml.statistics.lots import places
+from retention_ml.statistics.redeal import DRAWS, HoldoutLook, holdout_looks, other_draws
+from retention_ml.warehouse import Warehouse
+
+MARGIN, ORDERS = "margin", "orders"
+_WINDOWS_WITHOUT_END = 13  # of 28 days: a year
+_WINDOWS_BEFORE = 4
+_HOLDOUT_MIN = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Period:
+    """A row of `actions.holdouts`; decided are the days in [began_on, ends_on)."""
+
+    holdout_id: int
+    salt: str
+    share: float
+    began_on: date
+    ends_on: date | None
+
+    def windows(self, days: int) -> int:
+        """Whole windows planned."""
+        if self.ends_on is None:
+            return _WINDOWS_WITHOUT_END
+        return (self.ends_on - self.began_on).days // days
+
+
+def look_at_holdout(
+    warehouse: Warehouse, *, settings: Settings, as_of: date
+) -> list[dict[str, Any]]:
+    """Write the looks at the period of the holdout that is running on a day, all closed windows.
+
+    Windows follow each other from the beginning of the period. Who was active at its beginning
+    counts from then on, who was at the beginning of a later window from that.
+    """
+    period = _period(warehouse, as_of)
+    if period is None:
+        return []
+    length = settings.churn.horizon_days
+    planned = period.windows(length)
+    until = matured_until(warehouse, settings=settings, as_of=as_of)
+    begins = [
+        day
+        for number in range(planned)
+        for day in [period.began_on + timedelta(days=number * length)]
+        if until is not None and day <= until
+    ]
+    if not begins:
+        return []
+    ids, joined = _customers(warehouse, begins)
+    is_holdout = places(ids.to_pylist(), period.salt) < period.share
+    if not _HOLDOUT_MIN <= is_holdout.sum() <= len(is_holdout) - _HOLDOUT_MIN:
+        return []
+    draws = other_draws(ids.to_pylist(), period.salt, period.share)
+    values, before = _values(warehouse, settings, ids, begins, as_of)
+    rows = []
+    for metric in (MARGIN, ORDERS):
+        looks = holdout_looks(
+            values[metric] * (joined[:, None] <= np.arange(len(begins))),
+            np.asarray(is_holdout),
+            draws,
+            error_rate=settings.experiments.error_rate,
+            windows_planned=planned,
+            covariates=before[metric],
+            joined=joined,
+        )
+        rows += [
+            _row(
+                period,
+                metric,
+                one,
+                begins[k] + timedelta(days=length),
+                as_of,
+                planned,
+                looks[: k + 1],
+            )
+            for k, one in enumerate(looks)
+        ]
+    _write(warehouse, rows, settings.run_id)
+    return rows
+
+
+def _period(warehouse: Warehouse, as_of: date) -> Period | None:
+    with warehouse.transaction() as transaction:
+        rows = transaction.execute(
+            "SELECT holdout_id, salt, share, began_on, ends_on FROM actions.holdouts "
+            "WHERE began_on < :as_of ORDER BY began_on DESC LIMIT 1",
+            as_of=as_of,
+        )
+    return Period(**rows[0]._asdict()) if rows else None
+
+
+def _customers(warehouse: Warehouse, begins: list[date]) -> tuple[pa.Array, Ints]:
+    """Customers in the order of their numbers, and the window in which each one was first there."""
+    days = ", ".join(f"DATE '{day.isoformat()}'" for day in begins)
+    rows = warehouse.read(
+        "SELECT customer_id, min(as_of) AS joined_on FROM features.customer_daily "
+        f"WHERE as_of IN ({days}) GROUP BY customer_id ORDER BY customer_id"
+    )
+    ordinals = [day.toordinal() for day in begins]
+    joined = [day.toordinal() for day in rows["joined_on"].to_pylist()]
+    return rows["customer_id"].combine_chunks(), np.searchsorted(ordinals, joined).astype(np.int64)
+
+
+def _values(
+    warehouse: Warehouse, settings: Settings, ids: pa.Array, begins: list[date], as_of: date
+) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    """By metric, what each customer brought in each window, and in those before the first."""
+    definition = churn_definition(settings)
+    length = timedelta(days=settings.churn.horizon_days)
+    past = begins[0] - _WINDOWS_BEFORE * length
+    edges = [clock.midnight(day, definition.timezone) for day in [*begins, begins[-1] + length]]
+    first = clock.midnight(past, definition.timezone)
+    behaviour = load_behaviour(
+        warehouse,
+        ids,
+        opens_at=first,
+        closes_at=edges[-1],
+        known_at=clock.midnight(as_of, definition.timezone),
+    )
+    customer = np.arange(len(ids), dtype=np.int64)
+    seconds = [int(edge.timestamp()) for edge in edges]
+
+    def inside(events: Events, opens: int, closes: int) -> Floats:
+        shape = np.ones(len(ids), dtype=np.int64)
+        return events.amounts(customer, opens * shape, closes * shape)
+
+    unit = settings.value.margin_share / settings.calendar.minor_units
+    metrics = {MARGIN: (behaviour.cents, unit), ORDERS: (behaviour.purchases, 1.0)}
+    values = {
+        name: scale * np.column_stack([inside(events, *pair) for pair in pairwise(seconds)])
+        for name, (events, scale) in metrics.items()
+    }
+    values[MARGIN] -= _costs(warehouse, ids, begins, length) / settings.calendar.minor_units
+    before = {
+        name: scale * inside(events, int(first.timestamp()), seconds[0])[:, None]
+        for name, (events, scale) in metrics.items()
+    }
+    return values, before
+
+
+def _costs(warehouse: Warehouse, ids: pa.Array, begins: list[date], length: timedelta) -> Floats:
+    """Cents spent on contacts that left the house, by customer and window."""
+    rows = warehouse.read(
+        "SELECT assignment.customer_id, assignment.as_of, assignment.cost_cents "
+        "FROM actions.assignments AS assignment JOIN actions.days AS day USING (as_of) "
+        "WHERE day.status = 'released' AND assignment.cost_cents > 0 "
+        f"AND as_of >= DATE '{begins[0].isoformat()}' "
+        f"AND as_of < DATE '{(begins[-1] + length).isoformat()}'"
+    )
+    costs = np.zeros((len(ids), len(begins)))
+    place = pc.index_in(rows["customer_id"], value_set=ids)
+    mask = pc.is_valid(place).to_numpy()
+    ordinals = np.array([day.toordinal() for day in rows["as_of"].to_pylist()], dtype=np.int64)
+    window = (ordinals - begins[0].toordinal()) // length.days
+    np.add.at(
+        costs,
+        (place.to_numpy()[mask].astype(np.int64), window[mask]),
+        rows["cost_cents"].to_numpy()[mask],
+    )
+    return costs
+
+
+def _row(
+    period: Period,
+    metric: str,
+    one: HoldoutLook,
+    closed_on: date,
+    as_of: date,
+    planned: int,
+    so_far: list[HoldoutLook],
+) -> dict[str, Any]:
+    crossed = next((each for each in so_far if each.is_beyond), None)
+    verdict = "open" if crossed is None else "better" if crossed.effect > 0 else "worse"
+    return {
+        "holdout_id": period.holdout_id,
+        "window_number": one.window,
+        "metric": metric,
+        "closed_on": closed_on,
+        "known_as_of": as_of,
+        "customers_count": one.customers_count,
+        "holdout_count": one.holdout_count,
+        "holdout_mean": one.holdout_mean,
+        "effect": one.effect,
+        "standard_error": one.standard_error,
+        "lower": one.lower if math.isfinite(one.lower) else None,
+        "upper": one.upper if math.isfinite(one.upper) else None,
+        "draws_count": DRAWS,
+        "windows_planned": planned,
+        "verdict": verdict,
+    }
+
+
+def _write(warehouse: Warehouse, rows: list[dict[str, Any]], run_id: str) -> None:
+    """Write looks, in place of those made with less knowledge."""
+    keys = ("holdout_id", "window_number", "metric")
+    with warehouse.transaction() as transaction:
+        for row in rows:
+            stamped: Mapping[str, Any] = {**row, "run_id": run_id, "looked_at": clock.now()}
+            updates = ", ".join(f"{name} = excluded.{name}" for name in stamped if name not in keys)
+            transaction.insert_row(
+                "experiments.holdout_looks",
+                stamped,
+                on_conflict=f"({', '.join(keys)}) DO UPDATE SET {updates} "
+                "WHERE holdout_looks.known_as_of <= excluded.known_as_of",
+            )

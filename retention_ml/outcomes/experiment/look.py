@@ -1,0 +1,166 @@
+"""The door `look`: every open experiment is read, and ends when a verdict says so.
+
+Outcomes count as known at the start of the day; a look at an old day gives the old answer.
+"""
+
+import math
+import time
+from datetime import date
+from typing import Any
+
+from retention_ml import clock
+from retention_ml.experiments import ledger
+from retention_ml.experiments.guards import RETAINED, Tolerances
+from retention_ml.experiments.ledger import Experiment
+from retention_ml.experiments.readout import Readout, readout
+from retention_ml.outcomes.experiment.decision_outcomes import load_decisions
+from retention_ml.outcomes.experiment.holdout_look import look_at_holdout
+from retention_ml.receipts import DecisionReceipt
+from retention_ml.settings import Settings
+from retention_ml.warehouse import Transaction, Warehouse
+
+DECIDED_BY = "outcomes"
+
+
+def look(warehouse: Warehouse, *, settings: Settings, as_of: date) -> DecisionReceipt:
+    """Write what each experiment that was open on a day shows, and end those that are decided.
+
+    The long-run holdout is looked at too. `details`: `holdout`, the newest look of each metric;
+    `experiments`, one mapping each with `experiment_id`, `verdict`, `arm`, `reason`,
+    `decisions_count` and `is_ended`.
+    """
+    started = time.perf_counter()
+    with warehouse.transaction() as transaction:
+        on_trial = ledger.open_on(transaction, as_of)
+    results = [_look(warehouse, settings, one, as_of) for one in on_trial]
+    holdout = look_at_holdout(warehouse, settings=settings, as_of=as_of)
+    newest = max((row["window_number"] for row in holdout), default=0)
+    sentence = " ".join(f"{one['experiment_id']}: {one['verdict']}." for one in results)
+    return warehouse.record(
+        DecisionReceipt(
+            door="look",
+            as_of=as_of,
+            seconds=time.perf_counter() - started,
+            sentence=sentence or "No experiment is open.",
+            details={
+                "experiments": results,
+                "holdout": [
+                    {**row, "closed_on": str(row["closed_on"]), "known_as_of": str(as_of)}
+                    for row in holdout
+                    if row["window_number"] == newest
+                ],
+            },
+        ),
+        settings.run_id,
+    )
+
+
+def _look(
+    warehouse: Warehouse, settings: Settings, experiment: Experiment, as_of: date
+) -> dict[str, Any]:
+    assert experiment.began_on is not None
+    rules = settings.experiments
+    decisions = load_decisions(warehouse, settings, experiment, as_of=as_of)
+    if not decisions.days:
+        return _summary(experiment, "open", "", "No decision was made yet.", 0, is_ended=False)
+    result = readout(
+        decisions,
+        experiment.design,
+        count_planned=float(experiment.planned_count),
+        elapsed_days=(as_of - experiment.began_on).days,
+        tolerances=Tolerances(
+            unsubscribed=rules.unsubscribed_share_max, returned=rules.returned_share_max
+        ),
+        ratio_error_rate=rules.ratio_error_rate,
+    )
+    verdict = result.verdict
+    with warehouse.transaction() as transaction:
+        transaction.lock(ledger.LOCK)
+        newest = transaction.execute(
+            "SELECT max(as_of) FROM experiments.looks WHERE experiment_id = :id",
+            id=experiment.experiment_id,
+        )[0][0]
+        _write(transaction, experiment, as_of, result, settings.run_id)
+        # An old day looked at again tells what it showed, and ends nothing.
+        is_ended = (
+            verdict.outcome != "open"
+            and (newest is None or as_of >= newest)
+            and ledger.move(
+                transaction,
+                experiment.experiment_id,
+                verdict.outcome,
+                since=as_of,
+                reason=verdict.reason,
+                by=DECIDED_BY,
+                run_id=settings.run_id,
+                arm=verdict.arm or None,
+            )
+        )
+    return _summary(
+        experiment, verdict.outcome, verdict.arm, verdict.reason, len(decisions), is_ended=is_ended
+    )
+
+
+def _summary(
+    experiment: Experiment, verdict: str, arm: str, reason: str, count: int, *, is_ended: bool
+) -> dict[str, Any]:
+    return {
+        "experiment_id": experiment.experiment_id,
+        "verdict": verdict,
+        "arm": arm,
+        "reason": reason,
+        "decisions_count": count,
+        "is_ended": is_ended,
+    }
+
+
+def _write(
+    transaction: Transaction, experiment: Experiment, as_of: date, result: Readout, run_id: str
+) -> None:
+    """Write a look, in place of what an earlier run wrote for the same day."""
+    key = {"experiment_id": experiment.experiment_id, "as_of": as_of}
+    transaction.execute(
+        "DELETE FROM experiments.looks WHERE experiment_id = :experiment_id AND as_of = :as_of",
+        **key,
+    )
+    broken = {(one.arm, one.name, one.segment): one.is_broken for one in result.guards}
+    rows = [
+        (row.arm, row.metric, row.segment, row.effect, broken.get(name, False))
+        for row in result.rows
+        for name in [(row.arm, row.metric, row.segment)]
+    ]
+    rows += [
+        (one.arm, one.name, one.segment, one.effect, one.is_broken)
+        for one in result.guards
+        if one.name != RETAINED
+    ]
+    stamp = clock.now()
+    for arm, metric, segment, effect, is_broken in rows:
+        transaction.insert_row(
+            "experiments.looks",
+            {
+                **key,
+                "arm": arm,
+                "metric": metric,
+                "segment": segment,
+                "decisions_count": effect.count,
+                "treated_count": effect.treated_count,
+                "control_mean": _finite(effect.control_mean),
+                "effect": _finite(effect.effect),
+                "lower": _finite(effect.lower),
+                "upper": _finite(effect.upper),
+                "method": effect.method,
+                "e_better": _finite(effect.e_better),
+                "e_worse": _finite(effect.e_worse),
+                "is_broken": is_broken,
+                "sample_ratio_e": min(result.ratio_e_value, 1e300),
+                "verdict": result.verdict.outcome,
+                "reason": result.verdict.reason,
+                "run_id": run_id,
+                "looked_at": stamp,
+            },
+        )
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

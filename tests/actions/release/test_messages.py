@@ -1,0 +1,47 @@
+"""What the messages of a released day say of the customer's own purchases."""
+
+from tests.worlds.decisions import DAY, DecisionShop
+from tests.worlds.shops import at, fill
+
+PRODUCTS = """title = "For you"
+kind = "recommendation"
+channel = "email"
+template = "products"
+subject = "More {{ favourite_category }}"
+unsubscribe_url = "https://shop.test/u?m={message_id}"
+[rule]
+tiers = ["low", "medium", "high", "critical"]
+"""
+TEXT = """{% for product in products %}{{ product.name }}, {% endfor %}
+{{ favourite_category | default("") }} {{ unsubscribe_url }}
+"""
+
+
+def test_products_are_recommended_to_who_bought_and_to_nobody_else(shop: DecisionShop) -> None:
+    for path in shop.folder.glob("*.toml"):
+        path.unlink()
+    subject = PRODUCTS.replace("{{ favourite_category }}", "{{ products[0].name }}")
+    (shop.folder / "products.toml").write_text(subject, encoding="utf-8")
+    (shop.folder / "templates" / "products.txt").write_text(TEXT, encoding="utf-8")
+    buyers = set(shop.shop.names[::2])
+    fill(shop.warehouse, "products", [
+        {"product_id": f"p{number}", "name": f"Tea <{number}>", "category": "Tea & more"}
+        for number in range(3)
+    ], available_at=at("2020-01-01"))  # fmt: skip
+    fill(shop.warehouse, "order_lines", [
+        {"order_id": f"{name}-{number}", "product_id": f"p{number % 2}", "customer_id": name,
+         "event_at": shop.shop.moment(95 + number % 3)}
+        for name in sorted(buyers) for number in range(4)
+    ])  # fmt: skip
+    shop.set(actions={"explore_share": 1.0, "quiet_after_order_days": 0})
+    receipt = shop.assign(DAY)
+    assert receipt.details["status"] == "released"
+    rows = shop.rows("SELECT customer_id, payload FROM actions.outbox")
+    assert rows
+    assert {row["customer_id"] for row in rows} <= buyers
+    for row in rows:
+        assert "Tea <0>, Tea <1>" in str(row["payload"])
+        assert "Tea & more" in str(row["payload"])
+    refused = receipt.details["messages"]["refused: products"]
+    assert refused > 0
+    assert len(rows) + refused == receipt.details["contacts_count"]

@@ -1,0 +1,69 @@
+"""The commands about experiments, from plan to list."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from retention_ml.cli import app
+from retention_ml.settings import Settings
+from retention_ml.warehouse import Warehouse
+from tests.worlds.decisions import write_actions
+from tests.worlds.outcomes import FIRST, Shop
+
+DAY = FIRST + timedelta(days=100)
+
+
+@pytest.fixture
+def run(
+    warehouse: Warehouse,
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Runs `retention experiments …` on a shop with scores and two actions."""
+    shop = Shop(warehouse, settings, customers=200)
+    shop.publish(DAY, shop.truth)
+    monkeypatch.setenv("RETENTION_HOME", str(settings.home))
+    monkeypatch.setenv("RETENTION_WAREHOUSE_URL", warehouse.url)
+    monkeypatch.setenv("RETENTION_ACTIONS_FOLDER", str(write_actions(tmp_path / "actions")))
+
+    def invoke(*words: str, code: int = 0) -> str:
+        result = CliRunner().invoke(app, ["experiments", *words])
+        assert result.exit_code == code, result.output
+        return result.output
+
+    return invoke
+
+
+def test_an_experiment_is_planned_started_listed_and_stopped(run) -> None:
+    plan = ("plan", "spring", "--as-of", str(DAY), "--arm", "mail=0.5", "--tier", "low")
+    document = json.loads(run(*plan, "--by", "Kim", "--json"))
+    missing = document["missing_count"]
+    assert missing > 0
+    assert f"{missing:,} are missing" in document["sentence"]
+    held_back = run("start", "spring", "--as-of", str(DAY), "--by", "Kim", code=3)
+    assert "Too few customers" in held_back
+    run("start", "spring", "--as-of", str(DAY), "--by", "Kim", "--accept-small")
+    [row] = json.loads(run("list", "--json"))
+    assert (row["state"], row["arms"]) == ("open", "none 50%, mail 50%")
+    run("look", "--as-of", str(DAY + timedelta(days=1)))
+    run("stop", "spring", "--as-of", str(DAY), "--by", "Kim", "--reason", "misprint")
+    assert json.loads(run("list", "--json"))[0]["state"] == "stopped"
+
+
+@pytest.mark.parametrize(
+    ("arm", "sentence"),
+    [
+        ("mail", "expected ACTION=SHARE"),
+        ("mail=half", "expected ACTION=SHARE"),
+        ("mail=1.2", "add up to"),
+        ("letter=0.5", "letter"),
+    ],
+)
+def test_an_arm_that_is_none_is_refused(run, arm: str, sentence: str) -> None:
+    output = run(*("plan", "spring", "--as-of", str(DAY), "--arm", arm, "--by", "Kim"), code=2)
+    assert sentence in " ".join(output.split())
+    assert json.loads(run("list", "--json")) == []

@@ -1,0 +1,65 @@
+"""Whom the platform contacted is not trained on; whom it left alone by lot stands for them."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+
+from retention_ml.labels.definition import ChurnDefinition
+from retention_ml.models.training.data.training_set import TrainingSet, assemble
+
+DAY = date(2026, 3, 1)
+DEFINITION = ChurnDefinition(active_days=90, lead_days=0, horizon_days=28)
+IDS = ["bought", "left", "sent", "sent_later"]
+
+
+def _training_set(contacts: pa.Table | None) -> TrainingSet:
+    days = pa.array([DAY] * len(IDS), pa.date32())
+    features = pa.table({"as_of": days, "customer_id": IDS, "x": [1.0, 2.0, 3.0, 4.0]})
+    times = pa.array([2, None, None, None], pa.int64())
+    labels = pa.table({"as_of": days, "customer_id": IDS, "time_to_next_order": times})
+    return assemble(
+        features,
+        labels,
+        definition=DEFINITION,
+        known_until=DAY + timedelta(days=60),
+        histories={},
+        contacts=contacts,
+    )
+
+
+def _contacts() -> pa.Table:
+    rows = [("k", "sent", "sent", 5), ("k", "left", "holdout", 5), ("l", "sent_later", "sent", 20)]
+    start = datetime(2026, 3, 1, tzinfo=UTC)
+    times = [start + timedelta(days=row[3]) for row in rows]
+    return pa.table(
+        {
+            "campaign_id": [row[0] for row in rows],
+            "customer_id": [row[1] for row in rows],
+            "kind": [row[2] for row in rows],
+            "event_at": pa.array(times, pa.timestamp("us", tz="UTC")),
+        }
+    )
+
+
+def test_contacted_customers_are_left_out_and_others_stand_for_them() -> None:
+    training_set = _training_set(_contacts())
+    sample = training_set.sample([DAY])
+    assert sample.values[:, 0].tolist() == [1, 2]
+    assert sample.weights.round(9).tolist() == [1, 2]
+    assert training_set.contacted_count([DAY]) == 2
+    # What is compared is whole.
+    assert len(training_set.churned([DAY])) == 4
+
+
+def test_a_model_of_an_earlier_day_knows_only_the_contacts_before_it() -> None:
+    sample = _training_set(_contacts()).sample([DAY], known_until=DAY + timedelta(days=15))
+    assert sample.values[:, 0].tolist() == [1, 2, 4]
+
+
+def test_without_own_contacts_nothing_changes() -> None:
+    training_set = _training_set(None)
+    sample = training_set.sample([DAY])
+    np.testing.assert_array_equal(sample.weights, np.ones(4))
+    assert training_set.contacted_count([DAY]) is None
+    assert training_set.digest != _training_set(_contacts()).digest

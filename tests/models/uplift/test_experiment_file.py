@@ -1,0 +1,229 @@
+"""Experiments as strangers keep them: what is read, what is left out, what is refused."""
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from retention_ml.errors import UsageError
+from retention_ml.models.uplift.experiment_file import Experiment, read_experiment
+
+ROWS = 400
+Column = Callable[[int], object]
+
+
+def _columns(**changes: Column | None) -> dict[str, Column]:
+    rng = np.random.default_rng(1)
+    treated, outcome = rng.random(ROWS) < 0.4, rng.random(ROWS) < 0.3
+    age = rng.integers(18, 80, ROWS)
+    columns: dict[str, Column | None] = {
+        "treated": lambda n: int(treated[n]),
+        "bought": lambda n: int(outcome[n]),
+        "age": lambda n: age[n],
+    }
+    return {name: column for name, column in (columns | changes).items() if column}
+
+
+def _file(folder: Path, delimiter: str = ",", **changes: Column | None) -> Path:
+    columns = _columns(**changes)
+    lines = [delimiter.join(columns)]
+    for n in range(ROWS):
+        lines.append(delimiter.join(str(column(n)) for column in columns.values()))
+    path = folder / "experiment.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def _read(folder: Path, **changes: Column | None) -> Experiment:
+    return read_experiment(_file(folder, **changes), treatment="treated", outcome="bought")
+
+
+def test_numbers_text_booleans_and_days_become_features(tmp_path: Path) -> None:
+    experiment = _read(
+        tmp_path,
+        city=lambda n: ("Rome", "Oslo", "Lima")[n % 3],
+        member=lambda n: "true" if n % 2 else "false",
+        price=lambda n: f"{n % 17}.5",
+        joined=lambda n: f"2024-01-{1 + n % 28:02}",
+    )
+    sample = experiment.sample
+    assert sample.features == (
+        "age", "city=Lima", "city=Oslo", "city=Rome", "member", "price", "joined",
+    )  # fmt: skip
+    assert sample.values.shape == (ROWS, 7)
+    assert set(sample.values[:, 4]) == {0.0, 1.0}
+    assert np.ptp(sample.values[:, 6]) == 27
+    assert sample.is_binary
+    assert sample.propensity == pytest.approx(np.full(ROWS, sample.treated.mean()))
+
+
+def test_what_says_nothing_is_left_out_and_named(tmp_path: Path) -> None:
+    experiment = _read(
+        tmp_path,
+        customer=lambda n: 1_000 + n,
+        email=lambda n: f"c{n}@shop.test",
+        note=lambda n: f"remark {n % 399}",
+        country=lambda _: "IT",
+        nothing=lambda _: "",
+    )
+    assert experiment.sample.features == ("age",)
+    assert "country, nothing" in "".join(experiment.remarks)
+    assert "customer, email, note" in "".join(experiment.remarks)
+
+
+def test_numbers_that_differ_in_every_row_are_features(tmp_path: Path) -> None:
+    experiment = _read(tmp_path, score=lambda n: f"{n * 0.37:.4f}5")
+    assert experiment.sample.features == ("age", "score")
+
+
+def test_missing_values_are_missing(tmp_path: Path) -> None:
+    experiment = _read(
+        tmp_path,
+        income=lambda n: ("", "NA", "null", "1200", "1300.5")[n % 5],
+        city=lambda n: ("", "Oslo", "Lima")[n % 3],
+    )
+    sample = experiment.sample
+    assert sample.features == (
+        "age", "income", "city=(missing)", "city=Lima", "city=Oslo",
+    )  # fmt: skip
+    assert np.isnan(sample.values[:, 1]).mean() == pytest.approx(0.6, abs=0.01)
+    assert not np.isnan(sample.values[:, 2:]).any()
+
+
+def test_rows_without_treatment_or_outcome_are_left_out_and_counted(tmp_path: Path) -> None:
+    columns = _columns()
+    experiment = _read(
+        tmp_path,
+        treated=lambda n: "" if n < 3 else columns["treated"](n),
+        bought=lambda n: "NA" if n in (2, 7) else columns["bought"](n),
+    )
+    assert len(experiment.sample) == ROWS - 4
+    assert any("4 of 400 rows" in remark for remark in experiment.remarks)
+
+
+@pytest.mark.parametrize(
+    ("control", "treated"),
+    [
+        ("0", "1"),
+        ("false", "true"),
+        ("No E-Mail", "Womens E-Mail"),
+        ("control", "email"),
+        ("holdout", "exposed"),
+        ("untreated", "treated"),
+        ("zzz_control", "aaa"),
+        ("A", "B"),
+        ("1", "2"),
+        ("2", "10"),
+        ("0.0", "1.0"),
+    ],
+)
+def test_which_value_is_treated_is_seen_and_told(
+    tmp_path: Path, control: str, treated: str
+) -> None:
+    truth = _columns()["treated"]
+    experiment = _read(tmp_path, treated=lambda n: treated if truth(n) else control)
+    assert experiment.sample.treated.sum() == sum(bool(truth(n)) for n in range(ROWS))
+    assert "counts as treated" in experiment.remarks[0]
+
+
+def test_the_treated_value_can_be_named(tmp_path: Path) -> None:
+    truth = _columns()["treated"]
+    path = _file(tmp_path, treated=lambda n: "red" if truth(n) else "white")
+    guessed = read_experiment(path, treatment="treated", outcome="bought").sample.treated
+    named = read_experiment(path, treatment="treated", outcome="bought", treated="red")
+    assert named.sample.treated.sum() == (~guessed).sum()
+
+
+def test_a_gzip_file_and_another_delimiter_read_the_same(tmp_path: Path) -> None:
+    plain = read_experiment(_file(tmp_path), treatment="treated", outcome="bought").sample
+    content = _file(tmp_path, delimiter=";").read_bytes()
+    packed = tmp_path / "packed.bin"
+    packed.write_bytes(gzip.compress(content))
+    other = read_experiment(packed, treatment="treated", outcome="bought").sample
+    assert (other.values == plain.values).all()
+    assert (other.outcome == plain.outcome).all()
+
+
+def test_the_order_of_lines_changes_nothing(tmp_path: Path) -> None:
+    path = _file(tmp_path)
+    before = read_experiment(path, treatment="treated", outcome="bought").sample
+    header, *lines = path.read_text().splitlines()
+    path.write_text("\n".join([header, *reversed(lines)]) + "\n")
+    after = read_experiment(path, treatment="treated", outcome="bought").sample
+    for name in ("values", "treated", "outcome"):
+        assert (getattr(before, name) == getattr(after, name)).all()
+
+
+def test_propensities_are_a_column_or_a_number(tmp_path: Path) -> None:
+    path = _file(tmp_path, p=lambda n: (0.3, 0.5)[n % 2])
+    columns = {"treatment": "treated", "outcome": "bought"}
+    by_row = read_experiment(path, **columns, propensity="p").sample
+    assert set(by_row.propensity) == {0.3, 0.5}
+    assert by_row.features == ("age",)
+    assert set(read_experiment(path, **columns, propensity="0.4").sample.propensity) == {0.4}
+
+
+def test_an_outcome_is_money_or_two_words(tmp_path: Path) -> None:
+    money = _read(tmp_path, bought=lambda n: f"{(n % 3) * 9.9:.2f}").sample
+    assert not money.is_binary
+    words = _read(tmp_path, bought=lambda n: "yes" if n % 3 else "no").sample
+    assert words.outcome.sum() == sum(bool(n % 3) for n in range(ROWS))
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"treated": lambda n: n % 3}, "3 different values ('0', '1', '2'); expected two"),
+        ({"treated": lambda _: 1}, "1 different values"),
+        ({"treated": lambda n: int(n < 5)}, "has 5 treated and 395 other rows"),
+        ({"bought": lambda _: 0}, "is 0 in every row"),
+        ({"bought": lambda n: f"word {n}"}, "holds text in 400 variants"),
+        ({"age": None}, "no feature that differs"),
+        ({"treated": None}, "has no column 'treated' (--treatment); its columns are 'bought'"),
+        ({"bought": None}, "has no column 'bought' (--outcome)"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_with_a_sentence(
+    tmp_path: Path, changes: dict[str, Column | None], says: str
+) -> None:
+    with pytest.raises(UsageError) as refusal:
+        _read(tmp_path, **changes)
+    assert says in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("propensity", "says"),
+    [
+        ("1.0", "not above 0 and below 1 in 400 of 400 rows"),
+        ("nan", "not above 0 and below 1"),
+        ("-3", "not above 0 and below 1"),
+        ("p", "'p' of experiment.csv is not above 0 and below 1 in 200 of 400"),
+        ("words", "not above 0 and below 1 in 400"),
+        ("half", "neither a column"),
+        ("treated", "is the treatment or the outcome"),
+    ],
+)
+def test_a_propensity_must_leave_something_to_the_lot(
+    tmp_path: Path, propensity: str, says: str
+) -> None:
+    path = _file(tmp_path, p=lambda n: (0.5, 1.0)[n % 2], words=lambda n: f"w{n % 2}")
+    with pytest.raises(UsageError) as refusal:
+        read_experiment(path, treatment="treated", outcome="bought", propensity=propensity)
+    assert says in str(refusal.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x1f\x8bnot gzip", b"\x00\x01\x02\x03" * 50])
+def test_a_file_that_is_no_table_is_refused_with_a_sentence(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "experiment.csv"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=r"experiment\.csv"):
+        read_experiment(path, treatment="treated", outcome="bought")
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_experiment(tmp_path / "missing.csv", treatment="treated", outcome="bought")
+
+
+def test_treatment_and_outcome_are_two_columns(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="both name 'treated'"):
+        read_experiment(_file(tmp_path), treatment="treated", outcome="treated")

@@ -1,0 +1,82 @@
+"""Looks at the long-run holdout, written once per closed window."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+
+from retention_ml.outcomes.experiment.holdout_look import look_at_holdout
+from retention_ml.settings import Settings
+from retention_ml.statistics.lots import places
+from retention_ml.warehouse import Warehouse
+from tests.worlds.outcomes import FIRST, Shop
+
+BEGAN = FIRST + timedelta(days=28)
+SALT = "holdout:h1"
+
+
+@pytest.fixture
+def shop(warehouse: Warehouse, settings: Settings) -> Shop:
+    """400 customers, a fifth held out for 84 days, their features at the start of each window."""
+    result = Shop(warehouse, settings, customers=400, days=160)
+    for number in range(3):
+        result.features(BEGAN + timedelta(days=28 * number))
+    with warehouse.transaction() as transaction:
+        transaction.insert_row(
+            "actions.holdouts",
+            {
+                "salt": SALT,
+                "share": 0.2,
+                "began_on": BEGAN,
+                "ends_on": BEGAN + timedelta(days=84),
+                "purpose": "test",
+                "drawn_at": datetime(2025, 1, 1, tzinfo=UTC),
+                "drawn_by": "test",
+                "run_id": "test",
+            },
+        )
+    return result
+
+
+def _look(shop: Shop, as_of: date) -> list[dict[str, Any]]:
+    rows = look_at_holdout(shop.warehouse, settings=shop.settings, as_of=as_of)
+    return [row for row in rows if row["metric"] == "orders"]
+
+
+def test_a_window_counts_when_it_has_closed_and_settled(shop: Shop) -> None:
+    assert _look(shop, BEGAN + timedelta(days=28)) == []
+    assert [row["window_number"] for row in _look(shop, BEGAN + timedelta(days=29))] == [1]
+    looks = _look(shop, BEGAN + timedelta(days=100))
+    assert [row["window_number"] for row in looks] == [1, 2, 3]
+    assert {row["windows_planned"] for row in looks} == {3}
+    held_out = int((places(shop.names, SALT) < 0.2).sum())
+    assert {row["holdout_count"] for row in looks} == {held_out}
+    assert {row["customers_count"] for row in looks} == {400}
+
+
+def test_what_contacts_bring_is_reported_in_orders(shop: Shop) -> None:
+    others = places(shop.names, SALT) >= 0.2
+    before = _look(shop, BEGAN + timedelta(days=100))[-1]
+    who = [shop.names[i] for i in np.flatnonzero(others)]
+    at = datetime(BEGAN.year, BEGAN.month, BEGAN.day, tzinfo=UTC) + timedelta(days=3)
+    for _ in range(3):
+        shop.order(who, [at] * len(who))
+    after = _look(shop, BEGAN + timedelta(days=100))[-1]
+    assert after["effect"] - before["effect"] == pytest.approx(3.0, abs=0.05)
+    assert after["verdict"] == "better"
+    assert before["verdict"] == "open"
+
+
+def test_looks_are_written_once_and_never_replaced_by_older_knowledge(shop: Shop) -> None:
+    _look(shop, BEGAN + timedelta(days=100))
+    _look(shop, BEGAN + timedelta(days=60))
+    rows = shop.rows("SELECT * FROM experiments.holdout_looks")
+    assert len(rows) == 6
+    assert {row["known_as_of"] for row in rows} == {BEGAN + timedelta(days=100)}
+
+
+def test_without_a_holdout_there_is_nothing_to_look_at(
+    warehouse: Warehouse, settings: Settings
+) -> None:
+    assert look_at_holdout(warehouse, settings=settings, as_of=BEGAN) == []
