@@ -100,7 +100,7 @@ def e_values(
     Examples
     --------
     >>> e_values(np.array([[500, 500], [1_080, 920]]), (0.5, 0.5)).round(2).tolist()
-    [0.3, 106.8]
+    [0.3, 97.46]
     """
     from scipy.special import gammaln
 

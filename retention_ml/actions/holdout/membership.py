@@ -31,8 +31,8 @@ def in_holdout(customer_ids: Sequence[str], salt: str, share: float) -> Bools:
 
     Examples
     --------
-    >>> in_holdout(["12345", "12346"], "holdout:h1", 0.5).tolist()
-    [True, False]
+    >>> in_holdout(["12347", "12348"], "holdout:h1", 0.5).tolist()
+    [False, True]
     """
     return np.asarray(places(customer_ids, salt) < share)
 
