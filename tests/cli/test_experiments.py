@@ -39,7 +39,8 @@ def run(
 
 
 def test_an_experiment_is_planned_started_listed_and_stopped(run) -> None:
-    plan = ("plan", "spring", "--as-of", str(DAY), "--arm", "mail=0.5", "--tier", "low", "--metric", "retained")
+    options = ("--arm", "mail=0.5", "--tier", "low", "--metric", "retained")
+    plan = ("plan", "spring", "--as-of", str(DAY), *options)
     document = json.loads(run(*plan, "--by", "Kim", "--json"))
     missing = document["missing_count"]
     assert missing > 0
