@@ -7,7 +7,7 @@ from typing import Any
 
 from retention_ml.deliveries.description.mistakes import Path as KeyPath
 from retention_ml.deliveries.description.toml_lines import line_of
-from retention_ml.errors import SettingsError
+from retention_ml.errors import SettingsError, printable
 
 _BYTES_MAX = 1 << 20
 
@@ -54,7 +54,7 @@ def parse(text: str, name: str) -> dict[str, Any]:
         raise SettingsError(f"{name} is no valid TOML: it is nested too deeply.") from None
     except ValueError as error:
         raise SettingsError(
-            f"{name} is no valid TOML: {str(error)[:300]}. "
+            f"{name} is no valid TOML: {printable(str(error)[:300])}. "
             f"{_bare_key_hint(text, str(error)) or 'Correct the line named.'}"
         ) from error
 
@@ -68,6 +68,8 @@ def _bare_key_hint(text: str, fault: str) -> str:
     for match in re.finditer(r"[^\s\"'#={}\[\],](?:[^\"'#={}\[\],]*)(?==|\])", line):
         key = match[0].strip()
         if match.start() <= column <= match.end() and not re.fullmatch(r"[A-Za-z0-9_.-]+", key):
+            if not key.isprintable():
+                return f'In "{printable(key)}" an invisible sign stands in the place of ?; type it again.'
             return f'Names with other letters, signs or blanks need quotes: "{key}" = …'
     return ""
 

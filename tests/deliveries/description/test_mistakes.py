@@ -205,6 +205,8 @@ def test_a_description_saved_by_an_editor_of_windows_is_read(tmp_path: Path) -> 
         ("when = { 注文状況 = ['x'] }".encode(), 'need quotes: "注文状況" = …'),
         ("a = 1\nRéf. article = 'x'".encode(), 'need quotes: "Réf. article" = …'),
         (b"when = { a = 1, Order Status = 'x' }", 'need quotes: "Order Status" = …'),
+        ("time\xa0zone = 'UTC'".encode(), 'In "time?zone" an invisible sign stands'),
+        (b"[fee\x07ds.lines]", 'In "fee?ds.lines" an invisible sign stands'),
         (b"a = 1\na = 2", "Correct the line named"),
         (b"#" * (1 << 21), "at most"),
         (b"\xff", "UTF-8"),
