@@ -152,7 +152,7 @@ def _fill(warehouse: Warehouse, settings: Settings, customers: int) -> None:
                 }
             ),
         )
-        _permit(transaction, ids)
+        permit(transaction, ids, _DAY)
         _contact(transaction, ids, rng)
         transaction.execute(
             "INSERT INTO actions.holdouts (salt, share, began_on, purpose, drawn_at, drawn_by, "
@@ -172,7 +172,8 @@ def _fill(warehouse: Warehouse, settings: Settings, customers: int) -> None:
         connection.exec_driver_sql("ANALYZE")
 
 
-def _permit(transaction: Transaction, ids: pa.Array) -> None:
+def permit(transaction: Transaction, ids: pa.Array, day: date) -> None:
+    """Permissions for marketing by e-mail, granted well before a day."""
     _curated(
         transaction,
         "contact_permissions",
@@ -182,7 +183,7 @@ def _permit(transaction: Transaction, ids: pa.Array) -> None:
             "purpose": pa.repeat(pa.scalar("marketing"), len(ids)),
             "kind": pa.repeat(pa.scalar("granted"), len(ids)),
         },
-        days_before=100,
+        on=day - timedelta(days=100),
     )
 
 
@@ -197,15 +198,15 @@ def _contact(transaction: Transaction, ids: pa.Array, rng: np.random.Generator) 
             "customer_id": some,
             "kind": pa.repeat(pa.scalar("sent"), len(some)),
         },
-        days_before=10,
+        on=_DAY - timedelta(days=10),
     )
 
 
 def _curated(
-    transaction: Transaction, table: str, columns: dict[str, pa.Array], *, days_before: int
+    transaction: Transaction, table: str, columns: dict[str, pa.Array], *, on: date
 ) -> None:
     n = len(columns["customer_id"])
-    at = pa.scalar(np.datetime64(_DAY - timedelta(days=days_before), "us")).cast(_STAMP)
+    at = pa.scalar(np.datetime64(on, "us")).cast(_STAMP)
     keys = pa.array([f"{table}{number:09d}".encode()[-16:] for number in range(n)], pa.binary())
     transaction.copy(
         f"curated.{table}",

@@ -2,7 +2,7 @@
 
 `python -m benchmarks.dispatch [--mails N]`: a mail server in a process of its own on this machine,
 which takes everything; first a loop of `smtplib.SMTP.sendmail`, then the door `dispatch` with its
-ledger in an embedded Postgres.
+ledger in an embedded Postgres, which asks for the permission of every customer.
 """
 
 import argparse
@@ -17,6 +17,9 @@ from importlib.util import find_spec
 from multiprocessing.connection import Connection
 from typing import Any
 
+import pyarrow as pa
+
+from benchmarks.assign import permit
 from benchmarks.lines import Line, show, timed
 from benchmarks.place import place
 from retention_ml import clock
@@ -47,7 +50,7 @@ def main() -> int:
             customer_id=f"c{number}",
             action_id="come_back",
             channel="email",
-            purpose=None,
+            purpose="marketing",
             address=f"c{number}@shop.example",
             payload={"subject": "We miss you", "text": _TEXT, "html": f"<p>{_TEXT}</p>"},
             not_before=now - timedelta(hours=1),
@@ -62,6 +65,7 @@ def main() -> int:
             seconds=timed(lambda: _send_plainly(rows, port)),
         )
         with warehouse.transaction() as transaction:
+            permit(transaction, pa.array(row.customer_id for row in rows), now.date())
             enqueue(transaction, rows, run_id="benchmark")
         settings = _settings(here.settings(), port)
         started = time.perf_counter()

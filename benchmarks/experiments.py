@@ -65,17 +65,14 @@ def _by_z(one: Difference) -> bool:
 
 
 def streams(count: int, share: float) -> None:
-    """Acceptance 4: A/A streams with daily looks, then streams with an effect."""
+    """A/A streams with daily looks, then streams with an effect."""
     started = perf_counter()
     planned = float(COUNTS[-1])
     names = ("retention, bets", "retention, asymptotic", "retention, z", "money", "money, z")
     ever: dict[str, list[bool]] = {name: [] for name in names}
     for seed in range(count):
         arm, retained, margin, forecast = stream(seed, share)
-        propensity = np.full(len(arm), share)
-        bets = share_effects(
-            retained, arm, propensity, COUNTS, error_rate=ERROR_RATE, forecast=forecast
-        )
+        bets = share_effects(retained, arm, share, COUNTS, error_rate=ERROR_RATE, forecast=forecast)
         money = money_effects(margin, arm, COUNTS, error_rate=ERROR_RATE, count_planned=planned)
         plain = differences(retained, arm, COUNTS, error_rate=ERROR_RATE, count_planned=planned)
         of_money = differences(margin, arm, COUNTS, error_rate=ERROR_RATE, count_planned=planned)
@@ -99,10 +96,9 @@ def _power(count: int, share: float, planned: float) -> None:
         arm, retained, margin, forecast = stream(
             seed, share, saved=MORE_RETENTION, more=MORE_ORDERS
         )
-        propensity = np.full(len(arm), share)
         for name, prior in (("bets", forecast), ("bets without forecast", None)):
             path = share_effects(
-                retained, arm, propensity, COUNTS, error_rate=ERROR_RATE, forecast=prior
+                retained, arm, share, COUNTS, error_rate=ERROR_RATE, forecast=prior
             )
             days[name].append(day_of_first(path, _better))
         plain = differences(retained, arm, COUNTS, error_rate=ERROR_RATE, count_planned=planned)
@@ -136,10 +132,10 @@ def year(seed: int, ids: list[str], lift: float) -> tuple[Bools, Floats, Floats]
 
 
 def holdout(years: int, draws_count: int) -> None:
-    """Acceptance 5: a sticky holdout with a look at the end of each window."""
+    """A sticky holdout with a look at the end of each window."""
     started = perf_counter()
     ids = [str(number) for number in range(CUSTOMERS)]
-    draws = other_draws(ids, "holdout:benchmark", HOLDOUT_SHARE, count=draws_count)
+    draws = list(other_draws(ids, "holdout:benchmark", HOLDOUT_SHARE, count=draws_count))
 
     def spent(path: list[HoldoutLook]) -> bool:
         from scipy.stats import norm
@@ -185,7 +181,7 @@ def holdout(years: int, draws_count: int) -> None:
 
 
 def sample_ratio(count: int) -> None:
-    """Acceptance 6: 180 daily looks at fair arms and at 11 % instead of 10 %."""
+    """180 daily looks at fair arms and at 11 % instead of 10 %."""
     started = perf_counter()
     per_day = 200
     alarms: dict[str, list[float]] = {
@@ -236,7 +232,7 @@ def plan() -> None:
 
 
 def peer() -> None:
-    """Acceptance 7: ratio metrics with a covariate, against tea-tasting."""
+    """Ratio metrics with a covariate, against tea-tasting."""
     if importlib.util.find_spec("tea_tasting") is None:
         print("\ntea-tasting is not installed: not compared.")
         return

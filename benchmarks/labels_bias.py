@@ -3,16 +3,22 @@
 A shop sends e-mails aimed at risk: 85 % of the riskiest 40 % are contacted, 5 % of the others, and
 a holdout of a tenth never. Models of P(no order in the window, left alone) are fitted to such
 labels and compared with the truth of a world without the campaign: with contacts ignored; with the
-contacted left out; left out and weighted by 1 / (1 - p); on the holdout alone; and, for comparison,
-fitted in the world without a campaign.
+contacted left out; left out and weighted as in a training; on the holdout alone; and, for
+comparison, fitted in the world without a campaign.
 """
 
 import argparse
 from dataclasses import dataclass
+from datetime import date
 
 import lightgbm
 import numpy as np
+import pyarrow as pa
 
+from retention_ml import clock
+from retention_ml.actions.own_contacts import HOLDOUT, SENT, campaign_id
+from retention_ml.labels.definition import ChurnDefinition
+from retention_ml.labels.left_alone import left_alone_weights
 from retention_ml.simulate.response.decision_features import RFM, rfm
 from retention_ml.simulate.response.potential_outcomes import potential_outcomes
 from retention_ml.simulate.response.responding_shop import RespondingShop
@@ -24,6 +30,8 @@ WINDOW_DAYS = EVERY_DAYS = 14
 HOLDOUT_SHARE = 0.10
 RISKY_SHARE = 0.40
 CONTACTED_IF_RISKY, CONTACTED_ELSE = 0.85, 0.05
+DAY = date(2026, 3, 2)  # as good as any: only what follows within the window counts
+DEFINITION = ChurnDefinition(active_days=90, lead_days=0, horizon_days=WINDOW_DAYS)
 LABELS = ("no campaign", "ignore contacts", "leave out", "leave out, weighted", "holdout only")
 _TREES = {
     "objective": "binary",
@@ -46,8 +54,8 @@ class Cutoff(Columns):
     ----------
     customer : array of int64, shape (n,)
     features : array of float64, shape (n, k)
-    propensity : array of float64, shape (n,)
-        Of the contact; 0 in the holdout.
+    weight : array of float64, shape (n,)
+        How many customers the outcome stands for, 0 where a contact came first.
     contacted, is_holdout, is_risky : array of bool, shape (n,)
     churned : array of float64, shape (n,)
         1 where no order came in the window.
@@ -57,7 +65,7 @@ class Cutoff(Columns):
 
     customer: Ints
     features: Floats
-    propensity: Floats
+    weight: Floats
     contacted: Bools
     is_holdout: Bools
     is_risky: Bools
@@ -89,7 +97,7 @@ def cutoffs(*, seed: int, customers: int, count: int, has_campaign: bool) -> lis
             Cutoff(
                 customer=customer,
                 features=features,
-                propensity=propensity,
+                weight=_weights(window > 0, contacted, propensity),
                 contacted=contacted,
                 is_holdout=is_holdout[customer],
                 is_risky=is_risky,
@@ -98,6 +106,23 @@ def cutoffs(*, seed: int, customers: int, count: int, has_campaign: bool) -> lis
             )
         )
     return pieces
+
+
+def _weights(has_order: Bools, contacted: Bools, propensity: Floats) -> Floats:
+    """Those of a training, from the contacts of a cutoff as they come back to the platform."""
+    n = len(contacted)
+    names = pa.array(map(str, range(n)))
+    at = pa.scalar(clock.midnight(DAY, DEFINITION.timezone), pa.timestamp("us", tz="UTC"))
+    contacts = pa.table(
+        {
+            "campaign_id": [campaign_id("risk-1", DAY, 1 - p) for p in propensity.tolist()],
+            "customer_id": names,
+            "kind": np.where(contacted, SENT, HOLDOUT).tolist(),
+            "event_at": pa.repeat(at, n),
+        }
+    )
+    time_to_next_order = np.where(has_order.any(axis=0), has_order.argmax(axis=0), np.inf)
+    return left_alone_weights(DEFINITION, DAY, names, time_to_next_order, contacts)
 
 
 def biases(
@@ -116,11 +141,10 @@ def biases(
     )
     test = without.rows(without.customer % 2 == 1)
     train, without = (each.rows(each.customer % 2 == 0) for each in (campaign, without))
-    everybody, alone = np.ones(len(train)), ~train.contacted
     weights = {
-        "ignore contacts": everybody,
-        "leave out": alone * 1.0,
-        "leave out, weighted": alone / (1 - train.propensity),
+        "ignore contacts": np.ones(len(train)),
+        "leave out": ~train.contacted * 1.0,
+        "leave out, weighted": train.weight,
         "holdout only": train.is_holdout * 1.0,
     }
     forecasts = {"no campaign": _forecast(without, np.ones(len(without)), test)}

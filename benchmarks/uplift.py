@@ -84,7 +84,7 @@ def _learner(name: str) -> Callable[[UpliftSample, int], Callable[[Floats], Floa
 
 
 def halves(repeats: int) -> None:
-    """Acceptance 1: rankings learned on one half of the women's mail, judged on the other."""
+    """QINI of rankings learned on one half of the women's mail, judged on the other."""
     sample = hillstrom(["Womens E-Mail"], "visit")
     if sample is None:
         print("Hillstrom: RETENTION_DATA_DIR does not hold its data; left out.\n")
@@ -122,7 +122,7 @@ def halves(repeats: int) -> None:
 
 
 def ladder_on_hillstrom() -> None:
-    """Acceptance 1: what the ladder says of each mail and outcome."""
+    """What the ladder says of each mail and outcome."""
     print("| mail, outcome | decision | QINI | slope | seconds |\n|---|---|---|---|---|")
     women, men = "Womens E-Mail", "Mens E-Mail"
     for mails, outcome in (
@@ -148,7 +148,7 @@ def ladder_on_hillstrom() -> None:
 
 
 def shops(world: World, repeats: int, names: Sequence[str]) -> None:
-    """Acceptance 3: what is lost, or earned, by contacting where the promised effect pays."""
+    """What is lost, or earned, by contacting where the promised effect pays."""
     print(
         f"World {world!r}: a contact costs {_MONEY.cost:g}, an order is worth {_MONEY.value:g}; "
         "true profit per 1,000 customers, mean over shops\n\n"
@@ -191,7 +191,7 @@ def _true_profit(truth: Floats, effect: Floats) -> float:
 
 
 def proven(repeats: int) -> None:
-    """Acceptance 3: how often `uplift` is called proven where contacts change nothing."""
+    """How often `uplift` is called proven where contacts change nothing."""
     wrong = 0
     for seed in range(repeats):
         sample = decisions(4_000, 50_000 + seed, "none").sample
@@ -208,7 +208,7 @@ def proven(repeats: int) -> None:
 
 
 def metrics() -> None:
-    """Acceptance 7: QINI and AUTOC beside EconML's on the same scores and ranking."""
+    """QINI and AUTOC beside EconML's on the same scores and ranking."""
     if not find_spec("econml"):
         print("EconML is not installed; its DRTester is left out.\n")
         return

@@ -64,6 +64,9 @@ def assign_actions() -> None:
         arguments = action_approvals.answer(approvals.response_to("approve"))
         if arguments is None:
             return assigned
+        standing = doors.call(door, as_of=as_of())  # an earlier try may have recorded the answer
+        if not action_approvals.is_answered(standing, asked=assigned):
+            return standing
         doors.call(record, as_of=as_of(), **arguments)
         return doors.call(door, as_of=as_of())
 

@@ -5,8 +5,8 @@ This is the only module of the library that reads the real clock.
 """
 
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
-from zoneinfo import ZoneInfo
+from functools import cache, lru_cache
+from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,12 @@ _FIRST_YEAR, _LAST_YEAR = 1970, 2100
 def now() -> datetime:
     """The real time, aware, in UTC: for `loaded_at`, `scored_at` and receipts, never for logic."""
     return datetime.now(UTC)
+
+
+@cache
+def zone_names() -> frozenset[str]:
+    """The names of all time zones; finding them reads hundreds of files."""
+    return frozenset(available_timezones())
 
 
 def midnight(as_of: date, timezone: str) -> datetime:

@@ -113,6 +113,11 @@ class Transaction:
         sql = f"INSERT INTO {table} ({columns}) {compile_for_postgres(expression)}"
         return int(self._connection.exec_driver_sql(sql.replace("%", "%%")).rowcount)
 
+    def select(self, expression: ibis.Table) -> Sequence[sa.Row[*tuple[Any, ...]]]:
+        """The rows of an Ibis expression, as this transaction sees them."""
+        sql = compile_for_postgres(expression)
+        return self._connection.exec_driver_sql(sql.replace("%", "%%")).fetchall()
+
     def copy(self, table: str, rows: pa.Table, *, json_columns: Sequence[str] = ()) -> int:
         """COPY Arrow rows into `schema.table`, matching columns by name; how many there were.
 

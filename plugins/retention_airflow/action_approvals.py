@@ -11,6 +11,11 @@ def is_needed(assigned: Mapping[str, Any]) -> bool:
     return assigned["status"] == "waiting" and bool(assigned["questions"])
 
 
+def is_answered(standing: Mapping[str, Any], *, asked: Mapping[str, Any]) -> bool:
+    """Whether the answer to one receipt of `assign` is one to all that the day waits for in another."""
+    return is_needed(standing) and all(each in asked["questions"] for each in standing["questions"])
+
+
 def question(assigned: Mapping[str, Any]) -> dict[str, str]:
     """Subject and body (Markdown) of the question; `assigned` is the receipt of `assign`."""
     contacts = {name: count for name, count in assigned["actions"].items() if name != "none"}

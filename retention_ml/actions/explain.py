@@ -90,6 +90,7 @@ def _reason(warehouse: Warehouse, customer_id: str, settings: Settings, as_of: d
             timezone=settings.calendar.timezone,
             actions=actions,
             fatigue_days=settings.actions.fatigue_days,
+            window_days=settings.churn.lead_days + settings.churn.horizon_days,
             customer_id=customer_id,
         )
     except NotReady:

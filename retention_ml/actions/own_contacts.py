@@ -47,17 +47,22 @@ class OwnContact:
 def campaign_id(decided_by: str, as_of: date, none_propensity: float | None) -> str:
     """The campaign of a customer: who decided, the day, and the share left alone of their like.
 
-    The probability is rounded to one digit. Nobody is left alone by lot in `capped`, and everybody in
-    `1`.
+    The probability is rounded to one digit, at most 0.9 where a contact was possible. Nobody is
+    left alone by lot in `capped`, and everybody in `1`.
 
     Examples
     --------
     >>> campaign_id("rule-1", date(2026, 3, 1), 0.0333)
     'rule-1@2026-03-01/0.03'
+    >>> campaign_id("rule-1", date(2026, 3, 1), 0.96)
+    'rule-1@2026-03-01/0.9'
     >>> campaign_id("rule-1", date(2026, 3, 1), None)
     'rule-1@2026-03-01/capped'
     """
-    share = "capped" if none_propensity is None else f"{none_propensity:.1g}"
+    if none_propensity is None:
+        share = "capped"
+    else:
+        share = "1" if none_propensity >= 1 else f"{min(none_propensity, 0.9):.1g}"
     return f"{decided_by}@{as_of.isoformat()}/{share}"
 
 

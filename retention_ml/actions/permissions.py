@@ -18,8 +18,8 @@ def permitted(instant: datetime, statements: ibis.Table = PERMISSIONS) -> ibis.T
 
     A grant holds if it is the newest statement of its customer, channel and purpose, and nothing
     on the channel bounced and nobody complained since, for whatever purpose. A bounce that names
-    an address other than the customer's newest one says nothing of that. Of statements of one
-    moment the forbidding one counts. All sources are heard.
+    an address other than the customer's newest one, capitals aside, says nothing of that. Of
+    statements of one moment the forbidding one counts. All sources are heard.
 
     Parameters
     ----------
@@ -79,6 +79,6 @@ def _faults(rows: ibis.Table, addresses: ibis.Table) -> ibis.Table:
     faults = faults.left_join(current, _CHANNEL).select(
         *(faults[name] for name in (*_CHANNEL, "kind", "event_at", "address")), current.current
     )
-    is_former = (faults.kind == "bounced") & (faults.address != faults.current)
+    is_former = (faults.kind == "bounced") & (faults.address.lower() != faults.current.lower())
     counted = faults.filter(~is_former.fill_null(False))
     return counted.group_by(_CHANNEL).agg(failed_at=counted.event_at.max())

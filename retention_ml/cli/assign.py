@@ -64,7 +64,7 @@ def approve(
     reject: Annotated[bool, typer.Option("--reject", help="Say no instead.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Agree to what the actions of a day wait for, and release them."""
+    """Agree to what the actions of a day wait for, and put their messages into the outbox."""
     with opened(as_json) as (warehouse, settings):
         from retention_ml.actions.assignment.assign import assign as door
         from retention_ml.actions.release.approve import approve as answer
@@ -83,7 +83,7 @@ def approve(
             return
         console.print(receipt.sentence)
         if assigned:
-            console.print(f"{assigned.details['status']}: {assigned.details['reason']}")
+            _print_standing(assigned.details)
 
 
 @actions.command("explain")
@@ -155,8 +155,18 @@ def _print_day(details: Any, receipt: str, minor_units: int) -> None:
     )
     if details["alert"]:
         console.print(details["alert"], soft_wrap=True)
+    _print_standing(details)
+
+
+def _print_standing(details: Any) -> None:
+    """The status of a day, why, and what to run next."""
     dry = "Nothing was kept. " if details["is_dry_run"] else ""
     console.print(f"{dry}{details['status']}: {details['reason']}", soft_wrap=True)
+    if details["status"] == "released" and not dry:
+        console.print(
+            "The messages lie in the outbox until they expire: `retention dispatch` sends them now.",
+            soft_wrap=True,
+        )
 
 
 def _print_holdout(membership: Any) -> None:

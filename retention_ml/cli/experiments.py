@@ -7,6 +7,7 @@ import typer
 
 from retention_ml.cli.frame import AsOf, Json, console, day, opened, print_json, print_rows, working
 from retention_ml.errors import UsageError
+from retention_ml.receipts import DecisionReceipt
 
 experiments = typer.Typer(
     help="Whether an action helps: compared with leaving customers alone.", no_args_is_help=True
@@ -92,10 +93,9 @@ def plan(
                 prices=prices,
                 by=by,
             )
+        _show(receipt, as_json)
         if as_json:
-            print_json(receipt.to_dict())
             return
-        console.print(str(receipt))
         print_rows(
             "Decisions needed, of all arms together",
             [_size(one) for one in receipt.details["sizes"]],
@@ -125,7 +125,7 @@ def start(
             by=by,
             is_small_accepted=accept_small,
         )
-        print_json(receipt.to_dict()) if as_json else console.print(str(receipt))
+        _show(receipt, as_json)
 
 
 @experiments.command("stop")
@@ -148,7 +148,7 @@ def stop(
             by=by,
             reason=reason,
         )
-        print_json(receipt.to_dict()) if as_json else console.print(str(receipt))
+        _show(receipt, as_json)
 
 
 @experiments.command("list")
@@ -156,6 +156,7 @@ def experiments_list(as_json: Json = False) -> None:
     """List experiments, how they stand, and why."""
     with opened(as_json) as (warehouse, _):
         from retention_ml.experiments.ledger import all_experiments
+        from retention_ml.experiments.power import shown
 
         print_rows(
             "Experiments",
@@ -171,8 +172,8 @@ def experiments_list(as_json: Json = False) -> None:
                     "metric": one.design.metric,
                     "began_on": str(one.began_on or ""),
                     "ended_on": str(one.ended_on or ""),
-                    "needed": one.planned_count,
-                    "missing": one.missing_count,
+                    "needed": shown(one.planned_count),
+                    "missing": shown(one.missing_count),
                     "reason": one.reason or "",
                 }
                 for one in all_experiments(warehouse)
@@ -189,12 +190,15 @@ def look(as_of: AsOf, as_json: Json = False) -> None:
 
         with working("Looking …"):
             receipt = door(warehouse, settings=settings, as_of=day(as_of))
+        _show(receipt, as_json)
         if as_json:
-            print_json(receipt.to_dict())
             return
-        console.print(str(receipt))
         for one in receipt.details["experiments"]:
             console.print(f"{one['experiment_id']}: {one['reason']}")
+
+
+def _show(receipt: DecisionReceipt, as_json: bool) -> None:
+    print_json(receipt.to_dict()) if as_json else console.print(str(receipt))
 
 
 def _shares(arms: Sequence[str]) -> dict[str, float]:

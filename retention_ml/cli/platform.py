@@ -149,8 +149,12 @@ def simulate(
         bool, typer.Option("--outbox", help="With --respond: what left the outbox reached them.")
     ] = False,
     world: Annotated[
-        str, typer.Option("--world", help="With --respond: what actions do; see docs/simulator.md.")
-    ] = "four_types",
+        str | None,
+        typer.Option(
+            "--world",
+            help="With --respond: what actions do; see docs/simulator.md. Default: four_types.",
+        ),
+    ] = None,
     answer: Annotated[
         list[str] | None,
         typer.Option(
@@ -169,12 +173,22 @@ def simulate(
             on=respond,
             contacts=contacts or [],
             from_outbox=from_outbox,
-            world_name=world,
+            world_name=world or "four_types",
             answers=answer or [],
             as_json=as_json,
         )
         return
     with command(as_json):
+        of_response = {
+            "--contacts": contacts, "--outbox": from_outbox, "--world": world, "--answer": answer
+        }  # fmt: skip
+        without_use = [option for option, value in of_response.items() if value]
+        if without_use:
+            raise UsageError(
+                f"Without --respond a shop is simulated anew, and there is no use for "
+                f"{', '.join(without_use)}; nothing was written. Add --respond YYYY-MM-DD to go on with "
+                f"the shop in {out}, or leave out the rest."
+            )
         from retention_ml.simulate import simulate as write_shop
 
         start: date = day(first_day)
@@ -219,6 +233,7 @@ def _respond(
             with opened(as_json) as (warehouse, _):
                 reached += [Contact(*row) for row in left_the_outbox(warehouse, day(on))]
         simulated["first_day"] = day(simulated["first_day"])
+        kinds, channels = _kinds_and_channels(settings)
         with working(f"Living through {on} …"):
             summary = respond(
                 Simulation(**simulated, timezone=TIMEZONE),
@@ -226,7 +241,8 @@ def _respond(
                 out=out,
                 day=day(on),
                 contacts=reached,
-                responses=_kinds(settings) | _pairs(answers),
+                responses=kinds | _pairs(answers),
+                channels=channels,
             )
         if as_json:
             print_json(summary)
@@ -234,15 +250,21 @@ def _respond(
             print_mapping(f"{on} in {out}", summary)
 
 
-def _kinds(settings: Settings) -> dict[str, str]:
-    """What the shop's own actions are like; a push message is like an e-mail."""
+def _kinds_and_channels(settings: Settings) -> tuple[dict[str, str], dict[str, str]]:
+    """What the shop's own actions are like, and their channels; a push is like an e-mail."""
     from retention_ml.actions.catalogue.loading import read_actions
 
-    catalogue, _ = read_actions(settings.actions_folder)
-    return {
+    actions = read_actions(settings.actions_folder)[0].actions
+    kinds = {
         name: "email" if action.kind == "push" else str(action.kind)
-        for name, action in catalogue.actions.items()
+        for name, action in actions.items()
     }
+    channels = {
+        name: action.permission_channel
+        for name, action in actions.items()
+        if action.permission_channel
+    }
+    return kinds, channels
 
 
 def _pairs(answers: list[str]) -> dict[str, str]:

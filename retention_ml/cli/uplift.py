@@ -106,21 +106,25 @@ def uplift_evaluate(
             print_json({**document, "remarks": experiment.remarks, "details": more})
             return
         for remark in experiment.remarks:
-            console.print(remark)
+            console.print(remark, soft_wrap=True)
         console.print()
-        average = reports.details(comparison, randomisation)["average_effect_per_1000"]
         console.print(
             f"{comparison.rows:,} customers, {comparison.treated_share:.1%} contacted; average "
-            f"effect {average['value']:,.3f} [{average['lower']:,.3f}, {average['upper']:,.3f}] "
-            "per 1,000; columns foresee the contact with AUC "
-            f"{randomisation.auc:.3f} (.500: drawn by lot)."
+            f"effect {reports.interval(comparison.average_effect)} per 1,000; columns foresee the "
+            f"contact with AUC {randomisation.auc:.2f} (0.50: drawn by lot).",
+            soft_wrap=True,
         )
+        verdict = f"{decision.rung}: {decision.reason}"
+        if randomisation.fault:
+            console.print(verdict, soft_wrap=True)  # before figures that could be taken for effects
         print_rows(
-            f"Learners on customers they were not fitted to (per 1,000, 95 % intervals; budget "
-            f"{share:.0%})",
+            f"Learners on customers they were not fitted to (per 1,000, 95 % intervals; profit "
+            f"counts {value:,.12g} per {outcome} and {cost:,.12g} per contact; budget {share:.0%})",
             reports.table(comparison),
         )
-        console.print(f"{decision.rung}: {decision.reason}", soft_wrap=True)
+        if not randomisation.fault:
+            console.print(verdict, soft_wrap=True)
+        console.print("What the columns mean: docs/uplift.md")
 
 
 def _require(is_met: bool, option: str, value: float, expected: str) -> None:

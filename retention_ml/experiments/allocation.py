@@ -8,7 +8,7 @@ ones (Hoeffding 1963, Probability inequalities for sums of bounded random variab
 tests that assume independent lots err on the safe side.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,10 +35,6 @@ class Allocation:
     arms: tuple[str, ...]
     arm: Ints
     lots: Floats
-
-    def propensities(self, shares: Mapping[str, float]) -> Floats:
-        """Probability of the arm that each customer got, shape (n,)."""
-        return np.array([shares[name] for name in self.arms])[self.arm]
 
 
 def allocate(

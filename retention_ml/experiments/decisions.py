@@ -22,8 +22,6 @@ class Decisions:
         Names of the arms.
     arm : array of int64, shape (n,)
         The arm assigned, whatever was then sent or received.
-    propensities : array of float64, shape (n, arms)
-        Probability of each arm when the lot was drawn.
     tiers : tuple of str
         Names of the tiers.
     tier : array of int64, shape (n,)
@@ -37,14 +35,13 @@ class Decisions:
     margin_forecast : array of float64, shape (n,)
         Something from before the decision that foretells the margin; 0 where there is nothing.
     assigned : array of int64, shape (days, arms)
-        How many were drawn by the arms' shares on each day, whether or not an outcome ever came.
+        How many were drawn on each day, whether or not an outcome ever came.
     """
 
     days: list[date]
     day: Ints
     arms: tuple[str, ...]
     arm: Ints
-    propensities: Floats
     tiers: tuple[str, ...]
     tier: Ints
     retained: Floats
@@ -64,36 +61,31 @@ class Decisions:
         positions = np.arange(len(self.days))
         return np.searchsorted(self.day, positions, side="right").astype(np.int64)
 
-    def counted(self, within: Bools) -> Ints:
-        """Decisions counted by the end of each day and arm, of some, shape (days, arms)."""
+    @property
+    def counted(self) -> Ints:
+        """Decisions counted by the end of each day, by arm, shape (days, arms)."""
         shape = (len(self.days), len(self.arms))
-        cells = (self.day * shape[1] + self.arm)[within]
+        cells = self.day * shape[1] + self.arm
         daily = np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
         return np.asarray(np.cumsum(daily, axis=0), dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """The decisions of one action and the control.
-
-    `counts` are looks; `propensity` is the probability of the action, of the two.
-    """
+    """The decisions of one action and the control; `counts` are looks."""
 
     rows: Ints
     counts: Ints
     is_treated: Bools
-    propensity: Floats
 
 
 def pair(decisions: Decisions, arm: str, control: str, *, within: Bools | None = None) -> Pair:
-    """An action against the control, among those who could have got either.
+    """An action against the control.
 
     Given that a customer got one of the two, which one was still drawn by lot.
     """
     treated, alone = decisions.arms.index(arm), decisions.arms.index(control)
     mask = (decisions.arm == treated) | (decisions.arm == alone)
-    both = decisions.propensities[:, [treated, alone]]
-    mask &= (both > 0).all(axis=1)
     if within is not None:
         mask &= within
     rows = np.flatnonzero(mask).astype(np.int64)
@@ -102,5 +94,4 @@ def pair(decisions: Decisions, arm: str, control: str, *, within: Bools | None =
         rows=rows,
         counts=np.searchsorted(decisions.day[rows], positions, side="right").astype(np.int64),
         is_treated=decisions.arm[rows] == treated,
-        propensity=both[rows, 0] / both[rows].sum(axis=1),
     )

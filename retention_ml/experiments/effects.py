@@ -62,7 +62,7 @@ class Effect:
 def share_effects(
     outcome: Floats,
     is_treated: Bools,
-    propensity: Floats,
+    share: float,
     counts: Ints,
     *,
     error_rate: float,
@@ -80,8 +80,8 @@ def share_effects(
     outcome : array of float64, shape (n,)
         1.0 or 0.0, in the order in which decisions are counted.
     is_treated : array of bool, shape (n,)
-    propensity : array of float64, shape (n,)
-        Probability of the treated arm, of the two, when the lot was drawn.
+    share : float
+        Probability of the treated arm, of the two, in every lot.
     counts : array of int64, shape (looks,)
         Decisions counted at each look.
     error_rate : float
@@ -97,8 +97,8 @@ def share_effects(
     --------
     >>> treated = np.arange(4_000) % 2 == 0
     >>> churned = np.where(treated, np.arange(4_000) % 4 == 0, np.arange(4_000) % 10 < 8)
-    >>> [effect] = share_effects(churned.astype(float), treated, np.full(4_000, 0.5),
-    ...     np.array([4_000]), error_rate=0.05)
+    >>> [effect] = share_effects(churned.astype(float), treated, 0.5, np.array([4_000]),
+    ...     error_rate=0.05)
     >>> effect.is_worse
     True
     """
@@ -106,11 +106,10 @@ def share_effects(
     expected = _earlier_share(outcome, counts) if forecast is None else np.asarray(forecast)
     edge = 0.0 if is_first else _FORECAST_MARGIN
     expected = np.clip(expected, edge, 1 - edge)
-    least = np.minimum(propensity, 1 - propensity)
-    score = (outcome - expected) * np.where(is_treated, 1 / propensity, -1 / (1 - propensity))
+    least = min(share, 1 - share)
+    score = (outcome - expected) * np.where(is_treated, 1 / share, -1 / (1 - share))
     largest = np.maximum(expected, 1 - expected) / least + abs(tolerance)
-    # Propensities are known before any outcome: the scale may depend on the smallest of them.
-    scale = 1 / (1 / float(least.min(initial=0.5)) + abs(tolerance))
+    scale = 1 / (1 / least + abs(tolerance))
     path = looks(
         np.clip((score - tolerance) * scale, -largest * scale, largest * scale),
         counts,
@@ -145,10 +144,7 @@ def money_effects(
     covariate: Floats | None = None,
     strata: Ints | None = None,
 ) -> list[Effect]:
-    """The effect on an amount of money at each look; arguments as of `asymptotic.differences`.
-
-    Propensities must be the same within a stratum: where they differ, make them part of it.
-    """
+    """The effect on an amount of money at each look; arguments as of `asymptotic.differences`."""
     path = asymptotic.differences(
         values,
         is_treated,

@@ -21,8 +21,8 @@ class Tolerances:
     withdraw a permission or complain, or who send something back.
     """
 
-    unsubscribed: float = 0.005
-    returned: float = 0.02
+    unsubscribed: float
+    returned: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,11 +67,15 @@ def guards(decisions: Decisions, design: Design, tolerances: Tolerances) -> list
         )
     ]
     error_rate = design.error_rate / len(plan)
-    return [_guard(decisions, *row, within=segments[row[2]], error_rate=error_rate) for row in plan]
+    return [
+        _guard(decisions, design, *row, within=segments[row[2]], error_rate=error_rate)
+        for row in plan
+    ]
 
 
 def _guard(
     decisions: Decisions,
+    design: Design,
     arm: str,
     name: str,
     segment: str,
@@ -85,7 +89,7 @@ def _guard(
     path = share_effects(
         outcome[both.rows],
         both.is_treated,
-        both.propensity,
+        design.share_against_control(arm),
         both.counts,
         error_rate=error_rate,
         forecast=decisions.retention_forecast[both.rows] if name == RETAINED else None,

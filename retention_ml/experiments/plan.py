@@ -10,7 +10,7 @@ from retention_ml.errors import UsageError
 from retention_ml.experiments import ledger
 from retention_ml.experiments.design import Design
 from retention_ml.experiments.expectations import expectations
-from retention_ml.experiments.power import ALL, Expectation, Price, Size, sizes
+from retention_ml.experiments.power import ALL, Expectation, Price, Size, shown, sizes
 from retention_ml.receipts import DecisionReceipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
@@ -79,18 +79,22 @@ def plan(
             "salt of the lots."
         )
     done = "is planned" if is_new else "had been planned"
+    entries = stored.sizes["sizes"]
+    [sentence] = [
+        one["sentence"] for one in entries if (one["tier"], one["metric"]) == (ALL, design.metric)
+    ]
     return warehouse.record(
         DecisionReceipt(
             door="plan",
             as_of=as_of,
             seconds=time.perf_counter() - started,
-            sentence=f"Experiment {design.experiment_id} {done}. {main.sentence}",
+            sentence=f"Experiment {design.experiment_id} {done}. {sentence}",
             details={
                 "experiment_id": design.experiment_id,
                 "is_new": is_new,
-                "planned_count": main.needed,
-                "missing_count": main.missing,
-                "sizes": [_entry(one) for one in planned],
+                "planned_count": shown(stored.planned_count),
+                "missing_count": shown(stored.missing_count),
+                "sizes": entries,
             },
         ),
         settings.run_id,
@@ -109,7 +113,8 @@ def decision_windows(settings: Settings, design: Design) -> int:
         )
     if design.unit == "customer":
         return 1
-    return 1 + (usable - window) // max(window, settings.actions.fatigue_days)
+    rest = max(window, settings.actions.fatigue_days)
+    return 1 + (usable - window) // (rest + 1)
 
 
 def _require_tiers(design: Design, by_tier: Mapping[str, Expectation]) -> None:
@@ -121,7 +126,8 @@ def _require_tiers(design: Design, by_tier: Mapping[str, Expectation]) -> None:
 
 
 def _entry(size: Size) -> dict[str, Any]:
-    return {**_rounded(asdict(size)), "missing": size.missing, "sentence": size.sentence}
+    counts = {name: shown(getattr(size, name)) for name in ("needed_at_end", "needed", "missing")}
+    return {**_rounded(asdict(size)), **counts, "sentence": size.sentence}
 
 
 def _rounded(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,8 @@ from retention_ml.statistics.sequential import BETS
 ALL = "all"
 _LOOKS, _DRAWS = 40, 500
 _EXACT = 1.03  # needed customers are bracketed to within this factor
-_NEEDED_MOST = 10**9
+NEEDED_MOST = 10**9
+"""As many are needed where no number of customers is enough."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +69,8 @@ class Size:
     """What is needed and what is there, in a tier or in `all`.
 
     `needed_at_end` is for one look at the end, `needed` for looking always; `missing` is what
-    `available` falls short of it. Counts are decisions of all arms together.
+    `available` falls short of it. Counts are decisions of all arms together, `NEEDED_MOST` where
+    no number is enough.
     """
 
     tier: str
@@ -81,13 +83,15 @@ class Size:
     @property
     def missing(self) -> int:
         """Decisions that are lacking; 0 where there are enough."""
+        if shown(self.needed) is None:
+            return NEEDED_MOST
         return max(self.needed - self.available, 0)
 
     @property
     def sentence(self) -> str:
         """For people."""
         whom = "All tiers together" if self.tier == ALL else f"Tier {self.tier}"
-        if self.effect <= 0:
+        if shown(self.needed) is None:
             return (
                 f"{whom}: saving so few does not pay for the contacts; no number of customers "
                 "can show a gain. Choose a cheaper action or a larger save rate."
@@ -96,6 +100,15 @@ class Size:
             f"{whom}: {self.needed:,} decisions are needed, {self.available:,} can mature in time"
         )
         return f"{lead}; {self.missing:,} are missing." if self.missing else f"{lead}."
+
+
+def shown(count: int) -> int | None:
+    """A count of decisions as it is shown; None where no number is enough.
+
+    >>> shown(1_125), shown(NEEDED_MOST)
+    (1125, None)
+    """
+    return count if count < NEEDED_MOST else None
 
 
 def sizes(
@@ -173,8 +186,8 @@ def retained_needed(
     high = 2 * low
     while not is_enough(high):
         low, high = high, 1.5 * high
-        if high > _NEEDED_MOST:
-            return _NEEDED_MOST
+        if high > NEEDED_MOST:
+            return NEEDED_MOST
     while high > _EXACT * low:
         middle = math.sqrt(low * high)
         low, high = (low, middle) if is_enough(middle) else (middle, high)
@@ -202,8 +215,8 @@ def _retained(one: Expectation, design: Design) -> Size:
         tier=one.tier,
         metric="retained",
         effect=effect,
-        needed_at_end=at_end,
-        needed=max(needed, at_end),
+        needed_at_end=min(at_end, NEEDED_MOST),
+        needed=min(max(needed, at_end), NEEDED_MOST),
         available=one.customers_count,
     )
 
@@ -229,8 +242,8 @@ def _margin(one: Expectation, design: Design, prices: Mapping[str, Price]) -> Si
         tier=one.tier,
         metric="margin",
         effect=gain - max(expected.values()),
-        needed_at_end=min(at_end, _NEEDED_MOST),
-        needed=min(math.ceil(factor * at_end), _NEEDED_MOST),
+        needed_at_end=min(at_end, NEEDED_MOST),
+        needed=min(math.ceil(factor * at_end), NEEDED_MOST),
         available=one.customers_count,
     )
 
@@ -243,11 +256,11 @@ def _needed_once(
     power: float,
 ) -> int:
     if effect <= 0:
-        return _NEEDED_MOST
+        return NEEDED_MOST
     control, treated = variances
     spread = control / (1 - share) + treated / share
     quantiles = _quantiles(error_rate, power)
-    return min(math.ceil(quantiles**2 * spread / effect**2), _NEEDED_MOST)
+    return min(max(math.ceil(quantiles**2 * spread / effect**2), 1), NEEDED_MOST)
 
 
 def _quantiles(error_rate: float, power: float) -> float:

@@ -12,7 +12,6 @@ from retention_ml.experiments.effects import ASYMPTOTIC, Effect, money_effects, 
 from retention_ml.experiments.guards import ALL, Guard, Tolerances, guards
 from retention_ml.experiments.tiers import shrink
 from retention_ml.experiments.verdict import Verdict, verdict
-from retention_ml.statistics.arrays import Floats
 from retention_ml.statistics.asymptotic import (
     BURN_IN,
     differences,
@@ -25,7 +24,6 @@ from retention_ml.statistics.sample_ratio import Arms, e_values, mismatch_p_valu
 
 MARGIN, RETAINED, PER_BUYER = "margin", "retained", "margin_per_buyer"
 SHRUNK = "shrunk"
-_SAME_LOTS = 1e-9  # probabilities that differ by no more are the same
 RATIO_P_VALUE = 1e-9  # of one day's lots: fair lots never look like this
 
 
@@ -124,7 +122,7 @@ def effects(
         return share_effects(
             decisions.retained[both.rows],
             both.is_treated,
-            both.propensity,
+            design.share_against_control(arm),
             both.counts,
             error_rate=design.arm_error_rate,
             forecast=decisions.retention_forecast[both.rows],
@@ -136,19 +134,17 @@ def effects(
         error_rate=design.arm_error_rate,
         count_planned=count_planned * (design.arms[arm] + design.arms[CONTROL]),
         covariate=decisions.margin_forecast[both.rows],
-        strata=_strata(decisions.tier[both.rows], both.propensity),
+        strata=decisions.tier[both.rows],
     )
 
 
 def sample_ratio(decisions: Decisions, design: Design) -> tuple[float, str]:
     """Largest e-value of the sample ratio at any look so far, and where.
 
-    Of all decisions assigned, and of those counted, a half of the error rate each; only where all
-    arms could be drawn. On each day's
+    Of all decisions assigned, and of those counted, a half of the error rate each. On each day's
     lots, the exact test beside it, for lots that are grossly wrong at once.
     """
     shares = [design.arms[arm] for arm in decisions.arms]
-    by_shares = np.asarray(np.isclose(decisions.propensities, shares).all(axis=1))
     worst, where = 1.0, "nothing"
     if design.unit == "decision":
         for number, counts in enumerate(decisions.assigned):
@@ -160,7 +156,7 @@ def sample_ratio(decisions: Decisions, design: Design) -> tuple[float, str]:
                     )
     for name, counts in (
         ("assigned", np.cumsum(decisions.assigned, axis=0)),
-        ("counted", decisions.counted(by_shares)),
+        ("counted", decisions.counted),
     ):
         if not len(counts):
             continue
@@ -190,7 +186,7 @@ def _per_buyer(
     both = pair(decisions, arm, CONTROL)
     retained, is_treated = decisions.retained[both.rows], both.is_treated
     buyers = (float(retained[is_treated].sum()), float(retained[~is_treated].sum()))
-    if min(buyers) < BURN_IN or np.ptp(both.propensity) > _SAME_LOTS:
+    if min(buyers) < BURN_IN:
         return []
     forecast = decisions.margin_forecast[both.rows]
     result = ratio_contrast(
@@ -234,7 +230,6 @@ def _by_tier(decisions: Decisions, design: Design, arm: str, metric: str) -> lis
                 error_rate=design.arm_error_rate,
                 count_planned=max(2.0 * len(both.rows), 1.0),
                 covariate=forecast[both.rows],
-                strata=_strata(np.zeros(len(both.rows), dtype=np.int64), both.propensity),
             )[-1]
         )
     estimates, errors = shrink(
@@ -259,10 +254,3 @@ def _by_tier(decisions: Decisions, design: Design, arm: str, metric: str) -> lis
         )
         for tier, one, estimate, error in zip(decisions.tiers, last, estimates, errors, strict=True)
     ]
-
-
-def _strata(tier: np.ndarray, propensity: Floats) -> np.ndarray:
-    # Within a stratum everybody had the same lots.
-    _, level = np.unique(propensity.round(9), return_inverse=True)
-    _, stratum = np.unique(np.stack([tier, level]), axis=1, return_inverse=True)
-    return np.asarray(stratum, dtype=np.int64).reshape(-1)

@@ -6,6 +6,7 @@ from datetime import date
 from retention_ml.errors import NotReady, UsageError
 from retention_ml.experiments import ledger
 from retention_ml.experiments.ledger import OPEN, PLANNED, Experiment
+from retention_ml.experiments.power import shown
 from retention_ml.receipts import DecisionReceipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction, Warehouse
@@ -45,14 +46,13 @@ def start(
         is_new = one.state == PLANNED
         if is_new:
             _require_customers(one, is_small_accepted)
-            _require_free_tiers(transaction, one)
+            _require_free_tiers(transaction, one, as_of)
             ledger.move(
                 transaction,
                 experiment_id,
                 OPEN,
                 since=as_of,
-                reason=f"Started by {by}."
-                + (f" {one.missing_count:,} decisions are missing." if one.missing_count else ""),
+                reason=f"Started by {by}." + (f" {_lacking(one)}." if one.missing_count else ""),
                 by=by,
                 run_id=settings.run_id,
             )
@@ -81,19 +81,29 @@ def start(
 def _require_customers(one: Experiment, is_small_accepted: bool) -> None:
     if one.missing_count and not is_small_accepted:
         raise NotReady(
-            f"Too few customers: experiment {one.experiment_id} needs {one.planned_count:,} "
-            f"decisions on {one.design.metric}, {one.missing_count:,} of them cannot mature in "
-            f"{one.design.days_max} days. Take more tiers, let it last longer, look for a larger "
-            "effect, or start it with --accept-small and expect no verdict."
+            f"Too few customers for experiment {one.experiment_id}: {_lacking(one)} on "
+            f"{one.design.metric}. Take more tiers or a cheaper action, let it last longer, look "
+            "for a larger effect, or start it with --accept-small and expect no verdict."
         )
 
 
-def _require_free_tiers(transaction: Transaction, one: Experiment) -> None:
+def _lacking(one: Experiment) -> str:
+    if shown(one.planned_count) is None:
+        return "no number of decisions shows a gain"
+    return (
+        f"{one.planned_count:,} decisions are needed, {one.missing_count:,} are missing in "
+        f"{one.design.days_max} days"
+    )
+
+
+def _require_free_tiers(transaction: Transaction, one: Experiment, as_of: date) -> None:
     for other in ledger.experiments(transaction):
         shared = sorted(set(other.design.tiers) & set(one.design.tiers))
-        if other.state == OPEN and shared:
+        has_days = other.began_on is not None and (other.ended_on is None or as_of < other.ended_on)
+        if has_days and shared:
+            until = f" until {other.ended_on}" if other.ended_on else ""
             raise UsageError(
-                f"Experiment {other.experiment_id} is open and has tier {', '.join(shared)} too; "
-                "a decision belongs to one experiment. Stop it, or plan this one without these "
-                "tiers."
+                f"Experiment {other.experiment_id} is open{until} and has tier "
+                f"{', '.join(shared)} too; a decision belongs to one experiment. Stop it and start "
+                "this one when it has ended, or plan this one without these tiers."
             )

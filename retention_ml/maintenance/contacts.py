@@ -30,10 +30,10 @@ CONTACTS: tuple[tuple[str, str], ...] = (
         "JOIN actions.assignments AS earlier ON earlier.customer_id = later.customer_id "
         "AND earlier.as_of < later.as_of AND earlier.as_of >= later.as_of - day.fatigue_days "
         "JOIN actions.days AS before ON before.as_of = earlier.as_of "
-        "AND before.status = 'released' LEFT JOIN actions.outbox AS message "
+        "AND before.status = 'released' JOIN actions.outbox AS message "
         "ON message.as_of = earlier.as_of AND message.customer_id = earlier.customer_id "
         f"WHERE {_OF_DAY} AND later.action_id <> 'none' AND earlier.action_id <> 'none' "
-        f"AND coalesce(message.state, 'pending') NOT IN {_NOT_SENT}",
+        f"AND message.state NOT IN {_NOT_SENT}",
     ),
     (
         "a decision day that costs more than its budget",

@@ -188,7 +188,6 @@ class Actions(Section):
     """Who may be contacted, how often and for how much; nothing is sent unless enabled."""
 
     enabled: bool = False
-    policy: Literal["automatic", "rule", "experiment", "uplift", "bandit"] = "automatic"
     budget_per_day: float = Field(100.0, gt=0, allow_inf_nan=False)
     fatigue_days: int = Field(28, ge=0, le=365)
     contacts_per_year_max: int = Field(12, ge=0, le=366)
@@ -256,21 +255,6 @@ class Uplift(Section):
     slope_prior_sd: float = Field(0.25, gt=0, le=10)
 
 
-class Bandit(Section):
-    """Actions drawn by how likely each is to bring the most money."""
-
-    enabled: bool = False
-    update_days: int = Field(7, ge=1, le=28)
-    floor: float = Field(0.01, gt=0, le=0.25)
-    floor_cost: float = Field(0.002, ge=0)
-    effect_sd: float = Field(0.05, gt=0, le=1)
-    exploration: float = Field(1.0, gt=0, le=1)
-    retire_share: float = Field(0.02, ge=0, le=1)
-    effective_min: int = Field(500, ge=100)
-    support_min: float = Field(0.95, gt=0, le=1)
-    balance_error_rate: float = Field(0.01, ge=0.005, le=0.2)
-
-
 class Compute(Section):
     """How much of the machine to use, and for how long."""
 
@@ -302,7 +286,6 @@ class Settings(Section):
     experiments: Experiments = Experiments()
     channels: Channels = Channels()
     uplift: Uplift = Uplift()
-    bandit: Bandit = Bandit()
     compute: Compute = Compute()
 
     home: Path = Path(".retention")
@@ -332,10 +315,12 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _salts_differ(self) -> "Settings":
+        # Equal salts would draw different customers, as the holdout's is used with its purpose in
+        # front. But whoever draws both again elsewhere and forgets it gets one inside the other.
         if self.holdout.salt == self.trial.salt:
             raise ValueError(
-                f"holdout.salt and trial.salt are both {self.holdout.salt!r}: the holdout would lie "
-                "inside the challenger's arm, so neither could be compared. Choose another salt for "
+                f"holdout.salt and trial.salt are both {self.holdout.salt!r}: drawn again by hand, "
+                "holdout and challenger's arm would be taken for each other. Choose another salt for "
                 "one of them"
             )
         return self

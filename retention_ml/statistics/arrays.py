@@ -1,7 +1,9 @@
-"""The array types that models pass to each other, and log-odds."""
+"""The array types that models pass to each other, log-odds, and the bytes of a column."""
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -22,3 +24,19 @@ def logit(probability: Floats) -> Floats:
     """Log-odds of a probability, elementwise; clipped a billionth away from 0 and 1."""
     clipped = np.clip(probability, 1e-9, 1 - 1e-9)
     return np.asarray(np.log(clipped) - np.log1p(-clipped), dtype=np.float64)
+
+
+def column_bytes(column: pa.Array) -> bytes:
+    """The values of a column for a digest: equal for equal values, however they lie in memory.
+
+    >>> names = pa.array(["b", "a", None, "b"])
+    >>> column_bytes(names[1:3]) == column_bytes(pa.array(["a", None]))
+    True
+    """
+    if pa.types.is_string(column.type):
+        texts = pa.concat_arrays([column])  # starts at its first byte
+        sizes = np.asarray(pc.binary_length(texts).fill_null(-1).to_numpy(zero_copy_only=False))
+        data = texts.buffers()[2]
+        return bytes(sizes.astype("<i4").tobytes()) + (data.to_pybytes() if data else b"")
+    values = column.to_numpy(zero_copy_only=False)
+    return bytes(values.astype("<f8" if values.dtype.kind in "fO" else "<i8").tobytes())

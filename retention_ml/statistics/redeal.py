@@ -19,9 +19,12 @@ their standard errors. Hemerik, Goeman (2018), Exact testing with random permuta
 """
 
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
+import numpy.typing as npt
 
 from retention_ml.statistics.arrays import Bools, Floats, Ints
 from retention_ml.statistics.lots import places
@@ -29,7 +32,7 @@ from retention_ml.statistics.lots import places
 DRAWS = 999
 DRAWS_MIN = 400
 _SPENDING_POWER = 2.0
-_BLOCK = 64  # draws at a time: memory of 64 customers' rows
+_BLOCK = 16  # draws at a time, 9 bytes for each customer in each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,31 +74,35 @@ class HoldoutLook:
 
 def other_draws(
     customer_ids: list[str] | tuple[str, ...], salt: str, share: float, *, count: int = DRAWS
-) -> Bools:
-    """Who would be held out under other lots, shape (count, n).
+) -> Iterator[Bools]:
+    """Who would be held out under other lots: blocks of draws, each of shape (draws, n).
 
     One place per customer from a salt of its own, mixed anew for each draw by a counter (the
     finaliser of splitmix64): a million customers take one hash each instead of `count`.
 
-    >>> other_draws(["12345", "12346", "12347"], "holdout:h1", 0.1, count=2).shape
-    (2, 3)
+    >>> blocks = other_draws(["12345", "12346", "12347"], "holdout:h1", 0.1, count=20)
+    >>> [block.shape for block in blocks]
+    [(16, 3), (4, 3)]
     """
     seeds = (places(customer_ids, f"other draws:{salt}") * 2.0**52).astype(np.uint64)
     below = np.uint64(round(share * 2.0**52))
-    draws = np.empty((count, len(customer_ids)), dtype=np.bool_)
-    with np.errstate(over="ignore"):
-        for k in range(count):
-            mixed = seeds + np.uint64((k + 1) * 0x9E3779B97F4A7C15 % 2**64)
-            mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-            mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-            draws[k] = (mixed ^ (mixed >> np.uint64(31))) >> np.uint64(12) < below
-    return draws
+    for start in range(0, count, _BLOCK):
+        numbers = range(start + 1, min(start + _BLOCK, count) + 1)
+        yield np.stack([_mixed(seeds, number) < below for number in numbers])
+
+
+def _mixed(seeds: npt.NDArray[np.uint64], number: int) -> npt.NDArray[np.uint64]:
+    # The places of a draw, as whole numbers below 2^52.
+    mixed = seeds + np.uint64(number * 0x9E3779B97F4A7C15 % 2**64)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray((mixed ^ (mixed >> np.uint64(31))) >> np.uint64(12))
 
 
 def holdout_looks(
     values: Floats,
     is_holdout: Bools,
-    draws: Bools,
+    draws: Iterable[Bools],
     *,
     error_rate: float,
     windows_planned: int,
@@ -110,8 +117,8 @@ def holdout_looks(
         What each customer brought in each closed window.
     is_holdout : array of bool, shape (n,)
         The draw that was made.
-    draws : array of bool, shape (m, n)
-        Others, from `other_draws`; at least 400.
+    draws : iterable of arrays of bool, shape (m, n)
+        Others, from `other_draws`, block by block; at least 400 together.
     error_rate : float
         The chance that, without any effect, a look of the planned windows is ever beyond.
     windows_planned : int
@@ -128,7 +135,7 @@ def holdout_looks(
         Fewer than 400 draws, more windows than planned, or values that are missing.
     """
     n, windows = values.shape
-    _check(values, is_holdout, draws, error_rate, windows_planned)
+    _check(values, is_holdout, error_rate, windows_planned)
     totals = np.cumsum(values, axis=1)
     is_there = (
         np.ones((n, windows), dtype=np.bool_)
@@ -136,8 +143,12 @@ def holdout_looks(
         else joined[:, None] <= np.arange(windows)
     )
     residuals = _residuals(totals, is_there, covariates)
-    everybody = np.concatenate([is_holdout[None], draws])
-    effects, errors, counts = _contrasts(residuals, is_there, everybody)
+    effects, errors, counts = _contrasts(residuals, is_there, chain([is_holdout[None]], draws))
+    if len(effects) <= DRAWS_MIN:
+        raise ValueError(
+            f"There are {len(effects) - 1} other draws; expected at least {DRAWS_MIN}, else the "
+            "tails are a matter of chance."
+        )
     with np.errstate(divide="ignore", invalid="ignore"):
         z = np.nan_to_num(effects / errors, nan=0.0, posinf=0.0, neginf=0.0)
     criticals, crossed_at = _boundaries(np.abs(z), error_rate, windows_planned)
@@ -174,13 +185,15 @@ def _residuals(totals: Floats, is_there: Bools, covariates: Floats | None) -> Fl
     return residuals
 
 
-def _contrasts(residuals: Floats, is_there: Bools, draws: Bools) -> tuple[Floats, Floats, Floats]:
+def _contrasts(
+    residuals: Floats, is_there: Bools, draws: Iterable[Bools]
+) -> tuple[Floats, Floats, Floats]:
     # Effect, its standard error and customers held out, of each draw at each look.
     there, squares = is_there.astype(np.float64), residuals**2
     parts = [
         [members @ there, members @ residuals, members @ squares]
-        for start in range(0, len(draws), _BLOCK)
-        for members in [draws[start : start + _BLOCK].astype(np.float64)]
+        for block in draws
+        for members in [block.astype(np.float64)]
     ]
     n, first, second = (np.concatenate(blocks) for blocks in zip(*parts, strict=True))
     rest = there.sum(axis=0) - n
@@ -214,26 +227,19 @@ def _boundaries(
     return criticals, crossed_at
 
 
-def _check(
-    values: Floats, is_holdout: Bools, draws: Bools, error_rate: float, windows_planned: int
-) -> None:
+def _check(values: Floats, is_holdout: Bools, error_rate: float, windows_planned: int) -> None:
     n, windows = values.shape
     if not 0 < error_rate < 1:
         raise ValueError(f"The error rate is {error_rate}; expected a number between 0 and 1.")
-    if len(draws) < DRAWS_MIN:
-        raise ValueError(
-            f"There are {len(draws)} other draws; expected at least {DRAWS_MIN}, else the tails "
-            "are a matter of chance."
-        )
     if not 1 <= windows <= windows_planned:
         raise ValueError(
             f"There are {windows} closed windows and {windows_planned} were planned; expected at "
             "least one and no more than planned. Renew the holdout after the last one."
         )
-    if draws.shape[1] != n or len(is_holdout) != n:
+    if len(is_holdout) != n:
         raise ValueError(
-            f"Values are of {n} customers, draws of {draws.shape[1]}, the holdout of "
-            f"{len(is_holdout)}; expected the same customers."
+            f"Values are of {n} customers, the holdout of {len(is_holdout)}; expected the same "
+            "customers."
         )
     if not np.isfinite(values).all():
         raise ValueError(

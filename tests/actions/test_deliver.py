@@ -10,6 +10,7 @@ import pytest
 
 from retention_ml import clock
 from retention_ml.actions.deliver import deliver, inbox
+from retention_ml.actions.own_contacts import campaign_id
 from retention_ml.actions.permissions import permitted
 from retention_ml.curated.ingest import ingest
 from retention_ml.labels.definition import churn_definition
@@ -298,3 +299,13 @@ def test_own_and_foreign_campaigns_mean_the_same_for_outcomes(
         (False, 1.5),
         (False, 1.5),
     ]
+
+
+@pytest.mark.parametrize(
+    ("none_propensity", "share"),
+    [(0.0333, "0.03"), (0.9, "0.9"), (0.96, "0.9"), (0.9999, "0.9"), (1.0, "1"), (None, "capped")],
+)
+def test_nobody_but_the_holdout_is_in_its_campaign(
+    none_propensity: float | None, share: str
+) -> None:
+    assert campaign_id("rule-1", DAY, none_propensity) == f"rule-1@{DAY}/{share}"

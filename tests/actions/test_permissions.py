@@ -117,6 +117,12 @@ def test_a_bounce_of_a_former_address_says_nothing_of_the_new_one(warehouse: War
     assert _read(warehouse) == []
 
 
+def test_a_bounce_in_other_capitals_is_of_the_same_address(warehouse: Warehouse) -> None:
+    bounce = _row("bounced", "2026-02-10", address="C1@Shop.Example")
+    fill(warehouse, "contact_permissions", [GRANT, bounce])
+    assert _read(warehouse) == []
+
+
 def test_a_grant_without_an_address_keeps_the_one_before(warehouse: Warehouse) -> None:
     fill(
         warehouse,

@@ -1,6 +1,7 @@
 """The commands about experiments, from plan to list."""
 
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -53,6 +54,17 @@ def test_an_experiment_is_planned_started_listed_and_stopped(run) -> None:
     run("look", "--as-of", str(DAY + timedelta(days=1)))
     run("stop", "spring", "--as-of", str(DAY), "--by", "Kim", "--reason", "misprint")
     assert json.loads(run("list", "--json"))[0]["state"] == "stopped"
+
+
+def test_where_no_number_is_enough_no_number_is_shown(run, tmp_path: Path) -> None:
+    file = tmp_path / "actions" / "mail.toml"
+    file.write_text(re.sub(r"(?m)^cost = .*$", "cost = 900.0", file.read_text()))
+    plan = ("plan", "spring", "--as-of", str(DAY), "--arm", "mail=0.5", "--tier", "low")
+    output = " ".join(run(*plan, "--by", "Kim").split())
+    assert "no number of customers can show a gain" in output
+    assert re.search(r"low margin -\S+ – – \S+ –", output)
+    [row] = json.loads(run("list", "--json"))
+    assert (row["needed"], row["missing"]) == (None, None)
 
 
 @pytest.mark.parametrize(

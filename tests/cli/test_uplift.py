@@ -1,6 +1,7 @@
 """The command `uplift evaluate`: the report, the decision, what it refuses."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +71,27 @@ def test_a_person_reads_a_table_and_a_sentence(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "mailed = 1 counts as treated" in done.stdout
     assert "QINI" in done.stdout
-    assert "experiment: There are 400 decisions" in done.stdout
+    table, decision = (done.stdout.index(each) for each in ("QINI", "experiment: There are 400"))
+    assert table < decision
+    assert done.stdout.rstrip().splitlines()[-1] == "What the columns mean: docs/uplift.md"
+    assert "(0.50: drawn by lot)" in done.stdout
+
+
+def test_observational_data_are_called_so_before_any_figure(tmp_path: Path) -> None:
+    done = _evaluate(_file(tmp_path, rows=400), "--propensity", "0.2")
+    assert done.exit_code == 0, done.output
+    decision = done.stdout.index("rule: The data are observational")
+    assert decision < done.stdout.index("QINI")
+    assert done.stdout.count("rule: ") == 1
+
+
+def test_without_a_propensity_the_share_observed_is_named(tmp_path: Path) -> None:
+    remarks = json.loads(_evaluate(_file(tmp_path, rows=400), "--json").stdout)["remarks"]
+    assert re.search(
+        r"every customer is taken to have been contacted with probability 0\.\d\d, the share "
+        r"observed\.",
+        "".join(remarks),
+    )
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,19 @@ def test_all_our_parts_share_one_image_and_one_home(compose: dict[str, Any]) -> 
     built = SERVICES - {"postgres"}
     assert {compose["services"][name]["image"] for name in built} == {"retention-ml:local"}
     for name in AIRFLOW | {"prepare"}:
-        assert compose["services"][name]["volumes"] == ["home:/var/lib/retention"]
+        assert compose["services"][name]["volumes"] == [
+            "home:/var/lib/retention",
+            "../actions/coupons:/opt/retention/app/actions/coupons:ro",
+        ]
+
+
+def test_coupon_codes_reach_the_containers_and_nothing_else(compose: dict[str, Any]) -> None:
+    """They are worth money: neither in the image nor in the repository."""
+    scheduler = compose["services"]["scheduler"]
+    folder = f"{scheduler['environment']['RETENTION_ACTIONS_FOLDER']}/coupons"
+    assert f"../actions/coupons:{folder}:ro" in scheduler["volumes"]
+    for name, pattern in ((".gitignore", "actions/coupons/"), (".dockerignore", "actions/coupons")):
+        assert pattern in (PROJECT / name).read_text(encoding="utf-8").splitlines()
 
 
 def test_airflow_waits_for_the_migrations(compose: dict[str, Any]) -> None:

@@ -22,9 +22,6 @@ def test_every_stratum_gets_its_shares_to_within_one_customer() -> None:
         rows = [i for i, name in enumerate(STRATA) if name == stratum]
         counts = np.bincount(result.arm[rows], minlength=3)
         assert np.abs(counts - len(rows) * np.array(list(ARMS.values()))).max() <= 1
-    assert result.propensities(ARMS)[result.arm == 0].tolist() == [0.2] * int(
-        (result.arm == 0).sum()
-    )
 
 
 def test_the_probability_of_an_arm_is_its_share_for_everybody() -> None:

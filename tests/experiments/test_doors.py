@@ -111,16 +111,35 @@ def test_an_open_experiment_decides_its_days_also_when_they_are_decided_again(
 
 
 def test_too_few_customers_are_counted_and_held_back(scored: Warehouse, settings: Settings) -> None:
-    small = dataclasses.replace(DESIGN, mde_save_rate=0.05, metric="margin")
+    small = dataclasses.replace(DESIGN, mde_save_rate=0.05)
     receipt = _plan(scored, settings, design=small)
     missing = receipt.details["missing_count"]
     assert missing > 0
-    with pytest.raises(NotReady, match=rf"Too few customers.* {missing:,} of them"):
+    with pytest.raises(NotReady, match=rf"Too few customers.* {missing:,} are missing"):
         _start(scored, settings)
     _start(scored, settings, is_small_accepted=True)
     [one] = ledger.all_experiments(scored)
     assert one.state == "open"
-    assert f"{missing:,} decisions are missing" in str(one.reason)
+    assert f"{missing:,} are missing" in str(one.reason)
+
+
+def test_what_no_number_of_customers_can_show_is_said_so(
+    scored: Warehouse, settings: Settings
+) -> None:
+    dear = {"coupon": Price(cost=1_000.0)}
+    details = _plan(
+        scored,
+        settings,
+        design=dataclasses.replace(DESIGN, metric="margin", mde_save_rate=0.05),
+        prices=dear,
+    ).details
+    assert (details["planned_count"], details["missing_count"]) == (None, None)
+    assert {one["needed"] for one in details["sizes"] if one["metric"] == "margin"} == {None}
+    with pytest.raises(NotReady, match="no number of decisions shows a gain"):
+        _start(scored, settings)
+    with scored.transaction() as transaction:
+        rows = transaction.execute("SELECT planned_count, missing_count FROM reports.experiments")
+    assert [tuple(row) for row in rows] == [(None, None)]
 
 
 def test_a_plan_is_fixed(scored: Warehouse, settings: Settings) -> None:
@@ -132,6 +151,14 @@ def test_a_plan_is_fixed(scored: Warehouse, settings: Settings) -> None:
     assert one.design == DESIGN
 
 
+def test_a_plan_made_again_shows_what_was_planned(scored: Warehouse, settings: Settings) -> None:
+    first = _plan(scored, settings)
+    again = _plan(scored, settings, prices={"coupon": Price(cost=500.0)})
+    assert not again.details["is_new"]
+    for name in ("planned_count", "missing_count", "sizes"):
+        assert again.details[name] == first.details[name]
+
+
 def test_two_open_experiments_have_no_tier_in_common(scored: Warehouse, settings: Settings) -> None:
     _plan(scored, settings)
     _start(scored, settings)
@@ -139,8 +166,10 @@ def test_two_open_experiments_have_no_tier_in_common(scored: Warehouse, settings
     _plan(scored, settings, design=other)
     with pytest.raises(UsageError, match="spring_coupon is open and has tier"):
         _start(scored, settings, experiment_id="autumn_mail")
-    _stop(scored, settings)
-    _start(scored, settings, experiment_id="autumn_mail")
+    _stop(scored, settings)  # from nine days later on
+    with pytest.raises(UsageError, match=f"is open until {DAY + timedelta(days=9)}"):
+        _start(scored, settings, experiment_id="autumn_mail", as_of=DAY + timedelta(days=8))
+    _start(scored, settings, experiment_id="autumn_mail", as_of=DAY + timedelta(days=9))
 
 
 def test_an_experiment_that_has_ended_is_not_started_again(
@@ -181,5 +210,5 @@ def test_a_day_before_the_start_cannot_be_the_end(scored: Warehouse, settings: S
 
 
 def test_a_customer_counts_once_a_window_or_once_at_all(settings: Settings) -> None:
-    assert decision_windows(settings, DESIGN) == 1 + (181 - 28) // 28
+    assert decision_windows(settings, DESIGN) == 1 + (181 - 28) // 29
     assert decision_windows(settings, dataclasses.replace(DESIGN, unit="customer")) == 1

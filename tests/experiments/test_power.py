@@ -11,6 +11,7 @@ from retention_ml.experiments.power import (
     Size,
     money_factor,
     retained_needed,
+    shown,
     sizes,
 )
 from retention_ml.statistics.asymptotic import differences
@@ -50,6 +51,13 @@ def test_an_action_that_costs_more_than_it_can_save_needs_no_number() -> None:
     size = _size(0.5, "margin", churn_rate=0.5, margin_if_retained=5.0, margin_spread=10.0)
     assert "does not pay" in size.sentence
     assert size.missing > 0
+    assert (shown(size.needed), shown(size.missing)) == (None, None)
+
+
+def test_money_that_never_varies_needs_one_decision_and_not_none() -> None:
+    size = _size(0.5, "margin", churn_rate=0.5, margin_if_retained=50.0, margin_spread=0.0)
+    assert size.effect > 0
+    assert 1 <= size.needed_at_end <= size.needed < 10
 
 
 def test_looking_always_costs_seven_tenths_more_for_money() -> None:
@@ -83,7 +91,7 @@ def test_the_bets_reach_the_power_planned_for() -> None:
         path = share_effects(
             retained.astype(float),
             is_treated,
-            np.full(total, share),
+            share,
             looks,
             error_rate=0.05,
             forecast=np.full(total, control),

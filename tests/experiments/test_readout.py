@@ -23,7 +23,7 @@ def _read(decisions: Decisions, design: Design = DESIGN, **changes: Any) -> Read
     arguments: dict[str, Any] = {
         "count_planned": 8_000.0,
         "elapsed_days": 60,
-        "tolerances": Tolerances(),
+        "tolerances": Tolerances(unsubscribed=0.005, returned=0.02),
         "ratio_error_rate": 0.05,
     }
     return readout(decisions, design, **{**arguments, **changes})

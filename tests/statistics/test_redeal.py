@@ -1,6 +1,7 @@
 """A sticky holdout: other lots say what chance alone gives, at each of the planned looks."""
 
 import math
+from dataclasses import astuple
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from retention_ml.statistics.redeal import HoldoutLook, holdout_looks, other_dra
 
 N, WINDOWS, SHARE = 2_000, 8, 0.2
 IDS = [str(number) for number in range(N)]
-DRAWS = other_draws(IDS, "holdout:h1", SHARE, count=499)
+BLOCKS = list(other_draws(IDS, "holdout:h1", SHARE, count=499))
+DRAWS = np.concatenate(BLOCKS)
 
 
 def _year(seed: int, lift: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -29,7 +31,7 @@ def _looks(seed: int, lift: float = 0.0, *, adjusted: bool = False) -> list[Hold
     return holdout_looks(
         values,
         is_holdout,
-        DRAWS,
+        BLOCKS,
         error_rate=0.05,
         windows_planned=WINDOWS,
         covariates=before if adjusted else None,
@@ -67,12 +69,13 @@ def test_a_look_does_not_change_when_later_windows_close() -> None:
     first = holdout_looks(
         values[:, :3],
         is_holdout,
-        DRAWS,
+        BLOCKS,
         error_rate=0.05,
         windows_planned=WINDOWS,
         covariates=before,
     )
-    assert first == all_looks[:3]
+    for look, again in zip(first, all_looks[:3], strict=True):
+        assert astuple(look) == pytest.approx(astuple(again), rel=1e-9)
     assert math.isinf(first[0].critical)  # 0.05 / 64 of 500 draws is none
 
 
@@ -89,7 +92,7 @@ def test_who_joins_later_counts_from_then_on() -> None:
     joined = np.where(np.arange(N) % 2 == 0, 0, 2)
     values = np.where(joined[:, None] <= np.arange(WINDOWS), values, 0.0)
     looks = holdout_looks(
-        values, is_holdout, DRAWS, error_rate=0.05, windows_planned=WINDOWS, joined=joined
+        values, is_holdout, BLOCKS, error_rate=0.05, windows_planned=WINDOWS, joined=joined
     )
     assert [look.customers_count for look in looks[:3]] == [N // 2, N // 2, N]
     early = joined == 0
@@ -98,7 +101,8 @@ def test_who_joins_later_counts_from_then_on() -> None:
 
 
 def test_other_draws_are_fair_independent_and_repeatable() -> None:
-    assert np.array_equal(DRAWS, other_draws(IDS, "holdout:h1", SHARE, count=499))
+    again = other_draws(IDS, "holdout:h1", SHARE, count=499)
+    assert np.array_equal(DRAWS, np.concatenate(list(again)))
     assert (
         stats.kstest(
             (DRAWS.sum(axis=1) - N * SHARE) / math.sqrt(N * SHARE * (1 - SHARE)), "norm"
@@ -111,16 +115,28 @@ def test_other_draws_are_fair_independent_and_repeatable() -> None:
     assert abs(np.corrcoef(real, DRAWS[0])[0, 1]) < 0.1
 
 
+def test_draws_are_made_a_block_at_a_time_and_give_what_all_at_once_gave() -> None:
+    """Known figures: of the same draws, held in memory all at once and added up by 64."""
+    assert max(len(block) for block in BLOCKS) <= 16
+    look = _looks(7, 0.3, adjusted=True)[3]
+    assert look.effect == pytest.approx(37.54688185353258, rel=1e-12)
+    assert look.standard_error == pytest.approx(4.504865878969637, rel=1e-12)
+    assert look.critical == pytest.approx(2.656655465122081, rel=1e-12)
+    last = _looks(7, 0.3)[7]
+    assert last.effect == pytest.approx(55.03731124123054, rel=1e-12)
+    assert last.critical == pytest.approx(2.038903941229241, rel=1e-12)
+
+
 def test_money_that_nobody_spent_decides_nothing() -> None:
     nothing = np.zeros((N, 3))
-    looks = holdout_looks(nothing, DRAWS[0], DRAWS[1:], error_rate=0.05, windows_planned=3)
+    looks = holdout_looks(nothing, DRAWS[0], [DRAWS[1:]], error_rate=0.05, windows_planned=3)
     assert not looks[-1].is_beyond
 
 
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"draws": DRAWS[:100]}, "at least 400"),
+        ({"draws": [DRAWS[:100]]}, "at least 400"),
         ({"windows_planned": 2}, "no more than planned"),
         ({"values": np.full((N, 3), np.nan)}, "missing or infinite"),
         ({"is_holdout": np.zeros(N, dtype=bool)}, "0 of 2000 customers are held out"),
@@ -132,7 +148,7 @@ def test_bad_input_is_refused(change: dict[str, object], sentence: str) -> None:
     arguments: dict[str, object] = {
         "values": np.ones((N, 3)),
         "is_holdout": DRAWS[0],
-        "draws": DRAWS,
+        "draws": BLOCKS,
         "error_rate": 0.05,
         "windows_planned": 3,
     }

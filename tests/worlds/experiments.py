@@ -49,7 +49,6 @@ def decisions_of(
         day=day[present],
         arms=tuple(design.arms),
         arm=arm[present],
-        propensities=np.tile(shares, (int(present.sum()), 1)),
         tiers=TIERS,
         tier=tier[present],
         retained=retained[present].astype(float),

@@ -16,6 +16,7 @@ from retention_ml.actions.assignment.inputs import (
     DayInputs,
     audit_inputs,
     decide_day,
+    load_codes,
     load_inputs,
     transaction_of,
 )
@@ -64,7 +65,7 @@ def assign(
     Raises
     ------
     NotReady
-        No scores are published for the day, or the policy asked for was never proven.
+        No scores are published for the day.
     UsageError
         The holdout of the settings is not that of the period.
     SettingsError
@@ -101,6 +102,8 @@ def _assign(
     is_repeat = before is not None and before["inputs_digest"] == inputs_digest
     record = None if inputs is None or is_repeat else decide_day(inputs, settings, as_of)
     with transaction_of(warehouse, is_kept=not dry_run) as transaction:
+        if dry_run and inputs is not None:  # which has not kept them
+            load_codes(transaction, settings, inputs.catalogue)
         if inputs is not None and record is not None:
             _write(transaction, settings, inputs, record, inputs_digest, as_of)
         result = _release(transaction, settings, as_of, today, details)
@@ -169,8 +172,9 @@ def _release(
     in_force = catalogue_in_force(transaction, settings.actions_folder)
     if in_force.catalogue.sha256 != day["catalogue_sha256"]:
         result = Standing(
-            status="waiting",
-            reason="The action files have changed since the day was decided; it is not sent.",
+            status="shadow",
+            reason="The action files have changed since the day was decided: "
+            f"`retention assign --as-of {as_of}` decides it again.",
         )
         set_status(transaction, result, as_of, settings.run_id)
         details["messages"] = {"enqueued": 0}

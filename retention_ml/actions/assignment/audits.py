@@ -16,7 +16,7 @@ from retention_ml.actions.permissions import permitted
 from retention_ml.statistics.arrays import Floats
 from retention_ml.statistics.lots import place_sql
 from retention_ml.statistics.sample_ratio import Arms, mismatch_p_value
-from retention_ml.warehouse import Transaction, compile_for_postgres
+from retention_ml.warehouse import Transaction
 
 _ROUNDING = 1e-9
 
@@ -43,7 +43,7 @@ class AuditInputs:
         `none` first.
     quotas : array of float64, shape (k,)
         Contacts of the day by action.
-    fatigue_days, contacts_per_year_max : int
+    fatigue_days, window_days, contacts_per_year_max : int
         As in `[actions]` of the settings.
     dependence_p_value : float
         Of the holdout's shares in the two arms of the challenger's trial; 1 where there is no arm.
@@ -55,6 +55,7 @@ class AuditInputs:
     actions: Sequence[Action]
     quotas: Floats
     fatigue_days: int
+    window_days: int
     contacts_per_year_max: int
     dependence_p_value: float
 
@@ -66,7 +67,7 @@ def audits(transaction: Transaction, inputs: AuditInputs) -> list[Audit]:
         *_rows_account(transaction, inputs, day),
         *_propensities(transaction, inputs),
         *_lots(transaction, inputs, day),
-        *_holdout(transaction, inputs),
+        *_holdout(transaction, inputs, day),
         *_limits(transaction, inputs, day),
         *_contacts(transaction, inputs),
     ]
@@ -142,6 +143,7 @@ def _propensities(transaction: Transaction, inputs: AuditInputs) -> list[Audit]:
 
 
 def _lots(transaction: Transaction, inputs: AuditInputs, day: dict[str, Any]) -> list[Audit]:
+    """All but those of experiments: their strata and salts are the designs'."""
     counted = _row(
         transaction,
         f"SELECT count(*) FILTER (WHERE lot <> {place_sql(':salt', 'customer_id')}) AS other_lot, "
@@ -164,24 +166,19 @@ def _lots(transaction: Transaction, inputs: AuditInputs, day: dict[str, Any]) ->
     ]
 
 
-def _holdout(transaction: Transaction, inputs: AuditInputs) -> list[Audit]:
+def _holdout(transaction: Transaction, inputs: AuditInputs, day: dict[str, Any]) -> list[Audit]:
     member = in_holdout_sql("holdout.salt", "holdout.share", "assignment.customer_id")
     counted = _row(
         transaction,
-        "SELECT count(*) AS customers_count, count(*) FILTER (WHERE is_member) AS members_count, "
-        "max(share) AS share, count(*) FILTER (WHERE is_holdout <> is_member) AS misdrawn, "
+        "SELECT count(*) FILTER (WHERE is_holdout <> is_member) AS misdrawn, "
         "count(*) FILTER (WHERE is_member AND action_id <> 'none') AS contacted FROM ("
-        f"SELECT is_holdout, action_id, holdout.share, coalesce({member}, false) AS is_member "
+        f"SELECT is_holdout, action_id, coalesce({member}, false) AS is_member "
         "FROM actions.assignments AS assignment LEFT JOIN actions.holdouts AS holdout "
         "ON assignment.as_of >= holdout.began_on AND (holdout.ends_on IS NULL "
         "OR assignment.as_of < holdout.ends_on) WHERE assignment.as_of = :as_of "
         "OFFSET 0) AS membership",  # computed once a row
         inputs.as_of,
     )
-    p_value = 1.0
-    if counted["share"] is not None:
-        arms = Arms(arm_count=counted["members_count"], customers_count=counted["customers_count"])
-        p_value = mismatch_p_value(arms, counted["share"])
     return [
         Audit(
             name="holdout_drawn_again_is_equal",
@@ -193,18 +190,41 @@ def _holdout(transaction: Transaction, inputs: AuditInputs) -> list[Audit]:
             is_success=counted["contacted"] == 0,
             observed=f"{counted['contacted']:,} customers of the holdout with an action",
         ),
-        Audit(
-            name="holdout_has_its_share",
-            is_success=p_value >= P_VALUE_MIN,
-            observed=f"{counted['members_count']:,} of {counted['customers_count']:,} customers, "
-            f"p = {p_value:.2g}",
-        ),
+        _holdout_share(transaction, inputs, day["snapshot_id"]),
         Audit(
             name="holdout_is_independent_of_the_trial",
             is_success=inputs.dependence_p_value >= P_VALUE_MIN,
             observed=f"p = {inputs.dependence_p_value:.2g}",
         ),
     ]
+
+
+def _holdout_share(transaction: Transaction, inputs: AuditInputs, snapshot_id: int) -> Audit:
+    """Of everybody scored, before the first contact of the period.
+
+    Not of those assigned: who was contacted rests and is not among them, the holdout always is. And
+    not later: contacts change who is still active.
+    """
+    member = in_holdout_sql("holdout.salt", "holdout.share", "score.customer_id")
+    counted = _row(
+        transaction,
+        "SELECT count(*) AS customers_count, max(holdout.share) AS share, "
+        f"count(*) FILTER (WHERE {member}) AS members_count FROM actions.holdouts AS holdout "
+        "JOIN scores.customer_daily AS score ON score.snapshot_id = :id "
+        "WHERE holdout.began_on <= :as_of "
+        "AND (holdout.ends_on IS NULL OR holdout.ends_on > :as_of) AND NOT EXISTS ("
+        "SELECT 1 FROM actions.days AS earlier WHERE earlier.status = 'released' "
+        "AND earlier.as_of >= holdout.began_on AND earlier.as_of < :as_of)",
+        inputs.as_of,
+        id=snapshot_id,
+    )
+    arms = Arms(arm_count=counted["members_count"], customers_count=counted["customers_count"])
+    p_value = mismatch_p_value(arms, counted["share"] or 0.0)
+    return Audit(
+        name="holdout_has_its_share",
+        is_success=p_value >= P_VALUE_MIN,
+        observed=f"{arms.arm_count:,} of {arms.customers_count:,} customers, p = {p_value:.2g}",
+    )
 
 
 def _limits(transaction: Transaction, inputs: AuditInputs, day: dict[str, Any]) -> list[Audit]:
@@ -242,7 +262,12 @@ def _contacts(transaction: Transaction, inputs: AuditInputs) -> list[Audit]:
     contacted = assignments.filter(
         assignments.as_of == ibis.literal(inputs.as_of), assignments.action_id != "none"
     ).select("customer_id", "action_id")
-    before = contact_counts(inputs.as_of, inputs.timezone, inputs.fatigue_days)
+    before = contact_counts(
+        inputs.as_of,
+        inputs.timezone,
+        fatigue_days=inputs.fatigue_days,
+        window_days=inputs.window_days,
+    )
     weary = contacted.join(before, "customer_id").filter(
         (before.recent_contacts > 0) | (before.year_contacts >= inputs.contacts_per_year_max)
     )
@@ -286,8 +311,7 @@ def _count_forbidden(transaction: Transaction, inputs: AuditInputs, contacted: i
 
 
 def _count(transaction: Transaction, rows: ibis.Table) -> int:
-    sql = compile_for_postgres(rows).replace(":", r"\:")
-    [(count,)] = transaction.execute(f"SELECT count(*) FROM ({sql}) AS counted")
+    [(count,)] = transaction.select(rows.aggregate(rows_count=rows.count()))
     return int(count)
 
 

@@ -89,7 +89,7 @@ def choose(
     >>> choice.action.tolist(), choice.money_price
     ([1, 2, 0], 0.5)
     """
-    margin = margin_cents.copy()
+    margin = np.where(cost_cents <= budget_cents, margin_cents, -np.inf)
     spends = ~drawn.is_explored
     drawn_cost = cost_cents[np.arange(len(margin)), drawn.action]
     left = quotas - np.bincount(drawn.action, minlength=len(quotas))

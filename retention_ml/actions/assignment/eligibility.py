@@ -26,7 +26,6 @@ Texts = npt.NDArray[np.object_]
 class Limits:
     """How often a customer may be contacted, as in `[actions]` of the settings."""
 
-    fatigue_days: int
     contacts_per_year_max: int
     quiet_after_order_days: int
 
@@ -34,7 +33,6 @@ class Limits:
 def limits_of(settings: Settings) -> Limits:
     """The limits of the settings."""
     return Limits(
-        fatigue_days=settings.actions.fatigue_days,
         contacts_per_year_max=settings.actions.contacts_per_year_max,
         quiet_after_order_days=settings.actions.quiet_after_order_days,
     )
@@ -58,7 +56,8 @@ class Customers:
     since_order_days : array of float64, shape (n,)
         Days since the last order; NaN if there was none.
     recent_contacts, year_contacts : array of int64, shape (n,)
-        Contacts of any campaign within the days of fatigue and within 365 days.
+        Contacts of any campaign within the days of fatigue, lots of experiments whose outcome
+        window is open among them; and contacts within 365 days.
     is_permitted, is_suppressed, has_address : array of bool, shape (n, k)
         By action: permitted or in need of no permission; an address that bounced or whose owner
         complained; an address where the channel needs one.
@@ -101,7 +100,7 @@ def eligible(
     allowed = np.ones((n, len(actions)), dtype=np.bool_)
     reason = np.full(n, None, dtype=object)
     is_quiet = customers.since_order_days < limits.quiet_after_order_days  # false where never
-    is_weary = (customers.recent_contacts > 0) & (limits.fatigue_days > 0)
+    is_weary = customers.recent_contacts > 0
     steps: list[tuple[str, npt.NDArray[Any]]] = [
         ("outside_rules", _rules(customers, actions, minor_units)),
         ("no_permission", customers.is_permitted | customers.is_suppressed),

@@ -81,8 +81,10 @@ def draw(
         free = (experiment_id == None) & np.isin(tier.astype(str), design.tiers)  # noqa: E711
         rows = np.flatnonzero(free & allowed[:, arms].all(axis=1))
         rows = rows[np.argsort(places[rows], kind="stable")]
-        dearest = np.cumsum(cost_cents[rows][:, arms].max(axis=1))
-        count = min(int(np.searchsorted(dearest, left, side="right")), _fewest(left_of, arms))
+        dearest = cost_cents[rows][:, arms].max(axis=1)
+        rows, dearest = rows[dearest <= left], dearest[dearest <= left]
+        payable = int(np.searchsorted(np.cumsum(dearest), left, side="right"))
+        count = min(payable, _fewest(left_of, arms))
         rows = np.sort(rows[:count])
         drawn = allocate(
             [customer_ids[row] for row in rows.tolist()], tier[rows].tolist(), design, day=day

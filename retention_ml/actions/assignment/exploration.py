@@ -115,10 +115,10 @@ def _open_to(
     quotas: Floats,
 ) -> Bools:
     """The actions each customer could draw: the first in order, as far as the limits go."""
-    can_draw = allowed.copy()
+    can_draw = allowed & (cost <= budget)
     chance = np.where(count > 1, share / np.maximum(count, 1), 0.0)
     in_order = np.argsort(places, kind="stable")
-    spend = np.where(allowed, cost, 0.0)
+    spend = np.where(can_draw, cost, 0.0)
     total = (spend * chance[:, None]).sum(axis=0)
     left = budget
     cheapest_first = np.argsort(total[1:], kind="stable") + 1
@@ -135,9 +135,14 @@ def _open_to(
 
 
 def _fits(use: Floats, chance: Floats, limit: float) -> Bools:
-    """Up to whom the expected use, and two standard deviations of it, stay within the limit."""
+    """Up to whom the expected use, and two standard deviations of it, stay within the limit.
+
+    Whose own use does not is left out, and does not close it for those behind them.
+    """
+    alone = use * (chance + _SPREADS * np.sqrt(chance)) <= limit
+    use = np.where(alone, use, 0.0)
     mean, square = np.cumsum(use * chance), np.cumsum(use * use * chance)
-    return np.asarray(mean + _SPREADS * np.sqrt(square) <= limit)
+    return np.asarray(alone & (mean + _SPREADS * np.sqrt(square) <= limit))
 
 
 def _limits(

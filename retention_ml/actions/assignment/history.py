@@ -1,4 +1,8 @@
-"""Contacts that count against another one: those of all campaigns, the platform's own included."""
+"""What counts against another contact: contacts of all campaigns, and lots of experiments.
+
+Whom an experiment drew rests until the outcome window has passed, left alone or not: contacted
+within it, those left alone would no longer say what happens without a contact.
+"""
 
 from datetime import date, timedelta
 
@@ -11,7 +15,12 @@ YEAR_DAYS = 365
 _CONTACTS = tables.CANONICAL["campaign_contacts"].ibis_table("curated", tables.LINEAGE)
 _DAYS = ibis.table({"as_of": "date", "status": "string"}, name="days", database="actions")
 _ASSIGNMENTS = ibis.table(
-    {"as_of": "date", "customer_id": "string", "action_id": "string"},
+    {
+        "as_of": "date",
+        "customer_id": "string",
+        "action_id": "string",
+        "experiment_id": "string",
+    },
     name="assignments",
     database="actions",
 )
@@ -20,46 +29,64 @@ _OUTBOX = ibis.table(
     name="outbox",
     database="actions",
 )
-# What certainly never arrived. Whatever is open or unknown counts as a contact.
+# What certainly never arrived, like a message that could not be written and is not in the outbox.
+# Whatever is open or unknown counts as a contact.
 _NOT_SENT = ("failed", "expired", "suppressed")
 _SOURCE = "actions"
 
 
-def contact_counts(as_of: date, timezone: str, fatigue_days: int) -> ibis.Table:
+def contact_counts(
+    as_of: date, timezone: str, *, fatigue_days: int, window_days: int
+) -> ibis.Table:
     """How often each customer was contacted before a day, as far as is known at its start.
 
     Contacts of others come from `curated`, the platform's own from its ledger: they may not have
     come back through the ingest yet, so those that have are left out there.
 
+    Parameters
+    ----------
+    window_days : int
+        From a decision to the end of its outcome window.
+
     Returns
     -------
     ibis.Table
-        `customer_id`; `recent_contacts` in `[as_of - fatigue_days, as_of)`; `year_contacts` in
-        `[as_of - 365, as_of)`. Customers with at least one.
+        `customer_id`; `recent_contacts` in `[as_of - fatigue_days, as_of)`, with lots of
+        experiments since the earlier of that and the beginning of the window that ends now;
+        `year_contacts` in `[as_of - 365, as_of)`. Customers with at least one of any.
     """
-    recent_from, year_from = (as_of - timedelta(days=days) for days in (fatigue_days, YEAR_DAYS))
+    recent_from, drawn_from, year_from = (
+        as_of - timedelta(days=days)
+        for days in (fatigue_days, max(fatigue_days, window_days), YEAR_DAYS)
+    )
     delivered = known(_CONTACTS, clock.midnight(as_of, timezone))
     of_others = delivered.filter(
         delivered.kind == "sent",
         delivered.source != _SOURCE,
         delivered.event_at >= _instant(year_from, timezone),
+        delivered.event_at < _instant(as_of, timezone),
     ).select(
         "customer_id",
         is_recent=ibis.ifelse(delivered.event_at >= _instant(recent_from, timezone), 1, 0),
+        is_contact=ibis.literal(1),
     )
     released = _ASSIGNMENTS.join(_DAYS, "as_of").filter(
         _DAYS.status == "released",
-        _ASSIGNMENTS.action_id != "none",
-        _ASSIGNMENTS.as_of >= year_from,
         _ASSIGNMENTS.as_of < as_of,
     )
-    ledger = released.left_join(_OUTBOX, ["as_of", "customer_id"])
-    platform = ledger.filter(
-        ledger.state.isnull() | ledger.state.notin(_NOT_SENT),
-    ).select("customer_id", is_recent=ibis.ifelse(ledger.as_of >= ibis.literal(recent_from), 1, 0))
-    both = ibis.union(of_others, platform)
-    return both.group_by("customer_id").agg(
-        recent_contacts=both.is_recent.sum(), year_contacts=both.count()
+    contacted = released.filter(released.action_id != "none", released.as_of >= year_from)
+    ledger = contacted.join(_OUTBOX, ["as_of", "customer_id"])
+    platform = ledger.filter(ledger.state.notin(_NOT_SENT)).select(
+        "customer_id",
+        is_recent=ibis.ifelse(ledger.as_of >= ibis.literal(recent_from), 1, 0),
+        is_contact=ibis.literal(1),
+    )
+    drawn = released.filter(released.experiment_id.notnull(), released.as_of >= drawn_from).select(
+        "customer_id", is_recent=ibis.literal(1), is_contact=ibis.literal(0)
+    )
+    rows = ibis.union(of_others, platform, drawn)
+    return rows.group_by("customer_id").agg(
+        recent_contacts=rows.is_recent.sum(), year_contacts=rows.is_contact.sum()
     )
 
 

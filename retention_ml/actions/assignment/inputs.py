@@ -70,7 +70,7 @@ class DayInputs:
                     self.quotas.tolist(),
                     self.period and (self.period.salt, self.period.share),
                     self.designs,
-                    settings.actions.model_dump(exclude={"enabled", "approval", "policy"}),
+                    settings.actions.model_dump(exclude={"enabled", "approval"}),
                 )
             ).encode()
         )
@@ -102,10 +102,10 @@ def load_inputs(
     """Everything that the day is decided with; new coupon codes are taken in."""
     with transaction_of(warehouse, is_kept=is_kept) as transaction:
         in_force = catalogue_in_force(transaction, settings.actions_folder)
-        quotas = _quotas(transaction, settings, in_force.catalogue)
+        load_codes(transaction, settings, in_force.catalogue)
+        quotas = _quotas(transaction, in_force.catalogue)
         period = period_on(transaction, as_of)
-        if period is not None:
-            require_unchanged(period, settings)
+        require_unchanged(transaction, settings, as_of=as_of)
         designs = [one.design for one in open_on(transaction, as_of)]
     population = load_population(
         warehouse,
@@ -113,9 +113,10 @@ def load_inputs(
         timezone=settings.calendar.timezone,
         actions=list(in_force.catalogue.actions.values()),
         fatigue_days=settings.actions.fatigue_days,
+        window_days=settings.churn.lead_days + settings.churn.horizon_days,
     )
     with warehouse.transaction() as transaction:
-        policy = policy_on(transaction, settings, as_of=as_of, only_rule=population.is_starter)
+        policy = policy_on(transaction, settings, as_of=as_of)
     return DayInputs(
         catalogue=in_force.catalogue,
         alert=in_force.alert,
@@ -127,19 +128,25 @@ def load_inputs(
     )
 
 
-def _quotas(transaction: Transaction, settings: Settings, catalogue: Catalogue) -> Floats:
+def load_codes(transaction: Transaction, settings: Settings, catalogue: Catalogue) -> None:
+    """Take in the coupon codes that are new in their files."""
+    pools = {action.coupons for action in catalogue.contacts.values() if action.coupons}
+    for pool in sorted(pools):
+        add_codes(
+            transaction,
+            pool,
+            read_codes(settings.actions_folder, pool),
+            loaded_at=clock.now(),
+            run_id=settings.run_id,
+        )
+
+
+def _quotas(transaction: Transaction, catalogue: Catalogue) -> Floats:
     """Contacts of the day by action: its quota, and codes left in its pool."""
     quotas = []
     for action in catalogue.actions.values():
         quota = np.inf if action.quota_per_day is None else float(action.quota_per_day)
         if action.coupons is not None:
-            add_codes(
-                transaction,
-                action.coupons,
-                read_codes(settings.actions_folder, action.coupons),
-                loaded_at=clock.now(),
-                run_id=settings.run_id,
-            )
             quota = min(quota, codes_left(transaction, action.coupons))
         quotas.append(quota)
     return np.array(quotas, dtype=np.float64)
@@ -218,7 +225,7 @@ def audit_inputs(inputs: DayInputs, settings: Settings, as_of: date) -> AuditInp
     ids = inputs.population.customers.customer_ids
     if inputs.period is not None and share > 0 and ids:
         challenger = places(ids, settings.trial.salt) < share
-        p_value = dependence_p_value(_holdout(inputs), challenger, inputs.period.share)
+        p_value = dependence_p_value(_holdout(inputs), challenger)
     return AuditInputs(
         as_of=as_of,
         timezone=settings.calendar.timezone,
@@ -226,6 +233,7 @@ def audit_inputs(inputs: DayInputs, settings: Settings, as_of: date) -> AuditInp
         actions=list(inputs.catalogue.actions.values()),
         quotas=inputs.quotas,
         fatigue_days=settings.actions.fatigue_days,
+        window_days=settings.churn.lead_days + settings.churn.horizon_days,
         contacts_per_year_max=settings.actions.contacts_per_year_max,
         dependence_p_value=p_value,
     )

@@ -6,7 +6,6 @@ from datetime import date
 from typing import Any
 
 from retention_ml import clock
-from retention_ml.errors import NotReady
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction
 
@@ -33,27 +32,8 @@ class Policy:
     is_new: bool
 
 
-def policy_on(
-    transaction: Transaction, settings: Settings, *, as_of: date, only_rule: bool
-) -> Policy:
-    """The policy of a day, by `[actions] policy`; a new rule, not yet written, where there is none.
-
-    Parameters
-    ----------
-    only_rule : bool
-        Whether the scores carry no more than the rule: they are the starter model's.
-
-    Raises
-    ------
-    NotReady
-        The settings ask for a kind of policy that cannot decide yet.
-    """
-    kind = "automatic" if only_rule else settings.actions.policy
-    if kind not in (RULE, "automatic"):
-        raise NotReady(
-            f"[actions] policy is {kind!r}, but only the rule can decide yet; open experiments draw "
-            "whatever the policy is. Set it to 'automatic'."
-        )
+def policy_on(transaction: Transaction, settings: Settings, *, as_of: date) -> Policy:
+    """The policy of a day; a new rule, not yet written, where there is none."""
     # A day before the first policy is decided by the first.
     chosen = f"SELECT {_COLUMNS} FROM actions.policies WHERE kind = :kind"
     rows = transaction.execute(

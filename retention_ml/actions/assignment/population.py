@@ -18,7 +18,6 @@ from retention_ml.actions.permissions import PERMISSIONS, permitted
 from retention_ml.curated.known import known
 from retention_ml.errors import NotReady
 from retention_ml.features.store import rows_of
-from retention_ml.models.bundle.starter import NAME as STARTER
 from retention_ml.scores.snapshot import CUSTOMER_DAILY
 from retention_ml.statistics.arrays import Bools
 from retention_ml.warehouse import Warehouse
@@ -37,8 +36,6 @@ class Population:
     snapshot_id : int
         The published scores.
     scores_digest : str
-    is_starter : bool
-        Whether the model that came with the library scored: levels are not of this shop.
     population_count, unscored_count : int
         Active customers, and those of them without a score.
     customers : Customers
@@ -47,7 +44,6 @@ class Population:
 
     snapshot_id: int
     scores_digest: str
-    is_starter: bool
     population_count: int
     unscored_count: int
     customers: Customers
@@ -60,6 +56,7 @@ def load_population(
     timezone: str,
     actions: Sequence[Action],
     fatigue_days: int,
+    window_days: int,
     customer_id: str | None = None,
 ) -> Population:
     """The day's published scores with orders, contacts and permissions as known at its start.
@@ -74,7 +71,8 @@ def load_population(
     with warehouse.snapshot() as read:
         manifest = _manifest(read, as_of)
         rows = _rows(read, manifest["snapshot_id"], as_of, customer_id)
-        contacts = read(_of(customer_id, contact_counts(as_of, timezone, fatigue_days)))
+        counts = contact_counts(as_of, timezone, fatigue_days=fatigue_days, window_days=window_days)
+        contacts = read(_of(customer_id, counts))
         instant = clock.midnight(as_of, timezone)
         grants = read(_of(customer_id, permitted(instant)))
         statements = _of(customer_id, known(PERMISSIONS, instant))
@@ -89,7 +87,6 @@ def load_population(
     return Population(
         snapshot_id=int(manifest["snapshot_id"]),
         scores_digest=str(manifest["scores_digest"]),
-        is_starter=manifest["model_name"] == STARTER,
         population_count=int(manifest["population_count"]),
         unscored_count=int(manifest["excluded_count"]),
         customers=Customers(
@@ -110,7 +107,7 @@ def load_population(
 
 def _manifest(read: Read, as_of: date) -> dict[str, Any]:
     published = read(
-        "SELECT snapshot_id, scores_digest, model_name, population_count, excluded_count "
+        "SELECT snapshot_id, scores_digest, population_count, excluded_count "
         "FROM scores.snapshots JOIN scores.published USING (snapshot_id) "
         f"WHERE published.as_of = DATE '{as_of.isoformat()}'"
     ).to_pylist()

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from retention_ml import clock
 from retention_ml.actions.assignment.decision import Decision
@@ -18,7 +17,7 @@ from retention_ml.actions.assignment.rule import Expected
 from retention_ml.actions.catalogue.action import NONE
 from retention_ml.actions.catalogue.catalogue import Catalogue
 from retention_ml.actions.catalogue.last_good import store_catalogue
-from retention_ml.statistics.arrays import Floats
+from retention_ml.statistics.arrays import Floats, column_bytes
 from retention_ml.warehouse import Transaction
 
 _STAMPS = ("run_id", "snapshot_id")
@@ -188,16 +187,5 @@ def _digest(*tables: pa.Table) -> str:
             if name in _STAMPS:
                 continue
             total.update(f"{name}:{table.num_rows}\n".encode())
-            total.update(_bytes(table[name].combine_chunks()))
+            total.update(column_bytes(table[name].combine_chunks()))
     return total.hexdigest()
-
-
-def _bytes(column: pa.Array) -> bytes:
-    """The values of a column, equal for equal values."""
-    if pa.types.is_string(column.type):
-        texts = pa.concat_arrays([column])  # starts at its first byte
-        sizes = np.asarray(pc.binary_length(texts).fill_null(-1).to_numpy(zero_copy_only=False))
-        data = texts.buffers()[2]
-        return bytes(sizes.astype("<i4").tobytes()) + (data.to_pybytes() if data else b"")
-    values = column.to_numpy(zero_copy_only=False)
-    return bytes(values.astype("<f8" if values.dtype.kind in "fO" else "<i8").tobytes())

@@ -58,7 +58,6 @@ class _Terms(Section):
     discount_share: Annotated[float, Field(ge=0, le=0.9, strict=True, allow_inf_nan=False)] = 0.0
     effect_days: int = Field(28, ge=1, le=365, strict=True)
     quota_per_day: int | None = Field(None, ge=0, le=100_000_000, strict=True)
-    floor: Annotated[float, Field(ge=0, le=0.5, strict=True, allow_inf_nan=False)] = 0.0
     rule: Rule = Rule()
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
+from pydantic import field_validator
+
 from retention_ml.actions.catalogue.action import NONE, Action
 from retention_ml.deliveries.description.mistakes import listed, nearest, shown
 from retention_ml.deliveries.description.section import Section
@@ -13,7 +15,7 @@ from retention_ml.errors import UsageError
 
 
 class Catalogue(Section):
-    """The actions by name, `none` first, and the texts of their templates.
+    """The actions by name, `none` first, then as the alphabet, and the texts of their templates.
 
     Parameters
     ----------
@@ -25,6 +27,11 @@ class Catalogue(Section):
 
     actions: dict[str, Action]
     templates: dict[str, str] = {}
+
+    @field_validator("actions")
+    @classmethod
+    def _in_order(cls, value: dict[str, Action]) -> dict[str, Action]:
+        return dict(sorted(value.items(), key=lambda item: (item[0] != NONE, item[0])))
 
     @cached_property
     def sha256(self) -> str:
@@ -70,7 +77,6 @@ class Catalogue(Section):
                 "discount_share": action.discount_share,
                 "effect_days": action.effect_days,
                 "quota_per_day": action.quota_per_day,
-                "floor": action.floor,
                 "rule": action.rule.model_dump(mode="json"),
             }
             for action in self.actions.values()

@@ -9,6 +9,7 @@ from retention_ml.errors import SettingsError
 from retention_ml.warehouse import Transaction
 
 LENGTH_MAX = 100
+BYTES_MAX = 64 << 20
 
 _ADD = """
 INSERT INTO actions.coupons (pool, code, place, loaded_at, run_id)
@@ -68,7 +69,7 @@ def _read(folder: Path, pool: str) -> tuple[tuple[str, ...], list[str]]:
     if not path.is_file():
         return (), mistakes
     try:
-        lines = toml_files.read_text(path).split("\n")
+        lines = toml_files.read_text(path, bytes_max=BYTES_MAX).split("\n")
     except SettingsError as error:
         return (), [f"coupons/{error}"]
     for number, line in enumerate(lines, 1):

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from jinja2 import DictLoader, StrictUndefined, Undefined, nodes
 from jinja2.exceptions import TemplateError, TemplateSyntaxError
+from jinja2.meta import find_undeclared_variables
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from retention_ml.actions.catalogue.variables import VARIABLES
@@ -126,7 +127,16 @@ def mistakes_in(name: str, text: str, *, allow_internal: bool) -> list[LineSente
         return [(error.lineno, _syntax(error))]
     except RecursionError:
         return [(1, "it is nested too deeply")]
-    mistakes = [*_statements(tree), *_names(tree, allow_internal=allow_internal), *_filters(tree)]
+    mistakes = [*_statements(tree), *_filters(tree)]
+    # What is unknown has names in it, too; nothing is rendered, so that any function will do.
+    for node in tree.find_all(nodes.Filter):
+        engine.filters.setdefault(node.name, repr)
+    for test in tree.find_all(nodes.Test):
+        engine.tests.setdefault(test.name, callable)
+    try:
+        mistakes += _names(tree, allow_internal=allow_internal)
+    except TemplateSyntaxError as error:
+        mistakes.append((error.lineno, _syntax(error)))
     if name.endswith(".html"):
         mistakes += _markup(text)
     return sorted(set(mistakes))
@@ -228,10 +238,11 @@ def _all(node: nodes.Node) -> Iterator[nodes.Node]:
 
 
 def _free_names(tree: nodes.Template) -> Iterator[nodes.Name]:
-    """The names that are read and that no `for` and no `set` of the template gives a value."""
-    names = list(tree.find_all(nodes.Name))
-    stored = {node.name for node in names if node.ctx != "load"} | {"loop"}
-    yield from (node for node in names if node.ctx == "load" and node.name not in stored)
+    """The names that are read somewhere where no `for` and no `set` has given them a value."""
+    free = find_undeclared_variables(tree) | {"self"}  # which Jinja declares
+    yield from (
+        node for node in tree.find_all(nodes.Name) if node.ctx == "load" and node.name in free
+    )
 
 
 def _product_names(tree: nodes.Template) -> set[str]:

@@ -31,6 +31,7 @@ from retention_ml.errors import MessageRefused, SettingsError
 _PAGE = "docs/actions.md"
 _NAMED_BY_FILE = ("action_id", "name", "version_sha256")
 SUFFIXES = (".txt", ".html")
+ACTIONS_MAX = 25  # a decision weighs all sets of them
 _EXAMPLE = "//shop.example"  # the shipped files'
 
 
@@ -66,7 +67,13 @@ def read_actions(folder: Path) -> tuple[Catalogue, list[str]]:
         )
     actions: dict[str, Action] = {NONE: leave_alone()}
     templates, sentences = dict[str, str](), list[str]()
-    for path in sorted(folder.glob("*.toml")):
+    paths = sorted(folder.glob("*.toml"))
+    if len(paths) > ACTIONS_MAX:
+        sentences.append(
+            f"There are {len(paths)} action files; expected at most {ACTIONS_MAX}. Take away those "
+            f"that are not used. See {_PAGE}."
+        )
+    for path in paths:
         try:
             draft = _draft(path)
             mistakes = list(_mistakes(draft))

@@ -10,7 +10,13 @@ from jinja2.exceptions import TemplateError
 
 from retention_ml.actions.catalogue.action import Action
 from retention_ml.actions.catalogue.language import environment, with_missing
-from retention_ml.actions.catalogue.variables import Product, Recipient, clean, values_of
+from retention_ml.actions.catalogue.variables import (
+    VARIABLES,
+    Product,
+    Recipient,
+    clean,
+    values_of,
+)
 from retention_ml.errors import MessageRefused
 
 SUBJECT = "subject"
@@ -94,7 +100,14 @@ class Renderer:
             recipient, currency=self._currency, minor_units=self._minor_units,
             discount_share=action.discount_share, unsubscribe_url=url,
         )  # fmt: skip
-        context = with_missing(values)
+        is_open = action.speaks_to_customer
+        context = with_missing(
+            {
+                name: value
+                for name, value in values.items()
+                if not (is_open and VARIABLES[name].is_internal)
+            }
+        )
         text, html = (self._part(action, suffix, context) for suffix in (".txt", ".html"))
         return Message(
             subject=self._subject(action, context),

@@ -7,14 +7,13 @@ is recommended.
 
 from datetime import datetime, timedelta
 from itertools import groupby
-from typing import Any
 
 import ibis
 
 from retention_ml import tables
 from retention_ml.actions.catalogue.variables import Product
 from retention_ml.curated.known import known
-from retention_ml.warehouse import Transaction, compile_for_postgres
+from retention_ml.warehouse import Transaction
 
 PRODUCTS_MAX = 6
 SOLD_WITHIN_DAYS = 90
@@ -100,7 +99,7 @@ def read_history(
 ) -> tuple[dict[str, tuple[Product, ...]], dict[str, str]]:
     """Recommended products, and the favourite shelf, by customer, as a transaction sees them."""
     recommended = recommended_products(customers, instant)
-    rows = _execute(transaction, recommended.order_by("customer_id", "place"))
+    rows = transaction.select(recommended.order_by("customer_id", "place"))
     products = {
         customer: tuple(
             Product(product_id=row.product_id, name=row.name, category=row.category)
@@ -108,13 +107,8 @@ def read_history(
         )
         for customer, of_customer in groupby(rows, key=lambda row: str(row.customer_id))
     }
-    shelves = _execute(transaction, favourite_categories(customers, instant))
+    shelves = transaction.select(favourite_categories(customers, instant))
     return products, {row.customer_id: row.category for row in shelves}
-
-
-def _execute(transaction: Transaction, expression: ibis.Table) -> list[Any]:
-    # A colon would begin the name of a parameter.
-    return list(transaction.execute(compile_for_postgres(expression).replace(":", r"\:")))
 
 
 def _named(instant: datetime) -> ibis.Table:

@@ -9,7 +9,6 @@ import numpy as np
 
 from retention_ml.statistics.arrays import Bools
 from retention_ml.statistics.lots import place_sql, places
-from retention_ml.statistics.sample_ratio import Arms, mismatch_p_value
 
 P_VALUE_MIN = 1e-6
 """Below this a draw is taken for broken: once in a million days by chance."""
@@ -42,35 +41,35 @@ def in_holdout_sql(salt: str, share: str, customer_id: str) -> str:
     return f"({place_sql(salt, customer_id)} < {share})"
 
 
-def dependence_p_value(holdout: Bools, other_arm: Bools, share: float) -> float:
+def dependence_p_value(holdout: Bools, other_arm: Bools) -> float:
     """How probable so uneven shares of the holdout in another draw's two arms are by chance.
 
     Two draws with one salt put the whole holdout into one arm; independent ones the same share
-    into both. The smaller p-value of the two arms, doubled (Bonferroni).
+    into both, whatever it is among the customers asked about. Fisher's exact test.
 
     Parameters
     ----------
     holdout, other_arm : array of bool, shape (n_customers,)
         Who is in the holdout, and who in the arm of the other draw.
-    share : float
-        Of the holdout, above 0.
 
     Returns
     -------
     float
-        In (0, 1]; 1 where there is nobody.
+        In [0, 1]; 1 where there is nobody.
 
     Examples
     --------
     >>> ids = [str(number) for number in range(2_000)]
     >>> arm = places(ids, "1") < 0.1
-    >>> dependence_p_value(in_holdout(ids, "holdout:1", 0.1), arm, 0.1) > 0.01
+    >>> dependence_p_value(in_holdout(ids, "holdout:1", 0.1), arm) > 0.01
     True
-    >>> dependence_p_value(in_holdout(ids, "1", 0.1), arm, 0.1) < 1e-20
+    >>> dependence_p_value(in_holdout(ids, "1", 0.1), arm) < 1e-20
     True
     """
-    counts = [
-        Arms(arm_count=int((holdout & arm).sum()), customers_count=int(arm.sum()))
+    from scipy.stats import fisher_exact
+
+    table = [
+        [int((arm & member).sum()) for member in (holdout, ~holdout)]
         for arm in (other_arm, ~other_arm)
     ]
-    return min(1.0, 2 * min(mismatch_p_value(arms, share) for arms in counts))
+    return float(fisher_exact(table).pvalue)

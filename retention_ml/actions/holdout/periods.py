@@ -36,8 +36,10 @@ def period_on(transaction: Transaction, as_of: date) -> Period | None:
     return Period(**rows[0]._asdict()) if rows else None
 
 
-def require_unchanged(period: Period, settings: Settings) -> None:
-    """Check that share and salt of the settings are those of the period.
+def require_unchanged(transaction: Transaction, settings: Settings, *, as_of: date) -> None:
+    """Check that share and salt of the settings are those of the newest period, unless it has ended.
+
+    An earlier day has the holdout that it had, whatever the settings say now.
 
     Raises
     ------
@@ -45,7 +47,8 @@ def require_unchanged(period: Period, settings: Settings) -> None:
         They are not.
     """
     share, salt = settings.holdout.share, settings.holdout.salt
-    if period.share == share and _base(period.salt) == salt:
+    period = period_on(transaction, _first_day(transaction, as_of))
+    if period is None or (period.share == share and _base(period.salt) == salt):
         return
     raise UsageError(
         f"[holdout] says share = {share:g} and salt = {salt!r}, but the holdout since "

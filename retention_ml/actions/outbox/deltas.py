@@ -23,12 +23,12 @@ _IN_FILE = (
     "attempts AS attempt, epoch, provider_ref FROM actions.outbox "
     "WHERE channel = 'file' AND provider_ref = :file_name"
 )
-# Begun by a worker that is gone: its leases have ended.
+# Begun by a worker that is gone: its leases have ended. Not too late for any of its messages.
 _UNWRITTEN = (
     "SELECT file_name, as_of, sequence, sha256 FROM actions.deltas AS delta "
     "WHERE written_at IS NULL AND NOT EXISTS (SELECT 1 FROM actions.outbox AS message "
     "WHERE message.channel = 'file' AND message.provider_ref = delta.file_name "
-    "AND message.lease_until > :now) "
+    "AND (message.lease_until > :now OR message.expires_at <= :now)) "
     "ORDER BY as_of, sequence LIMIT 1 FOR UPDATE SKIP LOCKED"
 )
 
@@ -63,19 +63,25 @@ class DeltaWriter:
             per_hour=self.settings.per_hour,
             lease_seconds=self.settings.lease_seconds,
         ):
-            has_begun = False
-            for as_of, of_day in groupby(
-                sorted(messages, key=lambda message: message.as_of), lambda message: message.as_of
-            ):
-                composed = self._compose(as_of, list(of_day))
-                if composed is not None:
-                    has_begun = True
-                    failpoints.failpoint("dispatch.after_delta")
-                    self._write(*composed)
-            if not has_begun:
+            try:
+                if not self._write_days(messages):
+                    return
+            finally:
                 with self.worker.warehouse.transaction() as transaction:
-                    ledger.release(transaction, messages)
-                return
+                    ledger.release(transaction, messages)  # those that were not begun
+
+    def _write_days(self, messages: list[ClaimedMessage]) -> bool:
+        """Write a file for each day; whether any was begun."""
+        has_begun = False
+        for as_of, of_day in groupby(
+            sorted(messages, key=lambda message: message.as_of), lambda message: message.as_of
+        ):
+            composed = self._compose(as_of, list(of_day))
+            if composed is not None:
+                has_begun = True
+                failpoints.failpoint("dispatch.after_delta")
+                self._write(*composed)
+        return has_begun
 
     def _take_over(self) -> tuple[Delta, list[ClaimedMessage]] | None:
         """The next file that somebody began and did not end, for this worker alone."""

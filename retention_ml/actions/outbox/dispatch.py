@@ -23,7 +23,6 @@ from retention_ml.warehouse import Warehouse
 
 # What a message may have come to in this run.
 _ENDS = ("sent", "retried", "failed", "unknown", "expired", "suppressed")
-_REPEATS_SAFELY = {"email": False, "webhook": True}
 
 
 def dispatch(
@@ -107,12 +106,11 @@ def _require_sensible(channels: Sequence[str], limit: int | None) -> None:
 def _tidy(worker: Worker, channel: str) -> None:
     """Name what lost workers left, and take out what is too late."""
     with worker.warehouse.transaction() as transaction:
-        if channel in _REPEATS_SAFELY:
-            repeats_safely = _REPEATS_SAFELY[channel]
-            lost = ledger.name_lost(
-                transaction, channel, repeats_safely=repeats_safely, now=worker.now()
-            )
-            worker.counts["retried" if repeats_safely else "unknown"] += lost
+        repeats_safely = channel == Webhook.name
+        lost = ledger.name_lost(
+            transaction, channel, repeats_safely=repeats_safely, now=worker.now()
+        )
+        worker.counts["retried" if repeats_safely else "unknown"] += lost
         worker.counts["expired"] += ledger.expire(transaction, channel, now=worker.now())
 
 

@@ -81,6 +81,8 @@ _ENDED = (
 _LOST = (
     "WITH lost AS (UPDATE actions.outbox AS message SET state = :state, lease_until = NULL, "
     "changed_at = :now WHERE channel = :channel AND state = 'sending' AND lease_until <= :now "
+    # A file that was begun is written as it was, unless it is too late.
+    "AND (channel <> 'file' OR expires_at <= :now) "
     "RETURNING message_id, attempts), "
     f"named AS (UPDATE actions.attempts AS attempt SET ended_at = :now, result = 'unknown', "
     f"code = '{WORKER_LOST}', text = 'the worker ended between beginning and result' FROM lost "
@@ -254,7 +256,7 @@ def name_lost(
     """Name the tries whose worker is gone; how many there were.
 
     Where the receiver recognises what it has, they are due again; elsewhere the message is
-    `unknown` and never sent again.
+    `unknown` and never sent again. Of files only those that are too late are named.
     """
     state = State.PENDING if repeats_safely else State.UNKNOWN
     rows = transaction.execute(_LOST, channel=channel, state=state.value, now=now)

@@ -16,7 +16,7 @@ from retention_ml.actions.outbox.message import OutboxRow, message_id
 from retention_ml.actions.permissions import permitted
 from retention_ml.errors import MessageRefused
 from retention_ml.settings import Settings
-from retention_ml.warehouse import Transaction, compile_for_postgres
+from retention_ml.warehouse import Transaction
 
 _ASSIGNMENTS = ibis.table(
     {"as_of": "date", "customer_id": "string", "action_id": "string"},
@@ -56,12 +56,12 @@ def messages(
         currency=settings.calendar.currency,
         minor_units=settings.calendar.minor_units,
     )
-    addresses = _addresses(transaction, as_of, settings.calendar.timezone)
     codes = _codes(transaction, catalogue, rows, as_of, given_at, settings.run_id)
     contacted = _ASSIGNMENTS.filter(
         _ASSIGNMENTS.as_of == as_of, _ASSIGNMENTS.action_id != "none"
     ).select("customer_id")
     midnight = clock.midnight(as_of, settings.calendar.timezone)
+    addresses = _addresses(transaction, contacted, midnight)
     products, shelves = read_history(transaction, contacted, midnight) if rows else ({}, {})
     written: list[OutboxRow] = []
     refused: Counter[str] = Counter()
@@ -102,15 +102,12 @@ def messages(
     return written, dict(refused)
 
 
-def _addresses(transaction: Transaction, as_of: date, timezone: str) -> dict[tuple[str, str], str]:
+def _addresses(
+    transaction: Transaction, contacted: ibis.Table, instant: datetime
+) -> dict[tuple[str, str], str]:
     """Address by customer and channel, of those who are contacted."""
-    sql = compile_for_postgres(permitted(clock.midnight(as_of, timezone))).replace(":", r"\:")
-    rows = transaction.execute(
-        f"SELECT DISTINCT customer_id, channel, address FROM ({sql}) AS permission "
-        "WHERE address IS NOT NULL AND customer_id IN (SELECT customer_id "
-        "FROM actions.assignments WHERE as_of = :as_of AND action_id <> 'none')",
-        as_of=as_of,
-    )
+    grants = permitted(instant).semi_join(contacted, "customer_id")
+    rows = transaction.select(grants.filter(grants.address.notnull()))
     return {(row.customer_id, row.channel): row.address for row in rows}
 
 

@@ -3,7 +3,9 @@
 import re
 from datetime import UTC, datetime
 from functools import lru_cache
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
+
+from retention_ml import clock
 
 _OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2})(?::?(\d{2}))?")
 _HOURS = {
@@ -38,7 +40,7 @@ def resolve(written: str, home: str) -> str | int | None:
         hours, minutes = int(offset[2]), int(offset[3] or 0)
         seconds = (hours * 60 + minutes) * 60
         return (-seconds if offset[1] == "-" else seconds) if hours < 15 and minutes < 60 else None
-    return written if "/" in written and written in available_timezones() else None
+    return written if "/" in written and written in clock.zone_names() else None
 
 
 @lru_cache(maxsize=64)

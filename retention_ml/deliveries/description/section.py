@@ -4,10 +4,10 @@ import codecs
 import encodings.aliases
 import re
 from typing import Annotated, Literal
-from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from retention_ml import clock
 from retention_ml.deliveries.description.mistakes import Mistake, nearest, shown
 
 Format = Literal["csv", "parquet", "fixed_width", "jsonl", "json", "xlsx"]
@@ -30,7 +30,7 @@ def _checked_timezone(value: str) -> str:
             f"{value!r} has no daylight saving time; expected the zone of a place, "
             f"such as {_FIXED_OFFSETS[value]!r}"
         )
-    zones = available_timezones()
+    zones = clock.zone_names()
     if value not in zones:
         by_place = {zone.rpartition("/")[2]: zone for zone in sorted(zones) if "/" in zone}
         place = value.strip().replace(" ", "_").title()

@@ -12,13 +12,13 @@ from retention_ml.errors import SettingsError, printable
 _BYTES_MAX = 1 << 20
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, *, bytes_max: int = _BYTES_MAX) -> str:
     """The text of a file, with plain line ends.
 
     Raises
     ------
     SettingsError
-        It cannot be read, is larger than a megabyte, or is not UTF-8.
+        It cannot be read, is larger than `bytes_max`, or is not UTF-8.
     """
     try:
         raw = path.read_bytes()
@@ -26,10 +26,8 @@ def read_text(path: Path) -> str:
         raise SettingsError(
             f"{path.name} cannot be read ({error.strerror}). Expected a text file."
         ) from error
-    if len(raw) > _BYTES_MAX:
-        raise SettingsError(
-            f"{path.name} has {len(raw):,} bytes; a description has at most {_BYTES_MAX:,}."
-        )
+    if len(raw) > bytes_max:
+        raise SettingsError(f"{path.name} has {len(raw):,} bytes; expected at most {bytes_max:,}.")
     try:
         return raw.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Mapping
 from typing import Any
-from zoneinfo import available_timezones
 
+from retention_ml import clock
 from retention_ml.deliveries.guess.feeds import FileKind
 from retention_ml.deliveries.guess.header_words import cell_words, normalized, words
 from retention_ml.deliveries.guess.profile import Profile
@@ -90,11 +90,12 @@ def time_line(kind: FileKind, role: str = "event_at", key: str = "event_at") -> 
     times = profile.times
     options: dict[str, Any] = {"column": profile.name}
     formats = list(times.formats)
-    clock = kind.of("time_of_day")
-    if clock is not None and clock.clock and not times.has_time_of_day and len(formats) == 1:
+    time_of_day = kind.of("time_of_day")
+    has_one_day = not times.has_time_of_day and len(formats) == 1
+    if time_of_day is not None and time_of_day.clock and has_one_day:
         day = "%Y-%m-%d" if formats == ["iso"] else formats[0]
-        options = {"columns": [profile.name, clock.name]}
-        formats = [f"{day}-{clock.clock}"]
+        options = {"columns": [profile.name, time_of_day.name]}
+        formats = [f"{day}-{time_of_day.clock}"]
     if formats != ["iso"]:
         options["format"] = formats[0] if len(formats) == 1 else formats
     remarks = [times.reason]
@@ -102,7 +103,7 @@ def time_line(kind: FileKind, role: str = "event_at", key: str = "event_at") -> 
         remarks.append(f"TODO: {percent(1 - times.share)} of the texts fit no format")
     zone = kind.of("timezone")
     if zone is not None and not times.has_offset and role == "event_at":
-        others = [text for text in zone.counts if text not in available_timezones()]
+        others = [text for text in zone.counts if text not in clock.zone_names()]
         options["timezone_column"] = zone.name
         if others:
             options["timezones"] = {word: words()["timezones"].get(word, "UTC") for word in others}

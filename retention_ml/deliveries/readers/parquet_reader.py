@@ -90,7 +90,11 @@ def first_rows(path: Path, name: str, rows_max: int) -> list[dict[str, Any]]:
         dictionaries = _long_dictionaries(path, file.metadata, groups, leaves)
         batches = _batches(path, name, file.metadata, columns, dictionaries, row_bytes)
         batch = next(batches, None)
-        return batch.slice(0, rows_max).to_pylist() if batch is not None else []
+        if batch is None:
+            return []
+        piece = next(_pieces(batch.slice(0, rows_max), name, BATCH_BYTES))
+        rows: list[dict[str, Any]] = piece.to_pylist()
+        return rows
     except _DAMAGE as error:
         raise _refusal(f"{name} is no parquet file that can be read", error) from error
 

@@ -16,12 +16,13 @@ DRAWS_MIN = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
-    """What a shop decides; the defaults are those of the settings.
+    """How carefully the bandit explores, in units of probability and cents.
 
     Attributes
     ----------
     floor : float
-        Least probability of an action that is allowed and not retired.
+        Least probability of an action that is allowed and not retired: one decision then stands
+        for 1 / `floor` others at most.
     floor_cost_cents : float
         What a higher floor may cost a decision, in expected money.
     effect_sd : float

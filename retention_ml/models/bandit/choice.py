@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from retention_ml.models.bandit.customers import Arms, ClosedDecisions, money_cents
+from retention_ml.models.bandit.posterior import scales_of
 from retention_ml.statistics.arrays import Floats
 from retention_ml.statistics.off_policy.estimators import (
     always,
@@ -74,11 +75,9 @@ def evaluation_features(decisions: ClosedDecisions) -> Floats:
     customers = decisions.customers
     stages = np.eye(int(customers.stages.max()) + 1)[customers.stages]
     columns = np.column_stack([customers.features, stages, customers.order_probabilities])
+    centres, spreads = scales_of(columns)
     present = np.where(np.isfinite(columns), columns, np.nan)
-    counts = np.maximum(np.isfinite(present).sum(axis=0), 1)
-    centred = present - np.nansum(present, axis=0) / counts
-    spread = np.sqrt(np.nansum(centred**2, axis=0) / counts)
-    return np.asarray(np.nan_to_num(centred / np.where(spread > 0, spread, 1.0)))
+    return np.asarray(np.nan_to_num((present - centres) / spreads))
 
 
 def fixed_winner(arms: Arms, decisions: ClosedDecisions) -> int:
@@ -128,7 +127,7 @@ def choose_policy(
     fixed : int
         Column of the fixed winner.
     floor, effective_min, support_min, balance_error_rate : float
-        As in `evaluate_policy`; the settings of the same names.
+        As in `evaluate_policy`.
     error_rate : float
         Of the interval of the difference, both ends together.
     count_planned : float, optional

@@ -66,13 +66,17 @@ class Design:
 
 def design_of(customers: Customers, stages_count: int) -> Design:
     """The design whose scales are those of the first customers."""
-    present = np.where(np.isfinite(customers.features), customers.features, np.nan)
+    centres, spreads = scales_of(customers.features)
+    return Design(stages_count=stages_count, centres=centres, spreads=spreads)
+
+
+def scales_of(columns: Floats) -> tuple[Floats, Floats]:
+    """Mean and standard deviation of each column, shape (k,); 1 where nothing differs."""
+    present = np.where(np.isfinite(columns), columns, np.nan)
     counts = np.maximum(np.isfinite(present).sum(axis=0), 1)
     centres = np.nansum(present, axis=0) / counts
     spreads = np.sqrt(np.nansum((present - centres) ** 2, axis=0) / counts)
-    return Design(
-        stages_count=stages_count, centres=centres, spreads=np.where(spreads > 0, spreads, 1.0)
-    )
+    return centres, np.where(spreads > 0, spreads, 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,7 +52,7 @@ def floors_of(
 ) -> Floats:
     """Least probability of each action, shape (n, n_actions); 0 where it is not allowed.
 
-    An action gets the probability that its file wishes for where that costs at most
+    An action gets the probability that `arms` wishes for where that costs at most
     `floor_cost_cents` a decision in expected money, less where it would cost more, but never less
     than `floor`.
 
@@ -61,15 +61,17 @@ def floors_of(
     gains : array of float64, shape (n, n_actions)
         Expected money over none.
     floor : float
-        Least probability of an allowed action. Shared equally where there are so many actions
-        that their floors would exceed a half together.
+        Least probability of an allowed action. Where the floors would exceed a half together, what
+        is above the least is cut; where the least alone would, a half is shared equally.
     """
     possible = np.where(allowed, gains, -np.inf)
     losses = np.maximum(possible.max(axis=1, keepdims=True) - gains, 1e-9)
     wished = np.minimum(arms.floors, floor_cost_cents / losses)
-    floors = np.where(allowed, np.maximum(floor, wished), 0.0)
-    total = floors.sum(axis=1, keepdims=True)
-    return np.asarray(np.where(total > 0.5, floors * 0.5 / total, floors))
+    least = np.where(allowed, np.minimum(floor, 0.5 / allowed.sum(axis=1, keepdims=True)), 0.0)
+    more = np.where(allowed, np.maximum(wished - least, 0.0), 0.0)
+    room = 0.5 - least.sum(axis=1, keepdims=True)
+    total = more.sum(axis=1, keepdims=True)
+    return np.asarray(least + more * np.minimum(1.0, room / np.maximum(total, 1e-12)))
 
 
 def with_floors(shares: Floats, floors: Floats) -> Floats:

@@ -17,6 +17,7 @@ _TEXT_BYTES_MAX = 64 * 1024 * 1024
 _MODELS_MAX = 64
 _TREES_MAX = 20_000
 _LEAVES_MAX = 4_096
+BINARY, REGRESSION = "binary sigmoid:1", "regression"
 _END = "\nend of trees\n"
 _INTEGER = r"-?[0-9]{1,9}"
 _NUMBER = r"-?(?:[0-9]+(?:\.[0-9]+)?(?:e[-+]?[0-9]+)?|inf)"
@@ -108,7 +109,9 @@ class Trees:
         return {f"model_{i}.lgb": text.encode() for i, text in enumerate(self.texts)}
 
     @classmethod
-    def from_files(cls, files: dict[str, bytes], features: tuple[str, ...]) -> Self:
+    def from_files(
+        cls, files: dict[str, bytes], features: tuple[str, ...], objective: str = BINARY
+    ) -> Self:
         """What was written by `files`; every text is checked before LightGBM sees it."""
         names = [name for name in files if name.startswith("model_")]
         names.sort(key=lambda name: (len(name), name))
@@ -119,7 +122,7 @@ class Trees:
             )
         texts = []
         for name in names:
-            wrong = fault_of(files[name], len(features))
+            wrong = fault_of(files[name], len(features), objective)
             if wrong:
                 raise UnfitModel(
                     f"{name} is no LightGBM text this library wrote: {wrong}. It was not parsed. "
@@ -142,7 +145,7 @@ def trees_only(text: str) -> str:
     return text[: text.index(_END) + len(_END)]
 
 
-def fault_of(content: bytes, features_count: int) -> str | None:
+def fault_of(content: bytes, features_count: int, objective: str = BINARY) -> str | None:
     """What is wrong with a LightGBM text, or None where it is sound.
 
     LightGBM's own parser trusts its input: indices out of range make it read foreign memory.
@@ -167,7 +170,7 @@ def fault_of(content: bytes, features_count: int) -> str | None:
         "num_tree_per_iteration": "1",
         "label_index": "0",
         "max_feature_idx": str(features_count - 1),
-        "objective": "binary sigmoid:1",
+        "objective": objective,
     }
     for key, value in expected.items():
         if header.get(key) != value:

@@ -6,8 +6,10 @@ from typing import ClassVar, Protocol, Self
 import numpy as np
 
 from retention_ml.models.predictors.linear import Linear
-from retention_ml.models.predictors.trees import Trees
+from retention_ml.models.predictors.trees import BINARY, REGRESSION, Trees
 from retention_ml.statistics.arrays import Floats, sigmoid
+
+_LINK, _LOGIT, _IDENTITY = "link.txt", b"logit", b"identity"
 
 
 class EffectModel(Protocol):
@@ -72,11 +74,10 @@ class TwoModels:
 
     def files(self) -> dict[str, bytes]:
         """The coefficients of both."""
-        link = {"link.txt": b"logit" if self.is_binary else b"identity"}
         return {
             **_below("treated", self.if_treated.files()),
             **_below("control", self.if_control.files()),
-            **link,
+            _LINK: _LOGIT if self.is_binary else _IDENTITY,
         }
 
     @classmethod
@@ -85,7 +86,7 @@ class TwoModels:
         return cls(
             if_treated=Linear.from_files(_within("treated", files), features),
             if_control=Linear.from_files(_within("control", files), features),
-            is_binary=files["link.txt"] == b"logit",
+            is_binary=files[_LINK] == _LOGIT,
         )
 
 
@@ -108,12 +109,15 @@ class TreeEffect:
 
     def files(self) -> dict[str, bytes]:
         """The trees as text."""
-        return self.trees.files()
+        return {**self.trees.files(), _LINK: _LOGIT if self.is_binary else _IDENTITY}
 
     @classmethod
     def from_files(cls, files: dict[str, bytes], features: tuple[str, ...]) -> Self:
-        """What was written by `files`; of yes and no only."""
-        return cls(trees=Trees.from_files(files, (*features, "treated")), is_binary=True)
+        """What was written by `files`."""
+        is_binary = files[_LINK] == _LOGIT
+        objective = BINARY if is_binary else REGRESSION
+        trees = Trees.from_files(files, (*features, "treated"), objective)
+        return cls(trees=trees, is_binary=is_binary)
 
 
 def _below(folder: str, files: dict[str, bytes]) -> dict[str, bytes]:

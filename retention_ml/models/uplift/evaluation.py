@@ -109,8 +109,9 @@ def compare_learners(
 ) -> Comparison:
     """Fit every learner to four fifths of the customers and evaluate it on the other, in turn.
 
-    Forecasts of the effect scores come from the same four fifths; so do, for every fifth, the slope
-    and the average effect that shrink the promised effects.
+    Forecasts of the effect scores come from the same four fifths. A fifth's promised effects are
+    shrunk by the slope and the average effect that the other fifths show, measured as the reported
+    slope is: their own promises and forecasts are by models that were fitted to this fifth too.
     """
     fold = folds(sample, FOLDS, seed)
     scores = np.empty(len(sample))
@@ -195,20 +196,21 @@ def _evaluate(
     prior: SlopePrior,
 ) -> LearnerEvaluation:
     groups = sample.groups
-    slope = calibration_slope(scores, promise.effects, fold, groups)
-    widening = cross_fit_widening(slope)
-    slope = _widen(slope, widening)
+    measured = calibration_slope(scores, promise.effects, fold, groups)
+    widening = cross_fit_widening(measured)
+    slope = _widen(measured, widening)
     shrunk = np.empty(len(sample))
     for k in range(FOLDS):
         test, train = fold == k, fold != k
         measured = calibration_slope(
             scores[train], promise.effects[train], fold[train], groups[train]
         )
+        widened = _widen(measured, cross_fit_widening(measured))
         shrunk[test] = shrink(
             promise.effects[test],
             centre=float(promise.centres[k]),
             average_effect=float(scores[train].mean()),
-            slope=believed_slope(measured, prior),
+            slope=believed_slope(widened, prior),
         )
     parts = [np.flatnonzero(fold == k) for k in range(FOLDS)]
     counts = [len(rows) for rows in parts]

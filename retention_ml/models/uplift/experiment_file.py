@@ -1,5 +1,6 @@
 """Any experiment as a file: one row per customer, a treatment, an outcome, and features."""
 
+import glob
 import gzip
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from retention_ml.deliveries.readers.chunks import list_names
 from retention_ml.errors import UsageError
@@ -16,8 +18,15 @@ from retention_ml.statistics.arrays import Bools, Floats
 
 ROWS_MIN = 100
 _ARM_MIN = 20
-_MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None")
+_MISSING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None", "-", "?")
 _GZIP = b"\x1f\x8b"
+_NO_TEXT = {
+    b"PAR1": "a parquet file",
+    b"PK\x03\x04": "a workbook or a zip file",
+    b"\xff\xfe": "UTF-16 text",
+    b"\xfe\xff": "UTF-16 text",
+}
+_READER = "read_csv(?, all_varchar = true, header = {}, sample_size = -1, compression = ?)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +98,8 @@ def read_experiment(
     probability = _propensity(table, propensity, usable, is_treated, (treatment, outcome), path)
     if propensity is None:
         remarks.append(
-            f"No propensity is given: every row counts as treated with the observed share, "
-            f"{is_treated.mean():.4f}."
+            "No propensity is given: every customer is taken to have been contacted with "
+            f"probability {is_treated.mean():.2f}, the share observed."
         )
     others = [name for name in names if name not in (treatment, outcome, propensity)]
     features, values, remark_on_features = columns.features(
@@ -113,20 +122,21 @@ def read_experiment(
 
 
 def _read(path: Path) -> pa.Table:
-    """All columns as text, null where missing, rows ordered by their values."""
+    """All columns as text without blanks around it, null where missing, rows in a fixed order."""
     try:
         with path.open("rb") as file:
-            beginning = file.read(2)
+            beginning = file.read(4)
     except OSError as error:
         raise UsageError(
             f"{path} cannot be read ({error.strerror}). Expected a delimited text file with a "
             "header, plain or gzip."
         ) from None
-    compression = "gzip" if beginning == _GZIP else "none"
-    sql = (
-        "SELECT * FROM read_csv(?, all_varchar = true, header = true, sample_size = -1, "
-        "nullstr = ?, compression = ?) ORDER BY ALL"
-    )
+    for signature, kind in _NO_TEXT.items():
+        if beginning.startswith(signature):
+            raise UsageError(f"{path.name} is {kind}. Save it as delimited text in UTF-8 (CSV).")
+    if not beginning:
+        raise UsageError(f"{path.name} is empty; expected a header and one row per customer.")
+    compression = "gzip" if beginning.startswith(_GZIP) else "none"
     try:
         if compression == "gzip":
             with gzip.open(path) as file:
@@ -134,14 +144,46 @@ def _read(path: Path) -> pa.Table:
         with duckdb.connect() as connection:
             connection.execute("SET threads = 1")
             connection.execute("SET enable_progress_bar = false")
-            rows = connection.sql(sql, params=[str(path), list(_MISSING), compression])
-            return rows.to_arrow_table()
+            # The reader takes a path for a pattern: [1] would name another file.
+            params = [glob.escape(str(path)), compression]
+            first = connection.sql(f"FROM {_READER.format(False)} LIMIT 1", params=params)
+            header = first.fetchall()
+            rows = connection.sql(f"FROM {_READER.format(True)} ORDER BY ALL", params=params)
+            table = rows.to_arrow_table()
     except (duckdb.Error, OSError, EOFError) as error:
-        first = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
         raise UsageError(
-            f"{path.name} cannot be read as a delimited text file ({first}). Expected a header "
-            "with column names and one row per customer, plain or gzip."
+            f"{path.name} cannot be read as a delimited text file ({_cause(error)}). Expected a "
+            "header with column names and one row per customer, plain or gzip."
         ) from None
+    # The reader would give the second of two equal names another one, and it would be a feature.
+    names = [str(name).casefold() for row in header for name in row]
+    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        raise UsageError(
+            f"{path.name} has more than one column {list_names(twice)}, capitals aside. Leave the "
+            "others out, or name them differently."
+        )
+    if table.num_columns == 1:
+        raise UsageError(
+            f"{path.name} has one column, {list_names(table.column_names)}, or its rows do not all "
+            "have the columns of its header. Expected a treatment, an outcome and features."
+        )
+    if not table.num_rows:
+        raise UsageError(f"{path.name} has a header and no rows; expected one row per customer.")
+    return pa.table({name: _trimmed(table[name]) for name in table.column_names})
+
+
+def _cause(error: Exception) -> str:
+    text = str(error)
+    if "not utf-8" in text:
+        return "it is not UTF-8: save it as such"
+    if "sniffing" in text:
+        return "its rows do not all have the columns of its header, or quotes are left open"
+    return text.splitlines()[0][:160] if text else type(error).__name__
+
+
+def _trimmed(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    texts = pc.utf8_trim_whitespace(column)
+    return pc.if_else(pc.is_in(texts, value_set=pa.array(_MISSING)), None, texts)
 
 
 def _require_rows(
@@ -178,7 +220,7 @@ def _propensity(
             "the column with the probability of the treatment, or a number."
         )
     if propensity in table.column_names:
-        values = columns.numbers(table[propensity])
+        values, _ = columns.numbers(table[propensity])
         values = np.full(len(usable), np.nan)[usable] if values is None else values[usable]
         what = f"The propensity {propensity!r} of {path.name}"
     else:

@@ -35,7 +35,8 @@ def decide(comparison: Comparison, randomisation: Randomisation, *, rows_min: in
     Parameters
     ----------
     rows_min : int
-        Matured decisions drawn by lot before the effect may rank.
+        Matured decisions drawn by lot before the effect may rank. That contacts lose money may be
+        said of fewer: the 95 % interval of their profit lies below 0.
     """
     if randomisation.fault:
         return Decision(
@@ -44,14 +45,6 @@ def decide(comparison: Comparison, randomisation: Randomisation, *, rows_min: in
                 f"The data are observational, not a randomised experiment: {randomisation.fault}. "
                 "No effect here may be called causal. Draw contacts by lot, or pass the "
                 "propensities that were logged when they were drawn."
-            ),
-        )
-    if comparison.rows < rows_min:
-        return Decision(
-            rung=Rung.EXPERIMENT,
-            reason=(
-                f"There are {comparison.rows:,} decisions drawn by lot, fewer than {rows_min:,}, "
-                "before which no effect ranks customers (uplift.rows_min). Go on drawing by lot."
             ),
         )
     evaluation = comparison.learners[comparison.chosen]
@@ -73,6 +66,14 @@ def decide(comparison: Comparison, randomisation: Randomisation, *, rows_min: in
                 f"[{per_thousand(paying.lower)}, {per_thousand(paying.upper)}] per 1,000 "
                 f"customers after the cost of contacts; {evidence}. Contact nobody outside an "
                 "exploring lot."
+            ),
+        )
+    if comparison.rows < rows_min:
+        return Decision(
+            rung=Rung.EXPERIMENT,
+            reason=(
+                f"There are {comparison.rows:,} decisions drawn by lot, fewer than {rows_min:,}, "
+                "before which no effect ranks customers (uplift.rows_min). Go on drawing by lot."
             ),
         )
     if is_proven:

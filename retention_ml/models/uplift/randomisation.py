@@ -52,7 +52,7 @@ class Randomisation:
         if self.is_foreseen and self.auc >= _AUC_MATERIAL:
             return (
                 f"the columns foresee who was contacted (AUC {self.auc:.2f} on rows not fitted to; "
-                "drawn by lot it is .50)"
+                "drawn by lot it is 0.50)"
             )
         return None
 

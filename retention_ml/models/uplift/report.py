@@ -58,23 +58,24 @@ def table(comparison: Comparison) -> list[dict[str, str]]:
     return [_row(name, evaluation, comparison) for name, evaluation in comparison.learners.items()]
 
 
+def interval(estimate: Estimate) -> str:
+    """A figure per customer as text per 1,000 customers, with its 95 % interval."""
+    value, lower, upper = map(per_thousand, (estimate.value, estimate.lower, estimate.upper))
+    return f"{value} [{lower}, {upper}]"
+
+
 def _row(name: str, evaluation: LearnerEvaluation, comparison: Comparison) -> dict[str, str]:
     return {
         "learner": ("» " if name == comparison.chosen else "  ") + name,
-        "QINI": _interval(evaluation.qini),
-        "AUTOC": _interval(evaluation.autoc),
+        "QINI": interval(evaluation.qini),
+        "AUTOC": interval(evaluation.autoc),
         "slope": f"{evaluation.slope.value:.2f} ± {evaluation.slope.error:.2f}",
         "believed": f"{evaluation.believed:.2f}",
-        "profit where it pays": _interval(evaluation.profit.profit),
+        "profit where it pays": interval(evaluation.profit.profit),
         "contacted": f"{evaluation.profit.contacted_share:.1%}",
-        "profit in the budget": _interval(evaluation.profit_in_budget.profit),
+        "profit in the budget": interval(evaluation.profit_in_budget.profit),
         "seconds": f"{evaluation.seconds:.1f}",
     }
-
-
-def _interval(estimate: Estimate) -> str:
-    value, lower, upper = map(per_thousand, (estimate.value, estimate.lower, estimate.upper))
-    return f"{value} [{lower}, {upper}]"
 
 
 def _per_thousand(estimate: Estimate) -> dict[str, float]:

@@ -10,7 +10,7 @@ from retention_ml import clock
 from retention_ml.experiments.decisions import Decisions
 from retention_ml.experiments.ledger import Experiment
 from retention_ml.labels.definition import churn_definition
-from retention_ml.outcomes.experiment.windows import load_behaviour
+from retention_ml.outcomes.experiment.windows import Behaviour
 from retention_ml.outcomes.matured import matured_until
 from retention_ml.settings import Settings
 from retention_ml.statistics.arrays import Floats, Ints
@@ -22,22 +22,18 @@ def load_decisions(
 ) -> Decisions:
     """All decisions of an experiment before a day; those whose window has settled have outcomes.
 
-    Customers of the holdout and those for whom a budget or quota decided are left out: no lot of
-    the experiment was drawn for them. Of an experiment that draws customers once, only the first
-    decision about each counts.
+    Decisions of released days: nobody was contacted on any other. Of an experiment that draws
+    customers once, only the first decision about each counts.
     """
-    design = experiment.design
     rows = _assignments(warehouse, experiment, as_of)
-    arms = tuple(design.arms)
-    names = sorted({*design.tiers, *rows["tier"].to_pylist()})
+    arms = tuple(experiment.design.arms)
+    tiers = tuple(sorted(experiment.design.tiers))
     arm = _code(rows["action_id"], arms)
     ordinal = np.array([day.toordinal() for day in rows["as_of"].to_pylist()], dtype=np.int64)
     days = [date.fromordinal(int(one)) for one in np.unique(ordinal)]
     day = np.searchsorted(np.unique(ordinal), ordinal).astype(np.int64)
-    propensities = np.column_stack([_floats(rows[f"share_{k}"]) for k in range(len(arms))])
-    is_by_shares = np.isclose(propensities, list(design.arms.values())).all(axis=1)
     assigned = np.zeros((len(days), len(arms)), dtype=np.int64)
-    np.add.at(assigned, (day[is_by_shares], arm[is_by_shares]), 1)
+    np.add.at(assigned, (day, arm), 1)
 
     until = matured_until(warehouse, settings=settings, as_of=as_of) or date.min
     is_mature = ordinal <= until.toordinal()
@@ -53,9 +49,8 @@ def load_decisions(
         day=day[matured],
         arms=arms,
         arm=arm[matured],
-        propensities=propensities[matured],
-        tiers=tuple(names),
-        tier=_code(rows["tier"], tuple(names))[matured],
+        tiers=tiers,
+        tier=_code(rows["tier"], tiers)[matured],
         retained=(outcome["purchases"] > 0).astype(np.float64),
         unsubscribed=(outcome["refusals"] > 0).astype(np.float64),
         returned=(outcome["returns"] > 0).astype(np.float64),
@@ -67,21 +62,17 @@ def load_decisions(
 
 
 def _assignments(warehouse: Warehouse, experiment: Experiment, as_of: date) -> pa.Table:
-    arms = list(experiment.design.arms)  # a design has no quotes in its names
-    shares = ", ".join(
-        f"coalesce(CAST(propensities ->> '{arm}' AS double precision), 0) AS share_{k}"
-        for k, arm in enumerate(arms)
-    )
     rows = warehouse.read(
-        f"SELECT assignment.as_of, assignment.customer_id, action_id, tier, cost_cents, {shares}, "
-        "churn_probability, expected_value_at_risk_cents "
+        "SELECT assignment.as_of, assignment.customer_id, assignment.action_id, assignment.tier, "
+        "assignment.cost_cents, score.churn_probability, score.expected_value_at_risk_cents "
         "FROM actions.assignments AS assignment "
-        "JOIN scores.customer_daily AS score USING (snapshot_id, customer_id) "
-        f"WHERE experiment_id = '{experiment.experiment_id}' "
-        f"AND assignment.as_of < DATE '{as_of.isoformat()}' AND NOT is_holdout AND NOT is_capped "
+        "JOIN actions.days AS day ON day.as_of = assignment.as_of "
+        "JOIN scores.customer_daily AS score ON score.snapshot_id = assignment.snapshot_id "
+        "AND score.customer_id = assignment.customer_id "
+        f"WHERE assignment.experiment_id = '{experiment.experiment_id}' "  # a name has no quotes
+        f"AND assignment.as_of < DATE '{as_of.isoformat()}' AND day.status = 'released' "
         "ORDER BY assignment.as_of, assignment.customer_id"
     )
-    rows = rows.filter(pc.is_in(rows["action_id"], value_set=pa.array(arms, pa.string())))
     if experiment.design.unit == "customer":
         ids = rows["customer_id"].to_numpy(zero_copy_only=False)
         _, first = np.unique(ids, return_index=True)  # rows are in the order of their days
@@ -107,9 +98,9 @@ def _outcomes(
     )
     ids = pc.unique(rows["customer_id"])
     customer = pc.index_in(rows["customer_id"], value_set=ids).to_numpy().astype(np.int64)
-    behaviour = load_behaviour(
-        warehouse,
-        ids,
+    behaviour = Behaviour(
+        warehouse=warehouse,
+        customer_ids=ids,
         opens_at=clock.midnight(min(days), definition.timezone),
         closes_at=max(closing for _, closing in windows.values()),
         known_at=clock.midnight(as_of, definition.timezone),

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any
@@ -12,12 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from retention_ml import clock
+from retention_ml.actions.holdout.membership import in_holdout
+from retention_ml.actions.holdout.periods import Period
 from retention_ml.labels.definition import churn_definition
-from retention_ml.outcomes.experiment.windows import Events, load_behaviour
+from retention_ml.outcomes.experiment.windows import Behaviour, Events
 from retention_ml.outcomes.matured import matured_until
 from retention_ml.settings import Settings
 from retention_ml.statistics.arrays import Floats, Ints
-from retention_ml.statistics.lots import places
 from retention_ml.statistics.redeal import DRAWS, HoldoutLook, holdout_looks, other_draws
 from retention_ml.warehouse import Warehouse
 
@@ -27,57 +27,57 @@ _WINDOWS_BEFORE = 4
 _HOLDOUT_MIN = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Period:
-    """A row of `actions.holdouts`; decided are the days in [began_on, ends_on)."""
-
-    holdout_id: int
-    salt: str
-    share: float
-    began_on: date
-    ends_on: date | None
-
-    def windows(self, days: int) -> int:
-        """Whole windows planned."""
-        if self.ends_on is None:
-            return _WINDOWS_WITHOUT_END
-        return (self.ends_on - self.began_on).days // days
-
-
 def look_at_holdout(
     warehouse: Warehouse, *, settings: Settings, as_of: date
 ) -> list[dict[str, Any]]:
-    """Write the looks at the period of the holdout that is running on a day, all closed windows.
+    """Write the looks at the holdout as known on a day, all closed windows of its period.
+
+    Also of a period that ended lately: its last window settles when the next one has begun.
+    """
+    churn = settings.churn
+    settled = timedelta(days=churn.lead_days + churn.horizon_days + churn.settle_days)
+    rows = [
+        row
+        for period, looked_at in _periods(warehouse, as_of, as_of - settled)
+        for row in _look_at(warehouse, settings, period, looked_at, as_of)
+    ]
+    _write(warehouse, rows, settings.run_id)
+    return rows
+
+
+def _look_at(
+    warehouse: Warehouse, settings: Settings, period: Period, looked_at: int, as_of: date
+) -> list[dict[str, Any]]:
+    """Rows of a period.
 
     Windows follow each other from the beginning of the period. Who was active at its beginning
-    counts from then on, who was at the beginning of a later window from that.
+    counts from then on, who was at the beginning of a later window from that. `looked_at` is over
+    how many windows the error rate is being spent: a period cut short spends it no faster.
     """
-    period = _period(warehouse, as_of)
-    if period is None:
-        return []
     length = settings.churn.horizon_days
-    planned = period.windows(length)
+    whole = _whole_windows(period, length)
     until = matured_until(warehouse, settings=settings, as_of=as_of)
     begins = [
         day
-        for number in range(planned)
+        for number in range(whole)
         for day in [period.began_on + timedelta(days=number * length)]
         if until is not None and day <= until
     ]
     if not begins:
         return []
+    planned = max(whole, looked_at)
     ids, joined = _customers(warehouse, begins)
-    is_holdout = places(ids.to_pylist(), period.salt) < period.share
+    names = ids.to_pylist()
+    is_holdout = in_holdout(names, period.salt, period.share)
     if not _HOLDOUT_MIN <= is_holdout.sum() <= len(is_holdout) - _HOLDOUT_MIN:
         return []
-    draws = other_draws(ids.to_pylist(), period.salt, period.share)
     values, before = _values(warehouse, settings, ids, begins, as_of)
     rows = []
     for metric in (MARGIN, ORDERS):
         looks = holdout_looks(
             values[metric] * (joined[:, None] <= np.arange(len(begins))),
-            np.asarray(is_holdout),
-            draws,
+            is_holdout,
+            other_draws(names, period.salt, period.share),
             error_rate=settings.experiments.error_rate,
             windows_planned=planned,
             covariates=before[metric],
@@ -95,18 +95,34 @@ def look_at_holdout(
             )
             for k, one in enumerate(looks)
         ]
-    _write(warehouse, rows, settings.run_id)
     return rows
 
 
-def _period(warehouse: Warehouse, as_of: date) -> Period | None:
+def _periods(warehouse: Warehouse, as_of: date, ended_from: date) -> list[tuple[Period, int]]:
+    """Periods begun before a day and not ended before another; windows planned by their looks."""
     with warehouse.transaction() as transaction:
         rows = transaction.execute(
-            "SELECT holdout_id, salt, share, began_on, ends_on FROM actions.holdouts "
-            "WHERE began_on < :as_of ORDER BY began_on DESC LIMIT 1",
+            "SELECT holdout_id, salt, share, began_on, ends_on, coalesce((SELECT "
+            "max(windows_planned) FROM experiments.holdout_looks AS look WHERE look.holdout_id = "
+            "holdout.holdout_id), 0) AS looked_at FROM actions.holdouts AS holdout "
+            "WHERE began_on < :as_of AND (ends_on IS NULL OR ends_on >= :ended_from) "
+            "ORDER BY began_on",
             as_of=as_of,
+            ended_from=ended_from,
         )
-    return Period(**rows[0]._asdict()) if rows else None
+    return [
+        (
+            Period(**{name: value for name, value in row._mapping.items() if name != "looked_at"}),
+            int(row.looked_at),
+        )
+        for row in rows
+    ]
+
+
+def _whole_windows(period: Period, days: int) -> int:
+    if period.ends_on is None:
+        return _WINDOWS_WITHOUT_END
+    return (period.ends_on - period.began_on).days // days
 
 
 def _customers(warehouse: Warehouse, begins: list[date]) -> tuple[pa.Array, Ints]:
@@ -130,9 +146,9 @@ def _values(
     past = begins[0] - _WINDOWS_BEFORE * length
     edges = [clock.midnight(day, definition.timezone) for day in [*begins, begins[-1] + length]]
     first = clock.midnight(past, definition.timezone)
-    behaviour = load_behaviour(
-        warehouse,
-        ids,
+    behaviour = Behaviour(
+        warehouse=warehouse,
+        customer_ids=ids,
         opens_at=first,
         closes_at=edges[-1],
         known_at=clock.midnight(as_of, definition.timezone),

@@ -13,6 +13,7 @@ from retention_ml.experiments import ledger
 from retention_ml.experiments.guards import RETAINED, Tolerances
 from retention_ml.experiments.ledger import Experiment
 from retention_ml.experiments.readout import Readout, readout
+from retention_ml.experiments.verdict import Verdict
 from retention_ml.outcomes.experiment.decision_outcomes import load_decisions
 from retention_ml.outcomes.experiment.holdout_look import look_at_holdout
 from retention_ml.receipts import DecisionReceipt
@@ -25,8 +26,8 @@ DECIDED_BY = "outcomes"
 def look(warehouse: Warehouse, *, settings: Settings, as_of: date) -> DecisionReceipt:
     """Write what each experiment that was open on a day shows, and end those that are decided.
 
-    The long-run holdout is looked at too. `details`: `holdout`, the newest look of each metric;
-    `experiments`, one mapping each with `experiment_id`, `verdict`, `arm`, `reason`,
+    The long-run holdout is looked at too. `details`: `holdout`, the newest look of each period and
+    metric; `experiments`, one mapping each with `experiment_id`, `verdict`, `arm`, `reason`,
     `decisions_count` and `is_ended`.
     """
     started = time.perf_counter()
@@ -34,7 +35,7 @@ def look(warehouse: Warehouse, *, settings: Settings, as_of: date) -> DecisionRe
         on_trial = ledger.open_on(transaction, as_of)
     results = [_look(warehouse, settings, one, as_of) for one in on_trial]
     holdout = look_at_holdout(warehouse, settings=settings, as_of=as_of)
-    newest = max((row["window_number"] for row in holdout), default=0)
+    newest = {row["holdout_id"]: row["window_number"] for row in holdout}  # in their order
     sentence = " ".join(f"{one['experiment_id']}: {one['verdict']}." for one in results)
     return warehouse.record(
         DecisionReceipt(
@@ -47,7 +48,7 @@ def look(warehouse: Warehouse, *, settings: Settings, as_of: date) -> DecisionRe
                 "holdout": [
                     {**row, "closed_on": str(row["closed_on"]), "known_as_of": str(as_of)}
                     for row in holdout
-                    if row["window_number"] == newest
+                    if row["window_number"] == newest[row["holdout_id"]]
                 ],
             },
         ),
@@ -61,54 +62,67 @@ def _look(
     assert experiment.began_on is not None
     rules = settings.experiments
     decisions = load_decisions(warehouse, settings, experiment, as_of=as_of)
+    elapsed_days = (as_of - experiment.began_on).days
     if not decisions.days:
-        return _summary(experiment, "open", "", "No decision was made yet.", 0, is_ended=False)
+        is_over = elapsed_days >= experiment.design.days_max
+        nothing = Verdict(
+            outcome="undecided" if is_over else "open",
+            reason=f"No decision was made in {elapsed_days} days; the time is over."
+            if is_over
+            else "No decision was made yet.",
+        )
+        with warehouse.transaction() as transaction:
+            is_ended = _end(transaction, experiment, as_of, nothing, settings.run_id)
+        return _summary(experiment, nothing, 0, is_ended=is_ended)
     result = readout(
         decisions,
         experiment.design,
         count_planned=float(experiment.planned_count),
-        elapsed_days=(as_of - experiment.began_on).days,
+        elapsed_days=elapsed_days,
         tolerances=Tolerances(
             unsubscribed=rules.unsubscribed_share_max, returned=rules.returned_share_max
         ),
         ratio_error_rate=rules.ratio_error_rate,
     )
-    verdict = result.verdict
     with warehouse.transaction() as transaction:
-        transaction.lock(ledger.LOCK)
-        newest = transaction.execute(
-            "SELECT max(as_of) FROM experiments.looks WHERE experiment_id = :id",
-            id=experiment.experiment_id,
-        )[0][0]
+        is_ended = _end(transaction, experiment, as_of, result.verdict, settings.run_id)
         _write(transaction, experiment, as_of, result, settings.run_id)
-        # An old day looked at again tells what it showed, and ends nothing.
-        is_ended = (
-            verdict.outcome != "open"
-            and (newest is None or as_of >= newest)
-            and ledger.move(
-                transaction,
-                experiment.experiment_id,
-                verdict.outcome,
-                since=as_of,
-                reason=verdict.reason,
-                by=DECIDED_BY,
-                run_id=settings.run_id,
-                arm=verdict.arm or None,
-            )
+    return _summary(experiment, result.verdict, len(decisions), is_ended=is_ended)
+
+
+def _end(
+    transaction: Transaction, experiment: Experiment, as_of: date, verdict: Verdict, run_id: str
+) -> bool:
+    """End an experiment that is decided; an old day looked at again ends nothing."""
+    transaction.lock(ledger.LOCK)
+    newest = transaction.execute(
+        "SELECT max(as_of) FROM experiments.looks WHERE experiment_id = :id",
+        id=experiment.experiment_id,
+    )[0][0]
+    return (
+        verdict.outcome != "open"
+        and (newest is None or as_of >= newest)
+        and ledger.move(
+            transaction,
+            experiment.experiment_id,
+            verdict.outcome,
+            since=as_of,
+            reason=verdict.reason,
+            by=DECIDED_BY,
+            run_id=run_id,
+            arm=verdict.arm or None,
         )
-    return _summary(
-        experiment, verdict.outcome, verdict.arm, verdict.reason, len(decisions), is_ended=is_ended
     )
 
 
 def _summary(
-    experiment: Experiment, verdict: str, arm: str, reason: str, count: int, *, is_ended: bool
+    experiment: Experiment, verdict: Verdict, count: int, *, is_ended: bool
 ) -> dict[str, Any]:
     return {
         "experiment_id": experiment.experiment_id,
-        "verdict": verdict,
-        "arm": arm,
-        "reason": reason,
+        "verdict": verdict.outcome,
+        "arm": verdict.arm,
+        "reason": verdict.reason,
         "decisions_count": count,
         "is_ended": is_ended,
     }

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 import ibis
 import numpy as np
@@ -41,52 +42,60 @@ class Events:
         return np.asarray(self.totals[last] - self.totals[first], dtype=np.float64)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Behaviour:
-    """Purchases, returns, money and statements against contacts of some customers."""
+    """What some customers did in [opens_at, closes_at), known at an instant; read when asked for.
 
-    purchases: Events
-    returns: Events
-    cents: Events
-    refusals: Events
-
-
-def load_behaviour(
-    warehouse: Warehouse,
-    customer_ids: pa.Array,
-    *,
-    opens_at: datetime,
-    closes_at: datetime,
-    known_at: datetime,
-) -> Behaviour:
-    """What happened in [opens_at, closes_at), as known at an instant.
-
-    Customers are numbered by their place in `customer_ids`. Money is what lines of orders brought,
-    returns taken off, charges left out. Refusals are permissions withdrawn and complaints.
+    Parameters
+    ----------
+    warehouse : Warehouse
+    customer_ids : pa.Array of string
+        Customers are numbered by their place here.
+    opens_at, closes_at, known_at : datetime
     """
 
-    def events(rows: ibis.Table, amount: ibis.Value) -> Events:
+    warehouse: Warehouse
+    customer_ids: pa.Array
+    opens_at: datetime
+    closes_at: datetime
+    known_at: datetime
+
+    @cached_property
+    def purchases(self) -> Events:
+        """Orders, 1 each."""
+        orders = known(ORDERS, self.known_at)
+        return self._events(orders.filter(orders.kind == "purchase"))
+
+    @cached_property
+    def returns(self) -> Events:
+        """Returns, 1 each."""
+        orders = known(ORDERS, self.known_at)
+        return self._events(orders.filter(orders.kind == "return"))
+
+    @cached_property
+    def cents(self) -> Events:
+        """Money that lines of orders brought, returns taken off, charges left out."""
+        lines = known(ORDER_LINES, self.known_at)
+        return self._events(lines.filter(lines.kind != "charge"), ibis._.line_amount_cents)
+
+    @cached_property
+    def refusals(self) -> Events:
+        """Permissions withdrawn and complaints, 1 each."""
+        statements = known(PERMISSIONS, self.known_at)
+        return self._events(statements.filter(statements.kind.isin(["withdrawn", "complained"])))
+
+    def _events(self, rows: ibis.Table, amount: ibis.Value | None = None) -> Events:
         inside = rows.filter(
             rows.customer_id.notnull(),
-            rows.event_at >= ibis.literal(opens_at, "timestamp('UTC')"),
-            rows.event_at < ibis.literal(closes_at, "timestamp('UTC')"),
+            rows.event_at >= ibis.literal(self.opens_at, "timestamp('UTC')"),
+            rows.event_at < ibis.literal(self.closes_at, "timestamp('UTC')"),
         )
         expression = inside.select(
             "customer_id",
             second=inside.event_at.epoch_seconds().cast("int64"),
-            amount=amount.cast("float64"),
+            amount=(ibis.literal(1) if amount is None else amount).cast("float64"),
         )
-        return _events(warehouse.read(expression), customer_ids)
-
-    orders, lines = known(ORDERS, known_at), known(ORDER_LINES, known_at)
-    statements = known(PERMISSIONS, known_at)
-    one = ibis.literal(1)
-    return Behaviour(
-        purchases=events(orders.filter(orders.kind == "purchase"), one),
-        returns=events(orders.filter(orders.kind == "return"), one),
-        cents=events(lines.filter(lines.kind != "charge"), ibis._.line_amount_cents),
-        refusals=events(statements.filter(statements.kind.isin(["withdrawn", "complained"])), one),
-    )
+        return _events(self.warehouse.read(expression), self.customer_ids)
 
 
 def _events(rows: pa.Table, customer_ids: pa.Array) -> Events:

@@ -6,7 +6,7 @@ WITH reason (reason, place, meaning) AS (
         ('no_permission', 3, 'no permission for any channel'),
         ('suppressed', 4, 'the address bounced, or the customer complained'),
         ('no_address', 5, 'no address for any channel'),
-        ('fatigue', 6, 'contacted lately, by whatever campaign'),
+        ('fatigue', 6, 'contacted lately, by whatever campaign, or in an experiment whose outcome is still open'),
         ('yearly_limit', 7, 'contacted often enough this year'),
         ('recent_order', 8, 'has just ordered'),
         ('quota', 9, 'every possible action is used up for the day'),

@@ -8,8 +8,9 @@ SELECT
     beginning.since AS began_on,
     ending.since AS ended_on,
     experiment.metric AS deciding_metric,
-    experiment.planned_count,
-    experiment.missing_count,
+    -- A billion stands for: no number is enough.
+    CASE WHEN experiment.planned_count < 1000000000 THEN experiment.planned_count END AS planned_count,
+    CASE WHEN experiment.planned_count < 1000000000 THEN experiment.missing_count END AS missing_count,
     look.as_of,
     look.as_of IS NOT DISTINCT FROM max(look.as_of) OVER (PARTITION BY experiment.experiment_id)
         AS is_newest,
@@ -42,8 +43,8 @@ COMMENT ON COLUMN reports.experiments.winner IS 'the action that won; empty unle
 COMMENT ON COLUMN reports.experiments.began_on IS 'first decision day; empty while planned';
 COMMENT ON COLUMN reports.experiments.ended_on IS 'the first day on which it decided no more; empty before';
 COMMENT ON COLUMN reports.experiments.deciding_metric IS 'the metric whose interval decides: margin or retained';
-COMMENT ON COLUMN reports.experiments.planned_count IS 'decisions needed, by the plan';
-COMMENT ON COLUMN reports.experiments.missing_count IS 'how many of them could not mature in time, by the plan';
+COMMENT ON COLUMN reports.experiments.planned_count IS 'decisions needed, by the plan; empty: no number of them can show a gain';
+COMMENT ON COLUMN reports.experiments.missing_count IS 'how many of them could not mature in time, by the plan; empty: no number of them can show a gain';
 COMMENT ON COLUMN reports.experiments.as_of IS 'the day of the look';
 COMMENT ON COLUMN reports.experiments.is_newest IS 'whether it is the newest look at the experiment';
 COMMENT ON COLUMN reports.experiments.arm IS 'the action compared with leaving customers alone';

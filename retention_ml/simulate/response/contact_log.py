@@ -16,20 +16,23 @@ from retention_ml.errors import UsageError
 
 FOLDER = "response"
 COLUMNS = ("as_of", "customer_id", "action_id")
-_RESPONSE = "response"
+CHANNELS = EMAIL, PUSH = ("email", "push")
+_RESPONSE, _CHANNEL = "response", "channel"
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Contact:
     """One message that reached a customer on a day.
 
-    `response` is the action of the world that it is answered to as; empty: not said yet.
+    `response` is the action of the world that it is answered to as; empty: not said yet. `channel`
+    is one of `CHANNELS`: what a customer whom it annoys withdraws.
     """
 
     as_of: date
     customer_id: str
     action_id: str
     response: str = ""
+    channel: str = EMAIL
 
 
 def read_contacts(paths: Iterable[Path]) -> list[Contact]:
@@ -40,7 +43,7 @@ def read_contacts(paths: Iterable[Path]) -> list[Contact]:
     Raises
     ------
     UsageError
-        A file cannot be read, or a line has no such columns or no such day.
+        A file cannot be read, or a line lacks one of them or has no such day.
     """
     contacts: set[Contact] = set()
     for path in paths:
@@ -123,22 +126,29 @@ def _path(folder: Path, day: date) -> Path:
 def _csv(contacts: Iterable[Contact]) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow((*COLUMNS, _RESPONSE))
+    writer.writerow((*COLUMNS, _RESPONSE, _CHANNEL))
     for each in sorted(contacts):
-        writer.writerow((each.as_of, each.customer_id, each.action_id, each.response))
+        writer.writerow((each.as_of, each.customer_id, each.action_id, each.response, each.channel))
     return text.getvalue().encode()
 
 
-def _contact(path: Path, line: int, row: Mapping[str, str]) -> Contact:
+def _contact(path: Path, line: int, row: Mapping[str, str | None]) -> Contact:
     try:
         as_of = date.fromisoformat(row["as_of"] or "")
     except ValueError as error:
         raise UsageError(
             f"{path}, line {line}: as_of is {row['as_of']!r}; expected a day such as 2025-01-31."
         ) from error
+    customer_id, action_id = row["customer_id"], row["action_id"]
+    if not customer_id or not action_id:
+        raise UsageError(
+            f"{path}, line {line}: there is no {'action_id' if customer_id else 'customer_id'}; "
+            f"expected {', '.join(COLUMNS)} in every line. Mend the line, or take it out."
+        )
     return Contact(
         as_of=as_of,
-        customer_id=row["customer_id"],
-        action_id=row["action_id"],
+        customer_id=customer_id,
+        action_id=action_id,
         response=row.get(_RESPONSE) or "",
+        channel=row.get(_CHANNEL) or EMAIL,
     )

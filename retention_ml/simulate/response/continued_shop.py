@@ -10,7 +10,7 @@ from retention_ml.simulate import catalogue as goods_of
 from retention_ml.simulate import feeds
 from retention_ml.simulate.catalogue import Catalogue
 from retention_ml.simulate.population import Population
-from retention_ml.simulate.response.contact_log import Contact
+from retention_ml.simulate.response.contact_log import CHANNELS, Contact
 from retention_ml.simulate.response.newcomers import joined
 from retention_ml.simulate.response.responding_shop import RespondingShop
 from retention_ml.simulate.response.worlds import World
@@ -42,10 +42,14 @@ class Simulation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """The contacts of one day as arrays, shape (n,); `action` points into the world's actions."""
+    """The contacts of one day as arrays, shape (n,).
+
+    `action` points into the world's actions, `channel` into `CHANNELS`.
+    """
 
     customer: Integers
     action: Integers
+    channel: Integers
     action_id: list[str]
     bounced: Booleans
 
@@ -65,8 +69,8 @@ class ContinuedShop:
     sent : mapping of int to Sent
         Contacts by day number.
     favourite : array of int64, shape (customers,)
-    withdrawn_before, withdrawn : array of bool, shape (customers,)
-        Who had withdrawn permission before today's contacts, and after them.
+    withdrawn_before, withdrawn : array of bool, shape (channels, customers)
+        Who had withdrawn permission for a channel before today's contacts, and after them.
     """
 
     simulation: Simulation
@@ -101,7 +105,7 @@ def start_of_day(
 
     See `continued` for the parameters; `contacts` of the days before `today` count.
     """
-    shop, _, _ = _replayed(simulation, world, contacts, today, today + 1)
+    shop, *_ = _replayed(simulation, world, contacts, today, today + 1)
     return shop
 
 
@@ -123,11 +127,10 @@ def continued(
         A day number, at least `simulation.days`.
     """
     length = today + 1 + BROWSING_AHEAD_DAYS
-    shop, favourite, sent = _replayed(simulation, world, contacts, today, length)
-    withdrawn_before = shop.withdrawn.copy()
+    shop, favourite, sent, withdrawn = _replayed(simulation, world, contacts, today, length)
+    withdrawn_before = withdrawn.copy()
     shop.advance(1)
-    _contact(shop, sent, today)
-    withdrawn = shop.withdrawn.copy()
+    _contact(shop, sent, today, withdrawn)
     shop.advance(BROWSING_AHEAD_DAYS)
     return ContinuedShop(
         simulation=simulation,
@@ -147,7 +150,7 @@ def _replayed(
     contacts: Mapping[int, Sequence[Contact]],
     today: int,
     length: int,
-) -> tuple[RespondingShop, Integers, dict[int, Sent]]:
+) -> tuple[RespondingShop, Integers, dict[int, Sent], Booleans]:
     people, favourite = joined(
         simulation.seed, customers=simulation.customers, days=simulation.days, through=today
     )
@@ -166,24 +169,31 @@ def _replayed(
     for day, of_day in contacts.items():
         # What reached a customer the shop does not know of goes nowhere.
         reached = sorted(
-            (place[each.customer_id], each.action_id, each.response)
+            (place[each.customer_id], each.action_id, each.response, each.channel)
             for each in of_day
             if each.customer_id in place
         )
         customer = np.array([row for row, *_ in reached], dtype=np.int64)
         sent[day] = Sent(
             customer=customer,
-            action=np.array([indices[response] for *_, response in reached], dtype=np.int64),
-            action_id=[name for _, name, _ in reached],
+            action=np.array([indices[response] for _, _, response, _ in reached], dtype=np.int64),
+            channel=np.array([CHANNELS.index(each) for *_, each in reached], dtype=np.int64),
+            action_id=[name for _, name, *_ in reached],
             bounced=dead[customer],
         )
+    withdrawn = np.zeros((len(CHANNELS), len(people)), dtype=np.bool_)
     for day in range(simulation.days, today):
         shop.advance(1)
-        _contact(shop, sent, day)
-    return shop, favourite, sent
+        _contact(shop, sent, day, withdrawn)
+    return shop, favourite, sent, withdrawn
 
 
-def _contact(shop: RespondingShop, sent: Mapping[int, Sent], day: int) -> None:
-    if day in sent:
-        arrived = ~sent[day].bounced
+def _contact(shop: RespondingShop, sent: Mapping[int, Sent], day: int, withdrawn: Booleans) -> None:
+    """Contact channel by channel, so that only the channel used is withdrawn from."""
+    if day not in sent:
+        return
+    for channel, of_channel in enumerate(withdrawn):
+        arrived = ~sent[day].bounced & (sent[day].channel == channel)
+        shop.withdrawn = of_channel
         shop.contact(sent[day].customer[arrived], sent[day].action[arrived])
+    shop.withdrawn = np.asarray(withdrawn.any(axis=0))

@@ -10,6 +10,7 @@ from retention_ml.simulate import baskets, browsing, feedback, feeds
 from retention_ml.simulate.baskets import Lines
 from retention_ml.simulate.purchases import Purchases
 from retention_ml.simulate.response import newcomers
+from retention_ml.simulate.response.contact_log import CHANNELS, EMAIL, PUSH
 from retention_ml.simulate.response.continued_shop import (
     BROWSING_AHEAD_DAYS,
     ContinuedShop,
@@ -26,7 +27,6 @@ _OPENING_DAYS = 7
 _OPENING_SECONDS = 6 * 3600
 _UNSUBSCRIBES_AFTER_SECONDS = 3600
 _COMPLAINT_SHARE = 0.1
-EMAIL, PUSH = "email", "push"
 _GRANTED_SHARES = {EMAIL: 0.9, PUSH: 0.4}
 
 
@@ -229,7 +229,8 @@ def _permissions(lived: ContinuedShop, ids: pa.Array, registered: Integers) -> p
     if lived.today in lived.sent:
         sent = lived.sent[lived.today]
         at = sent_at_seconds(lived.simulation, lived.today, len(sent))
-        left = (lived.withdrawn & ~lived.withdrawn_before)[sent.customer] & ~sent.bounced
+        newly = lived.withdrawn & ~lived.withdrawn_before
+        left = newly[sent.channel, sent.customer] & ~sent.bounced
         rng = np.random.default_rng([lived.simulation.seed, 222, lived.today])
         complained = left & (rng.random(len(sent)) < _COMPLAINT_SHARE)
         for kind, chosen, delay in (
@@ -237,9 +238,11 @@ def _permissions(lived: ContinuedShop, ids: pa.Array, registered: Integers) -> p
             ("withdrawn", left, _UNSUBSCRIBES_AFTER_SECONDS),
             ("complained", complained, _UNSUBSCRIBES_AFTER_SECONDS + 60),
         ):
-            pieces.append(
-                _statements(lived, ids, sent.customer[chosen], at[chosen] + delay, EMAIL, kind)
-            )
+            for number, channel in enumerate(CHANNELS):
+                rows = chosen & (sent.channel == number)
+                pieces.append(
+                    _statements(lived, ids, sent.customer[rows], at[rows] + delay, channel, kind)
+                )
     return pa.concat_tables(pieces)
 
 

@@ -37,6 +37,7 @@ def respond(
     day: date,
     contacts: Sequence[Contact],
     responses: Mapping[str, str] | None = None,
+    channels: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Live through one day and write its files into `out`, as the shop would deliver them.
 
@@ -55,6 +56,8 @@ def respond(
         What has reached customers; those of other days than `day` are left out.
     responses : mapping of str to str, optional
         Which action of the world an `action_id` is; those that are not named are called alike.
+    channels : mapping of str to str, optional
+        By which of `contact_log.CHANNELS` an `action_id` goes; those not named go by e-mail.
 
     Raises
     ------
@@ -67,7 +70,7 @@ def respond(
     number = simulation.day_number(day)
     _require_turn(simulation, out, day)
     today = _with_responses(
-        world, [each for each in contacts if each.as_of == day], responses or {}
+        world, [each for each in contacts if each.as_of == day], responses or {}, channels or {}
     )
     contact_log.require_world(out, world.name)
     is_changed = contact_log.record(out, day, today)
@@ -103,7 +106,7 @@ def _reached(lived: ContinuedShop) -> dict[str, int]:
     sent = lived.sent[lived.today]
     return {
         "bounced": int(sent.bounced.sum()),
-        "without_permission": int(lived.withdrawn_before[sent.customer].sum()),
+        "without_permission": int(lived.withdrawn_before[sent.channel, sent.customer].sum()),
         "withdrawn": int((lived.withdrawn & ~lived.withdrawn_before).sum()),
     }
 
@@ -144,11 +147,19 @@ def _require_turn(simulation: Simulation, out: Path, day: date) -> None:
 
 
 def _with_responses(
-    world: World, contacts: Sequence[Contact], responses: Mapping[str, str]
+    world: World,
+    contacts: Sequence[Contact],
+    responses: Mapping[str, str],
+    channels: Mapping[str, str],
 ) -> list[Contact]:
-    """The contacts with the action of the world that each is answered to as."""
+    """The contacts with the action of the world that each is answered to as, and its channel."""
     answered = [
-        replace(each, response=responses.get(each.action_id, each.action_id)) for each in contacts
+        replace(
+            each,
+            response=responses.get(each.action_id, each.action_id),
+            channel=channels.get(each.action_id, contact_log.EMAIL),
+        )
+        for each in contacts
     ]
     unknown = sorted(
         {each.action_id for each in answered if each.response not in world.action_ids[1:]}

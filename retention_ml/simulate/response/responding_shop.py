@@ -75,7 +75,6 @@ class RespondingShop:
         )
         self._begin(world, people, length, day_number(first_day), seed)
         self.advance(history_days)
-        self.history_days = history_days
 
     @classmethod
     def continuing(
@@ -88,7 +87,7 @@ class RespondingShop:
         """
         shop = cls.__new__(cls)
         shop._begin(world, people, days, day_number(first_day), seed)
-        shop.today = shop.history_days = start
+        shop.today = start
         return shop
 
     def _begin(self, world: World, people: Population, days: int, first: int, seed: int) -> None:

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 
+import numpy as np
 import pytest
 
 from retention_ml.actions.holdout.membership import in_holdout
@@ -203,13 +204,18 @@ def test_scores_of_another_day_do_not_serve(shop: DecisionShop) -> None:
         shop.assign(DAY + timedelta(days=5))
 
 
-def test_scores_of_the_starter_carry_the_rule_only(shop: DecisionShop) -> None:
-    shop.set(actions={"policy": "uplift"})
-    with pytest.raises(NotReady, match="only the rule can decide yet"):
-        shop.assign()
-    shop.set(actions={"policy": "uplift"})
-    shop.publish(DAY, model_name="starter")
-    assert shop.assign().details["policy_id"] == "rule-1"
+def test_a_waiting_day_whose_action_files_changed_is_decided_again(shop: DecisionShop) -> None:
+    shop.set(actions={"approval": "always"})
+    assert shop.assign().details["status"] == "waiting"
+    (shop.folder / "templates" / "come_back.txt").write_text("Bye!\n{{ unsubscribe_url }}\n")
+    shop.set(actions={"approval": "never"})
+    stopped = shop.assign()
+    assert stopped.details["status"] == "shadow"
+    assert f"`retention assign --as-of {DAY}` decides it again" in stopped.details["reason"]
+    assert shop.rows(_OUTBOX) == []
+    assert shop.assign().details["status"] == "released"
+    [mail, *_] = shop.rows("SELECT payload FROM actions.outbox WHERE action_id = 'mail'")
+    assert "Bye!" in mail["payload"]
 
 
 def test_an_empty_pool_of_coupons_takes_the_action_away_that_day(shop: DecisionShop) -> None:
@@ -223,11 +229,16 @@ def test_an_empty_pool_of_coupons_takes_the_action_away_that_day(shop: DecisionS
 
 def test_a_dry_run_says_the_same_and_keeps_nothing(shop: DecisionShop) -> None:
     tables = ("days", "assignments", "exclusions", "outbox", "coupons", "policies", "holdouts")
+    lines = "".join(f"NEW{number:05d}\n" for number in range(1_000))
+    (shop.folder / "coupons" / "ten.txt").write_text(lines)
+    with shop.warehouse.transaction() as transaction:
+        transaction.execute("DELETE FROM actions.coupons")
     counts = [shop.rows(f"SELECT count(*) AS n FROM actions.{name}") for name in tables]
     dry = shop.assign(dry_run=True)
     assert [shop.rows(f"SELECT count(*) AS n FROM actions.{name}") for name in tables] == counts
     wet = shop.assign()
-    same = ("assignments_digest", "actions", "excluded", "status", "cost_cents")
+    assert wet.details["actions"]["coupon"] > 0
+    same = ("assignments_digest", "actions", "excluded", "status", "cost_cents", "messages")
     assert {name: dry.details[name] for name in same} == {name: wet.details[name] for name in same}
 
 
@@ -254,9 +265,13 @@ def test_a_failed_audit_keeps_nothing(shop: DecisionShop, monkeypatch: pytest.Mo
     from retention_ml.actions.assignment import inputs as module
 
     shop.shop.contact(shop.shop.names[:400], shop.shop.moment(90))
-    limits_of = module.limits_of
+    eligible = module.eligible
     monkeypatch.setattr(
-        module, "limits_of", lambda settings: replace(limits_of(settings), fatigue_days=0)
+        module,
+        "eligible",
+        lambda customers, *others: eligible(
+            replace(customers, recent_contacts=np.zeros(600, dtype=np.int64)), *others
+        ),
     )
     with pytest.raises(AssignmentRefused, match="fatigue_is_kept"):
         shop.assign()

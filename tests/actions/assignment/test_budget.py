@@ -98,3 +98,13 @@ def test_no_limit_is_ever_passed(seed: int, budget: float, quota: int) -> None:
     assert cost[rows, chosen.action].sum() <= budget * (1 + 1e-12)
     assert (np.bincount(chosen.action, minlength=4) <= quotas).all()
     assert np.isfinite(margin[rows, chosen.action]).all()
+
+
+def test_who_costs_more_than_the_budget_closes_the_day_for_nobody_else() -> None:
+    cost = np.column_stack([np.zeros(1_001), np.r_[20_000.0, np.full(1_000, 2.0)]])
+    margin = np.column_stack([np.zeros(1_001), np.r_[900_000.0, np.full(1_000, 10.0)]])
+    chosen = choose(
+        margin, cost, nobody(1_001), places=np.arange(1_001) / 1_001, budget_cents=10_000,
+        quotas=np.full(2, np.inf),
+    )  # fmt: skip
+    assert chosen.action.tolist() == [0] + [1] * 1_000

@@ -7,6 +7,7 @@ import pytest
 
 from retention_ml.actions.assignment.decision import Decision, decide
 from retention_ml.actions.assignment.experiment_lots import ExperimentLots, draw
+from retention_ml.actions.assignment.exploration import explore
 from retention_ml.actions.assignment.rule import Expected
 from retention_ml.experiments.design import Design
 from retention_ml.statistics.arrays import Floats
@@ -118,6 +119,33 @@ def test_a_scarce_action_does_not_hold_back_the_others() -> None:
     counts = np.bincount(decision.action, minlength=3)
     assert counts[2] <= 1
     assert counts[1] > 100
+
+
+def test_one_dear_coupon_does_not_close_the_others() -> None:
+    n, rng = 5_000, np.random.default_rng(9)
+    cost = np.column_stack([np.zeros(n), np.full(n, 2.0), np.full(n, 50.0)])
+    order = rng.random(n)
+    dear = int(order.argmin())
+    cost[dear, 2] = 26_000.0
+    drawn = explore(
+        np.ones((n, 3), dtype=np.bool_), cost, lots=rng.random(n), places=order, share=0.1,
+        budget_cents=10_000, quotas=np.full(3, np.inf),
+    )  # fmt: skip
+    assert drawn.can_draw[:, 2].sum() > 3_000
+    assert drawn.can_draw[dear].tolist() == [True, True, False]
+    assert drawn.is_open[dear]
+
+
+def test_one_dear_customer_does_not_close_an_experiment() -> None:
+    n, allowed = 50, np.ones((50, 3), dtype=np.bool_)
+    cost = np.column_stack([np.zeros(n), np.full(n, 1.0), np.full(n, 1.0)])
+    cost[0, 1] = 101.0
+    lots = draw(
+        [Design(experiment_id="spring", arms={"none": 0.5, "mail": 0.5}, tiers=("high",))], NAMES,
+        [str(i) for i in range(n)], np.full(n, "high", dtype=object), allowed, cost,
+        places=np.arange(n) / n, budget_cents=100, quotas=np.full(3, np.inf), day="2026-03-01",
+    )  # fmt: skip
+    assert lots.takes_part.tolist() == [False] + [True] * 49
 
 
 def test_the_holdout_gets_nothing_for_certain() -> None:

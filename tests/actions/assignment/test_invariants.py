@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from retention_ml.maintenance.contacts import CONTACTS
 from retention_ml.maintenance.invariants import violations
 from tests.worlds.decisions import DAY, DecisionShop
 
@@ -24,7 +25,20 @@ _PLANTED = {
     "a message without a released day": (
         "UPDATE actions.days SET status = 'shadow', released_at = NULL"
     ),
+    "perhaps delivered more than once": (
+        "INSERT INTO actions.attempts (message_id, attempt, epoch, channel, started_at, ended_at, "
+        "result, code, text, run_id) SELECT message_id, attempt, 1, 'email', now(), now(), "
+        "'unknown', '', '', 'test' FROM (SELECT message_id FROM actions.outbox LIMIT 1) AS one, "
+        "generate_series(1, 2) AS attempt"
+    ),
+    "counts as sent, and no try and nobody says so": "UPDATE actions.outbox SET state = 'sent'",
 }
+
+
+def test_something_is_planted_against_every_sentence() -> None:
+    sentences = [sentence for sentence, _ in CONTACTS]
+    assert len(_PLANTED) == len(sentences)
+    assert all(any(words in sentence for words in _PLANTED) for sentence in sentences)
 
 
 def _two_days(shop: DecisionShop) -> None:

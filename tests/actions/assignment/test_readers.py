@@ -1,6 +1,7 @@
 """What people see of a day: the views, the explanation of a customer, the commands."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from typer.testing import CliRunner
@@ -79,6 +80,21 @@ def command(shop: DecisionShop, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     monkeypatch.setenv("RETENTION_HOME", str(shop.settings.home))
     monkeypatch.setenv("RETENTION_ACTIONS_FOLDER", str(shop.folder))
     return CliRunner()
+
+
+def test_after_the_answer_the_command_says_what_sends_the_messages(
+    command: CliRunner, shop: DecisionShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = shop.shop.moment(100) + timedelta(hours=6)
+    monkeypatch.setattr("retention_ml.clock.now", lambda: moment)
+    monkeypatch.setenv("RETENTION_ACTIONS__ENABLED", "true")
+    day = ["--as-of", str(DAY)]
+    assert "a person must agree" in command.invoke(app, ["assign", *day]).output
+    agreed = command.invoke(app, ["actions", "approve", *day, "--by", "ann"])
+    assert agreed.exit_code == 0, agreed.output
+    assert "released:" in agreed.output
+    assert "`retention dispatch` sends them" in agreed.output
+    assert shop.rows("SELECT count(*) AS n FROM actions.outbox")[0]["n"] > 0
 
 
 def test_the_command_assigns_and_explains(command: CliRunner, shop: DecisionShop) -> None:

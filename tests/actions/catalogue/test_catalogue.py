@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from retention_ml.actions.catalogue.action import Action
 from retention_ml.actions.catalogue.catalogue import Catalogue
@@ -49,6 +50,40 @@ def test_a_document_of_json_becomes_an_equal_catalogue() -> None:
     assert again == catalogue
     assert again.sha256 == catalogue.sha256
     assert list(again.actions) == list(catalogue.actions)
+
+
+def test_none_is_the_first_action_of_a_stored_catalogue_too(
+    warehouse: Warehouse, folder: Path
+) -> None:
+    """An object of the database has its own order: short names first."""
+    for name in ("sms", "mail", "a_long_name"):
+        (folder / f"{name}.toml").write_text(MAIL, encoding="utf-8")
+    catalogue = load_actions(folder)
+    with warehouse.transaction() as transaction:
+        _store(transaction, catalogue)
+        (folder / "sms.toml").write_text("title = 1", encoding="utf-8")
+        in_force = catalogue_in_force(transaction, folder).catalogue
+    names = ["none", "a_long_name", "mail", "reminder", "sms"]
+    assert list(in_force.actions) == list(catalogue.actions) == names
+
+
+def test_a_catalogue_stored_with_floors_is_read_after_the_migration(
+    warehouse: Warehouse, folder: Path
+) -> None:
+    good = load_actions(folder)
+    (folder / "reminder.toml").write_text("title = 1", encoding="utf-8")
+    script = PROJECT / "retention_ml" / "migrations" / "0022_no_floor.sql"
+    _, update, _ = script.read_text(encoding="utf-8").split(";")
+    with warehouse.transaction() as transaction:
+        _store(transaction, good)
+        transaction.execute(
+            "UPDATE actions.catalogues SET document = jsonb_set(document, "
+            "'{actions,reminder,floor}', '0.1')"
+        )
+        with pytest.raises(ValidationError, match="floor"):
+            catalogue_in_force(transaction, folder)
+        transaction.run_script(update)
+        assert catalogue_in_force(transaction, folder).catalogue == good
 
 
 def test_an_unknown_action_is_refused_with_the_nearest(folder: Path) -> None:

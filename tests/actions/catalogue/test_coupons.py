@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from retention_ml.actions.catalogue import coupons
 from retention_ml.actions.catalogue.coupons import (
     add_codes,
     code_mistakes,
@@ -64,6 +65,23 @@ def test_a_file_of_codes_that_is_no_text_has_none(tmp_path: Path) -> None:
     assert read_codes(folder, "spring") == ()
     [sentence] = code_mistakes(folder, "spring")
     assert sentence.startswith("coupons/spring.txt, line 2, is no text")
+
+
+def test_a_pool_may_be_larger_than_an_action_file(tmp_path: Path) -> None:
+    folder = _pool(tmp_path, b"".join(b"CODE-%07d\n" % number for number in range(100_000)))
+    assert len(read_codes(folder, "spring")) == 100_000
+    assert code_mistakes(folder, "spring") == []
+
+
+def test_a_pool_that_is_too_large_has_no_codes_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coupons, "BYTES_MAX", 10)
+    folder = _pool(tmp_path, b"A-1\nB-2\nC-3\n")
+    assert read_codes(folder, "spring") == ()
+    assert code_mistakes(folder, "spring") == [
+        "coupons/spring.txt has 12 bytes; expected at most 10."
+    ]
 
 
 def test_a_code_is_given_once_and_a_message_keeps_its_own(warehouse: Warehouse) -> None:

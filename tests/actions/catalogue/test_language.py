@@ -102,6 +102,40 @@ def test_internal_variables_are_for_a_crm() -> None:
         assert mistakes_in("a.txt", f"{{{{ {name} }}}}", allow_internal=False)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{% set reason = reason | default('x') %}{{ reason }}",
+        "{{ reason }}{% set reason = 'x' %}",
+        "{% if products %}{% set reason = 'x' %}{% endif %}{{ reason }}",
+        "{% for reason in products %}{% endfor %}{{ reason }}",
+        "{% for p in products %}{% set tier = 'x' %}{% endfor %}{{ tier }}",
+        "{% set x = reason | uper %}{{ x }}",
+    ],
+)
+def test_an_internal_variable_is_named_also_where_the_template_has_one_of_that_name(
+    text: str,
+) -> None:
+    mistakes = mistakes_in("a.txt", text, allow_internal=False)
+    assert any("is for a CRM" in sentence for _, sentence in mistakes)
+
+
+def test_a_name_that_the_template_gave_a_value_before_is_its_own() -> None:
+    text = "{% set reason = 'a present' %}{{ reason }}"
+    assert mistakes_in("a.txt", text, allow_internal=False) == []
+    assert variables_in(text) == set()
+    text = "{% set coupon_code = coupon_code | default('') %}{{ coupon_code }}"
+    assert variables_in(text) == {"coupon_code"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{{ loop.index }}", "{% for p in products %}{% set loop = 1 %}{% endfor %}", "{{ self }}"],
+)
+def test_words_of_jinja_are_no_names_of_a_template(text: str) -> None:
+    assert mistakes_in("a.txt", text, allow_internal=True)
+
+
 def test_the_variables_are_those_that_get_a_value() -> None:
     assert set(values_of(SAMPLE, currency="EUR", minor_units=100)) == set(VARIABLES)
     assert "customer_id" not in VARIABLES

@@ -189,3 +189,13 @@ def test_remarks_name_what_is_no_mistake(folder: Path) -> None:
     assert "no codes in coupons/spring.txt" in text
     assert "unsubscribe_url is still the example's" in text
     assert "templates/old.txt is used by no action" in text
+
+
+def test_more_actions_than_a_decision_can_weigh_are_refused(folder: Path) -> None:
+    text = (folder / "reminder.toml").read_text()
+    for number in range(24):
+        (folder / f"another_{number}.toml").write_text(text)
+    assert len(load_actions(folder).contacts) == 25
+    (folder / "too_many.toml").write_text(text)
+    with pytest.raises(SettingsError, match="26 action files; expected at most 25"):
+        load_actions(folder)

@@ -85,13 +85,16 @@ def test_a_missing_value_is_left_out_where_the_template_says_so() -> None:
 
 
 def test_a_missing_value_that_is_printed_refuses_the_message_with_its_line() -> None:
-    renderer = Renderer({"reminder.txt": "Hello\n\n{{ reason }}"}, currency="EUR", minor_units=100)
-    with pytest.raises(MessageRefused, match=r"reminder.txt, line 3: this customer has no reason"):
-        renderer.render(MAIL, replace(SAMPLE, reason=None), NUMBER)
-    assert renderer.render(MAIL, SAMPLE, NUMBER).text == f"Hello\n\n{SAMPLE.reason}"
-    subject = MAIL.model_copy(update={"subject": "{{ reason }}"})
-    with pytest.raises(MessageRefused, match="subject, line 1: this customer has no reason"):
-        _render(replace(SAMPLE, reason=None), subject)
+    text = "Hello\n\n{{ favourite_category }}"
+    renderer = Renderer({"reminder.txt": text}, currency="EUR", minor_units=100)
+    sparse = replace(SAMPLE, favourite_category=None)
+    words = "this customer has no favourite_category"
+    with pytest.raises(MessageRefused, match=rf"reminder.txt, line 3: {words}"):
+        renderer.render(MAIL, sparse, NUMBER)
+    assert renderer.render(MAIL, SAMPLE, NUMBER).text == f"Hello\n\n{SAMPLE.favourite_category}"
+    subject = MAIL.model_copy(update={"subject": "{{ favourite_category }}"})
+    with pytest.raises(MessageRefused, match=f"subject, line 1: {words}"):
+        _render(sparse, subject)
 
 
 def test_the_number_of_the_message_is_in_its_unsubscribe_address() -> None:
@@ -108,6 +111,17 @@ def test_a_customer_is_told_nothing_of_tier_reason_and_value_and_a_crm_is() -> N
     assert variables["expected_value"] == "42.50"
     assert variables["tier"] == "high"
     assert variables["last_order_on"] == "2026-01-04"
+
+
+@pytest.mark.parametrize("name", ["tier", "reason", "expected_value"])
+def test_a_template_that_nobody_checked_cannot_tell_them_either(name: str) -> None:
+    text = f"{{% set {name} = {name} | default('a secret') %}}{{{{ {name} }}}}"
+    renderer = Renderer({"reminder.txt": text}, currency="EUR", minor_units=100)
+    assert renderer.render(MAIL, SAMPLE, NUMBER).text == "a secret"
+    for_crm = MAIL.model_copy(update={"channel": "webhook"})
+    assert renderer.render(for_crm, SAMPLE, NUMBER).text != "a secret"
+    push = for_crm.model_copy(update={"kind": "push"})
+    assert renderer.render(push, SAMPLE, NUMBER).text == "a secret"
 
 
 @pytest.mark.parametrize(("minor_units", "value"), [(1, "4250"), (100, "42.50"), (1_000, "4.250")])

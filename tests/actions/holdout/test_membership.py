@@ -39,11 +39,19 @@ def test_a_larger_share_only_adds_customers_and_another_period_draws_others() ->
 
 def test_the_holdout_is_independent_of_the_trial_even_with_equal_salts() -> None:
     arm = places(IDS, "1") < 0.1
-    assert dependence_p_value(in_holdout(IDS, period_salt("1", 1), 0.1), arm, 0.1) > 0.001
+    assert dependence_p_value(in_holdout(IDS, period_salt("1", 1), 0.1), arm) > 0.001
 
 
 def test_a_holdout_inside_the_arm_of_the_trial_is_noticed() -> None:
     """The planted defect: the purpose before the salt is forgotten."""
     arm = places(IDS, "1") < 0.1
     naive = np.asarray(places(IDS, "1") < 0.1)
-    assert dependence_p_value(naive, arm, 0.1) < 1e-50
+    assert dependence_p_value(naive, arm) < 1e-50
+
+
+def test_a_holdout_that_outlasts_the_contacted_is_no_dependence() -> None:
+    """Who was contacted leaves, in both arms alike; the holdout stays."""
+    arm, member = places(IDS, "1") < 0.1, in_holdout(IDS, period_salt("1", 1), 0.1)
+    stays = member | (places(IDS, "contacted") < 0.3)
+    assert member[stays].mean() > 0.2
+    assert dependence_p_value(member[stays], arm[stays]) > 0.001

@@ -35,8 +35,6 @@ def test_renewed_it_ends_after_the_newest_scored_day_and_others_are_drawn(
     assert first["ends_on"] == second["began_on"] == DAY + timedelta(days=1)
     assert (second["salt"], second["share"], second["drawn_by"]) == ("holdout:h1/2", 0.2, "ann")
     assert "20%" in receipt.sentence
-    with pytest.raises(UsageError, match="holdout renew"):  # until tomorrow the old share holds
-        shop.assign()
     shop.publish(DAY + timedelta(days=1))
     assert shop.assign(DAY + timedelta(days=1)).details["holdout_count"] > 20
 
@@ -73,6 +71,24 @@ def test_with_a_share_of_zero_it_ends(shop: DecisionShop) -> None:
     shop.publish(day)
     assert shop.assign(day).details["status"] == "released"
     assert shop.assign(day).details["holdout_count"] == 0
+
+
+def test_a_day_before_a_renewal_is_decided_again_with_the_holdout_that_it_had(
+    shop: DecisionShop,
+) -> None:
+    before = shop.assign().details["holdout_count"]
+    for share in (0.2, 0.0):
+        shop.set(holdout={"share": share})
+        with pytest.raises(UsageError, match="holdout renew"):
+            shop.assign(DAY - timedelta(days=1))
+        as_of = DAY if share else DAY + timedelta(days=1)
+        renew(shop.warehouse, settings=shop.settings, as_of=as_of, by="ann")
+        shop.publish(DAY + timedelta(days=1))
+        with shop.warehouse.transaction() as transaction:
+            transaction.execute(
+                "UPDATE actions.days SET status = 'shadow', released_at = NULL, inputs_digest = ''"
+            )
+        assert shop.assign(today=DAY + timedelta(days=9)).details["holdout_count"] == before
 
 
 def test_somebody_has_to_be_named(shop: DecisionShop) -> None:

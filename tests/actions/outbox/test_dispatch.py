@@ -14,7 +14,7 @@ from retention_ml.actions.outbox.settlement import messages_in, settle_message
 from retention_ml.actions.outbox.switches import switch
 from retention_ml.errors import UsageError
 from retention_ml.settings import Settings
-from retention_ml.warehouse import Warehouse
+from retention_ml.warehouse import Warehouse, compile_for_postgres
 from tests.worlds.outbox import DAY, NOON, channel_settings, put, row
 from tests.worlds.receivers import Crm, MailServer, crm, mail_server
 
@@ -167,6 +167,26 @@ def test_a_permission_that_was_withdrawn_since_suppresses_the_message(
     }
     assert receipt.details["suppressed"] == 4
     assert sorted(server.recipients) == [f"{name}@shop.example" for name in ("ann", "dora", "gina")]
+
+
+def test_however_many_messages_are_asked_for_permission_the_question_is_as_long(
+    warehouse: Warehouse, settings: Settings, server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    questions: list[str] = []
+    whole = Warehouse.read
+
+    def read(asked: Warehouse, query: Any, **options: Any) -> Any:
+        questions.append(compile_for_postgres(query))
+        return whole(asked, query, **options)
+
+    monkeypatch.setattr(Warehouse, "read", read)
+    for names in (["a"], [f"b{number}" for number in range(90)]):
+        for name in names:
+            _permit(warehouse, name, "granted", NOON - timedelta(days=9))
+        put(warehouse, [row(name, purpose="marketing") for name in names])
+        receipt = dispatch(warehouse, settings=_mailing(settings, server), now=lambda: NOON)
+        assert receipt.written == len(names)
+    assert len(set(questions)) == 1
 
 
 def test_a_push_needs_the_permission_for_a_push(

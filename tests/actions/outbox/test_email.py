@@ -102,6 +102,21 @@ def test_a_mail_has_number_text_and_the_address_of_the_page_to_leave(
     assert html.get_content() == "<p>Hi</p>\r\n"
 
 
+def test_a_mail_with_letters_of_all_scripts_needs_no_server_that_takes_eight_bits(
+    warehouse: Warehouse, settings: Settings, server: MailServer
+) -> None:
+    text = "Grüße, 紅茶\u00a0👩‍👩‍👧\r\n"
+    payload = {"subject": text.strip(), "text": text, "html": f"<p>{text}</p>"}
+    put(warehouse, [row("ann", payload=payload)])
+    _send(warehouse, settings, server)
+    [mail] = server.mails
+    assert mail.isascii()
+    message = _read(mail)
+    body = message.get_body(("plain",))
+    assert body is not None
+    assert (message["Subject"], body.get_content()) == (text.strip(), text)
+
+
 @pytest.mark.parametrize(
     ("what", "state", "result", "code", "is_taken"),
     [
@@ -162,6 +177,8 @@ def test_a_mail_that_is_put_off_is_tried_again_later_each_time(
         {"payload": {"subject": "Hi\r\nBcc: all@shop.example", "text": "x"}},
         {"payload": {"subject": "Hi\u2028Bcc: all@shop.example", "text": "x"}},
         {"payload": {"subject": "Hi\n", "text": "x"}},
+        {"payload": {"subject": "Hi\x1b[2J", "text": "x"}},
+        {"payload": {"subject": "Hi\x9b", "text": "x"}},
         {"payload": {"subject": "", "text": "x"}},
         {"payload": {"subject": "x"}},
         {"payload": {"subject": ["x"], "text": "x"}},

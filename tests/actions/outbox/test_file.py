@@ -140,6 +140,46 @@ def test_a_file_that_was_begun_is_written_again_byte_for_byte(
     assert len(_names(settings)) == 4
 
 
+@pytest.mark.parametrize("reached", ["nothing", "the file"])
+def test_a_file_that_was_begun_is_not_written_too_late_and_its_messages_are_named(
+    warehouse: Warehouse, settings: Settings, monkeypatch: pytest.MonkeyPatch, reached: str
+) -> None:
+    _put(warehouse, "ann", "bob")
+    whole = delta_module.atomic_files.write_durable
+
+    def failing(path: Path, content: bytes) -> None:
+        if reached == "nothing" or path.suffix == ".json":
+            _no_room(path, content)
+        whole(path, content)
+
+    monkeypatch.setattr(delta_module.atomic_files, "write_durable", failing)
+    with pytest.raises(ChannelError):
+        _send(warehouse, settings)
+    monkeypatch.undo()
+    receipt = _send(warehouse, settings, minutes=25 * 60)
+    assert (receipt.written, receipt.details["unknown"]) == (0, 2)
+    assert _states(warehouse) == {"ann": "unknown", "bob": "unknown"}
+    assert not list(settings.home.glob("outbox/*.json"))
+    assert _send(warehouse, settings, minutes=26 * 60).read == 0
+    with warehouse.transaction() as transaction:
+        tries = transaction.execute("SELECT result, code FROM actions.attempts")
+    assert [tuple(each) for each in tries] == [("unknown", "worker_lost")] * 2
+
+
+def test_what_was_claimed_and_not_begun_is_given_back_when_a_file_cannot_be_written(
+    warehouse: Warehouse, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _put(warehouse, "ann")
+    _put(warehouse, "old", as_of=DAY - timedelta(days=1))
+    monkeypatch.setattr(delta_module.atomic_files, "write_durable", _no_room)
+    with pytest.raises(ChannelError):
+        _send(warehouse, settings)
+    monkeypatch.undo()
+    assert _states(warehouse) == {"ann": "pending", "old": "sending"}
+    _send(warehouse, settings)
+    assert _states(warehouse) == {"ann": "sent", "old": "sending"}
+
+
 def test_a_file_whose_messages_were_changed_is_not_written_again(
     warehouse: Warehouse, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,8 @@
 """What the messages of a released day say of the customer's own purchases."""
 
+from datetime import timedelta
+
+from retention_ml.maintenance.invariants import violations
 from tests.worlds.decisions import DAY, DecisionShop
 from tests.worlds.shops import at, fill
 
@@ -45,3 +48,8 @@ def test_products_are_recommended_to_who_bought_and_to_nobody_else(shop: Decisio
     refused = receipt.details["messages"]["refused: products"]
     assert refused > 0
     assert len(rows) + refused == receipt.details["contacts_count"]
+    later = DAY + timedelta(days=1)
+    shop.publish(later)
+    excluded = shop.assign(later).details["excluded"]
+    assert excluded["fatigue"] == len(rows)  # who got no message was not contacted
+    assert violations(shop.warehouse) == []

@@ -259,6 +259,19 @@ def test_long_texts_that_repeat_are_read_as_they_are(tmp_path: Path) -> None:
     assert rows["a"].to_pylist() == [texts[i % 8] for i in range(2_000)]
 
 
+def test_first_rows_are_as_many_as_memory_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [letter * 5_000 for letter in "abcdefgh"]
+    _write(tmp_path / "x.parquet", _repeated(2_000, texts))
+    path = tmp_path / "x.parquet"
+    assert len(parquet_reader.first_rows(path, "x", 1_000)) == 1_000
+    monkeypatch.setattr(parquet_reader, "BATCH_BYTES", 1_000_000)
+    rows = parquet_reader.first_rows(path, "x", 1_000)
+    assert rows == [{"a": texts[i % 8]} for i in range(len(rows))]
+    assert 10 <= len(rows) <= 200
+
+
 @pytest.mark.parametrize("is_dictionary", [True, False])
 def test_a_batch_too_large_for_memory_comes_in_pieces_with_the_same_rows(
     tmp_path: Path, is_dictionary: bool, monkeypatch: pytest.MonkeyPatch

@@ -43,6 +43,20 @@ def test_a_floor_costs_no_more_than_is_allowed_and_is_never_below_the_least() ->
     assert forbidden[0, 2] == 0
 
 
+def test_wishes_that_exceed_a_half_leave_every_action_its_least() -> None:
+    arms = replace(ARMS, floors=np.array([0.0, 0.9, 0.3]))
+    floors = floors_of(
+        arms, np.zeros((1, 3)), np.ones((1, 3), dtype=np.bool_), floor=0.01, floor_cost_cents=2.0
+    )
+    assert floors.sum() == pytest.approx(0.5)
+    assert floors[0, 0] == 0.01
+    assert floors[0, 1] - 0.01 == pytest.approx((floors[0, 2] - 0.01) * 0.89 / 0.29)
+    many = floors_of(
+        arms, np.zeros((1, 3)), np.ones((1, 3), dtype=np.bool_), floor=0.2, floor_cost_cents=0.0
+    )
+    assert many[0].tolist() == pytest.approx([1 / 6] * 3)
+
+
 def test_rows_sum_to_one_and_keep_their_floors() -> None:
     rng = np.random.default_rng(1)
     for size in range(2, 7):

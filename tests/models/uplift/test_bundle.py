@@ -1,6 +1,7 @@
 """An uplift bundle is data: files with one digest, checked before they are used."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from retention_ml.errors import UnfitModel
 from retention_ml.models.uplift.bundle import MANIFEST, UpliftBundle
 from retention_ml.models.uplift.evaluation import Money
 from retention_ml.models.uplift.fit import fit_uplift
+from retention_ml.models.uplift.learners import LEARNERS
 from retention_ml.models.uplift.shrinkage import SlopePrior
 
 VALUES = decisions(60, seed=2).sample.values
@@ -39,6 +41,16 @@ def test_a_bundle_written_and_loaded_promises_the_same(
     assert loaded.effect(VALUES) == pytest.approx(bundle.effect(VALUES), abs=1e-12)
     assert loaded.meaning == {"action": "come_back"}
     assert loaded.sha256 == bundle.sha256
+
+
+def test_trees_of_money_are_loaded(bundle: UpliftBundle) -> None:
+    sample = decisions(1_500, seed=1).sample
+    money = replace(sample, outcome=sample.outcome * 19.5)
+    trees = replace(bundle, model=LEARNERS["s_lightgbm"](money, 1))
+    loaded = UpliftBundle.from_files(trees.files())
+    assert loaded.effect(VALUES) == pytest.approx(trees.effect(VALUES), abs=1e-12)
+    with pytest.raises(UnfitModel, match="expected 'binary"):
+        UpliftBundle.from_files({**trees.files(), "link.txt": b"logit"})
 
 
 def test_the_mean_of_the_promises_is_the_average_effect(bundle: UpliftBundle) -> None:

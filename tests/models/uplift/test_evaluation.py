@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.uplift_shops import World, decisions
+from retention_ml.models.uplift import evaluation as module
 from retention_ml.models.uplift.evaluation import (
     Comparison,
     Money,
@@ -16,8 +17,8 @@ from retention_ml.models.uplift.fit import fit_uplift
 from retention_ml.models.uplift.ladder import Rung, decide
 from retention_ml.models.uplift.learners import DEFAULT, LEARNERS
 from retention_ml.models.uplift.randomisation import Randomisation, check_randomisation
-from retention_ml.models.uplift.shrinkage import SlopePrior
-from retention_ml.statistics.rate import Estimate
+from retention_ml.models.uplift.shrinkage import SlopePrior, believed_slope
+from retention_ml.statistics.rate import Estimate, Profit
 
 BY_LOT = Randomisation(auc=0.5, foreseen_z=0.0, share_z=0.0)
 MONEY = Money(value=15.0, cost=1.0, budget_share=0.2)
@@ -82,6 +83,16 @@ def test_where_contacts_do_harm_nobody_is_contacted() -> None:
     assert "loses money" in decision.reason
 
 
+def test_harm_is_said_of_few_decisions_and_only_where_the_interval_is_below_zero() -> None:
+    comparison = _compare("harm", 4_000)
+    assert decide(comparison, BY_LOT, rows_min=4_001).rung is Rung.NOBODY
+    evaluation = comparison.learners[DEFAULT]
+    unsure = Profit(profit=Estimate(-1.0, 0.6), contacted_share=0.5)
+    learners = {DEFAULT: replace(evaluation, profit=unsure)}
+    decision = decide(replace(comparison, learners=learners), BY_LOT, rows_min=4_001)
+    assert decision.rung is Rung.EXPERIMENT
+
+
 def test_contacts_not_drawn_by_lot_prove_nothing(types: Comparison) -> None:
     foreseen = Randomisation(auc=0.8, foreseen_z=30.0, share_z=0.0)
     decision = decide(types, foreseen, rows_min=2_000)
@@ -102,6 +113,20 @@ def test_the_errors_of_noise_are_widened_and_those_of_a_sure_slope_are_not() -> 
     assert cross_fit_widening(Estimate(0.1, 0.5)) == pytest.approx(np.sqrt(2))
     assert cross_fit_widening(Estimate(1.0, 0.01)) == pytest.approx(1.0, abs=0.02)
     assert cross_fit_widening(Estimate(0.0, float("inf"))) == pytest.approx(np.sqrt(2))
+
+
+def test_the_profit_is_that_of_effects_shrunk_as_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    errors = []
+
+    def believed(measured: Estimate, prior: SlopePrior) -> float:
+        errors.append(measured.error)
+        return believed_slope(measured, prior)
+
+    monkeypatch.setattr(module, "believed_slope", believed)
+    reported = _compare("none", 2_000).learners[DEFAULT].slope.error
+    # Four fifths of the customers say less than all: about 1.12 times the error.
+    assert errors[-1] == reported
+    assert min(errors[:-1]) > reported
 
 
 def test_contacts_drawn_by_lot_are_not_foreseen() -> None:

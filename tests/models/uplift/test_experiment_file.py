@@ -2,6 +2,7 @@
 
 import gzip
 from collections.abc import Callable
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,27 @@ def test_what_says_nothing_is_left_out_and_named(tmp_path: Path) -> None:
     assert "customer, email, note" in "".join(experiment.remarks)
 
 
+def test_an_id_with_an_empty_cell_is_still_left_out(tmp_path: Path) -> None:
+    experiment = _read(tmp_path, customer=lambda n: 1_000 + n if n else "")
+    assert experiment.sample.features == ("age",)
+
+
+def test_whole_amounts_of_a_few_customers_are_no_ids(tmp_path: Path) -> None:
+    experiment = _read(tmp_path, spent=lambda n: 1_000 + n if n % 4 == 0 else "")
+    assert experiment.sample.features == ("age", "spent")
+
+
+def test_times_that_differ_in_every_row_are_days(tmp_path: Path) -> None:
+    experiment = _read(
+        tmp_path,
+        seen=lambda n: f"2024-01-{1 + n % 28:02} 10:{n // 60:02}:{n % 60:02}",
+        born=lambda n: date(1990, 1, 1) + timedelta(days=n),
+        now=lambda n: f"2024-01-01 10:{n // 60:02}:{n % 60:02}",
+    )
+    assert experiment.sample.features == ("age", "seen", "born")
+    assert "one value only: now" in "".join(experiment.remarks)
+
+
 def test_numbers_that_differ_in_every_row_are_features(tmp_path: Path) -> None:
     experiment = _read(tmp_path, score=lambda n: f"{n * 0.37:.4f}5")
     assert experiment.sample.features == ("age", "score")
@@ -103,6 +125,15 @@ def test_rows_without_treatment_or_outcome_are_left_out_and_counted(tmp_path: Pa
     assert any("4 of 400 rows" in remark for remark in experiment.remarks)
 
 
+@pytest.mark.parametrize("blank", ["  ", "-", " ? ", "#N/A"])
+def test_a_cell_without_a_treatment_is_no_control(tmp_path: Path, blank: str) -> None:
+    truth = _columns()["treated"]
+    experiment = _read(
+        tmp_path, treated=lambda n: blank if n < 3 else "mail" if truth(n) else "none at all"
+    )
+    assert len(experiment.sample) == ROWS - 3
+
+
 @pytest.mark.parametrize(
     ("control", "treated"),
     [
@@ -117,6 +148,11 @@ def test_rows_without_treatment_or_outcome_are_left_out_and_counted(tmp_path: Pa
         ("1", "2"),
         ("2", "10"),
         ("0.0", "1.0"),
+        ("nein", "ja"),
+        ("kein Brief", "Brief"),
+        ("non", "oui"),
+        ("no", "yes"),
+        ("0", "mail"),
     ],
 )
 def test_which_value_is_treated_is_seen_and_told(
@@ -134,6 +170,55 @@ def test_the_treated_value_can_be_named(tmp_path: Path) -> None:
     guessed = read_experiment(path, treatment="treated", outcome="bought").sample.treated
     named = read_experiment(path, treatment="treated", outcome="bought", treated="red")
     assert named.sample.treated.sum() == (~guessed).sum()
+
+
+def test_a_guess_is_called_one_and_says_how_to_turn_it(tmp_path: Path) -> None:
+    truth = _columns()["treated"]
+    guess = _read(tmp_path, treated=lambda n: "B" if truth(n) else "A").remarks[0]
+    assert guess == (
+        "treated = B counts as treated, A as left alone (a guess, as neither says so: pass "
+        "--treated 'A' if it is the other way round)."
+    )
+    in_words = _read(tmp_path, treated=lambda n: "mail" if truth(n) else "no mail").remarks[0]
+    assert "guess" not in in_words
+    assert "guess" not in _read(tmp_path).remarks[0]
+
+
+@pytest.mark.parametrize(
+    ("control", "treated", "named"),
+    [
+        ("no", "yes", "yes"),
+        ("yes", "no", "no"),
+        ("0", "1", "1.0"),
+        ("1.0", "0.0", "0"),
+        ("2", "10", "10"),
+        ("0.1000001", "0.1000002", "0.1000002"),
+        ("ctrl", "  mail  ", "mail"),
+    ],
+)
+def test_the_treated_value_is_named_as_the_file_writes_it(
+    tmp_path: Path, control: str, treated: str, named: str
+) -> None:
+    truth = _columns()["treated"]
+    path = _file(tmp_path, treated=lambda n: treated if truth(n) else control)
+    experiment = read_experiment(path, treatment="treated", outcome="bought", treated=named)
+    assert experiment.sample.treated.sum() == sum(bool(truth(n)) for n in range(ROWS))
+    assert f"treated = {treated.strip()} counts" in experiment.remarks[0]
+
+
+def test_several_texts_of_one_number_are_one_value(tmp_path: Path) -> None:
+    truth = _columns()["treated"]
+    experiment = _read(tmp_path, treated=lambda n: ("1", "1.0")[n % 2] if truth(n) else "0")
+    assert experiment.sample.treated.sum() == sum(bool(truth(n)) for n in range(ROWS))
+
+
+def test_a_file_whose_name_is_a_pattern_is_read_itself(tmp_path: Path) -> None:
+    columns = _columns()
+    other = _file(tmp_path, treated=lambda n: 1 - int(columns["treated"](n)))  # type: ignore[call-overload]
+    other.rename(tmp_path / "exp1.csv")
+    path = _file(tmp_path).rename(tmp_path / "exp[1].csv")
+    sample = read_experiment(path, treatment="treated", outcome="bought").sample
+    assert sample.treated.sum() == sum(bool(columns["treated"](n)) for n in range(ROWS))
 
 
 def test_a_gzip_file_and_another_delimiter_read_the_same(tmp_path: Path) -> None:
@@ -173,13 +258,59 @@ def test_an_outcome_is_money_or_two_words(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("other", "first", "value", "remark"),
+    [
+        ("1,234", "7,5", 1.234, ""),
+        ("1,234", "12", 1234, "numbers such as 1,234 may mean 1.234; 1,234 is read as 1234"),
+        ("1,234.50", "12.5", 1234.5, ""),
+        ("1,234,567", "890", 1_234_567, ""),
+        ("1.234,50", "0,00", 1234.5, ""),
+    ],
+)
+def test_a_comma_is_what_the_column_makes_of_it(
+    tmp_path: Path, other: str, first: str, value: float, remark: str
+) -> None:
+    path = _file(tmp_path, delimiter=";", bought=lambda n: other if n % 2 else first)
+    experiment = read_experiment(path, treatment="treated", outcome="bought")
+    assert value in set(experiment.sample.outcome)
+    assert any(each.startswith("bought: ") for each in experiment.remarks) == bool(remark)
+    assert remark in "".join(experiment.remarks)
+    as_feature = read_experiment(
+        _file(tmp_path, delimiter=";", price=lambda n: other if n % 2 else first),
+        treatment="treated",
+        outcome="bought",
+    )
+    assert as_feature.sample.features == ("age", "price")
+    assert value in set(as_feature.sample.values[:, 1])
+
+
+@pytest.mark.parametrize(
+    ("worth", "other"),
+    [("ja", "nein"), ("gekauft", "nicht gekauft"), ("oui", "non"), ("si", "aspetta")],
+)
+def test_words_of_other_languages_say_yes_and_no(tmp_path: Path, worth: str, other: str) -> None:
+    experiment = _read(tmp_path, bought=lambda n: worth if n % 4 == 0 else other)
+    assert experiment.sample.outcome.sum() == ROWS / 4
+    assert f"bought = {worth} counts as 1." in experiment.remarks
+
+
+@pytest.mark.parametrize(
     ("changes", "says"),
     [
         ({"treated": lambda n: n % 3}, "3 different values ('0', '1', '2'); expected two"),
-        ({"treated": lambda _: 1}, "1 different values"),
+        (
+            {"treated": lambda n: 1 if n < 150 else ""},
+            "1 different value ('1'); expected two, such as 0 and 1. 250 of 400 rows are empty",
+        ),
+        ({"treated": lambda _: ""}, "0 different values (none)"),
+        ({"treated": lambda _: 1}, "such as 0 and 1. Add the customers of the other arm."),
         ({"treated": lambda n: int(n < 5)}, "has 5 treated and 395 other rows"),
         ({"bought": lambda _: 0}, "is 0 in every row"),
         ({"bought": lambda n: f"word {n}"}, "holds text in 400 variants"),
+        (
+            {"bought": lambda n: ("kept", "lost")[n % 2]},
+            "holds 'kept', 'lost', and neither says which is worth money",
+        ),
         ({"age": None}, "no feature that differs"),
         ({"treated": None}, "has no column 'treated' (--treatment); its columns are 'bought'"),
         ({"bought": None}, "has no column 'bought' (--outcome)"),
@@ -214,13 +345,33 @@ def test_a_propensity_must_leave_something_to_the_lot(
     assert says in str(refusal.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"\x1f\x8bnot gzip", b"\x00\x01\x02\x03" * 50])
-def test_a_file_that_is_no_table_is_refused_with_a_sentence(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "is empty; expected a header"),
+        (b"treated,bought,age\n", "has a header and no rows"),
+        (b"\x1f\x8bnot gzip", "cannot be read as a delimited text file"),
+        (b"\x00\x01\x02\x03" * 50, "has one column"),
+        (b"PAR1" + bytes(50), "is a parquet file. Save it as delimited text"),
+        (b"PK\x03\x04" + bytes(50), "is a workbook or a zip file"),
+        ("treated,bought\n1,0\n".encode("utf-16"), "is UTF-16 text"),
+        ("treated,bought,city\n1,0,Köln\n".encode("latin-1"), "it is not UTF-8"),
+        (b"treated,bought,age\n" + b"1,0,30\n" * 50 + b"1,2\n", "its rows do not all have"),
+        (b"treated,bought,age,Age\n1,0,30,31\n", "more than one column 'age', capitals aside"),
+    ],
+)
+def test_a_file_that_is_no_table_is_refused_with_a_sentence(
+    tmp_path: Path, content: bytes, says: str
+) -> None:
     path = tmp_path / "experiment.csv"
     path.write_bytes(content)
-    with pytest.raises(UsageError, match=r"experiment\.csv"):
+    with pytest.raises(UsageError, match=r"experiment\.csv") as refusal:
         read_experiment(path, treatment="treated", outcome="bought")
-    with pytest.raises(UsageError, match="cannot be read"):
+    assert says in str(refusal.value)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"missing\.csv cannot be read"):
         read_experiment(tmp_path / "missing.csv", treatment="treated", outcome="bought")
 
 

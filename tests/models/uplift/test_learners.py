@@ -1,12 +1,14 @@
 """Learners on decisions with known effects, and their files."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from benchmarks.uplift_shops import Decisions, decisions
 from retention_ml.models.uplift.effect_models import LinearEffect, TreeEffect, TwoModels
 from retention_ml.models.uplift.learners import LEARNERS, ridge
-from retention_ml.models.uplift.sample import folds
+from retention_ml.models.uplift.sample import UpliftSample, folds
 
 KINDS = {kind.kind: kind for kind in (TwoModels, LinearEffect, TreeEffect)}
 
@@ -14,6 +16,12 @@ KINDS = {kind.kind: kind for kind in (TwoModels, LinearEffect, TreeEffect)}
 @pytest.fixture(scope="module")
 def shop() -> Decisions:
     return decisions(4_000, seed=1, strength=2)
+
+
+def _amounts(sample: UpliftSample) -> UpliftSample:
+    """The same decisions with money as the outcome."""
+    orders = np.random.default_rng(3).lognormal(3, 0.5, len(sample))
+    return replace(sample, outcome=np.where(sample.outcome == 1, orders, 0.0))
 
 
 @pytest.mark.parametrize("name", LEARNERS)
@@ -25,9 +33,10 @@ def test_a_learner_finds_whom_a_contact_moves(name: str, shop: Decisions) -> Non
     assert others.effect[best].mean() > 2 * others.effect.mean()
 
 
+@pytest.mark.parametrize("is_money", [False, True])
 @pytest.mark.parametrize("name", LEARNERS)
-def test_a_model_is_what_its_files_say(name: str, shop: Decisions) -> None:
-    model = LEARNERS[name](shop.sample, 0)
+def test_a_model_is_what_its_files_say(name: str, is_money: bool, shop: Decisions) -> None:
+    model = LEARNERS[name](_amounts(shop.sample) if is_money else shop.sample, 0)
     values = shop.sample.values[:50].copy()
     values[3, 2] = np.nan
     again = KINDS[model.kind].from_files(model.files(), shop.sample.features)
@@ -37,17 +46,9 @@ def test_a_model_is_what_its_files_say(name: str, shop: Decisions) -> None:
 
 @pytest.mark.parametrize("name", LEARNERS)
 def test_money_is_an_outcome_too(name: str, shop: Decisions) -> None:
-    rng = np.random.default_rng(3)
-    sample = shop.sample
-    money = np.where(sample.outcome == 1, rng.lognormal(3, 0.5, len(sample)), 0.0)
-    amounts = type(sample)(
-        **{each: getattr(sample, each) for each in ("features", "values", "treated")},
-        outcome=money,
-        propensity=sample.propensity,
-        groups=sample.groups,
-    )
+    amounts = _amounts(shop.sample)
     assert not amounts.is_binary
-    effect = LEARNERS[name](amounts, 0).effect(sample.values)
+    effect = LEARNERS[name](amounts, 0).effect(amounts.values)
     assert np.corrcoef(effect, shop.effect)[0, 1] > 0.2
 
 

@@ -4,15 +4,18 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from retention_ml.outcomes.experiment.holdout_look import look_at_holdout
+from retention_ml.outcomes.experiment.look import look
 from retention_ml.settings import Settings
 from retention_ml.statistics.lots import places
 from retention_ml.warehouse import Warehouse
 from tests.worlds.outcomes import FIRST, Shop
 
 BEGAN = FIRST + timedelta(days=28)
+ENDS = BEGAN + timedelta(days=84)
 SALT = "holdout:h1"
 
 
@@ -22,21 +25,25 @@ def shop(warehouse: Warehouse, settings: Settings) -> Shop:
     result = Shop(warehouse, settings, customers=400, days=160)
     for number in range(3):
         result.features(BEGAN + timedelta(days=28 * number))
+    _draw(warehouse, SALT, BEGAN, ENDS)
+    return result
+
+
+def _draw(warehouse: Warehouse, salt: str, began_on: date, ends_on: date | None) -> None:
     with warehouse.transaction() as transaction:
         transaction.insert_row(
             "actions.holdouts",
             {
-                "salt": SALT,
+                "salt": salt,
                 "share": 0.2,
-                "began_on": BEGAN,
-                "ends_on": BEGAN + timedelta(days=84),
+                "began_on": began_on,
+                "ends_on": ends_on,
                 "purpose": "test",
                 "drawn_at": datetime(2025, 1, 1, tzinfo=UTC),
                 "drawn_by": "test",
                 "run_id": "test",
             },
         )
-    return result
 
 
 def _look(shop: Shop, as_of: date) -> list[dict[str, Any]]:
@@ -74,6 +81,50 @@ def test_looks_are_written_once_and_never_replaced_by_older_knowledge(shop: Shop
     rows = shop.rows("SELECT * FROM experiments.holdout_looks")
     assert len(rows) == 6
     assert {row["known_as_of"] for row in rows} == {BEGAN + timedelta(days=100)}
+
+
+def test_the_last_window_is_looked_at_although_the_next_period_has_begun(shop: Shop) -> None:
+    _draw(shop.warehouse, "holdout:h1/2", ENDS, None)
+    shop.features(ENDS)
+    settled = ENDS + timedelta(days=1)
+    assert [row["window_number"] for row in _look(shop, settled)] == [1, 2, 3]
+    both = _look(shop, settled + timedelta(days=28))
+    assert [row["window_number"] for row in both] == [1, 2, 3, 1]
+    assert len({row["holdout_id"] for row in both}) == 2
+    receipt = look(shop.warehouse, settings=shop.settings, as_of=settled + timedelta(days=28))
+    newest = [
+        row["window_number"] for row in receipt.details["holdout"] if row["metric"] == "orders"
+    ]
+    assert newest == [3, 1]
+    # What settled long ago is not computed again.
+    assert {row["window_number"] for row in _look(shop, settled + timedelta(days=29))} == {1}
+
+
+def test_a_period_cut_short_spends_its_error_rate_no_faster(shop: Shop) -> None:
+    _look(shop, BEGAN + timedelta(days=60))
+    with shop.warehouse.transaction() as transaction:
+        transaction.execute(
+            "UPDATE actions.holdouts SET ends_on = :day", day=BEGAN + timedelta(days=61)
+        )
+    looks = _look(shop, BEGAN + timedelta(days=85))
+    assert [row["window_number"] for row in looks] == [1, 2]  # the third would reach beyond the end
+    assert {row["windows_planned"] for row in looks} == {3}
+
+
+def test_what_the_holdout_does_not_need_is_not_read(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts: list[str] = []
+    read = Warehouse.read
+
+    def recorded(self: Warehouse, query: Any) -> pa.Table:
+        texts.append(str(query))
+        return read(self, query)
+
+    monkeypatch.setattr(Warehouse, "read", recorded)
+    _look(shop, BEGAN + timedelta(days=100))
+    assert any("order_lines" in text for text in texts)
+    assert not any("contact_permissions" in text or "'return'" in text for text in texts)
 
 
 def test_without_a_holdout_there_is_nothing_to_look_at(

@@ -17,6 +17,7 @@ from retention_ml.outcomes.experiment.decision_outcomes import load_decisions
 from retention_ml.outcomes.experiment.look import look
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
+from tests.actions.decided_days import Decisions
 from tests.worlds.outcomes import FIRST, Shop
 from tests.worlds.shops import fill
 
@@ -62,6 +63,7 @@ class Decided:
                 by="Kim",
                 run_id="test",
             )
+        self.days = Decisions(warehouse)
         self.arms: dict[date, np.ndarray] = {}
         for day in DAYS:
             self._assign(day)
@@ -95,6 +97,7 @@ class Decided:
         )
         with self.warehouse.transaction() as transaction:
             transaction.copy("actions.assignments", rows, json_columns=["propensities"])
+        self.days.day(day)
 
     def group(self, day: date) -> list[str]:
         """The customers who are decided about on a day."""
@@ -243,20 +246,32 @@ def test_money_returns_and_refusals_are_counted_in_their_windows(decided: Decide
     assert decisions.assigned.sum(axis=1).tolist() == [50] * len(DAYS)
 
 
-def test_customers_of_the_holdout_and_capped_ones_are_left_out(decided: Decided) -> None:
+def test_of_an_experiment_that_draws_once_the_first_decision_counts(decided: Decided) -> None:
     with decided.warehouse.transaction() as transaction:
-        transaction.execute(
-            "UPDATE actions.assignments SET is_capped = true WHERE customer_id < 'c00010'"
-        )
-        transaction.execute(
-            "UPDATE actions.assignments SET is_holdout = true, action_id = 'none', cost_cents = 0 "
-            "WHERE customer_id >= 'c00290'"
-        )
         experiment = find(transaction, DESIGN.experiment_id)
-    decisions = load_decisions(decided.warehouse, decided.settings, experiment, as_of=MATURE)
-    assert len(decisions) == 280 + 47  # 3 of those left out were decided about twice
     once = replace(experiment, design=replace(DESIGN, unit="customer"))
-    assert len(load_decisions(decided.warehouse, decided.settings, once, as_of=MATURE)) == 280
+    assert len(load_decisions(decided.warehouse, decided.settings, once, as_of=MATURE)) == 300
+
+
+@pytest.mark.parametrize("status", ["shadow", "waiting"])
+def test_a_day_on_which_nobody_was_contacted_decides_nothing(decided: Decided, status: str) -> None:
+    for day in DAYS[1:]:
+        decided.days.day(day, status)
+    assert decided.look()["decisions_count"] == 50
+    decided.days.day(DAYS[0], status)
+    result = decided.look()
+    assert (result["verdict"], result["decisions_count"]) == ("open", 0)
+
+
+def test_an_experiment_without_decisions_ends_when_its_time_is_over(decided: Decided) -> None:
+    for day in DAYS:
+        decided.days.day(day, "shadow")
+    over = BEGAN + timedelta(days=DESIGN.days_max)
+    assert decided.look(over - timedelta(days=1))["verdict"] == "open"
+    result = decided.look(over)
+    assert (result["verdict"], result["is_ended"]) == ("undecided", True)
+    assert "No decision was made in 182 days" in result["reason"]
+    assert decided.state() == "undecided"
 
 
 def test_without_an_open_experiment_nothing_is_looked_at(

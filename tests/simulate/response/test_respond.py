@@ -182,6 +182,26 @@ def test_the_next_day_goes_through_the_real_ingest(out: Path, warehouse: Warehou
     assert newest[0]["at"].date() >= START + timedelta(days=1)
 
 
+def test_a_push_is_withdrawn_from_as_a_push_and_the_mail_stays_permitted(out: Path) -> None:
+    for number, action_id in enumerate(("reminder", "email", "reminder")):
+        day = START + timedelta(days=number)
+        summary = respond.respond(
+            SIMULATION, FOUR_TYPES, out=out, day=day, contacts=_contacts(day, action_id, every=1),
+            responses={"reminder": "email"}, channels={"reminder": "push"},
+        )  # fmt: skip
+        if number == 0:
+            pushed = summary["withdrawn"]
+        elif number == 1:
+            assert summary["without_permission"] == 0
+    assert summary["without_permission"] == pushed > 2
+    statements = _rows(out, "contact_permissions").filter("kind <> 'granted'")
+    kinds = statements.aggregate("happened_at::date AS day, channel, kind").fetchall()
+    channels = {day: {channel for on, channel, _ in kinds if on == day} for day, *_ in kinds}
+    assert list(dict(sorted(channels.items())).values()) == [{"push"}, {"email"}, {"push"}]
+    devices = statements.filter("channel = 'push' AND address NOT LIKE 'device-%'")
+    assert not devices.fetchall()
+
+
 @pytest.mark.parametrize(
     ("changed", "day", "message"),
     [
@@ -244,6 +264,12 @@ def test_contacts_are_read_from_the_files_of_the_channel(tmp_path: Path) -> None
         read_contacts([path])
     path.write_text("as_of,customer_id,action_id\nyesterday,C1,x\n")
     with pytest.raises(UsageError, match="line 2: as_of is 'yesterday'; expected a day"):
+        read_contacts([path])
+    path.write_text("as_of,customer_id,action_id\n2024-04-30,C1\n")
+    with pytest.raises(UsageError, match="line 2: there is no action_id; expected as_of"):
+        read_contacts([path])
+    path.write_text("as_of,customer_id,action_id\n2024-04-30\n")
+    with pytest.raises(UsageError, match="line 2: there is no customer_id"):
         read_contacts([path])
     with pytest.raises(UsageError, match="cannot be read"):
         read_contacts([tmp_path / "missing.csv"])

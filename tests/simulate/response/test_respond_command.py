@@ -34,17 +34,40 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_day_is_lived_through_with_the_contacts_of_files(shop: Path, tmp_path: Path) -> None:
     sent = tmp_path / "sent.csv"
     # Actions of the shop's catalogue are answered to by their kind; others must be named.
-    lines = ["as_of,customer_id,action_id", f"{DAY},C0000001,come_back", f"{DAY},C0000002,spring"]
+    lines = [
+        "as_of,customer_id,action_id",
+        f"{DAY},C0000001,come_back",
+        f"{DAY},C0000002,spring",
+        f"{DAY},C0000003,app_reminder",
+    ]
     sent.write_text("\n".join(lines) + "\n")
     options = ("--respond", str(DAY), "--contacts", str(sent))
     code, document = _simulate(shop, *options)
     assert (code, document["error"]) == (2, "UsageError")
     assert "no answer to spring" in document["message"]
     code, document = _simulate(shop, *options, "--answer", "spring=coupon")
-    assert (code, document["contacts"]) == (0, 2)
+    assert (code, document["contacts"]) == (0, 3)
     assert document["granted_rows"] > 300
     written = (shop / "response" / f"contacts_{DAY}.csv").read_text().splitlines()
-    assert written[1:] == [f"{DAY},C0000001,come_back,email", f"{DAY},C0000002,spring,coupon"]
+    assert written[1:] == [
+        f"{DAY},C0000001,come_back,email,email",
+        f"{DAY},C0000002,spring,coupon,email",
+        f"{DAY},C0000003,app_reminder,email,push",
+    ]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--contacts", "x.csv"), ("--outbox",), ("--world", "four_types"), ("--answer", "a=email")],
+)
+def test_what_belongs_to_a_response_does_not_simulate_anew(
+    shop: Path, options: tuple[str, ...]
+) -> None:
+    before = {path: path.stat().st_mtime_ns for path in shop.rglob("*")}
+    code, document = _simulate(shop, *options)
+    assert (code, document["error"]) == (2, "UsageError")
+    assert f"no use for {options[0]}; nothing was written. Add --respond" in document["message"]
+    assert {path: path.stat().st_mtime_ns for path in shop.rglob("*")} == before
 
 
 @pytest.mark.parametrize(

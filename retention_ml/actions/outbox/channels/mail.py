@@ -13,6 +13,7 @@ _ADDRESS = re.compile(
     r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 )
 _URL = re.compile(r"(?:https?|mailto):[!-;=?-~]+")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _HEADER_MAX = 900
 
 
@@ -54,7 +55,7 @@ def compose(message: ClaimedMessage, *, sender: str, sent_at: datetime) -> bytes
         raise MessageRefused("the subject is no single line of at most 900 characters")
     if url is not None and not (_URL.fullmatch(url) and len(url) <= _HEADER_MAX):
         raise MessageRefused("unsubscribe_url is no address of a page")
-    mail = EmailMessage(policy=SMTP)
+    mail = EmailMessage(policy=SMTP.clone(cte_type="7bit"))  # not every server takes 8 bits
     mail["From"] = sender
     mail["To"] = message.address
     mail["Subject"] = subject
@@ -84,7 +85,5 @@ def _text_of(message: ClaimedMessage, name: str) -> str | None:
 
 
 def _is_header(text: str) -> bool:
-    """Whether a text stays one header: printable, and no kind of line end."""
-    return len(text) <= _HEADER_MAX and not any(
-        sign in text for sign in "\r\n\v\f\x00\x1c\x1d\x1e\x85\u2028\u2029"
-    )
+    """Whether a text stays one header: no control character, and no kind of line end."""
+    return len(text) <= _HEADER_MAX and not _CONTROL.search(text)

@@ -4,6 +4,7 @@ A request whose answer is lost is sent again with the same key until the receive
 """
 
 import json
+import re
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
@@ -15,12 +16,13 @@ from retention_ml.actions.outbox.message import ClaimedMessage, Outcome, Result
 from retention_ml.errors import ChannelError, SettingsError, first_words
 from retention_ml.settings.sections import WebhookChannel
 
+_URL = re.compile(r"[!-~]+")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _KNOWN_KEY, _TOO_MANY = 409, 429
 _SILENT = 0
-# What speaks against the receiver or its address rather than the message, and how much: with ten in
-# a row the channel rests until the next run.
-_STRIKES = {_SILENT: 4, 401: 4, 403: 4, 404: 4, 405: 4, _TOO_MANY: 4}
+# What speaks against the receiver or its address rather than the message, which is tried again;
+# with ten strikes in a row the channel rests until the next run.
+_STRIKES = dict.fromkeys((_SILENT, *range(300, 400), 401, 403, 404, 405, _TOO_MANY), 4)
 _STRIKES_MAX = 10
 _ANSWER_BYTES_MAX = 65_536
 
@@ -128,9 +130,12 @@ def _outcome(answer: HTTPResponse, text: bytes) -> Outcome:
     wait = _retry_seconds(answer.getheader("Retry-After"))
     if code >= 500:  # it may have acted before it failed
         return Outcome(result=Result.UNKNOWN, code=str(code), text=words, retry_seconds=wait)
-    is_busy = code == _TOO_MANY
     return Outcome(
-        result=Result.REFUSED, code=str(code), text=words, is_final=not is_busy, retry_seconds=wait
+        result=Result.REFUSED,
+        code=str(code),
+        text=words,
+        is_final=code not in _STRIKES,
+        retry_seconds=wait,
     )
 
 
@@ -156,14 +161,15 @@ def _retry_seconds(header: str | None) -> float | None:
 
 def _parse(url: str) -> tuple[bool, str, int | None, str]:
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(url if _URL.fullmatch(url) else "")
         port = parts.port
+        (parts.hostname or "").encode("idna")
     except ValueError:  # what it says may hold a secret
         parts, port = urlsplit(""), None
     if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
         raise SettingsError(
             "RETENTION_WEBHOOK_URL cannot be read; expected an address such as "
-            "https://crm.example/messages without user and password."
+            "https://crm.example/messages in plain ASCII, without blanks, user and password."
         )
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
         raise SettingsError(

@@ -18,7 +18,7 @@ from retention_ml.labels.sampling import is_sampled
 from retention_ml.models.btyd.purchase_summary import PurchaseSummary
 from retention_ml.models.training.data.sample import TrainingSample
 from retention_ml.models.training.data.volumes import Volumes
-from retention_ml.statistics.arrays import Floats, Ints
+from retention_ml.statistics.arrays import Floats, Ints, column_bytes
 from retention_ml.statistics.metrics import Predictions
 
 _KEYS = ("as_of", "customer_id")
@@ -87,7 +87,7 @@ class TrainingSet:
         for array in astuple(self.volumes) if self.volumes else ():
             total.update(b"" if array is None else array.tobytes())
         for column in self.contacts.columns if self.contacts is not None else ():
-            total.update("\0".join(map(str, column.to_pylist())).encode())
+            total.update(column_bytes(column.combine_chunks()))
         return total.hexdigest()
 
     def positions(self, days: Sequence[date]) -> Ints:

@@ -1,5 +1,6 @@
 """Whom the platform contacted is not trained on; whom it left alone by lot stands for them."""
 
+import tracemalloc
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -62,4 +63,29 @@ def test_without_own_contacts_nothing_changes() -> None:
     sample = training_set.sample([DAY])
     np.testing.assert_array_equal(sample.weights, np.ones(4))
     assert training_set.contacted_count([DAY]) is None
+    assert training_set.digest == _training_set(_contacts()[:0]).digest
     assert training_set.digest != _training_set(_contacts()).digest
+
+
+def test_every_contact_is_in_the_digest_however_it_lies_in_memory() -> None:
+    contacts = _contacts()
+    digest = _training_set(contacts).digest
+    parts = pa.concat_tables([contacts[:1], contacts[1:]])
+    assert _training_set(parts).digest == digest
+    for name in contacts.column_names:
+        column = contacts[name].take(pa.array([2, 0, 1]))
+        changed = contacts.set_column(contacts.column_names.index(name), name, column)
+        assert _training_set(changed).digest != digest
+
+
+def test_a_digest_makes_no_python_value_of_each_contact() -> None:
+    n = 100_000
+    contacts = _contacts().take(pa.array(np.zeros(n, dtype=np.int64)))
+    training_set = _training_set(contacts)
+    tracemalloc.start()
+    try:
+        training_set.digest  # noqa: B018
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 40 * n  # bytes; an object each takes more
