@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo up down test coverage lint check benchmark benchmark-quality chaos docs clean
+.PHONY: help setup lock demo demo-actions up down test coverage lint check benchmark benchmark-quality chaos docs clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -52,10 +52,13 @@ lock: setup ## regenerate the lock after a change of dependencies; other pins st
 demo: setup ## the whole flow through Airflow on a real data set, in a few minutes
 	@$(MAKE) --no-print-directory -s run COMMAND="demo"
 
+demo-actions: setup ## mails, a CRM and a file for three days of the same shop, in a few minutes
+	@$(MAKE) --no-print-directory -s run COMMAND="demo-actions"
+
 up: setup ## start Postgres, MLflow and Airflow on this machine
 	@$(MAKE) --no-print-directory -s run COMMAND="stack up"
 
-down: ## stop everything up or demo started, also after a crash
+down: ## stop everything that up or a demo started, also after a crash
 	@test -x $(BIN)/retention || { echo "There is no .venv, so nothing of it runs."; exit 0; }
 	@$(MAKE) --no-print-directory -s run COMMAND="stack down"
 

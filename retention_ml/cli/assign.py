@@ -1,5 +1,6 @@
 """Commands about who gets which action: assign, holdout, and what a day or a customer waits for."""
 
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -16,10 +17,11 @@ from retention_ml.cli.frame import (
     opened,
     print_json,
     print_mapping,
-    print_rows,
+    print_table,
     working,
 )
 from retention_ml.settings import Settings
+from retention_ml.settings.sections import Calendar
 
 holdout = typer.Typer(help="Customers who are never contacted.", no_args_is_help=True)
 
@@ -98,7 +100,7 @@ def explain(customer: Customer, as_of: MaybeAsOf = None, as_json: Json = False) 
             print_json(decisions)
             return
         _print_holdout(decisions["holdout"])
-        print_rows("Decisions", decisions["assignments"])
+        _print_decisions(decisions["assignments"], settings.calendar)
         if decisions["excluded"]:
             console.print(
                 f"No action was possible on {decisions['decided_on']}: {decisions['excluded']}."
@@ -167,6 +169,46 @@ def _print_standing(details: Any) -> None:
             "The messages lie in the outbox until they expire: `retention dispatch` sends them now.",
             soft_wrap=True,
         )
+
+
+def _print_decisions(rows: Sequence[Mapping[str, Any]], calendar: Calendar) -> None:
+    """One line per decision, the newest first, and what else could have been drawn."""
+    print_table(
+        "Decisions",
+        (
+            "day", "tier", "action", "why", "probability", f"expected margin ({calendar.currency})",
+            "day is", "message",
+        ),
+        [
+            (
+                row["as_of"],
+                row["tier"],
+                row["action_id"],
+                _why(row),
+                row["propensity"],
+                float(row["expected_margin_cents"]) / calendar.minor_units,
+                row["status"],
+                row["message_state"],
+            )
+            for row in rows
+        ],
+    )  # fmt: skip
+    if rows:
+        newest = rows[0]
+        chances = sorted(newest["propensities"].items(), key=lambda item: (-item[1], item[0]))
+        words = ", ".join(f"{action} {chance:.3f}" for action, chance in chances)
+        console.print(f"What was how probable on {newest['as_of']}: {words}.", soft_wrap=True)
+
+
+def _why(row: Mapping[str, Any]) -> str:
+    """Why this action or none, as `reports.next_action` says it."""
+    if row["is_holdout"]:
+        return "in the holdout"
+    if row["experiment_id"]:
+        return f"drawn by the experiment {row['experiment_id']}"
+    if row["action_id"] == "none":
+        return "left alone by lot" if row["is_explored"] else "nothing chosen, not drawn by lot"
+    return "drawn by lot" if row["is_explored"] else "chosen: the highest expected margin"
 
 
 def _print_holdout(membership: Any) -> None:

@@ -29,6 +29,7 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(_stack, name="stack")
     app.command()(doctor)
     app.command()(demo)
+    app.command("demo-actions")(demo_actions)
     app.command()(status)
     app.command()(simulate)
 
@@ -95,6 +96,16 @@ def demo(as_json: Json = False) -> None:
     """Run the whole flow through Airflow on a real data set and print what came out."""
     with command(as_json) as settings:
         from retention_ml.stack import demo as demonstration
+
+        result = demonstration.run(settings, show=not as_json)
+        if as_json:
+            print_json(result)
+
+
+def demo_actions(as_json: Json = False) -> None:
+    """Send the actions of three days to a mail server and a CRM of this machine's own."""
+    with command(as_json) as settings:
+        from retention_ml.stack.actions_demo import run as demonstration
 
         result = demonstration.run(settings, show=not as_json)
         if as_json:

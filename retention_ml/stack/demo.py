@@ -11,6 +11,7 @@ from datetime import date
 from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 
 from retention_ml.errors import StackError
 from retention_ml.settings import Settings
@@ -41,7 +42,7 @@ def run(settings: Settings, show: bool = True) -> dict[str, Any]:
     StackError
         The stack does not start, or a task failed; the message ends with the task's last words.
     """
-    clock = _Steps()
+    clock = Steps()
     with clock.step("the local stack"):
         local.up(settings, clock.say)
     settings = address.complete(settings)
@@ -172,7 +173,7 @@ def wait_for_dags(airflow: AirflowApi, seconds: float = 120.0) -> None:
         time.sleep(0.5)
 
 
-class _Steps:
+class Steps:
     """Says what happens, and how long each step took."""
 
     def __init__(self) -> None:
@@ -180,13 +181,16 @@ class _Steps:
         self._began = time.monotonic()
         self.seconds: dict[str, float] = {}
 
-    def say(self, sentence: str) -> None:
+    def say(self, sentence: str, style: str = "") -> None:
+        """Print a sentence with the seconds since the beginning."""
         elapsed = time.monotonic() - self._began
-        self._console.print(f"[dim]{elapsed:6.0f} s[/dim]    {sentence}", markup=True)
+        line = Text.assemble((f"{elapsed:6.0f} s", "dim"), "    ", (sentence, style))
+        self._console.print(line, soft_wrap=True)
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
+        """A block that is announced and measured."""
         started = time.monotonic()
-        self.say(f"[bold]{name}[/bold]")
+        self.say(name, "bold")
         yield
         self.seconds[name] = round(time.monotonic() - started, 1)

@@ -49,17 +49,17 @@ def collect(warehouse: Warehouse, settings: Settings) -> dict[str, Any]:
 def show(outcome: Mapping[str, Any], console: Console) -> None:
     """Print the outcome as tables."""
     for table in (*_data_tables(outcome), _candidates_table(outcome)):
-        _print_table(console, *table)
+        print_table(console, *table)
     if decision := outcome["decision"]:
         console.print(
             f"[bold]{decision['verdict']}[/bold]: {decision['reason']}\n", highlight=False
         )
     tiers, most_at_risk = _risk_tables(outcome)
-    _print_table(console, *tiers)
+    print_table(console, *tiers)
     for sentence in words.tier_notes(outcome["tiers"]):
         console.print(f"{sentence}\n", highlight=False, markup=False)
     for table in (most_at_risk, *_run_tables(outcome)):
-        _print_table(console, *table)
+        print_table(console, *table)
 
 
 def _data_tables(outcome: Mapping[str, Any]) -> list[_Table]:
@@ -199,9 +199,10 @@ def _interval(row: Mapping[str, Any], metric: str, style: str = ".3f") -> str:
     return f"{value:{style}} [dim]{lower:{style}}…{upper:{style}}[/dim]"
 
 
-def _print_table(
+def print_table(
     console: Console, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
 ) -> None:
+    """A table with a title; one line where it has no rows."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for index, name in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[index], int | float) for row in rows)

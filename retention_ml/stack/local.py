@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from importlib.metadata import version
+from pathlib import Path
 
 from retention_ml import atomic_files
 from retention_ml.errors import StackError
@@ -22,6 +23,8 @@ from retention_ml.stack.environment import Ports
 from retention_ml.warehouse import Warehouse
 
 POOLS = {"warehouse": (2, "tasks that write to the warehouse at the same time")}
+ACTIONS_DEMO = Path("demo") / "actions"
+"""The home of the demonstration of actions, below that of the platform: it has its own Postgres."""
 _PATIENCE_SECONDS = 180.0
 
 Say = Callable[[str], None]
@@ -82,10 +85,11 @@ def down(settings: Settings, say: Say = _silent) -> list[dict[str, object]]:
     with ThreadPoolExecutor(len(names)) as pool:
         ended = pool.map(lambda name: components.component(settings, name).stop(), names)
         stopped = [name for name, pids in zip(names, ended, strict=True) if pids]
-    server = databases.server(settings.home)
-    if server.is_running():
-        server.stop()
-        stopped.append("postgres")
+    for home, name in ((settings.home, "postgres"), (settings.home / ACTIONS_DEMO, "demo-actions")):
+        server = databases.server(home)
+        if server.is_running():
+            server.stop()
+            stopped.append(name)
     for name in stopped:
         say(f"{name} is stopped")
     return status(settings)

@@ -38,7 +38,7 @@ MAY_NAME = {
         "ops",
     },
     "maintenance": set(SCHEMAS),
-    "stack": {"features", "scores", "reports"},
+    "stack": {"curated", "features", "scores", "actions", "reports"},  # demonstrations show all
     "cli": set(),
     "simulate": set(),
     "statistics": set(),

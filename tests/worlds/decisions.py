@@ -134,8 +134,9 @@ class DecisionShop:
         kind: str = "granted",
         when: datetime | None = None,
         address: bool = True,
+        channel: str = "email",
     ) -> None:
-        """Write statements about e-mail for marketing."""
+        """Write statements about marketing, by e-mail unless another channel is named."""
         n = len(who)
         fill(
             self.warehouse,
@@ -143,7 +144,7 @@ class DecisionShop:
             pa.table(
                 {
                     "customer_id": list(who),
-                    "channel": ["email"] * n,
+                    "channel": [channel] * n,
                     "purpose": ["marketing"] * n,
                     "kind": [kind] * n,
                     "event_at": pa.array([when or self.shop.moment(1)] * n, STAMP),

@@ -79,18 +79,21 @@ def recommended_products(
     candidates = again.select(
         "customer_id", "product_id", "orders_count", "newest_at", is_new=ibis.literal(0)
     ).union(_from_the_shelf(purchases, sold, instant))
-    order = [
-        candidates.is_new, candidates.orders_count.desc(), candidates.newest_at.desc(),
-        candidates.product_id,
-    ]  # fmt: skip
-    ranked = candidates.mutate(
-        place=ibis.row_number().over(group_by=candidates.customer_id, order_by=order) + 1
-    )
-    ranked = ranked.filter(ranked.place <= count)
     named = _named(instant)
-    joined = ranked.join(named, ranked.product_id == named.product_id)
-    return joined.select(
-        ranked.customer_id, ranked.place, ranked.product_id, named.name, named.category
+    joined = candidates.join(named, candidates.product_id == named.product_id)
+    offered = joined.select(*candidates.columns, named.name, named.category)
+    best = offered.mutate(
+        namesake=ibis.row_number().over(
+            group_by=[offered.customer_id, offered.name.strip().lower()],
+            order_by=_best_first(offered),
+        )
+    )
+    best = best.filter(best.namesake == 0)
+    ranked = best.mutate(
+        place=ibis.row_number().over(group_by=best.customer_id, order_by=_best_first(best)) + 1
+    )
+    return ranked.filter(ranked.place <= count).select(
+        "customer_id", "place", "product_id", "name", "category"
     )
 
 
@@ -109,6 +112,10 @@ def read_history(
     }
     shelves = transaction.select(favourite_categories(customers, instant))
     return products, {row.customer_id: row.category for row in shelves}
+
+
+def _best_first(rows: ibis.Table) -> list[ibis.Value]:
+    return [rows.is_new, rows.orders_count.desc(), rows.newest_at.desc(), rows.product_id]
 
 
 def _named(instant: datetime) -> ibis.Table:

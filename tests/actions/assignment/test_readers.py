@@ -105,8 +105,17 @@ def test_the_command_assigns_and_explains(command: CliRunner, shop: DecisionShop
     assert json.loads(done.output)["status"] == "shadow"
     shown = command.invoke(app, ["holdout", "show", shop.shop.names[0], "--as-of", str(DAY)])
     assert "in the holdout of 10%" in shown.output
-    explained = command.invoke(app, ["actions", "explain", shop.shop.names[0], "--as-of", str(DAY)])
+    [row] = shop.rows(
+        "SELECT customer_id FROM actions.assignments WHERE action_id = 'mail' "
+        f"AND as_of = '{DAY}' AND is_explored ORDER BY 1 LIMIT 1"
+    )
+    explained = command.invoke(app, ["actions", "explain", row["customer_id"], "--as-of", str(DAY)])
     assert explained.exit_code == 0, explained.output
+    [line] = [text for text in explained.output.splitlines() if text.startswith(str(DAY))]
+    assert "mail" in line
+    assert "drawn by lot" in line
+    assert "shadow" in line
+    assert f"What was how probable on {DAY}: none 0." in explained.output
     refused = command.invoke(app, ["actions", "approve", "--as-of", str(DAY), "--by", "ann"])
     assert refused.exit_code == 2
     renewed = command.invoke(app, ["holdout", "renew", "--as-of", str(DAY), "--by", "ann"])

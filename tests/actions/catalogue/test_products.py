@@ -109,6 +109,17 @@ def test_a_product_without_a_name_is_not_recommended(warehouse: Warehouse) -> No
     assert _names(warehouse) == []
 
 
+def test_of_products_with_the_same_name_only_the_first_is_recommended(shop: Warehouse) -> None:
+    double = {"product_id": "black tea, large", "name": " black TEA", "category": "Tea"}
+    fill(shop, "products", [double], available_at=at("2025-01-01"))
+    fill(shop, "order_lines", _sales(
+        *((f"x{i}", who, "black tea, large", "2026-02-21") for i, who in enumerate(["ann", "ann"])),
+        *((f"y{i}", f"c{i}", "black tea, large", "2026-02-21") for i in range(9)),
+    ))  # fmt: skip
+    assert _names(shop) == ["black tea", "green tea", "mint tea", "white tea"]
+    assert _names(shop, count=3) == ["black tea", "green tea", "mint tea"]
+
+
 def test_history_is_read_inside_a_transaction_by_customer(shop: Warehouse) -> None:
     with shop.transaction() as transaction:
         products, shelves = read_history(transaction, _people("ann", "dan", "eve"), NOW)
