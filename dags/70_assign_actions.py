@@ -14,13 +14,13 @@ No answer sends nothing. `retention actions stop` stops everything before the ne
 is put into the outbox once. A day that is not today is decided and never sent.
 
 **On failure** nothing of the day is kept by `assign`. `dispatch` failed: a channel takes no messages;
-they wait until they expire, and the next run sends them. Assignments refused: the log names the audit.
+they wait, and `dispatch_messages` sends them. Assignments refused: the log names the audit.
 """
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import PartitionedAssetTimetable, dag, task
 from airflow.sdk.exceptions import AirflowSkipException
-from retention_airflow import action_approvals, approvals, doors, waiting
+from retention_airflow import action_approvals, approvals, doors
 from retention_airflow.assets import SCORES
 from retention_airflow.clock import as_of
 from retention_airflow.defaults import DAY_PARAMS, DEFAULT_ARGS, WAREHOUSE_POOL, Tag
@@ -74,8 +74,7 @@ def assign_actions() -> None:
     def dispatch() -> dict:
         from retention_ml.actions.outbox.dispatch import dispatch as door
 
-        receipt = doors.call(door)
-        return waiting.come_back(receipt, as_of(), doors.settings().calendar.timezone)
+        return doors.call(door)
 
     @task(pool=WAREHOUSE_POOL, trigger_rule="none_skipped")
     def deliver() -> dict:

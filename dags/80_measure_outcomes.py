@@ -82,8 +82,7 @@ def measure_outcomes() -> None:
     measured = measure()
     question(measured) >> approve >> approved >> decide(measured)
     watched = watch()
-    measured >> look()
-    measured >> watched
+    measured >> look() >> watched  # so that a verdict of today is told today
     alert(watched)
 
 

@@ -33,6 +33,7 @@ class Tag(StrEnum):
     """Every tag a DAG may carry."""
 
     DAILY = "daily"
+    BETWEEN_DAYS = "between-days"
     WEEKLY = "weekly"
     ON_ARRIVAL = "on-arrival"
     DELIVERIES = "deliveries"
@@ -147,3 +148,10 @@ def midnight() -> CronPartitionTimetable:
 def morning() -> CronPartitionTimetable:
     """Six o'clock of every day of the shop, when the night's scores are expected to be there."""
     return CronPartitionTimetable("0 6 * * *", timezone=TIMEZONE, key_format="%Y-%m-%d")
+
+
+def every_ten_minutes_if_enabled() -> CronPartitionTimetable | None:
+    """Every ten minutes of every day of the shop while actions are enabled, else never."""
+    if not load().actions.enabled:
+        return None
+    return CronPartitionTimetable("*/10 * * * *", timezone=TIMEZONE, key_format="%Y-%m-%d")

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from retention_ml.errors import HeldBack, RetentionError, machine_errors
 from retention_ml.receipts import DoorReceipt
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from retention_ml.warehouse import Warehouse
 
 logger = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
 
 
 def settings() -> Settings:
@@ -48,6 +50,12 @@ def call(
             logger.error("%s", error)
             raise
     return receipt.to_dict()
+
+
+def read(reading: Callable[..., Answer], **arguments: Any) -> Answer:
+    """What a reading function answers; it takes the warehouse and `arguments`."""
+    with _warehouse() as (warehouse, _), machine_errors():
+        return reading(warehouse, **arguments)
 
 
 def open_batch(receipt: Mapping[str, Any]) -> int:

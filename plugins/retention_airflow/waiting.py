@@ -1,43 +1,44 @@
-"""Messages that wait: the task comes back for them while the day lasts, and holds no worker."""
+"""Messages that wait between the runs of `assign_actions`: what is due is sent, and nothing else."""
 
-from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+import logging
 from typing import Any
 
+from retention_airflow import doors
 from retention_ml import clock
+from retention_ml.errors import ChannelError
 
-PAUSE = timedelta(minutes=5)
+logger = logging.getLogger(__name__)
 
 
-def come_back(receipt: Mapping[str, Any], as_of: date, timezone: str) -> dict[str, Any]:
-    """The receipt of `dispatch`, if nothing waits any more or the day is over.
+def send_due() -> dict[str, Any]:
+    """Send what is due on the channels that have something to do; called within a task.
+
+    A channel that takes no messages is in the receipt of the door, and `watch_actions` alerts to it
+    once: failing the task every ten minutes would say no more.
+
+    Returns
+    -------
+    dict
+        `waiting`: the channels on which messages still wait.
 
     Raises
     ------
-    AirflowRescheduleException
-        Something waits: the task runs again when it is due.
+    AirflowSkipException
+        Actions are off, or nothing waits.
     """
-    from airflow.sdk.exceptions import AirflowRescheduleException
+    from airflow.sdk.exceptions import AirflowSkipException
 
-    end = clock.midnight(as_of + timedelta(days=1), timezone)
-    if at := return_at(receipt, now=clock.now(), end=end):
-        raise AirflowRescheduleException(at)
-    return dict(receipt)
+    from retention_ml.actions.outbox.dispatch import dispatch
+    from retention_ml.actions.outbox.waiting import waiting_channels
 
-
-def return_at(receipt: Mapping[str, Any], *, now: datetime, end: datetime) -> datetime | None:
-    """When what waits is due, five minutes from now at the earliest; None from `end` on.
-
-    Examples
-    --------
-    >>> from datetime import UTC
-    >>> noon, end = datetime(2026, 3, 1, 12, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC)
-    >>> receipt = {"waiting": {"email": 3}, "next_at": "2026-03-01 12:30:00+00:00"}
-    >>> print(return_at(receipt, now=noon, end=end))
-    2026-03-01 12:30:00+00:00
-    >>> return_at({"waiting": {}, "next_at": None}, now=noon, end=end)
-    """
-    if not receipt["waiting"]:
-        return None
-    at = max(datetime.fromisoformat(receipt["next_at"]), now + PAUSE)
-    return at if at < end else None
+    if not doors.settings().actions.enabled:
+        raise AirflowSkipException("[actions] enabled is false: nothing leaves the house.")
+    waiting = doors.read(waiting_channels, now=clock.now())
+    if not waiting:
+        raise AirflowSkipException("No message waits.")
+    if due := [channel for channel, is_due in waiting.items() if is_due]:
+        try:
+            doors.call(dispatch, channels=due)
+        except ChannelError:
+            logger.warning("The messages wait for the next run.")
+    return {"waiting": list(doors.read(waiting_channels, now=clock.now()))}

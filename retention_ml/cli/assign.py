@@ -166,7 +166,8 @@ def _print_standing(details: Any) -> None:
     console.print(f"{dry}{details['status']}: {details['reason']}", soft_wrap=True)
     if details["status"] == "released" and not dry:
         console.print(
-            "The messages lie in the outbox until they expire: `retention dispatch` sends them now.",
+            "The messages lie in the outbox: `retention dispatch` sends them, as the next run of "
+            "dispatch_messages does, if they have not expired by then.",
             soft_wrap=True,
         )
 

@@ -1,6 +1,7 @@
-"""Commands about experiments with actions: plan, start, stop, list, look."""
+"""Commands about experiments with actions: plan, start, stop, list, show, look."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
@@ -180,6 +181,60 @@ def experiments_list(as_json: Json = False) -> None:
             ],
             as_json=as_json,
         )
+
+
+@experiments.command("show")
+def show(
+    name: Name,
+    page: Annotated[
+        Path | None,
+        typer.Option("--page", metavar="FILE", help="Write its page, with figures, as HTML."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show an experiment: verdict, lots, effects, guards; or write its page."""
+    with opened(as_json) as (warehouse, settings):
+        from retention_ml.outcomes.experiment import report_page
+        from retention_ml.outcomes.experiment.report import amount, load_report
+
+        report = load_report(warehouse, settings=settings, experiment_id=name)
+        path = None if page is None else report_page.write(report, page.resolve())
+        if as_json:
+            summary = {
+                "experiment_id": name,
+                "verdict": report.verdict,
+                "is_observational": report.is_observational,
+                "headline": report.headline,
+                "reason": report.reason,
+                "effects": report.effects(),
+                "guards": report.guards(),
+                "page": path and str(path),
+            }
+            print_json(summary)
+            return
+        console.print(f"{report.headline}. {report.reason}", soft_wrap=True)
+        if report.is_observational:
+            console.print("Its figures are observational: they say nothing about the action.")
+        for title, rows in (("Effects", report.effects()), ("Guards", report.guards())):
+            print_rows(
+                title,
+                [
+                    {
+                        "action": row["arm"],
+                        "what": row["metric"],
+                        "whom": row["segment"],
+                        **{
+                            column: amount(row["metric"], row[column])
+                            for column in ("effect", "lower", "upper")
+                        },
+                        **({"broken": row["is_broken"]} if title == "Guards" else {}),
+                    }
+                    for row in rows
+                ],
+                as_json=False,
+            )
+        if path:
+            console.print(f"Its page: {path}", soft_wrap=True)
 
 
 @experiments.command("look")

@@ -259,7 +259,7 @@ def status(warehouse: Warehouse, settings: Settings) -> Row:
     alerts = select(
         warehouse,
         "SELECT as_of, kind, subject, sentence, count(*) OVER () AS alerts_count "
-        "FROM reports.alerts ORDER BY as_of DESC, alert_id DESC LIMIT :limit",
+        "FROM reports.alerts WHERE cleared_at IS NULL ORDER BY as_of DESC, alert_id DESC LIMIT :limit",
         limit=_ALERTS_SHOWN,
     )
     strays = left_alone(settings.home / "inbox", all_source_names(settings.sources))

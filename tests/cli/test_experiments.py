@@ -56,6 +56,20 @@ def test_an_experiment_is_planned_started_listed_and_stopped(run) -> None:
     assert json.loads(run("list", "--json"))[0]["state"] == "stopped"
 
 
+def test_an_experiment_is_shown_and_its_page_written(run, tmp_path: Path) -> None:
+    options = ("--arm", "mail=0.5", "--tier", "low", "--metric", "retained", "--by", "Kim")
+    run("plan", "spring", "--as-of", str(DAY), *options, "--question", "Does <it> help?")
+    page = tmp_path / "pages" / "spring.html"
+    output = " ".join(run("show", "spring", "--page", str(page)).split())
+    assert "Planned: no lot was drawn yet." in output
+    assert "Effects: none." in output
+    assert str(page.name) in output
+    assert "Does &lt;it&gt; help?" in page.read_text(encoding="utf-8")
+    shown = json.loads(run("show", "spring", "--json"))
+    assert (shown["verdict"], shown["effects"], shown["page"]) == ("planned", [], None)
+    assert "There is no experiment" in run("show", "autumn", code=2)
+
+
 def test_where_no_number_is_enough_no_number_is_shown(run, tmp_path: Path) -> None:
     file = tmp_path / "actions" / "mail.toml"
     file.write_text(re.sub(r"(?m)^cost = .*$", "cost = 900.0", file.read_text()))

@@ -16,6 +16,7 @@ EXPECTED = {
     "train_models": "30_train_models.py",
     "score_customers": "40_score_customers.py",
     "assign_actions": "70_assign_actions.py",
+    "dispatch_messages": "75_dispatch_messages.py",
     "measure_outcomes": "80_measure_outcomes.py",
     "watch_scores": "85_watch_scores.py",
 }
@@ -106,6 +107,7 @@ def test_the_rules_name_errors_that_exist() -> None:
         ("train_models", {"prepare", "select"}),
         ("score_customers", {"score", "publish"}),
         ("assign_actions", {"assign", "release", "dispatch", "deliver"}),
+        ("dispatch_messages", {"dispatch", "deliver", "watch"}),
         ("measure_outcomes", {"measure", "decide", "look", "watch"}),
         ("watch_scores", {"watch"}),
     ],
@@ -138,6 +140,7 @@ def test_the_flow_from_the_inbox_to_the_scores_is_handed_over_by_assets(
         "train_models": ["features.customer_daily"],
         "score_customers": ["features.customer_daily", "models.champion"],
         "assign_actions": ["scores.customer_daily"],
+        "dispatch_messages": [],
         "measure_outcomes": ["scores.customer_daily"],
         "watch_scores": [],
     }
@@ -148,6 +151,7 @@ def test_the_flow_from_the_inbox_to_the_scores_is_handed_over_by_assets(
         "train_models": ["models.champion"],
         "score_customers": ["scores.customer_daily"],
         "assign_actions": [],
+        "dispatch_messages": [],
         "measure_outcomes": [],
         "watch_scores": [],
     }

@@ -43,6 +43,10 @@ FLOW = {
             "actions/deliver.py",
         ),
     ),
+    "75_dispatch_messages": Stage(
+        ("actions", "outcomes"),
+        ("actions/deliver.py", "outcomes/monitoring/actions/watch_actions.py"),
+    ),
     "80_measure_outcomes": Stage(
         ("outcomes",),
         (

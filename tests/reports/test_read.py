@@ -155,6 +155,11 @@ def test_what_the_status_leaves_out_is_counted(fresh_shop: World) -> None:
     alerts = read.status(warehouse, settings)["alerts"]
     assert len(alerts) == read._ALERTS_SHOWN + 1
     assert alerts["and 2 more"] == "in reports.alerts"
+    with warehouse.transaction() as transaction:  # over: no reader has to do anything
+        transaction.execute(
+            "UPDATE ops.alerts SET cleared_at = raised_at WHERE subject <> 'feed 1'"
+        )
+    assert list(read.status(warehouse, settings)["alerts"]) == [f"{DAY} stale feed: feed 1"]
 
 
 def _alert(warehouse: Warehouse, number: int) -> None:

@@ -14,6 +14,7 @@ from tests.worlds.trials import BEGAN, a_trial, insert
 
 VIEWS = {
     "alerts",
+    "contacts",
     "customer_risk",
     "customer_risk_history",
     "data_quality",
@@ -24,6 +25,7 @@ VIEWS = {
     "model_comparison",
     "model_performance",
     "next_action",
+    "outbox_health",
     "pipeline_freshness",
     "quarantine_summary",
     "risk_tier_daily",

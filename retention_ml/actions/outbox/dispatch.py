@@ -63,7 +63,7 @@ def dispatch(
     started = time.perf_counter()
     _require_sensible(channels, limit)
     by_channel: dict[str, Counter[str]] = {}
-    problems = []
+    problems: dict[str, str] = {}
     for channel in channels:
         worker = Worker(
             warehouse=warehouse, run_id=settings.run_id, now=now, permitted=permitted, limit=limit
@@ -74,7 +74,7 @@ def dispatch(
             try:
                 _send(worker, channel, settings)
             except (ChannelError, SettingsError) as error:
-                problems.append(str(error))
+                problems[channel] = str(error)
         _tidy(worker, channel)
     totals = Counter[str]()
     for counts in by_channel.values():
@@ -89,7 +89,7 @@ def dispatch(
     )
     warehouse.record(receipt, settings.run_id)
     if problems:
-        raise ChannelError(" ".join(problems))
+        raise ChannelError(" ".join(problems.values()))
     return receipt
 
 
@@ -155,7 +155,7 @@ def _details(
     settings: Settings,
     by_channel: dict[str, Counter[str]],
     totals: Counter[str],
-    problems: list[str],
+    problems: dict[str, str],
 ) -> dict[str, Any]:
     with warehouse.transaction() as transaction:
         waiting = transaction.execute(

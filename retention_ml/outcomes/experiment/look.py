@@ -3,22 +3,28 @@
 Outcomes count as known at the start of the day; a look at an old day gives the old answer.
 """
 
+import logging
 import math
 import time
 from datetime import date
 from typing import Any
 
 from retention_ml import clock
+from retention_ml.errors import RetentionError
 from retention_ml.experiments import ledger
 from retention_ml.experiments.guards import RETAINED, Tolerances
 from retention_ml.experiments.ledger import Experiment
 from retention_ml.experiments.readout import Readout, readout
 from retention_ml.experiments.verdict import Verdict
+from retention_ml.outcomes.experiment import report_page
 from retention_ml.outcomes.experiment.decision_outcomes import load_decisions
 from retention_ml.outcomes.experiment.holdout_look import look_at_holdout
+from retention_ml.outcomes.experiment.report import load_report
 from retention_ml.receipts import DecisionReceipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction, Warehouse
+
+logger = logging.getLogger(__name__)
 
 DECIDED_BY = "outcomes"
 
@@ -28,12 +34,18 @@ def look(warehouse: Warehouse, *, settings: Settings, as_of: date) -> DecisionRe
 
     The long-run holdout is looked at too. `details`: `holdout`, the newest look of each period and
     metric; `experiments`, one mapping each with `experiment_id`, `verdict`, `arm`, `reason`,
-    `decisions_count` and `is_ended`.
+    `decisions_count`, `is_ended` and `report` (path of its page, None where there is none).
     """
     started = time.perf_counter()
     with warehouse.transaction() as transaction:
         on_trial = ledger.open_on(transaction, as_of)
-    results = [_look(warehouse, settings, one, as_of) for one in on_trial]
+    results = [
+        {
+            **_look(warehouse, settings, one, as_of),
+            "report": _report(warehouse, settings, one.experiment_id, as_of),
+        }
+        for one in on_trial
+    ]
     holdout = look_at_holdout(warehouse, settings=settings, as_of=as_of)
     newest = {row["holdout_id"]: row["window_number"] for row in holdout}  # in their order
     sentence = " ".join(f"{one['experiment_id']}: {one['verdict']}." for one in results)
@@ -176,5 +188,23 @@ def _write(
         )
 
 
+def _report(
+    warehouse: Warehouse, settings: Settings, experiment_id: str, as_of: date
+) -> str | None:
+    """Write the page of an experiment; a look at an earlier day than the newest leaves it.
+
+    The page does not hold up the door.
+    """
+    try:
+        report = load_report(warehouse, settings=settings, experiment_id=experiment_id)
+        if report.newest is not None and report.newest["as_of"] > as_of:
+            return None
+        path = report_page.page_path(settings.home, experiment_id)
+        return str(report_page.write(report, path))
+    except (RetentionError, OSError, ValueError) as error:
+        logger.warning("The page of %s was not written, because: %s", experiment_id, error)
+        return None
+
+
 def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+    return float(value) if math.isfinite(value) else None

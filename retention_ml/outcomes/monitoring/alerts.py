@@ -15,6 +15,7 @@ from retention_ml.warehouse import Transaction, Warehouse
 RUNBOOK = "docs/runbook.md"
 _NAMES_MAX = 5
 _EVIDENCE_MAX = 20
+_STANDS_ALREADY = "(as_of, kind, subject) WHERE cleared_at IS NULL DO NOTHING"
 
 # Alerts that make a training due.
 DRIFT_ALERTS = ("input_drift", "score_drift", "calibration_drift")
@@ -80,7 +81,21 @@ _LASTING = (
     "stale_feed",
     "broken_invariant",
 )
-KINDS = (*_LASTING, "refused_snapshot", "refused_model", "refused_file")
+# Conditions that are watched until they end (`outcomes.monitoring.actions`).
+STANDING = (
+    "unknown_messages",
+    "failing_channel",
+    "expiring_messages",
+    "expired_messages",
+    "stopped_channel",
+    "action_files",
+    "coupon_pool",
+    "waiting_approval",
+    "broken_guard",
+    "invalid_experiment",
+    "decided_experiment",
+)
+KINDS = (*_LASTING, *STANDING, "refused_snapshot", "refused_model", "refused_file")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,7 +277,7 @@ def raise_alerts(
             days=cooldown_days,
         ):
             continue
-        transaction.insert_row("ops.alerts", row, on_conflict="(as_of, kind, subject) DO NOTHING")
+        transaction.insert_row("ops.alerts", row, on_conflict=_STANDS_ALREADY)
         if transaction.execute(
             "SELECT 1 FROM ops.alerts WHERE as_of = :as_of AND kind = :kind "
             "AND subject = :subject AND run_id = :run_id",

@@ -11,6 +11,7 @@ from retention_ml import clock
 from retention_ml.errors import WarehouseError
 from retention_ml.maintenance.invariants import violations
 from retention_ml.outcomes.monitoring import queries
+from retention_ml.outcomes.monitoring.actions.watch_actions import action_alerts
 from retention_ml.outcomes.monitoring.alerts import (
     DRIFT_ALERTS,
     Alert,
@@ -51,8 +52,8 @@ _SCHEMA = pa.schema(
 def watch(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
     """Compare what was published for a day with earlier days; store every size; raise alerts.
 
-    Without a published snapshot of the day only freshness, refusals, deliveries, gates and the cheap
-    invariants are checked; that they cannot be checked is an alert too. Sizes stored for the
+    Without a published snapshot of the day only freshness, refusals, deliveries, gates, actions and
+    the cheap invariants are checked; that they cannot be checked is an alert too. Sizes stored for the
     snapshot before are replaced; an alert is written once.
 
     Returns
@@ -94,6 +95,7 @@ def watch(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
             cooldown_days=monitoring.cooldown_days,
             run_id=settings.run_id,
         )
+    new_alerts += action_alerts(warehouse, settings, as_of=as_of, now=clock.now())
     receipt = Receipt(
         door="watch",
         as_of=as_of,

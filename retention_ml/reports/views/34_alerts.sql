@@ -8,7 +8,8 @@ SELECT
     alert.sentence,
     alert.runbook,
     alert.run_id,
-    alert.raised_at
+    alert.raised_at,
+    alert.cleared_at
 FROM ops.alerts AS alert;
 COMMENT ON VIEW reports.alerts IS 'one row per alert that was raised; none is ever removed';
 COMMENT ON COLUMN reports.alerts.alert_id IS 'number of the alert';
@@ -20,3 +21,4 @@ COMMENT ON COLUMN reports.alerts.sentence IS 'what happened and what it was comp
 COMMENT ON COLUMN reports.alerts.runbook IS 'the section of docs/runbook.md that says what to do';
 COMMENT ON COLUMN reports.alerts.run_id IS 'the run that raised it';
 COMMENT ON COLUMN reports.alerts.raised_at IS 'when it was raised';
+COMMENT ON COLUMN reports.alerts.cleared_at IS 'when it was seen to be over, or a newer one took its place; empty: it stands, or is of a kind that is not watched until it ends';

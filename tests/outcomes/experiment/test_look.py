@@ -21,6 +21,8 @@ from tests.actions.decided_days import Decisions
 from tests.worlds.outcomes import FIRST, Shop
 from tests.worlds.shops import fill
 
+pytestmark = pytest.mark.usefixtures("no_page")
+
 DESIGN = Design(
     experiment_id="spring_mail",
     arms={"none": 0.5, "mail": 0.5},
@@ -144,6 +146,16 @@ def test_an_action_that_brings_orders_wins_once(decided: Decided) -> None:
     rows = decided.shop.rows("SELECT * FROM experiments.looks WHERE segment = 'all'")
     assert {row["metric"] for row in rows} == {"retained", "margin", "unsubscribed", "returned"}
     assert {row["verdict"] for row in rows} == {"won"}
+
+
+def test_what_is_left_of_a_buyer_is_written_once_both_arms_have_enough(
+    warehouse: Warehouse, settings: Settings
+) -> None:
+    decided = Decided(warehouse, settings, customers=1_200)
+    decided.look(MATURE)
+    [row] = decided.shop.rows("SELECT * FROM experiments.looks WHERE metric = 'margin_per_buyer'")
+    assert (row["arm"], row["decisions_count"]) == ("mail", 1_400)
+    assert row["lower"] < row["effect"] < row["upper"]
 
 
 def test_readers_see_the_newest_look_and_both_kinds_of_proof(decided: Decided) -> None:

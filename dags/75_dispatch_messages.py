@@ -1,0 +1,64 @@
+"""
+Sends messages that wait, every ten minutes: what a quota, a receiver or a stop put off.
+
+**Reads** the outbox. **Writes** `actions` (outbox, attempts), `ops.alerts`, and files for the source
+`actions` in the inbox once nothing waits any more. `assign_actions` sends what it has released at
+once; this one goes on where that could not: a quota per hour, `Retry-After`, a channel that was
+down, a stop that was lifted, an approval that was given without Airflow, a worker that was killed.
+
+It has a schedule only while `actions.enabled` is true. A run in which nothing waits is skipped.
+
+**Again?** Always safe. A message has one number, and the ledger in the warehouse remembers each try.
+
+**On failure** nothing is lost: the next run goes on. A channel that takes no messages is no failure
+of this run: it is tried every ten minutes until the messages expire, and an alert says so once.
+"""
+
+from airflow.sdk import dag, task
+from airflow.sdk.exceptions import AirflowSkipException
+from retention_airflow import alerts, defaults, doors, waiting
+from retention_airflow.clock import as_of
+from retention_airflow.defaults import DAY_PARAMS, DEFAULT_ARGS, WAREHOUSE_POOL, Tag
+
+
+@dag(
+    dag_display_name="75 dispatch messages",
+    schedule=defaults.every_ten_minutes_if_enabled(),
+    catchup=False,
+    max_active_runs=1,
+    default_args=DEFAULT_ARGS,
+    tags=[Tag.BETWEEN_DAYS, Tag.ACTIONS],
+    params=DAY_PARAMS,
+    doc_md=__doc__,
+)
+def dispatch_messages() -> None:
+    @task(pool=WAREHOUSE_POOL)
+    def dispatch() -> dict:
+        return waiting.send_due()
+
+    @task(pool=WAREHOUSE_POOL)
+    def deliver(sent: dict) -> dict:
+        from retention_ml.actions.deliver import deliver as door
+
+        if sent["waiting"]:
+            raise AirflowSkipException("Contacts are delivered once nothing waits.")
+        return doors.call(door, as_of=as_of())
+
+    @task(pool=WAREHOUSE_POOL)
+    def watch() -> dict:
+        from retention_ml.outcomes.monitoring.actions.watch_actions import watch_actions as door
+
+        return doors.call(door, as_of=as_of())
+
+    @task
+    def alert(watched: dict) -> None:
+        alerts.send_alerts(watched["alerts"], watched["as_of"])
+
+    sent = dispatch()
+    deliver(sent)
+    watched = watch()
+    sent >> watched
+    alert(watched)
+
+
+dispatch_messages()

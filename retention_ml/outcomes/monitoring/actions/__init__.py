@@ -1,0 +1,1 @@
+"""What may need a person where actions leave the house: watched until it is over."""
