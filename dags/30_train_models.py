@@ -1,9 +1,10 @@
 """
 Trains the candidates when a training is due, and compares the best one with the champion.
 
-**Reads** `features`, outcomes from `curated`. **Writes** candidates to MLflow, the alias
-`challenger` if no challenger is on trial, and `models` (trainings, evaluations, promotions).
-**Hands over** `models.champion` for the day if there is a new champion, so that it scores the day.
+**Reads** `features`, outcomes from `curated`, decisions from `actions`. **Writes** candidates to
+MLflow, the alias `challenger` if no challenger is on trial, `models` (trainings, evaluations,
+promotions), and `actions.policies` if effects ask for another policy. **Hands over**
+`models.champion` for the day if there is a new champion, so that it scores the day.
 
 It checks every day whether `[training] every_days` have passed since the last training, or a drift
 alert was sent since; a run started by hand with `force` trains immediately.
@@ -12,21 +13,15 @@ alert was sent since; a run started by hand with `force` trains immediately.
 
 **On failure** the champion stays. If a defect kept the candidates from being compared, an alert is
 sent, and the next run compares the same candidates again. `prepare` is skipped with a report when
-there is too little data for a model: it says what is missing and which setting would change that.
+there is too little data: it says what is missing and which setting would change that. `train_uplift`
+failed: the policy in force stays; skipped: nobody was ever contacted.
 """
 
 from airflow.sdk import PartitionedAssetTimetable, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
-from retention_airflow import doors
+from retention_airflow import defaults, doors
 from retention_airflow.assets import CHAMPION, FEATURES
 from retention_airflow.clock import as_of
-from retention_airflow.defaults import (
-    CANDIDATES,
-    DEFAULT_ARGS,
-    TRAINING_PARAMS,
-    WAREHOUSE_POOL,
-    Tag,
-)
 
 from retention_ml.errors import NotReady
 
@@ -36,9 +31,9 @@ from retention_ml.errors import NotReady
     schedule=PartitionedAssetTimetable(assets=FEATURES),
     catchup=False,
     max_active_runs=1,
-    default_args=DEFAULT_ARGS,
-    tags=[Tag.WEEKLY, Tag.MODELS],
-    params=TRAINING_PARAMS,
+    default_args=defaults.DEFAULT_ARGS,
+    tags=[defaults.Tag.WEEKLY, defaults.Tag.MODELS],
+    params=defaults.TRAINING_PARAMS,
     doc_md=__doc__,
 )
 def train_models() -> None:
@@ -51,7 +46,7 @@ def train_models() -> None:
             return True
         return doors.call(door, as_of=as_of(), is_drift_alerted=is_drift_alerted)["is_due"]
 
-    @task(pool=WAREHOUSE_POOL)
+    @task(pool=defaults.WAREHOUSE_POOL)
     def prepare() -> dict:
         from retention_ml.models.training.train import prepare as door
 
@@ -64,7 +59,7 @@ def train_models() -> None:
 
         return doors.call(door, training_id=prepared["training_id"], candidate=candidate)
 
-    @task(pool=WAREHOUSE_POOL)
+    @task(pool=defaults.WAREHOUSE_POOL)
     def select(prepared: dict) -> dict:
         from retention_ml.models.training.train import select as door
         from retention_ml.outcomes.trial.trials import trial_between
@@ -79,10 +74,16 @@ def train_models() -> None:
         get_current_context()["outlet_events"][CHAMPION].add_partitions(day)
         return day
 
+    @task(pool=defaults.WAREHOUSE_POOL)
+    def train_uplift() -> dict:
+        from retention_ml.actions.learning.train_uplift import train_uplift as door
+
+        return doors.call(door, skip_on=(NotReady,), as_of=as_of())
+
     prepared = prepare()
     selected = select(prepared)
-    is_due() >> prepared
-    fit.partial(prepared=prepared).expand(candidate=CANDIDATES) >> selected
+    is_due() >> [prepared, train_uplift()]
+    fit.partial(prepared=prepared).expand(candidate=defaults.CANDIDATES) >> selected
     hand_over(selected)
 
 

@@ -39,6 +39,8 @@ FAILPOINTS = (
     "dispatch.after_delta",
     "dispatch.after_file",
     "dispatch.after_manifest",
+    "train_uplift.before_commit",
+    "train_uplift.after_commit",
     "deliver.before_rename",
     "deliver.before_receipt",
 )

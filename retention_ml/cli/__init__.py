@@ -18,6 +18,7 @@ from retention_ml.cli import (
     outbox,
     outcomes,
     platform,
+    policies,
     sources,
     uplift,
 )
@@ -58,6 +59,7 @@ for module in (
     assign,
     outbox,
     experiments,
+    policies,
     uplift,
 ):
     module.add_to(app)

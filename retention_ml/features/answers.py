@@ -1,9 +1,8 @@
 """How customers answered earlier contacts: orders while a contact had its effect, and while left alone.
 
-These are features of effects, not of churn: models of uplift are to read them beside the columns of
-`features.customer_daily`, which stay as they are. The daily run does not call this yet. They exist
-for customers of campaigns whose windows have closed; for all others they are 0, as for somebody who
-does as always.
+These are features of effects, not of churn: models of uplift read them beside the columns of
+`features.customer_daily`, which stay as they are. They exist for customers of campaigns whose windows
+have closed; for all others they are 0, as for somebody who does as always.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -37,7 +37,7 @@ the contacts known at the start of the day (`retention_ml/features/answers.py`),
 see them. The effect window of a contact is the action's `effect_days` for the platform's own actions,
 else {EFFECT_DAYS} days, the day of the contact included; days of several windows count once, and what
 follows a contact is not time left alone. Only windows that have closed by the start of the day count. A
-customer without any has 0 everywhere. The daily run does not call this yet.
+customer without any has 0 everywhere. `train_uplift` and `assign` read them.
 """
 
 

@@ -100,6 +100,12 @@ def newest_known(coverage: Feed, settings: Settings, as_of: date) -> date:
     return closes - timedelta(days=definition.lead_days + definition.horizon_days)
 
 
+def matured_until(warehouse: Warehouse, *, settings: Settings, as_of: date) -> date | None:
+    """The newest day whose outcome is known at the start of `as_of`; None without any order."""
+    covered = feed(warehouse, timezone=settings.calendar.timezone, known_as_of=as_of)
+    return None if covered is None else newest_known(covered, settings, as_of)
+
+
 def labels_of(
     warehouse: Warehouse,
     *,

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from retention_ml import clock
 from retention_ml.labels.definition import ChurnDefinition, churn_definition
 from retention_ml.labels.labels import ORDERS
-from retention_ml.labels.maturity import feed, mature, newest_known
+from retention_ml.labels.maturity import mature
 from retention_ml.outcomes.contacts import CONTACTS, contact_window
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
@@ -80,12 +80,6 @@ def stored_labels(day: date, definition_hash: str) -> ibis.Table:
         _LABELS.as_of == ibis.literal(day, "date"), _LABELS.definition_hash == definition_hash
     )
     return rows.select("customer_id", "is_churned")
-
-
-def matured_until(warehouse: Warehouse, *, settings: Settings, as_of: date) -> date | None:
-    """The newest day whose outcome is known at the start of `as_of`; None without any order."""
-    covered = feed(warehouse, timezone=settings.calendar.timezone, known_as_of=as_of)
-    return None if covered is None else newest_known(covered, settings, as_of)
 
 
 def load_outcomes(

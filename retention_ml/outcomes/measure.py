@@ -10,6 +10,7 @@ from datetime import date
 
 from retention_ml.errors import RetentionError
 from retention_ml.labels.definition import churn_definition
+from retention_ml.labels.maturity import matured_until
 from retention_ml.models.registry.mlflow_registry import Registry
 from retention_ml.models.training.comparison import criteria_of, offer_of
 from retention_ml.outcomes import performance
@@ -19,7 +20,7 @@ from retention_ml.outcomes.forecasts import (
     newest_of_each_day,
     published_forecasts,
 )
-from retention_ml.outcomes.matured import Outcomes, load_outcomes, matured_until
+from retention_ml.outcomes.matured import Outcomes, load_outcomes
 from retention_ml.outcomes.trial import report_page, trials
 from retention_ml.outcomes.trial.look import AnalysisResult, InterimAnalysis
 from retention_ml.outcomes.trial.open_trial import open_trial

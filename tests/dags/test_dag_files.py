@@ -104,7 +104,7 @@ def test_the_rules_name_errors_that_exist() -> None:
             {"hand_over", *(f"per_source.{name}" for name in ("land", "stage", "check", "curate"))},
         ),
         ("build_features", {"build"}),
-        ("train_models", {"prepare", "select"}),
+        ("train_models", {"prepare", "select", "train_uplift"}),
         ("score_customers", {"score", "publish"}),
         ("assign_actions", {"assign", "release", "dispatch", "deliver"}),
         ("dispatch_messages", {"dispatch", "deliver", "watch"}),

@@ -32,7 +32,10 @@ FLOW = {
         ),
     ),
     "20_build_features": Stage(("features",), ("features/build.py",)),
-    "30_train_models": Stage(("labels", "models"), ("models/training/train.py",)),
+    "30_train_models": Stage(
+        ("labels", "models"),
+        ("models/training/train.py", "actions/learning/train_uplift.py"),
+    ),
     "40_score_customers": Stage(("scores",), ("scores/score.py", "scores/publish.py")),
     "70_assign_actions": Stage(
         ("actions",),

@@ -31,6 +31,7 @@ VIEWS = {
     "risk_tier_daily",
     "trials",
     "unusable_files",
+    "uplift",
 }
 RISK_COLUMNS = [
     "customer_id", "as_of", "churn_probability", "risk_percentile", "risk_tier", "tier_since",

@@ -190,10 +190,10 @@ def test_a_view_that_grows_at_its_end_is_replaced_in_place(
         "CREATE VIEW reports.of_the_shop AS SELECT alert_id FROM reports.alerts",
     )
     before = _oids(warehouse)
-    _edited(monkeypatch, ("    alert.raised_at\n", "    alert.raised_at,\n    1 AS one\n"))
+    _edited(monkeypatch, ("    alert.cleared_at\n", "    alert.cleared_at,\n    1 AS one\n"))
     migrate(warehouse)
     assert _oids(warehouse) == before
-    assert _columns(warehouse, ALERTS)[-2:] == ["raised_at", "one"]
+    assert _columns(warehouse, ALERTS)[-2:] == ["cleared_at", "one"]
     assert _columns(warehouse, "shop.newest()")[-1] == "one"
 
 

@@ -113,6 +113,8 @@ def decide(
     margin[:, 0] = 0.0
     if not expected.is_measured:
         margin[:, 1:] = -np.inf
+    elif expected.can_choose is not None:
+        margin[:, ~expected.can_choose] = -np.inf
     choice = choose(
         margin, expected.cost_cents, drawn, places=places, budget_cents=budget_cents, quotas=quotas
     )

@@ -56,8 +56,8 @@ class Customers:
     since_order_days : array of float64, shape (n,)
         Days since the last order; NaN if there was none.
     recent_contacts, year_contacts : array of int64, shape (n,)
-        Contacts of any campaign within the days of fatigue, lots of experiments whose outcome
-        window is open among them; and contacts within 365 days.
+        Contacts of any campaign within the days of fatigue, lots whose outcome window is open
+        among them; and contacts within 365 days.
     is_permitted, is_suppressed, has_address : array of bool, shape (n, k)
         By action: permitted or in need of no permission; an address that bounced or whose owner
         complained; an address where the channel needs one.

@@ -1,7 +1,8 @@
-"""What counts against another contact: contacts of all campaigns, and lots of experiments.
+"""What counts against another contact: contacts of all campaigns, and lots.
 
-Whom an experiment drew rests until the outcome window has passed, left alone or not: contacted
-within it, those left alone would no longer say what happens without a contact.
+Whom a lot drew, an experiment's or the platform's, rests until the outcome window has passed, left
+alone or not: contacted within it, those left alone would no longer say what happens without a
+contact. Only whose message never arrived, and was not an experiment's, may get another one.
 """
 
 from datetime import date, timedelta
@@ -20,6 +21,7 @@ _ASSIGNMENTS = ibis.table(
         "customer_id": "string",
         "action_id": "string",
         "experiment_id": "string",
+        "is_explored": "boolean",
     },
     name="assignments",
     database="actions",
@@ -51,9 +53,9 @@ def contact_counts(
     Returns
     -------
     ibis.Table
-        `customer_id`; `recent_contacts` in `[as_of - fatigue_days, as_of)`, with lots of
-        experiments since the earlier of that and the beginning of the window that ends now;
-        `year_contacts` in `[as_of - 365, as_of)`. Customers with at least one of any.
+        `customer_id`; `recent_contacts` in `[as_of - fatigue_days, as_of)`, with lots since the
+        earlier of that and the beginning of the window that ends now; `year_contacts` in
+        `[as_of - 365, as_of)`. Customers with at least one of any.
     """
     recent_from, drawn_from, year_from = (
         as_of - timedelta(days=days)
@@ -76,14 +78,16 @@ def contact_counts(
     )
     contacted = released.filter(released.action_id != "none", released.as_of >= year_from)
     ledger = contacted.join(_OUTBOX, ["as_of", "customer_id"])
+    rests = ibis.ifelse(ledger.is_explored, drawn_from, recent_from)
     platform = ledger.filter(ledger.state.notin(_NOT_SENT)).select(
         "customer_id",
-        is_recent=ibis.ifelse(ledger.as_of >= ibis.literal(recent_from), 1, 0),
+        is_recent=ibis.ifelse(ledger.as_of >= rests, 1, 0),
         is_contact=ibis.literal(1),
     )
-    drawn = released.filter(released.experiment_id.notnull(), released.as_of >= drawn_from).select(
-        "customer_id", is_recent=ibis.literal(1), is_contact=ibis.literal(0)
-    )
+    is_left_alone = released.is_explored & (released.action_id == "none")
+    drawn = released.filter(
+        is_left_alone | released.experiment_id.notnull(), released.as_of >= drawn_from
+    ).select("customer_id", is_recent=ibis.literal(1), is_contact=ibis.literal(0))
     rows = ibis.union(of_others, platform, drawn)
     return rows.group_by("customer_id").agg(
         recent_contacts=rows.is_recent.sum(), year_contacts=rows.is_contact.sum()

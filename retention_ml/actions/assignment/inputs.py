@@ -13,11 +13,11 @@ from retention_ml.actions.assignment import records
 from retention_ml.actions.assignment.audits import AuditInputs
 from retention_ml.actions.assignment.decision import decide
 from retention_ml.actions.assignment.eligibility import eligible, limits_of
+from retention_ml.actions.assignment.expectation import expected_by, load_effects
 from retention_ml.actions.assignment.experiment_lots import draw
 from retention_ml.actions.assignment.lots import lot_salt, order_salt
 from retention_ml.actions.assignment.policies import Policy, policy_on
 from retention_ml.actions.assignment.population import Population, load_population
-from retention_ml.actions.assignment.rule import by_rule
 from retention_ml.actions.catalogue.catalogue import Catalogue
 from retention_ml.actions.catalogue.coupons import add_codes, codes_left, read_codes
 from retention_ml.actions.catalogue.last_good import catalogue_in_force
@@ -48,6 +48,8 @@ class DayInputs:
     designs : sequence of Design
         Of the experiments that are open.
     population : Population
+    promised : tuple of arrays or None
+        Effects on each customer by the policy's models, and how much of them is believed.
     """
 
     catalogue: Catalogue
@@ -57,6 +59,7 @@ class DayInputs:
     period: Period | None
     designs: Sequence[Design]
     population: Population
+    promised: tuple[Floats, Floats] | None
 
     def digest(self, settings: Settings) -> str:
         """SHA-256 of all that a decision depends on."""
@@ -67,6 +70,7 @@ class DayInputs:
                     self.population.scores_digest,
                     self.catalogue.sha256,
                     self.policy.policy_id,
+                    self.policy.bundle_sha256,
                     self.quotas.tolist(),
                     self.period and (self.period.salt, self.period.share),
                     self.designs,
@@ -77,7 +81,7 @@ class DayInputs:
         for values in (
             customers.since_order_days, customers.basket_cents, customers.recent_contacts,
             customers.year_contacts, customers.is_permitted, customers.is_suppressed,
-            customers.has_address,
+            customers.has_address, *(self.promised or ()),
         ):  # fmt: skip
             total.update(np.ascontiguousarray(values).tobytes())
         return total.hexdigest()
@@ -116,7 +120,17 @@ def load_inputs(
         window_days=settings.churn.lead_days + settings.churn.horizon_days,
     )
     with warehouse.transaction() as transaction:
-        policy = policy_on(transaction, settings, as_of=as_of)
+        policy = policy_on(
+            transaction, settings, as_of=as_of, is_rule_only=population.is_of_starter
+        )
+    promised = load_effects(
+        warehouse,
+        settings,
+        policy,
+        as_of=as_of,
+        customer_ids=population.customers.customer_ids,
+        actions=list(in_force.catalogue.actions.values()),
+    )
     return DayInputs(
         catalogue=in_force.catalogue,
         alert=in_force.alert,
@@ -125,6 +139,7 @@ def load_inputs(
         period=period,
         designs=designs,
         population=population,
+        promised=promised,
     )
 
 
@@ -165,16 +180,8 @@ def decide_day(inputs: DayInputs, settings: Settings, as_of: date) -> records.Da
         limits_of(settings),
         minor_units,
     )
-    rates = inputs.policy.parameters.get("save_rates", {})
-    expected = by_rule(
-        customers,
-        actions,
-        save_rates=[
-            float(rates.get(action.action_id, inputs.policy.parameters.get("save_rate", 0.0)))
-            for action in actions
-        ],
-        is_measured=bool(inputs.policy.parameters.get("is_measured", False)),
-        minor_units=minor_units,
+    expected = expected_by(
+        inputs.policy, customers, actions, inputs.promised, minor_units=minor_units
     )
     policy_id = inputs.policy.policy_id
     order = places(customers.customer_ids, order_salt(policy_id, as_of))

@@ -18,6 +18,7 @@ from retention_ml.actions.permissions import PERMISSIONS, permitted
 from retention_ml.curated.known import known
 from retention_ml.errors import NotReady
 from retention_ml.features.store import rows_of
+from retention_ml.models.bundle.starter import NAME as STARTER
 from retention_ml.scores.snapshot import CUSTOMER_DAILY
 from retention_ml.statistics.arrays import Bools
 from retention_ml.warehouse import Warehouse
@@ -38,6 +39,8 @@ class Population:
     scores_digest : str
     population_count, unscored_count : int
         Active customers, and those of them without a score.
+    is_of_starter : bool
+        Whether the starter model scored: its probabilities were never compared with this shop's.
     customers : Customers
         Those with a score.
     """
@@ -46,6 +49,7 @@ class Population:
     scores_digest: str
     population_count: int
     unscored_count: int
+    is_of_starter: bool
     customers: Customers
 
 
@@ -89,6 +93,7 @@ def load_population(
         scores_digest=str(manifest["scores_digest"]),
         population_count=int(manifest["population_count"]),
         unscored_count=int(manifest["excluded_count"]),
+        is_of_starter=manifest["model_name"] == STARTER,
         customers=Customers(
             customer_ids=ids.to_pylist(),
             tier=np.asarray(rows["risk_tier"].to_numpy(), dtype=object),
@@ -107,7 +112,7 @@ def load_population(
 
 def _manifest(read: Read, as_of: date) -> dict[str, Any]:
     published = read(
-        "SELECT snapshot_id, scores_digest, population_count, excluded_count "
+        "SELECT snapshot_id, scores_digest, model_name, population_count, excluded_count "
         "FROM scores.snapshots JOIN scores.published USING (snapshot_id) "
         f"WHERE published.as_of = DATE '{as_of.isoformat()}'"
     ).to_pylist()

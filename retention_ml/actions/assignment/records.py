@@ -17,7 +17,7 @@ from retention_ml.actions.assignment.rule import Expected
 from retention_ml.actions.catalogue.action import NONE
 from retention_ml.actions.catalogue.catalogue import Catalogue
 from retention_ml.actions.catalogue.last_good import store_catalogue
-from retention_ml.statistics.arrays import Floats, column_bytes
+from retention_ml.statistics.arrays import Floats, Ints, column_bytes
 from retention_ml.warehouse import Transaction
 
 _STAMPS = ("run_id", "snapshot_id")
@@ -139,7 +139,7 @@ def _assignments(
             "is_capped": decision.is_capped[rows],
             "tier": pa.array(customers.tier[rows], pa.string()),
             "expected_effect": pa.array(effect, pa.float64()),
-            "slope": same(expected.slope, pa.float64()),
+            "slope": _slopes(expected, decision, rows),
             "expected_margin_cents": _of_action(expected.margin_cents, decision)[rows],
             "cost_cents": _of_action(expected.cost_cents, decision)[rows],
             "money_price": same(decision.money_price, pa.float64()),
@@ -172,6 +172,14 @@ def _exclusions(
             "run_id": pa.array([run_id] * len(counted), pa.string()),
         }
     )
+
+
+def _slopes(expected: Expected, decision: Decision, rows: Ints) -> pa.Array:
+    """The slope of each row's action, null where it has no model."""
+    if expected.slope is None:
+        return pa.nulls(len(rows), pa.float64())
+    slopes = expected.slope[decision.action[rows]]
+    return pa.array(slopes, pa.float64(), mask=np.isnan(slopes))
 
 
 def _of_action(values: Floats, decision: Decision) -> Floats:

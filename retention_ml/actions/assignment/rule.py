@@ -7,7 +7,7 @@ import numpy as np
 
 from retention_ml.actions.assignment.eligibility import Customers
 from retention_ml.actions.catalogue.action import Action
-from retention_ml.statistics.arrays import Floats
+from retention_ml.statistics.arrays import Bools, Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,17 +22,20 @@ class Expected:
         Contact and discount, in smallest units of money; 0 for `none`.
     margin_cents : array of float64, shape (n, k)
         Margin of the orders gained, after the cost; 0 for `none`.
-    slope : float or None
-        How much of an effect model is believed.
+    slope : array of float64, shape (k,), or None
+        How much of an action's effect model is believed; NaN without one.
     is_measured : bool
-        Whether the effect was ever measured. Otherwise nobody is chosen, only drawn by lot.
+        Whether any effect was ever measured. Otherwise nobody is chosen, only drawn by lot.
+    can_choose : array of bool, shape (k,), or None
+        Actions that may be chosen; the others are only drawn by lot. None: all.
     """
 
     effect: Floats
     cost_cents: Floats
     margin_cents: Floats
-    slope: float | None
+    slope: Floats | None
     is_measured: bool
+    can_choose: Bools | None = None
 
 
 def by_rule(
@@ -56,21 +59,34 @@ def by_rule(
     effect = customers.churn_probability[:, None] * rate
     gain_cents = customers.value_cents[:, None] * rate
     order_probability = np.clip(1 - customers.churn_probability[:, None] + effect, 0, 1)
-    basket = _basket(customers)
-    cost = np.column_stack(
-        [np.zeros(len(basket))]
-        + [
-            np.asarray(action.expected_cost_cents(order_probability[:, place], basket, minor_units))
-            for place, action in enumerate(actions)
-            if place > 0
-        ]
-    )
+    cost = cost_cents(customers, actions, order_probability, minor_units)
     return Expected(
         effect=effect,
         cost_cents=cost,
         margin_cents=gain_cents - cost,
         slope=None,
         is_measured=is_measured,
+    )
+
+
+def cost_cents(
+    customers: Customers, actions: Sequence[Action], order_probability: Floats, minor_units: int
+) -> Floats:
+    """Expected cost of each action, discounts included, shape (n, k); 0 for `none`.
+
+    Parameters
+    ----------
+    order_probability : array of float64, shape (n, k)
+        Of customers who got the action.
+    """
+    basket = _basket(customers)
+    return np.column_stack(
+        [np.zeros(len(basket))]
+        + [
+            np.asarray(action.expected_cost_cents(order_probability[:, place], basket, minor_units))
+            for place, action in enumerate(actions)
+            if place > 0
+        ]
     )
 
 

@@ -6,12 +6,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from retention_ml import clock
 from retention_ml.experiments.decisions import Decisions
 from retention_ml.experiments.ledger import Experiment
+from retention_ml.labels.behaviour import decision_outcomes
 from retention_ml.labels.definition import churn_definition
-from retention_ml.outcomes.experiment.windows import Behaviour
-from retention_ml.outcomes.matured import matured_until
+from retention_ml.labels.maturity import matured_until
 from retention_ml.settings import Settings
 from retention_ml.statistics.arrays import Floats, Ints
 from retention_ml.warehouse import Warehouse
@@ -38,7 +37,12 @@ def load_decisions(
     until = matured_until(warehouse, settings=settings, as_of=as_of) or date.min
     is_mature = ordinal <= until.toordinal()
     matured = np.flatnonzero(is_mature)
-    outcome = _outcomes(warehouse, settings, rows.take(pa.array(matured)), as_of)
+    outcome = decision_outcomes(
+        warehouse,
+        churn_definition(settings),
+        rows.take(pa.array(matured)),
+        known_as_of=as_of,
+    )
     churn = _floats(rows["churn_probability"])[matured]
     value = _floats(rows["expected_value_at_risk_cents"])[matured]
     cost = _floats(rows["cost_cents"])[matured]
@@ -78,39 +82,6 @@ def _assignments(warehouse: Warehouse, experiment: Experiment, as_of: date) -> p
         _, first = np.unique(ids, return_index=True)  # rows are in the order of their days
         rows = rows.take(pa.array(np.sort(first)))
     return rows
-
-
-def _outcomes(
-    warehouse: Warehouse, settings: Settings, rows: pa.Table, as_of: date
-) -> dict[str, Floats]:
-    names = ("purchases", "returns", "cents", "refusals")
-    if rows.num_rows == 0:
-        return {name: np.zeros(0) for name in names}
-    definition = churn_definition(settings)
-    days = rows["as_of"].to_pylist()
-    windows = {day: definition.window_bounds(day) for day in set(days)}
-    opens = np.array([int(windows[day][0].timestamp()) for day in days], dtype=np.int64)
-    closes = np.array([int(windows[day][1].timestamp()) for day in days], dtype=np.int64)
-    # A mail may be unsubscribed from on its own day, before the outcome window opens.
-    begins = np.array(
-        [int(clock.midnight(day, definition.timezone).timestamp()) for day in days],
-        dtype=np.int64,
-    )
-    ids = pc.unique(rows["customer_id"])
-    customer = pc.index_in(rows["customer_id"], value_set=ids).to_numpy().astype(np.int64)
-    behaviour = Behaviour(
-        warehouse=warehouse,
-        customer_ids=ids,
-        opens_at=clock.midnight(min(days), definition.timezone),
-        closes_at=max(closing for _, closing in windows.values()),
-        known_at=clock.midnight(as_of, definition.timezone),
-    )
-    return {
-        name: getattr(behaviour, name).amounts(
-            customer, begins if name == "refusals" else opens, closes
-        )
-        for name in names
-    }
 
 
 def _code(values: pa.ChunkedArray, names: tuple[str, ...]) -> Ints:

@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 from retention_ml import clock
 from retention_ml.actions.holdout.membership import in_holdout
 from retention_ml.actions.holdout.periods import Period
+from retention_ml.labels.behaviour import Behaviour, Events
 from retention_ml.labels.definition import churn_definition
-from retention_ml.outcomes.experiment.windows import Behaviour, Events
-from retention_ml.outcomes.matured import matured_until
+from retention_ml.labels.maturity import matured_until
 from retention_ml.settings import Settings
 from retention_ml.statistics.arrays import Floats, Ints
 from retention_ml.statistics.redeal import DRAWS, HoldoutLook, holdout_looks, other_draws

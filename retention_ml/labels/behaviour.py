@@ -1,7 +1,7 @@
 """What customers did in the windows after decisions, as it was known on a day."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property
 
 import ibis
@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from retention_ml import tables
+from retention_ml import clock, tables
 from retention_ml.curated.known import known
+from retention_ml.labels.definition import ChurnDefinition
 from retention_ml.labels.labels import ORDERS
 from retention_ml.statistics.arrays import Floats, Ints
 from retention_ml.warehouse import Warehouse
@@ -105,3 +106,48 @@ def _events(rows: pa.Table, customer_ids: pa.Array) -> Events:
     order = np.argsort(keys, kind="stable")
     amounts = selected["amount"].to_numpy()[order]
     return Events(keys=keys[order], totals=np.append(0.0, np.cumsum(amounts)))
+
+
+def decision_outcomes(
+    warehouse: Warehouse, definition: ChurnDefinition, rows: pa.Table, *, known_as_of: date
+) -> dict[str, Floats]:
+    """What followed each decision in its outcome window, as known at the start of a day.
+
+    Parameters
+    ----------
+    rows : pa.Table
+        `as_of, customer_id`: decision days and customers, n rows.
+
+    Returns
+    -------
+    dict of str to array of float64, shape (n,)
+        `purchases` and `returns` (counts), `cents` (what lines brought), and `refusals`
+        (permissions withdrawn and complaints, from the decision day itself on).
+    """
+    names = ("purchases", "returns", "cents", "refusals")
+    if rows.num_rows == 0:
+        return {name: np.zeros(0) for name in names}
+    days = rows["as_of"].to_pylist()
+    windows = {day: definition.window_bounds(day) for day in set(days)}
+    opens = np.array([int(windows[day][0].timestamp()) for day in days], dtype=np.int64)
+    closes = np.array([int(windows[day][1].timestamp()) for day in days], dtype=np.int64)
+    # A mail may be unsubscribed from on its own day, before the outcome window opens.
+    begins = np.array(
+        [int(clock.midnight(day, definition.timezone).timestamp()) for day in days],
+        dtype=np.int64,
+    )
+    ids = pc.unique(rows["customer_id"])
+    customer = pc.index_in(rows["customer_id"], value_set=ids).to_numpy().astype(np.int64)
+    behaviour = Behaviour(
+        warehouse=warehouse,
+        customer_ids=ids,
+        opens_at=clock.midnight(min(days), definition.timezone),
+        closes_at=max(closing for _, closing in windows.values()),
+        known_at=clock.midnight(known_as_of, definition.timezone),
+    )
+    return {
+        name: getattr(behaviour, name).amounts(
+            customer, begins if name == "refusals" else opens, closes
+        )
+        for name in names
+    }

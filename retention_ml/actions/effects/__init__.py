@@ -1,0 +1,5 @@
+"""What models of effects read of customers, and where their files lie.
+
+features  features of a day and own answers, as they were known then
+bundles   the models of a policy, kept by digest
+"""
