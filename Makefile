@@ -71,7 +71,7 @@ run:
 test: setup ## all tests and the examples in docstrings, in parallel
 	@$(MAKE) --no-print-directory -s run-tests ARGUMENTS="--doctest-modules retention_ml"
 	@$(MAKE) --no-print-directory -s run-tests \
-	    ARGUMENTS="tests --numprocesses=auto --maxprocesses=4 --dist=loadfile"
+	    ARGUMENTS="tests --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder"
 
 .PHONY: run-tests
 run-tests:

@@ -21,6 +21,20 @@ from retention_ml.warehouse import Warehouse
 from tests.worlds.databases import NewWarehouse, copy_of
 from tests.worlds.open_transactions import guarded
 
+# A process that is killed loses nothing by this: only the machine's own end would.
+WITHOUT_WAITING_FOR_THE_DISK = """
+fsync = off
+full_page_writes = off
+wal_level = minimal
+max_wal_senders = 0
+"""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first, so that no worker begins one when the others are done."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def no_transaction_over_a_fit_or_a_request() -> Iterator[None]:
@@ -31,8 +45,11 @@ def no_transaction_over_a_fit_or_a_request() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
-    """One server for the whole session."""
+    """One server for the whole session, which need not outlive a loss of power."""
     server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"))
+    server.create()
+    with (server.data / "postgresql.conf").open("a", encoding="utf-8") as file:
+        file.write(WITHOUT_WAITING_FOR_THE_DISK)
     server.start()
     yield server
     server.stop("immediate")

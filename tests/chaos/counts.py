@@ -10,13 +10,13 @@ IS_FULL = bool(os.environ.get("RETENTION_CHAOS"))
 # Fault: tries by `make test`, by `make chaos`.
 COUNTS = {
     "kills in each phase of ingestion": (1, 20),
-    "kills at random during ingestion": (10, 200),
-    "rounds of two builders killed at random": (10, 200),
+    "kills at random during ingestion": (4, 200),
+    "rounds of two builders killed at random": (4, 200),
     "kills in training": (1, 50),
     "kills in promotion": (1, 50),
     "kills in scoring": (1, 50),
     "kills in publication": (1, 50),
-    "kills of dispatching workers": (10, 200),
+    "kills of dispatching workers": (4, 200),
     "amounts of room on a disk that fills up": (3, 30),
     "hostile model texts": (200, 2_000),
     "mutations of parquet files": (800, 20_000),

@@ -26,6 +26,7 @@ def _run(warehouse: Warehouse, folder: Path, home: str) -> Receipt:
     return backtest(warehouse, settings=settings, days=DAYS, files=where, models=MODELS, workers=2)
 
 
+@pytest.mark.slow
 def test_a_backtest_goes_on_after_its_processes_were_killed(
     warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -117,6 +117,7 @@ def _states(warehouse: Warehouse, channel: str) -> dict[str, str]:
     return {each.message_id: each.state for each in rows}
 
 
+@pytest.mark.slow
 def test_killed_anywhere_no_mail_is_sent_twice_and_no_request_or_row_is_lost_or_doubled(
     processes: BaseContext, server: EmbeddedPostgres, settings: Settings
 ) -> None:

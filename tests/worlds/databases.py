@@ -18,7 +18,9 @@ def copy_of(url: str) -> Iterator[Warehouse]:
     name = f"test_{uuid4().hex[:12]}"
     admin = Warehouse(template.set(database="postgres").render_as_string(hide_password=False))
     with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template.database}")
+        connection.exec_driver_sql(
+            f"CREATE DATABASE {name} TEMPLATE {template.database} STRATEGY FILE_COPY"
+        )
         warehouse = Warehouse(template.set(database=name).render_as_string(hide_password=False))
         yield warehouse
         warehouse.close()

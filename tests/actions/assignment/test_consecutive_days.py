@@ -21,6 +21,7 @@ def large_shop(
         yield DecisionShop(warehouse, settings, tmp_path / "actions", customers=3_000)
 
 
+@pytest.mark.slow
 def test_ten_days_on_which_everybody_is_drawn_are_all_kept(large_shop: DecisionShop) -> None:
     large_shop.set(actions={"explore_share": 1.0, "budget_per_day": 1e6})
     contacts, holdouts = [], []

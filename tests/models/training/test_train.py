@@ -103,6 +103,7 @@ def test_training_again_changes_nothing(trained: Trained) -> None:
     assert len(Registry(trained.settings).versions()) == 1
 
 
+@pytest.mark.slow
 def test_the_same_training_elsewhere_gives_the_same_digest(
     trained: Trained, warehouse: Warehouse, small: Settings
 ) -> None:
