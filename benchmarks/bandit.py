@@ -273,19 +273,21 @@ def main() -> None:
     """Print the tables of docs/bandit.md."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=6)
+    parser.add_argument("--first-seed", type=int, default=0, help="to run the seeds in parts")
     parser.add_argument("--days", type=int, default=DAYS)
     parser.add_argument("--per-day", type=int, nargs="+", default=[600, 150])
     parser.add_argument("--update-days", type=int, nargs="+", default=[7])
     parser.add_argument("--skip-peers", action="store_true")
     parser.add_argument("--skip-automatic", action="store_true")
     arguments = parser.parse_args()
+    seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
     for per_day in arguments.per_day:
         print(f"\n{per_day} decisions a day, {arguments.days} days, {arguments.seeds} seeds")
         peers: dict[str, list[float | None]] = {}
         for update_days in arguments.update_days:
             started = perf_counter()
             shares, last, fixed = [], [], []
-            for seed in range(arguments.seeds):
+            for seed in seeds:
                 days = [
                     day
                     for day, _ in stream(
@@ -311,7 +313,7 @@ def main() -> None:
             numbers = [value for value in values if value is not None]
             print(f"  {name}: {np.mean(numbers):.2f}" if numbers else f"  {name}: not installed")
         if not arguments.skip_automatic:
-            for seed in range(arguments.seeds):
+            for seed in seeds:
                 ladder = automatic(seed, per_day=per_day, days=arguments.days)
                 print(
                     f"  automatic, seed {seed}: {share(ladder.days):.2f}, last "

@@ -7,7 +7,8 @@ of a tenth and for those who have withdrawn permission. An e-mail costs .50 and 
 fortnight (`retention_ml.simulate.response.worlds`); nothing was sent before, so learning is paid
 for. All policies have the same customers, the same luck, the same holdout and the same budget: the
 share of a round's customers who can be contacted. Net margin counts the *expected* change of the
-margin by every contact (in closed form) less its cost.
+margin by every contact (in closed form) less its cost. These are pure arrays; the platform itself,
+under Airflow, lives through the same weeks in `benchmarks.closed_loop_airflow`.
 """
 
 import argparse

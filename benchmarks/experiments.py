@@ -186,6 +186,7 @@ def sample_ratio(count: int) -> None:
     per_day = 200
     alarms: dict[str, list[float]] = {
         "e > 20": [],
+        "e > 40": [],  # of an experiment, which tests those assigned and those counted
         "e > 100": [],
         "e > 1,000": [],
         "chi-square": [],
@@ -196,7 +197,7 @@ def sample_ratio(count: int) -> None:
             arm = np.random.default_rng(seed).binomial(per_day, share, 180).cumsum()
             total = per_day * np.arange(1, 181)
             evidence = e_values(np.column_stack([arm, total - arm]), (0.1, 0.9))
-            for limit in (20, 100, 1_000):
+            for limit in (20, 40, 100, 1_000):
                 over = np.flatnonzero(evidence >= limit)
                 days[f"e > {limit:,}"].append(over[0] + 1.0 if len(over) else math.inf)
             z = np.abs(arm - 0.1 * total) / np.sqrt(0.09 * total)

@@ -2,7 +2,8 @@
 
 Simulated logs of a bandit, where the truth is known: bias, error and coverage of IPS, SNIPS and DR
 with the logged propensities, with 1/K and with each arm's share in their place, and how often the
-balance test refuses them. Real logs (Open Bandit, men, in `RETENTION_DATA_DIR/open_bandit_small`):
+balance test refuses them. Beside them DR with the true chances of an order in place of the outcome
+model: no model can make DR err less. Real logs (Open Bandit, men, in `RETENTION_DATA_DIR/open_bandit_small`):
 errors against what the other policy's log brought.
 """
 
@@ -32,7 +33,7 @@ from retention_ml.statistics.off_policy.estimators import (
 PER_DAY = 150
 TARGETS = ("best linear rule", "recommendation for all", "uniform")
 PROPENSITIES = ("logged", "1/K", "share of the arm")
-ESTIMATORS = ("IPS", "SNIPS", "DR")
+ESTIMATORS = ("IPS", "SNIPS", "DR", "DR, true chances")
 _REFUSED = 0.01
 
 
@@ -89,6 +90,7 @@ def run(seed: int, *, per_day: int = PER_DAY, days: int = DAYS) -> Run:
                 inverse_propensity(replaced, policy),
                 self_normalized(replaced, policy),
                 doubly_robust(replaced, policy, predictions),
+                doubly_robust(replaced, policy, true_money),
             )
             for estimator, interval in zip(ESTIMATORS, intervals, strict=True):
                 deviations[kind, name, estimator] = (interval.value - truth) / 100
@@ -108,8 +110,8 @@ def replaced_propensities(kind: str, logged: ClosedDecisions) -> Floats:
 
 def print_table(runs: list[Run]) -> None:
     """Print bias, error and coverage of every estimator, and how often balance refuses."""
-    print("| target | propensity | IPS | SNIPS | DR | balance refuses |")
-    print("|---|---|---|---|---|---|")
+    print(f"| target | propensity | {' | '.join(ESTIMATORS)} | balance refuses |")
+    print("|---|---|" + "---|" * len(ESTIMATORS) + "---|")
     for target in TARGETS:
         for kind in PROPENSITIES:
             cells = []
@@ -121,6 +123,17 @@ def print_table(runs: list[Run]) -> None:
                 cells.append(f"{deviations.mean():+.2f} / {rmse:.3f} / {covered:.2f}")
             refused = np.mean([each.balance_p[kind] <= _REFUSED for each in runs])
             print(f"| {target} | {kind} | {' | '.join(cells)} | {refused:.2f} |")
+    print("\nrmse over that of IPS, logged propensities")
+    for target in TARGETS:
+        rmse = [
+            np.sqrt(np.mean([each.errors["logged", target, estimator] ** 2 for each in runs]))
+            for estimator in ESTIMATORS
+        ]
+        ratios = (
+            f"{estimator} {each / rmse[0]:.2f}"
+            for estimator, each in zip(ESTIMATORS[1:], rmse[1:], strict=True)
+        )
+        print(f"{target}: {'; '.join(ratios)}")
 
 
 def main() -> None:

@@ -27,8 +27,11 @@ from retention_ml.models.uplift.learners import DEFAULT, LEARNERS, outcome_model
 from retention_ml.models.uplift.randomisation import check_randomisation
 from retention_ml.models.uplift.sample import UpliftSample, folds
 from retention_ml.models.uplift.shrinkage import SlopePrior
+from retention_ml.simulate.response.decision_features import RFM
+from retention_ml.simulate.response.decision_log import feature_names, lot_decisions
+from retention_ml.simulate.response.worlds import FOUR_TYPES
 from retention_ml.statistics.arrays import Floats
-from retention_ml.statistics.rate import gain_curve, rate
+from retention_ml.statistics.rate import contact_weights, gain_curve, rate
 
 _FEATURES = "recency history_segment history mens womens zip_code newbie channel".split()
 _MONEY = Money(value=15.0, cost=0.5, budget_share=0.2)
@@ -190,6 +193,65 @@ def _true_profit(truth: Floats, effect: Floats) -> float:
     return float(1e3 * np.where(contacted, _MONEY.value * truth - _MONEY.cost, 0.0).mean())
 
 
+def simulator(repeats: int) -> None:
+    """Shops of the simulator, which know their customers only as the platform does.
+
+    Seven rounds of an e-mail by lot: six to learn from, about 50,000 decisions, the last one to
+    judge by, against the closed form of what each contact changes.
+    """
+    world = FOUR_TYPES.only("email")
+    names, cost = feature_names(world), float(world.cost_cents[1])
+    figures: dict[str, list[tuple[float, float]]] = {}
+    for seed in range(1, repeats + 1):
+        everything = lot_decisions(world, seed=seed)
+        is_last = everything.round_number == everything.round_number.max()
+        log, test = everything.rows(~is_last), everything.rows(is_last)
+        gain, margin = test.purchase_effect[:, 1], test.margin_effect_cents[:, 1]
+        value = float(log.margin_cents.sum() / log.ordered.sum())
+        money = Money(value=value, cost=cost, budget_share=_MONEY.budget_share)
+
+        def shares(effect: Floats, gain: Floats = gain, margin: Floats = margin) -> Floats:
+            contacted = contact_weights(effect - cost, _MONEY.budget_share)
+            thirty = gain_curve(gain, effect, np.array([0.3]))[0]
+            return np.array([thirty, (contacted * (margin - cost)).mean()])
+
+        # Without a model everybody's effect pays: the ranking alone decides.
+        random = np.random.default_rng(seed)
+        rankings = {"by lot": random.random(len(test)) + cost}
+        for name, columns in (("", len(names)), (", RFM alone", len(RFM))):
+            for rows in (4_000, len(log)):
+                part = log.sample(random, rows)
+                sample = UpliftSample(
+                    features=names[:columns],
+                    values=part.features[:, :columns],
+                    treated=part.treatment == 1,
+                    outcome=part.ordered.astype(np.float64),
+                    propensity=np.full(rows, part.propensities[0, 1]),
+                    groups=part.customer,
+                )
+                bundle, _ = fit_uplift(sample, money=money, prior=SlopePrior(), seed=seed, names=())
+                size = "all" if rows == len(log) else f"{rows:,}"
+                effect = value * bundle.effect(test.features[:, :columns])
+                rankings[f"default, {size} decisions{name}"] = effect
+        if_control = outcome_models(sample).outcomes(test.features[:, : len(RFM)])[1]
+        rankings["least likely to order first"] = 1 - if_control + cost
+        possible = np.array([gain_curve(gain, gain, np.array([0.3]))[0], shares(margin)[1]])
+        for ranking, effect in rankings.items():
+            reached = shares(effect) / possible
+            figures.setdefault(ranking, []).append((float(reached[0]), float(reached[1])))
+    print(
+        f"The simulator's shops, {repeats} of 20,000 customers, about {len(log):,} decisions by lot "
+        f"to learn from, e-mails at {cost / 100:.2f}: share of the oracle's\n\n"
+        f"| ranking | orders gained by the first 30 % | profit, budget {_MONEY.budget_share:.0%} |\n"
+        "|---|---|---|"
+    )
+    for ranking, rows_of in figures.items():
+        gained, earned = np.mean(rows_of, axis=0)
+        each = ", ".join(f"{one:.2f}" for one, _ in rows_of)
+        print(f"| {ranking} | {gained:.2f} ({each}) | {earned:.2f} |")
+    print(flush=True)
+
+
 def proven(repeats: int) -> None:
     """How often `uplift` is called proven where contacts change nothing."""
     wrong = 0
@@ -288,6 +350,7 @@ def main() -> None:
         "nothing": lambda options: shops("none", options.shops, ()),
         "proven": lambda options: proven(options.shops),
         "types": lambda options: shops("types", options.shops, ()),
+        "simulator": lambda options: simulator(min(options.shops, 6)),
         "metrics": lambda _: metrics(),
         "lalonde": lambda _: lalonde(),
     }

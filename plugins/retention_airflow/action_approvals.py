@@ -1,6 +1,7 @@
 """What a person is asked before the actions of a day leave the house, and what their answer means."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from retention_airflow.approvals import Approval
@@ -53,8 +54,10 @@ def answer(response: Mapping[str, Any] | None) -> dict[str, Any] | None:
     who = str(user.get("name") or user.get("id") or "")
     if not response or not who:
         return None
+    answered_at = response.get("responded_at")
     return {
         "by": who,
+        "answered_at": datetime.fromisoformat(answered_at) if answered_at else None,
         "reason": str((response.get("params_input") or {}).get("why") or ""),
         "is_rejected": list(response.get("chosen_options") or ()) != [Approval.APPROVE],
     }

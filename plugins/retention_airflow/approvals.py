@@ -34,7 +34,7 @@ class Approval(ApprovalOperator):  # type: ignore[misc]  # airflow is untyped he
         if "error" not in event:
             response = {
                 key: event[key] for key in ("chosen_options", "params_input", "responded_by_user")
-            }
+            } | {"responded_at": event["responded_at"].isoformat()}
             context["ti"].xcom_push(key=ANSWER, value=response)
         return super().execute_complete(context, event)
 

@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from retention_ml import clock
-from retention_ml.actions.own_contacts import HOLDOUT, SENT, OwnContact, contact_row, json_lines
+from retention_ml.actions.own_contacts import (
+    HOLDOUT,
+    SEND_DAYS_MAX,
+    SENT,
+    OwnContact,
+    contact_row,
+    json_lines,
+)
 from retention_ml.atomic_files import replacing
 from retention_ml.deliveries.description.loading import OWN_CONTACTS
 from retention_ml.deliveries.ledger.landing import existing_deliveries
@@ -22,7 +29,7 @@ from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction, Warehouse
 
-RETURN_DAYS = 7
+RETURN_DAYS = SEND_DAYS_MAX
 """So many days before the given one are looked at again: for what was sent or bounced since."""
 
 # Replies of mail servers that say there is no such mailbox (RFC 5321); 5.7.x is a matter of policy

@@ -20,10 +20,11 @@ _ASSIGNMENTS = """
 SELECT assignment.as_of, assignment.action_id, assignment.propensity, assignment.propensities,
     assignment.is_holdout, assignment.is_explored, assignment.is_capped, assignment.tier,
     assignment.expected_effect, assignment.expected_margin_cents, assignment.cost_cents,
-    assignment.policy_id, assignment.experiment_id, day.status, day.reason AS status_reason,
+    assignment.policy_id, policy.kind AS policy_kind, assignment.experiment_id, day.status, day.reason AS status_reason,
     message.state AS message_state
 FROM actions.assignments AS assignment
 JOIN actions.days AS day ON day.as_of = assignment.as_of
+JOIN actions.policies AS policy ON policy.policy_id = assignment.policy_id
 LEFT JOIN actions.outbox AS message ON message.as_of = assignment.as_of
     AND message.customer_id = assignment.customer_id
 WHERE assignment.customer_id = :customer_id AND assignment.as_of <= :as_of

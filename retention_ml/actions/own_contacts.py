@@ -12,8 +12,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 SENT, HOLDOUT = "sent", "holdout"
-SEND_DAYS_MAX = 3
-"""A try that began later is of a day decided again, and has the time of its day."""
+SEND_DAYS_MAX = 9
+"""Tries begin within so many days from the start of a decision day: it is released on the day, and
+`send_within_hours` is at most 168. One that began later is of a day decided again long after, and
+has the time of its day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

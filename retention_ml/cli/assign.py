@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 import typer
 
-from retention_ml import clock
 from retention_ml.cli.actions import actions
+from retention_ml.cli.days import today
 from retention_ml.cli.frame import (
     AsOf,
     Json,
@@ -134,9 +133,7 @@ def holdout_renew(by: By, as_of: MaybeAsOf = None, as_json: Json = False) -> Non
 
 
 def _day_or_today(text: str | None, settings: Settings) -> date:
-    if text is not None:
-        return day(text)
-    return clock.now().astimezone(ZoneInfo(settings.calendar.timezone)).date()
+    return today(settings) if text is None else day(text)
 
 
 def _print_day(details: Any, receipt: str, minor_units: int) -> None:
@@ -199,6 +196,13 @@ def _print_decisions(rows: Sequence[Mapping[str, Any]], calendar: Calendar) -> N
         chances = sorted(newest["propensities"].items(), key=lambda item: (-item[1], item[0]))
         words = ", ".join(f"{action} {chance:.3f}" for action, chance in chances)
         console.print(f"What was how probable on {newest['as_of']}: {words}.", soft_wrap=True)
+        if newest["policy_kind"] == "bandit" and not newest["experiment_id"]:
+            console.print(
+                "A bandit drew: an action is as probable as it is that it brings the most money, "
+                "by what is known of effects; after budget and quotas, and never below the floor "
+                "where it is allowed and not given up.",
+                soft_wrap=True,
+            )
 
 
 def _why(row: Mapping[str, Any]) -> str:
@@ -207,6 +211,8 @@ def _why(row: Mapping[str, Any]) -> str:
         return "in the holdout"
     if row["experiment_id"]:
         return f"drawn by the experiment {row['experiment_id']}"
+    if row["is_explored"] and row["policy_kind"] == "bandit":
+        return "drawn by the bandit"
     if row["action_id"] == "none":
         return "left alone by lot" if row["is_explored"] else "nothing chosen, not drawn by lot"
     return "drawn by lot" if row["is_explored"] else "chosen: the highest expected margin"

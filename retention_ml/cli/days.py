@@ -1,14 +1,17 @@
-"""Days as options name them: a range with `--from`, `--to` and `--every`."""
+"""Days as options name them: today, or a range with `--from`, `--to` and `--every`."""
 
 from collections.abc import Sequence
 from datetime import date
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
+from retention_ml import clock
 from retention_ml.cli.frame import day
 from retention_ml.clock import days_between
 from retention_ml.errors import UsageError
+from retention_ml.settings import Settings
 
 First = Annotated[
     str | None, typer.Option("--from", metavar="YYYY-MM-DD", help="First day of a range.")
@@ -18,6 +21,11 @@ Last = Annotated[
     typer.Option("--to", metavar="YYYY-MM-DD", help="Last day of the range, inclusive."),
 ]
 Every = Annotated[str, typer.Option(help="Distance of the days of the range, such as 30d.")]
+
+
+def today(settings: Settings) -> date:
+    """The day that it is now on the shop's calendar."""
+    return clock.now().astimezone(ZoneInfo(settings.calendar.timezone)).date()
 
 
 def days_named(

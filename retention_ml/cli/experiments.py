@@ -1,11 +1,12 @@
 """Commands about experiments with actions: plan, start, stop, list, show, look."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
 
+from retention_ml.cli.days import today
 from retention_ml.cli.frame import AsOf, Json, console, day, opened, print_json, print_rows, working
 from retention_ml.errors import UsageError
 from retention_ml.receipts import DecisionReceipt
@@ -38,7 +39,11 @@ def plan(
     by: By,
     tiers: Annotated[
         list[str] | None,
-        typer.Option("--tier", metavar="TIER", help="A tier that takes part; default: all four."),
+        typer.Option(
+            "--tier",
+            metavar="TIER",
+            help="A tier that takes part; default: all that every action is for.",
+        ),
     ] = None,
     question: Annotated[
         str, typer.Option("--question", metavar="TEXT", help="What is to be learned.")
@@ -58,19 +63,21 @@ def plan(
     """Fix what an experiment compares, and say how many customers it needs."""
     with opened(as_json) as (warehouse, settings):
         from retention_ml.actions.catalogue.loading import load_actions
-        from retention_ml.experiments.design import Design, Metric
+        from retention_ml.experiments.design import CONTROL, Design, Metric
         from retention_ml.experiments.plan import plan as door
         from retention_ml.experiments.power import Price
-        from retention_ml.scores.tiers import TIERS
 
         rules = settings.experiments
         chosen = metric or rules.metric
         if chosen not in ("margin", "retained"):
             raise UsageError(f"--metric is {chosen!r}; expected margin or retained.")
+        shares = _shares(arms)
+        catalogue = load_actions(settings.actions_folder)
+        offered = {arm: catalogue.action(arm) for arm in shares if arm != CONTROL}
         design = Design(
             experiment_id=name,
-            arms=_shares(arms),
-            tiers=tuple(tiers or TIERS),
+            arms=shares,
+            tiers=_tiers(tiers or (), {arm: one.rule.tiers for arm, one in offered.items()}),
             metric=cast(Metric, chosen),
             unit="customer" if once else "decision",
             error_rate=rules.error_rate,
@@ -78,11 +85,9 @@ def plan(
             mde_save_rate=rules.mde_save_rate,
             days_max=days_max or rules.days_max,
         )
-        catalogue = load_actions(settings.actions_folder)
-        offered = {name: catalogue.action(name) for name in design.treatments}
         prices = {
-            name: Price(cost=action.cost, discount_share=action.discount_share)
-            for name, action in offered.items()
+            arm: Price(cost=action.cost, discount_share=action.discount_share)
+            for arm, action in offered.items()
         }
         with working("Planning …"):
             receipt = door(
@@ -243,8 +248,14 @@ def look(as_of: AsOf, as_json: Json = False) -> None:
     with opened(as_json) as (warehouse, settings):
         from retention_ml.outcomes.experiment.look import look as door
 
+        at, now = day(as_of), today(settings)
+        if at > now:
+            raise UsageError(
+                f"{at} has not come: today is {now}. A look ends an experiment whose time is over, "
+                "for good. Name a day up to today."
+            )
         with working("Looking …"):
-            receipt = door(warehouse, settings=settings, as_of=day(as_of))
+            receipt = door(warehouse, settings=settings, as_of=at)
         _show(receipt, as_json)
         if as_json:
             return
@@ -272,6 +283,30 @@ def _shares(arms: Sequence[str]) -> dict[str, float]:
         shares[action] = value
     rest = round(1 - sum(shares.values()), 12)
     return shares if "none" in shares else {"none": rest, **shares}
+
+
+def _tiers(named: Sequence[str], reached: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """The tiers that take part: only customers who may get every action do.
+
+    `reached`: by action, the tiers that it is for.
+    """
+    from retention_ml.scores.tiers import TIERS
+
+    for arm, tiers in reached.items():
+        for tier in named:
+            if tier not in tiers:
+                raise UsageError(
+                    f"Tier {tier} gets no {arm}, which is for {', '.join(tiers)}. Who takes part may "
+                    "get every action: name other tiers with --tier, or change `tiers` under [rule] "
+                    f"of {arm}.toml."
+                )
+    common = tuple(tier for tier in TIERS if all(tier in tiers for tiers in reached.values()))
+    if not common:
+        raise UsageError(
+            f"There is no tier that {' and '.join(reached)} are all for; expected one. Plan an "
+            "experiment for each, or change `tiers` under [rule] of their files."
+        )
+    return tuple(named) or common
 
 
 def _size(size: dict[str, Any]) -> dict[str, Any]:

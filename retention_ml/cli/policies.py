@@ -1,4 +1,4 @@
-"""Commands about policies: which decides whom to contact and why, and learning it from outcomes."""
+"""Commands about policies: which decides whom to contact and why, learned from outcomes."""
 
 import typer
 
@@ -35,3 +35,25 @@ def policies_train(as_of: AsOf, as_json: Json = False) -> None:
         with working("Learning …"):
             receipt = door(warehouse, settings=settings, as_of=day(as_of))
         print_json(receipt.to_dict()) if as_json else console.print(str(receipt), soft_wrap=True)
+
+
+@policies.command("evaluate")
+def policies_evaluate(as_of: AsOf, as_json: Json = False) -> None:
+    """Compare what policies would have earned on decisions drawn by lot; nothing is written."""
+    with opened(as_json) as (warehouse, settings):
+        from retention_ml.actions.learning.evaluate_policies import evaluate_policies
+
+        with working("Evaluating …"):
+            result = evaluate_policies(warehouse, settings=settings, as_of=day(as_of))
+        if as_json:
+            print_json({"policies": result.rows, "sentence": result.sentence})
+            return
+        names = (
+            "policy", "decisions_count", "effective_count", "ips", "snips", "value",
+            "difference", "lower", "upper", "verdict",
+        )  # fmt: skip
+        shown = [{name: row[name] for name in names} for row in result.rows]
+        title = f"Policies, {settings.calendar.currency} a decision, against the fixed winner"
+        if shown:
+            print_rows(title, shown, as_json=False)
+        console.print(result.sentence, soft_wrap=True)

@@ -31,9 +31,14 @@ def print_comparison(rows: Rows) -> None:
 
 def print_versions(rows: Rows) -> None:
     """Registered versions, what was measured of each and what was decided last."""
+    with_contacts = any(row["contacts"] for row in rows)
     print_table(
         "Versions",
-        ("version", "model", "trained", "alias", "ROC AUC at training", "trial", "last decision"),
+        (
+            *("version", "model", "trained", "alias", "ROC AUC at training", "trial"),
+            "last decision",
+            *(("trained and evaluated on",) if with_contacts else ()),
+        ),
         [
             (
                 str(row["version"]),
@@ -43,6 +48,7 @@ def print_versions(rows: Rows) -> None:
                 format_interval(row, metric="roc_auc"),
                 row["trial"],
                 row["last_decision"],
+                *((row["evaluated_on"],) if with_contacts else ()),
             )
             for row in rows
         ],

@@ -10,6 +10,7 @@ from retention_ml.curated import (
     both_directions,
     line_orders,
     load_sql,
+    statistics,
     versions,
     whole_orders,
 )
@@ -151,6 +152,7 @@ def _curate(transaction: Transaction, settings: Settings, batch: batches.Batch) 
     batches.mark_replayed(transaction, batch_id)
     batches.mark_curated(transaction, batch_id, row_counts.values(), now)
     batches.clear_staging(transaction, batch_id, deliveries_by_table)
+    statistics.analyze_changed(transaction, written)
     return written
 
 

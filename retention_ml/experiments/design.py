@@ -82,6 +82,11 @@ class Design:
             )
         if not self.tiers:
             raise UsageError("No tier takes part; expected at least one.")
+        if len(set(self.tiers)) < len(self.tiers):
+            raise UsageError(
+                f"The tiers are {', '.join(self.tiers)}; expected each once, since its customers are "
+                "counted once."
+            )
 
     @property
     def treatments(self) -> tuple[str, ...]:

@@ -17,13 +17,13 @@ from retention_ml import clock, tables
 from retention_ml.curated.known import known
 from retention_ml.deliveries.description.loading import OWN_CONTACTS
 from retention_ml.labels.definition import ChurnDefinition
-from retention_ml.statistics.arrays import Floats
+from retention_ml.statistics.arrays import Bools, Floats, Ints
 
 WEIGHT_MAX = 50.0
 """Most that one customer stands for: a few left alone against all odds must not decide."""
 
 CONTACTS = tables.CANONICAL["campaign_contacts"].ibis_table("curated", tables.LINEAGE)
-_SENT, _HOLDOUT = "sent", "holdout"
+SENT, _HOLDOUT = "sent", "holdout"
 
 
 def own_contacts(
@@ -39,7 +39,7 @@ def own_contacts(
     closes_at = definition.window_bounds(last)[1]
     return rows.filter(
         rows.source == OWN_CONTACTS,
-        rows.kind.isin([_SENT, _HOLDOUT]),
+        rows.kind.isin([SENT, _HOLDOUT]),
         rows.event_at >= ibis.literal(opens_at, "timestamp('UTC')"),
         rows.event_at < ibis.literal(closes_at, "timestamp('UTC')"),
     ).select("campaign_id", "customer_id", "kind", "event_at")
@@ -93,17 +93,8 @@ def left_alone_weights(
     is_contacted = np.zeros(len(customer_ids), dtype=np.bool_)
     if contacts.num_rows == 0:
         return np.ones(len(customer_ids))
-    instants = contacts["event_at"].cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_numpy()
-    offset = clock.local_days(instants // 1_000_000, definition.timezone) - clock.day_number(day)
-    position = pc.index_in(contacts["customer_id"], value_set=customer_ids)
-    is_scored = pc.is_valid(position).to_numpy()
-    row = pc.fill_null(position, 0).to_numpy()
-    last = np.minimum(
-        definition.lead_days + time_to_next_order,
-        definition.lead_days + definition.horizon_days - 1,
-    )
-    counts = is_scored & (offset >= 0) & (offset <= last[row])
-    is_sent = pc.equal(contacts["kind"], _SENT).to_numpy()
+    row, counts = rows_in_time(definition, day, customer_ids, time_to_next_order, contacts)
+    is_sent = pc.equal(contacts["kind"], SENT).to_numpy()
     campaign = contacts["campaign_id"].combine_chunks().dictionary_encode().indices.to_numpy()
     total = np.bincount(campaign)
     left_alone = np.bincount(campaign, weights=~is_sent, minlength=len(total))
@@ -113,3 +104,34 @@ def left_alone_weights(
     np.add.at(log_weights, row[holdouts], -log_share[holdouts])
     weights = np.minimum(np.exp(log_weights), WEIGHT_MAX)
     return np.where(is_contacted, 0.0, weights)
+
+
+def rows_in_time(
+    definition: ChurnDefinition,
+    day: date,
+    customer_ids: pa.Array,
+    time_to_next_order: Floats,
+    contacts: pa.Table,
+) -> tuple[Ints, Bools]:
+    """Of each contact: which customer of the day, and whether it may have decided their outcome.
+
+    Parameters are those of `left_alone_weights`.
+
+    Returns
+    -------
+    positions : array of int64, shape (n_contacts,)
+        0 where the customer is none of the day.
+    counts : array of bool, shape (n_contacts,)
+        A customer of the day, from its start to the day of their next order, at most to the end of
+        the window.
+    """
+    instants = contacts["event_at"].cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_numpy()
+    offset = clock.local_days(instants // 1_000_000, definition.timezone) - clock.day_number(day)
+    position = pc.index_in(contacts["customer_id"], value_set=customer_ids)
+    is_scored = pc.is_valid(position).to_numpy()
+    row = pc.fill_null(position, 0).to_numpy()
+    last = np.minimum(
+        definition.lead_days + time_to_next_order,
+        definition.lead_days + definition.horizon_days - 1,
+    )
+    return row, is_scored & (offset >= 0) & (offset <= last[row])

@@ -7,9 +7,14 @@ holdout, customers whom it drew to be left alone, can represent them, with weigh
 Reached means sent to. What the customer did with it (opened, clicked, redeemed) does not count:
 who redeems an offer buys, so leaving out redeemers would leave out buyers, that is the outcome
 itself (docs/decisions/0015).
+
+The platform's own contacts are decided anew every day, and nobody is contacted soon after an order.
+Who is left after leaving the contacted out are then those who ordered by themselves, so that the
+rest is never looked at without weights (docs/decisions/0034).
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -20,7 +25,9 @@ import pyarrow.compute as pc
 
 from retention_ml import clock, tables
 from retention_ml.curated.known import known
+from retention_ml.deliveries.description.loading import OWN_CONTACTS
 from retention_ml.labels.definition import ChurnDefinition
+from retention_ml.labels.left_alone import WEIGHT_MAX
 from retention_ml.statistics.arrays import Bools, Floats
 
 CONTACTS = tables.CANONICAL["campaign_contacts"].ibis_table("curated", tables.LINEAGE)
@@ -40,11 +47,18 @@ class Contamination:
         a holdout, else 1. None where no campaign has a holdout.
     without_holdout_count : int
         Customers reached by a campaign without a holdout: nobody represents them.
+    left_alone : array of float64, shape (n,)
+        How many customers each one represents where the contacted are left out: 0 where contacted,
+        by the platform's lots where it decided, at most `WEIGHT_MAX`, else 1.
+    has_own : bool
+        Whether the platform itself contacted customers.
     """
 
     is_contacted: Bools
     weights: Floats | None
     without_holdout_count: int
+    left_alone: Floats
+    has_own: bool = False
 
 
 def contact_window(definition: ChurnDefinition, day: date) -> tuple[datetime, datetime]:
@@ -56,9 +70,9 @@ def contact_window(definition: ChurnDefinition, day: date) -> tuple[datetime, da
 
 
 def contacts(definition: ChurnDefinition, day: date, *, known_as_of: date) -> ibis.Table:
-    """`campaign_id, customer_id, kind` (sent or holdout), distinct, of a day's `contact_window`.
+    """`campaign_id, customer_id, kind` (sent or holdout), `is_own`, distinct, of a `contact_window`.
 
-    What is known at the start of `known_as_of` decides.
+    `is_own`: the platform's. What is known at the start of `known_as_of` decides.
     """
     rows = known(CONTACTS, clock.midnight(known_as_of, definition.timezone))
     opens_at, closes_at = contact_window(definition, day)
@@ -67,7 +81,9 @@ def contacts(definition: ChurnDefinition, day: date, *, known_as_of: date) -> ib
         rows.event_at >= ibis.literal(opens_at, "timestamp('UTC')"),
         rows.event_at < ibis.literal(closes_at, "timestamp('UTC')"),
     )
-    return inside.select("campaign_id", "customer_id", "kind").distinct()
+    return inside.select(
+        "campaign_id", "customer_id", "kind", is_own=inside.source == OWN_CONTACTS
+    ).distinct()
 
 
 def contamination(customer_ids: pa.Array, campaign_contacts: pa.Table) -> Contamination:
@@ -91,10 +107,9 @@ def contamination(customer_ids: pa.Array, campaign_contacts: pa.Table) -> Contam
 
     Examples
     --------
-    >>> rows = [("k", "a", "sent"), ("k", "b", "sent"), ("k", "c", "holdout")]
-    >>> table = pa.Table.from_pylist(
-    ...     [dict(zip(("campaign_id", "customer_id", "kind"), row)) for row in rows]
-    ... )
+    >>> table = pa.table({
+    ...     "campaign_id": ["k"] * 3, "customer_id": ["a", "b", "c"],
+    ...     "kind": ["sent", "sent", "holdout"], "is_own": [False] * 3})
     >>> contamination(pa.array(["a", "b", "c", "d"]), table).weights.round(3).tolist()
     [0.0, 0.0, 3.0, 1.0]
     """
@@ -109,19 +124,30 @@ def contamination(customer_ids: pa.Array, campaign_contacts: pa.Table) -> Contam
     sent_without_holdout = sent.filter(
         pc.invert(pc.is_in(sent["campaign_id"], pa.array(list(shares), pa.string())))
     )
+    left_alone = np.where(is_contacted, 0.0, 1.0)
     weights = None
     if shares:
-        log_weights = np.zeros(len(customer_ids))
-        rows = pc.index_in(holdouts["customer_id"], value_set=customer_ids)
-        added = np.array([-np.log(shares[one]) for one in holdouts["campaign_id"].to_pylist()])
-        is_scored = pc.is_valid(rows).to_numpy()
-        np.add.at(log_weights, pc.fill_null(rows, 0).to_numpy()[is_scored], added[is_scored])
-        weights = np.where(is_contacted, 0.0, np.exp(log_weights))
+        weights = left_alone * np.exp(_log_weights(customer_ids, holdouts, shares))
+    if has_own := bool(pc.any(campaign_contacts["is_own"]).as_py()):
+        of_lots = np.exp(_log_weights(customer_ids, holdouts.filter(holdouts["is_own"]), shares))
+        left_alone = left_alone * np.minimum(of_lots, WEIGHT_MAX)
     return Contamination(
         is_contacted=is_contacted,
         weights=weights,
         without_holdout_count=int(_is_in(customer_ids, sent_without_holdout["customer_id"]).sum()),
+        left_alone=left_alone,
+        has_own=has_own,
     )
+
+
+def _log_weights(customer_ids: pa.Array, holdouts: pa.Table, shares: Mapping[str, float]) -> Floats:
+    """Logarithm of one over the shares of the campaigns that held a customer out, shape (n,)."""
+    log_weights = np.zeros(len(customer_ids))
+    rows = pc.index_in(holdouts["customer_id"], value_set=customer_ids)
+    added = np.array([-np.log(shares[one]) for one in holdouts["campaign_id"].to_pylist()])
+    is_scored = pc.is_valid(rows).to_numpy()
+    np.add.at(log_weights, pc.fill_null(rows, 0).to_numpy()[is_scored], added[is_scored])
+    return log_weights
 
 
 def _is_in(customer_ids: pa.Array, others: pa.ChunkedArray) -> Bools:

@@ -70,7 +70,8 @@ def metrics_of(
 def performance(forecasts: Forecasts, *, draws: int, seed: int) -> list[Row]:
     """`role, model_version, segment, metric, value, lower, upper, customers_count, contacted_count`.
 
-    Customers reached by a campaign are left out and counted. Where campaigns drew a holdout, the
+    Customers reached by a campaign are left out and counted; where the platform's own decisions
+    reached them, those whom its lots left alone stand for them. Where campaigns drew a holdout, the
     segment `all, weighted for campaigns` shows the same with the holdout representing them.
     Segments with fewer than 25 churned or retained customers are left out.
     """
@@ -80,8 +81,9 @@ def performance(forecasts: Forecasts, *, draws: int, seed: int) -> list[Row]:
         models.append(("challenger", snapshot.challenger_version, forecasts.challenger))
     is_contacted = contamination.is_contacted
     segments = {ALL: np.ones(len(forecasts), dtype=np.bool_), **forecasts.segments}
+    of_lots = contamination.left_alone if contamination.has_own else None
     groups: list[tuple[str, Bools, Floats | None, int]] = [
-        (name, inside & ~is_contacted, None, (inside & is_contacted).sum())
+        (name, inside & ~is_contacted, of_lots, (inside & is_contacted).sum())
         for name, inside in segments.items()
     ]
     if (weights := contamination.weights) is not None:

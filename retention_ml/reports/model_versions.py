@@ -58,6 +58,8 @@ def _rows(
                 "roc_auc_lower": training.get("lower"),
                 "roc_auc_upper": training.get("upper"),
                 "training_verdict": training.get("verdict"),
+                "contacts": training.get("contacts"),
+                "evaluated_on": _evaluated_on(training),
                 "trial": _trial(trials.get(version)),
                 "last_decision": _decision(decision),
             }
@@ -69,7 +71,8 @@ def _ledgers(warehouse: Warehouse) -> list[dict[str, Row]]:
     """By version: its training, the last decision about it, and its trial as challenger."""
     statements = (
         "SELECT training.model_version AS version, training.as_of, training.selected_model, "
-        "training.verdict, evaluation.value, evaluation.lower, evaluation.upper "
+        "training.verdict, training.contacts, evaluation.value, evaluation.lower, "
+        "evaluation.upper "
         "FROM models.trainings AS training LEFT JOIN models.evaluations AS evaluation "
         "ON evaluation.training_id = training.training_id "
         "AND evaluation.model_name = training.selected_model "
@@ -85,6 +88,23 @@ def _ledgers(warehouse: Warehouse) -> list[dict[str, Row]]:
         "AS look ON true ORDER BY trial.trial_id",
     )
     return [{row["version"]: row for row in select(warehouse, sql)} for sql in statements]
+
+
+def _evaluated_on(training: Row) -> str | None:
+    """Whose outcomes a training compared its candidates on, and whom it left out, in words."""
+    if not training:
+        return None
+    if not training.get("contacts"):
+        return "everybody: the platform contacted nobody"
+    text = []
+    for use, each in training["contacts"].items():
+        percent = 100 * each["contacted_count"] / max(1, each["rows_count"])
+        text.append(
+            f"{use}: {each['contacted_count']:,} contacted left out ({percent:.1f} %), "
+            f"{each['by_lot_count']:,} left alone by lot stand for them (weights up to "
+            f"{each['weight_max']:.3g})"
+        )
+    return "; ".join(text)
 
 
 def _trial(trial: Row | None) -> str | None:

@@ -255,6 +255,15 @@ class Uplift(Section):
     slope_prior_sd: float = Field(0.25, gt=0, le=10)
 
 
+class Bandit(Section):
+    """Whether a bandit may draw the actions, and what it may spend on finding out."""
+
+    enabled: bool = False
+    floor: float = Field(0.01, gt=0, le=0.02)
+    floor_cost: float = Field(0.002, ge=0, allow_inf_nan=False)
+    effective_min: int = Field(500, ge=100, le=10_000_000)
+
+
 class Compute(Section):
     """How much of the machine to use, and for how long."""
 
@@ -286,6 +295,7 @@ class Settings(Section):
     experiments: Experiments = Experiments()
     channels: Channels = Channels()
     uplift: Uplift = Uplift()
+    bandit: Bandit = Bandit()
     compute: Compute = Compute()
 
     home: Path = Path(".retention")

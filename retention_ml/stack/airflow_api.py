@@ -13,6 +13,7 @@ from retention_ml import clock
 from retention_ml.errors import StackError
 
 RUNNING = frozenset({"queued", "running"})
+_TIMEOUT_SECONDS = 30
 
 
 @dataclass(slots=True)
@@ -65,6 +66,22 @@ class AirflowApi:
         rows = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns?{query}")["dag_runs"]
         return [run for run in rows if run["partition_key"] == day.isoformat()]
 
+    def newest_runs(self, dag_id: str, limit: int = 50) -> list[dict[str, Any]]:
+        """The newest runs of a DAG, whatever their day, newest first."""
+        query = urlencode({"order_by": "-run_after", "limit": limit})
+        rows: list[dict[str, Any]] = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns?{query}")[
+            "dag_runs"
+        ]
+        return rows
+
+    def answer(self, dag_id: str, run_id: str, task_id: str, *, option: str, why: str) -> None:
+        """Answer a question of *Required Actions* as the user of this session."""
+        path = (
+            f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}"
+            f"/taskInstances/{task_id}/-1/hitlDetails"
+        )
+        self._call("PATCH", path, {"chosen_options": [option], "params_input": {"why": why}})
+
     def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         """The task instances of a run."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/taskInstances?limit=200"
@@ -87,7 +104,12 @@ class AirflowApi:
         return lines
 
     def _call(
-        self, method: str, path: str, body: Mapping[str, Any] | None = None, again: bool = True
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        again: bool = True,
+        readings: int = 5,
     ) -> dict[str, Any]:
         try:
             if self._token is None:
@@ -104,10 +126,18 @@ class AirflowApi:
                 ) from error
             if error.code == 401 and again:
                 self._token = None
-                return self._call(method, path, body, again=False)
+                return self._call(method, path, body, again=False, readings=readings)
             raise StackError(
                 f"Airflow answered {method} {path.split('?')[0]} with {error.code}: {message}. "
                 "Run `retention stack status`; its log is logs/api-server.log."
+            ) from error
+        except TimeoutError as error:
+            # A busy machine may take longer to answer than it is waited for; reading changes nothing.
+            if method == "GET" and readings > 1:
+                return self._call(method, path, body, again, readings - 1)
+            raise StackError(
+                f"Airflow at {self.url} did not answer within {_TIMEOUT_SECONDS} s. Is the machine "
+                "very busy? Run `retention stack status`."
             ) from error
         except OSError as error:
             raise StackError(
@@ -124,6 +154,6 @@ class AirflowApi:
             headers={"Content-Type": "application/json", "Accept": "application/json", **headers},
         )
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=30) as answer:
+        with opener.open(request, timeout=_TIMEOUT_SECONDS) as answer:
             document: dict[str, Any] = json.load(answer)
         return document

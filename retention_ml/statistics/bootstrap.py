@@ -44,6 +44,32 @@ def row_weights(rng: np.random.Generator, draws: int, rows: int) -> Iterator[Flo
         yield _draw_counts(rng, part.stop - part.start, rows)
 
 
+def rows_in_proportion(weights: Floats | None, count: int) -> Ints:
+    """Positions of n rows, each as often as its weight says, to the whole number below or above.
+
+    For figures, which know no weights.
+
+    Parameters
+    ----------
+    weights : array of float64, shape (n,), or None
+        How many each row stands for; None: each for itself.
+    count : int
+        How many rows there are.
+
+    Examples
+    --------
+    >>> rows_in_proportion(np.array([0.0, 2.0, 1.5, 1.5]), 4).tolist()
+    [1, 1, 2, 2, 3]
+    >>> rows_in_proportion(None, 3).tolist()
+    [0, 1, 2]
+    """
+    rows = np.arange(count)
+    if weights is None:
+        return rows
+    ends = np.floor(np.cumsum(weights) + 0.5 + 1e-9)
+    return np.asarray(np.repeat(rows, np.diff(ends, prepend=0.0).astype(np.int64)))
+
+
 def batches(draws: int, rows: int) -> Iterator[slice]:
     """Slices of the draws, each of at most a million numbers (but one draw at least).
 

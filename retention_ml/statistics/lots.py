@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from retention_ml.statistics.arrays import Floats
+from retention_ml.statistics.arrays import Bools, Floats
 
 _BITS = 52  # exact in a double, and in what `place_sql` computes in the database
 
@@ -50,3 +50,23 @@ def place_sql(salt: str, customer_id: str) -> str:
         f"|| decode('00', 'hex') || convert_to({customer_id}, 'UTF8')), 'hex'), 13) AS bit(52)) "
         "AS bigint) / CAST(4503599627370496 AS double precision)"
     )
+
+
+def in_proportion(weights: Floats, places: Floats) -> Bools:
+    """Which rows to take so that each counts once and all are in proportion to their weights.
+
+    Rejection sampling: the rows of the largest weight are taken for certain.
+
+    Parameters
+    ----------
+    weights : array of float64, shape (n,)
+        0 is never taken.
+    places : array of float64, shape (n,)
+        In [0, 1), independent of everything else about the rows.
+
+    Examples
+    --------
+    >>> in_proportion(np.array([0.0, 2.0, 1.0, 1.0]), np.array([0.0, 0.9, 0.4, 0.6])).tolist()
+    [False, True, True, False]
+    """
+    return np.asarray(places * weights.max(initial=0.0) < weights)

@@ -143,20 +143,23 @@ def _ece(ranked: Floats, y: Floats, w: Floats, total: Floats) -> Floats:
     return np.asarray(np.abs(gap).sum(axis=1) / total, dtype=np.float64)
 
 
-def ece_by_chance(probability: Floats) -> float:
+def ece_by_chance(probability: Floats, weights: Floats | None = None) -> float:
     """The `ece` to be expected of probabilities that are all true: what few rows alone bring.
 
     The sum of a bin's outcomes then has the variance sum of p (1 - p), and a normal variable's mean
-    distance from its mean is sqrt(2 / pi) standard deviations.
+    distance from its mean is sqrt(2 / pi) standard deviations. Of rows that stand for `weights`
+    customers each the variance is the sum of w² p (1 - p).
 
     Examples
     --------
     >>> round(ece_by_chance(np.full(250, 0.5)), 3), round(ece_by_chance(np.full(250_000, 0.5)), 3)
     (0.08, 0.003)
     """
-    ranked = np.sort(probability)
-    variance = np.add.reduceat(ranked * (1 - ranked), _bins(len(ranked)))
-    return float(np.sqrt(2 / np.pi * variance).sum() / len(ranked))
+    order = np.argsort(probability, kind="stable")
+    ranked = probability[order]
+    w = np.ones(len(ranked)) if weights is None else weights[order]
+    variance = np.add.reduceat(w * w * ranked * (1 - ranked), _bins(len(ranked)))
+    return float(np.sqrt(2 / np.pi * variance).sum() / w.sum())
 
 
 def _bins(count: int) -> Ints:
@@ -179,21 +182,37 @@ class Predictions:
         1 churned, 0 retained.
     models : mapping of str to array of float64, shape (n,)
         Probability of churn by model.
+    weights : array of float64, shape (n,), optional
+        How many customers each row stands for; one of 0 is not evaluated, as its outcome is not
+        what it would have been. Default: each for itself.
     """
 
     days: Ints
     groups: Ints
     outcome: Floats
     models: Mapping[str, Floats]
+    weights: Floats | None = None
 
-    def take(self, mask: Bools, models: Iterable[str]) -> Self:
-        """The rows where `mask` is true, of some of the models."""
+    @property
+    def is_evaluated(self) -> Bools:
+        """Which rows stand for anybody, shape (n,)."""
+        if self.weights is None:
+            return np.ones(len(self.outcome), dtype=np.bool_)
+        return np.asarray(self.weights > 0)
+
+    def take(self, rows: Bools | Ints, models: Iterable[str] | None = None) -> Self:
+        """Some rows, by mask or position, of some of the models; default all."""
         return type(self)(
-            days=self.days[mask],
-            groups=self.groups[mask],
-            outcome=self.outcome[mask],
-            models={name: self.models[name][mask] for name in models},
+            days=self.days[rows],
+            groups=self.groups[rows],
+            outcome=self.outcome[rows],
+            models={name: self.models[name][rows] for name in models or self.models},
+            weights=None if self.weights is None else self.weights[rows],
         )
+
+    def evaluated(self) -> Self:
+        """The rows that stand for anybody."""
+        return self if self.weights is None else self.take(self.is_evaluated)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,6 +264,9 @@ def evaluate(
     **columns : array of float64, shape (n,)
         What else `measure` reads of each row.
     """
+    columns = {name: column[predictions.is_evaluated] for name, column in columns.items()}
+    predictions = predictions.evaluated()
+    stands_for = predictions.weights
     weights = customer_weights(predictions.groups, draws, seed)
     values: dict[str, dict[str, Interval]] = {}
     resampled: dict[str, dict[str, Floats]] = {}
@@ -255,8 +277,9 @@ def evaluate(
             rows = np.flatnonzero(predictions.days == day)
             columns_of_day = {name: column[rows] for name, column in columns.items()}
             probability, outcome = predictions.models[model][rows], predictions.outcome[rows]
-            points.append(measure(probability, outcome, **columns_of_day))
-            drawn.append(measure(probability, outcome, weights[:, rows], **columns_of_day))
+            once = np.ones(len(rows)) if stands_for is None else stands_for[rows]
+            points.append(measure(probability, outcome, once[None, :], **columns_of_day))
+            drawn.append(measure(probability, outcome, weights[:, rows] * once, **columns_of_day))
             by_day.setdefault(int(day), {})[model] = {
                 name: metric_interval(name, float(point[0]), drawn[-1][name])
                 for name, point in points[-1].items()

@@ -17,6 +17,7 @@ from retention_ml.labels.definition import churn_definition
 from retention_ml.outcomes.contacts import contacts, contamination
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
+from retention_ml.settings.sections import Actions
 from retention_ml.warehouse import Warehouse
 from tests.actions.decided_days import DAY, STAMP, Decisions, violated
 from tests.worlds.shops import at, fill
@@ -170,7 +171,7 @@ def test_old_days_are_left_alone(
     warehouse: Warehouse, settings: Settings, decisions: Decisions
 ) -> None:
     decisions.send("c1")
-    late = deliver(warehouse, settings=settings, as_of=DAY + timedelta(days=8))
+    late = deliver(warehouse, settings=settings, as_of=DAY + timedelta(days=10))
     early = deliver(warehouse, settings=settings, as_of=DAY - timedelta(days=1))
     assert (late.read, early.read) == (0, 0)
 
@@ -220,6 +221,22 @@ def test_any_customer_number_survives(
     deliver(warehouse, settings=settings, as_of=DAY)
     assert _take_in(warehouse, settings).written == len(names)
     assert {row[1] for row in _current(warehouse)} == set(names)
+
+
+def test_the_longest_wait_that_the_settings_allow_is_looked_back_to(
+    warehouse: Warehouse, settings: Settings, decisions: Decisions
+) -> None:
+    """Released at the end of its day, sent in the last minute: delivered by that day's run."""
+    [longest] = [
+        each.le
+        for each in Actions.model_fields["send_within_hours"].metadata
+        if hasattr(each, "le")
+    ]
+    sent_at = MIDNIGHT + timedelta(days=1, hours=longest, minutes=-1)
+    decisions.send("c1", at=sent_at)
+    deliver(warehouse, settings=settings, as_of=sent_at.date() + timedelta(days=1))
+    _take_in(warehouse, settings)
+    assert [row[4] for row in _current(warehouse)] == [sent_at]
 
 
 def test_a_day_decided_again_long_after_has_the_time_of_its_day(

@@ -83,7 +83,7 @@ def test_check_names_a_pool_without_codes_and_a_line_that_is_no_code(folder: Pat
     (folder / "reminder.toml").write_text(COUPON, encoding="utf-8")
     done = _run("check")
     assert done.exit_code == 0
-    assert "there are no codes in coupons/spring.txt" in done.output
+    assert "reminder: not set up: there are no codes in coupons/spring.txt" in done.output
     (folder / "coupons").mkdir()
     (folder / "coupons" / "spring.txt").write_text("A-1\nnot a code\n", encoding="utf-8")
     done = _run("check")

@@ -27,6 +27,11 @@ def run(
     """Runs `retention experiments …` on a shop with scores and two actions."""
     shop = Shop(warehouse, settings, customers=200)
     shop.publish(DAY, shop.truth)
+    with warehouse.transaction() as transaction:
+        transaction.execute(
+            "UPDATE scores.customer_daily SET risk_tier = CASE WHEN churn_probability > 0.8 "
+            "THEN 'critical' WHEN churn_probability > 0.3 THEN 'high' ELSE 'low' END"
+        )
     monkeypatch.setenv("RETENTION_HOME", str(settings.home))
     monkeypatch.setenv("RETENTION_WAREHOUSE_URL", warehouse.url)
     monkeypatch.setenv("RETENTION_ACTIONS_FOLDER", str(write_actions(tmp_path / "actions")))
@@ -40,7 +45,7 @@ def run(
 
 
 def test_an_experiment_is_planned_started_listed_and_stopped(run) -> None:
-    options = ("--arm", "mail=0.5", "--tier", "low", "--metric", "retained")
+    options = ("--arm", "mail=0.5", "--tier", "high", "--metric", "retained")
     plan = ("plan", "spring", "--as-of", str(DAY), *options)
     document = json.loads(run(*plan, "--by", "Kim", "--json"))
     missing = document["missing_count"]
@@ -57,7 +62,7 @@ def test_an_experiment_is_planned_started_listed_and_stopped(run) -> None:
 
 
 def test_an_experiment_is_shown_and_its_page_written(run, tmp_path: Path) -> None:
-    options = ("--arm", "mail=0.5", "--tier", "low", "--metric", "retained", "--by", "Kim")
+    options = ("--arm", "mail=0.5", "--tier", "high", "--metric", "retained", "--by", "Kim")
     run("plan", "spring", "--as-of", str(DAY), *options, "--question", "Does <it> help?")
     page = tmp_path / "pages" / "spring.html"
     output = " ".join(run("show", "spring", "--page", str(page)).split())
@@ -73,12 +78,32 @@ def test_an_experiment_is_shown_and_its_page_written(run, tmp_path: Path) -> Non
 def test_where_no_number_is_enough_no_number_is_shown(run, tmp_path: Path) -> None:
     file = tmp_path / "actions" / "mail.toml"
     file.write_text(re.sub(r"(?m)^cost = .*$", "cost = 900.0", file.read_text()))
-    plan = ("plan", "spring", "--as-of", str(DAY), "--arm", "mail=0.5", "--tier", "low")
+    plan = ("plan", "spring", "--as-of", str(DAY), "--arm", "mail=0.5", "--tier", "high")
     output = " ".join(run(*plan, "--by", "Kim").split())
     assert "no number of customers can show a gain" in output
-    assert re.search(r"low margin -\S+ – – \S+ –", output)
+    assert re.search(r"high margin -\S+ – – \S+ –", output)
     [row] = json.loads(run("list", "--json"))
     assert (row["needed"], row["missing"]) == (None, None)
+
+
+def test_a_tier_named_twice_is_refused(run) -> None:
+    tiers = ("--tier", "high", "--tier", "high")
+    plan = ("plan", "spring", "--as-of", str(DAY), "--arm", "mail=0.5", *tiers, "--by", "Kim")
+    assert "expected each once" in " ".join(run(*plan, code=2).split())
+
+
+def test_tiers_are_those_that_every_action_may_reach(run) -> None:
+    plan = ("plan", "spring", "--as-of", str(DAY), "--arm", "coupon=0.3", "--arm", "mail=0.3")
+    output = " ".join(run(*plan, "--tier", "low", "--tier", "high", "--by", "Kim", code=2).split())
+    assert "Tier low gets no coupon" in output
+    assert "high, critical" in output
+    assert json.loads(run("list", "--json")) == []
+    run(*plan, "--by", "Kim")
+    assert json.loads(run("list", "--json"))[0]["tiers"] == "high, critical"
+
+
+def test_a_day_to_come_is_not_looked_at(run) -> None:
+    assert "has not come" in " ".join(run("look", "--as-of", "2999-01-01", code=2).split())
 
 
 @pytest.mark.parametrize(

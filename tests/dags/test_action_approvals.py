@@ -1,5 +1,6 @@
 """The question before the actions of a day are sent, and what each answer means."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from retention_airflow import action_approvals
@@ -36,7 +37,13 @@ def test_only_a_persons_answer_counts() -> None:
     assert action_approvals.answer(None) is None
     silent = {"chosen_options": ["Reject"], "responded_by_user": None}
     assert action_approvals.answer(silent) is None
-    yes = {"chosen_options": ["Approve"], "responded_by_user": ANN, "params_input": {"why": "ok"}}
-    assert action_approvals.answer(yes) == {"by": "ann", "reason": "ok", "is_rejected": False}
-    no = {"chosen_options": ["Reject"], "responded_by_user": ANN, "params_input": {}}
-    assert action_approvals.answer(no) == {"by": "ann", "reason": "", "is_rejected": True}
+    at = datetime(2026, 3, 1, 8, tzinfo=UTC)
+    answered = {"responded_by_user": ANN, "responded_at": at.isoformat()}
+    yes = {**answered, "chosen_options": ["Approve"], "params_input": {"why": "ok"}}
+    assert action_approvals.answer(yes) == {
+        "by": "ann", "answered_at": at, "reason": "ok", "is_rejected": False,
+    }  # fmt: skip
+    no = {**answered, "chosen_options": ["Reject"], "params_input": {}}
+    assert action_approvals.answer(no) == {
+        "by": "ann", "answered_at": at, "reason": "", "is_rejected": True,
+    }  # fmt: skip

@@ -22,9 +22,10 @@ DAY = FIRST + timedelta(days=30)
 CLOSES = DAY + timedelta(days=28)
 
 
-def _table(*rows: tuple[str, str, str]) -> pa.Table:
+def _table(*rows: tuple[str, str, str], is_own: bool = False) -> pa.Table:
     names = ("campaign_id", "customer_id", "kind")
-    return pa.table({name: [row[i] for row in rows] for i, name in enumerate(names)})
+    columns = {name: [row[i] for row in rows] for i, name in enumerate(names)}
+    return pa.table({**columns, "is_own": pa.repeat(is_own, len(rows))})
 
 
 def _contamination(names: list[str], *rows: tuple[str, str, str]) -> Contamination:

@@ -27,6 +27,7 @@ VIEWS = {
     "next_action",
     "outbox_health",
     "pipeline_freshness",
+    "policy_values",
     "quarantine_summary",
     "risk_tier_daily",
     "trials",

@@ -62,7 +62,7 @@ def server() -> Iterator[Airflow]:
             self.end_headers()
             self.wfile.write(text)
 
-        do_GET = do_POST = _serve
+        do_GET = do_POST = do_PATCH = _serve
 
         def log_message(self, *_: Any) -> None:
             return
@@ -116,6 +116,65 @@ def test_an_airflow_that_does_not_run_is_to_be_started() -> None:
     airflow = AirflowApi(url=f"http://127.0.0.1:{free_port()}", user="admin", password="x")
     with pytest.raises(StackError, match=r"does not answer at http.*retention stack up"):
         airflow.dags()
+
+
+def test_what_is_only_read_is_asked_for_again_when_the_answer_takes_too_long(
+    server: Airflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delays = iter([True, True, False])
+    released = threading.Event()
+
+    def answer() -> Answer:
+        if next(delays):
+            released.wait(5)
+        return 200, {"dags": []}
+
+    server.answers["GET", "/api/v2/dags"] = answer
+    airflow = server.session()
+    monkeypatch.setattr("retention_ml.stack.airflow_api._TIMEOUT_SECONDS", 0.3)
+    assert airflow.dags() == {}
+    released.set()
+    assert [path.partition("?")[0] for _, path, _ in server.asked] == ["/api/v2/dags"] * 3
+
+
+def test_what_changes_something_is_not_repeated_when_the_answer_takes_too_long(
+    server: Airflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = threading.Event()
+
+    def answer() -> Answer:
+        released.wait(5)
+        return 200, {}
+
+    server.answers["POST", "/api/v2/dags/score_customers/dagRuns"] = answer
+    monkeypatch.setattr("retention_ml.stack.airflow_api._TIMEOUT_SECONDS", 0.3)
+    with pytest.raises(StackError, match=r"did not answer within 0.3 s.*busy"):
+        server.session().start("score_customers", "run", DAY, {})
+    released.set()
+    assert len(server.asked) == 1
+
+
+def test_a_question_is_answered_with_an_option_and_a_reason(server: Airflow) -> None:
+    server.session().answer(
+        "assign_actions", "manual__2026-03-01T00:00:00+00:00", "approve", option="Approve", why="ok"
+    )
+    [(method, path, body)] = server.asked
+    assert method == "PATCH"
+    assert unquote(path).endswith(
+        "/assign_actions/dagRuns/manual__2026-03-01T00:00:00+00:00/taskInstances/approve/-1/hitlDetails"
+    )
+    assert body == {"chosen_options": ["Approve"], "params_input": {"why": "ok"}}
+
+
+def test_the_newest_runs_are_those_of_any_day(server: Airflow) -> None:
+    rows = [{"dag_run_id": "b"}, {"dag_run_id": "a"}]
+    server.answers["GET", "/api/v2/dags/ingest_deliveries/dagRuns"] = lambda: (
+        200,
+        {"dag_runs": rows},
+    )
+    assert server.session().newest_runs("ingest_deliveries") == rows
+    [(_, path, _)] = server.asked
+    assert parse_qs(urlsplit(path).query) == {"order_by": ["-run_after"], "limit": ["50"]}
 
 
 def test_a_refusal_is_told_in_airflows_own_words(server: Airflow) -> None:

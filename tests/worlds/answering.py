@@ -23,6 +23,10 @@ ROUNDS = (DAY, DAY + timedelta(days=29))
 """Decision days: who was drawn on the first has rested by the second."""
 AFTER = ROUNDS[1] + timedelta(days=29)
 """The first day on which the outcomes of both are known."""
+LATER_ROUNDS = tuple(AFTER + timedelta(days=29 * number) for number in range(3))
+AFTER_ALL = LATER_ROUNDS[-1] + timedelta(days=29)
+"""The same of three more rounds."""
+DEAR_LETTER = LETTER.replace("20.0", "45.0")
 
 
 @dataclass
@@ -50,6 +54,26 @@ class AnsweringShop(DecisionShop):
             if has_effect:
                 self.answer(day)
 
+    def live_on(self) -> None:
+        """Three more rounds; afterwards a letter is so dear that only some customers are worth it.
+
+        Effects rank nobody, and a bandit may decide.
+        """
+        for day in LATER_ROUNDS:
+            self.decide(day)
+            self.answer(day)
+        self.close(AFTER_ALL)
+        self.allow_bandit()
+
+    def allow_bandit(self) -> None:
+        """The settings and actions after these rounds."""
+        (self.folder / "letter.toml").write_text(DEAR_LETTER)
+        self.set(
+            actions={"explore_share": 0.1, "budget_per_day": 20_000.0},
+            uplift={"rows_min": 5_000},
+            bandit={"enabled": True},
+        )
+
     def decide(self, day: date) -> None:
         """Decide a day and release it."""
         if day != DAY:
@@ -67,6 +91,11 @@ class AnsweringShop(DecisionShop):
         who = [row["customer_id"] for row in rows if row["customer_id"] in self.responders()]
         at = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=5)
         self.shop.order(who, [at] * len(who))
+
+    def close(self, day: date) -> None:
+        """One order before a day, so that orders cover the windows that end there."""
+        at = datetime(day.year, day.month, day.day, tzinfo=UTC) - timedelta(hours=1)
+        self.shop.order(self.shop.names[-1:], [at])
 
     def responders(self) -> set[str]:
         """Customers whom a contact brings back."""

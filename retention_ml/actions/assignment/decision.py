@@ -10,7 +10,7 @@ import pyarrow as pa
 from retention_ml.actions.assignment.budget import choose
 from retention_ml.actions.assignment.eligibility import Texts
 from retention_ml.actions.assignment.experiment_lots import ExperimentLots
-from retention_ml.actions.assignment.exploration import Exploration, explore
+from retention_ml.actions.assignment.exploration import Exploration, draw_by, explore
 from retention_ml.actions.assignment.rule import Expected
 from retention_ml.statistics.arrays import Bools, Floats, Ints
 
@@ -100,18 +100,38 @@ def decide(
     quotas = quotas - np.bincount(experiments.action[takes_part], minlength=len(names))
     open_to = allowed & ~(is_holdout | takes_part)[:, None]
     open_to[:, 0] = True
-    drawn = explore(
-        open_to,
-        expected.cost_cents,
-        lots=lots,
-        places=places,
-        share=explore_share,
-        budget_cents=budget_cents * (_EXPLORED_BUDGET if expected.is_measured else 1.0),
-        quotas=quotas,
-    )
+    could = reason == None  # noqa: E711  (elementwise)
+    decides = could & ~is_holdout & ~takes_part
+    reason = reason.copy()
+    by_bandit: Floats | None = None
+    if expected.propensities is not None:
+        by_bandit = np.where(open_to, expected.propensities, 0.0)
+        by_bandit[:, 0] = 1 - by_bandit[:, 1:].sum(axis=1)
+        reason[decides & ~(by_bandit[:, 1:] > 0).any(axis=1)] = "no_gain"  # all were given up
+        could = reason == None  # noqa: E711  (elementwise)
+        decides &= could
+        drawn, by_bandit = draw_by(
+            by_bandit,
+            expected.margin_cents,
+            expected.cost_cents,
+            lots=lots,
+            places=places,
+            budget_cents=budget_cents,
+            quotas=quotas,
+        )
+    else:
+        drawn = explore(
+            open_to,
+            expected.cost_cents,
+            lots=lots,
+            places=places,
+            share=explore_share,
+            budget_cents=budget_cents * (_EXPLORED_BUDGET if expected.is_measured else 1.0),
+            quotas=quotas,
+        )
     margin = np.where(open_to, expected.margin_cents, -np.inf)
     margin[:, 0] = 0.0
-    if not expected.is_measured:
+    if not expected.is_measured or by_bandit is not None:
         margin[:, 1:] = -np.inf
     elif expected.can_choose is not None:
         margin[:, ~expected.can_choose] = -np.inf
@@ -119,14 +139,14 @@ def decide(
         margin, expected.cost_cents, drawn, places=places, budget_cents=budget_cents, quotas=quotas
     )
     action = np.where(drawn.is_explored, drawn.action, choice.action)
-    could = reason == None  # noqa: E711  (elementwise)
-    decides = could & ~is_holdout & ~takes_part
     idle = decides & (choice.action == 0) & (drawn.share == 0)
-    reason = reason.copy()
     reason[idle & (margin[:, 1:] > 0).any(axis=1)] = "budget"
     reason[idle & ~(margin[:, 1:] > 0).any(axis=1)] = "no_gain"
     limited = (drawn.share > 0) & ~drawn.is_open
-    probability, texts = _propensities(names, open_to, drawn, choice.action, action)
+    if by_bandit is None:
+        probability, texts = _propensities(names, open_to, drawn, choice.action, action)
+    else:
+        probability, texts = _logged(names, open_to, by_bandit, action)
     action = np.where(takes_part, experiments.action, action)
     probability, texts = _with_experiments(names, experiments, probability, texts)
     return Decision(
@@ -180,6 +200,24 @@ def _propensities(
     return (
         table[pattern, action],
         pa.DictionaryArray.from_arrays(pa.array(pattern.astype(np.int32)), pa.array(texts)),
+    )
+
+
+def _logged(
+    names: Sequence[str], allowed: Bools, propensities: Floats, action: Ints
+) -> tuple[Floats, pa.DictionaryArray]:
+    """The same of probabilities that differ by customer."""
+    rows = np.where(allowed, propensities, -1.0)
+    patterns, pattern = np.unique(rows, axis=0, return_inverse=True)
+    texts = [
+        json.dumps({name: p for name, p in zip(names, row, strict=True) if p >= 0})
+        for row in patterns.tolist()
+    ]
+    return (
+        propensities[np.arange(len(action)), action],
+        pa.DictionaryArray.from_arrays(
+            pa.array(pattern.reshape(-1).astype(np.int32)), pa.array(texts)
+        ),
     )
 
 

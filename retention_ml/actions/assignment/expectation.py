@@ -1,6 +1,7 @@
-"""What each action is expected to bring by the policy in force: by rule, on average, or by a model."""
+"""What each action is expected to bring by the policy in force: by rule, on average, or by models."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -8,13 +9,18 @@ import numpy as np
 import pyarrow as pa
 
 from retention_ml.actions.assignment.eligibility import Customers
-from retention_ml.actions.assignment.policies import RULE, Policy
+from retention_ml.actions.assignment.policies import BANDIT, RULE, Policy
 from retention_ml.actions.assignment.rule import Expected, by_rule, cost_cents
 from retention_ml.actions.catalogue.action import Action
-from retention_ml.actions.effects.bundles import load_bundle
+from retention_ml.actions.effects.bandit import NAMES, arms_of, bandit_customers, stages_of
+from retention_ml.actions.effects.bundles import load_bandit, load_bundle
 from retention_ml.actions.effects.features import EFFECT_FEATURES, load_values
+from retention_ml.clock import day_number
 from retention_ml.errors import UnfitModel
+from retention_ml.models.bandit.bandit import decide
+from retention_ml.models.bandit.bundle import BanditBundle
 from retention_ml.models.uplift.bundle import UpliftBundle
+from retention_ml.scores.tiers import TIERS
 from retention_ml.settings import Settings
 from retention_ml.statistics.arrays import Bools, Floats
 from retention_ml.warehouse import Warehouse
@@ -50,12 +56,7 @@ def load_effects(
     models = _models(warehouse, policy)
     if not models:
         return None
-    rows = pa.table(
-        {
-            "as_of": pa.array([as_of] * len(customer_ids), pa.date32()),
-            "customer_id": pa.chunked_array([pa.array(customer_ids, pa.string())]),
-        }
-    )
+    rows = _customer_rows(as_of, customer_ids)
     values = load_values(warehouse, settings, rows, effect_days=policy.parameters["effect_days"])
     effects = np.full((len(customer_ids), len(actions)), np.nan)
     slopes = np.full(len(actions), np.nan)
@@ -116,6 +117,109 @@ def expected_by(
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayBandit:
+    """A bandit and what it reads of the customers of a day.
+
+    Parameters
+    ----------
+    values : array of float64, shape (n, m)
+        Columns of `EFFECT_FEATURES`.
+    day : int
+        Days since 1970-01-01; with the state's seed it decides the draws.
+    """
+
+    bundle: BanditBundle
+    values: Floats
+    day: int
+
+
+def load_day_bandit(
+    warehouse: Warehouse,
+    settings: Settings,
+    policy: Policy,
+    *,
+    as_of: date,
+    customer_ids: Sequence[str],
+) -> DayBandit | None:
+    """The policy's bandit with what it reads of the customers; None where it has none.
+
+    Raises
+    ------
+    UnfitModel
+        It is not there, was changed, or reads what this version does not compute.
+    """
+    if policy.kind != BANDIT:
+        return None
+    with warehouse.transaction() as transaction:
+        bundle = load_bandit(transaction, str(policy.parameters["bandit"]["bundle_sha256"]))
+    state = bundle.state
+    if state.features != NAMES or state.stages != TIERS:
+        raise UnfitModel(
+            f"The bandit of {policy.policy_id} reads other features or tiers than this version of "
+            "the library. Train anew: `retention policies train`."
+        )
+    values = load_values(
+        warehouse,
+        settings,
+        _customer_rows(as_of, customer_ids),
+        effect_days=policy.parameters["effect_days"],
+    )
+    return DayBandit(bundle=bundle, values=values, day=day_number(as_of))
+
+
+def by_bandit(
+    bandit: DayBandit,
+    customers: Customers,
+    actions: Sequence[Action],
+    allowed: Bools,
+    *,
+    minor_units: int,
+) -> Expected:
+    """What the bandit expects of each action, and with what probability it draws it.
+
+    An action that the bandit does not know is not drawn: the next training takes it in.
+
+    Parameters
+    ----------
+    allowed : array of bool, shape (n, k)
+        Actions that each customer may get; `none` always.
+    """
+    state = bandit.bundle.state
+    names = [action.action_id for action in actions]
+    arms = arms_of(
+        actions, state.actions, minor_units=minor_units, explore_share=bandit.bundle.explore_share
+    )
+    places = [names.index(name) if name in names else -1 for name in state.actions]
+    may = np.column_stack(
+        [allowed[:, place] & (place >= 0) for place in places]  # gone actions are never drawn
+    )
+    known_customers = bandit_customers(
+        bandit.values,
+        stages=stages_of(customers.tier.tolist()),
+        churn_probability=customers.churn_probability,
+        retained_cents=_retained_cents(customers),
+        allowed=may,
+    )
+    day = decide(state, arms, known_customers, parameters=bandit.bundle.parameters, day=bandit.day)
+    effects = np.zeros(allowed.shape)
+    propensities = np.zeros(allowed.shape)
+    for column, place in enumerate(places):
+        if place >= 0:
+            effects[:, place] = day.effects[:, column]
+            propensities[:, place] = day.propensities[:, column]
+    can_choose = np.arange(len(actions)) == 0
+    expected = by_effect(
+        customers,
+        actions,
+        effects=effects,
+        slopes=np.full(len(actions), np.nan),
+        can_choose=can_choose,
+        minor_units=minor_units,
+    )
+    return replace(expected, propensities=propensities)
+
+
 def by_effect(
     customers: Customers,
     actions: Sequence[Action],
@@ -139,9 +243,8 @@ def by_effect(
     churn = customers.churn_probability[:, None]
     effect = np.clip(effects, churn - 1, churn)
     effect[:, 0] = 0.0
-    value_cents = customers.value_cents / np.maximum(customers.churn_probability, _CHURN_MIN)
     cost = cost_cents(customers, actions, np.clip(1 - churn + effect, 0, 1), minor_units)
-    margin = effect * value_cents[:, None] - cost
+    margin = effect * _retained_cents(customers)[:, None] - cost
     margin[:, 0] = 0.0
     return Expected(
         effect=effect,
@@ -150,6 +253,21 @@ def by_effect(
         slope=slopes,
         is_measured=True,
         can_choose=can_choose,
+    )
+
+
+def _retained_cents(customers: Customers) -> Floats:
+    """What a customer retained is worth, shape (n,)."""
+    churn = np.maximum(customers.churn_probability, _CHURN_MIN)
+    return np.asarray(customers.value_cents / churn)
+
+
+def _customer_rows(as_of: date, customer_ids: Sequence[str]) -> pa.Table:
+    return pa.table(
+        {
+            "as_of": pa.array([as_of] * len(customer_ids), pa.date32()),
+            "customer_id": pa.chunked_array([pa.array(customer_ids, pa.string())]),
+        }
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from retention_ml.models.bandit.propensities import drawn_actions
 from retention_ml.statistics.arrays import Bools, Floats, Ints
 
 _SPREADS = 2.0  # standard deviations of the day's cost that are left free
@@ -92,6 +93,67 @@ def explore(
     )
 
 
+def draw_by(
+    propensities: Floats, margin_cents: Floats, cost_cents: Floats, *, lots: Floats,
+    places: Floats, budget_cents: float, quotas: Floats,
+) -> tuple[Exploration, Floats]:  # fmt: skip
+    """Draw everybody's action by probabilities of their own, within the limits.
+
+    Limits are used up by those first of whom most is expected for each unit of money. Behind whom
+    an action's limit may be reached, it is closed: its probability goes to `none`. The order does
+    not depend on lots, so the probabilities are exact.
+
+    Parameters
+    ----------
+    propensities : array of float64, shape (n, k)
+        Before the limits; rows sum to 1, 0 where an action cannot be drawn.
+    margin_cents, cost_cents : array of float64, shape (n, k)
+        As in `Expected`.
+    lots, places, budget_cents, quotas
+        As in `explore`; places decide among equals.
+
+    Returns
+    -------
+    Exploration
+        Its share is 1.
+    array of float64, shape (n, k)
+        The probabilities after the limits.
+    """
+    n = len(propensities)
+    gain = (propensities * margin_cents).sum(axis=1)
+    spend = (propensities * cost_cents).sum(axis=1)
+    worth = np.where(spend > 0, gain / np.where(spend > 0, spend, 1.0), np.inf)
+    in_order = np.lexsort((places, -worth))
+    place = np.empty(n)
+    place[in_order] = np.arange(n) / max(n, 1)
+    is_free = cost_cents <= 0
+    can_draw = (propensities > 0) & (is_free | (cost_cents <= budget_cents))
+    chance = np.where(can_draw, propensities, 0.0)[in_order]
+    fits = _fits_together(cost_cents[in_order], chance, budget_cents)
+    can_draw[in_order] &= is_free[in_order] | fits[:, None]
+    for number in np.flatnonzero(np.isfinite(quotas)):
+        chance = np.where(can_draw[:, number], propensities[:, number], 0.0)[in_order]
+        one = np.ones((n, 1))
+        can_draw[in_order, number] &= _fits_together(one, chance[:, None], float(quotas[number]))
+    can_draw[:, 0] = True
+    after = np.where(can_draw, propensities, 0.0)
+    after[:, 0] += np.where(can_draw, 0.0, propensities).sum(axis=1)
+    action = drawn_actions(after, lots)
+    is_passed, is_near = _limits(can_draw, action, cost_cents, place, budget_cents, quotas)
+    is_open = ~is_passed & (after[:, 1:] > 0).any(axis=1)
+    after[~is_open] = 0.0
+    after[~is_open, 0] = 1.0
+    drawn = Exploration(
+        share=1.0,
+        can_draw=can_draw,
+        is_open=is_open,
+        is_marginal=is_open & is_near,
+        is_explored=is_open,
+        action=np.where(is_open, action, 0),
+    )
+    return drawn, after
+
+
 def nobody(customers_count: int) -> Exploration:
     """Nothing is drawn by lot."""
     false = np.zeros(customers_count, dtype=np.bool_)
@@ -143,6 +205,20 @@ def _fits(use: Floats, chance: Floats, limit: float) -> Bools:
     use = np.where(alone, use, 0.0)
     mean, square = np.cumsum(use * chance), np.cumsum(use * use * chance)
     return np.asarray(alone & (mean + _SPREADS * np.sqrt(square) <= limit))
+
+
+def _fits_together(use: Floats, chance: Floats, limit: float) -> Bools:
+    """The same where each may use one of several amounts, with a chance of each, shape (n,).
+
+    Parameters
+    ----------
+    use, chance : array of float64, shape (n, m)
+        In order.
+    """
+    mean, square = (use * chance).sum(axis=1), (use * use * chance).sum(axis=1)
+    alone = mean + _SPREADS * np.sqrt(square) <= limit
+    total, squares = (np.cumsum(np.where(alone, one, 0.0)) for one in (mean, square))
+    return np.asarray(alone & (total + _SPREADS * np.sqrt(squares) <= limit))
 
 
 def _limits(

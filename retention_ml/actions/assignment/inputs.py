@@ -13,7 +13,13 @@ from retention_ml.actions.assignment import records
 from retention_ml.actions.assignment.audits import AuditInputs
 from retention_ml.actions.assignment.decision import decide
 from retention_ml.actions.assignment.eligibility import eligible, limits_of
-from retention_ml.actions.assignment.expectation import expected_by, load_effects
+from retention_ml.actions.assignment.expectation import (
+    DayBandit,
+    by_bandit,
+    expected_by,
+    load_day_bandit,
+    load_effects,
+)
 from retention_ml.actions.assignment.experiment_lots import draw
 from retention_ml.actions.assignment.lots import lot_salt, order_salt
 from retention_ml.actions.assignment.policies import Policy, policy_on
@@ -50,6 +56,8 @@ class DayInputs:
     population : Population
     promised : tuple of arrays or None
         Effects on each customer by the policy's models, and how much of them is believed.
+    bandit : DayBandit or None
+        What draws the actions, where the policy is a bandit.
     """
 
     catalogue: Catalogue
@@ -60,6 +68,7 @@ class DayInputs:
     designs: Sequence[Design]
     population: Population
     promised: tuple[Floats, Floats] | None
+    bandit: DayBandit | None = None
 
     def digest(self, settings: Settings) -> str:
         """SHA-256 of all that a decision depends on."""
@@ -82,6 +91,7 @@ class DayInputs:
             customers.since_order_days, customers.basket_cents, customers.recent_contacts,
             customers.year_contacts, customers.is_permitted, customers.is_suppressed,
             customers.has_address, *(self.promised or ()),
+            *([self.bandit.values] if self.bandit else []),
         ):  # fmt: skip
             total.update(np.ascontiguousarray(values).tobytes())
         return total.hexdigest()
@@ -131,6 +141,13 @@ def load_inputs(
         customer_ids=population.customers.customer_ids,
         actions=list(in_force.catalogue.actions.values()),
     )
+    bandit = load_day_bandit(
+        warehouse,
+        settings,
+        policy,
+        as_of=as_of,
+        customer_ids=population.customers.customer_ids,
+    )
     return DayInputs(
         catalogue=in_force.catalogue,
         alert=in_force.alert,
@@ -140,6 +157,7 @@ def load_inputs(
         designs=designs,
         population=population,
         promised=promised,
+        bandit=bandit,
     )
 
 
@@ -180,9 +198,12 @@ def decide_day(inputs: DayInputs, settings: Settings, as_of: date) -> records.Da
         limits_of(settings),
         minor_units,
     )
-    expected = expected_by(
-        inputs.policy, customers, actions, inputs.promised, minor_units=minor_units
-    )
+    if inputs.bandit is None:
+        expected = expected_by(
+            inputs.policy, customers, actions, inputs.promised, minor_units=minor_units
+        )
+    else:
+        expected = by_bandit(inputs.bandit, customers, actions, allowed, minor_units=minor_units)
     policy_id = inputs.policy.policy_id
     order = places(customers.customer_ids, order_salt(policy_id, as_of))
     is_holdout = _holdout(inputs)

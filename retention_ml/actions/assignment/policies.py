@@ -10,8 +10,8 @@ from retention_ml.labels.definition import churn_definition
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction
 
-RULE, EXPERIMENT, UPLIFT = "rule", "experiment", "uplift"
-_KINDS = (RULE, EXPERIMENT, UPLIFT)
+RULE, EXPERIMENT, UPLIFT, BANDIT = "rule", "experiment", "uplift", "bandit"
+_KINDS = (RULE, EXPERIMENT, UPLIFT, BANDIT)
 _SETTINGS = "settings"
 _COLUMNS = "policy_id, kind, version, bundle_sha256, parameters, reason, decided_by"
 
@@ -23,7 +23,7 @@ class Policy:
     `parameters` of a rule hold `save_rate` (share of would-be churners that a contact retains),
     `is_measured`, and perhaps `save_rates` by action; of the others also `definition` (hash of the
     churn definition), `effect_days` and `actions`, by name `rung`, `can_choose`, `effect`,
-    `save_rate`, their errors and `bundle_sha256`. `is_new`: it is not in the table yet.
+    `save_rate`, their errors and `bundle_sha256`; a bandit's `bandit` its `bundle_sha256`. `is_new`: it is not in the table yet.
     """
 
     policy_id: str
@@ -43,14 +43,15 @@ def policy_on(
     """The policy of a day; a new rule, not yet written, where there is none.
 
     A policy whose effects were measured for another churn definition than that of the settings does
-    not decide: the newest rule does.
+    not decide: the newest rule does. A bandit decides only while the settings allow it.
 
     Parameters
     ----------
     is_rule_only : bool
         Whether effects that were measured do not count: the scores are not of the shop's own model.
     """
-    policy = None if is_rule_only else _newest(transaction, _KINDS, as_of)
+    kinds = _KINDS if settings.bandit.enabled else tuple(kind for kind in _KINDS if kind != BANDIT)
+    policy = None if is_rule_only else _newest(transaction, kinds, as_of)
     if policy is None or not _is_of(policy, settings):
         policy = _newest(transaction, (RULE,), as_of)
     if policy is None or _is_outdated(policy, settings):

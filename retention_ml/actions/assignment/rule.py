@@ -28,6 +28,8 @@ class Expected:
         Whether any effect was ever measured. Otherwise nobody is chosen, only drawn by lot.
     can_choose : array of bool, shape (k,), or None
         Actions that may be chosen; the others are only drawn by lot. None: all.
+    propensities : array of float64, shape (n, k), or None
+        Where a bandit decides: the probability of each action, before budget and quotas.
     """
 
     effect: Floats
@@ -36,6 +38,7 @@ class Expected:
     slope: Floats | None
     is_measured: bool
     can_choose: Bools | None = None
+    propensities: Floats | None = None
 
 
 def by_rule(

@@ -7,5 +7,6 @@ variables       what a template may say about a customer
 language        the templates: what may stand in them, and that it is checked when read
 message         a message as it is sent, and as a sample shows it
 coupons         pools of codes, each given once
+cost            what contacts cost beside the revenue that followed
 products        what is recommended while there is no recommender
 """

@@ -43,6 +43,7 @@ SELECT message_id, code FROM actions.coupons
 WHERE message_id = ANY(CAST(:messages AS text[]))
 """
 _LEFT = "SELECT count(*) FROM actions.coupons WHERE pool = :pool AND message_id IS NULL"
+_EVER = "SELECT 1 FROM actions.coupons WHERE pool = :pool LIMIT 1"
 
 
 def pool_file(folder: Path, pool: str) -> Path:
@@ -109,6 +110,13 @@ def codes_left(transaction: Transaction, pool: str) -> int:
     """How many codes of a pool nobody has got; 0: the action is not allowed today."""
     [(count,)] = transaction.execute(_LEFT, pool=pool)
     return int(count)
+
+
+def is_set_up(transaction: Transaction, folder: Path, pool: str) -> bool:
+    """Whether anybody ever put codes into a pool, or a file where they belong."""
+    if pool_file(folder, pool).is_file():
+        return True
+    return bool(transaction.execute(_EVER, pool=pool))
 
 
 def give_codes(

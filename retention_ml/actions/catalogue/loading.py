@@ -93,8 +93,8 @@ def remarks(catalogue: Catalogue, folder: Path) -> list[str]:
     for action in catalogue.contacts.values():
         if action.coupons is not None and not read_codes(folder, action.coupons):
             sentences.append(
-                f"{action.action_id}: there are no codes in coupons/{action.coupons}.txt; it is "
-                "not used until there are."
+                f"{action.action_id}: not set up: there are no codes in "
+                f"coupons/{action.coupons}.txt; it is not used until there are."
             )
         if _EXAMPLE in (action.unsubscribe_url or ""):
             sentences.append(

@@ -18,6 +18,14 @@ from retention_ml.warehouse import Transaction
 PRODUCTS_MAX = 6
 SOLD_WITHIN_DAYS = 90
 _SHELF_DEPTH = 50  # of the best of a shelf, those that a customer has not bought are taken
+_TYPES = {
+    "customer_id": "text",
+    "product_id": "text",
+    "category": "text",
+    "orders_count": "bigint",
+    "customers_count": "bigint",
+    "newest_at": "timestamptz",
+}
 _KEPT_KINDS = ("sale", "cancellation", "return")
 _LINES = tables.ORDER_LINES.ibis_table("curated", tables.LINEAGE)
 _PRODUCTS = tables.PRODUCTS.ibis_table("curated", tables.LINEAGE)
@@ -73,8 +81,12 @@ def recommended_products(
     ValueError
         If `instant` has no time zone.
     """
-    purchases = _purchases(customers, instant)
-    sold = _sold_lately(instant)
+    return _recommended(_purchases(customers, instant), _sold_lately(instant), instant, count)
+
+
+def _recommended(
+    purchases: ibis.Table, sold: ibis.Table, instant: datetime, count: int
+) -> ibis.Table:
     again = purchases.filter(purchases.orders_count >= 2).semi_join(sold, "product_id")
     candidates = again.select(
         "customer_id", "product_id", "orders_count", "newest_at", is_new=ibis.literal(0)
@@ -100,8 +112,15 @@ def recommended_products(
 def read_history(
     transaction: Transaction, customers: ibis.Table, instant: datetime
 ) -> tuple[dict[str, tuple[Product, ...]], dict[str, str]]:
-    """Recommended products, and the favourite shelf, by customer, as a transaction sees them."""
-    recommended = recommended_products(customers, instant)
+    """Recommended products, and the favourite shelf, by customer, as a transaction sees them.
+
+    What was bought is read from the order lines once, and Postgres looks at it before it plans what
+    follows: how often customers buy again cannot be guessed from the columns of the lines.
+    """
+    transaction.execute("SET LOCAL work_mem = '128MB'")
+    purchases = _stored(transaction, "asked_purchases", _purchases(customers, instant))
+    sold = _stored(transaction, "sold_lately", _sold_lately(instant))
+    recommended = _recommended(purchases, sold, instant, PRODUCTS_MAX)
     rows = transaction.select(recommended.order_by("customer_id", "place"))
     products = {
         customer: tuple(
@@ -110,8 +129,18 @@ def read_history(
         )
         for customer, of_customer in groupby(rows, key=lambda row: str(row.customer_id))
     }
-    shelves = transaction.select(favourite_categories(customers, instant))
+    shelves = transaction.select(_favourites(purchases))
     return products, {row.customer_id: row.category for row in shelves}
+
+
+def _stored(transaction: Transaction, name: str, rows: ibis.Table) -> ibis.Table:
+    """The rows as a temporary table that is gone with the transaction, looked at by Postgres."""
+    columns = ", ".join(f"{column} {_TYPES[column]}" for column in rows.columns)
+    transaction.execute(f"DROP TABLE IF EXISTS pg_temp.{name}")
+    transaction.execute(f"CREATE TEMP TABLE {name} ({columns}) ON COMMIT DROP")
+    transaction.insert(f"pg_temp.{name}", rows)
+    transaction.execute(f"ANALYZE pg_temp.{name}")
+    return ibis.table(rows.schema(), name=name)
 
 
 def _best_first(rows: ibis.Table) -> list[ibis.Value]:
@@ -132,11 +161,15 @@ def _purchases(customers: ibis.Table, instant: datetime) -> ibis.Table:
     lines = known(_LINES, instant)
     lines = lines.filter(lines.product_id.notnull(), lines.kind.isin(_KEPT_KINDS))
     lines = lines.semi_join(customers, "customer_id")
+    # By order first: groups are then added up in memory, where counting different ones would sort.
     is_sale = lines.kind == "sale"
-    bought = lines.group_by("customer_id", "product_id").agg(
-        orders_count=lines.order_id.nunique(where=is_sale),
-        newest_at=lines.event_at.max(where=is_sale),
-        pieces=lines.quantity.sum(),
+    orders = lines.group_by("customer_id", "product_id", "order_id").agg(
+        newest_at=lines.event_at.max(where=is_sale), pieces=lines.quantity.sum()
+    )
+    bought = orders.group_by("customer_id", "product_id").agg(
+        orders_count=orders.order_id.count(where=orders.newest_at.notnull()),
+        newest_at=orders.newest_at.max(),
+        pieces=orders.pieces.sum(),
     )
     bought = bought.filter(bought.pieces > 0, bought.orders_count > 0)
     named = _named(instant)
@@ -156,7 +189,8 @@ def _sold_lately(instant: datetime) -> ibis.Table:
         lines.quantity > 0,
         lines.event_at >= since,
     )
-    return lines.group_by("product_id").agg(customers_count=lines.customer_id.nunique())
+    buyers = lines.select("product_id", "customer_id").distinct()
+    return buyers.group_by("product_id").agg(customers_count=buyers.customer_id.count())
 
 
 def _favourites(purchases: ibis.Table) -> ibis.Table:

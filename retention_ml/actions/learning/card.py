@@ -1,6 +1,8 @@
 """The card of a model of effects, in Markdown."""
 
 from retention_ml.actions.learning.measurement import ActionEffect
+from retention_ml.actions.learning.policy_values import PolicyComparison
+from retention_ml.models.bandit.bundle import BanditBundle
 from retention_ml.models.uplift.report import interval, table
 
 
@@ -35,3 +37,30 @@ def card(effect: ActionEffect) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def bandit_card(bundle: BanditBundle, comparison: PolicyComparison) -> str:
+    """What the bandit is, and what policies would have earned on the shop's own decisions."""
+    state, meaning = bundle.state, bundle.meaning
+    lines = [
+        "# Bandit",
+        "",
+        "Draws the action of each customer by how likely it is to bring the most money. Money a "
+        "decision, in the shop's currency; intervals hold at all trainings together.",
+        "",
+        f"* **Decision**: {comparison.choice.reason}",
+        f"* **Learned from** {state.decisions_count:,} decisions drawn by lot, "
+        f"{meaning['first_day']} to {meaning['last_day']}; evaluated on "
+        f"{comparison.decisions_count:,} of them, each before its outcome was known.",
+        f"* **Explores** with at least {bundle.parameters.floor:g} for each allowed action, by "
+        f"{bundle.parameters.draws:,} draws of the effects.",
+        "",
+        "| policy | money | lower | upper | more than the fixed winner | lower | upper | verdict |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for one in comparison.values:
+        name = f"{one.policy} (fixed winner)" if one.is_fixed_winner else one.policy
+        figures = [*(one.value or [None] * 3), *(one.difference or [None] * 3)]
+        words = " | ".join("" if figure is None else f"{figure:.4g}" for figure in figures)
+        lines.append(f"| {name} | {words} | {one.evaluation.verdict} |")
+    return "\n".join([*lines, ""])

@@ -1,6 +1,6 @@
 """Decisions that a lot made, and how probable each action was among those drawn.
 
-Only what was drawn counts, by the platform's lot or by an experiment. Whom a policy chose without a
+Only what was drawn counts, by the platform's lot, by an experiment or by a bandit. Whom a policy chose without a
 lot may be contacted by a lot soon after, so that they do not show what happens without a contact;
 those drawn rest until their outcome is known. The propensities in the ledger are those before
 anybody was drawn: among the drawn other ones hold, which follow from them.
@@ -35,6 +35,8 @@ class Evidence:
         A number for each customer.
     action : array of int64, shape (n,)
         Place of the action drawn.
+    stage : array of int64, shape (n,)
+        Number of the risk tier on the decision day, in the order of `scores.tiers.TIERS`.
     chances : array of float64, shape (n, k)
         Probability of each action among those drawn; 0 where it could not be drawn.
     retained : array of float64, shape (n,)
@@ -52,6 +54,7 @@ class Evidence:
     day: Ints
     customer: Ints
     action: Ints
+    stage: Ints
     chances: Floats
     retained: Floats
     margin: Floats
@@ -93,11 +96,11 @@ def lot_chances(
     propensities: Mapping[str, float],
     *,
     explore_share: float,
-    is_experiment: bool,
+    is_as_logged: bool,
 ) -> list[float]:
     """The probability of each action for those who were drawn, from the logged propensities.
 
-    An experiment logs the shares of its arms: these. The platform's lot draws evenly among the
+    An experiment logs the shares of its arms, a bandit what it drew by: these. The platform's lot draws evenly among the
     actions allowed; one that a limit closed gives its part to `none`. What a policy chose without a
     lot has the rest of its probability from there, which is taken off.
 
@@ -109,6 +112,8 @@ def lot_chances(
         Of every allowed action before the lot was drawn, as logged.
     explore_share : float
         Probability of being drawn on that day.
+    is_as_logged : bool
+        Whether an experiment or a bandit drew: everybody, by the logged propensities.
 
     Examples
     --------
@@ -116,13 +121,13 @@ def lot_chances(
 
     >>> logged = {"none": 0.2 / 3, "mail": 0.9 + 0.1 / 3, "coupon": 0.0}
     >>> chances = lot_chances(
-    ...     ["none", "mail", "coupon"], logged, explore_share=0.1, is_experiment=False)
+    ...     ["none", "mail", "coupon"], logged, explore_share=0.1, is_as_logged=False)
     >>> [round(one, 3) for one in chances]
     [0.667, 0.333, 0.0]
-    >>> lot_chances(["none", "mail"], {"none": 0.3, "mail": 0.7}, explore_share=0, is_experiment=True)
+    >>> lot_chances(["none", "mail"], {"none": 0.3, "mail": 0.7}, explore_share=0, is_as_logged=True)
     [0.3, 0.7]
     """
-    if is_experiment:
+    if is_as_logged:
         return [propensities.get(name, 0.0) for name in names]
     even, chosen = explore_share / len(propensities), 1 - explore_share
     if explore_share <= 0 or abs(even - chosen) < _ROUNDING < abs(chosen):

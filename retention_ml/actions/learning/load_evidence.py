@@ -9,6 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from retention_ml.actions.assignment.policies import BANDIT
+from retention_ml.actions.catalogue.cost import COST_TERMS, cost_beside_revenue
+from retention_ml.actions.effects.bandit import stages_of
 from retention_ml.actions.effects.features import EFFECT_FEATURES, load_values
 from retention_ml.actions.learning.evidence import Evidence, lot_chances
 from retention_ml.experiments.ledger import experiments
@@ -73,9 +76,11 @@ def load_evidence(
         day=np.array([day.toordinal() for day in days], dtype=np.int64),
         customer=_codes(rows["customer_id"]),
         action=pc.fill_null(action.cast(pa.int64()), -1).to_numpy(),  # an action that is no more
+        stage=stages_of(rows["tier"].to_pylist()),
         chances=_chances(rows, actions),
         retained=(outcome["purchases"] > 0).astype(np.float64),
-        margin=(settings.value.margin_share * outcome["cents"] - cost) / units,
+        margin=(settings.value.margin_share * outcome["cents"] - _floats(rows["spent_cents"]))
+        / units,
         churn_probability=churn,
         value=value / units,
         cost=cost / units,
@@ -94,12 +99,15 @@ def _assignments(warehouse: Warehouse, settings: Settings, until: date, as_of: d
     once = {one.experiment_id for one in ledger if one.design.unit == "customer"}
     rows = warehouse.read(
         "SELECT assignment.as_of, assignment.customer_id, assignment.action_id, "
-        "assignment.experiment_id, CAST(assignment.propensities AS text) AS propensities, "
-        "assignment.cost_cents, day.explore_share, score.churn_probability, "
+        "assignment.experiment_id, assignment.tier, policy.kind AS policy_kind, "
+        "CAST(assignment.propensities AS text) AS propensities, assignment.cost_cents, "
+        f"{cost_beside_revenue(settings)} AS spent_cents, day.explore_share, "
+        "score.churn_probability, "
         "score.expected_value_at_risk_cents FROM actions.assignments AS assignment "
         "JOIN actions.days AS day ON day.as_of = assignment.as_of "
+        "JOIN actions.policies AS policy ON policy.policy_id = assignment.policy_id "
         "JOIN scores.customer_daily AS score ON score.snapshot_id = assignment.snapshot_id "
-        "AND score.customer_id = assignment.customer_id "
+        f"AND score.customer_id = assignment.customer_id {COST_TERMS} "
         f"WHERE assignment.as_of <= DATE '{until.isoformat()}' AND day.status = 'released' "
         "AND assignment.is_explored AND NOT assignment.is_capped AND NOT assignment.is_holdout "
         "ORDER BY assignment.as_of DESC, assignment.customer_id "
@@ -126,18 +134,23 @@ def _wanted(days: Sequence[date]) -> ibis.Table:
 
 
 def _chances(rows: pa.Table, actions: Sequence[str]) -> Floats:
-    """There are few different propensities, so each is read once."""
+    """Where a lot drew there are few different propensities, so each is read once."""
     keys = list(
         zip(
             rows["propensities"].to_pylist(),
             rows["explore_share"].to_pylist(),
-            (name is not None for name in rows["experiment_id"].to_pylist()),
+            (
+                name is not None or kind == BANDIT
+                for name, kind in zip(
+                    rows["experiment_id"].to_pylist(), rows["policy_kind"].to_pylist(), strict=True
+                )
+            ),
             strict=True,
         )
     )
     table = {
         key: lot_chances(
-            actions, json.loads(key[0]), explore_share=float(key[1]), is_experiment=key[2]
+            actions, json.loads(key[0]), explore_share=float(key[1]), is_as_logged=key[2]
         )
         for key in set(keys)
     }

@@ -2,12 +2,21 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from retention_ml.actions.assignment.policies import EXPERIMENT, RULE, UPLIFT, Policy, assumption
+from retention_ml.actions.assignment.policies import (
+    BANDIT,
+    EXPERIMENT,
+    RULE,
+    UPLIFT,
+    Policy,
+    assumption,
+)
+from retention_ml.actions.learning.bandit_result import BanditResult
 from retention_ml.actions.learning.measurement import ActionEffect, Measured
 from retention_ml.labels.definition import churn_definition
+from retention_ml.models.bandit.bundle import BanditBundle
 from retention_ml.models.bundle.bundle import digest
 from retention_ml.models.uplift.ladder import Rung
 from retention_ml.settings import Settings
@@ -21,10 +30,11 @@ class Proposal:
     Parameters
     ----------
     kind : str
-        `uplift` where the effect of an action may rank customers; else `experiment` where one was
+        `bandit` where one is shown to earn more than the best action for everybody; else `uplift`
+        where the effect of an action may rank customers; else `experiment` where one was
         measured; else `rule`.
     bundle_sha256 : str or None
-        Digest of the models of all actions that are on rung uplift.
+        Digest of the models of all actions that are on rung uplift, or of the bandit.
     parameters, evidence : mapping
         Columns of the policy.
     """
@@ -66,6 +76,81 @@ def propose(
         evidence={one.action_id: _evidence(one) for one in effects},
         reason=reason or "There are no actions.",
     )
+
+
+def with_bandit(
+    proposal: Proposal,
+    effects: Sequence[ActionEffect],
+    result: BanditResult | str,
+) -> Proposal:
+    """The bandit's policy where it is shown to earn more; else the proposal, which says why not.
+
+    Parameters
+    ----------
+    result : BanditResult or str
+        Of `bandit_result`.
+    """
+    lack = _lack(proposal, effects, result)
+    if lack is not None or isinstance(result, str):
+        return replace(proposal, reason=f"{proposal.reason} Bandit: {lack}")
+    bundle = result.bundle
+    reason = f"{result.comparison.choice.reason} {_given_up(bundle)}".strip()
+    parameters = {
+        **proposal.parameters,
+        "actions": {
+            one.action_id: {
+                **_parameters(one), "rung": BANDIT, "can_choose": False, "bundle_sha256": None,
+            }
+            for one in effects
+        },
+        "bandit": {"bundle_sha256": bundle.sha256},
+    }  # fmt: skip
+    return Proposal(
+        kind=BANDIT,
+        bundle_sha256=bundle.sha256,
+        parameters=parameters,
+        evidence={
+            one.action_id: {**_evidence(one), "rung": BANDIT, "reason": reason} for one in effects
+        },
+        reason=reason,
+    )
+
+
+def _lack(
+    proposal: Proposal, effects: Sequence[ActionEffect], result: BanditResult | str
+) -> str | None:
+    """Why the bandit does not decide, in words; None where it does."""
+    if isinstance(result, str):
+        return result
+    comparison = result.comparison
+    if proposal.kind == RULE:
+        return "No effect was measured on decisions drawn as logged, so that nothing may be drawn by it."
+    if not comparison.choice.is_bandit:
+        return comparison.choice.reason
+    profits = [
+        one.measured.comparison.learners[one.measured.comparison.chosen].profit.profit.value
+        * comparison.could_draw[one.action_id]
+        for one in ranking(effects)
+        if one.measured is not None
+    ]
+    if profits and comparison.gain_lower <= max(profits):
+        return (
+            f"It earns more than {comparison.choice.fixed_action} for everybody, but over "
+            f"contacting nobody not surely more than {comparison.gain_lower:,.4g} a decision, and "
+            f"ranking by the effect earns about {max(profits):,.4g}: uplift stays."
+        )
+    return None
+
+
+def _given_up(bundle: BanditBundle) -> str:
+    """Which actions the bandit no longer draws, in words."""
+    state = bundle.state
+    tiers = {
+        name: [tier for tier, gone in zip(state.stages, column, strict=True) if gone]
+        for name, column in zip(state.actions, state.retired.T.tolist(), strict=True)
+    }
+    words = ", ".join(f"{name} ({', '.join(of)})" for name, of in tiers.items() if of)
+    return f"Given up, by risk tier, because they cannot pay there: {words}." if words else ""
 
 
 def ranking(effects: Sequence[ActionEffect]) -> list[ActionEffect]:

@@ -12,15 +12,23 @@ from datetime import date, timedelta
 from typing import Any
 
 from retention_ml import clock
-from retention_ml.actions.assignment.policies import Policy, next_policy, policy_on, register
+from retention_ml.actions.assignment.policies import (
+    BANDIT,
+    Policy,
+    next_policy,
+    policy_on,
+    register,
+)
 from retention_ml.actions.catalogue.last_good import catalogue_in_force
-from retention_ml.actions.effects.bundles import store_bundle
+from retention_ml.actions.effects.bundles import store_bandit, store_bundle
 from retention_ml.actions.effects.features import effect_days_of
-from retention_ml.actions.learning.card import card
+from retention_ml.actions.learning.bandit_result import BanditResult, bandit_result
+from retention_ml.actions.learning.card import bandit_card, card
 from retention_ml.actions.learning.evidence import Evidence
 from retention_ml.actions.learning.load_evidence import load_evidence
 from retention_ml.actions.learning.measurement import ActionEffect, measure
-from retention_ml.actions.learning.proposal import Proposal, propose, ranking
+from retention_ml.actions.learning.policy_values import write_values
+from retention_ml.actions.learning.proposal import Proposal, propose, ranking, with_bandit
 from retention_ml.errors import NotReady, RegistryError
 from retention_ml.failpoints import failpoint
 from retention_ml.labels.definition import churn_definition
@@ -102,8 +110,15 @@ def _train(warehouse: Warehouse, settings: Settings, as_of: date) -> tuple[Polic
         for action_id in sorted(catalogue.contacts)
     ]
     proposal = propose(effects, settings, effect_days=effect_days)
+    result: BanditResult | str = "It is not enabled."
+    if settings.bandit.enabled:
+        actions = list(catalogue.actions.values())
+        result = bandit_result(evidence, actions, settings, meaning=meaning)
+        proposal = with_bandit(proposal, effects, result)
     with warehouse.transaction() as transaction:
-        policy = _write(transaction, settings, proposal, effects, as_of + timedelta(days=1))
+        if isinstance(result, BanditResult):
+            write_values(transaction, result.comparison, as_of=as_of, run_id=settings.run_id)
+        policy = _write(transaction, settings, proposal, effects, as_of + timedelta(days=1), result)
         failpoint("train_uplift.before_commit")
     return policy, proposal
 
@@ -114,13 +129,17 @@ def _write(
     proposal: Proposal,
     effects: Sequence[ActionEffect],
     in_force_from: date,
+    result: BanditResult | str,
 ) -> Policy:
     """Write the policy with its models, unless the one in force would decide the same."""
     current = policy_on(transaction, settings, as_of=in_force_from)
     if proposal.is_of(current):
         return replace(current, is_new=False)
+    if isinstance(result, BanditResult) and proposal.kind == BANDIT:
+        text = bandit_card(result.bundle, result.comparison)
+        store_bandit(transaction, result.bundle, text, run_id=settings.run_id)
     for one in ranking(effects):
-        if one.measured is not None:
+        if one.measured is not None and proposal.kind != BANDIT:
             store_bundle(
                 transaction, one.action_id, one.measured.bundle, card(one), run_id=settings.run_id
             )
@@ -165,15 +184,18 @@ def _register_bundles(warehouse: Warehouse, settings: Settings) -> None:
         try:
             registry.log_candidate(
                 training_id=row.bundle_sha256[:12],
-                model_name=f"uplift_{row.action_id}",
+                model_name=f"uplift_{row.action_id}" if row.action_id else BANDIT,
                 params={},
-                metrics=_metrics(row.figures),
+                metrics=_metrics(row.figures) if row.figures else {},
                 texts={
                     "model_card.md": row.card,
                     **{f"bundle/{name}": text for name, text in row.files.items()},
                 },
                 figures={},
-                tags={"bundle_sha256": row.bundle_sha256, "action_id": row.action_id},
+                tags={
+                    "bundle_sha256": row.bundle_sha256,
+                    **({"action_id": row.action_id} if row.action_id else {}),
+                },
             )
         except RegistryError as error:
             logger.warning("MLflow does not show the effect model: %s", error)

@@ -70,10 +70,13 @@ class Proposal:
         0 where an action is not allowed or is retired; rows sum to 1.
     expected_gains_cents : array of float64, shape (n, n_actions)
         Expected money over none.
+    effects : array of float64, shape (n, n_actions)
+        Expected change of the probability of an order; 0 for none.
     """
 
     propensities: Floats
     expected_gains_cents: Floats
+    effects: Floats
 
 
 def begin(
@@ -136,7 +139,8 @@ def decide(
     deviations = rng.standard_normal((parameters.draws, len(root))) @ root.T
     effect_draws = mean + deviations.reshape(parameters.draws, *mean.shape)
     allowed = _active(state, customers)
-    gains = gains_cents(arms, customers, _effects(base, mean))
+    effects = _effects(base, mean)
+    gains = gains_cents(arms, customers, effects)
     shares = best_shares(arms, customers, base, effect_draws, allowed)
     floors = floors_of(
         arms,
@@ -145,7 +149,9 @@ def decide(
         floor=parameters.floor,
         floor_cost_cents=parameters.floor_cost_cents,
     )
-    return Proposal(propensities=with_floors(shares, floors), expected_gains_cents=gains)
+    return Proposal(
+        propensities=with_floors(shares, floors), expected_gains_cents=gains, effects=effects
+    )
 
 
 def learn(

@@ -80,8 +80,17 @@ def evaluation_features(decisions: ClosedDecisions) -> Floats:
     return np.asarray(np.nan_to_num((present - centres) / spreads))
 
 
+def for_everybody(action: int, decisions: ClosedDecisions) -> Floats:
+    """The policy that takes an action wherever it is allowed, else none, shape (n, n_actions)."""
+    policy = np.zeros(decisions.customers.allowed.shape)
+    is_allowed = decisions.customers.allowed[:, action]
+    policy[is_allowed, action] = 1.0
+    policy[~is_allowed, 0] = 1.0
+    return policy
+
+
 def fixed_winner(arms: Arms, decisions: ClosedDecisions) -> int:
-    """The action that would have brought the most money if everybody had got it (DR).
+    """The action that would have brought the most money if all who may get it had got it (DR).
 
     Parameters
     ----------
@@ -91,7 +100,7 @@ def fixed_winner(arms: Arms, decisions: ClosedDecisions) -> int:
     log, predictions = money_log(arms, decisions), money_predictions(arms, decisions)
     values = []
     for action in range(len(arms.names)):
-        policy = always(action, log)
+        policy = for_everybody(action, decisions)
         rows = supported(log, policy)
         difference = -np.inf
         if rows.any():
@@ -125,7 +134,7 @@ def choose_policy(
     shadow : array of float64, shape (n, n_actions)
         Probabilities that the bandit gave on the day of each decision, thus without its outcome.
     fixed : int
-        Column of the fixed winner.
+        Column of the fixed winner; who may not get it gets none.
     floor, effective_min, support_min, balance_error_rate : float
         As in `evaluate_policy`.
     error_rate : float
@@ -138,7 +147,7 @@ def choose_policy(
         log,
         shadow,
         money_predictions(arms, decisions),
-        other=always(fixed, log),
+        other=for_everybody(fixed, decisions),
         features=evaluation_features(decisions),
         floor=floor,
         effective_min=effective_min,

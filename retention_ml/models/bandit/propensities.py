@@ -10,7 +10,7 @@ from retention_ml.models.bandit.customers import (
 )
 from retention_ml.statistics.arrays import Bools, Floats, Ints
 
-_CELLS_MAX = 2_000_000
+_CELLS_MAX = 50_000  # of an action at a time: they stay in the cache
 
 
 def best_shares(
@@ -30,20 +30,27 @@ def best_shares(
     draws = len(effect_draws)
     n, n_actions = allowed.shape
     certain = gains_cents(arms, customers, np.zeros((n, n_actions)))
+    certain = np.where(allowed, certain, -np.inf)
     an_order = order_money_cents(arms, customers)
+    by_action = [np.ascontiguousarray(effects.T) for effects in effect_draws.swapaxes(0, 1)]
     shares = np.zeros((n, n_actions))
     step = max(1, _CELLS_MAX // draws)
     for part in (slice(start, start + step) for start in range(0, n, step)):
-        most = np.zeros((draws, len(base[part])))
-        best = np.zeros(most.shape, dtype=np.int16)
-        for action in range(1, n_actions):
-            gains = effect_draws[:, action - 1] @ base[part].T
-            gains *= an_order[part, action]
-            gains += np.where(allowed[part, action], certain[part, action], -np.inf)
-            better = gains > most
-            most[better], best[better] = gains[better], action
-        for action in range(n_actions):
-            shares[part, action] = (best == action).mean(axis=0)
+        gains = [np.zeros((len(base[part]), draws))]
+        for action, effects in enumerate(by_action, start=1):
+            gains.append(base[part] @ effects)
+            gains[action] *= an_order[part, action, None]
+            gains[action] += certain[part, action, None]
+        # The best before each action, then the best after it: no array is sorted or gathered.
+        before = [gains[0]]
+        for action in range(1, n_actions - 1):
+            before.append(np.maximum(before[-1], gains[action]))
+        after = np.full_like(gains[0], -np.inf)
+        for action in range(n_actions - 1, 0, -1):
+            is_best = (gains[action] > before[action - 1]) & (gains[action] >= after)
+            shares[part, action] = np.count_nonzero(is_best, axis=1) / draws
+            after = np.maximum(after, gains[action])
+        shares[part, 0] = np.count_nonzero(after <= 0, axis=1) / draws
     return shares
 
 

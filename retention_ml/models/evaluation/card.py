@@ -6,6 +6,7 @@ import numpy as np
 
 from retention_ml.labels.cutoffs import Plan
 from retention_ml.labels.definition import ChurnDefinition
+from retention_ml.labels.representation import Representation
 from retention_ml.models.evaluation.side_by_side import table
 from retention_ml.statistics.arrays import Floats
 from retention_ml.statistics.bootstrap import Interval
@@ -41,7 +42,7 @@ def card(
     churn_rate: float,
     values: Mapping[str, Mapping[str, Interval]],
     drivers: Sequence[tuple[str, float, str]],
-    contacted_count: int | None = None,
+    contacts: Mapping[str, Representation] | None = None,
     differences: Mapping[str, Interval] | None = None,
     optimism: float | None = None,
     verdict: str | None = None,
@@ -59,8 +60,9 @@ def card(
         By model and metric, on the evaluation days.
     drivers : sequence of (name, strength, meaning)
         The strongest features, see `strongest`.
-    contacted_count : int, optional
-        Rows left out because the platform had contacted the customer; None where it contacted nobody.
+    contacts : mapping of str to Representation, optional
+        Of the `training` and the `evaluation` days: who was left out because the platform had
+        contacted them, and who stands for them; None where it contacted nobody.
     differences : mapping of str to Interval, optional
         Paired ROC AUC difference to the recency baseline, by model.
     optimism : float, optional
@@ -80,8 +82,8 @@ def card(
         sections += ["## Comparison with the champion", comparison]
     sections += ["## What it predicts", _purpose(definition)]
     sections += ["## Training data", _training_data(definition, plan, rows_count, churn_rate)]
-    if contacted_count is not None:
-        sections.append(_contacts(contacted_count))
+    if contacts is not None:
+        sections += ["## Customers whom the platform contacted", _contacts(contacts)]
     sections += [
         "## How good it is",
         "Means over the evaluation days, with 95 % intervals over customers.",
@@ -114,13 +116,15 @@ def _purpose(definition: ChurnDefinition) -> str:
     )
 
 
-def _contacts(contacted_count: int) -> str:
-    return (
-        f"{contacted_count:,} rows of the training days were left out because the platform "
-        "contacted the customer before their next order. Those whom it left alone by lot stand for "
-        "them, each with the inverse of its probability: the model says what customers do if they "
-        "are left alone. Candidates were compared on everybody's outcomes, contacts included. "
-        "Campaigns of others are not taken into account."
+def _contacts(contacts: Mapping[str, Representation]) -> str:
+    days = [f"- {use.capitalize()} days: {each.sentence}" for use, each in contacts.items()]
+    return "\n".join(
+        [
+            "The model says what customers do if they are left alone, and is evaluated on those who "
+            "were, the holdout among them. Campaigns of others are not taken into account.",
+            "",
+            *days,
+        ]
     )
 
 

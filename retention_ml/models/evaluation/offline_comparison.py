@@ -6,7 +6,7 @@ better in what would win a trial on outcomes: the Brier score.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -82,7 +82,10 @@ def compare_offline(
     if fault:
         return keep_champion(f"{fault} So the champion stays.")
     rows = _rows_with_both_outcomes(predictions)
-    predictions, revenue_cents = _take(predictions, rows), revenue_cents[rows]
+    # A tier is given to everybody, whether or not their outcome may be looked at.
+    everybody = np.flatnonzero(np.isin(predictions.days, predictions.days[rows]))
+    moves = _tier_moves(predictions.take(everybody, PAIR), revenue_cents[everybody], criteria)
+    predictions, revenue_cents = predictions.take(rows, PAIR), revenue_cents[rows]
     evaluation = evaluate(predictions, draws=draws, seed=seed, models=PAIR)
     earned = profits(predictions, revenue_cents, offer, draws=draws, seed=seed, models=PAIR)
     differences = {metric: evaluation.difference(*PAIR, metric) for metric in METRICS}
@@ -90,7 +93,6 @@ def compare_offline(
         code: _compare_segment(predictions, members[rows], draws, seed)
         for code, members in segments.items()
     }
-    moves = _tier_moves(predictions, revenue_cents, criteria)
     results = (
         *checks.discrimination(differences, criteria),
         checks.segments(by_segment, criteria),
@@ -147,45 +149,35 @@ def _fault(
     if len(revenue_cents) != count or any(len(members) != count for members in segments.values()):
         return "Segments or revenues are not those of the customers compared."
     if len(_rows_with_both_outcomes(predictions)) == 0:
-        churned = int(predictions.outcome.sum())
+        counts = _outcome_counts(predictions.evaluated())
         return (
-            f"The days compared hold {churned:,} churned and {count - churned:,} retained "
-            f"customers; at least {OUTCOMES_MIN} of each on a day are needed."
+            f"The days compared hold {counts['churned']:,} churned and {counts['retained']:,} "
+            f"retained customers; at least {OUTCOMES_MIN} of each on a day are needed."
         )
     return None
 
 
 def _rows_with_both_outcomes(predictions: Predictions) -> Ints:
-    """Positions of the rows of days on which there are enough of both outcomes."""
+    """Positions of the rows evaluated of days on which there are enough of both outcomes."""
     positions = [np.empty(0, dtype=np.int64)]
     for day in np.unique(predictions.days):
-        rows = np.flatnonzero(predictions.days == day)
+        rows = np.flatnonzero((predictions.days == day) & predictions.is_evaluated)
         churned = int(predictions.outcome[rows].sum())
         if min(churned, len(rows) - churned) >= OUTCOMES_MIN:
             positions.append(rows)
     return np.concatenate(positions)
 
 
-def _take(predictions: Predictions, rows: Ints) -> Predictions:
-    return replace(
-        predictions,
-        days=predictions.days[rows],
-        groups=predictions.groups[rows],
-        outcome=predictions.outcome[rows],
-        models={name: predictions.models[name][rows] for name in PAIR},
-    )
-
-
 def _compare_segment(
     predictions: Predictions, inside: Bools, draws: int, seed: int
 ) -> dict[str, Any]:
     """The ROC AUC of both models in a segment, where it is large enough, as plain JSON values."""
-    members = _take(predictions, np.flatnonzero(inside))
+    members = predictions.take(inside)
     rows = _rows_with_both_outcomes(members)
     counts = {**_outcome_counts(members), "is_judged": len(rows) > 0}
     if len(rows) == 0:
         return counts
-    evaluation = evaluate(_take(members, rows), draws=draws, seed=seed, models=PAIR)
+    evaluation = evaluate(members.take(rows), draws=draws, seed=seed, models=PAIR)
     auc = _metrics(evaluation, ("roc_auc",))["roc_auc"]
     difference = auc.pop("difference")
     return {**counts, "roc_auc": auc, "roc_auc_difference": difference}

@@ -26,6 +26,7 @@ from retention_ml.models.promotion.policy import configured_policy
 from retention_ml.models.training.data.training_set import TrainingSet
 from retention_ml.models.training.ledger import Training
 from retention_ml.settings import Settings
+from retention_ml.statistics.arrays import Floats
 from retention_ml.statistics.metrics import Predictions, ece_by_chance
 from retention_ml.statistics.profit import Offer, revenue_as_lately_cents, revenue_window_days
 from retention_ml.warehouse import Warehouse
@@ -105,9 +106,9 @@ def limits_of(
         message=f"Its predictions for the customers of {day} "
         + (f"cannot be used: {fault}." if fault else "can be used."),
     )
-    probability = predictions.models[bundle.model_name]
     chance = [
-        ece_by_chance(probability[predictions.days == day]) for day in np.unique(predictions.days)
+        ece_by_chance(*_of_day(predictions, bundle.model_name, day))
+        for day in np.unique(predictions.evaluated().days)
     ]
     return [
         usable,
@@ -119,6 +120,12 @@ def limits_of(
             megabytes=sum(map(len, bundle.contents.values())) / 1e6,
         ),
     ]
+
+
+def _of_day(predictions: Predictions, name: str, day: int) -> tuple[Floats, Floats | None]:
+    """Probabilities and weights of the rows of a day that are evaluated."""
+    rows = predictions.take((predictions.days == day) & predictions.is_evaluated, [name])
+    return rows.models[name], rows.weights
 
 
 def is_same(bundle: Bundle, other: Bundle) -> bool:

@@ -85,8 +85,9 @@ def _fit(
     bundle = bundle_of(settings, training, name, model, training.plan.training, sample)
     table = training_set.table(training.plan.evaluation)
     probability = bundle.predict(table)
+    predictions = training_set.predictions(training.plan.evaluation, {name: probability})
     evaluation = evaluate(
-        training_set.predictions(training.plan.evaluation, {name: probability}),
+        predictions,
         draws=settings.training.bootstrap_draws,
         seed=settings.training.seed,
     )
@@ -116,6 +117,7 @@ def _fit(
         metrics=evaluation.values[name],
         keys=table,
         probability=pa.array(probability),
+        customers_count=len(predictions.evaluated().outcome),
     )
     return fit, evaluation.values[name]
 

@@ -66,6 +66,7 @@ def write_training(
     plan: Plan,
     data_digest: str,
     readiness: Mapping[str, Any],
+    contacts: Mapping[str, Any] | None,
     failure: str | None,
     run_id: str,
 ) -> None:
@@ -84,6 +85,7 @@ def write_training(
                 "status": "failed" if failure else "prepared",
                 "reason": failure,
                 "readiness": readiness,
+                "contacts": contacts,
                 "run_id": run_id,
                 "created_at": clock.now(),
             },
@@ -144,10 +146,12 @@ def write_fit(
     metrics: Mapping[str, Interval],
     keys: pa.Table,
     probability: pa.Array,
+    customers_count: int,
 ) -> None:
     """Write a candidate's fit, predictions and metrics in one transaction; once.
 
-    `keys` holds `as_of` and `customer_id` of each prediction.
+    `keys` holds `as_of` and `customer_id` of each prediction; the metrics are those of
+    `customers_count` of them.
     """
     count = keys.num_rows
     with warehouse.transaction() as transaction:
@@ -171,7 +175,7 @@ def write_fit(
                 }
             ),
         )
-        write_evaluations(transaction, training_id, fit, metrics, count)
+        write_evaluations(transaction, training_id, fit, metrics, customers_count)
 
 
 def predictions(

@@ -4,8 +4,9 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from typing import Any
 
 from retention_ml import __version__
 from retention_ml.errors import AccountingError, NotReady
@@ -53,10 +54,11 @@ def prepare_training(
     lines += readiness.of_customers(
         training_set.populations[max(plan.days)],
         train,
-        training_set.churned(plan.evaluation),
+        training_set.predictions(plan.evaluation, {}).evaluated().outcome,
         settings.readiness,
     )
-    report = _record(warehouse, settings, as_of, plan, lines, training_set.digest)
+    contacts = _contacts(training_set, plan)
+    report = _record(warehouse, settings, as_of, plan, lines, training_set.digest, contacts)
     if not report.is_ready:
         raise _not_ready(as_of, report)
     receipt = Receipt(
@@ -77,6 +79,7 @@ def prepare_training(
             "retained": int((1 - train).sum()),
             "data_digest": training_set.digest,
             "readiness": str(report),
+            **({"contacts": contacts} if contacts else {}),
         },
     )
     return warehouse.record(receipt, settings.run_id), training_set
@@ -197,6 +200,13 @@ def _load(warehouse: Warehouse, settings: Settings, as_of: date, plan: Plan) -> 
     )
 
 
+def _contacts(training_set: TrainingSet, plan: Plan) -> dict[str, Any] | None:
+    """What own contacts do to the training and evaluation days; None where there were none."""
+    both = {"training": plan.training, "evaluation": plan.evaluation}
+    by_use = {name: training_set.representation(days) for name, days in both.items()}
+    return {name: each.to_dict() for name, each in by_use.items() if each} or None
+
+
 def _record(
     warehouse: Warehouse,
     settings: Settings,
@@ -204,6 +214,7 @@ def _record(
     plan: Plan,
     lines: Sequence[readiness.Line],
     data_digest: str,
+    contacts: Mapping[str, Any] | None = None,
 ) -> readiness.Report:
     """Write the training to the ledger, as failed where the data is not ready; the report."""
     report = readiness.Report(tuple(lines))
@@ -215,6 +226,7 @@ def _record(
         plan=plan,
         data_digest=data_digest,
         readiness=report.to_dict(),
+        contacts=contacts,
         failure=None if report.is_ready else f"not ready: {report.missing}.",
         run_id=settings.run_id,
     )

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from retention_ml.features.catalogue import CATALOGUE
+from retention_ml.labels.representation import Representation
 from retention_ml.models.evaluation.card import card, strongest
 from retention_ml.models.evaluation.figures.candidate import (
     candidate_figures,
@@ -19,7 +20,7 @@ from retention_ml.models.training.data.training_set import TrainingSet
 from retention_ml.models.training.fitting import FittedModel
 from retention_ml.models.training.ledger import Training
 from retention_ml.statistics.arrays import Floats
-from retention_ml.statistics.bootstrap import Interval
+from retention_ml.statistics.bootstrap import Interval, rows_in_proportion
 from retention_ml.statistics.metrics import Evaluation
 from retention_ml.statistics.profit import PROFIT
 
@@ -44,6 +45,7 @@ def run_contents(
     """
     plan = training.plan
     positions = training_set.positions(plan.evaluation)
+    shown = rows_in_proportion(training_set.weights(plan.evaluation), len(positions))
     columns = [training_set.features.index(name) for name in model.features]
     some = positions[:: max(1, len(positions) // _EXPLAINED_ROWS)]
     explained = np.ascontiguousarray(training_set.values[some][:, columns])
@@ -68,10 +70,13 @@ def run_contents(
         },
         "figures": candidate_figures(
             model_name,
-            probability,
-            training_set.churned(plan.evaluation),
+            probability[shown],
+            training_set.churned(plan.evaluation)[shown],
             metrics=values[model_name],
-            segment_masks=labelled_segments(training_set.table(plan.evaluation)),
+            segment_masks={
+                segment: mask[shown]
+                for segment, mask in labelled_segments(training_set.table(plan.evaluation)).items()
+            },
             log_odds=log_odds,
             feature_values=explained,
             feature_names=model.features,
@@ -91,8 +96,15 @@ def card_facts(
         "plan": training.plan,
         "rows_count": len(matured),
         "churn_rate": float(np.average(matured.churned, weights=matured.weights)),
-        "contacted_count": training_set.contacted_count(training.plan.training),
+        "contacts": _contacts(training_set, training),
     }
+
+
+def _contacts(training_set: TrainingSet, training: Training) -> dict[str, Representation] | None:
+    """By use of the days, who was left out; None where the platform contacted nobody."""
+    days = {"training": training.plan.training, "evaluation": training.plan.evaluation}
+    by_use = {name: training_set.representation(some) for name, some in days.items()}
+    return {name: each for name, each in by_use.items() if each} or None
 
 
 def flat(values: Mapping[str, Interval]) -> dict[str, float]:

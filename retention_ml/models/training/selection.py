@@ -183,7 +183,8 @@ def _evaluate(selection: _Selection) -> _Result:
     evaluation = evaluate(
         predictions, draws=settings.training.bootstrap_draws, seed=settings.training.seed
     )
-    rows_count, churned = len(predictions.outcome), int(predictions.outcome.sum())
+    outcome = predictions.evaluated().outcome
+    rows_count, churned = len(outcome), int(outcome.sum())
     choice = choose(
         evaluation,
         baseline=BASELINE,

@@ -49,10 +49,12 @@ def treatment(column: pa.ChunkedArray, name: str, treated: str | None) -> tuple[
     """
     texts = pc.unique(pc.drop_null(column))
     parsed, _ = numbers(texts)
-    # Texts of one number, such as 1 and 1.0, are one value; it is named by the first of them.
+    # Texts of one number, such as 1 and 1.0, or of one word, such as Mail and mail, are one value;
+    # it is named by the first of them.
     variants: dict[str | float, list[str]] = {}
+    words = [text.casefold() for text in texts.to_pylist()]
     for text, key in zip(
-        texts.to_pylist(), texts.to_pylist() if parsed is None else parsed.tolist(), strict=True
+        texts.to_pylist(), words if parsed is None else parsed.tolist(), strict=True
     ):
         variants.setdefault(key, []).append(text)
     ordered = sorted(variants.items())

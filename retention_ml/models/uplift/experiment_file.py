@@ -3,6 +3,7 @@
 import glob
 import gzip
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 
 import duckdb
@@ -18,7 +19,14 @@ from retention_ml.statistics.arrays import Bools, Floats
 
 ROWS_MIN = 100
 _ARM_MIN = 20
-_MISSING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None", "-", "?")
+_PROPENSITY_MIN = 1e-6
+_OUTCOME_MAX = 1e15  # squares of more are no numbers any more
+_INFINITE = [sign + word for sign in ("", "+", "-") for word in ("inf", "Inf", "Infinity")]
+_MISSING = (
+    *("", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None", "-", "?"),
+    *_INFINITE,
+)
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _GZIP = b"\x1f\x8b"
 _NO_TEXT = {
     b"PAR1": "a parquet file",
@@ -26,6 +34,7 @@ _NO_TEXT = {
     b"\xff\xfe": "UTF-16 text",
     b"\xfe\xff": "UTF-16 text",
 }
+_CHUNK_BYTES = 1 << 16
 _READER = "read_csv(?, all_varchar = true, header = {}, sample_size = -1, compression = ?)"
 
 
@@ -108,7 +117,8 @@ def read_experiment(
     if not features:
         raise UsageError(
             f"{path.name} has no feature that differs between customers besides {treatment!r} and "
-            f"{outcome!r}; expected one at least, to tell customers apart by."
+            f"{outcome!r}; expected one at least, to tell customers apart by. "
+            + " ".join(remark_on_features)
         )
     sample = UpliftSample(
         features=features,
@@ -134,13 +144,12 @@ def _read(path: Path) -> pa.Table:
     for signature, kind in _NO_TEXT.items():
         if beginning.startswith(signature):
             raise UsageError(f"{path.name} is {kind}. Save it as delimited text in UTF-8 (CSV).")
-    if not beginning:
-        raise UsageError(f"{path.name} is empty; expected a header and one row per customer.")
     compression = "gzip" if beginning.startswith(_GZIP) else "none"
     try:
-        if compression == "gzip":
-            with gzip.open(path) as file:
-                file.read(1)
+        with gzip.open(path) if compression == "gzip" else path.open("rb") as file:
+            is_empty = _is_empty(file)
+        if is_empty:
+            raise UsageError(f"{path.name} is empty; expected a header and one row per customer.")
         with duckdb.connect() as connection:
             connection.execute("SET threads = 1")
             connection.execute("SET enable_progress_bar = false")
@@ -156,7 +165,12 @@ def _read(path: Path) -> pa.Table:
             "header with column names and one row per customer, plain or gzip."
         ) from None
     # The reader would give the second of two equal names another one, and it would be a feature.
-    names = [str(name).casefold() for row in header for name in row]
+    names = [str(name).casefold() for row in header for name in row if name is not None]
+    if not set(names) <= {name.casefold() for name in table.column_names}:
+        raise UsageError(
+            f"{path.name} has lines above its header, or rows that do not all have the columns of "
+            "it. Expected the names of the columns in the first line, and one row per customer."
+        )
     if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
         raise UsageError(
             f"{path.name} has more than one column {list_names(twice)}, capitals aside. Leave the "
@@ -168,8 +182,20 @@ def _read(path: Path) -> pa.Table:
             "have the columns of its header. Expected a treatment, an outcome and features."
         )
     if not table.num_rows:
-        raise UsageError(f"{path.name} has a header and no rows; expected one row per customer.")
+        raise UsageError(
+            f"{path.name} has a header and no rows, or a row with more columns than its header; "
+            "expected one row per customer."
+        )
     return pa.table({name: _trimmed(table[name]) for name in table.column_names})
+
+
+def _is_empty(file: gzip.GzipFile | BufferedReader) -> bool:
+    """Whether there is nothing but blanks, read as far as needed."""
+    text = file.read(_CHUNK_BYTES).removeprefix(_BYTE_ORDER_MARK)
+    while not text.strip():
+        if not (text := file.read(_CHUNK_BYTES)):
+            return True
+    return False
 
 
 def _cause(error: Exception) -> str:
@@ -196,6 +222,11 @@ def _require_rows(
             f"{name} has {count:,} treated and {len(treated) - count:,} other rows with "
             f"{treatment_name!r} and {outcome_name!r}; expected {ROWS_MIN} rows, at least "
             f"{_ARM_MIN} in either arm."
+        )
+    if np.abs(outcome).max() > _OUTCOME_MAX:
+        raise UsageError(
+            f"The outcome {outcome_name!r} of {name} goes up to {np.abs(outcome).max():.3g}; expected "
+            f"amounts of at most {_OUTCOME_MAX:g}. Write it in a larger unit, or correct the rows."
         )
     if outcome.min() == outcome.max():
         raise UsageError(
@@ -238,5 +269,12 @@ def _propensity(
             f"{what} is not above 0 and below 1 in {outside.sum():,} of {len(values):,} rows. Who "
             "was sure to be treated, or sure not to be, tells nothing of the effect: leave such "
             "rows out."
+        )
+    nearest = np.minimum(values, 1 - values)
+    if (nearest < _PROPENSITY_MIN).any():
+        raise UsageError(
+            f"{what} is nearer to 0 or 1 than {_PROPENSITY_MIN:f} in "
+            f"{(nearest < _PROPENSITY_MIN).sum():,} of {len(values):,} rows: one of them could stand "
+            "for more than a million customers. Leave such rows out."
         )
     return values

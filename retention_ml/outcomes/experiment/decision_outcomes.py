@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from retention_ml.actions.catalogue.cost import COST_TERMS, cost_beside_revenue
 from retention_ml.experiments.decisions import Decisions
 from retention_ml.experiments.ledger import Experiment
 from retention_ml.labels.behaviour import decision_outcomes
@@ -24,7 +25,7 @@ def load_decisions(
     Decisions of released days: nobody was contacted on any other. Of an experiment that draws
     customers once, only the first decision about each counts.
     """
-    rows = _assignments(warehouse, experiment, as_of)
+    rows = _assignments(warehouse, settings, experiment, as_of)
     arms = tuple(experiment.design.arms)
     tiers = tuple(sorted(experiment.design.tiers))
     arm = _code(rows["action_id"], arms)
@@ -65,14 +66,17 @@ def load_decisions(
     )
 
 
-def _assignments(warehouse: Warehouse, experiment: Experiment, as_of: date) -> pa.Table:
+def _assignments(
+    warehouse: Warehouse, settings: Settings, experiment: Experiment, as_of: date
+) -> pa.Table:
     rows = warehouse.read(
         "SELECT assignment.as_of, assignment.customer_id, assignment.action_id, assignment.tier, "
-        "assignment.cost_cents, score.churn_probability, score.expected_value_at_risk_cents "
+        f"{cost_beside_revenue(settings)} AS cost_cents, score.churn_probability, "
+        "score.expected_value_at_risk_cents "
         "FROM actions.assignments AS assignment "
         "JOIN actions.days AS day ON day.as_of = assignment.as_of "
         "JOIN scores.customer_daily AS score ON score.snapshot_id = assignment.snapshot_id "
-        "AND score.customer_id = assignment.customer_id "
+        f"AND score.customer_id = assignment.customer_id {COST_TERMS} "
         f"WHERE assignment.experiment_id = '{experiment.experiment_id}' "  # a name has no quotes
         f"AND assignment.as_of < DATE '{as_of.isoformat()}' AND day.status = 'released' "
         "ORDER BY assignment.as_of, assignment.customer_id"

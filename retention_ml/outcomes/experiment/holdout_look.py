@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from retention_ml import clock
+from retention_ml.actions.catalogue.cost import COST_TERMS, cost_beside_revenue
 from retention_ml.actions.holdout.membership import in_holdout
 from retention_ml.actions.holdout.periods import Period
 from retention_ml.labels.behaviour import Behaviour, Events
@@ -166,7 +167,8 @@ def _values(
         name: scale * np.column_stack([inside(events, *pair) for pair in pairwise(seconds)])
         for name, (events, scale) in metrics.items()
     }
-    values[MARGIN] -= _costs(warehouse, ids, begins, length) / settings.calendar.minor_units
+    costs = _costs(warehouse, settings, ids, begins)
+    values[MARGIN] -= costs / settings.calendar.minor_units
     before = {
         name: scale * inside(events, int(first.timestamp()), seconds[0])[:, None]
         for name, (events, scale) in metrics.items()
@@ -174,14 +176,17 @@ def _values(
     return values, before
 
 
-def _costs(warehouse: Warehouse, ids: pa.Array, begins: list[date], length: timedelta) -> Floats:
-    """Cents spent on contacts that left the house, by customer and window."""
+def _costs(warehouse: Warehouse, settings: Settings, ids: pa.Array, begins: list[date]) -> Floats:
+    """Cents spent on contacts of released days, by customer and window."""
+    length = timedelta(days=settings.churn.horizon_days)
     rows = warehouse.read(
-        "SELECT assignment.customer_id, assignment.as_of, assignment.cost_cents "
-        "FROM actions.assignments AS assignment JOIN actions.days AS day USING (as_of) "
+        "SELECT assignment.customer_id, assignment.as_of, "
+        f"{cost_beside_revenue(settings)} AS cost_cents "
+        "FROM actions.assignments AS assignment JOIN actions.days AS day "
+        f"ON day.as_of = assignment.as_of {COST_TERMS} "
         "WHERE day.status = 'released' AND assignment.cost_cents > 0 "
-        f"AND as_of >= DATE '{begins[0].isoformat()}' "
-        f"AND as_of < DATE '{(begins[-1] + length).isoformat()}'"
+        f"AND assignment.as_of >= DATE '{begins[0].isoformat()}' "
+        f"AND assignment.as_of < DATE '{(begins[-1] + length).isoformat()}'"
     )
     costs = np.zeros((len(ids), len(begins)))
     place = pc.index_in(rows["customer_id"], value_set=ids)

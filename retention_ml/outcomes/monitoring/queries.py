@@ -21,7 +21,7 @@ from retention_ml.labels.sampling import sampled
 from retention_ml.models.bundle.starter import NAME as STARTER
 from retention_ml.models.promotion.decisions import MOVED_IN_MLFLOW, MOVING
 from retention_ml.models.registry.mlflow_registry import Registry
-from retention_ml.outcomes.contacts import SENT, contacts
+from retention_ml.outcomes.contacts import SENT, contacts, contamination
 from retention_ml.outcomes.forecasts import CHALLENGER_ARM, champion_probability
 from retention_ml.outcomes.matured import stored_labels
 from retention_ml.outcomes.monitoring.calibration_drift import Cohort
@@ -250,25 +250,36 @@ def cohort(
 ) -> Cohort | None:
     """Observed and expected churn of a published day with known outcomes; None without customers.
 
-    Customers whom a campaign reached between score and outcome, as far as known, are left out.
+    Customers whom a campaign reached between score and outcome, as far as known, are left out; where
+    the platform's own decisions reached them, those whom its lots left alone stand for them.
     """
     labels = stored_labels(snapshot.as_of, snapshot.definition_hash)
     reached = contacts(churn_definition(settings), snapshot.as_of, known_as_of=known_as_of)
     scores = CUSTOMER_DAILY.filter(CUSTOMER_DAILY.snapshot_id == snapshot.snapshot_id)
     predictions = scores.select("customer_id", probability=champion_probability(scores))
-    not_contacted = labels.join(predictions, "customer_id").anti_join(
-        reached.filter(reached.kind == SENT).select("customer_id"), "customer_id"
-    )
-    rows = warehouse.read(not_contacted.select("probability", "is_churned"))
+    scored = labels.join(predictions, "customer_id")
+    if warehouse.read(reached.filter(reached.is_own).limit(1)).num_rows:
+        rows = warehouse.read(scored.select("customer_id", "probability", "is_churned"))
+        customers = rows["customer_id"].cast(pa.string()).combine_chunks()
+        weights = contamination(customers, warehouse.read(reached)).left_alone
+        rows, weights = rows.filter(pa.array(weights > 0)), weights[weights > 0]
+    else:
+        not_contacted = scored.anti_join(
+            reached.filter(reached.kind == SENT).select("customer_id"), "customer_id"
+        )
+        rows = warehouse.read(not_contacted.select("probability", "is_churned"))
+        weights = np.ones(rows.num_rows)
     if rows.num_rows == 0:
         return None
     probability = rows["probability"].to_numpy()
+    churned = rows["is_churned"].cast(pa.float64()).to_numpy()
+    variance = (weights**2 * probability * (1 - probability)).sum()
     return Cohort(
         as_of=snapshot.as_of,
         customers_count=rows.num_rows,
-        observed_rate=float(pc.mean(rows["is_churned"].cast(pa.float64())).as_py()),
-        expected_rate=float(probability.mean()),
-        chance=float(np.sqrt((probability * (1 - probability)).sum()) / len(probability)),
+        observed_rate=float(np.average(churned, weights=weights)),
+        expected_rate=float(np.average(probability, weights=weights)),
+        chance=float(np.sqrt(variance) / weights.sum()),
     )
 
 

@@ -20,6 +20,8 @@ from retention_ml.outcomes.trial.verdict import (
     verdict,
 )
 from retention_ml.settings import Trial as Rules
+from retention_ml.statistics.arrays import Bools
+from retention_ml.statistics.lots import in_proportion, places
 from retention_ml.statistics.profit import Offer
 from retention_ml.statistics.sample_ratio import Arms, mismatch_p_value
 from retention_ml.statistics.sequential import Look, bounds_of, differences_of, looks
@@ -70,7 +72,11 @@ class InterimAnalysis:
         """Count a day."""
         codes = codes_of(forecasts.customer_ids, self._salt)
         is_paired, is_contacted = forecasts.is_paired, forecasts.contamination.is_contacted
-        self._not_contacted.add(forecasts, codes, is_paired & ~is_contacted)
+        if forecasts.contamination.has_own:
+            counted = _drawn_in_proportion(forecasts, self._salt)
+            self._not_contacted.add(forecasts, codes, is_paired, counted)
+        else:
+            self._not_contacted.add(forecasts, codes, is_paired & ~is_contacted)
         self._everybody.add(forecasts, codes, is_paired)
         self.days.append(forecasts.snapshot.as_of)
         self._contacted_count += int((is_contacted & is_paired).sum())
@@ -132,6 +138,20 @@ class InterimAnalysis:
                 "last_scored_day": str(self.days[-1]),
             },
         )
+
+
+def _drawn_in_proportion(forecasts: Forecasts, salt: str) -> Bools:
+    """Those left alone, as many of each kind as there would be without the platform's contacts.
+
+    The sequential test takes no weights (docs/decisions/0015): a lot keeps each customer in
+    proportion to how many they stand for. Windows open for everybody, so that who counts next does
+    not depend on who counted.
+    """
+    lot = places(
+        forecasts.customer_ids.to_pylist(), f"left alone:{salt}:{forecasts.snapshot.as_of}"
+    )
+    weights = np.where(forecasts.is_paired, forecasts.contamination.left_alone, 0.0)
+    return in_proportion(weights, lot)
 
 
 def _path(sample: TrialSample, days: Iterable[date], error_rate: float) -> list[Look]:

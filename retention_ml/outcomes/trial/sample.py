@@ -95,7 +95,9 @@ class NonOverlappingSampler:
     _free_from: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     _parts: list[TrialSample] = field(default_factory=list)
 
-    def add(self, forecasts: Forecasts, codes: Codes, eligible: Bools) -> None:
+    def add(
+        self, forecasts: Forecasts, codes: Codes, eligible: Bools, counted: Bools | None = None
+    ) -> None:
         """Add a day, later than all days before.
 
         Parameters
@@ -103,19 +105,24 @@ class NonOverlappingSampler:
         codes : array of uint64, shape (n,)
             Those of the customers, see `codes_of`.
         eligible : array of bool, shape (n,)
-            Which forecasts may count.
+            Which forecasts may count: the window of their customers opens.
+        counted : array of bool, shape (n,), optional
+            Which of them do; default all.
         """
         day = forecasts.snapshot.as_of.toordinal()
         candidates = np.flatnonzero(eligible)
         candidates = candidates[np.argsort(codes[candidates], kind="stable")]
         chosen = candidates[self._claim_free(codes[candidates], day)]
+        is_whole = 2 * len(chosen) >= len(candidates) > 0
+        if counted is not None:
+            chosen = chosen[counted[chosen]]
         self._parts.append(
             TrialSample(
                 days=np.full(len(chosen), day, dtype=np.int64),
                 codes=codes[chosen],
                 **{name: getattr(forecasts, name)[chosen] for name in _OF_FORECASTS},
                 segments={name: inside[chosen] for name, inside in forecasts.segments.items()},
-                whole_days=(day,) if 2 * len(chosen) >= len(candidates) > 0 else (),
+                whole_days=(day,) if is_whole else (),
             )
         )
 

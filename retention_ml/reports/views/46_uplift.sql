@@ -34,11 +34,11 @@ FROM actions.policies AS policy
 LEFT JOIN LATERAL jsonb_each(policy.evidence) AS effect (key, value) ON true;
 COMMENT ON VIEW reports.uplift IS 'one row per policy and action: what contacts were measured to do, and why the policy may or may not choose by it; a policy without evidence has one row without an action';
 COMMENT ON COLUMN reports.uplift.policy_id IS 'kind and version of the policy';
-COMMENT ON COLUMN reports.uplift.kind IS 'rule: value at risk times save rate; experiment: by the average effect, where it is proven; uplift: by the effect on each customer';
+COMMENT ON COLUMN reports.uplift.kind IS 'rule: value at risk times save rate; experiment: by the average effect, where it is proven; uplift: by the effect on each customer; bandit: drawn by how likely an action is to bring the most money';
 COMMENT ON COLUMN reports.uplift.in_force_from IS 'first decision day';
 COMMENT ON COLUMN reports.uplift.is_newest IS 'whether no other policy came after it';
 COMMENT ON COLUMN reports.uplift.action_id IS 'the action, against leaving the customer alone';
-COMMENT ON COLUMN reports.uplift.rung IS 'what the evidence allows: nobody, rule, experiment or uplift';
+COMMENT ON COLUMN reports.uplift.rung IS 'what the evidence allows: nobody, rule, experiment, uplift or bandit';
 COMMENT ON COLUMN reports.uplift.can_choose IS 'whether the action may be chosen; otherwise it is only drawn by lot';
 COMMENT ON COLUMN reports.uplift.reason IS 'why, in words';
 COMMENT ON COLUMN reports.uplift.decisions_count IS 'decisions drawn by lot whose outcome was known';

@@ -186,8 +186,8 @@ class DecisionDay:
         if mail is None:
             return
         file = demo_shop.write_withdrawal(self.shop, mail.customer_id, self._at(_LEAVES_AT))
-        self._ingest(demo_shop.PERMISSIONS, [file])
-        say("one customer left the newsletter at 8:30")
+        if self._ingest(demo_shop.PERMISSIONS, [file]).written:
+            say("one customer left the newsletter at 8:30")
 
     def _take_back(self) -> int:
         """What was sent and who was left alone goes back to the ingest; how many rows did."""

@@ -14,7 +14,6 @@ from typing import Any
 
 from rich.console import Console
 
-from retention_ml import tables
 from retention_ml.curated.ingest import ingest
 from retention_ml.errors import StackError
 from retention_ml.features.build import build
@@ -147,18 +146,10 @@ def publish_day(warehouse: Warehouse, shop: Settings, delivery: Delivery, clock:
             warehouse, settings=shop, source=demo_shop.PERMISSIONS, files=[file], history=True
         )
         clock.say(f"{receipt.written:,} made-up statements about permissions")
-        _analyse(warehouse)
     build(warehouse, settings=shop, as_of=delivery.day)
     scored = score(warehouse, settings=shop, as_of=delivery.day)
     publish(warehouse, settings=shop, snapshot_id=scored.details["snapshot_id"])
     clock.say(f"{scored.written:,} customers scored and published")
-
-
-def _analyse(warehouse: Warehouse) -> None:
-    """Let Postgres plan by a year that has just come; by itself it would do so some minutes later."""
-    with warehouse.transaction() as transaction:
-        for table in tables.CANONICAL:
-            transaction.execute(f"ANALYZE curated.{table}")
 
 
 def decide_day(

@@ -53,7 +53,7 @@ def test_among_the_drawn_each_action_comes_as_often_as_its_chance_says(budget: f
         counts[rows, decision.action[rows]] += 1
         for row in rows:
             chances[row] += lot_chances(
-                NAMES, json.loads(texts[row]), explore_share=0.3, is_experiment=False
+                NAMES, json.loads(texts[row]), explore_share=0.3, is_as_logged=False
             )
     total = counts.sum(axis=1)
     is_drawn = total > 60

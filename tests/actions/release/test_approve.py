@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from retention_ml import clock
 from retention_ml.actions.release.approve import approve
 from retention_ml.errors import UsageError
 from tests.worlds.decisions import DAY, DecisionShop
@@ -57,6 +58,19 @@ def test_a_no_sends_nothing_and_a_later_yes_does(shop: DecisionShop) -> None:
     assert shop.rows(_MESSAGES) == []
     _answer(shop)
     assert shop.assign().details["status"] == "released"
+
+
+def test_a_yes_that_is_recorded_late_does_not_replace_a_later_no(shop: DecisionShop) -> None:
+    shop.set(actions={"approval": "always"})
+    shop.assign()
+    before = clock.now()
+    _answer(shop, is_rejected=True)
+    receipt = approve(
+        shop.warehouse, settings=shop.settings, as_of=DAY, by="bob", answered_at=before
+    )
+    assert receipt.sentence == f"The answer of bob is older than another one to day {DAY}."
+    assert shop.assign().details["status"] == "waiting"
+    assert shop.rows(_MESSAGES) == []
 
 
 def test_an_approved_day_that_is_over_is_not_sent(shop: DecisionShop) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 
 from retention_ml.labels.cutoffs import Plan
 from retention_ml.labels.definition import ChurnDefinition
+from retention_ml.labels.representation import Representation
 from retention_ml.models.evaluation.card import card, strongest
 from retention_ml.models.evaluation.side_by_side import comparison_markdown, table
 from retention_ml.models.registry.description import fit_description
@@ -17,6 +18,7 @@ VALUES = {
     "recency": {name: Interval(0.6, 0.55, 0.65) for name in METRICS},
     "lightgbm": {name: Interval(0.8, 0.75, 0.85) for name in METRICS},
 }
+USES = ("Training", "Evaluation")
 
 
 def test_the_comparison_puts_the_best_first_with_its_interval() -> None:
@@ -60,10 +62,18 @@ def test_the_card_says_what_became_of_customers_whom_the_platform_contacted() ->
         churn_rate=0.25,
         values=VALUES,
         drivers=[],
-        contacted_count=1_234,
+        contacts={
+            "training": Representation.of(np.array([0.0, 0.0, 3.0, 1.0]), 1),
+            "evaluation": Representation.of(np.array([0.0, 2.0]), 0),
+        },
     )
-    assert "1,234 rows of the training days were left out" in text
-    assert "Those whom it left alone by lot stand for them" in text
+    training, evaluation = (text.partition(f"- {use} days: ")[2] for use in USES)
+    assert training.startswith("Of 4 rows 2 are left out because the platform contacted")
+    assert "1 of them, left alone by lot, with the inverse of the probability" in training
+    assert "(at most 3); they say as much as 2 rows of equal weight" in training
+    assert "1 of those left out were contacted where nobody was left alone by lot" in training
+    assert evaluation.startswith("Of 2 rows 1 are left out")
+    assert "nobody stands for them" not in evaluation
 
 
 def test_the_strongest_features_come_first_and_silent_ones_not_at_all() -> None:

@@ -356,3 +356,31 @@ def test_by_value_customers_are_ranked_by_what_is_at_risk_with_them() -> None:
     revenue = np.array([1.0, 10.0, 100.0, 1000.0])
     for by, order in (("share", [3, 2, 1, 0]), ("value", [0, 1, 2, 3])):
         assert _tier_positions(one_day, "champion", revenue, by).argsort().tolist() == order
+
+
+def test_who_was_contacted_does_not_count_but_has_a_tier() -> None:
+    world = _world(candidate=0.1, champion=2.0)
+    is_contacted = np.arange(len(world.outcome)) % 3 == 0
+    # They came back because of the contact, whatever was foreseen.
+    outcome = np.where(is_contacted, 0.0, world.outcome)
+    contacted = replace(world, outcome=outcome, weights=np.where(is_contacted, 0.0, 1.0))
+    left_alone = world.take(~is_contacted)
+    weighted, alone = _compare(contacted), _compare(left_alone)
+    assert weighted.verdict == alone.verdict == "promote"
+    for name in ("metrics", "segments", "predictions", "churned", "customers"):
+        assert weighted.evidence[name] == alone.evidence[name]
+    assert weighted.evidence["tier_moves_share"] == _compare(world).evidence["tier_moves_share"]
+
+
+def test_rows_count_as_often_as_they_stand_for_customers() -> None:
+    world = _world(candidate=0.3, champion=0.8)
+    often = np.where(world.groups % 2 == 0, 3, 1)
+    rows = np.repeat(np.arange(len(often)), often)
+    weighted = _compare(replace(world, weights=often.astype(float)))
+    repeated = _compare(world.take(rows))
+    for metric in ("roc_auc", "brier", "log_loss", "profit_per_thousand"):
+        one, other = (
+            each.evidence["metrics"][metric]["difference"] for each in (weighted, repeated)
+        )
+        assert one["value"] == pytest.approx(other["value"], abs=1e-5)
+        assert one["lower"] == pytest.approx(other["lower"], abs=1e-4)

@@ -221,6 +221,43 @@ def test_a_file_whose_name_is_a_pattern_is_read_itself(tmp_path: Path) -> None:
     assert sample.treated.sum() == sum(bool(columns["treated"](n)) for n in range(ROWS))
 
 
+@pytest.mark.parametrize("beginning", ["\ufeff", "sep=;\n", "Export of May\n\n"])
+def test_a_mark_or_a_title_before_the_header_is_passed_over(tmp_path: Path, beginning: str) -> None:
+    path = _file(tmp_path, delimiter=";")
+    plain = read_experiment(path, treatment="treated", outcome="bought").sample
+    path.write_text(beginning + path.read_text(encoding="utf-8"), encoding="utf-8")
+    sample = read_experiment(path, treatment="treated", outcome="bought").sample
+    assert sample.features == plain.features
+    assert (sample.values == plain.values).all()
+
+
+def test_words_that_differ_in_capitals_are_one_value(tmp_path: Path) -> None:
+    truth = _columns()["treated"]
+    experiment = _read(
+        tmp_path, treated=lambda n: ("Mail", "mail")[n % 2] if truth(n) else "Control"
+    )
+    assert experiment.sample.treated.sum() == sum(bool(truth(n)) for n in range(ROWS))
+
+
+def test_what_is_infinite_is_missing(tmp_path: Path) -> None:
+    columns = _columns()
+    experiment = _read(
+        tmp_path,
+        score=lambda n: "-inf" if n == 3 else "1e999" if n == 4 else f"{n * 0.37:.4f}5",
+        bought=lambda n: "Infinity" if n == 9 else columns["bought"](n),
+    )
+    assert np.isnan(experiment.sample.values[:, 1]).sum() == 2
+    assert "1 of 400 rows have no treated or no bought" in "".join(experiment.remarks)
+
+
+def test_huge_numbers_and_columns_without_a_name_are_features(tmp_path: Path) -> None:
+    path = _file(tmp_path, price=lambda n: f"{n % 50}.37e300", other=lambda n: n % 7)
+    path.write_text(path.read_text().replace(",other", ",", 1))
+    sample = read_experiment(path, treatment="treated", outcome="bought").sample
+    assert len(sample.features) == 3
+    assert np.isfinite(sample.values).all()
+
+
 def test_a_gzip_file_and_another_delimiter_read_the_same(tmp_path: Path) -> None:
     plain = read_experiment(_file(tmp_path), treatment="treated", outcome="bought").sample
     content = _file(tmp_path, delimiter=";").read_bytes()
@@ -312,6 +349,15 @@ def test_words_of_other_languages_say_yes_and_no(tmp_path: Path, worth: str, oth
             "holds 'kept', 'lost', and neither says which is worth money",
         ),
         ({"age": None}, "no feature that differs"),
+        (
+            {"age": None, "city": lambda n: f"city {n % 200}", "country": lambda _: "IT"},
+            "one value only: country. Left out, as different in (nearly) every row: city",
+        ),
+        ({"bought": lambda n: ("1e160", "0")[n % 2]}, "goes up to 1e+160; expected amounts of at"),
+        (
+            {"treated": lambda n: n % 2, "bought": lambda n: "" if n % 2 else n % 4},
+            "has 0 treated and 200 other rows with 'treated' and 'bought'",
+        ),
         ({"treated": None}, "has no column 'treated' (--treatment); its columns are 'bought'"),
         ({"bought": None}, "has no column 'bought' (--outcome)"),
     ],
@@ -333,13 +379,21 @@ def test_what_cannot_be_used_is_refused_with_a_sentence(
         ("p", "'p' of experiment.csv is not above 0 and below 1 in 200 of 400"),
         ("words", "not above 0 and below 1 in 400"),
         ("half", "neither a column"),
+        ("1e-12", "nearer to 0 or 1 than 0.000001 in 400 of 400 rows"),
+        ("inf", "not above 0 and below 1"),
+        ("gaps", "'gaps' of experiment.csv is not above 0 and below 1 in 200 of 400"),
         ("treated", "is the treatment or the outcome"),
     ],
 )
 def test_a_propensity_must_leave_something_to_the_lot(
     tmp_path: Path, propensity: str, says: str
 ) -> None:
-    path = _file(tmp_path, p=lambda n: (0.5, 1.0)[n % 2], words=lambda n: f"w{n % 2}")
+    path = _file(
+        tmp_path,
+        p=lambda n: (0.5, 1.0)[n % 2],
+        gaps=lambda n: ("nan", 0.5)[n % 2],
+        words=lambda n: f"w{n % 2}",
+    )
     with pytest.raises(UsageError) as refusal:
         read_experiment(path, treatment="treated", outcome="bought", propensity=propensity)
     assert says in str(refusal.value)
@@ -349,9 +403,15 @@ def test_a_propensity_must_leave_something_to_the_lot(
     ("content", "says"),
     [
         (b"", "is empty; expected a header"),
+        (b"\xef\xbb\xbf", "is empty; expected a header"),
+        (b"\n \r\n" * 40_000, "is empty; expected a header"),
+        (gzip.compress(b""), "is empty; expected a header"),
+        (b"# export\ntreated,bought,age\n" + b"1,0,1\n0,1,2\n" * 60, "has lines above its header"),
+        (b"treated,bought,age\n" + b"1,0,30\n" * 50 + b"1,2,3,4\n", "more columns than its header"),
         (b"treated,bought,age\n", "has a header and no rows"),
         (b"\x1f\x8bnot gzip", "cannot be read as a delimited text file"),
-        (b"\x00\x01\x02\x03" * 50, "has one column"),
+        (b"\x00\x01\x02\x03" * 50, "has lines above its header"),
+        (b"treated bought age\n" + b"1 0 30\n" * 50 + b"x\n", "has one column"),
         (b"PAR1" + bytes(50), "is a parquet file. Save it as delimited text"),
         (b"PK\x03\x04" + bytes(50), "is a workbook or a zip file"),
         ("treated,bought\n1,0\n".encode("utf-16"), "is UTF-16 text"),

@@ -258,6 +258,28 @@ def test_money_returns_and_refusals_are_counted_in_their_windows(decided: Decide
     assert decisions.assigned.sum(axis=1).tolist() == [50] * len(DAYS)
 
 
+def test_what_a_discount_took_off_the_price_is_not_taken_off_twice(decided: Decided) -> None:
+    """A contact of 2 cents and 48 of discount; of those the margin share is in what is paid."""
+    terms = {
+        "none": {"cost": 0, "discount_share": 0},
+        "mail": {"cost": 0.02, "discount_share": 0.1},
+    }
+    with decided.warehouse.transaction() as transaction:
+        transaction.insert_row(
+            "actions.catalogues",
+            {
+                "catalogue_sha256": "c", "document": {"actions": terms}, "first_as_of": BEGAN,
+                "stored_at": datetime(2026, 1, 1, tzinfo=UTC), "run_id": "test",
+            },
+        )  # fmt: skip
+        experiment = find(transaction, DESIGN.experiment_id)
+    decisions = load_decisions(decided.warehouse, decided.settings, experiment, as_of=MATURE)
+    share = decided.settings.value.margin_share
+    spent = -decisions.margin[decisions.arm == 1]
+    assert spent.max() == pytest.approx((2 + (1 - share) * 48) / 100)
+    assert decisions.margin[decisions.arm == 0].min() >= 0
+
+
 def test_of_an_experiment_that_draws_once_the_first_decision_counts(decided: Decided) -> None:
     with decided.warehouse.transaction() as transaction:
         experiment = find(transaction, DESIGN.experiment_id)

@@ -34,6 +34,7 @@ def _day(offset: int, names: list[str]) -> Forecasts:
             is_contacted=np.zeros(n, dtype=bool),
             weights=None,
             without_holdout_count=0,
+            left_alone=np.ones(n),
         ),
         segments={"all_here": np.ones(n, dtype=bool)},
         revenue_cents=np.zeros(n),

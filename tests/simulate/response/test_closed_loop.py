@@ -72,3 +72,11 @@ def test_ignoring_contacts_biases_the_labels_and_leaving_them_out_does_not() -> 
     assert risky["ignore contacts"] - risky["no campaign"] > 0.006
     assert abs(risky["leave out"] - risky["no campaign"]) < 0.006
     assert quiet["ignore contacts"] > quiet["no campaign"]
+
+
+def test_a_model_is_evaluated_on_those_left_alone_with_weights() -> None:
+    errors = labels_bias.evaluation_errors(seed=1, customers=12_000, count=5)
+    assert set(errors) == set(labels_bias.POPULATIONS)
+    brier = {name: abs(values[1]) for name, values in errors.items()}
+    assert brier["leave out, weighted"] < 0.004
+    assert brier["leave out"] > 0.01

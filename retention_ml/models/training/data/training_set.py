@@ -14,6 +14,7 @@ from retention_ml.clock import day_number, midnight
 from retention_ml.errors import AccountingError
 from retention_ml.labels.definition import ChurnDefinition
 from retention_ml.labels.left_alone import left_alone_weights
+from retention_ml.labels.representation import Representation, unrepresented_count
 from retention_ml.labels.sampling import is_sampled
 from retention_ml.models.btyd.purchase_summary import PurchaseSummary
 from retention_ml.models.training.data.sample import TrainingSample
@@ -147,11 +148,30 @@ class TrainingSet:
             lead_days=lead,
         )
 
-    def contacted_count(self, days: Sequence[date]) -> int | None:
-        """Rows of some days not trained on, as a contact came first; None without own contacts."""
+    def weights(self, days: Sequence[date]) -> Floats | None:
+        """How many customers each row of some days stands for; None without own contacts.
+
+        0 where a contact came before the next order.
+        """
         if self.contacts is None:
             return None
-        return int((self._weights(self.positions(days), self.known_until) == 0).sum())
+        return self._weights(self.positions(days), self.known_until)
+
+    def representation(self, days: Sequence[date]) -> Representation | None:
+        """Who of some days is left out and who stands for them; None without own contacts."""
+        weights = self.weights(days)
+        if weights is None or self.contacts is None:
+            return None
+        positions = self.positions(days)
+        rows = positions[weights == 0]
+        nobody = unrepresented_count(
+            self.definition,
+            self.days[rows],
+            self.customers.take(pa.array(rows)),
+            self.time_to_next_order[rows],
+            self.contacts,
+        )
+        return Representation.of(weights, nobody)
 
     def _weights(self, positions: Ints, until: date) -> Floats:
         """How much the outcome of each row counts, as of a day; 0 where a contact came first."""
@@ -185,6 +205,7 @@ class TrainingSet:
             groups=self.groups(positions),
             outcome=self.churned(days),
             models=models,
+            weights=self.weights(days),
         )
 
     def groups(self, positions: Ints) -> Ints:

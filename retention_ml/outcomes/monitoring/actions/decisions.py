@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from pathlib import Path
 
 from retention_ml.actions.catalogue.catalogue import Catalogue
-from retention_ml.actions.catalogue.coupons import codes_left
+from retention_ml.actions.catalogue.coupons import codes_left, is_set_up
 from retention_ml.actions.catalogue.last_good import catalogue_in_force
+from retention_ml.actions.release.release import questions
 from retention_ml.errors import SettingsError
 from retention_ml.outcomes.monitoring.alerts import Alert
 from retention_ml.settings import Settings
@@ -19,7 +21,11 @@ _PACE = (
     "SELECT count(*) AS codes_count, count(DISTINCT as_of) AS days_count FROM actions.coupons "
     "WHERE pool = :pool AND as_of > :after AND as_of <= :as_of"
 )
-_REJECTED = "SELECT 1 FROM actions.approvals WHERE decided_at >= :assigned_at AND verdict = 'reject' LIMIT 1"
+_REJECTED = (
+    "SELECT 1 FROM (SELECT verdict, decided_at FROM actions.approvals WHERE (subject, subject_id, "
+    "version) = (:subject, :subject_id, :version) ORDER BY approval_id DESC LIMIT 1) AS newest "
+    "WHERE verdict = 'reject' AND decided_at >= :assigned_at"
+)
 
 
 def decision_alerts(
@@ -35,8 +41,8 @@ def decision_alerts(
         if in_force.alert:
             yield _mistake(in_force.alert, "warning")
         if settings.actions.enabled:
-            yield from _coupons(transaction, in_force.catalogue, as_of)
-    yield from _waiting(transaction, as_of)
+            yield from _coupons(transaction, in_force.catalogue, settings.actions_folder, as_of)
+    yield from _waiting(transaction, settings, as_of)
 
 
 def _mistake(sentence: str, severity: str) -> Alert:
@@ -49,8 +55,13 @@ def _mistake(sentence: str, severity: str) -> Alert:
     )
 
 
-def _coupons(transaction: Transaction, catalogue: Catalogue, as_of: date) -> Iterator[Alert]:
-    """An alert for every pool of an action in force that is empty, or nearly."""
+def _coupons(
+    transaction: Transaction, catalogue: Catalogue, folder: Path, as_of: date
+) -> Iterator[Alert]:
+    """An alert for every pool of an action in force that is empty, or nearly.
+
+    One that never held a code, and has no file, is not set up: `retention actions check` says so.
+    """
     pools: dict[str, list[str]] = {}
     for action in catalogue.contacts.values():
         if action.coupons:
@@ -58,6 +69,8 @@ def _coupons(transaction: Transaction, catalogue: Catalogue, as_of: date) -> Ite
     after = as_of - timedelta(days=_DAYS_LEFT_MIN)
     for pool, actions in sorted(pools.items()):
         left = codes_left(transaction, pool)
+        if not left and not is_set_up(transaction, folder, pool):
+            continue
         [usage] = transaction.execute(_PACE, pool=pool, after=after, as_of=as_of)
         pace = usage.codes_count / usage.days_count if usage.days_count else 0.0
         if left and left >= _DAYS_LEFT_MIN * pace:
@@ -83,7 +96,7 @@ def _coupons(transaction: Transaction, catalogue: Catalogue, as_of: date) -> Ite
         )
 
 
-def _waiting(transaction: Transaction, as_of: date) -> Iterator[Alert]:
+def _waiting(transaction: Transaction, settings: Settings, as_of: date) -> Iterator[Alert]:
     """An alert if the day waits for an answer; one that was rejected waits for nobody."""
     waiting = transaction.execute(
         "SELECT reason, contacts_count, assigned_at FROM actions.days "
@@ -91,7 +104,11 @@ def _waiting(transaction: Transaction, as_of: date) -> Iterator[Alert]:
         as_of=as_of,
     )
     for day in waiting:
-        if transaction.execute(_REJECTED, assigned_at=day.assigned_at):
+        asked = questions(transaction, settings, as_of)
+        answers = [
+            transaction.execute(_REJECTED, **each, assigned_at=day.assigned_at) for each in asked
+        ]
+        if asked and all(answers):
             continue
         yield Alert(
             kind="waiting_approval",

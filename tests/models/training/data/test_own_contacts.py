@@ -1,13 +1,16 @@
 """Whom the platform contacted is not trained on; whom it left alone by lot stands for them."""
 
 import tracemalloc
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from retention_ml.labels.definition import ChurnDefinition
 from retention_ml.models.training.data.training_set import TrainingSet, assemble
+from retention_ml.statistics.metrics import evaluate
 
 DAY = date(2026, 3, 1)
 DEFINITION = ChurnDefinition(active_days=90, lead_days=0, horizon_days=28)
@@ -48,9 +51,24 @@ def test_contacted_customers_are_left_out_and_others_stand_for_them() -> None:
     sample = training_set.sample([DAY])
     assert sample.values[:, 0].tolist() == [1, 2]
     assert sample.weights.round(9).tolist() == [1, 2]
-    assert training_set.contacted_count([DAY]) == 2
-    # What is compared is whole.
-    assert len(training_set.churned([DAY])) == 4
+    representation = training_set.representation([DAY])
+    assert representation is not None
+    assert (representation.rows_count, representation.contacted_count) == (4, 2)
+    # Of campaign `l` nobody was left alone, so nobody stands for who was contacted by it alone.
+    assert representation.unrepresented_count == 1
+    assert (representation.by_lot_count, round(representation.weight_max, 9)) == (1, 2)
+    assert representation.effective_count == pytest.approx(9 / 5)
+
+
+def test_candidates_are_evaluated_on_those_left_alone() -> None:
+    probability = np.array([0.2, 0.9, 0.1, 0.1])
+    predictions = _training_set(_contacts()).predictions([DAY], {"m": probability})
+    assert len(predictions.outcome) == 4  # in the order of the customers of the day
+    assert predictions.evaluated().outcome.tolist() == [0, 1]
+    values = evaluate(predictions, draws=20, seed=1).values["m"]
+    assert values["brier"].value == pytest.approx((1 * 0.2**2 + 2 * 0.1**2) / 3)
+    everybody = evaluate(replace(predictions, weights=None), draws=20, seed=1).values["m"]
+    assert everybody["brier"].value == pytest.approx((0.04 + 0.01 + 2 * 0.81) / 4)
 
 
 def test_a_model_of_an_earlier_day_knows_only_the_contacts_before_it() -> None:
@@ -62,7 +80,8 @@ def test_without_own_contacts_nothing_changes() -> None:
     training_set = _training_set(None)
     sample = training_set.sample([DAY])
     np.testing.assert_array_equal(sample.weights, np.ones(4))
-    assert training_set.contacted_count([DAY]) is None
+    assert training_set.representation([DAY]) is None
+    assert training_set.predictions([DAY], {}).weights is None
     assert training_set.digest == _training_set(_contacts()[:0]).digest
     assert training_set.digest != _training_set(_contacts()).digest
 

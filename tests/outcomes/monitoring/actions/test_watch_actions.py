@@ -273,6 +273,20 @@ def test_a_pool_is_told_when_it_is_nearly_empty_and_when_it_is(
     assert house.standing() == set()
 
 
+def test_a_pool_that_was_never_filled_is_not_set_up_and_no_alert(house: House) -> None:
+    file = house.settings.actions_folder / "coupons" / "ten.txt"
+    file.unlink()
+    assert house.watch() == []
+    # A file without a code was meant to be used.
+    file.write_text("# codes follow\n", encoding="utf-8")
+    [empty] = house.watch()
+    assert (empty["kind"], empty["subject"]) == ("coupon_pool", "ten")
+    assert "has no code left: coupon is closed" in empty["sentence"]
+    file.unlink()
+    house.watch()
+    assert house.standing() == set()
+
+
 def _waiting_day(house: House) -> None:
     house.change(
         "INSERT INTO actions.policies (policy_id, kind, version, in_force_from, parameters, "
@@ -301,16 +315,28 @@ def test_a_day_that_waits_is_told_until_somebody_answered(house: House, verdict:
     assert "9 contacts of 2026-03-01 wait" in alert["sentence"]
     assert f"approve --as-of {DAY} --by NAME" in alert["sentence"]
     assert house.watch() == []
-    house.change(
-        "INSERT INTO actions.approvals (subject, subject_id, version, verdict, decided_by, reason, "
-        "decided_at, run_id) VALUES ('action', 'mail', 'v', :verdict, 'kim', '', :at, 'test')",
-        verdict=verdict,
-        at=NOON + HOUR,
-    )
+    _answer(house, "rule-1", verdict)
     if verdict == "approve":  # and released
         house.change("UPDATE actions.days SET status = 'released', released_at = :at", at=NOON)
     house.watch()
     assert house.standing() == set()
+
+
+def _answer(house: House, policy_id: str, verdict: str) -> None:
+    house.change(
+        "INSERT INTO actions.approvals (subject, subject_id, version, verdict, decided_by, reason, "
+        "decided_at, run_id) VALUES ('policy', :policy_id, '1', :verdict, 'kim', '', :at, 'test')",
+        policy_id=policy_id,
+        verdict=verdict,
+        at=NOON + HOUR,
+    )
+
+
+@pytest.mark.usefixtures("stocked")
+def test_a_no_to_something_else_answers_nothing(house: House) -> None:
+    _waiting_day(house)
+    _answer(house, "rule-9", "reject")
+    assert house.kinds() == ["waiting_approval"]
 
 
 @pytest.mark.usefixtures("stocked")
