@@ -208,7 +208,10 @@ def _print_readout(
                 f"{truth.mean():+.3f} ({len(truth)} contacts){'' if inside else ', outside'}"
             )
     for row in policy_effects(warehouse)[: 2 * len(ACTIONS)]:
-        console.print(f"  policy {row['policy_id']} from {row['in_force_from']}: {row['reason']}")
+        console.print(
+            f"  policy {row['policy_id']} from {row['in_force_from']}, {row['action_id'] or 'all'}: "
+            f"{row['reason']}"
+        )
 
 
 def difference(

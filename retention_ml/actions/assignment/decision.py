@@ -73,8 +73,9 @@ def decide(
 ) -> Decision:
     """Draw by lot whose action is explored, choose those of all others, and say how probable each was.
 
-    What experiments draw goes before, and uses up budget and quotas. The holdout gets nothing and uses nothing up. As long as effects are not measured, nobody is
-    chosen: what is drawn by lot is all that is done.
+    What experiments draw goes before, and uses up budget and quotas. The holdout gets nothing and
+    uses nothing up. As long as effects are not measured, nobody is chosen: what is drawn by lot is
+    all that is done.
 
     Parameters
     ----------

@@ -29,7 +29,7 @@ _HEADLINES = {
     "planned": "Planned: no lot was drawn yet",
     "open": "Not decided yet",
     "won": "{arm} won: it is better than leaving customers alone",
-    "lost": "No action of it is better than leaving customers alone",
+    "lost": "No action of it is left: each is worse than leaving customers alone, or did harm",
     "undecided": "Nothing was shown in time",
     "stopped": "Stopped by a person, without a verdict",
     "invalid": "Invalid: no figure of it counts",

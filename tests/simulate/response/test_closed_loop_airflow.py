@@ -37,7 +37,7 @@ def _environment(home: Path) -> dict[str, str]:
 
 def test_another_process_sees_the_clock_that_was_moved(tmp_path: Path) -> None:
     shift.write(tmp_path, datetime(2025, 1, 6, 8, tzinfo=UTC))
-    seen = subprocess.run(
+    observed = subprocess.run(
         [sys.executable, "-c", "from retention_ml import clock; print(clock.now().isoformat())"],
         env={
             **os.environ,
@@ -48,7 +48,7 @@ def test_another_process_sees_the_clock_that_was_moved(tmp_path: Path) -> None:
         text=True,
         check=True,
     ).stdout.strip()
-    late = datetime.fromisoformat(seen) - datetime(2025, 1, 6, 8, tzinfo=UTC)
+    late = datetime.fromisoformat(observed) - datetime(2025, 1, 6, 8, tzinfo=UTC)
     assert timedelta(0) <= late < timedelta(minutes=1)
 
 

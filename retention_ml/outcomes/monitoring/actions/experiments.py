@@ -27,7 +27,7 @@ _HARMS = {
 }
 _ENDINGS = {
     "won": "{arm} won: it is better than leaving customers alone",
-    "lost": "no action of it is better than leaving customers alone",
+    "lost": "no action of it is left, each is worse than leaving customers alone or did harm",
     "undecided": "its time is over and nothing was shown",
 }
 

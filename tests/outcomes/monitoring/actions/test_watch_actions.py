@@ -390,7 +390,7 @@ def spring(house: House) -> House:
     ("state", "arm", "kind", "severity", "words"),
     [
         ("won", "mail", "decided_experiment", "warning", "mail won: it is better than"),
-        ("lost", None, "decided_experiment", "warning", "no action of it is better"),
+        ("lost", None, "decided_experiment", "warning", "no action of it is left"),
         ("undecided", None, "decided_experiment", "warning", "its time is over"),
         ("invalid", None, "invalid_experiment", "critical", "is invalid since 2026-03-01"),
     ],
