@@ -92,6 +92,7 @@ def choose(
     margin = np.where(cost_cents <= budget_cents, margin_cents, -np.inf)
     spends = ~drawn.is_explored
     drawn_cost = cost_cents[np.arange(len(margin)), drawn.action]
+    is_limited = np.isfinite(quotas)
     left = quotas - np.bincount(drawn.action, minlength=len(quotas))
     is_marginal = np.zeros(len(margin), dtype=np.bool_)
     for _ in range(len(quotas)):
@@ -99,14 +100,13 @@ def choose(
             margin, cost_cents, spends, drawn_cost, places, budget_cents
         )
         counts = np.bincount(action[spends], minlength=len(quotas))
-        crowded = np.flatnonzero((counts > left) & (np.arange(len(quotas)) > 0))
-        if not len(crowded):
-            break
-        for place in crowded:
+        for place in np.flatnonzero(is_limited & (counts > left - _NEIGHBOURS)):
             regret = _regret(margin, cost_cents, action, int(place), money_price)
             is_marginal |= _keep_best(
-                margin, regret, action, int(place), int(left[place]), spends, places
+                margin, regret, action, drawn.action, int(place), int(left[place]), spends, places
             )
+        if not (is_limited & (counts > left)).any():
+            break
     return Choice(action=action, money_price=money_price, is_marginal=is_marginal)
 
 
@@ -185,17 +185,21 @@ def _regret(margin: Floats, cost: Floats, action: Ints, place: int, money_price:
 
 
 def _keep_best(
-    margin: Floats, regret: Floats, action: Ints, place: int, quota: int, spends: Bools,
-    places: Floats,
+    margin: Floats, regret: Floats, action: Ints, drawn_action: Ints, place: int, quota: int,
+    spends: Bools, places: Floats,
 ) -> Bools:  # fmt: skip
-    """Forbid an action, in `margin`, to all but those who need it most; who is at the edge."""
+    """Forbid an action, in `margin`, to all but those who need it most; who is at the edge.
+
+    For each, what others use up is counted, and never what their own lot does.
+    """
     chosen = np.flatnonzero(action == place)
     chosen = chosen[np.lexsort((places[chosen], -regret[chosen]))]
-    used = np.cumsum(spends[chosen])
-    selected = chosen[used <= quota]
+    before = np.cumsum(spends[chosen]) - spends[chosen]
+    free = quota + (drawn_action[chosen] == place) - before
+    selected = chosen[free > 0]
     forbidden = np.ones(len(margin), dtype=np.bool_)
     forbidden[selected] = False
     margin[forbidden, place] = -np.inf
     is_edge = np.zeros(len(margin), dtype=np.bool_)
-    is_edge[chosen[(used > quota - _NEIGHBOURS) & (used <= quota + _NEIGHBOURS)]] = True
+    is_edge[chosen[(free <= _NEIGHBOURS) & (free > -_NEIGHBOURS)]] = True
     return is_edge

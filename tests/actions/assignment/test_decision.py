@@ -1,6 +1,7 @@
 """One action each, and how probable it was: the logged probabilities are the true ones."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -77,6 +78,35 @@ def test_the_logged_probabilities_are_the_true_ones(is_measured: bool, quota: fl
     z = surplus / np.sqrt(np.maximum(variance, 25))
     assert np.abs(z).max() < 4.2
     assert capped < 0.9 * n * draws  # the budget suffices for few
+
+
+def test_probabilities_are_true_where_money_suffices_and_a_quota_does_not() -> None:
+    """Whether somebody is left out as at the edge of a quota must not depend on their own lot."""
+    n, draws = 60, 1_500
+    rng = np.random.default_rng(13)
+    margin = rng.normal(3, 8, (n, 3))
+    surplus, variance = np.zeros((n, 3)), np.zeros((n, 3))
+    for _ in range(draws):
+        decision = decide(
+            NAMES,
+            np.ones((n, 3), dtype=np.bool_),
+            np.full(n, None, dtype=object),
+            replace(_expected(n), margin_cents=np.where(np.arange(3) == 0, 0.0, margin)),
+            is_holdout=np.zeros(n, dtype=np.bool_),
+            experiments=none_open(n),
+            lots=rng.random(n),
+            places=np.arange(n) / n,
+            explore_share=0.3,
+            budget_cents=1e9,
+            quotas=np.array([np.inf, np.inf, 8.0]),
+        )
+        logged = [json.loads(text) for text in decision.propensities.to_pylist()]
+        p = np.array([[each.get(name, 0.0) for name in NAMES] for each in logged])
+        evidence = ~decision.is_capped[:, None]
+        surplus += (np.eye(3)[decision.action] - p) * evidence
+        variance += p * (1 - p) * evidence
+    z = surplus / np.sqrt(np.maximum(variance, 10))
+    assert np.abs(z).max() < 4.2
 
 
 def test_probabilities_sum_to_one_and_are_above_zero_for_what_was_done() -> None:
