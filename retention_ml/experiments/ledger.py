@@ -8,6 +8,7 @@ from typing import Any
 from retention_ml import clock
 from retention_ml.errors import UsageError
 from retention_ml.experiments.design import Design
+from retention_ml.experiments.power import ALL
 from retention_ml.warehouse import Transaction, Warehouse
 
 PLANNED, OPEN, STOPPED = "planned", "open", "stopped"
@@ -70,6 +71,16 @@ class Experiment:
     def experiment_id(self) -> str:
         """Its name."""
         return self.design.experiment_id
+
+    @property
+    def reachable_count(self) -> int:
+        """Decisions for which intervals are made narrowest: those needed, or as many as can mature."""
+        available: list[int] = [
+            one["available"]
+            for one in self.sizes["sizes"]
+            if (one["tier"], one["metric"]) == (ALL, self.design.metric)
+        ]
+        return max(1, min([self.planned_count, *available]))
 
 
 def experiments(transaction: Transaction) -> list[Experiment]:

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from retention_ml.cli import app
+from retention_ml.experiments import ledger
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 from tests.worlds.decisions import write_actions
@@ -44,7 +45,7 @@ def run(
     return invoke
 
 
-def test_an_experiment_is_planned_started_listed_and_stopped(run) -> None:
+def test_an_experiment_is_planned_started_listed_and_stopped(run, warehouse: Warehouse) -> None:
     options = ("--arm", "mail=0.5", "--tier", "high", "--metric", "retained")
     plan = ("plan", "spring", "--as-of", str(DAY), *options)
     document = json.loads(run(*plan, "--by", "Kim", "--json"))
@@ -54,6 +55,12 @@ def test_an_experiment_is_planned_started_listed_and_stopped(run) -> None:
     held_back = run("start", "spring", "--as-of", str(DAY), "--by", "Kim", code=3)
     assert "Too few customers" in held_back
     run("start", "spring", "--as-of", str(DAY), "--by", "Kim", "--accept-small")
+    [size] = [
+        one for one in document["sizes"] if (one["tier"], one["metric"]) == ("all", "retained")
+    ]
+    with warehouse.transaction() as transaction:
+        reachable = ledger.find(transaction, "spring").reachable_count
+    assert reachable == size["available"] < size["needed"]
     [row] = json.loads(run("list", "--json"))
     assert (row["state"], row["arms"]) == ("open", "none 50%, mail 50%")
     run("look", "--as-of", str(DAY + timedelta(days=1)))

@@ -194,7 +194,7 @@ def _keep_best(
     """
     chosen = np.flatnonzero(action == place)
     chosen = chosen[np.lexsort((places[chosen], -regret[chosen]))]
-    before = np.cumsum(spends[chosen]) - spends[chosen]
+    before: Ints = np.cumsum(spends[chosen]) - spends[chosen]
     free = quota + (drawn_action[chosen] == place) - before
     selected = chosen[free > 0]
     forbidden = np.ones(len(margin), dtype=np.bool_)

@@ -89,7 +89,7 @@ def _look(
     result = readout(
         decisions,
         experiment.design,
-        count_planned=float(experiment.planned_count),
+        count_planned=float(experiment.reachable_count),
         elapsed_days=elapsed_days,
         tolerances=Tolerances(
             unsubscribed=rules.unsubscribed_share_max, returned=rules.returned_share_max

@@ -20,7 +20,8 @@ SELECT
         WHEN decision.as_of IS NULL THEN 'nothing was decided for this day yet'
         WHEN assignment.customer_id IS NULL THEN 'no action is possible: reports.exclusions says why, by tier'
         WHEN assignment.is_holdout THEN 'in the holdout: never contacted by the platform'
-        WHEN assignment.is_explored AND assignment.experiment_id IS NULL AND decision.policy_kind = 'bandit' THEN 'drawn by the bandit: as probable as it is to bring the most money'
+        WHEN assignment.experiment_id IS NOT NULL THEN 'drawn by the experiment ' || assignment.experiment_id
+        WHEN assignment.is_explored AND decision.policy_kind = 'bandit' THEN 'drawn by the bandit: as probable as it is to bring the most money'
         WHEN assignment.action_id = 'none' AND assignment.is_explored THEN 'left alone by lot, to measure what contacts do'
         WHEN assignment.action_id = 'none' THEN 'left alone: nothing chosen, and not drawn by lot'
         WHEN assignment.is_explored THEN 'drawn by lot, to measure what it does'

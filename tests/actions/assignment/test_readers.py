@@ -26,6 +26,19 @@ def test_next_action_has_every_scored_customer_with_action_and_why(shop: Decisio
     assert {row["status"] for row in rows} == {"released"}
 
 
+def test_next_action_names_the_experiment_that_drew(shop: DecisionShop) -> None:
+    shop.assign()
+    with shop.warehouse.transaction() as transaction:
+        transaction.execute(
+            "UPDATE actions.assignments SET experiment_id = 'spring' WHERE is_explored"
+        )
+    rows = shop.rows(
+        "SELECT DISTINCT action_id, why FROM reports.next_action WHERE why LIKE 'drawn%'"
+    )
+    assert {row["why"] for row in rows} == {"drawn by the experiment spring"}
+    assert "none" in {row["action_id"] for row in rows}
+
+
 def test_before_a_day_is_decided_next_action_says_so(shop: DecisionShop) -> None:
     rows = shop.rows("SELECT DISTINCT why, action_id FROM reports.next_action")
     assert rows == [{"why": "nothing was decided for this day yet", "action_id": "none"}]
