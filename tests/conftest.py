@@ -81,6 +81,16 @@ def warehouse(new_warehouse: NewWarehouse) -> Iterator[Warehouse]:
         yield empty
 
 
+@pytest.fixture(scope="session")
+def registry_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty registry database; making one takes seconds, copying it nothing."""
+    from retention_ml.models.registry.mlflow_registry import Registry
+
+    home = tmp_path_factory.mktemp("registry")
+    assert Registry(load({"RETENTION_HOME": str(home)})).version_at("champion") is None
+    return home / "mlflow" / "mlflow.db"
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """The shipped settings with a home of this test's own."""

@@ -1,4 +1,4 @@
-"""One trained shop for all tests that only look, and a registry database made once."""
+"""One trained shop for all tests that only look."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -10,7 +10,6 @@ from uuid import uuid4
 
 import pytest
 
-from retention_ml.models.registry.mlflow_registry import Registry
 from retention_ml.models.training.train import train
 from retention_ml.outcomes.trial.trials import trial_between
 from retention_ml.receipts import Receipt
@@ -26,14 +25,6 @@ SMALL = {
     "RETENTION_TRAINING__TUNING_TRIALS": "0",
     "RETENTION_TRAINING__CANDIDATES": "recency,rfm_logistic,lightgbm",
 }
-
-
-@pytest.fixture(scope="session")
-def registry_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty registry database; making one takes seconds, copying it nothing."""
-    home = tmp_path_factory.mktemp("registry")
-    assert Registry(load({"RETENTION_HOME": str(home)})).version_at("champion") is None
-    return home / "mlflow" / "mlflow.db"
 
 
 @pytest.fixture

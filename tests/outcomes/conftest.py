@@ -3,9 +3,9 @@
 import pytest
 
 from retention_ml.outcomes import measure as measure_module
-from tests.models.conftest import registry_database, shelf, stocked
+from tests.models.conftest import shelf, stocked
 
-__all__ = ["registry_database", "shelf", "stocked"]
+__all__ = ["shelf", "stocked"]
 
 
 @pytest.fixture

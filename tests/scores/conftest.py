@@ -4,10 +4,10 @@ import pytest
 
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
-from tests.models.conftest import registry_database, shelf, stocked
+from tests.models.conftest import shelf, stocked
 from tests.worlds.scores import World, make_world
 
-__all__ = ["registry_database", "shelf", "stocked", "world"]
+__all__ = ["shelf", "stocked", "world"]
 
 
 @pytest.fixture

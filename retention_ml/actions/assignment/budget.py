@@ -100,12 +100,16 @@ def choose(
             margin, cost_cents, spends, drawn_cost, places, budget_cents
         )
         counts = np.bincount(action[spends], minlength=len(quotas))
-        for place in np.flatnonzero(is_limited & (counts > left - _NEIGHBOURS)):
-            regret = _regret(margin, cost_cents, action, int(place), money_price)
-            is_marginal |= _keep_best(
-                margin, regret, action, drawn.action, int(place), int(left[place]), spends, places
+        is_crowded = is_limited & (counts > left)
+        for place in np.flatnonzero(is_limited & (counts > left - _NEIGHBOURS)).tolist():
+            regret = _regret(margin, cost_cents, action, place, money_price)
+            is_kept, is_edge = _at_quota(
+                regret, action, drawn.action, place, int(left[place]), spends, places
             )
-        if not (is_limited & (counts > left)).any():
+            is_marginal |= is_edge
+            if is_crowded[place]:
+                margin[~is_kept, place] = -np.inf
+        if not is_crowded.any():
             break
     return Choice(action=action, money_price=money_price, is_marginal=is_marginal)
 
@@ -184,11 +188,11 @@ def _regret(margin: Floats, cost: Floats, action: Ints, place: int, money_price:
     return np.where(action == place, worth[:, place] - others, -np.inf)
 
 
-def _keep_best(
-    margin: Floats, regret: Floats, action: Ints, drawn_action: Ints, place: int, quota: int,
-    spends: Bools, places: Floats,
-) -> Bools:  # fmt: skip
-    """Forbid an action, in `margin`, to all but those who need it most; who is at the edge.
+def _at_quota(
+    regret: Floats, action: Ints, drawn_action: Ints, place: int, quota: int, spends: Bools,
+    places: Floats,
+) -> tuple[Bools, Bools]:  # fmt: skip
+    """Who keeps an action that suffices for so many, because they need it most; who is at the edge.
 
     For each, what others use up is counted, and never what their own lot does.
     """
@@ -196,10 +200,7 @@ def _keep_best(
     chosen = chosen[np.lexsort((places[chosen], -regret[chosen]))]
     before: Ints = np.cumsum(spends[chosen]) - spends[chosen]
     free = quota + (drawn_action[chosen] == place) - before
-    selected = chosen[free > 0]
-    forbidden = np.ones(len(margin), dtype=np.bool_)
-    forbidden[selected] = False
-    margin[forbidden, place] = -np.inf
-    is_edge = np.zeros(len(margin), dtype=np.bool_)
+    is_kept, is_edge = (np.zeros(len(action), dtype=np.bool_) for _ in range(2))
+    is_kept[chosen[free > 0]] = True
     is_edge[chosen[(free <= _NEIGHBOURS) & (free > -_NEIGHBOURS)]] = True
-    return is_edge
+    return is_kept, is_edge

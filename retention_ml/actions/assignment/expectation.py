@@ -13,7 +13,7 @@ from retention_ml.actions.assignment.policies import BANDIT, RULE, Policy
 from retention_ml.actions.assignment.rule import Expected, by_rule, cost_cents
 from retention_ml.actions.catalogue.action import Action
 from retention_ml.actions.effects.bandit import NAMES, arms_of, bandit_customers, stages_of
-from retention_ml.actions.effects.bundles import load_bandit, load_bundle
+from retention_ml.actions.effects.bundles import load_bundle
 from retention_ml.actions.effects.features import EFFECT_FEATURES, load_values
 from retention_ml.clock import day_number
 from retention_ml.errors import UnfitModel
@@ -152,7 +152,9 @@ def load_day_bandit(
     if policy.kind != BANDIT:
         return None
     with warehouse.transaction() as transaction:
-        bundle = load_bandit(transaction, str(policy.parameters["bandit"]["bundle_sha256"]))
+        bundle = load_bundle(
+            transaction, str(policy.parameters["bandit"]["bundle_sha256"]), BanditBundle
+        )
     state = bundle.state
     if state.features != NAMES or state.stages != TIERS:
         raise UnfitModel(
@@ -280,7 +282,9 @@ def _models(warehouse: Warehouse, policy: Policy) -> dict[str, UpliftBundle]:
     if not digests:
         return {}
     with warehouse.transaction() as transaction:
-        return {name: load_bundle(transaction, sha256) for name, sha256 in digests.items()}
+        return {
+            name: load_bundle(transaction, sha256, UpliftBundle) for name, sha256 in digests.items()
+        }
 
 
 def _columns(model: UpliftBundle) -> list[int]:

@@ -23,7 +23,8 @@ class Policy:
     `parameters` of a rule hold `save_rate` (share of would-be churners that a contact retains),
     `is_measured`, and perhaps `save_rates` by action; of the others also `definition` (hash of the
     churn definition), `effect_days` and `actions`, by name `rung`, `can_choose`, `effect`,
-    `save_rate`, their errors and `bundle_sha256`; a bandit's `bandit` its `bundle_sha256`. `is_new`: it is not in the table yet.
+    `save_rate`, their errors and `bundle_sha256`; a bandit's `bandit` its `bundle_sha256`.
+    `is_new`: it is not in the table yet.
     """
 
     policy_id: str

@@ -1,8 +1,8 @@
 """Decisions that a lot made, and how probable each action was among those drawn.
 
-Only what was drawn counts, by the platform's lot, by an experiment or by a bandit. Whom a policy chose without a
-lot may be contacted by a lot soon after, so that they do not show what happens without a contact;
-those drawn rest until their outcome is known. The propensities in the ledger are those before
+Only what was drawn counts, by the platform's lot, by an experiment or by a bandit. Whom a policy
+chose without a lot may be contacted by a lot soon after, so that they do not show what happens
+without a contact; those drawn rest until their outcome is known. The propensities in the ledger are those before
 anybody was drawn: among the drawn other ones hold, which follow from them.
 """
 
@@ -100,9 +100,9 @@ def lot_chances(
 ) -> list[float]:
     """The probability of each action for those who were drawn, from the logged propensities.
 
-    An experiment logs the shares of its arms, a bandit what it drew by: these. The platform's lot draws evenly among the
-    actions allowed; one that a limit closed gives its part to `none`. What a policy chose without a
-    lot has the rest of its probability from there, which is taken off.
+    An experiment logs the shares of its arms, a bandit what it drew by: these. The platform's lot
+    draws evenly among the actions allowed; one that a limit closed gives its part to `none`. What a
+    policy chose without a lot has the rest of its probability from there, which is taken off.
 
     Parameters
     ----------

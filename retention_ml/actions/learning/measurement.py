@@ -119,13 +119,14 @@ def measure(
         seed=seed,
         meaning={"action": action_id, **meaning},
     )
-    decision = decide(comparison, randomisation, rows_min=uplift.rows_min)
+    errors = _errors_at_all_trainings(len(sample), settings)
+    decision = decide(comparison, randomisation, rows_min=uplift.rows_min, loss_errors=errors)
     churn = max(float(evidence.churn_probability[rows].mean()), 0.01)
     average = comparison.average_effect
     measured = Measured(
         money=money,
         average_effect=average,
-        lower=average.value - _half_width(average, len(sample), settings),
+        lower=average.value - errors * average.error,
         save_rate=Estimate(average.value / churn, average.error / churn),
         comparison=comparison,
         randomisation=randomisation,
@@ -134,12 +135,12 @@ def measure(
     return effect(rung=decision.rung, reason=decision.reason, measured=measured)
 
 
-def _half_width(effect: Estimate, rows: int, settings: Settings) -> float:
-    """Of the confidence sequence of the average effect, tightest at half of `uplift.rows_min`."""
+def _errors_at_all_trainings(rows: int, settings: Settings) -> float:
+    """Half the width of a confidence sequence in standard errors, least at half of `rows_min`."""
     error_rate = settings.experiments.error_rate
     rho_squared = mixture_variance(error_rate, settings.uplift.rows_min)
     widths = half_widths(
-        np.array([effect.error]),
+        np.ones(1),
         np.array([float(rows)]),
         error_rate=error_rate,
         rho_squared=rho_squared,

@@ -20,7 +20,7 @@ from retention_ml.actions.assignment.policies import (
     register,
 )
 from retention_ml.actions.catalogue.last_good import catalogue_in_force
-from retention_ml.actions.effects.bundles import store_bandit, store_bundle
+from retention_ml.actions.effects.bundles import store_bundle
 from retention_ml.actions.effects.features import effect_days_of
 from retention_ml.actions.learning.bandit_result import BanditResult, bandit_result
 from retention_ml.actions.learning.card import bandit_card, card
@@ -137,7 +137,7 @@ def _write(
         return replace(current, is_new=False)
     if isinstance(result, BanditResult) and proposal.kind == BANDIT:
         text = bandit_card(result.bundle, result.comparison)
-        store_bandit(transaction, result.bundle, text, run_id=settings.run_id)
+        store_bundle(transaction, None, result.bundle, text, run_id=settings.run_id)
     for one in ranking(effects):
         if one.measured is not None and proposal.kind != BANDIT:
             store_bundle(

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from retention_ml.models.uplift.evaluation import Comparison
 from retention_ml.models.uplift.randomisation import Randomisation
+from retention_ml.statistics.metrics import Z_95
 
 
 class Rung(StrEnum):
@@ -29,14 +30,23 @@ class Decision:
     reason: str
 
 
-def decide(comparison: Comparison, randomisation: Randomisation, *, rows_min: int) -> Decision:
+def decide(
+    comparison: Comparison,
+    randomisation: Randomisation,
+    *,
+    rows_min: int,
+    loss_errors: float = Z_95,
+) -> Decision:
     """The rung that the evidence allows.
 
     Parameters
     ----------
     rows_min : int
         Matured decisions drawn by lot before the effect may rank. That contacts lose money may be
-        said of fewer: the 95 % interval of their profit lies below 0.
+        said of fewer: the interval of their profit lies below 0.
+    loss_errors : float
+        Half the width of that interval, in standard errors: of a 95 % interval where the decisions
+        are looked at once, more where they are looked at again and again.
     """
     if randomisation.fault:
         return Decision(
@@ -57,13 +67,14 @@ def decide(comparison: Comparison, randomisation: Randomisation, *, rows_min: in
     is_proven = qini.lower > 0 and slope.lower > 0
     policy, of_all = evaluation.profit, comparison.profit_of_all
     paying = policy.profit if policy.contacted_share > 0 else of_all
-    if paying.upper < 0:
+    loss = paying.value - loss_errors * paying.error, paying.value + loss_errors * paying.error
+    if loss[1] < 0:
         who = "customers whose effect should pay" if policy.contacted_share > 0 else "anybody"
         return Decision(
             rung=Rung.NOBODY,
             reason=(
                 f"Contacting {who} loses money: {per_thousand(paying.value)} "
-                f"[{per_thousand(paying.lower)}, {per_thousand(paying.upper)}] per 1,000 "
+                f"[{per_thousand(loss[0])}, {per_thousand(loss[1])}] per 1,000 "
                 f"customers after the cost of contacts; {evidence}. Contact nobody outside an "
                 "exploring lot."
             ),

@@ -6,18 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from retention_ml.models.registry.mlflow_registry import Registry
 from retention_ml.settings import Settings, load
 from tests.worlds.answering import AnsweringShop
 from tests.worlds.databases import copy_of
-
-
-@pytest.fixture(scope="session")
-def registry_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty registry database; making one takes seconds, copying it nothing."""
-    home = tmp_path_factory.mktemp("registry")
-    assert Registry(load({"RETENTION_HOME": str(home)})).version_at("champion") is None
-    return home / "mlflow" / "mlflow.db"
 
 
 @pytest.fixture

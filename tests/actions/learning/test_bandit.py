@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from retention_ml.actions.effects.bundles import load_bandit
+from retention_ml.actions.effects.bundles import load_bundle
 from retention_ml.actions.explain import explain
 from retention_ml.actions.learning.evaluate_policies import evaluate_policies
 from retention_ml.actions.learning.load_evidence import load_evidence
@@ -18,6 +18,7 @@ from retention_ml.cli import app
 from retention_ml.cli.assign import _why
 from retention_ml.errors import UnfitModel
 from retention_ml.maintenance.invariants import violations
+from retention_ml.models.bandit.bundle import BanditBundle
 from retention_ml.settings import Settings, load
 from tests.worlds.answering import AFTER_ALL, AnsweringShop
 from tests.worlds.databases import copy_of
@@ -166,7 +167,7 @@ def test_down_the_ladder_where_it_is_not_shown_or_not_allowed_and_up_again(
 def test_a_state_that_was_changed_is_refused(bandit_shop: AnsweringShop) -> None:
     with bandit_shop.warehouse.transaction() as transaction:
         [(sha256,)] = transaction.execute("SELECT bundle_sha256 FROM actions.policy_bundles")
-        assert load_bandit(transaction, sha256).sha256 == sha256
+        assert load_bundle(transaction, sha256, BanditBundle).sha256 == sha256
         transaction.execute(
             "UPDATE actions.policy_bundles SET files = jsonb_set(files, '{bandit.json}', "
             "to_jsonb(replace(files ->> 'bandit.json', '\"seed\": ', '\"seed\": 9')))"

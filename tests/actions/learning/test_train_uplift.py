@@ -8,6 +8,7 @@ import pytest
 from retention_ml.actions.effects.bundles import load_bundle
 from retention_ml.errors import NotReady, UnfitModel
 from retention_ml.models.registry.mlflow_registry import Registry
+from retention_ml.models.uplift.bundle import UpliftBundle
 from retention_ml.settings import Settings
 from tests.worlds.answering import AFTER, AnsweringShop
 from tests.worlds.decisions import DAY
@@ -137,7 +138,7 @@ def test_a_model_whose_files_were_changed_is_refused(shop: AnsweringShop) -> Non
     shop.train()
     with shop.warehouse.transaction() as transaction:
         [(sha256,)] = transaction.execute("SELECT bundle_sha256 FROM actions.policy_bundles")
-        assert load_bundle(transaction, sha256).sha256 == sha256
+        assert load_bundle(transaction, sha256, UpliftBundle).sha256 == sha256
         transaction.execute(
             "UPDATE actions.policy_bundles SET files = jsonb_set(files, '{manifest.json}', "
             "to_jsonb(replace(files ->> 'manifest.json', '\"believed\": ', '\"believed\": 0')))"
