@@ -38,12 +38,16 @@ IBIS_TYPES: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its name, type, meaning, and whether a row may lack it."""
+    """One column: its name, type, meaning, and whether a row may lack it.
+
+    `is_later`: there were rows before the column. Where it is empty, a row has the content it had.
+    """
 
     name: str
     type: ColumnType
     meaning: str
     required: bool = False
+    is_later: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +122,15 @@ PRODUCTS = Table(
         Column("category", "text", "the broad shelf"),
         Column("subcategory", "text", "the narrow shelf"),
         Column("brand", "text", "brand or private label"),
+        Column("is_available", "bool", "whether it can be bought", is_later=True),
+        Column("stock_count", "int64", "pieces in stock; negative: ordered ahead", is_later=True),
+        Column("price_cents", "int64", "price of one piece now", is_later=True),
+        Column(
+            "is_durable",
+            "bool",
+            "bought once and used for long: not offered again to who has it",
+            is_later=True,
+        ),
     ),
 )
 

@@ -20,4 +20,9 @@ FEATURES = Asset(
     "features.customer_daily", uri="x-retention://features/customer_daily", group="table"
 )
 CHAMPION = Asset("models.champion", uri="x-retention://models/champion", group="model")
+LISTS = Asset(
+    "recommendations.customer_daily",
+    uri="x-retention://recommendations/customer_daily",
+    group="table",
+)
 SCORES = Asset("scores.customer_daily", uri="x-retention://scores/customer_daily", group="table")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +24,13 @@ _SHOWN = {
 }
 
 
+class What(StrEnum):
+    """What is replayed."""
+
+    CHURN = "churn"
+    RECOMMENDATIONS = "recommendations"
+
+
 def add_to(app: typer.Typer) -> None:
     """Register the command of this module."""
     app.command()(backtest)
@@ -33,9 +41,15 @@ def backtest(
     predictions: Annotated[
         Path,
         typer.Option(
-            "--predictions", metavar="P.parquet", help="as_of, customer_id, churned, each model."
+            "--predictions",
+            metavar="P.parquet",
+            help="as_of, customer_id, churned, each model; or as_of, customer_id, list, rank, "
+            "product_id, model.",
         ),
     ],
+    what: Annotated[
+        What, typer.Option("--what", help="Models of churn, or lists of recommended products.")
+    ] = What.CHURN,
     as_of: Annotated[
         list[str] | None,
         typer.Option("--as-of", metavar="YYYY-MM-DD", help="A day to stand on; repeat for more."),
@@ -69,6 +83,17 @@ def backtest(
     as_json: Json = False,
 ) -> None:
     """Train on what was known on past days and judge by what followed; goes on where it was stopped."""
+    if what is What.RECOMMENDATIONS:
+        _recommendations(
+            report,
+            predictions,
+            (as_of, first, last, every),
+            models,
+            horizon_days,
+            active_days,
+            as_json,
+        )
+        return
     with opened(as_json) as (warehouse, settings):
         from retention_ml.models.backtest.run import Files
         from retention_ml.models.backtest.run import backtest as run
@@ -90,6 +115,35 @@ def backtest(
             print_json(receipt.to_dict())
             return
         _show(receipt.to_dict(), report)
+
+
+def _recommendations(
+    report: Path,
+    predictions: Path,
+    days: tuple[list[str] | None, str | None, str | None, str],
+    methods: str | None,
+    horizon_days: int | None,
+    active_days: int | None,
+    as_json: bool,
+) -> None:
+    """The backtest of recommendations, and its means on the screen."""
+    with opened(as_json) as (warehouse, settings):
+        from retention_ml.recommendations.backtest.run import Files
+        from retention_ml.recommendations.backtest.run import backtest as run
+
+        with _progress() as say:
+            receipt = run(
+                warehouse,
+                settings=_with(settings, horizon_days=horizon_days, active_days=active_days),
+                days=days_named(*days),
+                files=Files(report=report, predictions=predictions),
+                methods=[name.strip() for name in methods.split(",")] if methods else None,
+                say=say,
+            )
+        if as_json:
+            print_json(receipt.to_dict())
+            return
+        _show_recommendations(receipt.to_dict(), report)
 
 
 def _with(settings: Settings, **changes: int | None) -> Settings:
@@ -158,3 +212,40 @@ def _show(receipt: dict[str, Any], report: Path) -> None:
             ],
         )
     note(f"The report is {receipt['html']}; every figure is in {report}.")
+
+
+def _show_recommendations(receipt: dict[str, Any], report: Path) -> None:
+    import json
+
+    document = json.loads(report.read_text(encoding="utf-8"))
+    task, days = document["task"], document["days"]
+    console.print(
+        f"{len(days)} day(s) from {task['as_of'][0]} to {task['as_of'][-1]}, active "
+        f"{task['active_days']} days, horizon {task['horizon_days']} days, "
+        f"{sum(day['customers'] for day in days):,} customers and days; "
+        f"{receipt['seconds']:.0f} s."
+    )
+    kinds = ("mixed", "again", "new")
+    print_table(
+        "NDCG@10, means over the days (95 % intervals over customers)",
+        ("method", *kinds, "hit@10, mixed", "coverage"),
+        [
+            (
+                name,
+                *(format_interval(method["lists"][kind]["ndcg"], ".4f") for kind in kinds),
+                format_interval(method["lists"]["mixed"]["hit"], ".3f"),
+                f"{method['lists']['mixed']['coverage']:.3f}",
+            )
+            for name, method in document["methods"].items()
+        ],
+    )
+    if document["differences"]:
+        print_table(
+            f"{document['reference']} minus each other, paired NDCG@10",
+            ("method", *kinds),
+            [
+                (name, *(format_interval(figures[kind]["ndcg"], "+.4f") for kind in kinds))
+                for name, figures in document["differences"].items()
+            ],
+        )
+    note(f"Every figure is in {report}.")

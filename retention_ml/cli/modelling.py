@@ -1,4 +1,4 @@
-"""Commands about models and scores: train, models, promote, rollback, score, explain."""
+"""Commands about models and scores: train, models, promote, rollback, score, recommend, explain."""
 
 import getpass
 import os
@@ -19,7 +19,13 @@ from retention_ml.cli.frame import (
     with_registry,
     working,
 )
-from retention_ml.cli.tables import print_comparison, print_tiers, print_versions
+from retention_ml.cli.tables import (
+    print_comparison,
+    print_counts,
+    print_lists,
+    print_tiers,
+    print_versions,
+)
 from retention_ml.receipts import DecisionReceipt
 
 _SHOWN = 15
@@ -32,7 +38,7 @@ By = Annotated[
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands of this module."""
-    for command in (train, models, promote, rollback, score, explain):
+    for command in (train, models, promote, rollback, score, recommend, explain):
         app.command()(command)
 
 
@@ -145,6 +151,46 @@ def score(as_of: AsOf, as_json: Json = False) -> None:
         print_tiers(as_of, tiers(warehouse, day(as_of)), settings)
 
 
+def recommend(
+    as_of: AsOf,
+    fit: Annotated[
+        bool, typer.Option("--fit", help="Fit the ranker first, also when none is due.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Make and publish the lists of a day: what each customer may buy again, and what is new."""
+    with opened(as_json) as (warehouse, settings):
+        from retention_ml.recommendations.fitting.fit import fit as fit_ranker
+        from retention_ml.recommendations.publish_lists import publish_lists
+        from retention_ml.recommendations.recommend import recommend as door
+
+        fitted = None
+        if fit:
+            with working("Fitting …"):
+                fitted = fit_ranker(
+                    warehouse, settings=with_registry(settings), as_of=day(as_of), force=True
+                )
+        with working("Recommending …"):
+            made = door(warehouse, settings=settings, as_of=day(as_of))
+            published = publish_lists(
+                warehouse, settings=settings, snapshot_id=int(made.details["snapshot_id"])
+            )
+        if as_json:
+            print_json(
+                {
+                    "fit": fitted.to_dict() if fitted else None,
+                    "recommend": made.to_dict(),
+                    "publish_lists": published.to_dict(),
+                }
+            )
+            return
+        for line in filter(None, (fitted, made, published, made.details["caveat"])):
+            console.print(str(line), soft_wrap=True)
+        print_counts("Rows by list", made.details["lists"])
+        print_counts("Candidates taken off, by reason", made.details["filtered"])
+        print_counts("Customers without a list, by reason", made.details["excluded"])
+
+
 def explain(
     customer_id: Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's number.")],
     as_of: Annotated[
@@ -153,8 +199,9 @@ def explain(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show how one customer's score came about."""
+    """Show how one customer's score came about, and what is recommended to them."""
     with opened(as_json) as (warehouse, settings):
+        from retention_ml.recommendations.snapshots.explain import lists_of
         from retention_ml.reports import words
         from retention_ml.scores.explain import explain as explain_score
 
@@ -164,8 +211,9 @@ def explain(
             customer_id=customer_id,
             as_of=day(as_of) if as_of else None,
         )
+        recommended = lists_of(warehouse, customer_id, as_of=day(as_of) if as_of else None)
         if as_json:
-            print_json(explanation)
+            print_json({**explanation, "recommendations": recommended})
         else:
             currency, horizon_days = settings.calendar.currency, settings.value.horizon_days
             value = words.value_title(currency, horizon_days)
@@ -179,3 +227,4 @@ def explain(
             for name in ("families", "features"):
                 rows = sorted(explanation[name], key=lambda row: -abs(row["log_odds"]))[:_SHOWN]
                 print_rows(f"{name.capitalize()} by what they add to the log-odds", rows)
+            print_lists(recommended)

@@ -8,6 +8,7 @@ from retention_ml.settings import Settings
 
 Rows = Sequence[Mapping[str, Any]]
 _INTERVAL = ("value", "lower", "upper")
+_LISTS = {"mixed": "Most probable", "again": "To buy again", "new": "New to try"}
 
 
 def print_comparison(rows: Rows) -> None:
@@ -79,3 +80,40 @@ def format_interval(
 def _plain(value: float | None, style: str) -> str | None:
     """The number in that style; nothing where there is none."""
     return None if value is None else f"{value:{style}}"
+
+
+def print_counts(title: str, counts: Mapping[str, int]) -> None:
+    """A line of names with their counts, the largest first; nothing where there is none."""
+    if counts:
+        ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        words = ", ".join(f"{name} {count:,}" for name, count in ordered)
+        console.print(f"{title}: {words}.", soft_wrap=True)
+
+
+def print_lists(recommended: Mapping[str, Any]) -> None:
+    """The lists of one customer; a line where there is none."""
+    if recommended["as_of"] is None:
+        console.print(
+            "No lists are published: `retention recommend --as-of D` makes those of a day.",
+            soft_wrap=True,
+        )
+        return
+    within = f"bought within {recommended['horizon_days']} days"
+    for name, title in _LISTS.items():
+        rows = [row for row in recommended["lists"] if row["list"] == name]
+        print_table(
+            f"{title}, {recommended['as_of']}",
+            ("", "product", "name", within, "because"),
+            [
+                (
+                    row["rank"],
+                    row["product_id"],
+                    row["product_name"],
+                    row["purchase_probability"],
+                    row["reason"],
+                )
+                for row in rows
+            ],
+        )
+    if recommended["caveat"]:
+        console.print(recommended["caveat"], soft_wrap=True)

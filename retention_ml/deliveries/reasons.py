@@ -63,6 +63,10 @@ class Reason(StrEnum):
         auto(),
         "A number is not written with the decimal mark that its source declares, or can mean two numbers.",
     )
+    BAD_FLAG = (
+        auto(),
+        "A yes or no is not written as true or false, yes or no, 1 or 0, and `values` does not say what it means.",
+    )
     OTHER_CURRENCY = (
         auto(),
         "The amount is in another currency than the source's, and no exchange rate of that day or before it is there.",

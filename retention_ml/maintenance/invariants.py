@@ -221,6 +221,16 @@ INVARIANTS: tuple[Invariant, ...] = (
         "> CASE WHEN manifest.scored_count = 0 THEN 1 ELSE 0 END",
     ),
     Invariant(
+        promise="P3",
+        sentence="published lists that were never audited, or with other rows than their run wrote",
+        sql="SELECT manifest.snapshot_id FROM recommendations.published AS pointer "
+        "JOIN recommendations.snapshots AS manifest USING (snapshot_id) "
+        f"WHERE {_OF_DAY} AND (manifest.status <> 'published' OR manifest.as_of <> pointer.as_of "
+        "OR manifest.rows_count <> (SELECT count(*) FROM recommendations.customer_daily AS listed "
+        "WHERE listed.snapshot_id = manifest.snapshot_id) OR NOT EXISTS (SELECT 1 "
+        "FROM recommendations.audits AS audit WHERE audit.snapshot_id = manifest.snapshot_id))",
+    ),
+    Invariant(
         promise="P4",
         sentence="a day's features whose newest input happened after the day began",
         # A new calendar.timezone starts the rollups anew with higher numbers: builds that used

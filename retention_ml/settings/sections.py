@@ -264,6 +264,22 @@ class Bandit(Section):
     effective_min: int = Field(500, ge=100, le=10_000_000)
 
 
+class Recommendations(Section):
+    """What is offered to whom, and what is not."""
+
+    list_size: int = Field(10, ge=1, le=100)
+    fit_every_days: int = Field(7, ge=1, le=365)
+    history_days_min: int = Field(28, ge=1, le=3650)
+    min_buyers: int = Field(5, ge=1, le=1_000_000)
+    sellable_days: int = Field(90, ge=1, le=3650)
+    returned_days: int = Field(365, ge=0, le=3650)
+    not_again_days: int = Field(0, ge=0, le=365)
+    durable_categories: tuple[str, ...] = ()
+    excluded_categories: tuple[str, ...] = ()
+    excluded_products: tuple[str, ...] = ()
+    explore_share: float = Field(0.0, ge=0, le=1)
+
+
 class Compute(Section):
     """How much of the machine to use, and for how long."""
 
@@ -296,6 +312,7 @@ class Settings(Section):
     channels: Channels = Channels()
     uplift: Uplift = Uplift()
     bandit: Bandit = Bandit()
+    recommendations: Recommendations = Recommendations()
     compute: Compute = Compute()
 
     home: Path = Path(".retention")

@@ -15,6 +15,7 @@ from retention_ml.warehouse import Warehouse
 
 _Table = tuple[str, Sequence[str], Sequence[Sequence[Any]]]
 
+_OFFERED_CUSTOMERS, _OFFERED_PRODUCTS = 3, 3
 _METRICS = {
     "roc_auc": "ROC AUC",
     "pr_auc": "PR AUC",
@@ -40,6 +41,7 @@ def collect(warehouse: Warehouse, settings: Settings) -> dict[str, Any]:
         "decision": promotions[0] if promotions else None,
         "tiers": read.tiers(warehouse),
         "most_at_risk": read.top_customers(warehouse, 10),
+        "offers": _offers(warehouse),
         "status": read.status(warehouse, settings),
         "quality_report": _newest_report(settings),
         "mlflow_experiment_url": _experiment_url(settings),
@@ -58,7 +60,7 @@ def show(outcome: Mapping[str, Any], console: Console) -> None:
     print_table(console, *tiers)
     for sentence in words.tier_notes(outcome["tiers"]):
         console.print(f"{sentence}\n", highlight=False, markup=False)
-    for table in (most_at_risk, *_run_tables(outcome)):
+    for table in (most_at_risk, *_offer_tables(outcome), *_run_tables(outcome)):
         print_table(console, *table)
 
 
@@ -147,6 +149,46 @@ def _risk_tables(outcome: Mapping[str, Any]) -> list[_Table]:
             ),
             customers,
         ),
+    ]
+
+
+def _offers(warehouse: Warehouse) -> list[dict[str, Any]]:
+    """The first products of each list, of the three customers whose loss would cost most."""
+    with warehouse.transaction() as transaction:
+        rows = transaction.execute(
+            "SELECT risk.customer_id, listed.list, listed.rank, coalesce(listed.product_name, "
+            "listed.product_id) AS product, listed.purchase_probability, listed.reason, listed.as_of "
+            "FROM reports.recommendations AS listed JOIN (SELECT customer_id, "
+            "expected_value_at_risk FROM reports.customer_risk ORDER BY expected_value_at_risk DESC, "
+            "customer_id LIMIT :customers) AS risk USING (customer_id) "
+            "WHERE listed.list IN ('again', 'new') AND listed.rank <= :rank "
+            "ORDER BY risk.expected_value_at_risk DESC, risk.customer_id, listed.list, listed.rank",
+            customers=_OFFERED_CUSTOMERS,
+            rank=_OFFERED_PRODUCTS,
+        )
+    return [dict(row._mapping) for row in rows]
+
+
+def _offer_tables(outcome: Mapping[str, Any]) -> list[_Table]:
+    """What three customers may buy again, and what new they may try."""
+    offers = outcome.get("offers") or []
+    if not offers:
+        return []
+    return [
+        (
+            f"What three customers want next, {offers[0]['as_of']}",
+            ("customer", "list", "product", "probability", "because"),
+            [
+                (
+                    row["customer_id"],
+                    row["list"],
+                    row["product"],
+                    f"{row['purchase_probability']:.2f}",
+                    row["reason"],
+                )
+                for row in offers
+            ],
+        )
     ]
 
 

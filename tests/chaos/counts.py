@@ -16,6 +16,7 @@ COUNTS = {
     "kills in promotion": (1, 50),
     "kills in scoring": (1, 50),
     "kills in publication": (1, 50),
+    "kills in making and publishing lists": (1, 100),
     "kills of dispatching workers": (4, 200),
     "amounts of room on a disk that fills up": (3, 30),
     "hostile model texts": (200, 2_000),

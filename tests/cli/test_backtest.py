@@ -74,3 +74,21 @@ def test_a_wrong_request_is_refused_in_a_sentence(
     assert done.exit_code == 2, done.output
     assert says in json.loads(done.stdout)["message"]
     assert not list(tmp_path.glob("*.*"))
+
+
+def test_recommendations_are_backtested_by_the_same_command(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    random_shop(warehouse, customers=200, days=300, seed=4)
+    asked = ("--what", "recommendations", "--models", "champion,personal_frequency")
+    done = _backtest(tmp_path, "--as-of", "2024-08-01", "--horizon-days", "20", *asked)
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["methods"] == ["champion", "personal_frequency"]
+    report = json.loads((tmp_path / "R.json").read_text(encoding="utf-8"))
+    assert report["task"]["horizon_days"] == 20
+    table = pq.read_table(tmp_path / "P.parquet")
+    assert table.column_names == ["as_of", "customer_id", "list", "rank", "product_id", "model"]
+    unknown = _backtest(
+        tmp_path, "--as-of", "2024-08-01", "--what", "recommendations", "--models", "prophet"
+    )
+    assert "no method 'prophet'" in json.loads(unknown.stdout)["message"]

@@ -22,6 +22,7 @@ EXPECTED = {
     "staging.rejects",
     "features.customer_daily",
     "scores.customer_daily",
+    "recommendations.customer_daily",
 }
 STAGED = sorted(f"staging.{name}" for name in tables.CANONICAL)
 
@@ -72,6 +73,11 @@ def test_the_suite_of_scores_asks_only_for_columns_that_the_table_has(warehouse:
     assert _columns_of("scores.customer_daily") <= set(columns)
 
 
+def test_the_suite_of_lists_asks_only_for_columns_that_the_table_has(warehouse: Warehouse) -> None:
+    columns = warehouse.read("SELECT * FROM recommendations.customer_daily LIMIT 0").column_names
+    assert _columns_of("recommendations.customer_daily") <= set(columns)
+
+
 @pytest.mark.parametrize("name", STAGED)
 def test_a_suite_knows_exactly_the_closed_sets_of_its_table(name: str) -> None:
     table = name.partition(".")[2]
@@ -97,6 +103,8 @@ GOOD: dict[str, str] = {
     "'granted' AS kind, now() AS event_at",
     "staging.exchange_rates": "'EUR' AS currency, now() AS valid_from, 1.08::float8 AS rate",
     "staging.rejects": "'accepted' AS rejected_as",
+    "recommendations.customer_daily": "0.5::float8 AS purchase_probability, 'new' AS list, 1 AS rank, "
+    "'you bought it twice' AS reason, 10 AS expected_margin_cents",
 }
 
 BAD: dict[str, list[str]] = {
@@ -134,6 +142,10 @@ BAD: dict[str, list[str]] = {
     ],
     "staging.exchange_rates": [
         "'euro' AS currency, '1900-01-01'::timestamptz AS valid_from, 0::float8 AS rate"
+    ],
+    "recommendations.customer_daily": [
+        "1.5::float8 AS purchase_probability, 'next' AS list, 0 AS rank, NULL::text AS reason, "
+        "NULL::bigint AS expected_margin_cents"
     ],
     "staging.rejects": [
         "'missing_customer_id' AS rejected_as",

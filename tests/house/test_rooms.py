@@ -37,6 +37,14 @@ FLOW = {
         ("models/training/train.py", "actions/learning/train_uplift.py"),
     ),
     "40_score_customers": Stage(("scores",), ("scores/score.py", "scores/publish.py")),
+    "60_recommend_products": Stage(
+        ("recommendations",),
+        (
+            "recommendations/fitting/fit.py",
+            "recommendations/recommend.py",
+            "recommendations/publish_lists.py",
+        ),
+    ),
     "70_assign_actions": Stage(
         ("actions",),
         (

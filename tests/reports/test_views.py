@@ -53,7 +53,10 @@ COMPARISON = [
     "customers_count", "finished_at",
 ]  # fmt: skip
 PERSONAL = ("name", "mail", "phone", "address", "birth", "age_band", "income", "household", "raw_")
-ALLOWED_NAMES = {"model_name", "table_name", "column_name", "baseline_name", "name", "file_name"}
+ALLOWED_NAMES = {
+    "model_name", "table_name", "column_name", "baseline_name", "name", "file_name",
+    "product_name", "again_product_name", "new_product_name",
+}  # fmt: skip
 
 
 def _columns(warehouse: Warehouse) -> dict[str, dict[str, str | None]]:

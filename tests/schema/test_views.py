@@ -405,7 +405,7 @@ def test_a_warehouse_whose_views_were_dropped_as_a_whole_keeps_them_from_now_on(
     newer = [name for name in _oids(warehouse) if f"'{name}'" not in migration]
     _run(
         warehouse,
-        *(f"DROP VIEW reports.{name}" for name in [*newer, "risk_tier_daily"]),
+        *(f"DROP VIEW IF EXISTS reports.{name} CASCADE" for name in [*newer, "risk_tier_daily"]),
         "ALTER TABLE scores.snapshots DROP COLUMN tiers_by",
         "DELETE FROM public.migrations WHERE name LIKE 'reports.%' OR name LIKE '0009%'",
         "INSERT INTO public.migrations VALUES ('views', 'x', now())",

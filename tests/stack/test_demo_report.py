@@ -147,3 +147,15 @@ def test_the_newest_quality_report_is_named(settings: Settings) -> None:
 def test_without_mlflow_there_is_no_page_of_the_experiment(settings: Settings) -> None:
     away = settings.model_copy(update={"tracking_uri": f"http://127.0.0.1:{free_port()}"})
     assert demo_report._experiment_url(away) is None
+
+
+def test_what_customers_want_next_is_shown_with_its_reason() -> None:
+    offer = {
+        "customer_id": "c7", "list": "new", "rank": 1, "product": "TEA", "as_of": date(2026, 3, 1),
+        "purchase_probability": 0.123, "reason": "bought by 61 customers who, like you, bought MUG",
+    }  # fmt: skip
+    text = shown(offers=[offer])
+    assert "What three customers want next, 2026-03-01" in text
+    assert line(text, "c7")[:4] == ["c7", "new", "TEA", "0.12"]
+    assert "like you, bought MUG" in text
+    assert "want next" not in shown()

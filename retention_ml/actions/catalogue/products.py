@@ -1,11 +1,12 @@
-"""What is recommended while there is no recommender: bought again most, best of the shelf.
+"""What messages recommend: the published lists; without one bought again most, best of the shelf.
 
-First what the customer bought in two or more orders, the most often first; then what the most
+Without a list, first what the customer bought in two or more orders, the most often first; then what the most
 customers bought from their favourite shelf and they have not bought yet. Only what was sold lately
 is recommended.
 """
 
-from datetime import datetime, timedelta
+from collections.abc import Collection
+from datetime import date, datetime, timedelta
 from itertools import groupby
 
 import ibis
@@ -13,6 +14,7 @@ import ibis
 from retention_ml import tables
 from retention_ml.actions.catalogue.variables import Product
 from retention_ml.curated.known import known
+from retention_ml.recommendations.snapshots.offered import offered
 from retention_ml.warehouse import Transaction
 
 PRODUCTS_MAX = 6
@@ -131,6 +133,16 @@ def read_history(
     }
     shelves = transaction.select(_favourites(purchases))
     return products, {row.customer_id: row.category for row in shelves}
+
+
+def read_lists(
+    transaction: Transaction, customer_ids: Collection[str], as_of: date
+) -> dict[str, tuple[Product, ...]]:
+    """The first products of each customer's published mixed list, of those who have one."""
+    return {
+        customer: tuple(Product(**product) for product in products[:PRODUCTS_MAX])
+        for customer, products in offered(transaction, customer_ids, as_of).items()
+    }
 
 
 def _stored(transaction: Transaction, name: str, rows: ibis.Table) -> ibis.Table:

@@ -10,7 +10,7 @@ from retention_ml import clock
 from retention_ml.actions.catalogue.catalogue import Catalogue
 from retention_ml.actions.catalogue.coupons import give_codes
 from retention_ml.actions.catalogue.message import Renderer
-from retention_ml.actions.catalogue.products import read_history
+from retention_ml.actions.catalogue.products import read_history, read_lists
 from retention_ml.actions.catalogue.variables import Recipient
 from retention_ml.actions.outbox.message import OutboxRow, message_id
 from retention_ml.actions.permissions import permitted
@@ -63,6 +63,7 @@ def messages(
     midnight = clock.midnight(as_of, settings.calendar.timezone)
     addresses = _addresses(transaction, contacted, midnight)
     products, shelves = read_history(transaction, contacted, midnight) if rows else ({}, {})
+    products |= read_lists(transaction, [row.customer_id for row in rows], as_of)
     written: list[OutboxRow] = []
     refused: Counter[str] = Counter()
     for row in rows:

@@ -29,7 +29,7 @@ from retention_ml.deliveries.casting.rules import (
     UNREAD,
     Check,
 )
-from retention_ml.deliveries.casting.texts import text
+from retention_ml.deliveries.casting.texts import flag, text
 from retention_ml.deliveries.description.columns import Column
 from retention_ml.deliveries.description.feed import Feed
 from retention_ml.deliveries.description.rules import DEFAULT_KINDS
@@ -161,4 +161,6 @@ def _cast(
         return number(source, feed, chunk, column, spec)
     if column.type == "timestamp":
         return moment(source, feed, chunk, spec)
+    if column.type == "bool":
+        return flag(chunk, column, spec, feed)
     return text(chunk, column, spec, feed)

@@ -6,6 +6,7 @@ so that a file delivered again in any order of rows gives the same keys.
 """
 
 import operator
+from collections.abc import Sequence
 from functools import reduce
 
 import ibis
@@ -74,8 +75,9 @@ def with_keys(entry: tables.Table, rows: ibis.Table, source: str) -> ibis.Table:
     parts = [rows[name] for name in entry.key]
     if entry.name not in _SHARED:
         parts = [ibis.literal(source), *parts]
-    content = [rows[column.name] for column in entry]
-    return rows.mutate(row_key=_hash(parts), content_hash=_hash(content))
+    content = [rows[column.name] for column in entry if not column.is_later]
+    later = [rows[column.name] for column in entry if column.is_later]
+    return rows.mutate(row_key=_hash(parts), content_hash=_hash(content, later))
 
 
 def superseded_rows(rows: ibis.Table) -> ibis.Table:
@@ -120,12 +122,19 @@ def to_staging(
     )
 
 
-def _hash(values: list[ibis.Value]) -> ibis.Value:
-    """MD5 of the values; each is preceded by its length, so that no two lists look alike."""
+def _hash(values: list[ibis.Value], later: Sequence[ibis.Value] = ()) -> ibis.Value:
+    """MD5 of the values; each is preceded by its length, so that no two lists look alike.
+
+    What is `later` counts by name, and not at all where it is empty: rows that were delivered
+    before there were such columns are the same rows when they are delivered again.
+    """
     parts = []
     for value in values:
         shown = value.cast("string")
         is_text = value.type().is_string()
         shown = shown.length().cast("string") + ":" + shown if is_text else shown + ";"
         parts.append(shown.fill_null("-"))
+    for value in later:
+        shown = value.get_name() + "=" + value.cast("string") + ";"
+        parts.append(shown.fill_null(""))
     return _unhex(_md5(reduce(operator.add, parts)))

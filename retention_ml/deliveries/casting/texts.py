@@ -36,6 +36,7 @@ _HIDDEN_STARTS = np.array(
 )
 """The first two bytes of these characters in UTF-8; others may begin alike."""
 
+_YES, _NO = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 _MANGLED = r"^[+-]?[0-9]([.,][0-9]+[eE][+-]?|[eE]\+)[0-9]{1,3}$"
 
 
@@ -121,6 +122,16 @@ def text(chunk: ibis.Table, column: tables.Column, spec: Column, feed: Feed) -> 
         Check(mangled, Reason.MANGLED_ID),
     )
     return Cast(value, checks, names=spec.source_columns)
+
+
+def flag(chunk: ibis.Table, column: tables.Column, spec: Column, feed: Feed) -> Cast:
+    """A canonical yes or no out of the words for it."""
+    words = text(chunk, column, spec, feed)
+    word = words.value.lower()
+    value = ibis.cases((word.isin(_YES), True), (word.isin(_NO), False))
+    is_unread = words.value.notnull() & value.isnull()
+    check = Check(is_unread, Reason.BAD_FLAG, words.names, "true or false, yes or no, 1 or 0")
+    return Cast(value, () if spec.constant is not None else (check,), names=words.names)
 
 
 def spelt(value: ibis.Value, spec: Column, feed: Feed) -> ibis.Value:

@@ -75,6 +75,12 @@ def parse_condition(
         return _text_condition(name, condition)
     if column.type == "timestamp":
         return _time_condition(name, condition)
+    if column.type == "bool":
+        raise Mistake(
+            f"the condition on {name} is {shown(condition)}, but {name} is true or false here; "
+            "expected 'missing' or 'present', or a condition on the column of the file",
+            (name,),
+        )
     return _number_condition(name, condition, is_money=name.endswith("_cents"))
 
 

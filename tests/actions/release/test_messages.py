@@ -58,3 +58,47 @@ def test_products_are_recommended_to_who_bought_and_to_nobody_else(shop: Decisio
     # Who got no message was not contacted; who was left alone by lot rests.
     assert excluded["fatigue"] == len(rows) + len(alone)
     assert violations(shop.warehouse) == []
+
+
+def test_a_published_list_is_what_is_recommended(shop: DecisionShop) -> None:
+    for path in shop.folder.glob("*.toml"):
+        path.unlink()
+    subject = PRODUCTS.replace("{{ favourite_category }}", "For you")
+    (shop.folder / "products.toml").write_text(subject, encoding="utf-8")
+    (shop.folder / "templates" / "products.txt").write_text(TEXT, encoding="utf-8")
+    with shop.warehouse.transaction() as transaction:
+        transaction.execute(
+            "INSERT INTO recommendations.snapshots (as_of, status, epoch, method, caveat, list_size, "
+            "horizon_days, explore_share, minor_units, features_digest, population_count, "
+            "listed_count, excluded_count, rows_count, lists_digest, library_version, run_id, "
+            "built_at) VALUES (:day, 'published', 1, 'frequency', 'x', 10, 28, 0, 100, 'x', 1, 1, 0, "
+            "3, 'x', 'x', 'x', now())",
+            day=DAY - timedelta(days=1),
+        )
+        transaction.execute(
+            "INSERT INTO recommendations.published SELECT as_of, snapshot_id, 1, now() "
+            "FROM recommendations.snapshots"
+        )
+        for rank, name in ((1, "Oolong"), (2, "oolong "), (3, "Sencha")):
+            transaction.execute(
+                "INSERT INTO recommendations.product_daily (snapshot_id, as_of, product_id, name, "
+                "buyers_count_28d, buyers_count_90d, is_sellable) SELECT snapshot_id, as_of, :id, "
+                ":name, 1, 1, true FROM recommendations.snapshots",
+                id=f"p{rank}",
+                name=name,
+            )
+            for customer in shop.shop.names:
+                transaction.execute(
+                    "INSERT INTO recommendations.customer_daily SELECT snapshot_id, as_of, :customer,"
+                    " 'mixed', :rank, :id, 0.5, NULL, 'own', 'x', 'x', 1 "
+                    "FROM recommendations.snapshots",
+                    customer=customer,
+                    rank=rank,
+                    id=f"p{rank}",
+                )
+    shop.set(actions={"explore_share": 1.0, "quiet_after_order_days": 0})
+    assert shop.assign(DAY).details["status"] == "released"
+    rows = shop.rows("SELECT payload FROM actions.outbox")
+    assert rows
+    assert all("Oolong, Sencha, " in str(row["payload"]) for row in rows)
+    assert not any("oolong " in str(row["payload"]) for row in rows)

@@ -19,17 +19,28 @@ from retention_ml.deliveries.description.mistakes import Mistake, listed, neares
 _TEXT = {"values", "missing", "optional", "lower", "whole", "strip", "unicode"}
 _NUMBER = {"missing", "optional", "money", "whole", "weighed", "scale"}
 _TIME = {"format", "timezone", "timezone_column", "timezones", "missing", "optional"}
-_OPTIONS = {"text": _TEXT, "int64": _NUMBER, "float64": _NUMBER, "timestamp": _TIME}
+_FLAG = {"values", "missing", "optional", "lower", "strip"}
+_OPTIONS = {
+    "text": _TEXT, "bool": _FLAG, "int64": _NUMBER, "float64": _NUMBER, "timestamp": _TIME
+}  # fmt: skip
+_FLAGS = ("true", "false")
 _ONE = {"column", "constant", "first_of"}
 _COMPUTED = {"product_of", "sum_of", "difference_of"}
 _ORIGINS = {
     "text": {*_ONE, "columns"},
+    "bool": _ONE,
     "int64": {*_ONE, *_COMPUTED},
     "float64": {*_ONE, *_COMPUTED},
     "timestamp": {*_ONE, "columns"},
 }
 _OF_CONSTANTS = {"money", "format", "timezone"}
-_KINDS = {"text": "text", "int64": "a number", "float64": "a number", "timestamp": "a time"}
+_KINDS = {
+    "text": "text",
+    "bool": "true or false",
+    "int64": "a number",
+    "float64": "a number",
+    "timestamp": "a time",
+}
 _EPOCHS = (TimeFormat.EPOCH_S, TimeFormat.EPOCH_MS, TimeFormat.EPOCH_US)
 
 
@@ -125,6 +136,11 @@ def _check_times(spec: Column) -> None:
         raise Mistake("timezones need timezone_column, the column they stand in", ("timezones",))
 
 
+def _allowed(table: str, entry: tables.Column) -> tuple[str, ...] | None:
+    """The words that a column may have; None where any text will do."""
+    return _FLAGS if entry.type == "bool" else tables.CLOSED_SETS.get((table, entry.name))
+
+
 def _check_words(table: str, entry: tables.Column, spec: Column) -> None:
     if spec.scale is not None and not -inf < spec.scale[0] < spec.scale[1] < inf:
         raise Mistake(
@@ -140,7 +156,7 @@ def _check_words(table: str, entry: tables.Column, spec: Column) -> None:
         )
     if "" in spec.strip:
         raise Mistake("strip has an empty text; expected texts such as '\"'", ("strip",))
-    allowed = tables.CLOSED_SETS.get((table, entry.name))
+    allowed = _allowed(table, entry)
     for word, value in spec.values.items():
         if allowed and value and value not in allowed:
             raise Mistake(
@@ -151,7 +167,7 @@ def _check_words(table: str, entry: tables.Column, spec: Column) -> None:
 
 
 def _check_constant(table: str, entry: tables.Column, spec: Column, constant: str) -> None:
-    allowed = tables.CLOSED_SETS.get((table, entry.name))
+    allowed = _allowed(table, entry)
     if allowed and constant not in allowed:
         raise Mistake(
             f"constant = {shown(constant)} is no {entry.name} of {table}; expected "

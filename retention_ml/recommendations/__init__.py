@@ -1,0 +1,1 @@
+"""What each customer will want next: candidates, ranking, lists, and what became of them."""

@@ -1,0 +1,1 @@
+"""A ranker proves itself on a past day before lists are made with it."""

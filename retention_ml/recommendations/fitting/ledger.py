@@ -1,0 +1,68 @@
+"""Rankers and the decisions about them in `recommendations.bundles` and `.fits`."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from retention_ml import clock
+from retention_ml.errors import UnfitModel
+from retention_ml.models.bundle.bundle import Bundle
+from retention_ml.recommendations.ranker import Ranker
+from retention_ml.warehouse import Transaction
+
+
+def newest_fit(transaction: Transaction, as_of: date) -> Any:
+    """The fit that counts on a day, None without one."""
+    rows = transaction.execute(
+        "SELECT * FROM recommendations.fits WHERE as_of <= :as_of "
+        "ORDER BY as_of DESC, fit_id DESC LIMIT 1",
+        as_of=as_of,
+    )
+    return rows[0] if rows else None
+
+
+def store(
+    transaction: Transaction, ranker: Ranker, fit: Mapping[str, Any], card: str, run_id: str
+) -> None:
+    """Keep a ranker, its card, and the decision about it."""
+    transaction.insert_row(
+        "recommendations.bundles",
+        {
+            "bundle_sha256": ranker.sha256,
+            "files": {name: text.decode() for name, text in ranker.bundle.contents.items()},
+            "card": card,
+            "stored_at": clock.now(),
+            "run_id": run_id,
+        },
+        on_conflict="(bundle_sha256) DO NOTHING",
+    )
+    transaction.insert_row(
+        "recommendations.fits",
+        {
+            **fit,
+            "bundle_sha256": ranker.sha256,
+            "run_id": run_id,
+            "fitted_at": clock.now(),
+        },
+    )
+
+
+def load_ranker(transaction: Transaction, sha256: str, threads: int) -> Ranker:
+    """The ranker of a digest.
+
+    Raises
+    ------
+    UnfitModel
+        Its files are not those of the digest, or it reads other features than are computed now.
+    """
+    rows = transaction.execute(
+        "SELECT files FROM recommendations.bundles WHERE bundle_sha256 = :sha256", sha256=sha256
+    )
+    contents = {name: str(text).encode() for name, text in rows[0].files.items()} if rows else {}
+    bundle = Bundle.from_contents(contents, threads=threads)
+    if bundle.sha256 != sha256:
+        raise UnfitModel(
+            f"The files of the ranker {sha256[:12]} have the digest {bundle.sha256[:12]}: they were "
+            "changed. It is not used. Fit anew: `retention recommend --fit`."
+        )
+    return Ranker.of(bundle)

@@ -1,0 +1,201 @@
+"""What must hold before lists are published: counted by the database from the rows written."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+
+from retention_ml.features.store import newest_build
+from retention_ml.warehouse import Transaction
+
+Severity = Literal["warning", "critical"]
+_FEWEST_ROWS = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """One result: its name, how bad a failure is, whether it holds, and what was observed."""
+
+    name: str
+    severity: Severity
+    is_success: bool
+    observed: str
+
+
+def refusal(results: Sequence[Audit]) -> str | None:
+    """Why the lists must not be published, in words; None if they may be.
+
+    No audits at all count as a failure: nothing is published unchecked.
+    """
+    if not results:
+        return "no audit ran"
+    failed = [a for a in results if a.severity == "critical" and not a.is_success]
+    return "; ".join(f"{a.name}: {a.observed}" for a in failed) or None
+
+
+def audits(
+    transaction: Transaction, snapshot_id: int, *, shrink_warning: float, shrink_max: float
+) -> list[Audit]:
+    """Every audit of a snapshot, in the order in which a reader should look at them.
+
+    Parameters
+    ----------
+    shrink_warning, shrink_max : float
+        By which share of the rows lists may be fewer than those published before them: more is
+        remarkable, or refused.
+    """
+    [row] = transaction.execute(
+        "SELECT * FROM recommendations.snapshots WHERE snapshot_id = :id", id=snapshot_id
+    )
+    manifest = dict(row._mapping)
+    return [
+        *_rows_account(transaction, manifest),
+        *_rows_are_sound(transaction, manifest),
+        _features_are_current(transaction, manifest),
+        *_did_not_shrink(transaction, manifest, shrink_warning, shrink_max),
+    ]
+
+
+def _rows_account(transaction: Transaction, manifest: dict[str, Any]) -> list[Audit]:
+    counts = _one(
+        transaction,
+        "SELECT count(*) AS rows_count, count(DISTINCT customer_id) AS listed_count, "
+        "count(*) FILTER (WHERE as_of <> :as_of) AS other_days_count, "
+        "(SELECT coalesce(sum(customers_count), 0) FROM recommendations.exclusions "
+        "WHERE snapshot_id = :id) AS excluded_count, "
+        "(SELECT count(*) FROM features.customer_daily WHERE as_of = :as_of) AS active_count, "
+        "(SELECT count(*) FROM (SELECT DISTINCT customer_id FROM recommendations.customer_daily "
+        "WHERE snapshot_id = :id) AS listed WHERE NOT EXISTS (SELECT FROM features.customer_daily "
+        "AS active WHERE active.as_of = :as_of AND active.customer_id = listed.customer_id)) "
+        "AS strangers_count FROM recommendations.customer_daily WHERE snapshot_id = :id",
+        manifest,
+    )
+    stated = (manifest["rows_count"], manifest["listed_count"], manifest["excluded_count"])
+    observed = (counts["rows_count"], counts["listed_count"], int(counts["excluded_count"]))
+    return [
+        _critical(
+            "rows_account",
+            stated == observed
+            and manifest["population_count"] == counts["active_count"]
+            and counts["other_days_count"] == 0,
+            f"{counts['active_count']:,} active customers = {observed[1]:,} with a list + "
+            f"{observed[2]:,} without, {observed[0]:,} rows; the manifest says "
+            f"{manifest['population_count']:,} = {stated[1]:,} + {stated[2]:,}, {stated[0]:,} rows; "
+            f"{counts['other_days_count']:,} rows of another day",
+        ),
+        _critical("someone_has_a_list", observed[1] > 0, f"{observed[1]:,} customers with a list"),
+        _none(
+            "customers_are_active", int(counts["strangers_count"]), "customers who are not active"
+        ),
+    ]
+
+
+def _rows_are_sound(transaction: Transaction, manifest: dict[str, Any]) -> list[Audit]:
+    lists = _one(
+        transaction,
+        "SELECT count(*) FILTER (WHERE last_rank <> rows_count OR first_rank <> 1) AS holes_count, "
+        "count(*) FILTER (WHERE products_count <> rows_count) AS twice_count, "
+        "count(*) FILTER (WHERE rows_count > :size) AS long_count FROM (SELECT count(*) AS rows_count,"
+        " min(rank) AS first_rank, max(rank) AS last_rank, count(DISTINCT product_id) "
+        "AS products_count FROM recommendations.customer_daily WHERE snapshot_id = :id "
+        "GROUP BY customer_id, list) AS lists",
+        manifest,
+    )
+    rows = _one(
+        transaction,
+        "SELECT count(*) FILTER (WHERE NOT listed.purchase_probability BETWEEN 0 AND 1) "
+        "AS improbable_count, count(*) FILTER (WHERE product.is_sellable IS NOT TRUE) "
+        "AS unsellable_count, count(*) FILTER (WHERE listed.expected_margin_cents < 0) "
+        "AS negative_count FROM recommendations.customer_daily AS listed "
+        "LEFT JOIN recommendations.product_daily AS product USING (snapshot_id, product_id) "
+        "WHERE snapshot_id = :id",
+        manifest,
+    )
+    both = _one(
+        transaction,
+        "SELECT count(*) AS both_count FROM recommendations.customer_daily AS one "
+        "JOIN recommendations.customer_daily AS other USING (snapshot_id, customer_id, product_id) "
+        "WHERE snapshot_id = :id AND one.list = 'again' AND other.list = 'new'",
+        manifest,
+    )
+    return [
+        _none("ranks_have_no_holes", lists["holes_count"], "lists whose ranks are not 1, 2, 3, …"),
+        _none("no_product_twice", lists["twice_count"], "lists with a product twice"),
+        _none("lists_are_not_too_long", lists["long_count"], "lists longer than list_size"),
+        _none("products_are_sellable", rows["unsellable_count"], "rows of what cannot be sold"),
+        _none(
+            "probabilities_are_probable", rows["improbable_count"], "probabilities outside 0 to 1"
+        ),
+        _none("margins_are_not_negative", rows["negative_count"], "negative margins"),
+        _none("again_is_not_new", both["both_count"], "products both on again and on new"),
+    ]
+
+
+def _features_are_current(transaction: Transaction, manifest: dict[str, Any]) -> Audit:
+    build = newest_build(transaction, manifest["as_of"])
+    newest = build.features_digest if build else None
+    return _critical(
+        "features_are_current",
+        newest == manifest["features_digest"],
+        f"made of the customers of features {manifest['features_digest'][:12]}, the day's latest "
+        f"build is {(newest or 'none')[:12]}",
+    )
+
+
+def _did_not_shrink(
+    transaction: Transaction, manifest: dict[str, Any], warning: float, maximum: float
+) -> list[Audit]:
+    before = transaction.execute(
+        "SELECT as_of, rows_count FROM recommendations.published JOIN recommendations.snapshots "
+        "USING (snapshot_id, as_of) WHERE as_of <= :as_of ORDER BY as_of DESC LIMIT 1",
+        as_of=manifest["as_of"],
+    )
+    names: tuple[tuple[str, Severity, float], ...] = (
+        ("lists_did_not_shrink", "critical", maximum),
+        ("lists_are_as_full", "warning", warning),
+    )
+    if not before or before[0].rows_count < _FEWEST_ROWS:
+        return [_ok(name, severity, "nothing to compare with") for name, severity, _ in names]
+    then, now = int(before[0].rows_count), int(manifest["rows_count"])
+    observed = f"{then:,} rows of {before[0].as_of}, now {now:,}"
+    return [
+        Audit(
+            name=name,
+            severity=severity,
+            is_success=now >= (1 - limit) * then,
+            observed=observed,
+        )
+        for name, severity, limit in names
+    ]
+
+
+def _one(transaction: Transaction, sql: str, manifest: dict[str, Any]) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "id": manifest["snapshot_id"],
+        "as_of": manifest["as_of"],
+        "size": manifest["list_size"],
+    }
+    [row] = transaction.execute(
+        sql, **{name: value for name, value in values.items() if f":{name}" in sql}
+    )
+    return dict(row._mapping)
+
+
+def _critical(name: str, is_success: bool, observed: str) -> Audit:
+    return Audit(name=name, severity="critical", is_success=bool(is_success), observed=observed)
+
+
+def _ok(name: str, severity: Severity, observed: str) -> Audit:
+    return Audit(name=name, severity=severity, is_success=True, observed=observed)
+
+
+def _none(name: str, count: int, what: str) -> Audit:
+    return _critical(name, count == 0, f"{count:,} {what}")
+
+
+def published_day(transaction: Transaction, as_of: date) -> int | None:
+    """The snapshot that readers see for a day, None without one."""
+    rows = transaction.execute(
+        "SELECT snapshot_id FROM recommendations.published WHERE as_of = :as_of", as_of=as_of
+    )
+    return int(rows[0][0]) if rows else None
