@@ -34,7 +34,7 @@ class Lists:
         size: int,
         mask: Bools | None = None,
     ) -> "Lists":
-        """The best `size` products of each customer by score, ties by product.
+        """The best `size` products of each customer by score, ties in the order given.
 
         Examples
         --------
@@ -46,7 +46,7 @@ class Lists:
         """
         if mask is not None:
             customer, product, score = customer[mask], product[mask], score[mask]
-        order = np.lexsort((product, -score, customer))
+        order = np.lexsort((-score, customer))  # stable
         customer, product = customer[order], product[order]
         rank = np.arange(len(customer)) - np.searchsorted(customer, customer) + 1
         best = rank <= size

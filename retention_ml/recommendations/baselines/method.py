@@ -22,7 +22,7 @@ class Best:
     Parameters
     ----------
     owner : array of int32, shape (n,)
-        Positions of the customers, rising.
+        Positions of the customers, rising; of each, the best first.
     product : array of int32, shape (n,)
     score : array of float64, shape (n,)
         Comparable within a customer.
@@ -69,15 +69,13 @@ def best(purchases: Purchases, customers: Codes, scores: Any, size: int = LIST_S
         ):
             chosen, score = _filled(*subset, others, popularity, size)
             parts.append((at, chosen, score, others is bought))
-    return Best(
-        owner=np.repeat(
-            np.array([part[0] for part in parts], dtype=np.int32),
-            [len(part[1]) for part in parts],
-        ),
-        product=np.concatenate([part[1] for part in parts]).astype(np.int32),
-        score=np.concatenate([part[2] for part in parts]),
-        is_own=np.repeat([part[3] for part in parts], [len(part[1]) for part in parts]),
-    )
+    sizes = [len(part[1]) for part in parts]
+    row = np.repeat(np.array([part[0] for part in parts], dtype=np.int32), sizes)
+    product = np.concatenate([part[1] for part in parts]).astype(np.int32)
+    score = np.concatenate([part[2] for part in parts])
+    is_own = np.repeat(np.array([part[3] for part in parts]), sizes)
+    order = np.lexsort((product, -popularity[product], -score, row))
+    return Best(owner=row[order], product=product[order], score=score[order], is_own=is_own[order])
 
 
 def _filled(

@@ -4,8 +4,10 @@ from collections import Counter
 from datetime import date
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from retention_ml.recommendations.backtest.methods import mixed
 from retention_ml.recommendations.baselines.method import Best, Method
 from retention_ml.recommendations.baselines.neighbours import EaseMethod, ItemKnn, TifuKnn, UpCf
 from retention_ml.recommendations.baselines.popularity import (
@@ -14,6 +16,7 @@ from retention_ml.recommendations.baselines.popularity import (
     personal_frequency,
 )
 from retention_ml.recommendations.purchases import PurchaseLog, Purchases
+from tests.worlds.purchases import log_of
 
 METHODS: dict[str, Method] = {
     "best_sellers": most_bought,
@@ -124,3 +127,14 @@ def test_like_products_are_those_with_like_buyers(purchases: Purchases) -> None:
         for product, score in scores_of(best, owner, is_own=False).items():
             if score > 0:
                 assert score == pytest.approx(expected[owner, product], rel=1e-3)
+
+
+def test_products_bought_equally_often_are_ordered_by_their_buyers() -> None:
+    day = date(2026, 3, 1)
+    mine = [("me", product, date(2026, 2, 1)) for product in "abc"]
+    others = [(f"c{n}", product, date(2026, 2, 20)) for n, product in enumerate("ccbccb")]
+    log = log_of([*mine, *others])
+    purchases = log.known_at(day)
+    customers = purchases.codes(pa.array(["me"]))
+    lists = mixed(personal_frequency(purchases, customers), customers)
+    assert [log.product_ids[int(code)].as_py() for code in lists.product] == ["c", "b", "a"]
