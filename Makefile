@@ -14,6 +14,8 @@ export OMP_WAIT_POLICY := PASSIVE
 export GX_ANALYTICS_ENABLED := false
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
+# Many processes are started; without it each would compile all that it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
 # Empty unless this machine has no libgomp of its own (see setup).
 ifneq ($(wildcard $(OPENMP)/libgomp.so.1),)
 export LD_LIBRARY_PATH := $(OPENMP)$(if $(LD_LIBRARY_PATH),:$(LD_LIBRARY_PATH))

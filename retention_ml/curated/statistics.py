@@ -10,8 +10,8 @@ from retention_ml.warehouse import Transaction
 
 CHANGED_SHARE = 0.1
 """Of a table: what a batch has to add so that it is looked at anew, as with autovacuum's default."""
-ROWS_MIN = 1_000
-"""So few rows are planned well enough in any case."""
+ROWS_MIN = 100
+"""So few rows are planned well enough in any case; 600 permissions already are not."""
 
 _ROWS_COUNT = "SELECT reltuples FROM pg_class WHERE oid = CAST(:name AS regclass)"
 

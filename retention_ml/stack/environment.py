@@ -16,6 +16,13 @@ from retention_ml.stack.processes import MARKER
 _PREFERRED = {"airflow": 8080, "mlflow": 5000}
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LD_LIBRARY_PATH")
 
+# No module of ours: a task shall run the code and the settings of the moment it starts.
+_IMPORTED_BEFORE_TASKS = (
+    "airflow.executors.local_executor", "airflow.sdk.execution_time.supervisor",
+    "airflow.sdk.execution_time.task_runner", "ibis", "sqlalchemy", "adbc_driver_postgresql.dbapi",
+    "duckdb", "pydantic_settings", "lightgbm",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
@@ -137,6 +144,9 @@ def build(
         "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "great_expectations=WARNING alembic=WARNING",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs" / "tasks"),
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
+        # Tasks are forked from a process that has imported what nearly all of them need.
+        "AIRFLOW__SCHEDULER__MP_START_METHOD": "forkserver",
+        "AIRFLOW__CORE__MP_FORKSERVER_PRELOAD": ",".join(_IMPORTED_BEFORE_TASKS),
         "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
         # A task whose process died with the machine or the scheduler is tried again after a minute;
         # Airflow's own five would look like a standstill. Heartbeats come every five seconds.

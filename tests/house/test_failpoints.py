@@ -1,6 +1,7 @@
 """Every failpoint stands at exactly one place and is hit by the chaos tests."""
 
 import ast
+from functools import cache
 
 import pytest
 
@@ -8,9 +9,10 @@ from retention_ml.failpoints import FAILPOINTS
 from tests.house.repository import files, modules, name, tree
 
 
-def _calls() -> list[tuple[str, str]]:
+@cache
+def _calls() -> tuple[tuple[str, str], ...]:
     """Name and place of every call of `failpoint`."""
-    return [
+    return tuple(
         (node.args[0].value, f"{name(path)}:{node.lineno}")
         for path in modules("retention_ml")
         for node in ast.walk(tree(path))
@@ -19,7 +21,7 @@ def _calls() -> list[tuple[str, str]]:
         and node.args
         and isinstance(node.args[0], ast.Constant)
         and isinstance(node.args[0].value, str)
-    ]
+    )
 
 
 def test_there_are_failpoints() -> None:

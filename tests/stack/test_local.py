@@ -1,7 +1,10 @@
 """Databases, roles, ports and environment of the local stack."""
 
 import json
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -121,6 +124,26 @@ def test_a_task_that_died_with_its_scheduler_is_not_waited_for_long(stack: Setti
     variables = environment.build(stack, Ports(airflow=1, mlflow=2), {"PATH": "/bin"})
     for name in ("TASK_INSTANCE_HEARTBEAT_TIMEOUT", "ORPHANED_TASKS_CHECK_INTERVAL"):
         assert int(variables[f"AIRFLOW__SCHEDULER__{name}"]) <= 60
+
+
+def test_what_is_imported_before_tasks_exists_and_is_none_of_ours(stack: Settings) -> None:
+    """A task runs the code and the settings of the moment it starts."""
+    variables = environment.build(stack, Ports(airflow=1, mlflow=2), {"PATH": "/bin"})
+    assert variables["AIRFLOW__SCHEDULER__MP_START_METHOD"] == "forkserver"
+    modules = variables["AIRFLOW__CORE__MP_FORKSERVER_PRELOAD"].split(",")
+    program = (
+        "import importlib, sys; "
+        f"[importlib.import_module(name) for name in {modules}]; "
+        "print([name for name in sys.modules if name.startswith('retention')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_only_what_concerns_the_platform_is_passed_on(stack: Settings) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from retention_ml import tables
+from retention_ml.curated.statistics import analyze_changed
 from retention_ml.warehouse import Warehouse
 
 _DEFAULTS: dict[str, Any] = {
@@ -66,7 +67,8 @@ def fill(
 
     Columns left out take plain defaults; `available_at` defaults to each row's `event_at`, and a
     `source` may be named.
-    A row whose business key is current already replaces that version.
+    A row whose business key is current already replaces that version. Many rows are looked at by
+    Postgres, as those of a batch are.
     """
     loaded = loaded_at or datetime(2026, 1, 1, tzinfo=UTC)
     identity = delivery_id or delivery(warehouse, loaded_at=loaded)
@@ -120,6 +122,7 @@ def fill(
             delivery=identity,
         )
         transaction.copy(f"curated.{table}", pa.table({**columns, **lineage}))
+        analyze_changed(transaction, {table: n})
     return identity
 
 

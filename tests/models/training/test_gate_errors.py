@@ -116,27 +116,24 @@ def test_a_version_registered_before_a_defect_is_taken_by_the_next_run(
     assert _versions(world) == 3
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
+@pytest.mark.parametrize(("where", "name"), [(gate, "_choose"), (comparison, "finer_segments")])
+def test_what_is_no_defect_goes_up_and_is_tried_again(
+    world: Fitted, monkeypatch: pytest.MonkeyPatch, where: Any, name: str
+) -> None:
+    for error in (
         WarehouseError("away"),
         RegistryError("away"),
         OSError("full"),
         MemoryError(),
         UsageError("no"),
         LightGBMError("std::bad_alloc"),
-    ],
-)
-@pytest.mark.parametrize(("where", "name"), [(gate, "_choose"), (comparison, "finer_segments")])
-def test_what_is_no_defect_goes_up_and_is_tried_again(
-    world: Fitted, monkeypatch: pytest.MonkeyPatch, where: Any, name: str, error: Exception
-) -> None:
-    with monkeypatch.context() as patched:
-        _break(patched, where, name, error)
-        with pytest.raises(type(error)):
-            _select(world)
-    training = _training(world)
-    assert (training["status"], training["gate_error"]) == ("prepared", None)
+    ):
+        with monkeypatch.context() as patched:
+            _break(patched, where, name, error)
+            with pytest.raises(type(error)):
+                _select(world)
+        training = _training(world)
+        assert (training["status"], training["gate_error"]) == ("prepared", None)
     assert _select(world)["verdict"] == "inconclusive"
 
 
