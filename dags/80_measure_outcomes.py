@@ -1,20 +1,15 @@
 """
-Compares earlier scores with outcomes, decides trials and experiments, and monitors drift.
+Compares earlier scores and lists with outcomes, decides trials and experiments, monitors drift.
 
-**Reads** `scores` whose outcome window has closed by the day, `features` of the day, outcomes and
-campaign contacts from `curated`, decisions from `actions`. **Writes** `outcomes`, `experiments`
-(looks, verdicts), `models.promotions` and the aliases in MLflow, `ops.alerts`. It starts when the
-day's scores are published. **Hands over** nothing: decisions take effect from the next scoring on.
+**Reads** `scores` and `recommendations` whose window has closed, `features`, outcomes and contacts
+from `curated`, decisions from `actions`. **Writes** `outcomes`, `experiments`, `models.promotions`
+and MLflow's aliases, `ops.alerts`. It starts when the day's scores are published. **Hands over**
+nothing. With `promotion.mode = "approval"` a challenger that has won waits for a person (*Required
+Actions* in Airflow's UI): a no ends its trial, and without an answer the next look asks again.
 
-With `promotion.mode = "approval"` a challenger that has won waits for a person: *Required Actions*
-in Airflow's UI. A rejection ends the trial; no answer within `promotion.approval_hours` changes
-nothing, and the next look asks again. While one question is open, the following days are measured
-and monitored, but no second question is asked. Every answer is recorded in the ledger.
-
-**Again?** Always safe: a day's look is the same look, and a decision is taken once.
-
-**On failure** the champion stays. `alert` failed: a channel did not accept the alert; it is in the
-log and in `ops.alerts`. `decide` skipped: the question of another day is still open.
+**Again?** Always safe: a look is the same look, and a decision is taken once.
+**On failure** the champion stays. `alert` failed: a channel did not accept the alert, see
+`ops.alerts`. `decide` skipped: the question of another day is still open.
 """
 
 from airflow.providers.standard.operators.empty import EmptyOperator
@@ -69,6 +64,13 @@ def measure_outcomes() -> None:
 
         return doors.call(door, as_of=as_of())
 
+    @task(pool=WAREHOUSE_POOL, max_active_tis_per_dag=1)
+    def lists() -> list[dict]:
+        from retention_ml.outcomes.lists.decide_ranker import decide_ranker
+        from retention_ml.outcomes.lists.measure_lists import measure_lists
+
+        return [doors.call(door, as_of=as_of()) for door in (measure_lists, decide_ranker)]
+
     @task(pool=WAREHOUSE_POOL, trigger_rule="all_done")
     def watch() -> dict:
         from retention_ml.outcomes.monitoring.watch import watch as door
@@ -81,9 +83,8 @@ def measure_outcomes() -> None:
 
     measured = measure()
     question(measured) >> approve >> approved >> decide(measured)
-    watched = watch()
-    measured >> look() >> watched  # so that a verdict of today is told today
-    alert(watched)
+    alert(watched := watch())
+    [measured >> look(), lists()] >> watched  # so that a verdict of today is told today
 
 
 measure_outcomes()

@@ -3,7 +3,7 @@
 import getpass
 import os
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -86,9 +86,11 @@ def promote(
     by: By = None,
     as_json: Json = False,
 ) -> None:
-    """Make a version champion; the next scoring run serves it."""
-    from retention_ml.models.promotion.promote import promote as door
+    """Make a version champion; the next run serves it. `ranker-3` is one of products to buy."""
+    from retention_ml.models.promotion.promote import promote as promote_model
+    from retention_ml.recommendations.fitting.by_hand import is_ranker, promote_ranker
 
+    door = promote_ranker if is_ranker(version) else promote_model
     _decide(door, as_json, by, version=version, reason=reason)
 
 
@@ -98,12 +100,18 @@ def rollback(
         str | None,
         typer.Option("--to", metavar="VERSION", help="Default: the champion before this one."),
     ] = None,
+    of: Annotated[
+        Literal["churn", "recommendations"],
+        typer.Option("--of", help="Which models; of recommendations `--to frequency` is none."),
+    ] = "churn",
     by: By = None,
     as_json: Json = False,
 ) -> None:
     """Go back to an earlier champion, with its calibration and tier policy."""
-    from retention_ml.models.promotion.rollback import rollback as door
+    from retention_ml.models.promotion.rollback import rollback as roll_back_model
+    from retention_ml.recommendations.fitting.by_hand import rollback_ranker
 
+    door = rollback_ranker if of == "recommendations" else roll_back_model
     _decide(door, as_json, by, version=to, reason=reason)
 
 

@@ -30,18 +30,26 @@ def add_to(app: typer.Typer) -> None:
 
 
 def measure(as_of: AsOf, as_json: Json = False) -> None:
-    """Compare published scores with observed outcomes, and look at the challenger's trial."""
+    """Compare published scores and lists with what followed, and look at the trials."""
     with opened(as_json) as (warehouse, settings):
+        from retention_ml.outcomes.lists.measure_lists import measure_lists
         from retention_ml.outcomes.measure import measure as door
+        from retention_ml.reports.list_performance import list_performance
         from retention_ml.reports.read import comparisons, performance
 
         with working("Measuring …"):
             receipt = door(warehouse, settings=with_registry(settings), as_of=day(as_of))
+            lists = measure_lists(warehouse, settings=settings, as_of=day(as_of))
         trial = receipt.details["trial"]
         performance_rows = performance(warehouse, until=day(as_of))
+        list_rows = list_performance(warehouse, until=day(as_of))
         models = comparisons(warehouse, trial["trial_id"], day(as_of)) if trial else []
         if as_json:
-            tables = {"performance": performance_rows, "comparisons": models}
+            tables = {
+                "performance": performance_rows,
+                "comparisons": models,
+                "measure_lists": {**lists.to_dict(), "performance": list_rows},
+            }
             print_json({**receipt.to_dict(), **tables})
             return
         _print_performance(performance_rows)
@@ -50,6 +58,9 @@ def measure(as_of: AsOf, as_json: Json = False) -> None:
         console.print(f"{receipt.details['verdict']}: {receipt.details['reason']}")
         if receipt.details["report"]:
             console.print(f"The trial to read: {receipt.details['report']}")
+        _print_list_performance(list_rows)
+        if lists.details["trial"] and "reason" in lists.details["trial"]:
+            console.print(f"Rankers: {lists.details['trial']['reason']}", soft_wrap=True)
 
 
 def decide(
@@ -75,13 +86,14 @@ def decide(
     ] = "",
     as_json: Json = False,
 ) -> None:
-    """Carry out what the newest look at the trial says: promote or retire the challenger."""
+    """Carry out what the newest looks at the trials say: promote or retire the challengers."""
     with opened(as_json) as (warehouse, settings):
         if approved_by is not None and refused_by is not None:
             raise UsageError(
                 "--approved-by and --refused-by were both given; expected one of them. Nothing was "
                 "decided."
             )
+        from retention_ml.outcomes.lists.decide_ranker import decide_ranker
         from retention_ml.outcomes.trial.decide import decide as door
 
         with working("Deciding …"):
@@ -93,11 +105,14 @@ def decide(
                 refused_by=refused_by,
                 remark=remark,
             )
+            rankers = decide_ranker(warehouse, settings=with_registry(settings), as_of=day(as_of))
         if as_json:
-            print_json(receipt.to_dict())
+            print_json({**receipt.to_dict(), "decide_ranker": rankers.to_dict()})
             return
         done = "Done" if receipt.details["acted"] else "Nothing was done"
         console.print(f"{done} ({receipt.details['verdict']}): {receipt.details['reason']}")
+        if rankers.details["trial_id"] is not None:
+            console.print(f"Rankers: {rankers.sentence}", soft_wrap=True)
 
 
 def watch(as_of: AsOf, as_json: Json = False) -> None:
@@ -137,6 +152,28 @@ def _print_performance(rows: list[dict[str, Any]]) -> None:
                 "left out": next(iter(by_metric.values()))["contacted_count"],
             }
             for (as_of, role, version), by_metric in by_model.items()
+        ],
+    )
+
+
+def _print_list_performance(rows: list[dict[str, Any]]) -> None:
+    print_rows(
+        "NDCG@10 of published lists, and of simple ones for the same customers (95 % interval)",
+        [
+            {
+                "day": str(row["as_of"]),
+                "list": row["list"],
+                "made by": row["lists_by"].replace("_", " "),
+                "NDCG@10": f"{row['ndcg']:.3f}",
+                "personal frequency": f"{row['personal_frequency_ndcg']:.3f}",
+                "best sellers": f"{row['best_sellers_ndcg']:.3f}",
+                "above personal frequency": format_interval(row, "+.3f", metric="difference"),
+                "recall": f"{row['recall']:.3f}",
+                "any bought": f"{row['hit']:.2f}",
+                "products listed": f"{row['coverage']:.1%}",
+                "customers": row["customers_count"],
+            }
+            for row in rows
         ],
     )
 

@@ -115,11 +115,13 @@ def demo_actions(as_json: Json = False) -> None:
 def status(as_json: Json = False) -> None:
     """Say what is published, which models serve, how fresh the data is, and where to look."""
     with opened(as_json) as (warehouse, settings):
+        from retention_ml.reports.list_performance import lists_in_words
         from retention_ml.reports.read import status as read_status
         from retention_ml.stack import local
 
         state = {
             **read_status(warehouse, settings),
+            "recommended_lists": lists_in_words(warehouse),
             "standstill": local.standstill(settings),
             **local.addresses(settings),
         }

@@ -15,7 +15,7 @@ from retention_ml.clock import day_of
 from retention_ml.errors import NotReady, UnfitModel
 from retention_ml.features import build
 from retention_ml.receipts import Receipt
-from retention_ml.recommendations.fitting.ledger import load_ranker, newest_fit
+from retention_ml.recommendations.fitting.ledger import load_ranker, newest_fit, serving
 from retention_ml.recommendations.lists.filters import Rules
 from retention_ml.recommendations.purchases import Purchases, read_log
 from retention_ml.recommendations.ranker import Ranker
@@ -135,6 +135,7 @@ def _method(
         )
         return "best_sellers", sentence, None
     with warehouse.transaction() as transaction:
+        champion = serving(transaction, purchases.as_of)
         newest = newest_fit(transaction, purchases.as_of)
         why = (
             f"the one of {newest.as_of} is not used. {newest.reason}"
@@ -144,12 +145,12 @@ def _method(
                 "recommend_products, fits one where there is enough history."
             )
         )
-        if newest is not None and newest.is_in_force:
+        if champion is not None:
             try:
-                sha256 = newest.bundle_sha256
+                sha256 = champion.bundle_sha256
                 return "ranker", None, load_ranker(transaction, sha256, settings.compute.threads)
             except UnfitModel as error:
-                why = f"the one of {newest.as_of} cannot be used. {error}"
+                why = f"{champion.model_version} cannot be used. {error}"
     return "frequency", f"{_BY_FREQUENCY} There is no ranker: {why}", None
 
 

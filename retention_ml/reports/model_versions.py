@@ -5,11 +5,13 @@ from datetime import date
 from typing import Any
 
 from retention_ml.errors import RegistryError
-from retention_ml.models.promotion.decisions import current_version, decisions
+from retention_ml.models.promotion.decisions import CHALLENGER_OF, current_version, decisions
 from retention_ml.models.registry.mlflow_registry import Registry
 from retention_ml.models.registry.model_version import ModelVersion
 from retention_ml.reports.read import Row, promotions, select
 from retention_ml.warehouse import Warehouse
+
+_OF_CHURN = ("champion", "challenger")
 
 
 def overview(warehouse: Warehouse, registry: Registry) -> dict[str, Any]:
@@ -18,23 +20,26 @@ def overview(warehouse: Warehouse, registry: Registry) -> dict[str, Any]:
     Where the registry does not answer, the versions are those of the ledgers and `alias` is what
     the ledger decided; `registry` then says so.
     """
+    rankers = [each for pair in CHALLENGER_OF.items() for each in pair if each not in _OF_CHURN]
     try:
         versions: Sequence[ModelVersion] = registry.versions(timeout="short")
-        aliases = registry.aliases(timeout="short")
+        aliases = {**_decided(warehouse, rankers), **registry.aliases(timeout="short")}
         message = "MLflow answers."
     except RegistryError as error:
         versions = []
-        decided = {
-            alias: current_version(decisions(warehouse, alias))
-            for alias in ("champion", "challenger")
-        }
-        aliases = {alias: version for alias, version in decided.items() if version is not None}
+        aliases = _decided(warehouse, [*_OF_CHURN, *rankers])
         message = f"This is from the ledger; aliases are as it decided. {error}"
     return {
         "registry": message,
         "versions": _rows(warehouse, versions, aliases),
         "decisions": promotions(warehouse),
     }
+
+
+def _decided(warehouse: Warehouse, aliases: Sequence[str]) -> dict[str, str]:
+    """The version that the ledger put under each alias; those of rankers are shown from it."""
+    decided = {alias: current_version(decisions(warehouse, alias)) for alias in aliases}
+    return {alias: version for alias, version in decided.items() if version is not None}
 
 
 def _rows(
@@ -82,7 +87,7 @@ def _ledgers(warehouse: Warehouse) -> list[dict[str, Row]]:
         "FROM models.promotions ORDER BY promotion_id",
         "SELECT trial.challenger_version AS version, trial.champion_version, trial.status, "
         "look.as_of, look.mean_difference, look.lower, look.upper, look.e_better, "
-        "look.customers_count "
+        "look.customers_count, trial.registered_model "
         "FROM outcomes.trials AS trial LEFT JOIN LATERAL (SELECT * FROM "
         "outcomes.trial_looks WHERE trial_id = trial.trial_id ORDER BY as_of DESC LIMIT 1) "
         "AS look ON true ORDER BY trial.trial_id",
@@ -111,13 +116,21 @@ def _trial(trial: Row | None) -> str | None:
     """The trial of a challenger so far, in words."""
     if trial is None:
         return None
-    text = "{status} against version {champion_version}".format(**trial)
+    is_ranker = trial["registered_model"] == "recommendations"
+    text = "{status} against {version}".format(
+        version=trial["champion_version"] if is_ranker else f"version {trial['champion_version']}",
+        status=trial["status"],
+    )
     if trial["as_of"] is None:
         return f"{text}, no outcome has matured yet"
     return (
         text
-        + ": Brier score improved by {mean_difference:+.4f} [{lower:+.4f}, {upper:+.4f}], "
-        "e-value {e_better:.3g}, {customers_count:,} forecasts, {as_of}".format(**trial)
+        + ": {metric} improved by {mean_difference:+.4f} [{lower:+.4f}, {upper:+.4f}], "
+        "e-value {e_better:.3g}, {customers_count:,} {units}, {as_of}".format(
+            metric="NDCG@10" if is_ranker else "Brier score",
+            units="lists" if is_ranker else "forecasts",
+            **trial,
+        )
     )
 
 

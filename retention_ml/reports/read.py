@@ -268,6 +268,8 @@ def status(warehouse: Warehouse, settings: Settings) -> Row:
         **{name: newest.get(name) for name in names},
         "champion": aliases.get("champion") or _starter(newest),
         "challenger": aliases.get("challenger"),
+        "recommendations_champion": aliases.get("recommendations_champion"),
+        "recommendations_challenger": aliases.get("recommendations_challenger"),
         **counts,
         "newest_load_at": max(
             (row["newest_at"] for row in ages if row["subject"] == "source"), default=None

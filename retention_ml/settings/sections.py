@@ -118,6 +118,7 @@ class Monitoring(Section):
     stale_days_max: int = Field(3, ge=1)
     publish_hours_max: float = Field(2, gt=0)
     drift_starts_training: bool = True
+    list_customers_min: int = Field(100, ge=1, le=1_000_000)
 
     @model_validator(mode="after")
     def _windows_suffice(self) -> "Monitoring":

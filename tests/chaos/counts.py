@@ -17,6 +17,7 @@ COUNTS = {
     "kills in scoring": (1, 50),
     "kills in publication": (1, 50),
     "kills in making and publishing lists": (1, 100),
+    "kills in measuring lists and deciding rankers": (1, 20),
     "kills of dispatching workers": (4, 200),
     "amounts of room on a disk that fills up": (3, 30),
     "hostile model texts": (200, 2_000),

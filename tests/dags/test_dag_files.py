@@ -110,7 +110,10 @@ def test_the_rules_name_errors_that_exist() -> None:
         ("recommend_products", {"fit", "recommend", "publish"}),
         ("assign_actions", {"assign", "release", "dispatch", "deliver"}),
         ("dispatch_messages", {"dispatch", "deliver", "watch"}),
-        ("measure_outcomes", {"measure", "decide", "look", "watch"}),
+        (
+            "measure_outcomes",
+            {"measure", "decide", "look", "lists", "watch"},
+        ),
         ("watch_scores", {"watch"}),
     ],
 )

@@ -27,7 +27,14 @@ def main(folder: Path, scenarios: list[dict[str, Any]]) -> None:
     from airflow.dag_processing.dagbag import DagBag
 
     DagBundlesManager().sync_bundles_to_db()
-    packages = {"measure": "", "decide": "trial.", "look": "experiment.", "watch": "monitoring."}
+    packages = {
+        "measure": "",
+        "decide": "trial.",
+        "look": "experiment.",
+        "watch": "monitoring.",
+        "measure_lists": "lists.",
+        "decide_ranker": "lists.",
+    }
     for name, package in packages.items():
         stand_in = types.ModuleType(f"retention_ml.outcomes.{package}{name}")
         setattr(stand_in, name, _named(name))

@@ -64,6 +64,8 @@ FLOW = {
             "outcomes/measure.py",
             "outcomes/trial/decide.py",
             "outcomes/experiment/look.py",
+            "outcomes/lists/measure_lists.py",
+            "outcomes/lists/decide_ranker.py",
             "outcomes/monitoring/watch.py",
         ),
     ),

@@ -32,6 +32,7 @@ MAY_NAME = {
         "curated",
         "features",
         "models",
+        "recommendations",
         "scores",
         "experiments",
         "actions",

@@ -5,7 +5,10 @@ from datetime import date, timedelta
 import pytest
 
 from retention_ml.errors import NotReady
-from retention_ml.recommendations.fitting.fit import fit
+from retention_ml.models.promotion.decisions import Decision, write_decision
+from retention_ml.receipts import DecisionReceipt
+from retention_ml.recommendations.fitting.fit import _role, fit
+from retention_ml.recommendations.fitting.ledger import CHALLENGER, CHAMPION
 from retention_ml.recommendations.fitting.proof import Proof, decision
 from retention_ml.settings import Settings
 from retention_ml.statistics.bootstrap import Interval
@@ -16,6 +19,23 @@ from tests.worlds.shops import random_shop
 
 def proof(value: float, lower: float, upper: float) -> Proof:
     return Proof(day=DAY, customers_count=300, figures={}, difference=Interval(value, lower, upper))
+
+
+def decide(warehouse: Warehouse, settings: Settings, verdict: str, fitted: DecisionReceipt) -> None:
+    """Decide by hand about a fitted ranker, from its day on."""
+    with warehouse.transaction() as transaction:
+        write_decision(
+            transaction,
+            settings=settings,
+            alias=CHAMPION,
+            model_name="recommendations",
+            version=fitted.details["version"],
+            bundle_sha256=fitted.details["bundle_sha256"],
+            verdict=verdict,
+            decided_by="test",
+            reason="to see what follows",
+            as_of=fitted.as_of,
+        )
 
 
 @pytest.mark.parametrize(
@@ -34,6 +54,47 @@ def test_the_first_must_be_better_and_its_successor_not_worse(
     assert decision(proof(*interval), is_renewal=True)[0] is renewal
 
 
+BETTER, LEVEL, WORSE = (0.02, 0.01, 0.03), (0.0, -0.01, 0.01), (-0.02, -0.03, -0.01)
+
+
+def approval(version: str) -> Decision:
+    return Decision(
+        promotion_id=1, model_name="recommendations", model_version=version, bundle_sha256="a",
+        verdict="promote", decided_by="fit", reason="better", training_id=None, policy=None,
+        policy_of_settings=None, is_synced=True, as_of=DAY,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("interval", "champion", "challenger", "is_offline", "alias"),
+    [
+        (BETTER, None, None, False, CHAMPION),
+        (LEVEL, None, None, False, None),
+        (BETTER, "ranker-1", None, False, CHALLENGER),
+        (LEVEL, "ranker-1", None, False, CHALLENGER),
+        (WORSE, "ranker-1", None, False, None),
+        (BETTER, "ranker-1", "ranker-2", False, None),
+        (BETTER, "ranker-1", None, True, CHAMPION),
+        (LEVEL, "ranker-1", None, True, None),
+    ],
+)
+def test_who_makes_lists_who_stands_on_trial_and_who_neither(
+    interval: tuple[float, float, float],
+    champion: str | None,
+    challenger: str | None,
+    is_offline: bool,
+    alias: str | None,
+) -> None:
+    decided, reason = _role(
+        proof(*interval),
+        approval(champion) if champion else None,
+        approval(challenger) if challenger else None,
+        is_offline=is_offline,
+    )
+    assert decided == alias
+    assert (challenger or champion or "lists") in reason
+
+
 def test_a_ranker_is_fitted_when_due_and_makes_the_lists_when_in_force(
     warehouse: Warehouse, settings: Settings
 ) -> None:
@@ -47,13 +108,11 @@ def test_a_ranker_is_fitted_when_due_and_makes_the_lists_when_in_force(
     assert not again.details["is_new"]
     assert "Not due" in again.sentence
     assert again.details["bundle_sha256"] == first.details["bundle_sha256"]
-    with warehouse.transaction() as transaction:
-        transaction.execute("UPDATE recommendations.fits SET is_in_force = false")
+    decide(warehouse, settings, "retire", first)
     by_frequency = run(warehouse, settings)
     assert by_frequency.details["method"] == "frequency"
     assert "is not used" in by_frequency.details["caveat"]
-    with warehouse.transaction() as transaction:
-        transaction.execute("UPDATE recommendations.fits SET is_in_force = true")
+    decide(warehouse, settings, "promote", first)
     made = run(warehouse, settings)
     assert (made.details["method"], made.details["caveat"]) == ("ranker", None)
     assert made.written == made.read
@@ -65,9 +124,9 @@ def test_a_ranker_is_fitted_when_due_and_makes_the_lists_when_in_force(
 
 def test_a_ranker_that_was_changed_is_not_used(warehouse: Warehouse, settings: Settings) -> None:
     random_shop(warehouse, customers=150, days=400)
-    fit(warehouse, settings=settings, as_of=DAY)
+    fitted = fit(warehouse, settings=settings, as_of=DAY)
+    decide(warehouse, settings, "promote", fitted)
     with warehouse.transaction() as transaction:
-        transaction.execute("UPDATE recommendations.fits SET is_in_force = true")
         transaction.execute(
             "UPDATE recommendations.bundles SET files = jsonb_set(files, ARRAY['manifest.json'], "
             "to_jsonb(replace(files ->> 'manifest.json', 'recommendations', 'others')))"

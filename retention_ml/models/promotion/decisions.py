@@ -5,6 +5,7 @@ It is the truth about champion and challenger; the registry's aliases follow it 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from retention_ml import clock
@@ -15,13 +16,22 @@ from retention_ml.warehouse import Transaction, Warehouse
 
 APPROVED = ("promote", "follow", "rollback")
 MOVING = (*APPROVED, "retire")
+CHALLENGER_OF = {
+    "champion": "challenger",
+    "recommendations_champion": "recommendations_challenger",
+}
+"""The aliases of churn models, and those of rankers of products."""
+_WITH_POLICY = ("champion", "challenger")
 MOVED_IN_MLFLOW = "mlflow"
 """Who decided what a person did in MLflow itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """One row of `models.promotions`; `is_synced` where the alias has followed it."""
+    """One row of `models.promotions`; `is_synced` where the alias has followed it.
+
+    `as_of`: of rankers, the day from which on it counts.
+    """
 
     promotion_id: int
     model_name: str
@@ -34,6 +44,7 @@ class Decision:
     policy: Policy | None
     policy_of_settings: Policy | None
     is_synced: bool = field(compare=False)  # the same decision before and after its alias moved
+    as_of: date | None = None
 
 
 def decisions(warehouse: Warehouse, alias: str) -> list[Decision]:
@@ -46,7 +57,7 @@ def decisions_of(transaction: Transaction, alias: str) -> list[Decision]:
     """All decisions about an alias, newest first, as a transaction sees them."""
     rows = transaction.execute(
         "SELECT promotion_id, model_name, model_version, bundle_sha256, verdict, decided_by, "
-        "reason, training_id, policy, policy_of_settings, moved_at IS NOT NULL AS is_synced "
+        "reason, training_id, policy, policy_of_settings, moved_at IS NOT NULL AS is_synced, as_of "
         "FROM models.promotions LEFT JOIN models.alias_moves USING (promotion_id) "
         "WHERE alias = :alias ORDER BY promotion_id DESC",
         alias=alias,
@@ -155,6 +166,7 @@ def write_decision(
     evidence: Mapping[str, Any] | None = None,
     training_id: str | None = None,
     policy: Policy | None = None,
+    as_of: date | None = None,
 ) -> int:
     """Append a row to the promotion ledger; its number.
 
@@ -165,10 +177,12 @@ def write_decision(
     ----------
     policy : mapping of str to float, optional
         The tier policy served with an approved version from now on; by default that of the
-        settings. Other verdicts have none.
+        settings. Other verdicts have none, nor have rankers.
+    as_of : date, optional
+        Of a ranker: the day from which on the decision counts.
     """
     is_approval = verdict in APPROVED
-    configured = configured_policy(settings) if is_approval else None
+    configured = configured_policy(settings) if is_approval and alias in _WITH_POLICY else None
     row = transaction.insert_row(
         "models.promotions",
         {
@@ -184,13 +198,21 @@ def write_decision(
             "policy": (policy or configured) if is_approval else None,
             "policy_of_settings": configured,
             "decided_at": clock.now(),
+            "as_of": as_of,
         },
         returning="promotion_id",
     )
     assert row is not None
-    if is_approval and alias == "champion":
-        reason = f"Version {version} is champion now."
-        retire_challenger(transaction, settings, bundle_sha256, decided_by, reason)
+    if is_approval and alias in CHALLENGER_OF:
+        retire_challenger(
+            transaction,
+            settings,
+            bundle_sha256,
+            decided_by,
+            f"Version {version} is champion now.",
+            alias=CHALLENGER_OF[alias],
+            as_of=as_of,
+        )
     return int(row[0])
 
 
@@ -201,15 +223,18 @@ def retire_challenger(
     decided_by: str,
     reason: str,
     evidence: Mapping[str, Any] | None = None,
+    *,
+    alias: str = "challenger",
+    as_of: date | None = None,
 ) -> int | None:
     """Retire the challenger if it is that bundle, as when it became champion; the row's number."""
-    challenger = current_approval(lock_decisions(transaction, "challenger"))
+    challenger = current_approval(lock_decisions(transaction, alias))
     if challenger is None or challenger.bundle_sha256 != bundle_sha256:
         return None
     return write_decision(
         transaction,
         settings=settings,
-        alias="challenger",
+        alias=alias,
         model_name=challenger.model_name,
         version=challenger.model_version,
         bundle_sha256=bundle_sha256,
@@ -218,6 +243,7 @@ def retire_challenger(
         reason=reason,
         evidence=evidence,
         training_id=challenger.training_id,
+        as_of=as_of,
     )
 
 

@@ -80,6 +80,7 @@ _LASTING = (
     "stray_files",
     "stale_feed",
     "broken_invariant",
+    "lists_below_frequency",
 )
 # Conditions that are watched until they end (`outcomes.monitoring.actions`).
 STANDING = (

@@ -31,6 +31,7 @@ from retention_ml.outcomes.monitoring.drift import NOT_COMPARED, Change, Key
 from retention_ml.outcomes.monitoring.drift_report import drift_report
 from retention_ml.outcomes.monitoring.freshness import freshness_alerts
 from retention_ml.outcomes.monitoring.gate_alerts import gate_alerts
+from retention_ml.outcomes.monitoring.list_alerts import list_alerts
 from retention_ml.outcomes.monitoring.quality_alerts import quality_alerts
 from retention_ml.outcomes.monitoring.queries import PublishedSnapshot
 from retention_ml.receipts import Receipt
@@ -52,9 +53,9 @@ _SCHEMA = pa.schema(
 def watch(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
     """Compare what was published for a day with earlier days; store every size; raise alerts.
 
-    Without a published snapshot of the day only freshness, refusals, deliveries, gates, actions and
-    the cheap invariants are checked; that they cannot be checked is an alert too. Sizes stored for the
-    snapshot before are replaced; an alert is written once.
+    Without a published snapshot of the day only freshness, refusals, deliveries, gates, lists,
+    actions and the cheap invariants are checked; that they cannot be checked is an alert too. Sizes
+    stored for the snapshot before are replaced; an alert is written once.
 
     Returns
     -------
@@ -73,6 +74,7 @@ def watch(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
         *freshness_alerts(freshness, stale_days_max=monitoring.stale_days_max),
         *quality_alerts(warehouse, as_of),
         *gate_alerts(warehouse, settings, as_of),
+        *list_alerts(warehouse, settings, as_of),
         *delivery_alerts(unusable_files(warehouse, as_of), settings, as_of=as_of),
         *stray_alerts(stray_files(warehouse, settings, as_of)),
         *_check_invariants(warehouse, as_of),

@@ -71,6 +71,7 @@ def begin(
     definition_hash: str,
     plan: Mapping[str, Any],
     run_id: str,
+    registered_model: str = "churn",
 ) -> Trial:
     """The trial of a snapshot's pair, opened now if it is new; of two at once the first counts."""
     assert snapshot.pair is not None
@@ -87,6 +88,7 @@ def begin(
                 "plan": plan,
                 "status": "open",
                 "run_id": run_id,
+                "registered_model": registered_model,
             },
             on_conflict="DO NOTHING",
         )
@@ -95,10 +97,12 @@ def begin(
     return trial
 
 
-def open_trials(transaction: Transaction) -> list[Trial]:
+def open_trials(transaction: Transaction, registered_model: str = "churn") -> list[Trial]:
     """The trials that are still to be decided, of any churn definition, oldest first."""
     rows = transaction.execute(
-        f"SELECT {_COLUMNS} FROM outcomes.trials WHERE status = 'open' ORDER BY trial_id"
+        f"SELECT {_COLUMNS} FROM outcomes.trials WHERE status = 'open' "
+        "AND registered_model = :registered_model ORDER BY trial_id",
+        registered_model=registered_model,
     )
     return [Trial(**row._asdict()) for row in rows]
 

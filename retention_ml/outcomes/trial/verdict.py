@@ -58,6 +58,7 @@ def verdict(
     windows: int,
     elapsed_days: int,
     rules: Rules,
+    metric: str = "the Brier score",
 ) -> Verdict:
     """What follows from the evidence of a day.
 
@@ -71,11 +72,13 @@ def verdict(
         Outcome windows, one after the other, in which most customers counted.
     elapsed_days : int
         Days since both first scored.
+    metric : str
+        What the differences are in, in words.
     """
     needed = 1 / rules.error_rate
     evidence = (
         f"On {look.count:,} forecasts of {scored_days} scored day{'' if scored_days == 1 else 's'} "
-        f"the challenger improves the Brier score by {look.mean:+.5f} "
+        f"the challenger improves {metric} by {look.mean:+.5f} "
         f"(always-valid interval {look.lower:+.5f} to {look.upper:+.5f}); "
         f"e-value for better {_e(look.e_better)}, for worse {_e(look.e_worse)}, {needed:.0f} decides."
     )

@@ -1,28 +1,37 @@
 """The door `fit`: when due, a ranker is fitted, proves itself on a past day, and is decided about."""
 
-import logging
 import time
 from datetime import date, timedelta
 from typing import Any
 
-from retention_ml import clock
-from retention_ml.errors import NotReady, RegistryError
+from retention_ml.errors import NotReady
 from retention_ml.failpoints import failpoint
 from retention_ml.features.roll_up import roll_up
-from retention_ml.models.registry.mlflow_registry import Registry
+from retention_ml.models.promotion.decisions import (
+    Decision,
+    lock_decisions,
+    write_decision,
+)
 from retention_ml.receipts import DecisionReceipt
 from retention_ml.recommendations.backtest.run import learning_of
 from retention_ml.recommendations.fit_ranker import fit_ranker, matured_days
-from retention_ml.recommendations.fitting.ledger import newest_fit, store
+from retention_ml.recommendations.fitting.ledger import (
+    CHALLENGER,
+    CHAMPION,
+    newest_fit,
+    serving,
+    store,
+)
 from retention_ml.recommendations.fitting.proof import Proof, decision, prove
+from retention_ml.recommendations.fitting.registration import show_rankers
 from retention_ml.recommendations.purchases import read_log
 from retention_ml.recommendations.ranker import MODEL_NAME
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
-logger = logging.getLogger(__name__)
-
 LOCK = "recommendations.fit"
+DECIDED_BY = "fit"
+_ROLES = {CHAMPION: "champion", CHALLENGER: "challenger"}
 
 
 def fit(
@@ -30,14 +39,16 @@ def fit(
 ) -> DecisionReceipt:
     """Fit a ranker on what was known at the start of a day, unless the last one is young enough.
 
-    It makes the lists from that day on if one of the same making, fitted on an earlier day, was
-    better than personal frequency at what was bought afterwards. MLflow is shown it; it may be
-    down.
+    The first makes the lists from that day on if one of the same making, fitted on an earlier day,
+    was better than personal frequency at what was bought afterwards. While one makes the lists, the
+    next stands on trial against it, one at a time: nothing is due until the trial is decided. The
+    ledger `models.promotions` keeps every decision. MLflow is shown it; it may be down.
 
     Returns
     -------
     DecisionReceipt
-        `details`: `is_new`, `is_in_force`, `bundle_sha256`, and the evidence.
+        `details`: `is_new`, `is_in_force` (whether a ranker makes the lists), `role` of the newest
+        fit (champion, challenger or None), `version`, `bundle_sha256`, and the evidence.
 
     Raises
     ------
@@ -48,28 +59,30 @@ def fit(
     with warehouse.exclusive(LOCK):
         with warehouse.transaction() as transaction:
             before = newest_fit(transaction, as_of)
+            champion = serving(transaction, as_of)
+            challenger = serving(transaction, as_of, CHALLENGER)
         due_on = (
             before.as_of + timedelta(days=settings.recommendations.fit_every_days)
             if before
             else as_of
         )
-        is_due = due_on <= as_of or (force and before.as_of < as_of)
-        if not is_due:
+        is_due = due_on <= as_of and challenger is None
+        if is_due or (force and (before is None or before.as_of < as_of)):
+            sentence, details = _fit(warehouse, settings, as_of)
+        else:
             sentence = (
-                f"Not due: the ranker of {before.as_of} counts until {due_on}. {before.reason}"
+                f"Not due: {challenger.model_version} is on trial, and its successor is fitted when "
+                f"that is decided. {challenger.reason}"
+                if challenger
+                else f"Not due: the next ranker is fitted on {due_on}. {before.reason}"
             )
             details = {
                 "is_new": False,
-                "is_in_force": before.is_in_force,
-                "bundle_sha256": before.bundle_sha256,
-                "evidence": before.evidence,
+                "is_in_force": champion is not None,
+                **_newest(before, champion, challenger),
             }
-        else:
-            sentence, details = _fit(
-                warehouse, settings, as_of, bool(before and before.is_in_force)
-            )
     failpoint("fit.after_commit")
-    _register(warehouse, settings)
+    show_rankers(warehouse, settings)
     return warehouse.record(
         DecisionReceipt(
             door="fit",
@@ -82,9 +95,7 @@ def fit(
     )
 
 
-def _fit(
-    warehouse: Warehouse, settings: Settings, as_of: date, is_renewal: bool
-) -> tuple[str, dict[str, Any]]:
+def _fit(warehouse: Warehouse, settings: Settings, as_of: date) -> tuple[str, dict[str, Any]]:
     roll_up(warehouse, settings=settings)
     log = read_log(warehouse, as_of=as_of, timezone=settings.calendar.timezone)
     learning = learning_of(settings)
@@ -98,28 +109,86 @@ def _fit(
         )
     training = settings.training
     proof = prove(log, days[0], learning, draws=training.bootstrap_draws, seed=training.seed)
-    is_in_force, reason = decision(proof, is_renewal=is_renewal)
     ranker = fit_ranker(log, as_of=as_of, learning=learning)
     with warehouse.transaction() as transaction:
-        store(
+        for name in (CHAMPION, CHALLENGER):
+            lock_decisions(transaction, name)
+        champion = serving(transaction, as_of)
+        challenger = serving(transaction, as_of, CHALLENGER)
+        alias, reason = _role(
+            proof, champion, challenger, is_offline=settings.promotion.evidence == "offline"
+        )
+        fit_id = store(
             transaction,
             ranker,
             {
                 "as_of": as_of,
                 "evaluated_on": proof.day,
-                "is_in_force": is_in_force,
+                "is_in_force": alias == CHAMPION,
                 "reason": reason,
                 "evidence": proof.evidence,
             },
             _card(proof, reason, ranker.about),
             settings.run_id,
         )
+        version = f"ranker-{fit_id}"
+        write_decision(
+            transaction,
+            settings=settings,
+            alias=alias or CHAMPION,
+            model_name=MODEL_NAME,
+            version=version,
+            bundle_sha256=ranker.sha256,
+            verdict="promote" if alias else "keep",
+            decided_by=DECIDED_BY,
+            reason=reason,
+            evidence=proof.evidence,
+            as_of=as_of,
+        )
         failpoint("fit.before_commit")
     return reason, {
         "is_new": True,
-        "is_in_force": is_in_force,
+        "is_in_force": champion is not None or alias == CHAMPION,
+        "role": _ROLES[alias] if alias else None,
+        "version": version,
         "bundle_sha256": ranker.sha256,
         "evidence": proof.evidence,
+    }
+
+
+def _role(
+    proof: Proof, champion: Decision | None, challenger: Decision | None, *, is_offline: bool
+) -> tuple[str | None, str]:
+    """The alias under which a ranker serves from now on, None for neither, and why.
+
+    Where evidence of a past day is enough for a promotion (`is_offline`), a successor must be as
+    good as a first one, and follows at once.
+    """
+    has_passed, reason = decision(proof, is_renewal=champion is not None and not is_offline)
+    if champion is None:
+        if has_passed:
+            return CHAMPION, f"{reason} It makes the lists."
+        return None, f"{reason} Personal frequency makes the lists."
+    if not has_passed:
+        return None, f"{reason} {champion.model_version} stays."
+    if is_offline:
+        return CHAMPION, f"{reason} It follows {champion.model_version}."
+    if challenger is not None:
+        return None, f"{reason} {challenger.model_version} is on trial, one at a time."
+    return CHALLENGER, f"{reason} It stands on trial against {champion.model_version}."
+
+
+def _newest(before: Any, champion: Decision | None, challenger: Decision | None) -> dict[str, Any]:
+    """What the receipt says of the newest fit."""
+    version = f"ranker-{before.fit_id}"
+    roles = ((champion, "champion"), (challenger, "challenger"))
+    return {
+        "role": next(
+            (role for each, role in roles if each and each.model_version == version), None
+        ),
+        "version": version,
+        "bundle_sha256": before.bundle_sha256,
+        "evidence": before.evidence,
     }
 
 
@@ -144,46 +213,3 @@ def _card(proof: Proof, reason: str, about: dict[str, Any]) -> str:
         ),
     ]
     return "\n".join(lines) + "\n"
-
-
-def _register(warehouse: Warehouse, settings: Settings) -> None:
-    """Show MLflow the rankers that it has not seen. Best effort: logs instead of raising."""
-    with warehouse.transaction() as transaction:
-        rows = transaction.execute(
-            "SELECT bundle_sha256, files, card, (SELECT evidence FROM recommendations.fits AS fit "
-            "WHERE fit.bundle_sha256 = bundle.bundle_sha256 ORDER BY fit_id LIMIT 1) AS evidence "
-            "FROM recommendations.bundles AS bundle WHERE registered_at IS NULL ORDER BY stored_at"
-        )
-    registry = Registry(settings)
-    for row in rows:
-        try:
-            registry.log_candidate(
-                training_id=row.bundle_sha256[:12],
-                model_name=MODEL_NAME,
-                params={},
-                metrics=_metrics(row.evidence),
-                texts={
-                    "model_card.md": row.card,
-                    **{f"bundle/{name}": text for name, text in row.files.items()},
-                },
-                figures={},
-                tags={"bundle_sha256": row.bundle_sha256},
-            )
-        except RegistryError as error:
-            logger.warning("MLflow does not show the ranker: %s", error)
-            return
-        with warehouse.transaction() as transaction:
-            transaction.execute(
-                "UPDATE recommendations.bundles SET registered_at = :now "
-                "WHERE bundle_sha256 = :sha256",
-                now=clock.now(),
-                sha256=row.bundle_sha256,
-            )
-
-
-def _metrics(evidence: dict[str, Any]) -> dict[str, float]:
-    """What MLflow shows in columns."""
-    lists = evidence["methods"]["champion"]
-    return {f"{kind}_ndcg_at_10": lists[kind]["ndcg"] for kind in lists} | {
-        "ndcg_minus_personal_frequency": evidence["difference"]["value"]
-    }

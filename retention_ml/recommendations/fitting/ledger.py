@@ -1,4 +1,7 @@
-"""Rankers and the decisions about them in `recommendations.bundles` and `.fits`."""
+"""Rankers in `recommendations.bundles` and `.fits`, and which of them makes the lists of a day.
+
+The second is decided in `models.promotions`, the ledger of all promotions.
+"""
 
 from collections.abc import Mapping
 from datetime import date
@@ -7,12 +10,39 @@ from typing import Any
 from retention_ml import clock
 from retention_ml.errors import UnfitModel
 from retention_ml.models.bundle.bundle import Bundle
+from retention_ml.models.promotion.decisions import (
+    CHALLENGER_OF,
+    Decision,
+    current_approval,
+    decisions_of,
+)
 from retention_ml.recommendations.ranker import Ranker
 from retention_ml.warehouse import Transaction
 
+CHAMPION = "recommendations_champion"
+CHALLENGER = CHALLENGER_OF[CHAMPION]
+
+
+def decisions_upto(transaction: Transaction, alias: str, as_of: date) -> list[Decision]:
+    """The decisions about an alias that count on a day, newest first.
+
+    A past day replayed later decides nothing about the days after it that were decided before.
+    """
+    history = [each for each in decisions_of(transaction, alias) if _begins(each) <= as_of]
+    return sorted(history, key=lambda each: (_begins(each), each.promotion_id), reverse=True)
+
+
+def _begins(decision: Decision) -> date:
+    return decision.as_of or date.min
+
+
+def serving(transaction: Transaction, as_of: date, alias: str = CHAMPION) -> Decision | None:
+    """The ranker that makes the lists of a day, or the one on trial; None without one."""
+    return current_approval(decisions_upto(transaction, alias, as_of))
+
 
 def newest_fit(transaction: Transaction, as_of: date) -> Any:
-    """The fit that counts on a day, None without one."""
+    """The newest fit up to a day, None without one."""
     rows = transaction.execute(
         "SELECT * FROM recommendations.fits WHERE as_of <= :as_of "
         "ORDER BY as_of DESC, fit_id DESC LIMIT 1",
@@ -23,8 +53,8 @@ def newest_fit(transaction: Transaction, as_of: date) -> Any:
 
 def store(
     transaction: Transaction, ranker: Ranker, fit: Mapping[str, Any], card: str, run_id: str
-) -> None:
-    """Keep a ranker, its card, and the decision about it."""
+) -> int:
+    """Keep a ranker, its card, and how it was evaluated; the number of the fit."""
     transaction.insert_row(
         "recommendations.bundles",
         {
@@ -36,7 +66,7 @@ def store(
         },
         on_conflict="(bundle_sha256) DO NOTHING",
     )
-    transaction.insert_row(
+    row = transaction.insert_row(
         "recommendations.fits",
         {
             **fit,
@@ -44,7 +74,10 @@ def store(
             "run_id": run_id,
             "fitted_at": clock.now(),
         },
+        returning="fit_id",
     )
+    assert row is not None
+    return int(row[0])
 
 
 def load_ranker(transaction: Transaction, sha256: str, threads: int) -> Ranker:

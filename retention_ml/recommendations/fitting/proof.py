@@ -103,10 +103,10 @@ def _mean(values: Floats) -> float:
 
 
 def decision(proof: Proof, *, is_renewal: bool) -> tuple[bool, str]:
-    """Whether lists are made with the ranker, and why.
+    """Whether a ranker may serve, and why.
 
     The first one must be better than personal frequency beyond chance; while one is in force, its
-    successor follows unless it is worse beyond chance.
+    successor may stand on trial against it unless it is worse beyond chance.
 
     Examples
     --------
@@ -125,6 +125,6 @@ def decision(proof: Proof, *, is_renewal: bool) -> tuple[bool, str]:
     if lower > 0:
         return True, f"Better than personal frequency: {shown}."
     if is_renewal and upper >= 0:
-        return True, f"Follows the ranker in force, as it is not worse beyond chance: {shown}."
+        return True, f"Not worse than personal frequency beyond chance: {shown}."
     verb = "Worse than" if upper < 0 else "Not better beyond chance than"
-    return False, f"{verb} personal frequency, which makes the lists: {shown}."
+    return False, f"{verb} personal frequency: {shown}."

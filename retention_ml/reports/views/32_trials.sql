@@ -24,7 +24,8 @@ SELECT
     look.e_worse,
     look.verdict,
     look.reason,
-    look.measured_at
+    look.measured_at,
+    trial.registered_model
 FROM outcomes.trials AS trial
 LEFT JOIN outcomes.trial_looks AS look USING (trial_id);
 COMMENT ON VIEW reports.trials IS 'one row per trial of a challenger and look at it; a trial that nobody has looked at yet has one row without figures';
@@ -43,9 +44,9 @@ COMMENT ON COLUMN reports.trials.as_of IS 'the day of the look: outcomes known a
 COMMENT ON COLUMN reports.trials.elapsed_days IS 'days from the beginning of the trial to the look';
 COMMENT ON COLUMN reports.trials.is_newest IS 'whether this is the newest look at the trial';
 COMMENT ON COLUMN reports.trials.scored_days_count IS 'scored days with matured outcomes';
-COMMENT ON COLUMN reports.trials.customers_count IS 'forecasts counted: one per customer and outcome window, none overlapping';
+COMMENT ON COLUMN reports.trials.customers_count IS 'forecasts counted, of rankers lists: one per customer and outcome window, none overlapping';
 COMMENT ON COLUMN reports.trials.contacted_count IS 'forecasts of all scored days left out because a campaign reached the customer meanwhile; of customers_count a customer''s overlapping windows are left out too';
-COMMENT ON COLUMN reports.trials.mean_difference IS 'Brier score of the champion minus that of the challenger; above zero the challenger is better';
+COMMENT ON COLUMN reports.trials.mean_difference IS 'Brier score of the champion minus that of the challenger, of rankers NDCG@10 of the challenger minus that of the champion; above zero the challenger is better';
 COMMENT ON COLUMN reports.trials.lower IS 'lower end of the confidence sequence of that difference, valid at every look';
 COMMENT ON COLUMN reports.trials.upper IS 'upper end of the confidence sequence';
 COMMENT ON COLUMN reports.trials.e_better IS 'e-value for the challenger being better; 1 / error rate decides';
@@ -53,3 +54,4 @@ COMMENT ON COLUMN reports.trials.e_worse IS 'e-value for the challenger being wo
 COMMENT ON COLUMN reports.trials.verdict IS 'what the look says: promote, keep or inconclusive';
 COMMENT ON COLUMN reports.trials.reason IS 'why, in words';
 COMMENT ON COLUMN reports.trials.measured_at IS 'when the look was taken';
+COMMENT ON COLUMN reports.trials.registered_model IS 'churn: two churn models; recommendations: two rankers of products';

@@ -1,0 +1,1 @@
+"""What became of published lists of recommended products, and which ranker makes them."""
