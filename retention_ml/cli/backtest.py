@@ -130,6 +130,7 @@ def _recommendations(
     with opened(as_json) as (warehouse, settings):
         from retention_ml.recommendations.backtest.run import Files
         from retention_ml.recommendations.backtest.run import backtest as run
+        from retention_ml.scores.published_tiers import published_tiers
 
         with _progress() as say:
             receipt = run(
@@ -138,6 +139,7 @@ def _recommendations(
                 days=days_named(*days),
                 files=Files(report=report, predictions=predictions),
                 methods=[name.strip() for name in methods.split(",")] if methods else None,
+                tiers=lambda day: published_tiers(warehouse, day),
                 say=say,
             )
         if as_json:

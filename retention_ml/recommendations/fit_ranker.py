@@ -11,10 +11,16 @@ from retention_ml.errors import NotReady
 from retention_ml.models.bundle.bundle import Bundle
 from retention_ml.models.predictors.trees import Trees, load_lightgbm, trees_only
 from retention_ml.recommendations.day_scoring import Day
+from retention_ml.recommendations.newcomers import (
+    CUSTOMERS_MIN,
+    Newcomers,
+    evaluated,
+    is_newcomer,
+)
 from retention_ml.recommendations.pair_features import FEATURES, Values
-from retention_ml.recommendations.purchases import PurchaseLog
+from retention_ml.recommendations.purchases import Codes, PurchaseLog
 from retention_ml.recommendations.ranker import MODEL_NAME, Ranker
-from retention_ml.statistics.arrays import Bools, Floats
+from retention_ml.statistics.arrays import Bools, Floats, sigmoid
 
 _ROUNDS = 250
 _NEGATIVES_SHARE = 0.34  # of the pairs that were not bought; they count as many times more
@@ -127,6 +133,7 @@ def fit_ranker(log: PurchaseLog, *, as_of: date, learning: Learning) -> Ranker:
                 "learn_days": [str(day) for day in days],
                 "pairs_count": sum(len(sample.bought) for sample in samples),
                 "bought_share": float(np.average(newest.bought, weights=newest.weights)),
+                "newcomers": _newcomers(samples, learning).about,
             },
         )
     )
@@ -136,6 +143,8 @@ def fit_ranker(log: PurchaseLog, *, as_of: date, learning: Learning) -> Ranker:
 class _Sample:
     """Pairs of a day: all that were bought, some of the others with more weight."""
 
+    customer: Codes
+    product: Codes
     values: Values
     bought: Bools
     weights: npt.NDArray[np.float32]
@@ -151,19 +160,42 @@ def _sample(log: PurchaseLog, as_of: date, learning: Learning, number: int) -> _
     rng = np.random.default_rng([learning.seed, number])
     if len(customers) > learning.customers_max:
         customers = np.sort(rng.choice(customers, learning.customers_max, replace=False))
-    values, bought = [], []
+    values, bought, names = [], [], []
     for candidates, features in day.chunks(customers):
         key = candidates.customers[candidates.owner].astype(np.int64) << 32 | candidates.product
         is_bought = np.isin(key, bought_keys)
         chosen = is_bought | (rng.random(len(is_bought)) < _NEGATIVES_SHARE)
         values.append(features[chosen])
         bought.append(is_bought[chosen])
+        names.append(key[chosen])
     is_bought = np.concatenate(bought) if bought else np.zeros(0, dtype=bool)
+    keys = np.concatenate(names) if names else np.zeros(0, dtype=np.int64)
     return _Sample(
+        customer=(keys >> 32).astype(np.int32),
+        product=(keys & 0xFFFFFFFF).astype(np.int32),
         values=np.concatenate(values) if values else np.zeros((0, len(FEATURES)), np.float32),
         bought=is_bought,
         weights=np.where(is_bought, 1.0, 1.0 / _NEGATIVES_SHARE).astype(np.float32),
         buyers_count=int(np.isin(customers, outcome.customer).sum()),
+    )
+
+
+def _newcomers(samples: list[_Sample], learning: Learning) -> Newcomers:
+    """What counts for newcomers, by a ranker learnt on the other days, evaluated on the newest."""
+    newest, older = samples[0], samples[1:]
+    buyers = newest.customer[newest.bought & is_newcomer(newest.values)]
+    if not older or len(np.unique(buyers)) < CUSTOMERS_MIN:
+        return Newcomers(customers_count=len(np.unique(buyers)))
+    trees = _grow(older, learning)
+    slope, intercept = _calibration(trees, older[0])
+    margin = trees.margin(cast(Floats, newest.values))
+    return evaluated(
+        newest.customer,
+        newest.product,
+        newest.bought,
+        sigmoid(slope * margin + intercept),
+        newest.values,
+        seed=learning.seed,
     )
 
 

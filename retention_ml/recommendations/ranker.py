@@ -12,10 +12,11 @@ from retention_ml.errors import UnfitModel
 from retention_ml.models.bundle.bundle import Bundle
 from retention_ml.recommendations.candidates import OWN_PRODUCT, SOURCES, Candidates
 from retention_ml.recommendations.day_scoring import Day
+from retention_ml.recommendations.newcomers import blended, blended_contributions
 from retention_ml.recommendations.pair_features import FEATURES, Values
 from retention_ml.recommendations.product_statistics import purchase_matrix
 from retention_ml.recommendations.purchases import Codes, Purchases
-from retention_ml.statistics.arrays import Bools, Floats, sigmoid
+from retention_ml.statistics.arrays import Bools, Floats, logit, sigmoid
 
 MODEL_NAME = "recommendations"
 # Of a customer's own products and of the others: enough for every list after filters.
@@ -30,7 +31,7 @@ class Ranker:
     ----------
     bundle : Bundle
         Its manifest says in `recommendations` what it was fitted for: `horizon_days`,
-        `active_days`, `products_max`, `learn_days`.
+        `active_days`, `products_max`, `learn_days`, `newcomers`.
     """
 
     bundle: Bundle
@@ -50,11 +51,12 @@ class Ranker:
             bundle.features != FEATURES
             or not isinstance(about, dict)
             or not all(isinstance(about.get(key), int) for key in ("horizon_days", "products_max"))
+            or not isinstance(about.get("newcomers"), dict)
         ):
             raise UnfitModel(
                 f"The bundle {bundle.model_name[:40]!r} ranks no products: expected the "
-                f"{len(FEATURES)} pair features of this version, and horizon_days and products_max "
-                "in its manifest. Fit the ranker anew."
+                f"{len(FEATURES)} pair features of this version, and horizon_days, products_max and "
+                "newcomers in its manifest. Fit the ranker anew."
             )
         return cls(bundle=bundle)
 
@@ -85,9 +87,17 @@ class Ranker:
         return self._days[purchases]
 
     def probability(self, values: Values) -> Floats:
-        """Calibrated probabilities of a purchase in the window, shape (n,), of pair features."""
+        """Calibrated probabilities of a purchase in the window, shape (n,), of pair features.
+
+        Those of newcomers are blended with how products sell: see `newcomers`.
+        """
         slope, intercept = self.bundle.calibration
-        return sigmoid(slope * self.bundle.predictor.margin(cast(Floats, values)) + intercept)
+        margin = self.bundle.predictor.margin(cast(Floats, values))
+        return blended(sigmoid(slope * margin + intercept), values, self._best_sellers_share)
+
+    @property
+    def _best_sellers_share(self) -> float:
+        return float(self.about["newcomers"]["best_sellers_share"])
 
     def ranked(
         self,
@@ -143,15 +153,21 @@ class Ranker:
             for at, name in enumerate(FEATURES):
                 columns[f"feature_{name}"] = pa.array(values[rows, at], from_pandas=True)
             if with_contributions:
-                added = self._contributions(values[rows])
+                added = self._contributions(values[rows], probability[rows])
                 for at, name in enumerate(FEATURES):
                     columns[f"contribution_{name}"] = pa.array(added[:, at].astype(np.float32))
             yield pa.table(columns)
 
-    def _contributions(self, values: Values) -> Floats:
-        slope, _ = self.bundle.calibration
-        added, _ = self.bundle.predictor.contributions(values.astype(np.float64))
-        return slope * added
+    def _contributions(self, values: Values, probability: Floats) -> Floats:
+        slope, intercept = self.bundle.calibration
+        added, base = self.bundle.predictor.contributions(values.astype(np.float64))
+        return blended_contributions(
+            slope * added,
+            slope * base + intercept,
+            logit(probability),
+            values,
+            self._best_sellers_share,
+        )
 
 
 def _similar(day: Day, candidates: Candidates, rows: Codes) -> dict[str, pa.Array]:

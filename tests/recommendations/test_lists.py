@@ -188,5 +188,6 @@ def test_reasons_are_plain_sentences_with_numbers_that_are_counts() -> None:
     assert _bought_with("TEA", 61).sentence == "bought by 61 customers who, like you, bought TEA"
     assert _bought_with("TEA", 1).sentence == "bought by 1 customer who, like you, bought TEA"
     assert _young(12).sentence == "new here since 12 days, and like what you buy"
+    assert _young(12, is_guest=True).sentence == "new here since 12 days"
     assert _best_seller(1).sentence == "bought by 1 customer in the last 28 days"
     assert _best_seller(0).sentence == "suits what you buy"

@@ -51,10 +51,14 @@ _GRIDS: dict[str, tuple[Method, ...]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """A published method with the settings that were best on an earlier day."""
+    """A published method with the settings that were best on an earlier day.
+
+    `meaning` says what it is where it is none of `MEANINGS`.
+    """
 
     name: str
     method: Method
+    meaning: str = ""
 
     @property
     def parameters(self) -> dict[str, Any]:

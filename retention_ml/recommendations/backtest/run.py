@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from functools import partial
@@ -17,7 +17,7 @@ from retention_ml.features.roll_up import roll_up
 from retention_ml.receipts import Receipt
 from retention_ml.recommendations.backtest.day import Evaluated, evaluate_day, in_codes_of
 from retention_ml.recommendations.backtest.evaluation import evaluate
-from retention_ml.recommendations.backtest.methods import chosen_settings, require_names
+from retention_ml.recommendations.backtest.methods import Choice, chosen_settings, require_names
 from retention_ml.recommendations.baselines.method import LIST_SIZE
 from retention_ml.recommendations.fit_ranker import Learning
 from retention_ml.recommendations.purchases import PurchaseLog, read_descriptions, read_log
@@ -25,6 +25,7 @@ from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
 Say = Callable[[int, int, str], None]
+Tiers = Callable[[date], Mapping[str, str]]
 
 # Methods know only their own day; they are evaluated on everything that is known by now.
 _ALL_THERE_IS = date(9999, 1, 1)
@@ -48,6 +49,8 @@ def backtest(
     days: Sequence[date],
     files: Files,
     methods: Sequence[str] | None = None,
+    peers: Sequence[Choice] = (),
+    tiers: Tiers = lambda _: {},
     say: Say = lambda *_: None,
 ) -> Receipt:
     """Recommend on past days from what was known then, and compare with what was bought.
@@ -55,6 +58,13 @@ def backtest(
     The ranker is fitted for each day on the newest days whose outcome was known then; settings
     of the published methods are chosen on the day whose window ends with the first day. The
     customers are those with a purchase in `churn.active_days`, the window `churn.horizon_days`.
+
+    Parameters
+    ----------
+    peers : sequence of Choice
+        Other methods that take part, with settings of their own.
+    tiers : callable
+        The risk tiers published for a day, by customer; empty where nobody was scored.
 
     Raises
     ------
@@ -84,6 +94,8 @@ def backtest(
         horizon_days=learning.horizon_days,
         active_days=learning.active_days,
     )
+    choices += peers
+    methods = (*methods, *(peer.name for peer in peers))
     evaluated: list[Evaluated] = []
     for at, day in enumerate(days):
         log = full.upto(day, read_descriptions(warehouse, as_of=day, timezone=timezone))
@@ -116,6 +128,7 @@ def backtest(
             choices=choices,
             draws=settings.training.bootstrap_draws,
             seed=settings.training.seed,
+            tiers=[tiers(day) for day in days],
         ),
         "run": {"seconds": round(time.monotonic() - began, 1)},
     }

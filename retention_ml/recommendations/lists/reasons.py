@@ -68,7 +68,7 @@ def reasons(
                 purchases.day,
             )
         elif leading[i] == Source.LIKE_PRODUCTS:
-            result[i] = _young(int(age[product[i]]))
+            result[i] = _young(int(age[product[i]]), is_guest=bool(customer[i] < 0))
         else:
             result[i] = _best_seller(int(facts.buyers_28d[product[i]]))
     return [reason for reason in result if reason is not None]
@@ -102,11 +102,17 @@ def _bought_with(name: str, count: int) -> Reason:
     )
 
 
-def _young(age_days: int) -> Reason:
-    if age_days <= 0:
-        return Reason(code="new_here", sentence="new here, and like what you buy")
+def _young(age_days: int, *, is_guest: bool = False) -> Reason:
+    """Why a product first sold lately; of a guest nothing is known that it could be like.
+
+    >>> _young(12).sentence
+    'new here since 12 days, and like what you buy'
+    >>> _young(0, is_guest=True).sentence
+    'new here'
+    """
+    since = f"new here since {age_days} days" if age_days > 0 else "new here"
     return Reason(
-        code="new_here", sentence=f"new here since {age_days} days, and like what you buy"
+        code="new_here", sentence=since if is_guest else f"{since}, and like what you buy"
     )
 
 

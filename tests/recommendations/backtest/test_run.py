@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from retention_ml.errors import NotReady, UsageError
-from retention_ml.recommendations.backtest.methods import names
+from retention_ml.recommendations.backtest.methods import Choice, names
 from retention_ml.recommendations.backtest.run import Files, backtest
+from retention_ml.recommendations.baselines.popularity import most_bought
 from retention_ml.recommendations.purchases import PurchaseLog
 from retention_ml.settings import load
 from retention_ml.warehouse import Warehouse
@@ -21,6 +22,7 @@ from tests.worlds.databases import NewWarehouse
 from tests.worlds.purchases import day_of_history, habits
 
 DAYS = (day_of_history(184), day_of_history(212))
+TIERS = {f"c{number:04d}": "high" if number % 2 else "low" for number in range(100)}
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +62,12 @@ def run(
 def backtested(
     warehouse_of_habits: Warehouse, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[dict[str, Any], pa.Table]:
-    return run(warehouse_of_habits, tmp_path_factory.mktemp("backtested"))
+    return run(
+        warehouse_of_habits,
+        tmp_path_factory.mktemp("backtested"),
+        peers=[Choice(name="most_bought", method=most_bought, meaning="a peer")],
+        tiers=lambda day: TIERS if day == DAYS[0] else {},
+    )
 
 
 def bought(log: PurchaseLog, first: int, last: int) -> dict[str, set[str]]:
@@ -76,7 +83,7 @@ def bought(log: PurchaseLog, first: int, last: int) -> dict[str, set[str]]:
 def test_the_lists_recompute_the_report(backtested: tuple[dict[str, Any], pa.Table]) -> None:
     report, table = backtested
     assert table.column_names == ["as_of", "customer_id", "list", "rank", "product_id", "model"]
-    assert tuple(report["methods"]) == names()
+    assert tuple(report["methods"]) == (*names(), "most_bought")
     log = habits()
     for model in names():
         for kind in ("mixed", "again", "new"):
@@ -128,7 +135,9 @@ def test_differences_are_paired_and_the_champion_is_above_what_ignores_habits(
     backtested: tuple[dict[str, Any], pa.Table],
 ) -> None:
     report, _ = backtested
-    assert set(report["differences"]) == set(names()) - {"champion"}
+    assert set(report["differences"]) == {*names(), "most_bought"} - {"champion"}
+    assert report["methods"]["most_bought"]["meaning"] == "a peer"
+    assert report["differences"]["most_bought"] == report["differences"]["best_sellers"]
     for name, lists in report["differences"].items():
         champion, other = (
             report["methods"][each]["lists"]["mixed"]["ndcg"]["value"]
@@ -149,8 +158,26 @@ def test_segments_and_calibration_are_counted(
 ) -> None:
     report, _ = backtested
     customers = sum(day["customers"] for day in report["days"])
-    for bands in report["segments"].values():
-        assert sum(band["customers"] for band in bands) == customers
+    segments = report["segments"]
+    assert set(segments) == {"purchase days known", "days of silence", "risk tier"}
+    for title in ("purchase days known", "days of silence"):
+        assert sum(band["customers"] for band in segments[title]) == customers
+    assert [band["tier"] for band in segments["risk tier"]] == ["high", "low"]
+    scored = sum(band["customers"] for band in segments["risk tier"])
+    assert 0 < scored < report["days"][0]["customers"]
+    for band in (band for bands in segments.values() for band in bands):
+        for kind in ("mixed", "new"):
+            champion, other = (band["methods"][name][kind] for name in ("champion", "best_sellers"))
+            difference, ratio = (
+                band[each]["best_sellers"][kind] for each in ("differences", "ratios")
+            )
+            gain = champion["value"] - other["value"]
+            assert difference["value"] == pytest.approx(gain, abs=2e-6)
+            if ratio["value"] is not None:
+                expected = champion["value"] / other["value"]
+                assert ratio["value"] == pytest.approx(expected, rel=1e-4)
+                assert ratio["lower"] <= ratio["value"] <= ratio["upper"]
+    assert any(band["ratios"]["best_sellers"]["new"]["value"] for band in segments["risk tier"])
     for day in report["days"]:
         calibration = day["champion"]["calibration"]
         assert calibration["pairs"] > 1_000
