@@ -23,11 +23,15 @@ from benchmarks.closed_loop_policies import (
     Learning,
     Policy,
     Round,
-    ShrunkEffect,
     Terms,
     by_lot,
     oracle,
     riskiest_first,
+)
+from benchmarks.closed_loop_readout import (
+    holdout_half_width,
+    least_half_width,
+    profit_interval,
 )
 from retention_ml.simulate.response.decision_features import OwnAnswers, rfm
 from retention_ml.simulate.response.decision_log import feature_names
@@ -78,6 +82,7 @@ def run(
     weeks: int = 26,
     budget_share: float = 0.5,
     lot_rounds: int = 3,
+    explore_share: float = EXPLORE_SHARE,
 ) -> Loop:
     """Let one policy decide in one world.
 
@@ -101,6 +106,7 @@ def run(
         terms=terms,
         features=feature_names(world),
         lot_rounds=lot_rounds,
+        explore_share=explore_share,
         decisions_planned=float(rounds * shop.is_active().sum()),
     )
     policies: dict[str, Policy] = {
@@ -141,23 +147,9 @@ def run(
         net=np.bincount(decisions.round_number, earned, minlength=rounds),
         contacts=int(decisions.contacted.sum()),
         decisions=decisions,
-        holdout_half_width=_holdout_half_width(shop, is_holdout, start),
+        holdout_half_width=holdout_half_width(shop, is_holdout, start),
         stopped=dict(learning.stopped) if name == "learn" else {},
     )
-
-
-def profit_interval(loop: Loop, world: World) -> tuple[float, float]:
-    """Estimate and half-width (95 %) of the net margin from the decisions and their propensities.
-
-    Whole units of money; the truth is `loop.net.sum()`.
-    """
-    decisions = loop.decisions
-    model = ShrunkEffect.fit(decisions, feature_names(world), money=decisions.margin_cents)
-    gains = decisions.propensity * model.scores_cents / 100
-    costs = decisions.contacted.sum() * world.cost_cents[1] / 100
-    # The decisions of one customer are not independent beyond what the features explain.
-    by_customer = np.bincount(decisions.customer, gains - gains.mean())
-    return float(gains.sum() - costs), float(Z_95 * np.sqrt(by_customer @ by_customer))
 
 
 def _open(shop: RespondingShop, answers: OwnAnswers, is_holdout: Bools, number: int) -> Round:
@@ -171,6 +163,7 @@ def _open(shop: RespondingShop, answers: OwnAnswers, is_holdout: Bools, number: 
         features=np.hstack([rfm(shop, customer), answers.features(customer)]),
         propensity=missing,
         contacted=np.zeros(len(customer), dtype=np.bool_),
+        alone_cents=truth.margin_cents[:, 0],
         effect_cents=truth.margin_effect_cents[:, 1],
         orders=missing,
         margin_cents=missing,
@@ -193,29 +186,29 @@ def _answer(answers: OwnAnswers, decisions: Round, start: int) -> None:
     answers.close(decisions.customer, decisions.contacted.astype(np.int64), begin, WINDOW_DAYS)
 
 
-def _holdout_half_width(shop: RespondingShop, is_holdout: Bools, start: int) -> float:
-    """Half the 95 % interval of (mean margin of the others - of the holdout) times the others."""
-    margin = shop.margin_cents[start:].sum(axis=0)
-    is_present = (shop.last_order_day >= start - 90) & (shop.first_order_day < shop.today)
-    others, left_alone = is_present & ~is_holdout, is_present & is_holdout
-    variance = margin[others].var() / others.sum() + margin[left_alone].var() / left_alone.sum()
-    return float(Z_95 * np.sqrt(variance) * others.sum() / 100)
-
-
 def coverage(
-    runs: int, *, customers: int, budget_share: float, seed: int = 1_000
-) -> tuple[float, float, Floats]:
-    """How often the interval covers the truth, the mean ratio of widths, and the z-values."""
+    runs: int, *, customers: int, budget_share: float, explore_share: float, seed: int = 1_000
+) -> tuple[float, float, float, Floats]:
+    """How often the interval covers the truth, its width and the least one, and the z-values.
+
+    Widths are means, as shares of that of the holdout.
+    """
     world = FOUR_TYPES.only("email")
-    z, ratios = np.empty(runs), np.empty(runs)
+    z, ratios, least = np.empty(runs), np.empty(runs), np.empty(runs)
     for number in range(runs):
         loop = run(
-            "learn", world, seed=seed + number, customers=customers, budget_share=budget_share
+            "learn",
+            world,
+            seed=seed + number,
+            customers=customers,
+            budget_share=budget_share,
+            explore_share=explore_share,
         )
-        estimate, half_width = profit_interval(loop, world)
+        estimate, half_width = profit_interval(loop.decisions, world)
         z[number] = Z_95 * (estimate - loop.net.sum()) / half_width
         ratios[number] = half_width / loop.holdout_half_width
-    return float((np.abs(z) <= Z_95).mean()), float(ratios.mean()), z
+        least[number] = least_half_width(loop.decisions) / loop.holdout_half_width
+    return float((np.abs(z) <= Z_95).mean()), float(ratios.mean()), float(least.mean()), z
 
 
 def main() -> None:
@@ -225,6 +218,7 @@ def main() -> None:
     parser.add_argument("--customers", type=int, default=20_000)
     parser.add_argument("--weeks", type=int, default=26)
     parser.add_argument("--budget-share", type=float, nargs="+", default=[0.5, 0.2])
+    parser.add_argument("--explore-share", type=float, default=EXPLORE_SHARE, help="of learn")
     parser.add_argument("--runs", type=int, default=30, help="of the coverage; 0: none")
     parser.add_argument("--run-customers", type=int, default=8_000)
     options = parser.parse_args()
@@ -236,27 +230,38 @@ def main() -> None:
                 customers=options.customers,
                 weeks=options.weeks,
                 budget_share=budget_share,
+                explore_share=options.explore_share,
             )
     if options.runs:
         started = perf_counter()
-        share, ratio, z = coverage(
-            options.runs, customers=options.run_customers, budget_share=options.budget_share[0]
+        share, ratio, least, z = coverage(
+            options.runs,
+            customers=options.run_customers,
+            budget_share=options.budget_share[0],
+            explore_share=options.explore_share,
         )
         print(
             f"\n{options.runs} runs of {options.run_customers:,} customers: the interval of the "
             f"decisions covers the truth in {share:.0%} (z {z.mean():+.2f} ± {z.std():.2f}) and is "
-            f"{ratio:.2f} times as wide as that of the holdout; "
+            f"{ratio:.2f} times as wide as that of the holdout, {least:.2f} times were every "
+            "expected margin known; "
             f"{perf_counter() - started:.0f} s."
         )
 
 
 def _print_world(
-    world: World, *, seeds: Sequence[int], customers: int, weeks: int, budget_share: float
+    world: World,
+    *,
+    seeds: Sequence[int],
+    customers: int,
+    weeks: int,
+    budget_share: float,
+    explore_share: float,
 ) -> None:
     late = LATE_WEEKS * 7 // EVERY_DAYS
     print(
         f"\n## {world.name}: {customers:,} customers, {weeks} weeks, budget {budget_share:.0%}, "
-        f"cost {world.cost_cents[1] / 100:.2f}, {EXPLORE_SHARE:.0%} explored\n\n"
+        f"cost {world.cost_cents[1] / 100:.2f}, {explore_share:.0%} explored\n\n"
         "| policy | seed | contacts | net margin | of the oracle's | last "
         f"{LATE_WEEKS} weeks | of the oracle's | readout ± | holdout ± | stopped | s |\n"
         "|---|---|---|---|---|---|---|---|---|---|---|"
@@ -266,12 +271,18 @@ def _print_world(
         for name in POLICIES:
             started = perf_counter()
             loop = run(
-                name, world, seed=seed, customers=customers, weeks=weeks, budget_share=budget_share
+                name,
+                world,
+                seed=seed,
+                customers=customers,
+                weeks=weeks,
+                budget_share=budget_share,
+                explore_share=explore_share,
             )
             best = loop.net if best is None else best
             readout = ""
             if name in ("lot", "learn"):
-                estimate, half_width = profit_interval(loop, world)
+                estimate, half_width = profit_interval(loop.decisions, world)
                 readout = f"{estimate:,.0f} ± {half_width:,.0f}"
             stopped = ", ".join(
                 f"{'lot' if is_lot else 'model'} in round {number}"

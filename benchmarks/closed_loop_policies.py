@@ -41,8 +41,8 @@ class Round(Columns):
     propensity : array of float64, shape (n,)
         The probability of the contact.
     contacted : array of bool, shape (n,)
-    effect_cents : array of float64, shape (n,)
-        The truth: what a contact changes in the expected margin.
+    alone_cents, effect_cents : array of float64, shape (n,)
+        The truth: the expected margin without a contact, and what a contact changes in it.
     orders, margin_cents : array of float64, shape (n,)
         In the window.
     """
@@ -53,6 +53,7 @@ class Round(Columns):
     features: Floats
     propensity: Floats
     contacted: Bools
+    alone_cents: Floats
     effect_cents: Floats
     orders: Floats
     margin_cents: Floats
@@ -106,7 +107,7 @@ def riskiest_first(shop: RespondingShop, terms: Terms) -> Policy:
 
 @dataclass(slots=True, kw_only=True)
 class Learning:
-    """First by lot; then by a T-learner whose differences are shrunk, a tenth still by lot.
+    """First by lot; then by a T-learner whose differences are shrunk, a part still by lot.
 
     A policy is stopped for good when the upper end of its profit's confidence sequence is below
     zero: from then on nobody is contacted but by exploration, until a model says otherwise, and
@@ -119,6 +120,8 @@ class Learning:
         Names of the features.
     lot_rounds : int
         So many rounds by lot.
+    explore_share : float
+        Of the decisions afterwards that stay with the lot.
     decisions_planned : float
         Sets where the confidence sequence is tightest.
     stopped : dict
@@ -128,6 +131,7 @@ class Learning:
     terms: Terms
     features: tuple[str, ...]
     lot_rounds: int
+    explore_share: float
     decisions_planned: float
     stopped: dict[bool, int] = field(default_factory=dict)
 
@@ -146,12 +150,12 @@ class Learning:
         self._look(decisions, model, number)
         by_lot_now = self.is_lot(number, closed)
         if by_lot_now in self.stopped:
-            return EXPLORE_SHARE * lot
+            return self.explore_share * lot
         if by_lot_now:
             return lot
         net = model.effect_cents(current.features) - self.terms.cost_cents
         chosen = contact_weights(net, self.terms.budget_share)
-        return EXPLORE_SHARE * lot + (1 - EXPLORE_SHARE) * chosen
+        return self.explore_share * lot + (1 - self.explore_share) * chosen
 
     def _look(self, decisions: Round, model: "ShrunkEffect", number: int) -> None:
         for is_lot in (True, False):

@@ -21,7 +21,7 @@ CHAIN = ("build_features", "train_models", "score_customers", "measure_outcomes"
 _EVENING, _MORNING, _HOUR = timedelta(hours=-1), timedelta(hours=8), timedelta(minutes=61)
 _WAITS_MAX = 12
 _LOOKS_BEFORE_ANSWER = 5
-_PATIENCE_SECONDS = 900.0
+_PATIENCE_SECONDS = 3600.0
 _WAITING = ("awaiting_input", "deferred")
 
 _DAY = (

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.uplift_shops import World, decisions
+from benchmarks.uplift_trainings import trainings
 from retention_ml.models.uplift.evaluation import Money, compare_learners, scores_of
 from retention_ml.models.uplift.experiment_file import read_experiment
 from retention_ml.models.uplift.fit import fit_uplift
@@ -269,6 +270,11 @@ def proven(repeats: int) -> None:
     )
 
 
+def _trainings(repeats: int, weeks: int) -> None:
+    trainings("none", shops=repeats, weeks=weeks)
+    trainings("types", shops=max(repeats // 5, 1), weeks=weeks)
+
+
 def metrics() -> None:
     """QINI and AUTOC beside EconML's on the same scores and ranking."""
     if not find_spec("econml"):
@@ -349,6 +355,7 @@ def main() -> None:
         "conversion": lambda _: ladder_on_hillstrom(),
         "nothing": lambda options: shops("none", options.shops, ()),
         "proven": lambda options: proven(options.shops),
+        "trainings": lambda options: _trainings(options.shops, options.weeks),
         "types": lambda options: shops("types", options.shops, ()),
         "simulator": lambda options: simulator(min(options.shops, 6)),
         "metrics": lambda _: metrics(),
@@ -357,6 +364,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="PART", help=", ".join(parts))
     parser.add_argument("--halves", type=int, default=6, help="splits into two halves")
     parser.add_argument("--shops", type=int, default=200, help="simulated shops")
+    parser.add_argument("--weeks", type=int, default=26, help="with a training each")
     options = parser.parse_args()
     unknown = sorted(set(options.names) - set(parts))
     if unknown:

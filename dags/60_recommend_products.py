@@ -2,10 +2,12 @@
 Makes three lists for every active customer: what to buy **again**, what **new** to try, and a mix.
 
 When due (`recommendations.fit_every_days`) a ranker is fitted first. It makes the lists only if one
-of the same making was better than personal frequency on a past day.
+of the same making was better than personal frequency on a past day. As often, after the lists are
+published, it is counted which products are bought together.
 
 **Reads** what was bought, the catalogue and what was sent back, as known at the start of the day.
-**Writes** `recommendations` (rankers, snapshots, lists, products, what was taken off). It starts when
+**Writes** `recommendations` (rankers, snapshots, lists, products, what was taken off,
+pairs of products). It starts when
 the day's features are ready. **Hands over** the published lists of the day.
 
 **Again?** Always safe; equal lists are not written twice, and a day is replaced completely or not
@@ -42,6 +44,12 @@ def recommend_products() -> None:
 
         return doors.call(door, skip_on=(NotReady,), as_of=as_of())
 
+    @task(pool=WAREHOUSE_POOL)
+    def pair() -> dict:
+        from retention_ml.recommendations.pairs.pair_products import pair_products as door
+
+        return doors.call(door, skip_on=(NotReady,), as_of=as_of())
+
     @task(pool=WAREHOUSE_POOL, trigger_rule="none_failed")
     def recommend() -> dict:
         from retention_ml.recommendations.recommend import recommend as door
@@ -58,7 +66,7 @@ def recommend_products() -> None:
 
     made = recommend()
     fit() >> made
-    publish(made)
+    publish(made) >> pair()
 
 
 recommend_products()

@@ -30,6 +30,8 @@ FAILPOINTS = (
     "publish.after_commit",
     "fit.before_commit",
     "fit.after_commit",
+    "pair_products.before_commit",
+    "pair_products.after_commit",
     "recommend.after_rows",
     "recommend.before_commit",
     "publish_lists.after_audits",

@@ -168,7 +168,9 @@ def recommend(
 ) -> None:
     """Make and publish the lists of a day: what each customer may buy again, and what is new."""
     with opened(as_json) as (warehouse, settings):
+        from retention_ml.errors import NotReady
         from retention_ml.recommendations.fitting.fit import fit as fit_ranker
+        from retention_ml.recommendations.pairs.pair_products import pair_products
         from retention_ml.recommendations.publish_lists import publish_lists
         from retention_ml.recommendations.recommend import recommend as door
 
@@ -183,16 +185,24 @@ def recommend(
             published = publish_lists(
                 warehouse, settings=settings, snapshot_id=int(made.details["snapshot_id"])
             )
+        with working("Counting what is bought together …"):
+            try:
+                paired = pair_products(warehouse, settings=settings, as_of=day(as_of))
+                without_pairs = None
+            except NotReady as error:
+                paired, without_pairs = None, str(error)
         if as_json:
             print_json(
                 {
                     "fit": fitted.to_dict() if fitted else None,
                     "recommend": made.to_dict(),
                     "publish_lists": published.to_dict(),
+                    "pair_products": paired.to_dict() if paired else None,
                 }
             )
             return
-        for line in filter(None, (fitted, made, published, made.details["caveat"])):
+        caveats = (made.details["caveat"], without_pairs)
+        for line in filter(None, (fitted, made, published, paired, *caveats)):
             console.print(str(line), soft_wrap=True)
         print_counts("Rows by list", made.details["lists"])
         print_counts("Candidates taken off, by reason", made.details["filtered"])

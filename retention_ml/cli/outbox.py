@@ -155,7 +155,7 @@ def actions_resume(
 
 def _switch(channel: str, *, is_stopped: bool, why: str, by: str | None, as_json: bool) -> None:
     with opened(as_json) as (warehouse, settings):
-        from retention_ml.actions.outbox.switches import switch
+        from retention_ml.actions.outbox.switches import stopped, switch
 
         has_changed = switch(
             warehouse,
@@ -165,11 +165,30 @@ def _switch(channel: str, *, is_stopped: bool, why: str, by: str | None, as_json
             why=why,
             run_id=settings.run_id,
         )
+        others = [name for name in stopped(warehouse) if name != channel]
         if as_json:
-            print_json({"channel": channel, "is_stopped": is_stopped, "has_changed": has_changed})
+            print_json(
+                {
+                    "channel": channel,
+                    "is_stopped": is_stopped,
+                    "has_changed": has_changed,
+                    "others_stopped": others,
+                }
+            )
             return
-        state = "stopped" if is_stopped else "running"
+        console.print(_told(channel, is_stopped=is_stopped, has_changed=has_changed))
+        if not is_stopped:
+            matter = others if channel == "all" else [name for name in others if name == "all"]
+            for name in matter:
+                what = "Nothing leaves: all channels are" if name == "all" else f"{name} is"
+                console.print(
+                    f"{what} still stopped. `retention actions resume {name} --why …` ends that."
+                )
+
+
+def _told(channel: str, *, is_stopped: bool, has_changed: bool) -> str:
+    if is_stopped:
         what = "Everything" if channel == "all" else channel
-        console.print(f"{what} is {state}." if has_changed else f"{what} was {state} already.")
-        if not is_stopped and channel != "all":
-            console.print("What is stopped for all channels stays stopped.")
+        return f"{what} is stopped." if has_changed else f"{what} was stopped already."
+    what = "all channels" if channel == "all" else channel
+    return f"The stop of {what} is lifted." if has_changed else f"There was no stop of {what}."

@@ -1,7 +1,7 @@
 """The door `start`: a planned experiment decides from a day on."""
 
 import time
-from datetime import date
+from datetime import date, timedelta
 
 from retention_ml.errors import NotReady, UsageError
 from retention_ml.experiments import ledger
@@ -26,14 +26,14 @@ def start(
     Parameters
     ----------
     as_of : date
-        Its first decision day.
+        Its first decision day; none that was released already.
     is_small_accepted : bool
         Whether it may start although the plan says that customers are missing.
 
     Raises
     ------
     UsageError
-        It has ended, or another open one has one of its tiers.
+        It has ended, another open one has one of its tiers, or the day was decided without it.
     NotReady
         Too few customers.
     """
@@ -47,6 +47,7 @@ def start(
         if is_new:
             _require_customers(one, is_small_accepted)
             _require_free_tiers(transaction, one, as_of)
+            _require_undecided(transaction, as_of)
             ledger.move(
                 transaction,
                 experiment_id,
@@ -107,3 +108,14 @@ def _require_free_tiers(transaction: Transaction, one: Experiment, as_of: date) 
                 f"{', '.join(shared)} too; a decision belongs to one experiment. Stop it and start "
                 "this one when it has ended, or plan this one without these tiers."
             )
+
+
+def _require_undecided(transaction: Transaction, as_of: date) -> None:
+    [(newest,)] = transaction.execute(
+        "SELECT max(as_of) FROM actions.days WHERE status = 'released'"
+    )
+    if newest is not None and newest >= as_of:
+        raise UsageError(
+            f"{newest} was released without this experiment; expected a first day after it. Use "
+            f"--as-of {newest + timedelta(days=1)}."
+        )

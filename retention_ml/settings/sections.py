@@ -279,6 +279,8 @@ class Recommendations(Section):
     excluded_categories: tuple[str, ...] = ()
     excluded_products: tuple[str, ...] = ()
     explore_share: float = Field(0.0, ge=0, le=1)
+    pair_baskets_min: int = Field(10, ge=2, le=1_000_000)
+    pair_error_rate: float = Field(0.05, gt=0, lt=1)
 
 
 class Compute(Section):

@@ -69,6 +69,15 @@ def test_stop_and_resume_need_a_reason_and_say_what_changed(warehouse: Warehouse
     assert "Stopped: email" in _run("dispatch").output
     assert _json("actions", "resume", "--why", "corrected", "--by", "ann")["has_changed"]
     assert "email is stopped" in _run("actions", "stop", "email", "--why", "tests").output
+    assert "Everything is stopped." in _run("actions", "stop", "--why", "a wrong price").output
+    lifted = _run("actions", "resume", "email", "--why", "tested").output
+    assert "The stop of email is lifted." in lifted
+    assert "Nothing leaves: all channels are still stopped." in lifted
+    assert "There was no stop of file." in _run("actions", "resume", "file", "--why", "x").output
+    assert _json("actions", "stop", "file", "--why", "the CRM is down")["others_stopped"] == ["all"]
+    lifted = _run("actions", "resume", "--why", "corrected").output
+    assert "The stop of all channels is lifted." in lifted
+    assert "file is still stopped." in lifted
     assert "no channel" in _run("actions", "stop", "fax", "--why", "tests", code=2).stderr
     with warehouse.transaction() as transaction:
         rows = transaction.execute(
@@ -78,6 +87,10 @@ def test_stop_and_resume_need_a_reason_and_say_what_changed(warehouse: Warehouse
         ("all", True, "a wrong price"),
         ("all", False, "corrected"),
         ("email", True, "tests"),
+        ("all", True, "a wrong price"),
+        ("email", False, "tested"),
+        ("file", True, "the CRM is down"),
+        ("all", False, "corrected"),
     ]
 
 

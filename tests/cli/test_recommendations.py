@@ -25,6 +25,7 @@ def test_lists_are_made_published_and_shown_for_a_customer(
     for words in (
         "recommend of 2024-12-01",
         "publish_lists of",
+        "pair_products of",
         "Rows by list",
         "There is no ranker",
     ):
@@ -33,6 +34,7 @@ def test_lists_are_made_published_and_shown_for_a_customer(
     document = json.loads(again.stdout)
     assert document["recommend"]["is_repeat"]
     assert document["fit"] is None
+    assert document["pair_products"]["is_new"] is False
     rows = warehouse.read("SELECT customer_id FROM reports.recommendations LIMIT 1").to_pylist()
     recommended = lists_of(warehouse, rows[0]["customer_id"])
     assert [row["rank"] for row in recommended["lists"] if row["list"] == "mixed"][:2] == [1, 2]

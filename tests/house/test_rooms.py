@@ -43,6 +43,7 @@ FLOW = {
             "recommendations/fitting/fit.py",
             "recommendations/recommend.py",
             "recommendations/publish_lists.py",
+            "recommendations/pairs/pair_products.py",
         ),
     ),
     "70_assign_actions": Stage(

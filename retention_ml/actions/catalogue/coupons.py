@@ -38,6 +38,12 @@ SET given_to = requests.customer_id, message_id = requests.message_id, as_of = :
 FROM numbered JOIN requests ON requests.number = numbered.number
 WHERE coupon.pool = :pool AND coupon.code = numbered.code
 """
+_TAKE_BACK = """
+UPDATE actions.coupons AS coupon
+SET given_to = NULL, message_id = NULL, as_of = NULL, given_at = NULL, run_id = :run_id
+WHERE message_id = ANY(CAST(:messages AS text[]))
+    AND NOT EXISTS (SELECT FROM actions.outbox WHERE outbox.message_id = coupon.message_id)
+"""
 _OF_MESSAGES = """
 SELECT message_id, code FROM actions.coupons
 WHERE message_id = ANY(CAST(:messages AS text[]))
@@ -151,3 +157,12 @@ def give_codes(
         messages=messages, as_of=as_of, given_at=given_at, run_id=run_id,
     )  # fmt: skip
     return dict(map(tuple, transaction.execute(_OF_MESSAGES, messages=messages)))
+
+
+def take_back(transaction: Transaction, messages: Sequence[str], *, run_id: str) -> None:
+    """Put the codes of messages that could not be written back into their pools.
+
+    A code whose message is in the outbox stays given: it may have been read.
+    """
+    if messages:
+        transaction.change(_TAKE_BACK, messages=list(messages), run_id=run_id)

@@ -18,7 +18,8 @@ def card(effect: ActionEffect) -> str:
         f"# Effect of {effect.action_id}",
         "",
         "Change of the probability of an order in the outcome window by this action, against none. "
-        "Per 1,000 customers where not said otherwise, with 95 % intervals.",
+        "Per 1,000 customers where not said otherwise, with 95 % intervals of this training alone; "
+        "those of the decision hold at all trainings together.",
         "",
         f"* **Decision**: {effect.rung}. {effect.reason}",
         f"* **Evidence**: {effect.rows:,} decisions drawn by lot about {effect.customers:,} "

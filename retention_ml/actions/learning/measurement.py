@@ -11,12 +11,11 @@ from retention_ml.actions.learning.evidence import Evidence
 from retention_ml.models.uplift.bundle import UpliftBundle
 from retention_ml.models.uplift.evaluation import Comparison, Money
 from retention_ml.models.uplift.fit import fit_uplift
-from retention_ml.models.uplift.ladder import Rung, decide
+from retention_ml.models.uplift.ladder import Rung, decide, errors_at_all_trainings
 from retention_ml.models.uplift.randomisation import Randomisation, check_randomisation
 from retention_ml.models.uplift.sample import UpliftSample
 from retention_ml.models.uplift.shrinkage import SlopePrior
 from retention_ml.settings import Settings
-from retention_ml.statistics.asymptotic import half_widths, mixture_variance
 from retention_ml.statistics.rate import Estimate
 
 ROWS_MIN = 200
@@ -119,8 +118,10 @@ def measure(
         seed=seed,
         meaning={"action": action_id, **meaning},
     )
-    errors = _errors_at_all_trainings(len(sample), settings)
-    decision = decide(comparison, randomisation, rows_min=uplift.rows_min, loss_errors=errors)
+    errors = errors_at_all_trainings(
+        len(sample), rows_min=uplift.rows_min, error_rate=settings.experiments.error_rate
+    )
+    decision = decide(comparison, randomisation, rows_min=uplift.rows_min, errors=errors)
     churn = max(float(evidence.churn_probability[rows].mean()), 0.01)
     average = comparison.average_effect
     measured = Measured(
@@ -133,19 +134,6 @@ def measure(
         bundle=bundle,
     )
     return effect(rung=decision.rung, reason=decision.reason, measured=measured)
-
-
-def _errors_at_all_trainings(rows: int, settings: Settings) -> float:
-    """Half the width of a confidence sequence in standard errors, least at half of `rows_min`."""
-    error_rate = settings.experiments.error_rate
-    rho_squared = mixture_variance(error_rate, settings.uplift.rows_min)
-    widths = half_widths(
-        np.ones(1),
-        np.array([float(rows)]),
-        error_rate=error_rate,
-        rho_squared=rho_squared,
-    )
-    return float(widths[0])
 
 
 def _lack(sample: UpliftSample) -> str | None:

@@ -49,3 +49,14 @@ def switch(
         }
         transaction.insert_row("actions.switches", row)
     return True
+
+
+def stopped(warehouse: Warehouse) -> list[str]:
+    """The switches that are stopped: channels, and `all`."""
+    with warehouse.transaction() as transaction:
+        rows = transaction.execute(
+            "SELECT channel FROM (SELECT DISTINCT ON (channel) channel, is_stopped "
+            "FROM actions.switches ORDER BY channel, switch_id DESC) AS newest "
+            "WHERE is_stopped ORDER BY channel"
+        )
+    return [row.channel for row in rows]

@@ -8,7 +8,7 @@ import ibis
 
 from retention_ml import clock
 from retention_ml.actions.catalogue.catalogue import Catalogue
-from retention_ml.actions.catalogue.coupons import give_codes
+from retention_ml.actions.catalogue.coupons import give_codes, take_back
 from retention_ml.actions.catalogue.message import Renderer
 from retention_ml.actions.catalogue.products import read_history, read_lists
 from retention_ml.actions.catalogue.variables import Recipient
@@ -48,7 +48,8 @@ def messages(
 ) -> tuple[list[OutboxRow], dict[str, int]]:
     """A message for each customer with an action, and how many could not be written, by action.
 
-    Coupon codes are given here, and are kept only if the transaction is.
+    Coupon codes are given here, and are kept only if the message could be written and the
+    transaction is.
     """
     rows = transaction.execute(_CONTACTED, as_of=as_of)
     renderer = Renderer(
@@ -65,7 +66,7 @@ def messages(
     products, shelves = read_history(transaction, contacted, midnight) if rows else ({}, {})
     products |= read_lists(transaction, [row.customer_id for row in rows], as_of)
     written: list[OutboxRow] = []
-    refused: Counter[str] = Counter()
+    refused: dict[str, str] = {}  # the action by message
     for row in rows:
         action = catalogue.action(row.action_id)
         number = message_id(as_of, row.customer_id, row.action_id)
@@ -83,7 +84,7 @@ def messages(
         try:
             payload = renderer.render(action, recipient, number).payload()
         except MessageRefused:
-            refused[f"refused: {row.action_id}"] += 1
+            refused[number] = row.action_id
             continue
         assert action.channel is not None
         written.append(
@@ -100,7 +101,8 @@ def messages(
                 expires_at=expires_at,
             )
         )
-    return written, dict(refused)
+    take_back(transaction, list(refused), run_id=settings.run_id)
+    return written, dict(Counter(f"refused: {action_id}" for action_id in refused.values()))
 
 
 def _addresses(

@@ -8,9 +8,13 @@ evidence, which is looked at anew with every training.
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
+
 from retention_ml.models.uplift.evaluation import Comparison
 from retention_ml.models.uplift.randomisation import Randomisation
+from retention_ml.statistics.asymptotic import half_widths, mixture_variance
 from retention_ml.statistics.metrics import Z_95
+from retention_ml.statistics.rate import Estimate
 
 
 class Rung(StrEnum):
@@ -35,7 +39,7 @@ def decide(
     randomisation: Randomisation,
     *,
     rows_min: int,
-    loss_errors: float = Z_95,
+    errors: float = Z_95,
 ) -> Decision:
     """The rung that the evidence allows.
 
@@ -44,9 +48,9 @@ def decide(
     rows_min : int
         Matured decisions drawn by lot before the effect may rank. That contacts lose money may be
         said of fewer: the interval of their profit lies below 0.
-    loss_errors : float
-        Half the width of that interval, in standard errors: of a 95 % interval where the decisions
-        are looked at once, more where they are looked at again and again.
+    errors : float
+        Half the width of the intervals that decide, in standard errors: of 95 % intervals where
+        the decisions are looked at once, of `errors_at_all_trainings` where again and again.
     """
     if randomisation.fault:
         return Decision(
@@ -60,23 +64,19 @@ def decide(
     evaluation = comparison.learners[comparison.chosen]
     qini, slope = evaluation.qini, evaluation.slope
     evidence = (
-        f"QINI {per_thousand(qini.value)} [{per_thousand(qini.lower)}, "
-        f"{per_thousand(qini.upper)}] per 1,000, calibration slope {slope.value:.2f} ± "
-        f"{slope.error:.2f}, of which {evaluation.believed:.2f} is believed"
+        f"QINI {per_thousand(qini.value)} {_interval(qini, errors)} per 1,000, calibration slope "
+        f"{slope.value:.2f} ± {slope.error:.2f}, of which {evaluation.believed:.2f} is believed"
     )
-    is_proven = qini.lower > 0 and slope.lower > 0
     policy, of_all = evaluation.profit, comparison.profit_of_all
     paying = policy.profit if policy.contacted_share > 0 else of_all
-    loss = paying.value - loss_errors * paying.error, paying.value + loss_errors * paying.error
-    if loss[1] < 0:
+    if paying.value + errors * paying.error < 0:
         who = "customers whose effect should pay" if policy.contacted_share > 0 else "anybody"
         return Decision(
             rung=Rung.NOBODY,
             reason=(
                 f"Contacting {who} loses money: {per_thousand(paying.value)} "
-                f"[{per_thousand(loss[0])}, {per_thousand(loss[1])}] per 1,000 "
-                f"customers after the cost of contacts; {evidence}. Contact nobody outside an "
-                "exploring lot."
+                f"{_interval(paying, errors)} per 1,000 customers after the cost of contacts; "
+                f"{evidence}. Contact nobody outside an exploring lot."
             ),
         )
     if comparison.rows < rows_min:
@@ -87,7 +87,8 @@ def decide(
                 "before which no effect ranks customers (uplift.rows_min). Go on drawing by lot."
             ),
         )
-    if is_proven:
+    ranks, differs = (one.value - errors * one.error > 0 for one in (qini, slope))
+    if ranks and differs:
         return Decision(
             rung=Rung.UPLIFT,
             reason=(
@@ -96,9 +97,9 @@ def decide(
             ),
         )
     what = (
-        "the ranking is not shown to be better than a draw by lot"
-        if qini.lower <= 0
-        else "the promised differences are not shown to be real"
+        "the promised differences are not shown to be real"
+        if ranks
+        else "the ranking is not shown to be better than a draw by lot"
     )
     return Decision(
         rung=Rung.EXPERIMENT,
@@ -107,6 +108,34 @@ def decide(
             "average effect is what is known."
         ),
     )
+
+
+def errors_at_all_trainings(rows: int, *, rows_min: int, error_rate: float) -> float:
+    """How far an end of a confidence sequence lies from the estimate, in standard errors.
+
+    Trainings look at the decisions that the one before has seen, and at some more. What is claimed
+    is that a figure lies above 0, or below it: one end decides, and the truth lies beyond it at any
+    training with a chance of about `error_rate`. It is nearest after half of `rows_min` decisions.
+
+    Examples
+    --------
+    >>> [round(errors_at_all_trainings(rows, rows_min=2_000, error_rate=0.05), 2)
+    ...  for rows in (1_000, 4_000, 50_000)]
+    [2.76, 2.86, 3.22]
+    """
+    both_ends = 2 * error_rate
+    half = half_widths(
+        np.ones(1),
+        np.array([float(rows)]),
+        error_rate=both_ends,
+        rho_squared=mixture_variance(both_ends, rows_min),
+    )
+    return float(half[0])
+
+
+def _interval(estimate: Estimate, errors: float) -> str:
+    half = errors * estimate.error
+    return f"[{per_thousand(estimate.value - half)}, {per_thousand(estimate.value + half)}]"
 
 
 def per_thousand(value: float) -> str:

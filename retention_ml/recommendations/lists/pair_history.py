@@ -1,6 +1,7 @@
 """What each customer bought of each product: on how many days, first and last."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from retention_ml.statistics.arrays import Ints
 NEVER = -1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class PairHistory:
     """One entry per customer and product with a purchase, ordered by both, shape (m,).
 
@@ -23,14 +24,18 @@ class PairHistory:
     first_day: Ints
     last_day: Ints
 
+    @cached_property
+    def keys(self) -> Ints:
+        """Customer and product in one number, rising."""
+        return _keys(self.customer, self.product)
+
     def places(self, customer: Codes, product: Codes) -> Ints:
         """Where the entries of some pairs are, `NEVER` for pairs without a purchase."""
         wanted = _keys(customer, product)
         if len(self.customer) == 0:
             return np.full(len(wanted), NEVER, dtype=np.int64)
-        keys = _keys(self.customer, self.product)
-        place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-        return np.where(keys[place] == wanted, place, NEVER).astype(np.int64)
+        place = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
+        return np.where(self.keys[place] == wanted, place, NEVER).astype(np.int64)
 
 
 def pair_history(purchases: Purchases) -> PairHistory:

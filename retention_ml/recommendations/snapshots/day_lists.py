@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,11 @@ from retention_ml.recommendations.lists.reasons import reasons
 from retention_ml.recommendations.purchases import Codes, Purchases
 from retention_ml.recommendations.ranked import Ranker, Source, best_sellers, ranked
 from retention_ml.recommendations.snapshots.product_rows import product_rows
-from retention_ml.statistics.arrays import Floats, Ints
+from retention_ml.statistics.arrays import Bools, Floats, Ints
 from retention_ml.statistics.lots import places
 
 _BEST_SELLERS = 200
-_CUSTOMERS_AT_ONCE = 20_000
+_CUSTOMERS_AT_ONCE = 5_000
 _ROWS = pa.schema(
     [
         ("customer_id", pa.string()),
@@ -39,7 +40,7 @@ _ROWS = pa.schema(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class DayInputs:
     """What the lists of a day are made from, all as known at its start.
 
@@ -64,6 +65,11 @@ class DayInputs:
     price_cents: Ints
     returned: pa.Table
     returned_on: Ints
+
+    @cached_property
+    def customer_codes(self) -> Codes:
+        """The customers by their code among the purchases, -1 for none."""
+        return self.purchases.codes(self.customers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,24 +134,31 @@ def day_lists(inputs: DayInputs, choices: Choices, ranker: Ranker | None, method
     history = pair_history(purchases)
     facts = product_facts(purchases, history, choices.min_buyers)
     reason = filters.unsellable(inputs.offer, facts.last_sold, purchases.day, choices.rules)
-    parts = []
+    rows, filtered = [], []
+    is_candidate = np.zeros(len(purchases.product_ids), dtype=bool)
+    has_candidate, has_list = np.zeros((2, len(inputs.customers)), dtype=bool)
     for pairs in _scored(inputs, choices, ranker, method):
         taken_off = _taken_off(inputs, choices, history, reason, pairs)
-        parts.append((pairs, taken_off, _listed(inputs, choices, history, facts, pairs, taken_off)))
-    every, taken_off = _joined([part[0] for part in parts]), np.concatenate([p[1] for p in parts])
-    rows = pa.concat_tables([part[2] for part in parts])
+        rows.append(_listed(inputs, choices, history, facts, pairs, taken_off))
+        is_off = taken_off != OFFERED
+        filtered.append((taken_off[is_off], pairs.customer[is_off], pairs.product[is_off]))
+        is_candidate[pairs.product] = True
+        has_candidate[pairs.customer] = True
+        has_list[pairs.customer[~is_off]] = True
     return DayLists(
-        lists=rows,
+        lists=pa.concat_tables(rows),
         products=product_rows(
             purchases,
             inputs.offer,
             inputs.price_cents,
             facts,
             reason,
-            np.unique(every.product),
+            np.flatnonzero(is_candidate),
         ),
-        filtered=_counted(filters.filtered_counts(taken_off, every.customer, every.product)),
-        exclusions=_exclusions(inputs, every, taken_off),
+        filtered=_counted(
+            filters.filtered_counts(*(np.concatenate(one) for one in zip(*filtered, strict=True)))
+        ),
+        exclusions=_exclusions(has_candidate, has_list),
     )
 
 
@@ -317,12 +330,8 @@ def _exploration(inputs: DayInputs, choices: Choices) -> Exploration | None:
     )
 
 
-def _exclusions(inputs: DayInputs, pairs: _Pairs, taken_off: filters.Reasons) -> pa.Table:
+def _exclusions(has_candidate: Bools, has_list: Bools) -> pa.Table:
     """Customers without a list, counted by why."""
-    count = len(inputs.customers)
-    has_candidate, has_list = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
-    has_candidate[pairs.customer] = True
-    has_list[pairs.customer[taken_off == OFFERED]] = True
     counts = {
         "no_candidate": int((~has_candidate).sum()),
         "all_filtered": int((has_candidate & ~has_list).sum()),
@@ -348,7 +357,7 @@ def _places(inputs: DayInputs, history: PairHistory, pairs: _Pairs) -> Ints:
 
 def _purchase_codes(inputs: DayInputs, pairs: _Pairs) -> Codes:
     """The customers of the pairs by their code among the purchases, -1 for none."""
-    return inputs.purchases.codes(inputs.customers)[pairs.customer]
+    return inputs.customer_codes[pairs.customer]
 
 
 def _some(pairs: _Pairs, places_of: Ints) -> _Pairs:
@@ -360,18 +369,6 @@ def _some(pairs: _Pairs, places_of: Ints) -> _Pairs:
         similar=pairs.similar[places_of],
         similar_count=pairs.similar_count[places_of],
         probability=pairs.probability[places_of],
-    )
-
-
-def _joined(parts: list[_Pairs]) -> _Pairs:
-    return _Pairs(
-        customer=np.concatenate([part.customer for part in parts]),
-        product=np.concatenate([part.product for part in parts]),
-        source=np.concatenate([part.source for part in parts]),
-        leading=np.concatenate([part.leading for part in parts]),
-        similar=np.concatenate([part.similar for part in parts]),
-        similar_count=np.concatenate([part.similar_count for part in parts]),
-        probability=np.concatenate([part.probability for part in parts]),
     )
 
 

@@ -49,7 +49,7 @@ COMMENT ON COLUMN reports.uplift.upper IS 'upper end of its 95 % interval';
 COMMENT ON COLUMN reports.uplift.save_rate IS 'share of would-be churners retained: the effect over the mean probability of churn';
 COMMENT ON COLUMN reports.uplift.learner IS 'the learner whose effects are used';
 COMMENT ON COLUMN reports.uplift.qini_per_1000 IS 'what its ranking gains over a draw by lot, per 1,000 customers; on customers it had not seen';
-COMMENT ON COLUMN reports.uplift.qini_lower IS 'lower end of its 95 % interval';
+COMMENT ON COLUMN reports.uplift.qini_lower IS 'lower end of its 95 % interval, for this training alone';
 COMMENT ON COLUMN reports.uplift.qini_upper IS 'upper end of its 95 % interval';
 COMMENT ON COLUMN reports.uplift.slope IS 'calibration slope: 1 where the promised differences between customers came true';
 COMMENT ON COLUMN reports.uplift.believed IS 'the share of these differences that is used, 0 to 1';

@@ -102,3 +102,39 @@ def test_a_published_list_is_what_is_recommended(shop: DecisionShop) -> None:
     assert rows
     assert all("Oolong, Sencha, " in str(row["payload"]) for row in rows)
     assert not any("oolong " in str(row["payload"]) for row in rows)
+
+
+def test_a_message_that_cannot_be_written_uses_up_no_code(shop: DecisionShop) -> None:
+    for path in shop.folder.glob("*.toml"):
+        path.unlink()
+    coupon = (
+        PRODUCTS.replace('kind = "recommendation"', 'kind = "coupon"\ndiscount_share = 0.1')
+        .replace("[rule]", 'coupons = "spring"\n[rule]')
+        .replace('subject = "More {{ favourite_category }}"', 'subject = "For you"')
+    )
+    (shop.folder / "gift.toml").write_text(coupon, encoding="utf-8")
+    text = (
+        "{{ coupon_code }} {{ unsubscribe_url }} "
+        '{% if tier in ("medium", "critical") %}{{ products[0].name }}{% endif %}'
+    )
+    (shop.folder / "templates" / "products.txt").write_text(text, encoding="utf-8")
+    (shop.folder / "coupons").mkdir(exist_ok=True)
+    codes = "\n".join(f"GIFT-{number}" for number in range(1_000))
+    (shop.folder / "coupons" / "spring.txt").write_text(codes, encoding="utf-8")
+    fill(shop.warehouse, "products", [
+        {"product_id": "p0", "name": "Tea", "category": "Tea"}
+    ], available_at=at("2020-01-01"))  # fmt: skip
+    fill(shop.warehouse, "order_lines", [
+        {"order_id": f"{name}-{number}", "product_id": "p0", "customer_id": name,
+         "event_at": shop.shop.moment(95 + number % 3)}
+        for name in sorted(shop.shop.names[::2]) for number in range(4)
+    ])  # fmt: skip
+    shop.set(actions={"explore_share": 1.0, "quiet_after_order_days": 0})
+    receipt = shop.assign(DAY)
+    assert receipt.details["messages"]["refused: gift"] > 0
+    given = shop.rows("SELECT code, message_id FROM actions.coupons WHERE given_to IS NOT NULL")
+    sent = shop.rows("SELECT message_id, payload FROM actions.outbox")
+    assert sent
+    codes_sent = {(row["payload"]["coupon_code"], row["message_id"]) for row in sent}
+    assert codes_sent == {(row["code"], row["message_id"]) for row in given}
+    assert violations(shop.warehouse) == []

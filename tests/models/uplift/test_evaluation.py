@@ -14,7 +14,7 @@ from retention_ml.models.uplift.evaluation import (
     cross_fit_widening,
 )
 from retention_ml.models.uplift.fit import fit_uplift
-from retention_ml.models.uplift.ladder import Rung, decide
+from retention_ml.models.uplift.ladder import Rung, decide, errors_at_all_trainings
 from retention_ml.models.uplift.learners import DEFAULT, LEARNERS
 from retention_ml.models.uplift.randomisation import Randomisation, check_randomisation
 from retention_ml.models.uplift.shrinkage import SlopePrior, believed_slope
@@ -60,6 +60,19 @@ def test_uplift_may_rank_where_the_effects_differ(types: Comparison) -> None:
     decision = decide(types, BY_LOT, rows_min=2_000)
     assert decision.rung is Rung.UPLIFT
     assert "slope" in decision.reason
+
+
+def test_what_one_look_proves_is_not_proven_at_all_trainings(types: Comparison) -> None:
+    chosen = types.learners[types.chosen]
+    errors = errors_at_all_trainings(types.rows, rows_min=2_000, error_rate=0.05)
+    assert 2.7 < errors < 3.2
+    for name in ("qini", "slope"):
+        for times, rung in ((errors - 0.2, Rung.EXPERIMENT), (errors + 0.2, Rung.UPLIFT)):
+            figure = getattr(chosen, name)
+            weaker = replace(chosen, **{name: Estimate(times * figure.error, figure.error)})
+            comparison = replace(types, learners={types.chosen: weaker})
+            assert decide(comparison, BY_LOT, rows_min=2_000).rung is Rung.UPLIFT
+            assert decide(comparison, BY_LOT, rows_min=2_000, errors=errors).rung is rung
 
 
 def test_with_fewer_decisions_than_asked_for_the_lot_goes_on(types: Comparison) -> None:

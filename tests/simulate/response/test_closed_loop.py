@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from benchmarks import labels_bias
-from benchmarks.closed_loop import POLICIES, Loop, profit_interval, run
+from benchmarks.closed_loop import POLICIES, Loop, run
+from benchmarks.closed_loop_readout import least_half_width, profit_interval
 from retention_ml.simulate.response.worlds import FOUR_TYPES, NO_EFFECT
 
 EMAIL = FOUR_TYPES.only("email")
@@ -45,9 +46,19 @@ def test_the_readout_of_the_decisions_is_right_and_narrower_than_that_of_the_hol
     loops: dict[str, Loop],
 ) -> None:
     for name in ("lot", "learn"):
-        estimate, half_width = profit_interval(loops[name], EMAIL)
+        decisions = loops[name].decisions
+        estimate, half_width = profit_interval(decisions, EMAIL)
         assert abs(estimate - loops[name].net.sum()) < 1.8 * half_width
         assert half_width < loops[name].holdout_half_width / 2
+        # No model forecasts better than the truth, and ours is near to it.
+        assert 0.85 * half_width < least_half_width(decisions) < half_width
+
+
+def test_the_more_is_left_to_the_lot_the_narrower_the_readout(loops: dict[str, Loop]) -> None:
+    much = run("learn", EMAIL, seed=3, explore_share=0.3, **SMALL)
+    assert set(much.decisions.propensity.round(6).tolist()) <= {0.5, 0.15, 0.85}
+    widths = [profit_interval(each.decisions, EMAIL)[1] for each in (much, loops["learn"])]
+    assert widths[0] < widths[1]
 
 
 def test_equal_seeds_give_equal_runs() -> None:

@@ -1,0 +1,1 @@
+"""Products that are bought together, shown on earlier weeks and again on later ones."""
