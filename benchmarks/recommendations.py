@@ -138,7 +138,10 @@ def _methods(report: Report) -> str:
     rows = []
     for name, method in report["methods"].items():
         lists = method["lists"]
-        settings = ", ".join(f"{key} {value:g}" for key, value in method["parameters"].items())
+        settings = ", ".join(
+            f"{key} {value}" if isinstance(value, str) else f"{key} {value:g}"
+            for key, value in method["parameters"].items()
+        )
         rows.append(
             [
                 f"**{name}**" if name == report["reference"] else name,

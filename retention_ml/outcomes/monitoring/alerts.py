@@ -78,9 +78,9 @@ _LASTING = (
     "stale_scores",
     "incomplete_feed",
     "stray_files",
+    "lists_below_frequency",
     "stale_feed",
     "broken_invariant",
-    "lists_below_frequency",
 )
 # Conditions that are watched until they end (`outcomes.monitoring.actions`).
 STANDING = (

@@ -83,13 +83,13 @@ def pairs_in_baskets(baskets: Baskets, together_min: int) -> tuple[Codes, Codes,
     products = np.flatnonzero(baskets.of_product >= together_min)
     column = np.full(baskets.products_count, -1, dtype=np.int32)
     column[products] = np.arange(len(products), dtype=np.int32)
-    held = matrix(baskets.basket, column[baskets.product], (len(baskets), len(products)))
-    sizes = np.diff(held.indptr)
-    by_product = held.T.tocsr()  # a row per product
+    contents = matrix(baskets.basket, column[baskets.product], (len(baskets), len(products)))
+    sizes = np.diff(contents.indptr)
+    by_product = contents.T.tocsr()  # a row per product
     multiplications = by_product @ sizes.astype(np.float64)
     first, second, together = [], [], []
     for start, end in _blocks(multiplications, _MULTIPLICATIONS_AT_ONCE):
-        counted = (by_product[start:end] @ held).tocoo()
+        counted = (by_product[start:end] @ contents).tocoo()
         chosen = (counted.data >= together_min) & (counted.col > counted.row + start)
         first.append(counted.row[chosen] + start)
         second.append(counted.col[chosen])
@@ -122,8 +122,8 @@ def together_of(baskets: Baskets, first: Codes, second: Codes) -> tuple[Ints, In
         basket = baskets.basket[order[np.arange(len(pair)) + offset]]
         wanted = basket.astype(np.int64) << 32 | other[start:end][pair]
         place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-        is_held = keys[place] == wanted
-        pair, owner = pair[is_held], baskets.customer[basket[is_held]]
+        is_together = keys[place] == wanted
+        pair, owner = pair[is_together], baskets.customer[basket[is_together]]
         together[start:end] = np.bincount(pair, minlength=end - start)
         is_first = (np.diff(pair, prepend=-1) != 0) | (np.diff(owner, prepend=-1) != 0)
         customers[start:end] = np.bincount(pair[is_first], minlength=end - start)
@@ -139,14 +139,14 @@ def expected_together(baskets: Baskets, first: Codes, second: Codes) -> Floats:
     """
     group = _groups(baskets)
     count = int(group.max(initial=-1)) + 1
-    held = matrix(group[baskets.basket], baskets.product, (count, baskets.products_count))
+    contents = matrix(group[baskets.basket], baskets.product, (count, baskets.products_count))
     sizes = np.bincount(baskets.basket, minlength=len(baskets)).astype(np.float64)
     observed = np.bincount(group, weights=sizes * (sizes - 1), minlength=count)
-    totals = np.asarray(held.sum(axis=1), dtype=np.float64).ravel()
-    squares = np.asarray(held.multiply(held).sum(axis=1), dtype=np.float64).ravel()
+    totals = np.asarray(contents.sum(axis=1), dtype=np.float64).ravel()
+    squares = np.asarray(contents.multiply(contents).sum(axis=1), dtype=np.float64).ravel()
     possible = totals**2 - squares
     share = np.divide(observed, possible, out=np.zeros(count), where=possible > 0)
-    by_product = held.T.tocsr().astype(np.float64)
+    by_product = contents.T.tocsr().astype(np.float64)
     scaled = by_product.multiply(share[None, :]).tocsr()
     expected = np.zeros(len(first))
     for start, end in _blocks(np.full(len(first), float(max(1, count))), _LOOKUPS_AT_ONCE):

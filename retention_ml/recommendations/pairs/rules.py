@@ -19,10 +19,10 @@ from retention_ml.recommendations.pairs.baskets import (
     pairs_in_baskets,
     together_of,
 )
+from retention_ml.recommendations.pairs.false_discovery import q_values
+from retention_ml.recommendations.pairs.hypergeometric import upper_tail
 from retention_ml.recommendations.purchases import Codes, Purchases
 from retention_ml.statistics.arrays import Bools, Floats, Ints
-from retention_ml.statistics.false_discovery import q_values
-from retention_ml.statistics.hypergeometric import upper_tail
 
 WINDOW_DAYS = 364
 WEEKS_MIN = 8

@@ -115,7 +115,7 @@ def test_a_message_that_cannot_be_written_uses_up_no_code(shop: DecisionShop) ->
     (shop.folder / "gift.toml").write_text(coupon, encoding="utf-8")
     text = (
         "{{ coupon_code }} {{ unsubscribe_url }} "
-        '{% if tier in ("medium", "critical") %}{{ products[0].name }}{% endif %}'
+        '{% if favourite_category | default("") == "Tea" %}{{ products[5].name }}{% endif %}'
     )
     (shop.folder / "templates" / "products.txt").write_text(text, encoding="utf-8")
     (shop.folder / "coupons").mkdir(exist_ok=True)
@@ -133,8 +133,8 @@ def test_a_message_that_cannot_be_written_uses_up_no_code(shop: DecisionShop) ->
     receipt = shop.assign(DAY)
     assert receipt.details["messages"]["refused: gift"] > 0
     given = shop.rows("SELECT code, message_id FROM actions.coupons WHERE given_to IS NOT NULL")
-    sent = shop.rows("SELECT message_id, payload FROM actions.outbox")
+    sent = shop.rows("SELECT payload ->> 'coupon_code' AS code, message_id FROM actions.outbox")
     assert sent
-    codes_sent = {(row["payload"]["coupon_code"], row["message_id"]) for row in sent}
+    codes_sent = {(row["code"], row["message_id"]) for row in sent}
     assert codes_sent == {(row["code"], row["message_id"]) for row in given}
     assert violations(shop.warehouse) == []

@@ -41,12 +41,12 @@ def shop(
     if is_seasonal:
         phase = rng.random(PRODUCTS) * 2 * np.pi
         chance *= 1 + 0.9 * np.sin(2 * np.pi * day[:, None] / 280 + phase)
-    held = rng.random((baskets, PRODUCTS)) < chance
+    is_bought = rng.random((baskets, PRODUCTS)) < chance
     if together is not None:
         first, second = together
-        now = held[:, first] & (day < (until or days))
-        held[now, second] |= rng.random(int(now.sum())) < 0.5
-    basket, product = np.nonzero(held)
+        now = is_bought[:, first] & (day < (until or days))
+        is_bought[now, second] |= rng.random(int(now.sum())) < 0.5
+    basket, product = np.nonzero(is_bought)
     customer = rng.integers(0, customers, baskets)
     rows = pa.table(
         {

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.stats import false_discovery_control
 
-from retention_ml.statistics.false_discovery import q_values
+from retention_ml.recommendations.pairs.false_discovery import q_values
 
 
 def test_the_values_are_those_of_scipy() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.stats import hypergeom
 
-from retention_ml.statistics.hypergeometric import upper_tail
+from retention_ml.recommendations.pairs.hypergeometric import upper_tail
 
 
 def test_the_tail_is_that_of_scipy() -> None:
