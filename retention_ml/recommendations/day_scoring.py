@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from retention_ml.recommendations.candidates import Candidates, YoungScores, candidates
 from retention_ml.recommendations.content import Content, content, young_scores
-from retention_ml.recommendations.like_customers import LikeCustomers
 from retention_ml.recommendations.pair_features import Values, pair_features
 from retention_ml.recommendations.product_statistics import ProductStatistics, ease_scores
 from retention_ml.recommendations.purchases import Codes, Purchases
@@ -21,7 +20,6 @@ class Day:
     purchases: Purchases
     statistics: ProductStatistics
     content: Content
-    like_customers: LikeCustomers
 
     @classmethod
     def of(cls, purchases: Purchases, *, products_max: int, horizon_days: int) -> "Day":
@@ -32,7 +30,6 @@ class Day:
                 purchases, products_max=products_max, horizon_days=horizon_days
             ),
             content=content(purchases),
-            like_customers=LikeCustomers.of(purchases),
         )
 
     def young(self, customers: Codes) -> YoungScores:
@@ -51,10 +48,7 @@ class Day:
             recent = ease_scores(self.purchases, ease, part, _RECENT_HALF_LIFE_DAYS)
             young = self.young(part)
             pairs = candidates(self.purchases, self.statistics, part, similarity, young)
-            like = self.like_customers.scores(part, pairs.keys)
             yield (
                 pairs,
-                pair_features(
-                    self.purchases, self.statistics, pairs, similarity, recent, young, like
-                ),
+                pair_features(self.purchases, self.statistics, pairs, similarity, recent, young),
             )

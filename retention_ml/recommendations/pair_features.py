@@ -45,7 +45,6 @@ _CUSTOMER = (
     "customer_basket_size",
     "customer_basket_size_90d",
     "customer_new_share_90d",
-    "customer_new_per_basket_90d",
 )
 _GROUP = ("decayed", "recency_days", "share")
 FEATURES = (
@@ -55,8 +54,6 @@ FEATURES = (
     "similarity",
     "similarity_recent",
     "similarity_rank",
-    "similarity_customers",
-    "similarity_customers_rank",
     "young_score",
     "is_own",
     *(f"{level}_{what}" for level in LEVELS for what in _GROUP),
@@ -70,7 +67,6 @@ def pair_features(
     similarity: Scores,
     similarity_recent: Scores,
     young: YoungScores,
-    like_customers: Floats,
 ) -> Values:
     """The features of candidate pairs, shape (n, k) in the order of `FEATURES`; NaN if unknown.
 
@@ -80,8 +76,6 @@ def pair_features(
         EASE's scores of the candidates' customers, the second from decayed purchases.
     young : YoungScores
         Of the same customers.
-    like_customers : array of float64, shape (n,)
-        How much like customers bought the product of each pair lately.
     """
     rows, owner = rows_of(purchases, candidates.customers)
     history = _History(purchases, rows, owner)
@@ -102,12 +96,6 @@ def pair_features(
     first = place[PRODUCT_FEATURES[0]]
     values[:, first : first + len(PRODUCT_FEATURES)] = statistics.values[candidates.product]
     put(_similarities(statistics, candidates, similarity, similarity_recent))
-    put(
-        {
-            "similarity_customers": like_customers,
-            "similarity_customers_rank": _ranks(candidates.owner, like_customers),
-        }
-    )
     put({"is_own": is_own, "young_score": _young(candidates, young)})
     decayed = np.where(is_own, np.nan_to_num(values[:, place["own_decayed_120d"]]), 0.0)
     for level, groups in statistics.groups.items():
@@ -203,8 +191,6 @@ class _History:
                 "customer_basket_size": sums(sizes) / days,
                 "customer_basket_size_90d": sums(sizes * (basket_age <= 90)) / days_90d,
                 "customer_new_share_90d": np.bincount(self.owner[fresh], minlength=count) / lines,
-                "customer_new_per_basket_90d": np.bincount(self.owner[fresh], minlength=count)
-                / days_90d,
             }
 
     def groups(
@@ -242,18 +228,12 @@ def _similarities(
     for name, scores in (("similarity", similarity), ("similarity_recent", recent)):
         values[name] = np.full(len(candidates), np.nan)
         values[name][inside] = scores[rows, columns]
-    rank = _ranks(candidates.owner, np.nan_to_num(values["similarity"], nan=-np.inf))
+    order = np.lexsort((-np.nan_to_num(values["similarity"], nan=-np.inf), candidates.owner))
+    first = np.searchsorted(candidates.owner, candidates.owner)
+    rank = np.empty(len(candidates))
+    rank[order] = np.arange(len(candidates)) - first[order]
     values["similarity_rank"] = np.where(inside, rank, np.nan)
     return values
-
-
-def _ranks(owner: Codes, scores: Floats) -> Floats:
-    """The place of each row among its owner's, the highest score at 0; owners rising."""
-    order = np.lexsort((-scores, owner))
-    first = np.searchsorted(owner, owner)
-    rank = np.empty(len(owner))
-    rank[order] = np.arange(len(owner)) - first[order]
-    return rank
 
 
 def _young(candidates: Candidates, young: YoungScores) -> Floats:

@@ -18,14 +18,11 @@ from retention_ml.recommendations.ease import (
 from retention_ml.recommendations.purchases import Codes, Purchases, rows_of
 
 _WINDOWS = (7, 28, 90, 365)
-_NEW_WINDOWS = (28, 90)  # for who buys for the first time
 _YEAR_DAYS = 364  # whole weeks
 # As if so many buyers, returning as often as all buyers do, had been added to each product.
 _PRIOR_BUYERS = 20.0
 PRODUCT_FEATURES = (
     *(f"product_buyers_{days}d" for days in _WINDOWS),
-    *(f"product_new_buyers_{days}d" for days in _NEW_WINDOWS),
-    "product_new_share_90d",
     "product_trend",
     "product_age_days",
     "product_days_since_sold",
@@ -96,15 +93,12 @@ def _values(
     gap_sum = np.bincount(product[is_again], weights=gaps, minlength=count)
     _, first_repeat = np.unique(key[is_again], return_index=True)
     returning = np.bincount(product[is_again][first_repeat], minlength=count)
-    new = {days: _new_buyers(purchases, days) for days in _NEW_WINDOWS}
     ever = max(1, int(buyers[365].sum()))
     again = (returning + _PRIOR_BUYERS * returning.sum() / ever) / (buyers[365] + _PRIOR_BUYERS)
     with np.errstate(invalid="ignore", divide="ignore"):
         interval = gap_sum / repeats
     columns = [
         *(1000.0 * buyers[days] / active for days in _WINDOWS),
-        *(1000.0 * new[days] / active for days in _NEW_WINDOWS),
-        new[90] / np.maximum(1, buyers[90]),
         np.log((buyers[28] + 1.0) / (buyers[90] * (28 / 90) + 1.0)),
         purchases.day - purchases.first_sold,
         np.where(last < 0, np.nan, purchases.day - last),
@@ -113,16 +107,6 @@ def _values(
         _year_ago(purchases, horizon_days),
     ]
     return np.stack([np.asarray(column, dtype=np.float32) for column in columns], axis=1)
-
-
-def _new_buyers(purchases: Purchases, days: int) -> Codes:
-    """Who bought each product in the last days and never before."""
-    key = purchases.customer.astype(np.int64) << 32 | purchases.product
-    _, first = np.unique(key, return_index=True)  # ordered by day within a customer
-    is_new = purchases.event_day[first] >= purchases.day - days
-    return np.bincount(
-        purchases.product[first][is_new], minlength=len(purchases.product_ids)
-    ).astype(np.int32)
 
 
 def _year_ago(purchases: Purchases, horizon_days: int) -> npt.NDArray[np.float64]:

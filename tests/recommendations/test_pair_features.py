@@ -98,33 +98,3 @@ def test_purchases_of_a_category_count_for_its_other_products(
             checked += 1
             assert column(values, "category_recency_days")[row] == ages.min()
     assert checked > 20
-
-
-def test_first_purchases_of_products_and_customers_are_counted(
-    scored: tuple[Purchases, Candidates, Values],
-) -> None:
-    purchases, candidates, values = scored
-    active = len(purchases.active(90))
-    first: dict[tuple[int, int], int] = {}
-    for customer, product, day in zip(
-        purchases.customer.tolist(),
-        purchases.product.tolist(),
-        purchases.event_day.tolist(),
-        strict=True,
-    ):
-        pair = (customer, product)
-        first[pair] = min(day, first.get(pair, day))
-    since = purchases.day - 90
-    for row in range(0, len(candidates), 97):
-        customer = candidates.customers[candidates.owner[row]]
-        product = candidates.product[row]
-        new = sum(day >= since for (_, other), day in first.items() if other == product)
-        assert column(values, "product_new_buyers_90d")[row] == pytest.approx(
-            1000 * new / active, rel=1e-5
-        )
-        tried = sum(day >= since for (other, _), day in first.items() if other == customer)
-        mine = purchases.event_day[purchases.customer == customer]
-        days = len(np.unique(mine[mine >= since]))
-        assert column(values, "customer_new_per_basket_90d")[row] == pytest.approx(
-            tried / days, rel=1e-5
-        )
