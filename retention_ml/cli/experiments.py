@@ -121,6 +121,7 @@ def start(
 ) -> None:
     """Let a planned experiment decide from a day on."""
     with opened(as_json) as (warehouse, settings):
+        from retention_ml.actions.release.release import released_until
         from retention_ml.experiments.start import start as door
 
         receipt = door(
@@ -129,6 +130,7 @@ def start(
             as_of=day(as_of),
             experiment_id=name,
             by=by,
+            released_until=released_until(warehouse),
             is_small_accepted=accept_small,
         )
         _show(receipt, as_json)

@@ -176,7 +176,7 @@ def _switch(channel: str, *, is_stopped: bool, why: str, by: str | None, as_json
                 }
             )
             return
-        console.print(_told(channel, is_stopped=is_stopped, has_changed=has_changed))
+        console.print(_sentence(channel, is_stopped=is_stopped, has_changed=has_changed))
         if not is_stopped:
             matter = others if channel == "all" else [name for name in others if name == "all"]
             for name in matter:
@@ -186,7 +186,7 @@ def _switch(channel: str, *, is_stopped: bool, why: str, by: str | None, as_json
                 )
 
 
-def _told(channel: str, *, is_stopped: bool, has_changed: bool) -> str:
+def _sentence(channel: str, *, is_stopped: bool, has_changed: bool) -> str:
     if is_stopped:
         what = "Everything" if channel == "all" else channel
         return f"{what} is stopped." if has_changed else f"{what} was stopped already."

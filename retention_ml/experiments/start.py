@@ -19,6 +19,7 @@ def start(
     as_of: date,
     experiment_id: str,
     by: str,
+    released_until: date | None = None,
     is_small_accepted: bool = False,
 ) -> DecisionReceipt:
     """Start an experiment; one that was started before is left as it is.
@@ -26,7 +27,9 @@ def start(
     Parameters
     ----------
     as_of : date
-        Its first decision day; none that was released already.
+        Its first decision day.
+    released_until : date, optional
+        The newest day that left the house: it was decided without this experiment.
     is_small_accepted : bool
         Whether it may start although the plan says that customers are missing.
 
@@ -47,7 +50,7 @@ def start(
         if is_new:
             _require_customers(one, is_small_accepted)
             _require_free_tiers(transaction, one, as_of)
-            _require_undecided(transaction, as_of)
+            _require_undecided(released_until, as_of)
             ledger.move(
                 transaction,
                 experiment_id,
@@ -110,12 +113,9 @@ def _require_free_tiers(transaction: Transaction, one: Experiment, as_of: date) 
             )
 
 
-def _require_undecided(transaction: Transaction, as_of: date) -> None:
-    [(newest,)] = transaction.execute(
-        "SELECT max(as_of) FROM actions.days WHERE status = 'released'"
-    )
-    if newest is not None and newest >= as_of:
+def _require_undecided(released_until: date | None, as_of: date) -> None:
+    if released_until is not None and released_until >= as_of:
         raise UsageError(
-            f"{newest} was released without this experiment; expected a first day after it. Use "
-            f"--as-of {newest + timedelta(days=1)}."
+            f"{released_until} was released without this experiment; expected a first day after "
+            f"it. Use --as-of {released_until + timedelta(days=1)}."
         )

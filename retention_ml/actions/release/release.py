@@ -10,7 +10,7 @@ from retention_ml.actions.catalogue.catalogue import Catalogue
 from retention_ml.actions.outbox.outbox import enqueue
 from retention_ml.actions.release.messages import messages
 from retention_ml.settings import Settings
-from retention_ml.warehouse import Transaction
+from retention_ml.warehouse import Transaction, Warehouse
 
 Status = Literal["shadow", "waiting", "released"]
 
@@ -80,6 +80,15 @@ def release(
         as_of=as_of,
     )
     return {"enqueued": enqueued, **refused}
+
+
+def released_until(warehouse: Warehouse) -> date | None:
+    """The newest day that left the house; None before the first."""
+    with warehouse.transaction() as transaction:
+        [(newest,)] = transaction.execute(
+            "SELECT max(as_of) FROM actions.days WHERE status = 'released'"
+        )
+    return newest if newest is None else date.fromisoformat(str(newest))
 
 
 def set_status(transaction: Transaction, result: Standing, as_of: date, run_id: str) -> None:

@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from retention_ml.actions.release.release import released_until
 from retention_ml.errors import UsageError
 from retention_ml.experiments import ledger
 from retention_ml.experiments.design import Design
@@ -14,7 +15,12 @@ from tests.worlds.decisions import DAY, DecisionShop
 
 def _start(shop: DecisionShop, as_of: date) -> DecisionReceipt:
     return start(
-        shop.warehouse, settings=shop.settings, as_of=as_of, experiment_id="spring", by="Kim"
+        shop.warehouse,
+        settings=shop.settings,
+        as_of=as_of,
+        experiment_id="spring",
+        by="Kim",
+        released_until=released_until(shop.warehouse),
     )
 
 

@@ -132,9 +132,9 @@ def test_a_message_that_cannot_be_written_uses_up_no_code(shop: DecisionShop) ->
     shop.set(actions={"explore_share": 1.0, "quiet_after_order_days": 0})
     receipt = shop.assign(DAY)
     assert receipt.details["messages"]["refused: gift"] > 0
-    given = shop.rows("SELECT code, message_id FROM actions.coupons WHERE given_to IS NOT NULL")
+    used_up = shop.rows("SELECT code, message_id FROM actions.coupons WHERE given_to IS NOT NULL")
     sent = shop.rows("SELECT payload ->> 'coupon_code' AS code, message_id FROM actions.outbox")
     assert sent
     codes_sent = {(row["code"], row["message_id"]) for row in sent}
-    assert codes_sent == {(row["code"], row["message_id"]) for row in given}
+    assert codes_sent == {(row["code"], row["message_id"]) for row in used_up}
     assert violations(shop.warehouse) == []
