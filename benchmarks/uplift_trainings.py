@@ -17,6 +17,7 @@ from retention_ml.models.uplift.shrinkage import SlopePrior
 from retention_ml.statistics.metrics import Z_95
 
 ERROR_RATE = 0.05
+_SEED = 42  # one for all trainings, as in the settings
 _BY_LOT = Randomisation(auc=0.5, foreseen_z=0.0, share_z=0.0)
 _FREE = Money(value=15.0)  # a contact costs nothing, so that nobody is left alone for its cost
 
@@ -40,7 +41,7 @@ def trainings(
                 sample.take(np.arange(len(sample)) < rows),
                 money=_FREE,
                 prior=SlopePrior(),
-                seed=seed,
+                seed=_SEED,
                 names=names,
             )
             at_all = errors_at_all_trainings(rows, rows_min=rows_min, error_rate=ERROR_RATE)
