@@ -25,4 +25,7 @@ LISTS = Asset(
     uri="x-retention://recommendations/customer_daily",
     group="table",
 )
+PROFILES = Asset(
+    "profiles.customer_daily", uri="x-retention://profiles/customer_daily", group="table"
+)
 SCORES = Asset("scores.customer_daily", uri="x-retention://scores/customer_daily", group="table")

@@ -40,6 +40,7 @@ class Tag(StrEnum):
     FEATURES = "features"
     MODELS = "models"
     SCORES = "scores"
+    PROFILES = "profiles"
     RECOMMENDATIONS = "recommendations"
     ACTIONS = "actions"
     OUTCOMES = "outcomes"

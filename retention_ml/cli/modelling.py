@@ -1,4 +1,6 @@
-"""Commands about models and scores: train, models, promote, rollback, score, recommend, explain."""
+"""Commands about models and customers: train, models, promote, rollback, score, profile, recommend,
+explain.
+"""
 
 import getpass
 import os
@@ -16,6 +18,7 @@ from retention_ml.cli.frame import (
     print_json,
     print_mapping,
     print_rows,
+    print_table,
     with_registry,
     working,
 )
@@ -38,7 +41,7 @@ By = Annotated[
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands of this module."""
-    for command in (train, models, promote, rollback, score, recommend, explain):
+    for command in (train, models, promote, rollback, score, profile, recommend, explain):
         app.command()(command)
 
 
@@ -207,6 +210,37 @@ def recommend(
         print_counts("Rows by list", made.details["lists"])
         print_counts("Candidates taken off, by reason", made.details["filtered"])
         print_counts("Customers without a list, by reason", made.details["excluded"])
+
+
+def profile(as_of: AsOf, as_json: Json = False) -> None:
+    """Profile the customers of a day: lifecycle stages, RFM, rhythm, and retention curves."""
+    with opened(as_json) as (warehouse, settings):
+        from retention_ml.profiles.profile import profile as door
+        from retention_ml.profiles.publish_profiles import publish_profiles
+        from retention_ml.reports import profiles
+
+        with working("Profiling …"):
+            made = door(warehouse, settings=settings, as_of=day(as_of))
+            published = publish_profiles(
+                warehouse, settings=settings, snapshot_id=int(made.details["snapshot_id"])
+            )
+        if as_json:
+            print_json({"profile": made.to_dict(), "publish_profiles": published.to_dict()})
+            return
+        for line in filter(None, (made, published, made.details["caveat"])):
+            console.print(str(line), soft_wrap=True)
+        for warning in published.details["warnings"]:
+            console.print(warning, soft_wrap=True)
+        stages = profiles.lifecycle(warehouse, day(as_of))
+        print_table(
+            f"Stages on {as_of}, and who came and left since the day before "
+            f"(amounts in {settings.calendar.currency})",
+            profiles.STAGE_COLUMNS,
+            profiles.stage_table(stages),
+        )
+        ratios = profiles.cohort_ratios(warehouse)
+        if ratios and ratios[0]["as_of"] == day(as_of):  # they are of the latest published day
+            print_table(*profiles.heat_map(ratios))
 
 
 def explain(

@@ -231,6 +231,16 @@ INVARIANTS: tuple[Invariant, ...] = (
         "FROM recommendations.audits AS audit WHERE audit.snapshot_id = manifest.snapshot_id))",
     ),
     Invariant(
+        promise="P3",
+        sentence="published profiles that were never audited, or with other rows than their run wrote",
+        sql="SELECT manifest.snapshot_id FROM profiles.published AS pointer "
+        "JOIN profiles.snapshots AS manifest USING (snapshot_id) "
+        f"WHERE {_OF_DAY} AND (manifest.status <> 'published' OR manifest.as_of <> pointer.as_of "
+        "OR manifest.customers_count <> (SELECT count(*) FROM profiles.customer_daily AS profile "
+        "WHERE profile.snapshot_id = manifest.snapshot_id) OR NOT EXISTS (SELECT 1 "
+        "FROM profiles.audits AS audit WHERE audit.snapshot_id = manifest.snapshot_id))",
+    ),
+    Invariant(
         promise="P4",
         sentence="a day's features whose newest input happened after the day began",
         # A new calendar.timezone starts the rollups anew with higher numbers: builds that used

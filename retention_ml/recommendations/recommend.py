@@ -13,13 +13,13 @@ import pyarrow.compute as pc
 from retention_ml import __version__
 from retention_ml.clock import day_of
 from retention_ml.errors import NotReady, UnfitModel
+from retention_ml.failpoints import failpoint
 from retention_ml.features import build
 from retention_ml.receipts import Receipt
 from retention_ml.recommendations.fitting.ledger import load_ranker, newest_fit, serving
 from retention_ml.recommendations.lists.filters import Rules
 from retention_ml.recommendations.purchases import Purchases, read_log
 from retention_ml.recommendations.ranker import Ranker
-from retention_ml.recommendations.snapshots import snapshot
 from retention_ml.recommendations.snapshots.catalogue import read_offer, read_returns
 from retention_ml.recommendations.snapshots.day_lists import (
     Choices,
@@ -27,6 +27,7 @@ from retention_ml.recommendations.snapshots.day_lists import (
     DayLists,
     day_lists,
 )
+from retention_ml.recommendations.snapshots.snapshot import SNAPSHOTS, tables_of
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
@@ -54,7 +55,7 @@ def recommend(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Recei
         Nobody is active on that day, or no product was ever sold to a known customer.
     """
     started = time.perf_counter()
-    epoch = snapshot.acquire_epoch(warehouse, as_of)
+    epoch = SNAPSHOTS.acquire_epoch(warehouse, as_of)
     inputs, features_digest = _inputs(warehouse, settings, as_of)
     method, caveat, ranker = _method(warehouse, inputs.purchases, settings)
     rows = day_lists(inputs, _choices(settings), ranker, method)
@@ -64,9 +65,14 @@ def recommend(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Recei
         "bundle_sha256": ranker.sha256 if ranker else None,
         "caveat": caveat,
     }
-    same = snapshot.published_alike(warehouse, content)
-    snapshot_id = same or snapshot.write(
-        warehouse, rows, content, epoch=epoch, run_id=settings.run_id
+    same = SNAPSHOTS.published_alike(warehouse, content)
+    snapshot_id = same or SNAPSHOTS.write(
+        warehouse,
+        tables_of(rows),
+        content,
+        epoch=epoch,
+        run_id=settings.run_id,
+        before_commit=_before_commit,
     )
     listed, population = content["listed_count"], content["population_count"]
     receipt = Receipt(
@@ -188,9 +194,14 @@ def _content(
         "listed_count": listed,
         "excluded_count": population - listed,
         "rows_count": rows.lists.num_rows,
-        "lists_digest": snapshot.digest(rows),
+        "lists_digest": SNAPSHOTS.digest(tables_of(rows)),
         "library_version": __version__,
     }
+
+
+def _before_commit() -> None:
+    failpoint("recommend.after_rows")
+    failpoint("recommend.before_commit")
 
 
 def _counts(column: pa.ChunkedArray) -> dict[str, int]:

@@ -283,6 +283,18 @@ class Recommendations(Section):
     pair_error_rate: float = Field(0.05, gt=0, lt=1)
 
 
+class Profiles(Section):
+    """When a customer changes their lifecycle stage, and how long periods are."""
+
+    new_days: int = Field(30, ge=1, le=3650)
+    loyal_purchase_days: int = Field(4, ge=2, le=1000)
+    lapsed_days: int = Field(0, ge=0, le=3650)
+    slipping_intervals: float = Field(2.5, gt=0, le=100)
+    overdue_probability: float = Field(0.9, gt=0, lt=1)
+    cohort_period_days: int = Field(30, ge=1, le=365)
+    stage_change_warning: float = Field(0.03, ge=0, le=1)
+
+
 class Compute(Section):
     """How much of the machine to use, and for how long."""
 
@@ -316,6 +328,7 @@ class Settings(Section):
     uplift: Uplift = Uplift()
     bandit: Bandit = Bandit()
     recommendations: Recommendations = Recommendations()
+    profiles: Profiles = Profiles()
     compute: Compute = Compute()
 
     home: Path = Path(".retention")

@@ -24,6 +24,7 @@ CHAIN = (
     "build_features",
     "train_models",
     "score_customers",
+    "profile_customers",
     "recommend_products",
     "measure_outcomes",
 )

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from retention_ml.reports import read, words
+from retention_ml.reports import profiles, read, words
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
@@ -41,6 +41,8 @@ def collect(warehouse: Warehouse, settings: Settings) -> dict[str, Any]:
         "decision": promotions[0] if promotions else None,
         "tiers": read.tiers(warehouse),
         "most_at_risk": read.top_customers(warehouse, 10),
+        "stages": profiles.lifecycle(warehouse),
+        "cohorts": profiles.cohort_ratios(warehouse),
         "offers": _offers(warehouse),
         "status": read.status(warehouse, settings),
         "quality_report": _newest_report(settings),
@@ -60,7 +62,8 @@ def show(outcome: Mapping[str, Any], console: Console) -> None:
     print_table(console, *tiers)
     for sentence in words.tier_notes(outcome["tiers"]):
         console.print(f"{sentence}\n", highlight=False, markup=False)
-    for table in (most_at_risk, *_offer_tables(outcome), *_run_tables(outcome)):
+    later = (*_profile_tables(outcome), *_offer_tables(outcome), *_run_tables(outcome))
+    for table in (most_at_risk, *later):
         print_table(console, *table)
 
 
@@ -150,6 +153,20 @@ def _risk_tables(outcome: Mapping[str, Any]) -> list[_Table]:
             customers,
         ),
     ]
+
+
+def _profile_tables(outcome: Mapping[str, Any]) -> list[_Table]:
+    """Customers by lifecycle stage, and the heat map of cohorts."""
+    stages, cohorts = outcome.get("stages") or [], outcome.get("cohorts") or []
+    tables: list[_Table] = []
+    if stages:
+        title = (
+            f"Lifecycle stages, {stages[0]['as_of']} (amounts in {outcome['status']['currency']})"
+        )
+        tables.append((title, profiles.STAGE_COLUMNS, profiles.stage_table(stages)))
+    if cohorts:
+        tables.append(profiles.heat_map(cohorts))
+    return tables
 
 
 def _offers(warehouse: Warehouse) -> list[dict[str, Any]]:

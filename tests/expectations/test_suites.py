@@ -22,6 +22,7 @@ EXPECTED = {
     "staging.rejects",
     "features.customer_daily",
     "scores.customer_daily",
+    "profiles.customer_daily",
     "recommendations.customer_daily",
 }
 STAGED = sorted(f"staging.{name}" for name in tables.CANONICAL)
@@ -78,6 +79,13 @@ def test_the_suite_of_lists_asks_only_for_columns_that_the_table_has(warehouse: 
     assert _columns_of("recommendations.customer_daily") <= set(columns)
 
 
+def test_the_suite_of_profiles_asks_only_for_columns_that_the_table_has(
+    warehouse: Warehouse,
+) -> None:
+    columns = warehouse.read("SELECT * FROM profiles.customer_daily LIMIT 0").column_names
+    assert _columns_of("profiles.customer_daily") <= set(columns)
+
+
 @pytest.mark.parametrize("name", STAGED)
 def test_a_suite_knows_exactly_the_closed_sets_of_its_table(name: str) -> None:
     table = name.partition(".")[2]
@@ -103,6 +111,9 @@ GOOD: dict[str, str] = {
     "'granted' AS kind, now() AS event_at",
     "staging.exchange_rates": "'EUR' AS currency, now() AS valid_from, 1.08::float8 AS rate",
     "staging.rejects": "'accepted' AS rejected_as",
+    "profiles.customer_daily": "'loyal' AS lifecycle_stage, DATE '2026-03-01' AS stage_since, "
+    "4 AS purchase_days_count, 0.5::float8 AS still_customer_probability, 'loyal' AS rfm_group, "
+    "100 AS revenue_cents",
     "recommendations.customer_daily": "0.5::float8 AS purchase_probability, 'new' AS list, 1 AS rank, "
     "'you bought it twice' AS reason, 10 AS expected_margin_cents",
 }
@@ -146,6 +157,10 @@ BAD: dict[str, list[str]] = {
     "recommendations.customer_daily": [
         "1.5::float8 AS purchase_probability, 'next' AS list, 0 AS rank, NULL::text AS reason, "
         "NULL::bigint AS expected_margin_cents"
+    ],
+    "profiles.customer_daily": [
+        "'gone' AS lifecycle_stage, NULL::date AS stage_since, 0 AS purchase_days_count, "
+        "1.5::float8 AS still_customer_probability, 'best' AS rfm_group, -100 AS revenue_cents"
     ],
     "staging.rejects": [
         "'missing_customer_id' AS rejected_as",

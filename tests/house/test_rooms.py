@@ -37,6 +37,9 @@ FLOW = {
         ("models/training/train.py", "actions/learning/train_uplift.py"),
     ),
     "40_score_customers": Stage(("scores",), ("scores/score.py", "scores/publish.py")),
+    "50_profile_customers": Stage(
+        ("profiles",), ("profiles/profile.py", "profiles/publish_profiles.py")
+    ),
     "60_recommend_products": Stage(
         ("recommendations",),
         (

@@ -9,7 +9,8 @@ from tests.house.repository import LIBRARY, ROOT, modules, name, reject, tree
 
 # Schemas in the order of the flow, with the package that owns each.
 SCHEMAS = (
-    "raw", "staging", "quarantine", "curated", "features", "models", "recommendations", "scores",
+    "raw", "staging", "quarantine", "curated", "features", "models", "profiles",
+    "recommendations", "scores",
     "experiments",
     "actions", "outcomes", "reports", "ops",
 )  # fmt: skip
@@ -23,6 +24,8 @@ MAY_NAME = {
     "features": {"raw", "curated", "features"},
     "labels": {"curated", "features", "models"},
     "models": {"curated", "features", "models"},
+    "publication": {"ops"},
+    "profiles": {"curated", "features", "profiles"},
     "recommendations": {"curated", "features", "recommendations", "ops"},
     "scores": {"features", "models", "scores", "reports", "ops"},
     "experiments": {"features", "scores", "experiments", "ops"},

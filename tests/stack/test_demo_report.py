@@ -149,6 +149,23 @@ def test_without_mlflow_there_is_no_page_of_the_experiment(settings: Settings) -
     assert demo_report._experiment_url(away) is None
 
 
+def test_stages_and_the_heat_map_of_cohorts_are_shown_where_there_are_any() -> None:
+    stage = {
+        "as_of": date(2026, 3, 1), "lifecycle_stage": "one_time", "customers_count": 1_250,
+        "customers_share": 0.25, "entered_count": 7, "left_count": 3, "revenue_28d": 99.5,
+    }  # fmt: skip
+    cohort = {
+        "cohort_on": date(2025, 11, 1), "period_days": 30, "customers_count": 80,
+        "is_left_truncated": False, "is_incomplete": False,
+    }  # fmt: skip
+    cohorts = [{**cohort, "period": n, "cohort_ratio": share} for n, share in enumerate((1.0, 0.4))]
+    text = shown(stages=[stage], cohorts=cohorts)
+    assert "Lifecycle stages, 2026-03-01" in text
+    assert line(text, "one")[:5] == ["one", "time", "1,250", "25.0%", "7"]
+    assert line(text, "2025-11") == ["2025-11", "80", "█", "40"]
+    assert "Lifecycle stages" not in shown()
+
+
 def test_what_customers_want_next_is_shown_with_its_reason() -> None:
     offer = {
         "customer_id": "c7", "list": "new", "rank": 1, "product": "TEA", "as_of": date(2026, 3, 1),

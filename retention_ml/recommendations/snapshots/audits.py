@@ -1,36 +1,12 @@
 """What must hold before lists are published: counted by the database from the rows written."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
-from typing import Any, Literal
+from typing import Any
 
 from retention_ml.features.store import newest_build
+from retention_ml.publication.audit import Audit, Severity, critical, none_of
 from retention_ml.warehouse import Transaction
 
-Severity = Literal["warning", "critical"]
 _FEWEST_ROWS = 200
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Audit:
-    """One result: its name, how bad a failure is, whether it holds, and what was observed."""
-
-    name: str
-    severity: Severity
-    is_success: bool
-    observed: str
-
-
-def refusal(results: Sequence[Audit]) -> str | None:
-    """Why the lists must not be published, in words; None if they may be.
-
-    No audits at all count as a failure: nothing is published unchecked.
-    """
-    if not results:
-        return "no audit ran"
-    failed = [a for a in results if a.severity == "critical" and not a.is_success]
-    return "; ".join(f"{a.name}: {a.observed}" for a in failed) or None
 
 
 def audits(
@@ -76,7 +52,7 @@ def _rows_account(transaction: Transaction, manifest: dict[str, Any]) -> list[Au
     stated = (manifest["rows_count"], manifest["listed_count"], manifest["excluded_count"])
     observed = (counts["rows_count"], counts["listed_count"], int(counts["excluded_count"]))
     return [
-        _critical(
+        critical(
             "rows_account",
             stated == observed
             and manifest["population_count"] == counts["active_count"]
@@ -86,8 +62,8 @@ def _rows_account(transaction: Transaction, manifest: dict[str, Any]) -> list[Au
             f"{manifest['population_count']:,} = {stated[1]:,} + {stated[2]:,}, {stated[0]:,} rows; "
             f"{counts['other_days_count']:,} rows of another day",
         ),
-        _critical("someone_has_a_list", observed[1] > 0, f"{observed[1]:,} customers with a list"),
-        _none(
+        critical("someone_has_a_list", observed[1] > 0, f"{observed[1]:,} customers with a list"),
+        none_of(
             "customers_are_active", int(counts["strangers_count"]), "customers who are not active"
         ),
     ]
@@ -122,22 +98,24 @@ def _rows_are_sound(transaction: Transaction, manifest: dict[str, Any]) -> list[
         manifest,
     )
     return [
-        _none("ranks_have_no_holes", lists["holes_count"], "lists whose ranks are not 1, 2, 3, …"),
-        _none("no_product_twice", lists["twice_count"], "lists with a product twice"),
-        _none("lists_are_not_too_long", lists["long_count"], "lists longer than list_size"),
-        _none("products_are_sellable", rows["unsellable_count"], "rows of what cannot be sold"),
-        _none(
+        none_of(
+            "ranks_have_no_holes", lists["holes_count"], "lists whose ranks are not 1, 2, 3, …"
+        ),
+        none_of("no_product_twice", lists["twice_count"], "lists with a product twice"),
+        none_of("lists_are_not_too_long", lists["long_count"], "lists longer than list_size"),
+        none_of("products_are_sellable", rows["unsellable_count"], "rows of what cannot be sold"),
+        none_of(
             "probabilities_are_probable", rows["improbable_count"], "probabilities outside 0 to 1"
         ),
-        _none("margins_are_not_negative", rows["negative_count"], "negative margins"),
-        _none("again_is_not_new", both["both_count"], "products both on again and on new"),
+        none_of("margins_are_not_negative", rows["negative_count"], "negative margins"),
+        none_of("again_is_not_new", both["both_count"], "products both on again and on new"),
     ]
 
 
 def _features_are_current(transaction: Transaction, manifest: dict[str, Any]) -> Audit:
     build = newest_build(transaction, manifest["as_of"])
     newest = build.features_digest if build else None
-    return _critical(
+    return critical(
         "features_are_current",
         newest == manifest["features_digest"],
         f"made of the customers of features {manifest['features_digest'][:12]}, the day's latest "
@@ -184,21 +162,5 @@ def _one(transaction: Transaction, sql: str, manifest: dict[str, Any]) -> dict[s
     return dict(row._mapping)
 
 
-def _critical(name: str, is_success: bool, observed: str) -> Audit:
-    return Audit(name=name, severity="critical", is_success=bool(is_success), observed=observed)
-
-
 def _ok(name: str, severity: Severity, observed: str) -> Audit:
     return Audit(name=name, severity=severity, is_success=True, observed=observed)
-
-
-def _none(name: str, count: int, what: str) -> Audit:
-    return _critical(name, count == 0, f"{count:,} {what}")
-
-
-def published_day(transaction: Transaction, as_of: date) -> int | None:
-    """The snapshot that readers see for a day, None without one."""
-    rows = transaction.execute(
-        "SELECT snapshot_id FROM recommendations.published WHERE as_of = :as_of", as_of=as_of
-    )
-    return int(rows[0][0]) if rows else None

@@ -1,0 +1,55 @@
+"""
+Says who every customer is on the day: **lifecycle stage**, RFM group, rhythm; and how long customers
+stay: cohorts, survival curves, the weekly funnel.
+
+Stages come from facts, order counts and silence, and stand beside the risk tier of the model, never
+mixed with it.
+
+**Reads** purchase days, events and accounts as known at the start of the day. **Writes** `profiles`
+(snapshots, customers, stages, transitions, curves). It starts when the day's features are ready.
+**Hands over** the published profiles of the day.
+
+**Again?** Always safe; equal profiles are not written twice, and a day is replaced completely or
+not at all. An old day gets its old stages, by what was known then.
+
+**On failure** the previous profiles stay up. `publish_profiles` refused: `profiles.audits` says
+which audit failed and what it observed; `transitions_begin_with_what_readers_see` means that an
+earlier day was published anew meanwhile: run the task `profile` again.
+"""
+
+from airflow.sdk import PartitionedAssetTimetable, dag, get_current_context, task
+from retention_airflow import doors
+from retention_airflow.assets import FEATURES, PROFILES
+from retention_airflow.clock import as_of
+from retention_airflow.defaults import DAY_PARAMS, DEFAULT_ARGS, WAREHOUSE_POOL, Tag
+
+
+@dag(
+    dag_display_name="50 profile customers",
+    schedule=PartitionedAssetTimetable(assets=FEATURES),
+    catchup=False,
+    max_active_runs=1,
+    default_args=DEFAULT_ARGS,
+    tags=[Tag.DAILY, Tag.PROFILES],
+    params=DAY_PARAMS,
+    doc_md=__doc__,
+)
+def profile_customers() -> None:
+    @task(pool=WAREHOUSE_POOL)
+    def profile() -> dict:
+        from retention_ml.profiles.profile import profile as door
+
+        return doors.call(door, as_of=as_of())
+
+    @task(pool=WAREHOUSE_POOL, outlets=[PROFILES])
+    def publish(made: dict) -> dict:
+        from retention_ml.profiles.publish_profiles import publish_profiles as door
+
+        receipt = doors.call(door, snapshot_id=made["snapshot_id"])
+        get_current_context()["outlet_events"][PROFILES].add_partitions(as_of().isoformat())
+        return receipt
+
+    publish(profile())
+
+
+profile_customers()

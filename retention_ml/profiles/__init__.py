@@ -1,0 +1,1 @@
+"""Who customers are: lifecycle stage, RFM, cadence, and how long they stay."""

@@ -1,0 +1,1 @@
+"""How long customers stay: cohorts, survival, and the funnel that brings them."""

@@ -1,0 +1,131 @@
+"""The door `profile`: who every customer is on a day, and the curves of the shop, as a snapshot.
+
+Readers do not see it yet: `publish_profiles` flips the pointer.
+"""
+
+import time
+from datetime import date
+from typing import Any
+
+from retention_ml import __version__
+from retention_ml.errors import NotReady
+from retention_ml.failpoints import failpoint
+from retention_ml.features.roll_up import roll_up
+from retention_ml.profiles.day_profile import Choices, caveat, day_profile
+from retention_ml.profiles.histories import read_log
+from retention_ml.profiles.snapshots.earlier_stages import earlier_stages
+from retention_ml.profiles.snapshots.snapshot import SNAPSHOTS
+from retention_ml.profiles.stages import StageRules
+from retention_ml.profiles.transitions import days_before
+from retention_ml.receipts import Receipt
+from retention_ml.settings import Settings
+from retention_ml.warehouse import Warehouse
+
+
+def profile(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
+    """Write a snapshot of the day's profiles; `details["snapshot_id"]` names it.
+
+    If what readers see for the day already is equal in every respect, that snapshot is returned
+    and nothing is written (`details["is_repeat"]`).
+
+    Returns
+    -------
+    Receipt
+        read (customers and visitors) = written, or duplicates.
+
+    Raises
+    ------
+    NotReady
+        No order of a customer is known before that day.
+    """
+    started = time.perf_counter()
+    epoch = SNAPSHOTS.acquire_epoch(warehouse, as_of)
+    roll_up(warehouse, settings=settings)
+    choices = choices_of(settings)
+    log = read_log(warehouse, as_of, settings.calendar.timezone)
+    histories = log.known_at(as_of)
+    if len(histories.buyers) == 0:
+        raise NotReady(
+            f"No order of a customer is known before {as_of}, so there is nobody to profile. "
+            "Ingest a source with orders of known customers, or choose a later day."
+        )
+    earlier = {
+        period: earlier_stages(log, day, choices.rules)
+        for period, day in days_before(as_of).items()
+    }
+    rows = day_profile(histories, earlier, choices)
+    count, buyers = len(histories.customer_ids), len(histories.buyers)
+    content: dict[str, Any] = {
+        "as_of": as_of,
+        "new_days": choices.rules.new_days,
+        "loyal_purchase_days": choices.rules.loyal_purchase_days,
+        "lapsed_days": choices.rules.lapsed_days,
+        "slipping_intervals": choices.rules.slipping_intervals,
+        "cohort_period_days": choices.period_days,
+        "minor_units": settings.calendar.minor_units,
+        "customers_count": count,
+        "buyers_count": buyers,
+        "caveat": caveat(
+            histories,
+            period_days=choices.period_days,
+            gap_days_max=settings.readiness.gap_days_max,
+        ),
+        "profiles_digest": SNAPSHOTS.digest(rows),
+        "library_version": __version__,
+    }
+    same = SNAPSHOTS.published_alike(warehouse, content)
+    snapshot_id = same or SNAPSHOTS.write(
+        warehouse,
+        rows,
+        content,
+        epoch=epoch,
+        run_id=settings.run_id,
+        before_commit=_before_commit,
+    )
+    receipt = Receipt(
+        door="profile",
+        as_of=as_of,
+        read=count,
+        written=0 if same else count,
+        duplicates=count if same else 0,
+        seconds=time.perf_counter() - started,
+        details={
+            "snapshot_id": snapshot_id,
+            "is_repeat": same is not None,
+            "profiles_digest": content["profiles_digest"],
+            "caveat": content["caveat"],
+            "stages": dict(
+                zip(
+                    *rows["stages"]
+                    .select(["lifecycle_stage", "customers_count"])
+                    .to_pydict()
+                    .values(),
+                    strict=True,
+                )
+            ),
+            "replayed_days": sorted(
+                str(day.as_of) for day in earlier.values() if day.snapshot_id is None
+            ),
+        },
+    )
+    return warehouse.record(receipt, settings.run_id)
+
+
+def choices_of(settings: Settings) -> Choices:
+    """What the settings decide about profiles."""
+    chosen = settings.profiles
+    return Choices(
+        rules=StageRules(
+            new_days=chosen.new_days,
+            loyal_purchase_days=chosen.loyal_purchase_days,
+            lapsed_days=chosen.lapsed_days or settings.churn.active_days,
+            slipping_intervals=chosen.slipping_intervals,
+        ),
+        period_days=chosen.cohort_period_days,
+        overdue_probability=chosen.overdue_probability,
+    )
+
+
+def _before_commit() -> None:
+    failpoint("profile.after_rows")
+    failpoint("profile.before_commit")

@@ -1,0 +1,18 @@
+"""The profiles of a day in the database: which rows go into which table."""
+
+from retention_ml.publication.publish import Words
+from retention_ml.publication.snapshots import Snapshots
+
+SNAPSHOTS = Snapshots(
+    schema="profiles",
+    tables={
+        "customers": "profiles.customer_daily",
+        "stages": "profiles.stage_daily",
+        "transitions": "profiles.transitions",
+        "cohorts": "profiles.cohorts",
+        "survival": "profiles.survival",
+        "funnel": "profiles.funnel",
+    },
+    of_day=("customers", "stages", "transitions", "cohorts", "survival", "funnel"),
+)
+WORDS = Words(content="profiles", command="retention profile")

@@ -1,0 +1,1 @@
+"""How a day's results become what readers see: snapshots, audits, and a pointer that flips."""

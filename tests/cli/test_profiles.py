@@ -1,0 +1,38 @@
+"""Profiles on the terminal: made, published, and shown with the heat map."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from retention_ml.cli import app
+from retention_ml.warehouse import Warehouse
+from tests.worlds.shops import random_shop
+
+
+def test_profiles_are_made_published_and_shown(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RETENTION_WAREHOUSE_URL", warehouse.url)
+    monkeypatch.setenv("COLUMNS", "150")
+    random_shop(warehouse, customers=60, days=400)
+    shown = CliRunner().invoke(app, ["profile", "--as-of", "2024-12-01"])
+    assert shown.exit_code == 0, shown.output
+    for words in (
+        "profile of 2024-12-01", "publish_profiles of", "Stages on 2024-12-01", "slipping",
+        "first order (?: not over for all", "2024-01*", "2024-05 ", "?",
+    ):  # fmt: skip
+        assert words in shown.stdout
+    again = CliRunner().invoke(app, ["profile", "--as-of", "2024-12-01", "--json"])
+    document = json.loads(again.stdout)
+    assert document["profile"]["is_repeat"]
+    assert document["publish_profiles"]["is_repeat"]
+
+
+def test_a_shop_without_orders_is_a_sentence(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RETENTION_WAREHOUSE_URL", warehouse.url)
+    shown = CliRunner().invoke(app, ["profile", "--as-of", "2024-12-01"])
+    assert shown.exit_code == 3
+    assert "No order of a customer is known before 2024-12-01" in shown.output
