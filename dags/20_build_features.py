@@ -1,7 +1,9 @@
 """
-Computes every active customer's features as of the start of a day.
+Computes every active customer's features as of the start of a day, after new messages of customers
+were given language, sentiment, topic and route.
 
-**Reads** `curated` as known at the day. **Writes** `features` (rollups, `customer_daily`).
+**Reads** `curated` as known at the day. **Writes** `feedback` (labels without text, own weights) and
+`features` (rollups, `customer_daily`).
 **Hands over** `features.customer_daily` for the day. It starts when `ingest_deliveries` hands over
 the same day.
 
@@ -31,6 +33,13 @@ from retention_ml.errors import NotReady
     doc_md=__doc__,
 )
 def build_features() -> None:
+    @task(pool=WAREHOUSE_POOL)
+    def label() -> list[dict]:
+        from retention_ml.feedback.fit_stars import fit_stars
+        from retention_ml.feedback.label import label as door
+
+        return [doors.call(fit_stars, as_of=as_of()), doors.call(door, as_of=as_of())]
+
     @task(pool=WAREHOUSE_POOL, outlets=[FEATURES])
     def build() -> dict:
         from retention_ml.features.build import build as door
@@ -40,7 +49,7 @@ def build_features() -> None:
         get_current_context()["outlet_events"][FEATURES].add_partitions(day.isoformat())
         return receipt
 
-    build()
+    label() >> build()
 
 
 build_features()

@@ -16,6 +16,8 @@ FAILPOINTS = (
     "curate.after_insert",
     "curate.before_commit",
     "curate.after_commit",
+    "label.before_commit",
+    "label.after_commit",
     "build.before_record",
     "build.before_commit",
     "train.after_register",

@@ -1,5 +1,6 @@
-"""Commands about data: ingest, quarantine, build-features."""
+"""Commands about data: ingest, quarantine, build-features, feedback."""
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,8 +8,11 @@ import typer
 
 from retention_ml.cli.days import Every, First, Last, days_named
 from retention_ml.cli.frame import (
+    AsOf,
     Json,
+    command,
     console,
+    day,
     note,
     opened,
     print_json,
@@ -26,6 +30,9 @@ if TYPE_CHECKING:
 
 _FILES_SHOWN = 40
 
+_MESSAGES_BYTES_MAX = 100_000_000
+
+_feedback = typer.Typer(help="What customers write.", no_args_is_help=True)
 _quarantine = typer.Typer(help="Rows that could not be used.", no_args_is_help=True)
 
 
@@ -33,6 +40,7 @@ def add_to(app: typer.Typer) -> None:
     """Register the commands of this module."""
     app.command()(ingest)
     app.add_typer(_quarantine, name="quarantine")
+    app.add_typer(_feedback, name="feedback")
     app.command("build-features")(build_features)
 
 
@@ -186,3 +194,74 @@ def _show_receipt(receipt: Receipt) -> None:
         note(f"The quality report is {receipt.details['report']}.")
     elif receipt.details.get("batch_id") is None:
         note("There was nothing new to take in.")
+
+
+@_feedback.command("label")
+def label_feedback(as_of: AsOf, as_json: Json = False) -> None:
+    """Give new messages their language, sentiment, topic and route; learn from stars when due."""
+    with opened(as_json) as (warehouse, settings):
+        from retention_ml.feedback.fit_stars import fit_stars
+        from retention_ml.feedback.label import label as door
+
+        with working("Reading messages …"):
+            fitted = fit_stars(warehouse, settings=settings, as_of=day(as_of))
+            receipt = door(warehouse, settings=settings, as_of=day(as_of))
+        if as_json:
+            print_json({"fit_stars": fitted.to_dict(), "label": receipt.to_dict()})
+            return
+        console.print(str(fitted))
+        console.print(str(receipt))
+        topics = receipt.details["topics"]
+        print_table("Messages of this run", ("topic", "messages"), sorted(topics.items()))
+
+
+@_feedback.command("check")
+def check_feedback(
+    file: Annotated[Path, typer.Argument(help="A text file, one message per line.")],
+    as_json: Json = False,
+) -> None:
+    """Say what each line of a file would be labelled; nothing is stored."""
+    with command(as_json) as settings:
+        from retention_ml.feedback.cleaning import clean
+        from retention_ml.feedback.language import language_of
+        from retention_ml.feedback.sentiment import Sentiment
+        from retention_ml.feedback.starter.shipped import shipped
+        from retention_ml.feedback.topics import load_topics
+
+        texts = [clean(line) for line in _messages(file)]
+        languages = [language_of(text) for text in texts]
+        shares = Sentiment(starter=shipped()).shares(texts, languages)
+        topics = load_topics(settings.topics_file)
+        labels = [
+            topics.topic_of(text, language, share)
+            for text, language, share in zip(texts, languages, shares, strict=True)
+        ]
+        rows = [
+            (
+                number,
+                str(language),
+                "–" if share is None else f"{share:.2f}",
+                topic.name,
+                topic.route,
+            )
+            for number, (language, share, topic) in enumerate(
+                zip(languages, shares, labels, strict=True), 1
+            )
+        ]
+        columns = ("line", "language", "sentiment", "topic", "route")
+        if as_json:
+            print_json({"lines": [dict(zip(columns, row, strict=True)) for row in rows]})
+            return
+        print_table("By line", columns, rows)
+        print_table(
+            "Topics", ("topic", "lines"), Counter(topic.name for topic in labels).most_common()
+        )
+
+
+def _messages(file: Path) -> list[str]:
+    if not file.is_file() or file.stat().st_size > _MESSAGES_BYTES_MAX:
+        raise UsageError(
+            f"{file.name} is no file of at most {_MESSAGES_BYTES_MAX // 1_000_000} MB; expected a text "
+            "file with a message per line. Check the name, or try a part of it."
+        )
+    return file.read_text(encoding="utf-8", errors="replace").splitlines()

@@ -5,6 +5,7 @@ import json
 
 from retention_ml.features.catalogue import CATALOGUE, VERSION
 from retention_ml.features.engines import duckdb_sql
+from retention_ml.feedback.label import labels_sha256
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
@@ -15,14 +16,15 @@ _VERSION_OF_SQL = 1
 def definition_sha256(settings: Settings) -> str:
     """The digest of everything that decides what the feature columns mean.
 
-    That is the version and the columns of the catalogue, the shop's calendar and who counts as
-    active. Names of families, wordings and the SQL that a library generates are no part of it.
+    That is the version and the columns of the catalogue, the shop's calendar, who counts as
+    active, and the words that tell what a message is about. Names of families, wordings and the SQL that a library generates are no part of it.
     """
     definition = {
         "version": VERSION,
         "features": sorted((each.name, each.unit, each.window_days) for each in CATALOGUE),
         "timezone": settings.calendar.timezone,
         "active_days": settings.churn.active_days,
+        "labels": labels_sha256(settings),
     }
     return hashlib.sha256(json.dumps(definition).encode()).hexdigest()
 

@@ -6,6 +6,7 @@ import time
 from retention_ml import clock
 from retention_ml.features import rollups
 from retention_ml.features.local_time import calendar
+from retention_ml.feedback.label import label, labels_sha256
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction, Warehouse
@@ -22,8 +23,9 @@ _ROLLUPS = {
 def roll_up(warehouse: Warehouse, *, settings: Settings) -> Receipt:
     """Add the deliveries accepted since the last pass to the rollups, in one transaction.
 
-    A pass with nothing new changes nothing. When `calendar.timezone` has changed since the last
-    pass, all days are rebuilt.
+    Messages that nobody has read yet are read first. A pass with nothing new changes nothing. When
+    `calendar.timezone` or the topics of messages have changed since the last pass, all days are
+    rebuilt.
 
     Returns
     -------
@@ -31,22 +33,30 @@ def roll_up(warehouse: Warehouse, *, settings: Settings) -> Receipt:
         `written` counts rollup rows; details: deliveries, rollup_id (of the newest pass).
     """
     started = time.perf_counter()
-    timezone = settings.calendar.timezone
+    timezone, labels = settings.calendar.timezone, labels_sha256(settings)
+    label(warehouse, settings=settings)
     with warehouse.transaction() as transaction:
         transaction.lock("features.rolled_up")
         newest = int(
             transaction.execute("SELECT coalesce(max(rollup_id), 0) FROM features.rolled_up")[0][0]
         )
-        is_first = _empty_if_the_calendar_changed(transaction, timezone) or newest == 0
+        is_first = (
+            _empty_if_the_calendar_changed(transaction, timezone)
+            or _empty_if_the_topics_changed(transaction, labels)
+            or newest == 0
+        )
         if is_first:
             transaction.execute("DELETE FROM features.calendar")
             transaction.copy("features.calendar", calendar(timezone))
             transaction.execute("ANALYZE features.calendar")
         deliveries = transaction.change(
-            "INSERT INTO features.rolled_up (delivery_id, rollup_id, timezone, rolled_up_at) "
-            "SELECT delivery_id, :rollup_id, :timezone, :now FROM raw.deliveries AS delivery "
-            "WHERE status = 'accepted' AND NOT EXISTS (SELECT FROM features.rolled_up AS rolled "
+            "INSERT INTO features.rolled_up (delivery_id, rollup_id, timezone, rolled_up_at, "
+            "labels_sha256) SELECT delivery_id, :rollup_id, :timezone, :now, :labels "
+            "FROM raw.deliveries AS delivery JOIN feedback.labelled USING (delivery_id) "
+            "WHERE status = 'accepted' AND labelled.labels_sha256 = :labels "
+            "AND NOT EXISTS (SELECT FROM features.rolled_up AS rolled "
             "WHERE rolled.delivery_id = delivery.delivery_id)",
+            labels=labels,
             rollup_id=newest + 1,
             timezone=timezone,
             now=clock.now(),
@@ -91,6 +101,26 @@ def _empty_if_the_calendar_changed(transaction: Transaction, timezone: str) -> b
         before[0][0],
         timezone,
     )
+    _empty(transaction)
+    return True
+
+
+def _empty_if_the_topics_changed(transaction: Transaction, labels: str) -> bool:
+    """Whether deliveries with messages were counted by other topics than those in force."""
+    if not transaction.execute(
+        "SELECT FROM features.rolled_up AS rolled JOIN feedback.labelled USING (delivery_id) "
+        "WHERE rolled.labels_sha256 IS DISTINCT FROM :labels AND messages_count > 0 LIMIT 1",
+        labels=labels,
+    ):
+        return False
+    logger.warning(
+        "The topics of messages have changed: all rollups are rebuilt, and features of past days "
+        "will be rebuilt when they are next needed."
+    )
+    _empty(transaction)
+    return True
+
+
+def _empty(transaction: Transaction) -> None:
     for table in (*_ROLLUPS, "features.rolled_up"):
         transaction.execute(f"DELETE FROM {table}")
-    return True

@@ -55,6 +55,7 @@ _EVENT_TYPES = {
     "shares_count": "share",
     "reviews_count": "review",
 }
+_AREAS = ("delivery", "goods", "price", "service")
 COUNTERS = (
     "orders_count",
     *_DAY_PARTS,
@@ -75,9 +76,15 @@ COUNTERS = (
     "complaints_count",
     "ratings_count",
     "rating_permille",
+    *(f"complaints_{area}_count" for area in _AREAS),
 )
 """The additive columns of `features.customer_day`, all int64."""
 
+_LABELS = ibis.table(
+    {"delivery_id": "int64", "line_number": "int64", "row_key": "binary", "area": "string"},
+    name="messages",
+    database="feedback",
+)
 ROLLED_UP = ibis.table(
     {"delivery_id": "int64", "rollup_id": "int64"}, name="rolled_up", database="features"
 )
@@ -105,6 +112,13 @@ class Pass:
 def curated(name: str) -> ibis.Table:
     """The unbound table `curated.<name>`."""
     return tables.CANONICAL[name].ibis_table("curated", tables.LINEAGE)
+
+
+def _with_areas(feedback: ibis.Table) -> ibis.Table:
+    """Versions of messages with the area that each was labelled with."""
+    return feedback.left_join(
+        _LABELS, ["delivery_id", "line_number", "row_key"], rname="{name}_labelled"
+    ).select(*feedback.columns, "area")
 
 
 def customer_day(a_pass: Pass) -> ibis.Table:
@@ -169,9 +183,12 @@ def _whole(number: int) -> ir.IntegerScalar:
 def _versions(name: str, a_pass: Pass) -> ibis.Table:
     """Versions that begin (sign 1) or end (sign -1) with a delivery of the pass, and when."""
     table, deliveries = curated(name), a_pass.deliveries
+    if name == "feedback":
+        table = _with_areas(table)
     starts = table.semi_join(deliveries, table.delivery_id == deliveries.delivery_id)
     ends = table.semi_join(deliveries, table.superseded_by == deliveries.delivery_id)
     columns = [column.name for column in tables.CANONICAL[name]]
+    columns += ["area"] if name == "feedback" else []
     return starts.select(*columns, sign=_whole(1), known_from_at=starts.available_at).union(
         ends.select(
             *columns,
@@ -212,9 +229,13 @@ def _lines(t: ibis.Table) -> dict[str, ir.IntegerValue]:
 def _feedback(t: ibis.Table) -> dict[str, ir.IntegerValue]:
     rated = t.rating_share.notnull()
     permille = (t.rating_share * 1000 + 0.5).floor().cast("int64")
+    is_complaint = t.kind.isin(["complaint", "return_reason"]) | (
+        t.rating_share.fill_null(1.0) < 0.5
+    )
     return {
         "feedback_count": _whole(1),
         "complaints_count": _one(t.kind == "complaint"),
+        **{f"complaints_{area}_count": _one(is_complaint & (t.area == area)) for area in _AREAS},
         "ratings_count": _one(rated),
         "rating_permille": ibis.ifelse(rated, permille, 0),
     }

@@ -241,6 +241,15 @@ INVARIANTS: tuple[Invariant, ...] = (
         "FROM profiles.audits AS audit WHERE audit.snapshot_id = manifest.snapshot_id))",
     ),
     Invariant(
+        promise="P2",
+        sentence="a delivery whose messages were read, with other labels than it has messages",
+        sql="SELECT labelled.delivery_id FROM feedback.labelled AS labelled "
+        "WHERE messages_count <> (SELECT count(*) FROM feedback.messages AS label "
+        "WHERE label.delivery_id = labelled.delivery_id) "
+        "OR messages_count <> (SELECT count(*) FROM curated.feedback AS message "
+        "WHERE message.delivery_id = labelled.delivery_id)",
+    ),
+    Invariant(
         promise="P4",
         sentence="a day's features whose newest input happened after the day began",
         # A new calendar.timezone starts the rollups anew with higher numbers: builds that used

@@ -12,6 +12,7 @@ _SCHEMAS = {
     "outcomes": "trials of champion and challenger, what scores were worth once outcomes were known, drift",
     "scores": "snapshots of scores, their audits and the pointer to what is published",
     "models": "labels, trainings, evaluations and the ledger of promotions",
+    "feedback": "what messages are about and how they sound, without their text",
     "features": "rollups and features per customer and day",
     "curated": "the shop's data in canonical tables, every version kept",
     "quality": "results of every expectation",

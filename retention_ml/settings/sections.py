@@ -335,6 +335,7 @@ class Settings(Section):
     sources: Path = PROJECT / "sources"
     expectations: Path = PROJECT / "expectations"
     actions_folder: Path = PROJECT / "actions"
+    topics_file: Path = PROJECT / "topics.toml"
     warehouse_url: str | None = Field(None, repr=False)
     smtp_url: str | None = Field(None, repr=False)
     webhook_url: str | None = Field(None, repr=False)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from retention_ml.simulate import comments
 from retention_ml.simulate.baskets import POSTAGE, RETURN, Lines
 from retention_ml.simulate.seasons import Columns, Floats, Integers, ShopCalendar
 
@@ -13,19 +14,12 @@ REVIEW_SHARE = 0.05
 SURVEY_SHARE = 0.01
 COMPLAINT_SHARE = 0.2
 RETURN_REASON_SHARE = 0.5
-COMMENTS = (
-    "",
-    "Lovely, thank you",
-    'Said "large", came small',
-    "Arrived late, but fine",
-    "Genau wie beschrieben, sehr schön",
-    "Broken on arrival",
-)
+_VARIANTS = 10  # two in ten write nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feedback(Columns):
-    """What customers said, by time; `rating` is 1 to 5, `comment` points into `COMMENTS`."""
+    """What customers said, by time; `rating` is 1 to 5, `comment` points into `comments.COMMENTS`."""
 
     customer: Integers
     at: Floats
@@ -49,14 +43,16 @@ def feedback(
         (returned, RETURN_REASON_SHARE, RETURN_REASON, 0.0, 1, 3),
     ):
         chosen = lines.rows(rng.random(len(lines)) < share)
+        at = chosen.at + delay_days * rng.random(len(chosen))
+        rating = rng.integers(worst, best + 1, size=len(chosen))
         pieces.append(
             Feedback(
                 customer=chosen.customer,
-                at=chosen.at + delay_days * rng.random(len(chosen)),
+                at=at,
                 kind=np.full(len(chosen), kind_index, dtype=np.int64),
-                rating=rng.integers(worst, best + 1, size=len(chosen)),
+                rating=rating,
                 product=chosen.product,
-                comment=rng.integers(len(COMMENTS), size=len(chosen)),
+                comment=comments.numbers(rating, rng.integers(_VARIANTS, size=len(chosen))),
             )
         )
     entries = Feedback.concatenate(pieces)

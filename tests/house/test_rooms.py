@@ -31,7 +31,10 @@ FLOW = {
             "curated/hand_over.py",
         ),
     ),
-    "20_build_features": Stage(("features",), ("features/build.py",)),
+    "20_build_features": Stage(
+        ("feedback", "features"),
+        ("feedback/fit_stars.py", "feedback/label.py", "features/build.py"),
+    ),
     "30_train_models": Stage(
         ("labels", "models"),
         ("models/training/train.py", "actions/learning/train_uplift.py"),

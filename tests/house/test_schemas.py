@@ -9,7 +9,7 @@ from tests.house.repository import LIBRARY, ROOT, modules, name, reject, tree
 
 # Schemas in the order of the flow, with the package that owns each.
 SCHEMAS = (
-    "raw", "staging", "quarantine", "curated", "features", "models", "profiles",
+    "raw", "staging", "quarantine", "curated", "feedback", "features", "models", "profiles",
     "recommendations", "scores",
     "experiments",
     "actions", "outcomes", "reports", "ops",
@@ -21,7 +21,8 @@ MAY_NAME = {
     "deliveries": {"raw", "staging", "quarantine", "curated", "ops"},
     "quality": {"raw", "staging", "quarantine", "features", "scores"},
     "curated": {"raw", "staging", "quarantine", "curated"},
-    "features": {"raw", "curated", "features"},
+    "feedback": {"raw", "curated", "feedback"},
+    "features": {"raw", "curated", "feedback", "features"},
     "labels": {"curated", "features", "models"},
     "models": {"curated", "features", "models"},
     "publication": {"ops"},

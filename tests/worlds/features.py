@@ -18,6 +18,9 @@ from tests.worlds import shops
 
 _ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST = datetime(2025, 1, 1, tzinfo=UTC)
+_COMMENTS = (
+    "It came late", None, "It is broken", "Too expensive", "Nobody answers the phone", "ok",
+)  # fmt: skip
 _EVENT_TYPES = (
     "view", "cart", "remove_from_cart", "wishlist", "purchase", "search", "login", "share",
     "review",
@@ -232,6 +235,7 @@ def _feedback(
             "event_at": moment(),
             "kind": str(draw.choice(["review", "complaint"])),
             "rating_share": None if n % 3 == 0 else int(draw.integers(0, 5)) / 4,
+            "comment": _COMMENTS[(number + n) % len(_COMMENTS)],
         }
         for n in range(8)
     ]

@@ -25,6 +25,19 @@ _COUNTERS: dict[str, tuple[str, str, tuple[int, ...]]] = {
     "contacts_clicked_count": ("campaigns", "campaign contacts clicked", (90,)),
     "feedback_count": ("feedback", "ratings, survey answers and complaints", (365,)),
     "complaints_count": ("feedback", "complaints", (365,)),
+    **{
+        f"complaints_{area}_count": (
+            "feedback",
+            f"complaints, reasons of returns and marks below the middle about {about}",
+            (365,),
+        )
+        for area, about in (
+            ("delivery", "delivery"),
+            ("goods", "goods that are broken, wrong or of the wrong size"),
+            ("price", "prices and payments"),
+            ("service", "service, returns and refunds"),
+        )
+    },
 }
 COUNTER_WINDOWS = {counter: windows for counter, (_, _, windows) in _COUNTERS.items()}
 

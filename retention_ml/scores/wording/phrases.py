@@ -165,6 +165,17 @@ PHRASES: dict[str, Phrase] = {
     "redemption_recency_days": high("last offer redeemed {value:.0f} [day|days] ago", "within {value:.0f} [day|days]", missing="no offer redeemed so far"),
     "feedback_count_365d": neutral("{value:.0f} [piece|pieces] of feedback within a year"),
     "complaints_count_365d": high("{value:.0f} [complaint|complaints] within a year", least=1),
+    **{
+        f"complaints_{area}_count_365d": high(
+            f"{{value:.0f}} [complaint|complaints] about {about} within a year", least=1
+        )
+        for area, about in (
+            ("delivery", "delivery"),
+            ("goods", "goods"),
+            ("price", "prices"),
+            ("service", "service"),
+        )
+    },
     "rating_mean_share_365d": Phrase(_marks, "low", missing="no rating within a year"),
     "season_sin": neutral("time of the year"),
     "season_cos": neutral("time of the year"),

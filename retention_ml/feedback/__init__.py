@@ -1,0 +1,1 @@
+"""What customers write: language, sentiment, topic and route of their messages."""
