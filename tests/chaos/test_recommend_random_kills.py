@@ -105,7 +105,7 @@ def _forget(warehouse: Warehouse) -> None:
 @pytest.fixture
 def shop(warehouse: Warehouse, settings: Settings) -> Warehouse:
     """A shop with published lists of the day before, by frequency."""
-    random_shop(warehouse, customers=80, days=400)
+    random_shop(warehouse, customers=150, days=400)
     made = recommend(warehouse, settings=settings, as_of=DAY)
     publish_lists(warehouse, settings=settings, snapshot_id=made.details["snapshot_id"])
     return warehouse
