@@ -69,7 +69,7 @@ CREATE TABLE recommendations.product_pairs (
     later_p_value double precision NOT NULL CHECK (later_p_value BETWEEN 0 AND 1),
     is_confirmed boolean,
     PRIMARY KEY (as_of, product_id, with_product_id),
-    CHECK (product_id < with_product_id)
+    CHECK (product_id COLLATE "C" < with_product_id COLLATE "C")
 );
 COMMENT ON TABLE recommendations.product_pairs IS 'one row per count and rule: two products that are bought together more often than chance makes them';
 COMMENT ON COLUMN recommendations.product_pairs.as_of IS 'the day of the count';

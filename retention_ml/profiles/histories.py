@@ -142,7 +142,7 @@ class HistoryLog:
         with self.warehouse.snapshot() as select:
             events = select(_first_events(today))
             accounts = select(_accounts(as_of, self.timezone))
-        opened = accounts["opened_at"].cast(pa.timestamp("s", tz="UTC"))
+        opened = accounts["opened_at"].cast(pa.timestamp("s", tz="UTC"), safe=False)
         opened_day = clock.local_days(_ints(opened.cast(pa.int64())), self.timezone)
         ids = [*events["customer_id"].chunks, *accounts["customer_id"].chunks]
         contacts = pa.table(

@@ -125,6 +125,6 @@ def customer_metrics(lists: Lists, truth: Truth, size: int = 10) -> dict[str, Fl
         }
 
 
-def coverage(lists: Lists, products_count: int) -> float:
-    """The share of the products that are in any list."""
-    return len(np.unique(lists.product)) / max(1, products_count)
+def coverage(lists: Lists, products_count: int, size: int) -> float:
+    """The share of the products that are among the first `size` of any list."""
+    return len(np.unique(lists.product[lists.rank <= size])) / max(1, products_count)

@@ -274,14 +274,19 @@ def read_log(warehouse: Warehouse, *, as_of: date, timezone: str) -> PurchaseLog
 def read_descriptions(warehouse: Warehouse, *, as_of: date, timezone: str) -> pa.Table:
     """`product_id` with its description, as known at the start of a day, each product once.
 
-    Where sources disagree, the first by source.
+    The first source that says something counts, column by column.
     """
     products = known(curated("products"), clock.midnight(as_of, timezone))
-    rows = warehouse.read(products.select("product_id", "source", *DESCRIPTION))
+    return described(warehouse.read(products.select("product_id", "source", *DESCRIPTION)))
+
+
+def described(rows: pa.Table) -> pa.Table:
+    """One row per product, of `product_id`, `source` and the columns of a description."""
     rows = rows.sort_by([(name, "ascending") for name in ("product_id", "source", *DESCRIPTION)])
-    codes = rows["product_id"].combine_chunks().dictionary_encode().indices.to_numpy()
-    first = np.flatnonzero(np.diff(codes, prepend=-1) != 0)
-    return rows.take(pa.array(first)).select(["product_id", *DESCRIPTION])
+    first = rows.group_by("product_id", use_threads=False).aggregate(
+        [(name, "first") for name in DESCRIPTION]  # that is not null
+    )
+    return first.rename_columns({f"{name}_first": name for name in DESCRIPTION})
 
 
 def _encode(column: pa.ChunkedArray) -> tuple[pa.StringArray, Codes]:

@@ -4,6 +4,7 @@
 what can be said from the purchases alone: what the customer buys themself, and best sellers.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -15,10 +16,11 @@ import pyarrow as pa
 from retention_ml.clock import day_number
 from retention_ml.errors import UsageError
 from retention_ml.recommendations.purchases import Codes, Purchases
-from retention_ml.statistics.arrays import Floats
+from retention_ml.statistics.arrays import Bools, Floats
 
 BEST_SELLER_DAYS = 28
 _BEST_SELLERS = 60
+BEST_OF_EACH = 30
 _PRIOR_WINDOWS = 0.5  # so that a purchase of yesterday is not taken for one every day
 SCHEMA = pa.schema(
     [
@@ -28,6 +30,10 @@ SCHEMA = pa.schema(
         ("purchase_probability", pa.float64()),
     ]
 )
+
+
+IsOffered = Callable[[Codes, Codes], Bools]
+"""Which pairs of customers and products, both by code, lists may have."""
 
 
 class Source(StrEnum):
@@ -42,7 +48,14 @@ class Source(StrEnum):
 class Ranker(Protocol):
     """What scores pairs: a bundle."""
 
-    def ranked(self, purchases: Purchases, customers: pa.Array) -> pa.Table:
+    def ranked(
+        self,
+        purchases: Purchases,
+        customers: pa.Array,
+        *,
+        count: int,
+        is_offered: IsOffered | None = None,
+    ) -> pa.Table:
         """Rows of `SCHEMA` for customers by id, then what the reasons are made of."""
         ...
 
@@ -64,6 +77,8 @@ def ranked(
     bundle: Ranker | None,
     *,
     horizon_days: int = 28,
+    count: int = BEST_OF_EACH,
+    is_offered: IsOffered | None = None,
 ) -> pa.Table:
     """The scored candidates of some customers on a day.
 
@@ -77,6 +92,10 @@ def ranked(
         None where the shop has no ranker yet.
     horizon_days : int
         Length of the window; a bundle knows its own.
+    count : int
+        Of a customer's own products, and of the others, the best so many with a bundle.
+    is_offered : callable, optional
+        So many that lists may have are there too, where others are more probable.
 
     Returns
     -------
@@ -97,7 +116,7 @@ def ranked(
             f"`PurchaseLog.known_at` with the day that is ranked."
         )
     if bundle is not None:
-        return bundle.ranked(purchases, customers)
+        return bundle.ranked(purchases, customers, count=count, is_offered=is_offered)
     pairs = frequency_pairs(purchases, purchases.codes(customers), horizon_days)
     return _table(purchases, customers, pairs)
 

@@ -16,11 +16,10 @@ from retention_ml.recommendations.newcomers import blended, blended_contribution
 from retention_ml.recommendations.pair_features import FEATURES, Values
 from retention_ml.recommendations.product_statistics import purchase_matrix
 from retention_ml.recommendations.purchases import Codes, Purchases
+from retention_ml.recommendations.ranked import BEST_OF_EACH, IsOffered
 from retention_ml.statistics.arrays import Bools, Floats, logit, sigmoid
 
 MODEL_NAME = "recommendations"
-# Of a customer's own products and of the others: enough for every list after filters.
-BEST_OF_EACH = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -106,8 +105,14 @@ class Ranker:
         *,
         count: int = BEST_OF_EACH,
         with_contributions: bool = True,
+        is_offered: IsOffered | None = None,
     ) -> pa.Table:
         """The best `count` own and the best `count` other products of each customer.
+
+        Parameters
+        ----------
+        is_offered : callable, optional
+            So many that lists may have are there too, where others are more probable.
 
         Returns
         -------
@@ -121,7 +126,11 @@ class Ranker:
             product.
         """
         parts = self.ranked_in_parts(
-            purchases, customers, count=count, with_contributions=with_contributions
+            purchases,
+            customers,
+            count=count,
+            with_contributions=with_contributions,
+            is_offered=is_offered,
         )
         return pa.concat_tables(parts)
 
@@ -132,6 +141,7 @@ class Ranker:
         *,
         count: int = BEST_OF_EACH,
         with_contributions: bool = True,
+        is_offered: IsOffered | None = None,
     ) -> Iterator[pa.Table]:
         """What `ranked` returns, some hundred customers at a time; at least one part."""
         day = self.day(purchases)
@@ -140,7 +150,10 @@ class Ranker:
             part = customers.slice(first, len(candidates.customers))
             first += len(candidates.customers)
             probability = self.probability(values)
-            rows = _best_rows(candidates, probability, count)
+            offered = None
+            if is_offered is not None:
+                offered = is_offered(candidates.customers[candidates.owner], candidates.product)
+            rows = _best_rows(candidates, probability, count, offered)
             columns: dict[str, pa.Array] = {
                 "customer_id": part.cast(pa.string()).take(pa.array(candidates.owner[rows])),
                 "product_id": purchases.product_ids.take(pa.array(candidates.product[rows])),
@@ -199,12 +212,16 @@ def _similar(day: Day, candidates: Candidates, rows: Codes) -> dict[str, pa.Arra
     }
 
 
-def _best_rows(candidates: Candidates, probability: Floats, count: int) -> Codes:
-    """Rows of the best `count` own and other products of each customer, best first."""
+def _best_rows(
+    candidates: Candidates, probability: Floats, count: int, offered: Bools | None
+) -> Codes:
+    """Rows of the best `count` own and other products, and of those offered, best first."""
     is_own = candidates.source == OWN_PRODUCT
-    mask = _top(candidates, probability, is_own, count) | _top(
-        candidates, probability, ~is_own, count
-    )
+    mask = np.zeros(len(candidates), dtype=bool)
+    for among in (is_own, ~is_own):
+        mask |= _top(candidates, probability, among, count)
+        if offered is not None:
+            mask |= _top(candidates, probability, among & offered, count)
     rows = np.flatnonzero(mask)
     order = np.lexsort((candidates.product[rows], -probability[rows], candidates.owner[rows]))
     return np.asarray(rows[order], dtype=np.int32)

@@ -16,17 +16,18 @@ from retention_ml.errors import NotReady, UnfitModel
 from retention_ml.failpoints import failpoint
 from retention_ml.features import build
 from retention_ml.receipts import Receipt
-from retention_ml.recommendations.fitting.ledger import load_ranker, newest_fit, serving
+from retention_ml.recommendations.fitting.ledger import (
+    load_ranker,
+    newest_fit,
+    serving,
+    taken_back,
+)
 from retention_ml.recommendations.lists.filters import Rules
 from retention_ml.recommendations.purchases import Purchases, read_log
 from retention_ml.recommendations.ranker import Ranker
 from retention_ml.recommendations.snapshots.catalogue import read_offer, read_returns
-from retention_ml.recommendations.snapshots.day_lists import (
-    Choices,
-    DayInputs,
-    DayLists,
-    day_lists,
-)
+from retention_ml.recommendations.snapshots.day_inputs import Choices, DayInputs
+from retention_ml.recommendations.snapshots.day_lists import DayLists, day_lists
 from retention_ml.recommendations.snapshots.snapshot import SNAPSHOTS, tables_of
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
@@ -58,8 +59,9 @@ def recommend(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Recei
     epoch = SNAPSHOTS.acquire_epoch(warehouse, as_of)
     inputs, features_digest = _inputs(warehouse, settings, as_of)
     method, caveat, ranker = _method(warehouse, inputs.purchases, settings)
-    rows = day_lists(inputs, _choices(settings), ranker, method)
-    content = _content(settings, as_of, inputs, rows, features_digest)
+    choices = _choices(settings, ranker)
+    rows = day_lists(inputs, choices, ranker, method)
+    content = _content(settings, as_of, inputs, rows, features_digest, choices.horizon_days)
     content |= {
         "method": method,
         "bundle_sha256": ranker.sha256 if ranker else None,
@@ -143,8 +145,11 @@ def _method(
     with warehouse.transaction() as transaction:
         champion = serving(transaction, purchases.as_of)
         newest = newest_fit(transaction, purchases.as_of)
+        back = taken_back(transaction, purchases.as_of)
         why = (
-            f"the one of {newest.as_of} is not used. {newest.reason}"
+            f"{back.decided_by} took {back.model_version} back: {back.reason}"
+            if back
+            else f"the one of {newest.as_of} is not used. {newest.reason}"
             if newest
             else (
                 "none was fitted up to this day: `retention recommend --fit`, or the next run of "
@@ -160,7 +165,7 @@ def _method(
     return "frequency", f"{_BY_FREQUENCY} There is no ranker: {why}", None
 
 
-def _choices(settings: Settings) -> Choices:
+def _choices(settings: Settings, ranker: Ranker | None) -> Choices:
     chosen = settings.recommendations
     return Choices(
         rules=Rules(
@@ -171,7 +176,8 @@ def _choices(settings: Settings) -> Choices:
             not_again_days=chosen.not_again_days,
         ),
         list_size=chosen.list_size,
-        horizon_days=settings.churn.horizon_days,
+        # A ranker foretells the window that it was fitted for, also after the setting has changed.
+        horizon_days=ranker.about["horizon_days"] if ranker else settings.churn.horizon_days,
         min_buyers=chosen.min_buyers,
         margin_share=settings.value.margin_share,
         explore_share=chosen.explore_share,
@@ -179,14 +185,19 @@ def _choices(settings: Settings) -> Choices:
 
 
 def _content(
-    settings: Settings, as_of: date, inputs: DayInputs, rows: DayLists, features_digest: str
+    settings: Settings,
+    as_of: date,
+    inputs: DayInputs,
+    rows: DayLists,
+    features_digest: str,
+    horizon_days: int,
 ) -> dict[str, Any]:
     """The columns of the manifest that say what the lists are."""
     population, listed = len(inputs.customers), rows.listed_count
     return {
         "as_of": as_of,
         "list_size": settings.recommendations.list_size,
-        "horizon_days": settings.churn.horizon_days,
+        "horizon_days": horizon_days,
         "explore_share": settings.recommendations.explore_share,
         "minor_units": settings.calendar.minor_units,
         "features_digest": features_digest,

@@ -40,7 +40,7 @@ def test_what_is_known_later_is_in_the_histories_of_later_days_only(
     )
     fill(
         warehouse, "customers",
-        [{"customer_id": "v", "registered_at": datetime(2026, 2, 3, tzinfo=UTC)},
+        [{"customer_id": "v", "registered_at": datetime(2026, 2, 3, 0, 0, 0, 500_000, tzinfo=UTC)},
          {"customer_id": "w", "registered_at": datetime(2026, 2, 27, tzinfo=UTC)}],
     )  # fmt: skip
     roll_up(warehouse, settings=settings)

@@ -108,10 +108,13 @@ def test_a_ranker_is_fitted_when_due_and_makes_the_lists_when_in_force(
     assert not again.details["is_new"]
     assert "Not due" in again.sentence
     assert again.details["bundle_sha256"] == first.details["bundle_sha256"]
+    backfilled = fit(warehouse, settings=settings, as_of=DAY - timedelta(days=60), force=True)
+    assert not backfilled.details["is_new"]
+    assert f"a ranker of {DAY} exists" in backfilled.sentence
     decide(warehouse, settings, "retire", first)
     by_frequency = run(warehouse, settings)
     assert by_frequency.details["method"] == "frequency"
-    assert "is not used" in by_frequency.details["caveat"]
+    assert "test took ranker-1 back: to see what follows" in by_frequency.details["caveat"]
     decide(warehouse, settings, "promote", first)
     made = run(warehouse, settings)
     assert (made.details["method"], made.details["caveat"]) == ("ranker", None)

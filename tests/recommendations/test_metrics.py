@@ -31,7 +31,8 @@ def test_metrics_are_those_of_the_definition(
         assert np.isclose(metrics["ndcg"][at], gain / ideal)
         assert np.isclose(metrics["recall"][at], sum(hits) / len(mine))
         assert metrics["hit"][at] == any(hits)
-    assert np.isclose(coverage(lists, 15), len({int(what) for what in lists.product}) / 15)
+    assert np.isclose(coverage(lists, 15, size), len({int(what) for what in lists.product}) / 15)
+    assert np.isclose(coverage(lists, 15, 1), len(set(lists.product[lists.rank == 1])) / 15)
 
 
 def test_ndcg_is_that_of_scikit_learn() -> None:

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from retention_ml.clock import day_number
 from retention_ml.features.roll_up import roll_up
-from retention_ml.recommendations.purchases import PurchaseLog, Purchases, read_log, rows_of
+from retention_ml.recommendations.purchases import (
+    DESCRIPTION,
+    PurchaseLog,
+    Purchases,
+    described,
+    read_log,
+    rows_of,
+)
 from retention_ml.settings import load
 from retention_ml.warehouse import Warehouse
 from tests.worlds.databases import NewWarehouse
@@ -175,3 +182,17 @@ def test_merchandise_sold_to_known_customers_is_read_with_descriptions_of_that_d
     assert triples(read.known_at(date(2026, 3, 3))) == [("c1", "mug", 2, 1), ("c1", "tea", 1, 1)]
     assert read.product_ids.to_pylist() == ["mug", "tea"]
     assert read.descriptions["name"].to_pylist() == ["Red mug", None]
+
+
+def test_the_first_source_that_says_something_counts_column_by_column() -> None:
+    nothing = dict.fromkeys(DESCRIPTION)
+    rows = [
+        {**nothing, "product_id": "mug", "source": "b", "name": "Mug", "category": "kitchen"},
+        {**nothing, "product_id": "mug", "source": "a", "category": "tableware"},
+        {**nothing, "product_id": "tea", "source": "a"},
+    ]
+    schema = pa.schema([(name, pa.string()) for name in ("product_id", "source", *DESCRIPTION)])
+    assert described(pa.Table.from_pylist(rows, schema)).to_pylist() == [
+        {**nothing, "product_id": "mug", "name": "Mug", "category": "tableware"},
+        {**nothing, "product_id": "tea"},
+    ]

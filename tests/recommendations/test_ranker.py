@@ -160,3 +160,22 @@ def test_without_a_ranker_own_products_and_best_sellers_are_ranked(
     assert set(guest["source"].to_pylist()) == {"best_seller"}
     probability = table["purchase_probability"].to_numpy()
     assert ((probability >= 0) & (probability <= 1)).all()
+
+
+def test_what_lists_may_have_is_there_where_the_best_are_filtered(
+    shop: PurchaseLog, as_of: date, ranker: Ranker
+) -> None:
+    purchases, customer = shop.known_at(as_of), pa.array(["c0003"])
+    every = ranker.ranked(purchases, customer, count=10_000, with_contributions=False)
+    best = set(ranker.ranked(purchases, customer, count=5)["product_id"].to_pylist())
+    codes = purchases.product_ids.index
+    refused = np.array([codes(product).as_py() for product in best])
+    rows = ranker.ranked(
+        purchases, customer, count=5, is_offered=lambda _, product: ~np.isin(product, refused)
+    )
+    left = [row for row in every.to_pylist() if row["product_id"] not in best]
+    bought = [row["product_id"] for row in left if row["source"] == "own"][:5]
+    others = [row["product_id"] for row in left if row["source"] != "own"][:5]
+    assert bought
+    assert others
+    assert set(rows["product_id"].to_pylist()) == best | {*bought, *others}

@@ -110,6 +110,23 @@ def test_a_product_withdrawn_today_is_on_no_list_tomorrow(
     assert counted[0]["products_count"] == 1
 
 
+def test_shorter_lists_by_the_settings_are_no_loss(shop: Warehouse, settings: Settings) -> None:
+    run(shop, settings)
+    shorter = settings.model_copy(
+        update={"recommendations": settings.recommendations.model_copy(update={"list_size": 3})}
+    )
+    made = run(shop, shorter)
+    assert not made.details["is_repeat"]
+    assert rows(shop, "SELECT max(rank) AS last FROM reports.recommendations") == [{"last": 3}]
+
+
+def test_a_return_between_two_seconds_is_read(shop: Warehouse, settings: Settings) -> None:
+    moment = datetime(2024, 11, 20, 10, 0, 0, 123_000, tzinfo=UTC)
+    line = {"order_id": "r1", "product_id": POPULAR, "customer_id": "c00001", "event_at": moment}
+    fill(shop, "order_lines", [{**line, "occurrence": 1, "kind": "return"}])
+    assert run(shop, settings).written
+
+
 def test_a_full_publication_is_not_replaced_by_an_empty_one(
     shop: Warehouse, settings: Settings
 ) -> None:

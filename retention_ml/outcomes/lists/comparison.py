@@ -123,7 +123,7 @@ def list_performance(outcomes: ListOutcomes, *, size: int, draws: int, seed: int
                     | _cells(intervals[name, metric], "value", "lower", "upper")
                     | _cells(difference, "difference", "difference_lower", "difference_upper")
                 )
-            covered = coverage(outcomes.lists[name, kind], outcomes.products_count)
+            covered = coverage(outcomes.lists[name, kind], outcomes.products_count, size)
             rows.append(
                 stamps
                 | {"method": name, "metric": "coverage"}

@@ -111,7 +111,7 @@ def evaluate_day(
             metrics[name, kind] = _spread(
                 customer_metrics(lists, truths[kind]), truths[kind], truth
             )
-            covered[name, kind] = coverage(lists, len(np.unique(purchases.product)))
+            covered[name, kind] = coverage(lists, len(np.unique(purchases.product)), LIST_SIZE)
             tables.append(_table(as_of, purchases, lists, kind, name))
     days, silent = _history(purchases, truth.customers)
     return Evaluated(

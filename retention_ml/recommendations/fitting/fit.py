@@ -24,7 +24,7 @@ from retention_ml.recommendations.fitting.ledger import (
 )
 from retention_ml.recommendations.fitting.proof import Proof, decision, prove
 from retention_ml.recommendations.fitting.registration import show_rankers
-from retention_ml.recommendations.purchases import read_log
+from retention_ml.recommendations.purchases import read_descriptions, read_log
 from retention_ml.recommendations.ranker import MODEL_NAME
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
@@ -41,7 +41,8 @@ def fit(
 
     The first makes the lists from that day on if one of the same making, fitted on an earlier day,
     was better than personal frequency at what was bought afterwards. While one makes the lists, the
-    next stands on trial against it, one at a time: nothing is due until the trial is decided. The
+    next stands on trial against it, one at a time: nothing is due until the trial is decided. A day
+    before that of a ranker fits none: a backfill decides nothing about later days. The
     ledger `models.promotions` keeps every decision. MLflow is shown it; it may be down.
 
     Returns
@@ -61,17 +62,24 @@ def fit(
             before = newest_fit(transaction, as_of)
             champion = serving(transaction, as_of)
             challenger = serving(transaction, as_of, CHALLENGER)
+            newer = transaction.execute(
+                "SELECT min(as_of) AS as_of FROM recommendations.fits WHERE as_of > :as_of",
+                as_of=as_of,
+            )[0].as_of
         due_on = (
             before.as_of + timedelta(days=settings.recommendations.fit_every_days)
             if before
             else as_of
         )
         is_due = due_on <= as_of and challenger is None
-        if is_due or (force and (before is None or before.as_of < as_of)):
+        if newer is None and (is_due or (force and (before is None or before.as_of < as_of))):
             sentence, details = _fit(warehouse, settings, as_of)
         else:
             sentence = (
-                f"Not due: {challenger.model_version} is on trial, and its successor is fitted when "
+                f"Not fitted: a ranker of {newer} exists, and a day before it decides nothing about "
+                "those after it."
+                if newer
+                else f"Not due: {challenger.model_version} is on trial, and its successor is fitted when "
                 f"that is decided. {challenger.reason}"
                 if challenger
                 else f"Not due: the next ranker is fitted on {due_on}. {before.reason}"
@@ -108,7 +116,16 @@ def _fit(warehouse: Warehouse, settings: Settings, as_of: date) -> tuple[str, di
             "prove itself. Lists are made by personal frequency until then."
         )
     training = settings.training
-    proof = prove(log, days[0], learning, draws=training.bootstrap_draws, seed=training.seed)
+    proof = prove(
+        log,
+        days[0],
+        learning,
+        descriptions=read_descriptions(
+            warehouse, as_of=days[0], timezone=settings.calendar.timezone
+        ),
+        draws=training.bootstrap_draws,
+        seed=training.seed,
+    )
     ranker = fit_ranker(log, as_of=as_of, learning=learning)
     with warehouse.transaction() as transaction:
         for name in (CHAMPION, CHALLENGER):
@@ -180,6 +197,8 @@ def _role(
 
 def _newest(before: Any, champion: Decision | None, challenger: Decision | None) -> dict[str, Any]:
     """What the receipt says of the newest fit."""
+    if before is None:
+        return {"role": None, "version": None, "bundle_sha256": None, "evidence": None}
     version = f"ranker-{before.fit_id}"
     roles = ((champion, "champion"), (challenger, "challenger"))
     return {

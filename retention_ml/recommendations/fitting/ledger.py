@@ -12,6 +12,7 @@ from retention_ml.errors import UnfitModel
 from retention_ml.models.bundle.bundle import Bundle
 from retention_ml.models.promotion.decisions import (
     CHALLENGER_OF,
+    MOVING,
     Decision,
     current_approval,
     decisions_of,
@@ -39,6 +40,13 @@ def _begins(decision: Decision) -> date:
 def serving(transaction: Transaction, as_of: date, alias: str = CHAMPION) -> Decision | None:
     """The ranker that makes the lists of a day, or the one on trial; None without one."""
     return current_approval(decisions_upto(transaction, alias, as_of))
+
+
+def taken_back(transaction: Transaction, as_of: date) -> Decision | None:
+    """The decision that no ranker makes the lists of a day; None where one does or never did."""
+    history = decisions_upto(transaction, CHAMPION, as_of)
+    newest = next((each for each in history if each.verdict in MOVING), None)
+    return newest if newest is not None and newest.verdict == "retire" else None
 
 
 def newest_fit(transaction: Transaction, as_of: date) -> Any:

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from retention_ml.recommendations.backtest.day import LISTS, MIXED, evaluate_day, in_codes_of
 from retention_ml.recommendations.backtest.methods import CHAMPION, Choice
@@ -54,15 +55,28 @@ class Proof:
         }
 
 
-def prove(log: PurchaseLog, day: date, learning: Learning, *, draws: int, seed: int) -> Proof:
+def prove(
+    log: PurchaseLog,
+    day: date,
+    learning: Learning,
+    *,
+    descriptions: pa.Table,
+    draws: int,
+    seed: int,
+) -> Proof:
     """Fit on what was known at the start of a past day, and look at what was bought after it.
+
+    Parameters
+    ----------
+    descriptions : pa.Table
+        Of products, as known at the start of that day.
 
     Raises
     ------
     NotReady
         Too little was known then.
     """
-    before = log.upto(day)
+    before = log.upto(day, descriptions)
     outcome = in_codes_of(before, log, log.outcome(day, learning.horizon_days))
     evaluated = evaluate_day(
         before,

@@ -127,7 +127,7 @@ def _did_not_shrink(
     transaction: Transaction, manifest: dict[str, Any], warning: float, maximum: float
 ) -> list[Audit]:
     before = transaction.execute(
-        "SELECT as_of, rows_count FROM recommendations.published JOIN recommendations.snapshots "
+        "SELECT as_of, rows_count, list_size FROM recommendations.published JOIN recommendations.snapshots "
         "USING (snapshot_id, as_of) WHERE as_of <= :as_of ORDER BY as_of DESC LIMIT 1",
         as_of=manifest["as_of"],
     )
@@ -137,7 +137,8 @@ def _did_not_shrink(
     )
     if not before or before[0].rows_count < _FEWEST_ROWS:
         return [_ok(name, severity, "nothing to compare with") for name, severity, _ in names]
-    then, now = int(before[0].rows_count), int(manifest["rows_count"])
+    shorter = min(1.0, manifest["list_size"] / before[0].list_size)  # as the settings now want them
+    then, now = round(before[0].rows_count * shorter), int(manifest["rows_count"])
     observed = f"{then:,} rows of {before[0].as_of}, now {now:,}"
     return [
         Audit(

@@ -67,7 +67,7 @@ def read_returns(
         .agg(returned_at=lines.event_at.max())
         .order_by("customer_id", "product_id")
     )
-    seconds = rows["returned_at"].cast(pa.timestamp("s", tz="UTC")).cast(pa.int64())
+    seconds = rows["returned_at"].cast(pa.timestamp("s", tz="UTC"), safe=False).cast(pa.int64())
     days_of = clock.local_days(np.asarray(seconds.to_numpy(), dtype=np.int64), timezone)
     return rows.select(["customer_id", "product_id"]), days_of
 

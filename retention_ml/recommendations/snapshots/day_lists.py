@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,14 +9,27 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from retention_ml.recommendations.lists import filters
-from retention_ml.recommendations.lists.filters import OFFERED, Offer, Rules
+from retention_ml.recommendations.lists.filters import OFFERED
 from retention_ml.recommendations.lists.leading import LEADING, leading
-from retention_ml.recommendations.lists.lists import Candidates, Exploration, lists
+from retention_ml.recommendations.lists.lists import (
+    EXPLORED_PRODUCTS,
+    Candidates,
+    Exploration,
+    lists,
+)
 from retention_ml.recommendations.lists.pair_history import NEVER, PairHistory, pair_history
 from retention_ml.recommendations.lists.product_facts import ProductFacts, product_facts
 from retention_ml.recommendations.lists.reasons import reasons
 from retention_ml.recommendations.purchases import Codes, Purchases
-from retention_ml.recommendations.ranked import Ranker, Source, best_sellers, ranked
+from retention_ml.recommendations.ranked import (
+    BEST_OF_EACH,
+    IsOffered,
+    Ranker,
+    Source,
+    best_sellers,
+    ranked,
+)
+from retention_ml.recommendations.snapshots.day_inputs import Choices, DayInputs, codes_among
 from retention_ml.recommendations.snapshots.product_rows import product_rows
 from retention_ml.statistics.arrays import Bools, Floats, Ints
 from retention_ml.statistics.lots import places
@@ -38,50 +50,6 @@ _ROWS = pa.schema(
         ("propensity", pa.float64()),
     ]
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class DayInputs:
-    """What the lists of a day are made from, all as known at its start.
-
-    Parameters
-    ----------
-    purchases : Purchases
-    customers : pa.StringArray
-        The active customers, rising.
-    offer : Offer
-        Of each product of the purchases.
-    price_cents : array of int64, shape (k,)
-        -1 where it is not known.
-    returned : pa.Table
-        `customer_id`, `product_id`.
-    returned_on : array of int64
-        When, for each row of `returned`.
-    """
-
-    purchases: Purchases
-    customers: pa.StringArray
-    offer: Offer
-    price_cents: Ints
-    returned: pa.Table
-    returned_on: Ints
-
-    @cached_property
-    def customer_codes(self) -> Codes:
-        """The customers by their code among the purchases, -1 for none."""
-        return self.purchases.codes(self.customers)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choices:
-    """What the settings say about the lists."""
-
-    rules: Rules
-    list_size: int
-    horizon_days: int
-    min_buyers: int
-    margin_share: float
-    explore_share: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,8 +105,14 @@ def day_lists(inputs: DayInputs, choices: Choices, ranker: Ranker | None, method
     rows, filtered = [], []
     is_candidate = np.zeros(len(purchases.product_ids), dtype=bool)
     has_candidate, has_list = np.zeros((2, len(inputs.customers)), dtype=bool)
-    for pairs in _scored(inputs, choices, ranker, method):
-        taken_off = _taken_off(inputs, choices, history, reason, pairs)
+
+    def taken_off_of(customer: Codes, product: Codes) -> filters.Reasons:
+        return _taken_off(inputs, choices, history, reason, customer, product)
+
+    for pairs in _scored(
+        inputs, choices, ranker, method, lambda *codes: taken_off_of(*codes) == OFFERED
+    ):
+        taken_off = taken_off_of(_purchase_codes(inputs, pairs), pairs.product)
         rows.append(_listed(inputs, choices, history, facts, pairs, taken_off))
         is_off = taken_off != OFFERED
         filtered.append((taken_off[is_off], pairs.customer[is_off], pairs.product[is_off]))
@@ -163,7 +137,11 @@ def day_lists(inputs: DayInputs, choices: Choices, ranker: Ranker | None, method
 
 
 def _scored(
-    inputs: DayInputs, choices: Choices, ranker: Ranker | None, method: str
+    inputs: DayInputs,
+    choices: Choices,
+    ranker: Ranker | None,
+    method: str,
+    is_offered: IsOffered,
 ) -> Iterator[_Pairs]:
     """The candidates, some customers at a time, so that memory does not grow with the shop."""
     purchases, customers = inputs.purchases, inputs.customers
@@ -172,12 +150,20 @@ def _scored(
         if method == "best_sellers":
             yield _best_sellers(purchases, first, len(part))
             continue
-        rows = ranked(purchases, purchases.as_of, part, ranker, horizon_days=choices.horizon_days)
+        rows = ranked(
+            purchases,
+            purchases.as_of,
+            part,
+            ranker,
+            horizon_days=choices.horizon_days,
+            count=max(BEST_OF_EACH, choices.list_size + EXPLORED_PRODUCTS),
+            is_offered=is_offered,
+        )
         source = rows["source"].combine_chunks()
         yield _Pairs(
-            customer=_codes(rows["customer_id"], part) + np.int32(first),
-            product=_codes(rows["product_id"], purchases.product_ids),
-            source=_codes(source, pa.array([one.value for one in Source], pa.string())),
+            customer=codes_among(rows["customer_id"], part) + np.int32(first),
+            product=codes_among(rows["product_id"], purchases.product_ids),
+            source=codes_among(source, pa.array([one.value for one in Source], pa.string())),
             leading=leading(rows),
             **_similar(rows, purchases),
             probability=np.asarray(rows["purchase_probability"].to_numpy(), dtype=np.float64),
@@ -191,7 +177,7 @@ def _similar(rows: pa.Table, purchases: Purchases) -> dict[str, Codes]:
         return {"similar": nothing - np.int32(1), "similar_count": nothing}
     count = pc.fill_null(rows["similar_customers_count"], 0).to_numpy()
     return {
-        "similar": _codes(rows["similar_product_id"], purchases.product_ids),
+        "similar": codes_among(rows["similar_product_id"], purchases.product_ids),
         "similar_count": np.asarray(count, dtype=np.int32),
     }
 
@@ -217,38 +203,22 @@ def _taken_off(
     choices: Choices,
     history: PairHistory,
     unsellable: filters.Reasons,
-    pairs: _Pairs,
+    customer: Codes,
+    product: Codes,
 ) -> filters.Reasons:
-    """Why each pair is not offered, or `OFFERED`."""
-    purchases = inputs.purchases
-    place = _places(inputs, history, pairs)
+    """Why each pair, by code among the purchases, is not offered, or `OFFERED`."""
+    place = history.places(customer, product)
     last = np.full(len(place), -1, dtype=np.int64)
     last[place != NEVER] = history.last_day[place[place != NEVER]]
     of_customer = filters.unwanted(
-        is_durable=filters.durable(inputs.offer, choices.rules)[pairs.product],
+        is_durable=filters.durable(inputs.offer, choices.rules)[product],
         last_bought=last,
-        returned_on=_returned_on(inputs, pairs),
-        day=purchases.day,
+        returned_on=inputs.last_returned(customer, product),
+        day=inputs.purchases.day,
         rules=choices.rules,
     )
-    general = unsellable[pairs.product]
+    general = unsellable[product]
     return np.where(general != OFFERED, general, of_customer)
-
-
-def _returned_on(inputs: DayInputs, pairs: _Pairs) -> Ints:
-    """When the customer of each pair last sent the product back, -1 for never."""
-    on = np.full(len(pairs.product), -1, dtype=np.int64)
-    customer = _codes(inputs.returned["customer_id"], inputs.customers)
-    product = _codes(inputs.returned["product_id"], inputs.purchases.product_ids)
-    is_here = (customer >= 0) & (product >= 0)
-    if not is_here.any():
-        return on
-    keys = customer[is_here].astype(np.int64) << 32 | product[is_here]
-    order = np.argsort(keys, kind="stable")
-    keys, days = keys[order], inputs.returned_on[is_here][order]
-    wanted = pairs.customer.astype(np.int64) << 32 | pairs.product
-    place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[place] == wanted, days[place], on)
 
 
 def _listed(
@@ -370,9 +340,3 @@ def _some(pairs: _Pairs, places_of: Ints) -> _Pairs:
         similar_count=pairs.similar_count[places_of],
         probability=pairs.probability[places_of],
     )
-
-
-def _codes(texts: pa.Array | pa.ChunkedArray, among: pa.StringArray) -> Codes:
-    whole = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
-    where = pc.fill_null(pc.index_in(whole, value_set=among), -1)
-    return np.asarray(where.to_numpy(zero_copy_only=False), dtype=np.int32)

@@ -1,6 +1,6 @@
 CREATE OR REPLACE VIEW reports.recommendations_history AS
 SELECT
-    listed.as_of,
+    pointer.as_of,
     listed.customer_id,
     listed.list,
     listed.rank,
