@@ -220,7 +220,10 @@ def check_feedback(
     file: Annotated[Path, typer.Argument(help="A text file, one message per line.")],
     as_json: Json = False,
 ) -> None:
-    """Say what each line of a file would be labelled; nothing is stored."""
+    """Say what the starter makes of each line of a file; nothing is stored.
+
+    The shop's own stars are not asked, so sentiments may differ from stored ones; topics do not.
+    """
     with command(as_json) as settings:
         from retention_ml.feedback.cleaning import clean
         from retention_ml.feedback.language import language_of

@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Sequence
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime
 
 import ibis
 import numpy as np
@@ -14,7 +15,7 @@ from retention_ml.feedback.cleaning import CHARACTERS_MAX, clean
 from retention_ml.feedback.grams import buckets_of
 from retention_ml.feedback.language import Language, language_of
 from retention_ml.feedback.sentiment import OwnStars, starter_log_odds
-from retention_ml.feedback.stars import fit_weights
+from retention_ml.feedback.stars import TEXTS_MIN, fit_weights
 from retention_ml.feedback.starter.shipped import Starter, shipped
 from retention_ml.receipts import DecisionReceipt
 from retention_ml.settings import Settings
@@ -22,14 +23,32 @@ from retention_ml.statistics.arrays import Bools, Floats, sigmoid
 from retention_ml.statistics.metrics import score
 from retention_ml.warehouse import Warehouse
 
-_GROWTH = 1.1  # a fit is due when there are a tenth more rated messages
+_GROWTH = 0.1  # a fit is due when so many of the rated messages of the last one are new
 _TEXTS_MAX = 10_000  # the newest ones of a language
 _FOLDS = 5
 _LANGUAGES = (Language.CHINESE, Language.ENGLISH, Language.OTHER)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rated:
+    """Rated texts of a language, the newest first, and when each could first be used."""
+
+    texts: list[str]
+    is_positive: Bools
+    available_at: list[datetime]
+
+    def is_due(self, before: ledger.Fit | None, timezone: str) -> bool:
+        """Whether so many came since the last fit, or were added to days before it."""
+        if before is None:
+            return bool(self.texts)
+        instant = clock.midnight(before.as_of, timezone)
+        later = sum(moment > instant for moment in self.available_at)
+        new = max(later, len(self.texts) - before.texts_count)
+        return new >= max(1, before.texts_count * _GROWTH)
+
+
 def fit_stars(warehouse: Warehouse, *, settings: Settings, as_of: date) -> DecisionReceipt:
-    """Fit own weights, where a tenth more rated messages are known than at the last fit.
+    """Fit own weights, where a tenth of the rated messages of the last fit have come since.
 
     Marks above the middle count as positive, below it as negative. Weights are in force if,
     together with the starter and on messages that they have not met, they rank at least as well
@@ -43,13 +62,19 @@ def fit_stars(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Decis
     started = time.perf_counter()
     rated = _rated(warehouse, settings, as_of)
     with warehouse.transaction() as transaction:
-        before = ledger.newest_counts(transaction, as_of)
+        before = ledger.newest_fits(transaction, as_of)
     sentences = []
-    for language, (texts, is_positive) in rated.items():
-        if len(texts) < max(1, before.get(language, 0) * _GROWTH):
+    for language, messages in rated.items():
+        if not messages.is_due(before.get(language), settings.calendar.timezone):
             continue
+        texts, is_positive = messages.texts, messages.is_positive
         stars = fit_weights(texts, is_positive, language)
         if stars is None:
+            positive = int(is_positive.sum())
+            sentences.append(
+                f"{language}: no fit, {positive:,} rated messages are positive and "
+                f"{len(texts) - positive:,} negative, at least {TEXTS_MIN} of each are needed."
+            )
             continue
         starter_auc, together = _evaluate(shipped(), texts, is_positive, language)
         is_in_force = together >= (starter_auc or 0.5)
@@ -80,15 +105,13 @@ def fit_stars(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Decis
             as_of=as_of,
             sentence=" ".join(sentences) or "No fit was due: too few new messages with stars.",
             seconds=time.perf_counter() - started,
-            details={"rated": {str(name): len(texts) for name, (texts, _) in rated.items()}},
+            details={"rated": {str(name): len(each.texts) for name, each in rated.items()}},
         ),
         settings.run_id,
     )
 
 
-def _rated(
-    warehouse: Warehouse, settings: Settings, as_of: date
-) -> dict[Language, tuple[list[str], Bools]]:
+def _rated(warehouse: Warehouse, settings: Settings, as_of: date) -> dict[Language, Rated]:
     """Cleaned messages with a clear mark as known at the start of the day, by language.
 
     Each text once, as marked last: a phrase that a form suggests is one message, not thousands.
@@ -101,20 +124,29 @@ def _rated(
         messages.comment.notnull(), messages.rating_share.notnull(), messages.rating_share != 0.5
     ).order_by(ibis.desc("event_at"), "feedback_id", "source")
     chosen = messages.limit(len(_LANGUAGES) * _TEXTS_MAX).select(
-        "rating_share", comment=messages.comment.left(CHARACTERS_MAX)
+        "rating_share", "event_at", "available_at", comment=messages.comment.left(CHARACTERS_MAX)
     )
     rows = warehouse.read(chosen)
-    by_language: dict[Language, dict[str, bool]] = {language: {} for language in _LANGUAGES}
-    for comment, share in zip(
-        rows["comment"].to_pylist(), rows["rating_share"].to_pylist(), strict=True
-    ):
-        text = clean(comment)
+    marks: dict[Language, dict[str, bool]] = {language: {} for language in _LANGUAGES}
+    moments: dict[Language, dict[str, datetime]] = {language: {} for language in _LANGUAGES}
+    for row in rows.to_pylist():
+        text = clean(row["comment"])
         language = language_of(text)
-        if language is not Language.NONE and len(by_language[language]) < _TEXTS_MAX:
-            by_language[language].setdefault(text, share > 0.5)
+        if language is Language.NONE:
+            continue
+        if text not in marks[language]:
+            if len(marks[language]) >= _TEXTS_MAX:
+                continue
+            marks[language][text] = row["rating_share"] > 0.5
+        moment = max(row["event_at"], row["available_at"])
+        moments[language][text] = min(moment, moments[language].get(text, moment))
     return {
-        language: (list(marks), np.array(list(marks.values()), dtype=bool))
-        for language, marks in by_language.items()
+        language: Rated(
+            texts=list(marks[language]),
+            is_positive=np.array(list(marks[language].values()), dtype=bool),
+            available_at=list(moments[language].values()),
+        )
+        for language in _LANGUAGES
     }
 
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from retention_ml import clock
 from retention_ml.failpoints import failpoint
 from retention_ml.feedback.cleaning import CHARACTERS_MAX, clean
-from retention_ml.feedback.language import language_of
+from retention_ml.feedback.language import Language, language_of
 from retention_ml.feedback.ledger import own_stars
 from retention_ml.feedback.sentiment import Sentiment
 from retention_ml.feedback.starter.shipped import shipped
@@ -66,9 +66,12 @@ class Reader:
         texts = [clean(message.comment) for message in messages]
         languages = [language_of(text) for text in texts]
         shares = self.sentiment.shares(texts, languages)
+        fixed = self._starter_shares(texts, languages) if self.sentiment.own_stars else shares
         labels = []
-        for message, text, language, share in zip(messages, texts, languages, shares, strict=True):
-            topic = self.topics.topic_of(text, language, share)
+        for message, text, language, share, starter_share in zip(
+            messages, texts, languages, shares, fixed, strict=True
+        ):
+            topic = self.topics.topic_of(text, language, starter_share)
             labels.append(
                 {
                     "delivery_id": message.delivery_id,
@@ -89,6 +92,12 @@ class Reader:
             )
         return labels
 
+    def _starter_shares(
+        self, texts: Sequence[str], languages: Sequence[Language]
+    ) -> list[float | None]:
+        """What topics are told by: areas are features, so the shop's later stars change none."""
+        return Sentiment(starter=self.sentiment.starter).shares(texts, languages)
+
 
 def _is_complaint(kind: str, rating_share: float | None, share: float | None) -> bool:
     if kind in _STATED:
@@ -105,9 +114,12 @@ def labels_sha256(settings: Settings) -> str:
     ------
     SettingsError
         The shop's topics have a mistake.
+    UnfitModel
+        The shipped weights are damaged.
     """
     topics = load_topics(settings.topics_file)
-    return hashlib.sha256(f"{topics.sha256}\n{settings.calendar.timezone}".encode()).hexdigest()
+    decisive = (topics.sha256, shipped().sha256, settings.calendar.timezone)
+    return hashlib.sha256("\n".join(decisive).encode()).hexdigest()
 
 
 def label(warehouse: Warehouse, *, settings: Settings, as_of: date | None = None) -> Receipt:

@@ -1,6 +1,7 @@
 """A shop's own weights as rows: `feedback.fits`."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
@@ -10,6 +11,14 @@ from retention_ml.errors import UnfitModel
 from retention_ml.feedback.language import Language
 from retention_ml.feedback.sentiment import OwnStars, digest_of
 from retention_ml.warehouse import Transaction, Warehouse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """When weights were fitted last, and to how many rated messages."""
+
+    as_of: date
+    texts_count: int
 
 
 def own_stars(warehouse: Warehouse, as_of: date | None) -> dict[Language, OwnStars]:
@@ -46,14 +55,18 @@ def _loaded(weights: bytes, intercept: float, texts_count: int, sha256: str) -> 
     return OwnStars(weights=values, intercept=intercept, texts_count=texts_count, sha256=sha256)
 
 
-def newest_counts(transaction: Transaction, as_of: date) -> Mapping[Language, int]:
-    """By language, how many rated messages the newest fit up to a day knew, in force or not."""
+def newest_fits(transaction: Transaction, as_of: date) -> Mapping[Language, Fit]:
+    """By language the newest fit up to a day, in force or not; none where it was changed since."""
     rows = transaction.execute(
-        "SELECT DISTINCT ON (language) language, texts_count FROM feedback.fits "
-        "WHERE as_of <= :day ORDER BY language, as_of DESC, fit_id DESC",
+        "SELECT DISTINCT ON (language) language, as_of, texts_count, weights, intercept, sha256 "
+        "FROM feedback.fits WHERE as_of <= :day ORDER BY language, as_of DESC, fit_id DESC",
         day=as_of,
     )
-    return {Language(row.language): row.texts_count for row in rows}
+    return {
+        Language(row.language): Fit(as_of=row.as_of, texts_count=row.texts_count)
+        for row in rows
+        if digest_of(bytes(row.weights), row.intercept) == row.sha256
+    }
 
 
 def store(

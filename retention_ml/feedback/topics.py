@@ -4,10 +4,12 @@ import hashlib
 import json
 import re
 import tomllib
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -15,16 +17,19 @@ from retention_ml.errors import SettingsError
 from retention_ml.feedback.cleaning import clean
 from retention_ml.feedback.grams import marked_words, words_of
 from retention_ml.feedback.language import Language
+from retention_ml.settings import PROJECT
 
 Area = Literal["delivery", "goods", "price", "service", "none"]
 AREAS: tuple[str, ...] = get_args(Area)
 PRAISE, OTHER = "praise", "other"
 SHIPPED = Path(__file__).resolve().parent / "topics.toml"
+OF_THE_SHOP = PROJECT / "topics.toml"
+"""The only file that may be missing."""
 
 _LANGUAGES = (Language.ENGLISH, Language.CHINESE, Language.OTHER)
 _GAP = "…"
 _GAP_CHARACTERS = 30
-_VERSION = 1  # of how words are matched: a change of it reads all messages again
+_VERSION = 2  # of how messages and words are read: a change of it reads all messages again
 _PRAISE_FROM = 0.9  # how positive a message without any words sounds that is called praise
 _PRAISE_NOT_BELOW = 0.1
 _PRAISE_WEIGHT = 0.5  # a message that also names something else is about that
@@ -119,12 +124,31 @@ def _searched(text: str, language: Language) -> str:
 
 
 def _matches(pattern: Pattern, searched: str) -> bool:
-    place = searched.find(pattern[0])
-    for part in pattern[1:]:
-        if place < 0:
-            return False
-        place = searched.find(part, place + 1, place + _GAP_CHARACTERS + len(part))
-    return place >= 0
+    """Whether the parts follow each other anywhere, with at most so many characters between.
+
+    >>> _matches((" took ", " weeks "), " it took off but took two weeks ")
+    True
+    """
+    if pattern[0] not in searched:
+        return False
+    ends = [place + len(pattern[0]) for place in _places(pattern[0], searched)]
+    for before, part in pairwise(pattern):
+        shared = int(before.endswith(" ") and part.startswith(" "))  # one space between two words
+        reached = []
+        for place in _places(part, searched):
+            nearest = bisect_right(ends, place + shared) - 1
+            if nearest >= 0 and place - ends[nearest] <= _GAP_CHARACTERS:
+                reached.append(place + len(part))
+        ends = reached
+    return bool(ends)
+
+
+def _places(part: str, searched: str) -> Iterable[int]:
+    """Where a part begins, ascending."""
+    place = searched.find(part)
+    while place >= 0:
+        yield place
+        place = searched.find(part, place + 1)
 
 
 def _weight(topic: str, pattern: Pattern, language: Language) -> float:
@@ -208,6 +232,22 @@ def _require_valid(file: Path, name: str, topic: Any) -> None:
                 f"{where}: {key} holds {str(words)[:60]!r}; expected a list of words in quotes, "
                 "none of them empty."
             )
+        for each in words:
+            _require_words(f"{where}: {key}", each, Language(key.removeprefix("not_")))
+
+
+def _require_words(where: str, words: str, language: Language) -> None:
+    """Refuse words that are looked for as something else, or as nothing."""
+    if language is Language.ENGLISH and any(each.isdecimal() for each in clean(words)):
+        raise SettingsError(
+            f"{where} holds {words[:60]!r}; expected words without digits, as numbers of messages "
+            "in Latin letters are not read. Write the number in letters, or remove it."
+        )
+    if not all(part.strip() for part in _pattern(words, language)):
+        raise SettingsError(
+            f"{where} holds {words[:60]!r}, of which nothing is left as plain text; expected "
+            "letters or signs. Correct or remove it."
+        )
 
 
 def load_topics(file: Path | None = None) -> Topics:
@@ -216,10 +256,15 @@ def load_topics(file: Path | None = None) -> Topics:
     Raises
     ------
     SettingsError
-        A file has a mistake.
+        A file has a mistake, or there is none at a path other than the default.
     """
-    if file is None or not file.is_file():
+    if file is None or (file == OF_THE_SHOP and not file.exists()):
         return _load(None, 0)
+    if not file.is_file():
+        raise SettingsError(
+            f"There is no file of topics {file}; expected the shop's words in TOML. Correct the "
+            "path in RETENTION_TOPICS_FILE, or unset it."
+        )
     return _load(file, file.stat().st_mtime_ns)
 
 

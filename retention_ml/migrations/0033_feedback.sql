@@ -40,7 +40,7 @@ CREATE TABLE feedback.labelled (
 );
 COMMENT ON TABLE feedback.labelled IS 'one row per accepted delivery whose messages have been read, also where it has none';
 COMMENT ON COLUMN feedback.labelled.delivery_id IS 'the delivery in raw.deliveries';
-COMMENT ON COLUMN feedback.labelled.labels_sha256 IS 'digest of topics, words and calendar: with others all messages are read again';
+COMMENT ON COLUMN feedback.labelled.labels_sha256 IS 'digest of topics, words, starter and calendar: with others all messages are read again';
 COMMENT ON COLUMN feedback.labelled.messages_count IS 'messages that it brought';
 COMMENT ON COLUMN feedback.labelled.labelled_at IS 'when they were read';
 COMMENT ON COLUMN feedback.labelled.run_id IS 'the run that read them';
@@ -68,7 +68,7 @@ COMMENT ON COLUMN feedback.messages.line_number IS 'line (or row) of the version
 COMMENT ON COLUMN feedback.messages.row_key IS 'key of the message, as in curated.feedback';
 COMMENT ON COLUMN feedback.messages.feedback_id IS 'number of the rating or ticket';
 COMMENT ON COLUMN feedback.messages.given_on IS 'the shop''s day on which it was given';
-COMMENT ON COLUMN feedback.messages.known_on IS 'the shop''s day from which the platform may use it';
+COMMENT ON COLUMN feedback.messages.known_on IS 'the shop''s day on which it became available';
 COMMENT ON COLUMN feedback.messages.language IS 'by script: zh Chinese characters, en Latin letters of any language, other, none without letters';
 COMMENT ON COLUMN feedback.messages.characters_count IS 'characters that were read, at most 5,000';
 COMMENT ON COLUMN feedback.messages.sentiment_share IS 'probability that the text is positive, 0 to 1; empty where there is nothing to read or no weights for the script';

@@ -1,5 +1,6 @@
 """What complaints are about, as features: by hand, point in time, and under other words."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,9 @@ import pytest
 
 from retention_ml.features.engines import ENGINES
 from retention_ml.features.roll_up import roll_up
+from retention_ml.feedback.fit_stars import fit_stars
+from retention_ml.feedback.label import labels_sha256
+from retention_ml.feedback.starter.shipped import shipped
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 from tests.worlds.features import buy, deliver, in_zone, one, rows_of
@@ -94,3 +98,47 @@ def test_other_words_count_all_messages_anew_and_the_same_words_nothing(
     caplog.clear()
     assert roll_up(warehouse, settings=changed).written == 0
     assert "topics of messages" not in caplog.text
+
+
+def _annoyed_in_pleased_words(count: int) -> dict[str, list[dict[str, Any]]]:
+    """Marks that turn the starter's words of praise into their opposite."""
+    pairs = [("great amazing wonderful parcel", 0.0), ("zorp blee", 1.0)]
+    return {
+        "feedback": [
+            _say(100 + n, f"{pairs[n % 2][0]} {n}", "review", pairs[n % 2][1])["feedback"][0]
+            for n in range(count)
+        ]
+    }
+
+
+def test_stars_fitted_later_change_no_area_and_no_feature_when_messages_are_read_again(
+    warehouse: Warehouse, settings: Settings, tmp_path: Path
+) -> None:
+    settings = in_zone(settings, "UTC")
+    areas = "SELECT feedback_id, topic, area, sentiment_share FROM feedback.messages ORDER BY 1"
+    deliver(
+        warehouse,
+        buy("o1", at("2025-05-01")),
+        _say(1, "Great amazing wonderful parcel"),
+        _annoyed_in_pleased_words(2_000),
+    )
+    before, labels = _counts(warehouse, settings), warehouse.read(areas)
+    fitted = fit_stars(warehouse, settings=settings, as_of=_DAY)
+    assert "own weights count" in fitted.sentence
+    file = tmp_path / "topics.toml"
+    file.write_text('[topics.delivery]\nen = ["packstation"]\n', encoding="utf-8")
+    assert _counts(warehouse, settings.model_copy(update={"topics_file": file})) == before
+    assert _counts(warehouse, settings) == before
+    again = warehouse.read(areas)
+    assert labels.drop(["sentiment_share"]) == again.drop(["sentiment_share"])
+    shares = [table["sentiment_share"][0].as_py() for table in (labels, again)]
+    assert shares[0] > 0.5 > 0.1 > shares[1]
+
+
+def test_another_starter_reads_all_messages_again(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = labels_sha256(settings)
+    other = replace(shipped(), sha256="another")
+    monkeypatch.setattr("retention_ml.feedback.label.shipped", lambda: other)
+    assert labels_sha256(settings) != before

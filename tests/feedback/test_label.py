@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from retention_ml.errors import RetentionError, UnfitModel
+from retention_ml.feedback import fit_stars as fit_module
 from retention_ml.feedback import label as module
 from retention_ml.feedback.fit_stars import fit_stars
 from retention_ml.feedback.label import label
@@ -187,6 +188,59 @@ def test_own_stars_are_those_known_on_the_day(warehouse: Warehouse, settings: Se
     assert all("+own:" in row["model_version"] for row in _rows(warehouse))
 
 
+def _rated(first: int, count: int, day: str = "2025-05-10") -> dict[str, list[dict[str, Any]]]:
+    """Rated reviews, half of them pleased, each with a text and a number of its own."""
+    rows = say(
+        *(f"{'quux' if n % 2 else 'blee'} {n}" for n in range(first, first + count)),
+        event_at=at(day),
+    )
+    for n, row in enumerate(rows["feedback"], first):
+        row |= {"feedback_id": f"r{n}", "rating_share": float(n % 2)}
+    return rows
+
+
+def _is_fitted(warehouse: Warehouse, settings: Settings, day: int) -> bool:
+    receipt = fit_stars(warehouse, settings=settings, as_of=date(2025, 6, day))
+    return "ROC AUC" in receipt.sentence
+
+
+def test_a_fit_is_due_by_new_texts_also_where_the_newest_fill_the_limit(
+    warehouse: Warehouse, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fit_module, "_TEXTS_MAX", 100)
+    deliver(warehouse, _rated(0, 100), loaded_at=at("2025-05-20"))
+    assert _is_fitted(warehouse, settings, 1)
+    deliver(warehouse, _rated(100, 8, "2025-06-01"), loaded_at=at("2025-06-02"))
+    assert not _is_fitted(warehouse, settings, 3)
+    repeated = _rated(0, 40, "2025-06-02")
+    for row in repeated["feedback"]:
+        row["feedback_id"] += "-again"
+    deliver(warehouse, repeated, loaded_at=at("2025-06-03"))
+    assert not _is_fitted(warehouse, settings, 4)
+    deliver(warehouse, _rated(108, 8, "2025-06-04"), loaded_at=at("2025-06-05"))
+    assert _is_fitted(warehouse, settings, 6)
+    assert not _is_fitted(warehouse, settings, 7)
+
+
+def test_a_fit_is_due_by_messages_added_to_days_before_it(
+    warehouse: Warehouse, settings: Settings
+) -> None:
+    deliver(warehouse, _rated(0, 60))
+    assert _is_fitted(warehouse, settings, 1)
+    deliver(warehouse, _rated(60, 6))
+    assert _is_fitted(warehouse, settings, 2)
+
+
+def test_too_few_of_one_side_are_named(warehouse: Warehouse, settings: Settings) -> None:
+    rows = _rated(0, 60)
+    for row in rows["feedback"][:50]:
+        row["rating_share"] = 1.0
+    deliver(warehouse, rows)
+    assert fit_stars(warehouse, settings=settings, as_of=_DAY).sentence == (
+        "en: no fit, 55 rated messages are positive and 5 negative, at least 20 of each are needed."
+    )
+
+
 def test_stars_without_sense_do_not_count(warehouse: Warehouse, settings: Settings) -> None:
     rows = say(*(f"{'lovely' if n % 2 else 'awful'} zorp{n}" for n in range(200)))
     for n, row in enumerate(rows["feedback"]):
@@ -206,8 +260,14 @@ def test_weights_that_were_changed_are_refused(warehouse: Warehouse, settings: S
     fit_stars(warehouse, settings=settings, as_of=_DAY)
     with warehouse.transaction() as transaction:
         transaction.execute("UPDATE feedback.fits SET intercept = intercept + 1")
-    with pytest.raises(UnfitModel, match="not those that were fitted"):
+    with pytest.raises(UnfitModel, match=r"Take the row out of force .* the next run fits new"):
         label(warehouse, settings=settings, as_of=_DAY)
+    with warehouse.transaction() as transaction:
+        transaction.execute("UPDATE feedback.fits SET is_in_force = false")
+    assert "own weights count" in fit_stars(warehouse, settings=settings, as_of=_DAY).sentence
+    label(warehouse, settings=settings, as_of=_DAY)
+    assert all("+own:" in row["model_version"] for row in _rows(warehouse))
+    assert "No fit was due" in fit_stars(warehouse, settings=settings, as_of=_DAY).sentence
 
 
 def test_a_broken_file_of_topics_stops_before_anything_is_written(

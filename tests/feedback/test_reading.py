@@ -45,6 +45,16 @@ def test_a_message_becomes_one_line_of_plain_text(text: str | None, cleaned: str
         ("배송이 느려요", "other"),
         ("Очень плохо", "other"),
         ("𠮷𠮷", "zh"),
+        ("物流太慢の", "zh"),
+        ("太慢 ヽ(´ー｀)ノ", "zh"),
+        ("太慢了 (´Д｀)", "zh"),
+        ("不错 (｡･ω･｡)", "zh"),
+        ("好 αβγ", "zh"),
+        ("良い店です", "other"),
+        ("商品スーパー良", "other"),
+        ("我の你の他の", "other"),
+        ("Очень плохо 红", "other"),
+        ("の", "other"),
     ],
 )
 def test_the_script_tells_the_language(text: str, language: str) -> None:

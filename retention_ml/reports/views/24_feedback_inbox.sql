@@ -39,7 +39,7 @@ COMMENT ON COLUMN reports.feedback_inbox.feedback_id IS 'number of the rating or
 COMMENT ON COLUMN reports.feedback_inbox.source IS 'name of the source description that it came through';
 COMMENT ON COLUMN reports.feedback_inbox.customer_id IS 'the shop''s customer number; empty where anonymous';
 COMMENT ON COLUMN reports.feedback_inbox.given_on IS 'the shop''s day on which it was given';
-COMMENT ON COLUMN reports.feedback_inbox.known_on IS 'the shop''s day from which the platform may use it';
+COMMENT ON COLUMN reports.feedback_inbox.known_on IS 'the shop''s day on which it became available';
 COMMENT ON COLUMN reports.feedback_inbox.kind IS 'review, survey, complaint or return_reason';
 COMMENT ON COLUMN reports.feedback_inbox.rating_share IS '0 the worst, 1 the best mark of the scale; empty without a mark';
 COMMENT ON COLUMN reports.feedback_inbox.product_id IS 'what it is about';
