@@ -33,7 +33,7 @@ _BOUNDS = {
     "keepalives_count": "3",
     "tcp_user_timeout": "60000",
 }
-_DISK_FULL, _QUERY_CANCELED = "53100", "57014"
+_DISK_FULL, _QUERY_CANCELED, _LOCK_NOT_AVAILABLE = "53100", "57014", "55P03"
 
 Answer = TypeVar("Answer")
 
@@ -135,6 +135,12 @@ class Connections:
                 f"The warehouse ended a statement: {what}. {effect} A statement may take "
                 f"{self._minutes:g} minutes (statement_minutes_max under [compute]); raise that if "
                 "the shop is large, then run the same command again.",
+                code,
+            )
+        if code == _LOCK_NOT_AVAILABLE:
+            return WarehouseError(
+                f"Another run holds what this one waited for: {what}. {effect} Wait until it has "
+                "ended, then run the same command again.",
                 code,
             )
         if is_committing and not code:

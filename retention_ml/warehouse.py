@@ -103,9 +103,16 @@ class Transaction:
         )
         return rows[0] if rows else None
 
-    def lock(self, key: str) -> None:
-        """Wait for, and hold until the transaction ends, the lock of that name."""
+    def lock(self, key: str, *, minutes_max: int | None = None) -> None:
+        """Wait for, and hold until the transaction ends, the lock of that name.
+
+        `minutes_max` is how long, by default `lock_timeout` of the connection.
+        """
+        if minutes_max:
+            self.execute(f"SET LOCAL lock_timeout = '{minutes_max:d}min'")
         self.execute("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))", key=key)
+        if minutes_max:
+            self.execute("SET LOCAL lock_timeout TO DEFAULT")
 
     def insert(self, table: str, expression: ibis.Table) -> int:
         """INSERT the rows of an Ibis expression into `schema.table`; how many there were."""

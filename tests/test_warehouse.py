@@ -1,5 +1,6 @@
 """The warehouse: COPY, expressions."""
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import date
 
@@ -177,3 +178,28 @@ def test_a_process_whose_connection_breaks_off_leaves_the_exclusive_block(
             )
         with warehouse.exclusive("register"):
             pass
+
+
+def test_a_lock_that_another_run_holds_is_waited_for_and_named(warehouse: Warehouse) -> None:
+    other = Warehouse(f"{warehouse.url}?options=-c%20lock_timeout%3D200ms")
+    with closing(other), warehouse.transaction() as holder:
+        holder.lock("long")
+        with (
+            pytest.raises(WarehouseError, match="Another run holds what this one waited for"),
+            other.transaction() as transaction,
+        ):
+            transaction.lock("long")
+    with closing(other), ThreadPoolExecutor() as pool:
+        with warehouse.transaction() as holder:
+            holder.lock("long")
+            waiting = pool.submit(_lock_patiently, other)
+            with pytest.raises(TimeoutError):
+                waiting.result(0.6)
+        assert waiting.result(60) == "200ms"
+
+
+def _lock_patiently(warehouse: Warehouse) -> str:
+    """Take a lock; what other locks of the transaction are waited for afterwards."""
+    with warehouse.transaction() as transaction:
+        transaction.lock("long", minutes_max=1)
+        return str(transaction.execute("SHOW lock_timeout")[0][0])

@@ -15,6 +15,7 @@ import pyarrow as pa
 from retention_ml.deliveries.description.loading import OWN_CONTACTS
 from retention_ml.features.families.arithmetic import ratio, rounded
 from retention_ml.features.feature import Feature
+from retention_ml.features.freshness import require_kept
 from retention_ml.features.inputs import Inputs, inputs_for, registered_inputs
 from retention_ml.features.local_time import with_local_time
 from retention_ml.features.rollups import ROLLED_UP, curated
@@ -150,11 +151,18 @@ def compute_answers(
     """The rows of `answers` for some days (numbers of days), from rollups up to a pass.
 
     The engine `duckdb` computes in this process, `postgres` in the database, with equal results.
+
+    Raises
+    ------
+    NotReady
+        If all rollups were rebuilt since that pass.
     """
     inputs = inputs_for(days, newest_rollup_id)
     contacts = contact_changes(newest_rollup_id, effect_days)
     if engine == "postgres":
-        return warehouse.read(answers(inputs, contacts), planner=_PLANNER)
+        rows = warehouse.read(answers(inputs, contacts), planner=_PLANNER)
+        require_kept(warehouse.read, newest_rollup_id)
+        return rows
     registered = ibis.table(
         {name: "string" if name == "customer_id" else "int64" for name in contacts.columns},
         name="contacts",
@@ -162,8 +170,10 @@ def compute_answers(
     connection = duckdb.connect(config={"threads": threads})
     try:
         connection.register("days", pa.table({"as_of_day": pa.array(days, pa.int64())}))
-        connection.register("customer_day", warehouse.read(inputs.customer_day))
-        connection.register("contacts", warehouse.read(contacts))
+        with warehouse.snapshot() as select:
+            require_kept(select, newest_rollup_id)
+            connection.register("customer_day", select(inputs.customer_day))
+            connection.register("contacts", select(contacts))
         sql = str(ibis.to_sql(answers(registered_inputs(), registered), dialect="duckdb"))
         return connection.sql(sql).to_arrow_table()
     finally:

@@ -169,6 +169,7 @@ def _summarize_inputs(
             [day_number(day) for day in days], settings.churn.active_days, newest_rollup_id
         )
     )
+    freshness.require_kept(warehouse.read, newest_rollup_id)
     summaries: dict[date, dict[str, Any]] = {
         day_of(row["as_of_day"]): row for row in rows.to_pylist()
     }

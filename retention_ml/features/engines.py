@@ -9,6 +9,7 @@ import ibis
 import pyarrow as pa
 
 from retention_ml.features.assemble import customer_daily
+from retention_ml.features.freshness import require_kept
 from retention_ml.features.inputs import Inputs, inputs_for, registered_inputs
 from retention_ml.warehouse import Warehouse
 
@@ -35,18 +36,24 @@ def compute(
 
     Raises
     ------
+    NotReady
+        If all rollups were rebuilt since that pass.
     WarehouseError
         If the database does not answer.
     """
     inputs = inputs_for(days, newest_rollup_id)
     if engine == "postgres":
-        return warehouse.read(customer_daily(inputs, active_days=active_days), planner=_PLANNER)
+        rows = warehouse.read(customer_daily(inputs, active_days=active_days), planner=_PLANNER)
+        require_kept(warehouse.read, newest_rollup_id)
+        return rows
     connection = duckdb.connect(config={"threads": threads})
     try:
         connection.register("days", pa.table({"as_of_day": pa.array(days, pa.int64())}))
-        for field in fields(Inputs):
-            if field.name != "days":
-                connection.register(field.name, warehouse.read(getattr(inputs, field.name)))
+        with warehouse.snapshot() as select:
+            require_kept(select, newest_rollup_id)
+            for field in fields(Inputs):
+                if field.name != "days":
+                    connection.register(field.name, select(getattr(inputs, field.name)))
         return connection.sql(duckdb_sql(active_days)).to_arrow_table()
     finally:
         connection.close()

@@ -1,11 +1,13 @@
 """What the rollups know about a day, and which stored days know all of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 
 import ibis
+import pyarrow as pa
 
 from retention_ml.clock import day_number
+from retention_ml.errors import NotReady
 from retention_ml.features.inputs import stored_inputs
 from retention_ml.warehouse import Warehouse
 
@@ -25,6 +27,27 @@ def newest_rollup_id(warehouse: Warehouse) -> int:
     """The newest pass; 0 if there was none."""
     rows = warehouse.read("SELECT coalesce(max(rollup_id), 0) AS newest FROM features.rolled_up")
     return int(rows["newest"][0].as_py())
+
+
+def require_kept(select: Callable[[ibis.Table | str], pa.Table], newest_rollup_id: int) -> None:
+    """Raise unless rollups up to a pass are still there, as they were when it was the newest.
+
+    Parameters
+    ----------
+    select : callable
+        `Warehouse.read` after the rollups were read, or that of the snapshot they are read in.
+
+    Raises
+    ------
+    NotReady
+        All days were rebuilt since, under higher numbers.
+    """
+    rows = select("SELECT coalesce(min(rollup_id), 0) AS oldest FROM features.rolled_up")
+    if rows["oldest"][0].as_py() > newest_rollup_id:
+        raise NotReady(
+            "The rollups were rebuilt while they were read: the topics, calendar.timezone or the "
+            "version of the library have changed. Nothing was stored; run the same command again."
+        )
 
 
 def input_summaries(days: Sequence[int], active_days: int, upto: int) -> ibis.Table:

@@ -4,9 +4,10 @@ import logging
 import time
 
 from retention_ml import clock
+from retention_ml.errors import NotReady
 from retention_ml.features import rollups
 from retention_ml.features.local_time import calendar
-from retention_ml.feedback.label import label, labels_sha256
+from retention_ml.feedback.label import label, labels_sha256, lock_labels
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction, Warehouse
@@ -31,12 +32,19 @@ def roll_up(warehouse: Warehouse, *, settings: Settings) -> Receipt:
     -------
     Receipt
         `written` counts rollup rows; details: deliveries, rollup_id (of the newest pass).
+
+    Raises
+    ------
+    NotReady
+        Another run reads the messages with other topics or another calendar at the same time.
     """
     started = time.perf_counter()
     timezone, labels = settings.calendar.timezone, labels_sha256(settings)
     label(warehouse, settings=settings)
     with warehouse.transaction() as transaction:
-        transaction.lock("features.rolled_up")
+        transaction.lock("features.rolled_up", minutes_max=10)  # a rebuild may come first
+        lock_labels(transaction)  # after the other, never before it
+        _require_labels(transaction, labels)
         newest = int(
             transaction.execute("SELECT coalesce(max(rollup_id), 0) FROM features.rolled_up")[0][0]
         )
@@ -86,6 +94,22 @@ def roll_up(warehouse: Warehouse, *, settings: Settings) -> Receipt:
         ),
         settings.run_id,
     )
+
+
+def _require_labels(transaction: Transaction, labels: str) -> None:
+    """Rollups of some messages by these topics, of others by those, are nobody's."""
+    [others] = transaction.execute(
+        "SELECT count(*) AS deliveries FROM raw.deliveries JOIN feedback.labelled "
+        "USING (delivery_id) WHERE status = 'accepted' AND labels_sha256 <> :labels",
+        labels=labels,
+    )
+    if others.deliveries:
+        raise NotReady(
+            f"The messages of {others.deliveries} deliveries were read meanwhile with other topics "
+            "or another calendar.timezone than this run has; expected one for all. The rollups "
+            "stay as they were. Give all machines the same settings and topics file, then run the "
+            "same command again."
+        )
 
 
 def _empty_if_the_calendar_changed(transaction: Transaction, timezone: str) -> bool:

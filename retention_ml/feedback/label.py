@@ -30,6 +30,13 @@ Row = sa.Row[*tuple[Any, ...]]
 
 _PAGE_ROWS = 5_000
 _TRANSACTION_ROWS = 50_000
+# The index feedback_delivery_line has the rows in this order: no page reads those before it.
+PAGE = (
+    "SELECT delivery_id, line_number, row_key, feedback_id, kind, rating_share, event_at, "
+    f"available_at, left(comment, {CHARACTERS_MAX}) AS comment FROM curated.feedback "
+    "WHERE delivery_id = :delivery AND (line_number, row_key) > (:line, :key) "
+    "ORDER BY line_number, row_key"
+)
 _STATED = ("complaint", "return_reason")
 _NEGATIVE_UP_TO = 0.1  # an unrated message that sounds at most so positive is a complaint
 _SCHEMA = pa.schema(
@@ -143,24 +150,27 @@ def label(warehouse: Warehouse, *, settings: Settings, as_of: date | None = None
     started = time.perf_counter()
     digest = labels_sha256(settings)
     counts: dict[str, dict[str, int]] = {"languages": {}, "topics": {}}
-    read = deliveries_count = 0
+    read = deliveries_count = last = 0
     reader: Reader | None = None
-    while deliveries := _unread(warehouse, digest):
-        reader = reader or Reader(
-            topics=load_topics(settings.topics_file),
-            sentiment=Sentiment(starter=shipped(), own_stars=own_stars(warehouse, as_of)),
-            timezone=settings.calendar.timezone,
-        )
+    while True:
         with warehouse.transaction() as transaction:
-            transaction.lock("feedback.messages")
-            transaction.execute(
-                "DELETE FROM feedback.messages WHERE delivery_id = ANY (:ids)", ids=deliveries
+            lock_labels(transaction)
+            # Past the last one: two runs with different topics do not take turns for ever.
+            unread = _unread(transaction, digest, after=last)
+            if not unread:
+                break
+            reader = reader or Reader(
+                topics=load_topics(settings.topics_file),
+                sentiment=Sentiment(starter=shipped(), own_stars=own_stars(warehouse, as_of)),
+                timezone=settings.calendar.timezone,
             )
-            read += _label(transaction, reader, deliveries, counts)
+            deliveries, written = _label_some(transaction, reader, unread, counts)
             _record(transaction, deliveries, digest, settings.run_id)
             failpoint("label.before_commit")
         failpoint("label.after_commit")
+        read += written
         deliveries_count += len(deliveries)
+        last = deliveries[-1]
     return warehouse.record(
         Receipt(
             door="label",
@@ -174,46 +184,52 @@ def label(warehouse: Warehouse, *, settings: Settings, as_of: date | None = None
     )
 
 
-def _unread(warehouse: Warehouse, digest: str) -> list[int]:
-    """The next deliveries whose messages are to be read, together about 50,000 messages."""
-    with warehouse.transaction() as transaction:
-        rows = transaction.execute(
-            "SELECT delivery_id, (SELECT count(*) FROM curated.feedback AS message "
-            "WHERE message.delivery_id = delivery.delivery_id) AS messages_count "
-            "FROM raw.deliveries AS delivery WHERE status = 'accepted' AND NOT EXISTS (SELECT "
-            "FROM feedback.labelled AS labelled WHERE labelled.delivery_id = delivery.delivery_id "
-            "AND labelled.labels_sha256 = :digest) ORDER BY delivery_id",
-            digest=digest,
-        )
+def lock_labels(transaction: Transaction) -> None:
+    """Wait until nobody else labels messages or rolls labels up, and keep others from it."""
+    transaction.lock("feedback.messages", minutes_max=10)  # a rebuild may come first
+
+
+def _unread(transaction: Transaction, digest: str, *, after: int) -> list[int]:
+    """The accepted deliveries after one whose messages are to be read, rising."""
+    rows = transaction.execute(
+        "SELECT delivery_id FROM raw.deliveries AS delivery WHERE status = 'accepted' "
+        "AND delivery_id > :after AND NOT EXISTS (SELECT FROM feedback.labelled AS labelled "
+        "WHERE labelled.delivery_id = delivery.delivery_id AND labelled.labels_sha256 = :digest) "
+        "ORDER BY delivery_id",
+        digest=digest,
+        after=after,
+    )
+    return [row.delivery_id for row in rows]
+
+
+def _label_some(
+    transaction: Transaction,
+    reader: Reader,
+    unread: Sequence[int],
+    counts: dict[str, dict[str, int]],
+) -> tuple[list[int], int]:
+    """Label whole deliveries until there are about 50,000 messages; which, and how many."""
     deliveries: list[int] = []
-    total = 0
-    for row in rows:
-        if total >= _TRANSACTION_ROWS:
+    written = 0
+    for delivery in unread:
+        transaction.execute(
+            "DELETE FROM feedback.messages WHERE delivery_id = :delivery", delivery=delivery
+        )
+        written += _label(transaction, reader, delivery, counts)
+        deliveries.append(delivery)
+        if written >= _TRANSACTION_ROWS:
             break
-        deliveries.append(row.delivery_id)
-        total += row.messages_count
-    return deliveries
+    return deliveries, written
 
 
 def _label(
-    transaction: Transaction,
-    reader: Reader,
-    deliveries: Sequence[int],
-    counts: dict[str, dict[str, int]],
+    transaction: Transaction, reader: Reader, delivery: int, counts: dict[str, dict[str, int]]
 ) -> int:
-    """Write the labels of all messages of some deliveries, page by page; how many."""
-    written, place = 0, (0, -1, b"")
+    """Write the labels of all messages of a delivery, page by page; how many."""
+    written, line, key = 0, -1, b""
     while True:
         messages = transaction.execute(
-            "SELECT delivery_id, line_number, row_key, feedback_id, kind, rating_share, event_at, "
-            f"available_at, left(comment, {CHARACTERS_MAX}) AS comment FROM curated.feedback "
-            "WHERE delivery_id = ANY (:ids) "
-            "AND (delivery_id, line_number, row_key) > (:delivery, :line, :key) "
-            f"ORDER BY delivery_id, line_number, row_key LIMIT {_PAGE_ROWS}",
-            ids=list(deliveries),
-            delivery=place[0],
-            line=place[1],
-            key=place[2],
+            f"{PAGE} LIMIT {_PAGE_ROWS}", delivery=delivery, line=line, key=key
         )
         if not messages:
             return written
@@ -222,10 +238,9 @@ def _label(
             "feedback.messages", pa.Table.from_pylist(labels, schema=_SCHEMA)
         )
         for row in labels:
-            for name, key in (("languages", "language"), ("topics", "topic")):
-                counts[name][row[key]] = counts[name].get(row[key], 0) + 1
-        last = messages[-1]
-        place = (last.delivery_id, last.line_number, bytes(last.row_key))
+            for name, column in (("languages", "language"), ("topics", "topic")):
+                counts[name][row[column]] = counts[name].get(row[column], 0) + 1
+        line, key = messages[-1].line_number, bytes(messages[-1].row_key)
 
 
 def _record(transaction: Transaction, deliveries: Sequence[int], digest: str, run_id: str) -> None:

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from retention_ml.errors import NotReady
+from retention_ml.features import roll_up as module
 from retention_ml.features.engines import ENGINES
 from retention_ml.features.roll_up import roll_up
 from retention_ml.feedback.fit_stars import fit_stars
-from retention_ml.feedback.label import labels_sha256
+from retention_ml.feedback.label import label, labels_sha256
 from retention_ml.feedback.starter.shipped import shipped
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
@@ -142,3 +144,28 @@ def test_another_starter_reads_all_messages_again(
     other = replace(shipped(), sha256="another")
     monkeypatch.setattr("retention_ml.feedback.label.shipped", lambda: other)
     assert labels_sha256(settings) != before
+
+
+def test_messages_that_another_run_reads_with_other_words_stop_the_pass(
+    warehouse: Warehouse, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = in_zone(settings, "UTC")
+    deliver(warehouse, buy("o1", at("2025-05-01")), _say(1, "Parcel came late"))
+    roll_up(warehouse, settings=settings)
+    before = warehouse.read("SELECT * FROM features.customer_day")
+    deliver(warehouse, _say(2, "Parcel came late"))
+
+    def label_and_be_overtaken(warehouse: Warehouse, *, settings: Settings) -> None:
+        label(warehouse, settings=settings)
+        with warehouse.transaction() as transaction:
+            transaction.execute(
+                "UPDATE feedback.labelled SET labels_sha256 = 'other' "
+                "WHERE delivery_id = (SELECT min(delivery_id) FROM feedback.labelled)"
+            )
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "label", label_and_be_overtaken)
+        with pytest.raises(NotReady, match="1 deliveries were read meanwhile with other topics"):
+            roll_up(warehouse, settings=settings)
+    assert warehouse.read("SELECT * FROM features.customer_day").equals(before)
+    assert roll_up(warehouse, settings=settings).details["rollup_id"] == 2

@@ -1,6 +1,8 @@
 """The door `label`: every version of every message once, without its text, whatever it holds."""
 
 import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from retention_ml.feedback import label as module
 from retention_ml.feedback.fit_stars import fit_stars
 from retention_ml.feedback.label import label
 from retention_ml.settings import Settings
-from retention_ml.warehouse import Warehouse
+from retention_ml.warehouse import Transaction, Warehouse
 from tests.worlds.features import deliver, in_zone
 from tests.worlds.shops import at
 
@@ -279,3 +281,56 @@ def test_a_broken_file_of_topics_stops_before_anything_is_written(
     with pytest.raises(RetentionError, match="new topic without area and route"):
         label(warehouse, settings=settings.model_copy(update={"topics_file": file}))
     assert _rows(warehouse) == []
+
+
+def test_a_page_reads_no_row_before_it(warehouse: Warehouse) -> None:
+    with warehouse.transaction() as transaction:
+        for setting in ("enable_seqscan", "enable_bitmapscan"):
+            transaction.execute(f"SET LOCAL {setting} TO off")
+        rows = transaction.execute(
+            f"EXPLAIN {module.PAGE} LIMIT 5000", delivery=1, line=900_000, key=b"k"
+        )
+    plan = "\n".join(row[0] for row in rows)
+    assert "Sort" not in plan
+    [condition] = [line for line in plan.splitlines() if "Index Cond" in line]
+    assert "ROW(line_number, row_key) > ROW(" in condition
+
+
+def test_what_another_run_labels_meanwhile_is_not_labelled_twice(
+    warehouse: Warehouse, settings: Settings
+) -> None:
+    deliver(warehouse, say("late", "broken"))
+    with ThreadPoolExecutor() as pool:
+        with warehouse.transaction() as other:
+            module.lock_labels(other)
+            waiting = pool.submit(label, warehouse, settings=settings)
+            with pytest.raises(TimeoutError):
+                waiting.result(1)
+            other.execute(
+                "INSERT INTO feedback.labelled SELECT delivery_id, :digest, 2, now(), 'other' "
+                "FROM raw.deliveries WHERE status = 'accepted'",
+                digest=module.labels_sha256(settings),
+            )
+        receipt = waiting.result(60)
+    assert (receipt.read, receipt.details["deliveries"]) == (0, 0)
+    assert _rows(warehouse) == []
+
+
+def test_two_runs_with_different_topics_do_not_take_turns_for_ever(
+    warehouse: Warehouse, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        deliver(warehouse, say("late", product_id=f"p{number}"))
+    record, labelled = module._record, []
+
+    def record_and_be_overtaken(
+        transaction: Transaction, deliveries: Sequence[int], digest: str, run_id: str
+    ) -> None:
+        labelled.extend(deliveries)
+        assert len(labelled) <= 3
+        record(transaction, deliveries, "other", run_id)
+
+    monkeypatch.setattr(module, "_record", record_and_be_overtaken)
+    monkeypatch.setattr(module, "_TRANSACTION_ROWS", 1)
+    receipt = label(warehouse, settings=settings)
+    assert (receipt.details["deliveries"], len(set(labelled))) == (3, 3)

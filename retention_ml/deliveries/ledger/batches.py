@@ -71,9 +71,7 @@ def lock_curation(transaction: Transaction, batch_id: int) -> Batch:
     UsageError
         There is no such batch.
     """
-    transaction.execute("SET LOCAL lock_timeout = '10min'")  # a large batch may come first
-    transaction.lock("curated")
-    transaction.execute("SET LOCAL lock_timeout = '30s'")
+    transaction.lock("curated", minutes_max=10)  # a large batch may come first
     return lock_batch_row(transaction, batch_id)
 
 
