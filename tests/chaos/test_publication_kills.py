@@ -89,13 +89,15 @@ def _run(processes: BaseContext, world: World, place: str = "", *, is_naive: boo
 
 @contextmanager
 def _reader(url: str) -> Iterator[set[tuple[object, ...]]]:
-    """What a reader who asks without pause has seen: day, snapshots, customers."""
+    """What a reader who asks without pause, and once more at the end, has seen."""
     answers: set[tuple[object, ...]] = set()
     stop, began = threading.Event(), threading.Event()
 
     def read() -> None:
         warehouse = Warehouse(url)
-        while not stop.is_set():
+        is_last = False
+        while not is_last:
+            is_last = stop.is_set()
             with warehouse.transaction() as transaction:
                 row = transaction.execute(
                     "SELECT max(as_of), count(DISTINCT snapshot_id), count(*), "
