@@ -9,8 +9,6 @@ from retention_ml.errors import NotReady, PublicationRefused, UsageError
 from retention_ml.maintenance.invariants import violations
 from retention_ml.profiles.profile import profile
 from retention_ml.profiles.publish_profiles import publish_profiles
-from retention_ml.profiles.stage_of import stage_of
-from retention_ml.profiles.stages import Stage
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
@@ -222,22 +220,6 @@ def test_stages_change_little_in_a_day(shop: Warehouse, settings: Settings) -> N
             shares.append(sum(now[name] != stage for name, stage in before.items()) / len(before))
         before = now
     assert sum(shares) / len(shares) < 0.04  # of 150 customers, each is .7 %
-
-
-def test_the_stage_can_be_read_of_the_day_or_the_day_before(
-    shop: Warehouse, settings: Settings
-) -> None:
-    run(shop, settings)
-    with shop.transaction() as transaction:
-        of_day = stage_of(transaction, ["c00001", "c00002", "nobody"], DAY)
-        assert set(of_day) == {"c00001", "c00002"}
-        assert isinstance(of_day["c00001"].stage, Stage)
-        assert of_day["c00001"].since <= DAY == of_day["c00001"].as_of
-        assert stage_of(transaction, ["c00001"], DAY + timedelta(days=1)) == {
-            "c00001": of_day["c00001"]
-        }
-        assert stage_of(transaction, ["c00001"], DAY + timedelta(days=2)) == {}
-        assert stage_of(transaction, ["c00001"], DAY - timedelta(days=1)) == {}
 
 
 def test_nobody_ordered_is_not_ready(warehouse: Warehouse, settings: Settings) -> None:
