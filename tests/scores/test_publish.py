@@ -203,11 +203,25 @@ def test_features_built_anew_after_scoring_refuse_the_old_scores(world: World) -
         world.publish(snapshot_id)
 
 
-def test_a_champion_promoted_after_scoring_refuses_the_old_scores(world: World) -> None:
+def test_scores_made_before_a_promotion_are_published_and_the_next_are_the_new_champions(
+    world: World,
+) -> None:
     snapshot_id = int(world.score().details["snapshot_id"])
     world.champion(PlainBundle(bias=0.1), version="2")
-    with pytest.raises(PublicationRefused, match=r"model_is_served.*has become champion"):
+    world.publish(snapshot_id)
+    served = "SELECT DISTINCT model_version FROM reports.customer_risk"
+    assert world.rows(served) == [{"model_version": "1"}]
+    world.score_and_publish()
+    assert world.rows(served) == [{"model_version": "2"}]
+
+
+def test_scores_of_a_champion_that_was_rolled_back_from_are_refused(world: World) -> None:
+    world.champion(PlainBundle(bias=0.1), version="2")
+    snapshot_id = int(world.score().details["snapshot_id"])
+    world.champion(version="1", verdict="rollback")
+    with pytest.raises(PublicationRefused, match=r"model_is_served.*which was rolled back from"):
         world.publish(snapshot_id)
+    assert world.rows(_VISIBLE) == []
 
 
 def test_the_last_good_champion_may_serve_while_the_newest_cannot(world: World) -> None:

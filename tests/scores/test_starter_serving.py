@@ -53,7 +53,7 @@ def test_the_first_day_is_scored_published_and_marked(young: World) -> None:
     assert len({row["churn_probability"] for row in rows}) > 20
     assert all(row["reason_1"] for row in rows if row["risk_tier"] == "critical")
     [audit] = young.rows("SELECT observed FROM scores.audits WHERE audit = 'model_is_served'")
-    assert "the starter model: there never was a champion" in audit["observed"]
+    assert "the starter model: no champion had been approved" in audit["observed"]
 
 
 def test_the_receipt_says_what_the_scores_are_not_and_what_an_own_model_needs(young: World) -> None:
@@ -102,10 +102,25 @@ def test_from_champion_to_champion_a_jump_still_stops(young: World) -> None:
         young.score_and_publish(NEXT)
 
 
-def test_scores_of_the_starter_are_not_published_over_a_new_champion(young: World) -> None:
+def test_scores_of_the_starter_begun_before_the_first_champion_are_published(young: World) -> None:
     snapshot_id = int(young.score().details["snapshot_id"])
     young.champion()
-    with pytest.raises(PublicationRefused, match=r"model_is_served.*has become champion"):
+    young.publish(snapshot_id)
+    [audit] = young.rows("SELECT observed FROM scores.audits WHERE audit = 'model_is_served'")
+    assert "no champion had been approved; since then" in audit["observed"]
+    young.score_and_publish()
+    rows = young.rows("SELECT DISTINCT model_name FROM reports.customer_risk")
+    assert rows == [{"model_name": "plain"}]
+
+
+def test_the_starter_is_not_published_where_a_champion_was_approved_before(young: World) -> None:
+    snapshot_id = int(young.score().details["snapshot_id"])
+    young.champion()
+    with young.warehouse.transaction() as transaction:
+        transaction.execute(
+            "UPDATE scores.snapshots SET promotion_id = (SELECT max(promotion_id) FROM models.promotions)"
+        )
+    with pytest.raises(PublicationRefused, match="not the starter model as shipped, or not needed"):
         young.publish(snapshot_id)
     assert young.rows("SELECT * FROM reports.customer_risk") == []
 

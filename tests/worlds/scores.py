@@ -96,22 +96,23 @@ class World:
             raise RegistryError(f"There is no version {version}.")
         return self.bundles[sha256]
 
-    def champion(self, bundle: Any = None, version: str = "1") -> Any:
+    def champion(self, bundle: Any = None, version: str = "1", verdict: str = "promote") -> Any:
         """Make a bundle champion, with its row in the ledger."""
-        return self._approve("champion", bundle or PlainBundle(), version)
+        return self._approve("champion", bundle or PlainBundle(), version, verdict)
 
     def challenger(self, bundle: Any = None, version: str = "2") -> Any:
         """Make a bundle challenger, with its row in the ledger."""
         return self._approve("challenger", bundle or PlainBundle(bias=0.5), version)
 
-    def _approve(self, alias: str, bundle: Any, version: str) -> Any:
+    def _approve(self, alias: str, bundle: Any, version: str, verdict: str = "promote") -> Any:
         self.models[alias] = served_model(bundle, version)
         self.bundles[bundle.sha256] = bundle
         with self.warehouse.transaction() as transaction:
             transaction.execute(
                 "INSERT INTO models.promotions (alias, model_name, model_version, bundle_sha256, "
                 "verdict, decided_by, reason, evidence, decided_at) VALUES (:alias, 'plain', "
-                ":version, :sha, 'promote', 'test', 'test', '{}', :at)",
+                ":version, :sha, :verdict, 'test', 'test', '{}', :at)",
+                verdict=verdict,
                 alias=alias,
                 version=version,
                 sha=bundle.sha256,

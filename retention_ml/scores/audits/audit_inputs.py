@@ -6,7 +6,7 @@ from typing import Any
 from retention_ml import clock
 from retention_ml.features.store import newest_build
 from retention_ml.models.bundle.starter import NAME as STARTER
-from retention_ml.models.promotion.decisions import APPROVED
+from retention_ml.models.promotion.decisions import APPROVED, decisions_of, fallback_chain
 from retention_ml.scores.audits.arm_counts import arm_counts
 from retention_ml.scores.audits.audits import AuditInputs, Baseline
 from retention_ml.scores.tiers import TIERS
@@ -84,22 +84,29 @@ def _newest_build(transaction: Transaction, as_of: date, timezone: str) -> dict[
 def _approvals(
     transaction: Transaction, manifest: dict[str, Any], starter_sha256: str | None
 ) -> dict[str, Any]:
-    """Whether the bundle was ever approved, and the one approved since scoring began.
+    """Whether the bundle may serve, was taken back, and which one was approved since scoring began.
 
-    The starter needs no approval while no bundle has one.
+    The starter needs no approval where no bundle had one when scoring began.
 
     An older approved version than the newest may rightly be served: the last good one stays up
-    when the newest cannot be loaded.
+    when the newest cannot be loaded, and a promotion between scoring and publishing takes nothing
+    away from the scores: they are those of a moment before it. One that was rolled back from may
+    not.
     """
-    approvals = transaction.execute(
-        "SELECT promotion_id, bundle_sha256 FROM models.promotions WHERE alias = 'champion' "
-        "AND verdict = ANY (:approved) ORDER BY promotion_id DESC",
-        approved=list(APPROVED),
-    )
-    newer = [row for row in approvals if row.promotion_id > (manifest["promotion_id"] or 0)]
-    approved = {row.bundle_sha256 for row in approvals} or {starter_sha256}
+    history = decisions_of(transaction, "champion")
+    approvals = [each for each in history if each.verdict in APPROVED]
+    began = manifest["promotion_id"] or 0
+    newer = [each for each in approvals if each.promotion_id > began]
+    scored_with = manifest["bundle_sha256"]
+    is_approved = scored_with in {each.bundle_sha256 for each in approvals}
+    if len(newer) == len(approvals):
+        is_approved = is_approved or scored_with == starter_sha256
+    in_line = {each.bundle_sha256 for each in fallback_chain(history)}
     return {
-        "is_bundle_approved": manifest["bundle_sha256"] in approved,
+        "is_bundle_approved": is_approved,
+        "is_bundle_taken_back": is_approved
+        and scored_with not in in_line
+        and scored_with != starter_sha256,
         "newer_bundle_sha256": newer[0].bundle_sha256 if newer else None,
     }
 

@@ -65,6 +65,7 @@ class AuditInputs:
     policy_sha256: str
     bundle_sha256: str
     is_bundle_approved: bool
+    is_bundle_taken_back: bool
     newer_bundle_sha256: str | None
     features_digest: str
     latest_features_digest: str | None
@@ -166,7 +167,7 @@ def _rows_are_traceable(f: AuditInputs) -> _Results:
             else "nobody approved the challenger: models.promotions has no approval of it",
         ),
         "model_is_served": (
-            f.is_bundle_approved and newer is None,
+            f.is_bundle_approved and not f.is_bundle_taken_back,
             f"scored with bundle {f.bundle_sha256[:12]}{_approval(f)}"
             + (f"; since then {newer[:12]} has become champion" if newer is not None else ""),
         ),
@@ -183,8 +184,10 @@ def _none(count: int, what: str) -> tuple[bool, str]:
 
 
 def _approval(f: AuditInputs) -> str:
+    if f.is_bundle_taken_back:
+        return ", which was rolled back from"
     if f.is_bundle_approved:
-        return ", the starter model: there never was a champion" if f.is_starter else ""
+        return ", the starter model: no champion had been approved" if f.is_starter else ""
     if f.is_starter:
         return ", which is not the starter model as shipped, or not needed: see [scoring] starter"
     return ", which nobody approved as champion"

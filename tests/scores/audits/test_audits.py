@@ -30,6 +30,7 @@ SOUND = AuditInputs(
     policy_sha256="p",
     bundle_sha256="b",
     is_bundle_approved=True,
+    is_bundle_taken_back=False,
     newer_bundle_sha256=None,
     features_digest="f",
     latest_features_digest="f",
@@ -73,7 +74,7 @@ def test_a_sound_snapshot_passes_every_audit() -> None:
         ({"misassigned_count": 1}, "arms_account"),
         ({"is_challenger_approved": False}, "challenger_is_approved"),
         ({"is_bundle_approved": False}, "model_is_served"),
-        ({"newer_bundle_sha256": "c"}, "model_is_served"),
+        ({"is_bundle_taken_back": True}, "model_is_served"),
         ({"latest_features_digest": "g"}, "features_are_current"),
         ({"latest_features_digest": None}, "features_are_current"),
     ],
@@ -82,6 +83,13 @@ def test_a_critical_fault_refuses_by_name(change: dict[str, Any], name: str) -> 
     results = audits(replace(SOUND, **change), LIMITS)
     assert {audit.name for audit in results if not audit.is_success} == {name}
     assert str(refusal(results)).startswith(f"{name}: ")
+
+
+def test_a_promotion_since_scoring_is_told_and_stops_nothing() -> None:
+    results = audits(replace(SOUND, newer_bundle_sha256="c" * 64), LIMITS)
+    [served] = [audit for audit in results if audit.name == "model_is_served"]
+    assert served.is_success
+    assert "since then cccccccccccc has become champion" in served.observed
 
 
 def test_nobody_scored_is_refused() -> None:
