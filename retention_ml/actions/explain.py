@@ -87,11 +87,9 @@ def _reason(warehouse: Warehouse, customer_id: str, settings: Settings, as_of: d
     try:
         population = load_population(
             warehouse,
+            settings=settings,
             as_of=as_of,
-            timezone=settings.calendar.timezone,
             actions=actions,
-            fatigue_days=settings.actions.fatigue_days,
-            window_days=settings.churn.lead_days + settings.churn.horizon_days,
             customer_id=customer_id,
         )
     except NotReady:

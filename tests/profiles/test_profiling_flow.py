@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from retention_ml.errors import NotReady, PublicationRefused, UsageError
+from retention_ml.features.roll_up import roll_up
 from retention_ml.maintenance.invariants import violations
 from retention_ml.profiles.profile import profile
 from retention_ml.profiles.publish_profiles import publish_profiles
+from retention_ml.profiles.read_stages import read_stages
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
@@ -64,6 +66,17 @@ def test_every_customer_has_one_stage_and_it_is_read_beside_the_risk(
         >= 5
     )
     assert violations(shop) == []
+
+
+def test_stages_are_read_alike_before_and_after_they_are_published(
+    shop: Warehouse, settings: Settings
+) -> None:
+    roll_up(shop, settings=settings)
+    replayed = read_stages(shop, settings=settings, as_of=DAY)
+    run(shop, settings)
+    published = read_stages(shop, settings=settings, as_of=DAY)
+    assert published.equals(replayed)
+    assert published.num_rows > 100
 
 
 def test_the_matrix_adds_up_to_the_day_before_as_published(

@@ -48,6 +48,8 @@ class Customers:
         In the order of their bytes.
     tier : array of object, shape (n,)
         Risk tiers.
+    stage : array of object, shape (n,)
+        Lifecycle stages; None where no action asks for them.
     churn_probability : array of float64, shape (n,)
     value_cents : array of float64, shape (n,)
         Expected value at risk, in smallest units of money.
@@ -65,6 +67,7 @@ class Customers:
 
     customer_ids: list[str]
     tier: Texts
+    stage: Texts
     churn_probability: Floats
     value_cents: Floats
     basket_cents: Floats
@@ -121,9 +124,10 @@ def eligible(
 
 
 def _rules(customers: Customers, actions: Sequence[Action], minor_units: int) -> Bools:
-    """Whether tier and value are those of the action's rule, shape (n, k)."""
+    """Whether tier, stage and value are those of the action's rule, shape (n, k)."""
     columns = [
         np.isin(customers.tier.astype(str), list(action.rule.tiers))
+        & (action.rule.stages is None or np.isin(customers.stage.astype(str), action.rule.stages))
         & (customers.value_cents >= action.rule.value_min * minor_units)
         for action in actions
     ]

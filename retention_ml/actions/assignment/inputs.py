@@ -90,7 +90,7 @@ class DayInputs:
         for values in (
             customers.since_order_days, customers.basket_cents, customers.recent_contacts,
             customers.year_contacts, customers.is_permitted, customers.is_suppressed,
-            customers.has_address, *(self.promised or ()),
+            customers.has_address, np.array(customers.stage, dtype=np.str_), *(self.promised or ()),
             *([self.bandit.values] if self.bandit else []),
         ):  # fmt: skip
             total.update(np.ascontiguousarray(values).tobytes())
@@ -123,11 +123,9 @@ def load_inputs(
         designs = [one.design for one in open_on(transaction, as_of)]
     population = load_population(
         warehouse,
+        settings=settings,
         as_of=as_of,
-        timezone=settings.calendar.timezone,
         actions=list(in_force.catalogue.actions.values()),
-        fatigue_days=settings.actions.fatigue_days,
-        window_days=settings.churn.lead_days + settings.churn.horizon_days,
     )
     with warehouse.transaction() as transaction:
         policy = policy_on(

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from retention_ml import clock
-from retention_ml.actions.assignment.eligibility import Customers
+from retention_ml.actions.assignment.eligibility import Customers, Texts
 from retention_ml.actions.assignment.history import contact_counts
 from retention_ml.actions.catalogue.action import Action
 from retention_ml.actions.permissions import PERMISSIONS, permitted
@@ -19,7 +19,9 @@ from retention_ml.curated.known import known
 from retention_ml.errors import NotReady
 from retention_ml.features.store import rows_of
 from retention_ml.models.bundle.starter import NAME as STARTER
+from retention_ml.profiles.read_stages import read_stages
 from retention_ml.scores.snapshot import CUSTOMER_DAILY
+from retention_ml.settings import Settings
 from retention_ml.statistics.arrays import Bools
 from retention_ml.warehouse import Warehouse
 
@@ -56,11 +58,9 @@ class Population:
 def load_population(
     warehouse: Warehouse,
     *,
+    settings: Settings,
     as_of: date,
-    timezone: str,
     actions: Sequence[Action],
-    fatigue_days: int,
-    window_days: int,
     customer_id: str | None = None,
 ) -> Population:
     """The day's published scores with orders, contacts and permissions as known at its start.
@@ -72,10 +72,16 @@ def load_population(
     NotReady
         No scores are published for the day.
     """
+    timezone, churn = settings.calendar.timezone, settings.churn
     with warehouse.snapshot() as read:
         manifest = _manifest(read, as_of)
         rows = _rows(read, manifest["snapshot_id"], as_of, customer_id)
-        counts = contact_counts(as_of, timezone, fatigue_days=fatigue_days, window_days=window_days)
+        counts = contact_counts(
+            as_of,
+            timezone,
+            fatigue_days=settings.actions.fatigue_days,
+            window_days=churn.lead_days + churn.horizon_days,
+        )
         contacts = read(_of(customer_id, counts))
         instant = clock.midnight(as_of, timezone)
         grants = read(_of(customer_id, permitted(instant)))
@@ -96,6 +102,7 @@ def load_population(
         is_of_starter=manifest["model_name"] == STARTER,
         customers=Customers(
             customer_ids=ids.to_pylist(),
+            stage=_stages(warehouse, settings, as_of, actions, ids),
             tier=np.asarray(rows["risk_tier"].to_numpy(), dtype=object),
             churn_probability=_floats(rows["churn_probability"]),
             value_cents=_floats(rows["expected_value_at_risk_cents"]),
@@ -139,6 +146,18 @@ def _rows(read: Read, snapshot_id: int, as_of: date, customer_id: str | None) ->
     return read(scores.left_join(features, "customer_id").drop("customer_id_right")).sort_by(
         "customer_id"
     )
+
+
+def _stages(
+    warehouse: Warehouse, settings: Settings, as_of: date, actions: Sequence[Action], ids: pa.Array
+) -> Texts:
+    """The lifecycle stage of each customer; None for all where no action asks for it."""
+    if all(action.rule.stages is None for action in actions):
+        return np.full(len(ids), None, dtype=object)
+    rows = read_stages(warehouse, settings=settings, as_of=as_of)
+    place = pc.index_in(ids, value_set=rows["customer_id"].combine_chunks())
+    stages = rows["lifecycle_stage"].combine_chunks().take(place)
+    return np.asarray(stages.to_numpy(zero_copy_only=False), dtype=object)
 
 
 def _permissions(

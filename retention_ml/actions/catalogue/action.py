@@ -12,6 +12,8 @@ from retention_ml.deliveries.description.section import CODE, Section
 Kind = Literal["email", "push", "coupon", "recommendation"]
 Channel = Literal["email", "webhook", "file"]
 Tier = Literal["low", "medium", "high", "critical"]
+# Every stage of who has ordered (profiles.stages).
+LifecycleStage = Literal["new", "one_time", "repeat", "loyal", "slipping", "lapsed", "reactivated"]
 
 NONE: Literal["none"] = "none"
 Amount = Annotated[float, Field(ge=0, le=1e9, strict=True, allow_inf_nan=False)]
@@ -29,6 +31,8 @@ class Rule(Section):
     ----------
     tiers : tuple of str
         The tiers of customers.
+    stages : tuple of str, optional
+        The lifecycle stages of customers; all without.
     value_min : float
         The least value at risk, in the shop's currency.
     needs_permission : bool
@@ -38,6 +42,7 @@ class Rule(Section):
     """
 
     tiers: tuple[Tier, ...] = Field(("low", "medium", "high", "critical"), min_length=1)
+    stages: tuple[LifecycleStage, ...] | None = Field(None, min_length=1)
     value_min: Amount = 0.0
     needs_permission: bool = Field(True, strict=True)
     purpose: str = "marketing"

@@ -11,6 +11,7 @@ from retention_ml.profiles.histories import HistoryLog
 from retention_ml.profiles.snapshots.snapshot import SNAPSHOTS
 from retention_ml.profiles.stages import STAGES, StageRules, stages
 from retention_ml.profiles.transitions import DayStages
+from retention_ml.warehouse import Warehouse
 
 _CUSTOMER_DAILY = ibis.table(
     {"snapshot_id": "int64", "customer_id": "string", "lifecycle_stage": "string"},
@@ -22,19 +23,35 @@ _NAMES = pa.array([str(stage) for stage in STAGES], pa.string())
 
 def earlier_stages(log: HistoryLog, as_of: date, rules: StageRules) -> DayStages:
     """Everybody's stage on a day as published, or by what was known at its start."""
-    warehouse = log.warehouse
+    return published_stages(log.warehouse, as_of) or replayed_stages(log, as_of, rules)
+
+
+def published_stages(warehouse: Warehouse, as_of: date) -> DayStages | None:
+    """Everybody's stage on a day as readers see it; None where nothing is published."""
     with warehouse.transaction() as transaction:
         snapshot_id = SNAPSHOTS.published(transaction, as_of)
     if snapshot_id is None:
-        histories = log.known_at(as_of)
-        customer_ids, stage = histories.customer_ids, stages(histories, rules).stage
-    else:
-        rows = warehouse.read(
-            _CUSTOMER_DAILY.filter(_CUSTOMER_DAILY.snapshot_id == snapshot_id)
-            .select("customer_id", "lifecycle_stage")
-            .order_by("customer_id")
-        )
-        customer_ids = rows["customer_id"].cast(pa.string()).combine_chunks()
-        place = pc.index_in(rows["lifecycle_stage"].cast(pa.string()), value_set=_NAMES)
-        stage = np.asarray(place.to_numpy(), dtype=np.int64)
-    return DayStages(as_of=as_of, snapshot_id=snapshot_id, customer_ids=customer_ids, stage=stage)
+        return None
+    rows = warehouse.read(
+        _CUSTOMER_DAILY.filter(_CUSTOMER_DAILY.snapshot_id == snapshot_id)
+        .select("customer_id", "lifecycle_stage")
+        .order_by("customer_id")
+    )
+    place = pc.index_in(rows["lifecycle_stage"].cast(pa.string()), value_set=_NAMES)
+    return DayStages(
+        as_of=as_of,
+        snapshot_id=snapshot_id,
+        customer_ids=rows["customer_id"].cast(pa.string()).combine_chunks(),
+        stage=np.asarray(place.to_numpy(), dtype=np.int64),
+    )
+
+
+def replayed_stages(log: HistoryLog, as_of: date, rules: StageRules) -> DayStages:
+    """Everybody's stage on a day by what was known at its start."""
+    histories = log.known_at(as_of)
+    return DayStages(
+        as_of=as_of,
+        snapshot_id=None,
+        customer_ids=histories.customer_ids,
+        stage=stages(histories, rules).stage,
+    )

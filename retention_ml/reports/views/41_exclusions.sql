@@ -2,7 +2,7 @@ CREATE OR REPLACE VIEW reports.exclusions AS
 WITH reason (reason, place, meaning) AS (
     VALUES
         ('unscored', 1, 'no score: the model could say nothing'),
-        ('outside_rules', 2, 'no action is meant for their risk tier and value'),
+        ('outside_rules', 2, 'no action is meant for their risk tier, lifecycle stage and value'),
         ('no_permission', 3, 'no permission for any channel'),
         ('suppressed', 4, 'the address bounced, or the customer complained'),
         ('no_address', 5, 'no address for any channel'),

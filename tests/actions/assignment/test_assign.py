@@ -9,6 +9,8 @@ import pytest
 
 from retention_ml.actions.holdout.membership import in_holdout
 from retention_ml.errors import AssignmentRefused, NotReady, UsageError
+from retention_ml.features.roll_up import roll_up
+from retention_ml.profiles.read_stages import read_stages
 from tests.worlds.decisions import DAY, DecisionShop
 
 _OUTBOX = "SELECT customer_id, action_id, channel, address, state FROM actions.outbox"
@@ -37,6 +39,27 @@ def test_everybody_is_assigned_or_excluded_with_a_reason(shop: DecisionShop) -> 
     assert set(actions) == {"none", "mail", "coupon", "list"}
     assert actions["coupon"] <= 40
     assert receipt.details["cost_cents"] <= 10_000
+
+
+def test_an_action_for_some_lifecycle_stages_reaches_no_others(shop: DecisionShop) -> None:
+    roll_up(shop.warehouse, settings=shop.settings)
+    stages = read_stages(shop.warehouse, settings=shop.settings, as_of=DAY).to_pylist()
+    stage_of = {row["customer_id"]: row["lifecycle_stage"] for row in stages}
+    some = max(
+        {"slipping", "new", "one_time", "repeat", "loyal"}, key=list(stage_of.values()).count
+    )
+    everybody = shop.assign().details["excluded"]["outside_rules"]
+    with shop.warehouse.transaction() as transaction:
+        transaction.execute("DELETE FROM actions.outbox")
+        for table in ("days", "assignments", "exclusions"):
+            transaction.execute(f"DELETE FROM actions.{table} WHERE as_of = :day", day=DAY)
+    for path in shop.folder.glob("*.toml"):
+        path.write_text(path.read_text() + f'stages = ["{some}"]\n')
+    receipt = shop.assign()
+    assert receipt.details["excluded"]["outside_rules"] > everybody
+    assert receipt.details["contacts_count"] > 0
+    rows = shop.rows(f"SELECT customer_id FROM actions.assignments WHERE as_of = DATE '{DAY}'")
+    assert {stage_of[row["customer_id"]] for row in rows} == {some}
 
 
 def test_until_a_save_rate_is_measured_actions_are_drawn_by_lot(shop: DecisionShop) -> None:

@@ -5,9 +5,10 @@ from typing import get_args
 
 import pytest
 
-from retention_ml.actions.catalogue.action import Tier
+from retention_ml.actions.catalogue.action import LifecycleStage, Tier
 from retention_ml.actions.catalogue.loading import load_actions, read_actions, remarks
 from retention_ml.errors import SettingsError
+from retention_ml.profiles.stages import STAGES
 from retention_ml.scores.tiers import TIERS
 from retention_ml.settings import PROJECT
 from tests.actions.catalogue.conftest import COUPON, MAIL
@@ -21,6 +22,11 @@ def test_the_shipped_actions_are_these() -> None:
     assert {action.kind for action in catalogue.actions.values()} == {
         "none", "email", "push", "coupon", "recommendation",
     }  # fmt: skip
+
+
+def test_the_stages_are_those_of_the_profiles_of_who_ordered() -> None:
+    assert get_args(LifecycleStage) == STAGES[1:]
+    assert STAGES[0] == "visitor"
 
 
 def test_the_tiers_are_those_of_the_scores() -> None:
@@ -46,6 +52,7 @@ def test_leaving_alone_is_always_there_and_costs_nothing(folder: Path) -> None:
         ('["high", "critical"]', '["high", "critcal"]', "line 11: rule.tiers.2: 'critcal'"),
         ('["high", "critical"]', '["high", "critcal"]', "Did you mean 'critical'?"),
         ('["high", "critical"]', "[]", "line 11: rule.tiers: [] is too short"),
+        ('["high", "critical"]', '["high"]\nstages = ["sliping"]', "line 12: rule.stages.1: 'sliping'"),
         ("cost = 0.02", "price = 0.02", "line 7: price: unknown key 'price'; expected one of"),
         ("cost = 0.02", "cost = -1", "line 7: cost: -1 is out of range; expected at least 0"),
         ("cost = 0.02", "cost = nan", "line 7: cost: nan is not understood; expected a number"),
