@@ -1,21 +1,19 @@
 """
 Compares earlier scores and lists with outcomes, decides trials and experiments, monitors drift.
 
-**Reads** `scores` and `recommendations` whose window has closed, `features`, outcomes and contacts
-from `curated`, decisions from `actions`. **Writes** `outcomes`, `experiments`, `models.promotions`
-and MLflow's aliases, `ops.alerts`. It starts when the day's scores are published. **Hands over**
-nothing. With `promotion.mode = "approval"` a challenger that has won waits for a person (*Required
-Actions* in Airflow's UI): a no ends its trial, and without an answer the next look asks again.
+**Reads** published `scores` and `recommendations`, `features`, outcomes and contacts from `curated`,
+decisions from `actions`. **Writes** `outcomes`, `experiments`, `models.promotions` and MLflow's
+aliases, `ops.alerts`. It starts when the day's scores are published. **Hands over** nothing. With
+`promotion.mode = "approval"` a challenger that has won waits for a person (*Required Actions* in
+Airflow's UI): a no ends its trial, and without an answer the next look asks again.
 
 **Again?** Always safe: a look is the same look, and a decision is taken once.
-**On failure** the champion stays. `alert` failed: a channel did not accept the alert, see
-`ops.alerts`. `decide` skipped: the question of another day is still open.
+**On failure** the champion stays. `alert` failed: a channel refused the alert, see `ops.alerts`.
 """
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import PartitionedAssetTimetable, dag, task
-from airflow.sdk.exceptions import AirflowSkipException
-from retention_airflow import alerts, approvals, doors
+from retention_airflow import alerts, approvals, doors, ranker_approvals
 from retention_airflow.assets import SCORES
 from retention_airflow.clock import as_of
 from retention_airflow.defaults import DAY_PARAMS, DEFAULT_ARGS, WAREHOUSE_POOL, Tag
@@ -25,7 +23,7 @@ from retention_airflow.defaults import DAY_PARAMS, DEFAULT_ARGS, WAREHOUSE_POOL,
     dag_display_name="80 measure outcomes",
     schedule=PartitionedAssetTimetable(assets=SCORES),
     catchup=False,
-    max_active_runs=2,  # one may wait for an answer while the days go on
+    max_active_runs=3,  # two may wait for an answer while the days go on
     default_args=DEFAULT_ARGS,
     tags=[Tag.DAILY, Tag.OUTCOMES],
     params=DAY_PARAMS,
@@ -40,22 +38,16 @@ def measure_outcomes() -> None:
 
     @task
     def question(measured: dict) -> dict:
-        if not approvals.is_needed(measured, doors.settings().promotion.mode):
-            raise AirflowSkipException("Nobody needs to be asked.")
-        if approvals.is_waiting("measure_outcomes", "approve"):
-            raise AirflowSkipException("The question of another day still waits for its answer.")
+        is_needed = approvals.is_needed(measured, doors.settings().promotion.mode)
+        approvals.skip_unless(is_needed, "approve")
         return approvals.question(measured, approvals.card_of(measured["challenger_version"]))
-
-    approve = approvals.ask("approve", of="question")
-    approved = EmptyOperator(task_id="approved")  # skipped by a no, so that decide is not
 
     @task(pool=WAREHOUSE_POOL, trigger_rule="none_failed", max_active_tis_per_dag=1)
     def decide(measured: dict) -> dict:
         from retention_ml.outcomes.trial.decide import decide as door
 
-        response = approvals.response_to("approve")
-        if not response and approvals.is_needed(measured, doors.settings().promotion.mode):
-            raise AirflowSkipException("The question of another day still waits for its answer.")
+        is_needed = approvals.is_needed(measured, doors.settings().promotion.mode)
+        response = approvals.response_to("approve", is_required=is_needed)
         return doors.call(door, as_of=as_of(), **approvals.answer(response, measured))
 
     @task(pool=WAREHOUSE_POOL, trigger_rule="all_done", max_active_tis_per_dag=1)
@@ -65,11 +57,23 @@ def measure_outcomes() -> None:
         return doors.call(door, as_of=as_of())
 
     @task(pool=WAREHOUSE_POOL, max_active_tis_per_dag=1)
-    def lists() -> list[dict]:
+    def lists() -> dict:
         from retention_ml.outcomes.lists.decide_ranker import decide_ranker
         from retention_ml.outcomes.lists.measure_lists import measure_lists
 
-        return [doors.call(door, as_of=as_of()) for door in (measure_lists, decide_ranker)]
+        return [doors.call(door, as_of=as_of()) for door in (measure_lists, decide_ranker)][-1]
+
+    @task
+    def question_ranker(decided: dict) -> dict:
+        approvals.skip_unless(ranker_approvals.is_needed(decided), "approve_ranker")
+        return ranker_approvals.question(decided)
+
+    @task(pool=WAREHOUSE_POOL, trigger_rule="none_failed", max_active_tis_per_dag=1)
+    def decide_ranker(decided: dict) -> dict:
+        from retention_ml.outcomes.lists.decide_ranker import decide_ranker as door
+
+        response = approvals.response_to("approve_ranker", is_required=True)
+        return doors.call(door, as_of=as_of(), **approvals.answer(response, decided))
 
     @task(pool=WAREHOUSE_POOL, trigger_rule="all_done")
     def watch() -> dict:
@@ -81,10 +85,16 @@ def measure_outcomes() -> None:
     def alert(watched: dict) -> None:
         alerts.send_alerts(watched["alerts"], watched["as_of"])
 
-    measured = measure()
-    question(measured) >> approve >> approved >> decide(measured)
-    alert(watched := watch())
-    [measured >> look(), lists()] >> watched  # so that a verdict of today is told today
+    # A no skips these, so that it does not skip the decision.
+    approved, approved_ranker = (
+        EmptyOperator(task_id=name) for name in ("approved", "approved_ranker")
+    )
+    measured, watched, decided = measure(), watch(), lists()
+    question(measured) >> approvals.ask("approve", of="question") >> approved >> decide(measured)
+    approve_ranker = approvals.ask("approve_ranker", of="question_ranker")
+    question_ranker(decided) >> approve_ranker >> approved_ranker >> decide_ranker(decided)
+    measured >> [look(), decided] >> watched  # so that a verdict of today is told today
+    alert(watched)
 
 
 measure_outcomes()

@@ -1,7 +1,7 @@
 """What a person is asked before a challenger becomes champion, and what became of the answer."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
@@ -45,6 +45,16 @@ def is_needed(measured: Mapping[str, Any], mode: str) -> bool:
     return mode == "approval" and is_open and measured.get("verdict") == "promote"
 
 
+def skip_unless(is_needed: bool, task_id: str) -> None:
+    """Skip the task that writes the question of `task_id` where nobody is to be asked now."""
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    if not is_needed:
+        raise AirflowSkipException("Nobody needs to be asked.")
+    if is_waiting(task_id):
+        raise AirflowSkipException("The question of another day still waits for its answer.")
+
+
 def ask(task_id: str, of: str) -> Approval:
     """The task that asks what the task `of` has put into words; silence promotes nothing.
 
@@ -61,20 +71,26 @@ def ask(task_id: str, of: str) -> Approval:
     )
 
 
-def response_to(task_id: str) -> dict[str, Any] | None:
-    """What the person answered in this run, None where nobody was asked; called within a task."""
+def response_to(task_id: str, *, is_required: bool = False) -> dict[str, Any] | None:
+    """What the person answered in this run, None where nobody was asked; called within a task.
+
+    Without an answer that `is_required` the task is skipped.
+    """
     from airflow.sdk import get_current_context
+    from airflow.sdk.exceptions import AirflowSkipException
 
     pulled = get_current_context()["ti"].xcom_pull(task_ids=task_id, key=ANSWER)
+    if not pulled and is_required:
+        raise AirflowSkipException("Nobody was asked in this run, so there is no answer to follow.")
     return dict(pulled) if pulled else None
 
 
-def is_waiting(dag_id: str, task_id: str) -> bool:
+def is_waiting(task_id: str) -> bool:
     """Whether the question of another day still waits for its answer; called within a task."""
     from airflow.sdk import get_current_context
 
     task = get_current_context()["ti"]
-    return bool(task.get_ti_count(dag_id=dag_id, task_ids=[task_id], states=[WAITING]))
+    return bool(task.get_ti_count(dag_id=task.dag_id, task_ids=[task_id], states=[WAITING]))
 
 
 def card_of(version: str) -> str:
@@ -101,15 +117,12 @@ def question(measured: Mapping[str, Any], card: str) -> dict[str, str]:
         See `card_of`.
     """
     champion, challenger = measured["champion_version"], measured["challenger_version"]
-    trial = measured.get("trial") or {}
-    figures = [f"| {title} | {_shown(trial[name])} |" for name, title in FIGURES if name in trial]
     parts = [
         f"Version **{challenger}** is to replace version **{champion}**. "
         "Without an answer the champion stays.",
         f"**Why:** {measured['reason']}",
+        *evidence(measured.get("trial") or {}, FIGURES),
     ]
-    if figures:
-        parts.append("\n".join(["| evidence | |", "|---|---|", *figures]))
     if measured.get("report"):
         parts.append(f"The comparison with plots and tables: `{measured['report']}`")
     if card:
@@ -129,7 +142,7 @@ def answer(response: Mapping[str, Any] | None, measured: Mapping[str, Any]) -> d
     response : mapping of str to object, optional
         See `response_to`; None where nobody was asked: there are no arguments then.
     measured : mapping of str to object
-        The receipt of `measure` that was asked about.
+        The receipt of `measure` or `decide_ranker` that was asked about.
     """
     if not response:
         return {}
@@ -144,6 +157,12 @@ def answer(response: Mapping[str, Any] | None, measured: Mapping[str, Any]) -> d
     if list(response.get("chosen_options") or ()) == [Approval.APPROVE]:
         return decision | {"approved_by": who}
     return decision | {"refused_by": who}
+
+
+def evidence(trial: Mapping[str, Any], titles: Iterable[tuple[str, str]]) -> list[str]:
+    """A table (Markdown) of those figures of a trial that have a title, none where it has none."""
+    figures = [f"| {title} | {_shown(trial[name])} |" for name, title in titles if name in trial]
+    return ["\n".join(["| evidence | |", "|---|---|", *figures])] if figures else []
 
 
 def _shown(value: Any) -> str:

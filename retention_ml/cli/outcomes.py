@@ -1,7 +1,7 @@
 """Commands about outcomes: measure, decide, watch."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -84,6 +84,10 @@ def decide(
     remark: Annotated[
         str, typer.Option("--remark", metavar="TEXT", help="What the person adds.")
     ] = "",
+    of: Annotated[
+        Literal["churn", "recommendations"],
+        typer.Option("--of", help="Whose challenger the answer is about."),
+    ] = "churn",
     as_json: Json = False,
 ) -> None:
     """Carry out what the newest looks at the trials say: promote or retire the challengers."""
@@ -96,16 +100,21 @@ def decide(
         from retention_ml.outcomes.lists.decide_ranker import decide_ranker
         from retention_ml.outcomes.trial.decide import decide as door
 
+        answer: dict[str, Any] = {
+            "approved_by": approved_by,
+            "refused_by": refused_by,
+            "remark": remark,
+        }
         with working("Deciding …"):
-            receipt = door(
-                warehouse,
-                settings=with_registry(settings),
-                as_of=day(as_of),
-                approved_by=approved_by,
-                refused_by=refused_by,
-                remark=remark,
+            receipt, rankers = (
+                each(
+                    warehouse,
+                    settings=with_registry(settings),
+                    as_of=day(as_of),
+                    **(answer if name == of else {}),
+                )
+                for name, each in (("churn", door), ("recommendations", decide_ranker))
             )
-            rankers = decide_ranker(warehouse, settings=with_registry(settings), as_of=day(as_of))
         if as_json:
             print_json({**receipt.to_dict(), "decide_ranker": rankers.to_dict()})
             return

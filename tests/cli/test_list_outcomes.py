@@ -12,6 +12,7 @@ from retention_ml.warehouse import Warehouse
 from tests.outcomes.lists.hand_made import MATURED, buy, publish
 from tests.outcomes.lists.ranker_world import BEGAN, GOOD, POOR, Rankers, rankers, settle_in
 from tests.outcomes.lists.test_measure_lists import BEFORE, LISTS, WINDOW
+from tests.outcomes.lists.test_ranker_trial import WON_ON
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +46,21 @@ def test_lists_are_printed_beside_simple_ones(warehouse: Warehouse) -> None:
     assert document["duplicates"] == 1
     assert {row["list"] for row in document["performance"]} == {"mixed", "again", "new"}
     assert "NDCG@10 0.347" in json.loads(run("status", "--json"))["recommended_lists"]
+
+
+def test_an_answer_about_rankers_is_one_about_no_churn_model(
+    warehouse: Warehouse, settings: Settings, two_rankers: Rankers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RETENTION_PROMOTION__MODE", "approval")
+    settle_in(warehouse, settings, two_rankers, champion=POOR, challenger=GOOD)
+    run("measure", "--as-of", str(WON_ON))
+    assert "Waits for approval" in " ".join(run("decide", "--as-of", str(WON_ON)).split())
+    answer = ("decide", "--as-of", str(WON_ON), "--approved-by", "ann", "--json")
+    assert json.loads(run(*answer))["decide_ranker"]["waits_for_approval"]
+    decided = json.loads(run(*answer, "--of", "recommendations"))
+    assert not decided["acted"]
+    assert decided["decide_ranker"]["acted"]
+    assert decided["decide_ranker"]["reason"].startswith("Approved by ann")
 
 
 def test_rankers_are_shown_promoted_and_rolled_back(

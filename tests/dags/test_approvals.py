@@ -38,6 +38,14 @@ ALERT = {
     "runbook": "docs/runbook.md#drift",
 }
 WON = {"measure": MEASURED, "watch": {"alerts": [ALERT], "wants_training": False}}
+RANKER_WON = {
+    "verdict": "promote",
+    "reason": "Waits for approval. ranker-2 improves NDCG@10 of the mixed list by +0.02.",
+    "champion_version": "ranker-1",
+    "challenger_version": "ranker-2",
+    "waits_for_approval": True,
+    "trial": {"began_on": "2026-01-01", "mean_difference": 0.02, "e_better": 33.5},
+}
 UNDECIDED = WON | {"measure": MEASURED | {"verdict": "inconclusive"}}
 SCENARIOS: dict[str, dict[str, Any]] = {
     "approved": {"answers": [{"option": "Approve", "who": "ann", "why": "as foreseen"}]},
@@ -49,6 +57,22 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     "automatic": {"mode": "automatic"},
     "measure fails": {"failing": ["measure"]},
     "no day in the form": {"as_of": None, "mode": "automatic"},
+    "ranker approved": {
+        "receipts": UNDECIDED | {"decide_ranker": RANKER_WON},
+        "answers": [{"option": "Approve", "who": "ann", "why": "looked at it"}],
+    },
+    "ranker rejected": {
+        "receipts": UNDECIDED | {"decide_ranker": RANKER_WON},
+        "answers": [{"option": "Reject", "who": "bob", "why": "odd lists"}],
+    },
+    "ranker unanswered": {
+        "receipts": UNDECIDED | {"decide_ranker": RANKER_WON},
+        "answers": ["silence"],
+    },
+    "another ranker waits": {
+        "receipts": UNDECIDED | {"decide_ranker": RANKER_WON},
+        "is_waiting": True,
+    },
 }
 
 
@@ -167,6 +191,55 @@ def test_an_empty_day_in_the_form_is_today_for_every_task(runs: dict[str, Any]) 
 def test_what_the_watch_noticed_is_told(runs: dict[str, Any]) -> None:
     (text,) = runs["automatic"]["told"]
     assert text.startswith("input drift of recency_days on 2026-03-01\n- warning: It moved.")
+
+
+def rankers(run: dict[str, Any]) -> list[dict[str, str]]:
+    return [went for went in run["doors"] if went["door"] == "decide_ranker"]
+
+
+def test_a_ranker_that_won_is_asked_about_with_evidence_and_card(runs: dict[str, Any]) -> None:
+    (asked,) = runs["ranker approved"]["asked"]
+    assert (asked["options"], asked["defaults"]) == (["Approve", "Reject"], ["Reject"])
+    assert asked["hours"] == 48
+    assert asked["subject"] == (
+        "Let ranker-2 make the lists of products instead of ranker-1? "
+        "(outcomes known on 2026-03-01)"
+    )
+    for shown in (
+        RANKER_WON["reason"],
+        "| NDCG@10 of the mixed list, challenger minus champion | 0.02 |",
+        "| e-value for the challenger being better | 33.5 |",
+        "# Recommendations: ranker-2",
+    ):
+        assert str(shown) in asked["body"]
+
+
+@pytest.mark.parametrize(
+    ("scenario", "answer"),
+    [
+        ("ranker approved", {"approved_by": "ann", "remark": "looked at it"}),
+        ("ranker rejected", {"refused_by": "bob", "remark": "odd lists"}),
+        ("ranker unanswered", {"refused_by": "nobody", "remark": "no answer came in time"}),
+    ],
+)
+def test_the_answer_about_a_ranker_reaches_its_decision_and_no_other(
+    runs: dict[str, Any], scenario: str, answer: dict[str, str]
+) -> None:
+    run = runs[scenario]
+    assert run["run"] == "success"
+    unanswered = {"door": "decide_ranker", "as_of": "2026-03-01"}
+    assert rankers(run) == [unanswered, unanswered | {"version": "ranker-2"} | answer]
+    assert decisions(run) == [{"door": "decide", "as_of": "2026-03-01"}]
+    assert run["tasks"]["watch"] == run["tasks"]["alert"] == "success"
+
+
+@pytest.mark.parametrize("scenario", ["approved", "automatic", "another ranker waits"])
+def test_where_nobody_is_asked_about_a_ranker_lists_has_decided(
+    runs: dict[str, Any], scenario: str
+) -> None:
+    run = runs[scenario]
+    assert rankers(run) == [{"door": "decide_ranker", "as_of": "2026-03-01"}]
+    assert run["tasks"]["decide_ranker"] == "skipped"
 
 
 ANN = {"id": "ann", "name": "Ann"}

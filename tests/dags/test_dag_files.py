@@ -114,7 +114,7 @@ def test_the_rules_name_errors_that_exist() -> None:
         ("dispatch_messages", {"dispatch", "deliver", "watch"}),
         (
             "measure_outcomes",
-            {"measure", "decide", "look", "lists", "watch"},
+            {"measure", "decide", "look", "lists", "decide_ranker", "watch"},
         ),
         ("watch_scores", {"watch"}),
     ],

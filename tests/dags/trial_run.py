@@ -44,7 +44,7 @@ def main(folder: Path, scenarios: list[dict[str, Any]]) -> None:
 
 
 def run(dag: Any, scenario: dict[str, Any]) -> dict[str, Any]:
-    from retention_airflow import alerts, approvals, doors
+    from retention_airflow import alerts, approvals, doors, ranker_approvals
 
     gone_through: list[dict[str, Any]] = []
     messages: list[Any] = []
@@ -62,13 +62,16 @@ def run(dag: Any, scenario: dict[str, Any]) -> dict[str, Any]:
     doors.settings = lambda: load({"RETENTION_PROMOTION__MODE": scenario.get("mode", "approval")})
     alerts.send = messages.append
     approvals.card_of = lambda version: f"# churn {version}\n\nA model card with {{{{ braces }}}}."
+    ranker_approvals.card_of = lambda version: f"# Recommendations: {version}"
+    is_waiting = approvals.is_waiting
     if "is_waiting" in scenario:
-        approvals.is_waiting = lambda *_: scenario["is_waiting"]
+        approvals.is_waiting = lambda _: scenario["is_waiting"]
     refused: list[int] = []
     again = scenario.get("again", False)
     # dag.test() sleeps while it waits for an answer
     time.sleep = lambda _: _answer(answers, asked, refused if again else None)
     ended = dag.test(run_conf={"as_of": scenario["as_of"]})
+    approvals.is_waiting = is_waiting
     return {
         "run": str(ended.state),
         "tasks": {ti.task_id: str(ti.state) for ti in ended.get_task_instances()},

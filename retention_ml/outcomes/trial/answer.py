@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from retention_ml.errors import UsageError
+
 NOBODY = "nobody"
 
 
@@ -18,6 +20,11 @@ class Answer:
     version : str, optional
         The challenger they were asked about.
 
+    Raises
+    ------
+    UsageError
+        A name was given and is empty.
+
     Examples
     --------
     >>> Answer(refused_by="bob", remark="sale week").sentence
@@ -30,6 +37,14 @@ class Answer:
     refused_by: str | None = None
     remark: str = ""
     version: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an answer of nobody in particular."""
+        names = (self.approved_by, self.refused_by)
+        if "" in (name.strip() for name in names if name is not None):
+            raise UsageError(
+                "No name was given for the answer; expected the person who approves or refuses."
+            )
 
     @property
     def was_asked(self) -> bool:

@@ -5,22 +5,16 @@ whose time is over, makes room for the next.
 """
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
 
-from retention_ml.errors import UnfitModel, UsageError
+from retention_ml.errors import UnfitModel
 from retention_ml.labels.definition import churn_definition
 from retention_ml.models.promotion.apply import try_sync_aliases
 from retention_ml.models.promotion.decisions import (
-    Decision,
     current_approval,
-    current_version,
     decisions_of,
-    lock_decisions,
     retire_challenger,
-    write_decision,
 )
 from retention_ml.models.promotion.promote import (
     NO_CHAMPION,
@@ -33,6 +27,7 @@ from retention_ml.models.promotion.promote import (
 from retention_ml.models.registry.mlflow_registry import Registry
 from retention_ml.outcomes.trial import trials
 from retention_ml.outcomes.trial.answer import Answer
+from retention_ml.outcomes.trial.answer_ledger import record_answer, record_keep
 from retention_ml.outcomes.trial.next_step import Case, Step, next_step
 from retention_ml.receipts import DecisionReceipt
 from retention_ml.settings import Settings
@@ -90,10 +85,6 @@ def decide(
         The winner's files are not at hand and the registry does not answer. Nothing was decided.
     """
     began = time.monotonic()
-    if "" in (name.strip() for name in (approved_by, refused_by) if name is not None):
-        raise UsageError(
-            "No name was given for the answer; expected the person who approves or refuses."
-        )
     answer = Answer(approved_by=approved_by, refused_by=refused_by, remark=remark, version=version)
     registry, needs_approval = Registry(settings), settings.promotion.mode == "approval"
     with warehouse.transaction() as transaction:
@@ -106,7 +97,7 @@ def decide(
         step = next_step(case, needs_approval=needs_approval)
         step, promotion = _carry_out(transaction, settings, case, step, winner)
         if not step.acted:
-            _record_answer(transaction, settings, answer, step.reason)
+            record_answer(transaction, settings, answer, step.reason)
     if promotion is not None and winner is not None and winner.promotable is not None:
         follow_promotion(warehouse, registry, winner.promotable, promotion, began)
     else:
@@ -183,9 +174,7 @@ def _carry_out(
         trials.close_as_champion(transaction, trial, reason=step.reason, ended_on=case.as_of)
     elif step.action in ("silence", "reject") and case.challenger is not None:
         who = str(case.answer.refused_by)
-        acted = _record_keep(
-            transaction, settings, case.challenger, who, step.reason, case.evidence
-        )
+        acted = record_keep(transaction, settings, case.challenger, who, step.reason, case.evidence)
     if step.action in ("reject", "retire"):
         acted = True
         retire_challenger(
@@ -240,55 +229,3 @@ def _promote(
     why = f"{promotion.sentence} {case.look.reason if case.look is not None else ''}"
     acted = promotion.has_changed
     return Step(action="promote", reason=why, verdict="promote", acted=acted), promotion
-
-
-def _record_answer(
-    transaction: Transaction, settings: Settings, answer: Answer, reason: str
-) -> None:
-    """Keep a person's answer that changed nothing, and why."""
-    who = answer.refused_by if answer.is_refusal else answer.approved_by
-    if who is None:
-        return
-    champions, challengers = (
-        lock_decisions(transaction, alias) for alias in ("champion", "challenger")
-    )
-    champion = current_approval(champions)
-    version = answer.version or current_version(challengers)
-    about = next((one for one in [*challengers, *champions] if one.model_version == version), None)
-    if about is None:
-        return
-    is_champion = champion is not None and champion.bundle_sha256 == about.bundle_sha256
-    if is_champion and not answer.is_refusal:
-        return
-    _record_keep(transaction, settings, about, who, f"{answer.sentence}{reason}", {})
-
-
-def _record_keep(
-    transaction: Transaction,
-    settings: Settings,
-    about: Decision,
-    decided_by: str,
-    reason: str,
-    evidence: Mapping[str, Any],
-) -> bool:
-    """Write that a version does not become champion, if it is not written yet; whether it was."""
-    row = ("keep", about.model_version, decided_by, reason)
-    if any(
-        (each.verdict, each.model_version, each.decided_by, each.reason) == row
-        for each in lock_decisions(transaction, "champion")
-    ):
-        return False
-    write_decision(
-        transaction,
-        settings=settings,
-        alias="champion",
-        model_name=about.model_name,
-        version=about.model_version,
-        bundle_sha256=about.bundle_sha256,
-        verdict="keep",
-        decided_by=decided_by,
-        reason=reason,
-        evidence=evidence,
-        training_id=about.training_id,
-    )
-    return True

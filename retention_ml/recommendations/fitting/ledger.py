@@ -18,7 +18,7 @@ from retention_ml.models.promotion.decisions import (
     decisions_of,
 )
 from retention_ml.recommendations.ranker import Ranker
-from retention_ml.warehouse import Transaction
+from retention_ml.warehouse import Transaction, Warehouse
 
 CHAMPION = "recommendations_champion"
 CHALLENGER = CHALLENGER_OF[CHAMPION]
@@ -107,3 +107,14 @@ def load_ranker(transaction: Transaction, sha256: str, threads: int) -> Ranker:
             "changed. It is not used. Fit anew: `retention recommend --fit`."
         )
     return Ranker.of(bundle)
+
+
+def card_of(warehouse: Warehouse, version: str) -> str:
+    """The card of a ranker such as `ranker-3`, in Markdown; empty where there is no such ranker."""
+    with warehouse.transaction() as transaction:
+        rows = transaction.execute(
+            "SELECT card FROM recommendations.fits JOIN recommendations.bundles "
+            "USING (bundle_sha256) WHERE 'ranker-' || fit_id = :version",
+            version=version,
+        )
+    return str(rows[0].card) if rows else ""

@@ -11,6 +11,7 @@ from retention_ml.labels.definition import churn_definition
 from retention_ml.outcomes.lists.decide_ranker import decide_ranker
 from retention_ml.outcomes.lists.measure_lists import measure_lists
 from retention_ml.outcomes.lists.ranker_trial import RankedWindow, analyse, mixed_lists
+from retention_ml.outcomes.trial.answer import NOBODY
 from retention_ml.outcomes.trial.open_trial import open_trial
 from retention_ml.outcomes.trial.trials import Trial
 from retention_ml.recommendations.fitting.by_hand import promote_ranker, rollback_ranker
@@ -19,8 +20,10 @@ from retention_ml.recommendations.fitting.ledger import CHALLENGER, serving
 from retention_ml.recommendations.metrics import Truth, customer_metrics
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
+from tests.outcomes.lists.hand_made import HORIZON
 from tests.outcomes.lists.ranker_world import BEGAN, CLOSED, GOOD, POOR, Rankers, settle_in
 
+WON_ON = BEGAN + timedelta(days=30 + HORIZON + 1)
 BY_HAND = {"decided_by": "ann", "reason": "the lists look odd"}
 
 
@@ -103,6 +106,12 @@ def test_where_a_person_decides_the_winner_waits_for_them(
     measure_lists(warehouse, settings=asking, as_of=later)
     waiting = decide_ranker(warehouse, settings=asking, as_of=later)
     assert "Waits for approval" in waiting.sentence
+    assert waiting.details["waits_for_approval"]
+    assert (waiting.details["champion_version"], waiting.details["challenger_version"]) == (
+        POOR,
+        GOOD,
+    )
+    assert waiting.details["trial"]["mean_difference"] > 0
     assert decisions(warehouse) == []
     promoted = promote_ranker(warehouse, settings=asking, version=GOOD, **BY_HAND)
     assert promoted.details["previous_version"] == POOR
@@ -111,6 +120,82 @@ def test_where_a_person_decides_the_winner_waits_for_them(
     ]
     measure_lists(warehouse, settings=asking, as_of=BEGAN + timedelta(days=90))
     assert statuses(warehouse) == ["won"]
+
+
+@pytest.fixture
+def asking(warehouse: Warehouse, settings: Settings, two_rankers: Rankers) -> Settings:
+    """Settings under which a person decides, and a challenger that has won."""
+    settle_in(warehouse, settings, two_rankers, champion=POOR, challenger=GOOD)
+    promotion = settings.promotion.model_copy(update={"mode": "approval"})
+    configured = settings.model_copy(update={"promotion": promotion})
+    measure_lists(warehouse, settings=configured, as_of=WON_ON)
+    return configured
+
+
+def test_an_approved_winner_makes_the_lists_from_the_day_after_the_newest_published(
+    warehouse: Warehouse, asking: Settings
+) -> None:
+    newest = BEGAN + timedelta(days=90)
+    assert newest > WON_ON
+    for _ in range(2):  # an answer that comes twice counts once
+        decided = decide_ranker(
+            warehouse,
+            settings=asking,
+            as_of=WON_ON,
+            approved_by="ann",
+            remark="looked at it",
+            version=GOOD,
+        )
+    assert not decided.details["acted"]
+    assert decisions(warehouse) == [
+        ("recommendations_champion", GOOD, "promote", "ann"),
+        ("recommendations_challenger", GOOD, "retire", "ann"),
+    ]
+    assert statuses(warehouse) == ["won"]
+    assert lists_by(warehouse, newest) == POOR
+    assert lists_by(warehouse, newest + timedelta(days=1)) == GOOD
+
+
+def test_a_refused_winner_is_retired_and_silence_changes_nothing(
+    warehouse: Warehouse, asking: Settings
+) -> None:
+    for _ in range(2):
+        silent = decide_ranker(
+            warehouse, settings=asking, as_of=WON_ON, refused_by=NOBODY, version=GOOD
+        )
+    assert (silent.details["verdict"], silent.details["acted"]) == ("keep", False)
+    assert statuses(warehouse) == ["open"]
+    assert decide_ranker(warehouse, settings=asking, as_of=WON_ON).details["waits_for_approval"]
+    refused = decide_ranker(
+        warehouse, settings=asking, as_of=WON_ON, refused_by="bob", version=GOOD
+    )
+    assert refused.details["acted"]
+    assert "Turned down by bob" in refused.sentence
+    assert decisions(warehouse) == [
+        ("recommendations_champion", GOOD, "keep", NOBODY),
+        ("recommendations_champion", GOOD, "keep", "bob"),
+        ("recommendations_challenger", GOOD, "retire", "outcomes"),
+    ]
+    assert statuses(warehouse) == ["lost"]
+    assert lists_by(warehouse, WON_ON + timedelta(days=60)) == POOR
+    assert not decide_ranker(warehouse, settings=asking, as_of=WON_ON).details["waits_for_approval"]
+
+
+def test_an_answer_about_another_ranker_or_too_late_is_noted_and_promotes_nothing(
+    warehouse: Warehouse, asking: Settings
+) -> None:
+    about_another = decide_ranker(
+        warehouse, settings=asking, as_of=WON_ON, approved_by="ann", version=POOR
+    )
+    assert "The answer was about version ranker-2" in about_another.sentence
+    assert decisions(warehouse) == []  # it makes the lists already
+    rollback_ranker(warehouse, settings=asking, version="frequency", **BY_HAND)
+    late = decide_ranker(warehouse, settings=asking, as_of=WON_ON, approved_by="ann", version=GOOD)
+    assert not late.details["acted"]
+    assert decisions(warehouse)[-1] == ("recommendations_champion", GOOD, "keep", "ann")
+    assert lists_by(warehouse, WON_ON + timedelta(days=60)) is None
+    with pytest.raises(UsageError, match="No name was given for the answer"):
+        decide_ranker(warehouse, settings=asking, as_of=WON_ON, approved_by=" ")
 
 
 def test_a_trial_whose_time_is_over_makes_room(
