@@ -42,6 +42,9 @@ def measure_outcomes() -> None:
         approvals.skip_unless(is_needed, "approve")
         return approvals.question(measured, approvals.card_of(measured["challenger_version"]))
 
+    approve = approvals.ask("approve", of="question")
+    approved = EmptyOperator(task_id="approved")  # skipped by a no, so that decide is not
+
     @task(pool=WAREHOUSE_POOL, trigger_rule="none_failed", max_active_tis_per_dag=1)
     def decide(measured: dict) -> dict:
         from retention_ml.outcomes.trial.decide import decide as door
@@ -63,18 +66,6 @@ def measure_outcomes() -> None:
 
         return [doors.call(door, as_of=as_of()) for door in (measure_lists, decide_ranker)][-1]
 
-    @task
-    def question_ranker(decided: dict) -> dict:
-        approvals.skip_unless(ranker_approvals.is_needed(decided), "approve_ranker")
-        return ranker_approvals.question(decided)
-
-    @task(pool=WAREHOUSE_POOL, trigger_rule="none_failed", max_active_tis_per_dag=1)
-    def decide_ranker(decided: dict) -> dict:
-        from retention_ml.outcomes.lists.decide_ranker import decide_ranker as door
-
-        response = approvals.response_to("approve_ranker", is_required=True)
-        return doors.call(door, as_of=as_of(), **approvals.answer(response, decided))
-
     @task(pool=WAREHOUSE_POOL, trigger_rule="all_done")
     def watch() -> dict:
         from retention_ml.outcomes.monitoring.watch import watch as door
@@ -85,14 +76,9 @@ def measure_outcomes() -> None:
     def alert(watched: dict) -> None:
         alerts.send_alerts(watched["alerts"], watched["as_of"])
 
-    # A no skips these, so that it does not skip the decision.
-    approved, approved_ranker = (
-        EmptyOperator(task_id=name) for name in ("approved", "approved_ranker")
-    )
     measured, watched, decided = measure(), watch(), lists()
-    question(measured) >> approvals.ask("approve", of="question") >> approved >> decide(measured)
-    approve_ranker = approvals.ask("approve_ranker", of="question_ranker")
-    question_ranker(decided) >> approve_ranker >> approved_ranker >> decide_ranker(decided)
+    question(measured) >> approve >> approved >> decide(measured)
+    ranker_approvals.ask_and_decide(decided)
     measured >> [look(), decided] >> watched  # so that a verdict of today is told today
     alert(watched)
 

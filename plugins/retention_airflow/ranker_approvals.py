@@ -3,7 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from retention_airflow.approvals import evidence
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import task
+
+from retention_airflow import approvals, doors
+from retention_airflow.clock import as_of
+from retention_airflow.defaults import WAREHOUSE_POOL
 
 FIGURES = (
     ("began_on", "first day of the trial"),
@@ -17,6 +22,34 @@ FIGURES = (
 )
 
 
+def ask_and_decide(decided: Any) -> None:
+    """Add the tasks that ask a person about a ranker, where it waits for one, and pass the answer on.
+
+    Parameters
+    ----------
+    decided : task output
+        The receipt of `decide_ranker` without an answer.
+    """
+
+    @task
+    def question_ranker(decided: dict[str, Any]) -> dict[str, str]:
+        approvals.skip_unless(is_needed(decided), "approve_ranker")
+        return question(decided)
+
+    # airflow is untyped here
+    @task(pool=WAREHOUSE_POOL, trigger_rule="none_failed", max_active_tis_per_dag=1)  # type: ignore[untyped-decorator]
+    def decide_ranker(decided: dict[str, Any]) -> dict[str, Any]:
+        from retention_ml.outcomes.lists.decide_ranker import decide_ranker as door
+
+        response = approvals.response_to("approve_ranker", is_required=True)
+        answer: dict[str, Any] = {**approvals.answer(response, decided)}
+        return doors.call(door, as_of=as_of(), **answer)
+
+    approve = approvals.ask("approve_ranker", of="question_ranker")
+    approved = EmptyOperator(task_id="approved_ranker")  # skipped by a no, the decision is not
+    question_ranker(decided) >> approve >> approved >> decide_ranker(decided)
+
+
 def is_needed(decided: Mapping[str, Any]) -> bool:
     """Whether a person is to be asked; `decided` is the receipt of `decide_ranker`."""
     return bool(decided.get("waits_for_approval"))
@@ -24,7 +57,6 @@ def is_needed(decided: Mapping[str, Any]) -> bool:
 
 def card_of(version: str) -> str:
     """The card of a ranker."""
-    from retention_airflow import doors
     from retention_ml.recommendations.fitting import ledger
 
     return doors.read(ledger.card_of, version=version)
@@ -37,7 +69,7 @@ def question(decided: Mapping[str, Any]) -> dict[str, str]:
         f"**{challenger}** is to make the lists of products instead of **{champion}**. "
         "Without an answer the champion stays.",
         f"**Why:** {decided['reason']}",
-        *evidence(decided["trial"], FIGURES),
+        *approvals.evidence(decided["trial"], FIGURES),
         f"---\n\n{card_of(challenger)}",
     ]
     return {
