@@ -3,10 +3,11 @@ Says who every customer is on the day: **lifecycle stage**, RFM group, rhythm; a
 stay: cohorts, survival curves, the weekly funnel.
 
 Stages come from facts, order counts and silence, and stand beside the risk tier of the model, never
-mixed with it.
+mixed with it. What past days teach about customer **value** is learnt again every few weeks; if that
+fails, profiles are made with what was learnt before.
 
 **Reads** purchase days, events and accounts as known at the start of the day. **Writes** `profiles`
-(snapshots, customers, stages, transitions, curves). It starts when the day's features are ready.
+(snapshots, customers, stages, transitions, curves, value). It starts when the day's features are ready.
 **Hands over** the published profiles of the day.
 
 **Again?** Always safe; equal profiles are not written twice, and a day is replaced completely or
@@ -36,6 +37,12 @@ from retention_airflow.defaults import DAY_PARAMS, DEFAULT_ARGS, WAREHOUSE_POOL,
 )
 def profile_customers() -> None:
     @task(pool=WAREHOUSE_POOL)
+    def fit_value() -> dict:
+        from retention_ml.profiles.value.fit_value import fit_value as door
+
+        return doors.call(door, as_of=as_of())
+
+    @task(pool=WAREHOUSE_POOL, trigger_rule="all_done")
     def profile() -> dict:
         from retention_ml.profiles.profile import profile as door
 
@@ -49,7 +56,9 @@ def profile_customers() -> None:
         get_current_context()["outlet_events"][PROFILES].add_partitions(as_of().isoformat())
         return receipt
 
-    publish(profile())
+    made = profile()
+    fit_value() >> made
+    publish(made)
 
 
 profile_customers()

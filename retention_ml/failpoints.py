@@ -39,6 +39,8 @@ FAILPOINTS = (
     "publish_lists.after_audits",
     "publish_lists.before_commit",
     "publish_lists.after_commit",
+    "fit_value.before_commit",
+    "fit_value.after_commit",
     "profile.after_rows",
     "profile.before_commit",
     "publish_profiles.after_audits",

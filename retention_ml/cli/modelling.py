@@ -213,21 +213,25 @@ def recommend(
 
 
 def profile(as_of: AsOf, as_json: Json = False) -> None:
-    """Profile the customers of a day: lifecycle stages, RFM, rhythm, and retention curves."""
+    """Profile the customers of a day: lifecycle stages, RFM, rhythm, retention curves, value."""
     with opened(as_json) as (warehouse, settings):
         from retention_ml.profiles.profile import profile as door
         from retention_ml.profiles.publish_profiles import publish_profiles
+        from retention_ml.profiles.value.fit_value import fit_value
         from retention_ml.reports import profiles
 
         with working("Profiling …"):
+            learned = fit_value(warehouse, settings=settings, as_of=day(as_of))
             made = door(warehouse, settings=settings, as_of=day(as_of))
             published = publish_profiles(
                 warehouse, settings=settings, snapshot_id=int(made.details["snapshot_id"])
             )
         if as_json:
-            print_json({"profile": made.to_dict(), "publish_profiles": published.to_dict()})
+            doors = {"fit_value": learned, "profile": made, "publish_profiles": published}
+            print_json({name: receipt.to_dict() for name, receipt in doors.items()})
             return
-        for line in filter(None, (made, published, made.details["caveat"])):
+        caveats = (made.details["caveat"], made.details["value_caveat"])
+        for line in filter(None, (learned, made, published, *caveats)):
             console.print(str(line), soft_wrap=True)
         for warning in published.details["warnings"]:
             console.print(warning, soft_wrap=True)
@@ -241,6 +245,9 @@ def profile(as_of: AsOf, as_json: Json = False) -> None:
         ratios = profiles.cohort_ratios(warehouse)
         if ratios and ratios[0]["as_of"] == day(as_of):  # they are of the latest published day
             print_table(*profiles.heat_map(ratios))
+        values = profiles.value_tiers(warehouse)
+        if values and values[0]["as_of"] == day(as_of):
+            print_table(*profiles.value_table(values, settings.calendar.currency))
 
 
 def explain(

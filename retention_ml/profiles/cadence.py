@@ -39,7 +39,7 @@ class Cadence:
 
 def fit_process(histories: Histories) -> BetaGeoNBD:
     """The buying process (MBG/NBD) of all customers who ever ordered."""
-    return fit(PurchaseSummary.of(*_summary(histories)), modified=True)
+    return fit(PurchaseSummary.of(*purchase_counts(histories)), modified=True)
 
 
 def cadence(histories: Histories, process: BetaGeoNBD, *, overdue_probability: float) -> Cadence:
@@ -48,7 +48,7 @@ def cadence(histories: Histories, process: BetaGeoNBD, *, overdue_probability: f
     A wait begins with the last purchase day and is judged by what was known then: a long silence
     does not excuse itself.
     """
-    frequency, recency, T = _summary(histories)
+    frequency, recency, T = purchase_counts(histories)
     # At the last purchase day the customer's T was their recency.
     usual, late = (
         process.days_to_order_quantile(frequency, recency, q) for q in (0.5, overdue_probability)
@@ -63,8 +63,8 @@ def cadence(histories: Histories, process: BetaGeoNBD, *, overdue_probability: f
     )
 
 
-def _summary(histories: Histories) -> tuple[Floats, Floats, Floats]:
-    """Frequency, recency and T of every buyer."""
+def purchase_counts(histories: Histories) -> tuple[Floats, Floats, Floats]:
+    """Frequency, recency and T of every buyer, each shape (b,)."""
     frequency = histories.number[histories.last_place] - 1
     recency, T = histories.last - histories.first, histories.today - histories.first
     return tuple(each.astype(np.float64) for each in (frequency, recency, T))  # type: ignore[return-value]

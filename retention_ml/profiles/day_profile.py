@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from retention_ml.clock import day_of
+from retention_ml.models.btyd.nbd import BetaGeoNBD
 from retention_ml.profiles import rfm
 from retention_ml.profiles.cadence import cadence, fit_process
 from retention_ml.profiles.curves.cohorts import cohorts
@@ -15,6 +16,8 @@ from retention_ml.profiles.curves.survival_curves import survival_curves
 from retention_ml.profiles.histories import Histories
 from retention_ml.profiles.stages import STAGES, StageRules, Stages, stages
 from retention_ml.profiles.transitions import DayStages, transitions
+from retention_ml.profiles.value.customer_value import ValueRules, customer_value
+from retention_ml.profiles.value.fit import ValueFit
 from retention_ml.statistics.arrays import Bools, Floats, Ints
 
 _REVENUE_DAYS = 28
@@ -27,21 +30,29 @@ class Choices:
     rules: StageRules
     period_days: int
     overdue_probability: float
+    value: ValueRules
 
 
 def day_profile(
-    histories: Histories, earlier: Mapping[str, DayStages], choices: Choices
+    histories: Histories,
+    earlier: Mapping[str, DayStages],
+    choices: Choices,
+    value_fit: ValueFit | None = None,
 ) -> dict[str, pa.Table]:
-    """The rows of a day by the name of their table in `snapshots.snapshot`."""
-    now = stages(histories, choices.rules)
+    """The rows of a day by the name of their table in `snapshots.snapshot`.
+
+    `value_fit` is the one that counts on the day, None where nothing could be learnt yet.
+    """
+    now, process = stages(histories, choices.rules), fit_process(histories)
     lapsed_days, period_days = choices.rules.lapsed_days, choices.period_days
     return {
-        "customers": _customers(histories, now, choices),
+        "customers": _customers(histories, now, process, choices),
         "stages": _stage_counts(histories, now),
         "transitions": transitions(histories.customer_ids, now.stage, dict(earlier)),
         "cohorts": cohorts(histories, period_days=period_days, lapsed_days=lapsed_days),
         "survival": survival_curves(histories, lapsed_days=lapsed_days),
         "funnel": funnel(histories, period_days=period_days),
+        **customer_value(histories, process, value_fit, choices.value),
     }
 
 
@@ -68,11 +79,11 @@ def caveat(histories: Histories, *, period_days: int, gap_days_max: int) -> str 
     return " ".join(sentences) or None
 
 
-def _customers(histories: Histories, now: Stages, choices: Choices) -> pa.Table:
+def _customers(
+    histories: Histories, now: Stages, process: BetaGeoNBD, choices: Choices
+) -> pa.Table:
     buyers, count = histories.buyers, len(histories.customer_ids)
-    rhythm = cadence(
-        histories, fit_process(histories), overdue_probability=choices.overdue_probability
-    )
+    rhythm = cadence(histories, process, overdue_probability=choices.overdue_probability)
     revenue = histories.total_cents()[buyers]
     orders = np.add.reduceat(histories.orders_count, np.flatnonzero(histories.is_first))
     recency, frequency, value = (

@@ -17,6 +17,8 @@ from retention_ml.profiles.snapshots.earlier_stages import earlier_stages
 from retention_ml.profiles.snapshots.snapshot import SNAPSHOTS
 from retention_ml.profiles.stages import StageRules
 from retention_ml.profiles.transitions import days_before
+from retention_ml.profiles.value.customer_value import ValueRules
+from retention_ml.profiles.value.fits import fit_in_force
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
@@ -53,7 +55,8 @@ def profile(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt
         period: earlier_stages(log, day, choices.rules)
         for period, day in days_before(as_of).items()
     }
-    rows = day_profile(histories, earlier, choices)
+    value_fit, fault = fit_in_force(warehouse, as_of, choices.value.horizon_days)
+    rows = day_profile(histories, earlier, choices, value_fit)
     count, buyers = len(histories.customer_ids), len(histories.buyers)
     content: dict[str, Any] = {
         "as_of": as_of,
@@ -94,6 +97,7 @@ def profile(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt
             "is_repeat": same is not None,
             "profiles_digest": content["profiles_digest"],
             "caveat": content["caveat"],
+            "value_caveat": fault or rows["value_total"]["caveat"][0].as_py(),
             "stages": dict(
                 zip(
                     *rows["stages"]
@@ -123,6 +127,13 @@ def choices_of(settings: Settings) -> Choices:
         ),
         period_days=chosen.cohort_period_days,
         overdue_probability=chosen.overdue_probability,
+        value=ValueRules(
+            horizon_days=chosen.value_horizon_days,
+            tier_shares=chosen.value_tier_shares,
+            minor_units=settings.calendar.minor_units,
+            seed=settings.training.seed,
+            threads=settings.compute.threads,
+        ),
     )
 
 

@@ -11,6 +11,7 @@ import ibis
 from retention_ml.failpoints import failpoint
 from retention_ml.profiles.snapshots.audits import Limits, audits
 from retention_ml.profiles.snapshots.snapshot import SNAPSHOTS, WORDS
+from retention_ml.profiles.snapshots.value_audits import value_audits
 from retention_ml.publication.audit import Audit
 from retention_ml.publication.publish import Manifest, Steps, publish, read_manifest
 from retention_ml.quality.check import check_table
@@ -88,7 +89,10 @@ def _audited(settings: Settings, transaction: Transaction, manifest: Manifest) -
         changed_warning=settings.profiles.stage_change_warning,
         shrink_max=settings.tiers.share_change_max,
     )
-    results = audits(transaction, manifest, limits, settings.calendar.timezone)
+    results = [
+        *audits(transaction, manifest, limits, settings.calendar.timezone),
+        *value_audits(transaction, manifest),
+    ]
     failpoint("publish_profiles.after_audits")
     return results
 

@@ -7,6 +7,7 @@ from retention_ml.reports.read import Row, select
 from retention_ml.warehouse import Warehouse
 
 STAGE_COLUMNS = ("stage", "customers", "share", "came", "left", "revenue in 28 days")
+VALUE_COLUMNS = ("value tier", "customers", "expected", "a customer", "share", "brought so far")
 _SHADES = " ░▒▓█"
 _PERIODS_SHOWN, _COHORTS_SHOWN = 12, 18
 
@@ -31,6 +32,39 @@ def cohort_ratios(warehouse: Warehouse) -> list[Row]:
         "is_left_truncated, is_incomplete FROM reports.cohort_retention "
         "WHERE cohort_on IS NOT NULL ORDER BY cohort_on, period",
     )
+
+
+def value_tiers(warehouse: Warehouse) -> list[Row]:
+    """Customers and expected value per tier of the latest published day, the best first."""
+    return select(
+        warehouse,
+        "SELECT as_of, horizon_days, value_tier, count(*) AS customers_count, sum(value) AS value, "
+        "sum(revenue) AS revenue FROM reports.customer_value GROUP BY 1, 2, 3 "
+        "ORDER BY array_position(ARRAY['top', 'high', 'medium', 'low'], value_tier)",
+    )
+
+
+def value_table(
+    rows: Sequence[Row], currency: str
+) -> tuple[str, tuple[str, ...], list[tuple[object, ...]]]:
+    """Title, columns and lines of the tiers of `value_tiers`, which are not empty."""
+    total = sum(row["value"] for row in rows)
+    title = (
+        f"What customers are expected to bring in the {rows[0]['horizon_days']} days from "
+        f"{rows[0]['as_of']} on (amounts in {currency})"
+    )
+    lines: list[tuple[object, ...]] = [
+        (
+            row["value_tier"],
+            row["customers_count"],
+            f"{row['value']:,.0f}",
+            f"{row['value'] / row['customers_count']:,.2f}",
+            f"{row['value'] / total:.1%}" if total else "",
+            f"{row['revenue']:,.0f}",
+        )
+        for row in rows
+    ]
+    return title, VALUE_COLUMNS, lines
 
 
 def stage_table(rows: Sequence[Row]) -> list[tuple[object, ...]]:

@@ -293,6 +293,20 @@ class Profiles(Section):
     overdue_probability: float = Field(0.9, gt=0, lt=1)
     cohort_period_days: int = Field(30, ge=1, le=365)
     stage_change_warning: float = Field(0.03, ge=0, le=1)
+    value_horizon_days: int = Field(180, ge=7, le=1095)
+    value_fit_days: int = Field(28, ge=1, le=365)
+    value_learn_days: int = Field(6, ge=1, le=24)
+    value_tier_shares: tuple[float, float, float] = (0.05, 0.2, 0.5)
+
+    @model_validator(mode="after")
+    def _tiers_rise(self) -> "Profiles":
+        top, high, medium = self.value_tier_shares
+        if not 0 < top < high < medium < 1:
+            raise ValueError(
+                f"value_tier_shares are {list(self.value_tier_shares)}; expected three rising "
+                "shares above 0 and below 1, those down to top, high and medium"
+            )
+        return self
 
 
 class Compute(Section):

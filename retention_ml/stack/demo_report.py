@@ -43,6 +43,7 @@ def collect(warehouse: Warehouse, settings: Settings) -> dict[str, Any]:
         "most_at_risk": read.top_customers(warehouse, 10),
         "stages": profiles.lifecycle(warehouse),
         "cohorts": profiles.cohort_ratios(warehouse),
+        "values": profiles.value_tiers(warehouse),
         "offers": _offers(warehouse),
         "status": read.status(warehouse, settings),
         "quality_report": _newest_report(settings),
@@ -156,7 +157,7 @@ def _risk_tables(outcome: Mapping[str, Any]) -> list[_Table]:
 
 
 def _profile_tables(outcome: Mapping[str, Any]) -> list[_Table]:
-    """Customers by lifecycle stage, and the heat map of cohorts."""
+    """Customers by lifecycle stage, the heat map of cohorts, and tiers of value."""
     stages, cohorts = outcome.get("stages") or [], outcome.get("cohorts") or []
     tables: list[_Table] = []
     if stages:
@@ -166,6 +167,8 @@ def _profile_tables(outcome: Mapping[str, Any]) -> list[_Table]:
         tables.append((title, profiles.STAGE_COLUMNS, profiles.stage_table(stages)))
     if cohorts:
         tables.append(profiles.heat_map(cohorts))
+    if values := outcome.get("values"):
+        tables.append(profiles.value_table(values, outcome["status"]["currency"]))
     return tables
 
 

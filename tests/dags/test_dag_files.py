@@ -108,7 +108,7 @@ def test_the_rules_name_errors_that_exist() -> None:
         ("build_features", {"label", "build"}),
         ("train_models", {"prepare", "select", "train_uplift"}),
         ("score_customers", {"score", "publish"}),
-        ("profile_customers", {"profile", "publish"}),
+        ("profile_customers", {"fit_value", "profile", "publish"}),
         ("recommend_products", {"fit", "recommend", "publish", "pair"}),
         ("assign_actions", {"assign", "release", "dispatch", "deliver"}),
         ("dispatch_messages", {"dispatch", "deliver", "watch"}),

@@ -41,7 +41,12 @@ FLOW = {
     ),
     "40_score_customers": Stage(("scores",), ("scores/score.py", "scores/publish.py")),
     "50_profile_customers": Stage(
-        ("profiles",), ("profiles/profile.py", "profiles/publish_profiles.py")
+        ("profiles",),
+        (
+            "profiles/value/fit_value.py",
+            "profiles/profile.py",
+            "profiles/publish_profiles.py",
+        ),
     ),
     "60_recommend_products": Stage(
         ("recommendations",),

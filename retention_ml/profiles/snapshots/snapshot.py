@@ -12,7 +12,12 @@ SNAPSHOTS = Snapshots(
         "cohorts": "profiles.cohorts",
         "survival": "profiles.survival",
         "funnel": "profiles.funnel",
+        "value": "profiles.customer_value",
+        "value_total": "profiles.value_daily",
     },
-    of_day=("customers", "stages", "transitions", "cohorts", "survival", "funnel"),
+    of_day=(
+        *("customers", "stages", "transitions", "cohorts", "survival", "funnel"),
+        *("value", "value_total"),
+    ),
 )
 WORDS = Words(content="profiles", command="retention profile")
