@@ -21,12 +21,14 @@ def test_profiles_are_made_published_and_shown(
     for words in (
         "profile of 2024-12-01", "publish_profiles of", "Stages on 2024-12-01", "slipping",
         "first order (?: not over for all", "2024-01*", "2024-05 ", "?",
+        "Nothing can be learnt about value", "expected to bring", "value tier", "medium",
     ):  # fmt: skip
         assert words in shown.stdout
     again = CliRunner().invoke(app, ["profile", "--as-of", "2024-12-01", "--json"])
     document = json.loads(again.stdout)
     assert document["profile"]["is_repeat"]
     assert document["publish_profiles"]["is_repeat"]
+    assert document["fit_value"]["sentence"].startswith("Nothing can be learnt about value")
 
 
 def test_a_shop_without_orders_is_a_sentence(

@@ -44,6 +44,11 @@ def ask(warehouse: Warehouse, settings: Settings) -> Ask:
         return {
             "stages": {k: v for k, v in receipt.details["stages"].items() if v},
             "caveat": receipt.details["caveat"],
+            "value_caveat": receipt.details["value_caveat"],
+            "values": {
+                row["customer_id"]: row
+                for row in warehouse.read("SELECT * FROM reports.customer_value").to_pylist()
+            },
             "rows": {row["customer_id"]: row for row in rows},
         }
 
@@ -55,6 +60,11 @@ def test_one_order_per_customer(ask: Ask) -> None:
     assert result["stages"] == {"new": 30, "one_time": 60, "lapsed": 110}
     assert {row["rfm_frequency"] for row in result["rows"].values()} == {1}
     assert result["caveat"] is None
+    assert result["values"] == {}
+    assert result["value_caveat"] == (
+        "Nobody's value is stated: 0 of 200 customers ordered on a second day, and how customers "
+        "come back needs 20 of them."
+    )
 
 
 def test_all_customers_one_day_old(ask: Ask, warehouse: Warehouse) -> None:
@@ -65,6 +75,8 @@ def test_all_customers_one_day_old(ask: Ask, warehouse: Warehouse) -> None:
         "after that of the first order is over on 2025-07-30."
     )
     assert warehouse.read("SELECT * FROM reports.cohort_retention").num_rows == 0
+    assert result["values"] == {}
+    assert "It begins on 2025-08-29." in result["value_caveat"]
 
 
 def test_a_year_without_deliveries(ask: Ask) -> None:
@@ -126,3 +138,30 @@ def test_a_refund_of_an_unknown_customer_is_no_customer(ask: Ask) -> None:
     }  # fmt: skip
     result = ask([("c1", 2, 1_000)], order_lines=[refund])
     assert set(result["rows"]) == {"c1"}
+
+
+def test_value_knows_no_negative_payment_and_whoever_sent_all_back_is_worth_least(ask: Ask) -> None:
+    orders = [(f"c{n:03d}", day, 1_000 + n) for n in range(100) for day in (5 + n % 20, 120)]
+    midnight = datetime(DAY.year, DAY.month, DAY.day, tzinfo=UTC)
+    refund = {
+        "order_id": "r1", "product_id": "p", "customer_id": "c099", "kind": "return",
+        "event_at": midnight - timedelta(days=2), "quantity": -9, "line_amount_cents": -90_000,
+    }  # fmt: skip
+    result = ask(orders, order_lines=[refund])
+    values = {name: float(row["value"]) for name, row in result["values"].items()}
+    assert len(values) == 100
+    assert min(values.values()) >= 0
+    assert min(values, key=lambda name: values[name]) == "c099"
+
+
+def test_one_huge_order_is_kept_in_value_and_named_without_its_customer(ask: Ask) -> None:
+    orders = [(f"c{n:03d}", day, 1_000 + n) for n in range(100) for day in (5 + n % 20, 120)]
+    result = ask([*orders, ("whale", 3, 900_000_000), ("whale", 90, 1_000)])
+    assert (
+        "One customer's day, 2025-05-29, brought 9,000,000.00, 100% of all"
+        in (result["value_caveat"])
+    )
+    assert "whale" not in result["value_caveat"]
+    assert result["values"]["whale"]["value_tier"] == "top"
+    others = [float(row["value"]) for name, row in result["values"].items() if name != "whale"]
+    assert float(result["values"]["whale"]["value"]) > 100 * max(others)

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any
 
-from retention_ml.reports.profiles import heat_map, stage_table
+from retention_ml.reports.profiles import heat_map, stage_table, value_table
 
 
 def row(month: int, period: int, ratio: float, **more: Any) -> dict[str, Any]:
@@ -51,3 +51,19 @@ def test_a_stage_without_customers_that_nobody_left_is_not_shown() -> None:
     lines = stage_table([stage("visitor", 0, 0), stage("one_time", 10, 0), stage("new", 0, 2)])
     assert [line[0] for line in lines] == ["one time", "new"]
     assert lines[0][1:] == (10, "100.0%", 1, 0, "1,234.50")
+
+
+def test_tiers_show_what_they_are_expected_to_bring() -> None:
+    def tier(name: str, count: int, value: float) -> dict[str, Any]:
+        return {
+            "as_of": date(2026, 3, 1), "horizon_days": 180, "value_tier": name,
+            "customers_count": count, "value": value, "revenue": 2 * value,
+        }  # fmt: skip
+
+    title, columns, lines = value_table([tier("top", 10, 7_500.0), tier("low", 90, 2_500.0)], "EUR")
+    assert "in the 180 days from 2026-03-01 on (amounts in EUR)" in title
+    assert len(columns) == len(lines[0])
+    assert lines == [
+        ("top", 10, "7,500", "750.00", "75.0%", "15,000"),
+        ("low", 90, "2,500", "27.78", "25.0%", "5,000"),
+    ]

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retention_ml.profiles.value.intervals import LikeCustomers, drawn_intervals, shortest
@@ -38,6 +38,7 @@ def test_an_interval_for_everybody_alike_is_caught() -> None:
     assert inside.mean() < 0.4
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-5, 20), min_size=1, max_size=60))
 def test_at_least_80_percent_of_what_is_not_negative_lies_inside(values: list[int]) -> None:
     outcomes = np.sort(np.array(values, dtype=np.float64))
