@@ -258,10 +258,10 @@ def explain(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show how one customer's score came about, and what is recommended to them."""
+    """Show how one customer's score came about, what is recommended to them, their value."""
     with opened(as_json) as (warehouse, settings):
         from retention_ml.recommendations.snapshots.explain import lists_of
-        from retention_ml.reports import words
+        from retention_ml.reports import profiles, words
         from retention_ml.scores.explain import explain as explain_score
 
         explanation = explain_score(
@@ -271,8 +271,9 @@ def explain(
             as_of=day(as_of) if as_of else None,
         )
         recommended = lists_of(warehouse, customer_id, as_of=day(as_of) if as_of else None)
+        worth = profiles.value_of(warehouse, customer_id, as_of=day(as_of) if as_of else None)
         if as_json:
-            print_json({**explanation, "recommendations": recommended})
+            print_json({**explanation, "recommendations": recommended, "value": worth})
         else:
             currency, horizon_days = settings.calendar.currency, settings.value.horizon_days
             value = words.value_title(currency, horizon_days)
@@ -287,3 +288,5 @@ def explain(
                 rows = sorted(explanation[name], key=lambda row: -abs(row["log_odds"]))[:_SHOWN]
                 print_rows(f"{name.capitalize()} by what they add to the log-odds", rows)
             print_lists(recommended)
+            if worth:
+                print_mapping(f"Value (amounts in {currency})", worth)

@@ -44,6 +44,22 @@ def value_tiers(warehouse: Warehouse) -> list[Row]:
     )
 
 
+def value_of(warehouse: Warehouse, customer_id: str, as_of: date | None = None) -> Row | None:
+    """What a customer is expected to bring, from the latest published day on.
+
+    None without a value, and where another day is asked for.
+    """
+    rows = select(
+        warehouse,
+        "SELECT as_of, horizon_days, value, value_lower, value_upper, value_tier, expected_orders, "
+        "expected_day_amount, caveat FROM reports.customer_value WHERE customer_id = :customer_id "
+        "AND as_of = coalesce(CAST(:as_of AS date), as_of)",
+        customer_id=customer_id,
+        as_of=as_of,
+    )
+    return rows[0] if rows else None
+
+
 def value_table(
     rows: Sequence[Row], currency: str
 ) -> tuple[str, tuple[str, ...], list[tuple[object, ...]]]:

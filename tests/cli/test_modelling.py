@@ -40,12 +40,18 @@ def test_a_score_whose_model_is_gone_is_shown_with_its_note(
         "expected_value_at_risk": 12.5,
     }  # fmt: skip
     monkeypatch.setattr("retention_ml.scores.explain.explain", lambda *_, **__: explanation)
+    monkeypatch.setattr(
+        "retention_ml.reports.profiles.value_of",
+        lambda *_, **__: {"horizon_days": 180, "value": 99.5, "value_tier": "high"},
+    )
     shown = CliRunner().invoke(app, ["explain", "c1"])
     assert shown.exit_code == 0, shown.exception
     assert "no longer served" in shown.stdout
     assert "at the greatest risk of all customers" in shown.stdout
     assert "Score (amounts in USD)" in shown.stdout
     assert "value at risk (USD, next 90 days) 12.5" in " ".join(shown.stdout.split())
+    assert "Value (amounts in USD)" in shown.stdout
+    assert "value tier high" in " ".join(shown.stdout.split())
 
 
 @pytest.fixture

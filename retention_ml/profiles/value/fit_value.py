@@ -78,7 +78,7 @@ def _fit(warehouse: Warehouse, settings: Settings, as_of: date) -> tuple[str, di
         return (
             f"Nothing can be learnt about value at {as_of}: no past day has {learning.horizon_days} "
             f"days after it and {learning.history_days_min} days of orders before it, with enough "
-            "customers. Values come from the process of buying and spending alone.",
+            "customers who brought something. Values come from the process of buying and spending alone.",
             {"is_new": False, "value_fit_id": None, "fit_sha256": None},
         )
     reason = _reason(fit)

@@ -99,7 +99,7 @@ def matured_days(first_day: int, today: int, learning: Learning) -> list[date]:
 def learn(
     log: HistoryLog, as_of: date, learning: Learning, excluded: pa.StringArray | None = None
 ) -> ValueFit | None:
-    """What can be learnt from what was known at the start of a day; None where no day has matured.
+    """What can be learnt from what was known at the start of a day; None where there is nothing yet.
 
     Trees join the process only where they prove themselves: on the newest day, of customers whom
     they were not learnt from, averaged with the process and both at the total that came, they must
@@ -118,6 +118,8 @@ def learn(
     if not samples or samples[0].is_learnable.sum() < _BUYERS_MIN:
         return None
     newest = samples[0]
+    if newest.outcome_cents.sum() <= 0:
+        return None  # nobody ordered, or all was sent back: there is nothing to tell customers by
     actual, process = newest.outcome_cents, at_total(newest.process_cents, newest.outcome_cents)
     errors = {"process": _error(process, actual)}
     evaluation, text = process, None
@@ -135,7 +137,7 @@ def learn(
         learned_share=0.0 if text is None else LEARNED_SHARE,
         reference_day=newest.histories.today,
         reference_orders=float(newest.spending.expected_orders(learning.horizon_days).sum()),
-        reference_level=max(float(actual.sum()), 0.0) / max(float(newest.process_cents.sum()), 1.0),
+        reference_level=float(actual.sum()) / max(float(newest.process_cents.sum()), 1.0),
         like_customers=LikeCustomers.of(evaluation, actual),
         past_totals=tuple(_past_total(log, sample, learning) for sample in samples),
         errors=errors,

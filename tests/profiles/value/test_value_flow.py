@@ -11,6 +11,7 @@ from retention_ml.profiles.profile import profile
 from retention_ml.profiles.publish_profiles import publish_profiles
 from retention_ml.profiles.value.fit_value import fit_value
 from retention_ml.receipts import Receipt
+from retention_ml.reports.profiles import value_of
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 from tests.worlds.shops import fill, random_shop
@@ -65,6 +66,13 @@ def test_everybody_with_an_order_has_a_value_within_the_published_profiles(
         f"'{DAY}' AND event_at < '{DAY + timedelta(days=60)}'",
     )[0]["cents"]
     assert 0.5 * int(brought) < total["total_cents"] < 2 * int(brought)
+    best = max(values, key=lambda row: float(row["value"]))
+    explained = value_of(shop, best["customer_id"], DAY)
+    assert explained is not None
+    assert (explained["value_tier"], explained["as_of"]) == ("top", DAY)
+    assert explained["value"] == float(best["value"])
+    assert value_of(shop, best["customer_id"], DAY - timedelta(days=1)) is None
+    assert value_of(shop, "nobody") is None
     assert violations(shop) == []
 
 
