@@ -176,3 +176,14 @@ def test_what_customers_want_next_is_shown_with_its_reason() -> None:
     assert line(text, "c7")[:4] == ["c7", "new", "TEA", "0.12"]
     assert "like you, bought MUG" in text
     assert "want next" not in shown()
+
+
+def test_tiers_of_value_are_shown_where_there_are_any() -> None:
+    tier = {
+        "as_of": date(2026, 3, 1), "horizon_days": 180, "value_tier": "top",
+        "customers_count": 10, "value": 7_500.0, "revenue": 9_000.0,
+    }  # fmt: skip
+    text = shown(values=[tier])
+    assert "expected to bring in the 180 days" in " ".join(text.split())
+    assert line(text, "top") == ["top", "10", "7,500", "750.00", "100.0%", "9,000"]
+    assert "expected to bring" not in shown()
