@@ -14,7 +14,7 @@ from retention_ml.profiles.value.fit import ValueFit
 from retention_ml.profiles.value.intervals import drawn_intervals
 from retention_ml.profiles.value.level import interval_of_total, level
 from retention_ml.profiles.value.spending import Spending
-from retention_ml.statistics.arrays import Floats
+from retention_ml.statistics.arrays import Floats, Ints
 
 TIERS = ("top", "high", "medium", "low")
 _DRAWS = 200
@@ -107,7 +107,7 @@ def customer_value(
     }
 
 
-def tiers(value: Floats, shares: Sequence[float]) -> Floats:
+def tiers(value: Ints, shares: Sequence[float]) -> Ints:
     """The tier of each buyer by rank, a place in `TIERS`, shape (b,).
 
     Equal values have the same tier, the lower one; who is expected to bring nothing is `low`.
@@ -145,9 +145,8 @@ def _caveat(histories: Histories, fit: ValueFit | None, rules: ValueRules) -> st
     sentences = []
     if fit is None:
         sentences.append(
-            f"No past day with {rules.horizon_days} days after it is known yet that could be "
-            "learnt from: values come from the process of buying and spending alone, and their "
-            "total has no interval."
+            "Nothing learnt from past days is at hand: values come from the process of buying and "
+            "spending alone, and their total has no interval."
         )
     positive = np.maximum(histories.money_cents, 0)
     total = int(positive.sum())
@@ -167,7 +166,7 @@ def _total(
     caveat: str | None,
     fit: ValueFit | None = None,
     factor: float = 1.0,
-    value: Floats | None = None,
+    value: Ints | None = None,
     interval: tuple[float, float] | None = None,
 ) -> pa.Table:
     def one(cell: object, kind: pa.DataType) -> pa.Array:
@@ -189,5 +188,5 @@ def _total(
     )
 
 
-def _cents(values: Floats) -> Floats:
+def _cents(values: Floats) -> Ints:
     return np.rint(values).astype(np.int64)
