@@ -1,14 +1,14 @@
 """
-Says who every customer is on the day: **lifecycle stage**, RFM group, rhythm; and how long customers
-stay: cohorts, survival curves, the weekly funnel.
+Says who every customer is on the day: **lifecycle stage**, RFM group, rhythm, persona; how long
+customers stay: cohorts, survival curves, the weekly funnel; and what to expect of the weeks ahead.
 
 Stages come from facts, order counts and silence, and stand beside the risk tier of the model, never
 mixed with it. What past days teach about customer **value** is learnt again every few weeks; if that
 fails, profiles are made with what was learnt before.
 
 **Reads** purchase days, events and accounts as known at the start of the day. **Writes** `profiles`
-(snapshots, customers, stages, transitions, curves, value). It starts when the day's features are ready.
-**Hands over** the published profiles of the day.
+(snapshots, customers, stages, transitions, curves, value, personas, forecasts). It starts when the
+day's features are ready. **Hands over** the published profiles of the day.
 
 **Again?** Always safe; equal profiles are not written twice, and a day is replaced completely or
 not at all. An old day gets its old stages, by what was known then.

@@ -41,6 +41,8 @@ FAILPOINTS = (
     "publish_lists.after_commit",
     "fit_value.before_commit",
     "fit_value.after_commit",
+    "decide_personas.before_commit",
+    "profile.after_personas",
     "profile.after_rows",
     "profile.before_commit",
     "publish_profiles.after_audits",

@@ -212,17 +212,31 @@ def recommend(
         print_counts("Customers without a list, by reason", made.details["excluded"])
 
 
-def profile(as_of: AsOf, as_json: Json = False) -> None:
-    """Profile the customers of a day: lifecycle stages, RFM, rhythm, retention curves, value."""
+def profile(
+    as_of: AsOf,
+    refit_personas: Annotated[
+        bool,
+        typer.Option(
+            "--refit-personas", help="Decide anew which personas there are, from the day on."
+        ),
+    ] = False,
+    by: Annotated[str | None, typer.Option(help="With --refit-personas: who decides.")] = None,
+    reason: Annotated[str | None, typer.Option(help="With --refit-personas: why.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Profile the customers of a day: stages, RFM, rhythm, value, personas, retention curves, and
+    the activity ahead."""
     with opened(as_json) as (warehouse, settings):
+        from retention_ml.profiles.personas.decide import request_of
         from retention_ml.profiles.profile import profile as door
         from retention_ml.profiles.publish_profiles import publish_profiles
         from retention_ml.profiles.value.fit_value import fit_value
-        from retention_ml.reports import profiles
+        from retention_ml.reports import people, profiles
 
+        refit = request_of(by, reason) if refit_personas else None
         with working("Profiling …"):
             learned = fit_value(warehouse, settings=settings, as_of=day(as_of))
-            made = door(warehouse, settings=settings, as_of=day(as_of))
+            made = door(warehouse, settings=settings, as_of=day(as_of), refit=refit)
             published = publish_profiles(
                 warehouse, settings=settings, snapshot_id=int(made.details["snapshot_id"])
             )
@@ -248,6 +262,8 @@ def profile(as_of: AsOf, as_json: Json = False) -> None:
         values = profiles.value_tiers(warehouse)
         if values and values[0]["as_of"] == day(as_of):
             print_table(*profiles.value_table(values, settings.calendar.currency))
+        for table in people.tables(warehouse, settings.calendar.currency, day(as_of)):
+            print_table(*table)
 
 
 def explain(

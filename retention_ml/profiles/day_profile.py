@@ -14,6 +14,7 @@ from retention_ml.profiles.curves.cohorts import cohorts
 from retention_ml.profiles.curves.funnel import funnel
 from retention_ml.profiles.curves.survival_curves import survival_curves
 from retention_ml.profiles.histories import Histories
+from retention_ml.profiles.personas.rows import DayPersonas
 from retention_ml.profiles.stages import STAGES, StageRules, Stages, stages
 from retention_ml.profiles.transitions import DayStages, transitions
 from retention_ml.profiles.value.customer_value import ValueRules, customer_value
@@ -37,7 +38,10 @@ def day_profile(
     histories: Histories,
     earlier: Mapping[str, DayStages],
     choices: Choices,
-    value_fit: ValueFit | None = None,
+    *,
+    value_fit: ValueFit | None,
+    personas: DayPersonas,
+    forecasts: pa.Table,
 ) -> dict[str, pa.Table]:
     """The rows of a day by the name of their table in `snapshots.snapshot`.
 
@@ -46,13 +50,17 @@ def day_profile(
     now, process = stages(histories, choices.rules), fit_process(histories)
     lapsed_days, period_days = choices.rules.lapsed_days, choices.period_days
     return {
-        "customers": _customers(histories, now, process, choices),
+        "customers": _customers(histories, now, process, choices).append_column(
+            "persona_id", personas.persona_id
+        ),
         "stages": _stage_counts(histories, now),
         "transitions": transitions(histories.customer_ids, now.stage, dict(earlier)),
         "cohorts": cohorts(histories, period_days=period_days, lapsed_days=lapsed_days),
         "survival": survival_curves(histories, lapsed_days=lapsed_days),
         "funnel": funnel(histories, period_days=period_days),
         **customer_value(histories, process, value_fit, choices.value),
+        "personas": personas.rows,
+        "forecasts": forecasts,
     }
 
 

@@ -12,7 +12,11 @@ from retention_ml.errors import NotReady
 from retention_ml.failpoints import failpoint
 from retention_ml.features.roll_up import roll_up
 from retention_ml.profiles.day_profile import Choices, caveat, day_profile
+from retention_ml.profiles.forecast.activity import activity_ahead
 from retention_ml.profiles.histories import read_log
+from retention_ml.profiles.personas.behaviour import behaviour
+from retention_ml.profiles.personas.decide import PersonaRules, Request, personas_of_day
+from retention_ml.profiles.personas.rows import day_personas
 from retention_ml.profiles.snapshots.earlier_stages import earlier_stages
 from retention_ml.profiles.snapshots.snapshot import SNAPSHOTS
 from retention_ml.profiles.stages import StageRules
@@ -24,11 +28,18 @@ from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
 
-def profile(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
+def profile(
+    warehouse: Warehouse, *, settings: Settings, as_of: date, refit: Request | None = None
+) -> Receipt:
     """Write a snapshot of the day's profiles; `details["snapshot_id"]` names it.
 
     If what readers see for the day already is equal in every respect, that snapshot is returned
     and nothing is written (`details["is_repeat"]`).
+
+    Parameters
+    ----------
+    refit : Request, optional
+        Decide from the day on which personas there are, instead of those in force.
 
     Returns
     -------
@@ -39,6 +50,8 @@ def profile(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt
     ------
     NotReady
         No order of a customer is known before that day.
+    UsageError
+        Personas are to be decided anew for a day before the newest that was published.
     """
     started = time.perf_counter()
     epoch = SNAPSHOTS.acquire_epoch(warehouse, as_of)
@@ -56,7 +69,29 @@ def profile(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt
         for period, day in days_before(as_of).items()
     }
     value_fit, fault = fit_in_force(warehouse, as_of, choices.value.horizon_days)
-    rows = day_profile(histories, earlier, choices, value_fit)
+    traits = behaviour(histories, lapsed_days=choices.rules.lapsed_days)
+    decision = personas_of_day(
+        warehouse, histories, persona_rules(settings), run_id=settings.run_id, request=refit
+    )
+    failpoint("profile.after_personas")
+    ahead = activity_ahead(
+        histories,
+        days_ahead=settings.profiles.forecast_days,
+        coverage=settings.profiles.forecast_coverage,
+        gap_days_max=settings.readiness.gap_days_max,
+    )
+    rows = day_profile(
+        histories,
+        earlier,
+        choices,
+        value_fit=value_fit,
+        personas=day_personas(histories, traits, decision.fit),
+        forecasts=ahead.rows,
+    )
+    missing = caveat(
+        histories, period_days=choices.period_days, gap_days_max=settings.readiness.gap_days_max
+    )
+    caveats = " ".join(filter(None, (missing, decision.caveat, ahead.caveat))) or None
     count, buyers = len(histories.customer_ids), len(histories.buyers)
     content: dict[str, Any] = {
         "as_of": as_of,
@@ -68,11 +103,8 @@ def profile(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt
         "minor_units": settings.calendar.minor_units,
         "customers_count": count,
         "buyers_count": buyers,
-        "caveat": caveat(
-            histories,
-            period_days=choices.period_days,
-            gap_days_max=settings.readiness.gap_days_max,
-        ),
+        "persona_fit_id": decision.fit_id,
+        "caveat": caveats,
         "profiles_digest": SNAPSHOTS.digest(rows),
         "library_version": __version__,
     }
@@ -98,6 +130,8 @@ def profile(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt
             "profiles_digest": content["profiles_digest"],
             "caveat": content["caveat"],
             "value_caveat": fault or rows["value_total"]["caveat"][0].as_py(),
+            "persona_fit_id": decision.fit_id,
+            "personas": {one.name: one.traits for one in decision.fit.personas},
             "stages": dict(
                 zip(
                     *rows["stages"]
@@ -134,6 +168,19 @@ def choices_of(settings: Settings) -> Choices:
             seed=settings.training.seed,
             threads=settings.compute.threads,
         ),
+    )
+
+
+def persona_rules(settings: Settings) -> PersonaRules:
+    """What the settings decide about personas."""
+    chosen = settings.profiles
+    return PersonaRules(
+        count=chosen.personas_count,
+        stability_min=chosen.persona_stability_min,
+        change_max=chosen.persona_change_max,
+        drift_max=chosen.persona_drift_max,
+        steady_days=chosen.persona_steady_days,
+        lapsed_days=chosen.lapsed_days or settings.churn.active_days,
     )
 
 

@@ -33,6 +33,7 @@ _ROWS = ibis.table(
         **dict.fromkeys(("rfm_recency", "rfm_frequency", "rfm_value"), "int32"),
         **dict.fromkeys(("purchase_interval_days", "still_customer_probability"), "float64"),
         "is_overdue": "boolean",
+        "persona_id": "int32",
     },
     name="customer_daily",
     database="profiles",
@@ -88,6 +89,7 @@ def _audited(settings: Settings, transaction: Transaction, manifest: Manifest) -
     limits = Limits(
         changed_warning=settings.profiles.stage_change_warning,
         shrink_max=settings.tiers.share_change_max,
+        persona_changed_warning=settings.profiles.persona_change_max,
     )
     results = [
         *audits(transaction, manifest, limits, settings.calendar.timezone),

@@ -297,6 +297,13 @@ class Profiles(Section):
     value_fit_days: int = Field(28, ge=1, le=365)
     value_learn_days: int = Field(6, ge=1, le=24)
     value_tier_shares: tuple[float, float, float] = (0.05, 0.2, 0.5)
+    personas_count: int = Field(0, ge=0, le=12)
+    persona_stability_min: float = Field(0.85, ge=0, le=1)
+    persona_drift_max: float = Field(0.25, gt=0)
+    persona_steady_days: int = Field(90, ge=1, le=3650)
+    persona_change_max: float = Field(0.15, ge=0, le=1)
+    forecast_days: int = Field(28, ge=7, le=91)
+    forecast_coverage: float = Field(0.8, gt=0, lt=1)
 
     @model_validator(mode="after")
     def _tiers_rise(self) -> "Profiles":

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from retention_ml.reports import profiles, read, words
+from retention_ml.reports import people, profiles, read, words
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
@@ -44,6 +44,7 @@ def collect(warehouse: Warehouse, settings: Settings) -> dict[str, Any]:
         "stages": profiles.lifecycle(warehouse),
         "cohorts": profiles.cohort_ratios(warehouse),
         "values": profiles.value_tiers(warehouse),
+        "people": people.tables(warehouse, settings.calendar.currency),
         "offers": _offers(warehouse),
         "status": read.status(warehouse, settings),
         "quality_report": _newest_report(settings),
@@ -169,7 +170,7 @@ def _profile_tables(outcome: Mapping[str, Any]) -> list[_Table]:
         tables.append(profiles.heat_map(cohorts))
     if values := outcome.get("values"):
         tables.append(profiles.value_table(values, outcome["status"]["currency"]))
-    return tables
+    return [*tables, *(outcome.get("people") or [])]
 
 
 def _offers(warehouse: Warehouse) -> list[dict[str, Any]]:

@@ -72,7 +72,7 @@ def _count(warehouse: Warehouse, sql: str) -> int:
 def test_killed_anywhere_no_half_profile_is_left_and_a_retry_completes(
     warehouse: Warehouse, settings: Settings, place: str, number: int
 ) -> None:
-    assert len(PLACES) == 5
+    assert len(PLACES) == 6
     random_shop(warehouse, customers=60, days=400, seed=number + 1)
     _make(warehouse, settings, DAY)
     old = _visible(warehouse)
@@ -85,6 +85,18 @@ def test_killed_anywhere_no_half_profile_is_left_and_a_retry_completes(
     assert (visible["as_of"], _count(warehouse, _HALF)) == (NEXT, 0)
     if after != old:
         assert after == [visible]
+    assert violations(warehouse) == []
+
+
+def test_killed_while_personas_are_decided_no_half_decision_is_left(
+    warehouse: Warehouse, settings: Settings
+) -> None:
+    random_shop(warehouse, customers=60, days=400)
+    assert _killed(warehouse, settings, "decide_personas.before_commit") == -9
+    for table in ("persona_fits", "persona_centroids", "snapshots"):
+        assert _count(warehouse, f"SELECT 1 FROM profiles.{table}") == 0
+    _make(warehouse, settings, NEXT)
+    assert _count(warehouse, "SELECT 1 FROM profiles.persona_fits") == 1
     assert violations(warehouse) == []
 
 

@@ -24,6 +24,11 @@ def test_profiles_are_made_published_and_shown(
         "Nothing can be learnt about value", "expected to bring", "value tier", "medium",
     ):  # fmt: skip
         assert words in shown.stdout
+    assert "Expected in the 28 days from 2024-12-01 on" in shown.stdout
+    assert "There are no personas" in shown.stdout  # of 60 customers
+    asked = CliRunner().invoke(app, ["profile", "--as-of", "2024-12-01", "--refit-personas"])
+    assert asked.exit_code != 0
+    assert "--by NAME --reason TEXT" in asked.output
     again = CliRunner().invoke(app, ["profile", "--as-of", "2024-12-01", "--json"])
     document = json.loads(again.stdout)
     assert document["profile"]["is_repeat"]

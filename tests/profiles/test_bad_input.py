@@ -74,6 +74,9 @@ def test_all_customers_one_day_old(ask: Ask, warehouse: Warehouse) -> None:
         "There is no retention curve yet: orders are known from 2025-05-31 on, and the first period "
         "after that of the first order is over on 2025-07-30."
     )
+    assert "of 50 customers with an order 0 of 7 traits vary" in result["caveat"]
+    assert "There is no forecast of activity yet" in result["caveat"]
+    assert "It begins on 2025-09-13." in result["caveat"]
     assert warehouse.read("SELECT * FROM reports.cohort_retention").num_rows == 0
     assert result["values"] == {}
     assert "It begins on 2025-08-29." in result["value_caveat"]
@@ -113,6 +116,7 @@ def test_one_huge_order_changes_no_stage_and_only_its_value(ask: Ask) -> None:
     assert result["rows"]["whale"]["rfm_value"] == 5
     assert result["rows"]["c050"]["rfm_value"] == 3
     assert result["rows"]["whale"]["lifecycle_stage"] == "new"
+    assert float(result["rows"]["whale"]["revenue"]) == 9_000_000_000.0
 
 
 def test_visitors_stand_where_events_or_accounts_exist(ask: Ask) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from retention_ml import clock
 from retention_ml.clock import day_number
+from retention_ml.profiles.snapshots.persona_audits import forecast_audits, persona_audits
 from retention_ml.publication.audit import Audit, critical, none_of
 from retention_ml.publication.publish import Manifest
 from retention_ml.warehouse import Transaction
@@ -22,10 +23,13 @@ class Limits:
         Share of customers with another stage than the day before that is remarkable.
     shrink_max : float
         By which share customers may be fewer than in the profiles published before.
+    persona_changed_warning : float
+        Share of customers with another persona than a month before that is remarkable.
     """
 
     changed_warning: float
     shrink_max: float
+    persona_changed_warning: float
 
 
 def audits(
@@ -37,6 +41,8 @@ def audits(
         *_rows_are_sound(transaction, manifest),
         *_transitions_add_up(transaction, manifest),
         *_curves_are_sound(transaction, manifest),
+        *persona_audits(transaction, manifest, limits.persona_changed_warning),
+        *forecast_audits(transaction, manifest),
         _did_not_shrink(transaction, manifest, limits.shrink_max),
         _stages_are_steady(transaction, manifest, limits.changed_warning),
     ]

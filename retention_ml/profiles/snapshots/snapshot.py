@@ -14,10 +14,12 @@ SNAPSHOTS = Snapshots(
         "funnel": "profiles.funnel",
         "value": "profiles.customer_value",
         "value_total": "profiles.value_daily",
+        "personas": "profiles.personas",
+        "forecasts": "profiles.forecasts",
     },
     of_day=(
         *("customers", "stages", "transitions", "cohorts", "survival", "funnel"),
-        *("value", "value_total"),
+        *("value", "value_total", "personas", "forecasts"),
     ),
 )
 WORDS = Words(content="profiles", command="retention profile")

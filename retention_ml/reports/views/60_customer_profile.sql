@@ -24,10 +24,13 @@ SELECT
     profile.purchase_interval_days,
     profile.is_overdue,
     profile.still_customer_probability,
-    profile.next_order_expected_on
+    profile.next_order_expected_on,
+    profile.persona_id,
+    persona.persona_name
 FROM (SELECT as_of, snapshot_id FROM profiles.published ORDER BY as_of DESC LIMIT 1) AS pointer
 JOIN profiles.snapshots AS manifest ON manifest.snapshot_id = pointer.snapshot_id
 JOIN profiles.customer_daily AS profile ON profile.snapshot_id = pointer.snapshot_id
+LEFT JOIN profiles.personas AS persona ON persona.snapshot_id = profile.snapshot_id AND persona.persona_id = profile.persona_id
 LEFT JOIN (SELECT as_of, snapshot_id FROM scores.published ORDER BY as_of DESC LIMIT 1) AS scored ON true
 LEFT JOIN scores.customer_daily AS score ON score.snapshot_id = scored.snapshot_id AND score.customer_id = profile.customer_id;
 COMMENT ON VIEW reports.customer_profile IS 'one row per customer or visitor of the latest published day: stage by facts, risk by the model, RFM and rhythm';
@@ -55,3 +58,5 @@ COMMENT ON COLUMN reports.customer_profile.purchase_interval_days IS 'wait after
 COMMENT ON COLUMN reports.customer_profile.is_overdue IS 'silent for longer than nine in ten of such waits';
 COMMENT ON COLUMN reports.customer_profile.still_customer_probability IS 'probability that the customer has not left for good, by the buying process; not the churn probability';
 COMMENT ON COLUMN reports.customer_profile.next_order_expected_on IS 'day by which the next order is as probable to have come as not; empty where the customer has probably left';
+COMMENT ON COLUMN reports.customer_profile.persona_id IS 'number of the persona; empty for visitors, and where there are none';
+COMMENT ON COLUMN reports.customer_profile.persona_name IS 'its name, see reports.personas';

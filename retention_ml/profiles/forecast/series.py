@@ -1,0 +1,77 @@
+"""What a shop's customers did on each day: orders, active customers, revenue."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from retention_ml.profiles.histories import Histories
+from retention_ml.statistics.arrays import Bools, Floats
+
+METRICS = ("orders", "active_customers", "revenue_cents")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DailySeries:
+    """Daily figures from a day on, without a hole in them.
+
+    Parameters
+    ----------
+    first_day : int
+        Number of the first day.
+    values : mapping of str to array of float64, shape (n_days,)
+        By `METRICS`; the last day is the one before the day of the histories. Revenue has refunds
+        taken off on the day of the refund.
+    """
+
+    first_day: int
+    values: dict[str, Floats]
+
+    @property
+    def days(self) -> int:
+        """How many days there are."""
+        return len(self.values[METRICS[0]])
+
+
+def daily_series(
+    histories: Histories, *, gap_days_max: int, is_excluded: Bools | None = None
+) -> DailySeries:
+    """The daily figures since the last hole: more than `gap_days_max` days without an order.
+
+    Parameters
+    ----------
+    histories : Histories
+    gap_days_max : int
+        A longer pause of the whole shop is missing deliveries rather than a season; what lies
+        before it teaches nothing about the days ahead.
+    is_excluded : array of bool, shape (n,), optional
+        Customers who are left out.
+
+    Returns
+    -------
+    DailySeries
+        Of no days if the hole lasts until today.
+    """
+    ordered, money = np.ones(len(histories.day), bool), np.ones(len(histories.money_day), bool)
+    if is_excluded is not None:
+        ordered = ~is_excluded[histories.customer]
+        money = ~is_excluded[histories.money_customer]
+    day = histories.day[ordered]
+    purchase_days = np.append(np.unique(day), histories.today)
+    is_hole = np.diff(purchase_days) - 1 > gap_days_max
+    after = np.flatnonzero(is_hole)
+    first_day = int(purchase_days[after[-1] + 1] if len(after) else purchase_days[0])
+    length = histories.today - first_day
+
+    def per_day(on: np.ndarray, weights: np.ndarray | None) -> Floats:
+        since = on >= first_day
+        chosen = None if weights is None else weights[since]
+        return np.bincount(on[since] - first_day, chosen, length).astype(np.float64)[:length]
+
+    return DailySeries(
+        first_day=first_day,
+        values={
+            "orders": per_day(day, histories.orders_count[ordered]),
+            "active_customers": per_day(day, None),
+            "revenue_cents": per_day(histories.money_day[money], histories.money_cents[money]),
+        },
+    )
