@@ -50,7 +50,7 @@ def test_a_score_whose_model_is_gone_is_shown_with_its_note(
     assert "at the greatest risk of all customers" in shown.stdout
     assert "Score (amounts in USD)" in shown.stdout
     assert "value at risk (USD, next 90 days) 12.5" in " ".join(shown.stdout.split())
-    assert "Value (amounts in USD)" in shown.stdout
+    assert "Value (amounts in USD)" in " ".join(shown.stdout.split())
     assert "value tier high" in " ".join(shown.stdout.split())
 
 
