@@ -1,16 +1,18 @@
 """
 Computes every active customer's features as of the start of a day, after new messages of customers
-were given language, sentiment, topic and route.
+were given language, sentiment, topic and route, and customers that are none were detected.
 
-**Reads** `curated` as known at the day. **Writes** `feedback` (labels without text, own weights) and
-`features` (rollups, `customer_daily`).
+**Reads** `curated` as known at the day. **Writes** `feedback` (labels without text, own weights),
+`features` (rollups, `customer_daily`) and `abnormal` (who is flagged, and who is excluded from all
+that follows).
 **Hands over** `features.customer_daily` for the day. It starts when `ingest_deliveries` hands over
 the same day.
 
 **Again?** Always safe: the same day gives the same digest, whatever was loaded since.
 
 **On failure** the message says what is missing. Skipped means that nobody ordered within the
-active window before that day: check that the feed is alive.
+active window before that day: check that the feed is alive. If `detect` failed, features are built
+all the same, and who was excluded the day before stays excluded.
 """
 
 from airflow.sdk import PartitionedAssetTimetable, dag, get_current_context, task
@@ -40,7 +42,13 @@ def build_features() -> None:
 
         return [doors.call(fit_stars, as_of=as_of()), doors.call(door, as_of=as_of())]
 
-    @task(pool=WAREHOUSE_POOL, outlets=[FEATURES])
+    @task(pool=WAREHOUSE_POOL)
+    def detect() -> dict:
+        from retention_ml.abnormal.detect import detect as door
+
+        return doors.call(door, as_of=as_of())
+
+    @task(pool=WAREHOUSE_POOL, outlets=[FEATURES], trigger_rule="all_done")
     def build() -> dict:
         from retention_ml.features.build import build as door
 
@@ -49,7 +57,7 @@ def build_features() -> None:
         get_current_context()["outlet_events"][FEATURES].add_partitions(day.isoformat())
         return receipt
 
-    label() >> build()
+    label() >> detect() >> build()
 
 
 build_features()

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from retention_ml.cli import (
+    abnormal,
     actions,
     assign,
     backtest,
@@ -18,7 +19,6 @@ from retention_ml.cli import (
     outbox,
     outcomes,
     platform,
-    policies,
     sources,
     uplift,
 )
@@ -59,7 +59,7 @@ for module in (
     assign,
     outbox,
     experiments,
-    policies,
     uplift,
+    abnormal,
 ):
     module.add_to(app)

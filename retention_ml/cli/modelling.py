@@ -123,7 +123,7 @@ def _decide(
 ) -> None:
     with opened(as_json) as (warehouse, settings):
         with working("Checking …"):
-            settings, decider = with_registry(settings), by or _login_name()
+            settings, decider = with_registry(settings), by or login_name()
             receipt = door(warehouse, settings=settings, decided_by=decider, **arguments)
         if as_json:
             print_json(receipt.to_dict())
@@ -134,7 +134,8 @@ def _decide(
         console.print(f"The alias in MLflow: {receipt.details['alias']}")
 
 
-def _login_name() -> str:
+def login_name() -> str:
+    """The name of who is logged in: who decides, unless somebody else is named."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container may run under a number without a name

@@ -144,6 +144,19 @@ def simulate(
     defect_share: Annotated[
         float, typer.Option(min=0, max=0.5, help="Share of rows spoilt on purpose.")
     ] = 0.01,
+    abnormal: Annotated[
+        str | None,
+        typer.Option(
+            "--abnormal",
+            help="Plant bots, brushers, return abusers and resellers besides: plain or hard.",
+        ),
+    ] = None,
+    abnormal_share: Annotated[
+        float | None,
+        typer.Option(
+            "--abnormal-share", help="With --abnormal: so many, by customers. Default: 0.03."
+        ),
+    ] = None,
     respond: Annotated[
         str | None,
         typer.Option(
@@ -180,6 +193,12 @@ def simulate(
 ) -> None:
     """Write the files of a shop whose truth is known; with --respond, of one more day of it."""
     if respond is not None:
+        with command(as_json):
+            if abnormal or abnormal_share:
+                raise UsageError(
+                    "Planted customers do nothing after the last day of a simulation, so there is "
+                    "no use for --abnormal beside --respond; nothing was written. Leave it out."
+                )
         _respond(
             {"customers": customers, "days": days, "seed": seed, "first_day": first_day},
             out=out,
@@ -213,6 +232,8 @@ def simulate(
                 out=out,
                 first_day=start,
                 defect_share=defect_share,
+                abnormal=abnormal,
+                abnormal_share=0.03 if abnormal_share is None else abnormal_share,
             )
         if as_json:
             print_json(summary)

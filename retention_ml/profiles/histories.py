@@ -1,7 +1,7 @@
 """Purchase days of every customer as known on a day, in arrays, and when each was acquired."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from retention_ml import clock, tables
+from retention_ml.abnormal.excluded import excluded_customers, without
 from retention_ml.clock import day_number
 from retention_ml.curated.known import known
 from retention_ml.features.inputs import stored_inputs
@@ -41,6 +42,8 @@ class Histories:
     orders_count : array of int64, shape (p,)
     money_customer, money_day, money_cents : array of int64, shape (m,)
         What days brought, refunds taken off; also days with refunds alone.
+    abnormal_count : int
+        Customers who are excluded as abnormal on the day, and not among the others.
     """
 
     as_of: date
@@ -52,6 +55,7 @@ class Histories:
     money_customer: Ints
     money_day: Ints
     money_cents: Ints
+    abnormal_count: int = 0
 
     @cached_property
     def today(self) -> int:
@@ -140,7 +144,14 @@ class HistoryLog:
                 "event_day": np.concatenate([_ints(events["event_day"]), opened_day]),
             }
         )
-        return histories(as_of, self._summed(today), contacts)
+        summed = self._summed(today)
+        everybody = histories(as_of, summed, contacts)
+        excluded = excluded_customers(self.warehouse, as_of)
+        if len(excluded) == 0:
+            return everybody
+        others = histories(as_of, without(summed, excluded), without(contacts, excluded))
+        left_out = len(everybody.customer_ids) - len(others.customer_ids)
+        return replace(others, abnormal_count=left_out)
 
     def purchases_at(self, as_of: date) -> Histories:
         """The histories known at the start of a day, of buyers alone: the database is not asked."""
@@ -148,6 +159,10 @@ class HistoryLog:
             {"customer_id": pa.array([], pa.string()), "event_day": pa.array([], pa.int64())}
         )
         return histories(as_of, self._summed(day_number(as_of)), nobody)
+
+    def without(self, customer_ids: pa.StringArray) -> "HistoryLog":
+        """The log of all other customers' purchases."""
+        return replace(self, days=without(self.days, customer_ids))
 
     def _summed(self, today: int) -> pa.Table:
         """Customers' days known at the start of a day, one row each."""

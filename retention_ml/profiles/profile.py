@@ -44,7 +44,7 @@ def profile(
     Returns
     -------
     Receipt
-        read (customers and visitors) = written, or duplicates.
+        read (customers and visitors) = written + left out (excluded as abnormal), or duplicates.
 
     Raises
     ------
@@ -104,6 +104,7 @@ def profile(
         "customers_count": count,
         "buyers_count": buyers,
         "persona_fit_id": decision.fit_id,
+        "abnormal_count": histories.abnormal_count,
         "caveat": caveats,
         "profiles_digest": SNAPSHOTS.digest(rows),
         "library_version": __version__,
@@ -120,8 +121,9 @@ def profile(
     receipt = Receipt(
         door="profile",
         as_of=as_of,
-        read=count,
+        read=count + histories.abnormal_count,
         written=0 if same else count,
+        left_out=histories.abnormal_count,
         duplicates=count if same else 0,
         seconds=time.perf_counter() - started,
         details={

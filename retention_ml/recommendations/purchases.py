@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from retention_ml import clock
+from retention_ml.abnormal.excluded import excluded_customers, without
 from retention_ml.clock import day_number
 from retention_ml.curated.known import known
 from retention_ml.features.rollups import curated
@@ -257,6 +258,8 @@ class PurchaseLog:
 def read_log(warehouse: Warehouse, *, as_of: date, timezone: str) -> PurchaseLog:
     """The purchases of all known customers, as they were known at the start of a day or before.
 
+    Those of customers who are excluded as abnormal on that day are left out.
+
     Parameters
     ----------
     as_of : date
@@ -267,7 +270,8 @@ def read_log(warehouse: Warehouse, *, as_of: date, timezone: str) -> PurchaseLog
     number = day_number(as_of)
     rows = _ROLLUP.filter(_ROLLUP.event_day < number, _ROLLUP.known_from_day <= number)
     return PurchaseLog.of(
-        warehouse.read(rows), read_descriptions(warehouse, as_of=as_of, timezone=timezone)
+        without(warehouse.read(rows), excluded_customers(warehouse, as_of)),
+        read_descriptions(warehouse, as_of=as_of, timezone=timezone),
     )
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from retention_ml import __version__
+from retention_ml.abnormal.excluded import excluded_customers, without
 from retention_ml.clock import day_of
 from retention_ml.errors import NotReady, UnfitModel
 from retention_ml.failpoints import failpoint
@@ -116,7 +117,8 @@ def _inputs(warehouse: Warehouse, settings: Settings, as_of: date) -> tuple[DayI
     returned, returned_on = read_returns(
         warehouse, as_of, timezone, settings.recommendations.returned_days
     )
-    customers = features["customer_id"].cast(pa.string()).combine_chunks()
+    listed = without(features, excluded_customers(warehouse, as_of))
+    customers = listed["customer_id"].cast(pa.string()).combine_chunks()
     inputs = DayInputs(
         purchases=purchases,
         customers=customers.take(pc.sort_indices(customers)),
@@ -124,6 +126,7 @@ def _inputs(warehouse: Warehouse, settings: Settings, as_of: date) -> tuple[DayI
         price_cents=price_cents,
         returned=returned,
         returned_on=returned_on,
+        abnormal_count=features.num_rows - listed.num_rows,
     )
     return inputs, features_digest
 
@@ -193,7 +196,8 @@ def _content(
     horizon_days: int,
 ) -> dict[str, Any]:
     """The columns of the manifest that say what the lists are."""
-    population, listed = len(inputs.customers), rows.listed_count
+    population = len(inputs.customers) + inputs.abnormal_count
+    listed = rows.listed_count
     return {
         "as_of": as_of,
         "list_size": settings.recommendations.list_size,

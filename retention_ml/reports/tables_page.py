@@ -13,6 +13,7 @@ _SCHEMAS = {
     "scores": "snapshots of scores, their audits and the pointer to what is published",
     "models": "labels, trainings, evaluations and the ledger of promotions",
     "feedback": "what messages are about and how they sound, without their text",
+    "abnormal": "customers that are none: what was detected, and the ledger of decisions",
     "features": "rollups and features per customer and day",
     "curated": "the shop's data in canonical tables, every version kept",
     "quality": "results of every expectation",

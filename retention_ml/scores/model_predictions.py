@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from retention_ml.errors import frames_of
 from retention_ml.models.registry.model_version import ServedModel
@@ -42,14 +43,22 @@ class Predictions:
 
 
 def predict_both(
-    champion: ServedModel, challenger: ServedModel | None, features: pa.Table
+    champion: ServedModel,
+    challenger: ServedModel | None,
+    features: pa.Table,
+    abnormal: pa.StringArray | None = None,
 ) -> Predictions:
     """Both models' predictions for the customers of a feature table.
+
+    `abnormal` are ids of those who are not scored because they are excluded as abnormal.
 
     The champion decides who is scored, so that who is scored does not depend on the arm. A
     challenger that fails is ignored with a warning: it never stops the champion.
     """
     probability, reason = _probabilities(champion, features)
+    if abnormal is not None and len(abnormal):
+        is_abnormal = np.asarray(pc.is_in(features["customer_id"], value_set=abnormal))
+        probability[is_abnormal], reason[is_abnormal] = np.nan, "abnormal"
     is_scored = np.isfinite(probability)
     scored = features.filter(pa.array(is_scored))
     exclusions = pa.table(

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from retention_ml import __version__, clock
+from retention_ml.abnormal.excluded import excluded_customers
 from retention_ml.errors import NotReady
 from retention_ml.features import build
 from retention_ml.models.promotion.decisions import policy_served
@@ -84,7 +85,12 @@ def _compute(
     champion = served.champion(warehouse, settings, as_of)
     features, features_digest = _features(warehouse, settings, as_of)
     served.require_features(champion, features)
-    predictions = predict_both(champion, served.challenger(warehouse, settings, champion), features)
+    predictions = predict_both(
+        champion,
+        served.challenger(warehouse, settings, champion),
+        features,
+        excluded_customers(warehouse, as_of),
+    )
     policy = _policy(warehouse, settings, champion)
     by_arm, share = _serve(settings, predictions, policy, as_of)
     previous_tiers = base_tiers(warehouse, lease.base_snapshot_id)

@@ -316,6 +316,17 @@ class Profiles(Section):
         return self
 
 
+class Abnormal(Section):
+    """What happens to customers that are none."""
+
+    bot: Literal["flag", "exclude"] = "exclude"
+    brusher: Literal["flag", "exclude"] = "exclude"
+    returner: Literal["flag", "exclude"] = "flag"
+    reseller: Literal["flag", "exclude"] = "flag"
+    window_days: int = Field(365, ge=28, le=3650)
+    excluded_share_max: float = Field(0.10, ge=0, le=1)
+
+
 class Compute(Section):
     """How much of the machine to use, and for how long."""
 
@@ -350,6 +361,7 @@ class Settings(Section):
     bandit: Bandit = Bandit()
     recommendations: Recommendations = Recommendations()
     profiles: Profiles = Profiles()
+    abnormal: Abnormal = Abnormal()
     compute: Compute = Compute()
 
     home: Path = Path(".retention")

@@ -24,6 +24,8 @@ from retention_ml.simulate import (
     purchases,
     truth,
 )
+from retention_ml.simulate.abnormal import plants
+from retention_ml.simulate.abnormal.kinds import STRENGTHS
 from retention_ml.simulate.population import TYPES, Population
 from retention_ml.simulate.seasons import ShopCalendar
 
@@ -40,6 +42,8 @@ def simulate(
     out: Path,
     first_day: date = date(2024, 1, 1),
     defect_share: float = 0.01,
+    abnormal: str | None = None,
+    abnormal_share: float = 0.03,
 ) -> dict[str, Any]:
     """Write a simulated shop into `out`; how many rows of what were written.
 
@@ -56,6 +60,11 @@ def simulate(
         A folder that does not exist, is empty, or holds an earlier simulation.
     defect_share : float
         Share of all rows that are defective or repeated on purpose, in [0, 0.5].
+    abnormal : str, optional
+        How clearly planted bots, brushers, return abusers and resellers show: `plain` or `hard`.
+        They come on top of `customers`, who stay as they are. None: nobody is planted.
+    abnormal_share : float
+        How many are planted, as a share of `customers`, in (0, 1].
 
     Raises
     ------
@@ -64,6 +73,7 @@ def simulate(
     """
     started = time.perf_counter()
     _check(customers=customers, days=days, seed=seed, defect_share=defect_share)
+    _check_abnormal(abnormal, abnormal_share)
     _clear(out)
     calendar = ShopCalendar(first_day=first_day, days=days, timezone=TIMEZONE)
     drawn = {name: np.random.default_rng([seed, place]) for place, name in enumerate(_STEPS)}
@@ -83,12 +93,28 @@ def simulate(
         name: np.random.default_rng([seed, 100, place]) for place, name in enumerate(_WRITING)
     }
     entries = feedback.feedback(writing["feedback"], calendar, sold, back)
+    everybody, everybody_ids, planted = people, ids, None
+    if abnormal is not None:
+        count = max(1, round(customers * abnormal_share))
+        planted = plants.plants(
+            np.random.default_rng([seed, 200]),
+            count=count,
+            strength=STRENGTHS[abnormal],
+            goods=goods,
+            calendar=calendar,
+        ).after(customers=customers, orders=len(orders))
+        everybody = plants.residents(people, planted.people)
+        everybody_ids = feeds.customer_ids(customers + count)
+        sold = baskets.Lines.concatenate([sold, planted.sold])
+        back = baskets.Lines.concatenate([back, planted.back])
+        stream = plants.together(stream, planted.stream)
+        entries = plants.by_time(feedback.Feedback.concatenate([entries, planted.entries]))
     tables = {
-        "order_lines": feeds.order_lines(ids, goods, calendar, sold, back),
-        "events": feeds.events(ids, goods, stream),
+        "order_lines": feeds.order_lines(everybody_ids, goods, calendar, sold, back),
+        "events": feeds.events(everybody_ids, goods, stream),
         "products": feeds.products(goods, calendar),
-        "customers": feeds.customers(ids, people, calendar),
-        "feedback": feeds.feedback(ids, goods, calendar, entries),
+        "customers": feeds.customers(everybody_ids, everybody, calendar),
+        "feedback": feeds.feedback(everybody_ids, goods, calendar, entries),
         "campaign_contacts": feeds.campaign_contacts(
             writing["campaign_contacts"], ids, goods, calendar, planned, made, orders
         ),
@@ -99,10 +125,14 @@ def simulate(
     if defect_share > 0:
         delivered.append(files.repeated(delivered[0], out))
     _write_truth(out / "truth", ids, people, calendar, planned, made, delivered)
+    if planted is not None:
+        strangers = plants.truth_table(planted, everybody_ids[customers:], str(abnormal))
+        pq.write_table(strangers, out / "truth" / "abnormal_customers.parquet")
     defects = [defect for file in delivered for defect in file.defects if not file.is_repeated]
     return {
         "customers": customers,
-        "orders": len(orders),
+        **({} if planted is None else {"abnormal_customers": len(planted)}),
+        "orders": len(orders) + (0 if planted is None else len(planted.orders)),
         "files": len(delivered),
         "rows": sum(file.rows for file in delivered if not file.is_repeated),
         "defective_rows": sum(defect.reason_code != "" for defect in defects),
@@ -120,6 +150,18 @@ def _check(*, customers: int, days: int, seed: int, defect_share: float) -> None
     if not 0 <= defect_share <= 0.5:
         raise UsageError(
             f"defect_share is {defect_share}; expected 0 (no defects) to 0.5. Give such a share."
+        )
+
+
+def _check_abnormal(abnormal: str | None, share: float) -> None:
+    if abnormal is not None and abnormal not in STRENGTHS:
+        raise UsageError(
+            f"abnormal is {abnormal!r}; expected {' or '.join(STRENGTHS)}. Name one of them, or "
+            "leave it out to plant nobody."
+        )
+    if not 0 < share <= 1:
+        raise UsageError(
+            f"abnormal_share is {share}; expected a share above 0, up to 1. Give such a share."
         )
 
 

@@ -9,12 +9,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from retention_ml.reports import people, profiles, read, words
+from retention_ml.reports import abnormal, people, profiles, read, words
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
 _Table = tuple[str, Sequence[str], Sequence[Sequence[Any]]]
 
+_ABNORMAL_CUSTOMERS = 3
 _OFFERED_CUSTOMERS, _OFFERED_PRODUCTS = 3, 3
 _METRICS = {
     "roc_auc": "ROC AUC",
@@ -45,6 +46,7 @@ def collect(warehouse: Warehouse, settings: Settings) -> dict[str, Any]:
         "cohorts": profiles.cohort_ratios(warehouse),
         "values": profiles.value_tiers(warehouse),
         "people": people.tables(warehouse, settings.calendar.currency),
+        "abnormal": abnormal.abnormal_customers(warehouse, limit=_ABNORMAL_CUSTOMERS),
         "offers": _offers(warehouse),
         "status": read.status(warehouse, settings),
         "quality_report": _newest_report(settings),
@@ -158,7 +160,7 @@ def _risk_tables(outcome: Mapping[str, Any]) -> list[_Table]:
 
 
 def _profile_tables(outcome: Mapping[str, Any]) -> list[_Table]:
-    """Customers by lifecycle stage, the heat map of cohorts, and tiers of value."""
+    """Customers by lifecycle stage, cohorts, value, personas, and customers who may be none."""
     stages, cohorts = outcome.get("stages") or [], outcome.get("cohorts") or []
     tables: list[_Table] = []
     if stages:
@@ -170,7 +172,11 @@ def _profile_tables(outcome: Mapping[str, Any]) -> list[_Table]:
         tables.append(profiles.heat_map(cohorts))
     if values := outcome.get("values"):
         tables.append(profiles.value_table(values, outcome["status"]["currency"]))
-    return [*tables, *(outcome.get("people") or [])]
+    tables += outcome.get("people") or []
+    if strangers := outcome.get("abnormal"):
+        title = f"Customers who may be none, {strangers[0]['as_of']}"
+        tables.append((title, abnormal.COLUMNS, abnormal.table(strangers)))
+    return tables
 
 
 def _offers(warehouse: Warehouse) -> list[dict[str, Any]]:

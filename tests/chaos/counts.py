@@ -18,6 +18,7 @@ COUNTS = {
     "kills in publication": (1, 50),
     "kills in making and publishing lists": (1, 100),
     "kills in making and publishing profiles": (1, 100),
+    "kills in detecting abnormal customers": (1, 30),
     "kills in measuring lists and deciding rankers": (1, 20),
     "kills at random in a day of recommendations": (3, 100),
     "kills of dispatching workers": (4, 200),

@@ -105,7 +105,7 @@ def test_the_rules_name_errors_that_exist() -> None:
             "ingest_deliveries",
             {"hand_over", *(f"per_source.{name}" for name in ("land", "stage", "check", "curate"))},
         ),
-        ("build_features", {"label", "build"}),
+        ("build_features", {"label", "detect", "build"}),
         ("train_models", {"prepare", "select", "train_uplift"}),
         ("score_customers", {"score", "publish"}),
         ("profile_customers", {"fit_value", "profile", "publish"}),

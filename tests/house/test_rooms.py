@@ -32,8 +32,13 @@ FLOW = {
         ),
     ),
     "20_build_features": Stage(
-        ("feedback", "features"),
-        ("feedback/fit_stars.py", "feedback/label.py", "features/build.py"),
+        ("feedback", "features", "abnormal"),
+        (
+            "feedback/fit_stars.py",
+            "feedback/label.py",
+            "features/build.py",
+            "abnormal/detect.py",
+        ),
     ),
     "30_train_models": Stage(
         ("labels", "models"),

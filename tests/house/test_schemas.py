@@ -9,7 +9,7 @@ from tests.house.repository import LIBRARY, ROOT, modules, name, reject, tree
 
 # Schemas in the order of the flow, with the package that owns each.
 SCHEMAS = (
-    "raw", "staging", "quarantine", "curated", "feedback", "features", "models", "profiles",
+    "raw", "staging", "quarantine", "curated", "feedback", "features", "abnormal", "models", "profiles",
     "recommendations", "scores",
     "experiments",
     "actions", "outcomes", "reports", "ops",
@@ -23,6 +23,7 @@ MAY_NAME = {
     "curated": {"raw", "staging", "quarantine", "curated"},
     "feedback": {"raw", "curated", "feedback"},
     "features": {"raw", "curated", "feedback", "features"},
+    "abnormal": {"features", "abnormal"},
     "labels": {"curated", "features", "models"},
     "models": {"curated", "features", "models"},
     "publication": {"ops"},
@@ -35,6 +36,7 @@ MAY_NAME = {
     "outcomes": {
         "curated",
         "features",
+        "abnormal",
         "models",
         "recommendations",
         "scores",

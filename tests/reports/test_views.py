@@ -56,6 +56,7 @@ PERSONAL = ("name", "mail", "phone", "address", "birth", "age_band", "income", "
 ALLOWED_NAMES = {
     "model_name", "table_name", "column_name", "baseline_name", "name", "file_name",
     "product_name", "again_product_name", "new_product_name", "with_product_name",
+    "persona_name",
 }  # fmt: skip
 
 

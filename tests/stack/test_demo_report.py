@@ -166,6 +166,17 @@ def test_stages_and_the_heat_map_of_cohorts_are_shown_where_there_are_any() -> N
     assert "Lifecycle stages" not in shown()
 
 
+def test_customers_who_may_be_none_are_shown_with_evidence() -> None:
+    stranger = {
+        "as_of": date(2026, 3, 1), "customer_id": "12345", "kind": "returner", "status": "flagged",
+        "is_excluded": False, "score": 0.99, "evidence": "Sent back 9 of 10 lines.",
+    }  # fmt: skip
+    text = shown(abnormal=[stranger])
+    assert "Customers who may be none, 2026-03-01" in text
+    assert line(text, "12345")[:4] == ["12345", "returner", "flagged", "no"]
+    assert "Customers who may be none" not in shown()
+
+
 def test_what_customers_want_next_is_shown_with_its_reason() -> None:
     offer = {
         "customer_id": "c7", "list": "new", "rank": 1, "product": "TEA", "as_of": date(2026, 3, 1),

@@ -16,7 +16,7 @@ from retention_ml.settings import Settings
 from retention_ml.statistics.arrays import Bools, Floats, Ints
 
 REASONS = (
-    "unscored", "outside_rules", "no_permission", "suppressed", "no_address", "fatigue",
+    "abnormal", "unscored", "outside_rules", "no_permission", "suppressed", "no_address", "fatigue",
     "yearly_limit", "recent_order", "quota", "no_gain", "budget",
 )  # fmt: skip
 Texts = npt.NDArray[np.object_]

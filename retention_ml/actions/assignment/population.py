@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from retention_ml import clock
+from retention_ml.abnormal.excluded import excluded_customers, without
 from retention_ml.actions.assignment.eligibility import Customers, Texts
 from retention_ml.actions.assignment.history import contact_counts
 from retention_ml.actions.catalogue.action import Action
@@ -39,8 +40,8 @@ class Population:
     snapshot_id : int
         The published scores.
     scores_digest : str
-    population_count, unscored_count : int
-        Active customers, and those of them without a score.
+    population_count, abnormal_count, unscored_count : int
+        Active customers, those of them who are excluded as abnormal, and others without a score.
     is_of_starter : bool
         Whether the starter model scored: its probabilities were never compared with this shop's.
     customers : Customers
@@ -50,6 +51,7 @@ class Population:
     snapshot_id: int
     scores_digest: str
     population_count: int
+    abnormal_count: int
     unscored_count: int
     is_of_starter: bool
     customers: Customers
@@ -75,7 +77,7 @@ def load_population(
     timezone, churn = settings.calendar.timezone, settings.churn
     with warehouse.snapshot() as read:
         manifest = _manifest(read, as_of)
-        rows = _rows(read, manifest["snapshot_id"], as_of, customer_id)
+        scored = _rows(read, manifest["snapshot_id"], as_of, customer_id)
         counts = contact_counts(
             as_of,
             timezone,
@@ -91,6 +93,9 @@ def load_population(
             .select("customer_id", "channel")
             .distinct()
         )
+    # Who was found out after the scores were made has one, and gets nothing all the same.
+    rows = without(scored, excluded_customers(warehouse, as_of))
+    abnormal_count = int(manifest["abnormal_count"])
     ids = rows["customer_id"].combine_chunks()
     place = pc.index_in(ids, value_set=contacts["customer_id"].combine_chunks())
     is_permitted, is_suppressed, has_address = _permissions(ids, actions, grants, faults)
@@ -98,7 +103,8 @@ def load_population(
         snapshot_id=int(manifest["snapshot_id"]),
         scores_digest=str(manifest["scores_digest"]),
         population_count=int(manifest["population_count"]),
-        unscored_count=int(manifest["excluded_count"]),
+        abnormal_count=abnormal_count + scored.num_rows - rows.num_rows,
+        unscored_count=int(manifest["excluded_count"]) - abnormal_count,
         is_of_starter=manifest["model_name"] == STARTER,
         customers=Customers(
             customer_ids=ids.to_pylist(),
@@ -119,7 +125,9 @@ def load_population(
 
 def _manifest(read: Read, as_of: date) -> dict[str, Any]:
     published = read(
-        "SELECT snapshot_id, scores_digest, model_name, population_count, excluded_count "
+        "SELECT snapshot_id, scores_digest, model_name, population_count, excluded_count, "
+        "(SELECT count(*) FROM scores.exclusions WHERE exclusions.snapshot_id = "
+        "snapshots.snapshot_id AND reason_code = 'abnormal') AS abnormal_count "
         "FROM scores.snapshots JOIN scores.published USING (snapshot_id) "
         f"WHERE published.as_of = DATE '{as_of.isoformat()}'"
     ).to_pylist()

@@ -151,9 +151,11 @@ def _assignments(
 def _exclusions(
     decision: Decision, population: Population, *, as_of: date, run_id: str
 ) -> pa.Table:
-    """Counts by reason and tier, those without a score among them."""
+    """Counts by reason and tier, abnormal customers and those without a score among them."""
     rows = np.flatnonzero(decision.reason != None)  # noqa: E711  (elementwise)
     counted: dict[tuple[str, str], int] = {}
+    if population.abnormal_count:
+        counted["abnormal", ""] = population.abnormal_count
     if population.unscored_count:
         counted["unscored", ""] = population.unscored_count
     pairs = np.char.add(

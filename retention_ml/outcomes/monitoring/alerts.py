@@ -79,6 +79,7 @@ _LASTING = (
     "incomplete_feed",
     "stray_files",
     "lists_below_frequency",
+    "abnormal_share",
     "stale_feed",
     "broken_invariant",
 )

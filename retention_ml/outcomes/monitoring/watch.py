@@ -11,6 +11,7 @@ from retention_ml import clock
 from retention_ml.errors import WarehouseError
 from retention_ml.maintenance.invariants import violations
 from retention_ml.outcomes.monitoring import queries
+from retention_ml.outcomes.monitoring.abnormal_alerts import abnormal_alerts
 from retention_ml.outcomes.monitoring.actions.watch_actions import action_alerts
 from retention_ml.outcomes.monitoring.alerts import (
     DRIFT_ALERTS,
@@ -75,6 +76,7 @@ def watch(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
         *quality_alerts(warehouse, as_of),
         *gate_alerts(warehouse, settings, as_of),
         *list_alerts(warehouse, settings, as_of),
+        *abnormal_alerts(warehouse, as_of),
         *delivery_alerts(unusable_files(warehouse, as_of), settings, as_of=as_of),
         *stray_alerts(stray_files(warehouse, settings, as_of)),
         *_check_invariants(warehouse, as_of),

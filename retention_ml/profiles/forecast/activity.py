@@ -11,7 +11,6 @@ from retention_ml.profiles.forecast.expected import uses_year_before
 from retention_ml.profiles.forecast.intervals import Forecast, days_needed, forecast
 from retention_ml.profiles.forecast.series import METRICS, DailySeries, daily_series
 from retention_ml.profiles.histories import Histories
-from retention_ml.statistics.arrays import Bools
 
 SCHEMA = pa.schema(
     [
@@ -42,13 +41,12 @@ def activity_ahead(
     days_ahead: int,
     coverage: float,
     gap_days_max: int,
-    is_excluded: Bools | None = None,
 ) -> Activity:
     """A row per metric and day ahead, and one for all days together (`days_ahead` 0).
 
     Active customers have no row for all days together: days do not add up to customers.
     """
-    series = daily_series(histories, gap_days_max=gap_days_max, is_excluded=is_excluded)
+    series = daily_series(histories, gap_days_max=gap_days_max)
     needed = days_needed(days_ahead)
     if series.days < needed:
         return Activity(rows=SCHEMA.empty_table(), caveat=_too_young(histories, series, needed))

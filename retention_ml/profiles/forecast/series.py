@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from retention_ml.profiles.histories import Histories
-from retention_ml.statistics.arrays import Bools, Floats
+from retention_ml.statistics.arrays import Floats
 
 METRICS = ("orders", "active_customers", "revenue_cents")
 
@@ -32,9 +32,7 @@ class DailySeries:
         return len(self.values[METRICS[0]])
 
 
-def daily_series(
-    histories: Histories, *, gap_days_max: int, is_excluded: Bools | None = None
-) -> DailySeries:
+def daily_series(histories: Histories, *, gap_days_max: int) -> DailySeries:
     """The daily figures since the last hole: more than `gap_days_max` days without an order.
 
     Parameters
@@ -43,19 +41,13 @@ def daily_series(
     gap_days_max : int
         A longer pause of the whole shop is missing deliveries rather than a season; what lies
         before it teaches nothing about the days ahead.
-    is_excluded : array of bool, shape (n,), optional
-        Customers who are left out.
 
     Returns
     -------
     DailySeries
         Of no days if the hole lasts until today.
     """
-    ordered, money = np.ones(len(histories.day), bool), np.ones(len(histories.money_day), bool)
-    if is_excluded is not None:
-        ordered = ~is_excluded[histories.customer]
-        money = ~is_excluded[histories.money_customer]
-    day = histories.day[ordered]
+    day = histories.day
     purchase_days = np.append(np.unique(day), histories.today)
     is_hole = np.diff(purchase_days) - 1 > gap_days_max
     after = np.flatnonzero(is_hole)
@@ -70,8 +62,8 @@ def daily_series(
     return DailySeries(
         first_day=first_day,
         values={
-            "orders": per_day(day, histories.orders_count[ordered]),
+            "orders": per_day(day, histories.orders_count),
             "active_customers": per_day(day, None),
-            "revenue_cents": per_day(histories.money_day[money], histories.money_cents[money]),
+            "revenue_cents": per_day(histories.money_day, histories.money_cents),
         },
     )

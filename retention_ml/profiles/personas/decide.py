@@ -12,7 +12,7 @@ from retention_ml.profiles.personas import ledger
 from retention_ml.profiles.personas.behaviour import behaviour, behaviour_a_month_ago
 from retention_ml.profiles.personas.fit import PersonaFit, fit_personas
 from retention_ml.profiles.personas.ledger import Decision, Trigger
-from retention_ml.statistics.arrays import Bools, Floats, Ints
+from retention_ml.statistics.arrays import Floats, Ints
 from retention_ml.statistics.distances import psi
 from retention_ml.warehouse import Transaction, Warehouse
 
@@ -76,7 +76,6 @@ def personas_of_day(
     rules: PersonaRules,
     *,
     run_id: str,
-    is_excluded: Bools | None = None,
     request: Request | None = None,
 ) -> Decision:
     """The personas of a day; a decision is written to the ledger where one is made.
@@ -85,8 +84,6 @@ def personas_of_day(
     ----------
     histories : Histories
         Of the day.
-    is_excluded : array of bool, shape (b,), optional
-        Buyers who are left out of fits.
     request : Request, optional
         Decide anew, whatever is in force.
 
@@ -102,8 +99,7 @@ def personas_of_day(
         newest = ledger.newest_published(transaction)
         # Who asks for new ones may do so because the old ones cannot be read.
         current = ledger.in_force(transaction, as_of) if request is None else None
-    included = np.ones(len(histories.buyers), bool) if is_excluded is None else ~is_excluded
-    traits = behaviour(histories, lapsed_days=rules.lapsed_days)[included]
+    traits = behaviour(histories, lapsed_days=rules.lapsed_days)
     is_newest = newest is None or as_of >= newest
     if request is not None and not is_newest:
         raise UsageError(
@@ -115,8 +111,9 @@ def personas_of_day(
     if trigger is None:
         assert current is not None
         return current
+    month_ago = behaviour_a_month_ago(histories, lapsed_days=rules.lapsed_days)
     return _decide(
-        warehouse, as_of, (traits, _month_ago(histories, rules, included)), rules,
+        warehouse, as_of, (traits, month_ago), rules,
         trigger=trigger, reason=reason, drift=drift, run_id=run_id, before=current,
         decided_by=request.decided_by if request else _PLATFORM,
     )  # fmt: skip
@@ -197,14 +194,6 @@ def _decide(
             )  # fmt: skip
             failpoint("decide_personas.before_commit")
         return Decision(fit_id=fit_id, as_of=as_of, trigger=trigger, fit=fit)
-
-
-def _month_ago(histories: Histories, rules: PersonaRules, included: Bools) -> tuple[Ints, Floats]:
-    """Of the buyers that count, those who had ordered a month ago, and their traits then."""
-    buyers, traits = behaviour_a_month_ago(histories, lapsed_days=rules.lapsed_days)
-    counts = included[buyers]
-    place = np.cumsum(included) - 1
-    return place[buyers[counts]].astype(np.int64), traits[counts]
 
 
 def _neighbour(transaction: Transaction, as_of: date) -> Decision | None:

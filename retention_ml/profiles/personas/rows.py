@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from retention_ml.profiles.histories import Histories
 from retention_ml.profiles.personas.fit import PersonaFit
-from retention_ml.statistics.arrays import Bools, Floats, Ints
+from retention_ml.statistics.arrays import Floats, Ints
 
 _REVENUE_DAYS = 28
 
@@ -19,7 +19,7 @@ class DayPersonas:
     Parameters
     ----------
     persona_id : pa.Array of int32, length n
-        By customer; null for visitors, for who is excluded, and where there are no personas.
+        By customer; null for visitors, and where there are no personas.
     rows : pa.Table
         One per persona, also those without a customer.
     """
@@ -28,22 +28,16 @@ class DayPersonas:
     rows: pa.Table
 
 
-def day_personas(
-    histories: Histories, traits: Floats, fit: PersonaFit, *, is_excluded: Bools | None = None
-) -> DayPersonas:
+def day_personas(histories: Histories, traits: Floats, fit: PersonaFit) -> DayPersonas:
     """Assign every buyer to the nearest of the frozen centroids.
 
     Parameters
     ----------
     traits : array of float64, shape (b, 7)
         Of all buyers.
-    is_excluded : array of bool, shape (b,), optional
-        Buyers who belong to no persona.
     """
     count, numbers = len(histories.customer_ids), [one.persona_id for one in fit.personas]
     place = fit.assign(traits) if numbers else np.full(len(traits), -1, dtype=np.int64)
-    if is_excluded is not None:
-        place = np.where(is_excluded, -1, place)
     whole = np.zeros(count, dtype=np.int32)
     belongs = np.zeros(count, dtype=bool)
     belongs[histories.buyers] = place >= 0

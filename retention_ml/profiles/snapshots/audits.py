@@ -78,13 +78,19 @@ def _everybody_has_a_stage(
     expected = (int(population["customers_count"]), int(population["buyers_count"]))
     observed = (int(rows["customers_count"]), int(rows["buyers_count"]))
     stated = (manifest.row["customers_count"], manifest.row["buyers_count"])
+    abnormal = int(manifest.row["abnormal_count"])
+    is_complete = (
+        expected[0] == observed[0] + abnormal
+        and 0 <= expected[1] - observed[1] <= abnormal
+        and observed == stated
+    )
     return [
         critical(
             "everybody_has_one_stage",
-            expected == observed == stated and int(rows["staged_count"]) == observed[0],
+            is_complete and int(rows["staged_count"]) == observed[0],
             f"{expected[0]:,} customers are known, {expected[1]:,} of them with an order; rows of "
             f"{observed[0]:,} and {observed[1]:,}, the manifest says {stated[0]:,} and "
-            f"{stated[1]:,}; stages add up to {int(rows['staged_count']):,}",
+            f"{stated[1]:,}, and {abnormal:,} left out as abnormal; stages add up to {int(rows['staged_count']):,}",
         )
     ]
 

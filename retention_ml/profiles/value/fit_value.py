@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from retention_ml import __version__
+from retention_ml.abnormal.excluded import excluded_customers
 from retention_ml.failpoints import failpoint
 from retention_ml.features.roll_up import roll_up
 from retention_ml.profiles.histories import read_log
@@ -67,6 +68,7 @@ def fit_value(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Decis
 def _fit(warehouse: Warehouse, settings: Settings, as_of: date) -> tuple[str, dict[str, Any]]:
     roll_up(warehouse, settings=settings)
     log = read_log(warehouse, as_of, settings.calendar.timezone)
+    log = log.without(excluded_customers(warehouse, as_of))
     learning = Learning(
         horizon_days=settings.profiles.value_horizon_days,
         learn_days=settings.profiles.value_learn_days,

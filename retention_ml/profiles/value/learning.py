@@ -80,7 +80,6 @@ class MaturedDay:
     spending: Spending
     values: Floats
     outcome_cents: Floats
-    is_learnable: Bools
 
     @property
     def process_cents(self) -> Floats:
@@ -96,9 +95,7 @@ def matured_days(first_day: int, today: int, learning: Learning) -> list[date]:
     return [day_of(day) for day in days if day - first_day >= learning.history_days_min]
 
 
-def learn(
-    log: HistoryLog, as_of: date, learning: Learning, excluded: pa.StringArray | None = None
-) -> ValueFit | None:
+def learn(log: HistoryLog, as_of: date, learning: Learning) -> ValueFit | None:
     """What can be learnt from what was known at the start of a day; None where there is nothing yet.
 
     Trees join the process only where they prove themselves: on the newest day, of customers whom
@@ -109,13 +106,11 @@ def learn(
     ----------
     log : HistoryLog
         What was known up to the day.
-    excluded : pa.StringArray, optional
-        Customers who are not learnt from.
     """
     now = log.purchases_at(as_of)
     days = matured_days(int(now.first.min(initial=now.today)), now.today, learning)
-    samples = [matured_day(log, day, now, learning, excluded) for day in days]
-    if not samples or samples[0].is_learnable.sum() < _BUYERS_MIN:
+    samples = [matured_day(log, day, now, learning) for day in days]
+    if not samples or len(samples[0].buyer_ids) < _BUYERS_MIN:
         return None
     newest = samples[0]
     if newest.outcome_cents.sum() <= 0:
@@ -141,17 +136,11 @@ def learn(
         like_customers=LikeCustomers.of(evaluation, actual),
         past_totals=tuple(_past_total(log, sample, learning) for sample in samples),
         errors=errors,
-        customers_count=int(sum(sample.is_learnable.sum() for sample in samples)),
+        customers_count=sum(len(sample.buyer_ids) for sample in samples),
     )
 
 
-def matured_day(
-    log: HistoryLog,
-    day: date,
-    after: Histories,
-    learning: Learning,
-    excluded: pa.StringArray | None = None,
-) -> MaturedDay:
+def matured_day(log: HistoryLog, day: date, after: Histories, learning: Learning) -> MaturedDay:
     """A past day, with outcomes as known on a later one."""
     histories = log.purchases_at(day)
     spending = Spending.of(histories, fit_process(histories))
@@ -164,17 +153,12 @@ def matured_day(
     ]
     cents = np.zeros(len(histories.customer_ids))
     np.add.at(cents, payer[payer >= 0], after.money_cents[window][payer >= 0])
-    names = histories.customer_ids.take(pa.array(histories.buyers))
-    mask = np.ones(len(names), dtype=bool)
-    if excluded is not None:
-        mask = ~is_among(names, excluded)
     return MaturedDay(
         histories=histories,
-        buyer_ids=names,
+        buyer_ids=histories.customer_ids.take(pa.array(histories.buyers)),
         spending=spending,
         values=columns(histories, spending, learning.horizon_days),
         outcome_cents=cents[histories.buyers],
-        is_learnable=mask,
     )
 
 
@@ -242,10 +226,9 @@ def _grow(
     random = np.random.default_rng(learning.seed)
     values, targets = [], []
     for sample in samples:
-        mask = sample.is_learnable
+        rows = np.arange(len(sample.buyer_ids))
         if among is not None:
-            mask = mask & is_among(sample.buyer_ids, among)
-        rows = np.flatnonzero(mask)
+            rows = np.flatnonzero(is_among(sample.buyer_ids, among))
         if len(rows) > learning.customers_max:
             rows = np.sort(random.choice(rows, learning.customers_max, replace=False))
         brought = np.maximum(sample.outcome_cents[rows], 0.0)

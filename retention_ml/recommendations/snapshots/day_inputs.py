@@ -29,6 +29,8 @@ class DayInputs:
         `customer_id`, `product_id`.
     returned_on : array of int64
         When, for each row of `returned`.
+    abnormal_count : int
+        Active customers who are excluded as abnormal and not among `customers`.
     """
 
     purchases: Purchases
@@ -37,6 +39,7 @@ class DayInputs:
     price_cents: Ints
     returned: pa.Table
     returned_on: Ints
+    abnormal_count: int = 0
 
     @cached_property
     def customer_codes(self) -> Codes:

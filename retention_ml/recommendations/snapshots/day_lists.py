@@ -132,7 +132,7 @@ def day_lists(inputs: DayInputs, choices: Choices, ranker: Ranker | None, method
         filtered=_counted(
             filters.filtered_counts(*(np.concatenate(one) for one in zip(*filtered, strict=True)))
         ),
-        exclusions=_exclusions(has_candidate, has_list),
+        exclusions=_exclusions(has_candidate, has_list, inputs.abnormal_count),
     )
 
 
@@ -300,11 +300,12 @@ def _exploration(inputs: DayInputs, choices: Choices) -> Exploration | None:
     )
 
 
-def _exclusions(has_candidate: Bools, has_list: Bools) -> pa.Table:
+def _exclusions(has_candidate: Bools, has_list: Bools, abnormal_count: int) -> pa.Table:
     """Customers without a list, counted by why."""
     counts = {
         "no_candidate": int((~has_candidate).sum()),
         "all_filtered": int((has_candidate & ~has_list).sum()),
+        "abnormal": abnormal_count,
     }
     counts = {reason: number for reason, number in counts.items() if number}
     return pa.table(

@@ -1,6 +1,7 @@
 CREATE OR REPLACE VIEW reports.exclusions AS
 WITH reason (reason, place, meaning) AS (
     VALUES
+        ('abnormal', 0, 'excluded as a bot, for fake orders or the like'),
         ('unscored', 1, 'no score: the model could say nothing'),
         ('outside_rules', 2, 'no action is meant for their risk tier, lifecycle stage and value'),
         ('no_permission', 3, 'no permission for any channel'),

@@ -43,13 +43,6 @@ def test_the_series_has_orders_customers_and_revenue_of_each_day() -> None:
     assert series.values["revenue_cents"].tolist() == [1000, 2000, 0, 0, 1000, 0]
 
 
-def test_who_is_excluded_is_in_no_figure() -> None:
-    history = histories_of({"a": [0, 1, 4], "b": [1]}, 6)
-    series = daily_series(history, gap_days_max=14, is_excluded=np.array([False, True]))
-    assert series.values["orders"].tolist() == [1, 1, 0, 0, 1, 0]
-    assert series.values["revenue_cents"].tolist() == [1000, 1000, 0, 0, 1000, 0]
-
-
 def test_a_young_shop_is_told_when_the_forecast_begins() -> None:
     result = ahead(shop(104))
     assert result.rows.num_rows == 0

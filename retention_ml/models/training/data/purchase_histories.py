@@ -1,7 +1,9 @@
 """Every customer's purchase history as known on a day, read from the rollups."""
 
 import ibis
+import pyarrow as pa
 
+from retention_ml.abnormal.excluded import without
 from retention_ml.features.inputs import stored_inputs
 from retention_ml.models.btyd.purchase_summary import PurchaseSummary
 from retention_ml.warehouse import Warehouse
@@ -45,7 +47,13 @@ def purchase_histories(days: ibis.Table, as_of_day: int) -> ibis.Table:
     )
 
 
-def read_histories(warehouse: Warehouse, *, as_of_day: int) -> PurchaseSummary:
-    """The histories of every customer who ever bought, as known at the start of a day."""
+def read_histories(
+    warehouse: Warehouse, *, as_of_day: int, excluded: pa.StringArray | None = None
+) -> PurchaseSummary:
+    """The histories of every customer who ever bought, as known at the start of a day.
+
+    `excluded` are ids of customers who are left out.
+    """
     days = stored_inputs([as_of_day]).customer_day
-    return PurchaseSummary.of_table(warehouse.read(purchase_histories(days, as_of_day)))
+    rows = warehouse.read(purchase_histories(days, as_of_day))
+    return PurchaseSummary.of_table(rows if excluded is None else without(rows, excluded))

@@ -7,6 +7,7 @@ from functools import partial
 
 import pyarrow as pa
 
+from retention_ml.abnormal.excluded import excluded_customers, without
 from retention_ml.clock import day_number
 from retention_ml.errors import NotReady
 from retention_ml.features.store import read, rows_of
@@ -110,6 +111,9 @@ def load_training_set(
         Days of which every customer is needed.
     evaluation_start : date, optional
         Candidates are trained as on this day, the best one as on `as_of`.
+
+    Customers who are excluded as abnormal on `as_of` are in none of it, whatever the day: what
+    they are was so before it was noticed.
     """
     definition = churn_definition(settings)
     coverage = feed(warehouse, timezone=definition.timezone, known_as_of=as_of)
@@ -120,19 +124,19 @@ def load_training_set(
         max((day for day in days if definition.window(day)[1] <= last), default=None)
         for last in (until, evaluation_start or until)
     }
-    populations = _populations(warehouse, sorted({*days, *whole_days}))
+    excluded = excluded_customers(warehouse, as_of)
+    populations = _populations(warehouse, sorted({*days, *whole_days}), excluded)
     sampled_days = sorted(set(days) - set(whole_days))
     sample_share = settings.training.rows_max / max(1, sum(populations[day] for day in days))
     features, labels = [], []
     for some_days, share in ((sampled_days, sample_share), (sorted(set(whole_days)), 1.0)):
         if some_days:
             some = None if share >= 1 else partial(sampled, share=share)
-            features.append(read(warehouse, some_days, some))
-            labels.append(
-                labels_of(
-                    warehouse, settings=settings, days=some_days, known_as_of=as_of, share=share
-                )
+            features.append(without(read(warehouse, some_days, some), excluded))
+            outcomes = labels_of(
+                warehouse, settings=settings, days=some_days, known_as_of=as_of, share=share
             )
+            labels.append(without(outcomes, excluded))
     contacts = warehouse.read(
         own_contacts(definition, min(populations), max(populations), known_as_of=as_of)
     )
@@ -142,7 +146,7 @@ def load_training_set(
         definition=definition,
         known_until=until,
         histories={
-            day: read_histories(warehouse, as_of_day=day_number(day))
+            day: read_histories(warehouse, as_of_day=day_number(day), excluded=excluded)
             for day in sorted(day for day in newest if day)
         },
         populations=populations,
@@ -157,9 +161,13 @@ def _in_order(contacts: pa.Table) -> pa.Table:
     return contacts.sort_by([(name, "ascending") for name in contacts.column_names])
 
 
-def _populations(warehouse: Warehouse, days: Sequence[date]) -> dict[date, int]:
-    """Active customers by day."""
+def _populations(
+    warehouse: Warehouse, days: Sequence[date], excluded: pa.StringArray
+) -> dict[date, int]:
+    """Active customers by day, without those who are excluded."""
     rows = rows_of(days)
+    if len(excluded):
+        rows = rows.filter(~rows.customer_id.isin(excluded.to_pylist()))
     counted = warehouse.read(rows.group_by("as_of").aggregate(customers_count=rows.count()))
     counts = dict(zip(*counted.to_pydict().values(), strict=True))
     return {day: int(counts.get(day, 0)) for day in days}

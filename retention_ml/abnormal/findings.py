@@ -1,0 +1,184 @@
+"""Who is flagged, confirmed or cleared on a day, and who of them is excluded: no database."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from retention_ml.abnormal.behaviour import Behaviour
+from retention_ml.abnormal.evidence import UNKNOWN, evidence
+from retention_ml.abnormal.isolation import isolation
+from retention_ml.abnormal.kinds import KINDS, Kind
+from retention_ml.abnormal.ledger import Decision, Key
+from retention_ml.abnormal.measures import measures
+from retention_ml.abnormal.ranking import FLAGGED_FROM, scores
+from retention_ml.abnormal.rules import Strengths, strengths
+
+NEW_EVIDENCE = 1.5
+"""Who was cleared is flagged again where the rule speaks so many times as strongly as then."""
+
+SCHEMA = pa.schema(
+    {
+        "customer_id": pa.string(),
+        "kind": pa.string(),
+        "status": pa.string(),
+        "score": pa.float64(),
+        "strength": pa.float64(),
+        "evidence": pa.string(),
+        "is_excluded": pa.bool_(),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """The abnormal customers of a day.
+
+    Parameters
+    ----------
+    rows : pa.Table
+        As `SCHEMA`, by customer_id.
+    alert : str or None
+        Why flagged customers are not excluded, in words.
+    caveat : str or None
+        Which rules are off, in words.
+    """
+
+    rows: pa.Table
+    alert: str | None
+    caveat: str | None
+
+    def count(self, status: str) -> int:
+        """How many have a status."""
+        return sum(each == status for each in self.rows["status"].to_pylist())
+
+    @property
+    def excluded_count(self) -> int:
+        """How many are excluded."""
+        return sum(self.rows["is_excluded"].to_pylist())
+
+
+def findings(
+    b: Behaviour,
+    decisions: Mapping[Key, Decision],
+    *,
+    excluded_kinds: Collection[Kind],
+    excluded_share_max: float,
+    minor_units: int,
+) -> Findings:
+    """The abnormal customers among those of `b`, and all whom a person confirmed.
+
+    Parameters
+    ----------
+    decisions : mapping
+        People's newest decisions about a customer and a kind.
+    excluded_kinds : collection of Kind
+    excluded_share_max : float
+        Where more than this share of all buyers would be excluded without a person having
+        confirmed them, none of them is: so many are no exception, the rules do not fit the shop.
+    minor_units : int
+        Smallest units in one of the currency.
+    """
+    m = measures(b)
+    rules = strengths(b, m)
+    table = _table(rules, len(b))
+    score = scores(table.max(axis=0), isolation(m)) if len(b) else np.zeros(0)
+    rows = []
+    for place, customer_id in _noticed(b, table, decisions):
+        kind, status = _kind_and_status(customer_id, table, place, decisions)
+        if kind is None:
+            continue
+        rows.append(
+            {
+                "customer_id": customer_id,
+                "kind": str(kind),
+                "status": status,
+                "score": float(score[place]) if place >= 0 else 0.0,
+                "strength": float(table[KINDS.index(kind), place]) if place >= 0 else 0.0,
+                "evidence": UNKNOWN
+                if place < 0
+                else evidence(b, place, kind, minor_units=minor_units),
+                "is_excluded": status != "cleared" and kind in excluded_kinds,
+            }
+        )
+    alert = _alert(rows, b.buyers_count, excluded_share_max)
+    if alert:
+        for row in rows:
+            row["is_excluded"] = row["is_excluded"] and row["status"] == "confirmed"
+    rows.sort(key=lambda row: str(row["customer_id"]).encode())
+    return Findings(rows=pa.Table.from_pylist(rows, SCHEMA), alert=alert, caveat=_caveat(rules.off))
+
+
+def _table(rules: Strengths, n: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """Strengths by kind, 0 where a rule is off, shape (kinds, n)."""
+    table = np.zeros((len(KINDS), n))
+    for kind, values in rules.by_kind.items():
+        table[KINDS.index(kind)] = values
+    return table
+
+
+def _noticed(
+    b: Behaviour,
+    table: np.ndarray[tuple[int, int], np.dtype[np.float64]],
+    decisions: Mapping[Key, Decision],
+) -> list[tuple[int, str]]:
+    """Places, -1 without one, and ids of whom a rule flags or a person confirmed."""
+    flagged = np.flatnonzero(table.max(axis=0, initial=0.0) >= FLAGGED_FROM)
+    noticed = {b.customer_ids[int(place)].as_py(): int(place) for place in flagged}
+    confirmed = {id_ for (id_, _), each in decisions.items() if each.decision == "confirmed"}
+    missing = sorted(confirmed - noticed.keys())
+    if missing:
+        where = pa.compute.index_in(pa.array(missing), value_set=b.customer_ids).to_pylist()
+        noticed |= {
+            id_: -1 if place is None else place for id_, place in zip(missing, where, strict=True)
+        }
+    return [(place, id_) for id_, place in noticed.items()]
+
+
+def _kind_and_status(
+    customer_id: str,
+    table: np.ndarray[tuple[int, int], np.dtype[np.float64]],
+    place: int,
+    decisions: Mapping[Key, Decision],
+) -> tuple[Kind | None, str]:
+    """What a customer is by people's decisions, else by the rules; None where nothing is left."""
+    decided = {kind: decisions.get((customer_id, kind)) for kind in KINDS}
+    for kind, decision in decided.items():
+        if decision is not None and decision.decision == "confirmed":
+            return kind, "confirmed"
+    by_strength = sorted(
+        (kind for kind in KINDS if table[KINDS.index(kind), place] >= FLAGGED_FROM),
+        key=lambda kind: -table[KINDS.index(kind), place],
+    )
+    for kind in by_strength:
+        decision = decided[kind]
+        if decision is None or table[KINDS.index(kind), place] > NEW_EVIDENCE * decision.strength:
+            return kind, "flagged"
+    return (by_strength[0], "cleared") if by_strength else (None, "")
+
+
+def _alert(rows: list[dict[str, object]], buyers: int, share_max: float) -> str | None:
+    count = sum(bool(row["is_excluded"]) and row["status"] == "flagged" for row in rows)
+    if count <= share_max * buyers:
+        return None
+    share = f" ({count / buyers:.0%})" if buyers else ""
+    return (
+        f"{count:,} of {buyers:,} buyers{share} would be excluded as abnormal; at most "
+        f"{share_max:.0%} may be without a person's decision, so none of them is. Look at some "
+        "of them with `retention abnormal list`: if they are abnormal, confirm them; if they are "
+        'customers, set their kind to "flag" under [abnormal].'
+    )
+
+
+def _caveat(off: Mapping[Kind, str]) -> str | None:
+    """One sentence per reason; kinds that share one are named together."""
+    by_reason: dict[str, list[str]] = {}
+    for kind, reason in off.items():
+        by_reason.setdefault(reason, []).append(str(kind))
+    sentences = [
+        f"The rule{'s' if len(kinds) > 1 else ''} for {' and '.join(f'`{kind}`' for kind in kinds)} "
+        f"{'are' if len(kinds) > 1 else 'is'} off: {reason}."
+        for reason, kinds in by_reason.items()
+    ]
+    return " ".join(sentences) or None

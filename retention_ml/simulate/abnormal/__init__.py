@@ -1,0 +1,1 @@
+"""Customers of a simulated shop who are none: bots, brushers, return abusers, resellers."""
