@@ -6,16 +6,11 @@ goes on with those that are there.
 """
 
 import argparse
-import re
-import time
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from datetime import date, timedelta
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from benchmarks.alone import alone
 from benchmarks.data import complete_journey
 from benchmarks.lines import Line, show
 from benchmarks.place import place
@@ -34,17 +29,6 @@ _NOTE = (
     "“Fit” proves a ranker on a past day and fits it anew; it and “pair” are due once in "
     "`fit_every_days`, “recommend” and “publish” every day. The features of the day are there."
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """What a door did, and what it cost: seconds, CPU seconds, megabytes at most."""
-
-    customers: int
-    details: dict[str, Any]
-    seconds: float
-    cpu_seconds: float
-    megabytes: int
 
 
 def main() -> None:
@@ -95,13 +79,13 @@ def _measured(title: str, warehouse: Warehouse, settings: Settings, day: date) -
         for table in ("snapshots", "fits", "bundles", "product_pairs", "pair_counts"):
             transaction.execute(f"DELETE FROM recommendations.{table}")
     build(warehouse, settings=settings, as_of=day)
-    fitted = _alone(_fit, warehouse.url, settings, day)
+    fitted = alone(_fit, warehouse.url, settings, day)
     with warehouse.transaction() as transaction:
         # By the ranker whether it proved itself or not: it is what costs.
         transaction.execute("UPDATE recommendations.fits SET is_in_force = true")
-    made = _alone(_recommend, warehouse.url, settings, day)
-    published = _alone(_publish, warehouse.url, settings, made.details["snapshot_id"])
-    paired = _alone(_pair, warehouse.url, settings, day)
+    made = alone(_recommend, warehouse.url, settings, day)
+    published = alone(_publish, warehouse.url, settings, made.details["snapshot_id"])
+    paired = alone(_pair, warehouse.url, settings, day)
     steps = {"fit": fitted, "recommend": made, "publish": published, "pair": paired}
     lines = [
         Line(what=what, rows=step.customers or made.customers, seconds=step.seconds)
@@ -138,32 +122,6 @@ def _publish(url: str, settings: Settings, snapshot_id: int) -> tuple[int, dict[
 
 def _pair(url: str, settings: Settings, day: date) -> tuple[int, dict[str, Any]]:
     return 0, pair_products(Warehouse(url), settings=settings, as_of=day).details
-
-
-def _alone(door: Callable[..., tuple[int, dict[str, Any]]], *arguments: object) -> Step:
-    """A door in a process of its own, so that its memory is not another's."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(_watched, door, arguments).result()
-
-
-def _watched(
-    door: Callable[..., tuple[int, dict[str, Any]]], arguments: tuple[object, ...]
-) -> Step:
-    started, cpu = time.perf_counter(), time.process_time()
-    customers, details = door(*arguments)
-    return Step(
-        customers=customers,
-        details=details,
-        seconds=time.perf_counter() - started,
-        cpu_seconds=time.process_time() - cpu,
-        megabytes=_most_memory(),
-    )
-
-
-def _most_memory() -> int:
-    """Megabytes that this process held at most; `ru_maxrss` starts with those of its parent."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) // 1024
 
 
 def _is_filled(warehouse: Warehouse) -> bool:
