@@ -44,15 +44,8 @@ def customers(warehouse: Warehouse, sql: str) -> set[str]:
     return set(warehouse.read(sql)["customer_id"].to_pylist())
 
 
-def population(warehouse: Warehouse) -> Population:
-    return load_population(
-        warehouse,
-        as_of=DAY,
-        timezone="UTC",
-        actions=[leave_alone()],
-        fatigue_days=28,
-        window_days=365,
-    )
+def population(warehouse: Warehouse, settings: Settings) -> Population:
+    return load_population(warehouse, settings=settings, as_of=DAY, actions=[leave_alone()])
 
 
 def test_who_is_excluded_has_no_score_and_no_action_and_is_counted(
@@ -142,7 +135,7 @@ def test_who_is_confirmed_after_the_scores_were_made_gets_no_action(
     detect(shop, settings=settings, as_of=DAY)
     scored = score(shop, settings=settings, as_of=DAY)
     publish(shop, settings=settings, snapshot_id=scored.details["snapshot_id"])
-    before = population(shop)
+    before = population(shop, settings)
     assert (before.abnormal_count, before.unscored_count) == (3, 0)
     assert not EXCLUDED & set(before.customers.customer_ids)
     assert STRANGERS.keys() - EXCLUDED <= set(before.customers.customer_ids)
@@ -157,7 +150,7 @@ def test_who_is_confirmed_after_the_scores_were_made_gets_no_action(
         reason="caught",
         as_of=DAY,
     )
-    after = population(shop)
+    after = population(shop, settings)
     assert after.abnormal_count == 4
     assert someone not in after.customers.customer_ids
     assert len(after.customers.customer_ids) + 4 == after.population_count
