@@ -13,7 +13,7 @@ _PERSONA_COLUMNS = (
     "revenue in 28 days",
 )  # fmt: skip
 _FORECAST_COLUMNS = ("", "expected", "from", "to", "off on average")
-_WORDS = {"orders": "orders", "revenue": "revenue", "active_customers": "customers a day"}
+_WORDS = {"orders": "orders", "revenue": "revenue", "active_customers": "customers on one day"}
 
 
 def personas(warehouse: Warehouse, as_of: date | None = None) -> list[Row]:
@@ -27,12 +27,15 @@ def personas(warehouse: Warehouse, as_of: date | None = None) -> list[Row]:
 
 
 def activity(warehouse: Warehouse, as_of: date | None = None) -> list[Row]:
-    """The forecast of a published day by metric: all days together, or a mean day's customers."""
+    """The forecast of a published day by metric: all days together, or a mean day's customers.
+
+    Past errors are those of totals: customers of days have none, as they do not add up.
+    """
     return select(
         warehouse,
         "SELECT as_of, metric, max(days_ahead) AS days_ahead, "
         "bool_or(uses_year_before) AS uses_year_before, "
-        "max(past_error_share) AS past_error_share, "
+        "max(past_error_share) FILTER (WHERE days_ahead = 0) AS past_error_share, "
         "coalesce(max(expected) FILTER (WHERE days_ahead = 0), avg(expected)) AS expected, "
         "coalesce(max(lower) FILTER (WHERE days_ahead = 0), avg(lower)) AS lower, "
         "coalesce(max(upper) FILTER (WHERE days_ahead = 0), avg(upper)) AS upper "
@@ -76,15 +79,17 @@ def persona_table(rows: Sequence[Row], currency: str) -> Table:
 
 
 def activity_table(rows: Sequence[Row], currency: str) -> Table:
-    """A line per metric."""
+    """A line per metric: totals, and for customers a single day, as the days are on average."""
     days = max(row["days_ahead"] for row in rows)
-    how = ", shaped like a year before" if any(row["uses_year_before"] for row in rows) else ""
+    shaped = [_WORDS[row["metric"]].split()[0] for row in rows if row["uses_year_before"]]
+    which = "" if len(shaped) == len(rows) else f"{', '.join(shaped)} "
+    how = f", {which}shaped like a year before" if shaped else ""
     title = f"Expected in the {days} days from {rows[0]['as_of']} on (amounts in {currency}){how}"
     lines: list[tuple[object, ...]] = [
         (
             _WORDS[row["metric"]],
             *(f"{row[name]:,.0f}" for name in ("expected", "lower", "upper")),
-            f"{row['past_error_share']:.1%}",
+            "–" if row["past_error_share"] is None else f"{row['past_error_share']:.1%}",
         )
         for row in rows
     ]

@@ -38,10 +38,13 @@ def test_a_persona_without_customers_has_no_medians() -> None:
 
 
 def test_the_activity_ahead_says_whether_a_year_before_shapes_it() -> None:
-    title, columns, lines = activity_table([ahead("orders"), ahead("active_customers")], "GBP")
+    customers = ahead("active_customers", past_error_share=None)
+    title, columns, lines = activity_table([ahead("orders"), customers], "GBP")
     assert title == "Expected in the 28 days from 2026-03-01 on (amounts in GBP)"
     assert lines[0] == ("orders", "1,200", "1,100", "1,300", "7.4%")
-    assert lines[1][0] == "customers a day"
+    assert lines[1] == ("customers on one day", "1,200", "1,100", "1,300", "–")
     assert len(columns) == len(lines[0])
     shaped = activity_table([ahead("orders", uses_year_before=True)], "GBP")[0]
-    assert shaped.endswith("shaped like a year before")
+    assert shaped.endswith("(amounts in GBP), shaped like a year before")
+    some = activity_table([ahead("orders", uses_year_before=True), ahead("revenue")], "GBP")[0]
+    assert some.endswith("(amounts in GBP), orders shaped like a year before")

@@ -7,10 +7,14 @@ import numpy as np
 import pyarrow as pa
 
 from retention_ml.clock import day_of
-from retention_ml.profiles.forecast.expected import uses_year_before
+from retention_ml.profiles.forecast.expected import expected, uses_year_before
 from retention_ml.profiles.forecast.intervals import Forecast, days_needed, forecast
-from retention_ml.profiles.forecast.series import METRICS, DailySeries, daily_series
+from retention_ml.profiles.forecast.series import CUSTOMERS, REVENUE, DailySeries, daily_series
 from retention_ml.profiles.histories import Histories
+
+NO_ACTIVITY = "There is no forecast of activity"
+NO_REVENUE = "There is no forecast of revenue"
+"""Caveats begin so: before publication, what is missing is looked up in them."""
 
 SCHEMA = pa.schema(
     [
@@ -44,29 +48,46 @@ def activity_ahead(
 ) -> Activity:
     """A row per metric and day ahead, and one for all days together (`days_ahead` 0).
 
-    Active customers have no row for all days together: days do not add up to customers.
+    Active customers have no row for all days together: days do not add up to customers. Revenue
+    has no rows where refunds leave nothing of it, over the whole history or in the total ahead:
+    shares of nothing are no figures.
     """
     series = daily_series(histories, gap_days_max=gap_days_max)
     needed = days_needed(days_ahead)
     if series.days < needed:
-        return Activity(rows=SCHEMA.empty_table(), caveat=_too_young(histories, series, needed))
-    rows = [
-        _rows(histories, metric, series, forecast(values, days_ahead, coverage=coverage))
-        for metric, values in series.values.items()
-    ]
-    return Activity(rows=pa.concat_tables(rows), caveat=None)
+        missing = _too_young(histories, series, needed, gap_days_max)
+        return Activity(rows=SCHEMA.empty_table(), caveat=missing)
+    rows, caveat = [], None
+    for metric, values in series.values.items():
+        if metric == REVENUE and min(values.mean(), expected(values, days_ahead).sum()) <= 0:
+            caveat = (
+                f"{NO_REVENUE}: refunds leave nothing of it, either since "
+                f"{day_of(series.first_day)} or in what is expected of the {days_ahead} days ahead."
+            )
+            continue
+        rows.append(
+            _rows(histories, metric, series, forecast(values, days_ahead, coverage=coverage))
+        )
+    return Activity(rows=pa.concat_tables(rows), caveat=caveat)
 
 
-def _too_young(histories: Histories, series: DailySeries, needed: int) -> str:
+def _too_young(histories: Histories, series: DailySeries, needed: int, gap_days_max: int) -> str:
+    taken = (
+        f" A pause of {series.pause_days:,} days without an order was taken for missing "
+        f"deliveries, as every one of more than {gap_days_max} days is: if the shop just had no "
+        "orders, raise readiness.gap_days_max."
+        if series.pause_days
+        else ""
+    )
     if series.days == 0:
         return (
-            f"There is no forecast of activity: no order is known of the days before "
-            f"{histories.as_of}. Deliver what is missing, and make the profiles again."
+            f"{NO_ACTIVITY}: no order is known of the days before "
+            f"{histories.as_of}. Deliver what is missing, and make the profiles again.{taken}"
         )
     return (
-        f"There is no forecast of activity yet: it needs {needed} days of orders without a hole, "
+        f"{NO_ACTIVITY} yet: it needs {needed} days of orders without a hole, "
         f"and they are known from {day_of(series.first_day)} on. It begins on "
-        f"{day_of(series.first_day) + timedelta(days=needed)}."
+        f"{day_of(series.first_day) + timedelta(days=needed)}.{taken}"
     )
 
 
@@ -75,7 +96,7 @@ def _rows(histories: Histories, metric: str, series: DailySeries, ahead: Forecas
     columns = [ahead.expected, ahead.lower, ahead.upper]
     number = np.arange(1, count + 1)
     on = pa.array((histories.today + number - 1).astype(np.int32)).cast(pa.date32())
-    if metric != METRICS[1]:
+    if metric != CUSTOMERS:
         totals = (ahead.total, ahead.total_lower, ahead.total_upper)
         columns = [np.append(total, days) for total, days in zip(totals, columns, strict=True)]
         number = np.append(0, number)

@@ -4,7 +4,9 @@ Without a year of history every week ahead is like the weeks before: a level and
 shares, both averages over past weeks that count less the older they are. Once a year is known the
 level follows the same days of the year before (364 days back, so that weekdays stay weekdays),
 smoothed over a week and multiplied by how much larger the shop is now than it was then. That ratio
-is taken over twelve weeks: a shorter time would take a holiday that moved for growth.
+is taken over twelve weeks: a shorter time would take a holiday that moved for growth. It has to be
+known of all twelve, and in each four of them the shop must not have more than doubled or halved:
+where it has, the year before is that of a launch or of another shop, and shows no season.
 """
 
 import numpy as np
@@ -15,8 +17,10 @@ WEEKDAY_DECAY, LEVEL_DECAY = 0.1, 0.2
 YEAR_DAYS = 364
 SMOOTHED_DAYS = 7
 GROWTH_DAYS = 84
-YEAR_BEFORE_MIN = 28
-"""Days before the same day of the year before that have to be there: fewer give no ratio."""
+GROWTH_MAX = 2.0
+_GROWTH_PARTS = 3
+_CANCELLING = 0.1
+"""Weekdays that add up to less than this share of their sizes cancel out: they have no shape."""
 
 
 def expected(
@@ -26,7 +30,9 @@ def expected(
     weekday_decay: float = WEEKDAY_DECAY,
     level_decay: float = LEVEL_DECAY,
 ) -> Floats:
-    """What is expected of the days that follow, shape (days_ahead,), none below zero.
+    """What is expected of the days that follow, shape (days_ahead,).
+
+    Days may be below zero, and all of them, where refunds outweigh sales: a total needs them so.
 
     Parameters
     ----------
@@ -50,27 +56,35 @@ def expected(
         raise ValueError(f"There are {len(values)} days. Expected at least a week of history.")
     weekday = np.resize(weekday_shape(values, weekday_decay), days_ahead)
     if uses_year_before(values, days_ahead):
-        return np.asarray(np.maximum(weekday * _year_before(values, days_ahead), 0.0))
-    return np.asarray(np.maximum(weekday * _recent_level(values, level_decay), 0.0))
+        return np.asarray(weekday * _year_before(values, days_ahead))
+    return np.asarray(weekday * _recent_level(values, level_decay))
 
 
 def uses_year_before(values: Floats, days_ahead: int) -> bool:
-    """Whether the days ahead, and enough days before them, are known of the year before."""
-    begins = len(values) - YEAR_DAYS
-    over = min(GROWTH_DAYS, begins)
+    """Whether the year before is known, and is that of a shop of about the same size.
+
+    The days ahead and the twelve weeks before them have to be there, and in each four weeks the
+    ratio to the year before has to be within `GROWTH_MAX` and its inverse: that of all twelve
+    together hides a launch in the first of them.
+    """
+    if days_ahead > YEAR_DAYS or len(values) < YEAR_DAYS + GROWTH_DAYS:
+        return False
+    now, then = (each.reshape(_GROWTH_PARTS, -1).sum(axis=1) for each in _compared(values))
     return bool(
-        days_ahead <= YEAR_DAYS
-        and over >= YEAR_BEFORE_MIN
-        and _smooth(values)[begins - over : begins].sum() > 0
+        (then > 0).all() and (now <= GROWTH_MAX * then).all() and (then <= GROWTH_MAX * now).all()
     )
 
 
 def weekday_shape(values: Floats, decay: float) -> Floats:
-    """What each of the next seven days has of a mean day, mean 1, shape (7,)."""
+    """What each of the next seven days has of a mean day, mean 1, shape (7,).
+
+    All ones where there is no mean day to speak of: sales and refunds cancel out.
+    """
     weeks = _weeks(values)
     shape = (weeks * _weights(len(weeks), decay)[:, None]).sum(axis=0)
     total = shape.sum()
-    return np.asarray(shape / total * 7) if total > 0 else np.ones(7)
+    has_shape = total > _CANCELLING * np.abs(shape).sum()
+    return np.asarray(shape / total * 7) if has_shape else np.ones(7)
 
 
 def _recent_level(values: Floats, decay: float) -> float:
@@ -81,12 +95,15 @@ def _recent_level(values: Floats, decay: float) -> float:
 
 def _year_before(values: Floats, days_ahead: int) -> Floats:
     """The days ahead as they were a year before, smoothed, at today's size of the shop."""
-    count = len(values)
-    smooth = _smooth(values)
-    begins = count - YEAR_DAYS
-    over = min(GROWTH_DAYS, begins)
-    growth = values[count - over :].sum() / smooth[begins - over : begins].sum()
-    return np.asarray(smooth[begins : begins + days_ahead] * growth)
+    now, then = _compared(values)
+    begins = len(values) - YEAR_DAYS
+    return np.asarray(_smooth(values)[begins : begins + days_ahead] * now.sum() / then.sum())
+
+
+def _compared(values: Floats) -> tuple[Floats, Floats]:
+    """The days by which growth is told, and those a year before, each shape (GROWTH_DAYS,)."""
+    begins = len(values) - YEAR_DAYS
+    return values[-GROWTH_DAYS:], _smooth(values)[begins - GROWTH_DAYS : begins]
 
 
 def _smooth(values: Floats) -> Floats:

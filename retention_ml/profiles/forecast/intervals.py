@@ -2,6 +2,10 @@
 
 From past days, one a week, the same days ahead are forecast from what had happened by then, and
 compared with what came. No distribution is assumed, and nothing is fitted to the errors.
+
+Each past forecast is made by the rule as it would have been applied then: those of the shop's first
+year do not know the year before, and their errors count for forecasts that do. When a forecast
+first uses the year before there are no other errors, and for months too few.
 """
 
 from dataclasses import dataclass
@@ -16,12 +20,17 @@ ORIGINS_MIN = 8
 _HISTORY_MIN = 28
 _STEP_DAYS = 7
 _FLOOR = 0.1
-"""Errors are relative to the day's forecast, but to no less than this share of a mean day."""
+"""Errors are relative to what was forecast, but to no less than this share of the usual: a day's to
+a share of a mean day, a total's to a share of the mean total. A day expected to bring nothing says
+nothing about the error of others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
     """A figure of the days ahead with intervals; each array has the shape (days_ahead,).
+
+    None is below zero: a day whose refunds outweigh its sales counts as 0 among the days, and is
+    taken off in the total.
 
     Parameters
     ----------
@@ -29,7 +38,8 @@ class Forecast:
     total, total_lower, total_upper : float
         Of all days together: errors of days partly cancel in a total, so it has its own.
     total_error_share : float
-        Mean absolute error of the total in past forecasts, as a share of what was forecast.
+        Mean absolute error of the total in past forecasts, as a share of what was forecast, and
+        of no less than a tenth of the mean total.
     past_forecasts : int
         How many there were.
     """
@@ -59,7 +69,7 @@ def forecast(values: Floats, days_ahead: int, *, coverage: float) -> Forecast:
     Parameters
     ----------
     values : array of float64, shape (n_days,)
-        At least `days_needed(days_ahead)`.
+        At least `days_needed(days_ahead)`, with a mean above zero.
     days_ahead : int
     coverage : float
         Above 0, below 1.
@@ -67,19 +77,22 @@ def forecast(values: Floats, days_ahead: int, *, coverage: float) -> Forecast:
     Raises
     ------
     ValueError
-        There are too few days.
+        There are too few days, or they bring nothing on average.
     """
     if len(values) < days_needed(days_ahead):
         raise ValueError(
             f"There are {len(values)} days of history. Expected at least {days_needed(days_ahead)}."
         )
-    now = expected(values, days_ahead)
-    days, totals = _past_errors(values, days_ahead)
-    half = _by_week(days, coverage) * _scale(now)
-    total = float(now.sum())
+    mean_day = float(values.mean())
+    if mean_day <= 0:
+        raise ValueError(f"A mean day has {mean_day:g}. Expected more than 0.")
+    ahead = expected(values, days_ahead)
+    now, total = np.maximum(ahead, 0.0), max(float(ahead.sum()), 0.0)
+    days, totals = _past_errors(values, days_ahead, mean_day)
+    half = _by_week(days, coverage) * _scale(now, mean_day)
     # With n past totals the share that a new one keeps to is n / (n + 1) of that of the sample.
     share = min(1.0, coverage * (len(totals) + 1) / len(totals))
-    total_half = float(np.quantile(totals, share)) * total
+    total_half = float(np.quantile(totals, share)) * _total_scale(total, mean_day, days_ahead)
     return Forecast(
         expected=now,
         lower=np.maximum(now - half, 0.0),
@@ -92,7 +105,7 @@ def forecast(values: Floats, days_ahead: int, *, coverage: float) -> Forecast:
     )
 
 
-def _past_errors(values: Floats, days_ahead: int) -> tuple[Floats, Floats]:
+def _past_errors(values: Floats, days_ahead: int, mean_day: float) -> tuple[Floats, Floats]:
     """Relative absolute errors of days, shape (origins, days_ahead), and of totals, (origins,)."""
     newest = len(values) - days_ahead
     origins = range(newest, _HISTORY_MIN - 1, -_STEP_DAYS)[:ORIGINS_MAX]
@@ -100,14 +113,23 @@ def _past_errors(values: Floats, days_ahead: int) -> tuple[Floats, Floats]:
     for origin in origins:
         predicted = expected(values[:origin], days_ahead)
         observed = values[origin : origin + days_ahead]
-        days.append(np.abs(observed - predicted) / _scale(predicted))
-        totals.append(abs(observed.sum() - predicted.sum()) / max(predicted.sum(), 1e-9))
+        total = max(float(predicted.sum()), 0.0)
+        totals.append(
+            abs(float(observed.sum()) - total) / _total_scale(total, mean_day, days_ahead)
+        )
+        shown = np.maximum(predicted, 0.0)
+        days.append(np.abs(np.maximum(observed, 0.0) - shown) / _scale(shown, mean_day))
     return np.array(days), np.array(totals)
 
 
-def _scale(predicted: Floats) -> Floats:
+def _scale(predicted: Floats, mean_day: float) -> Floats:
     """What errors of days are relative to, shape (days_ahead,)."""
-    return np.asarray(np.maximum(predicted, max(_FLOOR * float(predicted.mean()), 1e-9)))
+    return np.asarray(np.maximum(predicted, _FLOOR * max(float(predicted.mean()), mean_day)))
+
+
+def _total_scale(predicted: float, mean_day: float, days_ahead: int) -> float:
+    """What the error of a total is relative to."""
+    return max(predicted, _FLOOR * mean_day * days_ahead)
 
 
 def _by_week(errors: Floats, coverage: float) -> Floats:

@@ -7,7 +7,7 @@ import numpy as np
 from retention_ml.profiles.histories import Histories
 from retention_ml.statistics.arrays import Floats
 
-METRICS = ("orders", "active_customers", "revenue_cents")
+ORDERS, CUSTOMERS, REVENUE = METRICS = ("orders", "active_customers", "revenue_cents")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,9 +21,12 @@ class DailySeries:
     values : mapping of str to array of float64, shape (n_days,)
         By `METRICS`; the last day is the one before the day of the histories. Revenue has refunds
         taken off on the day of the refund.
+    pause_days : int
+        How long the hole before the first day is; 0 where the series begins with the first order.
     """
 
     first_day: int
+    pause_days: int
     values: dict[str, Floats]
 
     @property
@@ -49,8 +52,8 @@ def daily_series(histories: Histories, *, gap_days_max: int) -> DailySeries:
     """
     day = histories.day
     purchase_days = np.append(np.unique(day), histories.today)
-    is_hole = np.diff(purchase_days) - 1 > gap_days_max
-    after = np.flatnonzero(is_hole)
+    pauses = np.diff(purchase_days) - 1
+    after = np.flatnonzero(pauses > gap_days_max)
     first_day = int(purchase_days[after[-1] + 1] if len(after) else purchase_days[0])
     length = histories.today - first_day
 
@@ -61,6 +64,7 @@ def daily_series(histories: Histories, *, gap_days_max: int) -> DailySeries:
 
     return DailySeries(
         first_day=first_day,
+        pause_days=int(pauses[after[-1]]) if len(after) else 0,
         values={
             "orders": per_day(day, histories.orders_count),
             "active_customers": per_day(day, None),

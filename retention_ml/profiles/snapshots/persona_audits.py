@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from retention_ml.profiles.forecast.activity import NO_ACTIVITY, NO_REVENUE
+from retention_ml.profiles.forecast.series import CUSTOMERS, METRICS, REVENUE
 from retention_ml.publication.audit import Audit, none_of
 from retention_ml.publication.publish import Manifest
 from retention_ml.warehouse import Transaction
@@ -66,16 +68,42 @@ def _personas_are_steady(transaction: Transaction, manifest: Manifest, warning: 
 
 
 def forecast_audits(transaction: Transaction, manifest: Manifest) -> list[Audit]:
-    """Days ahead follow each other from the day itself on, for every metric or for none."""
+    """Days ahead follow each other from the day itself on, with their totals, for every metric.
+
+    What is not forecast is missing whole, and the caveat of the snapshot says so.
+    """
     [row] = transaction.execute(
-        "SELECT count(*) AS odd_count FROM (SELECT metric, count(*) AS days_count, "
-        "min(days_ahead) AS first_day, max(days_ahead) AS last_day, "
-        "bool_and(as_of = :as_of AND forecast_on = as_of + days_ahead - 1) AS is_dated, "
-        "count(*) OVER () AS metrics_count, max(max(days_ahead)) OVER () AS horizon "
-        "FROM profiles.forecasts WHERE snapshot_id = :id AND days_ahead > 0 GROUP BY 1) AS ahead "
-        "WHERE NOT is_dated OR first_day <> 1 OR days_count <> last_day OR last_day <> horizon "
-        "OR metrics_count <> 3",
+        "WITH ahead AS (SELECT metric, count(*) FILTER (WHERE days_ahead > 0) AS days_count, "
+        "count(*) FILTER (WHERE days_ahead = 0) AS totals_count, max(days_ahead) AS last_day, "
+        "bool_and(as_of = :as_of AND (days_ahead = 0 OR forecast_on = as_of + days_ahead - 1)) "
+        "AS is_dated, max(max(days_ahead)) OVER () AS horizon "
+        "FROM profiles.forecasts WHERE snapshot_id = :id GROUP BY 1) "
+        "SELECT (SELECT count(*) FROM ahead WHERE NOT is_dated OR days_count = 0 "
+        "OR days_count <> last_day OR last_day <> horizon) AS odd_count, "
+        "(SELECT count(*) FROM ahead WHERE totals_count <> (metric <> :customers)::integer) "
+        "AS totals_count, "
+        "(SELECT count(*) FROM unnest(CAST(:metrics AS text[])) AS metric, profiles.snapshots "
+        "WHERE snapshot_id = :id AND metric NOT IN (SELECT metric FROM ahead) AND NOT ("
+        "strpos(coalesce(caveat, ''), :no_activity) > 0 AND NOT EXISTS (SELECT FROM ahead) "
+        "OR strpos(coalesce(caveat, ''), :no_revenue) > 0 AND metric = :revenue)) AS missing_count",
         id=manifest.snapshot_id,
         as_of=manifest.as_of,
+        customers=CUSTOMERS,
+        revenue=REVENUE,
+        metrics=list(METRICS),
+        no_activity=NO_ACTIVITY,
+        no_revenue=NO_REVENUE,
     )
-    return [none_of("days_ahead_follow_each_other", row.odd_count, "metrics with holes")]
+    return [
+        none_of("days_ahead_follow_each_other", row.odd_count, "metrics with holes"),
+        none_of(
+            "totals_ahead_are_there",
+            row.totals_count,
+            "metrics without a total of all days ahead, or with one that they must not have",
+        ),
+        none_of(
+            "missing_forecasts_are_explained",
+            row.missing_count,
+            "metrics without a forecast of which the caveat says nothing",
+        ),
+    ]

@@ -1,6 +1,7 @@
 """Rows of the days ahead, from histories, and the sentences where there are none."""
 
 import numpy as np
+import pytest
 
 from retention_ml.profiles.forecast.activity import Activity, activity_ahead
 from retention_ml.profiles.forecast.series import daily_series
@@ -49,7 +50,7 @@ def test_a_young_shop_is_told_when_the_forecast_begins() -> None:
     assert result.caveat == (
         "There is no forecast of activity yet: it needs 105 days of orders without a hole, and "
         "they are known from 2024-01-01 on. It begins on 2024-04-15."
-    )
+    )  # and nothing of a pause, as there was none
     assert ahead(shop(105)).rows.num_rows > 0
 
 
@@ -65,6 +66,10 @@ def test_a_year_without_deliveries_teaches_nothing() -> None:
     short = ahead(shop(620, hole=hole))
     assert short.rows.num_rows == 0
     assert "known from 2025-07-19 on" in (short.caveat or "")
+    assert (short.caveat or "").endswith(
+        "A pause of 365 days without an order was taken for missing deliveries, as every one of "
+        "more than 14 days is: if the shop just had no orders, raise readiness.gap_days_max."
+    )
 
 
 def test_nothing_delivered_lately_is_a_sentence_and_no_forecast_of_nothing() -> None:
@@ -72,6 +77,7 @@ def test_nothing_delivered_lately_is_a_sentence_and_no_forecast_of_nothing() -> 
     assert result.rows.num_rows == 0
     assert result.caveat
     assert "no order is known of the days before 2024-10-27" in result.caveat
+    assert "A pause of 30 days without an order was taken for missing" in result.caveat
 
 
 def test_a_short_pause_of_the_shop_is_a_season() -> None:
@@ -79,5 +85,16 @@ def test_a_short_pause_of_the_shop_is_a_season() -> None:
 
 
 def test_once_a_year_is_known_the_rows_say_so() -> None:
-    assert all(ahead(shop(400)).rows["uses_year_before"].to_pylist())
-    assert not any(ahead(shop(380)).rows["uses_year_before"].to_pylist())
+    assert all(ahead(shop(448)).rows["uses_year_before"].to_pylist())
+    assert not any(ahead(shop(447)).rows["uses_year_before"].to_pylist())
+
+
+@pytest.mark.parametrize("cents", [0, -1_000])
+def test_revenue_of_which_refunds_leave_nothing_is_not_forecast(cents: int) -> None:
+    days = {f"c{number}": list(range(number, 150, 3)) for number in range(3)}
+    result = ahead(histories_of(days, 150, cents=cents))
+    assert set(result.rows["metric"].to_pylist()) == {"orders", "active_customers"}
+    assert result.rows.num_rows == 2 * 28 + 1
+    assert (result.caveat or "").startswith(
+        "There is no forecast of revenue: refunds leave nothing of it, either since 2024-01-01"
+    )

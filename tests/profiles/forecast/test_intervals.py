@@ -58,3 +58,35 @@ def test_too_few_days_are_refused() -> None:
     assert forecast(np.ones(105), 28, coverage=0.8).past_forecasts == 8
     with pytest.raises(ValueError, match=r"104 days of history\. Expected at least 105"):
         forecast(np.ones(104), 28, coverage=0.8)
+
+
+def test_days_are_not_below_zero_but_totals_take_refunds_off() -> None:
+    ahead = forecast(np.tile([-3_000.0, *[1_000.0] * 6], 30), 28, coverage=0.8)
+    assert ahead.expected[:7].tolist() == pytest.approx([0.0, *[1_000.0] * 6])
+    assert ahead.total == pytest.approx(12_000)
+    assert (ahead.total_lower, ahead.total_upper) == pytest.approx((12_000, 12_000))
+    assert ahead.upper.max() == pytest.approx(1_000)
+
+
+def test_weeks_in_which_all_was_free_do_not_blow_up_the_errors() -> None:
+    """Past forecasts of nothing are off by at most the usual total, in tenths of it: ten or so."""
+    ahead = forecast(np.append(np.zeros(42), np.full(140, 1_000.0)), 28, coverage=0.8)
+    assert ahead.total == pytest.approx(28_000, rel=0.02)
+    assert ahead.total_upper < 6 * ahead.total
+    assert ahead.upper.max() < 10_000
+    assert 0 < ahead.total_error_share < 10 * 182 / 140
+
+
+def test_days_that_bring_nothing_on_average_are_refused() -> None:
+    for nothing in (np.zeros(210), np.full(210, -50.0)):
+        with pytest.raises(ValueError, match="Expected more than 0"):
+            forecast(nothing, 28, coverage=0.8)
+
+
+def test_past_forecasts_are_made_by_the_rule_as_it_was_then() -> None:
+    """Twice the season, then the same again: the year before would have known, and did not."""
+    season = np.ones(364)
+    season[300:328] = 3.0
+    young, old = np.append(season, season[:100]), np.tile(season, 4)
+    assert forecast(young, 28, coverage=0.9).total_error_share > 0.1
+    assert forecast(old, 28, coverage=0.9).total_error_share < 0.05

@@ -169,6 +169,9 @@ def test_damaged_personas_and_forecasts_are_refused(shop: Warehouse, chosen: Set
         "personas_add_up": "UPDATE profiles.personas SET customers_count = customers_count + 1 WHERE snapshot_id = :id AND persona_id = 1",
         "buyers_have_a_persona": "UPDATE profiles.customer_daily SET persona_id = NULL WHERE snapshot_id = :id AND customer_id = (SELECT min(customer_id) FROM profiles.customer_daily WHERE persona_id IS NOT NULL)",
         "days_ahead_follow_each_other": "DELETE FROM profiles.forecasts WHERE snapshot_id = :id AND metric = 'orders' AND days_ahead = 9",
+        "totals_ahead_are_there": "DELETE FROM profiles.forecasts WHERE snapshot_id = :id AND metric = 'orders' AND days_ahead = 0",
+        "missing_forecasts_are_explained": "DELETE FROM profiles.forecasts WHERE snapshot_id = :id",
+        "1 metrics without a forecast": "DELETE FROM profiles.forecasts WHERE snapshot_id = :id AND metric = 'revenue_cents'",
     }  # fmt: skip
     for audit, damage in damages.items():
         made = profile(shop, settings=chosen, as_of=DAY)
@@ -176,6 +179,28 @@ def test_damaged_personas_and_forecasts_are_refused(shop: Warehouse, chosen: Set
             assert transaction.change(damage, id=made.details["snapshot_id"]) > 0
         with pytest.raises(PublicationRefused, match=audit):
             publish_profiles(shop, settings=chosen, snapshot_id=made.details["snapshot_id"])
+
+
+def test_a_missing_forecast_passes_where_the_caveat_says_so(
+    shop: Warehouse, chosen: Settings
+) -> None:
+    lacks = {
+        "There is no forecast of revenue: refunds": "AND metric = 'revenue_cents'",
+        "There is no forecast of activity yet: it needs 105 days": "",
+    }
+    for sentence, which in lacks.items():
+        made = profile(shop, settings=chosen, as_of=DAY)
+        with shop.transaction() as transaction:
+            transaction.change(
+                "UPDATE profiles.snapshots SET caveat = :sentence WHERE snapshot_id = :id",
+                id=made.details["snapshot_id"],
+                sentence=sentence,
+            )
+            transaction.change(
+                f"DELETE FROM profiles.forecasts WHERE snapshot_id = :id {which}",
+                id=made.details["snapshot_id"],
+            )
+        publish_profiles(shop, settings=chosen, snapshot_id=made.details["snapshot_id"])
 
 
 def test_the_forecast_is_what_readers_see(shop: Warehouse, settings: Settings) -> None:
