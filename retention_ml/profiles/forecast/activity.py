@@ -72,7 +72,7 @@ def activity_ahead(
 
 
 def _too_young(histories: Histories, series: DailySeries, needed: int, gap_days_max: int) -> str:
-    taken = (
+    pause = (
         f" A pause of {series.pause_days:,} days without an order was taken for missing "
         f"deliveries, as every one of more than {gap_days_max} days is: if the shop just had no "
         "orders, raise readiness.gap_days_max."
@@ -82,12 +82,12 @@ def _too_young(histories: Histories, series: DailySeries, needed: int, gap_days_
     if series.days == 0:
         return (
             f"{NO_ACTIVITY}: no order is known of the days before "
-            f"{histories.as_of}. Deliver what is missing, and make the profiles again.{taken}"
+            f"{histories.as_of}. Deliver what is missing, and make the profiles again.{pause}"
         )
     return (
         f"{NO_ACTIVITY} yet: it needs {needed} days of orders without a hole, "
         f"and they are known from {day_of(series.first_day)} on. It begins on "
-        f"{day_of(series.first_day) + timedelta(days=needed)}.{taken}"
+        f"{day_of(series.first_day) + timedelta(days=needed)}.{pause}"
     )
 
 
