@@ -14,6 +14,7 @@ from retention_ml.cli.frame import (
     Json,
     console,
     day,
+    errors,
     opened,
     print_json,
     print_mapping,
@@ -228,6 +229,7 @@ def profile(
     """Profile the customers of a day: stages, RFM, rhythm, value, personas, retention curves, and
     the activity ahead."""
     with opened(as_json) as (warehouse, settings):
+        from retention_ml.errors import RetentionError, machine_errors
         from retention_ml.profiles.personas.decide import request_of
         from retention_ml.profiles.profile import profile as door
         from retention_ml.profiles.publish_profiles import publish_profiles
@@ -236,15 +238,28 @@ def profile(
 
         refit = request_of(by, reason) if refit_personas else None
         with working("Profiling …"):
-            learned = fit_value(warehouse, settings=settings, as_of=day(as_of))
+            learned, not_learned = None, None
+            try:  # as in the DAG: without it, profiles are made with what was learnt before
+                with machine_errors():
+                    learned = fit_value(warehouse, settings=settings, as_of=day(as_of))
+            except RetentionError as error:
+                not_learned = {"error": type(error).__name__, "message": str(error)}
             made = door(warehouse, settings=settings, as_of=day(as_of), refit=refit)
             published = publish_profiles(
                 warehouse, settings=settings, snapshot_id=int(made.details["snapshot_id"])
             )
         if as_json:
-            doors = {"fit_value": learned, "profile": made, "publish_profiles": published}
-            print_json({name: receipt.to_dict() for name, receipt in doors.items()})
+            doors = {"profile": made, "publish_profiles": published}
+            learning = {"fit_value": learned.to_dict() if learned else not_learned}
+            print_json(learning | {name: receipt.to_dict() for name, receipt in doors.items()})
             return
+        if not_learned:
+            errors.print(
+                f"Nothing was learnt about value: {not_learned['message']} The profiles were made "
+                "with what was learnt before.",
+                style="bold red",
+                soft_wrap=True,
+            )
         caveats = (made.details["caveat"], made.details["value_caveat"])
         for line in filter(None, (learned, made, published, *caveats)):
             console.print(str(line), soft_wrap=True)

@@ -20,6 +20,9 @@ TIERS = ("top", "high", "medium", "low")
 _DRAWS = 200
 _HUGE_SHARE = 0.1
 _REPEAT_CUSTOMERS_MIN = 20
+_OLD_FITS = 3
+# Of one customer, so that no sum of a shop's customers leaves int64: a hundred billion euros.
+_CENTS_MAX = 10**13
 _CUSTOMERS = pa.schema(
     [
         ("customer_id", pa.string()),
@@ -66,7 +69,7 @@ def customer_value(
     orders = spending.expected_orders(horizon_days)
     day_cents = spending.expected_day_cents
     expected = orders * day_cents
-    factor, interval = 1.0, None
+    factor = 1.0
     if fit is None:
         ends = drawn_intervals(spending.draws(horizon_days, _DRAWS, rules.seed))
     else:
@@ -81,8 +84,11 @@ def customer_value(
         values = columns(histories, spending, horizon_days)
         expected = fit.shares(values, expected, rules.threads) * factor
         ends = fit.like_customers.intervals(expected)
-        interval = interval_of_total(float(expected.sum()), fit.past_totals, horizon_days)
     value = _cents(expected)
+    interval, why_none = None, None
+    if fit is not None:
+        # Around what is stated, which is a sum of whole cents.
+        interval, why_none = interval_of_total(float(value.sum()), fit.past_totals, horizon_days)
     names = pa.array(TIERS, pa.string())
     return {
         "value": pa.table(
@@ -102,7 +108,7 @@ def customer_value(
             factor=factor,
             value=value,
             interval=interval,
-            caveat=_caveat(histories, fit, rules),
+            caveat=" ".join(filter(None, (why_none, _caveat(histories, fit, rules)))) or None,
         ),
     }
 
@@ -148,6 +154,11 @@ def _caveat(histories: Histories, fit: ValueFit | None, rules: ValueRules) -> st
             "Nothing learnt from past days is at hand: values come from the process of buying and "
             "spending alone, and their total has no interval."
         )
+    elif (histories.as_of - fit.as_of).days > _OLD_FITS * fit.fit_days:
+        sentences.append(
+            f"What past days taught is of {fit.as_of}, {(histories.as_of - fit.as_of).days:,} days "
+            f"ago; it is learnt again after {fit.fit_days} where past days allow it."
+        )
     positive = np.maximum(histories.money_cents, 0)
     total = int(positive.sum())
     largest = int(positive.argmax()) if len(positive) else 0
@@ -189,4 +200,4 @@ def _total(
 
 
 def _cents(values: Floats) -> Ints:
-    return np.rint(values).astype(np.int64)
+    return np.rint(np.clip(values, -_CENTS_MAX, _CENTS_MAX)).astype(np.int64)

@@ -17,7 +17,7 @@ from retention_ml.profiles.value.intervals import LikeCustomers
 from retention_ml.profiles.value.level import PastTotal
 from retention_ml.statistics.arrays import Floats
 
-FORMAT = 1
+FORMAT = 2
 OBJECTIVE = "tweedie"
 _MANIFEST, _TREES = "manifest.json", "trees.lgb"
 _NUMBERS = ("learned_share", "reference_orders", "reference_level")
@@ -32,6 +32,8 @@ class ValueFit:
     horizon_days : int
     as_of : date
         What was known at its start is what it was learnt from.
+    fit_days : int
+        After so many days it was to be learnt again.
     learn_days : tuple of date
         The matured days, newest first.
     trees : str or None
@@ -54,6 +56,7 @@ class ValueFit:
 
     horizon_days: int
     as_of: date
+    fit_days: int
     learn_days: tuple[date, ...]
     trees: str | None
     learned_share: float
@@ -94,6 +97,7 @@ class ValueFit:
             "columns": list(COLUMNS),
             "horizon_days": self.horizon_days,
             "as_of": self.as_of.isoformat(),
+            "fit_days": self.fit_days,
             "learn_days": [day.isoformat() for day in self.learn_days],
             "reference_day": self.reference_day,
             **{name: getattr(self, name) for name in _NUMBERS},
@@ -122,9 +126,12 @@ class ValueFit:
         fault = None if trees is None else fault_of(trees, len(COLUMNS), OBJECTIVE)
         try:
             manifest = json.loads(files[_MANIFEST])
+            if manifest["format"] != FORMAT or manifest["columns"] != list(COLUMNS):
+                raise ValueError("it reads other columns, or is of another format")
             fit = cls(
                 horizon_days=int(manifest["horizon_days"]),
                 as_of=date.fromisoformat(manifest["as_of"]),
+                fit_days=int(manifest["fit_days"]),
                 learn_days=tuple(date.fromisoformat(day) for day in manifest["learn_days"]),
                 trees=None if trees is None else trees.decode("ascii"),
                 reference_day=int(manifest["reference_day"]),
@@ -142,8 +149,6 @@ class ValueFit:
                 customers_count=int(manifest["customers_count"]),
             )
             numbers = [getattr(fit, name) for name in _NUMBERS]
-            if manifest["format"] != FORMAT or manifest["columns"] != list(COLUMNS):
-                fault = fault or "it reads other columns, or is of another format"
             if not np.isfinite(numbers).all() or not 0 <= fit.learned_share <= 1:
                 fault = fault or "a number in it makes no sense"
             if set(files) - {_MANIFEST, _TREES} or (fit.trees is None) != (fit.learned_share == 0):

@@ -37,6 +37,13 @@ def first_after(transaction: Transaction, as_of: date, horizon_days: int) -> dat
     return day
 
 
+def newest_published(transaction: Transaction) -> date | None:
+    """The newest day whose profiles were published, None without any."""
+    [row] = transaction.execute("SELECT max(as_of) AS as_of FROM profiles.published")
+    day: date | None = row.as_of
+    return day
+
+
 def store(transaction: Transaction, fit: ValueFit, manifest: Mapping[str, Any], run_id: str) -> int:
     """Keep a fit; its number."""
     row = transaction.insert_row(
@@ -72,6 +79,15 @@ def load(row: Any) -> ValueFit:
             f"{row.fit_sha256[:12]}: it was changed by hand. It is left out until the next fit."
         )
     return fit
+
+
+def fault_in(row: Any) -> str | None:
+    """Why the fit of a row of `newest_fit` cannot be used, in a sentence; None where it can."""
+    try:
+        load(row)
+    except UnfitModel as error:
+        return str(error)
+    return None
 
 
 def fit_in_force(

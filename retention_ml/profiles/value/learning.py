@@ -17,7 +17,8 @@ from retention_ml.profiles.histories import Histories, HistoryLog
 from retention_ml.profiles.value.columns import COLUMNS, columns
 from retention_ml.profiles.value.fit import OBJECTIVE, ValueFit, blended
 from retention_ml.profiles.value.intervals import LikeCustomers
-from retention_ml.profiles.value.level import SETTLE_DAYS, PastTotal, level
+from retention_ml.profiles.value.level import SETTLE_DAYS, PastTotal, is_comparable, level
+from retention_ml.profiles.value.pauses import holds_pause
 from retention_ml.profiles.value.spending import Spending
 from retention_ml.statistics.arrays import Bools, Floats
 
@@ -40,7 +41,8 @@ _PARAMS = {
     "force_row_wise": True,
     "feature_pre_filter": False,
 }
-_BUYERS_MIN = 200
+BUYERS_MIN = 200
+_DAYS_BEFORE = 28
 _DAYS_MIN = 3
 _FOLDS = 3
 
@@ -56,12 +58,18 @@ class Learning:
         At most so many past days, a third of the horizon apart, but at least 28 days.
     customers_max : int
         Customers of each day to learn from; of more, so many are drawn.
+    gap_days_max : int
+        Days around a longer pause of the whole shop teach nothing: deliveries are missing there.
+    fit_days : int
+        After so many days it is learnt again; kept with the fit, so that an old one is told.
     seed, threads : int
     """
 
     horizon_days: int
     learn_days: int = 6
     customers_max: int = 8_000
+    gap_days_max: int = 14
+    fit_days: int = 28
     seed: int = 1
     threads: int = 1
 
@@ -86,9 +94,14 @@ class MaturedDay:
         """What the process said."""
         return self.values[:, COLUMNS.index("expected_cents")]
 
+    @property
+    def is_comparable(self) -> bool:
+        """Whether enough was expected in all to compare it with what came."""
+        return is_comparable(float(self.process_cents.sum()), float(self.outcome_cents.sum()))
+
 
 def matured_days(first_day: int, today: int, learning: Learning) -> list[date]:
-    """The days to learn from, newest first: their horizon is over, and history goes before it."""
+    """The days that come into question, newest first: their horizon is over, history goes before it."""
     step = max(28, learning.horizon_days // 3)
     newest = today - SETTLE_DAYS - learning.horizon_days
     days = [newest - number * step for number in range(learning.learn_days)]
@@ -100,7 +113,9 @@ def learn(log: HistoryLog, as_of: date, learning: Learning) -> ValueFit | None:
 
     Trees join the process only where they prove themselves: on the newest day, of customers whom
     they were not learnt from, averaged with the process and both at the total that came, they must
-    be nearer to what customers brought. With fewer than three days the process stays alone.
+    be nearer to what customers brought. With fewer than three days the process stays alone. A day
+    teaches only what was known on it (see `teaches`): history that was delivered later is no
+    history of it.
 
     Parameters
     ----------
@@ -109,8 +124,10 @@ def learn(log: HistoryLog, as_of: date, learning: Learning) -> ValueFit | None:
     """
     now = log.purchases_at(as_of)
     days = matured_days(int(now.first.min(initial=now.today)), now.today, learning)
-    samples = [matured_day(log, day, now, learning) for day in days]
-    if not samples or len(samples[0].buyer_ids) < _BUYERS_MIN:
+    past = [log.purchases_at(day) for day in days]
+    samples = [_matured(each, now, learning) for each in past if teaches(each, now, learning)]
+    samples = [each for each in samples if each.is_comparable]
+    if not samples:
         return None
     newest = samples[0]
     if newest.outcome_cents.sum() <= 0:
@@ -127,7 +144,8 @@ def learn(log: HistoryLog, as_of: date, learning: Learning) -> ValueFit | None:
     return ValueFit(
         horizon_days=learning.horizon_days,
         as_of=as_of,
-        learn_days=tuple(days),
+        fit_days=learning.fit_days,
+        learn_days=tuple(sample.histories.as_of for sample in samples),
         trees=text,
         learned_share=0.0 if text is None else LEARNED_SHARE,
         reference_day=newest.histories.today,
@@ -142,7 +160,28 @@ def learn(log: HistoryLog, as_of: date, learning: Learning) -> ValueFit | None:
 
 def matured_day(log: HistoryLog, day: date, after: Histories, learning: Learning) -> MaturedDay:
     """A past day, with outcomes as known on a later one."""
-    histories = log.purchases_at(day)
+    return _matured(log.purchases_at(day), after, learning)
+
+
+def teaches(histories: Histories, after: Histories, learning: Learning) -> bool:
+    """Whether a past day can be learnt from, by what was known then and on a later day.
+
+    Enough buyers and days of orders were known then, and neither the month before the day nor its
+    horizon touches a pause of the whole shop: what customers bring while deliveries are missing is
+    not known, and who ordered lately neither.
+    """
+    if len(histories.buyers) < BUYERS_MIN:
+        return False
+    day, longest = histories.today, learning.gap_days_max
+    since, until = day - _DAYS_BEFORE, day + learning.horizon_days
+    return (
+        day - int(histories.first.min()) >= learning.history_days_min
+        and not holds_pause(histories, since, day, gap_days_max=longest)
+        and not holds_pause(after, since, until, gap_days_max=longest)
+    )
+
+
+def _matured(histories: Histories, after: Histories, learning: Learning) -> MaturedDay:
     spending = Spending.of(histories, fit_process(histories))
     window = (after.money_day >= histories.today) & (
         after.money_day < histories.today + learning.horizon_days
@@ -178,10 +217,9 @@ def _past_total(log: HistoryLog, sample: MaturedDay, learning: Learning) -> Past
     histories, horizon_days = sample.histories, learning.horizon_days
     reference = day_of(histories.today - SETTLE_DAYS - horizon_days)
     factor = 1.0
-    if histories.today - SETTLE_DAYS - horizon_days - int(histories.first.min()) >= (
-        learning.history_days_min
-    ):
-        before = matured_day(log, reference, histories, learning)
+    known = log.purchases_at(reference)
+    before = _matured(known, histories, learning) if teaches(known, histories, learning) else None
+    if before is not None and before.is_comparable:
         factor = level(
             histories,
             orders=float(sample.spending.expected_orders(horizon_days).sum()),
@@ -231,6 +269,8 @@ def _grow(
             rows = np.flatnonzero(is_among(sample.buyer_ids, among))
         if len(rows) > learning.customers_max:
             rows = np.sort(random.choice(rows, learning.customers_max, replace=False))
+        if len(rows) == 0:
+            continue
         brought = np.maximum(sample.outcome_cents[rows], 0.0)
         values.append(sample.values[rows])
         targets.append(brought / max(float(brought.mean()), 1.0))

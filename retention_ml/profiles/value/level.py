@@ -14,6 +14,8 @@ from retention_ml.profiles.histories import Histories
 
 SETTLE_DAYS = 1
 _INTERVAL = 0.8
+_COMPARABLE_SHARE = 0.01
+_FACTOR_MAX = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,26 +77,46 @@ def level(
     return reference_level * float(np.exp(season.shifts[0]))
 
 
+def is_comparable(expected_cents: float, outcome_cents: float) -> bool:
+    """Whether a total was large enough to compare what came with it.
+
+    Below a hundredth of what came the process had next to nothing to go by, as in a shop that was
+    free until then: the ratio says nothing about days that have something.
+    """
+    return expected_cents > 0 and expected_cents >= _COMPARABLE_SHARE * outcome_cents
+
+
 def interval_of_total(
     total: float, past: Sequence[PastTotal], horizon_days: int
-) -> tuple[float, float] | None:
-    """The 80 % interval of a total by how far totals of past days were off; None without any.
+) -> tuple[tuple[float, float] | None, str | None]:
+    """The 80 % interval of a total by how far totals of past days were off, or why there is none.
 
     Errors of single customers say nothing about it: a season moves all of them together. The log
     ratios of what came to what was expected are taken around zero, with as many degrees of freedom
-    as windows that do not overlap.
+    as windows that do not overlap. Where they reach beyond a factor of ten, which is as good as
+    not to know, and where nothing was left of what was expected, no interval is stated.
 
     >>> past = [PastTotal(day=date(2025, 1, 1), expected_cents=100.0, outcome_cents=110.0)]
-    >>> [round(end) for end in interval_of_total(1_000.0, past, 90)]
+    >>> ends, _ = interval_of_total(1_000.0, past, 90)
+    >>> [round(end) for end in ends]
     [746, 1341]
     """
     from scipy.stats import t
 
-    valid = [each for each in past if min(each.expected_cents, each.outcome_cents) > 0]
-    if not valid or total <= 0:
-        return None
-    ratios = np.array([each.outcome_cents / each.expected_cents for each in valid])
-    days = [each.day.toordinal() for each in valid]
-    windows = 1 + (max(days) - min(days)) // horizon_days
-    reach = float(t.ppf(0.5 + _INTERVAL / 2, windows) * np.sqrt((np.log(ratios) ** 2).mean()))
-    return total * float(np.exp(-reach)), total * float(np.exp(reach))
+    if total <= 0:
+        return None, "The total has no interval: next to nothing is expected."
+    counted = [each for each in past if is_comparable(each.expected_cents, each.outcome_cents)]
+    if not counted:
+        return None, "The total has no interval: too little was expected on past days to compare."
+    reach = np.inf
+    if min(each.outcome_cents for each in counted) > 0:
+        ratios = np.array([each.outcome_cents / each.expected_cents for each in counted])
+        days = [each.day.toordinal() for each in counted]
+        windows = 1 + (max(days) - min(days)) // horizon_days
+        reach = float(t.ppf(0.5 + _INTERVAL / 2, windows) * np.sqrt((np.log(ratios) ** 2).mean()))
+    if reach > np.log(_FACTOR_MAX):
+        return None, (
+            "The total has no interval: totals of past days were so far off that it would reach "
+            f"beyond a factor of {_FACTOR_MAX:.0f}."
+        )
+    return (total * float(np.exp(-reach)), total * float(np.exp(reach))), None

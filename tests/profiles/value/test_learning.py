@@ -168,16 +168,47 @@ def test_totals_that_were_further_off_have_a_wider_interval() -> None:
             for n, r in enumerate(ratios)
         ]
 
-    near = interval_of_total(1_000.0, past(1.02, 0.97, 1.01, 0.99), 90)
-    far = interval_of_total(1_000.0, past(1.3, 0.7, 1.2, 0.8), 90)
-    few = interval_of_total(1_000.0, past(1.3), 90)
+    near, _ = interval_of_total(1_000.0, past(1.02, 0.97, 1.01, 0.99), 90)
+    far, _ = interval_of_total(1_000.0, past(1.3, 0.7, 1.2, 0.8), 90)
+    few, _ = interval_of_total(1_000.0, past(1.3), 90)
     assert near is not None
     assert far is not None
     assert few is not None
     assert far[0] < near[0] < 1_000 < near[1] < far[1]
     assert few[1] > far[1]
-    assert interval_of_total(1_000.0, [], 90) is None
-    assert interval_of_total(0.0, past(1.0), 90) is None
+
+
+@pytest.mark.parametrize(
+    ("total", "past", "why"),
+    [
+        (1e8, [(1e8, 2e4)], "beyond a factor of 10"),
+        (1e8, [(1e8, 0.0)], "beyond a factor of 10"),
+        (1e8, [(1e8, -5e6)], "beyond a factor of 10"),
+        (1e6, [(4.0, 1e6)], "too little was expected on past days"),
+        (1e6, [(0.0, 0.0)], "too little was expected on past days"),
+        (1e6, [], "too little was expected on past days"),
+        (0.0, [(100.0, 100.0)], "next to nothing is expected"),
+    ],
+)
+def test_where_the_past_does_not_say_how_far_a_total_may_be_off_there_is_no_interval(
+    total: float, past: list[tuple[float, float]], why: str
+) -> None:
+    ends, sentence = interval_of_total(
+        total, [PastTotal(day=AS_OF, expected_cents=e, outcome_cents=o) for e, o in past], 90
+    )
+    assert ends is None
+    assert sentence is not None
+    assert why in sentence
+
+
+def test_days_on_which_next_to_nothing_was_expected_do_not_widen_the_interval() -> None:
+    def past(*days: tuple[float, float]) -> list[PastTotal]:
+        return [PastTotal(day=AS_OF, expected_cents=e, outcome_cents=o) for e, o in days]
+
+    usual = (1e6, 1.1e6)
+    assert interval_of_total(1e6, past(usual, (4.0, 1e6)), 90) == interval_of_total(
+        1e6, past(usual), 90
+    )
 
 
 def test_totals_are_made_equal_before_they_are_compared() -> None:

@@ -156,8 +156,60 @@ def test_what_was_changed_by_hand_is_left_out_and_said(shop: Warehouse, settings
         )
     made = run(shop, settings)
     assert "it was changed by hand" in made.details["value_caveat"]
+    again = fit_value(shop, settings=settings, as_of=DAY)
+    assert "it was changed by hand" in again.sentence
+    assert "A day is learnt from once: value is learnt again on 2024-12-02." in again.sentence
+    assert (again.details["is_new"], again.details["fit_sha256"]) == (False, None)
     [total] = rows(shop, "SELECT * FROM profiles.value_daily")
     assert (total["fit_sha256"], total["total_cents"] > 0) == (None, True)
+    mended = fit_value(shop, settings=settings, as_of=DAY + timedelta(days=1))
+    assert mended.details["is_new"]
+    assert "The fit of 2024-12-01 cannot be used and gives way to this one." in mended.sentence
+    made = run(shop, settings, DAY + timedelta(days=1))
+    assert made.details["value_caveat"] is None
+
+
+def test_a_fit_of_another_version_is_due_at_once(shop: Warehouse, settings: Settings) -> None:
+    fit_value(shop, settings=settings, as_of=DAY)
+    with shop.transaction() as transaction:
+        assert transaction.change(
+            "UPDATE profiles.value_fits SET files = jsonb_set(files, '{manifest.json}', "
+            "to_jsonb(replace(files->>'manifest.json', '\"format\": 2', '\"format\": 1')))"
+        )
+    again = fit_value(shop, settings=settings, as_of=DAY)
+    assert "it reads other columns, or is of another format" in again.sentence
+    assert fit_value(shop, settings=settings, as_of=DAY + timedelta(days=1)).details["is_new"]
+
+
+def test_where_nothing_can_be_learnt_any_more_the_fit_before_stays_in_force(
+    shop: Warehouse, settings: Settings
+) -> None:
+    first = fit_value(shop, settings=settings, as_of=DAY)
+    # The shop's deliveries end with the year: a hundred days on, no past day has its horizon whole.
+    later = DAY + timedelta(days=400)
+    learned = fit_value(shop, settings=settings, as_of=later)
+    assert "Nothing can be learnt about value at 2026-01-05" in learned.sentence
+    assert "The fit of 2024-12-01 stays in force." in learned.sentence
+    assert "alone" not in learned.sentence
+    assert learned.details == {
+        "is_new": False,
+        "value_fit_id": first.details["value_fit_id"],
+        "fit_sha256": first.details["fit_sha256"],
+    }
+    made = run(shop, settings, later)
+    assert "What past days taught is of 2024-12-01, 400 days ago" in made.details["value_caveat"]
+
+
+def test_a_day_before_the_newest_published_one_learns_nothing(
+    shop: Warehouse, settings: Settings
+) -> None:
+    before = run(shop, settings)
+    sooner = fit_value(shop, settings=settings, as_of=DAY - timedelta(days=1))
+    assert "profiles up to 2024-12-01 are published" in sooner.sentence
+    assert not sooner.details["is_new"]
+    again = run(shop, settings)
+    assert again.details["profiles_digest"] == before.details["profiles_digest"]
+    assert fit_value(shop, settings=settings, as_of=DAY).details["is_new"]
 
 
 def test_damaged_values_are_refused_and_readers_keep_the_old_ones(
