@@ -1,5 +1,6 @@
 """Which personas count on a day: those in force, or new ones where that has to be decided."""
 
+import logging
 from dataclasses import dataclass
 from datetime import date
 
@@ -10,11 +11,18 @@ from retention_ml.failpoints import failpoint
 from retention_ml.profiles.histories import Histories
 from retention_ml.profiles.personas import ledger
 from retention_ml.profiles.personas.behaviour import behaviour, behaviour_a_month_ago
-from retention_ml.profiles.personas.fit import PersonaFit, fit_personas
+from retention_ml.profiles.personas.fit import (
+    PersonaFit,
+    fit_personas,
+    no_personas,
+    what_is_missing,
+)
 from retention_ml.profiles.personas.ledger import Decision, Trigger
 from retention_ml.statistics.arrays import Floats, Ints
 from retention_ml.statistics.distances import psi
 from retention_ml.warehouse import Transaction, Warehouse
+
+logger = logging.getLogger(__name__)
 
 _LOCK = "profiles.persona_fits"
 _PLATFORM = "platform"
@@ -54,6 +62,23 @@ class Request:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayFit:
+    """The personas of a day.
+
+    Parameters
+    ----------
+    fit_id : int or None
+        The decision they come from; None where it cannot be read.
+    caveat : str or None
+        Why there are none, in words; None where there are.
+    """
+
+    fit_id: int | None
+    fit: PersonaFit
+    caveat: str | None
+
+
 def request_of(decided_by: str | None, reason: str | None) -> Request:
     """The request of a person.
 
@@ -77,8 +102,10 @@ def personas_of_day(
     *,
     run_id: str,
     request: Request | None = None,
-) -> Decision:
+) -> DayFit:
     """The personas of a day; a decision is written to the ledger where one is made.
+
+    Where those in force were changed in the database, the day has none.
 
     Parameters
     ----------
@@ -91,23 +118,40 @@ def personas_of_day(
     ------
     UsageError
         New personas are asked for a day before the newest that was published.
-    UnfitModel
-        Stored personas are not those that were decided.
     """
+    try:
+        decision = _decision_of_day(warehouse, histories, rules, run_id, request)
+    except UnfitModel as error:
+        logger.warning("%s", error)
+        with warehouse.transaction() as transaction:
+            newest = ledger.newest_published(transaction) or histories.as_of
+        return DayFit(
+            fit_id=None,
+            fit=no_personas(str(error)),
+            caveat=f"There are no personas. {error} Decide anew: `retention profile --as-of "
+            f"{max(newest, histories.as_of)} --refit-personas --by NAME --reason TEXT`.",
+        )
+    return DayFit(fit_id=decision.fit_id, fit=decision.fit, caveat=decision.caveat)
+
+
+def _decision_of_day(
+    warehouse: Warehouse,
+    histories: Histories,
+    rules: PersonaRules,
+    run_id: str,
+    request: Request | None,
+) -> Decision:
     as_of = histories.as_of
     with warehouse.transaction() as transaction:
         newest = ledger.newest_published(transaction)
         # Who asks for new ones may do so because the old ones cannot be read.
-        current = ledger.in_force(transaction, as_of) if request is None else None
+        current = _counted(transaction, as_of) if request is None else None
     traits = behaviour(histories, lapsed_days=rules.lapsed_days)
     is_newest = newest is None or as_of >= newest
     if request is not None and not is_newest:
-        raise UsageError(
-            f"Personas cannot be decided anew from {as_of} on: profiles up to {newest} are "
-            f"published, and their customers would have had others. Choose {newest} or later."
-        )
+        raise _behind_readers(as_of, newest)
     drift = drift_of(current.fit, traits) if current is not None else None
-    trigger, reason = _occasion(current, drift, as_of, rules, is_newest, request)
+    trigger, reason = _occasion(current, drift, as_of, rules, is_newest, request, traits)
     if trigger is None:
         assert current is not None
         return current
@@ -134,6 +178,7 @@ def _occasion(
     rules: PersonaRules,
     is_newest: bool,
     request: Request | None,
+    traits: Floats,
 ) -> tuple[Trigger | None, str]:
     """What asks for a decision, and the reason in words; None where nothing does."""
     if request is not None:
@@ -141,7 +186,13 @@ def _occasion(
     if current is None:
         return "first", "no personas were in force"
     age = (as_of - current.as_of).days
-    if not is_newest or age < rules.steady_days:
+    if not is_newest or age < 0:
+        return None, ""
+    # That customers were too few or too alike is nothing to wait for, unlike an unstable division.
+    could_try = bool(current.fit.personas or current.fit.tried)
+    if not could_try and what_is_missing(traits, rules.count) is None:
+        return "schedule", f"what personas lacked on {current.as_of} is there"
+    if age < rules.steady_days:
         return None, ""
     if drift is None:
         return "schedule", f"there were no personas, and {age} days have passed"
@@ -171,6 +222,7 @@ def _decide(
         with warehouse.transaction() as transaction:
             neighbour = before or _neighbour(transaction, as_of)
             next_id = ledger.next_persona_id(transaction)
+            used_names = ledger.persona_names(transaction)
         fit = fit_personas(
             *behaviours,
             stability_min=rules.stability_min,
@@ -178,13 +230,24 @@ def _decide(
             count=rules.count,
             previous=neighbour.fit if neighbour else None,
             next_id=next_id,
+            used_names=used_names,
         )
         with warehouse.transaction() as transaction:
             transaction.lock(_LOCK)
-            if trigger != "request":
-                current = ledger.in_force(transaction, as_of)
+            newest = ledger.newest_published(transaction)
+            is_behind = newest is not None and as_of < newest  # a later day was published meanwhile
+            if trigger == "request":
+                if is_behind:
+                    raise _behind_readers(as_of, newest)
+                current = _neighbour(transaction, as_of)
+                if current is not None and _is_same(current, as_of, trigger, fit):
+                    return current
+            else:
+                current = _counted(transaction, as_of)
                 if current is not None and (before is None or current.fit_id != before.fit_id):
                     return current
+                if before is not None and is_behind:
+                    return before
             if ledger.next_persona_id(transaction) != next_id:
                 continue  # another run has numbered new personas
             fit_id = ledger.record(
@@ -197,8 +260,29 @@ def _decide(
 
 
 def _neighbour(transaction: Transaction, as_of: date) -> Decision | None:
-    """The decision whose personas are continued: that in force, else the first of a later day."""
+    """The decision whose personas are continued: the one that counts, if it can be read."""
     try:
-        return ledger.in_force(transaction, as_of) or ledger.first_after(transaction, as_of)
+        return _counted(transaction, as_of)
     except UnfitModel:
         return None  # nothing can be continued that is not what was decided
+
+
+def _counted(transaction: Transaction, as_of: date) -> Decision | None:
+    """The decision that counts on a day: the one in force, else the first of a later day."""
+    return ledger.in_force(transaction, as_of) or ledger.first_after(transaction, as_of)
+
+
+def _is_same(current: Decision, as_of: date, trigger: Trigger, fit: PersonaFit) -> bool:
+    """Whether a decision is one made before, which was asked for again."""
+    return (
+        (current.as_of, current.trigger) == (as_of, trigger)
+        and current.fit.digest == fit.digest
+        and current.fit.why_none == fit.why_none
+    )
+
+
+def _behind_readers(as_of: date, newest: date | None) -> UsageError:
+    return UsageError(
+        f"Personas cannot be decided anew from {as_of} on: profiles up to {newest} are "
+        f"published, and their customers would have had others. Choose {newest} or later."
+    )

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,7 @@ from retention_ml.statistics.arrays import Floats, Ints
 BUYERS_MIN = 200
 VARYING_MIN = 3
 """Traits that have to vary: customers of one day differ by their first basket alone."""
+_DISTINCT_PER_PERSONA = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +106,7 @@ def fit_personas(
     count: int = 0,
     previous: PersonaFit | None = None,
     next_id: int = 1,
+    used_names: Collection[str] = (),
 ) -> PersonaFit:
     """Divide the buyers of a day.
 
@@ -122,23 +125,19 @@ def fit_personas(
         Its personas are continued, with number and name, where customers are the same.
     next_id : int
         The first number that no persona has had.
+    used_names : collection of str
+        Names that personas have had; a new persona gets another.
     """
-    scale = Scale.of(traits) if len(traits) else _no_scale()
-    varying = int((scale.spread > 0).sum())
-    if len(traits) < BUYERS_MIN or varying < VARYING_MIN:
-        return _none(
-            scale,
-            {},
-            len(traits),
-            f"of {len(traits):,} customers with an order {varying} of {len(TRAITS)} traits vary; "
-            f"they begin with {BUYERS_MIN} customers and {VARYING_MIN} traits",
-        )
+    scale = _scale_of(traits)
+    missing = what_is_missing(traits, count)
+    if missing:
+        return no_personas(missing, scale=scale, customers_count=len(traits))
     points = scale.points(traits)
     sample = sampled(points)
-    distinct = len(np.unique(sample, axis=0))
+    distinct = _distinct_count(sample)
     tried, centres_of = {}, {}
     for number in (count,) if count else COUNTS:
-        if 10 * number <= distinct:
+        if _DISTINCT_PER_PERSONA * number <= distinct:
             centres_of[number] = centroids(sample, number)
             tried[number] = Steadiness(
                 stability=stability(sample, centres_of[number]),
@@ -146,13 +145,13 @@ def fit_personas(
             )
     chosen = count if count in tried else steadiest(tried, stability_min, change_max)
     if not chosen:
-        best = max((one.stability for one in tried.values()), default=0.0)
-        return _none(
-            scale,
-            tried,
-            len(traits),
+        best = max(one.stability for one in tried.values())
+        return no_personas(
             f"no number of them is stable: the adjusted Rand index over bootstrap samples is "
             f"{best:.2f} at most, and at least {stability_min:.2f} is asked for",
+            scale=scale,
+            tried=tried,
+            customers_count=len(traits),
         )
     centres = centres_of[chosen]
     division = nearest(points, centres)
@@ -163,28 +162,69 @@ def fit_personas(
     return PersonaFit(
         scale=scale,
         centres=centres,
-        personas=_named(centres, place, traits, previous, next_id),
+        personas=_named(centres, place, traits, previous, next_id, used_names),
         tried=tried,
         customers_count=len(traits),
     )
 
 
+def what_is_missing(traits: Floats, count: int = 0) -> str | None:
+    """What customers lack for any number of personas to be tried, in words; None if nothing."""
+    scale = _scale_of(traits)
+    varying = int((scale.spread > 0).sum())
+    if len(traits) < BUYERS_MIN or varying < VARYING_MIN:
+        return (
+            f"of {len(traits):,} customers with an order {varying} of {len(TRAITS)} traits vary; "
+            f"they begin with {BUYERS_MIN} customers and {VARYING_MIN} traits"
+        )
+    sample, fewest = sampled(scale.points(traits)), count or min(COUNTS)
+    distinct = _distinct_count(sample)
+    if distinct < _DISTINCT_PER_PERSONA * fewest:
+        return (
+            f"of {len(sample):,} customers {distinct:,} differed from each other; "
+            f"{fewest} personas need {_DISTINCT_PER_PERSONA * fewest}"
+        )
+    return None
+
+
+def no_personas(
+    why: str,
+    *,
+    scale: Scale | None = None,
+    tried: dict[int, Steadiness] | None = None,
+    customers_count: int = 0,
+) -> PersonaFit:
+    """A fit without personas, and why, in words."""
+    return PersonaFit(
+        scale=scale or _scale_of(np.zeros((0, len(TRAITS)))),
+        centres=np.zeros((0, len(TRAITS))),
+        personas=(),
+        tried=tried or {},
+        customers_count=customers_count,
+        why_none=why,
+    )
+
+
 def _named(
-    centres: Floats, place: Ints, traits: Floats, previous: PersonaFit | None, next_id: int
+    centres: Floats,
+    place: Ints,
+    traits: Floats,
+    previous: PersonaFit | None,
+    next_id: int,
+    used_names: Collection[str],
 ) -> tuple[Persona, ...]:
     counts = np.bincount(place, minlength=len(centres))
     pairs: list[tuple[int, float] | None] = [None] * len(centres)
+    used = set(used_names)
     if previous is not None and previous.personas:
         pairs = matched(previous.assign(traits), place, (len(previous.personas), len(centres)))
-        used_names = {previous.personas[pair[0]].name for pair in pairs if pair}
-    else:
-        used_names = set()
+        used |= {one.name for one in previous.personas}
     personas = []
     for number, (centre, pair) in enumerate(zip(centres, pairs, strict=True)):
         words = traits_in_words(centre)
         if pair is None or previous is None:
-            persona_id, name, overlap = next_id, name_of(words, used_names), None
-            next_id, used_names = next_id + 1, used_names | {name}
+            persona_id, name, overlap = next_id, name_of(words, used), None
+            next_id, used = next_id + 1, used | {name}
         else:
             before = previous.personas[pair[0]]
             persona_id, name, overlap = before.persona_id, before.name, pair[1]
@@ -211,17 +251,12 @@ def _change(
     return float((then != now).mean())
 
 
-def _none(scale: Scale, tried: dict[int, Steadiness], count: int, why: str) -> PersonaFit:
-    return PersonaFit(
-        scale=scale,
-        centres=np.zeros((0, len(TRAITS))),
-        personas=(),
-        tried=tried,
-        customers_count=count,
-        why_none=why,
-    )
+def _distinct_count(points: Floats) -> int:
+    return len(np.unique(points, axis=0))
 
 
-def _no_scale() -> Scale:
+def _scale_of(traits: Floats) -> Scale:
+    if len(traits):
+        return Scale.of(traits)
     zeros = np.zeros(len(TRAITS))
     return Scale(lower=zeros, upper=zeros, mean=zeros, spread=zeros)

@@ -1,6 +1,6 @@
 """The ledger of personas: every decision about them, and which is in force on a day."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
@@ -50,7 +50,15 @@ def in_force(transaction: Transaction, as_of: date) -> Decision | None:
 
 
 def first_after(transaction: Transaction, as_of: date) -> Decision | None:
-    """The first decision that counts only after a day; a fit for that day borrows its names."""
+    """The first decision of a later day: days before any decision borrow its personas.
+
+    The first of that day, so that a later request changes no day that has borrowed it.
+
+    Raises
+    ------
+    UnfitModel
+        What is stored is not what was decided.
+    """
     rows = transaction.execute(
         "SELECT * FROM profiles.persona_fits WHERE as_of > :as_of ORDER BY as_of, fit_id LIMIT 1",
         as_of=as_of,
@@ -64,6 +72,12 @@ def next_persona_id(transaction: Transaction) -> int:
         "SELECT coalesce(max(persona_id), 0) FROM profiles.persona_centroids"
     )
     return int(highest) + 1
+
+
+def persona_names(transaction: Transaction) -> frozenset[str]:
+    """Every name that a persona has had."""
+    rows = transaction.execute("SELECT DISTINCT persona_name FROM profiles.persona_centroids")
+    return frozenset(str(row.persona_name) for row in rows)
 
 
 def newest_published(transaction: Transaction) -> date | None:
@@ -136,11 +150,28 @@ def _decision(transaction: Transaction, row: Mapping[str, Any]) -> Decision:
         "SELECT * FROM profiles.persona_centroids WHERE fit_id = :fit_id ORDER BY place",
         fit_id=row["fit_id"],
     )
+    try:
+        fit = _fit(row, rows)
+        digest = fit.digest
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UnfitModel(
+            f"The personas of fit {row['fit_id']} cannot be read ({error}): they were changed. "
+            "They are not used."
+        ) from error
+    if digest != row["fit_digest"]:
+        raise UnfitModel(
+            f"The personas of fit {row['fit_id']} have the digest {digest[:12]}, decided was "
+            f"{row['fit_digest'][:12]}: they were changed. They are not used."
+        )
+    return Decision(fit_id=int(row["fit_id"]), as_of=row["as_of"], trigger=row["trigger"], fit=fit)
+
+
+def _fit(row: Mapping[str, Any], rows: Sequence[Any]) -> PersonaFit:
     scale = {
         name: np.array(row[f"scale_{name}"], dtype=np.float64)
         for name in ("lower", "upper", "mean", "spread")
     }
-    fit = PersonaFit(
+    return PersonaFit(
         scale=Scale(**scale),
         centres=np.array([one.centroid for one in rows], dtype=np.float64).reshape(
             len(rows), len(row["scale_mean"])
@@ -162,10 +193,3 @@ def _decision(transaction: Transaction, row: Mapping[str, Any]) -> Decision:
         customers_count=int(row["customers_count"]),
         why_none=row["why_none"],
     )
-    if fit.digest != row["fit_digest"]:
-        raise UnfitModel(
-            f"The personas of fit {row['fit_id']} have the digest {fit.digest[:12]}, decided was "
-            f"{row['fit_digest'][:12]}: they were changed. They are not used. Fit anew: "
-            "`retention profile --refit-personas`."
-        )
-    return Decision(fit_id=int(row["fit_id"]), as_of=row["as_of"], trigger=row["trigger"], fit=fit)

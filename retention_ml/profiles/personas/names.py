@@ -1,7 +1,7 @@
 """Names of personas from what distinguishes them, and which new persona is which old one."""
 
 from collections.abc import Collection, Sequence
-from itertools import combinations
+from itertools import combinations, count
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -44,9 +44,7 @@ def name_of(words: Sequence[str], used: Collection[str]) -> str:
             if name not in used:
                 return name
     whole = ", ".join(words)
-    return next(
-        name for name in (f"{whole} ({number})" for number in range(2, 99)) if name not in used
-    )
+    return next(name for name in (f"{whole} ({number})" for number in count(2)) if name not in used)
 
 
 def matched(

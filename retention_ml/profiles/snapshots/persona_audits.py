@@ -18,17 +18,20 @@ def persona_audits(
     """Personas are those in force, everybody has one, and few have another than a month ago."""
     [row] = transaction.execute(
         "SELECT (SELECT count(*) FROM profiles.customer_daily AS profile "
-        "JOIN profiles.snapshots USING (snapshot_id) JOIN profiles.persona_fits AS fit "
+        "JOIN profiles.snapshots USING (snapshot_id) LEFT JOIN profiles.persona_fits AS fit "
         "ON fit.fit_id = persona_fit_id WHERE snapshot_id = :id AND (first_order_on IS NULL "
-        "OR personas_count = 0) <> (persona_id IS NULL)) AS bare_count, "
+        "OR coalesce(personas_count, 0) = 0) <> (persona_id IS NULL)) AS bare_count, "
         "(SELECT count(*) FROM (SELECT persona_id, count(*) AS members_count "
         "FROM profiles.customer_daily WHERE snapshot_id = :id AND persona_id IS NOT NULL "
         "GROUP BY 1) AS members FULL JOIN (SELECT * FROM profiles.personas "
         "WHERE snapshot_id = :id) AS persona USING (persona_id) "
         "WHERE coalesce(members_count, 0) IS DISTINCT FROM customers_count) AS sums_count, "
         "(SELECT count(*) FROM profiles.snapshots WHERE snapshot_id = :id "
-        "AND persona_fit_id IS DISTINCT FROM (SELECT fit_id FROM profiles.persona_fits "
-        "WHERE as_of <= :as_of ORDER BY as_of DESC, fit_id DESC LIMIT 1)) AS overtaken_count",
+        # Empty: those in force cannot be read, and nobody has any.
+        "AND persona_fit_id <> coalesce((SELECT fit_id FROM profiles.persona_fits "
+        "WHERE as_of <= :as_of ORDER BY as_of DESC, fit_id DESC LIMIT 1), "
+        "(SELECT fit_id FROM profiles.persona_fits WHERE as_of > :as_of "
+        "ORDER BY as_of, fit_id LIMIT 1))) AS overtaken_count",
         id=manifest.snapshot_id,
         as_of=manifest.as_of,
     )

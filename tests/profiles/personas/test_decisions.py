@@ -1,18 +1,19 @@
 """Personas in the database: decided once, in force until the next decision, replayed."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from retention_ml.errors import PublicationRefused, UnfitModel, UsageError
+from retention_ml.errors import PublicationRefused, UsageError
+from retention_ml.profiles.personas import decide
 from retention_ml.profiles.personas.decide import Request, request_of
 from retention_ml.profiles.profile import profile
 from retention_ml.profiles.publish_profiles import publish_profiles
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
-from tests.worlds.shops import random_shop
+from tests.worlds.shops import fill, random_shop
 
 DAY = date(2024, 12, 1)
 ASKED = Request(decided_by="ada", reason="a new season")
@@ -81,14 +82,18 @@ def test_an_old_day_has_the_personas_in_force_then(shop: Warehouse, chosen: Sett
     assert set(late.details["personas"]) & set(first.details["personas"])  # names stay
 
 
-def test_a_day_before_the_first_decision_borrows_its_names(
+def test_a_day_before_the_first_decision_borrows_its_personas(
     shop: Warehouse, chosen: Settings
 ) -> None:
     first = run(shop, chosen, DAY)
     earlier = run(shop, chosen, DAY - timedelta(days=3))
-    assert earlier.details["persona_fit_id"] != first.details["persona_fit_id"]
-    assert set(earlier.details["personas"]) & set(first.details["personas"])
-    assert run(shop, chosen, DAY).details["persona_fit_id"] == first.details["persona_fit_id"]
+    before_it = run(shop, chosen, DAY - timedelta(days=4))
+    late = run(shop, chosen, DAY, ASKED)
+    assert late.details["persona_fit_id"] != first.details["persona_fit_id"]
+    for made in (earlier, before_it, run(shop, chosen, DAY - timedelta(days=3))):
+        assert made.details["persona_fit_id"] == first.details["persona_fit_id"]
+        assert made.details["personas"] == first.details["personas"]
+    assert len(rows(shop, "SELECT * FROM profiles.persona_fits")) == 2
 
 
 def test_new_personas_are_not_decided_behind_readers(shop: Warehouse, chosen: Settings) -> None:
@@ -138,15 +143,107 @@ def test_where_nothing_is_stable_the_ledger_says_so_and_it_is_tried_again(
     ]
 
 
-def test_personas_that_were_changed_are_not_used_until_decided_anew(
-    shop: Warehouse, chosen: Settings
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        ("UPDATE profiles.persona_centroids SET centroid[1] = centroid[1] + 1", "have the digest"),
+        (
+            "UPDATE profiles.persona_centroids SET centroid = centroid[1:3] WHERE place = 0",
+            "cannot be read",
+        ),
+        ("UPDATE profiles.persona_fits SET tried = '[]'", "cannot be read"),
+        ("DELETE FROM profiles.persona_centroids", "have the digest"),
+    ],
+)
+def test_where_personas_were_changed_days_have_none_until_decided_anew(
+    shop: Warehouse, chosen: Settings, damage: str, sentence: str
 ) -> None:
     run(shop, chosen, DAY)
+    newest = DAY + timedelta(days=2)
+    run(shop, chosen, newest)
     with shop.transaction() as transaction:
-        transaction.change("UPDATE profiles.persona_centroids SET centroid[1] = centroid[1] + 1")
-    with pytest.raises(UnfitModel, match=r"they were changed\. They are not used\. Fit anew"):
-        profile(shop, settings=chosen, as_of=DAY)
-    run(shop, chosen, DAY, ASKED)
+        assert transaction.change(damage) > 0
+    for day in (DAY, newest):
+        made = run(shop, chosen, day)
+        assert made.details["personas"] == {}
+        assert made.details["persona_fit_id"] is None
+        assert f"There are no personas. The personas of fit 1 {sentence}" in made.details["caveat"]
+        assert (
+            f"`retention profile --as-of {newest} --refit-personas --by NAME --reason TEXT`"
+            in made.details["caveat"]
+        )
+        assert run(shop, chosen, day).details["is_repeat"]
+    assert len(run(shop, chosen, newest, ASKED).details["personas"]) == 3
+    assert len(run(shop, chosen, newest).details["personas"]) == 3
+
+
+def test_a_persona_of_nobody_s_decision_is_refused(shop: Warehouse, chosen: Settings) -> None:
+    made = profile(shop, settings=chosen, as_of=DAY)
+    with shop.transaction() as transaction:
+        transaction.change("UPDATE profiles.snapshots SET persona_fit_id = NULL")
+    with pytest.raises(PublicationRefused, match="buyers_have_a_persona"):
+        publish_profiles(shop, settings=chosen, snapshot_id=made.details["snapshot_id"])
+
+
+def test_asked_for_again_a_decision_is_not_made_twice(shop: Warehouse, chosen: Settings) -> None:
+    run(shop, chosen, DAY)
+    profile(shop, settings=chosen, as_of=DAY, refit=ASKED)  # killed before it was published
+    made = run(shop, chosen, DAY, ASKED)
+    again = run(shop, chosen, DAY, ASKED)
+    assert again.details["is_repeat"]
+    assert again.details["persona_fit_id"] == made.details["persona_fit_id"] == 2
+    triggers = rows(shop, "SELECT trigger FROM profiles.persona_fits ORDER BY fit_id")
+    assert [row["trigger"] for row in triggers] == ["first", "request"]
+
+
+def test_a_later_day_published_during_the_fit_forbids_the_decision(
+    shop: Warehouse, chosen: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = chosen.model_copy(
+        update={"profiles": chosen.profiles.model_copy(update={"persona_drift_max": 1e-9})}
+    )
+    first = run(shop, chosen, DAY)
+    fit_personas = decide.fit_personas
+
+    def fit_slowly(*given: Any, **more: Any) -> Any:
+        run(shop, chosen, DAY + timedelta(days=31))
+        return fit_personas(*given, **more)
+
+    monkeypatch.setattr(decide, "fit_personas", fit_slowly)
+    late = DAY + timedelta(days=30)
+    with pytest.raises(UsageError, match="profiles up to 2025-01-01 are published"):
+        profile(shop, settings=chosen, as_of=late, refit=ASKED)
+    with shop.transaction() as transaction:
+        transaction.change("DELETE FROM profiles.published WHERE as_of = '2025-01-01'")
+    made = profile(shop, settings=moved, as_of=late)
+    assert made.details["persona_fit_id"] == first.details["persona_fit_id"]
+    assert len(rows(shop, "SELECT * FROM profiles.persona_fits")) == 1
+
+
+def test_customers_who_were_too_few_are_divided_as_soon_as_they_are_enough(
+    warehouse: Warehouse, chosen: Settings
+) -> None:
+    random_shop(warehouse, customers=11, days=300)
+    made = run(warehouse, chosen, DAY)
+    assert "customers with an order" in made.details["caveat"]
+    assert "they begin with 200 customers and 3 traits" in made.details["caveat"]
+    run(warehouse, chosen, DAY + timedelta(days=1))
+    assert len(rows(warehouse, "SELECT * FROM profiles.persona_fits")) == 1
+    fill(
+        warehouse, "orders",
+        [
+            {"order_id": f"n{n}-{step}", "customer_id": f"n{n}",
+             "event_at": datetime(2024, 11, 1, tzinfo=UTC) - timedelta(days=n % 90 + step * (n % 7))}
+            for n in range(250) for step in range(1 + n % 4)
+        ],
+        available_at=datetime(2024, 12, 2, 12, tzinfo=UTC),
+    )  # fmt: skip
+    made = run(warehouse, chosen, DAY + timedelta(days=2))
+    assert len(made.details["personas"]) == 3
+    fits = rows(warehouse, "SELECT trigger, reason FROM profiles.persona_fits ORDER BY fit_id")
+    assert [row["trigger"] for row in fits] == ["first", "schedule"]
+    assert fits[1]["reason"] == "what personas lacked on 2024-12-01 is there"
+    assert run(warehouse, chosen, DAY + timedelta(days=1)).details["is_repeat"]
 
 
 def test_a_decision_made_meanwhile_refuses_the_snapshot(shop: Warehouse, chosen: Settings) -> None:

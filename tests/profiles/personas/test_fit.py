@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from retention_ml.profiles.personas.clusters import Scale, nearest
-from retention_ml.profiles.personas.fit import PersonaFit, fit_personas
+from retention_ml.profiles.personas.fit import PersonaFit, fit_personas, what_is_missing
 from retention_ml.profiles.personas.names import matched, name_of, traits_in_words
 from retention_ml.statistics.arrays import Floats, Ints
 
@@ -111,6 +111,25 @@ def test_customers_who_are_all_alike_or_few_have_no_personas() -> None:
 
 def test_a_number_that_the_shop_asked_for_is_taken(first: PersonaFit) -> None:
     assert len(fitted(customers()[0], count=5).personas) == 5
+
+
+def test_a_number_for_which_customers_are_too_alike_is_not_called_unstable() -> None:
+    few = np.repeat(customers(each=10)[0], 10, axis=0)
+    fit = fitted(few, count=5)
+    assert fit.tried == {}
+    assert fit.why_none == "of 300 customers 30 differed from each other; 5 personas need 50"
+    assert what_is_missing(few, 5) == fit.why_none
+    assert what_is_missing(few) is None
+
+
+def test_a_name_that_a_persona_once_had_is_not_given_to_another(first: PersonaFit) -> None:
+    names = {one.name for one in first.personas}
+    again = fitted(customers()[0], next_id=4, used_names=names)
+    assert [one.persona_id for one in again.personas] == [4, 5, 6]
+    assert not names & {one.name for one in again.personas}
+    # Continued, a persona keeps its name, used as it is.
+    continued = fitted(customers()[0], previous=first, next_id=4, used_names=names)
+    assert {one.name for one in continued.personas} == names
 
 
 def test_a_number_in_which_customers_move_is_not_taken_where_another_is_steady() -> None:
