@@ -12,7 +12,8 @@ the same day.
 
 **On failure** the message says what is missing. Skipped means that nobody ordered within the
 active window before that day: check that the feed is alive. If `detect` failed, features are built
-all the same, and who was excluded the day before stays excluded.
+all the same, and who was excluded the day before stays excluded: the alert of `detect` tells it,
+the run ends green. If `label` failed, nothing follows it and the day stops here.
 """
 
 from airflow.sdk import PartitionedAssetTimetable, dag, get_current_context, task
@@ -48,7 +49,7 @@ def build_features() -> None:
 
         return doors.call(door, as_of=as_of())
 
-    @task(pool=WAREHOUSE_POOL, outlets=[FEATURES], trigger_rule="all_done")
+    @task(pool=WAREHOUSE_POOL, outlets=[FEATURES], trigger_rule="all_done_min_one_success")
     def build() -> dict:
         from retention_ml.features.build import build as door
 
@@ -57,7 +58,10 @@ def build_features() -> None:
         get_current_context()["outlet_events"][FEATURES].add_partitions(day.isoformat())
         return receipt
 
-    label() >> detect() >> build()
+    # One of both must have succeeded: without labels neither has, for `detect` is not begun.
+    labelled, detected = label(), detect()
+    labelled >> detected
+    [labelled, detected] >> build()
 
 
 build_features()

@@ -67,7 +67,7 @@ def list_abnormal(
     limit: Annotated[int, typer.Option(min=1, help="How many customers at most.")] = 20,
     as_json: Json = False,
 ) -> None:
-    """Show abnormal customers of the latest day with evidence, the most probable first."""
+    """Show abnormal customers of the latest day, as decided by now, the most probable first."""
     with opened(as_json) as (warehouse, _):
         from retention_ml.reports import abnormal
 

@@ -59,7 +59,8 @@ def transitions(
 
     Everybody of either day is counted: the rows of a stage of the earlier day add up to its
     customers then, those to a stage to its customers now. Who was no customer then comes from
-    `none`, who is none any more, because an order was corrected, goes to `none`.
+    `none`; who is none any more, because an order was corrected or they are excluded as abnormal
+    since, goes to `none`.
     """
     parts = [_of(period, customer_ids, stage, before) for period, before in earlier.items()]
     return pa.concat_tables(parts) if parts else SCHEMA.empty_table()

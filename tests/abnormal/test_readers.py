@@ -1,13 +1,16 @@
 """Who is excluded leaves training, scores, lists, campaigns, stages and curves, and is counted."""
 
-from datetime import timedelta
+from datetime import date, timedelta
+from typing import Any, Literal
 
 import pytest
 
 from retention_ml.abnormal.decide import decide
 from retention_ml.abnormal.detect import detect
+from retention_ml.abnormal.excluded import excluded_customers
 from retention_ml.actions.assignment.population import Population, load_population
 from retention_ml.actions.catalogue.action import leave_alone
+from retention_ml.errors import PublicationRefused
 from retention_ml.features.build import ensure
 from retention_ml.models.training.data.training_data import load_training_data, training_days
 from retention_ml.profiles.histories import read_histories
@@ -26,6 +29,7 @@ from tests.worlds.abnormal_shop import (
     BRUSHER_TOO,
     DAY,
     PUSHED,
+    RESELLER,
     STRANGERS,
     abnormal_shop,
 )
@@ -154,3 +158,92 @@ def test_who_is_confirmed_after_the_scores_were_made_gets_no_action(
     assert after.abnormal_count == 4
     assert someone not in after.customers.customer_ids
     assert len(after.customers.customer_ids) + 4 == after.population_count
+
+
+def say(
+    warehouse: Warehouse,
+    settings: Settings,
+    customer: str,
+    decision: Literal["confirmed", "cleared"],
+    *,
+    kind: str | None = None,
+    day: date = DAY,
+) -> None:
+    decide(
+        warehouse,
+        settings=settings,
+        customer_id=customer,
+        kind=kind,
+        decision=decision,
+        decided_by="Ada",
+        reason="looked",
+        as_of=day,
+    )
+
+
+def listed(warehouse: Warehouse) -> dict[str, dict[str, Any]]:
+    rows = warehouse.read("SELECT * FROM reports.abnormal_customers").to_pylist()
+    by_customer = {row["customer_id"]: row for row in rows}
+    assert len(by_customer) == len(rows)
+    excluded = {customer for customer, row in by_customer.items() if row["is_excluded"]}
+    assert excluded == set(excluded_customers(warehouse, DAY).to_pylist())
+    return by_customer
+
+
+def test_the_list_shows_decisions_since_the_detection_as_readers_take_them(
+    shop: Warehouse, settings: Settings
+) -> None:
+    detect(shop, settings=settings, as_of=DAY)
+    assert {row["status"] for row in listed(shop).values()} == {"flagged"}
+    say(shop, settings, BOT, "cleared")
+    say(shop, settings, RESELLER, "confirmed", kind="brusher")
+    say(shop, settings, "c001", "confirmed", kind="bot")
+    say(shop, settings, BRUSHER, "cleared", day=DAY + timedelta(days=1))
+    since = listed(shop)
+    shown = {name: (row["kind"], row["status"], row["is_excluded"]) for name, row in since.items()}
+    assert shown[BOT] == ("bot", "cleared", False)
+    assert shown[RESELLER] == ("brusher", "confirmed", True)
+    assert shown["c001"] == ("bot", "confirmed", True)
+    assert (since["c001"]["decided_by"], since["c001"]["score"]) == ("Ada", 0)
+    # What holds only from the next day on changes nothing of this one.
+    assert shown[BRUSHER] == ("brusher", "flagged", True)
+    assert since[BRUSHER]["decided_by"] is None
+    detect(shop, settings=settings, as_of=DAY)
+    after = listed(shop)
+    assert shown == {
+        name: (row["kind"], row["status"], row["is_excluded"]) for name, row in after.items()
+    }
+
+
+def test_confirming_an_attack_does_not_refuse_the_profiles_that_follow(
+    shop: Warehouse, settings: Settings
+) -> None:
+    before = DAY - timedelta(days=1)
+    made = profile(shop, settings=settings, as_of=before)
+    publish_profiles(shop, settings=settings, snapshot_id=made.details["snapshot_id"])
+    with shop.transaction() as transaction:
+        transaction.execute(
+            "INSERT INTO abnormal.decisions (customer_id, kind, decision, as_of, strength, "
+            "is_excluded, decided_by, reason, decided_at, run_id) SELECT DISTINCT customer_id, "
+            "'bot', 'confirmed', CAST(:day AS date), 0, true, 'Ada', 'attack', now(), 'test' "
+            "FROM curated.orders WHERE customer_id < 'c030'",
+            day=DAY,
+        )
+        transaction.execute(
+            "UPDATE profiles.snapshots SET customers_count = customers_count + 65 "
+            "WHERE as_of = :day",
+            day=before,
+        )
+    attacked = profile(shop, settings=settings, as_of=DAY)
+    assert attacked.left_out == 30
+    # Customers who are neither there nor excluded are lost indeed.
+    with pytest.raises(PublicationRefused, match="customers_did_not_shrink"):
+        publish_profiles(shop, settings=settings, snapshot_id=attacked.details["snapshot_id"])
+    with shop.transaction() as transaction:
+        transaction.execute(
+            "UPDATE profiles.snapshots SET customers_count = customers_count - 65 "
+            "WHERE as_of = :day",
+            day=before,
+        )
+    attacked = profile(shop, settings=settings, as_of=DAY)
+    publish_profiles(shop, settings=settings, snapshot_id=attacked.details["snapshot_id"])

@@ -1,7 +1,10 @@
 """Every DAG file, as Airflow sees it: complete, documented, thin and quick to parse."""
 
 import ast
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +202,29 @@ def test_files_are_put_away_whatever_became_of_them_and_only_a_failed_step_stops
     assert tasks["per_source.put_away"]["trigger_rule"] == "all_done_setup_success"
     assert tasks["per_source.put_away"]["is_teardown"]  # neither the day nor the run fails with it
     assert tasks["per_source.put_away"]["downstream"] == []
+
+
+def test_a_failed_detection_does_not_stop_the_features_and_failed_labels_do(
+    airflow_environment: dict[str, str],
+) -> None:
+    ended = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("features_run.py")), str(DAGS)],
+        env=airflow_environment | {"PYTHONPATH": f"{PROJECT / 'plugins'}:{PROJECT}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    failed = json.loads(ended.stdout.splitlines()[-1])
+    assert failed["none"] == {
+        "run": "success", "label": "success", "detect": "success", "build": "success",
+    }  # fmt: skip
+    assert failed["detect"] == {
+        "run": "success", "label": "success", "detect": "failed", "build": "success",
+    }  # fmt: skip
+    assert failed["label"] == {
+        "run": "failed", "label": "failed", "detect": "upstream_failed", "build": "upstream_failed",
+    }  # fmt: skip
 
 
 def test_scores_that_are_not_published_in_time_raise_an_alert(bag: dict[str, Any]) -> None:

@@ -77,6 +77,8 @@ class DayInputs:
             repr(
                 (
                     self.population.scores_digest,
+                    self.population.abnormal_count,
+                    customers.customer_ids,  # fewer than were scored: some are excluded since
                     self.catalogue.sha256,
                     self.policy.policy_id,
                     self.policy.bundle_sha256,

@@ -34,7 +34,7 @@ def dispatch(
     now: Callable[[], datetime] = clock.now,
     permitted: Permitted = still_permitted,
 ) -> Receipt:
-    """Send the messages that are due; those that expired or lost their permission are not sent.
+    """Send the messages that are due, but none that expired, lost its permission or is to nobody.
 
     Any number of these may run at once, and each may be killed at any moment. A mail is sent at
     most once: of one whose worker was lost nobody knows, and it becomes `unknown`. A request or a
@@ -50,7 +50,8 @@ def dispatch(
     now : callable
         The time: for leases, expiry and stamps.
     permitted : callable
-        Whose message may still be sent, asked again for each message that needs a permission.
+        Whose message may still be sent, asked again for each message that needs a permission. Who
+        is excluded as abnormal by then gets none either, permitted or not.
 
     Raises
     ------
@@ -66,7 +67,12 @@ def dispatch(
     problems: dict[str, str] = {}
     for channel in channels:
         worker = Worker(
-            warehouse=warehouse, run_id=settings.run_id, now=now, permitted=permitted, limit=limit
+            warehouse=warehouse,
+            run_id=settings.run_id,
+            timezone=settings.calendar.timezone,
+            now=now,
+            permitted=permitted,
+            limit=limit,
         )
         by_channel[channel] = worker.counts
         _tidy(worker, channel)

@@ -226,7 +226,7 @@ def release(transaction: Transaction, messages: Sequence[ClaimedMessage]) -> Non
 
 
 def suppress(transaction: Transaction, messages: Sequence[ClaimedMessage], now: datetime) -> None:
-    """Take messages out for which there is no permission any more."""
+    """Take messages out that may not leave any more: permission withdrawn, or customer excluded."""
     state = _GIVEN_UP.format(state=State.SUPPRESSED)
     _give_back(
         transaction, messages, f"lease_until = NULL, state = {state}, changed_at = :now", now=now

@@ -6,7 +6,9 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
+from retention_ml.abnormal.excluded import excluded_customers
 from retention_ml.actions.outbox import ledger
 from retention_ml.actions.outbox.message import ClaimedMessage
 from retention_ml.errors import WarehouseError
@@ -34,6 +36,8 @@ class Worker:
         Where the ledger is.
     run_id : str
         The run that tries.
+    timezone : str
+        The shop's: on whose day customers are excluded as abnormal.
     now : callable
         The time, aware: for leases, expiry and stamps.
     permitted : callable
@@ -44,6 +48,7 @@ class Worker:
 
     warehouse: Warehouse
     run_id: str
+    timezone: str
     now: Callable[[], datetime]
     permitted: Permitted
     limit: int | None = None
@@ -73,7 +78,7 @@ class Worker:
     def claim(
         self, channel: str, *, batch: int, per_hour: int, lease_seconds: float
     ) -> list[ClaimedMessage]:
-        """The next messages that are due and still permitted; others are taken out."""
+        """The next messages that are due, permitted and to customers; others are taken out."""
         now = self.now()
         limit = self.may_begin(batch)
         if limit <= 0:
@@ -89,10 +94,21 @@ class Worker:
             )
         asked = [message for message in claimed if message.purpose is not None]
         permitted = set(self.permitted(self.warehouse, asked, now)) if asked else set()
-        withdrawn = [message for message in asked if message.message_id not in permitted]
-        if withdrawn:
+        excluded = self._excluded(now) if claimed else set()
+        suppressed = [
+            message
+            for message in claimed
+            if message.customer_id in excluded
+            or (message.purpose is not None and message.message_id not in permitted)
+        ]
+        if suppressed:
             with self.warehouse.transaction() as transaction:
-                ledger.suppress(transaction, withdrawn, self.now())
-            self.counts["suppressed"] += len(withdrawn)
-        lost = {message.message_id for message in withdrawn}
+                ledger.suppress(transaction, suppressed, self.now())
+            self.counts["suppressed"] += len(suppressed)
+        lost = {message.message_id for message in suppressed}
         return [message for message in claimed if message.message_id not in lost]
+
+    def _excluded(self, now: datetime) -> set[str]:
+        """Who is abnormal today; a person may have said so since the day was decided."""
+        today = now.astimezone(ZoneInfo(self.timezone)).date()
+        return set(excluded_customers(self.warehouse, today).to_pylist())

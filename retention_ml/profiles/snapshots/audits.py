@@ -190,18 +190,20 @@ def _curves_are_sound(transaction: Transaction, manifest: Manifest) -> list[Audi
 
 def _did_not_shrink(transaction: Transaction, manifest: Manifest, maximum: float) -> Audit:
     before = transaction.execute(
-        "SELECT pointer.as_of, customers_count FROM profiles.published AS pointer "
+        "SELECT pointer.as_of, customers_count, abnormal_count FROM profiles.published AS pointer "
         "JOIN profiles.snapshots USING (snapshot_id) WHERE pointer.as_of <= :as_of "
         "ORDER BY pointer.as_of DESC LIMIT 1",
         as_of=manifest.as_of,
     )
-    if not before or before[0].customers_count < _FEWEST_CUSTOMERS:
+    then = int(before[0].customers_count + before[0].abnormal_count) if before else 0
+    if then < _FEWEST_CUSTOMERS:
         return critical("customers_did_not_shrink", True, "nothing to compare with")
-    then, now = int(before[0].customers_count), int(manifest.row["customers_count"])
+    # Who is excluded is not lost: confirming an attack must not refuse every day that follows.
+    now = int(manifest.row["customers_count"]) + int(manifest.row["abnormal_count"])
     return critical(
         "customers_did_not_shrink",
         now >= (1 - maximum) * then,
-        f"{then:,} customers on {before[0].as_of}, now {now:,}",
+        f"{then:,} customers on {before[0].as_of}, now {now:,}, those left out as abnormal included",
     )
 
 

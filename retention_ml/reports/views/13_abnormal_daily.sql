@@ -16,7 +16,7 @@ SELECT
 FROM newest LEFT JOIN abnormal.customer_daily AS customer USING (as_of)
 GROUP BY newest.as_of, customer.kind, customer.status, newest.customers_count,
     newest.buyers_count, newest.alert, newest.caveat;
-COMMENT ON VIEW reports.abnormal_daily IS 'one row per day that was looked at, kind and status of abnormal customers; a day without any has one row';
+COMMENT ON VIEW reports.abnormal_daily IS 'one row per day that was looked at, kind and status of abnormal customers, as detected: decisions made since are not in it; a day without any has one row';
 COMMENT ON COLUMN reports.abnormal_daily.as_of IS 'the day';
 COMMENT ON COLUMN reports.abnormal_daily.kind IS 'bot, brusher, returner or reseller; empty where nobody is abnormal';
 COMMENT ON COLUMN reports.abnormal_daily.status IS 'flagged, confirmed or cleared; empty where nobody is abnormal';

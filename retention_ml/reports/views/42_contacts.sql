@@ -30,7 +30,7 @@ COMMENT ON COLUMN reports.contacts.as_of IS 'the decision day';
 COMMENT ON COLUMN reports.contacts.customer_id IS 'the shop''s customer number';
 COMMENT ON COLUMN reports.contacts.action_id IS 'the action it carries out';
 COMMENT ON COLUMN reports.contacts.channel IS 'email, webhook or file';
-COMMENT ON COLUMN reports.contacts.state IS 'pending, sending, sent, failed, unknown (perhaps delivered, never sent again), expired or suppressed (permission withdrawn)';
+COMMENT ON COLUMN reports.contacts.state IS 'pending, sending, sent, failed, unknown (perhaps delivered, never sent again), expired or suppressed (permission withdrawn, or customer excluded as abnormal)';
 COMMENT ON COLUMN reports.contacts.is_contacted IS 'sent or unknown: counts as a contact everywhere';
 COMMENT ON COLUMN reports.contacts.attempts_count IS 'how many tries were begun';
 COMMENT ON COLUMN reports.contacts.tried_at IS 'when the newest try began; empty if none did';

@@ -53,7 +53,7 @@ COMMENT ON COLUMN reports.outbox_health.sent_count IS 'taken by the receiver';
 COMMENT ON COLUMN reports.outbox_health.failed_count IS 'refused for good';
 COMMENT ON COLUMN reports.outbox_health.unknown_count IS 'perhaps delivered, never sent again: docs/runbook.md, Unknown messages';
 COMMENT ON COLUMN reports.outbox_health.expired_count IS 'too late to be sent';
-COMMENT ON COLUMN reports.outbox_health.suppressed_count IS 'not sent because the permission was withdrawn';
+COMMENT ON COLUMN reports.outbox_health.suppressed_count IS 'not sent because the permission was withdrawn or the customer is excluded as abnormal';
 COMMENT ON COLUMN reports.outbox_health.attempts_count IS 'tries that were begun';
 COMMENT ON COLUMN reports.outbox_health.changed_at IS 'when the state of any message last moved';
 COMMENT ON COLUMN reports.outbox_health.next_try_at IS 'earliest moment of the next try; empty if nothing waits';

@@ -7,6 +7,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from retention_ml.actions.assignment.inputs import load_inputs
 from retention_ml.actions.holdout.membership import in_holdout
 from retention_ml.errors import AssignmentRefused, NotReady, UsageError
 from retention_ml.features.roll_up import roll_up
@@ -305,3 +306,19 @@ def test_a_failed_audit_keeps_nothing(shop: DecisionShop, monkeypatch: pytest.Mo
         shop.assign()
     assert shop.rows(f"SELECT 1 AS one FROM actions.days WHERE as_of = DATE '{DAY}'") == []
     assert shop.rows(_OUTBOX) == []
+
+
+def test_who_is_left_out_changes_the_digest_where_all_figures_are_equal(shop: DecisionShop) -> None:
+    inputs = load_inputs(shop.warehouse, shop.settings, DAY, is_kept=False)
+    population = inputs.population
+    names = population.customers.customer_ids
+    others = replace(population.customers, customer_ids=["someone else", *names[1:]])
+    digests = {
+        replace(inputs, population=each).digest(shop.settings)
+        for each in (
+            population,
+            replace(population, customers=others),
+            replace(population, abnormal_count=population.abnormal_count + 1),
+        )
+    }
+    assert len(digests) == 3

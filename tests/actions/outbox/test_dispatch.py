@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -169,6 +169,37 @@ def test_a_permission_that_was_withdrawn_since_suppresses_the_message(
     assert sorted(server.recipients) == [f"{name}@shop.example" for name in ("ann", "dora", "gina")]
 
 
+def test_who_is_excluded_as_abnormal_since_gets_no_message(
+    warehouse: Warehouse, settings: Settings, server: MailServer
+) -> None:
+    _confirm(warehouse, "bob", DAY)
+    _confirm(warehouse, "carl", DAY + timedelta(days=1))
+    _permit(warehouse, "dora", "granted", NOON - timedelta(days=9))
+    _confirm(warehouse, "dora", DAY)
+    put(
+        warehouse,
+        [*(row(name) for name in ("ann", "bob", "carl")), row("dora", purpose="marketing")],
+    )
+    receipt = dispatch(warehouse, settings=_mailing(settings, server), now=lambda: NOON)
+    assert receipt.details["suppressed"] == 2
+    assert _states(warehouse) == {
+        "ann": "sent", "bob": "suppressed", "carl": "sent", "dora": "suppressed",
+    }  # fmt: skip
+    assert sorted(server.recipients) == ["ann@shop.example", "carl@shop.example"]
+
+
+def _confirm(warehouse: Warehouse, customer: str, day: date) -> None:
+    with warehouse.transaction() as transaction:
+        transaction.insert_row(
+            "abnormal.decisions",
+            {
+                "customer_id": customer, "kind": "bot", "decision": "confirmed", "as_of": day,
+                "strength": 0.0, "is_excluded": True, "decided_by": "Ada", "reason": "caught",
+                "decided_at": NOON, "run_id": "test",
+            },
+        )  # fmt: skip
+
+
 def test_however_many_messages_are_asked_for_permission_the_question_is_as_long(
     warehouse: Warehouse, settings: Settings, server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,7 +207,7 @@ def test_however_many_messages_are_asked_for_permission_the_question_is_as_long(
     whole = Warehouse.read
 
     def read(asked: Warehouse, query: Any, **options: Any) -> Any:
-        questions.append(compile_for_postgres(query))
+        questions.append(query if isinstance(query, str) else compile_for_postgres(query))
         return whole(asked, query, **options)
 
     monkeypatch.setattr(Warehouse, "read", read)
@@ -186,7 +217,7 @@ def test_however_many_messages_are_asked_for_permission_the_question_is_as_long(
         put(warehouse, [row(name, purpose="marketing") for name in names])
         receipt = dispatch(warehouse, settings=_mailing(settings, server), now=lambda: NOON)
         assert receipt.written == len(names)
-    assert len(set(questions)) == 1
+    assert len(set(questions)) == 2  # permissions, and who is excluded
 
 
 def test_a_push_needs_the_permission_for_a_push(
