@@ -205,9 +205,9 @@ def test_a_later_day_published_during_the_fit_forbids_the_decision(
     first = run(shop, chosen, DAY)
     fit_personas = decide.fit_personas
 
-    def fit_slowly(*given: Any, **more: Any) -> Any:
+    def fit_slowly(*arguments: Any, **more: Any) -> Any:
         run(shop, chosen, DAY + timedelta(days=31))
-        return fit_personas(*given, **more)
+        return fit_personas(*arguments, **more)
 
     monkeypatch.setattr(decide, "fit_personas", fit_slowly)
     late = DAY + timedelta(days=30)
