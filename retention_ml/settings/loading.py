@@ -15,7 +15,8 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from retention_ml.errors import SettingsError
-from retention_ml.settings.sections import PROJECT, SECTIONS, Section, Settings
+from retention_ml.settings.section import Section
+from retention_ml.settings.sections import PROJECT, SECTIONS, Settings
 
 _PREFIX = "RETENTION_"
 ADDRESSES = {

@@ -5,15 +5,12 @@ from typing import Literal
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
+
+from retention_ml.settings.customers import Abnormal, Profiles
+from retention_ml.settings.section import Section
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
-
-
-class Section(BaseModel):
-    """One section of `retention.toml`: frozen, no unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Calendar(Section):
@@ -281,50 +278,6 @@ class Recommendations(Section):
     explore_share: float = Field(0.0, ge=0, le=1)
     pair_baskets_min: int = Field(10, ge=2, le=1_000_000)
     pair_error_rate: float = Field(0.05, gt=0, lt=1)
-
-
-class Profiles(Section):
-    """When a customer changes their lifecycle stage, and how long periods are."""
-
-    new_days: int = Field(30, ge=1, le=3650)
-    loyal_purchase_days: int = Field(4, ge=2, le=1000)
-    lapsed_days: int = Field(0, ge=0, le=3650)
-    slipping_intervals: float = Field(2.5, gt=0, le=100)
-    overdue_probability: float = Field(0.9, gt=0, lt=1)
-    cohort_period_days: int = Field(30, ge=1, le=365)
-    stage_change_warning: float = Field(0.03, ge=0, le=1)
-    value_horizon_days: int = Field(180, ge=7, le=1095)
-    value_fit_days: int = Field(28, ge=1, le=365)
-    value_learn_days: int = Field(6, ge=1, le=24)
-    value_tier_shares: tuple[float, float, float] = (0.05, 0.2, 0.5)
-    personas_count: int = Field(0, ge=0, le=12)
-    persona_stability_min: float = Field(0.85, ge=0, le=1)
-    persona_drift_max: float = Field(0.25, gt=0)
-    persona_steady_days: int = Field(90, ge=1, le=3650)
-    persona_change_max: float = Field(0.15, ge=0, le=1)
-    forecast_days: int = Field(28, ge=7, le=91)
-    forecast_coverage: float = Field(0.8, gt=0, lt=1)
-
-    @model_validator(mode="after")
-    def _tiers_rise(self) -> "Profiles":
-        top, high, medium = self.value_tier_shares
-        if not 0 < top < high < medium < 1:
-            raise ValueError(
-                f"value_tier_shares are {list(self.value_tier_shares)}; expected three rising "
-                "shares above 0 and below 1, those down to top, high and medium"
-            )
-        return self
-
-
-class Abnormal(Section):
-    """What happens to customers that are none."""
-
-    bot: Literal["flag", "exclude"] = "exclude"
-    brusher: Literal["flag", "exclude"] = "exclude"
-    returner: Literal["flag", "exclude"] = "flag"
-    reseller: Literal["flag", "exclude"] = "flag"
-    window_days: int = Field(365, ge=28, le=3650)
-    excluded_share_max: float = Field(0.10, ge=0, le=1)
 
 
 class Compute(Section):

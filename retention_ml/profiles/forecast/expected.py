@@ -4,9 +4,9 @@ Without a year of history every week ahead is like the weeks before: a level and
 shares, both averages over past weeks that count less the older they are. Once a year is known the
 level follows the same days of the year before (364 days back, so that weekdays stay weekdays),
 smoothed over a week and multiplied by how much larger the shop is now than it was then. That ratio
-is taken over twelve weeks: a shorter time would take a holiday that moved for growth. It has to be
-known of all twelve, and in each four of them the shop must not have more than doubled or halved:
-where it has, the year before is that of a launch or of another shop, and shows no season.
+is taken over twelve weeks, or what is known of them but at least four: a shorter time would take a
+holiday that moved for growth. In each four of them the shop must not have more than doubled or
+halved: where it has, the year before is that of a launch or of another shop, and shows no season.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ YEAR_DAYS = 364
 SMOOTHED_DAYS = 7
 GROWTH_DAYS = 84
 GROWTH_MAX = 2.0
-_GROWTH_PARTS = 3
+_PART_DAYS = 28
 _CANCELLING = 0.1
 """Weekdays that add up to less than this share of their sizes cancel out: they have no shape."""
 
@@ -63,13 +63,16 @@ def expected(
 def uses_year_before(values: Floats, days_ahead: int) -> bool:
     """Whether the year before is known, and is that of a shop of about the same size.
 
-    The days ahead and the twelve weeks before them have to be there, and in each four weeks the
+    The days ahead and at least four weeks before them have to be there, and in each four weeks the
     ratio to the year before has to be within `GROWTH_MAX` and its inverse: that of all twelve
     together hides a launch in the first of them.
     """
-    if days_ahead > YEAR_DAYS or len(values) < YEAR_DAYS + GROWTH_DAYS:
+    if days_ahead > YEAR_DAYS or len(values) < YEAR_DAYS + _PART_DAYS:
         return False
-    now, then = (each.reshape(_GROWTH_PARTS, -1).sum(axis=1) for each in _compared(values))
+    now, then = (
+        np.array([part.sum() for part in np.array_split(each, len(each) // _PART_DAYS)])
+        for each in _compared(values)
+    )
     return bool(
         (then > 0).all() and (now <= GROWTH_MAX * then).all() and (then <= GROWTH_MAX * now).all()
     )
@@ -101,9 +104,10 @@ def _year_before(values: Floats, days_ahead: int) -> Floats:
 
 
 def _compared(values: Floats) -> tuple[Floats, Floats]:
-    """The days by which growth is told, and those a year before, each shape (GROWTH_DAYS,)."""
+    """The days by which growth is told, and those a year before, each at most `GROWTH_DAYS`."""
     begins = len(values) - YEAR_DAYS
-    return values[-GROWTH_DAYS:], _smooth(values)[begins - GROWTH_DAYS : begins]
+    days = min(GROWTH_DAYS, begins)
+    return values[-days:], _smooth(values)[begins - days : begins]
 
 
 def _smooth(values: Floats) -> Floats:
