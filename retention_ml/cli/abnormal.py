@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from retention_ml.cli.days import today
+from retention_ml.cli.days import not_ahead, today
 from retention_ml.cli.frame import (
     AsOf,
     Json,
@@ -46,7 +46,7 @@ def detect(as_of: AsOf, as_json: Json = False) -> None:
         from retention_ml.abnormal.detect import detect as door
 
         with working("Looking for abnormal customers …"):
-            receipt = door(warehouse, settings=settings, as_of=day(as_of))
+            receipt = door(warehouse, settings=settings, as_of=not_ahead(day(as_of), settings))
         if as_json:
             print_json(receipt.to_dict())
             return

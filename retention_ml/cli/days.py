@@ -1,7 +1,7 @@
 """Days as options name them: today, or a range with `--from`, `--to` and `--every`."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -26,6 +26,23 @@ Every = Annotated[str, typer.Option(help="Distance of the days of the range, suc
 def today(settings: Settings) -> date:
     """The day that it is now on the shop's calendar."""
     return clock.now().astimezone(ZoneInfo(settings.calendar.timezone)).date()
+
+
+def not_ahead(as_of: date, settings: Settings) -> date:
+    """The day, if it is not later than tomorrow.
+
+    A day of the far future would be the newest for ever: every view would show it, and what is
+    decided from the newest day on could not be decided any more.
+
+    Raises
+    ------
+    UsageError
+        It is later.
+    """
+    newest = today(settings) + timedelta(days=1)
+    if as_of > newest:
+        raise UsageError(f"--as-of {as_of} lies ahead; expected a day up to tomorrow, {newest}.")
+    return as_of
 
 
 def days_named(

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from retention_ml.cli.days import not_ahead
 from retention_ml.cli.frame import (
     AsOf,
     Json,
@@ -236,15 +237,16 @@ def profile(
         from retention_ml.profiles.value.fit_value import fit_value
         from retention_ml.reports import people, profiles
 
+        on = not_ahead(day(as_of), settings)
         refit = request_of(by, reason) if refit_personas else None
         with working("Profiling …"):
             learned, not_learned = None, None
             try:  # as in the DAG: without it, profiles are made with what was learnt before
                 with machine_errors():
-                    learned = fit_value(warehouse, settings=settings, as_of=day(as_of))
+                    learned = fit_value(warehouse, settings=settings, as_of=on)
             except RetentionError as error:
                 not_learned = {"error": type(error).__name__, "message": str(error)}
-            made = door(warehouse, settings=settings, as_of=day(as_of), refit=refit)
+            made = door(warehouse, settings=settings, as_of=on, refit=refit)
             published = publish_profiles(
                 warehouse, settings=settings, snapshot_id=int(made.details["snapshot_id"])
             )
@@ -265,7 +267,7 @@ def profile(
             console.print(str(line), soft_wrap=True)
         for warning in published.details["warnings"]:
             console.print(warning, soft_wrap=True)
-        stages = profiles.lifecycle(warehouse, day(as_of))
+        stages = profiles.lifecycle(warehouse, on)
         print_table(
             f"Stages on {as_of}, and who came and left since the day before "
             f"(amounts in {settings.calendar.currency})",
@@ -273,12 +275,12 @@ def profile(
             profiles.stage_table(stages),
         )
         ratios = profiles.cohort_ratios(warehouse)
-        if ratios and ratios[0]["as_of"] == day(as_of):  # they are of the latest published day
+        if ratios and ratios[0]["as_of"] == on:  # they are of the latest published day
             print_table(*profiles.heat_map(ratios))
         values = profiles.value_tiers(warehouse)
-        if values and values[0]["as_of"] == day(as_of):
+        if values and values[0]["as_of"] == on:
             print_table(*profiles.value_table(values, settings.calendar.currency))
-        for table in people.tables(warehouse, settings.calendar.currency, day(as_of)):
+        for table in people.tables(warehouse, settings.calendar.currency, on):
             print_table(*table)
 
 

@@ -29,6 +29,10 @@ def test_profiles_are_made_published_and_shown(
     asked = CliRunner().invoke(app, ["profile", "--as-of", "2024-12-01", "--refit-personas"])
     assert asked.exit_code != 0
     assert "--by NAME --reason TEXT" in asked.output
+    for command in (["profile"], ["abnormal", "detect"]):
+        ahead = CliRunner().invoke(app, [*command, "--as-of", "2062-12-01"])
+        assert ahead.exit_code != 0
+        assert "2062-12-01 lies ahead; expected a day up to tomorrow" in ahead.output
     again = CliRunner().invoke(app, ["profile", "--as-of", "2024-12-01", "--json"])
     document = json.loads(again.stdout)
     assert document["profile"]["is_repeat"]
