@@ -218,6 +218,8 @@ def test_the_list_shows_decisions_since_the_detection_as_readers_take_them(
 def test_confirming_an_attack_does_not_refuse_the_profiles_that_follow(
     shop: Warehouse, settings: Settings
 ) -> None:
+    strict = settings.tiers.model_copy(update={"share_change_max": 0.2})
+    settings = settings.model_copy(update={"tiers": strict})
     before = DAY - timedelta(days=1)
     made = profile(shop, settings=settings, as_of=before)
     publish_profiles(shop, settings=settings, snapshot_id=made.details["snapshot_id"])
