@@ -42,11 +42,14 @@ class Behaviour:
     ratings_count, rating_permille : array of float64, shape (n,)
         Marks, and their sum: 1000 is the best.
     unseen_orders_count : array of float64, shape (n,)
-        Orders on days without a view, a cart or a visit on them or the day before.
+        Orders on days without a view, a cart or a visit on them or the day before; not on days on
+        which nobody was seen, because then nothing was recorded.
     unseen_burst_count, burst_orders_count : array of float64, shape (n,)
         Most of them in seven days, and most orders.
     top_product_lines_count : array of float64, shape (n,)
         Lines of the product with the most.
+    known_days_count : array of float64, shape (n,)
+        Days from the first on which something is known to the last, both counted.
     """
 
     customer_ids: pa.StringArray
@@ -67,6 +70,7 @@ class Behaviour:
     unseen_burst_count: Floats
     burst_orders_count: Floats
     top_product_lines_count: Floats
+    known_days_count: Floats
 
     def __len__(self) -> int:
         return len(self.customer_ids)
@@ -117,7 +121,8 @@ def behaviour(days: pa.Table, products: pa.Table) -> Behaviour:
     }
     views_day_max = np.zeros(n)
     np.maximum.at(views_day_max, customer, values["views_count"].astype(np.float64))
-    unseen = ~_looked_before(customer, values["event_day"], visited)
+    recorded = np.isin(values["event_day"], np.unique(values["event_day"][visited]))
+    unseen = recorded & ~_looked_before(customer, values["event_day"], visited)
     unseen_orders = np.where(unseen, values["orders_count"], 0)
     top = np.zeros(n)
     place = _ints(
@@ -136,6 +141,7 @@ def behaviour(days: pa.Table, products: pa.Table) -> Behaviour:
         "unseen_burst_count": _bursts(customer, values["event_day"], unseen_orders, n),
         "burst_orders_count": _bursts(customer, values["event_day"], values["orders_count"], n),
         "top_product_lines_count": top,
+        "known_days_count": _spans(customer, values["event_day"], n),
     }
     active = (whole["orders_count"] > 0) | (whole["views_count"] + whole["sessions_count"] > 0)
     return Behaviour(
@@ -195,6 +201,14 @@ def _bursts(customer: Ints, day: Ints, orders: Ints, n: int) -> Floats:
     most = np.zeros(n)
     np.maximum.at(most, customer, within.astype(np.float64))
     return most
+
+
+def _spans(customer: Ints, day: Ints, n: int) -> Floats:
+    """Days from the first to the last of each customer, shape (n,)."""
+    first, last = np.full(n, np.inf), np.full(n, -np.inf)
+    np.minimum.at(first, customer, day)
+    np.maximum.at(last, customer, day)
+    return np.asarray(last - first + 1)
 
 
 def _ints(column: pa.Array | pa.ChunkedArray) -> Ints:

@@ -36,9 +36,10 @@ def detect(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
     """
     started = time.perf_counter()
     roll_up(warehouse, settings=settings)
-    b = read_behaviour(warehouse, as_of=as_of, window_days=settings.abnormal.window_days)
     with warehouse.transaction() as transaction:
         ledger.lock_ledger(transaction)
+        # Under the lock: of two runs the one that commits last must not have read first.
+        b = read_behaviour(warehouse, as_of=as_of, window_days=settings.abnormal.window_days)
         made = findings(
             b,
             ledger.newest_decisions(transaction, as_of, by_people=True),

@@ -50,7 +50,7 @@ def _returner(one: Mapping[str, float], b: Behaviour, minor_units: int) -> str:
     usual = b.returned_lines_count.sum() / max(1.0, b.lines_count.sum())
     lines, returned = one["lines_count"], one["returned_lines_count"]
     # What was bought before the window can come back in it.
-    share = f"{returned / lines:.0%}" if returned <= lines else "more than was bought"
+    share = "more than was bought" if returned > lines else f"{returned / max(1.0, lines):.0%}"
     return (
         f"Sent back or cancelled {_many(returned, 'line')} of {lines:,.0f} bought ({share}; all "
         f"customers {usual:.0%}) in {_many(one['returns_count'], 'return')}, worth "

@@ -75,8 +75,9 @@ def findings(
         People's newest decisions about a customer and a kind.
     excluded_kinds : collection of Kind
     excluded_share_max : float
-        Where more than this share of all buyers would be excluded without a person having
-        confirmed them, none of them is: so many are no exception, the rules do not fit the shop.
+        Where more than this share of all customers, or of the buyers among them, would be excluded
+        without a person having confirmed them, none of them is: so many are no exception, the
+        rules do not fit the shop.
     minor_units : int
         Smallest units in one of the currency.
     """
@@ -86,7 +87,7 @@ def findings(
     score = scores(table.max(axis=0), isolation(m)) if len(b) else np.zeros(0)
     rows = []
     for place, customer_id in _noticed(b, table, decisions):
-        kind, status = _kind_and_status(customer_id, table, place, decisions)
+        kind, status = _kind_and_status(customer_id, table, place, decisions, excluded_kinds)
         if kind is None:
             continue
         rows.append(
@@ -102,7 +103,7 @@ def findings(
                 "is_excluded": status != "cleared" and kind in excluded_kinds,
             }
         )
-    alert = _alert(rows, b.buyers_count, excluded_share_max)
+    alert = _alert(rows, b, excluded_share_max)
     if alert:
         for row in rows:
             row["is_excluded"] = row["is_excluded"] and row["status"] == "confirmed"
@@ -141,34 +142,61 @@ def _kind_and_status(
     table: np.ndarray[tuple[int, int], np.dtype[np.float64]],
     place: int,
     decisions: Mapping[Key, Decision],
+    excluded_kinds: Collection[Kind],
 ) -> tuple[Kind | None, str]:
-    """What a customer is by people's decisions, else by the rules; None where nothing is left."""
-    decided = {kind: decisions.get((customer_id, kind)) for kind in KINDS}
-    for kind, decision in decided.items():
+    """What a customer is, by people's decisions and by the rules; None where nothing is left.
+
+    Of several kinds one that is excluded comes first: no other, be it confirmed or stronger,
+    makes a customer of who is none. Then come confirmed ones, then those with the stronger rule.
+    """
+    by_status: dict[str, list[Kind]] = {"confirmed": [], "flagged": [], "cleared": []}
+    strength = {kind: table[KINDS.index(kind), place] if place >= 0 else 0.0 for kind in KINDS}
+    for kind in KINDS:
+        decision = decisions.get((customer_id, kind))
         if decision is not None and decision.decision == "confirmed":
-            return kind, "confirmed"
-    by_strength = sorted(
-        (kind for kind in KINDS if table[KINDS.index(kind), place] >= FLAGGED_FROM),
-        key=lambda kind: -table[KINDS.index(kind), place],
+            by_status["confirmed"].append(kind)
+        elif strength[kind] >= FLAGGED_FROM:
+            is_new = decision is None or strength[kind] > flagged_again_above(decision)
+            by_status["flagged" if is_new else "cleared"].append(kind)
+    live = [(kind, status) for status in ("confirmed", "flagged") for kind in by_status[status]]
+    if not live:
+        cleared = max(by_status["cleared"], key=strength.__getitem__, default=None)
+        return cleared, "cleared" if cleared else ""
+    return min(
+        live,
+        key=lambda each: (each[0] not in excluded_kinds, each[1] == "flagged", -strength[each[0]]),
     )
-    for kind in by_strength:
-        decision = decided[kind]
-        if decision is None or table[KINDS.index(kind), place] > NEW_EVIDENCE * decision.strength:
-            return kind, "flagged"
-    return (by_strength[0], "cleared") if by_strength else (None, "")
 
 
-def _alert(rows: list[dict[str, object]], buyers: int, share_max: float) -> str | None:
-    count = sum(bool(row["is_excluded"]) and row["status"] == "flagged" for row in rows)
-    if count <= share_max * buyers:
-        return None
-    share = f" ({count / buyers:.0%})" if buyers else ""
-    return (
-        f"{count:,} of {buyers:,} buyers{share} would be excluded as abnormal; at most "
-        f"{share_max:.0%} may be without a person's decision, so none of them is. Look at some "
-        "of them with `retention abnormal list`: if they are abnormal, confirm them; if they are "
-        'customers, set their kind to "flag" under [abnormal].'
-    )
+def flagged_again_above(decision: Decision) -> float:
+    """The strength above which a customer who was cleared is flagged again.
+
+    Who was cleared before a rule spoke is not flagged as soon as it does.
+    """
+    return NEW_EVIDENCE * max(FLAGGED_FROM, decision.strength)
+
+
+def _alert(rows: list[dict[str, object]], b: Behaviour, share_max: float) -> str | None:
+    flagged = [
+        row["customer_id"] for row in rows if row["is_excluded"] and row["status"] == "flagged"
+    ]
+    is_flagged = pa.compute.is_in(b.customer_ids, value_set=pa.array(flagged, pa.string()))
+    ordered = b.orders_count > 0
+    buyers = int((np.asarray(is_flagged) & ordered).sum())
+    # Among many visitors a shop could lose all its buyers: both shares count.
+    for count, whole, name in (
+        (len(flagged), len(b), "customers"),
+        (buyers, b.buyers_count, "buyers"),
+    ):
+        if count > share_max * whole:
+            return (
+                f"{count:,} of {whole:,} {name} ({count / whole:.0%}) would be excluded as "
+                f"abnormal; at most {share_max:.0%} may be without a person's decision, so none of "
+                "them is. Look at some of them with `retention abnormal list`: if they are "
+                'abnormal, confirm them; if they are customers, set their kind to "flag" under '
+                "[abnormal]."
+            )
+    return None
 
 
 def _caveat(off: Mapping[Kind, str]) -> str | None:

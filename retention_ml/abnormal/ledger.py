@@ -23,12 +23,15 @@ class Decision:
         `flagged`, `confirmed` or `cleared`.
     strength : float
         How strongly the rule spoke then.
+    is_excluded : bool
+        Confirmed, and the kind was set to be excluded.
     """
 
     customer_id: str
     kind: Kind
     decision: str
     strength: float
+    is_excluded: bool = False
 
 
 def lock_ledger(transaction: Transaction) -> None:
@@ -44,7 +47,8 @@ def newest_decisions(
     `by_people`: flags are left aside.
     """
     rows = transaction.execute(
-        "SELECT DISTINCT ON (customer_id, kind) customer_id, kind, decision, strength "
+        "SELECT DISTINCT ON (customer_id, kind) customer_id, kind, decision, strength, "
+        "is_excluded "
         "FROM abnormal.decisions WHERE as_of <= :as_of "
         + ("AND decision <> 'flagged' " if by_people else "")
         + "ORDER BY customer_id, kind, decision_id DESC",
@@ -56,6 +60,7 @@ def newest_decisions(
             kind=Kind(row.kind),
             decision=row.decision,
             strength=row.strength,
+            is_excluded=row.is_excluded,
         )
         for row in rows
     }

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from retention_ml.abnormal.behaviour import read_behaviour
 from retention_ml.abnormal.decide import decide
 from retention_ml.abnormal.detect import detect
 from retention_ml.abnormal.excluded import excluded_customers
@@ -136,9 +137,7 @@ def test_new_evidence_flags_a_cleared_customer_again(shop: Warehouse, settings: 
     detect(shop, settings=settings, as_of=DAY)
     say(shop, settings, world.BOT, "cleared")
     with shop.transaction() as transaction:  # as if far less had been known when it was cleared
-        transaction.execute(
-            "UPDATE abnormal.decisions SET strength = strength / 2 WHERE decision = 'cleared'"
-        )
+        transaction.execute("UPDATE abnormal.decisions SET strength = 0 WHERE decision = 'cleared'")
     detect(shop, settings=settings, as_of=NEXT)
     assert statuses(shop, NEXT)[world.BOT] == "flagged"
     [newest] = rows(shop, "SELECT * FROM abnormal.decisions ORDER BY decision_id DESC LIMIT 1")
@@ -174,10 +173,10 @@ def test_too_many_are_an_alert_and_nobody_is_excluded(shop: Warehouse, settings:
     few = changed(settings, excluded_share_max=0.04)
     say(shop, settings, world.BRUSHER, "confirmed", kind="brusher")
     made = detect(shop, settings=few, as_of=DAY)
-    assert "2 of 65 buyers" not in str(made.details["alert"])  # 3 % are within 4 %
+    assert made.details["alert"] is None  # 3 % are within 4 %
     none = changed(settings, excluded_share_max=0.02)
     made = detect(shop, settings=none, as_of=DAY)
-    assert made.details["alert"].startswith("2 of 65 buyers (3%) would be excluded")
+    assert made.details["alert"].startswith("2 of 65 customers (3%) would be excluded")
     assert excluded(shop) == [world.BRUSHER]  # a person said so
     assert len(statuses(shop)) == 5
     daily = rows(shop, "SELECT * FROM reports.abnormal_daily")
@@ -242,3 +241,63 @@ def test_decisions_need_a_kind_a_name_and_a_reason(shop: Warehouse, settings: Se
             reason=" ",
             as_of=DAY,
         )
+
+
+def test_no_confirmation_frees_from_an_excluded_kind(shop: Warehouse, settings: Settings) -> None:
+    detect(shop, settings=settings, as_of=DAY)
+    say(shop, settings, world.BRUSHER, "confirmed", kind="reseller")
+    before = excluded(shop)
+    detect(shop, settings=settings, as_of=DAY)
+    assert world.BRUSHER in excluded(shop) == before
+
+
+def test_of_two_confirmed_kinds_the_excluded_one_counts_before_and_after_detection(
+    shop: Warehouse, settings: Settings
+) -> None:
+    chosen = changed(settings, reseller="exclude")
+    for kind in ("returner", "reseller"):
+        say(shop, chosen, "c003", "confirmed", kind=kind)
+    assert excluded(shop) == ["c003"]
+    detect(shop, settings=chosen, as_of=DAY)
+    assert "c003" in excluded(shop)
+
+
+def test_who_is_cleared_before_being_flagged_is_not_flagged_for_what_was_there(
+    shop: Warehouse, settings: Settings
+) -> None:
+    say(shop, settings, world.BOT, "cleared", kind="bot")
+    [decision] = rows(shop, "SELECT strength, evidence FROM abnormal.decisions")
+    assert decision["strength"] > 1
+    assert decision["evidence"].startswith("Looked at 480 products")
+    detect(shop, settings=settings, as_of=DAY)
+    assert statuses(shop)[world.BOT] == "cleared"
+    receipt = say(shop, settings, world.RESELLER, "cleared", kind="bot")
+    assert receipt.sentence.endswith("as bot for the same evidence, and stays flagged as reseller.")
+
+
+def test_a_confirmation_under_another_setting_is_no_repeat(
+    shop: Warehouse, settings: Settings
+) -> None:
+    detect(shop, settings=settings, as_of=DAY)
+    say(shop, settings, world.RESELLER, "confirmed")
+    receipt = say(shop, changed(settings, reseller="exclude"), world.RESELLER, "confirmed")
+    assert "is left out of metrics" in receipt.sentence
+    assert world.RESELLER in excluded(shop)
+
+
+def test_behaviour_is_read_while_nobody_else_can_write(
+    shop: Warehouse, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = []
+
+    def looked(warehouse: Warehouse, **names: Any) -> Any:
+        with warehouse.transaction() as transaction:
+            [row] = transaction.execute(
+                "SELECT pg_try_advisory_xact_lock(hashtextextended('abnormal.decisions', 0)) AS free"
+            )
+            free.append(row.free)
+        return read_behaviour(warehouse, **names)
+
+    monkeypatch.setattr("retention_ml.abnormal.detect.read_behaviour", looked)
+    detect(shop, settings=settings, as_of=DAY)
+    assert free == [False]

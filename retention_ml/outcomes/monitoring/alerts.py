@@ -80,6 +80,7 @@ _LASTING = (
     "stray_files",
     "lists_below_frequency",
     "abnormal_share",
+    "stale_abnormal",
     "stale_feed",
     "broken_invariant",
 )
