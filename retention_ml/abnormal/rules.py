@@ -106,10 +106,12 @@ def _few_purchases(b: Behaviour, views_per_session: Floats) -> Floats:
     views, visits = float(b.views_count[usual].sum()), float(b.sessions_count[usual].sum())
     if not (total and views and visits):
         return np.zeros(len(b))
-    own = purchases + SHRINKAGE * total / visits
+    shrunk_purchases = purchases + SHRINKAGE * total / visits
     by_views = (b.views_count + SHRINKAGE * views / visits) * total / views
     by_visits = (b.sessions_count + SHRINKAGE) * total / visits
-    return _weakest(_PER_VIEW_MAX * by_views / own, _PER_VISIT_MAX * by_visits / own)
+    return _weakest(
+        _PER_VIEW_MAX * by_views / shrunk_purchases, _PER_VISIT_MAX * by_visits / shrunk_purchases
+    )
 
 
 def _sudden(b: Behaviour) -> Floats:

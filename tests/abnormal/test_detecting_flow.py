@@ -137,7 +137,9 @@ def test_new_evidence_flags_a_cleared_customer_again(shop: Warehouse, settings: 
     detect(shop, settings=settings, as_of=DAY)
     say(shop, settings, world.RESELLER, "cleared")
     with shop.transaction() as transaction:  # as if far less had been known when it was cleared
-        transaction.execute("UPDATE abnormal.decisions SET strength = strength / 2 WHERE decision = 'cleared'")
+        transaction.execute(
+            "UPDATE abnormal.decisions SET strength = strength / 2 WHERE decision = 'cleared'"
+        )
     detect(shop, settings=settings, as_of=NEXT)
     assert statuses(shop, NEXT)[world.RESELLER] == "flagged"
     [newest] = rows(shop, "SELECT * FROM abnormal.decisions ORDER BY decision_id DESC LIMIT 1")

@@ -266,14 +266,14 @@ def test_in_a_shop_of_few_products_loyal_customers_are_no_brushers() -> None:
     rows = []
     for number in range(300):
         for day in np.flatnonzero(draw.random(365) < min(0.9, draw.gamma(2, 0.09))):
-            seen = draw.random() > 0.125
-            rows.append((f"c{number:03d}", int(day), int(seen)))
+            observed = draw.random() > 0.125
+            rows.append((f"c{number:03d}", int(day), int(observed)))
     zero = dict.fromkeys(_COUNTS, 0)
     days = [
         zero
         | {"customer_id": who, "event_day": day, "orders_count": 1, "lines_count": 2}
-        | {"views_count": 4 * seen, "sessions_count": seen}
-        for who, day, seen in rows
+        | {"views_count": 4 * observed, "sessions_count": observed}
+        for who, day, observed in rows
     ]
     who, orders = np.unique([row[0] for row in rows], return_counts=True)
     b = behaviour(
