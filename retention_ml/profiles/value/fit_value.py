@@ -143,12 +143,12 @@ def _fit(
             settings.run_id,
         )
         failpoint("fit_value.before_commit")
-    said = (
+    message = (
         f"The fit of {standing.before.as_of} cannot be used and gives way to this one. {reason}"
         if standing.fault
         else reason
     )
-    return said, {
+    return message, {
         "is_new": True,
         "value_fit_id": value_fit_id,
         "fit_sha256": fit.sha256,

@@ -217,8 +217,10 @@ def _past_total(log: HistoryLog, sample: MaturedDay, learning: Learning) -> Past
     histories, horizon_days = sample.histories, learning.horizon_days
     reference = day_of(histories.today - SETTLE_DAYS - horizon_days)
     factor = 1.0
-    known = log.purchases_at(reference)
-    before = _matured(known, histories, learning) if teaches(known, histories, learning) else None
+    earlier = log.purchases_at(reference)
+    before = (
+        _matured(earlier, histories, learning) if teaches(earlier, histories, learning) else None
+    )
     if before is not None and before.is_comparable:
         factor = level(
             histories,
