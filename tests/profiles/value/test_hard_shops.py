@@ -51,10 +51,10 @@ def ago(*days: int) -> tuple[date, ...]:
 
 
 @pytest.mark.parametrize(
-    ("known_for", "learnt_from"), [(60, ()), (70, (61,)), (95, (61, 89)), (150, (61, 89, 117, 145))]
+    ("known_for", "learn_days"), [(60, ()), (70, (61,)), (95, (61, 89)), (150, (61, 89, 117, 145))]
 )
 def test_a_past_day_of_which_nothing_was_known_teaches_nothing(
-    known_for: int, learnt_from: tuple[int, ...]
+    known_for: int, learn_days: tuple[int, ...]
 ) -> None:
     """The history of a shop delivered as it is taken on, and known from that day alone."""
     loaded = DAYS - known_for
@@ -62,7 +62,7 @@ def test_a_past_day_of_which_nothing_was_known_teaches_nothing(
     since = log_of([each for each in regulars() if each[1] >= loaded])
     log = replace(history, days=_together(history, since))
     fit = learn(log, AS_OF, LEARNING)
-    assert (() if fit is None else fit.learn_days) == ago(*learnt_from)
+    assert (() if fit is None else fit.learn_days) == ago(*learn_days)
 
 
 def test_a_past_day_with_few_buyers_teaches_nothing() -> None:
