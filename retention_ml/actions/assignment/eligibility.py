@@ -48,7 +48,7 @@ class Customers:
         In the order of their bytes.
     tier : array of object, shape (n,)
         Risk tiers.
-    stage : array of object, shape (n,)
+    stage : array of object, shape (n,), optional
         Lifecycle stages; None where no action asks for them.
     churn_probability : array of float64, shape (n,)
     value_cents : array of float64, shape (n,)
@@ -67,7 +67,7 @@ class Customers:
 
     customer_ids: list[str]
     tier: Texts
-    stage: Texts
+    stage: Texts | None
     churn_probability: Floats
     value_cents: Floats
     basket_cents: Floats
@@ -127,8 +127,16 @@ def _rules(customers: Customers, actions: Sequence[Action], minor_units: int) ->
     """Whether tier, stage and value are those of the action's rule, shape (n, k)."""
     columns = [
         np.isin(customers.tier.astype(str), list(action.rule.tiers))
-        & (action.rule.stages is None or np.isin(customers.stage.astype(str), action.rule.stages))
+        & _is_in_stage(customers, action)
         & (customers.value_cents >= action.rule.value_min * minor_units)
         for action in actions
     ]
     return np.column_stack(columns)
+
+
+def _is_in_stage(customers: Customers, action: Action) -> Bools | np.bool_:
+    """Whether each customer's stage is among those of the rule."""
+    if action.rule.stages is None:
+        return np.True_
+    assert customers.stage is not None
+    return np.isin(customers.stage.astype(str), action.rule.stages)

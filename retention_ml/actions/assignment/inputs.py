@@ -92,7 +92,8 @@ class DayInputs:
         for values in (
             customers.since_order_days, customers.basket_cents, customers.recent_contacts,
             customers.year_contacts, customers.is_permitted, customers.is_suppressed,
-            customers.has_address, np.array(customers.stage, dtype=np.str_), *(self.promised or ()),
+            customers.has_address, *(self.promised or ()),
+            *([customers.stage.astype(np.str_)] if customers.stage is not None else []),
             *([self.bandit.values] if self.bandit else []),
         ):  # fmt: skip
             total.update(np.ascontiguousarray(values).tobytes())

@@ -158,10 +158,10 @@ def _rows(read: Read, snapshot_id: int, as_of: date, customer_id: str | None) ->
 
 def _stages(
     warehouse: Warehouse, settings: Settings, as_of: date, actions: Sequence[Action], ids: pa.Array
-) -> Texts:
-    """The lifecycle stage of each customer; None for all where no action asks for it."""
+) -> Texts | None:
+    """The lifecycle stage of each customer; None where no action asks for it."""
     if all(action.rule.stages is None for action in actions):
-        return np.full(len(ids), None, dtype=object)
+        return None
     rows = read_stages(warehouse, settings=settings, as_of=as_of)
     place = pc.index_in(ids, value_set=rows["customer_id"].combine_chunks())
     stages = rows["lifecycle_stage"].combine_chunks().take(place)

@@ -28,7 +28,8 @@ def abnormal_alerts(warehouse: Warehouse, as_of: date) -> list[Alert]:
                     subject="abnormal customers",
                     severity="warning",
                     sentence=f"Abnormal customers were last looked for on {row.as_of}, which is before "
-                    f"{as_of}: who is excluded is of that day. See why `retention abnormal detect` failed or did not run, and run it.",
+                    f"{as_of}: who is excluded is of that day. See why `retention abnormal detect` "
+                    "failed or did not run, and run it.",
                     evidence={"detected_on": row.as_of.isoformat()},
                 )
             )
