@@ -71,7 +71,7 @@ def profile(
     value_fit, fault = fit_in_force(warehouse, as_of, choices.value.horizon_days)
     traits = behaviour(histories, lapsed_days=choices.rules.lapsed_days)
     decision = personas_of_day(
-        warehouse, histories, persona_rules(settings), run_id=settings.run_id, request=refit
+        warehouse, histories, traits, persona_rules(settings), run_id=settings.run_id, request=refit
     )
     failpoint("profile.after_personas")
     ahead = activity_ahead(

@@ -127,6 +127,23 @@ def test_a_return_between_two_seconds_is_read(shop: Warehouse, settings: Setting
     assert run(shop, settings).written
 
 
+def test_confirming_an_attack_is_no_loss_of_lists(shop: Warehouse, settings: Settings) -> None:
+    first = run(shop, settings)
+    with shop.transaction() as transaction:
+        transaction.execute(
+            "INSERT INTO abnormal.decisions (customer_id, kind, decision, as_of, strength, "
+            "is_excluded, decided_by, reason, decided_at, run_id) SELECT customer_id, 'bot', "
+            "'confirmed', :day, 0, true, 'Ada', 'an attack', now(), 'test' FROM (SELECT DISTINCT "
+            "customer_id FROM recommendations.customer_daily ORDER BY 1 LIMIT (SELECT "
+            "count(DISTINCT customer_id) * 7 / 10 FROM recommendations.customer_daily)) AS listed",
+            day=DAY + timedelta(days=1),
+        )
+    second = run(shop, settings, DAY + timedelta(days=1))
+    assert second.details["excluded"]["abnormal"] > 0
+    assert second.details["rows"] < 0.5 * first.details["rows"]  # which alone would be refused
+    assert len(rows(shop, "SELECT as_of FROM recommendations.published")) == 2
+
+
 def test_a_full_publication_is_not_replaced_by_an_empty_one(
     shop: Warehouse, settings: Settings
 ) -> None:

@@ -10,7 +10,7 @@ from retention_ml.errors import UnfitModel, UsageError
 from retention_ml.failpoints import failpoint
 from retention_ml.profiles.histories import Histories
 from retention_ml.profiles.personas import ledger
-from retention_ml.profiles.personas.behaviour import behaviour, behaviour_a_month_ago
+from retention_ml.profiles.personas.behaviour import behaviour_a_month_ago
 from retention_ml.profiles.personas.fit import (
     PersonaFit,
     fit_personas,
@@ -98,6 +98,7 @@ def request_of(decided_by: str | None, reason: str | None) -> Request:
 def personas_of_day(
     warehouse: Warehouse,
     histories: Histories,
+    traits: Floats,
     rules: PersonaRules,
     *,
     run_id: str,
@@ -111,6 +112,8 @@ def personas_of_day(
     ----------
     histories : Histories
         Of the day.
+    traits : array of float64, shape (b, 7)
+        Of its buyers, see `behaviour`.
     request : Request, optional
         Decide anew, whatever is in force.
 
@@ -120,7 +123,7 @@ def personas_of_day(
         New personas are asked for a day before the newest that was published.
     """
     try:
-        decision = _decision_of_day(warehouse, histories, rules, run_id, request)
+        decision = _decision_of_day(warehouse, histories, traits, rules, run_id, request)
     except UnfitModel as error:
         logger.warning("%s", error)
         with warehouse.transaction() as transaction:
@@ -137,6 +140,7 @@ def personas_of_day(
 def _decision_of_day(
     warehouse: Warehouse,
     histories: Histories,
+    traits: Floats,
     rules: PersonaRules,
     run_id: str,
     request: Request | None,
@@ -146,7 +150,6 @@ def _decision_of_day(
         newest = ledger.newest_published(transaction)
         # Who asks for new ones may do so because the old ones cannot be read.
         current = _counted(transaction, as_of) if request is None else None
-    traits = behaviour(histories, lapsed_days=rules.lapsed_days)
     is_newest = newest is None or as_of >= newest
     if request is not None and not is_newest:
         raise _behind_readers(as_of, newest)

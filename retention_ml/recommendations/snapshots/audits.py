@@ -1,5 +1,6 @@
 """What must hold before lists are published: counted by the database from the rows written."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from retention_ml.features.store import newest_build
@@ -127,7 +128,8 @@ def _did_not_shrink(
     transaction: Transaction, manifest: dict[str, Any], warning: float, maximum: float
 ) -> list[Audit]:
     before = transaction.execute(
-        "SELECT as_of, rows_count, list_size FROM recommendations.published JOIN recommendations.snapshots "
+        "SELECT as_of, snapshot_id, rows_count, listed_count, excluded_count, list_size "
+        "FROM recommendations.published JOIN recommendations.snapshots "
         "USING (snapshot_id, as_of) WHERE as_of <= :as_of ORDER BY as_of DESC LIMIT 1",
         as_of=manifest["as_of"],
     )
@@ -138,7 +140,10 @@ def _did_not_shrink(
     if not before or before[0].rows_count < _FEWEST_ROWS:
         return [_ok(name, severity, "nothing to compare with") for name, severity, _ in names]
     shorter = min(1.0, manifest["list_size"] / before[0].list_size)  # as the settings now want them
-    then, now = round(before[0].rows_count * shorter), int(manifest["rows_count"])
+    # Who is excluded is not lost: confirming an attack must not refuse every day that follows.
+    then_kept = max(_kept_share(transaction, dict(before[0]._mapping)), 1e-9)
+    kept = _kept_share(transaction, manifest) / then_kept
+    then, now = round(before[0].rows_count * shorter * kept), int(manifest["rows_count"])
     observed = f"{then:,} rows of {before[0].as_of}, now {now:,}"
     return [
         Audit(
@@ -149,6 +154,17 @@ def _did_not_shrink(
         )
         for name, severity, limit in names
     ]
+
+
+def _kept_share(transaction: Transaction, snapshot: Mapping[str, Any]) -> float:
+    """The share of a snapshot's active customers who are not excluded as abnormal."""
+    [(abnormal,)] = transaction.execute(
+        "SELECT coalesce(sum(customers_count), 0) FROM recommendations.exclusions "
+        "WHERE snapshot_id = :id AND reason = 'abnormal'",
+        id=snapshot["snapshot_id"],
+    )
+    active_count = int(snapshot["listed_count"]) + int(snapshot["excluded_count"])
+    return 1.0 - int(abnormal) / max(active_count, 1)
 
 
 def _one(transaction: Transaction, sql: str, manifest: dict[str, Any]) -> dict[str, Any]:
