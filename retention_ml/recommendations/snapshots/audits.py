@@ -141,9 +141,9 @@ def _did_not_shrink(
         return [_ok(name, severity, "nothing to compare with") for name, severity, _ in names]
     shorter = min(1.0, manifest["list_size"] / before[0].list_size)  # as the settings now want them
     # Who is excluded is not lost: confirming an attack must not refuse every day that follows.
-    then_kept = max(_kept_share(transaction, dict(before[0]._mapping)), 1e-9)
-    kept = _kept_share(transaction, manifest) / then_kept
-    then, now = round(before[0].rows_count * shorter * kept), int(manifest["rows_count"])
+    then_share = max(_ordinary_share(transaction, dict(before[0]._mapping)), 1e-9)
+    share = _ordinary_share(transaction, manifest) / then_share
+    then, now = round(before[0].rows_count * shorter * share), int(manifest["rows_count"])
     observed = f"{then:,} rows of {before[0].as_of}, now {now:,}"
     return [
         Audit(
@@ -156,7 +156,7 @@ def _did_not_shrink(
     ]
 
 
-def _kept_share(transaction: Transaction, snapshot: Mapping[str, Any]) -> float:
+def _ordinary_share(transaction: Transaction, snapshot: Mapping[str, Any]) -> float:
     """The share of a snapshot's active customers who are not excluded as abnormal."""
     [(abnormal,)] = transaction.execute(
         "SELECT coalesce(sum(customers_count), 0) FROM recommendations.exclusions "
