@@ -1,10 +1,12 @@
 """The day of a run: what its starter names, else the partition key it inherits.
 
-Where there is neither, a run started by hand is for today, and any other is refused.
+Where there is neither, a run started by hand is for today, and any other is refused. So is a day
+that lies ahead of the run's start: it would be the newest for ever, and what begins from the newest
+day could not be made any more.
 """
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,17 +22,30 @@ def as_of() -> date:
 
 
 def day_of_run(run: Any) -> date:
-    """The day of a run, as tasks see it or as the mapping that callbacks get."""
+    """The day of a run, as tasks see it or as the mapping that callbacks get.
+
+    Raises
+    ------
+    UsageError
+        None is named, what is named is no date, or it is later than the day after the run's start.
+    """
 
     def value(name: str) -> Any:
         return run.get(name) if isinstance(run, Mapping) else getattr(run, name, None)
 
     today = None
-    if value("run_type") == "manual":
+    if (run_after := value("run_after")) is not None:
         # Not the real clock: the tasks of a run, and its retries after midnight, are of one day.
-        started = datetime.fromisoformat(str(value("run_after")))
+        started = datetime.fromisoformat(str(run_after))
         today = started.astimezone(ZoneInfo(load().calendar.timezone)).date()
-    return day_of(value("conf"), value("partition_key"), str(value("run_id")), today)
+    run_id, is_manual = str(value("run_id")), value("run_type") == "manual"
+    day = day_of(value("conf"), value("partition_key"), run_id, today if is_manual else None)
+    if today is not None and day > (newest := today + timedelta(days=1)):
+        raise UsageError(
+            f"Run {run_id} names the day {day}, which lies ahead; expected a day up to {newest}, "
+            "the day after the run was started. Start it again for such a day."
+        )
+    return day
 
 
 def day_of(

@@ -53,6 +53,28 @@ def test_a_run_that_nobody_started_by_hand_must_name_its_day(kind: str) -> None:
         day_of_run(run(run_type=kind))
 
 
+@pytest.mark.parametrize(
+    "named", [{"conf": {"as_of": "2026-03-04"}}, {"partition_key": "2026-03-04"}]
+)
+@pytest.mark.parametrize("kind", ["manual", "asset_triggered", "backfill", "scheduled"])
+def test_a_day_that_lies_ahead_of_the_runs_start_is_refused(
+    kind: str, named: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RETENTION_CALENDAR__TIMEZONE", "Europe/Berlin")  # there it is March 2nd
+    ahead = run(run_type=kind, **named)
+    for form in (ahead, vars(ahead)):
+        with pytest.raises(
+            UsageError,
+            match=r"the day 2026-03-04, which lies ahead; expected a day up to 2026-03-03",
+        ):
+            day_of_run(form)
+
+
+@pytest.mark.parametrize("kind", ["manual", "asset_triggered"])
+def test_tomorrow_is_a_day_of_a_run(kind: str) -> None:
+    assert day_of_run(run(run_type=kind, conf={"as_of": "2026-03-02"})) == date(2026, 3, 2)
+
+
 def test_a_run_without_a_day_is_refused_with_what_to_do() -> None:
     with pytest.raises(UsageError, match=r"Run r names no day.*Start it again with the parameter"):
         day_of({}, None, "r")
