@@ -81,6 +81,11 @@ class Behaviour:
         return int((self.orders_count > 0).sum())
 
     @cached_property
+    def net_revenue_cents(self) -> Floats:
+        """What each of them brought, refunds taken off, shape (n,)."""
+        return self.revenue_cents - self.refund_cents
+
+    @cached_property
     def unseen_share(self) -> float:
         """The share of all orders that no visit came before; 1 where there are no events."""
         orders = self.orders_count.sum()

@@ -93,6 +93,7 @@ def _content(
         "buyers_count": b.buyers_count,
         **{f"{status}_count": made.count(status) for status in ("flagged", "confirmed", "cleared")},
         "excluded_count": made.excluded_count,
+        "revenue_cents": int(b.net_revenue_cents.sum()),
         "alert": made.alert,
         "caveat": made.caveat,
         "newest_decision_id": ledger.newest_decision_id(transaction),

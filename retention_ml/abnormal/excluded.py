@@ -1,11 +1,20 @@
-"""Who is excluded on a day, as known then: the one question that every reader asks."""
+"""Who is excluded on a day, as known then: the one question that every reader asks.
+
+The day is the one on which somebody enters what is made: scored, listed, drawn, trained with. Of
+outcomes it is also the one on which they had settled. Who is found out later changes nothing that
+was made before.
+"""
 
 from datetime import date
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from retention_ml.statistics.arrays import Bools
 from retention_ml.warehouse import Warehouse
+
+NOBODY = pa.array([], pa.string())
 
 # People's decisions that the newest detection did not know come on top of it.
 _EXCLUDED = """
@@ -42,6 +51,16 @@ def excluded_customers(warehouse: Warehouse, as_of: date) -> pa.StringArray:
     return ids.take(pc.sort_indices(ids))
 
 
+def is_excluded(customer_ids: pa.Array | pa.ChunkedArray, excluded: pa.StringArray) -> Bools:
+    """Which customers are among those who are excluded, shape (n,).
+
+    >>> is_excluded(pa.array(["a", "b", None]), pa.array(["b"])).tolist()
+    [False, True, False]
+    """
+    mask = pc.is_in(customer_ids, value_set=excluded)
+    return np.asarray(mask.to_numpy(zero_copy_only=False), dtype=np.bool_)
+
+
 def without(rows: pa.Table, customer_ids: pa.StringArray) -> pa.Table:
     """The rows of all other customers; `rows` as it is where nobody is named.
 
@@ -51,4 +70,4 @@ def without(rows: pa.Table, customer_ids: pa.StringArray) -> pa.Table:
     """
     if len(customer_ids) == 0:
         return rows
-    return rows.filter(pc.invert(pc.is_in(rows["customer_id"], value_set=customer_ids)))
+    return rows.filter(pa.array(~is_excluded(rows["customer_id"], customer_ids)))

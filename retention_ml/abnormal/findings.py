@@ -27,6 +27,7 @@ SCHEMA = pa.schema(
         "strength": pa.float64(),
         "evidence": pa.string(),
         "is_excluded": pa.bool_(),
+        "revenue_cents": pa.int64(),
     }
 )
 
@@ -101,6 +102,7 @@ def findings(
                 if place < 0
                 else evidence(b, place, kind, minor_units=minor_units),
                 "is_excluded": status != "cleared" and kind in excluded_kinds,
+                "revenue_cents": int(b.net_revenue_cents[place]) if place >= 0 else 0,
             }
         )
     alert = _alert(rows, b, excluded_share_max)

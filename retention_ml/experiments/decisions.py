@@ -36,6 +36,9 @@ class Decisions:
         Something from before the decision that foretells the margin; 0 where there is nothing.
     assigned : array of int64, shape (days, arms)
         How many were drawn on each day, whether or not an outcome ever came.
+    abnormal_count : int
+        Decisions counted about customers who were found out to be abnormal since they were drawn.
+        They stay where the lot put them.
     """
 
     days: list[date]
@@ -51,6 +54,7 @@ class Decisions:
     retention_forecast: Floats
     margin_forecast: Floats
     assigned: Ints
+    abnormal_count: int = 0
 
     def __len__(self) -> int:
         return len(self.day)

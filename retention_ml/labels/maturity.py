@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from retention_ml import clock
+from retention_ml.abnormal.excluded import excluded_customers, is_excluded
 from retention_ml.curated.known import known
 from retention_ml.errors import NotReady
 from retention_ml.labels.definition import churn_definition
@@ -75,11 +76,16 @@ def feed(warehouse: Warehouse, *, timezone: str, known_as_of: date) -> Feed | No
 
 
 def most_orders_of_one_customer(warehouse: Warehouse, *, timezone: str, known_as_of: date) -> int:
-    """The orders of the customer with the most, as known at the start of a day; guests are none."""
+    """The orders of the customer with the most, as known at the start of a day.
+
+    Guests are none, and nobody who is excluded as abnormal on the day.
+    """
     orders = known(ORDERS, clock.midnight(known_as_of, timezone))
     counts = orders.group_by("customer_id").aggregate(
         orders_count=orders.customer_id.count()  # of guests 0
     )
+    if len(excluded := excluded_customers(warehouse, known_as_of)):
+        counts = counts.filter(~counts.customer_id.isin(excluded.to_pylist()))
     rows = warehouse.read(counts.aggregate(most=counts.orders_count.max()))
     return int(rows["most"][0].as_py() or 0)
 
@@ -163,10 +169,13 @@ def mature(
     Later knowledge replaces earlier: a label computed on an earlier day is written anew, one
     computed on a later day stays. What is returned stands for `known_as_of` in any case.
 
+    Who was excluded as abnormal on the day on which the outcome had settled is marked, and counted
+    apart from the others. Who is found out after that day changes no outcome that was stated.
+
     Returns
     -------
     pa.Table
-        As of `labels_of`.
+        As of `labels_of`, with `is_abnormal`.
 
     Raises
     ------
@@ -186,11 +195,22 @@ def mature(
             f"outcome is known is {newest if coverage else 'none: there are no orders'}."
         )
     table = labels_of(warehouse, settings=settings, days=days, known_as_of=known_as_of)
+    parts = []
     for day in sorted(days):
         rows = table.filter(pc.field("as_of") == day)
+        abnormal = excluded_customers(warehouse, _settled_on(settings, day))
+        mask = pa.array(is_excluded(rows["customer_id"], abnormal))
+        rows = rows.append_column("is_abnormal", mask)
+        parts.append(rows)
         with warehouse.transaction() as transaction:
             _write(transaction, settings, day, rows, known_as_of)
-    return table
+    return pa.concat_tables(parts)
+
+
+def _settled_on(settings: Settings, day: date) -> date:
+    """The day from whose start on the outcome of a day counts."""
+    closes = churn_definition(settings).window(day)[1]
+    return closes + timedelta(days=settings.churn.settle_days)
 
 
 def _write(
@@ -210,12 +230,12 @@ def _write(
         transaction.execute(f"DELETE FROM {table} {is_day}", **key)
     transaction.copy(
         "models.labels",
-        rows.select(["as_of", "customer_id", "is_churned"]).append_column(
+        rows.select(["as_of", "customer_id", "is_churned", "is_abnormal"]).append_column(
             "definition_hash", pa.array([definition.hash] * rows.num_rows)
         ),
     )
     opens_at, closes_at = definition.window_bounds(day)
-    settled_on = definition.window(day)[1] + timedelta(days=settings.churn.settle_days)
+    others = rows.filter(pc.invert(rows["is_abnormal"]))
     transaction.insert_row(
         "models.label_windows",
         {
@@ -223,9 +243,10 @@ def _write(
             "definition": definition.to_dict(),
             "window_starts_at": opens_at,
             "window_ends_at": closes_at,
-            "settles_at": clock.midnight(settled_on, definition.timezone),
-            "customers_count": rows.num_rows,
-            "churned_count": int(pc.sum(rows["is_churned"]).as_py() or 0),
+            "settles_at": clock.midnight(_settled_on(settings, day), definition.timezone),
+            "customers_count": others.num_rows,
+            "churned_count": int(pc.sum(others["is_churned"]).as_py() or 0),
+            "abnormal_count": rows.num_rows - others.num_rows,
             "known_as_of": known_as_of,
             "matured_at": clock.now(),
         },

@@ -69,6 +69,8 @@ class Forecasts:
         Served by the challenger.
     churned : array of float64, shape (n,)
         1 churned, 0 retained.
+    is_abnormal : array of bool, shape (n,)
+        Excluded as abnormal on the day on which the outcome had settled, not on the scored day.
     contamination : Contamination
         What campaigns did in between.
     segments : mapping of str to array of bool, shape (n,)
@@ -85,6 +87,7 @@ class Forecasts:
     challenger: Floats
     assigned_to_challenger: Bools
     churned: Floats
+    is_abnormal: Bools
     contamination: Contamination
     segments: Mapping[str, Bools]
     revenue_cents: Floats
@@ -138,7 +141,7 @@ def load_forecasts(
     rows = published_probabilities(warehouse, snapshot)
     label_rows = pc.index_in(rows["customer_id"], value_set=labels["customer_id"].combine_chunks())
     is_labelled = pc.is_valid(label_rows)
-    rows = rows.filter(is_labelled)
+    rows, labels = rows.filter(is_labelled), labels.take(label_rows.drop_null())
     customers = rows["customer_id"].combine_chunks()
     names = {name: None for name in (*SEGMENT_FEATURES, revenue_feature) if name in FEATURE_NAMES}
     stored = warehouse.read(rows_of([snapshot.as_of]).select("customer_id", *names))
@@ -158,7 +161,8 @@ def load_forecasts(
         assigned_to_challenger=np.asarray(
             pc.equal(rows["arm"], CHALLENGER_ARM).to_numpy(), dtype=np.bool_
         ),
-        churned=column(labels.take(label_rows.drop_null()), "is_churned"),
+        churned=column(labels, "is_churned"),
+        is_abnormal=np.asarray(labels["is_abnormal"].to_numpy(), dtype=np.bool_),
         contamination=contamination(customers, campaign_contacts),
         segments=segments(features),
         revenue_cents=revenue_as_lately_cents(

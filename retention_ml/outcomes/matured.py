@@ -27,6 +27,7 @@ _LABELS = ibis.table(
         "definition_hash": "string",
         "customer_id": "string",
         "is_churned": "boolean",
+        "is_abnormal": "boolean",
     },
     name="labels",
     database="models",
@@ -44,7 +45,7 @@ class Outcomes:
     known_as_of : date
         They are as known at the start of this day.
     fresh : pa.Table
-        `as_of, customer_id, is_churned` of days that were counted now.
+        `as_of, customer_id, is_churned, is_abnormal` of days that were counted now.
     stored : frozenset of date
         Days whose stored labels are still up to date.
     contact_changes : pa.Table
@@ -58,11 +59,11 @@ class Outcomes:
     contact_changes: pa.Table
 
     def labels(self, warehouse: Warehouse, day: date) -> pa.Table:
-        """`customer_id, is_churned` of everybody active on a day."""
+        """`customer_id, is_churned, is_abnormal` of everybody active on a day."""
         if day in self.stored:
             return warehouse.read(stored_labels(day, self.definition.hash))
         rows = self.fresh.filter(pc.field("as_of") == day)
-        return rows.select(["customer_id", "is_churned"])
+        return rows.select(["customer_id", "is_churned", "is_abnormal"])
 
     def is_unchanged(self, day: date, since: date) -> bool:
         """Whether a day's outcomes as known at the start of `since` are still those known now."""
@@ -75,11 +76,11 @@ class Outcomes:
 
 
 def stored_labels(day: date, definition_hash: str) -> ibis.Table:
-    """`customer_id, is_churned` of a day as `models.labels` keeps them."""
+    """`customer_id, is_churned, is_abnormal` of a day as `models.labels` keeps them."""
     rows = _LABELS.filter(
         _LABELS.as_of == ibis.literal(day, "date"), _LABELS.definition_hash == definition_hash
     )
-    return rows.select("customer_id", "is_churned")
+    return rows.select("customer_id", "is_churned", "is_abnormal")
 
 
 def load_outcomes(
@@ -114,7 +115,7 @@ def load_outcomes(
     fresh = (
         mature(warehouse, settings=settings, days=missing, known_as_of=as_of)
         if missing
-        else pa.table({name: [] for name in ("as_of", "customer_id", "is_churned")})
+        else pa.table({name: [] for name in ("as_of", "customer_id", "is_churned", "is_abnormal")})
     )
     return Outcomes(
         definition=definition,

@@ -68,9 +68,10 @@ def metrics_of(
 
 
 def performance(forecasts: Forecasts, *, draws: int, seed: int) -> list[Row]:
-    """`role, model_version, segment, metric, value, lower, upper, customers_count, contacted_count`.
+    """Rows of `outcomes.performance` without their stamps.
 
-    Customers reached by a campaign are left out and counted; where the platform's own decisions
+    Customers who were excluded as abnormal when the outcome had settled are left out and counted.
+    So are those reached by a campaign; where the platform's own decisions
     reached them, those whom its lots left alone stand for them. Where campaigns drew a holdout, the
     segment `all, weighted for campaigns` shows the same with the holdout representing them.
     Segments with fewer than 25 churned or retained customers are left out.
@@ -79,18 +80,26 @@ def performance(forecasts: Forecasts, *, draws: int, seed: int) -> list[Row]:
     models = [("champion", snapshot.champion_version, forecasts.champion)]
     if snapshot.challenger_version is not None:
         models.append(("challenger", snapshot.challenger_version, forecasts.challenger))
-    is_contacted = contamination.is_contacted
+    is_contacted, is_abnormal = contamination.is_contacted, forecasts.is_abnormal
     segments = {ALL: np.ones(len(forecasts), dtype=np.bool_), **forecasts.segments}
     of_lots = contamination.left_alone if contamination.has_own else None
-    groups: list[tuple[str, Bools, Floats | None, int]] = [
-        (name, inside & ~is_contacted, of_lots, (inside & is_contacted).sum())
-        for name, inside in segments.items()
+    groups: list[tuple[str, Bools, Bools, Floats | None, int]] = [
+        (
+            name,
+            whole,
+            whole & ~is_contacted & ~is_abnormal,
+            of_lots,
+            (whole & is_contacted & ~is_abnormal).sum(),
+        )
+        for name, whole in segments.items()
     ]
     if (weights := contamination.weights) is not None:
-        groups.append((WEIGHTED, weights > 0, weights, contamination.without_holdout_count))
+        represented = (weights > 0) & ~is_abnormal
+        lost = contamination.without_holdout_count
+        groups.append((WEIGHTED, segments[ALL], represented, weights, lost))
     rows: list[Row] = []
     for role, version, probability in models:
-        for segment, inside, weights, contacted_count in groups:
+        for segment, whole, inside, weights, contacted_count in groups:
             mask = inside & np.isfinite(probability)
             churned = forecasts.churned[mask]
             is_large_enough = min(churned.sum(), (1 - churned).sum()) >= OUTCOMES_MIN
@@ -112,6 +121,7 @@ def performance(forecasts: Forecasts, *, draws: int, seed: int) -> list[Row]:
                     **interval._asdict(),
                     "customers_count": int(mask.sum()),
                     "contacted_count": int(contacted_count),
+                    "abnormal_count": int((whole & is_abnormal).sum()),
                 }
                 for name, interval in metrics.items()
             ]

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from retention_ml import clock
-from retention_ml.abnormal.excluded import excluded_customers, without
+from retention_ml.abnormal.excluded import excluded_customers, is_excluded, without
 from retention_ml.clock import day_number
 from retention_ml.curated.known import known
 from retention_ml.features.rollups import curated
@@ -200,6 +200,15 @@ class PurchaseLog:
             else _aligned(descriptions, product_ids),
         )
 
+    def without(self, customer_ids: pa.StringArray) -> "PurchaseLog":
+        """The purchases of all other customers, in the same codes."""
+        if len(customer_ids) == 0:
+            return self
+        mask = ~is_excluded(self.customer_ids, customer_ids)[self.customer]
+        arrays = ("customer", "product", "event_day", "known_from_day")
+        counts = ("lines_count", "pieces_count")
+        return replace(self, **{name: getattr(self, name)[mask] for name in (*arrays, *counts)})
+
     def known_at(self, day: date) -> Purchases:
         """The purchases that had happened and were known at the start of a day."""
         number = day_number(day)
@@ -255,10 +264,10 @@ class PurchaseLog:
         return customer[stands], product[stands], event_day[stands], lines[stands], pieces[stands]
 
 
-def read_log(warehouse: Warehouse, *, as_of: date, timezone: str) -> PurchaseLog:
+def read_log(
+    warehouse: Warehouse, *, as_of: date, timezone: str, excluded: pa.StringArray | None = None
+) -> PurchaseLog:
     """The purchases of all known customers, as they were known at the start of a day or before.
-
-    Those of customers who are excluded as abnormal on that day are left out.
 
     Parameters
     ----------
@@ -266,11 +275,15 @@ def read_log(warehouse: Warehouse, *, as_of: date, timezone: str) -> PurchaseLog
         Nothing that happened or became available later is read.
     timezone : str
         Of the shop.
+    excluded : pa.StringArray, optional
+        Ids of customers who are left out; default those who are excluded as abnormal on the day.
     """
+    if excluded is None:
+        excluded = excluded_customers(warehouse, as_of)
     number = day_number(as_of)
     rows = _ROLLUP.filter(_ROLLUP.event_day < number, _ROLLUP.known_from_day <= number)
     return PurchaseLog.of(
-        without(warehouse.read(rows), excluded_customers(warehouse, as_of)),
+        without(warehouse.read(rows), excluded),
         read_descriptions(warehouse, as_of=as_of, timezone=timezone),
     )
 

@@ -178,10 +178,13 @@ def quarantined_rows(
 
 
 def churn_rates(warehouse: Warehouse) -> list[Row]:
-    """Active customers and the share that churned, by day with a matured outcome, newest first."""
+    """Active customers and the share that churned, by day with a matured outcome, newest first.
+
+    Abnormal customers who are excluded are counted apart.
+    """
     return select(
         warehouse,
-        "SELECT as_of, customers_count, churned_count, "
+        "SELECT as_of, customers_count, churned_count, abnormal_count, "
         "CAST(churned_count AS double precision) / nullif(customers_count, 0) AS churn_rate, "
         "definition_hash FROM models.label_windows ORDER BY as_of DESC, matured_at DESC",
     )

@@ -46,6 +46,9 @@ class Evidence:
     churn_probability, value, cost : array of float64, shape (n,)
         As forecast on the decision day; the margin that a retained customer is worth, and the
         expected cost of the action drawn, in the shop's currency.
+    abnormal_count : int
+        Decisions about customers who were found out to be abnormal since. They stay: whom a contact
+        made order is found out more easily, and what is left would be no lot any more.
     """
 
     actions: tuple[str, ...]
@@ -61,6 +64,7 @@ class Evidence:
     churn_probability: Floats
     value: Floats
     cost: Floats
+    abnormal_count: int = 0
 
     def __len__(self) -> int:
         return len(self.action)

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from retention_ml.abnormal.excluded import excluded_customers, is_excluded
 from retention_ml.actions.assignment.policies import BANDIT
 from retention_ml.actions.catalogue.cost import COST_TERMS, cost_beside_revenue
 from retention_ml.actions.effects.bandit import stages_of
@@ -48,7 +49,8 @@ def load_evidence(
 
     Of released days: nobody was contacted on any other. Not of the holdout, not where a limit
     decided, not of experiments that were found invalid by that day; of one that draws customers
-    once only the first decision about each. At most `training.rows_max`, the newest.
+    once only the first decision about each. At most `training.rows_max`, the newest. Nobody was
+    drawn while excluded as abnormal; who is since stays and is counted.
 
     Parameters
     ----------
@@ -84,6 +86,9 @@ def load_evidence(
         churn_probability=churn,
         value=value / units,
         cost=cost / units,
+        abnormal_count=int(
+            is_excluded(rows["customer_id"], excluded_customers(warehouse, as_of)).sum()
+        ),
     )
 
 

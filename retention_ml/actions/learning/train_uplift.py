@@ -52,8 +52,9 @@ def train_uplift(warehouse: Warehouse, *, settings: Settings, as_of: date) -> De
     Returns
     -------
     DecisionReceipt
-        `details`: `policy_id` and `kind` of the policy in force afterwards, `is_new`, and
-        `actions`, by name `rung`, `reason` and the figures.
+        `details`: `policy_id` and `kind` of the policy in force afterwards, `is_new`, `actions`,
+        by name `rung`, `reason` and the figures, and `abnormal_count`, decisions in the evidence
+        about customers who were found out to be abnormal since.
 
     Raises
     ------
@@ -64,7 +65,7 @@ def train_uplift(warehouse: Warehouse, *, settings: Settings, as_of: date) -> De
     """
     started = time.perf_counter()
     with warehouse.exclusive(LOCK):
-        policy, proposal = _train(warehouse, settings, as_of)
+        policy, proposal, abnormal_count = _train(warehouse, settings, as_of)
     failpoint("train_uplift.after_commit")
     _register_bundles(warehouse, settings)
     verb = "decides from the next day on" if policy.is_new else "stays"
@@ -79,13 +80,14 @@ def train_uplift(warehouse: Warehouse, *, settings: Settings, as_of: date) -> De
                 "kind": policy.kind,
                 "is_new": policy.is_new,
                 "actions": dict(proposal.evidence),
+                "abnormal_count": abnormal_count,
             },
         ),
         settings.run_id,
     )
 
 
-def _train(warehouse: Warehouse, settings: Settings, as_of: date) -> tuple[Policy, Proposal]:
+def _train(warehouse: Warehouse, settings: Settings, as_of: date) -> tuple[Policy, Proposal, int]:
     with warehouse.transaction() as transaction:
         if not transaction.execute(
             "SELECT 1 FROM actions.days WHERE status = 'released' AND as_of < :as_of LIMIT 1",
@@ -120,7 +122,7 @@ def _train(warehouse: Warehouse, settings: Settings, as_of: date) -> tuple[Polic
             write_values(transaction, result.comparison, as_of=as_of, run_id=settings.run_id)
         policy = _write(transaction, settings, proposal, effects, as_of + timedelta(days=1), result)
         failpoint("train_uplift.before_commit")
-    return policy, proposal
+    return policy, proposal, evidence.abnormal_count
 
 
 def _write(

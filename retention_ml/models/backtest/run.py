@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from retention_ml import atomic_files
+from retention_ml.abnormal.excluded import excluded_customers, without
 from retention_ml.errors import UsageError
 from retention_ml.features.build import ensure
 from retention_ml.features.store import read
@@ -69,6 +70,7 @@ def backtest(
 ) -> Receipt:
     """Train each model on what was known on each day, score that day, compare with the outcome.
 
+    Who was excluded as abnormal on a day is not scored on it; who is by now is not evaluated.
     Finished predictions are kept below `settings.home`: a run that was stopped goes on where it
     was. The files appear complete or not at all.
 
@@ -102,10 +104,13 @@ def backtest(
     for result in run_tasks(warehouse, settings, tasks, workers):
         results.append(result)
         say(1 + len(results), steps, f"{result.task.as_of}: {result.task.recipe.name}")
-    table, about = _collect(warehouse, settings, days, models_of_run, results)
+    whole, about = _collect(warehouse, settings, days, models_of_run, results)
+    abnormal = excluded_customers(warehouse, ALL_THERE_IS)
+    table = without(whole, abnormal)
     arrays = predictions.to_arrays(table)
     say(steps - 1, steps, "evaluating")
-    document = _evaluate(settings, models_of_run, arrays, read(warehouse, days), about)
+    features = _features(warehouse, days, abnormal)
+    document = _evaluate(settings, models_of_run, arrays, features, about)
     fitted = sum(not result.was_cached for result in results)
     counts = {"fitted": fitted, "kept": len(results) - fitted}
     run = {"seconds": round(time.monotonic() - began, 1), "workers": workers, **counts}
@@ -114,8 +119,9 @@ def backtest(
     receipt = Receipt(
         door="models.backtest",
         as_of=days[-1],
-        read=table.num_rows,
+        read=whole.num_rows,
         written=table.num_rows,
+        left_out=whole.num_rows - table.num_rows,
         seconds=time.monotonic() - began,
         details={
             "days": [str(day) for day in days],
@@ -166,8 +172,15 @@ def _collect(
             about[each.name][str(day)] = cached.about
             probabilities[each.name] = cached.customers, cached.probability
         outcomes = labels_of(warehouse, settings=settings, days=[day], known_as_of=ALL_THERE_IS)
+        outcomes = without(outcomes, excluded_customers(warehouse, day))
         tables.append(predictions.of_day(day, outcomes, probabilities))
     return pa.concat_tables(tables), about
+
+
+def _features(warehouse: Warehouse, days: Sequence[date], abnormal: pa.StringArray) -> pa.Table:
+    """Those of the customers who are evaluated, in the order of their predictions."""
+    parts = [without(read(warehouse, [day]), excluded_customers(warehouse, day)) for day in days]
+    return without(pa.concat_tables(parts), abnormal)
 
 
 def _evaluate(

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from retention_ml.abnormal.excluded import excluded_customers, without
 from retention_ml.clock import day_of
 from retention_ml.failpoints import failpoint
 from retention_ml.features.store import digest, read
@@ -91,7 +92,8 @@ class Worker:
 
     def _load(self, as_of: date) -> DayData:
         if self._day is None or self._day.training_data.as_of != as_of:
-            features = read(self.warehouse, [as_of])
+            abnormal = excluded_customers(self.warehouse, as_of)
+            features = without(read(self.warehouse, [as_of]), abnormal)
             self._day = DayData(
                 training_data=load_training_data(
                     self.warehouse, settings=self.settings, as_of=as_of

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from retention_ml.abnormal.excluded import excluded_customers, is_excluded
 from retention_ml.actions.catalogue.cost import COST_TERMS, cost_beside_revenue
 from retention_ml.experiments.decisions import Decisions
 from retention_ml.experiments.ledger import Experiment
@@ -23,7 +24,9 @@ def load_decisions(
     """All decisions of an experiment before a day; those whose window has settled have outcomes.
 
     Decisions of released days: nobody was contacted on any other. Of an experiment that draws
-    customers once, only the first decision about each counts.
+    customers once, only the first decision about each counts. Nobody was drawn while excluded as
+    abnormal; who is since stays, as leaving them out by what they did after the lot would bias the
+    effect.
     """
     rows = _assignments(warehouse, settings, experiment, as_of)
     arms = tuple(experiment.design.arms)
@@ -63,6 +66,9 @@ def load_decisions(
         retention_forecast=1 - churn,
         margin_forecast=value / np.maximum(churn, 0.01) * (1 - churn) / units,
         assigned=assigned,
+        abnormal_count=int(
+            is_excluded(rows["customer_id"], excluded_customers(warehouse, as_of))[matured].sum()
+        ),
     )
 
 

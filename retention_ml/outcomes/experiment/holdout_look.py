@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from retention_ml import clock
+from retention_ml.abnormal.excluded import excluded_customers, is_excluded, without
 from retention_ml.actions.catalogue.cost import COST_TERMS, cost_beside_revenue
 from retention_ml.actions.holdout.membership import in_holdout
 from retention_ml.actions.holdout.periods import Period
@@ -52,7 +53,9 @@ def _look_at(
     """Rows of a period.
 
     Windows follow each other from the beginning of the period. Who was active at its beginning
-    counts from then on, who was at the beginning of a later window from that. `looked_at` is over
+    counts from then on, who was at the beginning of a later window from that; not while they are
+    excluded as abnormal. Who is found out after having joined stays: whom a contact made order is
+    found out more easily, and leaving them out would be no lot any more. `looked_at` is over
     how many windows the error rate is being spent: a period cut short spends it no faster.
     """
     length = settings.churn.horizon_days
@@ -67,7 +70,7 @@ def _look_at(
     if not begins:
         return []
     planned = max(whole, looked_at)
-    ids, joined = _customers(warehouse, begins)
+    ids, joined, abnormal_count = _customers(warehouse, begins)
     names = ids.to_pylist()
     is_holdout = in_holdout(names, period.salt, period.share)
     if not _HOLDOUT_MIN <= is_holdout.sum() <= len(is_holdout) - _HOLDOUT_MIN:
@@ -94,6 +97,7 @@ def _look_at(
                 planned,
                 looks[: k + 1],
             )
+            | {"abnormal_count": abnormal_count}
             for k, one in enumerate(looks)
         ]
     return rows
@@ -126,16 +130,28 @@ def _whole_windows(period: Period, days: int) -> int:
     return (period.ends_on - period.began_on).days // days
 
 
-def _customers(warehouse: Warehouse, begins: list[date]) -> tuple[pa.Array, Ints]:
-    """Customers in the order of their numbers, and the window in which each one was first there."""
-    days = ", ".join(f"DATE '{day.isoformat()}'" for day in begins)
-    rows = warehouse.read(
-        "SELECT customer_id, min(as_of) AS joined_on FROM features.customer_daily "
-        f"WHERE as_of IN ({days}) GROUP BY customer_id ORDER BY customer_id"
-    )
-    ordinals = [day.toordinal() for day in begins]
-    joined = [day.toordinal() for day in rows["joined_on"].to_pylist()]
-    return rows["customer_id"].combine_chunks(), np.searchsorted(ordinals, joined).astype(np.int64)
+def _customers(warehouse: Warehouse, begins: list[date]) -> tuple[pa.Array, Ints, int]:
+    """Customers in the order of their numbers, the window in which each one was first there and not
+    excluded as abnormal, and how many never were.
+    """
+    active, windows = [], []
+    abnormal: set[str] = set()
+    for number, day in enumerate(begins):
+        there = warehouse.read(
+            f"SELECT customer_id FROM features.customer_daily WHERE as_of = DATE '{day.isoformat()}'"
+        )
+        excluded = excluded_customers(warehouse, day)
+        joining = without(there, excluded)["customer_id"]
+        mask = is_excluded(there["customer_id"], excluded)
+        abnormal |= set(there["customer_id"].filter(pa.array(mask)).to_pylist())
+        active += joining.chunks
+        windows.append(np.full(len(joining), number, dtype=np.int64))
+    customers = pa.chunked_array(active, pa.string())
+    table = pa.table({"customer_id": customers, "window": np.concatenate(windows)})
+    first = table.group_by("customer_id", use_threads=False).aggregate([("window", "min")])
+    first = first.sort_by("customer_id")
+    ids = first["customer_id"].combine_chunks()
+    return ids, first["window_min"].to_numpy(), len(abnormal - set(ids.to_pylist()))
 
 
 def _values(

@@ -12,6 +12,7 @@ from typing import Any
 from retention_ml import clock
 from retention_ml.errors import RetentionError
 from retention_ml.experiments import ledger
+from retention_ml.experiments.decisions import Decisions
 from retention_ml.experiments.guards import RETAINED, Tolerances
 from retention_ml.experiments.ledger import Experiment
 from retention_ml.experiments.readout import Readout, readout
@@ -34,7 +35,8 @@ def look(warehouse: Warehouse, *, settings: Settings, as_of: date) -> DecisionRe
 
     The long-run holdout is looked at too. `details`: `holdout`, the newest look of each period and
     metric; `experiments`, one mapping each with `experiment_id`, `verdict`, `arm`, `reason`,
-    `decisions_count`, `is_ended` and `report` (path of its page, None where there is none).
+    `decisions_count`, `abnormal_count` (of them about customers who were found out to be abnormal
+    since), `is_ended` and `report` (path of its page, None where there is none).
     """
     started = time.perf_counter()
     with warehouse.transaction() as transaction:
@@ -85,7 +87,7 @@ def _look(
         )
         with warehouse.transaction() as transaction:
             is_ended = _end(transaction, experiment, as_of, nothing, settings.run_id)
-        return _summary(experiment, nothing, 0, is_ended=is_ended)
+        return _summary(experiment, nothing, decisions, is_ended=is_ended)
     result = readout(
         decisions,
         experiment.design,
@@ -99,7 +101,7 @@ def _look(
     with warehouse.transaction() as transaction:
         is_ended = _end(transaction, experiment, as_of, result.verdict, settings.run_id)
         _write(transaction, experiment, as_of, result, settings.run_id)
-    return _summary(experiment, result.verdict, len(decisions), is_ended=is_ended)
+    return _summary(experiment, result.verdict, decisions, is_ended=is_ended)
 
 
 def _end(
@@ -128,14 +130,15 @@ def _end(
 
 
 def _summary(
-    experiment: Experiment, verdict: Verdict, count: int, *, is_ended: bool
+    experiment: Experiment, verdict: Verdict, decisions: Decisions, *, is_ended: bool
 ) -> dict[str, Any]:
     return {
         "experiment_id": experiment.experiment_id,
         "verdict": verdict.outcome,
         "arm": verdict.arm,
         "reason": verdict.reason,
-        "decisions_count": count,
+        "decisions_count": len(decisions),
+        "abnormal_count": decisions.abnormal_count,
         "is_ended": is_ended,
     }
 

@@ -12,6 +12,9 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
+import pyarrow.compute as pc
+
+from retention_ml.abnormal.excluded import NOBODY, excluded_customers, is_excluded, without
 from retention_ml.failpoints import failpoint
 from retention_ml.features.roll_up import roll_up
 from retention_ml.outcomes.lists import performance
@@ -48,7 +51,8 @@ def measure_lists(warehouse: Warehouse, *, settings: Settings, as_of: date) -> R
     """Write how good published lists were whose window has closed by a day.
 
     A day is measured once, and again where a purchase of its window became known since. Purchases
-    count as known at the start of `as_of`: a look at an old day gives the old answer.
+    count as known at the start of `as_of`: a look at an old day gives the old answer. Who was
+    excluded as abnormal when the window had closed and settled is left out and counted.
 
     Returns
     -------
@@ -75,7 +79,7 @@ def measure_lists(warehouse: Warehouse, *, settings: Settings, as_of: date) -> R
     days = []
     log = None
     if waiting:
-        log = read_log(warehouse, as_of=as_of, timezone=settings.calendar.timezone)
+        log = _everybody(warehouse, settings, as_of)
         for each in waiting:
             rows = measured(warehouse, settings, log, each)
             if performance.write(warehouse, each, rows, known_as_of=as_of):
@@ -97,20 +101,30 @@ def measure_lists(warehouse: Warehouse, *, settings: Settings, as_of: date) -> R
 def measured(
     warehouse: Warehouse, settings: Settings, log: PurchaseLog, lists: PublishedLists
 ) -> list[Row]:
-    """The figures of a published day by what the log knows."""
+    """The figures of a published day by what the log knows of everybody, abnormal or not."""
     size = min(LIST_SIZE, lists.list_size)
+    abnormal = lists.abnormal(warehouse, settings)
+    published = lists.rows(warehouse, size)
     outcomes = list_outcomes(
-        log.known_at(lists.as_of),
-        log.outcome(lists.as_of, lists.horizon_days),
-        lists.rows(warehouse, size),
+        log.without(excluded_customers(warehouse, lists.as_of)).known_at(lists.as_of),
+        log.without(abnormal).outcome(lists.as_of, lists.horizon_days),
+        without(published, abnormal),
         lists.unsellable(warehouse),
     )
-    return list_performance(
+    left_out = int(is_excluded(pc.unique(published["customer_id"]), abnormal).sum())
+    rows = list_performance(
         outcomes,
         size=size,
         draws=settings.training.bootstrap_draws,
         seed=settings.training.seed,
     )
+    return [row | {"abnormal_count": left_out} for row in rows]
+
+
+def _everybody(warehouse: Warehouse, settings: Settings, as_of: date) -> PurchaseLog:
+    """The purchases known at the start of a day, of abnormal customers too."""
+    timezone = settings.calendar.timezone
+    return read_log(warehouse, as_of=as_of, timezone=timezone, excluded=NOBODY)
 
 
 def _summary(lists: PublishedLists, rows: list[Row]) -> dict[str, Any]:
@@ -148,7 +162,7 @@ def _look(
     if not is_due:
         return summary
     if log is None:
-        log = read_log(warehouse, as_of=as_of, timezone=settings.calendar.timezone)
+        log = _everybody(warehouse, settings, as_of)
     windows = [ranked_window(warehouse, settings, log, trial, each) for each in days]
     result = analyse(trial, days, windows, as_of=as_of, settings=settings)
     trials.write_look(warehouse, trial, as_of, result, run_id=settings.run_id)

@@ -19,6 +19,7 @@ _SCHEMA = pa.schema(
         *((name, pa.float64()) for name in ("value", "lower", "upper")),
         *((f"difference{end}", pa.float64()) for end in ("", "_lower", "_upper")),
         ("customers_count", pa.int64()),
+        ("abnormal_count", pa.int64()),
         ("known_as_of", pa.date32()),
         ("measured_at", pa.timestamp("us", tz="UTC")),
     ]

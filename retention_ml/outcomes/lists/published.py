@@ -6,7 +6,9 @@ from datetime import date, timedelta
 
 import pyarrow as pa
 
+from retention_ml.abnormal.excluded import excluded_customers
 from retention_ml.clock import day_number, day_of
+from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction, Warehouse
 
 _PUBLISHED = (
@@ -49,6 +51,11 @@ class PublishedLists:
     def rows(self, warehouse: Warehouse, size: int) -> pa.Table:
         """`customer_id, list, rank, product_id` of the first `size` ranks."""
         return warehouse.read(_LISTS.format(snapshot_id=self.snapshot_id, size=size))
+
+    def abnormal(self, warehouse: Warehouse, settings: Settings) -> pa.StringArray:
+        """Ids of who was excluded as abnormal when the window had closed and settled."""
+        settled_on = self.closes_on + timedelta(days=settings.churn.settle_days)
+        return excluded_customers(warehouse, settled_on)
 
     def unsellable(self, warehouse: Warehouse) -> pa.Array:
         """The candidates that could not be sold on the day."""

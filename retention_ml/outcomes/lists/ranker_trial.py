@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from retention_ml.abnormal.excluded import excluded_customers, without
 from retention_ml.models.promotion.decisions import Decision
 from retention_ml.outcomes.forecasts import ScoredSnapshot
 from retention_ml.outcomes.lists.published import PublishedLists
@@ -144,15 +145,22 @@ def ranked_window(
 ) -> RankedWindow:
     """What both rankers would have listed on a published day, against what was bought.
 
-    Neither lists what could not be sold on the day.
+    Neither lists what could not be sold on the day, and neither is measured on who was excluded as
+    abnormal when the window had closed and settled.
+
+    Parameters
+    ----------
+    log : PurchaseLog
+        Of everybody, abnormal or not.
     """
     day = lists.as_of
-    day_log = log.upto(
+    abnormal = lists.abnormal(warehouse, settings)
+    day_log = log.without(excluded_customers(warehouse, day)).upto(
         day, read_descriptions(warehouse, as_of=day, timezone=settings.calendar.timezone)
     )
     purchases = day_log.known_at(day)
-    outcome = in_codes_of(day_log, log, log.outcome(day, lists.horizon_days))
-    published = lists.rows(warehouse, LIST_SIZE)
+    outcome = in_codes_of(day_log, log, log.without(abnormal).outcome(day, lists.horizon_days))
+    published = without(lists.rows(warehouse, LIST_SIZE), abnormal)
     listed = purchases.codes(pc.unique(published["customer_id"]))
     truth = Truth.of(outcome.customer, outcome.product, np.isin(outcome.customer, listed))
     unsellable = _is_in(purchases.product_ids, lists.unsellable(warehouse))

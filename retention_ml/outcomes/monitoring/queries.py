@@ -250,14 +250,15 @@ def cohort(
 ) -> Cohort | None:
     """Observed and expected churn of a published day with known outcomes; None without customers.
 
-    Customers whom a campaign reached between score and outcome, as far as known, are left out; where
+    Customers who were excluded as abnormal when the outcome had settled are left out, and those
+    whom a campaign reached between score and outcome, as far as known; where
     the platform's own decisions reached them, those whom its lots left alone stand for them.
     """
     labels = stored_labels(snapshot.as_of, snapshot.definition_hash)
     reached = contacts(churn_definition(settings), snapshot.as_of, known_as_of=known_as_of)
     scores = CUSTOMER_DAILY.filter(CUSTOMER_DAILY.snapshot_id == snapshot.snapshot_id)
     predictions = scores.select("customer_id", probability=champion_probability(scores))
-    scored = labels.join(predictions, "customer_id")
+    scored = labels.filter(~labels.is_abnormal).join(predictions, "customer_id")
     if warehouse.read(reached.filter(reached.is_own).limit(1)).num_rows:
         rows = warehouse.read(scored.select("customer_id", "probability", "is_churned"))
         customers = rows["customer_id"].cast(pa.string()).combine_chunks()

@@ -65,21 +65,27 @@ class InterimAnalysis:
         self._everybody = NonOverlappingSampler(window_days=window_days)
         self._window_days, self._salt = window_days, salt
         self.days: list[date] = []
-        self._contacted_count = 0
+        self._contacted_count = self._abnormal_count = 0
         self._share: float | None = None
 
     def add(self, forecasts: Forecasts) -> None:
-        """Count a day."""
+        """Count a day.
+
+        Who was excluded as abnormal when the outcome had settled says nothing about which model is
+        better. By arm, everybody counts who was assigned to one.
+        """
         codes = codes_of(forecasts.customer_ids, self._salt)
         is_paired, is_contacted = forecasts.is_paired, forecasts.contamination.is_contacted
         if forecasts.contamination.has_own:
             counted = _drawn_in_proportion(forecasts, self._salt)
             self._not_contacted.add(forecasts, codes, is_paired, counted)
         else:
-            self._not_contacted.add(forecasts, codes, is_paired & ~is_contacted)
+            is_counted = ~forecasts.is_abnormal
+            self._not_contacted.add(forecasts, codes, is_paired & ~is_contacted, is_counted)
         self._everybody.add(forecasts, codes, is_paired)
         self.days.append(forecasts.snapshot.as_of)
         self._contacted_count += int((is_contacted & is_paired).sum())
+        self._abnormal_count += int((forecasts.is_abnormal & is_paired).sum())
         self._share = forecasts.snapshot.challenger_share
 
     def result(
@@ -134,6 +140,7 @@ class InterimAnalysis:
                     for day, point in zip(self.days, path, strict=True)
                 ],
                 "arms": _assignment(everybody, self._share),
+                "abnormal_count": self._abnormal_count,
                 "first_scored_day": str(self.days[0]),
                 "last_scored_day": str(self.days[-1]),
             },
@@ -150,7 +157,8 @@ def _drawn_in_proportion(forecasts: Forecasts, salt: str) -> Bools:
     lot = places(
         forecasts.customer_ids.to_pylist(), f"left alone:{salt}:{forecasts.snapshot.as_of}"
     )
-    weights = np.where(forecasts.is_paired, forecasts.contamination.left_alone, 0.0)
+    is_counted = forecasts.is_paired & ~forecasts.is_abnormal
+    weights = np.where(is_counted, forecasts.contamination.left_alone, 0.0)
     return in_proportion(weights, lot)
 
 

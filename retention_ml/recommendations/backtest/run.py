@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from retention_ml import atomic_files
+from retention_ml.abnormal.excluded import NOBODY, excluded_customers, is_excluded
 from retention_ml.errors import NotReady, UsageError
 from retention_ml.features.roll_up import roll_up
 from retention_ml.receipts import Receipt
@@ -58,6 +59,7 @@ def backtest(
     The ranker is fitted for each day on the newest days whose outcome was known then; settings
     of the published methods are chosen on the day whose window ends with the first day. The
     customers are those with a purchase in `churn.active_days`, the window `churn.horizon_days`.
+    Who was excluded as abnormal on a day has no part in it; who is by now is not evaluated.
 
     Parameters
     ----------
@@ -84,12 +86,15 @@ def backtest(
     steps = len(days) + 2
     say(0, steps, "reading purchases")
     roll_up(warehouse, settings=settings)
-    full = read_log(warehouse, as_of=_ALL_THERE_IS, timezone=timezone)
+    full = read_log(warehouse, as_of=_ALL_THERE_IS, timezone=timezone, excluded=NOBODY)
+    abnormal = excluded_customers(warehouse, _ALL_THERE_IS)
+    abnormal_count = int(is_excluded(full.customer_ids, abnormal).sum())
+    evaluable = full.without(abnormal)
     _require_outcomes(full, days, learning.horizon_days)
     say(1, steps, "choosing settings")
     choices = chosen_settings(
         methods,
-        full.upto(days[0]),
+        full.without(excluded_customers(warehouse, days[0])).upto(days[0]),
         days[0] - timedelta(days=learning.horizon_days),
         horizon_days=learning.horizon_days,
         active_days=learning.active_days,
@@ -98,8 +103,10 @@ def backtest(
     methods = (*methods, *(peer.name for peer in peers))
     evaluated: list[Evaluated] = []
     for at, day in enumerate(days):
-        log = full.upto(day, read_descriptions(warehouse, as_of=day, timezone=timezone))
-        outcome = in_codes_of(log, full, full.outcome(day, learning.horizon_days))
+        log = full.without(excluded_customers(warehouse, day)).upto(
+            day, read_descriptions(warehouse, as_of=day, timezone=timezone)
+        )
+        outcome = in_codes_of(log, full, evaluable.outcome(day, learning.horizon_days))
         evaluated.append(
             evaluate_day(
                 log,
@@ -120,6 +127,7 @@ def backtest(
             "active_days": learning.active_days,
             "list_size": LIST_SIZE,
             "settings_chosen_on": str(days[0] - timedelta(days=learning.horizon_days)),
+            "abnormal_customers": abnormal_count,
             "learning": asdict(learning),
         },
         **evaluate(
@@ -146,6 +154,7 @@ def backtest(
         details={
             "days": [str(day) for day in days],
             "methods": list(methods),
+            "abnormal_count": abnormal_count,
             "report": str(files.report),
             "predictions": str(files.predictions),
         },

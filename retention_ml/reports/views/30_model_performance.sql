@@ -20,7 +20,8 @@ SELECT
     'all' AS segment,
     NULL::bigint AS snapshot_id,
     NULL::bigint AS contacted_count,
-    training.as_of AS known_as_of
+    training.as_of AS known_as_of,
+    NULL::bigint AS abnormal_count
 FROM models.evaluations AS evaluation
 JOIN models.trainings AS training USING (training_id)
 WHERE evaluation.metric NOT LIKE '%\_minus\_%'
@@ -46,7 +47,8 @@ SELECT
     performance.segment,
     performance.snapshot_id,
     performance.contacted_count,
-    performance.known_as_of
+    performance.known_as_of,
+    performance.abnormal_count
 FROM outcomes.performance AS performance
 JOIN scores.snapshots AS manifest USING (snapshot_id)
 LEFT JOIN LATERAL (
@@ -77,4 +79,5 @@ COMMENT ON COLUMN reports.model_performance.role IS 'champion or challenger, as 
 COMMENT ON COLUMN reports.model_performance.segment IS 'all, or a customer segment such as bought_once; offline is about all';
 COMMENT ON COLUMN reports.model_performance.snapshot_id IS 'the scoring run; empty for offline';
 COMMENT ON COLUMN reports.model_performance.contacted_count IS 'customers left out because a campaign reached them inside the outcome window; empty for offline';
+COMMENT ON COLUMN reports.model_performance.abnormal_count IS 'customers left out because they were excluded as abnormal when the outcome had settled; empty for offline';
 COMMENT ON COLUMN reports.model_performance.known_as_of IS 'what was known at the start of this day: of outcomes, or to the training';

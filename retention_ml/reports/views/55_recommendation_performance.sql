@@ -16,7 +16,8 @@ SELECT
     fit.bundle_sha256,
     fit.fit_id,
     NULL::bigint AS snapshot_id,
-    fit.as_of AS known_as_of
+    fit.as_of AS known_as_of,
+    NULL::bigint AS abnormal_count
 FROM recommendations.fits AS fit
 CROSS JOIN LATERAL jsonb_each(fit.evidence -> 'methods') AS method
 CROSS JOIN LATERAL jsonb_each(method.value) AS list
@@ -42,7 +43,8 @@ SELECT
     manifest.bundle_sha256,
     NULL,
     measured.snapshot_id,
-    measured.known_as_of
+    measured.known_as_of,
+    measured.abnormal_count
 FROM outcomes.list_performance AS measured
 JOIN recommendations.snapshots AS manifest USING (snapshot_id);
 COMMENT ON VIEW reports.recommendation_performance IS 'one row per day, method, list and metric: how good lists of products were, and what two simple methods would have listed for the same customers';
@@ -62,4 +64,5 @@ COMMENT ON COLUMN reports.recommendation_performance.lists_by IS 'by what the pu
 COMMENT ON COLUMN reports.recommendation_performance.bundle_sha256 IS 'digest of the ranker; empty where none made the lists';
 COMMENT ON COLUMN reports.recommendation_performance.fit_id IS 'the fit; empty for outcomes';
 COMMENT ON COLUMN reports.recommendation_performance.snapshot_id IS 'the run that made the lists; empty for offline';
+COMMENT ON COLUMN reports.recommendation_performance.abnormal_count IS 'customers with a list left out because they were excluded as abnormal when the window had closed and settled; empty for offline';
 COMMENT ON COLUMN reports.recommendation_performance.known_as_of IS 'what was known at the start of this day';

@@ -151,7 +151,7 @@ def load_training_set(
         },
         populations=populations,
         sample_share=sample_share,
-        volumes=read_volumes(warehouse, as_of_day=day_number(as_of)),
+        volumes=read_volumes(warehouse, as_of_day=day_number(as_of), excluded=excluded),
         contacts=_in_order(contacts) if contacts.num_rows else None,
     )
 

@@ -5,6 +5,7 @@ from typing import Self
 
 import ibis
 import numpy as np
+import pyarrow as pa
 
 from retention_ml.features.inputs import stored_inputs
 from retention_ml.statistics.arrays import Floats, Ints
@@ -35,10 +36,17 @@ class Volumes:
         return type(self)(days=self.days[is_before], orders=self.orders[is_before], repeats=repeats)
 
 
-def read_volumes(warehouse: Warehouse, *, as_of_day: int) -> Volumes:
-    """Orders of known customers by day, as known at the start of a day."""
+def read_volumes(
+    warehouse: Warehouse, *, as_of_day: int, excluded: pa.StringArray | None = None
+) -> Volumes:
+    """Orders of known customers by day, as known at the start of a day.
+
+    `excluded` are ids of customers who are left out.
+    """
     rows = stored_inputs([as_of_day]).customer_day
     rows = rows.filter(rows.event_day < as_of_day, rows.known_from_day <= as_of_day)
+    if excluded is not None and len(excluded):
+        rows = rows.filter(~rows.customer_id.isin(excluded.to_pylist()))
     netted = rows.group_by("customer_id", "event_day").aggregate(orders=rows.orders_count.sum())
     bought = netted.filter(netted.orders > 0)
     bought = bought.mutate(first_day=bought.event_day.min().over(group_by="customer_id"))
