@@ -148,8 +148,11 @@ def midnight() -> CronPartitionTimetable:
 
 
 def morning() -> CronPartitionTimetable:
-    """Six o'clock of every day of the shop, when the night's scores are expected to be there."""
-    return CronPartitionTimetable("0 6 * * *", timezone=TIMEZONE, key_format="%Y-%m-%d")
+    """`monitoring.due_time` of every day of the shop, when its scores must be there."""
+    hour, minute = map(int, _SETTINGS.monitoring.due_time.split(":"))
+    return CronPartitionTimetable(
+        f"{minute} {hour} * * *", timezone=TIMEZONE, key_format="%Y-%m-%d"
+    )
 
 
 def every_ten_minutes_if_enabled() -> CronPartitionTimetable | None:

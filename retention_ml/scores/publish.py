@@ -7,9 +7,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from retention_ml import clock, failpoints
 from retention_ml.errors import PublicationRefused, QualityError, UsageError
+from retention_ml.labels.definition import churn_definition
 from retention_ml.models.bundle.starter import NAME as STARTER
 from retention_ml.quality.check import check_table
 from retention_ml.receipts import Receipt
@@ -41,6 +43,7 @@ class _Manifest:
     epoch: int
     base_snapshot_id: int | None
     scored_count: int
+    definition_hash: str
     model_name: str
     reason: str | None
 
@@ -102,8 +105,8 @@ def publish(warehouse: Warehouse, *, settings: Settings, snapshot_id: int) -> Re
 def _manifest(warehouse: Warehouse, snapshot_id: int) -> _Manifest:
     with warehouse.transaction() as transaction:
         rows = transaction.execute(
-            "SELECT snapshot_id, as_of, status, epoch, base_snapshot_id, scored_count, model_name, "
-            "reason FROM scores.snapshots WHERE snapshot_id = :id",
+            "SELECT snapshot_id, as_of, status, epoch, base_snapshot_id, scored_count, "
+            "definition_hash, model_name, reason FROM scores.snapshots WHERE snapshot_id = :id",
             id=snapshot_id,
         )
     if not rows:
@@ -170,7 +173,7 @@ def _publish(
     if why:
         raise _Refusal(why, "Fix what the audit names. ", results)
     _store(transaction, manifest.snapshot_id, results)
-    _flip(transaction, manifest)
+    _flip(transaction, settings, manifest)
     return results
 
 
@@ -184,18 +187,18 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
-def _flip(transaction: Transaction, manifest: _Manifest) -> None:
+def _flip(transaction: Transaction, settings: Settings, manifest: _Manifest) -> None:
     now = clock.now()
+    pointer = {
+        "as_of": manifest.as_of,
+        "snapshot_id": manifest.snapshot_id,
+        "epoch": manifest.epoch,
+        "published_at": now,
+        **_promise(settings, manifest),
+    }
+    changes = ", ".join(f"{name} = excluded.{name}" for name in pointer if name != "as_of")
     transaction.insert_row(
-        "scores.published",
-        {
-            "as_of": manifest.as_of,
-            "snapshot_id": manifest.snapshot_id,
-            "epoch": manifest.epoch,
-            "published_at": now,
-        },
-        on_conflict="(as_of) DO UPDATE SET snapshot_id = excluded.snapshot_id, "
-        "epoch = excluded.epoch, published_at = excluded.published_at",
+        "scores.published", pointer, on_conflict=f"(as_of) DO UPDATE SET {changes}"
     )
     transaction.execute(
         "UPDATE scores.snapshots SET status = 'published', published_at = :now "
@@ -213,6 +216,19 @@ def _flip(transaction: Transaction, manifest: _Manifest) -> None:
         id=manifest.snapshot_id,
         base=manifest.base_snapshot_id,
     )
+
+
+def _promise(settings: Settings, manifest: _Manifest) -> dict[str, Any]:
+    """When scores of the day were due, and the window that they are about where that is known."""
+    definition = churn_definition(settings)
+    is_known = definition.hash == manifest.definition_hash
+    opens, closes = definition.window(manifest.as_of) if is_known else (None, None)
+    return {
+        "timezone": settings.calendar.timezone,
+        "due_time": settings.monitoring.due_time,
+        "outcome_from": opens,
+        "outcome_until": closes,
+    }
 
 
 def _store(transaction: Transaction, snapshot_id: int, results: Sequence[Audit]) -> None:

@@ -114,6 +114,7 @@ class Monitoring(Section):
     cooldown_days: int = Field(7, ge=0)
     stale_days_max: int = Field(3, ge=1)
     publish_hours_max: float = Field(2, gt=0)
+    due_time: str = Field("06:00", pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")
     drift_starts_training: bool = True
     list_customers_min: int = Field(100, ge=1, le=1_000_000)
 

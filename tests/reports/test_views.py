@@ -14,25 +14,32 @@ from tests.worlds.trials import BEGAN, a_trial, insert
 
 VIEWS = {
     "alerts",
+    "contact_list",
     "contacts",
+    "customer_changes",
     "customer_risk",
     "customer_risk_history",
+    "customer_story",
     "data_quality",
     "drift",
     "exclusions",
     "experiments",
     "incrementality",
     "model_comparison",
+    "model_grade",
     "model_performance",
     "next_action",
     "outbox_health",
     "pipeline_freshness",
     "policy_values",
     "quarantine_summary",
+    "reason_themes",
+    "refused_files",
     "risk_tier_daily",
     "trials",
     "unusable_files",
     "uplift",
+    "warning_outcomes",
 }
 RISK_COLUMNS = [
     "customer_id", "as_of", "churn_probability", "risk_percentile", "risk_tier", "tier_since",
@@ -40,7 +47,7 @@ RISK_COLUMNS = [
     "reason_3_code", "reason_3", "model_name", "model_version", "arm", "run_id", "snapshot_id",
     "scored_at", "no_order_probability_7d", "no_order_probability_14d", "no_order_probability_30d",
     "no_order_probability_60d", "no_order_probability_90d", "next_order_expected_on",
-    "is_calibrated",
+    "is_calibrated", "is_forecast",
 ]  # fmt: skip
 PERFORMANCE = [
     "training_id", "as_of", "model_name", "is_selected", "metric", "value", "lower", "upper",

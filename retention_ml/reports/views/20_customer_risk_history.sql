@@ -25,7 +25,12 @@ SELECT
     score.no_order_probability_60d,
     score.no_order_probability_90d,
     score.next_order_expected_on,
-    score.arm <> 'starter' AS is_calibrated
+    score.arm <> 'starter' AS is_calibrated,
+    CASE score.arm
+        WHEN 'starter' THEN true
+        WHEN 'challenger' THEN coalesce(manifest.challenger_as_of <= manifest.as_of, false)
+        ELSE coalesce(manifest.model_as_of <= manifest.as_of, false)
+    END AS is_forecast
 FROM scores.published AS pointer
 JOIN scores.snapshots AS manifest ON manifest.snapshot_id = pointer.snapshot_id
 JOIN scores.customer_daily AS score ON score.snapshot_id = pointer.snapshot_id;
@@ -56,3 +61,4 @@ COMMENT ON COLUMN reports.customer_risk_history.no_order_probability_60d IS 'the
 COMMENT ON COLUMN reports.customer_risk_history.no_order_probability_90d IS 'the same within 90 days; never more than within 60';
 COMMENT ON COLUMN reports.customer_risk_history.next_order_expected_on IS 'the day on which the next order is expected of a customer who still buys, at most three outcome windows after as_of; empty where that is less than 5 % probable';
 COMMENT ON COLUMN reports.customer_risk_history.is_calibrated IS 'whether the probability was ever compared with what customers of this shop did; false for the starter model, whose order of customers counts and not its level';
+COMMENT ON COLUMN reports.customer_risk_history.is_forecast IS 'whether the model knew nothing from that day on; false for a past day that a later model scored, which proves nothing about the model';

@@ -26,7 +26,11 @@ SELECT
     profile.still_customer_probability,
     profile.next_order_expected_on,
     profile.persona_id,
-    persona.persona_name
+    persona.persona_name,
+    (
+        SELECT min(person.country) FROM curated.customers AS person
+        WHERE person.customer_id = profile.customer_id AND person.superseded_at IS NULL
+    ) AS country
 FROM (SELECT as_of, snapshot_id FROM profiles.published ORDER BY as_of DESC LIMIT 1) AS pointer
 JOIN profiles.snapshots AS manifest ON manifest.snapshot_id = pointer.snapshot_id
 JOIN profiles.customer_daily AS profile ON profile.snapshot_id = pointer.snapshot_id
@@ -60,3 +64,4 @@ COMMENT ON COLUMN reports.customer_profile.still_customer_probability IS 'probab
 COMMENT ON COLUMN reports.customer_profile.next_order_expected_on IS 'day by which the next order is as probable to have come as not; empty where the customer has probably left';
 COMMENT ON COLUMN reports.customer_profile.persona_id IS 'number of the persona; empty for visitors, and where there are none';
 COMMENT ON COLUMN reports.customer_profile.persona_name IS 'its name, see reports.personas';
+COMMENT ON COLUMN reports.customer_profile.country IS 'country as the shop writes it, as known now; empty where the shop says none';
