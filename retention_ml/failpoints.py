@@ -51,6 +51,7 @@ FAILPOINTS = (
     "publish_profiles.after_audits",
     "publish_profiles.before_commit",
     "publish_profiles.after_commit",
+    "prune_profiles.after_rows",
     "measure_lists.before_commit",
     "measure_lists.after_day",
     "decide_ranker.before_commit",

@@ -236,11 +236,11 @@ INVARIANTS: tuple[Invariant, ...] = (
         sql="SELECT manifest.snapshot_id FROM profiles.published AS pointer "
         "JOIN profiles.snapshots AS manifest USING (snapshot_id) "
         f"WHERE {_OF_DAY} AND (manifest.status <> 'published' OR manifest.as_of <> pointer.as_of "
-        "OR manifest.customers_count <> (SELECT count(*) FROM profiles.customer_daily AS profile "
-        "WHERE profile.snapshot_id = manifest.snapshot_id) "
+        "OR (manifest.customers_pruned_at IS NULL AND (manifest.customers_count <> (SELECT count(*) "
+        "FROM profiles.customer_daily AS profile WHERE profile.snapshot_id = manifest.snapshot_id) "
         "OR (SELECT customers_count FROM profiles.value_daily AS total "
         "WHERE total.snapshot_id = manifest.snapshot_id) <> (SELECT count(*) "
-        "FROM profiles.customer_value AS value WHERE value.snapshot_id = manifest.snapshot_id) "
+        "FROM profiles.customer_value AS value WHERE value.snapshot_id = manifest.snapshot_id))) "
         "OR NOT EXISTS (SELECT 1 "
         "FROM profiles.audits AS audit WHERE audit.snapshot_id = manifest.snapshot_id))",
     ),

@@ -108,6 +108,7 @@ def profile(
         "caveat": caveats,
         "profiles_digest": SNAPSHOTS.digest(rows),
         "library_version": __version__,
+        "customers_pruned_at": None,  # one whose rows are gone is equal to none
     }
     same = SNAPSHOTS.published_alike(warehouse, content)
     snapshot_id = same or SNAPSHOTS.write(

@@ -10,6 +10,7 @@ import ibis
 
 from retention_ml.failpoints import failpoint
 from retention_ml.profiles.snapshots.audits import Limits, audits
+from retention_ml.profiles.snapshots.pruning import prune
 from retention_ml.profiles.snapshots.snapshot import SNAPSHOTS, WORDS
 from retention_ml.profiles.snapshots.value_audits import value_audits
 from retention_ml.publication.audit import Audit
@@ -43,7 +44,8 @@ _ROWS = ibis.table(
 def publish_profiles(warehouse: Warehouse, *, settings: Settings, snapshot_id: int) -> Receipt:
     """Make a snapshot of profiles what readers see for its day.
 
-    Publishing the snapshot that readers see already changes nothing.
+    Publishing the snapshot that readers see already changes nothing. Rows of customers of days long
+    past are deleted afterwards.
 
     Raises
     ------
@@ -62,6 +64,9 @@ def publish_profiles(warehouse: Warehouse, *, settings: Settings, snapshot_id: i
     )
     results = publish(warehouse, SNAPSHOTS, WORDS, manifest, steps)
     failpoint("publish_profiles.after_commit")
+    pruned_count = prune(
+        warehouse, manifest.as_of, history_days=settings.profiles.customer_history_days
+    )
     count, is_repeat = manifest.row["customers_count"], results is None
     receipt = Receipt(
         door="publish_profiles",
@@ -74,6 +79,7 @@ def publish_profiles(warehouse: Warehouse, *, settings: Settings, snapshot_id: i
             "snapshot_id": snapshot_id,
             "is_repeat": is_repeat,
             "audits": len(results or ()),
+            "pruned_snapshots": pruned_count,
             "warnings": [f"{a.name}: {a.observed}" for a in results or () if not a.is_success],
         },
     )

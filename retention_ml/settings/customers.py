@@ -17,6 +17,7 @@ class Profiles(Section):
     overdue_probability: float = Field(0.9, gt=0, lt=1)
     cohort_period_days: int = Field(30, ge=1, le=365)
     stage_change_warning: float = Field(0.03, ge=0, le=1)
+    customer_history_days: int = Field(180, ge=62, le=36500)
     value_horizon_days: int = Field(180, ge=7, le=1095)
     value_fit_days: int = Field(28, ge=1, le=365)
     value_learn_days: int = Field(6, ge=1, le=24)

@@ -10,9 +10,11 @@ from retention_ml.abnormal.detect import detect
 from retention_ml.abnormal.excluded import excluded_customers
 from retention_ml.actions.assignment.population import Population, load_population
 from retention_ml.actions.catalogue.action import leave_alone
+from retention_ml.clock import day_number
 from retention_ml.errors import PublicationRefused
 from retention_ml.features.build import ensure
 from retention_ml.models.training.data.training_data import load_training_data, training_days
+from retention_ml.models.training.data.volumes import read_volumes
 from retention_ml.profiles.histories import read_histories
 from retention_ml.profiles.profile import profile
 from retention_ml.profiles.publish_profiles import publish_profiles
@@ -249,3 +251,38 @@ def test_confirming_an_attack_does_not_refuse_the_profiles_that_follow(
         )
     attacked = profile(shop, settings=settings, as_of=DAY)
     publish_profiles(shop, settings=settings, snapshot_id=attacked.details["snapshot_id"])
+
+
+def test_volumes_of_a_training_are_those_of_the_others(shop: Warehouse, settings: Settings) -> None:
+    detect(shop, settings=settings, as_of=DAY)
+    number = day_number(DAY)
+    excluded = excluded_customers(shop, DAY)
+    everybody = read_volumes(shop, as_of_day=number)
+    others = read_volumes(shop, as_of_day=number, excluded=excluded)
+    [row] = shop.read(
+        "SELECT count(*) AS n FROM curated.orders WHERE kind = 'purchase' AND customer_id IN "
+        f"({', '.join(repr(one) for one in EXCLUDED)})"
+    ).to_pylist()
+    assert everybody.orders.sum() - others.orders.sum() == row["n"] > 0
+    days = training_days(shop, settings=settings, as_of=DAY)
+    ensure(shop, settings=settings, days=[*days, DAY])
+    sample = load_training_data(shop, settings=settings, as_of=DAY).sample
+    assert sample.volumes is not None
+    assert sample.volumes.orders.sum() == others.orders.sum()
+
+
+def test_what_flagged_customers_hold_of_the_revenue_is_told_beside_them(
+    shop: Warehouse, settings: Settings
+) -> None:
+    detect(shop, settings=settings, as_of=DAY)
+    rows = shop.read("SELECT * FROM reports.abnormal_daily").to_pylist()
+    by_kind = {row["kind"]: row for row in rows}
+    [everything] = shop.read(
+        "SELECT CAST(sum(line_amount_cents) AS bigint) AS cents FROM curated.order_lines"
+    ).to_pylist()
+    assert by_kind["reseller"]["revenue_cents"] == 8 * 4 * 40 * 1_000
+    assert by_kind["returner"]["revenue_cents"] == 0  # bought, and sent all of it back
+    assert by_kind["reseller"]["revenue_share"] == pytest.approx(
+        8 * 4 * 40 * 1_000 / everything["cents"]
+    )
+    assert by_kind["reseller"]["excluded_count"] == 0

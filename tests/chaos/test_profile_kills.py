@@ -100,6 +100,24 @@ def test_killed_while_personas_are_decided_no_half_decision_is_left(
     assert violations(warehouse) == []
 
 
+def test_killed_while_old_rows_are_deleted_all_of_them_are_there_or_marked_as_gone(
+    warehouse: Warehouse, settings: Settings
+) -> None:
+    random_shop(warehouse, customers=60, days=400)
+    long_past = date(2024, 5, 1)
+    _make(warehouse, settings, long_past)
+    rows = f"SELECT 1 FROM profiles.customer_daily WHERE as_of = DATE '{long_past}'"
+    before = _count(warehouse, rows)
+    assert before > 0
+    assert _killed(warehouse, settings, "prune_profiles.after_rows") == -9
+    assert _count(warehouse, rows) == before
+    assert violations(warehouse) == []
+    _make(warehouse, settings, NEXT)
+    assert _count(warehouse, rows) == 0
+    assert _count(warehouse, _HALF) == 1  # for who does not look at the mark
+    assert violations(warehouse) == []
+
+
 def test_whoever_points_before_writing_is_caught(warehouse: Warehouse, settings: Settings) -> None:
     """Negative control: a snapshot whose rows are not all there is half a profile."""
     random_shop(warehouse, customers=60, days=400)

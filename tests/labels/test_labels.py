@@ -10,9 +10,15 @@ import pytest
 from retention_ml.errors import NotReady
 from retention_ml.labels.definition import churn_definition
 from retention_ml.labels.labels import ORDERS, labels
-from retention_ml.labels.maturity import feed, labels_of, mature
+from retention_ml.labels.maturity import (
+    feed,
+    labels_of,
+    mature,
+    most_orders_of_one_customer,
+)
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
+from tests.worlds.excluded import exclude
 from tests.worlds.shops import at, fill
 
 DAY = date(2026, 3, 1)
@@ -217,3 +223,35 @@ def test_the_expression_gives_the_same_rows_on_duckdb(
         rows = connection.execute(str(ibis.to_sql(expression, dialect="duckdb"))).fetchall()
     ordered = round(at("2026-03-05").timestamp())
     assert sorted(rows) == [("a", False, ordered), ("b", True, None)]
+
+
+def test_who_is_abnormal_when_the_outcome_has_settled_is_marked_and_counted_apart(
+    warehouse: Warehouse, settings: Settings
+) -> None:
+    settings = _settings(settings, lead_days=0, horizon_days=10, settle_days=1)
+    _population(warehouse, "buys", "leaves", "bot", "later")
+    window = [datetime(2026, 3, 2, tzinfo=UTC) + timedelta(days=number) for number in range(30)]
+    fill(warehouse, "orders", [_order("buys", when) for when in window])
+    settled_on = DAY + timedelta(days=11)
+    exclude(warehouse, ["bot"], since=settled_on)
+    exclude(warehouse, ["later"], since=settled_on + timedelta(days=1))
+    for known_as_of in (settled_on, settled_on + timedelta(days=9)):
+        table = mature(warehouse, settings=settings, days=[DAY], known_as_of=known_as_of)
+        marked = {row["customer_id"]: row["is_abnormal"] for row in table.to_pylist()}
+        # Who is found out after that day changes no outcome that was stated, counted again or not.
+        assert marked == {"bot": True, "buys": False, "later": False, "leaves": False}
+        [stored] = warehouse.read("SELECT * FROM models.label_windows").to_pylist()
+        counts = ("customers_count", "churned_count", "abnormal_count")
+        assert tuple(stored[name] for name in counts) == (3, 2, 1)
+    rows = warehouse.read("SELECT customer_id FROM models.labels WHERE is_abnormal").to_pylist()
+    assert rows == [{"customer_id": "bot"}]
+
+
+def test_orders_of_an_abnormal_customer_are_no_sign_of_a_till(warehouse: Warehouse) -> None:
+    hours = [at("2026-02-03", hour) for hour in range(5)]
+    orders = [_order("brusher", hour) for hour in hours]
+    fill(warehouse, "orders", [*orders, *(_order("buyer", hour) for hour in hours[:2])])
+    day = date(2026, 3, 1)
+    assert most_orders_of_one_customer(warehouse, timezone="UTC", known_as_of=day) == 5
+    exclude(warehouse, ["brusher"], since=day)
+    assert most_orders_of_one_customer(warehouse, timezone="UTC", known_as_of=day) == 2

@@ -56,6 +56,7 @@ def _forecasts(world: DailyCampaign, champion: Floats, challenger: Floats) -> Fo
         challenger=challenger,
         assigned_to_challenger=np.zeros(n, dtype=bool),
         churned=_churned(world),
+        is_abnormal=np.zeros(n, dtype=bool),
         contamination=_contamination(world),
         segments={},
         revenue_cents=np.zeros(n),

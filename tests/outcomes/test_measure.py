@@ -1,5 +1,6 @@
 """Published scores meet what then happened."""
 
+import json
 from datetime import date, timedelta
 
 import numpy as np
@@ -12,6 +13,7 @@ from retention_ml.receipts import DecisionReceipt
 from retention_ml.settings import Settings
 from retention_ml.statistics.metrics import score
 from retention_ml.warehouse import Warehouse
+from tests.worlds.excluded import exclude
 from tests.worlds.outcomes import FIRST, Shop, sha, weeks
 
 WINDOW = timedelta(days=29)  # horizon and settling
@@ -355,3 +357,46 @@ def test_a_trial_ends_when_another_model_serves(shop: Shop) -> None:
     _measure(shop, third)
     [old, new] = shop.rows("SELECT status FROM outcomes.trials ORDER BY trial_id")
     assert (old["status"], new["status"]) == ("open", "abandoned")
+
+
+def test_who_is_found_out_by_the_time_the_outcome_has_settled_leaves_the_figures_and_is_counted(
+    shop: Shop,
+) -> None:
+    [day] = weeks(1)
+    shop.publish(day, shop.truth)
+    exclude(shop.warehouse, shop.names[:40], since=day + WINDOW)
+    exclude(shop.warehouse, shop.names[40:90], since=day + WINDOW + timedelta(days=1))
+    _measure(shop, day + WINDOW)
+    [row] = _performance(shop, where="segment = 'all' AND metric = 'brier'")
+    assert (row["customers_count"], row["abnormal_count"]) == (shop.customers - 40, 40)
+    labels = {
+        row["customer_id"]: row["is_churned"] for row in shop.rows("SELECT * FROM models.labels")
+    }
+    churned = np.array([labels[name] for name in shop.names], dtype=float)
+    assert row["value"] == pytest.approx(float(((shop.truth - churned) ** 2)[40:].mean()))
+    for one in _performance(shop):
+        in_segment = one["customers_count"], one["abnormal_count"]
+        assert sum(map(int, in_segment)) <= shop.customers  # type: ignore[call-overload]
+    # What is found out later rewrites nothing.
+    before = _performance(shop)
+    again = _measure(shop, day + WINDOW + timedelta(days=20))
+    assert again.details["scored_days"] == []
+    assert _performance(shop) == before
+
+
+def test_a_trial_compares_models_on_ordinary_customers_and_arms_on_all_who_were_assigned(
+    shop: Shop,
+) -> None:
+    [day] = weeks(1)
+    shop.publish(day, shop.truth, shop.noisy(1.0))
+    exclude(shop.warehouse, shop.names[::10], since=day + WINDOW)
+    _measure(shop, day + WINDOW)
+    [look] = _looks(shop)
+    assert look["customers_count"] == shop.customers * 9 // 10
+    arms = [row for row in _looks(shop, "comparisons") if row["comparison"] == "arms"]
+    assert {row["segment"]: row["customers_count"] for row in arms} == {
+        "all": shop.customers * 9 // 10,
+        "all, contacted or not": shop.customers,
+    }
+    evidence = shop.rows("SELECT evidence FROM outcomes.trial_looks")[0]["evidence"]
+    assert json.loads(str(evidence))["abnormal_count"] == shop.customers // 10

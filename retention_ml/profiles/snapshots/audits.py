@@ -139,8 +139,9 @@ def _transitions_add_up(transaction: Transaction, manifest: Manifest) -> list[Au
         "(SELECT count(*) FROM bases JOIN profiles.stage_daily AS stage USING (snapshot_id) "
         "LEFT JOIN sources USING (snapshot_id, period, lifecycle_stage) "
         "WHERE stage.customers_count <> coalesce(moved_count, 0)) AS sources_count, "
-        "(SELECT count(*) FROM bases LEFT JOIN profiles.published AS pointer "
-        "ON pointer.as_of = bases.from_as_of "
+        "(SELECT count(*) FROM bases LEFT JOIN (profiles.published AS pointer "
+        "JOIN profiles.snapshots AS earlier ON earlier.snapshot_id = pointer.snapshot_id "
+        "AND earlier.customers_pruned_at IS NULL) ON pointer.as_of = bases.from_as_of "
         "WHERE bases.snapshot_id IS DISTINCT FROM pointer.snapshot_id) AS bases_count",
         manifest,
     )

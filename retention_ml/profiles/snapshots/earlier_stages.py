@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from retention_ml.profiles.histories import HistoryLog
+from retention_ml.profiles.snapshots.pruning import is_pruned
 from retention_ml.profiles.snapshots.snapshot import SNAPSHOTS
 from retention_ml.profiles.stages import STAGES, StageRules, stages
 from retention_ml.profiles.transitions import DayStages
@@ -27,11 +28,14 @@ def earlier_stages(log: HistoryLog, as_of: date, rules: StageRules) -> DayStages
 
 
 def published_stages(warehouse: Warehouse, as_of: date) -> DayStages | None:
-    """Everybody's stage on a day as readers see it; None where nothing is published."""
+    """Everybody's stage on a day as readers see it.
+
+    None where nothing is published, or the rows of its customers are deleted.
+    """
     with warehouse.transaction() as transaction:
         snapshot_id = SNAPSHOTS.published(transaction, as_of)
-    if snapshot_id is None:
-        return None
+        if snapshot_id is None or is_pruned(transaction, snapshot_id):
+            return None
     rows = warehouse.read(
         _CUSTOMER_DAILY.filter(_CUSTOMER_DAILY.snapshot_id == snapshot_id)
         .select("customer_id", "lifecycle_stage")

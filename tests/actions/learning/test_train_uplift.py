@@ -12,6 +12,7 @@ from retention_ml.models.uplift.bundle import UpliftBundle
 from retention_ml.settings import Settings
 from tests.worlds.answering import AFTER, AnsweringShop
 from tests.worlds.decisions import DAY
+from tests.worlds.excluded import exclude
 
 NEXT = AFTER + timedelta(days=1)
 POLICIES = "SELECT * FROM actions.policies ORDER BY decided_at"
@@ -166,3 +167,16 @@ def test_mlflow_shows_the_model_with_its_card_and_may_be_down(
     names = {one.path for one in registry._client.list_artifacts(run.info.run_id)}
     assert names == {"bundle", "model_card.md"}
     assert run.data.metrics["qini_per_1000"] > 0
+
+
+def test_who_is_found_out_after_the_lot_stays_in_the_evidence_and_is_counted(
+    shop: AnsweringShop,
+) -> None:
+    [one, other] = shop.rows(
+        "SELECT customer_id, count(*) AS n FROM actions.assignments WHERE is_explored "
+        "AND NOT is_holdout AND NOT is_capped GROUP BY 1 ORDER BY 1 LIMIT 2"
+    )
+    exclude(shop.warehouse, [str(one["customer_id"]), str(other["customer_id"])], since=AFTER)
+    receipt = shop.train()
+    assert receipt.details["abnormal_count"] == int(str(one["n"])) + int(str(other["n"]))
+    assert receipt.details["policy_id"] == "uplift-1"

@@ -20,6 +20,7 @@ from retention_ml.models.training.candidates import recency, rfm_logistic
 from retention_ml.settings import Settings, load
 from retention_ml.warehouse import Warehouse
 from tests.worlds.databases import NewWarehouse
+from tests.worlds.excluded import exclude
 from tests.worlds.shops import at, fill, random_shop
 
 DAYS = (date(2024, 9, 1), date(2024, 10, 1))
@@ -220,3 +221,30 @@ def test_days_are_taken_once_and_in_order(backtested: Backtested) -> None:
     days = backtested.report["models"]["champion"]["by_as_of"][str(DAYS[0])]["fit"]["days"]
     assert len(days) >= 2
     assert max(days) < str(DAYS[0])
+
+
+def test_who_is_excluded_on_a_day_is_not_scored_and_who_is_by_now_is_not_evaluated(
+    new_warehouse: NewWarehouse, tmp_path: Path
+) -> None:
+    with new_warehouse() as shop:
+        random_shop(shop, customers=400, days=310, seed=3)
+        _, before = run(shop, tmp_path / "before")
+        found_out = sorted(set(before["customer_id"].to_pylist()))[:9]
+        exclude(shop, found_out[:5], since=DAYS[1])
+        exclude(shop, found_out[5:], since=date(2099, 1, 1))
+        report, after = run(shop, tmp_path / "after")
+        assert not set(found_out) & set(after["customer_id"].to_pylist())
+        kept = before.filter(pc.invert(pc.is_in(before["customer_id"], pa.array(found_out))))
+        keys = ["as_of", "customer_id", "churned"]
+        assert after.select(keys).equals(kept.select(keys))
+        # On the first day nobody was known to be abnormal: models learnt from all of them.
+        first = [table.filter(pc.equal(table["as_of"], DAYS[0])) for table in (kept, after)]
+        assert first[0].equals(first[1])
+        later = [table.filter(pc.equal(table["as_of"], DAYS[1])) for table in (kept, after)]
+        assert not later[0].equals(later[1])
+        assert report["days"][0]["customers"] == first[1].num_rows
+        [receipt] = shop.read(
+            "SELECT left_out_count FROM ops.receipts WHERE door = 'models.backtest' "
+            "ORDER BY receipt_id DESC LIMIT 1"
+        ).to_pylist()
+        assert receipt["left_out_count"] > 0

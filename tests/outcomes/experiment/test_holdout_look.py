@@ -12,6 +12,7 @@ from retention_ml.outcomes.experiment.look import look
 from retention_ml.settings import Settings
 from retention_ml.statistics.lots import places
 from retention_ml.warehouse import Warehouse
+from tests.worlds.excluded import exclude
 from tests.worlds.outcomes import FIRST, Shop
 
 BEGAN = FIRST + timedelta(days=28)
@@ -131,3 +132,13 @@ def test_without_a_holdout_there_is_nothing_to_look_at(
     warehouse: Warehouse, settings: Settings
 ) -> None:
     assert look_at_holdout(warehouse, settings=settings, as_of=BEGAN) == []
+
+
+def test_who_is_excluded_when_a_window_begins_does_not_join_and_who_has_joined_stays(
+    shop: Shop,
+) -> None:
+    exclude(shop.warehouse, shop.names[:7], since=BEGAN)
+    exclude(shop.warehouse, shop.names[7:20], since=BEGAN + timedelta(days=28))
+    looks = _look(shop, BEGAN + timedelta(days=100))
+    assert [row["customers_count"] for row in looks] == [393, 393, 393]
+    assert {row["abnormal_count"] for row in looks} == {7}

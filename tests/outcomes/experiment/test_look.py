@@ -1,7 +1,7 @@
 """Looks at experiments: outcomes as known on the day, verdicts that end them once."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ from retention_ml.outcomes.experiment.look import look
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 from tests.actions.decided_days import Decisions
+from tests.worlds.excluded import exclude
 from tests.worlds.outcomes import FIRST, Shop
 from tests.worlds.shops import fill
 
@@ -313,3 +314,22 @@ def test_without_an_open_experiment_nothing_is_looked_at(
 ) -> None:
     receipt = look(warehouse, settings=settings, as_of=MATURE)
     assert receipt.sentence == "No experiment is open."
+
+
+def test_who_is_found_out_after_the_lot_stays_where_it_put_them_and_is_counted(
+    decided: Decided,
+) -> None:
+    decided.answer(DAYS[0], 0.9)
+    with decided.warehouse.transaction() as transaction:
+        experiment = find(transaction, DESIGN.experiment_id)
+
+    def decisions() -> dict[str, Any]:
+        return asdict(load_decisions(decided.warehouse, decided.settings, experiment, as_of=MATURE))
+
+    before = decisions()
+    exclude(decided.warehouse, decided.group(DAYS[0])[:9], since=DAYS[0] + timedelta(days=6))
+    after = decisions()
+    # Those of the first group are decided about on the seventh day again.
+    assert (before.pop("abnormal_count"), after.pop("abnormal_count")) == (0, 18)
+    np.testing.assert_equal(after, before)
+    assert decided.look()["abnormal_count"] == 18

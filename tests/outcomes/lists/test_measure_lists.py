@@ -9,7 +9,8 @@ import pytest
 from retention_ml.outcomes.lists.measure_lists import measure_lists
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
-from tests.outcomes.lists.hand_made import MATURED, buy, publish
+from tests.outcomes.lists.hand_made import DAY, MATURED, buy, publish
+from tests.worlds.excluded import exclude
 
 # On the day: ann bought tea on three days and jam on one, bob jam on two; cid's bread sells best.
 BEFORE = [
@@ -175,3 +176,27 @@ def test_nobody_bought_anything_is_measured_once(warehouse: Warehouse, settings:
 def test_no_lists_no_work(warehouse: Warehouse, settings: Settings) -> None:
     receipt = measure_lists(warehouse, settings=settings, as_of=MATURED)
     assert receipt.read == receipt.written == 0
+
+
+def test_who_is_abnormal_when_the_window_has_settled_is_no_customer_of_the_lists(
+    shop: Warehouse, settings: Settings
+) -> None:
+    exclude(shop, ["bob"], since=MATURED)
+    # Eve's bread sold on the day, whatever is found out about her later.
+    exclude(shop, ["ann", "eve"], since=MATURED + timedelta(days=1))
+    measure_lists(shop, settings=settings, as_of=MATURED + timedelta(days=5))
+    [row] = stored(shop, method="published", list="mixed", metric="ndcg")
+    assert (row["customers_count"], row["abnormal_count"]) == (1, 1)
+    second, third = 1 / log2(3), 1 / log2(4)
+    assert row["value"] == pytest.approx((second + third) / (1 + second))
+    best = value(shop, "best_sellers", "mixed", "ndcg")
+    assert best == pytest.approx(1.0)  # bread, then jam: as all three sold it
+
+
+def test_purchases_of_who_was_abnormal_on_the_day_make_no_best_seller(
+    shop: Warehouse, settings: Settings
+) -> None:
+    exclude(shop, ["cid", "dan", "eve"], since=DAY)
+    measure_lists(shop, settings=settings, as_of=MATURED)
+    [row] = stored(shop, method="best_sellers", list="new", metric="hit")
+    assert row["value"] == 0  # bread was nobody's

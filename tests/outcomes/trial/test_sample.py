@@ -30,6 +30,7 @@ def _day(offset: int, names: list[str]) -> Forecasts:
         challenger=np.full(n, 0.4),
         assigned_to_challenger=np.zeros(n, dtype=bool),
         churned=np.zeros(n),
+        is_abnormal=np.zeros(n, dtype=bool),
         contamination=Contamination(
             is_contacted=np.zeros(n, dtype=bool),
             weights=None,

@@ -19,6 +19,7 @@ from retention_ml.recommendations.purchases import PurchaseLog
 from retention_ml.settings import load
 from retention_ml.warehouse import Warehouse
 from tests.worlds.databases import NewWarehouse
+from tests.worlds.excluded import exclude
 from tests.worlds.purchases import day_of_history, habits
 
 DAYS = (day_of_history(184), day_of_history(212))
@@ -215,3 +216,29 @@ def test_days_that_cannot_be_judged_are_refused(
 def test_a_warehouse_without_purchases_is_refused(warehouse: Warehouse, tmp_path: Path) -> None:
     with pytest.raises(NotReady, match="no purchases of known customers"):
         run(warehouse, tmp_path)
+
+
+def test_who_is_excluded_on_a_day_has_no_part_in_it_and_who_is_by_now_is_not_evaluated(
+    warehouse_of_habits: Warehouse, tmp_path: Path
+) -> None:
+    """Three are found out on the second day, two after both."""
+    methods = {"methods": ["personal_frequency", "best_sellers"]}
+    names_of = [f"c{number:04d}" for number in range(5)]
+    before, lists = run(warehouse_of_habits, tmp_path / "before", **methods)
+    try:
+        exclude(warehouse_of_habits, names_of[:3], since=DAYS[1])
+        exclude(warehouse_of_habits, names_of[3:], since=date(2099, 1, 1))
+        after, fewer = run(warehouse_of_habits, tmp_path / "after", **methods)
+    finally:
+        with warehouse_of_habits.transaction() as transaction:
+            transaction.execute("DELETE FROM abnormal.decisions")
+    assert after["task"]["abnormal_customers"] == 5
+    assert "abnormal_customers" in before["task"]
+    for day, gone in zip(DAYS, (set(), set(names_of[:3])), strict=True):
+        then, now = (
+            set(table.filter(pc.equal(table["as_of"], day))["customer_id"].to_pylist())
+            for table in (lists, fewer)
+        )
+        assert then - now == gone
+    for first, then in zip(before["days"], after["days"], strict=True):
+        assert first["customers"] - then["customers"] == 5

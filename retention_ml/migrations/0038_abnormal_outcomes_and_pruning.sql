@@ -1,4 +1,4 @@
--- Who was excluded as abnormal leaves what is measured, and is counted beside it.
+-- Who was excluded as abnormal leaves what is measured and is counted beside it; old profiles are pruned.
 ALTER TABLE models.labels ADD COLUMN is_abnormal boolean NOT NULL DEFAULT false;
 COMMENT ON COLUMN models.labels.is_abnormal IS 'excluded as a bot, for fake orders or the like on the day on which the outcome had settled: counts in no figure but that of abnormal customers';
 
@@ -20,3 +20,7 @@ ALTER TABLE abnormal.customer_daily ADD COLUMN revenue_cents bigint;
 COMMENT ON COLUMN abnormal.customer_daily.revenue_cents IS 'what the customer brought within the window, refunds taken off; empty on days detected before it was counted';
 ALTER TABLE abnormal.detections ADD COLUMN revenue_cents bigint;
 COMMENT ON COLUMN abnormal.detections.revenue_cents IS 'what all customers brought within the window, refunds taken off; empty where detected before it was counted';
+
+-- Rows of customers of old days are deleted, the figures of the days stay.
+ALTER TABLE profiles.snapshots ADD COLUMN customers_pruned_at timestamptz;
+COMMENT ON COLUMN profiles.snapshots.customers_pruned_at IS 'when the rows of its customers were deleted because the day is long past; empty while they are there';
