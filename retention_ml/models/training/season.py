@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from retention_ml.models.training.data.volumes import Volumes
-from retention_ml.statistics.arrays import Floats, Ints
+from retention_ml.statistics.arrays import Bools, Floats, Ints
 
 YEAR_DAYS = 364  # whole weeks, so that weekends fall on weekends
 _STEP_DAYS = 7
@@ -133,13 +133,28 @@ class _Window:
         return int(np.diff(around).max()) - 1
 
     def growth(self, until: int) -> float | None:
-        """Log ratio of the orders before `until` to those a year earlier, None if unknown."""
+        """Log ratio of the orders before `until` to those a year earlier, None if unknown.
+
+        Days of which nothing was delivered, in either year, are compared with none.
+        """
         since = max(self.first_day + YEAR_DAYS, until - _GROWTH_DAYS)
-        if until - since < _GROWTH_DAYS_MIN:
+        days = np.arange(since, until)
+        days = days[~(self._is_missing(days, until) | self._is_missing(days - YEAR_DAYS, until))]
+        if len(days) < _GROWTH_DAYS_MIN:
             return None
-        now = self.total(since, until)
-        then = self.total(since - YEAR_DAYS, until - YEAR_DAYS)
+        now, then = self._sum(days), self._sum(days - YEAR_DAYS)
         return float(np.log(now / then)) if now > 0 and then > 0 else None
+
+    def _is_missing(self, days: Ints, until: int) -> Bools:
+        """Which days are among so many in a row without any order as no shop closes."""
+        edges = np.concatenate([[self.days[0] - 1], self.days[self.days < until], [until]])
+        after = np.searchsorted(edges, days, side="right")
+        pause = edges[np.minimum(after, len(edges) - 1)] - edges[after - 1] - 1
+        return np.asarray((edges[after - 1] != days) & (pause >= _SILENCE_DAYS))
+
+    def _sum(self, days: Ints) -> float:
+        """Orders on some days."""
+        return float(self.orders[np.isin(self.days, days)].sum())
 
     def shift(self, day: int, reference: int, growth: float | None) -> float | None:
         """Log ratio of the orders to expect of `day` to those of `reference`, None if unknown.

@@ -1,7 +1,7 @@
 """The door `fit_value`: when due, what past days teach about value is learnt and kept."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -131,6 +131,11 @@ def _fit(
         return _nothing(as_of, learning, standing), standing.details()
     reason = _reason(fit)
     with warehouse.transaction() as transaction:
+        # Nobody publishes until this is stored: what was published while it was learnt counts.
+        transaction.execute("LOCK TABLE profiles.published IN SHARE MODE")
+        meanwhile = replace(standing, published_on=newest_published(transaction))
+        if (why_not := meanwhile.why_not(as_of, learning.fit_days)) is not None:
+            return why_not, standing.details()
         value_fit_id = store(
             transaction,
             fit,

@@ -354,3 +354,21 @@ def test_no_season_is_believed_to_be_more_than_a_few_times_as_busy() -> None:
     orders = np.where(days % YEAR_DAYS < 30, 100_000.0, 10.0)
     season = ahead(Volumes(days=days, orders=orders), {})
     assert season is None or np.abs(season.shifts).max() <= 2.0
+
+
+@pytest.mark.parametrize("gap", [(-300, -250), (-500, -470), (-70, -40)])
+def test_a_hole_of_deliveries_is_no_growth(gap: tuple[int, int]) -> None:
+    """In this year or in the last: the same days of both are compared."""
+    whole = shop(wave, seed=None)
+    is_there = (whole.days < NOW + gap[0]) | (whole.days >= NOW + gap[1])
+    with_hole = Volumes(days=whole.days[is_there], orders=whole.orders[is_there])
+    season = ahead(with_hole, {})
+    naive = whole.orders[is_there & (whole.days >= NOW - 182)].sum() / (
+        with_hole.orders[
+            (with_hole.days >= NOW - 182 - YEAR_DAYS) & (with_hole.days < NOW - YEAR_DAYS)
+        ].sum()
+    )
+    assert season is not None
+    assert season.growth == pytest.approx(0.0, abs=1e-9)
+    if gap != (-300, -250):  # in the half year that is compared, or a year before it
+        assert abs(np.log(naive)) > 0.05

@@ -1,5 +1,6 @@
 """What past days teach: which days, whom, and when trees join the process."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -157,6 +158,23 @@ def test_a_busy_season_ahead_raises_the_total_and_a_first_year_says_nothing() ->
     assert 1.3 < _level(histories, histories.today - 61) < 2.2
     young = log_of(seasonal(days=800)).purchases_at(date(2024, 11, 1))
     assert _level(young, young.today - 61) == 1.0
+
+
+@pytest.mark.parametrize(
+    "hole", [(date(2024, 6, 1), date(2024, 8, 1)), (date(2025, 6, 1), date(2025, 8, 1))]
+)
+def test_a_hole_of_deliveries_a_year_ago_or_lately_changes_the_level_little(
+    hole: tuple[date, date],
+) -> None:
+    november = date(2025, 11, 1)
+    log = log_of(seasonal(days=800))
+    first, last = map(day_number, hole)
+    day = log.days["event_day"].to_numpy()
+    with_hole = replace(log, days=log.days.filter(pa.array((day < first) | (day >= last))))
+    whole, holed = (each.purchases_at(november) for each in (log, with_hole))
+    assert len(holed.day) < 0.95 * len(whole.day)
+    expected = _level(whole, whole.today - 61)
+    assert _level(holed, holed.today - 61) == pytest.approx(expected, rel=0.05)
 
 
 def test_totals_that_were_further_off_have_a_wider_interval() -> None:

@@ -10,6 +10,7 @@ from retention_ml.maintenance.invariants import violations
 from retention_ml.profiles.profile import profile
 from retention_ml.profiles.publish_profiles import publish_profiles
 from retention_ml.profiles.value.fit_value import fit_value
+from retention_ml.profiles.value.learning import learn
 from retention_ml.receipts import Receipt
 from retention_ml.reports.profiles import value_of
 from retention_ml.settings import Settings
@@ -210,6 +211,23 @@ def test_a_day_before_the_newest_published_one_learns_nothing(
     again = run(shop, settings)
     assert again.details["profiles_digest"] == before.details["profiles_digest"]
     assert fit_value(shop, settings=settings, as_of=DAY).details["is_new"]
+
+
+def test_a_day_that_is_published_while_one_before_it_is_learnt_from_keeps_its_values(
+    shop: Warehouse, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Receipt] = []
+
+    def slow(*arguments: Any) -> Any:
+        made.append(run(shop, settings))
+        return learn(*arguments)
+
+    monkeypatch.setattr("retention_ml.profiles.value.fit_value.learn", slow)
+    sooner = fit_value(shop, settings=settings, as_of=DAY - timedelta(days=1))
+    assert "profiles up to 2024-12-01 are published" in sooner.sentence
+    assert not sooner.details["is_new"]
+    assert rows(shop, "SELECT 1 AS x FROM profiles.value_fits") == []
+    assert run(shop, settings).details["profiles_digest"] == made[0].details["profiles_digest"]
 
 
 def test_damaged_values_are_refused_and_readers_keep_the_old_ones(
