@@ -27,6 +27,7 @@ from retention_ml.statistics.profit import revenue_as_lately_cents, revenue_wind
 from retention_ml.warehouse import Warehouse
 
 CHALLENGER_ARM = "challenger"
+RECENCY = "recency_days"
 
 Pair = tuple[str, str]
 
@@ -77,6 +78,8 @@ class Forecasts:
         Customer segments.
     revenue_cents : array of float64, shape (n,)
         What the customer spends in the value horizon if retained; NaN where unknown.
+    recency_days : array of float64, shape (n,)
+        Days since the customer's last order; NaN where unknown.
     unlabelled_count : int
         Scored customers whose outcome is unknown: left out.
     """
@@ -91,6 +94,7 @@ class Forecasts:
     contamination: Contamination
     segments: Mapping[str, Bools]
     revenue_cents: Floats
+    recency_days: Floats
     unlabelled_count: int
 
     def __len__(self) -> int:
@@ -143,7 +147,8 @@ def load_forecasts(
     is_labelled = pc.is_valid(label_rows)
     rows, labels = rows.filter(is_labelled), labels.take(label_rows.drop_null())
     customers = rows["customer_id"].combine_chunks()
-    names = {name: None for name in (*SEGMENT_FEATURES, revenue_feature) if name in FEATURE_NAMES}
+    wanted = (*SEGMENT_FEATURES, revenue_feature, RECENCY)
+    names = {name: None for name in wanted if name in FEATURE_NAMES}
     stored = warehouse.read(rows_of([snapshot.as_of]).select("customer_id", *names))
     order = pc.index_in(customers, value_set=stored["customer_id"].combine_chunks())
     days = pa.array([snapshot.as_of] * len(customers), pa.date32())
@@ -170,6 +175,7 @@ def load_forecasts(
             revenue_days=revenue_days,
             horizon_days=horizon_days,
         ),
+        recency_days=column(features, RECENCY),
         unlabelled_count=len(is_labelled) - rows.num_rows,
     )
 

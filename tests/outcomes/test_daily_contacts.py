@@ -60,6 +60,7 @@ def _forecasts(world: DailyCampaign, champion: Floats, challenger: Floats) -> Fo
         contamination=_contamination(world),
         segments={},
         revenue_cents=np.zeros(n),
+        recency_days=np.full(n, np.nan),
         unlabelled_count=0,
     )
 

@@ -78,6 +78,14 @@ def test_figures_are_those_of_the_outcomes(shop: Shop) -> None:
     }
     churned = np.array([labels[name] for name in shop.names], dtype=float)
     expected = score(shop.truth, churned)
+    recency_days = np.array(
+        [row["recency_days"] for row in shop.rows(
+            "SELECT recency_days FROM features.customer_daily ORDER BY customer_id"
+        )]
+    )  # fmt: skip
+    by_recency = score(recency_days / 100, churned)["roc_auc"]
+    expected["roc_auc_minus_recency"] = expected["roc_auc"] - by_recency
+    assert {row["metric"] for row in _performance(shop, where="segment = 'all'")} == set(expected)
     for row in _performance(shop, where="segment = 'all'"):
         assert row["value"] == pytest.approx(expected[str(row["metric"])][0])
         assert row["lower"] <= row["upper"]

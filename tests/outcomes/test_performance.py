@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from retention_ml.outcomes import performance
-from retention_ml.outcomes.performance import metrics_of
+from retention_ml.outcomes.performance import metrics_of, over_recency
 from retention_ml.statistics.arrays import Floats, sigmoid
 from retention_ml.statistics.metrics import Predictions, evaluate
 
@@ -61,3 +61,22 @@ def test_the_same_seed_gives_the_same_interval() -> None:
     assert metrics_of(probability, churned, draws=60, seed=3) == metrics_of(
         probability, churned, draws=60, seed=3
     )
+
+
+def test_a_model_is_compared_with_recency_on_the_same_customers() -> None:
+    draw = np.random.default_rng(4)
+    recency_days = draw.integers(1, 90, 900).astype(float)
+    truth = 1 / (1 + np.exp(-(recency_days - 45) / 20))
+    churned = (draw.random(900) < truth).astype(float)
+    same = over_recency(truth, recency_days, churned, draws=80, seed=1)
+    assert same is not None
+    assert tuple(same) == pytest.approx((0, 0, 0))
+    lead = over_recency(np.where(churned, 0.9, 0.1), recency_days, churned, draws=80, seed=1)
+    assert lead is not None
+    by_recency = float(metrics_of(recency_days / 100, churned, draws=9, seed=1)["roc_auc"].value)
+    assert lead.value == pytest.approx(1 - by_recency)
+    assert 0 < lead.lower < lead.value < lead.upper
+
+
+def test_a_day_of_one_class_has_no_lead_over_recency() -> None:
+    assert over_recency(np.full(50, 0.3), np.ones(50), np.zeros(50), draws=20, seed=1) is None

@@ -115,6 +115,7 @@ class Shop:
         values = {
             "is_one_time_buyer": (draw.random(n) < 0.3).astype(float),
             "tenure_days": draw.integers(1, 500, n).astype(float),
+            "recency_days": draw.integers(1, 90, n).astype(float),
             "revenue_cents_90d": draw.gamma(2, 20_000, n).round(),
             "revenue_cents_365d": draw.gamma(2, 50_000, n).round(),
         }

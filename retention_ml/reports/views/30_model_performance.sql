@@ -57,7 +57,9 @@ LEFT JOIN LATERAL (
     WHERE training.model_version = performance.model_version
     ORDER BY training.created_at DESC
     LIMIT 1
-) AS version_training ON true;
+) AS version_training ON true
+-- Differences are in reports.model_comparison and model_grade.
+WHERE performance.metric NOT LIKE '%\_minus\_%';
 COMMENT ON VIEW reports.model_performance IS 'one row per model, metric and evidence: offline, of a training''s candidates on days after those they learnt from; outcomes, of published scores, by scored day and segment, once what happened was known';
 COMMENT ON COLUMN reports.model_performance.training_id IS 'the training; empty for outcomes';
 COMMENT ON COLUMN reports.model_performance.as_of IS 'the day the training stands for; for outcomes the scored day';

@@ -39,6 +39,7 @@ def _day(offset: int, names: list[str]) -> Forecasts:
         ),
         segments={"all_here": np.ones(n, dtype=bool)},
         revenue_cents=np.zeros(n),
+        recency_days=np.full(n, np.nan),
         unlabelled_count=0,
     )
 
