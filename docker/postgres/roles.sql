@@ -1,9 +1,10 @@
--- Run once by the empty server: a role and a database for each part, and the reader of reports.
+-- Run once by the empty server: a role and a database for each part, and the readers of reports and of models.
 -- Passwords come from the environment of the container; psql puts the quotes.
 \getenv retention_password RETENTION_DB_PASSWORD
 \getenv airflow_password AIRFLOW_DB_PASSWORD
 \getenv mlflow_password MLFLOW_DB_PASSWORD
 \getenv retention_bi_password RETENTION_BI_PASSWORD
+\getenv retention_ds_password RETENTION_DS_PASSWORD
 
 CREATE ROLE retention LOGIN PASSWORD :'retention_password';
 CREATE ROLE airflow LOGIN PASSWORD :'airflow_password';
@@ -11,6 +12,10 @@ CREATE ROLE mlflow LOGIN PASSWORD :'mlflow_password';
 CREATE ROLE retention_bi LOGIN PASSWORD :'retention_bi_password';
 ALTER ROLE retention_bi SET default_transaction_read_only = on;
 ALTER ROLE retention_bi SET statement_timeout = '5min';
+ALTER ROLE retention_bi SET search_path = reports;
+CREATE ROLE retention_ds LOGIN PASSWORD :'retention_ds_password';
+ALTER ROLE retention_ds SET default_transaction_read_only = on;
+ALTER ROLE retention_ds SET statement_timeout = '5min';
 
 CREATE DATABASE retention OWNER retention;
 CREATE DATABASE airflow OWNER airflow;
@@ -18,4 +23,4 @@ CREATE DATABASE mlflow OWNER mlflow;
 REVOKE ALL ON DATABASE retention FROM PUBLIC;
 REVOKE ALL ON DATABASE airflow FROM PUBLIC;
 REVOKE ALL ON DATABASE mlflow FROM PUBLIC;
-GRANT CONNECT ON DATABASE retention TO retention_bi;
+GRANT CONNECT ON DATABASE retention TO retention_bi, retention_ds;

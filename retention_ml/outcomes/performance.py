@@ -1,6 +1,6 @@
 """How good a day's published scores were, once outcomes are known: `outcomes.performance`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 
 import numpy as np

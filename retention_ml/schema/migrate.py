@@ -8,6 +8,7 @@ from importlib.resources import files
 
 from retention_ml import clock
 from retention_ml.errors import UsageError
+from retention_ml.schema.readers import let_scientist_read, relations
 from retention_ml.schema.views import make_views
 from retention_ml.warehouse import Transaction, Warehouse
 
@@ -31,6 +32,7 @@ def migrate(warehouse: Warehouse) -> list[str]:
             "sha256 text NOT NULL, applied_at timestamptz NOT NULL)"
         )
         applied_digests = _digests(transaction)
+        before = relations(transaction)
         for name, sql in sql_files("migrations"):
             digest = hashlib.sha256(sql.encode()).hexdigest()
             if applied_digests.get(name, digest) != digest:
@@ -54,6 +56,7 @@ def migrate(warehouse: Warehouse) -> list[str]:
             if name.startswith("reports.")
         }
         make_views(transaction, sql_files("reports/views"), recorded, clock.now())
+        let_scientist_read(transaction, sorted(relations(transaction) - before))
     return applied
 
 

@@ -8,7 +8,8 @@ from retention_ml.stack.postgres import EmbeddedPostgres
 from retention_ml.warehouse import Warehouse
 
 OWNED = ("retention", "airflow", "mlflow")
-READER = "retention_bi"
+READER, SCIENTIST = READERS = ("retention_bi", "retention_ds")
+_PREPARED = "2"  # raise it with every change of what `prepare` makes
 
 
 def server(home: Path) -> EmbeddedPostgres:
@@ -28,26 +29,31 @@ def address(home: Path, role: str, database: str | None = None, driver: str = ""
 def prepare(home: Path) -> None:
     """Create the roles and databases that are missing on the running server.
 
-    Each of `OWNED` owns the database of its name, and nobody else may connect to it; `READER` may
-    connect to the warehouse, where migrations let it read the schema `reports`.
+    Each of `OWNED` owns the database of its name, and nobody else may connect to it; `READERS` may
+    connect to the warehouse, where migrations let `READER` read the schema `reports` and
+    `SCIENTIST` what models are made of and made.
     """
     secrets = keys.load(home)
     done = home / "postgres" / "prepared"
-    if done.exists():
+    if done.exists() and done.read_text("utf-8") == _PREPARED:
         return
     with closing(Warehouse(server(home).url())) as admin:
         with admin.transaction() as transaction:
             roles = {row[0] for row in transaction.execute("SELECT rolname FROM pg_roles")}
-            for role in (*OWNED, READER):
+            for role in (*OWNED, *READERS):
                 verb = "ALTER" if role in roles else "CREATE"
                 transaction.execute(f"{verb} ROLE {role} LOGIN PASSWORD '{secrets[role]}'")
-            transaction.execute(f"ALTER ROLE {READER} SET default_transaction_read_only = on")
-            transaction.execute(f"ALTER ROLE {READER} SET statement_timeout = '5min'")
+            for role in READERS:
+                transaction.execute(f"ALTER ROLE {role} SET default_transaction_read_only = on")
+                transaction.execute(f"ALTER ROLE {role} SET statement_timeout = '5min'")
+            transaction.execute(f"ALTER ROLE {READER} SET search_path = reports")
             existing = {row[0] for row in transaction.execute("SELECT datname FROM pg_database")}
         with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             for name in OWNED:
                 if name not in existing:
                     connection.exec_driver_sql(f"CREATE DATABASE {name} OWNER {name}")
                 connection.exec_driver_sql(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
-            connection.exec_driver_sql(f"GRANT CONNECT ON DATABASE retention TO {READER}")
-    done.touch()
+            connection.exec_driver_sql(
+                f"GRANT CONNECT ON DATABASE retention TO {', '.join(READERS)}"
+            )
+    done.write_text(_PREPARED, "utf-8")

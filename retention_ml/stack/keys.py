@@ -10,6 +10,7 @@ from retention_ml import atomic_files
 NAMES = (
     "retention",  # owner of the warehouse
     "retention_bi",  # may read the schema reports, nothing else
+    "retention_ds",  # may read features, models, scores and outcomes, nothing else
     "airflow",  # owner of Airflow's metadata database
     "mlflow",  # owner of MLflow's database
     "airflow_admin",  # the login of Airflow's page

@@ -133,7 +133,7 @@ def status(settings: Settings) -> list[dict[str, object]]:
 def addresses(settings: Settings) -> dict[str, object]:
     """What a person needs to look at the platform; what does not run has None.
 
-    `airflow_password` and `bi_dsn` are secrets: show them to whoever started the stack, never
+    `airflow_password`, `bi_dsn` and `ds_dsn` are secrets: show them to whoever started the stack, never
     log them.
     """
     home = settings.home
@@ -150,7 +150,10 @@ def addresses(settings: Settings) -> dict[str, object]:
         "airflow_password": keys.load(home)["airflow_admin"] if has_secrets else None,
         "mlflow_url": settings.tracking_uri
         or (at.mlflow_url if at and "mlflow" in running else None),
-        "bi_dsn": databases.address(home, databases.READER, "retention") if has_reader else None,
+        **{
+            name: databases.address(home, role, "retention") if has_reader else None
+            for name, role in (("bi_dsn", databases.READER), ("ds_dsn", databases.SCIENTIST))
+        },
         "inbox": str(home / "inbox"),
     }
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from retention_ml.errors import WarehouseError
 from retention_ml.schema.migrate import migrate
 from retention_ml.settings import PROJECT, load
 from retention_ml.stack import databases, keys, local
@@ -27,6 +28,7 @@ SECRETS = {
     "POSTGRES_PASSWORD": "dummy-postgres",
     "RETENTION_DB_PASSWORD": "dummy-retention",
     "RETENTION_BI_PASSWORD": "dummy-bi",
+    "RETENTION_DS_PASSWORD": "dummy-ds",
     "AIRFLOW_DB_PASSWORD": "dummy-airflow",
     "MLFLOW_DB_PASSWORD": "dummy-mlflow",
     "AIRFLOW_ADMIN_PASSWORD": "dummy-admin",
@@ -269,8 +271,8 @@ def test_the_roles_are_those_of_the_local_stack(own_server: EmbeddedPostgres) ->
         "WHERE NOT datistemplate AND datname <> 'postgres'"
     )
     admin.close()
-    assert set(roles["rolname"].to_pylist()) == {"postgres", *databases.OWNED, databases.READER}
-    assert {*databases.OWNED, databases.READER} <= set(keys.NAMES)
+    assert set(roles["rolname"].to_pylist()) == {"postgres", *databases.OWNED, *databases.READERS}
+    assert {*databases.OWNED, *databases.READERS} <= set(keys.NAMES)
     powerful = [row["rolname"] for row in roles.to_pylist() if any(list(row.values())[1:])]
     assert powerful == ["postgres"]
     assert dict(zip(owners["datname"].to_pylist(), owners["owner"].to_pylist(), strict=True)) == {
@@ -284,5 +286,12 @@ def test_the_roles_are_those_of_the_local_stack(own_server: EmbeddedPostgres) ->
     reader = Warehouse(
         own_server.url("retention", "retention_bi", SECRETS["RETENTION_BI_PASSWORD"])
     )
-    assert reader.read("SELECT 1 AS one")["one"].to_pylist() == [1]
+    assert reader.read("SELECT count(*) AS n FROM customer_risk")["n"].to_pylist() == [0]
     reader.close()
+    scientist = Warehouse(
+        own_server.url("retention", "retention_ds", SECRETS["RETENTION_DS_PASSWORD"])
+    )
+    assert scientist.read("SELECT count(*) AS n FROM models.labels")["n"].to_pylist() == [0]
+    with pytest.raises(WarehouseError, match="permission denied"):
+        scientist.read("SELECT * FROM curated.contact_permissions")
+    scientist.close()

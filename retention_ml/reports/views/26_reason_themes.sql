@@ -1,8 +1,8 @@
 CREATE OR REPLACE VIEW reports.reason_themes AS
 WITH theme (family, place, words) AS (
     VALUES
-        ('recency', 1, 'long silence'),
-        ('gaps', 2, 'silence longer than their own rhythm'),
+        ('recency', 1, 'silent for long, or new'),
+        ('gaps', 2, 'slower than their own rhythm, or bought once'),
         ('frequency', 3, 'fewer orders'),
         ('trend', 4, 'orders or spending on the way down'),
         ('monetary', 5, 'less spent'),

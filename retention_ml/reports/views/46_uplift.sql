@@ -29,7 +29,8 @@ SELECT
     (effect.value ->> 'contacted_share')::double precision AS contacted_share,
     policy.parameters #>> ARRAY['actions', effect.key, 'bundle_sha256'] AS bundle_sha256,
     policy.decided_by,
-    policy.decided_at
+    policy.decided_at,
+    (policy.parameters ->> 'save_rate')::double precision AS assumed_save_rate
 FROM actions.policies AS policy
 LEFT JOIN LATERAL jsonb_each(policy.evidence) AS effect (key, value) ON true;
 COMMENT ON VIEW reports.uplift IS 'one row per policy and action: what contacts were measured to do, and why the policy may or may not choose by it; a policy without evidence has one row without an action';
@@ -60,3 +61,4 @@ COMMENT ON COLUMN reports.uplift.contacted_share IS 'share of the customers whos
 COMMENT ON COLUMN reports.uplift.bundle_sha256 IS 'digest of the model, in actions.policy_bundles; empty without one';
 COMMENT ON COLUMN reports.uplift.decided_by IS 'the step or the person that decided';
 COMMENT ON COLUMN reports.uplift.decided_at IS 'when it was decided';
+COMMENT ON COLUMN reports.uplift.assumed_save_rate IS 'share of would-be churners that a contact retains, as the policy supposes where nothing is measured';

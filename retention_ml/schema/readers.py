@@ -1,0 +1,40 @@
+"""What the role of data scientists may read: how models are made, and what came of it."""
+
+from collections.abc import Sequence
+
+from retention_ml.warehouse import Transaction
+
+SCIENTIST = "retention_ds"
+# Labels are in `models`. No schema that holds permissions, addresses or messages.
+READABLE = ("features", "models", "scores", "outcomes")
+
+
+def relations(transaction: Transaction) -> set[str]:
+    """The tables and views of the schemas of `READABLE`, with their schemas."""
+    rows = transaction.execute(
+        "SELECT format('%I.%I', space.nspname, relation.relname) FROM pg_class AS relation "
+        "JOIN pg_namespace AS space ON space.oid = relation.relnamespace "
+        "WHERE space.nspname = ANY (:schemas) AND relation.relkind IN ('r', 'v', 'p', 'm')",
+        schemas=list(READABLE),
+    )
+    return {str(name) for (name,) in rows}
+
+
+def let_scientist_read(transaction: Transaction, new: Sequence[str]) -> None:
+    """Grant the role the new tables, or all where it was made since; nothing without the role.
+
+    What an administrator revoked on older tables is not granted again.
+    """
+    [[may_use]] = transaction.execute(
+        "SELECT (SELECT bool_and(has_schema_privilege(role.oid, space.oid, 'USAGE')) "
+        "FROM pg_namespace AS space WHERE space.nspname = ANY (:schemas)) "
+        f"FROM (SELECT (SELECT oid FROM pg_roles WHERE rolname = '{SCIENTIST}') AS oid) AS role",
+        schemas=list(READABLE),
+    )
+    if may_use is None:
+        return
+    if not may_use:
+        transaction.execute(f"GRANT USAGE ON SCHEMA {', '.join(READABLE)} TO {SCIENTIST}")
+        new = sorted(relations(transaction))
+    if new:
+        transaction.execute(f"GRANT SELECT ON {', '.join(new)} TO {SCIENTIST}")
