@@ -15,6 +15,7 @@ from retention_ml.cli import (
     backtest,
     data,
     experiments,
+    help_pages,
     modelling,
     outbox,
     outcomes,
@@ -25,6 +26,7 @@ from retention_ml.cli import (
 
 app = typer.Typer(
     name="retention",
+    cls=help_pages.Commands,
     help="A shop's files in, risk tiers out. Settings: retention.toml and RETENTION_* variables.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -63,3 +65,4 @@ for module in (
     abnormal,
 ):
     module.add_to(app)
+help_pages.arrange(app)

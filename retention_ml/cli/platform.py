@@ -21,6 +21,10 @@ from retention_ml.cli.frame import (
 from retention_ml.errors import UsageError
 from retention_ml.settings import Settings
 
+_SECRET = ("airflow_password", "bi_dsn", "ds_dsn")
+_HIDDEN = "shown by retention status --secrets"
+_TROUBLE = ("failed_runs", "unusable_files", "incomplete_feeds", "alerts")
+
 _stack = typer.Typer(help="Start, stop and look at the local stack.", no_args_is_help=True)
 
 
@@ -112,23 +116,57 @@ def demo_actions(as_json: Json = False) -> None:
             print_json(result)
 
 
-def status(as_json: Json = False) -> None:
-    """Say what is published, which models serve, how fresh the data is, and where to look."""
+def status(
+    with_secrets: Annotated[
+        bool, typer.Option("--secrets", help="Show passwords and addresses that hold one.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Say whether today's scores are there, what failed, which models serve, and where to look."""
     with opened(as_json) as (warehouse, settings):
         from retention_ml.reports.list_performance import lists_in_words
         from retention_ml.reports.read import status as read_status
-        from retention_ml.stack import local
+        from retention_ml.stack import failures, local
 
+        places = local.addresses(settings)
         state = {
             **read_status(warehouse, settings),
+            "failed_runs": failures.failed_runs(settings),
             "recommended_lists": lists_in_words(warehouse),
             "standstill": local.standstill(settings),
-            **local.addresses(settings),
+            **(places if with_secrets else {name: _hide(name, places[name]) for name in places}),
         }
         if as_json:
             print_json(state)
         else:
-            print_mapping("Status", state)
+            _print_status(state)
+
+
+def _hide(name: str, value: object) -> object:
+    """The value without its password; what is none stays."""
+    if value is None or name not in _SECRET:
+        return value
+    if not name.endswith("_dsn"):
+        return _HIDDEN
+    from sqlalchemy import make_url
+
+    return make_url(str(value)).render_as_string()
+
+
+def _print_status(state: dict[str, Any]) -> None:
+    """The verdict, what is wrong, the rest as tables, addresses in one line each."""
+    style = {"in time": "bold green", "waiting": "bold"}.get(state["verdict"], "bold red")
+    console.print(state["sentence"], style=style, soft_wrap=True)
+    console.print()
+    for name in _TROUBLE:
+        if state[name]:
+            print_mapping(name.replace("_", " ").capitalize(), state[name])
+    dsns = {name: state[name] for name in ("bi_dsn", "ds_dsn")}
+    hidden = {"verdict", "sentence", *_TROUBLE, *dsns}
+    print_mapping("Status", {name: state[name] for name in state if name not in hidden})
+    for name, address in dsns.items():
+        if address:
+            console.print(f"{name.replace('_', ' ')}: {address}", soft_wrap=True)
 
 
 def simulate(

@@ -19,6 +19,10 @@ from retention_ml.warehouse import Warehouse
 
 Row = dict[str, Any]
 
+_NOTHING_PUBLISHED = (
+    "No scores are published yet: `retention score --as-of D` scores a day, once its deliveries are "
+    "ingested."
+)
 _ALERTS_SHOWN = 5
 _FILES_SHOWN = 10
 _DAYS_SHOWN = 8
@@ -222,7 +226,7 @@ def comparisons(warehouse: Warehouse, trial_id: int, as_of: date) -> list[Row]:
 
 
 def status(warehouse: Warehouse, settings: Settings) -> Row:
-    """What is published, which models serve and how fresh everything is.
+    """Whether scores of today are there, what is published, which models serve, how fresh all is.
 
     `champion` and `challenger` are the newest approved decisions of the ledger, empty once retired;
     where there never was a champion and the starter scored the newest day, it stands there.
@@ -267,10 +271,15 @@ def status(warehouse: Warehouse, settings: Settings) -> Row:
     )
     strays = left_alone(settings.home / "inbox", all_source_names(settings.sources))
     newest = published[0] if published else {}
+    scores = next((row for row in ages if row["name"] == "scores" and row["verdict"]), None)
+    grades = select(warehouse, "SELECT grade, sentence FROM reports.model_grade WHERE is_serving")
     return {
+        "verdict": scores["verdict"] if scores else "missing",
+        "sentence": scores["sentence"] if scores else _NOTHING_PUBLISHED,
         **{name: newest.get(name) for name in names},
         "champion": aliases.get("champion") or _starter(newest),
         "challenger": aliases.get("challenger"),
+        "model_grade": ": ".join(grades[0].values()) if grades else None,
         "recommendations_champion": aliases.get("recommendations_champion"),
         "recommendations_challenger": aliases.get("recommendations_challenger"),
         **counts,

@@ -5,7 +5,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -72,6 +72,21 @@ class AirflowApi:
         rows: list[dict[str, Any]] = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns?{query}")[
             "dag_runs"
         ]
+        return rows
+
+    def failed_runs(self, since: datetime, limit: int = 50) -> list[dict[str, Any]]:
+        """The runs of all DAGs that failed since an instant, newest first; asked once."""
+        query = urlencode(
+            {
+                "state": "failed",
+                "run_after_gte": since.isoformat(),
+                "order_by": "-run_after",
+                "limit": limit,
+            }
+        )
+        rows: list[dict[str, Any]] = self._call(
+            "GET", f"/api/v2/dags/~/dagRuns?{query}", readings=1
+        )["dag_runs"]
         return rows
 
     def answer(self, dag_id: str, run_id: str, task_id: str, *, option: str, why: str) -> None:

@@ -51,6 +51,7 @@ def up(settings: Settings, say: Say = _silent) -> list[dict[str, object]]:
     home = settings.home
     if sentence := new_home(settings):
         say(sentence)
+    _make(home)
     for folder in ("run", "logs", "airflow", "mlflow/artifacts", "inbox"):
         (home / folder).mkdir(parents=True, exist_ok=True)
     for source in sorted(settings.sources.glob("*.toml")):
@@ -179,11 +180,16 @@ def start_postgres(settings: Settings) -> None:
 
     Commands that come at the same moment wait for the first of them.
     """
-    settings.home.mkdir(parents=True, exist_ok=True)
+    _make(settings.home)
     with (settings.home / "postgres.lock").open("w") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
         databases.server(settings.home).start()
         databases.prepare(settings.home)
+
+
+def _make(home: Path) -> None:
+    """Make the home where there is none, for its owner alone: it holds deliveries and secrets."""
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def start_mlflow(settings: Settings) -> str:

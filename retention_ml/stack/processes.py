@@ -90,6 +90,7 @@ class Component:
                 cwd=self.run_folder,
                 env={**self.environment, MARKER: self._mark},
                 start_new_session=True,
+                umask=0o077,  # what it writes is for the owner of the home alone
             )
         _children.append(process)
         try:
