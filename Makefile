@@ -44,12 +44,16 @@ $(STAMP): requirements-dev.txt pyproject.toml Makefile
 	    echo "This machine has no libgomp.so.1; the one of scikit-learn is used."; fi
 	@touch $(STAMP)
 
-COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
-    --no-annotate --no-header --quiet
+LOCK := --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet
+COMPILE := $(BIN)/uv pip compile pyproject.toml $(LOCK)
+# What one extra adds, alone: beside requirements.txt, or in an environment of its own.
+EXTRA := $(BIN)/python -c 'import sys, tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"][sys.argv[1]], sep="\n")'
 
 lock: setup ## regenerate the lock after a change of dependencies; other pins stay
 	$(COMPILE) --output-file requirements.txt
-	$(COMPILE) --extra dev --output-file requirements-dev.txt
+	$(COMPILE) --extra dev --extra mcp --output-file requirements-dev.txt
+	$(EXTRA) mcp | $(BIN)/uv pip compile - $(LOCK) --constraint requirements.txt --output-file requirements-mcp.txt
+	$(EXTRA) docs | $(BIN)/uv pip compile - $(LOCK) --output-file requirements-docs.txt
 
 demo: setup ## the whole flow through Airflow on a real data set, in a few minutes
 	@$(MAKE) --no-print-directory -s run COMMAND="demo"

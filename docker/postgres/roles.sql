@@ -5,6 +5,7 @@
 \getenv mlflow_password MLFLOW_DB_PASSWORD
 \getenv retention_bi_password RETENTION_BI_PASSWORD
 \getenv retention_ds_password RETENTION_DS_PASSWORD
+\getenv retention_assistant_password RETENTION_ASSISTANT_PASSWORD
 
 CREATE ROLE retention LOGIN PASSWORD :'retention_password';
 CREATE ROLE airflow LOGIN PASSWORD :'airflow_password';
@@ -16,6 +17,12 @@ ALTER ROLE retention_bi SET search_path = reports;
 CREATE ROLE retention_ds LOGIN PASSWORD :'retention_ds_password';
 ALTER ROLE retention_ds SET default_transaction_read_only = on;
 ALTER ROLE retention_ds SET statement_timeout = '5min';
+-- For `retention mcp` (docs/assistant.md).
+CREATE ROLE retention_assistant LOGIN PASSWORD :'retention_assistant_password' CONNECTION LIMIT 10;
+ALTER ROLE retention_assistant SET default_transaction_read_only = on;
+ALTER ROLE retention_assistant SET statement_timeout = '3s';
+ALTER ROLE retention_assistant SET temp_file_limit = '256MB';
+ALTER ROLE retention_assistant SET search_path = reports;
 
 CREATE DATABASE retention OWNER retention;
 CREATE DATABASE airflow OWNER airflow;
@@ -23,4 +30,4 @@ CREATE DATABASE mlflow OWNER mlflow;
 REVOKE ALL ON DATABASE retention FROM PUBLIC;
 REVOKE ALL ON DATABASE airflow FROM PUBLIC;
 REVOKE ALL ON DATABASE mlflow FROM PUBLIC;
-GRANT CONNECT ON DATABASE retention TO retention_bi, retention_ds;
+GRANT CONNECT ON DATABASE retention TO retention_bi, retention_ds, retention_assistant;

@@ -35,6 +35,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(demo)
     app.command("demo-actions")(demo_actions)
     app.command()(status)
+    app.command()(mcp)
     app.command()(simulate)
 
 
@@ -167,6 +168,22 @@ def _print_status(state: dict[str, Any]) -> None:
     for name, address in dsns.items():
         if address:
             console.print(f"{name.replace('_', ' ')}: {address}", soft_wrap=True)
+
+
+def mcp(
+    http: Annotated[
+        bool, typer.Option("--http", help="Listen on 127.0.0.1 instead of standard input.")
+    ] = False,
+    port: Annotated[int, typer.Option(min=1024, max=65_535, help="With --http.")] = 8765,
+) -> None:
+    """Answer questions of a language model about `reports`: a read-only MCP server.
+
+    The program with the model starts it by itself: docs/assistant.md says how.
+    """
+    with command(as_json=False) as settings:
+        from retention_ml.stack import assistant
+
+        assistant.serve(settings, http=http, port=port, say=note)
 
 
 def simulate(

@@ -8,6 +8,7 @@ from importlib.resources import files
 
 from retention_ml import clock
 from retention_ml.errors import UsageError
+from retention_ml.schema.assistant_rights import let_assistant_read
 from retention_ml.schema.readers import let_scientist_read, relations
 from retention_ml.schema.views import make_views
 from retention_ml.warehouse import Transaction, Warehouse
@@ -57,6 +58,7 @@ def migrate(warehouse: Warehouse) -> list[str]:
         }
         make_views(transaction, sql_files("reports/views"), recorded, clock.now())
         let_scientist_read(transaction, sorted(relations(transaction) - before))
+        let_assistant_read(transaction)
     return applied
 
 

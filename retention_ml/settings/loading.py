@@ -26,6 +26,7 @@ ADDRESSES = {
 }
 # Read by others than `load`: the stack, the containers, the tests.
 OTHER_VARIABLES = {
+    "RETENTION_ASSISTANT_PASSWORD",
     "RETENTION_BI_PASSWORD",
     "RETENTION_CHAOS",
     "RETENTION_COMPONENT",

@@ -281,6 +281,13 @@ class Recommendations(Section):
     pair_error_rate: float = Field(0.05, gt=0, lt=1)
 
 
+class Assistant(Section):
+    """How much a language model may ask for at once, through `retention mcp`."""
+
+    rows_max: int = Field(200, ge=1, le=5_000)
+    statement_seconds_max: float = Field(3.0, gt=0, le=60)
+
+
 class Compute(Section):
     """How much of the machine to use, and for how long."""
 
@@ -316,6 +323,7 @@ class Settings(Section):
     recommendations: Recommendations = Recommendations()
     profiles: Profiles = Profiles()
     abnormal: Abnormal = Abnormal()
+    assistant: Assistant = Assistant()
     compute: Compute = Compute()
 
     home: Path = Path(".retention")
@@ -324,6 +332,8 @@ class Settings(Section):
     actions_folder: Path = PROJECT / "actions"
     topics_file: Path = PROJECT / "topics.toml"
     warehouse_url: str | None = Field(None, repr=False)
+    assistant_url: str | None = Field(None, repr=False)
+    assistant_token: str | None = Field(None, repr=False, min_length=24)
     smtp_url: str | None = Field(None, repr=False)
     webhook_url: str | None = Field(None, repr=False)
     webhook_secret: str | None = Field(None, repr=False)

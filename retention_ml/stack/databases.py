@@ -3,13 +3,23 @@
 from contextlib import closing
 from pathlib import Path
 
+from retention_ml.schema.assistant_rights import ASSISTANT
 from retention_ml.stack import keys
 from retention_ml.stack.postgres import EmbeddedPostgres
 from retention_ml.warehouse import Warehouse
 
 OWNED = ("retention", "airflow", "mlflow")
 READER, SCIENTIST = READERS = ("retention_bi", "retention_ds")
-_PREPARED = "2"  # raise it with every change of what `prepare` makes
+ROLES = (*OWNED, *READERS, ASSISTANT)
+# Of the role itself, whoever connects by it.
+ASSISTANT_SETTINGS = (
+    "SET default_transaction_read_only = on",
+    "SET statement_timeout = '3s'",
+    "SET temp_file_limit = '256MB'",
+    "SET search_path = reports",
+    "CONNECTION LIMIT 10",
+)
+_PREPARED = "3"  # raise it with every change of what `prepare` makes
 
 
 def server(home: Path) -> EmbeddedPostgres:
@@ -29,9 +39,9 @@ def address(home: Path, role: str, database: str | None = None, driver: str = ""
 def prepare(home: Path) -> None:
     """Create the roles and databases that are missing on the running server.
 
-    Each of `OWNED` owns the database of its name, and nobody else may connect to it; `READERS` may
-    connect to the warehouse, where migrations let `READER` read the schema `reports` and
-    `SCIENTIST` what models are made of and made.
+    Each of `OWNED` owns the database of its name, and nobody else may connect to it; `READERS` and
+    `ASSISTANT` may connect to the warehouse, where migrations let `READER` and `ASSISTANT` read the
+    schema `reports`, and `SCIENTIST` what models are made of and made.
     """
     secrets = keys.load(home)
     done = home / "postgres" / "prepared"
@@ -40,13 +50,15 @@ def prepare(home: Path) -> None:
     with closing(Warehouse(server(home).url())) as admin:
         with admin.transaction() as transaction:
             roles = {row[0] for row in transaction.execute("SELECT rolname FROM pg_roles")}
-            for role in (*OWNED, *READERS):
+            for role in ROLES:
                 verb = "ALTER" if role in roles else "CREATE"
                 transaction.execute(f"{verb} ROLE {role} LOGIN PASSWORD '{secrets[role]}'")
             for role in READERS:
                 transaction.execute(f"ALTER ROLE {role} SET default_transaction_read_only = on")
                 transaction.execute(f"ALTER ROLE {role} SET statement_timeout = '5min'")
             transaction.execute(f"ALTER ROLE {READER} SET search_path = reports")
+            for setting in ASSISTANT_SETTINGS:
+                transaction.execute(f"ALTER ROLE {ASSISTANT} {setting}")
             existing = {row[0] for row in transaction.execute("SELECT datname FROM pg_database")}
         with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             for name in OWNED:
@@ -54,6 +66,6 @@ def prepare(home: Path) -> None:
                     connection.exec_driver_sql(f"CREATE DATABASE {name} OWNER {name}")
                 connection.exec_driver_sql(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
             connection.exec_driver_sql(
-                f"GRANT CONNECT ON DATABASE retention TO {', '.join(READERS)}"
+                f"GRANT CONNECT ON DATABASE retention TO {', '.join((*READERS, ASSISTANT))}"
             )
     done.write_text(_PREPARED, "utf-8")

@@ -29,6 +29,7 @@ SECRETS = {
     "RETENTION_DB_PASSWORD": "dummy-retention",
     "RETENTION_BI_PASSWORD": "dummy-bi",
     "RETENTION_DS_PASSWORD": "dummy-ds",
+    "RETENTION_ASSISTANT_PASSWORD": "dummy-assistant",
     "AIRFLOW_DB_PASSWORD": "dummy-airflow",
     "MLFLOW_DB_PASSWORD": "dummy-mlflow",
     "AIRFLOW_ADMIN_PASSWORD": "dummy-admin",
@@ -271,8 +272,8 @@ def test_the_roles_are_those_of_the_local_stack(own_server: EmbeddedPostgres) ->
         "WHERE NOT datistemplate AND datname <> 'postgres'"
     )
     admin.close()
-    assert set(roles["rolname"].to_pylist()) == {"postgres", *databases.OWNED, *databases.READERS}
-    assert {*databases.OWNED, *databases.READERS} <= set(keys.NAMES)
+    assert set(roles["rolname"].to_pylist()) == {"postgres", *databases.ROLES}
+    assert set(databases.ROLES) <= set(keys.NAMES)
     powerful = [row["rolname"] for row in roles.to_pylist() if any(list(row.values())[1:])]
     assert powerful == ["postgres"]
     assert dict(zip(owners["datname"].to_pylist(), owners["owner"].to_pylist(), strict=True)) == {

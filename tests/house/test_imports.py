@@ -15,13 +15,23 @@ ONLY_IN = {
         "retention_ml/models/registry/mlflow_registry.py",
         "retention_ml/models/bundle/serving.py",
     },
+    "mcp": {"retention_ml/assistant/server.py"},
     "great_expectations": {"retention_ml/quality/suites.py"},
     "adbc_driver_postgresql": {"retention_ml/connections.py"},
     "psycopg": set(),
     "psycopg2": {"retention_ml/connections.py"},
     "pgpq": {"retention_ml/warehouse.py"},
 }
-LATE = ("mlflow", "great_expectations", "sklearn", "optuna", "matplotlib", "lightgbm", "airflow")
+LATE = (
+    "mlflow",
+    "great_expectations",
+    "sklearn",
+    "optuna",
+    "matplotlib",
+    "lightgbm",
+    "airflow",
+    "mcp",
+)
 
 
 @pytest.mark.parametrize("package", sorted(ONLY_IN))

@@ -46,6 +46,7 @@ MAY_NAME = {
         "reports",
         "ops",
     },
+    "assistant": {"reports", "ops"},
     "maintenance": set(SCHEMAS),
     "stack": {"curated", "features", "scores", "actions", "reports"},  # demonstrations show all
     "cli": set(),
