@@ -16,7 +16,8 @@ from retention_ml.cli.frame import (
     print_table,
     working,
 )
-from retention_ml.cli.modelling import By, Reason, login_name
+from retention_ml.cli.modelling import By, Reason
+from retention_ml.models.registry.provenance import login_name
 
 _abnormal = typer.Typer(
     help="Customers that are none: bots, fake orders, returners, resellers.", no_args_is_help=True

@@ -2,8 +2,6 @@
 explain.
 """
 
-import getpass
-import os
 from collections.abc import Callable
 from typing import Annotated, Literal
 
@@ -31,6 +29,7 @@ from retention_ml.cli.tables import (
     print_tiers,
     print_versions,
 )
+from retention_ml.models.registry.provenance import login_name
 from retention_ml.receipts import DecisionReceipt
 
 _SHOWN = 15
@@ -134,14 +133,6 @@ def _decide(
         for version, why in receipt.details.get("passed_over", {}).items():
             console.print(f"Version {version} was passed over: {why}.")
         console.print(f"The alias in MLflow: {receipt.details['alias']}")
-
-
-def login_name() -> str:
-    """The name of who is logged in: who decides, unless somebody else is named."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container may run under a number without a name
-        return f"uid {os.getuid()}"
 
 
 def score(as_of: AsOf, as_json: Json = False) -> None:

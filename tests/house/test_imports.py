@@ -12,7 +12,7 @@ from tests.house.repository import LIBRARY, ROOT, imported, modules, name, rejec
 
 ONLY_IN = {
     "mlflow": {
-        "retention_ml/models/registry/mlflow_registry.py",
+        "retention_ml/models/registry/tracking.py",
         "retention_ml/models/bundle/serving.py",
     },
     "mcp": {"retention_ml/assistant/server.py"},

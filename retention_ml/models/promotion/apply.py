@@ -36,8 +36,9 @@ from retention_ml.models.promotion.reconcile import (
     reconcile,
 )
 from retention_ml.models.promotion.validate_version import unfit_reason, validate_version
+from retention_ml.models.registry.description import storable
 from retention_ml.models.registry.mlflow_registry import Registry
-from retention_ml.models.registry.model_version import ServedModel
+from retention_ml.models.registry.model_version import ModelVersion, ServedModel
 from retention_ml.receipts import DecisionReceipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction, Warehouse
@@ -133,6 +134,8 @@ def load_served_model(registry: Registry, warehouse: Warehouse, alias: str) -> S
             actions = reconcile(alias, current, state)
             for action in actions:
                 _record(transaction, registry.settings, alias, action, bundle)
+    if state.check is not None:
+        _try_show_check(registry, alias, state.version, state.check)
     last = actions[-1]
     if isinstance(last, ServeFallback):
         return _load_fallback(registry, alias, last)
@@ -206,6 +209,22 @@ def _check(
     except UnfitModel as error:
         fault = str(error)
     return Check(sha256=sha256, fault=fault), bundle
+
+
+def _try_show_check(
+    registry: Registry, alias: str, version: ModelVersion | None, check: Check
+) -> None:
+    """Tell on the version why it is not served, for whoever moved the alias; or that it is again.
+
+    Best effort, and only where the version does not tell it already.
+    """
+    try:
+        if version is not None and check.fault is None:
+            registry.clear_refusal(version, alias)
+        elif version is not None and check.fault is not None:
+            registry.set_refusal(version, alias, storable(check.fault))
+    except RegistryError as error:
+        logger.warning("MLflow does not show the check of its %s: %s", alias, error)
 
 
 def _move_alias(registry: Registry, warehouse: Warehouse, alias: str) -> list[str]:

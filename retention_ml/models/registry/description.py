@@ -25,7 +25,20 @@ def with_section(description: str, title: str, text: str) -> str:
     """
     former = rf"^## {re.escape(title)}\n.*?(?=^#{{1,2}} |\Z)"
     rest = re.sub(former, "", description, flags=re.DOTALL | re.MULTILINE)
-    return fit_description(f"## {title}\n\n{text}\n\n{rest}")
+    return fit_description(_section(title, text) + rest)
+
+
+def without_section(description: str, title: str, text: str) -> str:
+    """A version's description without the section of that title and text.
+
+    >>> without_section("## Verdict\\n\\nkeep\\n\\nby hand", "Verdict", "keep")
+    'by hand'
+    """
+    return description.replace(_section(title, text), "", 1)
+
+
+def _section(title: str, text: str) -> str:
+    return f"## {title}\n\n{text}\n\n"
 
 
 def storable(text: str) -> str:

@@ -1,131 +1,35 @@
-"""The MLflow registry: runs, versions and aliases. The only module that imports MLflow."""
+"""The MLflow registry: models of runs, versions and aliases."""
 
 import logging
-import os
 import tempfile
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import datetime
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from retention_ml.errors import UnfitModel
 from retention_ml.models.bundle.bundle import FILES_MAX, TOTAL_BYTES_MAX, Bundle
-from retention_ml.models.registry.description import with_section
-from retention_ml.models.registry.failures import explain_failure
+from retention_ml.models.registry.description import with_section, without_section
 from retention_ml.models.registry.model_version import ModelVersion
 from retention_ml.models.registry.packaging import model_parts
-from retention_ml.models.registry.timeouts import Timeout, limited
+from retention_ml.models.registry.runs import Runs
+from retention_ml.models.registry.timeouts import Timeout
+from retention_ml.models.registry.tracking import NAME, conditions
 from retention_ml.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-NAME = "churn"
 MODEL, FINAL_MODEL = "model", "final_model"
 """Models of a candidate's run: the evaluated one, and the one fitted anew to be registered."""
 BUNDLE_PATH = "artifacts/bundle"
-_METRICS_AT_ONCE = 1_000
 _VERSIONS_AT_ONCE = 1_000
 _NO_SUCH_VERSION = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 
-class Registry:
-    """Experiment and registered model `churn` at `settings.tracking_uri`.
-
-    Without an address everything is kept in `settings.home/mlflow/`.
-    """
+class Registry(Runs):
+    """Experiment and registered model `churn` at `settings.tracking_uri`."""
 
     def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+        super().__init__(settings)
         self.folder = settings.home / "models"
-
-    @property
-    def uri(self) -> str:
-        """Address of the tracking server or database."""
-        if self.settings.tracking_uri:
-            return self.settings.tracking_uri
-        return f"sqlite:///{self.settings.home / 'mlflow' / 'mlflow.db'}"
-
-    @property
-    def _artifacts(self) -> str | None:
-        """The folder of the runs' files; None where a tracking server decides."""
-        folder = self.settings.home / "mlflow" / "artifacts"
-        return str(folder) if self.uri.startswith("sqlite:") else None
-
-    def log_candidate(
-        self,
-        *,
-        training_id: str,
-        model_name: str,
-        params: Mapping[str, Any],
-        metrics: Mapping[str, float],
-        texts: Mapping[str, str],
-        figures: Mapping[str, Any],
-        tags: Mapping[str, str],
-    ) -> str:
-        """Log one candidate as a run; logged again, the same run is overwritten. Its run id.
-
-        `texts` and `figures` (matplotlib) go to artifacts under their names.
-        """
-        with self._request():
-            key = {"training_id": training_id, "model_name": model_name}
-            run_id = self._run(f"{model_name} {training_id}", key, tags)
-            from mlflow.entities import Metric, Param, RunTag
-
-            logged = self._client.get_run(run_id).data.params
-            new = {name: str(value)[:500] for name, value in params.items() if name not in logged}
-            self._client.log_batch(
-                run_id,
-                tags=[RunTag(*tag) for tag in tags.items()],
-                metrics=[Metric(name, value, 0, 0) for name, value in metrics.items()],
-                params=[Param(*param) for param in new.items()],
-            )
-            self._finish(run_id, texts, figures)
-        return run_id
-
-    def log_comparison(
-        self,
-        *,
-        key: Mapping[str, str],
-        verdict: str,
-        steps: Sequence[tuple[datetime, Mapping[str, float]]],
-        texts: Mapping[str, str],
-        figures: Mapping[str, Any],
-        summary: str,
-    ) -> str:
-        """Show a trial at a run of its own, overwritten each time, and at the challenger. The run's id.
-
-        Parameters
-        ----------
-        key : mapping of str to str
-            `trial_id`, `champion_version` and `challenger_version`: tags of the run.
-        steps : sequence of (instant, mapping of str to float)
-            When each look was taken, the oldest first, and its metrics.
-        texts, figures : mapping
-            Go to artifacts under their names.
-        summary : str
-            Markdown: the run's description, and a section of that of the challenger's version.
-        """
-        challenger = key["challenger_version"]
-        with self._request():
-            from mlflow.entities import Metric
-
-            run_id = self._run(f"comparison v{challenger} against v{key['champion_version']}", key)
-            # The instant of the look is the metric's: told again, it is the same point.
-            points = [
-                Metric(name, value, round(at.timestamp() * 1000), step)
-                for step, (at, values) in enumerate(steps)
-                for name, value in values.items()
-            ]
-            for begin in range(0, len(points), _METRICS_AT_ONCE):
-                self._client.log_batch(run_id, metrics=points[begin : begin + _METRICS_AT_ONCE])
-            self._client.set_tag(run_id, "verdict", verdict)
-            self._client.set_tag(run_id, "mlflow.note.content", summary)
-            self._finish(run_id, texts, figures)
-            self._describe(challenger, f"Trial {key['trial_id']}", summary)
-        return run_id
 
     def version_of_training(self, training_id: str, sha256: str) -> ModelVersion | None:
         """The version of a training with the bundle of that digest, or None."""
@@ -151,23 +55,15 @@ class Registry:
                 is_complete = str(model.status) == "READY"  # an interrupted upload is not
                 if is_complete and model.tags.get("bundle_sha256") == bundle.sha256:
                     return str(model.model_id)
-            import mlflow
-            from mlflow.models import ModelSignature
-            from mlflow.types import ColSpec, Schema
-
-            mlflow.set_tracking_uri(self.uri)
-            with mlflow.start_run(run_id=run_id):
-                logged = mlflow.pyfunc.log_model(
-                    name=name,
-                    signature=ModelSignature(
-                        inputs=Schema([ColSpec("double", each) for each in bundle.features]),
-                        outputs=Schema([ColSpec("double", "churn_probability")]),
-                    ),
-                    tags={"bundle_sha256": bundle.sha256},
-                    step=0 if has_metrics else 1,  # metrics are logged at step 0
-                    **model_parts(bundle, Path(scratch)),
-                )
-        return str(logged.model_id)
+            return self._log_pyfunc(
+                run_id,
+                bundle.features,
+                "churn_probability",
+                name=name,
+                tags={"bundle_sha256": bundle.sha256},
+                step=0 if has_metrics else 1,  # metrics are logged at step 0
+                **model_parts(bundle, Path(scratch)),
+            )
 
     def register(
         self, bundle: Bundle, *, run_id: str, tags: Mapping[str, str], description: str
@@ -175,9 +71,7 @@ class Registry:
         """Log the bundle as the run's `final_model` and register it as a new version."""
         model_id = self.log_model(bundle, run_id=run_id, name=FINAL_MODEL, has_metrics=False)
         with self._request():
-            import mlflow
-
-            mlflow.set_tracking_uri(self.uri)  # the client looks for the model there
+            self._become_default()
             if not self._client.search_registered_models(f"name = '{NAME}'"):
                 self._client.create_registered_model(
                     NAME, description="Probability that an active customer places no order."
@@ -245,11 +139,8 @@ class Registry:
             The version has no bundle, or one that is too large.
         """
         with self._request("short"):
-            import mlflow
-
-            mlflow.set_tracking_uri(self.uri)
             uri = f"models:/{NAME}/{version}/{BUNDLE_PATH}"
-            files = mlflow.artifacts.list_artifacts(artifact_uri=uri)
+            files = self._files(uri)
             size = sum(file.file_size or 0 for file in files)
             if not files or any(file.is_dir or file.file_size is None for file in files):
                 raise UnfitModel(
@@ -262,7 +153,7 @@ class Registry:
                     f"The bundle of version {version} has {len(files)} files and {size:,} bytes; "
                     f"at most {FILES_MAX} and {TOTAL_BYTES_MAX:,} are accepted. It was not fetched."
                 )
-            return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(into)))
+            return self._download(uri, into)
 
     def load(self, folder: Path, sha256: str) -> Bundle:
         """The bundle in a folder, its digest checked, to predict with the settings' threads."""
@@ -294,12 +185,10 @@ class Registry:
     def version(self, number: str, *, timeout: Timeout = "long") -> ModelVersion | None:
         """The version of that number, or None."""
         with self._request(timeout):
-            from mlflow.exceptions import MlflowException
-
             try:
                 return ModelVersion.of(self._client.get_model_version(NAME, number))
-            except MlflowException as error:
-                if error.error_code in _NO_SUCH_VERSION:
+            except Exception as error:  # only MLflow's own have a code
+                if getattr(error, "error_code", None) in _NO_SUCH_VERSION:
                     return None
                 raise
 
@@ -315,12 +204,31 @@ class Registry:
         with self._request("short"):
             for name, value in tags.items() if version.run_id else ():
                 self._client.set_tag(version.run_id, name, value)
-            self._describe(version.version, "Verdict", text)
+        self.set_section(version.version, "Verdict", text)
 
-    def _describe(self, version: str, title: str, text: str) -> None:
+    def set_refusal(self, version: ModelVersion, alias: str, reason: str) -> None:
+        """Tell on a version why it is not served under an alias; nothing where it tells it already."""
+        if version.tags.get(_refusal_tag(alias)) == reason:
+            return
+        self.clear_refusal(version, alias)
+        self.set_section(version.version, _refusal_title(alias), reason)
+        self.set_version_tags(version.version, {_refusal_tag(alias): reason})
+
+    def clear_refusal(self, version: ModelVersion, alias: str) -> None:
+        """Take back what `set_refusal` told; nothing where it told nothing."""
+        if (reason := version.tags.get(_refusal_tag(alias))) is None:
+            return
+        with self._request("short"):
+            former = self._client.get_model_version(NAME, version.version).description or ""
+            rest = without_section(former, _refusal_title(alias), reason)
+            self._client.update_model_version(NAME, version.version, rest)
+            self._client.delete_model_version_tag(NAME, version.version, _refusal_tag(alias))
+
+    def set_section(self, version: str, title: str, text: str) -> None:
         """Put a section into a version's description, at its beginning."""
-        former = self._client.get_model_version(NAME, version).description or ""
-        self._client.update_model_version(NAME, version, with_section(former, title, text))
+        with self._request("short"):
+            former = self._client.get_model_version(NAME, version).description or ""
+            self._client.update_model_version(NAME, version, with_section(former, title, text))
 
     def _search_versions(
         self, tags: Mapping[str, str], timeout: Timeout = "long"
@@ -330,7 +238,7 @@ class Registry:
         while True:
             with self._request(timeout):
                 page = self._client.search_model_versions(
-                    " and ".join([f"name = '{NAME}'", *_conditions(tags)]),
+                    " and ".join([f"name = '{NAME}'", *conditions(tags)]),
                     max_results=_VERSIONS_AT_ONCE,
                     order_by=["version_number ASC"],  # new ones come last: no page moves
                     page_token=page_token,
@@ -340,61 +248,10 @@ class Registry:
             if not page_token:
                 return
 
-    def _run(self, name: str, key: Mapping[str, str], tags: Mapping[str, str] | None = None) -> str:
-        """The run with those tags, made if there is none."""
-        same = " and ".join(_conditions(key))
-        runs = self._client.search_runs([self._experiment], same, max_results=1)
-        if runs:
-            return str(runs[0].info.run_id)
-        run = self._client.create_run(self._experiment, run_name=name, tags={**key, **(tags or {})})
-        return str(run.info.run_id)
 
-    def _finish(self, run_id: str, texts: Mapping[str, str], figures: Mapping[str, Any]) -> None:
-        for name, text in texts.items():
-            self._client.log_text(run_id, text, name)
-        for name, figure in figures.items():
-            self._client.log_figure(run_id, figure, name)
-        self._client.set_terminated(run_id)
-
-    @cached_property
-    def _client(self) -> Any:
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-        for name in ("mlflow", "alembic"):
-            logging.getLogger(name).setLevel(logging.WARNING)
-        import mlflow
-
-        if self._artifacts:
-            Path(self._artifacts).mkdir(parents=True, exist_ok=True)
-        return mlflow.MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
-
-    @cached_property
-    def _experiment(self) -> str:
-        from mlflow.exceptions import MlflowException
-
-        experiment = self._client.get_experiment_by_name(NAME)
-        if experiment is None:
-            try:
-                return str(self._client.create_experiment(NAME, artifact_location=self._artifacts))
-            except MlflowException:
-                # Candidates are fitted side by side: another process may have been first.
-                experiment = self._client.get_experiment_by_name(NAME)
-                if experiment is None:
-                    raise
-        return str(experiment.experiment_id)
-
-    @contextmanager
-    def _request(self, timeout: Timeout = "long") -> Iterator[None]:
-        """Bounded waits, the registry's own warnings silenced, its errors as one sentence."""
-        with limited(timeout), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                yield
-            except Exception as error:
-                if failure := explain_failure(error):
-                    raise failure from error
-                raise
+def _refusal_tag(alias: str) -> str:
+    return f"not_served_as_{alias}"
 
 
-def _conditions(tags: Mapping[str, str]) -> list[str]:
-    return [f"tags.{tag} = '{value}'" for tag, value in tags.items()]
+def _refusal_title(alias: str) -> str:
+    return f"Not served as {alias}"

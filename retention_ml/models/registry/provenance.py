@@ -1,5 +1,6 @@
-"""Which code is running, for the tags of a model."""
+"""Which code is running and who started it, for the tags of a model."""
 
+import getpass
 import os
 import subprocess
 from functools import lru_cache
@@ -23,3 +24,30 @@ def git_sha() -> str:
     except (OSError, subprocess.SubprocessError):
         return "unknown"
     return output.strip() or "unknown"
+
+
+def login_name() -> str:
+    """The name of who is logged in, by which a person decides unless somebody else is named."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number without a name
+        return f"uid {os.getuid()}"
+
+
+def source_tags(door: str, run_id: str) -> dict[str, str]:
+    """The tags by which MLflow's page shows source, commit and user of a run.
+
+    Parameters
+    ----------
+    door : str
+        The command that makes the run, such as train.
+    run_id : str
+        Of the run in Airflow, or `manual`.
+    """
+    return {
+        "mlflow.source.name": f"retention {door}",
+        "mlflow.source.type": "LOCAL" if run_id == "manual" else "JOB",
+        "mlflow.source.git.commit": git_sha(),
+        "mlflow.user": login_name(),
+        "run_id": run_id,
+    }

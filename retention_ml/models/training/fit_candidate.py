@@ -25,12 +25,6 @@ from retention_ml.statistics.bootstrap import Interval
 from retention_ml.statistics.metrics import evaluate
 from retention_ml.warehouse import Warehouse
 
-_NOTE = (
-    "`model` is what was evaluated: fitted on days before the evaluation days, so the figures here "
-    "are its own. It can be registered as a version of `churn` and promoted as it is. The version "
-    "that a training registers is `final_model`: the same settings, fitted anew on the newest days."
-)
-
 
 def fit_candidate(
     warehouse: Warehouse,
@@ -98,7 +92,7 @@ def _fit(
     run_id = registry.log_candidate(
         training_id=training.training_id,
         model_name=name,
-        tags=tags_of(settings, training, bundle, name) | {"mlflow.note.content": _NOTE},
+        tags=tags_of(settings, training, bundle, name),
         **contents,
     )
     registry.log_model(bundle, run_id=run_id, name=MODEL, has_metrics=True)

@@ -211,6 +211,21 @@ def predictions(
     return training_set.predictions(days, models)
 
 
+def evaluations(warehouse: Warehouse, training_id: str) -> dict[str, dict[str, Interval]]:
+    """What was measured of the candidates of a training, by model and metric."""
+    with warehouse.transaction() as transaction:
+        rows = transaction.execute(
+            "SELECT model_name, metric, value, lower, upper FROM models.evaluations "
+            "WHERE training_id = :training_id ORDER BY model_name, metric",
+            training_id=training_id,
+        )
+    values: dict[str, dict[str, Interval]] = {}
+    for row in rows:
+        interval = Interval(row.value, row.lower, row.upper)
+        values.setdefault(row.model_name, {})[row.metric] = interval
+    return values
+
+
 def write_evaluations(
     transaction: Transaction,
     training_id: str,

@@ -19,13 +19,12 @@ from retention_ml.models.training.data.training_set import TrainingSet
 from retention_ml.models.training.fit_candidate import bundle_of, tags_of, training_sample
 from retention_ml.models.training.fitting import FitContext
 from retention_ml.models.training.ledger import Fit, Training
+from retention_ml.models.training.overview import verdict_tags
 from retention_ml.models.training.runs import card_facts, comparison_contents
 from retention_ml.settings import Settings
 from retention_ml.statistics.metrics import Evaluation
 
 logger = logging.getLogger(__name__)
-
-_REASON_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,12 +91,13 @@ def register(
     )
     figures, metrics = comparison_contents(evidence, settings.promotion.segment_margin)
     tags = tags_of(settings, training, selected.bundle, fit.model_name)
-    tags |= _verdict_tags(decision.verdict, decision.reason)
+    tags |= verdict_tags(decision.verdict, decision.reason)
     run_id = registry.log_candidate(
         training_id=training.training_id,
         model_name=fit.model_name,
         params={},
         metrics=metrics,
+        description=text,
         texts={"model_card.md": text},
         figures=figures,
         tags=tags | {"bundle_sha256": fit.bundle_sha256},
@@ -116,7 +116,7 @@ def try_show_verdict(registry: Registry, training: Training) -> None:
     """
     if training.model_version is None or training.verdict is None:
         return
-    tags = _verdict_tags(training.verdict, training.reason)
+    tags = verdict_tags(training.verdict, training.reason)
     try:
         version = registry.version(training.model_version, timeout="short")
         if version is not None and not tags.items() <= version.tags.items():
@@ -125,7 +125,3 @@ def try_show_verdict(registry: Registry, training: Training) -> None:
         logger.warning(
             "MLflow does not show the verdict on version %s: %s", training.model_version, error
         )
-
-
-def _verdict_tags(verdict: str, reason: str | None) -> dict[str, str]:
-    return {"gate_verdict": verdict, "gate_reason": (reason or "")[:_REASON_MAX]}

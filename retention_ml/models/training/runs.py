@@ -1,7 +1,8 @@
 """What a candidate's MLflow run holds: parameters, metrics, figures and card."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,8 +14,10 @@ from retention_ml.models.evaluation.figures.candidate import (
     differences_by_segment,
     paired_differences,
 )
+from retention_ml.models.evaluation.figures.intervals import metric_intervals
 from retention_ml.models.evaluation.segments import label, labelled_segments
 from retention_ml.models.evaluation.side_by_side import SHOWN
+from retention_ml.models.registry.run_dataset import RunDataset
 from retention_ml.models.training.data.sample import TrainingSample
 from retention_ml.models.training.data.training_set import TrainingSet
 from retention_ml.models.training.fitting import FittedModel
@@ -26,6 +29,11 @@ from retention_ml.statistics.profit import PROFIT
 
 Driver = tuple[str, float, str]  # name, mean absolute log-odds, meaning
 _EXPLAINED_ROWS = 800
+_NOTE = (
+    "`model` is what was evaluated: fitted on days before the evaluation days, so the figures here "
+    "are its own. It can be registered as a version of `churn` and promoted as it is. The version "
+    "that a training registers is `final_model`: the same settings, fitted anew on the newest days."
+)
 MEANINGS = {feature.name: feature.meaning for feature in CATALOGUE}
 
 
@@ -53,6 +61,7 @@ def run_contents(
     drivers = strongest(log_odds, model.features, MEANINGS)
     facts = card_facts(training_set, training, sample)
     values = {model_name: evaluation.values[model_name]}
+    text = card(**facts, model_name=model_name, values=values, drivers=drivers)
     contents = {
         "params": {
             **model.params,
@@ -65,10 +74,11 @@ def run_contents(
             "rows_count": facts["rows_count"],
         },
         "metrics": flat(values[model_name]),
-        "texts": {
-            "model_card.md": card(**facts, model_name=model_name, values=values, drivers=drivers)
-        },
-        "figures": candidate_figures(
+        "description": f"{_NOTE}\n\n{text}",
+        "datasets": datasets(training_set, training, facts["rows_count"], facts["churn_rate"]),
+        "texts": {"model_card.md": text, "intervals.csv": interval_table(values)},
+        "figures": {"plots/intervals.png": metric_intervals(values)}
+        | candidate_figures(
             model_name,
             probability[shown],
             training_set.churned(plan.evaluation)[shown],
@@ -108,18 +118,53 @@ def _contacts(training_set: TrainingSet, training: Training) -> dict[str, Repres
 
 
 def flat(values: Mapping[str, Interval]) -> dict[str, float]:
-    """Metrics with `_lower` and `_upper`, those that are finite."""
-    return _with_ends({name: interval._asdict() for name, interval in values.items()})
+    """The metrics that are finite; their intervals are in one table and one figure of the run."""
+    return {name: each.value for name, each in values.items() if np.isfinite(each.value)}
 
 
-def _with_ends(values: Mapping[str, Mapping[str, float | None]]) -> dict[str, float]:
-    """The numbers of intervals by name, those that are finite."""
-    return {
-        name + ending: number
-        for name, interval in values.items()
-        for end, ending in (("value", ""), ("lower", "_lower"), ("upper", "_upper"))
-        if (number := interval[end]) is not None and np.isfinite(number)
-    }
+def interval_table(values: Mapping[str, Mapping[str, Interval]]) -> str:
+    """Metrics with the ends of their 95 % intervals, by model and metric, as a CSV file."""
+    lines = [
+        f"{model},{metric},{each.value:.6g},{each.lower:.6g},{each.upper:.6g}"
+        for model, metrics in values.items()
+        for metric, each in metrics.items()
+    ]
+    return "\n".join(["model,metric,value,lower,upper", *lines]) + "\n"
+
+
+def datasets(
+    training_set: TrainingSet, training: Training, rows_count: int, churn_rate: float
+) -> list[RunDataset]:
+    """What a training fits on and evaluates on, as MLflow shows it.
+
+    Parameters
+    ----------
+    rows_count, churn_rate : int, float
+        Of the training days: rows with a complete outcome, and the share of them that churned.
+    """
+    plan = training.plan
+    churned = training_set.churned(plan.evaluation)
+    evaluated = float(np.average(churned, weights=training_set.weights(plan.evaluation)))
+    parts: tuple[tuple[Literal["training", "evaluation"], Sequence[date], int, float], ...] = (
+        ("training", plan.training, rows_count, churn_rate),
+        ("evaluation", plan.evaluation, len(churned), evaluated),
+    )
+    return [
+        RunDataset(
+            name=f"customer_daily.{context}",
+            digest=training.data_digest,
+            context=context,
+            source={
+                "table": "features.customer_daily",
+                "days": ", ".join(map(str, days)),
+                "as_of": str(training.as_of),
+                "churn_definition": training.definition_hash,
+            },
+            features=training_set.features,
+            profile={"rows": rows, "days": len(days), "churn_rate": round(rate, 4)},
+        )
+        for context, days, rows, rate in parts
+    ]
 
 
 def comparison_contents(
@@ -148,6 +193,7 @@ def comparison_contents(
         ),
         "plots/champion_segments.png": differences_by_segment(by_segment, margin),
     }
-    return figures, _with_ends(
-        {f"{name}_minus_champion": differences[name] for name in differences}
-    )
+    metrics = {f"{name}_minus_champion": each["value"] for name, each in differences.items()}
+    return figures, {
+        name: value for name, value in metrics.items() if value is not None and np.isfinite(value)
+    }

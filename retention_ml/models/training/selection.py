@@ -41,6 +41,7 @@ from retention_ml.models.training.comparison import compare, is_same, limits_of
 from retention_ml.models.training.data.training_set import TrainingSet
 from retention_ml.models.training.gate_errors import write_gate_error
 from retention_ml.models.training.ledger import Fit, Training
+from retention_ml.models.training.overview import try_show_training
 from retention_ml.models.training.preparation import load_prepared
 from retention_ml.models.training.registration import (
     SelectedModel,
@@ -108,12 +109,13 @@ def select_best(
     registry = Registry(settings)
     training_id = training.training_id
     if ledger.training(warehouse, training_id).status != "selected":
+        training_set = training_set or load_prepared(warehouse, settings, training)
         selection = _Selection(
             warehouse=warehouse,
             registry=registry,
             settings=settings,
             training=training,
-            training_set=training_set or load_prepared(warehouse, settings, training),
+            training_set=training_set,
             trial_between=trial_between,
         )
         try:
@@ -127,6 +129,7 @@ def select_best(
     try_sync_aliases(registry, warehouse)
     training = ledger.training(warehouse, training_id)
     try_show_verdict(registry, training)
+    try_show_training(registry, warehouse, settings, training, training_set)
     verdict = training.verdict or "keep"
     history = decisions(warehouse, "champion")
     sha256 = [

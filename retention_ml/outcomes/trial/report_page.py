@@ -71,8 +71,8 @@ def log(comparison: Comparison, registry: Registry) -> str:
     RegistryError
         The registry does not answer. Nothing else depends on what it shows.
     """
-    trial = comparison.trial
-    return registry.log_comparison(
+    trial, text = comparison.trial, summary(comparison)
+    run_id = registry.log_comparison(
         key={
             name: str(trial[name])
             for name in ("trial_id", "champion_version", "challenger_version")
@@ -88,8 +88,10 @@ def log(comparison: Comparison, registry: Registry) -> str:
         ],
         texts={"comparison.html": page(comparison)},
         figures={f"plots/{name}.png": figure for name, figure in figures(comparison).items()},
-        summary=summary(comparison),
+        summary=text,
     )
+    registry.set_section(str(trial["challenger_version"]), f"Trial {trial['trial_id']}", text)
+    return run_id
 
 
 def _metrics(comparison: Comparison) -> dict[str, float]:
@@ -102,8 +104,6 @@ def _metrics(comparison: Comparison) -> dict[str, float]:
             ("champion", "champion_value"),
             ("challenger", "challenger_value"),
             ("difference", "difference"),
-            ("difference_lower", "lower"),
-            ("difference_upper", "upper"),
         )
     }
 

@@ -1,9 +1,11 @@
 """The doors of training, end to end on small shops."""
 
+import csv
 import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from retention_ml.labels.definition import churn_definition
 from retention_ml.models.bundle.bundle import Bundle
 from retention_ml.models.promotion.apply import load_served_model
 from retention_ml.models.registry.mlflow_registry import Registry
+from retention_ml.models.registry.provenance import login_name
 from retention_ml.models.training import selection
 from retention_ml.models.training.data import training_data
 from retention_ml.models.training.data.training_set import TrainingSet, assemble
@@ -80,16 +83,102 @@ def test_the_registry_holds_runs_with_metrics_plots_and_card(trained: Trained) -
     for run in runs:
         logged = client.get_run(run["mlflow_run_id"])
         assert logged.info.status == "FINISHED"
-        assert {"roc_auc", "roc_auc_lower", "roc_auc_upper", "lift_at_10"} <= set(
-            logged.data.metrics
-        )
+        # A chart per metric; the ends of its interval are no metrics.
+        assert set(logged.data.metrics) == {
+            "roc_auc", "pr_auc", "pr_auc_retained", "log_loss", "brier", "ece", "lift_at_10",
+            "recall_at_10", "lift_at_10_of_best",
+        }  # fmt: skip
         assert {file.path for file in client.list_artifacts(run["mlflow_run_id"], "plots")} == {
             "plots/roc.png", "plots/precision_recall.png", "plots/calibration.png",
             "plots/lift.png", "plots/shap_summary.png", "plots/segments.png",
+            "plots/intervals.png",
         }  # fmt: skip
+        assert "# Churn model" in logged.data.tags["mlflow.note.content"]
+        assert logged.data.tags["mlflow.source.name"] == "retention train"
+        assert logged.data.tags["mlflow.user"] == login_name()
     version = client.get_model_version("churn", "1")
     assert version.description.startswith("# Churn model")
     assert "## Limits" in version.description
+
+
+def test_the_table_of_intervals_is_what_the_ledger_has(trained: Trained) -> None:
+    rows = trained.warehouse.read(
+        "SELECT metric, value, lower, upper, mlflow_run_id FROM models.evaluations "
+        "WHERE model_name = 'lightgbm' AND metric NOT LIKE '%_minus_%'"
+    ).to_pylist()
+    client = Registry(trained.settings)._client
+    text = Path(client.download_artifacts(rows[0]["mlflow_run_id"], "intervals.csv")).read_text()
+    intervals = {row["metric"]: row for row in csv.DictReader(text.splitlines())}
+    assert {row["metric"] for row in rows} == set(intervals)
+    for row in rows:
+        for name in ("value", "lower", "upper"):
+            assert float(intervals[row["metric"]][name]) == pytest.approx(row[name], rel=1e-5)
+
+
+def test_runs_name_the_data_that_they_used(trained: Trained) -> None:
+    [row] = trained.warehouse.read(
+        "SELECT data_digest, cutoffs, mlflow_run_id FROM models.trainings "
+        "JOIN models.fits USING (training_id) WHERE model_name = 'lightgbm'"
+    ).to_pylist()
+    inputs = Registry(trained.settings)._client.get_run(row["mlflow_run_id"]).inputs
+    datasets = {each.tags[0].value: each.dataset for each in inputs.dataset_inputs}
+    assert {each.name for each in datasets.values()} == {
+        "customer_daily.training", "customer_daily.evaluation"
+    }  # fmt: skip
+    for each in datasets.values():
+        assert each.digest == row["data_digest"][:36]
+    source = json.loads(datasets["training"].source)["tags"]
+    assert source["table"] == "features.customer_daily"
+    assert source["days"] == ", ".join(map(str, row["cutoffs"]))
+    assert json.loads(datasets["training"].profile)["rows"] > 0
+    import mlflow.data
+
+    loaded = mlflow.data.get_source(inputs.dataset_inputs[0])
+    assert loaded.to_dict()["tags"]["table"] == "features.customer_daily"
+
+
+def test_a_training_has_a_run_above_its_candidates_with_a_page(trained: Trained) -> None:
+    client = Registry(trained.settings)._client
+    training_id = trained.receipt.details["training_id"]
+    experiment = [Registry(trained.settings)._experiment]
+    [parent] = client.search_runs(experiment, "tags.run_kind = 'training'")
+    fits = trained.warehouse.read("SELECT model_name, mlflow_run_id FROM models.fits").to_pylist()
+    for each in fits:
+        tags = client.get_run(each["mlflow_run_id"]).data.tags
+        assert tags["mlflow.parentRunId"] == parent.info.run_id
+    assert parent.data.tags["training_id"] == training_id
+    assert parent.data.tags["gate_verdict"] == "promote"
+    assert parent.data.tags["mlflow.note.content"].startswith("# Training as of ")
+    page = Path(client.download_artifacts(parent.info.run_id, "comparison.html")).read_text()
+    for words in (
+        training_id,
+        trained.receipt.details["selected_model"],
+        *[each["model_name"] for each in fits],
+    ):
+        assert words in page
+    assert page.count("data:image/png;base64,") == 4
+    assert "http" not in page.replace("http://www.w3.org", "")
+
+
+def test_what_mlflow_lost_of_a_training_is_shown_by_selecting_again(
+    trained: Trained, copied: Callable[[Trained], Trained]
+) -> None:
+    shop = copied(trained)
+    registry = Registry(shop.settings)
+    search = ([registry._experiment], "tags.run_kind = 'training'")
+    [before] = registry._client.search_runs(*search)
+    registry._client.delete_run(before.info.run_id)
+    receipt = select(
+        shop.warehouse,
+        settings=shop.settings,
+        training_id=str(shop.receipt.details["training_id"]),
+        trial_between=trial_between,
+    )
+    assert receipt.details == shop.receipt.details
+    [after] = registry._client.search_runs(*search)
+    assert after.data.tags["mlflow.note.content"] == before.data.tags["mlflow.note.content"]
+    files = {file.path for file in registry._client.list_artifacts(after.info.run_id)}
+    assert files == {"comparison.html", "intervals.csv", "plots"}
 
 
 def test_training_again_changes_nothing(trained: Trained) -> None:

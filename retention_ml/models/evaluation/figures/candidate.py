@@ -17,6 +17,7 @@ from retention_ml.models.evaluation.figures.axes import (
     name_rows,
     new_figure,
 )
+from retention_ml.models.evaluation.figures.intervals import LOWER_IS_BETTER
 from retention_ml.statistics.arrays import Bools, Floats
 from retention_ml.statistics.bootstrap import Interval
 from retention_ml.statistics.metrics import score
@@ -24,7 +25,7 @@ from retention_ml.statistics.metrics import score
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_LOWER_IS_BETTER = ("log_loss", "brier", "ece")
+
 _SEGMENT_ROWS_MIN = 30
 _FEATURES_DRAWN = 15
 
@@ -150,7 +151,7 @@ def paired_differences(differences: Mapping[str, Mapping[str, Any]]) -> "Figure"
     for axes, (name, difference) in zip(panels, complete.items(), strict=False):
         draw_interval(axes, 0, **difference)
         axes.axvline(0, **REFERENCE)
-        better = "left" if name in _LOWER_IS_BETTER else "right"
+        better = "left" if name in LOWER_IS_BETTER else "right"
         label_axes(axes)
         axes.set_yticks([0], [f"{name.replace('_', ' ')}\n({better} is better)"], fontsize=8)
         axes.margins(x=0.15)
