@@ -54,12 +54,13 @@ def with_registry(settings: Settings, *, is_started: bool = False) -> Settings:
     It is only started for who cannot do without: a decision needs no MLflow, its alias follows
     later.
     """
-    from retention_ml.stack import address
+    from retention_ml.stack import address, mlflow_login
     from retention_ml.stack.environment import remembered_ports
 
     at = None if settings.tracking_uri else remembered_ports(settings.home)
     if at is None:
         return settings
+    mlflow_login.sign_in(settings)
     if is_started:
         return address.complete(settings)
     return settings.model_copy(update={"tracking_uri": at.mlflow_url})

@@ -288,6 +288,12 @@ class Assistant(Section):
     statement_seconds_max: float = Field(3.0, gt=0, le=60)
 
 
+class Mlflow(Section):
+    """MLflow of the local stack."""
+
+    login: bool = False
+
+
 class Compute(Section):
     """How much of the machine to use, and for how long."""
 
@@ -324,6 +330,7 @@ class Settings(Section):
     profiles: Profiles = Profiles()
     abnormal: Abnormal = Abnormal()
     assistant: Assistant = Assistant()
+    mlflow: Mlflow = Mlflow()
     compute: Compute = Compute()
 
     home: Path = Path(".retention")

@@ -3,7 +3,7 @@
 from retention_ml.errors import StackError, UsageError
 from retention_ml.schema.migrate import migrate
 from retention_ml.settings import Settings
-from retention_ml.stack import databases, local
+from retention_ml.stack import databases, local, mlflow_login
 from retention_ml.warehouse import Warehouse
 
 
@@ -57,5 +57,6 @@ def complete(settings: Settings) -> Settings:
     StackError
         MLflow ended or did not answer in time.
     """
+    mlflow_login.sign_in(settings)
     url = settings.tracking_uri or local.start_mlflow(settings)
     return settings.model_copy(update={"tracking_uri": url})

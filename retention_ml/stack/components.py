@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from retention_ml.settings import Settings
-from retention_ml.stack import databases, environment
+from retention_ml.stack import databases, environment, mlflow_login
 from retention_ml.stack.environment import Ports
 from retention_ml.stack.processes import Component
 
@@ -28,6 +28,7 @@ def component(settings: Settings, name: str, at: Ports | None = None) -> Compone
         # Not among the arguments, which every user of the machine can read.
         store = databases.address(settings.home, "mlflow", driver="psycopg2")
         variables["MLFLOW_BACKEND_STORE_URI"] = store
+        variables |= mlflow_login.server_variables(settings)
     return Component(
         name=name,
         command=_command(settings, name, at) if at else (),
@@ -43,6 +44,7 @@ def _command(settings: Settings, name: str, at: Ports) -> tuple[str, ...]:
             sys.executable, "-m", "mlflow", "server",
             "--host", "127.0.0.1", "--port", str(at.mlflow), "--workers", "1",
             "--artifacts-destination", str(settings.home / "mlflow" / "artifacts"),
+            *mlflow_login.server_arguments(settings),
         )  # fmt: skip
     options = ("--skip-serve-logs",) if name in ("scheduler", "triggerer") else ()
     return (sys.executable, "-m", "airflow", name, *options)

@@ -1,7 +1,5 @@
 """The results that the demonstration prints at its end."""
 
-import json
-import urllib.request
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -9,6 +7,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from retention_ml.models.registry.links import page_links
+from retention_ml.models.registry.mlflow_registry import Registry
 from retention_ml.reports import abnormal, people, profiles, read, words
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
@@ -50,7 +50,7 @@ def collect(warehouse: Warehouse, settings: Settings) -> dict[str, Any]:
         "offers": _offers(warehouse),
         "status": read.status(warehouse, settings),
         "quality_report": _newest_report(settings),
-        "mlflow_experiment_url": _experiment_url(settings),
+        "mlflow_pages": page_links(Registry(settings)),
     }
 
 
@@ -221,7 +221,7 @@ def _offer_tables(outcome: Mapping[str, Any]) -> list[_Table]:
 
 def _run_tables(outcome: Mapping[str, Any]) -> list[_Table]:
     """How long each step took, and where to look."""
-    seconds = outcome["seconds"]
+    seconds, mlflow = outcome["seconds"], outcome["mlflow_pages"]
     return [
         ("Time", ("step", "seconds"), [*seconds.items(), ("in all", sum(seconds.values()))]),
         (
@@ -230,7 +230,8 @@ def _run_tables(outcome: Mapping[str, Any]) -> list[_Table]:
             [
                 ("Airflow", outcome["airflow_url"]),
                 ("login", f"{outcome['airflow_user']} / {outcome['airflow_password']}"),
-                ("MLflow", outcome.get("mlflow_experiment_url") or outcome["mlflow_url"]),
+                ("MLflow", mlflow.get("trainings") or outcome["mlflow_url"]),
+                ("candidates compared", mlflow.get("newest_training") or "–"),
                 ("quality report", outcome["quality_report"]),
                 ("BI, read-only", outcome["bi_dsn"]),
                 ("stop it all", "make down"),
@@ -245,18 +246,6 @@ def _newest_report(settings: Settings) -> str | None:
         key=lambda path: path.stat().st_mtime,
     )
     return str(pages[-1]) if pages else None
-
-
-def _experiment_url(settings: Settings) -> str | None:
-    """The page of the experiment's runs; MLflow's front page shows something else."""
-    query = f"{settings.tracking_uri}/api/2.0/mlflow/experiments/get-by-name?experiment_name=churn"
-    try:
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(query, timeout=10) as response:
-            experiment = json.load(response)["experiment"]["experiment_id"]
-    except (OSError, ValueError, KeyError):
-        return None
-    return f"{settings.tracking_uri}/#/experiments/{experiment}/runs?workflowType=machine_learning"
 
 
 def _interval(row: Mapping[str, Any], metric: str, style: str = ".3f") -> str:

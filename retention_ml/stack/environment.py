@@ -9,7 +9,7 @@ from pathlib import Path
 
 from retention_ml import atomic_files
 from retention_ml.settings import PROJECT, Settings
-from retention_ml.stack import databases, keys
+from retention_ml.stack import databases, keys, mlflow_login
 from retention_ml.stack.postgres import free_port, is_free
 from retention_ml.stack.processes import MARKER
 
@@ -112,6 +112,7 @@ def build(
         "RETENTION_EXPECTATIONS": str(settings.expectations),
         "RETENTION_ACTIONS_FOLDER": str(settings.actions_folder),
         "MLFLOW_TRACKING_URI": settings.tracking_uri or at.mlflow_url,
+        **mlflow_login.client_variables(settings),
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",

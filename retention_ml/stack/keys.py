@@ -16,6 +16,8 @@ NAMES = (
     "airflow",  # owner of Airflow's metadata database
     "mlflow",  # owner of MLflow's database
     "airflow_admin",  # the login of Airflow's page
+    "mlflow_admin",  # that of MLflow's, where it has one
+    "mlflow_session",
     "airflow_jwt",
     "airflow_session",
     "airflow_fernet",
@@ -40,4 +42,4 @@ def _new(name: str) -> str:
     if name == "airflow_fernet":
         return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
     # No leading dash, no character that an address or a shell would take amiss.
-    return secrets.token_hex(16 if name == "airflow_admin" else 24)
+    return secrets.token_hex(16 if name.endswith("_admin") else 24)

@@ -18,7 +18,7 @@ from retention_ml import atomic_files
 from retention_ml.errors import StackError
 from retention_ml.schema.migrate import migrate
 from retention_ml.settings import Settings
-from retention_ml.stack import components, databases, environment, keys
+from retention_ml.stack import components, databases, environment, keys, mlflow_login
 from retention_ml.stack.environment import Ports
 from retention_ml.warehouse import Warehouse
 
@@ -60,6 +60,7 @@ def up(settings: Settings, say: Say = _silent) -> list[dict[str, object]]:
     start_postgres(settings)
     say(f"postgres answers on port {databases.server(home).port}")
     at = _ports(settings)
+    mlflow_login.prepare(settings)
     if components.component(settings, "mlflow", at).start():
         say("mlflow is starting")
     url = settings.warehouse_url or databases.address(home, "retention")
@@ -151,12 +152,25 @@ def addresses(settings: Settings) -> dict[str, object]:
         "airflow_password": keys.load(home)["airflow_admin"] if has_secrets else None,
         "mlflow_url": settings.tracking_uri
         or (at.mlflow_url if at and "mlflow" in running else None),
+        **_mlflow_login(settings),
         **{
             name: databases.address(home, role, "retention") if has_reader else None
             for name, role in (("bi_dsn", databases.READER), ("ds_dsn", databases.SCIENTIST))
         },
         "inbox": str(home / "inbox"),
     }
+
+
+def _mlflow_login(settings: Settings) -> dict[str, object]:
+    login = mlflow_login.client_variables(settings)
+    return (
+        {
+            "mlflow_user": login["MLFLOW_TRACKING_USERNAME"],
+            "mlflow_password": login["MLFLOW_TRACKING_PASSWORD"],
+        }
+        if login
+        else {}
+    )
 
 
 def standstill(settings: Settings) -> str | None:
@@ -200,6 +214,7 @@ def start_mlflow(settings: Settings) -> str:
     start_postgres(settings)
     (settings.home / "mlflow" / "artifacts").mkdir(parents=True, exist_ok=True)
     at = _ports(settings)
+    mlflow_login.prepare(settings)
     components.component(settings, "mlflow", at).start()
     _wait(settings, at, ("mlflow",), _silent)
     return at.mlflow_url

@@ -11,7 +11,6 @@ from rich.console import Console
 
 from retention_ml.settings import Settings
 from retention_ml.stack import demo_report
-from retention_ml.stack.postgres import free_port
 from retention_ml.warehouse import Warehouse
 
 TIER = {
@@ -38,7 +37,7 @@ NOTHING: dict[str, Any] = {
     "ingestion": [], "quarantine": [], "churn_rates": [], "comparison": [], "decision": None,
     "tiers": [], "most_at_risk": [], "quality_report": None,
     "status": {"published_as_of": None, "currency": "EUR", "value_horizon_days": 90},
-    "mlflow_experiment_url": None, "seconds": {}, "airflow_url": "http://airflow",
+    "mlflow_pages": {}, "seconds": {}, "airflow_url": "http://airflow",
     "airflow_user": "admin", "airflow_password": "secret", "mlflow_url": "http://mlflow",
     "bi_dsn": "postgresql://bi",
 }  # fmt: skip
@@ -142,11 +141,6 @@ def test_the_newest_quality_report_is_named(settings: Settings) -> None:
     older = (folder / "b.html").stat().st_mtime_ns - 10**9
     os.utime(folder / "b.html", ns=(older, older))
     assert Path(str(demo_report._newest_report(settings))).name == "a.html"
-
-
-def test_without_mlflow_there_is_no_page_of_the_experiment(settings: Settings) -> None:
-    away = settings.model_copy(update={"tracking_uri": f"http://127.0.0.1:{free_port()}"})
-    assert demo_report._experiment_url(away) is None
 
 
 def test_stages_and_the_heat_map_of_cohorts_are_shown_where_there_are_any() -> None:
