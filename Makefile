@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo demo-actions up down test coverage lint check benchmark benchmark-quality chaos docs clean
+.PHONY: help setup lock demo demo-actions up down test coverage lint check benchmark benchmark-quality chaos model-elsewhere docs clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -111,6 +111,10 @@ chaos: export RETENTION_CHAOS := 1
 chaos: setup ## every fault of docs/faults.md; nothing lost, doubled or half-published
 	@$(MAKE) --no-print-directory -s run-tests \
 	    ARGUMENTS="$(CHAOS) --numprocesses=auto --maxprocesses=4 --dist=loadfile"
+
+model-elsewhere: export RETENTION_MODEL_ELSEWHERE := 1
+model-elsewhere: setup ## a registered model in a fresh environment of its requirements; needs a package index
+	@$(MAKE) --no-print-directory -s run-tests ARGUMENTS="tests/models/registry/test_fresh_environment.py"
 
 docs: setup ## regenerate docs/features.md and docs/tables.md
 	$(BIN)/python -m retention_ml.features.document

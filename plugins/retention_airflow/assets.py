@@ -2,7 +2,8 @@
 
 from airflow.sdk import Asset, AssetWatcher
 
-from retention_airflow.defaults import INBOX_FOLDER, SOURCES_FOLDER
+from retention_airflow.aliases import AliasTrigger
+from retention_airflow.defaults import INBOX_FOLDER, MLFLOW_ADDRESS, SOURCES_FOLDER
 from retention_airflow.inbox import InboxTrigger
 
 INBOX = Asset(
@@ -18,6 +19,14 @@ INBOX = Asset(
 CURATED = Asset("curated", uri="x-retention://curated", group="table")
 FEATURES = Asset(
     "features.customer_daily", uri="x-retention://features/customer_daily", group="table"
+)
+ALIASES = Asset(
+    "mlflow.aliases",
+    uri="x-retention://mlflow/aliases",
+    group="model",
+    watchers=[AssetWatcher(name="aliases", trigger=AliasTrigger(address=MLFLOW_ADDRESS))]
+    if MLFLOW_ADDRESS
+    else [],
 )
 CHAMPION = Asset("models.champion", uri="x-retention://models/champion", group="model")
 LISTS = Asset(

@@ -24,6 +24,10 @@ OWNER = "data-engineering"
 TIMEZONE = _SETTINGS.calendar.timezone
 INBOX_FOLDER = str(_SETTINGS.home / "inbox")
 SOURCES_FOLDER = str(_SETTINGS.sources.resolve())
+# Only a server can be asked every half minute.
+MLFLOW_ADDRESS = (
+    _SETTINGS.tracking_uri if (_SETTINGS.tracking_uri or "").startswith("http") else None
+)
 CANDIDATES = list(_SETTINGS.training.candidates)
 WAREHOUSE_POOL = "warehouse"
 APPROVAL_TIME = timedelta(hours=_SETTINGS.promotion.approval_hours)

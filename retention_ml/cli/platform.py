@@ -16,6 +16,7 @@ from retention_ml.cli.frame import (
     print_json,
     print_mapping,
     print_table,
+    with_registry,
     working,
 )
 from retention_ml.errors import UsageError
@@ -125,6 +126,8 @@ def status(
 ) -> None:
     """Say whether today's scores are there, what failed, which models serve, and where to look."""
     with opened(as_json) as (warehouse, settings):
+        from retention_ml.models.registry.links import page_links
+        from retention_ml.models.registry.mlflow_registry import Registry
         from retention_ml.reports.list_performance import lists_in_words
         from retention_ml.reports.read import status as read_status
         from retention_ml.stack import failures, local
@@ -137,6 +140,9 @@ def status(
             "standstill": local.standstill(settings),
             **(places if with_secrets else {name: _hide(name, places[name]) for name in places}),
         }
+        if state["mlflow_url"]:
+            pages = page_links(Registry(with_registry(settings)))
+            state |= {f"mlflow_{name}": address for name, address in pages.items()}
         if as_json:
             print_json(state)
         else:

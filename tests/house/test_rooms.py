@@ -44,6 +44,7 @@ FLOW = {
         ("labels", "models"),
         ("models/training/train.py", "actions/learning/train_uplift.py"),
     ),
+    "35_follow_aliases": Stage(("models",), ("models/promotion/follow_aliases.py",)),
     "40_score_customers": Stage(("scores",), ("scores/score.py", "scores/publish.py")),
     "50_profile_customers": Stage(
         ("profiles",),

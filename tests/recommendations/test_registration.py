@@ -31,6 +31,9 @@ def test_mlflow_shows_every_ranker_with_its_card_and_its_aliases_follow(
         client.get_model_version("recommendations", good).run_id, "bundle"
     )
     assert {one.path for one in files} >= {"bundle/manifest.json"}
+    run = client.get_run(client.get_model_version("recommendations", good).run_id)
+    assert run.data.tags["mlflow.source.name"] == "retention recommend"
+    assert run.data.tags["mlflow.note.content"] == "# card\n"
     with warehouse.transaction() as transaction:
         for verdict, version, sha256 in (
             ("promote", POOR, world.poor.sha256),

@@ -198,6 +198,8 @@ def _register_bundles(warehouse: Warehouse, settings: Settings) -> None:
                     "bundle_sha256": row.bundle_sha256,
                     **({"action_id": row.action_id} if row.action_id else {}),
                 },
+                description=row.card,
+                door="train_uplift",
             )
         except RegistryError as error:
             logger.warning("MLflow does not show the effect model: %s", error)

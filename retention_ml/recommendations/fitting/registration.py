@@ -61,6 +61,8 @@ def _register(warehouse: Warehouse, registry: TextModels) -> None:
             },
             figures={},
             tags={"bundle_sha256": row.bundle_sha256},
+            description=row.card,
+            door="recommend",
         )
         registry.register_run(
             run_id=run_id, folder="bundle", sha256=row.bundle_sha256, card=row.card

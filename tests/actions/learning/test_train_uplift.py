@@ -167,6 +167,8 @@ def test_mlflow_shows_the_model_with_its_card_and_may_be_down(
     names = {one.path for one in registry._client.list_artifacts(run.info.run_id)}
     assert names == {"bundle", "model_card.md"}
     assert run.data.metrics["qini_per_1000"] > 0
+    assert run.data.tags["mlflow.source.name"] == "retention train_uplift"
+    assert run.data.tags["mlflow.note.content"].startswith("#")
 
 
 def test_who_is_found_out_after_the_lot_stays_in_the_evidence_and_is_counted(

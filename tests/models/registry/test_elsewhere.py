@@ -5,13 +5,8 @@ Where the library is installed, it leaves that alone.
 
 import json
 import os
-import signal
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +22,7 @@ from retention_ml.settings import Settings
 from tests.house.repository import LIBRARY, ROOT
 from tests.models.conftest import settings_in
 from tests.models.registry.elsewhere import environment
+from tests.models.registry.serving import ask, served
 from tests.worlds import samples
 from tests.worlds.registered import register
 
@@ -143,61 +139,11 @@ def test_the_library_works_in_a_process_that_loaded_a_version_and_in_its_childre
     assert done.stdout.split() == [str(ROWS.num_rows), str(LIBRARY / "__init__.py")]
 
 
-@pytest.fixture
-def address(elsewhere: Elsewhere, tmp_path: Path) -> Iterator[str]:
-    """Of `mlflow models serve` for the version, in that environment."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    log = tmp_path / "serve.log"
-    command = f"-m mlflow models serve -m {_URI} --env-manager local --host 127.0.0.1 --port {port}"
-    with log.open("w") as output:
-        server = subprocess.Popen(
-            [sys.executable, *command.split()],
-            env=elsewhere.variables
-            | {"PATH": f"{Path(sys.executable).parent}:{elsewhere.variables['PATH']}"},
-            cwd=tmp_path,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-    try:
-        _wait_until_up(f"http://127.0.0.1:{port}", server, log)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        _end_group(server)
-
-
-def _wait_until_up(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{address}/ping", timeout=5):
-                return
-        except OSError:
-            time.sleep(0.1)
-    raise AssertionError(f"The server did not start: {log.read_text()[-2_000:]}")
-
-
-def _end_group(server: subprocess.Popen[bytes]) -> None:
-    os.killpg(server.pid, signal.SIGTERM)
-    try:
-        server.wait(20)
-    except subprocess.TimeoutExpired:
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
-
-
 @pytest.mark.slow
 def test_a_served_version_answers_with_the_same_probabilities(
-    elsewhere: Elsewhere, address: str
+    elsewhere: Elsewhere, tmp_path: Path
 ) -> None:
-    rows = [[row[name] for name in ROWS.column_names] for row in ROWS.to_pylist()]
-    question = {"dataframe_split": {"columns": ROWS.column_names, "data": rows}}
-    request = urllib.request.Request(
-        f"{address}/invocations",
-        json.dumps(question).encode(),
-        {"Content-Type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=60) as response:
-        answer = json.load(response)["predictions"]
+    python = Path(sys.executable)
+    with served(_URI, python=python, variables=elsewhere.variables, folder=tmp_path) as address:
+        answer = ask(address, ROWS)
     np.testing.assert_array_equal(answer, elsewhere.bundle.predict(ROWS))
