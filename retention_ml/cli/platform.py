@@ -1,4 +1,4 @@
-"""Commands about the platform itself: stack, doctor, demo, status, simulate."""
+"""Commands about the platform itself: stack, doctor, demo, status, report, simulate."""
 
 from datetime import date
 from pathlib import Path
@@ -37,6 +37,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("demo-actions")(demo_actions)
     app.command()(status)
     app.command()(mcp)
+    app.command()(report)
     app.command()(simulate)
 
 
@@ -190,6 +191,33 @@ def mcp(
         from retention_ml.stack import assistant
 
         assistant.serve(settings, http=http, port=port, say=note)
+
+
+def report(
+    as_of: Annotated[
+        str | None,
+        typer.Option("--as-of", metavar="YYYY-MM-DD", help="A published day. Default: the newest."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", file_okay=False, help="Folder. Default: reports/pages in RETENTION_HOME."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write the pages Today, Customers, Model, Data and Drift, to open in a browser."""
+    with opened(as_json) as (warehouse, settings):
+        from retention_ml.reports.site.write_pages import write_pages
+
+        with working("Writing the pages …"):
+            path = write_pages(
+                warehouse, settings=settings, as_of=day(as_of) if as_of else None, folder=out
+            ).resolve()
+        if as_json:
+            print_json({"pages": str(path)})
+        else:
+            console.print(f"The pages are in {path.parent}. Open {path.as_uri()}", soft_wrap=True)
 
 
 def simulate(

@@ -22,6 +22,7 @@ _VARIABLES = {
     "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{_HOME}/airflow.db",
     "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
     "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
+    "AIRFLOW__API_AUTH__JWT_SECRET": "signs the sessions of tests and of nothing else " * 2,
 }
 os.environ.update(_VARIABLES)
 sys.path.insert(0, str(PROJECT / "plugins"))

@@ -8,7 +8,7 @@ from jinja2 import Environment, UndefinedError
 
 from retention_ml import pages
 
-LIBRARY = Path(pages.__file__).parent
+LIBRARY = Path(pages.__file__).parent.parent
 
 
 @pytest.fixture

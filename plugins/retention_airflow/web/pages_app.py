@@ -1,0 +1,80 @@
+"""The five pages inside Airflow's API server, behind Airflow's login.
+
+Who may not see DAGs sees no page: everything asks for that right, scripts too. Nothing is written,
+nothing is asked of another host, and what the address holds reaches the database as a value only.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from retention_ml.settings import load
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from retention_ml.warehouse import Warehouse
+
+SCRIPTS = ("echarts.min.js", "pages.js", "tile.js")
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; "
+    "img-src data:; form-action 'self'; frame-ancestors 'self'; base-uri 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "private, no-store",
+}
+
+
+def make_app(open_warehouse: "Callable[[], Warehouse] | None" = None) -> "FastAPI":
+    """The app, to be mounted by a plugin.
+
+    Parameters
+    ----------
+    open_warehouse : callable, optional
+        The warehouse; that of the settings by default.
+    """
+    from airflow.api_fastapi.core_api.security import requires_access_dag
+    from fastapi import Depends, FastAPI, Request, Response
+
+    opened = open_warehouse or _warehouse
+    app = FastAPI(
+        title="Retention",
+        openapi_url=None,
+        dependencies=[Depends(requires_access_dag("GET"))],
+    )
+
+    def page(request: Request, name: str = "today") -> Response:
+        """One of the pages."""
+        from retention_ml.reports.site.answer import answer
+
+        result = answer(opened, load(), name, dict(request.query_params))
+        return Response(result.body, result.status, media_type=result.media_type, headers=HEADERS)
+
+    def script(name: str) -> Response:
+        """A script of the pages."""
+        if name not in SCRIPTS:
+            return Response("There is no such script.", 404, media_type="text/plain")
+        text = files("retention_ml.pages").joinpath("assets", name).read_text(encoding="utf-8")
+        headers = HEADERS | {"Cache-Control": "private, max-age=3600"}
+        return Response(text, media_type="text/javascript; charset=utf-8", headers=headers)
+
+    routes: dict[str, Callable[..., Any]] = {
+        "/assets/{name}": script,
+        "/{name}": page,
+        "/": page,
+    }
+    for path, endpoint in routes.items():
+        app.add_api_route(path, endpoint, methods=["GET"], response_model=None)
+    return app
+
+
+@cache
+def _warehouse() -> "Warehouse":
+    """The warehouse of the settings, neither started nor migrated: pages only read."""
+    from retention_ml.stack import databases
+    from retention_ml.warehouse import Warehouse
+
+    settings = load()
+    url = settings.warehouse_url or databases.address(settings.home, "retention")
+    return Warehouse(url, statement_minutes_max=1)

@@ -1,0 +1,101 @@
+"""One page as a server answers it: its status, its text, and why where there is none."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from http import HTTPStatus
+
+from retention_ml.errors import RetentionError, UsageError, WarehouseError, frames_of
+from retention_ml.pages.links import Links, ServerLinks
+from retention_ml.pages.shell import Frame, render
+from retention_ml.reports.site.days import NotThere
+from retention_ml.reports.site.look import Look, looking
+from retention_ml.reports.site.today import today_page
+from retention_ml.settings import Settings
+from retention_ml.warehouse import Warehouse
+
+logger = logging.getLogger(__name__)
+
+MAKERS: Mapping[str, Callable[[Look], str]] = {"today": today_page}
+"""Every page by name: from a look to HTML."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What goes back to a browser."""
+
+    status: int
+    body: str
+    media_type: str = "text/html; charset=utf-8"
+
+
+def answer(
+    open_warehouse: Callable[[], Warehouse],
+    settings: Settings,
+    name: str,
+    asked: Mapping[str, str],
+) -> Answer:
+    """The page of that name for what was asked, or a page with the sentence why there is none.
+
+    Parameters
+    ----------
+    open_warehouse : callable
+        The warehouse; it may raise, as everything else.
+    name : str
+        One of `MAKERS`.
+    asked : mapping of str to str
+        Parameters of the address: `as_of`, and what the page knows besides. Nothing of it becomes
+        part of a statement; it is bound.
+    """
+    links: Links = ServerLinks()
+    try:
+        if name not in MAKERS:
+            raise NotThere(f"There is no such page; expected one of {', '.join(MAKERS)}.")
+        as_of = _day(asked.get("as_of"))
+        links = ServerLinks(as_of=as_of, asked=_rest(asked))
+        with looking(open_warehouse(), settings, as_of=as_of, links=links, asked=asked) as look:
+            return Answer(status=HTTPStatus.OK, body=MAKERS[name](look))
+    except NotThere as error:
+        return _sentence(HTTPStatus.NOT_FOUND, "Not there", str(error))
+    except UsageError as error:
+        return _sentence(HTTPStatus.BAD_REQUEST, "That cannot be asked", str(error))
+    except WarehouseError as error:
+        logger.warning("The page %s could not be made: %s", name, error)
+        return _sentence(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "The database does not answer",
+            "The pages read everything from the warehouse, and it does not answer now or took too "
+            "long. Nothing is lost. Try again in a minute; if it stays so, `retention stack status` "
+            "says what runs.",
+        )
+    except RetentionError as error:
+        return _sentence(HTTPStatus.INTERNAL_SERVER_ERROR, "No page", str(error))
+    except Exception as error:  # a defect: its text may hold a customer's value
+        logger.error("The page %s failed: %s\n%s", name, type(error).__name__, frames_of(error))
+        return _sentence(
+            HTTPStatus.INTERNAL_SERVER_ERROR,
+            "No page",
+            f"This page could not be made ({type(error).__name__}); the log says where. Please "
+            "report it as a defect.",
+        )
+
+
+def _sentence(status: HTTPStatus, title: str, sentence: str) -> Answer:
+    body = render("sentence", Frame(links=ServerLinks()), title=title, sentence=sentence)
+    return Answer(status=status, body=body)
+
+
+def _day(text: str | None) -> date | None:
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            "The day in the address cannot be read; expected YYYY-MM-DD such as 2026-03-01."
+        ) from None
+
+
+def _rest(asked: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in asked.items() if name != "as_of" and value]
