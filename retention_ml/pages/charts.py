@@ -59,8 +59,9 @@ class Chart:
         Of ECharts, as JSON values.
     columns, rows : sequences
         Its numbers as a table.
-    value_format : str
-        How values are written: on the axis, in the table and beside the pointer.
+    value_format, x_format : str
+        How values are written: on the axis, in the table and beside the pointer; those of the
+        lower axis otherwise where they are another quantity.
     height : int
         In pixels.
     """
@@ -71,12 +72,22 @@ class Chart:
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
     value_format: Format = "count"
+    x_format: Format | None = None
     height: int = 260
 
     @property
     def spec(self) -> dict[str, Any]:
         """What the script of the page reads."""
-        return {"option": self.option, "format": self.value_format, "height": self.height}
+        return {
+            "option": self.option,
+            "format": self.value_format,
+            "xFormat": self.x_format or self.value_format,
+            "height": self.height,
+        }
+
+    def written(self, place: int) -> Format:
+        """How the values of a column of the table are written."""
+        return self.x_format if self.x_format and place == 1 else self.value_format
 
 
 def lines(
@@ -226,6 +237,7 @@ def heat_map(
     value_format: Format = "count",
     top_colour: str = "series",
     most: float | None = None,
+    has_labels: bool = True,
     row_names: str = "",
 ) -> Chart:
     """A colour per column and row, by their places; a cell without a value stays empty."""
@@ -255,7 +267,7 @@ def heat_map(
                 {
                     "type": "heatmap",
                     "data": cells,
-                    "label": {"show": len(columns) <= 12},
+                    "label": {"show": has_labels and len(columns) <= 12},
                     "itemStyle": {"borderColor": "card", "borderWidth": 1},
                 }
             ],
@@ -270,56 +282,82 @@ def heat_map(
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Points:
+    """Points of one colour: `(x, y, size)` each, with the name of each where it has one."""
+
+    name: str
+    points: Sequence[tuple[float, float, float]]
+    colour: str = "series"
+    names: Sequence[str] = ()
+
+
 def scatter(
     title: str,
     sentence: str,
     *,
-    points: Sequence[tuple[float, float, float]],
-    x_name: str,
-    y_name: str,
-    size_name: str,
+    groups: Sequence[Points],
+    x: tuple[str, Format],
+    y: tuple[str, Format],
+    size_name: str = "",
     has_diagonal: bool = False,
-    value_format: Format = "percent",
 ) -> Chart:
     """Points by two values, their size by a third; the diagonal is where both are equal."""
-    largest = max((size for *_, size in points), default=1) or 1
-    most = max((max(x, y) for x, y, _ in points), default=1)
+    every = [point for group in groups for point in group.points]
+    largest = max((size for *_, size in every), default=1) or 1
     series: list[dict[str, Any]] = [
         {
             "type": "scatter",
-            "name": y_name,
-            "itemStyle": {"color": "series"},
+            "name": group.name,
+            "itemStyle": {"color": group.colour, "opacity": 0.75},
             "data": [
-                {"value": [x, y], "symbolSize": round(6 + 18 * (size / largest) ** 0.5)}
-                for x, y, size in points
+                {
+                    "value": [across, up],
+                    "symbolSize": round(5 + 15 * (size / largest) ** 0.5) if size_name else 9,
+                    "name": group.names[number] if group.names else "",
+                }
+                for number, (across, up, size) in enumerate(group.points)
             ],
         }
+        for group in groups
     ]
     if has_diagonal:
+        most = max((max(across, up) for across, up, _ in every), default=1)
         series.append(
             {
                 "type": "line",
                 "name": "equal",
                 "data": [[0, 0], [most, most]],
                 "symbol": "none",
+                "silent": True,
                 "lineStyle": {"color": "neutral", "type": "dashed"},
                 "itemStyle": {"color": "neutral"},
             }
         )
     axis = {"type": "value", "min": 0, "nameLocation": "middle"}
+    names = [group.name for group in groups]
     return Chart(
         title=title,
         sentence=sentence,
         option={
-            "xAxis": {**axis, "name": x_name, "nameGap": 28},
-            "yAxis": {**axis, "name": y_name, "nameGap": 46},
+            "xAxis": {**axis, "name": x[0], "nameGap": 26},
+            "yAxis": {**axis, "name": y[0], "nameGap": 44},
             "tooltip": {"trigger": "item"},
-            "grid": {"left": 62, "bottom": 46},
+            "legend": {"show": len(names) > 1, "data": names},
+            "grid": {"left": 62, "bottom": 46, "outerBoundsMode": "none"},
             "series": series,
         },
-        columns=(x_name, y_name, size_name),
-        rows=points,
-        value_format=value_format,
+        columns=("", x[0], y[0], *((size_name,) if size_name else ())),
+        rows=[
+            (
+                group.names[number] if group.names else group.name,
+                *(point if size_name else point[:2]),
+            )
+            for group in groups
+            for number, point in enumerate(group.points)
+        ],
+        value_format=y[1],
+        x_format=x[1],
         height=320,
     )
 

@@ -34,6 +34,9 @@ class Links(Protocol):
     def export(self) -> str:
         """The customers of the page as CSV."""
 
+    def listed(self, number: int) -> str:
+        """A page of the list of customers."""
+
     def asset(self, name: str) -> str:
         """A script."""
 
@@ -76,6 +79,10 @@ class FileLinks:
     def export(self) -> str:
         """The file of all customers."""
         return "customers.csv"
+
+    def listed(self, number: int) -> str:  # noqa: ARG002
+        """The one list that there is."""
+        return self.page("customers")
 
     def asset(self, name: str) -> str:
         """A script beside the pages."""
@@ -125,6 +132,10 @@ class ServerLinks:
     def export(self) -> str:
         """The filtered customers as CSV."""
         return self._address("customers.csv", *self.asked)
+
+    def listed(self, number: int) -> str:
+        """A page of the filtered list."""
+        return self._address("customers", *self.asked, ("number", str(number)))
 
     def asset(self, name: str) -> str:
         """A script that the server holds."""

@@ -38,8 +38,8 @@ class TodayRows:
         Customers to contact first, with why and whether they may be.
     grade : mapping, optional
         Of the model that serves.
-    warned : sequence of mapping
-        By tier: warnings of the newest day whose outcomes are known, and what happened.
+    warned : str, optional
+        Whether the warnings of the newest day with known outcomes were right.
     alerts, files, waiting : sequence of mapping
         What needs a person: open alerts, files that are missing, decisions that wait.
     """
@@ -52,7 +52,7 @@ class TodayRows:
     movers: Sequence[Row] = ()
     contacts: Sequence[Row] = ()
     grade: Row | None = None
-    warned: Sequence[Row] = ()
+    warned: str | None = None
     alerts: Sequence[Row] = ()
     files: Sequence[Row] = ()
     waiting: Sequence[Row] = ()

@@ -70,9 +70,18 @@
       ...(one.type === "value" ? { formatter: formatted(format) } : {}) },
   });
 
+  const pointText = (one, spec) => {
+    if (one.seriesType !== "scatter") return "";
+    const axes = [[spec.option.xAxis, spec.xFormat, 0], [spec.option.yAxis, spec.format, 1]];
+    const lines = axes.filter(([axis]) => axis.type === "value")
+      .map(([axis, format, place]) => `${axis.name ?? "value"}: ${formatted(format)(one.value[place])}`);
+    return [one.name || one.seriesName, ...lines].join("\n");
+  };
+
   const complete = (spec, colours) => {
     const option = coloured(spec.option, colours);
-    const axes = (value) => [value].flat().map((one) => axis(one, spec.format, colours));
+    const axes = (value, format) => [value].flat().map((one) => axis(one, format, colours));
+    const isScatter = option.series.some((one) => one.type === "scatter");
     const hasLegend = option.legend?.show;
     const names = new Set(option.series.filter((one) => !one.isBand).map((one) => one.name));
     return {
@@ -84,9 +93,10 @@
         textStyle: { color: colours.soft }, inactiveColor: colours.faint },
       tooltip: { ...option.tooltip, confine: true, backgroundColor: colours.card, borderColor: colours.line,
         textStyle: { color: colours.ink, fontSize: 13 }, renderMode: "richText",
-        valueFormatter: formatted(spec.format) },
-      xAxis: axes(option.xAxis),
-      yAxis: axes(option.yAxis),
+        valueFormatter: formatted(spec.format),
+        ...(isScatter ? { formatter: (one) => pointText(one, spec) } : {}) },
+      xAxis: axes(option.xAxis, spec.xFormat),
+      yAxis: axes(option.yAxis, spec.format),
       series: option.series.map((one) => {
         const series = one.type === "interval" ? interval(one) : { ...one };
         if (one.isBand) series.tooltip = { show: false };

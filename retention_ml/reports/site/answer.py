@@ -9,16 +9,39 @@ from http import HTTPStatus
 from retention_ml.errors import RetentionError, UsageError, WarehouseError, frames_of
 from retention_ml.pages.links import Links, ServerLinks
 from retention_ml.pages.shell import Frame, render
+from retention_ml.reports.site.customer import customer_page
+from retention_ml.reports.site.customers import customers_page, export
+from retention_ml.reports.site.data import data_page
 from retention_ml.reports.site.days import NotThere
+from retention_ml.reports.site.drift import drift_page
 from retention_ml.reports.site.look import Look, looking
-from retention_ml.reports.site.today import today_page
+from retention_ml.reports.site.model import model_page
+from retention_ml.reports.site.run import run_page
+from retention_ml.reports.site.today import headline, today_page
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
 logger = logging.getLogger(__name__)
 
-MAKERS: Mapping[str, Callable[[Look], str]] = {"today": today_page}
-"""Every page by name: from a look to HTML."""
+MAKERS: Mapping[str, Callable[[Look], str]] = {
+    "today": today_page,
+    "customers": customers_page,
+    "customer": customer_page,
+    "model": model_page,
+    "data": data_page,
+    "drift": drift_page,
+    "run": run_page,
+    "customers.csv": lambda look: "".join(export(look)),
+    "headline.json": headline,
+}
+"""Every page by name: from a look to its text."""
+
+_MEDIA_TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "json": "application/json",
+    "html": "text/html; charset=utf-8",
+}
+_FILTERS = ("tier", "text", "order")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +50,7 @@ class Answer:
 
     status: int
     body: str
-    media_type: str = "text/html; charset=utf-8"
+    media_type: str = _MEDIA_TYPES["html"]
 
 
 def answer(
@@ -55,7 +78,11 @@ def answer(
         as_of = _day(asked.get("as_of"))
         links = ServerLinks(as_of=as_of, asked=_rest(asked))
         with looking(open_warehouse(), settings, as_of=as_of, links=links, asked=asked) as look:
-            return Answer(status=HTTPStatus.OK, body=MAKERS[name](look))
+            return Answer(
+                status=HTTPStatus.OK,
+                body=MAKERS[name](look),
+                media_type=_MEDIA_TYPES[name.partition(".")[2] or "html"],
+            )
     except NotThere as error:
         return _sentence(HTTPStatus.NOT_FOUND, "Not there", str(error))
     except UsageError as error:
@@ -98,4 +125,4 @@ def _day(text: str | None) -> date | None:
 
 
 def _rest(asked: Mapping[str, str]) -> list[tuple[str, str]]:
-    return [(name, value) for name, value in asked.items() if name != "as_of" and value]
+    return [(name, asked[name]) for name in _FILTERS if asked.get(name)]

@@ -1,13 +1,17 @@
-"""The rows of the page Today."""
+"""The rows of the page Today, and what a tile says of them."""
 
-from retention_ml.models.promotion.policy import configured_policy
+import json
+
 from retention_ml.pages import today
+from retention_ml.pages.model import warned_sentence
+from retention_ml.reports.site.customers import most_at_stake
 from retention_ml.reports.site.days import PublishedDay, until
 from retention_ml.reports.site.look import Look
+from retention_ml.reports.site.matured import by_tier, matured_day
+from retention_ml.reports.site.model import grade
 from retention_ml.reports.site.reading import Row, Select
+from retention_ml.reports.site.tier_bounds import tier_bounds
 from retention_ml.reports.site.tier_totals import tier_totals
-from retention_ml.scores.tiers import TierPolicy
-from retention_ml.settings import Settings
 
 _SHOWN = 10
 
@@ -17,8 +21,27 @@ def today_page(look: Look) -> str:
     return today.page(look.frame, _rows(look, look.day) if look.day else today.TodayRows())
 
 
+def headline(look: Look) -> str:
+    """What a tile says, as JSON: whether scores are in time, how many are at risk, of what value."""
+    freshness = _freshness(look.select)
+    tiers = tier_totals(look.select, look.warehouse_name, [look.day]) if look.day else []
+    at_risk = [row for row in tiers if row["risk_tier"] in ("critical", "high")]
+    figures = {
+        "customers at risk": f"{sum(row['customers_count'] for row in at_risk):,}",
+        f"value with them ({look.settings.calendar.currency})": f"{sum(row['value'] for row in at_risk):,.0f}",
+    }
+    return json.dumps(
+        {
+            "sentence": freshness["sentence"] if freshness else "Nothing was published yet.",
+            "verdict": freshness["verdict"] if freshness else "waiting",
+            "figures": figures if look.day else {},
+        }
+    )
+
+
 def _rows(look: Look, day: PublishedDay) -> today.TodayRows:
     select = look.select
+    matured = matured_day(select, look.days, day)
     return today.TodayRows(
         freshness=_freshness(select),
         tiers=tier_totals(select, look.warehouse_name, until(look.days, day)),
@@ -28,15 +51,25 @@ def _rows(look: Look, day: PublishedDay) -> today.TodayRows:
             "WHERE snapshot_id = :snapshot GROUP BY 1, 2",
             snapshot=day.snapshot_id,
         ),
-        bounds=_bounds(select, look.settings, day),
-        contacts=select(
-            "SELECT customer_id, risk_tier, churn_probability, expected_value_at_risk, reason_1, "
-            "'–' AS contact FROM reports.customer_risk_history WHERE snapshot_id = :snapshot "
-            "AND risk_tier IN ('critical', 'high') "
-            "ORDER BY expected_value_at_risk DESC, customer_id LIMIT :limit",
+        bounds=tier_bounds(select, look.settings, day),
+        transitions=select(
+            "SELECT from_tier, to_tier, count(*) AS customers_count FROM scores.tier_transitions "
+            "WHERE snapshot_id = :snapshot GROUP BY 1, 2",
             snapshot=day.snapshot_id,
+        )
+        if day.base_snapshot_id
+        else (),
+        movers=select(
+            "SELECT customer_id, from_tier, to_tier, previous_tier_days, previous_probability, "
+            "churn_probability, expected_value_at_risk, why FROM reports.customer_changes "
+            "WHERE as_of = :as_of AND direction = 'worse' "
+            "ORDER BY expected_value_at_risk DESC, customer_id LIMIT :limit",
+            as_of=day.as_of,
             limit=_SHOWN,
         ),
+        contacts=most_at_stake(look, day, limit=_SHOWN),
+        grade=grade(select, day),
+        warned=warned_sentence(matured, by_tier(select, matured)),
         alerts=select(
             "SELECT as_of, kind, subject, severity, sentence, runbook FROM reports.alerts "
             "WHERE cleared_at IS NULL ORDER BY severity, as_of DESC, alert_id DESC LIMIT :limit",
@@ -47,34 +80,39 @@ def _rows(look: Look, day: PublishedDay) -> today.TodayRows:
             "ORDER BY landed_at DESC, source, file_name LIMIT :limit",
             limit=_SHOWN,
         ),
+        waiting=_waiting(select),
     )
+
+
+def _waiting(select: Select) -> list[Row]:
+    """Decisions that wait for a person: lists of contacts, and a challenger that won."""
+    assigned = select(
+        "SELECT as_of AS since, count(*) AS customers_count FROM reports.next_action "
+        "WHERE status = 'waiting' AND action_id <> 'none' GROUP BY 1"
+    )
+    won = select(
+        "SELECT as_of AS since, registered_model, challenger_version FROM reports.trials "
+        "WHERE is_newest AND status = 'open' AND verdict = 'promote'"
+    )
+    return [
+        {
+            "since": row["since"],
+            "sentence": f"{row['customers_count']:,} contacts of {row['since']} wait for approval.",
+            "remedy": "Approve in Airflow (70 assign actions), or `retention actions approve`.",
+        }
+        for row in assigned
+    ] + [
+        {
+            "since": row["since"],
+            "sentence": f"Version {row['challenger_version']} of {row['registered_model']} won its trial.",
+            "remedy": "Approve in Airflow (80 measure outcomes), or `retention decide`.",
+        }
+        for row in won
+    ]
 
 
 def _freshness(select: Select) -> Row | None:
     rows = select(
         "SELECT * FROM reports.pipeline_freshness WHERE subject = 'publication' AND name = 'scores'"
     )
-    if not rows:
-        return None
-    newest = rows[0]
-    sentence = f"The newest scores are of {newest['newest_as_of']}."
-    return {"verdict": "waiting", "sentence": sentence, **newest}
-
-
-def _bounds(select: Select, settings: Settings, day: PublishedDay) -> dict[str, float]:
-    """Probabilities from which on tiers begin; empty where they go by rank.
-
-    The snapshot keeps the digest of its policy; the policy itself is that of the settings, or one
-    that was approved with a model.
-    """
-    if day.tiers_by not in (None, "probability"):
-        return {}
-    approved = select(
-        "SELECT DISTINCT policy FROM models.promotions WHERE policy IS NOT NULL "
-        "AND alias IN ('champion', 'challenger')"
-    )
-    for policy in (configured_policy(settings), *(row["policy"] for row in approved)):
-        tiers = TierPolicy(**policy)
-        if tiers.sha256 == day.policy_sha256:
-            return {name: float(policy[name]) for name in ("medium", "high", "critical")}
-    return {}
+    return rows[0] if rows else None

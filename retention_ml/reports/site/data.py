@@ -1,0 +1,70 @@
+"""The rows of the page Data."""
+
+from retention_ml.pages import data
+from retention_ml.pages.data import DataRows
+from retention_ml.reports.site.distributions import distributions
+from retention_ml.reports.site.look import Look
+
+_BATCHES_SHOWN = 20
+_REASONS_SHOWN = 12
+_SAMPLES_EACH = 3
+_SIGNS_SHOWN = 240
+_FILES_SHOWN = 20
+
+
+def data_page(look: Look) -> str:
+    """The page as of now; only the distributions are of the day of a look."""
+    select = look.select
+    sums = ", ".join(
+        f"coalesce(sum(delivery.{name}_count), 0)::bigint AS {name}_count"
+        for name in ("delivered", "accepted", "quarantined", "duplicate", "left_out")
+    )
+    then_on, columns = distributions(look)
+    rows = DataRows(
+        batches=select(
+            f"SELECT batch.batch_id, batch.source, batch.status, batch.created_at, {sums} "
+            "FROM raw.batches AS batch JOIN raw.deliveries AS delivery USING (batch_id) "
+            "GROUP BY batch.batch_id ORDER BY batch.batch_id DESC LIMIT :limit",
+            limit=_BATCHES_SHOWN,
+        ),
+        reasons=select(
+            "SELECT source, feed, reason_code, rows_count, open_rows_count "
+            "FROM reports.quarantine_summary ORDER BY open_rows_count DESC, rows_count DESC, feed, "
+            "reason_code LIMIT :limit",
+            limit=_REASONS_SHOWN,
+        ),
+        samples=select(
+            "SELECT summary.reason_code, delivery.file_name, sample.line_number, sample.detail, "
+            "left(sample.raw_text, :signs) AS raw_text FROM (SELECT source, feed, reason_code "
+            "FROM reports.quarantine_summary ORDER BY open_rows_count DESC, feed, reason_code "
+            "LIMIT :limit) AS summary CROSS JOIN LATERAL (SELECT * FROM quarantine.rows AS bad "
+            "WHERE bad.source = summary.source AND bad.feed = summary.feed "
+            "AND bad.reason_code = summary.reason_code "
+            "ORDER BY bad.delivery_id DESC, bad.line_number LIMIT :each) AS sample "
+            "JOIN raw.deliveries AS delivery ON delivery.delivery_id = sample.delivery_id",
+            signs=_SIGNS_SHOWN,
+            limit=_REASONS_SHOWN,
+            each=_SAMPLES_EACH,
+        ),
+        files=select(
+            "SELECT source, file_name, landed_at, is_missing, reason FROM reports.refused_files "
+            "ORDER BY is_missing DESC, landed_at DESC, file_name LIMIT :limit",
+            limit=_FILES_SHOWN,
+        ),
+        checks=select(
+            "SELECT checked_at, table_name, column_name, expected, severity, is_success, "
+            "unexpected_share, observed, reason FROM reports.data_quality "
+            "WHERE checked_at >= (SELECT min(checked_at) FROM (SELECT DISTINCT checked_at "
+            "FROM reports.data_quality ORDER BY checked_at DESC LIMIT :limit) AS newest) "
+            "ORDER BY checked_at, table_name, expected",
+            limit=_BATCHES_SHOWN,
+        ),
+        feeds=select(
+            "SELECT name, incomplete_since FROM reports.pipeline_freshness WHERE subject = 'feed' "
+            "ORDER BY name"
+        ),
+        columns=columns,
+        then_on=then_on,
+        now_on=look.day.as_of if look.day else None,
+    )
+    return data.page(look.frame, rows)

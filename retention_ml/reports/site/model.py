@@ -1,0 +1,80 @@
+"""The rows of the page Model."""
+
+from retention_ml.pages import model
+from retention_ml.pages.model import ModelRows
+from retention_ml.reports.site.days import DAYS_SHOWN, PublishedDay
+from retention_ml.reports.site.look import Look
+from retention_ml.reports.site.matured import by_tier, matured_day, reliability
+from retention_ml.reports.site.reading import Row, Select
+
+_SHOWN = 8
+
+
+def model_page(look: Look) -> str:
+    """The page as of the day of a look; decisions and trials as of now."""
+    rows = _rows(look, look.day) if look.day else ModelRows(decisions=_decisions(look.select))
+    return model.page(look.frame, rows)
+
+
+def grade(select: Select, day: PublishedDay) -> Row | None:
+    """The grade of the model that served a day."""
+    rows = select(
+        "SELECT grade.* FROM reports.model_grade AS grade JOIN scores.snapshots AS manifest "
+        "ON manifest.model_version = grade.model_version WHERE manifest.snapshot_id = :snapshot "
+        "ORDER BY grade.served_until DESC LIMIT 1",
+        snapshot=day.snapshot_id,
+    )
+    return rows[0] if rows else None
+
+
+def _rows(look: Look, day: PublishedDay) -> ModelRows:
+    select = look.select
+    matured = matured_day(select, look.days, day)
+    training = select(
+        "SELECT DISTINCT training_id, as_of, verdict, reason, finished_at "
+        "FROM reports.model_performance WHERE evidence = 'offline' AND as_of <= :as_of "
+        "ORDER BY finished_at DESC NULLS LAST, training_id DESC LIMIT 1",
+        as_of=day.as_of,
+    )
+    return ModelRows(
+        grade=grade(select, day),
+        matured=matured,
+        outcomes=by_tier(select, matured),
+        reliability=reliability(select, matured),
+        performance=select(
+            "SELECT as_of, role, metric, value, lower, upper FROM reports.model_performance "
+            "WHERE evidence = 'outcomes' AND segment = 'all' AND metric IN ('roc_auc', 'ece') "
+            "AND known_as_of <= :as_of AND as_of IN (SELECT DISTINCT as_of FROM outcomes.performance "
+            "WHERE known_as_of <= :as_of ORDER BY as_of DESC LIMIT :limit) ORDER BY as_of",
+            as_of=day.as_of,
+            limit=DAYS_SHOWN,
+        ),
+        candidates=select(
+            "SELECT model_name, is_selected, value, lower, upper FROM reports.model_performance "
+            "WHERE training_id = :training AND metric = 'roc_auc' ORDER BY value DESC, model_name",
+            training=training[0]["training_id"],
+        )
+        if training
+        else (),
+        training=training[0] if training else None,
+        themes=select(
+            "SELECT theme, sum(customers_count)::bigint AS customers_count FROM reports.reason_themes "
+            "WHERE as_of = :as_of AND risk_tier IN ('critical', 'high') GROUP BY 1 ORDER BY 2 DESC, 1",
+            as_of=day.as_of,
+        ),
+        looks=select(
+            "SELECT * FROM reports.trials WHERE as_of IS NOT NULL AND registered_model = 'churn' "
+            "AND trial_id = (SELECT max(trial_id) FROM reports.trials WHERE as_of <= :as_of "
+            "AND registered_model = 'churn') AND as_of <= :as_of ORDER BY as_of",
+            as_of=day.as_of,
+        ),
+        decisions=_decisions(select),
+    )
+
+
+def _decisions(select: Select) -> list[Row]:
+    return select(
+        "SELECT decided_at, alias, verdict, model_name, model_version, decided_by, reason "
+        "FROM models.promotions ORDER BY promotion_id DESC LIMIT :limit",
+        limit=_SHOWN,
+    )
