@@ -16,28 +16,31 @@ the nightly run of `ingest_deliveries` ingest them.
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import dag, task
-from retention_airflow import inbox
+from retention_airflow import defaults, inbox
 from retention_airflow.assets import INBOX
-from retention_airflow.defaults import DEFAULT_ARGS, TIMEZONE, Tag
+from retention_airflow.defaults import TIMEZONE, Tag
 
 
 @dag(
     dag_display_name="05 watch inbox",
     schedule=INBOX,
-    catchup=False,
-    default_args=DEFAULT_ARGS,
-    tags=[Tag.ON_ARRIVAL, Tag.DELIVERIES],
-    doc_md=__doc__,
+    tags=[Tag.ON_ARRIVAL, Tag.DELIVERIES, Tag.IMPACT_SCORES, Tag.TRIAGE_NEXT_DAY],
+    **defaults.shared(__doc__),
 )
 def watch_inbox() -> None:
     @task
     def first_day() -> str:
+        """The first day that begins after now: from then on what has arrived counts."""
         from retention_ml import clock
 
         return inbox.day_of_arrival(clock.now(), TIMEZONE)
 
     TriggerDagRunOperator(
-        task_id="start_ingest", trigger_dag_id="ingest_deliveries", conf={"as_of": first_day()}
+        task_id="start_ingest",
+        trigger_dag_id="ingest_deliveries",
+        conf={"as_of": first_day()},
+        note="Started by files that arrived in the inbox.",
+        doc_md="Starts the run that ingests every complete file, with that day as partition key.",
     )
 
 

@@ -16,31 +16,31 @@ source's description, deliver again. `land`: correct the description; the files 
 from pathlib import Path
 
 from airflow.sdk import dag, get_current_context, task, task_group
-from retention_airflow import defaults, doors, inbox, put_away
+from retention_airflow import assets, defaults, doors, inbox, put_away
 from retention_airflow.assets import CURATED, INBOX
 from retention_airflow.clock import as_of
-from retention_airflow.defaults import DEFAULT_ARGS, DELIVERY_PARAMS, WAREHOUSE_POOL, Tag
+from retention_airflow.defaults import DELIVERY_PARAMS, WAREHOUSE_POOL, Tag
 
 
 @dag(
     dag_display_name="10 ingest deliveries",
     schedule=defaults.midnight(),
-    catchup=False,
     max_active_runs=1,
-    default_args=DEFAULT_ARGS,
-    tags=[Tag.DAILY, Tag.ON_ARRIVAL, Tag.DELIVERIES],
+    tags=[Tag.DAILY, Tag.ON_ARRIVAL, Tag.DELIVERIES, Tag.IMPACT_SCORES, Tag.TRIAGE_AT_ONCE],
     params=DELIVERY_PARAMS,
-    doc_md=__doc__,
+    **defaults.shared(__doc__),
 )
 def ingest_deliveries() -> None:
     @task(inlets=[INBOX])
     def collect() -> list[dict]:
+        """The complete files, one parcel per source; what is no delivery is named in the log."""
         run = get_current_context()
         folder, kind = Path(defaults.INBOX_FOLDER), run["dag_run"].run_type
         return inbox.to_ingest(folder, run["params"], kind, doors.sources())
 
     @task(pool=WAREHOUSE_POOL)
     def land(parcel: dict) -> dict:
+        """Hashes and archives the files of a source; a file that came before is recognised."""
         from retention_ml.deliveries.land import land as door
 
         files = [Path(name) for name in parcel["files"]]
@@ -48,40 +48,45 @@ def ingest_deliveries() -> None:
 
     @task(pool=WAREHOUSE_POOL)
     def stage(landed: dict) -> dict:
+        """Reads the files as their source describes them; rows that fail go to quarantine."""
         from retention_ml.deliveries.stage import stage as door
 
         return doors.call(door, batch_id=doors.open_batch(landed))
 
     @task(pool=WAREHOUSE_POOL)
     def check(staged: dict) -> dict:
+        """Checks the batch against its suites and writes the quality report."""
         from retention_ml.quality.check import check as door
 
         return doors.call(door, batch_id=doors.open_batch(staged))
 
     @task(pool=WAREHOUSE_POOL)
     def curate(checked: dict) -> dict:
+        """Keeps the rows as versions, recognises duplicates and closes the ledger."""
         from retention_ml.curated.curate import curate as door
 
         return doors.call(door, batch_id=doors.open_batch(checked))
 
     @task(task_id="put_away")
     def move(parcel: dict, landed: dict | None) -> dict[str, list[str]]:
+        """Moves the files to where the ledger says: done, refused or held."""
         states = doors.file_states(parcel["files"], landed)
         return put_away.put_away(Path(defaults.INBOX_FOLDER), parcel["stamps"], states)
 
-    @task_group
+    @task_group(default_args={"map_index_template": defaults.SOURCE_NAME})
     def per_source(parcel: dict) -> None:
+        """The steps of one source; its name stands on each."""
         landed = land(parcel)
         # Whatever became of the files; a teardown, so an inbox that refuses does not stop the day.
         curate(check(stage(landed))) >> move(parcel, landed).as_teardown()
 
     @task(outlets=[CURATED], trigger_rule="none_failed", pool=WAREHOUSE_POOL)
     def hand_over() -> dict:
+        """Lets the day go on, unless all files of a required feed were refused."""
         from retention_ml.curated.hand_over import hand_over as door
 
-        receipt = doors.call(door, as_of=as_of())
-        get_current_context()["outlet_events"][CURATED].add_partitions(receipt["as_of"])
-        return receipt
+        curated = get_current_context()["ti"].xcom_pull(task_ids="per_source.curate") or ()
+        return assets.hand_over(CURATED, *curated, doors.call(door, as_of=as_of()))
 
     per_source.expand(parcel=collect()) >> hand_over()
 

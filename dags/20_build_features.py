@@ -16,11 +16,11 @@ all the same, and who was excluded the day before stays excluded: the alert of `
 the run ends green. If `label` failed, nothing follows it and the day stops here.
 """
 
-from airflow.sdk import PartitionedAssetTimetable, dag, get_current_context, task
-from retention_airflow import doors
+from airflow.sdk import PartitionedAssetTimetable, dag, task
+from retention_airflow import assets, defaults, doors
 from retention_airflow.assets import CURATED, FEATURES
 from retention_airflow.clock import as_of
-from retention_airflow.defaults import DAY_PARAMS, DEFAULT_ARGS, WAREHOUSE_POOL, Tag
+from retention_airflow.defaults import DAY_PARAMS, WAREHOUSE_POOL, Tag
 
 from retention_ml.errors import NotReady
 
@@ -28,16 +28,15 @@ from retention_ml.errors import NotReady
 @dag(
     dag_display_name="20 build features",
     schedule=PartitionedAssetTimetable(assets=CURATED),
-    catchup=False,
     max_active_runs=2,
-    default_args=DEFAULT_ARGS,
-    tags=[Tag.DAILY, Tag.FEATURES],
+    tags=[Tag.DAILY, Tag.FEATURES, Tag.IMPACT_SCORES, Tag.TRIAGE_AT_ONCE],
     params=DAY_PARAMS,
-    doc_md=__doc__,
+    **defaults.shared(__doc__),
 )
 def build_features() -> None:
     @task(pool=WAREHOUSE_POOL)
     def label() -> list[dict]:
+        """Gives new messages language, sentiment, topic and route; the text stays where it is."""
         from retention_ml.feedback.fit_stars import fit_stars
         from retention_ml.feedback.label import label as door
 
@@ -45,18 +44,17 @@ def build_features() -> None:
 
     @task(pool=WAREHOUSE_POOL)
     def detect() -> dict:
+        """Flags customers that are none, with evidence; a failure does not stop the day."""
         from retention_ml.abnormal.detect import detect as door
 
         return doors.call(door, as_of=as_of())
 
     @task(pool=WAREHOUSE_POOL, outlets=[FEATURES], trigger_rule="all_done_min_one_success")
     def build() -> dict:
+        """Computes the features of every active customer from what was known at the day's start."""
         from retention_ml.features.build import build as door
 
-        day = as_of()
-        receipt = doors.call(door, skip_on=(NotReady,), as_of=day)
-        get_current_context()["outlet_events"][FEATURES].add_partitions(day.isoformat())
-        return receipt
+        return assets.hand_over(FEATURES, doors.call(door, skip_on=(NotReady,), as_of=as_of()))
 
     # One of both must have succeeded: without labels neither has, for `detect` is not begun.
     labelled, detected = label(), detect()

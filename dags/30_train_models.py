@@ -19,41 +19,45 @@ failed: the policy in force stays; skipped: nobody was ever contacted.
 
 from airflow.sdk import PartitionedAssetTimetable, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
-from retention_airflow import defaults, doors
+from retention_airflow import assets, defaults, doors
 from retention_airflow.assets import CHAMPION, FEATURES
 from retention_airflow.clock import as_of
+from retention_airflow.defaults import Tag
 
 from retention_ml.errors import NotReady
+
+FIT = "Fits one candidate, calibrates it on later days and logs it to MLflow."
 
 
 @dag(
     dag_display_name="30 train models",
     schedule=PartitionedAssetTimetable(assets=FEATURES),
-    catchup=False,
     max_active_runs=1,
-    default_args=defaults.DEFAULT_ARGS,
-    tags=[defaults.Tag.WEEKLY, defaults.Tag.MODELS],
+    tags=[Tag.WEEKLY, Tag.MODELS, Tag.IMPACT_INSIGHT, Tag.TRIAGE_NEXT_DAY],
     params=defaults.TRAINING_PARAMS,
-    doc_md=__doc__,
+    **defaults.shared(__doc__),
 )
 def train_models() -> None:
-    @task.short_circuit
-    def is_due() -> bool:
+    @task
+    def is_due() -> dict:
+        """Goes on when a training is due today or was asked for; skipped with the reason otherwise."""
         from retention_ml.models.training.schedule import due as door
         from retention_ml.outcomes.monitoring.alerts import is_drift_alerted
 
-        if get_current_context()["params"]["force"]:
-            return True
-        return doors.call(door, as_of=as_of(), is_drift_alerted=is_drift_alerted)["is_due"]
+        receipt = doors.call(door, as_of=as_of(), is_drift_alerted=is_drift_alerted)
+        if not (receipt["is_due"] or get_current_context()["params"]["force"]):
+            raise AirflowSkipException(receipt["sentence"])
+        return receipt
 
     @task(pool=defaults.WAREHOUSE_POOL)
     def prepare() -> dict:
+        """Chooses past days and customers to learn from; skipped where there is too little data."""
         from retention_ml.models.training.train import prepare as door
 
         forced = get_current_context()["params"]["force"]
         return doors.call(door, skip_on=(NotReady,), as_of=as_of(), is_forced=forced)
 
-    @task(map_index_template="{{ task.op_kwargs['candidate'] }}")
+    @task(map_index_template="{{ task.op_kwargs['candidate'] }}", doc_md=FIT)
     def fit(candidate: str, prepared: dict) -> dict:
         from retention_ml.models.training.train import fit as door
 
@@ -61,21 +65,22 @@ def train_models() -> None:
 
     @task(pool=defaults.WAREHOUSE_POOL)
     def select(prepared: dict) -> dict:
+        """Compares the best candidate with the champion and decides: promote, trial or keep."""
         from retention_ml.models.training.train import select as door
         from retention_ml.outcomes.trial.trials import trial_between
 
         return doors.call(door, training_id=prepared["training_id"], trial_between=trial_between)
 
     @task(outlets=[CHAMPION])
-    def hand_over(selected: dict) -> str:
+    def hand_over(selected: dict) -> dict:
+        """Tells the scoring that there is a new champion; skipped with the reason where it stays."""
         if selected["verdict"] != "promote":
             raise AirflowSkipException(f"The champion stays: {selected['reason']}")
-        day = as_of().isoformat()
-        get_current_context()["outlet_events"][CHAMPION].add_partitions(day)
-        return day
+        return assets.hand_over(CHAMPION, selected)
 
     @task(pool=defaults.WAREHOUSE_POOL)
     def train_uplift() -> dict:
+        """Learns what contacts did; skipped while nobody was ever contacted."""
         from retention_ml.actions.learning.train_uplift import train_uplift as door
 
         return doors.call(door, skip_on=(NotReady,), as_of=as_of())

@@ -19,11 +19,11 @@ failed and what it observed. **Late?** Scores not published `monitoring.publish_
 run was queued raise an alert.
 """
 
-from airflow.sdk import PartitionedAssetTimetable, dag, get_current_context, task
-from retention_airflow import doors
+from airflow.sdk import PartitionedAssetTimetable, dag, task
+from retention_airflow import assets, defaults, doors
 from retention_airflow.assets import CHAMPION, FEATURES, SCORES
 from retention_airflow.clock import as_of
-from retention_airflow.defaults import DAY_PARAMS, DEFAULT_ARGS, IN_TIME, WAREHOUSE_POOL, Tag
+from retention_airflow.defaults import DAY_PARAMS, IN_TIME, WAREHOUSE_POOL, Tag
 
 from retention_ml.errors import NotReady
 
@@ -31,28 +31,27 @@ from retention_ml.errors import NotReady
 @dag(
     dag_display_name="40 score customers",
     schedule=PartitionedAssetTimetable(assets=FEATURES | CHAMPION),
-    catchup=False,
     max_active_runs=1,
     deadline=IN_TIME,
-    default_args=DEFAULT_ARGS,
-    tags=[Tag.DAILY, Tag.SCORES],
+    tags=[Tag.DAILY, Tag.SCORES, Tag.IMPACT_SCORES, Tag.TRIAGE_AT_ONCE],
     params=DAY_PARAMS,
-    doc_md=__doc__,
+    **defaults.shared(__doc__),
 )
 def score_customers() -> None:
     @task(pool=WAREHOUSE_POOL)
     def score() -> dict:
+        """Predicts, explains and ranks every active customer into a snapshot nobody reads yet."""
         from retention_ml.scores.score import score as door
 
         return doors.call(door, skip_on=(NotReady,), as_of=as_of())
 
     @task(pool=WAREHOUSE_POOL, outlets=[SCORES])
     def publish(scored: dict) -> dict:
+        """Audits the snapshot and lets readers see it, in one transaction."""
         from retention_ml.scores.publish import publish as door
 
-        receipt = doors.call(door, snapshot_id=scored["snapshot_id"])
-        get_current_context()["outlet_events"][SCORES].add_partitions(as_of().isoformat())
-        return receipt
+        published = doors.call(door, snapshot_id=scored["snapshot_id"])
+        return assets.hand_over(SCORES, scored, published)
 
     publish(score())
 

@@ -18,43 +18,43 @@ which audit failed and what it observed; `transitions_begin_with_what_readers_se
 earlier day was published anew meanwhile: run the task `profile` again.
 """
 
-from airflow.sdk import PartitionedAssetTimetable, dag, get_current_context, task
-from retention_airflow import doors
+from airflow.sdk import PartitionedAssetTimetable, dag, task
+from retention_airflow import assets, defaults, doors
 from retention_airflow.assets import FEATURES, PROFILES
 from retention_airflow.clock import as_of
-from retention_airflow.defaults import DAY_PARAMS, DEFAULT_ARGS, WAREHOUSE_POOL, Tag
+from retention_airflow.defaults import DAY_PARAMS, WAREHOUSE_POOL, Tag
 
 
 @dag(
     dag_display_name="50 profile customers",
     schedule=PartitionedAssetTimetable(assets=FEATURES),
-    catchup=False,
     max_active_runs=1,
-    default_args=DEFAULT_ARGS,
-    tags=[Tag.DAILY, Tag.PROFILES],
+    tags=[Tag.DAILY, Tag.PROFILES, Tag.IMPACT_CUSTOMERS, Tag.TRIAGE_SAME_DAY],
     params=DAY_PARAMS,
-    doc_md=__doc__,
+    **defaults.shared(__doc__),
 )
 def profile_customers() -> None:
     @task(pool=WAREHOUSE_POOL)
     def fit_value() -> dict:
+        """Learns every few weeks from past days what customers bring."""
         from retention_ml.profiles.value.fit_value import fit_value as door
 
         return doors.call(door, as_of=as_of())
 
     @task(pool=WAREHOUSE_POOL, trigger_rule="all_done")
     def profile() -> dict:
+        """Says who every customer is on the day, into a snapshot nobody reads yet."""
         from retention_ml.profiles.profile import profile as door
 
         return doors.call(door, as_of=as_of())
 
     @task(pool=WAREHOUSE_POOL, outlets=[PROFILES])
     def publish(made: dict) -> dict:
+        """Audits the snapshot and lets readers see it, in one transaction."""
         from retention_ml.profiles.publish_profiles import publish_profiles as door
 
-        receipt = doors.call(door, snapshot_id=made["snapshot_id"])
-        get_current_context()["outlet_events"][PROFILES].add_partitions(as_of().isoformat())
-        return receipt
+        published = doors.call(door, snapshot_id=made["snapshot_id"])
+        return assets.hand_over(PROFILES, made, published)
 
     made = profile()
     fit_value() >> made

@@ -18,11 +18,11 @@ which audit failed and what it observed; `lists_did_not_shrink` usually means th
 the day is incomplete. A shop with too little history gets best sellers, and the receipt says so.
 """
 
-from airflow.sdk import PartitionedAssetTimetable, dag, get_current_context, task
-from retention_airflow import doors
+from airflow.sdk import PartitionedAssetTimetable, dag, task
+from retention_airflow import assets, defaults, doors
 from retention_airflow.assets import FEATURES, LISTS
 from retention_airflow.clock import as_of
-from retention_airflow.defaults import DAY_PARAMS, DEFAULT_ARGS, WAREHOUSE_POOL, Tag
+from retention_airflow.defaults import DAY_PARAMS, WAREHOUSE_POOL, Tag
 
 from retention_ml.errors import NotReady
 
@@ -30,39 +30,40 @@ from retention_ml.errors import NotReady
 @dag(
     dag_display_name="60 recommend products",
     schedule=PartitionedAssetTimetable(assets=FEATURES),
-    catchup=False,
     max_active_runs=1,
-    default_args=DEFAULT_ARGS,
-    tags=[Tag.DAILY, Tag.RECOMMENDATIONS],
+    tags=[Tag.DAILY, Tag.RECOMMENDATIONS, Tag.IMPACT_CUSTOMERS, Tag.TRIAGE_SAME_DAY],
     params=DAY_PARAMS,
-    doc_md=__doc__,
+    **defaults.shared(__doc__),
 )
 def recommend_products() -> None:
     @task(pool=WAREHOUSE_POOL)
     def fit() -> dict:
+        """Fits a ranker of products when one is due, and tries it on a past day."""
         from retention_ml.recommendations.fitting.fit import fit as door
 
         return doors.call(door, skip_on=(NotReady,), as_of=as_of())
 
     @task(pool=WAREHOUSE_POOL)
     def pair() -> dict:
+        """Counts when due which products are bought together."""
         from retention_ml.recommendations.pairs.pair_products import pair_products as door
 
         return doors.call(door, skip_on=(NotReady,), as_of=as_of())
 
     @task(pool=WAREHOUSE_POOL, trigger_rule="none_failed")
     def recommend() -> dict:
+        """Makes the lists of every active customer, into a snapshot nobody reads yet."""
         from retention_ml.recommendations.recommend import recommend as door
 
         return doors.call(door, skip_on=(NotReady,), as_of=as_of())
 
     @task(pool=WAREHOUSE_POOL, outlets=[LISTS])
     def publish(made: dict) -> dict:
+        """Audits the lists and lets readers see them, in one transaction."""
         from retention_ml.recommendations.publish_lists import publish_lists as door
 
-        receipt = doors.call(door, snapshot_id=made["snapshot_id"])
-        get_current_context()["outlet_events"][LISTS].add_partitions(as_of().isoformat())
-        return receipt
+        published = doors.call(door, snapshot_id=made["snapshot_id"])
+        return assets.hand_over(LISTS, made, published)
 
     made = recommend()
     fit() >> made

@@ -17,13 +17,12 @@ is put into the outbox once. A day that is not today is decided and never sent.
 they wait, and `dispatch_messages` sends them. Assignments refused: the log names the audit.
 """
 
-from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import PartitionedAssetTimetable, dag, task
 from airflow.sdk.exceptions import AirflowSkipException
-from retention_airflow import action_approvals, approvals, doors
+from retention_airflow import action_approvals, approvals, defaults, doors
 from retention_airflow.assets import SCORES
 from retention_airflow.clock import as_of
-from retention_airflow.defaults import DAY_PARAMS, DEFAULT_ARGS, WAREHOUSE_POOL, Tag
+from retention_airflow.defaults import DAY_PARAMS, WAREHOUSE_POOL, Tag
 
 from retention_ml.errors import NotReady
 
@@ -31,31 +30,32 @@ from retention_ml.errors import NotReady
 @dag(
     dag_display_name="70 assign actions",
     schedule=PartitionedAssetTimetable(assets=SCORES),
-    catchup=False,
     max_active_runs=3,  # a day may wait for an answer while the next ones go on
-    default_args=DEFAULT_ARGS,
-    tags=[Tag.DAILY, Tag.ACTIONS],
+    tags=[Tag.DAILY, Tag.ACTIONS, Tag.IMPACT_CUSTOMERS, Tag.TRIAGE_SAME_DAY],
     params=DAY_PARAMS,
-    doc_md=__doc__,
+    **defaults.shared(__doc__),
 )
 def assign_actions() -> None:
     @task(pool=WAREHOUSE_POOL, max_active_tis_per_dag=1)
     def assign() -> dict:
+        """Decides who gets which action, within budget, permissions and fatigue; sends nothing."""
         from retention_ml.actions.assignment.assign import assign as door
 
         return doors.call(door, skip_on=(NotReady,), as_of=as_of())
 
     @task
     def question(assigned: dict) -> dict:
+        """Puts into words what a person is asked; skipped where nobody needs to be."""
         if not action_approvals.is_needed(assigned):
             raise AirflowSkipException("Nobody needs to be asked.")
         return action_approvals.question(assigned)
 
     approve = approvals.ask("approve", of="question")
-    approved = EmptyOperator(task_id="approved")  # skipped by a no, so that release is not
+    approved = approvals.passage("approved")  # skipped by a no, so that release is not
 
     @task(pool=WAREHOUSE_POOL, trigger_rule="none_failed", max_active_tis_per_dag=1)
     def release(assigned: dict) -> dict:
+        """Records the answer with its name, and puts what may leave the house into the outbox."""
         from retention_ml.actions.assignment.assign import assign as door
         from retention_ml.actions.release.approve import approve as record
 
@@ -72,12 +72,14 @@ def assign_actions() -> None:
 
     @task(pool=WAREHOUSE_POOL)
     def dispatch() -> dict:
+        """Sends what is due, each message at most once."""
         from retention_ml.actions.outbox.dispatch import dispatch as door
 
         return doors.call(door)
 
     @task(pool=WAREHOUSE_POOL, trigger_rule="none_skipped")
     def deliver() -> dict:
+        """Writes who was contacted, and who was left alone by lot, into the inbox."""
         from retention_ml.actions.deliver import deliver as door
 
         return doors.call(door, as_of=as_of())

@@ -18,26 +18,26 @@ from airflow.sdk import dag, task
 from airflow.sdk.exceptions import AirflowSkipException
 from retention_airflow import alerts, defaults, doors, waiting
 from retention_airflow.clock import as_of
-from retention_airflow.defaults import DAY_PARAMS, DEFAULT_ARGS, WAREHOUSE_POOL, Tag
+from retention_airflow.defaults import DAY_PARAMS, WAREHOUSE_POOL, Tag
 
 
 @dag(
     dag_display_name="75 dispatch messages",
     schedule=defaults.every_ten_minutes_if_enabled(),
-    catchup=False,
     max_active_runs=1,
-    default_args=DEFAULT_ARGS,
-    tags=[Tag.BETWEEN_DAYS, Tag.ACTIONS],
+    tags=[Tag.BETWEEN_DAYS, Tag.ACTIONS, Tag.IMPACT_CUSTOMERS, Tag.TRIAGE_SAME_DAY],
     params=DAY_PARAMS,
-    doc_md=__doc__,
+    **defaults.shared(__doc__),
 )
 def dispatch_messages() -> None:
     @task(pool=WAREHOUSE_POOL)
     def dispatch() -> dict:
+        """Sends what is due on each channel; skipped where nothing waits."""
         return waiting.send_due()
 
     @task(pool=WAREHOUSE_POOL)
     def deliver(sent: dict) -> dict:
+        """Writes who was contacted into the inbox once nothing waits any more."""
         from retention_ml.actions.deliver import deliver as door
 
         if sent["waiting"]:
@@ -46,12 +46,14 @@ def dispatch_messages() -> None:
 
     @task(pool=WAREHOUSE_POOL)
     def watch() -> dict:
+        """Looks for messages that fail, wait too long or were not sent in time."""
         from retention_ml.outcomes.monitoring.actions.watch_actions import watch_actions as door
 
         return doors.call(door, as_of=as_of())
 
     @task
     def alert(watched: dict) -> None:
+        """Sends the alerts of this run, if there are any."""
         alerts.send_alerts(watched["alerts"], watched["as_of"])
 
     sent = dispatch()

@@ -11,42 +11,42 @@ Airflow's UI): a no ends its trial, and without an answer the next look asks aga
 **On failure** the champion stays. `alert` failed: a channel refused the alert, see `ops.alerts`.
 """
 
-from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import PartitionedAssetTimetable, dag, task
-from retention_airflow import alerts, approvals, doors, ranker_approvals
+from retention_airflow import alerts, approvals, defaults, doors, ranker_approvals
 from retention_airflow.assets import SCORES
 from retention_airflow.clock import as_of
-from retention_airflow.defaults import DAY_PARAMS, DEFAULT_ARGS, WAREHOUSE_POOL, Tag
+from retention_airflow.defaults import DAY_PARAMS, WAREHOUSE_POOL, Tag
 
 
 @dag(
     dag_display_name="80 measure outcomes",
     schedule=PartitionedAssetTimetable(assets=SCORES),
-    catchup=False,
     max_active_runs=3,  # two may wait for an answer while the days go on
-    default_args=DEFAULT_ARGS,
-    tags=[Tag.DAILY, Tag.OUTCOMES],
+    tags=[Tag.DAILY, Tag.OUTCOMES, Tag.IMPACT_INSIGHT, Tag.TRIAGE_SAME_DAY],
     params=DAY_PARAMS,
-    doc_md=__doc__,
+    **defaults.shared(__doc__),
 )
 def measure_outcomes() -> None:
     @task(pool=WAREHOUSE_POOL, max_active_tis_per_dag=1)
     def measure() -> dict:
+        """Compares scores whose outcome window has closed with what happened; reads the trial."""
         from retention_ml.outcomes.measure import measure as door
 
         return doors.call(door, as_of=as_of())
 
     @task
     def question(measured: dict) -> dict:
+        """Puts into words what a person is asked; skipped where nobody needs to be."""
         is_needed = approvals.is_needed(measured, doors.settings().promotion.mode)
         approvals.skip_unless(is_needed, "approve")
         return approvals.question(measured, approvals.card_of(measured["challenger_version"]))
 
     approve = approvals.ask("approve", of="question")
-    approved = EmptyOperator(task_id="approved")  # skipped by a no, so that decide is not
+    approved = approvals.passage("approved")  # skipped by a no, so that decide is not
 
     @task(pool=WAREHOUSE_POOL, trigger_rule="none_failed", max_active_tis_per_dag=1)
     def decide(measured: dict) -> dict:
+        """Ends a trial that is decided: by the evidence, or by the person whose name it records."""
         from retention_ml.outcomes.trial.decide import decide as door
 
         is_needed = approvals.is_needed(measured, doors.settings().promotion.mode)
@@ -55,12 +55,14 @@ def measure_outcomes() -> None:
 
     @task(pool=WAREHOUSE_POOL, trigger_rule="all_done", max_active_tis_per_dag=1)
     def look() -> dict:
+        """Reads open experiments and the holdout, and ends those that are decided."""
         from retention_ml.outcomes.experiment.look import look as door
 
         return doors.call(door, as_of=as_of())
 
     @task(pool=WAREHOUSE_POOL, max_active_tis_per_dag=1)
     def lists() -> dict:
+        """Compares published lists with what was bought; ends a decided trial of rankers."""
         from retention_ml.outcomes.lists.decide_ranker import decide_ranker
         from retention_ml.outcomes.lists.measure_lists import measure_lists
 
@@ -68,12 +70,14 @@ def measure_outcomes() -> None:
 
     @task(pool=WAREHOUSE_POOL, trigger_rule="all_done")
     def watch() -> dict:
+        """Looks for drift, stale feeds and broken promises, whatever failed before it."""
         from retention_ml.outcomes.monitoring.watch import watch as door
 
         return doors.call(door, as_of=as_of())
 
     @task
     def alert(watched: dict) -> None:
+        """Sends the alerts of this run, if there are any."""
         alerts.send_alerts(watched["alerts"], watched["as_of"])
 
     measured, watched, decided = measure(), watch(), lists()

@@ -14,28 +14,28 @@ starts it, and exactly that has to be detected.
 from airflow.sdk import dag, task
 from retention_airflow import alerts, defaults, doors
 from retention_airflow.clock import as_of
-from retention_airflow.defaults import DAY_PARAMS, DEFAULT_ARGS, WAREHOUSE_POOL, Tag
+from retention_airflow.defaults import DAY_PARAMS, WAREHOUSE_POOL, Tag
 
 
 @dag(
     dag_display_name="85 watch scores",
     schedule=defaults.morning(),
-    catchup=False,
     max_active_runs=1,
-    default_args=DEFAULT_ARGS,
-    tags=[Tag.DAILY, Tag.OUTCOMES],
+    tags=[Tag.DAILY, Tag.OUTCOMES, Tag.IMPACT_INSIGHT, Tag.TRIAGE_NEXT_DAY],
     params=DAY_PARAMS,
-    doc_md=__doc__,
+    **defaults.shared(__doc__),
 )
 def watch_scores() -> None:
     @task(pool=WAREHOUSE_POOL)
     def watch() -> dict:
+        """Looks whether the night's scores are there, and for what else is out of order."""
         from retention_ml.outcomes.monitoring.watch import watch as door
 
         return doors.call(door, as_of=as_of())
 
     @task
     def alert(watched: dict) -> None:
+        """Sends the alerts of this run, if there are any."""
         alerts.send_alerts(watched["alerts"], watched["as_of"])
 
     alert(watch())

@@ -4,9 +4,10 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 
-from retention_airflow.defaults import APPROVAL_PARAMS, APPROVAL_TIME
+from retention_airflow.defaults import APPROVAL_PARAMS, APPROVAL_TIME, APPROVERS
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +69,14 @@ def ask(task_id: str, of: str) -> Approval:
         defaults=Approval.REJECT,
         response_timeout=APPROVAL_TIME,
         params=APPROVAL_PARAMS,
+        assigned_users=[{"id": name, "name": name} for name in APPROVERS] or None,
+        doc_md="Waits for the answer of a person under *Required Actions*; silence is a no.",
     )
+
+
+def passage(task_id: str) -> EmptyOperator:
+    """The task between a question and what follows from its answer: skipped by a no."""
+    return EmptyOperator(task_id=task_id, doc_md="Reached by a yes, or where nobody was asked.")
 
 
 def response_to(task_id: str, *, is_required: bool = False) -> dict[str, Any] | None:

@@ -1,5 +1,6 @@
 """What every DAG has alike: owner, tags, retries, the parameter `as_of`, the shop's time zone."""
 
+import re
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -15,7 +16,9 @@ from airflow.sdk import (  # type: ignore[attr-defined]  # its stub lags behind
     RetryRule,
 )
 
+from retention_airflow import addresses
 from retention_airflow.alerts import FailureAlert, LatenessAlert
+from retention_ml.deliveries.description.names import all_source_names
 from retention_ml.settings import load
 
 _SETTINGS = load()
@@ -31,10 +34,17 @@ MLFLOW_ADDRESS = (
 CANDIDATES = list(_SETTINGS.training.candidates)
 WAREHOUSE_POOL = "warehouse"
 APPROVAL_TIME = timedelta(hours=_SETTINGS.promotion.approval_hours)
+APPROVERS = list(_SETTINGS.promotion.approvers)
+SOURCES = all_source_names(_SETTINGS.sources)
+SOURCE_NAME = "{{ (task.op_kwargs.values() | first)['source'] }}"
+"""What a mapped task is called: the source of the parcel, or of the receipt, that it is given first."""
 
 
 class Tag(StrEnum):
-    """Every tag a DAG may carry."""
+    """Every tag a DAG may carry: how often it runs, its stage, and what a failure means.
+
+    `impact/` says whom a failure hurts, `triage/` when somebody must look; a DAG has one of each.
+    """
 
     DAILY = "daily"
     BETWEEN_DAYS = "between-days"
@@ -48,6 +58,14 @@ class Tag(StrEnum):
     RECOMMENDATIONS = "recommendations"
     ACTIONS = "actions"
     OUTCOMES = "outcomes"
+    IMPACT_SCORES = "impact/scores"  # the scores of the day do not come: the last good ones stay up
+    IMPACT_CUSTOMERS = (
+        "impact/customers"  # customers are not contacted, or lists and stages are old
+    )
+    IMPACT_INSIGHT = "impact/insight"  # nobody is contacted wrongly; figures and alerts are missing
+    TRIAGE_AT_ONCE = "triage/at-once"  # also at night: readers wait for it
+    TRIAGE_SAME_DAY = "triage/same-day"  # before the offices close
+    TRIAGE_NEXT_DAY = "triage/next-working-day"  # the next run usually mends it
 
 
 RETRY_POLICY = ExceptionRetryPolicy(
@@ -104,9 +122,9 @@ DELIVERY_PARAMS = DAY_PARAMS | {
     "source": Param(
         None,
         type=["null", "string"],
-        pattern="^[a-z][a-z0-9_]*$",
+        enum=[None, *SOURCES],
         title="Source",
-        description="A description under sources/. Empty: every source in the inbox.",
+        description="One of the descriptions under sources/. Empty: every source in the inbox.",
     ),
     "files": Param(
         [],
@@ -141,6 +159,21 @@ APPROVAL_PARAMS = {
         description="Kept with the decision.",
     )
 }
+
+
+def shared(doc: str) -> dict[str, Any]:
+    """The arguments of `@dag` that are the same for all, and those that follow from its docstring.
+
+    The first paragraph is the description in the list of DAGs, as plain text; all of it the page.
+    """
+    first = " ".join(doc.strip().split("\n\n")[0].split())
+    return {
+        "description": re.sub(r"[*`]", "", first),
+        "doc_md": doc,
+        "catchup": False,
+        "default_args": DEFAULT_ARGS,
+        "owner_links": {OWNER: addresses.owner(_SETTINGS)},
+    }
 
 
 def midnight() -> CronPartitionTimetable:

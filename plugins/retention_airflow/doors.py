@@ -72,7 +72,7 @@ def open_batch(receipt: Mapping[str, Any]) -> int:
 
 def sources() -> list[str]:
     """The names of the sources that are described."""
-    from retention_ml.deliveries.description.loading import all_source_names
+    from retention_ml.deliveries.description.names import all_source_names
 
     return all_source_names(settings().sources)
 

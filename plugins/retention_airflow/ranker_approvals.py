@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import task
 
 from retention_airflow import approvals, doors
@@ -33,12 +32,14 @@ def ask_and_decide(decided: Any) -> None:
 
     @task
     def question_ranker(decided: dict[str, Any]) -> dict[str, str]:
+        """Puts into words what a person is asked; skipped where nobody needs to be."""
         approvals.skip_unless(is_needed(decided), "approve_ranker")
         return question(decided)
 
     # airflow is untyped here
     @task(pool=WAREHOUSE_POOL, trigger_rule="none_failed", max_active_tis_per_dag=1)  # type: ignore[untyped-decorator]
     def decide_ranker(decided: dict[str, Any]) -> dict[str, Any]:
+        """Lets the ranker make the lists, or ends its trial, with the name of who answered."""
         from retention_ml.outcomes.lists.decide_ranker import decide_ranker as door
 
         response = approvals.response_to("approve_ranker", is_required=True)
@@ -46,7 +47,7 @@ def ask_and_decide(decided: Any) -> None:
         return doors.call(door, as_of=as_of(), **answer)
 
     approve = approvals.ask("approve_ranker", of="question_ranker")
-    approved = EmptyOperator(task_id="approved_ranker")  # skipped by a no, the decision is not
+    approved = approvals.passage("approved_ranker")  # skipped by a no, the decision is not
     question_ranker(decided) >> approve >> approved >> decide_ranker(decided)
 
 

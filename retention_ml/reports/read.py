@@ -9,7 +9,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from retention_ml.deliveries.description.loading import all_source_names, load_source
+from retention_ml.deliveries.description.loading import load_source
+from retention_ml.deliveries.description.names import all_source_names
 from retention_ml.deliveries.inbox import left_alone
 from retention_ml.deliveries.reasons import meaning
 from retention_ml.errors import SettingsError, UsageError

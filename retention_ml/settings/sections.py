@@ -95,6 +95,7 @@ class Promotion(Section):
     evidence: Literal["outcomes", "offline"] = "outcomes"
     mode: Literal["automatic", "approval"] = "automatic"
     approval_hours: float = Field(48, gt=0)
+    approvers: tuple[str, ...] = ("approver", "admin")
     auc_margin: float = Field(0.005, ge=0, le=0.5)
     segment_margin: float = Field(0.02, ge=0, le=0.5)
     ece_max: float = Field(0.10, gt=0, le=1)
@@ -130,6 +131,7 @@ class Alerts(Section):
 
     email_to: tuple[str, ...] = ()
     email_from: str = "retention-ml@localhost"
+    owner_link: str = Field("", pattern="^((https?://|mailto:).+)?$")
 
 
 class Tiers(Section):
@@ -345,9 +347,10 @@ class Settings(Section):
     webhook_url: str | None = Field(None, repr=False)
     webhook_secret: str | None = Field(None, repr=False)
     tracking_uri: str | None = None
+    mlflow_page: str | None = None
     run_id: str = "manual"
 
-    @field_validator("tracking_uri")
+    @field_validator("tracking_uri", "mlflow_page")
     @classmethod
     def _is_address(cls, value: str | None) -> str | None:
         if value is None:

@@ -13,6 +13,10 @@ from retention_ml.stack import databases, keys, mlflow_login
 from retention_ml.stack.postgres import free_port, is_free
 from retention_ml.stack.processes import MARKER
 
+ROLES = {"admin": "admin", "engineer": "op", "approver": "user", "viewer": "viewer"}
+"""The logins of Airflow's page with their role: a viewer reads; an approver also starts runs and
+answers questions; an engineer also changes connections and pools, and answers none."""
+
 _PREFERRED = {"airflow": 8080, "mlflow": 5000}
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LD_LIBRARY_PATH")
 
@@ -127,7 +131,9 @@ def build(
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__CORE__DEFAULT_TIMEZONE": settings.calendar.timezone,
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{at.airflow_url}/execution/",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(
+            f"{login}:{role}" for login, role in ROLES.items()
+        ),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(airflow_home / "passwords.json"),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": databases.address(
             home, "airflow", driver="psycopg2"

@@ -15,13 +15,20 @@ NAMES = (
     "assistant_token",  # asked of who connects to it over HTTP
     "airflow",  # owner of Airflow's metadata database
     "mlflow",  # owner of MLflow's database
-    "airflow_admin",  # the login of Airflow's page
+    "airflow_admin",  # the logins of Airflow's page
+    "airflow_engineer",
+    "airflow_approver",
+    "airflow_viewer",
     "mlflow_admin",  # that of MLflow's, where it has one
     "mlflow_session",
     "airflow_jwt",
     "airflow_session",
     "airflow_fernet",
 )
+
+LOGINS = {name: f"airflow_{name}" for name in ("admin", "engineer", "approver", "viewer")}
+"""The logins of Airflow's page, with the name of their password."""
+_TYPED = (*LOGINS.values(), "mlflow_admin")  # by people, so they are shorter
 
 
 def load(home: Path) -> dict[str, str]:
@@ -42,4 +49,4 @@ def _new(name: str) -> str:
     if name == "airflow_fernet":
         return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
     # No leading dash, no character that an address or a shell would take amiss.
-    return secrets.token_hex(16 if name.endswith("_admin") else 24)
+    return secrets.token_hex(16 if name in _TYPED else 24)

@@ -232,12 +232,9 @@ def _ports(settings: Settings) -> Ports:
 
 
 def _prepare_airflow(settings: Settings, at: Ports, say: Say) -> None:
-    """Airflow's login, database and pools; done once per version of Airflow."""
+    """Airflow's logins, database and pools; the latter two once per version of Airflow."""
     home = settings.home
-    passwords = home / "airflow" / "passwords.json"
-    if not passwords.exists():
-        login = json.dumps({"admin": keys.load(home)["airflow_admin"]})
-        atomic_files.write_text(passwords, login, mode=0o600)
+    _write_passwords(home)
     done = home / "airflow" / f"migrated-{version('apache-airflow-core')}"
     if done.exists():
         return
@@ -267,6 +264,15 @@ def _prepare_airflow(settings: Settings, at: Ports, say: Say) -> None:
                 f"The end of {log}:\n{tail}"
             )
     done.touch()
+
+
+def _write_passwords(home: Path) -> None:
+    """The passwords of Airflow's logins; one that a person has changed is kept."""
+    path, secrets = home / "airflow" / "passwords.json", keys.load(home)
+    stored: dict[str, str] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    missing = {name: secrets[key] for name, key in keys.LOGINS.items() if name not in stored}
+    if missing:
+        atomic_files.write_text(path, json.dumps(stored | missing), mode=0o600)
 
 
 def _wait(settings: Settings, at: Ports, names: Sequence[str], say: Say) -> None:

@@ -43,6 +43,11 @@ def describe(dag) -> dict:
         "file": Path(dag.fileloc).name,
         "display_name": dag.dag_display_name,
         "doc": dag.doc_md,
+        "description": dag.description,
+        "owner_links": dag.owner_links,
+        "source_choices": dag.params.get_param("source").schema.get("enum")
+        if "source" in dag.params
+        else None,
         "tags": sorted(map(str, dag.tags)),
         "params": sorted(dag.params),
         "catchup": dag.catchup,
@@ -62,6 +67,10 @@ def describe(dag) -> dict:
         "tasks": {
             task.task_id: {
                 "owner": task.owner,
+                "doc": task.doc_md,
+                "is_mapped": task.is_mapped or task.get_closest_mapped_task_group() is not None,
+                "map_name": task.map_index_template,
+                "may_answer": [one["id"] for one in getattr(task, "assigned_users", None) or ()],
                 "pool": task.pool,
                 "retries": task.retries,
                 "policy": [

@@ -52,6 +52,9 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     "rejected": {"answers": [{"option": "Reject", "who": "bob", "why": "sale week"}]},
     "unanswered": {"answers": ["silence"]},
     "doubled": {"answers": [{"option": "Approve", "who": "ann"}], "again": True},
+    "a stranger": {
+        "answers": [{"option": "Approve", "who": "eve"}, {"option": "Reject", "who": "bob"}],
+    },
     "another waits": {"is_waiting": True},
     "nothing to ask": {"receipts": UNDECIDED},
     "automatic": {"mode": "automatic"},
@@ -87,13 +90,25 @@ def runs(airflow_environment: dict[str, str]) -> dict[str, Any]:
             str(DAGS),
             json.dumps(filled),
         ],
-        env=airflow_environment | {"PYTHONPATH": f"{PROJECT / 'plugins'}:{PROJECT}"},
+        env=airflow_environment
+        | {
+            "PYTHONPATH": f"{PROJECT / 'plugins'}:{PROJECT}",
+            "RETENTION_PROMOTION__APPROVERS": "ann,bob",
+        },
         capture_output=True,
         text=True,
         check=False,
     )
     assert ended.returncode == 0, ended.stderr[-3000:]
     return dict(zip(SCENARIOS, json.loads(ended.stdout.splitlines()[-1]), strict=True))
+
+
+def test_who_is_not_named_cannot_answer_and_the_question_goes_on(runs: dict[str, Any]) -> None:
+    run = runs["a stranger"]
+    assert run["refused"] == [403]
+    assert [asked["subject"] for asked in run["asked"]] == [run["asked"][0]["subject"]] * 2
+    (decision,) = decisions(run)
+    assert decision["refused_by"] == "bob"
 
 
 def decisions(run: dict[str, Any]) -> list[dict[str, str]]:

@@ -69,6 +69,74 @@ def test_tags_come_from_the_closed_list(bag: dict[str, Any]) -> None:
         assert set(dag["tags"]) <= allowed
 
 
+def test_every_dag_says_whom_a_failure_hurts_and_when_to_look(bag: dict[str, Any]) -> None:
+    for dag_id, dag in bag["dags"].items():
+        for kind in ("impact/", "triage/"):
+            (only,) = [tag for tag in dag["tags"] if tag.startswith(kind)]
+            assert only != kind, dag_id
+    urgent = {dag_id for dag_id, dag in bag["dags"].items() if "triage/at-once" in dag["tags"]}
+    assert urgent == {"ingest_deliveries", "build_features", "score_customers"}
+
+
+def test_the_list_of_dags_says_in_plain_text_what_each_does(bag: dict[str, Any]) -> None:
+    for dag_id, dag in bag["dags"].items():
+        assert 30 < len(dag["description"]) < 300, dag_id
+        assert not re.search(r"[*`\n]", dag["description"]), dag_id
+        assert "**" not in dag["description"]
+    assert len({dag["description"] for dag in bag["dags"].values()}) == len(EXPECTED)
+
+
+def test_the_owner_can_be_reached(bag: dict[str, Any]) -> None:
+    for dag_id, dag in bag["dags"].items():
+        owners = {task["owner"] for task in dag["tasks"].values()}
+        assert set(dag["owner_links"]) == owners, dag_id
+        assert all(re.match("https?://|mailto:", link) for link in dag["owner_links"].values())
+
+
+def test_every_task_says_what_it_does(bag: dict[str, Any]) -> None:
+    for dag_id, dag in bag["dags"].items():
+        for task_id, task in dag["tasks"].items():
+            assert task["doc"], f"{dag_id}.{task_id} needs a docstring or doc_md."
+            assert len(task["doc"]) > 20, (dag_id, task_id)
+
+
+def test_mapped_tasks_are_called_by_what_they_work_on(bag: dict[str, Any]) -> None:
+    mapped = {
+        f"{dag_id}.{task_id}": task["map_name"]
+        for dag_id, dag in bag["dags"].items()
+        for task_id, task in dag["tasks"].items()
+        if task["is_mapped"]
+    }
+    per_source = {
+        f"ingest_deliveries.per_source.{name}"
+        for name in ("land", "stage", "check", "curate", "put_away")
+    }
+    assert set(mapped) == per_source | {"train_models.fit"}
+    assert all(mapped.values())
+
+
+def test_a_source_is_chosen_from_those_that_are_described(bag: dict[str, Any]) -> None:
+    described = sorted(path.stem for path in (PROJECT / "sources").glob("*.toml"))
+    assert bag["dags"]["ingest_deliveries"]["source_choices"] == [
+        None, *sorted([*described, "actions"]),
+    ]  # fmt: skip
+
+
+def test_only_who_is_named_may_answer_a_question(bag: dict[str, Any]) -> None:
+    asking = {
+        f"{dag_id}.{task_id}": task["may_answer"]
+        for dag_id, dag in bag["dags"].items()
+        for task_id, task in dag["tasks"].items()
+        if task_id in ("approve", "approve_ranker")
+    }
+    assert set(asking) == {
+        "assign_actions.approve",
+        "measure_outcomes.approve",
+        "measure_outcomes.approve_ranker",
+    }
+    assert all(names == ["approver", "admin"] for names in asking.values())
+
+
 def test_every_task_has_an_owner_and_retries_only_what_may_pass_by_itself(
     bag: dict[str, Any],
 ) -> None:

@@ -23,10 +23,12 @@ def main(folder: Path, scenarios: list[dict[str, Any]]) -> None:
     from airflow.utils import db
 
     db.initdb()
+    from airflow.api_fastapi.app import init_auth_manager
     from airflow.dag_processing.bundles.manager import DagBundlesManager
     from airflow.dag_processing.dagbag import DagBag
 
     DagBundlesManager().sync_bundles_to_db()
+    init_auth_manager()
     packages = {
         "measure": "",
         "decide": "trial.",
@@ -69,7 +71,7 @@ def run(dag: Any, scenario: dict[str, Any]) -> dict[str, Any]:
     refused: list[int] = []
     again = scenario.get("again", False)
     # dag.test() sleeps while it waits for an answer
-    time.sleep = lambda _: _answer(answers, asked, refused if again else None)
+    time.sleep = lambda _: _answer(answers, asked, refused, again)
     ended = dag.test(run_conf={"as_of": scenario["as_of"]})
     approvals.is_waiting = is_waiting
     return {
@@ -89,7 +91,9 @@ def _named(name: str) -> Any:
     return door
 
 
-def _answer(answers: list[Any], asked: list[dict[str, Any]], refused: list[int] | None) -> None:
+def _answer(
+    answers: list[Any], asked: list[dict[str, Any]], refused: list[int], again: bool
+) -> None:
     from airflow.models.taskinstance import TaskInstance
     from airflow.utils.session import create_session
     from airflow.utils.state import TaskInstanceState
@@ -117,9 +121,8 @@ def _answer(answers: list[Any], asked: list[dict[str, Any]], refused: list[int] 
             if answer == "silence":
                 _let_time_pass(ti, session)
             else:
-                _respond(ti, answer, session)
-                if refused is not None:
-                    refused.append(_refusal(ti, answer, session))
+                tries = [_status(ti, answer, session) for _ in range(1 + again)]
+                refused += [status for status in tries if status != 200]
 
 
 def _respond(ti: Any, answer: dict[str, str], session: Any) -> None:
@@ -139,7 +142,7 @@ def _respond(ti: Any, answer: dict[str, str], session: Any) -> None:
     )
 
 
-def _refusal(ti: Any, answer: dict[str, str], session: Any) -> int:
+def _status(ti: Any, answer: dict[str, str], session: Any) -> int:
     from fastapi import HTTPException
 
     try:

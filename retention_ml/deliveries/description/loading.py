@@ -8,26 +8,16 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from retention_ml.deliveries.description import toml_files
+from retention_ml.deliveries.description.names import BUILT_IN, source_names
 from retention_ml.deliveries.description.sentences import first_mistake
 from retention_ml.deliveries.description.source import Source
 from retention_ml.deliveries.description.toml_lines import line_of
 from retention_ml.errors import SettingsError, UnknownSource
 
-BUILT_IN = Path(__file__).with_name("built_in")
 OWN_CONTACTS = "actions"
 """The built-in source of what the platform sent itself, and whom it left alone by lot."""
 
 _PAGE = "docs/sources.md"
-
-
-def source_names(folder: Path) -> list[str]:
-    """The names of the descriptions in a folder."""
-    return sorted(path.stem for path in folder.glob("*.toml"))
-
-
-def all_source_names(folder: Path) -> list[str]:
-    """The names of a shop's descriptions, and of those that the platform brings itself."""
-    return sorted({*source_names(folder), *source_names(BUILT_IN)})
 
 
 def load_source(folder: Path, name: str) -> Source:

@@ -5,7 +5,8 @@ from collections.abc import Collection
 from pathlib import Path
 
 from retention_ml.deliveries.description.feed import Feed
-from retention_ml.deliveries.description.loading import load_source, source_names
+from retention_ml.deliveries.description.loading import load_source
+from retention_ml.deliveries.description.names import source_names
 from retention_ml.deliveries.description.source import Source
 from retention_ml.errors import UnknownSource, UsageError
 

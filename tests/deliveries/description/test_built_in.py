@@ -4,12 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from retention_ml.deliveries.description.loading import (
-    BUILT_IN,
-    all_source_names,
-    load_source,
-    source_names,
-)
+from retention_ml.deliveries.description.loading import load_source
+from retention_ml.deliveries.description.names import BUILT_IN, all_source_names, source_names
 from retention_ml.errors import SettingsError
 
 
