@@ -85,7 +85,7 @@ def ingest_deliveries() -> None:
         """Lets the day go on, unless all files of a required feed were refused."""
         from retention_ml.curated.hand_over import hand_over as door
 
-        curated = get_current_context()["ti"].xcom_pull(task_ids="per_source.curate") or ()
+        curated = doors.receipts_of("per_source.curate")
         return assets.hand_over(CURATED, *curated, doors.call(door, as_of=as_of()))
 
     per_source.expand(parcel=collect()) >> hand_over()

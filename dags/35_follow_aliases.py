@@ -14,23 +14,22 @@ again.
 """
 
 from airflow.sdk import dag, task
-from retention_airflow import doors
+from retention_airflow import defaults, doors
 from retention_airflow.assets import ALIASES
-from retention_airflow.defaults import DEFAULT_ARGS, WAREHOUSE_POOL, Tag
+from retention_airflow.defaults import WAREHOUSE_POOL, Tag
 
 
 @dag(
     dag_display_name="35 follow aliases",
     schedule=ALIASES,
-    catchup=False,
     max_active_runs=1,
-    default_args=DEFAULT_ARGS,
-    tags=[Tag.BETWEEN_DAYS, Tag.MODELS],
-    doc_md=__doc__,
+    tags=[Tag.BETWEEN_DAYS, Tag.MODELS, Tag.IMPACT_INSIGHT, Tag.TRIAGE_NEXT_DAY],
+    **defaults.shared(__doc__),
 )
 def follow_aliases() -> None:
     @task(pool=WAREHOUSE_POOL)
     def follow() -> dict:
+        """Checks the version that the alias was moved to, and follows it or says why not."""
         from retention_ml.models.promotion.follow_aliases import follow_aliases as door
 
         return doors.call(door)

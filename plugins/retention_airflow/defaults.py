@@ -36,7 +36,7 @@ WAREHOUSE_POOL = "warehouse"
 APPROVAL_TIME = timedelta(hours=_SETTINGS.promotion.approval_hours)
 APPROVERS = list(_SETTINGS.promotion.approvers)
 SOURCES = all_source_names(_SETTINGS.sources)
-SOURCE_NAME = "{{ (task.op_kwargs.values() | first)['source'] }}"
+SOURCE_NAME = "{{ (task.op_args | first | default({}))['source'] | default(ti.map_index) }}"
 """What a mapped task is called: the source of the parcel, or of the receipt, that it is given first."""
 
 
@@ -123,8 +123,9 @@ DELIVERY_PARAMS = DAY_PARAMS | {
         None,
         type=["null", "string"],
         enum=[None, *SOURCES],
+        values_display={"null": "every source in the inbox"},
         title="Source",
-        description="One of the descriptions under sources/. Empty: every source in the inbox.",
+        description="One of the descriptions under sources/.",
     ),
     "files": Param(
         [],

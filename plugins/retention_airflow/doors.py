@@ -58,6 +58,15 @@ def read(reading: Callable[..., Answer], **arguments: Any) -> Answer:
         return reading(warehouse, **arguments)
 
 
+def receipts_of(task_id: str) -> list[dict[str, Any]]:
+    """The receipts of a mapped task of this run, one for each instance that returned one."""
+    from airflow.sdk import get_current_context
+
+    # A list asks for a list: of a single name and a single instance Airflow gives the value alone.
+    receipts = get_current_context()["ti"].xcom_pull(task_ids=[task_id])
+    return [dict(receipt) for receipt in receipts if receipt]
+
+
 def open_batch(receipt: Mapping[str, Any]) -> int:
     """The batch that the door before has left to do; skips the task where it left nothing."""
     from airflow.sdk.exceptions import AirflowSkipException

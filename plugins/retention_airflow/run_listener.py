@@ -68,9 +68,11 @@ def _is_ours(run: Any) -> bool:
 
 def _begin(run: Any) -> dict[str, Any]:
     day, timetable = _day(run), run.dag.timetable
+    if day is None:
+        return {}
     note = run_notes.note(day, [], run.note)
     # The key of a scheduled or handed-over run is its day already.
-    if day is None or run.run_type not in STARTED_WITHOUT_KEY or not timetable.partitioned:
+    if run.run_type not in STARTED_WITHOUT_KEY or not timetable.partitioned:
         return {"note": note}
     key = day.isoformat()
     return {
@@ -81,13 +83,16 @@ def _begin(run: Any) -> dict[str, Any]:
 
 
 def _end(run: Any) -> dict[str, Any]:
-    session = object_session(run)
+    day, session = _day(run), object_session(run)
+    if day is None:
+        return {}
     failed = [ti.task_id for ti in run.get_task_instances(state=["failed"], session=session)]
     results = run_notes.results_of(_receipts(run, session), failed)
-    return {"note": run_notes.note(_day(run), results, run.note)}
+    return {"note": run_notes.note(day, results, run.note)}
 
 
 def _day(run: Any) -> date | None:
+    """The day; None where the run is about none, such as a look at the inbox, or is refused."""
     try:
         return day_of_run(run)
     except UsageError:

@@ -12,25 +12,24 @@ from datetime import date
 from typing import Any
 
 _SEPARATOR = " · "
-_OURS = re.compile(r"(?:\d{4}-\d{2}-\d{2}|no day)(?: · |$)")
+_OURS = re.compile(r"\d{4}-\d{2}-\d{2}(?: · |$)")
 _LENGTH_MAX = 1000  # of Airflow's column
 
 Receipts = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
-def note(day: date | None, results: Iterable[str], before: str | None = None) -> str:
+def note(day: date, results: Iterable[str], before: str | None = None) -> str:
     """The note of a run.
 
     Parameters
     ----------
-    day : date, optional
-        None for a run that has none.
+    day : date
     results : iterable of str
         See `results_of`.
     before : str, optional
         The run's note so far: a line of ours is replaced, whatever else stands there is kept below.
     """
-    line = _SEPARATOR.join([day.isoformat() if day else "no day", *results])
+    line = _SEPARATOR.join([day.isoformat(), *results])
     first, _, rest = (before or "").partition("\n")
     remark = rest.strip() if _OURS.match(first) else (before or "").strip()
     return "\n\n".join(part for part in (line, remark) if part)[:_LENGTH_MAX]
@@ -50,7 +49,7 @@ def results_of(receipts: Iterable[Mapping[str, Any]], failed: Iterable[str] = ()
     for receipt in receipts:
         by_door[str(receipt.get("door"))].append(receipt)
     words = [word for result in _RESULTS for word in result(by_door) if word]
-    if names := sorted(set(failed)):
+    if names := sorted({name.rpartition(".")[2] for name in failed}):
         words.insert(0, f"failed: {', '.join(names)}")
     return words or ["nothing to do"]
 

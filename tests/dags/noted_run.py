@@ -98,7 +98,7 @@ def started(dag: Any) -> dict[str, Any]:
         ("manual", {"as_of": "2017-11-22"}, None, None),
         ("operator_triggered", {"as_of": "2017-11-22"}, None, "Files arrived."),
         ("asset_triggered", {}, "2017-11-23", None),
-        ("asset_triggered", {}, None, "2017-11-21 · 5 scored\n\nLooked at by ann."),
+        ("asset_triggered", {}, None, "Looked at by ann."),
     ):
         with create_session() as session:
             one = session.scalars(select(DagRun).order_by(DagRun.id).limit(1)).one()

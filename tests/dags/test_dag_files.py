@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -113,6 +114,27 @@ def test_mapped_tasks_are_called_by_what_they_work_on(bag: dict[str, Any]) -> No
     }
     assert set(mapped) == per_source | {"train_models.fit"}
     assert all(mapped.values())
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        (({"source": "shop"},), "shop"),
+        (({"source": "shop"}, None), "shop"),
+        ((), "3"),
+        ((None,), "3"),
+        (({},), "3"),
+    ],
+)
+def test_a_mapped_task_without_a_source_keeps_its_number(given: tuple[Any, ...], name: str) -> None:
+    """A template that fails would fail the task."""
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import SandboxedEnvironment
+    from retention_airflow.defaults import SOURCE_NAME
+
+    template = SandboxedEnvironment(undefined=StrictUndefined).from_string(SOURCE_NAME)
+    task, instance = SimpleNamespace(op_args=given), SimpleNamespace(map_index=3)
+    assert template.render(task=task, ti=instance) == name
 
 
 def test_a_source_is_chosen_from_those_that_are_described(bag: dict[str, Any]) -> None:

@@ -96,11 +96,9 @@ def test_a_run_has_its_day_as_key_as_soon_as_it_starts(runs: dict[str, Any]) -> 
     assert runs["started"]["asset_triggered 2017-11-23"]["key"] == "2017-11-23"
 
 
-def test_a_run_without_a_day_gets_no_key_and_what_a_person_wrote_stays(
-    runs: dict[str, Any],
-) -> None:
+def test_a_run_without_a_day_gets_neither_key_nor_note(runs: dict[str, Any]) -> None:
     started = runs["started"]["asset_triggered None"]
-    assert (started["key"], started["note"]) == (None, "no day\n\nLooked at by ann.")
+    assert (started["key"], started["note"]) == (None, "Looked at by ann.")
 
 
 def test_a_defect_in_the_note_harms_neither_the_run_nor_the_transaction(

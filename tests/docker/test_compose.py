@@ -1,5 +1,6 @@
 """The containers: linted, parsed, and in step with the settings and the local stack."""
 
+import json
 import os
 import re
 import shutil
@@ -15,7 +16,7 @@ import yaml
 from retention_ml.errors import WarehouseError
 from retention_ml.schema.migrate import migrate
 from retention_ml.settings import PROJECT, load
-from retention_ml.stack import databases, keys, local
+from retention_ml.stack import databases, environment, keys, local
 from retention_ml.stack.postgres import EmbeddedPostgres, binaries
 from retention_ml.warehouse import Warehouse
 
@@ -163,6 +164,32 @@ def test_each_part_gets_its_own_role_and_database(compose: dict[str, Any]) -> No
     assert store.endswith("//mlflow:dummy-mlflow@postgres:5432/mlflow")
     assert "RETENTION_WAREHOUSE_URL" not in compose["services"]["mlflow"]["environment"]
     assert "POSTGRES_PASSWORD" not in environment
+
+
+def test_airflow_has_the_logins_of_the_local_stack(compose: dict[str, Any]) -> None:
+    users = compose["services"]["api-server"]["environment"][
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"
+    ]
+    assert dict(user.split(":") for user in users.split(",")) == environment.ROLES
+
+
+def test_passwords_are_made_once_and_the_administrators_is_that_of_the_file(
+    tmp_path: Path,
+) -> None:
+    text = (DOCKER / "prepare.sh").read_text(encoding="utf-8")
+    program = re.findall(r"<<'PYTHON'\n(.*?)^PYTHON$", text, re.DOTALL | re.MULTILINE)[0]
+    variables = {
+        "AIRFLOW_HOME": str(tmp_path),
+        "AIRFLOW_ADMIN_PASSWORD": "dummy-admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,viewer:viewer",
+    }
+    made = []
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", program], env=variables, check=True)
+        made.append(json.loads((tmp_path / "passwords.json").read_text("utf-8")))
+    assert made[0] == made[1]
+    assert made[0]["admin"] == "dummy-admin"
+    assert len(made[0]["viewer"]) == 32
 
 
 def test_the_settings_accept_the_environment_of_the_containers(compose: dict[str, Any]) -> None:

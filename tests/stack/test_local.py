@@ -120,6 +120,36 @@ def test_airflow_is_told_one_address_everywhere(stack: Settings) -> None:
     assert "+psycopg2://airflow:" in variables["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
 
 
+def test_airflow_has_a_login_for_each_role_with_a_password_of_its_own(tmp_path: Path) -> None:
+    settings = load({"RETENTION_HOME": str(tmp_path)})
+    local._write_passwords(tmp_path)
+    path = tmp_path / "airflow" / "passwords.json"
+    passwords = json.loads(path.read_text("utf-8"))
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert set(passwords) == set(environment.ROLES) == {"admin", "engineer", "approver", "viewer"}
+    assert len(set(passwords.values())) == 4
+    assert set(settings.promotion.approvers) <= set(passwords)
+
+
+def test_a_password_that_a_person_changed_is_kept_and_new_logins_get_theirs(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "airflow" / "passwords.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps({"admin": "my own"}), "utf-8")
+    local._write_passwords(tmp_path)
+    passwords = json.loads(path.read_text("utf-8"))
+    assert passwords["admin"] == "my own"
+    assert len(passwords["viewer"]) == 32
+
+
+def test_the_roles_of_the_logins_are_those_of_airflow(stack: Settings) -> None:
+    variables = environment.build(stack, Ports(airflow=1, mlflow=2), {"PATH": "/bin"})
+    assert variables["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"] == (
+        "admin:admin,engineer:op,approver:user,viewer:viewer"
+    )
+
+
 def test_a_task_that_died_with_its_scheduler_is_not_waited_for_long(stack: Settings) -> None:
     variables = environment.build(stack, Ports(airflow=1, mlflow=2), {"PATH": "/bin"})
     for name in ("TASK_INSTANCE_HEARTBEAT_TIMEOUT", "ORPHANED_TASKS_CHECK_INTERVAL"):
