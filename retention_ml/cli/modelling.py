@@ -151,7 +151,8 @@ def score(as_of: AsOf, as_json: Json = False) -> None:
         if as_json:
             print_json({"score": scored.to_dict(), "publish": published.to_dict()})
             return
-        for line in filter(None, (scored, published, scored.details["caveat"])):
+        remarks = (scored.details["caveat"], *scored.details["warnings"])
+        for line in filter(None, (scored, published, *remarks)):
             console.print(str(line))
         print_tiers(as_of, tiers(warehouse, day(as_of)), settings)
 

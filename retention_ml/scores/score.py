@@ -72,6 +72,7 @@ def score(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
             "excluded": _counts(exclusions["reason_code"]),
             "is_calibrated": arms.is_calibrated(champion),
             "caveat": served.caveat(champion, settings, as_of),
+            "warnings": served.serving_warnings(warehouse, champion, challenger),
             "policy": _policy_note(settings, champion, policy),
         },
     )

@@ -116,6 +116,25 @@ def caveat(model: ServedModel, settings: Settings, as_of: date) -> str | None:
     )
 
 
+def serving_warnings(
+    warehouse: Warehouse, champion: ServedModel, challenger: ServedModel | None
+) -> list[str]:
+    """A sentence for each alias whose version does not serve, with the reason."""
+    sentences = []
+    for alias, model in (("champion", champion), ("challenger", challenger)):
+        if model is not None and arms.is_calibrated(model):
+            sentence = model.warning
+        else:
+            newest = next(iter(decisions(warehouse, alias)), None)
+            sentence = (
+                f"Version {newest.model_version} is not served as {alias}: {newest.reason}"
+                if newest and newest.verdict == "refuse"
+                else None
+            )
+        sentences += [sentence] if sentence else []
+    return sentences
+
+
 def require_features(model: ServedModel, features: pa.Table) -> None:
     """Check that every feature the model reads is there.
 

@@ -327,7 +327,7 @@ def _load_fallback(registry: Registry, alias: str, fallback: ServeFallback) -> S
             continue
         fault = unfit_reason(registry.settings, bundle)
         if fault is None:
-            return ServedModel(version=version, bundle=bundle)
+            return ServedModel(version=version, bundle=bundle, warning=fallback.warning)
         logger.warning("Version %s is not served as %s: %s", version, alias, fault)
     if failure is not None:
         raise failure

@@ -47,10 +47,13 @@ class ServedModel:
         Version of the registered model `churn`.
     bundle : Bundle
         The model.
+    warning : str, optional
+        Why it serves instead of the version under the alias.
     """
 
     version: str
     bundle: Bundle
+    warning: str | None = None
 
     @property
     def name(self) -> str:

@@ -60,7 +60,6 @@ class Runs(Tracking):
         run_ids: Sequence[str],
         tags: Mapping[str, str],
         texts: Mapping[str, str],
-        figures: Mapping[str, Any],
         description: str,
         datasets: Sequence[RunDataset] = (),
     ) -> str:
@@ -70,7 +69,7 @@ class Runs(Tracking):
         ----------
         run_ids : sequence of str
             Of the candidates.
-        texts, figures : mapping
+        texts : mapping of str to str
             Go to artifacts under their names.
         description : str
             Markdown, what the run's page says.
@@ -81,7 +80,7 @@ class Runs(Tracking):
                 self._client.set_tag(each, _PARENT, run_id)
             self._log_datasets(run_id, datasets)
             self._note(run_id, description)
-            self._finish(run_id, texts, figures)
+            self._finish(run_id, texts, {})
             self._log_batch(run_id, tags=tags)  # the last: a run with these is complete
         return run_id
 

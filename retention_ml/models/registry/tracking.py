@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from retention_ml.models.registry.description import fit_description
 from retention_ml.models.registry.failures import explain_failure
 from retention_ml.models.registry.provenance import source_tags
 from retention_ml.models.registry.run_dataset import RunDataset
@@ -19,7 +20,6 @@ from retention_ml.settings import Settings
 NAME = "churn"
 _METRICS_AT_ONCE = 1_000
 _NOTE = "mlflow.note.content"
-_NOTE_LENGTH_MAX = 8_000  # characters that MLflow keeps of a tag
 
 
 class Tracking:
@@ -120,9 +120,7 @@ class Tracking:
 
     def _note(self, run_id: str, text: str) -> None:
         """Describe a run, in Markdown."""
-        if len(text) > _NOTE_LENGTH_MAX:
-            text = text[: text.rfind("\n\n", 0, _NOTE_LENGTH_MAX)]
-        self._client.set_tag(run_id, _NOTE, text)
+        self._client.set_tag(run_id, _NOTE, fit_description(text))
 
     def _finish(self, run_id: str, texts: Mapping[str, str], figures: Mapping[str, Any]) -> None:
         for name, text in texts.items():

@@ -73,7 +73,6 @@ def try_show_training(
                 OVERVIEW: page(training, facts, values, fits, predictions, figures),
                 "intervals.csv": interval_table(values),
             },
-            figures={f"plots/{name}.png": figure for name, figure in figures.items()},
             description=_description(training, values),
             datasets=datasets(training_set, training, facts["rows_count"], facts["churn_rate"]),
         )

@@ -178,7 +178,7 @@ def test_what_mlflow_lost_of_a_training_is_shown_by_selecting_again(
     [after] = registry._client.search_runs(*search)
     assert after.data.tags["mlflow.note.content"] == before.data.tags["mlflow.note.content"]
     files = {file.path for file in registry._client.list_artifacts(after.info.run_id)}
-    assert files == {"comparison.html", "intervals.csv", "plots"}
+    assert files == {"comparison.html", "intervals.csv"}
 
 
 def test_training_again_changes_nothing(trained: Trained) -> None:
