@@ -22,7 +22,7 @@ from retention_ml.cli.frame import (
 from retention_ml.errors import UsageError
 from retention_ml.settings import Settings
 
-_SECRET = ("airflow_password", "bi_dsn", "ds_dsn")
+_SECRET = ("airflow_password", "mlflow_password", "bi_dsn", "ds_dsn")
 _HIDDEN = "shown by retention status --secrets"
 _TROUBLE = ("failed_runs", "unusable_files", "incomplete_feeds", "alerts")
 

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from retention_ml.cli import platform
 from retention_ml.errors import RegistryError, StackError
 from retention_ml.models.registry.links import page_links
 from retention_ml.models.registry.mlflow_registry import Registry
 from retention_ml.settings import Settings, load
-from retention_ml.stack import components, environment, keys, mlflow_login
+from retention_ml.stack import components, environment, keys, local, mlflow_login
 from retention_ml.stack.environment import Ports
 from retention_ml.stack.postgres import free_port
 
@@ -41,6 +42,13 @@ def test_every_part_of_the_stack_can_sign_in(guarded: Settings) -> None:
     assert variables["MLFLOW_TRACKING_USERNAME"] == "admin"
     assert variables["MLFLOW_TRACKING_PASSWORD"] == password
     assert "MLFLOW_AUTH_ADMIN_PASSWORD" not in variables  # the server alone needs it
+
+
+def test_its_password_is_shown_to_who_asks_for_secrets_only(guarded: Settings) -> None:
+    places = local.addresses(guarded)
+    assert places["mlflow_user"] == "admin"
+    assert places["mlflow_password"] == keys.load(guarded.home)["mlflow_admin"]
+    assert platform._hide("mlflow_password", places["mlflow_password"]) == platform._HIDDEN
 
 
 def test_an_mlflow_of_somebody_else_is_not_told_our_password(guarded: Settings) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 
-from retention_ml.models.evaluation.figures import axes, candidate, curves
+from retention_ml.models.evaluation.figures import axes, candidate, curves, intervals
 from retention_ml.statistics.arrays import Floats
 from retention_ml.statistics.bootstrap import Interval
 from retention_ml.statistics.metrics import score
@@ -119,3 +119,24 @@ def test_an_interval_without_ends_is_a_point_and_without_a_value_nothing() -> No
 
 def _legend(panel: Axes) -> list[str]:
     return [text.get_text() for text in panel.get_legend().get_texts()]
+
+
+def test_each_metric_has_a_panel_and_each_model_a_row_with_its_interval() -> None:
+    values = {
+        "first": {"roc_auc": Interval(0.8, 0.7, 0.9), "log_loss": Interval(0.5, 0.4, 0.6)},
+        "second": {"roc_auc": Interval(0.6, 0.5, 0.7), "brier": Interval(np.nan, 0.1, 0.2)},
+    }
+    figure = intervals.metric_intervals(values)
+    panels = [panel for panel in figure.axes if panel.get_visible()]
+    assert [panel.get_title(loc="left") for panel in panels] == ["roc auc", "log loss"]
+    assert [panel.get_xlabel() for panel in panels] == ["right is better", "left is better"]
+    names = [text.get_text() for text in panels[0].get_yticklabels()]
+    assert names == ["second", "first"]  # heights 0 and 1: the first stands on top
+    ends = {
+        names[int(line.get_ydata()[0])]: list(line.get_xdata())
+        for line in panels[0].get_lines()
+        if len(line.get_xdata()) == 2
+    }
+    assert ends == {"first": [0.7, 0.9], "second": [0.5, 0.7]}
+    assert len(panels[1].get_lines()) == 2  # a point and its interval: the second has no log loss
+    assert axes.png(figure).startswith(b"\x89PNG")
