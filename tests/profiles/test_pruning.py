@@ -20,7 +20,7 @@ OLD = DAY - timedelta(days=63)
 
 @pytest.fixture
 def short(settings: Settings) -> Settings:
-    """Rows of customers are kept for 62 days."""
+    """Rows of customers are figures for 62 days."""
     chosen = settings.profiles.model_copy(update={"customer_history_days": 62})
     return settings.model_copy(update={"profiles": chosen})
 
@@ -36,24 +36,26 @@ def make(warehouse: Warehouse, settings: Settings, day: date) -> Receipt:
     return publish_profiles(warehouse, settings=settings, snapshot_id=made.details["snapshot_id"])
 
 
-def rows(warehouse: Warehouse, table: str, day: date) -> list[dict[str, Any]]:
-    found = warehouse.read(f"SELECT * FROM profiles.{table} WHERE as_of = DATE '{day}'")
-    names = [name for name in found.column_names if name not in ("snapshot_id", "epoch")]
-    return sorted(found.select(names).to_pylist(), key=str)
+def rows(warehouse: Warehouse, name: str, day: date) -> list[dict[str, Any]]:
+    table = warehouse.read(f"SELECT * FROM profiles.{name} WHERE as_of = DATE '{day}'")
+    columns = [each for each in table.column_names if each not in ("snapshot_id", "epoch")]
+    return sorted(table.select(columns).to_pylist(), key=str)
 
 
 def test_rows_of_customers_go_and_figures_of_the_day_stay(shop: Warehouse, short: Settings) -> None:
     edge = OLD + timedelta(days=1)
     for day in (OLD, edge):
         make(shop, short, day)
-    kept = {name: rows(shop, name, OLD) for name in ("stage_daily", "transitions", "value_daily")}
-    assert all(kept.values())
+    figures = {
+        name: rows(shop, name, OLD) for name in ("stage_daily", "transitions", "value_daily")
+    }
+    assert all(figures.values())
     receipt = make(shop, short, DAY)
     assert receipt.details["pruned_snapshots"] == 1
     for table in ("customer_daily", "customer_value"):
         assert rows(shop, table, OLD) == []
         assert rows(shop, table, edge)
-    assert {name: rows(shop, name, OLD) for name in kept} == kept
+    assert {name: rows(shop, name, OLD) for name in figures} == figures
     assert shop.read(f"SELECT 1 AS x FROM reports.lifecycle_daily WHERE as_of = '{OLD}'").num_rows
     assert violations(shop) == []
     assert make(shop, short, DAY).details["pruned_snapshots"] == 0

@@ -234,13 +234,13 @@ def test_who_is_excluded_on_a_day_is_not_scored_and_who_is_by_now_is_not_evaluat
         exclude(shop, found_out[5:], since=date(2099, 1, 1))
         report, after = run(shop, tmp_path / "after")
         assert not set(found_out) & set(after["customer_id"].to_pylist())
-        kept = before.filter(pc.invert(pc.is_in(before["customer_id"], pa.array(found_out))))
+        others = before.filter(pc.invert(pc.is_in(before["customer_id"], pa.array(found_out))))
         keys = ["as_of", "customer_id", "churned"]
-        assert after.select(keys).equals(kept.select(keys))
+        assert after.select(keys).equals(others.select(keys))
         # On the first day nobody was known to be abnormal: models learnt from all of them.
-        first = [table.filter(pc.equal(table["as_of"], DAYS[0])) for table in (kept, after)]
+        first = [table.filter(pc.equal(table["as_of"], DAYS[0])) for table in (others, after)]
         assert first[0].equals(first[1])
-        later = [table.filter(pc.equal(table["as_of"], DAYS[1])) for table in (kept, after)]
+        later = [table.filter(pc.equal(table["as_of"], DAYS[1])) for table in (others, after)]
         assert not later[0].equals(later[1])
         assert report["days"][0]["customers"] == first[1].num_rows
         [receipt] = shop.read(
