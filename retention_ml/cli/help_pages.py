@@ -33,7 +33,7 @@ EXAMPLES = {
         "models": "models",
         "promote": "promote 3 --reason 'better in every segment'",
         "rollback": "rollback --reason 'complaints from the shop'",
-        "backtest": "backtest --from 2025-06-01 --to 2025-12-01 --report backtest.json",
+        "backtest": "backtest --from 2025-06-01 --to 2025-12-01 --report backtest.json --predictions backtest.parquet",
     },
     "Every day": {
         "score": "score --as-of 2026-03-01",
