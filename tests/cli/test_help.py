@@ -8,11 +8,10 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from retention_ml.cli import app, help_pages
+from retention_ml.cli import EXAMPLES as BY_HEADING
+from retention_ml.cli import app
 
-EXAMPLES = {
-    name: example for examples in help_pages.EXAMPLES.values() for name, example in examples.items()
-}
+EXAMPLES = {name: example for examples in BY_HEADING.values() for name, example in examples.items()}
 
 
 def _names() -> set[str]:
@@ -22,13 +21,13 @@ def _names() -> set[str]:
 def test_every_command_has_a_heading_and_an_example() -> None:
     assert len(_names()) > 20
     without = sorted(_names() - set(EXAMPLES))
-    assert without == [], "add an example under a heading in retention_ml/cli/help_pages.py"
+    assert without == [], "add an example under a heading in retention_ml/cli/__init__.py"
     assert sorted(set(EXAMPLES) - _names()) == []
 
 
 def test_headings_stand_in_the_order_of_the_work() -> None:
     text = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "100"}).stdout
-    places = [text.index(f" {heading} ") for heading in help_pages.EXAMPLES]
+    places = [text.index(f" {heading} ") for heading in BY_HEADING]
     assert places == sorted(places)
     assert text.index(" train ") > text.index(" ingest ")
 
@@ -40,9 +39,9 @@ def test_an_example_is_in_the_help_of_its_command_and_can_be_read(name: str) -> 
     done = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200"})
     assert f"Example: retention {EXAMPLES[name]}" in " ".join(done.stdout.split())
     command = get_command(app)
-    while (found := getattr(command, "commands", None)) is not None:
-        assert words[0] in found, EXAMPLES[name]
-        command = found[words.pop(0)]
+    while (commands := getattr(command, "commands", None)) is not None:
+        assert words[0] in commands, EXAMPLES[name]
+        command = commands[words.pop(0)]
     if "--help" not in words:
         context = command.make_context(name, list(words))  # refuses what it cannot read
         assert context.params is not None
