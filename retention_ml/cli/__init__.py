@@ -57,10 +57,14 @@ EXAMPLES = {
         "score": "score --as-of 2026-03-01",
         "profile": "profile --as-of 2026-03-01",
         "recommend": "recommend --as-of 2026-03-01",
-        "explain": "explain C0000012",
         "measure": "measure --as-of 2026-03-01",
         "decide": "decide --as-of 2026-03-01",
         "watch": "watch --as-of 2026-03-01",
+    },
+    "Reading": {
+        "explain": "explain C0000012",
+        "report": "report --out pages",
+        "mcp": "mcp --http",
     },
     "Actions": {
         "actions": "actions list",

@@ -14,6 +14,7 @@ from retention_ml.warehouse import Warehouse
 
 SECRETS = {
     "airflow_password": "hunter2",
+    "mlflow_password": "hunter2",
     "bi_dsn": "postgresql://retention_bi:hunter2@127.0.0.1:5432/retention",
     "ds_dsn": "postgresql://retention_ds:hunter2@127.0.0.1:5432/retention",
 }
