@@ -19,12 +19,9 @@ from retention_ml.cli.frame import (
     with_registry,
     working,
 )
+from retention_ml.cli.tables import hide_secret, print_status
 from retention_ml.errors import UsageError
 from retention_ml.settings import Settings
-
-_SECRET = ("airflow_password", "mlflow_password", "bi_dsn", "ds_dsn")
-_HIDDEN = "shown by retention status --secrets"
-_TROUBLE = ("failed_runs", "unusable_files", "incomplete_feeds", "alerts")
 
 _stack = typer.Typer(help="Start, stop and look at the local stack.", no_args_is_help=True)
 
@@ -131,15 +128,19 @@ def status(
         from retention_ml.models.registry.mlflow_registry import Registry
         from retention_ml.reports.list_performance import lists_in_words
         from retention_ml.reports.read import status as read_status
-        from retention_ml.stack import failures, local
+        from retention_ml.stack import local
 
         places = local.addresses(settings)
         state = {
             **read_status(warehouse, settings),
-            "failed_runs": failures.failed_runs(settings),
+            "failed_runs": local.failed_runs(settings),
             "recommended_lists": lists_in_words(warehouse),
             "standstill": local.standstill(settings),
-            **(places if with_secrets else {name: _hide(name, places[name]) for name in places}),
+            **(
+                places
+                if with_secrets
+                else {name: hide_secret(name, places[name]) for name in places}
+            ),
         }
         if state["mlflow_url"]:
             pages = page_links(Registry(with_registry(settings)))
@@ -147,34 +148,7 @@ def status(
         if as_json:
             print_json(state)
         else:
-            _print_status(state)
-
-
-def _hide(name: str, value: object) -> object:
-    """The value without its password; what is none stays."""
-    if value is None or name not in _SECRET:
-        return value
-    if not name.endswith("_dsn"):
-        return _HIDDEN
-    from sqlalchemy import make_url
-
-    return make_url(str(value)).render_as_string()
-
-
-def _print_status(state: dict[str, Any]) -> None:
-    """The verdict, what is wrong, the rest as tables, addresses in one line each."""
-    style = {"in time": "bold green", "waiting": "bold"}.get(state["verdict"], "bold red")
-    console.print(state["sentence"], style=style, soft_wrap=True)
-    console.print()
-    for name in _TROUBLE:
-        if state[name]:
-            print_mapping(name.replace("_", " ").capitalize(), state[name])
-    dsns = {name: state[name] for name in ("bi_dsn", "ds_dsn")}
-    hidden = {"verdict", "sentence", *_TROUBLE, *dsns}
-    print_mapping("Status", {name: state[name] for name in state if name not in hidden})
-    for name, address in dsns.items():
-        if address:
-            console.print(f"{name.replace('_', ' ')}: {address}", soft_wrap=True)
+            print_status(state)
 
 
 def mcp(

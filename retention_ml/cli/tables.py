@@ -3,11 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from retention_ml.cli.frame import console, print_table
+from retention_ml.cli.frame import console, print_mapping, print_table
 from retention_ml.settings import Settings
 
 Rows = Sequence[Mapping[str, Any]]
 _INTERVAL = ("value", "lower", "upper")
+_SECRET = ("airflow_password", "mlflow_password", "bi_dsn", "ds_dsn")
+_HIDDEN = "shown by retention status --secrets"
+_TROUBLE = ("failed_runs", "unusable_files", "incomplete_feeds", "alerts")
 _LISTS = {"mixed": "Most probable", "again": "To buy again", "new": "New to try"}
 
 
@@ -117,3 +120,30 @@ def print_lists(recommended: Mapping[str, Any]) -> None:
         )
     if recommended["caveat"]:
         console.print(recommended["caveat"], soft_wrap=True)
+
+
+def hide_secret(name: str, value: object) -> object:
+    """The value without its password; what is none stays."""
+    if value is None or name not in _SECRET:
+        return value
+    if not name.endswith("_dsn"):
+        return _HIDDEN
+    from sqlalchemy import make_url
+
+    return make_url(str(value)).render_as_string()
+
+
+def print_status(state: dict[str, Any]) -> None:
+    """The verdict, what is wrong, the rest as tables, addresses in one line each."""
+    style = {"in time": "bold green", "waiting": "bold"}.get(state["verdict"], "bold red")
+    console.print(state["sentence"], style=style, soft_wrap=True)
+    console.print()
+    for name in _TROUBLE:
+        if state[name]:
+            print_mapping(name.replace("_", " ").capitalize(), state[name])
+    dsns = {name: state[name] for name in ("bi_dsn", "ds_dsn")}
+    hidden = {"verdict", "sentence", *_TROUBLE, *dsns}
+    print_mapping("Status", {name: state[name] for name in state if name not in hidden})
+    for name, address in dsns.items():
+        if address:
+            console.print(f"{name.replace('_', ' ')}: {address}", soft_wrap=True)

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from retention_ml.cli import app
 from retention_ml.settings import load
-from retention_ml.stack import databases, failures, local
+from retention_ml.stack import databases, local
 from retention_ml.warehouse import Warehouse
 
 SECRETS = {
@@ -28,7 +28,7 @@ def shop(warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     addresses = local.addresses
     monkeypatch.setattr(local, "addresses", lambda settings: addresses(settings) | SECRETS)
     monkeypatch.setattr(
-        failures, "failed_runs", lambda settings: {"score_customers 2026-03-01": "failed"}
+        local, "failed_runs", lambda settings: {"score_customers 2026-03-01": "failed"}
     )
     return warehouse
 

@@ -7,7 +7,7 @@ import pytest
 
 from retention_ml.errors import StackError
 from retention_ml.settings import Settings
-from retention_ml.stack import components, environment, failures
+from retention_ml.stack import components, environment, local
 from retention_ml.stack.airflow_api import AirflowApi
 from retention_ml.stack.environment import Ports
 
@@ -46,7 +46,7 @@ def test_a_failed_run_is_named_once_with_its_day(
     settings: Settings, airflow: list[dict[str, Any]]
 ) -> None:
     airflow += [_run("score", "2026-03-01", 1), _run("score", "2026-03-01", 2)]
-    assert failures.failed_runs(settings) == {"score 2026-03-01": "failed 2026-03-01T02:00:00Z"}
+    assert local.failed_runs(settings) == {"score 2026-03-01": "failed 2026-03-01T02:00:00Z"}
 
 
 def test_a_run_that_was_made_good_is_no_failure(
@@ -58,7 +58,7 @@ def test_a_run_that_was_made_good_is_no_failure(
         _run("build", "2026-03-02", 3, "success"),
         _run("build", "2026-03-02", 4),
     ]
-    assert list(failures.failed_runs(settings)) == ["build 2026-03-02"]
+    assert list(local.failed_runs(settings)) == ["build 2026-03-02"]
 
 
 def test_an_airflow_that_does_not_answer_is_said(
@@ -68,8 +68,8 @@ def test_an_airflow_that_does_not_answer_is_said(
         raise StackError("Airflow does not answer.")
 
     monkeypatch.setattr(AirflowApi, "failed_runs", silent)
-    assert failures.failed_runs(settings) == {"Airflow": "Airflow does not answer."}
+    assert local.failed_runs(settings) == {"Airflow": "Airflow does not answer."}
 
 
 def test_without_an_airflow_of_its_own_nothing_is_asked(settings: Settings) -> None:
-    assert failures.failed_runs(settings) == {}
+    assert local.failed_runs(settings) == {}
