@@ -87,7 +87,7 @@ def _trained(receipts: Receipts) -> list[str]:
     fits = len(receipts.get("models.fit", ()))
     decided = [
         f"{one['selected_model']}: {one['verdict']}" if one["selected_model"] else one["verdict"]
-        for one in receipts.get("models.select", ())
+        for one in receipts.get("models.select", ())[-1:]  # `hand_over` returns it again
     ]
     return [f"{fits} candidate{'' if fits == 1 else 's'}" if fits else "", *decided]
 
