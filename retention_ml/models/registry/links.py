@@ -5,6 +5,7 @@ from retention_ml.models.registry.mlflow_registry import Registry
 from retention_ml.models.registry.runs import OVERVIEW
 from retention_ml.models.registry.tracking import NAME
 
+_VIEW = "workflowType=machine_learning"  # MLflow's pages begin with those for language models
 _ALIASES = ("champion", "challenger")
 
 
@@ -24,9 +25,9 @@ def page_links(registry: Registry) -> dict[str, str]:
     except RegistryError:
         return {}
     runs = f"{address}/#/experiments/{experiment}/runs"
-    links = {"trainings": f"{runs}?workflowType=machine_learning"}
+    links = {"trainings": f"{runs}?{_VIEW}"}
     if newest is not None:
-        links["newest_training"] = f"{runs}/{newest}/artifacts/{OVERVIEW}"
+        links["newest_training"] = f"{runs}/{newest}/artifacts/{OVERVIEW}?{_VIEW}"
     if aliases:
         links["model"] = f"{address}/#/models/{NAME}"
     versions = {alias: aliases[alias] for alias in _ALIASES if alias in aliases}

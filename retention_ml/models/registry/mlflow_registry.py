@@ -12,13 +12,18 @@ from retention_ml.models.registry.model_version import ModelVersion
 from retention_ml.models.registry.packaging import model_parts
 from retention_ml.models.registry.runs import Runs
 from retention_ml.models.registry.timeouts import Timeout
-from retention_ml.models.registry.tracking import NAME, conditions
+from retention_ml.models.registry.tracking import NAME, NOTE, conditions
 from retention_ml.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 MODEL, FINAL_MODEL = "model", "final_model"
 """Models of a candidate's run: the evaluated one, and the one fitted anew to be registered."""
+_NOTES = {
+    MODEL: "What was evaluated: the metrics are its own. Fitted on days before the evaluation days.",
+    FINAL_MODEL: "What a training registers: the settings of `model`, fitted anew on the newest "
+    "days. It has no metrics, as nobody has measured it yet.",
+}
 BUNDLE_PATH = "artifacts/bundle"
 _VERSIONS_AT_ONCE = 1_000
 _NO_SUCH_VERSION = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
@@ -60,7 +65,7 @@ class Registry(Runs):
                 bundle.features,
                 "churn_probability",
                 name=name,
-                tags={"bundle_sha256": bundle.sha256},
+                tags={"bundle_sha256": bundle.sha256, NOTE: _NOTES[name]},
                 step=0 if has_metrics else 1,  # metrics are logged at step 0
                 **model_parts(bundle, Path(scratch)),
             )

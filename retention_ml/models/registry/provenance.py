@@ -49,5 +49,5 @@ def source_tags(door: str, run_id: str) -> dict[str, str]:
         "mlflow.source.type": "LOCAL" if run_id == "manual" else "JOB",
         "mlflow.source.git.commit": git_sha(),
         "mlflow.user": login_name(),
-        "run_id": run_id,
+        "started_by": run_id,
     }

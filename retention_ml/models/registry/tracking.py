@@ -19,7 +19,8 @@ from retention_ml.settings import Settings
 
 NAME = "churn"
 _METRICS_AT_ONCE = 1_000
-_NOTE = "mlflow.note.content"
+NOTE = "mlflow.note.content"
+"""The tag that MLflow's pages show as a description."""
 
 
 class Tracking:
@@ -120,7 +121,7 @@ class Tracking:
 
     def _note(self, run_id: str, text: str) -> None:
         """Describe a run, in Markdown."""
-        self._client.set_tag(run_id, _NOTE, fit_description(text))
+        self._client.set_tag(run_id, NOTE, fit_description(text))
 
     def _finish(self, run_id: str, texts: Mapping[str, str], figures: Mapping[str, Any]) -> None:
         for name, text in texts.items():

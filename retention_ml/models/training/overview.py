@@ -5,6 +5,7 @@ The page compares the candidates; it is made from the ledger, so it can be made 
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from retention_ml import pages
@@ -109,7 +110,7 @@ def page(
     """
     evaluated = predictions.evaluated()
     return str(
-        pages.environment("retention_ml.models.training")
+        pages.environment("retention_ml.models.training", short=_short)
         .get_template("training.html.jinja")
         .render(
             training=training,
@@ -127,6 +128,11 @@ def page(
     )
 
 
+def _short(value: object) -> str:
+    """A setting as a reader needs it: a float with four digits."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 def _best_first(values: Values) -> Values:
     """The candidates of which everything was measured, the best ranking first."""
     complete = [name for name in values if set(SHOWN) <= set(values[name])]
@@ -139,8 +145,8 @@ def _best_first(values: Values) -> Values:
 def _figures(values: Values, predictions: Predictions) -> dict[str, Any]:
     """Intervals, and the curves of all candidates; those only where both classes occur."""
     metrics = {
-        name: {metric: each for metric, each in metrics.items() if metric in METRICS}
-        for name, metrics in values.items()
+        name: {metric: measured[metric] for metric in METRICS if metric in measured}
+        for name, measured in values.items()
     }
     figures: dict[str, Any] = {"intervals": metric_intervals(metrics)}
     shown = predictions.take(rows_in_proportion(predictions.weights, len(predictions.outcome)))
@@ -148,7 +154,10 @@ def _figures(values: Values, predictions: Predictions) -> dict[str, Any]:
     churned = shown.outcome
     if not 0 < churned.sum() < len(churned):
         return figures
-    calibration = {name: curves.calibration_curve(each, churned) for name, each in models.items()}
+    calibration = {  # without their bands, which would cover each other
+        name: replace(curves.calibration_curve(each, churned), band=None)
+        for name, each in models.items()
+    }
     lift, (axes,) = new_figure()
     curves.draw_lift(axes, "Lift", models, churned)
     return figures | {

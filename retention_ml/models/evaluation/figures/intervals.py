@@ -49,4 +49,5 @@ def metric_intervals(values: Mapping[str, Mapping[str, Interval]]) -> "Figure":
         label_axes(axes, metric.replace("_", " "), f"{better} is better")
         name_rows(axes, names)
         axes.margins(x=0.12)
+        axes.locator_params(axis="x", nbins=4)
     return figure
