@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from retention_ml.cli import platform
+from retention_ml.cli import tables
 from retention_ml.errors import RegistryError, StackError
 from retention_ml.models.registry.links import page_links
 from retention_ml.models.registry.mlflow_registry import Registry
@@ -48,7 +48,8 @@ def test_its_password_is_shown_to_who_asks_for_secrets_only(guarded: Settings) -
     places = local.addresses(guarded)
     assert places["mlflow_user"] == "admin"
     assert places["mlflow_password"] == keys.load(guarded.home)["mlflow_admin"]
-    assert platform._hide("mlflow_password", places["mlflow_password"]) == platform._HIDDEN
+    shown = str(tables.hide_secret("mlflow_password", places["mlflow_password"]))
+    assert shown == "shown by retention status --secrets"
 
 
 def test_an_mlflow_of_somebody_else_is_not_told_our_password(guarded: Settings) -> None:
