@@ -99,6 +99,7 @@ def lines(
     value_format: Format = "number",
     height: int = 260,
     place_name: str = "day",
+    has_legend: bool = True,
 ) -> Chart:
     """Values over days or another ordered axis, with bands where they have intervals."""
     drawn: list[dict[str, Any]] = []
@@ -120,7 +121,10 @@ def lines(
     return Chart(
         title=title,
         sentence=sentence,
-        option={**_frame(places, [one.name for one in series]), "series": drawn},
+        option={
+            **_frame(places, [one.name for one in series] if has_legend else []),
+            "series": drawn,
+        },
         columns=_headings(place_name, series),
         rows=_cells(places, series),
         value_format=value_format,
@@ -235,9 +239,10 @@ def heat_map(
     rows: Sequence[Any],
     values: Mapping[tuple[int, int], float],
     value_format: Format = "count",
-    top_colour: str = "series",
+    colours: tuple[str, str] = ("card", "series"),
     most: float | None = None,
     has_labels: bool = True,
+    label_width: int = 210,
     row_names: str = "",
 ) -> Chart:
     """A colour per column and row, by their places; a cell without a value stays empty."""
@@ -248,9 +253,8 @@ def heat_map(
         "type": "category",
         "data": [str(row) for row in rows],
         "inverse": True,
-        "axisLabel": {"width": 210, "overflow": "truncate"},
+        "axisLabel": {"width": label_width, "overflow": "truncate"},
     }
-    frame["xAxis"] |= {"splitArea": {"show": True}}
     return Chart(
         title=title,
         sentence=sentence,
@@ -261,7 +265,7 @@ def heat_map(
                 "min": 0,
                 "max": highest or 1,
                 "show": False,
-                "inRange": {"color": ["card", top_colour]},
+                "inRange": {"color": list(colours)},
             },
             "series": [
                 {

@@ -10,12 +10,11 @@ from retention_ml.pages.shell import Frame, render
 Row = Mapping[str, Any]
 
 _PARTS = (
-    ("accepted", "accepted_count", "good"),
     ("duplicates", "duplicate_count", "faint"),
     ("left out", "left_out_count", "neutral"),
     ("quarantined", "quarantined_count", "attention"),
 )
-_CHECKS_SHOWN = 25
+_CHECKS_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,14 +87,19 @@ def _newest_failures(checks: Sequence[Row]) -> list[Row]:
 def _deliveries(batches: Sequence[Row]) -> Chart:
     shown = list(reversed(batches))
     return bars(
-        "Delivered rows, by batch",
-        "Every delivered row is one of these four.",
+        "Delivered rows that were not taken, by batch",
+        "As a share of the rows of the batch; all others were accepted.",
         places=[f"{row['source']} {row['batch_id']}" for row in shown],
         series=[
-            Series(name=name, values=[row[column] for row in shown], colour=colour)
+            Series(
+                name=name,
+                values=[row[column] / (row["delivered_count"] or 1) for row in shown],
+                colour=colour,
+            )
             for name, column, colour in _PARTS
         ],
         is_stacked=True,
+        value_format="percent",
         place_name="batch",
     )
 
@@ -132,7 +136,7 @@ def _history(checks: Sequence[Row]) -> Chart:
     column = {time: number for number, time in enumerate(times)}
     return heat_map(
         "Checks over time, those that failed most first",
-        "A column per time of checking; coloured where the check failed.",
+        "A column per time of checking, the newest on the right. Green: passed. Orange: failed. Empty: not checked then.",
         columns=[f"{time:%m-%d %H:%M}" for time in times],
         rows=[_title(check) for check in ranked],
         values={
@@ -140,7 +144,8 @@ def _history(checks: Sequence[Row]) -> Chart:
             for row in checks
             if row["checked_at"] in column and _check(row) in place
         },
-        top_colour="attention",
+        colours=("good", "attention"),
+        label_width=380,
         most=1,
         has_labels=False,
         row_names="check",
@@ -148,8 +153,9 @@ def _history(checks: Sequence[Row]) -> Chart:
 
 
 def _title(check: tuple[Any, ...]) -> str:
-    table, column, expected = check
-    return f"{table.partition('.')[2]}{'.' if column else ''}{column} {expected}"
+    """The table and what was expected; the sentence names the column itself."""
+    table, _, expected = check
+    return f"{table.partition('.')[2].replace('_', ' ')}: {expected}"
 
 
 def _distribution(name: str, rows: DataRows) -> Chart:

@@ -109,7 +109,7 @@ def _kinds(compared: Sequence[Row], days: Sequence[Any]) -> Chart:
         columns=days,
         rows=[kind.replace("_", " ") for kind in kinds],
         values={place: float(count) for place, count in counts.items()},
-        top_colour="attention",
+        colours=("card", "attention"),
         row_names="kind",
     )
 
@@ -133,4 +133,5 @@ def _multiple(key: Key, compared: Sequence[Row], days: Sequence[Any]) -> Chart:
             ),
         ],
         height=150,
+        has_legend=False,
     )

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from jinja2 import Environment
+from markupsafe import Markup
 
 from retention_ml.pages.charts import Format
 from retention_ml.pages.links import PAGES, FileLinks, Links
@@ -116,6 +117,21 @@ def words(text: str | None) -> str:
     return _DASH if text is None else text.replace("_", " ")
 
 
+def coded(text: str) -> Markup:
+    """A sentence with what stands between backticks as code.
+
+    >>> print(coded("Run `a < b`."))
+    Run <code>a &lt; b</code>.
+    """
+    parts = text.split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if number % 2 else part
+        for number, part in enumerate(parts)
+    )
+
+
 @cache
 def _environment() -> Environment:
-    return environment("retention_ml.pages", "templates", figure=figure, change=change, words=words)
+    return environment(
+        "retention_ml.pages", "templates", figure=figure, change=change, words=words, coded=coded
+    )

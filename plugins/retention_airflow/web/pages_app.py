@@ -59,8 +59,28 @@ def make_app(open_warehouse: "Callable[[], Warehouse] | None" = None) -> "FastAP
         headers = HEADERS | {"Cache-Control": "private, max-age=3600"}
         return Response(text, media_type="text/javascript; charset=utf-8", headers=headers)
 
+    def batch(number: str = "") -> Response:
+        """The quality report of a batch, as it was written."""
+        from retention_ml.reports.site.answer import not_there
+
+        report = load().home / "reports" / "quality" / f"batch_{number:0>6}.html"
+        if not (number.isascii() and number.isdecimal() and report.is_file()):
+            result = not_there(
+                "There is no quality report of that batch: it has not been checked yet, or its files "
+                "were all refused."
+            )
+            return Response(
+                result.body, result.status, media_type=result.media_type, headers=HEADERS
+            )
+        return Response(
+            report.read_text(encoding="utf-8"),
+            media_type="text/html; charset=utf-8",
+            headers=HEADERS,
+        )
+
     routes: dict[str, Callable[..., Any]] = {
         "/assets/{name}": script,
+        "/batch": batch,
         "/{name}": page,
         "/": page,
     }

@@ -28,6 +28,15 @@ class RetentionPages(AirflowPlugin):  # type: ignore[misc]  # airflow is untyped
         },
     ]
 
+    react_apps = [
+        {
+            "name": "Retention today",
+            "bundle_url": f"{PREFIX}/assets/tile.js",
+            "destination": "dashboard",
+            "url_route": "retention-today",
+        }
+    ]
+
     @cached_property
     def fastapi_apps(self) -> list[dict[str, Any]]:
         """The app, made only where it is served: workers load plugins too."""

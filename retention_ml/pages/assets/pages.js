@@ -101,7 +101,7 @@
         const series = one.type === "interval" ? interval(one) : { ...one };
         if (one.isBand) series.tooltip = { show: false };
         if (one.type === "heatmap") {
-          series.label = { ...one.label, color: colours.ink,
+          series.label = { ...one.label, color: colours.ink, textBorderColor: colours.card, textBorderWidth: 3,
             formatter: ({ value }) => formatted(spec.format)(value[2]) };
         }
         if (one.markLine) series.markLine.label = { ...one.markLine.label, color: colours.soft };

@@ -84,7 +84,7 @@ def answer(
                 media_type=_MEDIA_TYPES[name.partition(".")[2] or "html"],
             )
     except NotThere as error:
-        return _sentence(HTTPStatus.NOT_FOUND, "Not there", str(error))
+        return not_there(str(error))
     except UsageError as error:
         return _sentence(HTTPStatus.BAD_REQUEST, "That cannot be asked", str(error))
     except WarehouseError as error:
@@ -106,6 +106,11 @@ def answer(
             f"This page could not be made ({type(error).__name__}); the log says where. Please "
             "report it as a defect.",
         )
+
+
+def not_there(sentence: str) -> Answer:
+    """The page that says why there is none."""
+    return _sentence(HTTPStatus.NOT_FOUND, "Not there", sentence)
 
 
 def _sentence(status: HTTPStatus, title: str, sentence: str) -> Answer:
