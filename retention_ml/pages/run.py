@@ -21,12 +21,15 @@ class RunRows:
         Of its steps, in order of time.
     batches : sequence of int
         Batches that its steps worked on.
+    day_page : str, optional
+        Address of the page of the day it worked on, once that day is published.
     """
 
     dag_id: str
     run_id: str
     receipts: Sequence[Row] = ()
     batches: Sequence[int] = ()
+    day_page: str | None = None
 
 
 def page(frame: Frame, rows: RunRows) -> str:

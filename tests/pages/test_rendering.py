@@ -42,6 +42,7 @@ def test_every_template_uses_the_shared_style() -> None:
     templates = sorted(LIBRARY.rglob("pages/*.html.jinja"))
     assert [path.name for path in templates] == [
         "report.html.jinja",
+        "training.html.jinja",
         "experiment.html.jinja",
         "comparison.html.jinja",
         "batch.html.jinja",

@@ -4,6 +4,7 @@ from typing import Any
 
 from retention_ml.errors import UsageError
 from retention_ml.pages import run
+from retention_ml.pages.links import ServerLinks
 from retention_ml.pages.run import RunRows
 from retention_ml.reports.site.look import Look
 from retention_ml.reports.site.reading import Row
@@ -29,9 +30,12 @@ def run_page(look: Look) -> str:
     batches = {
         number for row in receipts if isinstance(number := row["details"].get("batch_id"), int)
     }
+    days = {day.as_of for day in look.days}
+    scored = [row["as_of"] for row in receipts if row["as_of"] in days]
     rows = RunRows(
         dag_id=dag_id,
         run_id=run_id,
+        day_page=ServerLinks(as_of=scored[-1]).page("today") if scored else None,
         receipts=[{**row, "sentence": _sentence(row)} for row in receipts],
         batches=sorted(batches),
     )

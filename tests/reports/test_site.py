@@ -1,0 +1,177 @@
+"""The pages from the database: what is asked, what is answered."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date
+from pathlib import Path
+
+import pytest
+from sqlalchemy.exc import DBAPIError
+
+from retention_ml.errors import WarehouseError
+from retention_ml.outcomes.measure import measure
+from retention_ml.pages.links import PAGES
+from retention_ml.reports.site.answer import MAKERS, Answer, answer
+from retention_ml.reports.site.days import NotThere
+from retention_ml.reports.site.reading import reading
+from retention_ml.reports.site.write_pages import write_pages
+from retention_ml.settings import Settings, load
+from retention_ml.warehouse import Warehouse
+from tests.worlds.databases import NewWarehouse
+from tests.worlds.published_shop import EVIL, published_shop
+
+Ask = Callable[..., Answer]
+Shop = tuple[Warehouse, Settings, list[date]]
+ESCAPED = "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;"
+
+
+@pytest.fixture(scope="module")
+def shop(new_warehouse: NewWarehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """A shop that is only read: its warehouse, settings and days."""
+    settings = load({"RETENTION_HOME": str(tmp_path_factory.mktemp("home"))})
+    with new_warehouse() as warehouse:
+        yield warehouse, settings, published_shop(warehouse, settings)
+
+
+@pytest.fixture
+def ask(shop: Shop) -> Ask:
+    warehouse, settings, _ = shop
+
+    return lambda name, **asked: answer(lambda: warehouse, settings, name, asked)
+
+
+@pytest.mark.parametrize("name", [*PAGES, "customer", "run"])
+def test_every_page_answers_and_escapes_what_comes_from_data(ask: Ask, name: str) -> None:
+    asked = {"customer": {"id": EVIL}, "run": {"dag_id": EVIL, "run_id": EVIL}}.get(name, {})
+    result = ask(name, **asked)
+    assert result.status == 200
+    assert EVIL not in result.body
+    if name in ("today", "customers", "customer", "run"):
+        assert ESCAPED in result.body
+
+
+@pytest.mark.parametrize("name", [name for name in MAKERS if "." not in name])
+def test_a_page_asks_nothing_of_another_host(ask: Ask, name: str) -> None:
+    addresses = re.findall(r'(?:src|href|action)="([^"]*)"', ask(name).body)
+    assert len(addresses) >= 7
+    assert [address for address in addresses if re.match(r"[a-z]+:|//", address)] == []
+
+
+@pytest.mark.parametrize("name", [name for name in MAKERS if "." not in name])
+def test_an_empty_warehouse_says_what_fills_each_page(
+    warehouse: Warehouse, settings: Settings, name: str
+) -> None:
+    asked = {"customer": {"id": "1"}, "run": {"dag_id": "a", "run_id": "b"}}.get(name, {})
+    result = answer(lambda: warehouse, settings, name, asked)
+    if name == "customer":
+        assert result.status == 404
+        assert "There is no customer of that number" in result.body
+    else:
+        assert result.status == 200
+        assert re.search(r"[Ff]ills|Nothing was", result.body)
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "status", "words"),
+    [
+        ("today", {"as_of": "1999-01-01"}, 404, "There are no scores of 1999-01-01"),
+        ("today", {"as_of": "soon"}, 400, "expected YYYY-MM-DD"),
+        ("customer", {"id": "nobody"}, 404, "There is no customer of that number"),
+        ("customer", {}, 400, "No customer number was given"),
+        ("customers", {"tier": "awful"}, 400, "There is no such tier"),
+        ("customers", {"order": "1; DROP TABLE x"}, 400, "That is no order"),
+        ("customers", {"number": "-1"}, 400, "The page of the list"),
+        ("customers", {"text": "' OR 1=1 --"}, 200, "Nobody"),
+        ("customers", {"text": "%"}, 200, "Nobody"),
+        ("run", {"dag_id": "a"}, 400, "No run was given"),
+        ("secrets", {}, 404, "There is no such page"),
+    ],
+)
+def test_what_cannot_be_answered_is_a_sentence(
+    ask: Ask, name: str, asked: Mapping[str, str], status: int, words: str
+) -> None:
+    result = ask(name, **asked)
+    assert result.status == status
+    assert words in result.body
+
+
+def test_a_customer_that_does_not_exist_is_not_repeated(ask: Ask) -> None:
+    assert "nobody-4711" not in ask("customer", id="nobody-4711").body
+
+
+def test_a_defect_says_no_more_than_its_name(
+    ask,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(_: object) -> str:
+        raise ValueError("customer 4711")
+
+    monkeypatch.setattr("retention_ml.reports.site.answer.MAKERS", {"today": broken})
+    result = ask("today")
+    assert result.status == 500
+    assert "ValueError" in result.body
+    assert "4711" not in result.body
+
+
+def test_the_export_holds_all_customers_and_no_formula(ask: Ask) -> None:
+    body = ask("customers.csv").body
+    rows = list(csv.DictReader(io.StringIO(body.removeprefix("\ufeff"))))
+    assert len(rows) == 300
+    assert rows[0]["customer_id"] == EVIL
+    assert rows[0]["reason_1"] == f"'=1+1 {EVIL}"
+    assert len(ask("customers.csv", tier="critical").body.splitlines()) < 300
+
+
+def test_the_tile_says_whether_scores_are_in_time(ask: Ask) -> None:
+    result = ask("headline.json")
+    assert result.media_type == "application/json"
+    document = json.loads(result.body)
+    assert document["verdict"] == "late"
+    assert "customers at risk" in document["figures"]
+
+
+def test_once_outcomes_are_known_the_pages_say_whether_warnings_were_right(
+    warehouse: Warehouse, settings: Settings
+) -> None:
+    days = published_shop(warehouse, settings, count=8)
+    measure(warehouse, settings=settings, as_of=days[-1])
+    for name in ("today", "model"):
+        body = answer(lambda: warehouse, settings, name, {}).body
+        assert re.search(r"Of \d+ customers warned of \(critical or high\) on 2025-", body)
+    assert "Calibration" in answer(lambda: warehouse, settings, "model", {}).body
+
+
+def test_a_page_may_not_write(warehouse: Warehouse) -> None:
+    with (
+        pytest.raises((WarehouseError, DBAPIError), match="read-only"),
+        reading(warehouse) as select,
+    ):
+        select("DELETE FROM scores.published")
+
+
+def test_pages_as_files_link_to_each_other_and_to_customers(shop: Shop, tmp_path: Path) -> None:
+    warehouse, settings, days = shop
+    first = write_pages(warehouse, settings=settings, folder=tmp_path)
+    assert first == tmp_path / "today.html"
+    (tmp_path / "customer_999.html").touch()
+    write_pages(warehouse, settings=settings, folder=tmp_path)
+    assert not (tmp_path / "customer_999.html").exists()
+    names = {
+        path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()
+    }
+    for name in PAGES:
+        body = (tmp_path / f"{name}.html").read_text("utf-8")
+        assert f"Scores of {days[-1]}" in body
+        assert EVIL not in body
+        for address in re.findall(r'(?:src|href)="([^"#]+)"', body):
+            assert address in names, f"{name}.html names {address}"
+
+
+def test_files_of_a_day_without_scores_are_not_written(shop: Shop, tmp_path: Path) -> None:
+    warehouse, settings, _ = shop
+    with pytest.raises(NotThere, match="There are no scores of 1999-01-01"):
+        write_pages(warehouse, settings=settings, as_of=date(1999, 1, 1), folder=tmp_path)
+    assert not list(tmp_path.iterdir())
