@@ -42,8 +42,9 @@ customer is not supported yet.
 |---|---|---|"""
 _FILES = """
 Below `RETENTION_HOME`, these hold ids: `inbox/` and `landing/` (files as they were delivered),
-`backtests/` (predictions per customer), `demo/`, and `postgres/`, the database itself. So does what
-`retention backtest --predictions` writes. Models, reports, logs, receipts and alerts hold none.
+`backtests/` (predictions per customer), `demo/`, `reports/pages/` (docs/pages.md), and `postgres/`,
+the database itself. So does what `retention backtest --predictions` and `retention report` write.
+Models, other reports, logs, receipts and alerts hold none.
 """
 _FEATURES = """## Features
 

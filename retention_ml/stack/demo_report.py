@@ -10,6 +10,7 @@ from rich.table import Table
 from retention_ml.models.registry.links import page_links
 from retention_ml.models.registry.mlflow_registry import Registry
 from retention_ml.reports import abnormal, people, profiles, read, words
+from retention_ml.reports.site.write_pages import write_pages
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
@@ -235,6 +236,8 @@ def _run_tables(outcome: Mapping[str, Any]) -> list[_Table]:
                 ("quality report", outcome["quality_report"]),
                 ("BI, read-only", outcome["bi_dsn"]),
                 ("stop it all", "make down"),
+                ("pages as files", outcome.get("pages")),
+                ("pages: start here", f"{outcome['airflow_url']}/plugin/retention"),
             ],
         ),
     ]

@@ -32,7 +32,7 @@ MAY_NAME = {
     "scores": {"features", "models", "scores", "reports", "ops"},
     "experiments": {"features", "scores", "experiments", "ops"},
     "actions": {"curated", "features", "scores", "experiments", "actions", "ops"},
-    "reports": {"raw", "quarantine", "features", "models", "scores", "outcomes", "reports"},
+    "reports": {"raw", "quarantine", "features", "models", "scores", "outcomes", "reports", "ops"},
     "outcomes": {
         "curated",
         "features",
