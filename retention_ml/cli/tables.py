@@ -1,5 +1,6 @@
 """Tables that more than one command prints."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,7 +9,7 @@ from retention_ml.settings import Settings
 
 Rows = Sequence[Mapping[str, Any]]
 _INTERVAL = ("value", "lower", "upper")
-_SECRET = ("airflow_password", "mlflow_password", "bi_dsn", "ds_dsn")
+_SECRET = ("airflow_password", "mlflow_password", "mlflow_url", "bi_dsn", "ds_dsn")
 _HIDDEN = "shown by retention status --secrets"
 _TROUBLE = ("failed_runs", "unusable_files", "incomplete_feeds", "alerts")
 _LISTS = {"mixed": "Most probable", "again": "To buy again", "new": "New to try"}
@@ -123,14 +124,16 @@ def print_lists(recommended: Mapping[str, Any]) -> None:
 
 
 def hide_secret(name: str, value: object) -> object:
-    """The value without its password; what is none stays."""
+    """The value without its password; what is none stays.
+
+    >>> hide_secret("bi_dsn", "postgresql://retention_bi:secret@127.0.0.1:5432/retention")
+    'postgresql://retention_bi:***@127.0.0.1:5432/retention'
+    """
     if value is None or name not in _SECRET:
         return value
-    if not name.endswith("_dsn"):
+    if name.endswith("_password"):
         return _HIDDEN
-    from sqlalchemy import make_url
-
-    return make_url(str(value)).render_as_string()
+    return re.sub(r"(?<=:)[^:@/]*(?=@)", "***", str(value))
 
 
 def print_status(state: dict[str, Any]) -> None:

@@ -358,10 +358,16 @@ class Settings(Section):
         try:
             parts = urlsplit(value)
             is_usable = bool(parts.port != 0 and parts.hostname)
+            has_login = parts.username is not None
         except ValueError:  # its words may hold a password
-            is_usable = False
+            is_usable = has_login = False
         if "://" not in value or (value.startswith("http") and not is_usable):
             raise ValueError("it is no address; expected http://host:port, the port a number")
+        if value.startswith("http") and has_login:  # links and logs show the address
+            raise ValueError(
+                "it holds a login; give that as MLFLOW_TRACKING_USERNAME and "
+                "MLFLOW_TRACKING_PASSWORD, and the address without it"
+            )
         return value
 
     @model_validator(mode="after")

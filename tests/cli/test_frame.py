@@ -101,6 +101,8 @@ def test_who_reads_no_further_is_no_fault_of_the_machine() -> None:
         ("RETENTION_WAREHOUSE_URL", "postgresql://u:hunter2@h"),
         ("MLFLOW_TRACKING_URI", "http://u:hunter2@h:notaport"),
         ("MLFLOW_TRACKING_URI", "http//u:hunter2@h"),
+        ("MLFLOW_TRACKING_URI", "https://u:hunter2@h"),
+        ("RETENTION_MLFLOW_PAGE", "https://u:hunter2@h/mlflow"),
         ("MLFLOW_TRACKING_URI", "http://:5000"),
     ],
 )

@@ -9,6 +9,7 @@ from retention_ml.maintenance.invariants import violations
 from retention_ml.profiles.profile import profile
 from retention_ml.profiles.publish_profiles import publish_profiles
 from retention_ml.profiles.read_stages import read_stages
+from retention_ml.profiles.snapshots import pruning
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
@@ -105,3 +106,12 @@ def test_at_most_thirty_days_are_deleted_at_a_time(shop: Warehouse, short: Setti
     assert rows(shop, "customer_daily", OLD)
     assert make(shop, short, DAY).details["pruned_snapshots"] == 11
     assert rows(shop, "customer_daily", OLD) == []
+
+
+def test_after_a_minute_no_further_day_is_begun(
+    shop: Warehouse, settings: Settings, short: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for day in (OLD - timedelta(days=1), OLD):
+        make(shop, settings, day)
+    monkeypatch.setattr(pruning, "_SECONDS_MAX", 0.0)
+    assert make(shop, short, DAY).details["pruned_snapshots"] == 1

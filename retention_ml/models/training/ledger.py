@@ -1,5 +1,6 @@
 """The modelling ledgers in Postgres: trainings, fits, evaluations, predictions."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -212,7 +213,7 @@ def predictions(
 
 
 def evaluations(warehouse: Warehouse, training_id: str) -> dict[str, dict[str, Interval]]:
-    """What was measured of the candidates of a training, by model and metric."""
+    """What was measured of the candidates of a training, by model and metric; NaN where nothing was."""
     with warehouse.transaction() as transaction:
         rows = transaction.execute(
             "SELECT model_name, metric, value, lower, upper FROM models.evaluations "
@@ -221,7 +222,8 @@ def evaluations(warehouse: Warehouse, training_id: str) -> dict[str, dict[str, I
         )
     values: dict[str, dict[str, Interval]] = {}
     for row in rows:
-        interval = Interval(row.value, row.lower, row.upper)
+        ends = (row.value, row.lower, row.upper)
+        interval = Interval(*(math.nan if each is None else each for each in ends))
         values.setdefault(row.model_name, {})[row.metric] = interval
     return values
 

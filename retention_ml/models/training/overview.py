@@ -79,6 +79,8 @@ def try_show_training(
         )
     except RetentionError as error:
         logger.warning("MLflow does not show training %s: %s", training.training_id, error)
+    except Exception:  # a picture must not keep a decided training from being served
+        logger.exception("MLflow does not show training %s", training.training_id)
 
 
 def verdict_tags(verdict: str, reason: str | None) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """What a candidate's MLflow run holds: parameters, metrics, figures and card."""
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Literal
@@ -123,9 +124,14 @@ def flat(values: Mapping[str, Interval]) -> dict[str, float]:
 
 
 def interval_table(values: Mapping[str, Mapping[str, Interval]]) -> str:
-    """Metrics with the ends of their 95 % intervals, by model and metric, as a CSV file."""
+    """Metrics with the ends of their 95 % intervals, by model and metric, as a CSV file.
+
+    >>> print(interval_table({"recency": {"ece": Interval(0.012, math.nan, math.nan)}}), end="")
+    model,metric,value,lower,upper
+    recency,ece,0.012,,
+    """
     lines = [
-        f"{model},{metric},{each.value:.6g},{each.lower:.6g},{each.upper:.6g}"
+        ",".join([model, metric, *("" if math.isnan(end) else f"{end:.6g}" for end in each)])
         for model, metrics in values.items()
         for metric, each in metrics.items()
     ]

@@ -14,7 +14,7 @@ from retention_ml.models.evaluation.offline_comparison import OfflineComparison
 from retention_ml.models.promotion.apply import load_served_model
 from retention_ml.models.promotion.decisions import write_decision
 from retention_ml.models.registry.mlflow_registry import Registry
-from retention_ml.models.training import comparison, selection
+from retention_ml.models.training import comparison, overview, selection
 from retention_ml.models.training.train import select
 from retention_ml.outcomes.trial.trials import trial_between
 from retention_ml.settings import Settings
@@ -262,6 +262,17 @@ def test_a_registry_that_shows_no_verdict_takes_nothing_from_it_and_is_asked_aga
         assert _select(world, world.first)["verdict"] == "keep"
     assert "does not show the verdict on version 3: away" in caplog.text
     _assert_page_says_what_the_ledger_says(world, _select(world, world.first))
+
+
+def test_a_comparison_that_cannot_be_drawn_keeps_no_decision_from_being_served(
+    world: Fitted, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: Any) -> None:
+        raise TypeError("no bound")
+
+    monkeypatch.setattr(overview, "page", fail)
+    assert _select(world, world.first)["verdict"] == "keep"
+    assert "does not show training" in caplog.text
 
 
 def _assert_page_says_what_the_ledger_says(world: Fitted, details: dict[str, Any]) -> None:
