@@ -271,7 +271,7 @@ def test_a_comparison_that_cannot_be_drawn_keeps_no_decision_from_being_served(
         raise TypeError("no bound")
 
     monkeypatch.setattr(overview, "page", fail)
-    assert _select(world, world.first)["verdict"] == "keep"
+    assert _select(world, world.first)["verdict"] == "inconclusive"
     assert "does not show training" in caplog.text
 
 
