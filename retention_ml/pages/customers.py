@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from retention_ml.pages.charts import TIER_COLOURS, Chart, Points, scatter
+from retention_ml.pages.charts import TIER_COLOURS, Chart
+from retention_ml.pages.point_charts import Points, scatter
 from retention_ml.pages.shell import Frame, render
 
 Row = Mapping[str, Any]

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from retention_ml.pages.charts import Chart, Series, bars, heat_map, lines
+from retention_ml.pages.charts import Chart, Series, bars, lines
+from retention_ml.pages.point_charts import heat_map
 from retention_ml.pages.shell import Frame, render
 
 Row = Mapping[str, Any]

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from retention_ml.pages.charts import TIER_COLOURS, Chart, Series, bars, heat_map
+from retention_ml.pages.charts import TIER_COLOURS, Chart, Series, bars
+from retention_ml.pages.point_charts import heat_map
 from retention_ml.pages.shell import Frame, render
 
 Row = Mapping[str, Any]

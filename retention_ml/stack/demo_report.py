@@ -10,7 +10,6 @@ from rich.table import Table
 from retention_ml.models.registry.links import page_links
 from retention_ml.models.registry.mlflow_registry import Registry
 from retention_ml.reports import abnormal, people, profiles, read, words
-from retention_ml.reports.site.write_pages import write_pages
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 

@@ -4,15 +4,8 @@ import json
 
 import pytest
 
-from retention_ml.pages.charts import (
-    Points,
-    Series,
-    bars,
-    heat_map,
-    intervals,
-    lines,
-    scatter,
-)
+from retention_ml.pages.charts import Series, bars, lines
+from retention_ml.pages.point_charts import Points, heat_map, intervals, scatter
 from retention_ml.pages.rendering import script_json
 
 

@@ -3,10 +3,10 @@
 from retention_ml.errors import UsageError
 from retention_ml.pages import customer
 from retention_ml.pages.customer import CustomerRows
-from retention_ml.reports.site.contact import contact_sentences
 from retention_ml.reports.site.days import NotThere, until
+from retention_ml.reports.site.figures.contact import contact_sentences
+from retention_ml.reports.site.figures.tier_bounds import tier_bounds
 from retention_ml.reports.site.look import Look
-from retention_ml.reports.site.tier_bounds import tier_bounds
 
 _MONTHS_SHOWN = 24
 _STORY_SHOWN = 60

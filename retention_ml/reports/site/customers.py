@@ -8,8 +8,8 @@ from retention_ml.pages import customers
 from retention_ml.pages.charts import TIER_COLOURS
 from retention_ml.pages.customers import COLUMNS, CustomerFilter, CustomersRows
 from retention_ml.pages.export import csv_lines
-from retention_ml.reports.site.contact import contact_sentences
 from retention_ml.reports.site.days import NotThere, PublishedDay
+from retention_ml.reports.site.figures.contact import contact_sentences
 from retention_ml.reports.site.look import Look
 from retention_ml.reports.site.reading import Row
 

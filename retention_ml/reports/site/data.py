@@ -2,7 +2,7 @@
 
 from retention_ml.pages import data
 from retention_ml.pages.data import DataRows
-from retention_ml.reports.site.distributions import distributions
+from retention_ml.reports.site.figures.distributions import distributions
 from retention_ml.reports.site.look import Look
 
 _BATCHES_SHOWN = 20

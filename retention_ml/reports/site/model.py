@@ -3,8 +3,8 @@
 from retention_ml.pages import model
 from retention_ml.pages.model import ModelRows
 from retention_ml.reports.site.days import DAYS_SHOWN, PublishedDay
+from retention_ml.reports.site.figures.matured import by_tier, matured_day, reliability
 from retention_ml.reports.site.look import Look
-from retention_ml.reports.site.matured import by_tier, matured_day, reliability
 from retention_ml.reports.site.reading import Row, Select
 
 _SHOWN = 8

@@ -6,12 +6,12 @@ from retention_ml.pages import today
 from retention_ml.pages.model import warned_sentence
 from retention_ml.reports.site.customers import most_at_stake
 from retention_ml.reports.site.days import PublishedDay, until
+from retention_ml.reports.site.figures.matured import by_tier, matured_day
+from retention_ml.reports.site.figures.tier_bounds import tier_bounds
+from retention_ml.reports.site.figures.tier_totals import tier_totals
 from retention_ml.reports.site.look import Look
-from retention_ml.reports.site.matured import by_tier, matured_day
 from retention_ml.reports.site.model import grade
 from retention_ml.reports.site.reading import Row, Select
-from retention_ml.reports.site.tier_bounds import tier_bounds
-from retention_ml.reports.site.tier_totals import tier_totals
 
 _SHOWN = 10
 

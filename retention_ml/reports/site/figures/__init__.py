@@ -1,0 +1,1 @@
+"""Figures that several pages need, and those that take work: each from one snapshot."""
