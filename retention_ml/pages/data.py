@@ -16,6 +16,8 @@ _PARTS = (
     ("quarantined", "quarantined_count", "attention"),
 )
 _CHECKS_SHOWN = 20
+CHECKS_REMEMBERED = 12
+"""Times of checking that are shown of each table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +35,8 @@ class DataRows:
     files : sequence of mapping
         Files that were refused or held, the newest first.
     checks : sequence of mapping
-        Every expectation and when it was checked, in order of time.
+        Every expectation and when it was checked, in order of time; `age` is 1 for the newest time
+        of its table.
     feeds : sequence of mapping
         Of each feed whether rows of it are missing.
     columns : sequence of mapping
@@ -128,22 +131,20 @@ def _quarantine(reasons: Sequence[Row]) -> Chart:
 
 def _history(checks: Sequence[Row]) -> Chart:
     """Share of rows against each expectation, by when it was checked; failed ones first."""
-    times = list(dict.fromkeys(row["checked_at"] for row in checks))[-15:]
     failures: dict[tuple[Any, ...], int] = {}
     for row in checks:
         failures[_check(row)] = failures.get(_check(row), 0) + (not row["is_success"])
     ranked = sorted(failures, key=lambda check: -failures[check])[:_CHECKS_SHOWN]
     place = {check: number for number, check in enumerate(ranked)}
-    column = {time: number for number, time in enumerate(times)}
     return heat_map(
         "Checks over time, those that failed most first",
-        "A column per time of checking, the newest on the right. Green: passed. Orange: failed. Empty: not checked then.",
-        columns=[f"{time:%m-%d %H:%M}" for time in times],
+        "A column per time of checking of the table, the newest on the right. Green: passed. Orange: failed. Empty: not checked then.",
+        columns=[*(f"−{age}" for age in range(CHECKS_REMEMBERED - 1, 0, -1)), "newest"],
         rows=[_title(check) for check in ranked],
         values={
-            (column[row["checked_at"]], place[_check(row)]): float(not row["is_success"])
+            (CHECKS_REMEMBERED - row["age"], place[_check(row)]): float(not row["is_success"])
             for row in checks
-            if row["checked_at"] in column and _check(row) in place
+            if _check(row) in place
         },
         colours=("good", "attention"),
         label_width=380,

@@ -48,6 +48,7 @@ def _check(expected: str, *, is_success: bool, severity: str = "warning") -> dic
         "unexpected_share": 0.1,
         "observed": "some",
         "reason": "because it matters",
+        "age": 1,
     }
 
 

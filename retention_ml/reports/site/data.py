@@ -1,7 +1,7 @@
 """The rows of the page Data."""
 
 from retention_ml.pages import data
-from retention_ml.pages.data import DataRows
+from retention_ml.pages.data import CHECKS_REMEMBERED, DataRows
 from retention_ml.reports.site.figures.distributions import distributions
 from retention_ml.reports.site.look import Look
 
@@ -52,12 +52,12 @@ def data_page(look: Look) -> str:
             limit=_FILES_SHOWN,
         ),
         checks=select(
-            "SELECT checked_at, table_name, column_name, expected, severity, is_success, "
-            "unexpected_share, observed, reason FROM reports.data_quality "
-            "WHERE checked_at >= (SELECT min(checked_at) FROM (SELECT DISTINCT checked_at "
-            "FROM reports.data_quality ORDER BY checked_at DESC LIMIT :limit) AS newest) "
-            "ORDER BY checked_at, table_name, expected",
-            limit=_BATCHES_SHOWN,
+            # Of each table its own newest: a training checks many days and would crowd out batches.
+            "SELECT * FROM (SELECT checked_at, table_name, column_name, expected, severity, "
+            "is_success, unexpected_share, observed, reason, dense_rank() OVER (PARTITION BY "
+            "table_name ORDER BY checked_at DESC) AS age FROM reports.data_quality) AS ranked "
+            "WHERE age <= :limit ORDER BY checked_at, table_name, expected",
+            limit=CHECKS_REMEMBERED,
         ),
         feeds=select(
             "SELECT name, incomplete_since FROM reports.pipeline_freshness WHERE subject = 'feed' "
