@@ -216,7 +216,7 @@ class Registry(Runs):
         if version.tags.get(_refusal_tag(alias)) == reason:
             return
         self.clear_refusal(version, alias)
-        self.set_section(version.version, _refusal_title(alias), _in_short(reason))
+        self.set_section(version.version, _refusal_title(alias), _refusal_text(reason))
         self.set_version_tags(version.version, {_refusal_tag(alias): reason})
 
     def clear_refusal(self, version: ModelVersion, alias: str) -> None:
@@ -225,7 +225,7 @@ class Registry(Runs):
             return
         with self._request("short"):
             former = self._client.get_model_version(NAME, version.version).description or ""
-            rest = without_section(former, _refusal_title(alias), _in_short(reason))
+            rest = without_section(former, _refusal_title(alias), _refusal_text(reason))
             self._client.update_model_version(NAME, version.version, rest)
             self._client.delete_model_version_tag(NAME, version.version, _refusal_tag(alias))
 
@@ -262,6 +262,7 @@ def _refusal_title(alias: str) -> str:
     return f"Not served as {alias}"
 
 
-def _in_short(reason: str) -> str:
-    """What a description has room for beside the card; the tag holds the whole."""
-    return reason if len(reason) <= 300 else reason[:299] + "…"
+def _refusal_text(reason: str) -> str:
+    """What a description has room for beside the card; the tag holds the whole reason."""
+    short = reason.rstrip(".") if len(reason) <= 300 else reason[:299] + "…"
+    return f"The last good version serves instead, because of this one: {short}."

@@ -32,7 +32,8 @@ def test_the_version_says_why_it_is_not_served(shelf: Shelf, refused: str) -> No
     assert "trained for the churn definition" in row["reason"]
     assert _tags(shelf, refused)[_TAG] == row["reason"]
     assert shelf.registry.description(refused) == (
-        f"## Not served as champion\n\n{row['reason']}\n\n{before}"
+        "## Not served as champion\n\nThe last good version serves instead, because of this one: "
+        f"{row['reason'].rstrip('.')}.\n\n{before}"
     )
     # The one that serves instead says nothing of the kind.
     assert _TAG not in _tags(shelf, "1")
