@@ -9,11 +9,8 @@ these do not stop the day, unless they are all that came of a `required` feed.
 
 **On failure** the day is not published; the next run goes on without the files.
 `check` held a required feed, or `hand_over` says that its files were refused: correct them or the
-source's description, deliver again. `land`: correct the description; the files are still there.
-`put_away`: the inbox cannot be written to; the day goes on.
+source's description, deliver again. `land`: correct the description. `put_away`: see the inbox.
 """
-
-from pathlib import Path
 
 from airflow.sdk import dag, get_current_context, task, task_group
 from retention_airflow import assets, defaults, doors, inbox, put_away
@@ -35,7 +32,7 @@ def ingest_deliveries() -> None:
     def collect() -> list[dict]:
         """The complete files, one parcel per source; what is no delivery is named in the log."""
         run = get_current_context()
-        folder, kind = Path(defaults.INBOX_FOLDER), run["dag_run"].run_type
+        folder, kind = defaults.INBOX_PATH, run["dag_run"].run_type
         return inbox.to_ingest(folder, run["params"], kind, doors.sources())
 
     @task(pool=WAREHOUSE_POOL)
@@ -43,7 +40,7 @@ def ingest_deliveries() -> None:
         """Hashes and archives the files of a source; a file that came before is recognised."""
         from retention_ml.deliveries.land import land as door
 
-        files = [Path(name) for name in parcel["files"]]
+        files = doors.paths(parcel["files"])
         return doors.call(door, source=parcel["source"], files=files, history=parcel["history"])
 
     @task(pool=WAREHOUSE_POOL)
@@ -71,11 +68,10 @@ def ingest_deliveries() -> None:
     def move(parcel: dict, landed: dict | None) -> dict[str, list[str]]:
         """Moves the files to where the ledger says: done, refused or held."""
         states = doors.file_states(parcel["files"], landed)
-        return put_away.put_away(Path(defaults.INBOX_FOLDER), parcel["stamps"], states)
+        return put_away.put_away(defaults.INBOX_PATH, parcel["stamps"], states)
 
     @task_group(default_args={"map_index_template": defaults.SOURCE_NAME})
     def per_source(parcel: dict) -> None:
-        """The steps of one source; its name stands on each."""
         landed = land(parcel)
         # Whatever became of the files; a teardown, so an inbox that refuses does not stop the day.
         curate(check(stage(landed))) >> move(parcel, landed).as_teardown()

@@ -6,27 +6,22 @@ MLflow, the alias `challenger` if no challenger is on trial, `models` (trainings
 promotions), and `actions.policies` if effects ask for another policy. **Hands over**
 `models.champion` for the day if there is a new champion, so that it scores the day.
 
-It checks every day whether `[training] every_days` have passed since the last training, or a drift
-alert was sent since; a run started by hand with `force` trains immediately.
+It is due when `[training] every_days` have passed, or after a drift alert; `force` trains at once.
 
 **Again?** Safe: a training of the same day on the same data is the same training.
 
 **On failure** the champion stays. If a defect kept the candidates from being compared, an alert is
-sent, and the next run compares the same candidates again. `prepare` is skipped with a report when
-there is too little data: it says what is missing and which setting would change that. `train_uplift`
-failed: the policy in force stays; skipped: nobody was ever contacted.
+sent, and the next run compares the same candidates again. `prepare` is skipped when there is too
+little data: it says which. `train_uplift` failed: the policy in force stays.
 """
 
 from airflow.sdk import PartitionedAssetTimetable, dag, get_current_context, task
-from airflow.sdk.exceptions import AirflowSkipException
 from retention_airflow import assets, defaults, doors
 from retention_airflow.assets import CHAMPION, FEATURES
 from retention_airflow.clock import as_of
 from retention_airflow.defaults import Tag
 
 from retention_ml.errors import NotReady
-
-FIT = "Fits one candidate, calibrates it on later days and logs it to MLflow."
 
 
 @dag(
@@ -45,8 +40,8 @@ def train_models() -> None:
         from retention_ml.outcomes.monitoring.alerts import is_drift_alerted
 
         receipt = doors.call(door, as_of=as_of(), is_drift_alerted=is_drift_alerted)
-        if not (receipt["is_due"] or get_current_context()["params"]["force"]):
-            raise AirflowSkipException(receipt["sentence"])
+        is_forced = get_current_context()["params"]["force"]
+        doors.skip_unless(receipt["is_due"] or is_forced, receipt["sentence"])
         return receipt
 
     @task(pool=defaults.WAREHOUSE_POOL)
@@ -57,7 +52,7 @@ def train_models() -> None:
         forced = get_current_context()["params"]["force"]
         return doors.call(door, skip_on=(NotReady,), as_of=as_of(), is_forced=forced)
 
-    @task(map_index_template="{{ task.op_kwargs['candidate'] }}", doc_md=FIT)
+    @task(map_index_template="{{ task.op_kwargs['candidate'] }}", doc_md=defaults.FIT)
     def fit(candidate: str, prepared: dict) -> dict:
         from retention_ml.models.training.train import fit as door
 
@@ -74,8 +69,8 @@ def train_models() -> None:
     @task(outlets=[CHAMPION])
     def hand_over(selected: dict) -> dict:
         """Tells the scoring that there is a new champion; skipped with the reason where it stays."""
-        if selected["verdict"] != "promote":
-            raise AirflowSkipException(f"The champion stays: {selected['reason']}")
+        is_promoted = selected["verdict"] == "promote"
+        doors.skip_unless(is_promoted, f"The champion stays: {selected['reason']}")
         return assets.hand_over(CHAMPION, selected)
 
     @task(pool=defaults.WAREHOUSE_POOL)

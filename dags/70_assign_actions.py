@@ -18,7 +18,6 @@ they wait, and `dispatch_messages` sends them. Assignments refused: the log name
 """
 
 from airflow.sdk import PartitionedAssetTimetable, dag, task
-from airflow.sdk.exceptions import AirflowSkipException
 from retention_airflow import action_approvals, approvals, defaults, doors
 from retention_airflow.assets import SCORES
 from retention_airflow.clock import as_of
@@ -46,8 +45,7 @@ def assign_actions() -> None:
     @task
     def question(assigned: dict) -> dict:
         """Puts into words what a person is asked; skipped where nobody needs to be."""
-        if not action_approvals.is_needed(assigned):
-            raise AirflowSkipException("Nobody needs to be asked.")
+        doors.skip_unless(action_approvals.is_needed(assigned), "Nobody needs to be asked.")
         return action_approvals.question(assigned)
 
     approve = approvals.ask("approve", of="question")
@@ -59,8 +57,8 @@ def assign_actions() -> None:
         from retention_ml.actions.assignment.assign import assign as door
         from retention_ml.actions.release.approve import approve as record
 
-        if not doors.settings().actions.enabled:
-            raise AirflowSkipException("[actions] enabled is false: nothing leaves the house.")
+        is_enabled = doors.settings().actions.enabled
+        doors.skip_unless(is_enabled, "[actions] enabled is false: nothing leaves the house.")
         arguments = action_approvals.answer(approvals.response_to("approve"))
         if arguments is None:
             return assigned

@@ -9,11 +9,11 @@ from typing import Any
 
 from airflow.sdk import Asset, AssetWatcher
 
-from retention_airflow import addresses
 from retention_airflow.aliases import AliasTrigger
 from retention_airflow.clock import as_of
 from retention_airflow.defaults import INBOX_FOLDER, MLFLOW_ADDRESS, SOURCES_FOLDER
 from retention_airflow.inbox import InboxTrigger
+from retention_airflow.runs import addresses
 
 INBOX = Asset(
     "inbox",

@@ -16,16 +16,17 @@ from airflow.sdk import (  # type: ignore[attr-defined]  # its stub lags behind
     RetryRule,
 )
 
-from retention_airflow import addresses
 from retention_airflow.alerts import FailureAlert, LatenessAlert
-from retention_ml.deliveries.description.names import all_source_names
+from retention_airflow.runs import addresses
+from retention_ml.deliveries.source_names import all_source_names
 from retention_ml.settings import load
 
 _SETTINGS = load()
 
 OWNER = "data-engineering"
 TIMEZONE = _SETTINGS.calendar.timezone
-INBOX_FOLDER = str(_SETTINGS.home / "inbox")
+INBOX_PATH = _SETTINGS.home / "inbox"
+INBOX_FOLDER = str(INBOX_PATH)
 SOURCES_FOLDER = str(_SETTINGS.sources.resolve())
 # Only a server can be asked every half minute.
 MLFLOW_ADDRESS = (
@@ -35,6 +36,7 @@ CANDIDATES = list(_SETTINGS.training.candidates)
 WAREHOUSE_POOL = "warehouse"
 APPROVAL_TIME = timedelta(hours=_SETTINGS.promotion.approval_hours)
 APPROVERS = list(_SETTINGS.promotion.approvers)
+FIT = "Fits one candidate, calibrates it on later days and logs it to MLflow."
 SOURCES = all_source_names(_SETTINGS.sources)
 SOURCE_NAME = "{{ (task.op_args | first | default({}))['source'] | default(ti.map_index) }}"
 """What a mapped task is called: the source of the parcel, or of the receipt, that it is given first."""

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from retention_ml.errors import HeldBack, RetentionError, machine_errors
@@ -58,6 +59,14 @@ def read(reading: Callable[..., Answer], **arguments: Any) -> Answer:
         return reading(warehouse, **arguments)
 
 
+def skip_unless(is_wanted: bool, sentence: str) -> None:
+    """Skip the calling task with a sentence that says why, unless it is wanted."""
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    if not is_wanted:
+        raise AirflowSkipException(sentence)
+
+
 def receipts_of(task_id: str) -> list[dict[str, Any]]:
     """The receipts of a mapped task of this run, one for each instance that returned one."""
     from airflow.sdk import get_current_context
@@ -79,9 +88,14 @@ def open_batch(receipt: Mapping[str, Any]) -> int:
     return int(receipt["batch_id"])
 
 
+def paths(names: Sequence[str]) -> list[Path]:
+    """Names of files, which went through Airflow as text, as paths."""
+    return [Path(name) for name in names]
+
+
 def sources() -> list[str]:
     """The names of the sources that are described."""
-    from retention_ml.deliveries.description.names import all_source_names
+    from retention_ml.deliveries.source_names import all_source_names
 
     return all_source_names(settings().sources)
 

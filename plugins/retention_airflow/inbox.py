@@ -212,7 +212,7 @@ class InboxTrigger(BaseEventTrigger):  # type: ignore[misc]  # airflow is untype
         )
 
     def _look(self) -> dict[Path, Stamp]:
-        from retention_ml.deliveries.description.names import source_names
+        from retention_ml.deliveries.source_names import source_names
 
         return look(Path(self.folder), source_names(Path(self.sources)))
 

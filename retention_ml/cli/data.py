@@ -141,8 +141,8 @@ def _check_filter(
     What is in quarantine is accepted too: a description may have been removed since.
     """
     from retention_ml.deliveries.description.loading import load_source
-    from retention_ml.deliveries.description.names import source_names
     from retention_ml.deliveries.reasons import MEANINGS
+    from retention_ml.deliveries.source_names import source_names
     from retention_ml.reports.read import declared_reasons, quarantine_summary
 
     described = source_names(settings.sources)

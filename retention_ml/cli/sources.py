@@ -43,7 +43,7 @@ def sources_list(as_json: Json = False) -> None:
     """List the sources with the files each expects."""
     with command(as_json) as settings:
         from retention_ml.deliveries.description.loading import load_source
-        from retention_ml.deliveries.description.names import source_names
+        from retention_ml.deliveries.source_names import source_names
 
         rows = [
             {"source": name, "feed": feed_name, "files": ", ".join(feed.files), "table": feed.table}

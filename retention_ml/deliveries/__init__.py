@@ -15,4 +15,5 @@ casting                 text to typed rows, with a reason for every row that fai
 readers                 bytes to chunks of text columns: csv, fixed width, JSON lines, parquet
 description             what a source description (`sources/<name>.toml`) may say
 reasons                 the codes of quarantined rows and their meaning
+source_names            which sources are described, by the names of files alone
 """

@@ -10,9 +10,9 @@ from decimal import Decimal
 from typing import Any
 
 from retention_ml.deliveries.description.loading import load_source
-from retention_ml.deliveries.description.names import all_source_names
 from retention_ml.deliveries.inbox import left_alone
 from retention_ml.deliveries.reasons import meaning
+from retention_ml.deliveries.source_names import all_source_names
 from retention_ml.errors import SettingsError, UsageError
 from retention_ml.scores.arms import STARTER
 from retention_ml.settings import Settings

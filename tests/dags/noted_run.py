@@ -44,7 +44,8 @@ def run(dag: Any, conf: dict[str, str], failing: str = "", skipping: str = "") -
     from airflow.models.dagrun import DagRun
     from airflow.sdk.exceptions import AirflowSkipException
     from airflow.utils.session import create_session
-    from retention_airflow import alerts, doors, links
+    from retention_airflow import alerts, doors
+    from retention_airflow.runs import links
     from sqlalchemy import select
 
     def call(door: Any, **_: Any) -> dict[str, Any]:
@@ -90,7 +91,7 @@ def started(dag: Any) -> dict[str, Any]:
     """What a run has as soon as the scheduler starts it, by how it came about."""
     from airflow.models.dagrun import DagRun
     from airflow.utils.session import create_session
-    from retention_airflow import run_listener
+    from retention_airflow.runs import listener
     from sqlalchemy import select
 
     shown = {}
@@ -105,7 +106,7 @@ def started(dag: Any) -> dict[str, Any]:
             one.dag, one.run_type, one.conf, one.partition_key, one.note = (
                 scheduled(dag), kind, conf, key, note,
             )  # fmt: skip
-            run_listener.on_dag_run_running(one)
+            listener.on_dag_run_running(one)
             shown[f"{kind} {key}"] = {
                 "key": one.partition_key,
                 "date": str(one.partition_date),
@@ -114,8 +115,8 @@ def started(dag: Any) -> dict[str, Any]:
             session.rollback()
     with create_session() as session:
         one = session.scalars(select(DagRun).order_by(DagRun.id).limit(1)).one()
-        before, one.dag, run_listener.day_of_run = one.note, scheduled(dag), _defect
-        run_listener.on_dag_run_success(one)
+        before, one.dag, listener.day_of_run = one.note, scheduled(dag), _defect
+        listener.on_dag_run_success(one)
         shown["defect"] = {"before": before, "after": one.note, "usable": session.is_active}
     return shown
 

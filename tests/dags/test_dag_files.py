@@ -117,7 +117,7 @@ def test_mapped_tasks_are_called_by_what_they_work_on(bag: dict[str, Any]) -> No
 
 
 @pytest.mark.parametrize(
-    ("given", "name"),
+    ("arguments", "name"),
     [
         (({"source": "shop"},), "shop"),
         (({"source": "shop"}, None), "shop"),
@@ -126,14 +126,16 @@ def test_mapped_tasks_are_called_by_what_they_work_on(bag: dict[str, Any]) -> No
         (({},), "3"),
     ],
 )
-def test_a_mapped_task_without_a_source_keeps_its_number(given: tuple[Any, ...], name: str) -> None:
+def test_a_mapped_task_without_a_source_keeps_its_number(
+    arguments: tuple[Any, ...], name: str
+) -> None:
     """A template that fails would fail the task."""
     from jinja2 import StrictUndefined
     from jinja2.sandbox import SandboxedEnvironment
     from retention_airflow.defaults import SOURCE_NAME
 
     template = SandboxedEnvironment(undefined=StrictUndefined).from_string(SOURCE_NAME)
-    task, instance = SimpleNamespace(op_args=given), SimpleNamespace(map_index=3)
+    task, instance = SimpleNamespace(op_args=arguments), SimpleNamespace(map_index=3)
     assert template.render(task=task, ti=instance) == name
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from retention_airflow import run_notes
 from retention_airflow.assets import contents
+from retention_airflow.runs import notes
 
 from tests.dags.conftest import DAGS, PROJECT
 
@@ -18,7 +18,7 @@ PAGE = "http://localhost:8080/retention/today?as_of=2017-11-22"
 
 
 def results(*receipts: dict[str, Any], failed: tuple[str, ...] = ()) -> str:
-    return run_notes.note(DAY, run_notes.results_of(receipts, failed))
+    return notes.note(DAY, notes.results_of(receipts, failed))
 
 
 @pytest.fixture(scope="module")
@@ -151,18 +151,18 @@ def test_each_stage_says_what_came_of_it(receipts: list[dict[str, Any]], note: s
 
 
 def test_a_note_is_replaced_and_remarks_of_people_are_kept_and_fit() -> None:
-    first = run_notes.note(DAY, ["5 scored"], "checked by ann\nsecond line")
+    first = notes.note(DAY, ["5 scored"], "checked by ann\nsecond line")
     assert first == "2017-11-22 · 5 scored\n\nchecked by ann\nsecond line"
-    again = run_notes.note(DAY, ["6 scored"], first)
+    again = notes.note(DAY, ["6 scored"], first)
     assert again == "2017-11-22 · 6 scored\n\nchecked by ann\nsecond line"
-    assert len(run_notes.note(DAY, ["x" * 2000], None)) == 1000
+    assert len(notes.note(DAY, ["x" * 2000], None)) == 1000
 
 
 def test_receipts_are_told_from_whatever_else_tasks_return() -> None:
     text = json.dumps([{"door": "label"}, {"other": 1}, "text"])
-    assert list(run_notes.receipts_in(text)) == [{"door": "label"}]
+    assert list(notes.receipts_in(text)) == [{"door": "label"}]
     for value in (None, "true", json.dumps({"done": ["a.csv"]})):
-        assert list(run_notes.receipts_in(value)) == []
+        assert list(notes.receipts_in(value)) == []
 
 
 def test_the_rows_handed_over_are_those_of_the_last_door_that_counts_any() -> None:

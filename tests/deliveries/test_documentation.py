@@ -6,9 +6,9 @@ import tomllib
 from retention_ml.deliveries.description.columns import Column
 from retention_ml.deliveries.description.feed import Feed
 from retention_ml.deliveries.description.loading import load_source
-from retention_ml.deliveries.description.names import source_names
 from retention_ml.deliveries.description.source import Source
 from retention_ml.deliveries.reasons import MEANINGS
+from retention_ml.deliveries.source_names import source_names
 from retention_ml.settings import PROJECT, Settings
 
 TEXT = (PROJECT / "docs" / "sources.md").read_text(encoding="utf-8")

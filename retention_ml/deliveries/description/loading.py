@@ -8,10 +8,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from retention_ml.deliveries.description import toml_files
-from retention_ml.deliveries.description.names import BUILT_IN, source_names
 from retention_ml.deliveries.description.sentences import first_mistake
 from retention_ml.deliveries.description.source import Source
 from retention_ml.deliveries.description.toml_lines import line_of
+from retention_ml.deliveries.source_names import BUILT_IN, source_names
 from retention_ml.errors import SettingsError, UnknownSource
 
 OWN_CONTACTS = "actions"

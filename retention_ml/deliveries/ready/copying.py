@@ -6,8 +6,8 @@ from pathlib import Path
 
 from retention_ml.deliveries.description.feed import Feed
 from retention_ml.deliveries.description.loading import load_source
-from retention_ml.deliveries.description.names import source_names
 from retention_ml.deliveries.description.source import Source
+from retention_ml.deliveries.source_names import source_names
 from retention_ml.errors import UnknownSource, UsageError
 
 FOLDER = Path(__file__).parent

@@ -6,8 +6,8 @@ from datetime import date, datetime, timedelta
 from itertools import groupby
 
 from retention_ml import clock
-from retention_ml.deliveries.description.names import all_source_names
 from retention_ml.deliveries.inbox import left_alone
+from retention_ml.deliveries.source_names import all_source_names
 from retention_ml.outcomes.monitoring.alerts import Alert
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from retention_ml.deliveries.description.loading import load_source
-from retention_ml.deliveries.description.names import BUILT_IN, all_source_names, source_names
+from retention_ml.deliveries.source_names import BUILT_IN, all_source_names, source_names
 from retention_ml.errors import SettingsError
 
 

@@ -5,8 +5,8 @@ import tomllib
 import pytest
 
 from retention_ml.deliveries.description.loading import load_source
-from retention_ml.deliveries.description.names import source_names
 from retention_ml.deliveries.ready.copying import ready_sources
+from retention_ml.deliveries.source_names import source_names
 from retention_ml.settings import PROJECT
 from tests.deliveries.ready.conftest import READY, SAMPLES
 

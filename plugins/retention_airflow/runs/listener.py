@@ -14,9 +14,9 @@ from airflow.listeners import hookimpl
 from sqlalchemy import select
 from sqlalchemy.orm import object_session
 
-from retention_airflow import run_notes
 from retention_airflow.clock import day_of_run
 from retention_airflow.defaults import OWNER
+from retention_airflow.runs import notes
 from retention_ml.errors import UsageError
 
 logger = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ def _guarded(run: Any, describe: Callable[[Any], dict[str, Any]]) -> None:
     if session is None:
         return
     try:
-        if not _is_ours(run):
+        if not _is_of_the_platform(run):
             return
         session.flush()
         # Reads that fail would end the transaction. A savepoint of the connection keeps it: one of
@@ -61,7 +61,7 @@ def _guarded(run: Any, describe: Callable[[Any], dict[str, Any]]) -> None:
         setattr(run, name, value)
 
 
-def _is_ours(run: Any) -> bool:
+def _is_of_the_platform(run: Any) -> bool:
     """Whether the DAG is one of the platform: others may live in the same Airflow."""
     return OWNER in str(getattr(run.dag, "owner", "") or "").split(", ")
 
@@ -70,7 +70,7 @@ def _begin(run: Any) -> dict[str, Any]:
     day, timetable = _day(run), run.dag.timetable
     if day is None:
         return {}
-    note = run_notes.note(day, [], run.note)
+    note = notes.note(day, [], run.note)
     # The key of a scheduled or handed-over run is its day already.
     if run.run_type not in STARTED_WITHOUT_KEY or not timetable.partitioned:
         return {"note": note}
@@ -87,8 +87,8 @@ def _end(run: Any) -> dict[str, Any]:
     if day is None:
         return {}
     failed = [ti.task_id for ti in run.get_task_instances(state=["failed"], session=session)]
-    results = run_notes.results_of(_receipts(run, session), failed)
-    return {"note": run_notes.note(day, results, run.note)}
+    results = notes.results_of(_receipts(run, session), failed)
+    return {"note": notes.note(day, results, run.note)}
 
 
 def _day(run: Any) -> date | None:
@@ -113,4 +113,4 @@ def _receipts(run: Any, session: Any) -> Iterator[Mapping[str, Any]]:
         .order_by(XComModel.timestamp)
     )
     for value in values:
-        yield from run_notes.receipts_in(value)
+        yield from notes.receipts_in(value)

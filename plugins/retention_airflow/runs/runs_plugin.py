@@ -2,12 +2,12 @@
 
 from airflow.plugins_manager import AirflowPlugin
 
-from retention_airflow import links, run_listener
+from retention_airflow.runs import links, listener
 
 
 class RetentionRuns(AirflowPlugin):  # type: ignore[misc]  # airflow is untyped here
     """Days, results and links where Airflow shows runs and tasks."""
 
     name = "retention_runs"
-    listeners = [run_listener]
+    listeners = [listener]
     global_operator_extra_links = links.LINKS

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-BUILT_IN = Path(__file__).with_name("built_in")
+BUILT_IN = Path(__file__).with_name("description") / "built_in"
 
 
 def source_names(folder: Path) -> list[str]:

@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any
 
 _SEPARATOR = " · "
-_OURS = re.compile(r"\d{4}-\d{2}-\d{2}(?: · |$)")
+_LINE = re.compile(r"\d{4}-\d{2}-\d{2}(?: · |$)")
 _LENGTH_MAX = 1000  # of Airflow's column
 
 Receipts = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -31,7 +31,7 @@ def note(day: date, results: Iterable[str], before: str | None = None) -> str:
     """
     line = _SEPARATOR.join([day.isoformat(), *results])
     first, _, rest = (before or "").partition("\n")
-    remark = rest.strip() if _OURS.match(first) else (before or "").strip()
+    remark = rest.strip() if _LINE.match(first) else (before or "").strip()
     return "\n\n".join(part for part in (line, remark) if part)[:_LENGTH_MAX]
 
 

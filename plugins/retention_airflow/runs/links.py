@@ -11,9 +11,9 @@ from typing import Any
 
 from airflow.sdk import BaseOperatorLink
 
-from retention_airflow import addresses, run_notes
 from retention_airflow.clock import day_of_run
 from retention_airflow.defaults import OWNER
+from retention_airflow.runs import addresses, notes
 from retention_ml.errors import UsageError
 from retention_ml.settings import load
 
@@ -112,5 +112,5 @@ def _task(key: Any) -> FinishedTask:
             )
         )
         facts = {name: getattr(run, name) for name in _OF_A_RUN}
-    receipts = list(run_notes.receipts_in(returned))
+    receipts = list(notes.receipts_in(returned))
     return FinishedTask(run=facts, receipt=receipts[-1] if receipts else {})

@@ -1,0 +1,1 @@
+"""What Airflow shows of a run besides its tasks: its day and result, and where to look."""
