@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo demo-actions up down test coverage lint check benchmark benchmark-quality chaos model-elsewhere docs clean
+.PHONY: help setup lock demo demo-actions up down test coverage lint check benchmark benchmark-quality chaos model-elsewhere pages docs clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -116,9 +116,21 @@ model-elsewhere: export RETENTION_MODEL_ELSEWHERE := 1
 model-elsewhere: setup ## a registered model in a fresh environment of its requirements; needs a package index
 	@$(MAKE) --no-print-directory -s run-tests ARGUMENTS="tests/models/registry/test_fresh_environment.py"
 
-docs: setup ## regenerate docs/features.md and docs/tables.md
+pages: setup ## regenerate docs/features.md and docs/tables.md
 	$(BIN)/python -m retention_ml.features.document
 	$(BIN)/python -m tests.reports.write_tables_page
+
+SITE := .venv-docs
+docs: export NO_MKDOCS_2_WARNING := 1
+docs: pages $(SITE)/.installed ## the documents as a site in build/docs
+	$(SITE)/bin/mkdocs build --strict --clean --quiet
+	@echo "The site is in build/docs; with search: $(PYTHON) -m http.server --bind 127.0.0.1 --directory build/docs"
+
+# An environment of its own: what builds the site need not fit what runs the platform.
+$(SITE)/.installed: requirements-docs.txt | setup
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(SITE)
+	VIRTUAL_ENV=$(CURDIR)/$(SITE) $(BIN)/uv pip install --quiet --require-hashes -r requirements-docs.txt
+	@touch $(SITE)/.installed
 
 clean: ## remove caches; data, models and .venv stay
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage build dist

@@ -24,7 +24,7 @@ _SCHEMAS = {
 _INTRODUCTION = """# Tables
 
 One row of this page per column of the warehouse. It is written from the comments in the database;
-`make docs` regenerates it. A name says its unit: `_cents` minor units of money, `_days`, `_count`,
+`make pages` regenerates it. A name says its unit: `_cents` minor units of money, `_days`, `_count`,
 `_share` and `_probability` 0 to 1, `_at` an instant in UTC, `as_of` a day of the shop.
 
 `staging` holds the batch being loaded, in tables with the columns of `curated`; it is empty
