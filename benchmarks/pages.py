@@ -1,7 +1,7 @@
 """How long a page takes at size: `python -m benchmarks.pages [--customers N] [--days N]`.
 
 Tables are filled with random values, at their full width: scores of every day, features of two
-days, purchase days, labels of the day four weeks ago, drift. Each page is made twice: by a process
+days, purchase days, labels of the day four weeks ago, permissions, contacts, drift. Each page is made twice: by a process
 that has just begun, and again, when what never changes is remembered.
 """
 
@@ -130,6 +130,7 @@ def _fill(warehouse: Warehouse, settings: Settings, *, customers: int, days: int
             names=columns,
         )
         _fill_past(transaction, customers, matured, definition)
+        _fill_contacts(transaction, customers)
     with warehouse.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as session:
         session.exec_driver_sql("VACUUM ANALYZE")
     print(f"{len(columns)} columns of features are filled.")
@@ -169,6 +170,28 @@ def _fill_past(transaction: object, customers: int, matured: date, definition: s
         f"{', '.join(drawn.get(name, '0') for name in counts)} "
         "FROM generate_series(1, :n) AS i, generate_series(19900, 20265, 30) AS day",
         n=customers,
+    )
+
+
+def _fill_contacts(transaction: object, customers: int) -> None:
+    """A permission of everybody for mail and for push, and a contact a month for a year."""
+    execute = transaction.execute  # type: ignore[attr-defined]
+    stamps = "source, row_key, content_hash, delivery_id, line_number, loaded_at, available_at"
+    values = "'bench', decode(md5({key}), 'hex'), '', 1, 1, now(), now()"
+    execute(
+        f"INSERT INTO curated.contact_permissions (customer_id, channel, purpose, kind, event_at, "
+        f"address, {stamps}) SELECT 'c' || i, channel, 'marketing', 'granted', CAST('2024-01-01' AS "
+        f"date), 'c' || i || '@example.com', {values.format(key='i || channel')} "
+        "FROM generate_series(1, :n) AS i, unnest(ARRAY['email', 'push']) AS channel",
+        n=customers,
+    )
+    execute(
+        f"INSERT INTO curated.campaign_contacts (campaign_id, customer_id, event_at, kind, {stamps}) "
+        "SELECT 'm' || month, 'c' || i, CAST(:newest AS date) - 30 * month - i % 30, 'sent', "
+        f"{values.format(key="i || '/' || month")} "
+        "FROM generate_series(1, :n) AS i, generate_series(0, 11) AS month",
+        n=customers,
+        newest=_NEWEST,
     )
 
 

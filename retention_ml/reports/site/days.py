@@ -33,8 +33,6 @@ class PublishedDay:
         The features that were scored, and the churn definition that is predicted.
     published_at : datetime
         When.
-    is_forecast : bool
-        Whether the champion knew nothing from that day on; true for the starter.
     """
 
     as_of: date
@@ -45,7 +43,6 @@ class PublishedDay:
     features_digest: str
     definition_hash: str
     published_at: datetime
-    is_forecast: bool
 
 
 def published_days(select: Select) -> list[PublishedDay]:
@@ -54,9 +51,8 @@ def published_days(select: Select) -> list[PublishedDay]:
         PublishedDay(**row)
         for row in select(
             "SELECT pointer.as_of, pointer.snapshot_id, pointer.published_at, base_snapshot_id, "
-            "policy_sha256, tiers_by, features_digest, definition_hash, "
-            "coalesce(model_as_of <= pointer.as_of, true) AS is_forecast FROM scores.published "
-            "AS pointer JOIN scores.snapshots AS manifest USING (snapshot_id) "
+            "policy_sha256, tiers_by, features_digest, definition_hash "
+            "FROM scores.published AS pointer JOIN scores.snapshots AS manifest USING (snapshot_id) "
             "ORDER BY pointer.as_of DESC"
         )
     ]

@@ -1,7 +1,8 @@
+-- The pointer's day is shown, so that a filter on it reads the scores of these days alone.
 CREATE OR REPLACE VIEW reports.customer_risk_history AS
 SELECT
     score.customer_id,
-    score.as_of,
+    pointer.as_of,
     score.churn_probability,
     score.risk_percentile,
     score.risk_tier,

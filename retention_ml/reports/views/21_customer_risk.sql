@@ -1,4 +1,4 @@
--- Filtered by snapshot, the key of scores.customer_daily: a filter on as_of would read the whole history.
+-- Filtered by snapshot, the key of scores.customer_daily.
 CREATE OR REPLACE VIEW reports.customer_risk AS
 SELECT *
 FROM reports.customer_risk_history

@@ -1,51 +1,39 @@
+-- Counted per day, so that a filter on the day reads the scores of that day alone.
 CREATE OR REPLACE VIEW reports.risk_tier_daily AS
-WITH day AS (
-    SELECT pointer.as_of, pointer.snapshot_id, manifest.scored_count, manifest.tiers_by, manifest.minor_units
-    FROM scores.published AS pointer
-    JOIN scores.snapshots AS manifest USING (snapshot_id)
-),
-tier (risk_tier, tier_rank) AS (
-    VALUES ('critical', 1), ('high', 2), ('medium', 3), ('low', 4)
-),
-tier_totals AS (
-    SELECT
-        snapshot_id,
-        risk_tier,
-        count(*) AS customers_count,
-        sum(expected_value_at_risk_cents) AS value_cents,
-        avg(churn_probability) AS mean_churn_probability
-    FROM scores.customer_daily
-    WHERE snapshot_id IN (SELECT snapshot_id FROM day)
-    GROUP BY snapshot_id, risk_tier
-),
-entries AS (
-    SELECT snapshot_id, to_tier AS risk_tier, count(*) AS customers_count
-    FROM scores.tier_transitions
-    GROUP BY snapshot_id, to_tier
-),
-departures AS (
-    SELECT snapshot_id, from_tier AS risk_tier, count(*) AS customers_count
-    FROM scores.tier_transitions
-    GROUP BY snapshot_id, from_tier
-)
 SELECT
-    day.as_of,
+    pointer.as_of,
     tier.risk_tier,
     tier.tier_rank,
-    coalesce(tier_totals.customers_count, 0) AS customers_count,
-    coalesce(tier_totals.customers_count, 0)::double precision / nullif(day.scored_count, 0) AS customers_share,
-    (coalesce(tier_totals.value_cents, 0) / day.minor_units::numeric)::numeric(18, 2) AS expected_value_at_risk,
-    tier_totals.mean_churn_probability,
-    coalesce(entries.customers_count, 0) AS entered_count,
-    coalesce(departures.customers_count, 0) AS left_count,
-    day.snapshot_id,
-    (tier_totals.value_cents / nullif(sum(tier_totals.value_cents) OVER (PARTITION BY day.as_of), 0))::double precision AS value_share,
-    day.tiers_by
-FROM day
-CROSS JOIN tier
-LEFT JOIN tier_totals ON tier_totals.snapshot_id = day.snapshot_id AND tier_totals.risk_tier = tier.risk_tier
-LEFT JOIN entries ON entries.snapshot_id = day.snapshot_id AND entries.risk_tier = tier.risk_tier
-LEFT JOIN departures ON departures.snapshot_id = day.snapshot_id AND departures.risk_tier = tier.risk_tier;
+    tier.customers_count,
+    tier.customers_count::double precision / nullif(manifest.scored_count, 0) AS customers_share,
+    (coalesce(tier.value_cents, 0) / manifest.minor_units::numeric)::numeric(18, 2) AS expected_value_at_risk,
+    tier.mean_churn_probability,
+    coalesce(moved.entered_count, 0) AS entered_count,
+    coalesce(moved.left_count, 0) AS left_count,
+    pointer.snapshot_id,
+    (tier.value_cents / nullif(tier.value_cents_of_all, 0))::double precision AS value_share,
+    manifest.tiers_by
+FROM scores.published AS pointer
+JOIN scores.snapshots AS manifest USING (snapshot_id)
+CROSS JOIN LATERAL (
+    SELECT
+        place.risk_tier,
+        place.tier_rank,
+        count(score.customer_id) AS customers_count,
+        sum(score.expected_value_at_risk_cents) AS value_cents,
+        sum(sum(score.expected_value_at_risk_cents)) OVER () AS value_cents_of_all,
+        avg(score.churn_probability) AS mean_churn_probability
+    FROM (VALUES ('critical', 1), ('high', 2), ('medium', 3), ('low', 4)) AS place (risk_tier, tier_rank)
+    LEFT JOIN scores.customer_daily AS score ON score.snapshot_id = pointer.snapshot_id AND score.risk_tier = place.risk_tier
+    GROUP BY place.risk_tier, place.tier_rank
+) AS tier
+LEFT JOIN LATERAL (
+    SELECT
+        count(*) FILTER (WHERE to_tier = tier.risk_tier) AS entered_count,
+        count(*) FILTER (WHERE from_tier = tier.risk_tier) AS left_count
+    FROM scores.tier_transitions
+    WHERE snapshot_id = pointer.snapshot_id
+) AS moved ON true;
 COMMENT ON VIEW reports.risk_tier_daily IS 'one row per published day and risk tier: how many customers, how much value, who came and went';
 COMMENT ON COLUMN reports.risk_tier_daily.as_of IS 'the published day';
 COMMENT ON COLUMN reports.risk_tier_daily.risk_tier IS 'low, medium, high or critical';

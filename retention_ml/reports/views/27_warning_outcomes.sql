@@ -54,7 +54,8 @@ SELECT
     day.known_as_of,
     day.churned_share_of_all,
     score.model_name,
-    score.model_version
+    score.model_version,
+    coalesce(label.is_abnormal, false) AS is_abnormal
 FROM day
 JOIN scores.customer_daily AS score ON score.snapshot_id = day.snapshot_id AND score.risk_tier IN ('high', 'critical')
 LEFT JOIN models.labels AS label
@@ -101,3 +102,4 @@ COMMENT ON COLUMN reports.warning_outcomes.known_as_of IS 'the labels are what w
 COMMENT ON COLUMN reports.warning_outcomes.churned_share_of_all IS 'share of all active customers of the day who churned, to compare with; empty until the day has matured';
 COMMENT ON COLUMN reports.warning_outcomes.model_name IS 'the kind of model that scored';
 COMMENT ON COLUMN reports.warning_outcomes.model_version IS 'its version in the model registry';
+COMMENT ON COLUMN reports.warning_outcomes.is_abnormal IS 'excluded as a bot, for fake orders or the like on the day on which the outcome had settled: counts in no figure; false until then';

@@ -12,7 +12,8 @@ def contact_sentences(look: Look, customer_ids: Sequence[str]) -> dict[str, Row]
         return {}
     rows = look.select(
         "SELECT customer_id, may_contact, has_permission, channels, is_rested, last_contact_on, "
-        "is_abnormal, is_holdout FROM reports.contact_list WHERE customer_id = ANY(:ids)",
+        "is_abnormal, is_holdout, has_open_lot, is_at_yearly_limit, has_just_ordered "
+        "FROM reports.contact_list WHERE customer_id = ANY(:ids)",
         ids=list(customer_ids),
     )
     return {row["customer_id"]: {"sentence": _sentence(row), **row} for row in rows}
@@ -28,4 +29,12 @@ def _sentence(row: Row) -> str:
         return "no: in the holdout, never contacted"
     if not row["has_permission"]:
         return "no permission for marketing is known"
-    return f"not yet: last contact {row['last_contact_on']}"
+    if row["has_open_lot"]:
+        return "not yet: drawn by lot, and what follows is still measured"
+    if not row["is_rested"]:
+        return f"not yet: last contact {row['last_contact_on']}"
+    if row["is_at_yearly_limit"]:
+        return f"not yet: contacted often enough this year, last {row['last_contact_on']}"
+    if row["has_just_ordered"]:
+        return "not yet: has just ordered"
+    return "not yet: the actions of the day are not decided"

@@ -9,7 +9,8 @@ from retention_ml.reports.site.reading import Row, Select
 _JOINED = (
     "FROM reports.customer_risk_history AS score JOIN models.labels AS label "
     "ON label.as_of = :as_of AND label.definition_hash = :definition_hash "
-    "AND label.customer_id = score.customer_id WHERE score.snapshot_id = :snapshot_id "
+    "AND label.customer_id = score.customer_id AND NOT label.is_abnormal "
+    "WHERE score.snapshot_id = :snapshot_id "
 )
 
 
@@ -37,9 +38,19 @@ def matured_day(select: Select, days: Sequence[PublishedDay], day: PublishedDay)
             "snapshot_id": scored.snapshot_id,
             "window_from": begins,
             "window_to": begins + timedelta(days=definition["horizon_days"] - 1),
-            "is_forecast": scored.is_forecast,
+            "is_forecast": _is_forecast(select, scored.snapshot_id),
         }
     return None
+
+
+def _is_forecast(select: Select, snapshot_id: int) -> bool:
+    """Whether no arm of the day was trained on later days, by the rule of the view."""
+    [row] = select(
+        "SELECT bool_and(is_forecast) IS TRUE AS is_forecast FROM reports.customer_risk_history "
+        "WHERE snapshot_id = :snapshot_id",
+        snapshot_id=snapshot_id,
+    )
+    return bool(row["is_forecast"])
 
 
 def by_tier(select: Select, matured: Row | None) -> list[Row]:

@@ -8,7 +8,6 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from threading import Lock
 
-from retention_ml.pages.charts import TIER_COLOURS
 from retention_ml.reports.site.days import PublishedDay
 from retention_ml.reports.site.reading import Row, Select
 
@@ -45,27 +44,12 @@ def tier_totals(select: Select, warehouse_name: str, days: Sequence[PublishedDay
 
 
 def _summed(select: Select, days: Sequence[PublishedDay]) -> dict[int, list[Row]]:
-    sums: dict[int, dict[str, Row]] = {day.snapshot_id: {} for day in days}
+    totals: dict[int, list[Row]] = {day.snapshot_id: [] for day in days}
     for row in select(
-        "SELECT snapshot_id, risk_tier, count(*) AS customers_count, "
-        "sum(expected_value_at_risk) AS value, avg(churn_probability) AS mean_probability "
-        "FROM reports.customer_risk_history WHERE snapshot_id = ANY(:snapshots) GROUP BY 1, 2",
-        snapshots=list(sums),
+        "SELECT as_of, risk_tier, customers_count, expected_value_at_risk AS value, "
+        "mean_churn_probability AS mean_probability, snapshot_id FROM reports.risk_tier_daily "
+        "WHERE snapshot_id = ANY(:snapshots) ORDER BY tier_rank",
+        snapshots=list(totals),
     ):
-        sums[row["snapshot_id"]][row["risk_tier"]] = row
-    return {
-        day.snapshot_id: [
-            _total(day, tier, sums[day.snapshot_id].get(tier)) for tier in TIER_COLOURS
-        ]
-        for day in days
-    }
-
-
-def _total(day: PublishedDay, tier: str, row: Row | None) -> Row:
-    names = ("customers_count", "value", "mean_probability")
-    empty = dict(zip(names, (0, 0.0, None), strict=True))
-    return {
-        "as_of": day.as_of,
-        "risk_tier": tier,
-        **({name: row[name] for name in names} if row else empty),
-    }
+        totals[row.pop("snapshot_id")].append(row)
+    return totals
