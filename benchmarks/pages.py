@@ -188,7 +188,7 @@ def _fill_contacts(transaction: object, customers: int) -> None:
     execute(
         f"INSERT INTO curated.campaign_contacts (campaign_id, customer_id, event_at, kind, {stamps}) "
         "SELECT 'm' || month, 'c' || i, CAST(:newest AS date) - 30 * month - i % 30, 'sent', "
-        f"{values.format(key="i || '/' || month")} "
+        f"{values.format(key='i || chr(47) || month')} "
         "FROM generate_series(1, :n) AS i, generate_series(0, 11) AS month",
         n=customers,
         newest=_NEWEST,

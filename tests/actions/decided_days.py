@@ -78,6 +78,7 @@ class Decisions:
         day: date = DAY,
         is_holdout: bool = False,
         is_capped: bool = False,
+        is_explored: bool = False,
         experiment_id: str | None = None,
     ) -> None:
         """What one customer got; of two actions, `none` and `mail`."""
@@ -91,7 +92,7 @@ class Decisions:
                 "is_explored, is_capped, tier, expected_margin_cents, cost_cents, money_price, "
                 "run_id) VALUES (:day, :customer_id, 1, :policy_id, :experiment_id, :action_id, "
                 ":propensity, jsonb_build_object('none', CAST(:none AS double precision), 'mail', "
-                "1 - CAST(:none AS double precision)), 0.3, :is_holdout, false, :is_capped, "
+                "1 - CAST(:none AS double precision)), 0.3, :is_holdout, :is_explored, :is_capped, "
                 "'high', 0, 0, 0, 'test')",
                 day=day,
                 customer_id=customer_id,
@@ -102,6 +103,7 @@ class Decisions:
                 none=none_propensity,
                 is_holdout=is_holdout,
                 is_capped=is_capped,
+                is_explored=is_explored,
             )
 
     def send(

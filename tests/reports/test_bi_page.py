@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from retention_ml import clock
+from retention_ml.actions.holdout.membership import in_holdout
 from retention_ml.actions.permissions import permitted
 from retention_ml.cli import app
 from retention_ml.schema.migrate import migrate
@@ -75,6 +77,26 @@ def answers(shop: Warehouse) -> dict[int, list[Row]]:
             rows = transaction.execute(sql.replace("::", r"\:\:"))
         rows_of[number] = [dict(row._mapping) for row in rows]
     return rows_of
+
+
+class _Undone(Exception):
+    """Leaves a transaction, so that the shop stays as it was."""
+
+
+def _answer_after(
+    warehouse: Warehouse, number: int, *changes: str, then: str | None = None
+) -> tuple[list[Row], list[Row]]:
+    """The rows of a query, and of one of the test's, once the shop was changed for them alone."""
+    answered: list[list[Row]] = []
+    with suppress(_Undone), warehouse.transaction() as transaction:
+        for change in changes:
+            assert transaction.execute(f"{change} RETURNING 1")
+        for sql in (then or "SELECT 1", queries()[number]):
+            transaction.execute("SET LOCAL search_path = reports")
+            rows = transaction.execute(sql.replace("::", r"\:\:"))
+            answered.append([dict(row._mapping) for row in rows])
+        raise _Undone
+    return answered[1], answered[0]
 
 
 def _run(*arguments: str) -> Any:
@@ -276,6 +298,22 @@ def test_5_warnings_are_compared_with_what_happened(
     )
 
 
+def test_5_an_abnormal_customer_counts_in_no_figure(
+    shop: Warehouse, answers: dict[int, list[Row]]
+) -> None:
+    whole, first, *others = answers[5]
+    changed, marked = _answer_after(
+        shop,
+        5,
+        "UPDATE models.labels SET is_abnormal = true "
+        f"WHERE as_of = '{MATURED}' AND customer_id = '{first['customer_id']}'",
+        then="SELECT customer_id FROM reports.warning_outcomes WHERE is_abnormal",
+    )
+    assert marked == [{"customer_id": first["customer_id"]}]
+    assert changed[1:] == others
+    assert changed[0]["warnings"] == whole["warnings"] - 1
+
+
 def test_a_warning_is_open_until_its_window_is_over_or_an_order_comes(shop: Warehouse) -> None:
     rows = _rows(shop, f"SELECT * FROM reports.warning_outcomes WHERE as_of = '{BEFORE}'")
     assert {row["outcome"] for row in rows} <= {"open", "ordered"}
@@ -326,6 +364,46 @@ def test_7_only_who_may_be_contacted_is_listed(
         row["customer_id"] for row in everybody
     }
     assert {row["channels"] for row in answers[7]} == {"email"}
+
+
+def test_7_a_released_day_keeps_its_own_actions_on_the_list(
+    shop: Warehouse, answers: dict[int, list[Row]]
+) -> None:
+    released, _ = _answer_after(
+        shop,
+        7,
+        "INSERT INTO actions.outbox (message_id, as_of, customer_id, action_id, channel, payload, "
+        "payload_sha256, not_before, expires_at, changed_at, run_id) SELECT encode(sha256(convert_to("
+        "customer_id, 'UTF8')), 'hex'), as_of, customer_id, action_id, 'file', '{}', 'p', now(), "
+        "now(), now(), 'test' FROM actions.assignments WHERE action_id <> 'none' "
+        f"AND as_of = '{DAY}'",
+        f"UPDATE actions.days SET status = 'released', released_at = now() WHERE as_of = '{DAY}'",
+    )
+    assert released == answers[7]
+    assert any(row["action_id"] != "none" for row in released)
+
+
+def test_7_controls_and_the_holdout_are_never_listed(
+    shop: Warehouse, answers: dict[int, list[Row]]
+) -> None:
+    listed = {row["customer_id"] for row in answers[7]}
+    drawn = _rows(
+        shop,
+        f"SELECT customer_id FROM actions.assignments WHERE as_of = '{DAY}' "
+        "AND is_explored AND action_id = 'none'",
+    )
+    assert drawn
+    assert not listed & {row["customer_id"] for row in drawn}
+    # The period begins on the day after the first decision: here, on the day itself.
+    rest, [period] = _answer_after(
+        shop,
+        7,
+        f"UPDATE actions.holdouts SET began_on = '{DAY}', newest_scored_on = NULL",
+        then="SELECT salt, share FROM actions.holdouts",
+    )
+    left = {row["customer_id"] for row in rest}
+    members = in_holdout(sorted(listed), period["salt"], period["share"])
+    assert left == set(np.array(sorted(listed))[~members]) != listed
 
 
 def test_8_stages_hold_every_customer(shop: Warehouse, answers: dict[int, list[Row]]) -> None:
@@ -406,8 +484,29 @@ def test_14_what_contacts_save_is_the_share_of_the_most_at_stake(
         reverse=True,
     )[:200]
     assert (saved["contacts"], saved["margin_at_risk"]) == (len(values), sum(values))
-    assert (saved["save_rate"], saved["is_measured"]) == (0.1, False)
+    assert (saved["save_rate"], saved["is_measured"]) == (pytest.approx(0.1), False)
     assert Decimal(str(saved["margin_saved"])) == pytest.approx(sum(values) / 10)
+
+
+def test_14_an_assumption_is_never_shown_as_measured(shop: Warehouse) -> None:
+    [saved], best = _answer_after(
+        shop,
+        14,
+        "INSERT INTO actions.policies (policy_id, kind, version, in_force_from, parameters, evidence, "
+        "reason, decided_by, decided_at, run_id) SELECT 'experiment-1', 'experiment', 1, "
+        "DATE '2030-01-01', '{\"save_rate\": 0.1}', jsonb_build_object((SELECT min(action_id) FROM "
+        "reports.contact_list WHERE may_contact AND action_id <> 'none'), "
+        "jsonb_build_object('save_rate', jsonb_build_object('value', 0.02)), 'other', "
+        "jsonb_build_object('rung', 'rule')), 'test', 'kim', now(), 'test'",
+        then="SELECT expected_value_at_risk AS value, action_id = (SELECT min(action_id) FROM "
+        "reports.contact_list WHERE may_contact AND action_id <> 'none') AS is_measured "
+        "FROM reports.contact_list WHERE may_contact ORDER BY value DESC LIMIT 200",
+    )
+    assert {row["is_measured"] for row in best} == {True, False}
+    expected = sum(float(row["value"]) * (0.02 if row["is_measured"] else 0.1) for row in best)
+    assert float(saved["margin_saved"]) == pytest.approx(expected)
+    assert saved["is_measured"] is False
+    assert 0.02 < saved["save_rate"] < 0.1
 
 
 def test_15_who_stays_away_is_said_with_probability(

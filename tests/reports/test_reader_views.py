@@ -97,6 +97,31 @@ def test_a_day_scored_by_a_later_model_is_no_forecast(fresh_shop: World) -> None
             assert {row["is_forecast"] for row in rows} == {is_forecast}, view
 
 
+def _scanned(plan: dict[str, Any]) -> int:
+    """Rows of scores that a plan has looked at."""
+    own = 0
+    if plan.get("Relation Name") == "customer_daily":
+        rows = plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)
+        own = rows * plan["Actual Loops"]
+    return int(own) + sum(_scanned(part) for part in plan.get("Plans", ()))
+
+
+def test_of_a_day_that_is_asked_for_its_scores_alone_are_read(fresh_shop: World) -> None:
+    [of_day] = fresh_shop.rows(
+        f"SELECT count(*) AS n FROM scores.customer_daily WHERE as_of = '{DAY}'"
+    )
+    [of_all] = fresh_shop.rows("SELECT count(*) AS n FROM scores.customer_daily")
+    assert of_day["n"] < of_all["n"]
+    for view in ("risk_tier_daily", "customer_risk_history", "warning_outcomes", "reason_themes"):
+        with fresh_shop.warehouse.transaction() as transaction:
+            transaction.execute("SET LOCAL enable_seqscan = off")
+            [row] = transaction.execute(
+                f"EXPLAIN (ANALYZE, VERBOSE, FORMAT JSON) SELECT * FROM reports.{view} "
+                f"WHERE as_of = '{DAY}'"
+            )
+        assert 0 < _scanned(row[0][0]["Plan"]) <= of_day["n"], view
+
+
 def test_a_window_that_nobody_knows_is_left_empty(fresh_shop: World) -> None:
     rows = fresh_shop.rows("SELECT * FROM reports.warning_outcomes")
     assert rows

@@ -15,7 +15,8 @@ from retention_ml.errors import WarehouseError
 from retention_ml.outcomes.measure import measure
 from retention_ml.pages.links import PAGES
 from retention_ml.reports.site.answer import MAKERS, Answer, answer
-from retention_ml.reports.site.days import NotThere
+from retention_ml.reports.site.days import NotThere, published_days
+from retention_ml.reports.site.matured import by_tier, matured_day, reliability
 from retention_ml.reports.site.reading import reading
 from retention_ml.reports.site.write_pages import write_pages
 from retention_ml.settings import Settings, load
@@ -142,6 +143,60 @@ def test_once_outcomes_are_known_the_pages_say_whether_warnings_were_right(
         body = answer(lambda: warehouse, settings, name, {}).body
         assert re.search(r"Of \d+ customers warned of \(critical or high\) on 2025-", body)
     assert "Calibration" in answer(lambda: warehouse, settings, "model", {}).body
+
+
+def test_outcomes_of_a_matured_day_leave_abnormal_customers_out(
+    warehouse: Warehouse, settings: Settings
+) -> None:
+    days = published_shop(warehouse, settings, count=8)
+    measure(warehouse, settings=settings, as_of=days[-1])
+
+    def outcomes() -> tuple[int, int]:
+        with reading(warehouse) as select:
+            published = published_days(select)
+            matured = matured_day(select, published, published[0])
+            return tuple(  # type: ignore[return-value]
+                sum(row["customers_count"] for row in rows)
+                for rows in (by_tier(select, matured), reliability(select, matured))
+            )
+
+    before = outcomes()
+    with warehouse.transaction() as transaction:
+        transaction.execute(
+            "UPDATE models.labels SET is_abnormal = true WHERE customer_id = (SELECT min(customer_id) "
+            "FROM models.labels JOIN scores.customer_daily USING (as_of, customer_id) "
+            "JOIN models.label_windows USING (as_of))"
+        )
+    assert before[0] == before[1] > 20
+    assert outcomes() == (before[0] - 1, before[1] - 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "is_forecast"),
+    [
+        ("model_as_of = as_of", True),
+        ("model_as_of = as_of + 1", False),
+        ("model_as_of = NULL", False),
+        ("model_as_of = as_of, challenger_as_of = as_of + 1", False),
+    ],
+)
+def test_a_matured_day_is_a_forecast_by_the_rule_of_the_views(
+    warehouse: Warehouse, settings: Settings, change: str, is_forecast: bool
+) -> None:
+    days = published_shop(warehouse, settings, count=8)
+    measure(warehouse, settings=settings, as_of=days[-1])
+    with warehouse.transaction() as transaction:
+        transaction.execute(f"UPDATE scores.snapshots SET {change}")
+        transaction.execute(
+            "UPDATE scores.customer_daily SET arm = CASE WHEN churn_probability > 0.5 AND :both "
+            "THEN 'challenger' ELSE 'champion' END",
+            both="challenger" in change,
+        )
+    with reading(warehouse) as select:
+        published = published_days(select)
+        matured = matured_day(select, published, published[0])
+    assert matured is not None
+    assert matured["is_forecast"] is is_forecast
 
 
 def test_a_page_may_not_write(warehouse: Warehouse) -> None:
