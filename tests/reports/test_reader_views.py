@@ -99,11 +99,11 @@ def test_a_day_scored_by_a_later_model_is_no_forecast(fresh_shop: World) -> None
 
 def _scanned(plan: dict[str, Any]) -> int:
     """Rows of scores that a plan has looked at."""
-    own = 0
+    looked_at = 0
     if plan.get("Relation Name") == "customer_daily":
         rows = plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)
-        own = rows * plan["Actual Loops"]
-    return int(own) + sum(_scanned(part) for part in plan.get("Plans", ()))
+        looked_at = rows * plan["Actual Loops"]
+    return int(looked_at) + sum(_scanned(part) for part in plan.get("Plans", ()))
 
 
 def test_of_a_day_that_is_asked_for_its_scores_alone_are_read(fresh_shop: World) -> None:

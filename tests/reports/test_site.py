@@ -16,7 +16,7 @@ from retention_ml.outcomes.measure import measure
 from retention_ml.pages.links import PAGES
 from retention_ml.reports.site.answer import MAKERS, Answer, answer
 from retention_ml.reports.site.days import NotThere, published_days
-from retention_ml.reports.site.matured import by_tier, matured_day, reliability
+from retention_ml.reports.site.figures.matured import by_tier, matured_day, reliability
 from retention_ml.reports.site.reading import reading
 from retention_ml.reports.site.write_pages import write_pages
 from retention_ml.settings import Settings, load
