@@ -1,8 +1,9 @@
 """Answers questions about `reports`, whatever protocol they come by."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 from uuid import uuid4
 
 from retention_ml.assistant import questions
@@ -104,11 +105,14 @@ class Assistant:
     def query(self, sql: str) -> Answer:
         """The rows of one SELECT of somebody else."""
 
-        def ask(snapshot: Reading) -> Rows:
-            return snapshot.carry_out(check(sql, snapshot.readable), self.limits.rows)
+        def ask(snapshot: Reading) -> Iterator[dict[str, Any]]:
+            statement = check(sql, snapshot.readable)
+            return snapshot.carry_out(statement, self.limits.rows, self.limits.seconds)
 
         return self._answer(ask)
 
-    def _answer(self, ask: Callable[[Reading], Rows], *, rows_max: int | None = None) -> Answer:
+    def _answer(
+        self, ask: Callable[[Reading], Iterable[dict[str, Any]]], *, rows_max: int | None = None
+    ) -> Answer:
         with reading(self.warehouse, self.limits) as snapshot:
             return snapshot.answer(ask(snapshot), rows_max or self.limits.rows)

@@ -1,7 +1,8 @@
 """What the assistant reads: in one read-only snapshot, for a short time, by a role of its own."""
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,7 @@ from retention_ml.errors import UsageError, WarehouseError
 from retention_ml.warehouse import Transaction, Warehouse
 
 _CANCELED = "57014"
+_PIECE_ROWS = 10
 _MEANINGS = {
     "22012": "it divides by zero; write nullif(divisor, 0)",
     "22003": "a number is out of range",
@@ -67,15 +69,36 @@ class Reading:
         )
         return [dict(row._mapping) for row in rows]
 
-    def carry_out(self, statement: Statement, rows_max: int) -> list[dict[str, Any]]:
-        """Rows of a checked statement, one more than `rows_max` if there are more."""
+    def carry_out(
+        self, statement: Statement, rows_max: int, seconds: float
+    ) -> Iterator[dict[str, Any]]:
+        """Rows of a checked statement, one more than `rows_max` if there are more.
+
+        They come ten at a time, as they are asked for, and all together in so many seconds.
+        """
         self.views.update(statement.views)
+        ends_at = time.monotonic() + seconds
         places = ", ".join(f"c{place}" for place, _ in enumerate(statement.columns))
-        rows = self.transaction.execute(
-            f"SELECT * FROM ({statement.sql}) AS answer({places}) LIMIT {rows_max + 1:d}",
+        self._end_at(ends_at, seconds)
+        self.transaction.execute(
+            f"DECLARE answer NO SCROLL CURSOR FOR SELECT * FROM ({statement.sql}) "
+            f"AS answer({places}) LIMIT {rows_max + 1:d}",
             **statement.parameters,
         )
-        return [dict(zip(statement.columns, row, strict=True)) for row in rows]
+        is_more = True
+        while is_more:
+            self._end_at(ends_at, seconds)
+            rows = self.transaction.execute(f"FETCH {_PIECE_ROWS:d} FROM answer")
+            for row in rows:
+                yield dict(zip(statement.columns, row, strict=True))
+            is_more = len(rows) == _PIECE_ROWS
+
+    def _end_at(self, ends_at: float, seconds: float) -> None:
+        """Let the next statement take what is left of the time."""
+        left = ends_at - time.monotonic()
+        if left <= 0:
+            raise _too_long(seconds)
+        self.transaction.execute(f"SET LOCAL statement_timeout = {max(1, round(1000 * left)):d}")
 
     def views_in_words(self) -> list[dict[str, Any]]:
         """One row per view that may be read: its grain, and how many columns."""
@@ -100,9 +123,9 @@ class Reading:
         return [dict(row._mapping) for row in rows if row.name in self.readable[view]]
 
     def answer(
-        self, rows: Sequence[Mapping[str, Any]], rows_max: int, notes: Sequence[str] = ()
+        self, rows: Iterable[Mapping[str, Any]], rows_max: int, notes: Sequence[str] = ()
     ) -> Answer:
-        """These rows as an answer, at most `rows_max` of them."""
+        """These rows as an answer, at most `rows_max` of them; what does not fit is not read."""
         fitting, is_cut = fit(rows, rows_max)
         return Answer(
             as_of=self.as_of.isoformat() if self.as_of else None,
@@ -164,10 +187,7 @@ def _explain(error: WarehouseError, limits: Limits) -> UsageError | WarehouseErr
     """The sentence for what the database refused, without the statement or its values."""
     code = error.sqlstate or ""
     if code == _CANCELED:
-        return UsageError(
-            f"The statement took longer than {limits.seconds:g} seconds and was ended. Ask for less: "
-            "one day (as_of), one customer, or sums instead of rows."
-        )
+        return _too_long(limits.seconds)
     if code in _MEANINGS or (code[:2] in ("22", "42") and code != "42501"):
         meaning = _MEANINGS.get(code, "it does not fit the types or rows that it meets")
         return UsageError(f"The database could not carry the statement out: {meaning}.")
@@ -180,4 +200,11 @@ def _explain(error: WarehouseError, limits: Limits) -> UsageError | WarehouseErr
     return WarehouseError(
         "The warehouse did not answer. Check that it runs (`retention stack status`), then ask again.",
         code or None,
+    )
+
+
+def _too_long(seconds: float) -> UsageError:
+    return UsageError(
+        f"The statement took longer than {seconds:g} seconds and was ended. Ask for less: "
+        "one day (as_of), one customer, or sums instead of rows."
     )

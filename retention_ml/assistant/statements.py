@@ -1,7 +1,8 @@
 """A statement of somebody unknown: checked part by part, and written anew from what was understood.
 
 What the database gets is never the text that came. It is made of the checked tree: names are
-resolved against the columns that may be read and quoted, texts are bound as parameters.
+resolved against the columns that may be read and quoted, texts are bound as parameters, DECIMAL
+without a size gets one.
 """
 
 import re
@@ -13,9 +14,18 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import OptimizeError, SqlglotError
 from sqlglot.optimizer.qualify import qualify
+from sqlglot.optimizer.qualify_columns import validate_qualify_columns
 from sqlglot.schema import MappingSchema
 
 from retention_ml.assistant.grammar import FUNCTIONS, NODES, TYPES
+from retention_ml.assistant.growth import (
+    DIGITS_MAX,
+    EXPONENT_MAX,
+    by_floats,
+    digits_max,
+    is_rounded_plainly,
+    is_short,
+)
 from retention_ml.errors import UsageError
 
 SCHEMA = "reports"
@@ -23,6 +33,7 @@ _SIGNS_MAX, _PARTS_MAX, _DEPTH_MAX = 4_000, 1_200, 60
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_ ]{0,62}")
 _WORD = re.compile(r"[A-Za-z_]{1,30}")
 _NUMBER = re.compile(r"[0-9.]{1,40}(e[+-]?[0-9]{1,3})?", re.IGNORECASE)
+_PRECISION_MAX, _PRECISION, _SCALE = 38, 38, 10
 _DURATION = re.compile(r"[0-9A-Za-z .+-]{1,40}")
 _IN_SQL = {"DPipe": "||", "Lock": "FOR UPDATE", "Into": "INTO", "Dot": "A name in parts"}
 _TABLE_PARTS = {"this", "db", "alias"}
@@ -81,6 +92,8 @@ def check(text: str, readable: Mapping[str, Sequence[str]]) -> Statement:
     for node in tree.walk():
         _require_allowed(node, text)
     views = _views(tree, readable)
+    _size_decimals(tree)
+    by_floats(tree)
     _name_columns(tree)
     try:
         qualified = qualify(
@@ -91,7 +104,11 @@ def check(text: str, readable: Mapping[str, Sequence[str]]) -> Statement:
                 {SCHEMA: {view: dict.fromkeys(readable[view], "text") for view in readable}},
                 dialect="postgres",
             ),
+            expand_alias_refs=False,  # each could double the statement
+            validate_qualify_columns=False,
         )
+        _group_by_places(qualified)
+        validate_qualify_columns(qualified)
     except OptimizeError as error:
         raise UsageError(
             f"{_first_sentence(error)}. {_ADVICE}, and only their columns: the tool list_tables "
@@ -100,6 +117,11 @@ def check(text: str, readable: Mapping[str, Sequence[str]]) -> Statement:
     except (SqlglotError, ValueError, KeyError, AttributeError, RecursionError) as error:
         raise UsageError(f"The statement cannot be understood. {_ADVICE}.") from error
     _require_columns(qualified)
+    if digits_max(qualified) > DIGITS_MAX:
+        raise UsageError(
+            f"Numbers of the statement may grow beyond {DIGITS_MAX:,} digits, by products or quotients "
+            f"of each other. {_ADVICE}, with fewer of them, or cast them to double precision."
+        )
     parameters = _bind(qualified)
     return Statement(
         sql=qualified.sql("postgres", comments=False),
@@ -146,17 +168,59 @@ def _require_allowed(node: exp.Expr, text: str = "") -> None:
             )
         case exp.DataType(this=kind) if kind not in TYPES or node.args.get("nested"):
             raise UsageError(f"A value is cast to a type that is not on the list. {_ADVICE}.")
+        case exp.DataType(this=exp.DType.DECIMAL) if not _is_sized(node):
+            raise UsageError(
+                f"A DECIMAL has at most {_PRECISION_MAX} digits, and not more decimals than digits. "
+                f"{_ADVICE}; DECIMAL alone is DECIMAL({_PRECISION}, {_SCALE})."
+            )
         case exp.Var(this=str(word)) if not _WORD.fullmatch(word):
             raise UsageError(f"A word of the statement cannot be understood. {_ADVICE}.")
         case exp.Literal(this=str(value)) if (
             not node.is_string and not _NUMBER.fullmatch(value)
         ) or (isinstance(node.parent, exp.Interval) and not _DURATION.fullmatch(value)):
             raise UsageError(f"A number or interval of the statement cannot be read. {_ADVICE}.")
+        case exp.Literal(this=str(value)) if not is_short(value):
+            raise UsageError(
+                f"A number has more than 40 signs or an exponent beyond {EXPONENT_MAX}. {_ADVICE}."
+            )
+        case exp.Round() if not is_rounded_plainly(node):
+            raise UsageError(
+                f"A number is rounded to decimals that are not told as a number up to 20. {_ADVICE}."
+            )
         case exp.With() if node.args.get("recursive"):
             raise UsageError(f"WITH RECURSIVE is not on the list. {_ADVICE}.")
         case exp.Column() if node.args.get("db") or node.args.get("catalog"):
             raise UsageError(
                 f"A column is named with its schema. {_ADVICE}; name it as view.column."
+            )
+
+
+def _is_sized(kind: exp.DataType) -> bool:
+    """Whether a DECIMAL is told no size, or one that is allowed."""
+    sizes = [str(size.name) for size in kind.expressions]
+    if not all(size.isascii() and size.isdigit() and len(size) <= 2 for size in sizes):
+        return False
+    match [int(size) for size in sizes]:
+        case []:
+            return True
+        case [digits]:
+            return 0 < digits <= _PRECISION_MAX
+        case [digits, decimals]:
+            return 0 < digits <= _PRECISION_MAX and decimals <= digits
+    return False
+
+
+def _size_decimals(tree: exp.Expr) -> None:
+    """Tell every DECIMAL its digits and decimals, as without them it has no end."""
+    for kind in tree.find_all(exp.DataType):
+        if kind.this == exp.DType.DECIMAL:
+            sizes = [int(size.name) for size in kind.expressions] or [_PRECISION, _SCALE]
+            kind.set(
+                "expressions",
+                [
+                    exp.DataTypeParam(this=exp.Literal.number(size))
+                    for size in (sizes if len(sizes) == 2 else [*sizes, 0])
+                ],
             )
 
 
@@ -212,6 +276,16 @@ def _name_columns(tree: exp.Expr) -> None:
                 name = f"column_{place}"
             select.expressions[place - 1] = exp.alias_(item.copy(), name, quoted=True)
         select.set("expressions", select.expressions)
+
+
+def _group_by_places(tree: exp.Expr) -> None:
+    """Write the place of a result where GROUP BY has its name, and no table has such a column."""
+    for select in tree.find_all(exp.Select):
+        places = {item.alias_or_name: place for place, item in enumerate(select.expressions, 1)}
+        group = select.args.get("group")
+        for column in list(group.expressions) if group else []:
+            if isinstance(column, exp.Column) and not column.table and column.name in places:
+                column.replace(exp.Literal.number(places[column.name]))
 
 
 def _require_columns(tree: exp.Expr) -> None:

@@ -8,7 +8,7 @@ from importlib.resources import files
 
 from retention_ml import clock
 from retention_ml.errors import UsageError
-from retention_ml.schema.assistant_rights import let_assistant_read
+from retention_ml.schema.assistant_rights import let_assistant_read, view_columns
 from retention_ml.schema.readers import let_scientist_read, relations
 from retention_ml.schema.views import make_views
 from retention_ml.warehouse import Transaction, Warehouse
@@ -33,7 +33,7 @@ def migrate(warehouse: Warehouse) -> list[str]:
             "sha256 text NOT NULL, applied_at timestamptz NOT NULL)"
         )
         applied_digests = _digests(transaction)
-        before = relations(transaction)
+        before, columns_before = relations(transaction), view_columns(transaction)
         for name, sql in sql_files("migrations"):
             digest = hashlib.sha256(sql.encode()).hexdigest()
             if applied_digests.get(name, digest) != digest:
@@ -58,7 +58,7 @@ def migrate(warehouse: Warehouse) -> list[str]:
         }
         make_views(transaction, sql_files("reports/views"), recorded, clock.now())
         let_scientist_read(transaction, sorted(relations(transaction) - before))
-        let_assistant_read(transaction)
+        let_assistant_read(transaction, columns_before)
     return applied
 
 

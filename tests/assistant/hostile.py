@@ -92,6 +92,9 @@ ELSEWHERE = (
     "SELECT c FROM reports.contacts AS c",
     "SELECT count(c.*) FROM reports.contacts AS c",
     "SELECT decided_by, reason FROM reports.abnormal_customers",
+    "SELECT question, state_reason FROM reports.experiments",
+    "SELECT sentence FROM reports.alerts",
+    "SELECT trouble, stopped_why FROM reports.outbox_health",
     "SELECT r.to_jsonb FROM reports.customer_risk AS r",
     "SELECT r.pg_column_size FROM reports.customer_risk AS r",
     "SELECT row_to_json(r) FROM reports.customer_risk AS r",
@@ -134,6 +137,50 @@ HEAVY = (
     "SELECT " + ", ".join("1" for _ in range(1_300)),
     "SELECT '" + "x" * 5_000 + "'",
 )
+_SQUARES = ", ".join(f"t{i} AS (SELECT x * x AS x FROM t{i - 1})" for i in range(1, 13))
+# Numbers that grow, however they are written.
+NUMBERS = (
+    "SELECT CAST('1e65000' AS DECIMAL)",
+    "SELECT '1e65000'::numeric * '1e65000'::numeric",
+    "SELECT numeric '1e65000'",
+    "SELECT '1e65000' * 1.5",
+    "SELECT coalesce('1e65000', 1.5)",
+    "SELECT greatest(' -1E+65_000 ', 1.5)",
+    "SELECT 1.5 UNION ALL SELECT '1e-16000'",
+    "SELECT '" + "9" * 3_000 + "' * 1.5",
+    "SELECT '0x" + "f" * 3_000 + "' * 1.5",
+    "SELECT 1e300",
+    "SELECT 1e-300",
+    "SELECT CAST(1 AS DECIMAL(1000, 500))",
+    "SELECT CAST(1 AS DECIMAL(10, 500))",
+    "SELECT round(1.5, 100000)",
+    "SELECT round(1.5, n) FROM (SELECT 100000 AS n) AS x",
+    "SELECT exp(30000.0)",
+    "SELECT exp('30000'::numeric) * exp('30000'::numeric)",
+    "SELECT power(10.0, 100000)",
+    "SELECT factorial(10000)",
+    "SELECT " + " * ".join(["1e30"] * 40),
+    "SELECT " + " / ".join(["1e-30"] * 40),
+    f"WITH t0 AS (SELECT 1e30 AS x), {_SQUARES} SELECT x FROM t12",
+    f"WITH t0 AS (SELECT '1e65000'::numeric AS x), t1 AS (SELECT x FROM t0) SELECT "
+    f"{', '.join(['x * x'] * 150)} FROM t1",
+    "SELECT y * y * y * y * y FROM (SELECT x * x * x * x * x FROM (SELECT 1e30 * 1e30 * 1e30 * 1e30 "
+    "AS x UNION ALL SELECT 1) AS a) AS b(y)",
+    "SELECT (SELECT x * x * x * x FROM (SELECT 1) AS one) FROM (SELECT "
+    + " * ".join(["1e30"] * 10)
+    + " AS x) AS a",
+    "SELECT sum(x) FROM (SELECT "
+    + " * ".join(["churn_probability::numeric"] * 40)
+    + " AS x FROM customer_risk) AS a",
+    "SELECT 1 AS a0, " + ", ".join(f"a{i} + a{i} AS a{i + 1}" for i in range(60)),
+)
+# Allowed, and kept small: what is made of numbers at the bounds.
+_LARGE = " * ".join(["n"] * 12)
+BOUNDED = (
+    "SELECT n::decimal * n::decimal AS x FROM (SELECT '123456789012345678' AS n) AS a",
+    f"SELECT {', '.join([_LARGE] * 60)} FROM (SELECT 1e30 + 0.123456789 AS n FROM customer_risk_history) AS a",
+    "SELECT exp(300.0), ln(1e30), sqrt(1e30), round(1e30 / 3, 20)",
+)
 # Allowed in kind, too much in size: answered, and cut.
 CUT = (
     "SELECT a.customer_id FROM recommendations_history AS a, customer_risk_history AS b",
@@ -156,5 +203,5 @@ DISGUISED = (
     'SELECT * FROM "pg_user"',
     'SELECT * FROM U&"\\0070g_user"',
 )
-REFUSED = (*WRITES, *SESSION, *ELSEWHERE, *HEAVY, *DISGUISED)
-HOSTILE = (*REFUSED, *CUT)
+REFUSED = (*WRITES, *SESSION, *ELSEWHERE, *HEAVY, *NUMBERS, *DISGUISED)
+HOSTILE = (*REFUSED, *CUT, *BOUNDED)

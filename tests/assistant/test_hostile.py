@@ -1,14 +1,18 @@
 """Statements that would write, escape, read elsewhere or never end: refused, or cut short."""
 
+import time
 from typing import Any
 
 import pytest
 
 from retention_ml.assistant.assistant import Assistant
+from retention_ml.assistant.reading import Limits, reading
+from retention_ml.assistant.statements import Statement
+from retention_ml.errors import UsageError
 from retention_ml.settings import load
 from retention_ml.warehouse import Warehouse
 from tests.assistant.asking import ask
-from tests.assistant.hostile import CUT, HOSTILE, REFUSED
+from tests.assistant.hostile import BOUNDED, CUT, HOSTILE, REFUSED
 from tests.worlds.assistant_shop import SECRET
 
 # What a driver or an interpreter would say, and a refusal must not.
@@ -53,6 +57,48 @@ def test_too_many_rows_are_cut(assistant: Assistant, results: dict[str, Any], nu
     answer = results[CUT[number]].structured_content
     assert answer["is_cut"] is True
     assert answer["rows_count"] == len(answer["rows"]) <= assistant.limits.rows
+
+
+@pytest.mark.parametrize("number", range(len(BOUNDED)))
+def test_numbers_at_the_bounds_end_in_time(assistant: Assistant, number: int) -> None:
+    began = time.monotonic()
+    [result] = ask(assistant, ("query", {"sql": BOUNDED[number]}))
+    assert not result.is_error, result.content
+    assert time.monotonic() - began < assistant.limits.seconds
+
+
+def test_rows_beyond_the_limit_of_signs_are_not_read(assistant: Assistant) -> None:
+    """Of 4,000 rows of 60,000 signs each only a few leave the database."""
+    wide = Statement(
+        sql="SELECT repeat('x', 1000) FROM generate_series(1, 4000)".replace(
+            "repeat('x', 1000)", ", ".join(["repeat('x', 1000)"] * 60)
+        ),
+        parameters={},
+        columns=tuple(f"c{place}" for place in range(60)),
+        views=(),
+    )
+    with reading(assistant.warehouse, Limits(rows=4_000)) as snapshot:
+        rows = snapshot.carry_out(wide, 4_000, 3.0)
+        answer = snapshot.answer(rows, 4_000)
+        assert (answer.is_cut, answer.rows_count) == (True, 3)
+        left = snapshot.transaction.execute("FETCH 1 FROM answer")
+    assert left, "all rows were read"
+
+
+def test_the_time_is_that_of_all_pieces_together(assistant: Assistant) -> None:
+    slow = Statement(
+        sql="SELECT pg_sleep(0.04) IS NULL FROM generate_series(1, 100)",
+        parameters={},
+        columns=("x",),
+        views=(),
+    )
+    began = time.monotonic()
+    with (
+        pytest.raises(UsageError, match=r"longer than 1 seconds"),
+        reading(assistant.warehouse, Limits(seconds=1.0)) as snapshot,
+    ):
+        list(snapshot.carry_out(slow, 200, 1.0))
+    assert time.monotonic() - began < 2
 
 
 def test_no_answer_holds_a_row_from_elsewhere(results: dict[str, Any], shop: Warehouse) -> None:
