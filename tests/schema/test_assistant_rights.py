@@ -1,7 +1,5 @@
 """Rights of the role of the assistant: what is new, never what was revoked, never free text."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from retention_ml.schema import assistant_rights
@@ -62,14 +60,14 @@ WHERE view.relnamespace = 'reports'::regnamespace AND base.oid <> view.oid
 
 
 @pytest.fixture
-def role(warehouse: Warehouse) -> Iterator[Warehouse]:
+def role(warehouse: Warehouse) -> Warehouse:
     """A warehouse whose role of the assistant has its rights."""
     with warehouse.transaction() as transaction:
         transaction.execute(
             f"DO $$ BEGIN CREATE ROLE {ASSISTANT}; EXCEPTION WHEN duplicate_object THEN NULL; END $$"
         )
     migrate(warehouse)
-    yield warehouse
+    return warehouse
 
 
 def test_every_free_text_that_a_view_shows_is_hidden_or_of_the_platform(

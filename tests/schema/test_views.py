@@ -235,11 +235,12 @@ def test_what_a_shop_built_outlives_a_view_that_is_made_anew(
     assert _columns(warehouse, 'reports."Open alerts"')[-1] == "in %"
     assert _columns(warehouse, "shop.a_first_by_name") == ["n"]
     assert _one(warehouse, rights) == before
-    assert _one(
+    # The role of the assistant, if another test has made it, may read columns too.
+    assert f"{analyst}=r/postgres" in _one(
         warehouse,
         "SELECT attacl::text FROM pg_attribute WHERE attrelid = 'reports.alerts'::regclass "
         "AND attname = 'kind'",
-    ) == (f"{{{analyst}=r/postgres}}")
+    )
     assert _one(warehouse, "SELECT indexdef FROM pg_indexes WHERE indexname = 'by_kind'") == (
         "CREATE UNIQUE INDEX by_kind ON shop.counts USING btree (kind)"
     )
