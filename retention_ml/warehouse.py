@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 AnyReceipt = TypeVar("AnyReceipt", bound=DoorReceipt)
 
 _CHUNK_ROWS = 65_536
+STREAMED_ROWS = 1_000
 
 
 def compile_for_postgres(expression: ibis.Table) -> str:
@@ -49,6 +50,14 @@ class Transaction:
         """Run one statement with `:named` parameters; its rows, empty if it returns none."""
         result = self._connection.execute(sa.text(sql), parameters)
         return result.fetchall() if result.returns_rows else []
+
+    def stream(self, sql: str, /, **parameters: Any) -> Iterator[sa.Row[*tuple[Any, ...]]]:
+        """Rows of one statement by a cursor of the database, `STREAMED_ROWS` of them in memory."""
+        return iter(
+            self._connection.execute(
+                sa.text(sql), parameters, execution_options={"yield_per": STREAMED_ROWS}
+            )
+        )
 
     def run_script(self, sql: str) -> None:
         """Run statements that are separated by semicolons, without parameters."""

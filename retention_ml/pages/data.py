@@ -31,7 +31,7 @@ class DataRows:
     reasons : sequence of mapping
         Quarantined rows by reason, the most frequent first.
     samples : sequence of mapping
-        Some quarantined rows of each reason, as they were delivered.
+        Some quarantined rows of each reason: where they are and which field it is, without texts.
     files : sequence of mapping
         Files that were refused or held, the newest first.
     checks : sequence of mapping

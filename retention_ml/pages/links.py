@@ -40,6 +40,9 @@ class Links(Protocol):
     def asset(self, name: str) -> str:
         """A script."""
 
+    def kept(self) -> Sequence[tuple[str, str]]:
+        """What the page was asked for besides its day: another day is asked for with it."""
+
     @property
     def is_served(self) -> bool:
         """Whether a server answers: forms work, and other days can be chosen."""
@@ -88,6 +91,10 @@ class FileLinks:
         """A script beside the pages."""
         return f"assets/{name}"
 
+    def kept(self) -> Sequence[tuple[str, str]]:
+        """Nothing: a file has one day."""
+        return ()
+
     @property
     def is_served(self) -> bool:
         """Nobody answers."""
@@ -104,10 +111,13 @@ class ServerLinks:
         The day that was asked for: it goes along. None: the newest.
     asked : sequence of (str, str)
         What a customer list was filtered by: its export is filtered alike.
+    subject : sequence of (str, str)
+        Whom or what the page is about, such as a customer's `id`.
     """
 
     as_of: date | None = None
     asked: Sequence[tuple[str, str]] = ()
+    subject: Sequence[tuple[str, str]] = ()
 
     def page(self, name: str) -> str:
         """A page of the same day.
@@ -140,6 +150,14 @@ class ServerLinks:
     def asset(self, name: str) -> str:
         """A script that the server holds."""
         return f"assets/{quote(name)}"
+
+    def kept(self) -> Sequence[tuple[str, str]]:
+        """The subject and the filter.
+
+        >>> ServerLinks(asked=[("tier", "high")], subject=[("id", "7")]).kept()
+        [('id', '7'), ('tier', 'high')]
+        """
+        return [*self.subject, *self.asked]
 
     @property
     def is_served(self) -> bool:

@@ -10,6 +10,7 @@ from rich.table import Table
 from retention_ml.models.registry.links import page_links
 from retention_ml.models.registry.mlflow_registry import Registry
 from retention_ml.reports import abnormal, people, profiles, read, words
+from retention_ml.reports.site.write_pages import write_pages
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
@@ -32,7 +33,7 @@ def published_days(warehouse: Warehouse) -> set[date]:
 
 
 def collect(warehouse: Warehouse, settings: Settings) -> dict[str, Any]:
-    """Everything the demonstration shows, as plain values."""
+    """Everything the demonstration shows, as plain values; the pages are written as files."""
     promotions = read.promotions(warehouse)
     return {
         "ingestion": read.ingestion(warehouse),
@@ -51,6 +52,7 @@ def collect(warehouse: Warehouse, settings: Settings) -> dict[str, Any]:
         "status": read.status(warehouse, settings),
         "quality_report": _newest_report(settings),
         "mlflow_pages": page_links(Registry(settings)),
+        "pages": str(write_pages(warehouse, settings=settings)),
     }
 
 
@@ -69,6 +71,9 @@ def show(outcome: Mapping[str, Any], console: Console) -> None:
     later = (*_profile_tables(outcome), *_offer_tables(outcome), *_run_tables(outcome))
     for table in (most_at_risk, *later):
         print_table(console, *table)
+    console.print(
+        f"Start here: {outcome['airflow_url']}/plugin/retention", highlight=False, soft_wrap=True
+    )
 
 
 def _data_tables(outcome: Mapping[str, Any]) -> list[_Table]:
@@ -236,7 +241,6 @@ def _run_tables(outcome: Mapping[str, Any]) -> list[_Table]:
                 ("BI, read-only", outcome["bi_dsn"]),
                 ("stop it all", "make down"),
                 ("pages as files", outcome.get("pages")),
-                ("pages: start here", f"{outcome['airflow_url']}/plugin/retention"),
             ],
         ),
     ]

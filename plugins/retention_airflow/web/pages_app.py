@@ -36,6 +36,7 @@ def make_app(open_warehouse: "Callable[[], Warehouse] | None" = None) -> "FastAP
     """
     from airflow.api_fastapi.core_api.security import requires_access_dag
     from fastapi import Depends, FastAPI, Request, Response
+    from fastapi.responses import StreamingResponse
 
     opened = open_warehouse or _warehouse
     app = FastAPI(
@@ -49,6 +50,10 @@ def make_app(open_warehouse: "Callable[[], Warehouse] | None" = None) -> "FastAP
         from retention_ml.reports.site.answer import answer
 
         result = answer(opened, load(), name, dict(request.query_params))
+        if result.parts is not None:
+            return StreamingResponse(
+                result.parts, result.status, media_type=result.media_type, headers=HEADERS
+            )
         return Response(result.body, result.status, media_type=result.media_type, headers=HEADERS)
 
     def script(name: str) -> Response:

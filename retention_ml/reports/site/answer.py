@@ -1,10 +1,11 @@
 """One page as a server answers it: its status, its text, and why where there is none."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from http import HTTPStatus
+from itertools import chain, islice
 
 from retention_ml.errors import RetentionError, UsageError, WarehouseError, frames_of
 from retention_ml.pages.links import Links, ServerLinks
@@ -31,10 +32,11 @@ MAKERS: Mapping[str, Callable[[Look], str]] = {
     "data": data_page,
     "drift": drift_page,
     "run": run_page,
-    "customers.csv": lambda look: "".join(export(look)),
     "headline.json": headline,
 }
 """Every page by name: from a look to its text."""
+EXPORT = "customers.csv"
+_LINES_EACH = 500
 
 _MEDIA_TYPES = {
     "csv": "text/csv; charset=utf-8",
@@ -42,14 +44,26 @@ _MEDIA_TYPES = {
     "html": "text/html; charset=utf-8",
 }
 _FILTERS = ("tier", "text", "order")
+_SUBJECTS = ("id", "dag_id", "run_id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What goes back to a browser."""
+    """What goes back to a browser.
+
+    Parameters
+    ----------
+    status : int
+        Of HTTP.
+    body : str
+        The text; empty where it comes in parts.
+    parts : iterator of str, optional
+        A text of any size. The database is open until it ends or is dropped.
+    """
 
     status: int
-    body: str
+    body: str = ""
+    parts: Iterator[str] | None = None
     media_type: str = _MEDIA_TYPES["html"]
 
 
@@ -66,17 +80,26 @@ def answer(
     open_warehouse : callable
         The warehouse; it may raise, as everything else.
     name : str
-        One of `MAKERS`.
+        One of `MAKERS`, or `EXPORT`.
     asked : mapping of str to str
         Parameters of the address: `as_of`, and what the page knows besides. Nothing of it becomes
         part of a statement; it is bound.
     """
     links: Links = ServerLinks()
     try:
-        if name not in MAKERS:
-            raise NotThere(f"There is no such page; expected one of {', '.join(MAKERS)}.")
+        if name not in (*MAKERS, EXPORT):
+            raise NotThere(
+                f"There is no such page; expected one of {', '.join((*MAKERS, EXPORT))}."
+            )
         as_of = _day(asked.get("as_of"))
-        links = ServerLinks(as_of=as_of, asked=_rest(asked))
+        links = ServerLinks(
+            as_of=as_of, asked=_given(asked, _FILTERS), subject=_given(asked, _SUBJECTS)
+        )
+        if name == EXPORT:
+            parts = _exported(open_warehouse(), settings, as_of, links, asked)
+            # What cannot be answered is a sentence too, so it has to fail before the first part.
+            parts = chain(list(islice(parts, 1)), parts)
+            return Answer(status=HTTPStatus.OK, parts=parts, media_type=_MEDIA_TYPES["csv"])
         with looking(open_warehouse(), settings, as_of=as_of, links=links, asked=asked) as look:
             return Answer(
                 status=HTTPStatus.OK,
@@ -129,5 +152,19 @@ def _day(text: str | None) -> date | None:
         ) from None
 
 
-def _rest(asked: Mapping[str, str]) -> list[tuple[str, str]]:
-    return [(name, asked[name]) for name in _FILTERS if asked.get(name)]
+def _given(asked: Mapping[str, str], names: Sequence[str]) -> list[tuple[str, str]]:
+    return [(name, asked[name]) for name in names if asked.get(name)]
+
+
+def _exported(
+    warehouse: Warehouse,
+    settings: Settings,
+    as_of: date | None,
+    links: Links,
+    asked: Mapping[str, str],
+) -> Iterator[str]:
+    """The export in parts of some lines: a part is a step of the server, a line would be too many."""
+    with looking(warehouse, settings, as_of=as_of, links=links, asked=asked) as look:
+        lines = export(look)
+        while part := "".join(islice(lines, _LINES_EACH)):
+            yield part

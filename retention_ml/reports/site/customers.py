@@ -39,6 +39,8 @@ def customers_page(look: Look) -> str:
 def export(look: Look) -> Iterator[str]:
     """The lines of a CSV file of all customers that the filter leaves, whatever their number.
 
+    They are read as they are taken, so the look has to stay open; few are in memory at a time.
+
     Raises
     ------
     NotThere
@@ -47,7 +49,7 @@ def export(look: Look) -> Iterator[str]:
     if look.day is None:
         raise NotThere("There are no customers to export: nothing was published yet.")
     narrowed = _filter(look.asked)
-    rows = look.select(
+    rows = look.select.stream(
         f"SELECT {', '.join(COLUMNS)} {_NARROWED} ORDER BY {_ORDERS[narrowed.order]}",
         snapshot=look.day.snapshot_id,
         tier=narrowed.tier,

@@ -8,8 +8,9 @@ from retention_ml.reports.site.look import Look
 _BATCHES_SHOWN = 20
 _REASONS_SHOWN = 12
 _SAMPLES_EACH = 3
-_SIGNS_SHOWN = 240
 _FILES_SHOWN = 20
+_TEXTS = """['"].*['"]|['"].*$"""
+"""Of a detail all from its first quotation mark to its last: texts may hold such marks too."""
 
 
 def data_page(look: Look) -> str:
@@ -34,15 +35,16 @@ def data_page(look: Look) -> str:
             limit=_REASONS_SHOWN,
         ),
         samples=select(
-            "SELECT summary.reason_code, delivery.file_name, sample.line_number, sample.detail, "
-            "left(sample.raw_text, :signs) AS raw_text FROM (SELECT source, feed, reason_code "
+            "SELECT summary.reason_code, delivery.file_name, sample.line_number, "
+            # The detail without its texts: what a row says of a customer stays in quarantine.
+            "regexp_replace(sample.detail, :texts, '…') AS detail FROM (SELECT source, feed, reason_code "
             "FROM reports.quarantine_summary ORDER BY open_rows_count DESC, feed, reason_code "
             "LIMIT :limit) AS summary CROSS JOIN LATERAL (SELECT * FROM quarantine.rows AS bad "
             "WHERE bad.source = summary.source AND bad.feed = summary.feed "
             "AND bad.reason_code = summary.reason_code "
             "ORDER BY bad.delivery_id DESC, bad.line_number LIMIT :each) AS sample "
             "JOIN raw.deliveries AS delivery ON delivery.delivery_id = sample.delivery_id",
-            signs=_SIGNS_SHOWN,
+            texts=_TEXTS,
             limit=_REASONS_SHOWN,
             each=_SAMPLES_EACH,
         ),

@@ -1,18 +1,30 @@
 """One read-only snapshot of the warehouse for all rows of a page."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 from retention_ml.warehouse import Transaction, Warehouse
 
 Row = dict[str, Any]
-Select = Callable[..., list[Row]]
-"""Rows of one statement as dicts: takes SQL with `:named` parameters, and the parameters."""
 
 SECONDS_MAX = 20
+
+
+class Select:
+    """Rows of one statement as dicts: takes SQL with `:named` parameters, and the parameters."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    def __call__(self, sql: str, /, **parameters: Any) -> list[Row]:
+        """All rows."""
+        return [_row(row._mapping) for row in self._transaction.execute(sql, **parameters)]
+
+    def stream(self, sql: str, /, **parameters: Any) -> Iterator[Row]:
+        """Rows one after the other, however many there are: few are in memory at a time."""
+        return (_row(row._mapping) for row in self._transaction.stream(sql, **parameters))
 
 
 @contextmanager
@@ -24,14 +36,11 @@ def reading(warehouse: Warehouse) -> Iterator[Select]:
     with warehouse.transaction() as transaction:
         transaction.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         transaction.execute(f"SET LOCAL statement_timeout = '{SECONDS_MAX}s'")
-        yield partial(_select, transaction)
+        yield Select(transaction)
 
 
-def _select(transaction: Transaction, sql: str, /, **parameters: Any) -> list[Row]:
-    return [
-        {
-            name: float(value) if isinstance(value, Decimal) else value
-            for name, value in row._mapping.items()
-        }
-        for row in transaction.execute(sql, **parameters)
-    ]
+def _row(values: Mapping[Any, Any]) -> Row:
+    return {
+        name: float(value) if isinstance(value, Decimal) else value
+        for name, value in values.items()
+    }

@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 from retention_ml.atomic_files import replacing, write_text
 from retention_ml.pages.links import PAGES, FileLinks
-from retention_ml.reports.site.answer import MAKERS
+from retention_ml.reports.site.answer import EXPORT, MAKERS
 from retention_ml.reports.site.customer import customer_page
-from retention_ml.reports.site.customers import most_at_stake
+from retention_ml.reports.site.customers import export, most_at_stake
 from retention_ml.reports.site.look import Look, looking
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
@@ -53,6 +53,9 @@ def write_pages(
     folder = folder or settings.home / "reports" / "pages"
     with looking(warehouse, settings, as_of=as_of, links=FileLinks()) as look:
         pages = _pages(replace(look, links=_links(look, settings, folder)))
+        if look.day:
+            with replacing(folder / EXPORT) as new, new.open("x", encoding="utf-8") as file:
+                file.writelines(export(look))
     for asset in ASSETS:
         with (
             as_file(files("retention_ml.pages") / "assets" / asset) as source,
@@ -85,8 +88,6 @@ def _links(look: Look, settings: Settings, folder: Path) -> FileLinks:
 def _pages(look: Look) -> dict[str, str]:
     """Text by file name."""
     pages = {f"{name}.html": MAKERS[name](look) for name in PAGES}
-    if look.day:
-        pages["customers.csv"] = MAKERS["customers.csv"](look)
     assert isinstance(look.links, FileLinks)
     for customer_id, name in look.links.customers.items():
         pages[name] = customer_page(replace(look, asked={"id": customer_id}))

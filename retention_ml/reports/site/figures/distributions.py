@@ -19,6 +19,8 @@ _turn = Lock()
 def distributions(look: Look) -> tuple[date | None, list[Row]]:
     """The earlier day, and rows by column and bucket; nothing where there is no earlier day.
 
+    A column that was empty for everybody on the earlier day has no buckets, so it is left out.
+
     A bucket is a tenth of the customers of the earlier day, as far as values differ. What was
     computed once for the same features is remembered: a day of a large shop takes a second.
     """
@@ -67,6 +69,8 @@ def _distribution(select: Select, name: str, earlier: PublishedDay, day: Publish
         then_on=earlier.as_of,
         now_on=day.as_of,
     )
+    if not rows or rows[0]["edges"] is None:  # nobody had a value then
+        return []
     then_count = sum(row["then_count"] for row in rows) or 1
     now_count = sum(row["now_count"] for row in rows) or 1
     return [
