@@ -130,6 +130,14 @@ def test_a_row_goes_in_by_column_name_and_a_mapping_as_jsonb(warehouse: Warehous
         assert again is None
 
 
+def test_a_stream_is_a_cursor_of_the_database(warehouse: Warehouse) -> None:
+    with warehouse.transaction() as transaction:
+        rows = transaction.stream("SELECT i FROM generate_series(1, :n) AS i", n=5_000)
+        assert next(rows)[0] == 1
+        assert transaction.execute("SELECT count(*) FROM pg_cursors")[0][0] == 1
+        assert sum(1 for _ in rows) == 4_999
+
+
 def test_a_lock_is_held_until_the_transaction_ends(warehouse: Warehouse) -> None:
     waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
     with warehouse.transaction() as transaction, warehouse.transaction() as other:

@@ -19,6 +19,8 @@ TIER_COLOURS = {
 """The colour of each risk tier, the worst first; bars are stacked in the opposite order."""
 
 SERIES_COLOURS = ("series", "attention", "neutral", "critical", "good", "faint")
+LABEL_WIDTH = 250
+"""Of names beside lying bars, in pixels: the longest feature with its measure fits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +155,7 @@ def bars(
     if is_lying:
         option["xAxis"], option["yAxis"] = option["yAxis"], {**option["xAxis"], "inverse": True}
         option["xAxis"] |= {"splitNumber": 3}
-        option["yAxis"] |= {"axisLabel": {"width": 190, "overflow": "truncate"}}
+        option["yAxis"] |= {"axisLabel": {"width": LABEL_WIDTH, "overflow": "truncate"}}
     drawn: list[dict[str, Any]] = [
         {
             "type": "bar",

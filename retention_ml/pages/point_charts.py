@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from retention_ml.pages.charts import Chart, Format, Value, frame
+from retention_ml.pages.charts import LABEL_WIDTH, Chart, Format, Value, frame
 
 
 def intervals(
@@ -19,7 +19,7 @@ def intervals(
     names = [name for name, *_ in rows]
     option = frame(names, [])
     option["yAxis"] = {**option["xAxis"], "inverse": True}
-    option["yAxis"]["axisLabel"] = {"width": 190, "overflow": "truncate"}
+    option["yAxis"]["axisLabel"] = {"width": LABEL_WIDTH, "overflow": "truncate"}
     option["xAxis"] = {"type": "value", "scale": True, "splitNumber": 4}
     ends = [
         [lower, number, upper]
@@ -173,7 +173,7 @@ def scatter(
             "yAxis": {**axis, "name": y[0], "nameGap": 44},
             "tooltip": {"trigger": "item"},
             "legend": {"show": len(names) > 1, "data": names},
-            "grid": {"left": 62, "bottom": 46, "outerBoundsMode": "none"},
+            "grid": {"left": 76, "right": 28, "bottom": 46, "outerBoundsMode": "none"},
             "series": series,
         },
         columns=("", x[0], y[0], *((size_name,) if size_name else ())),

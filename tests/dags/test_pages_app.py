@@ -16,7 +16,9 @@ with warnings.catch_warnings():  # Airflow imports a client that warns of its ne
 from retention_airflow.web import pages_app
 
 from retention_ml.errors import WarehouseError
+from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
+from tests.worlds.published_shop import published_shop
 
 
 @pytest.fixture
@@ -60,6 +62,18 @@ def test_who_is_logged_in_sees_the_page(client: TestClient, viewer: dict[str, st
     assert client.get("/assets/style.css").status_code == 404
 
 
+def test_all_customers_come_as_a_file(
+    client: TestClient, viewer: dict[str, str], warehouse: Warehouse, settings: Settings
+) -> None:
+    published_shop(warehouse, settings, count=1)
+    client.cookies.update(viewer)
+    response = client.get("/customers.csv")
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "text/csv; charset=utf-8"
+    assert "content-length" not in response.headers  # it goes out while it is read
+    assert len(response.text.splitlines()) == 301
+
+
 @pytest.mark.parametrize(
     ("path", "status", "words"),
     [
@@ -67,6 +81,7 @@ def test_who_is_logged_in_sees_the_page(client: TestClient, viewer: dict[str, st
         ("/today?as_of=yesterday", 400, "expected YYYY-MM-DD"),
         ("/today?as_of=2026-03-01'--", 400, "expected YYYY-MM-DD"),
         ("/nothing", 404, "There is no such page"),
+        ("/customers.csv", 404, "There are no customers to export"),
     ],
 )
 def test_what_does_not_exist_is_a_sentence(

@@ -1,6 +1,7 @@
 """The pages from the database: what is asked, what is answered."""
 
 import csv
+import html
 import io
 import json
 import re
@@ -23,6 +24,7 @@ from retention_ml.settings import Settings, load
 from retention_ml.warehouse import Warehouse
 from tests.worlds.databases import NewWarehouse
 from tests.worlds.published_shop import EVIL, published_shop
+from tests.worlds.shops import delivery
 
 Ask = Callable[..., Answer]
 Shop = tuple[Warehouse, Settings, list[date]]
@@ -118,12 +120,112 @@ def test_a_defect_says_no_more_than_its_name(
 
 
 def test_the_export_holds_all_customers_and_no_formula(ask: Ask) -> None:
-    body = ask("customers.csv").body
+    body = _whole(ask("customers.csv"))
     rows = list(csv.DictReader(io.StringIO(body.removeprefix("\ufeff"))))
     assert len(rows) == 300
     assert rows[0]["customer_id"] == EVIL
     assert rows[0]["reason_1"] == f"'=1+1 {EVIL}"
-    assert len(ask("customers.csv", tier="critical").body.splitlines()) < 300
+    assert len(_whole(ask("customers.csv", tier="critical")).splitlines()) < 300
+
+
+def _whole(result: Answer) -> str:
+    assert result.status == 200
+    assert result.parts is not None
+    return "".join(result.parts)
+
+
+def test_the_export_is_read_as_it_is_sent(
+    ask: Ask, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("retention_ml.reports.site.answer._LINES_EACH", 50)
+    monkeypatch.setattr("retention_ml.warehouse.STREAMED_ROWS", 50)
+    warehouse, _, _ = shop
+    parts = ask("customers.csv").parts
+    assert parts is not None
+    assert len(next(parts).splitlines()) == 50
+    assert warehouse.engine.pool.checkedout() == 1  # the cursor is open
+    assert len(list(parts)) == 6
+    assert warehouse.engine.pool.checkedout() == 0
+    dropped = ask("customers.csv").parts
+    del dropped  # a browser that went away
+    assert warehouse.engine.pool.checkedout() == 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"), [({"as_of": "1999-01-01"}, 404), ({"tier": "awful"}, 400)]
+)
+def test_an_export_that_cannot_be_made_is_a_sentence_before_it_begins(
+    ask: Ask, asked: Mapping[str, str], status: int
+) -> None:
+    result = ask("customers.csv", **asked)
+    assert (result.status, result.parts) == (status, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("customer", {"id": EVIL}),
+        ("customers", {"tier": "critical", "text": "order", "order": "probability"}),
+        ("run", {"dag_id": "a", "run_id": "b"}),
+    ],
+)
+def test_another_day_keeps_what_was_asked(ask: Ask, name: str, asked: Mapping[str, str]) -> None:
+    form = ask(name, **asked).body.partition("<form")[2].partition("</form>")[0]
+    assert "action" not in form.partition(">")[0]  # to the page itself
+    hidden = re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', form)
+    assert {field: html.unescape(value) for field, value in hidden} == asked
+    assert '<select name="as_of">' in form
+
+
+def test_data_shows_where_a_quarantined_row_is_and_nothing_that_it_says(
+    warehouse: Warehouse, settings: Settings
+) -> None:
+    number = delivery(warehouse)
+    details = (
+        "mail: 'vera@example.org', expected an identifier",
+        "name: 'O'Hara', 'Vera', expected text",
+        "a line of items: \"Vera's 'secret\", expected [0-9]+",
+        "note: 'Vera\nsecret'",
+    )
+    with warehouse.transaction() as transaction:
+        for line, detail in enumerate(details, 2):
+            transaction.execute(
+                "INSERT INTO quarantine.rows (delivery_id, line_number, source, feed, file_sha256, "
+                "raw_text, reason_code, detail, quarantined_at) VALUES (:id, :line, 'test', 'test', "
+                "'f', 'Vera;secret;vera@example.org', :reason, :detail, now())",
+                id=number,
+                line=line,
+                reason=f"bad_{line}",
+                detail=detail,
+            )
+    body = answer(lambda: warehouse, settings, "data", {}).body
+    for words in ("mail: …, expected an identifier", "name: …, expected text", "note: …", "line 5"):
+        assert words in body
+    for text in ("Vera", "vera@", "secret", "Hara"):
+        assert text not in body
+
+
+def test_a_column_that_was_empty_for_everybody_is_left_out(
+    warehouse: Warehouse, settings: Settings
+) -> None:
+    days = published_shop(warehouse, settings, count=5)
+    assert (days[-1] - days[0]).days >= 28
+    with warehouse.transaction() as transaction:
+        transaction.execute(
+            "UPDATE features.customer_daily SET recency_days = NULL WHERE as_of = :day", day=days[0]
+        )
+        transaction.execute(
+            "INSERT INTO outcomes.drift (as_of, snapshot_id, kind, name, measure, value, threshold, "
+            "is_beyond, reference, measured_at) SELECT as_of, snapshot_id, 'input', name, 'psi', 1, "
+            "0.2, true, 'an earlier day', now() FROM scores.published, "
+            "unnest(ARRAY['recency_days', 'tenure_days']) AS name WHERE as_of = :day",
+            day=days[-1],
+        )
+    delivery(warehouse)
+    result = answer(lambda: warehouse, settings, "data", {})
+    assert result.status == 200
+    assert "<h3>tenure_days</h3>" in result.body
+    assert "<h3>recency_days</h3>" not in result.body
 
 
 def test_the_tile_says_whether_scores_are_in_time(ask: Ask) -> None:
@@ -217,6 +319,8 @@ def test_pages_as_files_link_to_each_other_and_to_customers(shop: Shop, tmp_path
     names = {
         path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()
     }
+    with (tmp_path / "customers.csv").open(encoding="utf-8-sig", newline="") as file:
+        assert len(list(csv.DictReader(file))) == 300
     for name in PAGES:
         body = (tmp_path / f"{name}.html").read_text("utf-8")
         assert f"Scores of {days[-1]}" in body

@@ -128,6 +128,19 @@ def test_every_kind_of_value_has_a_text(value: Any, text: str) -> None:
     assert demo_report._text(value) == text
 
 
+def test_the_pages_are_written_and_the_last_line_says_where_to_start(
+    warehouse: Warehouse, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo_report, "page_links", lambda _: {})  # neither registry nor training
+    monkeypatch.setattr(demo_report.read, "training_comparison", lambda _: [])
+    outcome = demo_report.collect(warehouse, settings)
+    assert Path(outcome["pages"]) == settings.home / "reports" / "pages" / "today.html"
+    assert "<h1>" in Path(outcome["pages"]).read_text("utf-8")
+    text = shown(**outcome)
+    assert "pages as files" in text
+    assert text.splitlines()[-1] == "Start here: http://airflow/plugin/retention"
+
+
 def test_nothing_is_published_in_a_new_warehouse(warehouse: Warehouse) -> None:
     assert demo_report.published_days(warehouse) == set()
 

@@ -68,6 +68,8 @@
     nameTextStyle: { color: colours.soft },
     axisLabel: { color: colours.soft, hideOverlap: true, ...one.axisLabel,
       ...(one.type === "value" ? { formatter: formatted(format) } : {}) },
+    // Half a customer is none: without this an axis up to 1 reads 0, 0, 1, 1.
+    ...(one.type === "value" && format === "count" ? { minInterval: 1 } : {}),
   });
 
   const pointText = (one, spec) => {

@@ -1,16 +1,18 @@
 """The rows of the page Data."""
 
+import re
+
 from retention_ml.pages import data
 from retention_ml.pages.data import CHECKS_REMEMBERED, DataRows
 from retention_ml.reports.site.figures.distributions import distributions
 from retention_ml.reports.site.look import Look
+from retention_ml.reports.site.reading import Row, Select
 
 _BATCHES_SHOWN = 20
 _REASONS_SHOWN = 12
 _SAMPLES_EACH = 3
 _FILES_SHOWN = 20
-_TEXTS = """['"].*['"]|['"].*$"""
-"""Of a detail all from its first quotation mark to its last: texts may hold such marks too."""
+_TEXTS = re.compile("""['"](?:.*['"]|.*$)""", re.DOTALL)
 
 
 def data_page(look: Look) -> str:
@@ -34,20 +36,7 @@ def data_page(look: Look) -> str:
             "reason_code LIMIT :limit",
             limit=_REASONS_SHOWN,
         ),
-        samples=select(
-            "SELECT summary.reason_code, delivery.file_name, sample.line_number, "
-            # The detail without its texts: what a row says of a customer stays in quarantine.
-            "regexp_replace(sample.detail, :texts, '…') AS detail FROM (SELECT source, feed, reason_code "
-            "FROM reports.quarantine_summary ORDER BY open_rows_count DESC, feed, reason_code "
-            "LIMIT :limit) AS summary CROSS JOIN LATERAL (SELECT * FROM quarantine.rows AS bad "
-            "WHERE bad.source = summary.source AND bad.feed = summary.feed "
-            "AND bad.reason_code = summary.reason_code "
-            "ORDER BY bad.delivery_id DESC, bad.line_number LIMIT :each) AS sample "
-            "JOIN raw.deliveries AS delivery ON delivery.delivery_id = sample.delivery_id",
-            texts=_TEXTS,
-            limit=_REASONS_SHOWN,
-            each=_SAMPLES_EACH,
-        ),
+        samples=_samples(select),
         files=select(
             "SELECT source, file_name, landed_at, is_missing, reason FROM reports.refused_files "
             "ORDER BY is_missing DESC, landed_at DESC, file_name LIMIT :limit",
@@ -70,3 +59,31 @@ def data_page(look: Look) -> str:
         now_on=look.day.as_of if look.day else None,
     )
     return data.page(look.frame, rows)
+
+
+def without_texts(detail: str) -> str:
+    """A quarantined row's detail with the names of its fields and without what they held.
+
+    All goes from the first quotation mark to the last: a text may hold such marks too.
+
+    >>> without_texts("mail: 'o'hara@example.org', expected an identifier")
+    'mail: …, expected an identifier'
+    """
+    return _TEXTS.sub("…", detail)
+
+
+def _samples(select: Select) -> list[Row]:
+    """Some quarantined rows of each reason; what they say of a customer stays in quarantine."""
+    rows = select(
+        "SELECT summary.reason_code, delivery.file_name, sample.line_number, sample.detail "
+        "FROM (SELECT source, feed, reason_code "
+        "FROM reports.quarantine_summary ORDER BY open_rows_count DESC, feed, reason_code "
+        "LIMIT :limit) AS summary CROSS JOIN LATERAL (SELECT * FROM quarantine.rows AS bad "
+        "WHERE bad.source = summary.source AND bad.feed = summary.feed "
+        "AND bad.reason_code = summary.reason_code "
+        "ORDER BY bad.delivery_id DESC, bad.line_number LIMIT :each) AS sample "
+        "JOIN raw.deliveries AS delivery ON delivery.delivery_id = sample.delivery_id",
+        limit=_REASONS_SHOWN,
+        each=_SAMPLES_EACH,
+    )
+    return [{**row, "detail": row["detail"] and without_texts(row["detail"])} for row in rows]

@@ -58,14 +58,16 @@ def _distribution(select: Select, name: str, earlier: PublishedDay, day: Publish
     rows = select(
         f"WITH edge AS (SELECT percentile_disc(ARRAY[.1,.2,.3,.4,.5,.6,.7,.8,.9]::float8[]) "
         f'WITHIN GROUP (ORDER BY "{name}"::float8) AS edges FROM features.customer_daily '
-        "WHERE as_of = :then_on), counted AS (SELECT as_of, (SELECT count(DISTINCT low) FROM "
-        f'unnest(edge.edges) AS low WHERE low < "{name}") AS bucket, count(*) AS customers_count '
-        "FROM features.customer_daily CROSS JOIN edge WHERE as_of IN (:then_on, :now_on) "
+        "WHERE as_of = :then_on), low AS MATERIALIZED (SELECT (SELECT array_agg(DISTINCT one "
+        "ORDER BY one) FROM unnest(edge.edges) AS one) AS edges FROM edge), "
+        # How many edges lie below a value: `width_bucket` counts one that equals it too.
+        f'counted AS (SELECT as_of, width_bucket("{name}"::float8, low.edges) '
+        f'- ("{name}"::float8 = ANY(low.edges))::int AS bucket, count(*) AS customers_count '
+        "FROM features.customer_daily CROSS JOIN low WHERE as_of IN (:then_on, :now_on) "
         f'AND "{name}" IS NOT NULL GROUP BY 1, 2) SELECT bucket, '
         "coalesce(sum(customers_count) FILTER (WHERE as_of = :then_on), 0) AS then_count, "
         "coalesce(sum(customers_count) FILTER (WHERE as_of = :now_on), 0) AS now_count, "
-        "(SELECT array_agg(low ORDER BY low) FROM (SELECT DISTINCT unnest(edges) AS low FROM edge) "
-        "AS lows) AS edges FROM counted GROUP BY bucket ORDER BY bucket",
+        "(SELECT edges FROM low) AS edges FROM counted GROUP BY bucket ORDER BY bucket",
         then_on=earlier.as_of,
         now_on=day.as_of,
     )
