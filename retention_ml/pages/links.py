@@ -40,7 +40,7 @@ class Links(Protocol):
     def asset(self, name: str) -> str:
         """A script."""
 
-    def kept(self) -> Sequence[tuple[str, str]]:
+    def hidden_fields(self) -> Sequence[tuple[str, str]]:
         """What the page was asked for besides its day: another day is asked for with it."""
 
     @property
@@ -91,7 +91,7 @@ class FileLinks:
         """A script beside the pages."""
         return f"assets/{name}"
 
-    def kept(self) -> Sequence[tuple[str, str]]:
+    def hidden_fields(self) -> Sequence[tuple[str, str]]:
         """Nothing: a file has one day."""
         return ()
 
@@ -151,10 +151,10 @@ class ServerLinks:
         """A script that the server holds."""
         return f"assets/{quote(name)}"
 
-    def kept(self) -> Sequence[tuple[str, str]]:
+    def hidden_fields(self) -> Sequence[tuple[str, str]]:
         """The subject and the filter.
 
-        >>> ServerLinks(asked=[("tier", "high")], subject=[("id", "7")]).kept()
+        >>> ServerLinks(asked=[("tier", "high")], subject=[("id", "7")]).hidden_fields()
         [('id', '7'), ('tier', 'high')]
         """
         return [*self.subject, *self.asked]

@@ -93,7 +93,7 @@ def answer(
             )
         as_of = _day(asked.get("as_of"))
         links = ServerLinks(
-            as_of=as_of, asked=_given(asked, _FILTERS), subject=_given(asked, _SUBJECTS)
+            as_of=as_of, asked=_pairs(asked, _FILTERS), subject=_pairs(asked, _SUBJECTS)
         )
         if name == EXPORT:
             parts = _exported(open_warehouse(), settings, as_of, links, asked)
@@ -152,7 +152,7 @@ def _day(text: str | None) -> date | None:
         ) from None
 
 
-def _given(asked: Mapping[str, str], names: Sequence[str]) -> list[tuple[str, str]]:
+def _pairs(asked: Mapping[str, str], names: Sequence[str]) -> list[tuple[str, str]]:
     return [(name, asked[name]) for name in names if asked.get(name)]
 
 
