@@ -34,7 +34,12 @@ def let_scientist_read(transaction: Transaction, new: Sequence[str]) -> None:
     if may_use is None:
         return
     if not may_use:
-        transaction.execute(f"GRANT USAGE ON SCHEMA {', '.join(READABLE)} TO {SCIENTIST}")
+        there = transaction.execute(
+            "SELECT nspname FROM pg_namespace WHERE nspname = ANY (:schemas) ORDER BY 1",
+            schemas=list(READABLE),
+        )  # not all of them while an older state is made
+        schemas = ", ".join(str(name) for (name,) in there)
+        transaction.execute(f"GRANT USAGE ON SCHEMA {schemas} TO {SCIENTIST}")
         new = sorted(relations(transaction))
     if new:
         transaction.execute(f"GRANT SELECT ON {', '.join(new)} TO {SCIENTIST}")

@@ -18,7 +18,10 @@ WITH pointer AS (
         rule.quiet_after_order_days
     FROM (SELECT * FROM scores.published ORDER BY as_of DESC LIMIT 1) AS published
     LEFT JOIN actions.holdouts AS holdout ON daterange(holdout.began_on, holdout.ends_on) @> published.as_of
-    LEFT JOIN (SELECT * FROM actions.days ORDER BY as_of DESC LIMIT 1) AS rule ON true
+    LEFT JOIN (
+        SELECT as_of, fatigue_days, window_days, contacts_per_year_max, quiet_after_order_days
+        FROM actions.days ORDER BY as_of DESC LIMIT 1
+    ) AS rule ON true
 )
 SELECT
     next.as_of,

@@ -78,7 +78,9 @@ def test_every_candidate_s_run_holds_the_bundle_that_was_evaluated(trained: Trai
         folder = Path(models["model"].artifact_location) / "artifacts" / "bundle"
         assert Bundle.load(folder, each.bundle_sha256).model_name == name
         run = Registry(trained.settings)._client.get_run(each.mlflow_run_id)
-        assert "`model` is what was evaluated" in run.data.tags["mlflow.note.content"]
+        # The best one's description is the card of the version that was registered from it.
+        note = "# Churn model" if is_best else "`model` is what was evaluated"
+        assert note in run.data.tags["mlflow.note.content"]
 
 
 def test_a_candidate_fitted_again_is_the_same_run_with_one_model(shop: Trained) -> None:
