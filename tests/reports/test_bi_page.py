@@ -15,7 +15,6 @@ import pytest
 from typer.testing import CliRunner
 
 from retention_ml import clock
-from retention_ml.actions.holdout.membership import in_holdout
 from retention_ml.actions.permissions import permitted
 from retention_ml.cli import app
 from retention_ml.schema.migrate import migrate
@@ -381,29 +380,6 @@ def test_7_a_released_day_keeps_its_own_actions_on_the_list(
     )
     assert released == answers[7]
     assert any(row["action_id"] != "none" for row in released)
-
-
-def test_7_controls_and_the_holdout_are_never_listed(
-    shop: Warehouse, answers: dict[int, list[Row]]
-) -> None:
-    listed = {row["customer_id"] for row in answers[7]}
-    drawn = _rows(
-        shop,
-        f"SELECT customer_id FROM actions.assignments WHERE as_of = '{DAY}' "
-        "AND is_explored AND action_id = 'none'",
-    )
-    assert drawn
-    assert not listed & {row["customer_id"] for row in drawn}
-    # The period begins on the day after the first decision: here, on the day itself.
-    rest, [period] = _answer_after(
-        shop,
-        7,
-        f"UPDATE actions.holdouts SET began_on = '{DAY}', newest_scored_on = NULL",
-        then="SELECT salt, share FROM actions.holdouts",
-    )
-    left = {row["customer_id"] for row in rest}
-    members = in_holdout(sorted(listed), period["salt"], period["share"])
-    assert left == set(np.array(sorted(listed))[~members]) != listed
 
 
 def test_8_stages_hold_every_customer(shop: Warehouse, answers: dict[int, list[Row]]) -> None:
