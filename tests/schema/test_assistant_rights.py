@@ -30,7 +30,6 @@ _WRITTEN_BY_OTHERS = {
 }
 # Sentences of the platform itself, or closed lists.
 _WRITTEN_BY_THE_PLATFORM = {
-    "actions.days.reason": "in no column: its table is joined for the status",
     "actions.exclusions.reason": "a closed list",
     "actions.policies.reason": "of the step that trains",
     "actions.policy_values.reason": "of the replay",
