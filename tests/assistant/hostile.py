@@ -47,7 +47,7 @@ SESSION = (
     "FETCH ALL FROM c",
     "DISCARD ALL",
     "EXPLAIN ANALYZE SELECT * FROM reports.customer_risk",
-    "COPY reports.customer_risk TO '/tmp/rows'",
+    "COPY reports.customer_risk TO 'rows.csv'",
     "COPY (SELECT 1) TO PROGRAM 'id'",
     "SELECT set_config('role', 'postgres', false)",
     "SELECT set_config('statement_timeout', '0', true)",
