@@ -59,6 +59,14 @@ class Transaction:
             )
         )
 
+    def only_read(self, *, seconds_max: float) -> None:
+        """See one state of the database in all statements that follow, and write nothing.
+
+        Called before any other; a statement that takes longer than `seconds_max` is ended.
+        """
+        self.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        self.execute(f"SET LOCAL statement_timeout = {1000 * seconds_max:.0f}")
+
     def run_script(self, sql: str) -> None:
         """Run statements that are separated by semicolons, without parameters."""
         self._connection.exec_driver_sql(sql.replace("%", "%%"))

@@ -152,8 +152,7 @@ def reading(warehouse: Warehouse, limits: Limits) -> Iterator[Reading]:
     """
     try:
         with warehouse.transaction() as transaction:
-            transaction.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            transaction.execute(f"SET LOCAL statement_timeout = {1000 * limits.seconds:.0f}")
+            transaction.only_read(seconds_max=limits.seconds)
             transaction.execute(f"SET LOCAL search_path = {SCHEMA}")
             newest = transaction.execute(
                 "SELECT as_of, snapshot_id FROM reports.customer_risk LIMIT 1"

@@ -3,9 +3,9 @@ ALTER TABLE models.labels ADD COLUMN is_abnormal boolean NOT NULL DEFAULT false;
 COMMENT ON COLUMN models.labels.is_abnormal IS 'excluded as a bot, for fake orders or the like on the day on which the outcome had settled: counts in no figure but that of abnormal customers';
 
 ALTER TABLE models.label_windows ADD COLUMN abnormal_count bigint NOT NULL DEFAULT 0 CHECK (abnormal_count >= 0);
-COMMENT ON COLUMN models.label_windows.customers_count IS 'active customers, without those who were excluded as abnormal when the outcome had settled';
+COMMENT ON COLUMN models.label_windows.customers_count IS 'active customers, without those who were excluded as abnormal when the outcome had settled; with them on days whose outcome was stated before they were told apart';
 COMMENT ON COLUMN models.label_windows.churned_count IS 'those of them without an order in the window';
-COMMENT ON COLUMN models.label_windows.abnormal_count IS 'active customers who were excluded as abnormal when the outcome had settled';
+COMMENT ON COLUMN models.label_windows.abnormal_count IS 'active customers who were excluded as abnormal when the outcome had settled; 0 on days whose outcome was stated before they were told apart';
 
 ALTER TABLE outcomes.performance ADD COLUMN abnormal_count bigint NOT NULL DEFAULT 0 CHECK (abnormal_count >= 0);
 COMMENT ON COLUMN outcomes.performance.abnormal_count IS 'scored customers left out because they were excluded as abnormal when the outcome had settled';

@@ -115,9 +115,10 @@ def started(dag: Any) -> dict[str, Any]:
             session.rollback()
     with create_session() as session:
         one = session.scalars(select(DagRun).order_by(DagRun.id).limit(1)).one()
-        before, one.dag, listener.day_of_run = one.note, scheduled(dag), _defect
+        one.note, one.dag, listener.day_of_run = "Looked at by ann.", scheduled(dag), _defect
         listener.on_dag_run_success(one)
-        shown["defect"] = {"before": before, "after": one.note, "usable": session.is_active}
+        shown["defect"] = {"note": one.note, "usable": session.is_active}
+        session.rollback()
     return shown
 
 

@@ -34,8 +34,7 @@ def reading(warehouse: Warehouse) -> Iterator[Select]:
     A statement of more than `SECONDS_MAX` is ended: nobody waits longer for a page.
     """
     with warehouse.transaction() as transaction:
-        transaction.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        transaction.execute(f"SET LOCAL statement_timeout = '{SECONDS_MAX}s'")
+        transaction.only_read(seconds_max=SECONDS_MAX)
         yield Select(transaction)
 
 
