@@ -239,8 +239,8 @@ def _run_tables(outcome: Mapping[str, Any]) -> list[_Table]:
                 ("candidates compared", mlflow.get("newest_training") or "–"),
                 ("quality report", outcome["quality_report"]),
                 ("BI, read-only", outcome["bi_dsn"]),
-                ("stop it all", "make down"),
                 ("pages as files", outcome.get("pages")),
+                ("stop it all", "make down"),
             ],
         ),
     ]
