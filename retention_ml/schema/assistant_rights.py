@@ -52,7 +52,12 @@ def let_assistant_read(transaction: Transaction, before: Collection[tuple[str, s
     before : collection of (str, str)
         View and name of the columns that there were (`view_columns`).
     """
-    if not transaction.execute("SELECT 1 FROM pg_roles WHERE rolname = :role", role=ASSISTANT):
+    # Roles are the server's: it may have this one from another, newer warehouse.
+    if not transaction.execute(
+        "SELECT 1 FROM pg_roles WHERE rolname = :role "
+        "AND to_regproc('ops.record_assistant_call') IS NOT NULL",
+        role=ASSISTANT,
+    ):
         return
     [[is_known]] = transaction.execute(
         "SELECT has_schema_privilege(:role, 'reports', 'USAGE')", role=ASSISTANT

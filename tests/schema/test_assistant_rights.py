@@ -155,3 +155,14 @@ def _may_read(warehouse: Warehouse, view: str, column: str) -> bool:
             column=column,
         )
     return bool(may_read)
+
+
+def test_an_older_warehouse_beside_one_that_has_the_role_is_left_alone(role: Warehouse) -> None:
+    with role.transaction() as transaction:
+        transaction.execute(f"REVOKE ALL ON SCHEMA reports, ops FROM {ASSISTANT}")
+        transaction.execute("DROP FUNCTION ops.record_assistant_call")
+        let_assistant_read(transaction, view_columns(transaction))
+        [[may_use]] = transaction.execute(
+            "SELECT has_schema_privilege(:role, 'reports', 'USAGE')", role=ASSISTANT
+        )
+    assert not may_use
