@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo demo-actions up down test coverage lint check benchmark benchmark-quality chaos model-elsewhere pages docs clean
+.PHONY: help setup lock demo demo-actions up down test coverage lint check benchmark benchmark-quality chaos thorough model-elsewhere pages docs clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -74,7 +74,7 @@ run:
 	@$(BIN)/retention $(COMMAND)
 
 # A file's tests stay together: they share what is costly to make. Each worker starts a Postgres of its own.
-test: setup ## all tests and the examples in docstrings, in parallel
+test: setup ## the tests and the examples in docstrings, in parallel; `thorough` has the rest
 	@$(MAKE) --no-print-directory -s run-tests ARGUMENTS="--doctest-modules retention_ml"
 	@$(MAKE) --no-print-directory -s run-tests \
 	    ARGUMENTS="tests --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder"
@@ -110,7 +110,13 @@ CHAOS := tests/chaos tests/flow tests/test_connections.py tests/deliveries tests
 chaos: export RETENTION_CHAOS := 1
 chaos: setup ## every fault of docs/faults.md; nothing lost, doubled or half-published
 	@$(MAKE) --no-print-directory -s run-tests \
-	    ARGUMENTS="$(CHAOS) --numprocesses=auto --maxprocesses=4 --dist=loadfile"
+	    ARGUMENTS="$(CHAOS) -m 'not thorough' --numprocesses=auto --maxprocesses=4 --dist=loadfile"
+	@$(MAKE) --no-print-directory -s thorough
+
+thorough: export RETENTION_CHAOS := 1
+thorough: setup ## what takes too long for every change: worked examples, a backfill, a second demonstration
+	@$(MAKE) --no-print-directory -s run-tests \
+	    ARGUMENTS="tests -m thorough --numprocesses=auto --maxprocesses=4 --dist=loadfile"
 
 model-elsewhere: export RETENTION_MODEL_ELSEWHERE := 1
 model-elsewhere: setup ## a registered model in a fresh environment of its requirements; needs a package index

@@ -20,6 +20,7 @@ from retention_ml.schema.migrate import migrate
 from retention_ml.settings import Settings, load
 from retention_ml.stack.postgres import EmbeddedPostgres
 from retention_ml.warehouse import Warehouse
+from tests.chaos.counts import IS_FULL
 from tests.worlds.databases import NewWarehouse, copy_of
 from tests.worlds.open_transactions import guarded
 
@@ -41,8 +42,16 @@ def pytest_xdist_auto_num_workers() -> int:
     return (os.cpu_count() or 1) + 1
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests come first, so that no worker begins one when the others are done."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Files with slow tests come first, so that no worker begins one when the others are done.
+
+    What only `make chaos` runs is deselected, unless a file or test is named on the command line.
+    """
+    is_named = any(".py" in argument for argument in config.args)
+    if not (IS_FULL or is_named):
+        thorough = [item for item in items if item.get_closest_marker("thorough")]
+        config.hook.pytest_deselected(items=thorough)
+        items[:] = [item for item in items if not item.get_closest_marker("thorough")]
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
 

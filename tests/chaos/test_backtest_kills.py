@@ -27,6 +27,7 @@ def _run(warehouse: Warehouse, folder: Path, home: str) -> Receipt:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_a_backtest_goes_on_after_its_processes_were_killed(
     warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

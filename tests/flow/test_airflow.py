@@ -148,6 +148,7 @@ def test_a_dropped_shop_goes_through_the_whole_chain_and_is_published(published:
     assert {row["model_name"] for row in rows} == {"rfm_logistic"}
 
 
+@pytest.mark.thorough
 def test_a_backfill_makes_exactly_its_days_and_leaves_the_latest_view_alone(
     published: _Stack,
 ) -> None:

@@ -16,7 +16,7 @@ from retention_ml.settings import Settings, load
 from retention_ml.stack import address, databases, demo_data, local
 from retention_ml.stack.actions_demo import run, shop
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 _EVERY = 5
 

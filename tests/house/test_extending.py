@@ -126,6 +126,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Future[None]]
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("heading", EXAMPLES)
 def test_an_example_does_what_it_says(heading: str, results: dict[str, Future[None]]) -> None:
     assert tuple(results) == EXAMPLES

@@ -22,7 +22,7 @@ def test_every_fault_has_its_test() -> None:
 
 
 def test_the_counts_of_the_page_are_those_of_the_tests() -> None:
-    pages = sorted((few, many) for *_, few, many in _rows() if few != "all")
+    pages = sorted((few, many) for *_, few, many in _rows() if many != "all")
     counts = sorted((f"{few:,}", f"{many:,}") for few, many in COUNTS.values())
     assert pages == counts, "Write the counts of tests/chaos/counts.py into docs/faults.md."
 
@@ -35,6 +35,6 @@ def test_make_chaos_runs_all_of_them() -> None:
         name(path)
         for path in modules("tests")
         if "tests.chaos.counts import" in path.read_text(encoding="utf-8")
-    } - {name(Path(__file__))}
+    } - {name(Path(__file__)), "tests/conftest.py"}
     named = {path for _, _, path, _, _ in _rows()}
     assert {path for path in named | counting if not path.startswith(places)} == set()

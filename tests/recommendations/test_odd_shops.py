@@ -101,6 +101,7 @@ def test_a_customer_with_five_thousand_products_has_lists_as_everybody(
     assert [row["rank"] for row in listed if row["list"] == "again"] == list(range(1, 11))
 
 
+@pytest.mark.thorough
 def test_two_hundred_thousand_products_are_recommended_from(
     warehouse: Warehouse, settings: Settings
 ) -> None:

@@ -113,7 +113,13 @@ def _complete_journey(folder: Path) -> tuple[str, list[Path], str, date]:
     return "complete_journey", files, "America/New_York", date(2017, 11, 22)
 
 
-@pytest.fixture(scope="module", params=[_simulated, _complete_journey], ids=["simulated", "real"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(_simulated, id="simulated"),
+        pytest.param(_complete_journey, id="real", marks=pytest.mark.thorough),
+    ],
+)
 def day(
     request: pytest.FixtureRequest,
     new_warehouse: NewWarehouse,

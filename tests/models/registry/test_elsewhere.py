@@ -107,6 +107,7 @@ def test_a_version_predicts_there_to_the_last_bit(elsewhere: Elsewhere) -> None:
     assert not {name for name in modules if "settings" in name or "warehouse" in name}
 
 
+@pytest.mark.thorough
 def test_another_release_that_is_installed_there_is_not_used(
     elsewhere: Elsewhere, tmp_path: Path
 ) -> None:
@@ -122,6 +123,7 @@ def test_another_release_that_is_installed_there_is_not_used(
     np.testing.assert_array_equal(answer, elsewhere.bundle.predict(ROWS))
 
 
+@pytest.mark.thorough
 def test_the_library_works_in_a_process_that_loaded_a_version_and_in_its_children(
     elsewhere: Elsewhere,
 ) -> None:

@@ -113,6 +113,7 @@ def watched(warehouse: Warehouse, settings: Settings, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_thirty_clean_days_raise_at_most_one_alarm_and_a_shift_is_found_within_three_runs(
     watched: Watched,
 ) -> None:
