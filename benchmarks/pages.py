@@ -1,8 +1,8 @@
 """How long a page takes at size: `python -m benchmarks.pages [--customers N] [--days N]`.
 
-Tables are filled with random values, at their full width: scores of every day, features of two
-days, purchase days, labels of the day four weeks ago, permissions, contacts, drift. Each page is made twice: by a process
-that has just begun, and again, when what never changes is remembered.
+Tables are filled with random values, at their full width: scores of every day and what they add up
+to, features of two days, purchase days, labels of the day four weeks ago, permissions, contacts,
+drift. Each page is made twice: by a process that has just begun, and again.
 """
 
 import argparse
@@ -12,9 +12,11 @@ from benchmarks.lines import Line, show, timed
 from benchmarks.place import place
 from retention_ml.features import store
 from retention_ml.labels.definition import churn_definition
+from retention_ml.outcomes.distributions import NAMES_MAX, distributions, write_distributions
 from retention_ml.reports.site.answer import answer
+from retention_ml.scores.published_tiers import write_totals
 from retention_ml.settings import Settings
-from retention_ml.warehouse import Warehouse
+from retention_ml.warehouse import Transaction, Warehouse
 
 _NEWEST = date(2025, 6, 30)
 _PAGES = ("today", "customers", "customer", "model", "data", "drift")
@@ -98,6 +100,8 @@ def _fill(warehouse: Warehouse, settings: Settings, *, customers: int, days: int
             "INSERT INTO scores.published (as_of, snapshot_id, epoch, published_at) "
             "SELECT as_of, snapshot_id, 1, now() FROM scores.snapshots"
         )
+        for row in transaction.execute("SELECT snapshot_id FROM scores.published"):
+            write_totals(transaction, row.snapshot_id)
         transaction.execute(
             "INSERT INTO scores.tier_transitions SELECT new.as_of, new.customer_id, new.snapshot_id, "
             "old.risk_tier, new.risk_tier, new.churn_probability FROM scores.customer_daily AS new "
@@ -129,11 +133,26 @@ def _fill(warehouse: Warehouse, settings: Settings, *, customers: int, days: int
             "FROM scores.snapshots, unnest(CAST(:names AS text[])) AS name",
             names=columns,
         )
+        _fill_distributions(transaction, matured)
         _fill_past(transaction, customers, matured, definition)
         _fill_contacts(transaction, customers)
     with warehouse.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as session:
         session.exec_driver_sql("VACUUM ANALYZE")
     print(f"{len(columns)} columns of features are filled.")
+
+
+def _fill_distributions(transaction: Transaction, reference: date) -> None:
+    """Those of the newest day, as `watch` keeps them."""
+    changed = transaction.execute(
+        "SELECT snapshot_id, name FROM outcomes.drift WHERE as_of = :day "
+        "ORDER BY value DESC LIMIT :limit",
+        day=_NEWEST,
+        limit=NAMES_MAX,
+    )
+    rows = distributions(
+        transaction, [row.name for row in changed], as_of=_NEWEST, reference=reference
+    )
+    write_distributions(transaction, changed[0].snapshot_id, reference, rows)
 
 
 def _fill_past(transaction: object, customers: int, matured: date, definition: str) -> None:

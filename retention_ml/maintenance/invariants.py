@@ -222,6 +222,21 @@ INVARIANTS: tuple[Invariant, ...] = (
     ),
     Invariant(
         promise="P3",
+        sentence="a published snapshot whose tiers add up to other sums than are kept of it",
+        sql="SELECT snapshot_id FROM (SELECT score.snapshot_id, arm, risk_tier, count(*) AS customers, "
+        "sum(expected_value_at_risk_cents) AS cents FROM scores.published AS pointer "
+        "JOIN scores.snapshots AS manifest USING (snapshot_id) "
+        f"JOIN scores.customer_daily AS score USING (snapshot_id) WHERE {_OF_DAY} "
+        "GROUP BY 1, 2, 3) AS stored FULL JOIN (SELECT total.snapshot_id, arm, risk_tier, "
+        "sum(customers_count) AS customers, sum(value_at_risk_cents) AS cents "
+        "FROM scores.published AS pointer JOIN scores.snapshots AS manifest USING (snapshot_id) "
+        f"JOIN scores.tier_totals AS total USING (snapshot_id) WHERE {_OF_DAY} "
+        "GROUP BY 1, 2, 3) AS kept USING (snapshot_id, arm, risk_tier) "
+        "WHERE (stored.customers, stored.cents) IS DISTINCT FROM (kept.customers, kept.cents) "
+        "GROUP BY 1",
+    ),
+    Invariant(
+        promise="P3",
         sentence="published lists that were never audited, or with other rows than their run wrote",
         sql="SELECT manifest.snapshot_id FROM recommendations.published AS pointer "
         "JOIN recommendations.snapshots AS manifest USING (snapshot_id) "

@@ -20,6 +20,7 @@ from retention_ml.scores.audits.audit_inputs import count_inputs
 from retention_ml.scores.audits.audit_results import Audit, refusal
 from retention_ml.scores.audits.audits import Limits, audits
 from retention_ml.scores.lease import published_before
+from retention_ml.scores.published_tiers import write_totals
 from retention_ml.scores.snapshot import CUSTOMER_DAILY
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction, Warehouse
@@ -216,6 +217,7 @@ def _flip(transaction: Transaction, settings: Settings, manifest: _Manifest) -> 
         id=manifest.snapshot_id,
         base=manifest.base_snapshot_id,
     )
+    write_totals(transaction, manifest.snapshot_id)
 
 
 def _promise(settings: Settings, manifest: _Manifest) -> dict[str, Any]:

@@ -13,11 +13,17 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from retention_ml.errors import WarehouseError
+from retention_ml.outcomes.distributions import distributions, write_distributions
 from retention_ml.outcomes.measure import measure
 from retention_ml.pages.links import PAGES
 from retention_ml.reports.site.answer import MAKERS, Answer, answer
 from retention_ml.reports.site.days import NotThere, published_days
-from retention_ml.reports.site.figures.matured import by_tier, matured_day, reliability
+from retention_ml.reports.site.figures.matured import (
+    by_tier,
+    matured_day,
+    matured_outcomes,
+    reliability,
+)
 from retention_ml.reports.site.reading import reading
 from retention_ml.reports.site.write_pages import write_pages
 from retention_ml.settings import Settings, load
@@ -25,6 +31,7 @@ from retention_ml.warehouse import Warehouse
 from tests.worlds.databases import NewWarehouse
 from tests.worlds.published_shop import EVIL, published_shop
 from tests.worlds.shops import delivery
+from tests.worlds.totals import total_again
 
 Ask = Callable[..., Answer]
 Shop = tuple[Warehouse, Settings, list[date]]
@@ -214,13 +221,10 @@ def test_a_column_that_was_empty_for_everybody_is_left_out(
         transaction.execute(
             "UPDATE features.customer_daily SET recency_days = NULL WHERE as_of = :day", day=days[0]
         )
-        transaction.execute(
-            "INSERT INTO outcomes.drift (as_of, snapshot_id, kind, name, measure, value, threshold, "
-            "is_beyond, reference, measured_at) SELECT as_of, snapshot_id, 'input', name, 'psi', 1, "
-            "0.2, true, 'an earlier day', now() FROM scores.published, "
-            "unnest(ARRAY['recency_days', 'tenure_days']) AS name WHERE as_of = :day",
-            day=days[-1],
-        )
+        names = ("recency_days", "tenure_days")
+        stored = distributions(transaction, names, as_of=days[-1], reference=days[0])
+        [(newest,)] = transaction.execute("SELECT max(snapshot_id) FROM scores.published")
+        write_distributions(transaction, newest, days[0], stored)
     delivery(warehouse)
     result = answer(lambda: warehouse, settings, "data", {})
     assert result.status == 200
@@ -253,16 +257,16 @@ def test_outcomes_of_a_matured_day_leave_abnormal_customers_out(
     days = published_shop(warehouse, settings, count=8)
     measure(warehouse, settings=settings, as_of=days[-1])
 
-    def outcomes() -> tuple[int, int]:
+    def counts() -> tuple[int, int]:
         with reading(warehouse) as select:
             published = published_days(select)
-            matured = matured_day(select, published, published[0])
+            outcomes = matured_outcomes(select, matured_day(select, published, published[0]))
             return tuple(  # type: ignore[return-value]
                 sum(row["customers_count"] for row in rows)
-                for rows in (by_tier(select, matured), reliability(select, matured))
+                for rows in (by_tier(outcomes), reliability(outcomes))
             )
 
-    before = outcomes()
+    before = counts()
     with warehouse.transaction() as transaction:
         transaction.execute(
             "UPDATE models.labels SET is_abnormal = true WHERE customer_id = (SELECT min(customer_id) "
@@ -270,7 +274,7 @@ def test_outcomes_of_a_matured_day_leave_abnormal_customers_out(
             "JOIN models.label_windows USING (as_of))"
         )
     assert before[0] == before[1] > 20
-    assert outcomes() == (before[0] - 1, before[1] - 1)
+    assert counts() == (before[0] - 1, before[1] - 1)
 
 
 @pytest.mark.parametrize(
@@ -294,11 +298,17 @@ def test_a_matured_day_is_a_forecast_by_the_rule_of_the_views(
             "THEN 'challenger' ELSE 'champion' END",
             both="challenger" in change,
         )
+        total_again(transaction)
     with reading(warehouse) as select:
         published = published_days(select)
         matured = matured_day(select, published, published[0])
-    assert matured is not None
-    assert matured["is_forecast"] is is_forecast
+        assert matured is not None
+        [row] = select(
+            "SELECT bool_and(is_forecast) AS is_forecast FROM reports.customer_risk_history "
+            "WHERE snapshot_id = :id",
+            id=matured["snapshot_id"],
+        )
+    assert matured["is_forecast"] is row["is_forecast"] is is_forecast
 
 
 def test_a_page_may_not_write(warehouse: Warehouse) -> None:

@@ -10,6 +10,7 @@ from retention_ml.schema.migrate import migrate
 from retention_ml.warehouse import Warehouse
 from tests.reports.conftest import NEXT
 from tests.worlds.scores import DAY, World
+from tests.worlds.totals import total_again
 from tests.worlds.trials import BEGAN, a_trial, insert
 
 VIEWS = {
@@ -203,6 +204,7 @@ def test_tiers_by_day_add_up_to_everybody(shop: World) -> None:
 def test_a_day_without_customers_in_a_tier_says_zero(fresh_shop: World) -> None:
     with fresh_shop.warehouse.transaction() as transaction:
         transaction.execute("UPDATE scores.customer_daily SET risk_tier = 'low'")
+        total_again(transaction)
     rows = fresh_shop.rows(
         f"SELECT risk_tier, customers_count FROM reports.risk_tier_daily WHERE as_of = '{NEXT}' "
         "ORDER BY tier_rank"

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from retention_ml.features import store
 from retention_ml.labels.definition import churn_definition
+from retention_ml.scores.published_tiers import write_totals
 from retention_ml.scores.split import assigned_to_challenger
 from retention_ml.settings import Settings
 from retention_ml.statistics.arrays import Floats, logit, sigmoid
@@ -232,6 +233,7 @@ class Shop:
                     id=snapshot_id,
                     at=datetime(2026, 1, 1, tzinfo=UTC),
                 )
+                write_totals(transaction, snapshot_id)
         return snapshot_id
 
     def rows(self, sql: str) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from datetime import date
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 from tests.worlds.outcomes import Shop, weeks
+from tests.worlds.totals import total_again
 
 EVIL = "<script>alert('x')</script>"
 """The number of the customer with most at stake, and part of their reason."""
@@ -33,4 +34,5 @@ def published_shop(
             reason=f"=1+1 {EVIL}",
             id=EVIL,
         )
+        total_again(transaction)
     return days

@@ -10,6 +10,13 @@ import pyarrow as pa
 from retention_ml import clock
 from retention_ml.errors import WarehouseError
 from retention_ml.maintenance.invariants import violations
+from retention_ml.outcomes.distributions import (
+    NAMES_MAX,
+    Distribution,
+    distributions,
+    reference_day,
+    write_distributions,
+)
 from retention_ml.outcomes.monitoring import queries
 from retention_ml.outcomes.monitoring.abnormal_alerts import abnormal_alerts
 from retention_ml.outcomes.monitoring.actions.watch_actions import action_alerts
@@ -56,7 +63,7 @@ def watch(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
 
     Without a published snapshot of the day only freshness, refusals, deliveries, gates, lists,
     actions and the cheap invariants are checked; that they cannot be checked is an alert too. Sizes
-    stored for the snapshot before are replaced; an alert is written once.
+    and distributions stored for the snapshot before are replaced; an alert is written once.
 
     Returns
     -------
@@ -70,6 +77,8 @@ def watch(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
     days = queries.published(warehouse, as_of)
     now = days[-1] if days and days[-1].as_of == as_of else None
     changes = drift_report(warehouse, settings, now, days) if now else []
+    reference = reference_day(as_of, [day.as_of for day in days])
+    shown = _distributions(warehouse, now, reference, changes) if now and reference else []
     freshness = queries.freshness(warehouse, settings, as_of)
     alerts = [
         *freshness_alerts(freshness, stale_days_max=monitoring.stale_days_max),
@@ -84,6 +93,7 @@ def watch(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
     with warehouse.transaction() as transaction:
         if now is not None:
             _write_drift(transaction, now, changes)
+            write_distributions(transaction, now.snapshot_id, reference, shown)
             windows = _keys_beyond(transaction, days[-monitoring.windows :])
             alerts += drift_alerts(
                 changes,
@@ -128,6 +138,25 @@ def _check_invariants(warehouse: Warehouse, as_of: date) -> list[Alert]:
         return invariant_alerts(violations(warehouse, as_of=as_of))
     except WarehouseError as error:
         return [unchecked_invariants_alert(error)]
+
+
+def _distributions(
+    warehouse: Warehouse, now: PublishedSnapshot, reference: date, changes: Sequence[Change]
+) -> list[Distribution]:
+    """Of the features that changed most, as far as it counts."""
+    features = [
+        change
+        for change in changes
+        if (change.kind, change.measure) == ("input", "psi") and change.threshold is not None
+    ]
+    most_changed = sorted(features, key=lambda change: (-change.value, change.name))[:NAMES_MAX]
+    with warehouse.transaction() as transaction:
+        return distributions(
+            transaction,
+            [change.name for change in most_changed],
+            as_of=now.as_of,
+            reference=reference,
+        )
 
 
 def _write_drift(

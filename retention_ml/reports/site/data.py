@@ -22,7 +22,7 @@ def data_page(look: Look) -> str:
         f"coalesce(sum(delivery.{name}_count), 0)::bigint AS {name}_count"
         for name in ("delivered", "accepted", "quarantined", "duplicate", "left_out")
     )
-    then_on, columns = distributions(look)
+    then_on, columns = distributions(select, look.day)
     rows = DataRows(
         batches=select(
             f"SELECT batch.batch_id, batch.source, batch.status, batch.created_at, {sums} "

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from retention_ml.errors import UsageError
 from retention_ml.reports.site.reading import Select
@@ -29,8 +29,8 @@ class PublishedDay:
         Digest of the tier policy.
     tiers_by : str, optional
         probability, share or value; None where scored before there was a choice.
-    features_digest, definition_hash : str
-        The features that were scored, and the churn definition that is predicted.
+    definition_hash : str
+        The churn definition that is predicted.
     published_at : datetime
         When.
     """
@@ -40,7 +40,6 @@ class PublishedDay:
     base_snapshot_id: int | None
     policy_sha256: str
     tiers_by: str | None
-    features_digest: str
     definition_hash: str
     published_at: datetime
 
@@ -51,7 +50,7 @@ def published_days(select: Select) -> list[PublishedDay]:
         PublishedDay(**row)
         for row in select(
             "SELECT pointer.as_of, pointer.snapshot_id, pointer.published_at, base_snapshot_id, "
-            "policy_sha256, tiers_by, features_digest, definition_hash "
+            "policy_sha256, tiers_by, definition_hash "
             "FROM scores.published AS pointer JOIN scores.snapshots AS manifest USING (snapshot_id) "
             "ORDER BY pointer.as_of DESC"
         )
@@ -88,11 +87,3 @@ def until(
 ) -> list[PublishedDay]:
     """The day and the newest published before it, in order of time."""
     return [each for each in reversed(days) if each.as_of <= day.as_of][-shown:]
-
-
-def before(
-    days: Sequence[PublishedDay], day: PublishedDay, distance_days: int
-) -> PublishedDay | None:
-    """The newest published day that is at least so many days older; None if there is none."""
-    limit = day.as_of - timedelta(days=distance_days)
-    return next((each for each in days if each.as_of <= limit), None)

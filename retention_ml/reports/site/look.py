@@ -23,8 +23,6 @@ class Look:
     select : callable
         Rows of one snapshot of the database.
     settings : Settings
-    warehouse_name : str
-        What tells this warehouse from others.
     days : sequence of PublishedDay
         The newest first.
     day : PublishedDay, optional
@@ -37,7 +35,6 @@ class Look:
 
     select: Select
     settings: Settings
-    warehouse_name: str
     days: Sequence[PublishedDay]
     day: PublishedDay | None
     links: Links
@@ -81,7 +78,6 @@ def looking(
         yield Look(
             select=select,
             settings=settings,
-            warehouse_name=repr(warehouse),
             days=days,
             day=chosen(days, as_of),
             links=links,

@@ -3,7 +3,12 @@
 from retention_ml.pages import model
 from retention_ml.pages.model import ModelRows
 from retention_ml.reports.site.days import DAYS_SHOWN, PublishedDay
-from retention_ml.reports.site.figures.matured import by_tier, matured_day, reliability
+from retention_ml.reports.site.figures.matured import (
+    by_tier,
+    matured_day,
+    matured_outcomes,
+    reliability,
+)
 from retention_ml.reports.site.look import Look
 from retention_ml.reports.site.reading import Row, Select
 
@@ -30,6 +35,7 @@ def grade(select: Select, day: PublishedDay) -> Row | None:
 def _rows(look: Look, day: PublishedDay) -> ModelRows:
     select = look.select
     matured = matured_day(select, look.days, day)
+    outcomes = matured_outcomes(select, matured)
     training = select(
         "SELECT DISTINCT training_id, as_of, verdict, reason, finished_at "
         "FROM reports.model_performance WHERE evidence = 'offline' AND as_of <= :as_of "
@@ -39,8 +45,8 @@ def _rows(look: Look, day: PublishedDay) -> ModelRows:
     return ModelRows(
         grade=grade(select, day),
         matured=matured,
-        outcomes=by_tier(select, matured),
-        reliability=reliability(select, matured),
+        outcomes=by_tier(outcomes),
+        reliability=reliability(outcomes),
         performance=select(
             "SELECT as_of, role, metric, value, lower, upper FROM reports.model_performance "
             "WHERE evidence = 'outcomes' AND segment = 'all' AND metric IN ('roc_auc', 'ece') "

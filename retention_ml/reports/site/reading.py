@@ -35,6 +35,8 @@ def reading(warehouse: Warehouse) -> Iterator[Select]:
     """
     with warehouse.transaction() as transaction:
         transaction.only_read(seconds_max=SECONDS_MAX)
+        # A day of a large shop looks costly enough to be compiled, which takes longer than reading.
+        transaction.execute("SET LOCAL jit = off")
         yield Select(transaction)
 
 

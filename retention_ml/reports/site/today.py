@@ -6,7 +6,7 @@ from retention_ml.pages import today
 from retention_ml.pages.model import warned_sentence
 from retention_ml.reports.site.customers import most_at_stake
 from retention_ml.reports.site.days import PublishedDay, until
-from retention_ml.reports.site.figures.matured import by_tier, matured_day
+from retention_ml.reports.site.figures.matured import by_tier, matured_day, matured_outcomes
 from retention_ml.reports.site.figures.tier_bounds import tier_bounds
 from retention_ml.reports.site.figures.tier_totals import tier_totals
 from retention_ml.reports.site.look import Look
@@ -24,7 +24,7 @@ def today_page(look: Look) -> str:
 def headline(look: Look) -> str:
     """What a tile says, as JSON: whether scores are in time, how many are at risk, of what value."""
     freshness = _freshness(look.select)
-    tiers = tier_totals(look.select, look.warehouse_name, [look.day]) if look.day else []
+    tiers = tier_totals(look.select, [look.day]) if look.day else []
     at_risk = [row for row in tiers if row["risk_tier"] in ("critical", "high")]
     figures = {
         "customers at risk": f"{sum(row['customers_count'] for row in at_risk):,}",
@@ -44,11 +44,10 @@ def _rows(look: Look, day: PublishedDay) -> today.TodayRows:
     matured = matured_day(select, look.days, day)
     return today.TodayRows(
         freshness=_freshness(select),
-        tiers=tier_totals(select, look.warehouse_name, until(look.days, day)),
+        tiers=tier_totals(select, until(look.days, day)),
         bins=select(
-            "SELECT least(floor(20 * churn_probability), 19)::int AS place, risk_tier, "
-            "count(*) AS customers_count FROM reports.customer_risk_history "
-            "WHERE snapshot_id = :snapshot GROUP BY 1, 2",
+            "SELECT probability_place AS place, risk_tier, sum(customers_count)::bigint AS "
+            "customers_count FROM scores.tier_totals WHERE snapshot_id = :snapshot GROUP BY 1, 2",
             snapshot=day.snapshot_id,
         ),
         bounds=tier_bounds(select, look.settings, day),
@@ -69,7 +68,7 @@ def _rows(look: Look, day: PublishedDay) -> today.TodayRows:
         ),
         contacts=most_at_stake(look, day, limit=_SHOWN),
         grade=grade(select, day),
-        warned=warned_sentence(matured, by_tier(select, matured)),
+        warned=warned_sentence(matured, by_tier(matured_outcomes(select, matured))),
         alerts=select(
             "SELECT as_of, kind, subject, severity, sentence, runbook FROM reports.alerts "
             "WHERE cleared_at IS NULL ORDER BY severity, as_of DESC, alert_id DESC LIMIT :limit",

@@ -1,4 +1,4 @@
--- Counted per day, so that a filter on the day reads the scores of that day alone.
+-- From the sums that are kept with the publication; per day, so that a filter on the day reads that day alone.
 CREATE OR REPLACE VIEW reports.risk_tier_daily AS
 SELECT
     pointer.as_of,
@@ -19,12 +19,12 @@ CROSS JOIN LATERAL (
     SELECT
         place.risk_tier,
         place.tier_rank,
-        count(score.customer_id) AS customers_count,
-        sum(score.expected_value_at_risk_cents) AS value_cents,
-        sum(sum(score.expected_value_at_risk_cents)) OVER () AS value_cents_of_all,
-        avg(score.churn_probability) AS mean_churn_probability
+        coalesce(sum(total.customers_count), 0)::bigint AS customers_count,
+        sum(total.value_at_risk_cents) AS value_cents,
+        sum(sum(total.value_at_risk_cents)) OVER () AS value_cents_of_all,
+        sum(total.churn_probability_sum) / sum(total.customers_count)::double precision AS mean_churn_probability
     FROM (VALUES ('critical', 1), ('high', 2), ('medium', 3), ('low', 4)) AS place (risk_tier, tier_rank)
-    LEFT JOIN scores.customer_daily AS score ON score.snapshot_id = pointer.snapshot_id AND score.risk_tier = place.risk_tier
+    LEFT JOIN scores.tier_totals AS total ON total.snapshot_id = pointer.snapshot_id AND total.risk_tier = place.risk_tier
     GROUP BY place.risk_tier, place.tier_rank
 ) AS tier
 LEFT JOIN LATERAL (

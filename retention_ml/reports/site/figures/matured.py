@@ -1,17 +1,13 @@
 """Published days whose outcomes are known: what was said beside what happened."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 
 from retention_ml.reports.site.days import PublishedDay
 from retention_ml.reports.site.reading import Row, Select
 
-_JOINED = (
-    "FROM reports.customer_risk_history AS score JOIN models.labels AS label "
-    "ON label.as_of = :as_of AND label.definition_hash = :definition_hash "
-    "AND label.customer_id = score.customer_id AND NOT label.is_abnormal "
-    "WHERE score.snapshot_id = :snapshot_id "
-)
+_TIERS = ("critical", "high", "medium", "low")
 
 
 def matured_day(select: Select, days: Sequence[PublishedDay], day: PublishedDay) -> Row | None:
@@ -44,39 +40,72 @@ def matured_day(select: Select, days: Sequence[PublishedDay], day: PublishedDay)
 
 
 def _is_forecast(select: Select, snapshot_id: int) -> bool:
-    """Whether no arm of the day was trained on later days, by the rule of the view."""
+    """Whether no arm of the day was trained on later days, by the rule of `customer_risk_history`."""
     [row] = select(
-        "SELECT bool_and(is_forecast) IS TRUE AS is_forecast FROM reports.customer_risk_history "
+        "SELECT bool_and(CASE total.arm WHEN 'starter' THEN true WHEN 'challenger' "
+        "THEN coalesce(manifest.challenger_as_of <= manifest.as_of, false) "
+        "ELSE coalesce(manifest.model_as_of <= manifest.as_of, false) END) IS TRUE AS is_forecast "
+        "FROM scores.tier_totals AS total JOIN scores.snapshots AS manifest USING (snapshot_id) "
         "WHERE snapshot_id = :snapshot_id",
         snapshot_id=snapshot_id,
     )
     return bool(row["is_forecast"])
 
 
-def by_tier(select: Select, matured: Row | None) -> list[Row]:
-    """Of each tier of a matured day: customers, those that churned, mean probability."""
+def matured_outcomes(select: Select, matured: Row | None) -> list[Row]:
+    """Of each tier and tenth of the probability: customers, those that churned, summed probability."""
     if matured is None:
         return []
     return select(
-        "SELECT risk_tier, count(*) AS customers_count, count(*) FILTER (WHERE label.is_churned) "
-        f"AS churned_count, avg(churn_probability) AS mean_probability {_JOINED} "
-        "GROUP BY 1 ORDER BY array_position(ARRAY['critical', 'high', 'medium', 'low'], risk_tier)",
-        **_key(matured),
+        "SELECT risk_tier, least(floor(10 * churn_probability), 9)::int AS place, "
+        "count(*) AS customers_count, count(*) FILTER (WHERE label.is_churned) AS churned_count, "
+        "sum(churn_probability) AS probability_sum "
+        "FROM reports.customer_risk_history AS score JOIN models.labels AS label "
+        "ON label.as_of = :as_of AND label.definition_hash = :definition_hash "
+        "AND label.customer_id = score.customer_id AND NOT label.is_abnormal "
+        "WHERE score.snapshot_id = :snapshot_id GROUP BY 1, 2",
+        **{name: matured[name] for name in ("as_of", "definition_hash", "snapshot_id")},
     )
 
 
-def reliability(select: Select, matured: Row | None) -> list[Row]:
-    """Of each tenth of the probability: customers, mean probability, share that churned."""
-    if matured is None:
-        return []
-    return select(
-        "SELECT least(floor(10 * churn_probability), 9)::int AS place, count(*) AS customers_count, "
-        "avg(churn_probability) AS mean_probability, "
-        f"avg(label.is_churned::int)::double precision AS churned_share {_JOINED} "
-        "GROUP BY 1 ORDER BY 1",
-        **_key(matured),
-    )
+def by_tier(outcomes: Sequence[Row]) -> list[Row]:
+    """Of each tier with outcomes: customers, those that churned, mean probability."""
+    return [
+        {
+            "risk_tier": tier,
+            "customers_count": count,
+            "churned_count": churned,
+            "mean_probability": probability / count,
+        }
+        for tier, (count, churned, probability) in _sums(outcomes, "risk_tier", _TIERS)
+    ]
 
 
-def _key(matured: Row) -> Row:
-    return {name: matured[name] for name in ("as_of", "definition_hash", "snapshot_id")}
+def reliability(outcomes: Sequence[Row]) -> list[Row]:
+    """Of each tenth of the probability with outcomes: customers, mean, share that churned."""
+    return [
+        {
+            "place": place,
+            "customers_count": count,
+            "mean_probability": probability / count,
+            "churned_share": churned / count,
+        }
+        for place, (count, churned, probability) in _sums(outcomes, "place", range(10))
+    ]
+
+
+def _sums(
+    outcomes: Sequence[Row], name: str, values: Iterable[str | int]
+) -> Iterator[tuple[str | int, tuple[int, int, float]]]:
+    """By value of a column that occurs: customers, those that churned, sum of probabilities."""
+    for value in values:
+        rows = [row for row in outcomes if row[name] == value]
+        if rows:
+            yield (
+                value,
+                (
+                    sum(row["customers_count"] for row in rows),
+                    sum(row["churned_count"] for row in rows),
+                    math.fsum(row["probability_sum"] for row in rows),
+                ),
+            )
