@@ -222,7 +222,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     ),
     Invariant(
         promise="P3",
-        sentence="a published snapshot whose tiers add up to other sums than are kept of it",
+        sentence="a published snapshot whose tiers add up to other sums than are stored for it",
         sql="SELECT snapshot_id FROM (SELECT score.snapshot_id, arm, risk_tier, count(*) AS customers, "
         "sum(expected_value_at_risk_cents) AS cents FROM scores.published AS pointer "
         "JOIN scores.snapshots AS manifest USING (snapshot_id) "
@@ -231,8 +231,8 @@ INVARIANTS: tuple[Invariant, ...] = (
         "sum(customers_count) AS customers, sum(value_at_risk_cents) AS cents "
         "FROM scores.published AS pointer JOIN scores.snapshots AS manifest USING (snapshot_id) "
         f"JOIN scores.tier_totals AS total USING (snapshot_id) WHERE {_OF_DAY} "
-        "GROUP BY 1, 2, 3) AS kept USING (snapshot_id, arm, risk_tier) "
-        "WHERE (stored.customers, stored.cents) IS DISTINCT FROM (kept.customers, kept.cents) "
+        "GROUP BY 1, 2, 3) AS totals USING (snapshot_id, arm, risk_tier) "
+        "WHERE (stored.customers, stored.cents) IS DISTINCT FROM (totals.customers, totals.cents) "
         "GROUP BY 1",
     ),
     Invariant(

@@ -60,9 +60,9 @@ def test_buckets_are_the_tenths_of_the_earlier_day(
     tenths = [then[int(np.ceil(len(then) * tenth / 10)) - 1] for tenth in range(1, 10)]
     edges = np.unique(tenths)
     assert one.edges == edges.tolist()
-    for counts, known in ((one.reference_counts, then), (one.counts, now)):
-        below = [int((known <= edge).sum()) for edge in edges]
-        assert counts == np.diff([0, *below, len(known)]).tolist()
+    for counts, present in ((one.reference_counts, then), (one.counts, now)):
+        below = [int((present <= edge).sum()) for edge in edges]
+        assert counts == np.diff([0, *below, len(present)]).tolist()
 
 
 def test_a_feature_without_values_then_and_a_name_of_nobody_are_left_out(

@@ -156,6 +156,34 @@ def test_watching_a_day_again_changes_nothing(watched: Watched) -> None:
     assert shown == {f"{day_of(BEGINS + 2)} input drift: input": after[1][0]["sentence"]}
 
 
+def test_the_features_that_changed_most_are_stored_with_their_distribution(
+    watched: Watched,
+) -> None:
+    watched.run(BEGINS)
+    assert watched.world.rows("SELECT * FROM outcomes.distributions") == []  # no earlier day
+    watched.run(BEGINS + 28, revenue_cents_30d=3.0)
+    query = "SELECT * FROM outcomes.distributions ORDER BY place"
+    stored = watched.world.rows(query)
+    psi = {
+        name: row["value"]
+        for (kind, name, measure), row in watched.drift(BEGINS + 28).items()
+        if (kind, measure) == ("input", "psi") and row["threshold"] is not None
+    }
+    assert [row["name"] for row in stored] == sorted(psi, key=lambda name: (-psi[name], name))[:6]
+    assert {row["reference_as_of"] for row in stored} == {day_of(BEGINS)}
+    [shifted] = [row for row in stored if row["name"] == "revenue_cents_30d"]
+    assert shifted["counts"][-1] > 3 * shifted["reference_counts"][-1]
+    for row in stored:
+        plain = watched.world.rows(
+            f"SELECT count({row['name']}) FILTER (WHERE as_of = '{day_of(BEGINS + 28)}') AS now, "
+            f"count({row['name']}) FILTER (WHERE as_of = '{day_of(BEGINS)}') AS earlier "
+            "FROM features.customer_daily"
+        )
+        assert plain == [{"now": sum(row["counts"]), "earlier": sum(row["reference_counts"])}]
+    watched.watch(BEGINS + 28)
+    assert watched.world.rows(query) == stored
+
+
 def test_one_bad_day_is_stored_but_no_alert(watched: Watched) -> None:
     watched.run(BEGINS)
     assert watched.run(BEGINS + 1, sessions_count_7d=3.0)["alerts"] == []
