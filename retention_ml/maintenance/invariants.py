@@ -208,7 +208,8 @@ INVARIANTS: tuple[Invariant, ...] = (
     ),
     Invariant(
         promise="P3",
-        sentence="a published snapshot with other rows, or other models, than its manifest says",
+        sentence="a published snapshot with other rows, or other models, than its manifest says, "
+        "or other sums than are stored for it",
         sql="SELECT manifest.snapshot_id FROM scores.published AS pointer "
         "JOIN scores.snapshots AS manifest USING (snapshot_id) "
         "LEFT JOIN scores.customer_daily AS score USING (snapshot_id) "
@@ -218,22 +219,17 @@ INVARIANTS: tuple[Invariant, ...] = (
         "IS DISTINCT FROM (CASE score.arm WHEN 'challenger' THEN manifest.challenger_name "
         "ELSE manifest.model_name END, CASE score.arm WHEN 'challenger' "
         "THEN manifest.challenger_version ELSE manifest.model_version END, manifest.as_of)) "
-        "> CASE WHEN manifest.scored_count = 0 THEN 1 ELSE 0 END",
-    ),
-    Invariant(
-        promise="P3",
-        sentence="a published snapshot whose tiers add up to other sums than are stored for it",
-        sql="SELECT snapshot_id FROM (SELECT score.snapshot_id, arm, risk_tier, count(*) AS customers, "
-        "sum(expected_value_at_risk_cents) AS cents FROM scores.published AS pointer "
-        "JOIN scores.snapshots AS manifest USING (snapshot_id) "
+        "> CASE WHEN manifest.scored_count = 0 THEN 1 ELSE 0 END "
+        "UNION SELECT snapshot_id FROM (SELECT score.snapshot_id, arm, risk_tier, "
+        "count(*) AS customers, sum(expected_value_at_risk_cents) AS cents "
+        "FROM scores.published AS pointer JOIN scores.snapshots AS manifest USING (snapshot_id) "
         f"JOIN scores.customer_daily AS score USING (snapshot_id) WHERE {_OF_DAY} "
-        "GROUP BY 1, 2, 3) AS stored FULL JOIN (SELECT total.snapshot_id, arm, risk_tier, "
+        "GROUP BY 1, 2, 3) AS rows FULL JOIN (SELECT total.snapshot_id, arm, risk_tier, "
         "sum(customers_count) AS customers, sum(value_at_risk_cents) AS cents "
         "FROM scores.published AS pointer JOIN scores.snapshots AS manifest USING (snapshot_id) "
         f"JOIN scores.tier_totals AS total USING (snapshot_id) WHERE {_OF_DAY} "
         "GROUP BY 1, 2, 3) AS totals USING (snapshot_id, arm, risk_tier) "
-        "WHERE (stored.customers, stored.cents) IS DISTINCT FROM (totals.customers, totals.cents) "
-        "GROUP BY 1",
+        "WHERE (rows.customers, rows.cents) IS DISTINCT FROM (totals.customers, totals.cents)",
     ),
     Invariant(
         promise="P3",

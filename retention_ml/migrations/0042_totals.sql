@@ -1,4 +1,4 @@
--- What a published day adds up to, kept when it is published: a page shows thirty of them.
+-- What a published day adds up to, stored with its publication: a page shows thirty of them.
 CREATE TABLE scores.tier_totals (
     snapshot_id bigint NOT NULL REFERENCES scores.snapshots,
     arm text NOT NULL,
@@ -31,7 +31,7 @@ FROM scores.published AS pointer
 JOIN scores.customer_daily AS score USING (snapshot_id)
 GROUP BY 1, 2, 3, 4;
 
--- How features are distributed, kept when their drift is measured: each takes a sort of a whole day.
+-- How features are distributed, stored with their drift: each takes a sort of a whole day.
 CREATE TABLE outcomes.distributions (
     snapshot_id bigint NOT NULL REFERENCES scores.snapshots,
     name text NOT NULL,

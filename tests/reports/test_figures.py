@@ -1,6 +1,6 @@
-"""Figures of pages from kept sums are those of the plain queries over all customers."""
+"""Figures of pages from stored sums are those of the plain queries over all customers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,9 @@ from retention_ml.reports.site.figures.matured import (
 )
 from retention_ml.reports.site.figures.tier_totals import tier_totals
 from retention_ml.reports.site.reading import Row, reading
-from retention_ml.settings import Settings
+from retention_ml.settings import Settings, load
 from retention_ml.warehouse import Warehouse
+from tests.worlds.databases import NewWarehouse
 from tests.worlds.outcomes import Shop, weeks
 from tests.worlds.totals import total_again
 
@@ -35,7 +36,7 @@ _BINS = (
     "customers_count FROM reports.customer_risk_history WHERE snapshot_id = :snapshot "
     "GROUP BY 1, 2 ORDER BY 1, 2"
 )
-_KEPT_BINS = (
+_STORED_BINS = (
     "SELECT probability_place AS place, risk_tier, sum(customers_count)::bigint AS "
     "customers_count FROM scores.tier_totals WHERE snapshot_id = :snapshot "
     "GROUP BY 1, 2 ORDER BY 1, 2"
@@ -59,9 +60,18 @@ _RELIABILITY = (
 )
 
 
-@pytest.fixture
-def varied(warehouse: Warehouse, settings: Settings) -> Warehouse:
+@pytest.fixture(scope="module")
+def varied(
+    new_warehouse: NewWarehouse, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Warehouse]:
     """Two arms, every tier but one, values, probabilities of 0, of 1 and on the borders of bins."""
+    settings = load({"RETENTION_HOME": str(tmp_path_factory.mktemp("home"))})
+    with new_warehouse() as warehouse:
+        _fill(warehouse, settings)
+        yield warehouse
+
+
+def _fill(warehouse: Warehouse, settings: Settings) -> None:
     shop = Shop(warehouse, settings, customers=200, days=120)
     days = weeks(8)
     borders = np.array([0, 1, *(place / 20 for place in range(1, 20))])
@@ -81,7 +91,6 @@ def varied(warehouse: Warehouse, settings: Settings) -> Warehouse:
             "is_churned = is_churned OR customer_id LIKE '%3'"
         )
         total_again(transaction)
-    return warehouse
 
 
 def _alike(rows: list[Row], plain: list[Row]) -> None:
@@ -96,14 +105,14 @@ def _alike(rows: list[Row], plain: list[Row]) -> None:
     ]
 
 
-def test_tiers_and_bins_from_kept_sums_are_those_of_all_customers(varied: Warehouse) -> None:
+def test_tiers_and_bins_from_stored_sums_are_those_of_all_customers(varied: Warehouse) -> None:
     with reading(varied) as select:
         days = published_days(select)
         _alike(tier_totals(select, days), select(_TIERS))
         for day in days:
             plain = select(_BINS, snapshot=day.snapshot_id)
             assert len(plain) > 15
-            _alike(select(_KEPT_BINS, snapshot=day.snapshot_id), plain)
+            _alike(select(_STORED_BINS, snapshot=day.snapshot_id), plain)
 
 
 @pytest.mark.parametrize(("figure", "plain"), [(by_tier, _BY_TIER), (reliability, _RELIABILITY)])
@@ -118,7 +127,7 @@ def test_outcomes_of_tiers_and_tenths_are_those_of_all_customers(
         _alike(figure(matured_outcomes(select, matured)), select(plain, **key))
 
 
-def test_a_page_adds_up_nothing_of_the_day_that_is_kept(varied: Warehouse) -> None:
+def test_tiers_by_day_read_no_customer(varied: Warehouse) -> None:
     with varied.transaction() as transaction:
         plan = transaction.execute("EXPLAIN SELECT * FROM reports.risk_tier_daily")
     assert "customer_daily" not in "\n".join(row[0] for row in plan)

@@ -112,7 +112,7 @@ def test_of_a_day_that_is_asked_for_its_scores_alone_are_read(fresh_shop: World)
     )
     [of_all] = fresh_shop.rows("SELECT count(*) AS n FROM scores.customer_daily")
     assert of_day["n"] < of_all["n"]
-    for view in ("risk_tier_daily", "customer_risk_history", "warning_outcomes", "reason_themes"):
+    for view in ("customer_risk_history", "warning_outcomes", "reason_themes"):
         with fresh_shop.warehouse.transaction() as transaction:
             transaction.execute("SET LOCAL enable_seqscan = off")
             [row] = transaction.execute(

@@ -278,6 +278,8 @@ def test_a_warehouse_of_before_is_migrated_with_its_scores(
     row = old.read("SELECT * FROM reports.customer_risk").to_pylist()[0]
     assert (row["as_of"], row["churn_probability"]) == (date(2025, 3, 1), 0.5)
     assert [row[name] for name in _COLUMNS] == [None] * len(_COLUMNS)
-    query = "SELECT risk_tier, customers_count FROM reports.risk_tier_daily WHERE customers_count > 0"
+    query = (
+        "SELECT risk_tier, customers_count FROM reports.risk_tier_daily WHERE customers_count > 0"
+    )
     assert old.read(query).to_pylist() == [{"risk_tier": "medium", "customers_count": 1}]
     old.close()

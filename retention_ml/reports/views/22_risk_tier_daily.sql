@@ -1,4 +1,4 @@
--- From the sums that are kept with the publication; per day, so that a filter on the day reads that day alone.
+-- From the sums that are stored with the publication; per day, so that a filter on the day reads that day alone.
 CREATE OR REPLACE VIEW reports.risk_tier_daily AS
 SELECT
     pointer.as_of,
