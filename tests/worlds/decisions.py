@@ -16,6 +16,7 @@ from retention_ml.statistics.arrays import sigmoid
 from retention_ml.warehouse import Warehouse
 from tests.worlds.outcomes import FIRST, STAMP, Shop
 from tests.worlds.shops import fill
+from tests.worlds.totals import total_again
 
 DAY = FIRST + timedelta(days=100)
 
@@ -120,6 +121,7 @@ class DecisionShop:
                 "THEN 'medium' ELSE 'low' END WHERE snapshot_id = :id",
                 id=number,
             )
+            total_again(transaction)
             transaction.execute(
                 "UPDATE features.customer_daily SET recency_days = abs(hashtext(customer_id) % 90), "
                 "revenue_per_order_mean_cents = 4000 WHERE as_of = :day",
