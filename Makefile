@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo demo-actions up down test coverage lint check benchmark benchmark-quality chaos thorough model-elsewhere pages docs clean
+.PHONY: help setup lock demo demo-actions up down test coverage lint check benchmark benchmark-quality chaos thorough model-elsewhere pages docs superset superset-test clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -54,6 +54,7 @@ lock: setup ## regenerate the lock after a change of dependencies; other pins st
 	$(COMPILE) --extra dev --extra mcp --output-file requirements-dev.txt
 	$(EXTRA) mcp | $(BIN)/uv pip compile - $(LOCK) --constraint requirements.txt --output-file requirements-mcp.txt
 	$(EXTRA) docs | $(BIN)/uv pip compile - $(LOCK) --output-file requirements-docs.txt
+	$(BIN)/uv pip compile docker/superset/requirements.in $(LOCK) --output-file requirements-superset.txt
 
 demo: setup ## the whole flow through Airflow on a real data set, in a few minutes
 	@$(MAKE) --no-print-directory -s run COMMAND="demo"
@@ -137,6 +138,20 @@ $(SITE)/.installed: requirements-docs.txt | setup
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(SITE)
 	VIRTUAL_ENV=$(CURDIR)/$(SITE) $(BIN)/uv pip install --quiet --require-hashes -r requirements-docs.txt
 	@touch $(SITE)/.installed
+
+SUPERSET := .venv-superset
+superset: $(SUPERSET)/.installed ## Superset with three dashboards on the results; makes an environment of 650 MB
+	@$(MAKE) --no-print-directory -s run COMMAND="stack superset"
+
+superset-test: export RETENTION_SUPERSET := 1
+superset-test: $(SUPERSET)/.installed ## the query of every chart of the dashboards, asked of Superset
+	@$(MAKE) --no-print-directory -s run-tests ARGUMENTS="tests/stack/superset"
+
+# An environment of its own: Superset needs SQLAlchemy 1.4, the platform 2.
+$(SUPERSET)/.installed: requirements-superset.txt | setup
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(SUPERSET)
+	VIRTUAL_ENV=$(CURDIR)/$(SUPERSET) $(BIN)/uv pip install --quiet --require-hashes -r requirements-superset.txt
+	@touch $(SUPERSET)/.installed
 
 clean: ## remove caches; data, models and .venv stay
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage build dist

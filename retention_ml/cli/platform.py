@@ -67,6 +67,27 @@ def stack_status(as_json: Json = False) -> None:
         _print_stack(settings, local.status(settings), as_json)
 
 
+@_stack.command("superset")
+def stack_superset(as_json: Json = False) -> None:
+    """Start Superset with three dashboards on `reports`; `make superset` installs it first."""
+    with command(as_json) as settings:
+        from retention_ml.stack import address
+        from retention_ml.stack.superset.start import require, start
+
+        require(settings)
+        address.require_warehouse(settings)
+        address.warehouse(settings).close()
+        result = start(settings, say=note)
+        if as_json:
+            print_json(result)
+        else:
+            print_mapping("Superset", result)
+            console.print(
+                "It stops with the rest: `make down`. To start it again: `make superset`.",
+                soft_wrap=True,
+            )
+
+
 def doctor(
     data: Annotated[
         bool,

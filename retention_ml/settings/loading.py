@@ -38,6 +38,7 @@ OTHER_VARIABLES = {
     "RETENTION_MODEL_ELSEWHERE",
     "RETENTION_SETTINGS",
     "RETENTION_SLACK_WEBHOOK",
+    "RETENTION_SUPERSET",
     "RETENTION_WRITE_GOLDEN",
 }
 # Kubernetes describes every service of a namespace so; one may be called retention-something.

@@ -69,3 +69,21 @@ def prepare(home: Path) -> None:
                 f"GRANT CONNECT ON DATABASE retention TO {', '.join((*READERS, ASSISTANT))}"
             )
     done.write_text(_PREPARED, "utf-8")
+
+
+def add(home: Path, name: str) -> None:
+    """Create the role and the database of an optional part on the running server, if missing.
+
+    The role owns the database of its name, and nobody else may connect to it.
+    """
+    password = keys.load(home)[name]
+    with closing(Warehouse(server(home).url())) as admin:
+        with admin.transaction() as transaction:
+            is_role = transaction.execute(f"SELECT 1 FROM pg_roles WHERE rolname = '{name}'")
+            verb = "ALTER" if is_role else "CREATE"
+            transaction.execute(f"{verb} ROLE {name} LOGIN PASSWORD '{password}'")
+            exists = transaction.execute(f"SELECT 1 FROM pg_database WHERE datname = '{name}'")
+        with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            if not exists:
+                connection.exec_driver_sql(f"CREATE DATABASE {name} OWNER {name}")
+            connection.exec_driver_sql(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")

@@ -21,6 +21,9 @@ NAMES = (
     "airflow_viewer",
     "mlflow_admin",  # that of MLflow's, where it has one
     "mlflow_session",
+    "superset",  # owner of Superset's database, where it was started
+    "superset_admin",  # the login of its page
+    "superset_session",  # signs its cookies, encrypts the address of the warehouse
     "airflow_jwt",
     "airflow_session",
     "airflow_fernet",
@@ -28,7 +31,7 @@ NAMES = (
 
 LOGINS = {name: f"airflow_{name}" for name in ("admin", "engineer", "approver", "viewer")}
 """The logins of Airflow's page, with the name of their password."""
-_TYPED = (*LOGINS.values(), "mlflow_admin")  # by people, so they are shorter
+_TYPED = (*LOGINS.values(), "mlflow_admin", "superset_admin")  # by people, so they are shorter
 
 
 def load(home: Path) -> dict[str, str]:

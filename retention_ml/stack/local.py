@@ -23,6 +23,7 @@ from retention_ml.settings import Settings
 from retention_ml.stack import components, databases, environment, keys, mlflow_login
 from retention_ml.stack.airflow_api import AirflowApi
 from retention_ml.stack.environment import Ports
+from retention_ml.stack.superset import server as superset
 from retention_ml.warehouse import Warehouse
 
 POOLS = {"warehouse": (2, "tasks that write to the warehouse at the same time")}
@@ -86,9 +87,11 @@ def down(settings: Settings, say: Say = _silent) -> list[dict[str, object]]:
     StackError
         If something cannot be stopped.
     """
-    names = components.NAMES
+    parts = [components.component(settings, name) for name in components.NAMES]
+    parts.append(superset.component(settings))
+    names = [part.name for part in parts]
     with ThreadPoolExecutor(len(names)) as pool:
-        ended = pool.map(lambda name: components.component(settings, name).stop(), names)
+        ended = pool.map(lambda part: part.stop(), parts)
         stopped = [name for name, pids in zip(names, ended, strict=True) if pids]
     for home, name in ((settings.home, "postgres"), (settings.home / ACTIONS_DEMO, "demo-actions")):
         server = databases.server(home)
@@ -111,7 +114,7 @@ def status(settings: Settings) -> list[dict[str, object]]:
     """How every part is right now; starts nothing.
 
     Each part has `name`, `state` (stopped, starting, healthy, or without postgres: it runs, and
-    can do nothing), `pid` and `address`.
+    can do nothing), `pid` and `address`. Superset is a part only while it runs.
     """
     server = databases.server(settings.home)
     is_running = server.is_running()
@@ -132,6 +135,8 @@ def status(settings: Settings) -> list[dict[str, object]]:
         state = "stopped" if pid is None else runs
         address = urls.get(name) if pid is not None else None
         parts.append({"name": name, "state": state, "pid": pid, "address": address})
+    if optional := superset.status(settings):
+        parts.append(optional)
     return parts
 
 

@@ -1,0 +1,1 @@
+"""Superset beside the local stack: an environment, a database and a login of its own."""
