@@ -1,5 +1,6 @@
 """What a chart asks, from its file: the query that Superset's page makes of the same parameters."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -89,7 +90,5 @@ def _filter(adhoc: dict[str, Any]) -> dict[str, Any]:
 
 
 def _order(text: str) -> tuple[str, bool]:
-    import json
-
     column, is_ascending = json.loads(text)
     return str(column), bool(is_ascending)
