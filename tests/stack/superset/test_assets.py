@@ -47,8 +47,8 @@ def _types(warehouse: Warehouse, dataset: Document) -> dict[str, str]:
         cursor = connection.exec_driver_sql(f"SELECT * FROM {_source(dataset)} LIMIT 0").cursor
         described = [(column.name, column.type_code) for column in cursor.description]
         for name, code in described:
-            found = connection.exec_driver_sql(f"SELECT typname FROM pg_type WHERE oid = {code}")
-            names[name] = TYPES[found.scalar_one()]
+            type_name = connection.exec_driver_sql(f"SELECT typname FROM pg_type WHERE oid = {code}")
+            names[name] = TYPES[type_name.scalar_one()]
     return names
 
 
