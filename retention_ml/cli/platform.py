@@ -44,8 +44,7 @@ def stack_up(as_json: Json = False) -> None:
     with command(as_json) as settings:
         from retention_ml.stack import local
 
-        state = local.up(settings, say=note)
-        _print_stack(settings, state, as_json)
+        _print_stack(settings, local.up(settings, say=note), as_json)
 
 
 @_stack.command("down")
@@ -54,8 +53,7 @@ def stack_down(as_json: Json = False) -> None:
     with command(as_json) as settings:
         from retention_ml.stack import local
 
-        state = local.down(settings, say=note)
-        _print_stack(settings, state, as_json)
+        _print_stack(settings, local.down(settings, say=note), as_json)
 
 
 @_stack.command("status")
@@ -70,22 +68,10 @@ def stack_status(as_json: Json = False) -> None:
 @_stack.command("superset")
 def stack_superset(as_json: Json = False) -> None:
     """Start Superset with three dashboards on `reports`; `make superset` installs it first."""
-    with command(as_json) as settings:
-        from retention_ml.stack import address
-        from retention_ml.stack.superset.start import require, start
+    with opened(as_json) as (_, settings):
+        from retention_ml.stack.superset.start import start
 
-        require(settings)
-        address.require_warehouse(settings)
-        address.warehouse(settings).close()
-        result = start(settings, say=note)
-        if as_json:
-            print_json(result)
-        else:
-            print_mapping("Superset", result)
-            console.print(
-                "It stops with the rest: `make down`. To start it again: `make superset`.",
-                soft_wrap=True,
-            )
+        _print_summary("Superset; `make down` stops it", start(settings, say=note), as_json)
 
 
 def doctor(
@@ -319,10 +305,7 @@ def simulate(
                 abnormal=abnormal,
                 abnormal_share=0.03 if abnormal_share is None else abnormal_share,
             )
-        if as_json:
-            print_json(summary)
-        else:
-            print_mapping(f"Simulated shop in {out}", summary)
+        _print_summary(f"Simulated shop in {out}", summary, as_json)
 
 
 def _respond(
@@ -362,10 +345,7 @@ def _respond(
                 responses=kinds | _pairs(answers),
                 channels=channels,
             )
-        if as_json:
-            print_json(summary)
-        else:
-            print_mapping(f"{on} in {out}", summary)
+        _print_summary(f"{on} in {out}", summary, as_json)
 
 
 def _kinds_and_channels(settings: Settings) -> tuple[dict[str, str], dict[str, str]]:
@@ -409,3 +389,10 @@ def _print_stack(settings: Settings, state: list[dict[str, object]], as_json: bo
         ("component", "state", "address"),
         [(row["name"], row["state"], row.get("address")) for row in state],
     )
+
+
+def _print_summary(title: str, summary: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(summary)
+    else:
+        print_mapping(title, summary)

@@ -58,9 +58,12 @@ def start(settings: Settings, say: Say) -> dict[str, object]:
 
     Raises
     ------
+    UsageError
+        It is not installed, or the warehouse is a Postgres of the shop's own.
     StackError
         It ended or did not answer in time; the message ends with its last log lines.
     """
+    require(settings)
     began = time.monotonic()
     home = settings.home
     for folder in ("run", "logs", "superset"):
@@ -75,8 +78,8 @@ def start(settings: Settings, say: Say) -> dict[str, object]:
     if server.component(settings, port).start():
         say("superset is starting")
     pid = _wait(settings, port)
-    taken = time.monotonic() - began
-    say(f"superset answers after {taken:.0f} s")
+    seconds = time.monotonic() - began
+    say(f"superset answers after {seconds:.0f} s")
     return {
         "url": server.url(port),
         "user": server.USER,
@@ -85,7 +88,7 @@ def start(settings: Settings, say: Say) -> dict[str, object]:
             title: f"{server.url(port)}/superset/dashboard/{slug}/"
             for slug, title in DASHBOARDS.items()
         },
-        "seconds": round(taken, 1),
+        "seconds": round(seconds, 1),
         "memory_megabytes": server.memory_megabytes(pid),
     }
 

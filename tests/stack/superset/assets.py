@@ -16,12 +16,12 @@ Document = dict[str, Any]
 @cache
 def documents(folder: str) -> dict[str, Document]:
     """The files below a folder of the assets by their name without the ending."""
-    read = {
+    contents = {
         path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))
         for path in sorted((ASSETS / folder).rglob("*.yaml"))
     }
-    assert read, f"{ASSETS / folder} holds no file; this test looks in the wrong place."
-    return read
+    assert contents, f"{ASSETS / folder} holds no file; this test looks in the wrong place."
+    return contents
 
 
 def by_uuid(folder: str) -> dict[str, Document]:

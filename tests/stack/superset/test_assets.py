@@ -47,7 +47,9 @@ def _types(warehouse: Warehouse, dataset: Document) -> dict[str, str]:
         cursor = connection.exec_driver_sql(f"SELECT * FROM {_source(dataset)} LIMIT 0").cursor
         described = [(column.name, column.type_code) for column in cursor.description]
         for name, code in described:
-            type_name = connection.exec_driver_sql(f"SELECT typname FROM pg_type WHERE oid = {code}")
+            type_name = connection.exec_driver_sql(
+                f"SELECT typname FROM pg_type WHERE oid = {code}"
+            )
             names[name] = TYPES[type_name.scalar_one()]
     return names
 
@@ -61,11 +63,11 @@ def test_there_are_three_dashboards_of_many_charts() -> None:
 
 
 def test_a_uuid_is_given_once() -> None:
-    given = Counter(
+    uuids = Counter(
         yaml.safe_load(path.read_text("utf-8")).get("uuid", path.name) for path in files()
     )
-    assert len(given) > 50
-    assert [uuid for uuid, count in given.items() if count > 1] == []
+    assert len(uuids) > 50
+    assert [uuid for uuid, count in uuids.items() if count > 1] == []
 
 
 @pytest.mark.parametrize("name", documents("datasets"))
