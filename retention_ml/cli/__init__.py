@@ -65,6 +65,7 @@ EXAMPLES = {
         "explain": "explain C0000012",
         "report": "report --out pages",
         "mcp": "mcp --http",
+        "metrics": "metrics serve",
     },
     "Actions": {
         "actions": "actions list",

@@ -19,11 +19,12 @@ from retention_ml.cli.frame import (
     with_registry,
     working,
 )
-from retention_ml.cli.tables import hide_secret, print_status
+from retention_ml.cli.tables import hide_secret, print_stack, print_status
 from retention_ml.errors import UsageError
 from retention_ml.settings import Settings
 
 _stack = typer.Typer(help="Start, stop and look at the local stack.", no_args_is_help=True)
+_metrics = typer.Typer(help="Figures about the platform, for Prometheus.", no_args_is_help=True)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -34,6 +35,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("demo-actions")(demo_actions)
     app.command()(status)
     app.command()(mcp)
+    app.add_typer(_metrics, name="metrics")
     app.command()(report)
     app.command()(simulate)
 
@@ -44,7 +46,8 @@ def stack_up(as_json: Json = False) -> None:
     with command(as_json) as settings:
         from retention_ml.stack import local
 
-        _print_stack(settings, local.up(settings, say=note), as_json)
+        state = local.up(settings, say=note)
+        print_stack(settings, state, as_json)
 
 
 @_stack.command("down")
@@ -53,7 +56,8 @@ def stack_down(as_json: Json = False) -> None:
     with command(as_json) as settings:
         from retention_ml.stack import local
 
-        _print_stack(settings, local.down(settings, say=note), as_json)
+        state = local.down(settings, say=note)
+        print_stack(settings, state, as_json)
 
 
 @_stack.command("status")
@@ -62,7 +66,7 @@ def stack_status(as_json: Json = False) -> None:
     with command(as_json) as settings:
         from retention_ml.stack import local
 
-        _print_stack(settings, local.status(settings), as_json)
+        print_stack(settings, local.status(settings), as_json)
 
 
 @_stack.command("superset")
@@ -172,6 +176,17 @@ def mcp(
         from retention_ml.stack import assistant
 
         assistant.serve(settings, http=http, port=port, say=note)
+
+
+@_metrics.command("serve")
+def metrics_serve() -> None:
+    """Answer Prometheus, and take in what Airflow pushes; `stack up` starts it if enabled."""
+    with command(as_json=False) as settings:
+        from retention_ml.metrics.serve import serve
+        from retention_ml.stack import address
+
+        places = address.now(settings)
+        serve(settings, **places, say=note)
 
 
 def report(
@@ -373,22 +388,6 @@ def _pairs(answers: list[str]) -> dict[str, str]:
             raise UsageError(f"--answer is {text!r}; expected NAME=ACTION such as spring=email.")
         pairs[name] = action
     return pairs
-
-
-def _print_stack(settings: Settings, state: list[dict[str, object]], as_json: bool) -> None:
-    if as_json:
-        print_json(state)
-        return
-    is_missing = not settings.home.exists()
-    console.print(
-        f"The home is {settings.home}{', which does not exist' if is_missing else ''}.",
-        soft_wrap=True,
-    )
-    print_table(
-        "Local stack",
-        ("component", "state", "address"),
-        [(row["name"], row["state"], row.get("address")) for row in state],
-    )
 
 
 def _print_summary(title: str, summary: dict[str, Any], as_json: bool) -> None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from retention_ml.cli.frame import console, print_mapping, print_table
+from retention_ml.cli.frame import console, print_json, print_mapping, print_table
 from retention_ml.settings import Settings
 
 Rows = Sequence[Mapping[str, Any]]
@@ -150,3 +150,20 @@ def print_status(state: dict[str, Any]) -> None:
     for name, address in dsns.items():
         if address:
             console.print(f"{name.replace('_', ' ')}: {address}", soft_wrap=True)
+
+
+def print_stack(settings: Settings, state: list[dict[str, object]], as_json: bool) -> None:
+    """How every part of the local stack is, or one JSON document."""
+    if as_json:
+        print_json(state)
+        return
+    is_missing = not settings.home.exists()
+    console.print(
+        f"The home is {settings.home}{', which does not exist' if is_missing else ''}.",
+        soft_wrap=True,
+    )
+    print_table(
+        "Local stack",
+        ("component", "state", "address"),
+        [(row["name"], row["state"], row.get("address")) for row in state],
+    )

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from retention_ml.settings.customers import Abnormal, Profiles
 from retention_ml.settings.section import Section
+from retention_ml.settings.services import Assistant, Metrics, Mlflow
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 
@@ -283,19 +284,6 @@ class Recommendations(Section):
     pair_error_rate: float = Field(0.05, gt=0, lt=1)
 
 
-class Assistant(Section):
-    """How much a language model may ask for at once, through `retention mcp`."""
-
-    rows_max: int = Field(200, ge=1, le=5_000)
-    statement_seconds_max: float = Field(3.0, gt=0, le=60)
-
-
-class Mlflow(Section):
-    """MLflow of the local stack."""
-
-    login: bool = False
-
-
 class Compute(Section):
     """How much of the machine to use, and for how long."""
 
@@ -333,6 +321,7 @@ class Settings(Section):
     abnormal: Abnormal = Abnormal()
     assistant: Assistant = Assistant()
     mlflow: Mlflow = Mlflow()
+    metrics: Metrics = Metrics()
     compute: Compute = Compute()
 
     home: Path = Path(".retention")

@@ -1,9 +1,11 @@
 """Where the warehouse and the model registry of some settings are; both are started if need be."""
 
+from collections.abc import Callable
+
 from retention_ml.errors import StackError, UsageError
 from retention_ml.schema.migrate import migrate
 from retention_ml.settings import Settings
-from retention_ml.stack import databases, local, mlflow_login
+from retention_ml.stack import databases, environment, local, mlflow_login
 from retention_ml.warehouse import Warehouse
 
 
@@ -47,6 +49,28 @@ def warehouse(settings: Settings) -> Warehouse:
     opened = Warehouse(url, settings.compute.statement_minutes_max)
     migrate(opened)
     return opened
+
+
+def now(settings: Settings) -> dict[str, Callable[[], str | None]]:
+    """What says where `warehouse`, `mlflow` and `airflow` are at a moment, without starting them.
+
+    None where there is none, or for MLflow none to ask over HTTP.
+    """
+
+    def warehouse() -> str | None:
+        is_local = settings.warehouse_url is None and databases.server(settings.home).is_created
+        return databases.address(settings.home, "retention") if is_local else settings.warehouse_url
+
+    def mlflow() -> str | None:
+        at = environment.remembered_ports(settings.home)
+        url = settings.tracking_uri or (at.mlflow_url if at else None)
+        return url if url and url.startswith("http") else None
+
+    def airflow() -> str | None:
+        at = environment.remembered_ports(settings.home)
+        return settings.metrics.airflow_url or (at.airflow_url if at else None)
+
+    return {"warehouse": warehouse, "mlflow": mlflow, "airflow": airflow}
 
 
 def complete(settings: Settings) -> Settings:

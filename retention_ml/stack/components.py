@@ -4,6 +4,7 @@ import json
 import sys
 import urllib.request
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from retention_ml.settings import Settings
@@ -13,12 +14,18 @@ from retention_ml.stack.processes import Component
 
 AIRFLOW = ("api-server", "scheduler", "dag-processor", "triggerer")
 NAMES = ("mlflow", *AIRFLOW)
+METRICS = "metrics"
 DRIVING = ("scheduler", "dag-processor")  # without either, no day runs
 _HEARTBEATS = {
     "scheduler": ("scheduler", "latest_scheduler_heartbeat"),
     "dag-processor": ("dag_processor", "latest_dag_processor_heartbeat"),
     "triggerer": ("triggerer", "latest_triggerer_heartbeat"),
 }
+
+
+def names(settings: Settings) -> tuple[str, ...]:
+    """The parts that `up` starts."""
+    return (*NAMES, METRICS) if settings.metrics.enabled else NAMES
 
 
 def component(settings: Settings, name: str, at: Ports | None = None) -> Component:
@@ -46,13 +53,16 @@ def _command(settings: Settings, name: str, at: Ports) -> tuple[str, ...]:
             "--artifacts-destination", str(settings.home / "mlflow" / "artifacts"),
             *mlflow_login.server_arguments(settings),
         )  # fmt: skip
+    if name == METRICS:
+        return (str(Path(sys.executable).with_name("retention")), "--verbose", "metrics", "serve")
     options = ("--skip-serve-logs",) if name in ("scheduler", "triggerer") else ()
     return (sys.executable, "-m", "airflow", name, *options)
 
 
 def running(settings: Settings) -> set[str]:
     """The names of the parts whose process runs."""
-    return {name for name in NAMES if component(settings, name).pid() is not None}
+    every = (*NAMES, METRICS)
+    return {name for name in every if component(settings, name).pid() is not None}
 
 
 def healthy(settings: Settings, at: Ports) -> set[str]:
@@ -64,6 +74,8 @@ def healthy(settings: Settings, at: Ports) -> set[str]:
         return set()
     alive = running(settings)
     answering = {"mlflow"} if mlflow_answers(at) else set()
+    if settings.metrics.enabled and _answers(f"{environment.metrics_url(settings)}/health"):
+        answering.add(METRICS)
     try:
         with _open(f"{at.airflow_url}/api/v2/monitor/health") as answer:
             report: dict[str, dict[str, Any]] = json.load(answer)
@@ -86,8 +98,12 @@ def healthy(settings: Settings, at: Ports) -> set[str]:
 
 def mlflow_answers(at: Ports) -> bool:
     """Whether MLflow answers."""
+    return _answers(f"{at.mlflow_url}/health")
+
+
+def _answers(url: str) -> bool:
     try:
-        with _open(f"{at.mlflow_url}/health") as answer:
+        with _open(url) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False

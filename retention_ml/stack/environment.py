@@ -162,4 +162,26 @@ def build(
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "30",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        **pushed_metrics(settings),
+    }
+
+
+def metrics_url(settings: Settings) -> str:
+    """The address of `retention metrics serve`, from this machine."""
+    host = settings.metrics.host
+    return f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{settings.metrics.port}"
+
+
+def pushed_metrics(settings: Settings) -> dict[str, str]:
+    """What makes Airflow push its own figures to `retention metrics serve`; empty if that is off."""
+    if not settings.metrics.enabled:
+        return {}
+    return {
+        "AIRFLOW__METRICS__OTEL_ON": "True",
+        # Names that hold a DAG's and a task's: a family for each, beside the labels.
+        "AIRFLOW__METRICS__LEGACY_NAMES_ON": "False",
+        "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": f"{metrics_url(settings)}/v1/metrics",
+        "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL": "http/protobuf",
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+        "OTEL_METRIC_EXPORT_INTERVAL": str(1_000 * settings.metrics.push_seconds),
     }

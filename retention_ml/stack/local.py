@@ -72,10 +72,11 @@ def up(settings: Settings, say: Say = _silent) -> list[dict[str, object]]:
         applied = migrate(warehouse)
     say(f"the warehouse is up to date ({len(applied)} migrations applied)")
     _prepare_airflow(settings, at, say)
-    for name in components.AIRFLOW:
+    names = components.names(settings)
+    for name in names[1:]:
         if components.component(settings, name, at).start():
             say(f"{name} is starting")
-    _wait(settings, at, components.NAMES, say)
+    _wait(settings, at, names, say)
     return status(settings)
 
 
@@ -87,7 +88,9 @@ def down(settings: Settings, say: Say = _silent) -> list[dict[str, object]]:
     StackError
         If something cannot be stopped.
     """
-    parts = [components.component(settings, name) for name in components.NAMES]
+    parts = [
+        components.component(settings, name) for name in (*components.NAMES, components.METRICS)
+    ]
     parts.append(superset.component(settings))
     names = [part.name for part in parts]
     with ThreadPoolExecutor(len(names)) as pool:
@@ -129,7 +132,8 @@ def status(settings: Settings) -> list[dict[str, object]]:
         }
     ]
     urls = {"mlflow": at.mlflow_url, "api-server": at.airflow_url} if at else {}
-    for name in components.NAMES:
+    urls[components.METRICS] = environment.metrics_url(settings)
+    for name in components.names(settings):
         pid = components.component(settings, name).pid()
         runs = "healthy" if name in healthy else "starting" if is_running else "without postgres"
         state = "stopped" if pid is None else runs
@@ -264,7 +268,7 @@ def _ports(settings: Settings) -> Ports:
     running = {name.replace("api-server", "airflow") for name in components.running(settings)}
     at = environment.ports(settings.home, running)
     if before and before != at:
-        for name in components.AIRFLOW:
+        for name in (*components.AIRFLOW, components.METRICS):
             components.component(settings, name).stop()
     return at
 

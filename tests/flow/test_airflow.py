@@ -8,6 +8,7 @@ import json
 import os
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,13 +19,16 @@ from typing import Any
 import pytest
 
 from retention_ml.maintenance.invariants import violations
+from retention_ml.metrics.catalogue import SERIES_MAX
 from retention_ml.reports.read import status
 from retention_ml.settings import Settings, load
 from retention_ml.simulate import simulate
-from retention_ml.stack import address, databases, demo, local
+from retention_ml.stack import address, databases, demo, environment, local
 from retention_ml.stack.airflow_api import AirflowApi
 from retention_ml.stack.postgres import free_port
 from retention_ml.warehouse import Warehouse
+from tests.metrics.airflow_series import AIRFLOW_SERIES
+from tests.metrics.serving import values
 
 pytestmark = pytest.mark.slow
 
@@ -50,6 +54,11 @@ _PARCEL = {
     "stray/orders.csv": "in a folder that is no source's",
 }
 _LATEST = "SELECT * FROM reports.customer_risk ORDER BY customer_id"
+_SUMS = (
+    "SELECT door, CAST(sum(read_count) AS bigint) AS read, CAST(sum(written_count + "
+    "quarantined_count + left_out_count + duplicate_count) AS bigint) AS all_outcomes "
+    "FROM ops.receipts GROUP BY door ORDER BY door"
+)
 _HISTORY = "SELECT DISTINCT as_of FROM reports.customer_risk_history ORDER BY 1"
 
 
@@ -109,6 +118,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Stack]:
         for name, value in _QUICK.items():
             patch.setenv(name, value)
         patch.setenv("RETENTION_HOME", str(home))
+        patch.setenv("RETENTION_METRICS__ENABLED", "true")
+        patch.setenv("RETENTION_METRICS__PORT", str(free_port()))
+        patch.setenv("RETENTION_METRICS__PUSH_SECONDS", "2")
         settings = load()
         _choose_free_ports(home)
         warehouse: Warehouse | None = None
@@ -146,6 +158,41 @@ def test_a_dropped_shop_goes_through_the_whole_chain_and_is_published(published:
     assert len(rows) > 50
     assert {row["risk_tier"] for row in rows} <= {"critical", "high", "medium", "low"}
     assert {row["model_name"] for row in rows} == {"rfm_logistic"}
+
+
+def test_figures_for_prometheus_are_those_of_the_ledgers_and_of_airflow(published: _Stack) -> None:
+    def figures() -> dict[str, float]:
+        url = f"{environment.metrics_url(published.settings)}/metrics"
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(url, timeout=10) as answer:
+            return values(answer.read().decode())
+
+    # No run failed, so nothing says how long one took.
+    expected = {name for name in AIRFLOW_SERIES if "duration_failed" not in name}
+    _wait(lambda: expected <= {name.partition("{")[0] for name in figures()})
+    while True:
+        sums, shown = published.rows(_SUMS), figures()
+        if sums == published.rows(_SUMS):  # else a run that nobody waits for ended meanwhile
+            break
+    for row in sums:
+        assert shown[f'retention_rows_read_total{{stage="{row["door"]}"}}'] == row["read"]
+        of_stage = [
+            value
+            for name, value in shown.items()
+            if name.startswith("retention_rows_total{") and f'stage="{row["door"]}"' in name
+        ]
+        assert sum(of_stage) == row["all_outcomes"] == row["read"]
+    assert len(sums) > 10
+    assert {
+        value for name, value in shown.items() if name.startswith("retention_component_up")
+    } == {1}
+    assert shown["retention_warehouse_up"] == 1
+    customers = sum(
+        value for name, value in shown.items() if name.startswith("retention_scores_customers")
+    )
+    assert customers == len(published.warehouse.read(_LATEST))
+    assert len(shown) < SERIES_MAX
+    assert shown["retention_pushed_points_refused_total"] == 0
 
 
 @pytest.mark.thorough
@@ -246,7 +293,7 @@ def test_alerts_and_the_status_name_what_the_day_lacks(parcel: _Stack) -> None:
 
 def test_down_leaves_no_process(stack: _Stack) -> None:
     stack.warehouse.close()
-    assert len(_processes_of(stack.settings.home)) >= 6
+    assert len(_processes_of(stack.settings.home)) >= 7
     parts = local.down(stack.settings)
     assert {part["state"] for part in parts} == {"stopped"}
     assert _processes_of(stack.settings.home) == []

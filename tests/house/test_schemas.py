@@ -47,6 +47,7 @@ MAY_NAME = {
         "ops",
     },
     "assistant": {"reports", "ops"},
+    "metrics": {"raw", "scores", "reports", "ops"},
     "maintenance": set(SCHEMAS),
     "stack": {"curated", "features", "scores", "actions", "reports"},  # demonstrations show all
     "cli": set(),

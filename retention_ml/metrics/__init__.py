@@ -1,0 +1,1 @@
+"""Figures about the platform itself, for Prometheus: ledgers, health, what Airflow pushes."""

@@ -1,0 +1,37 @@
+"""The sections of programs that run beside the flow and show what it did."""
+
+import re
+
+from pydantic import Field, field_validator
+
+from retention_ml.settings.section import Section
+
+
+class Assistant(Section):
+    """How much a language model may ask for at once, through `retention mcp`."""
+
+    rows_max: int = Field(200, ge=1, le=5_000)
+    statement_seconds_max: float = Field(3.0, gt=0, le=60)
+
+
+class Mlflow(Section):
+    """MLflow of the local stack."""
+
+    login: bool = False
+
+
+class Metrics(Section):
+    """Figures about the platform for Prometheus, and where they are served."""
+
+    enabled: bool = False
+    host: str = Field("127.0.0.1", min_length=1)
+    port: int = Field(9464, ge=1024, le=65_535)
+    push_seconds: int = Field(15, ge=1, le=600)
+    airflow_url: str = ""
+
+    @field_validator("airflow_url")
+    @classmethod
+    def _is_http(cls, value: str) -> str:
+        if value and not re.fullmatch(r"https?://[^\s/@]+/?", value):
+            raise ValueError("it is no address; expected http://host:port, or nothing")
+        return value
