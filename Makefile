@@ -123,9 +123,10 @@ model-elsewhere: export RETENTION_MODEL_ELSEWHERE := 1
 model-elsewhere: setup ## a registered model in a fresh environment of its requirements; needs a package index
 	@$(MAKE) --no-print-directory -s run-tests ARGUMENTS="tests/models/registry/test_fresh_environment.py"
 
-pages: setup ## regenerate docs/features.md and docs/tables.md
+pages: setup ## regenerate docs/features.md, docs/tables.md and the dashboards of Grafana
 	$(BIN)/python -m retention_ml.features.document
 	$(BIN)/python -m tests.reports.write_tables_page
+	$(BIN)/python -m retention_ml.metrics.write_dashboards
 
 SITE := .venv-docs
 docs: export NO_MKDOCS_2_WARNING := 1
