@@ -183,5 +183,7 @@ def pushed_metrics(settings: Settings) -> dict[str, str]:
         "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": f"{metrics_url(settings)}/v1/metrics",
         "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL": "http/protobuf",
         "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+        # Seconds. Each task pushes once more as it ends: by default it tries for ten if nobody answers.
+        "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT": "2",
         "OTEL_METRIC_EXPORT_INTERVAL": str(1_000 * settings.metrics.push_seconds),
     }

@@ -58,6 +58,8 @@ def test_airflow_pushes_its_figures_where_they_are_enabled_and_nowhere_otherwise
     assert enabled["OTEL_EXPORTER_OTLP_PROTOCOL"] == "http/protobuf"
     assert enabled["OTEL_METRIC_EXPORT_INTERVAL"] == "5000"
     assert enabled["AIRFLOW__METRICS__OTEL_ON"] == "True"
+    # Or every task would wait for a server that is down.
+    assert enabled["OTEL_EXPORTER_OTLP_METRICS_TIMEOUT"] == "2"
     everywhere = pushed(RETENTION_METRICS__ENABLED="true", RETENTION_METRICS__HOST="0.0.0.0")
     assert everywhere == {**enabled, "OTEL_METRIC_EXPORT_INTERVAL": "15000"}
 
