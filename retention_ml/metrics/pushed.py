@@ -45,7 +45,7 @@ class PushedSeries:
     def __init__(self, series_max: int = SERIES_MAX, streams_max: int = STREAMS_MAX) -> None:
         self._series_max, self._streams_max = series_max, streams_max
         self._series: dict[_Key, _Series] = {}
-        self._streams: dict[tuple[object, ...], _Stream] = {}  # the one longest silent comes first
+        self._streams: dict[tuple[object, ...], _Stream] = {}
         self._kinds: dict[str, Kind] = {}
         self._lock = Lock()
 
@@ -107,8 +107,7 @@ class PushedSeries:
         if series is None:
             series = self._series[key] = _Series(point.kind)
             self._kinds[point.name] = point.kind
-        series.at = at
-        self._streams.pop(stream, None)
+        series.at = max(series.at, at)  # a clock may be put back, and a series outlives its streams
         total = point.value if point.is_total or before is None else before.value + point.value
         self._streams[stream] = _Stream(key, total, point.amount, at)
         if point.kind == "gauge":
@@ -121,12 +120,12 @@ class PushedSeries:
 
     def _forget(self, at: float) -> None:
         """Drop streams and series that have been silent for long."""
-        for name, stream in list(self._streams.items()):
-            kind = self._series[stream.key].kind
-            if at - stream.at <= _GAUGE_SECONDS:
-                break
-            if kind == "gauge" or at - stream.at > _STREAM_SECONDS:
-                del self._streams[name]
+        self._streams = {
+            name: stream
+            for name, stream in self._streams.items()
+            if at - stream.at
+            <= (_GAUGE_SECONDS if self._series[stream.key].kind == "gauge" else _STREAM_SECONDS)
+        }
         silent = [
             key
             for key, each in self._series.items()

@@ -91,6 +91,14 @@ def test_a_level_that_nobody_pushes_any_more_ends_and_a_sum_stays() -> None:
     assert _values(series, at=4_000 + 86_401) == {}
 
 
+def test_a_clock_that_is_put_back_breaks_nothing() -> None:
+    series = PushedSeries()
+    _push(series, gauge("airflow.a", 1, task_id="x"), gauge("airflow.b", 1), at=1_000)
+    _push(series, gauge("airflow.a", 2, task_id="y"), at=500)
+    assert _values(series, at=1_450) == {"airflow_a": 1, "airflow_b": 1}
+    assert _values(series, at=2_000) == {}
+
+
 def test_series_beyond_the_largest_number_are_refused_and_known_ones_go_on() -> None:
     series = PushedSeries(series_max=2)
     metrics = [counter("airflow.a", 1, dag_id=f"d{number}") for number in range(10)]
