@@ -1,6 +1,6 @@
 """What the ledgers of the warehouse say, as series; nothing in it names a customer."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,29 +17,7 @@ _GRADES = ("A", "B", "C")
 Row = Mapping[str, Any]
 
 
-class TierCounts:
-    """Customers and value by tier of the newest published snapshot, counted once for each."""
-
-    def __init__(self) -> None:
-        self._snapshot_id: int | None = None
-        self._rows: Sequence[Row] = ()
-
-    def of(self, transaction: Transaction, snapshot_id: int) -> Sequence[Row]:
-        """The rows of a published snapshot, which do not change."""
-        if snapshot_id != self._snapshot_id:
-            rows = _select(
-                transaction,
-                "SELECT risk_tier, customers_count, "
-                "CAST(expected_value_at_risk AS double precision) AS value_at_risk "
-                "FROM reports.risk_tier_daily WHERE as_of = (SELECT max(as_of) FROM scores.published)",
-            )
-            self._snapshot_id, self._rows = snapshot_id, rows
-        return self._rows
-
-
-def read_ledgers(
-    transaction: Transaction, *, at: datetime, cooldown_days: int, tiers: TierCounts
-) -> list[Family]:
+def read_ledgers(transaction: Transaction, *, at: datetime, cooldown_days: int) -> list[Family]:
     """All families that come from the warehouse.
 
     Parameters
@@ -50,7 +28,6 @@ def read_ledgers(
         The moment of the look, to which ages refer.
     cooldown_days : int
         For so long an alert counts as open whose kind is not watched until it ends.
-    tiers : TierCounts
 
     Raises
     ------
@@ -60,7 +37,7 @@ def read_ledgers(
     return [
         *_stages(transaction, at),
         *_deliveries(transaction),
-        *_scores(transaction, at, tiers),
+        *_scores(transaction, at),
         *_model(transaction),
         family(
             "retention_alerts_open",
@@ -177,10 +154,10 @@ def _deliveries(transaction: Transaction) -> Iterator[Family]:
     )
 
 
-def _scores(transaction: Transaction, at: datetime, tiers: TierCounts) -> Iterator[Family]:
+def _scores(transaction: Transaction, at: datetime) -> Iterator[Family]:
     newest = _select(
         transaction,
-        "SELECT snapshot_id, as_of, published_at FROM scores.published ORDER BY as_of DESC LIMIT 1",
+        "SELECT as_of, published_at FROM scores.published ORDER BY as_of DESC LIMIT 1",
     )
     if not newest:
         return
@@ -196,7 +173,13 @@ def _scores(transaction: Transaction, at: datetime, tiers: TierCounts) -> Iterat
         "WHERE subject = 'publication' AND name = 'scores'",
     )
     yield single("retention_scores_late", verdicts[0]["verdict"] == "late" if verdicts else None)
-    counts = tiers.of(transaction, row["snapshot_id"])
+    counts = _select(
+        transaction,
+        "SELECT risk_tier, customers_count, "
+        "CAST(expected_value_at_risk AS double precision) AS value_at_risk "
+        "FROM reports.risk_tier_daily WHERE as_of = :as_of ORDER BY tier_rank",
+        as_of=row["as_of"],
+    )
     yield family(
         "retention_scores_customers",
         (({"tier": tier["risk_tier"]}, tier["customers_count"]) for tier in counts),

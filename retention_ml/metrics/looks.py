@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import monotonic, perf_counter
 from typing import Generic, TypeVar
 
@@ -17,7 +17,7 @@ from retention_ml.errors import RetentionError
 from retention_ml.metrics.catalogue import SERIES_MAX, family, single
 from retention_ml.metrics.exposition import render
 from retention_ml.metrics.families import Family, count_samples
-from retention_ml.metrics.ledgers import TierCounts, read_ledgers
+from retention_ml.metrics.ledgers import read_ledgers
 from retention_ml.metrics.pushed import PushedSeries
 from retention_ml.warehouse import Warehouse
 
@@ -102,7 +102,6 @@ class Ledgers:
 
     address: Callable[[], str | None]
     cooldown_days: int
-    _tiers: TierCounts = field(default_factory=TierCounts)
     _connected: tuple[str, Warehouse] | None = None
 
     def read(self) -> list[Family]:
@@ -116,9 +115,7 @@ class Ledgers:
         started = perf_counter()
         with self._warehouse().transaction() as transaction:
             transaction.only_read(seconds_max=_STATEMENT_SECONDS)
-            families = read_ledgers(
-                transaction, at=clock.now(), cooldown_days=self.cooldown_days, tiers=self._tiers
-            )
+            families = read_ledgers(transaction, at=clock.now(), cooldown_days=self.cooldown_days)
         return [*families, single("retention_look_seconds", perf_counter() - started)]
 
     def close(self) -> None:

@@ -3,28 +3,22 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from retention_ml import clock
 from retention_ml.metrics.catalogue import SERIES_MAX
 from retention_ml.metrics.exposition import render
 from retention_ml.metrics.families import Family, count_samples
-from retention_ml.metrics.ledgers import TierCounts, read_ledgers
+from retention_ml.metrics.ledgers import read_ledgers
 from retention_ml.warehouse import Warehouse
 from tests.metrics.conftest import ADDRESS
 
 Series = dict[tuple[str, ...], float]
 
 
-def _look(
-    warehouse: Warehouse, at: datetime | None = None, tiers: TierCounts | None = None
-) -> dict[str, Series]:
+def _look(warehouse: Warehouse, at: datetime | None = None) -> dict[str, Series]:
     """Values by family and the values of the labels, in the order of the labels' names."""
     with warehouse.transaction() as transaction:
         transaction.only_read(seconds_max=10)
-        families = read_ledgers(
-            transaction, at=at or clock.now(), cooldown_days=7, tiers=tiers or TierCounts()
-        )
+        families = read_ledgers(transaction, at=at or clock.now(), cooldown_days=7)
     return {
         family.name: {
             tuple(value for _, value in sample.labels): sample.value for sample in family.samples
@@ -103,27 +97,6 @@ def test_customers_by_tier_are_those_of_the_newest_day(shop: Warehouse) -> None:
     assert set(figures) == {("critical",), ("high",), ("medium",), ("low",)}
 
 
-def test_tiers_are_counted_once_for_each_snapshot(
-    shop: Warehouse, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tiers = TierCounts()
-    first = _look(shop, tiers=tiers)
-    statements: list[str] = []
-    with shop.transaction() as transaction:
-        asked = transaction.execute
-        monkeypatch.setattr(
-            transaction,
-            "execute",
-            lambda sql, **values: (statements.append(sql), asked(sql, **values))[1],
-        )
-        families = read_ledgers(transaction, at=clock.now(), cooldown_days=7, tiers=tiers)
-    assert not [sql for sql in statements if "risk_tier_daily" in sql]
-    again = next(each for each in families if each.name == "retention_scores_customers")
-    assert {s.labels[0][1]: s.value for s in again.samples} == {
-        tier: n for (tier,), n in first["retention_scores_customers"].items()
-    }
-
-
 def test_before_the_first_publication_there_is_no_age(warehouse: Warehouse) -> None:
     figures = _look(warehouse)
     assert not [
@@ -171,7 +144,7 @@ def test_alerts_are_open_while_they_stand_or_are_recent(warehouse: Warehouse) ->
 
 def test_no_customer_and_no_address_stands_in_any_label(shop: Warehouse) -> None:
     with shop.transaction() as transaction:
-        families = read_ledgers(transaction, at=clock.now(), cooldown_days=7, tiers=TierCounts())
+        families = read_ledgers(transaction, at=clock.now(), cooldown_days=7)
     text = render(families)
     ids = [
         str(row[0]) for row in _rows(shop, "SELECT DISTINCT customer_id FROM scores.customer_daily")
@@ -183,7 +156,5 @@ def test_no_customer_and_no_address_stands_in_any_label(shop: Warehouse) -> None
 
 def test_a_shop_of_many_stages_and_sources_stays_below_the_largest_number(shop: Warehouse) -> None:
     with shop.transaction() as transaction:
-        families: list[Family] = read_ledgers(
-            transaction, at=clock.now(), cooldown_days=7, tiers=TierCounts()
-        )
+        families: list[Family] = read_ledgers(transaction, at=clock.now(), cooldown_days=7)
     assert 50 < count_samples(families) < SERIES_MAX / 4
