@@ -58,15 +58,15 @@ def test_no_secret_is_among_the_arguments(home: Settings) -> None:
 def test_its_port_is_remembered_until_somebody_else_has_it(
     home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    used = {8088}
-    monkeypatch.setattr(server, "is_free", lambda port: port not in used)
+    busy_ports = {8088}
+    monkeypatch.setattr(server, "is_free", lambda port: port not in busy_ports)
     monkeypatch.setattr(server, "free_port", lambda: 40_000)
     assert server.remembered_port(home.home) is None
     assert server.port(home.home, is_running=False) == 40_000
     assert server.port(home.home, is_running=False) == 40_000
-    used |= {40_000}
+    busy_ports |= {40_000}
     assert server.port(home.home, is_running=True) == 40_000  # taken by itself
-    used -= {8088}
+    busy_ports -= {8088}
     assert server.port(home.home, is_running=False) == 8088
     assert server.remembered_port(home.home) == 8088
 
