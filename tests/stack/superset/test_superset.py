@@ -77,12 +77,10 @@ def test_the_parts_of_a_day_are_the_customers_of_the_view(superset: Started) -> 
     with closing(
         Warehouse(databases.address(superset.settings.home, databases.READER, "retention"))
     ) as reader:
-        [(expected,)] = (
-            reader.read("SELECT sum(customers_count)::bigint AS n FROM reports.risk_tier_daily")
-            .to_pydict()
-            .values()
+        expected = reader.read(
+            "SELECT sum(customers_count)::bigint AS n FROM reports.risk_tier_daily"
         )
-    assert sum(row["customers"] for row in rows) == expected[0]
+    assert [sum(row["customers"] for row in rows)] == expected["n"].to_pylist()
 
 
 @pytest.mark.parametrize("slug", DASHBOARDS)
