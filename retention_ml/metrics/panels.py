@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Look = Literal["stat", "timeseries", "bargauge", "state-timeline"]
+Look = Literal["stat", "timeseries", "bargauge"]
 DATASOURCE: Mapping[str, str] = {"type": "prometheus", "uid": "${datasource}"}
 SCHEMA_VERSION = 39
 _COLUMNS = 24  # of Grafana's grid
@@ -27,9 +27,9 @@ class Panel:
         What it shows and when to worry, in a sentence.
     queries : mapping of str to str
         PromQL by legend; a legend may name labels, `{{stage}}`.
-    look : {"stat", "timeseries", "bargauge", "state-timeline"}
+    look : {"stat", "timeseries", "bargauge"}
     unit : str
-        One of Grafana's: `short`, `s`, `percentunit`, `dateTimeAsIso`.
+        One of Grafana's: `short`, `s`, `percentunit`.
     width : int
         Of 24 columns.
     orange_from, orange_below : float, optional

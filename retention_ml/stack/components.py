@@ -74,7 +74,7 @@ def healthy(settings: Settings, at: Ports) -> set[str]:
         return set()
     alive = running(settings)
     answering = {"mlflow"} if mlflow_answers(at) else set()
-    if settings.metrics.enabled and _answers(f"{environment.metrics_url(settings)}/health"):
+    if settings.metrics.enabled and answers(f"{environment.metrics_url(settings)}/health"):
         answering.add(METRICS)
     try:
         with _open(f"{at.airflow_url}/api/v2/monitor/health") as answer:
@@ -98,10 +98,11 @@ def healthy(settings: Settings, at: Ports) -> set[str]:
 
 def mlflow_answers(at: Ports) -> bool:
     """Whether MLflow answers."""
-    return _answers(f"{at.mlflow_url}/health")
+    return answers(f"{at.mlflow_url}/health")
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Whether what is at an address of this machine answers with 200."""
     try:
         with _open(url) as answer:
             return bool(answer.status == 200)

@@ -5,7 +5,6 @@
 
 import fcntl
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +22,7 @@ from retention_ml.settings import Settings
 from retention_ml.stack import components, databases, environment, keys, mlflow_login
 from retention_ml.stack.airflow_api import AirflowApi
 from retention_ml.stack.environment import Ports
+from retention_ml.stack.processes import run_to_end
 from retention_ml.stack.superset import server as superset
 from retention_ml.warehouse import Warehouse
 
@@ -289,22 +289,13 @@ def _prepare_airflow(settings: Settings, at: Ports, say: Say) -> None:
     pools.write_text(json.dumps(described), encoding="utf-8")
     log = home / "logs" / "airflow-prepare.log"
     for arguments in (("db", "migrate"), ("pools", "import", str(pools))):
-        with log.open("ab") as output:
-            ended = subprocess.run(
-                [sys.executable, "-m", "airflow", *arguments],
-                env=environment.build(settings, at),
-                cwd=home,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                check=False,
-            )
-        if ended.returncode != 0:
-            tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
-            raise StackError(
-                f"`airflow {' '.join(arguments[:2])}` ended with code {ended.returncode}. "
-                f"The end of {log}:\n{tail}"
-            )
+        run_to_end(
+            f"`airflow {' '.join(arguments[:2])}`",
+            [sys.executable, "-m", "airflow", *arguments],
+            environment=environment.build(settings, at),
+            folder=home,
+            log=log,
+        )
     done.touch()
 
 

@@ -26,7 +26,44 @@ MARKER = "RETENTION_COMPONENT"
 _children: list[subprocess.Popen[bytes]] = []
 _ENDED = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_LINES_SHOWN = 15  # of a log, where something ended
 _TOLERANCE_SECONDS = 0.05  # rounding; the kernel counts in hundredths
+
+
+def run_to_end(
+    what: str, command: Sequence[str], *, environment: Mapping[str, str], folder: Path, log: Path
+) -> None:
+    """Run a command in a folder until it ends, and add what it prints to a log.
+
+    Raises
+    ------
+    StackError
+        `what` did not succeed; the message ends with its last lines.
+    """
+    with log.open("ab") as output:
+        ended = subprocess.run(
+            command,
+            env=dict(environment),
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if ended.returncode != 0:
+        raise StackError(
+            f"{what} ended with code {ended.returncode}. {_end_of(log)}\n"
+            "Correct what it names, then run the same command again."
+        )
+
+
+def _end_of(log: Path) -> str:
+    if not log.exists():
+        return "It wrote no log."
+    with log.open("rb") as text:
+        text.seek(max(0, log.stat().st_size - 16_384))
+        tail = text.read().decode("utf-8", errors="replace").splitlines()[-_LINES_SHOWN:]
+    return f"The end of {log}:\n" + "\n".join(f"    {line}" for line in tail)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,14 +167,9 @@ class Component:
         self._file.unlink(missing_ok=True)
         return [process.pid for process in members]
 
-    def last_words(self, lines: int = 15) -> str:
+    def last_words(self) -> str:
         """The end of its log, with the place of the whole."""
-        if not self.log.exists():
-            return "It wrote no log."
-        with self.log.open("rb") as log:
-            log.seek(max(0, self.log.stat().st_size - 16_384))
-            tail = log.read().decode("utf-8", errors="replace").splitlines()[-lines:]
-        return f"The end of {self.log}:\n" + "\n".join(f"    {line}" for line in tail)
+        return _end_of(self.log)
 
     def _record(self) -> tuple[int, float] | None:
         """Process id and seconds from boot to creation of what was started last, in this boot."""

@@ -2,11 +2,12 @@
 
 import json
 import socketserver
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
+
+from tests.worlds.threads import serving
 
 
 class _Mail(socketserver.StreamRequestHandler):
@@ -37,14 +38,8 @@ class _Web(BaseHTTPRequestHandler):
 @contextmanager
 def _serving(server: Any) -> Iterator[Any]:
     server.received = []
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with serving(server):
         yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @contextmanager

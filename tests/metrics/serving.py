@@ -1,6 +1,5 @@
 """A server of figures on a free port, and what asks it."""
 
-import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from retention_ml.metrics.serve import start
 from retention_ml.metrics.server import MetricsServer
 from retention_ml.settings import Settings
 from retention_ml.stack.postgres import free_port
+from tests.worlds import threads
 
 
 @contextmanager
@@ -28,14 +28,8 @@ def serving(
         mlflow=lambda: mlflow,
         airflow=lambda: airflow,
     )
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with threads.serving(server):
         yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def ask(

@@ -27,6 +27,7 @@ from retention_ml.stack.postgres import free_port
 from retention_ml.warehouse import Warehouse
 from tests.metrics import otlp_requests
 from tests.metrics.serving import ask, push, serving, values
+from tests.worlds import threads
 
 SECONDS_MAX = 4.0
 
@@ -169,14 +170,10 @@ def test_components_are_what_airflow_says_of_them(
     shop: Warehouse, figures_settings: Settings, report: Any, well: set[str]
 ) -> None:
     handler = type("Handler", (_Airflow,), {"report": report})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as answering:
-        thread = threading.Thread(target=answering.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with threads.serving(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)) as answering:
         address = f"http://127.0.0.1:{answering.server_port}"
         with serving(figures_settings, shop.url, mlflow=address, airflow=address) as server:
             figures = values(ask(server)[1])
-        answering.shutdown()
-        thread.join()
     states = {
         name.split('"')[1]: value
         for name, value in figures.items()

@@ -14,6 +14,7 @@ import pytest
 from retention_ml.errors import StackError
 from retention_ml.stack.airflow_api import AirflowApi
 from retention_ml.stack.postgres import free_port
+from tests.worlds.threads import serving
 
 DAY = date(2026, 3, 1)
 Answer = tuple[int, Any]
@@ -67,13 +68,9 @@ def server() -> Iterator[Airflow]:
         def log_message(self, *_: Any) -> None:
             return
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
-        thread = threading.Thread(target=listening.serve_forever, args=(0.01,))
-        thread.start()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as listening:
         fake.url = f"http://127.0.0.1:{listening.server_address[1]}"
         yield fake
-        listening.shutdown()
-        thread.join()
 
 
 def test_one_token_serves_all_calls(server: Airflow) -> None:

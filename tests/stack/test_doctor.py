@@ -4,7 +4,6 @@ import ctypes
 import json
 import os
 import shutil
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import PackageNotFoundError
@@ -22,6 +21,7 @@ from retention_ml.stack import components, doctor
 from retention_ml.stack.doctor import Finding
 from retention_ml.stack.postgres import EmbeddedPostgres, free_port
 from retention_ml.warehouse import Warehouse
+from tests.worlds.threads import serving
 
 EXPECTED = {
     "python", "system", "packages", "libgomp", "postgres binaries", "disk", "memory", "home",
@@ -245,12 +245,8 @@ def healthy_url() -> Iterator[str]:
         def log_message(self, *_: Any) -> None:
             return
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
-        thread = threading.Thread(target=listening.serve_forever, args=(0.01,))
-        thread.start()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as listening:
         yield f"http://127.0.0.1:{listening.server_address[1]}/"
-        listening.shutdown()
-        thread.join()
 
 
 def test_an_mlflow_of_ones_own_is_asked_at_its_address(

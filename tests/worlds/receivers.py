@@ -17,6 +17,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from retention_ml.actions.outbox.channels.signature import HEADER, is_genuine
 from retention_ml.stack.postgres import free_port
+from tests.worlds.threads import serving
 
 SECRET = "a secret of the tests"
 
@@ -160,11 +161,5 @@ def crm(**options: Any) -> Iterator[Crm]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     receiver.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with serving(server):
         yield receiver
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

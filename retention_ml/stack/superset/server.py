@@ -1,7 +1,6 @@
 """The server of Superset: how it is started and asked, and what it is told."""
 
 import os
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import psutil
 from retention_ml import atomic_files
 from retention_ml.settings import PROJECT, Settings
 from retention_ml.stack import databases, keys
+from retention_ml.stack.components import answers
 from retention_ml.stack.postgres import free_port, is_free
 from retention_ml.stack.processes import Component
 
@@ -91,19 +91,14 @@ def status(settings: Settings) -> dict[str, object] | None:
     if pid is None or at is None:
         return None
     has_database = databases.server(settings.home).is_running()
-    state = "without postgres" if not has_database else "healthy" if answers(at) else "starting"
+    state = (
+        "without postgres"
+        if not has_database
+        else "healthy"
+        if answers(f"{url(at)}/health")
+        else "starting"
+    )
     return {"name": NAME, "state": state, "pid": pid, "address": url(at)}
-
-
-def answers(port: int) -> bool:
-    """Whether its page answers."""
-    # The loopback address is never behind a proxy.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(f"{url(port)}/health", timeout=5) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
 
 
 def memory_megabytes(pid: int) -> int:

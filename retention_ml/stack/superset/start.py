@@ -1,12 +1,12 @@
 """Starts Superset with the dashboards of `docker/superset`. Safe to repeat."""
 
-import subprocess
 import time
 from collections.abc import Callable
 
 from retention_ml.errors import StackError, UsageError
 from retention_ml.settings import Settings
-from retention_ml.stack import databases, keys
+from retention_ml.stack import components, databases, keys
+from retention_ml.stack.processes import run_to_end
 from retention_ml.stack.superset import server
 
 DASHBOARDS = {
@@ -94,30 +94,20 @@ def start(settings: Settings, say: Say) -> dict[str, object]:
 
 
 def _prepare(settings: Settings) -> None:
-    log = settings.home / "logs" / "superset-prepare.log"
-    with log.open("wb") as output:
-        ended = subprocess.run(
-            [str(server.ENVIRONMENT / "bin" / "python"), str(server.FOLDER / "prepare.py")],
-            env=server.variables(settings),
-            cwd=settings.home,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-    if ended.returncode != 0:
-        tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
-        raise StackError(
-            f"Superset could not be prepared (code {ended.returncode}). The end of {log}:\n{tail}\n"
-            "Correct what it names, then run `make superset` again."
-        )
+    run_to_end(
+        "The preparation of Superset",
+        [str(server.ENVIRONMENT / "bin" / "python"), str(server.FOLDER / "prepare.py")],
+        environment=server.variables(settings),
+        folder=settings.home,
+        log=settings.home / "logs" / "superset-prepare.log",
+    )
 
 
 def _wait(settings: Settings, port: int) -> int:
     """Its process id, once it answers; refuses at once when it has ended."""
     started = time.monotonic()
     part = server.component(settings)
-    while not server.answers(port):
+    while not components.answers(f"{server.url(port)}/health"):
         is_late = time.monotonic() - started > _PATIENCE_SECONDS
         if is_late or part.pid() is None:
             what = f"did not answer within {_PATIENCE_SECONDS:.0f} s" if is_late else "ended"

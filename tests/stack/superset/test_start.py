@@ -6,7 +6,7 @@ import pytest
 
 from retention_ml.errors import StackError, UsageError
 from retention_ml.settings import Settings, load
-from retention_ml.stack import keys
+from retention_ml.stack import components, keys
 from retention_ml.stack.superset import server, start
 
 
@@ -80,14 +80,14 @@ def test_a_preparation_that_fails_ends_with_the_words_of_its_log(
     python.chmod(0o755)
     (tmp_path / "logs").mkdir()
     monkeypatch.setattr(server, "ENVIRONMENT", tmp_path)
-    with pytest.raises(StackError, match=r"(?s)code 3.*no such module.*make superset"):
+    with pytest.raises(StackError, match=r"(?s)code 3.*no such module.*same command"):
         start._prepare(home)
 
 
 def test_a_server_that_ended_is_not_waited_for(
     home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "answers", lambda port: False)
+    monkeypatch.setattr(components, "answers", lambda url: False)
     with pytest.raises(StackError, match="superset ended"):
         start._wait(home, 40_000)
 
@@ -95,7 +95,7 @@ def test_a_server_that_ended_is_not_waited_for(
 def test_an_answer_of_somebody_else_is_not_taken_for_its_own(
     home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "answers", lambda port: True)
+    monkeypatch.setattr(components, "answers", lambda url: True)
     with pytest.raises(StackError, match="Something else answers"):
         start._wait(home, 40_000)
 
