@@ -48,7 +48,7 @@ COMMENT ON TABLE outcomes.distributions IS 'one row per published day and featur
 COMMENT ON COLUMN outcomes.distributions.snapshot_id IS 'the scoring run';
 COMMENT ON COLUMN outcomes.distributions.name IS 'the feature';
 COMMENT ON COLUMN outcomes.distributions.place IS '1 for the one that changed most';
-COMMENT ON COLUMN outcomes.distributions.reference_as_of IS 'then: the newest published day at least four weeks earlier';
+COMMENT ON COLUMN outcomes.distributions.reference_as_of IS 'then: the day with whose features drift was measured';
 COMMENT ON COLUMN outcomes.distributions.edges IS 'the tenths of then, rising, equal ones once: an edge belongs to the bucket below it';
 COMMENT ON COLUMN outcomes.distributions.reference_counts IS 'customers then per bucket: up to each edge, and above the last; missing values are not counted';
 COMMENT ON COLUMN outcomes.distributions.counts IS 'customers now, likewise';

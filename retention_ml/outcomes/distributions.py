@@ -1,14 +1,13 @@
-"""How the features that changed most are distributed, on a published day and four weeks before it."""
+"""How the features that changed most are distributed, on a published day and on an earlier one."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from retention_ml.features.catalogue import FEATURE_NAMES
 from retention_ml.warehouse import Transaction
 
 NAMES_MAX = 6
-DISTANCE_DAYS = 28
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,19 +28,6 @@ class Distribution:
     edges: list[float]
     reference_counts: list[int]
     counts: list[int]
-
-
-def reference_day(as_of: date, published: Sequence[date]) -> date | None:
-    """The newest published day at least four weeks before a day; None if there is none.
-
-    Examples
-    --------
-    >>> days = [date(2026, 1, 5), date(2026, 1, 26), date(2026, 2, 2), date(2026, 2, 23)]
-    >>> reference_day(date(2026, 2, 23), days)
-    datetime.date(2026, 1, 26)
-    """
-    limit = as_of - timedelta(days=DISTANCE_DAYS)
-    return max((day for day in published if day <= limit), default=None)
 
 
 def distributions(

@@ -28,8 +28,8 @@ class CustomerFilter:
         One tier.
     text : str
         Part of a customer's number or of a reason, whatever the case.
-    order : {"value", "probability"}
-        What comes first.
+    order : {"value", "probability", "tier"}
+        What comes first; by tier critical and high go before all others, each by value.
     number : int
         Page of the list, the first is 1.
     """
@@ -59,6 +59,13 @@ class CustomersRows:
     per_page: int = 100
 
 
+_FIRST = {
+    "value": "most value at risk first",
+    "probability": "most probable to leave first",
+    "tier": "critical and high first, then most value at risk",
+}
+
+
 def page(frame: Frame, rows: CustomersRows, narrowed: CustomerFilter) -> str:
     """The page as HTML."""
     last = max(1, -(-rows.matches_count // rows.per_page))
@@ -70,6 +77,7 @@ def page(frame: Frame, rows: CustomersRows, narrowed: CustomerFilter) -> str:
         narrowed=narrowed,
         tiers=tuple(TIER_COLOURS),
         last=last,
+        first=_FIRST[narrowed.order],
         first_shown=(narrowed.number - 1) * rows.per_page + 1,
         chart=_chart(rows.rows) if rows.rows else None,
     )

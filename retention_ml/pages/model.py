@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from retention_ml.pages.charts import Chart, Series, bars, lines
@@ -36,6 +37,8 @@ class ModelRows:
         `as_of`, `verdict` and `reason` of that training.
     themes : sequence of mapping
         Reasons of customers at risk by theme, the most frequent first.
+    first_known : (date, date), optional
+        The oldest published day, and when its outcomes can be known.
     looks : sequence of mapping
         At the newest trial, in order of time.
     decisions : sequence of mapping
@@ -50,6 +53,7 @@ class ModelRows:
     candidates: Sequence[Row] = ()
     training: Row | None = None
     themes: Sequence[Row] = ()
+    first_known: tuple[date, date] | None = None
     looks: Sequence[Row] = ()
     decisions: Sequence[Row] = ()
 

@@ -25,6 +25,8 @@ class TodayRows:
     ----------
     freshness : mapping, optional
         The verdict about the scores and its sentence; None before the first publication.
+    meaning : str, optional
+        What churn and value at risk are, with the days of the outcome window.
     tiers : sequence of mapping
         `as_of`, `risk_tier`, `customers_count`, `value` and `mean_probability`, in order of days.
     bins : sequence of mapping
@@ -36,16 +38,19 @@ class TodayRows:
     movers : sequence of mapping
         Customers who moved up, those with most value first.
     contacts : sequence of mapping
-        Customers to contact first, with why and whether they may be.
+        Customers at risk with most value, with why and whether they may be contacted:
+        `may_contact` is None where that is not known.
     grade : mapping, optional
         Of the model that serves.
     warned : str, optional
         Whether the warnings of the newest day with known outcomes were right.
     alerts, files, waiting : sequence of mapping
-        What needs a person: open alerts, files that are missing, decisions that wait.
+        What needs a person: open alerts, files that are missing, scores that are late and
+        decisions that wait.
     """
 
     freshness: Row | None = None
+    meaning: str | None = None
     tiers: Sequence[Row] = ()
     bins: Sequence[Row] = ()
     bounds: Mapping[str, float] = field(default_factory=dict)
@@ -82,7 +87,14 @@ def page(frame: Frame, rows: TodayRows) -> str:
         value_chart=_value_chart(rows.tiers, days) if days else None,
         histogram=_histogram(rows.bins, rows.bounds) if rows.bins else None,
         moves=_moves(rows.transitions) if rows.transitions else None,
+        allowed_count=_allowed_count(rows.contacts),
     )
+
+
+def _allowed_count(contacts: Sequence[Row]) -> int | None:
+    """How many may be contacted; None where that is not known of all of them."""
+    allowed = [row["may_contact"] for row in contacts]
+    return None if None in allowed else sum(allowed)
 
 
 def _compared(

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from retention_ml.features import store
-from retention_ml.outcomes.distributions import distributions, reference_day
+from retention_ml.outcomes.distributions import distributions
 from retention_ml.statistics.arrays import Floats
 from retention_ml.warehouse import Warehouse
 
@@ -72,8 +72,3 @@ def test_a_feature_without_values_then_and_a_name_of_nobody_are_left_out(
     with warehouse.transaction() as transaction:
         rows = distributions(transaction, names, as_of=NOW, reference=THEN)
     assert [row.name for row in rows] == ["tenure_days"]
-
-
-def test_only_a_published_day_four_weeks_earlier_is_compared_with() -> None:
-    assert reference_day(NOW, [THEN, NOW]) == THEN
-    assert reference_day(NOW, [date(2026, 1, 6), NOW]) is None

@@ -1,5 +1,6 @@
 """The page Today from rows."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from retention_ml.pages import today
@@ -27,6 +28,7 @@ def _rows() -> today.TodayRows:
                 "expected_value_at_risk": 12.5,
                 "reason_1": f"No order since {EVIL}",
                 "contact": "may be contacted",
+                "may_contact": True,
             }
         ],
     )
@@ -37,6 +39,18 @@ def test_what_is_at_risk_is_compared_with_a_week_ago() -> None:
     assert "Scores of today: published 06:12, in time." in html
     assert "<b>35</b>" in html  # critical and high
     assert "+5 since 2026-02-23" in html
+
+
+def test_how_many_of_those_on_the_list_may_be_contacted_is_said_where_it_is_known() -> None:
+    [row] = _rows().contacts
+    for states, sentence in (
+        ((True, False), "1 of these 2 may be contacted now."),
+        ((False,), "None of these 1 may be contacted now."),
+        ((None, True), None),
+    ):
+        contacts = [{**row, "may_contact": state} for state in states]
+        html = today.page(frame(), replace(_rows(), contacts=contacts))
+        assert "may be contacted now" not in html if sentence is None else sentence in html
 
 
 def test_what_comes_from_data_is_escaped() -> None:

@@ -6,13 +6,14 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import DBAPIError
 
 from retention_ml.errors import WarehouseError
+from retention_ml.labels.definition import churn_definition
 from retention_ml.outcomes.distributions import distributions, write_distributions
 from retention_ml.outcomes.measure import measure
 from retention_ml.pages.links import PAGES
@@ -232,6 +233,23 @@ def test_a_column_that_was_empty_for_everybody_is_left_out(
     assert "<h3>recency_days</h3>" not in result.body
 
 
+def test_scores_that_are_late_need_a_person(ask: Ask) -> None:
+    page = ask("today").body
+    assert "The newest are late" in page
+    assert "The scores of today are late." in page
+    assert "nothing late" not in page
+
+
+def test_the_days_of_the_outcome_and_when_it_is_known_are_told(shop: Shop, ask: Ask) -> None:
+    _, settings, days = shop
+    definition = churn_definition(settings)
+    opens, closes = definition.window(days[-1])
+    page = ask("today").body
+    assert f"Churn: no order from {opens} to {closes - timedelta(days=1)}." in page
+    known_on = definition.window(days[0])[1] + timedelta(days=settings.churn.settle_days)
+    assert f"That of {days[0]} is on {known_on}," in ask("model").body
+
+
 def test_the_tile_says_whether_scores_are_in_time(ask: Ask) -> None:
     result = ask("headline.json")
     assert result.media_type == "application/json"
@@ -337,6 +355,24 @@ def test_pages_as_files_link_to_each_other_and_to_customers(shop: Shop, tmp_path
         assert EVIL not in body
         for address in re.findall(r'(?:src|href)="([^"#]+)"', body):
             assert address in names, f"{name}.html names {address}"
+
+
+def test_the_list_of_a_file_has_everybody_at_risk_before_others(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse, settings, days = shop
+    with reading(warehouse) as select:
+        [row] = select(
+            "SELECT count(*) AS count FROM reports.customer_risk_history "
+            "WHERE as_of = :as_of AND risk_tier IN ('critical', 'high')",
+            as_of=days[-1],
+        )
+    assert 0 < row["count"] < 300
+    monkeypatch.setattr("retention_ml.reports.site.customers.FILE_ROWS", row["count"])
+    write_pages(warehouse, settings=settings, folder=tmp_path)
+    body = (tmp_path / "customers.html").read_text("utf-8")
+    assert set(re.findall(r'<tr data-tier="(\w+)"', body)) <= {"critical", "high"}
+    assert "critical and high first, then most value at risk" in body
 
 
 def test_files_of_a_day_without_scores_are_not_written(shop: Shop, tmp_path: Path) -> None:

@@ -52,6 +52,12 @@ def drift_report(
     ]
 
 
+def features_reference(warehouse: Warehouse, as_of: date) -> date | None:
+    """The day whose features those of a day are compared with; None where none is stored."""
+    days = select_reference_days(as_of, queries.built_alike(warehouse, as_of))
+    return days.reference if days else None
+
+
 def _inputs(warehouse: Warehouse, settings: Settings, now: PublishedSnapshot) -> list[Change]:
     built = queries.built_alike(warehouse, now.as_of)
     reference_days = select_reference_days(now.as_of, built)

@@ -14,7 +14,6 @@ from retention_ml.outcomes.distributions import (
     NAMES_MAX,
     Distribution,
     distributions,
-    reference_day,
     write_distributions,
 )
 from retention_ml.outcomes.monitoring import queries
@@ -36,7 +35,7 @@ from retention_ml.outcomes.monitoring.delivery_alerts import (
     unusable_files,
 )
 from retention_ml.outcomes.monitoring.drift import NOT_COMPARED, Change, Key
-from retention_ml.outcomes.monitoring.drift_report import drift_report
+from retention_ml.outcomes.monitoring.drift_report import drift_report, features_reference
 from retention_ml.outcomes.monitoring.freshness import freshness_alerts
 from retention_ml.outcomes.monitoring.gate_alerts import gate_alerts
 from retention_ml.outcomes.monitoring.list_alerts import list_alerts
@@ -77,7 +76,7 @@ def watch(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
     days = queries.published(warehouse, as_of)
     now = days[-1] if days and days[-1].as_of == as_of else None
     changes = drift_report(warehouse, settings, now, days) if now else []
-    reference = reference_day(as_of, [day.as_of for day in days])
+    reference = features_reference(warehouse, as_of) if now else None
     shown = _distributions(warehouse, now, reference, changes) if now and reference else []
     freshness = queries.freshness(warehouse, settings, as_of)
     alerts = [

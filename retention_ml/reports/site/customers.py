@@ -19,6 +19,9 @@ FILE_ROWS = 500
 
 _ORDERS = {
     "value": "expected_value_at_risk DESC, churn_probability DESC, customer_id",
+    # A file has one part of the list, and it is to hold those who are warned of.
+    "tier": "risk_tier IN ('critical', 'high') DESC, expected_value_at_risk DESC, "
+    "churn_probability DESC, customer_id",
     "probability": "churn_probability DESC, expected_value_at_risk DESC, customer_id",
 }
 _NARROWED = (
@@ -31,7 +34,7 @@ _NARROWED = (
 
 def customers_page(look: Look) -> str:
     """The page for what was asked: a filter and a place in the list."""
-    narrowed = _filter(look.asked)
+    narrowed = _filter(look.asked, "value" if look.links.is_served else "tier")
     rows = _rows(look, look.day, narrowed) if look.day else CustomersRows()
     return customers.page(look.frame, rows, narrowed)
 
@@ -70,13 +73,17 @@ def most_at_stake(look: Look, day: PublishedDay, *, limit: int) -> list[Row]:
     )
     contacts = contact_sentences(look, [row["customer_id"] for row in rows])
     return [
-        {**row, "contact": contacts.get(row["customer_id"], {}).get("sentence", "–")}
+        {
+            **row,
+            "contact": contacts.get(row["customer_id"], {}).get("sentence", "–"),
+            "may_contact": contacts.get(row["customer_id"], {}).get("may_contact"),
+        }
         for row in rows
     ]
 
 
-def _filter(asked: Mapping[str, str]) -> CustomerFilter:
-    tier, order = asked.get("tier", ""), asked.get("order") or "value"
+def _filter(asked: Mapping[str, str], order: str = "value") -> CustomerFilter:
+    tier, order = asked.get("tier", ""), asked.get("order") or order
     number = asked.get("number") or "1"
     if tier not in ("", *TIER_COLOURS):
         raise UsageError(f"There is no such tier; expected one of {', '.join(TIER_COLOURS)}.")

@@ -1,5 +1,8 @@
 """The rows of the page Model."""
 
+from datetime import date, timedelta
+
+from retention_ml.labels.definition import churn_definition
 from retention_ml.pages import model
 from retention_ml.pages.model import ModelRows
 from retention_ml.reports.site.days import DAYS_SHOWN, PublishedDay
@@ -68,6 +71,7 @@ def _rows(look: Look, day: PublishedDay) -> ModelRows:
             "WHERE as_of = :as_of AND risk_tier IN ('critical', 'high') GROUP BY 1 ORDER BY 2 DESC, 1",
             as_of=day.as_of,
         ),
+        first_known=_first_known(look),
         looks=select(
             "SELECT * FROM reports.trials WHERE as_of IS NOT NULL AND registered_model = 'churn' "
             "AND trial_id = (SELECT max(trial_id) FROM reports.trials WHERE as_of <= :as_of "
@@ -76,6 +80,16 @@ def _rows(look: Look, day: PublishedDay) -> ModelRows:
         ),
         decisions=_decisions(select),
     )
+
+
+def _first_known(look: Look) -> tuple[date, date] | None:
+    """The oldest published day of the churn definition in force, and when its outcomes are known."""
+    definition = churn_definition(look.settings)
+    days = [day.as_of for day in look.days if day.definition_hash == definition.hash]
+    if not days:
+        return None
+    _, closes = definition.window(min(days))
+    return min(days), closes + timedelta(days=look.settings.churn.settle_days)
 
 
 def _decisions(select: Select) -> list[Row]:

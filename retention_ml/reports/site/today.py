@@ -1,7 +1,9 @@
 """The rows of the page Today, and what a tile says of them."""
 
 import json
+from datetime import timedelta
 
+from retention_ml.labels.definition import churn_definition
 from retention_ml.pages import today
 from retention_ml.pages.model import warned_sentence
 from retention_ml.reports.site.customers import most_at_stake
@@ -42,8 +44,10 @@ def headline(look: Look) -> str:
 def _rows(look: Look, day: PublishedDay) -> today.TodayRows:
     select = look.select
     matured = matured_day(select, look.days, day)
+    freshness = _freshness(select)
     return today.TodayRows(
-        freshness=_freshness(select),
+        freshness=freshness,
+        meaning=_meaning(look, day),
         tiers=tier_totals(select, until(look.days, day)),
         bins=select(
             "SELECT probability_place AS place, risk_tier, sum(customers_count)::bigint AS "
@@ -79,8 +83,33 @@ def _rows(look: Look, day: PublishedDay) -> today.TodayRows:
             "ORDER BY landed_at DESC, source, file_name LIMIT :limit",
             limit=_SHOWN,
         ),
-        waiting=_waiting(select),
+        waiting=[*_late(freshness), *_waiting(select)],
     )
+
+
+def _meaning(look: Look, day: PublishedDay) -> str | None:
+    """What is probable, and what is at risk; None where the settings have changed since."""
+    definition, value = churn_definition(look.settings), look.settings.value
+    if definition.hash != day.definition_hash:
+        return None
+    opens, closes = definition.window(day.as_of)
+    return (
+        f"Churn: no order from {opens} to {closes - timedelta(days=1)}. Value at risk: what is "
+        f"probably lost of the margin that the {value.horizon_days} days from {day.as_of} on would bring."
+    )
+
+
+def _late(freshness: Row | None) -> list[Row]:
+    """That the scores of today are missing, as somebody has to see to it."""
+    if freshness is None or freshness["verdict"] != "late":
+        return []
+    return [
+        {
+            "since": None,
+            "sentence": "The scores of today are late.",
+            "remedy": "See which run failed or did not begin: `retention status`, and the runbook, Stale scores.",
+        }
+    ]
 
 
 def _waiting(select: Select) -> list[Row]:
