@@ -24,8 +24,9 @@ from retention_airflow.defaults import TIMEZONE, Tag
 @dag(
     dag_display_name="05 watch inbox",
     schedule=INBOX,
-    tags=[Tag.ON_ARRIVAL, Tag.DELIVERIES, Tag.IMPACT_SCORES, Tag.TRIAGE_NEXT_DAY],
-    **defaults.shared(__doc__),
+    **defaults.shared(
+        __doc__, tags=[Tag.ON_ARRIVAL, Tag.DELIVERIES, Tag.IMPACT_SCORES, Tag.TRIAGE_NEXT_DAY]
+    ),
 )
 def watch_inbox() -> None:
     @task

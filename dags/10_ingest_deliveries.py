@@ -23,9 +23,11 @@ from retention_airflow.defaults import DELIVERY_PARAMS, WAREHOUSE_POOL, Tag
     dag_display_name="10 ingest deliveries",
     schedule=defaults.midnight(),
     max_active_runs=1,
-    tags=[Tag.DAILY, Tag.ON_ARRIVAL, Tag.DELIVERIES, Tag.IMPACT_SCORES, Tag.TRIAGE_AT_ONCE],
     params=DELIVERY_PARAMS,
-    **defaults.shared(__doc__),
+    **defaults.shared(
+        __doc__,
+        tags=[Tag.DAILY, Tag.ON_ARRIVAL, Tag.DELIVERIES, Tag.IMPACT_SCORES, Tag.TRIAGE_AT_ONCE],
+    ),
 )
 def ingest_deliveries() -> None:
     @task(inlets=[INBOX])

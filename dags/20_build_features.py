@@ -29,9 +29,10 @@ from retention_ml.errors import NotReady
     dag_display_name="20 build features",
     schedule=PartitionedAssetTimetable(assets=CURATED),
     max_active_runs=2,
-    tags=[Tag.DAILY, Tag.FEATURES, Tag.IMPACT_SCORES, Tag.TRIAGE_AT_ONCE],
     params=DAY_PARAMS,
-    **defaults.shared(__doc__),
+    **defaults.shared(
+        __doc__, tags=[Tag.DAILY, Tag.FEATURES, Tag.IMPACT_SCORES, Tag.TRIAGE_AT_ONCE]
+    ),
 )
 def build_features() -> None:
     @task(pool=WAREHOUSE_POOL)

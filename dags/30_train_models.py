@@ -28,9 +28,10 @@ from retention_ml.errors import NotReady
     dag_display_name="30 train models",
     schedule=PartitionedAssetTimetable(assets=FEATURES),
     max_active_runs=1,
-    tags=[Tag.WEEKLY, Tag.MODELS, Tag.IMPACT_INSIGHT, Tag.TRIAGE_NEXT_DAY],
     params=defaults.TRAINING_PARAMS,
-    **defaults.shared(__doc__),
+    **defaults.shared(
+        __doc__, tags=[Tag.WEEKLY, Tag.MODELS, Tag.IMPACT_INSIGHT, Tag.TRIAGE_NEXT_DAY]
+    ),
 )
 def train_models() -> None:
     @task

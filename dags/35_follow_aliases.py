@@ -23,8 +23,9 @@ from retention_airflow.defaults import WAREHOUSE_POOL, Tag
     dag_display_name="35 follow aliases",
     schedule=ALIASES,
     max_active_runs=1,
-    tags=[Tag.BETWEEN_DAYS, Tag.MODELS, Tag.IMPACT_INSIGHT, Tag.TRIAGE_NEXT_DAY],
-    **defaults.shared(__doc__),
+    **defaults.shared(
+        __doc__, tags=[Tag.BETWEEN_DAYS, Tag.MODELS, Tag.IMPACT_INSIGHT, Tag.TRIAGE_NEXT_DAY]
+    ),
 )
 def follow_aliases() -> None:
     @task(pool=WAREHOUSE_POOL)

@@ -33,9 +33,8 @@ from retention_ml.errors import NotReady
     schedule=PartitionedAssetTimetable(assets=FEATURES | CHAMPION),
     max_active_runs=1,
     deadline=IN_TIME,
-    tags=[Tag.DAILY, Tag.SCORES, Tag.IMPACT_SCORES, Tag.TRIAGE_AT_ONCE],
     params=DAY_PARAMS,
-    **defaults.shared(__doc__),
+    **defaults.shared(__doc__, tags=[Tag.DAILY, Tag.SCORES, Tag.IMPACT_SCORES, Tag.TRIAGE_AT_ONCE]),
 )
 def score_customers() -> None:
     @task(pool=WAREHOUSE_POOL)

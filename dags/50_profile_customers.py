@@ -29,9 +29,10 @@ from retention_airflow.defaults import DAY_PARAMS, WAREHOUSE_POOL, Tag
     dag_display_name="50 profile customers",
     schedule=PartitionedAssetTimetable(assets=FEATURES),
     max_active_runs=1,
-    tags=[Tag.DAILY, Tag.PROFILES, Tag.IMPACT_CUSTOMERS, Tag.TRIAGE_SAME_DAY],
     params=DAY_PARAMS,
-    **defaults.shared(__doc__),
+    **defaults.shared(
+        __doc__, tags=[Tag.DAILY, Tag.PROFILES, Tag.IMPACT_CUSTOMERS, Tag.TRIAGE_SAME_DAY]
+    ),
 )
 def profile_customers() -> None:
     @task(pool=WAREHOUSE_POOL)

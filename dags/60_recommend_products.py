@@ -31,9 +31,10 @@ from retention_ml.errors import NotReady
     dag_display_name="60 recommend products",
     schedule=PartitionedAssetTimetable(assets=FEATURES),
     max_active_runs=1,
-    tags=[Tag.DAILY, Tag.RECOMMENDATIONS, Tag.IMPACT_CUSTOMERS, Tag.TRIAGE_SAME_DAY],
     params=DAY_PARAMS,
-    **defaults.shared(__doc__),
+    **defaults.shared(
+        __doc__, tags=[Tag.DAILY, Tag.RECOMMENDATIONS, Tag.IMPACT_CUSTOMERS, Tag.TRIAGE_SAME_DAY]
+    ),
 )
 def recommend_products() -> None:
     @task(pool=WAREHOUSE_POOL)

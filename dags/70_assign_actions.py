@@ -30,9 +30,10 @@ from retention_ml.errors import NotReady
     dag_display_name="70 assign actions",
     schedule=PartitionedAssetTimetable(assets=SCORES),
     max_active_runs=3,  # a day may wait for an answer while the next ones go on
-    tags=[Tag.DAILY, Tag.ACTIONS, Tag.IMPACT_CUSTOMERS, Tag.TRIAGE_SAME_DAY],
     params=DAY_PARAMS,
-    **defaults.shared(__doc__),
+    **defaults.shared(
+        __doc__, tags=[Tag.DAILY, Tag.ACTIONS, Tag.IMPACT_CUSTOMERS, Tag.TRIAGE_SAME_DAY]
+    ),
 )
 def assign_actions() -> None:
     @task(pool=WAREHOUSE_POOL, max_active_tis_per_dag=1)

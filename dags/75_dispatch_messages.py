@@ -25,9 +25,10 @@ from retention_airflow.defaults import DAY_PARAMS, WAREHOUSE_POOL, Tag
     dag_display_name="75 dispatch messages",
     schedule=defaults.every_ten_minutes_if_enabled(),
     max_active_runs=1,
-    tags=[Tag.BETWEEN_DAYS, Tag.ACTIONS, Tag.IMPACT_CUSTOMERS, Tag.TRIAGE_SAME_DAY],
     params=DAY_PARAMS,
-    **defaults.shared(__doc__),
+    **defaults.shared(
+        __doc__, tags=[Tag.BETWEEN_DAYS, Tag.ACTIONS, Tag.IMPACT_CUSTOMERS, Tag.TRIAGE_SAME_DAY]
+    ),
 )
 def dispatch_messages() -> None:
     @task(pool=WAREHOUSE_POOL)

@@ -21,9 +21,10 @@ from retention_airflow.defaults import DAY_PARAMS, WAREHOUSE_POOL, Tag
     dag_display_name="85 watch scores",
     schedule=defaults.morning(),
     max_active_runs=1,
-    tags=[Tag.DAILY, Tag.OUTCOMES, Tag.IMPACT_INSIGHT, Tag.TRIAGE_NEXT_DAY],
     params=DAY_PARAMS,
-    **defaults.shared(__doc__),
+    **defaults.shared(
+        __doc__, tags=[Tag.DAILY, Tag.OUTCOMES, Tag.IMPACT_INSIGHT, Tag.TRIAGE_NEXT_DAY]
+    ),
 )
 def watch_scores() -> None:
     @task(pool=WAREHOUSE_POOL)

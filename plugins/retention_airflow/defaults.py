@@ -1,6 +1,7 @@
 """What every DAG has alike: owner, tags, retries, the parameter `as_of`, the shop's time zone."""
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -94,6 +95,8 @@ RETRY_POLICY = ExceptionRetryPolicy(
     default=RetryAction.FAIL,  # a defect; a task that was killed raises nothing and is retried
 )
 
+_PRIORITIES = {Tag.IMPACT_SCORES: 3, Tag.IMPACT_CUSTOMERS: 2, Tag.IMPACT_INSIGHT: 1}
+
 DEFAULT_ARGS: dict[str, Any] = {
     "owner": OWNER,
     "retries": 2,
@@ -164,17 +167,21 @@ APPROVAL_PARAMS = {
 }
 
 
-def shared(doc: str) -> dict[str, Any]:
-    """The arguments of `@dag` that are the same for all, and those that follow from its docstring.
+def shared(doc: str, tags: Sequence[Tag]) -> dict[str, Any]:
+    """The arguments of `@dag` that are the same for all, and those that follow from these two.
 
-    The first paragraph is the description in the list of DAGs, as plain text; all of it the page.
+    The first paragraph of the docstring is the description in the list of DAGs, as plain text; all
+    of it the page. The tag of impact says which tasks go first where the machine has not room for
+    all: what scores wait for, then what customers see, then insight.
     """
     first = " ".join(doc.strip().split("\n\n")[0].split())
+    [priority] = [_PRIORITIES[tag] for tag in tags if tag in _PRIORITIES]
     return {
         "description": re.sub(r"[*`]", "", first),
         "doc_md": doc,
         "catchup": False,
-        "default_args": DEFAULT_ARGS,
+        "tags": [*tags],
+        "default_args": DEFAULT_ARGS | {"priority_weight": priority, "weight_rule": "absolute"},
         "owner_links": {OWNER: addresses.owner(_SETTINGS)},
     }
 

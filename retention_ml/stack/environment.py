@@ -24,7 +24,7 @@ _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LD_LIBR
 _IMPORTED_BEFORE_TASKS = (
     "airflow.executors.local_executor", "airflow.sdk.execution_time.supervisor",
     "airflow.sdk.execution_time.task_runner", "ibis", "sqlalchemy", "adbc_driver_postgresql.dbapi",
-    "duckdb", "pydantic_settings", "lightgbm",
+    "duckdb", "pydantic_settings", "lightgbm", "great_expectations", "mlflow.tracking",
 )  # fmt: skip
 
 
@@ -155,8 +155,11 @@ def build(
         "AIRFLOW__SCHEDULER__MP_START_METHOD": "forkserver",
         "AIRFLOW__CORE__MP_FORKSERVER_PRELOAD": ",".join(_IMPORTED_BEFORE_TASKS),
         "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
+        # Whether a task's process has ended is looked at between heartbeats: every five seconds, a
+        # task would often hold its place for so long after its end.
+        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
         # A task whose process died with the machine or the scheduler is tried again after a minute;
-        # Airflow's own five would look like a standstill. Heartbeats come every five seconds.
+        # Airflow's own five would look like a standstill.
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
         "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "60",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",

@@ -67,6 +67,7 @@ def describe(dag) -> dict:
         "tasks": {
             task.task_id: {
                 "owner": task.owner,
+                "priority": (task.priority_weight, str(task.weight_rule)),
                 "doc": task.doc_md,
                 "is_mapped": task.is_mapped or task.get_closest_mapped_task_group() is not None,
                 "map_name": task.map_index_template,

@@ -79,6 +79,16 @@ def test_every_dag_says_whom_a_failure_hurts_and_when_to_look(bag: dict[str, Any
     assert urgent == {"ingest_deliveries", "build_features", "score_customers"}
 
 
+def test_what_scores_wait_for_goes_before_what_nobody_waits_for(bag: dict[str, Any]) -> None:
+    by_impact = {"impact/scores": 3, "impact/customers": 2, "impact/insight": 1}
+    for dag_id, dag in bag["dags"].items():
+        (impact,) = set(dag["tags"]) & set(by_impact)
+        for task in dag["tasks"].values():
+            weight, rule = task["priority"]
+            assert weight == by_impact[impact], dag_id
+            assert "absolute" in rule.lower(), dag_id
+
+
 def test_the_list_of_dags_says_in_plain_text_what_each_does(bag: dict[str, Any]) -> None:
     for dag_id, dag in bag["dags"].items():
         assert 30 < len(dag["description"]) < 300, dag_id
