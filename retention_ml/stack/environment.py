@@ -22,7 +22,8 @@ _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LD_LIBR
 
 # No module of ours: a task shall run the code and the settings of the moment it starts.
 _IMPORTED_BEFORE_TASKS = (
-    "airflow.executors.local_executor", "airflow.sdk.execution_time.supervisor",
+    "airflow.executors.local_executor", "airflow.dag_processing.dagbag",
+    "airflow.sdk.execution_time.supervisor",
     "airflow.sdk.execution_time.task_runner", "ibis", "sqlalchemy", "adbc_driver_postgresql.dbapi",
     "duckdb", "pydantic_settings", "lightgbm", "great_expectations", "mlflow.tracking",
 )  # fmt: skip
