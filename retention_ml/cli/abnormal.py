@@ -17,7 +17,6 @@ from retention_ml.cli.frame import (
     working,
 )
 from retention_ml.cli.modelling import By, Reason
-from retention_ml.models.registry.provenance import login_name
 
 _abnormal = typer.Typer(
     help="Customers that are none: bots, fake orders, returners, resellers.", no_args_is_help=True
@@ -119,6 +118,7 @@ def _decide(
 ) -> None:
     with opened(as_json) as (warehouse, settings):
         from retention_ml.abnormal.decide import decide
+        from retention_ml.models.registry.provenance import login_name
 
         receipt = decide(
             warehouse,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,8 +19,10 @@ from retention_ml.cli.frame import (
     print_table,
     working,
 )
-from retention_ml.settings import Settings
-from retention_ml.settings.sections import Calendar
+
+if TYPE_CHECKING:
+    from retention_ml.settings import Settings
+    from retention_ml.settings.sections import Calendar
 
 holdout = typer.Typer(help="Customers who are never contacted.", no_args_is_help=True)
 
@@ -132,7 +134,7 @@ def holdout_renew(by: By, as_of: MaybeAsOf = None, as_json: Json = False) -> Non
         console.print(receipt.sentence)
 
 
-def _day_or_today(text: str | None, settings: Settings) -> date:
+def _day_or_today(text: str | None, settings: "Settings") -> date:
     return today(settings) if text is None else day(text)
 
 
@@ -169,7 +171,7 @@ def _print_standing(details: Any) -> None:
         )
 
 
-def _print_decisions(rows: Sequence[Mapping[str, Any]], calendar: Calendar) -> None:
+def _print_decisions(rows: Sequence[Mapping[str, Any]], calendar: "Calendar") -> None:
     """One line per decision, the newest first, and what else could have been drawn."""
     print_table(
         "Decisions",

@@ -4,16 +4,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic import ValidationError
 
 from retention_ml.cli.days import Every, First, Last, days_named
 from retention_ml.cli.frame import Json, console, errors, note, opened, print_json, print_table
 from retention_ml.cli.tables import format_interval
 from retention_ml.errors import UsageError
-from retention_ml.settings import Churn, Settings
+
+if TYPE_CHECKING:
+    from retention_ml.settings import Settings
 
 _SHOWN = {
     "roc_auc": "ROC AUC",
@@ -148,8 +149,12 @@ def _recommendations(
         _show_recommendations(receipt.to_dict(), report)
 
 
-def _with(settings: Settings, **changes: int | None) -> Settings:
+def _with(settings: "Settings", **changes: int | None) -> "Settings":
     """The settings with another churn definition."""
+    from pydantic import ValidationError
+
+    from retention_ml.settings import Churn
+
     changed = {name: value for name, value in changes.items() if value is not None}
     try:
         churn = Churn(**{**settings.churn.model_dump(), **changed})

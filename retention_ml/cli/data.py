@@ -22,10 +22,10 @@ from retention_ml.cli.frame import (
 )
 from retention_ml.cli.sources import Source
 from retention_ml.errors import FileRefused, UsageError
-from retention_ml.receipts import Receipt
-from retention_ml.settings import Settings
 
 if TYPE_CHECKING:
+    from retention_ml.receipts import Receipt
+    from retention_ml.settings import Settings
     from retention_ml.warehouse import Warehouse
 
 _FILES_SHOWN = 40
@@ -134,7 +134,7 @@ def build_features(
 
 
 def _check_filter(
-    warehouse: "Warehouse", settings: Settings, *, source: str | None, reason: str | None
+    warehouse: "Warehouse", settings: "Settings", *, source: str | None, reason: str | None
 ) -> None:
     """UsageError where no row can be of that source or reason: it is misspelt.
 
@@ -162,7 +162,7 @@ def _check_filter(
         )
 
 
-def _print_receipt(receipt: Receipt, as_json: bool) -> None:
+def _print_receipt(receipt: "Receipt", as_json: bool) -> None:
     """The receipt, what it lists as tables, and where the quality report lies.
 
     A file that was refused or held while others went through ends the command with code 3.
@@ -175,7 +175,7 @@ def _print_receipt(receipt: Receipt, as_json: bool) -> None:
         raise typer.Exit(FileRefused.exit_code)
 
 
-def _show_receipt(receipt: Receipt) -> None:
+def _show_receipt(receipt: "Receipt") -> None:
     document = receipt.to_dict()
     by_file = document.pop("by_file", [])
     console.print(str(receipt))

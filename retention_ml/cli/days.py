@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
 import typer
 
-from retention_ml import clock
 from retention_ml.cli.frame import day
-from retention_ml.clock import days_between
 from retention_ml.errors import UsageError
-from retention_ml.settings import Settings
+
+if TYPE_CHECKING:
+    from retention_ml.settings import Settings
 
 First = Annotated[
     str | None, typer.Option("--from", metavar="YYYY-MM-DD", help="First day of a range.")
@@ -23,12 +23,14 @@ Last = Annotated[
 Every = Annotated[str, typer.Option(help="Distance of the days of the range, such as 30d.")]
 
 
-def today(settings: Settings) -> date:
+def today(settings: "Settings") -> date:
     """The day that it is now on the shop's calendar."""
+    from retention_ml import clock
+
     return clock.now().astimezone(ZoneInfo(settings.calendar.timezone)).date()
 
 
-def not_ahead(as_of: date, settings: Settings) -> date:
+def not_ahead(as_of: date, settings: "Settings") -> date:
     """The day, if it is not later than tomorrow.
 
     A day of the far future would be the newest for ever: every view would show it, and what is
@@ -59,6 +61,8 @@ def days_named(
         return [day(text) for text in as_of]
     if as_of or not (first and last):
         raise UsageError("Name days with --as-of, or a range with --from and --to.")
+    from retention_ml.clock import days_between
+
     distance = every.removesuffix("d")
     if not distance.isdecimal() or int(distance) < 1:
         raise UsageError(f"--every is {every!r}; expected a number of days such as 30d.")

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from retention_ml.cli.days import today
 from retention_ml.cli.frame import AsOf, Json, console, day, opened, print_json, print_rows, working
 from retention_ml.errors import UsageError
-from retention_ml.receipts import DecisionReceipt
+
+if TYPE_CHECKING:
+    from retention_ml.receipts import DecisionReceipt
 
 experiments = typer.Typer(
     help="Whether an action helps: compared with leaving customers alone.", no_args_is_help=True
@@ -265,7 +267,7 @@ def look(as_of: AsOf, as_json: Json = False) -> None:
             console.print(f"{one['experiment_id']}: {one['reason']}")
 
 
-def _show(receipt: DecisionReceipt, as_json: bool) -> None:
+def _show(receipt: "DecisionReceipt", as_json: bool) -> None:
     print_json(receipt.to_dict()) if as_json else console.print(str(receipt))
 
 

@@ -15,9 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 from retention_ml.errors import RetentionError, UsageError, machine_errors
-from retention_ml.settings import Settings, load
 
 if TYPE_CHECKING:
+    from retention_ml.settings import Settings
     from retention_ml.warehouse import Warehouse
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
@@ -48,7 +48,7 @@ def day(text: str) -> date:
         raise UsageError(f"{text!r} is no day; expected YYYY-MM-DD such as 2011-03-01.") from None
 
 
-def with_registry(settings: Settings, *, is_started: bool = False) -> Settings:
+def with_registry(settings: "Settings", *, is_started: bool = False) -> "Settings":
     """The settings with the address of the local stack's MLflow, where there is such a stack.
 
     It is only started for who cannot do without: a decision needs no MLflow, its alias follows
@@ -67,9 +67,11 @@ def with_registry(settings: Settings, *, is_started: bool = False) -> Settings:
 
 
 @contextmanager
-def command(as_json: bool) -> Iterator[Settings]:
+def command(as_json: bool) -> Iterator["Settings"]:
     """The settings; an error of this library ends the process with its sentence and code."""
     try:
+        from retention_ml.settings import load
+
         with machine_errors():
             yield load()
     except RetentionError as error:
@@ -86,7 +88,7 @@ def command(as_json: bool) -> Iterator[Settings]:
 
 
 @contextmanager
-def opened(as_json: bool, *, may_create: bool = False) -> Iterator[tuple["Warehouse", Settings]]:
+def opened(as_json: bool, *, may_create: bool = False) -> Iterator[tuple["Warehouse", "Settings"]]:
     """The warehouse, brought up to date, and the settings.
 
     Parameters

@@ -3,7 +3,7 @@ explain.
 """
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -29,8 +29,9 @@ from retention_ml.cli.tables import (
     print_tiers,
     print_versions,
 )
-from retention_ml.models.registry.provenance import login_name
-from retention_ml.receipts import DecisionReceipt
+
+if TYPE_CHECKING:
+    from retention_ml.receipts import DecisionReceipt
 
 _SHOWN = 15
 
@@ -120,8 +121,10 @@ def rollback(
 
 
 def _decide(
-    door: Callable[..., DecisionReceipt], as_json: bool, by: str | None, **arguments: str | None
+    door: Callable[..., "DecisionReceipt"], as_json: bool, by: str | None, **arguments: str | None
 ) -> None:
+    from retention_ml.models.registry.provenance import login_name
+
     with opened(as_json) as (warehouse, settings):
         with working("Checking …"):
             settings, decider = with_registry(settings), by or login_name()

@@ -2,7 +2,7 @@
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,7 +21,9 @@ from retention_ml.cli.frame import (
 )
 from retention_ml.cli.tables import hide_secret, print_stack, print_status
 from retention_ml.errors import UsageError
-from retention_ml.settings import Settings
+
+if TYPE_CHECKING:
+    from retention_ml.settings import Settings
 
 _stack = typer.Typer(help="Start, stop and look at the local stack.", no_args_is_help=True)
 _metrics = typer.Typer(help="Figures about the platform, for Prometheus.", no_args_is_help=True)
@@ -363,7 +365,7 @@ def _respond(
         _print_summary(f"{on} in {out}", summary, as_json)
 
 
-def _kinds_and_channels(settings: Settings) -> tuple[dict[str, str], dict[str, str]]:
+def _kinds_and_channels(settings: "Settings") -> tuple[dict[str, str], dict[str, str]]:
     """What the shop's own actions are like, and their channels; a push is like an e-mail."""
     from retention_ml.actions.catalogue.loading import read_actions
 

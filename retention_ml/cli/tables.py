@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from retention_ml.cli.frame import console, print_json, print_mapping, print_table
-from retention_ml.settings import Settings
+
+if TYPE_CHECKING:
+    from retention_ml.settings import Settings
 
 Rows = Sequence[Mapping[str, Any]]
 _INTERVAL = ("value", "lower", "upper")
@@ -60,7 +62,7 @@ def print_versions(rows: Rows) -> None:
     )
 
 
-def print_tiers(as_of: object, rows: Rows, settings: Settings) -> None:
+def print_tiers(as_of: object, rows: Rows, settings: "Settings") -> None:
     """Customers and value per tier of a day, and what to note."""
     from retention_ml.reports import words
 
@@ -152,7 +154,7 @@ def print_status(state: dict[str, Any]) -> None:
             console.print(f"{name.replace('_', ' ')}: {address}", soft_wrap=True)
 
 
-def print_stack(settings: Settings, state: list[dict[str, object]], as_json: bool) -> None:
+def print_stack(settings: "Settings", state: list[dict[str, object]], as_json: bool) -> None:
     """How every part of the local stack is, or one JSON document."""
     if as_json:
         print_json(state)
