@@ -25,7 +25,7 @@ from retention_airflow.defaults import TIMEZONE, Tag
     dag_display_name="05 watch inbox",
     schedule=INBOX,
     **defaults.shared(
-        __doc__, tags=[Tag.ON_ARRIVAL, Tag.DELIVERIES, Tag.IMPACT_SCORES, Tag.TRIAGE_NEXT_DAY]
+        __doc__, Tag.ON_ARRIVAL, Tag.DELIVERIES, Tag.IMPACT_SCORES, Tag.TRIAGE_NEXT_DAY
     ),
 )
 def watch_inbox() -> None:

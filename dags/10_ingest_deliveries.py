@@ -25,17 +25,15 @@ from retention_airflow.defaults import DELIVERY_PARAMS, WAREHOUSE_POOL, Tag
     max_active_runs=1,
     params=DELIVERY_PARAMS,
     **defaults.shared(
-        __doc__,
-        tags=[Tag.DAILY, Tag.ON_ARRIVAL, Tag.DELIVERIES, Tag.IMPACT_SCORES, Tag.TRIAGE_AT_ONCE],
+        __doc__, Tag.DAILY, Tag.ON_ARRIVAL, Tag.DELIVERIES, Tag.IMPACT_SCORES, Tag.TRIAGE_AT_ONCE
     ),
 )
 def ingest_deliveries() -> None:
     @task(inlets=[INBOX])
     def collect() -> list[dict]:
         """The complete files, one parcel per source; what is no delivery is named in the log."""
-        run = get_current_context()
-        folder, kind = defaults.INBOX_PATH, run["dag_run"].run_type
-        return inbox.to_ingest(folder, run["params"], kind, doors.sources())
+        params, run = (get_current_context()[name] for name in ("params", "dag_run"))
+        return inbox.to_ingest(defaults.INBOX_PATH, params, run.run_type, doors.sources())
 
     @task(pool=WAREHOUSE_POOL)
     def land(parcel: dict) -> dict:

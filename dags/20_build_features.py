@@ -30,9 +30,7 @@ from retention_ml.errors import NotReady
     schedule=PartitionedAssetTimetable(assets=CURATED),
     max_active_runs=2,
     params=DAY_PARAMS,
-    **defaults.shared(
-        __doc__, tags=[Tag.DAILY, Tag.FEATURES, Tag.IMPACT_SCORES, Tag.TRIAGE_AT_ONCE]
-    ),
+    **defaults.shared(__doc__, Tag.DAILY, Tag.FEATURES, Tag.IMPACT_SCORES, Tag.TRIAGE_AT_ONCE),
 )
 def build_features() -> None:
     @task(pool=WAREHOUSE_POOL)

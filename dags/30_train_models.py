@@ -29,9 +29,7 @@ from retention_ml.errors import NotReady
     schedule=PartitionedAssetTimetable(assets=FEATURES),
     max_active_runs=1,
     params=defaults.TRAINING_PARAMS,
-    **defaults.shared(
-        __doc__, tags=[Tag.WEEKLY, Tag.MODELS, Tag.IMPACT_INSIGHT, Tag.TRIAGE_NEXT_DAY]
-    ),
+    **defaults.shared(__doc__, Tag.WEEKLY, Tag.MODELS, Tag.IMPACT_INSIGHT, Tag.TRIAGE_NEXT_DAY),
 )
 def train_models() -> None:
     @task

@@ -24,7 +24,7 @@ from retention_airflow.defaults import WAREHOUSE_POOL, Tag
     schedule=ALIASES,
     max_active_runs=1,
     **defaults.shared(
-        __doc__, tags=[Tag.BETWEEN_DAYS, Tag.MODELS, Tag.IMPACT_INSIGHT, Tag.TRIAGE_NEXT_DAY]
+        __doc__, Tag.BETWEEN_DAYS, Tag.MODELS, Tag.IMPACT_INSIGHT, Tag.TRIAGE_NEXT_DAY
     ),
 )
 def follow_aliases() -> None:

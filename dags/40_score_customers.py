@@ -34,7 +34,7 @@ from retention_ml.errors import NotReady
     max_active_runs=1,
     deadline=IN_TIME,
     params=DAY_PARAMS,
-    **defaults.shared(__doc__, tags=[Tag.DAILY, Tag.SCORES, Tag.IMPACT_SCORES, Tag.TRIAGE_AT_ONCE]),
+    **defaults.shared(__doc__, Tag.DAILY, Tag.SCORES, Tag.IMPACT_SCORES, Tag.TRIAGE_AT_ONCE),
 )
 def score_customers() -> None:
     @task(pool=WAREHOUSE_POOL)

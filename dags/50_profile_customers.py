@@ -30,9 +30,7 @@ from retention_airflow.defaults import DAY_PARAMS, WAREHOUSE_POOL, Tag
     schedule=PartitionedAssetTimetable(assets=FEATURES),
     max_active_runs=1,
     params=DAY_PARAMS,
-    **defaults.shared(
-        __doc__, tags=[Tag.DAILY, Tag.PROFILES, Tag.IMPACT_CUSTOMERS, Tag.TRIAGE_SAME_DAY]
-    ),
+    **defaults.shared(__doc__, Tag.DAILY, Tag.PROFILES, Tag.IMPACT_CUSTOMERS, Tag.TRIAGE_SAME_DAY),
 )
 def profile_customers() -> None:
     @task(pool=WAREHOUSE_POOL)

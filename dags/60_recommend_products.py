@@ -33,7 +33,7 @@ from retention_ml.errors import NotReady
     max_active_runs=1,
     params=DAY_PARAMS,
     **defaults.shared(
-        __doc__, tags=[Tag.DAILY, Tag.RECOMMENDATIONS, Tag.IMPACT_CUSTOMERS, Tag.TRIAGE_SAME_DAY]
+        __doc__, Tag.DAILY, Tag.RECOMMENDATIONS, Tag.IMPACT_CUSTOMERS, Tag.TRIAGE_SAME_DAY
     ),
 )
 def recommend_products() -> None:

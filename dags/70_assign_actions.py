@@ -31,9 +31,7 @@ from retention_ml.errors import NotReady
     schedule=PartitionedAssetTimetable(assets=SCORES),
     max_active_runs=3,  # a day may wait for an answer while the next ones go on
     params=DAY_PARAMS,
-    **defaults.shared(
-        __doc__, tags=[Tag.DAILY, Tag.ACTIONS, Tag.IMPACT_CUSTOMERS, Tag.TRIAGE_SAME_DAY]
-    ),
+    **defaults.shared(__doc__, Tag.DAILY, Tag.ACTIONS, Tag.IMPACT_CUSTOMERS, Tag.TRIAGE_SAME_DAY),
 )
 def assign_actions() -> None:
     @task(pool=WAREHOUSE_POOL, max_active_tis_per_dag=1)

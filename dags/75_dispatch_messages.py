@@ -27,7 +27,7 @@ from retention_airflow.defaults import DAY_PARAMS, WAREHOUSE_POOL, Tag
     max_active_runs=1,
     params=DAY_PARAMS,
     **defaults.shared(
-        __doc__, tags=[Tag.BETWEEN_DAYS, Tag.ACTIONS, Tag.IMPACT_CUSTOMERS, Tag.TRIAGE_SAME_DAY]
+        __doc__, Tag.BETWEEN_DAYS, Tag.ACTIONS, Tag.IMPACT_CUSTOMERS, Tag.TRIAGE_SAME_DAY
     ),
 )
 def dispatch_messages() -> None:

@@ -23,9 +23,7 @@ from retention_airflow.defaults import DAY_PARAMS, WAREHOUSE_POOL, Tag
     schedule=PartitionedAssetTimetable(assets=SCORES),
     max_active_runs=3,  # two may wait for an answer while the days go on
     params=DAY_PARAMS,
-    **defaults.shared(
-        __doc__, tags=[Tag.DAILY, Tag.OUTCOMES, Tag.IMPACT_INSIGHT, Tag.TRIAGE_SAME_DAY]
-    ),
+    **defaults.shared(__doc__, Tag.DAILY, Tag.OUTCOMES, Tag.IMPACT_INSIGHT, Tag.TRIAGE_SAME_DAY),
 )
 def measure_outcomes() -> None:
     @task(pool=WAREHOUSE_POOL, max_active_tis_per_dag=1)

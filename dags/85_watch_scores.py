@@ -22,9 +22,7 @@ from retention_airflow.defaults import DAY_PARAMS, WAREHOUSE_POOL, Tag
     schedule=defaults.morning(),
     max_active_runs=1,
     params=DAY_PARAMS,
-    **defaults.shared(
-        __doc__, tags=[Tag.DAILY, Tag.OUTCOMES, Tag.IMPACT_INSIGHT, Tag.TRIAGE_NEXT_DAY]
-    ),
+    **defaults.shared(__doc__, Tag.DAILY, Tag.OUTCOMES, Tag.IMPACT_INSIGHT, Tag.TRIAGE_NEXT_DAY),
 )
 def watch_scores() -> None:
     @task(pool=WAREHOUSE_POOL)

@@ -1,7 +1,6 @@
 """What every DAG has alike: owner, tags, retries, the parameter `as_of`, the shop's time zone."""
 
 import re
-from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -167,7 +166,7 @@ APPROVAL_PARAMS = {
 }
 
 
-def shared(doc: str, tags: Sequence[Tag]) -> dict[str, Any]:
+def shared(doc: str, *tags: Tag) -> dict[str, Any]:
     """The arguments of `@dag` that are the same for all, and those that follow from these two.
 
     The first paragraph of the docstring is the description in the list of DAGs, as plain text; all
