@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo demo-actions up down test coverage lint check benchmark benchmark-quality chaos thorough model-elsewhere pages docs superset superset-test clean
+.PHONY: help setup lock demo demo-actions up down test coverage lint check benchmark benchmark-compare benchmark-quality chaos thorough model-elsewhere pages docs superset superset-test clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -98,8 +98,11 @@ lint: setup ## lint, format, types, layers
 check: lint ## lint, and the tests that read the tree: names, docs, DAGs
 	@$(MAKE) --no-print-directory -s run-tests ARGUMENTS="tests/house"
 
-benchmark: setup ## speed, side by side with the obvious alternatives
-	$(BIN)/python -m benchmarks
+benchmark: setup ## speed, side by side with the obvious alternatives; SIZE=100k: every stage at size
+	$(BIN)/python -m benchmarks $(if $(SIZE),--size $(SIZE))
+
+benchmark-compare: setup ## every stage at SIZE, here and at BASE=<ref>, in turn
+	$(BIN)/python -m benchmarks.compare --base $(BASE) $(if $(SIZE),--size $(SIZE))
 
 benchmark-quality: setup ## prediction quality against baselines on real data
 	$(BIN)/python -m benchmarks.quality

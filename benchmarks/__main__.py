@@ -1,19 +1,34 @@
-"""Every speed measurement, each in a process and a home of its own: `python -m benchmarks [NAME…]`."""
+"""Every speed measurement: `python -m benchmarks [NAME…]`, or every stage at size with `--size`.
+
+The first runs each benchmark in a process and a home of its own; the second is `benchmarks.at_size`.
+"""
 
 import argparse
 import os
 import platform
 import subprocess
 import sys
+from pathlib import Path
+
+from benchmarks import at_size
 
 NAMES = ("simulate", "ingest", "features", "scoring")
 
 
 def main() -> int:
-    """Run the named benchmarks one after the other; 1 if one of them failed."""
+    """Run the named benchmarks one after the other, or all stages at size; 1 if one failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
-    names = parser.parse_args().names or NAMES
+    parser.add_argument("--size", choices=at_size.SIZES, help="every stage, with so many customers")
+    parser.add_argument("--json", type=Path, help="with --size: also write the stages to this file")
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=Path.home() / ".cache" / "retention-ml",
+        help="with --size: where the files of the shop are kept",
+    )
+    options = parser.parse_args()
+    names = options.names or NAMES
     unknown = sorted(set(names) - set(NAMES))
     if unknown:
         parser.error(f"{unknown[0]!r} is no benchmark; expected {', '.join(NAMES)}")
@@ -22,6 +37,8 @@ def main() -> int:
         f"load {os.getloadavg()[0]:.1f} before the start\n",
         flush=True,
     )
+    if options.size:
+        return _at_size(options.size, options.cache, options.json)
     failed = [
         name
         for name in names
@@ -30,6 +47,14 @@ def main() -> int:
     if failed:
         print(f"Failed: {', '.join(failed)}.")
     return 1 if failed else 0
+
+
+def _at_size(size: str, cache: Path, path: Path | None) -> int:
+    measured = at_size.measure(customers=at_size.SIZES[size], cache=cache)
+    at_size.show(measured, f"A shop of {at_size.SIZES[size]:,} customers over 18 months")
+    if path:
+        at_size.write(measured, path)
+    return 0
 
 
 if __name__ == "__main__":
