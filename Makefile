@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo demo-actions up down test coverage lint check benchmark benchmark-compare benchmark-quality chaos thorough model-elsewhere pages docs superset superset-test clean
+.PHONY: help setup lock demo demo-actions up down test coverage lint check benchmark benchmark-compare benchmark-quality chaos thorough model-elsewhere pages docs superset superset-test spark-test clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -53,6 +53,7 @@ lock: setup ## regenerate the lock after a change of dependencies; other pins st
 	$(COMPILE) --output-file requirements.txt
 	$(COMPILE) --extra dev --extra mcp --output-file requirements-dev.txt
 	$(EXTRA) mcp | $(BIN)/uv pip compile - $(LOCK) --constraint requirements.txt --output-file requirements-mcp.txt
+	$(EXTRA) spark | $(BIN)/uv pip compile - $(LOCK) --constraint requirements.txt --output-file requirements-spark.txt
 	$(EXTRA) docs | $(BIN)/uv pip compile - $(LOCK) --output-file requirements-docs.txt
 	$(BIN)/uv pip compile docker/superset/requirements.in $(LOCK) --output-file requirements-superset.txt
 
@@ -142,6 +143,19 @@ $(SITE)/.installed: requirements-docs.txt | setup
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(SITE)
 	VIRTUAL_ENV=$(CURDIR)/$(SITE) $(BIN)/uv pip install --quiet --require-hashes -r requirements-docs.txt
 	@touch $(SITE)/.installed
+
+SPARK := .venv-spark
+spark-test: export RETENTION_SPARK := 1
+spark-test: $(SPARK)/.installed ## features on Spark equal those of DuckDB; needs Java, makes an environment of 450 MB
+	$(SPARK)/bin/python -m pytest -q tests/features/spark
+
+# PySpark, over the packages of .venv.
+$(SPARK)/.installed: requirements-spark.txt | setup
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(SPARK)
+	VIRTUAL_ENV=$(CURDIR)/$(SPARK) $(BIN)/uv pip install --quiet --require-hashes -r requirements-spark.txt
+	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+	    > "$$($(SPARK)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/platform.pth"
+	@touch $@
 
 SUPERSET := .venv-superset
 superset: $(SUPERSET)/.installed ## Superset with three dashboards on the results; makes an environment of 650 MB

@@ -1,10 +1,13 @@
-"""Features: the rollup, one day, twelve days, and DuckDB against Postgres on one definition.
+"""Features: the rollup, one day, twelve days, and the engines against each other on one definition.
+
+Spark is among them where PySpark is installed.
 
 `python -m benchmarks.features [--customers N] [--days N]`
 """
 
 import argparse
 from datetime import timedelta
+from importlib.util import find_spec
 
 from benchmarks.lines import Line, show, timed
 from benchmarks.place import place
@@ -70,16 +73,19 @@ def measure(*, customers: int = 40_000, days: int = 540) -> list[Line]:
                 Line(what="one day, twelve times", rows=12 * rows, seconds=12 * once)
             ),
         ]
+        engines = [*ENGINES, *(["spark"] if find_spec("pyspark") else [])]
+        if "spark" in engines:
+            computed("spark", 1)  # begins the session, which is no part of the work
         for of in (1, 12):
-            duck, postgres = (
+            duck, *others = (
                 Line(
                     what=f"compute {of} day{'s' if of > 1 else ''} in {engine}",
                     rows=of * rows,
                     seconds=computed(engine, of),
                 )
-                for engine in ENGINES
+                for engine in engines
             )
-            lines += [duck.over(postgres), postgres]
+            lines += [duck.over(others[0]), *others]
     show(f"Features of {customers:,} simulated customers over {days} days", lines, _NOTE)
     return lines
 

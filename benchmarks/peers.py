@@ -108,9 +108,9 @@ def _trees_of(predictor: Predictor, columns: Any) -> list[tuple[Trees, Any]]:
         case Blend():
             places = {name: place for place, name in enumerate(predictor.features)}
             return [
-                found
+                trees
                 for member in predictor.members
-                for found in _trees_of(
+                for trees in _trees_of(
                     member.predictor, columns[[places[name] for name in member.features]]
                 )
             ]

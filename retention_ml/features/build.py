@@ -124,6 +124,7 @@ def _build_rolled_up(
             active_days=settings.churn.active_days,
             newest_rollup_id=newest_rollup_id,
             threads=settings.compute.threads,
+            spark=settings.spark,
         )
         rows_by_day = {day: _rows_of_day(rows, day) for day in part}
         for day in part:

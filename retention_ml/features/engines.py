@@ -1,4 +1,4 @@
-"""Where features are computed: in process by DuckDB, or in Postgres; with equal results."""
+"""Where features are computed: in process by DuckDB, in Postgres, or by Spark; with equal results."""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -11,6 +11,7 @@ import pyarrow as pa
 from retention_ml.features.assemble import customer_daily
 from retention_ml.features.freshness import require_kept
 from retention_ml.features.inputs import Inputs, inputs_for, registered_inputs
+from retention_ml.settings import Spark
 from retention_ml.warehouse import Warehouse
 
 ENGINES = ("duckdb", "postgres")
@@ -28,14 +29,17 @@ def compute(
     active_days: int,
     newest_rollup_id: int,
     threads: int,
+    spark: Spark | None = None,
 ) -> pa.Table:
     """The rows of `assemble.customer_daily` for some days, from rollups up to a pass.
 
     The engine `duckdb` reads the rollups as Arrow and computes in this process, with so many
-    `threads`; `postgres` has its own settings.
+    `threads`; `postgres` has its own settings; `spark` reads exports, see `spark.compute`.
 
     Raises
     ------
+    UsageError
+        If Spark is asked for and is not installed.
     NotReady
         If all rollups were rebuilt since that pass.
     WarehouseError
@@ -46,6 +50,19 @@ def compute(
         rows = warehouse.read(customer_daily(inputs, active_days=active_days), planner=_PLANNER)
         require_kept(warehouse.read, newest_rollup_id)
         return rows
+    if engine == "spark":
+        from retention_ml.features.spark.compute import compute_in_spark
+
+        with warehouse.snapshot() as select:
+            require_kept(select, newest_rollup_id)
+            return compute_in_spark(
+                select,
+                inputs,
+                days=days,
+                active_days=active_days,
+                spark=spark or Spark(),
+                threads=threads,
+            )
     connection = duckdb.connect(config={"threads": threads})
     try:
         connection.register("days", pa.table({"as_of_day": pa.array(days, pa.int64())}))

@@ -18,6 +18,7 @@ from retention_ml.settings.sections import (
     Training,
     Trial,
 )
+from retention_ml.settings.services import Spark
 
 __all__ = [
     "PROJECT",
@@ -28,6 +29,7 @@ __all__ = [
     "Monitoring",
     "Readiness",
     "Settings",
+    "Spark",
     "Tiers",
     "Training",
     "Trial",

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from retention_ml.settings.customers import Abnormal, Profiles
 from retention_ml.settings.section import Section
-from retention_ml.settings.services import Assistant, Metrics, Mlflow
+from retention_ml.settings.services import Assistant, Metrics, Mlflow, Spark
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 
@@ -43,7 +43,7 @@ class Churn(Section):
 class Features(Section):
     """How features are computed."""
 
-    engine: Literal["duckdb", "postgres"] = "duckdb"
+    engine: Literal["duckdb", "postgres", "spark"] = "duckdb"
 
 
 class Training(Section):
@@ -301,6 +301,7 @@ class Settings(Section):
     calendar: Calendar = Calendar()
     churn: Churn = Churn()
     features: Features = Features()
+    spark: Spark = Spark()
     training: Training = Training()
     readiness: Readiness = Readiness()
     scoring: Scoring = Scoring()

@@ -1,4 +1,4 @@
-"""The sections of programs that run beside the flow and show what it did."""
+"""The sections of programs that run beside the flow: they show what it did, or compute for it."""
 
 import re
 
@@ -35,3 +35,16 @@ class Metrics(Section):
         if value and not re.fullmatch(r"https?://[^\s/@]+/?", value):
             raise ValueError("it is no address; expected http://host:port, or nothing")
         return value
+
+
+class Spark(Section):
+    """Where Spark runs; used only if `features.engine` is `spark`.
+
+    `folder` is seen under the same path by this machine and all executors; empty: that for temporary
+    files, which serves a local master only.
+    """
+
+    master: str = Field("local", min_length=1)
+    memory_gb: int = Field(4, ge=1, le=1024)
+    partitions: int = Field(16, ge=1, le=100_000)
+    folder: str = ""

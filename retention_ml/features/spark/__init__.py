@@ -1,0 +1,1 @@
+"""Features on Apache Spark, for shops that outgrow one machine; an extra of the package."""
