@@ -94,5 +94,5 @@ def test_without_java_the_sentence_says_what_to_install(monkeypatch: pytest.Monk
     monkeypatch.setattr(of_process, "find_spec", lambda name: name)
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setattr(of_process.shutil, "which", lambda name: None)
-    with pytest.raises(UsageError, match="there is no Java: .* Install Java 17 or 21"):
+    with pytest.raises(UsageError, match=r"there is no Java: .* Install Java 17 or 21"):
         of_process.session(Spark(), threads=1)
