@@ -13,16 +13,19 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import adbc_driver_postgresql.dbapi as adbc
+import adbc_driver_manager
 import psycopg2
 import psycopg2.extensions
 import sqlalchemy as sa
 
 from retention_ml.errors import UsageError, WarehouseError, first_words
 
-DRIVER_ERRORS = (sa.exc.DBAPIError, sa.exc.TimeoutError, psycopg2.Error, adbc.Error)
+if TYPE_CHECKING:
+    import adbc_driver_postgresql.dbapi as adbc
+
+DRIVER_ERRORS = (sa.exc.DBAPIError, sa.exc.TimeoutError, psycopg2.Error, adbc_driver_manager.Error)
 STATEMENT_MINUTES_MAX = 30.0
 _ANSWER_SECONDS = 30.0  # beyond the limit of a statement: the server ends it first if it lives
 # Parameters of libpq; a host that is gone is noticed within a minute.
@@ -100,13 +103,16 @@ class Connections:
 
         return {"connection_factory": connect}
 
-    def connect_for_arrow(self) -> adbc.Connection:
+    def connect_for_arrow(self) -> "adbc.Connection":
         """A new ADBC connection; its calls are made with `calls`.
 
         Making it is one of them: the driver asks for types after libpq's own limit has ended.
         """
         address, _, query = self._bounded.render_as_string(hide_password=False).partition("?")
         url = f"{address}?{query.replace('+', '%20')}"  # libpq reads no plus
+        # With it comes pandas: a third of a second that commands which read no tables are spared.
+        import adbc_driver_postgresql.dbapi as adbc
+
         return self.calls()(lambda: adbc.connect(url))
 
     def calls(self) -> "Calls":
@@ -233,7 +239,7 @@ class Calls:
 
     def _close(self) -> None:
         for close in self._closing:
-            with suppress(adbc.Error):
+            with suppress(adbc_driver_manager.Error):
                 close()
 
 
