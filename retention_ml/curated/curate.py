@@ -8,6 +8,8 @@ import ibis
 from retention_ml import clock, failpoints, tables
 from retention_ml.curated import (
     both_directions,
+    bulk_load,
+    contested,
     line_orders,
     load_sql,
     statistics,
@@ -121,23 +123,31 @@ def _curate(transaction: Transaction, settings: Settings, batch: batches.Batch) 
             )
         entry = tables.CANONICAL[name]
         existing_count = load_sql.create_existing_versions(transaction, entry, batch_id)
-        if name == "order_lines" and both_directions.separate_directions(
-            transaction,
-            source=source,
-            batch_id=batch_id,
-            has_existing=existing_count > 0,
-            has_several=len(delivery_ids) > 1,
-            threads=settings.compute.threads,
+        contested_count = contested.create_contested_keys(transaction, entry, batch_id)
+        if (
+            name == "order_lines"
+            and contested_count
+            and both_directions.separate_directions(
+                transaction,
+                source=source,
+                batch_id=batch_id,
+                has_existing=existing_count > 0,
+                has_several=len(delivery_ids) > 1,
+                threads=settings.compute.threads,
+            )
         ):
             existing_count = load_sql.create_existing_versions(transaction, entry, batch_id)
-        written[name], ended = _insert_versions(
-            transaction,
-            entry,
-            batch_id,
-            now,
-            existing_count=existing_count,
-            follow_lines=not source.has_orders,
-        )
+            contested_count = contested.create_contested_keys(transaction, entry, batch_id)
+        with bulk_load.indexes_made_last(transaction, name, batch_id):
+            written[name], ended = _insert_versions(
+                transaction,
+                entry,
+                batch_id,
+                now,
+                existing_count=existing_count,
+                contested_count=contested_count,
+                follow_lines=not source.has_orders,
+            )
         with_parts = batches.deliveries_with_parts(
             delivery_ids, row_counts, source.feeds_with_parts
         )
@@ -163,18 +173,34 @@ def _insert_versions(
     now: datetime,
     *,
     existing_count: int,
+    contested_count: int,
     follow_lines: bool,
 ) -> tuple[int, dict[int, int]]:
     """Insert the new versions and end those they replace, as `load_sql.replace_versions` does."""
     staged = entry.ibis_table("staging", tables.STAGED)
+    rows = staged.filter(staged.batch_id == batch_id)
+    batch_deliveries = ibis.table(versions.BATCH_DELIVERIES, name="batch_deliveries")
+    loaded_at = ibis.literal(now, type="timestamp('UTC')")
+    keys = contested.CONTESTED_KEYS
+    table = f"curated.{entry.name}"
+    first_versions = versions.first_versions(
+        entry,
+        rows=rows.anti_join(keys, "row_key") if contested_count else rows,
+        batch_deliveries=batch_deliveries,
+        loaded_at=loaded_at,
+    )
+    inserted = transaction.insert(table, first_versions)
+    if not contested_count:
+        return inserted, {}
     new_versions = versions.new_versions(
         entry,
-        rows=staged.filter(staged.batch_id == batch_id),
-        batch_deliveries=ibis.table(versions.BATCH_DELIVERIES, name="batch_deliveries"),
+        rows=rows.filter(rows.row_key.isin(keys.row_key)),
+        batch_deliveries=batch_deliveries,
         existing_versions=ibis.table(versions.EXISTING_VERSIONS, name="existing_versions"),
-        loaded_at=ibis.literal(now, type="timestamp('UTC')"),
+        loaded_at=loaded_at,
         orders_follow_lines=follow_lines,
     )
     if existing_count == 0:
-        return transaction.insert(f"curated.{entry.name}", new_versions), {}
-    return load_sql.replace_versions(transaction, entry, new_versions)
+        return inserted + transaction.insert(table, new_versions), {}
+    replaced, ended = load_sql.replace_versions(transaction, entry, new_versions)
+    return inserted + replaced, ended

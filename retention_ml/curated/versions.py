@@ -103,6 +103,35 @@ def new_versions(
     )
 
 
+def first_versions(
+    entry: tables.Table,
+    *,
+    rows: ibis.Table,
+    batch_deliveries: ibis.Table,
+    loaded_at: ibis.Value,
+) -> ibis.Table:
+    """What `new_versions` returns for rows whose key nothing else has, in the batch or before it.
+
+    Each of them is the first version of its key and the only one: no row is compared with another,
+    so that nothing is sorted.
+    """
+    joined = rows.join(batch_deliveries, "delivery_id")
+    new = joined.select(
+        *(rows[column.name] for column in (*entry, *tables.STAGED)),
+        batch_deliveries.is_history,
+        batch_deliveries.delay_seconds,
+        is_existing=ibis.literal(False),
+    )
+    return new.select(
+        *(new[column.name] for column in entry),
+        *(new[n] for n in ("source", "row_key", "content_hash", "delivery_id", "line_number")),
+        loaded_at=loaded_at,
+        available_at=_available_from(entry, new, loaded_at),
+        superseded_at=ibis.null("timestamp('UTC')"),
+        superseded_by=ibis.null("int64"),
+    )
+
+
 def _in_delivery_order(table: ibis.Table) -> Any:
     """A window over the rows of a key, in the order in which they were delivered."""
     return ibis.window(group_by=table.row_key, order_by=[table.delivery_order, table.line_number])
