@@ -13,6 +13,7 @@ FAILPOINTS = (
     "stage.after_first_chunk",
     "stage.before_commit",
     "check.before_commit",
+    "curate.before_indexes",
     "curate.after_insert",
     "curate.before_commit",
     "curate.after_commit",

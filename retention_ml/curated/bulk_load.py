@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from retention_ml.errors import WarehouseError
+from retention_ml.failpoints import failpoint
 from retention_ml.warehouse import Transaction
 
 ROWS_MIN = 50_000
@@ -32,6 +33,7 @@ def indexes_made_last(transaction: Transaction, name: str, batch_id: int) -> Ite
     if _is_first_load(transaction, name, batch_id):
         definitions = _dropped(transaction, f"curated.{name}")
     yield
+    failpoint("curate.before_indexes")
     for definition in definitions:
         transaction.execute(definition)
 

@@ -127,6 +127,7 @@ def stage_batch(
         if d.feed in source.feeds and not d.replay_of and not counts.delivered[d.delivery_id]
     ]
     staging.record_staged(transaction, source, batch_id, readable, counts)
+    staging.analyze_large(transaction, counts)
     return counts
 
 

@@ -8,11 +8,12 @@ import json
 import logging
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import sqlalchemy as sa
 
 from retention_ml.connections import Connections
 from retention_ml.errors import SettingsError
@@ -108,6 +109,7 @@ def _run(
         create_temp_table=False,
         kwargs={"connect_args": connections.connect_arguments(failures)},
     )
+    _ask_only_for_columns(source.get_execution_engine().engine, queries.values())
     results: list[CheckResult] = []
     try:
         for name, suite in suites.items():
@@ -118,6 +120,23 @@ def _run(
         source.get_engine().dispose()
         source.get_execution_engine().engine.dispose()
     return results
+
+
+def _ask_only_for_columns(engine: sa.Engine, queries: Iterable[str]) -> None:
+    """Keep the rows of these queries in the database.
+
+    The library finds out the columns of a query by running it as it is, and the driver would fetch
+    all of its rows for that; whatever else it runs has the query inside.
+    """
+    texts = {" ".join(query.split()) for query in queries}
+
+    @sa.event.listens_for(engine, "before_cursor_execute", retval=True)
+    def without_rows(
+        connection: sa.Connection, cursor: Any, statement: str, parameters: Any, *_: Any
+    ) -> tuple[str, Any]:
+        if " ".join(statement.split()) in texts:
+            statement = f"SELECT * FROM ({statement}) AS rows LIMIT 0"
+        return statement, parameters
 
 
 def run_on(rows: pa.Table, name: str, folder: Path) -> list[CheckResult]:

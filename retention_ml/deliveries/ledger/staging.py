@@ -21,6 +21,8 @@ from retention_ml.deliveries.readers.chunks import Reject
 from retention_ml.errors import FileRefused, UsageError
 from retention_ml.warehouse import Transaction
 
+_LARGE_ROWS = 50_000
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
@@ -187,6 +189,16 @@ def first_occurrences(
     columns = (accepted[name].to_pylist() for name in (DELIVERY, "order_id", "product_id"))
     first = pa.array([curated.get(row, 0) for row in zip(*columns, strict=True)], pa.int64())
     return accepted.append_column(keys.FIRST_OCCURRENCE, first)
+
+
+def analyze_large(transaction: Transaction, counts: StagingCounts) -> None:
+    """Tell Postgres which staging tables became large: it takes them for empty otherwise.
+
+    Only what the next doors choose rows by.
+    """
+    for name, count in (counts.staged + counts.derived).items():
+        if count >= _LARGE_ROWS:
+            transaction.execute(f"ANALYZE staging.{name} (batch_id, delivery_id)")
 
 
 def record_staged(
