@@ -4,6 +4,7 @@ import logging
 import time
 
 from retention_ml import clock
+from retention_ml.curated.load_sql import tune_session
 from retention_ml.errors import NotReady
 from retention_ml.features import rollups
 from retention_ml.features.local_time import calendar
@@ -42,6 +43,7 @@ def roll_up(warehouse: Warehouse, *, settings: Settings) -> Receipt:
     timezone, labels = settings.calendar.timezone, labels_sha256(settings)
     label(warehouse, settings=settings)
     with warehouse.transaction() as transaction:
+        tune_session(transaction)
         transaction.lock("features.rolled_up", minutes_max=10)  # a rebuild may come first
         lock_labels(transaction)  # after the other, never before it
         _require_labels(transaction, labels)
@@ -81,6 +83,7 @@ def roll_up(warehouse: Warehouse, *, settings: Settings) -> Receipt:
                 rollup_id=newest,
             )
             a_pass = rollups.Pass(rollup_id=newest, is_first=is_first, **events._mapping)
+            _create_line_instants(transaction, a_pass)
             written = sum(
                 transaction.insert(table, rows_of(a_pass)) for table, rows_of in _ROLLUPS.items()
             )
@@ -94,6 +97,15 @@ def roll_up(warehouse: Warehouse, *, settings: Settings) -> Receipt:
         ),
         settings.run_id,
     )
+
+
+def _create_line_instants(transaction: Transaction, a_pass: rollups.Pass) -> None:
+    transaction.execute(
+        "CREATE TEMP TABLE line_instants (event_at timestamptz, known_from_at timestamptz, "
+        "event_day bigint, known_from_day bigint) ON COMMIT DROP"
+    )
+    transaction.insert("line_instants", rollups.line_instants(a_pass))
+    transaction.execute("ANALYZE line_instants")
 
 
 def _require_labels(transaction: Transaction, labels: str) -> None:

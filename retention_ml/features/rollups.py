@@ -89,6 +89,17 @@ ROLLED_UP = ibis.table(
     {"delivery_id": "int64", "rollup_id": "int64"}, name="rolled_up", database="features"
 )
 
+LINE_INSTANTS = ibis.table(
+    {
+        "event_at": _INSTANT,
+        "known_from_at": _INSTANT,
+        "event_day": "int64",
+        "known_from_day": "int64",
+    },
+    name="line_instants",
+)
+"""When the sold lines of a pass happened and became known, each pair once, and on which days."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pass:
@@ -155,15 +166,27 @@ def customer_day(a_pass: Pass) -> ibis.Table:
 
 def customer_product_day(a_pass: Pass) -> ibis.Table:
     """What the pass adds to `features.customer_product_day`."""
-    lines = _changes("order_lines", a_pass)
-    sold = lines.filter(lines.kind == "sale", lines.product_id.notnull())
-    # An order's lines share their instants: each is looked up on the calendar once.
-    instants = with_local_time(sold.select("event_at", "known_from_at").distinct())
-    timed = sold.join(instants, ["event_at", "known_from_at"])
+    sold = _sold_lines(a_pass)
+    timed = sold.join(LINE_INSTANTS, ["event_at", "known_from_at"])
     summed = timed.group_by("customer_id", "product_id", "event_day", "known_from_day").agg(
         lines_count=timed.sign.sum(), pieces_count=(timed.sign * timed.quantity).sum()
     )
     return _additions(summed, ["lines_count", "pieces_count"], a_pass)
+
+
+def line_instants(a_pass: Pass) -> ibis.Table:
+    """The rows of `LINE_INSTANTS`: an order's lines share theirs, and each is looked up once.
+
+    A table of its own, because the planner takes it for far smaller than it is and would look up the
+    calendar once for each line after all.
+    """
+    instants = _sold_lines(a_pass).select("event_at", "known_from_at").distinct()
+    return with_local_time(instants).select(*LINE_INSTANTS.columns)
+
+
+def _sold_lines(a_pass: Pass) -> ibis.Table:
+    lines = _changes("order_lines", a_pass)
+    return lines.filter(lines.kind == "sale", lines.product_id.notnull())
 
 
 def product_category(a_pass: Pass) -> ibis.Table:

@@ -132,7 +132,7 @@ def _ask_only_for_columns(engine: sa.Engine, queries: Iterable[str]) -> None:
 
     @sa.event.listens_for(engine, "before_cursor_execute", retval=True)
     def without_rows(
-        connection: sa.Connection, cursor: Any, statement: str, parameters: Any, *_: Any
+        _connection: sa.Connection, _cursor: Any, statement: str, parameters: Any, *_: Any
     ) -> tuple[str, Any]:
         if " ".join(statement.split()) in texts:
             statement = f"SELECT * FROM ({statement}) AS rows LIMIT 0"
