@@ -356,7 +356,7 @@ def key(
                 ]
             group.accepted = [accepted]
     if first_occurrence is not None:
-        return engine.run(prepared.with_keys_of_replay, accepted=first_occurrence(accepted))
+        return engine.run(prepared.with_keys_of_replay(), accepted=first_occurrence(accepted))
     return engine.run(prepared.with_keys, accepted=accepted)
 
 

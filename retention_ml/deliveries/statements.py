@@ -16,14 +16,14 @@ from retention_ml.deliveries.shaping import per_order
 
 @dataclass(frozen=True, slots=True)
 class Statements:
-    """The compiled expressions of one feed."""
+    """The compiled expressions of one feed; those that are seldom asked for when they are."""
 
     typed: str
     currency: str | None
     currency_times: str | None
     money: tuple[tuple[str, Feed], ...]
     with_keys: str
-    with_keys_of_replay: str
+    with_keys_of_replay: Callable[[], str]
     superseded: str | None
     derived_parts: Mapping[str, str]
     order_parts: str | None
@@ -59,11 +59,11 @@ def _statements(description: str, feed_name: str) -> Statements:
             for money in per_order.money_feeds(feed)
         ),
         with_keys=compiled(with_keys()),
-        with_keys_of_replay=compiled(with_keys(keys.FIRST_OCCURRENCE)),
+        with_keys_of_replay=cache(lambda: compiled(with_keys(keys.FIRST_OCCURRENCE))),
         superseded=None if feed.numbers_repeats else compiled(keys.superseded_rows(full)),
         derived_parts={name: compiled(part) for name, part in derived_parts.items()},
         order_parts=compiled(derived.order_parts(accepted)) if has_lines else None,
-        details=cache(lambda: compiled(details.detail_rows(source, feed))),  # often nobody asks
+        details=cache(lambda: compiled(details.detail_rows(source, feed))),
     )
 
 
