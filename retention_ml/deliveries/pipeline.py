@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from retention_ml.deliveries.background import read_ahead
 from retention_ml.deliveries.casting import (
     currency,
     details,
@@ -36,7 +37,8 @@ from retention_ml.deliveries.shaping.shape import shaped
 from retention_ml.deliveries.statements import Statements, statements
 from retention_ml.errors import FileRefused
 
-GROUP_ROWS = 500_000
+GROUP_ROWS = CHUNK_ROWS
+_AHEAD_BYTES = 32 << 20
 
 
 @dataclass(slots=True)
@@ -80,8 +82,12 @@ def cast(
     references: Sequence[Reference],
     progress: Callable[[int], None] | None = None,
     rates: Rates = NO_RATES,
+    *,
+    is_ahead: bool = False,
 ) -> Iterator[Group]:
     """The inputs in groups of whole files, typed.
+
+    `is_ahead`: they are read in a thread of their own while others are cast.
 
     Raises
     ------
@@ -91,29 +97,44 @@ def cast(
     feed = source.feeds[feed_name]
     buffer = _CastBuffer(engine, source, feed, statements(source, feed_name), references, rates)
     group = Group()
-    for delivery in inputs:
-        group.delivered[delivery.delivery_id] = 0
-        try:
-            for chunk in shaped(feed, map(_visible, delivery.chunks())):
-                row_count = parts.chunk_row_count(feed, chunk)
-                group.delivered[delivery.delivery_id] += row_count
-                if delivery.wanted is None:
-                    group.left_out[delivery.delivery_id] += chunk.left_out
-                group.remarks += [chunk.remark] if chunk.remark else []
-                group.rejects += [(delivery.delivery_id, reject) for reject in chunk.rejects]
-                buffer.add(delivery, chunk)
-                if buffer.rows >= CHUNK_ROWS:
-                    buffer.cast_into(group)
-                if progress is not None:
-                    progress(row_count)
-        except FileRefused as error:
-            raise Unreadable(delivery.delivery_id, error) from error
-        if sum(table.num_rows for table in group.accepted) + buffer.rows >= GROUP_ROWS:
+    chunks = _chunks(feed, inputs)
+    if is_ahead:
+        chunks = read_ahead(chunks, _bytes_of, _AHEAD_BYTES)
+    for delivery, chunk in chunks:
+        group.delivered.setdefault(delivery.delivery_id, 0)
+        if chunk is not None:
+            row_count = parts.chunk_row_count(feed, chunk)
+            group.delivered[delivery.delivery_id] += row_count
+            if delivery.wanted is None:
+                group.left_out[delivery.delivery_id] += chunk.left_out
+            group.remarks += [chunk.remark] if chunk.remark else []
+            group.rejects += [(delivery.delivery_id, reject) for reject in chunk.rejects]
+            buffer.add(delivery, chunk)
+            if buffer.rows >= CHUNK_ROWS:
+                buffer.cast_into(group)
+            if progress is not None:
+                progress(row_count)
+        elif sum(table.num_rows for table in group.accepted) + buffer.rows >= GROUP_ROWS:
             buffer.cast_into(group)
             yield _only_wanted(feed, group, inputs)
             group = Group()
     buffer.cast_into(group)
     yield _only_wanted(feed, group, inputs)
+
+
+def _chunks(feed: Feed, inputs: Sequence[Input]) -> Iterator[tuple[Input, Chunk | None]]:
+    """The chunks of each delivery as its feed shapes them, and None where it ends."""
+    for delivery in inputs:
+        try:
+            for chunk in shaped(feed, map(_visible, delivery.chunks())):
+                yield delivery, chunk
+        except FileRefused as error:
+            raise Unreadable(delivery.delivery_id, error) from error
+        yield delivery, None
+
+
+def _bytes_of(item: tuple[Input, Chunk | None]) -> int:
+    return int(item[1].rows.nbytes) if item[1] is not None else 0
 
 
 def _visible(chunk: Chunk) -> Chunk:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from retention_ml import tables
 from retention_ml.deliveries import archive, order_numbers, pipeline
 from retention_ml.deliveries.arrivals import missing_lookup
+from retention_ml.deliveries.background import one_behind
 from retention_ml.deliveries.casting import derived, keys, lookups
 from retention_ml.deliveries.casting.currency import NO_RATES
 from retention_ml.deliveries.casting.lookups import Reference
@@ -178,33 +179,58 @@ class _Stager:
         rates = NO_RATES
         if feed.currency is not None:
             rates = exchange_rates(self._transaction, source, self._batch_id)
+        is_parallel = self._settings.compute.threads > 1 and not is_replay
         groups = pipeline.cast(
-            engine, source, feed_name, list(inputs.values()), references, self._progress, rates
+            engine,
+            source,
+            feed_name,
+            list(inputs.values()),
+            references,
+            self._progress,
+            rates,
+            is_ahead=is_parallel,
         )
-        for group in groups:
-            if group.accepted:
-                rows = pipeline.key(engine, source, feed_name, group, inputs, offset)
-                self._copy(entry, rows, is_derived=False)
-                counts.count_rows(entry.name, rows)
-                counts.staged[entry.name] += parts.row_count(feed, rows)
-                accepted = pa.concat_tables(group.accepted)
-                for table, sql in prepared.derived_parts.items():
-                    part = engine.run(sql, accepted=accepted)
-                    counts.derived_parts.setdefault(table, []).append(part)
-                if prepared.order_parts is not None:
-                    part = engine.run(prepared.order_parts, accepted=accepted)
-                    counts.order_parts.append(part)
-            if group.zero_money:
-                zero_money = parts.of_rows(pa.concat_tables(group.zero_money), accepted)
-                rows = engine.run(prepared.with_keys, accepted=zero_money)
-                staging.copy_replacing(self._transaction, self._staged(entry, rows))
-            failpoint("stage.after_first_chunk")
-            staging.copy_rejects(self._transaction, self._batch_id, group.rejects)
-            counts.quarantined.update(delivery_id for delivery_id, _ in group.rejects)
-            counts.reasons.update(str(reject.reason) for _, reject in group.rejects)
-            counts.delivered.update(group.delivered)
-            counts.remarks += group.remarks
-            counts.left_out.update(group.left_out)
+        with one_behind(is_parallel=is_parallel) as write:
+            for group in groups:
+                staged: list[pa.Table] = []
+                replacing: list[pa.Table] = []
+                if group.accepted:
+                    rows = pipeline.key(engine, source, feed_name, group, inputs, offset)
+                    staged.append(self._staged(entry, rows))
+                    counts.count_rows(entry.name, rows)
+                    counts.staged[entry.name] += parts.row_count(feed, rows)
+                    accepted = pa.concat_tables(group.accepted)
+                    for table, sql in prepared.derived_parts.items():
+                        part = engine.run(sql, accepted=accepted)
+                        counts.derived_parts.setdefault(table, []).append(part)
+                    if prepared.order_parts is not None:
+                        part = engine.run(prepared.order_parts, accepted=accepted)
+                        counts.order_parts.append(part)
+                if group.zero_money:
+                    zero_money = parts.of_rows(pa.concat_tables(group.zero_money), accepted)
+                    rows = engine.run(prepared.with_keys, accepted=zero_money)
+                    replacing.append(self._staged(entry, rows))
+                write(partial(self._write, entry, staged, replacing, group.rejects))
+                counts.quarantined.update(delivery_id for delivery_id, _ in group.rejects)
+                counts.reasons.update(str(reject.reason) for _, reject in group.rejects)
+                counts.delivered.update(group.delivered)
+                counts.remarks += group.remarks
+                counts.left_out.update(group.left_out)
+
+    def _write(
+        self,
+        entry: tables.Table,
+        staged: Sequence[pa.Table],
+        replacing: Sequence[pa.Table],
+        rejects: Sequence[tuple[int, Reject]],
+    ) -> None:
+        """Copy what a group of files gave."""
+        for rows in staged:
+            self._transaction.copy(f"staging.{entry.name}", rows)
+        for rows in replacing:
+            staging.copy_replacing(self._transaction, rows)
+        failpoint("stage.after_first_chunk")
+        staging.copy_rejects(self._transaction, self._batch_id, rejects)
 
     def _references(self, feed: Feed, first: Delivery) -> list[Reference]:
         """What the rows of a feed are joined to.
@@ -306,12 +332,8 @@ class _Stager:
         }
         with_keys = keys.with_keys(entry, derived_rows.mutate(**empty), self._source.name)
         rows = engine.run(compiled(with_keys), parts=parts)
-        self.counts.derived[table] += self._copy(entry, rows, is_derived=True)
-
-    def _copy(self, entry: tables.Table, rows: pa.Table, *, is_derived: bool) -> int:
-        """Copy keyed rows into `staging.<entry>`; how many."""
-        staged = self._staged(entry, rows, is_derived=is_derived)
-        return self._transaction.copy(f"staging.{entry.name}", staged)
+        staged = self._staged(entry, rows, is_derived=True)
+        self.counts.derived[table] += self._transaction.copy(f"staging.{entry.name}", staged)
 
     def _staged(self, entry: tables.Table, rows: pa.Table, *, is_derived: bool = False) -> pa.Table:
         return keys.to_staging(
