@@ -14,9 +14,12 @@ from retention_ml.warehouse import Transaction
 ROWS_MIN = 50_000
 """For fewer rows it is not worth the lock."""
 
+# Not those that are kept up for nothing: by ranges of blocks, or of replaced versions alone.
 _INDEXES = (
     "SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition "
-    "FROM pg_index WHERE indrelid = CAST(:table AS regclass) "
+    "FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid JOIN pg_am ON pg_am.oid = relam "
+    "WHERE indrelid = CAST(:table AS regclass) AND amname = 'btree' "
+    "AND coalesce(pg_get_expr(indpred, indrelid), '') NOT LIKE '%IS NOT NULL%' "
     "AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid) ORDER BY 1"
 )
 

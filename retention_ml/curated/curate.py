@@ -161,8 +161,8 @@ def _curate(transaction: Transaction, settings: Settings, batch: batches.Batch) 
     batches.quarantine_rejects(transaction, batch_id, now)
     batches.mark_replayed(transaction, batch_id)
     batches.mark_curated(transaction, batch_id, row_counts.values(), now)
-    batches.clear_staging(transaction, batch_id, deliveries_by_table)
     statistics.analyze_changed(transaction, written)
+    batches.clear_staging(transaction, batch_id, deliveries_by_table, is_at_end=True)
     return written
 
 

@@ -23,6 +23,9 @@ def read_ahead(
     is_stopped = is_at_end = False
     errors: list[BaseException] = []
 
+    def may_go_on() -> bool:
+        return is_stopped or not waiting or sum(map(size_of, waiting)) < size_max
+
     def read() -> None:
         nonlocal is_at_end
         try:
@@ -30,7 +33,7 @@ def read_ahead(
                 with changed:
                     waiting.append(item)
                     changed.notify()
-                    changed.wait_for(lambda: is_stopped or sum(map(size_of, waiting)) < size_max)
+                    changed.wait_for(may_go_on)
                     if is_stopped:
                         return
         except BaseException as error:

@@ -157,6 +157,34 @@ def test_killed_at_a_failpoint_nothing_is_lost_or_doubled_and_a_retry_completes(
     assert after == undisturbed
 
 
+@pytest.mark.parametrize("failpoint", ["curate.before_indexes", "curate.before_commit"])
+def test_killed_during_a_first_load_the_indexes_are_there_and_a_retry_completes(
+    processes: ForkServerContext,
+    warehouse: Warehouse,
+    settings: Settings,
+    files: list[Path],
+    undisturbed: dict[str, list[Any]],
+    failpoint: str,
+) -> None:
+    from tests.chaos.victim import bring_in_as_large
+
+    indexes = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'curated' ORDER BY 1"
+    before = warehouse.read(indexes)
+    assert before.num_rows > 30
+    for failure in (failpoint, ""):
+        process = processes.Process(
+            target=bring_in_as_large,
+            args=(warehouse.url, settings.model_dump(), str(files[0]), failure),
+        )
+        process.start()
+        process.join(60)
+        assert process.exitcode == (-signal.SIGKILL if failure else 0)
+        assert warehouse.read(indexes).equals(before)
+        assert violations(warehouse) == []
+    assert run(processes, warehouse, settings, files[1]) == 0
+    assert state(warehouse) == undisturbed
+
+
 @pytest.mark.slow
 def test_killed_at_random_moments_nothing_is_lost_or_doubled(
     processes: ForkServerContext,

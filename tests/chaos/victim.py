@@ -5,7 +5,9 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from retention_ml.curated import bulk_load
 from retention_ml.curated.ingest import ingest
+from retention_ml.deliveries.ledger import batches
 from retention_ml.quality.suites import _great_expectations
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
@@ -18,6 +20,12 @@ def bring_in(url: str, settings: dict[str, Any], file: str, failpoint: str) -> N
     """Ingest a file, and die at the failpoint."""
     os.environ["RETENTION_FAILPOINT"] = failpoint
     ingest(Warehouse(url), settings=Settings(**settings), source="shop", files=[Path(file)])
+
+
+def bring_in_as_large(url: str, settings: dict[str, Any], file: str, failpoint: str) -> None:
+    """As `bring_in`, a few rows taken for many: indexes are made last, staging is emptied at once."""
+    bulk_load.ROWS_MIN = batches.EMPTIED_ROWS_MIN = 1
+    bring_in(url, settings, file, failpoint)
 
 
 def load_naively(url: str, first: str) -> None:

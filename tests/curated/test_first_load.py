@@ -7,6 +7,7 @@ import pytest
 from retention_ml import tables
 from retention_ml.curated import bulk_load, contested
 from retention_ml.curated.curate import curate
+from retention_ml.deliveries.ledger import batches
 from retention_ml.maintenance.invariants import violations
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
@@ -62,6 +63,50 @@ def test_few_rows_are_not_worth_the_lock(warehouse: Warehouse, settings: Setting
     batch, _ = put(warehouse, lines(line("1"), line("2")))
     curate(warehouse, settings=settings, batch_id=batch)
     assert warehouse.read(NODES).equals(nodes)
+
+
+FILES = "SELECT pg_relation_filenode('staging.order_lines')::bigint AS file"
+
+
+def test_a_staging_table_with_this_batch_alone_is_emptied_at_once(
+    warehouse: Warehouse,
+    settings: Settings,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(batches, "EMPTIED_ROWS_MIN", 2)
+    before = warehouse.read(FILES)
+    batch, _ = put(warehouse, lines(line("1"), line("2")))
+    curate(warehouse, settings=settings, batch_id=batch)
+    assert not warehouse.read(FILES).equals(before)
+    assert not any(content(warehouse, "staging").values())
+
+
+def test_rows_of_another_batch_stay_in_staging(
+    warehouse: Warehouse,
+    settings: Settings,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(batches, "EMPTIED_ROWS_MIN", 2)
+    before = warehouse.read(FILES)
+    batch, _ = put(warehouse, lines(line("1"), line("2")))
+    other, _ = put(warehouse, lines(line("3"), line("4")))
+    curate(warehouse, settings=settings, batch_id=batch)
+    assert warehouse.read(FILES).equals(before)
+    assert curate(warehouse, settings=settings, batch_id=other).written == 2
+    assert not warehouse.read(FILES).equals(before)
+
+
+def test_a_staging_table_that_somebody_writes_to_is_not_waited_for(
+    warehouse: Warehouse,
+    settings: Settings,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(batches, "EMPTIED_ROWS_MIN", 2)
+    batch, _ = put(warehouse, lines(line("1"), line("2")))
+    with warehouse.transaction() as writer:
+        writer.change("DELETE FROM staging.order_lines WHERE batch_id = -1")
+        assert curate(warehouse, settings=settings, batch_id=batch).written == 2
+    assert not any(content(warehouse, "staging").values())
 
 
 def _from_load(row: dict[str, Any], is_history: bool) -> dict[str, Any]:
