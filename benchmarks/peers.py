@@ -30,7 +30,7 @@ def copy_of_text(url: str, files: Sequence[Path]) -> tuple[int, dict[str, Any]]:
         for number, path in enumerate(files):
             with path.open("rb") as file:
                 header = file.readline().decode().strip().split(",")
-                columns = ", ".join(f"{name} text" for name in header)
+                columns = ", ".join(f"column_{i} text" for i, _ in enumerate(header))
                 cursor.execute(f"CREATE TABLE raw_{number} ({columns})")
                 cursor.copy_expert(f"COPY raw_{number} FROM STDIN (FORMAT csv)", file, 1 << 20)
             rows += cursor.rowcount
