@@ -7,7 +7,7 @@ exactly what `curated.known.known` would count at midnight, for every D, in what
 deliveries came.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import reduce
@@ -25,6 +25,7 @@ from retention_ml.features.local_time import (
 
 SESSION_GAP = timedelta(minutes=30)
 _INSTANTS = ("customer_id", "event_at", "known_from_at")
+_DAYS = ("customer_id", "event_day", "known_from_day")
 _INSTANT = "timestamp('UTC')"
 _DAY_PARTS = (
     "orders_night_count",
@@ -137,31 +138,43 @@ def customer_day(a_pass: Pass) -> ibis.Table:
     parts = []
     for table, columns in _COLUMNS.items():
         changes = _changes(table, a_pass)
-        sums = {name: (changes.sign * value).sum() for name, value in columns(changes).items()}
-        parts.append(changes.group_by(*_INSTANTS).agg(**sums))
+        counts = {name: changes.sign * value for name, value in columns(changes).items()}
+        parts.append(_by_day(changes.select(*_INSTANTS, **counts), list(counts)))
     if a_pass.events_from is not None:
-        parts.append(_sessions(a_pass))
-    summed = [name for name in COUNTERS if name not in _DAY_PARTS]
+        starts = _session_starts(a_pass)
+        counted = starts.select(*_INSTANTS, sessions_count=starts.sign)
+        parts.append(_by_day(counted, ["sessions_count"]))
+    # Each part is summed by day before they come together, and each counter is of one part alone: it
+    # has one value by day, so that nothing is added up that is wide.
+    nothing = ibis.null("int64")
     whole = ibis.union(
         *(
             part.select(
-                *_INSTANTS,
-                **{name: part[name] if name in part.columns else _whole(0) for name in summed},
+                *_DAYS,
+                "newest_event_at",
+                **{name: part[name] if name in part.columns else nothing for name in COUNTERS},
             )
             for part in parts
         )
     )
-    timed = with_local_time(whole)
-    quarter = timed.day_second // (DAY_SECONDS // len(_DAY_PARTS))
-    daily = timed.group_by("customer_id", "event_day", "known_from_day").agg(
-        newest_event_at=timed.event_at.max(),
-        **{name: timed[name].sum() for name in summed},
-        **{
-            name: ibis.ifelse(quarter == number, timed.orders_count, 0).sum()
-            for number, name in enumerate(_DAY_PARTS)
-        },
+    daily = whole.group_by(_DAYS).agg(
+        newest_event_at=whole.newest_event_at.max(),
+        **{name: whole[name].max().fill_null(0) for name in COUNTERS},
     )
     return _additions(daily, COUNTERS, a_pass)
+
+
+def _by_day(changes: ibis.Table, counters: Sequence[str]) -> ibis.Table:
+    """The sums of some changes by customer, day and day of availability; orders also by their hour."""
+    timed = with_local_time(changes)
+    sums = {name: timed[name].sum() for name in counters}
+    if "orders_count" in counters:
+        quarter = timed.day_second // (DAY_SECONDS // len(_DAY_PARTS))
+        sums |= {
+            name: ibis.ifelse(quarter == number, timed.orders_count, 0).sum()
+            for number, name in enumerate(_DAY_PARTS)
+        }
+    return timed.group_by(_DAYS).agg(newest_event_at=timed.event_at.max(), **sums)
 
 
 def customer_product_day(a_pass: Pass) -> ibis.Table:
@@ -273,13 +286,12 @@ _COLUMNS: dict[str, Callable[[ibis.Table], dict[str, ir.IntegerValue]]] = {
 }
 
 
-def _sessions(a_pass: Pass) -> ibis.Table:
-    """Visits begun: their number with the pass, less their number without it."""
+def _session_starts(a_pass: Pass) -> ibis.Table:
+    """Visits begun: those with the pass (sign 1), less those without it (sign -1)."""
     now = _starts(a_pass, upto=a_pass.rollup_id, sign=1)
-    starts = (
-        now if a_pass.is_first else now.union(_starts(a_pass, upto=a_pass.rollup_id - 1, sign=-1))
-    )
-    return starts.group_by(*_INSTANTS).agg(sessions_count=starts.sign.sum())
+    if a_pass.is_first:
+        return now
+    return now.union(_starts(a_pass, upto=a_pass.rollup_id - 1, sign=-1))
 
 
 def _starts(a_pass: Pass, *, upto: int, sign: int) -> ibis.Table:
