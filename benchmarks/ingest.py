@@ -65,7 +65,7 @@ def measure(source: str, files: tuple[Path, ...]) -> list[Line]:
     """Measure the doors and the alternatives in an empty warehouse each; print and return them."""
     with place() as where:
         with where.warehouse("shop") as warehouse:
-            lines, ours = _doors(where, warehouse, source, files)
+            lines, doors_cost = _doors(where, warehouse, source, files)
         with where.warehouse("peers") as warehouse:
             raw = _raw_copy(where, warehouse, files)
             others = _alternatives(warehouse, files)
@@ -76,8 +76,8 @@ def measure(source: str, files: tuple[Path, ...]) -> list[Line]:
         lines.append(whole.over(copied))
         others = [copied, *others]
         note += (
-            f"\nCPU of client and server: ours {ours}, raw COPY {cost}; "
-            f"{ours.seconds / cost.seconds:.1f} × its wall time."
+            f"\nCPU of client and server: ours {doors_cost}, raw COPY {cost}; "
+            f"{doors_cost.seconds / cost.seconds:.1f} × its wall time."
         )
     else:
         lines.append(whole)

@@ -9,20 +9,20 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import date
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 import ibis
 import pgpq
 import pyarrow as pa
 import sqlalchemy as sa
-from ibis.expr.operations import Node
 from pgpq.encoders import StringEncoderBuilder
 from pgpq.schema import Jsonb
 
 from retention_ml import clock
 from retention_ml.connections import DRIVER_ERRORS, STATEMENT_MINUTES_MAX, Connections
 from retention_ml.errors import WarehouseError, first_words
+from retention_ml.expressions import sql_of
 from retention_ml.receipts import DoorReceipt
 
 logger = logging.getLogger(__name__)
@@ -34,16 +34,8 @@ STREAMED_ROWS = 1_000
 
 
 def compile_for_postgres(expression: ibis.Table) -> str:
-    """The SQL of an unbound Ibis expression for Postgres.
-
-    A process compiles equal expressions once: that takes a tenth of a second and more.
-    """
-    return _sql_of(expression.op())
-
-
-@lru_cache(maxsize=256)
-def _sql_of(operation: Node) -> str:
-    return str(ibis.to_sql(operation.to_expr(), dialect="postgres"))
+    """The SQL of an unbound Ibis expression for Postgres."""
+    return sql_of(expression, "postgres")
 
 
 class Transaction:

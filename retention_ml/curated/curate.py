@@ -17,7 +17,7 @@ from retention_ml.curated import (
     whole_orders,
 )
 from retention_ml.deliveries.description.loading import load_source
-from retention_ml.deliveries.ledger import batches
+from retention_ml.deliveries.ledger import batches, clearing
 from retention_ml.errors import QualityError, UsageError
 from retention_ml.quality import report
 from retention_ml.receipts import Receipt
@@ -162,7 +162,7 @@ def _curate(transaction: Transaction, settings: Settings, batch: batches.Batch) 
     batches.mark_replayed(transaction, batch_id)
     batches.mark_curated(transaction, batch_id, row_counts.values(), now)
     statistics.analyze_changed(transaction, written)
-    batches.clear_staging(transaction, batch_id, deliveries_by_table, is_at_end=True)
+    clearing.clear_staging(transaction, batch_id, deliveries_by_table, is_at_end=True)
     return written
 
 

@@ -2,22 +2,17 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from functools import lru_cache
 
 import duckdb
 import ibis
 import pyarrow as pa
-from ibis.expr.operations import Node
+
+from retention_ml.expressions import sql_of
 
 
 def compiled(expression: ibis.Table) -> str:
-    """The expression as DuckDB's SQL; equal expressions are compiled once in a process."""
-    return _sql_of(expression.op())
-
-
-@lru_cache(maxsize=256)
-def _sql_of(operation: Node) -> str:
-    return str(ibis.to_sql(operation.to_expr(), dialect="duckdb"))
+    """The expression as DuckDB's SQL."""
+    return sql_of(expression, "duckdb")
 
 
 class Engine(AbstractContextManager["Engine"]):

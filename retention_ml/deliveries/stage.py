@@ -20,7 +20,7 @@ from retention_ml.deliveries.description.loading import load_source
 from retention_ml.deliveries.description.lookup import Lookup
 from retention_ml.deliveries.description.source import Source
 from retention_ml.deliveries.engine import Engine, compiled
-from retention_ml.deliveries.ledger import batches, landing, staging
+from retention_ml.deliveries.ledger import batches, clearing, landing, staging
 from retention_ml.deliveries.ledger import order_numbers as ledger_numbers
 from retention_ml.deliveries.ledger.rates import exchange_rates
 from retention_ml.deliveries.ledger.staging import Delivery, StagingCounts
@@ -111,7 +111,7 @@ def stage_batch(
     deliveries = staging.open_deliveries(transaction, batch_id)
     refused: dict[int, FileRefused] = {}
     while True:  # anew without the file that turned out to be unreadable
-        batches.clear_staging(transaction, batch_id, tables.CANONICAL)
+        clearing.clear_staging(transaction, batch_id, tables.CANONICAL)
         readable = [d for d in deliveries if d.delivery_id not in refused]
         stager = _Stager(transaction, settings, source, batch_id, progress)
         try:

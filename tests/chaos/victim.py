@@ -7,7 +7,7 @@ from typing import Any
 
 from retention_ml.curated import bulk_load
 from retention_ml.curated.ingest import ingest
-from retention_ml.deliveries.ledger import batches
+from retention_ml.deliveries.ledger import clearing
 from retention_ml.quality.suites import _great_expectations
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
@@ -24,7 +24,7 @@ def bring_in(url: str, settings: dict[str, Any], file: str, failpoint: str) -> N
 
 def bring_in_as_large(url: str, settings: dict[str, Any], file: str, failpoint: str) -> None:
     """As `bring_in`, a few rows taken for many: indexes are made last, staging is emptied at once."""
-    bulk_load.ROWS_MIN = batches.EMPTIED_ROWS_MIN = 1
+    bulk_load.ROWS_MIN = clearing.EMPTIED_ROWS_MIN = 1
     bring_in(url, settings, file, failpoint)
 
 

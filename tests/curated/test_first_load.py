@@ -7,7 +7,7 @@ import pytest
 from retention_ml import tables
 from retention_ml.curated import bulk_load, contested
 from retention_ml.curated.curate import curate
-from retention_ml.deliveries.ledger import batches
+from retention_ml.deliveries.ledger import clearing
 from retention_ml.maintenance.invariants import violations
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
@@ -73,7 +73,7 @@ def test_a_staging_table_with_this_batch_alone_is_emptied_at_once(
     settings: Settings,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(batches, "EMPTIED_ROWS_MIN", 2)
+    monkeypatch.setattr(clearing, "EMPTIED_ROWS_MIN", 2)
     before = warehouse.read(FILES)
     batch, _ = put(warehouse, lines(line("1"), line("2")))
     curate(warehouse, settings=settings, batch_id=batch)
@@ -86,7 +86,7 @@ def test_rows_of_another_batch_stay_in_staging(
     settings: Settings,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(batches, "EMPTIED_ROWS_MIN", 2)
+    monkeypatch.setattr(clearing, "EMPTIED_ROWS_MIN", 2)
     before = warehouse.read(FILES)
     batch, _ = put(warehouse, lines(line("1"), line("2")))
     other, _ = put(warehouse, lines(line("3"), line("4")))
@@ -101,7 +101,7 @@ def test_a_staging_table_that_somebody_writes_to_is_not_waited_for(
     settings: Settings,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(batches, "EMPTIED_ROWS_MIN", 2)
+    monkeypatch.setattr(clearing, "EMPTIED_ROWS_MIN", 2)
     batch, _ = put(warehouse, lines(line("1"), line("2")))
     with warehouse.transaction() as writer:
         writer.change("DELETE FROM staging.order_lines WHERE batch_id = -1")

@@ -34,12 +34,12 @@ def test_an_error_comes_after_the_items_before_it() -> None:
 
 
 def test_no_more_is_read_ahead_than_asked_for() -> None:
-    taken: list[int] = []
+    numbers_read: list[int] = []
     is_full = threading.Event()
 
     def items() -> Iterator[int]:
         for number in range(10):
-            taken.append(number)
+            numbers_read.append(number)
             if number == 3:
                 is_full.set()
             yield 1
@@ -47,7 +47,7 @@ def test_no_more_is_read_ahead_than_asked_for() -> None:
     ahead = read_ahead(items(), sizes, 3)
     assert next(ahead) == 1
     assert is_full.wait(10)
-    assert len(taken) <= 4
+    assert len(numbers_read) <= 4
     assert list(ahead) == [1] * 9
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from retention_ml.curated.ingest import ingest, replay_quarantine
 from retention_ml.deliveries.land import land
@@ -401,3 +402,23 @@ def test_a_day_is_checked_by_the_suite_of_its_table(
     stored = warehouse.read("SELECT as_of, is_success FROM quality.results")
     assert stored.num_rows == 12
     assert stored["is_success"].to_pylist().count(False) >= 3
+
+
+def test_no_statement_of_a_check_fetches_the_rows_of_the_batch(
+    warehouse: Warehouse, settings: Settings, tmp_path: Path
+) -> None:
+    rows = 3_000
+    batch_id = staged(warehouse, settings, lines_file(tmp_path, rows))
+    fetched: list[int] = []
+
+    def note(*arguments: Any) -> None:
+        fetched.append(arguments[1].rowcount)
+
+    sa.event.listen(sa.Engine, "after_cursor_execute", note)
+    try:
+        receipt = check(warehouse, settings=settings, batch_id=batch_id)
+    finally:
+        sa.event.remove(sa.Engine, "after_cursor_execute", note)
+    assert receipt.written == rows
+    assert len(fetched) > 20
+    assert max(fetched) < rows

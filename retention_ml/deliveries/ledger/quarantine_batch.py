@@ -13,7 +13,7 @@ from retention_ml import tables
 from retention_ml.deliveries.archive import path_of
 from retention_ml.deliveries.description.feed import Feed
 from retention_ml.deliveries.description.source import Source
-from retention_ml.deliveries.ledger import batches
+from retention_ml.deliveries.ledger import batches, clearing
 from retention_ml.deliveries.ledger.batches import Batch, RowCounts
 from retention_ml.deliveries.ledger.landing import insert_batch
 from retention_ml.deliveries.ledger.staging import rejects_table
@@ -140,7 +140,7 @@ def quarantine_batch(
         now=now,
     )
     batches.set_status(transaction, batch_id, "held", reason=reason, closed_at=now)
-    batches.clear_staging(transaction, batch_id, tables.CANONICAL)
+    clearing.clear_staging(transaction, batch_id, tables.CANONICAL)
 
 
 def _rejected_lines(transaction: Transaction, batch_id: int, delivery_id: int) -> set[int]:
