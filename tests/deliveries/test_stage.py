@@ -269,3 +269,57 @@ def test_the_real_invoices_are_staged_whole(
     }
     keys = warehouse.read("SELECT count(*) - count(DISTINCT row_key) AS n FROM staging.order_lines")
     assert keys["n"].to_pylist() == [0]
+
+
+def test_one_thread_and_two_stage_the_same_rows_and_rejects(
+    warehouse: Warehouse,
+    shop_settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("retention_ml.deliveries.pipeline.GROUP_ROWS", 10)
+    monkeypatch.setattr("retention_ml.deliveries.pipeline.CHUNK_ROWS", 10)
+    monkeypatch.setattr("retention_ml.deliveries.pipeline._AHEAD_BYTES", 1_000)
+    files = [
+        write(
+            tmp_path / f"lines_{n}.csv",
+            [*LINES, *(line(order=f"{n}-{i}", quantity=str(i % 3)) for i in range(25))],
+        )
+        for n in range(6)
+    ]
+    landed = land(warehouse, settings=shop_settings, source="shop", files=files, history=True)
+    batch_id = landed.details["batch_id"]
+
+    def staged(threads: int) -> dict[str, list[str]]:
+        compute = shop_settings.compute.model_copy(update={"threads": threads})
+        stage(
+            warehouse,
+            settings=shop_settings.model_copy(update={"compute": compute}),
+            batch_id=batch_id,
+        )
+        return {
+            name: sorted(map(str, warehouse.read(f"SELECT * FROM staging.{name}").to_pylist()))
+            for name in ("order_lines", "orders", "rejects")
+        }
+
+    alone = staged(1)
+    assert len(alone["order_lines"]) > 100
+    assert len(alone["rejects"]) > 50
+    assert staged(2) == alone
+
+
+def test_a_file_that_breaks_off_is_refused_while_others_are_read_ahead(
+    warehouse: Warehouse, shop_settings: Settings, tmp_path: Path
+) -> None:
+    good = [write(tmp_path / f"lines_{n}.csv", [line(order=str(n))]) for n in (1, 2)]
+    bad = write(tmp_path / "lines_3.csv", [line(order="3")])
+    landed = land(
+        warehouse, settings=shop_settings, source="shop", files=[*good, bad], history=True
+    )
+    archived = warehouse.read(
+        "SELECT file_sha256 FROM raw.deliveries WHERE file_name = 'lines_3.csv'"
+    )["file_sha256"][0].as_py()
+    (shop_settings.home / "landing" / archived[:2] / archived).unlink()
+    receipt = stage(warehouse, settings=shop_settings, batch_id=landed.details["batch_id"])
+    assert receipt.written == 2
+    assert len(receipt.details["refused"]) == 1
