@@ -4,6 +4,8 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -11,6 +13,7 @@ import numpy as np
 from retention_ml.errors import UnfitModel
 from retention_ml.models.predictors.buying_process import BuyingProcess
 from retention_ml.models.predictors.curve import Curve
+from retention_ml.models.predictors.forest import Forest, is_compiled
 from retention_ml.models.predictors.linear import Linear
 from retention_ml.models.predictors.predictor import Predictor, to_json
 from retention_ml.models.predictors.seasonal import Seasonal
@@ -71,11 +74,33 @@ class Blend:
     def _columns(self, member: Member) -> Ints:
         return np.array([self.features.index(name) for name in member.features], dtype=np.int64)
 
+    @cached_property
+    def _forest(self) -> Forest | None:
+        """All trees of all members: they share the look-up of the features they read."""
+        boosters = [
+            booster
+            for member in self.members
+            if isinstance(member.predictor, Trees)
+            for booster in member.predictor.boosters(
+                self._columns(member), member.weight * member.slope
+            )
+        ]
+        return Forest.of(boosters) if boosters else None
+
+    @property
+    def _threads(self) -> int:
+        return max(getattr(member.predictor, "threads", 1) for member in self.members)
+
     def margin(self, values: Floats) -> Floats:
         """Log-odds before calibration, shape (n,), of feature values of shape (n, k)."""
         total = np.full(len(values), self.intercept)
+        forest = self._forest if is_compiled(len(values)) else None
+        sums = iter(() if forest is None else forest.sums(values, self._threads))
         for member in self.members:
-            margin = member.predictor.margin(values[:, self._columns(member)])
+            if forest is not None and isinstance(member.predictor, Trees):
+                margin = member.predictor.mean(islice(sums, len(member.predictor.texts)))
+            else:
+                margin = member.predictor.margin(values[:, self._columns(member)])
             total += member.weight * (member.slope * margin)
         return total
 
@@ -85,7 +110,13 @@ class Blend:
         Exact: the log-odds are a sum over members, so the members' contributions add up too.
         """
         total, base = np.zeros((len(values), len(self.features))), self.intercept
+        forest = self._forest if is_compiled(len(values)) else None
+        if forest is not None:
+            total = forest.contributions(values, self._threads).T
+            base += forest.pieces.base
         for member in self.members:
+            if forest is not None and isinstance(member.predictor, Trees):
+                continue
             columns = self._columns(member)
             added, member_base = member.predictor.contributions(values[:, columns])
             total[:, columns] += member.weight * member.slope * added

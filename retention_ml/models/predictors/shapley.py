@@ -6,12 +6,19 @@ one value for each pattern of its decisions: tables in which rows are looked up.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from retention_ml.statistics.arrays import Bools, Floats, Ints
+from retention_ml.models.predictors.leaves import (
+    DEFAULT_IS_LEFT,
+    NAN_GOES_BY_DEFAULT,
+    ZERO_MAX,
+    Leaf,
+    Tree,
+    read_trees,
+)
+from retention_ml.statistics.arrays import Bools, Floats
 
 # Beyond these the tables grow too large: features on one path, leaves and decisions of one tree,
 # and numbers in all tables at once.
@@ -19,30 +26,6 @@ _FEATURES_MAX = 12
 _LEAVES_MAX = 64
 _DECISIONS_MAX = 12
 _TABLE_VALUES_MAX = 4_000_000
-_NAN_GOES_BY_DEFAULT, _DEFAULT_IS_LEFT = 8, 2
-_FIELDS = (
-    "split_feature threshold decision_type left_child right_child leaf_value leaf_count "
-    "internal_count"
-).split()
-_Steps = tuple[tuple[int, bool], ...]  # decisions and which way to go, left or not
-
-
-@dataclass(frozen=True, slots=True)
-class _Leaf:
-    """Features on the path; each one's share of rows that meet its conditions; how to meet them."""
-
-    features: tuple[int, ...]
-    shares: tuple[float, ...]
-    steps: tuple[_Steps, ...]
-    value: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Tree:
-    split: Ints
-    threshold: Floats
-    decision: Ints
-    leaves: tuple[_Leaf, ...]
 
 
 def tree_shap(text: str, values: Floats) -> tuple[Floats, float] | None:
@@ -63,10 +46,11 @@ def tree_shap(text: str, values: Floats) -> tuple[Floats, float] | None:
     orders of arrival is the integral over the time of arrival (Owen, "Multilinear extensions of
     games", Management Science 18 (1972)), of a polynomial: Gauss's quadrature is exact.
     """
-    trees = list(_read(text))
+    trees = list(read_trees(text))
     if not all(_is_small(tree) for tree in trees):
         return None
-    columns = np.ascontiguousarray(values.T)
+    columns = values.T.copy()
+    columns[np.abs(columns) <= ZERO_MAX] = 0.0
     total = np.zeros(columns.shape)
     for some in _batches(trees):
         tables = iter(_tables([leaf for tree in some for leaf in tree.leaves]))
@@ -86,16 +70,16 @@ def tree_shap(text: str, values: Floats) -> tuple[Floats, float] | None:
     return np.ascontiguousarray(total.T), base
 
 
-def _is_small(tree: _Tree) -> bool:
+def _is_small(tree: Tree) -> bool:
     return len(tree.leaves) <= _LEAVES_MAX and all(
         len(leaf.features) <= _FEATURES_MAX and all(0 < share < np.inf for share in leaf.shares)
         for leaf in tree.leaves
     )
 
 
-def _batches(trees: list[_Tree]) -> Iterator[list[_Tree]]:
+def _batches(trees: list[Tree]) -> Iterator[list[Tree]]:
     """Trees in turn, as many at once as the tables have room for."""
-    some: list[_Tree] = []
+    some: list[Tree] = []
     room = _TABLE_VALUES_MAX
     for tree in trees:
         needed = sum(len(leaf.features) << len(leaf.features) for leaf in tree.leaves)
@@ -107,20 +91,20 @@ def _batches(trees: list[_Tree]) -> Iterator[list[_Tree]]:
     yield some
 
 
-def _goes_left(tree: _Tree, columns: Floats) -> Bools:
+def _goes_left(tree: Tree, columns: Floats) -> Bools:
     """Whether each row goes left at each decision, shape (decisions, n), as LightGBM decides."""
     left = np.empty((len(tree.split), columns.shape[1]), dtype=np.bool_)
     for at, feature in enumerate(tree.split.tolist()):
         column, kind = columns[feature], int(tree.decision[at])
         left[at] = column <= tree.threshold[at]
-        if not kind & _NAN_GOES_BY_DEFAULT:
+        if not kind & NAN_GOES_BY_DEFAULT:
             left[at] |= np.isnan(column) & (tree.threshold[at] >= 0)
-        elif kind & _DEFAULT_IS_LEFT:
+        elif kind & DEFAULT_IS_LEFT:
             left[at] |= np.isnan(column)
     return left
 
 
-def _contributions(tree: _Tree, tables: list[Floats], left: Bools) -> dict[int, Floats]:
+def _contributions(tree: Tree, tables: list[Floats], left: Bools) -> dict[int, Floats]:
     """What each feature of a tree adds, given the decisions, shape (decisions, n)."""
     contributions: dict[int, Floats] = {}
     for leaf, table in zip(tree.leaves, tables, strict=True):
@@ -133,7 +117,7 @@ def _contributions(tree: _Tree, tables: list[Floats], left: Bools) -> dict[int, 
     return contributions
 
 
-def _tables(leaves: list[_Leaf]) -> list[Floats]:
+def _tables(leaves: list[Leaf]) -> list[Floats]:
     """For each leaf what each of its d features adds by pattern, shape (d, 2^d)."""
     tables = [np.empty((0, 1))] * len(leaves)
     for d in sorted({len(leaf.features) for leaf in leaves} - {0}):
@@ -152,36 +136,3 @@ def _tables(leaves: list[_Leaf]) -> list[Floats]:
             for at, table in zip(some, computed, strict=True):
                 tables[at] = table
     return tables
-
-
-def _read(text: str) -> Iterator[_Tree]:
-    for block in text.split("\nTree=")[1:]:
-        fields = dict(line.partition("=")[::2] for line in block.split("\n"))
-        numbers = {key: [float(value) for value in fields.get(key, "").split()] for key in _FIELDS}
-        yield _Tree(
-            np.array(numbers["split_feature"], dtype=np.int64),
-            np.array(numbers["threshold"], dtype=np.float64),
-            np.array(numbers["decision_type"], dtype=np.int64),
-            tuple(_leaves(numbers)),
-        )
-
-
-def _leaves(tree: dict[str, list[float]]) -> Iterator[_Leaf]:
-    """Every leaf with its path; conditions on the same feature are one."""
-    inner_rows, leaf_rows = tree["internal_count"], tree["leaf_count"]
-    root = 0 if tree["threshold"] else -1
-    ahead: list[tuple[int, dict[int, tuple[float, _Steps]]]] = [(root, {})]
-    while ahead:
-        node, path = ahead.pop()
-        if node < 0:
-            shares = tuple(share for share, _ in path.values())
-            steps = tuple(steps for _, steps in path.values())
-            yield _Leaf(tuple(path), shares, steps, tree["leaf_value"][~node])
-            continue
-        feature = int(tree["split_feature"][node])
-        share, before = path.get(feature, (1.0, ()))
-        for side, is_left in (("left_child", True), ("right_child", False)):
-            child = int(tree[side][node])
-            reached = inner_rows[child] if child >= 0 else leaf_rows[~child]
-            met = share * reached / inner_rows[node] if inner_rows[node] > 0 else 0.0
-            ahead.append((child, {**path, feature: (met, (*before, (node, is_left)))}))

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -9,6 +10,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from retention_ml.errors import UnfitModel
+from retention_ml.models.predictors.forest import Forest, is_compiled
+from retention_ml.models.predictors.pieces import Booster
 from retention_ml.models.predictors.shapley import tree_shap
 from retention_ml.statistics.arrays import Floats, Ints
 
@@ -65,23 +68,50 @@ class Trees:
     threads: int = field(default=1, compare=False)
 
     @cached_property
-    def _boosters(self) -> list[tuple[Any, float]]:
+    def _boosters(self) -> list[Any]:
         lightgbm = load_lightgbm()
-        boosters = [lightgbm.Booster(model_str=text) for text in self.texts]
+        return [lightgbm.Booster(model_str=text) for text in self.texts]
+
+    @cached_property
+    def _shares(self) -> tuple[float, ...]:
         # A forest's raw output is the sum over its trees, its probability uses the mean.
+        return tuple(1 / text.count("\nTree=") if _is_forest(text) else 1.0 for text in self.texts)
+
+    @cached_property
+    def _forest(self) -> Forest | None:
+        columns = np.arange(self.features_count)
+        return Forest.of(self.boosters(columns, 1.0))
+
+    @property
+    def features_count(self) -> int:
+        """How many features it reads."""
+        return int(re.search(r"\nmax_feature_idx=(\d+)", self.texts[0])[1]) + 1  # type: ignore[index]
+
+    def boosters(self, columns: Ints, factor: float) -> list[Booster]:
+        """Its texts as parts of a forest over more columns, of which its features are some.
+
+        `factor` is what its contributions are multiplied with there.
+        """
         return [
-            (booster, 1 / booster.num_trees() if _is_forest(text) else 1.0)
-            for text, booster in zip(self.texts, boosters, strict=True)
+            Booster(text=text, columns=columns, factor=factor * share / len(self.texts))
+            for text, share in zip(self.texts, self._shares, strict=True)
         ]
+
+    def mean(self, sums: Iterable[Floats]) -> Floats:
+        """Log-odds of the sums of leaves of each text, n values each."""
+        weighted = (share * of_one for share, of_one in zip(self._shares, sums, strict=True))
+        return np.asarray(sum(weighted) / len(self.texts), dtype=np.float64)
 
     def margin(self, values: Floats) -> Floats:
         """Log-odds before calibration, shape (n,), of feature values of shape (n, k)."""
         if len(values) == 0:
             return np.zeros(0)
-        total = np.zeros(len(values))
-        for booster, share in self._boosters:
-            total += share * booster.predict(values, raw_score=True, num_threads=self.threads)
-        return total / len(self._boosters)
+        if is_compiled(len(values)) and self._forest is not None:
+            return self.mean(self._forest.sums(values, self.threads))
+        return self.mean(
+            booster.predict(values, raw_score=True, num_threads=self.threads)
+            for booster in self._boosters
+        )
 
     def contributions(self, values: Floats) -> tuple[Floats, float]:
         """Exact path-dependent TreeSHAP, shape (n, k), and the base.
@@ -91,9 +121,11 @@ class Trees:
         Lundberg et al., "From local explanations to global understanding with explainable AI
         for trees", Nature Machine Intelligence 2 (2020), algorithm 2; as LightGBM's `pred_contrib`.
         """
+        if is_compiled(len(values)) and self._forest is not None:
+            return self._forest.contributions(values, self.threads).T, self._forest.pieces.base
         rows = values if len(values) else np.zeros((1, values.shape[1]))
         total = np.zeros((len(rows), values.shape[1] + 1))
-        for text, (booster, share) in zip(self.texts, self._boosters, strict=True):
+        for text, booster, share in zip(self.texts, self._boosters, self._shares, strict=True):
             # The same numbers to 1e-12: tables for many rows, LightGBM for few or for deep trees.
             shap = tree_shap(text, rows) if len(rows) >= _TABLES_FROM_ROWS else None
             if shap:

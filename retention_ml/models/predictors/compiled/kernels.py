@@ -1,0 +1,284 @@
+"""Loops over rows, compiled to machine code when they are first called.
+
+What was compiled is kept in the folder of this file or, where that cannot be written, in the user's
+cache; `NUMBA_CACHE_DIR` names another. Each row is computed alone and in one order, so results
+depend neither on how rows are cut into parts nor on threads.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+import numpy as np
+
+from retention_ml.statistics.arrays import Floats, Ints
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+# Rows that are worked on at once: what belongs to them stays in the processor's cache.
+BLOCK = 1_024
+# Up to so many cuts, comparing with each is faster than a search.
+_COUNTED_MAX = 96
+_ZERO_MAX = 1e-35
+_NAN_IS_LOWEST, _NAN_IS_HIGHEST = 0, 1
+_HIGHEST = 65_535
+
+
+def _compiled(function: Function) -> Function:
+    options = {"nogil": True, "error_model": "numpy"}
+    try:
+        return numba.njit(cache=True, **options)(function)  # type: ignore[no-any-return]
+    except RuntimeError:  # no folder can be written: it is compiled in each process
+        return numba.njit(**options)(function)  # type: ignore[no-any-return]
+
+
+@_compiled
+def _ranks(cuts: Floats, x: Floats, m: int, rank: Ints) -> None:
+    """How many of the rising cuts are below each of the first m values; 0 for NaN."""
+    for r in range(m):
+        rank[r] = 0
+    if len(cuts) <= _COUNTED_MAX:
+        for cut in cuts:
+            for r in range(m):
+                rank[r] += cut < x[r]
+        return
+    ahead = len(cuts)
+    while ahead > 1:
+        half = ahead // 2
+        for r in range(m):
+            rank[r] += half if cuts[rank[r] + half - 1] < x[r] else 0
+        ahead -= half
+    for r in range(m):
+        rank[r] += cuts[rank[r]] < x[r]
+
+
+@_compiled
+def _bins(
+    values: Floats,
+    begin: int,
+    m: int,
+    columns: Ints,
+    sides: Ints,
+    cut_start: Ints,
+    cuts: Floats,
+    x: Floats,
+    rank: Ints,
+    bins: Any,
+) -> None:
+    """The bin of m rows in each column of cuts, by where NaN goes, as LightGBM compares."""
+    for c in range(len(columns)):
+        for r in range(m):
+            v = values[begin + r, columns[c]]
+            x[r] = 0.0 if abs(v) <= _ZERO_MAX else v
+        if sides[c] > _NAN_IS_HIGHEST:
+            for r in range(m):
+                x[r] = 0.0 if np.isnan(x[r]) else x[r]
+        _ranks(cuts[cut_start[c] : cut_start[c + 1]], x, m, rank)
+        if sides[c] == _NAN_IS_HIGHEST:
+            for r in range(m):
+                rank[r] = _HIGHEST if np.isnan(x[r]) else rank[r]
+        for r in range(m):
+            bins[c, r] = rank[r]
+
+
+@_compiled
+def _patterns(
+    bins: Any, m: int, first: int, last: int, columns: Ints, cuts: Any, strides: Any, pattern: Any
+) -> None:
+    """The number of each row's pattern of decisions, of the decisions from first to last."""
+    for r in range(m):
+        pattern[r] = 0
+    for at in range(first, last):
+        column, cut, stride = bins[columns[at]], cuts[at], strides[at]
+        for r in range(m):
+            pattern[r] += stride if column[r] > cut else np.uint16(0)
+
+
+@_compiled
+def tree_sums(
+    values: Floats,
+    begin: int,
+    end: int,
+    columns: Ints,
+    sides: Ints,
+    cut_start: Ints,
+    cuts: Floats,
+    decision_start: Ints,
+    decision_column: Ints,
+    decision_cut: Any,
+    decision_stride: Any,
+    booster_start: Ints,
+    worth_start: Ints,
+    worth: Floats,
+    out: Floats,
+) -> None:
+    """Sums of each booster's leaves into `out`, shape (boosters, n), in the order of its trees."""
+    bins = np.empty((len(columns), BLOCK), dtype=np.uint16)
+    x, rank = np.empty(BLOCK), np.empty(BLOCK, dtype=np.int64)
+    pattern, sums = np.empty(BLOCK, dtype=np.uint16), np.empty(BLOCK)
+    for at in range(begin, end, BLOCK):
+        m = min(BLOCK, end - at)
+        _bins(values, at, m, columns, sides, cut_start, cuts, x, rank, bins)
+        for booster in range(len(booster_start) - 1):
+            for r in range(m):
+                sums[r] = 0.0
+            for piece in range(booster_start[booster], booster_start[booster + 1]):
+                first, last = decision_start[piece], decision_start[piece + 1]
+                _patterns(
+                    bins, m, first, last, decision_column, decision_cut, decision_stride, pattern
+                )
+                table = worth[worth_start[piece] : worth_start[piece + 1]]
+                for r in range(m):
+                    sums[r] += table[pattern[r]]
+            for r in range(m):
+                out[booster, at + r] = sums[r]
+
+
+@_compiled
+def tree_contributions(
+    values: Floats,
+    begin: int,
+    end: int,
+    columns: Ints,
+    sides: Ints,
+    cut_start: Ints,
+    cuts: Floats,
+    decision_start: Ints,
+    decision_column: Ints,
+    decision_cut: Any,
+    decision_stride: Any,
+    slot_start: Ints,
+    slot_feature: Ints,
+    table_start: Ints,
+    tables: Floats,
+    out: Floats,
+) -> None:
+    """What each feature adds, into `out`, shape (features, n)."""
+    bins = np.empty((len(columns), BLOCK), dtype=np.uint16)
+    x, rank = np.empty(BLOCK), np.empty(BLOCK, dtype=np.int64)
+    pattern, sums = np.empty(BLOCK, dtype=np.uint16), np.empty((len(out), BLOCK))
+    for at in range(begin, end, BLOCK):
+        m = min(BLOCK, end - at)
+        _bins(values, at, m, columns, sides, cut_start, cuts, x, rank, bins)
+        sums[:] = 0.0
+        for piece in range(len(decision_start) - 1):
+            first, last = decision_start[piece], decision_start[piece + 1]
+            _patterns(bins, m, first, last, decision_column, decision_cut, decision_stride, pattern)
+            for slot in range(slot_start[piece], slot_start[piece + 1]):
+                added = sums[slot_feature[slot]]
+                table = tables[table_start[slot] : table_start[slot + 1]]
+                for r in range(m):
+                    added[r] += table[pattern[r]]
+        for feature in range(len(out)):
+            for r in range(m):
+                out[feature, at + r] = sums[feature, r]
+
+
+@_compiled
+def fill_tables(
+    digit_start: Ints,
+    digit_size: Ints,
+    leaf_start: Ints,
+    leaf_value: Floats,
+    player_start: Ints,
+    player_slot: Ints,
+    player_share: Floats,
+    condition_start: Ints,
+    condition_digit: Ints,
+    condition_low: Ints,
+    condition_high: Ints,
+    slot_start: Ints,
+    factor: Floats,
+    times: Floats,
+    weights: Floats,
+    worth_start: Ints,
+    worth: Floats,
+    table_start: Ints,
+    tables: Floats,
+) -> None:
+    """For every pattern of a piece's decisions: the leaf's worth, and what each slot's feature adds."""
+    players_max = 0
+    for leaf in range(len(leaf_value)):
+        players_max = max(players_max, player_start[leaf + 1] - player_start[leaf])
+    shap = np.empty((max(players_max, 1), 1 << players_max))
+    factors, is_met = np.empty(max(players_max, 1)), np.empty(max(players_max, 1))
+    digits = np.empty(max(len(digit_size), 1), dtype=np.int64)
+    for piece in range(len(worth_start) - 1):
+        count = worth_start[piece + 1] - worth_start[piece]
+        for leaf in range(leaf_start[piece], leaf_start[piece + 1]):
+            first = player_start[leaf]
+            players = player_start[leaf + 1] - first
+            half = (players + 1) // 2
+            for met in range(1 << players):
+                for j in range(players):
+                    is_met[j] = (met >> j) & 1
+                    shap[j, met] = 0.0
+                for t in range(half):
+                    product = weights[half, t]
+                    for j in range(players):
+                        share, time = player_share[first + j], times[half, t]
+                        factors[j] = share * (1.0 - time) + is_met[j] * time
+                        product *= factors[j]
+                    for j in range(players):
+                        shap[j, met] += product / factors[j]
+                for j in range(players):
+                    gain = is_met[j] - player_share[first + j]
+                    shap[j, met] *= leaf_value[leaf] * gain * factor[piece]
+            digits[:] = 0
+            for pattern in range(count):
+                met = 0
+                for j in range(players):
+                    meets = 1
+                    for at in range(condition_start[first + j], condition_start[first + j + 1]):
+                        digit = digits[condition_digit[at]]
+                        if digit < condition_low[at] or digit >= condition_high[at]:
+                            meets = 0
+                    met |= meets << j
+                for j in range(players):
+                    slot = slot_start[piece] + player_slot[first + j]
+                    tables[table_start[slot] + pattern] += shap[j, met]
+                if met == (1 << players) - 1:
+                    worth[worth_start[piece] + pattern] = leaf_value[leaf]
+                for at in range(digit_start[piece], digit_start[piece + 1]):
+                    digit = at - digit_start[piece]
+                    digits[digit] += 1
+                    if digits[digit] < digit_size[at]:
+                        break
+                    digits[digit] = 0
+
+
+@_compiled
+def linear_terms(
+    values: Floats,
+    begin: int,
+    end: int,
+    knot_start: Ints,
+    knots: Floats,
+    knot_scores: Floats,
+    slopes: Floats,
+    coefficients: Floats,
+    if_present: Floats,
+    if_missing: Floats,
+    out: Floats,
+) -> None:
+    """Coefficient × score + term of being missing, into `out`, shape (n, k); as `numpy.interp`."""
+    x, rank = np.empty(BLOCK), np.empty(BLOCK, dtype=np.int64)
+    for at in range(begin, end, BLOCK):
+        m = min(BLOCK, end - at)
+        for j in range(len(coefficients)):
+            first, last = knot_start[j], knot_start[j + 1]
+            for r in range(m):
+                x[r] = values[at + r, j]
+            _ranks(knots[first:last], x, m, rank)
+            for r in range(m):
+                i = first + rank[r]
+                if np.isnan(x[r]) or first == last:
+                    score = 0.0
+                elif i in (first, last):
+                    score = knot_scores[min(i, last - 1)]
+                elif x[r] == knots[i]:
+                    score = knot_scores[i]
+                else:
+                    score = slopes[i - 1] * (x[r] - knots[i - 1]) + knot_scores[i - 1]
+                absent = if_missing[j] if np.isnan(x[r]) else if_present[j]
+                out[at + r, j] = score * coefficients[j] + absent

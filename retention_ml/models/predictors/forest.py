@@ -1,0 +1,181 @@
+"""Trees of several boosters, evaluated together for many rows by compiled loops.
+
+LightGBM walks one row down one tree after the other. Here each feature is looked up once in the cuts of
+all trees, decisions are comparisons of small integers for a thousand rows at a time, and a piece of
+a tree is a table of its patterns of decisions: of what the reached leaf is worth, and of what each
+feature adds. Predictions equal LightGBM's to the bit, since leaves are added in its order.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from typing import Self
+
+import numpy as np
+
+from retention_ml.models.predictors.pieces import Booster, Pieces
+from retention_ml.statistics.arrays import Floats, Ints
+
+# Rows from which compiled loops are used: for fewer, loading them takes longer than they save.
+ROWS_MIN = 20_000
+_TABLE_VALUES_MAX = 64_000_000
+_QUADRATURE_MAX = 6  # exact for twelve features on a path
+
+
+def is_compiled(rows_count: int) -> bool:
+    """Whether so many rows are computed by compiled loops.
+
+    Never where a model serves elsewhere: the code that it has with it is without them.
+    """
+    return rows_count >= ROWS_MIN and _has_loops()
+
+
+@cache
+def _has_loops() -> bool:
+    return find_spec(f"{__package__}.compiled") is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forest:
+    """Boosters with the tables of their pieces; made by `Forest.of`.
+
+    Parameters
+    ----------
+    pieces : Pieces
+    worth : array of float64
+        By pattern of each piece, the value of the leaf that is reached; 0 where it is none of the piece's.
+    tables : array of float64
+        By pattern of each slot, what its feature adds.
+    worth_start, table_start : array of int64
+        Where the patterns of each piece and of each slot begin.
+    """
+
+    pieces: Pieces
+    worth: Floats
+    worth_start: Ints
+    tables: Floats
+    table_start: Ints
+
+    @classmethod
+    def of(cls, boosters: Sequence[Booster]) -> Self | None:
+        """The boosters; None where their trees are too deep for tables."""
+        from retention_ml.models.predictors.compiled.kernels import fill_tables
+
+        pieces = Pieces.of(boosters)
+        if pieces is None:
+            return None
+        worth_start = np.cumsum([0, *pieces.patterns], dtype=np.int64)
+        of_slots = np.repeat(pieces.patterns, np.diff(pieces.slot_start))
+        table_start = np.cumsum([0, *of_slots], dtype=np.int64)
+        if table_start[-1] > _TABLE_VALUES_MAX:
+            return None
+        worth, tables = np.zeros(worth_start[-1]), np.zeros(table_start[-1])
+        fill_tables(
+            pieces.digit_start,
+            pieces.digit_size,
+            pieces.leaf_start,
+            pieces.leaf_value,
+            pieces.player_start,
+            pieces.player_slot,
+            pieces.player_share,
+            pieces.condition_start,
+            pieces.condition_digit,
+            pieces.condition_low,
+            pieces.condition_high,
+            pieces.slot_start,
+            pieces.factor,
+            *_quadrature(),
+            worth_start,
+            worth,
+            table_start,
+            tables,
+        )
+        return cls(
+            pieces=pieces,
+            worth=worth,
+            worth_start=worth_start,
+            tables=tables,
+            table_start=table_start,
+        )
+
+    def sums(self, values: Floats, threads: int) -> Floats:
+        """The sum of the leaves that each row reaches, shape (boosters, n)."""
+        from retention_ml.models.predictors.compiled.kernels import tree_sums
+
+        pieces = self.pieces
+        out = np.empty((len(pieces.booster_start) - 1, len(values)))
+        in_parts(
+            lambda begin, end: tree_sums(
+                values,
+                begin,
+                end,
+                pieces.columns,
+                pieces.sides,
+                pieces.cut_start,
+                pieces.cuts,
+                pieces.decision_start,
+                pieces.decision_column,
+                pieces.decision_cut,
+                pieces.decision_stride,
+                pieces.booster_start,
+                self.worth_start,
+                self.worth,
+                out,
+            ),
+            len(values),
+            threads,
+        )
+        return out
+
+    def contributions(self, values: Floats, threads: int) -> Floats:
+        """What each column of the values, shape (n, k), adds to the base, shape (k, n)."""
+        from retention_ml.models.predictors.compiled.kernels import tree_contributions
+
+        pieces = self.pieces
+        out = np.empty(values.shape[::-1])
+        in_parts(
+            lambda begin, end: tree_contributions(
+                values,
+                begin,
+                end,
+                pieces.columns,
+                pieces.sides,
+                pieces.cut_start,
+                pieces.cuts,
+                pieces.decision_start,
+                pieces.decision_column,
+                pieces.decision_cut,
+                pieces.decision_stride,
+                pieces.slot_start,
+                pieces.slot_feature,
+                self.table_start,
+                self.tables,
+                out,
+            ),
+            len(values),
+            threads,
+        )
+        return out
+
+
+def in_parts(compute: Callable[[int, int], None], count: int, threads: int) -> None:
+    """Call `compute(begin, end)` for parts of so many rows, one for each thread."""
+    bounds = np.linspace(0, count, threads + 1).astype(np.int64).tolist()
+    if threads == 1:
+        compute(0, count)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(compute, bounds[:-1], bounds[1:]):
+            pass
+
+
+@cache
+def _quadrature() -> tuple[Floats, Floats]:
+    """Times and weights of Gauss's quadrature on [0, 1], each row for so many points."""
+    times, weights = np.zeros((2, _QUADRATURE_MAX + 1, _QUADRATURE_MAX))
+    for points in range(1, _QUADRATURE_MAX + 1):
+        nodes, masses = np.polynomial.legendre.leggauss(points)
+        times[points, :points], weights[points, :points] = (nodes + 1) / 2, masses / 2
+    return times, weights
