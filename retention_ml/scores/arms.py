@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from retention_ml.errors import frames_of
 from retention_ml.models.bundle import timing
+from retention_ml.models.bundle.bundle import Bundle, parts_of
 from retention_ml.models.registry.model_version import ServedModel
-from retention_ml.scores import horizons, reasons, value
+from retention_ml.scores import horizons, reasons, snapshot, value
 from retention_ml.scores.model_predictions import Predictions
 from retention_ml.scores.tiers import TierPolicy
 from retention_ml.scores.wording.evidence import usual_values
@@ -104,7 +105,7 @@ def _columns(
     )
     is_predicted = np.isfinite(probability)
     probability, mask = probability[is_predicted], mask[is_predicted]
-    features = predictions.scored.filter(pa.array(is_predicted))
+    features = snapshot.rows_where(predictions.scored, is_predicted)
     model_timing = timing.of_manifest(model.bundle.manifest)
     at_risk_cents = value.at_risk_cents(
         features,
@@ -118,11 +119,7 @@ def _columns(
     # larger in one arm than in the other.
     position = policy.position(probability, at_risk_cents)[mask]
     probability, at_risk_cents = probability[mask], at_risk_cents[mask]
-    features = features.filter(pa.array(mask))
-    names = model.bundle.features
-    contributions = (
-        model.bundle.contributions(features)[0] if features.num_rows else np.empty((0, len(names)))
-    )
+    features = snapshot.rows_where(features, mask)
     stamps = {"arm": arm, "model_name": model.name, "model_version": model.version}
     return pa.table(
         {
@@ -130,9 +127,7 @@ def _columns(
             "churn_probability": probability,
             "expected_value_at_risk_cents": at_risk_cents,
             "tier_position": position,
-            **reasons.reasons(
-                contributions, names, features, usual, minor_units=minor_units
-            ).columns(),
+            **_reasons(model.bundle, features, usual, minor_units),
             **{
                 name: pa.repeat(pa.scalar(str(text)), features.num_rows)
                 for name, text in stamps.items()
@@ -140,3 +135,19 @@ def _columns(
             **horizons.columns(as_of, probability, model_timing, horizons.history_of(features)),
         }
     )
+
+
+def _reasons(
+    bundle: Bundle, features: pa.Table, usual: Mapping[str, float], minor_units: int
+) -> dict[str, pa.ChunkedArray]:
+    """The columns of `Reasons`, part by part: contributions are as large as the features."""
+    names = bundle.features
+    tables = []
+    for part in parts_of(features):
+        contributions = (
+            bundle.contributions(part)[0] if part.num_rows else np.empty((0, len(names)))
+        )
+        result = reasons.reasons(contributions, names, part, usual, minor_units=minor_units)
+        tables.append(pa.table(result.columns()))
+    rows = pa.concat_tables(tables)
+    return dict(zip(rows.column_names, rows.columns, strict=True))

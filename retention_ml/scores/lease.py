@@ -3,8 +3,12 @@
 from dataclasses import dataclass
 from datetime import date
 
+import pyarrow as pa
+
 from retention_ml.scores import snapshot
 from retention_ml.warehouse import Transaction, Warehouse
+
+_TYPES = (pa.string(), pa.string(), pa.date32())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,15 +48,12 @@ def published_before(transaction: Transaction, as_of: date) -> int | None:
     return int(rows[0][0]) if rows else None
 
 
-def base_tiers(warehouse: Warehouse, snapshot_id: int | None) -> dict[str, tuple[str, date]]:
-    """Tier and `tier_since` by customer, of the snapshot published before."""
+def base_tiers(warehouse: Warehouse, snapshot_id: int | None) -> pa.Table:
+    """`customer_id`, `risk_tier` and `tier_since` of the snapshot published before; empty without."""
+    columns = ("customer_id", "risk_tier", "tier_since")
     if snapshot_id is None:
-        return {}
-    table = snapshot.CUSTOMER_DAILY
-    rows = warehouse.read(
-        table.filter(table.snapshot_id == snapshot_id).select(
-            "customer_id", "risk_tier", "tier_since"
+        return pa.table(
+            {name: pa.array([], kind) for name, kind in zip(columns, _TYPES, strict=True)}
         )
-    ).to_pydict()
-    tiers = zip(rows["risk_tier"], rows["tier_since"], strict=True)
-    return dict(zip(rows["customer_id"], tiers, strict=True))
+    table = snapshot.CUSTOMER_DAILY
+    return warehouse.read(table.filter(table.snapshot_id == snapshot_id).select(*columns))

@@ -60,7 +60,7 @@ def predict_both(
         is_abnormal = np.asarray(pc.is_in(features["customer_id"], value_set=abnormal))
         probability[is_abnormal], reason[is_abnormal] = np.nan, "abnormal"
     is_scored = np.isfinite(probability)
-    scored = features.filter(pa.array(is_scored))
+    scored = snapshot.rows_where(features, is_scored)
     exclusions = pa.table(
         {
             "customer_id": features["customer_id"].filter(pa.array(~is_scored)),
@@ -84,9 +84,9 @@ def _probabilities(
 ) -> tuple[Floats, npt.NDArray[np.object_]]:
     """Probabilities, NaN where there is none, and why there is none, both of shape (n,)."""
     reason = snapshot.unscorable(features, model.bundle.features)
-    can = np.array([one is None for one in reason], dtype=np.bool_)
+    can = np.asarray(pa.array(reason, pa.string()).is_null())
     probability = np.full(features.num_rows, np.nan)
-    probability[can] = model.bundle.predict(features.filter(pa.array(can)))
+    probability[can] = model.bundle.predict(snapshot.rows_where(features, can))
     probability[~((probability >= 0) & (probability <= 1))] = np.nan
     reason[can & np.isnan(probability)] = "no_probability"
     return probability, reason

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from retention_ml.features.catalogue import FEATURES
 from retention_ml.scores.wording.evidence import Evidence, capitalise
@@ -110,9 +111,14 @@ def reasons(
 
     def say(place: int, prefix: str | None, chosen: Ints) -> None:
         """Word the candidate of each customer, -1 for none, into one row of the results."""
-        for number in np.unique(chosen[chosen >= 0]).tolist():
+        order = np.argsort(chosen, kind="stable")
+        numbers, begins = np.unique(chosen[order], return_index=True)
+        for number, positions in zip(
+            numbers.tolist(), np.split(order, begins[1:]) if len(begins) else (), strict=True
+        ):
+            if number < 0:
+                continue
             name, statement = candidates[number]
-            positions = np.flatnonzero(chosen == number)
             codes[place, positions] = f"{prefix or _family(name)}/{name}"
             sentences[place, positions] = evidence.sentences(statement, positions)
 
@@ -157,8 +163,8 @@ def _strongest(
         is_true = is_open & evidence.holds(statement)
         is_open = is_open & ~is_true
         is_stronger = is_true & (contribution > push[topic])
-        push[topic, is_stronger] = contribution[is_stronger]
-        strongest[topic, is_stronger] = number
+        np.copyto(push[topic], contribution, where=is_stronger)
+        np.copyto(strongest[topic], number, where=is_stronger)
     return push, strongest
 
 
@@ -193,22 +199,20 @@ def with_one_reason(
     if not is_open.any():
         return rows
     positions = np.flatnonzero(is_open)
-    codes = np.array(rows["reason_1_code"].to_pylist(), dtype=object)
-    texts = np.array(rows["reason_1"].to_pylist(), dtype=object)
     weak = fallback.take(pa.array(positions))
     last_orders = Evidence(features, {}, minor_units).sentences(LAST_ORDER, positions)
-    codes[positions] = [code or f"{FALLBACK}/recency_days" for code in weak[0].to_pylist()]
-    texts[positions] = [a or b for a, b in zip(weak[1].to_pylist(), last_orders, strict=True)]
+    codes = [code or f"{FALLBACK}/recency_days" for code in weak[0].to_pylist()]
+    texts = [a or b for a, b in zip(weak[1].to_pylist(), last_orders, strict=True)]
     if by_value:
-        cents = np.asarray(rows["expected_value_at_risk_cents"].to_numpy())
-        positions = positions[cents[positions] > 0]
-        codes[positions] = f"{FALLBACK}/expected_value_at_risk"
-        texts[positions] = [
-            fill(_AT_STAKE, value=value) for value in cents[positions] / minor_units
-        ]
+        cents = np.asarray(rows["expected_value_at_risk_cents"].to_numpy())[positions]
+        for place in np.flatnonzero(cents > 0).tolist():
+            codes[place] = f"{FALLBACK}/expected_value_at_risk"
+            texts[place] = fill(_AT_STAKE, value=cents[place] / minor_units)
     for name, values in (("reason_1_code", codes), ("reason_1", texts)):
-        place = rows.column_names.index(name)
-        rows = rows.set_column(place, name, pa.array(values, pa.string()))
+        column = pc.replace_with_mask(
+            rows[name].combine_chunks(), pa.array(is_open), pa.array(values, pa.string())
+        )
+        rows = rows.set_column(rows.column_names.index(name), name, column)
     return rows
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from retention_ml import __version__, clock
 from retention_ml.abnormal.excluded import excluded_customers
@@ -173,16 +174,19 @@ def _rows(
     predictions: Predictions,
     by_arm: pa.Table,
     policy: TierPolicy,
-    previous_tiers: dict[str, tuple[str, date]],
+    previous_tiers: pa.Table,
 ) -> pa.Table:
     """All columns of `scores.customer_daily` but the snapshot's number."""
     n = by_arm.num_rows
     probability = np.asarray(by_arm["churn_probability"].to_numpy(), dtype=np.float64)
-    before = [previous_tiers.get(customer) for customer in by_arm["customer_id"].to_pylist()]
-    previous = places([old[0] if old else None for old in before])
+    before = previous_tiers.take(
+        pc.index_in(by_arm["customer_id"], value_set=previous_tiers["customer_id"])
+    )
+    previous = places(before["risk_tier"])
     tier = policy.tier_of(np.asarray(by_arm["tier_position"].to_numpy()), previous)
     by_arm = by_arm.drop_columns("tier_position")
-    since = tier_since(tier, previous, [old[1] if old else None for old in before], as_of)
+    previous_since = before["tier_since"].to_numpy().astype("datetime64[D]")
+    since = tier_since(tier, previous, previous_since, as_of)
     by_arm = reasons.with_one_reason(
         by_arm,
         tier > 0,
@@ -196,7 +200,7 @@ def _rows(
             "as_of": pa.repeat(pa.scalar(as_of), n),
             **{name: by_arm[name] for name in by_arm.column_names},
             "risk_percentile": value.risk_percentile(probability),
-            "risk_tier": pa.array([TIERS[index] for index in tier.tolist()], pa.string()),
+            "risk_tier": pa.array(TIERS).take(pa.array(tier)),
             "tier_since": pa.array(since, pa.date32()),
             "champion_probability": predictions.champion_probability,
             "challenger_probability": pa.array(challenger, mask=np.isnan(challenger)),

@@ -10,6 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from retention_ml.statistics.arrays import Bools
+
 HORIZONS_DAYS = (7, 14, 30, 60, 90)
 CUSTOMER_DAILY = ibis.table(
     {
@@ -36,6 +38,9 @@ CUSTOMER_DAILY = ibis.table(
     database="scores",
 )
 
+# What is written as JSON as it is: days, whole numbers, and texts without these characters.
+_PLAIN_TYPES = (pa.types.is_string, pa.types.is_date32, pa.types.is_integer)
+_ESCAPED = r"[^ !#-\[\]-~]"
 _STAMPS = {"snapshot_id", "run_id", "scored_at", "model_version"}
 _NOT_SERVED = {"champion_probability", "challenger_probability"}
 
@@ -49,10 +54,19 @@ def unscorable(features: pa.Table, names: Sequence[str]) -> npt.NDArray[np.objec
     reason = np.full(features.num_rows, None, dtype=object)
     if not names:
         return reason
-    values = np.column_stack([column(features, name) for name in names])
-    reason[np.isinf(values).any(axis=1)] = "infinite_feature"
-    reason[np.isnan(values).all(axis=1)] = "no_features"
+    is_infinite = np.zeros(features.num_rows, dtype=np.bool_)
+    is_missing = np.ones(features.num_rows, dtype=np.bool_)
+    for name in names:
+        values = column(features, name)
+        is_infinite |= np.isinf(values)
+        is_missing &= np.isnan(values)
+    reason[is_infinite], reason[is_missing] = "infinite_feature", "no_features"
     return reason
+
+
+def rows_where(table: pa.Table, mask: Bools) -> pa.Table:
+    """The rows of a mask, shape (n,); the table itself where it is all of them."""
+    return table if mask.all() else table.filter(pa.array(mask))
 
 
 def column(table: pa.Table, name: str) -> npt.NDArray[np.float64]:
@@ -83,5 +97,18 @@ def digest(rows: pa.Table, exclusions: pa.Table) -> str:
             if pa.types.is_floating(values.type):
                 total.update(np.asarray(values.to_numpy(), dtype="<f8").tobytes())
             else:
-                total.update(json.dumps(values.to_pylist(), default=str).encode())
+                total.update(_json(values))
     return total.hexdigest()
+
+
+def _json(values: pa.ChunkedArray) -> bytes:
+    """A column as JSON: the bytes of `json.dumps(values.to_pylist(), default=str)`."""
+    is_plain = any(is_type(values.type) for is_type in _PLAIN_TYPES)
+    texts = values.combine_chunks().cast(pa.string()) if is_plain and len(values) else None
+    if texts is None or pc.any(pc.match_substring_regex(texts, _ESCAPED)).as_py():
+        return json.dumps(values.to_pylist(), default=str).encode()
+    if not pa.types.is_integer(values.type):
+        texts = pc.binary_join_element_wise('"', texts, '"', "")
+    texts = pc.fill_null(texts, "null")
+    row = pa.ListArray.from_arrays(pa.array([0, len(texts)], pa.int32()), texts)
+    return f"[{pc.binary_join(row, ', ')[0].as_py()}]".encode()

@@ -9,7 +9,6 @@ a small wobble moves nobody, a jump over a whole tier always counts.
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
@@ -17,6 +16,8 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from retention_ml.statistics.ranks import rank_position
 
@@ -157,18 +158,18 @@ def _percent(share: float) -> str:
 def tier_since(
     tier: npt.NDArray[np.int64],
     previous: npt.NDArray[np.int64],
-    previous_since: Sequence[date | None],
+    previous_since: npt.NDArray[np.datetime64],
     as_of: date,
-) -> list[date]:
-    """The day from which each customer has had the tier, without a break, up to `as_of`."""
-    is_same = (tier == previous) & (previous != NO_TIER)
-    return [
-        since if same and since is not None else as_of
-        for same, since in zip(is_same.tolist(), previous_since, strict=True)
-    ]
+) -> npt.NDArray[np.datetime64]:
+    """The day from which each customer has had the tier, without a break, up to `as_of`.
+
+    All of shape (n,), days as `datetime64[D]`; NaT where a customer had no tier.
+    """
+    is_same = (tier == previous) & (previous != NO_TIER) & ~np.isnat(previous_since)
+    return np.where(is_same, previous_since, np.datetime64(as_of, "D"))
 
 
-def places(names: Sequence[str | None]) -> npt.NDArray[np.int64]:
-    """Places in `TIERS` of tier names; `NO_TIER` for None and for names no longer in use."""
-    place: dict[str | None, int] = {name: index for index, name in enumerate(TIERS)}
-    return np.array([place.get(name, NO_TIER) for name in names], dtype=np.int64)
+def places(names: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    """Places in `TIERS` of tier names; `NO_TIER` for null and for names no longer in use."""
+    place = pc.index_in(names, value_set=pa.array(TIERS))
+    return np.asarray(pc.fill_null(place, NO_TIER), dtype=np.int64)

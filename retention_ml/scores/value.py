@@ -106,6 +106,6 @@ def risk_percentile(probability: npt.NDArray[np.float64]) -> npt.NDArray[np.floa
     >>> risk_percentile(np.array([0.2, 0.9, 0.2, 0.5])).tolist()
     [0.375, 1.0, 0.375, 0.75]
     """
-    from scipy.stats import rankdata
-
-    return np.asarray(rankdata(probability) / len(probability), dtype=np.float64)
+    _, place, counts = np.unique(probability, return_inverse=True, return_counts=True)
+    ranks = np.cumsum(counts) - (counts - 1) / 2
+    return np.asarray(ranks[place] / len(probability), dtype=np.float64)

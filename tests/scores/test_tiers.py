@@ -6,6 +6,8 @@ from datetime import date
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +22,10 @@ from retention_ml.settings import PROJECT, Tiers, load
 POLICY = TierPolicy(medium=0.35, high=0.6, critical=0.8, hysteresis=0.03)
 BY_SHARE = TierPolicy(by="share", medium=0.5, high=0.8, critical=0.95, hysteresis=0.2)
 BY_VALUE = replace(BY_SHARE, by="value")
+
+
+def _places(names: list[str | None]) -> npt.NDArray[np.int64]:
+    return places(pa.array(names, pa.string()))
 
 
 @st.composite
@@ -94,7 +100,7 @@ def test_scoring_the_same_probability_again_changes_no_tier(
 def test_a_customer_leaves_a_tier_only_when_past_its_bound(
     previous: str | None, probability: float, expected: str
 ) -> None:
-    tier = POLICY.tier_of(np.array([probability]), places([previous]))
+    tier = POLICY.tier_of(np.array([probability]), _places([previous]))
     assert TIERS[tier[0]] == expected
 
 
@@ -112,12 +118,12 @@ def test_a_naive_policy_without_hysteresis_flaps_where_ours_does_not() -> None:
 def test_tier_since_is_kept_while_the_tier_is_and_starts_anew_otherwise() -> None:
     today, earlier = date(2025, 3, 1), date(2025, 1, 7)
     since = tier_since(
-        places(["high", "high", "low"]),
-        places(["high", "medium", None]),
-        [earlier, earlier, None],
+        _places(["high", "high", "low"]),
+        _places(["high", "medium", None]),
+        np.array([earlier, earlier, None], dtype="datetime64[D]"),
         today,
     )
-    assert since == [earlier, today, today]
+    assert since.tolist() == [earlier, today, today]
 
 
 def test_policies_differ_by_digest_and_only_by_what_decides() -> None:
@@ -186,15 +192,15 @@ def _ranks(n: int) -> np.ndarray:
 def test_by_rank_a_border_holds_back_a_fifth_of_the_smaller_tier(
     previous: str, counts: list[int]
 ) -> None:
-    tier = BY_SHARE.tier_of(_ranks(1000), places([previous] * 1000))
+    tier = BY_SHARE.tier_of(_ranks(1000), _places([previous] * 1000))
     assert np.bincount(tier, minlength=4).tolist() == counts
 
 
 def test_by_rank_less_than_one_place_holds_nobody_back() -> None:
     few = _ranks(99)  # a fifth of the smallest tier is 0.99 customers
-    tier = BY_SHARE.tier_of(few, places(["high"] * 99))
+    tier = BY_SHARE.tier_of(few, _places(["high"] * 99))
     assert (tier == 3).sum() == (BY_SHARE.tier_of(few) == 3).sum() == 5
-    assert (BY_SHARE.tier_of(_ranks(100), places(["high"] * 100)) == 3).sum() == 4
+    assert (BY_SHARE.tier_of(_ranks(100), _places(["high"] * 100)) == 3).sum() == 4
 
 
 def test_by_share_the_riskiest_come_first_and_of_equals_those_with_more_at_risk() -> None:

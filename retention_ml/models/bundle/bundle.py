@@ -4,8 +4,9 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
@@ -26,6 +27,8 @@ _FILE_BYTES_MAX = 64 * 1024 * 1024
 TOTAL_BYTES_MAX = 256 * 1024 * 1024
 FILES_MAX = 256
 _NAME_LENGTH_MAX = 100
+# So many rows are predicted and explained at once: memory does not grow with the shop.
+PART_ROWS = 32_768
 _KINDS: dict[str, Any] = {**SINGLE_KINDS, Blend.kind: Blend, Paced.kind: Paced}
 
 
@@ -197,6 +200,8 @@ class Bundle:
     def values(self, table: pa.Table) -> Floats:
         """The feature matrix, shape (n, k), of a table that has every feature; NaN where null.
 
+        It lies column by column in memory, as the table does.
+
         Raises
         ------
         UsageError
@@ -209,7 +214,7 @@ class Bundle:
                 f"{self.model_name}, the first is {absent[0]!r}. Build the features of that day "
                 "with this version, or serve a model trained on the features at hand."
             )
-        values = np.empty((table.num_rows, len(self.features)))
+        values = np.empty((table.num_rows, len(self.features)), order="F")
         for j, name in enumerate(self.features):
             column = table[name]
             types = (pa.types.is_integer, pa.types.is_floating, pa.types.is_null)
@@ -237,7 +242,8 @@ class Bundle:
         UsageError
             See `values`.
         """
-        return sigmoid(self._calibrated(self.predictor.margin(self.values(table))))
+        margins = [self.predictor.margin(self.values(part)) for part in parts_of(table)]
+        return sigmoid(self._calibrated(np.concatenate(margins)))
 
     def contributions(self, table: pa.Table) -> tuple[Floats, float]:
         """What each feature adds to the log-odds of churn, exactly.
@@ -256,11 +262,20 @@ class Bundle:
         """
         slope, intercept = self.calibration
         added, base = self.predictor.contributions(self.values(table))
-        return slope * added, slope * base + intercept
+        added *= slope  # nobody else has it, and it is as large as the values
+        return added, slope * base + intercept
 
     def _calibrated(self, margin: Floats) -> Floats:
         slope, intercept = self.calibration
         return slope * margin + intercept
+
+
+def parts_of(table: pa.Table) -> Iterator[pa.Table]:
+    """The rows of a table in turn, at most `2 * PART_ROWS` at once; one part where it is empty."""
+    count = max(table.num_rows // PART_ROWS, 1)
+    bounds = [table.num_rows * part // count for part in range(count + 1)]
+    for begin, end in pairwise(bounds):
+        yield table.slice(begin, end - begin)
 
 
 def _is_name(text: object) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 from retention_ml.errors import UnfitModel
 from retention_ml.models.predictors.buying_process import BuyingProcess
 from retention_ml.models.predictors.curve import Curve
-from retention_ml.models.predictors.forest import Forest, is_compiled
+from retention_ml.models.predictors.forest import Forest, columns_of, is_compiled
 from retention_ml.models.predictors.linear import Linear
 from retention_ml.models.predictors.predictor import Predictor, to_json
 from retention_ml.models.predictors.seasonal import Seasonal
@@ -71,6 +71,13 @@ class Blend:
     features: tuple[str, ...]
     intercept: float
 
+    def _read(self, values: Floats, member: Member) -> Floats:
+        """What a member reads of the values, laid out as these are."""
+        if member.features == self.features:
+            return values
+        columns = self._columns(member)
+        return values.T[columns].T if values.flags.f_contiguous else values[:, columns]
+
     def _columns(self, member: Member) -> Ints:
         return np.array([self.features.index(name) for name in member.features], dtype=np.int64)
 
@@ -100,7 +107,7 @@ class Blend:
             if forest is not None and isinstance(member.predictor, Trees):
                 margin = member.predictor.mean(islice(sums, len(member.predictor.texts)))
             else:
-                margin = member.predictor.margin(values[:, self._columns(member)])
+                margin = member.predictor.margin(self._read(values, member))
             total += member.weight * (member.slope * margin)
         return total
 
@@ -109,19 +116,32 @@ class Blend:
 
         Exact: the log-odds are a sum over members, so the members' contributions add up too.
         """
+        if is_compiled(len(values)) and self._forest is not None:
+            return self._contributions_compiled(values, self._forest)
         total, base = np.zeros((len(values), len(self.features))), self.intercept
-        forest = self._forest if is_compiled(len(values)) else None
-        if forest is not None:
-            total = forest.contributions(values, self._threads).T
-            base += forest.pieces.base
         for member in self.members:
-            if forest is not None and isinstance(member.predictor, Trees):
-                continue
-            columns = self._columns(member)
-            added, member_base = member.predictor.contributions(values[:, columns])
-            total[:, columns] += member.weight * member.slope * added
+            added, member_base = member.predictor.contributions(self._read(values, member))
+            total[:, self._columns(member)] += member.weight * member.slope * added
             base += member.weight * member.slope * member_base
         return total, base
+
+    def _contributions_compiled(self, values: Floats, forest: Forest) -> tuple[Floats, float]:
+        columns, base = columns_of(values), self.intercept + forest.pieces.base
+        total = forest.contributions(values, self._threads)
+        for member in self.members:
+            predictor, factor = member.predictor, member.weight * member.slope
+            if isinstance(predictor, Trees):
+                continue
+            if isinstance(predictor, Linear):
+                predictor.add_contributions(
+                    columns, self._columns(member), factor, total, self._threads
+                )
+                base += factor * predictor.intercept
+                continue
+            added, member_base = predictor.contributions(self._read(values, member))
+            total[self._columns(member)] += factor * added.T
+            base += factor * member_base
+        return total.T, base
 
     def files(self) -> dict[str, bytes]:
         """`blend.json` and every member's files, `NAME.` before their own names."""

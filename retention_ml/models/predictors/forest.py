@@ -104,17 +104,18 @@ class Forest:
         """The sum of the leaves that each row reaches, shape (boosters, n)."""
         from retention_ml.models.predictors.compiled.kernels import tree_sums
 
-        pieces = self.pieces
+        pieces, columns = self.pieces, columns_of(values)
         out = np.empty((len(pieces.booster_start) - 1, len(values)))
         in_parts(
             lambda begin, end: tree_sums(
-                values,
+                columns,
                 begin,
                 end,
                 pieces.columns,
                 pieces.sides,
-                pieces.cut_start,
-                pieces.cuts,
+                pieces.cuts.start,
+                pieces.cuts.step,
+                pieces.cuts.numbers,
                 pieces.decision_start,
                 pieces.decision_column,
                 pieces.decision_cut,
@@ -133,17 +134,18 @@ class Forest:
         """What each column of the values, shape (n, k), adds to the base, shape (k, n)."""
         from retention_ml.models.predictors.compiled.kernels import tree_contributions
 
-        pieces = self.pieces
+        pieces, columns = self.pieces, columns_of(values)
         out = np.empty(values.shape[::-1])
         in_parts(
             lambda begin, end: tree_contributions(
-                values,
+                columns,
                 begin,
                 end,
                 pieces.columns,
                 pieces.sides,
-                pieces.cut_start,
-                pieces.cuts,
+                pieces.cuts.start,
+                pieces.cuts.step,
+                pieces.cuts.numbers,
                 pieces.decision_start,
                 pieces.decision_column,
                 pieces.decision_cut,
@@ -158,6 +160,11 @@ class Forest:
             threads,
         )
         return out
+
+
+def columns_of(values: Floats) -> Floats:
+    """Values of shape (n, k) as columns one after the other, shape (k, n)."""
+    return np.ascontiguousarray(values.T)
 
 
 def in_parts(compute: Callable[[int, int], None], count: int, threads: int) -> None:

@@ -41,7 +41,7 @@ def read_trees(text: str) -> Iterator[Tree]:
     """The trees of a LightGBM text that was checked by `trees.fault_of`."""
     for block in text.split("\nTree=")[1:]:
         fields = dict(line.partition("=")[::2] for line in block.split("\n"))
-        numbers = {key: [float(value) for value in fields.get(key, "").split()] for key in _FIELDS}
+        numbers = {key: list(map(float, fields.get(key, "").split())) for key in _FIELDS}
         yield Tree(
             np.array(numbers["split_feature"], dtype=np.int64),
             np.array(numbers["threshold"], dtype=np.float64),

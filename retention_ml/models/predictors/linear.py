@@ -2,14 +2,16 @@
 
 import json
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from functools import cached_property
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy.special import ndtri
 from threadpoolctl import threadpool_limits
 
 from retention_ml.errors import UnfitModel
-from retention_ml.models.predictors.forest import is_compiled
+from retention_ml.models.predictors.cuts import Cuts
+from retention_ml.models.predictors.forest import columns_of, in_parts, is_compiled
 from retention_ml.models.predictors.predictor import floats, is_piecewise_linear, to_json
 from retention_ml.statistics.arrays import Floats, Ints, sigmoid
 
@@ -122,32 +124,56 @@ class Linear:
             [scale.scores(values[:, j]) for j, scale in enumerate(self.scales)]
         )
         absent = np.isnan(values) - self.missing_shares
-        return scores * self.coefficients + absent * self.missing_coefficients
+        # Row by row in memory, whatever the inputs: the order decides the last bits of sums.
+        return np.ascontiguousarray(scores * self.coefficients + absent * self.missing_coefficients)
+
+    @cached_property
+    def _arrays(self) -> dict[str, Any]:
+        """What the compiled loops read of the scales and coefficients."""
+        knots = Cuts.of([scale.knots for scale in self.scales])
+        slopes = [np.diff(scale.values) / np.diff(scale.knots) for scale in self.scales]
+        return {
+            "counts": np.array([len(scale.knots) for scale in self.scales], dtype=np.int64),
+            "start": knots.start,
+            "step": knots.step,
+            "knots": knots.numbers,
+            "knot_scores": knots.laid_out([scale.values for scale in self.scales]),
+            "slopes": knots.laid_out(slopes),
+            "coefficients": self.coefficients,
+            "if_present": (0.0 - self.missing_shares) * self.missing_coefficients,
+            "if_missing": (1.0 - self.missing_shares) * self.missing_coefficients,
+        }
 
     def _terms_compiled(self, values: Floats) -> Floats:
         """The same to the bit, by a compiled loop."""
         from retention_ml.models.predictors.compiled.kernels import linear_terms
 
         terms = np.empty(values.shape)
-        linear_terms(
-            values,
-            0,
-            len(values),
-            np.cumsum([0, *(len(scale.knots) for scale in self.scales)]),
-            np.concatenate([scale.knots for scale in self.scales]),
-            np.concatenate([scale.values for scale in self.scales]),
-            np.concatenate(
-                [
-                    np.append(np.diff(s.values) / np.diff(s.knots), 0.0)[: len(s.knots)]
-                    for s in self.scales
-                ]
-            ),
-            self.coefficients,
-            (0.0 - self.missing_shares) * self.missing_coefficients,
-            (1.0 - self.missing_shares) * self.missing_coefficients,
-            terms,
-        )
+        every = np.arange(values.shape[1])
+        linear_terms(columns_of(values), 0, len(values), every, out=terms, **self._arrays)
         return terms
+
+    def add_contributions(
+        self, values: Floats, columns: Ints, factor: float, total: Floats, threads: int
+    ) -> None:
+        """Add `factor` × its contributions to those of a larger model, by a compiled loop.
+
+        Parameters
+        ----------
+        values, total : array of float64, shape (K, n)
+            The larger model's values and contributions, column by column.
+        columns : array of int64, shape (k,)
+            Which of the K columns it reads.
+        """
+        from retention_ml.models.predictors.compiled.kernels import add_linear_terms
+
+        in_parts(
+            lambda begin, end: add_linear_terms(
+                values, begin, end, columns, factor=factor, out=total, **self._arrays
+            ),
+            values.shape[1],
+            threads,
+        )
 
     def margin(self, values: Floats) -> Floats:
         """Log-odds before calibration, shape (n,), of feature values of shape (n, k)."""

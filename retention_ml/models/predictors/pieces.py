@@ -5,14 +5,16 @@ ordered by their cuts, so that a row's decisions on it are one digit: how many c
 digits of all features are the number of the row's pattern.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from retention_ml.models.predictors.cuts import Cuts
 from retention_ml.models.predictors.leaves import (
     DEFAULT_IS_LEFT,
     NAN_GOES_BY_DEFAULT,
@@ -31,6 +33,8 @@ _CUTS_MAX = 65_000
 # Where a missing value goes at a decision: left, right, or where zero goes.
 _LEFT, _RIGHT, _AS_ZERO = 0, 1, 2
 _Digit = tuple[int, int]  # a column of the values, and where its missing values go
+_Decision = tuple[_Digit, int]  # and the place of its threshold among the column's
+_Decisions = list[_Decision]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,13 +62,12 @@ class Pieces:
 
     `x_start[i]` and `x_start[i + 1]` bound what belongs to the i-th of the next larger thing: decisions,
     digits, leaves and slots (features) to a piece, pieces to a booster, players (features on a
-    leaf's path) to a leaf, conditions to a player, cuts to a column.
+    leaf's path) to a leaf, conditions to a player.
     """
 
     columns: Ints
     sides: Ints
-    cut_start: Ints
-    cuts: Floats
+    cuts: Cuts
     booster_start: Ints
     decision_start: Ints
     decision_column: Ints
@@ -99,8 +102,9 @@ class Pieces:
         writer = _Writer(cuts)
         for booster, of_one in zip(boosters, trees, strict=True):
             for tree in of_one:
-                for leaves in _groups(tree):
-                    if not writer.add(booster, tree, leaves):
+                decisions = writer.decisions_of(booster, tree)
+                for leaves in _groups(tree, decisions):
+                    if not writer.add(booster, decisions, leaves):
                         return None
             writer.booster_start.append(len(writer.patterns))
         return cls(**writer.arrays(), base=writer.base)
@@ -120,31 +124,25 @@ def _cuts(boosters: Sequence[Booster], trees: Sequence[Sequence[Tree]]) -> dict[
     return {column: np.unique(thresholds[column]) for column in sorted(thresholds)}
 
 
-def _groups(tree: Tree) -> Iterator[list[Leaf]]:
+def _groups(tree: Tree, decisions: _Decisions) -> Iterator[list[Leaf]]:
     """Leaves in turn, as many at once as have few patterns together."""
     group: list[Leaf] = []
-    nodes: set[int] = set()
+    different: set[_Decision] = set()
     for leaf in tree.leaves:
-        path = {node for steps in leaf.steps for node, _ in steps}
-        if group and _patterns(tree, nodes | path) > _PATTERNS_MAX:
+        path = {decisions[node] for steps in leaf.steps for node, _ in steps}
+        if group and _patterns(different | path) > _PATTERNS_MAX:
             yield group
-            group, nodes = [], set()
+            group, different = [], set()
         group.append(leaf)
-        nodes |= path
+        different |= path
     yield group
 
 
-def _patterns(tree: Tree, nodes: set[int]) -> int:
-    count, sizes = 1, defaultdict(set)
-    for node in nodes:
-        sizes[int(tree.split[node]), _side(tree, node)].add(float(tree.threshold[node]))
-    for size in sizes.values():
-        count *= len(size) + 1
-    return count
+def _patterns(different: set[_Decision]) -> int:
+    return prod(count + 1 for count in Counter(digit for digit, _ in different).values())
 
 
-def _side(tree: Tree, node: int) -> int:
-    kind = int(tree.decision[node])
+def _side(kind: int) -> int:
     if not kind & NAN_GOES_BY_DEFAULT:
         return _AS_ZERO
     return _LEFT if kind & DEFAULT_IS_LEFT else _RIGHT
@@ -155,6 +153,10 @@ class _Writer:
 
     def __init__(self, cuts: Mapping[int, Floats]) -> None:
         self._cuts = cuts
+        self._places = {
+            column: {cut: place for place, cut in enumerate(each.tolist())}
+            for column, each in cuts.items()
+        }
         self._columns: dict[_Digit, int] = {}
         self.base = 0.0
         self.booster_start = [0]
@@ -168,16 +170,22 @@ class _Writer:
         self._slots: list[int] = []
         self._starts: defaultdict[str, list[int]] = defaultdict(lambda: [0])
 
-    def add(self, booster: Booster, tree: Tree, leaves: Sequence[Leaf]) -> bool:
+    def decisions_of(self, booster: Booster, tree: Tree) -> _Decisions:
+        """Digit and cut of each decision of a tree."""
+        columns = booster.columns[tree.split].tolist()
+        return [
+            ((column, _side(kind)), self._places[column][threshold])
+            for column, kind, threshold in zip(
+                columns, tree.decision.tolist(), tree.threshold.tolist(), strict=True
+            )
+        ]
+
+    def add(self, booster: Booster, decisions: _Decisions, leaves: Sequence[Leaf]) -> bool:
         """Append a piece; whether there is room for its patterns."""
-        split = booster.columns[tree.split].tolist()
         nodes = {node for leaf in leaves for steps in leaf.steps for node, _ in steps}
-        cuts: dict[_Digit, set[int]] = defaultdict(set)
-        digit_of, cut_of = {}, {}
-        for node in sorted(nodes):
-            digit_of[node] = digit = (split[node], _side(tree, node))
-            cut_of[node] = int(np.searchsorted(self._cuts[split[node]], tree.threshold[node]))
-            cuts[digit].add(cut_of[node])
+        cuts: dict[_Digit, set[int]] = {}
+        for digit, cut in sorted({decisions[node] for node in nodes}):
+            cuts.setdefault(digit, set()).add(cut)
         rank = {
             digit: {cut: place for place, cut in enumerate(sorted(each))}
             for digit, each in cuts.items()
@@ -197,14 +205,14 @@ class _Writer:
                 column = int(booster.columns[feature])
                 self._players.append((slots.setdefault(column, len(slots)), share))
                 for node, is_left in steps:
-                    digit = digit_of[node]
-                    after = rank[digit][cut_of[node]] + 1
+                    digit, cut = decisions[node]
+                    after = rank[digit][cut] + 1
                     bounds = (0, after) if is_left else (after, len(rank[digit]) + 1)
                     self._conditions.append((number[digit], *bounds))
                 self._starts["condition"].append(len(self._conditions))
             self._starts["player"].append(len(self._players))
             self._leaf_values.append(leaf.value)
-            self.base += booster.factor * leaf.value * float(np.prod(leaf.shares))
+            self.base += booster.factor * leaf.value * prod(leaf.shares)
         self._slots.extend(slots)
         self.patterns.append(stride)
         self._factor.append(booster.factor)
@@ -217,10 +225,9 @@ class _Writer:
             self._starts[name].append(len(things))
         return True
 
-    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+    def arrays(self) -> dict[str, Any]:
         """All but the base, by the names of `Pieces`."""
         columns = [column for column, _ in self._columns]
-        cuts = [self._cuts[column] for column in columns]
         decisions = np.array(self._decisions, dtype=np.int64).reshape(-1, 3)
         conditions = np.array(self._conditions, dtype=np.int64).reshape(-1, 3)
         starts = {
@@ -231,8 +238,7 @@ class _Writer:
             **starts,
             "columns": np.array(columns, dtype=np.int64),
             "sides": np.array([side for _, side in self._columns], dtype=np.int64),
-            "cut_start": np.cumsum([0, *(len(each) for each in cuts)], dtype=np.int64),
-            "cuts": np.concatenate([np.empty(0), *cuts]),
+            "cuts": Cuts.of([self._cuts[column] for column in columns]),
             "booster_start": np.array(self.booster_start, dtype=np.int64),
             "decision_column": decisions[:, 0].copy(),
             "decision_cut": decisions[:, 1].astype(np.uint16),

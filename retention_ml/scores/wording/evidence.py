@@ -34,7 +34,8 @@ def usual_values(features: pa.Table, minor_units: int) -> dict[str, float]:
         if name not in PHRASES or not PHRASES[name].others:
             continue
         is_low = PHRASES[name].risk == "low"
-        values = np.nan_to_num(column(features, name), nan=-np.inf if is_low else np.inf)
+        values = column(features, name)
+        values = np.where(np.isnan(values), -np.inf if is_low else np.inf, values)
         middle = n // 2 if is_low else (n - 1) // 2
         unit = 10.0 ** PHRASES[name].digits
         value = float(np.partition(values, middle)[middle])
@@ -77,11 +78,18 @@ class Evidence:
 
     def sentences(self, statement: Statement, positions: Ints) -> list[str]:
         """A statement about the customers at some positions; equal values are worded once."""
-        inputs = np.column_stack([self._shown(name)[positions] for name in statement.inputs])
-        different, place = np.unique(inputs, axis=0, return_inverse=True)
         usual = self._usual_of(statement)
-        texts = [capitalise(statement.words(*row, *usual)) for row in different.tolist()]
-        return [texts[index] for index in place.reshape(-1).tolist()]
+        inputs = [self._shown(name)[positions] for name in statement.inputs]
+        # By places among the different values of each input: whole rows compare slowly.
+        places = np.zeros(len(positions), dtype=np.int64)
+        for values in inputs:
+            different, place = np.unique(values, return_inverse=True)
+            _, first, places = np.unique(
+                places * len(different) + place, return_index=True, return_inverse=True
+            )
+        rows = zip(*(values[first].tolist() for values in inputs), strict=True)
+        texts = np.array([capitalise(statement.words(*row, *usual)) for row in rows], dtype=object)
+        return texts[places].tolist()  # type: ignore[no-any-return]
 
     def _usual_of(self, statement: Statement) -> list[float]:
         return [] if statement.usual is None else [self._usual[statement.usual]]

@@ -8,7 +8,7 @@ where the number is shown as 1 and after "no" where it is none.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Literal
 
 from retention_ml.features.feature import Feature
@@ -31,20 +31,38 @@ def fill(text: str, **values: float) -> str:
     ('spent nothing so far', 'spent less than 1 so far', 'spent 1,200 so far')
     """
 
-    def number(match: re.Match[str]) -> str:
-        name, spec, none, singular, plural = match.groups()
+    literals, numbers = _parsed(text)
+    written = [literals[0]]
+    for literal, (name, spec, none, singular, plural) in zip(literals[1:], numbers, strict=True):
         value = values[name]
-        none = none or ("no" if plural else None)
         shown = none if none and value == 0 else _shown(value, spec)
-        return shown if plural is None else f"{shown} {singular if shown == '1' else plural}"
+        written.append(shown)
+        if plural is not None:
+            written.append(f" {singular if shown == '1' else plural}")
+        written.append(literal)
+    return "".join(written)
 
-    return _NUMBER.sub(number, text)
+
+_Number = tuple[str, str, str | None, str | None, str | None]
+
+
+@cache
+def _parsed(text: str) -> tuple[tuple[str, ...], tuple[_Number, ...]]:
+    """What stands between the numbers of a template, and name, format and words of each number."""
+    literals, numbers, begin = [], [], 0
+    for match in _NUMBER.finditer(text):
+        name, spec, none, singular, plural = match.groups()
+        numbers.append((name, spec, none or ("no" if plural else None), singular, plural))
+        literals.append(text[begin : match.start()])
+        begin = match.end()
+    return (*literals, text[begin:]), tuple(numbers)
 
 
 def _shown(value: float, spec: str) -> str:
     text = format(value, spec)
-    is_rounded_to_none = value != 0 and not text.strip("-0.")
-    return f"less than {10.0 ** -decimals(spec):g}" if is_rounded_to_none else text
+    if value != 0 and not text.strip("-0."):
+        return f"less than {10.0 ** -decimals(spec):g}"
+    return text
 
 
 def decimals(text: str) -> int:

@@ -1,6 +1,6 @@
 """Loops over rows, compiled to machine code when they are first called.
 
-What was compiled is kept in the folder of this file or, where that cannot be written, in the user's
+Values come as columns, shape (k, n): what is read together then lies together. What was compiled is kept in the folder of this file or, where that cannot be written, in the user's
 cache; `NUMBA_CACHE_DIR` names another. Each row is computed alone and in one order, so results
 depend neither on how rows are cut into parts nor on threads.
 """
@@ -17,8 +17,6 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 # Rows that are worked on at once: what belongs to them stays in the processor's cache.
 BLOCK = 1_024
-# Up to so many cuts, comparing with each is faster than a search.
-_COUNTED_MAX = 96
 _ZERO_MAX = 1e-35
 _NAN_IS_LOWEST, _NAN_IS_HIGHEST = 0, 1
 _HIGHEST = 65_535
@@ -33,23 +31,23 @@ def _compiled(function: Function) -> Function:
 
 
 @_compiled
-def _ranks(cuts: Floats, x: Floats, m: int, rank: Ints) -> None:
-    """How many of the rising cuts are below each of the first m values; 0 for NaN."""
+def _ranks(cuts: Floats, step: int, x: Floats, m: int, rank: Ints) -> None:
+    """How many cuts are below each of the first m values, 0 for NaN; see `cuts.Cuts`.
+
+    Each value is compared with every cut that ends a step, then within one step by halves: without
+    a branch, for many values at once.
+    """
     for r in range(m):
         rank[r] = 0
-    if len(cuts) <= _COUNTED_MAX:
-        for cut in cuts:
-            for r in range(m):
-                rank[r] += cut < x[r]
-        return
-    ahead = len(cuts)
-    while ahead > 1:
-        half = ahead // 2
+    for end in range(step - 1, len(cuts) - 1, step):
+        cut = cuts[end]
+        for r in range(m):
+            rank[r] += step if cut < x[r] else 0
+    half = step // 2
+    while half > 0:
         for r in range(m):
             rank[r] += half if cuts[rank[r] + half - 1] < x[r] else 0
-        ahead -= half
-    for r in range(m):
-        rank[r] += cuts[rank[r]] < x[r]
+        half //= 2
 
 
 @_compiled
@@ -60,6 +58,7 @@ def _bins(
     columns: Ints,
     sides: Ints,
     cut_start: Ints,
+    cut_step: Ints,
     cuts: Floats,
     x: Floats,
     rank: Ints,
@@ -67,13 +66,13 @@ def _bins(
 ) -> None:
     """The bin of m rows in each column of cuts, by where NaN goes, as LightGBM compares."""
     for c in range(len(columns)):
+        column = values[columns[c]]
         for r in range(m):
-            v = values[begin + r, columns[c]]
-            x[r] = 0.0 if abs(v) <= _ZERO_MAX else v
+            x[r] = 0.0 if abs(column[begin + r]) <= _ZERO_MAX else column[begin + r]
         if sides[c] > _NAN_IS_HIGHEST:
             for r in range(m):
                 x[r] = 0.0 if np.isnan(x[r]) else x[r]
-        _ranks(cuts[cut_start[c] : cut_start[c + 1]], x, m, rank)
+        _ranks(cuts[cut_start[c] : cut_start[c + 1]], cut_step[c], x, m, rank)
         if sides[c] == _NAN_IS_HIGHEST:
             for r in range(m):
                 rank[r] = _HIGHEST if np.isnan(x[r]) else rank[r]
@@ -102,6 +101,7 @@ def tree_sums(
     columns: Ints,
     sides: Ints,
     cut_start: Ints,
+    cut_step: Ints,
     cuts: Floats,
     decision_start: Ints,
     decision_column: Ints,
@@ -118,7 +118,7 @@ def tree_sums(
     pattern, sums = np.empty(BLOCK, dtype=np.uint16), np.empty(BLOCK)
     for at in range(begin, end, BLOCK):
         m = min(BLOCK, end - at)
-        _bins(values, at, m, columns, sides, cut_start, cuts, x, rank, bins)
+        _bins(values, at, m, columns, sides, cut_start, cut_step, cuts, x, rank, bins)
         for booster in range(len(booster_start) - 1):
             for r in range(m):
                 sums[r] = 0.0
@@ -142,6 +142,7 @@ def tree_contributions(
     columns: Ints,
     sides: Ints,
     cut_start: Ints,
+    cut_step: Ints,
     cuts: Floats,
     decision_start: Ints,
     decision_column: Ints,
@@ -159,7 +160,7 @@ def tree_contributions(
     pattern, sums = np.empty(BLOCK, dtype=np.uint16), np.empty((len(out), BLOCK))
     for at in range(begin, end, BLOCK):
         m = min(BLOCK, end - at)
-        _bins(values, at, m, columns, sides, cut_start, cuts, x, rank, bins)
+        _bins(values, at, m, columns, sides, cut_start, cut_step, cuts, x, rank, bins)
         sums[:] = 0.0
         for piece in range(len(decision_start) - 1):
             first, last = decision_start[piece], decision_start[piece + 1]
@@ -248,11 +249,48 @@ def fill_tables(
 
 
 @_compiled
+def _terms(
+    column: Floats,
+    begin: int,
+    m: int,
+    count: int,
+    step: int,
+    knots: Floats,
+    knot_scores: Floats,
+    slopes: Floats,
+    coefficient: float,
+    if_present: float,
+    if_missing: float,
+    x: Floats,
+    rank: Ints,
+    terms: Floats,
+) -> None:
+    """Coefficient × score + term of being missing of m rows of a column, as `numpy.interp`."""
+    for r in range(m):
+        x[r] = column[begin + r]
+        terms[r] = 0.0
+    if count > 0:
+        _ranks(knots, step, x, m, rank)
+        for r in range(m):
+            above = min(rank[r], count - 1)
+            below = max(rank[r] - 1, 0)
+            between = slopes[below] * (x[r] - knots[below]) + knot_scores[below]
+            is_at_knot = rank[r] == 0 or rank[r] == count or x[r] == knots[above]
+            score = knot_scores[above] if is_at_knot else between
+            terms[r] = 0.0 if np.isnan(x[r]) else score
+    for r in range(m):
+        terms[r] = terms[r] * coefficient + (if_missing if np.isnan(x[r]) else if_present)
+
+
+@_compiled
 def linear_terms(
     values: Floats,
     begin: int,
     end: int,
-    knot_start: Ints,
+    columns: Ints,
+    counts: Ints,
+    start: Ints,
+    step: Ints,
     knots: Floats,
     knot_scores: Floats,
     slopes: Floats,
@@ -261,24 +299,50 @@ def linear_terms(
     if_missing: Floats,
     out: Floats,
 ) -> None:
-    """Coefficient × score + term of being missing, into `out`, shape (n, k); as `numpy.interp`."""
+    """The terms of a regression into `out`, shape (n, features)."""
     x, rank = np.empty(BLOCK), np.empty(BLOCK, dtype=np.int64)
+    terms = np.empty(BLOCK)
     for at in range(begin, end, BLOCK):
         m = min(BLOCK, end - at)
-        for j in range(len(coefficients)):
-            first, last = knot_start[j], knot_start[j + 1]
+        for j in range(len(columns)):
+            part = slice(start[j], start[j + 1])
+            _terms(
+                values[columns[j]], at, m, counts[j], step[j], knots[part], knot_scores[part],
+                slopes[part], coefficients[j], if_present[j], if_missing[j], x, rank, terms,
+            )  # fmt: skip
             for r in range(m):
-                x[r] = values[at + r, j]
-            _ranks(knots[first:last], x, m, rank)
+                out[at + r, j] = terms[r]
+
+
+@_compiled
+def add_linear_terms(
+    values: Floats,
+    begin: int,
+    end: int,
+    columns: Ints,
+    counts: Ints,
+    start: Ints,
+    step: Ints,
+    knots: Floats,
+    knot_scores: Floats,
+    slopes: Floats,
+    coefficients: Floats,
+    if_present: Floats,
+    if_missing: Floats,
+    factor: float,
+    out: Floats,
+) -> None:
+    """Factor × the terms of a regression onto the rows of `out`, shape (k, n), of its columns."""
+    x, rank = np.empty(BLOCK), np.empty(BLOCK, dtype=np.int64)
+    terms = np.empty(BLOCK)
+    for at in range(begin, end, BLOCK):
+        m = min(BLOCK, end - at)
+        for j in range(len(columns)):
+            part = slice(start[j], start[j + 1])
+            _terms(
+                values[columns[j]], at, m, counts[j], step[j], knots[part], knot_scores[part],
+                slopes[part], coefficients[j], if_present[j], if_missing[j], x, rank, terms,
+            )  # fmt: skip
+            added = out[columns[j]]
             for r in range(m):
-                i = first + rank[r]
-                if np.isnan(x[r]) or first == last:
-                    score = 0.0
-                elif i in (first, last):
-                    score = knot_scores[min(i, last - 1)]
-                elif x[r] == knots[i]:
-                    score = knot_scores[i]
-                else:
-                    score = slopes[i - 1] * (x[r] - knots[i - 1]) + knot_scores[i - 1]
-                absent = if_missing[j] if np.isnan(x[r]) else if_present[j]
-                out[at + r, j] = score * coefficients[j] + absent
+                added[at + r] += factor * terms[r]
