@@ -35,10 +35,13 @@ def usual_values(features: pa.Table, minor_units: int) -> dict[str, float]:
             continue
         is_low = PHRASES[name].risk == "low"
         values = column(features, name)
-        values = np.where(np.isnan(values), -np.inf if is_low else np.inf, values)
-        middle = n // 2 if is_low else (n - 1) // 2
+        present = values[~np.isnan(values)]
+        # Those without a value would come first where low values are a risk, last otherwise.
+        place = n // 2 - (n - len(present)) if is_low else (n - 1) // 2
+        value = -np.inf if is_low else np.inf
+        if 0 <= place < len(present):
+            value = float(np.partition(present, place)[place])
         unit = 10.0 ** PHRASES[name].digits
-        value = float(np.partition(values, middle)[middle])
         value *= scale(FEATURES[name], minor_units) * unit
         usual[name] = float(np.floor(value) if is_low else np.ceil(value)) / unit
     return usual
