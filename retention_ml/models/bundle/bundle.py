@@ -28,7 +28,7 @@ TOTAL_BYTES_MAX = 256 * 1024 * 1024
 FILES_MAX = 256
 _NAME_LENGTH_MAX = 100
 # So many rows are predicted and explained at once: memory does not grow with the shop.
-PART_ROWS = 32_768
+PART_ROWS = 65_536
 _KINDS: dict[str, Any] = {**SINGLE_KINDS, Blend.kind: Blend, Paced.kind: Paced}
 
 

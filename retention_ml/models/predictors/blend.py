@@ -94,6 +94,20 @@ class Blend:
         ]
         return Forest.of(boosters) if boosters else None
 
+    @cached_property
+    def _look_ups(self) -> int:
+        """Trees, and features of regressions."""
+        predictors = [member.predictor for member in self.members]
+        return sum(
+            each.trees_count if isinstance(each, Trees) else len(each.scales)
+            for each in predictors
+            if isinstance(each, Trees | Linear)
+        )
+
+    def _compiled(self, rows_count: int) -> Forest | None:
+        """Its trees, where so many rows are computed by compiled loops."""
+        return self._forest if is_compiled(rows_count * self._look_ups) else None
+
     @property
     def _threads(self) -> int:
         return max(getattr(member.predictor, "threads", 1) for member in self.members)
@@ -101,13 +115,16 @@ class Blend:
     def margin(self, values: Floats) -> Floats:
         """Log-odds before calibration, shape (n,), of feature values of shape (n, k)."""
         total = np.full(len(values), self.intercept)
-        forest = self._forest if is_compiled(len(values)) else None
+        forest = self._compiled(len(values))
         sums = iter(() if forest is None else forest.sums(values, self._threads))
         for member in self.members:
-            if forest is not None and isinstance(member.predictor, Trees):
-                margin = member.predictor.mean(islice(sums, len(member.predictor.texts)))
+            predictor = member.predictor
+            if forest is not None and isinstance(predictor, Trees):
+                margin = predictor.mean(islice(sums, len(predictor.texts)))
+            elif forest is not None and isinstance(predictor, Linear):
+                margin = predictor.margin_compiled(self._read(values, member))
             else:
-                margin = member.predictor.margin(self._read(values, member))
+                margin = predictor.margin(self._read(values, member))
             total += member.weight * (member.slope * margin)
         return total
 
@@ -116,8 +133,9 @@ class Blend:
 
         Exact: the log-odds are a sum over members, so the members' contributions add up too.
         """
-        if is_compiled(len(values)) and self._forest is not None:
-            return self._contributions_compiled(values, self._forest)
+        forest = self._compiled(len(values))
+        if forest is not None:
+            return self._contributions_compiled(values, forest)
         total, base = np.zeros((len(values), len(self.features))), self.intercept
         for member in self.members:
             added, member_base = member.predictor.contributions(self._read(values, member))

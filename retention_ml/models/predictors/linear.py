@@ -118,7 +118,7 @@ class Linear:
     intercept: float
 
     def _terms(self, values: Floats) -> Floats:
-        if is_compiled(len(values)):
+        if is_compiled(len(values) * len(self.scales)):
             return self._terms_compiled(values)
         scores = np.column_stack(
             [scale.scores(values[:, j]) for j, scale in enumerate(self.scales)]
@@ -153,6 +153,13 @@ class Linear:
         linear_terms(columns_of(values), 0, len(values), every, out=terms, **self._arrays)
         return terms
 
+    def margin_compiled(self, values: Floats) -> Floats:
+        """What `margin` gives, to the bit, by a compiled loop however few the rows are."""
+        return self._margin_of(self._terms_compiled(values))
+
+    def _margin_of(self, terms: Floats) -> Floats:
+        return np.asarray(terms.sum(axis=1) + self.intercept, dtype=np.float64)
+
     def add_contributions(
         self, values: Floats, columns: Ints, factor: float, total: Floats, threads: int
     ) -> None:
@@ -177,7 +184,7 @@ class Linear:
 
     def margin(self, values: Floats) -> Floats:
         """Log-odds before calibration, shape (n,), of feature values of shape (n, k)."""
-        return np.asarray(self._terms(values).sum(axis=1) + self.intercept, dtype=np.float64)
+        return self._margin_of(self._terms(values))
 
     def contributions(self, values: Floats) -> tuple[Floats, float]:
         """What each feature adds to the base, shape (n, k), and the base."""

@@ -87,6 +87,11 @@ class Trees:
         """How many features it reads."""
         return int(re.search(r"\nmax_feature_idx=(\d+)", self.texts[0])[1]) + 1  # type: ignore[index]
 
+    @cached_property
+    def trees_count(self) -> int:
+        """How many trees it has."""
+        return sum(text.count("\nTree=") for text in self.texts)
+
     def boosters(self, columns: Ints, factor: float) -> list[Booster]:
         """Its texts as parts of a forest over more columns, of which its features are some.
 
@@ -106,7 +111,7 @@ class Trees:
         """Log-odds before calibration, shape (n,), of feature values of shape (n, k)."""
         if len(values) == 0:
             return np.zeros(0)
-        if is_compiled(len(values)) and self._forest is not None:
+        if is_compiled(len(values) * self.trees_count) and self._forest is not None:
             return self.mean(self._forest.sums(values, self.threads))
         return self.mean(
             booster.predict(values, raw_score=True, num_threads=self.threads)
@@ -121,7 +126,7 @@ class Trees:
         Lundberg et al., "From local explanations to global understanding with explainable AI
         for trees", Nature Machine Intelligence 2 (2020), algorithm 2; as LightGBM's `pred_contrib`.
         """
-        if is_compiled(len(values)) and self._forest is not None:
+        if is_compiled(len(values) * self.trees_count) and self._forest is not None:
             return self._forest.contributions(values, self.threads).T, self._forest.pieces.base
         rows = values if len(values) else np.zeros((1, values.shape[1]))
         total = np.zeros((len(rows), values.shape[1] + 1))

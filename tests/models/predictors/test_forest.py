@@ -219,7 +219,7 @@ def test_a_blend_answers_the_same_for_few_rows_and_for_many(
 ) -> None:
     blend, values = with_threads(_blend(), threads), strange_rows()
     few, (few_added, few_base) = blend.margin(values), blend.contributions(values)
-    monkeypatch.setattr(forest, "ROWS_MIN", 1)
+    monkeypatch.setattr(forest, "LOOK_UPS_MIN", 1)
     many, (added, base) = blend.margin(values), blend.contributions(values)
     np.testing.assert_array_equal(many, few)
     np.testing.assert_allclose(added, few_added, rtol=0, atol=1e-12)
@@ -232,7 +232,7 @@ def test_trees_alone_answer_the_same_for_few_rows_and_for_many(
 ) -> None:
     trees, values = Trees(texts=(text, grown("stumps"))), strange_rows()
     few, (few_added, few_base) = trees.margin(values), trees.contributions(values)
-    monkeypatch.setattr(forest, "ROWS_MIN", 1)
+    monkeypatch.setattr(forest, "LOOK_UPS_MIN", 1)
     np.testing.assert_array_equal(trees.margin(values), few)
     added, base = trees.contributions(values)
     np.testing.assert_allclose(added, few_added, rtol=0, atol=1e-12)
@@ -261,7 +261,7 @@ def test_a_regression_answers_the_same_to_the_bit(monkeypatch: pytest.MonkeyPatc
     values = np.concatenate([sample, np.resize(np.concatenate(knots), (600, 5)), sample * 3 - 20])
     values[:5] = [[np.inf], [-np.inf], [np.nan], [0.0], [-0.0]]
     margin, (added, base) = linear.margin(values), linear.contributions(values)
-    monkeypatch.setattr(forest, "ROWS_MIN", 1)
+    monkeypatch.setattr(forest, "LOOK_UPS_MIN", 1)
     np.testing.assert_array_equal(linear.margin(values), margin)
     np.testing.assert_array_equal(linear.contributions(values)[0], added)
     assert linear.contributions(values)[1] == base
@@ -273,7 +273,7 @@ def test_trees_too_deep_for_tables_are_left_to_lightgbm(monkeypatch: pytest.Monk
     for limit in ("_FEATURES_MAX", "_PATTERNS_OF_LEAF_MAX", "_CUTS_MAX"):
         with monkeypatch.context() as patch:
             patch.setattr(pieces, limit, 2)
-            patch.setattr(forest, "ROWS_MIN", 1)
+            patch.setattr(forest, "LOOK_UPS_MIN", 1)
             again = Trees(texts=trees.texts)
             np.testing.assert_array_equal(again.margin(values), few)
             np.testing.assert_array_equal(again.contributions(values)[0], few_added)
