@@ -1,9 +1,13 @@
-"""Scoring and publication of about 20,000 customers: `python -m benchmarks.scoring [--customers N]`."""
+"""Scoring and publication of about 20,000 customers: `python -m benchmarks.scoring [--customers N]`.
+
+With `--rows N` it is a day of N customers by processor time, see `scoring_at_size`.
+"""
 
 import argparse
 
 from benchmarks.lines import Line, show, timed
 from benchmarks.place import place
+from benchmarks.scoring_at_size import measure_at
 from benchmarks.shop import fill
 from retention_ml.features.build import build
 from retention_ml.models.training.train import train
@@ -30,7 +34,12 @@ def main() -> None:
     """Train a champion on a simulated shop, score its last day and print the lines."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--customers", type=int, default=56_000, help="of the simulated shop")
-    measure(customers=parser.parse_args().customers)
+    parser.add_argument("--rows", type=int, help="customers of a day that is measured by CPU time")
+    arguments = parser.parse_args()
+    if arguments.rows:
+        measure_at(arguments.rows)
+    else:
+        measure(customers=arguments.customers)
 
 
 def measure(*, customers: int = 56_000, days: int = 330) -> list[Line]:

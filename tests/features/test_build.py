@@ -309,6 +309,20 @@ def test_unsound_rows_are_refused(attempt: Callable[[], None], sentence: str) ->
         attempt()
 
 
+def test_rows_are_sorted_only_where_they_are_not_in_order() -> None:
+    days = [date(2025, 3, 1), date(2025, 3, 1), date(2025, 3, 2)]
+    rows = pa.table({"as_of": days, "customer_id": ["a", "b", "a"]})
+    key = ["as_of", "customer_id"]
+    assert store._sorted(rows, key) is rows
+    for order in ([1, 0, 2], [2, 0, 1], [0, 2, 1]):
+        assert store._sorted(rows.take(pa.array(order)), key).equals(rows)
+    twice = pa.concat_tables([rows, rows])
+    assert store._sorted(twice, key).to_pylist() == sorted(
+        twice.to_pylist(), key=lambda row: (row["as_of"], row["customer_id"])
+    )
+    assert store._sorted(rows.slice(0, 0), key).num_rows == 0
+
+
 def test_a_digest_knows_a_missing_value_from_zero_and_not_the_order_of_rows() -> None:
     rows = _rows(gap_mean_days=[None, 3.0])
     turned = rows.take([1, 0]).select(sorted(rows.column_names))

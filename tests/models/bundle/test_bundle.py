@@ -10,6 +10,7 @@ import pytest
 from retention_ml.errors import UnfitModel, UsageError
 from retention_ml.models.bundle import bundle as bundle_module
 from retention_ml.models.bundle.bundle import Bundle
+from retention_ml.models.predictors import forest
 from retention_ml.models.training.candidates import CANDIDATES, candidate
 from retention_ml.models.training.fitting import FitContext, FittedModel
 from retention_ml.statistics.arrays import logit
@@ -58,6 +59,21 @@ def test_a_bundle_written_and_loaded_predicts_the_same(
     np.testing.assert_allclose(predictions, fitted[name].predict_proba(values), rtol=0, atol=1e-12)
     assert predictions.min() > 0
     assert predictions.max() < 1
+
+
+@pytest.mark.parametrize("name", CANDIDATES)
+def test_many_rows_part_by_part_get_what_few_rows_get(
+    name: str, fitted: dict[str, FittedModel], new: pa.Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = fitted[name].to_bundle(name)
+    predictions, (added, base) = bundle.predict(new), bundle.contributions(new)
+    monkeypatch.setattr(forest, "LOOK_UPS_MIN", 1)
+    monkeypatch.setattr(bundle_module, "PART_ROWS", 150)
+    assert [part.num_rows for part in bundle_module.parts_of(new)] == [200, 200]
+    np.testing.assert_array_equal(bundle.predict(new), predictions)
+    compiled, compiled_base = bundle.contributions(new)
+    np.testing.assert_allclose(compiled, added, rtol=0, atol=1e-12)
+    assert compiled_base == pytest.approx(base, abs=1e-12)
 
 
 @pytest.mark.parametrize("name", CANDIDATES)
