@@ -1,19 +1,15 @@
-"""Loops over rows, compiled to machine code when they are first called.
+"""Loops over rows, compiled to machine code.
 
-Values come as columns, shape (k, n): what is read together then lies together. What was compiled is kept in the folder of this file or, where that cannot be written, in the user's
-cache; `NUMBA_CACHE_DIR` names another. Each row is computed alone and in one order, so results
-depend neither on how rows are cut into parts nor on threads.
+Values come as columns, shape (k, n): what is read together then lies together. Each row is computed
+alone and in one order, so results depend neither on how rows are cut into parts nor on threads.
 """
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
-import numba
 import numpy as np
 
+from retention_ml.models.predictors.compiled.cache import compiled
 from retention_ml.statistics.arrays import Floats, Ints
-
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 # Rows that are worked on at once: what belongs to them stays in the processor's cache.
 BLOCK = 1_024
@@ -22,15 +18,7 @@ _NAN_IS_LOWEST, _NAN_IS_HIGHEST = 0, 1
 _HIGHEST = 65_535
 
 
-def _compiled(function: Function) -> Function:
-    options = {"nogil": True, "error_model": "numpy"}
-    try:
-        return numba.njit(cache=True, **options)(function)  # type: ignore[no-any-return]
-    except RuntimeError:  # no folder can be written: it is compiled in each process
-        return numba.njit(**options)(function)  # type: ignore[no-any-return]
-
-
-@_compiled
+@compiled
 def _ranks(cuts: Floats, step: int, x: Floats, m: int, rank: Ints) -> None:
     """How many cuts are below each of the first m values, 0 for NaN; see `cuts.Cuts`.
 
@@ -50,7 +38,7 @@ def _ranks(cuts: Floats, step: int, x: Floats, m: int, rank: Ints) -> None:
         half //= 2
 
 
-@_compiled
+@compiled
 def _bins(
     values: Floats,
     begin: int,
@@ -80,7 +68,7 @@ def _bins(
             bins[c, r] = rank[r]
 
 
-@_compiled
+@compiled
 def _patterns(
     bins: Any, m: int, first: int, last: int, columns: Ints, cuts: Any, strides: Any, pattern: Any
 ) -> None:
@@ -93,7 +81,7 @@ def _patterns(
             pattern[r] += stride if column[r] > cut else np.uint16(0)
 
 
-@_compiled
+@compiled
 def tree_sums(
     values: Floats,
     begin: int,
@@ -134,7 +122,7 @@ def tree_sums(
                 out[booster, at + r] = sums[r]
 
 
-@_compiled
+@compiled
 def tree_contributions(
     values: Floats,
     begin: int,
@@ -175,7 +163,7 @@ def tree_contributions(
                 out[feature, at + r] = sums[feature, r]
 
 
-@_compiled
+@compiled
 def fill_tables(
     digit_start: Ints,
     digit_size: Ints,
@@ -248,7 +236,7 @@ def fill_tables(
                     digits[digit] = 0
 
 
-@_compiled
+@compiled
 def _terms(
     column: Floats,
     begin: int,
@@ -282,7 +270,7 @@ def _terms(
         terms[r] = terms[r] * coefficient + (if_missing if np.isnan(x[r]) else if_present)
 
 
-@_compiled
+@compiled
 def linear_terms(
     values: Floats,
     begin: int,
@@ -314,7 +302,7 @@ def linear_terms(
                 out[at + r, j] = terms[r]
 
 
-@_compiled
+@compiled
 def add_linear_terms(
     values: Floats,
     begin: int,
