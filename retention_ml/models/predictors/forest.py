@@ -22,7 +22,7 @@ from retention_ml.statistics.arrays import Floats, Ints
 # 1,250 trees it is 4,000 customers: loading the loops and filling the tables takes half the time that
 # LightGBM then takes. Few customers must not wait where the loops are compiled for the first time.
 LOOK_UPS_MIN = 6_000_000
-_TABLE_VALUES_MAX = 64_000_000
+_TABLE_VALUES_MAX = 32_000_000
 _QUADRATURE_MAX = 6  # exact for twelve features on a path
 
 

@@ -5,6 +5,7 @@ ordered by their cuts, so that a row's decisions on it are one digit: how many c
 digits of all features are the number of the row's pattern.
 """
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,9 @@ _PATTERNS_MAX = 256
 _PATTERNS_OF_LEAF_MAX = 4_096
 _FEATURES_MAX = 12
 _CUTS_MAX = 65_000
+# Of all trees: more take longer to cut than any number of customers is worth.
+_LEAVES_MAX = 200_000
+_LEAVES_OF_TREE = re.compile(r"^num_leaves=(\d+)$", re.M)
 # Where a missing value goes at a decision: left, right, or where zero goes.
 _LEFT, _RIGHT, _AS_ZERO = 0, 1, 2
 _Digit = tuple[int, int]  # a column of the values, and where its missing values go
@@ -92,7 +96,10 @@ class Pieces:
 
     @classmethod
     def of(cls, boosters: Sequence[Booster]) -> Self | None:
-        """The pieces; None where a path is too long for tables, or shares of rows are not known."""
+        """The pieces; None where trees are too many or too deep, or shares of rows not known."""
+        counts = (int(n) for booster in boosters for n in _LEAVES_OF_TREE.findall(booster.text))
+        if sum(counts) > _LEAVES_MAX:
+            return None
         trees = [list(read_trees(booster.text)) for booster in boosters]
         if not all(_is_fit(leaf) for of_one in trees for tree in of_one for leaf in tree.leaves):
             return None

@@ -270,7 +270,7 @@ def test_a_regression_answers_the_same_to_the_bit(monkeypatch: pytest.MonkeyPatc
 def test_trees_too_deep_for_tables_are_left_to_lightgbm(monkeypatch: pytest.MonkeyPatch) -> None:
     trees, values = Trees(texts=(grown("larger"),)), strange_rows()
     few, (few_added, _) = trees.margin(values), trees.contributions(values)
-    for limit in ("_FEATURES_MAX", "_PATTERNS_OF_LEAF_MAX", "_CUTS_MAX"):
+    for limit in ("_FEATURES_MAX", "_PATTERNS_OF_LEAF_MAX", "_CUTS_MAX", "_LEAVES_MAX"):
         with monkeypatch.context() as patch:
             patch.setattr(pieces, limit, 2)
             patch.setattr(forest, "LOOK_UPS_MIN", 1)
