@@ -137,5 +137,6 @@ def _rejects_query(source: Source, batch_id: int, part: Sequence[RowCounts]) -> 
         f"SELECT CASE WHEN reason_code IN ({declared}) THEN 'set_aside' ELSE reason_code END "
         f"AS rejected_as FROM staging.rejects WHERE batch_id = {batch_id} "
         f"AND delivery_id IN ({deliveries}) "
-        f"UNION ALL SELECT 'accepted' FROM generate_series(1, {staged})"
+        # In the select list, so that the numbers are not written down first.
+        f"UNION ALL SELECT 'accepted' FROM (SELECT generate_series(1, {staged})) AS accepted"
     )

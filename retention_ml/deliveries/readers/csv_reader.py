@@ -1,8 +1,8 @@
 """Delimited text: blocks of lines in UTF-8 to text columns, and a reason for each that is no row.
 
-Most lines hold no quote and the right number of delimiters: numpy finds them and Arrow
-splits them. The others go through Python's strict csv reader one by one, so that a quote
-that is never closed costs its own line and swallows no later one.
+Most lines hold the right number of delimiters and no quote, or only quotes around whole fields:
+numpy finds them and Arrow splits them. The others go through Python's strict csv reader one by one,
+so that a quote that is never closed costs its own line and swallows no later one.
 """
 
 from collections.abc import Iterator, Sequence
@@ -105,10 +105,11 @@ def parse_block(
         require_line_ends(int(longest), first_line)
     lines = _Lines(data, ends, dialect, len(header), terminator)
     rows, rejects, used = lines.parse_others(first_line, is_last)
-    lines.simple[used:] = False
-    columns = lines.split_simple(header, wanted)
-    numbers = np.flatnonzero(lines.simple) + first_line
-    spans = np.column_stack([lines.starts[lines.simple], lines.stops[lines.simple]])
+    lines.simple[used:] = lines.quoted[used:] = False
+    columns = lines.split_plain(header, wanted)
+    plain = lines.simple | lines.quoted
+    numbers = np.flatnonzero(plain) + first_line
+    spans = np.column_stack([lines.starts[plain], lines.stops[plain]])
     if rows:
         index = {name: i for i, name in enumerate(header)}
         for name in wanted:
@@ -139,6 +140,7 @@ class _Lines:
     """The lines of a block, each from `starts` to `stops`; its terminator stands at `ends`.
 
     `simple` lines need no csv rules: no quote, no odd byte, and as many fields as the header.
+    `quoted` lines are as simple but for quotes around whole fields, with none inside.
     """
 
     def __init__(
@@ -158,6 +160,7 @@ class _Lines:
             self.stops -= (ends > self.starts) & (octets[np.maximum(ends - 1, 0)] == 13)
         widths = self.stops - self.starts
         self.simple = (widths > 0) & (widths <= FIELD_CHARACTERS_MAX)
+        self.quoted = np.zeros(len(ends), dtype=np.bool_)
         if len(ends):
             self._exclude_odd_lines()
 
@@ -165,13 +168,12 @@ class _Lines:
         octets, ends, dialect = self._octets, self._ends, self._dialect
         delimiters = np.flatnonzero(octets[: ends[-1]] == ord(dialect.delimiter))
         field_counts = np.diff(np.searchsorted(delimiters, ends), prepend=0) + 1
-        self.simple &= field_counts == self._field_count
         if dialect.nameless:
             stops = np.maximum(self.stops, dialect.nameless)
             for place in range(1, dialect.nameless + 1):
                 self.simple &= octets[stops - place] == ord(dialect.delimiter)
         odd = octets == 0
-        for sign in dialect.quote + dialect.escape:
+        for sign in dialect.escape:
             odd |= octets == ord(sign)
         carriage = np.flatnonzero(octets == 13)
         if len(carriage):
@@ -189,6 +191,33 @@ class _Lines:
                     self._raw(line, line).decode()
                 except UnicodeDecodeError:
                     self.simple[line] = False
+        if dialect.quote:
+            self._tell_quoted_apart(delimiters)
+        self.simple &= field_counts == self._field_count
+
+    def _tell_quoted_apart(self, delimiters: npt.NDArray[np.int64]) -> None:
+        """Lines with quotes are not simple; those whose quotes surround whole fields are `quoted`."""
+        octets, ends, dialect = self._octets, self._ends, self._dialect
+        quotes = np.flatnonzero(octets[: ends[-1]] == ord(dialect.quote))
+        if not len(quotes):
+            return
+        lines = np.searchsorted(ends, quotes, side="left")
+        has_quote = np.zeros(len(ends), dtype=np.bool_)
+        has_quote[lines] = True
+        self.quoted = self.simple & has_quote & (not dialect.escape)
+        self.simple &= ~has_quote
+        before = np.searchsorted(quotes, self.starts)  # quotes before each line
+        is_closing = (np.arange(len(quotes)) - before[lines]) % 2 == 1
+        is_delimiter = np.zeros(len(octets) + 1, dtype=np.bool_)
+        is_delimiter[delimiters] = True
+        begins = is_delimiter[quotes - 1] | (quotes == self.starts[lines])
+        is_end = is_delimiter[quotes + 1] | (quotes + 1 == self.stops[lines])
+        self.quoted[lines[~np.where(is_closing, is_end, begins)]] = False
+        self.quoted &= (np.searchsorted(quotes, ends) - before) % 2 == 0
+        of_delimiters = np.searchsorted(ends, delimiters, side="left")
+        is_outside = (np.searchsorted(quotes, delimiters) - before[of_delimiters]) % 2 == 0
+        field_counts = np.bincount(of_delimiters[is_outside], minlength=len(ends)) + 1
+        self.quoted &= field_counts == self._field_count
 
     def _raw(self, first: int, last: int) -> bytes:
         return self._data[int(self.starts[first]) : int(self.stops[last])]
@@ -204,7 +233,7 @@ class _Lines:
         )
         after = 0
         filled = int(np.max(np.flatnonzero(self.stops > self.starts), initial=-1))
-        for line in np.flatnonzero(~self.simple).tolist():
+        for line in np.flatnonzero(~(self.simple | self.quoted)).tolist():
             if line < after:
                 continue
             if is_last and line > filled:
@@ -216,7 +245,7 @@ class _Lines:
                 if closed is None and not is_last:
                     return rows, rejects, line
                 fields, last = closed or (fields, line)
-                self.simple[line : last + 1] = False
+                self.simple[line : last + 1] = self.quoted[line : last + 1] = False
                 after = last + 1
             begin, end = int(self.starts[line]), int(self.stops[last])
             if isinstance(fields, Reason):
@@ -225,18 +254,19 @@ class _Lines:
                 rows.append((first_line + line, (begin, end), fields))
         return rows, rejects, len(self.starts)
 
-    def split_simple(
+    def split_plain(
         self, header: Sequence[str], wanted: Sequence[str]
     ) -> dict[str, pa.ChunkedArray]:
-        """The wanted columns of the simple lines, split by Arrow."""
-        if not self.simple.any() or not wanted:
+        """The wanted columns of the simple and the quoted lines, split by Arrow."""
+        plain = self.simple | self.quoted
+        if not plain.any() or not wanted:
             return {name: pa.chunked_array([], pa.string()) for name in wanted}
         size = len(self._data)
-        if self.simple.all() and self._ends[-1] == size - 1:
+        if plain.all() and self._ends[-1] == size - 1:
             buffer = pa.py_buffer(self._data)
         else:
             widths = np.diff(np.append(self.starts, min(int(self._ends[-1]) + 1, size)))
-            mask = np.repeat(self.simple, widths)
+            mask = np.repeat(plain, widths)
             buffer = pa.py_buffer(self._octets[: widths.sum()][mask])
         index = {name: str(i) for i, name in enumerate(header)}
         positions = [str(i) for i in range(len(header))]
@@ -245,7 +275,7 @@ class _Lines:
             read_options=pacsv.ReadOptions(column_names=positions, block_size=4 << 20),
             parse_options=pacsv.ParseOptions(
                 delimiter=self._dialect.delimiter,
-                quote_char=False,
+                quote_char=self._dialect.quote if self.quoted.any() else False,
                 double_quote=False,
                 escape_char=False,
                 newlines_in_values=False,

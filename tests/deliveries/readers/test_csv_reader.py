@@ -275,3 +275,61 @@ def test_small_blocks_give_the_same_rows(
     ]
     assert sorted(cut) == sorted(whole)
     assert len(cut) == 500
+
+
+PIECES = st.sampled_from(
+    [
+        '"',
+        '""',
+        ",",
+        ";",
+        "\n",
+        "\r\n",
+        "\r",
+        "a",
+        "1.5",
+        " ",
+        "\0",
+        "ü",
+        "\\",
+        '"a"',
+        '"b,c"',
+        "\udcff",
+    ]
+)
+
+
+class _OneByOne(csv_reader._Lines):
+    """Lines of which all with a quote go through the careful reader."""
+
+    def _tell_quoted_apart(self, delimiters):  # type: ignore[no-untyped-def]
+        super()._tell_quoted_apart(delimiters)
+        self.quoted[:] = False
+
+
+@settings(max_examples=count("files of quotes and line ends"), deadline=None)
+@given(
+    pieces=st.lists(PIECES, max_size=40),
+    dialect=st.sampled_from([COMMA, Dialect(";"), Dialect(",", nameless=1), Dialect(",", escape="\\"), Dialect(",", quote="")]),
+    names=st.sampled_from(["a", "ab", "abc"]),
+)  # fmt: skip
+def test_quoted_lines_are_the_same_all_at_once_and_one_by_one(
+    pieces: list[str], dialect: Dialect, names: str
+) -> None:
+    data = "".join(pieces).encode("utf-8", "surrogateescape")
+    fast = parse(data, names=names, dialect=dialect)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(csv_reader, "_Lines", _OneByOne)
+        assert parse(data, names=names, dialect=dialect) == fast
+
+
+def test_lines_whose_fields_are_quoted_need_no_careful_reader(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> None:
+        raise AssertionError("a plain line was read by the careful reader")
+
+    monkeypatch.setattr(Dialect, "parse", fail)
+    rows, reasons = parse(b'"1","a, b",""\n2,"c",\r\n"3",d,"e"\n')
+    assert rows == {2: ("1", "a, b", ""), 3: ("2", "c", ""), 4: ("3", "d", "e")}
+    assert reasons == {}
