@@ -200,13 +200,16 @@ def _ordered(rows: pa.Table) -> pa.Table:
 
 def _sorted(rows: pa.Table, key: Sequence[str]) -> pa.Table:
     """The rows in ascending order of a key; the table itself where they are, as a rule."""
-    before, after = rows.slice(0, max(rows.num_rows - 1, 0)), rows.slice(1)
+    if rows.num_rows < 2:
+        return rows
+    before, after = rows.slice(0, rows.num_rows - 1), rows.slice(1)
     is_less, is_equal = pa.scalar(False), pa.scalar(True)
     for name in key:
         is_less = pc.or_(is_less, pc.and_(is_equal, pc.less(before[name], after[name])))
         is_equal = pc.and_(is_equal, pc.equal(before[name], after[name]))
-    is_sorted = rows.num_rows < 2 or pc.all(pc.or_(is_less, is_equal)).as_py()
-    return rows if is_sorted else rows.sort_by([(name, "ascending") for name in key])
+    if pc.all(pc.or_(is_less, is_equal)).as_py():
+        return rows
+    return rows.sort_by([(name, "ascending") for name in key])
 
 
 def _select(select: Read, rows: ibis.Table, features: Sequence[str]) -> pa.Table:

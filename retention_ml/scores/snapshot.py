@@ -40,6 +40,7 @@ CUSTOMER_DAILY = ibis.table(
 
 # What is written as JSON as it is: days, whole numbers, and texts without these characters.
 _PLAIN_TYPES = (pa.types.is_string, pa.types.is_date32, pa.types.is_integer)
+_BYTES_MAX = 500_000_000  # of a column whose JSON Arrow holds as one text
 _ESCAPED = r"[^ !#-\[\]-~]"
 _STAMPS = {"snapshot_id", "run_id", "scored_at", "model_version"}
 _NOT_SERVED = {"champion_probability", "challenger_probability"}
@@ -104,7 +105,8 @@ def digest(rows: pa.Table, exclusions: pa.Table) -> str:
 def _json(values: pa.ChunkedArray) -> bytes:
     """A column as JSON: the bytes of `json.dumps(values.to_pylist(), default=str)`."""
     is_plain = any(is_type(values.type) for is_type in _PLAIN_TYPES)
-    texts = values.combine_chunks().cast(pa.string()) if is_plain and len(values) else None
+    is_plain = is_plain and 0 < values.nbytes < _BYTES_MAX
+    texts = values.combine_chunks().cast(pa.string()) if is_plain else None
     if texts is None or pc.any(pc.match_substring_regex(texts, _ESCAPED)).as_py():
         return json.dumps(values.to_pylist(), default=str).encode()
     if not pa.types.is_integer(values.type):
