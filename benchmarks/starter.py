@@ -35,6 +35,7 @@ from retention_ml.models.predictors.trees import Trees
 from retention_ml.models.training.boosting import grow
 from retention_ml.models.training.data.purchase_histories import read_histories
 from retention_ml.models.training.data.sample import TrainingSample
+from retention_ml.models.training.data.shares import decide_shares
 from retention_ml.models.training.data.training_data import load_training_set
 from retention_ml.models.training.data.training_set import TrainingSet
 from retention_ml.models.training.fitting import FitContext
@@ -248,9 +249,15 @@ def _open(
         }
         days = sorted({*training_days, *evaluation_days})
         ensure(warehouse, settings=settings, days=days)
-        training_set = load_training_set(
-            warehouse, settings=settings, as_of=after, days=(), whole_days=days
+        unlimited = settings.training.model_copy(update={"evaluation_rows_max": 10_000_000})
+        shares = decide_shares(
+            warehouse,
+            settings=settings.model_copy(update={"training": unlimited}),
+            as_of=after,
+            training_days=(),
+            evaluation_days=days,
         )
+        training_set = load_training_set(warehouse, settings=settings, as_of=after, shares=shares)
         histories = {
             day: read_histories(warehouse, as_of_day=day_number(day))
             for day in sorted(evaluation_days)

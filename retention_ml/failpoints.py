@@ -21,6 +21,8 @@ FAILPOINTS = (
     "label.after_commit",
     "build.before_record",
     "build.before_commit",
+    "build_samples.before_record",
+    "build_samples.before_commit",
     "detect.after_rows",
     "detect.before_commit",
     "detect.after_commit",

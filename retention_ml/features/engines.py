@@ -18,7 +18,7 @@ ENGINES = ("duckdb", "postgres")
 
 # The planner takes each as_of's rows for a handful and would join them row by row; every join
 # here is of whole tables by equality, where hashing is right.
-_PLANNER = {"enable_nestloop": "off", "enable_mergejoin": "off", "work_mem": "'128MB'"}
+PLANNER = {"enable_nestloop": "off", "enable_mergejoin": "off", "work_mem": "'128MB'"}
 
 
 def compute(
@@ -47,7 +47,7 @@ def compute(
     """
     inputs = inputs_for(days, newest_rollup_id)
     if engine == "postgres":
-        rows = warehouse.read(customer_daily(inputs, active_days=active_days), planner=_PLANNER)
+        rows = warehouse.read(customer_daily(inputs, active_days=active_days), planner=PLANNER)
         require_kept(warehouse.read, newest_rollup_id)
         return rows
     if engine == "spark":

@@ -1,6 +1,7 @@
 """What the rollups know about a day, and which stored days know all of it."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 import ibis
@@ -72,14 +73,28 @@ def input_summaries(days: Sequence[int], active_days: int, upto: int) -> ibis.Ta
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """What was known, and what was meant, when a day was built."""
+
+    as_of: date
+    catalogue_sha256: str
+    newest_rollup_id: int
+
+
 def fresh_days(warehouse: Warehouse, days: Sequence[date], definition_sha256: str) -> set[date]:
     """Those of the days whose newest build used this definition and all that is known by now."""
     with warehouse.transaction() as transaction:
-        builds = transaction.execute(
+        rows = transaction.execute(
             "SELECT DISTINCT ON (as_of) as_of, catalogue_sha256, newest_rollup_id "
             "FROM features.builds WHERE as_of = ANY (:days) ORDER BY as_of, build_id DESC",
             days=list(days),
         )
+    return fresh(warehouse, [Build(**row._mapping) for row in rows], definition_sha256)
+
+
+def fresh(warehouse: Warehouse, builds: Sequence[Build], definition_sha256: str) -> set[date]:
+    """The days of those builds that used this definition and all that is known by now."""
     candidates = [build for build in builds if build.catalogue_sha256 == definition_sha256]
     if not candidates:
         return set()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import ibis
 
+from retention_ml.features.local_time import seconds
 from retention_ml.features.rollups import COUNTERS
 
 LONGEST_PRODUCT_WINDOW_DAYS = 365
@@ -73,6 +74,37 @@ def inputs_for(days: Sequence[int], newest_rollup_id: int) -> Inputs:
     )
 
 
+def orders_for(days: Sequence[int], active_days: int, newest_rollup_id: int) -> ibis.Table:
+    """Of `features.customer_day` the rows and columns that say who is active on some days.
+
+    Returns
+    -------
+    ibis.Table
+        `customer_id`, `event_day`, `known_from_day`, `orders_count` (not 0), and `newest_second`,
+        the newest event of the row in seconds since 1970-01-01 UTC.
+    """
+    columns = {
+        "customer_id": "string",
+        **dict.fromkeys(("event_day", "known_from_day", "rollup_id", "orders_count"), "int64"),
+        "newest_event_at": "timestamp('UTC')",
+    }
+    rows = ibis.table(columns, name="customer_day", database="features")
+    rows = rows.filter(
+        rows.orders_count != 0,
+        rows.event_day >= min(days) - active_days,
+        rows.event_day < max(days),
+        rows.known_from_day <= max(days),
+        rows.rollup_id <= newest_rollup_id,
+    )
+    return rows.select(
+        "customer_id",
+        # As stored these are narrower, and engines differ in what becomes of their differences.
+        **{name: rows[name].cast("int64") for name in ("event_day", "known_from_day")},
+        orders_count=rows.orders_count,
+        newest_second=seconds(rows.newest_event_at),
+    )
+
+
 def known_days(inputs: Inputs) -> ibis.Table:
     """Per as_of, customer and day: the counters known at the start of as_of.
 
@@ -86,6 +118,16 @@ def known_days(inputs: Inputs) -> ibis.Table:
     rows = rows.filter(rows.event_day < rows.as_of_day, rows.known_from_day <= rows.as_of_day)
     netted = rows.group_by("as_of_day", "customer_id", "event_day").agg(
         **{name: rows[name].sum().cast("float64").cast("int64") for name in COUNTERS}
+    )
+    return netted.mutate(age_days=netted.as_of_day - netted.event_day)
+
+
+def known_orders(days: ibis.Table, orders_day: ibis.Table) -> ibis.Table:
+    """Of `known_days` what says who is active: `orders_count`, and `age_days`, of each day."""
+    rows = days.cross_join(orders_day)
+    rows = rows.filter(rows.event_day < rows.as_of_day, rows.known_from_day <= rows.as_of_day)
+    netted = rows.group_by("as_of_day", "customer_id", "event_day").agg(
+        orders_count=rows.orders_count.sum().cast("int64")
     )
     return netted.mutate(age_days=netted.as_of_day - netted.event_day)
 

@@ -26,7 +26,7 @@ _NEWEST_DIGESTS = (
 )
 _COLUMNS = (
     "SELECT column_name FROM information_schema.columns "
-    "WHERE table_schema = 'features' AND table_name = 'customer_daily'"
+    "WHERE table_schema || '.' || table_name = '{table}'"
 )
 
 Read = Callable[[ibis.Table | str], pa.Table]
@@ -55,7 +55,7 @@ def read(warehouse: Warehouse, days: Sequence[date], some: Choice | None = None)
     with warehouse.snapshot() as select:
         digests = _require_built(select, days)
         stored = rows_of(days)
-        rows = _ordered(select(stored if some is None else some(stored)))
+        rows = ordered(select(stored if some is None else some(stored)))
     if some is None:
         _require_recorded(rows, digests)
     return rows
@@ -65,7 +65,7 @@ def read_day(warehouse: Warehouse, as_of: date) -> tuple[pa.Table, str]:
     """The stored features of a day as `read` returns them, and the digest recorded for them."""
     with warehouse.snapshot() as select:
         digests = _require_built(select, [as_of])
-        rows = _ordered(select(rows_of([as_of])))
+        rows = ordered(select(rows_of([as_of])))
     _require_recorded(rows, digests)
     return rows, digests[as_of]
 
@@ -111,10 +111,11 @@ def newest_rows(warehouse: Warehouse, features: tuple[str, ...]) -> tuple[date |
         return days[-1], _select(select, some, features)
 
 
-def rows_of(days: Sequence[date]) -> ibis.Table:
+def rows_of(days: Sequence[date], table: str = TABLE) -> ibis.Table:
     """The stored rows of some days, as an unbound expression."""
     columns = {"as_of": "date", "customer_id": "string", **dict.fromkeys(FEATURE_NAMES, "float64")}
-    stored = ibis.table(columns, name="customer_daily", database="features")
+    database, name = table.split(".")
+    stored = ibis.table(columns, name=name, database=database)
     return stored.filter(stored.as_of.isin(sorted(set(days))))
 
 
@@ -145,29 +146,29 @@ def digest(rows: pa.Table) -> str:
     return sha256.hexdigest()
 
 
-def ensure_columns(warehouse: Warehouse) -> None:
-    """Add the columns of the catalogue that the table lacks, with their meaning as comment."""
-    existing = set(warehouse.read(_COLUMNS)["column_name"].to_pylist())
+def ensure_columns(warehouse: Warehouse, table: str = TABLE) -> None:
+    """Add the columns of the catalogue that a table lacks, with their meaning as comment."""
+    existing = set(warehouse.read(_COLUMNS.format(table=table))["column_name"].to_pylist())
     missing = [feature for feature in CATALOGUE if feature.name not in existing]
     if not missing:
         return
     with warehouse.transaction() as transaction:
         for feature in missing:
             transaction.execute(
-                f"ALTER TABLE {TABLE} ADD COLUMN IF NOT EXISTS {feature.name} double precision"
+                f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {feature.name} double precision"
             )
             meaning = feature.meaning.replace("'", "''").replace(":", "\\:")
-            transaction.execute(f"COMMENT ON COLUMN {TABLE}.{feature.name} IS '{meaning}'")
+            transaction.execute(f"COMMENT ON COLUMN {table}.{feature.name} IS '{meaning}'")
 
 
-def replace_day(transaction: Transaction, as_of: date, rows: pa.Table) -> int:
+def replace_day(transaction: Transaction, as_of: date, rows: pa.Table, table: str = TABLE) -> int:
     """Put the rows of a day in place of what was stored for it; how many there are.
 
     Until the transaction ends, nobody else replaces that day.
     """
-    transaction.lock(f"{TABLE} {as_of}")
-    transaction.execute(f"DELETE FROM {TABLE} WHERE as_of = :day", day=as_of)
-    return transaction.copy(TABLE, rows.select([*_KEY, *FEATURE_NAMES]))
+    transaction.lock(f"{table} {as_of}")
+    transaction.execute(f"DELETE FROM {table} WHERE as_of = :day", day=as_of)
+    return transaction.copy(table, rows.select([*_KEY, *FEATURE_NAMES]))
 
 
 def _require_built(select: Read, days: Collection[date]) -> dict[date, str]:
@@ -192,7 +193,7 @@ def _require_recorded(rows: pa.Table, digests: dict[date, str]) -> None:
             )
 
 
-def _ordered(rows: pa.Table) -> pa.Table:
+def ordered(rows: pa.Table) -> pa.Table:
     # By name: a column that somebody added to the table is none of the catalogue's.
     # In one piece: what follows reads column by column.
     return _sorted(rows.select([*_KEY, *FEATURE_NAMES]).combine_chunks(), _KEY)
@@ -214,7 +215,7 @@ def _sorted(rows: pa.Table, key: Sequence[str]) -> pa.Table:
 
 def _select(select: Read, rows: ibis.Table, features: Sequence[str]) -> pa.Table:
     """Features of some rows; those that the table does not have yet are missing."""
-    existing = set(select(_COLUMNS)["column_name"].to_pylist())
+    existing = set(select(_COLUMNS.format(table=TABLE))["column_name"].to_pylist())
     stored = select(rows.select(*_KEY, *(name for name in features if name in existing)))
     nothing = pa.nulls(stored.num_rows, pa.float64())
     return pa.table({name: stored[name] if name in existing else nothing for name in features})

@@ -13,9 +13,9 @@ from retention_ml import clock
 from retention_ml.abnormal.excluded import excluded_customers, is_excluded
 from retention_ml.curated.known import known
 from retention_ml.errors import NotReady
+from retention_ml.features.samples.sampling import sampled
 from retention_ml.labels.definition import churn_definition
 from retention_ml.labels.labels import ORDERS, POPULATION, labels
-from retention_ml.labels.sampling import sampled
 from retention_ml.settings import Settings
 from retention_ml.statistics.arrays import Ints
 from retention_ml.warehouse import Transaction, Warehouse
@@ -119,11 +119,12 @@ def labels_of(
     days: Sequence[date],
     known_as_of: date,
     share: float = 1.0,
+    populations: ibis.Table = POPULATION,
 ) -> pa.Table:
     """Labels of the active customers of each day, ordered by day and customer.
 
     Orders count as they were known at the start of `known_as_of`; `share` is that of the customers
-    to label, see `sampling`.
+    to label, see `sampling`; `populations` has the `as_of` and `customer_id` of those there are.
 
     Returns
     -------
@@ -135,10 +136,10 @@ def labels_of(
     parts = []
     for day in sorted(days):
         opens_at, closes_at = definition.window_bounds(day)
-        population = POPULATION.filter(POPULATION.as_of == ibis.literal(day, "date"))
+        population = populations.filter(populations.as_of == ibis.literal(day, "date"))
         expression = labels(
             sampled(population.select("customer_id"), share),
-            ORDERS,
+            sampled(ORDERS, share),
             opens_at=opens_at,
             closes_at=closes_at,
             known_at=clock.midnight(known_as_of, definition.timezone),

@@ -54,6 +54,7 @@ class Training(Section):
     cutoff_every_days: int = Field(14, ge=1, le=365)
     evaluation_count: int = Field(2, ge=1, le=12)
     rows_max: int = Field(200_000, ge=1_000, le=10_000_000)
+    evaluation_rows_max: int = Field(100_000, ge=1_000, le=10_000_000)
     candidates: tuple[str, ...] = (
         "recency", "rfm_logistic", "mbg_nbd", "logistic", "random_forest", "lightgbm", "ensemble",
     )  # fmt: skip

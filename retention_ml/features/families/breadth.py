@@ -12,13 +12,21 @@ PRODUCT_WINDOWS = (30, 90)
 _OF_BUYERS = ("buyers_share", "buyers_again_share", "momentum")
 _UNIT = 2**30
 _MOMENTUM_DAYS = 120
+_GROWTH_DAYS = (30, _MOMENTUM_DAYS)
 _breadth = partial(feature, "breadth")
 
 
-def per_customer(products: ibis.Table, categories: ibis.Table, active: ibis.Table) -> ibis.Table:
+def per_customer(
+    products: ibis.Table,
+    categories: ibis.Table,
+    active: ibis.Table,
+    chosen: ibis.Table | None = None,
+) -> ibis.Table:
     """One row per as_of and customer who bought a known product within 365 days.
 
-    From `known_products` of active customers, `known_categories` and `active_customers`.
+    From `known_products` of active customers, `known_categories` and `active_customers`. Only of
+    those of them who are `chosen` where that is given: products are still what all active
+    customers make of them.
     """
     bought = products.group_by("as_of_day", "customer_id", "product_id").agg(
         **{
@@ -37,7 +45,10 @@ def per_customer(products: ibis.Table, categories: ibis.Table, active: ibis.Tabl
     bought = bought.mutate(
         is_repeated=bought.lines_365d * bought.aged_square > bought.aged * bought.aged
     )
-    bought = _with_buyers(bought, active)
+    buyers = _buyers(bought, active)
+    if chosen is not None:
+        bought = bought.semi_join(chosen, ["as_of_day", "customer_id"])
+    bought = bought.join(buyers, ["as_of_day", "product_id"])
     shelved = bought.left_join(categories, ["as_of_day", "product_id"])
     shelved = shelved.select(*(bought[name] for name in bought.columns), categories.category)
     recent = {window: shelved[f"lines_{window}d"] > 0 for window in PRODUCT_WINDOWS}
@@ -61,31 +72,30 @@ def per_customer(products: ibis.Table, categories: ibis.Table, active: ibis.Tabl
     )
 
 
-def _with_buyers(bought: ibis.Table, active: ibis.Table) -> ibis.Table:
-    """What active customers did with each product, in 1 / `_UNIT`: integers, for exact sums."""
+def _buyers(bought: ibis.Table, active: ibis.Table) -> ibis.Table:
+    """Per as_of and product what active customers did with it, in 1 / `_UNIT`: for exact sums."""
+    products = bought.group_by("as_of_day", "product_id").agg(
+        buyers=bought.count(),
+        buyers_again=number(bought.is_repeated),
+        **{f"of_product_{days}d": bought[f"lines_{days}d"].sum() for days in _GROWTH_DAYS},
+    )
+    of_all = products.group_by("as_of_day").agg(
+        **{f"of_all_{days}d": products[f"of_product_{days}d"].sum() for days in _GROWTH_DAYS}
+    )
     customers = active.group_by("as_of_day").agg(active_count=active.count())
-    bought = bought.join(customers, "as_of_day")
-    of_day = ibis.window(group_by="as_of_day")
-    of_product = ibis.window(group_by=["as_of_day", "product_id"])
-    bought = bought.mutate(
-        buyers=bought.count().over(of_product),
-        buyers_again=number(bought.is_repeated).over(of_product),
-        **{
-            f"{name}_{days}d": bought[f"lines_{days}d"].sum().over(window)
-            for days in (30, _MOMENTUM_DAYS)
-            for name, window in (("of_product", of_product), ("of_all", of_day))
-        },
-    )
-    return bought.mutate(
-        buyers_share=_scaled(ratio(bought.buyers, bought.active_count)),
-        buyers_again_share=_scaled(ratio(bought.buyers_again, bought.buyers)),
-        momentum=_scaled(_growth(bought, "of_product") - _growth(bought, "of_all")),
+    products = products.join(of_all, "as_of_day").join(customers, "as_of_day")
+    return products.select(
+        "as_of_day",
+        "product_id",
+        buyers_share=_scaled(ratio(products.buyers, products.active_count)),
+        buyers_again_share=_scaled(ratio(products.buyers_again, products.buyers)),
+        momentum=_scaled(_growth(products, "of_product") - _growth(products, "of_all")),
     )
 
 
-def _growth(bought: ibis.Table, name: str) -> ir.FloatingValue:
+def _growth(products: ibis.Table, name: str) -> ir.FloatingValue:
     """ln of the lines of a month against those of a month of the three before."""
-    month, whole = bought[f"{name}_30d"], bought[f"{name}_{_MOMENTUM_DAYS}d"]
+    month, whole = products[f"{name}_30d"], products[f"{name}_{_MOMENTUM_DAYS}d"]
     return ratio(3 * (month + 1), whole - month + 3).ln()
 
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from retention_ml import atomic_files
 from retention_ml.abnormal.excluded import excluded_customers, without
 from retention_ml.errors import UsageError
-from retention_ml.features.build import ensure
+from retention_ml.features.roll_up import roll_up
 from retention_ml.features.store import read
 from retention_ml.labels.definition import churn_definition
 from retention_ml.labels.maturity import labels_of
@@ -29,6 +29,7 @@ from retention_ml.models.backtest.processes import run_tasks
 from retention_ml.models.backtest.worker import Task, TaskResult
 from retention_ml.models.evaluation.segments import labelled_segments
 from retention_ml.models.registry.provenance import git_sha
+from retention_ml.models.training.data.shares import build_features, decide_shares
 from retention_ml.models.training.data.training_data import training_days
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
@@ -145,13 +146,19 @@ def _build_features(
     """The features of the days and of the days before that are trained on, where all is known."""
     say("looking at the data")
     require_outcomes(warehouse, settings, days)
-    needed = {
-        past
+    roll_up(warehouse, settings=settings)
+    shares = [
+        decide_shares(
+            warehouse,
+            settings=settings,
+            as_of=day,
+            training_days=training_days(warehouse, settings=settings, as_of=day),
+            evaluation_days=[day],
+        )
         for day in days
-        for past in (day, *training_days(warehouse, settings=settings, as_of=day))
-    }
-    say(f"features of {len(needed)} days")
-    ensure(warehouse, settings=settings, days=sorted(needed))
+    ]
+    say(f"features of {len({past for each in shares for past in each.by_day})} days")
+    build_features(warehouse, settings=settings, shares=shares, whole_days=days)
 
 
 def _collect(

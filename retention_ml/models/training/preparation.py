@@ -10,8 +10,8 @@ from typing import Any
 
 from retention_ml import __version__
 from retention_ml.errors import AccountingError, NotReady
-from retention_ml.features.build import ensure
 from retention_ml.features.catalogue import CATALOGUE
+from retention_ml.features.roll_up import roll_up
 from retention_ml.labels import cutoffs
 from retention_ml.labels.cutoffs import Plan
 from retention_ml.labels.definition import churn_definition
@@ -23,6 +23,7 @@ from retention_ml.labels.maturity import (
 )
 from retention_ml.models.training import ledger, readiness
 from retention_ml.models.training.candidates import candidate
+from retention_ml.models.training.data.shares import Shares, build_features, decide_shares
 from retention_ml.models.training.data.training_data import load_training_set
 from retention_ml.models.training.data.training_set import TrainingSet
 from retention_ml.models.training.gate_errors import gate_errors
@@ -45,10 +46,14 @@ def prepare_training(
     if plan is None:
         nothing = Plan(training=(), evaluation=(), final=())
         raise _not_ready(as_of, _record(warehouse, settings, as_of, nothing, lines, ""))
-    built = ensure(warehouse, settings=settings, days=[*plan.days, as_of])
-    matured = [day for day in plan.days if day <= max(plan.evaluation)]
-    labels = mature(warehouse, settings=settings, days=matured, known_as_of=as_of)
-    training_set = _load(warehouse, settings, as_of, plan)
+    roll_up(warehouse, settings=settings)
+    shares = _shares(warehouse, settings, as_of, plan)
+    built = build_features(warehouse, settings=settings, shares=[shares])
+    # The maturity ledger holds the outcomes of whole days.
+    matured = [day for day in shares.whole_days if day <= max(plan.evaluation)]
+    if matured:
+        mature(warehouse, settings=settings, days=matured, known_as_of=as_of)
+    training_set = _load(warehouse, settings, as_of, plan, shares)
     until = evaluation_start(settings, plan)
     train = training_set.sample(plan.training, known_until=until).matured().churned
     lines += readiness.of_customers(
@@ -64,8 +69,8 @@ def prepare_training(
     receipt = Receipt(
         door="models.prepare",
         as_of=as_of,
-        read=labels.num_rows,
-        written=labels.num_rows,
+        read=len(training_set.days),
+        written=len(training_set.days),
         seconds=time.monotonic() - began,
         details={
             "training_id": training_id_of(settings, as_of, training_set.digest),
@@ -75,6 +80,8 @@ def prepare_training(
             "final_days": [str(day) for day in plan.final],
             "notes": list(plan.notes),
             "feature_days_built": len(built),
+            "training_share": shares.training,
+            "evaluation_share": shares.evaluation,
             "churned": int(train.sum()),
             "retained": int((1 - train).sum()),
             "data_digest": training_set.digest,
@@ -126,7 +133,8 @@ def load_prepared(warehouse: Warehouse, settings: Settings, training: Training) 
     NotReady
         It changed.
     """
-    training_set = _load(warehouse, settings, training.as_of, training.plan)
+    shares = _shares(warehouse, settings, training.as_of, training.plan)
+    training_set = _load(warehouse, settings, training.as_of, training.plan, shares)
     if training_set.digest != training.data_digest:
         raise NotReady(
             f"The rows of training {training.training_id} have the digest "
@@ -189,13 +197,24 @@ def _plan(
     return plan, lines
 
 
-def _load(warehouse: Warehouse, settings: Settings, as_of: date, plan: Plan) -> TrainingSet:
+def _shares(warehouse: Warehouse, settings: Settings, as_of: date, plan: Plan) -> Shares:
+    return decide_shares(
+        warehouse,
+        settings=settings,
+        as_of=as_of,
+        training_days=plan.days,
+        evaluation_days=[*plan.evaluation, as_of],
+    )
+
+
+def _load(
+    warehouse: Warehouse, settings: Settings, as_of: date, plan: Plan, shares: Shares
+) -> TrainingSet:
     return load_training_set(
         warehouse,
         settings=settings,
         as_of=as_of,
-        days=plan.days,
-        whole_days=[*plan.evaluation, as_of],
+        shares=shares,
         evaluation_start=evaluation_start(settings, plan),
     )
 

@@ -15,9 +15,9 @@ from retention_ml import clock, tables
 from retention_ml.curated.known import known
 from retention_ml.errors import RegistryError
 from retention_ml.features.catalogue import FEATURE_NAMES
+from retention_ml.features.samples.sampling import sampled
 from retention_ml.features.store import rows_of
 from retention_ml.labels.definition import churn_definition
-from retention_ml.labels.sampling import sampled
 from retention_ml.models.bundle.starter import NAME as STARTER
 from retention_ml.models.promotion.decisions import MOVED_IN_MLFLOW, MOVING
 from retention_ml.models.registry.mlflow_registry import Registry

@@ -181,7 +181,9 @@ def _season(
     current = blend.margin(sample.current)
     newest = labelled.days == days[-1]
     orders = np.average(_orders(margin[newest]), weights=labelled.weights[newest])
-    explained = np.log(_orders(current).sum()) - np.log(orders * labelled.population(days[-1]))
+    customers_each = (sample.current_count or len(current)) / len(current)
+    explained = np.log(_orders(current).sum() * customers_each)
+    explained -= np.log(orders * labelled.population(days[-1]))
     ahead = season_ahead(
         sample.volumes,
         lead_days=sample.lead_days,

@@ -5,6 +5,7 @@ import pyarrow as pa
 
 from retention_ml.abnormal.excluded import without
 from retention_ml.features.inputs import stored_inputs
+from retention_ml.features.samples.sampling import sampled
 from retention_ml.models.btyd.purchase_summary import PurchaseSummary
 from retention_ml.warehouse import Warehouse
 
@@ -48,12 +49,17 @@ def purchase_histories(days: ibis.Table, as_of_day: int) -> ibis.Table:
 
 
 def read_histories(
-    warehouse: Warehouse, *, as_of_day: int, excluded: pa.StringArray | None = None
+    warehouse: Warehouse,
+    *,
+    as_of_day: int,
+    excluded: pa.StringArray | None = None,
+    share: float = 1.0,
 ) -> PurchaseSummary:
     """The histories of every customer who ever bought, as known at the start of a day.
 
-    `excluded` are ids of customers who are left out.
+    `excluded` are ids of customers who are left out; `share` is that of the customers to read, see
+    `features.samples.sampling`.
     """
-    days = stored_inputs([as_of_day]).customer_day
+    days = sampled(stored_inputs([as_of_day]).customer_day, share)
     rows = warehouse.read(purchase_histories(days, as_of_day))
     return PurchaseSummary.of_table(rows if excluded is None else without(rows, excluded))

@@ -47,6 +47,8 @@ class TrainingSample:
         Orders by day, as far as they are known.
     current : array of float64, shape (n_current, n_features), or None
         Features of the customers of the day on which the model is made; their outcome is unknown.
+    current_count : int
+        Active customers of that day, of whom `current` may be a sample; 0 where it is all of them.
     populations : mapping of int to int
         Active customers by day, of whom the rows may be a sample; empty where they are all.
     known_until_day : int
@@ -66,6 +68,7 @@ class TrainingSample:
     histories: PurchaseSummary | None = None
     volumes: Volumes | None = None
     current: Floats | None = None
+    current_count: int = 0
     populations: Mapping[int, int] = field(default_factory=dict)
     known_until_day: int = 0
     lead_days: int = 0

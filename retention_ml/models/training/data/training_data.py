@@ -1,23 +1,22 @@
 """Training data of past days: features and outcomes, read as they were known on a day."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
 
 import pyarrow as pa
 
 from retention_ml.abnormal.excluded import excluded_customers, without
 from retention_ml.clock import day_number
 from retention_ml.errors import NotReady
-from retention_ml.features.store import read, rows_of
+from retention_ml.features.samples.store import TABLE as SAMPLES
+from retention_ml.features.store import TABLE, rows_of
 from retention_ml.labels.cutoffs import learning_days
 from retention_ml.labels.definition import churn_definition
 from retention_ml.labels.left_alone import own_contacts
 from retention_ml.labels.maturity import feed, known_until, labels_of, newest_known
-from retention_ml.labels.sampling import sampled
 from retention_ml.models.training.data.purchase_histories import read_histories
 from retention_ml.models.training.data.sample import TrainingSample
+from retention_ml.models.training.data.shares import Shares, decide_shares, read_features
 from retention_ml.models.training.data.training_set import TrainingSet, assemble
 from retention_ml.models.training.data.volumes import read_volumes
 from retention_ml.settings import Settings
@@ -84,9 +83,10 @@ def load_training_data(warehouse: Warehouse, *, settings: Settings, as_of: date)
         The history is too short, or features have not been built.
     """
     days = training_days(warehouse, settings=settings, as_of=as_of)
-    training_set = load_training_set(
-        warehouse, settings=settings, as_of=as_of, days=days, whole_days=[as_of]
+    shares = decide_shares(
+        warehouse, settings=settings, as_of=as_of, training_days=days, evaluation_days=[as_of]
     )
+    training_set = load_training_set(warehouse, settings=settings, as_of=as_of, shares=shares)
     sample = training_set.sample(days, current=as_of)
     return TrainingData(as_of=as_of, sample=sample, digest=training_set.digest)
 
@@ -96,19 +96,15 @@ def load_training_set(
     *,
     settings: Settings,
     as_of: date,
-    days: Sequence[date],
-    whole_days: Sequence[date],
+    shares: Shares,
     evaluation_start: date | None = None,
 ) -> TrainingSet:
     """Features of some days and the next orders after them, as known at the start of `as_of`.
 
     Parameters
     ----------
-    days : sequence of date
-        Days to train on; where they have more than `training.rows_max` rows, a sample of the
-        customers is drawn in the database.
-    whole_days : sequence of date
-        Days of which every customer is needed.
+    shares : Shares
+        The days, and which customers of each are read; built by `shares.build_features`.
     evaluation_start : date, optional
         Candidates are trained as on this day, the best one as on `as_of`.
 
@@ -121,53 +117,67 @@ def load_training_set(
         raise NotReady(f"There are no orders known on {as_of}. Ingest a source with orders first.")
     until = known_until(coverage, as_of=as_of, settle_days=settings.churn.settle_days)
     newest = {
-        max((day for day in days if definition.window(day)[1] <= last), default=None)
+        max(
+            (day for day in shares.training_days if definition.window(day)[1] <= last),
+            default=None,
+        )
         for last in (until, evaluation_start or until)
     }
     excluded = excluded_customers(warehouse, as_of)
-    populations = _populations(warehouse, sorted({*days, *whole_days}), excluded)
-    sampled_days = sorted(set(days) - set(whole_days))
-    sample_share = settings.training.rows_max / max(1, sum(populations[day] for day in days))
-    features, labels = [], []
-    for some_days, share in ((sampled_days, sample_share), (sorted(set(whole_days)), 1.0)):
-        if some_days:
-            some = None if share >= 1 else partial(sampled, share=share)
-            features.append(without(read(warehouse, some_days, some), excluded))
-            outcomes = labels_of(
-                warehouse, settings=settings, days=some_days, known_as_of=as_of, share=share
-            )
-            labels.append(without(outcomes, excluded))
-    contacts = warehouse.read(
-        own_contacts(definition, min(populations), max(populations), known_as_of=as_of)
-    )
+    features = without(read_features(warehouse, shares), excluded)
+    labels = without(_outcomes(warehouse, settings, as_of, shares), excluded)
+    days = sorted(shares.by_day)
+    contacts = warehouse.read(own_contacts(definition, days[0], days[-1], known_as_of=as_of))
     return assemble(
-        pa.concat_tables(features),
-        pa.concat_tables(labels),
+        features,
+        labels,
         definition=definition,
         known_until=until,
         histories={
-            day: read_histories(warehouse, as_of_day=day_number(day), excluded=excluded)
+            day: read_histories(
+                warehouse,
+                as_of_day=day_number(day),
+                excluded=excluded,
+                share=shares.evaluation,
+            )
             for day in sorted(day for day in newest if day)
         },
-        populations=populations,
-        sample_share=sample_share,
-        volumes=read_volumes(warehouse, as_of_day=day_number(as_of), excluded=excluded),
+        populations=_populations(shares, features),
+        sample_share=shares.training,
+        evaluation_share=shares.evaluation,
+        volumes=read_volumes(
+            warehouse, as_of_day=day_number(as_of), excluded=excluded, share=shares.evaluation
+        ),
         contacts=_in_order(contacts) if contacts.num_rows else None,
     )
+
+
+def _outcomes(warehouse: Warehouse, settings: Settings, as_of: date, shares: Shares) -> pa.Table:
+    """Labels of the customers whose features are read."""
+    days_by_share: dict[float, list[date]] = {}
+    for day, share in shares.by_day.items():
+        days_by_share.setdefault(share, []).append(day)
+    return pa.concat_tables(
+        labels_of(
+            warehouse,
+            settings=settings,
+            days=days,
+            known_as_of=as_of,
+            share=share,
+            populations=rows_of(days, TABLE if share >= 1 else SAMPLES),
+        )
+        for share, days in days_by_share.items()
+    )
+
+
+def _populations(shares: Shares, features: pa.Table) -> dict[date, int]:
+    """Active customers by day: of whole days as many as there are rows."""
+    counts = features.group_by("as_of").aggregate([([], "count_all")])
+    rows = dict(zip(*counts.select(["as_of", "count_all"]).to_pydict().values(), strict=True))
+    whole = {day: int(rows.get(day, 0)) for day in shares.whole_days}
+    return {**shares.populations, **whole}
 
 
 def _in_order(contacts: pa.Table) -> pa.Table:
     """The same rows in an order that does not depend on the database."""
     return contacts.sort_by([(name, "ascending") for name in contacts.column_names])
-
-
-def _populations(
-    warehouse: Warehouse, days: Sequence[date], excluded: pa.StringArray
-) -> dict[date, int]:
-    """Active customers by day, without those who are excluded."""
-    rows = rows_of(days)
-    if len(excluded):
-        rows = rows.filter(~rows.customer_id.isin(excluded.to_pylist()))
-    counted = warehouse.read(rows.group_by("as_of").aggregate(customers_count=rows.count()))
-    counts = dict(zip(*counted.to_pydict().values(), strict=True))
-    return {day: int(counts.get(day, 0)) for day in days}

@@ -12,10 +12,10 @@ import pyarrow.compute as pc
 
 from retention_ml.clock import day_number, midnight
 from retention_ml.errors import AccountingError
+from retention_ml.features.samples.sampling import is_sampled
 from retention_ml.labels.definition import ChurnDefinition
 from retention_ml.labels.left_alone import left_alone_weights
 from retention_ml.labels.representation import Representation, unrepresented_count
-from retention_ml.labels.sampling import is_sampled
 from retention_ml.models.btyd.purchase_summary import PurchaseSummary
 from retention_ml.models.training.data.sample import TrainingSample
 from retention_ml.models.training.data.volumes import Volumes
@@ -51,7 +51,10 @@ class TrainingSet:
     populations : mapping of date to int
         Active customers of a day, of whom `values` may hold a sample.
     sample_share : float
-        Share of the customers who are trained on; of some days everybody is here.
+        Share of the customers who are trained on.
+    evaluation_share : float
+        Share of the customers who are here of days that are evaluated on, of the day on which the
+        model is made, and in `histories` and `volumes`.
     contacts : pa.Table or None
         The platform's own contacts and holdouts of the days, see `labels.left_alone`; None where
         there are none.
@@ -68,6 +71,7 @@ class TrainingSet:
     volumes: Volumes | None = None
     populations: Mapping[date, int] = field(default_factory=dict)
     sample_share: float = 1.0
+    evaluation_share: float = 1.0
     contacts: pa.Table | None = None
 
     @cached_property
@@ -89,6 +93,10 @@ class TrainingSet:
             total.update(b"" if array is None else array.tobytes())
         for column in self.contacts.columns if self.contacts is not None else ():
             total.update(column_bytes(column.combine_chunks()))
+        if self.sample_share < 1:
+            counts = [f"{day}\0{count}" for day, count in sorted(self.populations.items())]
+            shares = [str(self.sample_share), str(self.evaluation_share)]
+            total.update("\0".join([*shares, *counts]).encode())
         return total.hexdigest()
 
     def positions(self, days: Sequence[date]) -> Ints:
@@ -143,6 +151,7 @@ class TrainingSet:
             histories=self.histories.get(max(matured)) if matured else None,
             volumes=self.volumes.before(until_day) if self.volumes else None,
             current=None if current is None else self.values[self.positions([current])],
+            current_count=self.populations.get(current, 0) if current else 0,
             populations={day_number(day): count for day, count in self.populations.items()},
             known_until_day=until_day,
             lead_days=lead,
@@ -247,6 +256,7 @@ def assemble(
     volumes: Volumes | None = None,
     populations: Mapping[date, int] | None = None,
     sample_share: float = 1.0,
+    evaluation_share: float = 1.0,
     contacts: pa.Table | None = None,
 ) -> TrainingSet:
     """The training set of a feature table and the labels of the same customers and days.
@@ -288,5 +298,6 @@ def assemble(
         volumes=volumes,
         populations=populations or {},
         sample_share=sample_share,
+        evaluation_share=evaluation_share,
         contacts=contacts,
     )

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from retention_ml.features.inputs import stored_inputs
+from retention_ml.features.samples.sampling import sampled
 from retention_ml.statistics.arrays import Floats, Ints
 from retention_ml.warehouse import Warehouse
 
@@ -37,13 +38,18 @@ class Volumes:
 
 
 def read_volumes(
-    warehouse: Warehouse, *, as_of_day: int, excluded: pa.StringArray | None = None
+    warehouse: Warehouse,
+    *,
+    as_of_day: int,
+    excluded: pa.StringArray | None = None,
+    share: float = 1.0,
 ) -> Volumes:
     """Orders of known customers by day, as known at the start of a day.
 
-    `excluded` are ids of customers who are left out.
+    `excluded` are ids of customers who are left out; `share` is that of the customers to read, see
+    `features.samples.sampling`.
     """
-    rows = stored_inputs([as_of_day]).customer_day
+    rows = sampled(stored_inputs([as_of_day]).customer_day, share)
     rows = rows.filter(rows.event_day < as_of_day, rows.known_from_day <= as_of_day)
     if excluded is not None and len(excluded):
         rows = rows.filter(~rows.customer_id.isin(excluded.to_pylist()))

@@ -1,6 +1,7 @@
 """What a model may learn from: samples, days and what is known of them."""
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -8,8 +9,9 @@ import pytest
 
 from retention_ml.clock import day_number
 from retention_ml.features.build import ensure
+from retention_ml.features.samples.sampling import is_sampled, sampled
 from retention_ml.features.store import rows_of
-from retention_ml.labels.sampling import is_sampled, sampled
+from retention_ml.models.training.data.shares import Shares, build_features, decide_shares
 from retention_ml.models.training.data.training_data import (
     load_training_data,
     load_training_set,
@@ -22,13 +24,33 @@ from tests.worlds.shops import random_shop
 
 @pytest.fixture
 def shop(warehouse: Warehouse, small: Settings) -> tuple[Warehouse, Settings]:
+    """A shop of which a training reads a sample, built whole and as the training builds it."""
     world = random_shop(warehouse, customers=700, days=300, seed=4)
     training = small.training.model_copy(update={"rows_max": 1_000})
     settings = small.model_copy(update={"training": training})
     as_of = world.last_day
     days = training_days(warehouse, settings=settings, as_of=as_of)
     ensure(warehouse, settings=settings, days=[*days, as_of])
+    _build(warehouse, settings, as_of, days, [as_of])
     return warehouse, settings
+
+
+def _build(
+    warehouse: Warehouse,
+    settings: Settings,
+    as_of: date,
+    days: Sequence[date],
+    evaluation_days: Sequence[date],
+) -> Shares:
+    shares = decide_shares(
+        warehouse,
+        settings=settings,
+        as_of=as_of,
+        training_days=days,
+        evaluation_days=evaluation_days,
+    )
+    build_features(warehouse, settings=settings, shares=[shares])
+    return shares
 
 
 def test_a_sample_holds_the_same_customers_on_every_day_and_today_is_whole(
@@ -40,7 +62,7 @@ def test_a_sample_holds_the_same_customers_on_every_day_and_today_is_whole(
     some = load_training_data(warehouse, settings=settings, as_of=as_of).sample
     assert whole.current is not None
     assert some.current is not None
-    assert len(some.current) == len(whole.current)
+    assert len(some.current) == len(whole.current) == some.current_count
     assert 0.8 * 1_000 < len(some) < 1.2 * 1_000 < len(whole)
     for day in np.unique(whole.days):
         everybody = whole.values[whole.days == day]
@@ -52,20 +74,16 @@ def test_a_sample_holds_the_same_customers_on_every_day_and_today_is_whole(
     assert counts.mean() > len(np.unique(some.days)) / 3
 
 
-def test_of_an_evaluation_day_everybody_is_there_and_only_the_sample_is_trained_on(
+def test_below_its_limit_everybody_of_an_evaluation_day_is_read_and_the_sample_is_trained_on(
     shop: tuple[Warehouse, Settings],
 ) -> None:
     warehouse, settings = shop
     as_of = max(warehouse.read("SELECT max(as_of) AS d FROM features.builds")["d"].to_pylist())
     days = training_days(warehouse, settings=settings, as_of=as_of)
     evaluation_day = days[2]
-    training_set = load_training_set(
-        warehouse,
-        settings=settings,
-        as_of=as_of,
-        days=days,
-        whole_days=[evaluation_day, as_of],
-    )
+    shares = _build(warehouse, settings, as_of, days, [evaluation_day, as_of])
+    assert shares.evaluation == 1 > shares.training
+    training_set = load_training_set(warehouse, settings=settings, as_of=as_of, shares=shares)
     population = training_set.populations[evaluation_day]
     assert len(training_set.positions([evaluation_day])) == population
     assert len(training_set.churned([evaluation_day])) == population

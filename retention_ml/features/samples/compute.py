@@ -1,0 +1,158 @@
+"""The features of a sample of the customers, without those of the others.
+
+Who is active, and what products are to all active customers, is read of everybody in a few
+columns; all other columns are read of the sampled customers alone. One day is computed after the
+other, so that their number decides how long it takes and not how much memory.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import lru_cache, partial
+
+import duckdb
+import ibis
+import pyarrow as pa
+
+from retention_ml.features.assemble import customer_sampled
+from retention_ml.features.engines import PLANNER
+from retention_ml.features.freshness import require_kept
+from retention_ml.features.inputs import inputs_for, orders_for, registered_inputs
+from retention_ml.features.samples.activity import Activity
+from retention_ml.features.samples.sampling import is_sampled, sampled
+from retention_ml.warehouse import Warehouse
+
+_ORDERS_DAY = {
+    "customer_id": "string",
+    **dict.fromkeys(("event_day", "known_from_day", "orders_count", "newest_second"), "int64"),
+}
+_Compute = Callable[[int, float], pa.Table]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """The features of a sample of the active customers of a day.
+
+    Parameters
+    ----------
+    as_of_day : int
+    rows : pa.Table
+        `customer_id` and every feature, one row per sampled customer, in no order.
+    customers_count : int
+        Sampled customers who are active, counted apart from the features.
+    population_count : int
+        Active customers, whether sampled or not.
+    newest_input_at : datetime
+        The newest event among the days with an order.
+    """
+
+    as_of_day: int
+    rows: pa.Table
+    customers_count: int
+    population_count: int
+    newest_input_at: datetime
+
+
+def compute_samples(
+    warehouse: Warehouse,
+    *,
+    engine: str,
+    shares: Mapping[int, float],
+    active_days: int,
+    newest_rollup_id: int,
+    threads: int,
+) -> Iterator[Sample]:
+    """The rows that `engines.compute` gives of about a share of the customers, day by day.
+
+    Parameters
+    ----------
+    shares : mapping of int to float
+        By day number, the share of the customers, see `sampling`. Days without anybody active are
+        passed over.
+
+    Raises
+    ------
+    NotReady
+        If all rollups were rebuilt since that pass.
+    WarehouseError
+        If the database does not answer.
+    """
+    opened = _in_postgres if engine == "postgres" else partial(_in_process, threads=threads)
+    with opened(warehouse, shares, active_days, newest_rollup_id) as (activity, compute):
+        for day in sorted(shares):
+            is_active = activity.is_active(day)
+            active = activity.customers.filter(pa.array(is_active))
+            if len(active):
+                yield Sample(
+                    as_of_day=day,
+                    rows=compute(day, shares[day]).drop_columns(["as_of_day"]),
+                    customers_count=int(is_sampled(active, shares[day]).sum()),
+                    population_count=len(active),
+                    newest_input_at=activity.newest_input_at(day),
+                )
+
+
+@contextmanager
+def _in_postgres(
+    warehouse: Warehouse, shares: Mapping[int, float], active_days: int, newest_rollup_id: int
+) -> Iterator[tuple[Activity, _Compute]]:
+    """Who is active, and what computes a day's sample in the database."""
+
+    def compute(day: int, share: float) -> pa.Table:
+        inputs = inputs_for([day], newest_rollup_id)
+        orders_day = orders_for([day], active_days, newest_rollup_id)
+        some = replace(inputs, customer_day=sampled(inputs.customer_day, share))
+        expression = customer_sampled(
+            some, orders_day, active_days=active_days, choose=partial(sampled, share=share)
+        )
+        rows = warehouse.read(expression, planner=PLANNER)
+        require_kept(warehouse.read, newest_rollup_id)
+        return rows
+
+    rows = warehouse.read(orders_for(list(shares), active_days, newest_rollup_id))
+    require_kept(warehouse.read, newest_rollup_id)
+    yield Activity.of_table(rows, active_days), compute
+
+
+@contextmanager
+def _in_process(
+    warehouse: Warehouse,
+    shares: Mapping[int, float],
+    active_days: int,
+    newest_rollup_id: int,
+    *,
+    threads: int,
+) -> Iterator[tuple[Activity, _Compute]]:
+    """Who is active, and what computes a day's sample by DuckDB from rollups read once."""
+    inputs = inputs_for(list(shares), newest_rollup_id)
+    some = replace(inputs, customer_day=sampled(inputs.customer_day, max(shares.values())))
+    connection = duckdb.connect(config={"threads": threads})
+
+    def compute(day: int, share: float) -> pa.Table:
+        connection.register("days", pa.table({"as_of_day": pa.array([day], pa.int64())}))
+        return connection.sql(_duckdb_sql(active_days, share)).to_arrow_table()
+
+    try:
+        with warehouse.snapshot() as select:
+            require_kept(select, newest_rollup_id)
+            orders_day = select(orders_for(list(shares), active_days, newest_rollup_id))
+            connection.register("orders_day", orders_day)
+            for name in ("customer_day", "customer_product_day", "product_category"):
+                connection.register(name, select(getattr(some, name)))
+        yield Activity.of_table(orders_day, active_days), compute
+    finally:
+        connection.close()
+
+
+@lru_cache(maxsize=8)
+def _duckdb_sql(active_days: int, share: float) -> str:
+    """The SQL of `assemble.customer_sampled` over tables registered in DuckDB."""
+    orders_day = ibis.table(_ORDERS_DAY, name="orders_day")
+    wide = customer_sampled(
+        registered_inputs(),
+        orders_day,
+        active_days=active_days,
+        choose=partial(sampled, share=share),
+    )
+    return str(ibis.to_sql(wide, dialect="duckdb"))
