@@ -32,7 +32,7 @@ def grow(
         "objective": "binary",
         "verbosity": -1,
         "deterministic": True,
-        "force_row_wise": True,
+        "force_col_wise": True,  # every tree reads half of the columns
         "num_threads": context.threads,
         "seed": context.seed,
         "feature_pre_filter": False,
