@@ -40,7 +40,7 @@ _METRICS = {
 _PAIRED = {"roc_auc": "ROC AUC", "log_loss": "log loss", "brier": "Brier", "ece": "ECE"}
 _DRAWN = ("mbg_nbd", "lightgbm_tuned")
 _DPI = 72
-_NOT_USED = {"every_days", "evaluation_count", "candidates"}
+_NOT_USED = {"every_days", "evaluation_count", "evaluation_rows_max", "candidates"}
 
 Document = Mapping[str, Any]
 

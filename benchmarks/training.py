@@ -19,6 +19,7 @@ from benchmarks.alone import alone
 from benchmarks.lines import Line, show
 from benchmarks.place import Place, place
 from benchmarks.shop import FIRST_DAY, fill, multiply
+from retention_ml.clock import day_number
 from retention_ml.features.roll_up import roll_up
 from retention_ml.models.training.train import train
 from retention_ml.outcomes.trial.trials import trial_between
@@ -77,7 +78,7 @@ def _train(url: str, settings: Settings, day: date) -> tuple[int, dict[str, Any]
     receipt = train(warehouse, settings=settings, as_of=day, trial_between=trial_between)
     active = warehouse.read(
         "SELECT count(DISTINCT customer_id) AS customers FROM features.customer_day "
-        f"WHERE orders_count > 0 AND event_day >= {(day - date(1970, 1, 1)).days} - "
+        f"WHERE orders_count > 0 AND event_day >= {day_number(day)} - "
         f"{settings.churn.active_days}"
     )
     return active["customers"][0].as_py(), dict(receipt.details)

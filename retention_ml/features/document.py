@@ -27,6 +27,8 @@ before. This page is written from the catalogue (`retention_ml/features/catalogu
 - Counts and amounts are 0 where nothing happened, also where the shop delivers no such data.
   Shares, means, ratios and days since something are empty where there is nothing to divide by or
   to count from. No value is NaN or infinite.
+- Of days that a large shop's training reads, `features.customer_sampled` holds the same rows of a
+  sample of the customers ([modelling](modelling.md#samples-are-drawn-before-they-are-built)).
 - Amounts are in minor units of the shop's currency (cents); shares are 0 to 1.
 """
 

@@ -194,6 +194,7 @@ def _require_recorded(rows: pa.Table, digests: dict[date, str]) -> None:
 
 
 def ordered(rows: pa.Table) -> pa.Table:
+    """Stored rows by day and customer, with the columns of the catalogue in its order."""
     # By name: a column that somebody added to the table is none of the catalogue's.
     # In one piece: what follows reads column by column.
     return _sorted(rows.select([*_KEY, *FEATURE_NAMES]).combine_chunks(), _KEY)

@@ -277,6 +277,15 @@ INVARIANTS: tuple[Invariant, ...] = (
         "AND newest_input_at >= CAST(as_of AS timestamp) AT TIME ZONE timezone",
     ),
     Invariant(
+        promise="P4",
+        sentence="a sample's features whose newest input happened after the day began",
+        sql="SELECT as_of FROM features.sample_builds AS build "
+        "CROSS JOIN (SELECT coalesce(min(rollup_id), 0) AS first_rollup_id, "
+        "coalesce(min(timezone), 'UTC') AS timezone FROM features.rolled_up) AS calendar "
+        "WHERE newest_rollup_id >= first_rollup_id "
+        "AND newest_input_at >= CAST(as_of AS timestamp) AT TIME ZONE timezone",
+    ),
+    Invariant(
         promise="P7",
         sentence="a score that names no model, run or bundle",
         sql="SELECT score.snapshot_id FROM scores.customer_daily AS score "

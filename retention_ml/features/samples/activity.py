@@ -54,15 +54,15 @@ class Activity:
 
     def is_active(self, day: int) -> Bools:
         """Which of the customers are active on a day, as known at its start; shape (n_customers,)."""
-        rows = self._known(day)
+        rows = self._available_rows(day)
         orders = np.bincount(self.codes[rows], self.orders_count[rows], len(self.customers))
         return np.asarray(orders > 0)
 
     def newest_input_at(self, day: int) -> datetime:
         """The newest event of a day with an order that is known at the start of a day."""
-        return datetime.fromtimestamp(int(self.newest_second[self._known(day)].max()), UTC)
+        return datetime.fromtimestamp(int(self.newest_second[self._available_rows(day)].max()), UTC)
 
-    def _known(self, day: int) -> Ints:
+    def _available_rows(self, day: int) -> Ints:
         is_known = (self.event_day < day) & (self.known_from_day <= day)
         return np.flatnonzero(is_known & (self.event_day >= day - self.active_days))
 

@@ -60,7 +60,7 @@ def ensure_samples(
     if not shares:
         return []
     roll_up(warehouse, settings=settings)
-    store.prune(warehouse, before=clock.now() - timedelta(days=_KEPT_DAYS), kept=shares)
+    store.prune(warehouse, before=clock.now() - timedelta(days=_KEPT_DAYS), needed=shares)
     days_store.ensure_columns(warehouse, store.TABLE)
     fresh = store.fresh_days(warehouse, shares, definition_sha256(settings))
     for day in sorted(

@@ -95,14 +95,14 @@ def replace_record(transaction: Transaction, as_of: date, record: Mapping[str, A
     transaction.insert_row("features.sample_builds", {"as_of": as_of, **record})
 
 
-def prune(warehouse: Warehouse, *, before: datetime, kept: Collection[date]) -> int:
-    """Delete samples that were built before a moment, but those of `kept` days; how many."""
+def prune(warehouse: Warehouse, *, before: datetime, needed: Collection[date]) -> int:
+    """Delete samples that were built before a moment, but those of `needed` days; how many."""
     with warehouse.transaction() as transaction:
         rows = transaction.execute(
             "SELECT as_of FROM features.sample_builds WHERE built_at < :before "
-            "AND NOT as_of = ANY (:kept) ORDER BY as_of",
+            "AND NOT as_of = ANY (:needed) ORDER BY as_of",
             before=before,
-            kept=list(kept),
+            needed=list(needed),
         )
     return sum(_prune_day(warehouse, row.as_of, before) for row in rows)
 
