@@ -30,16 +30,22 @@ def stored_inputs(days: Sequence[int]) -> Inputs:
     return _inputs(numbers.unnest().name("as_of_day").as_table(), "features")
 
 
-def registered_inputs() -> Inputs:
-    """The tables `days`, `customer_day`, `customer_product_day` and `product_category`."""
-    return _inputs(ibis.table({"as_of_day": "int64"}, name="days"), None)
+def registered_inputs(id_type: str = "string") -> Inputs:
+    """The tables `days`, `customer_day`, `customer_product_day` and `product_category`.
+
+    `id_type` is that of customers and products: they may be numbered.
+    """
+    return _inputs(ibis.table({"as_of_day": "int64"}, name="days"), None, id_type)
 
 
-def _inputs(days: ibis.Table, database: str | None) -> Inputs:
+def _inputs(days: ibis.Table, database: str | None, id_type: str = "string") -> Inputs:
     stamps = ("known_from_day", "rollup_id")
 
     def rollup(name: str, texts: Sequence[str], numbers: Sequence[str]) -> ibis.Table:
-        columns = {**dict.fromkeys(texts, "string"), **dict.fromkeys(numbers, "int64")}
+        columns = {
+            **{text: id_type if text.endswith("_id") else "string" for text in texts},
+            **dict.fromkeys(numbers, "int64"),
+        }
         return ibis.table(columns, name=name, database=database)
 
     return Inputs(

@@ -13,7 +13,9 @@ from functools import lru_cache, partial
 
 import duckdb
 import ibis
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from retention_ml.features.assemble import customer_sampled
 from retention_ml.features.engines import PLANNER
@@ -23,10 +25,7 @@ from retention_ml.features.samples.activity import Activity
 from retention_ml.features.samples.sampling import is_sampled, sampled
 from retention_ml.warehouse import Warehouse
 
-_ORDERS_DAY = {
-    "customer_id": "string",
-    **dict.fromkeys(("event_day", "known_from_day", "orders_count", "newest_second"), "int64"),
-}
+_ORDERS_DAY = dict.fromkeys(("customer_id", "event_day", "known_from_day", "orders_count"), "int64")
 _Compute = Callable[[int, float], pa.Table]
 
 
@@ -126,33 +125,59 @@ def _in_process(
 ) -> Iterator[tuple[Activity, _Compute]]:
     """Who is active, and what computes a day's sample by DuckDB from rollups read once."""
     inputs = inputs_for(list(shares), newest_rollup_id)
-    some = replace(inputs, customer_day=sampled(inputs.customer_day, max(shares.values())))
+    wanted = {
+        "orders_day": orders_for(list(shares), active_days, newest_rollup_id),
+        "customer_day": sampled(inputs.customer_day, max(shares.values())),
+        "customer_product_day": inputs.customer_product_day,
+        "product_category": inputs.product_category,
+    }
+    with warehouse.snapshot() as select:
+        require_kept(select, newest_rollup_id)
+        tables = {name: select(expression) for name, expression in wanted.items()}
+    activity = Activity.of_table(tables["orders_day"], active_days)
+    # Numbers are grouped and joined in a third of the time of texts.
+    customers = _number(tables, "customer_id")
+    _number(tables, "product_id")
     connection = duckdb.connect(config={"threads": threads})
 
     def compute(day: int, share: float) -> pa.Table:
+        chosen = np.flatnonzero(is_sampled(customers, share))
         connection.register("days", pa.table({"as_of_day": pa.array([day], pa.int64())}))
-        return connection.sql(_duckdb_sql(active_days, share)).to_arrow_table()
+        connection.register("chosen", pa.table({"customer_id": chosen}))
+        rows = connection.sql(_duckdb_sql(active_days)).to_arrow_table()
+        names = customers.take(rows["customer_id"].combine_chunks())
+        at = rows.column_names.index("customer_id")
+        return rows.set_column(at, "customer_id", names)
 
     try:
-        with warehouse.snapshot() as select:
-            require_kept(select, newest_rollup_id)
-            orders_day = select(orders_for(list(shares), active_days, newest_rollup_id))
-            connection.register("orders_day", orders_day)
-            for name in ("customer_day", "customer_product_day", "product_category"):
-                connection.register(name, select(getattr(some, name)))
-        yield Activity.of_table(orders_day, active_days), compute
+        for name, rows in tables.items():
+            connection.register(name, rows)
+        yield activity, compute
     finally:
         connection.close()
 
 
+def _number(tables: dict[str, pa.Table], column: str) -> pa.Array:
+    """Put numbers in place of texts in a column of several tables; the texts by their number."""
+    having = [name for name, rows in tables.items() if column in rows.column_names]
+    parts = [tables[name][column].cast(pa.string()) for name in having]
+    texts = pa.chunked_array([chunk for part in parts for chunk in part.chunks], pa.string())
+    values = texts.unique()
+    for name, part in zip(having, parts, strict=True):
+        numbers = pc.index_in(part, value_set=values)
+        at = tables[name].column_names.index(column)
+        tables[name] = tables[name].set_column(at, column, numbers)
+    return values
+
+
 @lru_cache(maxsize=8)
-def _duckdb_sql(active_days: int, share: float) -> str:
+def _duckdb_sql(active_days: int) -> str:
     """The SQL of `assemble.customer_sampled` over tables registered in DuckDB."""
-    orders_day = ibis.table(_ORDERS_DAY, name="orders_day")
+    chosen = ibis.table({"customer_id": "int64"}, name="chosen")
     wide = customer_sampled(
-        registered_inputs(),
-        orders_day,
+        registered_inputs("int64"),
+        ibis.table(_ORDERS_DAY, name="orders_day"),
         active_days=active_days,
-        choose=partial(sampled, share=share),
+        choose=lambda active: active.semi_join(chosen, "customer_id"),
     )
     return str(ibis.to_sql(wide, dialect="duckdb"))

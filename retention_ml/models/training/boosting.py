@@ -1,15 +1,105 @@
 """Growing LightGBM trees so that equal rows and seeds give equal text."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from retention_ml.models.predictors.trees import Trees, load_lightgbm, trees_only
 from retention_ml.models.training.data.sample import TrainingSample
 from retention_ml.models.training.fitting import FitContext
+from retention_ml.statistics.arrays import Ints
 
 _PATIENCE = 30
+_BINS = 127
+
+
+class BinnedRows:
+    """Rows whose features are cut into bins once, to grow trees on them many times.
+
+    Cutting into bins takes as long as fifty small trees. Bins of a `part` are those of all rows,
+    outcomes are its own.
+    """
+
+    def __init__(self, sample: TrainingSample, dataset: Any, *, use_day_offset: bool) -> None:
+        self._sample = sample
+        self._use_day_offset = use_day_offset
+        self.dataset = dataset
+
+    @classmethod
+    def of(
+        cls,
+        sample: TrainingSample,
+        context: FitContext,
+        *,
+        use_day_offset: bool = False,
+        reference: Self | None = None,
+        bins: int = _BINS,
+    ) -> Self:
+        """The rows of a sample, cut at the bins of `reference` where that is given."""
+        dataset = (
+            load_lightgbm()
+            .Dataset(
+                sample.values,
+                sample.churned,
+                weight=None if np.all(sample.weights == 1) else sample.weights,
+                init_score=sample.base_rate_offset() if use_day_offset else None,
+                reference=None if reference is None else reference.dataset,
+                params={
+                    "verbosity": -1,
+                    "num_threads": context.threads,
+                    "seed": context.seed,
+                    "feature_pre_filter": False,
+                    "max_bin": bins,
+                },
+            )
+            .construct()
+        )
+        return cls(sample.only(()), dataset, use_day_offset=use_day_offset)
+
+    def part(self, positions: Ints) -> Self:
+        """The rows at some positions, rising."""
+        sample = self._sample.take(positions)
+        dataset = self.dataset.subset(positions).construct()
+        if self._use_day_offset:
+            dataset.set_init_score(sample.base_rate_offset())
+        return type(self)(sample, dataset, use_day_offset=self._use_day_offset)
+
+    def grow(
+        self,
+        params: Mapping[str, Any],
+        context: FitContext,
+        *,
+        rounds: int,
+        valid: Self | None = None,
+    ) -> Trees:
+        """Trees grown on these rows; see `grow`."""
+        lightgbm = load_lightgbm()
+        settings = {
+            "objective": "binary",
+            "verbosity": -1,
+            "deterministic": True,
+            # Trees read some of the columns: a quarter less time than by rows, and the same trees.
+            "force_col_wise": True,
+            "num_threads": context.threads,
+            "seed": context.seed,
+            "feature_pre_filter": False,
+            "max_bin": _BINS,
+            **params,
+        }
+        if self._use_day_offset:
+            settings["boost_from_average"] = False
+        if valid is None:
+            booster = lightgbm.train(settings, self.dataset, rounds)
+        else:
+            booster = lightgbm.train(
+                {**settings, "metric": "binary_logloss"},
+                self.dataset,
+                rounds,
+                valid_sets=[valid.dataset],
+                callbacks=[lightgbm.early_stopping(_PATIENCE, verbose=False)],
+            )
+        return Trees(texts=(trees_only(booster.model_to_string()),), threads=context.threads)
 
 
 def grow(
@@ -27,40 +117,10 @@ def grow(
     up to the best one are kept. With `use_day_offset` boosting starts from the churn rate of each
     row's day, and the trees only learn what distinguishes customers of one day.
     """
-    lightgbm = load_lightgbm()
-    settings = {
-        "objective": "binary",
-        "verbosity": -1,
-        "deterministic": True,
-        "force_col_wise": True,  # every tree reads half of the columns
-        "num_threads": context.threads,
-        "seed": context.seed,
-        "feature_pre_filter": False,
-        "max_bin": 127,
-        **params,
-    }
-    if use_day_offset:
-        settings["boost_from_average"] = False
-
-    def dataset(sample: TrainingSample, reference: Any = None) -> Any:
-        return lightgbm.Dataset(
-            sample.values,
-            sample.churned,
-            weight=None if np.all(sample.weights == 1) else sample.weights,
-            init_score=sample.base_rate_offset() if use_day_offset else None,
-            reference=reference,
-            params=settings,
-        )
-
-    train_set = dataset(train)
-    if valid is None:
-        booster = lightgbm.train(settings, train_set, rounds)
-    else:
-        booster = lightgbm.train(
-            {**settings, "metric": "binary_logloss"},
-            train_set,
-            rounds,
-            valid_sets=[dataset(valid, reference=train_set)],
-            callbacks=[lightgbm.early_stopping(_PATIENCE, verbose=False)],
-        )
-    return Trees(texts=(trees_only(booster.model_to_string()),), threads=context.threads)
+    rows = BinnedRows.of(
+        train, context, use_day_offset=use_day_offset, bins=int(params.get("max_bin", _BINS))
+    )
+    tested = None
+    if valid is not None:
+        tested = BinnedRows.of(valid, context, use_day_offset=use_day_offset, reference=rows)
+    return rows.grow(params, context, rounds=rounds, valid=tested)

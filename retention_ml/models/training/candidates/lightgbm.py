@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from retention_ml.models.predictors.trees import Trees
-from retention_ml.models.training.boosting import grow
+from retention_ml.models.training.boosting import BinnedRows, grow
 from retention_ml.models.training.data.sample import FOLDS, TrainingSample, cross_fit, folds
 from retention_ml.models.training.fitting import FitContext, FittedModel, Params
 from retention_ml.statistics.arrays import sigmoid
@@ -63,6 +63,8 @@ def _tuned(sample: TrainingSample, context: FitContext, notes: dict[str, Any]) -
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     fold = folds(sample.groups, context.seed + 1)
     train, valid = sample.take((fold != 0).nonzero()[0]), sample.take((fold == 0).nonzero()[0])
+    rows = BinnedRows.of(train, context)
+    tested = BinnedRows.of(valid, context, reference=rows)
 
     def loss(trial: "optuna.Trial") -> float:
         params = {
@@ -72,7 +74,7 @@ def _tuned(sample: TrainingSample, context: FitContext, notes: dict[str, Any]) -
             "lambda_l2": trial.suggest_float("lambda_l2", 1.0, 100.0, log=True),
             "learning_rate": trial.suggest_float("learning_rate", 0.03, 0.08, log=True),
         }
-        booster = grow(train, params, context, rounds=ROUNDS_MAX, valid=valid)
+        booster = rows.grow(params, context, rounds=ROUNDS_MAX, valid=tested)
         probability = sigmoid(booster.margin(valid.values))
         return mean_log_loss(probability, valid.churned, valid.weights)
 
