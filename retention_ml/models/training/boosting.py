@@ -1,6 +1,7 @@
 """Growing LightGBM trees so that equal rows and seeds give equal text."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -8,23 +9,20 @@ import numpy as np
 from retention_ml.models.predictors.trees import Trees, load_lightgbm, trees_only
 from retention_ml.models.training.data.sample import TrainingSample
 from retention_ml.models.training.fitting import FitContext
-from retention_ml.statistics.arrays import Ints
 
 _PATIENCE = 30
 _BINS = 127
 
 
+@dataclass(frozen=True, slots=True)
 class BinnedRows:
     """Rows whose features are cut into bins once, to grow trees on them many times.
 
-    Cutting into bins takes as long as fifty small trees. Bins of a `part` are those of all rows,
-    outcomes are its own.
+    Cutting into bins takes as long as fifty small trees.
     """
 
-    def __init__(self, sample: TrainingSample, dataset: Any, *, use_day_offset: bool) -> None:
-        self._sample = sample
-        self._use_day_offset = use_day_offset
-        self.dataset = dataset
+    dataset: Any
+    use_day_offset: bool
 
     @classmethod
     def of(
@@ -37,33 +35,21 @@ class BinnedRows:
         bins: int = _BINS,
     ) -> Self:
         """The rows of a sample, cut at the bins of `reference` where that is given."""
-        dataset = (
-            load_lightgbm()
-            .Dataset(
-                sample.values,
-                sample.churned,
-                weight=None if np.all(sample.weights == 1) else sample.weights,
-                init_score=sample.base_rate_offset() if use_day_offset else None,
-                reference=None if reference is None else reference.dataset,
-                params={
-                    "verbosity": -1,
-                    "num_threads": context.threads,
-                    "seed": context.seed,
-                    "feature_pre_filter": False,
-                    "max_bin": bins,
-                },
-            )
-            .construct()
+        dataset = load_lightgbm().Dataset(
+            sample.values,
+            sample.churned,
+            weight=None if np.all(sample.weights == 1) else sample.weights,
+            init_score=sample.base_rate_offset() if use_day_offset else None,
+            reference=None if reference is None else reference.dataset,
+            params={
+                "verbosity": -1,
+                "num_threads": context.threads,
+                "seed": context.seed,
+                "feature_pre_filter": False,
+                "max_bin": bins,
+            },
         )
-        return cls(sample.only(()), dataset, use_day_offset=use_day_offset)
-
-    def part(self, positions: Ints) -> Self:
-        """The rows at some positions, rising."""
-        sample = self._sample.take(positions)
-        dataset = self.dataset.subset(positions).construct()
-        if self._use_day_offset:
-            dataset.set_init_score(sample.base_rate_offset())
-        return type(self)(sample, dataset, use_day_offset=self._use_day_offset)
+        return cls(dataset.construct(), use_day_offset)
 
     def grow(
         self,
@@ -87,7 +73,7 @@ class BinnedRows:
             "max_bin": _BINS,
             **params,
         }
-        if self._use_day_offset:
+        if self.use_day_offset:
             settings["boost_from_average"] = False
         if valid is None:
             booster = lightgbm.train(settings, self.dataset, rounds)

@@ -122,7 +122,7 @@ def test_history_that_comes_between_makes_another_training(
         *(buy(f"late{n}", at + timedelta(hours=n), customer=f"new{n}") for n in range(60)),
     )
     roll_up(warehouse, settings=settings)
-    with pytest.raises(NotReady, match="changed in between|There are no features of"):
+    with pytest.raises(NotReady, match=r"changed in between|There are no features of"):
         load_prepared(warehouse, settings, training)
     second = prepare(warehouse, settings=settings, as_of=shop.last_day).details
     assert second["training_id"] != first["training_id"]

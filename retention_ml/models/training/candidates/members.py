@@ -8,7 +8,7 @@ import numpy as np
 from retention_ml.models.predictors.buying_process import FEATURES as PROCESS_FEATURES
 from retention_ml.models.predictors.linear import Normaliser, ridge_logistic
 from retention_ml.models.predictors.predictor import Predictor
-from retention_ml.models.training.boosting import BinnedRows
+from retention_ml.models.training.boosting import grow
 from retention_ml.models.training.candidates import bg_nbd, lightgbm
 from retention_ml.models.training.data.sample import FOLDS, TrainingSample
 from retention_ml.models.training.fitting import FitContext
@@ -32,15 +32,20 @@ Learner = Callable[[TrainingSample, Ints, FitContext], FittedMember]
 
 def boosted(sample: TrainingSample, fold: Ints, context: FitContext) -> FittedMember:
     """Small trees, boosted; one booster per fold, each stopped early on that fold."""
-    rows = BinnedRows.of(sample, context, use_day_offset=True)
     boosters = []
     for number in range(FOLDS):
         inside, outside = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
         if len(inside) == 0 or len(outside) == 0:  # a handful of customers
             inside = outside = np.arange(len(sample))
-        train, valid = rows.part(inside), rows.part(outside)
         boosters.append(
-            train.grow(lightgbm.PARAMS, context, rounds=lightgbm.ROUNDS_MAX, valid=valid)
+            grow(
+                sample.take(inside),
+                lightgbm.PARAMS,
+                context,
+                rounds=lightgbm.ROUNDS_MAX,
+                valid=sample.take(outside),
+                use_day_offset=True,
+            )
         )
     return FittedMember(
         predictor=lightgbm.mean_of(boosters), by_fold=boosters, features=sample.features
