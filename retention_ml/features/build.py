@@ -24,6 +24,7 @@ from retention_ml.warehouse import Warehouse
 logger = logging.getLogger(__name__)
 
 _DAYS_AT_ONCE = 12
+_ROWS_AT_ONCE = 400_000  # of all columns half a gigabyte, a few times over while they are checked
 _BUILT_AGAIN = (
     "The stored features of %s are not those that their build recorded: rows were changed by hand, "
     "or another version of the library built them. They are built again."
@@ -38,7 +39,7 @@ def build(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Receipt:
 def build_many(warehouse: Warehouse, *, settings: Settings, days: Sequence[date]) -> list[Receipt]:
     """Build the features of some days, each in place of what was stored for it.
 
-    Days are computed together, up to twelve at once. Their invariants are checked before any of
+    Days are computed together, up to twelve at once and fewer where they have many customers. Their invariants are checked before any of
     them is stored, and each day by the suite `expectations/features.customer_daily.json`; then
     the rows and the record of each day that passed replace what was there, in one transaction.
 
@@ -109,10 +110,11 @@ def _build_rolled_up(
         return []
     store.ensure_columns(warehouse)
     newest_rollup_id = freshness.newest_rollup_id(warehouse)
-    parts = [days[first : first + _DAYS_AT_ONCE] for first in range(0, len(days), _DAYS_AT_ONCE)]
     inputs: dict[date, dict[str, Any]] = {}
-    for part in parts:
-        inputs |= _summarize_inputs(warehouse, settings, part, newest_rollup_id)
+    for first in range(0, len(days), _DAYS_AT_ONCE):
+        some = days[first : first + _DAYS_AT_ONCE]
+        inputs |= _summarize_inputs(warehouse, settings, some, newest_rollup_id)
+    parts = _parts({day: inputs[day]["customers_count"] for day in days})
     receipts = []
     failures: list[str] = []
     for part in parts:
@@ -154,6 +156,23 @@ def _build_rolled_up(
     if failures:
         raise QualityError(" ".join(failures))
     return receipts
+
+
+def _parts(customers: Mapping[date, int]) -> list[list[date]]:
+    """Days that are computed together, by their customers; each of a large shop alone.
+
+    >>> [len(part) for part in _parts({date(2026, 1, day): 150_000 for day in (1, 2, 3, 4, 5)})]
+    [2, 2, 1]
+    """
+    parts: list[list[date]] = []
+    rows = 0
+    for day, count in customers.items():
+        if not parts or len(parts[-1]) == _DAYS_AT_ONCE or rows + count > _ROWS_AT_ONCE:
+            parts.append([])
+            rows = 0
+        parts[-1].append(day)
+        rows += count
+    return parts
 
 
 def _check(warehouse: Warehouse, settings: Settings, day: date, rows: pa.Table) -> None:

@@ -16,7 +16,7 @@ from retention_ml.features import store as days_store
 from retention_ml.features.definition import definition_sha256
 from retention_ml.features.roll_up import roll_up
 from retention_ml.features.samples import store
-from retention_ml.features.samples.compute import Sample, compute_samples
+from retention_ml.features.samples.compute import Sample, compute_samples, engine_of_samples
 from retention_ml.quality.check import check_table
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
@@ -80,10 +80,11 @@ def _build(warehouse: Warehouse, settings: Settings, shares: Mapping[date, float
     receipts: list[Receipt] = []
     failures: list[str] = []
     missing = set(shares)
+    engine = engine_of_samples(settings.features.engine)
     started = time.perf_counter()
     for sample in compute_samples(
         warehouse,
-        engine=settings.features.engine,
+        engine=engine,
         shares={day_number(day): share for day, share in shares.items()},
         active_days=settings.churn.active_days,
         newest_rollup_id=newest_rollup_id,
@@ -111,7 +112,7 @@ def _build(warehouse: Warehouse, settings: Settings, shares: Mapping[date, float
                 "features_digest": digest,
                 "sample_share": shares[day],
                 "population_count": sample.population_count,
-                "engine": settings.features.engine,
+                "engine": engine,
             },
         )
         receipts.append(warehouse.record(receipt, settings.run_id))
@@ -164,7 +165,7 @@ def _store(
         "customers_count": rows.num_rows,
         "population_count": sample.population_count,
         "newest_input_at": sample.newest_input_at,
-        "engine": settings.features.engine,
+        "engine": engine_of_samples(settings.features.engine),
         "run_id": settings.run_id,
         "built_at": clock.now(),
     }

@@ -53,6 +53,14 @@ class Sample:
     newest_input_at: datetime
 
 
+def engine_of_samples(engine: str) -> str:
+    """Where samples are computed if whole days are computed by `engine`.
+
+    Days that ask for Spark have samples that this process can carry.
+    """
+    return "duckdb" if engine == "spark" else engine
+
+
 def compute_samples(
     warehouse: Warehouse,
     *,
