@@ -87,8 +87,8 @@ def test_a_sample_has_the_rows_and_outcomes_that_these_customers_have_in_the_who
         wanted = min(shares, key=lambda each: abs(share - each))
         assert is_sampled(drawn["customer_id"].combine_chunks(), wanted).all()
     day = max(sampled.histories)
-    known, all_known = (each.histories[day].counts.sum() for each in (sampled, whole))
-    assert abs(known / all_known - sampled.evaluation_share) < 0.1
+    orders_count, all_orders_count = (each.histories[day].counts.sum() for each in (sampled, whole))
+    assert abs(orders_count / all_orders_count - sampled.evaluation_share) < 0.1
     assert sampled.volumes is not None
     assert whole.volumes is not None
     assert np.isin(sampled.volumes.days, whole.volumes.days).all()
