@@ -38,8 +38,8 @@ MEMORY_MIN_BYTES = 4 * 2**30
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """One worker more than cores: some always wait for a server, a timeout or a dying process."""
-    return (os.cpu_count() or 1) + 1
+    """Two workers more than cores: some always wait for a server, a timeout or a dying process."""
+    return (os.cpu_count() or 1) + 2
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
