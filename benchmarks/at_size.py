@@ -267,8 +267,11 @@ def _predict_and_explain(url: str, settings: Settings, day: date) -> tuple[int, 
         cpu = time.process_time()
         details[stage] = timed(lambda work=work: work(table))
         details[f"{stage}_cpu"] = time.process_time() - cpu
-    both = peers.lightgbm_alone(bundle, table, rows=_LIGHTGBM_ROWS)
-    details["predict_peer"], details["reasons_peer"] = both
+    rows = min(_LIGHTGBM_ROWS, table.num_rows)
+    alone_predict = peers.lightgbm_alone(bundle, table.slice(0, rows))
+    for stage, how in (("predict", "raw_score"), ("reasons", "pred_contrib")):
+        seconds = timed(lambda how=how: alone_predict(rows, **{how: True}))
+        details[f"{stage}_peer"] = seconds * table.num_rows / rows
     return table.num_rows, details
 
 

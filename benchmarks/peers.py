@@ -1,6 +1,6 @@
 """What others do with the same rows: raw COPY, pandas, LightGBM by itself."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -76,28 +76,24 @@ def pandas_features(url: str, as_of: date) -> tuple[int, dict[str, Any]]:
     return len(made[0]), {"seconds": seconds, "columns": made[0].shape[1]}
 
 
-def lightgbm_alone(bundle: Bundle, table: pa.Table, *, rows: int) -> tuple[float, float]:
-    """Seconds of `Booster.predict` and of `pred_contrib` by all trees of a bundle, one thread.
+def lightgbm_alone(bundle: Bundle, table: pa.Table) -> Callable[..., None]:
+    """`Booster.predict` by all trees of a bundle, one thread, on rows of a table.
 
-    On the first `rows` customers, each taken to hold for all.
+    Called with so many rows, and how, such as `pred_contrib=True`.
     """
     lightgbm = load_lightgbm()
-    values = bundle.values(table.slice(0, rows))
-    share = table.num_rows / len(values)
+    values = bundle.values(table)
     boosters = [
-        (lightgbm.Booster(model_str=text), columns)
+        (lightgbm.Booster(model_str=text), np.ascontiguousarray(values[:, columns]))
         for trees, columns in _trees_of(bundle.predictor, np.arange(values.shape[1]))
         for text in trees.texts
     ]
 
-    def predict(**how: bool) -> None:
-        for booster, columns in boosters:
-            booster.predict(values[:, columns], num_threads=1, **how)
+    def predict(rows: int, **how: bool) -> None:
+        for booster, read in boosters:
+            booster.predict(read[:rows], num_threads=1, **how)
 
-    return (
-        share * timed(lambda: predict(raw_score=True)),
-        share * timed(lambda: predict(pred_contrib=True)),
-    )
+    return predict
 
 
 def _trees_of(predictor: Predictor, columns: Any) -> list[tuple[Trees, Any]]:

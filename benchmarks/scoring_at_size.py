@@ -23,8 +23,6 @@ from benchmarks.shop import fill
 from retention_ml import clock
 from retention_ml.features import store
 from retention_ml.features.build import build
-from retention_ml.models.bundle.bundle import Bundle
-from retention_ml.models.predictors.trees import load_lightgbm
 from retention_ml.models.training.train import train
 from retention_ml.outcomes.trial.trials import trial_between
 from retention_ml.scores import arms, served
@@ -148,36 +146,14 @@ def _parts(url: str, settings: Settings, day: date) -> tuple[int, dict[str, Any]
     minor_units = settings.calendar.minor_units
     spend(
         "contributions and reasons in words",
-        lambda: arms._reasons(bundle, table, usual_values(table, minor_units), minor_units),
+        lambda: arms.reasons_in_words(bundle, table, usual_values(table, minor_units), minor_units),
     )
-    _spend_by_lightgbm(spend, bundle, table)
-    for of_slice, rows in (("predict", _LIGHTGBM_ROWS), ("pred_contrib", _EXPLAINED_ROWS)):
-        [what] = [name for name in spent if of_slice in name and "LightGBM" in name]
+    predict = peers.lightgbm_alone(bundle, table.slice(0, _LIGHTGBM_ROWS))
+    for how, rows in (("raw_score", _LIGHTGBM_ROWS), ("pred_contrib", _EXPLAINED_ROWS)):
+        what = f"LightGBM alone: {how}, trees only"
+        spend(what, lambda rows=rows, how=how: predict(rows, **{how: True}))
         spent[what] = {name: each * len(table) / rows for name, each in spent[what].items()}
     return table.num_rows, {"spent": spent}
-
-
-def _spend_by_lightgbm(
-    spend: Callable[[str, Callable[[], Any]], Any], bundle: Bundle, table: pa.Table
-) -> None:
-    """What LightGBM alone takes for a slice with the trees of all members, one thread."""
-    lightgbm = load_lightgbm()
-    values = bundle.values(table.slice(0, _LIGHTGBM_ROWS))
-    boosters = [
-        (lightgbm.Booster(model_str=text), np.ascontiguousarray(values[:, columns]))
-        for trees, columns in peers._trees_of(bundle.predictor, np.arange(values.shape[1]))
-        for text in trees.texts
-    ]
-
-    def predict(rows: int, **how: bool) -> None:
-        for booster, read in boosters:
-            booster.predict(read[:rows], num_threads=1, **how)
-
-    spend("LightGBM alone: Booster.predict, trees only", lambda: predict(_LIGHTGBM_ROWS))
-    spend(
-        "LightGBM alone: pred_contrib, trees only",
-        lambda: predict(_EXPLAINED_ROWS, pred_contrib=True),
-    )
 
 
 def _read(url: str, day: date) -> tuple[int, dict[str, Any]]:

@@ -13,11 +13,9 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from benchmarks.alone import alone
 from benchmarks.lines import Line, show
-from benchmarks.place import Place, place
+from benchmarks.place import place
 from benchmarks.shop import FIRST_DAY, fill, multiply
 from retention_ml.clock import day_number
 from retention_ml.features.roll_up import roll_up
@@ -51,9 +49,7 @@ def measure(*, customers: int, days: int = 540, keep: Path | None = None) -> lis
                 multiply(warehouse, copies)
         roll_up(warehouse, settings=settings)
         _forget(warehouse)
-        before = _server_seconds(at)
-        step = alone(_train, warehouse.url, settings, day)
-        server = _server_seconds(at) - before
+        step = alone(_train, warehouse.url, settings, day, server=at.server)
         lines = [Line(what="train", rows=step.customers, seconds=step.seconds)]
         lines += [
             Line(what=f"– {what}", rows=step.customers, seconds=seconds)
@@ -65,7 +61,7 @@ def measure(*, customers: int, days: int = 540, keep: Path | None = None) -> lis
             "AND relnamespace = 'features'::regnamespace)"
         )["bytes"][0].as_py()
         note = (
-            f"Load {os.getloadavg()[0]:.1f}. CPU {step.cpu_seconds:.0f} s here and {server:.0f} s "
+            f"Load {os.getloadavg()[0]:.1f}. CPU {step.cpu_seconds:.0f} s here and {step.server_cpu_seconds:.0f} s "
             f"in the database; {step.megabytes:,} MB at most; {stored / 1e6:,.0f} MB of features "
             f"stored. {step.details['verdict']}: {_quality(warehouse)}."
         )
@@ -117,18 +113,6 @@ def _quality(warehouse: Warehouse) -> str:
         f"{row['upper']:.4f})"
         for row in rows
     )
-
-
-def _server_seconds(at: Place) -> float:
-    """CPU seconds of the database server so far, of processes that have ended too."""
-    postmaster = psutil.Process(at.server.pid)
-    total = 0.0
-    for process in (postmaster, *postmaster.children(recursive=True)):
-        times = process.cpu_times()
-        total += times.user + times.system
-        if process == postmaster:
-            total += times.children_user + times.children_system
-    return total
 
 
 if __name__ == "__main__":

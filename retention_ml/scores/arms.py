@@ -127,7 +127,7 @@ def _columns(
             "churn_probability": probability,
             "expected_value_at_risk_cents": at_risk_cents,
             "tier_position": position,
-            **_reasons(model.bundle, features, usual, minor_units),
+            **reasons_in_words(model.bundle, features, usual, minor_units),
             **{
                 name: pa.repeat(pa.scalar(str(text)), features.num_rows)
                 for name, text in stamps.items()
@@ -137,7 +137,7 @@ def _columns(
     )
 
 
-def _reasons(
+def reasons_in_words(
     bundle: Bundle, features: pa.Table, usual: Mapping[str, float], minor_units: int
 ) -> dict[str, pa.ChunkedArray]:
     """The columns of `Reasons`, part by part: contributions are as large as the features."""

@@ -8,7 +8,9 @@ from tests.house.repository import ROOT, files, name, reject
 
 # Written in pieces, so that this file does not find itself.
 _MACHINE = re.compile(
-    "(?<![\\w.])(" + "|".join(["/wor" + "k/", "/roo" + "t/", "/hom" + "e/", "/User" + "s/"]) + ")"
+    "(?<![\\w.])("
+    + "|".join(["/wor" + "k/", "/roo" + "t/", "/hom" + "e/", "/User" + "s/", "/tm" + "p/"])
+    + ")"
 )
 _URL = re.compile(r"\bhttps?:" + r"//([A-Za-z0-9][A-Za-z0-9.-]*)")
 _REGISTRY = re.compile(
@@ -32,6 +34,7 @@ _NOBODY = (".invalid", ".test", ".example", "example.com", "example.org")
 _VENDORED = ROOT / "retention_ml" / "pages" / "assets"
 _KEY = re.compile(
     "-----BEGIN [A-Z ]*PRIVATE " + r"KEY-----|\bAKIA[0-9A-Z]{16}\b|\bghp_[A-Za-z0-9]{36}\b"
+    r"|password['\"]?[:=] *['\"]?[0-9a-f]{24}|://\w+:[0-9a-f]{24}"
 )
 
 

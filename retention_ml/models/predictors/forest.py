@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -102,33 +102,32 @@ class Forest:
             table_start=table_start,
         )
 
+    @property
+    def _walk(self) -> Any:
+        """What both loops read of the pieces to find a row's pattern."""
+        pieces = self.pieces
+        return (
+            pieces.columns,
+            pieces.sides,
+            pieces.cuts.start,
+            pieces.cuts.step,
+            pieces.cuts.numbers,
+            pieces.decision_start,
+            pieces.decision_column,
+            pieces.decision_cut,
+            pieces.decision_stride,
+        )
+
     def sums(self, values: Floats, threads: int) -> Floats:
         """The sum of the leaves that each row reaches, shape (boosters, n)."""
         from retention_ml.models.predictors.compiled.kernels import tree_sums
 
-        pieces, columns = self.pieces, columns_of(values)
-        out = np.empty((len(pieces.booster_start) - 1, len(values)))
+        columns = columns_of(values)
+        out = np.empty((len(self.pieces.booster_start) - 1, len(values)))
+        sums = (self.pieces.booster_start, self.worth_start, self.worth, out)
+        arguments = (*self._walk, *sums)
         in_parts(
-            lambda begin, end: tree_sums(
-                columns,
-                begin,
-                end,
-                pieces.columns,
-                pieces.sides,
-                pieces.cuts.start,
-                pieces.cuts.step,
-                pieces.cuts.numbers,
-                pieces.decision_start,
-                pieces.decision_column,
-                pieces.decision_cut,
-                pieces.decision_stride,
-                pieces.booster_start,
-                self.worth_start,
-                self.worth,
-                out,
-            ),
-            len(values),
-            threads,
+            lambda begin, end: tree_sums(columns, begin, end, *arguments), len(values), threads
         )
         return out
 
@@ -138,26 +137,10 @@ class Forest:
 
         pieces, columns = self.pieces, columns_of(values)
         out = np.empty(values.shape[::-1])
+        slots = (pieces.slot_start, pieces.slot_feature, self.table_start, self.tables, out)
+        arguments = (*self._walk, *slots)
         in_parts(
-            lambda begin, end: tree_contributions(
-                columns,
-                begin,
-                end,
-                pieces.columns,
-                pieces.sides,
-                pieces.cuts.start,
-                pieces.cuts.step,
-                pieces.cuts.numbers,
-                pieces.decision_start,
-                pieces.decision_column,
-                pieces.decision_cut,
-                pieces.decision_stride,
-                pieces.slot_start,
-                pieces.slot_feature,
-                self.table_start,
-                self.tables,
-                out,
-            ),
+            lambda begin, end: tree_contributions(columns, begin, end, *arguments),
             len(values),
             threads,
         )

@@ -146,12 +146,9 @@ class Linear:
 
     def _terms_compiled(self, values: Floats) -> Floats:
         """The same to the bit, by a compiled loop."""
-        from retention_ml.models.predictors.compiled.kernels import linear_terms
-
-        terms = np.empty(values.shape)
-        every = np.arange(values.shape[1])
-        linear_terms(columns_of(values), 0, len(values), every, out=terms, **self._arrays)
-        return terms
+        terms, every = np.zeros(values.shape[::-1]), np.arange(values.shape[1])
+        self.add_contributions(columns_of(values), every, 1.0, terms, threads=1)
+        return np.ascontiguousarray(terms.T)
 
     def margin_compiled(self, values: Floats) -> Floats:
         """What `margin` gives, to the bit, by a compiled loop however few the rows are."""

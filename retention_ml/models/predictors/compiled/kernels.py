@@ -271,38 +271,6 @@ def _terms(
 
 
 @compiled
-def linear_terms(
-    values: Floats,
-    begin: int,
-    end: int,
-    columns: Ints,
-    counts: Ints,
-    start: Ints,
-    step: Ints,
-    knots: Floats,
-    knot_scores: Floats,
-    slopes: Floats,
-    coefficients: Floats,
-    if_present: Floats,
-    if_missing: Floats,
-    out: Floats,
-) -> None:
-    """The terms of a regression into `out`, shape (n, features)."""
-    x, rank = np.empty(BLOCK), np.empty(BLOCK, dtype=np.int64)
-    terms = np.empty(BLOCK)
-    for at in range(begin, end, BLOCK):
-        m = min(BLOCK, end - at)
-        for j in range(len(columns)):
-            part = slice(start[j], start[j + 1])
-            _terms(
-                values[columns[j]], at, m, counts[j], step[j], knots[part], knot_scores[part],
-                slopes[part], coefficients[j], if_present[j], if_missing[j], x, rank, terms,
-            )  # fmt: skip
-            for r in range(m):
-                out[at + r, j] = terms[r]
-
-
-@compiled
 def add_linear_terms(
     values: Floats,
     begin: int,
