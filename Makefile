@@ -110,7 +110,7 @@ benchmark-quality: setup ## prediction quality against baselines on real data
 
 # What docs/faults.md lists, each fault as often as it says there.
 CHAOS := tests/chaos tests/flow tests/test_connections.py tests/deliveries tests/curated \
-    tests/features/test_point_in_time.py tests/models/training/test_leakage.py \
+    tests/features/test_point_in_time.py tests/features/cache tests/models/training/test_leakage.py \
     tests/scores/test_publish.py tests/actions/outbox \
     tests/models/predictors/test_compiled_cache.py
 chaos: export RETENTION_CHAOS := 1

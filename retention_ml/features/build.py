@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -13,8 +14,10 @@ from retention_ml.clock import day_number, day_of
 from retention_ml.errors import AccountingError, NotReady, QualityError
 from retention_ml.failpoints import failpoint
 from retention_ml.features import freshness, invariants, store
+from retention_ml.features.cache import day_files, origin
+from retention_ml.features.cache.rollup_cache import rollup_folder
 from retention_ml.features.definition import definition_sha256, rename_digests_of_sql
-from retention_ml.features.engines import compute
+from retention_ml.features.engines import compute, summarize
 from retention_ml.features.roll_up import roll_up
 from retention_ml.quality.check import check_table
 from retention_ml.receipts import Receipt
@@ -89,11 +92,11 @@ def ensure_rows(warehouse: Warehouse, *, settings: Settings, as_of: date) -> tup
     if as_of not in _fresh_days(warehouse, settings, [as_of]):
         _build_rolled_up(warehouse, settings, [as_of])
     try:
-        return store.read_day(warehouse, as_of)
+        return store.read_day(warehouse, as_of, day_files.day_folder(settings.home))
     except AccountingError:
         logger.warning(_BUILT_AGAIN, as_of)
         _build_rolled_up(warehouse, settings, [as_of])
-        return store.read_day(warehouse, as_of)
+        return store.read_day(warehouse, as_of, day_files.day_folder(settings.home))
 
 
 def _fresh_days(warehouse: Warehouse, settings: Settings, days: Sequence[date]) -> set[date]:
@@ -127,6 +130,7 @@ def _build_rolled_up(
             newest_rollup_id=newest_rollup_id,
             threads=settings.compute.threads,
             spark=settings.spark,
+            cache=_rollup_cache(settings),
         )
         rows_by_day = {day: _rows_of_day(rows, day) for day in part}
         for day in part:
@@ -151,11 +155,17 @@ def _build_rolled_up(
                 rows_of_day,
                 inputs[day] | {"newest_rollup_id": newest_rollup_id},
                 shared_seconds,
+                is_kept=day == days[-1],
             )
             receipts.append(warehouse.record(receipt, settings.run_id))
     if failures:
         raise QualityError(" ".join(failures))
     return receipts
+
+
+def _rollup_cache(settings: Settings) -> Path | None:
+    """Where the engine that computes in this process finds the rollups."""
+    return rollup_folder(settings.home) if settings.features.engine == "duckdb" else None
 
 
 def _parts(customers: Mapping[date, int]) -> list[list[date]]:
@@ -184,12 +194,14 @@ def _summarize_inputs(
     warehouse: Warehouse, settings: Settings, days: Sequence[date], newest_rollup_id: int
 ) -> dict[date, dict[str, Any]]:
     """`customers_count` and `newest_input_at` of each day, counted apart from the features."""
-    rows = warehouse.read(
-        freshness.input_summaries(
-            [day_number(day) for day in days], settings.churn.active_days, newest_rollup_id
-        )
+    rows = summarize(
+        warehouse,
+        days=[day_number(day) for day in days],
+        active_days=settings.churn.active_days,
+        newest_rollup_id=newest_rollup_id,
+        threads=settings.compute.threads,
+        cache=_rollup_cache(settings),
     )
-    freshness.require_kept(warehouse.read, newest_rollup_id)
     summaries: dict[date, dict[str, Any]] = {
         day_of(row["as_of_day"]): row for row in rows.to_pylist()
     }
@@ -237,8 +249,10 @@ def _store(
     rows: pa.Table,
     inputs: Mapping[str, Any],
     shared_seconds: float,
+    *,
+    is_kept: bool,
 ) -> Receipt:
-    """Put a day's checked rows and their record in place of what was stored."""
+    """Put a day's checked rows and their record in place of what was stored, and in a file."""
     started = time.perf_counter()
     digest = store.digest(rows)
     with warehouse.transaction() as transaction:
@@ -259,7 +273,16 @@ def _store(
                 "built_at": clock.now(),
             },
         )
+        stated = origin.of_transaction(transaction, "days")
         failpoint("build.before_commit")
+    if is_kept:
+        day_files.write_day(
+            day_files.day_folder(settings.home),
+            day,
+            store.ordered(rows),
+            features_digest=digest,
+            origin=stated,
+        )
     return Receipt(
         door="build",
         as_of=day,

@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import fields
 from functools import lru_cache
+from pathlib import Path
 
 import duckdb
 import ibis
 import pyarrow as pa
 
 from retention_ml.features.assemble import customer_daily
-from retention_ml.features.freshness import require_kept
+from retention_ml.features.cache import in_duckdb
+from retention_ml.features.cache.rollup_cache import open_rollups
+from retention_ml.features.freshness import input_summaries, require_kept
 from retention_ml.features.inputs import Inputs, inputs_for, registered_inputs
 from retention_ml.settings import Spark
 from retention_ml.warehouse import Warehouse
@@ -30,11 +33,13 @@ def compute(
     newest_rollup_id: int,
     threads: int,
     spark: Spark | None = None,
+    cache: Path | None = None,
 ) -> pa.Table:
     """The rows of `assemble.customer_daily` for some days, from rollups up to a pass.
 
-    The engine `duckdb` reads the rollups as Arrow and computes in this process, with so many
-    `threads`; `postgres` has its own settings; `spark` reads exports, see `spark.compute`.
+    The engine `duckdb` computes in this process, with so many `threads`, from the files in the
+    folder `cache` (see `cache.rollup_cache`) or, without one, from rollups that it reads as Arrow;
+    `postgres` has its own settings; `spark` reads exports, see `spark.compute`.
 
     Raises
     ------
@@ -63,6 +68,19 @@ def compute(
                 spark=spark or Spark(),
                 threads=threads,
             )
+    if cache is not None:
+        with warehouse.snapshot() as select:
+            require_kept(select, newest_rollup_id)
+            cached = open_rollups(select, cache)
+        if cached is not None:
+            with in_duckdb.opened(
+                cached,
+                days=days,
+                active_days=active_days,
+                newest_rollup_id=newest_rollup_id,
+                threads=threads,
+            ) as connection:
+                return in_duckdb.features(connection, cached, active_days)
     connection = duckdb.connect(config={"threads": threads})
     try:
         connection.register("days", pa.table({"as_of_day": pa.array(days, pa.int64())}))
@@ -74,6 +92,41 @@ def compute(
         return connection.sql(duckdb_sql(active_days)).to_arrow_table()
     finally:
         connection.close()
+
+
+def summarize(
+    warehouse: Warehouse,
+    *,
+    days: Sequence[int],
+    active_days: int,
+    newest_rollup_id: int,
+    threads: int,
+    cache: Path | None = None,
+) -> pa.Table:
+    """The rows of `freshness.input_summaries`, counted in Postgres or in the files of a cache.
+
+    Raises
+    ------
+    NotReady
+        If all rollups were rebuilt since that pass.
+    """
+    cached = None
+    if cache is not None:
+        with warehouse.snapshot() as select:
+            require_kept(select, newest_rollup_id)
+            cached = open_rollups(select, cache)
+    if cached is None:
+        rows = warehouse.read(input_summaries(days, active_days, newest_rollup_id))
+        require_kept(warehouse.read, newest_rollup_id)
+        return rows
+    with in_duckdb.opened(
+        cached,
+        days=days,
+        active_days=active_days,
+        newest_rollup_id=newest_rollup_id,
+        threads=threads,
+    ) as connection:
+        return in_duckdb.summaries(connection, active_days)
 
 
 @lru_cache(maxsize=8)

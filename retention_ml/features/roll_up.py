@@ -7,6 +7,7 @@ from retention_ml import clock
 from retention_ml.curated.load_sql import tune_session
 from retention_ml.errors import NotReady
 from retention_ml.features import rollups
+from retention_ml.features.cache import origin
 from retention_ml.features.local_time import calendar
 from retention_ml.feedback.label import label, labels_sha256, lock_labels
 from retention_ml.receipts import Receipt
@@ -46,6 +47,7 @@ def roll_up(warehouse: Warehouse, *, settings: Settings) -> Receipt:
         tune_session(transaction)
         transaction.lock("features.rolled_up", minutes_max=10)  # a rebuild may come first
         lock_labels(transaction)  # after the other, never before it
+        origin.write_as_door(transaction, "rollups")
         _require_labels(transaction, labels)
         newest = int(
             transaction.execute("SELECT coalesce(max(rollup_id), 0) FROM features.rolled_up")[0][0]

@@ -4,8 +4,10 @@ The rows of a day and the record of their build are written in one transaction, 
 """
 
 import hashlib
+import logging
 from collections.abc import Callable, Collection, Sequence
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import ibis
@@ -14,8 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from retention_ml.errors import AccountingError, NotReady
+from retention_ml.features.cache import day_files, origin
 from retention_ml.features.catalogue import CATALOGUE, FEATURE_NAMES
 from retention_ml.warehouse import Transaction, Warehouse
+
+logger = logging.getLogger(__name__)
 
 TABLE = "features.customer_daily"
 _NEWEST_ROWS_MAX = 2_000
@@ -61,13 +66,37 @@ def read(warehouse: Warehouse, days: Sequence[date], some: Choice | None = None)
     return rows
 
 
-def read_day(warehouse: Warehouse, as_of: date) -> tuple[pa.Table, str]:
-    """The stored features of a day as `read` returns them, and the digest recorded for them."""
+def read_day(warehouse: Warehouse, as_of: date, cache: Path | None = None) -> tuple[pa.Table, str]:
+    """The stored features of a day as `read` returns them, and the digest recorded for them.
+
+    In the folder `cache` they are looked for first, and kept if they are not there.
+    """
     with warehouse.snapshot() as select:
         digests = _require_built(select, [as_of])
-        rows = ordered(select(rows_of([as_of])))
-    _require_recorded(rows, digests)
-    return rows, digests[as_of]
+        expected = digests[as_of]
+        stated = origin.read_origin(select, "days")
+        cached = None if cache is None else _cached_day(cache, as_of, expected, stated)
+        rows = ordered(select(rows_of([as_of]))) if cached is None else cached
+    if cached is None:
+        _require_recorded(rows, digests)
+        if cache is not None:
+            day_files.write_day(cache, as_of, rows, features_digest=expected, origin=stated)
+    return rows, expected
+
+
+def _cached_day(cache: Path, as_of: date, expected: str, stated: origin.Origin) -> pa.Table | None:
+    """The rows of a day's file where they are those that the build recorded."""
+    rows = day_files.read_day(cache, as_of, features_digest=expected, origin=stated)
+    if rows is None:
+        return None
+    if rows.column_names == [*_KEY, *FEATURE_NAMES] and digest(rows) == expected:
+        return rows
+    logger.info(
+        "The file of the features of %s is made anew from Postgres: its values are not those that "
+        "the build recorded.",
+        as_of,
+    )
+    return None
 
 
 def changed_days(warehouse: Warehouse, days: Collection[date]) -> set[date]:
@@ -167,6 +196,7 @@ def replace_day(transaction: Transaction, as_of: date, rows: pa.Table, table: st
     Until the transaction ends, nobody else replaces that day.
     """
     transaction.lock(f"{table} {as_of}")
+    origin.write_as_door(transaction, "days")
     transaction.execute(f"DELETE FROM {table} WHERE as_of = :day", day=as_of)
     return transaction.copy(table, rows.select([*_KEY, *FEATURE_NAMES]))
 

@@ -1,6 +1,6 @@
 """Shops that deliver late, out of order and with corrections, for the tests of features."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from retention_ml.clock import day_number
 from retention_ml.features import store
+from retention_ml.features.cache.rollup_cache import rollup_folder
 from retention_ml.features.engines import compute
 from retention_ml.features.freshness import newest_rollup_id
 from retention_ml.features.roll_up import roll_up
@@ -53,6 +54,7 @@ def rows_of(
         active_days=settings.churn.active_days,
         newest_rollup_id=newest_rollup_id(warehouse),
         threads=2,
+        cache=rollup_folder(settings.home),
     )
     return rows.sort_by([("as_of_day", "ascending"), ("customer_id", "ascending")])
 
@@ -133,10 +135,12 @@ def late_shop(
     passes: Sequence[int],
     deliveries: int = 6,
     customers: int = 12,
+    after: Callable[[int], object] | None = None,
 ) -> None:
     """A random shop of a year, all tables, whose deliveries arrive late and correct each other.
 
-    `passes` says after which deliveries (by number) the rollups are brought up to date.
+    `passes` says after which deliveries (by number) the rollups are brought up to date; `after` is
+    called with the number of each delivery.
     """
     draw = np.random.default_rng(seed)
     zone_noise = [timedelta(seconds=int(s)) for s in draw.integers(0, 86_400, 400)]
@@ -194,6 +198,8 @@ def late_shop(
         deliver(warehouse, *orders, loaded_at=loaded_at)
         if number in passes:
             roll_up(warehouse, settings=settings)
+        if after is not None:
+            after(number)
 
 
 def _events(draw: np.random.Generator, who: Any, moment: Any) -> list[dict[str, Any]]:

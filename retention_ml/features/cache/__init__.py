@@ -1,0 +1,1 @@
+"""Files beside Postgres that hold what Postgres holds, and are made from it at any time."""

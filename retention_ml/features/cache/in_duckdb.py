@@ -1,0 +1,91 @@
+"""Features and what they are counted against, computed by DuckDB from the cached rollups."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from functools import lru_cache
+
+import duckdb
+import ibis
+import pyarrow as pa
+
+from retention_ml.features.assemble import customer_daily
+from retention_ml.features.cache.rollup_cache import NEWEST_EVENT, CachedRollups
+from retention_ml.features.inputs import LONGEST_PRODUCT_WINDOW_DAYS, registered_inputs
+from retention_ml.features.rollups import COUNTERS
+
+_COLUMNS = ", ".join(("customer_id", "event_day", "known_from_day", "rollup_id", *COUNTERS))
+# All rows of those who may be active: the other customers need not be summed at all.
+_VIEWS = """
+CREATE TEMP VIEW every_day AS SELECT * FROM read_parquet({customer_day})
+WHERE known_from_day <= {last} AND rollup_id <= {newest} AND event_day < {last};
+CREATE TEMP TABLE ordered AS SELECT DISTINCT customer_id FROM every_day
+WHERE orders_count <> 0 AND event_day >= {first} - {active_days};
+CREATE TEMP VIEW customer_day AS SELECT {columns} FROM every_day SEMI JOIN ordered
+USING (customer_id);
+CREATE TEMP VIEW customer_product_day AS SELECT * FROM read_parquet({customer_product_day})
+WHERE known_from_day <= {last} AND rollup_id <= {newest} AND event_day < {last}
+AND event_day >= {first} - {product_days};
+CREATE TEMP VIEW product_category AS SELECT * FROM read_parquet({product_category})
+WHERE known_from_day <= {last} AND rollup_id <= {newest};
+"""
+_SUMMARIES = """
+SELECT as_of_day, sum(CASE WHEN orders > 0 THEN 1 ELSE 0 END)::BIGINT AS customers_count,
+max(newest_event_us)::BIGINT AS newest_event_us FROM (
+    SELECT as_of_day, customer_id, max({newest_event}) AS newest_event_us,
+    sum(CASE WHEN event_day >= as_of_day - {active_days} THEN orders_count ELSE 0 END) AS orders
+    FROM days CROSS JOIN every_day WHERE event_day < as_of_day AND known_from_day <= as_of_day
+    GROUP BY ALL
+) GROUP BY as_of_day
+"""
+
+
+@contextmanager
+def opened(
+    rollups: CachedRollups,
+    *,
+    days: Sequence[int],
+    active_days: int,
+    newest_rollup_id: int,
+    threads: int,
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB whose tables are the rollups of some days, with numbers for ids."""
+    with closing(duckdb.connect(config={"threads": threads})) as connection:
+        connection.register("days", pa.table({"as_of_day": pa.array(days, pa.int64())}))
+        connection.execute(
+            _VIEWS.format(
+                **{
+                    table: rollups.files(table)
+                    for table in ("customer_day", "customer_product_day", "product_category")
+                },
+                columns=_COLUMNS,
+                first=min(days),
+                last=max(days),
+                newest=newest_rollup_id,
+                active_days=active_days,
+                product_days=LONGEST_PRODUCT_WINDOW_DAYS,
+            )
+        )
+        yield connection
+
+
+def features(
+    connection: duckdb.DuckDBPyConnection, rollups: CachedRollups, active_days: int
+) -> pa.Table:
+    """The rows of `assemble.customer_daily` for the days of an opened connection."""
+    rows = connection.sql(_numbered_sql(active_days)).to_arrow_table()
+    ids = rollups.ids("customer_id").take(rows["customer_id"].combine_chunks())
+    return rows.set_column(rows.column_names.index("customer_id"), "customer_id", ids)
+
+
+def summaries(connection: duckdb.DuckDBPyConnection, active_days: int) -> pa.Table:
+    """The rows of `freshness.input_summaries`."""
+    sql = _SUMMARIES.format(newest_event=NEWEST_EVENT, active_days=active_days)
+    rows = connection.sql(sql).to_arrow_table()
+    newest = rows["newest_event_us"].cast(pa.timestamp("us", tz="UTC"))
+    return rows.drop_columns(["newest_event_us"]).append_column("newest_input_at", newest)
+
+
+@lru_cache(maxsize=8)
+def _numbered_sql(active_days: int) -> str:
+    wide = customer_daily(registered_inputs("int64"), active_days=active_days)
+    return str(ibis.to_sql(wide, dialect="duckdb"))
