@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import at_size
+from benchmarks.large_shop import MONTHS, days_of
 
 NAMES = ("simulate", "ingest", "features", "scoring")
 
@@ -20,6 +21,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
     parser.add_argument("--size", choices=at_size.SIZES, help="every stage, with so many customers")
+    parser.add_argument(
+        "--months", type=int, default=MONTHS, help="with --size: how long the shop's history is"
+    )
     parser.add_argument("--json", type=Path, help="with --size: also write the stages to this file")
     parser.add_argument(
         "--cache",
@@ -38,7 +42,7 @@ def main() -> int:
         flush=True,
     )
     if options.size:
-        return _at_size(options.size, options.cache, options.json)
+        return _at_size(options.size, options.months, options.cache, options.json)
     failed = [
         name
         for name in names
@@ -49,9 +53,10 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def _at_size(size: str, cache: Path, path: Path | None) -> int:
-    measured = at_size.measure(customers=at_size.SIZES[size], cache=cache)
-    at_size.show(measured, f"A shop of {at_size.SIZES[size]:,} customers over 18 months")
+def _at_size(size: str, months: int, cache: Path, path: Path | None) -> int:
+    customers = at_size.SIZES[size]
+    measured = at_size.measure(customers=customers, days=days_of(months), cache=cache)
+    at_size.show(measured, f"A shop of {customers:,} customers over {months} months")
     if path:
         at_size.write(measured, path)
     return 0

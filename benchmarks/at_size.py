@@ -84,7 +84,7 @@ def measure(*, customers: int, days: int = DAYS, cache: Path) -> list[Measured]:
     """Measure every stage on a shop of so many customers."""
     shop = large_shop(cache, customers=customers, days=days)
     with place() as at, at.warehouse("shop") as warehouse, at.warehouse("peers") as other:
-        settings = _settings(at)
+        settings = settings_of_day(at)
         stages = _Stages(at=at, url=warehouse.url, settings=settings, shop=shop)
         copied = alone(peers.copy_of_text, other.url, shop.files, server=at.server)
         yielded = [stages.ingest(copied)]
@@ -121,7 +121,8 @@ def write(measured: list[Measured], path: Path) -> None:
     path.write_text(json.dumps([one.to_dict() for one in measured], indent=1), encoding="utf-8")
 
 
-def _settings(at: Place) -> Settings:
+def settings_of_day(at: Place) -> Settings:
+    """The settings of a shop of many customers, with one action."""
     settings = at.settings(**_SETTINGS)
     folder = settings.home / "actions"
     folder.mkdir(parents=True, exist_ok=True)

@@ -19,10 +19,11 @@ from pyarrow import csv
 
 from retention_ml.statistics.arrays import Floats, Ints
 
-FIRST_DAY = date(2024, 7, 1)
-DAYS = 549  # eighteen months
+FIRST_DAY = date(2023, 7, 1)
+MONTHS = 18
+DAYS = 550  # so many months
 PRODUCTS = 20_000
-_VERSION = 1  # of the files: older ones are made anew
+_VERSION = 2  # of the files: older ones are made anew
 _ORDERS_PER_DAY = 1 / 75
 _RATE_SHAPE = 0.9
 _DAYS_ALIVE = 900.0
@@ -59,6 +60,18 @@ def large_shop(cache: Path, *, customers: int, days: int = DAYS) -> LargeShop:
         files_of_next_day=tuple(file for file in files if file.name.endswith(next_day)),
         as_of=FIRST_DAY + timedelta(days=days),
     )
+
+
+def days_of(months: int) -> int:
+    """Days from `FIRST_DAY` to the start of the same day of a month so many months later.
+
+    >>> days_of(MONTHS) == DAYS
+    True
+    """
+    month = FIRST_DAY.month - 1 + months
+    return (
+        FIRST_DAY.replace(year=FIRST_DAY.year + month // 12, month=month % 12 + 1) - FIRST_DAY
+    ).days
 
 
 def _write(folder: Path, customers: int, days: int) -> None:

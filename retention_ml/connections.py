@@ -10,7 +10,7 @@ The only module that imports a database driver.
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -50,6 +50,8 @@ class Connections:
         `postgresql://user:password@host:port/database`; parameters of libpq may follow.
     statement_minutes_max : float
         The longest that one statement may take.
+    session_settings : mapping of str to str, optional
+        Settings of Postgres for every session, such as `{"work_mem": "64MB"}`.
 
     Raises
     ------
@@ -57,12 +59,19 @@ class Connections:
         If the address cannot be read or names no host or database.
     """
 
-    def __init__(self, url: str, statement_minutes_max: float) -> None:
+    def __init__(
+        self,
+        url: str,
+        statement_minutes_max: float,
+        session_settings: Mapping[str, str] | None = None,
+    ) -> None:
         self.address = _parse(url)
         self._minutes = statement_minutes_max
         options = (
             f"-c timezone=UTC -c lock_timeout=30s -c statement_timeout={60_000 * self._minutes:.0f}"
         )
+        for name, value in (session_settings or {}).items():
+            options += f" -c {name}={value}"
         stated = self.address.query.get("options", ())
         texts = (options, stated) if isinstance(stated, str) else (options, *stated)
         self._bounded = self.address.set(

@@ -212,6 +212,8 @@ class Warehouse:
         `postgresql://user:password@host:port/database`.
     statement_minutes_max : float
         The longest that one statement may take.
+    session_settings : mapping of str to str, optional
+        Settings of Postgres for every session, such as `{"work_mem": "64MB"}`.
 
     Raises
     ------
@@ -219,8 +221,13 @@ class Warehouse:
         If the address cannot be read or names no host or database.
     """
 
-    def __init__(self, url: str, statement_minutes_max: float = STATEMENT_MINUTES_MAX) -> None:
-        self.connections = Connections(url, statement_minutes_max)
+    def __init__(
+        self,
+        url: str,
+        statement_minutes_max: float = STATEMENT_MINUTES_MAX,
+        session_settings: Mapping[str, str] | None = None,
+    ) -> None:
+        self.connections = Connections(url, statement_minutes_max, session_settings)
 
     @property
     def url(self) -> str:

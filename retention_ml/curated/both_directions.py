@@ -13,6 +13,7 @@ from retention_ml.deliveries.casting.casts import DELIVERY
 from retention_ml.deliveries.description.source import Source
 from retention_ml.deliveries.engine import Engine, compiled
 from retention_ml.deliveries.readers.chunks import LINE_NUMBER
+from retention_ml.limits import Limits
 from retention_ml.warehouse import Transaction
 
 _BACK = "({0}.quantity < 0 OR {0}.line_amount_cents < 0)"
@@ -149,5 +150,5 @@ def _keyed(staged: Sequence[Any], numbers: Sequence[int], source: str, threads: 
     }
     rows = pa.table([pa.array(columns[field.name], field.type) for field in schema], schema=schema)
     with_keys = compiled(keys.with_keys(tables.ORDER_LINES, unbound, source))
-    with Engine(threads) as engine:
+    with Engine(Limits(threads=threads)) as engine:
         return engine.run(with_keys, lines=rows)

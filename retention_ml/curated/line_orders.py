@@ -15,6 +15,7 @@ from retention_ml.deliveries.casting.casts import DELIVERY
 from retention_ml.deliveries.description.rules import OrderKind
 from retention_ml.deliveries.engine import Engine, compiled
 from retention_ml.deliveries.readers.chunks import LINE_NUMBER
+from retention_ml.limits import Limits
 from retention_ml.warehouse import Transaction
 
 _TEXT, _WHOLE = pa.string(), pa.int64()
@@ -107,7 +108,7 @@ def _keyed(
     unbound = ibis.table(ibis.schema(_LINES), name="lines")
     orders = derived.from_parts(derived.order_parts(unbound), "orders")
     with_keys = compiled(keys.with_keys(tables.ORDERS, orders, source))
-    with Engine(threads) as engine:
+    with Engine(Limits(threads=threads)) as engine:
         rows = engine.run(with_keys, lines=pa.table(columns, schema=_LINES))
     placed = rows.drop_columns([DELIVERY, LINE_NUMBER]).join(place_table, "order_id")
     return placed.rename_columns({"__at": DELIVERY, "__line": LINE_NUMBER})

@@ -13,7 +13,11 @@ from retention_ml.warehouse import Transaction
 
 def tune_session(transaction: Transaction) -> None:
     """Sort a batch in memory, and do not compile statements that run once."""
-    transaction.execute("SET LOCAL work_mem = '256MB'")
+    # One transaction at a time loads a batch: it may take twice what sessions take.
+    transaction.execute(
+        "SELECT set_config('work_mem', "
+        "2 * pg_size_bytes(current_setting('work_mem')) / 1024 || 'kB', true)"
+    )
     transaction.execute("SET LOCAL jit = off")
 
 

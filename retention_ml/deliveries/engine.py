@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
-import duckdb
 import ibis
 import pyarrow as pa
 
 from retention_ml.expressions import sql_of
+from retention_ml.limits import Limits, connect_duckdb, within
 
 
 def compiled(expression: ibis.Table) -> str:
@@ -20,13 +20,13 @@ class Engine(AbstractContextManager["Engine"]):
 
     Parameters
     ----------
-    threads : int
-        How many threads a query may use.
+    limits : Limits
+        What a query may use.
     """
 
-    def __init__(self, threads: int) -> None:
-        self._connection = duckdb.connect()
-        self._connection.execute(f"SET threads = {int(threads)}")
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._connection = connect_duckdb(limits)
         self._connection.execute("SET timezone = 'UTC'")
         # It turns a long IN list into a join, which does not keep the order of chunked rows.
         self._connection.execute("SET disabled_optimizers = 'in_clause'")
@@ -36,7 +36,8 @@ class Engine(AbstractContextManager["Engine"]):
         for name, table in inputs.items():
             self._connection.register(name, table)
         try:
-            return self._connection.sql(sql).to_arrow_table()
+            with within(self._limits, "The rows of a chunk"):
+                return self._connection.sql(sql).to_arrow_table()
         finally:
             for name in inputs:
                 self._connection.unregister(name)

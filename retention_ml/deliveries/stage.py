@@ -31,6 +31,7 @@ from retention_ml.deliveries.shaping import parts
 from retention_ml.deliveries.statements import statements
 from retention_ml.errors import FileRefused
 from retention_ml.failpoints import failpoint
+from retention_ml.limits import limits_of
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction, Warehouse
@@ -145,7 +146,7 @@ class _Stager:
 
     def stage(self, deliveries: Sequence[Delivery]) -> None:
         """Read the deliveries feed by feed, then derive what follows from all of them."""
-        with Engine(self._settings.compute.threads) as engine:
+        with Engine(limits_of(self._settings)) as engine:
             for feed_name in _rates_first(self._source):
                 for is_replay in (False, True):
                     of_feed = [

@@ -6,8 +6,8 @@ have closed; for all others they are 0, as for somebody who does as always.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 
-import duckdb
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
@@ -19,6 +19,7 @@ from retention_ml.features.freshness import require_kept
 from retention_ml.features.inputs import Inputs, inputs_for, registered_inputs
 from retention_ml.features.local_time import with_local_time
 from retention_ml.features.rollups import ROLLED_UP, curated
+from retention_ml.limits import Limits, connect_duckdb, within
 from retention_ml.warehouse import Warehouse
 
 EFFECT_DAYS = 28
@@ -30,7 +31,7 @@ _FAMILY = "own answers"
 _KEY = ["as_of_day", "customer_id"]
 _CONTACTED, _REACHED, _CONCERNED = "contacted", "reached", "concerned"
 # The planner takes each day's rows for a handful; every join here is of whole tables by equality.
-_PLANNER = {"enable_nestloop": "off", "enable_mergejoin": "off", "work_mem": "'128MB'"}
+_PLANNER = {"enable_nestloop": "off", "enable_mergejoin": "off"}
 
 ANSWERS: tuple[Feature, ...] = (
     Feature(
@@ -145,7 +146,7 @@ def compute_answers(
     engine: str,
     days: Sequence[int],
     newest_rollup_id: int,
-    threads: int,
+    limits: Limits,
     effect_days: Mapping[str, int],
 ) -> pa.Table:
     """The rows of `answers` for some days (numbers of days), from rollups up to a pass.
@@ -167,8 +168,8 @@ def compute_answers(
         {name: "string" if name == "customer_id" else "int64" for name in contacts.columns},
         name="contacts",
     )
-    connection = duckdb.connect(config={"threads": threads})
-    try:
+    what = "Answers to contacts before a day"
+    with within(limits, what), closing(connect_duckdb(limits)) as connection:
         connection.register("days", pa.table({"as_of_day": pa.array(days, pa.int64())}))
         with warehouse.snapshot() as select:
             require_kept(select, newest_rollup_id)
@@ -176,8 +177,6 @@ def compute_answers(
             connection.register("contacts", select(contacts))
         sql = str(ibis.to_sql(answers(registered_inputs(), registered), dialect="duckdb"))
         return connection.sql(sql).to_arrow_table()
-    finally:
-        connection.close()
 
 
 def _effect_days(rows: ibis.Table, effect_days: Mapping[str, int]) -> ir.IntegerValue:

@@ -19,6 +19,7 @@ from retention_ml.features.cache.rollup_cache import rollup_folder
 from retention_ml.features.definition import definition_sha256, rename_digests_of_sql
 from retention_ml.features.engines import compute, summarize
 from retention_ml.features.roll_up import roll_up
+from retention_ml.limits import limits_of
 from retention_ml.quality.check import check_table
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
@@ -128,7 +129,7 @@ def _build_rolled_up(
             days=[day_number(day) for day in part],
             active_days=settings.churn.active_days,
             newest_rollup_id=newest_rollup_id,
-            threads=settings.compute.threads,
+            limits=limits_of(settings),
             spark=settings.spark,
             cache=_rollup_cache(settings),
         )
@@ -199,7 +200,7 @@ def _summarize_inputs(
         days=[day_number(day) for day in days],
         active_days=settings.churn.active_days,
         newest_rollup_id=newest_rollup_id,
-        threads=settings.compute.threads,
+        limits=limits_of(settings),
         cache=_rollup_cache(settings),
     )
     summaries: dict[date, dict[str, Any]] = {

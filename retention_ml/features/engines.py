@@ -1,11 +1,11 @@
 """Where features are computed: in process by DuckDB, in Postgres, or by Spark; with equal results."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import fields
 from functools import lru_cache
 from pathlib import Path
 
-import duckdb
 import ibis
 import pyarrow as pa
 
@@ -14,6 +14,7 @@ from retention_ml.features.cache import in_duckdb
 from retention_ml.features.cache.rollup_cache import open_rollups
 from retention_ml.features.freshness import input_summaries, require_kept
 from retention_ml.features.inputs import Inputs, inputs_for, registered_inputs
+from retention_ml.limits import Limits, connect_duckdb, within
 from retention_ml.settings import Spark
 from retention_ml.warehouse import Warehouse
 
@@ -21,7 +22,7 @@ ENGINES = ("duckdb", "postgres")
 
 # The planner takes each as_of's rows for a handful and would join them row by row; every join
 # here is of whole tables by equality, where hashing is right.
-PLANNER = {"enable_nestloop": "off", "enable_mergejoin": "off", "work_mem": "'128MB'"}
+PLANNER = {"enable_nestloop": "off", "enable_mergejoin": "off"}
 
 
 def compute(
@@ -31,18 +32,20 @@ def compute(
     days: Sequence[int],
     active_days: int,
     newest_rollup_id: int,
-    threads: int,
+    limits: Limits,
     spark: Spark | None = None,
     cache: Path | None = None,
 ) -> pa.Table:
     """The rows of `assemble.customer_daily` for some days, from rollups up to a pass.
 
-    The engine `duckdb` computes in this process, with so many `threads`, from the files in the
+    The engine `duckdb` computes in this process, within `limits`, from the files in the
     folder `cache` (see `cache.rollup_cache`) or, without one, from rollups that it reads as Arrow;
     `postgres` has its own settings; `spark` reads exports, see `spark.compute`.
 
     Raises
     ------
+    MachineError
+        If they do not fit into the memory that they may use.
     UsageError
         If Spark is asked for and is not installed.
     NotReady
@@ -66,23 +69,25 @@ def compute(
                 days=days,
                 active_days=active_days,
                 spark=spark or Spark(),
-                threads=threads,
+                threads=limits.threads,
             )
     if cache is not None:
         with warehouse.snapshot() as select:
             require_kept(select, newest_rollup_id)
             cached = open_rollups(select, cache)
         if cached is not None:
-            with in_duckdb.opened(
-                cached,
-                days=days,
-                active_days=active_days,
-                newest_rollup_id=newest_rollup_id,
-                threads=threads,
-            ) as connection:
+            with (
+                within(limits, _what(days)),
+                in_duckdb.opened(
+                    cached,
+                    days=days,
+                    active_days=active_days,
+                    newest_rollup_id=newest_rollup_id,
+                    limits=limits,
+                ) as connection,
+            ):
                 return in_duckdb.features(connection, cached, active_days)
-    connection = duckdb.connect(config={"threads": threads})
-    try:
+    with within(limits, _what(days)), closing(connect_duckdb(limits)) as connection:
         connection.register("days", pa.table({"as_of_day": pa.array(days, pa.int64())}))
         with warehouse.snapshot() as select:
             require_kept(select, newest_rollup_id)
@@ -90,8 +95,10 @@ def compute(
                 if field.name != "days":
                     connection.register(field.name, select(getattr(inputs, field.name)))
         return connection.sql(duckdb_sql(active_days)).to_arrow_table()
-    finally:
-        connection.close()
+
+
+def _what(days: Sequence[int]) -> str:
+    return f"The features of {len(days)} days" if len(days) > 1 else "The features of a day"
 
 
 def summarize(
@@ -100,7 +107,7 @@ def summarize(
     days: Sequence[int],
     active_days: int,
     newest_rollup_id: int,
-    threads: int,
+    limits: Limits,
     cache: Path | None = None,
 ) -> pa.Table:
     """The rows of `freshness.input_summaries`, counted in Postgres or in the files of a cache.
@@ -119,13 +126,16 @@ def summarize(
         rows = warehouse.read(input_summaries(days, active_days, newest_rollup_id))
         require_kept(warehouse.read, newest_rollup_id)
         return rows
-    with in_duckdb.opened(
-        cached,
-        days=days,
-        active_days=active_days,
-        newest_rollup_id=newest_rollup_id,
-        threads=threads,
-    ) as connection:
+    with (
+        within(limits, _what(days)),
+        in_duckdb.opened(
+            cached,
+            days=days,
+            active_days=active_days,
+            newest_rollup_id=newest_rollup_id,
+            limits=limits,
+        ) as connection,
+    ):
         return in_duckdb.summaries(connection, active_days)
 
 

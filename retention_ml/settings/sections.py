@@ -289,6 +289,7 @@ class Compute(Section):
     """How much of the machine to use, and for how long."""
 
     threads: int = Field(2, ge=1, le=256)
+    memory_gb: float = Field(0, ge=0, le=4096)
     statement_minutes_max: float = Field(30, gt=0, le=1440)
 
 

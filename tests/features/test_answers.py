@@ -15,6 +15,7 @@ from retention_ml.features.catalogue import FEATURE_NAMES
 from retention_ml.features.document import as_markdown
 from retention_ml.features.engines import ENGINES
 from retention_ml.features.roll_up import roll_up
+from retention_ml.limits import Limits
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 from tests.worlds.shops import fill
@@ -58,7 +59,7 @@ def _read(
         engine=engine,
         days=[day_number(START) + day for day in days],
         newest_rollup_id=freshness.newest_rollup_id(warehouse),
-        threads=1,
+        limits=Limits(threads=1),
         effect_days=effect_days,
     ).to_pylist()
     keyed = {(row["as_of_day"] - day_number(START), row["customer_id"]): row for row in rows}

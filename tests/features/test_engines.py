@@ -13,6 +13,7 @@ from retention_ml.errors import NotReady
 from retention_ml.features.engines import ENGINES, compute
 from retention_ml.features.freshness import newest_rollup_id
 from retention_ml.features.roll_up import roll_up
+from retention_ml.limits import Limits
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 from tests.worlds.features import in_zone, late_shop, rows_of
@@ -78,6 +79,6 @@ def _computed(warehouse: Warehouse, engine: str, newest: int, active_days: int) 
         days=[day_number(day) for day in _DAYS],
         active_days=active_days,
         newest_rollup_id=newest,
-        threads=2,
+        limits=Limits(threads=2),
     )
     return rows.sort_by([("as_of_day", "ascending"), ("customer_id", "ascending")])

@@ -13,6 +13,7 @@ from retention_ml.features.cache.rollup_cache import rollup_folder
 from retention_ml.features.engines import compute
 from retention_ml.features.freshness import newest_rollup_id
 from retention_ml.features.roll_up import roll_up
+from retention_ml.limits import Limits
 from retention_ml.settings import Calendar, Churn, Settings
 from retention_ml.warehouse import Warehouse
 from tests.worlds import shops
@@ -53,7 +54,7 @@ def rows_of(
         days=[day_number(day) for day in days],
         active_days=settings.churn.active_days,
         newest_rollup_id=newest_rollup_id(warehouse),
-        threads=2,
+        limits=Limits(threads=2),
         cache=rollup_folder(settings.home),
     )
     return rows.sort_by([("as_of_day", "ascending"), ("customer_id", "ascending")])

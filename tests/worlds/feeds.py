@@ -10,6 +10,7 @@ from retention_ml.deliveries.casting.currency import NO_RATES, Rates
 from retention_ml.deliveries.description.loading import load_source
 from retention_ml.deliveries.engine import Engine
 from retention_ml.deliveries.readers import readers
+from retention_ml.limits import Limits
 
 LANDED = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -104,7 +105,7 @@ def cast_file(path: Path, folder: Path, name: str = "shop", rates: Rates = NO_RA
     reasons: dict[int, str] = {}
     details: dict[int, str | None] = {}
     delivered = 0
-    with Engine(2) as engine:
+    with Engine(Limits(threads=2)) as engine:
         for group in pipeline.cast(engine, source, feed, [delivery], (), rates=rates):
             if group.accepted:
                 keyed = pipeline.key(engine, source, feed, group, {7: delivery})

@@ -119,7 +119,6 @@ def read_history(
     What was bought is read from the order lines once, and Postgres looks at it before it plans what
     follows: how often customers buy again cannot be guessed from the columns of the lines.
     """
-    transaction.execute("SET LOCAL work_mem = '128MB'")
     purchases = _stored(transaction, "asked_purchases", _purchases(customers, instant))
     sold = _stored(transaction, "sold_lately", _sold_lately(instant))
     recommended = _recommended(purchases, sold, instant, PRODUCTS_MAX)

@@ -14,6 +14,7 @@ from retention_ml.features import freshness
 from retention_ml.features.answers import ANSWER_NAMES, compute_answers
 from retention_ml.features.catalogue import FEATURE_NAMES
 from retention_ml.features.store import rows_of
+from retention_ml.limits import limits_of
 from retention_ml.settings import Settings
 from retention_ml.statistics.arrays import Floats
 from retention_ml.warehouse import Warehouse
@@ -87,7 +88,7 @@ def _read(
         engine=settings.features.engine,
         days=[day_number(day) for day in days],
         newest_rollup_id=freshness.newest_rollup_id(warehouse),
-        threads=settings.compute.threads,
+        limits=limits_of(settings),
         effect_days=effect_days,
     )
     return warehouse.read(stored), answers

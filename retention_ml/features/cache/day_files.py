@@ -16,7 +16,7 @@ from retention_ml.features.cache.origin import Origin
 
 logger = logging.getLogger(__name__)
 
-_KEPT = 3  # days: the newest, and what a backfill goes back and forth between
+_DAYS_MAX = 3  # days: the newest, and what a backfill goes back and forth between
 
 
 def day_folder(home: Path) -> Path:
@@ -49,7 +49,7 @@ def write_day(
                 writer.write_table(rows)
             failpoint("cache.before_day")
         files = sorted(folder.glob("*.arrow"), key=lambda path: path.stat().st_mtime_ns)
-        for path in files[:-_KEPT]:
+        for path in files[:-_DAYS_MAX]:
             path.unlink(missing_ok=True)
     except OSError as error:
         logger.warning(

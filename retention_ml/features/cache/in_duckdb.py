@@ -12,6 +12,7 @@ from retention_ml.features.assemble import customer_daily
 from retention_ml.features.cache.rollup_cache import NEWEST_EVENT, CachedRollups
 from retention_ml.features.inputs import LONGEST_PRODUCT_WINDOW_DAYS, registered_inputs
 from retention_ml.features.rollups import COUNTERS
+from retention_ml.limits import Limits, connect_duckdb
 
 _COLUMNS = ", ".join(("customer_id", "event_day", "known_from_day", "rollup_id", *COUNTERS))
 # All rows of those who may be active: the other customers need not be summed at all.
@@ -46,10 +47,10 @@ def opened(
     days: Sequence[int],
     active_days: int,
     newest_rollup_id: int,
-    threads: int,
+    limits: Limits,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A DuckDB whose tables are the rollups of some days, with numbers for ids."""
-    with closing(duckdb.connect(config={"threads": threads})) as connection:
+    with closing(connect_duckdb(limits)) as connection:
         connection.register("days", pa.table({"as_of_day": pa.array(days, pa.int64())}))
         connection.execute(
             _VIEWS.format(

@@ -17,6 +17,7 @@ from retention_ml.features.definition import definition_sha256
 from retention_ml.features.roll_up import roll_up
 from retention_ml.features.samples import store
 from retention_ml.features.samples.compute import Sample, compute_samples, engine_of_samples
+from retention_ml.limits import limits_of
 from retention_ml.quality.check import check_table
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
@@ -88,7 +89,7 @@ def _build(warehouse: Warehouse, settings: Settings, shares: Mapping[date, float
         shares={day_number(day): share for day, share in shares.items()},
         active_days=settings.churn.active_days,
         newest_rollup_id=newest_rollup_id,
-        threads=settings.compute.threads,
+        limits=limits_of(settings),
     ):
         day = day_of(sample.as_of_day)
         missing.remove(day)

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache, partial
 
-import duckdb
 import ibis
 import numpy as np
 import pyarrow as pa
@@ -23,6 +22,7 @@ from retention_ml.features.freshness import require_kept
 from retention_ml.features.inputs import inputs_for, orders_for, registered_inputs
 from retention_ml.features.samples.activity import Activity
 from retention_ml.features.samples.sampling import is_sampled, sampled
+from retention_ml.limits import Limits, connect_duckdb, within
 from retention_ml.warehouse import Warehouse
 
 _ORDERS_DAY = dict.fromkeys(("customer_id", "event_day", "known_from_day", "orders_count"), "int64")
@@ -68,7 +68,7 @@ def compute_samples(
     shares: Mapping[int, float],
     active_days: int,
     newest_rollup_id: int,
-    threads: int,
+    limits: Limits,
 ) -> Iterator[Sample]:
     """The rows that `engines.compute` gives of about a share of the customers, day by day.
 
@@ -85,7 +85,7 @@ def compute_samples(
     WarehouseError
         If the database does not answer.
     """
-    opened = _in_postgres if engine == "postgres" else partial(_in_process, threads=threads)
+    opened = _in_postgres if engine == "postgres" else partial(_in_process, limits=limits)
     with opened(warehouse, shares, active_days, newest_rollup_id) as (activity, compute):
         for day in sorted(shares):
             is_active = activity.is_active(day)
@@ -129,7 +129,7 @@ def _in_process(
     active_days: int,
     newest_rollup_id: int,
     *,
-    threads: int,
+    limits: Limits,
 ) -> Iterator[tuple[Activity, _Compute]]:
     """Who is active, and what computes a day's sample by DuckDB from rollups read once."""
     inputs = inputs_for(list(shares), newest_rollup_id)
@@ -146,13 +146,14 @@ def _in_process(
     # Numbers are grouped and joined in a third of the time of texts.
     customers = _number(tables, "customer_id")
     _number(tables, "product_id")
-    connection = duckdb.connect(config={"threads": threads})
+    connection = connect_duckdb(limits)
 
     def compute(day: int, share: float) -> pa.Table:
         chosen = np.flatnonzero(is_sampled(customers, share))
         connection.register("days", pa.table({"as_of_day": pa.array([day], pa.int64())}))
         connection.register("chosen", pa.table({"customer_id": chosen}))
-        rows = connection.sql(_duckdb_sql(active_days)).to_arrow_table()
+        with within(limits, "The features of a sample"):
+            rows = connection.sql(_duckdb_sql(active_days)).to_arrow_table()
         names = customers.take(rows["customer_id"].combine_chunks())
         at = rows.column_names.index("customer_id")
         return rows.set_column(at, "customer_id", names)

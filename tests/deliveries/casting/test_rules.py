@@ -8,6 +8,7 @@ from retention_ml.deliveries import pipeline
 from retention_ml.deliveries.description.loading import load_source
 from retention_ml.deliveries.engine import Engine
 from retention_ml.deliveries.readers import readers
+from retention_ml.limits import Limits
 from tests.worlds.feeds import LANDED, Cast, cast_file
 
 HEAD = "order,placed,customer,sku,qty,price,status\n"
@@ -55,7 +56,7 @@ def left_out(folder: Path) -> tuple[int, int]:
     source, path = load_source(folder, "s"), folder / "orders.csv"
     feed = source.feeds["orders"]
     delivery = pipeline.Input(7, LANDED, lambda: readers.open_file(path, feed).chunks)
-    with Engine(1) as engine:
+    with Engine(Limits(threads=1)) as engine:
         (group,) = pipeline.cast(engine, source, "orders", [delivery], ())
     return group.delivered[7], group.left_out[7]
 

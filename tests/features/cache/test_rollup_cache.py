@@ -25,6 +25,7 @@ from retention_ml.features.freshness import newest_rollup_id
 from retention_ml.features.inputs import stored_inputs
 from retention_ml.features.roll_up import roll_up
 from retention_ml.features.rollups import COUNTERS
+from retention_ml.limits import Limits
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 from tests.worlds import shops
@@ -77,7 +78,7 @@ def _features(
         days=[day_number(day) for day in days],
         active_days=90,
         newest_rollup_id=newest_rollup_id(warehouse),
-        threads=2,
+        limits=Limits(threads=2),
         cache=cache,
     )
     return rows.sort_by([("as_of_day", "ascending"), ("customer_id", "ascending")])
@@ -89,7 +90,7 @@ def _counts(warehouse: Warehouse, cache: Path | None) -> list[dict[str, object]]
         days=[day_number(day) for day in _DAYS],
         active_days=90,
         newest_rollup_id=newest_rollup_id(warehouse),
-        threads=2,
+        limits=Limits(threads=2),
         cache=cache,
     )
     return list(rows.sort_by("as_of_day").to_pylist())
@@ -179,7 +180,7 @@ def test_passes_after_the_one_asked_for_are_not_known(
         days=[day_number(day) for day in _DAYS],
         active_days=90,
         newest_rollup_id=1,
-        threads=2,
+        limits=Limits(threads=2),
         cache=tmp_path,
     )
     assert rows.sort_by([("as_of_day", "ascending"), ("customer_id", "ascending")]).equals(expected)
@@ -293,7 +294,12 @@ def test_rollups_rebuilt_under_another_calendar_are_cached_anew(
     _require_equal(warehouse, _opened(warehouse, tmp_path))
     with pytest.raises(NotReady, match="The rollups were rebuilt while they were read"):
         summarize(
-            warehouse, days=[20_000], active_days=90, newest_rollup_id=1, threads=1, cache=tmp_path
+            warehouse,
+            days=[20_000],
+            active_days=90,
+            newest_rollup_id=1,
+            limits=Limits(threads=1),
+            cache=tmp_path,
         )
 
 

@@ -17,6 +17,7 @@ from retention_ml.features.inputs import stored_inputs
 from retention_ml.features.roll_up import roll_up
 from retention_ml.features.samples.compute import Sample, compute_samples
 from retention_ml.features.samples.sampling import is_sampled, sampled
+from retention_ml.limits import Limits
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 from tests.worlds.features import in_zone, late_shop, rows_of
@@ -34,7 +35,7 @@ def _samples(
         shares={day_number(day): share for day, share in shares.items()},
         active_days=active_days,
         newest_rollup_id=newest_rollup_id(warehouse),
-        threads=2,
+        limits=Limits(threads=2),
     )
     by_number = {day_number(day): day for day in shares}
     return {by_number[sample.as_of_day]: sample for sample in samples}
@@ -126,7 +127,7 @@ def test_rollups_rebuilt_before_they_are_read_stop_the_run(
         shares={day_number(date(2025, 7, 1)): 0.5},
         active_days=settings.churn.active_days,
         newest_rollup_id=1,
-        threads=2,
+        limits=Limits(threads=2),
     )
     with pytest.raises(NotReady, match="The rollups were rebuilt while they were read"):
         list(samples)

@@ -16,6 +16,7 @@ from retention_ml.features.build import build
 from retention_ml.features.engines import compute
 from retention_ml.features.freshness import newest_rollup_id
 from retention_ml.features.spark import session as of_process
+from retention_ml.limits import Limits
 from retention_ml.settings import Settings, Spark
 from retention_ml.warehouse import Warehouse
 from tests.worlds.features import late_shop, rows_of
@@ -52,7 +53,7 @@ def test_spark_computes_what_duckdb_computes(
         days=[day_number(day) for day in _DAYS],
         active_days=settings.churn.active_days,
         newest_rollup_id=newest_rollup_id(warehouse),
-        threads=2,
+        limits=Limits(threads=2),
         spark=Spark(partitions=2, memory_gb=1, folder=str(tmp_path)),
     ).sort_by([("as_of_day", "ascending"), ("customer_id", "ascending")])
     assert computed.num_rows > 10
