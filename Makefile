@@ -147,7 +147,7 @@ $(SITE)/.installed: requirements-docs.txt | setup
 
 SPARK := .venv-spark
 spark-test: export RETENTION_SPARK := 1
-spark-test: $(SPARK)/.installed ## features on Spark equal those of DuckDB; needs Java, makes an environment of 450 MB
+spark-test: $(SPARK)/.installed ## features, labels and scores on Spark equal those of this process; needs Java, makes an environment of 450 MB
 	$(SPARK)/bin/python -m pytest -q tests/features/spark
 
 # PySpark, over the packages of .venv.

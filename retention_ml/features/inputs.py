@@ -9,6 +9,10 @@ from retention_ml.features.local_time import seconds
 from retention_ml.features.rollups import COUNTERS
 
 LONGEST_PRODUCT_WINDOW_DAYS = 365
+# Of `orders_for`, what says who is active.
+ORDERS_DAY = {"customer_id": "string"} | dict.fromkeys(
+    ("event_day", "known_from_day", "orders_count"), "int64"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

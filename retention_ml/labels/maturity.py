@@ -144,7 +144,7 @@ def labels_of(
             closes_at=closes_at,
             known_at=clock.midnight(known_as_of, definition.timezone),
         )
-        rows = warehouse.read(expression).sort_by("customer_id")
+        rows = _read(warehouse, settings, expression).sort_by("customer_id")
         seconds = rows["next_order_seconds"]
         instants = seconds.fill_null(0).cast(pa.int64()).to_numpy()
         times = clock.local_days(instants, definition.timezone)
@@ -160,6 +160,18 @@ def labels_of(
             )
         )
     return pa.concat_tables(parts)
+
+
+def _read(warehouse: Warehouse, settings: Settings, expression: ibis.Table) -> pa.Table:
+    """The rows of an expression, by Spark where features are computed there."""
+    if settings.features.engine != "spark":
+        return warehouse.read(expression)
+    from retention_ml.features.spark.exchange import read_in_spark
+
+    with warehouse.snapshot() as select:
+        return read_in_spark(
+            select, expression, spark=settings.spark, threads=settings.compute.threads
+        )
 
 
 def mature(

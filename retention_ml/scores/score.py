@@ -87,9 +87,10 @@ def _compute(
     champion = served.champion(warehouse, settings, as_of)
     features, features_digest = _features(warehouse, settings, as_of)
     served.require_features(champion, features)
+    challenger = served.challenger(warehouse, settings, champion)
     predictions = predict_both(
-        champion,
-        served.challenger(warehouse, settings, champion),
+        served.on_engine(champion, settings),
+        challenger and served.on_engine(challenger, settings),
         features,
         excluded_customers(warehouse, as_of),
     )

@@ -4,6 +4,7 @@ A shop that never had a champion is scored by the starter model (docs/starter.md
 """
 
 import logging
+from dataclasses import replace
 from datetime import date
 
 import pyarrow as pa
@@ -114,6 +115,18 @@ def caveat(model: ServedModel, settings: Settings, as_of: date) -> str | None:
         f"{least.retained_min:,} retained ones: `retention train --as-of {as_of}` says what is "
         "missing. Once promoted it takes over by itself."
     )
+
+
+def on_engine(model: ServedModel, settings: Settings) -> ServedModel:
+    """The model where it is to predict and explain: in this process or on executors of Spark."""
+    if settings.scoring.engine == "local":
+        return model
+    from retention_ml.models.bundle.on_spark import SparkBundle
+
+    bundle = SparkBundle.around(
+        model.bundle, spark=settings.spark, threads=settings.compute.threads
+    )
+    return replace(model, bundle=bundle)
 
 
 def serving_warnings(

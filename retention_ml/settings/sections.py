@@ -76,9 +76,10 @@ class Readiness(Section):
 
 
 class Scoring(Section):
-    """Who scores before the shop has a model of its own."""
+    """Who scores before the shop has a model of its own, and where models predict and explain."""
 
     starter: bool = True
+    engine: Literal["local", "spark"] = "local"
 
 
 class Trial(Section):

@@ -38,7 +38,7 @@ class Metrics(Section):
 
 
 class Spark(Section):
-    """Where Spark runs; used only if `features.engine` is `spark`.
+    """Where Spark runs; used only if `features.engine` or `scoring.engine` is.
 
     `folder` is seen under the same path by this machine and all executors; empty: that for temporary
     files, which serves a local master only.

@@ -16,7 +16,7 @@ from retention_ml.features import store as days_store
 from retention_ml.features.definition import definition_sha256
 from retention_ml.features.roll_up import roll_up
 from retention_ml.features.samples import store
-from retention_ml.features.samples.compute import Sample, compute_samples, engine_of_samples
+from retention_ml.features.samples.compute import Sample, compute_samples
 from retention_ml.limits import limits_of
 from retention_ml.quality.check import check_table
 from retention_ml.receipts import Receipt
@@ -81,15 +81,15 @@ def _build(warehouse: Warehouse, settings: Settings, shares: Mapping[date, float
     receipts: list[Receipt] = []
     failures: list[str] = []
     missing = set(shares)
-    engine = engine_of_samples(settings.features.engine)
     started = time.perf_counter()
     for sample in compute_samples(
         warehouse,
-        engine=engine,
+        engine=settings.features.engine,
         shares={day_number(day): share for day, share in shares.items()},
         active_days=settings.churn.active_days,
         newest_rollup_id=newest_rollup_id,
         limits=limits_of(settings),
+        spark=settings.spark,
     ):
         day = day_of(sample.as_of_day)
         missing.remove(day)
@@ -113,7 +113,7 @@ def _build(warehouse: Warehouse, settings: Settings, shares: Mapping[date, float
                 "features_digest": digest,
                 "sample_share": shares[day],
                 "population_count": sample.population_count,
-                "engine": engine,
+                "engine": settings.features.engine,
             },
         )
         receipts.append(warehouse.record(receipt, settings.run_id))
@@ -166,7 +166,7 @@ def _store(
         "customers_count": rows.num_rows,
         "population_count": sample.population_count,
         "newest_input_at": sample.newest_input_at,
-        "engine": engine_of_samples(settings.features.engine),
+        "engine": settings.features.engine,
         "run_id": settings.run_id,
         "built_at": clock.now(),
     }

@@ -19,13 +19,13 @@ import pyarrow.compute as pc
 from retention_ml.features.assemble import customer_sampled
 from retention_ml.features.engines import PLANNER
 from retention_ml.features.freshness import require_kept
-from retention_ml.features.inputs import inputs_for, orders_for, registered_inputs
+from retention_ml.features.inputs import ORDERS_DAY, inputs_for, orders_for, registered_inputs
 from retention_ml.features.samples.activity import Activity
 from retention_ml.features.samples.sampling import is_sampled, sampled
 from retention_ml.limits import Limits, connect_duckdb, within
+from retention_ml.settings import Spark
 from retention_ml.warehouse import Warehouse
 
-_ORDERS_DAY = dict.fromkeys(("customer_id", "event_day", "known_from_day", "orders_count"), "int64")
 _Compute = Callable[[int, float], pa.Table]
 
 
@@ -53,14 +53,6 @@ class Sample:
     newest_input_at: datetime
 
 
-def engine_of_samples(engine: str) -> str:
-    """Where samples are computed if whole days are computed by `engine`.
-
-    Days that ask for Spark have samples that this process can carry.
-    """
-    return "duckdb" if engine == "spark" else engine
-
-
 def compute_samples(
     warehouse: Warehouse,
     *,
@@ -69,6 +61,7 @@ def compute_samples(
     active_days: int,
     newest_rollup_id: int,
     limits: Limits,
+    spark: Spark | None = None,
 ) -> Iterator[Sample]:
     """The rows that `engines.compute` gives of about a share of the customers, day by day.
 
@@ -85,7 +78,11 @@ def compute_samples(
     WarehouseError
         If the database does not answer.
     """
-    opened = _in_postgres if engine == "postgres" else partial(_in_process, limits=limits)
+    opened = {
+        "postgres": partial(_in_postgres),
+        "duckdb": partial(_in_process, limits=limits),
+        "spark": partial(_in_spark, limits=limits, spark=spark or Spark()),
+    }[engine]
     with opened(warehouse, shares, active_days, newest_rollup_id) as (activity, compute):
         for day in sorted(shares):
             is_active = activity.is_active(day)
@@ -166,6 +163,30 @@ def _in_process(
         connection.close()
 
 
+@contextmanager
+def _in_spark(
+    warehouse: Warehouse,
+    shares: Mapping[int, float],
+    active_days: int,
+    newest_rollup_id: int,
+    *,
+    limits: Limits,
+    spark: Spark,
+) -> Iterator[tuple[Activity, _Compute]]:
+    """Who is active, and what computes a day's sample by Spark from rollups exported once."""
+    from retention_ml.features.samples.in_spark import samples_in_spark
+
+    with samples_in_spark(
+        warehouse,
+        shares,
+        active_days=active_days,
+        newest_rollup_id=newest_rollup_id,
+        spark=spark,
+        threads=limits.threads,
+    ) as (orders_day, compute):
+        yield Activity.of_table(orders_day, active_days), compute
+
+
 def _number(tables: dict[str, pa.Table], column: str) -> pa.Array:
     """Put numbers in place of texts in a column of several tables; the texts by their number."""
     having = [name for name, rows in tables.items() if column in rows.column_names]
@@ -185,7 +206,7 @@ def _duckdb_sql(active_days: int) -> str:
     chosen = ibis.table({"customer_id": "int64"}, name="chosen")
     wide = customer_sampled(
         registered_inputs("int64"),
-        ibis.table(_ORDERS_DAY, name="orders_day"),
+        ibis.table(dict.fromkeys(ORDERS_DAY, "int64"), name="orders_day"),
         active_days=active_days,
         choose=lambda active: active.semi_join(chosen, "customer_id"),
     )

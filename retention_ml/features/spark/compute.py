@@ -1,27 +1,21 @@
-"""The features of some days by Spark, from exports of the rollups as Parquet."""
+"""The features of some days by Spark, from exports of the rollups."""
 
-import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import fields
-from pathlib import Path
-from typing import Any
-from uuid import uuid4
 
 import ibis
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from retention_ml.features.assemble import customer_daily
 from retention_ml.features.inputs import Inputs, registered_inputs
-from retention_ml.features.spark.session import session
+from retention_ml.features.spark.exchange import Exchange, exchange
 from retention_ml.settings import Spark
 
-_PARTS = 16  # files of an export: what executors read at a time
+Select = Callable[[ibis.Table | str], pa.Table]
 
 
 def compute_in_spark(
-    select: Callable[[ibis.Table | str], pa.Table],
+    select: Select,
     inputs: Inputs,
     *,
     days: Sequence[int],
@@ -40,38 +34,26 @@ def compute_in_spark(
     spark : Spark
         What is exported to its `folder` is removed afterwards.
     """
-    engine = session(spark, threads=threads)
-    exchange = Path(spark.folder or tempfile.gettempdir()) / f"retention-spark-{uuid4().hex}"
-    try:
-        for field in fields(Inputs):
-            if field.name == "days":
-                rows = pa.table({"as_of_day": pa.array(days, pa.int64())})
-            else:
-                rows = select(getattr(inputs, field.name))
-            path = _exported(rows, exchange / field.name)
-            engine.read.parquet(path.as_uri()).createOrReplaceTempView(field.name)
-            del rows
+    with exchange(spark, threads=threads) as of_spark:
+        register_inputs(of_spark, select, inputs)
+        register_days(of_spark, days)
         wide = customer_daily(registered_inputs(), active_days=active_days)
-        result = exchange / "result"
-        engine.sql(_spark_sql(engine, wide)).write.parquet(result.as_uri())
-        return _as_declared(pq.read_table(result))
-    finally:
-        shutil.rmtree(exchange, ignore_errors=True)
+        return as_declared(of_spark.compute(wide))
 
 
-def _exported(rows: pa.Table, folder: Path) -> Path:
-    folder.mkdir(parents=True)
-    step = max(1, -(-rows.num_rows // _PARTS))
-    for part, first in enumerate(range(0, max(1, rows.num_rows), step)):
-        pq.write_table(rows.slice(first, step), folder / f"part-{part:03d}.parquet")
-    return folder.resolve()
+def register_inputs(of_spark: Exchange, select: Select, inputs: Inputs) -> None:
+    """Export the rollups, and register them by name."""
+    for field in fields(Inputs):
+        if field.name != "days":
+            of_spark.register(field.name, select(getattr(inputs, field.name)))
 
 
-def _spark_sql(engine: Any, wide: ibis.Table) -> str:
-    return str(ibis.pyspark.connect(engine).compile(wide))
+def register_days(of_spark: Exchange, days: Sequence[int]) -> None:
+    """Register the days to compute, in place of those before."""
+    of_spark.register("days", pa.table({"as_of_day": pa.array(days, pa.int64())}))
 
 
-def _as_declared(rows: pa.Table) -> pa.Table:
+def as_declared(rows: pa.Table) -> pa.Table:
     """The rows with the types that the other engines give."""
     types = {"as_of_day": pa.int64(), "customer_id": pa.string()}
     return rows.cast(

@@ -2,12 +2,15 @@
 
 import os
 import shutil
+import sys
 from importlib.util import find_spec
 from typing import Any
 
 from retention_ml.errors import UsageError
 from retention_ml.settings import Spark
 
+_ASKED = "features.engine or scoring.engine is 'spark'"
+_INSTEAD = "set features.engine to 'duckdb' and scoring.engine to 'local'"
 _INSTALL = "`pip install 'retention-ml[spark]'`"
 
 
@@ -28,14 +31,13 @@ def session(settings: Spark, *, threads: int) -> Any:
     """
     if find_spec("pyspark") is None:
         raise UsageError(
-            f"features.engine is 'spark', and PySpark is not installed. Run {_INSTALL} in the "
-            "environment of the platform, or set features.engine to 'duckdb'."
+            f"{_ASKED}, and PySpark is not installed. Run {_INSTALL} in the environment of the "
+            f"platform, or {_INSTEAD}."
         )
     if not (os.environ.get("JAVA_HOME") or shutil.which("java")):
         raise UsageError(
-            "features.engine is 'spark', and there is no Java: neither JAVA_HOME nor `java`. "
-            "Install Java 17 or 21 (on Debian: apt-get install default-jre-headless), or set "
-            "features.engine to 'duckdb'."
+            f"{_ASKED}, and there is no Java: neither JAVA_HOME nor `java`. Install Java 17 or 21 "
+            f"(on Debian: apt-get install default-jre-headless), or {_INSTEAD}."
         )
     from pyspark.sql import SparkSession
 
@@ -44,6 +46,7 @@ def session(settings: Spark, *, threads: int) -> Any:
     if is_local:
         for name in ("spark.driver.host", "spark.driver.bindAddress"):
             builder = builder.config(name, "127.0.0.1")
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # what executors here run
     spark = (
         builder.appName("retention-ml")
         .config("spark.driver.memory", f"{settings.memory_gb}g")

@@ -1,10 +1,6 @@
 """One definition on Spark too; runs where PySpark is installed (`make spark-test`)."""
 
-import os
-import sys
-from collections.abc import Iterator
 from datetime import date
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -20,25 +16,9 @@ from retention_ml.limits import Limits
 from retention_ml.settings import Settings, Spark
 from retention_ml.warehouse import Warehouse
 from tests.worlds.features import late_shop, rows_of
+from tests.worlds.spark import needs_spark, of_tests, on_spark
 
 _DAYS = [date(2025, 7, 1), date(2025, 11, 1)]
-needs_spark = pytest.mark.skipif(
-    find_spec("pyspark") is None and "RETENTION_SPARK" not in os.environ,
-    reason="PySpark is not installed here; `make spark-test` makes an environment with it.",
-)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _the_session_ends() -> Iterator[None]:
-    """Stop Spark and its Java process with these tests: a process of the platform ends with both."""
-    yield
-    context = getattr(sys.modules.get("pyspark"), "SparkContext", None)
-    gateway = getattr(context, "_gateway", None)
-    if gateway is not None:
-        context._active_spark_context.stop()
-        gateway.shutdown()
-        gateway.proc.stdin.close()
-        gateway.proc.wait(timeout=60)
 
 
 @needs_spark
@@ -54,7 +34,7 @@ def test_spark_computes_what_duckdb_computes(
         active_days=settings.churn.active_days,
         newest_rollup_id=newest_rollup_id(warehouse),
         limits=Limits(threads=2),
-        spark=Spark(partitions=2, memory_gb=1, folder=str(tmp_path)),
+        spark=of_tests(tmp_path),
     ).sort_by([("as_of_day", "ascending"), ("customer_id", "ascending")])
     assert computed.num_rows > 10
     assert computed.schema == expected.schema
@@ -70,14 +50,9 @@ def test_a_build_by_spark_has_the_digest_of_one_by_duckdb(
     warehouse: Warehouse, settings: Settings, tmp_path: Path
 ) -> None:
     late_shop(warehouse, settings, seed=5, passes=(3,))
-    by_spark = settings.model_copy(
-        update={
-            "features": settings.features.model_copy(update={"engine": "spark"}),
-            "spark": Spark(partitions=2, memory_gb=1, folder=str(tmp_path)),
-        }
-    )
     first, second = (
-        build(warehouse, settings=each, as_of=_DAYS[1]).details for each in (settings, by_spark)
+        build(warehouse, settings=each, as_of=_DAYS[1]).details
+        for each in (settings, on_spark(settings, tmp_path))
     )
     assert (first["engine"], second["engine"]) == ("duckdb", "spark")
     assert first["features_digest"] == second["features_digest"]
