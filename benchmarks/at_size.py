@@ -7,16 +7,17 @@ equal work.
 """
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import peers
+from benchmarks import floor, peers
 from benchmarks.alone import Step, alone
 from benchmarks.large_shop import DAYS, LargeShop, large_shop
 from benchmarks.lines import timed
@@ -28,6 +29,7 @@ from retention_ml.features import store
 from retention_ml.features.build import build
 from retention_ml.features.catalogue import CATALOGUE
 from retention_ml.features.roll_up import roll_up
+from retention_ml.features.samples.build_samples import ensure_samples
 from retention_ml.models.training.train import train
 from retention_ml.outcomes.trial.trials import trial_between
 from retention_ml.profiles.profile import profile
@@ -46,6 +48,8 @@ SIZES = {"5k": 5_000, "30k": 30_000, "100k": 100_000, "300k": 300_000, "1m": 1_0
 # A shop of many customers sells to each a few times a year: a year is when they are active.
 _SETTINGS = {"CHURN__ACTIVE_DAYS": "365"}
 _LIGHTGBM_ROWS = 5_000
+_SAMPLE_ROWS = 20_000  # of a day, about
+_CUTOFFS = (3, 6, 12)
 _ACTION = """title = "Mail"
 kind = "email"
 channel = "file"
@@ -80,25 +84,34 @@ class Measured:
         return row | {"cpu_s": self.cpu_s + self.server_cpu_s}
 
 
-def measure(*, customers: int, days: int = DAYS, cache: Path) -> list[Measured]:
-    """Measure every stage on a shop of so many customers."""
+def measure(*, customers: int, days: int = DAYS, cache: Path) -> Iterator[Measured]:
+    """Measure every stage on a shop of so many customers, one after the other."""
     shop = large_shop(cache, customers=customers, days=days)
     with place() as at, at.warehouse("shop") as warehouse, at.warehouse("peers") as other:
         settings = settings_of_day(at)
         stages = _Stages(at=at, url=warehouse.url, settings=settings, shop=shop)
         copied = alone(peers.copy_of_text, other.url, shop.files, server=at.server)
-        yielded = [stages.ingest(copied)]
-        for stage in (
-            stages.roll_up, stages.features, stages.train, stages.score, stages.publish,
-        ):  # fmt: skip
-            yielded.append(stage())
-        yielded += stages.predict_and_reasons()
+        yield stages.ingest(copied)
+        yield stages.roll_up()
+        yield from stages.features()
+        for stage in (stages.train, stages.score, stages.publish):
+            yield stage()
+        yield from stages.predict_and_reasons()
         for stage in (stages.profile, stages.recommend, stages.assign, stages.daily_run):
-            yielded.append(stage())
-    return yielded
+            yield stage()
 
 
-def show(measured: list[Measured], title: str) -> None:
+def medians(runs: Sequence[Sequence[Measured]]) -> list[Measured]:
+    """Of each stage the run with the middle wall time, with the middle of the peer's times."""
+    typical = []
+    for same in zip(*runs, strict=True):
+        middle = sorted(same, key=lambda one: one.wall_s)[len(same) // 2]
+        of_peer = [one.peer_wall_s for one in same if one.peer_wall_s is not None]
+        typical.append(replace(middle, peer_wall_s=median(of_peer) if of_peer else None))
+    return typical
+
+
+def show(measured: Sequence[Measured], title: str) -> None:
     """Print the stages as a table."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     table.add_column("stage")
@@ -116,7 +129,7 @@ def show(measured: list[Measured], title: str) -> None:
     Console(width=150, highlight=False).print(table)
 
 
-def write(measured: list[Measured], path: Path) -> None:
+def write(measured: Sequence[Measured], path: Path) -> None:
     """Write the stages as a JSON list."""
     path.write_text(json.dumps([one.to_dict() for one in measured], indent=1), encoding="utf-8")
 
@@ -155,12 +168,17 @@ class _Stages:
     def roll_up(self) -> Measured:
         return _measured("roll_up", self._step(_roll_up))
 
-    def features(self) -> Measured:
+    def features(self) -> Iterator[Measured]:
         step = self._step(_build, self.shop.as_of)
-        pandas = alone(peers.pandas_features, self.url, self.shop.as_of)
-        per_column = pandas.details["seconds"] / pandas.details["columns"]
-        peer = f"pandas, by column, of {pandas.details['columns']}"
-        return _measured("features", step, peer=peer, peer_wall_s=per_column * len(CATALOGUE))
+        for name, door in (("pandas", peers.pandas_features), ("one numba pass", floor.one_pass)):
+            made = alone(door, self.url, self.shop.as_of)
+            per_column = made.details["seconds"] / made.details["columns"]
+            peer = f"{name}, by column, of {made.details['columns']}"
+            yield _measured("features", step, peer=peer, peer_wall_s=per_column * len(CATALOGUE))
+        share = min(0.99, _SAMPLE_ROWS / max(1, step.customers))
+        for count in _CUTOFFS:
+            sampled = self._step(_build_samples, self.shop.as_of, count, share)
+            yield _measured(f"samples_{count}_days", sampled)
 
     def train(self) -> Measured:
         return _measured("train", self._step(_train, self.shop.as_of))
@@ -238,6 +256,16 @@ def _roll_up(url: str, settings: Settings) -> tuple[int, dict[str, Any]]:
 
 def _build(url: str, settings: Settings, day: date) -> tuple[int, dict[str, Any]]:
     return build(Warehouse(url), settings=settings, as_of=day).written, {}
+
+
+def _build_samples(
+    url: str, settings: Settings, day: date, count: int, share: float
+) -> tuple[int, dict[str, Any]]:
+    """Samples of so many days, a week apart, as a training builds them."""
+    # No two calls build the same: each begins after the days of the one before.
+    shares = {day - timedelta(weeks=number + count): share for number in range(count)}
+    receipts = ensure_samples(Warehouse(url), settings=settings, shares=shares)
+    return sum(receipt.written for receipt in receipts), {}
 
 
 def _train(url: str, settings: Settings, day: date) -> tuple[int, dict[str, Any]]:

@@ -17,8 +17,8 @@ from retention_ml.models.predictors.predictor import Predictor
 from retention_ml.models.predictors.trees import Trees, load_lightgbm
 from retention_ml.warehouse import Warehouse
 
-_WINDOWS = (7, 14, 30, 60, 90, 180, 365)
-_SUMS = ("orders_count", "lines_count", "revenue_cents", "events_count", "sessions_count")
+WINDOWS = (7, 14, 30, 60, 90, 180, 365)
+SUMS = ("orders_count", "lines_count", "revenue_cents", "events_count", "sessions_count")
 
 
 def copy_of_text(url: str, files: Sequence[Path]) -> tuple[int, dict[str, Any]]:
@@ -56,14 +56,14 @@ def pandas_features(url: str, as_of: date) -> tuple[int, dict[str, Any]]:
 
     def compute() -> Any:
         rows = warehouse.read(
-            f"SELECT customer_id, event_day, {', '.join(_SUMS)} FROM features.customer_day "
+            f"SELECT customer_id, event_day, {', '.join(SUMS)} FROM features.customer_day "
             f"WHERE event_day < {day_number(as_of)}"
         ).to_pandas()
         age = day_number(as_of) - rows.event_day
         of_windows = {
             f"{name}_{window}d": rows[name].where(age <= window, 0)
-            for window in _WINDOWS
-            for name in _SUMS
+            for window in WINDOWS
+            for name in SUMS
         }
         whole = pd.DataFrame({"customer_id": rows.customer_id, "age": age, **of_windows})
         grouped = whole.groupby("customer_id", sort=False)
