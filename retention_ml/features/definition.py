@@ -37,10 +37,17 @@ def rename_digests_of_sql(warehouse: Warehouse, settings: Settings) -> None:
     """
     if VERSION != _VERSION_OF_SQL:
         return
+    digest = definition_sha256(settings)
+    with warehouse.transaction() as transaction:
+        # Compiling the SQL takes a second, which a process is spared where nothing has another name.
+        if not transaction.execute(
+            "SELECT FROM features.builds WHERE catalogue_sha256 <> :digest LIMIT 1", digest=digest
+        ):
+            return
     text = f"{settings.calendar.timezone}\n{duckdb_sql(settings.churn.active_days)}"
     with warehouse.transaction() as transaction:
         transaction.execute(
             "UPDATE features.builds SET catalogue_sha256 = :digest WHERE catalogue_sha256 = :former",
-            digest=definition_sha256(settings),
+            digest=digest,
             former=hashlib.sha256(text.encode()).hexdigest(),
         )
