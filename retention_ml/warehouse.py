@@ -389,18 +389,11 @@ def _fetch(cursor: Any, query: ibis.Table | str) -> pa.Table:
     """The rows of one query of an open transaction."""
     cursor.execute(query if isinstance(query, str) else compile_for_postgres(query))
     rows = cursor.fetch_arrow_table()
-    return rows.replace_schema_metadata(None).cast(
-        pa.schema([pa.field(field.name, _plain(field.type)) for field in rows.schema])
-    )
+    # Numeric columns come as opaque text; everything else as it is.
+    kinds = [(each.name, getattr(each.type, "storage_type", each.type)) for each in rows.schema]
+    return rows.replace_schema_metadata(None).cast(pa.schema(kinds))
 
 
 def _begin_reading(connection: Any) -> None:
     with closing(connection.cursor()) as cursor:
         cursor.execute("SET LOCAL timezone TO 'UTC'")
-
-
-def _plain(kind: pa.DataType) -> pa.DataType:
-    """Numeric columns come as opaque text; everything else as it is."""
-    if isinstance(kind, pa.ExtensionType):
-        return kind.storage_type
-    return kind
