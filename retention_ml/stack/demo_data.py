@@ -29,7 +29,7 @@ class Delivery:
 
 
 def prepare(settings: Settings, days: Sequence[date] = DAYS) -> list[Delivery]:
-    """Write the files of each day below `<home>/demo/`, unless they are there.
+    """Write the files of each day below `<home>/demo/`, unless those of the same days are there.
 
     The first day gets the whole past: transactions, products, households and campaigns; each
     following one the transactions of the day before.
@@ -47,14 +47,14 @@ def prepare(settings: Settings, days: Sequence[date] = DAYS) -> list[Delivery]:
         )
     data = Path(spec.submodule_search_locations[0]) / "data"
     folder = settings.home / "demo" / SOURCE
-    complete = folder / ".complete"
-    if not complete.exists():
+    complete, wanted = folder / ".complete", " ".join(day.isoformat() for day in days)
+    if not complete.exists() or complete.read_text(encoding="utf-8") != wanted:
         folder.mkdir(parents=True, exist_ok=True)
         _split(data / _SPLIT, folder, days)
         for path in sorted(data.glob("*.parquet")):
             if path.name != _SPLIT and _is_described(settings, path):
                 shutil.copyfile(path, folder / path.name)
-        complete.touch()
+        complete.write_text(wanted, encoding="utf-8")
     rest = [p for p in sorted(folder.glob("*.parquet")) if not p.name.startswith("transactions")]
     return [
         Delivery(day=day, files=(folder / _name(days, index), *(rest if index == 0 else ())))

@@ -89,6 +89,15 @@ def test_a_second_call_writes_nothing(package: Path, settings: Settings) -> None
     assert after == before
 
 
+def test_days_that_are_added_get_their_files_and_the_others_keep_theirs(
+    package: Path, settings: Settings
+) -> None:
+    before = [one.files[0].read_bytes() for one in demo_data.prepare(settings, DAYS[:2])]
+    after = [one.files[0] for one in demo_data.prepare(settings, DAYS)]
+    assert [path.read_bytes() for path in after[:2]] == before
+    assert names(after[2]) == ["next midnight"]
+
+
 def test_an_interrupted_call_is_begun_again(package: Path, settings: Settings) -> None:
     deliveries = demo_data.prepare(settings, DAYS)
     torn = deliveries[1].files[0]
