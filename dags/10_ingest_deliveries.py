@@ -7,16 +7,17 @@ even if nothing new came. Files go to `done/`, or to `refused/` or `held/` with 
 these do not stop the day, unless they are all that came of a `required` feed.
 **Again?** Always safe: a file delivered twice changes nothing. **Backfill** leaves the inbox alone.
 
-**On failure** the day is not published; the next run goes on without the files.
-`check` held a required feed, or `hand_over` says that its files were refused: correct them or the
-source's description, deliver again. `land`: correct the description. `put_away`: see the inbox.
+**On failure** the day is not published; the next run goes on without the files. `ingest`: its log
+names the door. `check` held a required feed, or `hand_over` says that its files were refused:
+correct them or the source's description, deliver again. `land`: correct the description.
+`put_away`: see the inbox.
 """
 
 from airflow.sdk import dag, get_current_context, task, task_group
-from retention_airflow import assets, defaults, doors, inbox, put_away
+from retention_airflow import assets, defaults, doors, inbox, ingestion
 from retention_airflow.assets import CURATED, INBOX
 from retention_airflow.clock import as_of
-from retention_airflow.defaults import DELIVERY_PARAMS, WAREHOUSE_POOL, Tag
+from retention_airflow.defaults import DELIVERY_PARAMS, WAREHOUSE_POOL, Tag, step
 
 
 @dag(
@@ -35,53 +36,27 @@ def ingest_deliveries() -> None:
         params, run = (get_current_context()[name] for name in ("params", "dag_run"))
         return inbox.to_ingest(defaults.INBOX_PATH, params, run.run_type, doors.sources())
 
-    @task(pool=WAREHOUSE_POOL)
-    def land(parcel: dict) -> dict:
-        """Hashes and archives the files of a source; a file that came before is recognised."""
-        from retention_ml.deliveries.land import land as door
+    @task(pool=WAREHOUSE_POOL, execution_timeout=ingestion.TIME_MAX)
+    def ingest(parcel: dict) -> list[dict]:
+        """Lands, stages, checks and curates the files of a source; begun again, it goes on."""
+        return ingestion.ingest(parcel)
 
-        files = doors.paths(parcel["files"])
-        return doors.call(door, source=parcel["source"], files=files, history=parcel["history"])
-
-    @task(pool=WAREHOUSE_POOL)
-    def stage(landed: dict) -> dict:
-        """Reads the files as their source describes them; rows that fail go to quarantine."""
-        from retention_ml.deliveries.stage import stage as door
-
-        return doors.call(door, batch_id=doors.open_batch(landed))
-
-    @task(pool=WAREHOUSE_POOL)
-    def check(staged: dict) -> dict:
-        """Checks the batch against its suites and writes the quality report."""
-        from retention_ml.quality.check import check as door
-
-        return doors.call(door, batch_id=doors.open_batch(staged))
-
-    @task(pool=WAREHOUSE_POOL)
-    def curate(checked: dict) -> dict:
-        """Keeps the rows as versions, recognises duplicates and closes the ledger."""
-        from retention_ml.curated.curate import curate as door
-
-        return doors.call(door, batch_id=doors.open_batch(checked))
-
-    @task(task_id="put_away")
-    def move(parcel: dict, landed: dict | None) -> dict[str, list[str]]:
+    @step(task_id="put_away")
+    def move(parcel: dict) -> dict[str, list[str]]:
         """Moves the files to where the ledger says: done, refused or held."""
-        states = doors.file_states(parcel["files"], landed)
-        return put_away.put_away(defaults.INBOX_PATH, parcel["stamps"], states)
+        return ingestion.move(parcel, "per_source.ingest")
 
     @task_group(default_args={"map_index_template": defaults.SOURCE_NAME})
     def per_source(parcel: dict) -> None:
-        landed = land(parcel)
         # Whatever became of the files; a teardown, so an inbox that refuses does not stop the day.
-        curate(check(stage(landed))) >> move(parcel, landed).as_teardown()
+        ingest(parcel) >> move(parcel).as_teardown()
 
-    @task(outlets=[CURATED], trigger_rule="none_failed", pool=WAREHOUSE_POOL)
+    @step(outlets=[CURATED], trigger_rule="none_failed", pool=WAREHOUSE_POOL)
     def hand_over() -> dict:
         """Lets the day go on, unless all files of a required feed were refused."""
         from retention_ml.curated.hand_over import hand_over as door
 
-        curated = doors.receipts_of("per_source.curate")
+        curated = doors.receipts_of("per_source.ingest", door="curate")
         return assets.hand_over(CURATED, *curated, doors.call(door, as_of=as_of()))
 
     per_source.expand(parcel=collect()) >> hand_over()

@@ -15,11 +15,11 @@ sent, and the next run compares the same candidates again. `prepare` is skipped 
 little data: it says which. `train_uplift` failed: the policy in force stays.
 """
 
-from airflow.sdk import PartitionedAssetTimetable, dag, get_current_context, task
+from airflow.sdk import PartitionedAssetTimetable, dag, get_current_context
 from retention_airflow import assets, defaults, doors
 from retention_airflow.assets import CHAMPION, FEATURES
 from retention_airflow.clock import as_of
-from retention_airflow.defaults import Tag
+from retention_airflow.defaults import Tag, step
 
 from retention_ml.errors import NotReady
 
@@ -32,7 +32,7 @@ from retention_ml.errors import NotReady
     **defaults.shared(__doc__, Tag.WEEKLY, Tag.MODELS, Tag.IMPACT_INSIGHT, Tag.TRIAGE_NEXT_DAY),
 )
 def train_models() -> None:
-    @task
+    @step()
     def is_due() -> dict:
         """Goes on when a training is due today or was asked for; skipped with the reason otherwise."""
         from retention_ml.models.training.schedule import due as door
@@ -43,7 +43,7 @@ def train_models() -> None:
         doors.skip_unless(receipt["is_due"] or is_forced, receipt["sentence"])
         return receipt
 
-    @task(pool=defaults.WAREHOUSE_POOL)
+    @step(pool=defaults.WAREHOUSE_POOL)
     def prepare() -> dict:
         """Chooses past days and customers to learn from; skipped where there is too little data."""
         from retention_ml.models.training.train import prepare as door
@@ -51,13 +51,13 @@ def train_models() -> None:
         forced = get_current_context()["params"]["force"]
         return doors.call(door, skip_on=(NotReady,), as_of=as_of(), is_forced=forced)
 
-    @task(map_index_template="{{ task.op_kwargs['candidate'] }}", doc_md=defaults.FIT)
+    @step(map_index_template="{{ task.op_kwargs['candidate'] }}", doc_md=defaults.FIT)
     def fit(candidate: str, prepared: dict) -> dict:
         from retention_ml.models.training.train import fit as door
 
         return doors.call(door, training_id=prepared["training_id"], candidate=candidate)
 
-    @task(pool=defaults.WAREHOUSE_POOL)
+    @step(pool=defaults.WAREHOUSE_POOL)
     def select(prepared: dict) -> dict:
         """Compares the best candidate with the champion and decides: promote, trial or keep."""
         from retention_ml.models.training.train import select as door
@@ -65,14 +65,14 @@ def train_models() -> None:
 
         return doors.call(door, training_id=prepared["training_id"], trial_between=trial_between)
 
-    @task(outlets=[CHAMPION])
+    @step(outlets=[CHAMPION])
     def hand_over(selected: dict) -> dict:
         """Tells the scoring that there is a new champion; skipped with the reason where it stays."""
         is_promoted = selected["verdict"] == "promote"
         doors.skip_unless(is_promoted, f"The champion stays: {selected['reason']}")
         return assets.hand_over(CHAMPION, selected)
 
-    @task(pool=defaults.WAREHOUSE_POOL)
+    @step(pool=defaults.WAREHOUSE_POOL)
     def train_uplift() -> dict:
         """Learns what contacts did; skipped while nobody was ever contacted."""
         from retention_ml.actions.learning.train_uplift import train_uplift as door

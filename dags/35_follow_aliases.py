@@ -13,10 +13,10 @@ Scores are not computed again: the next scoring uses the new champion.
 again.
 """
 
-from airflow.sdk import dag, task
+from airflow.sdk import dag
 from retention_airflow import defaults, doors
 from retention_airflow.assets import ALIASES
-from retention_airflow.defaults import WAREHOUSE_POOL, Tag
+from retention_airflow.defaults import WAREHOUSE_POOL, Tag, step
 
 
 @dag(
@@ -28,7 +28,7 @@ from retention_airflow.defaults import WAREHOUSE_POOL, Tag
     ),
 )
 def follow_aliases() -> None:
-    @task(pool=WAREHOUSE_POOL)
+    @step(pool=WAREHOUSE_POOL)
     def follow() -> dict:
         """Checks the version that the alias was moved to, and follows it or says why not."""
         from retention_ml.models.promotion.follow_aliases import follow_aliases as door

@@ -2,8 +2,8 @@
 Scores every active customer of a day with the champion and publishes the risk tiers.
 
 **Reads** `features.customer_daily` of the day, the champion (and, in shadow, the challenger).
-**Writes** `scores` (snapshot, reasons, tiers, transitions). `publish` audits the snapshot and flips
-the pointer in one transaction: readers of `reports` see either the previous or the new one.
+**Writes** `scores` (snapshot, reasons, tiers, transitions). Its second half audits the snapshot and
+flips the pointer in one transaction: readers of `reports` see either the previous or the new one.
 **Hands over** `scores.customer_daily` for the day.
 
 It starts when the day's features are ready, and again when a training of the day made a new
@@ -14,7 +14,7 @@ champion. One day at a time: a customer's tier depends on the day before.
 **No champion yet?** The starter model shipped with the library scores; its receipt says that it is
 not calibrated for this shop (docs/starter.md). With `scoring.starter = false` the task is skipped.
 
-**On failure** the previous scores stay up. `publish` refused: `scores.audits` says which audit
+**On failure** the previous scores stay up. Publication refused: `scores.audits` says which audit
 failed and what it observed. **Late?** Scores not published `monitoring.publish_hours_max` after the
 run was queued raise an alert.
 """
@@ -37,22 +37,17 @@ from retention_ml.errors import NotReady
     **defaults.shared(__doc__, Tag.DAILY, Tag.SCORES, Tag.IMPACT_SCORES, Tag.TRIAGE_AT_ONCE),
 )
 def score_customers() -> None:
-    @task(pool=WAREHOUSE_POOL)
-    def score() -> dict:
-        """Predicts, explains and ranks every active customer into a snapshot nobody reads yet."""
+    @task(pool=WAREHOUSE_POOL, outlets=[SCORES])
+    def score() -> list[dict]:
+        """Predicts, explains and ranks every active customer; audits that and lets readers see it."""
+        from retention_ml.scores.publish import publish
         from retention_ml.scores.score import score as door
 
-        return doors.call(door, skip_on=(NotReady,), as_of=as_of())
+        scored = doors.call(door, skip_on=(NotReady,), as_of=as_of())
+        published = doors.call(publish, snapshot_id=scored["snapshot_id"])
+        return [scored, assets.hand_over(SCORES, scored, published)]
 
-    @task(pool=WAREHOUSE_POOL, outlets=[SCORES])
-    def publish(scored: dict) -> dict:
-        """Audits the snapshot and lets readers see it, in one transaction."""
-        from retention_ml.scores.publish import publish as door
-
-        published = doors.call(door, snapshot_id=scored["snapshot_id"])
-        return assets.hand_over(SCORES, scored, published)
-
-    publish(score())
+    score()
 
 
 score_customers()

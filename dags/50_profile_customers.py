@@ -13,7 +13,7 @@ day's features are ready. **Hands over** the published profiles of the day.
 **Again?** Always safe; equal profiles are not written twice, and a day is replaced completely or
 not at all. An old day gets its old stages, by what was known then.
 
-**On failure** the previous profiles stay up. `publish_profiles` refused: `profiles.audits` says
+**On failure** the previous profiles stay up. Publication refused: `profiles.audits` says
 which audit failed and what it observed; `transitions_begin_with_what_readers_see` means that an
 earlier day was published anew meanwhile: run the task `profile` again.
 """
@@ -22,7 +22,7 @@ from airflow.sdk import PartitionedAssetTimetable, dag, task
 from retention_airflow import assets, defaults, doors
 from retention_airflow.assets import FEATURES, PROFILES
 from retention_airflow.clock import as_of
-from retention_airflow.defaults import DAY_PARAMS, WAREHOUSE_POOL, Tag
+from retention_airflow.defaults import DAY_PARAMS, WAREHOUSE_POOL, Tag, step
 
 
 @dag(
@@ -33,31 +33,24 @@ from retention_airflow.defaults import DAY_PARAMS, WAREHOUSE_POOL, Tag
     **defaults.shared(__doc__, Tag.DAILY, Tag.PROFILES, Tag.IMPACT_CUSTOMERS, Tag.TRIAGE_SAME_DAY),
 )
 def profile_customers() -> None:
-    @task(pool=WAREHOUSE_POOL)
+    @step(pool=WAREHOUSE_POOL)
     def fit_value() -> dict:
         """Learns every few weeks from past days what customers bring."""
         from retention_ml.profiles.value.fit_value import fit_value as door
 
         return doors.call(door, as_of=as_of())
 
-    @task(pool=WAREHOUSE_POOL, trigger_rule="all_done")
-    def profile() -> dict:
-        """Says who every customer is on the day, into a snapshot nobody reads yet."""
+    @task(pool=WAREHOUSE_POOL, outlets=[PROFILES], trigger_rule="all_done")
+    def profile() -> list[dict]:
+        """Says who every customer is on the day; audits that and lets readers see it."""
         from retention_ml.profiles.profile import profile as door
+        from retention_ml.profiles.publish_profiles import publish_profiles
 
-        return doors.call(door, as_of=as_of())
+        made = doors.call(door, as_of=as_of())
+        published = doors.call(publish_profiles, snapshot_id=made["snapshot_id"])
+        return [made, assets.hand_over(PROFILES, made, published)]
 
-    @task(pool=WAREHOUSE_POOL, outlets=[PROFILES])
-    def publish(made: dict) -> dict:
-        """Audits the snapshot and lets readers see it, in one transaction."""
-        from retention_ml.profiles.publish_profiles import publish_profiles as door
-
-        published = doors.call(door, snapshot_id=made["snapshot_id"])
-        return assets.hand_over(PROFILES, made, published)
-
-    made = profile()
-    fit_value() >> made
-    publish(made)
+    fit_value() >> profile()
 
 
 profile_customers()

@@ -17,11 +17,11 @@ is put into the outbox once. A day that is not today is decided and never sent.
 they wait, and `dispatch_messages` sends them. Assignments refused: the log names the audit.
 """
 
-from airflow.sdk import PartitionedAssetTimetable, dag, task
+from airflow.sdk import PartitionedAssetTimetable, dag
 from retention_airflow import action_approvals, approvals, defaults, doors
 from retention_airflow.assets import SCORES
 from retention_airflow.clock import as_of
-from retention_airflow.defaults import DAY_PARAMS, WAREHOUSE_POOL, Tag
+from retention_airflow.defaults import DAY_PARAMS, WAREHOUSE_POOL, Tag, step
 
 from retention_ml.errors import NotReady
 
@@ -34,23 +34,27 @@ from retention_ml.errors import NotReady
     **defaults.shared(__doc__, Tag.DAILY, Tag.ACTIONS, Tag.IMPACT_CUSTOMERS, Tag.TRIAGE_SAME_DAY),
 )
 def assign_actions() -> None:
-    @task(pool=WAREHOUSE_POOL, max_active_tis_per_dag=1)
+    @step(pool=WAREHOUSE_POOL, max_active_tis_per_dag=1)
     def assign() -> dict:
         """Decides who gets which action, within budget, permissions and fatigue; sends nothing."""
         from retention_ml.actions.assignment.assign import assign as door
 
-        return doors.call(door, skip_on=(NotReady,), as_of=as_of())
+        assigned = doors.call(door, skip_on=(NotReady,), as_of=as_of())
+        if action_approvals.is_needed(assigned):
+            return assigned
+        # Nobody needs to be asked; and with [actions] enabled = false nothing leaves the house.
+        left = ("question",) if doors.settings().actions.enabled else ("question", "release")
+        return doors.go_on_without(*left, result=assigned)
 
-    @task
+    @step()
     def question(assigned: dict) -> dict:
         """Puts into words what a person is asked; skipped where nobody needs to be."""
-        doors.skip_unless(action_approvals.is_needed(assigned), "Nobody needs to be asked.")
         return action_approvals.question(assigned)
 
     approve = approvals.ask("approve", of="question")
     approved = approvals.passage("approved")  # skipped by a no, so that release is not
 
-    @task(pool=WAREHOUSE_POOL, trigger_rule="none_failed", max_active_tis_per_dag=1)
+    @step(pool=WAREHOUSE_POOL, trigger_rule="none_failed", max_active_tis_per_dag=1)
     def release(assigned: dict) -> dict:
         """Records the answer with its name, and puts what may leave the house into the outbox."""
         from retention_ml.actions.assignment.assign import assign as door
@@ -58,7 +62,7 @@ def assign_actions() -> None:
 
         is_enabled = doors.settings().actions.enabled
         doors.skip_unless(is_enabled, "[actions] enabled is false: nothing leaves the house.")
-        arguments = action_approvals.answer(approvals.response_to("approve"))
+        arguments = action_approvals.answer(approvals.response_to("approve", is_required=False))
         if arguments is None:
             return assigned
         standing = doors.call(door, as_of=as_of())  # an earlier try may have recorded the answer
@@ -67,14 +71,14 @@ def assign_actions() -> None:
         doors.call(record, as_of=as_of(), **arguments)
         return doors.call(door, as_of=as_of())
 
-    @task(pool=WAREHOUSE_POOL)
+    @step(pool=WAREHOUSE_POOL)
     def dispatch() -> dict:
         """Sends what is due, each message at most once."""
         from retention_ml.actions.outbox.dispatch import dispatch as door
 
         return doors.call(door)
 
-    @task(pool=WAREHOUSE_POOL, trigger_rule="none_skipped")
+    @step(pool=WAREHOUSE_POOL, trigger_rule="none_skipped")
     def deliver() -> dict:
         """Writes who was contacted, and who was left alone by lot, into the inbox."""
         from retention_ml.actions.deliver import deliver as door

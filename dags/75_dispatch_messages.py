@@ -18,7 +18,7 @@ from airflow.sdk import dag, task
 from airflow.sdk.exceptions import AirflowSkipException
 from retention_airflow import alerts, defaults, doors, waiting
 from retention_airflow.clock import as_of
-from retention_airflow.defaults import DAY_PARAMS, WAREHOUSE_POOL, Tag
+from retention_airflow.defaults import DAY_PARAMS, WAREHOUSE_POOL, Tag, step
 
 
 @dag(
@@ -31,12 +31,12 @@ from retention_airflow.defaults import DAY_PARAMS, WAREHOUSE_POOL, Tag
     ),
 )
 def dispatch_messages() -> None:
-    @task(pool=WAREHOUSE_POOL)
+    @step(pool=WAREHOUSE_POOL)
     def dispatch() -> dict:
         """Sends what is due on each channel; skipped where nothing waits."""
         return waiting.send_due()
 
-    @task(pool=WAREHOUSE_POOL)
+    @step(pool=WAREHOUSE_POOL)
     def deliver(sent: dict) -> dict:
         """Writes who was contacted into the inbox once nothing waits any more."""
         from retention_ml.actions.deliver import deliver as door
@@ -45,12 +45,12 @@ def dispatch_messages() -> None:
             raise AirflowSkipException("Contacts are delivered once nothing waits.")
         return doors.call(door, as_of=as_of())
 
-    @task(pool=WAREHOUSE_POOL)
+    @step(pool=WAREHOUSE_POOL)
     def watch() -> dict:
         """Looks for messages that fail, wait too long or were not sent in time."""
         from retention_ml.outcomes.monitoring.actions.watch_actions import watch_actions as door
 
-        return doors.call(door, as_of=as_of())
+        return alerts.go_on(doors.call(door, as_of=as_of()))
 
     @task
     def alert(watched: dict) -> None:

@@ -12,10 +12,10 @@ Airflow's UI): a no ends its trial, and without an answer the next look asks aga
 """
 
 from airflow.sdk import PartitionedAssetTimetable, dag, task
-from retention_airflow import alerts, approvals, defaults, doors, ranker_approvals
+from retention_airflow import alerts, approvals, defaults, doors, measurement, ranker_approvals
 from retention_airflow.assets import SCORES
 from retention_airflow.clock import as_of
-from retention_airflow.defaults import DAY_PARAMS, WAREHOUSE_POOL, Tag
+from retention_airflow.defaults import DAY_PARAMS, WAREHOUSE_POOL, Tag, step
 
 
 @dag(
@@ -27,62 +27,45 @@ from retention_airflow.defaults import DAY_PARAMS, WAREHOUSE_POOL, Tag
 )
 def measure_outcomes() -> None:
     @task(pool=WAREHOUSE_POOL, max_active_tis_per_dag=1)
-    def measure() -> dict:
-        """Compares scores whose outcome window has closed with what happened; reads the trial."""
-        from retention_ml.outcomes.measure import measure as door
+    def measure() -> list[dict]:
+        """Compares scores and lists with outcomes; decides what nobody needs to be asked about."""
+        return measurement.measure(as_of())
 
-        return doors.call(door, as_of=as_of())
-
-    @task
-    def question(measured: dict) -> dict:
-        """Puts into words what a person is asked; skipped where nobody needs to be."""
-        is_needed = approvals.is_needed(measured, doors.settings().promotion.mode)
-        approvals.skip_unless(is_needed, "approve")
-        return approvals.question(measured, approvals.card_of(measured["challenger_version"]))
+    @step()
+    def question(measured: list[dict]) -> dict:
+        """Puts into words what a person is asked; skipped while a question waits."""
+        approvals.skip_if_waiting("approve")
+        receipt = doors.receipt_of(measured, "measure")
+        return approvals.question(receipt, approvals.card_of(receipt["challenger_version"]))
 
     approve = approvals.ask("approve", of="question")
     approved = approvals.passage("approved")  # skipped by a no, so that decide is not
 
-    @task(pool=WAREHOUSE_POOL, trigger_rule="none_failed", max_active_tis_per_dag=1)
-    def decide(measured: dict) -> dict:
-        """Ends a trial that is decided: by the evidence, or by the person whose name it records."""
+    @step(pool=WAREHOUSE_POOL, trigger_rule="none_failed", max_active_tis_per_dag=1)
+    def decide(measured: list[dict]) -> dict:
+        """Ends a trial as the person says, and records the name."""
         from retention_ml.outcomes.trial.decide import decide as door
 
-        is_needed = approvals.is_needed(measured, doors.settings().promotion.mode)
-        response = approvals.response_to("approve", is_required=is_needed)
-        return doors.call(door, as_of=as_of(), **approvals.answer(response, measured))
+        response = approvals.response_to("approve")
+        answer = approvals.answer(response, doors.receipt_of(measured, "measure"))
+        return doors.call(door, as_of=as_of(), **answer)
 
-    @task(pool=WAREHOUSE_POOL, trigger_rule="all_done", max_active_tis_per_dag=1)
-    def look() -> dict:
-        """Reads open experiments and the holdout, and ends those that are decided."""
-        from retention_ml.outcomes.experiment.look import look as door
-
-        return doors.call(door, as_of=as_of())
-
-    @task(pool=WAREHOUSE_POOL, max_active_tis_per_dag=1)
-    def lists() -> dict:
-        """Compares published lists with what was bought; ends a decided trial of rankers."""
-        from retention_ml.outcomes.lists.decide_ranker import decide_ranker
-        from retention_ml.outcomes.lists.measure_lists import measure_lists
-
-        return [doors.call(door, as_of=as_of()) for door in (measure_lists, decide_ranker)][-1]
-
-    @task(pool=WAREHOUSE_POOL, trigger_rule="all_done")
+    @step(pool=WAREHOUSE_POOL, trigger_rule="all_done")
     def watch() -> dict:
         """Looks for drift, stale feeds and broken promises, whatever failed before it."""
         from retention_ml.outcomes.monitoring.watch import watch as door
 
-        return doors.call(door, as_of=as_of())
+        return alerts.go_on(doors.call(door, as_of=as_of()))
 
     @task
     def alert(watched: dict) -> None:
         """Sends the alerts of this run, if there are any."""
         alerts.send_alerts(watched["alerts"], watched["as_of"])
 
-    measured, watched, decided = measure(), watch(), lists()
+    measured, watched = measure(), watch()
     question(measured) >> approve >> approved >> decide(measured)
-    ranker_approvals.ask_and_decide(decided)
-    measured >> [look(), decided] >> watched  # so that a verdict of today is told today
+    ranker_approvals.ask_and_decide(measured)
+    measured >> watched  # so that a verdict of today is told today
     alert(watched)
 
 

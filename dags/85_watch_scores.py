@@ -14,7 +14,7 @@ starts it, and exactly that has to be detected.
 from airflow.sdk import dag, task
 from retention_airflow import alerts, defaults, doors
 from retention_airflow.clock import as_of
-from retention_airflow.defaults import DAY_PARAMS, WAREHOUSE_POOL, Tag
+from retention_airflow.defaults import DAY_PARAMS, WAREHOUSE_POOL, Tag, step
 
 
 @dag(
@@ -25,12 +25,12 @@ from retention_airflow.defaults import DAY_PARAMS, WAREHOUSE_POOL, Tag
     **defaults.shared(__doc__, Tag.DAILY, Tag.OUTCOMES, Tag.IMPACT_INSIGHT, Tag.TRIAGE_NEXT_DAY),
 )
 def watch_scores() -> None:
-    @task(pool=WAREHOUSE_POOL)
+    @step(pool=WAREHOUSE_POOL)
     def watch() -> dict:
         """Looks whether the night's scores are there, and for what else is out of order."""
         from retention_ml.outcomes.monitoring.watch import watch as door
 
-        return doors.call(door, as_of=as_of())
+        return alerts.go_on(doors.call(door, as_of=as_of()))
 
     @task
     def alert(watched: dict) -> None:

@@ -94,6 +94,13 @@ def send_alerts(alerts: Sequence[Mapping[str, Any]], day: str) -> None:
         send(messages.of_alerts(alerts, day, get_current_context()["ti"].log_url))
 
 
+def go_on(watched: dict[str, Any]) -> Any:
+    """What a watch returns; the task `alert` is skipped where there is nothing to send."""
+    from retention_airflow import doors
+
+    return watched if watched["alerts"] else doors.go_on_without("alert", result=watched)
+
+
 class FailureAlert(BaseNotifier):  # type: ignore[misc]  # airflow is untyped here
     """Alerts that a task failed permanently."""
 

@@ -46,12 +46,10 @@ def is_needed(measured: Mapping[str, Any], mode: str) -> bool:
     return mode == "approval" and is_open and measured.get("verdict") == "promote"
 
 
-def skip_unless(is_needed: bool, task_id: str) -> None:
-    """Skip the task that writes the question of `task_id` where nobody is to be asked now."""
+def skip_if_waiting(task_id: str) -> None:
+    """Skip the task that writes the question of `task_id` while that of another day waits."""
     from airflow.sdk.exceptions import AirflowSkipException
 
-    if not is_needed:
-        raise AirflowSkipException("Nobody needs to be asked.")
     if is_waiting(task_id):
         raise AirflowSkipException("The question of another day still waits for its answer.")
 
@@ -79,7 +77,7 @@ def passage(task_id: str) -> EmptyOperator:
     return EmptyOperator(task_id=task_id, doc_md="Reached by a yes, or where nobody was asked.")
 
 
-def response_to(task_id: str, *, is_required: bool = False) -> dict[str, Any] | None:
+def response_to(task_id: str, *, is_required: bool = True) -> dict[str, Any] | None:
     """What the person answered in this run, None where nobody was asked; called within a task.
 
     Without an answer that `is_required` the task is skipped.

@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from airflow.sdk import (  # type: ignore[attr-defined]  # its stub lags behind
@@ -14,6 +15,7 @@ from airflow.sdk import (  # type: ignore[attr-defined]  # its stub lags behind
     Param,
     RetryAction,
     RetryRule,
+    task,
 )
 
 from retention_airflow.alerts import FailureAlert, LatenessAlert
@@ -104,6 +106,10 @@ DEFAULT_ARGS: dict[str, Any] = {
     "execution_timeout": timedelta(hours=2),
     "on_failure_callback": [FailureAlert()],
 }
+step = partial(task, multiple_outputs=False)
+"""A task that returns receipts. By itself Airflow stores a mapping once more key by key, each with a
+request of its own: twenty for a receipt."""
+
 IN_TIME = DeadlineAlert(
     reference=DeadlineReference.DAGRUN_QUEUED_AT,
     interval=timedelta(hours=_SETTINGS.monitoring.publish_hours_max),

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from retention_ml.errors import HeldBack, RetentionError, machine_errors
+from retention_ml.errors import HeldBack, NotReady, RetentionError, machine_errors
 from retention_ml.receipts import DoorReceipt
 from retention_ml.settings import Settings, load
 
@@ -53,6 +53,36 @@ def call(
     return receipt.to_dict()
 
 
+def call_if_ready(door: Callable[..., DoorReceipt], **arguments: Any) -> list[dict[str, Any]]:
+    """The receipt of a door; none where there is nothing for it to work on yet, which is logged."""
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    try:
+        return [call(door, skip_on=(NotReady,), **arguments)]
+    except AirflowSkipException as refusal:
+        logger.info("%s", refusal)
+        return []
+
+
+def each(*steps: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """The receipts of steps that do not depend on each other.
+
+    One that fails keeps none of the others from being taken; then the first error is raised.
+    """
+    receipts: list[dict[str, Any]] = []
+    errors: list[Exception] = []
+    for step in steps:
+        try:
+            receipts += step()
+        except Exception as error:  # whatever it is, the others are taken
+            errors.append(error)
+    for other in errors[1:]:
+        logger.error("Besides: %s: %s", type(other).__name__, other)
+    if errors:
+        raise errors[0]
+    return receipts
+
+
 def read(reading: Callable[..., Answer], **arguments: Any) -> Answer:
     """What a reading function answers; it takes the warehouse and `arguments`."""
     with _warehouse() as (warehouse, _), machine_errors():
@@ -67,25 +97,32 @@ def skip_unless(is_wanted: bool, sentence: str) -> None:
         raise AirflowSkipException(sentence)
 
 
-def receipts_of(task_id: str) -> list[dict[str, Any]]:
-    """The receipts of a mapped task of this run, one for each instance that returned one."""
+def go_on_without(*task_ids: str, result: Any) -> Any:
+    """End the calling task with its result, and skip tasks after it that have nothing to do.
+
+    It does not return.
+
+    A task that starts only to find that out costs a process: a second or two of every day.
+    """
+    from airflow.sdk import get_current_context
+    from airflow.sdk.exceptions import DownstreamTasksSkipped
+
+    get_current_context()["ti"].xcom_push(key="return_value", value=result)
+    raise DownstreamTasksSkipped(tasks=list(task_ids))
+
+
+def receipts_of(task_id: str, door: str) -> list[dict[str, Any]]:
+    """The receipts of a door among what the instances of a mapped task of this run returned."""
     from airflow.sdk import get_current_context
 
     # A list asks for a list: of a single name and a single instance Airflow gives the value alone.
-    receipts = get_current_context()["ti"].xcom_pull(task_ids=[task_id])
-    return [dict(receipt) for receipt in receipts if receipt]
+    returned = get_current_context()["ti"].xcom_pull(task_ids=[task_id])
+    return [dict(one) for receipts in returned for one in receipts or () if one["door"] == door]
 
 
-def open_batch(receipt: Mapping[str, Any]) -> int:
-    """The batch that the door before has left to do; skips the task where it left nothing."""
-    from airflow.sdk.exceptions import AirflowSkipException
-
-    if receipt["batch_id"] is None or receipt.get("status") == "held":
-        raise AirflowSkipException(
-            f"{receipt['door']} left nothing to do: its files came before, cannot be read or are "
-            "held. Its receipt says which."
-        )
-    return int(receipt["batch_id"])
+def receipt_of(receipts: Sequence[Mapping[str, Any]], door: str) -> dict[str, Any]:
+    """The last receipt of a door among those that a task returned."""
+    return dict([one for one in receipts if one["door"] == door][-1])
 
 
 def paths(names: Sequence[str]) -> list[Path]:

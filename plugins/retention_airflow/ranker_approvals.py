@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from airflow.sdk import task
-
 from retention_airflow import approvals, doors
 from retention_airflow.clock import as_of
-from retention_airflow.defaults import WAREHOUSE_POOL
+from retention_airflow.defaults import WAREHOUSE_POOL, step
 
 FIGURES = (
     ("began_on", "first day of the trial"),
@@ -21,34 +19,34 @@ FIGURES = (
 )
 
 
-def ask_and_decide(decided: Any) -> None:
+def ask_and_decide(measured: Any) -> None:
     """Add the tasks that ask a person about a ranker, where it waits for one, and pass the answer on.
 
     Parameters
     ----------
-    decided : task output
-        The receipt of `decide_ranker` without an answer.
+    measured : task output
+        Receipts, among them that of `decide_ranker` without an answer.
     """
 
-    @task
-    def question_ranker(decided: dict[str, Any]) -> dict[str, str]:
-        """Puts into words what a person is asked; skipped where nobody needs to be."""
-        approvals.skip_unless(is_needed(decided), "approve_ranker")
-        return question(decided)
+    @step()  # type: ignore[untyped-decorator]  # airflow is untyped here
+    def question_ranker(measured: list[dict[str, Any]]) -> dict[str, str]:
+        """Puts into words what a person is asked; skipped while a question waits."""
+        approvals.skip_if_waiting("approve_ranker")
+        return question(doors.receipt_of(measured, "decide_ranker"))
 
-    # airflow is untyped here
-    @task(pool=WAREHOUSE_POOL, trigger_rule="none_failed", max_active_tis_per_dag=1)  # type: ignore[untyped-decorator]
-    def decide_ranker(decided: dict[str, Any]) -> dict[str, Any]:
+    @step(pool=WAREHOUSE_POOL, trigger_rule="none_failed", max_active_tis_per_dag=1)  # type: ignore[untyped-decorator]
+    def decide_ranker(measured: list[dict[str, Any]]) -> dict[str, Any]:
         """Lets the ranker make the lists, or ends its trial, with the name of who answered."""
         from retention_ml.outcomes.lists.decide_ranker import decide_ranker as door
 
-        response = approvals.response_to("approve_ranker", is_required=True)
+        response = approvals.response_to("approve_ranker")
+        decided = doors.receipt_of(measured, "decide_ranker")
         answer: dict[str, Any] = {**approvals.answer(response, decided)}
         return doors.call(door, as_of=as_of(), **answer)
 
     approve = approvals.ask("approve_ranker", of="question_ranker")
     approved = approvals.passage("approved_ranker")  # skipped by a no, the decision is not
-    question_ranker(decided) >> approve >> approved >> decide_ranker(decided)
+    question_ranker(measured) >> approve >> approved >> decide_ranker(measured)
 
 
 def is_needed(decided: Mapping[str, Any]) -> bool:

@@ -11,6 +11,7 @@ from retention_ml.warehouse import Warehouse
 
 # The version whose definitions were, before they had a version, named by their generated SQL.
 _VERSION_OF_SQL = 1
+_HAS_OTHERS = "SELECT EXISTS (SELECT FROM features.builds WHERE catalogue_sha256 <> :digest)"
 
 
 def definition_sha256(settings: Settings) -> str:
@@ -39,13 +40,11 @@ def rename_digests_of_sql(warehouse: Warehouse, settings: Settings) -> None:
         return
     digest = definition_sha256(settings)
     with warehouse.transaction() as transaction:
-        # Compiling the SQL takes a second, which a process is spared where nothing has another name.
-        if not transaction.execute(
-            "SELECT FROM features.builds WHERE catalogue_sha256 <> :digest LIMIT 1", digest=digest
-        ):
+        # Every door that reads features comes by, and generating the SQL takes seconds.
+        [(has_others,)] = transaction.execute(_HAS_OTHERS, digest=digest)
+        if not has_others:
             return
-    text = f"{settings.calendar.timezone}\n{duckdb_sql(settings.churn.active_days)}"
-    with warehouse.transaction() as transaction:
+        text = f"{settings.calendar.timezone}\n{duckdb_sql(settings.churn.active_days)}"
         transaction.execute(
             "UPDATE features.builds SET catalogue_sha256 = :digest WHERE catalogue_sha256 = :former",
             digest=digest,

@@ -63,17 +63,23 @@ def tf_idf(descriptions: pa.Table) -> Any:
     from scipy import sparse
 
     vocabulary: dict[str, int] = {}
-    rows, columns = [], []
+    columns_of: dict[str, list[int]] = {}  # many products are described in the same words
+    columns: list[int] = []
     count = descriptions.num_rows
+    words_count = np.zeros(count, dtype=np.int64)
     texts = [
         descriptions[level].to_pylist()
         for level in DESCRIPTION
         if level in descriptions.column_names
     ]
     for row, parts in enumerate(zip(*texts, strict=True)):
-        for word in _WORD.findall(" ".join(part for part in parts if part).lower()):
-            rows.append(row)
-            columns.append(vocabulary.setdefault(word, len(vocabulary)))
+        text = " ".join(part for part in parts if part)
+        if text not in columns_of:
+            words = _WORD.findall(text.lower())
+            columns_of[text] = [vocabulary.setdefault(word, len(vocabulary)) for word in words]
+        columns += columns_of[text]
+        words_count[row] = len(columns_of[text])
+    rows = np.repeat(np.arange(count), words_count)
     shape = (count, max(1, len(vocabulary)))
     counts = sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=shape)
     documents = np.bincount(counts.indices, minlength=shape[1])

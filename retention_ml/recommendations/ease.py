@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retention_ml.recommendations.purchases import Codes, Purchases
+from retention_ml.statistics.arrays import distinct
 
 Scores = npt.NDArray[np.float32]
 
@@ -80,7 +81,7 @@ def fit_ease(
 
 def distinct_pairs(purchases: Purchases) -> tuple[Codes, Codes]:
     """Customers and products by code, each pair once, ordered by customer and product."""
-    pairs = np.unique(purchases.customer.astype(np.int64) << 32 | purchases.product)
+    pairs = distinct(purchases.customer.astype(np.int64) << 32 | purchases.product)
     return (pairs >> 32).astype(np.int32), (pairs & 0xFFFFFFFF).astype(np.int32)
 
 

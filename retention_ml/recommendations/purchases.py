@@ -21,7 +21,7 @@ from retention_ml.abnormal.excluded import excluded_customers, is_excluded, with
 from retention_ml.clock import day_number
 from retention_ml.curated.known import known
 from retention_ml.features.rollups import curated
-from retention_ml.statistics.arrays import Bools, Ints
+from retention_ml.statistics.arrays import Bools, Ints, distinct
 from retention_ml.warehouse import Warehouse
 
 Codes = npt.NDArray[np.int32]
@@ -94,7 +94,7 @@ class Purchases:
 
     def active(self, active_days: int) -> Codes:
         """Codes, rising, of the customers with a purchase on D - `active_days` to D - 1."""
-        return np.unique(self.customer[self.event_day >= self.day - active_days])
+        return distinct(self.customer[self.event_day >= self.day - active_days])
 
     def codes(self, customers: pa.Array) -> Codes:
         """The codes of customers by id, -1 where there is none."""
@@ -231,7 +231,7 @@ class PurchaseLog:
         number = day_number(day)
         mask = (self.event_day >= number) & (self.event_day < number + horizon_days)
         customer, product, *_ = self._netted(mask)
-        pairs = np.unique(customer.astype(np.int64) << 32 | product)
+        pairs = distinct(customer.astype(np.int64) << 32 | product)
         return Pairs(
             customer=(pairs >> 32).astype(np.int32),
             product=(pairs & 0xFFFFFFFF).astype(np.int32),

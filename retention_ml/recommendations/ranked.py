@@ -16,7 +16,7 @@ import pyarrow as pa
 from retention_ml.clock import day_number
 from retention_ml.errors import UsageError
 from retention_ml.recommendations.purchases import Codes, Purchases
-from retention_ml.statistics.arrays import Bools, Floats
+from retention_ml.statistics.arrays import Bools, Floats, distinct
 
 BEST_SELLER_DAYS = 28
 _BEST_SELLERS = 60
@@ -166,7 +166,7 @@ def frequency_pairs(purchases: Purchases, customers: Codes, horizon_days: int) -
 def best_sellers(purchases: Purchases, count: int) -> tuple[Codes, Codes]:
     """The products with most buyers in the last 28 days, and how many; ties by product id."""
     recent = purchases.since(BEST_SELLER_DAYS)
-    pairs = np.unique(recent.product.astype(np.int64) << 32 | recent.customer)
+    pairs = distinct(recent.product.astype(np.int64) << 32 | recent.customer)
     buyers = np.bincount((pairs >> 32).astype(np.int64), minlength=len(purchases.product_ids))
     order = np.argsort(-buyers, kind="stable")[:count]
     order = order[buyers[order] > 0]

@@ -25,7 +25,8 @@ _IMPORTED_BEFORE_TASKS = (
     "airflow.executors.local_executor", "airflow.dag_processing.dagbag",
     "airflow.sdk.execution_time.supervisor",
     "airflow.sdk.execution_time.task_runner", "ibis", "sqlalchemy", "adbc_driver_postgresql.dbapi",
-    "duckdb", "pydantic_settings", "lightgbm", "great_expectations", "mlflow.tracking",
+    "duckdb", "pydantic_settings", "lightgbm", "sklearn.ensemble", "numba", "great_expectations",
+    "mlflow.tracking", "pyarrow.dataset", "pgpq", "jinja2",
 )  # fmt: skip
 
 

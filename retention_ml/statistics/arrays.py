@@ -1,5 +1,7 @@
 """The array types that models pass to each other, log-odds, and the bytes of a column."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -24,6 +26,17 @@ def logit(probability: Floats) -> Floats:
     """Log-odds of a probability, elementwise; clipped a billionth away from 0 and 1."""
     clipped = np.clip(probability, 1e-9, 1 - 1e-9)
     return np.asarray(np.log(clipped) - np.log1p(-clipped), dtype=np.float64)
+
+
+def distinct(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The different values, rising, like `np.unique`, which is several times slower on whole numbers.
+
+    >>> distinct(np.array([3, 1, 3]))
+    array([1, 3])
+    """
+    ordered = np.sort(values)
+    is_first = np.concatenate([[True], ordered[1:] != ordered[:-1]])[: len(ordered)]
+    return np.asarray(ordered[is_first])
 
 
 def column_bytes(column: pa.Array) -> bytes:

@@ -48,7 +48,7 @@ def _release(
     settings = load({"RETENTION_ACTIONS__ENABLED": "true"})
     monkeypatch.setattr(dag_file.doors, "call", day.call)
     monkeypatch.setattr(dag_file.doors, "settings", lambda: settings)
-    monkeypatch.setattr(dag_file.approvals, "response_to", lambda _: response)
+    monkeypatch.setattr(dag_file.approvals, "response_to", lambda _, is_required: response)
     monkeypatch.setattr(dag_file, "as_of", lambda: DAY)
     return dag_file.assign_actions().get_task("release").python_callable(WAITING)
 

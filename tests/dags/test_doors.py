@@ -69,22 +69,37 @@ def test_other_errors_pass_as_they_are_and_the_warehouse_is_given_back(
     assert warehouse.closed == 1
 
 
-@pytest.mark.parametrize(
-    "receipt",
-    [
-        {"door": "land", "batch_id": None},
-        {"door": "stage", "batch_id": 7, "status": "held"},
-        {"door": "check", "batch_id": 7, "status": "held"},
-    ],
-)
-def test_a_step_is_skipped_where_the_one_before_left_nothing_to_do(
-    receipt: dict[str, object],
+def test_a_door_that_is_not_ready_gives_no_receipt_and_stops_nothing(
+    warehouse: OpenedWarehouse,
 ) -> None:
-    from airflow.sdk.exceptions import AirflowSkipException
+    def early(*_: object, **__: object) -> Receipt:
+        raise NotReady("There is no champion yet.")
 
-    assert doors.open_batch({"door": "stage", "batch_id": 7, "status": "staged"}) == 7
-    with pytest.raises(AirflowSkipException, match=f"{receipt['door']} left nothing to do"):
-        doors.open_batch(receipt)
+    def door(*_: object, **__: object) -> Receipt:
+        return Receipt(door="door", as_of=date(2026, 3, 1), read=0, written=0, seconds=0.0)
+
+    assert doors.call_if_ready(early) == []
+    assert [one["door"] for one in doors.call_if_ready(door)] == ["door"]
+
+
+def test_a_step_that_fails_keeps_none_of_the_others_and_its_error_is_raised() -> None:
+    taken = []
+
+    def step(name: str) -> list[dict[str, object]]:
+        taken.append(name)
+        if name != "second":
+            raise ValueError(name)
+        return [{"door": name}]
+
+    with pytest.raises(ValueError, match="first"):
+        doors.each(lambda: step("first"), lambda: step("second"), lambda: step("third"))
+    assert taken == ["first", "second", "third"]
+    assert doors.each(lambda: step("second")) == [{"door": "second"}]
+
+
+def test_of_several_receipts_the_last_of_a_door_counts() -> None:
+    receipts = [{"door": "assign", "n": 1}, {"door": "other"}, {"door": "assign", "n": 2}]
+    assert doors.receipt_of(receipts, "assign")["n"] == 2
 
 
 def test_of_files_that_were_not_landed_the_ledger_says_nothing() -> None:

@@ -47,7 +47,7 @@ def test_a_run_says_its_day_and_its_result(runs: dict[str, Any]) -> None:
 
 def test_a_failed_run_says_where(runs: dict[str, Any]) -> None:
     assert (runs["failed"]["state"], runs["failed"]["events"]) == ("failed", [])
-    assert runs["failed"]["note"] == "2017-11-22 · failed: publish"
+    assert runs["failed"]["note"] == "2017-11-22 · failed: score"
 
 
 def test_a_run_in_which_all_was_skipped_says_so(runs: dict[str, Any]) -> None:
@@ -78,10 +78,9 @@ def test_a_task_leads_to_the_page_of_its_day_and_what_it_made(runs: dict[str, An
     assert links["score"] == {
         "Page of the day": PAGE,
         "Quality report": "http://localhost:8080/retention/batch?number=5",
-        "MLflow": "",
+        "MLflow": "http://mlflow:5000/#/models/churn/versions/3",
     }
-    assert links["publish"]["MLflow"] == "http://mlflow:5000/#/models/churn/versions/3"
-    assert runs["skipped"]["links"]["publish"] == {
+    assert runs["skipped"]["links"]["score"] == {
         "Page of the day": PAGE, "Quality report": "", "MLflow": "",
     }  # fmt: skip
 

@@ -58,7 +58,8 @@ def run(dag: Any, scenario: dict[str, Any]) -> dict[str, Any]:
         gone_through.append({"door": name, **{k: str(v) for k, v in arguments.items() if v}})
         if name in scenario.get("failing", ()):
             raise ValueError("the text of a defect")
-        return {"as_of": str(arguments["as_of"]), **scenario["receipts"].get(name, {})}
+        named = {"door": name, "as_of": str(arguments["as_of"])}
+        return named | scenario["receipts"].get(name, {})
 
     doors.call = call
     doors.settings = lambda: load({"RETENTION_PROMOTION__MODE": scenario.get("mode", "approval")})

@@ -25,7 +25,7 @@ _OF_A_RUN = ("run_type", "run_after", "conf", "partition_key", "run_id")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishedTask:
-    """What a button follows from: the run, and the last receipt of the task, empty without one."""
+    """What a button follows from: the run, and what the receipts of the task say, the last one first."""
 
     run: Mapping[str, Any]
     receipt: Mapping[str, Any]
@@ -112,5 +112,7 @@ def _task(key: Any) -> FinishedTask:
             )
         )
         facts = {name: getattr(run, name) for name in _OF_A_RUN}
-    receipts = list(notes.receipts_in(returned))
-    return FinishedTask(run=facts, receipt=receipts[-1] if receipts else {})
+    receipt: dict[str, Any] = {}
+    for one in notes.receipts_in(returned):
+        receipt |= {name: value for name, value in one.items() if value is not None}
+    return FinishedTask(run=facts, receipt=receipt)
