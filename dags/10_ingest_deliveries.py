@@ -39,7 +39,12 @@ def ingest_deliveries() -> None:
     @task(pool=WAREHOUSE_POOL, execution_timeout=ingestion.TIME_MAX)
     def ingest(parcel: dict) -> list[dict]:
         """Lands, stages, checks and curates the files of a source; begun again, it goes on."""
-        return ingestion.ingest(parcel)
+        from retention_ml.curated.curate import curate
+        from retention_ml.deliveries.land import land
+        from retention_ml.deliveries.stage import stage
+        from retention_ml.quality.check import check
+
+        return ingestion.ingest(parcel, land, stage, check, curate)
 
     @step(task_id="put_away")
     def move(parcel: dict) -> dict[str, list[str]]:

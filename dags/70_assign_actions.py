@@ -40,11 +40,8 @@ def assign_actions() -> None:
         from retention_ml.actions.assignment.assign import assign as door
 
         assigned = doors.call(door, skip_on=(NotReady,), as_of=as_of())
-        if action_approvals.is_needed(assigned):
-            return assigned
-        # Nobody needs to be asked; and with [actions] enabled = false nothing leaves the house.
-        left = ("question",) if doors.settings().actions.enabled else ("question", "release")
-        return doors.go_on_without(*left, result=assigned)
+        left = action_approvals.left_out(assigned, doors.settings().actions.enabled)
+        return doors.go_on_without(*left, result=assigned) if left else assigned
 
     @step()
     def question(assigned: dict) -> dict:

@@ -29,7 +29,14 @@ def measure_outcomes() -> None:
     @task(pool=WAREHOUSE_POOL, max_active_tis_per_dag=1)
     def measure() -> list[dict]:
         """Compares scores and lists with outcomes; decides what nobody needs to be asked about."""
-        return measurement.measure(as_of())
+        from retention_ml.outcomes.experiment.look import look
+        from retention_ml.outcomes.lists.decide_ranker import decide_ranker
+        from retention_ml.outcomes.lists.measure_lists import measure_lists
+        from retention_ml.outcomes.measure import measure as door
+        from retention_ml.outcomes.trial.decide import decide
+
+        scores, lists = (door, decide), (measure_lists, decide_ranker)
+        return measurement.measure(as_of(), scores=scores, experiments=look, lists=lists)
 
     @step()
     def question(measured: list[dict]) -> dict:

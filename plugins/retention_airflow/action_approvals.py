@@ -12,6 +12,12 @@ def is_needed(assigned: Mapping[str, Any]) -> bool:
     return assigned["status"] == "waiting" and bool(assigned["questions"])
 
 
+def left_out(assigned: Mapping[str, Any], is_enabled: bool) -> list[str]:
+    """The tasks after `assign` that have nothing to do: nobody is asked, nothing leaves the house."""
+    nobody_is_asked = [] if is_needed(assigned) else ["question"]
+    return nobody_is_asked + ([] if is_enabled else ["release"])
+
+
 def is_answered(standing: Mapping[str, Any], *, asked: Mapping[str, Any]) -> bool:
     """Whether the answer to one receipt of `assign` is one to all that the day waits for in another."""
     return is_needed(standing) and all(each in asked["questions"] for each in standing["questions"])

@@ -1,11 +1,12 @@
 """The way of a parcel of files through the doors, in one process; and where its files go then."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
 from retention_airflow import defaults, doors, put_away
+from retention_ml.receipts import DoorReceipt
 
 logger = logging.getLogger(__name__)
 
@@ -14,17 +15,16 @@ LANDED = "landed"
 """What `land` returned, also where a later door fails: files are put away by it."""
 
 
-def ingest(parcel: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Land, stage, check and curate a parcel; the receipts, fewer where nothing is left to do.
+def ingest(
+    parcel: Mapping[str, Any],
+    land: Callable[..., DoorReceipt],
+    *doors_of_a_batch: Callable[..., DoorReceipt],
+) -> list[dict[str, Any]]:
+    """The receipts of `land` and of the doors after it, as far as something is left to do.
 
     Called within a task. Begun again, `land` opens the batch again that was not finished.
     """
     from airflow.sdk import get_current_context
-
-    from retention_ml.curated.curate import curate
-    from retention_ml.deliveries.land import land
-    from retention_ml.deliveries.stage import stage
-    from retention_ml.quality.check import check
 
     receipts = [
         doors.call(
@@ -35,7 +35,7 @@ def ingest(parcel: Mapping[str, Any]) -> list[dict[str, Any]]:
         )
     ]
     get_current_context()["ti"].xcom_push(key=LANDED, value=receipts[0])
-    for door in (stage, check, curate):
+    for door in doors_of_a_batch:
         before = receipts[-1]
         if before["batch_id"] is None or before.get("status") == "held":
             logger.info(

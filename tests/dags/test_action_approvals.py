@@ -47,3 +47,11 @@ def test_only_a_persons_answer_counts() -> None:
     assert action_approvals.answer(no) == {
         "by": "ann", "answered_at": at, "reason": "", "is_rejected": True,
     }  # fmt: skip
+
+
+def test_what_has_nothing_to_do_after_the_assignment_is_not_started() -> None:
+    waiting = {"status": "waiting", "questions": [{"subject": "action"}]}
+    decided = {"status": "released", "questions": []}
+    assert action_approvals.left_out(waiting, is_enabled=True) == []
+    assert action_approvals.left_out(decided, is_enabled=True) == ["question"]
+    assert action_approvals.left_out(decided, is_enabled=False) == ["question", "release"]

@@ -83,17 +83,17 @@ def test_a_door_that_is_not_ready_gives_no_receipt_and_stops_nothing(
 
 
 def test_a_step_that_fails_keeps_none_of_the_others_and_its_error_is_raised() -> None:
-    taken = []
+    called = []
 
     def step(name: str) -> list[dict[str, object]]:
-        taken.append(name)
+        called.append(name)
         if name != "second":
             raise ValueError(name)
         return [{"door": name}]
 
     with pytest.raises(ValueError, match="first"):
         doors.each(lambda: step("first"), lambda: step("second"), lambda: step("third"))
-    assert taken == ["first", "second", "third"]
+    assert called == ["first", "second", "third"]
     assert doors.each(lambda: step("second")) == [{"door": "second"}]
 
 

@@ -5,7 +5,11 @@ from typing import Any
 import pytest
 from retention_airflow import doors, ingestion
 
+from retention_ml.curated.curate import curate
+from retention_ml.deliveries.land import land
+from retention_ml.deliveries.stage import stage
 from retention_ml.errors import QualityError
+from retention_ml.quality.check import check
 
 PARCEL = {"source": "shop", "files": ["a.csv"], "history": False, "stamps": {"a.csv": [1, 2]}}
 LANDED = {"door": "land", "batch_id": 7, "delivery_ids": [1], "entries": [[1]]}
@@ -56,7 +60,12 @@ def test_a_parcel_goes_through_all_doors_of_one_batch(
     task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     called = _doors(monkeypatch, ALL)
-    assert ingestion.ingest(PARCEL) == [LANDED, STAGED, CHECKED, CURATED]
+    assert ingestion.ingest(PARCEL, land, stage, check, curate) == [
+        LANDED,
+        STAGED,
+        CHECKED,
+        CURATED,
+    ]
     assert called == [("land", None), ("stage", 7), ("check", 7), ("curate", 7)]
 
 
@@ -72,7 +81,7 @@ def test_the_way_ends_where_a_door_left_nothing_to_do(
     task: Task, monkeypatch: pytest.MonkeyPatch, door: str, receipt: dict[str, Any]
 ) -> None:
     called = _doors(monkeypatch, ALL | {door: receipt})
-    assert ingestion.ingest(PARCEL)[-1] == receipt
+    assert ingestion.ingest(PARCEL, land, stage, check, curate)[-1] == receipt
     assert called[-1][0] == door
 
 
@@ -81,7 +90,7 @@ def test_files_are_put_away_by_what_was_landed_also_where_a_later_door_failed(
 ) -> None:
     _doors(monkeypatch, ALL | {"check": QualityError("The batch is held.")})
     with pytest.raises(QualityError):
-        ingestion.ingest(PARCEL)
+        ingestion.ingest(PARCEL, land, stage, check, curate)
     asked = []
     monkeypatch.setattr(doors, "file_states", lambda files, landed: asked.append(landed) or {})
     assert ingestion.move(PARCEL, "per_source.ingest") == {}
