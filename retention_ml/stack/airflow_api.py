@@ -35,6 +35,15 @@ class AirflowApi:
         rows = self._call("GET", "/api/v2/importErrors")["import_errors"]
         return [f"{error['filename']}: {error['stack_trace']}" for error in rows]
 
+    def make_pools(self, pools: Mapping[str, tuple[int, str]]) -> None:
+        """Make the pools that are missing, by name with their slots and what they are for."""
+        rows = self._call("GET", "/api/v2/pools?limit=100")["pools"]
+        present = {pool["name"] for pool in rows}
+        for name, (slots, description) in pools.items():
+            if name not in present:
+                body = {"name": name, "slots": slots, "description": description}
+                self._call("POST", "/api/v2/pools", body)
+
     def start(self, dag_id: str, run_id: str, day: date, conf: Mapping[str, Any]) -> None:
         """Start a run of a partitioned DAG for a day."""
         body = {

@@ -80,6 +80,8 @@ def up(settings: Settings, say: Say = _silent) -> list[dict[str, object]]:
         if components.component(settings, name, at).start():
             say(f"{name} is starting")
     _wait(settings, at, names, say)
+    # By a request: a command of Airflow would first import all of it. Tasks wait for their pool.
+    _api(settings, at).make_pools(POOLS)
     return status(settings)
 
 
@@ -197,7 +199,7 @@ def failed_runs(settings: Settings, *, days: int = 7) -> dict[str, str]:
     at = environment.remembered_ports(settings.home)
     if at is None or "api-server" not in components.running(settings):
         return {}
-    api = AirflowApi(at.airflow_url, "admin", keys.load(settings.home)["airflow_admin"])
+    api = _api(settings, at)
     shown: dict[str, str] = {}
     try:
         for run in api.failed_runs(clock.now() - timedelta(days=days)):
@@ -208,6 +210,10 @@ def failed_runs(settings: Settings, *, days: int = 7) -> dict[str, str]:
     except StackError as error:
         return {"Airflow": str(error)}
     return shown
+
+
+def _api(settings: Settings, at: Ports) -> AirflowApi:
+    return AirflowApi(at.airflow_url, "admin", _passwords(settings.home)["admin"])
 
 
 def _is_made_good(api: AirflowApi, failed: Mapping[str, Any], day: str) -> bool:
@@ -277,38 +283,35 @@ def _ports(settings: Settings) -> Ports:
 
 
 def _prepare_airflow(settings: Settings, at: Ports, say: Say) -> None:
-    """Airflow's logins, database and pools; the latter two once per version of Airflow."""
+    """Airflow's logins and database; the latter once per version of Airflow."""
     home = settings.home
     _write_passwords(home)
     done = home / "airflow" / f"migrated-{version('apache-airflow-core')}"
     if done.exists():
         return
     say("airflow's own database is being prepared")
-    pools = home / "airflow" / "pools.json"
-    described = {
-        name: {"slots": slots, "description": text, "include_deferred": False}
-        for name, (slots, text) in POOLS.items()
-    }
-    pools.write_text(json.dumps(described), encoding="utf-8")
-    log = home / "logs" / "airflow-prepare.log"
-    for arguments in (("db", "migrate"), ("pools", "import", str(pools))):
-        run_to_end(
-            f"`airflow {' '.join(arguments[:2])}`",
-            [sys.executable, "-m", "airflow", *arguments],
-            environment=environment.build(settings, at),
-            folder=home,
-            log=log,
-        )
+    run_to_end(
+        "`airflow db migrate`",
+        [sys.executable, "-m", "airflow", "db", "migrate"],
+        environment=environment.build(settings, at),
+        folder=home,
+        log=home / "logs" / "airflow-prepare.log",
+    )
     done.touch()
 
 
 def _write_passwords(home: Path) -> None:
     """The passwords of Airflow's logins; one that a person has changed is kept."""
+    path, passwords = home / "airflow" / "passwords.json", _passwords(home)
+    if not path.exists() or json.loads(path.read_text("utf-8")) != passwords:
+        atomic_files.write_text(path, json.dumps(passwords), mode=0o600)
+
+
+def _passwords(home: Path) -> dict[str, str]:
+    """The password of each login of Airflow: as a person has set it, else as it was made."""
     path, secrets = home / "airflow" / "passwords.json", keys.load(home)
     stored: dict[str, str] = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    missing = {name: secrets[key] for name, key in keys.LOGINS.items() if name not in stored}
-    if missing:
-        atomic_files.write_text(path, json.dumps(stored | missing), mode=0o600)
+    return {name: secrets[key] for name, key in keys.LOGINS.items()} | stored
 
 
 def _wait(settings: Settings, at: Ports, names: Sequence[str], say: Say) -> None:

@@ -73,6 +73,20 @@ def server() -> Iterator[Airflow]:
         yield fake
 
 
+def test_pools_that_are_missing_are_made_and_the_others_are_left_as_they_are(
+    server: Airflow,
+) -> None:
+    server.answers["GET", "/api/v2/pools"] = lambda: (200, {"pools": [{"name": "there"}]})
+    server.session().make_pools({"there": (9, "is left"), "warehouse": (2, "tasks that write")})
+    assert [asked for asked in server.asked if asked[0] == "POST"] == [
+        (
+            "POST",
+            "/api/v2/pools",
+            {"name": "warehouse", "slots": 2, "description": "tasks that write"},
+        )
+    ]
+
+
 def test_one_token_serves_all_calls(server: Airflow) -> None:
     server.answers["GET", "/api/v2/dags"] = lambda: (
         200,
