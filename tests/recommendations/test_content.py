@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from retention_ml.recommendations.content import content, young_scores
+from retention_ml.recommendations.content import content, tf_idf, young_scores
 from retention_ml.recommendations.product_statistics import ProductStatistics
 from retention_ml.recommendations.purchases import PurchaseLog
 from tests.worlds.purchases import day_of_history
@@ -39,3 +39,17 @@ def test_a_shop_without_catalogue_scores_by_early_sales_alone(shop: PurchaseLog)
     assert np.array_equal(young.scores, np.repeat(young.scores[:1], len(customers), axis=0))
     buyers = statistics.buyers[young.products]
     assert np.argmax(young.scores[0]) == np.argmax(buyers)
+
+
+def test_products_described_in_the_same_words_have_the_same_vector_as_each_alone() -> None:
+    names = ["red mug", "blue mug", None, "red mug", "", "blue mug mug"]
+    table = pa.table({"name": pa.array(names, pa.string())})
+    vectors = tf_idf(table).toarray()
+    assert np.array_equal(vectors[0], vectors[3])
+    assert not vectors[2].any()
+    assert not vectors[4].any()
+    words = ["red", "mug", "blue"]
+    counts = np.array([[(name or "").split().count(word) for word in words] for name in names])
+    weights = counts * (np.log((1 + len(names)) / (1 + (counts > 0).sum(axis=0))) + 1)
+    length = np.linalg.norm(weights, axis=1, keepdims=True)
+    assert np.allclose(vectors, weights / np.where(length > 0, length, 1), atol=1e-6)
