@@ -19,6 +19,7 @@ from rich.table import Table
 from benchmarks import peers
 from benchmarks.alone import Step, alone
 from benchmarks.place import place
+from benchmarks.readers import reading
 from benchmarks.shop import fill
 from retention_ml import clock
 from retention_ml.features import store
@@ -85,7 +86,7 @@ def measure_at(rows: int, *, customers: int = 9_000, days: int = 400) -> list[Sp
         _of_step("the door `score`, a process of its own", scored),
         _of_step("the door `publish`, a process of its own", published),
     ]
-    _show(spent, written.details["seconds"], published)
+    _show(spent, written, published)
     return spent
 
 
@@ -166,7 +167,12 @@ def _score(url: str, settings: Settings, day: date) -> tuple[int, dict[str, Any]
 
 
 def _publish(url: str, settings: Settings, snapshot_id: int) -> tuple[int, dict[str, Any]]:
-    return publish(Warehouse(url), settings=settings, snapshot_id=snapshot_id).read, {}
+    """Publish, and how long somebody waited meanwhile who reads without pause."""
+    waits: list[float] = []
+    modes: set[str] = set()
+    with reading(url, waits, modes):
+        receipt = publish(Warehouse(url), settings=settings, snapshot_id=snapshot_id)
+    return receipt.read, {"longest_s": max(waits), "looks": len(waits), "modes": sorted(modes)}
 
 
 def _of_step(what: str, step: Step) -> Spent:
@@ -179,7 +185,7 @@ def _of_step(what: str, step: Step) -> Spent:
     )
 
 
-def _show(spent: list[Spent], copied_s: float, published: Step) -> None:
+def _show(spent: list[Spent], written: Step, published: Step) -> None:
     table = Table(title=f"Scoring of {spent[0].rows:,} customers", title_justify="left", box=None)
     table.add_column("what", overflow="fold")
     for name in ("CPU s", "server CPU s", "wall s", "customers per CPU-second"):
@@ -195,6 +201,10 @@ def _show(spent: list[Spent], copied_s: float, published: Step) -> None:
     console = Console(width=150, highlight=False)
     console.print(table)
     console.print(
-        f"Binary COPY of the rows alone: {copied_s:.2f} s; publication took "
-        f"{published.seconds:.2f} s, most memory {published.megabytes:,} MB.\n"
+        f"Binary COPY of the rows alone: {written.details['seconds']:.2f} s, into the table with its "
+        f"key and checks {written.details['keyed_seconds']:.2f} s; publication took "
+        f"{published.seconds:.2f} s, most memory {published.megabytes:,} MB. A reader of the scores "
+        f"waited {1000 * published.details['longest_s']:.0f} ms at most of "
+        f"{published.details['looks']:,} looks; locks of others on the table meanwhile: "
+        f"{', '.join(published.details['modes']) or 'none'}.\n"
     )

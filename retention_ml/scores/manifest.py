@@ -79,4 +79,7 @@ def write(
             transaction.copy(f"scores.{table}", content.append_column("snapshot_id", number))
         failpoints.failpoint("score.after_rows")
         failpoints.failpoint("score.before_commit")
+    with warehouse.transaction() as transaction:
+        # The planner takes a number that it has never seen for that of a single row.
+        transaction.execute("ANALYZE scores.customer_daily (snapshot_id)")
     return snapshot_id

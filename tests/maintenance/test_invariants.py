@@ -12,6 +12,9 @@ from tests.worlds.scores import DAY, make_world
 from tests.worlds.shops import at, delivery, fill, random_shop
 
 _PLANTED = {
+    "scores, lists or profiles of a snapshot that has no manifest": (
+        "INSERT INTO scores.tier_transitions VALUES ('2026-01-01', 'c', :delivery + 7, NULL, 'low', 0.5)"
+    ),
     "rows in curated of a delivery that is not accepted": (
         "UPDATE raw.deliveries SET status = 'staged' WHERE delivery_id = :delivery"
     ),

@@ -121,17 +121,24 @@ def _tier_counts(transaction: Transaction, snapshot_id: int) -> dict[str, int]:
 
 
 def _baseline(transaction: Transaction, base_id: int | None, snapshot_id: int) -> Baseline | None:
+    """The day published before, by the sums that are stored with its publication."""
     if base_id is None:
         return None
     base = _one(
         transaction,
-        "SELECT as_of, policy_sha256, model_name = :starter AS is_starter, (SELECT "
-        "coalesce(avg(churn_probability), 0) FROM scores.customer_daily "
-        "WHERE snapshot_id = :base) AS mean_probability "
+        "SELECT as_of, policy_sha256, model_name = :starter AS is_starter "
         "FROM scores.snapshots WHERE snapshot_id = :base",
         base=base_id,
         starter=STARTER,
     )
+    totals = transaction.execute(
+        "SELECT risk_tier, sum(customers_count) AS customers, "
+        "sum(churn_probability_sum) AS probability FROM scores.tier_totals "
+        "WHERE snapshot_id = :base GROUP BY 1",
+        base=base_id,
+    )
+    tier_counts = {str(row.risk_tier): int(row.customers) for row in totals}
+    mean = sum(float(row.probability) for row in totals) / max(sum(tier_counts.values()), 1)
     moves = _one(
         transaction,
         "SELECT count(*) AS common_count, count(*) FILTER (WHERE old.risk_tier <> new.risk_tier) "
@@ -140,7 +147,7 @@ def _baseline(transaction: Transaction, base_id: int | None, snapshot_id: int) -
         base=base_id,
         id=snapshot_id,
     )
-    return Baseline(tier_counts=_tier_counts(transaction, base_id), **base, **moves)
+    return Baseline(tier_counts=tier_counts, mean_probability=mean, **base, **moves)
 
 
 def _one(transaction: Transaction, sql: str, **parameters: Any) -> dict[str, Any]:
