@@ -1,19 +1,23 @@
 """How long a page takes at size: `python -m benchmarks.pages [--customers N] [--days N]`.
 
-Tables are filled with random values, at their full width: scores of every day and what they add up
-to, features of two days, purchase days, labels of the day four weeks ago, permissions, contacts,
-drift. Each page is made twice: by a process that has just begun, and again.
+Tables are filled with random values, at their full width: scores of every day, what they add up to
+and who stands first, features of two days, purchase days, labels of the day four weeks ago, which is
+among the days, permissions, contacts, drift. Each page is made twice: by a process that has just begun, and again.
 """
 
 import argparse
 from datetime import date, timedelta
+
+import pyarrow as pa
 
 from benchmarks.lines import Line, show, timed
 from benchmarks.place import place
 from retention_ml.features import store
 from retention_ml.labels.definition import churn_definition
 from retention_ml.outcomes.distributions import NAMES_MAX, distributions, write_distributions
+from retention_ml.outcomes.tier_outcomes import write_tier_outcomes
 from retention_ml.reports.site.answer import answer
+from retention_ml.scores.leading import leading_customers
 from retention_ml.scores.published_tiers import write_totals
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction, Warehouse
@@ -63,8 +67,8 @@ def _fill(warehouse: Warehouse, settings: Settings, *, customers: int, days: int
     matured = _NEWEST - timedelta(days=28)
     store.ensure_columns(warehouse)
     with warehouse.transaction() as transaction:
-        for number in range(days):
-            day = _NEWEST - timedelta(days=days - 1 - number)
+        last = [_NEWEST - timedelta(days=number) for number in range(days)]
+        for day in sorted({*last[: days - 1], min(matured, last[-1])}):
             transaction.execute(
                 "INSERT INTO scores.snapshots (as_of, status, epoch, definition_hash, policy_sha256, "
                 "features_digest, model_name, model_version, bundle_sha256, library_version, "
@@ -102,6 +106,7 @@ def _fill(warehouse: Warehouse, settings: Settings, *, customers: int, days: int
         )
         for row in transaction.execute("SELECT snapshot_id FROM scores.published"):
             write_totals(transaction, row.snapshot_id)
+        _fill_leading(transaction)
         transaction.execute(
             "INSERT INTO scores.tier_transitions SELECT new.as_of, new.customer_id, new.snapshot_id, "
             "old.risk_tier, new.risk_tier, new.churn_probability FROM scores.customer_daily AS new "
@@ -135,10 +140,31 @@ def _fill(warehouse: Warehouse, settings: Settings, *, customers: int, days: int
         )
         _fill_distributions(transaction, matured)
         _fill_past(transaction, customers, matured, definition)
+        for row in transaction.execute(
+            "SELECT snapshot_id, as_of, definition_hash FROM scores.snapshots WHERE as_of = :day",
+            day=matured,
+        ):
+            write_tier_outcomes(transaction, **row._asdict())
         _fill_contacts(transaction, customers)
     with warehouse.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as session:
         session.exec_driver_sql("VACUUM ANALYZE")
     print(f"{len(columns)} columns of features are filled.")
+
+
+def _fill_leading(transaction: Transaction) -> None:
+    """Who stands first on the newest day, as `score` keeps them."""
+    [[snapshot_id]] = transaction.execute("SELECT max(snapshot_id) FROM scores.snapshots")
+    columns = ("customer_id", "risk_tier", "expected_value_at_risk_cents", "churn_probability")
+    rows = transaction.execute(
+        f"SELECT {', '.join(columns)} FROM scores.customer_daily WHERE snapshot_id = :id",
+        id=snapshot_id,
+    )
+    values = zip(*rows, strict=True)
+    leading = leading_customers(
+        pa.table({name: list(each) for name, each in zip(columns, values, strict=True)})
+    )
+    number = pa.repeat(pa.scalar(int(snapshot_id)), leading.num_rows)
+    transaction.copy("scores.leading_customers", leading.append_column("snapshot_id", number))
 
 
 def _fill_distributions(transaction: Transaction, reference: date) -> None:

@@ -9,6 +9,7 @@ import pyarrow as pa
 from retention_ml import clock
 from retention_ml.outcomes.forecasts import Forecasts, ScoredSnapshot
 from retention_ml.outcomes.matured import Outcomes
+from retention_ml.outcomes.tier_outcomes import write_tier_outcomes
 from retention_ml.statistics.arrays import Bools, Floats, Ints
 from retention_ml.statistics.bootstrap import Interval, metric_interval, row_weights
 from retention_ml.statistics.metrics import METRICS, OUTCOMES_MIN, score
@@ -214,7 +215,7 @@ def known_since(warehouse: Warehouse, snapshots: Sequence[ScoredSnapshot]) -> di
 def write(
     warehouse: Warehouse, snapshot: ScoredSnapshot, rows: Sequence[Row], outcomes: Outcomes
 ) -> None:
-    """Replace the day's stored rows, unless those were known later."""
+    """Replace the day's stored rows and sums of outcomes, unless those were known later."""
     stamps: Row = {
         "as_of": snapshot.as_of,
         "snapshot_id": snapshot.snapshot_id,
@@ -238,3 +239,9 @@ def write(
         stamps["measured_at"] = clock.now()
         stamped = [row | stamps for row in rows]
         transaction.copy("outcomes.performance", pa.Table.from_pylist(stamped))
+        write_tier_outcomes(
+            transaction,
+            snapshot_id=snapshot.snapshot_id,
+            as_of=snapshot.as_of,
+            definition_hash=outcomes.definition.hash,
+        )

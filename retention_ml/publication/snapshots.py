@@ -17,6 +17,8 @@ from retention_ml import clock
 from retention_ml.statistics.arrays import column_bytes
 from retention_ml.warehouse import Transaction, Warehouse
 
+_ANALYZED_ROWS = 10_000  # from how many on it matters how a query is planned
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshots:
@@ -113,4 +115,9 @@ class Snapshots:
                     content = content.append_column("as_of", as_of)
                 transaction.copy(table, content)
             before_commit()
+        with warehouse.transaction() as transaction:
+            # The planner takes a number that it has never seen for that of a single row.
+            for name, table in self.tables.items():
+                if rows[name].num_rows >= _ANALYZED_ROWS:
+                    transaction.execute(f"ANALYZE {table} (snapshot_id)")
         return snapshot_id

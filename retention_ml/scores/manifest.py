@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from retention_ml import clock, failpoints
 from retention_ml.models.registry.model_version import ServedModel
+from retention_ml.scores.leading import leading_customers
 from retention_ml.scores.lease import Lease
 from retention_ml.warehouse import Warehouse
 
@@ -61,7 +62,7 @@ def write(
     lease: Lease,
     run_id: str,
 ) -> int:
-    """Write a manifest, its scores and its exclusions in one transaction; the snapshot's number."""
+    """Write a manifest, its scores, who stands first, and its exclusions; the snapshot's number."""
     stamped = {
         **manifest,
         "status": "built",
@@ -74,7 +75,11 @@ def write(
         row = transaction.insert_row("scores.snapshots", stamped, returning="snapshot_id")
         assert row is not None
         snapshot_id = int(row[0])
-        for table, content in (("customer_daily", rows), ("exclusions", exclusions)):
+        for table, content in (
+            ("customer_daily", rows),
+            ("exclusions", exclusions),
+            ("leading_customers", leading_customers(rows)),
+        ):
             number = pa.repeat(pa.scalar(snapshot_id), content.num_rows)
             transaction.copy(f"scores.{table}", content.append_column("snapshot_id", number))
         failpoints.failpoint("score.after_rows")

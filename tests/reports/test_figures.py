@@ -1,6 +1,7 @@
 """Figures of pages from stored sums are those of the plain queries over all customers."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from retention_ml.reports.site.figures.matured import (
     reliability,
 )
 from retention_ml.reports.site.figures.tier_totals import tier_totals
-from retention_ml.reports.site.reading import Row, reading
+from retention_ml.reports.site.reading import Row, Select, reading
 from retention_ml.settings import Settings, load
 from retention_ml.warehouse import Warehouse
 from tests.worlds.databases import NewWarehouse
@@ -125,6 +126,45 @@ def test_outcomes_of_tiers_and_tenths_are_those_of_all_customers(
         assert matured is not None
         key = {name: matured[name] for name in ("as_of", "definition_hash", "snapshot_id")}
         _alike(figure(matured_outcomes(select, matured)), select(plain, **key))
+
+
+def test_outcomes_that_were_counted_again_are_not_those_that_are_stored(varied: Warehouse) -> None:
+    with reading(varied) as select:
+        days = published_days(select)
+        matured = matured_day(select, days, days[0])
+    assert matured is not None
+    key = {name: matured[name] for name in ("as_of", "definition_hash", "snapshot_id")}
+    plain = (
+        "SELECT risk_tier, least(floor(10 * churn_probability), 9)::int AS place, count(*) AS "
+        "customers_count, count(*) FILTER (WHERE label.is_churned) AS churned_count, "
+        f"sum(churn_probability) AS probability_sum {_JOINED} GROUP BY 1, 2"
+    )
+    with varied.transaction() as transaction:
+        stored = transaction.execute(
+            "SELECT count(*) FROM outcomes.tier_outcomes WHERE snapshot_id = :snapshot_id", **key
+        )
+        assert stored[0][0] > 10
+    with suppress(_Undo), varied.transaction() as transaction:
+        select = Select(transaction)
+        before = sorted(matured_outcomes(select, matured), key=_place)
+        _alike(before, sorted(select(plain, **key), key=_place))
+        transaction.execute("UPDATE models.labels SET is_churned = NOT is_churned")
+        assert sorted(matured_outcomes(select, matured), key=_place) == before
+        transaction.execute(
+            "UPDATE models.label_windows SET matured_at = matured_at + interval '1 s'"
+        )
+        after = sorted(matured_outcomes(select, matured), key=_place)
+        assert after != before
+        _alike(after, sorted(select(plain, **key), key=_place))
+        raise _Undo
+
+
+def _place(row: Row) -> tuple[str, int]:
+    return row["risk_tier"], row["place"]
+
+
+class _Undo(Exception):
+    """Leaves a transaction, so that nothing of it is kept."""
 
 
 def test_tiers_by_day_read_no_customer(varied: Warehouse) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import date, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from sqlalchemy.exc import DBAPIError
 
@@ -19,6 +20,7 @@ from retention_ml.outcomes.measure import measure
 from retention_ml.pages.links import PAGES
 from retention_ml.reports.site.answer import MAKERS, Answer, answer
 from retention_ml.reports.site.days import NotThere, published_days
+from retention_ml.reports.site.figures.leading import leading_ids
 from retention_ml.reports.site.figures.matured import (
     by_tier,
     matured_day,
@@ -27,6 +29,7 @@ from retention_ml.reports.site.figures.matured import (
 )
 from retention_ml.reports.site.reading import reading
 from retention_ml.reports.site.write_pages import write_pages
+from retention_ml.scores.leading import leading_customers
 from retention_ml.settings import Settings, load
 from retention_ml.warehouse import Warehouse
 from tests.worlds.databases import NewWarehouse
@@ -293,6 +296,7 @@ def test_outcomes_of_a_matured_day_leave_abnormal_customers_out(
             "FROM models.labels JOIN scores.customer_daily USING (as_of, customer_id) "
             "JOIN models.label_windows USING (as_of))"
         )
+        total_again(transaction)
     assert before[0] == before[1] > 20
     assert counts() == (before[0] - 1, before[1] - 1)
 
@@ -382,3 +386,46 @@ def test_files_of_a_day_without_scores_are_not_written(shop: Shop, tmp_path: Pat
     with pytest.raises(NotThere, match="There are no scores of 1999-01-01"):
         write_pages(warehouse, settings=settings, as_of=date(1999, 1, 1), folder=tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("customers", {}),
+        ("customers", {"number": "3"}),
+        ("customers", {"tier": "high"}),
+        ("customers", {"order": "probability", "number": "2"}),
+        ("customers", {"order": "tier"}),
+        ("today", {}),
+    ],
+)
+def test_a_page_is_the_same_whether_it_is_stored_who_stands_first(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, name: str, asked: dict[str, str]
+) -> None:
+    warehouse, settings, days = shop
+    monkeypatch.setattr("retention_ml.reports.site.customers.PER_PAGE", 20)
+    sorted_whole = answer(lambda: warehouse, settings, name, asked).body
+    _store_leading(warehouse)
+    try:
+        with reading(warehouse) as select:
+            [day, *_] = published_days(select)
+            assert len(leading_ids(select, day, tiers=["high"], ordered_by="value", last=3)) == 3
+        assert answer(lambda: warehouse, settings, name, asked).body == sorted_whole
+    finally:
+        with warehouse.transaction() as transaction:
+            transaction.execute("DELETE FROM scores.leading_customers")
+    assert str(days[-1]) in sorted_whole
+
+
+def _store_leading(warehouse: Warehouse) -> None:
+    """What `score` stores of each day; the shop's scores were written without it."""
+    for snapshot_id in warehouse.read("SELECT snapshot_id FROM scores.published")[0].to_pylist():
+        rows = warehouse.read(
+            f"SELECT * FROM scores.customer_daily WHERE snapshot_id = {snapshot_id}"
+        )
+        leading = leading_customers(rows)
+        number = pa.repeat(pa.scalar(snapshot_id), leading.num_rows)
+        with warehouse.transaction() as transaction:
+            transaction.copy(
+                "scores.leading_customers", leading.append_column("snapshot_id", number)
+            )

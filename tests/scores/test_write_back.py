@@ -31,6 +31,22 @@ _KEYS = (
     "'recommendations.customer_daily'::regclass)"
 )
 
+_BEFORE = DAY - timedelta(days=1)
+_OLD_ROWS = (
+    "INSERT INTO scores.snapshots (as_of, status, epoch, definition_hash, policy_sha256, "
+    "features_digest, model_name, model_version, bundle_sha256, library_version, population_count, "
+    "scored_count, excluded_count, scores_digest, run_id, built_at) VALUES "
+    f"('{_BEFORE}', 'published', 1, 'd', 'p', 'f', 'm', '1', 'b', '1', 2, 2, 0, 's', 'r', now())",
+    "INSERT INTO scores.customer_daily (snapshot_id, as_of, customer_id, churn_probability, "
+    "champion_probability, risk_percentile, risk_tier, tier_since, expected_value_at_risk_cents, arm, "
+    f"model_name, model_version, run_id, scored_at) SELECT 1, '{_BEFORE}', id, 0.5, 0.5, 0.5, "
+    f"'medium', '{_BEFORE}', 100, 'champion', 'm', '1', 'r', now() FROM unnest(ARRAY['a', 'b']) AS id",
+    "INSERT INTO scores.tier_totals VALUES (1, 'champion', 'medium', 10, 2, 200, 1.0)",
+    "INSERT INTO scores.audits VALUES (1, 'a', 'critical', true, '', now())",
+    "INSERT INTO scores.published (as_of, snapshot_id, epoch, published_at) "
+    f"VALUES ('{_BEFORE}', 1, 1, now())",
+)
+
 
 @contextmanager
 def _impatient(warehouse: Warehouse) -> Iterator[Warehouse]:
@@ -146,18 +162,19 @@ def test_a_filled_warehouse_keeps_its_rows_when_the_keys_are_dropped(
 
     monkeypatch.setattr(migrate_module, "sql_files", before)
     migrate(old)
+    with old.transaction() as transaction:
+        for sql in _OLD_ROWS:
+            transaction.execute(sql)
     world = make_world(old, settings, monkeypatch)
-    world.score_and_publish(DAY)
     assert len(world.rows(_KEYS)) == 5
     rows = world.rows("SELECT * FROM scores.customer_daily ORDER BY customer_id")
     read = world.rows("SELECT * FROM reports.customer_risk ORDER BY customer_id")
-    assert len(rows) == len(read) == _CUSTOMERS
+    assert len(rows) == len(read) == 2
     monkeypatch.setattr(migrate_module, "sql_files", every)
     assert "0045_write_back.sql" in migrate(old)
     assert world.rows(_KEYS) == []
     assert world.rows("SELECT * FROM scores.customer_daily ORDER BY customer_id") == rows
     assert world.rows("SELECT * FROM reports.customer_risk ORDER BY customer_id") == read
-    world.features(NEXT, seed=2)
-    world.score_and_publish(NEXT)
+    world.score_and_publish(DAY)
     assert violations(old) == []
     old.close()

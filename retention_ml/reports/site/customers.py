@@ -10,6 +10,8 @@ from retention_ml.pages.customers import COLUMNS, CustomerFilter, CustomersRows
 from retention_ml.pages.export import csv_lines
 from retention_ml.reports.site.days import NotThere, PublishedDay
 from retention_ml.reports.site.figures.contact import contact_sentences
+from retention_ml.reports.site.figures.leading import leading_ids
+from retention_ml.reports.site.figures.tier_totals import customers_in
 from retention_ml.reports.site.look import Look
 from retention_ml.reports.site.reading import Row
 
@@ -30,6 +32,8 @@ _NARROWED = (
     "OR strpos(lower(customer_id), lower(:text)) > 0 OR strpos(lower(concat_ws(' ', reason_1, "
     "reason_2, reason_3)), lower(:text)) > 0) "
 )
+_AT_RISK = ("critical", "high")
+_AMONG = "AND customer_id = ANY(:first) "
 
 
 def customers_page(look: Look) -> str:
@@ -63,13 +67,16 @@ def export(look: Look) -> Iterator[str]:
 
 def most_at_stake(look: Look, day: PublishedDay, *, limit: int) -> list[Row]:
     """Customers at risk with most value, and on the newest day whether they may be contacted."""
+    first = leading_ids(look.select, day, tiers=_AT_RISK, ordered_by="value", last=limit)
     rows = look.select(
         "SELECT customer_id, risk_tier, churn_probability, expected_value_at_risk, reason_1 "
         "FROM reports.customer_risk_history WHERE snapshot_id = :snapshot "
-        "AND risk_tier IN ('critical', 'high') ORDER BY expected_value_at_risk DESC, "
+        f"AND risk_tier IN ('critical', 'high') {_AMONG if first else ''} "
+        "ORDER BY expected_value_at_risk DESC, "
         "churn_probability DESC, customer_id LIMIT :limit",
         snapshot=day.snapshot_id,
         limit=limit,
+        first=first,
     )
     contacts = contact_sentences(look, [row["customer_id"] for row in rows])
     return [
@@ -98,18 +105,29 @@ def _filter(asked: Mapping[str, str], order: str = "value") -> CustomerFilter:
 
 def _rows(look: Look, day: PublishedDay, narrowed: CustomerFilter) -> CustomersRows:
     per_page = PER_PAGE if look.links.is_served else FILE_ROWS
+    offset = (narrowed.number - 1) * per_page
     bound: dict[str, Any] = {
         "snapshot": day.snapshot_id,
         "tier": narrowed.tier,
         "text": narrowed.text,
     }
-    count = look.select(f"SELECT count(*) AS count {_NARROWED}", **bound)[0]["count"]
+    first: list[str] = []
+    if narrowed.text:
+        count = look.select(f"SELECT count(*) AS count {_NARROWED}", **bound)[0]["count"]
+    else:
+        count = customers_in(look.select, day, narrowed.tier)
+        tiers = (narrowed.tier,) if narrowed.tier else tuple(TIER_COLOURS)
+        ordered_by = "probability" if narrowed.order == "probability" else "value"
+        first = leading_ids(
+            look.select, day, tiers=tiers, ordered_by=ordered_by, last=offset + per_page
+        )
     rows = look.select(
         "SELECT customer_id, risk_tier, tier_since, churn_probability, expected_value_at_risk, "
-        f"reason_1, reason_2, reason_3 {_NARROWED} ORDER BY {_ORDERS[narrowed.order]} "
-        "LIMIT :limit OFFSET :offset",
+        f"reason_1, reason_2, reason_3 {_NARROWED} {_AMONG if first else ''} "
+        f"ORDER BY {_ORDERS[narrowed.order]} LIMIT :limit OFFSET :offset",
         **bound,
+        first=first,
         limit=per_page,
-        offset=(narrowed.number - 1) * per_page,
+        offset=offset,
     )
     return CustomersRows(rows=rows, matches_count=count, per_page=per_page)

@@ -14,6 +14,7 @@ from retention_ml.reports.site.figures.tier_totals import tier_totals
 from retention_ml.reports.site.look import Look
 from retention_ml.reports.site.model import grade
 from retention_ml.reports.site.reading import Row, Select
+from retention_ml.scores.tiers import TIERS
 
 _SHOWN = 10
 
@@ -62,14 +63,7 @@ def _rows(look: Look, day: PublishedDay) -> today.TodayRows:
         )
         if day.base_snapshot_id
         else (),
-        movers=select(
-            "SELECT customer_id, from_tier, to_tier, previous_tier_days, previous_probability, "
-            "churn_probability, expected_value_at_risk, why FROM reports.customer_changes "
-            "WHERE as_of = :as_of AND direction = 'worse' "
-            "ORDER BY expected_value_at_risk DESC, customer_id LIMIT :limit",
-            as_of=day.as_of,
-            limit=_SHOWN,
-        ),
+        movers=_movers(select, day),
         contacts=most_at_stake(look, day, limit=_SHOWN),
         grade=grade(select, day),
         warned=warned_sentence(matured, by_tier(matured_outcomes(select, matured))),
@@ -84,6 +78,31 @@ def _rows(look: Look, day: PublishedDay) -> today.TodayRows:
             limit=_SHOWN,
         ),
         waiting=[*_late(freshness), *_waiting(select)],
+    )
+
+
+def _movers(select: Select, day: PublishedDay) -> list[Row]:
+    """Customers in a worse tier than the day before, most value first.
+
+    Who they are is asked of the scores alone: the view has a sentence for everybody who changed.
+    """
+    worse = select(
+        "SELECT change.customer_id FROM scores.tier_transitions AS change "
+        "JOIN scores.customer_daily AS score USING (snapshot_id, customer_id) "
+        "WHERE snapshot_id = :snapshot AND array_position(:tiers, change.to_tier) "
+        "> array_position(:tiers, change.from_tier) "
+        "ORDER BY score.expected_value_at_risk_cents DESC, change.customer_id LIMIT :limit",
+        snapshot=day.snapshot_id,
+        tiers=list(TIERS),
+        limit=_SHOWN,
+    )
+    return select(
+        "SELECT customer_id, from_tier, to_tier, previous_tier_days, previous_probability, "
+        "churn_probability, expected_value_at_risk, why FROM reports.customer_changes "
+        "WHERE as_of = :as_of AND customer_id = ANY(:worse) "
+        "ORDER BY expected_value_at_risk DESC, customer_id",
+        as_of=day.as_of,
+        worse=[row["customer_id"] for row in worse],
     )
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from retention_ml.reports.site.days import PublishedDay
 from retention_ml.reports.site.reading import Row, Select
+from retention_ml.scores.tier_outcomes import OUTCOMES_OF_TIERS
 
 _TIERS = ("critical", "high", "medium", "low")
 
@@ -53,19 +54,21 @@ def _is_forecast(select: Select, snapshot_id: int) -> bool:
 
 
 def matured_outcomes(select: Select, matured: Row | None) -> list[Row]:
-    """Of each tier and tenth of the probability: customers, those that churned, summed probability."""
+    """Of each tier and tenth of the probability: customers, those that churned, summed probability.
+
+    As `measure` stored it, where the outcomes are still the same; else counted now.
+    """
     if matured is None:
         return []
-    return select(
-        "SELECT risk_tier, least(floor(10 * churn_probability), 9)::int AS place, "
-        "count(*) AS customers_count, count(*) FILTER (WHERE label.is_churned) AS churned_count, "
-        "sum(churn_probability) AS probability_sum "
-        "FROM reports.customer_risk_history AS score JOIN models.labels AS label "
-        "ON label.as_of = :as_of AND label.definition_hash = :definition_hash "
-        "AND label.customer_id = score.customer_id AND NOT label.is_abnormal "
-        "WHERE score.snapshot_id = :snapshot_id GROUP BY 1, 2",
-        **{name: matured[name] for name in ("as_of", "definition_hash", "snapshot_id")},
+    key = {name: matured[name] for name in ("as_of", "definition_hash", "snapshot_id")}
+    stored = select(
+        "SELECT risk_tier, place, sums.customers_count, sums.churned_count, probability_sum "
+        "FROM outcomes.tier_outcomes AS sums JOIN models.label_windows AS counted "
+        "USING (definition_hash, matured_at) WHERE sums.snapshot_id = :snapshot_id "
+        "AND definition_hash = :definition_hash AND counted.as_of = :as_of",
+        **key,
     )
+    return stored or select(OUTCOMES_OF_TIERS, **key)
 
 
 def by_tier(outcomes: Sequence[Row]) -> list[Row]:

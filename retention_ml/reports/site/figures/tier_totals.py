@@ -17,3 +17,14 @@ def tier_totals(select: Select, days: Sequence[PublishedDay]) -> list[Row]:
         "WHERE snapshot_id = ANY(:snapshots) ORDER BY as_of, tier_rank",
         snapshots=[day.snapshot_id for day in days],
     )
+
+
+def customers_in(select: Select, day: PublishedDay, tier: str) -> int:
+    """Scored customers of a day in a tier, in all where that is empty."""
+    [row] = select(
+        "SELECT coalesce(sum(customers_count), 0)::bigint AS customers_count "
+        "FROM scores.tier_totals WHERE snapshot_id = :snapshot AND (:tier = '' OR risk_tier = :tier)",
+        snapshot=day.snapshot_id,
+        tier=tier,
+    )
+    return int(row["customers_count"])
