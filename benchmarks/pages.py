@@ -17,8 +17,8 @@ from retention_ml.labels.definition import churn_definition
 from retention_ml.outcomes.distributions import NAMES_MAX, distributions, write_distributions
 from retention_ml.outcomes.tier_outcomes import write_tier_outcomes
 from retention_ml.reports.site.answer import answer
-from retention_ml.scores.leading import leading_customers
 from retention_ml.scores.published_tiers import write_totals
+from retention_ml.scores.summaries.leading import leading_customers
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction, Warehouse
 

@@ -14,7 +14,7 @@ from benchmarks.alone import alone
 from benchmarks.data import complete_journey
 from benchmarks.lines import Line, show
 from benchmarks.place import place
-from benchmarks.shop import FIRST_DAY, fill
+from benchmarks.shop import FIRST_DAY, fill, widen
 from retention_ml.curated.ingest import ingest
 from retention_ml.features.build import build
 from retention_ml.recommendations.fitting.fit import fit
@@ -36,17 +36,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--customers", type=int, default=100_000, help="of the simulated shop")
     parser.add_argument("--days", type=int, default=365, help="of the simulated shop")
+    parser.add_argument("--products", type=int, help="so many instead of the simulator's")
     parser.add_argument("--keep", type=Path, help="folder whose warehouses stay")
     parser.add_argument("--only", choices=("simulated", "complete_journey"))
     options = parser.parse_args()
     if options.only != "complete_journey":
-        measure(customers=options.customers, days=options.days, keep=options.keep)
+        measure(
+            customers=options.customers,
+            days=options.days,
+            products=options.products,
+            keep=options.keep,
+        )
     if options.only != "simulated":
         measure_journey(options.keep)
 
 
 def measure(
-    *, customers: int = 100_000, days: int = 365, keep: Path | None = None, name: str = "shop"
+    *,
+    customers: int = 100_000,
+    days: int = 365,
+    products: int | None = None,
+    keep: Path | None = None,
+    name: str = "shop",
 ) -> list[Line]:
     """Measure on a simulated shop; print and return the lines."""
     with place(keep) as at, at.warehouse(name) as warehouse:
@@ -54,6 +65,8 @@ def measure(
         day = FIRST_DAY + timedelta(days=days)
         if not _is_filled(warehouse):
             fill(at, warehouse, settings, customers=customers, days=days)
+            if products:
+                widen(warehouse, products)
         return _measured(
             f"Lists of a simulated shop of {customers:,} customers",
             warehouse, settings, day,

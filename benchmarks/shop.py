@@ -47,3 +47,35 @@ def multiply(warehouse: Warehouse, copies: int) -> None:
                 f"FROM curated.{table} CROSS JOIN generate_series(2, {copies:d}) AS copy"
             )
             transaction.execute(f"ANALYZE curated.{table}")
+
+
+def widen(warehouse: Warehouse, products: int) -> int:
+    """Let every product come in variants, so that there are about so many; how many there are.
+
+    Each customer buys one variant of a product, drawn by a digest of both, the first ones more
+    often. Categories, brands and what goes together stay.
+    """
+    columns = [
+        *(column.name for column in tables.CANONICAL["products"]),
+        *(column.name for column in tables.LINEAGE),
+    ]
+    copied = {
+        "product_id": "product_id || '-' || variant",
+        "row_key": "decode(md5(encode(row_key, 'hex') || variant), 'hex')",
+    }
+    with warehouse.transaction() as transaction:
+        [[count]] = transaction.execute("SELECT count(*) FROM curated.products")
+        variants = max(products // count, 1)
+        transaction.execute(
+            "UPDATE curated.order_lines SET product_id = product_id || '-' || floor(:variants * power("
+            "CAST(CAST('x' || left(md5(customer_id || product_id), 8) AS bit(32)) AS bigint) "
+            "/ 4294967296.0, 2)) WHERE kind <> 'charge' AND customer_id IS NOT NULL",
+            variants=variants,
+        )
+        transaction.execute(
+            f"INSERT INTO curated.products ({', '.join(columns)}) "
+            f"SELECT {', '.join(copied.get(name, name) for name in columns)} "
+            f"FROM curated.products CROSS JOIN generate_series(0, {variants - 1:d}) AS variant"
+        )
+        transaction.execute("ANALYZE curated.order_lines, curated.products")
+    return int(count * (variants + 1))

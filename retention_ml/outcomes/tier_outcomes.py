@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from retention_ml.scores.tier_outcomes import OUTCOMES_OF_TIERS
+from retention_ml.scores.summaries.tier_outcomes import OUTCOMES_OF_TIERS
 from retention_ml.warehouse import Transaction
 
 

@@ -8,8 +8,8 @@ import pyarrow as pa
 
 from retention_ml import clock, failpoints
 from retention_ml.models.registry.model_version import ServedModel
-from retention_ml.scores.leading import leading_customers
 from retention_ml.scores.lease import Lease
+from retention_ml.scores.summaries.leading import leading_customers
 from retention_ml.warehouse import Warehouse
 
 

@@ -29,7 +29,7 @@ from retention_ml.reports.site.figures.matured import (
 )
 from retention_ml.reports.site.reading import reading
 from retention_ml.reports.site.write_pages import write_pages
-from retention_ml.scores.leading import leading_customers
+from retention_ml.scores.summaries.leading import leading_customers
 from retention_ml.settings import Settings, load
 from retention_ml.warehouse import Warehouse
 from tests.worlds.databases import NewWarehouse

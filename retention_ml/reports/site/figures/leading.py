@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from retention_ml.reports.site.days import PublishedDay
 from retention_ml.reports.site.reading import Select
-from retention_ml.scores.leading import LEADING_MAX
+from retention_ml.scores.summaries.leading import LEADING_MAX
 
 
 def leading_ids(

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from retention_ml.reports.site.days import PublishedDay
 from retention_ml.reports.site.reading import Row, Select
-from retention_ml.scores.tier_outcomes import OUTCOMES_OF_TIERS
+from retention_ml.scores.summaries.tier_outcomes import OUTCOMES_OF_TIERS
 
 _TIERS = ("critical", "high", "medium", "low")
 

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 
-from retention_ml.scores.leading import LEADING_MAX, leading_customers
+from retention_ml.scores.summaries.leading import LEADING_MAX, leading_customers
 from tests.worlds.scores import DAY, World
 
 _CUSTOMER = st.tuples(
