@@ -70,7 +70,7 @@ def _run(name: str, module: str, *arguments: str) -> None:
 
 def write() -> Path:
     """Write the page and its figures from the files that lie there; its path."""
-    sizes = {size: found for size in SIZES if (found := _measured(f"size_{size}"))}
+    sizes = {size: rows for size in SIZES if (rows := _measured(f"size_{size}"))}
     history = _measured("history")
     parts = [
         "# Performance",
