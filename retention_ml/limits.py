@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -44,6 +44,11 @@ def limits_of(settings: Settings) -> Limits:
         memory_gb=memory_gb(settings),
         folder=settings.home / "cache" / "spilled",
     )
+
+
+def limits_in_memory(settings: Settings) -> Limits:
+    """The same without a folder: for what only looks, and leaves nothing on the disk."""
+    return replace(limits_of(settings), folder=None)
 
 
 def memory_gb(settings: Settings) -> float:

@@ -11,6 +11,7 @@ from retention_ml.clock import day_number
 from retention_ml.features.engines import compute
 from retention_ml.features.roll_up import roll_up
 from retention_ml.labels.definition import churn_definition
+from retention_ml.limits import Limits
 from retention_ml.outcomes.contacts import Contamination, contacts, contamination
 from retention_ml.settings import Settings
 from retention_ml.statistics.metrics import score
@@ -126,7 +127,7 @@ def test_holdouts_are_counted_in_no_feature(warehouse: Warehouse, settings: Sett
             days=[day_number(date(2025, 3, 1))],
             active_days=90,
             newest_rollup_id=99,
-            threads=1,
+            limits=Limits(threads=1),
         )
         return result.to_pylist()
 

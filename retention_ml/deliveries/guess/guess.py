@@ -35,7 +35,7 @@ from retention_ml.deliveries.guess.write_toml import (
 )
 from retention_ml.deliveries.ready.copying import fitting
 from retention_ml.errors import FileRefused, printable
-from retention_ml.limits import limits_of
+from retention_ml.limits import limits_in_memory
 from retention_ml.settings import Settings
 
 _MONEY_ROLES = ("line_amount", "unit_price", "order_total", "shipping", "discount")
@@ -105,7 +105,7 @@ def guess(files: Sequence[Path], *, name: str, settings: Settings) -> Guess:
         A file cannot be read, or no file holds anything that a feed could take.
     """
     samples = [sample for path in dict.fromkeys(files) for sample in read_samples(path)]
-    with Engine(limits_of(settings)) as engine:
+    with Engine(limits_in_memory(settings)) as engine:
         kinds = [_kind(engine, alike) for alike in _groups(samples)]
     for kind in kinds:
         settle_keys(kind)

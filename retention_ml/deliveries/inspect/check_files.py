@@ -27,7 +27,7 @@ from retention_ml.deliveries.inspect.summary import Collector, inspection
 from retention_ml.deliveries.readers import readers
 from retention_ml.deliveries.readers.chunks import Chunk, OpenedFile
 from retention_ml.errors import FileRefused
-from retention_ml.limits import limits_of
+from retention_ml.limits import limits_in_memory
 from retention_ml.settings import Settings
 
 _NOTHING_ELSE: dict[str, Any] = {
@@ -72,7 +72,7 @@ def check_files(
                 raise
             refused[str(path)] = str(error)
     inspections = []
-    with Engine(limits_of(settings)) as engine:
+    with Engine(limits_in_memory(settings)) as engine:
         work = _Check(engine, description, list(fits), rows_max)
         for feed_name in description.feeds:
             of_feed = [
