@@ -34,7 +34,7 @@ def test_spark_computes_what_duckdb_computes(
         active_days=settings.churn.active_days,
         newest_rollup_id=newest_rollup_id(warehouse),
         limits=Limits(threads=2),
-        spark=of_tests(tmp_path),
+        spark=of_tests(tmp_path / "exchange"),
     ).sort_by([("as_of_day", "ascending"), ("customer_id", "ascending")])
     assert computed.num_rows > 10
     assert computed.schema == expected.schema
@@ -42,7 +42,7 @@ def test_spark_computes_what_duckdb_computes(
     for name in expected.drop_columns("customer_id").column_names:
         actual, desired = (rows[name].to_numpy() for rows in (computed, expected))
         np.testing.assert_allclose(actual, desired, rtol=1e-12, atol=1e-9, err_msg=name)
-    assert list(tmp_path.iterdir()) == []
+    assert list((tmp_path / "exchange").iterdir()) == []
 
 
 @needs_spark

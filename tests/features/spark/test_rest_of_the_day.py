@@ -36,7 +36,7 @@ def test_samples_are_those_of_duckdb(
                 active_days=120,
                 newest_rollup_id=newest_rollup_id(warehouse),
                 limits=Limits(threads=2),
-                spark=of_tests(tmp_path),
+                spark=of_tests(tmp_path / "exchange"),
             )
         )
         for engine in ("duckdb", "spark")
@@ -48,7 +48,7 @@ def test_samples_are_those_of_duckdb(
         assert one.rows.sort_by("customer_id").to_pylist() == (
             other.rows.select(one.rows.column_names).sort_by("customer_id").to_pylist()
         )
-    assert list(tmp_path.iterdir()) == []
+    assert list((tmp_path / "exchange").iterdir()) == []
 
 
 @needs_spark
