@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import at_size
-from benchmarks.large_shop import MONTHS, days_of
+from benchmarks.large_shop import CACHE, MONTHS, days_of
 
 NAMES = ("simulate", "ingest", "features", "scoring")
 
@@ -28,7 +28,7 @@ def main() -> int:
     parser.add_argument(
         "--cache",
         type=Path,
-        default=Path.home() / ".cache" / "retention-ml",
+        default=CACHE,
         help="with --size: where the files of the shop are kept",
     )
     parser.add_argument("--repeats", type=int, default=1, help="with --size: medians of so many")

@@ -46,7 +46,12 @@ def server_cpu_seconds(server: EmbeddedPostgres | None) -> float:
     """CPU seconds that all processes of a server have used, those that ended included."""
     if server is None or server.pid is None:
         return 0.0
-    main = psutil.Process(server.pid)
+    return cpu_seconds(server.pid)
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU seconds of a process and all below it, those that ended included."""
+    main = psutil.Process(pid)
     times = main.cpu_times()
     total = times.user + times.system + times.children_user + times.children_system
     for process in main.children(recursive=True):

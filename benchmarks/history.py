@@ -15,9 +15,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.alone import alone
+from benchmarks.alone import alone, cpu_seconds
 from benchmarks.at_size import settings_of_day
-from benchmarks.large_shop import LargeShop, days_of, large_shop
+from benchmarks.large_shop import CACHE, LargeShop, days_of, large_shop
 from benchmarks.place import place
 from retention_ml.abnormal.detect import detect
 from retention_ml.actions.assignment.assign import assign
@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument(
         "--cache",
         type=Path,
-        default=Path.home() / ".cache" / "retention-ml",
+        default=CACHE,
         help="where the files of the shop are",
     )
     options = parser.parse_args()
@@ -102,12 +102,12 @@ def _next_day(
         return ingest(warehouse, settings=settings, source="simulated", files=files, history=True)
 
     for name, door in {"ingest": ingest_files, **_doors(warehouse, settings, day)}.items():
-        wall, cpu, server_cpu = time.perf_counter(), time.process_time(), _cpu(server)
+        wall, cpu, server_cpu = time.perf_counter(), time.process_time(), cpu_seconds(server)
         door()
         spent[name] = {
             "wall_s": time.perf_counter() - wall,
             "cpu_s": time.process_time() - cpu,
-            "server_cpu_s": _cpu(server) - server_cpu,
+            "server_cpu_s": cpu_seconds(server) - server_cpu,
         }
     scored = warehouse.read(
         "SELECT scored_count FROM scores.snapshots ORDER BY snapshot_id DESC LIMIT 1"
@@ -141,23 +141,6 @@ def _doors(warehouse: Warehouse, settings: Settings, day: date) -> dict[str, Cal
         "recommend": recommend_and_publish,
         "assign": lambda: assign(warehouse, **with_day, today=day),
     }
-
-
-def _cpu(pid: int) -> float:
-    """CPU seconds of a server and its processes, those that ended included."""
-    import psutil
-
-    main_process = psutil.Process(pid)
-    total = 0.0
-    for process in (main_process, *main_process.children(recursive=True)):
-        try:
-            times = process.cpu_times()
-        except psutil.NoSuchProcess:
-            continue
-        total += times.user + times.system
-        if process is main_process:
-            total += times.children_user + times.children_system
-    return total
 
 
 def _show(rows: list[dict[str, Any]], customers: int) -> None:

@@ -21,6 +21,7 @@ from retention_ml.statistics.arrays import Floats, Ints
 
 FIRST_DAY = date(2023, 7, 1)
 MONTHS = 18
+CACHE = Path.home() / ".cache" / "retention-ml"  # where the files are kept, if not told otherwise
 DAYS = 550  # so many months
 PRODUCTS = 20_000
 _VERSION = 2  # of the files: older ones are made anew

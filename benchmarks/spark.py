@@ -7,6 +7,7 @@ Java and the executors are included.
 """
 
 import argparse
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,13 +15,13 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.alone import cpu_seconds
 from benchmarks.data import online_retail
-from benchmarks.large_shop import large_shop
+from benchmarks.large_shop import CACHE, large_shop
 from benchmarks.place import Place, place
 from retention_ml.clock import day_number
 from retention_ml.curated.ingest import ingest
@@ -54,7 +55,7 @@ def main() -> None:
     """Measure, and print a table; ends with an error where results differ."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--customers", type=int, default=20_000)
-    parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "retention-ml")
+    parser.add_argument("--cache", type=Path, default=CACHE)
     options = parser.parse_args()
     simulated = large_shop(options.cache, customers=options.customers)
     shops = [
@@ -112,9 +113,9 @@ def _measure(at: Place, warehouse: Warehouse, shop: _Shop) -> list[list[str]]:
         for engine in _ENGINES:
             on = _on(settings, engine)
             work(on)  # begins the session, and what else is made once per process
-            started, cpu = time.perf_counter(), _cpu_seconds()
+            started, cpu = time.perf_counter(), cpu_seconds(os.getpid())
             result = work(on)
-            seconds, cpu = time.perf_counter() - started, _cpu_seconds() - cpu
+            seconds, cpu = time.perf_counter() - started, cpu_seconds(os.getpid()) - cpu
             results.append(result)
             cells += [f"{seconds:.2f}", f"{cpu * 1e6 / result.num_rows:,.0f}"]
         if not results[0].equals(results[1]):
@@ -172,15 +173,6 @@ def _scores(warehouse: Warehouse, on: Settings, day: date) -> pa.Table:
     receipt = score(warehouse, settings=on, as_of=day)
     digest: Any = receipt.details["scores_digest"]
     return pa.table({"digest": [digest] * receipt.read})
-
-
-def _cpu_seconds() -> float:
-    """Of this process and all below it, those that ended included."""
-    total = 0.0
-    for process in (psutil.Process(), *psutil.Process().children(recursive=True)):
-        times = process.cpu_times()
-        total += times.user + times.system + times.children_user + times.children_system
-    return total
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypedDict
 
 import duckdb
 
@@ -35,6 +36,13 @@ class Limits:
     threads: int
     memory_gb: float | None = None
     folder: Path | None = None
+
+
+class SessionLimits(TypedDict):
+    """The limits that a `Warehouse` takes."""
+
+    statement_minutes_max: float
+    session_settings: dict[str, str]
 
 
 def limits_of(settings: Settings) -> Limits:
@@ -73,6 +81,14 @@ def postgres_settings(settings: Settings) -> dict[str, str]:
         "maintenance_work_mem": f"{4 * work_mb}MB",
         "max_parallel_workers_per_gather": helpers,
         "max_parallel_maintenance_workers": helpers,
+    }
+
+
+def of_sessions(settings: Settings) -> SessionLimits:
+    """What `[compute]` grants to the sessions of a warehouse: `Warehouse(url, **of_sessions(…))`."""
+    return {
+        "statement_minutes_max": settings.compute.statement_minutes_max,
+        "session_settings": postgres_settings(settings),
     }
 
 

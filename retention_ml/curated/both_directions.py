@@ -52,7 +52,7 @@ def separate_directions(
     batch_id: int,
     has_existing: bool,
     has_several: bool,
-    threads: int,
+    limits: Limits,
 ) -> int:
     """Give staged lines that would replace others than their own another occurrence; how many.
 
@@ -97,7 +97,7 @@ def separate_directions(
             f"WHERE line.batch_id = :b AND {_IS_OF_CONFLICT}",
             b=batch_id,
         )
-        rows = _keyed(staged, numbers, source.name, threads)
+        rows = _keyed(staged, numbers, source.name, limits)
         entry = tables.ORDER_LINES
         transaction.copy(
             "staging.order_lines",
@@ -137,7 +137,7 @@ def _line(source: Source, row: Any, is_current: bool = True) -> Line:
     )
 
 
-def _keyed(staged: Sequence[Any], numbers: Sequence[int], source: str, threads: int) -> pa.Table:
+def _keyed(staged: Sequence[Any], numbers: Sequence[int], source: str, limits: Limits) -> pa.Table:
     """The staged rows under these occurrences, with their keys."""
     unbound = keys.typed_table(tables.ORDER_LINES, "lines", "occurrence")
     schema = unbound.schema().to_pyarrow()
@@ -150,5 +150,5 @@ def _keyed(staged: Sequence[Any], numbers: Sequence[int], source: str, threads: 
     }
     rows = pa.table([pa.array(columns[field.name], field.type) for field in schema], schema=schema)
     with_keys = compiled(keys.with_keys(tables.ORDER_LINES, unbound, source))
-    with Engine(Limits(threads=threads)) as engine:
+    with Engine(limits) as engine:
         return engine.run(with_keys, lines=rows)

@@ -19,6 +19,7 @@ from retention_ml.curated import (
 from retention_ml.deliveries.description.loading import load_source
 from retention_ml.deliveries.ledger import batches, clearing
 from retention_ml.errors import QualityError, UsageError
+from retention_ml.limits import limits_of
 from retention_ml.quality import report
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
@@ -119,7 +120,7 @@ def _curate(transaction: Transaction, settings: Settings, batch: batches.Batch) 
                 source=source.name,
                 batch_id=batch_id,
                 deliveries=list(row_counts),
-                threads=settings.compute.threads,
+                limits=limits_of(settings),
             )
         entry = tables.CANONICAL[name]
         existing_count = load_sql.create_existing_versions(transaction, entry, batch_id)
@@ -133,7 +134,7 @@ def _curate(transaction: Transaction, settings: Settings, batch: batches.Batch) 
                 batch_id=batch_id,
                 has_existing=existing_count > 0,
                 has_several=len(delivery_ids) > 1,
-                threads=settings.compute.threads,
+                limits=limits_of(settings),
             )
         ):
             existing_count = load_sql.create_existing_versions(transaction, entry, batch_id)

@@ -29,7 +29,12 @@ _MICROSECONDS = "CAST(extract(epoch FROM event_at) * 1000000 AS bigint)"
 
 
 def correct_orders(
-    transaction: Transaction, *, source: str, batch_id: int, deliveries: Sequence[int], threads: int
+    transaction: Transaction,
+    *,
+    source: str,
+    batch_id: int,
+    deliveries: Sequence[int],
+    limits: Limits,
 ) -> None:
     """Correct the batch's derived orders in `staging` by the lines that are current now.
 
@@ -63,7 +68,7 @@ def correct_orders(
         kind=str(OrderKind.CANCELLATION),
         orders=rest,
     )
-    rows = _keyed([*lines, *without_lines], places, source, threads)
+    rows = _keyed([*lines, *without_lines], places, source, limits)
     transaction.change(
         "DELETE FROM staging.orders WHERE batch_id = :b AND order_id = ANY(:orders)",
         b=batch_id,
@@ -96,7 +101,7 @@ def _keyed(
     lines: Sequence[Sequence[object]],
     places: Sequence[Sequence[object]],
     source: str,
-    threads: int,
+    limits: Limits,
 ) -> pa.Table:
     """The orders of these lines with their keys, each at its place in the batch."""
     by_column = zip(*lines, strict=True) if lines else ([] for _ in _LINES)
@@ -108,7 +113,7 @@ def _keyed(
     unbound = ibis.table(ibis.schema(_LINES), name="lines")
     orders = derived.from_parts(derived.order_parts(unbound), "orders")
     with_keys = compiled(keys.with_keys(tables.ORDERS, orders, source))
-    with Engine(Limits(threads=threads)) as engine:
+    with Engine(limits) as engine:
         rows = engine.run(with_keys, lines=pa.table(columns, schema=_LINES))
     placed = rows.drop_columns([DELIVERY, LINE_NUMBER]).join(place_table, "order_id")
     return placed.rename_columns({"__at": DELIVERY, "__line": LINE_NUMBER})

@@ -1,7 +1,7 @@
 """Where features are computed: in process by DuckDB, in Postgres, or by Spark; with equal results."""
 
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import fields
 from functools import lru_cache
 from pathlib import Path
@@ -71,22 +71,11 @@ def compute(
                 spark=spark or Spark(),
                 threads=limits.threads,
             )
-    if cache is not None:
-        with warehouse.snapshot() as select:
-            require_kept(select, newest_rollup_id)
-            cached = open_rollups(select, cache)
-        if cached is not None:
-            with (
-                within(limits, _what(days)),
-                in_duckdb.opened(
-                    cached,
-                    days=days,
-                    active_days=active_days,
-                    newest_rollup_id=newest_rollup_id,
-                    limits=limits,
-                ) as connection,
-            ):
-                return in_duckdb.features(connection, cached, active_days)
+    with _from_files(
+        warehouse, days, active_days, newest_rollup_id, limits=limits, cache=cache
+    ) as files:
+        if files is not None:
+            return in_duckdb.features(files, active_days)
     with within(limits, _what(days)), closing(connect_duckdb(limits)) as connection:
         connection.register("days", pa.table({"as_of_day": pa.array(days, pa.int64())}))
         with warehouse.snapshot() as select:
@@ -117,15 +106,35 @@ def summarize(
     NotReady
         If all rollups were rebuilt since that pass.
     """
+    with _from_files(
+        warehouse, days, active_days, newest_rollup_id, limits=limits, cache=cache
+    ) as files:
+        if files is not None:
+            return in_duckdb.summaries(files, active_days)
+    rows = warehouse.read(input_summaries(days, active_days, newest_rollup_id))
+    require_kept(warehouse.read, newest_rollup_id)
+    return rows
+
+
+@contextmanager
+def _from_files(
+    warehouse: Warehouse,
+    days: Sequence[int],
+    active_days: int,
+    newest_rollup_id: int,
+    *,
+    limits: Limits,
+    cache: Path | None,
+) -> Iterator[in_duckdb.Opened | None]:
+    """The rollups of some days in the files of a cache, None where there is none to be had."""
     cached = None
     if cache is not None:
         with warehouse.snapshot() as select:
             require_kept(select, newest_rollup_id)
             cached = open_rollups(select, cache)
     if cached is None:
-        rows = warehouse.read(input_summaries(days, active_days, newest_rollup_id))
-        require_kept(warehouse.read, newest_rollup_id)
-        return rows
+        yield None
+        return
     with (
         within(limits, _what(days)),
         in_duckdb.opened(
@@ -134,9 +143,9 @@ def summarize(
             active_days=active_days,
             newest_rollup_id=newest_rollup_id,
             limits=limits,
-        ) as connection,
+        ) as files,
     ):
-        return in_duckdb.summaries(connection, active_days)
+        yield files
 
 
 @lru_cache(maxsize=8)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from retention_ml.errors import StackError, UsageError
-from retention_ml.limits import postgres_settings
+from retention_ml.limits import of_sessions
 from retention_ml.schema.migrate import migrate
 from retention_ml.settings import Settings
 from retention_ml.stack import databases, environment, local, mlflow_login
@@ -47,7 +47,7 @@ def warehouse(settings: Settings) -> Warehouse:
                 "RETENTION_WAREHOUSE_URL to a Postgres of yours."
             ) from error
         url = databases.address(settings.home, "retention")
-    opened = Warehouse(url, settings.compute.statement_minutes_max, postgres_settings(settings))
+    opened = Warehouse(url, **of_sessions(settings))
     migrate(opened)
     return opened
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 from retention_ml.errors import RetentionError
-from retention_ml.limits import postgres_settings
+from retention_ml.limits import of_sessions
 from retention_ml.maintenance.invariants import INVARIANTS, violations
 from retention_ml.schema.migrate import missing_migrations
 from retention_ml.settings import PROJECT, Settings
@@ -63,11 +63,7 @@ def examine_data(settings: Settings) -> list[Finding]:
     unfit = [finding for finding in _warehouse(settings) if not finding.ok]
     if unfit:
         return unfit
-    with closing(
-        Warehouse(
-            _address(settings), settings.compute.statement_minutes_max, postgres_settings(settings)
-        )
-    ) as warehouse:
+    with closing(Warehouse(_address(settings), **of_sessions(settings))) as warehouse:
         broken = violations(warehouse)
     if not broken:
         sentence = f"All {len(INVARIANTS)} invariants hold."

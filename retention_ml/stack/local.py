@@ -17,7 +17,7 @@ from typing import Any
 
 from retention_ml import atomic_files, clock
 from retention_ml.errors import StackError
-from retention_ml.limits import postgres_settings
+from retention_ml.limits import of_sessions
 from retention_ml.schema.migrate import migrate
 from retention_ml.settings import Settings
 from retention_ml.stack import components, databases, environment, keys, mlflow_login
@@ -69,9 +69,7 @@ def up(settings: Settings, say: Say = _silent) -> list[dict[str, object]]:
     if components.component(settings, "mlflow", at).start():
         say("mlflow is starting")
     url = settings.warehouse_url or databases.address(home, "retention")
-    with closing(
-        Warehouse(url, settings.compute.statement_minutes_max, postgres_settings(settings))
-    ) as warehouse:
+    with closing(Warehouse(url, **of_sessions(settings))) as warehouse:
         applied = migrate(warehouse)
     say(f"the warehouse is up to date ({len(applied)} migrations applied)")
     _prepare_airflow(settings, at, say)

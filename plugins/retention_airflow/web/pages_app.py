@@ -97,9 +97,10 @@ def make_app(open_warehouse: "Callable[[], Warehouse] | None" = None) -> "FastAP
 @cache
 def _warehouse() -> "Warehouse":
     """The warehouse of the settings, neither started nor migrated: pages only read."""
+    from retention_ml.limits import postgres_settings
     from retention_ml.stack import databases
     from retention_ml.warehouse import Warehouse
 
     settings = load()
     url = settings.warehouse_url or databases.address(settings.home, "retention")
-    return Warehouse(url, statement_minutes_max=1)
+    return Warehouse(url, statement_minutes_max=1, session_settings=postgres_settings(settings))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 
 import duckdb
@@ -40,6 +41,14 @@ max(newest_event_us)::BIGINT AS newest_event_us FROM (
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A DuckDB whose tables are the rollups of some days, with numbers for ids."""
+
+    connection: duckdb.DuckDBPyConnection
+    rollups: CachedRollups
+
+
 @contextmanager
 def opened(
     rollups: CachedRollups,
@@ -48,8 +57,8 @@ def opened(
     active_days: int,
     newest_rollup_id: int,
     limits: Limits,
-) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB whose tables are the rollups of some days, with numbers for ids."""
+) -> Iterator[Opened]:
+    """The rollups of some days, in a DuckDB that ends with the block."""
     with closing(connect_duckdb(limits)) as connection:
         connection.register("days", pa.table({"as_of_day": pa.array(days, pa.int64())}))
         connection.execute(
@@ -66,22 +75,20 @@ def opened(
                 product_days=LONGEST_PRODUCT_WINDOW_DAYS,
             )
         )
-        yield connection
+        yield Opened(connection=connection, rollups=rollups)
 
 
-def features(
-    connection: duckdb.DuckDBPyConnection, rollups: CachedRollups, active_days: int
-) -> pa.Table:
-    """The rows of `assemble.customer_daily` for the days of an opened connection."""
-    rows = connection.sql(_numbered_sql(active_days)).to_arrow_table()
-    ids = rollups.ids("customer_id").take(rows["customer_id"].combine_chunks())
+def features(files: Opened, active_days: int) -> pa.Table:
+    """The rows of `assemble.customer_daily` for the days that were opened."""
+    rows = files.connection.sql(_numbered_sql(active_days)).to_arrow_table()
+    ids = files.rollups.ids("customer_id").take(rows["customer_id"].combine_chunks())
     return rows.set_column(rows.column_names.index("customer_id"), "customer_id", ids)
 
 
-def summaries(connection: duckdb.DuckDBPyConnection, active_days: int) -> pa.Table:
+def summaries(files: Opened, active_days: int) -> pa.Table:
     """The rows of `freshness.input_summaries`."""
     sql = _SUMMARIES.format(newest_event=NEWEST_EVENT, active_days=active_days)
-    rows = connection.sql(sql).to_arrow_table()
+    rows = files.connection.sql(sql).to_arrow_table()
     newest = rows["newest_event_us"].cast(pa.timestamp("us", tz="UTC"))
     return rows.drop_columns(["newest_event_us"]).append_column("newest_input_at", newest)
 

@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 
 from retention_ml.errors import RetentionError
-from retention_ml.limits import postgres_settings
+from retention_ml.limits import of_sessions
 from retention_ml.models.backtest.worker import Task, TaskResult, Worker
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
@@ -67,7 +67,7 @@ def _begin(url: str, settings: Settings) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     threadpool_limits(limits=1)
     global _worker
-    warehouse = Warehouse(url, settings.compute.statement_minutes_max, postgres_settings(settings))
+    warehouse = Warehouse(url, **of_sessions(settings))
     _worker = Worker(warehouse, settings, threads=1)
 
 

@@ -67,6 +67,8 @@ def test_labels_and_scores_are_those_of_this_process(
     )
     assert set(here["is_churned"].to_pylist()) == {True, False}
     assert here.equals(there)
+    assert list(folder.iterdir()) == []
+    folder.rmdir()  # so that it says whether scores went there too
     first, second = (score(warehouse, settings=each, as_of=_DAYS[1]).details for each in both)
     assert first["scores_digest"] == second["scores_digest"]
     assert first["arms"] == {"starter": sum(first["tiers"].values())}
