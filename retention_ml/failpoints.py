@@ -77,6 +77,10 @@ FAILPOINTS = (
     "train_uplift.after_commit",
     "deliver.before_rename",
     "deliver.before_receipt",
+    "back_up.before_manifest",
+    "back_up.after_rename",
+    "restore.after_files",
+    "restore.before_mark",
 )
 
 

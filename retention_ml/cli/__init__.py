@@ -17,6 +17,7 @@ from retention_ml.cli import (
     actions,
     assign,
     backtest,
+    backups,
     data,
     experiments,
     modelling,
@@ -77,6 +78,10 @@ EXAMPLES = {
         "experiments": "experiments list",
         "policies": "policies list",
         "uplift": "uplift evaluate --help",
+    },
+    "Safety": {
+        "backup": "backup --to /mnt/backups",
+        "restore": "restore /mnt/backups/20260301T033000Z-dump --home restored",
     },
 }
 
@@ -162,6 +167,7 @@ for module in (
     experiments,
     uplift,
     abnormal,
+    backups,
 ):
     module.add_to(app)
 _arrange(app)

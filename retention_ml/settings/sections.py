@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from retention_ml.settings.customers import Abnormal, Profiles
 from retention_ml.settings.section import Section
-from retention_ml.settings.services import Assistant, Metrics, Mlflow, Spark
+from retention_ml.settings.services import Assistant, Backups, Metrics, Mlflow, Spark
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 
@@ -326,6 +326,7 @@ class Settings(Section):
     assistant: Assistant = Assistant()
     mlflow: Mlflow = Mlflow()
     metrics: Metrics = Metrics()
+    backups: Backups = Backups()
     compute: Compute = Compute()
 
     home: Path = Path(".retention")

@@ -2,9 +2,26 @@
 
 import re
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from retention_ml.settings.section import Section
+
+
+class Backups(Section):
+    """Where backups of the platform are kept, which, and whether every change is archived too."""
+
+    folder: str = ""
+    wal: bool = False
+    daily_count: int = Field(7, ge=1, le=1_000)
+    weekly_count: int = Field(4, ge=0, le=1_000)
+    monthly_count: int = Field(6, ge=0, le=1_000)
+    drill_every_days: int = Field(7, ge=0, le=365)
+
+    @model_validator(mode="after")
+    def _has_folder(self) -> "Backups":
+        if self.wal and not self.folder:
+            raise ValueError("wal needs a folder to archive to")
+        return self
 
 
 class Assistant(Section):

@@ -22,6 +22,7 @@ from retention_ml.schema.migrate import migrate
 from retention_ml.settings import Settings
 from retention_ml.stack import components, databases, environment, keys, mlflow_login
 from retention_ml.stack.airflow_api import AirflowApi
+from retention_ml.stack.backups.wal import archiving
 from retention_ml.stack.environment import Ports
 from retention_ml.stack.processes import run_to_end
 from retention_ml.stack.superset import server as superset
@@ -246,7 +247,7 @@ def start_postgres(settings: Settings) -> None:
     _make(settings.home)
     with (settings.home / "postgres.lock").open("w") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
-        databases.server(settings.home).start()
+        databases.server(settings.home).start(*archiving(settings))
         databases.prepare(settings.home)
 
 

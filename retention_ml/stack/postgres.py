@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shlex
 import shutil
 import socket
 import subprocess
@@ -110,8 +111,11 @@ class EmbeddedPostgres:
             return False
         return self._call("pg_ctl", "-D", str(self.data), "status").returncode == 0
 
-    def start(self) -> None:
-        """Create the cluster if needed and start the server; nothing if it runs."""
+    def start(self, *further: str) -> None:
+        """Create the cluster if needed and start the server; nothing if it runs.
+
+        `further` are settings of Postgres for this start, such as `archive_mode=on`.
+        """
         self.create()
         if self.is_running():
             return
@@ -125,6 +129,7 @@ class EmbeddedPostgres:
             "-c shared_buffers=512MB -c max_wal_size=4GB -c work_mem=64MB "
             "-c maintenance_work_mem=256MB -c max_connections=150"
         )
+        options = " ".join((options, *(f"-c {shlex.quote(setting)}" for setting in further)))
         self._run(
             "pg_ctl", "-D", str(self.data), "-w", "-t", "60",
             "-l", str(self.folder / "log"), "-o", options, "start",

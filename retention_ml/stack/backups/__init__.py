@@ -1,0 +1,1 @@
+"""Backups: taken, listed, verified, restored, pruned. Everything a lost disk would take with it."""

@@ -1,0 +1,154 @@
+"""The door `back_up`: databases, archive, models and secrets, written apart and then named.
+
+The warehouse comes first, then the registry, then the files: a file is archived before its ledger
+row is written and a version registered before its promotion, so that everything the databases name
+is there. What came meanwhile is surplus and harms nobody.
+"""
+
+import os
+import time
+from contextlib import closing
+from pathlib import Path
+
+from retention_ml import clock
+from retention_ml.errors import StackError
+from retention_ml.failpoints import failpoint
+from retention_ml.receipts import Receipt
+from retention_ml.settings import Settings
+from retention_ml.stack import databases
+from retention_ml.stack.backups import home_files, ledger, programs, shelf
+from retention_ml.stack.backups.manifest import Kind, Manifest, Table, sha256, sizes
+from retention_ml.stack.backups.tables import tables_of
+from retention_ml.warehouse import Warehouse
+
+
+def back_up(
+    warehouse: Warehouse, *, settings: Settings, folder: Path | None = None, kind: Kind = "dump"
+) -> Receipt:
+    """Take a backup into a folder of its own, which appears complete or not at all.
+
+    Parameters
+    ----------
+    warehouse : Warehouse
+    settings : Settings
+    folder : Path, optional
+        Where backups are kept; by default that of `[backups]`.
+    kind : str
+        See `Manifest`.
+
+    Returns
+    -------
+    Receipt
+        Rows are those of all tables; `details` has `name`, `folder`, `size_bytes`, `files_count`.
+
+    Raises
+    ------
+    UsageError
+        No folder is set.
+    StackError
+        A program of Postgres failed, or the server is of another version than these programs.
+    """
+    started, taken_at = time.perf_counter(), clock.now()
+    into = (folder or shelf.folder_of(settings)).absolute()
+    into.mkdir(mode=0o700, parents=True, exist_ok=True)
+    name = f"{taken_at:%Y%m%dT%H%M%SZ}-{kind}"
+    with warehouse.exclusive(shelf.LOCK):
+        shelf.remove_drafts(into)
+        draft = into / f"{shelf.DRAFT}{name}"
+        draft.mkdir(mode=0o700)
+        contents = _base(settings, draft) if kind == "base" else _dumps(warehouse, settings, draft)
+        before = next((one for one in reversed(shelf.read(into))), None)
+        known = home_files.copy(
+            home_files.paths_of(settings.home, shelf=into), settings.home, draft / "home",
+            before=before, shelf=into,
+        )  # fmt: skip
+        manifest = Manifest(
+            name=name,
+            kind=kind,
+            taken_at=taken_at,
+            postgres=_version(warehouse),
+            migration=_migration(warehouse),
+            databases=contents,
+            files={
+                path: known.get(path.removeprefix("home/")) or (size, sha256(draft / path))
+                for path, size in sizes(draft).items()
+            },
+        )
+        os.sync()  # thousands of files: all of them are on the disk before they have a manifest
+        failpoint("back_up.before_manifest")
+        manifest.write(draft)
+        draft.rename(into / name)
+        failpoint("back_up.after_rename")
+    ledger.record(warehouse, [manifest])
+    return warehouse.record(
+        Receipt(
+            door="back_up",
+            seconds=time.perf_counter() - started,
+            read=manifest.rows_count,
+            written=manifest.rows_count,
+            details={
+                "name": name,
+                "kind": kind,
+                "size_bytes": manifest.size_bytes,
+                "files_count": len(manifest.files),
+                "tables_count": manifest.tables_count,
+            },
+        ),
+        settings.run_id,
+    )
+
+
+def _dumps(warehouse: Warehouse, settings: Settings, draft: Path) -> dict[str, dict[str, Table]]:
+    """Dump each database at one moment of its own; its tables as they were then."""
+    contents = {}
+    (draft / "databases").mkdir()
+    for name, url in _databases(warehouse, settings).items():
+        with closing(Warehouse(url)) as database, database.snapshot() as read:
+            snapshot = str(read("SELECT pg_export_snapshot() AS id")["id"][0].as_py())
+            programs.dump(
+                url, draft / "databases" / name, snapshot=snapshot, jobs=settings.compute.threads
+            )
+            contents[name] = tables_of(read)
+    return contents
+
+
+def _base(settings: Settings, draft: Path) -> dict[str, dict[str, Table]]:
+    server = databases.server(settings.home)
+    if settings.warehouse_url is not None or not server.is_running():
+        raise StackError(
+            "A base backup copies the embedded Postgres of the home, and there is none. Leave out "
+            "--base, or use what the keepers of that Postgres offer."
+        )
+    programs.copy_cluster(server.url(), draft / "cluster")
+    (draft / "password").touch(mode=0o600)
+    (draft / "password").write_text(server.password, "utf-8")
+    return {}
+
+
+def _databases(warehouse: Warehouse, settings: Settings) -> dict[str, str]:
+    """What to dump, in this order: the warehouse, then what it refers to."""
+    version = int(_version(warehouse).split(".")[0])
+    if version != programs.major():
+        raise StackError(
+            f"The server is Postgres {version}, the programs here are of {programs.major()}: what "
+            f"they write could not be restored. Use the pg_dump of Postgres {version}, or move to "
+            f"Postgres {programs.major()}."
+        )
+    if settings.warehouse_url is not None:
+        return {"retention": warehouse.url}
+    server = databases.server(settings.home)
+    admin = Warehouse(server.url())
+    with closing(admin):
+        there = set(admin.read("SELECT datname FROM pg_database")["datname"].to_pylist())
+    ordered = ("retention", "mlflow", "airflow", "superset")
+    return {name: server.url(name) for name in ordered if name in there}
+
+
+def _migration(warehouse: Warehouse) -> str:
+    rows = warehouse.read("SELECT max(name) AS name FROM public.migrations WHERE name ~ '^[0-9]'")
+    return str(rows["name"][0].as_py())
+
+
+def _version(warehouse: Warehouse) -> str:
+    rows = warehouse.read("SELECT current_setting('server_version') AS version")
+    return str(rows["version"][0].as_py()).split(" ")[0]
