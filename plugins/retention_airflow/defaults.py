@@ -62,6 +62,7 @@ class Tag(StrEnum):
     RECOMMENDATIONS = "recommendations"
     ACTIONS = "actions"
     OUTCOMES = "outcomes"
+    BACKUPS = "backups"
     IMPACT_SCORES = "impact/scores"  # the scores of the day do not come: the last good ones stay up
     IMPACT_CUSTOMERS = (
         "impact/customers"  # customers are not contacted, or lists and stages are old
@@ -212,3 +213,10 @@ def every_ten_minutes_if_enabled() -> CronPartitionTimetable | None:
     if not load().actions.enabled:
         return None
     return CronPartitionTimetable("*/10 * * * *", timezone=TIMEZONE, key_format="%Y-%m-%d")
+
+
+def at_night_if_backed_up() -> CronPartitionTimetable | None:
+    """Three hours into every day of the shop, after the day's run, where backups have a folder."""
+    if not load().backups.folder:
+        return None
+    return CronPartitionTimetable("0 3 * * *", timezone=TIMEZONE, key_format="%Y-%m-%d")

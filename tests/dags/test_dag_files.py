@@ -26,6 +26,7 @@ EXPECTED = {
     "dispatch_messages": "75_dispatch_messages.py",
     "measure_outcomes": "80_measure_outcomes.py",
     "watch_scores": "85_watch_scores.py",
+    "maintain_warehouse": "90_maintain_warehouse.py",
 }
 FILES = sorted(EXPECTED.values())
 
@@ -250,6 +251,7 @@ def test_the_flow_from_the_inbox_to_the_scores_is_handed_over_by_assets(
         "dispatch_messages": [],
         "measure_outcomes": ["scores.customer_daily"],
         "watch_scores": [],
+        "maintain_warehouse": [],
     }
     assert hands_over == {
         "watch_inbox": [],
@@ -264,6 +266,7 @@ def test_the_flow_from_the_inbox_to_the_scores_is_handed_over_by_assets(
         "dispatch_messages": [],
         "measure_outcomes": [],
         "watch_scores": [],
+        "maintain_warehouse": [],
     }
 
 

@@ -88,6 +88,14 @@ FLOW = {
         ),
     ),
     "85_watch_scores": Stage(("outcomes",), ("outcomes/monitoring/watch.py",)),
+    "90_maintain_warehouse": Stage(
+        ("stack",),
+        (
+            "stack/backups/back_up.py",
+            "stack/backups/verify.py",
+            "stack/backups/prune.py",
+        ),
+    ),
 }
 # Schemas are named after the package that writes them; these exceptions belong to a package.
 SCHEMA_OF = {

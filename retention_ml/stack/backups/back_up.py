@@ -8,10 +8,11 @@ is there. What came meanwhile is surplus and harms nobody.
 import os
 import time
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 from retention_ml import clock
-from retention_ml.errors import StackError
+from retention_ml.errors import NotReady, StackError
 from retention_ml.failpoints import failpoint
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
@@ -20,6 +21,8 @@ from retention_ml.stack.backups import home_files, ledger, programs, shelf
 from retention_ml.stack.backups.manifest import Kind, Manifest, Table, sha256, sizes
 from retention_ml.stack.backups.tables import tables_of
 from retention_ml.warehouse import Warehouse
+
+_BASE_EVERY = timedelta(days=7) - timedelta(hours=1)
 
 
 def back_up(
@@ -96,6 +99,22 @@ def back_up(
         ),
         settings.run_id,
     )
+
+
+def back_up_cluster_if_due(warehouse: Warehouse, *, settings: Settings) -> Receipt:
+    """Take a base backup, where WAL is archived and the last base is a week old.
+
+    Raises
+    ------
+    NotReady
+        WAL is not archived, or none is due.
+    """
+    if not settings.backups.wal:
+        raise NotReady("WAL is not archived (`wal` under [backups]), so no base backup is needed.")
+    bases = [one for one in shelf.read(shelf.folder_of(settings)) if one.kind == "base"]
+    if bases and clock.now() - bases[-1].taken_at < _BASE_EVERY:
+        raise NotReady(f"The base backup {bases[-1].name} is not a week old.")
+    return back_up(warehouse, settings=settings, kind="base")
 
 
 def _dumps(warehouse: Warehouse, settings: Settings, draft: Path) -> dict[str, dict[str, Table]]:

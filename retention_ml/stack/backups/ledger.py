@@ -43,3 +43,11 @@ def record_removed(warehouse: Warehouse, there: Iterable[str]) -> None:
             now=clock.now(),
             there=list(there),
         )
+
+
+def unverified(warehouse: Warehouse) -> set[str]:
+    """Names of backups that nobody has read whole."""
+    rows = warehouse.read(
+        "SELECT name FROM ops.backups WHERE verified_at IS NULL AND removed_at IS NULL"
+    )
+    return set(rows["name"].to_pylist())

@@ -33,7 +33,7 @@ def verify(
     folder : Path, optional
         Where backups are kept; by default that of `[backups]`.
     name : str
-        The latest by default.
+        By default all that were never verified; the latest where all were.
     is_drill : bool, optional
         Whether it is restored too, into a home beside the backups that is removed again; by
         default, when none was for `backups.drill_every_days`.
@@ -48,27 +48,39 @@ def verify(
     started = time.perf_counter()
     shelf_folder = (folder or shelf.folder_of(settings)).absolute()
     with warehouse.exclusive(shelf.LOCK):
-        backup = shelf.find(shelf_folder, name)
-        manifest = Manifest.read(backup)
-        ledger.record(warehouse, [manifest])
+        last = shelf.find(shelf_folder, name)
+        ledger.record(warehouse, shelf.read(shelf_folder))
+        there = shelf.read(shelf_folder) if not name else []
+        unread = ledger.unverified(warehouse)
+        chosen = [one for one in there if one.name in unread] or [Manifest.read(last)]
         if is_drill is None:
             is_drill = _is_due(warehouse, settings.backups.drill_every_days)
-        if is_drill:
-            _drill(backup, shelf_folder)
-        elif faults := manifest.damage(backup):
-            raise StackError(
-                f"The backup {manifest.name} is damaged: {'; '.join(faults[:3])}. Take a new one "
-                "with `retention backup`, and find out what the disk does."
+        drilled = next((one for one in reversed(chosen) if one.kind == "dump"), chosen[-1])
+        for manifest in chosen:
+            if is_drill and manifest == drilled:
+                _drill(shelf_folder / manifest.name, shelf_folder)
+            elif faults := manifest.damage(shelf_folder / manifest.name):
+                raise StackError(
+                    f"The backup {manifest.name} is damaged: {'; '.join(faults[:3])}. Take a new "
+                    "one with `retention backup`, and find out what the disk does."
+                )
+            ledger.record_verified(
+                warehouse, manifest.name, is_drill=is_drill and manifest == drilled
             )
-    ledger.record_verified(warehouse, manifest.name, is_drill=is_drill)
-    done = "restored for a trial and equal" if is_drill else "whole"
+    how = f"; {drilled.name} was restored for a trial and is equal" if is_drill else ""
+    whole = ", ".join(one.name for one in chosen)
     return warehouse.record(
         DecisionReceipt(
             door="verify_backup",
             seconds=time.perf_counter() - started,
-            sentence=f"{manifest.name} is {done}: {manifest.tables_count} tables, "
-            f"{manifest.rows_count:,} rows, {len(manifest.files):,} files.",
-            details={"name": manifest.name, "is_drill": is_drill},
+            sentence=f"Whole: {whole}{how}.",
+            details={
+                "names": [one.name for one in chosen],
+                "drilled": drilled.name if is_drill else None,
+                "tables_count": sum(one.tables_count for one in chosen),
+                "rows_count": sum(one.rows_count for one in chosen),
+                "files_count": sum(len(one.files) for one in chosen),
+            },
         ),
         settings.run_id,
     )

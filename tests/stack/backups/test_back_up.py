@@ -1,0 +1,110 @@
+"""What a backup holds, what it shares, what it leaves out, and when it is refused."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from retention_ml.errors import StackError, UsageError
+from retention_ml.stack.backups import programs, shelf
+from retention_ml.stack.backups.back_up import back_up
+from retention_ml.stack.backups.manifest import Manifest
+from retention_ml.stack.backups.verify import verify
+from tests.worlds.small_platform import SmallPlatform
+
+
+def taken(platform: SmallPlatform) -> Path:
+    receipt = back_up(platform.warehouse, settings=platform.settings)
+    return platform.shelf / str(receipt.details["name"])
+
+
+def test_archived_files_are_stored_once_for_all_backups(platform: SmallPlatform) -> None:
+    first, second = taken(platform), taken(platform)
+    landed = [path for path in Manifest.read(first).files if path.startswith("home/landing/")]
+    assert landed
+    for path in landed:
+        assert os.path.samefile(first / path, second / path)
+        assert not os.path.samefile(first / path, platform.settings.home / path[len("home/") :])
+    assert Manifest.read(second).damage(second) == []
+
+
+def test_keys_caches_logs_and_drafts_are_left_out(platform: SmallPlatform) -> None:
+    home = platform.settings.home
+    for path in (
+        "keys.json",
+        "cache/part",
+        "logs/log",
+        "landing/.delivery.1",
+        "airflow/airflow.cfg",
+    ):
+        (home / path).parent.mkdir(exist_ok=True)
+        (home / path).write_text("x")
+    (home / "airflow" / "passwords.json").write_text("{}")
+    held = {path for path in Manifest.read(taken(platform)).files if path.startswith("home/")}
+    assert {"home/secrets.json", "home/airflow/passwords.json"} <= held
+    assert not any(
+        word in path
+        for path in held
+        for word in ("keys.json", "cache", "logs", ".delivery", ".cfg")
+    )
+
+
+def test_only_the_owner_may_read_a_backup(platform: SmallPlatform) -> None:
+    assert platform.shelf.stat().st_mode & 0o077 == 0
+    assert taken(platform).stat().st_mode & 0o077 == 0
+
+
+def test_a_backup_without_a_folder_is_refused(platform: SmallPlatform) -> None:
+    backups = platform.settings.backups.model_copy(update={"folder": ""})
+    settings = platform.settings.model_copy(update={"backups": backups})
+    with pytest.raises(UsageError, match="There is no folder for backups"):
+        back_up(platform.warehouse, settings=settings)
+
+
+def test_a_server_of_another_major_version_is_refused(
+    platform: SmallPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(programs, "major", lambda: 17)
+    before = shelf.names(platform.shelf)
+    with pytest.raises(StackError, match="the programs here are of 17"):
+        back_up(platform.warehouse, settings=platform.settings)
+    assert shelf.names(platform.shelf) == before
+
+
+def test_of_another_postgres_the_warehouse_alone_is_backed_up(
+    platform: SmallPlatform, tmp_path: Path
+) -> None:
+    settings = platform.settings.model_copy(update={"warehouse_url": platform.warehouse.url})
+    receipt = back_up(platform.warehouse, settings=settings, folder=tmp_path)
+    manifest = Manifest.read(tmp_path / str(receipt.details["name"]))
+    assert set(manifest.databases) == {"retention"}
+    with pytest.raises(StackError, match="A base backup copies the embedded Postgres"):
+        back_up(platform.warehouse, settings=settings, folder=tmp_path, kind="base")
+
+
+def test_a_drill_restores_compares_and_leaves_nothing(platform: SmallPlatform) -> None:
+    name = taken(platform).name
+    receipt = verify(platform.warehouse, settings=platform.settings, is_drill=True)
+    assert receipt.details["drilled"] == name
+    assert f"{name} was restored for a trial and is equal" in receipt.sentence
+    assert list(platform.shelf.glob(f"{shelf.DRAFT}*")) == []
+    [row] = platform.warehouse.read(
+        f"SELECT verified_at IS NOT NULL AS is_read, drilled_at IS NOT NULL AS is_drilled "
+        f"FROM ops.backups WHERE name = '{name}'"
+    ).to_pylist()
+    assert row == {"is_read": True, "is_drilled": True}
+    again = verify(platform.warehouse, settings=platform.settings)
+    assert again.details["drilled"] is None, "one was restored a moment ago"
+
+
+def test_a_damaged_backup_is_named_and_not_said_to_be_verified(platform: SmallPlatform) -> None:
+    folder = taken(platform)
+    [file] = [path for path in Manifest.read(folder).files if path.endswith("secrets.json")]
+    (folder / file).write_text("{}")
+    with pytest.raises(StackError, match=rf"{folder.name} is damaged: {file} has"):
+        verify(platform.warehouse, settings=platform.settings, name=folder.name, is_drill=False)
+    [row] = platform.warehouse.read(
+        f"SELECT verified_at FROM ops.backups WHERE name = '{folder.name}'"
+    ).to_pylist()
+    assert row["verified_at"] is None
+    shelf.remove(folder)
