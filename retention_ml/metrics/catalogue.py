@@ -82,6 +82,12 @@ CATALOGUE: Mapping[str, Description] = {
         "kind",
         "severity",
     ),
+    "retention_backup_age_seconds": _gauge(
+        "Time since the newest backup of the kind that is still there.", "kind"
+    ),
+    "retention_backup_unproved_seconds": _gauge(
+        "Time since a backup of the kind was last read whole and equal.", "kind"
+    ),
     "retention_pushes_total": _counter(
         "Requests to /v1/metrics: accepted, malformed, too_large, or with points refused.", "result"
     ),

@@ -39,6 +39,7 @@ def read_ledgers(transaction: Transaction, *, at: datetime, cooldown_days: int) 
         *_deliveries(transaction),
         *_scores(transaction, at),
         *_model(transaction),
+        *_backups(transaction, at),
         family(
             "retention_alerts_open",
             (
@@ -213,3 +214,23 @@ def _model(transaction: Transaction) -> Iterator[Family]:
 
 def _select(transaction: Transaction, sql: str, /, **parameters: object) -> list[Row]:
     return [dict(row._mapping) for row in transaction.execute(sql, **parameters)]
+
+
+def _backups(transaction: Transaction, at: datetime) -> Iterator[Family]:
+    rows = _select(
+        transaction,
+        "SELECT kind, max(taken_at) AS taken_at, max(verified_at) AS verified_at "
+        "FROM ops.backups WHERE removed_at IS NULL GROUP BY kind ORDER BY kind",
+    )
+    for name, column in (
+        ("retention_backup_age_seconds", "taken_at"),
+        ("retention_backup_unproved_seconds", "verified_at"),
+    ):
+        yield family(
+            name,
+            (
+                ({"kind": row["kind"]}, (at - row[column]).total_seconds())
+                for row in rows
+                if row[column] is not None
+            ),
+        )
