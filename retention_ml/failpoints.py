@@ -77,6 +77,8 @@ FAILPOINTS = (
     "train_uplift.after_commit",
     "deliver.before_rename",
     "deliver.before_receipt",
+    "migrate.after_script",
+    "migrate.before_commit",
     "back_up.before_manifest",
     "back_up.after_rename",
     "restore.after_files",

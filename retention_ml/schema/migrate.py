@@ -8,6 +8,7 @@ from importlib.resources import files
 
 from retention_ml import clock
 from retention_ml.errors import UsageError
+from retention_ml.failpoints import failpoint
 from retention_ml.schema.assistant_rights import let_assistant_read, view_columns
 from retention_ml.schema.readers import let_scientist_read, relations
 from retention_ml.schema.views import make_views
@@ -51,6 +52,7 @@ def migrate(warehouse: Warehouse) -> list[str]:
                 now=clock.now(),
             )
             applied.append(name)
+            failpoint("migrate.after_script")
         recorded = {
             name: digest
             for name, digest in _digests(transaction).items()
@@ -59,6 +61,7 @@ def migrate(warehouse: Warehouse) -> list[str]:
         make_views(transaction, sql_files("reports/views"), recorded, clock.now())
         let_scientist_read(transaction, sorted(relations(transaction) - before))
         let_assistant_read(transaction, columns_before)
+        failpoint("migrate.before_commit")
     return applied
 
 

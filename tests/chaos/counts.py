@@ -11,6 +11,9 @@ IS_FULL = bool(os.environ.get("RETENTION_CHAOS"))
 COUNTS = {
     "kills in each phase of ingestion": (1, 20),
     "kills at random during ingestion": (4, 200),
+    "terminations during ingestion": (2, 20),
+    "restarts of the database during ingestion": (2, 50),
+    "kills of a migration at random": (2, 50),
     "rounds of two builders killed at random": (4, 200),
     "kills in training": (1, 50),
     "kills in promotion": (1, 50),
