@@ -64,6 +64,7 @@ def _run(name: str, module: str, *arguments: str) -> None:
     }
     command = [sys.executable, "-m", module, *arguments, "--json", str(path)]
     subprocess.run(command, check=True, cwd=PROJECT)
+    machine["load_after"] = round(os.getloadavg()[0], 1)
     rows = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps({"machine": machine, "rows": rows}, indent=1), encoding="utf-8")
 
@@ -118,7 +119,7 @@ def _about(measured: Mapping[str, Any]) -> str:
     machine = measured["machine"]
     return (
         f"{machine['cores']} cores, {machine['machine']}, Python {machine['python']}, "
-        f"load {machine['load']} before the start."
+        f"load {machine['load']} before the start, {machine['load_after']} at the end."
     )
 
 
