@@ -19,6 +19,7 @@ from retention_ml.outcomes.tier_outcomes import write_tier_outcomes
 from retention_ml.reports.site.answer import answer
 from retention_ml.scores.published_tiers import write_totals
 from retention_ml.scores.summaries.leading import leading_customers
+from retention_ml.scores.summaries.reason_totals import reason_totals
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction, Warehouse
 
@@ -152,19 +153,28 @@ def _fill(warehouse: Warehouse, settings: Settings, *, customers: int, days: int
 
 
 def _fill_leading(transaction: Transaction) -> None:
-    """Who stands first on the newest day, as `score` keeps them."""
+    """Who stands first on the newest day, and the themes of reasons, as `score` keeps them."""
     [[snapshot_id]] = transaction.execute("SELECT max(snapshot_id) FROM scores.snapshots")
-    columns = ("customer_id", "risk_tier", "expected_value_at_risk_cents", "churn_probability")
+    reasons = (f"reason_{place}{part}" for place in (1, 2, 3) for part in ("_code", ""))
+    columns = (
+        "customer_id",
+        "risk_tier",
+        "expected_value_at_risk_cents",
+        "churn_probability",
+        *reasons,
+    )
     rows = transaction.execute(
         f"SELECT {', '.join(columns)} FROM scores.customer_daily WHERE snapshot_id = :id",
         id=snapshot_id,
     )
     values = zip(*rows, strict=True)
-    leading = leading_customers(
-        pa.table({name: list(each) for name, each in zip(columns, values, strict=True)})
-    )
-    number = pa.repeat(pa.scalar(int(snapshot_id)), leading.num_rows)
-    transaction.copy("scores.leading_customers", leading.append_column("snapshot_id", number))
+    scores = pa.table({name: list(each) for name, each in zip(columns, values, strict=True)})
+    for table, content in (
+        ("leading_customers", leading_customers(scores)),
+        ("reason_totals", reason_totals(scores)),
+    ):
+        number = pa.repeat(pa.scalar(int(snapshot_id)), content.num_rows)
+        transaction.copy(f"scores.{table}", content.append_column("snapshot_id", number))
 
 
 def _fill_distributions(transaction: Transaction, reference: date) -> None:

@@ -22,6 +22,7 @@ FAILPOINTS = (
     "cache.after_parts",
     "cache.after_manifest",
     "cache.before_day",
+    "cache.before_trees",
     "build.before_record",
     "build.before_commit",
     "build_samples.before_record",

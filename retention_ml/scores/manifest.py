@@ -10,6 +10,7 @@ from retention_ml import clock, failpoints
 from retention_ml.models.registry.model_version import ServedModel
 from retention_ml.scores.lease import Lease
 from retention_ml.scores.summaries.leading import leading_customers
+from retention_ml.scores.summaries.reason_totals import reason_totals
 from retention_ml.warehouse import Warehouse
 
 
@@ -62,7 +63,7 @@ def write(
     lease: Lease,
     run_id: str,
 ) -> int:
-    """Write a manifest, its scores, who stands first, and its exclusions; the snapshot's number."""
+    """Write a manifest, its scores, what is stored beside them, its exclusions; the snapshot's number."""
     stamped = {
         **manifest,
         "status": "built",
@@ -79,6 +80,7 @@ def write(
             ("customer_daily", rows),
             ("exclusions", exclusions),
             ("leading_customers", leading_customers(rows)),
+            ("reason_totals", reason_totals(rows)),
         ):
             number = pa.repeat(pa.scalar(snapshot_id), content.num_rows)
             transaction.copy(f"scores.{table}", content.append_column("snapshot_id", number))

@@ -108,7 +108,14 @@ class Bundle:
         return cls.from_contents(contents, threads=threads)
 
     @classmethod
-    def load(cls, folder: Path, sha256: str | None = None, *, threads: int = 1) -> Self:
+    def load(
+        cls,
+        folder: Path,
+        sha256: str | None = None,
+        *,
+        threads: int = 1,
+        tables: Path | None = None,
+    ) -> Self:
         """The bundle in a folder.
 
         Parameters
@@ -119,6 +126,8 @@ class Bundle:
             The digest it must have; without it the digest is only computed.
         threads : int
             Threads to predict with.
+        tables : Path, optional
+            Folder in which the tables of its trees are kept for the next process.
 
         Raises
         ------
@@ -132,10 +141,12 @@ class Bundle:
                 f"The bundle has the digest {actual[:12]}, expected {sha256[:12]}: its files were "
                 "changed after they were registered. It is not served. Serve another version."
             )
-        return cls.from_contents(contents, threads=threads)
+        return cls.from_contents(contents, threads=threads, tables=tables)
 
     @classmethod
-    def from_contents(cls, contents: Mapping[str, bytes], *, threads: int = 1) -> Self:
+    def from_contents(
+        cls, contents: Mapping[str, bytes], *, threads: int = 1, tables: Path | None = None
+    ) -> Self:
         """The bundle of files by name; every file is checked before it is used."""
         try:
             manifest = json.loads(contents["manifest.json"])
@@ -173,7 +184,7 @@ class Bundle:
         timing.of_manifest(manifest)  # refused here, not in the middle of scoring
         return cls(
             manifest=manifest,
-            predictor=with_threads(predictor, threads),
+            predictor=with_threads(predictor, threads, tables),
             contents=dict(contents),
             sha256=digest(contents),
         )

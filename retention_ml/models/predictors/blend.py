@@ -3,9 +3,10 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -64,12 +65,15 @@ class Blend:
     features : tuple of str, length k
         The columns of the values it is given.
     intercept : float
+    tables : Path, optional
+        Folder in which the tables of all its trees are kept.
     """
 
     kind: ClassVar[str] = "blend"
     members: tuple[Member, ...]
     features: tuple[str, ...]
     intercept: float
+    tables: Path | None = field(default=None, compare=False)
 
     def _read(self, values: Floats, member: Member) -> Floats:
         """What a member reads of the values, laid out as these are."""
@@ -92,7 +96,7 @@ class Blend:
                 self._columns(member), member.weight * member.slope
             )
         ]
-        return Forest.of(boosters) if boosters else None
+        return Forest.cached(boosters, self.tables) if boosters else None
 
     @cached_property
     def _look_ups(self) -> int:

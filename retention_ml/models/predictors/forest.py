@@ -6,14 +6,16 @@ a tree is a table of its patterns of decisions: of what the reached leaf is wort
 feature adds. Predictions equal LightGBM's to the bit, since leaves are added in its order.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from retention_ml.models.predictors.pieces import Booster, Pieces
 from retention_ml.statistics.arrays import Floats, Ints
@@ -61,6 +63,24 @@ class Forest:
     table_start: Ints
 
     @classmethod
+    def cached(cls, boosters: Sequence[Booster], folder: Path | None) -> Self | None:
+        """What `of` makes, from a file in the folder where it was made before; else kept there.
+
+        Without a folder nothing is kept.
+        """
+        if folder is None:
+            return cls.of(boosters)
+        from retention_ml.models.predictors.compiled import table_files
+
+        key = table_files.key_of(boosters)
+        if (arrays := table_files.read(folder, key)) is not None:
+            return cls.from_arrays(arrays)
+        made = cls.of(boosters)
+        if made is not None:
+            table_files.write(folder, key, made.arrays())
+        return made
+
+    @classmethod
     def of(cls, boosters: Sequence[Booster]) -> Self | None:
         """The boosters; None where their trees are too deep for tables."""
         from retention_ml.models.predictors.compiled.kernels import fill_tables
@@ -101,6 +121,22 @@ class Forest:
             tables=tables,
             table_start=table_start,
         )
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """All of it by name."""
+        return {
+            **self.pieces.arrays(),
+            "worth": self.worth,
+            "worth_start": self.worth_start,
+            "tables": self.tables,
+            "table_start": self.table_start,
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
+        """What `arrays` gave."""
+        names = ("worth", "worth_start", "tables", "table_start")
+        return cls(pieces=Pieces.from_arrays(arrays), **{name: arrays[name] for name in names})
 
     @property
     def _walk(self) -> Any:

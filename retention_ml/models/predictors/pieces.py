@@ -8,7 +8,7 @@ digits of all features are the number of the row's pattern.
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import prod
 from typing import Any, Self
 
@@ -115,6 +115,21 @@ class Pieces:
                         return None
             writer.booster_start.append(len(writer.patterns))
         return cls(**writer.arrays(), base=writer.base)
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """All of it by name: the cuts as `cuts_start`, `cuts_step` and `cuts_numbers`."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        cuts, base = values.pop("cuts"), values.pop("base")
+        of_cuts = {f"cuts_{each.name}": getattr(cuts, each.name) for each in fields(cuts)}
+        return {**values, **of_cuts, "base": np.array([base])}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
+        """What `arrays` gave, among others."""
+        cuts = Cuts(**{each.name: arrays[f"cuts_{each.name}"] for each in fields(Cuts)})
+        names = [each.name for each in fields(cls) if each.name not in ("cuts", "base")]
+        values: dict[str, Any] = {name: arrays[name] for name in names}
+        return cls(**values, cuts=cuts, base=float(arrays["base"][0]))
 
 
 def _is_fit(leaf: Leaf) -> bool:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -61,11 +62,14 @@ class Trees:
         LightGBM models as text, each over the same features in the same order.
     threads : int
         Threads used to predict. No file names them: see `predictors.threads`.
+    tables : Path, optional
+        Folder in which the tables of its trees are kept.
     """
 
     kind: ClassVar[str] = "trees"
     texts: tuple[str, ...]
     threads: int = field(default=1, compare=False)
+    tables: Path | None = field(default=None, compare=False)
 
     @cached_property
     def _boosters(self) -> list[Any]:
@@ -80,7 +84,7 @@ class Trees:
     @cached_property
     def _forest(self) -> Forest | None:
         columns = np.arange(self.features_count)
-        return Forest.of(self.boosters(columns, 1.0))
+        return Forest.cached(self.boosters(columns, 1.0), self.tables)
 
     @property
     def features_count(self) -> int:

@@ -35,6 +35,7 @@ class Registry(Runs):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self.folder = settings.home / "models"
+        self.tables = settings.home / "cache" / "trees"
 
     def version_of_training(self, training_id: str, sha256: str) -> ModelVersion | None:
         """The version of a training with the bundle of that digest, or None."""
@@ -162,7 +163,8 @@ class Registry(Runs):
 
     def load(self, folder: Path, sha256: str) -> Bundle:
         """The bundle in a folder, its digest checked, to predict with the settings' threads."""
-        return Bundle.load(folder, sha256, threads=self.settings.compute.threads)
+        threads = self.settings.compute.threads
+        return Bundle.load(folder, sha256, threads=threads, tables=self.tables)
 
     def cached(self, sha256: str) -> Bundle | None:
         """The bundle of that digest in the local cache, or None if absent or damaged."""

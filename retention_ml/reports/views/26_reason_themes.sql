@@ -17,25 +17,51 @@ WITH theme (family, place, words) AS (
         ('feedback', 14, 'complaints and bad marks'),
         ('season', 15, 'time of the year'),
         ('fallback', 16, 'no clear reason, only weak signs')
+),
+-- Snapshots made before their themes were stored are counted here.
+counted AS (
+    SELECT
+        pointer.as_of,
+        pointer.snapshot_id,
+        stored.risk_tier,
+        stored.family,
+        stored.customers_count,
+        stored.first_count,
+        stored.value_at_risk_cents::numeric AS value_at_risk_cents,
+        stored.example
+    FROM scores.published AS pointer
+    JOIN scores.reason_totals AS stored ON stored.snapshot_id = pointer.snapshot_id
+    UNION ALL
+    SELECT
+        pointer.as_of,
+        pointer.snapshot_id,
+        score.risk_tier,
+        split_part(reason.code, '/', 1),
+        count(*),
+        count(*) FILTER (WHERE reason.place = 1),
+        sum(score.expected_value_at_risk_cents),
+        mode() WITHIN GROUP (ORDER BY reason.words)
+    FROM scores.published AS pointer
+    JOIN scores.customer_daily AS score ON score.snapshot_id = pointer.snapshot_id
+    CROSS JOIN LATERAL (
+        VALUES (1, score.reason_1_code, score.reason_1), (2, score.reason_2_code, score.reason_2), (3, score.reason_3_code, score.reason_3)
+    ) AS reason (place, code, words)
+    WHERE reason.code IS NOT NULL
+    AND NOT EXISTS (SELECT FROM scores.reason_totals AS stored WHERE stored.snapshot_id = pointer.snapshot_id)
+    GROUP BY pointer.as_of, pointer.snapshot_id, score.risk_tier, split_part(reason.code, '/', 1)
 )
 SELECT
-    pointer.as_of,
-    score.risk_tier,
-    split_part(reason.code, '/', 1) AS family,
-    coalesce(theme.words, split_part(reason.code, '/', 1)) AS theme,
-    count(*) AS customers_count,
-    count(*) FILTER (WHERE reason.place = 1) AS first_count,
-    (sum(score.expected_value_at_risk_cents) / max(manifest.minor_units)::numeric)::numeric(18, 2) AS expected_value_at_risk,
-    mode() WITHIN GROUP (ORDER BY reason.words) AS example
-FROM scores.published AS pointer
-JOIN scores.snapshots AS manifest ON manifest.snapshot_id = pointer.snapshot_id
-JOIN scores.customer_daily AS score ON score.snapshot_id = pointer.snapshot_id
-CROSS JOIN LATERAL (
-    VALUES (1, score.reason_1_code, score.reason_1), (2, score.reason_2_code, score.reason_2), (3, score.reason_3_code, score.reason_3)
-) AS reason (place, code, words)
-LEFT JOIN theme ON theme.family = split_part(reason.code, '/', 1)
-WHERE reason.code IS NOT NULL
-GROUP BY pointer.as_of, score.risk_tier, split_part(reason.code, '/', 1), theme.words;
+    counted.as_of,
+    counted.risk_tier,
+    counted.family,
+    coalesce(theme.words, counted.family) AS theme,
+    counted.customers_count,
+    counted.first_count,
+    (counted.value_at_risk_cents / manifest.minor_units::numeric)::numeric(18, 2) AS expected_value_at_risk,
+    counted.example
+FROM counted
+JOIN scores.snapshots AS manifest ON manifest.snapshot_id = counted.snapshot_id
+LEFT JOIN theme ON theme.family = counted.family;
 COMMENT ON VIEW reports.reason_themes IS 'one row per published day, risk tier and theme of reasons: for how many customers it is one of their three reasons';
 COMMENT ON COLUMN reports.reason_themes.as_of IS 'the published day';
 COMMENT ON COLUMN reports.reason_themes.risk_tier IS 'low, medium, high or critical';
