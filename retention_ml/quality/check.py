@@ -133,6 +133,7 @@ def check_table(
     suite: str,
     as_of: date,
     rows: ibis.Table | pa.Table | None = None,
+    is_read_once: bool = False,
 ) -> list[CheckResult]:
     """Check the rows of one day in a table such as `features.customer_daily`.
 
@@ -149,6 +150,9 @@ def check_table(
     rows : ibis.Table or pa.Table, optional
         The rows to check, where not all of that day: for instance one snapshot of scores, or rows
         that are to be stored if they pass.
+    is_read_once : bool
+        Read the columns that the suite names into memory, instead of scanning the rows for each
+        expectation: less work where a row is wide and there are many expectations.
 
     Returns
     -------
@@ -160,6 +164,10 @@ def check_table(
     QualityError
         A critical expectation failed.
     """
+    if is_read_once and isinstance(rows, ibis.Table):
+        asked = suites.load_suite(settings.expectations, suite)
+        if not suites.needs_database(asked):
+            rows = warehouse.read(rows.select(*suites.named_columns(asked, rows.columns)))
     if isinstance(rows, pa.Table):
         results = suites.run_on(rows, suite, settings.expectations)
     else:

@@ -1,18 +1,20 @@
 """Great Expectations: hand-written suites run on exactly the rows that are asked for.
 
 The only module that imports it. Stored rows are counted in the database, and no row and no value
-leaves it; rows that are not stored yet are counted in memory.
+leaves it. Rows in memory, not stored yet or read once for all expectations, are counted there.
 """
 
 import json
 import logging
 import os
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from retention_ml.connections import Connections
@@ -20,6 +22,7 @@ from retention_ml.errors import SettingsError
 from retention_ml.quality.results import CheckResult, Severity
 from retention_ml.warehouse import Warehouse
 
+_SQL_TYPES = ("unexpected_rows", "expect_query")
 _NO_ROWS = {"result_format": "BASIC", "partial_unexpected_count": 0}
 
 
@@ -140,19 +143,44 @@ def _ask_only_for_columns(engine: sa.Engine, queries: Iterable[str]) -> None:
 
 
 def run_on(rows: pa.Table, name: str, folder: Path) -> list[CheckResult]:
-    """The results of one suite on rows that are not stored, in the order of its expectations.
+    """The results of one suite on rows in memory, in the order of its expectations.
 
-    The suite sees the columns that it names.
+    The suite sees the columns that it names. Results are those of the same rows in the database:
+    nothing is known where there is null, and NaN is a number above all others.
     """
     suite = load_suite(folder, name)
-    text = json.dumps(suite["expectations"])
-    columns = [column for column in rows.column_names if column in text]
+    columns = named_columns(suite, rows.column_names)
+    rows = _without_nan(rows.select(columns))
     gx, context = _great_expectations()
     asset = context.data_sources.add_pandas("rows").add_dataframe_asset(name=name)
     definition = asset.add_batch_definition_whole_dataframe("all")
-    frame = rows.select(columns).to_pandas()
-    batch = definition.get_batch(batch_parameters={"dataframe": frame})
+    batch = definition.get_batch(batch_parameters={"dataframe": rows.to_pandas()})
     return _validate(gx, batch, name, suite)
+
+
+def named_columns(suite: Mapping[str, Any], columns: Sequence[str]) -> list[str]:
+    """Those of the columns that a suite names; the first where it names none, to count the rows."""
+    text = json.dumps(suite["expectations"])
+    return [column for column in columns if column in text] or list(columns[:1])
+
+
+def needs_database(suite: Mapping[str, Any]) -> bool:
+    """Whether an expectation of a suite is SQL, so that it cannot look at rows in memory.
+
+    >>> needs_database({"expectations": [{"type": "unexpected_rows_expectation"}]})
+    True
+    """
+    return any(entry["type"].startswith(_SQL_TYPES) for entry in suite["expectations"])
+
+
+def _without_nan(rows: pa.Table) -> pa.Table:
+    """Rows with infinity for NaN, which pandas would take for a missing value."""
+    for place, name in enumerate(rows.column_names):
+        column = rows[name]
+        if pa.types.is_floating(column.type) and pc.any(pc.is_nan(column)).as_py():
+            infinite = pc.if_else(pc.is_nan(column), pa.scalar(np.inf, column.type), column)
+            rows = rows.set_column(place, name, infinite)
+    return rows
 
 
 def _validate(gx: Any, batch: Any, name: str, suite: Mapping[str, Any]) -> list[CheckResult]:

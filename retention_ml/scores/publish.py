@@ -125,7 +125,14 @@ def _check_expectations(warehouse: Warehouse, settings: Settings, manifest: _Man
     """
     rows = CUSTOMER_DAILY.filter(CUSTOMER_DAILY.snapshot_id == manifest.snapshot_id)
     try:
-        check_table(warehouse, settings=settings, suite=_SUITE, as_of=manifest.as_of, rows=rows)
+        check_table(
+            warehouse,
+            settings=settings,
+            suite=_SUITE,
+            as_of=manifest.as_of,
+            rows=rows,
+            is_read_once=True,
+        )
     except QualityError as error:
         raise _Refusal(str(error).rstrip(".")) from error
 

@@ -186,6 +186,75 @@ def test_good_rows_meet_a_suite_and_every_expectation_can_fail(
     assert failed == set(range(len(suites.load_suite(FOLDER, name)["expectations"])))
 
 
+SCORES = {
+    "churn_probability": "(mod(n, 97)) / 97.0::float8",
+    "champion_probability": "0.5::float8",
+    "challenger_probability": "CASE WHEN mod(n, 3) > 0 THEN 0.5::float8 END",
+    "arm": "(ARRAY['champion', 'challenger'])[1 + mod(n, 2)]",
+    "risk_percentile": "0.5::float8",
+    **{
+        f"no_order_probability_{days}d": f"CASE WHEN mod(n, 5) > 0 THEN {1 - days / 100}::float8 END"
+        for days in (7, 14, 30, 60, 90)
+    },
+    "risk_tier": "(ARRAY['low', 'medium', 'high', 'critical'])[1 + mod(n, 4)]",
+    "expected_value_at_risk_cents": "n::bigint",
+    "reason_1": "CASE WHEN mod(n, 4) > 0 THEN 'because' END",
+    "model_version": "'7'",
+}
+SCORES_BAD = {
+    "churn_probability": ["NULL::float8", "1.5::float8", "0.5::float8", "n / 100000::float8"],
+    "champion_probability": ["CASE WHEN n > 9 THEN 0.5::float8 END"],
+    "challenger_probability": ["-0.1::float8"],
+    "arm": ["'nobody'"],
+    "risk_percentile": ["CASE WHEN n = 3 THEN 2 ELSE 0.5::float8 END"],
+    "no_order_probability_7d": ["n::float8", "0.01::float8"],
+    "no_order_probability_30d": ["CASE WHEN mod(n, 2) > 0 THEN 0.99::float8 END", "0.0::float8"],
+    "no_order_probability_90d": ["-n::float8", "0.9::float8"],
+    "risk_tier": ["'extreme'"],
+    "expected_value_at_risk_cents": ["-n::bigint", "NULL::bigint"],
+    "reason_1": ["NULL::text"],
+    "model_version": ["CASE WHEN mod(n, 2) = 0 THEN '7' END"],
+}
+
+
+def test_scores_in_memory_give_the_results_of_the_database(warehouse: Warehouse) -> None:
+    """The same failures in the same words: rows that are published are read once."""
+    name = "scores.customer_daily"
+    cases = [
+        SCORES,
+        *(SCORES | {column: bad} for column in SCORES_BAD for bad in SCORES_BAD[column]),
+    ]
+    failed: set[int] = set()
+    for case in cases:
+        columns = ", ".join(f"{value} AS {column}" for column, value in case.items())
+        query = f"SELECT {columns} FROM generate_series(1, 400) AS n"
+        stored = suites.run(warehouse, {name: query}, FOLDER)
+        assert suites.run_on(warehouse.read(query), name, FOLDER) == stored
+        failed |= {place for place, result in enumerate(stored) if not result.success}
+        assert (case is SCORES) == (not failed)
+    assert failed == set(range(1, len(suites.load_suite(FOLDER, name)["expectations"])))
+    empty = warehouse.read(f"SELECT {columns} FROM generate_series(1, 0) AS n")
+    assert not suites.run_on(empty, name, FOLDER)[0].success
+
+
+def test_nan_in_memory_is_a_number_above_all_others_as_in_the_database(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    entries = [
+        {"type": kind, "kwargs": {"column": "p", **bounds}, "severity": "critical", "meta": {"reason": "r"}}
+        for kind, bounds in (
+            ("expect_column_values_to_not_be_null", {}),
+            ("expect_column_values_to_be_between", {"min_value": 0, "max_value": 1}),
+            ("expect_column_values_to_be_between", {"min_value": 0}),
+        )
+    ]  # fmt: skip
+    (tmp_path / "x.json").write_text(json.dumps({"expectations": entries}))
+    query = "SELECT p FROM (VALUES ('NaN'::float8), (0.5), (NULL), (2), ('-Infinity')) AS rows (p)"
+    stored = suites.run(warehouse, {"x": query}, tmp_path)
+    assert [result.unexpected_count for result in stored] == [1, 3, 1]
+    assert suites.run_on(warehouse.read(query), "x", tmp_path) == stored
+
+
 def test_what_cannot_be_computed_has_failed(warehouse: Warehouse) -> None:
     results = suites.run(warehouse, {"staging.products": "SELECT 'p' AS product_id"}, FOLDER)
     broken = [result for result in results if result.column in ("name", "category")]
