@@ -15,42 +15,40 @@ _THIRDS = "(ARRAY['lowest', 'middle', 'highest'])"
 _PLACE = place_sql("manifest.split_salt", "score.customer_id")
 
 
+# Rows of another model than the manifest's, and rows that another arm should serve.
+INCONSISTENT_ROWS = (
+    "count(*) FILTER (WHERE score.as_of <> manifest.as_of "
+    "OR score.model_name IS DISTINCT FROM CASE score.arm WHEN :challenger "
+    "THEN manifest.challenger_name ELSE manifest.model_name END "
+    "OR score.model_version IS DISTINCT FROM CASE score.arm WHEN :challenger "
+    "THEN manifest.challenger_version ELSE manifest.model_version END) AS untraceable_count, "
+    "count(*) FILTER (WHERE score.arm <> ALL (:arms) "
+    "OR (score.arm = :starter) <> (manifest.model_name = :starter_name) "
+    "OR score.churn_probability IS DISTINCT FROM CASE score.arm WHEN :challenger "
+    "THEN score.challenger_probability ELSE score.champion_probability END "
+    "OR (score.arm = :challenger) <> (score.challenger_probability IS NOT NULL "
+    f"AND coalesce({_PLACE} < manifest.challenger_share, false))) AS misassigned_count"
+)
+"""Two counts of scores `score` of a snapshot `manifest`, with the parameters `OF_ARMS`."""
+
+OF_ARMS: Mapping[str, Any] = {
+    "arms": [CHAMPION, CHALLENGER, STARTER],
+    "challenger": CHALLENGER,
+    "starter": STARTER,
+    "starter_name": NAME,
+}
+
+
 def arm_counts(transaction: Transaction, manifest: Mapping[str, Any]) -> dict[str, Any]:
     """What `AuditInputs` holds of the arms of a snapshot, a row of `scores.snapshots`."""
     share = manifest["challenger_share"] or 0.0
     strata = _strata(transaction, manifest) if share > 0 else {}
     return {
-        **_inconsistent_rows(transaction, manifest["snapshot_id"]),
         "challenger_share": share,
         "arms": strata.pop("", Arms(arm_count=0, customers_count=0)),
         "strata": strata,
         "is_challenger_approved": _is_approved(transaction, manifest["challenger_bundle_sha256"]),
     }
-
-
-def _inconsistent_rows(transaction: Transaction, snapshot_id: int) -> dict[str, int]:
-    """Rows of another model than the manifest's, and rows that another arm should serve."""
-    counted = transaction.execute(
-        "SELECT count(*) FILTER (WHERE score.as_of <> manifest.as_of "
-        "OR score.model_name IS DISTINCT FROM CASE score.arm WHEN :challenger "
-        "THEN manifest.challenger_name ELSE manifest.model_name END "
-        "OR score.model_version IS DISTINCT FROM CASE score.arm WHEN :challenger "
-        "THEN manifest.challenger_version ELSE manifest.model_version END) AS untraceable_count, "
-        "count(*) FILTER (WHERE score.arm <> ALL (:arms) "
-        "OR (score.arm = :starter) <> (manifest.model_name = :starter_name) "
-        "OR score.churn_probability IS DISTINCT FROM CASE score.arm WHEN :challenger "
-        "THEN score.challenger_probability ELSE score.champion_probability END "
-        "OR (score.arm = :challenger) <> (score.challenger_probability IS NOT NULL "
-        f"AND coalesce({_PLACE} < manifest.challenger_share, false))) AS misassigned_count "
-        "FROM scores.customer_daily AS score "
-        "JOIN scores.snapshots AS manifest USING (snapshot_id) WHERE snapshot_id = :id",
-        id=snapshot_id,
-        arms=[CHAMPION, CHALLENGER, STARTER],
-        challenger=CHALLENGER,
-        starter=STARTER,
-        starter_name=NAME,
-    )
-    return dict(counted[0]._mapping)
 
 
 def _strata(transaction: Transaction, manifest: Mapping[str, Any]) -> dict[str, Arms]:

@@ -7,12 +7,19 @@ from retention_ml import clock
 from retention_ml.features.store import newest_build
 from retention_ml.models.bundle.starter import NAME as STARTER
 from retention_ml.models.promotion.decisions import APPROVED, decisions_of, fallback_chain
-from retention_ml.scores.audits.arm_counts import arm_counts
+from retention_ml.scores.audits.arm_counts import INCONSISTENT_ROWS, OF_ARMS, arm_counts
 from retention_ml.scores.audits.audits import AuditInputs, Baseline
 from retention_ml.scores.tiers import TIERS
 from retention_ml.warehouse import Transaction
 
 _DAY_SECONDS = 86_400
+_COUNTS = (
+    "rows_count",
+    "improbable_count",
+    "negative_value_count",
+    "untraceable_count",
+    "misassigned_count",
+)
 
 
 def count_inputs(
@@ -35,36 +42,62 @@ def count_inputs(
         bundle_sha256=manifest["bundle_sha256"],
         features_digest=manifest["features_digest"],
         is_starter=manifest["model_name"] == STARTER,
-        tier_counts=_tier_counts(transaction, snapshot_id),
         tiers_by=manifest["tiers_by"],
         baseline=_baseline(transaction, manifest["base_snapshot_id"], snapshot_id),
-        **_row_counts(transaction, snapshot_id, as_of),
+        **_row_counts(transaction, snapshot_id),
+        **_different(transaction, snapshot_id, as_of),
         **_newest_build(transaction, as_of, timezone),
         **_approvals(transaction, manifest, starter_sha256),
         **arm_counts(transaction, manifest),
     )
 
 
-def _row_counts(transaction: Transaction, snapshot_id: int, as_of: date) -> dict[str, Any]:
-    """Counts of the snapshot's scores and exclusions, and of the day's features."""
+def _row_counts(transaction: Transaction, snapshot_id: int) -> dict[str, Any]:
+    """Counts of the snapshot's scores, in one pass over them, and how many tiers they have."""
+    tiers = [
+        dict(row._mapping)
+        for row in transaction.execute(
+            "SELECT score.risk_tier, count(*) AS rows_count, "
+            "count(*) FILTER (WHERE score.churn_probability IS NULL OR score.churn_probability "
+            "NOT BETWEEN 0 AND 1) AS improbable_count, "
+            "count(*) FILTER (WHERE score.expected_value_at_risk_cents < 0) AS negative_value_count, "
+            "coalesce(sum(score.churn_probability), 0) AS probability_sum, "
+            f"{INCONSISTENT_ROWS} FROM scores.customer_daily AS score "
+            "JOIN scores.snapshots AS manifest USING (snapshot_id) "
+            "WHERE snapshot_id = :id GROUP BY 1",
+            id=snapshot_id,
+            **OF_ARMS,
+        )
+    ]
+    totals = {name: sum(int(tier[name]) for tier in tiers) for name in _COUNTS}
+    tier_counts = {str(tier["risk_tier"]): int(tier["rows_count"]) for tier in tiers}
+    probability_sum = sum(float(tier["probability_sum"]) for tier in tiers)
+    return {
+        **totals,
+        "tier_counts": tier_counts,
+        "unknown_tier_count": sum(tier_counts[tier] for tier in tier_counts if tier not in TIERS),
+        "mean_probability": probability_sum / max(totals["rows_count"], 1),
+    }
+
+
+def _different(transaction: Transaction, snapshot_id: int, as_of: date) -> dict[str, Any]:
+    """Different customers and probabilities, exclusions, and the day's features.
+
+    A list of different values is hashed; `count(DISTINCT …)` would sort them.
+    """
     return _one(
         transaction,
-        "SELECT count(*) AS rows_count, count(DISTINCT customer_id) AS customers_count, "
-        "count(*) FILTER (WHERE churn_probability IS NULL OR churn_probability "
-        "NOT BETWEEN 0 AND 1) AS improbable_count, "
-        "count(*) FILTER (WHERE expected_value_at_risk_cents < 0) AS negative_value_count, "
-        "count(*) FILTER (WHERE risk_tier <> ALL (:tiers)) AS unknown_tier_count, "
-        "count(DISTINCT churn_probability) AS distinct_probabilities_count, "
-        "coalesce(avg(churn_probability), 0) AS mean_probability, "
+        "SELECT (SELECT count(*) FROM (SELECT DISTINCT customer_id FROM scores.customer_daily "
+        "WHERE snapshot_id = :id) AS each) AS customers_count, "
+        "(SELECT count(churn_probability) FROM (SELECT DISTINCT churn_probability "
+        "FROM scores.customer_daily WHERE snapshot_id = :id) AS each) AS distinct_probabilities_count, "
         "(SELECT count(*) FROM scores.exclusions WHERE snapshot_id = :id) "
         "AS excluded_rows_count, (SELECT count(*) FROM scores.exclusions JOIN "
         "scores.customer_daily USING (snapshot_id, customer_id) WHERE snapshot_id = :id) "
         "AS scored_and_excluded_count, (SELECT count(*) FROM features.customer_daily "
-        "WHERE as_of = :as_of) AS feature_rows_count "
-        "FROM scores.customer_daily WHERE snapshot_id = :id",
+        "WHERE as_of = :as_of) AS feature_rows_count",
         id=snapshot_id,
         as_of=as_of,
-        tiers=list(TIERS),
     )
 
 
@@ -109,15 +142,6 @@ def _approvals(
         and scored_with != starter_sha256,
         "newer_bundle_sha256": newer[0].bundle_sha256 if newer else None,
     }
-
-
-def _tier_counts(transaction: Transaction, snapshot_id: int) -> dict[str, int]:
-    rows = transaction.execute(
-        "SELECT risk_tier, count(*) AS customers FROM scores.customer_daily "
-        "WHERE snapshot_id = :id GROUP BY 1",
-        id=snapshot_id,
-    )
-    return {str(row.risk_tier): int(row.customers) for row in rows}
 
 
 def _baseline(transaction: Transaction, base_id: int | None, snapshot_id: int) -> Baseline | None:
