@@ -158,7 +158,9 @@ def test_a_filled_warehouse_keeps_its_rows_when_the_keys_are_dropped(
     every = migrate_module.sql_files
 
     def before(folder: str) -> list[tuple[str, str]]:
-        return [file for file in every(folder) if folder != "migrations" or file[0] < "0045"]
+        if folder == "migrations":
+            return [file for file in every(folder) if file[0] < "0045"]
+        return [file for file in every(folder) if file[0] != "26_reason_themes.sql"]  # later
 
     monkeypatch.setattr(migrate_module, "sql_files", before)
     migrate(old)

@@ -1,8 +1,8 @@
 """Aliases and versions read from the file in which MLflow keeps them, without MLflow.
 
-Importing MLflow and opening its store takes two to five seconds of CPU, as long as scoring 100,000
-customers, and a daily run only asks where the alias stands. Whatever cannot be read plainly here, a
-tracking server, another schema, a locked file, is left to MLflow's own client.
+Importing MLflow and opening its store takes a second and a half of CPU, and a daily run only asks
+where the alias stands. Whatever cannot be read plainly here, a tracking server, another schema, a
+locked file, is left to MLflow's own client.
 """
 
 import os
