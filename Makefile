@@ -112,7 +112,8 @@ benchmark-quality: setup ## prediction quality against baselines on real data
 CHAOS := tests/chaos tests/flow tests/test_connections.py tests/deliveries tests/curated \
     tests/features/test_point_in_time.py tests/features/cache tests/models/training/test_leakage.py \
     tests/scores/test_publish.py tests/actions/outbox \
-    tests/models/predictors/test_compiled_cache.py tests/stack/backups
+    tests/models/predictors/test_compiled_cache.py tests/models/predictors/test_table_files.py \
+    tests/models/registry/test_direct.py tests/stack/backups
 chaos: export RETENTION_CHAOS := 1
 chaos: setup ## every fault of docs/faults.md; nothing lost, doubled or half-published
 	@$(MAKE) --no-print-directory -s run-tests \
