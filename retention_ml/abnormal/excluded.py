@@ -57,6 +57,8 @@ def is_excluded(customer_ids: pa.Array | pa.ChunkedArray, excluded: pa.StringArr
     >>> is_excluded(pa.array(["a", "b", None]), pa.array(["b"])).tolist()
     [False, True, False]
     """
+    if pa.types.is_dictionary(customer_ids.type):
+        customer_ids = customer_ids.cast(pa.string())
     mask = pc.is_in(customer_ids, value_set=excluded)
     return np.asarray(mask.to_numpy(zero_copy_only=False), dtype=np.bool_)
 

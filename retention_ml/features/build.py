@@ -4,7 +4,6 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -15,7 +14,7 @@ from retention_ml.errors import AccountingError, NotReady, QualityError
 from retention_ml.failpoints import failpoint
 from retention_ml.features import freshness, invariants, store
 from retention_ml.features.cache import day_files, origin
-from retention_ml.features.cache.rollup_cache import rollup_folder
+from retention_ml.features.cache.rollup_cache import rollup_folder_of
 from retention_ml.features.definition import definition_sha256, rename_digests_of_sql
 from retention_ml.features.engines import compute, summarize
 from retention_ml.features.roll_up import roll_up
@@ -131,7 +130,7 @@ def _build_rolled_up(
             newest_rollup_id=newest_rollup_id,
             limits=limits_of(settings),
             spark=settings.spark,
-            cache=_rollup_cache(settings),
+            cache=rollup_folder_of(settings),
         )
         rows_by_day = {day: _rows_of_day(rows, day) for day in part}
         for day in part:
@@ -162,11 +161,6 @@ def _build_rolled_up(
     if failures:
         raise QualityError(" ".join(failures))
     return receipts
-
-
-def _rollup_cache(settings: Settings) -> Path | None:
-    """Where the engine that computes in this process finds the rollups."""
-    return rollup_folder(settings.home) if settings.features.engine == "duckdb" else None
 
 
 def _parts(customers: Mapping[date, int]) -> list[list[date]]:
@@ -201,7 +195,7 @@ def _summarize_inputs(
         active_days=settings.churn.active_days,
         newest_rollup_id=newest_rollup_id,
         limits=limits_of(settings),
-        cache=_rollup_cache(settings),
+        cache=rollup_folder_of(settings),
     )
     summaries: dict[date, dict[str, Any]] = {
         day_of(row["as_of_day"]): row for row in rows.to_pylist()

@@ -1,6 +1,6 @@
 """Which products are worth scoring for which customer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -60,6 +60,17 @@ class Candidates:
     def keys(self) -> Ints:
         """Owner and product in one number, rising."""
         return self.owner.astype(np.int64) << 32 | self.product
+
+    @property
+    def customer_keys(self) -> Ints:
+        """The customer's code and the product in one number, shape (n,)."""
+        return self.customers[self.owner].astype(np.int64) << 32 | self.product
+
+    def only(self, mask: Bools) -> "Candidates":
+        """Some of the pairs, of the same customers."""
+        return replace(
+            self, owner=self.owner[mask], product=self.product[mask], source=self.source[mask]
+        )
 
 
 def candidates(

@@ -8,11 +8,13 @@ Salton and Buckley, "Term-weighting approaches in automatic text retrieval", Inf
 
 import re
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from retention_ml.recommendations.candidates import YOUNG_DAYS, YoungScores
 from retention_ml.recommendations.purchases import DESCRIPTION, Codes, Purchases, rows_of
@@ -37,12 +39,16 @@ class Content:
     young: Codes
 
 
-def content(purchases: Purchases) -> Content:
-    """The words of all products, and which of these are young."""
+def content(purchases: Purchases, vectors: Any = None) -> Content:
+    """The words of all products, and which of these are young.
+
+    `vectors` are what `tf_idf` makes of the descriptions, where that was done already.
+    """
     first = purchases.first_sold
     is_young = (first >= purchases.day - YOUNG_DAYS) & (first < purchases.day)
     return Content(
-        vectors=tf_idf(purchases.descriptions), young=np.flatnonzero(is_young).astype(np.int32)
+        vectors=tf_idf(purchases.descriptions) if vectors is None else vectors,
+        young=np.flatnonzero(is_young).astype(np.int32),
     )
 
 
@@ -63,28 +69,42 @@ def tf_idf(descriptions: pa.Table) -> Any:
     from scipy import sparse
 
     vocabulary: dict[str, int] = {}
-    columns_of: dict[str, list[int]] = {}  # many products are described in the same words
-    columns: list[int] = []
     count = descriptions.num_rows
-    words_count = np.zeros(count, dtype=np.int64)
-    texts = [
-        descriptions[level].to_pylist()
-        for level in DESCRIPTION
-        if level in descriptions.column_names
+    texts = _texts(descriptions)
+    # Many products are described in the same words: each text is read once.
+    columns_of = [
+        [vocabulary.setdefault(word, len(vocabulary)) for word in _WORD.findall(text.lower())]
+        for text in texts.dictionary.to_pylist()
     ]
-    for row, parts in enumerate(zip(*texts, strict=True)):
-        text = " ".join(part for part in parts if part)
-        if text not in columns_of:
-            words = _WORD.findall(text.lower())
-            columns_of[text] = [vocabulary.setdefault(word, len(vocabulary)) for word in words]
-        columns += columns_of[text]
-        words_count[row] = len(columns_of[text])
-    rows = np.repeat(np.arange(count), words_count)
+    which = texts.indices.to_numpy()
+    lengths = np.array([len(columns) for columns in columns_of], dtype=np.int64)
+    columns = np.fromiter(chain.from_iterable(columns_of), np.int32, int(lengths.sum()))
+    words_count = lengths[which]
+    ends = np.cumsum(words_count)
+    starts = (np.cumsum(lengths) - lengths)[which]
+    places = np.arange(int(words_count.sum())) + np.repeat(starts - ends + words_count, words_count)
     shape = (count, max(1, len(vocabulary)))
-    counts = sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=shape)
+    counts = sparse.csr_matrix(
+        (np.ones(len(places), np.float32), columns[places], np.concatenate([[0], ends])),
+        shape=shape,
+    )
+    counts.sum_duplicates()
     documents = np.bincount(counts.indices, minlength=shape[1])
     weighted = counts @ sparse.diags((np.log((1 + count) / (1 + documents)) + 1).astype(np.float32))
     return normalised(weighted)
+
+
+def _texts(descriptions: pa.Table) -> pa.DictionaryArray:
+    """What is said of each product, by the texts that there are, in the order of their first."""
+    columns = [
+        descriptions[level].combine_chunks().cast(pa.string())
+        for level in DESCRIPTION
+        if level in descriptions.column_names
+    ]
+    joined = pc.binary_join_element_wise(
+        *columns, " ", null_handling="replace", null_replacement=""
+    )
+    return joined.dictionary_encode()
 
 
 def normalised(vectors: Any) -> Any:

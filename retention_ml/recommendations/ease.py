@@ -19,6 +19,7 @@ Scores = npt.NDArray[np.float32]
 
 WINDOW_DAYS = 365
 _PENALTY_MIN, _PENALTY_PER_CUSTOMER = 50.0, 0.08
+_BLOCK = 256  # rows whose columns are copied together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,9 +108,12 @@ def _closed_form(together: Scores, penalty: float) -> Scores:
     gram[np.diag_indices_from(gram)] += np.float32(penalty)
     factor, _ = lapack.spotrf(gram, lower=1, overwrite_a=1)
     inverse, _ = lapack.spotri(factor, lower=1, overwrite_c=1)
-    # Only the lower half is filled.
-    inverse = np.tril(inverse) + np.tril(inverse, -1).T
-    diagonal = np.diag(inverse).copy()
-    inverse /= -diagonal[None, :]
-    np.fill_diagonal(inverse, 0.0)
-    return np.ascontiguousarray(inverse, dtype=np.float32)
+    for first in range(0, len(inverse), _BLOCK):  # only the lower half is filled
+        part = slice(first, first + _BLOCK)
+        inverse[part, first + _BLOCK :] = inverse[first + _BLOCK :, part].T
+        corner = inverse[part, part]
+        corner[:] = np.tril(corner) + np.tril(corner, -1).T
+    weights = inverse.T  # by rows, without a copy
+    weights /= -np.diag(weights).copy()
+    np.fill_diagonal(weights, 0.0)
+    return np.asarray(weights, dtype=np.float32)

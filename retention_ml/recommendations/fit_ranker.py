@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,8 @@ import numpy.typing as npt
 from retention_ml.errors import NotReady
 from retention_ml.models.bundle.bundle import Bundle
 from retention_ml.models.predictors.trees import Trees, load_lightgbm, trees_only
+from retention_ml.recommendations.candidates import Candidates
+from retention_ml.recommendations.content import tf_idf
 from retention_ml.recommendations.day_scoring import Day
 from retention_ml.recommendations.newcomers import (
     CUSTOMERS_MIN,
@@ -107,7 +109,8 @@ def fit_ranker(log: PurchaseLog, *, as_of: date, learning: Learning) -> Ranker:
             f"at least {needed} days of them, a window to look back on and one whose outcome is "
             "known. Ingest more history, or wait; until then lists are made of purchases alone."
         )
-    samples = [_sample(log, day, learning, number) for number, day in enumerate(days)]
+    vectors = tf_idf(log.descriptions)
+    samples = [_sample(log, day, learning, number, vectors) for number, day in enumerate(days)]
     newest = samples[0]
     if newest.buyers_count < _BUYERS_MIN:
         raise NotReady(
@@ -151,29 +154,34 @@ class _Sample:
     buyers_count: int
 
 
-def _sample(log: PurchaseLog, as_of: date, learning: Learning, number: int) -> _Sample:
+def _sample(
+    log: PurchaseLog, as_of: date, learning: Learning, number: int, vectors: Any
+) -> _Sample:
     purchases = log.known_at(as_of)
     outcome = log.outcome(as_of, learning.horizon_days)
     bought_keys = outcome.customer.astype(np.int64) << 32 | outcome.product
-    day = Day.of(purchases, products_max=learning.products_max, horizon_days=learning.horizon_days)
+    day = Day.of(
+        purchases,
+        products_max=learning.products_max,
+        horizon_days=learning.horizon_days,
+        vectors=vectors,
+    )
     customers = purchases.active(learning.active_days)
     rng = np.random.default_rng([learning.seed, number])
     if len(customers) > learning.customers_max:
         customers = np.sort(rng.choice(customers, learning.customers_max, replace=False))
-    values, bought, names = [], [], []
-    for candidates, features in day.chunks(customers):
-        key = candidates.customers[candidates.owner].astype(np.int64) << 32 | candidates.product
-        is_bought = np.isin(key, bought_keys)
-        chosen = is_bought | (rng.random(len(is_bought)) < _NEGATIVES_SHARE)
-        values.append(features[chosen])
-        bought.append(is_bought[chosen])
-        names.append(key[chosen])
-    is_bought = np.concatenate(bought) if bought else np.zeros(0, dtype=bool)
-    keys = np.concatenate(names) if names else np.zeros(0, dtype=np.int64)
+
+    def choose(pairs: Candidates) -> Bools:
+        is_bought = np.isin(pairs.customer_keys, bought_keys)
+        return np.asarray(is_bought | (rng.random(len(pairs)) < _NEGATIVES_SHARE))
+
+    parts = [(pairs.customer_keys, values) for pairs, values in day.chunks(customers, choose)]
+    keys = np.concatenate([part for part, _ in parts])
+    is_bought = np.isin(keys, bought_keys)
     return _Sample(
         customer=(keys >> 32).astype(np.int32),
         product=(keys & 0xFFFFFFFF).astype(np.int32),
-        values=np.concatenate(values) if values else np.zeros((0, len(FEATURES)), np.float32),
+        values=np.concatenate([values for _, values in parts]),
         bought=is_bought,
         weights=np.where(is_bought, 1.0, 1.0 / _NEGATIVES_SHARE).astype(np.float32),
         buyers_count=int(np.isin(customers, outcome.customer).sum()),

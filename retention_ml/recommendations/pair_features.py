@@ -13,7 +13,7 @@ from retention_ml.recommendations.product_statistics import (
     ProductStatistics,
 )
 from retention_ml.recommendations.purchases import Codes, Purchases, rows_of
-from retention_ml.statistics.arrays import Floats, Ints
+from retention_ml.statistics.arrays import Bools, Floats, Ints
 
 Values = npt.NDArray[np.float32]
 
@@ -67,6 +67,7 @@ def pair_features(
     similarity: Scores,
     similarity_recent: Scores,
     young: YoungScores,
+    chosen: Bools | None = None,
 ) -> Values:
     """The features of candidate pairs, shape (n, k) in the order of `FEATURES`; NaN if unknown.
 
@@ -76,7 +77,13 @@ def pair_features(
         EASE's scores of the candidates' customers, the second from decayed purchases.
     young : YoungScores
         Of the same customers.
+    chosen : array of bool, optional
+        Features of these pairs alone; they are the same as among all.
     """
+    similarities = _similarities(statistics, candidates, similarity, similarity_recent)
+    if chosen is not None:
+        similarities = {name: column[chosen] for name, column in similarities.items()}
+        candidates = candidates.only(chosen)
     rows, owner = rows_of(purchases, candidates.customers)
     history = _History(purchases, rows, owner)
     values = np.full((len(candidates), len(FEATURES)), np.nan, dtype=np.float32)
@@ -95,7 +102,7 @@ def pair_features(
     put({name: column[candidates.owner] for name, column in customers.items()})
     first = place[PRODUCT_FEATURES[0]]
     values[:, first : first + len(PRODUCT_FEATURES)] = statistics.values[candidates.product]
-    put(_similarities(statistics, candidates, similarity, similarity_recent))
+    put(similarities)
     put({"is_own": is_own, "young_score": _young(candidates, young)})
     decayed = np.where(is_own, np.nan_to_num(values[:, place["own_decayed_120d"]]), 0.0)
     for level, groups in statistics.groups.items():

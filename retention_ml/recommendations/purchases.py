@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
+from pathlib import Path
 
 import ibis
 import numpy as np
@@ -20,6 +21,7 @@ from retention_ml import clock
 from retention_ml.abnormal.excluded import excluded_customers, is_excluded, without
 from retention_ml.clock import day_number
 from retention_ml.curated.known import known
+from retention_ml.features.cache.product_days import read_product_days
 from retention_ml.features.rollups import curated
 from retention_ml.statistics.arrays import Bools, Ints, distinct
 from retention_ml.warehouse import Warehouse
@@ -265,7 +267,12 @@ class PurchaseLog:
 
 
 def read_log(
-    warehouse: Warehouse, *, as_of: date, timezone: str, excluded: pa.StringArray | None = None
+    warehouse: Warehouse,
+    *,
+    as_of: date,
+    timezone: str,
+    excluded: pa.StringArray | None = None,
+    cache: Path | None = None,
 ) -> PurchaseLog:
     """The purchases of all known customers, as they were known at the start of a day or before.
 
@@ -277,13 +284,18 @@ def read_log(
         Of the shop.
     excluded : pa.StringArray, optional
         Ids of customers who are left out; default those who are excluded as abnormal on the day.
+    cache : Path, optional
+        The folder with the files of the rollups; without it they are read from Postgres.
     """
     if excluded is None:
         excluded = excluded_customers(warehouse, as_of)
     number = day_number(as_of)
-    rows = _ROLLUP.filter(_ROLLUP.event_day < number, _ROLLUP.known_from_day <= number)
+    rows = read_product_days(warehouse, cache, number) if cache else None
+    if rows is None:
+        rollup = _ROLLUP.filter(_ROLLUP.event_day < number, _ROLLUP.known_from_day <= number)
+        rows = warehouse.read(rollup)
     return PurchaseLog.of(
-        without(warehouse.read(rows), excluded),
+        without(rows, excluded),
         read_descriptions(warehouse, as_of=as_of, timezone=timezone),
     )
 
@@ -308,11 +320,17 @@ def described(rows: pa.Table) -> pa.Table:
 
 def _encode(column: pa.ChunkedArray) -> tuple[pa.StringArray, Codes]:
     """The distinct texts, rising, and the position of each row's among them."""
-    encoded = column.cast(pa.string()).combine_chunks().dictionary_encode()
-    order = pc.sort_indices(encoded.dictionary)
-    rank = np.empty(len(order), dtype=np.int32)
-    rank[order.to_numpy()] = np.arange(len(order), dtype=np.int32)
-    return encoded.dictionary.take(order), rank[encoded.indices.to_numpy(zero_copy_only=False)]
+    if pa.types.is_dictionary(column.type):
+        encoded = column.combine_chunks()
+    else:
+        encoded = column.cast(pa.string()).combine_chunks().dictionary_encode()
+    numbers = encoded.indices.to_numpy(zero_copy_only=False)
+    used = np.flatnonzero(np.bincount(numbers, minlength=len(encoded.dictionary)))
+    texts = encoded.dictionary.take(pa.array(used))
+    order = pc.sort_indices(texts)
+    rank = np.empty(len(encoded.dictionary), dtype=np.int32)
+    rank[used[order.to_numpy()]] = np.arange(len(order), dtype=np.int32)
+    return texts.take(order), rank[numbers]
 
 
 def _positions(texts: pa.Array, among: pa.StringArray) -> Codes:

@@ -16,6 +16,7 @@ from retention_ml.clock import day_of
 from retention_ml.errors import NotReady, UnfitModel
 from retention_ml.failpoints import failpoint
 from retention_ml.features import build
+from retention_ml.features.cache.rollup_cache import rollup_folder_of
 from retention_ml.receipts import Receipt
 from retention_ml.recommendations.fitting.ledger import (
     load_ranker,
@@ -106,7 +107,8 @@ def _inputs(warehouse: Warehouse, settings: Settings, as_of: date) -> tuple[DayI
     """What is known at the start of the day, and the digest of its features."""
     features, features_digest = build.ensure_rows(warehouse, settings=settings, as_of=as_of)
     timezone = settings.calendar.timezone
-    log = read_log(warehouse, as_of=as_of, timezone=timezone)
+    cache = rollup_folder_of(settings)
+    log = read_log(warehouse, as_of=as_of, timezone=timezone, cache=cache)
     purchases = log.known_at(as_of)
     if len(purchases) == 0:
         raise NotReady(

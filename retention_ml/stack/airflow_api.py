@@ -75,6 +75,13 @@ class AirflowApi:
         rows = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns?{query}")["dag_runs"]
         return [run for run in rows if run["partition_key"] == day.isoformat()]
 
+    def runs_of_day(self, day: date) -> dict[str, list[dict[str, Any]]]:
+        """The runs of all DAGs for a day, by DAG, oldest first; asked once."""
+        runs: dict[str, list[dict[str, Any]]] = {}
+        for run in self.runs("~", day):
+            runs.setdefault(run["dag_id"], []).append(run)
+        return runs
+
     def newest_runs(self, dag_id: str, limit: int = 50) -> list[dict[str, Any]]:
         """The newest runs of a DAG, whatever their day, newest first."""
         query = urlencode({"order_by": "-run_after", "limit": limit})

@@ -28,7 +28,9 @@ CHAIN = (
     "recommend_products",
     "measure_outcomes",
 )
-_POLL_SECONDS = 1.0
+_HANDING_ON = CHAIN[:4]  # whose end may start other runs
+_POLL_SECONDS = 0.5
+_QUIET_LOOKS = 5
 _PATIENCE_SECONDS = 1800.0
 
 Say = Callable[[str], None]
@@ -85,7 +87,7 @@ def connect(settings: Settings) -> AirflowApi:
 
 def start(airflow: AirflowApi, delivery: Delivery) -> set[str]:
     """Start the day's run of `ingest_deliveries`; the ids of the day's runs there were before."""
-    earlier = {run["dag_run_id"] for dag_id in CHAIN for run in airflow.runs(dag_id, delivery.day)}
+    earlier = {run["dag_run_id"] for runs in _runs(airflow, delivery.day).values() for run in runs}
     attempts = sum(run_id.startswith("demo__") for run_id in earlier)
     run_id = f"demo__{delivery.day}" + (f"__{attempts + 1}" if attempts else "")
     conf = {"source": SOURCE, "files": [str(path) for path in delivery.files], "history": True}
@@ -99,8 +101,8 @@ def follow(
     """Wait until the day went through the whole chain, saying each task that ends.
 
     The chain is through when every DAG of it ran for the day and nothing of the day runs any more:
-    its features led to a look at training and to scores, and a new champion scored it again.
-    Runs in `earlier` are not looked at.
+    its features led to a look at training and to scores, and a new champion scored it again. What
+    a hand-over starts is waited for at several looks. Runs in `earlier` are not looked at.
 
     Raises
     ------
@@ -108,9 +110,10 @@ def follow(
         A task failed, or half an hour passed.
     """
     reported: set[tuple[Any, ...]] = set()
+    ended: set[str] = set()  # runs whose tasks have all been told
     started = time.monotonic()
-    quiet = 0
-    while quiet < 3:
+    quiet, is_through = 0, False
+    while not is_through:
         if time.monotonic() - started > _PATIENCE_SECONDS:
             raise StackError(
                 f"The day {day} did not get through within {_PATIENCE_SECONDS / 60:.0f} minutes. "
@@ -118,16 +121,31 @@ def follow(
             )
         time.sleep(_POLL_SECONDS)
         latest = {
-            dag_id: [run for run in airflow.runs(dag_id, day) if run["dag_run_id"] not in earlier]
-            for dag_id in CHAIN
+            dag_id: [run for run in runs if run["dag_run_id"] not in earlier]
+            for dag_id, runs in _runs(airflow, day).items()
         }
         for dag_id, runs in latest.items():
             for one in runs:
+                run = f"{dag_id}/{one['dag_run_id']}"
+                if one["state"] in RUNNING:
+                    ended.discard(run)
+                if run in ended:
+                    continue
                 for task in airflow.tasks(dag_id, one["dag_run_id"]):
                     _report(airflow, task, reported, say)
-        states = [one["state"] for runs in latest.values() for one in runs[-1:]]
-        is_quiet = len(states) == len(CHAIN) and not RUNNING & set(states)
+                if one["state"] not in RUNNING:
+                    ended.add(run)
+        states = {dag_id: runs[-1]["state"] for dag_id, runs in latest.items() if runs}
+        is_quiet = all(states.get(dag_id, "queued") not in RUNNING for dag_id in _HANDING_ON)
         quiet = quiet + 1 if is_quiet else 0
+        has_ended = len(states) == len(CHAIN) and not RUNNING & set(states.values())
+        is_through = has_ended and quiet >= _QUIET_LOOKS
+
+
+def _runs(airflow: AirflowApi, day: date) -> dict[str, list[dict[str, Any]]]:
+    """The runs of each DAG of the chain for a day, oldest first: one request for all."""
+    runs = airflow.runs_of_day(day)
+    return {dag_id: runs.get(dag_id, []) for dag_id in CHAIN}
 
 
 def _report(

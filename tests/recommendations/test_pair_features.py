@@ -98,3 +98,25 @@ def test_purchases_of_a_category_count_for_its_other_products(
             checked += 1
             assert column(values, "category_recency_days")[row] == ages.min()
     assert checked > 20
+
+
+def test_features_of_some_pairs_are_those_that_they_have_among_all(
+    shop: PurchaseLog, as_of: date, scored: tuple[Purchases, Candidates, Values]
+) -> None:
+    purchases, candidates, values = scored
+    chosen = np.random.default_rng(3).random(len(candidates)) < 0.3
+    day = Day.of(purchases, products_max=200, horizon_days=28)
+    [(some, of_some)] = day.chunks(purchases.active(90), lambda _: chosen)
+    assert np.array_equal(some.keys, candidates.keys[chosen])
+    assert np.array_equal(some.source, candidates.source[chosen])
+    assert np.array_equal(of_some, values[chosen], equal_nan=True)
+
+
+def test_features_computed_among_some_pairs_alone_would_be_others(
+    scored: tuple[Purchases, Candidates, Values],
+) -> None:
+    """The control: a rank among the pairs that are left is not the rank among all."""
+    _, candidates, values = scored
+    chosen = np.random.default_rng(3).random(len(candidates)) < 0.3
+    rank = column(values, "similarity_rank")[chosen]
+    assert np.nanmax(rank) > np.bincount(candidates.owner[chosen]).max()

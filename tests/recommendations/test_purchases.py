@@ -1,6 +1,8 @@
 """Purchases as they were known, and what was bought afterwards."""
 
+from dataclasses import fields
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -137,28 +139,29 @@ def read(new_warehouse: NewWarehouse) -> PurchaseLog:
         return read_log(warehouse, as_of=date(2026, 3, 3), timezone="UTC")
 
 
-def _fill(warehouse: Warehouse) -> None:
-    def line(order: str, product: str, day: str, **more: object) -> dict[str, object]:
-        return {
-            "order_id": order,
-            "product_id": product,
-            "customer_id": "c1",
-            "event_at": at(day),
-            "kind": "sale",
-            "quantity": 1,
-            **more,
-        }
+def _line(order: str, product: str, day: str, **more: object) -> dict[str, object]:
+    return {
+        "order_id": order,
+        "product_id": product,
+        "customer_id": "c1",
+        "event_at": at(day),
+        "kind": "sale",
+        "quantity": 1,
+        **more,
+    }
 
+
+def _fill(warehouse: Warehouse) -> None:
     fill(
         warehouse,
         "order_lines",
         [
-            line("1", "mug", "2026-03-01"),
-            line("2", "tea", "2026-03-02"),
-            line("3", "post", "2026-03-02", kind="charge"),
-            line("4", "mug", "2026-03-02", kind="return", quantity=-1),
-            line("5", "mug", "2026-03-02", customer_id=None),
-            line("6", "jug", "2026-03-03"),
+            _line("1", "mug", "2026-03-01"),
+            _line("2", "tea", "2026-03-02"),
+            _line("3", "post", "2026-03-02", kind="charge"),
+            _line("4", "mug", "2026-03-02", kind="return", quantity=-1),
+            _line("5", "mug", "2026-03-02", customer_id=None),
+            _line("6", "jug", "2026-03-03"),
         ],
     )
     fill(
@@ -174,6 +177,51 @@ def _fill(warehouse: Warehouse) -> None:
         available_at=at("2026-03-05"),
     )
     roll_up(warehouse, settings=load({}))
+
+
+def test_the_log_read_from_files_is_that_of_postgres(
+    new_warehouse: NewWarehouse, tmp_path: Path
+) -> None:
+    excluded = pa.array(["c2"])
+    with new_warehouse() as warehouse:
+        _fill(warehouse)
+        fill(
+            warehouse,
+            "order_lines",
+            [
+                _line(order, "mug", "2026-03-01", customer_id=customer)
+                for order, customer in (("7", "c2"), ("8", "c0"))
+            ],
+        )
+        roll_up(warehouse, settings=load({}))
+        for day in (date(2026, 3, 2), date(2026, 3, 3)):
+            for left_out in (None, excluded):
+                ask = {"as_of": day, "timezone": "UTC", "excluded": left_out}
+                expected = read_log(warehouse, **ask)
+                assert "c2" in expected.customer_ids.to_pylist() or left_out is not None
+                _require_equal(read_log(warehouse, cache=tmp_path, **ask), expected)
+
+
+def test_where_no_file_can_be_written_the_log_is_read_from_postgres(
+    new_warehouse: NewWarehouse, tmp_path: Path
+) -> None:
+    in_the_way = tmp_path / "cache"
+    in_the_way.write_text("no folder")
+    with new_warehouse() as warehouse:
+        _fill(warehouse)
+        ask = {"as_of": date(2026, 3, 3), "timezone": "UTC"}
+        _require_equal(read_log(warehouse, cache=in_the_way, **ask), read_log(warehouse, **ask))
+
+
+def _require_equal(log: PurchaseLog, expected: PurchaseLog) -> None:
+    assert len(expected.customer) > 0
+    for field in fields(PurchaseLog):
+        one, other = getattr(log, field.name), getattr(expected, field.name)
+        if isinstance(one, np.ndarray):
+            assert one.dtype == other.dtype
+            assert np.array_equal(one, other), field.name
+        else:
+            assert one.equals(other), field.name
 
 
 def test_merchandise_sold_to_known_customers_is_read_with_descriptions_of_that_day(

@@ -234,6 +234,20 @@ def test_the_runs_of_a_day_are_those_with_exactly_its_key(server: Airflow) -> No
     assert query["order_by"] == ["run_after"]
 
 
+def test_the_runs_of_all_dags_for_a_day_are_asked_for_once(server: Airflow) -> None:
+    runs = [
+        {"dag_id": dag_id, "dag_run_id": run_id, "partition_key": "2026-03-01"}
+        for dag_id, run_id in (("a", "1"), ("b", "1"), ("a", "2"))
+    ]
+    server.answers["GET", "/api/v2/dags/~/dagRuns"] = lambda: (200, {"dag_runs": runs})
+    by_dag = server.session().runs_of_day(DAY)
+    assert {dag_id: [run["dag_run_id"] for run in some] for dag_id, some in by_dag.items()} == {
+        "a": ["1", "2"],
+        "b": ["1"],
+    }
+    assert len(server.asked) == 1
+
+
 def test_a_run_id_with_signs_of_its_own_stays_one_part_of_the_path(server: Airflow) -> None:
     run_id = "scheduled__2026-03-01T00:00:00+00:00/a b?c"
     asked = "/api/v2/dags/d/dagRuns/"

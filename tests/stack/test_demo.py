@@ -36,15 +36,19 @@ class Airflow:
         self.course = course
         self.of_run = tasks or {}
         self.looks = 0
+        self.asked: dict[str, int] = {}
         self.started: list[tuple[str, str, date, dict[str, Any]]] = []
 
-    def runs(self, dag_id: str, day: date) -> list[dict[str, Any]]:
-        if dag_id == CHAIN[0]:
-            self.looks += 1
-        picture = self.course[min(max(self.looks, 1), len(self.course)) - 1]
-        return [{"dag_run_id": name, "state": state} for name, state in picture.get(dag_id, [])]
+    def runs_of_day(self, day: date) -> dict[str, list[dict[str, Any]]]:
+        self.looks += 1
+        picture = self.course[min(self.looks, len(self.course)) - 1]
+        return {
+            dag_id: [{"dag_run_id": name, "state": state} for name, state in runs]
+            for dag_id, runs in picture.items()
+        }
 
     def tasks(self, dag_id: str, run_id: str) -> list[Any]:
+        self.asked[run_id] = self.asked.get(run_id, 0) + 1
         return [
             one | {"dag_id": dag_id, "dag_run_id": run_id} for one in self.of_run.get(run_id, [])
         ]
@@ -93,7 +97,21 @@ def test_a_day_is_through_when_every_dag_has_ended() -> None:
         ]
     )
     follow(airflow)
-    assert airflow.looks == 5 + 2
+    assert airflow.looks == 5 + demo._QUIET_LOOKS - 1
+
+
+def test_whose_end_starts_nothing_is_not_waited_for_any_longer() -> None:
+    lists = picture(*["success"] * 5, "running", "success")
+    airflow = Airflow([*[lists] * 9, DONE])
+    follow(airflow)
+    assert airflow.looks == 10
+
+
+def test_the_tasks_of_a_run_that_has_ended_are_asked_for_once() -> None:
+    airflow = Airflow([DONE], {"score_customers_1": [task("success")]})
+    follow(airflow)
+    assert airflow.looks > 1
+    assert airflow.asked == {f"{dag_id}_1": 1 for dag_id in CHAIN}
 
 
 def test_the_second_scoring_by_a_new_champion_is_waited_for() -> None:
@@ -108,7 +126,7 @@ def test_the_second_scoring_by_a_new_champion_is_waited_for() -> None:
 def test_whoever_stops_at_the_first_quiet_look_misses_it() -> None:
     """The control: at the second look all have ended, and the failure is still to come."""
     airflow = Airflow([DONE, DONE])
-    states = [airflow.runs(dag_id, DAY)[-1]["state"] for dag_id in CHAIN]
+    states = [runs[-1]["state"] for runs in airflow.runs_of_day(DAY).values()]
     assert not RUNNING & set(states)
 
 

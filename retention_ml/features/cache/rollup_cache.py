@@ -25,6 +25,7 @@ from retention_ml.features.cache.manifest import (
 from retention_ml.features.cache.origin import Origin, Passes, Select, read_origin, read_passes
 from retention_ml.features.cache.parts import Part, parts_to_merge, read_parts, write_part
 from retention_ml.features.rollups import COUNTERS
+from retention_ml.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +43,11 @@ _KEPT_SECONDS = 3_600  # of a file that a process may still be reading
 def rollup_folder(home: Path) -> Path:
     """Where the files are, below the home of the installation."""
     return home / "cache" / "rollups"
+
+
+def rollup_folder_of(settings: Settings) -> Path | None:
+    """Where the files are if the engine that computes in this process uses them, else None."""
+    return rollup_folder(settings.home) if settings.features.engine == "duckdb" else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

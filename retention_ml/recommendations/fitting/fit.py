@@ -6,6 +6,7 @@ from typing import Any
 
 from retention_ml.errors import NotReady
 from retention_ml.failpoints import failpoint
+from retention_ml.features.cache.rollup_cache import rollup_folder_of
 from retention_ml.features.roll_up import roll_up
 from retention_ml.models.promotion.decisions import (
     Decision,
@@ -105,7 +106,8 @@ def fit(
 
 def _fit(warehouse: Warehouse, settings: Settings, as_of: date) -> tuple[str, dict[str, Any]]:
     roll_up(warehouse, settings=settings)
-    log = read_log(warehouse, as_of=as_of, timezone=settings.calendar.timezone)
+    timezone = settings.calendar.timezone
+    log = read_log(warehouse, as_of=as_of, timezone=timezone, cache=rollup_folder_of(settings))
     learning = learning_of(settings)
     days = matured_days(log, as_of, learning)
     if not days:

@@ -25,7 +25,11 @@ def leading(rows: pa.Table) -> Codes:
     by being young. Without contributions, the source of the candidate.
     """
     names = [name for name in rows.column_names if name.startswith(_PREFIX)]
-    source = np.array([LEADING.index(Source(one)) for one in rows["source"].to_pylist()], np.int32)
+    encoded = rows["source"].combine_chunks().dictionary_encode()
+    places: Codes = np.array(
+        [LEADING.index(Source(one)) for one in encoded.dictionary.to_pylist()], np.int32
+    )
+    source: Codes = places[encoded.indices.to_numpy()]
     if not names or rows.num_rows == 0:
         return source
     totals: Floats = np.zeros((rows.num_rows, len(_GROUPS)))
