@@ -44,7 +44,7 @@ def recommend_products() -> None:
 
         return doors.call(door, skip_on=(NotReady,), as_of=as_of())
 
-    @task(pool=WAREHOUSE_POOL, outlets=[LISTS])
+    @task(pool=WAREHOUSE_POOL, outlets=[LISTS], priority_weight=defaults.LONGEST)
     def recommend() -> list[dict]:
         """Fits a ranker when one is due, makes the lists, audits them and lets readers see them."""
         from retention_ml.recommendations.fitting.fit import fit

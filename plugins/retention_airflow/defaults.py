@@ -97,7 +97,9 @@ RETRY_POLICY = ExceptionRetryPolicy(
     default=RetryAction.FAIL,  # a defect; a task that was killed raises nothing and is retried
 )
 
-_PRIORITIES = {Tag.IMPACT_SCORES: 3, Tag.IMPACT_CUSTOMERS: 2, Tag.IMPACT_INSIGHT: 1}
+_PRIORITIES = {Tag.IMPACT_SCORES: 30, Tag.IMPACT_CUSTOMERS: 20, Tag.IMPACT_INSIGHT: 10}
+LONGEST = _PRIORITIES[Tag.IMPACT_CUSTOMERS] + 5
+"""The priority of the longest task of what customers see: begun last, it would end the day alone."""
 
 DEFAULT_ARGS: dict[str, Any] = {
     "owner": OWNER,

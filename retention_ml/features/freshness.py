@@ -99,6 +99,8 @@ def fresh(warehouse: Warehouse, builds: Sequence[Build], definition_sha256: str)
     if not candidates:
         return set()
     since = min(build.newest_rollup_id for build in candidates)
+    if newest_rollup_id(warehouse) <= since:
+        return {build.as_of for build in candidates}
     later = warehouse.read(first_days_changed(since)).to_pylist()
     return {
         build.as_of

@@ -8,7 +8,7 @@ from retention_ml.recommendations.ease import Scores
 from retention_ml.recommendations.product_statistics import ProductStatistics
 from retention_ml.recommendations.purchases import Codes, Purchases, rows_of
 from retention_ml.recommendations.ranked import Source
-from retention_ml.statistics.arrays import Bools, Floats, Ints
+from retention_ml.statistics.arrays import Bools, Floats, Ints, is_among
 
 SOURCES = tuple(Source)
 OWN_PRODUCT, SIMILAR, BEST_SELLER, LIKE_PRODUCTS = range(len(SOURCES))
@@ -107,7 +107,7 @@ def candidates(
     }
     for source, products in offers.items():
         offered = np.arange(len(customers), dtype=np.int64)[:, None] << 32 | products
-        is_new = ~np.isin(offered, owned)
+        is_new = ~is_among(offered, owned)
         if source == SIMILAR:
             is_new &= is_similar
         chosen = is_new & (np.cumsum(is_new, axis=1) <= _OTHERS[source])

@@ -7,6 +7,7 @@ B = I - P diag(1 / P), P = (X'X + lambda I)^-1.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,10 @@ Scores = npt.NDArray[np.float32]
 
 WINDOW_DAYS = 365
 _PENALTY_MIN, _PENALTY_PER_CUSTOMER = 50.0, 0.08
-_BLOCK = 256  # rows whose columns are copied together
+_BLOCK = 256  # columns that are worked on together
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Ease:
     """Weights between the products with most buyers.
 
@@ -45,7 +46,18 @@ class Ease:
 
     def scores(self, purchased: Any) -> Scores:
         """Scores of customers, shape (k, m), of sparse purchases of shape (k, m)."""
-        return np.asarray(purchased @ self.weights, dtype=np.float32)
+        scores = np.empty(purchased.shape, dtype=np.float32)
+        for first, columns in self._columns:
+            scores[:, first : first + columns.shape[1]] = purchased @ columns
+        return scores
+
+    @cached_property
+    def _columns(self) -> list[tuple[int, Scores]]:
+        """The weights, some columns at a time: so many stay in the processor's cache."""
+        return [
+            (first, np.ascontiguousarray(self.weights[:, first : first + _BLOCK]))
+            for first in range(0, len(self.products), _BLOCK)
+        ]
 
 
 def fit_ease(
@@ -70,7 +82,7 @@ def fit_ease(
     column[products] = np.arange(len(products), dtype=np.int32)
     rows = matrix(customer, column[product], (len(purchases.customer_ids), len(products)))
     if penalty is None:
-        penalty = max(_PENALTY_MIN, _PENALTY_PER_CUSTOMER * len(np.unique(customer)))
+        penalty = max(_PENALTY_MIN, _PENALTY_PER_CUSTOMER * len(distinct(customer)))
     together = np.asfortranarray((rows.T @ rows).toarray(), dtype=np.float32)
     return Ease(
         products=products,

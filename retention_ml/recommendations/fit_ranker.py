@@ -22,7 +22,7 @@ from retention_ml.recommendations.newcomers import (
 from retention_ml.recommendations.pair_features import FEATURES, Values
 from retention_ml.recommendations.purchases import Codes, PurchaseLog
 from retention_ml.recommendations.ranker import MODEL_NAME, Ranker
-from retention_ml.statistics.arrays import Bools, Floats, sigmoid
+from retention_ml.statistics.arrays import Bools, Floats, is_among, sigmoid
 
 _ROUNDS = 250
 _NEGATIVES_SHARE = 0.34  # of the pairs that were not bought; they count as many times more
@@ -172,12 +172,12 @@ def _sample(
         customers = np.sort(rng.choice(customers, learning.customers_max, replace=False))
 
     def choose(pairs: Candidates) -> Bools:
-        is_bought = np.isin(pairs.customer_keys, bought_keys)
+        is_bought = is_among(pairs.customer_keys, bought_keys)
         return np.asarray(is_bought | (rng.random(len(pairs)) < _NEGATIVES_SHARE))
 
     parts = [(pairs.customer_keys, values) for pairs, values in day.chunks(customers, choose)]
     keys = np.concatenate([part for part, _ in parts])
-    is_bought = np.isin(keys, bought_keys)
+    is_bought = is_among(keys, bought_keys)
     return _Sample(
         customer=(keys >> 32).astype(np.int32),
         product=(keys & 0xFFFFFFFF).astype(np.int32),

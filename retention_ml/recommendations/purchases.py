@@ -94,6 +94,12 @@ class Purchases:
         np.minimum.at(first, self.product, self.event_day)
         return first
 
+    @cached_property
+    def by_pair(self) -> Ints:
+        """The rows ordered by customer, product and day."""
+        pairs = self.customer.astype(np.int64) << 32 | self.product
+        return np.argsort(pairs, kind="stable")  # those of a customer are in the order of days
+
     def active(self, active_days: int) -> Codes:
         """Codes, rising, of the customers with a purchase on D - `active_days` to D - 1."""
         return distinct(self.customer[self.event_day >= self.day - active_days])

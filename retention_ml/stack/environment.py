@@ -26,7 +26,16 @@ _IMPORTED_BEFORE_TASKS = (
     "airflow.sdk.execution_time.supervisor",
     "airflow.sdk.execution_time.task_runner", "ibis", "sqlalchemy", "adbc_driver_postgresql.dbapi",
     "duckdb", "pydantic_settings", "lightgbm", "sklearn.ensemble", "numba", "great_expectations",
-    "mlflow.tracking", "pyarrow.dataset", "pgpq", "jinja2",
+    "mlflow.tracking", "pyarrow.dataset", "pyarrow.parquet", "pgpq", "jinja2",
+    # What numba imports when the first compiled loop is called.
+    "numba.np.npyimpl", "numba.np.linalg", "numba.np.arraymath", "numba.np.unsafe.ndarray",
+    "numba.np.random.generator_methods", "numba.np.polynomial.polynomial_functions",
+    "numba.np.types.datetime_registry", "numba.cpython.unicode", "numba.cpython.heapq",
+    "numba.cpython.randomimpl", "numba.typed.typeddict", "numba.typed.typedlist",
+    "numba.typed.typedset", "numba.experimental.jitclass.base", "numba.misc.cffiimpl",
+    "numba.misc.gdb_hook", "cffi.api",
+    # What Ibis imports when the first expression is compiled.
+    "ibis.backends.duckdb", "ibis.backends.postgres",
 )  # fmt: skip
 
 

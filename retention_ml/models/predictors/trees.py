@@ -86,6 +86,10 @@ class Trees:
         columns = np.arange(self.features_count)
         return Forest.cached(self.boosters(columns, 1.0), self.tables)
 
+    def _has_tables(self, rows_count: int) -> bool:
+        """Whether tables of the trees are there already, or are worth it for so many rows."""
+        return "_forest" in self.__dict__ or is_compiled(rows_count * self.trees_count)
+
     @property
     def features_count(self) -> int:
         """How many features it reads."""
@@ -130,7 +134,7 @@ class Trees:
         Lundberg et al., "From local explanations to global understanding with explainable AI
         for trees", Nature Machine Intelligence 2 (2020), algorithm 2; as LightGBM's `pred_contrib`.
         """
-        if is_compiled(len(values) * self.trees_count) and self._forest is not None:
+        if self._has_tables(len(values)) and self._forest is not None:
             return self._forest.contributions(values, self.threads).T, self._forest.pieces.base
         rows = values if len(values) else np.zeros((1, values.shape[1]))
         total = np.zeros((len(rows), values.shape[1] + 1))

@@ -40,7 +40,7 @@ class PairHistory:
 
 def pair_history(purchases: Purchases) -> PairHistory:
     """The history of every pair, from the purchases known on a day."""
-    order = np.lexsort((purchases.event_day, purchases.product, purchases.customer))
+    order = purchases.by_pair
     customer, product = purchases.customer[order], purchases.product[order]
     day = purchases.event_day[order].astype(np.int64)
     if len(order) == 0:

@@ -66,13 +66,13 @@ def _buyers(history: PairHistory, count: int, since: int) -> Ints:
 
 def _median_pauses(purchases: Purchases, count: int, pauses_min: int) -> Floats:
     """The median pause per product, NaN where there are fewer than `pauses_min`."""
-    order = np.lexsort((purchases.event_day, purchases.product, purchases.customer))
+    order = purchases.by_pair
     customer, product = purchases.customer[order], purchases.product[order]
     pause = np.diff(purchases.event_day[order])
     is_pair = (np.diff(customer) == 0) & (np.diff(product) == 0)
     product, pause = product[1:][is_pair], pause[is_pair]
-    order = np.lexsort((pause, product))
-    product, pause = product[order], pause[order]
+    ordered = np.sort(product.astype(np.int64) << 32 | pause)
+    product, pause = ordered >> 32, ordered & 0xFFFFFFFF
     first = np.searchsorted(product, np.arange(count + 1))
     sizes = np.diff(first)
     median = np.full(count, np.nan)
