@@ -34,7 +34,10 @@ SOURCES_FOLDER = str(_SETTINGS.sources.resolve())
 MLFLOW_ADDRESS = (
     _SETTINGS.tracking_uri if (_SETTINGS.tracking_uri or "").startswith("http") else None
 )
-CANDIDATES = list(_SETTINGS.training.candidates)
+# The one that is usually registered takes longest: begun last, all would wait for it.
+CANDIDATES = sorted(
+    _SETTINGS.training.candidates, key=lambda name: name != _SETTINGS.training.champion_candidate
+)
 WAREHOUSE_POOL = "warehouse"
 APPROVAL_TIME = timedelta(hours=_SETTINGS.promotion.approval_hours)
 APPROVERS = list(_SETTINGS.promotion.approvers)

@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -170,6 +170,7 @@ def _index(topics: Sequence[Topic], language: Language) -> dict[str, tuple[Entry
     return {key: tuple(entries) for key, entries in by_key.items()}
 
 
+@cache  # words are checked first, then indexed
 def _pattern(words: str, language: Language) -> Pattern:
     """What is looked for: English words begin at a space, and end at one but for a star.
 

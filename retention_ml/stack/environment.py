@@ -27,6 +27,7 @@ _IMPORTED_BEFORE_TASKS = (
     "airflow.sdk.execution_time.task_runner", "ibis", "sqlalchemy", "adbc_driver_postgresql.dbapi",
     "duckdb", "pydantic_settings", "lightgbm", "sklearn.ensemble", "numba", "great_expectations",
     "mlflow.tracking", "pyarrow.dataset", "pyarrow.parquet", "pgpq", "jinja2",
+    "matplotlib.figure", "matplotlib.backends.backend_agg",
     # What numba imports when the first compiled loop is called.
     "numba.np.npyimpl", "numba.np.linalg", "numba.np.arraymath", "numba.np.unsafe.ndarray",
     "numba.np.random.generator_methods", "numba.np.polynomial.polynomial_functions",
@@ -174,7 +175,7 @@ def build(
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
         "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "60",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
-        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "30",
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         **pushed_metrics(settings),
     }

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 
 import duckdb
 import ibis
@@ -11,6 +10,7 @@ import pyarrow as pa
 
 from retention_ml.features.assemble import customer_daily
 from retention_ml.features.cache.rollup_cache import NEWEST_EVENT, CachedRollups
+from retention_ml.features.cache.sql_files import cached_sql
 from retention_ml.features.inputs import LONGEST_PRODUCT_WINDOW_DAYS, registered_inputs
 from retention_ml.features.rollups import COUNTERS
 from retention_ml.limits import Limits, connect_duckdb
@@ -80,7 +80,12 @@ def opened(
 
 def features(files: Opened, active_days: int) -> pa.Table:
     """The rows of `assemble.customer_daily` for the days that were opened."""
-    rows = files.connection.sql(_numbered_sql(active_days)).to_arrow_table()
+    sql = cached_sql(
+        files.rollups.folder.parent / "sql",
+        f"customer_daily_{active_days}",
+        lambda: _numbered_sql(active_days),
+    )
+    rows = files.connection.sql(sql).to_arrow_table()
     ids = files.rollups.ids("customer_id").take(rows["customer_id"].combine_chunks())
     return rows.set_column(rows.column_names.index("customer_id"), "customer_id", ids)
 
@@ -93,7 +98,6 @@ def summaries(files: Opened, active_days: int) -> pa.Table:
     return rows.drop_columns(["newest_event_us"]).append_column("newest_input_at", newest)
 
 
-@lru_cache(maxsize=8)
 def _numbered_sql(active_days: int) -> str:
     wide = customer_daily(registered_inputs("int64"), active_days=active_days)
     return str(ibis.to_sql(wide, dialect="duckdb"))
