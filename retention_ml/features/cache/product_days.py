@@ -43,14 +43,15 @@ def read_product_days(warehouse: Warehouse, folder: Path, day: int) -> pa.Table 
     if rollups is None:
         return None
     rows = pa.concat_tables(
-        _known(pq.read_table(path, columns=list(_COLUMNS)), day) for path in rollups.files(_TABLE)
+        _available(pq.read_table(path, columns=list(_COLUMNS)), day)
+        for path in rollups.files(_TABLE)
     )
     for name in ("customer_id", "product_id"):
         rows = rows.set_column(rows.column_names.index(name), name, _named(rollups, rows, name))
     return rows
 
 
-def _known(rows: pa.Table, day: int) -> pa.Table:
+def _available(rows: pa.Table, day: int) -> pa.Table:
     return rows.filter(
         pc.and_(pc.less(rows["event_day"], day), pc.less_equal(rows["known_from_day"], day))
     )

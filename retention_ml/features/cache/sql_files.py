@@ -30,9 +30,9 @@ def cached_sql(folder: Path, name: str, generate: Callable[[], str]) -> str:
     path = folder / f"{name}.json"
     code_sha256 = _code_sha256()
     try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        sql = kept["sql"]
-        if kept == _content(code_sha256, sql):
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        sql = stored["sql"]
+        if stored == _content(code_sha256, sql):
             return str(sql)
         why = "it is torn, or of another version"
     except FileNotFoundError:
