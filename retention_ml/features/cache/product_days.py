@@ -23,7 +23,7 @@ _COLUMNS = (
 def read_product_days(warehouse: Warehouse, folder: Path, day: int) -> pa.Table | None:
     """The rows of the rollup of products that had happened and were known before a day.
 
-    Read out of Postgres they take ten times longer.
+    Out of Postgres they cost more than twice as much.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""SQL that is generated from expressions, kept as a file: generating it takes seconds of each day."""
+"""SQL that is generated from expressions, kept as a file instead of generated each day."""
 
 import hashlib
 import json
@@ -46,7 +46,7 @@ def cached_sql(folder: Path, name: str, generate: Callable[[], str]) -> str:
         write_text(path, json.dumps(_content(code_sha256, sql)), mode=0o600)
     except OSError as error:
         logger.warning(
-            "The SQL %s cannot be kept in %s (%s). It is generated each time, which takes seconds.",
+            "The SQL %s cannot be kept in %s (%s). It is generated each time, which takes longer.",
             name,
             folder,
             error.strerror or error,
