@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from retention_ml.recommendations.purchases import Codes, Purchases
 from retention_ml.statistics.arrays import distinct
@@ -118,8 +119,9 @@ def _closed_form(together: Scores, penalty: float) -> Scores:
         return together
     gram = together.copy(order="F")
     gram[np.diag_indices_from(gram)] += np.float32(penalty)
-    factor, _ = lapack.spotrf(gram, lower=1, overwrite_a=1)
-    inverse, _ = lapack.spotri(factor, lower=1, overwrite_c=1)
+    with threadpool_limits(limits=1, user_api="blas"):  # more threads sum in another order
+        factor, _ = lapack.spotrf(gram, lower=1, overwrite_a=1)
+        inverse, _ = lapack.spotri(factor, lower=1, overwrite_c=1)
     for first in range(0, len(inverse), _BLOCK):  # only the lower half is filled
         part = slice(first, first + _BLOCK)
         inverse[part, first + _BLOCK :] = inverse[first + _BLOCK :, part].T

@@ -3,8 +3,9 @@
 from datetime import date
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
-from retention_ml.recommendations.ease import fit_ease
+from retention_ml.recommendations.ease import _closed_form, fit_ease
 from retention_ml.recommendations.purchases import PurchaseLog
 from tests.worlds.purchases import log_of
 
@@ -37,3 +38,14 @@ def test_the_products_with_most_buyers_are_known() -> None:
 def test_a_shop_in_which_nothing_was_bought_twice_has_no_weights() -> None:
     ease = fit_ease(log_of([("a", "x", D)]).known_at(date(2026, 3, 2)), products_max=10)
     assert ease.weights.shape == (0, 0)
+
+
+def test_weights_are_the_same_with_any_number_of_threads() -> None:
+    rng = np.random.default_rng(0)
+    bought = (rng.random((800, 1_500)) < 0.06).astype(np.float32)
+    together = np.asfortranarray(bought.T @ bought)
+    weights = []
+    for threads in (1, 2):
+        with threadpool_limits(limits=threads, user_api="blas"):
+            weights.append(_closed_form(together, 200.0))
+    assert np.array_equal(*weights)
