@@ -37,13 +37,23 @@ def write_text(path: Path, text: str, *, mode: int = 0o666) -> None:
         new.write_text(text, encoding="utf-8")
 
 
-def write_durable(path: Path, content: bytes) -> None:
-    """Write bytes as `replacing` does; they are on the disk when it returns, under their name."""
-    with replacing(path) as new, new.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    folder = os.open(path.parent, os.O_RDONLY)
+def write_durable(path: Path, content: bytes, *, mode: int = 0o666) -> None:
+    """Write bytes as `replacing` does; they are on the disk when it returns, under their name.
+
+    `mode` is masked by the umask.
+    """
+    with replacing(path) as new:
+        new.touch(mode=mode, exist_ok=False)
+        with new.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Return when the names in a folder are on the disk."""
+    folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:

@@ -340,6 +340,7 @@ class Settings(Section):
     smtp_url: str | None = Field(None, repr=False)
     webhook_url: str | None = Field(None, repr=False)
     webhook_secret: str | None = Field(None, repr=False)
+    privacy_keys: str | None = Field(None, repr=False)
     tracking_uri: str | None = None
     mlflow_page: str | None = None
     run_id: str = "manual"
