@@ -84,6 +84,12 @@ FAILPOINTS = (
     "back_up.after_rename",
     "restore.after_files",
     "restore.before_mark",
+    "rotate_key.between_keys",
+    "rotate_key.after_keys",
+    "rotate_key.before_commit",
+    "pseudonymise.after_people",
+    "pseudonymise.before_commit",
+    "fill_contact_list.before_commit",
 )
 
 

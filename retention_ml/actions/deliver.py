@@ -25,6 +25,7 @@ from retention_ml.atomic_files import replacing
 from retention_ml.deliveries.description.loading import OWN_CONTACTS
 from retention_ml.deliveries.ledger.landing import existing_deliveries
 from retention_ml.failpoints import failpoint
+from retention_ml.people.lookup import numbers_of
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction, Warehouse
@@ -125,6 +126,10 @@ def _files_of_day(warehouse: Warehouse, settings: Settings, day: date) -> list[_
     with warehouse.transaction() as transaction:
         contacts = _contacts(transaction, day)
         bounces = transaction.execute(_BOUNCED, day=day, codes=list(BOUNCE_CODES), policy=_POLICY)
+        # The ingest takes them in as a shop's rows, and those name customers by number.
+        reached = {contact.customer_id for contact in contacts}
+        bounced = {bounce.customer_id for bounce in bounces}
+        numbers = numbers_of(transaction, settings, reached | bounced)
     bounce_rows = [
         {
             **{name: value for name, value in row._asdict().items() if name != "ended_at"},
@@ -134,8 +139,19 @@ def _files_of_day(warehouse: Warehouse, settings: Settings, day: date) -> list[_
     ]
     contact_rows = [contact_row(contact, day, midnight) for contact in contacts]
     return [
-        *_file("contacts", day, contact_rows),
-        *_file("bounces", day, bounce_rows),
+        *_file("contacts", day, _with_numbers(contact_rows, numbers)),
+        *_file("bounces", day, _with_numbers(bounce_rows, numbers)),
+    ]
+
+
+def _with_numbers(
+    rows: Iterable[Mapping[str, Any]], numbers: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """The rows with the shop's numbers; who was erased is left out."""
+    return [
+        {**row, "customer_id": numbers[row["customer_id"]]}
+        for row in rows
+        if row["customer_id"] in numbers
     ]
 
 

@@ -13,6 +13,7 @@ from retention_ml.assistant.questions import Evidence, ListName, Ranking, Rows, 
 from retention_ml.assistant.reading import Limits, Reading, reading
 from retention_ml.assistant.statements import check
 from retention_ml.errors import UsageError
+from retention_ml.people.lookup import customer_id_of
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
@@ -60,6 +61,7 @@ class Assistant:
 
     def customer(self, customer_id: str) -> Answer:
         """What the views have about one customer."""
+        customer_id = self._customer(customer_id)
         return self._answer(lambda snapshot: questions.customer(snapshot, customer_id))
 
     def most_at_risk(
@@ -74,12 +76,14 @@ class Assistant:
 
     def why(self, customer_id: str) -> Answer:
         """Why a customer has their tier."""
+        customer_id = self._customer(customer_id)
         with reading(self.warehouse, self.limits) as snapshot:
             rows, notes = questions.why(snapshot, customer_id)
             return snapshot.answer(rows, self.limits.rows, notes)
 
     def tier_history(self, customer_id: str, days: int = 365) -> Answer:
         """The tiers of a customer over the published days."""
+        customer_id = self._customer(customer_id)
         return self._answer(lambda snapshot: questions.tier_history(snapshot, customer_id, days))
 
     def model_performance(
@@ -92,6 +96,7 @@ class Assistant:
 
     def recommendations(self, customer_id: str, name: ListName | None = None) -> Answer:
         """The products on the lists of a customer."""
+        customer_id = self._customer(customer_id)
         return self._answer(lambda snapshot: questions.recommendations(snapshot, customer_id, name))
 
     def cohort_retention(self, by_month: bool = False, first_month: date | None = None) -> Answer:
@@ -110,6 +115,10 @@ class Assistant:
             return snapshot.carry_out(statement, self.limits.rows, self.limits.seconds)
 
         return self._answer(ask)
+
+    def _customer(self, number: str) -> str:
+        """What the views know the customer by."""
+        return customer_id_of(self.warehouse, self.settings, number)
 
     def _answer(
         self, ask: Callable[[Reading], Iterable[dict[str, Any]]], *, rows_max: int | None = None

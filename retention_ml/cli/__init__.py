@@ -13,7 +13,6 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from retention_ml.cli import (
-    abnormal,
     actions,
     assign,
     backtest,
@@ -27,6 +26,7 @@ from retention_ml.cli import (
     sources,
     uplift,
 )
+from retention_ml.cli.customers import abnormal, people
 from retention_ml.cli.frame import print_json
 
 # By heading, in the order of the help: an example for each command, without `retention`.
@@ -82,6 +82,9 @@ EXAMPLES = {
     "Safety": {
         "backup": "backup --to /mnt/backups",
         "restore": "restore /mnt/backups/20260301T033000Z-dump --home restored",
+    },
+    "People's data": {
+        "people": "people rotate-key",
     },
 }
 
@@ -168,6 +171,7 @@ for module in (
     uplift,
     abnormal,
     backups,
+    people,
 ):
     module.add_to(app)
 _arrange(app)

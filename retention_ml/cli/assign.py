@@ -94,9 +94,11 @@ def explain(customer: Customer, as_of: MaybeAsOf = None, as_json: Json = False) 
     """Say what was decided about a customer, and why."""
     with opened(as_json) as (warehouse, settings):
         from retention_ml.actions.explain import explain as read
+        from retention_ml.people.lookup import customer_id_of
 
         at = _day_or_today(as_of, settings)
-        decisions = read(warehouse, customer, settings=settings, as_of=at)
+        customer_id = customer_id_of(warehouse, settings, customer)
+        decisions = read(warehouse, customer_id, settings=settings, as_of=at)
         if as_json:
             print_json(decisions)
             return
@@ -113,8 +115,10 @@ def holdout_show(customer: Customer, as_of: MaybeAsOf = None, as_json: Json = Fa
     """Say whether a customer is in the holdout."""
     with opened(as_json) as (warehouse, settings):
         from retention_ml.actions.explain import membership
+        from retention_ml.people.lookup import customer_id_of
 
-        period = membership(warehouse, customer, as_of=_day_or_today(as_of, settings))
+        customer_id = customer_id_of(warehouse, settings, customer)
+        period = membership(warehouse, customer_id, as_of=_day_or_today(as_of, settings))
         if as_json:
             print_json(period)
             return

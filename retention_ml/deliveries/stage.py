@@ -8,7 +8,7 @@ from functools import partial
 import ibis
 import pyarrow as pa
 
-from retention_ml import tables
+from retention_ml import clock, tables
 from retention_ml.deliveries import archive, order_numbers, pipeline
 from retention_ml.deliveries.arrivals import missing_lookup
 from retention_ml.deliveries.background import one_behind
@@ -20,7 +20,7 @@ from retention_ml.deliveries.description.loading import load_source
 from retention_ml.deliveries.description.lookup import Lookup
 from retention_ml.deliveries.description.source import Source
 from retention_ml.deliveries.engine import Engine, compiled
-from retention_ml.deliveries.ledger import batches, clearing, landing, staging
+from retention_ml.deliveries.ledger import batches, clearing, landing, people, staging
 from retention_ml.deliveries.ledger import order_numbers as ledger_numbers
 from retention_ml.deliveries.ledger.rates import exchange_rates
 from retention_ml.deliveries.ledger.staging import Delivery, StagingCounts
@@ -31,12 +31,16 @@ from retention_ml.deliveries.shaping import parts
 from retention_ml.deliveries.statements import statements
 from retention_ml.errors import FileRefused
 from retention_ml.failpoints import failpoint
+from retention_ml.keys import Keyring
 from retention_ml.limits import limits_of
+from retention_ml.privacy.pseudonyms import Pseudonyms
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction, Warehouse
 
 Progress = Callable[[int], None]
+
+_CUSTOMER = "customer_id"
 
 
 def stage(
@@ -109,12 +113,13 @@ def stage_batch(
 ) -> StagingCounts:
     """Stage what can be read of a batch and enter the counts; the caller has locked the batch."""
     source, batch_id = load_source(settings.sources, batch.source), batch.batch_id
+    keyring = people.keyring_for_staging(transaction, settings)
     deliveries = staging.open_deliveries(transaction, batch_id)
     refused: dict[int, FileRefused] = {}
     while True:  # anew without the file that turned out to be unreadable
         clearing.clear_staging(transaction, batch_id, tables.CANONICAL)
         readable = [d for d in deliveries if d.delivery_id not in refused]
-        stager = _Stager(transaction, settings, source, batch_id, progress)
+        stager = _Stager(transaction, settings, source, batch_id, progress, _pseudonyms(keyring))
         try:
             stager.stage(readable)
         except pipeline.Unreadable as unreadable:
@@ -128,20 +133,31 @@ def stage_batch(
         for d in readable
         if d.feed in source.feeds and not d.replay_of and not counts.delivered[d.delivery_id]
     ]
+    if keyring is not None and stager.pseudonyms is not None:
+        pseudonyms = stager.pseudonyms.by_number
+        people.remember(transaction, keyring, pseudonyms, seen_at=clock.now())
     staging.record_staged(transaction, source, batch_id, readable, counts)
     staging.analyze_large(transaction, counts)
     return counts
 
 
+def _pseudonyms(keyring: Keyring | None) -> Pseudonyms | None:
+    return None if keyring is None else Pseudonyms(keyring.current("pseudonym").secret)
+
+
 @dataclass(slots=True)
 class _Stager:
-    """One attempt to read the deliveries of a batch into staging."""
+    """One attempt to read the deliveries of a batch into staging.
+
+    From casting on, rows hold `pseudonyms` for the numbers of customers, if there are any.
+    """
 
     _transaction: Transaction
     _settings: Settings
     _source: Source
     _batch_id: int
     _progress: Progress | None
+    pseudonyms: Pseudonyms | None
     counts: StagingCounts = field(default_factory=StagingCounts)
 
     def stage(self, deliveries: Sequence[Delivery]) -> None:
@@ -193,6 +209,7 @@ class _Stager:
         )
         with one_behind(is_parallel=is_parallel) as write:
             for group in groups:
+                self._pseudonymise(feed, group)
                 staged: list[pa.Table] = []
                 replacing: list[pa.Table] = []
                 if group.accepted:
@@ -217,6 +234,14 @@ class _Stager:
                 counts.delivered.update(group.delivered)
                 counts.remarks += group.remarks
                 counts.left_out.update(group.left_out)
+
+    def _pseudonymise(self, feed: Feed, group: pipeline.Group) -> None:
+        """Put pseudonyms for the numbers, before anything is made of the rows: keys, hashes, orders."""
+        if self.pseudonyms is None:
+            return
+        names = (_CUSTOMER, *(f"{table}.{_CUSTOMER}" for table in feed.also))
+        for rows in (group.accepted, group.zero_money):
+            rows[:] = [self.pseudonyms.in_columns(table, names) for table in rows]
 
     def _write(
         self,

@@ -66,6 +66,7 @@ def let_assistant_read(transaction: Transaction, before: Collection[tuple[str, s
         transaction.execute(f"GRANT USAGE ON SCHEMA reports, ops TO {ASSISTANT}")
         transaction.execute(f"GRANT EXECUTE ON FUNCTION ops.record_assistant_call TO {ASSISTANT}")
         before = set()
+    _let_assistant_look_up(transaction)
     older_views = {view for view, _ in before}
     readable: dict[str, list[str]] = {}
     missing: dict[str, list[str]] = {}
@@ -96,3 +97,15 @@ def let_assistant_read(transaction: Transaction, before: Collection[tuple[str, s
         names = f" ({', '.join(columns)})" if view in partly or view in older_views else ""
         if columns:
             transaction.execute(f"GRANT SELECT{names} ON reports.{view} TO {ASSISTANT}")
+
+
+def _let_assistant_look_up(transaction: Transaction) -> None:
+    """Let the role find one customer by what only a number and the key give."""
+    [[may_use]] = transaction.execute(
+        "SELECT has_schema_privilege(:role, to_regnamespace('privacy'), 'USAGE')", role=ASSISTANT
+    )
+    if may_use is False:
+        transaction.execute(f"GRANT USAGE ON SCHEMA privacy TO {ASSISTANT}")
+        transaction.execute(
+            f"GRANT EXECUTE ON FUNCTION privacy.ring_id, privacy.customer_of TO {ASSISTANT}"
+        )

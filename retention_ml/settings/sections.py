@@ -286,6 +286,12 @@ class Recommendations(Section):
     pair_error_rate: float = Field(0.05, gt=0, lt=1)
 
 
+class Privacy(Section):
+    """What the warehouse knows a customer by."""
+
+    pseudonyms: bool = True
+
+
 class Compute(Section):
     """How much of the machine to use, and for how long."""
 
@@ -327,6 +333,7 @@ class Settings(Section):
     mlflow: Mlflow = Mlflow()
     metrics: Metrics = Metrics()
     backups: Backups = Backups()
+    privacy: Privacy = Privacy()
     compute: Compute = Compute()
 
     home: Path = Path(".retention")

@@ -102,6 +102,7 @@ SCHEMA_OF = {
     "raw": "deliveries",
     "staging": "deliveries",
     "quarantine": "curated",
+    "privacy": "people",
     "ops": "warehouse",
 }
 SEVERITIES = {"critical", "warning", "info"}

@@ -9,7 +9,7 @@ from tests.house.repository import LIBRARY, ROOT, modules, name, reject, tree
 
 # Schemas in the order of the flow, with the package that owns each.
 SCHEMAS = (
-    "raw", "staging", "quarantine", "curated", "feedback", "features", "abnormal", "models", "profiles",
+    "raw", "staging", "quarantine", "privacy", "curated", "feedback", "features", "abnormal", "models", "profiles",
     "recommendations", "scores",
     "experiments",
     "actions", "outcomes", "reports", "ops",
@@ -18,7 +18,8 @@ MAY_NAME = {
     "warehouse": {"ops"},
     "schema": {"reports"},
     "tables": {"raw", "staging"},
-    "deliveries": {"raw", "staging", "quarantine", "curated", "ops"},
+    "deliveries": {"raw", "staging", "quarantine", "privacy", "curated", "ops"},
+    "people": {"privacy", "reports"},
     "quality": {"raw", "staging", "quarantine", "features", "scores"},
     "curated": {"raw", "staging", "quarantine", "curated"},
     "feedback": {"raw", "curated", "feedback"},

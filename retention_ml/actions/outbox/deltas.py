@@ -100,7 +100,9 @@ class DeltaWriter:
                 file_name=entry.file_name,
             )
             in_file = transaction.execute(_IN_FILE, file_name=entry.file_name)
-        messages = [ClaimedMessage(**row._asdict()) for row in in_file]
+            messages = self.worker.with_numbers(
+                transaction, [ClaimedMessage(**row._asdict()) for row in in_file]
+            )
         delta = delta_of(messages, as_of=entry.as_of, sequence=entry.sequence)
         if delta.sha256 != entry.sha256:
             raise ChannelError(

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,9 +17,10 @@ from retention_ml.actions.outbox.permission import still_permitted
 from retention_ml.actions.outbox.sending import Sender
 from retention_ml.actions.outbox.worker import Permitted, Worker
 from retention_ml.errors import ChannelError, SettingsError, UsageError
+from retention_ml.people.lookup import numbers_of
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
-from retention_ml.warehouse import Warehouse
+from retention_ml.warehouse import Transaction, Warehouse
 
 # What a message may have come to in this run.
 _ENDS = ("sent", "retried", "failed", "unknown", "expired", "suppressed")
@@ -65,6 +66,10 @@ def dispatch(
     _require_sensible(channels, limit)
     by_channel: dict[str, Counter[str]] = {}
     problems: dict[str, str] = {}
+
+    def numbers(transaction: Transaction, customer_ids: Collection[str]) -> Mapping[str, str]:
+        return numbers_of(transaction, settings, customer_ids)
+
     for channel in channels:
         worker = Worker(
             warehouse=warehouse,
@@ -73,6 +78,8 @@ def dispatch(
             now=now,
             permitted=permitted,
             limit=limit,
+            # A mail goes to an address and needs no number.
+            numbers_of=None if channel == Mailer.name else numbers,
         )
         by_channel[channel] = worker.counts
         _tidy(worker, channel)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
@@ -100,7 +100,8 @@ class OutboxRow:
 class ClaimedMessage:
     """A message that a worker may send until `lease_until`, as long as nobody else claims it.
 
-    `attempt` is the number of the try that would be next, `epoch` the fencing token.
+    `attempt` is the number of the try that would be next, `epoch` the fencing token. Where
+    `customer_id` is a pseudonym, `customer_number` is what a receiver knows the customer by.
     """
 
     message_id: str
@@ -115,6 +116,12 @@ class ClaimedMessage:
     attempt: int
     epoch: int
     provider_ref: str | None = None
+    customer_number: str | None = field(default=None, repr=False)
+
+    @property
+    def number(self) -> str:
+        """The shop's number of the customer."""
+        return self.customer_number or self.customer_id
 
 
 def message_id(as_of: date, customer_id: str, action_id: str) -> str:

@@ -2,8 +2,8 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -12,10 +12,12 @@ from retention_ml.abnormal.excluded import excluded_customers
 from retention_ml.actions.outbox import ledger
 from retention_ml.actions.outbox.message import ClaimedMessage
 from retention_ml.errors import WarehouseError
-from retention_ml.warehouse import Warehouse
+from retention_ml.warehouse import Transaction, Warehouse
 
 # Who of these may be contacted at an instant, by `message_id`.
 Permitted = Callable[[Warehouse, Sequence[ClaimedMessage], datetime], Collection[str]]
+# The shop's numbers of customers, by their ids in the warehouse; who was erased has none.
+NumbersOf = Callable[[Transaction, Collection[str]], Mapping[str, str]]
 
 Answer = TypeVar("Answer")
 
@@ -44,6 +46,8 @@ class Worker:
         Whose message may still be sent.
     limit : int or None
         How many messages this run may begin.
+    numbers_of : callable, optional
+        The shop's numbers of customers; as they are in the warehouse by default.
     """
 
     warehouse: Warehouse
@@ -52,6 +56,7 @@ class Worker:
     now: Callable[[], datetime]
     permitted: Permitted
     limit: int | None = None
+    numbers_of: NumbersOf | None = None
     counts: Counter[str] = field(default_factory=Counter)
 
     def may_begin(self, batch: int) -> int:
@@ -92,6 +97,7 @@ class Worker:
                 now=now,
                 lease_until=now + timedelta(seconds=lease_seconds),
             )
+            claimed = self.with_numbers(transaction, claimed)
         asked = [message for message in claimed if message.purpose is not None]
         permitted = set(self.permitted(self.warehouse, asked, now)) if asked else set()
         excluded = self._excluded(now) if claimed else set()
@@ -99,6 +105,7 @@ class Worker:
             message
             for message in claimed
             if message.customer_id in excluded
+            or message.customer_number == ""
             or (message.purpose is not None and message.message_id not in permitted)
         ]
         if suppressed:
@@ -107,6 +114,18 @@ class Worker:
             self.counts["suppressed"] += len(suppressed)
         lost = {message.message_id for message in suppressed}
         return [message for message in claimed if message.message_id not in lost]
+
+    def with_numbers(
+        self, transaction: Transaction, messages: Sequence[ClaimedMessage]
+    ) -> list[ClaimedMessage]:
+        """The messages, each with the number of its customer; "" of who was erased."""
+        if self.numbers_of is None or not messages:
+            return list(messages)
+        by_id = self.numbers_of(transaction, {message.customer_id for message in messages})
+        return [
+            replace(message, customer_number=by_id.get(message.customer_id, ""))
+            for message in messages
+        ]
 
     def _excluded(self, now: datetime) -> set[str]:
         """Who is abnormal today; a person may have said so since the day was decided."""

@@ -8,6 +8,7 @@ from datetime import date
 from retention_ml import clock
 from retention_ml.pages.links import Links
 from retention_ml.pages.shell import Frame
+from retention_ml.people.lookup import customer_id_of, find_customer
 from retention_ml.reports.site.days import DAYS_SHOWN, PublishedDay, chosen, published_days
 from retention_ml.reports.site.reading import Select, reading
 from retention_ml.settings import Settings
@@ -73,6 +74,7 @@ def looking(
     WarehouseError
         The database does not answer.
     """
+    asked = _with_customer_ids(warehouse, settings, asked or {})
     with reading(warehouse) as select:
         days = published_days(select)
         yield Look(
@@ -81,5 +83,17 @@ def looking(
             days=days,
             day=chosen(days, as_of),
             links=links,
-            asked=asked or {},
+            asked=asked,
         )
+
+
+def _with_customer_ids(
+    warehouse: Warehouse, settings: Settings, asked: Mapping[str, str]
+) -> dict[str, str]:
+    """What was asked for, a customer's number replaced by what the warehouse knows them by."""
+    asked = dict(asked)
+    if customer := asked.get("id", "").strip():
+        asked["id"] = customer_id_of(warehouse, settings, customer)
+    if text := asked.get("text", "").strip():
+        asked["text"] = find_customer(warehouse, settings, text) or text
+    return asked

@@ -74,7 +74,7 @@ def delta_of(messages: Sequence[ClaimedMessage], *, as_of: date, sequence: int) 
             [
                 message.message_id,
                 message.as_of.isoformat(),
-                message.customer_id,
+                message.number,
                 message.action_id,
                 message.address or "",
                 *(row.get(name, "") for name in names),

@@ -114,7 +114,7 @@ def body_of(message: ClaimedMessage) -> bytes:
     document = {
         "message_id": message.message_id,
         "as_of": message.as_of.isoformat(),
-        "customer_id": message.customer_id,
+        "customer_id": message.number,
         "action_id": message.action_id,
         "address": message.address,
         "payload": dict(message.payload),

@@ -119,11 +119,12 @@ def _decide(
     with opened(as_json) as (warehouse, settings):
         from retention_ml.abnormal.decide import decide
         from retention_ml.models.registry.provenance import login_name
+        from retention_ml.people.lookup import customer_id_of
 
         receipt = decide(
             warehouse,
             settings=settings,
-            customer_id=customer_id,
+            customer_id=customer_id_of(warehouse, settings, customer_id),
             decision=decision,
             decided_by=by or login_name(),
             reason=reason,

@@ -1,0 +1,1 @@
+"""Commands about who customers are: those that are none, and the persons behind the others."""

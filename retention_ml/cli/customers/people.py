@@ -1,0 +1,34 @@
+"""Commands about the persons behind the customers: keys and pseudonyms."""
+
+import typer
+
+from retention_ml.cli.frame import Json, console, opened, print_json, working
+
+people = typer.Typer(
+    help="Pseudonyms, and the keys that lead from them to customers' numbers.",
+    no_args_is_help=True,
+)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands of this module."""
+    app.add_typer(people, name="people")
+
+
+@people.command("rotate-key")
+def rotate_key(as_json: Json = False) -> None:
+    """Find and open customers' numbers by new keys; pseudonyms and all that hangs on them stay."""
+    with opened(as_json) as (warehouse, settings):
+        from retention_ml.people.rotate_key import rotate_key as door
+
+        with working("Making new keys …"):
+            receipt = door(warehouse, settings=settings)
+        if as_json:
+            print_json(receipt.to_dict())
+            return
+        console.print(
+            f"{receipt.written:,} customers are found by keys of version "
+            f"{receipt.details['version']} now. Keep a copy of the file of keys: without it nobody "
+            "is found by their number. Older versions in it open backups of the warehouse.",
+            soft_wrap=True,
+        )

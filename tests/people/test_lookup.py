@@ -1,0 +1,115 @@
+"""Customers have pseudonyms in the warehouse, and are found by the number that the shop knows."""
+
+import pytest
+from typer.testing import CliRunner
+
+from retention_ml.cli import app
+from retention_ml.deliveries.ledger import people
+from retention_ml.errors import SettingsError
+from retention_ml.people.lookup import customer_id_of, numbers_of
+from retention_ml.privacy.pseudonyms import is_pseudonym
+from tests.people.conftest import CUSTOMERS, Shop, settings_of, take_in
+
+
+def test_every_customer_of_a_file_has_a_pseudonym_and_is_found_by_the_number(shop: Shop) -> None:
+    ids = shop.values("SELECT DISTINCT customer_id FROM curated.customers")
+    assert len(ids) >= CUSTOMERS
+    assert all(is_pseudonym(str(each)) for each in ids)
+    looked_up = {customer_id_of(shop.warehouse, shop.settings, each) for each in shop.numbers}
+    assert looked_up == set(ids)
+    one = shop.numbers[0]
+    assert customer_id_of(shop.warehouse, shop.settings, f" {one} ") in looked_up
+    by_pseudonym = customer_id_of(shop.warehouse, shop.settings, str(ids[0]))
+    assert by_pseudonym == ids[0]
+    with shop.warehouse.transaction() as transaction:
+        numbers = numbers_of(transaction, shop.settings, [str(each) for each in ids])
+    assert sorted(numbers.values()) == sorted(shop.numbers)
+
+
+def test_rows_are_the_same_but_for_the_names_of_customers(
+    shop: Shop, shop_with_numbers: Shop
+) -> None:
+    sql = (
+        "SELECT order_id, product_id, occurrence, event_at, kind, line_amount_cents, "
+        "customer_id IS NULL FROM curated.order_lines ORDER BY 1, 2, 3"
+    )
+    with shop.warehouse.transaction() as transaction:
+        with_pseudonyms = transaction.execute(sql)
+    with shop_with_numbers.warehouse.transaction() as transaction:
+        with_numbers = transaction.execute(sql)
+    assert len(with_numbers) > 500
+    assert with_pseudonyms == with_numbers
+
+
+def test_the_same_files_again_change_nothing(shop: Shop) -> None:
+    before = shop.values("SELECT count(*) FROM curated.orders")
+    people_before = shop.values("SELECT lookup FROM privacy.people ORDER BY customer_id")
+    longer = shop.files[0].with_name("order_lines_again.csv")
+    lines = next(path for path in shop.files if path.name.startswith("order_lines"))
+    longer.write_bytes(lines.read_bytes() + b"\n")
+    try:
+        staged = take_in(shop.warehouse, shop.settings, (longer,))
+    finally:
+        longer.unlink()
+    assert staged.read > 0
+    assert shop.values("SELECT count(*) FROM curated.orders") == before
+    assert shop.values("SELECT lookup FROM privacy.people ORDER BY customer_id") == people_before
+
+
+def test_an_unknown_number_is_no_customer_and_goes_no_further(shop: Shop) -> None:
+    customer_id = customer_id_of(shop.warehouse, shop.settings, "nobody at all")
+    assert is_pseudonym(customer_id)
+    ids = shop.values("SELECT customer_id FROM privacy.people")
+    assert customer_id not in ids
+
+
+def test_without_the_keys_nothing_is_read_and_none_are_made(shop: Shop) -> None:
+    keys = shop.settings.home / "keys.json"
+    content = keys.read_bytes()
+    keys.unlink()
+    with pytest.raises(SettingsError, match=r"There are no keys at .*keys\.json"):
+        customer_id_of(shop.warehouse, shop.settings, shop.numbers[0])
+    assert not keys.exists()
+    other = settings_of(shop.settings.home.with_name("other"), pseudonyms=True)
+    people.Keyring.of(other)
+    with pytest.raises(SettingsError, match="of another warehouse"):
+        customer_id_of(shop.warehouse, other, shop.numbers[0])
+    keys.write_bytes(content)
+    keys.chmod(0o600)
+    assert customer_id_of(shop.warehouse, shop.settings, shop.numbers[0])
+
+
+def test_a_warehouse_keeps_to_what_it_was_begun_with(shop: Shop, shop_with_numbers: Shop) -> None:
+    as_numbers = settings_of(shop.settings.home, pseudonyms=False)
+    products = tuple(path for path in shop.files if path.name.startswith("products"))
+    changed = products[0].with_name("products_again.csv")
+    changed.write_bytes(products[0].read_bytes() + b"\n")
+    try:
+        with pytest.raises(SettingsError, match="this warehouse holds pseudonyms"):
+            take_in(shop.warehouse, as_numbers, (changed,))
+        as_pseudonyms = settings_of(shop_with_numbers.settings.home, pseudonyms=True)
+        with pytest.raises(SettingsError, match="Run `retention people pseudonymise`"):
+            take_in(shop_with_numbers.warehouse, as_pseudonyms, (changed,))
+    finally:
+        changed.unlink()
+    number = shop_with_numbers.numbers[0]
+    assert customer_id_of(shop_with_numbers.warehouse, as_pseudonyms, number) == number
+
+
+def test_what_a_person_types_finds_the_customer_on_the_command_line(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RETENTION_WAREHOUSE_URL", shop.warehouse.url)
+    monkeypatch.setenv("RETENTION_HOME", str(shop.settings.home))
+    asked: list[str] = []
+
+    def membership(_: object, customer_id: str, **__: object) -> None:
+        asked.append(customer_id)
+
+    monkeypatch.setattr("retention_ml.actions.explain.membership", membership)
+    number = shop.numbers[0]
+    customer_id = customer_id_of(shop.warehouse, shop.settings, number)
+    for typed in (number, customer_id):
+        shown = CliRunner().invoke(app, ["holdout", "show", typed])
+        assert shown.exit_code == 0, shown.output
+    assert asked == [customer_id, customer_id]
