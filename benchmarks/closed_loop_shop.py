@@ -59,6 +59,7 @@ def settings_of(
     """
     settings = {
         "HOME": str(home),
+        "PRIVACY__PSEUDONYMS": "false",  # what was decided is compared with the shop's truth
         "SOURCES": str(home / "sources"),
         "ACTIONS_FOLDER": str(home / "catalogue"),
         "SMTP_URL": smtp_url,

@@ -2,8 +2,8 @@
 Decides who gets which action, sends the messages, and tells the ingest who was contacted.
 
 **Reads** the day's published scores, contacts, orders and permissions, and the actions of `actions/`.
-**Writes** `actions` (days, assignments, exclusions, approvals, outbox, attempts) and files for the
-source `actions` in the inbox. It starts when the day's scores are published. **Hands over** nothing:
+**Writes** `actions` (days, assignments, exclusions, approvals, outbox, attempts), the list for the
+CRM (`privacy.contact_list`) and files for the source `actions` in the inbox. It starts when the day's scores are published. **Hands over** nothing:
 who was contacted, and who was left alone by lot, comes back through `ingest_deliveries`.
 
 Off by default: with `actions.enabled = false` what would be done is written down, and nothing leaves
@@ -36,10 +36,15 @@ from retention_ml.errors import NotReady
 def assign_actions() -> None:
     @step(pool=WAREHOUSE_POOL, max_active_tis_per_dag=1)
     def assign() -> dict:
-        """Decides who gets which action, within budget, permissions and fatigue; sends nothing."""
+        """Decides who gets which action, within budget, permissions and fatigue; sends nothing.
+
+        Whom the CRM may contact is listed anew.
+        """
         from retention_ml.actions.assignment.assign import assign as door
+        from retention_ml.people.fill_contact_list import fill_contact_list
 
         assigned = doors.call(door, skip_on=(NotReady,), as_of=as_of())
+        doors.call(fill_contact_list)
         left = action_approvals.left_out(assigned, doors.settings().actions.enabled)
         return doors.go_on_without(*left, result=assigned) if left else assigned
 

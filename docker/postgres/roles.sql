@@ -5,6 +5,7 @@
 \getenv mlflow_password MLFLOW_DB_PASSWORD
 \getenv retention_bi_password RETENTION_BI_PASSWORD
 \getenv retention_ds_password RETENTION_DS_PASSWORD
+\getenv retention_crm_password RETENTION_CRM_PASSWORD
 \getenv retention_assistant_password RETENTION_ASSISTANT_PASSWORD
 
 CREATE ROLE retention LOGIN PASSWORD :'retention_password';
@@ -17,6 +18,10 @@ ALTER ROLE retention_bi SET search_path = reports;
 CREATE ROLE retention_ds LOGIN PASSWORD :'retention_ds_password';
 ALTER ROLE retention_ds SET default_transaction_read_only = on;
 ALTER ROLE retention_ds SET statement_timeout = '5min';
+-- Reads privacy.contact_list alone (docs/privacy.md).
+CREATE ROLE retention_crm LOGIN PASSWORD :'retention_crm_password';
+ALTER ROLE retention_crm SET default_transaction_read_only = on;
+ALTER ROLE retention_crm SET statement_timeout = '5min';
 -- For `retention mcp` (docs/assistant.md).
 CREATE ROLE retention_assistant LOGIN PASSWORD :'retention_assistant_password' CONNECTION LIMIT 10;
 ALTER ROLE retention_assistant SET default_transaction_read_only = on;
@@ -30,4 +35,4 @@ CREATE DATABASE mlflow OWNER mlflow;
 REVOKE ALL ON DATABASE retention FROM PUBLIC;
 REVOKE ALL ON DATABASE airflow FROM PUBLIC;
 REVOKE ALL ON DATABASE mlflow FROM PUBLIC;
-GRANT CONNECT ON DATABASE retention TO retention_bi, retention_ds, retention_assistant;
+GRANT CONNECT ON DATABASE retention TO retention_bi, retention_ds, retention_crm, retention_assistant;

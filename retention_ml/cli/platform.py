@@ -349,7 +349,8 @@ def _respond(
             from retention_ml.actions.outbox.reached import reached as left_the_outbox
 
             with opened(as_json) as (warehouse, _):
-                reached += [Contact(*row) for row in left_the_outbox(warehouse, day(on))]
+                of_day = left_the_outbox(warehouse, day(on), settings=settings)
+            reached += [Contact(*row) for row in of_day]
         simulated["first_day"] = day(simulated["first_day"])
         kinds, channels = _kinds_and_channels(settings)
         with working(f"Living through {on} …"):

@@ -10,7 +10,7 @@ from retention_ml import clock
 from retention_ml.errors import UsageError
 from retention_ml.failpoints import failpoint
 from retention_ml.schema.assistant_rights import let_assistant_read, view_columns
-from retention_ml.schema.readers import let_scientist_read, relations
+from retention_ml.schema.readers import let_crm_read, let_scientist_read, relations
 from retention_ml.schema.views import make_views
 from retention_ml.warehouse import Transaction, Warehouse
 
@@ -60,6 +60,7 @@ def migrate(warehouse: Warehouse) -> list[str]:
         }
         make_views(transaction, sql_files("reports/views"), recorded, clock.now())
         let_scientist_read(transaction, sorted(relations(transaction) - before))
+        let_crm_read(transaction)
         let_assistant_read(transaction, columns_before)
         failpoint("migrate.before_commit")
     return applied

@@ -1,10 +1,10 @@
-"""What the role of data scientists may read: how models are made, and what came of it."""
+"""What readers may read: of data scientists how models are made, of the CRM whom it may contact."""
 
 from collections.abc import Sequence
 
 from retention_ml.warehouse import Transaction
 
-SCIENTIST = "retention_ds"
+SCIENTIST, CRM = "retention_ds", "retention_crm"
 # Labels are in `models`. No schema that holds permissions, addresses or messages.
 READABLE = ("features", "models", "scores", "outcomes")
 
@@ -43,3 +43,15 @@ def let_scientist_read(transaction: Transaction, new: Sequence[str]) -> None:
         new = sorted(relations(transaction))
     if new:
         transaction.execute(f"GRANT SELECT ON {', '.join(new)} TO {SCIENTIST}")
+
+
+def let_crm_read(transaction: Transaction) -> None:
+    """Grant the role the list of those who may be contacted, and nothing else; once."""
+    [[may_use]] = transaction.execute(
+        "SELECT has_schema_privilege(role.oid, to_regnamespace('privacy'), 'USAGE') "
+        "FROM (SELECT (SELECT oid FROM pg_roles WHERE rolname = :role) AS oid) AS role",
+        role=CRM,
+    )
+    if may_use is False:
+        transaction.execute(f"GRANT USAGE ON SCHEMA privacy TO {CRM}")
+        transaction.execute(f"GRANT SELECT ON privacy.contact_list TO {CRM}")

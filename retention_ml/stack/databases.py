@@ -9,7 +9,7 @@ from retention_ml.stack.postgres import EmbeddedPostgres
 from retention_ml.warehouse import Warehouse
 
 OWNED = ("retention", "airflow", "mlflow")
-READER, SCIENTIST = READERS = ("retention_bi", "retention_ds")
+READER, SCIENTIST, CRM = READERS = ("retention_bi", "retention_ds", "retention_crm")
 ROLES = (*OWNED, *READERS, ASSISTANT)
 # Of the role itself, whoever connects by it.
 ASSISTANT_SETTINGS = (
@@ -19,7 +19,7 @@ ASSISTANT_SETTINGS = (
     "SET search_path = reports",
     "CONNECTION LIMIT 10",
 )
-_PREPARED = "3"  # raise it with every change of what `prepare` makes
+_PREPARED = "4"  # raise it with every change of what `prepare` makes
 
 
 def server(home: Path) -> EmbeddedPostgres:
@@ -41,7 +41,7 @@ def prepare(home: Path) -> None:
 
     Each of `OWNED` owns the database of its name, and nobody else may connect to it; `READERS` and
     `ASSISTANT` may connect to the warehouse, where migrations let `READER` and `ASSISTANT` read the
-    schema `reports`, and `SCIENTIST` what models are made of and made.
+    schema `reports`, `SCIENTIST` what models are made of and made, and `CRM` whom it may contact.
     """
     secrets = keys.load(home)
     done = home / "postgres" / "prepared"

@@ -11,6 +11,7 @@ NAMES = (
     "retention",  # owner of the warehouse
     "retention_bi",  # may read the schema reports, nothing else
     "retention_ds",  # may read features, models, scores and outcomes, nothing else
+    "retention_crm",  # may read the list of whom it may contact, nothing else
     "retention_assistant",  # may read reports for `retention mcp`
     "assistant_token",  # asked of who connects to it over HTTP
     "airflow",  # owner of Airflow's metadata database

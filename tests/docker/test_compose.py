@@ -30,6 +30,7 @@ SECRETS = {
     "RETENTION_DB_PASSWORD": "dummy-retention",
     "RETENTION_BI_PASSWORD": "dummy-bi",
     "RETENTION_DS_PASSWORD": "dummy-ds",
+    "RETENTION_CRM_PASSWORD": "dummy-crm",
     "RETENTION_ASSISTANT_PASSWORD": "dummy-assistant",
     "AIRFLOW_DB_PASSWORD": "dummy-airflow",
     "MLFLOW_DB_PASSWORD": "dummy-mlflow",

@@ -19,7 +19,7 @@ MAY_NAME = {
     "schema": {"reports"},
     "tables": {"raw", "staging"},
     "deliveries": {"raw", "staging", "quarantine", "privacy", "curated", "ops"},
-    "people": {"privacy", "reports"},
+    "people": {"curated", "privacy", "reports"},
     "quality": {"raw", "staging", "quarantine", "features", "scores"},
     "curated": {"raw", "staging", "quarantine", "curated"},
     "feedback": {"raw", "curated", "feedback"},

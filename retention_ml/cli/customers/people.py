@@ -15,6 +15,19 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(people, name="people")
 
 
+@people.command("contact-list")
+def contact_list(as_json: Json = False) -> None:
+    """List anew whom the CRM may contact, by the shop's numbers; `70_assign_actions` does it daily."""
+    with opened(as_json) as (warehouse, settings):
+        from retention_ml.people.fill_contact_list import fill_contact_list
+
+        receipt = fill_contact_list(warehouse, settings=settings)
+        if as_json:
+            print_json(receipt.to_dict())
+            return
+        console.print(f"{receipt.written:,} customers are on the list that retention_crm reads.")
+
+
 @people.command("rotate-key")
 def rotate_key(as_json: Json = False) -> None:
     """Find and open customers' numbers by new keys; pseudonyms and all that hangs on them stay."""

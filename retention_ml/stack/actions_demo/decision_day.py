@@ -14,6 +14,7 @@ from retention_ml.actions.outbox.switches import ALL, switch
 from retention_ml.actions.release.approve import approve
 from retention_ml.curated.ingest import ingest
 from retention_ml.deliveries.description.loading import OWN_CONTACTS
+from retention_ml.people.lookup import numbers_of
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
 from retention_ml.stack.actions_demo import shop as demo_shop
@@ -185,7 +186,9 @@ class DecisionDay:
         mail = self._mail_to(0)
         if mail is None:
             return
-        file = demo_shop.write_withdrawal(self.shop, mail.customer_id, self._at(_LEAVES_AT))
+        with self.warehouse.transaction() as transaction:
+            [number] = numbers_of(transaction, self.shop, [mail.customer_id]).values()
+        file = demo_shop.write_withdrawal(self.shop, number, self._at(_LEAVES_AT))
         if self._ingest(demo_shop.PERMISSIONS, [file]).written:
             say("one customer left the newsletter at 8:30")
 

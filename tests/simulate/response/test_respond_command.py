@@ -12,6 +12,7 @@ from retention_ml.actions.outbox.message import OutboxRow
 from retention_ml.actions.outbox.outbox import enqueue
 from retention_ml.actions.outbox.reached import reached
 from retention_ml.cli import app
+from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
 DAY = date(2024, 3, 1)  # the day after sixty from 1 January
@@ -86,7 +87,9 @@ def test_a_wrong_option_is_refused_in_a_sentence(
     assert not (shop / "response").exists()
 
 
-def test_only_what_may_have_arrived_has_reached_a_customer(warehouse: Warehouse) -> None:
+def test_only_what_may_have_arrived_has_reached_a_customer(
+    warehouse: Warehouse, settings: Settings
+) -> None:
     noon = datetime(2024, 3, 1, 12, tzinfo=UTC)
     states = {"C1": "sent", "C2": "unknown", "C3": "failed", "C4": "pending", "C5": "suppressed"}
     messages = [
@@ -111,5 +114,5 @@ def test_only_what_may_have_arrived_has_reached_a_customer(warehouse: Warehouse)
                 state=state,
                 customer_id=customer_id,
             )
-    assert [each.customer_id for each in reached(warehouse, DAY)] == ["C1", "C2"]
-    assert reached(warehouse, DAY + timedelta(days=1)) == []
+    assert [each.customer_id for each in reached(warehouse, DAY, settings=settings)] == ["C1", "C2"]
+    assert reached(warehouse, DAY + timedelta(days=1), settings=settings) == []
