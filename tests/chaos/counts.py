@@ -41,6 +41,7 @@ COUNTS = {
     "lives of orders": (6, 200),
     "orders split over files": (8, 200),
     "events that came later": (5, 100),
+    "numbers that an attacker tries": (20_000, 10_000_000),
     "training samples without the future": (60, 500),
 }
 

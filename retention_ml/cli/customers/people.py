@@ -28,6 +28,30 @@ def contact_list(as_json: Json = False) -> None:
         console.print(f"{receipt.written:,} customers are on the list that retention_crm reads.")
 
 
+@people.command("pseudonymise")
+def pseudonymise(as_json: Json = False) -> None:
+    """Replace the customer numbers of a filled warehouse by pseudonyms; nothing else may run."""
+    with opened(as_json) as (warehouse, settings):
+        from retention_ml.maintenance.pseudonymise import pseudonymise as door
+
+        with working("Replacing numbers …"):
+            receipt = door(warehouse, settings=settings)
+        if as_json:
+            print_json(receipt.to_dict())
+            return
+        if receipt.details["is_repeat"]:
+            console.print("The warehouse holds pseudonyms already. Nothing was changed.")
+            return
+        rows = sum(receipt.details["tables"].values())
+        console.print(
+            f"{receipt.written:,} customers have pseudonyms now, in {rows:,} rows of "
+            f"{len(receipt.details['tables'])} tables. Set pseudonyms = true under [privacy], and "
+            "keep a copy of the file of keys where neither the home nor backups of the warehouse "
+            "lie.",
+            soft_wrap=True,
+        )
+
+
 @people.command("rotate-key")
 def rotate_key(as_json: Json = False) -> None:
     """Find and open customers' numbers by new keys; pseudonyms and all that hangs on them stay."""

@@ -73,11 +73,16 @@ def with_keys(entry: tables.Table, rows: ibis.Table, source: str) -> ibis.Table:
     source: two shops may number their orders alike. Customers and products are the same everywhere.
     """
     parts = [rows[name] for name in entry.key]
-    if entry.name not in _SHARED:
+    if names_source(entry):
         parts = [ibis.literal(source), *parts]
     content = [rows[column.name] for column in entry if not column.is_later]
     later = [rows[column.name] for column in entry if column.is_later]
     return rows.mutate(row_key=_hash(parts), content_hash=_hash(content, later))
+
+
+def names_source(entry: tables.Table) -> bool:
+    """Whether the key of a row begins with its source."""
+    return entry.name not in _SHARED
 
 
 def superseded_rows(rows: ibis.Table) -> ibis.Table:
