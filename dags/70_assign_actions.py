@@ -2,9 +2,8 @@
 Decides who gets which action, sends the messages, and tells the ingest who was contacted.
 
 **Reads** the day's published scores, contacts, orders and permissions, and the actions of `actions/`.
-**Writes** `actions` (days, assignments, exclusions, approvals, outbox, attempts), the list for the
-CRM (`privacy.contact_list`) and files for the source `actions` in the inbox. It starts when the day's scores are published. **Hands over** nothing:
-who was contacted, and who was left alone by lot, comes back through `ingest_deliveries`.
+**Writes** `actions`, `privacy.contact_list` and files for the source `actions` in the inbox: contacts
+and lots come back by `ingest_deliveries`. It starts with the day's scores. **Hands over** nothing.
 
 Off by default: with `actions.enabled = false` what would be done is written down, and nothing leaves
 the house. With `actions.approval` a day may wait for a person: *Required Actions* in Airflow's UI.
@@ -36,10 +35,7 @@ from retention_ml.errors import NotReady
 def assign_actions() -> None:
     @step(pool=WAREHOUSE_POOL, max_active_tis_per_dag=1)
     def assign() -> dict:
-        """Decides who gets which action, within budget, permissions and fatigue; sends nothing.
-
-        Whom the CRM may contact is listed anew.
-        """
+        """Decides who gets which action within all limits, lists contacts for the CRM; sends nothing."""
         from retention_ml.actions.assignment.assign import assign as door
         from retention_ml.people.fill_contact_list import fill_contact_list
 

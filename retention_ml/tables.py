@@ -103,7 +103,12 @@ CUSTOMERS = Table(
     "one row per customer and version of what the shop told about them",
     ("customer_id",),
     (
-        Column("customer_id", "text", "the shop's customer number", True),
+        Column(
+            "customer_id",
+            "text",
+            "the customer: a pseudonym, or the shop's number where pseudonyms are off",
+            True,
+        ),
         Column("registered_at", "timestamp", "when the account was opened"),
         Column("country", "text", "country as the shop writes it"),
         Column("age_band", "text", "age band as the shop writes it"),

@@ -240,8 +240,14 @@ class _Stager:
         if self.pseudonyms is None:
             return
         names = (_CUSTOMER, *(f"{table}.{_CUSTOMER}" for table in feed.also))
+        composed = self.pseudonyms.for_others()
         for rows in (group.accepted, group.zero_money):
-            rows[:] = [self.pseudonyms.in_columns(table, names) for table in rows]
+            rows[:] = [
+                composed.in_columns(
+                    self.pseudonyms.in_columns(table, names), feed.names_customers_in
+                )
+                for table in rows
+            ]
 
     def _write(
         self,

@@ -6,8 +6,9 @@ import time
 import pyarrow as pa
 
 from retention_ml import clock, tables
+from retention_ml.deliveries.description.loading import load_source
 from retention_ml.deliveries.ledger import people
-from retention_ml.errors import AccountingError, UsageError
+from retention_ml.errors import AccountingError, UnknownSource, UsageError
 from retention_ml.failpoints import failpoint
 from retention_ml.keys import Keyring
 from retention_ml.maintenance.row_keys import content_hash_sql, row_key_sql
@@ -68,6 +69,7 @@ def pseudonymise(warehouse: Warehouse, *, settings: Settings) -> Receipt:
         is_repeat = people.keyring_of(transaction, settings) is not None
         if not is_repeat:
             _require_no_lots(transaction)
+            _require_own_order_numbers(transaction, settings)
             _lock_tables(transaction)
             count = _begin(transaction, settings)
             failpoint("pseudonymise.after_people")
@@ -99,6 +101,20 @@ def _require_no_lots(transaction: Transaction) -> None:
             "nothing could be shown by them. Let it end first, or begin a new home and take the "
             "shop's files in again (docs/privacy.md)."
         )
+
+
+def _require_own_order_numbers(transaction: Transaction, settings: Settings) -> None:
+    for row in transaction.execute("SELECT DISTINCT source FROM raw.batches ORDER BY source"):
+        try:
+            source = load_source(settings.sources, row.source)
+        except UnknownSource:
+            continue
+        if any(feed.names_customers_in for feed in source.feeds.values()):
+            raise UsageError(
+                f"The source {row.source} composes order numbers of customers' numbers, so these "
+                "stand in other columns too. Begin a new home and take the shop's files in again: "
+                "there both become pseudonyms (docs/privacy.md). Nothing was changed."
+            )
 
 
 def _lock_tables(transaction: Transaction) -> None:

@@ -61,3 +61,24 @@ CREATE FUNCTION privacy.customer_of(customer text, lookups bytea[]) RETURNS text
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
 AS 'SELECT customer_id FROM privacy.people WHERE customer_id = customer OR lookup = ANY(lookups) LIMIT 1';
 REVOKE ALL ON FUNCTION privacy.ring_id, privacy.customer_of FROM PUBLIC;
+
+-- What older migrations call the shop's customer number is a pseudonym now.
+DO $$
+DECLARE
+    described record;
+BEGIN
+    FOR described IN
+        SELECT attrelid::regclass AS relation, attname, col_description(attrelid, attnum) AS words
+        FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+        WHERE relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped
+            AND col_description(attrelid, attnum) LIKE '%the shop''s customer number%'
+            AND attrelid <> 'privacy.contact_list'::regclass AND attrelid <> 'privacy.people'::regclass
+    LOOP
+        EXECUTE format(
+            'COMMENT ON COLUMN %s.%I IS %L', described.relation, described.attname,
+            replace(described.words, 'the shop''s customer number',
+                'the customer: a pseudonym, or the shop''s number where pseudonyms are off')
+        );
+    END LOOP;
+END
+$$;

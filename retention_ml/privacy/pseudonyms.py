@@ -58,6 +58,10 @@ class Pseudonyms:
         self._secret = secret
         self.by_number: dict[str, str] = {}
 
+    def for_others(self) -> "Pseudonyms":
+        """The same for what is no number of a customer but holds one."""
+        return Pseudonyms(self._secret)
+
     def of(self, numbers: pa.ChunkedArray) -> pa.ChunkedArray:
         """The pseudonyms of a column of numbers; null stays null."""
         encoded = numbers.combine_chunks().dictionary_encode()

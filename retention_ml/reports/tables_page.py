@@ -35,8 +35,8 @@ _CUSTOMER_IDS = """## Where a customer's id is
 Every table of the database that holds one, found in Postgres's catalogue by column name
 (`retention_ml/reports/customer_ids.py`). In rows as they were delivered the id can be anywhere in
 the raw text. Numbers of orders, sessions and feedback lead to the customer through these tables; a
-source may even compose them of the customer's number, as `cdnow` does for its orders. Erasing a
-customer is not supported yet.
+source may even compose them of the customer's number, as `cdnow` does for its orders: they are
+pseudonyms of their own then ([people's data](privacy.md)). Erasing a customer is not supported yet.
 
 | table | column | what is stored |
 |---|---|---|"""

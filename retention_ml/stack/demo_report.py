@@ -9,6 +9,7 @@ from rich.table import Table
 
 from retention_ml.models.registry.links import page_links
 from retention_ml.models.registry.mlflow_registry import Registry
+from retention_ml.people.lookup import numbers_of
 from retention_ml.reports import abnormal, people, profiles, read, words
 from retention_ml.reports.site.write_pages import write_pages
 from retention_ml.settings import Settings
@@ -34,7 +35,7 @@ def published_days(warehouse: Warehouse) -> set[date]:
 
 def collect(warehouse: Warehouse, settings: Settings) -> dict[str, Any]:
     """Everything the demonstration shows, as plain values; the pages are written as files."""
-    promotions = read.promotions(warehouse)
+    promotions, most_at_risk = read.promotions(warehouse), read.top_customers(warehouse, 10)
     return {
         "ingestion": read.ingestion(warehouse),
         "quarantine": read.quarantine_summary(warehouse, settings),
@@ -42,7 +43,8 @@ def collect(warehouse: Warehouse, settings: Settings) -> dict[str, Any]:
         "comparison": read.training_comparison(warehouse),
         "decision": promotions[0] if promotions else None,
         "tiers": read.tiers(warehouse),
-        "most_at_risk": read.top_customers(warehouse, 10),
+        "most_at_risk": most_at_risk,
+        "number": _number(warehouse, settings, most_at_risk),
         "stages": profiles.lifecycle(warehouse),
         "cohorts": profiles.cohort_ratios(warehouse),
         "values": profiles.value_tiers(warehouse),
@@ -238,12 +240,27 @@ def _run_tables(outcome: Mapping[str, Any]) -> list[_Table]:
                 ("MLflow", mlflow.get("trainings") or outcome["mlflow_url"]),
                 ("candidates compared", mlflow.get("newest_training") or "–"),
                 ("quality report", outcome["quality_report"]),
+                *_one_customer(outcome.get("number")),
                 ("BI, read-only", outcome["bi_dsn"]),
                 ("pages as files", outcome.get("pages")),
                 ("stop it all", "make down"),
             ],
         ),
     ]
+
+
+def _one_customer(number: str | None) -> list[tuple[str, str]]:
+    """How to ask for one by the shop's number; tables show what the warehouse knows them by."""
+    return [("the first at risk", f".venv/bin/retention explain {number}")] if number else []
+
+
+def _number(
+    warehouse: Warehouse, settings: Settings, customers: Sequence[Mapping[str, Any]]
+) -> str | None:
+    """What the shop calls the first of some customers."""
+    ids = [str(row["customer_id"]) for row in customers[:1]]
+    with warehouse.transaction() as transaction:
+        return next(iter(numbers_of(transaction, settings, ids).values()), None)
 
 
 def _newest_report(settings: Settings) -> str | None:

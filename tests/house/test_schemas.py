@@ -19,6 +19,7 @@ MAY_NAME = {
     "schema": {"reports"},
     "tables": {"raw", "staging"},
     "deliveries": {"raw", "staging", "quarantine", "privacy", "curated", "ops"},
+    "privacy": set(SCHEMAS),  # its register names where a person lies, and queries nothing
     "people": {"curated", "privacy", "reports"},
     "quality": {"raw", "staging", "quarantine", "features", "scores"},
     "curated": {"raw", "staging", "quarantine", "curated"},

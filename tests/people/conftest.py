@@ -45,9 +45,11 @@ def settings_of(home: Path, *, pseudonyms: bool) -> Settings:
     )
 
 
-def take_in(warehouse: Warehouse, settings: Settings, files: tuple[Path, ...]) -> Receipt:
+def take_in(
+    warehouse: Warehouse, settings: Settings, files: tuple[Path, ...], source: str = "simulated"
+) -> Receipt:
     """Files through all doors but the checks, which take seconds to import; the receipt of `stage`."""
-    landed = land(warehouse, settings=settings, source="simulated", files=files, history=True)
+    landed = land(warehouse, settings=settings, source=source, files=files, history=True)
     batch_id = landed.details["batch_id"]
     staged = stage(warehouse, settings=settings, batch_id=batch_id)
     with warehouse.transaction() as transaction:

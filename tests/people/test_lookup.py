@@ -1,5 +1,7 @@
 """Customers have pseudonyms in the warehouse, and are found by the number that the shop knows."""
 
+from pathlib import Path
+
 import pytest
 from typer.testing import CliRunner
 
@@ -8,6 +10,7 @@ from retention_ml.deliveries.ledger import people
 from retention_ml.errors import SettingsError
 from retention_ml.people.lookup import customer_id_of, numbers_of
 from retention_ml.privacy.pseudonyms import is_pseudonym
+from retention_ml.warehouse import Warehouse
 from tests.people.conftest import CUSTOMERS, Shop, settings_of, take_in
 
 
@@ -113,3 +116,49 @@ def test_what_a_person_types_finds_the_customer_on_the_command_line(
         shown = CliRunner().invoke(app, ["holdout", "show", typed])
         assert shown.exit_code == 0, shown.output
     assert asked == [customer_id, customer_id]
+
+
+CDNOW = """title = "A shop without order numbers"
+timezone = "UTC"
+currency = "USD"
+
+[feeds.purchases]
+files = ["purchases*.csv"]
+table = "order_lines"
+
+[feeds.purchases.columns]
+order_id = { columns = ["customer", "date"] }
+customer_id = "customer"
+event_at = { column = "date", format = "%Y%m%d" }
+quantity = "discs"
+line_amount_cents = { column = "amount", money = true }
+"""
+
+
+def test_an_order_number_that_is_composed_of_the_customer_gives_no_number_away(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    settings = settings_of(tmp_path / "home", pseudonyms=True)
+    settings = settings.model_copy(
+        update={
+            "sources": tmp_path / "sources",
+            "calendar": settings.calendar.model_copy(update={"currency": "USD"}),
+        }
+    )
+    settings.sources.mkdir()
+    (settings.sources / "cdnow.toml").write_text(CDNOW)
+    file = tmp_path / "purchases.csv"
+    file.write_text(
+        "customer,date,discs,amount\n00816,19970101,1,11.77\n00816,19970101,2,20.00\n"
+        "00816,19970301,1,5.00\n00917,19970101,1,9.00\n"
+    )
+    take_in(warehouse, settings, (file,), source="cdnow")
+    with warehouse.transaction() as transaction:
+        orders = transaction.execute("SELECT order_id, customer_id FROM curated.orders")
+    assert len({row.order_id for row in orders}) == 3
+    assert len({row.customer_id for row in orders}) == 2
+    assert all(is_pseudonym(row.order_id) for row in orders)
+    assert not {row.order_id for row in orders} & {row.customer_id for row in orders}
+    with warehouse.transaction() as transaction:
+        people_count = transaction.execute("SELECT count(*) FROM privacy.people")
+    assert people_count == [(2,)]

@@ -1,13 +1,18 @@
 """New keys for lookups and numbers change nothing else, wherever they are interrupted."""
 
+from datetime import date
+
 import pytest
 
 from retention_ml import failpoints
 from retention_ml.errors import UsageError
+from retention_ml.features import build as build_module
+from retention_ml.features.build import build
 from retention_ml.keys import Keyring
 from retention_ml.people import rotate_key as door
 from retention_ml.people.lookup import customer_id_of, numbers_of
 from retention_ml.people.rotate_key import rotate_key
+from retention_ml.scores.score import score
 from tests.people.conftest import Shop, take_in
 
 _EVERYTHING = "SELECT md5(string_agg(row::text, '|' ORDER BY row::text)) FROM curated.{} AS row"
@@ -80,3 +85,20 @@ def test_a_rotation_that_was_interrupted_is_finished_by_the_next_one(
 def test_there_are_no_keys_to_rotate_where_numbers_are_held(shop_with_numbers: Shop) -> None:
     with pytest.raises(UsageError, match="no keys to rotate"):
         rotate_key(shop_with_numbers.warehouse, settings=shop_with_numbers.settings)
+
+
+def test_features_and_scores_have_the_digests_that_they_had(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build_module, "_check", lambda *_: None)
+    day = date(2024, 3, 15)
+    built = build(shop.warehouse, settings=shop.settings, as_of=day)
+    scored = score(shop.warehouse, settings=shop.settings, as_of=day)
+    rotate_key(shop.warehouse, settings=shop.settings)
+    with shop.warehouse.transaction() as transaction:
+        transaction.execute("UPDATE features.customer_daily SET recency_days = recency_days + 1")
+    again = build(shop.warehouse, settings=shop.settings, as_of=day)
+    assert again.details["features_digest"] == built.details["features_digest"]
+    scored_again = score(shop.warehouse, settings=shop.settings, as_of=day)
+    assert scored_again.details["scores_digest"] == scored.details["scores_digest"]
+    assert scored.written > 50

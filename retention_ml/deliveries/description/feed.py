@@ -24,6 +24,10 @@ class Also(Section):
     columns: Columns
 
 
+# Numbers of things, which a source without any may compose of a customer and a date.
+_COMPOSED = ("order_id", "feedback_id", "session_id")
+
+
 class Feed(Section):
     """One kind of file and the table its rows become."""
 
@@ -116,6 +120,25 @@ class Feed(Section):
     def text_condition_columns(self) -> tuple[str, ...]:
         """Those of the condition columns that are columns of the file."""
         return tuple(name for name in self.condition_columns if name not in self.columns)
+
+    @property
+    def names_customers_in(self) -> tuple[str, ...]:
+        """The canonical texts composed of the customer's number, such as an order number."""
+        columns = {"": self.columns} | {
+            f"{name}.": also.columns for name, also in self.also.items()
+        }
+        numbers = {
+            name
+            for of_table in columns.values()
+            if "customer_id" in of_table
+            for name in of_table["customer_id"].source_columns
+        }
+        return tuple(
+            f"{prefix}{name}"
+            for prefix, of_table in columns.items()
+            for name, column in of_table.items()
+            if name in _COMPOSED and numbers.intersection(column.source_columns)
+        )
 
     @property
     def source_columns(self) -> tuple[str, ...]:

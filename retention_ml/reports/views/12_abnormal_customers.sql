@@ -73,7 +73,7 @@ LEFT JOIN decided USING (customer_id, kind)
 LEFT JOIN flagged USING (customer_id, kind);
 COMMENT ON VIEW reports.abnormal_customers IS 'one row per customer who is flagged, confirmed or cleared as abnormal on the latest day that was looked at, with the decisions that hold on it, also those made since';
 COMMENT ON COLUMN reports.abnormal_customers.as_of IS 'the day';
-COMMENT ON COLUMN reports.abnormal_customers.customer_id IS 'the shop''s customer number';
+COMMENT ON COLUMN reports.abnormal_customers.customer_id IS 'the customer: a pseudonym, or the shop''s number where pseudonyms are off';
 COMMENT ON COLUMN reports.abnormal_customers.kind IS 'bot, brusher (fake orders), returner or reseller';
 COMMENT ON COLUMN reports.abnormal_customers.status IS 'flagged, confirmed by a person, or cleared by one';
 COMMENT ON COLUMN reports.abnormal_customers.score IS 'how far ahead of all customers by rules and isolation forest; 1 is first by both, 0 where nothing was detected';

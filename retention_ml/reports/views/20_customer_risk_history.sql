@@ -36,7 +36,7 @@ FROM scores.published AS pointer
 JOIN scores.snapshots AS manifest ON manifest.snapshot_id = pointer.snapshot_id
 JOIN scores.customer_daily AS score ON score.snapshot_id = pointer.snapshot_id;
 COMMENT ON VIEW reports.customer_risk_history IS 'one row per scored customer and published day';
-COMMENT ON COLUMN reports.customer_risk_history.customer_id IS 'the shop''s customer number';
+COMMENT ON COLUMN reports.customer_risk_history.customer_id IS 'the customer: a pseudonym, or the shop''s number where pseudonyms are off';
 COMMENT ON COLUMN reports.customer_risk_history.as_of IS 'the day the score stands for: what was known at its first moment in the shop''s time zone';
 COMMENT ON COLUMN reports.customer_risk_history.churn_probability IS 'probability that the customer places no order in the outcome window, 0 to 1, by the model of the customer''s arm; see is_calibrated';
 COMMENT ON COLUMN reports.customer_risk_history.risk_percentile IS 'rank by churn_probability as a share of the day''s customers, above 0 to 1: 1 is the most at risk, 0.97 is at no less risk than 97 % of them; equal probabilities share the mean of their ranks';

@@ -37,7 +37,7 @@ WHERE message.superseded_at IS NULL
 COMMENT ON VIEW reports.feedback_inbox IS 'one row per message that somebody should read: a complaint, or about a topic with a route and not pleased (a mark of .75 or more, without one a sentiment of so much); its text is in curated.feedback';
 COMMENT ON COLUMN reports.feedback_inbox.feedback_id IS 'number of the rating or ticket, to find the text';
 COMMENT ON COLUMN reports.feedback_inbox.source IS 'name of the source description that it came through';
-COMMENT ON COLUMN reports.feedback_inbox.customer_id IS 'the shop''s customer number; empty where anonymous';
+COMMENT ON COLUMN reports.feedback_inbox.customer_id IS 'the customer: a pseudonym, or the shop''s number where pseudonyms are off; empty where anonymous';
 COMMENT ON COLUMN reports.feedback_inbox.given_on IS 'the shop''s day on which it was given';
 COMMENT ON COLUMN reports.feedback_inbox.known_on IS 'the shop''s day on which it became available';
 COMMENT ON COLUMN reports.feedback_inbox.kind IS 'review, survey, complaint or return_reason';

@@ -65,7 +65,7 @@ LEFT JOIN LATERAL (
 ) AS over ON change.to_tier IS NOT NULL;
 COMMENT ON VIEW reports.customer_changes IS 'one row per published day and customer whose tier changed since the day published before: from where to where, how far, and why';
 COMMENT ON COLUMN reports.customer_changes.as_of IS 'the published day from which the change counts';
-COMMENT ON COLUMN reports.customer_changes.customer_id IS 'the shop''s customer number';
+COMMENT ON COLUMN reports.customer_changes.customer_id IS 'the customer: a pseudonym, or the shop''s number where pseudonyms are off';
 COMMENT ON COLUMN reports.customer_changes.from_tier IS 'tier before; empty: was not scored';
 COMMENT ON COLUMN reports.customer_changes.to_tier IS 'tier now; empty: is not scored any more';
 COMMENT ON COLUMN reports.customer_changes.direction IS 'worse, better, joined (scored now, not before) or left';

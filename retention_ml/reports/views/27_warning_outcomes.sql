@@ -84,7 +84,7 @@ LEFT JOIN LATERAL (
 ) AS contacted ON true;
 COMMENT ON VIEW reports.warning_outcomes IS 'one row per published day and warned customer (tier high or critical): what happened afterwards, and whether the score was a forecast';
 COMMENT ON COLUMN reports.warning_outcomes.as_of IS 'the published day of the warning';
-COMMENT ON COLUMN reports.warning_outcomes.customer_id IS 'the shop''s customer number';
+COMMENT ON COLUMN reports.warning_outcomes.customer_id IS 'the customer: a pseudonym, or the shop''s number where pseudonyms are off';
 COMMENT ON COLUMN reports.warning_outcomes.risk_tier IS 'high or critical';
 COMMENT ON COLUMN reports.warning_outcomes.churn_probability IS 'what was said: probability of no order in the outcome window, 0 to 1';
 COMMENT ON COLUMN reports.warning_outcomes.expected_value_at_risk IS 'as published that day, in the shop''s currency';

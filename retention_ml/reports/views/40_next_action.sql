@@ -42,7 +42,7 @@ LEFT JOIN decision ON decision.as_of = pointer.as_of
 LEFT JOIN actions.assignments AS assignment ON assignment.as_of = pointer.as_of AND assignment.customer_id = score.customer_id;
 COMMENT ON VIEW reports.next_action IS 'one row per scored customer of the latest published day: the action, why, and what it is expected to bring, or why there is none';
 COMMENT ON COLUMN reports.next_action.as_of IS 'the published day';
-COMMENT ON COLUMN reports.next_action.customer_id IS 'the shop''s customer number';
+COMMENT ON COLUMN reports.next_action.customer_id IS 'the customer: a pseudonym, or the shop''s number where pseudonyms are off';
 COMMENT ON COLUMN reports.next_action.risk_tier IS 'low, medium, high or critical';
 COMMENT ON COLUMN reports.next_action.churn_probability IS 'calibrated probability of no order in the outcome window, 0 to 1';
 COMMENT ON COLUMN reports.next_action.expected_value_at_risk IS 'in the shop''s currency';

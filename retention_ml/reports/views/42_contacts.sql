@@ -27,7 +27,7 @@ LEFT JOIN actions.assignments AS assignment
     ON assignment.as_of = message.as_of AND assignment.customer_id = message.customer_id;
 COMMENT ON VIEW reports.contacts IS 'one row per message of the platform to a customer: what was to be sent, and what became of it';
 COMMENT ON COLUMN reports.contacts.as_of IS 'the decision day';
-COMMENT ON COLUMN reports.contacts.customer_id IS 'the shop''s customer number';
+COMMENT ON COLUMN reports.contacts.customer_id IS 'the customer: a pseudonym, or the shop''s number where pseudonyms are off';
 COMMENT ON COLUMN reports.contacts.action_id IS 'the action it carries out';
 COMMENT ON COLUMN reports.contacts.channel IS 'email, webhook or file';
 COMMENT ON COLUMN reports.contacts.state IS 'pending, sending, sent, failed, unknown (perhaps delivered, never sent again), expired or suppressed (permission withdrawn, or customer excluded as abnormal)';

@@ -138,7 +138,7 @@ CROSS JOIN LATERAL (
 ) AS verdict;
 COMMENT ON VIEW reports.contact_list IS 'one row per scored customer of the latest published day: the next action, and whether the customer may be contacted: permission, rest since the last contact, holdout, lots';
 COMMENT ON COLUMN reports.contact_list.as_of IS 'the published day';
-COMMENT ON COLUMN reports.contact_list.customer_id IS 'the shop''s customer number';
+COMMENT ON COLUMN reports.contact_list.customer_id IS 'the customer: a pseudonym, or the shop''s number where pseudonyms are off';
 COMMENT ON COLUMN reports.contact_list.risk_tier IS 'low, medium, high or critical';
 COMMENT ON COLUMN reports.contact_list.churn_probability IS 'probability of no order in the outcome window, 0 to 1';
 COMMENT ON COLUMN reports.contact_list.expected_value_at_risk IS 'in the shop''s currency';

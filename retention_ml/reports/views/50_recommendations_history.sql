@@ -24,7 +24,7 @@ JOIN recommendations.customer_daily AS listed ON listed.snapshot_id = pointer.sn
 LEFT JOIN recommendations.product_daily AS product ON product.snapshot_id = listed.snapshot_id AND product.product_id = listed.product_id;
 COMMENT ON VIEW reports.recommendations_history IS 'one row per published day, customer, list and rank: a product that the customer may want, and why';
 COMMENT ON COLUMN reports.recommendations_history.as_of IS 'the day: what was known at its first moment in the shop''s time zone';
-COMMENT ON COLUMN reports.recommendations_history.customer_id IS 'the shop''s customer number';
+COMMENT ON COLUMN reports.recommendations_history.customer_id IS 'the customer: a pseudonym, or the shop''s number where pseudonyms are off';
 COMMENT ON COLUMN reports.recommendations_history.list IS 'again: bought before; new: never bought; mixed: of both, the most probable';
 COMMENT ON COLUMN reports.recommendations_history.rank IS 'place on the list, the first is 1';
 COMMENT ON COLUMN reports.recommendations_history.product_id IS 'stock code';

@@ -42,7 +42,7 @@ LEFT JOIN best AS again ON again.customer_id = score.customer_id AND again.list 
 LEFT JOIN best AS fresh ON fresh.customer_id = score.customer_id AND fresh.list = 'new';
 COMMENT ON VIEW reports.customer_offer IS 'one row per scored customer of the latest published day: how much at risk, and the first product to buy again and to try';
 COMMENT ON COLUMN reports.customer_offer.as_of IS 'the day of the scores';
-COMMENT ON COLUMN reports.customer_offer.customer_id IS 'the shop''s customer number';
+COMMENT ON COLUMN reports.customer_offer.customer_id IS 'the customer: a pseudonym, or the shop''s number where pseudonyms are off';
 COMMENT ON COLUMN reports.customer_offer.risk_tier IS 'low, medium, high or critical';
 COMMENT ON COLUMN reports.customer_offer.churn_probability IS 'probability of no order in the outcome window, 0 to 1';
 COMMENT ON COLUMN reports.customer_offer.expected_value_at_risk IS 'in the shop''s currency';

@@ -39,7 +39,7 @@ LEFT JOIN (SELECT as_of, snapshot_id FROM scores.published ORDER BY as_of DESC L
 LEFT JOIN scores.customer_daily AS score ON score.snapshot_id = scored.snapshot_id AND score.customer_id = profile.customer_id;
 COMMENT ON VIEW reports.customer_profile IS 'one row per customer or visitor of the latest published day: stage by facts, risk by the model, RFM and rhythm';
 COMMENT ON COLUMN reports.customer_profile.as_of IS 'the day: what was known at its first moment in the shop''s time zone';
-COMMENT ON COLUMN reports.customer_profile.customer_id IS 'the shop''s customer number';
+COMMENT ON COLUMN reports.customer_profile.customer_id IS 'the customer: a pseudonym, or the shop''s number where pseudonyms are off';
 COMMENT ON COLUMN reports.customer_profile.lifecycle_stage IS 'visitor, new, one_time, repeat, loyal, slipping, lapsed or reactivated: from order counts and silence';
 COMMENT ON COLUMN reports.customer_profile.stage_since IS 'first day of the stage, by what is known on the day';
 COMMENT ON COLUMN reports.customer_profile.stage_days IS 'days in the stage, the day itself included';

@@ -24,7 +24,7 @@ LEFT JOIN (SELECT as_of, snapshot_id FROM scores.published ORDER BY as_of DESC L
 LEFT JOIN scores.customer_daily AS score ON score.snapshot_id = scored.snapshot_id AND score.customer_id = value.customer_id;
 COMMENT ON VIEW reports.customer_value IS 'one row per customer with an order of the latest published day: what they are expected to bring within the horizon; no row where the shop is too young';
 COMMENT ON COLUMN reports.customer_value.as_of IS 'the day; the horizon begins with it';
-COMMENT ON COLUMN reports.customer_value.customer_id IS 'the shop''s customer number';
+COMMENT ON COLUMN reports.customer_value.customer_id IS 'the customer: a pseudonym, or the shop''s number where pseudonyms are off';
 COMMENT ON COLUMN reports.customer_value.lifecycle_stage IS 'stage by facts';
 COMMENT ON COLUMN reports.customer_value.risk_tier IS 'low, medium, high or critical by the latest published scores; empty for customers who are not scored';
 COMMENT ON COLUMN reports.customer_value.value_tier IS 'top, high, medium or low: by rank of the value';

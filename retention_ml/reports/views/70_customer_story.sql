@@ -73,7 +73,7 @@ SELECT
 FROM (SELECT snapshot_id FROM profiles.published ORDER BY as_of DESC LIMIT 1) AS pointer
 JOIN profiles.customer_daily AS profile USING (snapshot_id);
 COMMENT ON VIEW reports.customer_story IS 'one row per customer, day and thing that happened: orders, returns, contacts, complaints, changes of tier, actions, the newest stage; read it with a filter on customer_id';
-COMMENT ON COLUMN reports.customer_story.customer_id IS 'the shop''s customer number';
+COMMENT ON COLUMN reports.customer_story.customer_id IS 'the customer: a pseudonym, or the shop''s number where pseudonyms are off';
 COMMENT ON COLUMN reports.customer_story.happened_on IS 'the day on the shop''s calendar; of tiers the published day';
 COMMENT ON COLUMN reports.customer_story.kind IS 'order, return, contact, redemption, complaint, tier, action or stage';
 COMMENT ON COLUMN reports.customer_story.sentence IS 'what happened, in words';
