@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from retention_ml.warehouse import Warehouse
 
-# Columns of this name hold the shop's customer number; those of a row as it was delivered may
-# hold anything that the shop delivers.
-_ID = "customer_id"
+# Columns of the first name hold what the warehouse knows a customer by, of the second the shop's own
+# number; those of a row as it was delivered may hold anything that the shop delivers.
+_ID, NUMBER = "customer_id", "customer_number"
 _DELIVERED = ("raw_text", "raw_bytes")
 
 
@@ -42,7 +42,7 @@ def customer_columns(warehouse: Warehouse) -> list[CustomerColumn]:
             "WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm') AND a.attname = ANY (:names) "
             "AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%' "
             "ORDER BY 1, a.attnum",
-            names=[_ID, *_DELIVERED],
+            names=[_ID, NUMBER, *_DELIVERED],
         )
     return [
         CustomerColumn(

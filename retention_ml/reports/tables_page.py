@@ -4,7 +4,7 @@ from itertools import groupby
 from typing import Any
 
 from retention_ml.features.catalogue import CATALOGUE
-from retention_ml.reports.customer_ids import CustomerColumn, customer_columns
+from retention_ml.reports.customer_ids import NUMBER, CustomerColumn, customer_columns
 from retention_ml.warehouse import Warehouse
 
 _SCHEMAS = {
@@ -86,6 +86,7 @@ def _customer_ids(columns: list[CustomerColumn]) -> str:
         group = list(of_table)
         names = ", ".join(f"`{column.column}`" for column in group)
         what = "rows as they were delivered" if group[0].is_delivered else "the customer's id"
+        what = "the shop's own number" if group[0].column == NUMBER else what
         rows.append(f"| `{table}` | {names} | {what}{', in a view' * group[0].is_view} |")
     return "\n".join([_CUSTOMER_IDS, *rows, _FILES])
 
