@@ -61,7 +61,7 @@ def shop(
 ) -> Iterator[Shop]:
     """A simulated shop, ingested unless it is there already."""
     name = f"{strength or 'none'}_{seed}"
-    settings = where.settings(CALENDAR__TIMEZONE=TIMEZONE, PRIVACY__PSEUDONYMS="false")
+    settings = where.settings(CALENDAR__TIMEZONE=TIMEZONE)
     folder = where.folder / f"shop_{name}"
     with where.warehouse(name) as warehouse:
         if not folder.exists():
