@@ -50,7 +50,9 @@ class Place:
         changed = {f"RETENTION_{name}": value for name, value in changes.items()}
         # Samples are drawn from what a customer is known by, and keys are made anew in each home.
         by_number = {"RETENTION_PRIVACY__PSEUDONYMS": "false"}
-        return load({**by_number, **changed, **overrides, "RETENTION_HOME": str(self.folder / "home")})
+        return load(
+            {**by_number, **changed, **overrides, "RETENTION_HOME": str(self.folder / "home")}
+        )
 
 
 @contextmanager

@@ -1,10 +1,13 @@
 """New keys for lookups and numbers change nothing else, wherever they are interrupted."""
 
+import json
 from datetime import date
 
 import pytest
+from typer.testing import CliRunner
 
 from retention_ml import failpoints
+from retention_ml.cli import app
 from retention_ml.errors import UsageError
 from retention_ml.features import build as build_module
 from retention_ml.features.build import build
@@ -12,6 +15,8 @@ from retention_ml.keys import Keyring
 from retention_ml.people import rotate_key as door
 from retention_ml.people.lookup import customer_id_of, numbers_of
 from retention_ml.people.rotate_key import rotate_key
+from retention_ml.scores import publish as publish_module
+from retention_ml.scores.publish import publish
 from retention_ml.scores.score import score
 from tests.people.conftest import Shop, take_in
 
@@ -87,10 +92,11 @@ def test_there_are_no_keys_to_rotate_where_numbers_are_held(shop_with_numbers: S
         rotate_key(shop_with_numbers.warehouse, settings=shop_with_numbers.settings)
 
 
-def test_features_and_scores_have_the_digests_that_they_had(
+def test_features_and_scores_are_what_they_were_and_explain_answers_by_number(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(build_module, "_check", lambda *_: None)
+    monkeypatch.setattr(publish_module, "_check_expectations", lambda *_, **__: None)
     day = date(2024, 3, 15)
     built = build(shop.warehouse, settings=shop.settings, as_of=day)
     scored = score(shop.warehouse, settings=shop.settings, as_of=day)
@@ -102,3 +108,20 @@ def test_features_and_scores_have_the_digests_that_they_had(
     scored_again = score(shop.warehouse, settings=shop.settings, as_of=day)
     assert scored_again.details["scores_digest"] == scored.details["scores_digest"]
     assert scored.written > 50
+    publish(
+        shop.warehouse,
+        settings=shop.settings,
+        snapshot_id=int(scored_again.details["snapshot_id"]),
+    )
+    [customer_id] = shop.values("SELECT customer_id FROM reports.customer_risk LIMIT 1")
+    with shop.warehouse.transaction() as transaction:
+        [number] = numbers_of(transaction, shop.settings, [str(customer_id)]).values()
+    monkeypatch.setenv("RETENTION_WAREHOUSE_URL", shop.warehouse.url)
+    monkeypatch.setenv("RETENTION_HOME", str(shop.settings.home))
+    shown = CliRunner().invoke(app, ["explain", number, "--json"])
+    assert shown.exit_code == 0, shown.output
+    assert json.loads(shown.stdout)["customer_id"] == customer_id
+    unknown = CliRunner().invoke(app, ["explain", "C7777777"])
+    assert unknown.exit_code == 2
+    assert "there is no such customer" in " ".join(unknown.output.split())
+    assert "7777777" not in unknown.output
