@@ -7,9 +7,12 @@ from typer.testing import CliRunner
 
 from retention_ml.cli import app
 from retention_ml.deliveries.ledger import people
+from retention_ml.deliveries.replay import replay
+from retention_ml.deliveries.stage import stage
 from retention_ml.errors import SettingsError
 from retention_ml.people.lookup import customer_id_of, numbers_of
 from retention_ml.privacy.pseudonyms import is_pseudonym
+from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 from tests.people.conftest import CUSTOMERS, Shop, settings_of, take_in
 
@@ -135,18 +138,18 @@ line_amount_cents = { column = "amount", money = true }
 """
 
 
+def _cdnow(folder: Path) -> Settings:
+    settings = settings_of(folder / "home", pseudonyms=True)
+    (folder / "sources").mkdir()
+    (folder / "sources" / "cdnow.toml").write_text(CDNOW)
+    calendar = settings.calendar.model_copy(update={"currency": "USD"})
+    return settings.model_copy(update={"sources": folder / "sources", "calendar": calendar})
+
+
 def test_an_order_number_that_is_composed_of_the_customer_gives_no_number_away(
     warehouse: Warehouse, tmp_path: Path
 ) -> None:
-    settings = settings_of(tmp_path / "home", pseudonyms=True)
-    settings = settings.model_copy(
-        update={
-            "sources": tmp_path / "sources",
-            "calendar": settings.calendar.model_copy(update={"currency": "USD"}),
-        }
-    )
-    settings.sources.mkdir()
-    (settings.sources / "cdnow.toml").write_text(CDNOW)
+    settings = _cdnow(tmp_path)
     file = tmp_path / "purchases.csv"
     file.write_text(
         "customer,date,discs,amount\n00816,19970101,1,11.77\n00816,19970101,2,20.00\n"
@@ -162,3 +165,27 @@ def test_an_order_number_that_is_composed_of_the_customer_gives_no_number_away(
     with warehouse.transaction() as transaction:
         people_count = transaction.execute("SELECT count(*) FROM privacy.people")
     assert people_count == [(2,)]
+
+
+def test_quarantined_rows_keep_their_bytes_and_are_read_again_with_the_keys_only(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    settings = _cdnow(tmp_path)
+    file = tmp_path / "purchases.csv"
+    file.write_text("customer,date,discs,amount\n00816,19970101,1,11.77\n00816,1997-03-01,1,5.00\n")
+    take_in(warehouse, settings, (file,), source="cdnow")
+    with warehouse.transaction() as transaction:
+        rows = transaction.execute("SELECT raw_text FROM quarantine.rows")
+    assert [row.raw_text.strip() for row in rows] == ["00816,1997-03-01,1,5.00"]
+    description = settings.sources / "cdnow.toml"
+    description.write_text(CDNOW.replace('"%Y%m%d"', '["%Y%m%d", "%Y-%m-%d"]'))
+    batch_id = replay(warehouse, settings=settings, source="cdnow", reason=None).details["batch_id"]
+    keys = settings.home / "keys.json"
+    hidden = keys.rename(keys.with_suffix(".away"))
+    with pytest.raises(SettingsError, match="There are no keys at"):
+        stage(warehouse, settings=settings, batch_id=batch_id)
+    hidden.rename(keys)
+    assert stage(warehouse, settings=settings, batch_id=batch_id).written == 1
+    with warehouse.transaction() as transaction:
+        [[staged]] = transaction.execute("SELECT customer_id FROM staging.order_lines")
+    assert staged == customer_id_of(warehouse, settings, "00816")
