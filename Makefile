@@ -109,7 +109,7 @@ benchmark-quality: setup ## prediction quality against baselines on real data
 	$(BIN)/python -m benchmarks.quality
 
 # What docs/faults.md lists, each fault as often as it says there.
-CHAOS := tests/chaos tests/flow tests/test_connections.py tests/deliveries tests/curated \
+CHAOS := tests/chaos tests/flow tests/test_connections.py tests/test_keys.py tests/deliveries tests/curated \
     tests/features/test_point_in_time.py tests/features/cache tests/models/training/test_leakage.py \
     tests/scores/test_publish.py tests/actions/outbox tests/people \
     tests/models/predictors/test_compiled_cache.py tests/models/predictors/test_table_files.py \

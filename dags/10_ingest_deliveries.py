@@ -3,8 +3,9 @@ Loads delivered files into the warehouse: land → stage → check → curate, p
 
 **Reads** the files named by the run, else the complete files in the inbox. **Writes** `raw`,
 `staging`, `quarantine.rows`, `quality.results`, `curated`. **Hands over** `curated` for the day,
-even if nothing new came. Files go to `done/`, or to `refused/` or `held/` with a text that says why;
-these do not stop the day, unless they are all that came of a `required` feed.
+even if nothing new came. Files that the archive holds are deleted (`archive.keep_done`: go to
+`done/`), others go to `refused/` or `held/` with a text that says why; these do not stop the day,
+unless they are all that came of a `required` feed.
 **Again?** Always safe: a file delivered twice changes nothing. **Backfill** leaves the inbox alone.
 
 **On failure** the day is not published; the next run goes on without the files. `ingest`: its log
@@ -48,7 +49,7 @@ def ingest_deliveries() -> None:
 
     @step(task_id="put_away")
     def move(parcel: dict) -> dict[str, list[str]]:
-        """Moves the files to where the ledger says: done, refused or held."""
+        """Moves the files to where the ledger says; deletes those that the archive holds."""
         return ingestion.move(parcel, "per_source.ingest")
 
     @task_group(default_args={"map_index_template": defaults.SOURCE_NAME})

@@ -10,6 +10,7 @@ import signal
 FAILPOINTS = (
     "land.after_archive",
     "land.before_commit",
+    "seal.before_rename",
     "stage.after_first_chunk",
     "stage.before_commit",
     "check.before_commit",

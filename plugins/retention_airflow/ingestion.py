@@ -3,10 +3,12 @@
 import logging
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from retention_airflow import defaults, doors, put_away
 from retention_ml.receipts import DoorReceipt
+from retention_ml.settings import load
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +53,8 @@ def ingest(
 def move(parcel: Mapping[str, Any], ingest_task: str) -> dict[str, list[str]]:
     """Put the files of a parcel away as the ledger says; called within a task.
 
+    Those that the archive holds are deleted, unless `archive.keep_done`.
+
     Parameters
     ----------
     parcel : mapping
@@ -62,4 +66,11 @@ def move(parcel: Mapping[str, Any], ingest_task: str) -> dict[str, list[str]]:
     task = get_current_context()["ti"]
     landed = task.xcom_pull(task_ids=ingest_task, key=LANDED, map_indexes=task.map_index)
     states = doors.file_states(parcel["files"], landed)
-    return put_away.put_away(defaults.INBOX_PATH, parcel["stamps"], states)
+    settings = load()
+    if settings.archive.keep_done:
+        return put_away.put_away(defaults.INBOX_PATH, parcel["stamps"], states)
+    from retention_ml.deliveries.archive import discard
+
+    return put_away.put_away(
+        defaults.INBOX_PATH, parcel["stamps"], states, partial(discard, settings=settings)
+    )

@@ -1,11 +1,12 @@
 """Where files of the inbox go once the ledger has decided about them.
 
-`done/` beside them if their rows are in the warehouse; `refused/` or `held/` with a text that says
-why and what to do. What nobody has decided about stays. Nothing is ever overwritten.
+`done/` beside them if their rows are in the warehouse, and from there nowhere once the archive proved
+that it holds their bytes; `refused/` or `held/` with a text that says why and what to do. What nobody
+has decided about stays. Nothing is ever overwritten.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,16 @@ if TYPE_CHECKING:
     from retention_ml.deliveries.ledger.files import FileState
 
 TEXT = ".reason.txt"
+ARCHIVED = "archived"
 _SHELF_BY_STATUS = {"accepted": DONE, "repeated": DONE, "refused": "refused", "held": "held"}
 _NAME_BYTES_MAX = 190  # of 255: a number, and the ending and draft of the text, must fit too
 
 
 def put_away(
-    folder: Path, collected: Mapping[str, Sequence[int]], states: Mapping[str, "FileState"]
+    folder: Path,
+    collected: Mapping[str, Sequence[int]],
+    states: Mapping[str, "FileState"],
+    discard: Callable[[Path], bool] = lambda _: False,
 ) -> dict[str, list[str]]:
     """Move the files of the inbox that the ledger has decided about; files elsewhere stay.
 
@@ -39,11 +44,13 @@ def put_away(
         grows, is another file, which nobody has read yet: it stays for the next run.
     states : mapping of path to FileState
         What the ledger says of them.
+    discard : callable, optional
+        Deletes a file that the archive holds, and says whether it did; by default none is deleted.
 
     Returns
     -------
     dict of str to list of str
-        Where the files are now, by shelf.
+        Where the files are now, by shelf; under `archived`, where those were that are deleted.
 
     Raises
     ------
@@ -59,7 +66,9 @@ def put_away(
             continue
         try:
             if path.is_file() and _stamp(path) == tuple(stamp):
-                moved.setdefault(shelf, []).append(str(_move(path, shelf, state)))
+                target = _move(path, shelf, state)
+                is_gone = shelf == DONE and discard(target)  # nobody else writes to that name
+                moved.setdefault(ARCHIVED if is_gone else shelf, []).append(str(target))
         except OSError as error:
             failures.append(f"{path} ({error.strerror or error})")
     if failures:

@@ -23,6 +23,7 @@ from retention_ml.cli import (
     outbox,
     outcomes,
     platform,
+    safekeeping,
     sources,
     uplift,
 )
@@ -67,6 +68,10 @@ EXAMPLES = {
         "report": "report --out pages",
         "mcp": "mcp --http",
         "metrics": "metrics serve",
+    },
+    "Safekeeping": {
+        "archive": "archive seal",
+        "keys": "keys list",
     },
     "Actions": {
         "actions": "actions list",
@@ -172,6 +177,7 @@ for module in (
     abnormal,
     backups,
     people,
+    safekeeping,
 ):
     module.add_to(app)
 _arrange(app)

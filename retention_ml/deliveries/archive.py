@@ -1,18 +1,24 @@
-"""A delivered file: refused by name where it is no ordinary file, else hashed and archived.
+"""A delivered file: refused by name where it is no ordinary file, else hashed, sealed and archived.
 
-The copy lies under `landing/<first two>/<SHA-256>` exactly as it was delivered.
+The copy lies under `landing/<first two>/<SHA-256>`; opened by `content_of`, it has the bytes that
+were delivered.
 """
 
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from retention_ml import atomic_files
 from retention_ml.deliveries import unpacking
+from retention_ml.deliveries.sealing.frames import SealingWriter
+from retention_ml.deliveries.sealing.stored_file import StoredFile
 from retention_ml.errors import FileRefused, printable
+from retention_ml.failpoints import failpoint
+from retention_ml.keys import Keyring
+from retention_ml.settings import Settings
 
 FILE_BYTES_MAX = 16 << 30
 _PIECE = 1 << 20
@@ -24,12 +30,12 @@ _KINDS = {"l": "symbolic link", "d": "directory", "p": "named pipe", "s": "socke
 
 @dataclass(frozen=True, slots=True)
 class ArchivedFile:
-    """An archived file: the name it came under, its SHA-256 and size, and where the copy is."""
+    """An archived file: the name it came under, its SHA-256 and size, and the copy."""
 
     name: str
     sha256: str
     size_bytes: int
-    path: Path
+    content: StoredFile
 
 
 def shown_name(path: Path) -> str:
@@ -43,35 +49,110 @@ def path_of(home: Path, sha256: str) -> Path:
     return home / "landing" / sha256[:2] / sha256
 
 
-def store(path: Path, home: Path) -> ArchivedFile:
-    """Copy a file into the archive, atomically; a file already there is not written again.
+def content_of(settings: Settings, sha256: str, name: str) -> StoredFile:
+    """The copy of a file, to be opened; `name` is what it was delivered as.
 
-    A copy of another size was damaged since, and is replaced.
+    Raises
+    ------
+    FileRefused
+        It is missing.
+    SettingsError
+        There are no keys, or others.
+    """
+    path = path_of(settings.home, sha256)
+    if not path.is_file():
+        raise FileRefused(
+            f"The archived copy of {name} is missing from {path.parent.parent.name}/. "
+            "Deliver the file again.",
+            "no_archive",
+        )
+    return StoredFile(path, sha256, Keyring.of(settings))
+
+
+def store(path: Path, settings: Settings) -> ArchivedFile:
+    """Copy a file into the archive, sealed and atomically; one already there is not written again.
+
+    A copy that was damaged since is replaced.
 
     Raises
     ------
     FileRefused
         If it is missing, empty, no regular file, too large, packed and cut off or
         unpacking to far more than it is, or if it changes while it is read.
+    SettingsError
+        The keys are missing, damaged or others.
     """
-    name = shown_name(path)
-    folder = home / "landing"
+    name, keyring = shown_name(path), Keyring.of(settings)
+    folder = settings.home / "landing"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # customers' data: for the owner only
     with atomic_files.draft(folder / "delivery") as draft:
-        digest = hashlib.sha256()
-        with draft.open("wb") as copy:
-            for piece in read_guarded(path, name):
+        sha256, size = _seal(read_guarded(path, name), draft, keyring)
+        content = StoredFile(path_of(settings.home, sha256), sha256, keyring)
+        if not content.path.exists() or not content.is_whole():
+            unpacking.require_no_bomb(StoredFile(draft, sha256, keyring), name)
+            content.path.parent.mkdir(mode=0o700, exist_ok=True)
+            draft.replace(content.path)
+            atomic_files.sync_folder(content.path.parent)
+            atomic_files.sync_folder(folder)
+    return ArchivedFile(name, sha256, size, content)
+
+
+def discard(path: Path, settings: Settings) -> bool:
+    """Delete a file if the archive holds its bytes and can read them; whether it did.
+
+    Raises
+    ------
+    OSError
+        It may not be deleted.
+    """
+    digest = hashlib.sha256()
+    try:
+        for piece in read_guarded(path, shown_name(path)):
+            digest.update(piece)
+        content = content_of(settings, digest.hexdigest(), shown_name(path))
+    except FileRefused:
+        return False
+    if not content.is_whole():
+        return False
+    path.unlink()
+    return True
+
+
+def replace_content(content: StoredFile, pieces: Iterable[bytes]) -> None:
+    """Put other bytes in the place of a copy, sealed with a new key: the old ones are gone.
+
+    Raises
+    ------
+    OSError
+        The disk is full or refuses; the copy is as it was.
+    """
+    with atomic_files.draft(content.path) as draft:
+        _seal(pieces, draft, content.keyring, content.sha256)
+        failpoint("seal.before_rename")
+        draft.replace(content.path)
+    atomic_files.sync_folder(content.path.parent)
+
+
+def _seal(
+    pieces: Iterable[bytes], draft: Path, keyring: Keyring, sha256: str | None = None
+) -> tuple[str, int]:
+    """Write pieces into a new file, sealed; their SHA-256 and size.
+
+    `sha256` is what the file is known by, if not its own.
+    """
+    digest, size = hashlib.sha256(), 0
+    descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        writer = SealingWriter(file, keyring)
+        for piece in pieces:
+            if sha256 is None:
                 digest.update(piece)
-                copy.write(piece)
-            copy.flush()
-            os.fsync(copy.fileno())
-        size, sha256 = draft.stat().st_size, digest.hexdigest()
-        target = path_of(home, sha256)
-        if not target.exists() or target.stat().st_size != size:
-            unpacking.require_no_bomb(draft, name)
-            target.parent.mkdir(exist_ok=True)
-            draft.replace(target)
-    return ArchivedFile(name, sha256, size, target)
+            writer.write(piece)
+            size += len(piece)
+        writer.finish(sha256 or digest.hexdigest())
+        file.flush()
+        os.fsync(file.fileno())
+    return sha256 or digest.hexdigest(), size
 
 
 def require_file(path: Path) -> None:

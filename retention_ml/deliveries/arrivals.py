@@ -12,6 +12,7 @@ from retention_ml.deliveries.description.lookup import Lookup
 from retention_ml.deliveries.description.source import Source
 from retention_ml.deliveries.readers import readers
 from retention_ml.errors import FileRefused
+from retention_ml.settings import Settings
 
 _LOOKUP = ".lookup"
 
@@ -37,7 +38,7 @@ class Refusal:
 
 
 def receive(
-    source: Source, files: list[Path], home: Path, has_lookup: Callable[[str], bool]
+    source: Source, files: list[Path], settings: Settings, has_lookup: Callable[[str], bool]
 ) -> tuple[list[Arrival], list[Refusal]]:
     """Archive the files and read their headers; which can be read, and which are refused.
 
@@ -61,18 +62,18 @@ def receive(
 
     @cache  # all feeds of a file read the same bytes
     def store(path: Path) -> ArchivedFile:
-        return archive.store(path, home)
+        return archive.store(path, settings)
 
     def arrive(path: Path, feed_name: str) -> Arrival:
         archived = store(path)
         if is_lookup(feed_name):
-            columns = lookups.file_columns(archived.path, references[path.name])
+            columns = lookups.file_columns(archived.content, references[path.name])
             return Arrival(path, feed_name, archived, columns)
         feed = source.feeds[feed_name]
         for file in feed.lookup_files:
             if file not in names and not has_lookup(file):
                 raise missing_lookup(archived.name, file)
-        opened = readers.open_file(archived.path, feed, name=archived.name)
+        opened = readers.open_file(archived.content, feed, name=archived.name)
         return Arrival(path, feed_name, archived, opened.columns, opened.unread)
 
     for path in files:

@@ -69,7 +69,7 @@ def land(
         with warehouse.transaction() as transaction:
             return landing.newest_lookup(transaction, source, name) is not None
 
-    arrivals, refusals = receive(description, list(files), settings.home, has_lookup)
+    arrivals, refusals = receive(description, list(files), settings, has_lookup)
     failpoint("land.after_archive")
     with warehouse.transaction() as transaction:
         digests = [arrival.archived.sha256 for arrival in arrivals]

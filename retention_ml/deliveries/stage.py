@@ -283,15 +283,17 @@ class _Stager:
             files = landing.files_of_feed(transaction, source.name, lookup.feed, self._batch_id)
             if not files:
                 raise missing_lookup(first.file_name, f"a file of the feed {lookup.feed}")
-            paths = [(archive.path_of(self._settings.home, sha256), name) for sha256, name in files]
-            return lookups.of_files(paths, lookup, source.feeds[lookup.feed], feed)
+            contents = [
+                (archive.content_of(self._settings, sha256, name), name) for sha256, name in files
+            ]
+            return lookups.of_files(contents, lookup, source.feeds[lookup.feed], feed)
         sha256 = landing.newest_lookup(transaction, source.name, str(lookup.file))
         if sha256 is None:
             raise missing_lookup(first.file_name, str(lookup.file))
-        return lookups.of_file(archive.path_of(self._settings.home, sha256), lookup, feed)
+        content = archive.content_of(self._settings, sha256, str(lookup.file))
+        return lookups.of_file(content, lookup, feed)
 
     def _input(self, feed: Feed, delivery: Delivery) -> pipeline.Input:
-        path = archive.path_of(self._settings.home, delivery.file_sha256)
         wanted: set[int] | None = None
         if delivery.replay_of is not None and feed.has_context:
             rows = staging.quarantined_rows(self._transaction, delivery)
@@ -301,13 +303,8 @@ class _Stager:
             if delivery.replay_of is not None and wanted is None:
                 rows = staging.quarantined_rows(self._transaction, delivery)
                 return readers.open_rows(rows, delivery.columns, feed).chunks
-            if not path.is_file():
-                raise FileRefused(
-                    f"The archived copy of {delivery.file_name} is missing from "
-                    f"{path.parent.parent.name}/. Deliver the file again.",
-                    "no_archive",
-                )
-            return readers.open_file(path, feed, name=delivery.file_name).chunks
+            content = archive.content_of(self._settings, delivery.file_sha256, delivery.file_name)
+            return readers.open_file(content, feed, name=delivery.file_name).chunks
 
         return pipeline.Input(
             delivery.delivery_id, delivery.landed_at, chunks, wanted, name=delivery.file_name

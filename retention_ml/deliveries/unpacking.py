@@ -8,9 +8,10 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import BinaryIO, cast
 
+from retention_ml.deliveries.sealing.stored_file import DeliveredFile, size_of
 from retention_ml.errors import FileRefused, printable
 
 UNPACKED_BYTES_MAX = 64 << 30
@@ -38,7 +39,7 @@ _LITTER = ("__MACOSX/*", "*/__MACOSX/*", ".*", "*/.*", "Thumbs.db", "*/Thumbs.db
 _DAMAGE = (EOFError, zlib.error, lzma.LZMAError, OSError, zipfile.BadZipFile, struct.error)
 
 
-def packing(path: Path) -> str | None:
+def packing(path: DeliveredFile) -> str | None:
     """What a file is packed in: gzip, zip (which workbooks are too), bzip2 or xz; None if in nothing."""
     with path.open("rb") as stream:
         return _packing_of(stream.read(8))
@@ -48,12 +49,12 @@ def _packing_of(beginning: bytes) -> str | None:
     return next((kind for magic, kind in _MAGIC.items() if beginning.startswith(magic)), None)
 
 
-def pieces(path: Path, name: str, member: str | None = None) -> Iterator[bytes]:
+def pieces(path: DeliveredFile, name: str, member: str | None = None) -> Iterator[bytes]:
     """The bytes of an archived file, decompressed where it is packed.
 
     Parameters
     ----------
-    path : pathlib.Path
+    path : DeliveredFile
     name : str
         The file's name for messages.
     member : str, optional
@@ -73,7 +74,9 @@ def pieces(path: Path, name: str, member: str | None = None) -> Iterator[bytes]:
         yield piece
 
 
-def _unpacked(path: Path, kind: str | None, name: str, member: str | None) -> Iterator[bytes]:
+def _unpacked(
+    path: DeliveredFile, kind: str | None, name: str, member: str | None
+) -> Iterator[bytes]:
     try:
         with path.open("rb") as plain:
             if kind == "xz":
@@ -99,7 +102,7 @@ def _unpacked(path: Path, kind: str | None, name: str, member: str | None) -> It
         if kind is None:
             raise
         is_cut = isinstance(error, EOFError)
-        state = f"cut off after {path.stat().st_size:,} bytes" if is_cut else "damaged or cut off"
+        state = f"cut off after {size_of(path):,} bytes" if is_cut else "damaged or cut off"
         raise FileRefused(
             f"{name} is a {kind} file that is {state}. Expected a complete file; deliver it again.",
             "truncated_file",
@@ -230,14 +233,14 @@ def office_kind(archive: zipfile.ZipFile) -> str | None:
     return "document" if "[Content_Types].xml" in names else None
 
 
-def require_no_bomb(path: Path, name: str) -> None:
+def require_no_bomb(path: DeliveredFile, name: str) -> None:
     """Refuse a packed file that is cut off, damaged, or unpacks to nothing or far too much.
 
     Raises
     ------
     FileRefused
     """
-    kind, packed = packing(path), path.stat().st_size
+    kind, packed = packing(path), size_of(path)
     if kind is None:
         return
     unpacked = 0
@@ -258,7 +261,7 @@ def require_no_bomb(path: Path, name: str) -> None:
         )
 
 
-def _zip_sizes(path: Path, name: str) -> Iterator[int]:
+def _zip_sizes(path: DeliveredFile, name: str) -> Iterator[int]:
     """The sizes that the directory of a zip file declares; no more than those is ever read."""
     try:
         with path.open("rb") as stream:

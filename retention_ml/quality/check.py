@@ -225,7 +225,7 @@ def _record(
                 transaction,
                 batch_id=held_batch.batch_id,
                 source=source,
-                home=settings.home,
+                settings=settings,
                 row_counts=counts,
                 reason=_held_reason(transaction, held_batch, results, counts),
                 now=now,

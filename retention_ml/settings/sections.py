@@ -292,6 +292,12 @@ class Privacy(Section):
     pseudonyms: bool = True
 
 
+class Archive(Section):
+    """What is kept of delivered files beside their sealed copies."""
+
+    keep_done: bool = False
+
+
 class Compute(Section):
     """How much of the machine to use, and for how long."""
 
@@ -334,6 +340,7 @@ class Settings(Section):
     metrics: Metrics = Metrics()
     backups: Backups = Backups()
     privacy: Privacy = Privacy()
+    archive: Archive = Archive()
     compute: Compute = Compute()
 
     home: Path = Path(".retention")

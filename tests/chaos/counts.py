@@ -15,6 +15,7 @@ COUNTS = {
     "restarts of the database during ingestion": (2, 50),
     "kills of a migration at random": (2, 50),
     "rounds of two builders killed at random": (4, 200),
+    "kills in sealing the archive": (4, 50),
     "kills in training": (1, 50),
     "kills in promotion": (1, 50),
     "kills in scoring": (1, 50),

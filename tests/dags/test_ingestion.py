@@ -85,6 +85,21 @@ def test_the_way_ends_where_a_door_left_nothing_to_do(
     assert called[-1][0] == door
 
 
+@pytest.mark.parametrize("keep_done", ["true", "false"])
+def test_ingested_files_are_deleted_unless_they_are_to_be_kept(
+    task: Task, monkeypatch: pytest.MonkeyPatch, keep_done: str
+) -> None:
+    calls: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(doors, "file_states", lambda files, landed: {})
+    monkeypatch.setattr(
+        "retention_airflow.put_away.put_away", lambda *arguments: calls.append(arguments) or {}
+    )
+    monkeypatch.setenv("RETENTION_ARCHIVE__KEEP_DONE", keep_done)
+    ingestion.move(PARCEL, "per_source.ingest")
+    [(_, _, _, *discard)] = calls
+    assert len(discard) == (keep_done == "false")
+
+
 def test_files_are_put_away_by_what_was_landed_also_where_a_later_door_failed(
     task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:

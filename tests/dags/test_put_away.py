@@ -1,7 +1,9 @@
 """Where files of the inbox go: by what the ledger says, never over another, safe to repeat."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,9 +11,11 @@ from retention_airflow import inbox, put_away
 from retention_airflow.put_away import TEXT
 
 from retention_ml import atomic_files
+from retention_ml.deliveries import archive
 from retention_ml.deliveries.inbox import SHELVES
 from retention_ml.deliveries.ledger.files import FileState
 from retention_ml.errors import MachineError
+from retention_ml.settings import Settings
 
 SOURCES = ("shop", "linked", *SHELVES)
 
@@ -40,10 +44,15 @@ def state(status: str, reason: str | None = None, reason_code: str | None = None
     )
 
 
-def move(folder: Path, states: dict[Path, FileState]) -> dict[str, list[str]]:
+def move(
+    folder: Path,
+    states: dict[Path, FileState],
+    discard: Callable[[Path], bool] = lambda _: False,
+) -> dict[str, list[str]]:
     """Put files away as they are now."""
     collected = json.loads(json.dumps(inbox.stamps(map(str, states))))
-    moved = put_away.put_away(folder, collected, {str(path): one for path, one in states.items()})
+    by_name = {str(path): one for path, one in states.items()}
+    moved = put_away.put_away(folder, collected, by_name, discard)
     return {
         shelf: [str(Path(name).relative_to(folder)) for name in names]
         for shelf, names in moved.items()
@@ -68,6 +77,32 @@ def test_only_what_the_ledger_accepted_is_done(folder: Path) -> None:
         "held": ["shop/held/held.csv"],
     }
     assert [path.name for path in inbox.look(folder, SOURCES)] == ["landed.csv", "staged.csv"]
+
+
+def test_what_is_done_is_deleted_where_the_archive_holds_it_and_nothing_else_is(
+    folder: Path, tmp_path: Path
+) -> None:
+    settings = Settings(home=tmp_path / "home")
+    names = ("archived", "lost", "refused", "held")
+    files = {name: drop(folder / "shop" / f"{name}.csv", f"a,b\n{name},2\n") for name in names}
+    for name in ("archived", "refused", "held"):
+        archive.store(files[name], settings)
+    states = {
+        path: state(name if name in ("refused", "held") else "accepted", "Why.")
+        for name, path in files.items()
+    }
+    moved = move(folder, states, partial(archive.discard, settings=settings))
+    assert moved == {
+        "archived": ["shop/done/archived.csv"],
+        "done": ["shop/done/lost.csv"],
+        "refused": ["shop/refused/refused.csv"],
+        "held": ["shop/held/held.csv"],
+    }
+    assert {name for name in content(folder) if not name.endswith(TEXT)} == {
+        "shop/done/lost.csv",
+        "shop/refused/refused.csv",
+        "shop/held/held.csv",
+    }
 
 
 def test_a_refused_file_lies_beside_a_text_that_says_why_and_what_to_do(folder: Path) -> None:

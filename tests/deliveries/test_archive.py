@@ -2,50 +2,133 @@
 
 import errno
 import gzip
+import hashlib
 import os
 import socket
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from retention_ml.deliveries import archive
-from retention_ml.errors import FileRefused
+from retention_ml.deliveries.sealing.stored_file import StoredFile
+from retention_ml.errors import FileRefused, SettingsError
+from retention_ml.settings import Settings
 
 
-def test_a_file_is_archived_under_its_digest_exactly_as_delivered(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv"
-    path.write_bytes(b"a,b\n1,2\n")
-    archived = archive.store(path, tmp_path / "home")
-    assert archived.path == tmp_path / "home/landing" / archived.sha256[:2] / archived.sha256
-    assert archived.path.read_bytes() == path.read_bytes()
-    assert archive.store(path, tmp_path / "home") == archived
+def _read(content: StoredFile) -> bytes:
+    with content.open() as stream:
+        return stream.read()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path / "home")
+
+
+def _delivered(folder: Path, content: bytes = b"a,b\n1,2\n") -> Path:
+    path = folder / "a.csv"
+    path.write_bytes(content)
+    return path
+
+
+def test_a_file_is_archived_under_its_digest_exactly_as_delivered(
+    tmp_path: Path, settings: Settings
+) -> None:
+    path = _delivered(tmp_path)
+    archived = archive.store(path, settings)
+    copy = archived.content.path
+    assert copy == tmp_path / "home/landing" / archived.sha256[:2] / archived.sha256
+    assert archived.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert _read(archived.content) == path.read_bytes()
+    assert archive.store(path, settings) == archived
     assert not [p for p in (tmp_path / "home/landing").iterdir() if p.name.startswith(".")]
 
 
-def test_a_known_file_is_not_written_again(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv"
-    path.write_bytes(b"a,b\n1,2\n")
-    copy = archive.store(path, tmp_path / "home").path
+def test_the_copy_is_sealed(tmp_path: Path, settings: Settings) -> None:
+    copy = archive.store(_delivered(tmp_path), settings).content
+    assert copy.key_version == 1
+    assert b"1,2" not in copy.path.read_bytes()
+
+
+def test_a_known_file_is_not_written_again(tmp_path: Path, settings: Settings) -> None:
+    path = _delivered(tmp_path)
+    copy = archive.store(path, settings).content.path
     before = copy.stat()
-    assert archive.store(path, tmp_path / "home").path == copy
+    assert archive.store(path, settings).content.path == copy
     after = copy.stat()
     assert (after.st_ino, after.st_ctime_ns) == (before.st_ino, before.st_ctime_ns)
 
 
-def test_a_damaged_copy_is_replaced_when_the_file_comes_again(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv"
-    path.write_bytes(b"a,b\n1,2\n")
-    copy = archive.store(path, tmp_path / "home").path
-    copy.write_bytes(b"a,b")
-    assert archive.store(path, tmp_path / "home").path.read_bytes() == path.read_bytes()
+def test_a_plain_copy_of_old_is_read_and_not_written_again(
+    tmp_path: Path, settings: Settings
+) -> None:
+    path = _delivered(tmp_path)
+    copy = archive.store(path, settings).content
+    copy.path.write_bytes(path.read_bytes())
+    before = copy.path.stat()
+    content = archive.store(path, settings).content
+    assert _read(content) == path.read_bytes()
+    assert (content.key_version, copy.path.stat().st_ino) == (None, before.st_ino)
 
 
-def test_nobody_but_the_owner_may_look_into_the_archive(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv"
-    path.write_bytes(b"a,b\n1,2\n")
-    archive.store(path, tmp_path / "home")
-    assert (tmp_path / "home/landing").stat().st_mode & 0o077 == 0
+def test_what_was_taken_out_of_a_copy_does_not_come_back_with_the_file(
+    tmp_path: Path, settings: Settings
+) -> None:
+    path = _delivered(tmp_path, b"id,b\nC0001,2\nC0002,3\n")
+    content = archive.store(path, settings).content
+    before = content.path.read_bytes()
+    archive.replace_content(content, [b"id,b\n", b"\nC0002,3\n"])
+    assert _read(archive.store(path, settings).content) == b"id,b\n\nC0002,3\n"
+    assert content.path.read_bytes() != before
+
+
+@pytest.mark.parametrize("damage", [b"a,b", b"a,b\n1,3\n", b"RETSEAL1", b""])
+def test_a_damaged_copy_is_replaced_when_the_file_comes_again(
+    tmp_path: Path, settings: Settings, damage: bytes
+) -> None:
+    path = _delivered(tmp_path)
+    copy = archive.store(path, settings).content
+    copy.path.write_bytes(damage)
+    assert _read(archive.store(path, settings).content) == path.read_bytes()
+
+
+def test_without_the_keys_nothing_is_stored_and_none_are_made(
+    tmp_path: Path, settings: Settings
+) -> None:
+    archive.store(_delivered(tmp_path), settings)
+    (settings.home / "keys.json").unlink()
+    with pytest.raises(SettingsError, match=r"The archive \(.*\) was filled with keys"):
+        archive.store(_delivered(tmp_path, b"c,d\n3,4\n"), settings)
+    assert not (settings.home / "keys.json").exists()
+    assert len(list((settings.home / "landing").rglob("*"))) == 2
+
+
+def test_nobody_but_the_owner_may_look_into_the_archive(tmp_path: Path, settings: Settings) -> None:
+    umask = os.umask(0)
+    try:
+        copy = archive.store(_delivered(tmp_path), settings).content.path
+    finally:
+        os.umask(umask)
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    folders = {folder.stat().st_mode & 0o777 for folder in (copy.parent, copy.parent.parent)}
+    assert folders == {0o700}
+
+
+def test_a_file_is_discarded_only_where_the_archive_can_give_it_back(
+    tmp_path: Path, settings: Settings
+) -> None:
+    path = _delivered(tmp_path)
+    assert not archive.discard(path, settings)
+    copy = archive.store(path, settings).content.path
+    whole = copy.read_bytes()
+    copy.write_bytes(whole[:-1])
+    assert not archive.discard(path, settings)
+    assert path.exists()
+    copy.write_bytes(whole)
+    assert archive.discard(path, settings)
+    assert not path.exists()
 
 
 def _empty(path: Path) -> None:
@@ -105,7 +188,7 @@ def test_other_shapes_are_refused_by_name(
     path = tmp_path / "lines.csv"
     make(path)
     with pytest.raises(FileRefused, match=r"lines\.csv") as caught:
-        archive.store(path, tmp_path / "home")
+        archive.store(path, Settings(home=tmp_path / "home"))
     assert caught.value.reason_code == code
     assert list((tmp_path / "home/landing").iterdir()) == []
 
@@ -124,7 +207,7 @@ def test_what_is_no_file_is_called_what_it_is(
     path = tmp_path / "lines.csv"
     make(path)
     with pytest.raises(FileRefused) as caught:
-        archive.store(path, tmp_path / "home")
+        archive.store(path, Settings(home=tmp_path / "home"))
     assert str(caught.value) == f"lines.csv {words}"
 
 
@@ -146,14 +229,14 @@ def test_a_gzip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
     path = tmp_path / "lines.csv.gz"
     path.write_bytes(gzip.compress(bytes(300 << 20), compresslevel=9))
     with pytest.raises(FileRefused, match="times its size") as caught:
-        archive.store(path, tmp_path / "home")
+        archive.store(path, Settings(home=tmp_path / "home"))
     assert caught.value.reason_code == "gzip_bomb"
 
 
 def test_several_gzip_members_are_one_file(tmp_path: Path) -> None:
     path = tmp_path / "lines.csv.gz"
     path.write_bytes(gzip.compress(b"a\n" * 10) + gzip.compress(b"b\n" * 10))
-    assert archive.store(path, tmp_path / "home").size_bytes == path.stat().st_size
+    assert archive.store(path, Settings(home=tmp_path / "home")).size_bytes == path.stat().st_size
 
 
 @pytest.mark.parametrize("change", [b"more", b""])

@@ -143,8 +143,8 @@ def test_all_feeds_of_a_file_read_the_same_bytes(
     settings = settings.model_copy(update={"sources": tmp_path / "sources"})
     store = archive.store
 
-    def store_then_grow(path: Path, home: Path) -> archive.ArchivedFile:
-        archived = store(path, home)
+    def store_then_grow(path: Path, settings: Settings) -> archive.ArchivedFile:
+        archived = store(path, settings)
         with path.open("a", encoding="utf-8") as file:
             file.write("2019-10-01 00:04:00,purchase,u3,S3,s3,10.00\n")
         return archived

@@ -13,6 +13,7 @@ import pytest
 
 from retention_ml.deliveries import archive, unpacking
 from retention_ml.errors import FileRefused
+from retention_ml.settings import Settings
 
 TEXT = b"order,price\n1,2.00\n"
 
@@ -27,8 +28,8 @@ def zipped(files: dict[str, bytes]) -> bytes:
 
 def read(path: Path, data: bytes, member: str | None = None) -> bytes:
     path.write_bytes(data)
-    archived = archive.store(path, path.parent / "home")
-    return b"".join(unpacking.pieces(archived.path, archived.name, member))
+    archived = archive.store(path, Settings(home=path.parent / "home"))
+    return b"".join(unpacking.pieces(archived.content, archived.name, member))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,6 +12,7 @@ from retention_ml.deliveries.description.feed import Feed
 from retention_ml.deliveries.description.lookup import Lookup
 from retention_ml.deliveries.readers.chunks import LINE_NUMBER, list_names
 from retention_ml.deliveries.readers.readers import open_file
+from retention_ml.deliveries.sealing.stored_file import DeliveredFile
 from retention_ml.errors import FileRefused
 
 
@@ -25,7 +25,7 @@ class Reference:
     rows: pa.Table
 
 
-def file_columns(path: Path, lookups: Sequence[Lookup]) -> tuple[str, ...]:
+def file_columns(path: DeliveredFile, lookups: Sequence[Lookup]) -> tuple[str, ...]:
     """The columns of a reference file, once all of it was read.
 
     Parameters
@@ -47,7 +47,7 @@ def file_columns(path: Path, lookups: Sequence[Lookup]) -> tuple[str, ...]:
     return opened.columns
 
 
-def of_file(path: Path, lookup: Lookup, feed: Feed) -> Reference:
+def of_file(path: DeliveredFile, lookup: Lookup, feed: Feed) -> Reference:
     """A reference file as far as a feed reads it.
 
     Raises
@@ -59,13 +59,13 @@ def of_file(path: Path, lookup: Lookup, feed: Feed) -> Reference:
 
 
 def of_files(
-    files: Iterable[tuple[Path, str]], lookup: Lookup, written_as: Feed, feed: Feed
+    files: Iterable[tuple[DeliveredFile, str]], lookup: Lookup, written_as: Feed, feed: Feed
 ) -> Reference:
     """The rows of files as far as a feed reads them; of one key the first row counts.
 
     Parameters
     ----------
-    files : iterable of (pathlib.Path, str)
+    files : iterable of (DeliveredFile, str)
         The files, those that count first, and their names for messages.
     written_as : Feed
         How the files are written.

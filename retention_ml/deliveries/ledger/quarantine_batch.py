@@ -5,12 +5,11 @@ Part of a batch is held by making it a batch of its own first.
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import datetime
-from pathlib import Path
 
 import pyarrow as pa
 
 from retention_ml import tables
-from retention_ml.deliveries.archive import path_of
+from retention_ml.deliveries.archive import content_of
 from retention_ml.deliveries.description.feed import Feed
 from retention_ml.deliveries.description.source import Source
 from retention_ml.deliveries.ledger import batches, clearing
@@ -20,7 +19,9 @@ from retention_ml.deliveries.ledger.staging import rejects_table
 from retention_ml.deliveries.readers.chunks import LINE_NUMBER, Reject
 from retention_ml.deliveries.readers.readers import open_file
 from retention_ml.deliveries.reasons import Reason
+from retention_ml.deliveries.sealing.stored_file import DeliveredFile
 from retention_ml.errors import AccountingError
+from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction
 
 BATCH_HELD = str(Reason.BATCH_HELD)
@@ -67,7 +68,7 @@ def quarantine_batch(
     *,
     batch_id: int,
     source: Source,
-    home: Path,
+    settings: Settings,
     row_counts: Mapping[int, RowCounts],
     reason: str,
     now: datetime,
@@ -112,7 +113,8 @@ def quarantine_batch(
         }
         rejected = _rejected_lines(transaction, batch_id, delivery_id)
         count = 0
-        for rejects in _accepted_rows(path_of(home, sha256), source.feeds[counts.feed], rejected):
+        content = content_of(settings, sha256, f"a file of {counts.feed}")
+        for rejects in _accepted_rows(content, source.feeds[counts.feed], rejected):
             rows = rejects_table(rejects)
             for name, value in columns.items():
                 rows = rows.append_column(name, pa.repeat(value, len(rejects)))
@@ -152,7 +154,7 @@ def _rejected_lines(transaction: Transaction, batch_id: int, delivery_id: int) -
     return {row[0] for row in rows}
 
 
-def _accepted_rows(path: Path, feed: Feed, rejected: Set[int]) -> Iterator[list[Reject]]:
+def _accepted_rows(path: DeliveredFile, feed: Feed, rejected: Set[int]) -> Iterator[list[Reject]]:
     """The rows of a file whose lines staging did not reject, as rejects of a held batch."""
     for chunk in open_file(path, feed).chunks:
         lines = chunk.rows[LINE_NUMBER].to_pylist()

@@ -5,7 +5,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +17,7 @@ from retention_ml.deliveries.readers.csv_reader import ParsedBlock, RejectedLine
 from retention_ml.deliveries.readers.dialect import Dialect
 from retention_ml.deliveries.readers.encodings import Codec, Lines
 from retention_ml.deliveries.reasons import Reason
+from retention_ml.deliveries.sealing.stored_file import DeliveredFile
 from retention_ml.errors import FileRefused
 
 _ROWS_MEASURED = 200
@@ -26,7 +26,7 @@ _ALIKE_MIN = 3
 _SEP_LINE = re.compile(rb'"?sep=(.)"?', re.IGNORECASE | re.DOTALL)
 
 
-def open_csv(path: Path, feed: Feed, name: str) -> chunks.OpenedFile:
+def open_csv(path: DeliveredFile, feed: Feed, name: str) -> chunks.OpenedFile:
     """The rows of a delimited text file; see `readers.open_file`."""
     blocks = csv_reader.blocks(unpacking.pieces(path, name, feed.member))
     codec, beginning = chunks.begin_text(next(blocks), feed, name)

@@ -9,10 +9,10 @@ Apache Parquet, "File Format", parquet.thrift.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from retention_ml.deliveries.readers.thrift import I32, I64, CompactReader, Damage, Shape
+from retention_ml.deliveries.sealing.stored_file import DeliveredFile, size_of
 from retention_ml.errors import FileRefused
 
 FOOTER_BYTES_MAX = 16 << 20
@@ -43,7 +43,7 @@ class RowGroup:
     columns: tuple[ColumnChunk, ...]
 
 
-def read_footer(path: Path, name: str) -> list[RowGroup]:
+def read_footer(path: DeliveredFile, name: str) -> list[RowGroup]:
     """The row groups of a file.
 
     Raises
@@ -58,7 +58,7 @@ def read_footer(path: Path, name: str) -> list[RowGroup]:
         groups = [_row_group(group) for group in described[4]]
     except (Damage, LookupError) as error:
         raise _refusal(name, "its footer is damaged") from error
-    end = path.stat().st_size - len(footer)
+    end = size_of(path) - len(footer)
     for group in groups:
         if len(group.columns) != leaf_count:
             raise _refusal(name, "a row group has other columns than the file")
@@ -69,8 +69,8 @@ def read_footer(path: Path, name: str) -> list[RowGroup]:
     return groups
 
 
-def _footer(path: Path, name: str) -> bytes:
-    size = path.stat().st_size
+def _footer(path: DeliveredFile, name: str) -> bytes:
+    size = size_of(path)
     with path.open("rb") as stream:
         stream.seek(max(size - 8, 0))
         tail = stream.read(8)

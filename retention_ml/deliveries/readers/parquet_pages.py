@@ -8,16 +8,15 @@ References
 Apache Parquet, File Format, "Data Pages".
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow.parquet as pq
 
 from retention_ml.deliveries.readers.parquet_footer import ColumnChunk, RowGroup
 from retention_ml.deliveries.readers.thrift import I32, CompactReader, Damage, Shape
+from retention_ml.deliveries.sealing.stored_file import DeliveredFile, size_of
 from retention_ml.deliveries.unpacking import RATIO_FROM_BYTES, RATIO_MAX
 from retention_ml.errors import FileRefused
 
@@ -62,7 +61,7 @@ def leaves(file: pq.ParquetFile, columns: Sequence[str]) -> dict[int, pq.ColumnS
 
 
 def row_bytes(
-    path: Path, groups: Sequence[RowGroup], read: dict[int, pq.ColumnSchema], name: str
+    path: DeliveredFile, groups: Sequence[RowGroup], read: dict[int, pq.ColumnSchema], name: str
 ) -> int:
     """The bytes of the longest rows that are not in a dictionary, as the mean of their page.
 
@@ -77,13 +76,13 @@ def row_bytes(
         If the pages of a row group or of the whole file unpack to too much, or are damaged.
     """
     longest = unpacked_bytes = 0
-    size = path.stat().st_size
+    size = size_of(path)
     with path.open("rb") as stream:
         for number, group in enumerate(groups, start=1):
             where = f"in row group {number}"
             longest_here, largest = 0, []
             for i, leaf in read.items():
-                pages = list(_pages(stream, group.columns[i], name))
+                pages = list(_pages(stream, size, group.columns[i], name))
                 unpacked_bytes += sum(page.unpacked_bytes for page in pages)
                 largest += sorted(pages, key=lambda page: page.memory_bytes)[-1:]
                 data = [page for page in pages if not page.is_dictionary]
@@ -134,7 +133,7 @@ def require_ratio(unpacked_bytes: int, size: int, name: str) -> None:
         )
 
 
-def _pages(stream: BinaryIO, chunk: ColumnChunk, name: str) -> Iterator[Page]:
+def _pages(stream: BinaryIO, size: int, chunk: ColumnChunk, name: str) -> Iterator[Page]:
     """The headers of a column's pages in one row group.
 
     Raises
@@ -143,7 +142,6 @@ def _pages(stream: BinaryIO, chunk: ColumnChunk, name: str) -> Iterator[Page]:
         If one cannot be read.
     """
     position, end = chunk.begin, chunk.begin + chunk.packed_bytes
-    size = os.fstat(stream.fileno()).st_size
     while position < min(end, size):
         header, length = _header(stream, position, name)
         unpacked, packed = header.get(_UNPACKED, -1), header.get(_PACKED, -1)

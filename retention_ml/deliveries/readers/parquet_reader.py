@@ -9,7 +9,6 @@ import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,6 +28,7 @@ from retention_ml.deliveries.readers.json_paths import (
 )
 from retention_ml.deliveries.readers.parquet_footer import RowGroup
 from retention_ml.deliveries.reasons import Reason
+from retention_ml.deliveries.sealing.stored_file import DeliveredFile, for_arrow, size_of
 from retention_ml.errors import FileRefused, first_words
 
 BATCH_BYTES = 64 << 20
@@ -38,11 +38,11 @@ _SHORT_BYTES = BATCH_BYTES // chunks.CHUNK_ROWS
 _DAMAGE = (pa.ArrowException, OSError, ValueError, ArithmeticError, RecursionError)
 
 
-def open_parquet(path: Path, feed: Feed, name: str) -> chunks.OpenedFile:
+def open_parquet(path: DeliveredFile, feed: Feed, name: str) -> chunks.OpenedFile:
     """The rows of a parquet file as text; see `readers.open_file`."""
     groups = parquet_footer.read_footer(path, name)
     try:
-        file = pq.ParquetFile(path)
+        file = pq.ParquetFile(for_arrow(path))
         columns = list(file.schema_arrow.names)
         paths = _paths_into(file.schema_arrow, feed)
         unread = chunks.check_header([*columns, *paths], feed, name)
@@ -73,7 +73,7 @@ def open_parquet(path: Path, feed: Feed, name: str) -> chunks.OpenedFile:
     )
 
 
-def first_rows(path: Path, name: str, rows_max: int) -> list[dict[str, Any]]:
+def first_rows(path: DeliveredFile, name: str, rows_max: int) -> list[dict[str, Any]]:
     """The first rows of a parquet file, fewer where they are large.
 
     Raises
@@ -83,7 +83,7 @@ def first_rows(path: Path, name: str, rows_max: int) -> list[dict[str, Any]]:
     """
     groups = parquet_footer.read_footer(path, name)
     try:
-        file = pq.ParquetFile(path)
+        file = pq.ParquetFile(for_arrow(path))
         columns = list(file.schema_arrow.names)
         leaves = parquet_pages.leaves(file, columns)
         row_bytes = parquet_pages.row_bytes(path, groups, leaves, name)
@@ -100,7 +100,7 @@ def first_rows(path: Path, name: str, rows_max: int) -> list[dict[str, Any]]:
 
 
 def _batches(
-    path: Path,
+    path: DeliveredFile,
     name: str,
     metadata: pq.FileMetaData,
     columns: Sequence[str],
@@ -109,8 +109,8 @@ def _batches(
 ) -> Iterator[pa.RecordBatch]:
     """The rows in batches that memory holds; refused where they outgrow the file too far."""
     rows = max(1, min(chunks.CHUNK_ROWS, BATCH_BYTES // max(row_bytes, 1)))
-    file = pq.ParquetFile(path, metadata=metadata, read_dictionary=dictionaries)
-    size, unpacked_bytes = path.stat().st_size, 0
+    file = pq.ParquetFile(for_arrow(path), metadata=metadata, read_dictionary=dictionaries)
+    size, unpacked_bytes = size_of(path), 0
     for batch in file.iter_batches(batch_size=rows, columns=columns):
         unpacked_bytes += _text_bytes(batch)  # before it is unpacked
         parquet_pages.require_ratio(unpacked_bytes, size, name)
@@ -155,7 +155,7 @@ def _refusal(what: str, error: Exception) -> FileRefused:
 
 
 def _long_dictionaries(
-    path: Path,
+    path: DeliveredFile,
     metadata: pq.FileMetaData,
     groups: Sequence[RowGroup],
     leaves: dict[int, pq.ColumnSchema],
@@ -165,7 +165,7 @@ def _long_dictionaries(
     for i, leaf in leaves.items():
         if leaf.physical_type != "BYTE_ARRAY" or leaf.logical_type.type == "DECIMAL":
             continue
-        reader = pq.ParquetFile(path, metadata=metadata, read_dictionary=[leaf.path])
+        reader = pq.ParquetFile(for_arrow(path), metadata=metadata, read_dictionary=[leaf.path])
         for number, group in enumerate(groups):
             if not group.columns[i].has_dictionary:
                 continue

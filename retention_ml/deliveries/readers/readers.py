@@ -1,7 +1,6 @@
 """Delivered files, and single rows from quarantine, as chunks of text columns."""
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 from retention_ml.deliveries.description.feed import Feed
 from retention_ml.deliveries.readers.chunks import CHUNK_ROWS, OpenedFile, wanted_columns
@@ -14,8 +13,9 @@ from retention_ml.deliveries.readers.record_reader import (
     parse_records,
 )
 from retention_ml.deliveries.readers.workbook import open_workbook
+from retention_ml.deliveries.sealing.stored_file import DeliveredFile
 
-_OPEN: Mapping[str, Callable[[Path, Feed, str], OpenedFile]] = {
+_OPEN: Mapping[str, Callable[[DeliveredFile, Feed, str], OpenedFile]] = {
     "csv": open_csv,
     "fixed_width": open_fixed_width,
     "json": open_json,
@@ -25,12 +25,12 @@ _OPEN: Mapping[str, Callable[[Path, Feed, str], OpenedFile]] = {
 }
 
 
-def open_file(path: Path, feed: Feed, *, name: str | None = None) -> OpenedFile:
+def open_file(path: DeliveredFile, feed: Feed, *, name: str | None = None) -> OpenedFile:
     """The rows of a file as its feed describes them.
 
     Parameters
     ----------
-    path : pathlib.Path
+    path : DeliveredFile
         A regular file, packed or not.
     feed : Feed
         How to read it.

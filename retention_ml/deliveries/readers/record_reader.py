@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, islice
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -18,6 +17,7 @@ from retention_ml.deliveries.readers.encodings import Codec
 from retention_ml.deliveries.readers.json_document import JsonDocument
 from retention_ml.deliveries.readers.json_paths import RowPicker, Texts, decoder, key_names
 from retention_ml.deliveries.reasons import Reason
+from retention_ml.deliveries.sealing.stored_file import DeliveredFile
 from retention_ml.errors import FileRefused
 
 _ROWS_LOOKED_AT = 1_000
@@ -37,7 +37,7 @@ def array_of(feed: Feed) -> str | None:
     return feed.each.column if feed.each is not None and not feed.each.is_cell else None
 
 
-def open_fixed_width(path: Path, feed: Feed, name: str) -> chunks.OpenedFile:
+def open_fixed_width(path: DeliveredFile, feed: Feed, name: str) -> chunks.OpenedFile:
     """The rows of a file of fixed-width lines; see `readers.open_file`."""
     columns = tuple(feed.positions)
     chunks.check_header(columns, feed, name)
@@ -78,7 +78,7 @@ def _as_cut(rejects: Sequence[chunks.Reject], reason: Reason) -> list[chunks.Rej
     ]
 
 
-def open_json_lines(path: Path, feed: Feed, name: str) -> chunks.OpenedFile:
+def open_json_lines(path: DeliveredFile, feed: Feed, name: str) -> chunks.OpenedFile:
     """The rows of a file with one JSON object a line; a JSON array is read as a document."""
     batches = _batches_of_lines(path, feed, name)
     beginning = list(islice(batches, 2))
@@ -110,7 +110,7 @@ def _begins_array(batch: _Batch) -> bool:
     return text is not None and text.lstrip().startswith("[")
 
 
-def open_json(path: Path, feed: Feed, name: str) -> chunks.OpenedFile:
+def open_json(path: DeliveredFile, feed: Feed, name: str) -> chunks.OpenedFile:
     """The rows of one JSON document, the elements of an array; see `readers.open_file`."""
     first, codec = b"", encodings.find_codec("utf-8")
     for first in unpacking.pieces(path, name, feed.member):
@@ -253,7 +253,7 @@ def document_of(raw: bytes, codec: Codec, decimal: str) -> Any:
         return Reason.BAD_JSON
 
 
-def _batches_of_lines(path: Path, feed: Feed, name: str) -> Iterator[_Batch]:
+def _batches_of_lines(path: DeliveredFile, feed: Feed, name: str) -> Iterator[_Batch]:
     """Numbered lines without their ends; skipped and empty ones are left out."""
     blocks = csv_reader.blocks(unpacking.pieces(path, name, feed.member))
     codec, rest = chunks.begin_text(next(blocks), feed, name)

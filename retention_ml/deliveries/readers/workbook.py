@@ -20,6 +20,7 @@ from retention_ml.deliveries import unpacking
 from retention_ml.deliveries.description.feed import Feed
 from retention_ml.deliveries.readers import chunks
 from retention_ml.deliveries.readers.json_paths import Number, as_json
+from retention_ml.deliveries.sealing.stored_file import DeliveredFile
 from retention_ml.errors import FileRefused, first_words
 
 UNPACKED_BYTES_MAX = 512 << 20
@@ -35,11 +36,11 @@ _PLACE = re.compile(rb"\br\s*=\s*[\"']\s*([A-Za-z]{0,9})(\d{1,10})")
 _EMPTY = ("", None)
 
 
-def open_workbook(path: Path, feed: Feed, name: str) -> chunks.OpenedFile:
+def open_workbook(path: DeliveredFile, feed: Feed, name: str) -> chunks.OpenedFile:
     """The rows of a sheet of a workbook; see `readers.open_file`."""
     require_workbook(path, name)
     with refusal_of_damage(name):
-        sheet = _sheet(CalamineWorkbook.from_path(str(path)), feed, name)
+        sheet = _sheet(load_workbook(path), feed, name)
         rows = enumerate(sheet.iter_rows(), start=1)
         columns = list(feed.header) or _header_of(rows, feed)
     while columns and not columns[-1]:
@@ -61,7 +62,15 @@ def open_workbook(path: Path, feed: Feed, name: str) -> chunks.OpenedFile:
     return chunks.OpenedFile(tuple(columns), read(), unread)
 
 
-def require_workbook(path: Path, name: str) -> None:
+def load_workbook(path: DeliveredFile) -> CalamineWorkbook:
+    """The workbook, which is in memory for the most part."""
+    if isinstance(path, Path):
+        return CalamineWorkbook.from_path(path)
+    with path.open() as stream:
+        return CalamineWorkbook.from_filelike(stream)
+
+
+def require_workbook(path: DeliveredFile, name: str) -> None:
     """Refuse what is no workbook, and one that is larger inside than it may be."""
     with path.open("rb") as stream:
         beginning = stream.read(8)

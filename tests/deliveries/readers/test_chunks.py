@@ -13,6 +13,7 @@ from retention_ml.deliveries.description.feed import Feed
 from retention_ml.deliveries.description.loading import load_source
 from retention_ml.deliveries.readers import chunks, readers
 from retention_ml.errors import FileRefused
+from retention_ml.settings import Settings
 from tests.worlds.feeds import GOOD, HEADER, line, write
 
 
@@ -92,7 +93,7 @@ def test_a_cut_gzip_file_gives_the_same_message_wherever_it_is_read(folder: Path
     text = "\n".join([HEADER, *(line(order=str(i)) for i in range(500))])
     path.write_bytes(gzip.compress(text.encode())[:-50])
     with pytest.raises(FileRefused) as archiving:
-        archive.store(path, folder / "home")
+        archive.store(path, Settings(home=folder / "home"))
     with pytest.raises(FileRefused) as reading:
         readers.open_file(path, lines_feed(folder))
     assert str(reading.value) == str(archiving.value)

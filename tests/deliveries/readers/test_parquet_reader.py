@@ -335,7 +335,7 @@ def test_the_headers_of_pages_add_up_to_what_the_footer_says(
                 chunk = file.metadata.row_group(number).column(i)
                 assert column.packed_bytes == chunk.total_compressed_size
                 assert column.has_dictionary == chunk.has_dictionary_page
-                pages = list(parquet_pages._pages(stream, column, "x"))
+                pages = list(parquet_pages._pages(stream, path.stat().st_size, column, "x"))
                 data = [page for page in pages if not page.is_dictionary]
                 assert len(pages) - len(data) == chunk.has_dictionary_page
                 assert sum(page.value_count for page in data) == chunk.num_values

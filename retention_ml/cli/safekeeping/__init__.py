@@ -1,0 +1,12 @@
+"""Commands about what must stay secret and unchanged: archive, keys."""
+
+import typer
+
+from retention_ml.cli.safekeeping.archive import archive
+from retention_ml.cli.safekeeping.keys import keys
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands of this package."""
+    app.add_typer(archive, name="archive")
+    app.add_typer(keys, name="keys")
