@@ -1,10 +1,32 @@
-"""Files that appear complete or not at all: written beside their place, then renamed."""
+"""Files that appear complete or not at all: written beside their place, then renamed.
+
+Below a folder that is its owner's alone, such as the home, what is made is too.
+"""
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
+
+_OTHERS = 0o077
+
+
+def is_private(folder: Path) -> bool:
+    """Whether nobody but its owner may do anything with a folder."""
+    return not folder.stat().st_mode & _OTHERS
+
+
+def make_folder(folder: Path, *, mode: int = 0o777) -> Path:
+    """Make a folder and those above it where they are missing; the folder.
+
+    `mode` of the new ones is masked by the umask.
+    """
+    if not folder.is_dir():
+        above = make_folder(folder.parent, mode=mode)
+        folder.mkdir(mode=mode & ~_OTHERS if is_private(above) else mode, exist_ok=True)
+    return folder
 
 
 @contextmanager
@@ -24,9 +46,11 @@ def replacing(path: Path) -> Iterator[Path]:
     Missing folders are created. A reader sees the old file or the new one; of two writers the
     last one wins.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     with draft(path) as new:
         yield new
+        if is_private(path.parent):
+            new.chmod(stat.S_IMODE(new.stat().st_mode) & ~_OTHERS)
         new.replace(path)
 
 

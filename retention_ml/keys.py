@@ -213,7 +213,7 @@ def _any_sealed(landing: Path) -> Path | None:
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """A block that one process at a time is in, for the file of keys at `path`."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    atomic_files.make_folder(path.parent, mode=0o700)
     lock = path.with_name(f".{path.name}.lock")
     with os.fdopen(os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600), "wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

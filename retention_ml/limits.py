@@ -9,6 +9,7 @@ from typing import TypedDict
 
 import duckdb
 
+from retention_ml import atomic_files
 from retention_ml.errors import MachineError
 from retention_ml.settings import Settings
 
@@ -98,7 +99,7 @@ def connect_duckdb(limits: Limits) -> duckdb.DuckDBPyConnection:
     if limits.memory_gb is not None:
         config["memory_limit"] = f"{limits.memory_gb * 1024:.0f}MiB"
     if limits.folder is not None:
-        limits.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        atomic_files.make_folder(limits.folder, mode=0o700)
         config["temp_directory"] = str(limits.folder)
     return duckdb.connect(config=config)
 

@@ -79,6 +79,27 @@ def test_a_secret_is_never_readable_by_others(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_below_a_folder_of_the_owner_alone_everything_is(tmp_path: Path) -> None:
+    umask = os.umask(0)
+    try:
+        for mode in (0o700, 0o755):
+            home = tmp_path / f"{mode:o}"
+            home.mkdir(mode=mode)
+            atomic_files.write_text(home / "reports" / "quality" / "index.html", "rows")
+    finally:
+        os.umask(umask)
+    modes = {
+        path.relative_to(tmp_path).as_posix(): stat.S_IMODE(path.stat().st_mode)
+        for path in tmp_path.rglob("*")
+    }
+    assert modes == {
+        "700": 0o700, "700/reports": 0o700, "700/reports/quality": 0o700,
+        "700/reports/quality/index.html": 0o600,
+        "755": 0o755, "755/reports": 0o777, "755/reports/quality": 0o777,
+        "755/reports/quality/index.html": 0o666,
+    }  # fmt: skip
+
+
 def test_durable_bytes_are_on_the_disk_before_they_have_their_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

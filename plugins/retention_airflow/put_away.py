@@ -82,11 +82,10 @@ def put_away(
 
 def _move(path: Path, shelf: str, state: "FileState") -> Path:
     """Move one file to its shelf; where it is now."""
-    (path.parent / shelf).mkdir(exist_ok=True)
-    target = _free(path.parent / shelf, path.name)
-    if shelf != DONE:
-        from retention_ml.atomic_files import write_text
+    from retention_ml.atomic_files import make_folder, write_text
 
+    target = _free(make_folder(path.parent / shelf), path.name)
+    if shelf != DONE:
         write_text(target.with_name(target.name + TEXT), _text(path, state))
     return path.rename(target)
 

@@ -84,7 +84,7 @@ def store(path: Path, settings: Settings) -> ArchivedFile:
     """
     name, keyring = shown_name(path), Keyring.of(settings)
     folder = settings.home / "landing"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # customers' data: for the owner only
+    atomic_files.make_folder(folder, mode=0o700)  # customers' data: for the owner only
     with atomic_files.draft(folder / "delivery") as draft:
         sha256, size = _seal(read_guarded(path, name), draft, keyring)
         content = StoredFile(path_of(settings.home, sha256), sha256, keyring)

@@ -24,6 +24,7 @@ from retention_ml.stack import components, databases, environment
 from retention_ml.stack.postgres import is_free
 from retention_ml.warehouse import Warehouse
 
+_PRIVATE_FOLDERS = ("landing", "reports", "logs", "mlflow", "cache", "backtests")
 _DISK_GIB_MIN = 3.0
 _MEMORY_GIB_MIN = 3.0
 _LOOK_MINUTES_MAX = 0.5
@@ -199,6 +200,8 @@ def _folders(settings: Settings) -> Iterator[Finding]:
             sentence=f"{secrets} has mode {mode:o}; 600 is expected.",
             fix=f"chmod 600 {secrets}",
         )
+    if home.exists():
+        yield _privacy(home)
     for name, folder in (("sources", settings.sources), ("expectations", settings.expectations)):
         pattern = "*.toml" if name == "sources" else "*.json"
         count = len(list(folder.glob(pattern)))
@@ -208,6 +211,31 @@ def _folders(settings: Settings) -> Iterator[Finding]:
             sentence=f"{folder} holds {count} files {pattern}.",
             fix=f"Set RETENTION_{name.upper()} to the folder that holds them",
         )
+
+
+def _privacy(home: Path) -> Finding:
+    """Whether others may look at what the home holds of customers, and what made it."""
+    open_paths = [
+        path
+        for path in (home, *(home / name for name in _PRIVATE_FOLDERS))
+        if path.exists() and path.stat().st_mode & 0o077
+    ]
+    open_paths += [
+        path
+        for name in _PRIVATE_FOLDERS
+        for path in (home / name).rglob("*")
+        if not path.is_symlink() and path.lstat().st_mode & 0o077
+    ]
+    # Others may have been let into it on purpose; who is in their group shows as a right of it.
+    open_paths += [path for path in (home / "inbox",) if path.exists() and path.stat().st_mode & 7]
+    where = f", such as {open_paths[0]}" if open_paths else ""
+    return Finding(
+        name="privacy",
+        ok=not open_paths,
+        sentence=f"{len(open_paths):,} files and folders of {home} may be read by others{where}; "
+        "none is expected.",
+        fix=f"chmod -R go= {home}, then let in again who puts files into its inbox",
+    )
 
 
 def _address(settings: Settings) -> str:

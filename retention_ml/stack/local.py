@@ -59,9 +59,9 @@ def up(settings: Settings, say: Say = _silent) -> list[dict[str, object]]:
         say(sentence)
     _make(home)
     for folder in ("run", "logs", "airflow", "mlflow/artifacts", "inbox"):
-        (home / folder).mkdir(parents=True, exist_ok=True)
+        atomic_files.make_folder(home / folder)
     for source in sorted(settings.sources.glob("*.toml")):
-        (home / "inbox" / source.stem).mkdir(exist_ok=True)
+        atomic_files.make_folder(home / "inbox" / source.stem)
 
     start_postgres(settings)
     say(f"postgres answers on port {databases.server(home).port}")
@@ -262,7 +262,7 @@ def start_mlflow(settings: Settings) -> str:
     if at and "mlflow" in components.healthy(settings, at):
         return at.mlflow_url
     start_postgres(settings)
-    (settings.home / "mlflow" / "artifacts").mkdir(parents=True, exist_ok=True)
+    atomic_files.make_folder(settings.home / "mlflow" / "artifacts")
     at = _ports(settings)
     mlflow_login.prepare(settings)
     components.component(settings, "mlflow", at).start()

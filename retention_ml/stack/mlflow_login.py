@@ -38,7 +38,7 @@ def prepare(settings: Settings) -> None:
             "under [mlflow] in retention.toml."
         )
     folder = settings.home / "mlflow"
-    folder.mkdir(parents=True, exist_ok=True)
+    atomic_files.make_folder(folder)
     text = _CONFIGURATION.format(logins=folder.resolve() / "logins.db", user=USER)
     atomic_files.write_text(folder / "login.ini", text)
 

@@ -116,8 +116,9 @@ class Component:
         if self.pid() is not None:
             return False
         self.stop()  # workers of a leader that died would hold its ports
-        self.run_folder.mkdir(parents=True, exist_ok=True)
-        self.log_folder.mkdir(parents=True, exist_ok=True)
+        atomic_files.make_folder(self.run_folder)
+        atomic_files.make_folder(self.log_folder)
+        self.log.touch(mode=0o600)
         with self.log.open("ab") as log:
             process = subprocess.Popen(
                 self.command,

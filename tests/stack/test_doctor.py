@@ -14,13 +14,16 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from retention_ml import atomic_files
 from retention_ml.cli import app
+from retention_ml.curated.ingest import ingest
 from retention_ml.maintenance.invariants import INVARIANTS, Violation
 from retention_ml.settings import Settings
 from retention_ml.stack import components, doctor
 from retention_ml.stack.doctor import Finding
 from retention_ml.stack.postgres import EmbeddedPostgres, free_port
 from retention_ml.warehouse import Warehouse
+from tests.worlds.batches import with_source
 from tests.worlds.threads import serving
 
 EXPECTED = {
@@ -160,6 +163,42 @@ def test_secrets_that_others_may_read_are_seen(settings: Settings) -> None:
     assert (finding.ok, finding.fix) == (False, f"chmod 600 {secrets}")
     secrets.chmod(0o600)
     assert named(doctor._folders(settings))["secrets"].ok
+
+
+def test_whatever_is_written_into_a_home_is_for_its_owner_alone(
+    warehouse: Warehouse, settings: Settings, tmp_path: Path
+) -> None:
+    settings = with_source(settings, tmp_path)
+    settings.home.mkdir(mode=0o700, parents=True)
+    umask = os.umask(0)
+    try:
+        file = tmp_path / "lines_1.csv"
+        file.write_text(
+            "order,product,customer,time,quantity,price\n1,p,c,2026-02-01 10:00:00,1,2.5\n"
+        )
+        ingest(warehouse, settings=settings, source="shop", files=[file])
+    finally:
+        os.umask(umask)
+    written = [path for path in settings.home.rglob("*") if path.is_file()]
+    assert {path.relative_to(settings.home).parts[0] for path in written} >= {
+        "landing", "reports", "keys.json",
+    }  # fmt: skip
+    assert {path.stat().st_mode & 0o777 for path in written} == {0o600}
+    folders = [path for path in settings.home.rglob("*") if path.is_dir()]
+    assert {path.stat().st_mode & 0o777 for path in (settings.home, *folders)} == {0o700}
+    assert named(doctor._folders(settings))["privacy"].ok
+
+
+def test_a_file_that_others_may_read_is_seen(settings: Settings) -> None:
+    page = settings.home / "reports" / "index.html"
+    settings.home.mkdir(mode=0o700, parents=True)
+    atomic_files.write_text(page, "rows")
+    assert named(doctor._folders(settings))["privacy"].ok
+    page.chmod(0o640)
+    finding = named(doctor._folders(settings))["privacy"]
+    assert (finding.ok, finding.sentence.split(" of ")[0]) == (False, "1 files and folders")
+    assert str(page) in finding.sentence
+    assert finding.fix.startswith(f"chmod -R go= {settings.home}")
 
 
 def test_a_folder_without_source_descriptions_is_seen(settings: Settings, tmp_path: Path) -> None:

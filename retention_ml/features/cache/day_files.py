@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from retention_ml.atomic_files import replacing
+from retention_ml.atomic_files import make_folder, replacing
 from retention_ml.failpoints import failpoint
 from retention_ml.features.cache.origin import Origin
 
@@ -42,7 +42,7 @@ def write_day(
     """
     rows = rows.replace_schema_metadata(_stamps(features_digest, origin))
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder, mode=0o700)
         with replacing(_path(folder, as_of)) as new:
             new.touch(mode=0o600)
             with new.open("wb") as file, pa.ipc.new_file(file, rows.schema) as writer:

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from retention_ml import clock
+from retention_ml.atomic_files import make_folder
 from retention_ml.failpoints import failpoint
 from retention_ml.features.cache.manifest import (
     Manifest,
@@ -82,7 +83,7 @@ def open_rollups(select: Select, folder: Path) -> CachedRollups | None:
     """
     origin, passes = read_origin(select, "rollups"), read_passes(select)
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder, mode=0o700)
         manifest = _usable(folder, origin, passes)
         if manifest.newest_rollup_id < passes.newest or not manifest.parts:
             manifest = _with_new_passes(select, folder, manifest, passes)

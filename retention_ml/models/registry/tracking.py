@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from retention_ml import atomic_files
 from retention_ml.models.registry.description import fit_description
 from retention_ml.models.registry.failures import explain_failure
 from retention_ml.models.registry.provenance import source_tags
@@ -177,7 +178,7 @@ class Tracking:
         import mlflow
 
         if self._artifacts:
-            Path(self._artifacts).mkdir(parents=True, exist_ok=True)
+            atomic_files.make_folder(Path(self._artifacts))
         return mlflow.MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
 
     @cached_property
