@@ -69,10 +69,6 @@ EXAMPLES = {
         "mcp": "mcp --http",
         "metrics": "metrics serve",
     },
-    "Safekeeping": {
-        "archive": "archive seal",
-        "keys": "keys list",
-    },
     "Actions": {
         "actions": "actions list",
         "assign": "assign --as-of 2026-03-01",
@@ -84,9 +80,11 @@ EXAMPLES = {
         "policies": "policies list",
         "uplift": "uplift evaluate --help",
     },
-    "Safety": {
+    "Safekeeping": {
         "backup": "backup --to /mnt/backups",
         "restore": "restore /mnt/backups/20260301T033000Z-dump --home restored",
+        "archive": "archive seal",
+        "keys": "keys list",
     },
     "People's data": {
         "people": "people rotate-key",

@@ -41,7 +41,8 @@ pseudonyms of their own then ([people's data](privacy.md)). Erasing a customer i
 | table | column | what is stored |
 |---|---|---|"""
 _FILES = """
-Below `RETENTION_HOME`, these hold ids: `inbox/` and `landing/` (files as they were delivered),
+Below `RETENTION_HOME`, these hold ids: `inbox/` (files that wait, or cannot be used), `landing/`
+(files as they were delivered, [sealed](runbook.md#the-archive)),
 `backtests/` (predictions per customer), `demo/`, `reports/pages/` (docs/pages.md), and `postgres/`,
 the database itself. So does what `retention backtest --predictions` and `retention report` write.
 Models, other reports, logs, receipts and alerts hold none.
