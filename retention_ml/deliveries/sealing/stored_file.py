@@ -5,9 +5,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, cast
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from retention_ml.deliveries.sealing.frames import (
     HEADER_BYTES,
@@ -17,6 +15,9 @@ from retention_ml.deliveries.sealing.frames import (
     key_version,
 )
 from retention_ml.keys import SEALED, Keyring
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _BUFFER_BYTES = 1 << 16
 _PIECE = 1 << 20
@@ -110,8 +111,11 @@ def size_of(file: DeliveredFile) -> int:
         return stream.seek(0, io.SEEK_END)
 
 
-def for_arrow(file: DeliveredFile) -> pa.NativeFile:
+def for_arrow(file: DeliveredFile) -> "pa.NativeFile":
     """The file as Arrow reads it, which it closes with its last reader."""
+    # Late: DAG files look at the inbox too.
+    import pyarrow as pa
+
     plain = pa.OSFile(str(file if isinstance(file, Path) else file.path))
     if isinstance(file, Path):
         return plain
