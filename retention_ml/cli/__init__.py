@@ -16,7 +16,6 @@ from retention_ml.cli import (
     actions,
     assign,
     backtest,
-    backups,
     data,
     experiments,
     modelling,
@@ -173,7 +172,6 @@ for module in (
     experiments,
     uplift,
     abnormal,
-    backups,
     people,
     safekeeping,
 ):

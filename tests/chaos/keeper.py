@@ -14,9 +14,9 @@ from retention_ml.stack.backups.restore import restore
 def take(settings: dict[str, Any], failpoint: str) -> None:
     """Take a backup, and die at the failpoint."""
     os.environ["RETENTION_FAILPOINT"] = failpoint
-    given = Settings(**settings)
-    with closing(address.warehouse(given)) as warehouse:
-        back_up(warehouse, settings=given)
+    loaded = Settings(**settings)
+    with closing(address.warehouse(loaded)) as warehouse:
+        back_up(warehouse, settings=loaded)
 
 
 def bring_back(backup: str, home: str, failpoint: str) -> None:

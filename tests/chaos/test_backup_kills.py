@@ -57,8 +57,8 @@ def test_a_backup_that_was_killed_is_whole_or_none(
     back_up(platform.warehouse, settings=platform.settings)
     assert list(platform.shelf.glob(f"{shelf.DRAFT}*")) == []
     verify(platform.warehouse, settings=platform.settings, is_drill=False)
-    known = platform.warehouse.read("SELECT name FROM ops.backups WHERE verified_at IS NOT NULL")
-    assert set(known["name"].to_pylist()) == set(shelf.names(platform.shelf))
+    rows = platform.warehouse.read("SELECT name FROM ops.backups WHERE verified_at IS NOT NULL")
+    assert set(rows["name"].to_pylist()) == set(shelf.names(platform.shelf))
 
 
 @pytest.mark.parametrize("failpoint", RESTORING)

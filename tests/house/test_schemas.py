@@ -29,6 +29,7 @@ MAY_NAME = {
     "labels": {"curated", "features", "models"},
     "models": {"curated", "features", "models"},
     "publication": {"ops"},
+    "stack": {"ops"},
     "profiles": {"curated", "features", "profiles"},
     "recommendations": {"curated", "features", "recommendations", "ops"},
     "scores": {"features", "models", "scores", "reports", "ops"},

@@ -61,7 +61,7 @@ def back_up(
         draft.mkdir(mode=0o700)
         contents = _base(settings, draft) if kind == "base" else _dumps(warehouse, settings, draft)
         before = next((one for one in reversed(shelf.read(into))), None)
-        known = home_files.copy(
+        linked = home_files.copy(
             home_files.paths_of(settings.home, shelf=into), settings.home, draft / "home",
             before=before, shelf=into,
         )  # fmt: skip
@@ -73,7 +73,7 @@ def back_up(
             migration=_migration(warehouse),
             databases=contents,
             files={
-                path: known.get(path.removeprefix("home/")) or (size, sha256(draft / path))
+                path: linked.get(path.removeprefix("home/")) or (size, sha256(draft / path))
                 for path, size in sizes(draft).items()
             },
         )

@@ -30,8 +30,8 @@ def copy(
 ) -> dict[str, tuple[int, str]]:
     """Copy files; those of the archive that an earlier backup has are linked to it.
 
-    They never change, and their name is their digest. A file that is gone by now is left out: it
-    was a draft, or moved on after the databases were read.
+    They are replaced, if ever, and not written to: size and time tell. A file that is gone by now
+    is left out: it was a draft, or moved on after the databases were read.
 
     Returns
     -------
@@ -42,11 +42,23 @@ def copy(
     for path in paths:
         target = into / path
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        known = before.files.get(f"home/{path}") if before and path.startswith("landing/") else None
+        earlier = shelf / before.name / "home" / path if before else None
         with suppress(FileNotFoundError):
-            if before and known and known[0] == (home / path).stat().st_size:
-                os.link(shelf / before.name / "home" / path, target)
-                linked[path] = known
+            if (
+                before
+                and earlier
+                and path.startswith("landing/")
+                and _are_alike(earlier, home / path)
+            ):
+                os.link(earlier, target)
+                linked[path] = before.files[f"home/{path}"]
             else:
                 shutil.copy2(home / path, target)
     return linked
+
+
+def _are_alike(earlier: Path, now: Path) -> bool:
+    if not earlier.exists():
+        return False
+    one, other = earlier.stat(), now.stat()
+    return (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns)

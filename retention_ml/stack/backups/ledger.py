@@ -4,6 +4,8 @@ The folder is the truth: the ledger is brought up to it.
 """
 
 from collections.abc import Iterable
+from datetime import datetime
+from typing import cast
 
 from retention_ml import clock
 from retention_ml.stack.backups.manifest import Manifest, to_row
@@ -51,3 +53,9 @@ def unverified(warehouse: Warehouse) -> set[str]:
         "SELECT name FROM ops.backups WHERE verified_at IS NULL AND removed_at IS NULL"
     )
     return set(rows["name"].to_pylist())
+
+
+def last_drill(warehouse: Warehouse) -> datetime | None:
+    """When a backup was last restored for a trial."""
+    last = warehouse.read("SELECT max(drilled_at) AS drilled_at FROM ops.backups")
+    return cast("datetime | None", last["drilled_at"][0].as_py())

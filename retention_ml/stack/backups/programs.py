@@ -55,10 +55,10 @@ def copy_cluster(url: str, into: Path) -> None:
 
 def major() -> int:
     """The version of Postgres that these programs belong to."""
-    told = subprocess.run(
+    version = subprocess.run(
         [str(binaries() / "pg_dump"), "--version"], capture_output=True, text=True, check=True
     )
-    return int(told.stdout.split()[-1].split(".")[0])
+    return int(version.stdout.split()[-1].split(".")[0])
 
 
 def _run(program: str, url: str, *arguments: str, target: str = "--dbname") -> None:

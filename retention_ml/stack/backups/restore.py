@@ -14,6 +14,7 @@ from typing import Any
 
 from retention_ml import atomic_files
 from retention_ml.deliveries.archive import path_of
+from retention_ml.deliveries.ledger.files import archived_files
 from retention_ml.errors import StackError, UsageError
 from retention_ml.failpoints import failpoint
 from retention_ml.stack import databases
@@ -191,12 +192,6 @@ def _recovery(wal: Path, until: datetime | None) -> tuple[str, ...]:
 
 def _missing_files(home: Path) -> list[str]:
     url = databases.address(home, "retention")
-    with closing(Warehouse(url)) as warehouse:
-        rows = warehouse.read(
-            "SELECT DISTINCT file_sha256, file_name FROM raw.deliveries ORDER BY file_name"
-        ).to_pylist()
-    return [
-        str(row["file_name"])
-        for row in rows
-        if row["file_sha256"] and not path_of(home, str(row["file_sha256"])).exists()
-    ]
+    with closing(Warehouse(url)) as warehouse, warehouse.transaction() as transaction:
+        names = archived_files(transaction)
+    return [name for sha256, name in names.items() if not path_of(home, sha256).exists()]

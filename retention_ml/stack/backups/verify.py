@@ -87,10 +87,9 @@ def verify(
 
 
 def _is_due(warehouse: Warehouse, every_days: int) -> bool:
-    last = warehouse.read("SELECT max(drilled_at) AS at FROM ops.backups")["at"][0].as_py()
-    return every_days > 0 and (
-        last is None or clock.now() - last >= timedelta(days=every_days) - timedelta(hours=1)
-    )
+    last = ledger.last_drill(warehouse)
+    due_after = timedelta(days=every_days) - timedelta(hours=1)
+    return every_days > 0 and (last is None or clock.now() - last >= due_after)
 
 
 def _drill(backup: Path, shelf_folder: Path) -> None:

@@ -13,13 +13,13 @@ from retention_ml.stack.backups.verify import verify
 from tests.worlds.small_platform import SmallPlatform
 
 
-def taken(platform: SmallPlatform) -> Path:
+def backup_of(platform: SmallPlatform) -> Path:
     receipt = back_up(platform.warehouse, settings=platform.settings)
     return platform.shelf / str(receipt.details["name"])
 
 
 def test_archived_files_are_stored_once_for_all_backups(platform: SmallPlatform) -> None:
-    first, second = taken(platform), taken(platform)
+    first, second = backup_of(platform), backup_of(platform)
     landed = [path for path in Manifest.read(first).files if path.startswith("home/landing/")]
     assert landed
     for path in landed:
@@ -40,18 +40,18 @@ def test_keys_caches_logs_and_drafts_are_left_out(platform: SmallPlatform) -> No
         (home / path).parent.mkdir(exist_ok=True)
         (home / path).write_text("x")
     (home / "airflow" / "passwords.json").write_text("{}")
-    held = {path for path in Manifest.read(taken(platform)).files if path.startswith("home/")}
-    assert {"home/secrets.json", "home/airflow/passwords.json"} <= held
+    paths = {path for path in Manifest.read(backup_of(platform)).files if path.startswith("home/")}
+    assert {"home/secrets.json", "home/airflow/passwords.json"} <= paths
     assert not any(
         word in path
-        for path in held
+        for path in paths
         for word in ("keys.json", "cache", "logs", ".delivery", ".cfg")
     )
 
 
 def test_only_the_owner_may_read_a_backup(platform: SmallPlatform) -> None:
     assert platform.shelf.stat().st_mode & 0o077 == 0
-    assert taken(platform).stat().st_mode & 0o077 == 0
+    assert backup_of(platform).stat().st_mode & 0o077 == 0
 
 
 def test_a_backup_without_a_folder_is_refused(platform: SmallPlatform) -> None:
@@ -83,7 +83,7 @@ def test_of_another_postgres_the_warehouse_alone_is_backed_up(
 
 
 def test_a_drill_restores_compares_and_leaves_nothing(platform: SmallPlatform) -> None:
-    name = taken(platform).name
+    name = backup_of(platform).name
     receipt = verify(platform.warehouse, settings=platform.settings, is_drill=True)
     assert receipt.details["drilled"] == name
     assert f"{name} was restored for a trial and is equal" in receipt.sentence
@@ -98,7 +98,7 @@ def test_a_drill_restores_compares_and_leaves_nothing(platform: SmallPlatform) -
 
 
 def test_a_damaged_backup_is_named_and_not_said_to_be_verified(platform: SmallPlatform) -> None:
-    folder = taken(platform)
+    folder = backup_of(platform)
     [file] = [path for path in Manifest.read(folder).files if path.endswith("secrets.json")]
     (folder / file).write_text("{}")
     with pytest.raises(StackError, match=rf"{folder.name} is damaged: {file} has"):

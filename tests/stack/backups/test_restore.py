@@ -38,8 +38,8 @@ def test_a_restored_home_has_the_same_rows_files_and_rights(
     backup: Path, platform: SmallPlatform, tmp_path: Path
 ) -> None:
     home = tmp_path / "restored"
-    told: list[str] = []
-    result = restore(backup, home, say=told.append)
+    sentences: list[str] = []
+    result = restore(backup, home, say=sentences.append)
     with opened(home) as warehouse:
         assert orders_of(warehouse) == 60
         assert violations(warehouse) == []
@@ -54,7 +54,7 @@ def test_a_restored_home_has_the_same_rows_files_and_rights(
         with pytest.raises(WarehouseError, match="permission denied"):
             reader.read("SELECT count(*) AS n FROM curated.order_lines")
         reader.close()
-    assert any("row for row" in sentence for sentence in told)
+    assert any("row for row" in sentence for sentence in sentences)
     assert (home / "secrets.json").stat().st_mode & 0o077 == 0
     assert not (home / ".restoring").exists()
 
@@ -83,7 +83,7 @@ def test_a_digest_sees_every_change_of_a_table(platform: SmallPlatform) -> None:
             transaction.execute(sql)
         return digest()
 
-    seen = [
+    digests = [
         change("CREATE TABLE looked_at AS SELECT 1 AS line, CAST('a' AS text) AS word"),
         change("UPDATE looked_at SET word = 'b'"),
         change("INSERT INTO looked_at VALUES (1, 'b')"),
@@ -91,7 +91,7 @@ def test_a_digest_sees_every_change_of_a_table(platform: SmallPlatform) -> None:
         change("DELETE FROM looked_at"),
     ]
     change("DROP TABLE looked_at; CREATE TABLE looked_at (line integer)")
-    assert len({str(each) for each in seen}) == 5
+    assert len({str(each) for each in digests}) == 5
     with platform.warehouse.transaction() as transaction:
         transaction.execute("DROP TABLE looked_at")
 

@@ -1,4 +1,4 @@
-"""Commands about backups: backup, backup list, backup verify, backup prune, restore."""
+"""Commands about backups: `backup`, `backup list`, `verify`, `prune`, `restore`."""
 
 from datetime import datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ from retention_ml.errors import UsageError
 if TYPE_CHECKING:
     from retention_ml.receipts import DoorReceipt
 
-_backup = typer.Typer(help="Take, list, verify and prune backups.", invoke_without_command=True)
+backups = typer.Typer(help="Take, list, verify and prune backups.", invoke_without_command=True)
 
 Folder = Annotated[
     Path | None,
@@ -34,13 +34,7 @@ Folder = Annotated[
 Name = Annotated[str, typer.Argument(help="The backup; by default the latest.")]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the commands of this module."""
-    app.add_typer(_backup, name="backup")
-    app.command()(restore)
-
-
-@_backup.callback()
+@backups.callback()
 def backup(
     context: typer.Context,
     to: Folder = None,
@@ -65,7 +59,7 @@ def backup(
         _print(receipt, as_json)
 
 
-@_backup.command("list")
+@backups.command("list")
 def backup_list(to: Folder = None, as_json: Json = False) -> None:
     """The backups there are, oldest first."""
     with command(as_json) as settings:
@@ -86,7 +80,7 @@ def backup_list(to: Folder = None, as_json: Json = False) -> None:
         print_rows("Backups", rows, as_json=as_json)
 
 
-@_backup.command("verify")
+@backups.command("verify")
 def backup_verify(
     name: Name = "",
     to: Folder = None,
@@ -105,7 +99,7 @@ def backup_verify(
         _print(receipt, as_json)
 
 
-@_backup.command("prune")
+@backups.command("prune")
 def backup_prune(to: Folder = None, as_json: Json = False) -> None:
     """Remove backups that the settings do not keep."""
     with opened(as_json) as (warehouse, settings):
