@@ -68,7 +68,7 @@ def settings_of(settings: Settings) -> Settings:
     Half of the decisions are drawn by lot instead of a tenth: the days are few. Whatever the shop has set stays out of it: its warehouse, its sources, its channels.
     """
     home = settings.home / ACTIONS_DEMO
-    shipped = Settings(compute=settings.compute)
+    shipped = Settings(compute=settings.compute, privacy=settings.privacy)
     return shipped.model_copy(
         update={
             "home": home,
