@@ -29,7 +29,6 @@ MAY_NAME = {
     "labels": {"curated", "features", "models"},
     "models": {"curated", "features", "models"},
     "publication": {"ops"},
-    "stack": {"ops"},
     "profiles": {"curated", "features", "profiles"},
     "recommendations": {"curated", "features", "recommendations", "ops"},
     "scores": {"features", "models", "scores", "reports", "ops"},
@@ -52,7 +51,14 @@ MAY_NAME = {
     "assistant": {"reports", "ops"},
     "metrics": {"raw", "scores", "reports", "ops"},
     "maintenance": set(SCHEMAS),
-    "stack": {"curated", "features", "scores", "actions", "reports"},  # demonstrations show all
+    "stack": {
+        "curated",
+        "features",
+        "scores",
+        "actions",
+        "reports",
+        "ops",
+    },  # demonstrations show all
     "cli": set(),
     "simulate": set(),
     "statistics": set(),
