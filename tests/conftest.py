@@ -15,11 +15,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.envi
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["DO_NOT_TRACK"] = "true"
-# Most tests name customers by their numbers and find them again; those of pseudonyms ask for them.
-os.environ["RETENTION_PRIVACY__PSEUDONYMS"] = "false"
 
 from retention_ml.schema.migrate import migrate
-from retention_ml.settings import Settings, load, loading
+from retention_ml.settings import Settings, load
 from retention_ml.stack.postgres import EmbeddedPostgres
 from retention_ml.warehouse import Warehouse
 from tests.chaos.counts import IS_FULL
@@ -36,16 +34,6 @@ max_wal_senders = 0
 # Copying a database is copying a thousand files: in memory a tenth of the work.
 MEMORY = Path("/dev/shm")
 MEMORY_MIN_BYTES = 4 * 2**30
-
-
-def _with_numbers() -> None:
-    """Let settings loaded from a test's own variables be as those of `os.environ`."""
-    variables_of = loading._setting_variables
-    unless_stated = {"RETENTION_PRIVACY__PSEUDONYMS": "false"}
-    loading._setting_variables = lambda environment: unless_stated | variables_of(environment)
-
-
-_with_numbers()
 
 
 @pytest.hookimpl(optionalhook=True)

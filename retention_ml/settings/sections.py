@@ -289,7 +289,7 @@ class Recommendations(Section):
 class Privacy(Section):
     """What the warehouse knows a customer by."""
 
-    pseudonyms: bool = True
+    pseudonyms: bool = False
 
 
 class Archive(Section):
