@@ -1,7 +1,6 @@
 """The door from staging to curated and quarantine: one transaction for rows and ledger."""
 
 import time
-from datetime import datetime
 
 import ibis
 
@@ -105,7 +104,7 @@ def _curate(transaction: Transaction, settings: Settings, batch: batches.Batch) 
     batches.mark_repeated(transaction, batch_id, now)
     row_counts = batches.staged_row_counts(transaction, batch_id)
     load_sql.create_batch_deliveries(
-        transaction, batch_id, round(source.available_after_hours * 3_600)
+        transaction, batch_id, now, delay_seconds=round(source.available_after_hours * 3_600)
     )
     deliveries_by_table = batches.count_staged(
         transaction, batch_id, row_counts, source.feeds_with_parts
@@ -143,8 +142,6 @@ def _curate(transaction: Transaction, settings: Settings, batch: batches.Batch) 
             written[name], ended = _insert_versions(
                 transaction,
                 entry,
-                batch_id,
-                now,
                 existing_count=existing_count,
                 contested_count=contested_count,
                 follow_lines=not source.has_orders,
@@ -170,25 +167,20 @@ def _curate(transaction: Transaction, settings: Settings, batch: batches.Batch) 
 def _insert_versions(
     transaction: Transaction,
     entry: tables.Table,
-    batch_id: int,
-    now: datetime,
     *,
     existing_count: int,
     contested_count: int,
     follow_lines: bool,
 ) -> tuple[int, dict[int, int]]:
     """Insert the new versions and end those they replace, as `load_sql.replace_versions` does."""
-    staged = entry.ibis_table("staging", tables.STAGED)
-    rows = staged.filter(staged.batch_id == batch_id)
+    rows = entry.ibis_table("staging", tables.STAGED)
     batch_deliveries = ibis.table(versions.BATCH_DELIVERIES, name="batch_deliveries")
-    loaded_at = ibis.literal(now, type="timestamp('UTC')")
     keys = contested.CONTESTED_KEYS
     table = f"curated.{entry.name}"
     first_versions = versions.first_versions(
         entry,
         rows=rows.anti_join(keys, "row_key") if contested_count else rows,
         batch_deliveries=batch_deliveries,
-        loaded_at=loaded_at,
     )
     inserted = transaction.insert(table, first_versions)
     if not contested_count:
@@ -198,7 +190,6 @@ def _insert_versions(
         rows=rows.filter(rows.row_key.isin(keys.row_key)),
         batch_deliveries=batch_deliveries,
         existing_versions=ibis.table(versions.EXISTING_VERSIONS, name="existing_versions"),
-        loaded_at=loaded_at,
         orders_follow_lines=follow_lines,
     )
     if existing_count == 0:

@@ -1,6 +1,7 @@
 """SQL that loads a batch into `curated`, in one transaction."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import ibis
 
@@ -21,7 +22,9 @@ def tune_session(transaction: Transaction) -> None:
     transaction.execute("SET LOCAL jit = off")
 
 
-def create_batch_deliveries(transaction: Transaction, batch_id: int, delay_seconds: int) -> None:
+def create_batch_deliveries(
+    transaction: Transaction, batch_id: int, loaded_at: datetime, *, delay_seconds: int
+) -> None:
     """Create the temporary tables `batch_deliveries` and `delivery_orders`.
 
     `versions.BATCH_DELIVERIES` describes the first; beside that it has the feed, and `is_whole`: no
@@ -32,11 +35,13 @@ def create_batch_deliveries(transaction: Transaction, batch_id: int, delay_secon
     transaction.execute(
         "CREATE TEMP TABLE batch_deliveries ON COMMIT DROP AS SELECT delivery_id, "
         "coalesce(delivery_order, delivery_id) AS delivery_order, is_history, "
-        f"CAST(:delay AS bigint) AS delay_seconds, feed, {IS_WHOLE} AS is_whole "
+        "CAST(:delay AS bigint) AS delay_seconds, CAST(:loaded_at AS timestamptz) AS loaded_at, "
+        f"feed, {IS_WHOLE} AS is_whole "
         "FROM raw.deliveries AS delivery LEFT JOIN delivery_orders USING (delivery_id) "
         "WHERE batch_id = :b AND status = 'staged'",
         b=batch_id,
         delay=delay_seconds,
+        loaded_at=loaded_at,
     )
 
 

@@ -13,9 +13,11 @@ BATCH_DELIVERIES = {
     "delivery_order": "int64",
     "is_history": "boolean",
     "delay_seconds": "int64",
+    "loaded_at": "timestamp('UTC')",
 }
 """One row per delivery of the batch; `delivery_order` is its own id, or that of the delivery whose
-rows it replays."""
+rows it replays, `loaded_at` the instant of this load. What differs from batch to batch stands in
+rows, not in expressions: so these are compiled once."""
 
 EXISTING_VERSIONS = {
     "row_key": "binary",
@@ -38,7 +40,6 @@ def new_versions(
     rows: ibis.Table,
     batch_deliveries: ibis.Table,
     existing_versions: ibis.Table,
-    loaded_at: ibis.Value,
     orders_follow_lines: bool = False,
 ) -> ibis.Table:
     """The rows to insert into `curated.<entry>`; every other staged row is a duplicate.
@@ -63,11 +64,9 @@ def new_versions(
     entry : tables.Table
         The canonical table.
     rows : ibis.Table
-        The batch's part of `staging.<entry>`.
+        Of `staging.<entry>`; those of other batches are left out, as their deliveries are.
     batch_deliveries, existing_versions : ibis.Table
         As described by `BATCH_DELIVERIES` and `EXISTING_VERSIONS`.
-    loaded_at : ibis.Value
-        The instant of this load, a timestamp.
     orders_follow_lines : bool
         Whether derived orders are what their current lines make of them, so that they hold
         whenever those lines were delivered.
@@ -84,7 +83,7 @@ def new_versions(
         | (candidates.is_derived & ibis.literal(orders_follow_lines and entry.name == "orders"))
     )
     new = _changed(entry, candidates)
-    new = new.mutate(available_from=_available_from(entry, new, loaded_at))
+    new = new.mutate(available_from=_available_from(entry, new))
     place = ibis.row_number().over(_in_delivery_order(new))
     microsecond = ibis.interval(microseconds=1)
     new = new.mutate(
@@ -96,7 +95,7 @@ def new_versions(
     return new.select(
         *(new[column.name] for column in entry),
         *(new[n] for n in ("source", "row_key", "content_hash", "delivery_id", "line_number")),
-        loaded_at=loaded_at,
+        loaded_at=new.loaded_at,
         available_at=new.available_at,
         superseded_at=new.available_at.lead().over(_in_delivery_order(new)),
         superseded_by=new.delivery_id.lead().over(_in_delivery_order(new)),
@@ -108,7 +107,6 @@ def first_versions(
     *,
     rows: ibis.Table,
     batch_deliveries: ibis.Table,
-    loaded_at: ibis.Value,
 ) -> ibis.Table:
     """What `new_versions` returns for rows whose key nothing else has, in the batch or before it.
 
@@ -120,13 +118,14 @@ def first_versions(
         *(rows[column.name] for column in (*entry, *tables.STAGED)),
         batch_deliveries.is_history,
         batch_deliveries.delay_seconds,
+        batch_deliveries.loaded_at,
         is_existing=ibis.literal(False),
     )
     return new.select(
         *(new[column.name] for column in entry),
         *(new[n] for n in ("source", "row_key", "content_hash", "delivery_id", "line_number")),
-        loaded_at=loaded_at,
-        available_at=_available_from(entry, new, loaded_at),
+        loaded_at=new.loaded_at,
+        available_at=_available_from(entry, new),
         superseded_at=ibis.null("timestamp('UTC')"),
         superseded_by=ibis.null("int64"),
     )
@@ -192,7 +191,7 @@ def _changed(entry: tables.Table, rows: ibis.Table) -> ibis.Table:
     return rows.filter((rows.is_first & ~rows.is_existing) | is_changed)
 
 
-def _available_from(entry: tables.Table, new: ibis.Table, loaded_at: ibis.Value) -> ibis.Value:
+def _available_from(entry: tables.Table, new: ibis.Table) -> ibis.Value:
     """From when a row is available if its key has no other version."""
     from_history = ibis.literal(ALWAYS_AVAILABLE, type="timestamp('UTC')")
     names = {column.name for column in entry}
@@ -200,4 +199,4 @@ def _available_from(entry: tables.Table, new: ibis.Table, loaded_at: ibis.Value)
         if date in names:
             dated = new[date] + ibis.interval(seconds=1) * new.delay_seconds
             from_history = ibis.coalesce(dated, from_history)
-    return ibis.ifelse(new.is_history & ~new.is_existing, from_history, loaded_at)
+    return ibis.ifelse(new.is_history & ~new.is_existing, from_history, new.loaded_at)
