@@ -80,7 +80,7 @@ EXAMPLES = {
         "uplift": "uplift evaluate --help",
     },
     "Safekeeping": {
-        "backup": "backup --to /mnt/backups",
+        "backup": "backup verify --to /mnt/backups --drill",
         "restore": "restore /mnt/backups/20260301T033000Z-dump --home restored",
         "archive": "archive seal",
         "keys": "keys list",

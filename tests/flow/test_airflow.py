@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from retention_ml.deliveries.archive import content_of
 from retention_ml.maintenance.invariants import violations
 from retention_ml.metrics.catalogue import SERIES_MAX
 from retention_ml.reports.read import status
@@ -262,13 +263,15 @@ def test_every_file_of_the_parcel_lies_where_the_ledger_says(parcel: _Stack) -> 
 
 
 def test_what_a_stalled_writer_writes_is_taken_whole_by_the_next_run(parcel: _Stack) -> None:
-    whole = parcel.settings.home / "inbox" / "simulated" / "done" / "events_stalled.csv"
-    written = len(whole.read_text(encoding="utf-8").splitlines()) - 1
-    deliveries = parcel.rows(
-        "SELECT status, delivered_count FROM raw.deliveries WHERE file_name = 'events_stalled.csv'"
+    [delivery] = parcel.rows(
+        "SELECT status, delivered_count, file_sha256 FROM raw.deliveries "
+        "WHERE file_name = 'events_stalled.csv'"
     )
+    content = content_of(parcel.settings, str(delivery["file_sha256"]), "events_stalled.csv")
+    with content.open() as whole:
+        written = len(whole.read().splitlines()) - 1
     assert written > 5
-    assert deliveries == [{"status": "accepted", "delivered_count": written}]
+    assert (delivery["status"], delivery["delivered_count"]) == ("accepted", written)
 
 
 def test_alerts_and_the_status_name_what_the_day_lacks(parcel: _Stack) -> None:

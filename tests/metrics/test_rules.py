@@ -20,7 +20,7 @@ ALERTS = {
     "RetentionScoresLate", "RetentionScoresOld", "RetentionNothingPublished",
     "RetentionQuarantineShare", "RetentionFilesRefused", "RetentionRunsFailed",
     "RetentionModelGradeC", "RetentionAlertsOpen", "RetentionAirflowSilent",
-    "RetentionPushesRefused",
+    "RetentionPushesRefused", "RetentionBackupOld",
 }  # fmt: skip
 # What a change of a rule may be: another number, another time, another direction.
 _NUMBER = re.compile(r"(?<=[<>=] )\d+(?:\.\d+)?(?: \* \d+)?")

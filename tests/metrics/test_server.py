@@ -63,6 +63,8 @@ def test_every_family_of_the_answer_is_described(
     assert set(CATALOGUE) - named <= absent | {
         "retention_model_roc_auc",
         "retention_model_recency_roc_auc",
+        "retention_backup_age_seconds",
+        "retention_backup_unproved_seconds",
     }
 
 

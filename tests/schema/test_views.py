@@ -171,7 +171,7 @@ def test_an_option_that_a_shop_set_on_our_view_stays(
     _edited(
         monkeypatch,
         ("    alert.subject,", f"    {new}"),
-        ("    score.risk_tier,", "    1 AS one, score.risk_tier,"),
+        ("\n    score.risk_tier,", "\n    1 AS one, score.risk_tier,"),
     )
     migrate(warehouse)
     options = "SELECT array_to_string(reloptions, ' ') FROM pg_class WHERE oid = to_regclass('{}')"
