@@ -21,6 +21,7 @@ from retention_ml import atomic_files
 from retention_ml.errors import StackError
 
 MARKER = "RETENTION_COMPONENT"
+_FOR_THE_OWNER = 0o077  # umask: what is written into the home is for its owner alone
 
 # Started by this process, which has to reap them: else they stay as zombies.
 _children: list[subprocess.Popen[bytes]] = []
@@ -40,6 +41,7 @@ def run_to_end(
     StackError
         `what` did not succeed; the message ends with its last lines.
     """
+    log.touch(mode=0o600)
     with log.open("ab") as output:
         ended = subprocess.run(
             command,
@@ -49,6 +51,7 @@ def run_to_end(
             stdout=output,
             stderr=subprocess.STDOUT,
             check=False,
+            umask=_FOR_THE_OWNER,
         )
     if ended.returncode != 0:
         raise StackError(
@@ -128,7 +131,7 @@ class Component:
                 cwd=self.run_folder,
                 env={**self.environment, MARKER: self._mark},
                 start_new_session=True,
-                umask=0o077,  # what it writes is for the owner of the home alone
+                umask=_FOR_THE_OWNER,
             )
         _children.append(process)
         try:

@@ -263,3 +263,16 @@ def test_survivors_are_reported(
         patch.setattr(Component, "_ends_within", lambda *_: False)
         with pytest.raises(StackError, match="survived being killed"):
             part.stop()
+
+
+def test_what_a_command_writes_is_for_the_owner_alone(tmp_path: Path) -> None:
+    processes.run_to_end(
+        "a command",
+        [sys.executable, "-c", "import os; os.makedirs('made'); open('made/file', 'w').close()"],
+        environment=os.environ,
+        folder=tmp_path,
+        log=tmp_path / "log",
+    )
+    paths = [path for path in tmp_path.rglob("*") if path.stat().st_mode & 0o077]
+    assert paths == []
+    assert (tmp_path / "made" / "file").exists()
