@@ -81,7 +81,7 @@ EXAMPLES = {
     },
     "Safekeeping": {
         "backup": "backup verify --to /mnt/backups --drill",
-        "restore": "restore /mnt/backups/20260301T033000Z-dump --home restored",
+        "restore": "restore /mnt/backups/20260301T030000.514210Z-dump --home restored",
         "archive": "archive seal",
         "keys": "keys list",
     },

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from retention_ml import tables
+from retention_ml import expressions, tables
 from retention_ml.curated.curate import curate
 from retention_ml.curated.known import known
 from retention_ml.errors import QualityError, UsageError, WarehouseError
@@ -117,6 +117,17 @@ def test_the_same_content_again_is_a_duplicate_and_changes_nothing(
     assert ledger(warehouse, delivery) == ("accepted", 2, 0, 0, 2, 0)
     assert content(warehouse) == before
     assert violations(warehouse) == []
+
+
+def test_a_batch_like_the_one_before_compiles_no_sql(
+    warehouse: Warehouse, settings: Settings
+) -> None:
+    """What differs between them stands in rows; in expressions it would take most of the time."""
+    for amount in (1_000, 2_000, 3_000):
+        batch, _ = put(warehouse, lines(line("1", line_amount_cents=amount), line(f"o{amount}")))
+        before = expressions._sql_of.cache_info().misses
+        curate(warehouse, settings=settings, batch_id=batch)
+    assert expressions._sql_of.cache_info().misses == before
 
 
 def test_a_correction_is_a_new_version_and_an_old_instant_replays_its_old_answer(

@@ -22,6 +22,15 @@ from retention_ml.stack.backups.manifest import Kind, Manifest, Table, sha256, s
 from retention_ml.stack.backups.tables import tables_of
 from retention_ml.warehouse import Warehouse
 
+# A dump has the rights in a database, but not who may connect to it.
+_CONNECT = """
+SELECT DISTINCT format('GRANT CONNECT ON DATABASE {database} TO %I;', role.rolname) AS sql
+FROM pg_database AS this
+CROSS JOIN LATERAL aclexplode(this.datacl) AS entry
+JOIN pg_roles AS role ON role.oid = entry.grantee
+WHERE this.datname = current_database() AND entry.privilege_type = 'CONNECT'
+ORDER BY 1
+"""
 _BASE_EVERY = timedelta(days=7) - timedelta(hours=1)
 
 
@@ -42,7 +51,8 @@ def back_up(
     Returns
     -------
     Receipt
-        Rows are those of all tables; `details` has `name`, `folder`, `size_bytes`, `files_count`.
+        Rows are those of all tables; `details` has `name`, `kind`, `size_bytes`, `files_count`,
+        `tables_count`.
 
     Raises
     ------
@@ -51,11 +61,12 @@ def back_up(
     StackError
         A program of Postgres failed, or the server is of another version than these programs.
     """
-    started, taken_at = time.perf_counter(), clock.now()
+    started = time.perf_counter()
     into = (folder or shelf.folder_of(settings)).absolute()
     into.mkdir(mode=0o700, parents=True, exist_ok=True)
-    name = f"{taken_at:%Y%m%dT%H%M%SZ}-{kind}"
     with warehouse.exclusive(shelf.LOCK):
+        taken_at = clock.now()
+        name = f"{taken_at:%Y%m%dT%H%M%S.%f}Z-{kind}"  # several may be taken in a second
         shelf.remove_drafts(into)
         draft = into / f"{shelf.DRAFT}{name}"
         draft.mkdir(mode=0o700)
@@ -121,13 +132,20 @@ def _dumps(warehouse: Warehouse, settings: Settings, draft: Path) -> dict[str, d
     """Dump each database at one moment of its own; its tables as they were then."""
     contents = {}
     (draft / "databases").mkdir()
-    for name, url in _databases(warehouse, settings).items():
+    urls = _databases(warehouse, settings)
+    programs.dump_roles(
+        urls["retention"], draft / "roles.sql", with_passwords=settings.warehouse_url is None
+    )
+    grants = []
+    for name, url in urls.items():
         with closing(Warehouse(url)) as database, database.snapshot() as read:
             snapshot = str(read("SELECT pg_export_snapshot() AS id")["id"][0].as_py())
             programs.dump(
                 url, draft / "databases" / name, snapshot=snapshot, jobs=settings.compute.threads
             )
             contents[name] = tables_of(read)
+            grants += read(_CONNECT.format(database=name))["sql"].to_pylist()
+    (draft / "grants.sql").write_text("\n".join([*grants, ""]), "utf-8")
     return contents
 
 

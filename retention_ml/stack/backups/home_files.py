@@ -6,23 +6,28 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from retention_ml.stack.backups.manifest import Manifest, sizes
+from retention_ml.atomic_files import make_folder
+from retention_ml.stack.backups.manifest import Manifest
 
 # What is made again at any time, what only this machine's processes mean, and the cluster, which is
-# not copied while it runs.
-_LEFT_OUT = ("postgres", "cache", "run", "logs", "demo", "airflow")
+# not copied while it runs. And the keys: a backup beside them could be read by whoever finds it.
+_LEFT_OUT = ("postgres", "postgres.lock", "cache", "run", "logs", "demo", "airflow", "keys.json")
 _BUT = ("airflow/passwords.json",)
-# A backup beside its keys would be readable by whoever finds it: keys have a place of their own.
-_KEYS = "keys.json"
 
 
 def paths_of(home: Path, *, shelf: Path) -> Iterator[str]:
     """The paths below the home that belong into a backup; drafts and backups do not."""
-    for path in sizes(home):
-        top, name = path.split("/")[0], path.rsplit("/", 1)[-1]
-        is_left_out = top in _LEFT_OUT or path == _KEYS or name.startswith(".")
-        if path in _BUT or not (is_left_out or (home / path).is_relative_to(shelf)):
-            yield path
+    for folder, folders, names in os.walk(home):
+        place = Path(folder)
+        if place == home:  # a running server's files come and go: they are not even looked at
+            folders[:] = [name for name in folders if name not in _LEFT_OUT]
+            names = [name for name in names if name not in _LEFT_OUT]
+        folders[:] = [name for name in folders if place / name != shelf]
+        for name in names:
+            path = place / name
+            if not name.startswith(".") and not path.is_symlink():
+                yield path.relative_to(home).as_posix()
+    yield from (path for path in _BUT if (home / path).is_file())
 
 
 def copy(
@@ -41,7 +46,7 @@ def copy(
     linked = {}
     for path in paths:
         target = into / path
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(target.parent)
         earlier = shelf / before.name / "home" / path if before else None
         with suppress(FileNotFoundError):
             if (

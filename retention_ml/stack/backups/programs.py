@@ -39,6 +39,34 @@ def restore(url: str, dumped: Path, *, jobs: int) -> None:
     _run("pg_restore", url, "--exit-on-error", f"--jobs={jobs}", str(dumped), target="--dbname")
 
 
+def dump_roles(url: str, into: Path, *, with_passwords: bool) -> None:
+    """Write the roles of a server as SQL, but its superuser: rights in a dump need them.
+
+    Passwords, as hashes, are for the superuser to read.
+
+    Raises
+    ------
+    StackError
+        The program failed; its last words are given.
+    """
+    hidden = () if with_passwords else ("--no-role-passwords",)
+    _run("pg_dumpall", url, "--roles-only", f"--file={into}", *hidden)
+    lines = into.read_text("utf-8").splitlines(keepends=True)
+    own = ("CREATE ROLE postgres;", "ALTER ROLE postgres ")
+    into.write_text("".join(line for line in lines if not line.startswith(own)), "utf-8")
+
+
+def run_script(url: str, script: Path) -> None:
+    """Run a file of SQL, such as `dump_roles` writes, up to the first error.
+
+    Raises
+    ------
+    StackError
+        The program failed; its last words are given.
+    """
+    _run("psql", url, "--quiet", "--set=ON_ERROR_STOP=1", f"--file={script}")
+
+
 def copy_cluster(url: str, into: Path) -> None:
     """Copy the data of a running server, with the WAL that makes them consistent.
 
@@ -64,7 +92,7 @@ def major() -> int:
 def _run(program: str, url: str, *arguments: str, target: str = "--dbname") -> None:
     # A password in the arguments could be read by everybody on the machine.
     address = sa.make_url(url)
-    named = address.set(password=None, drivername="postgresql", query={})
+    named = address.set(password=None, drivername="postgresql")
     done = subprocess.run(
         [
             str(binaries() / program),

@@ -132,10 +132,13 @@ def _new_home(home: Path) -> Iterator[None]:
 def _load(manifest: Manifest, backup: Path, home: Path, jobs: int, say: Say) -> None:
     server = databases.server(home)
     server.start()
+    programs.run_script(server.url(), backup / "roles.sql")
     databases.prepare(home)
-    for name, tables in manifest.databases.items():
-        if name in _OPTIONAL:
+    for name in _OPTIONAL:
+        if name in manifest.databases:
             databases.add(home, name)
+    programs.run_script(server.url(), backup / "grants.sql")
+    for name, tables in manifest.databases.items():
         programs.restore(server.url(name), backup / "databases" / name, jobs=jobs)
         with closing(Warehouse(server.url(name))) as database:
             with database.snapshot() as read:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from retention_ml.errors import UsageError
 from retention_ml.settings import Settings
+from retention_ml.stack import databases
 from retention_ml.stack.backups.manifest import FILE, Manifest
 
 DRAFT = ".draft-"
@@ -25,7 +26,7 @@ def folder_of(settings: Settings) -> Path:
     if not settings.backups.folder:
         raise UsageError(
             "There is no folder for backups. Set `folder` under [backups] to one on another disk, "
-            "or name one: `retention backup FOLDER`."
+            "or name one: `retention backup --to FOLDER`."
         )
     return Path(settings.backups.folder).expanduser().absolute()
 
@@ -62,8 +63,9 @@ def find(folder: Path, name: str) -> Path:
 
 
 def remove_drafts(folder: Path) -> None:
-    """Remove what interrupted backups left; the caller holds `LOCK`."""
+    """Remove what interrupted backups and trials left; the caller holds `LOCK`."""
     for path in folder.glob(f"{DRAFT}*"):
+        databases.server(path).stop("immediate")  # of a trial that was killed
         shutil.rmtree(path)
 
 

@@ -1,11 +1,18 @@
 """What a backup holds, what it shares, what it leaves out, and when it is refused."""
 
+import json
 import os
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
+import psutil
 import pytest
+from typer.testing import CliRunner
 
+from retention_ml.cli import app
 from retention_ml.errors import StackError, UsageError
+from retention_ml.stack import databases
 from retention_ml.stack.backups import programs, shelf
 from retention_ml.stack.backups.back_up import back_up
 from retention_ml.stack.backups.manifest import Manifest
@@ -108,3 +115,33 @@ def test_a_damaged_backup_is_named_and_not_said_to_be_verified(platform: SmallPl
     ).to_pylist()
     assert row["verified_at"] is None
     shelf.remove(folder)
+
+
+def test_the_commands_say_what_they_did(
+    platform: SmallPlatform, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("RETENTION_HOME", str(platform.settings.home))
+    monkeypatch.setenv("RETENTION_BACKUPS__FOLDER", str(tmp_path))
+    run = partial(CliRunner().invoke, app)
+    made = json.loads(run(["backup", "--json"]).stdout)
+    [listed] = json.loads(run(["backup", "list", "--json"]).stdout)
+    assert listed["name"] == made["name"]
+    assert f"Whole: {made['name']}." in run(["backup", "verify"]).stdout
+    assert run(["backup", "prune"]).exit_code == 0
+    refused = run(["restore", str(tmp_path / made["name"]), "--home", str(tmp_path), "--json"])
+    assert "nothing is written over" in json.loads(refused.stdout)["message"]
+    refused = run(["restore", str(tmp_path), "--home", "new", "--until", "noon", "--json"])
+    assert json.loads(refused.stdout)["message"].startswith("'noon' is no moment")
+
+
+def test_what_a_killed_trial_left_running_is_stopped_before_it_is_removed(
+    platform: SmallPlatform,
+) -> None:
+    left = databases.server(platform.shelf / f"{shelf.DRAFT}drill")
+    left.start()
+    pid = left.pid
+    backup_of(platform)
+    assert not left.folder.exists()
+    assert pid is not None
+    with suppress(psutil.NoSuchProcess):  # ended, and perhaps not reaped yet
+        assert psutil.Process(pid).status() == psutil.STATUS_ZOMBIE

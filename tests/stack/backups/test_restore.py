@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,15 @@ def silent(_: str) -> None:
 
 @pytest.fixture(scope="module")
 def backup(platform: SmallPlatform) -> Path:
-    """The folder of a backup of sixty orders."""
+    """The folder of a backup of sixty orders, and of a role and a view of the shop's own."""
+    url = databases.server(platform.settings.home).url("retention")
+    with closing(Warehouse(url)) as admin, admin.transaction() as transaction:
+        transaction.execute("CREATE ROLE analyst LOGIN PASSWORD 'of_the_shop'")
+        transaction.execute("GRANT CONNECT ON DATABASE retention TO analyst")
+        transaction.execute("GRANT USAGE ON SCHEMA reports TO analyst")
+        transaction.execute("GRANT SELECT ON reports.customer_risk TO analyst")
+        transaction.execute("CREATE VIEW mine AS SELECT as_of FROM reports.customer_risk")
+        transaction.execute("ALTER VIEW mine OWNER TO analyst")
     receipt = back_up(platform.warehouse, settings=platform.settings)
     return platform.shelf / str(receipt.details["name"])
 
@@ -54,8 +63,13 @@ def test_a_restored_home_has_the_same_rows_files_and_rights(
         with pytest.raises(WarehouseError, match="permission denied"):
             reader.read("SELECT count(*) AS n FROM curated.order_lines")
         reader.close()
+        own = databases.server(home).url("retention", "analyst", "of_the_shop")
+        with closing(Warehouse(own)) as analyst:
+            assert analyst.read("SELECT count(*) AS n FROM mine")["n"][0].as_py() == 0
     assert any("row for row" in sentence for sentence in sentences)
     assert (home / "secrets.json").stat().st_mode & 0o077 == 0
+    readable = [path for path in home.rglob("landing*") if path.stat().st_mode & 0o077]
+    assert readable == [], "others may look into the restored home"
     assert not (home / ".restoring").exists()
 
 
