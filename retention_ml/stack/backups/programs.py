@@ -52,8 +52,8 @@ def dump_roles(url: str, into: Path, *, with_passwords: bool) -> None:
     hidden = () if with_passwords else ("--no-role-passwords",)
     _run("pg_dumpall", url, "--roles-only", f"--file={into}", *hidden)
     lines = into.read_text("utf-8").splitlines(keepends=True)
-    own = ("CREATE ROLE postgres;", "ALTER ROLE postgres ")
-    into.write_text("".join(line for line in lines if not line.startswith(own)), "utf-8")
+    superuser = ("CREATE ROLE postgres;", "ALTER ROLE postgres ")
+    into.write_text("".join(line for line in lines if not line.startswith(superuser)), "utf-8")
 
 
 def run_script(url: str, script: Path) -> None:

@@ -63,8 +63,8 @@ def test_a_restored_home_has_the_same_rows_files_and_rights(
         with pytest.raises(WarehouseError, match="permission denied"):
             reader.read("SELECT count(*) AS n FROM curated.order_lines")
         reader.close()
-        own = databases.server(home).url("retention", "analyst", "of_the_shop")
-        with closing(Warehouse(own)) as analyst:
+        url = databases.server(home).url("retention", "analyst", "of_the_shop")
+        with closing(Warehouse(url)) as analyst:
             assert analyst.read("SELECT count(*) AS n FROM mine")["n"][0].as_py() == 0
     assert any("row for row" in sentence for sentence in sentences)
     assert (home / "secrets.json").stat().st_mode & 0o077 == 0
