@@ -3,12 +3,10 @@
 import logging
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from retention_ml.errors import UnfitModel
 from retention_ml.models.bundle.bundle import FILES_MAX, TOTAL_BYTES_MAX, Bundle
-from retention_ml.models.registry import direct
 from retention_ml.models.registry.description import with_section, without_section
 from retention_ml.models.registry.model_version import ModelVersion
 from retention_ml.models.registry.packaging import model_parts
@@ -111,8 +109,6 @@ class Registry(Runs):
 
     def aliases(self, *, timeout: Timeout = "long") -> dict[str, str]:
         """The version each alias points to."""
-        with suppress(direct.NotDirectError):
-            return direct.read_aliases(self.uri, NAME)
         with self._request(timeout):
             models = self._client.search_registered_models(f"name = '{NAME}'")
         return {
@@ -195,8 +191,6 @@ class Registry(Runs):
 
     def version(self, number: str, *, timeout: Timeout = "long") -> ModelVersion | None:
         """The version of that number, or None."""
-        with suppress(direct.NotDirectError):
-            return direct.read_version(self.uri, NAME, number)
         with self._request(timeout):
             try:
                 return ModelVersion.of(self._client.get_model_version(NAME, number))
