@@ -273,7 +273,8 @@ def _train(url: str, settings: Settings, day: date) -> tuple[int, dict[str, Any]
     trained = train(warehouse, settings=settings, as_of=day, trial_between=trial_between)
     if trained.details["verdict"] != "promote":
         raise SystemExit(f"There is no champion to score with: {trained.details['reason']}")
-    return store.read_day(warehouse, day)[0].num_rows, {}
+    counted = f"SELECT count(*) AS customers FROM {store.TABLE} WHERE as_of = DATE '{day}'"
+    return int(warehouse.read(counted)["customers"][0].as_py()), {}
 
 
 def _score(url: str, settings: Settings, day: date) -> tuple[int, dict[str, Any]]:

@@ -125,13 +125,15 @@ class StackError(RetentionError):
 
 
 class MachineError(RetentionError):
-    """This machine refused: its disk is full, or a right or a file is missing."""
+    """This machine refused: its disk or memory is full, or a right or a file is missing."""
 
 
 class AccountingError(RetentionError):
     """Rows read are not the rows written, quarantined, left out and recognised as duplicates."""
 
 
+# So libraries written in C++ say that memory is short; their class of error is that of all others.
+_NO_MEMORY = ("bad_alloc", "bad allocation")
 # Whatever follows: a password may hold any character but a blank, and quotes end no address.
 _ADDRESS = re.compile(r"\b[\w+.-]+://\S*")
 
@@ -191,9 +193,22 @@ Check the folders with `retention doctor`, then run the same command again.
     )
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory is short, also one of a library written in C++.
+
+    Examples
+    --------
+    >>> is_out_of_memory(MemoryError()), is_out_of_memory(RuntimeError("std::bad_alloc"))
+    (True, True)
+    >>> is_out_of_memory(RuntimeError("the metric is unknown"))
+    False
+    """
+    return isinstance(error, MemoryError) or any(words in str(error) for words in _NO_MEMORY)
+
+
 @contextmanager
 def machine_errors() -> Iterator[None]:
-    """A block in which an OSError becomes a MachineError.
+    """A block in which an OSError, or a lack of memory, becomes a MachineError.
 
     That nobody reads what is printed any more is left to whoever prints.
     """
@@ -203,3 +218,14 @@ def machine_errors() -> Iterator[None]:
         raise
     except OSError as error:
         raise explain_refusal(error) from error
+    except RetentionError:
+        raise
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        raise MachineError(
+            "The memory of this machine, or what this process may use of it, is full. Nothing that "
+            "was begun counts as done, and published scores and models stay as they are. Lower "
+            "threads under [compute], and for a training rows_max under [training], or allow more "
+            "memory; then run the same command again."
+        ) from error

@@ -22,7 +22,7 @@ from pgpq.schema import Jsonb
 from retention_ml import clock
 from retention_ml.connections import DRIVER_ERRORS, STATEMENT_MINUTES_MAX, Connections
 from retention_ml.errors import WarehouseError, first_words
-from retention_ml.expressions import sql_of
+from retention_ml.expressions import insertion, sql_of
 from retention_ml.receipts import DoorReceipt
 
 logger = logging.getLogger(__name__)
@@ -31,11 +31,6 @@ AnyReceipt = TypeVar("AnyReceipt", bound=DoorReceipt)
 
 _CHUNK_ROWS = 65_536
 STREAMED_ROWS = 1_000
-
-
-def compile_for_postgres(expression: ibis.Table) -> str:
-    """The SQL of an unbound Ibis expression for Postgres."""
-    return sql_of(expression, "postgres")
 
 
 class Transaction:
@@ -134,14 +129,16 @@ class Transaction:
 
     def insert(self, table: str, expression: ibis.Table) -> int:
         """INSERT the rows of an Ibis expression into `schema.table`; how many there were."""
-        columns = ", ".join(f'"{name}"' for name in expression.columns)
-        sql = f"INSERT INTO {table} ({columns}) {compile_for_postgres(expression)}"
-        return int(self._connection.exec_driver_sql(sql.replace("%", "%%")).rowcount)
+        return self.insert_by(insertion(table, expression))
+
+    def insert_by(self, statement: str) -> int:
+        """Carry out a statement of `insertion`; how many rows there were."""
+        return int(self._connection.exec_driver_sql(statement.replace("%", "%%")).rowcount)
 
     def select(self, expression: ibis.Table) -> Sequence[sa.Row[*tuple[Any, ...]]]:
         """The rows of an Ibis expression, as this transaction sees them."""
-        sql = compile_for_postgres(expression)
-        return self._connection.exec_driver_sql(sql.replace("%", "%%")).fetchall()
+        sql = sql_of(expression, "postgres").replace("%", "%%")
+        return self._connection.exec_driver_sql(sql).fetchall()
 
     def copy(self, table: str, rows: pa.Table, *, json_columns: Sequence[str] = ()) -> int:
         """COPY Arrow rows into `schema.table`, matching columns by name; how many there were.
@@ -387,7 +384,7 @@ def _execute(cursor: Any, sql: str) -> None:
 
 def _fetch(cursor: Any, query: ibis.Table | str) -> pa.Table:
     """The rows of one query of an open transaction."""
-    cursor.execute(query if isinstance(query, str) else compile_for_postgres(query))
+    cursor.execute(query if isinstance(query, str) else sql_of(query, "postgres"))
     rows = cursor.fetch_arrow_table()
     # Numeric columns come as opaque text; everything else as it is.
     kinds = [(each.name, getattr(each.type, "storage_type", each.type)) for each in rows.schema]

@@ -6,8 +6,10 @@ import time
 from retention_ml import clock
 from retention_ml.curated.load_sql import tune_session
 from retention_ml.errors import NotReady
+from retention_ml.expressions import insertion
 from retention_ml.features import rollups
 from retention_ml.features.cache import origin
+from retention_ml.features.cache.sql_files import cached_sql, sql_folder
 from retention_ml.features.local_time import calendar
 from retention_ml.feedback.label import label, labels_sha256, lock_labels
 from retention_ml.receipts import Receipt
@@ -15,12 +17,6 @@ from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction, Warehouse
 
 logger = logging.getLogger(__name__)
-
-_ROLLUPS = {
-    "features.customer_day": rollups.customer_day,
-    "features.customer_product_day": rollups.customer_product_day,
-    "features.product_category": rollups.product_category,
-}
 
 
 def roll_up(warehouse: Warehouse, *, settings: Settings) -> Receipt:
@@ -78,16 +74,11 @@ def roll_up(warehouse: Warehouse, *, settings: Settings) -> Receipt:
             newest += 1
             # Without these the planner takes the join to millions of rows for one of a few.
             transaction.execute("ANALYZE features.rolled_up")
-            [events] = transaction.execute(
-                "SELECT min(event_at) AS events_from, max(event_at) AS events_to "
-                "FROM curated.events JOIN features.rolled_up USING (delivery_id) "
-                "WHERE rollup_id = :rollup_id AND customer_id IS NOT NULL",
-                rollup_id=newest,
-            )
-            a_pass = rollups.Pass(rollup_id=newest, is_first=is_first, **events._mapping)
-            _create_line_instants(transaction, a_pass)
+            _create_pass(transaction, newest)
+            _create_line_instants(transaction)
             written = sum(
-                transaction.insert(table, rows_of(a_pass)) for table, rows_of in _ROLLUPS.items()
+                transaction.insert_by(_addition(settings, table, is_first))
+                for table in rollups.TABLES
             )
     return warehouse.record(
         Receipt(
@@ -101,12 +92,39 @@ def roll_up(warehouse: Warehouse, *, settings: Settings) -> Receipt:
     )
 
 
-def _create_line_instants(transaction: Transaction, a_pass: rollups.Pass) -> None:
+def _addition(settings: Settings, table: str, is_first: bool) -> str:
+    """The statement that adds a pass to a rollup: it is the same for all but the first one."""
+    name = f"{table}_{'first' if is_first else 'later'}_pass"
+    return cached_sql(
+        sql_folder(settings.home),
+        name,
+        lambda: insertion(table, rollups.additions(is_first=is_first)[table]),
+    )
+
+
+def _create_pass(transaction: Transaction, rollup_id: int) -> None:
+    """Create the tables that `rollups.PASS` and `rollups.PASS_DELIVERIES` describe."""
+    transaction.execute(
+        "CREATE TEMP TABLE pass_deliveries ON COMMIT DROP AS "
+        "SELECT delivery_id FROM features.rolled_up WHERE rollup_id = :rollup_id",
+        rollup_id=rollup_id,
+    )
+    transaction.execute("ANALYZE pass_deliveries")
+    transaction.execute(
+        "CREATE TEMP TABLE this_pass ON COMMIT DROP AS SELECT CAST(:rollup_id AS bigint) AS "
+        "rollup_id, min(event_at) AS events_from, max(event_at) AS events_to "
+        "FROM curated.events JOIN pass_deliveries USING (delivery_id) "
+        "WHERE customer_id IS NOT NULL",
+        rollup_id=rollup_id,
+    )
+
+
+def _create_line_instants(transaction: Transaction) -> None:
     transaction.execute(
         "CREATE TEMP TABLE line_instants (event_at timestamptz, known_from_at timestamptz, "
         "event_day bigint, known_from_day bigint) ON COMMIT DROP"
     )
-    transaction.insert("line_instants", rollups.line_instants(a_pass))
+    transaction.insert("line_instants", rollups.line_instants())
     transaction.execute("ANALYZE line_instants")
 
 
@@ -160,5 +178,5 @@ def _empty_if_the_topics_changed(transaction: Transaction, labels: str) -> bool:
 
 
 def _empty(transaction: Transaction) -> None:
-    for table in (*_ROLLUPS, "features.rolled_up"):
+    for table in (*rollups.TABLES, "features.rolled_up"):
         transaction.execute(f"DELETE FROM {table}")

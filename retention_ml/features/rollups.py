@@ -8,9 +8,8 @@ deliveries came.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import reduce
+from datetime import timedelta
+from functools import cache, reduce
 
 import ibis
 import ibis.expr.types as ir
@@ -24,6 +23,7 @@ from retention_ml.features.local_time import (
 )
 
 SESSION_GAP = timedelta(minutes=30)
+_GAP = ibis.interval(seconds=int(SESSION_GAP.total_seconds()))
 _INSTANTS = ("customer_id", "event_at", "known_from_at")
 _DAYS = ("customer_id", "event_day", "known_from_day")
 _INSTANT = "timestamp('UTC')"
@@ -81,6 +81,9 @@ COUNTERS = (
 )
 """The additive columns of `features.customer_day`, all int64."""
 
+TABLES = ("features.customer_day", "features.customer_product_day", "features.product_category")
+"""The rollups."""
+
 _LABELS = ibis.table(
     {"delivery_id": "int64", "line_number": "int64", "row_key": "binary", "area": "string"},
     name="messages",
@@ -102,23 +105,13 @@ LINE_INSTANTS = ibis.table(
 """When the sold lines of a pass happened and became known, each pair once, and on which days."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pass:
-    """One pass over the deliveries that `features.rolled_up` lists under `rollup_id`.
+PASS = ibis.table(
+    {"rollup_id": "int64", "events_from": _INSTANT, "events_to": _INSTANT}, name="this_pass"
+)
+"""One row: the number of the pass, its oldest and its newest event (null: it has none)."""
 
-    `events_from` and `events_to` are the oldest and newest event of the pass (`None`: it has no
-    events); `is_first` says that no delivery was rolled up before.
-    """
-
-    rollup_id: int
-    events_from: datetime | None
-    events_to: datetime | None
-    is_first: bool
-
-    @property
-    def deliveries(self) -> ibis.Table:
-        """The deliveries of the pass."""
-        return ROLLED_UP.filter(ROLLED_UP.rollup_id == self.rollup_id)
+PASS_DELIVERIES = ibis.table({"delivery_id": "int64"}, name="pass_deliveries")
+"""The deliveries of the pass. A statement with these in its text would be compiled for each pass."""
 
 
 def curated(name: str) -> ibis.Table:
@@ -133,17 +126,23 @@ def _with_areas(feedback: ibis.Table) -> ibis.Table:
     ).select(*feedback.columns, "area")
 
 
-def customer_day(a_pass: Pass) -> ibis.Table:
+@cache
+def additions(*, is_first: bool) -> Mapping[str, ibis.Table]:
+    """What a pass adds to each of `TABLES`; `is_first`: no delivery was rolled up before."""
+    expressions = customer_day(is_first=is_first), customer_product_day(), product_category()
+    return dict(zip(TABLES, expressions, strict=True))
+
+
+def customer_day(*, is_first: bool) -> ibis.Table:
     """What the pass adds to `features.customer_day`."""
     parts = []
     for table, columns in _COLUMNS.items():
-        changes = _changes(table, a_pass)
+        changes = _changes(table)
         counts = {name: changes.sign * value for name, value in columns(changes).items()}
         parts.append(_by_day(changes.select(*_INSTANTS, **counts), list(counts)))
-    if a_pass.events_from is not None:
-        starts = _session_starts(a_pass)
-        counted = starts.select(*_INSTANTS, sessions_count=starts.sign)
-        parts.append(_by_day(counted, ["sessions_count"]))
+    starts = _session_starts(is_first=is_first)
+    counted = starts.select(*_INSTANTS, sessions_count=starts.sign)
+    parts.append(_by_day(counted, ["sessions_count"]))
     # Each part is summed by day before they come together, and each counter is of one part alone: it
     # has one value by day, so that nothing is added up that is wide.
     nothing = ibis.null("int64")
@@ -161,7 +160,7 @@ def customer_day(a_pass: Pass) -> ibis.Table:
         newest_event_at=whole.newest_event_at.max(),
         **{name: whole[name].max().fill_null(0) for name in COUNTERS},
     )
-    return _additions(daily, COUNTERS, a_pass)
+    return _additions(daily, COUNTERS)
 
 
 def _by_day(changes: ibis.Table, counters: Sequence[str]) -> ibis.Table:
@@ -177,48 +176,48 @@ def _by_day(changes: ibis.Table, counters: Sequence[str]) -> ibis.Table:
     return timed.group_by(_DAYS).agg(newest_event_at=timed.event_at.max(), **sums)
 
 
-def customer_product_day(a_pass: Pass) -> ibis.Table:
+def customer_product_day() -> ibis.Table:
     """What the pass adds to `features.customer_product_day`."""
-    sold = _sold_lines(a_pass)
+    sold = _sold_lines()
     timed = sold.join(LINE_INSTANTS, ["event_at", "known_from_at"])
     summed = timed.group_by("customer_id", "product_id", "event_day", "known_from_day").agg(
         lines_count=timed.sign.sum(), pieces_count=(timed.sign * timed.quantity).sum()
     )
-    return _additions(summed, ["lines_count", "pieces_count"], a_pass)
+    return _additions(summed, ["lines_count", "pieces_count"])
 
 
-def line_instants(a_pass: Pass) -> ibis.Table:
+def line_instants() -> ibis.Table:
     """The rows of `LINE_INSTANTS`: an order's lines share theirs, and each is looked up once.
 
     A table of its own, because the planner takes it for far smaller than it is and would look up the
     calendar once for each line after all.
     """
-    instants = _sold_lines(a_pass).select("event_at", "known_from_at").distinct()
+    instants = _sold_lines().select("event_at", "known_from_at").distinct()
     return with_local_time(instants).select(*LINE_INSTANTS.columns)
 
 
-def _sold_lines(a_pass: Pass) -> ibis.Table:
-    lines = _changes("order_lines", a_pass)
+def _sold_lines() -> ibis.Table:
+    lines = _changes("order_lines")
     return lines.filter(lines.kind == "sale", lines.product_id.notnull())
 
 
-def product_category(a_pass: Pass) -> ibis.Table:
+def product_category() -> ibis.Table:
     """What the pass adds to `features.product_category`."""
-    products = _versions("products", a_pass)
+    products = _versions("products")
     shelved = with_known_from_day(products.filter(products.category.notnull()))
     summed = shelved.group_by("product_id", "category", "known_from_day").agg(
         versions_count=shelved.sign.sum()
     )
-    return _additions(summed, ["versions_count"], a_pass)
+    return _additions(summed, ["versions_count"])
 
 
 def _whole(number: int) -> ir.IntegerScalar:
     return ibis.literal(number, "int64")
 
 
-def _versions(name: str, a_pass: Pass) -> ibis.Table:
+def _versions(name: str) -> ibis.Table:
     """Versions that begin (sign 1) or end (sign -1) with a delivery of the pass, and when."""
-    table, deliveries = curated(name), a_pass.deliveries
+    table, deliveries = curated(name), PASS_DELIVERIES
     if name == "feedback":
         table = _with_areas(table)
     starts = table.semi_join(deliveries, table.delivery_id == deliveries.delivery_id)
@@ -234,9 +233,9 @@ def _versions(name: str, a_pass: Pass) -> ibis.Table:
     )
 
 
-def _changes(name: str, a_pass: Pass) -> ibis.Table:
+def _changes(name: str) -> ibis.Table:
     """Versions of known customers; guests cannot be followed."""
-    versions = _versions(name, a_pass)
+    versions = _versions(name)
     return versions.filter(versions.customer_id.notnull())
 
 
@@ -286,22 +285,23 @@ _COLUMNS: dict[str, Callable[[ibis.Table], dict[str, ir.IntegerValue]]] = {
 }
 
 
-def _session_starts(a_pass: Pass) -> ibis.Table:
+def _session_starts(*, is_first: bool) -> ibis.Table:
     """Visits begun: those with the pass (sign 1), less those without it (sign -1)."""
-    now = _starts(a_pass, upto=a_pass.rollup_id, sign=1)
-    if a_pass.is_first:
+    now = _starts(ROLLED_UP, is_first=is_first, sign=1)
+    if is_first:
         return now
-    return now.union(_starts(a_pass, upto=a_pass.rollup_id - 1, sign=-1))
+    before = ROLLED_UP.anti_join(PASS_DELIVERIES, "delivery_id")
+    return now.union(_starts(before, is_first=is_first, sign=-1))
 
 
-def _starts(a_pass: Pass, *, upto: int, sign: int) -> ibis.Table:
+def _starts(deliveries: ibis.Table, *, is_first: bool, sign: int) -> ibis.Table:
     """Moments at which a visit begins, from when to when each was known to begin one.
 
     A moment (customer and second) begins a visit as long as no other moment of the 30 minutes
     before it is known. It is a start from the day it is known until the day the first of those
     others is known.
     """
-    moments = _moments(a_pass, upto)
+    moments = _moments(deliveries, is_first=is_first)
     gap = int(SESSION_GAP.total_seconds())
     before = ibis.range_window(
         group_by=moments.customer_id, order_by=moments.second, preceding=(gap - 1, 1)
@@ -318,21 +318,19 @@ def _starts(a_pass: Pass, *, upto: int, sign: int) -> ibis.Table:
     )
 
 
-def _moments(a_pass: Pass, upto: int) -> ibis.Table:
-    """Seconds at which a customer was on the site, of deliveries up to a pass.
+def _moments(deliveries: ibis.Table, *, is_first: bool) -> ibis.Table:
+    """Seconds at which a customer was on the site, by some deliveries.
 
     Later passes look only at customers of the pass, half an hour around its events: moments
     farther away begin visits with the pass exactly as they did without it.
     """
-    events, deliveries = curated("events"), ROLLED_UP.filter(ROLLED_UP.rollup_id <= upto)
+    events = curated("events")
     events = events.filter(events.customer_id.notnull())
-    of_pass = events.semi_join(a_pass.deliveries, "delivery_id")
-    if not a_pass.is_first:
-        assert a_pass.events_from is not None
-        assert a_pass.events_to is not None
+    if not is_first:
+        of_pass = events.semi_join(PASS_DELIVERIES, "delivery_id")
         events = events.filter(
-            events.event_at >= ibis.literal(a_pass.events_from - SESSION_GAP, _INSTANT),
-            events.event_at <= ibis.literal(a_pass.events_to + SESSION_GAP, _INSTANT),
+            events.event_at >= (PASS.events_from - _GAP).as_scalar(),
+            events.event_at <= (PASS.events_to + _GAP).as_scalar(),
         ).semi_join(of_pass, "customer_id")
     rolled = events.semi_join(deliveries, "delivery_id")
     rolled = rolled.mutate(second=seconds(rolled.event_at))
@@ -341,7 +339,7 @@ def _moments(a_pass: Pass, upto: int) -> ibis.Table:
     )
 
 
-def _additions(table: ibis.Table, counters: Iterable[str], a_pass: Pass) -> ibis.Table:
+def _additions(table: ibis.Table, counters: Iterable[str]) -> ibis.Table:
     """The rows in which a counter is not zero, under the pass."""
     rows = table.filter(reduce(lambda a, b: a | b, (table[name] != 0 for name in counters)))
-    return rows.mutate(rollup_id=_whole(a_pass.rollup_id))
+    return rows.mutate(rollup_id=PASS.rollup_id.as_scalar())

@@ -16,12 +16,13 @@ from retention_ml.deliveries.ledger.files import file_states
 from retention_ml.deliveries.ledger.quarantine_batch import quarantine_batch, split_batch
 from retention_ml.deliveries.stage import stage_batch
 from retention_ml.errors import QualityError, UsageError, WarehouseError
+from retention_ml.expressions import sql_of
 from retention_ml.quality import report, suites
 from retention_ml.quality.results import CheckResult
 from retention_ml.quality.verdict import Verdict, critical_failures, verdict
 from retention_ml.receipts import Receipt
 from retention_ml.settings import Settings
-from retention_ml.warehouse import Transaction, Warehouse, compile_for_postgres
+from retention_ml.warehouse import Transaction, Warehouse
 
 
 def check(warehouse: Warehouse, *, settings: Settings, batch_id: int) -> Receipt:
@@ -174,7 +175,7 @@ def check_table(
         query = (
             f"SELECT * FROM {suite} WHERE as_of = DATE '{as_of.isoformat()}'"
             if rows is None
-            else compile_for_postgres(rows)
+            else sql_of(rows, "postgres")
         )
         results = suites.run(warehouse, {suite: query}, settings.expectations)
     with warehouse.transaction() as transaction:

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from retention_ml import tables
 from retention_ml.deliveries.description.source import Source
 from retention_ml.deliveries.ledger.batches import RowCounts
+from retention_ml.expressions import sql_of
 from retention_ml.quality import suites
 from retention_ml.quality.results import CheckResult, Severity
 from retention_ml.settings import Settings
-from retention_ml.warehouse import Warehouse, compile_for_postgres
+from retention_ml.warehouse import Warehouse
 
 REJECTS = "staging.rejects"
 
@@ -112,8 +113,8 @@ def _queries(
         rows = tables.CANONICAL[name].ibis_table("staging", tables.STAGED)
         rows = rows.filter(rows.batch_id == batch_id)
         if is_whole or name in described:
-            queries[f"staging.{name}"] = compile_for_postgres(
-                rows if is_whole else rows.filter(rows.delivery_id.isin(deliveries))
+            queries[f"staging.{name}"] = sql_of(
+                rows if is_whole else rows.filter(rows.delivery_id.isin(deliveries)), "postgres"
             )
     queries[REJECTS] = _rejects_query(source, batch_id, part)
     return queries

@@ -1,5 +1,5 @@
 """Fixtures that faults of models share with the tests of `models`."""
 
-from tests.models.conftest import copied, shelf, stocked
+from tests.models.conftest import copied, shelf, stocked, trained
 
-__all__ = ["copied", "shelf", "stocked"]
+__all__ = ["copied", "shelf", "stocked", "trained"]

@@ -1,4 +1,4 @@
-"""What ends ingestion from outside: a termination, a database that restarts, a lock that stays.
+"""What ends ingestion from outside: a termination, a restart, a cut connection, a lock that stays.
 
 Each ends in time and in words, nothing is lost, and the same command takes everything.
 """
@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,10 +24,12 @@ from retention_ml.stack import databases
 from retention_ml.warehouse import Warehouse
 from tests.chaos.counts import count
 from tests.worlds.batches import with_source
+from tests.worlds.networks import Proxy, proxy_to
 from tests.worlds.small_platform import HEADER, SmallPlatform, orders_of, small_platform
 
 ENDED_SECONDS_MAX = 10.0
 ROWS = 3_000
+MANY = 1_000
 
 
 @pytest.fixture
@@ -55,6 +58,20 @@ def sessions(warehouse: Warehouse) -> int:
         "AND pid <> pg_backend_pid() AND state <> 'idle'"
     )
     return int(rows["others"][0].as_py())
+
+
+@contextmanager
+def behind_a_proxy(
+    warehouse: Warehouse, commits_left: int, *, is_heard: bool
+) -> Iterator[tuple[Warehouse, Proxy]]:
+    """The warehouse by a way that is cut at a commit."""
+    address = warehouse.connections.address
+    assert address.port is not None
+    with proxy_to(address.port) as proxy:
+        proxy.commits_left, proxy.is_commit_heard = commits_left, is_heard
+        behind = address.set(port=proxy.port).render_as_string(hide_password=False)
+        with closing(Warehouse(behind)) as opened:
+            yield opened, proxy
 
 
 @pytest.mark.slow
@@ -112,6 +129,33 @@ def test_a_database_that_restarts_ends_ingestion_in_a_sentence_and_a_retry_takes
         ingest(platform.warehouse, settings=platform.settings, source="shop", files=[file])
         assert orders_of(platform.warehouse) == rows
         assert violations(platform.warehouse) == []
+    assert all("run the same command again" in sentence for sentence in sentences)
+
+
+@pytest.mark.slow
+def test_a_connection_cut_at_any_commit_loses_nothing_and_doubles_nothing(
+    warehouse: Warehouse, settings: Settings, tmp_path: Path
+) -> None:
+    draw, rows, commits = random.Random(20260301), 0, MANY
+    sentences: list[str] = []
+    for _ in range(1 + count("connections cut at a commit")):
+        rows += 60
+        file = delivery(tmp_path, rows)
+        place = commits if commits == MANY else draw.randint(1, commits)
+        with behind_a_proxy(warehouse, place, is_heard=draw.random() < 0.5) as (behind, proxy):
+            try:
+                ingest(behind, settings=settings, source="shop", files=[file])
+            except WarehouseError as error:
+                sentences.append(str(error))
+        if commits == MANY:  # the first counts how many there are
+            commits = MANY - proxy.commits_left
+            assert commits > 1
+        else:
+            assert proxy.commits_left <= 0, "no connection was cut"
+        assert violations(warehouse) == []
+        ingest(warehouse, settings=settings, source="shop", files=[file])
+        assert orders_of(warehouse) == rows
+        assert violations(warehouse) == []
     assert all("run the same command again" in sentence for sentence in sentences)
 
 

@@ -73,6 +73,8 @@ def test_an_error_ends_the_command_with_its_code(error: RetentionError, code: in
     [
         (OSError(errno.ENOSPC, "No space left on device"), "The disk is full. Nothing that was"),
         (OSError(errno.ENOSPC, "No space left", "/srv/x"), "there is no room for /srv/x"),
+        (MemoryError(), "The memory of this machine"),
+        (RuntimeError("std::bad_alloc"), "Lower threads under [compute]"),
         (
             PermissionError(errno.EACCES, "Permission denied", "/srv/x"),
             "refused /srv/x (Permission",
@@ -81,7 +83,7 @@ def test_an_error_ends_the_command_with_its_code(error: RetentionError, code: in
     ],
 )
 def test_what_the_machine_refuses_ends_in_a_sentence_that_says_what_to_do(
-    error: OSError, words: str, capsys: pytest.CaptureFixture[str]
+    error: Exception, words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(typer.Exit) as ended, command(as_json=False):
         raise error

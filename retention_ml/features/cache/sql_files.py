@@ -16,6 +16,11 @@ logger = logging.getLogger(__name__)
 _GENERATORS = ("ibis-framework", "sqlglot")
 
 
+def sql_folder(home: Path) -> Path:
+    """Where a home keeps generated SQL."""
+    return home / "cache" / "sql"
+
+
 def cached_sql(folder: Path, name: str, generate: Callable[[], str]) -> str:
     """The SQL of that name in a folder, generated where it is not there, torn or of other code.
 

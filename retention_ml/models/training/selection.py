@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from retention_ml.errors import RetentionError, UnfitModel
+from retention_ml.errors import RetentionError, UnfitModel, is_out_of_memory
 from retention_ml.failpoints import failpoint
 from retention_ml.labels.definition import churn_definition
 from retention_ml.models.bundle.bundle import Bundle
@@ -58,10 +58,6 @@ from retention_ml.warehouse import Transaction, Warehouse
 logger = logging.getLogger(__name__)
 
 _ALIASES = ("champion", "challenger")
-# What goes up, to be retried or answered; anything else that a gate raises is a defect.
-_EXPECTED = (RetentionError, OSError, MemoryError)
-# So LightGBM, written in C++, says that memory is short; its class of error is that of all others.
-_NO_MEMORY = ("bad_alloc", "bad allocation")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,11 +149,11 @@ def select_best(
 
 
 def _is_defect(error: Exception) -> bool:
-    """Whether neither warehouse, registry, data and request nor the machine caused an error."""
-    is_without_memory = type(error).__name__ == "LightGBMError" and any(
-        words in str(error) for words in _NO_MEMORY
-    )
-    return not isinstance(error, _EXPECTED) and not is_without_memory
+    """Whether neither warehouse, registry, data and request nor the machine caused an error.
+
+    What they caused goes up, to be retried or answered.
+    """
+    return not isinstance(error, (RetentionError, OSError)) and not is_out_of_memory(error)
 
 
 def _select(selection: _Selection) -> None:

@@ -13,8 +13,9 @@ from retention_ml.actions.outbox.message import Outcome, Result, State
 from retention_ml.actions.outbox.settlement import messages_in, settle_message
 from retention_ml.actions.outbox.switches import switch
 from retention_ml.errors import UsageError
+from retention_ml.expressions import sql_of
 from retention_ml.settings import Settings
-from retention_ml.warehouse import Warehouse, compile_for_postgres
+from retention_ml.warehouse import Warehouse
 from tests.worlds.outbox import DAY, NOON, channel_settings, put, row
 from tests.worlds.receivers import Crm, MailServer, crm, mail_server
 
@@ -207,7 +208,7 @@ def test_however_many_messages_are_asked_for_permission_the_question_is_as_long(
     whole = Warehouse.read
 
     def read(asked: Warehouse, query: Any, **options: Any) -> Any:
-        questions.append(query if isinstance(query, str) else compile_for_postgres(query))
+        questions.append(query if isinstance(query, str) else sql_of(query, "postgres"))
         return whole(asked, query, **options)
 
     monkeypatch.setattr(Warehouse, "read", read)
