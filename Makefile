@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo demo-actions up down test coverage lint check benchmark benchmark-compare benchmark-quality chaos thorough model-elsewhere pages docs superset superset-test spark-test clean
+.PHONY: help setup lock demo demo-actions up down test coverage lint check benchmark benchmark-compare benchmark-quality chaos thorough model-elsewhere pages docs superset superset-test spark-test containers clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -172,6 +172,13 @@ $(SUPERSET)/.installed: requirements-superset.txt | setup
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(SUPERSET)
 	VIRTUAL_ENV=$(CURDIR)/$(SUPERSET) $(BIN)/uv pip install --quiet --require-hashes -r requirements-superset.txt
 	@touch $(SUPERSET)/.installed
+
+# Where it keeps what it fetched, the engine's images and volumes, and what it measured (measured.json).
+CONTAINERS ?= $(CURDIR)/build/containers
+containers: export RETENTION_CONTAINERS := $(CONTAINERS)
+containers: setup ## build, start, kill and stop the containers with an engine of its own; needs root and Debian's archive
+	@$(MAKE) --no-print-directory -s run-tests ARGUMENTS="tests/docker/test_running.py -x"
+	@cat $(CONTAINERS)/measured.json
 
 clean: ## remove caches; data, models and .venv stay
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage build dist

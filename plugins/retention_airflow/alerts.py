@@ -19,6 +19,7 @@ from airflow.sdk.bases.notifier import BaseNotifier
 from retention_airflow import messages
 from retention_airflow.messages import Message
 from retention_ml.settings import load
+from retention_ml.settings.secret_files import with_secrets
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ def _mail(message: Message) -> None:
 
 
 def _slack(message: Message) -> None:
-    webhook = os.environ.get(WEBHOOK)
+    webhook = with_secrets(os.environ, [WEBHOOK]).get(WEBHOOK)
     if not webhook:
         return
     if urlsplit(webhook).scheme not in ("http", "https"):

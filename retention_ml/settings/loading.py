@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from retention_ml.errors import SettingsError
+from retention_ml.settings.secret_files import SUFFIX, with_secrets
 from retention_ml.settings.section import Section
 from retention_ml.settings.sections import PROJECT, SECTIONS, Settings
 
@@ -31,6 +32,7 @@ OTHER_VARIABLES = {
     "RETENTION_CRM_PASSWORD",
     "RETENTION_DS_PASSWORD",
     "RETENTION_CHAOS",
+    "RETENTION_CONTAINERS",
     "RETENTION_COMPONENT",
     "RETENTION_DATA_DIR",
     "RETENTION_DB_PASSWORD",
@@ -43,6 +45,11 @@ OTHER_VARIABLES = {
     "RETENTION_SUPERSET",
     "RETENTION_WRITE_GOLDEN",
 }
+# May come as files too, as NAME_FILE: everything that is kept out of what is printed.
+SECRETS = {name for name, key in ADDRESSES.items() if not Settings.model_fields[key].repr} | {
+    "RETENTION_SLACK_WEBHOOK"
+}
+SECRET_FILES = {name + SUFFIX for name in SECRETS}
 # Kubernetes describes every service of a namespace so; one may be called retention-something.
 _SERVICE_LINK = re.compile(r"_SERVICE_(HOST|PORT)|_PORT(_\d+_|$)")
 
@@ -55,16 +62,18 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     environment : mapping of str to str, optional
         Default `os.environ`. `RETENTION_SETTINGS` names the TOML file; without it
         `retention.toml` is looked for in the working directory, then in the project.
-        A variable that is empty counts as not set.
+        A variable that is empty counts as not set. `NAME_FILE` of one that is a secret names a
+        file that holds it.
 
     Raises
     ------
     SettingsError
-        The file is no TOML, a key or variable is unknown, or a value is out of range.
+        The file is no TOML, a key or variable is unknown, a value is out of range, or the file of
+        a secret is missing or empty.
     """
     environment = os.environ if environment is None else environment
     file = _settings_file(environment)
-    variables = _setting_variables(environment)
+    variables = _setting_variables(with_secrets(environment, SECRETS))
     values = {} if file is None else _read_toml(file)
     try:
         settings = _merge(variables, values)
@@ -133,7 +142,7 @@ def _setting_variables(environment: Mapping[str, str]) -> dict[str, str]:
                 continue
             raise SettingsError(
                 f"{variable} is no known variable; "
-                f"did you mean {_nearest(name, readable | OTHER_VARIABLES)}? "
+                f"did you mean {_nearest(name, readable | OTHER_VARIABLES | SECRET_FILES)}? "
                 "Rename or remove it; docs/settings.md lists all of them."
             )
     return variables

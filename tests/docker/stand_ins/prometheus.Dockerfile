@@ -1,0 +1,4 @@
+# Stands in for prom/prometheus.
+FROM stand-in/python
+COPY prometheus promtool /bin/
+ENTRYPOINT ["/bin/prometheus"]
