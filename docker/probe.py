@@ -22,10 +22,14 @@ def _started_at() -> float:
 
 def main(url: str, part: str | None = None) -> int:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(url, timeout=8) as answer:
-        if part is None:
-            return 0
-        state = json.load(answer)[part]
+    try:
+        with opener.open(url, timeout=8) as answer:
+            state = json.load(answer)[part] if part else {}
+    except (OSError, ValueError, KeyError) as error:
+        sys.stdout.write(f"{url} does not say how it is: {error!r}\n")
+        return 1
+    if part is None:
+        return 0
     beat = datetime.fromisoformat(state[f"latest_{part}_heartbeat"] or "1970-01-01T00:00:00+00:00")
     is_well = state["status"] == "healthy" and beat.timestamp() > _started_at()
     sys.stdout.write(f"{part}: {state['status']}, last heartbeat {beat.isoformat()}\n")

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from email import message_from_string
 from email.policy import default
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -68,6 +69,15 @@ def test_the_log_is_always_told(
         alerts.send(MESSAGE)
     assert MESSAGE.text() in caplog.text
     assert caplog.records[0].levelname == "WARNING"
+
+
+def test_the_address_of_slack_may_come_as_a_file(
+    channels: Callable[..., None], web: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "slack").write_text(f"{address(web)}\n", "utf-8")
+    monkeypatch.setenv(f"{alerts.WEBHOOK}_FILE", str(tmp_path / "slack"))
+    alerts.send(MESSAGE)
+    assert len(web.received) == 1
 
 
 def test_slack_and_mail_get_the_text_as_it_is(channels: Callable[..., None], web: Any) -> None:

@@ -183,7 +183,7 @@ def _over_tls(up: Platform, host: str, path: str, login: str | None = None) -> i
     """The status of an answer, the certificate checked against Caddy's own authority."""
     root = up.inside("caddy", "cat", "/data/caddy/pki/authorities/local/root.crt")
     port = int(up.variables["HTTPS_PORT"])
-    raw = socket.create_connection(("127.0.0.1", port), timeout=30)
+    raw = socket.create_connection(("127.0.0.1", port), timeout=120)
     secured = ssl.create_default_context(cadata=root).wrap_socket(raw, server_hostname=host)
     connection = http.client.HTTPConnection(host, port)
     connection.sock = secured
@@ -236,7 +236,14 @@ def test_a_shop_goes_through_airflow_and_every_receipt_adds_up(published: Platfo
     receipts = warehouse.read(_RECEIPTS).to_pylist()
     published_days = warehouse.read("SELECT as_of FROM scores.published").to_pylist()
     warehouse.close()
-    assert {row["door"] for row in receipts} >= {"stage", "curate", "build", "train", "score"}
+    assert {row["door"] for row in receipts} >= {
+        "stage",
+        "curate",
+        "build",
+        "models.select",
+        "score",
+        "publish",
+    }
     assert [row for row in receipts if row["read_count"] != row["outcomes"]] == []
     assert published_days == [{"as_of": _DAY}]
 
