@@ -299,7 +299,7 @@ def test_prometheus_reads_the_figures_and_what_airflow_pushes(published: Platfor
         "sum(retention_scores_customers) > 0",
         "airflow_scheduler_heartbeat_total > 0",
     ):
-        _wait(lambda query=query: bool(_asked(published, query)), 120)  # type: ignore[misc]
+        _wait(lambda query=query: bool(_asked(published, query)))  # type: ignore[misc]
 
 
 def test_a_killed_part_is_back_and_nothing_is_lost_or_doubled(
