@@ -1,5 +1,6 @@
 """Images that stand in for those of a registry, made of Debian's packages and of locked wheels."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -55,13 +56,24 @@ def make(engine: Engine, folder: Path) -> Path:
     for name in ("prometheus", "promtool"):
         shutil.copy(prometheus / "usr" / "bin" / name, context)
     shutil.copy(FOLDER / "docker-entrypoint.sh", context)
-    for name in ("python", "postgres", "prometheus", "caddy"):
-        engine.docker(
-            "build", "--quiet", "--network", "host", "--tag", f"stand-in/{name}",
-            "--file", str(FOLDER / f"{name}.Dockerfile"), str(context),
-        )  # fmt: skip
-    shutil.rmtree(context)
     [program] = compose.rglob("cli-plugins/docker-compose")
+    # By Docker Compose: a client of Docker may have no builder of its own.
+    services = {
+        name: {
+            "image": f"stand-in/{name}",
+            "build": {
+                "context": str(context),
+                "dockerfile": str(FOLDER / f"{name}.Dockerfile"),
+                "network": "host",
+            },
+        }
+        for name in ("python", "postgres", "prometheus", "caddy")
+    }
+    (folder / "stand_ins.json").write_text(json.dumps({"services": services}), encoding="utf-8")
+    for name in services:
+        command = [str(program), "--file", str(folder / "stand_ins.json"), "build", name]
+        run(command, engine.environment, wait=1200)
+    shutil.rmtree(context)
     return program
 
 
