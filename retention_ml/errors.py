@@ -10,7 +10,8 @@
     │   ├── NotReady          the data cannot carry a model yet
     │   ├── MessageRefused    one message cannot be written: leave it out, send the others
     │   ├── PublicationRefused  an audit, a fence or an unfit model stopped publication
-    │   └── AssignmentRefused  an audit of who gets which action failed: nothing was kept
+    │   ├── AssignmentRefused  an audit of who gets which action failed: nothing was kept
+    │   └── UnknownCustomer   nobody with that number is in the warehouse
     ├── WarehouseError        the database did not answer or refused: try again         (exit 1)
     ├── RegistryError         the model registry did not answer: try again              (exit 1)
     │   └── UnfitModel        a model's files are not what was approved: serve another   (exit 1)
@@ -90,6 +91,10 @@ class PublicationRefused(HeldBack):
 
 class AssignmentRefused(HeldBack):
     """An audit of who gets which action failed; nothing was kept."""
+
+
+class UnknownCustomer(HeldBack):
+    """Nobody with that number is in the warehouse."""
 
 
 class WarehouseError(RetentionError):

@@ -91,6 +91,16 @@ FAILPOINTS = (
     "pseudonymise.after_people",
     "pseudonymise.before_commit",
     "fill_contact_list.before_commit",
+    "empty_lines.after_rename",
+    "forget.after_keeping_outside",
+    "forget.after_tombstones",
+    "forget.before_rows_commit",
+    "forget.after_rows",
+    "forget.after_quarantine",
+    "forget.after_archive",
+    "forget.after_files",
+    "forget.after_storage",
+    "forget.before_end",
 )
 
 

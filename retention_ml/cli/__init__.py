@@ -26,7 +26,7 @@ from retention_ml.cli import (
     sources,
     uplift,
 )
-from retention_ml.cli.customers import abnormal, people
+from retention_ml.cli.customers import abnormal, forgetting, people
 from retention_ml.cli.frame import print_json
 
 # By heading, in the order of the help: an example for each command, without `retention`.
@@ -86,7 +86,7 @@ EXAMPLES = {
         "keys": "keys list",
     },
     "People's data": {
-        "people": "people rotate-key",
+        "people": "people forget --file numbers.txt --dry-run",
     },
 }
 
@@ -173,6 +173,7 @@ for module in (
     uplift,
     abnormal,
     people,
+    forgetting,
     safekeeping,
 ):
     module.add_to(app)

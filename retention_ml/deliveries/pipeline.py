@@ -30,6 +30,7 @@ from retention_ml.deliveries.casting.rules import LEFT_OUT, REASON, RULE
 from retention_ml.deliveries.description.feed import Feed
 from retention_ml.deliveries.description.source import Source
 from retention_ml.deliveries.engine import Engine
+from retention_ml.deliveries.leaving_out.suppression import Suppression
 from retention_ml.deliveries.readers.chunks import CHUNK_ROWS, LINE_NUMBER, Chunk, Reject
 from retention_ml.deliveries.reasons import Reason
 from retention_ml.deliveries.shaping import parts, per_order
@@ -83,19 +84,18 @@ def cast(
     progress: Callable[[int], None] | None = None,
     rates: Rates = NO_RATES,
     *,
+    suppression: Suppression | None = None,
     is_ahead: bool = False,
 ) -> Iterator[Group]:
-    """The inputs in groups of whole files, typed.
+    """The inputs in groups of whole files, typed, without the rows that `suppression` leaves out.
 
-    `is_ahead`: they are read in a thread of their own while others are cast.
-
-    Raises
-    ------
-    Unreadable
-        If a file turns out to be unreadable after all.
+    `is_ahead`: they are read in a thread of their own while others are cast. Raises `Unreadable`
+    if a file turns out to be unreadable after all.
     """
     feed = source.feeds[feed_name]
-    buffer = _CastBuffer(engine, source, feed, statements(source, feed_name), references, rates)
+    buffer = _CastBuffer(
+        engine, source, feed, statements(source, feed_name), references, rates, suppression
+    )
     group = Group()
     chunks = _chunks(feed, inputs)
     if is_ahead:
@@ -103,6 +103,8 @@ def cast(
     for delivery, chunk in chunks:
         group.delivered.setdefault(delivery.delivery_id, 0)
         if chunk is not None:
+            if suppression is not None:
+                chunk = suppression.of_chunk(delivery.delivery_id, chunk)
             row_count = parts.chunk_row_count(feed, chunk)
             group.delivered[delivery.delivery_id] += row_count
             if delivery.wanted is None:
@@ -134,7 +136,7 @@ def _chunks(feed: Feed, inputs: Sequence[Input]) -> Iterator[tuple[Input, Chunk 
 
 
 def _bytes_of(item: tuple[Input, Chunk | None]) -> int:
-    return int(item[1].rows.nbytes) if item[1] is not None else 0
+    return item[1].rows.nbytes if item[1] is not None else 0
 
 
 def _visible(chunk: Chunk) -> Chunk:
@@ -190,6 +192,7 @@ class _CastBuffer:
     _statements: Statements
     _references: Sequence[Reference]
     _rates: Rates
+    _suppression: Suppression | None
     _chunks: list[tuple[Input, Chunk]] = field(default_factory=list)
     rows: int = 0
     _money: per_order.FirstOfOrder = field(init=False)
@@ -210,6 +213,8 @@ class _CastBuffer:
             pa.concat_tables([self._text(delivery, chunk) for delivery, chunk in self._chunks])
         )
         typed = self._typed(self._statements.typed, self._feed, text)
+        if self._suppression is not None:
+            typed = self._suppression.leave_out(typed)
         is_of_feed = self._is_of_feed(typed) if self._feed.has_parts else None
         if RULE in typed.column_names:
             for count in pc.value_counts(typed[RULE].drop_null()).to_pylist():

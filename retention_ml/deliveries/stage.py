@@ -10,19 +10,25 @@ import pyarrow as pa
 
 from retention_ml import clock, tables
 from retention_ml.deliveries import archive, order_numbers, pipeline
-from retention_ml.deliveries.arrivals import missing_lookup
 from retention_ml.deliveries.background import one_behind
-from retention_ml.deliveries.casting import derived, keys, lookups
+from retention_ml.deliveries.casting import derived, keys
 from retention_ml.deliveries.casting.currency import NO_RATES
-from retention_ml.deliveries.casting.lookups import Reference
 from retention_ml.deliveries.description.feed import Feed
 from retention_ml.deliveries.description.loading import load_source
-from retention_ml.deliveries.description.lookup import Lookup
 from retention_ml.deliveries.description.source import Source
 from retention_ml.deliveries.engine import Engine, compiled
-from retention_ml.deliveries.ledger import batches, clearing, landing, people, staging
+from retention_ml.deliveries.leaving_out.suppression import Suppression
+from retention_ml.deliveries.ledger import (
+    batches,
+    clearing,
+    people,
+    personal_lines,
+    staging,
+    tombstones,
+)
 from retention_ml.deliveries.ledger import order_numbers as ledger_numbers
 from retention_ml.deliveries.ledger.rates import exchange_rates
+from retention_ml.deliveries.ledger.references import references_of
 from retention_ml.deliveries.ledger.staging import Delivery, StagingCounts
 from retention_ml.deliveries.readers import readers
 from retention_ml.deliveries.readers.chunks import Chunk, Reject, no_rows_message
@@ -115,11 +121,16 @@ def stage_batch(
     source, batch_id = load_source(settings.sources, batch.source), batch.batch_id
     keyring = people.keyring_for_staging(transaction, settings)
     deliveries = staging.open_deliveries(transaction, batch_id)
+    forgotten = tombstones.find_tombstones(transaction, settings)
+    emptied = tombstones.emptied_deliveries(transaction, batch_id) if forgotten else ()
     refused: dict[int, FileRefused] = {}
     while True:  # anew without the file that turned out to be unreadable
         clearing.clear_staging(transaction, batch_id, tables.CANONICAL)
         readable = [d for d in deliveries if d.delivery_id not in refused]
-        stager = _Stager(transaction, settings, source, batch_id, progress, _pseudonyms(keyring))
+        suppression = Suppression(forgotten, emptied) if forgotten else None
+        stager = _Stager(
+            transaction, settings, source, batch_id, progress, _pseudonyms(keyring), suppression
+        )
         try:
             stager.stage(readable)
         except pipeline.Unreadable as unreadable:
@@ -137,6 +148,8 @@ def stage_batch(
         pseudonyms = stager.pseudonyms.by_number
         people.remember(transaction, keyring, pseudonyms, seen_at=clock.now())
     staging.record_staged(transaction, source, batch_id, readable, counts)
+    if suppression is not None:
+        personal_lines.suppress(transaction, settings, source, readable, suppression)
     staging.analyze_large(transaction, counts)
     return counts
 
@@ -158,6 +171,7 @@ class _Stager:
     _batch_id: int
     _progress: Progress | None
     pseudonyms: Pseudonyms | None
+    _suppression: Suppression | None
     counts: StagingCounts = field(default_factory=StagingCounts)
 
     def stage(self, deliveries: Sequence[Delivery]) -> None:
@@ -186,7 +200,9 @@ class _Stager:
         feed = source.feeds[feed_name]
         entry = tables.CANONICAL[feed.table]
         prepared = statements(source, feed_name)
-        references = self._references(feed, deliveries[0])
+        references = references_of(
+            self._transaction, self._settings, source, feed, deliveries[0], self._batch_id
+        )
         inputs = {d.delivery_id: self._input(feed, d) for d in deliveries}
 
         offset = None
@@ -205,6 +221,7 @@ class _Stager:
             references,
             self._progress,
             rates,
+            suppression=self._suppression,
             is_ahead=is_parallel,
         )
         with one_behind(is_parallel=is_parallel) as write:
@@ -263,35 +280,6 @@ class _Stager:
             staging.copy_replacing(self._transaction, rows)
         failpoint("stage.after_first_chunk")
         staging.copy_rejects(self._transaction, self._batch_id, rejects)
-
-    def _references(self, feed: Feed, first: Delivery) -> list[Reference]:
-        """What the rows of a feed are joined to.
-
-        Raises
-        ------
-        Unreadable
-            The first delivery of the feed, if a reference never came or cannot be read.
-        """
-        try:
-            return [self._reference(lookup, feed, first) for lookup in feed.lookup]
-        except FileRefused as error:
-            raise pipeline.Unreadable(first.delivery_id, error) from error
-
-    def _reference(self, lookup: Lookup, feed: Feed, first: Delivery) -> Reference:
-        transaction, source = self._transaction, self._source
-        if lookup.feed is not None:
-            files = landing.files_of_feed(transaction, source.name, lookup.feed, self._batch_id)
-            if not files:
-                raise missing_lookup(first.file_name, f"a file of the feed {lookup.feed}")
-            contents = [
-                (archive.content_of(self._settings, sha256, name), name) for sha256, name in files
-            ]
-            return lookups.of_files(contents, lookup, source.feeds[lookup.feed], feed)
-        sha256 = landing.newest_lookup(transaction, source.name, str(lookup.file))
-        if sha256 is None:
-            raise missing_lookup(first.file_name, str(lookup.file))
-        content = archive.content_of(self._settings, sha256, str(lookup.file))
-        return lookups.of_file(content, lookup, feed)
 
     def _input(self, feed: Feed, delivery: Delivery) -> pipeline.Input:
         wanted: set[int] | None = None

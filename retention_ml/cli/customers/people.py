@@ -5,7 +5,7 @@ import typer
 from retention_ml.cli.frame import Json, console, opened, print_json, working
 
 people = typer.Typer(
-    help="Pseudonyms, and the keys that lead from them to customers' numbers.",
+    help="Pseudonyms and the keys that lead to customers' numbers; persons who are to be forgotten.",
     no_args_is_help=True,
 )
 

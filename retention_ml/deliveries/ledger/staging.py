@@ -116,6 +116,18 @@ def quarantined_rows(transaction: Transaction, delivery: Delivery) -> list[tuple
     ]
 
 
+def all_quarantined_rows(transaction: Transaction, delivery_id: int) -> list[tuple[int, bytes]]:
+    """Line number and bytes of all quarantined rows of a delivery."""
+    return [
+        (number, bytes(raw) if raw is not None else text.encode())
+        for number, text, raw in transaction.execute(
+            "SELECT line_number, raw_text, raw_bytes FROM quarantine.rows WHERE delivery_id = :d "
+            "ORDER BY line_number",
+            d=delivery_id,
+        )
+    ]
+
+
 def copy_replacing(transaction: Transaction, lines: pa.Table) -> None:
     """Copy those order lines into staging whose key is there already, or current in curated."""
     transaction.execute("DROP TABLE IF EXISTS replacing_lines")
