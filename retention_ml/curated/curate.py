@@ -16,7 +16,7 @@ from retention_ml.curated import (
     whole_orders,
 )
 from retention_ml.deliveries.description.loading import load_source
-from retention_ml.deliveries.ledger import batches, clearing
+from retention_ml.deliveries.ledger import batches, clearing, personal_lines
 from retention_ml.errors import QualityError, UsageError
 from retention_ml.limits import limits_of
 from retention_ml.quality import report
@@ -74,6 +74,7 @@ def curate(warehouse: Warehouse, *, settings: Settings, batch_id: int) -> Receip
         is_recorded = is_repeated and batches.has_curate_receipt(transaction, batch_id)
         failpoints.failpoint("curate.before_commit")
     failpoints.failpoint("curate.after_commit")
+    personal_lines.remove_due(warehouse, settings)
     page = report.write(warehouse, settings=settings, batch_id=batch_id)
     receipt = Receipt(
         door="curate",

@@ -10,7 +10,7 @@ from retention_ml.deliveries.archive import shown_name
 from retention_ml.deliveries.arrivals import Arrival, Refusal, is_lookup, receive
 from retention_ml.deliveries.description.loading import load_source
 from retention_ml.deliveries.description.source import Source
-from retention_ml.deliveries.ledger import landing
+from retention_ml.deliveries.ledger import landing, personal_lines
 from retention_ml.deliveries.ledger.landing import Existing, FileEntry, Plan
 from retention_ml.errors import UsageError
 from retention_ml.failpoints import failpoint
@@ -88,6 +88,7 @@ def land(
             for a in arrivals
         ]
         failpoint("land.before_commit")
+    personal_lines.remove_due(warehouse, settings, digests)
     counts = Counter(_status_by_file(plan, arrivals, refusals).values())
     return warehouse.record(
         Receipt(

@@ -16,6 +16,7 @@ _PURPOSE = "tombstone:"
 # A number in a row that cannot be split into its columns: between separators, or as a word.
 _CELLS = re.compile(r"""[^\s,;|"'<>{}\[\]()=:\x1f]+""")
 _WORDS = re.compile(r"\w+")
+_PARTS = re.compile(r"[^\W_]+")
 
 
 def tombstone(secret: bytes, customer_id: str) -> str:
@@ -78,11 +79,11 @@ class Tombstones:
 
 
 def words_of(text: str) -> set[str]:
-    """What in a text may be a number: what stands between separators, and words.
+    """What in a text may be a number: what stands between separators, words, and parts of these.
 
     Examples
     --------
-    >>> sorted(words_of("x-1;7"))
-    ['1', '7', 'x', 'x-1']
+    >>> sorted(words_of("x-1;7_b"))
+    ['1', '7', '7_b', 'b', 'x', 'x-1']
     """
-    return {*_CELLS.findall(text), *_WORDS.findall(text)}
+    return {*_CELLS.findall(text), *_WORDS.findall(text), *_PARTS.findall(text)}

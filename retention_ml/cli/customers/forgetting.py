@@ -29,6 +29,7 @@ def add_to(_: typer.Typer) -> None:
     """Register the commands of this module among those of `people`."""
     people.command("forget")(forget)
     people.command("prove")(prove)
+    people.command("export")(export)
 
 
 def forget(
@@ -92,6 +93,26 @@ def prove(numbers: Numbers = None, file: File = None, as_json: Json = False) -> 
                 print_mapping("Where", receipt.details["hits"])
         if not receipt.details["is_proved"]:
             raise typer.Exit(3)
+
+
+def export(
+    number: Annotated[str, typer.Argument(help="The shop's customer number.")],
+    to: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="Where person.json is put.")],
+    as_json: Json = False,
+) -> None:
+    """Write down all that is held of a person."""
+    with opened(as_json) as (warehouse, settings):
+        from retention_ml.maintenance.erasure.export_person import export_person
+
+        receipt = export_person(warehouse, settings=settings, number=number, folder=to)
+        if as_json:
+            print_json(receipt.to_dict())
+            return
+        console.print(
+            f"{receipt.written:,} rows of {receipt.details['tables']} tables are in "
+            f"{to / 'person.json'}, which only you may read.",
+            soft_wrap=True,
+        )
 
 
 def _numbers(numbers: Sequence[str] | None, file: Path | None) -> list[str]:

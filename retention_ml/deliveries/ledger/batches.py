@@ -110,7 +110,7 @@ def mark_repeated(transaction: Transaction, batch_id: int, now: datetime) -> Non
     """Mark files that another batch brought first as repeated, and drop their staged rows."""
     repeated = transaction.execute(
         "UPDATE raw.deliveries AS new SET status = 'repeated', delivered_count = 0, left_out_count = 0, "
-        "loaded_at = :now, "
+        "suppressed_count = 0, loaded_at = :now, "
         "reason_code = 'repeated_file', "
         "reason = 'The same bytes came in delivery ' || old.delivery_id || '; nothing was read.' "
         "FROM raw.deliveries AS old WHERE new.batch_id = :b AND new.status = 'staged' "

@@ -12,10 +12,10 @@ from retention_ml import tables
 from retention_ml.deliveries.archive import content_of
 from retention_ml.deliveries.description.feed import Feed
 from retention_ml.deliveries.description.source import Source
-from retention_ml.deliveries.ledger import batches, clearing
+from retention_ml.deliveries.ledger import batches, clearing, personal_lines, tombstones
 from retention_ml.deliveries.ledger.batches import Batch, RowCounts
 from retention_ml.deliveries.ledger.landing import insert_batch
-from retention_ml.deliveries.ledger.staging import rejects_table
+from retention_ml.deliveries.ledger.staging import open_deliveries, rejects_table
 from retention_ml.deliveries.readers.chunks import LINE_NUMBER, Reject
 from retention_ml.deliveries.readers.readers import open_file
 from retention_ml.deliveries.reasons import Reason
@@ -88,7 +88,7 @@ def quarantine_batch(
     batches.delete_quarantined(transaction, batch_id)
     transaction.change(
         "UPDATE raw.deliveries SET status = 'held', reason = :reason, delivered_count = 0, "
-        "quarantined_count = 0, left_out_count = 0, loaded_at = :now "
+        "quarantined_count = 0, left_out_count = 0, suppressed_count = 0, loaded_at = :now "
         "WHERE batch_id = :b AND status = 'staged' AND replay_of IS NOT NULL",
         b=batch_id,
         reason=reason,
@@ -99,6 +99,8 @@ def quarantine_batch(
             "SELECT delivery_id, file_sha256 FROM raw.deliveries WHERE batch_id = :b", b=batch_id
         )
     )
+    forgotten = tombstones.find_tombstones(transaction, settings)
+    delivered = {each.delivery_id: each for each in open_deliveries(transaction, batch_id)}
     batches.quarantine_rejects(transaction, batch_id, now)
     for delivery_id, counts in row_counts.items():
         if counts.replay_of is not None or counts.delivered == 0:
@@ -112,6 +114,10 @@ def quarantine_batch(
             "quarantined_at": pa.scalar(now, pa.timestamp("us", "UTC")),
         }
         rejected = _rejected_lines(transaction, batch_id, delivery_id)
+        if forgotten is not None:
+            rejected |= personal_lines.lines_in_file(
+                transaction, settings, source, delivered[delivery_id], batch_id, forgotten
+            )
         count = 0
         content = content_of(settings, sha256, f"a file of {counts.feed}")
         for rejects in _accepted_rows(content, source.feeds[counts.feed], rejected):

@@ -59,8 +59,7 @@ def keep_outside(settings: Settings, ring_id: str, marks: Mapping[str, datetime]
         of_ring = content.setdefault(ring_id, {})
         for mark, at in marks.items():
             of_ring.setdefault(mark, at.isoformat(timespec="seconds"))
-        text = json.dumps(content, indent=1, sort_keys=True) + "\n"
-        atomic_files.write_durable(path, text.encode(), mode=0o600)
+        _write(path, content)
 
 
 def places(settings: Settings) -> list[Path]:
@@ -73,6 +72,21 @@ def places(settings: Settings) -> list[Path]:
         folders.append(Path(settings.backups.folder).expanduser().absolute())
     unique = {folder.absolute(): None for folder in folders if folder.is_dir()}
     return [folder / FILE for folder in unique]
+
+
+def bring(shelf: Path, home: Path) -> int:
+    """Copy the tombstones beside backups into a home restored from one; how many it has then."""
+    content = _read(home / FILE)
+    for ring, marks in _read(shelf / FILE).items():
+        content.setdefault(ring, {}).update(marks)
+    if content:
+        _write(home / FILE, content)
+    return sum(map(len, content.values()))
+
+
+def _write(path: Path, content: Mapping[str, Mapping[str, str]]) -> None:
+    text = json.dumps(content, indent=1, sort_keys=True) + "\n"
+    atomic_files.write_durable(path, text.encode(), mode=0o600)
 
 
 def _read(path: Path) -> dict[str, dict[str, str]]:

@@ -1,7 +1,7 @@
 """Quarantined rows of forgotten persons, rows that wait in staging, and files that are named after them."""
 
-import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from retention_ml.deliveries.description.loading import load_source
 from retention_ml.deliveries.description.source import Source
@@ -10,7 +10,7 @@ from retention_ml.deliveries.ledger.staging import Delivery
 from retention_ml.errors import RetentionError
 from retention_ml.maintenance.erasure import deliveries_ledger
 from retention_ml.privacy.register import Kind, columns_of
-from retention_ml.privacy.tombstones import Tombstones
+from retention_ml.privacy.tombstones import Tombstones, words_of
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction
 
@@ -18,7 +18,6 @@ _DELIVERY = (
     "SELECT delivery_id, feed, file_name, file_sha256, replay_of, reason_code, columns_found, "
     "landed_at, batch_id, source FROM raw.deliveries "
 )
-_WORD = re.compile(r"\w+")
 _NAME = "forgotten"
 
 
@@ -34,6 +33,22 @@ def erase_quarantined(transaction: Transaction, settings: Settings, forgotten: T
 def count(transaction: Transaction, settings: Settings, forgotten: Tombstones) -> int:
     """How many quarantined rows are of these persons."""
     return sum(len(lines) for _, lines in _lines(transaction, settings, forgotten))
+
+
+def rows_of(
+    transaction: Transaction, settings: Settings, persons: Tombstones
+) -> list[dict[str, Any]]:
+    """The quarantined rows of these persons, as they were delivered."""
+    return [
+        row[0]
+        for delivery_id, lines in _lines(transaction, settings, persons)
+        for row in transaction.execute(
+            "SELECT to_jsonb(bad) FROM quarantine.rows AS bad "
+            "WHERE delivery_id = :d AND line_number = ANY(:lines)",
+            d=delivery_id,
+            lines=sorted(lines),
+        )
+    ]
 
 
 def _lines(
@@ -87,7 +102,7 @@ def rename_files(transaction: Transaction, forgotten: Tombstones) -> int:
     names = {
         row.file_name
         for row in transaction.execute("SELECT DISTINCT file_name FROM raw.deliveries")
-        if forgotten.are_in(row.file_name) or any(map(forgotten.covers, _parts(row.file_name)))
+        if forgotten.are_in(row.file_name)
     }
     for name in names:
         new = _renamed(name, forgotten)
@@ -103,13 +118,8 @@ def rename_files(transaction: Transaction, forgotten: Tombstones) -> int:
     return len(names)
 
 
-def _parts(name: str) -> list[str]:
-    """What in a file's name may be a number: words, and what `_`, `-` and dots separate."""
-    return [part for word in _WORD.findall(name) for part in (word, *word.split("_"))]
-
-
 def _renamed(name: str, forgotten: Tombstones) -> str:
-    covered = sorted({part for part in _parts(name) if forgotten.covers(part)}, key=len)
+    covered = sorted({part for part in words_of(name) if forgotten.covers(part)}, key=len)
     for part in reversed(covered):
         name = name.replace(part, _NAME)
     return name

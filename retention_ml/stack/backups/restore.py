@@ -14,6 +14,7 @@ from typing import Any
 
 from retention_ml import atomic_files
 from retention_ml.deliveries.archive import path_of
+from retention_ml.deliveries.ledger import tombstones
 from retention_ml.deliveries.ledger.files import archived_files
 from retention_ml.errors import StackError, UsageError
 from retention_ml.failpoints import failpoint
@@ -52,8 +53,9 @@ def restore(
     Returns
     -------
     dict
-        `name`, `home`, `tables_count`, `rows_count`, `seconds`, and `missing_files`: names of
-        archived deliveries that the ledger has and the home has not.
+        `name`, `home`, `tables_count`, `rows_count`, `seconds`, `missing_files`: names of archived
+        deliveries that the ledger has and the home has not, and `forgotten_count`: persons of whom
+        tombstones are kept.
 
     Raises
     ------
@@ -74,6 +76,7 @@ def restore(
     say(f"{manifest.name} is whole: {len(manifest.files):,} files")
     with _new_home(home):
         shutil.copytree(backup / "home", home, dirs_exist_ok=True)
+        forgotten = tombstones.bring(backup.parent, home)
         failpoint("restore.after_files")
         if manifest.kind == "base":
             _replay(backup, home, until, say)
@@ -83,12 +86,18 @@ def restore(
     missing = _missing_files(home)
     if missing:
         say(f"{len(missing):,} archived files came after the backup and are not there")
+    if forgotten:
+        say(
+            f"{forgotten:,} persons were forgotten, some perhaps after the backup: before anything "
+            "else, run `retention people forget --again` in this home, with its keys"
+        )
     return {
         "name": manifest.name,
         "home": str(home),
         "tables_count": manifest.tables_count,
         "rows_count": manifest.rows_count,
         "missing_files": missing,
+        "forgotten_count": forgotten,
         "seconds": round(time.perf_counter() - started, 3),
     }
 
