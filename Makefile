@@ -113,7 +113,7 @@ CHAOS := tests/chaos tests/flow tests/test_connections.py tests/test_keys.py tes
     tests/features/test_point_in_time.py tests/features/cache tests/models/training/test_leakage.py \
     tests/scores/test_publish.py tests/actions/outbox tests/people \
     tests/models/predictors/test_compiled_cache.py tests/models/predictors/test_table_files.py \
-    tests/stack/backups
+    tests/stack/backups tests/maintenance/erasure
 chaos: export RETENTION_CHAOS := 1
 chaos: setup ## every fault of docs/faults.md; nothing lost, doubled or half-published
 	@$(MAKE) --no-print-directory -s run-tests \

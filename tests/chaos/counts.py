@@ -45,6 +45,7 @@ COUNTS = {
     "lives of orders": (6, 200),
     "orders split over files": (8, 200),
     "events that came later": (5, 100),
+    "kills at random while persons are forgotten": (1, 50),
     "numbers that an attacker tries": (20_000, 10_000_000),
     "training samples without the future": (60, 500),
 }

@@ -127,6 +127,18 @@ def original(
         yield shop
 
 
+@pytest.fixture(scope="session")
+def numbers_filled(
+    new_warehouse: NewWarehouse,
+    shop_files: tuple[Path, ...],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Filled]:
+    """One with customer numbers alone."""
+    folder = tmp_path_factory.mktemp("numbers")
+    with _filled(new_warehouse, shop_files, folder, pseudonyms=False) as shop:
+        yield shop
+
+
 @contextmanager
 def copied(original: Filled, folder: Path) -> Iterator[Filled]:
     """A copy of a shop: its database and its home."""
