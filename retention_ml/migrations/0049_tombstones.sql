@@ -5,8 +5,6 @@ CREATE TABLE privacy.tombstones (
     ring_id text NOT NULL,
     requested_at timestamptz NOT NULL,
     erased_at timestamptz,
-    hold_until date,
-    reason text CHECK ((reason IS NULL) = (hold_until IS NULL)),
     run_id text NOT NULL
 );
 COMMENT ON TABLE privacy.tombstones IS 'one row per person who was forgotten; every later row of theirs is left out';
@@ -14,8 +12,6 @@ COMMENT ON COLUMN privacy.tombstones.tombstone IS 'HMAC of the pseudonym that th
 COMMENT ON COLUMN privacy.tombstones.ring_id IS 'which keys it is made with; no secret';
 COMMENT ON COLUMN privacy.tombstones.requested_at IS 'when it was asked for; from then on nothing of the person is taken in';
 COMMENT ON COLUMN privacy.tombstones.erased_at IS 'when the last phase had ended; empty: not finished';
-COMMENT ON COLUMN privacy.tombstones.hold_until IS 'until when a sealed copy is kept outside the warehouse, by law; empty: none';
-COMMENT ON COLUMN privacy.tombstones.reason IS 'why it is kept';
 COMMENT ON COLUMN privacy.tombstones.run_id IS 'the run that asked';
 
 CREATE TABLE privacy.requests (

@@ -99,6 +99,6 @@ def _content(
         )
     ]
     keyring = persons.keyring_of(transaction, settings)
-    theirs = Tombstones(keyring.current("pseudonym").secret, [person.mark])
-    content["quarantine.rows"] = quarantined.rows_of(transaction, settings, theirs)
+    tombstones = Tombstones(keyring.current("pseudonym").secret, [person.mark])
+    content["quarantine.rows"] = quarantined.rows_of(transaction, settings, tombstones)
     return content

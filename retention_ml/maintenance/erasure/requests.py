@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 from retention_ml import clock
 from retention_ml.deliveries.ledger import people, tombstones
@@ -109,9 +109,6 @@ def enter_tombstones(
     settings: Settings,
     keyring: Keyring,
     marks: Mapping[str, datetime],
-    *,
-    hold_until: date | None = None,
-    reason: str | None = None,
 ) -> None:
     """From the end of the transaction on nothing of these persons is taken in."""
     people.lock_exclusively(transaction)
@@ -122,8 +119,6 @@ def enter_tombstones(
                 "tombstone": mark,
                 "ring_id": keyring.id,
                 "requested_at": at,
-                "hold_until": hold_until,
-                "reason": reason,
                 "run_id": settings.run_id,
             },
             on_conflict="DO NOTHING",
