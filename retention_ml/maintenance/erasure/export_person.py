@@ -100,5 +100,7 @@ def _content(
     ]
     keyring = persons.keyring_of(transaction, settings)
     tombstones = Tombstones(keyring.current("pseudonym").secret, [person.mark])
-    content["quarantine.rows"] = quarantined.rows_of(transaction, settings, tombstones)
+    content["quarantine.rows"] = quarantined.rows_of(
+        transaction, settings, tombstones, person.number
+    )
     return content

@@ -36,12 +36,12 @@ def count(transaction: Transaction, settings: Settings, forgotten: Tombstones) -
 
 
 def rows_of(
-    transaction: Transaction, settings: Settings, persons: Tombstones
+    transaction: Transaction, settings: Settings, person: Tombstones, number: str
 ) -> list[dict[str, Any]]:
-    """The quarantined rows of these persons, as they were delivered."""
+    """The quarantined rows of the person with this number, as they were delivered."""
     return [
         row[0]
-        for delivery_id, lines in _lines(transaction, settings, persons)
+        for delivery_id, lines in _lines(transaction, settings, person, number)
         for row in transaction.execute(
             "SELECT to_jsonb(bad) FROM quarantine.rows AS bad "
             "WHERE delivery_id = :d AND line_number = ANY(:lines)",
@@ -52,11 +52,17 @@ def rows_of(
 
 
 def _lines(
-    transaction: Transaction, settings: Settings, forgotten: Tombstones
+    transaction: Transaction, settings: Settings, forgotten: Tombstones, number: str | None = None
 ) -> Iterator[tuple[int, set[int]]]:
-    """The deliveries with quarantined rows, and the lines of these that are of somebody forgotten."""
+    """The deliveries with quarantined rows, and the lines of these that are of somebody forgotten.
+
+    Where it is one person, only deliveries are read in a row of which the number may stand.
+    """
     for row in transaction.execute(
-        f"{_DELIVERY} WHERE delivery_id IN (SELECT delivery_id FROM quarantine.rows) ORDER BY 1"
+        f"{_DELIVERY} WHERE delivery_id IN (SELECT delivery_id FROM quarantine.rows "
+        "WHERE CAST(:number AS text) IS NULL OR strpos(raw_text, :number) > 0 "
+        "OR raw_bytes IS NOT NULL) ORDER BY 1",
+        number=number,
     ):
         source = source_of(settings, row.source)
         yield (
