@@ -2,9 +2,13 @@
 
 import os
 import time
+import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from retention_ml.deliveries import unpacking
 from retention_ml.deliveries.sealing.stored_file import StoredFile
@@ -137,10 +141,24 @@ def _count_in_file(path: Path, home: Path, keyring: Keyring, search: Search) -> 
     if path.is_relative_to(home / "landing"):
         content = StoredFile(path, path.name.lstrip(".").split(".")[0], keyring)
         try:
-            return search.count_in(unpacking.pieces(content, path.name))
-        except (FileRefused, ValueError):
+            return _count_in_copy(content, search)
+        except (FileRefused, ValueError, zipfile.BadZipFile, pa.ArrowInvalid):
             return 0  # a draft or damaged: nobody can read it
     return search.count_in(_plain(path), is_binary=path.is_relative_to(home / "postgres"))
+
+
+def _count_in_copy(content: StoredFile, search: Search) -> int:
+    """Hits in what an archived file has when it is unpacked, workbooks and Parquet files too."""
+    with content.open() as file:
+        beginning = file.read(4)
+        file.seek(0)
+        if beginning == b"PAR1":
+            batches = pq.ParquetFile(file).iter_batches()
+            return search.count_in(str(batch.to_pylist()).encode() for batch in batches)
+        if beginning.startswith(b"PK"):
+            with zipfile.ZipFile(file) as packed:
+                return sum(search.count(packed.read(name)) for name in packed.namelist())
+    return search.count_in(unpacking.pieces(content, content.name))
 
 
 def _plain(path: Path) -> Iterator[bytes]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 # Shorter ones would be found in any file of a database.
 _BINARY_LETTERS_MIN = 6
+_WIDE = ("utf-16-le", "utf-16-be")
 _BEFORE, _AFTER = rb"(?<![0-9A-Za-z])", rb"(?![0-9A-Za-z])"
 
 
@@ -28,8 +29,9 @@ class Search:
     def __init__(self, words: Sequence[str]) -> None:
         encoded = sorted({word.encode() for word in words if word}, key=len, reverse=True)
         self._overlap = max(map(len, encoded), default=0) + 1
-        either = _one_of(encoded)
-        self._text = re.compile(_BEFORE + either + _AFTER)
+        wide = _one_of([word.encode(name) for word in words if word for name in _WIDE])
+        self._overlap = 2 * self._overlap
+        self._text = re.compile(_BEFORE + _one_of(encoded) + _AFTER + b"|" + wide)
         long = _one_of([word for word in encoded if len(word) >= _BINARY_LETTERS_MIN])
         short = _one_of([word for word in encoded if len(word) < _BINARY_LETTERS_MIN])
         self._binary = re.compile(long + b"|" + _BEFORE + short + _AFTER)
