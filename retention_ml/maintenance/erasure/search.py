@@ -54,5 +54,20 @@ class Search:
 
 
 def _one_of(words: Sequence[bytes]) -> bytes:
-    """A pattern of these words, which matches nothing where there are none."""
-    return b"(?:" + (b"|".join(map(re.escape, words)) or rb"(?!)") + b")"
+    """A pattern of these words, which matches nothing where there are none.
+
+    It branches byte by byte: tried one after the other, hundreds of words take minutes.
+    """
+    if not words:
+        return rb"(?!)"
+    branches: dict[bytes, list[bytes]] = {}
+    for word in words:
+        branches.setdefault(word[:1], []).append(word[1:])
+    parts = []
+    for first, rests in sorted(branches.items()):
+        longer = [rest for rest in rests if rest]
+        rest = _one_of(longer) if longer else b""
+        parts.append(
+            re.escape(first) + (rest if len(longer) == len(rests) else b"(?:" + rest + b")?")
+        )
+    return b"(?:" + b"|".join(parts) + b")"
