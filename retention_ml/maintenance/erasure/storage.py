@@ -11,6 +11,7 @@ from retention_ml.warehouse import Warehouse
 # A segment that is recycled keeps its old bytes; without that it is deleted by the next checkpoint.
 _NO_RECYCLING = ("ALTER SYSTEM SET wal_recycle = off", "SELECT pg_reload_conf()")
 _RECYCLING = ("ALTER SYSTEM RESET wal_recycle", "SELECT pg_reload_conf()")
+_CLEARS_STATISTICS = 180_000  # the version from which Postgres has a function for it
 _SWITCHES = ("SELECT pg_switch_wal()", "CHECKPOINT") * 3
 
 
@@ -44,6 +45,34 @@ def clear_statistics(warehouse: Warehouse) -> None:
     """Compute the statistics of all personal columns anew: their most common values are persons."""
     for table in sorted({column.table for column in PERSONAL_COLUMNS}):
         _run(warehouse, [f"ANALYZE {table}"])
+        _clear_of_empty(warehouse, table)
+
+
+def _clear_of_empty(warehouse: Warehouse, table: str) -> None:
+    """Drop the statistics of a table without rows: what it once held, which ANALYZE leaves."""
+    schema, _, name = table.partition(".")
+    with warehouse.transaction() as transaction:
+        [[version]] = transaction.execute("SHOW server_version_num")
+        if transaction.execute(f"SELECT 1 FROM {table} LIMIT 1"):
+            return
+        for row in transaction.execute(
+            "SELECT attname, (SELECT data_type FROM information_schema.columns "
+            "WHERE (table_schema, table_name, column_name) = (schemaname, tablename, attname)) "
+            "AS data_type FROM pg_stats WHERE schemaname = :schema AND tablename = :name",
+            schema=schema,
+            name=name,
+        ):
+            if int(version) >= _CLEARS_STATISTICS:
+                transaction.execute(
+                    "SELECT pg_clear_attribute_stats(:schema, :name, :column, false)",
+                    schema=schema,
+                    name=name,
+                    column=row.attname,
+                )
+            elif schema == "staging":  # no view stands on it
+                transaction.execute(
+                    f"ALTER TABLE {table} ALTER COLUMN {row.attname} TYPE {row.data_type}"
+                )
 
 
 def clear_wal(server: Warehouse) -> bool:
