@@ -101,6 +101,11 @@ FAILPOINTS = (
     "forget.after_files",
     "forget.after_storage",
     "forget.before_end",
+    "deliver_events.after_cut",
+    "deliver_events.after_ingest",
+    "deliver_events.before_commit",
+    "refresh.before_commit",
+    "refresh.after_commit",
 )
 
 

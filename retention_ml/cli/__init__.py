@@ -18,6 +18,7 @@ from retention_ml.cli import (
     backtest,
     data,
     experiments,
+    live,
     modelling,
     outbox,
     outcomes,
@@ -67,6 +68,10 @@ EXAMPLES = {
         "report": "report --out pages",
         "mcp": "mcp --http",
         "metrics": "metrics serve",
+    },
+    "Now": {
+        "serve": "serve",
+        "tokens": "tokens add webshop --scope events:write --source simulated",
     },
     "Actions": {
         "actions": "actions list",
@@ -170,6 +175,7 @@ for module in (
     assign,
     outbox,
     experiments,
+    live,
     uplift,
     abnormal,
     people,

@@ -42,6 +42,7 @@ def served(
     margin_share: float,
     horizon_days: int,
     minor_units: int,
+    usual: Mapping[str, float] | None = None,
 ) -> tuple[pa.Table, bool]:
     """Columns of `scores.customer_daily` that come from one model, and `tier_position`, which the
     bounds of the tiers are compared with; n rows in the order of the predictions.
@@ -51,12 +52,13 @@ def served(
     scores. The second value says whether the challenger serves those assigned to it.
 
     `assigned_to_challenger` has shape (n,); for `margin_share` and `horizon_days` see
-    `value.at_risk_cents`, and `minor_units` are the smallest units of money in a whole one.
+    `value.at_risk_cents`, and `minor_units` are the smallest units of money in a whole one. `usual`
+    is what `usual_values` gave of all customers, where these are only some.
     """
     columns = partial(
         _columns,
         predictions,
-        usual_values(predictions.scored, minor_units),
+        usual_values(predictions.scored, minor_units) if usual is None else usual,
         as_of=as_of,
         policy=policy,
         margin_share=margin_share,

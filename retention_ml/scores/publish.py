@@ -224,6 +224,8 @@ def _flip(transaction: Transaction, settings: Settings, manifest: _Manifest) -> 
         id=manifest.snapshot_id,
         base=manifest.base_snapshot_id,
     )
+    # What came before the day's first moment is in its snapshot now.
+    transaction.execute("DELETE FROM scores.fresh WHERE as_of <= :as_of", as_of=manifest.as_of)
     write_totals(transaction, manifest.snapshot_id)
 
 

@@ -4,6 +4,7 @@ Readers do not see it yet: `publish` flips the pointer.
 """
 
 import time
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -94,8 +95,8 @@ def _compute(
         features,
         excluded_customers(warehouse, as_of),
     )
-    policy = _policy(warehouse, settings, champion)
-    by_arm, share = _serve(settings, predictions, policy, as_of)
+    policy = tier_policy(warehouse, settings, champion)
+    by_arm, share = serve(settings, predictions, policy, as_of)
     previous_tiers = base_tiers(warehouse, lease.base_snapshot_id)
     rows = _rows(settings, as_of, predictions, by_arm, policy, previous_tiers)
     content = {
@@ -130,7 +131,7 @@ def _features(warehouse: Warehouse, settings: Settings, as_of: date) -> tuple[pa
     return features, digest
 
 
-def _policy(warehouse: Warehouse, settings: Settings, champion: ServedModel) -> TierPolicy:
+def tier_policy(warehouse: Warehouse, settings: Settings, champion: ServedModel) -> TierPolicy:
     """The policy approved with the champion; the settings' for the starter, or edited since."""
     if not arms.is_calibrated(champion):
         return TierPolicy(**configured_policy(settings))
@@ -148,10 +149,17 @@ def _policy_note(settings: Settings, champion: ServedModel, policy: TierPolicy) 
     )
 
 
-def _serve(
-    settings: Settings, predictions: Predictions, policy: TierPolicy, as_of: date
+def serve(
+    settings: Settings,
+    predictions: Predictions,
+    policy: TierPolicy,
+    as_of: date,
+    usual: Mapping[str, float] | None = None,
 ) -> tuple[pa.Table, float]:
-    """What each customer is served by their arm, and the share assigned to the challenger."""
+    """What each customer is served by their arm, and the share assigned to the challenger.
+
+    For `usual` see `arms.served`.
+    """
     models = (predictions.champion, predictions.challenger)
     is_trial = all(model is not None and arms.is_calibrated(model) for model in models)
     share = settings.trial.challenger_share if is_trial else 0.0
@@ -165,6 +173,7 @@ def _serve(
         margin_share=settings.value.margin_share,
         horizon_days=settings.value.horizon_days,
         minor_units=settings.calendar.minor_units,
+        usual=usual,
     )
     return rows, share if is_split else 0.0
 

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from retention_ml.settings.customers import Abnormal, Profiles
 from retention_ml.settings.section import Section
-from retention_ml.settings.services import Assistant, Backups, Metrics, Mlflow, Spark
+from retention_ml.settings.services import Assistant, Backups, Live, Metrics, Mlflow, Spark
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 
@@ -338,6 +338,7 @@ class Settings(Section):
     assistant: Assistant = Assistant()
     mlflow: Mlflow = Mlflow()
     metrics: Metrics = Metrics()
+    live: Live = Live()
     backups: Backups = Backups()
     privacy: Privacy = Privacy()
     archive: Archive = Archive()

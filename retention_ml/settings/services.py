@@ -54,6 +54,21 @@ class Metrics(Section):
         return value
 
 
+class Live(Section):
+    """Events as they happen, and scores between two daily runs: `retention serve`."""
+
+    enabled: bool = False
+    host: str = Field("127.0.0.1", min_length=1)
+    port: int = Field(9470, ge=1024, le=65_535)
+    body_kilobytes_max: int = Field(1_024, ge=1, le=65_536)
+    request_events_max: int = Field(1_000, ge=1, le=100_000)
+    batch_events_max: int = Field(2_000, ge=1, le=100_000)
+    events_per_second: float = Field(200, gt=0, le=100_000)
+    reads_per_second: float = Field(500, gt=0, le=100_000)
+    debounce_milliseconds: int = Field(200, ge=0, le=60_000)
+    keys_kept_days: int = Field(30, ge=1, le=3_650)
+
+
 class Spark(Section):
     """Where Spark runs; used only if `features.engine` or `scoring.engine` is.
 

@@ -7,11 +7,16 @@ from dataclasses import dataclass
 import duckdb
 import ibis
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from retention_ml.features.assemble import customer_daily
+from retention_ml.features.assemble import customer_daily, customer_sampled
 from retention_ml.features.cache.rollup_cache import NEWEST_EVENT, CachedRollups
 from retention_ml.features.cache.sql_files import cached_sql
-from retention_ml.features.inputs import LONGEST_PRODUCT_WINDOW_DAYS, registered_inputs
+from retention_ml.features.inputs import (
+    LONGEST_PRODUCT_WINDOW_DAYS,
+    ORDERS_DAY,
+    registered_inputs,
+)
 from retention_ml.features.rollups import COUNTERS
 from retention_ml.limits import Limits, connect_duckdb
 
@@ -29,6 +34,13 @@ WHERE known_from_day <= {last} AND rollup_id <= {newest} AND event_day < {last}
 AND event_day >= {first} - {product_days};
 CREATE TEMP VIEW product_category AS SELECT * FROM read_parquet({product_category})
 WHERE known_from_day <= {last} AND rollup_id <= {newest};
+"""
+# The rows of the chosen alone are wide; who is active is asked of everybody in a few columns.
+_OF_CHOSEN = """
+CREATE OR REPLACE TEMP VIEW customer_day AS SELECT {columns} FROM every_day SEMI JOIN chosen
+USING (customer_id);
+CREATE TEMP VIEW orders_day AS SELECT customer_id, event_day, known_from_day, orders_count
+FROM every_day WHERE orders_count <> 0 AND event_day >= (SELECT min(as_of_day) FROM days) - {active_days};
 """
 _SUMMARIES = """
 SELECT as_of_day, sum(CASE WHEN orders > 0 THEN 1 ELSE 0 END)::BIGINT AS customers_count,
@@ -90,6 +102,22 @@ def features(files: Opened, active_days: int) -> pa.Table:
     return rows.set_column(rows.column_names.index("customer_id"), "customer_id", ids)
 
 
+def features_of(files: Opened, active_days: int, customer_ids: pa.StringArray) -> pa.Table:
+    """The rows of `features` of some customers; of those who are active."""
+    everybody = files.rollups.ids("customer_id")
+    numbers = pc.drop_null(pc.index_in(customer_ids, value_set=everybody)).cast(pa.int64())
+    files.connection.register("chosen", pa.table({"customer_id": numbers}))
+    files.connection.execute(_OF_CHOSEN.format(columns=_COLUMNS, active_days=active_days))
+    sql = cached_sql(
+        files.rollups.folder.parent / "sql",
+        f"customer_sampled_{active_days}",
+        lambda: _numbered_sampled_sql(active_days),
+    )
+    rows = files.connection.sql(sql).to_arrow_table()
+    ids = everybody.take(rows["customer_id"].combine_chunks())
+    return rows.set_column(rows.column_names.index("customer_id"), "customer_id", ids)
+
+
 def summaries(files: Opened, active_days: int) -> pa.Table:
     """The rows of `freshness.input_summaries`."""
     sql = _SUMMARIES.format(newest_event=NEWEST_EVENT, active_days=active_days)
@@ -100,4 +128,15 @@ def summaries(files: Opened, active_days: int) -> pa.Table:
 
 def _numbered_sql(active_days: int) -> str:
     wide = customer_daily(registered_inputs("int64"), active_days=active_days)
+    return str(ibis.to_sql(wide, dialect="duckdb"))
+
+
+def _numbered_sampled_sql(active_days: int) -> str:
+    chosen = ibis.table({"customer_id": "int64"}, name="chosen")
+    wide = customer_sampled(
+        registered_inputs("int64"),
+        ibis.table(dict.fromkeys(ORDERS_DAY, "int64"), name="orders_day"),
+        active_days=active_days,
+        choose=lambda active: active.semi_join(chosen, "customer_id"),
+    )
     return str(ibis.to_sql(wide, dialect="duckdb"))
