@@ -1,11 +1,9 @@
 """Answers that say no: a status, a closed code, and a sentence for whoever reads the caller's log."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from http import HTTPStatus
 
 
-@dataclass(frozen=True, slots=True)
 class Refusal(Exception):
     """Ends a request; nothing of it was taken.
 
@@ -16,13 +14,19 @@ class Refusal(Exception):
         One of a closed set, for programs.
     sentence : str
         What is wrong, what was expected, what to do.
-    headers : mapping of str to str
+    headers : mapping of str to str, optional
     """
 
-    status: HTTPStatus
-    code: str
-    sentence: str
-    headers: Mapping[str, str] = field(default_factory=dict)
+    def __init__(
+        self,
+        status: HTTPStatus,
+        code: str,
+        sentence: str,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(sentence)
+        self.status, self.code, self.sentence = status, code, sentence
+        self.headers = dict(headers or {})
 
     def to_dict(self) -> dict[str, str]:
         """The body of the answer."""

@@ -15,6 +15,8 @@ from retention_ml.stack.processes import Component
 AIRFLOW = ("api-server", "scheduler", "dag-processor", "triggerer")
 NAMES = ("mlflow", *AIRFLOW)
 METRICS = "metrics"
+LIVE = "live"
+OPTIONAL = (METRICS, LIVE)
 DRIVING = ("scheduler", "dag-processor")  # without either, no day runs
 _HEARTBEATS = {
     "scheduler": ("scheduler", "latest_scheduler_heartbeat"),
@@ -25,7 +27,8 @@ _HEARTBEATS = {
 
 def names(settings: Settings) -> tuple[str, ...]:
     """The parts that `up` starts."""
-    return (*NAMES, METRICS) if settings.metrics.enabled else NAMES
+    enabled = {METRICS: settings.metrics.enabled, LIVE: settings.live.enabled}
+    return (*NAMES, *(name for name in OPTIONAL if enabled[name]))
 
 
 def component(settings: Settings, name: str, at: Ports | None = None) -> Component:
@@ -53,15 +56,16 @@ def _command(settings: Settings, name: str, at: Ports) -> tuple[str, ...]:
             "--artifacts-destination", str(settings.home / "mlflow" / "artifacts"),
             *mlflow_login.server_arguments(settings),
         )  # fmt: skip
-    if name == METRICS:
-        return (str(Path(sys.executable).with_name("retention")), "--verbose", "metrics", "serve")
+    if name in OPTIONAL:
+        words = {METRICS: ("--verbose", "metrics", "serve"), LIVE: ("serve",)}
+        return (str(Path(sys.executable).with_name("retention")), *words[name])
     options = ("--skip-serve-logs",) if name in ("scheduler", "triggerer") else ()
     return (sys.executable, "-m", "airflow", name, *options)
 
 
 def running(settings: Settings) -> set[str]:
     """The names of the parts whose process runs."""
-    every = (*NAMES, METRICS)
+    every = (*NAMES, *OPTIONAL)
     return {name for name in every if component(settings, name).pid() is not None}
 
 
@@ -76,6 +80,8 @@ def healthy(settings: Settings, at: Ports) -> set[str]:
     answering = {"mlflow"} if mlflow_answers(at) else set()
     if settings.metrics.enabled and answers(f"{environment.metrics_url(settings)}/health"):
         answering.add(METRICS)
+    if settings.live.enabled and answers(f"{environment.live_url(settings)}/health"):
+        answering.add(LIVE)
     try:
         with _open(f"{at.airflow_url}/api/v2/monitor/health") as answer:
             report: dict[str, dict[str, Any]] = json.load(answer)

@@ -183,8 +183,16 @@ def build(
 
 def metrics_url(settings: Settings) -> str:
     """The address of `retention metrics serve`, from this machine."""
-    host = settings.metrics.host
-    return f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{settings.metrics.port}"
+    return _url(settings.metrics.host, settings.metrics.port)
+
+
+def live_url(settings: Settings) -> str:
+    """The address of `retention serve`, from this machine."""
+    return _url(settings.live.host, settings.live.port)
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"
 
 
 def pushed_metrics(settings: Settings) -> dict[str, str]:

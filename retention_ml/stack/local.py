@@ -93,7 +93,7 @@ def down(settings: Settings, say: Say = _silent) -> list[dict[str, object]]:
         If something cannot be stopped.
     """
     parts = [
-        components.component(settings, name) for name in (*components.NAMES, components.METRICS)
+        components.component(settings, name) for name in (*components.NAMES, *components.OPTIONAL)
     ]
     parts.append(superset.component(settings))
     names = [part.name for part in parts]
@@ -137,6 +137,7 @@ def status(settings: Settings) -> list[dict[str, object]]:
     ]
     urls = {"mlflow": at.mlflow_url, "api-server": at.airflow_url} if at else {}
     urls[components.METRICS] = environment.metrics_url(settings)
+    urls[components.LIVE] = environment.live_url(settings)
     for name in components.names(settings):
         pid = components.component(settings, name).pid()
         runs = "healthy" if name in healthy else "starting" if is_running else "without postgres"
@@ -276,7 +277,7 @@ def _ports(settings: Settings) -> Ports:
     running = {name.replace("api-server", "airflow") for name in components.running(settings)}
     at = environment.ports(settings.home, running)
     if before and before != at:
-        for name in (*components.AIRFLOW, components.METRICS):
+        for name in (*components.AIRFLOW, *components.OPTIONAL):
             components.component(settings, name).stop()
     return at
 

@@ -10,7 +10,7 @@ from tests.house.repository import LIBRARY, ROOT, modules, name, reject, tree
 # Schemas in the order of the flow, with the package that owns each.
 SCHEMAS = (
     "raw", "staging", "quarantine", "privacy", "curated", "feedback", "features", "abnormal", "models", "profiles",
-    "recommendations", "scores",
+    "recommendations", "scores", "live",
     "experiments",
     "actions", "outcomes", "reports", "ops",
 )  # fmt: skip
@@ -49,6 +49,16 @@ MAY_NAME = {
         "ops",
     },
     "assistant": {"reports", "ops"},
+    "live": {
+        "raw",
+        "curated",
+        "features",
+        "models",
+        "recommendations",
+        "scores",
+        "live",
+        "reports",
+    },
     "metrics": {"raw", "scores", "reports", "ops"},
     "maintenance": set(SCHEMAS),
     "stack": {

@@ -12,7 +12,7 @@ from retention_ml.stack.environment import Ports
 PORTS = Ports(airflow=8080, mlflow=5000)
 
 
-@pytest.mark.parametrize("name", [*components.NAMES, components.METRICS])
+@pytest.mark.parametrize("name", [*components.NAMES, *components.OPTIONAL])
 def test_no_secret_stands_among_the_arguments_of_a_process(settings: Settings, name: str) -> None:
     (settings.home / "postgres").mkdir(parents=True)
     (settings.home / "postgres" / "port").write_text("5432")
@@ -34,6 +34,18 @@ def test_figures_for_prometheus_are_a_part_of_the_stack_where_they_are_enabled(
     command = components.component(settings, components.METRICS, PORTS).command
     assert command[1:] == ("--verbose", "metrics", "serve")
     assert Path(command[0]).is_file()
+    assert [part["state"] for part in local.status(settings)][-1] == "stopped"
+
+
+def test_the_service_for_events_is_a_part_of_the_stack_where_it_is_enabled(tmp_path: Path) -> None:
+    variables = {"RETENTION_HOME": str(tmp_path), "RETENTION_LIVE__PORT": "19470"}
+    (tmp_path / "postgres").mkdir()
+    (tmp_path / "postgres" / "port").write_text("5432")
+    assert components.LIVE not in components.names(load(variables))
+    settings = load({**variables, "RETENTION_LIVE__ENABLED": "true"})
+    assert components.names(settings) == (*components.NAMES, components.LIVE)
+    assert components.component(settings, components.LIVE, PORTS).command[1:] == ("serve",)
+    assert environment.live_url(settings) == "http://127.0.0.1:19470"
     assert [part["state"] for part in local.status(settings)][-1] == "stopped"
 
 
