@@ -36,7 +36,7 @@ def deliver_events(warehouse: Warehouse, *, settings: Settings) -> Receipt:
     """
     started = time.perf_counter()
     delivered = quarantined = 0
-    held: list[str] = []
+    sentences: list[str] = []
     with warehouse.exclusive(_TURN):
         with warehouse.transaction() as transaction:
             event_log.cut(transaction, events_max=settings.live.batch_events_max, now=clock.now())
@@ -46,7 +46,7 @@ def deliver_events(warehouse: Warehouse, *, settings: Settings) -> Receipt:
         seals = Seals(Keyring.of(settings))
         for batch in batches:
             if sentence := _deliver(warehouse, settings, seals, batch):
-                held.append(sentence)
+                sentences.append(sentence)
                 quarantined += batch.events_count
             else:
                 delivered += batch.events_count
@@ -56,7 +56,7 @@ def deliver_events(warehouse: Warehouse, *, settings: Settings) -> Receipt:
         written=delivered,
         quarantined=quarantined,
         seconds=time.perf_counter() - started,
-        details={"batches": len(batches), "held": held},
+        details={"batches": len(batches), "held": sentences},
     )
     return warehouse.record(receipt, settings.run_id) if batches else receipt
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from retention_ml.live.requests import Event
+from retention_ml.live.events import Event
 from retention_ml.live.sealing import Seals
 from retention_ml.warehouse import Transaction
 

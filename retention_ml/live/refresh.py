@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 from retention_ml import clock
 from retention_ml.abnormal.excluded import excluded_customers
 from retention_ml.failpoints import failpoint
-from retention_ml.features.of_customers import features_of_customers
 from retention_ml.features.roll_up import roll_up
+from retention_ml.features.samples.of_customers import features_of_customers
 from retention_ml.live.fresh_scores import fresh_scores, rose
 from retention_ml.live.in_force import InForce, read_in_force
 from retention_ml.live.touched import Waiting, waiting

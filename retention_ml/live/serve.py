@@ -12,8 +12,8 @@ from pathlib import Path
 import uvicorn
 
 from retention_ml.errors import StackError
-from retention_ml.live.service import Service
-from retention_ml.live.web import make_app
+from retention_ml.live.api.service import Service
+from retention_ml.live.api.web import make_app
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
@@ -58,7 +58,7 @@ def serve(
         timeout_graceful_shutdown=10,
         limit_concurrency=256,
     )
-    with listener, _beside(worker):
+    with listener, _with_worker(worker):
         say(f"Events and scores are at http://{live.host}:{live.port}, described at /docs")
         uvicorn.Server(config).run(sockets=[listener])
 
@@ -74,7 +74,7 @@ def _listener(host: str, port: int) -> socket.socket:
 
 
 @contextmanager
-def _beside(command: tuple[str, ...] | None) -> Iterator[None]:
+def _with_worker(command: tuple[str, ...] | None) -> Iterator[None]:
     """A block beside which a command runs, started again when it ends and stopped with the block."""
     if command is None:
         yield

@@ -11,8 +11,8 @@ import numpy as np
 
 from retention_ml import clock
 from retention_ml.features import build
-from retention_ml.live.requests import Event
-from retention_ml.live.service import Service
+from retention_ml.live.api.service import Service
+from retention_ml.live.events import Event
 from retention_ml.live.tokens import READ, WRITE, make_token
 from retention_ml.live.worker import Worker
 from retention_ml.scores.publish import publish

@@ -11,12 +11,13 @@ from retention_ml.deliveries.description.loading import load_source
 from retention_ml.deliveries.description.source import Source
 from retention_ml.errors import SettingsError, UnknownSource, UsageError, WarehouseError
 from retention_ml.keys import Keyring
-from retention_ml.live import event_log, reads
-from retention_ml.live.access import Access
-from retention_ml.live.figures import Counts, exposition, state
+from retention_ml.live import event_log
+from retention_ml.live.api import reads
+from retention_ml.live.api.access import Access
+from retention_ml.live.api.figures import Counts, exposition, state
+from retention_ml.live.api.refusals import Refusal, unavailable
+from retention_ml.live.events import Malformed, parse
 from retention_ml.live.files import require_live
-from retention_ml.live.refusals import Refusal, unavailable
-from retention_ml.live.requests import Malformed, parse
 from retention_ml.live.sealing import Seals
 from retention_ml.live.tokens import READ, WRITE
 from retention_ml.people.lookup import customer_id_of

@@ -1,6 +1,6 @@
 """Who asks for more than a bucket holds is told when to come again."""
 
-from retention_ml.live.rate_limits import RateLimits
+from retention_ml.live.api.rate_limits import RateLimits
 
 
 def test_ten_seconds_worth_goes_at_once_and_the_rest_as_it_fills() -> None:
@@ -13,8 +13,8 @@ def test_ten_seconds_worth_goes_at_once_and_the_rest_as_it_fills() -> None:
 
 def test_in_the_long_run_it_is_the_rate_that_is_let_through() -> None:
     limits = RateLimits(per_second=3.0)
-    taken = sum(4 for tick in range(4_000) if limits.take("a", 4, at=tick / 10) == 0)
-    assert 3.0 * 400 <= taken <= 3.0 * 410 + 4
+    total = sum(4 for tick in range(4_000) if limits.take("a", 4, at=tick / 10) == 0)
+    assert 3.0 * 400 <= total <= 3.0 * 410 + 4
 
 
 def test_more_than_a_bucket_holds_goes_once_and_is_owed() -> None:

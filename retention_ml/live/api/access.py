@@ -7,14 +7,14 @@ from http import HTTPStatus
 from retention_ml import clock
 from retention_ml.errors import WarehouseError
 from retention_ml.live import tokens
-from retention_ml.live.rate_limits import RateLimits
-from retention_ml.live.refusals import Refusal, too_many, unauthorized, unavailable
+from retention_ml.live.api.rate_limits import RateLimits
+from retention_ml.live.api.refusals import Refusal, too_many, unauthorized, unavailable
 from retention_ml.live.tokens import READ, WRITE, Token
 from retention_ml.settings.services import Live
 from retention_ml.warehouse import Warehouse
 
-_KNOWN_SECONDS = 10.0  # so long a revoked token may still be good for something
-_KNOWN_MAX = 1_000
+_CACHED_SECONDS = 10.0  # so long a revoked token may still be good for something
+_CACHED_MAX = 1_000
 
 
 class Access:
@@ -36,7 +36,7 @@ class Access:
     ) -> None:
         self._warehouse = warehouse
         self._monotonic = monotonic
-        self._known: dict[bytes, tuple[Token, float]] = {}
+        self._looked_up: dict[bytes, tuple[Token, float]] = {}
         self._limits = {
             WRITE: RateLimits(per_second=live.events_per_second),
             READ: RateLimits(per_second=live.reads_per_second),
@@ -95,22 +95,22 @@ class Access:
 
     def _find(self, sha256: bytes) -> Token | None:
         now = self._monotonic()
-        known = self._known.get(sha256)
-        if known is not None and now - known[1] < _KNOWN_SECONDS:
-            return known[0]
+        cached = self._looked_up.get(sha256)
+        if cached is not None and now - cached[1] < _CACHED_SECONDS:
+            return cached[0]
         try:
             token = tokens.find_token(self._warehouse, sha256)
         except WarehouseError as error:
-            if known is not None:
-                return known[0]
+            if cached is not None:
+                return cached[0]
             raise unavailable(
                 "The warehouse does not answer, so the token cannot be looked up. Nothing was "
                 "taken; send the same again."
             ) from error
         if token is None:
-            self._known.pop(sha256, None)
+            self._looked_up.pop(sha256, None)
             return None
-        if len(self._known) >= _KNOWN_MAX:
-            self._known.clear()
-        self._known[sha256] = (token, now)
+        if len(self._looked_up) >= _CACHED_MAX:
+            self._looked_up.clear()
+        self._looked_up[sha256] = (token, now)
         return token

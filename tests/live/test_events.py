@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retention_ml.live.requests import Event, parse
+from retention_ml.live.events import Event, parse
 
 GOOD = b'{"key": "1", "record": {"a": "x"}}'
 

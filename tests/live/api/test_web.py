@@ -11,9 +11,9 @@ from starlette.testclient import TestClient
 
 from retention_ml import clock
 from retention_ml.errors import WarehouseError
-from retention_ml.live.service import Service
+from retention_ml.live.api.service import Service
+from retention_ml.live.api.web import make_app
 from retention_ml.live.tokens import READ, WRITE, make_token, revoke_token
-from retention_ml.live.web import make_app
 from retention_ml.settings.services import Live
 from retention_ml.warehouse import Warehouse
 from tests.worlds.live_shop import LiveShop
@@ -193,7 +193,7 @@ def test_an_unknown_customer_has_no_risk_and_their_events_score_nobody(
 def test_without_the_warehouse_the_last_answer_is_marked_and_nothing_is_half_taken(
     shop: LiveShop, caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    known = caller.get("/v1/customers/c003/risk").json()
+    published = caller.get("/v1/customers/c003/risk").json()
 
     def silent(*_: object, **__: object) -> Any:
         raise WarehouseError("The warehouse does not answer.")
@@ -202,7 +202,7 @@ def test_without_the_warehouse_the_last_answer_is_marked_and_nothing_is_half_tak
         patch.setattr(Warehouse, "transaction", silent)
         stale = caller.get("/v1/customers/c003/risk")
         assert stale.status_code == 200
-        assert stale.json() == known | {"is_stale": True}
+        assert stale.json() == published | {"is_stale": True}
         for answer in (
             caller.get("/v1/customers/c004/risk"),
             caller.post(_line(shop)),

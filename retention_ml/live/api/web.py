@@ -10,8 +10,8 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.concurrency import run_in_threadpool
 
 from retention_ml import __version__
-from retention_ml.live.refusals import Refusal
-from retention_ml.live.service import Service
+from retention_ml.live.api.refusals import Refusal
+from retention_ml.live.api.service import Service
 from retention_ml.metrics.exposition import CONTENT_TYPE
 
 _Customer = Annotated[

@@ -1,0 +1,1 @@
+"""What the service answers: who may ask, how often, and what is said."""
