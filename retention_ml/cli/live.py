@@ -1,5 +1,6 @@
 """Commands about what happens now: the service with its worker, and tokens for programs."""
 
+import os
 from enum import StrEnum
 from typing import Annotated
 
@@ -30,6 +31,9 @@ def serve(
         Part | None,
         typer.Option(help="One part alone: requests, or the worker behind them. Default: both."),
     ] = None,
+    follow: Annotated[
+        int | None, typer.Option(hidden=True, help="The process whose end is the worker's.")
+    ] = None,
 ) -> None:
     """Take in events and answer with scores that know them; `stack up` starts it if enabled."""
     with opened(as_json=False) as (warehouse, settings):
@@ -37,12 +41,13 @@ def serve(
             from retention_ml.cli.frame import with_registry
             from retention_ml.live.worker import Worker
 
-            Worker(warehouse, with_registry(settings)).run()
+            worker = Worker(warehouse, with_registry(settings))
+            worker.run(lambda: follow is not None and os.getppid() != follow)
             return
         from retention_ml.live import serve as service
 
-        worker = service.worker_command() if only is None else None
-        service.serve(warehouse, settings=settings, worker=worker, say=note)
+        command = service.worker_command() if only is None else None
+        service.serve(warehouse, settings=settings, worker=command, say=note)
 
 
 @tokens.command("add")

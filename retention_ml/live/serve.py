@@ -1,6 +1,8 @@
 """The door: answers requests until it is stopped, with the worker beside it."""
 
 import logging
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -58,6 +60,9 @@ def serve(
         timeout_graceful_shutdown=10,
         limit_concurrency=256,
     )
+    if threading.current_thread() is threading.main_thread():
+        # The server ends by the signal that stopped it: only an exception ends the worker as well.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with listener, _with_worker(worker):
         say(f"Events and scores are at http://{live.host}:{live.port}, described at /docs")
         uvicorn.Server(config).run(sockets=[listener])
@@ -86,6 +91,8 @@ def _with_worker(command: tuple[str, ...] | None) -> Iterator[None]:
         while not is_over.is_set():
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
             processes[:] = [process]
+            if is_over.is_set():  # the block ended while it was started
+                process.terminate()
             code = process.wait()
             if not is_over.wait(_RESTART_SECONDS):
                 logger.error("The worker ended with %d and is started again.", code)
@@ -105,5 +112,6 @@ def _with_worker(command: tuple[str, ...] | None) -> Iterator[None]:
 
 
 def worker_command() -> tuple[str, ...]:
-    """The command of the worker of this installation."""
-    return (str(Path(sys.executable).with_name("retention")), "serve", "--only", "worker")
+    """The command of the worker of this installation; it ends when this process is gone."""
+    command = str(Path(sys.executable).with_name("retention"))
+    return (command, "serve", "--only", "worker", "--follow", str(os.getpid()))
