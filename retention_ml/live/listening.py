@@ -3,6 +3,7 @@
 import select
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -25,8 +26,7 @@ def listening(warehouse: Warehouse, channel: str) -> Iterator[Callable[[float], 
         with warehouse.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as session:
             session.detach()  # it hears of a channel that nobody else asked for
             session.execute(sa.text(f"LISTEN {channel}"))
-            connection = session.connection.driver_connection
-            assert connection is not None
+            connection: Any = session.connection.dbapi_connection
 
             def wait(seconds: float) -> bool:
                 # What came with the answer to a statement lies there already.
