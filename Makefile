@@ -109,7 +109,7 @@ benchmark-quality: setup ## prediction quality against baselines on real data
 	$(BIN)/python -m benchmarks.quality
 
 # What docs/faults.md lists, each fault as often as it says there.
-CHAOS := tests/chaos tests/flow tests/test_connections.py tests/test_keys.py tests/deliveries tests/curated \
+CHAOS := tests/chaos tests/audit tests/flow tests/test_connections.py tests/test_keys.py tests/deliveries tests/curated \
     tests/features/test_point_in_time.py tests/features/cache tests/models/training/test_leakage.py \
     tests/scores/test_publish.py tests/actions/outbox tests/people \
     tests/models/predictors/test_compiled_cache.py tests/models/predictors/test_table_files.py \
@@ -129,9 +129,10 @@ model-elsewhere: export RETENTION_MODEL_ELSEWHERE := 1
 model-elsewhere: setup ## a registered model in a fresh environment of its requirements; needs a package index
 	@$(MAKE) --no-print-directory -s run-tests ARGUMENTS="tests/models/registry/test_fresh_environment.py"
 
-pages: setup ## regenerate docs/features.md, docs/tables.md and the dashboards of Grafana
+pages: setup ## regenerate docs/features.md, docs/tables.md, docs/rights.md and the dashboards of Grafana
 	$(BIN)/python -m retention_ml.features.document
 	$(BIN)/python -m tests.reports.write_tables_page
+	$(BIN)/python -m tests.schema.write_rights_page
 	$(BIN)/python -m retention_ml.metrics.write_dashboards
 
 SITE := .venv-docs

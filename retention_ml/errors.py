@@ -11,7 +11,8 @@
     │   ├── MessageRefused    one message cannot be written: leave it out, send the others
     │   ├── PublicationRefused  an audit, a fence or an unfit model stopped publication
     │   ├── AssignmentRefused  an audit of who gets which action failed: nothing was kept
-    │   └── UnknownCustomer   nobody with that number is in the warehouse
+    │   ├── UnknownCustomer   nobody with that number is in the warehouse
+    │   └── AuditLogBroken    the audit log is not what was written: find out who changed it
     ├── WarehouseError        the database did not answer or refused: try again         (exit 1)
     ├── RegistryError         the model registry did not answer: try again              (exit 1)
     │   └── UnfitModel        a model's files are not what was approved: serve another   (exit 1)
@@ -95,6 +96,10 @@ class AssignmentRefused(HeldBack):
 
 class UnknownCustomer(HeldBack):
     """Nobody with that number is in the warehouse."""
+
+
+class AuditLogBroken(HeldBack):
+    """The audit log, or its end in the home, is not what was written."""
 
 
 class WarehouseError(RetentionError):

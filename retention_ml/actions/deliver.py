@@ -22,6 +22,8 @@ from retention_ml.actions.own_contacts import (
     json_lines,
 )
 from retention_ml.atomic_files import replacing
+from retention_ml.audit.entries import Event
+from retention_ml.audit.record_event import record_event
 from retention_ml.deliveries.description.loading import OWN_CONTACTS
 from retention_ml.deliveries.ledger.landing import existing_deliveries
 from retention_ml.failpoints import failpoint
@@ -130,6 +132,14 @@ def _files_of_day(warehouse: Warehouse, settings: Settings, day: date) -> list[_
         reached = {contact.customer_id for contact in contacts}
         bounced = {bounce.customer_id for bounce in bounces}
         numbers = numbers_of(transaction, settings, reached | bounced)
+    if numbers:
+        record_event(
+            warehouse,
+            Event.NUMBERS_OPENED,
+            settings=settings,
+            subject="own contacts",
+            details={"day": day.isoformat(), "customers_count": len(numbers)},
+        )
     bounce_rows = [
         {
             **{name: value for name, value in row._asdict().items() if name != "ended_at"},

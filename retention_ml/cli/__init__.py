@@ -89,6 +89,7 @@ EXAMPLES = {
         "restore": "restore /mnt/backups/20260301T030000.514210Z-dump --home restored",
         "archive": "archive seal",
         "keys": "keys list",
+        "audit": "audit verify",
     },
     "People's data": {
         "people": "people forget --file numbers.txt --dry-run",

@@ -23,6 +23,7 @@ from retention_ml.cli.frame import (
 if TYPE_CHECKING:
     from retention_ml.settings import Settings
     from retention_ml.settings.sections import Calendar
+    from retention_ml.warehouse import Warehouse
 
 holdout = typer.Typer(help="Customers who are never contacted.", no_args_is_help=True)
 
@@ -98,6 +99,7 @@ def explain(customer: Customer, as_of: MaybeAsOf = None, as_json: Json = False) 
 
         at = _day_or_today(as_of, settings)
         customer_id = customer_id_of(warehouse, settings, customer)
+        _record(warehouse, settings, customer_id, "actions")
         decisions = read(warehouse, customer_id, settings=settings, as_of=at)
         if as_json:
             print_json(decisions)
@@ -118,6 +120,7 @@ def holdout_show(customer: Customer, as_of: MaybeAsOf = None, as_json: Json = Fa
         from retention_ml.people.lookup import customer_id_of
 
         customer_id = customer_id_of(warehouse, settings, customer)
+        _record(warehouse, settings, customer_id, "holdout")
         period = membership(warehouse, customer_id, as_of=_day_or_today(as_of, settings))
         if as_json:
             print_json(period)
@@ -136,6 +139,19 @@ def holdout_renew(by: By, as_of: MaybeAsOf = None, as_json: Json = False) -> Non
             print_json(receipt.to_dict())
             return
         console.print(receipt.sentence)
+
+
+def _record(warehouse: "Warehouse", settings: "Settings", customer_id: str, subject: str) -> None:
+    from retention_ml.audit.entries import Event
+    from retention_ml.audit.record_event import record_event
+
+    record_event(
+        warehouse,
+        Event.CUSTOMER_EXPLAINED,
+        settings=settings,
+        subject=subject,
+        customer_id=customer_id,
+    )
 
 
 def _day_or_today(text: str | None, settings: "Settings") -> date:

@@ -85,9 +85,18 @@ def quarantine_show(
 ) -> None:
     """Show quarantined rows as they were delivered."""
     with opened(as_json) as (warehouse, settings):
+        from retention_ml.audit.entries import Event
+        from retention_ml.audit.record_event import record_event
         from retention_ml.reports.read import quarantined_rows
 
         _check_filter(warehouse, settings, source=source, reason=reason)
+        record_event(
+            warehouse,
+            Event.QUARANTINE_SHOWN,
+            settings=settings,
+            subject="quarantine",
+            details={"reason": reason, "source": source, "rows_count_max": limit},
+        )
         rows = quarantined_rows(warehouse, reason=reason, source=source, limit=limit)
         print_rows("Quarantined rows", rows, as_json=as_json)
 

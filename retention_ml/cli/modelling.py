@@ -289,12 +289,21 @@ def explain(
 ) -> None:
     """Show how one customer's score came about, what is recommended to them, their value."""
     with opened(as_json) as (warehouse, settings):
+        from retention_ml.audit.entries import Event
+        from retention_ml.audit.record_event import record_event
         from retention_ml.people.lookup import customer_id_of
         from retention_ml.recommendations.snapshots.explain import lists_of
         from retention_ml.reports import profiles, words
         from retention_ml.scores.explain import explain as explain_score
 
         customer_id = customer_id_of(warehouse, settings, customer_id)
+        record_event(
+            warehouse,
+            Event.CUSTOMER_EXPLAINED,
+            settings=settings,
+            subject="scores",
+            customer_id=customer_id,
+        )
         explanation = explain_score(
             warehouse,
             settings=with_registry(settings),

@@ -2,6 +2,8 @@
 
 import time
 
+from retention_ml.audit.entries import Event
+from retention_ml.audit.record_event import record_event
 from retention_ml.errors import UsageError
 from retention_ml.keys import PURPOSES, Keyring
 from retention_ml.receipts import DecisionReceipt
@@ -40,6 +42,15 @@ def change_keys(
     if not matching:
         raise UsageError(f"{purpose!r} is no purpose of a key; expected {', '.join(PURPOSES)}.")
     before = Keyring.of(settings)
+    if purpose == "audit" and drop is not None:
+        _require_unused(warehouse, drop)
+    record_event(
+        warehouse,
+        Event.KEYS_CHANGED,
+        settings=settings,
+        subject=purpose,
+        details={"dropped_version": drop},
+    )
     ring = before.rotate(matching[0]) if drop is None else before.drop(matching[0], drop)
     versions = ring.versions(matching[0])
     if drop is None:
@@ -57,3 +68,15 @@ def change_keys(
         ),
         settings.run_id,
     )
+
+
+def _require_unused(warehouse: Warehouse, version: int) -> None:
+    with warehouse.transaction() as transaction:
+        [[count]] = transaction.execute(
+            "SELECT count(*) FROM audit.log WHERE key_version = :version", version=version
+        )
+    if count:
+        raise UsageError(
+            f"{count:,} entries of the audit log are made with version {version} of its key, and "
+            "could not be verified without it. It stays."
+        )

@@ -6,6 +6,8 @@ import time
 import pyarrow as pa
 
 from retention_ml import clock, tables
+from retention_ml.audit.entries import Event
+from retention_ml.audit.record_event import record_event
 from retention_ml.deliveries.description.loading import load_source
 from retention_ml.deliveries.ledger import people
 from retention_ml.errors import AccountingError, UnknownSource, UsageError
@@ -76,6 +78,13 @@ def pseudonymise(warehouse: Warehouse, *, settings: Settings) -> Receipt:
             for statement in _DRAWN_ANEW:
                 transaction.execute(statement)
             changed = _replace_numbers(transaction)
+            record_event(
+                warehouse,
+                Event.PSEUDONYMISED,
+                settings=settings,
+                subject="privacy.people",
+                details={"customers_count": count},
+            )
         else:
             count = 0
         failpoint("pseudonymise.before_commit")

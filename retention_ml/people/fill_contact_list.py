@@ -5,6 +5,8 @@ import time
 import pyarrow as pa
 
 from retention_ml import clock
+from retention_ml.audit.entries import Event
+from retention_ml.audit.record_event import record_event
 from retention_ml.failpoints import failpoint
 from retention_ml.people.lookup import numbers_of
 from retention_ml.receipts import Receipt
@@ -62,6 +64,13 @@ def fill_contact_list(warehouse: Warehouse, *, settings: Settings) -> Receipt:
             ),
         )
         transaction.change(_FILL, now=clock.now())
+        record_event(
+            warehouse,
+            Event.CONTACT_LIST_FILLED,
+            settings=settings,
+            subject="privacy.contact_list",
+            details={"customers_count": len(listed)},
+        )
         failpoint("fill_contact_list.before_commit")
     return warehouse.record(
         Receipt(

@@ -2,6 +2,8 @@
 
 import time
 
+from retention_ml.audit.entries import Event
+from retention_ml.audit.record_event import record_event
 from retention_ml.deliveries.ledger import people
 from retention_ml.errors import UsageError
 from retention_ml.failpoints import failpoint
@@ -50,6 +52,13 @@ def rotate_key(warehouse: Warehouse, *, settings: Settings) -> Receipt:
             written += count
         [[erased]] = transaction.execute(
             "SELECT count(*) FROM privacy.people WHERE key_version < :version", version=version
+        )
+        record_event(
+            warehouse,
+            Event.KEYS_CHANGED,
+            settings=settings,
+            subject="privacy.people",
+            details={"version": version, "customers_count": written},
         )
         failpoint("rotate_key.before_commit")
     return warehouse.record(

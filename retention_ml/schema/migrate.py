@@ -11,6 +11,7 @@ from retention_ml.errors import UsageError
 from retention_ml.failpoints import failpoint
 from retention_ml.schema.assistant_rights import let_assistant_read, view_columns
 from retention_ml.schema.readers import let_crm_read, let_scientist_read, relations
+from retention_ml.schema.service_roles import is_migrator, let_services_work, require_current
 from retention_ml.schema.views import make_views
 from retention_ml.warehouse import Transaction, Warehouse
 
@@ -20,14 +21,19 @@ _LOCK = 7_265_746
 def migrate(warehouse: Warehouse) -> list[str]:
     """Bring the schema up to date; the names of the migrations that were applied.
 
+    A role of a single step (`rights`) may not, and only asks whether all were applied.
+
     Raises
     ------
     UsageError
-        If a migration is not the one that was applied, or a view cannot change under what stands
-        on it (`views`).
+        If a migration is not the one that was applied, a view cannot change under what stands
+        on it (`views`), or one is missing that this role may not apply.
     """
     applied: list[str] = []
     with warehouse.transaction() as transaction:
+        if not is_migrator(transaction):
+            require_current(_missing(transaction))
+            return []
         transaction.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
         transaction.execute(
             "CREATE TABLE IF NOT EXISTS public.migrations (name text PRIMARY KEY, "
@@ -62,6 +68,7 @@ def migrate(warehouse: Warehouse) -> list[str]:
         let_scientist_read(transaction, sorted(relations(transaction) - before))
         let_crm_read(transaction)
         let_assistant_read(transaction, columns_before)
+        let_services_work(transaction)
         failpoint("migrate.before_commit")
     return applied
 
@@ -69,8 +76,12 @@ def migrate(warehouse: Warehouse) -> list[str]:
 def missing_migrations(warehouse: Warehouse) -> list[str]:
     """The names of the migrations that `migrate` would apply; changes nothing."""
     with warehouse.transaction() as transaction:
-        [[exists]] = transaction.execute("SELECT to_regclass('public.migrations') IS NOT NULL")
-        rows = transaction.execute("SELECT name FROM public.migrations") if exists else []
+        return _missing(transaction)
+
+
+def _missing(transaction: Transaction) -> list[str]:
+    [[exists]] = transaction.execute("SELECT to_regclass('public.migrations') IS NOT NULL")
+    rows = transaction.execute("SELECT name FROM public.migrations") if exists else []
     applied = {row.name for row in rows}
     return [name for name, _ in sql_files("migrations") if name not in applied]
 

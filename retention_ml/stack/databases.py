@@ -4,13 +4,14 @@ from contextlib import closing
 from pathlib import Path
 
 from retention_ml.schema.assistant_rights import ASSISTANT
+from retention_ml.schema.rights import MIGRATOR, SERVICES
 from retention_ml.stack import keys
 from retention_ml.stack.postgres import EmbeddedPostgres
 from retention_ml.warehouse import Warehouse
 
 OWNED = ("retention", "airflow", "mlflow")
 READER, SCIENTIST, CRM = READERS = ("retention_bi", "retention_ds", "retention_crm")
-ROLES = (*OWNED, *READERS, ASSISTANT)
+ROLES = (*OWNED, *READERS, ASSISTANT, MIGRATOR, *SERVICES)
 # Of the role itself, whoever connects by it.
 ASSISTANT_SETTINGS = (
     "SET default_transaction_read_only = on",
@@ -19,7 +20,7 @@ ASSISTANT_SETTINGS = (
     "SET search_path = reports",
     "CONNECTION LIMIT 10",
 )
-_PREPARED = "4"  # raise it with every change of what `prepare` makes
+_PREPARED = "5"  # raise it with every change of what `prepare` makes
 
 
 def server(home: Path) -> EmbeddedPostgres:
@@ -42,6 +43,7 @@ def prepare(home: Path) -> None:
     Each of `OWNED` owns the database of its name, and nobody else may connect to it; `READERS` and
     `ASSISTANT` may connect to the warehouse, where migrations let `READER` and `ASSISTANT` read the
     schema `reports`, `SCIENTIST` what models are made of and made, and `CRM` whom it may contact.
+    `SERVICES` have the rights of the matrix there, and `MIGRATOR` works as the owner.
     """
     secrets = keys.load(home)
     done = home / "postgres" / "prepared"
@@ -59,6 +61,8 @@ def prepare(home: Path) -> None:
             transaction.execute(f"ALTER ROLE {READER} SET search_path = reports")
             for setting in ASSISTANT_SETTINGS:
                 transaction.execute(f"ALTER ROLE {ASSISTANT} {setting}")
+            transaction.execute(f"GRANT {OWNED[0]} TO {MIGRATOR}")
+            transaction.execute(f"ALTER ROLE {MIGRATOR} SET role = '{OWNED[0]}'")
             existing = {row[0] for row in transaction.execute("SELECT datname FROM pg_database")}
         with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             for name in OWNED:
@@ -66,7 +70,10 @@ def prepare(home: Path) -> None:
                     connection.exec_driver_sql(f"CREATE DATABASE {name} OWNER {name}")
                 connection.exec_driver_sql(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
             connection.exec_driver_sql(
-                f"GRANT CONNECT ON DATABASE retention TO {', '.join((*READERS, ASSISTANT))}"
+                f"GRANT CONNECT ON DATABASE retention TO {', '.join((*READERS, ASSISTANT, MIGRATOR))}"
+            )
+            connection.exec_driver_sql(
+                f"GRANT CONNECT, TEMPORARY ON DATABASE retention TO {', '.join(SERVICES)}"
             )
     done.write_text(_PREPARED, "utf-8")
 

@@ -13,6 +13,11 @@ NAMES = (
     "retention_ds",  # may read features, models, scores and outcomes, nothing else
     "retention_crm",  # may read the list of whom it may contact, nothing else
     "retention_assistant",  # may read reports for `retention mcp`
+    "retention_migrator",  # works as the owner of the warehouse
+    "retention_loader",  # the rights of one step each, and of the auditor: docs/rights.md
+    "retention_trainer",
+    "retention_scorer",
+    "retention_auditor",
     "assistant_token",  # asked of who connects to it over HTTP
     "airflow",  # owner of Airflow's metadata database
     "mlflow",  # owner of MLflow's database

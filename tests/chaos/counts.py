@@ -19,6 +19,7 @@ COUNTS = {
     "kills of a migration at random": (2, 50),
     "rounds of two builders killed at random": (4, 200),
     "kills in sealing the archive": (4, 50),
+    "kills of writers of the audit log": (4, 100),
     "kills in training": (1, 50),
     "kills in promotion": (1, 50),
     "kills in scoring": (1, 50),

@@ -12,11 +12,12 @@ SCHEMAS = (
     "raw", "staging", "quarantine", "privacy", "curated", "feedback", "features", "abnormal", "models", "profiles",
     "recommendations", "scores", "live",
     "experiments",
-    "actions", "outcomes", "reports", "ops",
+    "actions", "outcomes", "reports", "ops", "audit",
 )  # fmt: skip
 MAY_NAME = {
     "warehouse": {"ops"},
-    "schema": {"reports"},
+    "audit": {"audit"},
+    "schema": set(SCHEMAS),  # the matrix of rights names all, and queries nothing
     "tables": {"raw", "staging"},
     "deliveries": {"raw", "staging", "quarantine", "privacy", "curated", "ops"},
     "privacy": set(SCHEMAS),  # its register names where a person lies, and queries nothing

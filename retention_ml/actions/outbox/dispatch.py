@@ -16,6 +16,8 @@ from retention_ml.actions.outbox.outbox import CHANNELS
 from retention_ml.actions.outbox.permission import still_permitted
 from retention_ml.actions.outbox.sending import Sender
 from retention_ml.actions.outbox.worker import Permitted, Worker
+from retention_ml.audit.entries import Event
+from retention_ml.audit.record_event import record_event
 from retention_ml.errors import ChannelError, SettingsError, UsageError
 from retention_ml.people.lookup import numbers_of
 from retention_ml.receipts import Receipt
@@ -68,6 +70,13 @@ def dispatch(
     problems: dict[str, str] = {}
 
     def numbers(transaction: Transaction, customer_ids: Collection[str]) -> Mapping[str, str]:
+        record_event(
+            warehouse,
+            Event.NUMBERS_OPENED,
+            settings=settings,
+            subject="outbox",
+            details={"customers_count": len(customer_ids)},
+        )
         return numbers_of(transaction, settings, customer_ids)
 
     for channel in channels:

@@ -118,13 +118,24 @@ def _decide(
 ) -> None:
     with opened(as_json) as (warehouse, settings):
         from retention_ml.abnormal.decide import decide
+        from retention_ml.audit.entries import Event
+        from retention_ml.audit.record_event import record_event
         from retention_ml.models.registry.provenance import login_name
         from retention_ml.people.lookup import customer_id_of
 
+        customer_id = customer_id_of(warehouse, settings, customer_id)
+        record_event(
+            warehouse,
+            Event.CUSTOMER_DECIDED,
+            settings=settings,
+            subject="abnormal",
+            customer_id=customer_id,
+            details={"decision": decision},
+        )
         receipt = decide(
             warehouse,
             settings=settings,
-            customer_id=customer_id_of(warehouse, settings, customer_id),
+            customer_id=customer_id,
             decision=decision,
             decided_by=by or login_name(),
             reason=reason,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from retention_ml.cli.frame import Json, command, console, opened, print_json, working
+from retention_ml.cli.frame import Json, console, opened, print_json, working
 
 archive = typer.Typer(help="The sealed copies of delivered files.", no_args_is_help=True)
 
@@ -36,8 +36,11 @@ def archive_show(
     sha256: Annotated[str, typer.Argument(help="Of the file, as in raw.deliveries.file_sha256.")],
 ) -> None:
     """Write a copy to standard output, as it was delivered."""
-    with command(as_json=False) as settings:
+    with opened(as_json=False) as (warehouse, settings):
+        from retention_ml.audit.entries import Event
+        from retention_ml.audit.record_event import record_event
         from retention_ml.deliveries.archive import content_of
 
+        record_event(warehouse, Event.DELIVERY_SHOWN, settings=settings, subject=sha256)
         for piece in content_of(settings, sha256, sha256).pieces():
             sys.stdout.buffer.write(piece)

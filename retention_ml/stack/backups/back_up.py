@@ -12,6 +12,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from retention_ml import clock
+from retention_ml.audit.entries import Event
+from retention_ml.audit.record_event import record_event
 from retention_ml.errors import NotReady, StackError
 from retention_ml.failpoints import failpoint
 from retention_ml.receipts import Receipt
@@ -70,6 +72,13 @@ def back_up(
         shelf.remove_drafts(into)
         draft = into / f"{shelf.DRAFT}{name}"
         draft.mkdir(mode=0o700)
+        record_event(
+            warehouse,
+            Event.BACKED_UP,
+            settings=settings,
+            subject=name,
+            details={"kind": kind},
+        )
         contents = _base(settings, draft) if kind == "base" else _dumps(warehouse, settings, draft)
         before = next((one for one in reversed(shelf.read(into))), None)
         linked = home_files.copy(

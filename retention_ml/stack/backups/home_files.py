@@ -10,8 +10,11 @@ from retention_ml.atomic_files import make_folder
 from retention_ml.stack.backups.manifest import Manifest
 
 # What is made again at any time, what only this machine's processes mean, and the cluster, which is
-# not copied while it runs. And the keys: a backup beside them could be read by whoever finds it.
-_LEFT_OUT = ("postgres", "postgres.lock", "cache", "run", "logs", "demo", "airflow", "keys.json")
+# not copied while it runs. The end of the audit log, which is that of the home only. And the keys: a
+# backup beside them could be read by whoever finds it.
+_LEFT_OUT = (
+    "postgres", "postgres.lock", "cache", "run", "logs", "demo", "airflow", "audit", "keys.json",
+)  # fmt: skip
 _BUT = ("airflow/passwords.json",)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from retention_ml import atomic_files
+from retention_ml.audit import head as heads
 from retention_ml.deliveries.archive import path_of
 from retention_ml.deliveries.ledger import tombstones
 from retention_ml.deliveries.ledger.files import archived_files
@@ -82,6 +83,7 @@ def restore(
             _replay(backup, home, until, say)
         else:
             _load(manifest, backup, home, jobs, say)
+        heads.mark_restored(home, manifest.name)
         failpoint("restore.before_mark")
     missing = _missing_files(home)
     if missing:

@@ -1,0 +1,1 @@
+"""The audit log: who opened customers' numbers or changed what is known of people."""
