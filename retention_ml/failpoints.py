@@ -106,6 +106,8 @@ FAILPOINTS = (
     "deliver_events.before_commit",
     "refresh.before_commit",
     "refresh.after_commit",
+    "record_consent.before_commit",
+    "expire.before_commit",
     "record_event.after_head",
     "record_event.before_commit",
     "record_event.after_commit",

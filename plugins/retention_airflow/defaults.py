@@ -66,6 +66,7 @@ class Tag(StrEnum):
     ACTIONS = "actions"
     OUTCOMES = "outcomes"
     BACKUPS = "backups"
+    PRIVACY = "privacy"
     IMPACT_SCORES = "impact/scores"  # the scores of the day do not come: the last good ones stay up
     IMPACT_CUSTOMERS = (
         "impact/customers"  # customers are not contacted, or lists and stages are old
@@ -218,6 +219,11 @@ def every_ten_minutes_if_enabled() -> CronPartitionTimetable | None:
     if not load().actions.enabled:
         return None
     return CronPartitionTimetable("*/10 * * * *", timezone=TIMEZONE, key_format="%Y-%m-%d")
+
+
+def at_night() -> CronPartitionTimetable:
+    """Four hours into every day of the shop, after the day's run and its backup."""
+    return CronPartitionTimetable("0 4 * * *", timezone=TIMEZONE, key_format="%Y-%m-%d")
 
 
 def at_night_if_backed_up() -> CronPartitionTimetable | None:

@@ -8,18 +8,32 @@ from retention_ml import tables
 from retention_ml.curated.known import known
 
 PERMISSIONS = tables.CONTACT_PERMISSIONS.ibis_table("curated", tables.LINEAGE)
+_INSTANT = "timestamp('UTC')"
+CONSENTS = ibis.table(
+    {
+        "customer_id": "string",
+        "purpose": "string",
+        "is_given": "boolean",
+        "event_at": _INSTANT,
+        "recorded_at": _INSTANT,
+    },
+    name="consents",
+    database="privacy",
+)
 _GRANT = ["customer_id", "channel", "purpose"]
 _CHANNEL = ["customer_id", "channel"]
-_INSTANT = "timestamp('UTC')"
 
 
-def permitted(instant: datetime, statements: ibis.Table = PERMISSIONS) -> ibis.Table:
+def permitted(
+    instant: datetime, statements: ibis.Table = PERMISSIONS, consents: ibis.Table = CONSENTS
+) -> ibis.Table:
     """Customers that may be contacted at an instant, with channel, purpose and address.
 
     A grant holds if it is the newest statement of its customer, channel and purpose, and nothing
     on the channel bounced and nobody complained since, for whatever purpose. A bounce that names
     an address other than the customer's newest one, capitals aside, says nothing of that. Of
-    statements of one moment the forbidding one counts. All sources are heard.
+    statements of one moment the forbidding one counts. All sources are heard. Who refused to be
+    contacted at all (`people consent`) is not until they agree again, or grant a channel anew.
 
     Parameters
     ----------
@@ -28,6 +42,8 @@ def permitted(instant: datetime, statements: ibis.Table = PERMISSIONS) -> ibis.T
         have happened and been loaded.
     statements : ibis.Table
         Those of all customers, or of some.
+    consents : ibis.Table
+        What persons said of being contacted at all.
 
     Returns
     -------
@@ -54,11 +70,34 @@ def permitted(instant: datetime, statements: ibis.Table = PERMISSIONS) -> ibis.T
         .left_join(_faults(rows, addresses), _CHANNEL)
         .select(*_GRANT, "granted_at", "withdrawn_at", "address", "failed_at")
     )
-    never = ibis.literal(datetime.min.replace(tzinfo=instant.tzinfo, year=1900), _INSTANT)
+    joined = joined.left_join(_refusals(consents, instant), "customer_id").select(
+        *_GRANT, "granted_at", "withdrawn_at", "address", "failed_at", "refused_at"
+    )
+    never = _never(instant)
     return joined.filter(
         joined.granted_at > ibis.coalesce(joined.withdrawn_at, never),
         joined.granted_at > ibis.coalesce(joined.failed_at, never),
+        joined.granted_at > ibis.coalesce(joined.refused_at, never),
     ).select(*_GRANT, "address")
+
+
+def _never(instant: datetime) -> ibis.Value:
+    return ibis.literal(datetime.min.replace(tzinfo=instant.tzinfo, year=1900), _INSTANT)
+
+
+def _refusals(consents: ibis.Table, instant: datetime) -> ibis.Table:
+    """Per customer who refuses to be contacted at all, since when."""
+    at = ibis.literal(instant, _INSTANT)
+    rows = consents.filter(
+        consents.purpose == "contact", consents.event_at < at, consents.recorded_at <= at
+    )
+    newest = rows.group_by("customer_id").agg(
+        agreed_at=rows.event_at.max(where=rows.is_given),
+        refused_at=rows.event_at.max(where=~rows.is_given),
+    )
+    return newest.filter(
+        newest.refused_at >= ibis.coalesce(newest.agreed_at, _never(instant))
+    ).select("customer_id", "refused_at")
 
 
 def _newest_addresses(granted: ibis.Table) -> ibis.Table:

@@ -1,6 +1,7 @@
 """The door by which an audit log goes on after its end was lost."""
 
 import time
+from pathlib import Path
 
 from retention_ml.audit import head as heads
 from retention_ml.audit.entries import Detail, Event, chain_faults
@@ -44,7 +45,8 @@ def anchor(warehouse: Warehouse, *, settings: Settings, reason: str) -> Decision
             [[role]] = transaction.execute("SELECT session_user")
             keyring = Keyring.of(settings, may_create=last_id == 0)
             faults, _ = chain_faults(entries_of(transaction), audit_keys(keyring))
-        expected = _expected(settings, keyring)
+        path = heads.path_of(settings, warehouse)
+        expected = _expected(path, keyring)
         details: dict[str, Detail] = {
             "reason": reason.strip(),
             "expected_entry_id": expected,
@@ -54,7 +56,7 @@ def anchor(warehouse: Warehouse, *, settings: Settings, reason: str) -> Decision
             Event.ANCHORED, keyring=keyring, after=Head(entry_id=last_id, digest=last_digest),
             role=str(role), settings=settings, subject="audit.log", details=details,
         )  # fmt: skip
-        write_entry(warehouse, settings, keyring, entry)
+        write_entry(warehouse, path, keyring, entry)
     return warehouse.record(
         DecisionReceipt(
             door="anchor",
@@ -66,10 +68,10 @@ def anchor(warehouse: Warehouse, *, settings: Settings, reason: str) -> Decision
     )
 
 
-def _expected(settings: Settings, keyring: Keyring) -> int | None:
+def _expected(path: Path, keyring: Keyring) -> int | None:
     """The number of the last entry by the home; None where it says nothing that can be believed."""
     try:
-        head = heads.read(settings, keyring)
+        head = heads.read(path, keyring)
     except (AuditLogBroken, SettingsError):
         return None
     return None if head is None else head.entry_id + bool(head.pending)

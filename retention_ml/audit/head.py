@@ -4,6 +4,7 @@ An entry stands here before the warehouse has it. A process that dies in between
 `pending`, and the next one writes it.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from retention_ml.audit.entries import ORIGIN, Entry, signature_of
 from retention_ml.errors import AuditLogBroken
 from retention_ml.keys import Keyring
 from retention_ml.settings import Settings
+from retention_ml.warehouse import Warehouse
 
 _FORMAT = 1
 _RESTORED = "restored_from"
@@ -37,9 +39,14 @@ class Head:
 EMPTY = Head(entry_id=0, digest=ORIGIN)
 
 
-def path_of(settings: Settings) -> Path:
-    """`<home>/audit/head.json`."""
-    return settings.home / "audit" / "head.json"
+def path_of(settings: Settings, warehouse: Warehouse) -> Path:
+    """`<home>/audit/<12 signs>.json`, a file for each warehouse that is used from this home."""
+    with warehouse.transaction() as transaction:
+        [(cluster, database)] = transaction.execute(
+            "SELECT system_identifier, current_database() FROM pg_control_system()"
+        )
+    name = hashlib.sha256(f"{cluster}/{database}".encode()).hexdigest()[:12]
+    return settings.home / "audit" / f"{name}.json"
 
 
 def mark_restored(home: Path, backup: str) -> None:
@@ -50,11 +57,11 @@ def mark_restored(home: Path, backup: str) -> None:
 
 def restored_from(settings: Settings) -> str | None:
     """The backup that the home was made from, until the log goes on; None for others."""
-    mark = path_of(settings).with_name(_RESTORED)
+    mark = settings.home / "audit" / _RESTORED
     return mark.read_text("utf-8") if mark.exists() else None
 
 
-def read(settings: Settings, keyring: Keyring) -> Head | None:
+def read(path: Path, keyring: Keyring) -> Head | None:
     """The head as it was written; None where there is none.
 
     Raises
@@ -62,7 +69,6 @@ def read(settings: Settings, keyring: Keyring) -> Head | None:
     AuditLogBroken
         It is not what was written with these keys.
     """
-    path = path_of(settings)
     if not path.exists():
         return None
     try:
@@ -75,7 +81,7 @@ def read(settings: Settings, keyring: Keyring) -> Head | None:
         ) from None
 
 
-def write(settings: Settings, keyring: Keyring, head: Head) -> None:
+def write(path: Path, keyring: Keyring, head: Head) -> None:
     """Keep a head; it is on the disk when this returns."""
     key = keyring.current("audit")
     content = {
@@ -88,9 +94,9 @@ def write(settings: Settings, keyring: Keyring, head: Head) -> None:
     }
     signed = {**content, "signature": signature_of(key, content)}
     text = json.dumps(signed, indent=2) + "\n"
-    atomic_files.make_folder(path_of(settings).parent, mode=0o700)
-    atomic_files.write_durable(path_of(settings), text.encode(), mode=0o600)
-    path_of(settings).with_name(_RESTORED).unlink(missing_ok=True)
+    atomic_files.make_folder(path.parent, mode=0o700)
+    atomic_files.write_durable(path, text.encode(), mode=0o600)
+    path.with_name(_RESTORED).unlink(missing_ok=True)
 
 
 def _checked(content: Mapping[str, Any], keyring: Keyring) -> Head:

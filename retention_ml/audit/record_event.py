@@ -10,6 +10,7 @@ import pwd
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 
 from retention_ml import clock
 from retention_ml.audit import head as heads
@@ -67,20 +68,21 @@ def record_event(
             [[role]] = transaction.execute("SELECT session_user")
         # Keys made anew would hide that those of the log are lost.
         keyring = Keyring.of(settings, may_create=last_id == 0)
+        path = heads.path_of(settings, warehouse)
         make = partial(make_entry, keyring=keyring, role=str(role), settings=settings)
         backup = heads.restored_from(settings)
         if backup is None:
-            head = _ready(warehouse, settings, keyring, last_id, last_digest)
+            head = _ready(warehouse, path, keyring, last_id, last_digest)
         else:
             # The log of a backup ends where it does; that of the home it was made of went on.
             restored = make(
                 Event.RESTORED, after=Head(entry_id=last_id, digest=last_digest), subject=backup
             )
-            head = write_entry(warehouse, settings, keyring, restored)
+            head = write_entry(warehouse, path, keyring, restored)
         entry = make(
             event, after=head, subject=subject, customer_id=customer_id, details=details or {}
         )
-        write_entry(warehouse, settings, keyring, entry)
+        write_entry(warehouse, path, keyring, entry)
     return entry
 
 
@@ -118,17 +120,17 @@ def make_entry(
     ).with_digest(key)
 
 
-def write_entry(warehouse: Warehouse, settings: Settings, keyring: Keyring, entry: Entry) -> Head:
+def write_entry(warehouse: Warehouse, path: Path, keyring: Keyring, entry: Entry) -> Head:
     """Write the entry that is next to the home, then to the warehouse; the head after it."""
     before = Head(entry_id=entry.entry_id - 1, digest=entry.previous, pending=entry)
-    heads.write(settings, keyring, before)
+    heads.write(path, keyring, before)
     failpoint("record_event.after_head")
     with warehouse.transaction() as transaction:
         append(transaction, entry)
         failpoint("record_event.before_commit")
     failpoint("record_event.after_commit")
     after = Head(entry_id=entry.entry_id, digest=entry.digest)
-    heads.write(settings, keyring, after)
+    heads.write(path, keyring, after)
     return after
 
 
@@ -143,13 +145,13 @@ def append(transaction: Transaction, entry: Entry) -> None:
 
 
 def _ready(
-    warehouse: Warehouse, settings: Settings, keyring: Keyring, last_id: int, last_digest: bytes
+    warehouse: Warehouse, path: Path, keyring: Keyring, last_id: int, last_digest: bytes
 ) -> Head:
     """The head that the warehouse has, after an entry that an interrupted writer left is written."""
-    head = heads.read(settings, keyring)
+    head = heads.read(path, keyring)
     if head is None and last_id:
         raise AuditLogBroken(
-            f"The audit log has {last_id:,} entries, but {heads.path_of(settings)}, which says where "
+            f"The audit log has {last_id:,} entries, but {path}, which says where "
             f"it ends, is not there. {_ADVICE} If the home is new, `retention audit anchor`."
         )
     head = head or EMPTY

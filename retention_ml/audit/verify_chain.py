@@ -39,7 +39,7 @@ def verify_chain(warehouse: Warehouse, *, settings: Settings) -> DecisionReceipt
         keyring = Keyring.of(settings, may_create=last_id == 0)
         faults, last = chain_faults(entries_of(transaction), audit_keys(keyring))
         try:
-            head = heads.read(settings, keyring)
+            head = heads.read(heads.path_of(settings, warehouse), keyring)
             if heads.restored_from(settings) is None:
                 faults += _faults_at_the_end(head, last)
         except AuditLogBroken as error:

@@ -156,7 +156,7 @@ def _replace_numbers(transaction: Transaction) -> dict[str, int]:
     changed: dict[str, int] = {}
     for column in columns_of(Kind.ID):
         schema, _, name = column.table.partition(".")
-        if schema == "privacy":
+        if column.table == "privacy.people":
             continue
         further = ""
         if schema in ("staging", "curated"):

@@ -93,6 +93,7 @@ PERSONAL_COLUMNS: tuple[PersonalColumn, ...] = (
     PersonalColumn("privacy.people", "customer_id", Kind.ID),
     PersonalColumn("privacy.people", "lookup", Kind.NUMBER),
     PersonalColumn("privacy.people", "number_sealed", Kind.NUMBER),
+    PersonalColumn("privacy.consents", "customer_id", Kind.ID),
     PersonalColumn("privacy.contact_list", "customer_number", Kind.NUMBER),
 )
 

@@ -1,17 +1,17 @@
 """Each model's predictions for a day's customers, and who cannot be scored."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from retention_ml.errors import frames_of
 from retention_ml.models.registry.model_version import ServedModel
 from retention_ml.scores import snapshot
-from retention_ml.statistics.arrays import Floats
+from retention_ml.statistics.arrays import Bools, Floats
 
 logger = logging.getLogger(__name__)
 
@@ -46,19 +46,16 @@ def predict_both(
     champion: ServedModel,
     challenger: ServedModel | None,
     features: pa.Table,
-    abnormal: pa.StringArray | None = None,
+    barred: Mapping[str, Bools] | None = None,
 ) -> Predictions:
     """Both models' predictions for the customers of a feature table.
 
-    `abnormal` are ids of those who are not scored because they are excluded as abnormal.
+    `barred` are masks of customers, shape (n,), who are not scored, by reason; the last one counts.
 
     The champion decides who is scored, so that who is scored does not depend on the arm. A
     challenger that fails is ignored with a warning: it never stops the champion.
     """
-    probability, reason = _probabilities(champion, features)
-    if abnormal is not None and len(abnormal):
-        is_abnormal = np.asarray(pc.is_in(features["customer_id"], value_set=abnormal))
-        probability[is_abnormal], reason[is_abnormal] = np.nan, "abnormal"
+    probability, reason = _probabilities(champion, features, barred or {})
     is_scored = np.isfinite(probability)
     scored = snapshot.rows_where(features, is_scored)
     exclusions = pa.table(
@@ -80,10 +77,12 @@ def predict_both(
 
 
 def _probabilities(
-    model: ServedModel, features: pa.Table
+    model: ServedModel, features: pa.Table, barred: Mapping[str, Bools]
 ) -> tuple[Floats, npt.NDArray[np.object_]]:
     """Probabilities, NaN where there is none, and why there is none, both of shape (n,)."""
     reason = snapshot.unscorable(features, model.bundle.features)
+    for code, mask in barred.items():
+        reason[mask] = code
     can = np.asarray(pa.array(reason, pa.string()).is_null())
     probability = np.full(features.num_rows, np.nan)
     probability[can] = model.bundle.predict(snapshot.rows_where(features, can))
@@ -106,7 +105,7 @@ def _of_challenger(challenger: ServedModel | None, scored: pa.Table) -> Floats:
         )
         return unknown
     try:
-        return _probabilities(challenger, scored)[0]
+        return _probabilities(challenger, scored, {})[0]
     except Exception as error:  # whatever is wrong with a challenger, the champion scores
         logger.warning(
             "Challenger v%s does not score: it failed with %s.\n%s",

@@ -287,9 +287,14 @@ class Recommendations(Section):
 
 
 class Privacy(Section):
-    """What the warehouse knows a customer by."""
+    """What the warehouse knows a customer by, whom it profiles, and how long it keeps what."""
 
     pseudonyms: bool = False
+    profiling: Literal["unless_refused", "with_consent"] = "unless_refused"
+    quarantine_days: int = Field(365, ge=0)
+    messages_days: int = Field(365, ge=0)
+    assistant_calls_days: int = Field(365, ge=0)
+    archive_days: int = Field(0, ge=0)
 
 
 class Archive(Section):

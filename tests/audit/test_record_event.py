@@ -79,8 +79,8 @@ def test_nothing_is_written_after_a_cut_until_somebody_says_why(log: Log) -> Non
 
 
 def test_without_its_end_in_the_home_nothing_is_written(log: Log) -> None:
-    heads.path_of(log.settings).unlink()
-    with pytest.raises(AuditLogBroken, match=r"has 12 entries, but .*head\.json"):
+    heads.path_of(log.settings, log.warehouse).unlink()
+    with pytest.raises(AuditLogBroken, match=r"has 12 entries, but .*\.json"):
         log.add()
 
 

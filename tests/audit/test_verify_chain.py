@@ -149,18 +149,18 @@ def test_an_entry_made_with_another_key_is_noticed(log: Log) -> None:
 
 @pytest.mark.parametrize("edit", ["entry_id", "digest", "key_version", "signature", "format"])
 def test_a_head_that_was_edited_is_noticed(log: Log, edit: str) -> None:
-    path = heads.path_of(log.settings)
+    path = heads.path_of(log.settings, log.warehouse)
     content = json.loads(path.read_text())
     content[edit] = {"entry_id": 11, "key_version": 1.5, "format": 2}.get(edit, "00" * 32)
     path.write_text(json.dumps(content))
-    with pytest.raises(AuditLogBroken, match=r"head\.json is not what was written"):
+    with pytest.raises(AuditLogBroken, match=r"\.json is not what was written"):
         verify_chain(log.warehouse, settings=log.settings)
 
 
 def test_an_older_head_put_back_is_noticed(log: Log) -> None:
-    older = heads.path_of(log.settings).read_bytes()
+    older = heads.path_of(log.settings, log.warehouse).read_bytes()
     log.add(3)
-    heads.path_of(log.settings).write_bytes(older)
+    heads.path_of(log.settings, log.warehouse).write_bytes(older)
     with pytest.raises(AuditLogBroken, match="entries 13 to 15 were put in at its end"):
         verify_chain(log.warehouse, settings=log.settings)
 
@@ -169,5 +169,5 @@ def test_an_empty_log_is_whole(log: Log) -> None:
     log.tamper("DELETE FROM audit.log")
     with pytest.raises(AuditLogBroken, match="entries 1 to 12 were cut off"):
         verify_chain(log.warehouse, settings=log.settings)
-    heads.path_of(log.settings).unlink()
+    heads.path_of(log.settings, log.warehouse).unlink()
     assert verify_chain(log.warehouse, settings=log.settings).details["last_entry_id"] == 0

@@ -111,7 +111,7 @@ def test_a_head_that_is_written_after_the_row_only_would_miss_a_cut(
 ) -> None:
     """The naive order: row, then head. After a kill between them the last row is cut unnoticed."""
     _record(warehouse, settings, "before")
-    naive = heads.path_of(settings).read_bytes()
+    naive = heads.path_of(settings, warehouse).read_bytes()
     process = _started(
         _write_once, warehouse.url, settings.model_dump(), "record_event.after_commit"
     )
@@ -122,11 +122,11 @@ def test_a_head_that_is_written_after_the_row_only_would_miss_a_cut(
             transaction.execute("SET LOCAL session_replication_role = replica")
             transaction.execute("DELETE FROM audit.log WHERE entry_id = 2")
 
-    with_pending = heads.path_of(settings).read_bytes()
-    heads.path_of(settings).write_bytes(naive)
+    with_pending = heads.path_of(settings, warehouse).read_bytes()
+    heads.path_of(settings, warehouse).write_bytes(naive)
     cut()
     verify_chain(warehouse, settings=settings)  # the entry is gone, and nobody knows
-    heads.path_of(settings).write_bytes(with_pending)
+    heads.path_of(settings, warehouse).write_bytes(with_pending)
     assert verify_chain(warehouse, settings=settings).details["pending_count"] == 1
     _record(warehouse, settings, "after")
     entries = newest_entries(warehouse, settings, limit=9)

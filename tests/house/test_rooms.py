@@ -96,6 +96,9 @@ FLOW = {
             "stack/backups/prune.py",
         ),
     ),
+    "95_keep_promises": Stage(
+        ("maintenance", "audit"), ("maintenance/expire.py", "audit/verify_chain.py")
+    ),
 }
 # Schemas are named after the package that writes them; these exceptions belong to a package.
 SCHEMA_OF = {

@@ -34,7 +34,7 @@ MAY_NAME = {
     "recommendations": {"curated", "features", "recommendations", "ops"},
     "scores": {"features", "models", "scores", "reports", "ops"},
     "experiments": {"features", "scores", "experiments", "ops"},
-    "actions": {"curated", "features", "scores", "experiments", "actions", "ops"},
+    "actions": {"privacy", "curated", "features", "scores", "experiments", "actions", "ops"},
     "reports": {"raw", "quarantine", "features", "models", "scores", "outcomes", "reports", "ops"},
     "outcomes": {
         "curated",

@@ -67,7 +67,8 @@ def archived_files(transaction: Transaction) -> dict[str, str]:
     """The name of each file that is in the archive, by the SHA-256 under which it lies there."""
     rows = transaction.execute(
         "SELECT file_sha256, min(file_name) AS file_name FROM raw.deliveries "
-        "WHERE file_sha256 IS NOT NULL AND file_sha256 <> '' GROUP BY file_sha256 "
+        "WHERE file_sha256 IS NOT NULL AND file_sha256 <> '' AND archive_expired_at IS NULL "
+        "GROUP BY file_sha256 "
         "ORDER BY min(file_name)"
     )
     return {row.file_sha256: row.file_name for row in rows}

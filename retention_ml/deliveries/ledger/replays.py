@@ -6,7 +6,10 @@ from retention_ml import clock
 from retention_ml.deliveries.ledger.landing import insert_batch
 from retention_ml.warehouse import Transaction
 
-_WAITING = "replayed_in IS NULL AND (CAST(:reason AS text) IS NULL OR reason_code = :reason)"
+_WAITING = (
+    "replayed_in IS NULL AND expired_at IS NULL "
+    "AND (CAST(:reason AS text) IS NULL OR reason_code = :reason)"
+)
 
 
 def waiting_sources(transaction: Transaction, reason: str | None) -> list[str]:

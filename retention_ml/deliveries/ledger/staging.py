@@ -108,8 +108,8 @@ def quarantined_rows(transaction: Transaction, delivery: Delivery) -> list[tuple
         (number, bytes(raw) if raw is not None else text.encode())
         for number, text, raw in transaction.execute(
             "SELECT line_number, raw_text, raw_bytes FROM quarantine.rows WHERE delivery_id = :d "
-            "AND replayed_in IS NULL AND (CAST(:reason AS text) IS NULL OR reason_code = :reason) "
-            "ORDER BY line_number",
+            "AND replayed_in IS NULL AND expired_at IS NULL "
+            "AND (CAST(:reason AS text) IS NULL OR reason_code = :reason) ORDER BY line_number",
             d=delivery.replay_of,
             reason=delivery.reason_code,
         )

@@ -1,5 +1,5 @@
 -- Who may be contacted is what the assignment asks: permissions (newest statement wins, a bounce or
--- complaint silences the channel) and contacts as known now, contacts and lots of days before. Each
+-- complaint silences the channel, a refusal to be contacted all of them) and contacts as known now, contacts and lots of days before. Each
 -- customer is looked up by number, so that a few cost little.
 CREATE OR REPLACE VIEW reports.contact_list AS
 WITH pointer AS (
@@ -73,12 +73,20 @@ LEFT JOIN LATERAL (
             FROM curated.contact_permissions
             WHERE customer_id = next.customer_id AND superseded_at IS NULL
         ) AS statement
-        GROUP BY statement.channel
+        CROSS JOIN LATERAL (
+            SELECT CASE WHEN max(event_at) FILTER (WHERE NOT is_given)
+                >= coalesce(max(event_at) FILTER (WHERE is_given), '-infinity')
+                THEN max(event_at) FILTER (WHERE NOT is_given) END AS refused_at
+            FROM privacy.consents
+            WHERE customer_id = next.customer_id AND purpose = 'contact'
+        ) AS consent
+        GROUP BY statement.channel, consent.refused_at
         HAVING max(event_at) FILTER (WHERE kind = 'granted' AND purpose = 'marketing') > greatest(
             max(event_at) FILTER (WHERE kind = 'withdrawn' AND purpose = 'marketing'),
             max(event_at) FILTER (
                 WHERE kind = 'complained' OR (kind = 'bounced' AND coalesce(address = address_in_use, true))
             ),
+            consent.refused_at,
             '-infinity'
         )
     ) AS permitted
