@@ -50,9 +50,9 @@ def refuses_profiling(
     Whoever said nothing may be scored, unless `privacy.profiling` asks for consent.
     """
     statements = warehouse.read(_PROFILING)
-    given = pc.fill_null(statements["is_given"], False)
-    agreed = statements["customer_id"].filter(given)
-    refused = statements["customer_id"].filter(pc.invert(given))
+    is_given = pc.fill_null(statements["is_given"], False)
+    agreed = statements["customer_id"].filter(is_given)
+    refused = statements["customer_id"].filter(pc.invert(is_given))
     if settings.privacy.profiling == "with_consent":
         return ~_is_in(customer_ids, agreed)
     return _is_in(customer_ids, refused)

@@ -50,3 +50,14 @@ class Abnormal(Section):
     reseller: Literal["flag", "exclude"] = "flag"
     window_days: int = Field(365, ge=28, le=3650)
     excluded_share_max: float = Field(0.10, ge=0, le=1)
+
+
+class Privacy(Section):
+    """What the warehouse knows a customer by, whom it profiles, and how long it keeps what."""
+
+    pseudonyms: bool = False
+    profiling: Literal["unless_refused", "with_consent"] = "unless_refused"
+    quarantine_days: int = Field(365, ge=0)
+    messages_days: int = Field(365, ge=0)
+    assistant_calls_days: int = Field(365, ge=0)
+    archive_days: int = Field(0, ge=0)

@@ -7,7 +7,7 @@ from zoneinfo import available_timezones
 
 from pydantic import Field, field_validator, model_validator
 
-from retention_ml.settings.customers import Abnormal, Profiles
+from retention_ml.settings.customers import Abnormal, Privacy, Profiles
 from retention_ml.settings.section import Section
 from retention_ml.settings.services import Assistant, Backups, Live, Metrics, Mlflow, Spark
 
@@ -284,17 +284,6 @@ class Recommendations(Section):
     explore_share: float = Field(0.0, ge=0, le=1)
     pair_baskets_min: int = Field(10, ge=2, le=1_000_000)
     pair_error_rate: float = Field(0.05, gt=0, lt=1)
-
-
-class Privacy(Section):
-    """What the warehouse knows a customer by, whom it profiles, and how long it keeps what."""
-
-    pseudonyms: bool = False
-    profiling: Literal["unless_refused", "with_consent"] = "unless_refused"
-    quarantine_days: int = Field(365, ge=0)
-    messages_days: int = Field(365, ge=0)
-    assistant_calls_days: int = Field(365, ge=0)
-    archive_days: int = Field(0, ge=0)
 
 
 class Archive(Section):

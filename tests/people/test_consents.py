@@ -39,8 +39,8 @@ EARLIER = datetime(2026, 1, 1, tzinfo=UTC)
 def _say(
     of: Shop, customer_id: str, purpose: Purpose, is_given: bool, at: datetime = EARLIER
 ) -> None:
-    said = Statement(customer_id=customer_id, purpose=purpose, is_given=is_given, event_at=at)
-    record_consent(of.warehouse, [said], settings=of.settings, by="test")
+    statement = Statement(customer_id=customer_id, purpose=purpose, is_given=is_given, event_at=at)
+    record_consent(of.warehouse, [statement], settings=of.settings, by="test")
 
 
 def test_who_refuses_profiling_is_not_scored_and_counted_with_the_reason(
@@ -137,10 +137,10 @@ def test_who_refuses_contact_leaves_the_list_for_the_crm(
     by_number = {number: name for name, number in numbers.items()}
 
     def say(number: str, is_given: bool, at: datetime) -> None:
-        said = Statement(
+        statement = Statement(
             customer_id=by_number[number], purpose=Purpose.CONTACT, is_given=is_given, event_at=at
         )
-        record_consent(warehouse, [said], settings=settings, by="test")
+        record_consent(warehouse, [statement], settings=settings, by="test")
 
     now = clock.now()
     say(gone, False, now)
