@@ -8,7 +8,7 @@ import ibis
 import numpy as np
 import pytest
 
-from retention_ml.actions.permissions import PERMISSIONS, permitted
+from retention_ml.actions.permissions import CONSENTS, PERMISSIONS, permitted
 from retention_ml.curated.known import known
 from retention_ml.warehouse import Warehouse
 from tests.worlds.shops import at, fill
@@ -214,6 +214,9 @@ def test_duckdb_gives_the_same(warehouse: Warehouse) -> None:
     connection.execute("CREATE SCHEMA curated")
     connection.register("rows", warehouse.read(known(PERMISSIONS, NOW)))
     connection.execute("CREATE TABLE curated.contact_permissions AS FROM rows")
+    connection.execute("CREATE SCHEMA privacy")
+    connection.register("consents", warehouse.read(CONSENTS))
+    connection.execute("CREATE TABLE privacy.consents AS FROM consents")
     sql = str(ibis.to_sql(permitted(NOW), dialect="duckdb"))
     result = connection.sql(sql).fetchall()
     connection.close()
