@@ -43,7 +43,7 @@ LOADER, TRAINER, SCORER, AUDITOR = SERVICES = (
 SCHEMAS = (
     "public", "raw", "staging", "quarantine", "quality", "privacy", "curated", "feedback", "features",
     "abnormal", "models", "scores", "profiles", "recommendations", "experiments", "actions",
-    "outcomes", "reports", "ops", "audit",
+    "outcomes", "reports", "ops", "audit", "live",
 )  # fmt: skip
 # What every step keeps of itself: it adds a receipt, and changes none.
 _STEPS: Cells = {"public.migrations": READS, "ops.receipts": EXTENDS}
@@ -58,6 +58,8 @@ TABLES: Mapping[str, Cells] = MappingProxyType(
             **dict.fromkeys(("raw", "staging", "quarantine", "quality", "curated"), WRITES),
             "privacy.keyrings": EXTENDS,
             "privacy.people": EXTENDS,
+            "privacy.tombstones": READS,
+            "privacy.erased_files": EXTENDS | {Verb.UPDATE},
         },
         # 30: rows become models. Days of the past are built for it.
         TRAINER: {

@@ -34,6 +34,7 @@ _WRITTEN_BY_THE_PLATFORM = {
     "actions.policies.reason": "of the step that trains",
     "actions.policy_values.reason": "of the replay",
     "experiments.looks.reason": "of the look",
+    "live.warnings.reason": "of the reasons of scores",
     "models.trainings.reason": "of the gate",
     "outcomes.trial_looks.reason": "of the look",
     "quality.results.reason": "of the suites of expectations",

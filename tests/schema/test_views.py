@@ -221,8 +221,9 @@ def test_what_a_shop_built_outlives_a_view_that_is_made_anew(
         f"ALTER DEFAULT PRIVILEGES IN SCHEMA reports GRANT SELECT ON TABLES TO {analyst}",
     )
     rights = (
-        "SELECT string_agg(relname || ' ' || pg_get_userbyid(relowner) || "
-        "coalesce(relacl, acldefault('r', relowner))::text, '; ' "
+        "SELECT string_agg(relname || ' ' || pg_get_userbyid(relowner) || ' ' || "
+        "(SELECT string_agg(item::text, ',' ORDER BY item::text) "
+        "FROM unnest(coalesce(relacl, acldefault('r', relowner))) AS item), '; ' "
         "ORDER BY relname, relnamespace) FROM pg_class WHERE relname IN ('alerts', 'a_first_by_name', "
         "'Open alerts', 'counts')"
     )

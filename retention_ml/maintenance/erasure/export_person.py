@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from retention_ml import atomic_files
+from retention_ml.audit.entries import Event
 from retention_ml.errors import UsageError
 from retention_ml.maintenance.erasure import persons, quarantined, requests
 from retention_ml.privacy.tombstones import Tombstones
@@ -62,6 +63,7 @@ def export_person(
     with warehouse.transaction() as transaction:
         [person] = requests.find_persons(transaction, settings, [number], kind="export")
         content = _content(transaction, settings, person)
+    requests.record_asked(warehouse, Event.PERSON_EXPORTED, [person], settings=settings)
     text = json.dumps({"number": number, "tables": content}, indent=1, default=str)
     atomic_files.make_folder(folder, mode=0o700)
     atomic_files.write_durable(target, text.encode(), mode=0o600)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from retention_ml import clock
+from retention_ml.audit.entries import Event
 from retention_ml.deliveries.ledger import tombstones
 from retention_ml.errors import UnknownCustomer
 from retention_ml.failpoints import failpoint
@@ -139,6 +140,7 @@ def _ask(
         raise unknown
     now = clock.now()
     new = {person.mark: now for person in asked if person.asked_at is None}
+    requests.record_asked(warehouse, Event.PERSON_FORGOTTEN, asked, settings=settings)
     tombstones.keep_outside(settings, keyring.id, new)
     failpoint("forget.after_keeping_outside")
     with warehouse.transaction() as transaction:

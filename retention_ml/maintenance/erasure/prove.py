@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from retention_ml.audit.entries import Event
 from retention_ml.deliveries import unpacking
 from retention_ml.deliveries.sealing.stored_file import StoredFile
 from retention_ml.errors import FileRefused
@@ -57,6 +58,7 @@ def prove(
     with warehouse.transaction() as transaction:
         asked = requests.find_persons(transaction, settings, numbers, kind="prove")
         secret = persons.keyring_of(transaction, settings).current("pseudonym").secret
+    requests.record_asked(warehouse, Event.PERSON_PROVED, asked, settings=settings)
     search = Search([*numbers, *(pseudonym(secret, number) for number in numbers)])
     hits: Counter[str] = Counter()
     with warehouse.transaction() as transaction:

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from retention_ml import clock
+from retention_ml.audit.entries import Event
+from retention_ml.audit.record_event import record_event
 from retention_ml.deliveries.ledger import people, tombstones
 from retention_ml.errors import UnknownCustomer, UsageError
 from retention_ml.keys import Keyring
 from retention_ml.maintenance.erasure import persons
 from retention_ml.privacy.pseudonyms import pseudonym
 from retention_ml.settings import Settings
-from retention_ml.warehouse import Transaction
+from retention_ml.warehouse import Transaction, Warehouse
 
 NUMBER_LENGTH_MAX = 200
 
@@ -102,6 +104,20 @@ def find_persons(
             "for anybody. Correct the list."
         )
     return asked
+
+
+def record_asked(
+    warehouse: Warehouse, event: Event, asked: Sequence[Person], *, settings: Settings
+) -> None:
+    """Enter a request into the audit log, before it is carried out: one person by name, many by count."""
+    record_event(
+        warehouse,
+        event,
+        settings=settings,
+        subject="privacy.requests",
+        customer_id=asked[0].customer_id if len(asked) == 1 else None,
+        details={"persons_count": len(asked)},
+    )
 
 
 def enter_tombstones(
