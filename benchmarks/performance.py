@@ -119,7 +119,8 @@ def _about(measured: Mapping[str, Any]) -> str:
     machine = measured["machine"]
     return (
         f"{machine['cores']} cores, {machine['machine']}, Python {machine['python']}, "
-        f"load {machine['load']} before the start, {machine['load_after']} at the end."
+        f"load {machine['load']} before the start, {machine['load_after']} at the end"
+        f"{machine.get('between', '')}."
     )
 
 
