@@ -64,7 +64,8 @@ def forget(
             print_json(receipt)
             return
         console.print(
-            f"{receipt['written']:,} persons were forgotten"
+            ("1 person was" if receipt["written"] == 1 else f"{receipt['written']:,} persons were")
+            + " forgotten"
             + (f", {receipt['duplicates']:,} had been before" if receipt["duplicates"] else "")
             + "."
         )

@@ -86,14 +86,15 @@ def prove(
 
 
 def _sentence(persons_count: int, hits: Counter[str], missing: int) -> str:
+    whom = f"{persons_count:,} person{'' if persons_count == 1 else 's'}"
     if hits:
         return (
-            f"Of {persons_count:,} persons {sum(hits.values()):,} traces are left in {len(hits)} places. "
+            f"Of {whom} {sum(hits.values()):,} traces are left in {len(hits)} places. "
             "Run `retention people forget --again`, and look at the places that stay."
         )
     if missing:
-        return f"{missing:,} of {persons_count:,} persons were never forgotten."
-    return f"Of {persons_count:,} persons nothing is left."
+        return f"{missing:,} of {whom} were never forgotten."
+    return f"Of {whom} nothing is left."
 
 
 def _in_columns(transaction: Transaction, search: Search) -> Iterator[tuple[str, int]]:
