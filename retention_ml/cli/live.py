@@ -87,7 +87,10 @@ def list_tokens(as_json: Json = False) -> None:
 
 
 @tokens.command("revoke")
-def revoke_token(name: str, as_json: Json = False) -> None:
+def revoke_token(
+    name: Annotated[str, typer.Argument(help="The name that it was made under.")],
+    as_json: Json = False,
+) -> None:
     """Make a token good for nothing, within ten seconds."""
     with opened(as_json) as (warehouse, _):
         from retention_ml.live.tokens import revoke_token as revoke

@@ -7,4 +7,4 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RETENTION_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("RETENTION_HOME", str(tmp_path / ".retention"))

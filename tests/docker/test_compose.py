@@ -14,6 +14,7 @@ import pytest
 
 from retention_ml.errors import WarehouseError
 from retention_ml.schema.migrate import migrate
+from retention_ml.schema.rights import MIGRATOR, SERVICES
 from retention_ml.settings import PROJECT, load
 from retention_ml.stack import databases, environment, keys, local
 from retention_ml.stack.environment import Ports
@@ -344,7 +345,9 @@ def test_the_roles_are_those_of_the_local_stack(own_server: EmbeddedPostgres) ->
         "WHERE NOT datistemplate AND datname <> 'postgres'"
     )
     admin.close()
-    assert set(roles["rolname"].to_pylist()) == {"postgres", *databases.ROLES}
+    # Those of single steps are for who wants them (docs/privacy.md).
+    of_steps = {MIGRATOR, *SERVICES}
+    assert set(roles["rolname"].to_pylist()) == {"postgres", *databases.ROLES} - of_steps
     assert set(databases.ROLES) <= set(keys.NAMES)
     powerful = [row["rolname"] for row in roles.to_pylist() if any(list(row.values())[1:])]
     assert powerful == ["postgres"]

@@ -160,7 +160,8 @@ def test_a_filled_warehouse_keeps_its_rows_when_the_keys_are_dropped(
     def before(folder: str) -> list[tuple[str, str]]:
         if folder == "migrations":
             return [file for file in every(folder) if file[0] < "0045"]
-        return [file for file in every(folder) if file[0] != "26_reason_themes.sql"]  # later
+        later = "26_reason_themes.sql", "28_fresh_warnings.sql", "48_contact_list.sql"
+        return [file for file in every(folder) if file[0] not in later]
 
     monkeypatch.setattr(migrate_module, "sql_files", before)
     migrate(old)

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -120,7 +121,7 @@ def test_a_file_that_was_begun_is_written_again_byte_for_byte(
         whole(path, content)
         written.append(hashlib.sha256(content).hexdigest())
 
-    monkeypatch.setattr(delta_module.atomic_files, "write_durable", failing)
+    monkeypatch.setattr(delta_module.atomic_files, "write_durable", _for_files(failing))
     with pytest.raises(ChannelError, match="The disk is full"):
         _send(warehouse, settings)
     assert set(_states(warehouse).values()) == {"sending"}
@@ -152,7 +153,7 @@ def test_a_file_that_was_begun_is_not_written_too_late_and_its_messages_are_name
             _no_room(path, content)
         whole(path, content)
 
-    monkeypatch.setattr(delta_module.atomic_files, "write_durable", failing)
+    monkeypatch.setattr(delta_module.atomic_files, "write_durable", _for_files(failing))
     with pytest.raises(ChannelError):
         _send(warehouse, settings)
     monkeypatch.undo()
@@ -171,7 +172,7 @@ def test_what_was_claimed_and_not_begun_is_given_back_when_a_file_cannot_be_writ
 ) -> None:
     _put(warehouse, "ann")
     _put(warehouse, "old", as_of=DAY - timedelta(days=1))
-    monkeypatch.setattr(delta_module.atomic_files, "write_durable", _no_room)
+    monkeypatch.setattr(delta_module.atomic_files, "write_durable", _for_files(_no_room))
     with pytest.raises(ChannelError):
         _send(warehouse, settings)
     monkeypatch.undo()
@@ -184,7 +185,7 @@ def test_a_file_whose_messages_were_changed_is_not_written_again(
     warehouse: Warehouse, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _put(warehouse, "ann")
-    monkeypatch.setattr(delta_module.atomic_files, "write_durable", _no_room)
+    monkeypatch.setattr(delta_module.atomic_files, "write_durable", _for_files(_no_room))
     with pytest.raises(ChannelError):
         _send(warehouse, settings)
     monkeypatch.undo()
@@ -192,6 +193,19 @@ def test_a_file_whose_messages_were_changed_is_not_written_again(
         transaction.execute("UPDATE actions.outbox SET address = 'eve@shop.example'")
     with pytest.raises(ChannelError, match="would not be what it was"):
         _send(warehouse, settings, minutes=2)
+
+
+def _for_files(write: Callable[[Path, bytes], None]) -> Callable[..., None]:
+    """Writes the files of the channel another way; keys and the audit log as ever."""
+    as_ever = delta_module.atomic_files.write_durable
+
+    def chosen(path: Path, content: bytes, **how: Any) -> None:
+        if path.name == "keys.json" or "audit" in path.parts:
+            as_ever(path, content, **how)
+        else:
+            write(path, content)
+
+    return chosen
 
 
 def _no_room(path: Path, content: bytes) -> None:

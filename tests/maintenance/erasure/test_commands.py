@@ -32,9 +32,9 @@ def test_a_person_is_shown_counted_forgotten_and_proved(shop: Filled, tmp_path: 
     assert "which only you may read" in shown.output
     counted = people("forget", number, "--dry-run", "--json")
     assert json.loads(counted.stdout)["persons"] == 1
-    found = people("prove", number)
-    assert found.exit_code == 3
-    assert "traces are left" in found.stdout
+    left = people("prove", number)
+    assert left.exit_code == 3
+    assert "traces are left" in left.stdout
     gone = people("forget", number)
     assert gone.exit_code == 0, gone.output
     assert "1 person was forgotten." in gone.stdout
