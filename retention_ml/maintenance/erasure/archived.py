@@ -1,5 +1,6 @@
 """Archived files without the rows of forgotten persons, each under a new key."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from retention_ml.deliveries import unpacking
@@ -37,9 +38,7 @@ def erase_archived(
     Files that no ledger knows, because they were refused or their process died, are removed where
     somebody forgotten stands in them.
     """
-    with warehouse.transaction() as transaction:
-        rows = transaction.execute(_FILES)
-    files = [_File(Delivery(*row[:8]), row.batch_id, row.source) for row in rows]
+    files = _files(warehouse)
     counts = {"emptied": 0, "due": 0, "orphans": 0}
     for file in files:
         if path_of(settings.home, file.delivery.file_sha256).is_file():
@@ -57,6 +56,31 @@ def erase_archived(
                 counts["orphans"] += 1
     counts["removed"] = personal_lines.remove_due(warehouse, settings)
     return counts
+
+
+def rows_by_file(warehouse: Warehouse, settings: Settings, forgotten: Tombstones) -> dict[str, int]:
+    """How many rows of theirs archived files hold by the column that is the customer's, by place.
+
+    Files that cannot be read as they are described now are not among them.
+    """
+    counts = {}
+    for file in _files(warehouse):
+        delivery, source = file.delivery, source_of(settings, file.source)
+        path = path_of(settings.home, delivery.file_sha256)
+        if source is None or delivery.feed not in source.feeds or not path.is_file():
+            continue
+        with warehouse.transaction() as transaction, suppress(FileRefused):
+            if lines := personal_lines.lines_in_file(
+                transaction, settings, source, delivery, file.batch_id, forgotten
+            ):
+                counts[path.relative_to(settings.home).as_posix()] = len(lines)
+    return counts
+
+
+def _files(warehouse: Warehouse) -> list[_File]:
+    with warehouse.transaction() as transaction:
+        rows = transaction.execute(_FILES)
+    return [_File(Delivery(*row[:8]), row.batch_id, row.source) for row in rows]
 
 
 def _erase(

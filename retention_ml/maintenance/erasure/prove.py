@@ -15,9 +15,11 @@ from retention_ml.deliveries import unpacking
 from retention_ml.deliveries.sealing.stored_file import StoredFile
 from retention_ml.errors import FileRefused
 from retention_ml.keys import Keyring
-from retention_ml.maintenance.erasure import persons, requests
-from retention_ml.maintenance.erasure.search import Search
+from retention_ml.maintenance.erasure import archived, persons, quarantined, requests
+from retention_ml.maintenance.erasure.requests import Person
+from retention_ml.maintenance.erasure.search import LETTERS_MIN, Search
 from retention_ml.privacy.pseudonyms import pseudonym
+from retention_ml.privacy.tombstones import Tombstones
 from retention_ml.receipts import DecisionReceipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction, Warehouse
@@ -40,7 +42,8 @@ def prove(
 
     Searched are every text and byte column of the warehouse, the statistics of its columns, every
     file below the home (the archive opened), and the files of Postgres with its WAL where they lie
-    on this machine.
+    on this machine. A number of fewer than six letters is an amount or a quantity, too: it is looked
+    for where customers stand, in the tables, the quarantine and the archive.
 
     Parameters
     ----------
@@ -52,15 +55,18 @@ def prove(
     Returns
     -------
     DecisionReceipt
-        `details`: is_proved, persons, hits (by place), never_forgotten (how many).
+        `details`: is_proved, persons, hits (by place), never_forgotten and short_numbers (how
+        many).
     """
     started = time.monotonic()
     with warehouse.transaction() as transaction:
         asked = requests.find_persons(transaction, settings, numbers, kind="prove")
         secret = persons.keyring_of(transaction, settings).current("pseudonym").secret
     requests.record_asked(warehouse, Event.PERSON_PROVED, asked, settings=settings)
-    search = Search([*numbers, *(pseudonym(secret, number) for number in numbers)])
-    hits: Counter[str] = Counter()
+    long = [number for number in numbers if len(number) >= LETTERS_MIN]
+    short = [person for person in asked if len(person.number) < LETTERS_MIN]
+    search = Search([*long, *(pseudonym(secret, number) for number in numbers)])
+    hits: Counter[str] = Counter(_where_customers_stand(warehouse, settings, secret, short))
     with warehouse.transaction() as transaction:
         for place, count in _in_columns(transaction, search):
             hits[place] += count
@@ -72,13 +78,14 @@ def prove(
     return warehouse.record(
         DecisionReceipt(
             door="prove",
-            sentence=_sentence(len(asked), hits, len(missing)),
+            sentence=_sentence(len(asked), hits, len(missing)) + _about(len(short)),
             seconds=time.monotonic() - started,
             details={
                 "is_proved": not hits and not missing,
                 "persons": len(asked),
                 "hits": dict(sorted(hits.items())),
                 "never_forgotten": len(missing),
+                "short_numbers": len(short),
             },
         ),
         settings.run_id,
@@ -87,14 +94,40 @@ def prove(
 
 def _sentence(persons_count: int, hits: Counter[str], missing: int) -> str:
     whom = f"{persons_count:,} person{'' if persons_count == 1 else 's'}"
+    never = f"{missing:,} of {whom} were never forgotten. " if missing else ""
     if hits:
+        command = "people forget NUMBER" if missing else "people forget --again"
         return (
-            f"Of {whom} {sum(hits.values()):,} traces are left in {len(hits)} places. "
-            "Run `retention people forget --again`, and look at the places that stay."
+            f"{never}Of {whom} {sum(hits.values()):,} traces are left in {len(hits)} places. "
+            f"Run `retention {command}`, and look at the places that stay."
         )
     if missing:
-        return f"{missing:,} of {whom} were never forgotten."
+        return never.strip()
     return f"Of {whom} nothing is left."
+
+
+def _about(short_count: int) -> str:
+    if not short_count:
+        return ""
+    return (
+        f" Numbers of fewer than {LETTERS_MIN} letters ({short_count:,}) were looked for where "
+        "customers stand: elsewhere they are amounts, too."
+    )
+
+
+def _where_customers_stand(
+    warehouse: Warehouse, settings: Settings, secret: bytes, short: Sequence[Person]
+) -> dict[str, int]:
+    """Rows of persons with short numbers, by table or file."""
+    if not short:
+        return {}
+    whom = Tombstones(secret, [person.mark for person in short])
+    with warehouse.transaction() as transaction:
+        ids = [person.customer_id for person in short]
+        counts = dict(persons.rows_by_table(transaction, ids))
+        if quarantine_count := quarantined.count(transaction, settings, whom):
+            counts["quarantine.rows"] = quarantine_count
+    return counts | archived.rows_by_file(warehouse, settings, whom)
 
 
 def _in_columns(transaction: Transaction, search: Search) -> Iterator[tuple[str, int]]:

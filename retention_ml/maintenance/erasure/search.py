@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable, Sequence
 
-# Shorter ones would be found in any file of a database.
-_BINARY_LETTERS_MIN = 6
+LETTERS_MIN = 6
+"""Shorter words are found in any file of a database: they are amounts and quantities, too."""
 _WIDE = ("utf-16-le", "utf-16-be")
 _BEFORE, _AFTER = rb"(?<![0-9A-Za-z])", rb"(?![0-9A-Za-z])"
 
@@ -32,8 +32,8 @@ class Search:
         wide = _one_of([word.encode(name) for word in words if word for name in _WIDE])
         self._overlap = 2 * self._overlap
         self._text = re.compile(_BEFORE + _one_of(encoded) + _AFTER + b"|" + wide)
-        long = _one_of([word for word in encoded if len(word) >= _BINARY_LETTERS_MIN])
-        short = _one_of([word for word in encoded if len(word) < _BINARY_LETTERS_MIN])
+        long = _one_of([word for word in encoded if len(word) >= LETTERS_MIN])
+        short = _one_of([word for word in encoded if len(word) < LETTERS_MIN])
         self._binary = re.compile(long + b"|" + _BEFORE + short + _AFTER)
 
     def count(self, content: bytes) -> int:

@@ -14,7 +14,8 @@ from retention_ml.maintenance.erasure.requests import parse
 from retention_ml.maintenance.invariants import violations
 from retention_ml.people.lookup import customer_id_of
 from retention_ml.receipts import Receipt
-from tests.maintenance.erasure.conftest import FORGOTTEN, MARK, Filled
+from tests.maintenance.erasure.conftest import EVENTS, FORGOTTEN, MARK, Filled
+from tests.people.conftest import take_in
 
 
 def _forget(shop: Filled) -> Receipt:
@@ -60,6 +61,22 @@ def test_rows_that_are_deleted_alone_are_found(filled: Filled) -> None:
     assert "quarantine.rows.raw_text" in hits
     assert "raw.deliveries.file_name" in hits
     assert violations(filled.warehouse) != []
+
+
+def test_a_short_number_is_looked_for_where_customers_stand(filled: Filled) -> None:
+    other = filled.others[0]
+    rows = ["2024-03-02 10:00:00,17,7,login,,\n", f"2024-03-02 10:00:00,{other},17,search,,17\n"]
+    path = filled.deliver("events_new.csv", EVENTS + "".join(rows))
+    take_in(filled.warehouse, filled.settings, (path,))
+    before = prove(filled.warehouse, settings=filled.settings, numbers=["17"])
+    places = before.details["hits"]
+    assert places["curated.events"] == 1
+    assert [count for place, count in places.items() if place.startswith("landing/")] == [1]
+    forget(filled.warehouse, settings=filled.settings, numbers=["17"])
+    after = prove(filled.warehouse, settings=filled.settings, numbers=["17"])
+    assert after.details["is_proved"]
+    assert "fewer than 6 letters (1) were looked for where customers stand" in after.sentence
+    assert filled.values("SELECT count(*) FROM curated.events WHERE detail = '17'") == [1]
 
 
 def test_who_asks_twice_hears_when_it_was_done(filled: Filled) -> None:
