@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from sqlalchemy.exc import DBAPIError
 
+from retention_ml import clock
 from retention_ml.errors import WarehouseError
 from retention_ml.labels.definition import churn_definition
 from retention_ml.outcomes.distributions import distributions, write_distributions
@@ -404,6 +405,9 @@ def test_a_page_is_the_same_whether_it_is_stored_who_stands_first(
 ) -> None:
     warehouse, settings, days = shop
     monkeypatch.setattr("retention_ml.reports.site.customers.PER_PAGE", 20)
+    # A page says in which minute it was written; both are to be of the same one.
+    written_at = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: written_at)
     sorted_whole = answer(lambda: warehouse, settings, name, asked).body
     _store_leading(warehouse)
     try:
