@@ -11,7 +11,7 @@ from typing import Any
 from retention_ml import pages
 from retention_ml.errors import RetentionError
 from retention_ml.models.evaluation.figures import curves
-from retention_ml.models.evaluation.figures.axes import new_figure, png
+from retention_ml.models.evaluation.figures.axes import new_panel, png
 from retention_ml.models.evaluation.figures.intervals import metric_intervals
 from retention_ml.models.evaluation.side_by_side import SHOWN, table
 from retention_ml.models.registry.mlflow_registry import Registry
@@ -160,7 +160,7 @@ def _figures(values: Values, predictions: Predictions) -> dict[str, Any]:
         name: replace(curves.calibration_curve(each, churned), band=None)
         for name, each in models.items()
     }
-    lift, (axes,) = new_figure()
+    lift, axes = new_panel()
     curves.draw_lift(axes, "Lift", models, churned)
     return figures | {
         "roc": curves.roc("ROC curves", models, churned),

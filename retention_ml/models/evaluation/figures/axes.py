@@ -20,6 +20,8 @@ BLUE, ORANGE, GREY, RED = COLOURS[0], COLOURS[1], "#8a8f98", "#b3261e"
 REFERENCE: dict[str, Any] = {"color": GREY, "linewidth": 1, "linestyle": "--"}
 BEST_POSSIBLE: dict[str, Any] = {"color": GREY, "linewidth": 1, "linestyle": ":"}
 
+_LETTER = 0.064  # inches a letter of 8 points is wide, on average
+
 
 def coloured(models: Mapping[str, T]) -> Iterator[tuple[str, T, str]]:
     """Name, what belongs to it, and the colour of each model."""
@@ -35,6 +37,29 @@ def new_figure(
 
     figure = Figure(figsize=(width * columns, height), dpi=110, layout="constrained")
     return figure, list(np.ravel(figure.subplots(rows, columns)))
+
+
+def new_panel(
+    *, width: float = 5.2, height: float = 3.8, names: Iterable[str] = (), right: float = 0.2
+) -> "tuple[Figure, Axes]":
+    """A figure of one panel with fixed margins, which is drawn in half the time of `new_figure`.
+
+    Parameters
+    ----------
+    width, height, right : float
+        Of the figure, and of the margin right of the panel, in inches.
+    names : iterable of str
+        What will stand left of the panel (see `name_rows`); numbers and a label if empty.
+    """
+    from matplotlib.figure import Figure
+
+    longest = max((len(line) for name in names for line in name.splitlines()), default=0)
+    left = 0.2 + _LETTER * longest if longest else 0.68
+    figure = Figure(figsize=(width, height), dpi=110)
+    figure.subplots_adjust(
+        left=left / width, right=1 - right / width, bottom=0.52 / height, top=1 - 0.34 / height
+    )
+    return figure, figure.subplots()
 
 
 def label_axes(axes: "Axes", title: str = "", x: str = "", y: str = "") -> None:

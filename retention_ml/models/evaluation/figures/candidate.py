@@ -16,6 +16,7 @@ from retention_ml.models.evaluation.figures.axes import (
     label_axes,
     name_rows,
     new_figure,
+    new_panel,
 )
 from retention_ml.models.evaluation.figures.intervals import LOWER_IS_BETTER
 from retention_ml.statistics.arrays import Bools, Floats
@@ -60,7 +61,7 @@ def candidate_figures(
     auc, pr_auc, ece = (metrics[metric].value for metric in ("roc_auc", "pr_auc", "ece"))
     models = {name: probability}
     calibration = {name: curves.calibration_curve(probability, churned)}
-    lift, (axes,) = new_figure()
+    lift, axes = new_panel()
     curves.draw_lift(axes, f"{name}: lift", models, churned)
     return {
         "plots/roc.png": curves.roc(f"{name}: ROC curve, AUC {auc:.3f}", models, churned),
@@ -89,31 +90,33 @@ def contributions(
     """
     strength = np.abs(log_odds).mean(axis=0)
     strongest = np.argsort(-strength, kind="stable")[:_FEATURES_DRAWN][::-1]
-    figure, (axes,) = new_figure(width=6.4, height=max(2.4, 0.32 * len(strongest) + 1.2))
+    names = [feature_names[feature] for feature in strongest]
+    figure, axes = new_panel(
+        width=6.4, height=max(2.4, 0.32 * len(strongest) + 1.2), names=names, right=0.8
+    )
     draw = np.random.default_rng(0)
     rows = draw.choice(len(log_odds), min(len(log_odds), 800), replace=False)
-    for height, feature in enumerate(strongest):
-        values = np.nan_to_num(feature_values[rows, feature], nan=-np.inf)
-        points = axes.scatter(
-            log_odds[rows, feature],
-            height + draw.uniform(-0.3, 0.3, len(rows)),
-            c=np.argsort(np.argsort(values)) / max(1, len(rows) - 1),
-            cmap="coolwarm",
-            s=5,
-            alpha=0.7,
-            linewidths=0,
-            rasterized=True,
-        )
-        if height == 0:
-            bar = figure.colorbar(points, ax=axes, ticks=[0, 1], shrink=0.7)
-            bar.ax.set_yticklabels(["low value", "high value"], fontsize=8)
+    values = np.nan_to_num(feature_values[np.ix_(rows, strongest)], nan=-np.inf)
+    ranks = np.argsort(np.argsort(values, axis=0), axis=0)
+    heights = np.arange(len(strongest)) + draw.uniform(-0.3, 0.3, values.shape)
+    points = axes.scatter(
+        log_odds[np.ix_(rows, strongest)].ravel(),
+        heights.ravel(),
+        c=ranks.ravel() / max(1, len(rows) - 1),
+        cmap="coolwarm",
+        s=5,
+        alpha=0.7,
+        linewidths=0,
+    )
+    bar = figure.colorbar(points, ax=axes, ticks=[0, 1], shrink=0.7)
+    bar.ax.set_yticklabels(["low value", "high value"], fontsize=8)
     axes.axvline(0, color=GREY, linewidth=0.8)
     label_axes(
         axes,
         f"{name}: what drives the prediction",
         "added to the log-odds of churn (right: more likely to churn)",
     )
-    name_rows(axes, [feature_names[feature] for feature in strongest])
+    name_rows(axes, names)
     return figure
 
 
@@ -122,11 +125,12 @@ def segments(
 ) -> "Figure":
     """Predicted and observed churn by segment, with each segment's ROC AUC."""
     large = {label: mask for label, mask in masks.items() if mask.sum() >= _SEGMENT_ROWS_MIN}
-    figure, (axes,) = new_figure(width=6.4, height=max(2.2, 0.42 * len(large) + 1.2))
     names = []
-    for height, (label, mask) in enumerate(large.items()):
+    for label, mask in large.items():
         auc = score(probability[mask], churned[mask])["roc_auc"][0]
         names.append(f"{label}\n{mask.sum():,} rows, AUC {auc:.2f}")
+    figure, axes = new_panel(width=6.4, height=max(2.2, 0.42 * len(large) + 1.2), names=names)
+    for height, mask in enumerate(large.values()):
         for offset, rates, colour in ((0.18, probability, BLUE), (-0.18, churned, ORANGE)):
             axes.barh(height + offset, rates[mask].mean(), 0.34, color=colour)
     label_axes(axes, f"{name}: by segment", "churn probability")

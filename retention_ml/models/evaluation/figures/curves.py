@@ -12,7 +12,7 @@ from retention_ml.models.evaluation.figures.axes import (
     add_legend,
     coloured,
     label_axes,
-    new_figure,
+    new_panel,
 )
 from retention_ml.statistics.arrays import Floats
 
@@ -86,7 +86,7 @@ def roc(title: str, probabilities: Probabilities, churned: Floats) -> "Figure":
     """
     from sklearn.metrics import RocCurveDisplay, roc_curve
 
-    figure, (axes,) = new_figure(width=_WIDTH, height=_HEIGHT)
+    figure, axes = new_panel(width=_WIDTH, height=_HEIGHT)
     axes.plot([0, 1], [0, 1], label="no skill", **REFERENCE)
     for name, probability, colour in coloured(probabilities):
         false_positives, true_positives, _ = roc_curve(churned, probability)
@@ -104,7 +104,7 @@ def precision_recall(title: str, probabilities: Probabilities, churned: Floats) 
     """Precision against recall of each model; parameters as those of `roc`."""
     from sklearn.metrics import PrecisionRecallDisplay, precision_recall_curve
 
-    figure, (axes,) = new_figure(width=_WIDTH, height=_HEIGHT)
+    figure, axes = new_panel(width=_WIDTH, height=_HEIGHT)
     rate = float(churned.mean())
     axes.axhline(rate, label=f"churn rate {rate:.2f}", **REFERENCE)
     for name, probability, colour in coloured(probabilities):
@@ -126,7 +126,7 @@ def calibration(title: str, curves: Mapping[str, CalibrationCurve]) -> "Figure":
     """Observed churn rate against predicted probability; larger dots stand for more customers."""
     from sklearn.calibration import CalibrationDisplay
 
-    figure, (axes,) = new_figure(width=_WIDTH, height=_HEIGHT)
+    figure, axes = new_panel(width=_WIDTH, height=_HEIGHT)
     axes.plot([0, 1], [0, 1], label="perfect calibration", **REFERENCE)
     for name, curve, colour in coloured(curves):
         CalibrationDisplay(curve.observed, curve.predicted, curve.predicted).plot(
