@@ -1,19 +1,26 @@
 """
 Keeps every night what people were promised: deletes what was kept long enough, verifies the audit log.
 
-**Reads** `audit.log` and its end in the home. **Writes** nothing but deletions by the periods of
-`[privacy]`, and receipts: rows in quarantine lose their text, messages their address and content,
-old calls of the assistant go, and archived files where a period is set.
+Where `privacy.public_aggregates` is on, it also publishes counts with noise, once a week and once a
+month.
 
-**Again?** Always safe: what is deleted is deleted, and reading the log changes nothing.
+**Reads** `audit.log` and its end in the home, and published scores. **Writes** deletions by the
+periods of `[privacy]`, receipts, and `privacy.releases`: rows in quarantine lose their text, messages
+their address and content, old calls of the assistant go, and archived files where a period is set.
+
+**Again?** Always safe: what is deleted is deleted, reading the log changes nothing, and what was
+published stands.
 
 **On failure** `verify_log` failed with exit 3: somebody changed the audit log; see
 [people's data](../docs/privacy.md#audit-log) before anything else. `expire` failed: the warehouse does
-not answer, see `retention doctor`; nothing is lost, the next run deletes it.
+not answer, see `retention doctor`; nothing is lost, the next run deletes it. `publish_aggregates`
+failed with exit 3: the month's privacy budget is spent; see
+[public counts](../docs/privacy.md#public-counts).
 """
 
 from airflow.sdk import dag
 from retention_airflow import defaults, doors
+from retention_airflow.clock import as_of
 from retention_airflow.defaults import WAREHOUSE_POOL, Tag, step
 
 
@@ -38,7 +45,19 @@ def keep_promises() -> None:
 
         return doors.call(door)
 
+    @step(pool=WAREHOUSE_POOL)
+    def publish_aggregates() -> list[dict]:
+        """Publishes counts of the week and of the month with noise, each once, where that is on."""
+        from functools import partial
+
+        from retention_ml.aggregates.kinds import Kind
+        from retention_ml.aggregates.publish_aggregates import publish_aggregates as door
+
+        publish = partial(doors.call_if_ready, door, as_of=as_of())
+        return doors.each(*(partial(publish, kind=kind) for kind in Kind))
+
     expire() >> verify_log()
+    publish_aggregates()
 
 
 keep_promises()

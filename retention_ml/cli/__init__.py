@@ -27,7 +27,7 @@ from retention_ml.cli import (
     sources,
     uplift,
 )
-from retention_ml.cli.customers import abnormal, forgetting, people
+from retention_ml.cli.customers import abnormal, aggregates, forgetting, people
 from retention_ml.cli.frame import print_json
 
 # By heading, in the order of the help: an example for each command, without `retention`.
@@ -181,6 +181,7 @@ for module in (
     abnormal,
     people,
     forgetting,
+    aggregates,
     safekeeping,
 ):
     module.add_to(app)

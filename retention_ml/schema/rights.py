@@ -38,6 +38,8 @@ LOADER, TRAINER, SCORER, AUDITOR = SERVICES = (
     "retention_scorer",
     "retention_auditor",
 )
+PUBLIC = "retention_public"
+MANAGED = (*SERVICES, PUBLIC)
 """Roles whose rights are made to be those of the matrix whenever the schema is brought up to date."""
 
 SCHEMAS = (
@@ -108,6 +110,8 @@ TABLES: Mapping[str, Cells] = MappingProxyType(
         "retention_bi": {"reports": READS},
         "retention_ds": dict.fromkeys(("features", "models", "scores", "outcomes"), READS),
         "retention_crm": {"privacy.contact_list": READS},
+        # For whoever shows figures to anybody: counts with noise, and no exact view beside them.
+        PUBLIC: {"reports.public_risk_tiers": READS, "reports.public_cohorts": READS},
         # Columns of `reports` that hold no text from outside: `assistant_rights`.
         "retention_assistant": {"reports": READS},
     }

@@ -1,10 +1,10 @@
-"""Gives the roles of the steps and of the auditor the rights of the matrix, and no others."""
+"""Gives the roles of the steps, of the auditor and of the public the rights of the matrix, and no others."""
 
 from collections import defaultdict
 from collections.abc import Iterable
 
 from retention_ml.errors import UsageError
-from retention_ml.schema.rights import FUNCTIONS, MIGRATOR, SERVICES, Verb, schemas_of, verbs_of
+from retention_ml.schema.rights import FUNCTIONS, MANAGED, MIGRATOR, Verb, schemas_of, verbs_of
 from retention_ml.warehouse import Transaction
 
 # Role, kind of object, its name, the right.
@@ -72,7 +72,7 @@ def let_services_work(transaction: Transaction) -> None:
 
     Where all is as it should be, nothing is changed.
     """
-    roles = [str(name) for (name,) in transaction.execute(_ROLES, roles=list(SERVICES))]
+    roles = [str(name) for (name,) in transaction.execute(_ROLES, roles=list(MANAGED))]
     if not roles:
         return
     objects = [(str(row.kind), str(row.name)) for row in transaction.execute(_OBJECTS)]

@@ -1,10 +1,14 @@
 """The sections about who customers are: every key with its bounds and default."""
 
+from decimal import Decimal
 from typing import Literal
 
 from pydantic import Field, model_validator
 
 from retention_ml.settings.section import Section
+
+_WEEKS_MAX = 5  # Mondays in a month
+_EPSILON_MIN = 0.01
 
 
 class Profiles(Section):
@@ -61,3 +65,32 @@ class Privacy(Section):
     messages_days: int = Field(365, ge=0)
     assistant_calls_days: int = Field(365, ge=0)
     archive_days: int = Field(0, ge=0)
+    public_aggregates: bool = False
+    public_epsilon_month: float = Field(1.0, gt=0, le=10)
+    public_tiers_epsilon: float = Field(0.2, ge=0, le=10)
+    public_cohorts_epsilon: float = Field(0.0, ge=0, le=10)
+    public_cell_min: int = Field(10, ge=1, le=1_000)
+
+    @model_validator(mode="after")
+    def _month_can_be_paid(self) -> "Privacy":
+        """Else the last weeks of a month would be refused."""
+        tiers, cohorts = self.public_tiers_epsilon, self.public_cohorts_epsilon
+        for name, epsilon in (("tiers", tiers), ("cohorts", cohorts)):
+            if 0 < epsilon < _EPSILON_MIN:
+                raise ValueError(
+                    f"public_{name}_epsilon is {epsilon:g}; expected 0 (not published) or at least "
+                    f"{_EPSILON_MIN:g}: below, the noise is larger than 100 customers"
+                )
+        total = _WEEKS_MAX * Decimal(str(tiers)) + Decimal(str(cohorts))
+        if total > Decimal(str(self.public_epsilon_month)):
+            raise ValueError(
+                f"{_WEEKS_MAX} weeks of public_tiers_epsilon {tiers:g} and a month of "
+                f"public_cohorts_epsilon {cohorts:g} cost {total:f}, more than public_epsilon_month "
+                f"{self.public_epsilon_month:g}. Lower them, or allow a month more"
+            )
+        if self.public_aggregates and not total:
+            raise ValueError(
+                "public_aggregates is true, and public_tiers_epsilon and public_cohorts_epsilon are "
+                "0: nothing would be published. Give one of them a share of public_epsilon_month"
+            )
+        return self

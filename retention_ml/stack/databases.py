@@ -4,13 +4,13 @@ from contextlib import closing
 from pathlib import Path
 
 from retention_ml.schema.assistant_rights import ASSISTANT
-from retention_ml.schema.rights import MIGRATOR, SERVICES
+from retention_ml.schema.rights import MIGRATOR, PUBLIC, SERVICES
 from retention_ml.stack import keys
 from retention_ml.stack.postgres import EmbeddedPostgres
 from retention_ml.warehouse import Warehouse
 
 OWNED = ("retention", "airflow", "mlflow")
-READER, SCIENTIST, CRM = READERS = ("retention_bi", "retention_ds", "retention_crm")
+READER, SCIENTIST, CRM, _ = READERS = ("retention_bi", "retention_ds", "retention_crm", PUBLIC)
 ROLES = (*OWNED, *READERS, ASSISTANT, MIGRATOR, *SERVICES)
 # Of the role itself, whoever connects by it.
 ASSISTANT_SETTINGS = (
@@ -20,7 +20,7 @@ ASSISTANT_SETTINGS = (
     "SET search_path = reports",
     "CONNECTION LIMIT 10",
 )
-_PREPARED = "5"  # raise it with every change of what `prepare` makes
+_PREPARED = "6"  # raise it with every change of what `prepare` makes
 
 
 def server(home: Path) -> EmbeddedPostgres:
@@ -42,7 +42,8 @@ def prepare(home: Path) -> None:
 
     Each of `OWNED` owns the database of its name, and nobody else may connect to it; `READERS` and
     `ASSISTANT` may connect to the warehouse, where migrations let `READER` and `ASSISTANT` read the
-    schema `reports`, `SCIENTIST` what models are made of and made, and `CRM` whom it may contact.
+    schema `reports`, `SCIENTIST` what models are made of and made, `CRM` whom it may contact, and
+    `PUBLIC` counts with noise.
     `SERVICES` have the rights of the matrix there, and `MIGRATOR` works as the owner.
     """
     secrets = keys.load(home)
@@ -58,7 +59,8 @@ def prepare(home: Path) -> None:
             for role in READERS:
                 transaction.execute(f"ALTER ROLE {role} SET default_transaction_read_only = on")
                 transaction.execute(f"ALTER ROLE {role} SET statement_timeout = '5min'")
-            transaction.execute(f"ALTER ROLE {READER} SET search_path = reports")
+            for role in (READER, PUBLIC):
+                transaction.execute(f"ALTER ROLE {role} SET search_path = reports")
             for setting in ASSISTANT_SETTINGS:
                 transaction.execute(f"ALTER ROLE {ASSISTANT} {setting}")
             transaction.execute(f"GRANT {OWNED[0]} TO {MIGRATOR}")

@@ -12,6 +12,7 @@ NAMES = (
     "retention_bi",  # may read the schema reports, nothing else
     "retention_ds",  # may read features, models, scores and outcomes, nothing else
     "retention_crm",  # may read the list of whom it may contact, nothing else
+    "retention_public",  # may read counts with noise, nothing else
     "retention_assistant",  # may read reports for `retention mcp`
     "retention_migrator",  # works as the owner of the warehouse
     "retention_loader",  # the rights of one step each, and of the auditor: docs/rights.md

@@ -16,6 +16,7 @@ ONLY_IN = {
         "retention_ml/models/bundle/serving.py",
     },
     "mcp": {"retention_ml/assistant/server.py"},
+    "opendp": {"retention_ml/aggregates/laplace.py"},
     "opentelemetry": {"retention_ml/metrics/otlp.py"},
     "great_expectations": {"retention_ml/quality/suites.py"},
     "adbc_driver_postgresql": {"retention_ml/connections.py"},
@@ -32,6 +33,7 @@ LATE = (
     "lightgbm",
     "airflow",
     "mcp",
+    "opendp",
     "opentelemetry",
 )
 

@@ -97,7 +97,12 @@ FLOW = {
         ),
     ),
     "95_keep_promises": Stage(
-        ("maintenance", "audit"), ("maintenance/expire.py", "audit/verify_chain.py")
+        ("maintenance", "audit", "aggregates"),
+        (
+            "maintenance/expire.py",
+            "audit/verify_chain.py",
+            "aggregates/publish_aggregates.py",
+        ),
     ),
 }
 # Schemas are named after the package that writes them; these exceptions belong to a package.

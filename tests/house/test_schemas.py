@@ -32,6 +32,7 @@ MAY_NAME = {
     "publication": {"ops"},
     "profiles": {"curated", "features", "profiles"},
     "recommendations": {"curated", "features", "recommendations", "ops"},
+    "aggregates": {"privacy", "profiles", "scores"},
     "scores": {"features", "models", "scores", "reports", "ops"},
     "experiments": {"features", "scores", "experiments", "ops"},
     "actions": {"privacy", "curated", "features", "scores", "experiments", "actions", "ops"},

@@ -33,6 +33,8 @@ VIEWS = {
     "outbox_health",
     "pipeline_freshness",
     "policy_values",
+    "public_cohorts",
+    "public_risk_tiers",
     "quarantine_summary",
     "reason_themes",
     "refused_files",

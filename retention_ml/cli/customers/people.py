@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from retention_ml.settings import Settings
 
 people = typer.Typer(
-    help="What persons agreed to, pseudonyms, the keys to numbers, and persons to be forgotten.",
+    help="What persons agreed to, pseudonyms, keys, persons to be forgotten, counts for anybody.",
     no_args_is_help=True,
 )
 
