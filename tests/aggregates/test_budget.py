@@ -55,7 +55,7 @@ def test_as_shipped_nothing_is_public_and_a_month_of_five_weeks_can_be_paid(
         ({"COHORTS_EPSILON": "0.5"}, r"cost 1\.5, more than public_epsilon_month 1\. Lower them"),
         ({"EPSILON_MONTH": "0.9"}, r"5 weeks of public_tiers_epsilon 0\.2 .* cost 1\.0, more than"),
         ({"EPSILON_MONTH": "0"}, "greater than 0"),
-        ({"EPSILON_MONTH": "nan"}, "greater than 0"),
+        ({"EPSILON_MONTH": "nan"}, "less than or equal to 10"),
         ({"EPSILON_MONTH": "inf"}, "less than or equal to 10"),
         ({"TIERS_EPSILON": "-0.1"}, "greater than or equal to 0"),
         ({"TIERS_EPSILON": "0.001"}, r"0 \(not published\) or at least 0\.01: below, the noise"),
