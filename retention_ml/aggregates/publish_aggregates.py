@@ -31,7 +31,9 @@ _LOCK = "privacy.releases"
 _FIRST_DAY = (
     "SELECT pointer.as_of, pointer.snapshot_id, manifest.tiers_by, profile.snapshot_id AS profile_id "
     "FROM scores.published AS pointer JOIN scores.snapshots AS manifest USING (snapshot_id) "
-    "LEFT JOIN profiles.published AS profile ON profile.as_of = pointer.as_of "
+    "LEFT JOIN (SELECT published.as_of, snapshot_id FROM profiles.published "
+    "JOIN profiles.snapshots USING (snapshot_id) WHERE customers_pruned_at IS NULL) AS profile "
+    "ON profile.as_of = pointer.as_of "
     "WHERE pointer.as_of BETWEEN :first AND :last "
     "AND (NOT :needs_profiles OR profile.snapshot_id IS NOT NULL) ORDER BY 1 LIMIT 1"
 )

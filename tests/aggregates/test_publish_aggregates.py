@@ -146,6 +146,16 @@ def test_a_month_is_published_by_cohort_and_tier_and_every_customer_is_in_one_ce
     }
 
 
+def test_a_month_whose_profiles_were_deleted_is_not_published(public_shop: PublicShop) -> None:
+    public_shop.set(public_epsilon_month=EXACT, public_cohorts_epsilon=EXACT)
+    _with_cohorts(public_shop, MONDAY)
+    with public_shop.warehouse.transaction() as transaction:
+        transaction.execute("DELETE FROM profiles.customer_daily")
+        transaction.execute("UPDATE profiles.snapshots SET customers_pruned_at = published_at")
+    with pytest.raises(NotReady, match="no scores with profiles of"):
+        public_shop.publish(MONDAY, Kind.COHORTS)
+
+
 def test_who_refuses_profiling_or_is_gone_since_is_not_counted(public_shop: PublicShop) -> None:
     public_shop.set(public_epsilon_month=EXACT, public_tiers_epsilon=EXACT)
     [critical, *_], names = tuple(SIZES.values()), public_shop.shop.names
