@@ -15,6 +15,15 @@ _TONES = {"A": "good", "B": "attention", "C": "bad"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Groups:
+    """A table of groups of customers in words, and sentences about it."""
+
+    head: Sequence[str]
+    lines: Sequence[Sequence[str]]
+    notes: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRows:
     """What the page shows.
 
@@ -35,6 +44,8 @@ class ModelRows:
         Of the newest training: `model_name`, `is_selected`, and each metric with its interval.
     training : mapping, optional
         `as_of`, `verdict` and `reason` of that training.
+    groups : Groups, optional
+        How the model of that training treats groups of customers.
     themes : sequence of mapping
         Reasons of customers at risk by theme, the most frequent first.
     first_known : (date, date), optional
@@ -52,6 +63,7 @@ class ModelRows:
     performance: Sequence[Row] = ()
     candidates: Sequence[Row] = ()
     training: Row | None = None
+    groups: Groups | None = None
     themes: Sequence[Row] = ()
     first_known: tuple[date, date] | None = None
     looks: Sequence[Row] = ()

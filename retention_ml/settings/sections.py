@@ -102,6 +102,7 @@ class Promotion(Section):
     auc_margin: float = Field(0.005, ge=0, le=0.5)
     segment_margin: float = Field(0.02, ge=0, le=0.5)
     ece_max: float = Field(0.10, gt=0, le=1)
+    group_gap_max: float = Field(0.05, ge=0, le=1)
     seconds_per_thousand_max: float = Field(5, gt=0)
     megabytes_max: float = Field(64, gt=0)
     tier_moves_max: float = Field(0.60, ge=0, le=1)

@@ -47,6 +47,7 @@ def card(
     optimism: float | None = None,
     verdict: str | None = None,
     comparison: str | None = None,
+    groups: str | None = None,
 ) -> str:
     """The card as Markdown.
 
@@ -71,6 +72,8 @@ def card(
         Of the gate.
     comparison : str, optional
         With the champion, see `side_by_side.comparison_markdown`.
+    groups : str, optional
+        How it treats groups of customers, see `fairness_table.fairness_markdown`.
     """
     sections = [
         f"# Churn model `{model_name}`",
@@ -95,6 +98,8 @@ def card(
             f"bootstrap, being chosen raises its ROC AUC by about {optimism:.4f} by itself: expect "
             "so much less on other days."
         )
+    if groups:
+        sections += ["## Groups of customers", groups]
     if drivers:
         lines = [
             "| feature | mean absolute contribution (log-odds) | meaning |",

@@ -211,7 +211,7 @@ def _tier_moves(
     candidate, champion = (
         np.searchsorted(
             np.array(criteria.tier_bounds),
-            _tier_positions(predictions, name, revenue_cents, criteria.tiers_by),
+            tier_positions(predictions, name, revenue_cents, criteria.tiers_by),
             side="right",
         )
         for name in PAIR
@@ -219,7 +219,7 @@ def _tier_moves(
     return float(np.mean(candidate != champion))
 
 
-def _tier_positions(
+def tier_positions(
     predictions: Predictions, name: str, revenue_cents: Floats, tiers_by: str
 ) -> Floats:
     """What the bounds of the tiers are compared with: the probability or a rank in its day."""

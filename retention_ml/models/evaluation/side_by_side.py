@@ -38,7 +38,7 @@ def table(
             difference = differences.get(name)
             cells.append(_cell(difference, "roc_auc", "+") if difference else "")
         lines.append(cells)
-    return _markdown(head, lines)
+    return markdown(head, lines)
 
 
 def comparison_markdown(evidence: Mapping[str, Any]) -> str:
@@ -69,11 +69,11 @@ def comparison_markdown(evidence: Mapping[str, Any]) -> str:
         [
             f"Offline comparison: **{evidence['verdict']}**, on {evidence['predictions']:,} "
             f"predictions for {evidence['customers']:,} customers ({', '.join(evidence['days'])}).",
-            _markdown(["", "candidate", "champion", "difference"], lines),
+            markdown(["", "candidate", "champion", "difference"], lines),
             "\n".join(
                 f"- {check['outcome']}: {check['sentence']}" for check in evidence["findings"]
             ),
-            _markdown(["segment", "roc auc difference"], segments),
+            markdown(["segment", "roc auc difference"], segments),
         ]
     )
 
@@ -84,7 +84,8 @@ def _json_cell(interval: Mapping[str, Any], metric: str, sign: str = "") -> str:
     return _cell(Interval(**interval), metric, sign)
 
 
-def _markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+def markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """A table as Markdown, its columns aligned."""
     widths = [max(len(row[j]) for row in [head, *lines]) for j in range(len(head))]
     line = ["-" * width for width in widths]
     return "\n".join(

@@ -7,19 +7,19 @@ from datetime import date
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from retention_ml import clock, tables
-from retention_ml.curated.known import known
+from retention_ml import clock
 from retention_ml.features.families.purchases import WINDOWS
 from retention_ml.models.bundle import prediction_checks
 from retention_ml.models.bundle.bundle import Bundle
 from retention_ml.models.evaluation.checks import Check, PromotionCriteria, hard_limits
+from retention_ml.models.evaluation.fairness import Fairness, fairness, fairness_check
 from retention_ml.models.evaluation.offline_comparison import (
     CANDIDATE,
     CHAMPION,
     OfflineComparison,
     compare_offline,
+    tier_positions,
 )
 from retention_ml.models.evaluation.segments import finer_segments
 from retention_ml.models.promotion.policy import configured_policy
@@ -29,18 +29,16 @@ from retention_ml.settings import Settings
 from retention_ml.statistics.arrays import Floats
 from retention_ml.statistics.metrics import Predictions, ece_by_chance
 from retention_ml.statistics.profit import Offer, revenue_as_lately_cents, revenue_window_days
-from retention_ml.warehouse import Warehouse
 
 _TIMED_ROWS = 2_000
-_CUSTOMERS = tables.CANONICAL["customers"].ibis_table("curated", tables.LINEAGE)
 
 
 def compare(
-    warehouse: Warehouse,
     settings: Settings,
     training: Training,
     training_set: TrainingSet,
     predictions: Predictions,
+    attributes: pa.Table,
     *,
     name: str,
     champion: Bundle,
@@ -56,6 +54,8 @@ def compare(
     ----------
     predictions : Predictions
         Of all candidates, on the evaluation days, in the order of `training_set`.
+    attributes : pa.Table
+        Of the customers of `predictions`, see `customer_groups`.
     limits : sequence of Check
         As of `limits_of`.
     """
@@ -67,15 +67,58 @@ def compare(
     mask = np.isin(predictions.days, [clock.day_number(day) for day in days])
     subset = predictions.take(mask, [name])
     models = {CANDIDATE: subset.models[name], CHAMPION: champion.predict(table)}
+    subset, attributes = replace(subset, models=models), attributes.filter(pa.array(mask))
+    groups = _fairness(settings, subset, CANDIDATE, table, attributes, champion=CHAMPION)
     return compare_offline(
-        replace(subset, models=models),
-        segments=finer_segments(table, _countries(warehouse, settings, training, table)),
+        subset,
+        segments=finer_segments(table, attributes["country"].combine_chunks()),
         revenue_cents=_revenue_cents(table, settings.value.horizon_days),
         criteria=criteria_of(settings),
         offer=offer_of(settings),
-        limits=limits,
+        limits=[*limits, fairness_check(groups)],
         draws=settings.training.bootstrap_draws,
         seed=settings.training.seed,
+    )
+
+
+def fairness_of(
+    settings: Settings,
+    training: Training,
+    training_set: TrainingSet,
+    predictions: Predictions,
+    attributes: pa.Table,
+    *,
+    name: str,
+) -> Fairness:
+    """How the candidate `name` treats groups of customers on the evaluation days.
+
+    Parameters
+    ----------
+    predictions, attributes : Predictions, pa.Table
+        As of `compare`.
+    """
+    table = training_set.table(training.plan.evaluation)
+    return _fairness(settings, predictions, name, table, attributes)
+
+
+def _fairness(
+    settings: Settings,
+    predictions: Predictions,
+    name: str,
+    table: pa.Table,
+    attributes: pa.Table,
+    champion: str | None = None,
+) -> Fairness:
+    criteria = criteria_of(settings)
+    revenue_cents = _revenue_cents(table, settings.value.horizon_days)
+    position = tier_positions(predictions, name, revenue_cents, criteria.tiers_by)
+    return fairness(
+        predictions,
+        name,
+        attributes,
+        position >= criteria.tier_bounds[1],
+        tolerance=settings.promotion.group_gap_max,
+        champion=champion,
     )
 
 
@@ -170,16 +213,3 @@ def _revenue_cents(table: pa.Table, horizon_days: int) -> np.ndarray:
     days = revenue_window_days(WINDOWS, horizon_days)
     lately = table[f"revenue_cents_{days}d"].to_numpy()
     return revenue_as_lately_cents(lately, revenue_days=days, horizon_days=horizon_days)
-
-
-def _countries(
-    warehouse: Warehouse, settings: Settings, training: Training, table: pa.Table
-) -> pa.Array:
-    """Country of each row's customer as known on the day of the training, null where unknown."""
-    customers = known(_CUSTOMERS, clock.midnight(training.as_of, settings.calendar.timezone))
-    customers = customers.filter(customers.country.notnull())
-    countries = warehouse.read(
-        customers.group_by("customer_id").aggregate(country=customers.country.min())
-    )
-    at = pc.index_in(table["customer_id"], value_set=countries["customer_id"].cast(pa.string()))
-    return countries["country"].cast(pa.string()).take(at).combine_chunks()

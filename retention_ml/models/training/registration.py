@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from retention_ml.errors import RegistryError
 from retention_ml.models.bundle.bundle import Bundle
 from retention_ml.models.evaluation.card import card
+from retention_ml.models.evaluation.fairness_table import fairness_markdown
 from retention_ml.models.evaluation.gate import GateDecision
 from retention_ml.models.evaluation.offline_comparison import OfflineComparison
 from retention_ml.models.evaluation.side_by_side import comparison_markdown
@@ -88,6 +89,7 @@ def register(
         optimism=decision.evidence.get("selection_optimism"),
         verdict=f"{decision.verdict}: {decision.reason}",
         comparison=comparison_markdown(evidence) if evidence else None,
+        groups=fairness_markdown(decision.evidence["fairness"]),
     )
     figures, metrics = comparison_contents(evidence, settings.promotion.segment_margin)
     tags = tags_of(settings, training, selected.bundle, fit.model_name)

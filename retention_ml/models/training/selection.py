@@ -5,11 +5,14 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import pyarrow as pa
+
 from retention_ml.errors import RetentionError, UnfitModel, is_out_of_memory
 from retention_ml.failpoints import failpoint
 from retention_ml.labels.definition import churn_definition
 from retention_ml.models.bundle.bundle import Bundle
 from retention_ml.models.bundle.starter import shipped
+from retention_ml.models.evaluation.fairness import fairness_check
 from retention_ml.models.evaluation.gate import (
     Choice,
     GateDecision,
@@ -37,7 +40,8 @@ from retention_ml.models.registry.mlflow_registry import Registry
 from retention_ml.models.registry.model_version import ModelVersion, ServedModel
 from retention_ml.models.training import ledger
 from retention_ml.models.training.candidates import BASELINE
-from retention_ml.models.training.comparison import compare, is_same, limits_of
+from retention_ml.models.training.comparison import compare, fairness_of, is_same, limits_of
+from retention_ml.models.training.data.customer_groups import customer_groups
 from retention_ml.models.training.data.training_set import TrainingSet
 from retention_ml.models.training.gate_errors import write_gate_error
 from retention_ml.models.training.ledger import Fit, Training
@@ -275,6 +279,13 @@ def _decide(
     champion, challenger, approvals = _served_models(selection)
     bundle = fit_final(settings, training, fit, training_set)
     limits = limits_of(settings, bundle, training_set, training.as_of, predictions, ece)
+    customers = training_set.customers.take(
+        pa.array(training_set.positions(training.plan.evaluation))
+    )
+    attributes = customer_groups(warehouse, settings, training.as_of, customers)
+    groups = fairness_of(
+        settings, training, training_set, predictions, attributes, name=fit.model_name
+    )
     scorer = champion.bundle if champion else _starter(warehouse, settings)
     slot = (
         find_slot(warehouse, settings, scorer, challenger, selection.trial_between)
@@ -284,15 +295,15 @@ def _decide(
     comparison: OfflineComparison | None = None
     is_new = champion is None or not is_same(bundle, champion.bundle)
     if champion is None:
-        decision = gate_without_champion(choice, limits, slot=slot)
+        decision = gate_without_champion(choice, [*limits, fairness_check(groups)], slot=slot)
     else:
         comparison = (
             compare(
-                warehouse,
                 settings,
                 training,
                 training_set,
                 predictions,
+                attributes,
                 name=fit.model_name,
                 champion=champion.bundle,
                 limits=limits,
@@ -303,7 +314,7 @@ def _decide(
         decision = gate_with_champion(
             choice,
             comparison,
-            limits,
+            limits if comparison else [*limits, fairness_check(groups)],
             slot=slot,
             decides=settings.promotion.evidence,
             mode=settings.promotion.mode,
@@ -311,7 +322,7 @@ def _decide(
     return SelectedModel(
         fit=fit,
         bundle=bundle,
-        decision=decision,
+        decision=replace(decision, evidence={**decision.evidence, "fairness": groups.to_dict()}),
         comparison=comparison,
         is_new=is_new,
         approvals=approvals,

@@ -3,8 +3,9 @@
 from datetime import date, timedelta
 
 from retention_ml.labels.definition import churn_definition
+from retention_ml.models.evaluation.fairness_table import group_table
 from retention_ml.pages import model
-from retention_ml.pages.model import ModelRows
+from retention_ml.pages.model import Groups, ModelRows
 from retention_ml.reports.site.days import DAYS_SHOWN, PublishedDay
 from retention_ml.reports.site.figures.matured import (
     by_tier,
@@ -66,6 +67,7 @@ def _rows(look: Look, day: PublishedDay) -> ModelRows:
         if training
         else (),
         training=training[0] if training else None,
+        groups=_groups(select, training[0]["training_id"]) if training else None,
         themes=select(
             "SELECT theme, sum(customers_count)::bigint AS customers_count FROM reports.reason_themes "
             "WHERE as_of = :as_of AND risk_tier IN ('critical', 'high') GROUP BY 1 ORDER BY 2 DESC, 1",
@@ -80,6 +82,19 @@ def _rows(look: Look, day: PublishedDay) -> ModelRows:
         ),
         decisions=_decisions(select),
     )
+
+
+def _groups(select: Select, training_id: str) -> Groups | None:
+    """How the model of a training treats groups; None where it registered none, or long ago."""
+    rows = select(
+        "SELECT evidence -> 'fairness' AS fairness FROM models.promotions "
+        "WHERE training_id = :training AND evidence ? 'fairness' ORDER BY promotion_id DESC LIMIT 1",
+        training=training_id,
+    )
+    if not rows:
+        return None
+    table = group_table(rows[0]["fairness"])
+    return Groups(head=table.head, lines=table.lines, notes=table.notes)
 
 
 def _first_known(look: Look) -> tuple[date, date] | None:

@@ -14,8 +14,8 @@ from retention_ml.models.evaluation.offline_comparison import (
     CHAMPION,
     OfflineComparison,
     _tier_moves,
-    _tier_positions,
     compare_offline,
+    tier_positions,
 )
 from retention_ml.statistics.arrays import Bools, Floats, sigmoid
 from retention_ml.statistics.bootstrap import Interval
@@ -355,7 +355,7 @@ def test_by_value_customers_are_ranked_by_what_is_at_risk_with_them() -> None:
     )  # fmt: skip
     revenue = np.array([1.0, 10.0, 100.0, 1000.0])
     for by, order in (("share", [3, 2, 1, 0]), ("value", [0, 1, 2, 3])):
-        assert _tier_positions(one_day, "champion", revenue, by).argsort().tolist() == order
+        assert tier_positions(one_day, "champion", revenue, by).argsort().tolist() == order
 
 
 def test_who_was_contacted_does_not_count_but_has_a_tier() -> None:
