@@ -1,5 +1,5 @@
 """
-Keeps every night what people were promised: deletes what was kept long enough, verifies the audit log.
+Keeps every night what people were promised: deletes what was kept long enough, forgets whose legal hold is over, verifies the audit log.
 
 Where `privacy.public_aggregates` is on, it also publishes counts with noise, once a week and once a
 month.
@@ -7,6 +7,8 @@ month.
 **Reads** `audit.log` and its end in the home, and published scores. **Writes** deletions by the
 periods of `[privacy]`, receipts, and `privacy.releases`: rows in quarantine lose their text, messages
 their address and content, old calls of the assistant go, and archived files where a period is set.
+Persons whose legal hold is over are forgotten in all tables and files, and forgetting that was stopped
+half-way is finished.
 
 **Again?** Always safe: what is deleted is deleted, reading the log changes nothing, and what was
 published stands.
@@ -38,6 +40,13 @@ def keep_promises() -> None:
 
         return doors.call(door)
 
+    @step(pool=WAREHOUSE_POOL, trigger_rule="all_done")
+    def end_holds() -> dict:
+        """Forgets the persons who asked for it and whose legal hold is over."""
+        from retention_ml.maintenance.erasure.hold import end_holds as door
+
+        return doors.call(door)
+
     @step(trigger_rule="all_done")
     def verify_log() -> dict:
         """Reads the audit log whole: was an entry changed, removed, put in or cut off?"""
@@ -56,7 +65,7 @@ def keep_promises() -> None:
         publish = partial(doors.call_if_ready, door, as_of=as_of())
         return doors.each(*(partial(publish, kind=kind) for kind in Kind))
 
-    expire() >> verify_log()
+    expire() >> end_holds() >> verify_log()
     publish_aggregates()
 
 

@@ -101,6 +101,8 @@ FAILPOINTS = (
     "forget.after_files",
     "forget.after_storage",
     "forget.before_end",
+    "hold.before_commit",
+    "end_holds.after_tombstones",
     "deliver_events.after_cut",
     "deliver_events.after_ingest",
     "deliver_events.before_commit",

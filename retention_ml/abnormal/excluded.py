@@ -38,15 +38,26 @@ WHERE customer.is_excluded AND NOT EXISTS (
 )
 UNION SELECT customer_id FROM later WHERE is_excluded
 """
+_WITH_HELD = f"{_EXCLUDED} UNION SELECT customer_id FROM privacy.holds"
 
 
 def excluded_customers(warehouse: Warehouse, as_of: date) -> pa.StringArray:
     """Ids, rising, of the customers who are excluded on a day: by detections and decisions up to it.
 
     The newest detection of the day counts, else that of the newest day before; without any, and
-    without decisions, nobody is excluded.
+    without decisions, nobody is excluded. Who is on legal hold is excluded on every day: their
+    data may be kept, and used for nothing.
     """
-    rows = warehouse.read(_EXCLUDED.format(day=as_of.isoformat()))
+    return _ids(warehouse, _WITH_HELD, as_of)
+
+
+def abnormal_customers(warehouse: Warehouse, as_of: date) -> pa.StringArray:
+    """Those of `excluded_customers` who are excluded as abnormal."""
+    return _ids(warehouse, _EXCLUDED, as_of)
+
+
+def _ids(warehouse: Warehouse, sql: str, as_of: date) -> pa.StringArray:
+    rows = warehouse.read(sql.format(day=as_of.isoformat()))
     ids = rows["customer_id"].cast(pa.string()).combine_chunks()
     return ids.take(pc.sort_indices(ids))
 

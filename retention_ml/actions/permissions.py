@@ -20,12 +20,16 @@ CONSENTS = ibis.table(
     name="consents",
     database="privacy",
 )
+HOLDS = ibis.table({"customer_id": "string"}, name="holds", database="privacy")
 _GRANT = ["customer_id", "channel", "purpose"]
 _CHANNEL = ["customer_id", "channel"]
 
 
 def permitted(
-    instant: datetime, statements: ibis.Table = PERMISSIONS, consents: ibis.Table = CONSENTS
+    instant: datetime,
+    statements: ibis.Table = PERMISSIONS,
+    consents: ibis.Table = CONSENTS,
+    holds: ibis.Table = HOLDS,
 ) -> ibis.Table:
     """Customers that may be contacted at an instant, with channel, purpose and address.
 
@@ -34,6 +38,7 @@ def permitted(
     an address other than the customer's newest one, capitals aside, says nothing of that. Of
     statements of one moment the forbidding one counts. All sources are heard. Who refused to be
     contacted at all (`people consent`) is not until they agree again, or grant a channel anew.
+    Who is on legal hold is not, by what is known now.
 
     Parameters
     ----------
@@ -44,6 +49,8 @@ def permitted(
         Those of all customers, or of some.
     consents : ibis.Table
         What persons said of being contacted at all.
+    holds : ibis.Table
+        Customers on legal hold.
 
     Returns
     -------
@@ -74,11 +81,15 @@ def permitted(
         *_GRANT, "granted_at", "withdrawn_at", "address", "failed_at", "refused_at"
     )
     never = _never(instant)
-    return joined.filter(
-        joined.granted_at > ibis.coalesce(joined.withdrawn_at, never),
-        joined.granted_at > ibis.coalesce(joined.failed_at, never),
-        joined.granted_at > ibis.coalesce(joined.refused_at, never),
-    ).select(*_GRANT, "address")
+    return (
+        joined.filter(
+            joined.granted_at > ibis.coalesce(joined.withdrawn_at, never),
+            joined.granted_at > ibis.coalesce(joined.failed_at, never),
+            joined.granted_at > ibis.coalesce(joined.refused_at, never),
+        )
+        .anti_join(holds, "customer_id")
+        .select(*_GRANT, "address")
+    )
 
 
 def _never(instant: datetime) -> ibis.Value:

@@ -37,6 +37,7 @@ class Event(StrEnum):
     PERSON_EXPORTED = "person_exported"
     PERSON_SUPPRESSED = "person_suppressed"
     PERSON_FORGOTTEN = "person_forgotten"
+    PERSON_HELD = "person_held"
     PERSON_PROVED = "person_proved"
     ANCHORED = "anchored"
 

@@ -95,11 +95,13 @@ def explain(customer: Customer, as_of: MaybeAsOf = None, as_json: Json = False) 
     """Say what was decided about a customer, and why."""
     with opened(as_json) as (warehouse, settings):
         from retention_ml.actions.explain import explain as read
+        from retention_ml.people.holds import require_visible
         from retention_ml.people.lookup import customer_id_of
 
         at = _day_or_today(as_of, settings)
         customer_id = customer_id_of(warehouse, settings, customer)
         _record(warehouse, settings, customer_id, "actions")
+        require_visible(warehouse, customer_id)
         decisions = read(warehouse, customer_id, settings=settings, as_of=at)
         if as_json:
             print_json(decisions)
@@ -117,10 +119,12 @@ def holdout_show(customer: Customer, as_of: MaybeAsOf = None, as_json: Json = Fa
     """Say whether a customer is in the holdout."""
     with opened(as_json) as (warehouse, settings):
         from retention_ml.actions.explain import membership
+        from retention_ml.people.holds import require_visible
         from retention_ml.people.lookup import customer_id_of
 
         customer_id = customer_id_of(warehouse, settings, customer)
         _record(warehouse, settings, customer_id, "holdout")
+        require_visible(warehouse, customer_id)
         period = membership(warehouse, customer_id, as_of=_day_or_today(as_of, settings))
         if as_json:
             print_json(period)

@@ -291,6 +291,7 @@ def explain(
     with opened(as_json) as (warehouse, settings):
         from retention_ml.audit.entries import Event
         from retention_ml.audit.record_event import record_event
+        from retention_ml.people.holds import require_visible
         from retention_ml.people.lookup import customer_id_of
         from retention_ml.recommendations.snapshots.explain import lists_of
         from retention_ml.reports import profiles, words
@@ -304,6 +305,7 @@ def explain(
             subject="scores",
             customer_id=customer_id,
         )
+        require_visible(warehouse, customer_id)
         explanation = explain_score(
             warehouse,
             settings=with_registry(settings),

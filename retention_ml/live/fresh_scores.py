@@ -1,5 +1,6 @@
 """Scores of some customers as the next daily run would give them, if nothing more came."""
 
+from collections.abc import Mapping
 from datetime import date
 
 import numpy as np
@@ -12,6 +13,7 @@ from retention_ml.scores.model_predictions import predict_both
 from retention_ml.scores.score import serve
 from retention_ml.scores.tiers import NO_TIER, TIERS, places, tier_since
 from retention_ml.settings import Settings
+from retention_ml.statistics.arrays import Bools
 
 _SERVED = (
     "customer_id", "churn_probability", "expected_value_at_risk_cents",
@@ -26,7 +28,7 @@ def fresh_scores(
     *,
     settings: Settings,
     as_of: date,
-    excluded: pa.StringArray,
+    barred: Mapping[str, Bools],
 ) -> pa.Table:
     """The columns of `scores.fresh` but its stamps, of those who can be scored.
 
@@ -37,14 +39,14 @@ def fresh_scores(
     ----------
     features : pa.Table
         Of n customers, by `customer_id`.
-    excluded : pa.StringArray
-        Customers who are excluded as abnormal.
+    barred : mapping of str to array of bool, shape (n,)
+        Who is not scored whatever the model could say of them, by reason.
     """
     predictions = predict_both(
         served.on_engine(in_force.champion, settings),
         in_force.challenger and served.on_engine(in_force.challenger, settings),
         features,
-        excluded,
+        barred,
     )
     rows, _ = serve(settings, predictions, in_force.policy, as_of, in_force.usual)
     n = rows.num_rows

@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from retention_ml import clock
-from retention_ml.abnormal.excluded import excluded_customers
 from retention_ml.failpoints import failpoint
 from retention_ml.features.roll_up import roll_up
 from retention_ml.features.samples.of_customers import features_of_customers
@@ -17,6 +16,7 @@ from retention_ml.live.fresh_scores import fresh_scores, rose
 from retention_ml.live.in_force import InForce, read_in_force
 from retention_ml.live.touched import Waiting, waiting
 from retention_ml.receipts import Receipt
+from retention_ml.scores.score import barred
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction, Warehouse
 
@@ -131,7 +131,7 @@ def _rows(
         in_force,
         settings=settings,
         as_of=as_of,
-        excluded=excluded_customers(warehouse, as_of),
+        barred=barred(warehouse, settings, as_of, features),
     )
     stamps: dict[str, tuple[Any, pa.DataType]] = {
         "base_snapshot_id": (in_force.base_snapshot_id, pa.int64()),

@@ -20,6 +20,7 @@ from retention_ml.outcomes.forecasts import (
     newest_of_each_day,
     published_forecasts,
 )
+from retention_ml.outcomes.forgotten import forgotten_sentence
 from retention_ml.outcomes.matured import Outcomes, load_outcomes
 from retention_ml.outcomes.trial import report_page, trials
 from retention_ml.outcomes.trial.look import AnalysisResult, InterimAnalysis
@@ -76,11 +77,13 @@ def measure(warehouse: Warehouse, *, settings: Settings, as_of: date) -> Decisio
             rows = performance.performance(forecasts, draws=draws, seed=seed)
             performance.write(warehouse, snapshot, rows, outcomes)
     result = _look(warehouse, settings, trial, analysis, as_of)
+    with warehouse.transaction() as transaction:
+        forgotten = forgotten_sentence(transaction, "trial", trial.trial_id) if trial else ""
     details = {
         "scored_days": [str(day) for day in sorted(due)],
         "scores_count": scores_count,
         "outcomes_count": outcomes_count,
-        **summary(trial, result, newest[-1] if newest else None, definition, as_of),
+        **summary(trial, result, newest[-1] if newest else None, definition, as_of, forgotten),
         "report": _report(warehouse, settings, trial, as_of) if trial and result else None,
     }
     receipt = DecisionReceipt(

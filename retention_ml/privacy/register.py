@@ -94,6 +94,7 @@ PERSONAL_COLUMNS: tuple[PersonalColumn, ...] = (
     PersonalColumn("privacy.people", "lookup", Kind.NUMBER),
     PersonalColumn("privacy.people", "number_sealed", Kind.NUMBER),
     PersonalColumn("privacy.consents", "customer_id", Kind.ID),
+    PersonalColumn("privacy.holds", "customer_id", Kind.ID),
     PersonalColumn("privacy.contact_list", "customer_number", Kind.NUMBER),
 )
 

@@ -81,6 +81,7 @@ TABLES: Mapping[str, Cells] = MappingProxyType(
                 READS,
             ),
             **dict.fromkeys(("features", "models"), WRITES),
+            "privacy.holds": READS,
             "ops.fences": EXTENDS | {Verb.UPDATE},
         },
         # 20, 40, 50, 60: features, scores, profiles and lists of a day, and that readers see them.
@@ -97,6 +98,7 @@ TABLES: Mapping[str, Cells] = MappingProxyType(
             "models.labels": WRITES,
             "models.label_windows": WRITES,
             "privacy.consents": READS,
+            "privacy.holds": READS,
             "ops.fences": EXTENDS | {Verb.UPDATE},
         },
         # Who did what, and nothing of any customer.

@@ -13,13 +13,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from retention_ml import __version__, clock
-from retention_ml.abnormal.excluded import excluded_customers, is_excluded
+from retention_ml.abnormal.excluded import abnormal_customers, is_excluded
 from retention_ml.errors import NotReady
 from retention_ml.features import build
 from retention_ml.models.promotion.decisions import policy_served
 from retention_ml.models.promotion.policy import configured_policy
 from retention_ml.models.registry.model_version import ServedModel
 from retention_ml.people.consents import refuses_profiling
+from retention_ml.people.holds import held_customers
 from retention_ml.receipts import Receipt
 from retention_ml.scores import arms, manifest, reasons, served, snapshot, split, value
 from retention_ml.scores.lease import Lease, acquire_lease, base_tiers
@@ -95,7 +96,7 @@ def _compute(
         served.on_engine(champion, settings),
         challenger and served.on_engine(challenger, settings),
         features,
-        _barred(warehouse, settings, as_of, features),
+        barred(warehouse, settings, as_of, features),
     )
     policy = tier_policy(warehouse, settings, champion)
     by_arm, share = serve(settings, predictions, policy, as_of)
@@ -121,14 +122,15 @@ def _compute(
     return predictions, policy, rows, content
 
 
-def _barred(
+def barred(
     warehouse: Warehouse, settings: Settings, as_of: date, features: pa.Table
 ) -> dict[str, Bools]:
     """Masks of customers who are not scored, whatever the model could say of them, by reason."""
     customer_ids = features["customer_id"].cast(pa.string()).combine_chunks()
     return {
-        "abnormal": is_excluded(customer_ids, excluded_customers(warehouse, as_of)),
+        "abnormal": is_excluded(customer_ids, abnormal_customers(warehouse, as_of)),
         "no_consent": refuses_profiling(warehouse, settings, customer_ids),
+        "legal_hold": is_excluded(customer_ids, held_customers(warehouse)),
     }
 
 

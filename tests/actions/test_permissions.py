@@ -8,7 +8,7 @@ import ibis
 import numpy as np
 import pytest
 
-from retention_ml.actions.permissions import CONSENTS, PERMISSIONS, permitted
+from retention_ml.actions.permissions import CONSENTS, HOLDS, PERMISSIONS, permitted
 from retention_ml.curated.known import known
 from retention_ml.warehouse import Warehouse
 from tests.worlds.shops import at, fill
@@ -217,6 +217,8 @@ def test_duckdb_gives_the_same(warehouse: Warehouse) -> None:
     connection.execute("CREATE SCHEMA privacy")
     connection.register("consents", warehouse.read(CONSENTS))
     connection.execute("CREATE TABLE privacy.consents AS FROM consents")
+    connection.register("held", warehouse.read(HOLDS))
+    connection.execute("CREATE TABLE privacy.holds AS FROM held")
     sql = str(ibis.to_sql(permitted(NOW), dialect="duckdb"))
     result = connection.sql(sql).fetchall()
     connection.close()

@@ -113,3 +113,15 @@ def test_a_server_offers_other_days_and_a_file_does_not() -> None:
     served = model.page(Frame(as_of=days[0], days=days, links=ServerLinks()), model.ModelRows())
     assert "<option>2026-03-01</option>" in served
     assert "<form" not in model.page(Frame(as_of=days[0], days=days), model.ModelRows())
+
+
+def test_the_page_of_the_model_has_a_row_for_each_group_of_customers() -> None:
+    groups = model.Groups(
+        head=("group", "customers"),
+        lines=[("age <65+>", "812"), ("country Malta", "99")],
+        notes=["Income: not delivered."],
+    )
+    text = model.page(Frame(as_of=DAY, days=[DAY]), model.ModelRows(groups=groups))
+    assert '<td class="name">age &lt;65+&gt;</td><td>812</td>' in text
+    assert "Income: not delivered." in text
+    assert "Groups of customers" not in model.page(Frame(as_of=DAY, days=[DAY]), model.ModelRows())

@@ -14,6 +14,7 @@ from retention_ml.cli import app
 from retention_ml.errors import UsageError
 from retention_ml.features import build as build_module
 from retention_ml.features.build import build
+from retention_ml.maintenance.erasure.hold import hold
 from retention_ml.maintenance.invariants import violations
 from retention_ml.maintenance.pseudonymise import pseudonymise
 from retention_ml.people.consent_lists import read_statements
@@ -73,6 +74,36 @@ def test_who_refuses_profiling_is_not_scored_and_counted_with_the_reason(
     agreed = score(shop.warehouse, settings=only_who_agreed, as_of=DAY)
     assert agreed.details["excluded"]["no_consent"] == agreed.read - 1
     assert agreed.written == 1
+    assert violations(shop.warehouse) == []
+
+
+def test_who_is_on_legal_hold_is_not_scored_and_counted_with_the_reason(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build_module, "_check", lambda *_: None)
+    monkeypatch.setattr(publish_module, "_check_expectations", lambda *_, **__: None)
+    build(shop.warehouse, settings=shop.settings, as_of=DAY)
+    [held, refusing] = map(
+        str, shop.values("SELECT customer_id FROM features.customer_daily ORDER BY 1 LIMIT 2")
+    )
+    [number] = [
+        each for each in shop.numbers if customer_id_of(shop.warehouse, shop.settings, each) == held
+    ]
+    _say(shop, refusing, Purpose.PROFILING, False)
+    _say(shop, held, Purpose.PROFILING, False)
+    before = score(shop.warehouse, settings=shop.settings, as_of=DAY)
+    hold(
+        shop.warehouse,
+        settings=shop.settings,
+        numbers=[number],
+        until=clock.now().date() + timedelta(days=30),
+        reason="lawsuit",
+        by="test",
+    )
+    after = score(shop.warehouse, settings=shop.settings, as_of=DAY)
+    assert before.details["excluded"] == {"no_consent": 2}
+    assert after.details["excluded"] == {"no_consent": 1, "legal_hold": 1}
+    publish(shop.warehouse, settings=shop.settings, snapshot_id=int(after.details["snapshot_id"]))
     assert violations(shop.warehouse) == []
 
 

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from retention_ml.cli.customers.people import people
-from retention_ml.cli.frame import Json, console, note, opened, print_json, print_mapping, working
+from retention_ml.cli.frame import (
+    Json,
+    console,
+    day,
+    note,
+    opened,
+    print_json,
+    print_mapping,
+    working,
+)
 from retention_ml.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,6 +47,17 @@ def forget(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only count what would be erased.")
     ] = False,
+    hold_until: Annotated[
+        str | None,
+        typer.Option(
+            "--hold-until",
+            metavar="YYYY-MM-DD",
+            help="The law asks for the data until then: keep and hide it, forget the night after.",
+        ),
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option("--reason", help="Why it must be kept; no names.")
+    ] = None,
     again: Annotated[
         bool, typer.Option("--again", help="Finish what was begun, also in a restored backup.")
     ] = False,
@@ -51,6 +71,13 @@ def forget(
         if again and (numbers or file):
             raise UsageError("--again finishes what was begun; name no numbers with it.")
         asked = [] if again else _numbers(numbers, file)
+        if hold_until is not None or reason is not None:
+            if again or dry_run or hold_until is None:
+                raise UsageError(
+                    "A legal hold is --hold-until and --reason, without --again and --dry-run."
+                )
+            _hold(warehouse, settings, asked, hold_until, reason or "", as_json)
+            return
         if dry_run:
             counts = preview(warehouse, settings=settings, numbers=asked)
             _print("What would be erased", counts, as_json)
@@ -77,6 +104,35 @@ def forget(
                 "until they are pruned: "
                 f"{', '.join(receipt['backups'])}. One that is restored forgets them too."
             )
+
+
+def _hold(
+    warehouse: "Warehouse",
+    settings: "Settings",
+    numbers: Sequence[str],
+    until: str,
+    reason: str,
+    as_json: bool,
+) -> None:
+    from retention_ml.maintenance.erasure.hold import hold
+    from retention_ml.models.registry.provenance import login_name
+
+    receipt = hold(
+        warehouse,
+        settings=settings,
+        numbers=numbers,
+        until=day(until),
+        reason=reason,
+        by=login_name(),
+    )
+    if as_json:
+        print_json(receipt.to_dict())
+        return
+    count = "1 person is" if receipt.read == 1 else f"{receipt.read:,} persons are"
+    console.print(
+        f"{count} hidden until {until} and forgotten the night after, unless you name a later day.",
+        soft_wrap=True,
+    )
 
 
 def prove(numbers: Numbers = None, file: File = None, as_json: Json = False) -> None:

@@ -19,7 +19,8 @@ SELECT * FROM (
         score.reason_3, score.arm, score.model_name, score.model_version
     FROM scores.customer_daily AS score WHERE score.customer_id = :id AND score.snapshot_id =
         (SELECT snapshot_id FROM scores.published ORDER BY as_of DESC LIMIT 1)
-) AS scores ORDER BY is_fresh DESC LIMIT 1
+) AS scores WHERE NOT EXISTS (SELECT FROM privacy.holds WHERE holds.customer_id = :id)
+ORDER BY is_fresh DESC LIMIT 1
 """
 _LISTS = (
     "SELECT listed.as_of, manifest.built_at, listed.list, listed.rank, listed.product_id, "

@@ -64,6 +64,8 @@ def forget(
     ------
     UnknownCustomer
         There is nobody with some of the numbers: nothing is done for any.
+    UsageError
+        Somebody is on legal hold: nothing is done for any.
     SettingsError
         The keys are missing or others.
     """
@@ -138,6 +140,7 @@ def _ask(
         keyring = persons.keyring_of(transaction, settings)
     if unknown is not None:
         raise unknown
+    requests.refuse_held(asked)
     now = clock.now()
     new = {person.mark: now for person in asked if person.asked_at is None}
     requests.record_asked(warehouse, Event.PERSON_FORGOTTEN, asked, settings=settings)

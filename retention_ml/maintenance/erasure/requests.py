@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from retention_ml import clock
 from retention_ml.audit.entries import Event
@@ -11,6 +12,7 @@ from retention_ml.deliveries.ledger import people, tombstones
 from retention_ml.errors import UnknownCustomer, UsageError
 from retention_ml.keys import Keyring
 from retention_ml.maintenance.erasure import persons
+from retention_ml.people.holds import Hold, holds_of
 from retention_ml.privacy.pseudonyms import pseudonym
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction, Warehouse
@@ -23,7 +25,7 @@ class Person:
     """Somebody who is asked about.
 
     `customer_id` is what the warehouse knows them by, `done_at` when they were forgotten, `asked_at`
-    when that was first asked for.
+    when that was first asked for; `hold`: they are to be forgotten when it is over.
     """
 
     number: str
@@ -31,6 +33,7 @@ class Person:
     customer_id: str
     asked_at: datetime | None = None
     done_at: datetime | None = None
+    hold: Hold | None = None
 
 
 def parse(lines: Sequence[str]) -> list[str]:
@@ -48,7 +51,7 @@ def parse(lines: Sequence[str]) -> list[str]:
     ]
     if bad:
         raise UsageError(
-            f"{_lines(bad)} of the list can be no customer's number. Expected is one number a line, "
+            f"{lines_in_words(bad)} of the list can be no customer's number. Expected is one number a line, "
             f"of at most {NUMBER_LENGTH_MAX} letters. Nothing was done for anybody. Correct the list."
         )
     return list(dict.fromkeys(line.strip() for line in lines if line.strip()))
@@ -76,13 +79,17 @@ def find_persons(
         )
     }
     there = persons.customer_ids(transaction)
+    day = today(settings)
     asked: list[Person] = []
     unknown: list[int] = []
     for place, (number, mark) in enumerate(persons.marks_of(keyring, numbers).items(), start=1):
         customer_id = pseudonym(secret, number) if is_pseudonymous else number
         row = stored.get(mark)
         is_there = customer_id in there or row is not None or _waits(transaction, number)
+        hold = holds_of(transaction, [customer_id]).get(customer_id)
         outcome = "accepted" if is_there else "no such customer"
+        if kind == "forget" and hold is not None and hold.hold_until >= day:
+            outcome = "on hold"
         if kind == "forget" and row is not None and row.erased_at is not None:
             outcome = "done before"
         _record(transaction, kind, mark, outcome, settings.run_id)
@@ -94,20 +101,26 @@ def find_persons(
                 number, mark, customer_id,
                 asked_at=row.requested_at if row else None,
                 done_at=row.erased_at if row else None,
+                hold=hold if hold is not None and hold.hold_until >= day else None,
             )
         )  # fmt: skip
     if unknown:
         raise UnknownCustomer(
             "There is no such customer. Look at the number; nothing was done."
             if len(numbers) == 1
-            else f"There are no such customers: {_lines(unknown).lower()} of the list. Nothing was done "
+            else f"There are no such customers: {lines_in_words(unknown).lower()} of the list. Nothing was done "
             "for anybody. Correct the list."
         )
     return asked
 
 
 def record_asked(
-    warehouse: Warehouse, event: Event, asked: Sequence[Person], *, settings: Settings
+    warehouse: Warehouse,
+    event: Event,
+    asked: Sequence[Person],
+    *,
+    settings: Settings,
+    more: Mapping[str, str] | None = None,
 ) -> None:
     """Enter a request into the audit log, before it is carried out: one person by name, many by count."""
     record_event(
@@ -116,8 +129,33 @@ def record_asked(
         settings=settings,
         subject="privacy.requests",
         customer_id=asked[0].customer_id if len(asked) == 1 else None,
-        details={"persons_count": len(asked)},
+        details={"persons_count": len(asked), **(more or {})},
     )
+
+
+def refuse_held(asked: Sequence[Person]) -> None:
+    """Nobody of them is on hold.
+
+    Raises
+    ------
+    UsageError
+        Somebody is; says until when, or names their lines.
+    """
+    held = [(place, person.hold) for place, person in enumerate(asked, start=1) if person.hold]
+    if not held:
+        return
+    if len(asked) == 1:
+        raise UsageError(f"{held[0][1].sentence} Nothing was done.")
+    until = max(each.hold_until for _, each in held)
+    raise UsageError(
+        f"{lines_in_words([place for place, _ in held])} of the list: on legal hold, until {until} at the "
+        "latest, and forgotten the night after. Nothing was done for anybody. Take them off the list."
+    )
+
+
+def today(settings: Settings) -> date:
+    """The day that it is on the shop's calendar."""
+    return clock.now().astimezone(ZoneInfo(settings.calendar.timezone)).date()
 
 
 def enter_tombstones(
@@ -191,7 +229,8 @@ def _record(transaction: Transaction, kind: str, mark: str, outcome: str, run_id
     )
 
 
-def _lines(places: Sequence[int]) -> str:
+def lines_in_words(places: Sequence[int]) -> str:
+    """Line numbers of a list, as a sentence begins: Lines 3, 17."""
     shown = ", ".join(f"{place:,}" for place in places[:20])
     more = f" and {len(places) - 20:,} more" if len(places) > 20 else ""
     return f"Line{'s' if len(places) > 1 else ''} {shown}{more}"

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from retention_ml.deliveries.description.loading import load_source
 from retention_ml.deliveries.ledger import people
 from retention_ml.errors import RetentionError
-from retention_ml.maintenance.erasure import deliveries_ledger, persons, summaries
+from retention_ml.maintenance.erasure import comparisons, deliveries_ledger, persons, summaries
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction
 
@@ -46,6 +46,7 @@ def erase_rows(
     before = deliveries_ledger.brought_now(transaction)
     deliveries_ledger.reopen_batches(transaction)
     summaries.count_down(transaction)
+    comparisons.note_in_comparisons(transaction)
     erased: dict[str, int] = {}
     for table, sql in _BY_KEY:
         erased[table] = transaction.change(sql)

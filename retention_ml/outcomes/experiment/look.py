@@ -21,6 +21,7 @@ from retention_ml.outcomes.experiment import report_page
 from retention_ml.outcomes.experiment.decision_outcomes import load_decisions
 from retention_ml.outcomes.experiment.holdout_look import look_at_holdout
 from retention_ml.outcomes.experiment.report import load_report
+from retention_ml.outcomes.forgotten import forgotten_sentence
 from retention_ml.receipts import DecisionReceipt
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction, Warehouse
@@ -77,6 +78,8 @@ def _look(
     rules = settings.experiments
     decisions = load_decisions(warehouse, settings, experiment, as_of=as_of)
     elapsed_days = (as_of - experiment.began_on).days
+    with warehouse.transaction() as transaction:
+        forgotten = forgotten_sentence(transaction, "experiment", experiment.experiment_id)
     if not decisions.days:
         is_over = elapsed_days >= experiment.design.days_max
         nothing = Verdict(
@@ -87,7 +90,7 @@ def _look(
         )
         with warehouse.transaction() as transaction:
             is_ended = _end(transaction, experiment, as_of, nothing, settings.run_id)
-        return _summary(experiment, nothing, decisions, is_ended=is_ended)
+        return _summary(experiment, nothing, decisions, is_ended=is_ended, forgotten=forgotten)
     result = readout(
         decisions,
         experiment.design,
@@ -101,7 +104,7 @@ def _look(
     with warehouse.transaction() as transaction:
         is_ended = _end(transaction, experiment, as_of, result.verdict, settings.run_id)
         _write(transaction, experiment, as_of, result, settings.run_id)
-    return _summary(experiment, result.verdict, decisions, is_ended=is_ended)
+    return _summary(experiment, result.verdict, decisions, is_ended=is_ended, forgotten=forgotten)
 
 
 def _end(
@@ -130,13 +133,18 @@ def _end(
 
 
 def _summary(
-    experiment: Experiment, verdict: Verdict, decisions: Decisions, *, is_ended: bool
+    experiment: Experiment,
+    verdict: Verdict,
+    decisions: Decisions,
+    *,
+    is_ended: bool,
+    forgotten: str,
 ) -> dict[str, Any]:
     return {
         "experiment_id": experiment.experiment_id,
         "verdict": verdict.outcome,
         "arm": verdict.arm,
-        "reason": verdict.reason,
+        "reason": f"{verdict.reason} {forgotten}".rstrip(),
         "decisions_count": len(decisions),
         "abnormal_count": decisions.abnormal_count,
         "is_ended": is_ended,

@@ -62,6 +62,8 @@ class ExperimentReport:
     rules : Rules
         `[experiments]` of the settings.
     currency : str
+    forgotten : str
+        How many of each arm were forgotten, in words; empty where nobody was.
     """
 
     experiment: Experiment
@@ -69,6 +71,7 @@ class ExperimentReport:
     drawn: Mapping[str, tuple[int, float]]
     rules: Rules
     currency: str
+    forgotten: str = ""
 
     @property
     def newest(self) -> Row | None:
@@ -94,6 +97,10 @@ class ExperimentReport:
     @property
     def reason(self) -> str:
         """Why, in words: of an open experiment the newest look's."""
+        return f"{self._reason} {self.forgotten}".rstrip()
+
+    @property
+    def _reason(self) -> str:
         if self.verdict == PLANNED:
             return "It decides once it is started: `retention experiments start`."
         if self.verdict == OPEN:
@@ -246,9 +253,11 @@ def load_report(
             day=as_of,
             unit=experiment.design.unit,
         )
+        forgotten = forgotten_sentence(transaction, "experiment", experiment_id)
     return ExperimentReport(
         experiment=experiment,
         looks=[row._asdict() for row in looks],
+        forgotten=forgotten,
         drawn={
             row.action_id: (int(row.decisions_count), float(row.cost_cents) / units)
             for row in drawn

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 from retention_ml.errors import UsageError
+from retention_ml.outcomes.forgotten import forgotten_sentence
 from retention_ml.settings import Settings
 from retention_ml.settings import Trial as Rules
 from retention_ml.warehouse import Warehouse
@@ -62,6 +63,8 @@ class Comparison:
         Rows of `models.promotions` about the two versions, the oldest first.
     rules : Rules
         When a trial is decided: `[trial]` of the settings.
+    forgotten : str
+        How many of each arm were forgotten, in words; empty where nobody was.
     """
 
     trial: Row
@@ -70,6 +73,7 @@ class Comparison:
     performance: Sequence[Row] = ()
     decisions: Sequence[Row] = ()
     rules: Rules
+    forgotten: str = ""
 
     @property
     def newest(self) -> Row | None:
@@ -101,6 +105,10 @@ class Comparison:
     @property
     def reason(self) -> str:
         """Why, in words."""
+        return f"{self._reason} {self.forgotten}".rstrip()
+
+    @property
+    def _reason(self) -> str:
         if self.trial["reason"]:
             return str(self.trial["reason"])
         if self.newest:
@@ -182,6 +190,7 @@ def load_comparison(
                 versions=[trial["champion_version"], trial["challenger_version"]],
             ),
             rules=settings.trial,
+            forgotten=forgotten_sentence(transaction, "trial", trial_id),
         )
 
 

@@ -16,6 +16,7 @@ def summary(
     newest: ScoredSnapshot | None,
     definition: ChurnDefinition,
     as_of: date,
+    forgotten: str = "",
 ) -> Mapping[str, Any]:
     """`trial`, `verdict`, `reason`, `champion_version` and `challenger_version` of the receipt.
 
@@ -30,6 +31,8 @@ def summary(
         What the look says, None where there was none.
     newest : ScoredSnapshot or None
         The newest snapshot that can be evaluated.
+    forgotten : str
+        How many of each arm were forgotten, see `forgotten_sentence`.
     """
     values: dict[str, Any] = {
         "trial": None,
@@ -65,5 +68,5 @@ def summary(
         "verdict": verdict,
         "champion_version": trial.champion_version,
         "challenger_version": trial.challenger_version,
-        "reason": reason,
+        "reason": f"{reason} {forgotten}".rstrip(),
     }

@@ -70,7 +70,8 @@ SELECT
 FROM customer
 CROSS JOIN latest
 LEFT JOIN decided USING (customer_id, kind)
-LEFT JOIN flagged USING (customer_id, kind);
+LEFT JOIN flagged USING (customer_id, kind)
+WHERE customer.customer_id NOT IN (SELECT customer_id FROM privacy.holds);
 COMMENT ON VIEW reports.abnormal_customers IS 'one row per customer who is flagged, confirmed or cleared as abnormal on the latest day that was looked at, with the decisions that hold on it, also those made since';
 COMMENT ON COLUMN reports.abnormal_customers.as_of IS 'the day';
 COMMENT ON COLUMN reports.abnormal_customers.customer_id IS 'the customer: a pseudonym, or the shop''s number where pseudonyms are off';

@@ -34,7 +34,8 @@ SELECT
     END AS is_forecast
 FROM scores.published AS pointer
 JOIN scores.snapshots AS manifest ON manifest.snapshot_id = pointer.snapshot_id
-JOIN scores.customer_daily AS score ON score.snapshot_id = pointer.snapshot_id;
+JOIN scores.customer_daily AS score ON score.snapshot_id = pointer.snapshot_id
+WHERE score.customer_id NOT IN (SELECT customer_id FROM privacy.holds);
 COMMENT ON VIEW reports.customer_risk_history IS 'one row per scored customer and published day';
 COMMENT ON COLUMN reports.customer_risk_history.customer_id IS 'the customer: a pseudonym, or the shop''s number where pseudonyms are off';
 COMMENT ON COLUMN reports.customer_risk_history.as_of IS 'the day the score stands for: what was known at its first moment in the shop''s time zone';

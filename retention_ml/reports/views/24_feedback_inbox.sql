@@ -33,6 +33,7 @@ LEFT JOIN LATERAL (
 LEFT JOIN scores.customer_daily AS score
     ON score.snapshot_id = published.snapshot_id AND score.customer_id = message.customer_id
 WHERE message.superseded_at IS NULL
+    AND (message.customer_id IS NULL OR message.customer_id NOT IN (SELECT customer_id FROM privacy.holds))
     AND (label.is_complaint OR (label.route <> 'none' AND coalesce(message.rating_share, label.sentiment_share, 0) < 0.75));
 COMMENT ON VIEW reports.feedback_inbox IS 'one row per message that somebody should read: a complaint, or about a topic with a route and not pleased (a mark of .75 or more, without one a sentiment of so much); its text is in curated.feedback';
 COMMENT ON COLUMN reports.feedback_inbox.feedback_id IS 'number of the rating or ticket, to find the text';

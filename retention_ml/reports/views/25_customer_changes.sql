@@ -62,7 +62,8 @@ LEFT JOIN LATERAL (
     WHERE listed.code IS NOT NULL AND listed.code IS DISTINCT FROM score.reason_1_code
         AND listed.code IS DISTINCT FROM score.reason_2_code AND listed.code IS DISTINCT FROM score.reason_3_code
     ORDER BY listed.place LIMIT 1
-) AS over ON change.to_tier IS NOT NULL;
+) AS over ON change.to_tier IS NOT NULL
+WHERE change.customer_id NOT IN (SELECT customer_id FROM privacy.holds);
 COMMENT ON VIEW reports.customer_changes IS 'one row per published day and customer whose tier changed since the day published before: from where to where, how far, and why';
 COMMENT ON COLUMN reports.customer_changes.as_of IS 'the published day from which the change counts';
 COMMENT ON COLUMN reports.customer_changes.customer_id IS 'the customer: a pseudonym, or the shop''s number where pseudonyms are off';

@@ -81,7 +81,8 @@ LEFT JOIN LATERAL (
         GROUP BY event_day
         HAVING sum(contacts_count) > 0
     ) AS reached
-) AS contacted ON true;
+) AS contacted ON true
+WHERE score.customer_id NOT IN (SELECT customer_id FROM privacy.holds);
 COMMENT ON VIEW reports.warning_outcomes IS 'one row per published day and warned customer (tier high or critical): what happened afterwards, and whether the score was a forecast';
 COMMENT ON COLUMN reports.warning_outcomes.as_of IS 'the published day of the warning';
 COMMENT ON COLUMN reports.warning_outcomes.customer_id IS 'the customer: a pseudonym, or the shop''s number where pseudonyms are off';

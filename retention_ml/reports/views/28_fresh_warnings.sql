@@ -9,7 +9,8 @@ SELECT
     warning.as_of,
     fresh.customer_id IS NOT NULL AS is_current
 FROM live.warnings AS warning
-LEFT JOIN scores.fresh AS fresh ON fresh.customer_id = warning.customer_id AND fresh.as_of = warning.as_of AND fresh.risk_tier = warning.risk_tier;
+LEFT JOIN scores.fresh AS fresh ON fresh.customer_id = warning.customer_id AND fresh.as_of = warning.as_of AND fresh.risk_tier = warning.risk_tier
+WHERE warning.customer_id NOT IN (SELECT customer_id FROM privacy.holds);
 COMMENT ON VIEW reports.fresh_warnings IS 'one row per warning that an event gave rise to, between two daily runs';
 COMMENT ON COLUMN reports.fresh_warnings.warned_at IS 'when it was written';
 COMMENT ON COLUMN reports.fresh_warnings.customer_id IS 'the customer: a pseudonym, or the shop''s number where pseudonyms are off';

@@ -25,7 +25,11 @@ SELECT
     look.verdict,
     look.reason,
     look.measured_at,
-    trial.registered_model
+    trial.registered_model,
+    (
+        SELECT string_agg(arm || ' ' || persons_count, ', ' ORDER BY arm) FROM outcomes.forgotten
+        WHERE comparison = 'trial' AND comparison_id = trial.trial_id::text
+    ) AS forgotten_by_arm
 FROM outcomes.trials AS trial
 LEFT JOIN outcomes.trial_looks AS look USING (trial_id);
 COMMENT ON VIEW reports.trials IS 'one row per trial of a challenger and look at it; a trial that nobody has looked at yet has one row without figures';
@@ -55,3 +59,4 @@ COMMENT ON COLUMN reports.trials.verdict IS 'what the look says: promote, keep o
 COMMENT ON COLUMN reports.trials.reason IS 'why, in words';
 COMMENT ON COLUMN reports.trials.measured_at IS 'when the look was taken';
 COMMENT ON COLUMN reports.trials.registered_model IS 'churn: two churn models; recommendations: two rankers of products';
+COMMENT ON COLUMN reports.trials.forgotten_by_arm IS 'persons of each arm who were forgotten while it was open and are no longer counted; empty where nobody was';

@@ -39,7 +39,8 @@ FROM pointer
 JOIN scores.customer_daily AS score USING (snapshot_id)
 JOIN scores.snapshots AS manifest USING (snapshot_id)
 LEFT JOIN decision ON decision.as_of = pointer.as_of
-LEFT JOIN actions.assignments AS assignment ON assignment.as_of = pointer.as_of AND assignment.customer_id = score.customer_id;
+LEFT JOIN actions.assignments AS assignment ON assignment.as_of = pointer.as_of AND assignment.customer_id = score.customer_id
+WHERE score.customer_id NOT IN (SELECT customer_id FROM privacy.holds);
 COMMENT ON VIEW reports.next_action IS 'one row per scored customer of the latest published day: the action, why, and what it is expected to bring, or why there is none';
 COMMENT ON COLUMN reports.next_action.as_of IS 'the published day';
 COMMENT ON COLUMN reports.next_action.customer_id IS 'the customer: a pseudonym, or the shop''s number where pseudonyms are off';

@@ -24,7 +24,8 @@ FROM actions.outbox AS message
 LEFT JOIN actions.attempts AS newest
     ON newest.message_id = message.message_id AND newest.attempt = message.attempts
 LEFT JOIN actions.assignments AS assignment
-    ON assignment.as_of = message.as_of AND assignment.customer_id = message.customer_id;
+    ON assignment.as_of = message.as_of AND assignment.customer_id = message.customer_id
+WHERE message.customer_id NOT IN (SELECT customer_id FROM privacy.holds);
 COMMENT ON VIEW reports.contacts IS 'one row per message of the platform to a customer: what was to be sent, and what became of it';
 COMMENT ON COLUMN reports.contacts.as_of IS 'the decision day';
 COMMENT ON COLUMN reports.contacts.customer_id IS 'the customer: a pseudonym, or the shop''s number where pseudonyms are off';

@@ -27,7 +27,11 @@ SELECT
     look.is_broken,
     look.sample_ratio_e,
     look.verdict,
-    look.reason
+    look.reason,
+    (
+        SELECT string_agg(arm || ' ' || persons_count, ', ' ORDER BY arm) FROM outcomes.forgotten
+        WHERE comparison = 'experiment' AND comparison_id = experiment.experiment_id
+    ) AS forgotten_by_arm
 FROM experiments.experiments AS experiment
 LEFT JOIN experiments.states AS beginning
     ON beginning.experiment_id = experiment.experiment_id AND beginning.state = 'open'
@@ -61,3 +65,4 @@ COMMENT ON COLUMN reports.experiments.is_broken IS 'whether this is a guard that
 COMMENT ON COLUMN reports.experiments.sample_ratio_e IS 'evidence that customers do not come into the arms by their shares';
 COMMENT ON COLUMN reports.experiments.verdict IS 'what the look said: open, won, lost, undecided or invalid';
 COMMENT ON COLUMN reports.experiments.reason IS 'why, in words';
+COMMENT ON COLUMN reports.experiments.forgotten_by_arm IS 'persons of each arm who were forgotten while it was open and are no longer counted; empty where nobody was';

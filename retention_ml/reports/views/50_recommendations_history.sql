@@ -21,7 +21,8 @@ SELECT
 FROM recommendations.published AS pointer
 JOIN recommendations.snapshots AS manifest ON manifest.snapshot_id = pointer.snapshot_id
 JOIN recommendations.customer_daily AS listed ON listed.snapshot_id = pointer.snapshot_id
-LEFT JOIN recommendations.product_daily AS product ON product.snapshot_id = listed.snapshot_id AND product.product_id = listed.product_id;
+LEFT JOIN recommendations.product_daily AS product ON product.snapshot_id = listed.snapshot_id AND product.product_id = listed.product_id
+WHERE listed.customer_id NOT IN (SELECT customer_id FROM privacy.holds);
 COMMENT ON VIEW reports.recommendations_history IS 'one row per published day, customer, list and rank: a product that the customer may want, and why';
 COMMENT ON COLUMN reports.recommendations_history.as_of IS 'the day: what was known at its first moment in the shop''s time zone';
 COMMENT ON COLUMN reports.recommendations_history.customer_id IS 'the customer: a pseudonym, or the shop''s number where pseudonyms are off';

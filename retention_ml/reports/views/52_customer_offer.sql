@@ -39,7 +39,8 @@ FROM scored
 JOIN scores.customer_daily AS score USING (snapshot_id)
 JOIN scores.snapshots AS manifest USING (snapshot_id)
 LEFT JOIN best AS again ON again.customer_id = score.customer_id AND again.list = 'again'
-LEFT JOIN best AS fresh ON fresh.customer_id = score.customer_id AND fresh.list = 'new';
+LEFT JOIN best AS fresh ON fresh.customer_id = score.customer_id AND fresh.list = 'new'
+WHERE score.customer_id NOT IN (SELECT customer_id FROM privacy.holds);
 COMMENT ON VIEW reports.customer_offer IS 'one row per scored customer of the latest published day: how much at risk, and the first product to buy again and to try';
 COMMENT ON COLUMN reports.customer_offer.as_of IS 'the day of the scores';
 COMMENT ON COLUMN reports.customer_offer.customer_id IS 'the customer: a pseudonym, or the shop''s number where pseudonyms are off';

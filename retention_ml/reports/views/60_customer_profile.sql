@@ -36,7 +36,8 @@ JOIN profiles.snapshots AS manifest ON manifest.snapshot_id = pointer.snapshot_i
 JOIN profiles.customer_daily AS profile ON profile.snapshot_id = pointer.snapshot_id
 LEFT JOIN profiles.personas AS persona ON persona.snapshot_id = profile.snapshot_id AND persona.persona_id = profile.persona_id
 LEFT JOIN (SELECT as_of, snapshot_id FROM scores.published ORDER BY as_of DESC LIMIT 1) AS scored ON true
-LEFT JOIN scores.customer_daily AS score ON score.snapshot_id = scored.snapshot_id AND score.customer_id = profile.customer_id;
+LEFT JOIN scores.customer_daily AS score ON score.snapshot_id = scored.snapshot_id AND score.customer_id = profile.customer_id
+WHERE profile.customer_id NOT IN (SELECT customer_id FROM privacy.holds);
 COMMENT ON VIEW reports.customer_profile IS 'one row per customer or visitor of the latest published day: stage by facts, risk by the model, RFM and rhythm';
 COMMENT ON COLUMN reports.customer_profile.as_of IS 'the day: what was known at its first moment in the shop''s time zone';
 COMMENT ON COLUMN reports.customer_profile.customer_id IS 'the customer: a pseudonym, or the shop''s number where pseudonyms are off';

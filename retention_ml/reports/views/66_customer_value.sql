@@ -21,7 +21,8 @@ JOIN profiles.value_daily AS total ON total.snapshot_id = pointer.snapshot_id
 JOIN profiles.customer_value AS value ON value.snapshot_id = pointer.snapshot_id
 JOIN profiles.customer_daily AS profile ON profile.snapshot_id = pointer.snapshot_id AND profile.customer_id = value.customer_id
 LEFT JOIN (SELECT as_of, snapshot_id FROM scores.published ORDER BY as_of DESC LIMIT 1) AS scored ON true
-LEFT JOIN scores.customer_daily AS score ON score.snapshot_id = scored.snapshot_id AND score.customer_id = value.customer_id;
+LEFT JOIN scores.customer_daily AS score ON score.snapshot_id = scored.snapshot_id AND score.customer_id = value.customer_id
+WHERE value.customer_id NOT IN (SELECT customer_id FROM privacy.holds);
 COMMENT ON VIEW reports.customer_value IS 'one row per customer with an order of the latest published day: what they are expected to bring within the horizon; no row where the shop is too young';
 COMMENT ON COLUMN reports.customer_value.as_of IS 'the day; the horizon begins with it';
 COMMENT ON COLUMN reports.customer_value.customer_id IS 'the customer: a pseudonym, or the shop''s number where pseudonyms are off';

@@ -37,7 +37,7 @@ CROSS JOIN LATERAL (
         ('redemption', day.redemptions_count, 'redeemed an offer', NULL),
         ('complaint', day.complaints_count, 'complained', NULL)
 ) AS event (kind, count, sentence, amount)
-WHERE event.count > 0
+WHERE event.count > 0 AND day.customer_id NOT IN (SELECT customer_id FROM privacy.holds)
 UNION ALL
 SELECT
     change.customer_id,
@@ -62,7 +62,7 @@ SELECT
 FROM actions.assignments AS assignment
 JOIN actions.days AS decision USING (as_of)
 LEFT JOIN actions.outbox AS message ON message.as_of = assignment.as_of AND message.customer_id = assignment.customer_id
-WHERE assignment.action_id <> 'none'
+WHERE assignment.action_id <> 'none' AND assignment.customer_id NOT IN (SELECT customer_id FROM privacy.holds)
 UNION ALL
 SELECT
     profile.customer_id,
@@ -71,7 +71,8 @@ SELECT
     'became ' || replace(profile.lifecycle_stage, '_', ' ') || coalesce(', was ' || replace(profile.previous_stage, '_', ' '), ''),
     NULL
 FROM (SELECT snapshot_id FROM profiles.published ORDER BY as_of DESC LIMIT 1) AS pointer
-JOIN profiles.customer_daily AS profile USING (snapshot_id);
+JOIN profiles.customer_daily AS profile USING (snapshot_id)
+WHERE profile.customer_id NOT IN (SELECT customer_id FROM privacy.holds);
 COMMENT ON VIEW reports.customer_story IS 'one row per customer, day and thing that happened: orders, returns, contacts, complaints, changes of tier, actions, the newest stage; read it with a filter on customer_id';
 COMMENT ON COLUMN reports.customer_story.customer_id IS 'the customer: a pseudonym, or the shop''s number where pseudonyms are off';
 COMMENT ON COLUMN reports.customer_story.happened_on IS 'the day on the shop''s calendar; of tiers the published day';

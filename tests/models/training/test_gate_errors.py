@@ -30,6 +30,7 @@ DEFECTS = [
     (gate, "_choose"),
     (offline_comparison, "_tier_moves"),
     (comparison, "finer_segments"),
+    (comparison, "fairness"),
     (selection, "limits_of"),
     (selection, "gate_with_champion"),
     (selection, "register"),

@@ -63,6 +63,7 @@ def test_a_candidate_is_compared_with_the_champion_and_takes_the_free_slot(world
     assert {one["what"] for one in evidence["findings"]} == {
         "roc_auc", "log_loss", "brier", "segments", "calibration_difference", "profit",
         "tier_moves", "predictions", "calibration", "seconds_per_thousand", "megabytes",
+        "fairness",
     }  # fmt: skip
     made = date.fromisoformat(str(world.shop.as_of)) - timedelta(days=AGE_DAYS)
     assert all(date.fromisoformat(day) >= made for day in evidence["days"])
