@@ -28,6 +28,14 @@ ALTER ROLE retention_assistant SET default_transaction_read_only = on;
 ALTER ROLE retention_assistant SET statement_timeout = '3s';
 ALTER ROLE retention_assistant SET temp_file_limit = '256MB';
 ALTER ROLE retention_assistant SET search_path = reports;
+-- For single steps (docs/privacy.md#roles). Without a password nobody connects by them; give one to those you use.
+CREATE ROLE retention_loader LOGIN;
+CREATE ROLE retention_trainer LOGIN;
+CREATE ROLE retention_scorer LOGIN;
+CREATE ROLE retention_auditor LOGIN;
+CREATE ROLE retention_migrator LOGIN;
+GRANT retention TO retention_migrator;
+ALTER ROLE retention_migrator SET role = 'retention';
 
 CREATE DATABASE retention OWNER retention;
 CREATE DATABASE airflow OWNER airflow;
@@ -35,4 +43,5 @@ CREATE DATABASE mlflow OWNER mlflow;
 REVOKE ALL ON DATABASE retention FROM PUBLIC;
 REVOKE ALL ON DATABASE airflow FROM PUBLIC;
 REVOKE ALL ON DATABASE mlflow FROM PUBLIC;
-GRANT CONNECT ON DATABASE retention TO retention_bi, retention_ds, retention_crm, retention_assistant;
+GRANT CONNECT ON DATABASE retention TO retention_bi, retention_ds, retention_crm, retention_assistant, retention_migrator;
+GRANT CONNECT, TEMPORARY ON DATABASE retention TO retention_loader, retention_trainer, retention_scorer, retention_auditor;

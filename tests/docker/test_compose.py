@@ -340,14 +340,17 @@ def test_the_roles_are_those_of_the_local_stack(own_server: EmbeddedPostgres) ->
     roles = admin.read(
         "SELECT rolname::text, rolsuper, rolcreaterole, rolcreatedb FROM pg_roles WHERE rolcanlogin"
     )
+    without = admin.read(
+        "SELECT rolname::text FROM pg_authid WHERE rolcanlogin AND rolpassword IS NULL"
+    )
     owners = admin.read(
         "SELECT datname::text, pg_get_userbyid(datdba)::text AS owner FROM pg_database "
         "WHERE NOT datistemplate AND datname <> 'postgres'"
     )
     admin.close()
-    # Those of single steps are for who wants them (docs/privacy.md).
-    of_steps = {MIGRATOR, *SERVICES}
-    assert set(roles["rolname"].to_pylist()) == {"postgres", *databases.ROLES} - of_steps
+    assert set(roles["rolname"].to_pylist()) == {"postgres", *databases.ROLES}
+    # Nobody connects as one of a single step before it was given a password (docs/privacy.md).
+    assert set(without["rolname"].to_pylist()) == {MIGRATOR, *SERVICES}
     assert set(databases.ROLES) <= set(keys.NAMES)
     powerful = [row["rolname"] for row in roles.to_pylist() if any(list(row.values())[1:])]
     assert powerful == ["postgres"]

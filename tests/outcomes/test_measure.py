@@ -8,7 +8,10 @@ import pytest
 
 from retention_ml import clock
 from retention_ml.labels.maturity import mature
+from retention_ml.maintenance.erasure.comparisons import note_in_comparisons
+from retention_ml.maintenance.erasure.persons import create_forgotten
 from retention_ml.outcomes.measure import measure
+from retention_ml.outcomes.trial.report import load_comparison
 from retention_ml.receipts import DecisionReceipt
 from retention_ml.settings import Settings
 from retention_ml.statistics.metrics import score
@@ -271,6 +274,45 @@ def test_the_trial_begins_with_the_first_day_both_scored_and_a_plan(shop: Shop) 
     assert "chance of" in receipt.details["trial"]["foreseen"]
     assert "the first closes on" in receipt.details["reason"]
     assert _looks(shop) == []
+
+
+def test_a_running_trial_notes_how_many_of_each_arm_were_forgotten(shop: Shop) -> None:
+    for day in weeks(2):
+        shop.publish(day, shop.noisy(1), shop.truth)
+    _measure(shop, weeks(2)[1])
+    arms = {
+        row["customer_id"]: row["arm"]
+        for row in shop.rows("SELECT DISTINCT customer_id, arm FROM scores.customer_daily")
+    }
+    gone = [
+        *[name for name, arm in arms.items() if arm == "champion"][:3],
+        *[name for name, arm in arms.items() if arm == "challenger"][:1],
+    ]
+
+    def forget(names: list[str]) -> None:
+        with shop.warehouse.transaction() as transaction:
+            create_forgotten(transaction, names)
+            note_in_comparisons(transaction)
+            transaction.execute(
+                "DELETE FROM scores.customer_daily WHERE customer_id = ANY(:gone)", gone=names
+            )
+
+    forget(gone)
+    forget(gone)  # again: there is nobody left to count
+    sentence = (
+        "Persons who were forgotten while it was open are no longer counted: "
+        "challenger 1, champion 3."
+    )
+    receipt = _measure(shop, weeks(1)[0] + WINDOW)
+    assert receipt.details["reason"].endswith(sentence)
+    [row] = shop.rows("SELECT * FROM reports.trials WHERE is_newest")
+    assert row["forgotten_by_arm"] == "challenger 1, champion 3"
+    comparison = load_comparison(shop.warehouse, settings=shop.settings, trial_id=row["trial_id"])
+    assert comparison.reason.endswith(sentence)
+    with shop.warehouse.transaction() as transaction:
+        transaction.execute("UPDATE outcomes.trials SET status = 'won', ended_on = began_on + 40")
+    forget([name for name in arms if name not in gone][:5])
+    assert sum(row["persons_count"] for row in shop.rows("SELECT * FROM outcomes.forgotten")) == 4
 
 
 def test_the_same_bundle_twice_is_no_trial(shop: Shop) -> None:

@@ -102,14 +102,18 @@ def _moment(text: str, settings: "Settings") -> datetime:
 
 @people.command("expire")
 def expire(as_json: Json = False) -> None:
-    """Delete what was kept longer than the settings say; `95_keep_promises` does it every night."""
+    """Delete what was kept long enough, and forget whose legal hold is over, as every night."""
     with opened(as_json) as (warehouse, settings):
+        from retention_ml.maintenance.erasure.hold import end_holds
         from retention_ml.maintenance.expire import expire as door
 
         receipt = door(warehouse, settings=settings)
+        forgotten = end_holds(warehouse, settings=settings).written
         if as_json:
-            print_json(receipt.to_dict())
+            print_json({**receipt.to_dict(), "forgotten": forgotten})
             return
+        if forgotten:
+            console.print(f"persons whose legal hold is over: {forgotten:,} forgotten")
         for table, count in receipt.details["expired"].items():
             console.print(f"{table}: {count:,}")
 

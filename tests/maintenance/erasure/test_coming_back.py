@@ -5,7 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from retention_ml import clock
+from retention_ml.deliveries.description.loading import load_source
 from retention_ml.deliveries.land import land
+from retention_ml.deliveries.ledger import batches
+from retention_ml.deliveries.ledger.quarantine_batch import quarantine_batch
 from retention_ml.deliveries.replay import replay
 from retention_ml.deliveries.stage import stage
 from retention_ml.errors import SettingsError
@@ -84,3 +88,41 @@ def test_a_home_from_before_takes_nothing_in_until_it_forgets_too(
             differing = {table for table in states[0] if states[0][table] != states[1][table]}
             assert differing == {"raw.batches", "raw.deliveries", "archive"}  # the new file landed
             assert now.archived().items() <= before.archived().items()
+
+
+def test_a_held_batch_goes_on_without_them(filled: Filled) -> None:
+    lines = [
+        f"2024-03-02 12:00:00,{number},9,login,,\n"
+        for number in (*filled.gone[:3], *filled.others[:2])
+    ]
+    file = filled.deliver("events_held.csv", EVENTS + "".join(lines))
+    landed = land(filled.warehouse, settings=filled.settings, source="simulated", files=[file])
+    batch_id = landed.details["batch_id"]
+    stage(filled.warehouse, settings=filled.settings, batch_id=batch_id)
+    with filled.warehouse.transaction() as transaction:
+        quarantine_batch(
+            transaction,
+            batch_id=batch_id,
+            source=load_source(filled.settings.sources, "simulated"),
+            settings=filled.settings,
+            row_counts=batches.staged_row_counts(transaction, batch_id),
+            reason="too few rows",
+            now=clock.now(),
+        )
+    held = (
+        "SELECT count(*) FROM quarantine.rows JOIN raw.deliveries USING (delivery_id) "
+        f"WHERE batch_id = {batch_id}"
+    )
+    assert filled.values(held) == [5]
+    forget(filled.warehouse, settings=filled.settings, numbers=filled.gone)
+    assert filled.values(held) == [2], "the rows of others wait as before"
+    assert _hits(filled) == {}
+    assert violations(filled.warehouse) == []
+    replayed = replay(
+        filled.warehouse, settings=filled.settings, source="simulated", reason="batch_held"
+    )
+    assert replayed.read == 2
+    staged = stage(
+        filled.warehouse, settings=filled.settings, batch_id=replayed.details["batch_id"]
+    )
+    assert (staged.written, staged.quarantined) == (2, 0)

@@ -1,6 +1,7 @@
 """Groups of customers: an unfair model is found, a fair one is not, small groups are only counted."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -43,14 +44,15 @@ class World:
             models={MODEL: self.truth},
         )
 
-    def attributes(self, **columns: list[str | None]) -> pa.Table:
+    def attributes(self, **columns: Sequence[str | None]) -> pa.Table:
         """Of each row; `columns` by customer replace those that were drawn."""
         count = len(self.age)
-        given: dict[str, list[str | None]] = {
+        given: dict[str, Sequence[str | None]] = {
             "age_band": [BANDS[each] for each in self.age],
             "income_band": [f"band {each}" for each in self.income],
             "country": [None] * count,
-        } | columns
+            **columns,
+        }
         return pa.table(
             {name: pa.array([given[name][at] for at in self.customers]) for name in ATTRIBUTES}
         )
@@ -154,7 +156,7 @@ def test_a_group_of_99_is_named_and_counted_and_nothing_is_said_of_it(
     count: int, has_figures: bool
 ) -> None:
     world = World(3)
-    country: list[str | None] = ["Malta"] * count + ["France"] * (1_500 - count)
+    country: Sequence[str | None] = ["Malta"] * count + ["France"] * (1_500 - count)
     result = _fairness(world, attributes=world.attributes(country=country))
     [malta] = [group for group in result.groups if group.name == "Malta"]
     [france] = [group for group in result.groups if group.name == "France"]
@@ -168,7 +170,7 @@ def test_a_group_of_99_is_named_and_counted_and_nothing_is_said_of_it(
 
 def test_customers_without_a_value_are_a_group() -> None:
     world = World(4)
-    ages: list[str | None] = [None] * 200 + [" "] * 50 + ["45-54"] * 1_250
+    ages: Sequence[str | None] = [None] * 200 + [" "] * 50 + ["45-54"] * 1_250
     result = _fairness(world, attributes=world.attributes(age_band=ages))
     counts = {group.name: group.customers_count for group in result.groups}
     assert counts[NOT_GIVEN] == 250
@@ -177,7 +179,7 @@ def test_customers_without_a_value_are_a_group() -> None:
 
 def test_what_the_shop_does_not_deliver_is_said_and_keeps_nobody_out() -> None:
     world = World(5)
-    nothing: list[str | None] = [None] * 1_500
+    nothing: Sequence[str | None] = [None] * 1_500
     attributes = world.attributes(age_band=nothing, income_band=nothing)
     result = _fairness(world, world.off(0.3), attributes=attributes)
     assert result.groups == ()
@@ -189,7 +191,7 @@ def test_what_the_shop_does_not_deliver_is_said_and_keeps_nobody_out() -> None:
 
 def test_an_attribute_of_one_value_has_no_others_to_compare_with() -> None:
     world = World(6)
-    country: list[str | None] = ["France"] * 1_500
+    country: Sequence[str | None] = ["France"] * 1_500
     [france] = [
         group
         for group in _fairness(world, attributes=world.attributes(country=country)).groups
@@ -201,7 +203,7 @@ def test_an_attribute_of_one_value_has_no_others_to_compare_with() -> None:
 
 def test_of_many_small_groups_the_smallest_are_one() -> None:
     world = World(7)
-    country: list[str | None] = [f"country {each % 300}" for each in range(1_500)]
+    country: Sequence[str | None] = [f"country {each % 300}" for each in range(1_500)]
     result = _fairness(world, attributes=world.attributes(country=country))
     names = [group.name for group in result.groups if group.attribute == "country"]
     assert len(names) == GROUPS_MAX + 1
@@ -243,7 +245,7 @@ def test_errors_and_offers_are_those_counted_by_hand() -> None:
 
 def test_the_table_holds_every_group_and_no_value_breaks_it() -> None:
     world = World(10)
-    country: list[str | None] = ["A|B\nC"] * 700 + ["D"] * 800
+    country: Sequence[str | None] = ["A|B\nC"] * 700 + ["D"] * 800
     result = _fairness(world, world.off(0.2), attributes=world.attributes(country=country))
     stored = json.loads(json.dumps(result.to_dict(), allow_nan=False))
     text = fairness_markdown(stored)

@@ -13,6 +13,8 @@ from retention_ml.experiments import ledger
 from retention_ml.experiments.allocation import allocate
 from retention_ml.experiments.design import Design
 from retention_ml.experiments.ledger import find
+from retention_ml.maintenance.erasure.comparisons import note_in_comparisons
+from retention_ml.maintenance.erasure.persons import create_forgotten
 from retention_ml.outcomes.experiment.decision_outcomes import load_decisions
 from retention_ml.outcomes.experiment.look import look
 from retention_ml.settings import Settings
@@ -176,6 +178,30 @@ def test_readers_see_the_newest_look_and_both_kinds_of_proof(decided: Decided) -
     assert proof["total_effect"] == pytest.approx(
         proof["effect"] * (proof["units_count"] - proof["control_count"])
     )
+
+
+def test_an_open_experiment_notes_how_many_of_each_arm_were_forgotten(decided: Decided) -> None:
+    day = DAYS[0]
+    by_arm = {
+        arm: [
+            name
+            for name, code in zip(decided.group(day), decided.arms[day], strict=True)
+            if code == arm
+        ]
+        for arm in (0, 1)
+    }
+    with decided.warehouse.transaction() as transaction:
+        create_forgotten(transaction, [*by_arm[0][:2], *by_arm[1][:1]])
+        note_in_comparisons(transaction)
+    rows = decided.shop.rows("SELECT arm, persons_count FROM outcomes.forgotten")
+    counted = {row["arm"]: row["persons_count"] for row in rows}
+    assert set(counted) == {"mail", "none"}
+    result = decided.look()
+    assert "forgotten while it was open are no longer counted: mail" in result["reason"]
+    [shown] = {
+        row["forgotten_by_arm"] for row in decided.shop.rows("SELECT * FROM reports.experiments")
+    }
+    assert shown == f"mail {counted['mail']}, none {counted['none']}"
 
 
 def test_an_action_that_does_nothing_stays_open(decided: Decided) -> None:
