@@ -7,8 +7,10 @@ from typing import Any
 
 from retention_ml import clock
 from retention_ml.audit.verify_chain import verify_chain
+from retention_ml.maintenance.erasure.hold import end_holds, hold
 from retention_ml.maintenance.expire import expire
 from retention_ml.people.consents import Purpose, Statement
+from retention_ml.people.holds import held_customers
 from retention_ml.people.record_consent import record_consent
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
@@ -78,3 +80,46 @@ def test_killed_while_old_rows_are_deleted_they_are_there_and_a_retry_deletes_th
         assert transaction.execute(calls)[0][0] == 1
     assert expire(warehouse, settings=only_calls).written == 1
     assert verify_chain(warehouse, settings=settings).details["faults"] == []
+
+
+def _hold(url: str, settings: dict[str, Any]) -> None:
+    os.environ["RETENTION_FAILPOINT"] = "hold.before_commit"
+    _keep(Warehouse(url), Settings(**settings), days=1)
+
+
+def _keep(warehouse: Warehouse, settings: Settings, *, days: int) -> int:
+    until = (clock.now() + timedelta(days=days)).date()
+    return hold(
+        warehouse, settings=settings, numbers=["c1"], until=until, reason="lawsuit", by="test"
+    ).written
+
+
+def _end(url: str, settings: dict[str, Any]) -> None:
+    os.environ["RETENTION_FAILPOINT"] = "end_holds.after_tombstones"
+    end_holds(Warehouse(url), settings=Settings(**settings))
+
+
+def test_killed_while_a_person_is_held_they_are_not_and_a_retry_holds_them(
+    warehouse: Warehouse, settings: Settings
+) -> None:
+    fill(warehouse, "customers", [{"customer_id": "c1"}])
+    _kill(_hold, warehouse, settings)
+    assert len(held_customers(warehouse)) == 0
+    assert _keep(warehouse, settings, days=1) == 1
+    assert verify_chain(warehouse, settings=settings).details["faults"] == []
+
+
+def test_killed_when_a_hold_is_over_the_next_night_forgets_them(
+    warehouse: Warehouse, settings: Settings
+) -> None:
+    fill(warehouse, "customers", [{"customer_id": "c1"}, {"customer_id": "c2"}])
+    _keep(warehouse, settings, days=1)
+    with warehouse.transaction() as transaction:
+        transaction.execute("UPDATE privacy.holds SET hold_until = '2026-01-01'")
+    _kill(_end, warehouse, settings)
+    assert len(held_customers(warehouse)) == 1, "begun, and nothing is erased yet"
+    assert end_holds(warehouse, settings=settings).written == 1
+    assert len(held_customers(warehouse)) == 0
+    left = warehouse.read("SELECT customer_id FROM curated.customers")
+    assert left["customer_id"].to_pylist() == ["c2"]
+    assert end_holds(warehouse, settings=settings).written == 0

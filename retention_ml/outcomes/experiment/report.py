@@ -11,6 +11,7 @@ from retention_ml.experiments.guards import ALL, RETAINED, RETURNED, UNSUBSCRIBE
 from retention_ml.experiments.ledger import OPEN, PLANNED, Experiment
 from retention_ml.experiments.power import shown
 from retention_ml.experiments.readout import MARGIN, SHRUNK
+from retention_ml.outcomes.forgotten import forgotten_sentence
 from retention_ml.settings import Settings
 from retention_ml.settings.sections import Experiments as Rules
 from retention_ml.warehouse import Warehouse
