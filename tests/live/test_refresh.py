@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.worlds.excluded import exclude
 from tests.worlds.live_shop import LiveShop, now
 
 _COLUMNS = (
@@ -104,3 +105,27 @@ def test_ranks_are_among_the_customers_of_the_published_day(shop: LiveShop, by: 
     assert len(fresh) == len(published) == 60
     shop.daily_run(shop.tomorrow)
     assert _daily(shop) == fresh
+
+
+def test_who_may_not_be_scored_has_no_fresh_score_either(shop: LiveShop) -> None:
+    exclude(shop.warehouse, ["c000"], since=shop.today)
+    at = now()
+    with shop.warehouse.transaction() as transaction:
+        transaction.insert_row(
+            "privacy.consents",
+            {
+                "customer_id": "c001", "purpose": "profiling", "is_given": False, "event_at": at,
+                "recorded_at": at, "recorded_by": "test", "run_id": "test",
+            },
+        )  # fmt: skip
+        transaction.insert_row(
+            "privacy.holds",
+            {
+                "customer_id": "c002", "hold_until": shop.tomorrow, "reason": "lawsuit",
+                "requested_at": at, "recorded_at": at, "recorded_by": "test", "run_id": "test",
+            },
+        )  # fmt: skip
+    shop.send("clicks", shop.clicks(range(5)))
+    assert shop.worker.work() == 1
+    scored = {row["customer_id"] for row in shop.rows("SELECT customer_id FROM scores.fresh")}
+    assert scored == {"c003", "c004"}
