@@ -19,9 +19,11 @@ _IS_OLD = "customer_id ~ '[0-4]$'"
 
 
 def _deliver_ages(world: Fitted, days_before: int = 10) -> None:
-    """Every other customer is old; the rest young, but for one that was not delivered."""
+    """Half of the customers are old, others young, and a tenth were not delivered."""
     warehouse = world.shop.warehouse
-    ids = warehouse.read("SELECT DISTINCT customer_id FROM curated.orders ORDER BY 1 OFFSET 1")
+    ids = warehouse.read(
+        "SELECT DISTINCT customer_id FROM curated.orders WHERE customer_id !~ '9$' ORDER BY 1"
+    )
     fill(
         warehouse,
         "customers",
@@ -61,7 +63,7 @@ def test_the_card_says_how_groups_are_treated_and_what_was_not_delivered(world: 
     details, evidence = _select(world)
     groups = {group["name"]: group for group in evidence["fairness"]["groups"]}
     assert set(groups) == {OLD, YOUNG, "not given"}
-    assert groups["not given"]["customers"] <= 1
+    assert 0 < groups["not given"]["customers"] < 100
     assert "churn_rate" not in groups["not given"]
     assert groups[OLD]["customers"] >= 100
     assert {"churn_rate", "gap", "gap_to_others", "offered"} <= set(groups[OLD])
