@@ -83,14 +83,16 @@ def test_who_is_on_legal_hold_is_not_scored_and_counted_with_the_reason(
     monkeypatch.setattr(build_module, "_check", lambda *_: None)
     monkeypatch.setattr(publish_module, "_check_expectations", lambda *_, **__: None)
     build(shop.warehouse, settings=shop.settings, as_of=DAY)
-    [held, refusing] = map(
+    [hidden, refusing] = map(
         str, shop.values("SELECT customer_id FROM features.customer_daily ORDER BY 1 LIMIT 2")
     )
     [number] = [
-        each for each in shop.numbers if customer_id_of(shop.warehouse, shop.settings, each) == held
+        each
+        for each in shop.numbers
+        if customer_id_of(shop.warehouse, shop.settings, each) == hidden
     ]
     _say(shop, refusing, Purpose.PROFILING, False)
-    _say(shop, held, Purpose.PROFILING, False)
+    _say(shop, hidden, Purpose.PROFILING, False)
     before = score(shop.warehouse, settings=shop.settings, as_of=DAY)
     hold(
         shop.warehouse,

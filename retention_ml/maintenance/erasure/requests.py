@@ -141,14 +141,14 @@ def refuse_held(asked: Sequence[Person]) -> None:
     UsageError
         Somebody is; says until when, or names their lines.
     """
-    held = [(place, person.hold) for place, person in enumerate(asked, start=1) if person.hold]
-    if not held:
+    holds = [(place, person.hold) for place, person in enumerate(asked, start=1) if person.hold]
+    if not holds:
         return
     if len(asked) == 1:
-        raise UsageError(f"{held[0][1].sentence} Nothing was done.")
-    until = max(each.hold_until for _, each in held)
+        raise UsageError(f"{holds[0][1].sentence} Nothing was done.")
+    until = max(each.hold_until for _, each in holds)
     raise UsageError(
-        f"{lines_in_words([place for place, _ in held])} of the list: on legal hold, until {until} at the "
+        f"{lines_in_words([place for place, _ in holds])} of the list: on legal hold, until {until} at the "
         "latest, and forgotten the night after. Nothing was done for anybody. Take them off the list."
     )
 

@@ -109,13 +109,13 @@ def test_a_held_batch_goes_on_without_them(filled: Filled) -> None:
             reason="too few rows",
             now=clock.now(),
         )
-    held = (
+    waiting = (
         "SELECT count(*) FROM quarantine.rows JOIN raw.deliveries USING (delivery_id) "
         f"WHERE batch_id = {batch_id}"
     )
-    assert filled.values(held) == [5]
+    assert filled.values(waiting) == [5]
     forget(filled.warehouse, settings=filled.settings, numbers=filled.gone)
-    assert filled.values(held) == [2], "the rows of others wait as before"
+    assert filled.values(waiting) == [2], "the rows of others wait as before"
     assert _hits(filled) == {}
     assert violations(filled.warehouse) == []
     replayed = replay(

@@ -62,26 +62,28 @@ def _id(shop: Filled, number: str) -> str:
 def test_a_person_on_hold_is_kept_and_used_for_nothing(
     filled: Filled, at: Callable[[date], None]
 ) -> None:
-    held, other = filled.gone[0], filled.others[0]
+    hidden, other = filled.gone[0], filled.others[0]
     grants = [
         {
             "customer_id": _id(filled, number), "channel": "email", "purpose": "marketing",
             "kind": "granted", "event_at": datetime(2024, 1, 1, tzinfo=UTC), "address": None,
         }
-        for number in (held, other)
+        for number in (hidden, other)
     ]  # fmt: skip
     fill(filled.warehouse, "contact_permissions", grants)
     rows = filled.values("SELECT count(*) FROM curated.orders")
-    assert _hold(filled, held).written == 1
+    assert _hold(filled, hidden).written == 1
     assert filled.values("SELECT count(*) FROM curated.orders") == rows, "nothing is erased"
-    assert held_customers(filled.warehouse).to_pylist() == [_id(filled, held)]
+    assert held_customers(filled.warehouse).to_pylist() == [_id(filled, hidden)]
     # The one question that training, profiles, lists, actions and outcomes ask, of every day.
-    assert excluded_customers(filled.warehouse, date(2020, 1, 1)).to_pylist() == [_id(filled, held)]
+    assert excluded_customers(filled.warehouse, date(2020, 1, 1)).to_pylist() == [
+        _id(filled, hidden)
+    ]
     allowed = filled.warehouse.read(permitted(clock.now()))["customer_id"].to_pylist()
     assert _id(filled, other) in allowed
-    assert _id(filled, held) not in allowed
+    assert _id(filled, hidden) not in allowed
     with pytest.raises(UsageError, match=rf"on legal hold until 2026-06-30 \({REASON}\)"):
-        require_visible(filled.warehouse, _id(filled, held))
+        require_visible(filled.warehouse, _id(filled, hidden))
     require_visible(filled.warehouse, _id(filled, other))
     assert violations(filled.warehouse) == []
 
@@ -89,14 +91,14 @@ def test_a_person_on_hold_is_kept_and_used_for_nothing(
 def test_what_is_delivered_of_a_person_on_hold_is_kept_with_the_rest(
     filled: Filled, at: Callable[[date], None]
 ) -> None:
-    held = filled.gone[0]
-    _hold(filled, held)
-    mine = f"SELECT count(*) FROM curated.events WHERE customer_id = '{_id(filled, held)}'"
+    hidden = filled.gone[0]
+    _hold(filled, hidden)
+    mine = f"SELECT count(*) FROM curated.events WHERE customer_id = '{_id(filled, hidden)}'"
     before = filled.values(mine)
     file = filled.deliver(
         "events_later.csv",
         "event_at,customer_id,session_id,event_type,product_id,detail\n"
-        f"2024-03-02 18:00:00,{held},990,login,,\n",
+        f"2024-03-02 18:00:00,{hidden},990,login,,\n",
     )
     take_in(filled.warehouse, filled.settings, (file,))
     assert filled.values(mine) == [before[0] + 1]  # type: ignore[operator]
@@ -105,39 +107,39 @@ def test_what_is_delivered_of_a_person_on_hold_is_kept_with_the_rest(
 def test_the_night_after_the_hold_the_person_is_forgotten_and_nobody_else(
     filled: Filled, at: Callable[[date], None]
 ) -> None:
-    held, extended = filled.gone[0], filled.gone[1]
-    _hold(filled, held, extended)
+    hidden, extended = filled.gone[0], filled.gone[1]
+    _hold(filled, hidden, extended)
     _hold(filled, extended, until=date(2026, 12, 31))
     at(date(2026, 6, 30))
     assert end_holds(filled.warehouse, settings=filled.settings).written == 0, "that day included"
     at(date(2026, 7, 1))
     assert end_holds(filled.warehouse, settings=filled.settings).written == 1
-    proof = prove(filled.warehouse, settings=filled.settings, numbers=[held])
+    proof = prove(filled.warehouse, settings=filled.settings, numbers=[hidden])
     assert proof.details["hits"] == {}
     assert held_customers(filled.warehouse).to_pylist() == [_id(filled, extended)]
     assert end_holds(filled.warehouse, settings=filled.settings).written == 0, "safe to repeat"
     assert violations(filled.warehouse) == []
     events = [entry.event for entry in newest_entries(filled.warehouse, filled.settings, limit=9)]
     assert sorted(set(events)) == ["person_forgotten", "person_held", "person_proved"]
-    assert held not in str(filled.values("SELECT log::text FROM audit.log AS log"))
-    again = forget(filled.warehouse, settings=filled.settings, numbers=[held])
+    assert hidden not in str(filled.values("SELECT log::text FROM audit.log AS log"))
+    again = forget(filled.warehouse, settings=filled.settings, numbers=[hidden])
     assert list(again.details["done_before"]) == ["1"], "the second says when it was done"
 
 
 def test_forgetting_a_person_on_hold_says_until_when(
     filled: Filled, at: Callable[[date], None]
 ) -> None:
-    held, free = filled.gone[:2]
-    _hold(filled, held)
+    hidden, free = filled.gone[:2]
+    _hold(filled, hidden)
     with pytest.raises(UsageError, match=r"asked to be forgotten on 2026-05-01 .* 2026-06-30"):
-        forget(filled.warehouse, settings=filled.settings, numbers=[held])
+        forget(filled.warehouse, settings=filled.settings, numbers=[hidden])
     with pytest.raises(UsageError, match=r"^Line 2 of the list: on legal hold, until 2026-06-30"):
-        forget(filled.warehouse, settings=filled.settings, numbers=[free, held])
+        forget(filled.warehouse, settings=filled.settings, numbers=[free, hidden])
     assert filled.values("SELECT count(*) FROM privacy.tombstones") == [0]
     outcomes = filled.values("SELECT outcome FROM privacy.requests ORDER BY request_id")
     assert outcomes == ["accepted", "on hold", "accepted", "on hold"]
     at(date(2026, 7, 2))  # over, and the night's run has not come by yet
-    assert forget(filled.warehouse, settings=filled.settings, numbers=[held]).written == 1
+    assert forget(filled.warehouse, settings=filled.settings, numbers=[hidden]).written == 1
     assert filled.values("SELECT count(*) FROM privacy.holds") == [0]
 
 
@@ -180,9 +182,9 @@ def test_the_same_hold_again_changes_nothing_and_another_date_counts(
     assert _hold(filled, filled.gone[0], until=date(2026, 9, 1)).written == 1
     assert filled.values("SELECT hold_until::text FROM privacy.holds") == ["2026-09-01"]
     assert filled.values("SELECT requested_at::date::text FROM privacy.holds") == ["2026-05-01"]
-    held = newest_entries(filled.warehouse, filled.settings, limit=9)
-    assert [entry.details["hold_until"] for entry in held] == ["2026-09-01", "2026-06-30"]
-    assert {entry.details["reason"] for entry in held} == {REASON}
+    entries = newest_entries(filled.warehouse, filled.settings, limit=9)
+    assert [entry.details["hold_until"] for entry in entries] == ["2026-09-01", "2026-06-30"]
+    assert {entry.details["reason"] for entry in entries} == {REASON}
 
 
 def test_a_person_on_hold_has_the_right_to_see_all_of_it(
@@ -208,9 +210,9 @@ def test_the_command_holds_and_says_until_when(
     )
     until = (clock.now() + timedelta(days=90)).date().isoformat()
     number = filled.gone[0]
-    held = people("forget", number, "--hold-until", until, "--reason", REASON)
-    assert held.exit_code == 0, held.output
-    assert f"1 person is hidden until {until}" in held.stdout
+    answer = people("forget", number, "--hold-until", until, "--reason", REASON)
+    assert answer.exit_code == 0, answer.output
+    assert f"1 person is hidden until {until}" in answer.stdout
     asked = people("forget", number)
     assert asked.exit_code == 2
     assert until in asked.output

@@ -47,14 +47,14 @@ class World:
     def attributes(self, **columns: Sequence[str | None]) -> pa.Table:
         """Of each row; `columns` by customer replace those that were drawn."""
         count = len(self.age)
-        given: dict[str, Sequence[str | None]] = {
+        values: dict[str, Sequence[str | None]] = {
             "age_band": [BANDS[each] for each in self.age],
             "income_band": [f"band {each}" for each in self.income],
             "country": [None] * count,
             **columns,
         }
         return pa.table(
-            {name: pa.array([given[name][at] for at in self.customers]) for name in ATTRIBUTES}
+            {name: pa.array([values[name][at] for at in self.customers]) for name in ATTRIBUTES}
         )
 
     def off(self, shift: float, band: int = 5) -> Predictions:

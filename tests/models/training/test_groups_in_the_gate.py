@@ -99,8 +99,8 @@ def test_what_was_delivered_after_the_day_of_the_training_is_not_known(world: Fi
     _deliver_ages(world, days_before=-1)
     customers = pa.chunked_array([pa.array(["c00001", "nobody"])])
     settings, as_of = world.first[0], world.shop.as_of
-    known = customer_groups(world.shop.warehouse, settings, as_of, customers)
-    assert known["age_band"].to_pylist() == [None, None]
+    before = customer_groups(world.shop.warehouse, settings, as_of, customers)
+    assert before["age_band"].to_pylist() == [None, None]
     later = customer_groups(world.shop.warehouse, settings, as_of + timedelta(days=2), customers)
     assert later["age_band"].to_pylist() == [OLD, None]
 
