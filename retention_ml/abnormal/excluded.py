@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from retention_ml.people.holds import held_customers
 from retention_ml.statistics.arrays import Bools
 from retention_ml.warehouse import Warehouse
 
@@ -38,7 +39,6 @@ WHERE customer.is_excluded AND NOT EXISTS (
 )
 UNION SELECT customer_id FROM later WHERE is_excluded
 """
-_WITH_HELD = f"{_EXCLUDED} UNION SELECT customer_id FROM privacy.holds"
 
 
 def excluded_customers(warehouse: Warehouse, as_of: date) -> pa.StringArray:
@@ -48,16 +48,15 @@ def excluded_customers(warehouse: Warehouse, as_of: date) -> pa.StringArray:
     without decisions, nobody is excluded. Who is on legal hold is excluded on every day: their
     data may be kept, and used for nothing.
     """
-    return _ids(warehouse, _WITH_HELD, as_of)
+    ids = pa.concat_arrays(
+        [abnormal_customers(warehouse, as_of), held_customers(warehouse)]
+    ).unique()
+    return ids.take(pc.sort_indices(ids))
 
 
 def abnormal_customers(warehouse: Warehouse, as_of: date) -> pa.StringArray:
     """Those of `excluded_customers` who are excluded as abnormal."""
-    return _ids(warehouse, _EXCLUDED, as_of)
-
-
-def _ids(warehouse: Warehouse, sql: str, as_of: date) -> pa.StringArray:
-    rows = warehouse.read(sql.format(day=as_of.isoformat()))
+    rows = warehouse.read(_EXCLUDED.format(day=as_of.isoformat()))
     ids = rows["customer_id"].cast(pa.string()).combine_chunks()
     return ids.take(pc.sort_indices(ids))
 

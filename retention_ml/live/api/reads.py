@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from retention_ml.people.holds import holds_of
 from retention_ml.warehouse import Transaction
 
 _RISK = """
@@ -19,8 +20,7 @@ SELECT * FROM (
         score.reason_3, score.arm, score.model_name, score.model_version
     FROM scores.customer_daily AS score WHERE score.customer_id = :id AND score.snapshot_id =
         (SELECT snapshot_id FROM scores.published ORDER BY as_of DESC LIMIT 1)
-) AS scores WHERE NOT EXISTS (SELECT FROM privacy.holds WHERE holds.customer_id = :id)
-ORDER BY is_fresh DESC LIMIT 1
+) AS scores ORDER BY is_fresh DESC LIMIT 1
 """
 _LISTS = (
     "SELECT listed.as_of, manifest.built_at, listed.list, listed.rank, listed.product_id, "
@@ -43,8 +43,10 @@ _BEST_SELLERS = (
 def risk_of(
     transaction: Transaction, customer_id: str, *, minor_units: int
 ) -> dict[str, Any] | None:
-    """A customer's risk as the answer has it; None for who has no score."""
-    rows = transaction.execute(_RISK, id=customer_id)
+    """A customer's risk as the answer has it; None for who has no score, or is on legal hold."""
+    rows = (
+        () if holds_of(transaction, [customer_id]) else transaction.execute(_RISK, id=customer_id)
+    )
     if not rows:
         return None
     row = dict(rows[0]._mapping)

@@ -35,6 +35,7 @@ class GroupSample:
 
     @classmethod
     def of(cls, predictions: Predictions, is_offered: Bools) -> "GroupSample":
+        """Those of predictions that all stand for somebody."""
         count = len(predictions.outcome)
         return cls(
             predictions=predictions,
