@@ -51,8 +51,9 @@ EXTRA := $(BIN)/python -c 'import sys, tomllib; print(*tomllib.load(open("pyproj
 
 lock: setup ## regenerate the lock after a change of dependencies; other pins stay
 	$(COMPILE) --output-file requirements.txt
-	$(COMPILE) --extra dev --extra mcp --output-file requirements-dev.txt
+	$(COMPILE) --extra dev --extra mcp --extra aggregates --output-file requirements-dev.txt
 	$(EXTRA) mcp | $(BIN)/uv pip compile - $(LOCK) --constraint requirements.txt --output-file requirements-mcp.txt
+	$(EXTRA) aggregates | $(BIN)/uv pip compile - $(LOCK) --constraint requirements.txt --output-file requirements-aggregates.txt
 	$(EXTRA) spark | $(BIN)/uv pip compile - $(LOCK) --constraint requirements.txt --output-file requirements-spark.txt
 	$(EXTRA) docs | $(BIN)/uv pip compile - $(LOCK) --output-file requirements-docs.txt
 	$(BIN)/uv pip compile docker/superset/requirements.in $(LOCK) --output-file requirements-superset.txt

@@ -13,6 +13,9 @@ privacy (why noise of floating-point numbers reveals what it should hide).
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
+
+from retention_ml.errors import UsageError
 
 _MISSED_SHARE = 0.05
 
@@ -49,9 +52,17 @@ def laplace(epsilon: float, *, customer_cells_max: int) -> Mechanism:
 
     Raises
     ------
+    UsageError
+        OpenDP is not installed.
     ValueError
         OpenDP does not confirm that noise of this scale costs no more than `epsilon`.
     """
+    if find_spec("opendp") is None:
+        raise UsageError(
+            "Public aggregates need OpenDP, which is not installed. Install the extra `aggregates` of "
+            "this project (`uv pip install --require-hashes -r requirements-aggregates.txt`), or set "
+            "public_aggregates = false under [privacy] in retention.toml."
+        )
     from opendp.domains import atom_domain, vector_domain
     from opendp.measurements import make_laplace
     from opendp.metrics import l1_distance

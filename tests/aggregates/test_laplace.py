@@ -12,6 +12,8 @@ import pytest
 
 from retention_ml.aggregates.kinds import CUSTOMER_CELLS_MAX
 from retention_ml.aggregates.laplace import half_width, laplace, suppress
+from retention_ml.errors import UsageError
+from retention_ml.settings import PROJECT
 
 EPSILON, CELL_MIN = 0.2, 10
 PAIRS, DRAWS = 1_000, 40
@@ -20,6 +22,14 @@ Draw = Callable[[Sequence[int]], list[int]]
 
 def _tiers_mechanism(epsilon: float = EPSILON) -> Draw:
     return laplace(epsilon, customer_cells_max=CUSTOMER_CELLS_MAX).draw
+
+
+def test_without_the_extra_it_says_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("retention_ml.aggregates.laplace.find_spec", lambda name: None)
+    with pytest.raises(UsageError, match="--require-hashes -r requirements-aggregates.txt"):
+        laplace(EPSILON, customer_cells_max=CUSTOMER_CELLS_MAX)
+    lock = (PROJECT / "requirements-aggregates.txt").read_text(encoding="utf-8")
+    assert "\nopendp==" in lock
 
 
 @pytest.mark.parametrize("epsilon", [0.01, 0.1, 0.2, 0.3, 0.7, 1.0, 1.5, 10.0])

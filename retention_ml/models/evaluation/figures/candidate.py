@@ -98,10 +98,10 @@ def contributions(
     rows = draw.choice(len(log_odds), min(len(log_odds), 800), replace=False)
     values = np.nan_to_num(feature_values[np.ix_(rows, strongest)], nan=-np.inf)
     ranks = np.argsort(np.argsort(values, axis=0), axis=0)
-    heights = np.arange(len(strongest)) + draw.uniform(-0.3, 0.3, values.shape)
+    above = np.arange(len(strongest)) + draw.uniform(-0.3, 0.3, values.shape)
     points = axes.scatter(
         log_odds[np.ix_(rows, strongest)].ravel(),
-        heights.ravel(),
+        above.ravel(),
         c=ranks.ravel() / max(1, len(rows) - 1),
         cmap="coolwarm",
         s=5,
