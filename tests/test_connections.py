@@ -121,6 +121,9 @@ def _log_in_again(warehouse: Warehouse, proxy: Proxy) -> None:
     warehouse.read("SELECT 1")
 
 
+@pytest.mark.fault(
+    "database falls silent, also in COMMIT and right after the log-in", promises="P1 P2", row=14
+)
 @pytest.mark.parametrize(
     "use",
     [
@@ -179,6 +182,7 @@ def _stop_a_writer(warehouse: Warehouse, stop: Callable[[int], None]) -> None:
         transaction.execute("SELECT 1")
 
 
+@pytest.mark.fault("process of the database stopped", promises="P1 P2", row=14)
 @pytest.mark.parametrize("use", [_stop_a_reader, _stop_a_writer])
 def test_a_server_process_that_is_stopped_is_left_too(
     warehouse: Warehouse, use: Callable[[Warehouse, Callable[[int], None]], None]

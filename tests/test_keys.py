@@ -152,6 +152,7 @@ def test_keys_of_another_warehouse_are_recognised(tmp_path: Path) -> None:
         ring.require_id(other.id)
 
 
+@pytest.mark.fault("keys missing, damaged, of another warehouse, readable by others", promises="P1")
 def test_missing_keys_are_not_made_anew_for_what_was_filled_with_others(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"no keys at .*keys.json\. The warehouse was filled"):
         Keyring.of(_settings(tmp_path), may_create=False)

@@ -89,6 +89,11 @@ TAMPERINGS: tuple[Callable[[random.Random], list[str]], ...] = (
 )
 
 
+@pytest.mark.fault(
+    "somebody with all rights but the key changes, deletes, adds, cuts off or swaps entries of the audit log",
+    promises="P7",
+    row=42,
+)
 def test_every_one_of_a_hundred_tamperings_is_noticed_and_the_untouched_log_never(
     log: Log,
 ) -> None:

@@ -52,6 +52,7 @@ def _started(target: Any, *arguments: Any) -> BaseProcess:
     return process
 
 
+@pytest.mark.fault("kill -9 while an entry of the audit log is written", promises="P7")
 @pytest.mark.parametrize("place", PLACES)
 def test_killed_while_an_entry_is_written_it_is_there_once_after_the_next(
     warehouse: Warehouse, settings: Settings, place: str
@@ -69,6 +70,11 @@ def test_killed_while_an_entry_is_written_it_is_there_once_after_the_next(
     assert [entry.run_id for entry in entries] == ["after", "killed", "before"]
 
 
+@pytest.mark.fault(
+    "kill -9 of writers of the audit log at random, beside others",
+    promises="P7",
+    counted="kills of writers of the audit log",
+)
 def test_killed_at_random_among_others_the_chain_is_one_and_whole(
     warehouse: Warehouse, settings: Settings
 ) -> None:

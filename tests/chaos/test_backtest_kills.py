@@ -26,6 +26,7 @@ def _run(warehouse: Warehouse, folder: Path, home: str) -> Receipt:
     return backtest(warehouse, settings=settings, days=DAYS, files=where, models=MODELS, workers=2)
 
 
+@pytest.mark.fault("kill -9 of the processes of a backtest", promises="P2")
 @pytest.mark.slow
 @pytest.mark.thorough
 def test_a_backtest_goes_on_after_its_processes_were_killed(

@@ -44,6 +44,7 @@ def killed(processes: ForkServerContext, work: Callable[..., None], *arguments: 
     assert process.exitcode == KILLED
 
 
+@pytest.mark.fault("kill -9 of a backup and of a restore", promises="P6", row=16)
 @pytest.mark.parametrize("failpoint", TAKING)
 def test_a_backup_that_was_killed_is_whole_or_none(
     platform: SmallPlatform, processes: ForkServerContext, failpoint: str

@@ -90,6 +90,12 @@ def _disagreement(warehouse: Warehouse) -> str | None:
     return None if builds == [expected] else "the rows are not those recorded"
 
 
+@pytest.mark.fault(
+    "two builders of a day, both killed at random",
+    promises="P2 P7",
+    row=(2, 7),
+    counted="rounds of two builders killed at random",
+)
 @pytest.mark.slow
 def test_two_builders_of_one_day_killed_at_random_leave_rows_that_are_those_recorded(
     processes: ForkServerContext, shop: Warehouse, settings: Settings

@@ -53,6 +53,7 @@ def _without_files(settings: Settings) -> Settings:
     return settings.model_copy(update={"home": settings.home / "another"})
 
 
+@pytest.mark.fault("kill -9 while files beside Postgres are written", promises="P2 P7", row=2)
 @pytest.mark.parametrize("place", PLACES)
 def test_killed_while_files_are_written_the_next_run_is_right(
     warehouse: Warehouse, settings: Settings, place: str
@@ -80,6 +81,7 @@ def _boosters(text: str) -> list[Booster]:
     return [Booster(text=text, columns=np.arange(len(ROWS.features)), factor=1.0)]
 
 
+@pytest.mark.fault("kill -9 while tables of trees are written", promises="P2 P7", row=2)
 def test_killed_while_tables_of_trees_are_written_the_next_process_fills_them(
     tmp_path: Path,
 ) -> None:

@@ -49,6 +49,12 @@ def delivered(folder: Path) -> Path:
     return path
 
 
+@pytest.mark.fault(
+    "the clock of the machine years ahead, in the night it changes, at the end of 32-bit seconds",
+    promises="P2",
+    row=44,
+    counted="clocks",
+)
 @pytest.mark.slow
 def test_whatever_the_clock_says_features_and_scores_of_a_day_are_equal(
     new_warehouse: NewWarehouse,
@@ -71,6 +77,7 @@ def test_whatever_the_clock_says_features_and_scores_of_a_day_are_equal(
     assert len(digests) == 1
 
 
+@pytest.mark.fault("the clock behind the newest rows", promises="P1", row=44)
 def test_behind_a_clock_that_is_late_rows_wait_in_quarantine_and_are_not_lost(
     new_warehouse: NewWarehouse, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,6 +49,11 @@ def _killed(warehouse: Warehouse, settings: Settings, place: str) -> int:
     return int(process.exitcode or 0)
 
 
+@pytest.mark.fault(
+    "kill -9 while abnormal customers are detected",
+    promises="P3",
+    counted="kills in detecting abnormal customers",
+)
 @pytest.mark.parametrize(
     ("place", "number"),
     [

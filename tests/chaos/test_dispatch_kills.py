@@ -117,6 +117,11 @@ def _states(warehouse: Warehouse, channel: str) -> dict[str, str]:
     return {each.message_id: each.state for each in rows}
 
 
+@pytest.mark.fault(
+    "two workers of the outbox, both killed anywhere, and their database restarted",
+    promises="P1 P2",
+    counted="kills of dispatching workers",
+)
 @pytest.mark.slow
 def test_killed_anywhere_no_mail_is_sent_twice_and_no_request_or_row_is_lost_or_doubled(
     processes: BaseContext, server: EmbeddedPostgres, settings: Settings

@@ -117,6 +117,9 @@ def test_a_mutated_export_is_read_or_refused_in_words(answers: dict[int, Answer]
     assert FILES * 0.3 < words["read"] < FILES * 0.95, words
 
 
+@pytest.mark.fault(
+    "the same files, given to `sources guess`", promises="P1", counted="guesses of mutated exports"
+)
 def test_a_mutated_export_is_guessed_or_refused_in_words(
     chaos_settings: Settings, tmp_path: Path
 ) -> None:
@@ -126,6 +129,12 @@ def test_a_mutated_export_is_guessed_or_refused_in_words(
     assert words["read"] > GUESSES * 0.2, words
 
 
+@pytest.mark.fault(
+    "exports in every format and encoding with other texts, lines, marks, bytes, wrappings",
+    promises="P1",
+    row=(17, 18),
+    counted="mutations of exports",
+)
 def test_of_mutated_exports_every_row_is_staged_or_counted(
     answers: dict[int, Answer],
     staging_warehouse: Warehouse,
@@ -194,6 +203,11 @@ def test_descriptions_that_nobody_touched_are_read(
         assert word not in ("fault", "description"), sentence
 
 
+@pytest.mark.fault(
+    "descriptions with other words, values, sections",
+    promises="P1",
+    counted="mutations of descriptions",
+)
 def test_a_mutated_description_is_read_or_refused_in_words(
     chaos_settings: Settings, tmp_path: Path
 ) -> None:

@@ -35,6 +35,7 @@ def _fits(warehouse: Warehouse) -> list[dict[str, Any]]:
     return warehouse.read("SELECT as_of, fit_sha256 FROM profiles.value_fits").to_pylist()
 
 
+@pytest.mark.fault("kill -9 while customer value is learnt", promises="P2")
 @pytest.mark.parametrize("place", PLACES)
 def test_killed_while_learning_value_a_fit_is_there_whole_or_not_at_all(
     warehouse: Warehouse, settings: Settings, place: str

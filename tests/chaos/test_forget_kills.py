@@ -58,6 +58,7 @@ def expected(numbers_filled: Filled, tmp_path_factory: pytest.TempPathFactory) -
         return shop.state()
 
 
+@pytest.mark.fault("kill -9 while persons are forgotten, in each phase", promises="P1 P7", row=40)
 @pytest.mark.parametrize("place", PLACES)
 def test_killed_in_any_phase_the_same_command_goes_on_to_the_same_end(
     numbers_filled: Filled, expected: dict[str, object], tmp_path: Path, place: str
@@ -71,6 +72,12 @@ def test_killed_in_any_phase_the_same_command_goes_on_to_the_same_end(
         _finish(shop, expected)
 
 
+@pytest.mark.fault(
+    "kill -9 at random while persons are forgotten",
+    promises="P1 P7",
+    row=40,
+    counted="kills at random while persons are forgotten",
+)
 def test_killed_at_random_moments_the_same_command_goes_on_to_the_same_end(
     numbers_filled: Filled, expected: dict[str, object], tmp_path: Path
 ) -> None:

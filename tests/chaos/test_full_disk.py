@@ -78,6 +78,12 @@ def _accepted(warehouse: Warehouse) -> list[tuple[str, int]]:
     return [(row["status"], row["accepted_count"]) for row in rows.to_pylist()]
 
 
+@pytest.mark.fault(
+    "disk of the archive fills up",
+    promises="P1 P2",
+    row=12,
+    counted="amounts of room on a disk that fills up",
+)
 @pytest.mark.parametrize("number", range(ROUNDS))
 def test_a_full_home_ends_ingestion_in_a_sentence_and_with_room_the_same_command_takes_all(
     number: int,
@@ -107,6 +113,7 @@ def test_a_full_home_ends_ingestion_in_a_sentence_and_with_room_the_same_command
     assert not [path for path in (disk / "home/landing").iterdir() if path.name.startswith(".")]
 
 
+@pytest.mark.fault("disk of the database fills up", promises="P1 P2", row=12)
 @pytest.mark.slow
 def test_a_full_disk_of_the_database_ends_in_a_sentence_and_with_room_all_is_taken(
     small_disk: Callable[[int], Path],

@@ -134,6 +134,12 @@ def test_the_undisturbed_run_has_all_fates(undisturbed: dict[str, list[Any]]) ->
     ]
 
 
+@pytest.mark.fault(
+    "kill -9 in each phase of ingestion",
+    promises="P1 P2",
+    row=1,
+    counted="kills in each phase of ingestion",
+)
 @pytest.mark.parametrize(("failpoint", "number"), DEATHS)
 def test_killed_at_a_failpoint_nothing_is_lost_or_doubled_and_a_retry_completes(
     processes: ForkServerContext,
@@ -185,6 +191,12 @@ def test_killed_during_a_first_load_the_indexes_are_there_and_a_retry_completes(
     assert state(warehouse) == undisturbed
 
 
+@pytest.mark.fault(
+    "kill -9 at random during ingestion",
+    promises="P1 P2",
+    row=1,
+    counted="kills at random during ingestion",
+)
 @pytest.mark.slow
 def test_killed_at_random_moments_nothing_is_lost_or_doubled(
     processes: ForkServerContext,

@@ -74,6 +74,12 @@ def behind_a_proxy(
             yield opened, proxy
 
 
+@pytest.mark.fault(
+    "`kill -TERM` during ingestion",
+    promises="P1 P2",
+    row=3,
+    counted="terminations during ingestion",
+)
 @pytest.mark.slow
 def test_terminated_at_any_moment_it_ends_soon_and_nothing_is_lost(
     warehouse: Warehouse, settings: Settings, tmp_path: Path
@@ -108,6 +114,12 @@ def test_terminated_at_any_moment_it_ends_soon_and_nothing_is_lost(
     assert violations(warehouse) == []
 
 
+@pytest.mark.fault(
+    "Postgres stopped with `-m immediate` during ingestion",
+    promises="P1 P2",
+    row=10,
+    counted="restarts of the database during ingestion",
+)
 @pytest.mark.slow
 def test_a_database_that_restarts_ends_ingestion_in_a_sentence_and_a_retry_takes_all(
     platform: SmallPlatform, tmp_path: Path
@@ -132,6 +144,12 @@ def test_a_database_that_restarts_ends_ingestion_in_a_sentence_and_a_retry_takes
     assert all("run the same command again" in sentence for sentence in sentences)
 
 
+@pytest.mark.fault(
+    "connection cut at a COMMIT, before the server has it or before its answer comes",
+    promises="P1 P2",
+    row=11,
+    counted="connections cut at a commit",
+)
 @pytest.mark.slow
 def test_a_connection_cut_at_any_commit_loses_nothing_and_doubles_nothing(
     warehouse: Warehouse, settings: Settings, tmp_path: Path
@@ -159,6 +177,7 @@ def test_a_connection_cut_at_any_commit_loses_nothing_and_doubles_nothing(
     assert all("run the same command again" in sentence for sentence in sentences)
 
 
+@pytest.mark.fault("a table locked by somebody else during ingestion", promises="P1 P2", row=13)
 @pytest.mark.parametrize("table", ["raw.deliveries", "staging.order_lines", "curated.order_lines"])
 def test_a_table_that_is_locked_is_not_waited_for_without_end(
     warehouse: Warehouse, settings: Settings, tmp_path: Path, table: str

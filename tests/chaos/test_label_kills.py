@@ -61,6 +61,7 @@ def _fill(warehouse: Warehouse) -> None:
         deliver(warehouse, {"feedback": rows})
 
 
+@pytest.mark.fault("kill -9 while messages of customers are read", promises="P1 P2")
 @pytest.mark.parametrize("place", PLACES)
 def test_killed_anywhere_no_half_delivery_is_labelled(
     warehouse: Warehouse, settings: Settings, place: str

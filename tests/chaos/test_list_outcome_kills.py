@@ -39,6 +39,11 @@ def _counts(warehouse: Warehouse, table: str, by: str) -> list[int]:
     return [row["n"] for row in rows]
 
 
+@pytest.mark.fault(
+    "kill -9 while lists are measured and a ranker is decided",
+    promises="P2",
+    counted="kills in measuring lists and deciding rankers",
+)
 @pytest.mark.parametrize(
     ("place", "number"),
     [

@@ -50,6 +50,7 @@ def _require_once(shop: LiveShop, sent: int) -> None:
     assert violations(shop.warehouse) == []
 
 
+@pytest.mark.fault("kill -9 while events are delivered and fresh scores computed", promises="P1 P2")
 @pytest.mark.parametrize("place", PLACES + INSIDE)
 def test_killed_anywhere_no_event_is_lost_or_doubled_and_a_retry_gives_the_scores(
     warehouse: Warehouse, settings: Settings, tmp_path: Path, place: str

@@ -15,6 +15,12 @@ from tests.models.conftest import Trained
 from tests.worlds.registered import Shelf
 
 
+@pytest.mark.fault(
+    "a training that may use too little memory",
+    promises="P6",
+    row=6,
+    counted="trainings without memory",
+)
 @pytest.mark.slow
 def test_a_training_without_memory_leaves_the_champion_and_a_retry_completes(
     trained: Trained, copied: Callable[[Trained], Trained]

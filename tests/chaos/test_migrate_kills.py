@@ -69,6 +69,7 @@ def relations(warehouse: Warehouse) -> int:
     return int(warehouse.read(RELATIONS)["relations"][0].as_py())
 
 
+@pytest.mark.fault("kill -9 of a migration at named places", promises="P1", row=15)
 @pytest.mark.parametrize("failpoint", MINE)
 def test_killed_at_a_failpoint_the_schema_is_the_old_one(
     processes: ForkServerContext, new_database: NewDatabase, failpoint: str
@@ -83,6 +84,12 @@ def test_killed_at_a_failpoint_the_schema_is_the_old_one(
     assert missing_migrations(warehouse) == []
 
 
+@pytest.mark.fault(
+    "kill -9 of a migration at random",
+    promises="P1",
+    row=15,
+    counted="kills of a migration at random",
+)
 @pytest.mark.slow
 def test_killed_at_random_the_schema_is_the_old_one_or_the_new_one(
     processes: ForkServerContext, new_database: NewDatabase

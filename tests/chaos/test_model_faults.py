@@ -85,6 +85,7 @@ def test_there_are_twenty_payloads_and_more() -> None:
     assert len(NAMES) >= 20
 
 
+@pytest.mark.fault("code in the registry", promises="P5", row=25)
 @pytest.mark.parametrize("name", NAMES)
 def test_code_under_the_alias_never_runs_and_the_last_good_stays(
     stand: Shelf, sound: Bundle, name: str, tmp_path: Path
@@ -288,6 +289,7 @@ def test_a_swap_that_leaves_the_approved_files_somewhere_is_healed(
     assert approved.shelf.ledger() == [("1", "promote"), ("4", "promote")]
 
 
+@pytest.mark.fault("model swapped after approval", promises="P5 P6", row=26)
 @pytest.mark.parametrize("what", REFUSED)
 def test_files_swapped_in_the_registry_are_refused_and_the_last_good_serves(
     approved: Approved, what: str
@@ -353,6 +355,7 @@ def test_bundles_that_nobody_touched_are_served(
             assert hostile.answer_of(dict(contents), tmp_path / "bundle", sample) == hostile.SERVED
 
 
+@pytest.mark.fault("hostile model text", promises="P5 P6", row=27, counted="hostile model texts")
 def test_hostile_text_is_refused_in_words_or_gives_probabilities(answers: dict[int, str]) -> None:
     assert sorted(answers) == list(range(TEXTS))
     odd = {

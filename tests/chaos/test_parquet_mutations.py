@@ -51,6 +51,11 @@ def test_parquet_files_that_nobody_touched_are_read(
         assert parquets.answer_of(content, tmp_path / "x.parquet") == parquets.READ
 
 
+@pytest.mark.fault(
+    "damaged parquet: flipped bits, bytes, pieces",
+    promises="P1",
+    counted="mutations of parquet files",
+)
 def test_a_mutated_parquet_file_is_read_or_refused_in_words(
     answers: dict[int, tuple[str, float]],
 ) -> None:

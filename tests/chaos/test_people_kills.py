@@ -43,6 +43,7 @@ def _kill(of: Shop, place: str) -> None:
     assert process.exitcode == -9
 
 
+@pytest.mark.fault("kill -9 while keys of lookups and numbers change", promises="P7")
 @pytest.mark.parametrize("place", [name for name in MINE if name.startswith("rotate_key.")])
 def test_killed_while_keys_change_everybody_is_found_before_and_after_a_retry(
     shop: Shop, place: str
@@ -57,6 +58,7 @@ def test_killed_while_keys_change_everybody_is_found_before_and_after_a_retry(
     assert customers == ids
 
 
+@pytest.mark.fault("kill -9 while numbers are replaced by pseudonyms", promises="P2 P7")
 @pytest.mark.parametrize("place", [name for name in MINE if name.startswith("pseudonymise.")])
 def test_killed_while_numbers_are_replaced_all_are_there_or_none(
     shop_with_numbers: Shop, place: str
@@ -72,6 +74,7 @@ def test_killed_while_numbers_are_replaced_all_are_there_or_none(
     assert violations(shop_with_numbers.warehouse) == []
 
 
+@pytest.mark.fault("kill -9 while the list for the CRM is filled", promises="P8")
 @pytest.mark.parametrize("place", [name for name in MINE if name.startswith("fill_contact_list.")])
 def test_killed_while_the_list_is_filled_the_old_one_stands(shop: Shop, place: str) -> None:
     with shop.warehouse.transaction() as transaction:

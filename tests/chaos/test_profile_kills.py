@@ -61,6 +61,11 @@ def _count(warehouse: Warehouse, sql: str) -> int:
     return int(warehouse.read(sql).num_rows)
 
 
+@pytest.mark.fault(
+    "kill -9 while profiles are made and published",
+    promises="P3 P6",
+    counted="kills in making and publishing profiles",
+)
 @pytest.mark.parametrize(
     ("place", "number"),
     [
@@ -88,6 +93,7 @@ def test_killed_anywhere_no_half_profile_is_left_and_a_retry_completes(
     assert violations(warehouse) == []
 
 
+@pytest.mark.fault("kill -9 while personas are decided", promises="P3")
 def test_killed_while_personas_are_decided_no_half_decision_is_left(
     warehouse: Warehouse, settings: Settings
 ) -> None:
@@ -100,6 +106,7 @@ def test_killed_while_personas_are_decided_no_half_decision_is_left(
     assert violations(warehouse) == []
 
 
+@pytest.mark.fault("kill -9 while rows of old profiles are deleted", promises="P3")
 def test_killed_while_old_rows_are_deleted_all_of_them_are_there_or_marked_as_gone(
     warehouse: Warehouse, settings: Settings
 ) -> None:

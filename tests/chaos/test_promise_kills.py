@@ -5,6 +5,8 @@ import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from retention_ml import clock
 from retention_ml.audit.verify_chain import verify_chain
 from retention_ml.maintenance.erasure.hold import end_holds, hold
@@ -46,6 +48,7 @@ def _kill(door: Any, warehouse: Warehouse, settings: Settings) -> None:
     assert process.exitcode == -9
 
 
+@pytest.mark.fault("kill -9 while consent is written down", promises="P8")
 def test_killed_while_consent_is_written_nothing_is_and_a_retry_writes_it(
     warehouse: Warehouse, settings: Settings
 ) -> None:
@@ -57,6 +60,7 @@ def test_killed_while_consent_is_written_nothing_is_and_a_retry_writes_it(
     assert verify_chain(warehouse, settings=settings).details["last_entry_id"] == 2
 
 
+@pytest.mark.fault("kill -9 while what was kept long enough is deleted", promises="P1")
 def test_killed_while_old_rows_are_deleted_they_are_there_and_a_retry_deletes_them(
     warehouse: Warehouse, settings: Settings
 ) -> None:

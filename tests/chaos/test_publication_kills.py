@@ -134,6 +134,10 @@ def test_the_places_are_all_there_are() -> None:
     assert set(PLACES) == {p for p in FAILPOINTS if p.startswith(("score.", "publish."))}
 
 
+@pytest.mark.fault(
+    "kill -9 in publication", promises="P3 P6", row=2, counted="kills in publication"
+)
+@pytest.mark.fault("kill -9 in scoring", promises="P3 P6", row=2, counted="kills in scoring")
 @pytest.mark.parametrize(
     ("place", "number"),
     [

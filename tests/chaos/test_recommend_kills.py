@@ -71,6 +71,11 @@ def _count(warehouse: Warehouse, sql: str) -> int:
     return int(warehouse.read(sql).num_rows)
 
 
+@pytest.mark.fault(
+    "kill -9 while lists are made and published",
+    promises="P3 P6",
+    counted="kills in making and publishing lists",
+)
 @pytest.mark.parametrize(
     ("place", "number"),
     [
@@ -97,6 +102,7 @@ def test_killed_anywhere_no_half_list_is_left_and_a_retry_completes(
         assert after == [(NEXT, rows_count)]
 
 
+@pytest.mark.fault("kill -9 while a ranker of products is fitted", promises="P2")
 @pytest.mark.parametrize("place", FIT_PLACES)
 def test_killed_while_fitting_a_ranker_is_there_whole_or_not_at_all(
     warehouse: Warehouse, settings: Settings, place: str

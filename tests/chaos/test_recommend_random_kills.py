@@ -111,6 +111,11 @@ def shop(warehouse: Warehouse, settings: Settings) -> Warehouse:
     return warehouse
 
 
+@pytest.mark.fault(
+    "kill -9 at random in a day of recommendations: fit, lists, publication, pairs",
+    promises="P2 P3 P6",
+    counted="kills at random in a day of recommendations",
+)
 def test_killed_at_random_moments_readers_see_whole_lists_and_a_retry_gives_equal_digests(
     shop: Warehouse, settings: Settings
 ) -> None:
@@ -145,6 +150,7 @@ def test_killed_at_random_moments_readers_see_whole_lists_and_a_retry_gives_equa
     assert _digests(shop) == undisturbed
 
 
+@pytest.mark.fault("kill -9 while pairs of products are counted", promises="P2 P3")
 @pytest.mark.parametrize("place", PAIR_PLACES)
 def test_killed_while_pairs_are_counted_they_are_there_whole_or_not_at_all(
     shop: Warehouse, settings: Settings, place: str

@@ -52,6 +52,7 @@ def _at(shelf: Shelf, address: str) -> Settings:
     return shelf.settings.model_copy(update={"tracking_uri": address})
 
 
+@pytest.mark.fault("registry silent or stopped", promises="P6", row=28)
 @pytest.mark.slow
 @pytest.mark.parametrize("where", ["silent", "stopped"])
 def test_a_registry_that_is_silent_or_stopped_delays_scoring_by_less_than_promised(
@@ -201,6 +202,18 @@ def test_every_place_of_training_and_promotion_is_died_at() -> None:
     assert {place for _, place in DEATHS} == places
 
 
+@pytest.mark.fault(
+    "kill -9 in promotion, between ledger and alias",
+    promises="P6",
+    row=(2, 29),
+    counted="kills in promotion",
+)
+@pytest.mark.fault(
+    "kill -9 in training, between version and ledger",
+    promises="P6",
+    row=(2, 29),
+    counted="kills in training",
+)
 @pytest.mark.parametrize(
     ("door", "place", "number"),
     [

@@ -54,6 +54,7 @@ def _half_days(warehouse: Warehouse) -> list[date]:
     ]
 
 
+@pytest.mark.fault("kill -9 while samples of days are built", promises="P2 P7", row=2)
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("first", [True, False])
 def test_killed_between_builds_the_days_that_are_left_are_built_next(

@@ -97,6 +97,9 @@ def test_killed_before_a_file_is_renamed_it_is_plain_and_the_next_run_seals_all(
     _assert_done(warehouse, tmp_path)
 
 
+@pytest.mark.fault(
+    "kill -9 while the archive is sealed", promises="P1 P7", counted="kills in sealing the archive"
+)
 @pytest.mark.slow
 def test_killed_at_random_moments_no_file_is_lost_or_half_sealed(
     processes: ForkServerContext, warehouse: Warehouse, tmp_path: Path

@@ -289,6 +289,7 @@ def test_a_batch_curated_twice_changes_nothing_the_second_time(
     assert warehouse.read("SELECT * FROM ops.receipts").num_rows == 1
 
 
+@pytest.mark.fault("a batch curated by two processes", promises="P2", row=7)
 def test_two_processes_curating_one_batch_write_it_once(
     warehouse: Warehouse, settings: Settings
 ) -> None:

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -89,6 +90,11 @@ def sums(lines: dict[tuple[str, str], int]) -> dict[str, int]:
     return totals
 
 
+@pytest.mark.fault(
+    "any life of orders: edited, cancelled, refunded, told again",
+    promises="P1 P2",
+    counted="lives of orders",
+)
 @hypothesis_settings(
     max_examples=count("lives of orders"),
     deadline=None,

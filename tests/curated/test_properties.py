@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -68,6 +69,12 @@ def file(rows: list[tuple[int, int]], rejects: int) -> File:
     )
 
 
+@pytest.mark.fault(
+    "any sequence of batches: new, repeated, corrected",
+    promises="P1 P2",
+    row=22,
+    counted="sequences of batches",
+)
 @hypothesis_settings(
     max_examples=count("sequences of batches"),
     deadline=None,

@@ -103,6 +103,7 @@ def runs(airflow_environment: dict[str, str]) -> dict[str, Any]:
     return dict(zip(SCENARIOS, json.loads(ended.stdout.splitlines()[-1]), strict=True))
 
 
+@pytest.mark.fault("an answer of somebody else", promises="P6", row=31)
 def test_who_is_not_named_cannot_answer_and_the_question_goes_on(runs: dict[str, Any]) -> None:
     run = runs["a stranger"]
     assert run["refused"] == [403]
@@ -148,6 +149,7 @@ def test_an_approval_reaches_the_decision_with_the_name(runs: dict[str, Any]) ->
     ]
 
 
+@pytest.mark.fault("a no, and no answer", promises="P6", row=31)
 @pytest.mark.parametrize("scenario", ["rejected", "unanswered"])
 def test_a_no_and_silence_reach_the_decision_as_what_they_are(
     runs: dict[str, Any], scenario: str
@@ -164,6 +166,7 @@ def test_a_no_and_silence_reach_the_decision_as_what_they_are(
     }
 
 
+@pytest.mark.fault("a second answer", promises="P6", row=31)
 def test_a_second_answer_is_refused_and_decided_once(runs: dict[str, Any]) -> None:
     assert runs["doubled"]["refused"] == [409]
     assert len(decisions(runs["doubled"])) == 1

@@ -127,6 +127,7 @@ def test_two_looks_are_at_least_five_seconds_apart_wherever_files_are_looked_at(
     assert InboxTrigger(str(folder), "sources").poll_seconds >= 5
 
 
+@pytest.mark.fault("a file that is still written to", promises="P1", row=24)
 def test_a_writer_that_writes_every_three_seconds_is_not_taken_for_done(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

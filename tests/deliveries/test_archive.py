@@ -4,6 +4,7 @@ import errno
 import gzip
 import hashlib
 import os
+import random
 import socket
 import stat
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from retention_ml.deliveries import archive
 from retention_ml.deliveries.sealing.stored_file import StoredFile
 from retention_ml.errors import FileRefused, SettingsError
 from retention_ml.settings import Settings
+from tests.chaos.counts import count
 
 
 def _read(content: StoredFile) -> bytes:
@@ -225,6 +227,7 @@ def test_a_file_that_may_not_be_read_is_no_link(
         archive.require_file(path)
 
 
+@pytest.mark.fault("gzip bomb", promises="P1", row=19)
 def test_a_gzip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
     path = tmp_path / "lines.csv.gz"
     path.write_bytes(gzip.compress(bytes(300 << 20), compresslevel=9))
@@ -239,6 +242,7 @@ def test_several_gzip_members_are_one_file(tmp_path: Path) -> None:
     assert archive.store(path, Settings(home=tmp_path / "home")).size_bytes == path.stat().st_size
 
 
+@pytest.mark.fault("links, pipes, empty and growing files", promises="P1", row=(19, 24))
 @pytest.mark.parametrize("change", [b"more", b""])
 def test_a_file_that_changes_while_it_is_read_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: bytes
@@ -255,6 +259,57 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
         os.utime(path, ns=(1, 1))
     with pytest.raises(FileRefused, match="changed while it was read"):
         list(pieces)
+
+
+@pytest.mark.fault(
+    "a file cut off, longer or changed in place at any moment of its reading",
+    promises="P1",
+    row=24,
+    counted="files that change while they are read",
+)
+def test_whenever_and_however_a_file_changes_it_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "_PIECE", 100)
+    draw = random.Random(24)
+    for number in range(count("files that change while they are read")):
+        path = tmp_path / f"lines{number}.csv"
+        path.write_bytes(b"x" * 1000)
+        os.utime(path, ns=(number, number))
+        pieces: Iterator[bytes] = archive.read_guarded(path, path.name)
+        for _ in range(draw.randint(1, 9)):
+            next(pieces)
+        deed = _DEEDS[number % len(_DEEDS)]
+        deed(path, draw.randint(1, 900))
+        with pytest.raises(FileRefused, match="changed while it was read"):
+            list(pieces)
+
+
+def _cut(path: Path, size: int) -> None:
+    os.truncate(path, size)
+
+
+def _lengthen(path: Path, size: int) -> None:
+    with path.open("ab") as writer:
+        writer.write(b"y" * size)
+
+
+def _overwrite(path: Path, size: int) -> None:
+    with path.open("r+b") as writer:
+        writer.seek(1000 - size)
+        writer.write(b"y")
+
+
+_DEEDS = (_cut, _lengthen, _overwrite)
+
+
+def test_a_file_that_nobody_touches_is_read_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "_PIECE", 100)
+    path = tmp_path / "lines.csv"
+    path.write_bytes(b"x" * 1000)
+    assert b"".join(archive.read_guarded(path, path.name)) == b"x" * 1000
 
 
 def test_a_hostile_name_is_shown_harmlessly() -> None:

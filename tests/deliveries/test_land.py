@@ -181,6 +181,7 @@ def test_no_file_at_all_is_a_wrong_request(warehouse: Warehouse, shop_settings: 
         land(warehouse, settings=shop_settings, source="shop", files=[])
 
 
+@pytest.mark.fault("the same file under other names", promises="P2", row=22)
 def test_the_same_bytes_again_are_repeated_under_any_name(
     warehouse: Warehouse, shop_settings: Settings, tmp_path: Path
 ) -> None:

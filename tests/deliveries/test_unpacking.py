@@ -82,6 +82,7 @@ def endless_directory() -> bytes:
     return bytes(data)
 
 
+@pytest.mark.fault("zip, bzip2 and xz bombs, damaged and encrypted ones", promises="P1", row=19)
 @pytest.mark.parametrize(
     ("packed", "words", "code"),
     [

@@ -38,6 +38,9 @@ def _assert_equal_to_the_oracle(warehouse: Warehouse, settings: Settings, days: 
     assert at == len(rows)
 
 
+@pytest.mark.fault(
+    "late and corrected deliveries, against a second implementation", promises="P4", row=9
+)
 @pytest.mark.parametrize(
     ("seed", "timezone", "passes"),
     [

@@ -3,18 +3,14 @@
 Then a parcel as real shops drop it: good, broken and held files, litter, and a writer that stalls.
 """
 
-import hashlib
 import json
 import os
 import threading
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,12 +18,10 @@ from retention_ml.deliveries.archive import content_of
 from retention_ml.maintenance.invariants import violations
 from retention_ml.metrics.catalogue import SERIES_MAX
 from retention_ml.reports.read import status
-from retention_ml.settings import Settings, load
 from retention_ml.simulate import simulate
-from retention_ml.stack import address, databases, demo, environment, local
-from retention_ml.stack.airflow_api import AirflowApi
+from retention_ml.stack import demo, environment, local
 from retention_ml.stack.postgres import free_port
-from retention_ml.warehouse import Warehouse
+from tests.flow.stack import LATEST, Stack, running_stack, wait_until
 from tests.metrics.airflow_series import AIRFLOW_SERIES
 from tests.metrics.serving import values
 
@@ -37,12 +31,6 @@ _FIRST_DAY = date(2024, 1, 1)
 _SHOP_DAYS = 430
 _DAY = _FIRST_DAY + timedelta(days=_SHOP_DAYS)
 _PAST = (_DAY - timedelta(days=9), _DAY - timedelta(days=8))
-_QUICK = {
-    "RETENTION_TRAINING__CANDIDATES": "recency,rfm_logistic",
-    "RETENTION_TRAINING__TUNING_TRIALS": "1",
-    "RETENTION_TRAINING__BOOTSTRAP_DRAWS": "100",
-    "RETENTION_READINESS__CUSTOMERS_MIN": "50",
-}
 _NEXT = _DAY + timedelta(days=1)
 _PARCEL = {
     "order_lines_parcel.csv": "order_id,product_id,customer_id,ordered_at,quantity,unit_price,"
@@ -54,94 +42,23 @@ _PARCEL = {
     "Thumbs.db": "litter",
     "stray/orders.csv": "in a folder that is no source's",
 }
-_LATEST = "SELECT * FROM reports.customer_risk ORDER BY customer_id"
 _SUMS = (
     "SELECT door, CAST(sum(read_count) AS bigint) AS read, CAST(sum(written_count + "
     "quarantined_count + left_out_count + duplicate_count) AS bigint) AS all_outcomes "
     "FROM ops.receipts GROUP BY door ORDER BY door"
 )
-_HISTORY = "SELECT DISTINCT as_of FROM reports.customer_risk_history ORDER BY 1"
-
-
-@dataclass(frozen=True)
-class _Stack:
-    """A running stack of its own, with what tests ask of it."""
-
-    settings: Settings
-    airflow: AirflowApi
-    warehouse: Warehouse
-    lines: list[str]
-
-    def follow(self, day: date) -> None:
-        """Wait until the day went through all four DAGs; fails with the words of a failed task."""
-        demo.follow(self.airflow, day, self.lines.append)
-
-    def latest(self) -> str:
-        """A digest of what BI reads as the latest day."""
-        rows = self.warehouse.read(_LATEST).to_pylist()
-        return hashlib.sha256(repr(rows).encode()).hexdigest()
-
-    def days(self) -> list[date]:
-        """The days whose scores BI can read."""
-        return list(self.warehouse.read(_HISTORY)["as_of"].to_pylist())
-
-    def rows(self, query: str) -> list[dict[str, Any]]:
-        """The rows of a query."""
-        return list(self.warehouse.read(query).to_pylist())
-
-    def inbox(self) -> list[str]:
-        """Every file below the folder of the shop in the inbox."""
-        folder = self.settings.home / "inbox" / "simulated"
-        return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
-
-    def task_state(self, day: date, task_id: str) -> str | None:
-        """The state of a task of the day's last ingestion."""
-        runs = self.airflow.runs(demo.CHAIN[0], day)
-        tasks = self.airflow.tasks(demo.CHAIN[0], runs[-1]["dag_run_id"]) if runs else []
-        return next((task["state"] for task in tasks if task["task_id"] == task_id), None)
-
-    def states(self, day: date) -> dict[str, str]:
-        """The state of the day's last run of each DAG."""
-        return {
-            dag_id: str(runs[-1]["state"])
-            for dag_id in demo.CHAIN
-            if (runs := self.airflow.runs(dag_id, day))
-        }
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Stack]:
-    home = tmp_path_factory.mktemp("stack")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("RETENTION_")]:
-            patch.delenv(name)
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        for name, value in _QUICK.items():
-            patch.setenv(name, value)
-        patch.setenv("RETENTION_HOME", str(home))
-        patch.setenv("RETENTION_METRICS__ENABLED", "true")
-        patch.setenv("RETENTION_METRICS__PORT", str(free_port()))
-        patch.setenv("RETENTION_METRICS__PUSH_SECONDS", "2")
-        settings = load()
-        _choose_free_ports(home)
-        warehouse: Warehouse | None = None
-        try:
-            local.up(settings)
-            airflow = demo.connect(settings)
-            demo.wait_for_dags(airflow)
-            warehouse = address.warehouse(settings)
-            yield _Stack(settings, airflow, warehouse, [])
-        finally:
-            if warehouse is not None:
-                warehouse.close()
-            try:
-                local.down(settings)
-            finally:
-                databases.server(home).stop("immediate")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    metrics = {"ENABLED": "true", "PORT": str(free_port()), "PUSH_SECONDS": "2"}
+    variables = {f"RETENTION_METRICS__{name}": value for name, value in metrics.items()}
+    with running_stack(tmp_path_factory.mktemp("stack"), variables) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
-def published(stack: _Stack, tmp_path_factory: pytest.TempPathFactory) -> _Stack:
+def published(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Stack:
     """The stack after a shop's whole history was dropped and its day ran."""
     shop = tmp_path_factory.mktemp("drop") / "shop"
     simulate(customers=900, days=_SHOP_DAYS, seed=7, out=shop, first_day=_FIRST_DAY)
@@ -152,16 +69,16 @@ def published(stack: _Stack, tmp_path_factory: pytest.TempPathFactory) -> _Stack
     return stack
 
 
-def test_a_dropped_shop_goes_through_the_whole_chain_and_is_published(published: _Stack) -> None:
+def test_a_dropped_shop_goes_through_the_whole_chain_and_is_published(published: Stack) -> None:
     assert published.states(_DAY) == dict.fromkeys(demo.CHAIN, "success")
     assert published.days() == [_DAY], published.lines
-    rows = published.warehouse.read(_LATEST).to_pylist()
+    rows = published.warehouse.read(LATEST).to_pylist()
     assert len(rows) > 50
     assert {row["risk_tier"] for row in rows} <= {"critical", "high", "medium", "low"}
     assert {row["model_name"] for row in rows} == {"rfm_logistic"}
 
 
-def test_figures_for_prometheus_are_those_of_the_ledgers_and_of_airflow(published: _Stack) -> None:
+def test_figures_for_prometheus_are_those_of_the_ledgers_and_of_airflow(published: Stack) -> None:
     def figures() -> dict[str, float]:
         url = f"{environment.metrics_url(published.settings)}/metrics"
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -170,7 +87,7 @@ def test_figures_for_prometheus_are_those_of_the_ledgers_and_of_airflow(publishe
 
     # No run failed, so nothing says how long one took.
     expected = {name for name in AIRFLOW_SERIES if "duration_failed" not in name}
-    _wait(lambda: expected <= {name.partition("{")[0] for name in figures()})
+    wait_until(lambda: expected <= {name.partition("{")[0] for name in figures()})
     while True:
         sums, shown = published.rows(_SUMS), figures()
         if sums == published.rows(_SUMS):  # else a run that nobody waits for ended meanwhile
@@ -191,14 +108,15 @@ def test_figures_for_prometheus_are_those_of_the_ledgers_and_of_airflow(publishe
     customers = sum(
         value for name, value in shown.items() if name.startswith("retention_scores_customers")
     )
-    assert customers == len(published.warehouse.read(_LATEST))
+    assert customers == len(published.warehouse.read(LATEST))
     assert len(shown) < SERIES_MAX
     assert shown["retention_pushed_points_refused_total"] == 0
 
 
+@pytest.mark.fault("backfill beside the daily run", promises="P3", row=8)
 @pytest.mark.thorough
 def test_a_backfill_makes_exactly_its_days_and_leaves_the_latest_view_alone(
-    published: _Stack,
+    published: Stack,
 ) -> None:
     before = published.latest()
     assert published.states(_PAST[0]) == {}
@@ -211,7 +129,7 @@ def test_a_backfill_makes_exactly_its_days_and_leaves_the_latest_view_alone(
 
 
 @pytest.fixture(scope="module")
-def parcel(published: _Stack) -> _Stack:
+def parcel(published: Stack) -> Stack:
     """The stack after a mixed parcel came while a writer had stalled, and after the writer ended."""
     folder = published.settings.home / "inbox" / "simulated"
     with _stalled_writer(folder / "events_stalled.csv"):
@@ -219,13 +137,13 @@ def parcel(published: _Stack) -> _Stack:
             (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_text(text, encoding="latin-1")
         published.airflow.start(demo.CHAIN[0], f"test__{_NEXT}", _NEXT, {})
-        _wait(lambda: published.task_state(_NEXT, "collect") == "success")
+        wait_until(lambda: published.task_state(_NEXT, "collect") == "success")
     published.follow(_NEXT)
-    _wait(lambda: not any("events_stalled" in name for name in published.inbox()))
+    wait_until(lambda: not any("events_stalled" in name for name in published.inbox()))
     return published
 
 
-def test_a_parcel_with_broken_and_held_files_does_not_stop_the_day(parcel: _Stack) -> None:
+def test_a_parcel_with_broken_and_held_files_does_not_stop_the_day(parcel: Stack) -> None:
     assert parcel.states(_NEXT) == dict.fromkeys(demo.CHAIN, "success")
     assert parcel.days()[-1] == _NEXT
     [receipt] = parcel.rows(
@@ -239,7 +157,7 @@ def test_a_parcel_with_broken_and_held_files_does_not_stop_the_day(parcel: _Stac
     assert violations(parcel.warehouse) == []
 
 
-def test_every_file_of_the_parcel_lies_where_the_ledger_says(parcel: _Stack) -> None:
+def test_every_file_of_the_parcel_lies_where_the_ledger_says(parcel: Stack) -> None:
     assert parcel.inbox() == [
         "Thumbs.db",
         "held/feedback_parcel.csv",
@@ -262,7 +180,7 @@ def test_every_file_of_the_parcel_lies_where_the_ledger_says(parcel: _Stack) -> 
     ]
 
 
-def test_what_a_stalled_writer_writes_is_taken_whole_by_the_next_run(parcel: _Stack) -> None:
+def test_what_a_stalled_writer_writes_is_taken_whole_by_the_next_run(parcel: Stack) -> None:
     [delivery] = parcel.rows(
         "SELECT status, delivered_count, file_sha256 FROM raw.deliveries "
         "WHERE file_name = 'events_stalled.csv'"
@@ -274,7 +192,7 @@ def test_what_a_stalled_writer_writes_is_taken_whole_by_the_next_run(parcel: _St
     assert (delivery["status"], delivery["delivered_count"]) == ("accepted", written)
 
 
-def test_alerts_and_the_status_name_what_the_day_lacks(parcel: _Stack) -> None:
+def test_alerts_and_the_status_name_what_the_day_lacks(parcel: Stack) -> None:
     alerts = parcel.rows(
         "SELECT DISTINCT kind, subject FROM ops.alerts "
         f"WHERE kind IN ('refused_file', 'incomplete_feed') AND as_of = '{_NEXT}' ORDER BY 1, 2"
@@ -292,7 +210,7 @@ def test_alerts_and_the_status_name_what_the_day_lacks(parcel: _Stack) -> None:
     }
 
 
-def test_down_leaves_no_process(stack: _Stack) -> None:
+def test_down_leaves_no_process(stack: Stack) -> None:
     stack.warehouse.close()
     assert len(_processes_of(stack.settings.home)) >= 7
     parts = local.down(stack.settings)
@@ -321,20 +239,6 @@ def _stalled_writer(path: Path) -> Iterator[None]:
     finally:
         is_over.set()
         writer.join()
-
-
-def _wait(is_done: Callable[[], bool], seconds: float = 240) -> None:
-    """Wait until something is done."""
-    started = time.monotonic()
-    while not is_done():
-        assert time.monotonic() - started < seconds
-        time.sleep(1)
-
-
-def _choose_free_ports(home: Path) -> None:
-    chosen = {"airflow": free_port(), "mlflow": free_port()}
-    (home / "run").mkdir()
-    (home / "run" / "ports.json").write_text(json.dumps(chosen), encoding="utf-8")
 
 
 def _processes_of(home: Path) -> list[int]:

@@ -9,6 +9,8 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 
+import pytest
+
 from retention_ml.people.rotate_key import rotate_key
 from retention_ml.privacy.register import PERSONAL_COLUMNS, Kind
 from retention_ml.warehouse import Warehouse
@@ -90,6 +92,12 @@ def recovered(shop: Shop) -> dict[str, set[tuple[str, str]]]:
     }
 
 
+@pytest.mark.fault(
+    "somebody who reads every column tries customer numbers, without the keys",
+    promises="P7",
+    row=41,
+    counted="numbers that an attacker tries",
+)
 def test_no_number_comes_back_without_the_keys(shop: Shop) -> None:
     assert recovered(shop) == {}
     rotate_key(shop.warehouse, settings=shop.settings)

@@ -102,6 +102,7 @@ def test_the_columns_that_others_rely_on_are_there_in_order(
     assert [name for name in _columns(warehouse)[view] if name] == RISK_COLUMNS
 
 
+@pytest.mark.fault("columns of persons in reports", promises="P7", row=41)
 def test_no_personal_data_can_be_read_from_reports(warehouse: Warehouse) -> None:
     columns = _columns(warehouse)
     assert columns

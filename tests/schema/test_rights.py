@@ -63,6 +63,7 @@ def test_the_matrix_names_every_schema(roles: Warehouse) -> None:
     assert named == set(SCHEMAS)
 
 
+@pytest.mark.fault("every right of every role", promises="P1 P7", row=39)
 def test_every_right_to_every_table_and_view_is_that_of_the_matrix(roles: Warehouse) -> None:
     with roles.transaction() as transaction:
         relations = _relations(transaction)
@@ -126,6 +127,7 @@ def test_every_right_to_schemas_functions_and_sequences_is_that_of_the_matrix(
     assert sequences == []
 
 
+@pytest.mark.fault("what a role may not, tried", promises="P1 P7", row=39)
 @pytest.mark.parametrize("role", [role for role in TABLES if role not in (MIGRATOR, ASSISTANT)])
 def test_what_is_forbidden_is_refused_when_it_is_tried(roles: Warehouse, role: str) -> None:
     """Not what the catalogue says: each statement is run as the role."""

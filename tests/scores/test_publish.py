@@ -8,6 +8,7 @@ import pytest
 from retention_ml.errors import PublicationRefused, UsageError
 from retention_ml.receipts import Receipt
 from retention_ml.warehouse import Warehouse
+from tests.chaos.counts import rounds
 from tests.worlds.scores import DAY, PlainBundle, World
 
 NEXT = DAY + timedelta(days=7)
@@ -33,7 +34,10 @@ def test_publishing_twice_changes_nothing(world: World) -> None:
     assert world.rows(state) == before
 
 
-def test_a_zombie_whose_retry_published_is_refused(world: World) -> None:
+@pytest.mark.fault("zombie wakes up after its retry", promises="P3", row=4, counted="zombies")
+@pytest.mark.parametrize("number", rounds("zombies", 1))
+def test_a_zombie_whose_retry_published_is_refused(world: World, number: int) -> None:
+    world.features(seed=number + 10)
     zombie = int(world.score().details["snapshot_id"])
     world.features(seed=2)
     retried = world.score_and_publish()
@@ -42,6 +46,7 @@ def test_a_zombie_whose_retry_published_is_refused(world: World) -> None:
     assert world.rows(_VISIBLE) == [{"snapshot_id": retried, "as_of": DAY}]
 
 
+@pytest.mark.fault("zombie publishes while its retry scores", promises="P3", row=4)
 def test_a_zombie_is_refused_even_while_its_retry_is_still_scoring(world: World) -> None:
     zombie = int(world.score().details["snapshot_id"])
     newer = int(world.score().details["snapshot_id"])
@@ -75,11 +80,16 @@ def test_a_naive_publisher_without_a_fence_lets_the_zombie_win(world: World) -> 
     assert world.rows(_VISIBLE) == [{"snapshot_id": zombie, "as_of": DAY}]
 
 
+@pytest.mark.fault(
+    "publishers started at once", promises="P3", row=7, counted="rounds of publishers at once"
+)
+@pytest.mark.parametrize("number", rounds("rounds of publishers at once", 2))
 @pytest.mark.parametrize("same", [True, False])
-def test_of_publishers_at_once_exactly_one_wins(world: World, same: bool) -> None:
+def test_of_publishers_at_once_exactly_one_wins(world: World, same: bool, number: int) -> None:
     first = int(world.score().details["snapshot_id"])
     second = first if same else int(world.score().details["snapshot_id"])
-    start = threading.Barrier(4)
+    publishers = [first, second] * (1 + number % 4)
+    start = threading.Barrier(len(publishers))
     outcomes: list[Receipt | Exception] = []
 
     def publish(snapshot_id: int) -> None:
@@ -89,16 +99,13 @@ def test_of_publishers_at_once_exactly_one_wins(world: World, same: bool) -> Non
         except PublicationRefused as error:
             outcomes.append(error)
 
-    threads = [
-        threading.Thread(target=publish, args=(number,))
-        for number in (first, second, first, second)
-    ]
+    threads = [threading.Thread(target=publish, args=(each,)) for each in publishers]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     written = [o for o in outcomes if isinstance(o, Receipt) and not o.details["is_repeat"]]
-    assert len(outcomes) == 4
+    assert len(outcomes) == len(publishers)
     assert len(written) == 1
     assert written[0].details["snapshot_id"] == second
     assert world.rows(_VISIBLE) == [{"snapshot_id": second, "as_of": DAY}]
@@ -185,6 +192,7 @@ def test_rows_spoilt_after_scoring_are_caught_inside_the_transaction(
     assert world.rows(_VISIBLE) == []
 
 
+@pytest.mark.fault("a probability that is no number", promises="P3", row=33)
 def test_a_probability_that_is_no_number_cannot_even_be_written(world: World) -> None:
     world.score()
     from retention_ml.errors import WarehouseError
@@ -282,6 +290,7 @@ def test_replaying_the_transition_log_gives_the_published_tiers(world: World) ->
     assert {k: v for k, v in state.items() if v} == {r["customer_id"]: r["risk_tier"] for r in rows}
 
 
+@pytest.mark.fault("connection cut while publishing", promises="P3", row=11)
 def test_nothing_is_kept_when_the_connection_dies_while_publishing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

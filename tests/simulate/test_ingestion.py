@@ -39,6 +39,7 @@ def test_the_reason_codes_are_those_of_the_platform() -> None:
     assert codes <= set(Reason)
 
 
+@pytest.mark.fault("every kind of planted defect", promises="P1", row=20)
 def test_every_planted_defect_is_set_aside_for_its_true_reason_and_nothing_else(
     warehouse: Warehouse, settings: Settings, spoilt_shop: Shop
 ) -> None:

@@ -117,6 +117,7 @@ def test_a_mail_with_letters_of_all_scripts_needs_no_server_that_takes_eight_bit
     assert (message["Subject"], body.get_content()) == (text.strip(), text)
 
 
+@pytest.mark.fault("mail server that refuses, stalls, cuts or leaves after a mail", promises="P2")
 @pytest.mark.parametrize(
     ("what", "state", "result", "code", "is_taken"),
     [

@@ -69,6 +69,7 @@ def test_a_message_is_posted_signed_with_its_number_as_key(
     assert _states(warehouse) == [("sent", 1, f"crm-{number[:6]}")]
 
 
+@pytest.mark.fault("receiver that fails after it has acted", promises="P2")
 @pytest.mark.parametrize(
     ("answers", "states", "acts"),
     [

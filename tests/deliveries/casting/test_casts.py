@@ -116,6 +116,12 @@ def test_local_times_become_utc(folder: Path, local: str, utc: str) -> None:
     assert row["event_at"] == micro(utc)
 
 
+@pytest.mark.fault(
+    "impossible and ambiguous times",
+    promises="P1",
+    row=21,
+    counted="lists of up to 60 points in time",
+)
 @settings(
     max_examples=count("lists of up to 60 points in time"), deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -258,6 +264,7 @@ def test_the_shipped_fixed_width_description_reads_its_lines(tmp_path: Path) -> 
     assert result.reasons == {4: "wrong_field_count", 5: "bad_timestamp"}
 
 
+@pytest.mark.fault("any text in any column", promises="P1", row=20, counted="rows of any text")
 @settings(
     max_examples=count("rows of any text"), deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

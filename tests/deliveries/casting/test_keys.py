@@ -20,6 +20,9 @@ def keys(folder: Path, lines: list[str]) -> list[tuple[object, object]]:
     return sorted((row["row_key"], row["content_hash"]) for row in rows)  # type: ignore[type-var]
 
 
+@pytest.mark.fault(
+    "the same lines in another order", promises="P2", row=22, counted="orders of the same lines"
+)
 @settings(
     max_examples=count("orders of the same lines"), deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

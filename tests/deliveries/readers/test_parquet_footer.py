@@ -89,6 +89,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, list[st
     return dict(zip(SHAPES, each, strict=True)), memory
 
 
+@pytest.mark.fault("hostile parquet footers", promises="P1")
 @pytest.mark.parametrize("shape", SHAPES)
 def test_damage_is_refused_by_name_and_the_process_lives_on(
     answers: tuple[dict[str, list[str]], float], shape: str

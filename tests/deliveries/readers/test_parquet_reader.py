@@ -174,6 +174,7 @@ def test_a_parquet_bomb_is_refused_by_name(
     assert "accepted" in sentence
 
 
+@pytest.mark.fault("parquet bomb", promises="P1", row=19)
 def test_all_bombs_are_refused_within_bounded_memory(
     answers: tuple[dict[str, list[str]], float],
 ) -> None:

@@ -131,6 +131,7 @@ def broken(path: Path) -> None:
     write_workbook(path, {"S": "<row r='1'><c r='A1'><v>1</v></row>"})
 
 
+@pytest.mark.fault("workbooks with far cells, large or damaged ones", promises="P1", row=19)
 @pytest.mark.parametrize(
     ("make", "words", "code"),
     [

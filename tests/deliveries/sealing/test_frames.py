@@ -124,6 +124,9 @@ def _parts(sealed: bytes) -> list[bytes]:
     return [sealed[:HEADER_BYTES], *(body[i : i + _FRAME] for i in range(0, len(body), _FRAME))]
 
 
+@pytest.mark.fault(
+    "bits of sealed files changed, frames cut off, moved, doubled, of another file", promises="P7"
+)
 @pytest.mark.parametrize(
     "tamper",
     [

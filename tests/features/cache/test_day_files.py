@@ -70,6 +70,7 @@ def _changed(file: Path, metadata: dict[bytes, bytes] | None = None) -> None:
         writer.write_table(rows)
 
 
+@pytest.mark.fault("files of a day's features torn, changed, gone, of another build", promises="P7")
 @pytest.mark.parametrize(
     ("damage", "words"),
     [

@@ -237,6 +237,9 @@ def _of_another_pass(folder: Path) -> None:
     manifest.write_manifest(folder, rollup_cache.replace(stated, passes_sha256="0" * 64))
 
 
+@pytest.mark.fault(
+    "files of the rollups torn, changed, gone, of another warehouse or pass", promises="P7"
+)
 @pytest.mark.parametrize(
     ("damage", "words"),
     [

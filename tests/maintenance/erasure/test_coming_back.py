@@ -26,6 +26,9 @@ def _hits(shop: Filled) -> dict[str, int]:
     return hits
 
 
+@pytest.mark.fault(
+    "old files, longer ones, renamed ones of persons who were forgotten", promises="P1 P2", row=40
+)
 def test_old_files_bring_nobody_back(filled: Filled) -> None:
     forget(filled.warehouse, settings=filled.settings, numbers=filled.gone)
     land(filled.warehouse, settings=filled.settings, source="simulated", files=filled.files)

@@ -29,6 +29,7 @@ def _hits(shop: Filled) -> dict[str, int]:
     return hits
 
 
+@pytest.mark.fault("persons forgotten, everywhere searched for", promises="P1 P7", row=40)
 def test_nothing_is_left_of_who_was_forgotten_and_all_others_are_as_they_were(
     filled: Filled,
 ) -> None:
@@ -51,6 +52,7 @@ def test_nothing_is_left_of_who_was_forgotten_and_all_others_are_as_they_were(
     assert filled.values("SELECT count(*) FROM quarantine.rows") == [4]
 
 
+@pytest.mark.fault("rows of a person deleted by hand, all else left", promises="P1", row=40)
 def test_rows_that_are_deleted_alone_are_found(filled: Filled) -> None:
     with filled.warehouse.transaction() as transaction:
         ids = [customer_id_of(filled.warehouse, filled.settings, each) for each in filled.gone]

@@ -198,6 +198,7 @@ def test_a_missing_feature_is_named(fitted: dict[str, FittedModel], new: pa.Tabl
         bundle.predict(new.drop_columns(["gap_mean_days"]))
 
 
+@pytest.mark.fault("a feature that is infinite", promises="P6", row=33)
 def test_an_infinite_feature_is_refused(fitted: dict[str, FittedModel], new: pa.Table) -> None:
     bundle = fitted["logistic"].to_bundle("logistic")
     column = new["tenure_days"].to_numpy().copy()
@@ -214,6 +215,7 @@ def test_a_text_feature_is_refused(fitted: dict[str, FittedModel], new: pa.Table
         bundle.predict(new.set_column(0, "recency_days", column))
 
 
+@pytest.mark.fault("nobody to score", promises="P6", row=33)
 @pytest.mark.parametrize("name", CANDIDATES)
 def test_nobody_gets_no_predictions(
     name: str, fitted: dict[str, FittedModel], new: pa.Table

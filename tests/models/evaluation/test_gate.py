@@ -123,12 +123,14 @@ def test_a_lead_that_being_chosen_may_have_brought_is_not_shown() -> None:
     assert gate_without_champion(choice, LIMITS_MET).verdict == "inconclusive"
 
 
+@pytest.mark.fault("a candidate within noise", promises="P6", row=30)
 def test_a_candidate_within_noise_of_the_baseline_is_not_promoted() -> None:
     decision = gate_without_champion(_choose(NOISE), LIMITS_MET)
     assert (decision.verdict, decision.is_challenger) == ("inconclusive", True)
     assert "The interval holds zero" in decision.reason
 
 
+@pytest.mark.fault("a tie", promises="P6", row=30)
 def test_a_tie_is_not_promoted() -> None:
     world = _evaluation({"recency": 1.0})
     tied = Evaluation(
@@ -160,6 +162,7 @@ def test_a_model_beyond_a_limit_is_not_promoted_with_or_without_a_champion() -> 
         assert "It is too large." in decision.reason
 
 
+@pytest.mark.fault("too few of one outcome", promises="P6", row=30)
 @pytest.mark.parametrize(("churned", "retained"), [(0, 500), (500, 0), (24, 500), (500, 3)])
 def test_too_few_of_one_outcome_promotes_nobody(churned: int, retained: int) -> None:
     choice = _choose(CLEAR, churned=churned, retained=retained)
@@ -185,6 +188,7 @@ def test_a_baseline_that_is_not_finite_promotes_nobody() -> None:
     assert choice.best is None
 
 
+@pytest.mark.fault("a comparison that fails", promises="P6", row=30)
 @pytest.mark.parametrize(
     "evaluation",
     [

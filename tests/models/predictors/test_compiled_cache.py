@@ -54,6 +54,7 @@ def test_what_was_compiled_is_loaded_by_the_next_process(
     assert caplog.text == ""
 
 
+@pytest.mark.fault("compiled code torn, damaged or gone", promises="P6")
 @pytest.mark.parametrize("damage", [_cut, _empty, _flip, Path.unlink])
 @pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
 def test_damaged_code_is_compiled_anew_and_kept_again(

@@ -87,6 +87,7 @@ def one_request_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Registry, "_request", one_at_a_time)
 
 
+@pytest.mark.fault("promoted eight times at once", promises="P2 P6", row=7)
 @pytest.mark.usefixtures("one_request_at_a_time")
 def test_promoted_at_once_eight_times_there_is_one_decision(shelf: Shelf) -> None:
     shelf.promote("1")

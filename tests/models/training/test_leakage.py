@@ -225,6 +225,9 @@ def shop(new_warehouse: NewWarehouse, settings: Settings, tables: Tables) -> Ite
         yield Shop(warehouse=warehouse, result=result, training_id=training_id)
 
 
+@pytest.mark.fault(
+    "a training without the shop's future, its rows in any order", promises="P4 P7", row=(32, 34)
+)
 def test_without_its_future_and_in_any_order_a_shop_gets_the_same_model_to_the_last_bit(
     shop: Shop, new_warehouse: NewWarehouse, settings: Settings, tables: Tables
 ) -> None:
@@ -512,6 +515,12 @@ def training_set(time_to_next_order: Floats, *, lead: int, horizon: int) -> Trai
     )
 
 
+@pytest.mark.fault(
+    "outcomes of the future in a training sample",
+    promises="P4",
+    row=32,
+    counted="training samples without the future",
+)
 @examples(
     max_examples=count("training samples without the future"), deadline=None,
     derandomize=True, database=None,

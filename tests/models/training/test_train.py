@@ -192,6 +192,7 @@ def test_training_again_changes_nothing(trained: Trained) -> None:
     assert len(Registry(trained.settings).versions()) == 1
 
 
+@pytest.mark.fault("the same training elsewhere", promises="P7", row=34)
 @pytest.mark.slow
 def test_the_same_training_elsewhere_gives_the_same_digest(
     trained: Trained, warehouse: Warehouse, small: Settings
@@ -264,6 +265,7 @@ def test_a_candidate_that_no_day_can_compare_with_the_champion_becomes_challenge
     assert (champion.version, challenger.version) == ("1", "2")
 
 
+@pytest.mark.fault("labels shuffled among customers", promises="P6", row=30)
 def test_labels_shuffled_among_customers_promote_nobody(
     warehouse: Warehouse, small: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -112,6 +112,7 @@ def watched(warehouse: Warehouse, settings: Settings, monkeypatch: pytest.Monkey
     return watched
 
 
+@pytest.mark.fault("thirty clean days, then a shift", promises="P6", row=35)
 @pytest.mark.slow
 @pytest.mark.thorough
 def test_thirty_clean_days_raise_at_most_one_alarm_and_a_shift_is_found_within_three_runs(
@@ -480,6 +481,7 @@ def test_a_customer_reached_by_a_campaign_does_not_count_for_the_calibration(
     assert counted() == everybody - 20
 
 
+@pytest.mark.fault("a feed that falls silent", promises="P6", row=35)
 def test_old_scores_and_a_silent_feed_raise_alerts(watched: Watched) -> None:
     watched.run(BEGINS)
     assert watched.watch(BEGINS + 3)["alerts"] == []

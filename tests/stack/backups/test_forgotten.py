@@ -20,6 +20,7 @@ from tests.worlds.small_platform import HEADER, opened, small_platform
 NUMBER = "PERSON00000017"
 
 
+@pytest.mark.fault("a backup from before, restored", promises="P7", row=40)
 def test_storage_and_restored_backups_forget_too(tmp_path: Path) -> None:
     file = tmp_path / "lines_second.csv"
     lines = [

@@ -43,6 +43,7 @@ def copy(backup: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(backup, tmp_path / "shelf" / backup.name))
 
 
+@pytest.mark.fault("a home restored from its backup", promises="P6 P7", row=16)
 def test_a_restored_home_has_the_same_rows_files_and_rights(
     backup: Path, platform: SmallPlatform, tmp_path: Path
 ) -> None:
@@ -110,6 +111,7 @@ def test_a_digest_sees_every_change_of_a_table(platform: SmallPlatform) -> None:
         transaction.execute("DROP TABLE looked_at")
 
 
+@pytest.mark.fault("a backup that is damaged, cut, incomplete", promises="P6", row=16)
 @pytest.mark.parametrize(
     ("damage", "sentence"),
     [
