@@ -338,7 +338,7 @@ def _presence(name: str, what: str, ok: bool, *, fix: str) -> Finding:
 
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{url.rstrip('/')}/health", timeout=5) as answer:
+        with urllib.request.urlopen(f"{url.rstrip('/')}/health", timeout=5) as answer:  # noqa: S310  (a file answers no 200)
             return bool(answer.status == 200)
     except (OSError, ValueError):
         return False

@@ -192,7 +192,8 @@ def live_url(settings: Settings) -> str:
 
 
 def _url(host: str, port: int) -> str:
-    return f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"
+    is_any = host == "0.0.0.0"  # noqa: S104  (it is not bound to here)
+    return f"http://{'127.0.0.1' if is_any else host}:{port}"
 
 
 def pushed_metrics(settings: Settings) -> dict[str, str]:
