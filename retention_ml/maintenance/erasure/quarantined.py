@@ -5,8 +5,6 @@ from typing import Any
 
 from retention_ml.deliveries.description.loading import load_source
 from retention_ml.deliveries.description.source import Source
-from retention_ml.deliveries.ledger import personal_lines
-from retention_ml.deliveries.ledger.staging import Delivery
 from retention_ml.errors import RetentionError
 from retention_ml.maintenance.erasure import deliveries_ledger
 from retention_ml.privacy.register import Kind, columns_of
@@ -58,12 +56,22 @@ def _lines(
 
     Where it is one person, only deliveries are read in a row of which the number may stand.
     """
-    for row in transaction.execute(
+    is_plain = number is not None and number.isascii()
+    rows = transaction.execute(
         f"{_DELIVERY} WHERE delivery_id IN (SELECT delivery_id FROM quarantine.rows "
         "WHERE CAST(:number AS text) IS NULL OR strpos(raw_text, :number) > 0 "
-        "OR raw_bytes IS NOT NULL) ORDER BY 1",
+        "OR raw_bytes IS NOT NULL AND (NOT :is_plain OR position(CAST(:narrow AS bytea) IN "
+        "raw_bytes) > 0 OR position(CAST(:wide AS bytea) IN raw_bytes) > 0)) ORDER BY 1",
         number=number,
-    ):
+        is_plain=is_plain,
+        narrow=(number or "").encode(),
+        wide=(number or "").encode("utf-16-le")[:-1],  # of either byte order
+    )
+    if rows:
+        # Imported here: it takes longer than all the rest where nobody stands in quarantine.
+        from retention_ml.deliveries.ledger import personal_lines
+        from retention_ml.deliveries.ledger.staging import Delivery
+    for row in rows:
         source = source_of(settings, row.source)
         yield (
             row.delivery_id,

@@ -78,12 +78,13 @@ def find_persons(
             "SELECT tombstone, requested_at, erased_at FROM privacy.tombstones"
         )
     }
-    there = persons.customer_ids(transaction)
+    ids = {number: pseudonym(secret, number) if is_pseudonymous else number for number in numbers}
+    there = persons.known_ids(transaction, ids.values())
     day = today(settings)
     asked: list[Person] = []
     unknown: list[int] = []
     for place, (number, mark) in enumerate(persons.marks_of(keyring, numbers).items(), start=1):
-        customer_id = pseudonym(secret, number) if is_pseudonymous else number
+        customer_id = ids[number]
         row = stored.get(mark)
         is_there = customer_id in there or row is not None or _waits(transaction, number)
         hold = holds_of(transaction, [customer_id]).get(customer_id)

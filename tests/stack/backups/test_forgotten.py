@@ -1,6 +1,7 @@
 """Who was forgotten leaves the pages and the WAL of Postgres, and a restored backup forgets them too."""
 
 import shutil
+import subprocess
 from contextlib import closing
 from pathlib import Path
 
@@ -14,13 +15,25 @@ from retention_ml.maintenance.invariants import violations
 from retention_ml.stack import databases
 from retention_ml.stack.backups.back_up import back_up
 from retention_ml.stack.backups.restore import restore
+from retention_ml.stack.postgres import binaries
 from retention_ml.warehouse import Warehouse
 from tests.worlds.small_platform import HEADER, opened, small_platform
 
 NUMBER = "PERSON00000017"
 
 
-@pytest.mark.fault("a backup from before, restored", promises="P7", row=40)
+def _dumped(backup: Path) -> str:
+    """All that a backup holds of the warehouse, as SQL."""
+    folder = backup / "databases" / "retention"
+    written = subprocess.run(
+        [str(binaries() / "pg_restore"), "--file=-", str(folder)], capture_output=True, check=True
+    )
+    text = written.stdout.decode("utf-8", "replace")
+    assert "COPY curated.order_lines" in text
+    return text
+
+
+@pytest.mark.fault("a backup from before, restored; a dump made after", promises="P7", row=40)
 def test_storage_and_restored_backups_forget_too(tmp_path: Path) -> None:
     file = tmp_path / "lines_second.csv"
     lines = [
@@ -40,8 +53,9 @@ def test_storage_and_restored_backups_forget_too(tmp_path: Path) -> None:
         assert receipt.details["is_wal_cleared"]
         proof = prove(platform.warehouse, settings=settings, numbers=[NUMBER])
         assert proof.details["hits"] == {}
-        dump = back_up(platform.warehouse, settings=settings).details["name"]
-        assert dump != name
+        after = back_up(platform.warehouse, settings=settings).details["name"]
+        assert NUMBER in _dumped(platform.shelf / name)  # so that looking finds
+        assert NUMBER not in _dumped(platform.shelf / after)
         keys = settings.home / "keys.json"
         messages: list[str] = []
         restore(platform.shelf / name, restored, say=messages.append)
