@@ -55,7 +55,7 @@ def _told(run: last_run.Run | None) -> list[str]:
     if run is None:
         return ["`make chaos` has not written down a full run yet."]
     return [
-        f"The last full run, of {run['date']} (version {run['version']}), took {run['seconds'] / 60:.0f} minutes."
+        f"The last run of `make chaos`, of {run['date']} (version {run['version']}), took {run['seconds'] / 60:.0f} minutes."
     ]
 
 

@@ -67,9 +67,10 @@ def published(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Stack:
     """The stack after the first day of a shop in which one customer and what they said are marked."""
     shop = tmp_path_factory.mktemp("drop") / "shop"
     simulate(customers=600, days=_SHOP_DAYS, seed=7, out=shop, first_day=_FIRST_DAY)
-    customer = (shop / "orders.csv").read_text("utf-8").splitlines()[-1].split(",")[1]
+    newest = sorted(shop.glob("order_lines_*.csv"))[-1].read_bytes().splitlines()
+    customer = newest[-1].split(b",")[2]
     for path in shop.glob("*.csv"):
-        path.write_text(path.read_text("utf-8").replace(customer, _NUMBER), encoding="utf-8")
+        path.write_bytes(path.read_bytes().replace(customer, _NUMBER.encode()))
     files = sorted(str(path) for path in shop.glob("*.csv"))
     conf = {"source": "simulated", "files": files, "history": True}
     stack.airflow.start(demo.CHAIN[0], f"test__{_DAY}", _DAY, conf)
