@@ -20,6 +20,9 @@ from tests.worlds.scores import DAY, World, make_world
 _DAYS = [DAY + timedelta(days=n) for n in range(5)]
 _PUBLISHED = "SELECT * FROM reports.customer_risk_history AS day ORDER BY as_of, customer_id"
 _OF_THE_RUN = ("snapshot_id", "scored_at", "published_at")
+_OF_THE_PAST = (
+    "tier_since",
+)  # of the days that were published when the day was scored: decision 7
 
 
 def _world(
@@ -33,10 +36,10 @@ def _world(
 
 
 def _end(world: World) -> list[dict[str, Any]]:
-    """All that readers see of all days, without the names and times of runs."""
-    rows = world.rows(_PUBLISHED)
+    """All that readers see of all days, without what names a run or the days before it."""
+    rows, left_out = world.rows(_PUBLISHED), _OF_THE_RUN + _OF_THE_PAST
     assert {row["as_of"] for row in rows} == set(_DAYS)
-    return [{name: row[name] for name in row if name not in _OF_THE_RUN} for row in rows]
+    return [{name: row[name] for name in row if name not in left_out} for row in rows]
 
 
 def _run(world: World, day: date) -> None:
