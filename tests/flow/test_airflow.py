@@ -21,6 +21,7 @@ from retention_ml.reports.read import status
 from retention_ml.simulate import simulate
 from retention_ml.stack import demo, environment, local
 from retention_ml.stack.postgres import free_port
+from tests.flow.places import places_of, secrets_of
 from tests.flow.stack import LATEST, Stack, running_stack, wait_until
 from tests.metrics.airflow_series import AIRFLOW_SERIES
 from tests.metrics.serving import values
@@ -208,6 +209,26 @@ def test_alerts_and_the_status_name_what_the_day_lacks(parcel: Stack) -> None:
         "simulated/feedback_parcel.csv",
         "simulated/products_parcel.csv",
     }
+
+
+@pytest.mark.fault(
+    "secrets and customer numbers over days with broken and held files", promises="P7", row=38
+)
+def test_no_secret_and_no_customer_is_told_by_logs_runs_and_models(
+    parcel: Stack, tmp_path: Path
+) -> None:
+    """The short form of what tests/flow/test_airflow_faults.py does with failures."""
+    customers = parcel.rows(
+        "SELECT customer_id FROM reports.customer_risk ORDER BY customer_id LIMIT 20"
+    )
+    numbers = [row["customer_id"] for row in customers]
+    secrets = secrets_of(parcel.settings)
+    found = places_of([*numbers, *secrets], parcel.settings, tmp_path)
+    assert {word: places for word, places in found.items() if word in secrets} == {}
+    written = {place for places in found.values() for place in places}
+    assert "warehouse scores.customer_daily" in written
+    told = ("logs/", "mlflow/", "mlflow ", "models/", "airflow ", "metrics", "warehouse ops.")
+    assert sorted(place for place in written if place.startswith(told)) == []
 
 
 def test_down_leaves_no_process(stack: Stack) -> None:

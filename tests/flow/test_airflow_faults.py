@@ -8,7 +8,6 @@ import json
 import os
 import random
 import signal
-import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -20,15 +19,15 @@ from typing import Any
 
 import pytest
 
-from retention_ml.keys import Keyring
 from retention_ml.maintenance.invariants import violations
 from retention_ml.reports.site.write_pages import write_pages
 from retention_ml.simulate import simulate
-from retention_ml.stack import components, databases, demo, environment, local
-from retention_ml.stack.postgres import binaries, free_port
+from retention_ml.stack import components, databases, demo, local
+from retention_ml.stack.postgres import free_port
 from retention_ml.warehouse import Warehouse
 from tests.chaos.counts import count
 from tests.dags.hostile_parameters import HOSTILE, hostile
+from tests.flow.places import places_of, secrets_of
 from tests.flow.stack import Stack, running_stack, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.thorough]
@@ -258,16 +257,12 @@ def test_no_secret_and_no_person_is_where_it_does_not_belong(
     published: Stack, tmp_path: Path
 ) -> None:
     _fail(published)
-    settings, home = published.settings, published.settings.home
+    settings = published.settings
     write_pages(published.warehouse, settings=settings)
-    secrets = [
-        *_MARKED,
-        *(value for value in json.loads((home / "secrets.json").read_text()).values()),
-        *(key for key in _secrets_of(Keyring.of(settings))),
-    ]
+    secrets = [*_MARKED, *secrets_of(settings)]
     assert len(secrets) > 25
     words = [*secrets, _NUMBER, _SAID, _FILE]
-    found = _hits(published, words, tmp_path)
+    found = places_of(words, settings, tmp_path)
     assert {word: places for word, places in found.items() if word in secrets} == {}
     assert found[_NUMBER] <= _WHERE[_NUMBER]
     assert "warehouse quarantine.rows" in found[_NUMBER]  # so that the search is one
@@ -291,44 +286,3 @@ def _texts(folder: Path) -> Iterator[str]:
     for path in folder.rglob("*"):
         if path.is_file():
             yield path.read_text("utf-8", errors="replace")
-
-
-def _secrets_of(keyring: Keyring) -> Iterator[str]:
-    for purpose in ("pseudonym", "lookup", "number", "archive", "audit"):
-        secret = keyring.current(purpose).secret  # type: ignore[arg-type]
-        yield secret.hex()
-
-
-def _hits(stack: Stack, words: list[str], folder: Path) -> dict[str, set[str]]:
-    """The places in which each word stands."""
-    home = stack.settings.home
-    found: dict[str, set[str]] = {}
-
-    def look(place: str, text: str) -> None:
-        for word in words:
-            if word in text:
-                found.setdefault(word, set()).add(place)
-
-    for part in ("logs", "mlflow", "models", "reports", "backtests", "quality"):
-        for path in (home / part).rglob("*"):
-            if path.is_file():
-                look(path.relative_to(home).as_posix(), path.read_bytes().decode("latin-1"))
-    for path in (home / "postgres").glob("*.log"):
-        look(path.name, path.read_bytes().decode("latin-1"))
-    server = databases.server(home)
-    for database in ("retention", "airflow", "mlflow"):
-        name = "warehouse" if database == "retention" else database
-        dumped = folder / f"{database}.sql"
-        subprocess.run(
-            [str(binaries() / "pg_dump"), f"--dbname={server.url(database)}", f"--file={dumped}"],
-            check=True,
-        )
-        table = ""
-        with dumped.open(encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                table = line.split()[1] if line.startswith("COPY ") else table
-                look(f"{name} {table}", line)
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(f"{environment.metrics_url(stack.settings)}/metrics", timeout=30) as answer:
-        look("metrics", answer.read().decode())
-    return found
