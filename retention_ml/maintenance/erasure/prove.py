@@ -5,6 +5,7 @@ import time
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -33,6 +34,7 @@ _COLUMNS = (
     "IN ('text', 'bytea', 'jsonb', 'json', 'text[]', 'character varying') ORDER BY 1, 2"
 )
 _PIECE = 1 << 22
+_VALUES = 10_000  # of a column, looked through at once
 
 
 def prove(
@@ -136,8 +138,14 @@ def _in_columns(transaction: Transaction, search: Search) -> Iterator[tuple[str,
         values = transaction.stream(
             f'SELECT "{row.column_name}" FROM {row.name} WHERE "{row.column_name}" IS NOT NULL'
         )
-        if count := sum(search.count(_bytes(value[0])) > 0 for value in values):
+        texts = (_bytes(value[0]) for value in values)
+        if count := sum(map(search.count_values, _groups(texts))):
             yield f"{row.name}.{row.column_name}", count
+
+
+def _groups(texts: Iterator[bytes]) -> Iterator[list[bytes]]:
+    while group := list(islice(texts, _VALUES)):
+        yield group
 
 
 def _bytes(value: object) -> bytes:

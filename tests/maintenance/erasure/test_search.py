@@ -1,6 +1,8 @@
 """Numbers are found in whatever they are packed or written in, and not within longer ones."""
 
 import gzip
+import random
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -46,3 +48,36 @@ def test_pieces_hide_nothing() -> None:
         pieces = [content[begin : begin + size] for begin in range(0, len(content), size)]
         assert search.count_in(pieces) == 1
         assert search.count_in(pieces, is_binary=True) == 2
+
+
+def _oracle(words: list[str], content: bytes, *, is_binary: bool) -> int:
+    """As a pattern says it: places where one begins, tried one after the other."""
+    apart = rb"(?<![0-9A-Za-z])%s(?![0-9A-Za-z])"
+    patterns = []
+    for word in words:
+        plain = re.escape(word.encode())
+        patterns.append(plain if is_binary and len(word) >= 6 else apart % plain)
+        if not is_binary:
+            patterns += [re.escape(word.encode(name)) for name in ("utf-16-le", "utf-16-be")]
+    return sum(1 for _ in re.finditer(b"(?=" + b"|".join(patterns) + b")", content))
+
+
+@pytest.mark.parametrize("number", range(40))
+def test_what_is_found_is_what_patterns_find(number: int) -> None:
+    draw = random.Random(number)
+    words = ["".join(draw.choices("C01", k=draw.randint(1, 8))) for _ in range(draw.randint(1, 9))]
+    content = bytearray(draw.choices(b"C01C01C01, ;\x00x", k=400))
+    for _ in range(20):
+        word = draw.choice(words).encode(draw.choice(("utf-8", "utf-8", "utf-16-le", "utf-16-be")))
+        at = draw.randint(0, len(content))
+        content[at:at] = word
+    search, whole = Search(words), bytes(content)
+    assert search.count(whole) == _oracle(words, whole, is_binary=False) > 0
+    size = draw.randint(1, 60)
+    pieces = [whole[begin : begin + size] for begin in range(0, len(whole), size)]
+    for is_binary in (False, True):
+        expected = _oracle(words, whole, is_binary=is_binary)
+        assert search.count_in(pieces, is_binary=is_binary) == expected
+    values = whole.split(b",")
+    assert search.count_values(values) == sum(search.count(value) > 0 for value in values)
+    assert search.count_values([]) == 0
