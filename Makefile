@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo demo-actions up down test coverage lint check benchmark benchmark-compare benchmark-quality chaos thorough model-elsewhere pages docs audit superset superset-test spark-test containers clean
+.PHONY: help setup lock demo demo-actions up down test coverage lint check benchmark benchmark-compare benchmark-quality chaos thorough model-elsewhere pages docs audit superset superset-test spark-test containers chart clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -196,8 +196,13 @@ $(SUPERSET)/.installed: requirements-superset.txt | setup
 CONTAINERS ?= $(CURDIR)/build/containers
 containers: export RETENTION_CONTAINERS := $(CONTAINERS)
 containers: setup ## build, start, kill and stop the containers with an engine of its own; needs root and Debian's archive
-	@$(MAKE) --no-print-directory -s run-tests ARGUMENTS="tests/docker/test_running.py -x"
+	@$(MAKE) --no-print-directory -s run-tests ARGUMENTS="tests/docker/test_running.py tests/docker/test_chart_played.py -x"
 	@cat $(CONTAINERS)/measured.json
+
+chart: export RETENTION_CONTAINERS := $(CONTAINERS)
+chart: setup ## what Helm makes of docker/chart, against Kubernetes' schemas and compose; needs npm and package indexes
+	@$(MAKE) --no-print-directory -s run-tests \
+	    ARGUMENTS="tests/docker/test_chart.py tests/docker/test_chart_rendered.py"
 
 clean: ## remove caches; data, models and .venv stay
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage build dist
