@@ -95,11 +95,11 @@ def test_the_variables_are_those_of_compose() -> None:
 
 def test_the_official_chart_gets_the_same_variables() -> None:
     listed = _read(VALUES / "airflow.yaml")["env"]
-    given = {each["name"]: each["value"] for each in listed}
-    assert len(given) == len(listed)
+    variables = {each["name"]: each["value"] for each in listed}
+    assert len(variables) == len(listed)
     pods = _read(CHART / "files" / "environment.yaml")
-    assert set(given) == set(pods)
-    assert {name for name in given if given[name] != pods[name]} == OTHERWISE
+    assert set(variables) == set(pods)
+    assert {name for name in variables if variables[name] != pods[name]} == OTHERWISE
 
 
 def test_each_part_is_given_the_secrets_that_compose_gives_it() -> None:
@@ -160,8 +160,8 @@ def test_the_keys_of_the_public_charts_are_theirs(name: str, least: int) -> None
 def test_the_public_charts_are_given_our_image_and_its_user() -> None:
     airflow, mlflow = _read(VALUES / "airflow.yaml"), _read(VALUES / "mlflow.yaml")
     image = _read(CHART / "values.yaml")["image"]
-    for given in (airflow["images"]["airflow"], mlflow["image"]):
-        assert {name: given[name] for name in ("repository", "tag")} == {
+    for named in (airflow["images"]["airflow"], mlflow["image"]):
+        assert {name: named[name] for name in ("repository", "tag")} == {
             name: image[name] for name in ("repository", "tag")
         }
     for context in (airflow["securityContexts"]["pod"], mlflow["securityContext"]):

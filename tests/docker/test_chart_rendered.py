@@ -164,8 +164,8 @@ def test_each_part_gets_its_own_secrets_and_no_others(rendered: Objects) -> None
         [volume] = [each["secret"] for each in pod["volumes"] if "secret" in each]
         assert {each["key"] for each in volume["items"]} == set(services[part]["secrets"]), part
         assert all(each["key"] == each["path"] for each in volume["items"])
-        own = "retention-mlflow" if part == "mlflow" else "retention-platform"
-        assert volume["secretName"] == own
+        expected = "retention-mlflow" if part == "mlflow" else "retention-platform"
+        assert volume["secretName"] == expected
     assert not [name for kind, name in rendered if kind == "Secret"]
 
 
@@ -174,9 +174,9 @@ def test_a_part_is_ended_only_by_its_own_probe(rendered: Objects) -> None:
         [container] = _pods(rendered)[part]["containers"]
         probe = ["python", "/opt/retention/probe.py"]
         assert container["readinessProbe"]["exec"]["command"][:2] == probe
-        own = part in ("api-server", "mlflow", "metrics")
-        assert ("livenessProbe" in container) == own, part
-        if own:
+        asks_itself = part in ("api-server", "mlflow", "metrics")
+        assert ("livenessProbe" in container) == asks_itself, part
+        if asks_itself:
             command = container["livenessProbe"]["exec"]["command"]
             assert command == compose()["services"][part]["healthcheck"]["test"][1:]
 

@@ -65,6 +65,7 @@ def back_up(
     """
     started = time.perf_counter()
     into = (folder or shelf.folder_of(settings)).absolute()
+    _require_same_version(warehouse)
     into.mkdir(mode=0o700, parents=True, exist_ok=True)
     with warehouse.exclusive(shelf.LOCK):
         taken_at = clock.now()
@@ -171,15 +172,19 @@ def _base(settings: Settings, draft: Path) -> dict[str, dict[str, Table]]:
     return {}
 
 
+def _require_same_version(warehouse: Warehouse) -> None:
+    """Refuse programs that are older or newer than the server, before anything is written."""
+    version, programs_version = int(_version(warehouse).split(".")[0]), programs.major()
+    if version != programs_version:
+        raise StackError(
+            f"The server is Postgres {version}, the programs here are of {programs_version}: what "
+            f"they write could not be restored. Use the pg_dump of Postgres {version}, or move to "
+            f"Postgres {programs_version}."
+        )
+
+
 def _databases(warehouse: Warehouse, settings: Settings) -> dict[str, str]:
     """What to dump, in this order: the warehouse, then what it refers to."""
-    version = int(_version(warehouse).split(".")[0])
-    if version != programs.major():
-        raise StackError(
-            f"The server is Postgres {version}, the programs here are of {programs.major()}: what "
-            f"they write could not be restored. Use the pg_dump of Postgres {version}, or move to "
-            f"Postgres {programs.major()}."
-        )
     if settings.warehouse_url is not None:
         return {"retention": warehouse.url}
     server = databases.server(settings.home)

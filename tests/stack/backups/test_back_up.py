@@ -15,7 +15,7 @@ from retention_ml.errors import StackError, UsageError
 from retention_ml.stack import databases
 from retention_ml.stack.backups import programs, shelf
 from retention_ml.stack.backups.back_up import back_up
-from retention_ml.stack.backups.manifest import Manifest
+from retention_ml.stack.backups.manifest import Kind, Manifest
 from retention_ml.stack.backups.verify import verify
 from tests.worlds.small_platform import SmallPlatform
 
@@ -68,14 +68,18 @@ def test_a_backup_without_a_folder_is_refused(platform: SmallPlatform) -> None:
         back_up(platform.warehouse, settings=settings)
 
 
-def test_a_server_of_another_major_version_is_refused(
-    platform: SmallPlatform, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("kind", ["dump", "base"])
+@pytest.mark.parametrize("version", [17, 99], ids=["older", "newer"])
+def test_programs_older_or_newer_than_the_server_are_refused_before_anything_is_written(
+    platform: SmallPlatform, monkeypatch: pytest.MonkeyPatch, version: int, kind: Kind
 ) -> None:
-    monkeypatch.setattr(programs, "major", lambda: 17)
-    before = shelf.names(platform.shelf)
-    with pytest.raises(StackError, match="the programs here are of 17"):
-        back_up(platform.warehouse, settings=platform.settings)
-    assert shelf.names(platform.shelf) == before
+    monkeypatch.setattr(programs, "major", lambda: version)
+    looked_at = "SELECT count(*) AS entries FROM audit.log"
+    before = sorted(platform.shelf.rglob("*")), platform.warehouse.read(looked_at).to_pylist()
+    with pytest.raises(StackError, match=rf"is Postgres \d+, the programs here are of {version}"):
+        back_up(platform.warehouse, settings=platform.settings, kind=kind)
+    after = sorted(platform.shelf.rglob("*")), platform.warehouse.read(looked_at).to_pylist()
+    assert after == before, "a refused backup leaves a draft, or an entry that it was taken"
 
 
 def test_of_another_postgres_the_warehouse_alone_is_backed_up(

@@ -161,12 +161,16 @@ def test_a_folder_without_a_manifest_is_no_backup(tmp_path: Path) -> None:
         restore(tmp_path, tmp_path / "home", say=silent)
 
 
-def test_a_backup_of_another_major_version_is_not_tried(
-    copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("version", [17, 99], ids=["older", "newer"])
+def test_a_backup_is_not_tried_by_programs_older_or_newer_than_it(
+    copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int
 ) -> None:
-    monkeypatch.setattr(programs, "major", lambda: 99)
-    with pytest.raises(StackError, match=r"is of Postgres \d+, the programs here are of 99"):
+    monkeypatch.setattr(programs, "major", lambda: version)
+    with pytest.raises(
+        StackError, match=rf"is of Postgres \d+, the programs here are of {version}"
+    ):
         restore(copy, tmp_path / "restored", say=silent)
+    assert not (tmp_path / "restored").exists()
 
 
 def test_files_that_came_after_the_backup_are_named(
