@@ -18,8 +18,8 @@ pytestmark = pytest.mark.thorough
 # One of Airflow's versions before the lock's, each with the shape its tables had.
 _AIRFLOW_BEFORE = ("3.0.0", "3.1.0", "3.2.0")
 _AIRFLOW_ROWS = {
-    "slot_pool": "INSERT INTO slot_pool (pool, slots, description, include_deferred) "
-    "VALUES ('warehouse', 2, 'tasks that write', false)",
+    "slot_pool": "INSERT INTO slot_pool (id, pool, slots, description, include_deferred) "
+    "VALUES (7, 'warehouse', 2, 'tasks that write', false)",
     "variable": "INSERT INTO variable (key, val, is_encrypted) VALUES ('note', 'kept', false)",
     "connection": "INSERT INTO connection (conn_id, conn_type, host, port, is_encrypted, "
     "is_extra_encrypted) VALUES ('crm', 'http', 'crm.example.org', 443, false, false)",
