@@ -24,7 +24,7 @@ from retention_ml.settings import Settings
 from retention_ml.warehouse import Transaction, Warehouse
 
 _NEWEST = date(2025, 6, 30)
-_PAGES = ("today", "customers", "customer", "model", "data", "drift")
+_PAGES = ("today", "now", "customers", "customer", "model", "data", "drift")
 _TIERS = (
     "CASE WHEN p >= .8 THEN 'critical' WHEN p >= .6 THEN 'high' WHEN p >= .35 THEN 'medium' "
     "ELSE 'low' END"

@@ -221,6 +221,14 @@ def every_ten_minutes_if_enabled() -> CronPartitionTimetable | None:
     return CronPartitionTimetable("*/10 * * * *", timezone=TIMEZONE, key_format="%Y-%m-%d")
 
 
+def every_hour_if_live() -> CronPartitionTimetable | None:
+    """The start of every hour while events are taken in and a digest is wanted, else never."""
+    live = load().live
+    if not (live.enabled and live.hourly_digest):
+        return None
+    return CronPartitionTimetable("0 * * * *", timezone=TIMEZONE, key_format="%Y-%m-%d")
+
+
 def at_night() -> CronPartitionTimetable:
     """Four hours into every day of the shop, after the day's run and its backup."""
     return CronPartitionTimetable("0 4 * * *", timezone=TIMEZONE, key_format="%Y-%m-%d")

@@ -1,4 +1,4 @@
-"""Commands about what happens now: the service with its worker, and tokens for programs."""
+"""Commands of what answers beside the flow: events and scores, figures, a language model; and tokens."""
 
 import os
 from enum import StrEnum
@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from retention_ml.cli.frame import Json, console, note, opened, print_json, print_rows
+from retention_ml.cli.frame import Json, command, console, note, opened, print_json, print_rows
 
+_metrics = typer.Typer(help="Figures about the platform, for Prometheus.", no_args_is_help=True)
 tokens = typer.Typer(
     help="Tokens of programs that send events or read scores.", no_args_is_help=True
 )
@@ -22,6 +23,8 @@ class Part(StrEnum):
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands of this module."""
+    app.command()(mcp)
+    app.add_typer(_metrics, name="metrics")
     app.command()(serve)
     app.add_typer(tokens, name="tokens")
 
@@ -48,6 +51,33 @@ def serve(
 
         command = service.worker_command() if only is None else None
         service.serve(warehouse, settings=settings, worker=command, say=note)
+
+
+def mcp(
+    http: Annotated[
+        bool, typer.Option("--http", help="Listen on 127.0.0.1 instead of standard input.")
+    ] = False,
+    port: Annotated[int, typer.Option(min=1024, max=65_535, help="With --http.")] = 8765,
+) -> None:
+    """Answer questions of a language model about `reports`: a read-only MCP server.
+
+    The program with the model starts it by itself: docs/assistant.md says how.
+    """
+    with command(as_json=False) as settings:
+        from retention_ml.stack import assistant
+
+        assistant.serve(settings, http=http, port=port, say=note)
+
+
+@_metrics.command("serve")
+def metrics_serve() -> None:
+    """Answer Prometheus, and take in what Airflow pushes; `stack up` starts it if enabled."""
+    with command(as_json=False) as settings:
+        from retention_ml.metrics.serve import serve
+        from retention_ml.stack import address
+
+        places = address.now(settings)
+        serve(settings, **places, say=note)
 
 
 @tokens.command("add")

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from retention_ml.settings import Settings
 
 _stack = typer.Typer(help="Start, stop and look at the local stack.", no_args_is_help=True)
-_metrics = typer.Typer(help="Figures about the platform, for Prometheus.", no_args_is_help=True)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -36,8 +35,6 @@ def add_to(app: typer.Typer) -> None:
     app.command()(demo)
     app.command("demo-actions")(demo_actions)
     app.command()(status)
-    app.command()(mcp)
-    app.add_typer(_metrics, name="metrics")
     app.command()(report)
     app.command()(simulate)
 
@@ -137,9 +134,11 @@ def status(
 ) -> None:
     """Say whether today's scores are there, what failed, which models serve, and where to look."""
     with opened(as_json) as (warehouse, settings):
+        from retention_ml import clock
         from retention_ml.models.registry.links import page_links
         from retention_ml.models.registry.mlflow_registry import Registry
         from retention_ml.reports.list_performance import lists_in_words
+        from retention_ml.reports.live_state import live_in_words
         from retention_ml.reports.read import status as read_status
         from retention_ml.stack import local
 
@@ -149,6 +148,7 @@ def status(
             "failed_runs": local.failed_runs(settings),
             "recommended_lists": lists_in_words(warehouse),
             "standstill": local.standstill(settings),
+            **(live_in_words(warehouse, clock.now()) if settings.live.enabled else {}),
             **(
                 places
                 if with_secrets
@@ -164,33 +164,6 @@ def status(
             print_status(state)
 
 
-def mcp(
-    http: Annotated[
-        bool, typer.Option("--http", help="Listen on 127.0.0.1 instead of standard input.")
-    ] = False,
-    port: Annotated[int, typer.Option(min=1024, max=65_535, help="With --http.")] = 8765,
-) -> None:
-    """Answer questions of a language model about `reports`: a read-only MCP server.
-
-    The program with the model starts it by itself: docs/assistant.md says how.
-    """
-    with command(as_json=False) as settings:
-        from retention_ml.stack import assistant
-
-        assistant.serve(settings, http=http, port=port, say=note)
-
-
-@_metrics.command("serve")
-def metrics_serve() -> None:
-    """Answer Prometheus, and take in what Airflow pushes; `stack up` starts it if enabled."""
-    with command(as_json=False) as settings:
-        from retention_ml.metrics.serve import serve
-        from retention_ml.stack import address
-
-        places = address.now(settings)
-        serve(settings, **places, say=note)
-
-
 def report(
     as_of: Annotated[
         str | None,
@@ -204,7 +177,7 @@ def report(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write the pages Today, Customers, Model, Data and Drift, to open in a browser."""
+    """Write the pages Today, Now, Customers, Model, Data and Drift, to open in a browser."""
     with opened(as_json) as (warehouse, settings):
         from retention_ml.reports.site.write_pages import write_pages
 
@@ -244,6 +217,12 @@ def simulate(
             "--abnormal-share", help="With --abnormal: so many, by customers. Default: 0.03."
         ),
     ] = None,
+    intent: Annotated[
+        bool,
+        typer.Option(
+            "--intent", help="Let intents build over hours: carts left, rivals looked at."
+        ),
+    ] = False,
     respond: Annotated[
         str | None,
         typer.Option(
@@ -281,10 +260,11 @@ def simulate(
     """Write the files of a shop whose truth is known; with --respond, of one more day of it."""
     if respond is not None:
         with command(as_json):
-            if abnormal or abnormal_share:
+            if abnormal or abnormal_share or intent:
                 raise UsageError(
-                    "Planted customers do nothing after the last day of a simulation, so there is "
-                    "no use for --abnormal beside --respond; nothing was written. Leave it out."
+                    "Planted customers do nothing after the last day of a simulation, and no intent "
+                    "builds, so there is no use for --abnormal and --intent beside --respond; nothing "
+                    "was written. Leave it out."
                 )
         _respond(
             {"customers": customers, "days": days, "seed": seed, "first_day": first_day},
@@ -321,6 +301,7 @@ def simulate(
                 defect_share=defect_share,
                 abnormal=abnormal,
                 abnormal_share=0.03 if abnormal_share is None else abnormal_share,
+                has_intent=intent,
             )
         _print_summary(f"Simulated shop in {out}", summary, as_json)
 

@@ -40,7 +40,7 @@ def fresh_scores(
     features : pa.Table
         Of n customers, by `customer_id`.
     barred : mapping of str to array of bool, shape (n,)
-        Who is not scored whatever the model could say of them, by reason.
+        Who is not scored, by reason, as `scores.score.barred` has it.
     """
     predictions = predict_both(
         served.on_engine(in_force.champion, settings),

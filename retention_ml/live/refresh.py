@@ -15,6 +15,7 @@ from retention_ml.features.samples.of_customers import features_of_customers
 from retention_ml.live.fresh_scores import fresh_scores, rose
 from retention_ml.live.in_force import InForce, read_in_force
 from retention_ml.live.touched import Waiting, waiting
+from retention_ml.live.warnings.carts import keep_carts
 from retention_ml.receipts import Receipt
 from retention_ml.scores.score import barred
 from retention_ml.settings import Settings
@@ -79,6 +80,7 @@ def refresh(
         with warehouse.transaction() as transaction:
             _replace(transaction, rows, customer_ids)
             warnings = _warn(transaction, rows, batches, as_of)
+            keep_carts(transaction, batches.deliveries, now=clock.now())
             _mark(transaction, batches, rows.num_rows)
             failpoint("refresh.before_commit")
     failpoint("refresh.after_commit")

@@ -21,6 +21,8 @@ class Waiting:
     ----------
     live_batch_ids : tuple of int
         Rising; empty where nothing waits.
+    deliveries : tuple of int
+        What they became in the ledger.
     customer_ids : tuple of str
         Rising; those of them whose rows were accepted.
     complaining : frozenset of str
@@ -28,6 +30,7 @@ class Waiting:
     """
 
     live_batch_ids: tuple[int, ...]
+    deliveries: tuple[int, ...]
     customer_ids: tuple[str, ...]
     complaining: frozenset[str]
 
@@ -40,7 +43,7 @@ def waiting(transaction: Transaction, *, batches_max: int) -> Waiting:
         batches_max=batches_max,
     )
     if not batches:
-        return Waiting(live_batch_ids=(), customer_ids=(), complaining=frozenset())
+        return Waiting(live_batch_ids=(), deliveries=(), customer_ids=(), complaining=frozenset())
     deliveries = _deliveries(transaction, [sha for row in batches for sha in row.file_sha256s])
     customers = transaction.execute(
         f"SELECT customer_id FROM ({_NAMED}) AS named WHERE customer_id IS NOT NULL "
@@ -54,6 +57,7 @@ def waiting(transaction: Transaction, *, batches_max: int) -> Waiting:
     )
     return Waiting(
         live_batch_ids=tuple(row.live_batch_id for row in batches),
+        deliveries=tuple(deliveries),
         customer_ids=tuple(row.customer_id for row in customers),
         complaining=frozenset(row.customer_id for row in complaining),
     )

@@ -12,6 +12,7 @@ from retention_ml.live.in_force import InForce
 from retention_ml.live.listening import listening
 from retention_ml.live.prune_keys import prune_keys
 from retention_ml.live.refresh import BATCHES_AT_ONCE, next_day, refresh
+from retention_ml.live.warnings.warn import warn
 from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 
@@ -19,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 _QUIET_SECONDS = 5.0  # an announcement that was missed is made good after this
 _PRUNE_SECONDS = 3_600.0
+_WARN_SECONDS = 60.0  # between two looks for what time alone brings
 _RETRY_SECONDS = 2.0
 _RETRY_SECONDS_MAX = 60.0
 
@@ -37,6 +39,7 @@ class Worker:
         self._settings = settings
         self._standing: InForce | None = None
         self._pruned_at: float | None = None
+        self._warned_at: float | None = None
 
     def work(self) -> int:
         """Deliver and score all that waits; how many batches got scores.
@@ -66,6 +69,7 @@ class Worker:
                 with listening(self._warehouse, CHANNEL) as wait:
                     while not is_over():
                         self.work()
+                        self._warn_when_due()
                         self._prune_when_due()
                         patience = _RETRY_SECONDS
                         if wait(_QUIET_SECONDS):
@@ -85,6 +89,13 @@ class Worker:
                 return
             time.sleep(patience)
             patience = min(2 * patience, _RETRY_SECONDS_MAX)
+
+    def _warn_when_due(self) -> None:
+        monotonic, now = time.monotonic(), clock.now()
+        if self._warned_at is None or monotonic - self._warned_at > _WARN_SECONDS:
+            as_of = next_day(now, self._settings.calendar.timezone)
+            warn(self._warehouse, settings=self._settings, as_of=as_of, now=now)
+            self._warned_at = monotonic
 
     def _prune_when_due(self) -> None:
         now = time.monotonic()

@@ -1,4 +1,4 @@
-"""HTML pages that are readable without a network: one style, one shell, five pages of rows.
+"""HTML pages that are readable without a network: one style, one shell, six pages of rows.
 
 `rendering` is what every HTML file of the platform shares. `charts` and `shell` are what the five
 pages share; `today`, `customers`, `model`, `data` and `drift` turn rows into HTML, `customer` and

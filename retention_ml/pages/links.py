@@ -11,19 +11,20 @@ from urllib.parse import quote, urlencode
 
 PAGES = {
     "today": "Today",
+    "now": "Now",
     "customers": "Customers",
     "model": "Model",
     "data": "Data",
     "drift": "Drift",
 }
-"""The five pages in their order, by name."""
+"""The six pages in their order, by name."""
 
 
 class Links(Protocol):
     """How a page names the others; an address that the door does not have is None."""
 
     def page(self, name: str) -> str:
-        """One of the five pages, of the same day."""
+        """One of the six pages, of the same day."""
 
     def customer(self, customer_id: str) -> str | None:
         """The page of a customer."""

@@ -1,4 +1,4 @@
-"""What the five pages have in common: head, navigation, day, foot; and filters for figures."""
+"""What the six pages have in common: head, navigation, day, foot; and filters for figures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -57,7 +57,7 @@ def render(template: str, frame: Frame, *, page: str | None = None, **values: An
     frame : Frame
         What stands around it.
     page : str, optional
-        Which of the five it belongs to, to mark it in the navigation.
+        Which of the six it belongs to, to mark it in the navigation.
     **values : object
         What the template shows.
     """

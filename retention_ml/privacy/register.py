@@ -60,7 +60,7 @@ _BY_CUSTOMER = (
     "abnormal.customer_daily", "abnormal.decisions",
     "models.labels", "models.evaluation_predictions",
     "scores.customer_daily", "scores.exclusions", "scores.leading_customers",
-    "scores.tier_transitions", "scores.fresh", "live.warnings",
+    "scores.tier_transitions", "scores.fresh", "live.warnings", "live.carts", "live.last_orders",
     "profiles.customer_daily", "profiles.customer_value",
     "recommendations.customer_daily",
     "actions.assignments", "actions.outbox",

@@ -22,8 +22,10 @@ class Cadence:
     interval_days : array of float64
         The wait after the last purchase day within which half of such customers have ordered
         again, if they have not left.
+    overdue_after_days : array of float64
+        The wait that is longer than `overdue_probability` of theirs.
     is_overdue : array of bool
-        Silent for longer than `overdue_probability` of such waits.
+        Silent for longer than that.
     still_customer_probability : array of float64
         That the customer has not left.
     next_order_days : array of float64
@@ -32,6 +34,7 @@ class Cadence:
     """
 
     interval_days: Floats
+    overdue_after_days: Floats
     is_overdue: Bools
     still_customer_probability: Floats
     next_order_days: Floats
@@ -57,6 +60,7 @@ def cadence(histories: Histories, process: BetaGeoNBD, *, overdue_probability: f
     ahead = process.days_to_order_quantile(frequency, T, 0.5)
     return Cadence(
         interval_days=np.minimum(usual, INTERVAL_DAYS_MAX),
+        overdue_after_days=np.minimum(late, INTERVAL_DAYS_MAX),
         is_overdue=T - recency > late,
         still_customer_probability=alive,
         next_order_days=np.where(alive >= _ALIVE_MIN, np.minimum(ahead, INTERVAL_DAYS_MAX), np.nan),

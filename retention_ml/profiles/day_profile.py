@@ -127,6 +127,7 @@ def _customers(
             "rfm_value": of_buyers(value).cast(pa.int32()),
             "rfm_group": group_names.take(of_buyers(group)),
             "purchase_interval_days": of_buyers(rhythm.interval_days),
+            "overdue_after_days": of_buyers(rhythm.overdue_after_days),
             "is_overdue": of_buyers(rhythm.is_overdue),
             "still_customer_probability": of_buyers(rhythm.still_customer_probability),
             "next_order_expected_on": _expected(

@@ -32,7 +32,10 @@ _ROWS = ibis.table(
         ),
         **dict.fromkeys(("purchase_days_count", "orders_count", "revenue_cents"), "int64"),
         **dict.fromkeys(("rfm_recency", "rfm_frequency", "rfm_value"), "int32"),
-        **dict.fromkeys(("purchase_interval_days", "still_customer_probability"), "float64"),
+        **dict.fromkeys(
+            ("purchase_interval_days", "overdue_after_days", "still_customer_probability"),
+            "float64",
+        ),
         "is_overdue": "boolean",
         "persona_id": "int32",
     },

@@ -67,6 +67,9 @@ class Live(Section):
     reads_per_second: float = Field(500, gt=0, le=100_000)
     debounce_milliseconds: int = Field(200, ge=0, le=60_000)
     keys_kept_days: int = Field(30, ge=1, le=3_650)
+    warn_overdue: bool = True
+    cart_left_hours: float = Field(3, ge=0, le=120)
+    hourly_digest: bool = True
 
 
 class Spark(Section):

@@ -20,6 +20,7 @@ from retention_ml.simulate import (
     feedback,
     feeds,
     files,
+    intent,
     population,
     purchases,
     truth,
@@ -44,6 +45,7 @@ def simulate(
     defect_share: float = 0.01,
     abnormal: str | None = None,
     abnormal_share: float = 0.03,
+    has_intent: bool = False,
 ) -> dict[str, Any]:
     """Write a simulated shop into `out`; how many rows of what were written.
 
@@ -65,6 +67,9 @@ def simulate(
         They come on top of `customers`, who stay as they are. None: nobody is planted.
     abnormal_share : float
         How many are planted, as a share of `customers`, in (0, 1].
+    has_intent : bool
+        Whether intents build over hours: products looked at and not bought, carts left. Everything
+        but the click-stream is as without.
 
     Raises
     ------
@@ -87,6 +92,11 @@ def simulate(
     sold = baskets.sold_lines(drawn["sold"], favourite, orders, goods)
     back = baskets.lines_that_came_back(drawn["returns"], people, orders, sold, calendar)
     stream = browsing.events(drawn["browsing"], people, calendar, orders, sold)
+    if has_intent:
+        drawn_intent = np.random.default_rng([seed, 300])
+        stream = plants.together(
+            stream, intent.intent(drawn_intent, people, calendar, orders, sold)
+        )
 
     ids = feeds.customer_ids(customers)
     writing = {

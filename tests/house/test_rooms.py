@@ -76,6 +76,7 @@ FLOW = {
         ("actions", "outcomes"),
         ("actions/deliver.py", "outcomes/monitoring/actions/watch_actions.py"),
     ),
+    "77_tell_warnings": Stage(("live",), ("live/warnings/tell_warnings.py",)),
     "80_measure_outcomes": Stage(
         ("outcomes",),
         (

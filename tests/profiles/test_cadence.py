@@ -19,6 +19,7 @@ def test_the_wait_is_the_quantile_of_a_customer_who_has_not_left() -> None:
     late = [60.0 * (10 ** (1 / 4) - 1), 30.0 * (10 - 1)]  # 46.7 and 270 days of silence
     assert late[0] > 30 > rhythm.interval_days[0]
     assert rhythm.is_overdue.tolist() == [False, False]
+    assert rhythm.overdue_after_days == pytest.approx(late)
     assert cadence(
         histories_of({"a": [0, 10, 20, 30], "b": [0]}, 77), PROCESS, overdue_probability=0.9
     ).is_overdue.tolist() == [True, False]

@@ -112,6 +112,19 @@ class LiveShop:
             for n in customers
         ]
 
+    def order(self, customer: str, *, name: str = "order") -> None:
+        """An order placed now, sent and worked off."""
+        line = {
+            "order": f"{name}-{customer}",
+            "product": "p1",
+            "customer": customer,
+            "time": f"{now():%Y-%m-%d %H:%M:%S}",
+            "quantity": 1,
+            "price": "9.00",
+        }
+        self.send("lines", [line], name=f"{name}-{customer}")
+        self.worker.work()
+
     def daily_run(self, day: date) -> None:
         """Score and publish a day."""
         receipt = score(self.warehouse, settings=self.settings, as_of=day)

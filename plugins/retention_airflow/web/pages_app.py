@@ -1,4 +1,4 @@
-"""The five pages inside Airflow's API server, behind Airflow's login.
+"""The six pages inside Airflow's API server, behind Airflow's login.
 
 Who may not see DAGs sees no page: everything asks for that right, scripts too. Nothing is written,
 nothing is asked of another host, and what the address holds reaches the database as a value only.

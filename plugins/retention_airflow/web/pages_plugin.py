@@ -9,7 +9,7 @@ PREFIX = "/retention"
 
 
 class RetentionPages(AirflowPlugin):  # type: ignore[misc]  # airflow is untyped here
-    """The five pages behind Airflow's login."""
+    """The six pages behind Airflow's login."""
 
     name = "retention_pages"
     external_views = [

@@ -3,29 +3,14 @@
 import threading
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from retention_ml.metrics.exposition import render
 from retention_ml.metrics.families import Family, Kind, Labels, Sample, labels_of
+from retention_ml.reports.live_state import live_state, of_warehouse
 from retention_ml.warehouse import Warehouse
 
-_STATE = """
-SELECT
-    (SELECT count(*) FROM live.events WHERE live_batch_id IS NULL) AS waiting_events,
-    (SELECT count(*) FROM live.batches WHERE refreshed_at IS NULL) AS open_batches,
-    (SELECT min(at) FROM (
-        SELECT min(received_at) AS at FROM live.events WHERE live_batch_id IS NULL
-        UNION ALL SELECT min(first_received_at) FROM live.batches WHERE refreshed_at IS NULL
-    ) AS oldest) AS oldest_waiting_at,
-    (SELECT count(*) FROM live.events WHERE received_at >= :since) AS events_last_hour,
-    (SELECT count(*) FROM live.warnings WHERE warned_at >= :since) AS warnings_last_hour,
-    (SELECT count(*) FROM live.batches WHERE status = 'held' AND delivered_at >= :since)
-        AS held_last_hour,
-    (SELECT count(*) FROM scores.fresh WHERE as_of > coalesce(
-        (SELECT max(as_of) FROM scores.published), 'epoch')) AS fresh_scores,
-    (SELECT max(refreshed_at) FROM live.batches) AS refreshed_at
-"""
 _GAUGES = {
     "waiting_events": "Events that are in the log and in no batch yet.",
     "open_batches": "Batches whose customers have no fresh score yet.",
@@ -33,18 +18,14 @@ _GAUGES = {
     "warnings_last_hour": "Warnings written in the last hour.",
     "held_last_hour": "Batches that a check held back in the last hour.",
     "fresh_scores": "Customers with a fresh score.",
+    "is_worker_listening": "1 if a worker waits for events, else 0.",
     "lag_seconds": "Age of the oldest event whose customer has no fresh score yet; 0 where none waits.",
 }
 
 
 def state(warehouse: Warehouse, now: datetime) -> dict[str, Any]:
-    """How the log and the fresh scores are at a moment; `lag_seconds` is the oldest event that waits."""
-    with warehouse.transaction() as transaction:
-        [row] = transaction.execute(_STATE, since=now - timedelta(hours=1))
-    values = dict(row._mapping)
-    oldest = values.pop("oldest_waiting_at")
-    values["lag_seconds"] = 0.0 if oldest is None else max(0.0, (now - oldest).total_seconds())
-    return values
+    """How the log and the fresh scores are at a moment (`reports.live_state`)."""
+    return live_state(of_warehouse(warehouse), now)
 
 
 class Counts:

@@ -1,4 +1,4 @@
-"""The rows behind the five pages, and the doors to them: one answer of a server, or a folder.
+"""The rows behind the six pages, and the doors to them: one answer of a server, or a folder.
 
 `days` says what was published. `today`, `customers`, `customer`, `model`, `data`, `drift` and `run`
 read rows, all of a page in one snapshot of the database that may not be written to. `answer` is one

@@ -17,6 +17,7 @@ from retention_ml.reports.site.days import NotThere
 from retention_ml.reports.site.drift import drift_page
 from retention_ml.reports.site.look import Look, looking
 from retention_ml.reports.site.model import model_page
+from retention_ml.reports.site.now import now_page
 from retention_ml.reports.site.run import run_page
 from retention_ml.reports.site.today import headline, today_page
 from retention_ml.settings import Settings
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 MAKERS: Mapping[str, Callable[[Look], str]] = {
     "today": today_page,
+    "now": now_page,
     "customers": customers_page,
     "customer": customer_page,
     "model": model_page,

@@ -33,7 +33,7 @@ def write_pages(
     as_of: date | None = None,
     folder: Path | None = None,
 ) -> Path:
-    """Write the five pages of a published day; the path of the first.
+    """Write the six pages of a published day; the path of the first.
 
     They replace those of an earlier call in the same folder. They hold customers' numbers, reasons
     and values, so who may read the folder is who may read the shop's customers.
