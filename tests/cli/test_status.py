@@ -52,6 +52,17 @@ def test_secrets_are_shown_on_request_alone(shop: Warehouse, form: list[str]) ->
     assert asked.count("hunter2") == len(SECRETS)
 
 
+def test_events_and_fresh_scores_are_said_only_where_events_are_taken_in(
+    shop: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "live_worker" not in json.loads(CliRunner().invoke(app, ["status", "--json"]).stdout)
+    monkeypatch.setenv("RETENTION_LIVE__ENABLED", "true")
+    document = json.loads(CliRunner().invoke(app, ["status", "--json"]).stdout)
+    assert document["live_worker"].startswith("not running: ")
+    assert document["live_events_last_hour"] == 0
+    assert document["fresh_scores"] == "0"
+
+
 def test_an_address_stands_on_one_line_of_a_narrow_terminal(shop: Warehouse) -> None:
     done = CliRunner().invoke(app, ["status", "--secrets"], env={"COLUMNS": "40"})
     assert f"bi dsn: {SECRETS['bi_dsn']}" in done.stdout.splitlines()
