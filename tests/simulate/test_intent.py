@@ -51,7 +51,7 @@ def test_carts_are_left_and_products_looked_at_that_nobody_buys(
     """Of a product that the customer does not buy within two days."""
     left = (
         "SELECT count(*) FROM {events} AS cart WHERE event_type = 'cart' AND NOT EXISTS ("
-        "SELECT FROM {lines} AS line WHERE line.customer_id = cart.customer_id "
+        "SELECT 1 FROM {lines} AS line WHERE line.customer_id = cart.customer_id "
         "AND line.product_id = cart.product_id AND line.ordered_at >= cart.event_at "
         "AND line.ordered_at < cart.event_at + INTERVAL 2 DAY)"
     )
