@@ -113,7 +113,10 @@ def test_airflow_migrates_a_filled_database(
     _program("airflow", "db", "migrate", **variables)
     _program("airflow", "db", "check-migrations", "--migration-wait-timeout", "1", **variables)
     assert _rows(url, "alembic_version", "version_num") != [{"version_num": revision}]
-    assert {table: _rows(url, table, names) for table, names in columns.items()} == expected
+    after = {table: _rows(url, table, names) for table, names in columns.items()}
+    # Commands of Airflow write entries of the log of their own.
+    lost = {t: [row for row in expected[t] if row not in after[t]][:2] for t in expected}
+    assert lost == {table: [] for table in expected}
     pools = _program("airflow", "pools", "list", "--output", "plain", **variables)
     assert "tasks that write" in pools
 
