@@ -26,7 +26,7 @@ def _tiers_mechanism(epsilon: float = EPSILON) -> Draw:
 
 def test_without_the_extra_it_says_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("retention_ml.aggregates.laplace.find_spec", lambda name: None)
-    with pytest.raises(UsageError, match="--require-hashes -r requirements-aggregates.txt"):
+    with pytest.raises(UsageError, match=r"--require-hashes -r requirements-aggregates\.txt"):
         laplace(EPSILON, customer_cells_max=CUSTOMER_CELLS_MAX)
     lock = (PROJECT / "requirements-aggregates.txt").read_text(encoding="utf-8")
     assert "\nopendp==" in lock

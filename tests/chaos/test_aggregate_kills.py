@@ -55,6 +55,9 @@ def _is_whole(shop: PublicShop) -> bool:
     return len(cells) == 4 * len(releases)
 
 
+@pytest.mark.fault(
+    "kill -9 while public counts are published, between ledger and counts", promises="P2 P3"
+)
 @pytest.mark.parametrize("place", MINE)
 def test_killed_anywhere_counts_are_there_with_their_price_or_not_at_all(
     public_shop: PublicShop, place: str

@@ -103,6 +103,7 @@ def _end(url: str, settings: dict[str, Any]) -> None:
     end_holds(Warehouse(url), settings=Settings(**settings))
 
 
+@pytest.mark.fault("kill -9 while a person is put on legal hold", promises="P8")
 def test_killed_while_a_person_is_held_they_are_not_and_a_retry_holds_them(
     warehouse: Warehouse, settings: Settings
 ) -> None:
@@ -113,6 +114,7 @@ def test_killed_while_a_person_is_held_they_are_not_and_a_retry_holds_them(
     assert verify_chain(warehouse, settings=settings).details["faults"] == []
 
 
+@pytest.mark.fault("kill -9 when a legal hold is over", promises="P1")
 def test_killed_when_a_hold_is_over_the_next_night_forgets_them(
     warehouse: Warehouse, settings: Settings
 ) -> None:
