@@ -12,7 +12,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.freshness_features import Known
+from benchmarks.freshness_features import PointInTime
 from benchmarks.freshness_log import DAY, Log, journey, simulated
 from retention_ml.models.predictors.trees import load_lightgbm
 from retention_ml.statistics.arrays import Bools, Floats, Ints
@@ -59,48 +59,52 @@ def main() -> None:
 
 def measure(log: Log, *, orders: int, seed: int) -> None:
     """Print what each cut is worth on one log."""
-    known = Known(log)
+    point_in_time = PointInTime(log)
     _show(
         f"{log.title}: a product bought next is among {LISTED}",
-        *_hits(log, known, orders, np.random.default_rng(seed)),
+        *_hits(log, point_in_time, orders, np.random.default_rng(seed)),
     )
     _show(
         f"{log.title}: ROC AUC of no order within {HORIZON_DAYS} days",
-        *_churn(log, known, np.random.default_rng(seed)),
+        *_churn(log, point_in_time, np.random.default_rng(seed)),
     )
 
 
 def _hits(
-    log: Log, known: Known, orders: int, draw: np.random.Generator
+    log: Log, point_in_time: PointInTime, orders: int, draw: np.random.Generator
 ) -> tuple[dict[str, Floats], str, Callable[[Floats, Ints], float]]:
     """Of each cut whether a bought product was listed, shape (orders judged,)."""
-    learnt, judged = (
+    train, test = (
         _orders(log, begin, end, orders, draw) for begin, end in ((0.4, 0.7), (0.7, 1.0))
     )
     hits = {}
     for name, cut in CUTS.items():
         features, targets = [], []
-        for customer, at, products in learnt:
-            rows = known.of_products(customer, int(cut(np.array(at))))
+        for customer, at, products in train:
+            rows = point_in_time.of_products(customer, int(cut(np.array(at))))
             target = np.isin(np.arange(len(rows)), products)
-            kept = target | (draw.random(len(rows)) < NEGATIVES_SHARE)
-            features.append(rows[kept])
-            targets.append(target[kept])
+            selected = target | (draw.random(len(rows)) < NEGATIVES_SHARE)
+            features.append(rows[selected])
+            targets.append(target[selected])
         model = _fit(np.concatenate(features), np.concatenate(targets))
         hits[name] = np.array(
             [
                 float(
-                    np.isin(_first(model, known, customer, int(cut(np.array(at)))), products).any()
+                    np.isin(
+                        _first(model, point_in_time, customer, int(cut(np.array(at)))), products
+                    ).any()
                 )
-                for customer, at, products in judged
+                for customer, at, products in test
             ]
         )
-    note = f"{len(judged):,} orders of customers who had ordered before."
+    note = f"{len(test):,} orders of customers who had ordered before."
     return hits, note, lambda values, rows: float(values[rows].mean())
 
 
-def _first(model: Callable[[Floats], Floats], known: Known, customer: int, until: int) -> Ints:
-    score = model(known.of_products(customer, until))
+def _first(
+    model: Callable[[Floats], Floats], point_in_time: PointInTime, customer: int, until: int
+) -> Ints:
+    score = model(point_in_time.of_products(customer, until))
     return np.argsort(-score, kind="stable")[:LISTED]
 
 
@@ -118,28 +122,28 @@ def _orders(
         (at >= log.first + begin * span) & (at < log.first + end * span) & (at > since[customer])
     )
     chosen = draw.permutation(chosen)[:count]
-    found = []
+    orders = []
     for place in np.sort(chosen):
         lines = log.lines_of(int(customer[place]))
         same = log.line_order[lines] == log.line_order[first_line[place]]
         products = log.line_product[lines][same]
-        found.append((int(customer[place]), int(at[place]), products[products >= 0]))
-    return found
+        orders.append((int(customer[place]), int(at[place]), products[products >= 0]))
+    return orders
 
 
 def _churn(
-    log: Log, known: Known, draw: np.random.Generator
+    log: Log, point_in_time: PointInTime, draw: np.random.Generator
 ) -> tuple[dict[str, Floats], str, Callable[[Floats, Ints], float]]:
     """Of each cut the probabilities of the customers judged, shape (n,), and how they are judged."""
     last_day = (log.last - HORIZON_DAYS * DAY) // DAY - 1
-    learnt = [last_day - HORIZON_DAYS - 4 * each for each in range(1, 9)]
-    train = [_moments(log, day, draw) for day in learnt]
+    train_days = [last_day - HORIZON_DAYS - 4 * each for each in range(1, 9)]
+    train = [_moments(log, day, draw) for day in train_days]
     customers, at, churned = _moments(log, last_day, draw)
     scores = {}
     for name, cut in CUTS.items():
-        features = np.concatenate([_rows(known, c, cut(t)) for c, t, _ in train])
+        features = np.concatenate([_rows(point_in_time, c, cut(t)) for c, t, _ in train])
         model = _fit(features, np.concatenate([label for *_, label in train]))
-        scores[name] = model(_rows(known, customers, cut(at)))
+        scores[name] = model(_rows(point_in_time, customers, cut(at)))
     visited = _visited(log, customers, at)
     note = (
         f"{len(customers):,} customers who had ordered within {ACTIVE_DAYS} days, each at a moment of "
@@ -179,9 +183,11 @@ def _visited(log: Log, customers: Ints, at: Ints) -> Bools:
     return np.array(did)
 
 
-def _rows(known: Known, customers: Ints, until: Ints) -> Floats:
+def _rows(point_in_time: PointInTime, customers: Ints, until: Ints) -> Floats:
     pairs = zip(customers, until, strict=True)
-    return np.stack([known.of_customer(int(customer), int(second)) for customer, second in pairs])
+    return np.stack(
+        [point_in_time.of_customer(int(customer), int(second)) for customer, second in pairs]
+    )
 
 
 def _fit(features: Floats, target: Bools) -> Callable[[Floats], Floats]:

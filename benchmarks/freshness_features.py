@@ -9,7 +9,7 @@ HOUR = 3_600
 _WINDOWS = (HOUR, DAY, 7 * DAY, 28 * DAY)
 
 
-class Known:
+class PointInTime:
     """Reads a log up to a second, for one customer at a time.
 
     Parameters
@@ -35,15 +35,15 @@ class Known:
         )
         bought, bought_at = log.line_product[lines], log.line_at[lines]
         named = bought >= 0
-        own = np.bincount(bought[named], minlength=count).astype(np.float64)
+        bought_counts = np.bincount(bought[named], minlength=count).astype(np.float64)
         affinity = np.bincount(
             log.category[bought[named]] + 1, minlength=int(log.category.max()) + 2
         )
         product, at = log.event_product[events], log.event_at[events]
         kind = log.event_kind[events]
-        seen = (product >= 0) & (kind == VIEW)
+        is_view = (product >= 0) & (kind == VIEW)
         viewed = [
-            np.bincount(product[seen & (at >= until - window)], minlength=count)
+            np.bincount(product[is_view & (at >= until - window)], minlength=count)
             for window in _WINDOWS[:3]
         ]
         put = _last(product, at, kind == CART, count)
@@ -52,11 +52,11 @@ class Known:
         return np.column_stack(
             [
                 self._popularity(until),
-                own,
+                bought_counts,
                 (until - _last(bought, bought_at, named, count)) / DAY,
                 affinity[log.category + 1] / max(len(bought), 1),
                 *viewed,
-                (until - _last(product, at, seen, count)) / HOUR,
+                (until - _last(product, at, is_view, count)) / HOUR,
                 in_cart.astype(np.float64),
                 np.where(in_cart, (until - put) / HOUR, np.nan),
                 (until - removed) / HOUR,

@@ -141,8 +141,8 @@ def _most_sold(product: Ints) -> Ints:
     """Places of the most sold products by how often, -1 of all others."""
     counts = np.bincount(product)
     place = np.full(len(counts), -1, dtype=np.int64)
-    kept = np.argsort(-counts, kind="stable")[:PRODUCTS_MAX]
-    place[kept] = np.arange(len(kept))
+    most_sold = np.argsort(-counts, kind="stable")[:PRODUCTS_MAX]
+    place[most_sold] = np.arange(len(most_sold))
     return place[product]
 
 

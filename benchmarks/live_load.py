@@ -222,12 +222,12 @@ def _ask(
 
 def _usage(service: psutil.Process) -> dict[str, tuple[float, float]]:
     """Megabytes and CPU seconds of service and worker."""
-    found: dict[str, tuple[float, float]] = {}
+    usage: dict[str, tuple[float, float]] = {}
     for process in (service, *service.children(recursive=True)):
         name = "service" if process == service else "worker"
         times = process.cpu_times()
-        found[name] = (process.memory_info().rss / 1e6, times.user + times.system)
-    return found
+        usage[name] = (process.memory_info().rss / 1e6, times.user + times.system)
+    return usage
 
 
 def _report(

@@ -92,12 +92,12 @@ def _single_rows(trees: Trees) -> Callable[[Floats], Floats]:
 
 def _microseconds(action: Callable[[], object], repeats: int) -> float:
     action()
-    taken = []
+    seconds = []
     for _ in range(repeats):
         started = time.perf_counter()
         action()
-        taken.append(time.perf_counter() - started)
-    return 1e6 * statistics.median(taken)
+        seconds.append(time.perf_counter() - started)
+    return 1e6 * statistics.median(seconds)
 
 
 if __name__ == "__main__":

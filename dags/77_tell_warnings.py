@@ -38,9 +38,9 @@ def tell_warnings() -> None:
         return alerts.go_on(doors.call(door, as_of=as_of()))
 
     @task
-    def alert(told: dict) -> None:
+    def alert(summary: dict) -> None:
         """Sends the message, if there is one."""
-        alerts.send_alerts(told["alerts"], told["as_of"])
+        alerts.send_alerts(summary["alerts"], summary["as_of"])
 
     alert(count())
 

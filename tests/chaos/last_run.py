@@ -52,8 +52,8 @@ class _Recorder:
 
 def _version() -> str:
     asked = ["git", "describe", "--always", "--dirty"]
-    told = subprocess.run(asked, cwd=TESTS, capture_output=True, text=True, check=False)
-    return told.stdout.strip()
+    described = subprocess.run(asked, cwd=TESTS, capture_output=True, text=True, check=False)
+    return described.stdout.strip()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -44,14 +44,14 @@ class Fault:
 @cache
 def faults() -> tuple[Fault, ...]:
     """Every fault that a test is marked with, in the order of files and lines."""
-    found = tuple(
+    marked_faults = tuple(
         fault
         for path in sorted(TESTS.rglob("test_*.py"))
         if "mark.fault(" in (text := path.read_text(encoding="utf-8"))
         for fault in _faults_of(path, ast.parse(text))
     )
-    assert len(found) > 90
-    return found
+    assert len(marked_faults) > 90
+    return marked_faults
 
 
 def _faults_of(path: Path, module: ast.Module) -> Iterator[Fault]:

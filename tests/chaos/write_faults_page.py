@@ -22,13 +22,13 @@ Written by `python -m tests.chaos.write_faults_page` from the marks of the tests
 down what it came to."""
 
 
-def page(found: Sequence[Fault], run: last_run.Run | None) -> str:
+def page(marked_faults: Sequence[Fault], run: last_run.Run | None) -> str:
     """The whole page."""
     parts = [
-        [_BEGIN, "", "## The matrix", "", *_told(run), ""],
+        [_BEGIN, "", "## The matrix", "", *_run_summary(run), ""],
         ["| row | fault | promises | goal | `make test` | `make chaos` | last full run |"],
         ["|---|---|---|---|---|---|---|"],
-        [_row(number, row, found, run) for number, row in ROWS.items()],
+        [_row(number, row, marked_faults, run) for number, row in ROWS.items()],
         ["", "## Where less is tried than the goal", ""],
         [f"- **{number}**, {ROWS[number].fault}: {why}" for number, why in BELOW.items()],
         ["", "## The tests", "", "Those without a row try what the matrix does not name.", ""],
@@ -36,14 +36,14 @@ def page(found: Sequence[Fault], run: last_run.Run | None) -> str:
             "| row | fault | promises | test | `make test` | `make chaos` |",
             "|---|---|---|---|---|---|",
         ],
-        _tests(found),
+        _tests(marked_faults),
     ]
     return "\n".join(line for part in parts for line in part) + "\n"
 
 
-def of_row(number: int, found: Sequence[Fault]) -> list[Fault]:
+def of_row(number: int, marked_faults: Sequence[Fault]) -> list[Fault]:
     """The faults whose tests belong to a row."""
-    return [fault for fault in found if number in fault.rows]
+    return [fault for fault in marked_faults if number in fault.rows]
 
 
 def reached(tried: Sequence[int | None]) -> int | None:
@@ -51,7 +51,7 @@ def reached(tried: Sequence[int | None]) -> int | None:
     return max((count for count in tried if count is not None), default=None)
 
 
-def _told(run: last_run.Run | None) -> list[str]:
+def _run_summary(run: last_run.Run | None) -> list[str]:
     if run is None:
         return ["`make chaos` has not written down a full run yet."]
     return [
@@ -59,8 +59,8 @@ def _told(run: last_run.Run | None) -> list[str]:
     ]
 
 
-def _row(number: int, row: Row, found: Sequence[Fault], run: last_run.Run | None) -> str:
-    tests = of_row(number, found)
+def _row(number: int, row: Row, marked_faults: Sequence[Fault], run: last_run.Run | None) -> str:
+    tests = of_row(number, marked_faults)
     promises = sorted({promise for fault in tests for promise in fault.promises})
     few = reached([fault.few for fault in tests if not fault.is_thorough])
     has_short = any(fault.few != 0 for fault in tests)
@@ -85,9 +85,9 @@ def _outcome(tests: Sequence[Fault], run: last_run.Run | None) -> str:
     return f"passed {run['date']}"
 
 
-def _tests(found: Sequence[Fault]) -> Iterator[str]:
+def _tests(marked_faults: Sequence[Fault]) -> Iterator[str]:
     last = len(ROWS) + 1
-    for fault in sorted(found, key=lambda fault: fault.rows or (last,)):
+    for fault in sorted(marked_faults, key=lambda fault: fault.rows or (last,)):
         cells = (
             ", ".join(map(str, fault.rows)) or "–",
             fault.words,

@@ -58,7 +58,7 @@ def test_what_is_counted_is_sent_as_an_alert(
     monkeypatch.setattr(module, "as_of", lambda: clock.now().date())
     monkeypatch.setattr(module.alerts, "send_alerts", lambda *each: sent.append(each))
     dag = module.tell_warnings()
-    told = dag.get_task("count").python_callable()
-    dag.get_task("alert").python_callable(told)
+    summary = dag.get_task("count").python_callable()
+    dag.get_task("alert").python_callable(summary)
     assert called == ["tell_warnings"]
-    assert sent == [(["an alert"], told["as_of"])]
+    assert sent == [(["an alert"], summary["as_of"])]

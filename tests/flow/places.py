@@ -32,12 +32,12 @@ def places_of(words: Sequence[str], settings: Settings, folder: Path) -> dict[st
     Postgres by its name, the figures for Prometheus as `metrics`. `folder` takes the dumps.
     """
     home = settings.home
-    found: dict[str, set[str]] = {}
+    places: dict[str, set[str]] = {}
 
     def look(place: str, text: str) -> None:
         for word in words:
             if word in text:
-                found.setdefault(word, set()).add(place)
+                places.setdefault(word, set()).add(place)
 
     files = [path for name in _FOLDERS for path in (home / name).rglob("*") if path.is_file()]
     for path in (*files, *(home / "postgres").glob("*.log")):
@@ -59,4 +59,4 @@ def places_of(words: Sequence[str], settings: Settings, folder: Path) -> dict[st
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(f"{environment.metrics_url(settings)}/metrics", timeout=30) as answer:
             look("metrics", answer.read().decode())
-    return found
+    return places

@@ -37,7 +37,7 @@ _SHOP_DAYS = 430
 _DAY = _FIRST_DAY + timedelta(days=_SHOP_DAYS)
 _ORDERS = 40
 
-_NUMBER, _SAID, _FILE = "MRKQZ0000017", "MRKSAIDTHIS", "MRKINANAME"
+_NUMBER, _COMMENT, _FILE = "MRKQZ0000017", "MRKSAIDTHIS", "MRKINANAME"
 _SECRETS = {
     "RETENTION_SLACK_WEBHOOK": "http://127.0.0.1:9/services/MRKSLACKTOKEN",
     "AIRFLOW_CONN_SMTP_DEFAULT": "smtp://alerts:MRKSMTPPASSWORD@127.0.0.1:9",
@@ -92,7 +92,7 @@ def _parcel(folder: Path, number: int) -> list[str]:
         + f"B{number},p1,{_NUMBER},no time,1,2.50,2.50,0\n"
         + f"{_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER}\n",
         f"feedback_{number}.csv": feedback
-        + f"X{number},{_NUMBER},{day} 11:00:00,review,5,p1,{_SAID} {number}\n",
+        + f"X{number},{_NUMBER},{day} 11:00:00,review,5,p1,{_COMMENT} {number}\n",
         f"products_{_FILE}_{number}.csv": f"\x1f\x8b no gzip file {_NUMBER}",
     }
     for name, text in texts.items():
@@ -233,8 +233,8 @@ def test_a_hostile_request_is_refused_and_makes_no_run(published: Stack) -> None
                     body["conf"], who = {}, draw.choice((None, "x", token[:-2], viewer))
             status = _status(published, f"/api/v2/dags/{dag_id}/dagRuns", body, who)
             answers[(number, dag_id, str(body)[:80])] = status
-        taken = {asked: status for asked, status in answers.items() if not 400 <= status < 500}
-        assert taken == {}
+        accepted = {asked: status for asked, status in answers.items() if not 400 <= status < 500}
+        assert accepted == {}
         assert airflow.read(runs).to_pylist() == before
     assert set(HOSTILE) == {name for names in _PARAMETERS.values() for name in names}
 
@@ -243,7 +243,7 @@ def test_a_hostile_request_is_refused_and_makes_no_run(published: Stack) -> None
 # somebody has to find it: the shop names it.
 _WHERE = {
     _NUMBER: {"warehouse quarantine.rows", "warehouse privacy.contact_list"},
-    _SAID: {"warehouse curated.feedback"},
+    _COMMENT: {"warehouse curated.feedback"},
 }
 _FILE_NAMES = ("logs/", "airflow ", "warehouse raw.deliveries", "warehouse ops.", "reports/")
 
@@ -261,15 +261,15 @@ def test_no_secret_and_no_person_is_where_it_does_not_belong(
     write_pages(published.warehouse, settings=settings)
     secrets = [*_MARKED, *secrets_of(settings)]
     assert len(secrets) > 25
-    words = [*secrets, _NUMBER, _SAID, _FILE]
-    found = places_of(words, settings, tmp_path)
-    assert {word: places for word, places in found.items() if word in secrets} == {}
-    assert found[_NUMBER] <= _WHERE[_NUMBER]
-    assert "warehouse quarantine.rows" in found[_NUMBER]  # so that the search is one
-    assert found[_SAID] == _WHERE[_SAID]
-    assert [place for place in found[_FILE] if not place.startswith(_FILE_NAMES)] == []
-    assert any(place.startswith("airflow ") for place in found[_FILE])
-    assert any(place.startswith("logs/") for place in found[_FILE])
+    words = [*secrets, _NUMBER, _COMMENT, _FILE]
+    places_by_word = places_of(words, settings, tmp_path)
+    assert {word: places for word, places in places_by_word.items() if word in secrets} == {}
+    assert places_by_word[_NUMBER] <= _WHERE[_NUMBER]
+    assert "warehouse quarantine.rows" in places_by_word[_NUMBER]  # so that the search is one
+    assert places_by_word[_COMMENT] == _WHERE[_COMMENT]
+    assert [place for place in places_by_word[_FILE] if not place.startswith(_FILE_NAMES)] == []
+    assert any(place.startswith("airflow ") for place in places_by_word[_FILE])
+    assert any(place.startswith("logs/") for place in places_by_word[_FILE])
 
 
 def _fail(stack: Stack) -> None:

@@ -48,15 +48,17 @@ def verdict(report: Mapping[str, Any] | None, why: str = "") -> tuple[str, int]:
     packages = [one for one in report["dependencies"] if one["name"] != OUR_OWN]
     skipped = [one["name"] for one in packages if "skip_reason" in one]
     audited = len(packages) - len(skipped)
-    found = [
+    advisories = [
         f"{one['name']} {one['version']}: {fault['id']}, mended in "
         f"{', '.join(fault['fix_versions']) or 'no version'}"
         for one in packages
         for fault in one.get("vulns", ())
     ]
     lines = []
-    if found:
-        lines.append(f"{len(found)} advisories about what is installed:\n  " + "\n  ".join(found))
+    if advisories:
+        lines.append(
+            f"{len(advisories)} advisories about what is installed:\n  " + "\n  ".join(advisories)
+        )
     elif audited:
         lines.append(f"No advisory is known about the {audited} packages that were audited.")
     if skipped or not packages:
@@ -65,7 +67,7 @@ def verdict(report: Mapping[str, Any] | None, why: str = "") -> tuple[str, int]:
             f"Not audited: {len(skipped)} of {len(packages)} packages ({named}): the service of "
             "advisories does not know them. Run it where that service can be reached."
         )
-    return "\n".join(lines), 1 if found else 2 if skipped or not packages else 0
+    return "\n".join(lines), 1 if advisories else 2 if skipped or not packages else 0
 
 
 def write_bill(tools: Path) -> str:

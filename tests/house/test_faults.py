@@ -48,8 +48,8 @@ def test_a_count_is_used_by_the_tests_that_are_marked_with_it() -> None:
 
 
 def test_a_row_that_failed_or_was_not_run_is_told_as_such() -> None:
-    found = [fault for fault in faults() if 3 in fault.rows]
-    [name_of] = {f"{fault.path}::{fault.test}" for fault in found}
+    row_faults = [fault for fault in faults() if 3 in fault.rows]
+    [name_of] = {f"{fault.path}::{fault.test}" for fault in row_faults}
     about = {"date": "2026-11-30", "version": "v", "seconds": 60}
     row = {
         outcome: next(

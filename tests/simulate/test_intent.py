@@ -64,9 +64,9 @@ def test_what_is_bought_is_looked_at_the_more_the_nearer_the_order(
 ) -> None:
     """Views an hour before are denser than those six to twelve hours before."""
     hours = (
-        "SELECT date_diff('minute', event_at, ordered_at) / 60.0 AS hours FROM {events} AS seen "
-        "JOIN {lines} AS line ON line.customer_id = seen.customer_id "
-        "AND line.product_id = seen.product_id AND seen.event_at < line.ordered_at "
+        "SELECT date_diff('minute', event_at, ordered_at) / 60.0 AS hours FROM {events} AS viewed "
+        "JOIN {lines} AS line ON line.customer_id = viewed.customer_id "
+        "AND line.product_id = viewed.product_id AND viewed.event_at < line.ordered_at "
         "WHERE event_type = 'view'"
     )
     near, far = (

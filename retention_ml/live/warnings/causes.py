@@ -71,12 +71,12 @@ WHERE put_at > :oldest AND (removed_at IS NULL OR removed_at < put_at) AND NOT E
 """
 _LEFT = (
     "SELECT customer_id, min(put_at) AS since_at, count(*) AS products_count "
-    f"FROM ({_IN_CARTS}) AS kept GROUP BY customer_id HAVING max(put_at) <= :left_before "
+    f"FROM ({_IN_CARTS}) AS in_carts GROUP BY customer_id HAVING max(put_at) <= :left_before "
     "ORDER BY customer_id"
 )
 _EMPTIED = (
     "SELECT customer_id FROM live.warnings WHERE kind = 'cart_left' AND ended_at IS NULL "
-    f"AND customer_id NOT IN (SELECT customer_id FROM ({_IN_CARTS}) AS kept)"
+    f"AND customer_id NOT IN (SELECT customer_id FROM ({_IN_CARTS}) AS in_carts)"
 )
 
 
@@ -90,13 +90,13 @@ def causes(
 ) -> tuple[Sequence[Cause], Sequence[tuple[str, str]]]:
     """What holds at a moment, and which open warnings (customer, kind) are over."""
     oldest = now - timedelta(days=KEPT_DAYS)
-    found: list[Cause] = []
+    current_causes: list[Cause] = []
     over = [(row.customer_id, CART_LEFT) for row in transaction.execute(_EMPTIED, oldest=oldest)]
     if settings.live.cart_left_hours:
         left_before = now - timedelta(hours=settings.live.cart_left_hours)
         zone = ZoneInfo(settings.calendar.timezone)
         for row in transaction.execute(_LEFT, oldest=oldest, left_before=left_before):
-            found.append(
+            current_causes.append(
                 Cause(
                     customer_id=row.customer_id,
                     kind=CART_LEFT,
@@ -106,12 +106,12 @@ def causes(
             )
     profiles = transaction.execute(_PROFILES, as_of=as_of, oldest=as_of - timedelta(days=KEPT_DAYS))
     if not profiles:
-        return found, over
+        return current_causes, over
     of_day = {"snapshot_id": profiles[0].snapshot_id, "timezone": settings.calendar.timezone}
     over += [(row.customer_id, OVERDUE) for row in transaction.execute(_ORDERED, **of_day)]
     if settings.live.warn_overdue:
         for row in transaction.execute(_OVERDUE, now=now, **of_day):
-            found.append(
+            current_causes.append(
                 Cause(
                     customer_id=row.customer_id,
                     kind=OVERDUE,
@@ -123,7 +123,7 @@ def causes(
                     ),
                 )
             )
-    return found, over
+    return current_causes, over
 
 
 def overdue_sentence(silent_days: int, usual_days: float, share: float) -> str:

@@ -40,7 +40,7 @@ def tell_warnings(
     """
     started = time.perf_counter()
     with warehouse.transaction() as transaction:
-        told = transaction.change(
+        warnings_count = transaction.change(
             "UPDATE live.warnings SET told_in = :run WHERE told_in IS NULL", run=settings.run_id
         )
         rows = transaction.execute(
@@ -70,12 +70,12 @@ def tell_warnings(
     receipt = Receipt(
         door="tell_warnings",
         as_of=as_of,
-        read=told,
-        written=told,
+        read=warnings_count,
+        written=warnings_count,
         seconds=time.perf_counter() - started,
         details={"alerts": alerts, "counts": counts},
     )
-    return warehouse.record(receipt, settings.run_id) if told else receipt
+    return warehouse.record(receipt, settings.run_id) if warnings_count else receipt
 
 
 def sentence(customers_count: int, counts: dict[str, int], since: datetime) -> str:

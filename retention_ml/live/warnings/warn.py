@@ -62,19 +62,19 @@ def warn(warehouse: Warehouse, *, settings: Settings, as_of: date, now: datetime
     with warehouse.exclusive(_TURN):
         with warehouse.transaction() as transaction:
             has_orders = knows_orders(transaction)
-            found, over = causes(transaction, settings, as_of=as_of, now=now)
-        found = _allowed(warehouse, settings, as_of, found) if has_orders else []
+            current_causes, over = causes(transaction, settings, as_of=as_of, now=now)
+        allowed_causes = _allowed(warehouse, settings, as_of, current_causes) if has_orders else []
         with warehouse.transaction() as transaction:
             for customer_id, kind in over:
                 transaction.execute(_END, customer_id=customer_id, kind=kind, now=now)
-            added = _add(transaction, found, as_of=as_of, now=now)
+            added = _add(transaction, allowed_causes, as_of=as_of, now=now)
             forget_carts(transaction, now=now)
     receipt = Receipt(
         door="warn",
         as_of=as_of,
-        read=len(found),
+        read=len(allowed_causes),
         written=added,
-        duplicates=len(found) - added,
+        duplicates=len(allowed_causes) - added,
         seconds=time.perf_counter() - started,
         details={"ended": len(over), "knows_orders": has_orders},
     )
@@ -82,25 +82,31 @@ def warn(warehouse: Warehouse, *, settings: Settings, as_of: date, now: datetime
 
 
 def _allowed(
-    warehouse: Warehouse, settings: Settings, as_of: date, found: Sequence[Cause]
+    warehouse: Warehouse, settings: Settings, as_of: date, current_causes: Sequence[Cause]
 ) -> list[Cause]:
     """Those of customers who may be scored."""
-    if not found:
+    if not current_causes:
         return []
-    customers = pa.table({"customer_id": [cause.customer_id for cause in found]})
+    customers = pa.table({"customer_id": [cause.customer_id for cause in current_causes]})
     masks = barred(warehouse, settings, as_of, customers).values()
-    return [cause for place, cause in enumerate(found) if not any(mask[place] for mask in masks)]
+    return [
+        cause
+        for place, cause in enumerate(current_causes)
+        if not any(mask[place] for mask in masks)
+    ]
 
 
-def _add(transaction: Transaction, found: Sequence[Cause], *, as_of: date, now: datetime) -> int:
-    if not found:
+def _add(
+    transaction: Transaction, allowed_causes: Sequence[Cause], *, as_of: date, now: datetime
+) -> int:
+    if not allowed_causes:
         return 0
     return transaction.change(
         _ADD,
         as_of=as_of,
         now=now,
-        customers=[cause.customer_id for cause in found],
-        kinds=[cause.kind for cause in found],
-        since=[cause.since_at for cause in found],
-        sentences=[cause.sentence for cause in found],
+        customers=[cause.customer_id for cause in allowed_causes],
+        kinds=[cause.kind for cause in allowed_causes],
+        since=[cause.since_at for cause in allowed_causes],
+        sentences=[cause.sentence for cause in allowed_causes],
     )

@@ -53,7 +53,7 @@ def customer_ids(transaction: Transaction) -> set[str]:
 
 def known_ids(transaction: Transaction, ids: Collection[str]) -> set[str]:
     """Those of these ids that a table knows; tables are asked until all were found."""
-    missing, found = set(ids), set[str]()
+    missing, present_ids = set(ids), set[str]()
     for table, column in (_EVERYBODY, ("privacy.people", "customer_id"), *TABLES):
         if missing:
             rows = transaction.execute(
@@ -61,8 +61,8 @@ def known_ids(transaction: Transaction, ids: Collection[str]) -> set[str]:
                 ids=sorted(missing),
             )
             here = {row.customer_id for row in rows}
-            missing, found = missing - here, found | here
-    return found
+            missing, present_ids = missing - here, present_ids | here
+    return present_ids
 
 
 def every_mark(transaction: Transaction) -> list[str]:

@@ -86,7 +86,7 @@ class _Words:
 
     def starts(self, content: bytes) -> list[int]:
         """Where one of them begins, in order, each place once."""
-        found = set()
+        starts = set()
         for shift in range(_END):
             for number in np.flatnonzero(self._table[_slots(content, shift)]).tolist():
                 end = number * _END + shift + _END
@@ -97,14 +97,14 @@ class _Words:
                         and content.startswith(word, start)
                         and not (is_apart and _touches(content, start, end))
                     ):
-                        found.add(start)
+                        starts.add(start)
         for word, is_apart in self._short:
             start = content.find(word)
             while start >= 0:
                 if not (is_apart and _touches(content, start, start + len(word))):
-                    found.add(start)
+                    starts.add(start)
                 start = content.find(word, start + 1)
-        return sorted(found)
+        return sorted(starts)
 
 
 def _slots(content: bytes, shift: int) -> np.ndarray:

@@ -18,10 +18,10 @@ def test_a_digest_counts_each_warning_once_and_the_same_run_says_it_again(
     profiled: LiveShop,
 ) -> None:
     warn(profiled.warehouse, settings=profiled.settings, as_of=profiled.tomorrow, now=now())
-    told = profiled.rows("SELECT * FROM live.warnings WHERE kind <> 'tier_rose'")
+    warnings = profiled.rows("SELECT * FROM live.warnings WHERE kind <> 'tier_rose'")
     first = _tell(profiled, "one")
     [alert] = first.details["alerts"]
-    assert first.details["counts"]["overdue"] == len(told) == 1
+    assert first.details["counts"]["overdue"] == len(warnings) == 1
     assert "1 overdue against their own rhythm" in alert["sentence"]
     assert "c001" not in str(alert)
     assert _tell(profiled, "one").details["alerts"] == first.details["alerts"]
