@@ -219,7 +219,7 @@ def test_the_rules_name_errors_that_exist() -> None:
         ("tell_warnings", {"count"}),
         ("measure_outcomes", {"measure", "decide", "decide_ranker", "watch"}),
         ("watch_scores", {"watch"}),
-        ("keep_promises", {"expire", "publish_aggregates"}),
+        ("keep_promises", {"end_holds", "expire", "publish_aggregates"}),
     ],
 )
 def test_tasks_that_write_to_the_warehouse_share_its_pool(
