@@ -10,10 +10,7 @@ import pytest
 from retention_ml import failpoints
 from retention_ml.errors import WarehouseError
 from retention_ml.maintenance.invariants import violations
-from retention_ml.schema import migrate as migrate_module
-from retention_ml.schema.migrate import migrate
 from retention_ml.settings import Settings
-from retention_ml.stack.postgres import EmbeddedPostgres
 from retention_ml.warehouse import Transaction, Warehouse
 from tests.worlds.scores import DAY, World, make_world
 
@@ -24,28 +21,6 @@ _PLACES = [
     "publish.before_commit"))
 ]  # fmt: skip
 _READ = "SELECT as_of, count(*) AS customers FROM reports.customer_risk GROUP BY 1"
-_KEYS = (
-    "SELECT conrelid::regclass::text AS name FROM pg_constraint WHERE contype = 'f' "
-    "AND conrelid IN ('scores.customer_daily'::regclass, 'scores.tier_transitions'::regclass, "
-    "'profiles.customer_daily'::regclass, 'profiles.customer_value'::regclass, "
-    "'recommendations.customer_daily'::regclass)"
-)
-
-_BEFORE = DAY - timedelta(days=1)
-_OLD_ROWS = (
-    "INSERT INTO scores.snapshots (as_of, status, epoch, definition_hash, policy_sha256, "
-    "features_digest, model_name, model_version, bundle_sha256, library_version, population_count, "
-    "scored_count, excluded_count, scores_digest, run_id, built_at) VALUES "
-    f"('{_BEFORE}', 'published', 1, 'd', 'p', 'f', 'm', '1', 'b', '1', 2, 2, 0, 's', 'r', now())",
-    "INSERT INTO scores.customer_daily (snapshot_id, as_of, customer_id, churn_probability, "
-    "champion_probability, risk_percentile, risk_tier, tier_since, expected_value_at_risk_cents, arm, "
-    f"model_name, model_version, run_id, scored_at) SELECT 1, '{_BEFORE}', id, 0.5, 0.5, 0.5, "
-    f"'medium', '{_BEFORE}', 100, 'champion', 'm', '1', 'r', now() FROM unnest(ARRAY['a', 'b']) AS id",
-    "INSERT INTO scores.tier_totals VALUES (1, 'champion', 'medium', 10, 2, 200, 1.0)",
-    "INSERT INTO scores.audits VALUES (1, 'a', 'critical', true, '', now())",
-    "INSERT INTO scores.published (as_of, snapshot_id, epoch, published_at) "
-    f"VALUES ('{_BEFORE}', 1, 1, now())",
-)
 
 
 @contextmanager
@@ -145,51 +120,3 @@ def test_two_days_that_are_scored_at_once_do_not_wait_for_each_others_rows(
     snapshots.append(world.score(NEXT).details["snapshot_id"])
     assert len(set(snapshots)) == 2
     assert violations(world.warehouse) == []
-
-
-def test_a_filled_warehouse_keeps_its_rows_when_the_keys_are_dropped(
-    postgres: EmbeddedPostgres, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    admin = Warehouse(postgres.url())
-    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql("CREATE DATABASE before_write_back")
-    admin.close()
-    old = Warehouse(postgres.url("before_write_back"))
-    every = migrate_module.sql_files
-
-    def before(folder: str) -> list[tuple[str, str]]:
-        if folder == "migrations":
-            return [file for file in every(folder) if file[0] < "0045"]
-        later = (
-            "26_reason_themes.sql", "28_fresh_warnings.sql", "32_trials.sql", "44_experiments.sql",
-            "48_contact_list.sql", "71_public_aggregates.sql",
-        )  # fmt: skip
-        return [
-            (
-                name,
-                sql.replace(
-                    "SELECT customer_id FROM privacy.holds", "SELECT NULL::text WHERE false"
-                ),
-            )
-            for name, sql in every(folder)
-            if name not in later
-        ]
-
-    monkeypatch.setattr(migrate_module, "sql_files", before)
-    migrate(old)
-    with old.transaction() as transaction:
-        for sql in _OLD_ROWS:
-            transaction.execute(sql)
-    world = make_world(old, settings, monkeypatch)
-    assert len(world.rows(_KEYS)) == 5
-    rows = world.rows("SELECT * FROM scores.customer_daily ORDER BY customer_id")
-    read = world.rows("SELECT * FROM reports.customer_risk ORDER BY customer_id")
-    assert len(rows) == len(read) == 2
-    monkeypatch.setattr(migrate_module, "sql_files", every)
-    assert "0045_write_back.sql" in migrate(old)
-    assert world.rows(_KEYS) == []
-    assert world.rows("SELECT * FROM scores.customer_daily ORDER BY customer_id") == rows
-    assert world.rows("SELECT * FROM reports.customer_risk ORDER BY customer_id") == read
-    world.score_and_publish(DAY)
-    assert violations(old) == []
-    old.close()

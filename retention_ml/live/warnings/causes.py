@@ -37,7 +37,7 @@ _PROFILES = (
 )
 # Who was overdue when the day was published is no news.
 _OVERDUE = """
-SELECT customer_id, last_order_on, overdue_after_days,
+SELECT customer_id, overdue_after_days,
     CAST(last_order_on AS timestamp) AT TIME ZONE :timezone AS since_at
 FROM profiles.customer_daily AS profile
 WHERE snapshot_id = :snapshot_id AND NOT is_overdue

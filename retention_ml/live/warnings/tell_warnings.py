@@ -39,6 +39,7 @@ def tell_warnings(
         severity, sentence, runbook), none where there is no news.
     """
     started = time.perf_counter()
+    of_run = {"run": settings.run_id, "news": (now or clock.now()) - _NEWS}
     with warehouse.transaction() as transaction:
         warnings_count = transaction.change(
             "UPDATE live.warnings SET told_in = :run WHERE told_in IS NULL", run=settings.run_id
@@ -46,14 +47,12 @@ def tell_warnings(
         rows = transaction.execute(
             "SELECT kind, count(*) AS warnings_count, min(warned_at) AS first_at FROM live.warnings "
             "WHERE told_in = :run AND warned_at > :news GROUP BY kind",
-            run=settings.run_id,
-            news=(now or clock.now()) - _NEWS,
+            **of_run,
         )
         [[customers_count]] = transaction.execute(
             "SELECT count(DISTINCT customer_id) FROM live.warnings WHERE told_in = :run "
             "AND warned_at > :news",
-            run=settings.run_id,
-            news=(now or clock.now()) - _NEWS,
+            **of_run,
         )
     counts = {row.kind: int(row.warnings_count) for row in rows}
     alerts = []

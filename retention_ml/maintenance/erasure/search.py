@@ -40,7 +40,9 @@ class Search:
 
     def __init__(self, words: Sequence[str]) -> None:
         plain = {word.encode() for word in words if word}
-        wide = {word.encode(name) for word in words if word for name in _WIDE}
+        # Without the zeros at its ends a word is the same in both orders of bytes, and found once;
+        # of a single letter nothing would be left that tells it from text of one byte a letter.
+        wide = {word.encode(name).strip(b"\0") for word in words if len(word) > 1 for name in _WIDE}
         long = {word for word in plain if len(word) >= LETTERS_MIN}
         self._overlap = 2 * (max(map(len, plain), default=0) + 1)
         self._text = _Words(apart=plain, anywhere=wide)

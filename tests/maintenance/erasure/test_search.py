@@ -37,10 +37,12 @@ def test_a_number_is_found_in_any_form(settings: Settings, tmp_path: Path, form:
     }
     file = tmp_path / "file"
     file.write_bytes(contents[form])
-    # One byte on, a word of two-byte letters looks like itself in the other order of bytes.
-    expected = 2 if form == "utf-16" else 1
-    assert _count_in_copy(store(file, settings).content, Search([NUMBER])) == expected
+    assert _count_in_copy(store(file, settings).content, Search([NUMBER])) == 1
     assert _count_in_copy(store(file, settings).content, Search(["C0000804"])) == 0
+
+
+def test_a_single_letter_is_no_part_of_a_word() -> None:
+    assert Search(["7"]).count(b"17,7,x7x") == 1
 
 
 def test_pieces_hide_nothing() -> None:
@@ -59,8 +61,8 @@ def _oracle(words: list[str], content: bytes, *, is_binary: bool) -> int:
     for word in words:
         plain = re.escape(word.encode())
         patterns.append(plain if is_binary and len(word) >= 6 else apart % plain)
-        if not is_binary:
-            patterns += [re.escape(word.encode(name)) for name in ("utf-16-le", "utf-16-be")]
+        if not is_binary and len(word) > 1:
+            patterns += [re.escape(b"\0".join(letter.encode() for letter in word))]
     return sum(1 for _ in re.finditer(b"(?=" + b"|".join(patterns) + b")", content))
 
 
