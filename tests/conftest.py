@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,6 +24,7 @@ from retention_ml.warehouse import Warehouse
 from tests.chaos.counts import IS_FULL
 from tests.worlds.databases import NewWarehouse, copy_of
 from tests.worlds.open_transactions import guarded
+from tests.worlds.passed_suites import passed_suites
 
 # A process that is killed loses nothing by this: only the machine's own end would.
 WITHOUT_WAITING_FOR_THE_DISK = """
@@ -60,6 +62,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def no_transaction_over_a_fit_or_a_request() -> Iterator[None]:
     """See `tests.worlds.open_transactions`."""
     with guarded():
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def suites_pass(request: pytest.FixtureRequest) -> Iterator[None]:
+    """See `tests.worlds.passed_suites`."""
+    is_run = IS_FULL or request.node.get_closest_marker("suites")
+    with nullcontext() if is_run else passed_suites():
         yield
 
 

@@ -19,6 +19,8 @@ from retention_ml.settings import PROJECT
 from retention_ml.warehouse import Warehouse
 from tests.worlds.networks import Proxy, proxy_to
 
+pytestmark = pytest.mark.suites
+
 MINUTES = 0.01
 ANSWER_SECONDS = 0.5
 GONE = "(no answer within|timeout expired).* Nothing of that transaction was kept"

@@ -28,6 +28,11 @@ ALTER ROLE retention_assistant SET default_transaction_read_only = on;
 ALTER ROLE retention_assistant SET statement_timeout = '3s';
 ALTER ROLE retention_assistant SET temp_file_limit = '256MB';
 ALTER ROLE retention_assistant SET search_path = reports;
+-- Reads counts with noise alone (docs/privacy.md#public-counts); without a password nobody connects by it.
+CREATE ROLE retention_public LOGIN;
+ALTER ROLE retention_public SET default_transaction_read_only = on;
+ALTER ROLE retention_public SET statement_timeout = '5min';
+ALTER ROLE retention_public SET search_path = reports;
 -- For single steps (docs/privacy.md#roles). Without a password nobody connects by them; give one to those you use.
 CREATE ROLE retention_loader LOGIN;
 CREATE ROLE retention_trainer LOGIN;
@@ -43,5 +48,5 @@ CREATE DATABASE mlflow OWNER mlflow;
 REVOKE ALL ON DATABASE retention FROM PUBLIC;
 REVOKE ALL ON DATABASE airflow FROM PUBLIC;
 REVOKE ALL ON DATABASE mlflow FROM PUBLIC;
-GRANT CONNECT ON DATABASE retention TO retention_bi, retention_ds, retention_crm, retention_assistant, retention_migrator;
+GRANT CONNECT ON DATABASE retention TO retention_bi, retention_ds, retention_crm, retention_public, retention_assistant, retention_migrator;
 GRANT CONNECT, TEMPORARY ON DATABASE retention TO retention_loader, retention_trainer, retention_scorer, retention_auditor;

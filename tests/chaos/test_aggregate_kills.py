@@ -14,6 +14,8 @@ from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 from tests.aggregates.conftest import MONDAYS, PublicShop, public_shop
 
+pytestmark = pytest.mark.thorough
+
 __all__ = ["public_shop"]
 
 MINE = [name for name in FAILPOINTS if name.startswith("publish_aggregates.")]

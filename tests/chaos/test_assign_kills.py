@@ -14,6 +14,8 @@ from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 from tests.worlds.decisions import DAY, DecisionShop
 
+pytestmark = pytest.mark.thorough
+
 MINE = [name for name in FAILPOINTS if name.startswith("assign.")]
 
 

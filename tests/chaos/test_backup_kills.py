@@ -18,6 +18,8 @@ from retention_ml.stack.backups.verify import verify
 from tests.chaos import keeper
 from tests.worlds.small_platform import SmallPlatform, opened, orders_of, small_platform
 
+pytestmark = pytest.mark.thorough
+
 KILLED = -9
 TAKING = [name for name in FAILPOINTS if name.startswith("back_up.")]
 RESTORING = [name for name in FAILPOINTS if name.startswith("restore.")]

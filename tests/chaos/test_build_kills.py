@@ -26,6 +26,8 @@ from tests.chaos.counts import count
 from tests.worlds import shops
 from tests.worlds.features import in_zone
 
+pytestmark = pytest.mark.thorough
+
 DAY = date(2025, 1, 15)
 KILLED = -9
 ROUNDS = count("rounds of two builders killed at random")
@@ -96,7 +98,6 @@ def _disagreement(warehouse: Warehouse) -> str | None:
     row=(2, 7),
     counted="rounds of two builders killed at random",
 )
-@pytest.mark.slow
 def test_two_builders_of_one_day_killed_at_random_leave_rows_that_are_those_recorded(
     processes: ForkServerContext, shop: Warehouse, settings: Settings
 ) -> None:

@@ -25,6 +25,8 @@ from retention_ml.warehouse import Warehouse
 from tests.worlds import samples, shops
 from tests.worlds.features import buy, deliver
 
+pytestmark = pytest.mark.thorough
+
 DAY = date(2025, 1, 15)
 ROWS = samples.rows(600)
 TREES = "cache.before_trees"

@@ -18,6 +18,8 @@ from tests.worlds.batches import with_source
 from tests.worlds.databases import NewWarehouse
 from tests.worlds.small_platform import HEADER
 
+pytestmark = pytest.mark.thorough
+
 AS_OF = date(2026, 2, 1)
 CUSTOMERS = 60
 # The nights on which clocks are put forward and back, a leap day, the end of 32-bit seconds.
@@ -55,7 +57,6 @@ def delivered(folder: Path) -> Path:
     row=44,
     counted="clocks",
 )
-@pytest.mark.slow
 def test_whatever_the_clock_says_features_and_scores_of_a_day_are_equal(
     new_warehouse: NewWarehouse,
     registry_database: Path,

@@ -16,6 +16,8 @@ from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 from tests.actions.decided_days import DAY, Decisions, violated
 
+pytestmark = pytest.mark.thorough
+
 MINE = [name for name in FAILPOINTS if name.startswith("deliver.")]
 
 

@@ -15,6 +15,8 @@ from retention_ml.warehouse import Warehouse
 from tests.chaos.counts import rounds
 from tests.worlds.abnormal_shop import DAY, abnormal_shop
 
+pytestmark = pytest.mark.thorough
+
 PLACES = [place for place in FAILPOINTS if place.startswith("detect.")]
 _HALF = (
     "SELECT 1 FROM (SELECT DISTINCT ON (as_of) * FROM abnormal.detections "

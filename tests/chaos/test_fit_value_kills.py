@@ -15,6 +15,8 @@ from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 from tests.worlds.shops import random_shop
 
+pytestmark = pytest.mark.thorough
+
 DAY, HORIZON = date(2024, 12, 1), 60
 PLACES = [place for place in FAILPOINTS if place.startswith("fit_value.")]
 

@@ -19,6 +19,8 @@ from retention_ml.warehouse import Warehouse
 from tests.chaos.counts import count
 from tests.maintenance.erasure.conftest import Filled, copied, numbers_filled, shop_files
 
+pytestmark = pytest.mark.thorough
+
 __all__ = ["numbers_filled", "shop_files"]
 
 PLACES = [name for name in FAILPOINTS if name.split(".")[0] in ("forget", "empty_lines")]

@@ -18,6 +18,8 @@ from retention_ml.warehouse import Warehouse
 from tests.chaos.counts import count
 from tests.worlds.batches import SOURCE
 
+pytestmark = pytest.mark.thorough
+
 ROUNDS = count("amounts of room on a disk that fills up")
 ROWS = 4_000
 
@@ -114,7 +116,6 @@ def test_a_full_home_ends_ingestion_in_a_sentence_and_with_room_the_same_command
 
 
 @pytest.mark.fault("disk of the database fills up", promises="P1 P2", row=12)
-@pytest.mark.slow
 def test_a_full_disk_of_the_database_ends_in_a_sentence_and_with_room_all_is_taken(
     small_disk: Callable[[int], Path],
     delivery: Callable[[], Result],

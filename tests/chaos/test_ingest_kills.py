@@ -24,6 +24,8 @@ from tests.chaos.counts import rounds
 from tests.worlds.batches import with_source
 from tests.worlds.databases import NewWarehouse
 
+pytestmark = pytest.mark.suites
+
 STAGES = ("land.", "stage.", "check.", "curate.")
 MINE = [name for name in FAILPOINTS if name.startswith(STAGES)]
 DEATHS = [

@@ -27,6 +27,8 @@ from tests.worlds.batches import with_source
 from tests.worlds.networks import Proxy, proxy_to
 from tests.worlds.small_platform import HEADER, SmallPlatform, orders_of, small_platform
 
+pytestmark = pytest.mark.thorough
+
 ENDED_SECONDS_MAX = 10.0
 ROWS = 3_000
 MANY = 1_000
@@ -80,7 +82,6 @@ def behind_a_proxy(
     row=3,
     counted="terminations during ingestion",
 )
-@pytest.mark.slow
 def test_terminated_at_any_moment_it_ends_soon_and_nothing_is_lost(
     warehouse: Warehouse, settings: Settings, tmp_path: Path
 ) -> None:
@@ -120,7 +121,6 @@ def test_terminated_at_any_moment_it_ends_soon_and_nothing_is_lost(
     row=10,
     counted="restarts of the database during ingestion",
 )
-@pytest.mark.slow
 def test_a_database_that_restarts_ends_ingestion_in_a_sentence_and_a_retry_takes_all(
     platform: SmallPlatform, tmp_path: Path
 ) -> None:
@@ -150,7 +150,6 @@ def test_a_database_that_restarts_ends_ingestion_in_a_sentence_and_a_retry_takes
     row=11,
     counted="connections cut at a commit",
 )
-@pytest.mark.slow
 def test_a_connection_cut_at_any_commit_loses_nothing_and_doubles_nothing(
     warehouse: Warehouse, settings: Settings, tmp_path: Path
 ) -> None:

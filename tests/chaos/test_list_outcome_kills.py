@@ -17,6 +17,8 @@ from retention_ml.warehouse import Warehouse
 from tests.chaos.counts import rounds
 from tests.outcomes.lists.ranker_world import BEGAN, CLOSED, GOOD, POOR, rankers, settle_in
 
+pytestmark = pytest.mark.thorough
+
 PLACES = [p for p in FAILPOINTS if p.startswith(("measure_lists.", "decide_ranker."))]
 AS_OF = CLOSED[2] + timedelta(days=4)
 _ROWS = 3 * 3 * 4  # methods, lists and metrics of each day

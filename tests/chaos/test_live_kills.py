@@ -15,6 +15,8 @@ from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 from tests.worlds.live_shop import LiveShop, live_shop, now
 
+pytestmark = pytest.mark.thorough
+
 PLACES = [p for p in FAILPOINTS if p.startswith(("deliver_events.", "refresh."))]
 INSIDE = [
     "land.before_commit",

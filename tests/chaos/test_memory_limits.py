@@ -14,6 +14,8 @@ from tests.chaos.counts import count
 from tests.models.conftest import Trained
 from tests.worlds.registered import Shelf
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.mark.fault(
     "a training that may use too little memory",
@@ -21,7 +23,6 @@ from tests.worlds.registered import Shelf
     row=6,
     counted="trainings without memory",
 )
-@pytest.mark.slow
 def test_a_training_without_memory_leaves_the_champion_and_a_retry_completes(
     trained: Trained, copied: Callable[[Trained], Trained]
 ) -> None:

@@ -43,8 +43,11 @@ def _end(world: World) -> list[dict[str, Any]]:
 
 
 def _run(world: World, day: date) -> None:
-    with suppress(PublicationRefused):  # overtaken by the other run of the day, which is right
-        world.score_and_publish(day)
+    """Score and publish; where another run has overtaken it again, as its refusal says."""
+    for _attempt in range(5):
+        with suppress(PublicationRefused):
+            world.score_and_publish(day)
+            return
 
 
 def _beside_each_other(world: World, backfill: Sequence[date], daily: Sequence[date]) -> None:

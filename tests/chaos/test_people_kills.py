@@ -18,6 +18,8 @@ from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 from tests.people.conftest import Shop, shop, shop_files, shop_with_numbers
 
+pytestmark = pytest.mark.thorough
+
 __all__ = ["shop", "shop_files", "shop_with_numbers"]
 
 DOORS: dict[str, Callable[..., Any]] = {

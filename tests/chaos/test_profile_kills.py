@@ -17,6 +17,8 @@ from retention_ml.warehouse import Warehouse
 from tests.chaos.counts import rounds
 from tests.worlds.shops import random_shop
 
+pytestmark = pytest.mark.thorough
+
 DAY, NEXT = date(2024, 12, 1), date(2024, 12, 2)
 PLACES = [p for p in FAILPOINTS if p.startswith(("profile.", "publish_profiles."))]
 _HALF = (

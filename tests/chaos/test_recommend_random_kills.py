@@ -22,6 +22,8 @@ from retention_ml.warehouse import Warehouse
 from tests.chaos.counts import count
 from tests.worlds.shops import random_shop
 
+pytestmark = pytest.mark.thorough
+
 DAY, NEXT = date(2024, 12, 1), date(2024, 12, 2)
 PAIR_PLACES = [p for p in FAILPOINTS if p.startswith("pair_products.")]
 _PUBLISHED = (

@@ -214,6 +214,7 @@ def test_every_place_of_training_and_promotion_is_died_at() -> None:
     row=(2, 29),
     counted="kills in training",
 )
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("door", "place", "number"),
     [

@@ -17,6 +17,8 @@ from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 from tests.worlds import shops
 
+pytestmark = pytest.mark.thorough
+
 DAYS = (date(2025, 1, 1), date(2025, 1, 15))
 PLACES = [place for place in FAILPOINTS if place.startswith("build_samples.")]
 

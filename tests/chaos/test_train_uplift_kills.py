@@ -17,6 +17,8 @@ from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 from tests.worlds.answering import AFTER, AFTER_ALL, AnsweringShop
 
+pytestmark = pytest.mark.thorough
+
 MINE = [name for name in FAILPOINTS if name.startswith("train_uplift.")]
 
 

@@ -16,6 +16,8 @@ from retention_ml.models.registry.mlflow_registry import Registry
 from retention_ml.settings import Settings
 from tests.dags.conftest import DAGS, PROJECT
 
+pytestmark = pytest.mark.thorough
+
 MEASURED = {
     "as_of": "2026-03-01",
     "verdict": "promote",

@@ -312,6 +312,7 @@ def test_files_are_put_away_whatever_became_of_them_and_only_a_failed_step_stops
     assert tasks["per_source.put_away"]["downstream"] == []
 
 
+@pytest.mark.thorough
 def test_a_failed_detection_does_not_stop_the_features_and_failed_labels_do(
     airflow_environment: dict[str, str],
 ) -> None:

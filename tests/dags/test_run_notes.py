@@ -40,26 +40,31 @@ def runs(airflow_environment: dict[str, str]) -> dict[str, Any]:
     return json.loads(ended.stdout.splitlines()[-1])
 
 
+@pytest.mark.thorough
 def test_a_run_says_its_day_and_its_result(runs: dict[str, Any]) -> None:
     assert runs["good"]["state"] == "success"
     assert runs["good"]["note"] == "2017-11-22 · 2,325 scored · 12 critical · 48 high"
 
 
+@pytest.mark.thorough
 def test_a_failed_run_says_where(runs: dict[str, Any]) -> None:
     assert (runs["failed"]["state"], runs["failed"]["events"]) == ("failed", [])
     assert runs["failed"]["note"] == "2017-11-22 · failed: score"
 
 
+@pytest.mark.thorough
 def test_a_run_in_which_all_was_skipped_says_so(runs: dict[str, Any]) -> None:
     assert runs["skipped"]["note"] == "2017-11-22 · nothing to do"
 
 
+@pytest.mark.thorough
 def test_a_run_by_hand_without_a_day_is_of_the_day_it_was_started(runs: dict[str, Any]) -> None:
     day = str(datetime.fromisoformat(runs["without a day"]["run_after"]).date())
     assert runs["without a day"]["note"].startswith(f"{day} · 2,325 scored")
     assert runs["without a day"]["events"][0]["key"] == day
 
 
+@pytest.mark.thorough
 def test_what_is_handed_over_says_what_it_is(runs: dict[str, Any]) -> None:
     assert runs["good"]["events"] == [
         {
@@ -73,6 +78,7 @@ def test_what_is_handed_over_says_what_it_is(runs: dict[str, Any]) -> None:
     ]
 
 
+@pytest.mark.thorough
 def test_a_task_leads_to_the_page_of_its_day_and_what_it_made(runs: dict[str, Any]) -> None:
     links = runs["good"]["links"]
     assert links["score"] == {
@@ -85,6 +91,7 @@ def test_a_task_leads_to_the_page_of_its_day_and_what_it_made(runs: dict[str, An
     }  # fmt: skip
 
 
+@pytest.mark.thorough
 def test_a_run_has_its_day_as_key_as_soon_as_it_starts(runs: dict[str, Any]) -> None:
     assert runs["started"]["manual None"] == {
         "key": "2017-11-22", "date": "None", "note": "2017-11-22",
@@ -95,11 +102,13 @@ def test_a_run_has_its_day_as_key_as_soon_as_it_starts(runs: dict[str, Any]) -> 
     assert runs["started"]["asset_triggered 2017-11-23"]["key"] == "2017-11-23"
 
 
+@pytest.mark.thorough
 def test_a_run_without_a_day_gets_neither_key_nor_note(runs: dict[str, Any]) -> None:
     started = runs["started"]["asset_triggered None"]
     assert (started["key"], started["note"]) == (None, "Looked at by ann.")
 
 
+@pytest.mark.thorough
 def test_a_defect_in_the_note_harms_neither_the_run_nor_the_transaction(
     runs: dict[str, Any],
 ) -> None:

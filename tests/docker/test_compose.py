@@ -14,7 +14,7 @@ import pytest
 
 from retention_ml.errors import WarehouseError
 from retention_ml.schema.migrate import migrate
-from retention_ml.schema.rights import MIGRATOR, SERVICES
+from retention_ml.schema.rights import MIGRATOR, PUBLIC, SERVICES
 from retention_ml.settings import PROJECT, load
 from retention_ml.stack import databases, environment, keys, local
 from retention_ml.stack.environment import Ports
@@ -349,8 +349,8 @@ def test_the_roles_are_those_of_the_local_stack(own_server: EmbeddedPostgres) ->
     )
     admin.close()
     assert set(roles["rolname"].to_pylist()) == {"postgres", *databases.ROLES}
-    # Nobody connects as one of a single step before it was given a password (docs/privacy.md).
-    assert set(without["rolname"].to_pylist()) == {MIGRATOR, *SERVICES}
+    # Nobody connects as one of these before it was given a password (docs/privacy.md).
+    assert set(without["rolname"].to_pylist()) == {PUBLIC, MIGRATOR, *SERVICES}
     assert set(databases.ROLES) <= set(keys.NAMES)
     powerful = [row["rolname"] for row in roles.to_pylist() if any(list(row.values())[1:])]
     assert powerful == ["postgres"]

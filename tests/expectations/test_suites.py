@@ -16,6 +16,8 @@ from retention_ml.quality.results import _EXPECTATIONS, Severity
 from retention_ml.settings import PROJECT
 from retention_ml.warehouse import Warehouse
 
+pytestmark = pytest.mark.suites
+
 FOLDER = PROJECT / "expectations"
 EXPECTED = {
     *(f"staging.{name}" for name in tables.CANONICAL),

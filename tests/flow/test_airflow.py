@@ -144,6 +144,7 @@ def parcel(published: Stack) -> Stack:
     return published
 
 
+@pytest.mark.thorough
 def test_a_parcel_with_broken_and_held_files_does_not_stop_the_day(parcel: Stack) -> None:
     assert parcel.states(_NEXT) == dict.fromkeys(demo.CHAIN, "success")
     assert parcel.days()[-1] == _NEXT
@@ -158,6 +159,7 @@ def test_a_parcel_with_broken_and_held_files_does_not_stop_the_day(parcel: Stack
     assert violations(parcel.warehouse) == []
 
 
+@pytest.mark.thorough
 def test_every_file_of_the_parcel_lies_where_the_ledger_says(parcel: Stack) -> None:
     assert parcel.inbox() == [
         "Thumbs.db",
@@ -181,6 +183,7 @@ def test_every_file_of_the_parcel_lies_where_the_ledger_says(parcel: Stack) -> N
     ]
 
 
+@pytest.mark.thorough
 def test_what_a_stalled_writer_writes_is_taken_whole_by_the_next_run(parcel: Stack) -> None:
     [delivery] = parcel.rows(
         "SELECT status, delivered_count, file_sha256 FROM raw.deliveries "
@@ -193,6 +196,7 @@ def test_what_a_stalled_writer_writes_is_taken_whole_by_the_next_run(parcel: Sta
     assert (delivery["status"], delivery["delivered_count"]) == ("accepted", written)
 
 
+@pytest.mark.thorough
 def test_alerts_and_the_status_name_what_the_day_lacks(parcel: Stack) -> None:
     alerts = parcel.rows(
         "SELECT DISTINCT kind, subject FROM ops.alerts "
@@ -214,6 +218,7 @@ def test_alerts_and_the_status_name_what_the_day_lacks(parcel: Stack) -> None:
 @pytest.mark.fault(
     "secrets and customer numbers over days with broken and held files", promises="P7", row=38
 )
+@pytest.mark.thorough
 def test_no_secret_and_no_customer_is_told_by_logs_runs_and_models(
     parcel: Stack, tmp_path: Path
 ) -> None:

@@ -15,6 +15,8 @@ from retention_ml.simulate import simulate
 from retention_ml.warehouse import Warehouse
 from tests.worlds.databases import NewWarehouse
 
+pytestmark = pytest.mark.suites
+
 _DAY = "2025-03-03"
 
 

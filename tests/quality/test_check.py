@@ -22,6 +22,8 @@ from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 from tests.worlds.batches import SOURCE, with_source
 
+pytestmark = pytest.mark.suites
+
 NO_GUESTS = SOURCE.replace("guests = true", "guests = false")
 HEADER = "order;product;customer;time;quantity;price".replace(";", ",")
 

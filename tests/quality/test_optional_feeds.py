@@ -22,6 +22,8 @@ from retention_ml.settings import Settings
 from retention_ml.warehouse import Warehouse
 from tests.worlds.batches import SOURCE, with_source
 
+pytestmark = pytest.mark.suites
+
 DAY = date(2026, 3, 1)
 RATINGS = """
 [feeds.ratings]

@@ -218,7 +218,7 @@ def test_however_many_messages_are_asked_for_permission_the_question_is_as_long(
         put(warehouse, [row(name, purpose="marketing") for name in names])
         receipt = dispatch(warehouse, settings=_mailing(settings, server), now=lambda: NOON)
         assert receipt.written == len(names)
-    assert len(set(questions)) == 2  # permissions, and who is excluded
+    assert len(set(questions)) == 3  # permissions, who is excluded, whom a legal hold covers
 
 
 def test_a_push_needs_the_permission_for_a_push(

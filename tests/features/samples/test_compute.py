@@ -47,7 +47,7 @@ def _of_day(rows: pa.Table, day: date) -> pa.Table:
 
 
 @settings(
-    max_examples=12, deadline=None, derandomize=True, database=None,
+    max_examples=4, deadline=None, derandomize=True, database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 @given(

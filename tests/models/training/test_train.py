@@ -194,6 +194,7 @@ def test_training_again_changes_nothing(trained: Trained) -> None:
 
 @pytest.mark.fault("the same training elsewhere", promises="P7", row=34)
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_the_same_training_elsewhere_gives_the_same_digest(
     trained: Trained, warehouse: Warehouse, small: Settings
 ) -> None:
@@ -266,6 +267,7 @@ def test_a_candidate_that_no_day_can_compare_with_the_champion_becomes_challenge
 
 
 @pytest.mark.fault("labels shuffled among customers", promises="P6", row=30)
+@pytest.mark.thorough
 def test_labels_shuffled_among_customers_promote_nobody(
     warehouse: Warehouse, small: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -381,6 +383,7 @@ def test_a_bundle_in_the_cache_is_the_registered_one(trained: Trained) -> None:
 
 
 @pytest.mark.parametrize("place", ["train.after_register", "train.after_commit"])
+@pytest.mark.thorough
 def test_a_training_that_died_is_finished_by_the_next_run(
     copied: Callable[[Trained], Trained],
     trained: Trained,
