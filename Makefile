@@ -128,7 +128,7 @@ chaos: setup ## every fault of docs/faults.md; nothing lost, doubled or half-pub
 	@$(MAKE) --no-print-directory -s thorough RECORD="-p tests.chaos.last_run"
 
 thorough: export RETENTION_CHAOS := 1
-thorough: setup ## what takes too long for every change: worked examples, a backfill, a second demonstration
+thorough: setup ## what takes too long for every change: kills of every step, worked examples, a backfill, a second demonstration
 	@$(MAKE) --no-print-directory -s run-tests \
 	    ARGUMENTS="tests -m thorough --numprocesses=auto --maxprocesses=4 --dist=loadfile $(RECORD)"
 

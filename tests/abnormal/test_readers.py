@@ -113,6 +113,7 @@ def test_stages_and_curves_are_of_the_others_and_say_how_many_are_left_out(
     assert set(early.customer_ids.to_pylist()) >= EXCLUDED
 
 
+@pytest.mark.thorough
 def test_a_model_is_trained_without_them_on_every_past_day(
     shop: Warehouse, settings: Settings
 ) -> None:

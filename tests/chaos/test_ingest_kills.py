@@ -142,6 +142,7 @@ def test_the_undisturbed_run_has_all_fates(undisturbed: dict[str, list[Any]]) ->
     row=1,
     counted="kills in each phase of ingestion",
 )
+@pytest.mark.thorough
 @pytest.mark.parametrize(("failpoint", "number"), DEATHS)
 def test_killed_at_a_failpoint_nothing_is_lost_or_doubled_and_a_retry_completes(
     processes: ForkServerContext,

@@ -254,6 +254,7 @@ def test_killed_anywhere_one_look_and_a_retry_give_one_champion_and_no_version_t
     assert deciding.versions() == [only]
 
 
+@pytest.mark.thorough
 def test_a_retry_that_does_not_look_registers_twice(
     deciding: Deciding, processes: ForkServerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ _BEGIN = """# Faults
 What is done to the platform on purpose, and what must hold. The promises are those of \
 [ARCHITECTURE.md](../ARCHITECTURE.md#promises); after every fault the \
 [invariants](../retention_ml/maintenance/invariants.py) are asked, and beside the kills a naive \
-version shows that the test can fail. `make test` tries each fault a few times, `make chaos` as \
+version shows that the test can fail. `make test` tries most faults a few times, `make chaos` as \
 often as the last column says. `all`: every case that there is, once; `none`: only `make chaos` \
 tries it, as it takes minutes.
 

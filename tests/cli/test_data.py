@@ -10,6 +10,8 @@ from retention_ml.cli import app
 from retention_ml.maintenance.invariants import violations
 from retention_ml.warehouse import Warehouse
 
+pytestmark = pytest.mark.suites
+
 SHOP = """
 title = "A German shop"
 timezone = "Europe/Berlin"

@@ -19,6 +19,8 @@ from retention_ml.warehouse import Warehouse
 from tests.worlds import shops
 from tests.worlds.features import buy, deliver, in_zone
 
+pytestmark = pytest.mark.suites
+
 _DAY = date(2025, 1, 15)
 
 

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+import pytest
+
 from retention_ml.models.promotion.decisions import decisions
 from retention_ml.models.registry.mlflow_registry import Registry
 from tests.house.repository import ROOT
@@ -37,6 +39,7 @@ def _run(shop: Trained, **variables: str) -> str:
     return done.stdout
 
 
+@pytest.mark.thorough
 def test_it_loads_explains_compares_and_promotes_nothing_unasked(
     trained: Trained, copied: Callable[[Trained], Trained]
 ) -> None:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -151,14 +151,13 @@ def body_of(events: Sequence[Event]) -> bytes:
 
 def live_shop(warehouse: Warehouse, settings: Settings, folder: Path) -> LiveShop:
     """Sixty customers with orders of the last weeks, scored by the starter for today."""
-    settings = with_source(settings, folder, SOURCE)
-    today = now().date()
+    shop = opened(warehouse, settings, folder, now().date())
     draw = np.random.default_rng(5)
     orders = []
     lines = []
     for customer in range(CUSTOMERS):
         for number, age in enumerate(sorted(draw.integers(2, 85, draw.integers(1, 7)).tolist())):
-            at = datetime(today.year, today.month, today.day, 10, tzinfo=UTC) - timedelta(days=age)
+            at = datetime.combine(shop.today, time(10), tzinfo=UTC) - timedelta(days=age)
             order = {
                 "order_id": f"o{customer}-{number}",
                 "customer_id": f"c{customer:03d}",
@@ -170,15 +169,19 @@ def live_shop(warehouse: Warehouse, settings: Settings, folder: Path) -> LiveSho
             )
     fill(warehouse, "orders", orders)
     fill(warehouse, "order_lines", lines)
-    build.build(warehouse, settings=settings, as_of=today)
-    token = make_token(warehouse, name="tests", scopes=[WRITE, READ], source="shop", days=1)
-    shop = LiveShop(
+    build.build(warehouse, settings=shop.settings, as_of=shop.today)
+    shop.daily_run(shop.today)
+    return shop
+
+
+def opened(warehouse: Warehouse, settings: Settings, folder: Path, today: date) -> LiveShop:
+    """The shop of a warehouse in which today is published, or is going to be."""
+    settings = with_source(settings, folder, SOURCE)
+    return LiveShop(
         warehouse,
         settings,
         Service(warehouse, settings),
         Worker(warehouse, settings),
-        token,
+        make_token(warehouse, name=folder.name, scopes=[WRITE, READ], source="shop", days=1),
         today,
     )
-    shop.daily_run(today)
-    return shop

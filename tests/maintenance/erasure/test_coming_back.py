@@ -57,6 +57,7 @@ def test_a_replay_of_quarantined_rows_brings_nobody_back(filled: Filled) -> None
     assert _hits(filled) == {}
 
 
+@pytest.mark.thorough
 def test_a_batch_that_waits_goes_on_without_them(filled: Filled) -> None:
     lines = [
         f"2024-03-02 12:00:00,{number},9,login,,\n"
@@ -74,6 +75,7 @@ def test_a_batch_that_waits_goes_on_without_them(filled: Filled) -> None:
     assert _hits(filled) == {}
 
 
+@pytest.mark.thorough
 def test_a_home_from_before_takes_nothing_in_until_it_forgets_too(
     original: Filled, tmp_path: Path
 ) -> None:
@@ -93,6 +95,7 @@ def test_a_home_from_before_takes_nothing_in_until_it_forgets_too(
             assert now.archived().items() <= before.archived().items()
 
 
+@pytest.mark.thorough
 def test_a_held_batch_goes_on_without_them(filled: Filled) -> None:
     lines = [
         f"2024-03-02 12:00:00,{number},9,login,,\n"

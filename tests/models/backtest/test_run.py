@@ -116,6 +116,7 @@ def test_the_predictions_recompute_the_report(backtested: Backtested) -> None:
     assert set(report["segments"]["bought on more days"]["models"]) == {"champion", "mbg_nbd"}
 
 
+@pytest.mark.thorough
 def test_two_processes_give_what_one_gives(
     backtested: Backtested, shop: Warehouse, tmp_path: Path
 ) -> None:
@@ -157,6 +158,7 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(
     assert not [path for path in (tmp_path / "home").rglob(".*") if path.is_file()]
 
 
+@pytest.mark.thorough
 def test_what_happens_later_changes_no_prediction(warehouse: Warehouse, tmp_path: Path) -> None:
     random_shop(warehouse, customers=300, days=310, seed=5)
     models = ("champion", "mbg_nbd")

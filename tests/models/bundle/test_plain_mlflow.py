@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 
 from retention_ml.features import build
 from retention_ml.features.store import read
@@ -90,6 +91,7 @@ def ensemble_of(shop: Trained) -> Bundle:
     )
 
 
+@pytest.mark.thorough
 def test_three_lines_of_plain_mlflow_say_what_the_scoring_run_wrote(
     trained: Trained, copied: Callable[[Trained], Trained], tmp_path: Path
 ) -> None:

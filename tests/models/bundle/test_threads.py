@@ -110,6 +110,7 @@ def test_whatever_scores_obeys_the_settings(
     assert used == {3}
 
 
+@pytest.mark.thorough
 def test_what_is_trained_obeys_the_settings(
     trained: Trained, copied: Callable[[Trained], Trained], used: set[int]
 ) -> None:

@@ -26,6 +26,8 @@ from tests.models.registry.serving import ask, served
 from tests.worlds import samples
 from tests.worlds.registered import register
 
+pytestmark = pytest.mark.thorough
+
 ROWS = samples.table(samples.rows(300, seed=99))
 _URI = "models:/churn/1"
 _PREDICT = f"""
@@ -107,7 +109,6 @@ def test_a_version_predicts_there_to_the_last_bit(elsewhere: Elsewhere) -> None:
     assert not {name for name in modules if "settings" in name or "warehouse" in name}
 
 
-@pytest.mark.thorough
 def test_another_release_that_is_installed_there_is_not_used(
     elsewhere: Elsewhere, tmp_path: Path
 ) -> None:
@@ -123,7 +124,6 @@ def test_another_release_that_is_installed_there_is_not_used(
     np.testing.assert_array_equal(answer, elsewhere.bundle.predict(ROWS))
 
 
-@pytest.mark.thorough
 def test_the_library_works_in_a_process_that_loaded_a_version_and_in_its_children(
     elsewhere: Elsewhere,
 ) -> None:
@@ -141,7 +141,6 @@ def test_the_library_works_in_a_process_that_loaded_a_version_and_in_its_childre
     assert done.stdout.split() == [str(ROWS.num_rows), str(LIBRARY / "__init__.py")]
 
 
-@pytest.mark.slow
 def test_a_served_version_answers_with_the_same_probabilities(
     elsewhere: Elsewhere, tmp_path: Path
 ) -> None:

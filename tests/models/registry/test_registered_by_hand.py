@@ -190,6 +190,7 @@ def test_an_alias_moved_to_it_is_followed(shop: Trained) -> None:
     assert "It is the candidate recency of the training of" in rows[0]["reason"]
 
 
+@pytest.mark.thorough
 def test_a_training_does_not_take_it_for_its_own(shop: Trained) -> None:
     """Registered and promoted between the fits and the selection."""
     settings = shop.settings.model_copy(

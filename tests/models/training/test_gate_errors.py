@@ -75,6 +75,7 @@ def _break(patched: pytest.MonkeyPatch, where: Any, name: str, error: BaseExcept
     patched.setattr(where, name, broken)
 
 
+@pytest.mark.thorough
 def test_without_a_defect_the_same_training_makes_a_challenger(world: Fitted) -> None:
     """The control of all that follows."""
     assert _select(world)["verdict"] == "inconclusive"
@@ -118,6 +119,7 @@ def test_a_version_registered_before_a_defect_is_taken_by_the_next_run(
 
 
 @pytest.mark.parametrize(("where", "name"), [(gate, "_choose"), (comparison, "finer_segments")])
+@pytest.mark.thorough
 def test_what_is_no_defect_goes_up_and_is_tried_again(
     world: Fitted, monkeypatch: pytest.MonkeyPatch, where: Any, name: str
 ) -> None:

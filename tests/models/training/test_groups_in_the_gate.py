@@ -92,7 +92,9 @@ def test_a_candidate_that_is_off_for_the_old_is_kept_out(world: Fitted) -> None:
     details, evidence = _select(world)
     assert details["verdict"] == "keep"
     assert "group age 65+ are given a risk that is too high against all others" in details["reason"]
-    assert [g["name"] for g in evidence["fairness"]["groups"] if g["is_beyond"]] == [OLD, YOUNG]
+    # Against all others the young have too low a risk then; whether clearly so is a matter of chance.
+    beyond = {group["name"] for group in evidence["fairness"]["groups"] if group["is_beyond"]}
+    assert {OLD} <= beyond <= {OLD, YOUNG}
 
 
 def test_what_was_delivered_after_the_day_of_the_training_is_not_known(world: Fitted) -> None:

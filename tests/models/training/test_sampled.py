@@ -94,6 +94,7 @@ def test_a_sample_has_the_rows_and_outcomes_that_these_customers_have_in_the_who
     assert np.isin(sampled.volumes.days, whole.volumes.days).all()
 
 
+@pytest.mark.thorough
 def test_it_is_fitted_and_selected_from_by_tasks_of_their_own(
     warehouse: Warehouse, small: Settings, shop: RandomShop
 ) -> None:

@@ -249,6 +249,7 @@ def test_the_served_bundle_says_what_it_stands_for(trained: Trained) -> None:
     assert served.bundle.sha256 == trained.receipt.details["bundle_sha256"]
 
 
+@pytest.mark.thorough
 def test_a_candidate_that_no_day_can_compare_with_the_champion_becomes_challenger(
     copied: Callable[[Trained], Trained], trained: Trained
 ) -> None:
