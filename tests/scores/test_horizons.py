@@ -26,6 +26,8 @@ from retention_ml.warehouse import Warehouse
 from tests.worlds.btyd import simulate
 from tests.worlds.scores import DAY, PlainBundle, World, make_world
 
+pytestmark = pytest.mark.suites
+
 PROCESS = BetaGeoNBD(r=0.8, alpha=30.0, a=0.7, b=3.0, modified=True)
 SHOP = timing.Timing(
     process=PROCESS, spend=SpendModel(p=4.0, q=4.0, v=1500.0), lead_days=0, horizon_days=28

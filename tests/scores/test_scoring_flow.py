@@ -13,6 +13,8 @@ from retention_ml.warehouse import Warehouse
 from tests.worlds.scores import PlainBundle, World, make_world
 from tests.worlds.shops import random_shop
 
+pytestmark = pytest.mark.suites
+
 DAY = date(2024, 12, 1)
 
 

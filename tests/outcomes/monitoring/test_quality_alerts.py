@@ -15,6 +15,8 @@ from retention_ml.warehouse import Warehouse
 from tests.worlds.scores import PlainBundle, World
 from tests.worlds.shops import random_shop
 
+pytestmark = pytest.mark.suites
+
 DAY = date(2024, 12, 1)
 _AT = datetime(2024, 12, 1, 1, tzinfo=UTC)
 
