@@ -20,6 +20,7 @@ import psycopg2
 import psycopg2.extensions
 import sqlalchemy as sa
 
+from retention_ml.deadlines import DEADLINES
 from retention_ml.errors import UsageError, WarehouseError, first_words
 
 if TYPE_CHECKING:
@@ -284,18 +285,13 @@ class _Connection(psycopg2.extensions.connection):
             ):
                 link.shutdown(socket.SHUT_RDWR)
 
-        timer = threading.Timer(self._seconds_max, cut)
-        timer.daemon = True
-        timer.start()
         try:
-            with self._noting():
+            with DEADLINES.within(self._seconds_max, cut), self._noting():
                 yield
         except psycopg2.Error as error:
             if is_late.is_set():
                 raise _silence(self._seconds_max) from error
             raise
-        finally:
-            timer.cancel()
 
     @contextmanager
     def _noting(self) -> Iterator[None]:
