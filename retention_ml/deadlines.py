@@ -15,6 +15,10 @@ class Deadlines:
     """
 
     def __init__(self) -> None:
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Forget all blocks and the thread: a forked child has none of them."""
         self._change = threading.Condition()
         self._pending: dict[object, tuple[float, Callable[[], object]]] = {}
         self._looks_at = math.inf  # when the thread looks again if nobody wakes it
@@ -31,23 +35,24 @@ class Deadlines:
             Quick, and raises nothing. It is never called once the block was left.
         """
         block, deadline = object(), time.monotonic() + seconds
-        with self._change:
-            self._pending[block] = deadline, late
-            if deadline < self._looks_at:
-                self._looks_at = deadline
-                self._wake()
         try:
+            with self._change:
+                self._pending[block] = deadline, late
+                if deadline < self._looks_at:
+                    self._wake()
+                    self._looks_at = deadline
             yield
         finally:
             with self._change:
                 self._pending.pop(block, None)
 
     def _wake(self) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._watch, daemon=True, name="deadlines")
-            self._thread.start()
-        else:
+        if self._thread is not None:
             self._change.notify()
+            return
+        thread = threading.Thread(target=self._watch, daemon=True, name="deadlines")
+        thread.start()  # may fail for want of memory; then the next block tries again
+        self._thread = thread
 
     def _watch(self) -> None:
         with self._change:
@@ -62,5 +67,4 @@ class Deadlines:
 
 
 DEADLINES = Deadlines()
-# A child has none of its parent's threads.
-os.register_at_fork(after_in_child=DEADLINES.__init__)  # type: ignore[misc]
+os.register_at_fork(after_in_child=DEADLINES.begin_anew)

@@ -4,6 +4,8 @@ import multiprocessing
 import threading
 import time
 
+import pytest
+
 from retention_ml.deadlines import DEADLINES, Deadlines
 
 _LONG = 60.0
@@ -16,7 +18,7 @@ def test_a_block_that_is_left_in_time_is_left_alone() -> None:
     assert not late.wait(0.3)
 
 
-def test_a_block_that_takes_too_long_overrun_once() -> None:
+def test_where_a_block_takes_too_long_it_is_called_once() -> None:
     calls: list[str] = []
     called = threading.Event()
 
@@ -46,6 +48,22 @@ def test_many_blocks_share_a_thread() -> None:
     for _ in range(100):
         with deadlines.within(_LONG, lambda: None):
             assert threading.active_count() == before + 1
+
+
+def test_where_no_thread_can_be_started_the_next_block_tries_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    deadlines, late = Deadlines(), threading.Event()
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError), deadlines.within(_LONG, lambda: None):
+            pytest.fail("nobody would watch the block")
+    with deadlines.within(0.02, late.set):
+        assert late.wait(10)
 
 
 def _overrun() -> None:

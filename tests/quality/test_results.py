@@ -8,8 +8,6 @@ import pytest
 from retention_ml.quality.results import CheckResult, Severity, percent
 from retention_ml.quality.verdict import Verdict
 
-pytestmark = pytest.mark.suites
-
 
 def result(expectation: str, unexpected: int | None = None, **arguments: Any) -> CheckResult:
     return CheckResult(

@@ -75,7 +75,6 @@ def _break(patched: pytest.MonkeyPatch, where: Any, name: str, error: BaseExcept
     patched.setattr(where, name, broken)
 
 
-@pytest.mark.thorough
 def test_without_a_defect_the_same_training_makes_a_challenger(world: Fitted) -> None:
     """The control of all that follows."""
     assert _select(world)["verdict"] == "inconclusive"

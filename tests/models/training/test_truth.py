@@ -263,7 +263,6 @@ def _z_by_decile(outcome: Floats, probability: Floats) -> Floats:
     )
 
 
-@pytest.mark.thorough
 def test_what_can_be_known_agrees_with_what_is_true(days: list[Day]) -> None:
     """The yardstick itself: the posterior against rates and lives, and against what happened."""
     for day in days:
